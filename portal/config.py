@@ -1,0 +1,232 @@
+"""Settings: read from the environment and `instance/portal.cfg`, typed, and checked at the start.
+
+A wrong value never becomes a default: it stops the start with one sentence that names the setting and the reason.
+"""
+
+import difflib
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from portal.retry import DEFAULT_SCHEDULE, RetrySchedule, parse_schedule
+
+Network = IPv4Network | IPv6Network
+
+LEASE_MARGIN = timedelta(seconds=5)
+"""How much longer than the deadline a claim is kept: the time to record what the receiver answered."""
+
+MINIMUM_KEY_LENGTH = 32
+
+
+class SettingError(ValueError):
+    """A setting has a value that cannot be used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting of the portal, with the name it has in the environment less the `PORTAL_` prefix."""
+
+    instance: Path
+    database_url: str
+    secret_key: str
+    base_url: str | None = None
+    trusted_hosts: tuple[str, ...] = ()
+    proxy_hops: int = 0
+    allowed_networks: tuple[Network, ...] = ()
+    require_https: bool = False
+    retry_schedule: RetrySchedule = field(default_factory=lambda: parse_schedule(DEFAULT_SCHEDULE))
+    connect_timeout: float = 5.0
+    deadline: float = 10.0
+    worker_threads: int = 16
+    endpoint_concurrency: int = 8
+    log_format: str = "text"
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a claimed delivery belongs to one worker: always longer than one try can take."""
+        return timedelta(seconds=self.deadline) + LEASE_MARGIN
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether people reach the portal by https only, as its base address says."""
+        return bool(self.base_url) and urlsplit(self.base_url or "").scheme == "https"
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read and check every setting; the environment goes before the file.
+
+    Creates the instance folder, and in it the secret key, when they do not exist yet.
+    Raises SettingError with one sentence that says which setting is wrong and why.
+    """
+    environ = os.environ if environ is None else environ
+    instance = Path(environ.get("PORTAL_INSTANCE") or "instance").absolute()
+    given = {**_read_file(instance / "portal.cfg"), **_own(environ)}
+    _refuse_unknown(given)
+    given = _resolve_secret_files(given)
+    values: dict[str, Any] = {}
+    for name, read in READERS.items():
+        if given.get(name, "").strip():
+            values[name.removeprefix("PORTAL_").lower()] = _read_value(name, given[name].strip(), read)
+    try:
+        instance.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(f"PORTAL_INSTANCE: the folder {instance} cannot be made ({error.strerror}).") from error
+    values.setdefault("database_url", f"sqlite:///{instance / 'portal.db'}")
+    if "secret_key" not in values:
+        values["secret_key"] = load_or_create_key(instance / "secret.key")
+    settings = Settings(instance=instance, **values)
+    if settings.connect_timeout > settings.deadline:
+        raise SettingError("PORTAL_CONNECT_TIMEOUT: must not be longer than PORTAL_DEADLINE, which covers it.")
+    return settings
+
+
+def load_or_create_key(path: Path) -> str:
+    """The secret key in `path`, made once: when several processes start at the same time they all read one key."""
+    if not path.exists():
+        fresh = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(fresh, path)  # fails when another process was first: its key counts
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return _read_key(path.read_text().strip())
+
+
+def _own(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name.startswith("PORTAL_")}
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    return {name: value or "" for name, value in dotenv_values(path, interpolate=False).items()}
+
+
+def _refuse_unknown(given: Mapping[str, str]) -> None:
+    known = ["PORTAL_INSTANCE", *READERS, *(f"{name}_FILE" for name in SECRETS)]
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise SettingError(f"{name}: there is no such setting." + (f" Did you mean {near[0]}?" if near else ""))
+
+
+def _resolve_secret_files(given: dict[str, str]) -> dict[str, str]:
+    resolved = dict(given)
+    for name in SECRETS:
+        path = resolved.pop(f"{name}_FILE", "")
+        if not path:
+            continue
+        if resolved.get(name):
+            raise SettingError(f"{name}: given twice, by itself and by {name}_FILE.")
+        try:
+            resolved[name] = Path(path).read_text().strip()
+        except OSError as error:
+            raise SettingError(f"{name}_FILE: the file {path} cannot be read ({error.strerror}).") from error
+    return resolved
+
+
+def _read_value(name: str, text: str, read: Callable[[str], Any]) -> Any:
+    try:
+        return read(text)
+    except ValueError as error:
+        shown = "" if name in SECRETS else f" {text!r}"
+        raise SettingError(f"{name}:{shown} {error}") from error
+
+
+def _read_bool(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if text.lower() not in words:
+        raise ValueError("is neither 1 nor 0.")
+    return words[text.lower()]
+
+
+def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdecimal() or not minimum <= int(text) <= maximum:
+            raise ValueError(f"is not a whole number from {minimum} to {maximum}.")
+        return int(text)
+
+    return read
+
+
+def _read_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 120:
+        raise ValueError("is not a number of seconds above 0 and up to 120.")
+    return seconds
+
+
+def _read_networks(text: str) -> tuple[Network, ...]:
+    networks = []
+    for part in _split(text):
+        try:
+            networks.append(ip_network(part))
+        except ValueError as error:
+            raise ValueError(f"holds {part!r}, which is no network such as 10.0.0.0/8.") from error
+    return tuple(networks)
+
+
+def _read_base_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("is no address such as https://portal.example.com.")
+    return text.rstrip("/")
+
+
+def _read_database_url(text: str) -> str:
+    if text.startswith("postgresql://") or text.startswith("postgres://"):
+        return "postgresql+psycopg://" + text.partition("://")[2]
+    if text.startswith(("sqlite:///", "postgresql+psycopg://")):
+        return text
+    raise ValueError("is no address of SQLite (sqlite:///...) or PostgreSQL (postgresql://...).")
+
+
+def _read_key(text: str) -> str:
+    if len(text) < MINIMUM_KEY_LENGTH:
+        raise ValueError(f"is shorter than {MINIMUM_KEY_LENGTH} characters.")
+    return text
+
+
+def _read_log_format(text: str) -> str:
+    if text not in ("text", "json"):
+        raise ValueError("is neither text nor json.")
+    return text
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "PORTAL_DATABASE_URL": _read_database_url,
+    "PORTAL_SECRET_KEY": _read_key,
+    "PORTAL_BASE_URL": _read_base_url,
+    "PORTAL_TRUSTED_HOSTS": _split,
+    "PORTAL_PROXY_HOPS": _whole_number(0, 10),
+    "PORTAL_ALLOWED_NETWORKS": _read_networks,
+    "PORTAL_REQUIRE_HTTPS": _read_bool,
+    "PORTAL_RETRY_SCHEDULE": parse_schedule,
+    "PORTAL_CONNECT_TIMEOUT": _read_seconds,
+    "PORTAL_DEADLINE": _read_seconds,
+    "PORTAL_WORKER_THREADS": _whole_number(1, 512),
+    "PORTAL_ENDPOINT_CONCURRENCY": _whole_number(1, 512),
+    "PORTAL_LOG_FORMAT": _read_log_format,
+}
+SECRETS = ("PORTAL_DATABASE_URL", "PORTAL_SECRET_KEY")

@@ -1,0 +1,136 @@
+"""The delivery log as people and programs read it: filtered, a page at a time, newest first. It only reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select
+from sqlalchemy.orm import QueryableAttribute, Session, joinedload, undefer
+
+from portal.contacts import fold
+from portal.models import DELIVERY_STATUSES, Attempt, Contact, Delivery
+
+PAGE_SIZE = 50
+COUNT_CAP = 1000
+"""Counting stops here: "1000+" answers the question, and a long log stays as quick as a short one."""
+
+
+class InvalidCursor(ValueError):
+    """The place to go on from is none that a page of this log gave."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryFilter:
+    """What a delivery has to match; what is None or empty does not count. `since` is included, `until` is not."""
+
+    status: str | None = None
+    contact_id: int | None = None
+    campaign_id: int | None = None
+    owner_id: int | None = None
+    level: int | None = None
+    reason: str | None = None
+    trigger: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    search: str = ""
+
+
+EQUAL: dict[str, QueryableAttribute[Any]] = {
+    "status": Delivery.status,
+    "contact_id": Delivery.contact_id,
+    "campaign_id": Delivery.campaign_id,
+    "owner_id": Delivery.owner_id,
+    "level": Delivery.interest_level,
+    "reason": Delivery.reason,
+    "trigger": Delivery.trigger,
+}
+"""The filters that a column simply equals."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some deliveries, and where the next ones begin: None after the last."""
+
+    items: Sequence[Delivery]
+    next_cursor: str | None
+
+
+def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery | None:
+    """The delivery within its company, its body included, or None."""
+    return session.scalars(
+        select(Delivery)
+        .where(Delivery.company_id == company_id, Delivery.webhook_id == webhook_id)
+        .options(
+            joinedload(Delivery.contact),
+            joinedload(Delivery.campaign),
+            joinedload(Delivery.owner),
+            undefer(Delivery.body),
+        )
+    ).one_or_none()
+
+
+def select_deliveries(company_id: int, wanted: DeliveryFilter) -> Select[Delivery]:
+    """The company's deliveries that match, without an order and without their bodies."""
+    query = select(Delivery).where(Delivery.company_id == company_id)
+    for name, column in EQUAL.items():
+        if (value := getattr(wanted, name)) is not None:
+            query = query.where(column == value)
+    if wanted.since is not None:
+        query = query.where(Delivery.created_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(Delivery.created_at < wanted.until)
+    if search := wanted.search.strip():
+        query = query.where(_found_by(company_id, search))
+    return query
+
+
+def page_deliveries(
+    session: Session, company_id: int, wanted: DeliveryFilter, *, limit: int = PAGE_SIZE, cursor: str | None = None
+) -> Page:
+    """The newest deliveries that match, or those after `cursor`, which an earlier page gave. Raises InvalidCursor."""
+    query = select_deliveries(company_id, wanted)
+    if cursor:
+        if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 19):
+            raise InvalidCursor(cursor)
+        query = query.where(Delivery.id < int(cursor))
+    rows = session.scalars(
+        query.order_by(Delivery.id.desc())
+        .limit(limit + 1)
+        .options(
+            joinedload(Delivery.contact).load_only(Contact.name, Contact.linkedin_public_id),
+            joinedload(Delivery.campaign),
+            joinedload(Delivery.owner),
+        )
+    ).all()
+    return Page(rows[:limit], str(rows[limit - 1].id) if len(rows) > limit else None)
+
+
+def count_by_status(session: Session, company_id: int) -> dict[str, int]:
+    """How many deliveries of the company are in each status, counted up to `COUNT_CAP`."""
+    counts = [
+        select(literal(status), func.count()).select_from(
+            select(Delivery.id)
+            .where(Delivery.company_id == company_id, Delivery.status == status)
+            .limit(COUNT_CAP)
+            .subquery()
+        )
+        for status in DELIVERY_STATUSES
+    ]
+    return {status: count for query in counts for status, count in session.execute(query).tuples()}
+
+
+def attempts_of(session: Session, delivery: Delivery) -> Sequence[Attempt]:
+    """Every try of a delivery, newest first."""
+    return session.scalars(select(Attempt).where(Attempt.delivery_id == delivery.id).order_by(Attempt.id.desc())).all()
+
+
+def _found_by(company_id: int, search: str) -> ColumnElement[bool]:
+    """What a person types to find a delivery: its id, or the contact's name or LinkedIn id."""
+    if search.startswith("msg_"):
+        return Delivery.webhook_id == search
+    contacts = select(Contact.id).where(
+        Contact.company_id == company_id,
+        or_(Contact.search_name.contains(fold(search), autoescape=True), Contact.linkedin_public_id == search),
+    )
+    return Delivery.contact_id.in_(contacts)

@@ -1,0 +1,270 @@
+"""Dispatching: the only place that sees both the outbox and the network.
+
+One thread turns: it records what came back and claims what is due, in one transaction, and hands the jobs to the sender
+threads. The senders hold no transaction and no session. Everything between the two is in memory and may be lost: what
+was claimed and not recorded is recovered when its lease ends.
+"""
+
+import logging
+import random
+import threading
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal import clock, outbox
+from portal.config import Settings
+from portal.db import reading
+from portal.egress import Egress
+from portal.outbox import Job, Rules
+from portal.vault import Vault
+from portal.webhook import Outcome, WebhookRequest, post
+
+BATCH = 50
+"""Results recorded in one transaction, at most."""
+GATHER_SECONDS = 0.002
+"""How long the first result of a batch waits for others."""
+LOOK_SECONDS = 5.0
+"""The longest sleep between two looks at the outbox when nobody wakes the dispatcher: a net below ticks and rings."""
+FAULT_PAUSE_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
+
+Result = tuple[Job, Outcome]
+
+
+class FairQueue:
+    """Claimed jobs by company: companies take turns, and none has more than `concurrency` in the senders' hands."""
+
+    def __init__(self, concurrency: int) -> None:
+        self._concurrency = concurrency
+        self._waiting: dict[int, deque[Job]] = {}
+        self._sending: dict[int, int] = {}
+        self._turn: deque[int] = deque()
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def put(self, job: Job) -> None:
+        with self._changed:
+            if job.company_id not in self._waiting:
+                self._waiting[job.company_id] = deque()
+                self._turn.append(job.company_id)
+            self._waiting[job.company_id].append(job)
+            self._changed.notify()
+
+    def take(self) -> Job | None:
+        """The next job, once there is one that may be sent; None when the queue was closed."""
+        with self._changed:
+            while not self._closed:
+                for _ in range(len(self._turn)):
+                    company_id = self._turn[0]
+                    self._turn.rotate(-1)
+                    if self._sending.get(company_id, 0) < self._concurrency:
+                        return self._lend(company_id)
+                self._changed.wait()
+            return None
+
+    def done(self, job: Job) -> None:
+        """The job is out of the sender's hands: another of its company may go."""
+        with self._changed:
+            self._sending[job.company_id] -= 1
+            if not self._sending[job.company_id]:
+                del self._sending[job.company_id]
+            self._changed.notify()
+
+    def close(self) -> list[Job]:
+        """Let the senders go home after what they are at. Returns the jobs that nobody took."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            return [job for jobs in self._waiting.values() for job in jobs]
+
+    def held_by_company(self) -> dict[int, int]:
+        """How many jobs of each company are waiting here or being sent."""
+        with self._changed:
+            held = {company_id: len(jobs) for company_id, jobs in self._waiting.items()}
+            for company_id, count in self._sending.items():
+                held[company_id] = held.get(company_id, 0) + count
+            return held
+
+    def _lend(self, company_id: int) -> Job:
+        jobs = self._waiting[company_id]
+        job = jobs.popleft()
+        if not jobs:
+            del self._waiting[company_id]
+            self._turn.remove(company_id)
+        self._sending[company_id] = self._sending.get(company_id, 0) + 1
+        return job
+
+
+class Dispatcher:
+    """Brings due deliveries to their endpoints, with one turning thread and `worker_threads` senders."""
+
+    def __init__(self, engine: Engine, settings: Settings, vault: Vault, egress: Egress) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._vault = vault
+        self._egress = egress
+        self._queue = FairQueue(settings.endpoint_concurrency)
+        self._inbox: SimpleQueue[Result | Job | None] = SimpleQueue()
+        """What came of a job; a job that was not sent; or nothing, to wake up."""
+        self._unrecorded: list[Result] = []
+        self._unsent: list[Job] = []
+        self._in_flight = 0
+        self._look = True
+        self._capacity = 4 * max(BATCH, settings.worker_threads)
+        self._stopping = threading.Event()
+        self._senders = [
+            threading.Thread(target=self._send_jobs, name=f"sender-{number}", daemon=True)
+            for number in range(settings.worker_threads)
+        ]
+
+    def wake(self) -> None:
+        """Look at the outbox now. From any thread."""
+        self._inbox.put(None)
+
+    def stop(self) -> None:
+        """Make `run` end. From any thread, or a signal handler."""
+        self._stopping.set()
+        self._inbox.put(None)
+
+    def run(self) -> None:
+        """Dispatch until `stop`; then finish what is being sent, give back the rest, and return."""
+        for sender in self._senders:
+            sender.start()
+        while not self._stopping.is_set():
+            self._turn()
+        self._finish()
+
+    def _turn(self) -> None:
+        """Wait for results or a wake-up; record, recover and claim in one transaction; hand out the jobs."""
+        self._gather(LOOK_SECONDS)
+        try:
+            jobs = self._exchange(claiming=True)
+        except SQLAlchemyError:
+            logger.exception("The outbox could not be reached; trying again.", extra={"action": "outbox_unreachable"})
+            self._look = True
+            self._stopping.wait(FAULT_PAUSE_SECONDS)
+            return
+        for job in jobs:
+            self._queue.put(job)
+
+    def _gather(self, timeout: float) -> None:
+        """Take results and wake-ups from the inbox: wait for the first, then for what follows closely."""
+        wait = 0.0 if self._unrecorded or self._look else timeout
+        try:
+            while len(self._unrecorded) < BATCH:
+                item = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
+                if item is None:
+                    self._look = True
+                elif isinstance(item, Job):
+                    self._unsent.append(item)
+                else:
+                    self._unrecorded.append(item)
+                others_on_their_way = self._in_flight > len(self._unrecorded)
+                wait = GATHER_SECONDS if self._unrecorded and others_on_their_way else 0.0
+        except Empty:
+            self._look = self._look or wait == timeout
+
+    def _exchange(self, *, claiming: bool) -> list[Job]:
+        """One transaction: record results, give back what was not sent, and claim what there is room for."""
+        now = clock.utcnow()
+        returned = len(self._unrecorded) + len(self._unsent)
+        room = self._capacity - self._in_flight + returned
+        look = claiming and bool(self._look or returned) and room >= self._capacity // 2
+        if not returned and not (look and self._has_due(now)):
+            self._look = self._look and not look
+            return []
+        rules = Rules(self._settings.retry_schedule, now=now, jitter=random.random)
+        jobs: list[Job] = []
+        with self._engine.begin() as connection:
+            outbox.settle(connection, self._unrecorded, rules)
+            outbox.release(connection, self._unsent)
+            if look:
+                outbox.recover(connection, rules, lease=self._settings.lease)
+                jobs = outbox.claim(
+                    connection,
+                    now=now,
+                    lease=self._settings.lease,
+                    limit=room,
+                    per_endpoint=self._capacity // 2,
+                    held=self._queue.held_by_company(),
+                )
+        self._in_flight += len(jobs) - returned
+        self._unrecorded, self._unsent = [], []
+        self._look = bool(jobs) if look else self._look
+        return jobs
+
+    def _has_due(self, now: datetime) -> bool:
+        with reading(), self._engine.begin() as connection:
+            return outbox.has_due(connection, now=now)
+
+    def _send_jobs(self) -> None:
+        while (job := self._queue.take()) is not None:
+            item = (job, self._send(job)) if self._has_time(job) else job
+            self._queue.done(job)
+            self._inbox.put(item)
+
+    def _has_time(self, job: Job) -> bool:
+        """Whether the lease outlives a try that takes as long as it may."""
+        return job.lease_expires_at - clock.utcnow() > timedelta(seconds=self._settings.deadline + 1)
+
+    def _send(self, job: Job) -> Outcome:
+        try:
+            return post(webhook_request(job, self._vault), self._egress)
+        except Exception as error:  # whatever is wrong with one delivery, the sender lives on and the log says it
+            logger.exception(
+                "A delivery could not be sent.", extra={"action": "send_failed", "delivery": job.webhook_id}
+            )
+            return Outcome.internal_error(url=job.url, error=error)
+
+    def _finish(self) -> None:
+        unsent = self._queue.close()
+        self._in_flight -= len(unsent)
+        end = clock.monotonic() + self._settings.deadline + 1
+        try:
+            with self._engine.begin() as connection:
+                outbox.release(connection, unsent)
+            while self._in_flight and clock.monotonic() < end:
+                self._look = False
+                self._gather(0.1)
+                self._exchange(claiming=False)
+        except SQLAlchemyError:
+            logger.exception("Not everything could be recorded.", extra={"action": "outbox_unreachable"})
+
+
+@dataclass(frozen=True)
+class TestSend:
+    """A test that was sent and recorded: the delivery's public id, and what came of it."""
+
+    webhook_id: str
+    outcome: Outcome
+
+
+def send_test(
+    engine: Engine, settings: Settings, vault: Vault, egress: Egress, *, company_id: int, url: str, actor: str
+) -> TestSend:
+    """Send the sample once to `url`, the same way as every delivery, and record it in the log as a test.
+
+    The caller has no transaction open: the receiver may take as long as the deadline.
+    """
+    with engine.begin() as connection:
+        job = outbox.enqueue_test(
+            connection, company_id=company_id, url=url, actor=actor, now=clock.utcnow(), lease=settings.lease
+        )
+    outcome = post(webhook_request(job, vault), egress)
+    with engine.begin() as connection:
+        rules = Rules(settings.retry_schedule, now=clock.utcnow(), jitter=random.random)
+        outbox.settle(connection, [(job, outcome)], rules)
+    return TestSend(job.webhook_id, outcome)
+
+
+def webhook_request(job: Job, vault: Vault) -> WebhookRequest:
+    """What is sent for a job: signed by its endpoint's secret, and by the old one while that still counts."""
+    stored = (job.secret,) if job.old_secret is None else (job.secret, job.old_secret)
+    secrets = tuple(vault.decrypt(secret) for secret in stored)
+    return WebhookRequest(url=job.url, webhook_id=job.webhook_id, body=job.body, secrets=secrets)

@@ -1,0 +1,30 @@
+"""Which language and which time zone the reader has. Message ids are Brazilian Portuguese; English is a catalogue."""
+
+from flask import g, has_request_context, request
+from flask_babel import Babel
+
+LANGUAGES = {"pt_BR": "Português", "en": "English"}
+DEFAULT_LANGUAGE = "pt_BR"
+DEFAULT_TIMEZONE = "America/Sao_Paulo"
+LANGUAGE_COOKIE = "language"
+
+babel = Babel()
+
+
+def select_language() -> str:
+    """The reader's language: the one chosen, else the first known one that the browser asks for, else Portuguese.
+
+    Views set `g.language` for a signed-in person who chose one.
+    """
+    if not has_request_context():
+        return DEFAULT_LANGUAGE
+    chosen = g.get("language") or request.cookies.get(LANGUAGE_COOKIE)
+    if chosen in LANGUAGES:
+        return str(chosen)
+    asked = request.accept_languages.best_match(["pt-BR", "pt", "en"], default="pt-BR")
+    return "en" if asked == "en" else "pt_BR"
+
+
+def select_timezone() -> str:
+    """The company's time zone; views set `g.timezone` for a signed-in person."""
+    return str(g.get("timezone") or DEFAULT_TIMEZONE) if has_request_context() else DEFAULT_TIMEZONE

@@ -1,0 +1,25 @@
+"""Run by Alembic, with the connection that `portal.schema` hands over."""
+
+from typing import Any
+
+from alembic import context
+
+from portal.db import Base, UTCDateTime
+
+
+def render_item(kind: str, item: Any, _autogenerate: Any) -> str | bool:
+    """A migration names plain types: it must mean the same when ours have changed."""
+    if kind == "type" and isinstance(item, UTCDateTime):
+        return "sa.DateTime(timezone=True)"
+    return False
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,
+    render_item=render_item,
+    compare_type=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,367 @@
+"""The tables: columns, constraints, indexes and read-only properties. Nothing here decides, queries or sends."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.sql import text
+
+from portal.db import Base, UTCDateTime
+
+Key = BigInteger().with_variant(Integer(), "sqlite")
+"""A row's number: SQLite counts by itself only in a column called INTEGER."""
+
+LEVELS = (1, 2, 3)
+ROLES = ("admin", "member")
+ENDPOINT_STATES = ("active", "failing", "paused")
+DELIVERY_STATUSES = ("pending", "sending", "delivered", "failed", "superseded", "cancelled")
+OPEN_STATUSES = ("pending", "sending")
+TRIGGERS = ("classification", "retry", "manual", "sync", "test")
+
+
+def one_of(column: str, values: tuple[Any, ...]) -> CheckConstraint:
+    """A check that the column holds one of the values, or nothing."""
+    listed = ", ".join(repr(value) for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+class Company(Base):
+    """A customer of the installation: everything below belongs to exactly one."""
+
+    __tablename__ = "company"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    timezone: Mapped[str] = mapped_column(String(64), default="America/Sao_Paulo")
+    locale: Mapped[str] = mapped_column(String(8), default="pt_BR")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class User(Base):
+    """A person of a company. Without a role the person only owns contacts and cannot log in."""
+
+    __tablename__ = "user_account"
+    __table_args__ = (
+        UniqueConstraint("company_id", "email"),
+        Index(
+            "uq_user_account_login_email", "email", unique=True,
+            sqlite_where=text("role IS NOT NULL"), postgresql_where=text("role IS NOT NULL"),
+        ),
+        one_of("role", ROLES),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(254))
+    role: Mapped[str | None] = mapped_column(String(16))
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    session_version: Mapped[int] = mapped_column(default=1)
+    locale: Mapped[str | None] = mapped_column(String(8))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    disabled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    company: Mapped[Company] = relationship()
+
+    is_authenticated = is_active = True  # what Flask-Login asks of a user that it loaded
+    is_anonymous = False
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
+
+    def get_id(self) -> str:
+        """What the session cookie holds: the version makes older cookies worthless."""
+        return f"{self.id}.{self.session_version}"
+
+
+class AccessLink(Base):
+    """A link that works once: the first set-up, or an invitation. Only its hash is kept."""
+
+    __tablename__ = "access_link"
+    __table_args__ = (one_of("purpose", ("setup", "invitation")),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(16))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    user: Mapped[User | None] = relationship()
+
+
+class LoginFailure(Base):
+    """A log-in that failed, counted against its account and its address to slow guessing down."""
+
+    __tablename__ = "login_failure"
+    __table_args__ = (
+        Index("ix_login_failure_account_key", "account_key", "at"),
+        Index("ix_login_failure_ip", "ip", "at"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    account_key: Mapped[str] = mapped_column(String(64))
+    ip: Mapped[str] = mapped_column(String(45))
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class ApiToken(Base):
+    """A bearer token of the API: found by its public part, proven by the hash of its secret part."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    label: Mapped[str] = mapped_column(String(100))
+    lookup: Mapped[str] = mapped_column(String(16), unique=True)
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    user: Mapped[User] = relationship()
+
+
+class Campaign(Base):
+    """A campaign of prospecting; its name tells it apart within the company."""
+
+    __tablename__ = "campaign"
+    __table_args__ = (UniqueConstraint("company_id", "name"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str | None] = mapped_column(Text)
+
+
+class Contact(Base):
+    """A person who is prospected in one campaign, owned by one user."""
+
+    __tablename__ = "contact"
+    __table_args__ = (
+        Index("ix_contact_campaign_linkedin", "campaign_id", "linkedin_public_id"),
+        Index("ix_contact_campaign_email", "campaign_id", "email"),
+        Index("ix_contact_company_name", "company_id", "search_name", "id"),
+        one_of("interest_level", LEVELS),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    owner_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    name: Mapped[str] = mapped_column(String(300))
+    search_name: Mapped[str] = mapped_column(String(300))
+    """The name without case and accents: what search and order go by."""
+    linkedin_public_id: Mapped[str | None] = mapped_column(String(200))
+    current_company: Mapped[str | None] = mapped_column(String(300))
+    current_company_link: Mapped[str | None] = mapped_column(String(2000))
+    role: Mapped[str | None] = mapped_column(String(300))
+    location: Mapped[str | None] = mapped_column(String(300))
+    email: Mapped[str | None] = mapped_column(String(254))
+    phone: Mapped[str | None] = mapped_column(String(100))
+    invite_date: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    accept_date: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    collect_date: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    reply_date: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    interest_level: Mapped[int | None] = mapped_column()
+    skills: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    """`[{"skill": str, "endorsements": int}]`, as in the body."""
+    experiences: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    """`[{"experience": str, "company_link": str | None}]`, as in the body."""
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    company: Mapped[Company] = relationship()
+    campaign: Mapped[Campaign] = relationship()
+    owner: Mapped[User] = relationship()
+    messages: Mapped[list["Message"]] = relationship(order_by="Message.id", cascade="all, delete-orphan")
+
+
+class Message(Base):
+    """A message exchanged with a contact, in the order of the thread."""
+
+    __tablename__ = "message"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)
+    sender_name: Mapped[str] = mapped_column(String(300))
+    message: Mapped[str] = mapped_column(Text)
+    date: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    pending: Mapped[bool] = mapped_column(default=False)
+
+
+class Classification(Base):
+    """A dated fact: somebody set, changed or removed a contact's interest level."""
+
+    __tablename__ = "classification"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)
+    old_level: Mapped[int | None] = mapped_column()
+    new_level: Mapped[int | None] = mapped_column()
+    actor: Mapped[str] = mapped_column(String(300))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class Endpoint(Base):
+    """A company's configured address, with its secret, its state and what happened there last."""
+
+    __tablename__ = "endpoint"
+    __table_args__ = (one_of("state", ENDPOINT_STATES),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), unique=True)
+    url: Mapped[str | None] = mapped_column(Text)
+    secret: Mapped[str] = mapped_column(Text)
+    """Encrypted by the vault; so is the old one, which signs too until its end."""
+    old_secret: Mapped[str | None] = mapped_column(Text)
+    old_secret_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    state: Mapped[str] = mapped_column(String(16), default="active")
+    consecutive_failures: Mapped[int] = mapped_column(default=0)
+    last_failed_delivery_id: Mapped[int | None] = mapped_column(Key)
+    failing_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    next_probe_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    paused_reason: Mapped[str | None] = mapped_column(String(32))
+    """`manual`, or the reason code of the answer that paused it."""
+    last_success_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    last_failure_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    company: Mapped[Company] = relationship()
+
+
+class Delivery(Base):
+    """One body to be brought to one endpoint: a row of the outbox while open, a line of the log for good."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        Index(
+            "ix_delivery_due", "company_id", "next_attempt_at", "id",
+            sqlite_where=text("status = 'pending'"), postgresql_where=text("status = 'pending'"),
+        ),
+        Index(
+            "ix_delivery_sending", "lease_expires_at",
+            sqlite_where=text("status = 'sending'"), postgresql_where=text("status = 'sending'"),
+        ),
+        Index(
+            "ix_delivery_open", "contact_id", "id",
+            sqlite_where=text("status IN ('pending', 'sending')"),
+            postgresql_where=text("status IN ('pending', 'sending')"),
+        ),
+        Index("ix_delivery_log", "company_id", "id"),
+        Index("ix_delivery_status", "company_id", "status", "id"),
+        Index("ix_delivery_contact", "contact_id", "id"),
+        one_of("status", DELIVERY_STATUSES),
+        one_of("trigger", TRIGGERS),
+        one_of("next_trigger", TRIGGERS),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    """Rises with every delivery of a contact: the order in which they go out."""
+    webhook_id: Mapped[str] = mapped_column(String(40), unique=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id", ondelete="SET NULL"))
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"))
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    trigger: Mapped[str] = mapped_column(String(16))
+    actor: Mapped[str] = mapped_column(String(300))
+    interest_level: Mapped[int | None] = mapped_column()
+    previous_level: Mapped[int | None] = mapped_column()
+    status: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(32))
+    warning: Mapped[str | None] = mapped_column(String(32))
+    attempt_count: Mapped[int] = mapped_column(default=0)
+    """Attempts made, with the one under way."""
+    tries: Mapped[int] = mapped_column(default=0)
+    """Tries used of the schedule's budget; a re-send begins a fresh one."""
+    next_trigger: Mapped[str] = mapped_column(String(16))
+    next_actor: Mapped[str | None] = mapped_column(String(300))
+    next_attempt_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    lease_token: Mapped[str | None] = mapped_column(String(32))
+    lease_expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    delivered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    body: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    """Frozen when the change happened. Last, so that reading the columns before it does not read it."""
+
+    contact: Mapped[Contact | None] = relationship()
+    campaign: Mapped[Campaign | None] = relationship()
+    owner: Mapped[User | None] = relationship()
+    attempts: Mapped[list["Attempt"]] = relationship(order_by="Attempt.id")
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN_STATUSES
+
+    @property
+    def is_test(self) -> bool:
+        return self.trigger == "test"
+
+
+class Attempt(Base):
+    """One HTTP try of a delivery, as it was. Never changed."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (one_of("trigger", TRIGGERS),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id", ondelete="CASCADE"), index=True)
+    number: Mapped[int] = mapped_column()
+    trigger: Mapped[str] = mapped_column(String(16))
+    actor: Mapped[str | None] = mapped_column(String(300))
+    late: Mapped[bool] = mapped_column(default=False)
+    """Recorded after its lease had gone to another worker: it changed nothing else."""
+    started_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    duration_ms: Mapped[int | None] = mapped_column()
+    url: Mapped[str] = mapped_column(Text)
+    address: Mapped[str | None] = mapped_column(String(45))
+    status_code: Mapped[int | None] = mapped_column()
+    reason: Mapped[str] = mapped_column(String(32))
+    warning: Mapped[str | None] = mapped_column(String(32))
+    detail: Mapped[str | None] = mapped_column(Text)
+    request_sent: Mapped[bool] = mapped_column(default=False)
+    request_headers: Mapped[list[list[str]]] = mapped_column(JSON, default=list)
+    response_headers: Mapped[list[list[str]]] = mapped_column(JSON, default=list)
+    response_size: Mapped[int | None] = mapped_column()
+    response_body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The first 16 KiB of the answer."""
+
+
+class AuditEntry(Base):
+    """An administrative act: who did what, when, from where. Only ever added."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (Index("ix_audit_entry_company", "company_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    company_id: Mapped[int | None] = mapped_column(ForeignKey("company.id"))
+    actor: Mapped[str] = mapped_column(String(300))
+    action: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str | None] = mapped_column(String(300))
+    ip: Mapped[str | None] = mapped_column(String(45))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class WorkerHeartbeat(Base):
+    """The last sign of life of each worker process."""
+
+    __tablename__ = "worker_heartbeat"
+
+    worker: Mapped[str] = mapped_column(String(100), primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(UTCDateTime)

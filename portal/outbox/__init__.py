@@ -1,0 +1,30 @@
+"""The outbox: deliveries that wait in the database until a worker brings them to their endpoint.
+
+Everything here is database only and belongs to the caller's transaction; nobody here commits, sends or sleeps.
+
+The life of a delivery: `enqueue` makes it pending and due. `claim` lends it to one worker, with a lease and the lease's
+token. `settle` records the attempt and the next state, but only while the token still matches: a worker whose lease was
+taken leaves a late attempt and changes nothing else. `recover` ends the leases of workers that died. `resend` begins
+again.
+"""
+
+from portal.outbox.claims import claim, has_due, release
+from portal.outbox.job import Job
+from portal.outbox.queue import DUE, cancel_waiting, enqueue, enqueue_test, resend, waiting_count
+from portal.outbox.settling import Rules, recover, settle
+
+__all__ = [
+    "DUE",
+    "Job",
+    "Rules",
+    "cancel_waiting",
+    "claim",
+    "enqueue",
+    "enqueue_test",
+    "has_due",
+    "recover",
+    "release",
+    "resend",
+    "settle",
+    "waiting_count",
+]

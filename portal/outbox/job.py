@@ -1,0 +1,55 @@
+"""The outbox's tables as Core sees them, and the claimed delivery: what queue, claims and settling share."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Table
+
+from portal.models import Attempt, Delivery, Endpoint
+
+delivery: Table = Delivery.__table__  # type: ignore[assignment]
+attempt: Table = Attempt.__table__  # type: ignore[assignment]
+endpoint: Table = Endpoint.__table__  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A claimed delivery with all that sending it takes; the row's session is long closed when it is used."""
+
+    delivery_id: int
+    webhook_id: str
+    company_id: int
+    contact_id: int | None
+    url: str
+    secret: str
+    """Encrypted, as stored; so is `old_secret`, which is None when it signs no more."""
+    old_secret: str | None
+    body: bytes
+    trigger: str
+    actor: str | None
+    is_test: bool
+    number: int
+    tries: int
+    lease_token: str
+    lease_expires_at: datetime
+
+
+def job_of(row: Row[Any], *, url: str, secret: str, old_secret: str | None) -> Job:
+    return Job(
+        delivery_id=row.id,
+        webhook_id=row.webhook_id,
+        company_id=row.company_id,
+        contact_id=row.contact_id,
+        url=url,
+        secret=secret,
+        old_secret=old_secret,
+        body=row.body,
+        trigger=row.next_trigger,
+        actor=row.next_actor,
+        is_test=row.trigger == "test",
+        number=row.attempt_count,
+        tries=row.tries,
+        lease_token=row.lease_token,
+        lease_expires_at=row.lease_expires_at,
+    )

@@ -1,0 +1,132 @@
+"""Into the outbox and back into it: what people and use cases do with deliveries, in their own transaction."""
+
+import secrets
+from datetime import datetime, timedelta
+
+import uuid_utils
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from portal.models import OPEN_STATUSES, Contact, Delivery
+from portal.outbox.job import Job, delivery, endpoint, job_of
+from portal.payload import encode_body, sample_payload
+
+DUE = "outbox_due"
+"""Key in `Session.info`: this transaction makes a delivery due, so a worker should look once it is committed."""
+
+
+def new_webhook_id() -> str:
+    """A delivery's public id, sent as `webhook-id`: a UUIDv7 with a prefix."""
+    return f"msg_{uuid_utils.uuid7().hex}"
+
+
+def enqueue(
+    session: Session,
+    contact: Contact,
+    *,
+    body: bytes,
+    previous_level: int | None,
+    trigger: str,
+    actor: str,
+    now: datetime,
+) -> Delivery:
+    """Put one body for one contact into the outbox, due at once, and supersede what waits for a retry."""
+    supersede_waiting(session, contact.id)
+    row = Delivery(
+        webhook_id=new_webhook_id(),
+        company_id=contact.company_id,
+        contact_id=contact.id,
+        campaign_id=contact.campaign_id,
+        owner_id=contact.owner_id,
+        trigger=trigger,
+        next_trigger=trigger,
+        actor=actor,
+        interest_level=contact.interest_level,
+        previous_level=previous_level,
+        status="pending",
+        next_attempt_at=now,
+        created_at=now,
+        body=body,
+    )
+    session.add(row)
+    session.flush()
+    session.info[DUE] = True
+    return row
+
+
+def enqueue_test(
+    connection: Connection, *, company_id: int, url: str, actor: str, now: datetime, lease: timedelta
+) -> Job:
+    """Record a test send of the sample that the caller is about to make itself: claimed from the start, never retried."""
+    sample = sample_payload()
+    secret = connection.execute(select(endpoint.c.secret).where(endpoint.c.company_id == company_id)).scalar_one()
+    values = {
+        "webhook_id": new_webhook_id(),
+        "company_id": company_id,
+        "trigger": "test",
+        "next_trigger": "test",
+        "actor": actor,
+        "next_actor": actor,
+        "interest_level": sample["contact"]["interest_level"],
+        "status": "sending",
+        "attempt_count": 1,
+        "tries": 0,
+        "lease_token": secrets.token_hex(16),
+        "lease_expires_at": now + lease,
+        "created_at": now,
+        "body": encode_body(sample),
+    }
+    row = connection.execute(insert(delivery).values(values).returning(*delivery.c)).one()
+    return job_of(row, url=url, secret=secret, old_secret=None)
+
+
+def resend(session: Session, row: Delivery, *, actor: str, now: datetime, seen_attempts: int | None = None) -> bool:
+    """Make a delivery due again at once, with a fresh budget of tries. Returns whether that changed anything.
+
+    Nothing changes while it is being sent or is due already; nor when `seen_attempts` (what the person who asked saw)
+    is no longer the number of attempts: so a double click sends once.
+    """
+    guard: list[ColumnElement[bool]] = [Delivery.id == row.id, Delivery.status != "sending", Delivery.body.is_not(None)]
+    guard.append((Delivery.status != "pending") | (Delivery.next_attempt_at > now))
+    if seen_attempts is not None:
+        guard.append(Delivery.attempt_count == seen_attempts)
+    changed = session.connection().execute(
+        update(delivery)
+        .where(*guard)
+        .values(status="pending", tries=0, next_attempt_at=now, next_trigger="manual", next_actor=actor)
+        .returning(delivery.c.id)
+    )
+    if changed.first() is None:
+        return False
+    session.expire(row)
+    session.info[DUE] = True
+    return True
+
+
+def supersede_waiting(session: Session, contact_id: int) -> None:
+    """A newer state of the contact exists: what waits for a retry is no longer worth bringing."""
+    session.execute(
+        update(delivery)
+        .where(delivery.c.contact_id == contact_id, delivery.c.status == "pending", delivery.c.attempt_count > 0)
+        .values(status="superseded", next_attempt_at=None)
+    )
+
+
+def cancel_waiting(session: Session, company_id: int) -> int:
+    """Cancel what waits for a company's endpoint. Returns how many deliveries that were."""
+    cancelled = session.connection().execute(
+        update(delivery)
+        .where(delivery.c.company_id == company_id, delivery.c.status == "pending")
+        .values(status="cancelled", next_attempt_at=None)
+    )
+    return cancelled.rowcount
+
+
+def waiting_count(session: Session, company_id: int) -> int:
+    """How many deliveries of a company are still on their way."""
+    return (
+        session.scalar(
+            select(func.count()).where(Delivery.company_id == company_id, Delivery.status.in_(OPEN_STATUSES))
+        )
+        or 0
+    )

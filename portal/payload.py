@@ -1,0 +1,300 @@
+"""The fixed body of the webhook: from plain values to the exact bytes of the source document.
+
+The bytes are those of PHP's `json_encode`: what receivers written for the original product have been fed.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+MAX_DEPTH = 512  # json_encode's default depth
+DEL = "\x7f"  # PHP writes it as it is, Python's encoder escapes it
+MIN_INT, MAX_INT = -(2**63), 2**63 - 1  # PHP_INT_MIN, PHP_INT_MAX
+
+
+class EncodingError(ValueError):
+    """The value cannot be written as JSON: `field` is its path, `problem` a stable code.
+
+    Codes: `not_finite`, `int_range`, `depth`, `type`, and for UnencodableText `surrogate`, `nul`, `bytes`.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field or 'value'}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class UnencodableText(EncodingError):
+    """The text holds something that cannot be stored, or cannot be written as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkillValues:
+    """A competence, and how many people endorsed it."""
+
+    skill: str | None
+    endorsements: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExperienceValues:
+    """An earlier job, and the address of its company."""
+
+    experience: str | None
+    company_link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactValues:
+    """The contact, in the order of the source document. Datetimes are aware."""
+
+    id: int
+    name: str | None = None
+    invite_date: datetime | None = None
+    accept_date: datetime | None = None
+    collect_date: datetime | None = None
+    reply_date: datetime | None = None
+    linkedin_public_id: str | None = None
+    current_company: str | None = None
+    current_company_link: str | None = None
+    role: str | None = None
+    location: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    interest_level: int | None = None
+    skills: Sequence[SkillValues] = ()
+    experiences: Sequence[ExperienceValues] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PersonValues:
+    """The contact's owner. Without one, all values stay None: receivers still find the keys."""
+
+    id: int | None = None
+    name: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignValues:
+    """The contact's campaign."""
+
+    id: int | None = None
+    name: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageValues:
+    """One message of the thread. The datetime is aware."""
+
+    sender_name: str | None
+    message: str | None
+    date: datetime | None
+    pending_message: bool = False
+
+
+def build_payload(
+    *,
+    contact: ContactValues,
+    contact_owner: PersonValues,
+    campaign: CampaignValues,
+    messages: Sequence[MessageValues],
+    timezone: tzinfo,
+) -> dict[str, Any]:
+    """Build the object of the source document, its keys in the document's order.
+
+    Dates are written in `timezone`, the company's. Raises ValueError for a datetime without a zone.
+    """
+    return {
+        "contact": _contact_object(contact, timezone),
+        "contact_owner": {"id": contact_owner.id, "name": contact_owner.name, "email": contact_owner.email},
+        "campaign": {"id": campaign.id, "name": campaign.name, "description": campaign.description},
+        "messages": [
+            {
+                "sender_name": message.sender_name,
+                "message": message.message,
+                "date": _local_date(message.date, timezone),
+                "pending_message": int(message.pending_message),
+            }
+            for message in messages
+        ],
+    }
+
+
+def _contact_object(contact: ContactValues, timezone: tzinfo) -> dict[str, Any]:
+    return {
+        "id": contact.id,
+        "name": contact.name,
+        "invite_date": _local_date(contact.invite_date, timezone),
+        "accept_date": _local_date(contact.accept_date, timezone),
+        "collect_date": _local_date(contact.collect_date, timezone),
+        "reply_date": _local_date(contact.reply_date, timezone),
+        "linkedin_public_id": contact.linkedin_public_id,
+        "current_company": contact.current_company,
+        "current_company_link": contact.current_company_link,
+        "role": contact.role,
+        "location": contact.location,
+        "email": contact.email,
+        "phone": contact.phone,
+        "interest_level": contact.interest_level,
+        "skills": [{"skill": each.skill, "endorsements": each.endorsements} for each in contact.skills],
+        "experiences": [
+            {"experience": each.experience, "company_link": each.company_link} for each in contact.experiences
+        ],
+    }
+
+
+def _local_date(moment: datetime | None, timezone: tzinfo) -> str | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise ValueError("a date without a time zone cannot be sent")
+    local = moment.astimezone(timezone).replace(tzinfo=None)
+    return local.isoformat(sep=" ", timespec="seconds")
+
+
+def sample_payload() -> dict[str, Any]:
+    """Return a fresh copy of the source document's sample, which test sends carry."""
+    moment = datetime(2021, 1, 22, 12, 28, 47, tzinfo=UTC)
+    link = "http://linkpara.empresa.teste"
+    return build_payload(
+        contact=ContactValues(
+            id=0,
+            name="Contato Teste",
+            invite_date=moment,
+            accept_date=moment,
+            collect_date=moment,
+            linkedin_public_id="contato-teste",
+            current_company="Empresa Teste",
+            current_company_link=link,
+            role="Teste",
+            location="São Paulo, Brasil",
+            email="teste@empresateste.com",
+            interest_level=2,
+            skills=(SkillValues("skill 1", 1), SkillValues("skill 2", 2)),
+            experiences=(ExperienceValues("Experiência 1", link),),
+        ),
+        contact_owner=PersonValues(0, "Usuário Teste", "teste@teste.com"),
+        campaign=CampaignValues(0, "Campanha Teste", "Descrição da campanha teste"),
+        messages=[MessageValues("Usuário Teste", "mensagem de teste", moment)],
+        timezone=UTC,
+    )
+
+
+def check_text(value: str, field: str) -> str:
+    """Return `value` unchanged when it may be stored; call it where text enters.
+
+    Raises UnencodableText: `surrogate` for half a surrogate pair, which is no character and has no UTF-8 form;
+    `nul` for U+0000, which PostgreSQL's text columns refuse.
+    """
+    if "\0" in value:
+        raise UnencodableText(field, "nul")
+    if not _is_encodable(value):
+        raise UnencodableText(field, "surrogate")
+    return value
+
+
+def encode_body(payload: Any) -> bytes:
+    """Encode `payload` to the bytes that PHP 8's `json_encode` gives with default flags.
+
+    Raises EncodingError, naming the path, for what json_encode refuses: lone surrogates, bytes, NaN, infinities,
+    nesting beyond 512 levels; also for keys that are no text, and ints beyond 64 bits, which PHP does not have.
+    """
+    # A slash occurs in texts only, so that one pass at the end escapes them all.
+    return _encode(payload, None, 0).replace("/", "\\/").encode("ascii")
+
+
+# The way to a value, innermost step first: cheap to carry, written out only when something is refused.
+_Path = tuple["_Path", str | int] | None
+
+
+def _encode(value: Any, path: _Path, depth: int) -> str:
+    # One frame a level, so that the depth limit is met long before Python's own.
+    if isinstance(value, str):
+        return _encode_text(value, path)
+    if not isinstance(value, dict | list | tuple):
+        return _encode_scalar(value, path)
+    if depth == MAX_DEPTH:
+        raise EncodingError(_path_name(path), "depth")
+    parts = []
+    if isinstance(value, dict):
+        for key, item in value.items():
+            parts.append(f"{_encode_key(key)}:{_encode(item, (path, key), depth + 1)}")
+        return f"{{{','.join(parts)}}}"
+    for position, item in enumerate(value):
+        parts.append(_encode(item, (path, position), depth + 1))
+    return f"[{','.join(parts)}]"
+
+
+def _encode_scalar(value: Any, path: _Path) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        if not MIN_INT <= value <= MAX_INT:
+            raise EncodingError(_path_name(path), "int_range")
+        return str(int(value))
+    if isinstance(value, float):
+        return _encode_float(value, path)
+    if isinstance(value, bytes | bytearray | memoryview):
+        raise UnencodableText(_path_name(path), "bytes")
+    raise EncodingError(_path_name(path), "type")
+
+
+@lru_cache(maxsize=256)  # the fixed body has about 40 different keys
+def _encode_key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise EncodingError(repr(key), "type")
+    return _encode_text(key, (None, key))
+
+
+def _encode_text(value: str, path: _Path) -> str:
+    if not value.isascii() and not _is_encodable(value):
+        raise UnencodableText(_path_name(path), "surrogate")
+    if DEL not in value:
+        return encode_basestring_ascii(value)
+    inner = DEL.join(encode_basestring_ascii(part)[1:-1] for part in value.split(DEL))
+    return f'"{inner}"'
+
+
+def _is_encodable(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _encode_float(value: float, path: _Path) -> str:
+    """Write a float as PHP does: shortest digits, `1` for 1.0, an exponent from 1.0e+17 up and below 0.0001."""
+    if not math.isfinite(value):
+        raise EncodingError(_path_name(path), "not_finite")
+    sign, digit_tuple, exponent = Decimal(repr(value)).as_tuple()
+    point = len(digit_tuple) + int(exponent)  # the value is 0.DIGITS times ten to the power of point
+    digits = "".join(map(str, digit_tuple)).rstrip("0")
+    return "-" * sign + (_place_point(digits, point) if digits else "0")
+
+
+def _place_point(digits: str, point: int) -> str:
+    if not -3 <= point <= 17:
+        return f"{digits[0]}.{digits[1:] or '0'}e{point - 1:+d}"
+    if point <= 0:
+        return f"0.{'0' * -point}{digits}"
+    if point >= len(digits):
+        return digits.ljust(point, "0")
+    return f"{digits[:point]}.{digits[point:]}"
+
+
+def _path_name(path: _Path) -> str:
+    steps: list[str] = []
+    while path is not None:
+        path, step = path
+        steps.append(f"[{step}]" if isinstance(step, int) else f".{step}")
+    return "".join(reversed(steps)).removeprefix(".")

@@ -1,0 +1,84 @@
+"""When a delivery is tried again: the schedule as data, and what a receiver's Retry-After changes about it."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+# Pauses before each try: 30 s + 5 min + 30 min + 2 h + 5 h + 12 h + 24 h + 24 h = 67 h 35 min 30 s, longer than a weekend.
+DEFAULT_SCHEDULE = "0s,30s,5m,30m,2h,5h,12h,24h,24h"
+
+JITTER = 0.1  # the largest share that is added to a pause, so that what failed together does not return together
+MAX_RETRY_AFTER = timedelta(hours=24)
+MAX_TRIES = 50
+MAX_PAUSE = timedelta(days=30)
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True)
+class RetrySchedule:
+    """The pauses before each try of a delivery; the first is before the first try."""
+
+    delays: tuple[timedelta, ...]
+
+    @property
+    def total(self) -> timedelta:
+        """How long a delivery is tried, when every try fails at once and without jitter."""
+        return sum(self.delays, timedelta(0))
+
+    def next_delay(self, tries: int, *, retry_after: timedelta | None = None, jitter: float = 0.0) -> timedelta | None:
+        """Return the pause before the next try, or None when the tries are used up.
+
+        `tries`: how many were used. `jitter`: from 0 to 1, a random share of the longest lengthening, which is 10 %.
+        `retry_after`: the receiver's wish; it can only lengthen the pause, to 24 h at most (product, section 6).
+        """
+        if tries >= len(self.delays):
+            return None
+        pause = self.delays[max(tries, 0)]
+        if retry_after is not None:
+            pause = max(pause, min(retry_after, MAX_RETRY_AFTER))
+        return pause * (1 + JITTER * min(max(jitter, 0.0), 1.0))
+
+
+def parse_schedule(text: str) -> RetrySchedule:
+    """Read `0s,30s,5m,2h,1d`: the pauses before each try, in seconds, minutes, hours or days.
+
+    Raises ValueError, its message one sentence for the operator.
+    """
+    items = [item.strip() for item in text.split(",")]
+    if items == [""]:
+        raise ValueError("the retry schedule is empty; write the pauses before each try, such as 0s,30s,5m,2h.")
+    if len(items) > MAX_TRIES:
+        raise ValueError(f"the retry schedule has {len(items)} tries; {MAX_TRIES} are the most.")
+    delays = tuple(_parse_pause(item) for item in items)
+    if any(pause == timedelta(0) for pause in delays[1:]):
+        raise ValueError("only the first pause of the retry schedule can be 0; a retry needs a pause before it.")
+    return RetrySchedule(delays)
+
+
+def _parse_pause(item: str) -> timedelta:
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", item)
+    if match is None:
+        raise ValueError(f"{item[:40]!r} in the retry schedule is no pause; write a whole number and s, m, h or d.")
+    pause = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if pause > MAX_PAUSE:
+        raise ValueError(f"{item!r} in the retry schedule is too long; {MAX_PAUSE.days} days are the most.")
+    return pause
+
+
+def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """Read a Retry-After header: seconds, or one of the three HTTP dates (RFC 9110, sections 10.2.3 and 5.6.7).
+
+    Returns the wait from `now` (aware), at most 24 h; None for an absent, unreadable, negative or past value.
+    """
+    text = (value or "").strip(" \t")
+    if re.fullmatch(r"[0-9]+", text):
+        # Beyond nine digits the value is over 24 h anyway, and int() refuses very long texts.
+        wait = timedelta(seconds=int(text.lstrip("0")[:9] or 0))
+    else:
+        moment = _parse_http_date(text)
+        if moment is None:
+            return None
+        wait = moment - now
+    return min(wait, MAX_RETRY_AFTER) if wait > timedelta(0) else None

@@ -1,0 +1,42 @@
+"""What a running application holds besides its database: settings, secrets, the way out, and the workers' bell."""
+
+from dataclasses import dataclass
+
+from flask import Flask, current_app
+
+from portal.config import Settings
+from portal.db import db
+from portal.dispatcher import TestSend, send_test
+from portal.egress import AddressPolicy, Egress
+from portal.vault import Vault
+from portal.wakeup import Bell
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One per application."""
+
+    settings: Settings
+    vault: Vault
+    egress: Egress
+    bell: Bell
+
+    def send_test(self, *, company_id: int, url: str, actor: str) -> TestSend:
+        """Send the sample to `url` and record it; ends the request's transaction first, since a receiver may be slow."""
+        db.session.rollback()
+        return send_test(
+            db.engine, self.settings, self.vault, self.egress, company_id=company_id, url=url, actor=actor
+        )
+
+
+def attach_runtime(app: Flask, settings: Settings) -> None:
+    """Give the application its runtime."""
+    policy = AddressPolicy(allowed_networks=settings.allowed_networks, require_https=settings.require_https)
+    egress = Egress(policy, connect_timeout=settings.connect_timeout, deadline=settings.deadline)
+    app.extensions["portal"] = Runtime(settings, Vault(settings.secret_key), egress, Bell(settings.instance))
+
+
+def runtime() -> Runtime:
+    """The current application's runtime."""
+    held: Runtime = current_app.extensions["portal"]
+    return held

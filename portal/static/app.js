@@ -1,0 +1,111 @@
+// Small behaviours of every page. Each works on what is in the document at the time, so swapped-in rows need no set-up.
+"use strict";
+
+// The theme menu.
+function markTheme() {
+  for (const button of document.querySelectorAll("[data-theme-value]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.themeValue === window.portalTheme.choice()));
+  }
+}
+
+// Menus are <details>: they close on Escape, on a click elsewhere, and when another opens.
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (menu !== except) menu.open = false;
+  }
+}
+
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copy);
+  const text = "value" in source ? source.value : source.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Browsers give the clipboard to https pages only: select the text, so that Ctrl+C works.
+    const range = document.createRange();
+    range.selectNodeContents(source);
+    const selection = window.getSelection();
+    selection.removeAllRanges();
+    selection.addRange(range);
+    if ("select" in source) source.select();
+    announce(document.body.dataset.copyByHand);
+    return;
+  }
+  announce(document.body.dataset.copied);
+  button.classList.add("is-done");
+  setTimeout(() => button.classList.remove("is-done"), 2000);
+}
+
+function announce(text) {
+  const region = document.getElementById("announcer");
+  region.textContent = text;
+  clearTimeout(announce.timer);
+  announce.timer = setTimeout(() => (region.textContent = ""), 4000);
+}
+
+document.addEventListener("click", (event) => {
+  const target = event.target;
+  closeMenus(target.closest("details.menu"));
+  const theme = target.closest("[data-theme-value]");
+  if (theme) {
+    window.portalTheme.choose(theme.dataset.themeValue);
+    markTheme();
+  }
+  const opener = target.closest("[data-dialog]");
+  if (opener) document.getElementById(opener.dataset.dialog).showModal();
+  if (target.closest("[data-close]")) target.closest("dialog").close();
+  const copier = target.closest("[data-copy]");
+  if (copier) copy(copier);
+  const dismiss = target.closest("[data-dismiss]");
+  if (dismiss) dismiss.closest(".notice").remove();
+  const nav = target.closest("[data-nav-toggle]");
+  if (nav) {
+    const open = document.body.classList.toggle("nav-open");
+    nav.setAttribute("aria-expanded", String(open));
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const open = document.querySelector("details.menu[open]");
+  if (open) {
+    open.open = false;
+    open.querySelector("summary").focus();
+  }
+});
+
+// A form is sent once, however often its button is pressed.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "yes";
+  if (event.submitter) event.submitter.setAttribute("aria-busy", "true");
+});
+// Back to a page the browser kept: its forms may be sent again.
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  for (const button of document.querySelectorAll("[type=submit][aria-busy]")) button.removeAttribute("aria-busy");
+});
+
+// A page that htmx cannot reach says so, in the reader's language.
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, () => announce(document.body.dataset.unreachable));
+}
+
+// "há 3 minutos" stays true while the page is open.
+function tellTimes() {
+  const units = [["day", 86400], ["hour", 3600], ["minute", 60]];
+  const format = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+  for (const time of document.querySelectorAll("time[data-relative]")) {
+    const seconds = (new Date(time.dateTime) - Date.now()) / 1000;
+    const [unit, size] = units.find(([, length]) => Math.abs(seconds) >= length) || ["second", 1];
+    if (Math.abs(seconds) < 30 * 86400) time.textContent = format.format(Math.round(seconds / size), unit);
+  }
+}
+
+markTheme();
+setInterval(tellTimes, 30000);

@@ -1,0 +1,14 @@
+"""Pages: HTTP in, values down to the use cases, HTML out. Views commit; nothing below them does."""
+
+from flask import Blueprint, Flask
+
+from portal.views import access
+
+BLUEPRINTS: tuple[Blueprint, ...] = ()
+
+
+def register_views(app: Flask) -> None:
+    """Tie every page, and the rules that hold for all of them, to the application."""
+    access.init_app(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)

@@ -1,0 +1,87 @@
+"""Who may open what. Every view says it with one of three decorators; a view that says nothing is refused to everybody.
+
+`public`: anybody. `member`: whoever is logged in. `admin`: whoever is logged in with that role.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TypeVar
+
+from flask import Flask, abort, current_app, g, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from werkzeug.exceptions import Forbidden
+
+from portal.db import db, reading
+from portal.extensions import login_manager
+from portal.models import User
+
+View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
+
+
+def public(view: View) -> View:
+    """Anybody may open this."""
+    view.access = "public"  # type: ignore[attr-defined]
+    return view
+
+
+def member(view: View) -> View:
+    """Whoever is logged in may open this, within the own company."""
+    view.access = "member"  # type: ignore[attr-defined]
+    return view
+
+
+def admin(view: View) -> View:
+    """Admins may open this, within the own company."""
+    view.access = "admin"  # type: ignore[attr-defined]
+    return view
+
+
+def init_app(app: Flask) -> None:
+    """Check every request, keep GETs from writing, and load who is logged in."""
+    app.before_request(keep_reads_from_writing)
+    app.before_request(check_access)
+    app.teardown_request(end_reading)
+    login_manager.user_loader(load_user)
+
+
+def keep_reads_from_writing() -> None:
+    """A GET that tries to write fails loudly, on both databases."""
+    g.exit_stack = ExitStack()
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        g.exit_stack.enter_context(reading())
+
+
+def end_reading(_error: BaseException | None) -> None:
+    if "exit_stack" in g:
+        db.session.rollback()
+        g.exit_stack.close()
+
+
+def check_access() -> ResponseReturnValue | None:
+    """Refuse whoever the view does not admit."""
+    if request.endpoint is None:
+        return None  # no such page: 404 says so
+    if request.endpoint == "static" or request.blueprint == "api" or request.path.startswith("/api/"):
+        return None  # the API knows its callers by their tokens
+    access = getattr(current_app.view_functions[request.endpoint], "access", None)
+    if access == "public":
+        return None
+    if access is None:
+        abort(Forbidden.code)
+    if not current_user.is_authenticated:
+        return login_manager.unauthorized()  # type: ignore[no-any-return]
+    g.timezone = current_user.company.timezone
+    g.language = current_user.locale
+    if access == "admin" and not current_user.is_admin:
+        abort(Forbidden.code)
+    return None
+
+
+def load_user(session_id: str) -> User | None:
+    """The user of a session cookie, unless the session was ended: by log-out, a new password, or a disabled account."""
+    user_id, _, version = session_id.partition(".")
+    user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
+    if user is None or user.disabled_at or user.role is None or str(user.session_version) != version:
+        return None
+    return user

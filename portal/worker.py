@@ -1,0 +1,91 @@
+"""The worker: a dispatcher, the ticks that wake it, and its sign of life. The only place that knows APScheduler.
+
+APScheduler owns no delivery and no due time: those are in the outbox. Its jobs are ticks, so a lost or a double one does
+no harm. Should the wall clock step back, which silences it, the dispatcher looks by itself every few seconds.
+"""
+
+import logging
+import os
+import socket
+import threading
+from datetime import timedelta
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from flask import Flask
+from sqlalchemy import Engine, delete
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.db import db
+from portal.dispatcher import Dispatcher
+from portal.models import WorkerHeartbeat
+from portal.runtime import runtime
+from portal.wakeup import BellListener
+
+TICK_SECONDS = 1
+HEARTBEAT_SECONDS = 10
+FORGOTTEN_AFTER = timedelta(days=1)
+
+logger = logging.getLogger(__name__)
+
+
+def run(app: Flask, stop: threading.Event) -> None:
+    """Dispatch the application's deliveries until `stop` is set; then finish what is being sent, and return."""
+    with app.app_context():
+        engine, held = db.engine, runtime()
+    dispatcher = Dispatcher(engine, held.settings, held.vault, held.egress)
+    listener = BellListener(held.settings.instance)
+    heartbeat = Heartbeat(engine, listener)
+    scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
+    scheduler.add_job(dispatcher.wake, "interval", seconds=TICK_SECONDS, id="tick")
+    scheduler.add_job(heartbeat.beat, "interval", seconds=HEARTBEAT_SECONDS, id="heartbeat")
+    scheduler.start()
+    heartbeat.beat()
+    helpers = [
+        threading.Thread(target=_listen, args=(listener, dispatcher, stop), name="bell", daemon=True),
+        threading.Thread(target=_stop_with, args=(stop, dispatcher), name="stop", daemon=True),
+    ]
+    for helper in helpers:
+        helper.start()
+    logger.info("The worker is ready.", extra={"action": "worker_started"})
+    try:
+        dispatcher.run()
+    finally:
+        stop.set()
+        scheduler.shutdown(wait=False)
+        listener.close()
+        heartbeat.end()
+    logger.info("The worker has stopped.", extra={"action": "worker_stopped"})
+
+
+class Heartbeat:
+    """Tells the database, and the processes of this machine, that this worker lives."""
+
+    def __init__(self, engine: Engine, listener: BellListener) -> None:
+        self._engine = engine
+        self._listener = listener
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+
+    def beat(self) -> None:
+        self._listener.touch()
+        now = clock.utcnow()
+        with Session(self._engine) as session:
+            session.merge(WorkerHeartbeat(worker=self._name, seen_at=now))
+            session.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.seen_at < now - FORGOTTEN_AFTER))
+            session.commit()
+
+    def end(self) -> None:
+        with Session(self._engine) as session:
+            session.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.worker == self._name))
+            session.commit()
+
+
+def _listen(listener: BellListener, dispatcher: Dispatcher, stop: threading.Event) -> None:
+    while not stop.is_set():
+        if listener.wait(timeout=1.0):
+            dispatcher.wake()
+
+
+def _stop_with(stop: threading.Event, dispatcher: Dispatcher) -> None:
+    stop.wait()
+    dispatcher.stop()

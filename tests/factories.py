@@ -1,0 +1,94 @@
+"""Installations, companies, people and contacts for tests, made through the portal's own use cases."""
+
+import itertools
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from portal import accounts, endpoints
+from portal.classification import Classified, classify
+from portal.config import Settings
+from portal.contacts import save_contact
+from portal.db import db
+from portal.models import Company, Contact, Delivery, Endpoint, User
+from portal.runtime import runtime
+
+PASSWORD = "correct horse battery staple"
+LOOPBACK = "127.0.0.0/8"
+NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+
+_numbers = itertools.count(1)
+
+
+def make_company(name: str = "Vendas Exemplo", *, url: str | None = None) -> Company:
+    """A committed company, with its address set when one is given."""
+    company = accounts.get_or_create_company(db.session, name, vault=runtime().vault)
+    db.session.commit()
+    if url is not None:
+        set_url(company, url)
+    return company
+
+
+def set_url(company: Company, url: str) -> None:
+    checked = runtime().egress.check(url)
+    endpoints.set_url(db.session, endpoints.get_endpoint(db.session, company.id), checked, actor="test")
+    db.session.commit()
+
+
+def make_user(company: Company, *, role: str | None = "admin", email: str | None = None, name: str = "Ana") -> User:
+    email = email or f"user{next(_numbers)}@example.com"
+    if role is None:
+        user = User(company=company, name=name, email=email, created_at=NOON)
+        db.session.add(user)
+    else:
+        user = accounts.add_user(db.session, company, name=name, email=email, role=role, password=PASSWORD)
+    db.session.commit()
+    return user
+
+
+def owner_of(company: Company) -> User:
+    found = db.session.query(User).filter_by(company_id=company.id).first()
+    return found or make_user(company, role=None, name="Dono")
+
+
+def make_contact(company: Company, **facts: Any) -> Contact:
+    number = next(_numbers)
+    item = {"contact": {"name": f"Contato {number}", "linkedin_public_id": f"contato-{number}"} | facts}
+    contact = save_contact(db.session, company, item, default_owner=owner_of(company)).contact
+    db.session.commit()
+    return contact
+
+
+def classify_contact(contact: Contact, level: int | None) -> Classified:
+    classified = classify(db.session, contact, level, actor="ana@example.com")
+    db.session.commit()
+    return classified
+
+
+def make_delivery(contact: Contact, level: int = 2) -> Delivery:
+    """A classification's delivery, pending and due."""
+    delivery = classify_contact(contact, level).delivery
+    assert delivery is not None, "the company has no address, or the level is the same"
+    return delivery
+
+
+def endpoint_of(company: Company) -> Endpoint:
+    return endpoints.get_endpoint(db.session, company.id)
+
+
+@contextmanager
+def session_of(app: Flask):
+    with app.app_context(), Session(db.engine) as session:
+        yield session
+
+
+def settings_for(instance: Any, **values: Any) -> Settings:
+    defaults = {
+        "instance": instance,
+        "database_url": f"sqlite:///{instance / 'portal.db'}",
+        "secret_key": "k" * 48,
+    }
+    return Settings(**(defaults | values))
