@@ -78,7 +78,7 @@ def select_contacts(
     campaign_id: int | None = None,
     owner_id: int | None = None,
     level: int | str | None = None,
-) -> Select[tuple[Contact]]:
+) -> Select[Contact]:
     """The company's contacts that match, without an order. `level` is 1, 2, 3 or "none"."""
     query = select(Contact).where(Contact.company_id == company_id)
     if search.strip():

@@ -1,18 +1,19 @@
 """The database as one technical concern: naming, times in UTC, and what SQLite and PostgreSQL need said.
 
-SQLite's recipe is the one that loses no write under concurrency: autocommit at the driver, and our own BEGIN, which is IMMEDIATE
-for whoever may write. A transaction inside `reading()` is DEFERRED, blocks nobody, and cannot write, on both databases.
+SQLite's recipe is the one that loses no write under concurrency: autocommit at the driver, and our own BEGIN, which is
+IMMEDIATE for whoever may write. A transaction inside `reading()` is DEFERRED, blocks nobody, and cannot write, on both
+databases.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, event
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Session
 
 BUSY_TIMEOUT_SECONDS = 15
 
@@ -33,7 +34,15 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 
-db = SQLAlchemy(metadata=Base.metadata)
+class Database(SQLAlchemy):
+    """Flask-SQLAlchemy, whose `session` is a proxy to the request's own: to its users it is a session."""
+
+    if TYPE_CHECKING:
+        session: Session  # type: ignore[assignment]
+
+
+# Rows stay readable after a commit: reading them again would begin another transaction, and on SQLite that is a lock.
+db = Database(metadata=Base.metadata, session_options={"expire_on_commit": False})
 
 
 class UTCDateTime(TypeDecorator[datetime]):

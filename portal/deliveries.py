@@ -106,6 +106,13 @@ def page_deliveries(
     return Page(rows[:limit], str(rows[limit - 1].id) if len(rows) > limit else None)
 
 
+def deliveries_of(session: Session, company_id: int, webhook_ids: Sequence[str]) -> Sequence[Delivery]:
+    """Those of these deliveries that are the company's."""
+    return session.scalars(
+        select(Delivery).where(Delivery.company_id == company_id, Delivery.webhook_id.in_(webhook_ids))
+    ).all()
+
+
 def count_by_status(session: Session, company_id: int) -> dict[str, int]:
     """How many deliveries of the company are in each status, counted up to `COUNT_CAP`."""
     counts = [

@@ -35,10 +35,11 @@ class RetrySchedule:
         """
         if tries >= len(self.delays):
             return None
-        pause = self.delays[max(tries, 0)]
-        if retry_after is not None:
-            pause = max(pause, min(retry_after, MAX_RETRY_AFTER))
-        return pause * (1 + JITTER * min(max(jitter, 0.0), 1.0))
+        factor = 1 + JITTER * min(max(jitter, 0.0), 1.0)
+        pause = self.delays[max(tries, 0)] * factor
+        if retry_after is None:
+            return pause
+        return max(pause, min(min(retry_after, MAX_RETRY_AFTER) * factor, MAX_RETRY_AFTER))
 
 
 def parse_schedule(text: str) -> RetrySchedule:
@@ -48,22 +49,22 @@ def parse_schedule(text: str) -> RetrySchedule:
     """
     items = [item.strip() for item in text.split(",")]
     if items == [""]:
-        raise ValueError("the retry schedule is empty; write the pauses before each try, such as 0s,30s,5m,2h.")
+        raise ValueError("the schedule is empty; write the pauses before each try, such as 0s,30s,5m,2h.")
     if len(items) > MAX_TRIES:
-        raise ValueError(f"the retry schedule has {len(items)} tries; {MAX_TRIES} are the most.")
+        raise ValueError(f"the schedule has {len(items)} tries; {MAX_TRIES} are the most.")
     delays = tuple(_parse_pause(item) for item in items)
-    if any(pause == timedelta(0) for pause in delays[1:]):
-        raise ValueError("only the first pause of the retry schedule can be 0; a retry needs a pause before it.")
+    if timedelta(0) in delays[1:]:
+        raise ValueError("only the first pause can be 0; every retry needs a pause before it.")
     return RetrySchedule(delays)
 
 
 def _parse_pause(item: str) -> timedelta:
     match = re.fullmatch(r"([0-9]{1,9})([smhd])", item)
     if match is None:
-        raise ValueError(f"{item[:40]!r} in the retry schedule is no pause; write a whole number and s, m, h or d.")
+        raise ValueError(f"{item[:40]!r} is no pause; write a whole number and s, m, h or d, such as 30s or 2h.")
     pause = timedelta(**{_UNITS[match[2]]: int(match[1])})
     if pause > MAX_PAUSE:
-        raise ValueError(f"{item!r} in the retry schedule is too long; {MAX_PAUSE.days} days are the most.")
+        raise ValueError(f"the pause {item!r} is too long; {MAX_PAUSE.days} days are the most.")
     return pause
 
 
@@ -82,3 +83,12 @@ def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
             return None
         wait = moment - now
     return min(wait, MAX_RETRY_AFTER) if wait > timedelta(0) else None
+
+
+def _parse_http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    # The asctime form names no zone; HTTP dates are always UTC.
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

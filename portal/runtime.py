@@ -24,9 +24,7 @@ class Runtime:
     def send_test(self, *, company_id: int, url: str, actor: str) -> TestSend:
         """Send the sample to `url` and record it; ends the request's transaction first, since a receiver may be slow."""
         db.session.rollback()
-        return send_test(
-            db.engine, self.settings, self.vault, self.egress, company_id=company_id, url=url, actor=actor
-        )
+        return send_test(db.engine, self.settings, self.vault, self.egress, company_id=company_id, url=url, actor=actor)
 
 
 def attach_runtime(app: Flask, settings: Settings) -> None:

@@ -20,14 +20,13 @@ class Bell:
 
     def __init__(self, instance: Path) -> None:
         self._folder = instance / "workers"
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
     def ring(self) -> None:
         """Wake the workers. Never fails and never waits: without a ring they look once a second anyway."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             for name in os.listdir(self._folder):
                 with contextlib.suppress(OSError, ValueError, OverflowError):
-                    self._socket.sendto(b"", ("127.0.0.1", int(name)))
+                    sender.sendto(b"", ("127.0.0.1", int(name)))
 
 
 class BellListener:

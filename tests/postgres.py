@@ -1,7 +1,8 @@
-"""A PostgreSQL server of the tests' own: made in a temporary folder, reached by a socket in it, and gone afterwards."""
+"""A PostgreSQL server of the tests' own: made in a temporary folder, on a free loopback port, and gone afterwards."""
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -30,10 +31,10 @@ def throwaway_postgres(*, fsync: bool = False) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="portal-pg-"))
     if account is not None:
         shutil.chown(folder, account, account)
-    data = folder / "data"
+    data, port = folder / "data", free_port()
     durability = "on" if fsync else "off"
     options = (
-        f"-c listen_addresses= -c unix_socket_directories={folder} -c timezone=UTC"
+        f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c timezone=UTC"
         f" -c fsync={durability} -c synchronous_commit={durability} -c full_page_writes={durability}"
     )
 
@@ -53,7 +54,7 @@ def throwaway_postgres(*, fsync: bool = False) -> Iterator[str]:
         run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
         run("pg_ctl", "start", "--wait", f"--log={folder / 'server.log'}", "--options", options)
         try:
-            yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+            yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
         finally:
             run("pg_ctl", "stop", "--wait", "--mode=immediate")
     finally:
@@ -70,6 +71,13 @@ def find_programs() -> Path:
         if (candidate / "initdb").exists() and (candidate / "pg_ctl").exists():
             return candidate
     raise PostgresMissing
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def server_account() -> str | None:

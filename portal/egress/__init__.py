@@ -1,0 +1,17 @@
+"""The only way out to the network: address policy, pinned connections, one true deadline, bounded answers."""
+
+from portal.egress.address import Address, AddressError, AddressPolicy, parse_address
+from portal.egress.answer import Answer, EgressError
+from portal.egress.client import CheckedAddress, Egress, EgressAdapter
+
+__all__ = [
+    "Address",
+    "AddressError",
+    "AddressPolicy",
+    "Answer",
+    "CheckedAddress",
+    "Egress",
+    "EgressAdapter",
+    "EgressError",
+    "parse_address",
+]

@@ -18,10 +18,10 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 # fmt: off
 BLOCKED_PORTS = frozenset({
     # https://fetch.spec.whatwg.org/#port-blocking
-    0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110,
-    111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532,
-    540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061,
-    6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+    0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103,
+    104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513,
+    514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720,
+    1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
     # Docker, MySQL, PostgreSQL, Redis, Elasticsearch, memcached, MongoDB: they act on what looks like HTTP.
     2375, 2376, 3306, 5432, 6379, 9200, 11211, 27017,
 })
@@ -30,16 +30,17 @@ BLOCKED_PORTS = frozenset({
 LOCAL_NAMES = frozenset({"ip6-localhost", "ip6-loopback"})
 LOCAL_SUFFIXES = frozenset(
     # RFC 6761, RFC 6762 with its appendix G, RFC 8375, and ICANN's .internal: none is ever a public name.
-    "localhost localdomain local internal intranet private corp home lan home.arpa".split()
+    ["localhost", "localdomain", "local", "internal", "intranet", "private", "corp", "home", "lan", "home.arpa"]
 )
 
-# Letters and marks that print nothing (Unicode's Default_Ignorable_Code_Point outside of category C, and a blank Braille).
+# Letters and marks that print nothing: Unicode's Default_Ignorable_Code_Point outside of category C, and the
+# blank Braille pattern.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-_PATH_SAFE = "!#$%&'()*+,-./:;=?@[]_~"
+_PATH_SAFE = "!$%&'()*+,-./:;=?@[]_~"
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ class AddressError(ValueError):
 def parse_address(url: str, policy: AddressPolicy) -> Address:
     """Read and normalise an address; pure, no name is resolved.
 
-    Raises AddressError with `problem` one of: scheme, https_required, character, userinfo, percent_host, no_host, bad_host,
-    numeric_host, unparsable, port, local_name, not_public (a numeric host).
+    Raises AddressError with `problem` one of: scheme, https_required, character, userinfo, percent_host, no_host,
+    bad_host, numeric_host, unparsable, port, local_name, not_public (a numeric host).
     """
     text = _strip_spaces(url)
     _refuse_characters(text)
@@ -121,13 +122,16 @@ def check_answers(address: Address, answers: Iterable[str], policy: AddressPolic
     Raises AddressError (`not_public`).
     """
     good: list[str] = []
-    bad: list[str] = []
+    refused = False
     for answer in answers:
         ip = _parse_answer(answer)
-        permitted = ip is not None and is_permitted(ip, policy.allowed_networks)
-        (good if permitted else bad).append(str(ip or answer))
-    if bad and not (good and is_local_name(address.host)):
-        raise AddressError("not_public", f"{address.host} resolves to {bad[0]}, which is not a public address")
+        if ip is not None and is_permitted(ip, policy.allowed_networks):
+            good.append(str(ip))
+        else:
+            refused = True
+    if refused and not (good and is_local_name(address.host)):
+        # Which address it is stays unsaid: a member could read the operator's internal names off it.
+        raise AddressError("not_public", f"{address.host} resolves to an address that is not public")
     return tuple(dict.fromkeys(good))
 
 
@@ -147,7 +151,7 @@ def _parse_answer(answer: str) -> IPAddress | None:
 
 
 def _strip_spaces(url: str) -> str:
-    # str.strip() would also take line ends and tabs, which are controls: somebody is trying something, or pasted two lines.
+    # Not str.strip(): line ends and tabs are controls, and controls are refused wherever they stand.
     start, end = 0, len(url)
     while start < end and unicodedata.category(url[start]) == "Zs":
         start += 1
@@ -177,7 +181,7 @@ def _split_scheme(text: str, policy: AddressPolicy) -> tuple[str, str]:
 
 def _split_authority(rest: str) -> tuple[str, str]:
     without_fragment = rest.partition("#")[0]
-    authority = re.match(r"[^/?]*", without_fragment)[0]  # type: ignore[index]  # matches any text
+    authority = re.split(r"[/?]", without_fragment, maxsplit=1)[0]
     target = without_fragment[len(authority) :]
     if not target.startswith("/"):
         target = "/" + target
@@ -206,7 +210,7 @@ def _parse_port(text: str, scheme: str) -> int:
     if not re.fullmatch(r"[0-9]{1,16}", text) or int(text) > 65535:
         raise AddressError("unparsable", "the port is not a number up to 65535")
     if int(text) in BLOCKED_PORTS:
-        raise AddressError("port", f"port {int(text)} belongs to another service")
+        raise AddressError("port", f"port {int(text)} is not allowed")
     return int(text)
 
 

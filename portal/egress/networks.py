@@ -1,4 +1,4 @@
-"""Which IP addresses count as public: explicit tables, because `ipaddress.is_global` differs between Python versions."""
+"""Which IP addresses count as public: explicit tables, as `ipaddress.is_global` differs between Python versions."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -84,7 +84,8 @@ def is_permitted(ip: IPAddress, allowed: Sequence[IPNetwork]) -> bool:
 def is_public(ip: IPAddress) -> bool:
     """Whether `ip` is a host of the public Internet.
 
-    The forms that reach an IPv4 host (mapped, NAT64, ISATAP) are judged by that host; 6to4 and Teredo are refused whole.
+    The forms that reach an IPv4 host (mapped, NAT64, ISATAP) are judged by that host; 6to4 and Teredo, whose relays
+    are retired, are refused whole.
     """
     if isinstance(ip, IPv4Address):
         return not any(ip in network for network in SPECIAL_V4)

@@ -1,0 +1,46 @@
+"""Errors that people can mend, as one sentence each."""
+
+from sqlalchemy.exc import OperationalError
+
+from portal import reasons
+from portal.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, InvalidAccount
+from portal.cli.console import in_console_language
+from portal.config import SettingError
+from portal.deliveries import InvalidCursor
+from portal.egress import AddressError
+from portal.schema import SchemaError
+from portal.vault import WrongKey
+
+ACCOUNT_PROBLEMS = {
+    "taken": "Somebody logs in with this e-mail address already.",
+    "not_an_email": "This is no e-mail address.",
+    "too_short": f"The password is shorter than {MIN_PASSWORD_LENGTH} characters.",
+    "too_long": f"The password is longer than {MAX_PASSWORD_LENGTH} characters.",
+}
+
+WRONG_KEY = (
+    "The webhook secrets in the database were encrypted with another key than the one in use. Put back the secret.key "
+    "that belongs to this database, or set PORTAL_SECRET_KEY to it."
+)
+
+NO_DRIVER = "PostgreSQL needs its driver: install the portal with the extra `postgres`, or psycopg itself."
+
+
+def explain_error(error: Exception) -> str | None:
+    """The sentence for whoever typed the command; None for an error that nobody expected."""
+    if isinstance(error, SettingError | SchemaError):
+        return str(error)
+    if isinstance(error, AddressError):
+        with in_console_language():
+            return reasons.explain_address(error.problem)
+    if isinstance(error, InvalidAccount):
+        return ACCOUNT_PROBLEMS.get(error.problem, str(error))
+    if isinstance(error, InvalidCursor):
+        return "The cursor is none that a page of this log gave."
+    if isinstance(error, WrongKey):
+        return WRONG_KEY
+    if isinstance(error, OperationalError):
+        return f"The database cannot be used: {str(error.orig).strip().splitlines()[0]}."
+    if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
+        return NO_DRIVER
+    return None

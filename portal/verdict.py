@@ -1,0 +1,236 @@
+"""The delivered rule: from a status and a body to a reason and a warning (product, section 5). Pure."""
+
+import codecs
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+DELIVERED_REASONS = frozenset({"ok_empty", "ok_json", "ok_text"})
+"""The reasons that mean: the receiver took the delivery."""
+
+WARNINGS = ("error_in_json", "invalid_json", "error_words")
+"""What a delivered answer can carry besides, the first that applies; never a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A stable reason code, and for a delivered answer perhaps a warning code."""
+
+    reason: str
+    warning: str | None = None
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the receiver took the delivery."""
+        return self.reason in DELIVERED_REASONS
+
+
+def judge(status_code: int, body: bytes, *, content_type: str | None = None, cut: str | None = None) -> Verdict:
+    """Judge an answer. Never raises, in time linear in the body.
+
+    `cut` says what ended the body early (`too_large`, `incomplete`, `timeout`, `undecodable`), None for a whole one;
+    it is the reason with status 200, the status is with any other. `content_type` only serves a warning.
+    """
+    if status_code != 200:
+        return Verdict(_judge_status(status_code))
+    if cut is not None:
+        return Verdict(cut)
+    return _judge_body(body, content_type or "")
+
+
+def _judge_status(status_code: int) -> str:
+    named = {410: "gone", 429: "rate_limited"}
+    classes = {2: "status_2xx", 3: "redirect", 4: "client_error", 5: "server_error"}
+    return named.get(status_code) or classes.get(status_code // 100, "protocol_error")
+
+
+def _judge_body(body: bytes, content_type: str) -> Verdict:
+    text, is_binary = _decode(body)
+    content = text.strip(_BLANKS)
+    if not content:
+        return Verdict("ok_empty")
+    # A whole JSON value counts first: a JSON text may well hold a page.
+    try:
+        return Verdict("ok_json", _json_warning(_parse_json(content)))
+    except (ValueError, RecursionError):
+        pass
+    if is_binary:
+        return Verdict("binary_body")
+    if _is_html_page(content):
+        return Verdict("html_page")
+    return Verdict("ok_text", _text_warning(content, content_type))
+
+
+# --- decoding
+
+_BYTE_ORDER_MARKS = (  # the longer first: UTF-32's begins as UTF-16's
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# Control characters that no text has: the WHATWG MIME Sniffing standard's binary data bytes. NUL is looked at alone.
+_CONTROLS = re.compile(r"[\x01-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+# White space, and what is as invisible.
+_BLANKS = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + (
+    "\xad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+)
+
+
+def _decode(body: bytes) -> tuple[str, bool]:
+    """Return the text, undecodable parts replaced, and whether it is binary rather than text."""
+    mark, encoding = next(((mark, name) for mark, name in _BYTE_ORDER_MARKS if body.startswith(mark)), (b"", "utf-8"))
+    text = body[len(mark) :].decode(encoding, errors="replace")
+    if "\0" in text:
+        return text, True
+    undecodable = text.count("\ufffd")
+    if not undecodable:
+        return text, False
+    undecodable -= body.count("\ufffd".encode(encoding))
+    # Half of a short Latin-1 text may be undecodable ("ação"), but it has no control characters besides.
+    controls = sum(1 for _ in _CONTROLS.finditer(text))
+    suspects = undecodable + controls
+    return text, undecodable * 2 > len(text) or (controls > 0 and suspects * 10 > len(text) * 3)
+
+
+# --- HTML
+
+# https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type, and all ends of a tag's name.
+_HTML_START = re.compile(
+    r"<(?:!doctype\s++html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)(?:[\s/>]|\Z)",
+    re.ASCII | re.IGNORECASE,
+)
+_PAGE_TAG = re.compile(r"<(/?)(html|head|body)[\s/>]", re.ASCII | re.IGNORECASE)
+_XML_PROLOG = re.compile(r"<\?xml[\s-]", re.ASCII | re.IGNORECASE)
+_BLANK_RUN = re.compile(f"[{re.escape(_BLANKS)}]*+")
+
+
+def _is_html_page(text: str) -> bool:
+    return _HTML_START.match(text, _skip_prolog(text)) is not None or _has_page_element(text)
+
+
+def _skip_prolog(text: str) -> int:
+    """Return where the text begins after blanks, comments, XML declaration and style sheet instructions."""
+    position = 0
+    while True:
+        run = _BLANK_RUN.match(text, position)
+        position = run.end() if run else position
+        if text.startswith("<!--", position):
+            end, length = text.find("-->", position + 2), 3  # "<!-->" is a whole comment
+        elif _XML_PROLOG.match(text, position):
+            end, length = text.find("?>", position), 2
+        else:
+            return position
+        if end < 0:
+            return len(text)
+        position = end + length
+
+
+def _has_page_element(text: str) -> bool:
+    """Tell whether a whole html, head or body element stands anywhere in the text."""
+    opened = set()
+    for tag in _PAGE_TAG.finditer(text):
+        name = tag[2].lower()
+        if not tag[1]:
+            opened.add(name)
+        elif name in opened:
+            return True
+    return False
+
+
+# --- JSON and warnings
+
+# Keys are compared without case and signs, so that errorCode, error_code and Error-Code are one.
+_ERROR_KEY = re.compile(
+    r"(?:has|is)?(?:error|erro)s?|err(?:or)?(?:no|code|msg|messages?|description|details?|type)"
+    r"|exceptions?|fault(?:code|string)?|fail(?:ed|ures?)|falhas?"
+)
+_SUCCESS_KEY = re.compile(r"(?:is)?success|successful|succeeded|ok|sucesso|status")
+_STATUS_KEY = re.compile(r"(?:http)?(?:status|code)|statuscode|state|result|type")
+_MESSAGE_KEY = re.compile(r"message|msg|mensagem|details?|title|description|reason")
+_ERROR_STATUS = re.compile(r"error|erro|fail|failed|failure|falha|falhou|exception|fatal|ko|nok|[45][0-9][0-9]")
+_NOTHING = re.compile(r"|0|0\.0|false|no|none|null|ok|não|nao|nenhum|success|sucesso")
+_FALSE = re.compile(r"false|no|0|não|nao")
+_WORDS_SEARCHED = 64 * 1024
+
+# An underscore parts words here (EVENT_ERROR), and a capital does for the names of exceptions (TypeError).
+_ERROR_WORDS = re.compile(
+    r"""
+    (?: (?<![^\W_]) (?<!\bno[ ]) (?<!\bnot[ ]) (?<!\b0[ ]) (?<!\bzero[ ]) (?<!\bsem[ ]) (?<!\bnenhum[ ])
+        (?<!\bnenhuma[ ]) (?<!\bwithout[ ])
+        (?: errors? | erros? | exceptions? | exceç(?:ão|ões) | fatal | fail(?:s|ed|ures?)? | falh(?:as?|ou|aram)
+          | warnings? | traceback | denied | negado | unauthori[sz]ed | forbidden | rejected )
+      | (?<=[a-z]) (?-i:Error|Exception) )
+    (?![^\W_])
+    (?! \s{0,3} [:=] \s{0,3} (?: 0 | none | null | false | no ) (?![^\W_]) )
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def _parse_json(text: str) -> Any:
+    """Parse strictly; ints become floats, because Python refuses to read very long ones."""
+    return json.loads(text, parse_int=float, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _json_warning(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "error_words" if _has_error_words(value) else None
+    # Some services answer with a list of errors or of results.
+    items = value[:100] if isinstance(value, list) else [value]
+    objects = [_read_facts(item) for item in items if isinstance(item, dict)]
+    if any(_says_error(key, item) for facts in objects for key, item in facts):
+        return "error_in_json"
+    if any(_has_error_message(facts) for facts in objects):
+        return "error_words"
+    return None
+
+
+_Facts = list[tuple[str, Any]]
+
+
+def _read_facts(value: dict[str, Any]) -> _Facts:
+    return [(re.sub(r"[^a-z]", "", key[:40].lower()), item) for key, item in value.items()]
+
+
+def _says_error(key: str, item: Any) -> bool:
+    word = _word(item)
+    if _ERROR_KEY.fullmatch(key):
+        return bool(item) and (not isinstance(item, str) or not _NOTHING.fullmatch(word))
+    if _STATUS_KEY.fullmatch(key) and (_ERROR_STATUS.fullmatch(word) or _is_error_number(item)):
+        return True
+    if _SUCCESS_KEY.fullmatch(key):
+        # A status of 0 mostly means that all is well.
+        return item is False or (key != "status" and (item == 0 or _FALSE.fullmatch(word) is not None))
+    return False
+
+
+def _has_error_message(facts: _Facts) -> bool:
+    if any(item is True and _SUCCESS_KEY.fullmatch(key) for key, item in facts):
+        return False
+    return any(isinstance(item, str) and _has_error_words(item) for key, item in facts if _MESSAGE_KEY.fullmatch(key))
+
+
+def _word(item: Any) -> str:
+    return item[:20].strip().lower() if isinstance(item, str) else ""
+
+
+def _is_error_number(item: Any) -> bool:
+    return isinstance(item, float) and 400 <= item <= 599
+
+
+def _text_warning(text: str, content_type: str) -> str | None:
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type.endswith(("/json", "+json")) or text.startswith(("{", "[")):
+        return "invalid_json"
+    return "error_words" if _has_error_words(text) else None
+
+
+def _has_error_words(text: str) -> bool:
+    return _ERROR_WORDS.search(text, 0, _WORDS_SEARCHED) is not None

@@ -1,0 +1,142 @@
+"""Contacts: the list that is classified by one click, a contact with all that is known, and its form."""
+
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from portal.classification import classify
+from portal.contacts import InvalidContact, get_contact, save_contact
+from portal.db import db
+from portal.deliveries import DeliveryFilter, page_deliveries
+from portal.directory import (
+    ContactFilter,
+    campaigns_of,
+    contacts_of,
+    has_contacts,
+    history_of,
+    page_contacts,
+    people_of,
+)
+from portal.endpoints import is_configured
+from portal.forms import ContactForm
+from portal.models import Contact
+from portal.sync import states_of
+from portal.views import access
+from portal.views.redirects import back_or, see_other
+
+LEVELS = {"1": 1, "2": 2, "3": 3, "none": None}
+MAX_LIVE = 50
+
+bp = Blueprint("contacts", __name__, url_prefix="/contacts")
+
+
+@bp.get("")
+@access.member
+def index() -> ResponseReturnValue:
+    company_id, asked = current_user.company_id, request.args
+    level = asked.get("level")
+    wanted = ContactFilter(
+        search=asked.get("search", ""),
+        campaign_id=asked.get("campaign", type=int),
+        owner_id=asked.get("owner", type=int),
+        level="none" if level == "none" else LEVELS.get(level or ""),
+    )
+    page = page_contacts(db.session, company_id, wanted, cursor=asked.get("cursor"))
+    return render_template(
+        "contacts/index.html",
+        page=page,
+        wanted=wanted,
+        is_filtered=wanted != ContactFilter(),
+        has_any=bool(page.items) or has_contacts(db.session, company_id),
+        states=states_of(db.session, page.items),
+        campaigns=campaigns_of(db.session, company_id),
+        people=people_of(db.session, company_id),
+    )
+
+
+@bp.get("/live")
+@access.member
+def live() -> ResponseReturnValue:
+    """The sync badges of the contacts that were on their way, for a page that shows them."""
+    ids = request.args.getlist("id", type=int)[:MAX_LIVE]
+    found = contacts_of(db.session, current_user.company_id, ids)
+    return render_template(
+        "contacts/_live.html",
+        contacts=found,
+        states=states_of(db.session, found),
+        left=request.args.get("left", 0, type=int) - 1,
+    )
+
+
+@bp.post("/<int:contact_id>/level")
+@access.member
+def set_level(contact_id: int) -> ResponseReturnValue:
+    contact = get_contact_or_404(contact_id)
+    level = request.form.get("level", "")
+    if level not in LEVELS:
+        abort(400)
+    classify(db.session, contact, LEVELS[level], actor=current_user.email)
+    db.session.commit()
+    if "HX-Request" in request.headers:
+        return render_template("contacts/_row.html", contact=contact, state=states_of(db.session, [contact])[contact_id])
+    flash(_("Nível de %(name)s gravado.", name=contact.name), "success")
+    return back_or(url_for(".show", contact_id=contact_id))
+
+
+@bp.get("/<int:contact_id>")
+@access.member
+def show(contact_id: int) -> ResponseReturnValue:
+    contact = get_contact_or_404(contact_id)
+    return render_template(
+        "contacts/show.html",
+        contact=contact,
+        state=states_of(db.session, [contact])[contact_id],
+        is_configured=is_configured(db.session, contact.company_id),
+        history=history_of(db.session, contact),
+        deliveries=page_deliveries(
+            db.session, contact.company_id, DeliveryFilter(contact_id=contact_id), limit=20
+        ).items,
+    )
+
+
+@bp.route("/new", methods=["GET", "POST"])
+@bp.route("/<int:contact_id>/edit", methods=["GET", "POST"])
+@access.member
+def edit(contact_id: int | None = None) -> ResponseReturnValue:
+    """A new contact, or one that exists: the same form."""
+    contact = get_contact_or_404(contact_id) if contact_id is not None else None
+    company = current_user.company
+    form = ContactForm()
+    form.offer(people_of(db.session, company.id))
+    if not form.is_submitted():
+        if contact is not None:
+            form.show(contact, ZoneInfo(company.timezone))
+        else:
+            form.owner.data = current_user.email
+    elif form.validate():
+        try:
+            saved = save_contact(db.session, company, form.item(contact_id), default_owner=current_user)
+            db.session.commit()
+        except InvalidContact as error:
+            db.session.rollback()
+            form.blame(error)
+        else:
+            existed = contact is None and not saved.created
+            text = _("Este contato já existia na campanha; os dados foram atualizados.") if existed else _("Contato gravado.")
+            flash(text, "success")
+            return see_other(url_for(".show", contact_id=saved.contact.id))
+    page = render_template(
+        "contacts/edit.html", form=form, contact=contact, campaigns=campaigns_of(db.session, current_user.company_id)
+    )
+    return page, 422 if form.errors else 200
+
+
+def get_contact_or_404(contact_id: int) -> Contact:
+    """The contact of the reader's company: nobody can forget to check whose it is."""
+    contact = get_contact(db.session, current_user.company_id, contact_id)
+    if contact is None:
+        abort(404)
+    return contact

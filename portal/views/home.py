@@ -1,0 +1,33 @@
+"""The first page: does the CRM know what we know, and if not, what to do?"""
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from portal.db import db
+from portal.deliveries import COUNT_CAP, DeliveryFilter, count_by_status, page_deliveries
+from portal.directory import has_contacts
+from portal.endpoints import get_endpoint, state_of
+from portal.sync import backlog_of
+from portal.views import access
+
+LATEST = 8
+
+bp = Blueprint("home", __name__)
+
+
+@bp.get("/")
+@access.member
+def index() -> ResponseReturnValue:
+    company_id = current_user.company_id
+    endpoint = get_endpoint(db.session, company_id)
+    return render_template(
+        "home/index.html",
+        endpoint=endpoint,
+        state=state_of(endpoint),
+        backlog=backlog_of(db.session, company_id),
+        counts=count_by_status(db.session, company_id),
+        count_cap=COUNT_CAP,
+        has_contacts=has_contacts(db.session, company_id),
+        latest=page_deliveries(db.session, company_id, DeliveryFilter(), limit=LATEST).items,
+    )
