@@ -1,5 +1,6 @@
 """Catacliente Portal: brings what a prospecting team knows about its contacts to the company's CRM by webhook."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import logs, security
 from portal.api import register_api
+from portal.assets import init_assets
 from portal.config import Settings, load_settings
 from portal.db import db, engine_options, prepare_engine
 from portal.extensions import compress, csrf, login_manager
@@ -24,7 +26,7 @@ MAX_REQUEST_BYTES = 8 * 1024 * 1024
 def create_app(settings: Settings | None = None) -> Flask:
     """The application, ready to serve. Raises SettingError when a setting is wrong; starts nothing and sends nothing."""
     settings = settings or load_settings()
-    app = Flask(__name__, instance_path=str(settings.instance))
+    app = Flask(__name__, instance_path=str(settings.instance), static_folder=None)
     app.config.from_mapping(flask_config(settings))
     logs.configure(settings.log_format)
     if settings.proxy_hops:
@@ -43,6 +45,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     # What is ours
     attach_runtime(app, settings)
     security.init_app(app)
+    init_assets(app, Path(app.root_path) / "static")
     register_views(app)
     register_api(app)
     return app

@@ -188,6 +188,22 @@ def find_token(session: Session, presented: str) -> ApiToken | None:
     return token
 
 
+def record_token_use(connection: Connection, token_id: int) -> None:
+    """Note that a token was used now."""
+    connection.execute(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=clock.utcnow()))
+
+
+def find_person_id(session: Session, company_id: int, email_or_id: str) -> int | None:
+    """The company's person with this e-mail, else with this number, or None."""
+    return session.scalar(
+        select(User.id).where(User.company_id == company_id, User.email == email_or_id.strip().lower())
+    ) or (
+        session.scalar(select(User.id).where(User.company_id == company_id, User.id == int(email_or_id)))
+        if is_row_number(email_or_id)
+        else None
+    )
+
+
 def _hash(secret: str) -> str:
     """SHA-256 is enough for what is random and long; argon2 is for what people choose."""
     return hashlib.sha256(secret.encode()).hexdigest()

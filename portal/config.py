@@ -103,7 +103,10 @@ def load_or_create_key(path: Path) -> str:
             pass
         finally:
             fresh.unlink()
-    return _read_key(path.read_text().strip())
+    try:
+        return _read_key(path.read_text().strip())
+    except (OSError, ValueError) as error:
+        raise SettingError(f"PORTAL_SECRET_KEY: the key in {path} {error}") from error
 
 
 def _own(environ: Mapping[str, str]) -> dict[str, str]:

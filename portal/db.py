@@ -75,6 +75,16 @@ def reading() -> Iterator[None]:
         _read_only.reset(token)
 
 
+@contextmanager
+def writing() -> Iterator[None]:
+    """Transactions begun inside may write, also within `reading()`: for a note on the side, never for the request's own work."""
+    token = _read_only.set(False)
+    try:
+        yield
+    finally:
+        _read_only.reset(token)
+
+
 def engine_options(database_url: str) -> dict[str, Any]:
     """Keyword arguments of `create_engine` for this database."""
     if database_url.startswith("sqlite"):

@@ -127,6 +127,19 @@ def count_by_status(session: Session, company_id: int) -> dict[str, int]:
     return {status: count for query in counts for status, count in session.execute(query).tuples()}
 
 
+def count_tests_since(session: Session, company_id: int, moment: datetime) -> int:
+    """How many tests a company made since then, among its latest `COUNT_CAP` deliveries."""
+    latest = (
+        select(Delivery.trigger, Delivery.created_at)
+        .where(Delivery.company_id == company_id)
+        .order_by(Delivery.id.desc())
+        .limit(COUNT_CAP)
+        .subquery()
+    )
+    query = select(func.count()).where(latest.c.trigger == "test", latest.c.created_at >= moment)
+    return session.scalar(query) or 0
+
+
 def attempts_of(session: Session, delivery: Delivery) -> Sequence[Attempt]:
     """Every try of a delivery, newest first."""
     return session.scalars(select(Attempt).where(Attempt.delivery_id == delivery.id).order_by(Attempt.id.desc())).all()

@@ -57,9 +57,7 @@ class SetUpForm(FlaskForm):
         filters=[strip],
         render_kw={"autocomplete": "organization"},
     )
-    name = StringField(
-        _l("Seu nome"), [required, at_most(200)], filters=[strip], render_kw={"autocomplete": "name"}
-    )
+    name = StringField(_l("Seu nome"), [required, at_most(200)], filters=[strip], render_kw={"autocomplete": "name"})
     email = EmailField(_l("Seu e-mail"), [required, at_most(254)], render_kw={"autocomplete": "username"})
     password = new_password_field(_l("Senha"))
 
@@ -115,9 +113,7 @@ class ContactForm(FlaskForm):
     def validate_skills(self, field: Field) -> None:
         for number, (_skill, count) in enumerate(read_lines(field.data), 1):
             if count and not (count.isascii() and count.isdecimal()):
-                raise ValidationError(
-                    _l("Linha %(number)d: depois do ponto e vírgula vai um número.", number=number)
-                )
+                raise ValidationError(_l("Linha %(number)d: depois do ponto e vírgula vai um número.", number=number))
 
     def offer(self, people: Sequence[User]) -> None:
         """The people a contact may belong to."""

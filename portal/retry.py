@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-# Pauses before each try: 30 s + 5 min + 30 min + 2 h + 5 h + 12 h + 24 h + 24 h = 67 h 35 min 30 s, longer than a weekend.
+# Before each try: 30 s + 5 min + 30 min + 2 h + 5 h + 12 h + 24 h + 24 h = 67 h 35 min 30 s, longer than a weekend.
 DEFAULT_SCHEDULE = "0s,30s,5m,30m,2h,5h,12h,24h,24h"
 
 JITTER = 0.1  # the largest share that is added to a pause, so that what failed together does not return together

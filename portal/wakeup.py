@@ -37,7 +37,8 @@ class BellListener:
         folder.mkdir(exist_ok=True)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
-        self._file = folder / str(self._socket.getsockname()[1])
+        self.port: int = self._socket.getsockname()[1]
+        self._file = folder / str(self.port)
         self.touch()
 
     def wait(self, timeout: float) -> bool:

@@ -41,18 +41,15 @@ def run(app: Flask, stop: threading.Event) -> None:
     scheduler.add_job(heartbeat.beat, "interval", seconds=HEARTBEAT_SECONDS, id="heartbeat")
     scheduler.start()
     heartbeat.beat()
-    helpers = [
-        threading.Thread(target=_listen, args=(listener, dispatcher, stop), name="bell", daemon=True),
-        threading.Thread(target=_stop_with, args=(stop, dispatcher), name="stop", daemon=True),
-    ]
-    for helper in helpers:
-        helper.start()
+    ear = threading.Thread(target=_listen, args=(listener, dispatcher, stop), name="bell", daemon=True)
+    ear.start()
     logger.info("The worker is ready.", extra={"action": "worker_started"})
     try:
         dispatcher.run()
     finally:
         stop.set()
-        scheduler.shutdown(wait=False)
+        scheduler.shutdown()
+        ear.join()
         listener.close()
         heartbeat.end()
     logger.info("The worker has stopped.", extra={"action": "worker_stopped"})
@@ -64,7 +61,7 @@ class Heartbeat:
     def __init__(self, engine: Engine, listener: BellListener) -> None:
         self._engine = engine
         self._listener = listener
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._name = f"{socket.gethostname()}:{os.getpid()}:{listener.port}"
 
     def beat(self) -> None:
         self._listener.touch()
@@ -81,11 +78,8 @@ class Heartbeat:
 
 
 def _listen(listener: BellListener, dispatcher: Dispatcher, stop: threading.Event) -> None:
+    """Hand rings on to the dispatcher, and the wish to stop within a moment."""
     while not stop.is_set():
-        if listener.wait(timeout=1.0):
+        if listener.wait(timeout=0.25):
             dispatcher.wake()
-
-
-def _stop_with(stop: threading.Event, dispatcher: Dispatcher) -> None:
-    stop.wait()
     dispatcher.stop()

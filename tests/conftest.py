@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from portal.receiver import Receiver
 from sqlalchemy import create_engine, text
 
 from portal import create_app, worker
 from portal.clock import utcnow
 from portal.db import db, prepare_engine
-from portal.receiver import Receiver
 from portal.retry import parse_schedule
 from portal.schema import upgrade_schema
 from tests import factories

@@ -196,7 +196,7 @@ def _split_port(authority: str) -> tuple[str, str]:
         raise AddressError("percent_host", "a percent sign in the host is not allowed")
     if not authority:
         raise AddressError("no_host", "there is no host")
-    match = re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::(.*))?", authority)
+    match = re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([^:\[\]]*))?", authority)
     if match is None:
         raise AddressError("unparsable", "the host and port cannot be read")
     if not match[1]:

@@ -239,7 +239,7 @@ class Transport:
         if self._incoming.too_large:
             return "too_large"
         # A receiver may answer whole and then not read the rest of the request.
-        if code == 0 or self._incoming.body_size == self._curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD):
+        if code == 0 or self._incoming.body_size == self._curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T):
             return None
         return "timeout" if code == pycurl.E_OPERATION_TIMEDOUT else "incomplete"
 

@@ -38,9 +38,7 @@ def log_in() -> ResponseReturnValue:
     form = LogInForm()
     if form.validate_on_submit():
         try:
-            user = accounts.authenticate(
-                db.session, form.email.data, form.password.data, ip=request.remote_addr or ""
-            )
+            user = accounts.authenticate(db.session, form.email.data, form.password.data, ip=request.remote_addr or "")
         except accounts.TooManyFailures:
             abort(429)
         if user is not None:

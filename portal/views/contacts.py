@@ -81,7 +81,9 @@ def set_level(contact_id: int) -> ResponseReturnValue:
     classify(db.session, contact, LEVELS[level], actor=current_user.email)
     db.session.commit()
     if "HX-Request" in request.headers:
-        return render_template("contacts/_row.html", contact=contact, state=states_of(db.session, [contact])[contact_id])
+        return render_template(
+            "contacts/_row.html", contact=contact, state=states_of(db.session, [contact])[contact_id]
+        )
     flash(_("Nível de %(name)s gravado.", name=contact.name), "success")
     return back_or(url_for(".show", contact_id=contact_id))
 
@@ -125,7 +127,11 @@ def edit(contact_id: int | None = None) -> ResponseReturnValue:
             form.blame(error)
         else:
             existed = contact is None and not saved.created
-            text = _("Este contato já existia na campanha; os dados foram atualizados.") if existed else _("Contato gravado.")
+            text = (
+                _("Este contato já existia na campanha; os dados foram atualizados.")
+                if existed
+                else _("Contato gravado.")
+            )
             flash(text, "success")
             return see_other(url_for(".show", contact_id=saved.contact.id))
     page = render_template(

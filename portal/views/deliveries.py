@@ -1,5 +1,6 @@
 """The delivery log: what went to the CRM, what it answered, and sending it again."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -35,9 +36,21 @@ MAX_LIVE = 50
 bp = Blueprint("deliveries", __name__, url_prefix="/deliveries")
 
 
-@bp.context_processor
+@bp.app_context_processor
 def shared_names() -> dict[str, object]:
-    return {"tries_in_all": len(runtime().settings.retry_schedule.delays), "moves_soon": moves_soon}
+    return {"tries_in_all": len(runtime().settings.retry_schedule.delays)}
+
+
+@bp.app_template_filter()
+def select_moving(deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Those of which looking again in a moment may show something new."""
+    soon = clock.utcnow() + SOON
+    return [
+        delivery
+        for delivery in deliveries
+        if delivery.status == "sending"
+        or (delivery.status == "pending" and (delivery.next_attempt_at is None or delivery.next_attempt_at < soon))
+    ]
 
 
 @bp.get("")
@@ -106,9 +119,7 @@ def resend(webhook_id: str) -> ResponseReturnValue:
         flash(_("Nenhuma URL de destino está configurada. Configure o webhook e reenvie."), "error")
         return see_other(url_for(".show", webhook_id=webhook_id))
     seen = request.form.get("seen_attempts", type=int)
-    changed = outbox.resend(
-        db.session, delivery, actor=current_user.email, now=clock.utcnow(), seen_attempts=seen
-    )
+    changed = outbox.resend(db.session, delivery, actor=current_user.email, now=clock.utcnow(), seen_attempts=seen)
     if changed:
         audit.record(
             db.session,
@@ -159,8 +170,3 @@ def read_day(text: str | None, *, days_later: int = 0) -> datetime | None:
     except (ValueError, OverflowError):
         return None
 
-
-def moves_soon(delivery: Delivery) -> bool:
-    """Whether looking again in a moment may show something new."""
-    due = delivery.next_attempt_at
-    return delivery.status == "sending" or (delivery.status == "pending" and (not due or due < clock.utcnow() + SOON))

@@ -72,8 +72,25 @@ def test_schedule_is_read_in_all_units(text: str, seconds: list[int]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", ",", "0s,", "30", "s", "-5s", "1.5h", "5 m", "5w", "5S", "0s,0s", "31d", "9999999999s", "٣s", "1s;2s"]
-    + [",".join(["1s"] * 51)],
+    [
+        "",
+        " ",
+        ",",
+        "0s,",
+        "30",
+        "s",
+        "-5s",
+        "1.5h",
+        "5 m",
+        "5w",
+        "5S",
+        "0s,0s",
+        "31d",
+        "9999999999s",
+        "٣s",
+        "1s;2s",
+        ",".join(["1s"] * 51),
+    ],
 )
 def test_unusable_schedule_is_refused_in_one_sentence(text: str) -> None:
     with pytest.raises(ValueError, match=r"^[^\n]{20,160}\.$"):
@@ -100,8 +117,25 @@ def test_retry_after_is_read(value: str, wait: timedelta) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, "", "0", "000", "-5", "abc", "1.5", "1e3", "12 s", "٣", "²", "Sun, 22 Nov 2026 12:00:00 GMT"]
-    + ["Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 99 Nov 2026 08:49:37 GMT", "Sun Nov", ",", "2026-11-23"],
+    [
+        None,
+        "",
+        "0",
+        "000",
+        "-5",
+        "abc",
+        "1.5",
+        "1e3",
+        "12 s",
+        "٣",
+        "²",
+        "Sun, 22 Nov 2026 12:00:00 GMT",
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Sun, 99 Nov 2026 08:49:37 GMT",
+        "Sun Nov",
+        ",",
+        "2026-11-23",
+    ],
 )
 def test_unusable_retry_after_is_ignored(value: str | None) -> None:
     assert parse_retry_after(value, NOW) is None

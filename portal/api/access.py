@@ -1,0 +1,97 @@
+"""Who calls the API: whoever a bearer token proves. Cookies count for nothing here, and what says nothing is refused.
+
+Every route carries `member` or `admin` of `portal.views.access` directly below it, as pages do.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Flask, current_app, g, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import OperationalError
+
+from portal import accounts, clock
+from portal.api.problems import Problem, answer_http_error
+from portal.db import db, reading, writing
+from portal.models import ApiToken
+
+PREFIX = "/api/"
+PUBLIC = {"api-docs.openapi_json"}
+"""View names that need no token."""
+USE_RECORDED_EVERY = timedelta(minutes=1)
+CHALLENGE = 'Bearer realm="portal"'
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whose token came with the request."""
+
+    token_id: int
+    company_id: int
+    user_id: int
+    email: str
+    is_admin: bool
+
+
+def init_app(app: Flask) -> None:
+    """Check every request below /api/ before anything reads it."""
+    app.before_request(check_request)
+
+
+def check_request() -> ResponseReturnValue | None:
+    """Refuse unknown addresses with a problem, and whoever the route does not admit."""
+    if not request.path.startswith(PREFIX):
+        return None
+    error = request.routing_exception
+    if error is not None:
+        return answer_http_error(error) if (error.code or 0) >= 400 else None
+    if request.endpoint in PUBLIC:
+        return None
+    g.caller = authenticate()
+    access = getattr(current_app.view_functions[str(request.endpoint)], "access", None)
+    if access == "member" or (access == "admin" and g.caller.is_admin):
+        return None
+    raise Problem(403, "forbidden")
+
+
+def current_caller() -> Caller:
+    """Whoever the request was authenticated for."""
+    caller: Caller = g.caller
+    return caller
+
+
+def authenticate() -> Caller:
+    """The caller that the request's token proves. Raises Problem (401).
+
+    It has a transaction of its own, which only reads, so that no writer waits while the request's body comes in.
+    """
+    presented = request.authorization
+    if presented is None or presented.type != "bearer" or not presented.token:
+        raise Problem(401, "missing_token", headers={"WWW-Authenticate": CHALLENGE})
+    with reading():
+        token = accounts.find_token(db.session, presented.token)
+        caller = caller_of(token) if token else None
+        used_at = token.last_used_at if token else None
+        db.session.rollback()
+    if caller is None:
+        raise Problem(401, "invalid_token", headers={"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'})
+    if used_at is None or clock.utcnow() - used_at >= USE_RECORDED_EVERY:
+        record_use(caller)
+    return caller
+
+
+def caller_of(token: ApiToken) -> Caller:
+    user = token.user
+    return Caller(token.id, token.company_id, user.id, user.email, user.is_admin)
+
+
+def record_use(caller: Caller) -> None:
+    """Note that the token was used, in a small transaction of its own."""
+    try:
+        with writing(), db.engine.begin() as connection:
+            accounts.record_token_use(connection, caller.token_id)
+    except OperationalError:  # a request that only reads still answers while the database takes no writes
+        logger.warning("A token's use was not recorded.", extra={"action": "token_use_unrecorded"})

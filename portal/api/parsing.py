@@ -1,0 +1,53 @@
+"""Reading requests: strict JSON in UTF-8, known fields only, and errors that name the field."""
+
+import json
+from typing import Any, NoReturn
+
+from flask import Request
+from flask_smorest import Blueprint
+from marshmallow import RAISE, Schema, ValidationError
+from webargs import missing
+from webargs.flaskparser import FlaskParser
+
+from portal.api.problems import Problem, flatten, refuse
+
+
+class JsonParser(FlaskParser):
+    """Takes `application/json` and nothing else; what a schema does not know is refused, in queries too."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION | {"json": RAISE, "query": RAISE}
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """The body's value; nothing where the schema says `optional_body` and there is none. Raises Problem."""
+        return missing if getattr(schema, "optional_body", False) and not req.get_data() else read_json(req)
+
+    def handle_error(self, error: ValidationError, *_args: Any, **_kwargs: Any) -> NoReturn:
+        """Answer 422. Webargs puts the messages below the name of the place that they are about."""
+        refuse([found for messages in error.normalized_messages().values() for found in flatten(messages)])
+
+
+class ApiBlueprint(Blueprint):
+    """Routes that are documented, and whose arguments are read by our rules."""
+
+    ARGUMENTS_PARSER = JsonParser()
+
+
+def read_json(req: Request) -> Any:
+    """The value of a JSON body. Raises Problem (400 or 415), and what Flask raises for a body that is too large."""
+    if req.mimetype != "application/json":
+        raise Problem(415, "unsupported_media_type")
+    try:
+        text = req.get_data().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Problem(400, "not_utf8") from error
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise Problem(400, "too_deep") from error
+    except ValueError as error:
+        raise Problem(400, "malformed_json") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """NaN and the infinities are Python's idea, not JSON's."""
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,65 @@
+"""The API's own sentences: what each status and each code mean. Message ids are Brazilian Portuguese."""
+
+from flask_babel import lazy_gettext as _l
+
+TITLES = {
+    400: _l("Pedido inválido"),
+    401: _l("Não autenticado"),
+    403: _l("Não permitido"),
+    404: _l("Não encontrado"),
+    405: _l("Método não permitido"),
+    409: _l("Conflito"),
+    413: _l("Pedido grande demais"),
+    415: _l("Tipo de conteúdo não aceito"),
+    422: _l("Dados não aceitos"),
+    429: _l("Pedidos demais"),
+    500: _l("Erro interno"),
+    503: _l("Indisponível por um momento"),
+}
+
+DETAILS = {
+    "bad_request": _l("O pedido não pôde ser entendido."),
+    "malformed_json": _l("O corpo do pedido não é um JSON válido."),
+    "not_utf8": _l("O corpo do pedido não está em UTF-8."),
+    "too_deep": _l("O JSON do pedido tem níveis demais."),
+    "missing_token": _l("Envie o cabeçalho Authorization: Bearer com um token da API."),
+    "invalid_token": _l("O token não existe, foi revogado ou o seu usuário não tem mais acesso."),
+    "forbidden": _l("Somente um token de administrador pode fazer isto."),
+    "not_found": _l("Não existe nada neste endereço, ou não pertence à sua empresa."),
+    "method_not_allowed": _l("Este endereço não aceita este método; o cabeçalho Allow diz quais aceita."),
+    "conflict": _l("Outro pedido gravou o mesmo ao mesmo tempo; nada deste foi gravado. Repita o pedido."),
+    "webhook_unset": _l("Nenhuma URL de destino está configurada. Configure o webhook primeiro."),
+    "body_purged": _l("O corpo desta entrega já foi apagado pelo prazo de retenção; não há o que reenviar."),
+    "test_delivery": _l("Uma entrega de teste não é reenviada; faça um novo teste."),
+    "request_too_large": _l("O corpo do pedido é maior do que o limite. Envie menos contatos por vez."),
+    "unsupported_media_type": _l("O corpo do pedido precisa ser JSON: Content-Type: application/json."),
+    "invalid_fields": _l("Um ou mais campos não foram aceitos; nada foi gravado."),
+    "too_many_tests": _l("Testes demais em um minuto. Espere um pouco."),
+    "internal_error": _l("Algo falhou do nosso lado. O registro do servidor diz o quê, sob o error_id."),
+    "database_busy": _l("O banco de dados não respondeu a tempo; nada foi gravado. Tente de novo em instantes."),
+}
+
+FIELD_SENTENCES = {
+    "invalid": _l("Este valor não é aceito."),
+    "required": _l("É obrigatório."),
+    "null": _l("Não pode ser null."),
+    "unknown_field": _l("Este campo não existe."),
+    "unknown": _l("Não existe contato com este número na sua empresa."),
+    "unknown_level": _l("O nível de interesse é 1, 2, 3 ou null."),
+    "unknown_value": _l("Não é um dos valores possíveis."),
+    "not_an_object": _l("Precisa ser um objeto."),
+    "not_a_list": _l("Precisa ser uma lista."),
+    "not_an_integer": _l("Precisa ser um número inteiro."),
+    "not_a_text": _l("Precisa ser um texto."),
+    "not_a_count": _l("Precisa ser um número inteiro de 0 a 2147483647."),
+    "not_a_flag": _l("Precisa ser 0 ou 1."),
+    "not_a_date": _l("Não é uma data como 2026-01-31 12:00:00."),
+    "not_a_time": _l("Não é um momento como 2026-01-31T12:00:00Z."),
+    "not_an_email": _l("Não é um e-mail."),
+    "out_of_range": _l("Está fora dos limites."),
+    "too_long": _l("É longo demais."),
+    "too_many": _l("São itens demais."),
+    "nul": _l("Contém o caractere U+0000, que não pode ser gravado."),
+    "surrogate": _l("Contém metade de um par substituto, que não é um caractere."),
+    "invalid_cursor": _l("Não é um cursor que uma página anterior tenha dado."),
+}

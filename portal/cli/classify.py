@@ -1,0 +1,34 @@
+"""`portal classify`."""
+
+import click
+
+from portal import classification
+from portal.cli.console import ACTOR, open_app
+from portal.db import db
+from portal.models import LEVELS, Contact
+
+
+@click.command()
+@click.argument("contact_id", type=click.IntRange(1, 2**63 - 1))
+@click.argument("level", type=click.Choice([*map(str, LEVELS), "none"]))
+def classify(contact_id: int, level: str) -> None:
+    """Set a contact's interest LEVEL: 1 low, 2 medium, 3 high, or none to remove it.
+
+    The webhook goes out by the same rule as from the page: when a level is set or changed, not when it is removed.
+    """
+    wanted = None if level == "none" else int(level)
+    with open_app():
+        contact = db.session.get(Contact, contact_id)
+        if contact is None:
+            raise click.ClickException(f"There is no contact {contact_id}.")
+        done = classification.classify(db.session, contact, wanted, actor=ACTOR)
+        db.session.commit()
+        click.echo(f"Contact {contact_id}: {done.previous_level or 'none'} -> {level}.")
+        if done.delivery is not None:
+            click.echo(f"Delivery {done.delivery.webhook_id} is on its way.")
+        elif done.previous_level == wanted:
+            click.echo("It was so already: nothing is sent.")
+        elif wanted is None:
+            click.echo("A level was removed: nothing is sent.")
+        else:
+            click.echo("The company has no webhook address: nothing is sent.")

@@ -1,0 +1,107 @@
+"""What the commands share: the application opened for one command, the company that is meant, how times are shown."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+from flask import Flask
+from flask_babel import force_locale
+from sqlalchemy import select
+
+from portal import create_app
+from portal.accounts import find_company
+from portal.db import db
+from portal.models import Company, Endpoint
+from portal.payload import UnencodableText, check_text
+from portal.runtime import runtime
+from portal.schema import check_schema
+
+ACTOR = "console"
+"""Who did it, in the log: whoever may run commands on this machine."""
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@contextmanager
+def open_app() -> Iterator[Flask]:
+    """The application in its context, for one command. Raises SettingError and SchemaError."""
+    app = create_app()
+    with app.app_context():
+        check_schema(db.engine)
+        try:
+            yield app
+        finally:
+            db.session.rollback()
+            runtime().egress.close()
+
+
+def in_console_language() -> AbstractContextManager[None]:
+    """Sentences that pages show too come in Portuguese when LANG says so, else in English."""
+    language = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    forced: AbstractContextManager[None] = force_locale("pt_BR" if language.startswith("pt") else "en")
+    return forced
+
+
+def company_option(command: Command) -> Command:
+    """The option `--company NAME`, which may be left out when there is only one."""
+    option = click.option("--company", "company_name", metavar="NAME", help="May be left out when there is only one.")
+    return option(command)
+
+
+def pick_company(name: str | None) -> Company:
+    """The company of that name, or the only one. Raises a ClickException that says which there are."""
+    if name is not None:
+        company = find_company(db.session, name)
+        if company is None:
+            raise click.ClickException(f"There is no company {name!r}. {_known_companies()}")
+        return company
+    companies = db.session.scalars(select(Company).limit(2)).all()
+    if len(companies) == 1:
+        return companies[0]
+    raise click.UsageError(f"Say which company, with --company NAME. {_known_companies()}")
+
+
+def check_stored_secrets() -> None:
+    """Raise WrongKey when the database holds a secret that the key in use did not encrypt."""
+    for stored in db.session.scalars(select(Endpoint.secret)):
+        runtime().vault.decrypt(stored)
+    db.session.rollback()
+
+
+def time_in(company: Company, moment: datetime | None) -> str:
+    """A moment in the company's time zone, to the second; `-` when there is none."""
+    if moment is None:
+        return "-"
+    return moment.astimezone(ZoneInfo(company.timezone)).isoformat(sep=" ", timespec="seconds")
+
+
+class Words(click.ParamType[str]):
+    """Text that names something: not empty, at most `length` characters, and fit to be sent in a body."""
+
+    name = "text"
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value).strip()
+        try:
+            check_text(text, param.name or "text" if param else "text")
+        except UnencodableText:
+            self.fail("holds characters that are no text.", param, ctx)
+        if not text or not text.isprintable():
+            self.fail("is empty, or holds characters that cannot be seen.", param, ctx)
+        if len(text) > self.length:
+            self.fail(f"is longer than {self.length} characters.", param, ctx)
+        return text
+
+
+def _known_companies() -> str:
+    names = db.session.scalars(select(Company.name).order_by(Company.name).limit(20)).all()
+    if not names:
+        return "There is none yet: `portal user add --company NAME ...` makes one, and so does the first set-up."
+    return f"There {'is' if len(names) == 1 else 'are'}: {', '.join(names)}."

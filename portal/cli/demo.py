@@ -1,0 +1,74 @@
+"""`portal demo`."""
+
+import os
+import secrets
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+from flask import Flask
+
+from portal import clock
+from portal.cli.serve import run_portal
+from portal.config import load_settings
+from portal.demo.receiver import MoodyReceiver
+from portal.demo.sample import TEAM
+from portal.demo.story import Story, prepare
+
+SETTINGS = {
+    "PORTAL_ALLOWED_NETWORKS": "127.0.0.0/8",
+    "PORTAL_RETRY_SCHEDULE": "0s,3s,6s,10s,15s",
+    "PORTAL_DEADLINE": "5",
+}
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
+def demo(port: int) -> None:
+    """Run a throw-away portal: a sample company, contacts, and a local receiver that fails now and then.
+
+    Everything is real but the people: the deliveries, the failures and the retries. Nothing leaves this machine, and
+    nothing is kept.
+    """
+    stories: list[Story] = []
+
+    def begin(app: Flask, address: str) -> None:
+        password = secrets.token_urlsafe(9)
+        prepare(app, url=receiver.url, password=password)
+        stories.append(Story(app))
+        stories[0].start()
+        introduce(address, password)
+
+    with TemporaryDirectory(prefix="portal-demo-") as folder, MoodyReceiver(show_answer) as receiver:
+        environ = demo_environ(Path(folder))
+        try:
+            run_portal(load_settings(environ), host="127.0.0.1", port=port, environ=environ, on_ready=begin)
+        finally:
+            for story in stories:
+                story.stop()
+    click.echo("The demonstration is over; everything it made is removed.")
+
+
+def demo_environ(folder: Path) -> dict[str, str]:
+    """The environment of the demonstration's processes: this one's, without the settings of a real portal."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
+    return kept | SETTINGS | {"PORTAL_INSTANCE": str(folder)}
+
+
+def introduce(address: str, password: str) -> None:
+    """Say where it is and how to get in."""
+    click.echo("")
+    click.echo("  A demonstration of the portal. The people are made up; nothing leaves this machine or is kept.")
+    click.echo("")
+    click.echo(f"  Open      {address}")
+    for name, email, role in TEAM:
+        click.echo(f"  Log in    {email:<24} {name}, {role}")
+    click.echo(f"  Password  {password}")
+    click.echo("")
+    click.echo(f"  Every few seconds a contact is classified: see {address}/deliveries. Ctrl-C ends it.")
+    click.echo("")
+
+
+def show_answer(name: str, level: int, status: int) -> None:
+    """One line for what the receiver got and answered."""
+    click.echo(f"  {clock.utcnow().astimezone():%H:%M:%S}  {name}, level {level}: the receiver answered {status}")

@@ -1,0 +1,85 @@
+"""`portal listen`."""
+
+import json
+import time
+
+import click
+
+from portal.cli.stopping import stop_on_signals
+from portal.receiver import SIGNATURE_HEADERS, Received, Receiver
+
+LOOK_SECONDS = 0.2
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=9000, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
+@click.option("--status", default=200, show_default=True, type=click.IntRange(200, 599), help="The status to answer.")
+@click.option("--body", default="OK", show_default=True, help="The body to answer.")
+@click.option("--content-type", default="text/plain", show_default=True, metavar="TYPE")
+@click.option("--delay", default=0.0, show_default=True, type=click.FloatRange(0), help="Seconds before each answer.")
+@click.option(
+    "--fail-rate", default=0.0, show_default=True, type=click.FloatRange(0, 1), help="The share of answers that is 500."
+)
+@click.option("--secret", metavar="whsec_...", help="Verify signatures with this key.")
+def listen(
+    host: str, port: int, status: int, body: str, content_type: str, delay: float, fail_rate: float, secret: str | None
+) -> None:
+    """Run a local receiver that shows what arrives, and verifies the signature.
+
+    A portal sends to this machine only when PORTAL_ALLOWED_NETWORKS permits it: 127.0.0.0/8.
+    """
+    stop = stop_on_signals()
+    try:
+        receiver = Receiver(
+            host,
+            port,
+            status=status,
+            body=body.encode(),
+            content_type=content_type,
+            delay=delay,
+            fail_rate=fail_rate,
+            secret=secret,
+            on_request=lambda received: show_request(receiver, received),
+        )
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--secret") from error
+    try:
+        receiver.start()
+    except OSError as error:
+        raise click.ClickException(
+            f"Port {port} of {host} cannot be listened on: {error.strerror}. Choose another with --port."
+        ) from error
+    click.echo(f"Listening on {receiver.url} (Ctrl-C stops it).")
+    try:
+        while not stop.is_set():
+            time.sleep(LOOK_SECONDS)
+    finally:
+        receiver.stop()
+
+
+def show_request(receiver: Receiver, received: Received) -> None:
+    """Print one request, as one piece."""
+    receiver.received.clear()  # it was shown; keeping all that arrives would fill the memory
+    at = received.at.astimezone().strftime("%H:%M:%S")
+    lines = [
+        f"{at}  {received.method} {received.path}  {len(received.body)} bytes  signature {received.signature}  "
+        f"answered {received.answered_status}"
+    ]
+    lines += [f"  {name}: {received.headers[name]}" for name in SIGNATURE_HEADERS if name in received.headers]
+    lines += [f"  {line}" for line in pretty(received.body).splitlines()]
+    click.echo(inert("\n".join(lines)) + "\n")
+
+
+def pretty(body: bytes) -> str:
+    """The body as indented JSON when it is JSON, else as text."""
+    text = body.decode(errors="replace")
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
+
+
+def inert(text: str) -> str:
+    """The text without characters that would command the terminal."""
+    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)

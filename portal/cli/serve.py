@@ -1,0 +1,106 @@
+"""`portal serve`: the pages, the API and the worker, by one command."""
+
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+
+import click
+from flask import Flask
+
+from portal import accounts, create_app
+from portal.cli.console import check_stored_secrets
+from portal.cli.stopping import stop_on_signals
+from portal.cli.supervisor import Supervisor
+from portal.cli.upgrade import bring_up_to_date
+from portal.cli.web import WebServer
+from portal.config import Settings, load_settings
+from portal.db import db
+
+PATIENCE_SECONDS = 1.5
+"""What stopping may take beyond the deadline of what is being sent."""
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
+@click.option("--no-worker", is_flag=True, help="Only pages and API; `portal worker` runs elsewhere.")
+def serve(host: str, port: int, no_worker: bool) -> None:
+    """Run the portal: pages, API and worker.
+
+    Brings the database to this version first, after a backup of it. On an empty installation it prints a link, good for
+    one use, that makes the first company and its admin. SIGTERM or Ctrl-C stops everything cleanly.
+    """
+    settings = load_settings()
+    refuse_open_host(host, settings)
+    run_portal(settings, host=host, port=port, with_worker=not no_worker)
+
+
+def refuse_open_host(host: str, settings: Settings) -> None:
+    """Raise a ClickException when others could reach the portal without its knowing by which name."""
+    if is_loopback(host) or settings.base_url or settings.trusted_hosts:
+        return
+    raise click.ClickException(
+        f"Listening on {host} lets other machines in: set PORTAL_BASE_URL (or PORTAL_TRUSTED_HOSTS) to the name they "
+        "use, so that requests under any other name are refused and links cannot be forged."
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server on that host."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def run_portal(
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    with_worker: bool = True,
+    environ: Mapping[str, str] | None = None,
+    on_ready: Callable[[Flask, str], None] | None = None,
+) -> None:
+    """Serve until a signal, then stop web and worker within the deadline and two seconds.
+
+    `environ` is what the worker's process reads its settings from. `on_ready` is called once with the application and
+    its address when connections are accepted, instead of printing the address.
+    """
+    stop = stop_on_signals()
+    app = create_app(settings)
+    with app.app_context():
+        bring_up_to_date()
+        check_stored_secrets()
+    web = WebServer(app, host=host, port=port)
+    supervisor = Supervisor(environ)
+    if with_worker:
+        supervisor.start()
+    try:
+        (on_ready or announce)(app, address_of(settings, host, web.port))
+        web.run(stop)
+        supervisor.ask_to_stop()
+        web.finish(settings.deadline + PATIENCE_SECONDS)
+    finally:
+        if with_worker:
+            supervisor.stop(settings.deadline + PATIENCE_SECONDS)
+
+
+def address_of(settings: Settings, host: str, port: int) -> str:
+    """Where people find the portal: the address they were promised, else this one."""
+    if settings.base_url:
+        return settings.base_url
+    if not is_loopback(host):
+        host = settings.trusted_hosts[0].lstrip(".")
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def announce(app: Flask, address: str) -> None:
+    """Print the address, and on an empty installation the link that sets it up."""
+    click.echo(f"The portal is at {address} (Ctrl-C stops it).")
+    with app.app_context():
+        if accounts.is_empty(db.session):
+            token = accounts.create_link(db.session, purpose="setup")
+            db.session.commit()
+            click.echo(
+                f"Nobody can log in yet. Make the first company and its admin here, once: {address}/setup/{token}"
+            )

@@ -1,0 +1,82 @@
+"""The worker as a child process: kept alive, and never left behind.
+
+A process of its own, because a backlog that drains inside the web process makes every page slow. The child's standard
+input is a pipe that only this process holds: when this process is gone, however it went, the child reads the end of it
+and stops cleanly.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+
+from portal import clock
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
+STEADY_SECONDS = 60.0
+"""A worker that lived for so long was well: the next one is started without a long pause."""
+
+logger = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """Runs `portal worker` and starts it again when it dies, with pauses that grow while it keeps dying."""
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = dict(os.environ if environ is None else environ)
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watcher = threading.Thread(target=self._keep_alive, name="supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Start the worker and watch it."""
+        self._watcher.start()
+
+    def ask_to_stop(self) -> None:
+        """Let the worker finish what it is sending; returns at once."""
+        self._stopping.set()
+        with self._lock:
+            if self._process is not None and self._process.stdin is not None:
+                self._process.stdin.close()
+
+    def stop(self, patience: float) -> None:
+        """Stop the worker; kill it when it takes longer than `patience` seconds."""
+        self.ask_to_stop()
+        self._watcher.join(patience)
+        if self._watcher.is_alive() and self._process is not None:
+            logger.error("The worker did not stop in time and is killed.", extra={"action": "worker_killed"})
+            self._process.kill()
+            self._watcher.join()
+
+    def _keep_alive(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while (process := self._spawn()) is not None:
+            started = clock.monotonic()
+            code = process.wait()
+            if self._stopping.is_set():
+                return
+            pause = FIRST_PAUSE_SECONDS if clock.monotonic() - started >= STEADY_SECONDS else pause
+            logger.error(
+                "The worker ended; starting it again.",
+                extra={"action": "worker_died", "exit_code": code, "pause_seconds": pause},
+            )
+            self._stopping.wait(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _spawn(self) -> "subprocess.Popen[bytes] | None":
+        """The next worker, out of reach of this terminal's Ctrl-C; None when there is to be no other."""
+        with self._lock:
+            if self._stopping.is_set():
+                return None
+            if self._process is not None and self._process.stdin is not None:
+                self._process.stdin.close()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "portal", "worker", "--stop-with-parent"],
+                stdin=subprocess.PIPE,
+                env=self._environ,
+                start_new_session=True,
+            )
+            return self._process

@@ -1,0 +1,29 @@
+"""`portal token`."""
+
+import click
+from sqlalchemy import select
+
+from portal import accounts
+from portal.cli.console import Words, open_app
+from portal.db import db
+from portal.models import User
+
+
+@click.group()
+def token() -> None:
+    """Tokens for the API."""
+
+
+@token.command()
+@click.option("--email", required=True, help="Whose token: it may do what this person may.")
+@click.option("--label", required=True, type=Words(100), help="What it is for, to know it again.")
+def add(email: str, label: str) -> None:
+    """Print a new API token, alone on standard output. It cannot be shown again."""
+    with open_app():
+        email = accounts.normalise_email(email)
+        person = db.session.scalars(select(User).where(User.email == email, User.role.is_not(None))).first()
+        if person is None or person.disabled_at is not None:
+            raise click.ClickException(f"Nobody logs in as {email}.")
+        made = accounts.create_token(db.session, person, label=label)
+        db.session.commit()
+        click.echo(made)

@@ -1,0 +1,49 @@
+"""`portal user`."""
+
+import click
+
+from portal import accounts, audit
+from portal.cli.console import ACTOR, Words, company_option, open_app, pick_company
+from portal.db import db
+from portal.models import ROLES
+from portal.runtime import runtime
+
+
+@click.group()
+def user() -> None:
+    """People who log in."""
+
+
+@user.command()
+@company_option
+@click.option("--email", required=True, type=Words(254))
+@click.option("--name", required=True, type=Words(200), help="How others see the person.")
+@click.option("--role", required=True, type=click.Choice(ROLES))
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
+def add(company_name: str | None, email: str, name: str, role: str, password_stdin: bool) -> None:
+    """Give somebody a log-in; a company that does not exist yet is made.
+
+    Without a password it prints a link, good for one use within 7 days, by which the person chooses one.
+    """
+    password = click.get_text_stream("stdin").readline().rstrip("\r\n") if password_stdin else None
+    with open_app():
+        if company_name is None:
+            company = pick_company(None)
+        else:
+            company_name = Words(200).convert(company_name, None, None)
+            company = accounts.get_or_create_company(db.session, company_name, vault=runtime().vault)
+        person = accounts.add_user(db.session, company, name=name, email=email, role=role, password=password)
+        audit.record(db.session, company.id, actor=ACTOR, action="user.added", subject=person.email)
+        token = None if password else accounts.create_link(db.session, purpose="invitation", user=person)
+        db.session.commit()
+        click.echo(f"{person.email} is {role} of {company.name}.", err=token is not None)
+        if token is not None:
+            show_invitation(token)
+
+
+def show_invitation(token: str) -> None:
+    """Print the link alone on standard output."""
+    base_url = runtime().settings.base_url
+    click.echo(f"{base_url or 'http://127.0.0.1:8000'}/invitation/{token}")
+    if base_url is None:
+        click.echo("Set PORTAL_BASE_URL so that links name the address under which people reach the portal.", err=True)

@@ -1,0 +1,86 @@
+"""`portal webhook`."""
+
+import click
+
+from portal import audit, endpoints, outbox, reasons
+from portal.cli.console import ACTOR, company_option, in_console_language, open_app, pick_company, time_in
+from portal.db import db
+from portal.egress import CheckedAddress
+from portal.endpoints import get_endpoint, state_of
+from portal.runtime import runtime
+from portal.webhook import Outcome
+
+
+@click.group()
+def webhook() -> None:
+    """The address that deliveries go to."""
+
+
+@webhook.command(name="set")
+@click.argument("url")
+@company_option
+def set_address(url: str, company_name: str | None) -> None:
+    """Send deliveries to URL from now on, those that wait included."""
+    with open_app():
+        company_id = pick_company(company_name).id
+        checked = check_url(url)
+        endpoint = get_endpoint(db.session, company_id)
+        endpoints.set_url(db.session, endpoint, checked, actor=ACTOR)
+        db.session.commit()
+        click.echo(f"Deliveries go to {checked.address.url}.")
+        waiting = outbox.waiting_count(db.session, company_id)
+        if waiting:
+            click.echo(f"Waiting now: {waiting}.")
+
+
+@webhook.command()
+@click.argument("url", required=False)
+@company_option
+def test(url: str | None, company_name: str | None) -> None:
+    """Send the sample to URL, or to the address that is set, and say what came of it.
+
+    Exit code 0 when it counts as delivered, else 1. The log keeps it, marked as a test.
+    """
+    with open_app():
+        company_id = pick_company(company_name).id
+        url = url or get_endpoint(db.session, company_id).url
+        if url is None:
+            raise click.ClickException("No address is set: give one, or set it with `portal webhook set URL`.")
+        checked = check_url(url)
+        sent = runtime().send_test(company_id=company_id, url=checked.address.url, actor=ACTOR)
+        show_outcome(sent.outcome)
+        click.echo(f"In the log: {sent.webhook_id}")
+    if not sent.outcome.delivered:
+        raise SystemExit(1)
+
+
+@webhook.command()
+@company_option
+@click.option("--secret", is_flag=True, help="Print only the key that signs; the audit log keeps that it was shown.")
+def show(company_name: str | None, secret: bool) -> None:
+    """Show where deliveries go, and how it has been going."""
+    with open_app():
+        company = pick_company(company_name)
+        endpoint = get_endpoint(db.session, company.id)
+        if secret:
+            audit.record(db.session, company.id, actor=ACTOR, action="webhook.secret_shown")
+            db.session.commit()
+            click.echo(runtime().vault.decrypt(endpoint.secret))
+            return
+        click.echo(f"Address:       {endpoint.url or '-'}")
+        click.echo(f"State:         {state_of(endpoint)}")
+        click.echo(f"Waiting:       {outbox.waiting_count(db.session, company.id)}")
+        click.echo(f"Failed in row: {endpoint.consecutive_failures}")
+        click.echo(f"Last success:  {time_in(company, endpoint.last_success_at)}")
+        click.echo(f"Last failure:  {time_in(company, endpoint.last_failure_at)}")
+
+
+def check_url(url: str) -> CheckedAddress:
+    """The address, with its warnings printed. Raises AddressError. Asks the name service, so no transaction is open."""
+    db.session.rollback()
+    checked = runtime().egress.check(url)
+    codes = checked.address.warnings + (() if checked.addresses else ("unresolved",))
+    with in_console_language():
+        for code in codes:
+            click.echo(f"Warning: {reasons.explain_address_warning(code)}", err=True)
+    return checked

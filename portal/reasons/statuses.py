@@ -1,0 +1,74 @@
+"""What to do about an HTTP status: the advice that is more exact than the reason's own."""
+
+from flask_babel import lazy_gettext as _
+
+_MOVED = _(
+    "O endereço mudou: abra a URL no navegador, copie o endereço em que ela termina e salve-o na configuração do webhook."
+)
+_LOGIN = _(
+    "Muitas vezes é uma tela de login ou um endereço provisório: confira se a URL abre sem login "
+    "e se foi criada para receber webhooks."
+)
+_NO_ACCESS = _(
+    "O destino exige login ou permissão: use a URL pública feita para webhooks e confira se a chave de acesso nela "
+    "ainda vale. No Google Apps Script, o acesso deve ser para “Qualquer pessoa”."
+)
+_BAD_GATEWAY = _(
+    "O servidor de entrada do destino não conseguiu falar com o sistema por trás dele. "
+    "Costuma passar sozinho; se continuar, avise o responsável pelo destino."
+)
+
+ADVICE_BY_STATUS = {
+    ("status_2xx", 201): _(
+        "O destino diz que criou um registro, então o CRM pode ter recebido os dados. "
+        "Configure-o para responder com o código 200."
+    ),
+    ("status_2xx", 202): _(
+        "O destino diz que recebeu e vai processar depois. No Power Automate, acrescente ao fluxo a ação “Resposta” "
+        "(Response) com o código 200; em outros sistemas, configure a resposta com o código 200."
+    ),
+    ("status_2xx", 204): _(
+        "O destino diz que recebeu e não tem nada a responder. Configure-o para responder com o código 200; "
+        "no n8n, isso se faz no nó “Respond to Webhook” ou no código de resposta do nó Webhook."
+    ),
+    ("redirect", 301): _MOVED,
+    ("redirect", 302): _LOGIN,
+    ("redirect", 303): _LOGIN,
+    ("redirect", 307): _LOGIN,
+    ("redirect", 308): _MOVED,
+    ("client_error", 400): _(
+        "O destino não entendeu ou não aceitou os dados. Confira se ele espera o formato descrito na página Integração; "
+        "se espera outro, coloque um intermediário, como o Zapier, para converter."
+    ),
+    ("client_error", 401): _NO_ACCESS,
+    ("client_error", 403): _NO_ACCESS,
+    ("client_error", 404): _(
+        "Não existe nada nesta URL neste momento. Confira se ela está completa; no n8n, ative o fluxo "
+        "e use a URL de produção, porque a de teste só funciona enquanto o editor está escutando."
+    ),
+    ("client_error", 405): _(
+        "Esta URL não aceita dados enviados (pedidos POST): provavelmente é uma página, e não um webhook. "
+        "Use a URL criada para receber webhooks."
+    ),
+    ("client_error", 408): _(
+        "O destino desistiu de esperar pelos dados. Costuma passar sozinho; se continuar, avise o responsável por ele."
+    ),
+    ("client_error", 413): _(
+        "O destino achou os dados grandes demais. Peça ao responsável por ele que aumente o tamanho aceito."
+    ),
+    ("client_error", 415): _(
+        "O destino não aceita dados em JSON. Configure-o para aceitar o tipo application/json, "
+        "que é o formato do webhook."
+    ),
+    ("client_error", 422): _(
+        "O destino leu os dados, mas algum campo não serve para ele. Veja na resposta qual é: "
+        "costuma ser um campo obrigatório que está vazio no contato."
+    ),
+    ("server_error", 502): _BAD_GATEWAY,
+    ("server_error", 503): _(
+        "O destino está fora do ar, em manutenção ou sobrecarregado. Costuma passar sozinho; "
+        "se continuar, avise o responsável por ele."
+    ),
+    ("server_error", 504): _BAD_GATEWAY,
+}
+"""By reason and status code."""

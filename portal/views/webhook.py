@@ -1,0 +1,130 @@
+"""The webhook's settings: the address, a test of it, the secret that signs, and how it has been going."""
+
+from datetime import timedelta
+
+from flask import Blueprint, flash, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from flask_login import current_user
+
+from portal import audit, clock, endpoints, outbox, reasons
+from portal.db import db
+from portal.deliveries import attempts_of, count_tests_since, get_delivery
+from portal.egress import AddressError, CheckedAddress
+from portal.endpoints import get_endpoint, state_of
+from portal.forms import WebhookForm
+from portal.runtime import runtime
+from portal.views import access, exchange
+from portal.views.redirects import see_other
+
+MAX_TESTS_A_MINUTE = 10
+
+bp = Blueprint("webhook", __name__, url_prefix="/webhook")
+
+
+@bp.get("")
+@access.admin
+def index() -> ResponseReturnValue:
+    """The settings; `?test=` shows what came of that test, with the address it went to in the field."""
+    endpoint = get_endpoint(db.session, current_user.company_id)
+    test = get_delivery(db.session, current_user.company_id, request.args.get("test", ""))
+    attempts = attempts_of(db.session, test) if test is not None and test.is_test else []
+    form = WebhookForm(formdata=None, url=attempts[0].url if attempts else endpoint.url)
+    return page(form, test=test, attempt=attempts[0] if attempts else None)
+
+
+@bp.post("")
+@access.admin
+def save() -> ResponseReturnValue:
+    form = WebhookForm()
+    checked = check_url(form)
+    if checked is None:
+        return page(form), 422
+    endpoint = get_endpoint(db.session, current_user.company_id)
+    if endpoint.url != checked.address.url and request.form.get("waiting") == "cancel":
+        count = outbox.cancel_waiting(db.session, endpoint.company_id)
+        flash(ngettext("%(num)s entrega cancelada.", "%(num)s entregas canceladas.", count), "info")
+    endpoints.set_url(db.session, endpoint, checked, actor=current_user.email, ip=request.remote_addr)
+    db.session.commit()
+    flash(_("URL gravada. As próximas classificações vão para este endereço."), "success")
+    for code in warnings_of(checked):
+        flash(reasons.explain_address_warning(code), "warning")
+    return see_other(url_for(".index"))
+
+
+@bp.post("/test")
+@access.admin
+def test() -> ResponseReturnValue:
+    """Send the sample to what is in the field, saved or not, the same way as every delivery."""
+    form = WebhookForm()
+    since = clock.utcnow() - timedelta(minutes=1)
+    if count_tests_since(db.session, current_user.company_id, since) >= MAX_TESTS_A_MINUTE:
+        flash(_("São no máximo %(max)d testes por minuto. Espere um pouco.", max=MAX_TESTS_A_MINUTE), "warning")
+        return page(form), 429
+    company_id, actor = current_user.company_id, current_user.email
+    checked = check_url(form)
+    if checked is None:
+        return page(form), 422
+    sent = runtime().send_test(company_id=company_id, url=checked.address.url, actor=actor)
+    return see_other(url_for(".index", test=sent.webhook_id, _anchor="resultado"))
+
+
+@bp.post("/remove")
+@access.admin
+def remove() -> ResponseReturnValue:
+    endpoint = get_endpoint(db.session, current_user.company_id)
+    count = endpoints.remove_url(db.session, endpoint, actor=current_user.email, ip=request.remote_addr)
+    db.session.commit()
+    flash(_("URL removida. As classificações continuam sendo gravadas, mas nada é enviado."), "success")
+    if count:
+        flash(ngettext("%(num)s entrega cancelada.", "%(num)s entregas canceladas.", count), "info")
+    return see_other(url_for(".index"))
+
+
+@bp.post("/secret")
+@access.admin
+def show_secret() -> ResponseReturnValue:
+    """The key that signs, to be copied into the receiver. Seeing it is written in the audit log."""
+    endpoint = get_endpoint(db.session, current_user.company_id)
+    audit.record(
+        db.session,
+        endpoint.company_id,
+        actor=current_user.email,
+        action="webhook.secret_shown",
+        ip=request.remote_addr,
+    )
+    db.session.commit()
+    form = WebhookForm(formdata=None, url=endpoint.url)
+    return page(form, secret=runtime().vault.decrypt(endpoint.secret))
+
+
+def check_url(form: WebhookForm) -> CheckedAddress | None:
+    """The address in the field when it may be used; else None, and the field says why."""
+    if not form.validate_on_submit():
+        return None
+    # Checking asks the name service: no transaction waits for that.
+    db.session.rollback()
+    try:
+        return runtime().egress.check(form.url.data)
+    except AddressError as error:
+        form.url.errors = [reasons.explain_address(error.problem)]
+        return None
+
+
+def warnings_of(checked: CheckedAddress) -> tuple[str, ...]:
+    """Codes of what is odd about an address that may be used all the same."""
+    return checked.address.warnings + (() if checked.addresses else ("unresolved",))
+
+
+def page(form: WebhookForm, **shown: object) -> str:
+    endpoint = get_endpoint(db.session, current_user.company_id)
+    return render_template(
+        "webhook/index.html",
+        form=form,
+        endpoint=endpoint,
+        state=state_of(endpoint),
+        waiting=outbox.waiting_count(db.session, endpoint.company_id),
+        exchange=exchange,
+        **shown,
+    )

@@ -1,0 +1,112 @@
+"""Senders that may reach loopback, and certificates made on the spot."""
+
+import datetime
+import ssl
+from collections.abc import Callable, Iterator
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from requests import PreparedRequest
+from requests.structures import CaseInsensitiveDict
+
+from portal.egress import AddressPolicy, Egress
+
+LOOPBACK = AddressPolicy(allowed_networks=(ip_network("127.0.0.0/8"),))
+DEADLINE = 0.6
+
+MakeEgress = Callable[..., Egress]
+
+
+@pytest.fixture
+def make_egress() -> Iterator[MakeEgress]:
+    made: list[Egress] = []
+
+    def make(policy: AddressPolicy = LOOPBACK, **options: Any) -> Egress:
+        options = {"deadline": DEADLINE, "resolve": lambda host, port: ["127.0.0.1"]} | options
+        made.append(Egress(policy, **options))
+        return made[-1]
+
+    yield make
+    for egress in made:
+        egress.close()
+
+
+@pytest.fixture
+def egress(make_egress: MakeEgress) -> Egress:
+    return make_egress()
+
+
+def prepare(url: str, body: bytes | None = b"{}", **headers: str) -> PreparedRequest:
+    """A POST as the webhook module makes it: nothing re-read, nothing added. No body makes a GET."""
+    prepared = PreparedRequest()
+    prepared.method = "GET" if body is None else "POST"
+    prepared.url, prepared.body = url, body
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    prepared.headers = CaseInsensitiveDict({"Content-Type": "application/json"} | fields)
+    return prepared
+
+
+class Authority:
+    """A certificate authority of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
+        certificate = self._build(self._name, self._key, names=[], days=(-1, 1), authority=True)
+        self.file = folder / "authority.pem"
+        self.file.write_bytes(certificate)
+
+    def context(self, name: str = "hook.test", *, days: tuple[int, int] = (-1, 1)) -> ssl.SSLContext:
+        """A server's TLS, for a certificate of that name and time (days from now)."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        certificate = self._build(subject, key, names=[name], days=days, authority=False)
+        file = self._folder / f"{name}{days[0]}.pem"
+        file.write_bytes(
+            certificate
+            + key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        return context
+
+    def _build(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        *,
+        names: list[str],
+        days: tuple[int, int],
+        authority: bool,
+    ) -> bytes:
+        now = datetime.datetime.now(datetime.UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now + datetime.timedelta(days=days[0]))
+            .not_valid_after(now + datetime.timedelta(days=days[1]))
+            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        )
+        if names:
+            alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+            builder = builder.add_extension(alternatives, critical=False)
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))

@@ -1,0 +1,140 @@
+"""The portal as its user runs it: `portal serve` in a process of its own, with a real receiver."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from flask import Flask
+from portal.receiver import Receiver
+
+from portal.db import db
+from portal.models import Delivery
+from tests import factories
+
+CRASH_FOLDER = Path(__file__).parent / "crash"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Portal:
+    """One installation in a folder, with its processes."""
+
+    def __init__(self, instance: Path, **settings: str) -> None:
+        self.instance = instance
+        self.port = free_port()
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")},
+            "PORTAL_INSTANCE": str(instance),
+            "PORTAL_SECRET_KEY": "k" * 48,
+            "PORTAL_ALLOWED_NETWORKS": factories.LOOPBACK,
+            "PORTAL_RETRY_SCHEDULE": "0s,1s,1s",
+            "PORTAL_DEADLINE": "2",
+            "PORTAL_CONNECT_TIMEOUT": "1",
+            "LANG": "C.UTF-8",
+            **settings,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def serve(self, *, crash_at: str | None = None, ready: bool = True) -> None:
+        environment = dict(self.environment)
+        if crash_at:
+            environment |= {
+                "CRASH_AT": crash_at,
+                "CRASH_FLAG": str(self.instance / "crashed"),
+                "PYTHONPATH": str(CRASH_FOLDER),
+            }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "portal", "serve", "--port", str(self.port)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=(self.instance / "serve.log").open("ab"),
+            start_new_session=True,
+        )
+        if ready:
+            self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            try:
+                with urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=1):
+                    return
+            except (URLError, OSError):
+                time.sleep(0.05)
+        raise AssertionError(f"the portal did not start: {(self.instance / 'serve.log').read_text()[-2000:]}")
+
+    def run(self, *arguments: str, crash_at: str | None = None) -> subprocess.CompletedProcess[str]:
+        """One command of the console, to its end."""
+        environment = dict(self.environment)
+        if crash_at:
+            environment |= {
+                "CRASH_AT": crash_at,
+                "CRASH_FLAG": str(self.instance / "crashed"),
+                "PYTHONPATH": str(CRASH_FOLDER),
+            }
+        return subprocess.run(
+            [sys.executable, "-m", "portal", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            start_new_session=True,
+        )
+
+    def wait_for_death(self) -> None:
+        assert self.process is not None
+        assert self.process.wait(20) == -signal.SIGKILL
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def kill(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(10)
+
+
+@pytest.fixture
+def portal(app: Flask, receiver: Receiver, instance: Path) -> Iterator[Portal]:
+    """An installation with a company and an address, not yet served."""
+    factories.make_company(url=receiver.url)
+    db.session.remove()
+    portal = Portal(instance)
+    yield portal
+    portal.kill()
+
+
+def wait_for_status(delivery_id: int, status: str, *, seconds: float = 20) -> Delivery:
+    end = time.monotonic() + seconds
+    while True:
+        db.session.remove()
+        delivery = db.session.get_one(Delivery, delivery_id)
+        if delivery.status == status or time.monotonic() > end:
+            assert delivery.status == status
+            return delivery
+        db.session.remove()
+        time.sleep(0.05)
+
+
+def only_delivery() -> Any:
+    db.session.remove()
+    delivery = db.session.query(Delivery).one()
+    db.session.remove()
+    return delivery

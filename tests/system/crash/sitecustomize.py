@@ -1,0 +1,69 @@
+"""Loaded by Python at start when this folder is on PYTHONPATH: kills the whole portal, once, at the point CRASH_AT.
+
+The portal itself holds no hook. The points are its own functions and the SQL it runs.
+"""
+
+import os
+import signal
+import sys
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from portal import dispatcher, outbox
+
+
+def crash() -> None:
+    """kill -9 of every process of the portal; only the first time, so that the next start goes through."""
+    try:
+        os.close(os.open(os.environ["CRASH_FLAG"], os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return
+    if "--stop-with-parent" in sys.argv:  # this is the worker that `portal serve` runs
+        os.kill(os.getppid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def crash_before(module: Any, name: str) -> None:
+    original = getattr(module, name)
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        crash()
+        return original(*args, **kwargs)
+
+    setattr(module, name, wrapped)
+
+
+def crash_after(module: Any, name: str) -> None:
+    original = getattr(module, name)
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        crash()
+        return result
+
+    setattr(module, name, wrapped)
+
+
+def crash_before_sql(beginning: str, after: str) -> None:
+    """Crash before a statement that begins so, in a connection that has run one that begins with `after`."""
+
+    def watch(connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith(after):
+            connection.info["seen"] = True
+        elif statement.startswith(beginning) and connection.info.get("seen"):
+            crash()
+
+    event.listen(Engine, "before_cursor_execute", watch)
+
+
+POINTS = {
+    "between the contact and the outbox": lambda: crash_before_sql("INSERT INTO delivery", "UPDATE contact"),
+    "after the commit, before the claim": lambda: crash_before(outbox, "claim"),
+    "after the claim, before the send": lambda: crash_before(dispatcher, "post"),
+    "after the answer, before the record": lambda: crash_after(dispatcher, "post"),
+    "between the attempt and the state": lambda: crash_before_sql("UPDATE delivery", "INSERT INTO attempt"),
+}
+
+if "CRASH_AT" in os.environ:
+    POINTS[os.environ["CRASH_AT"]]()

@@ -1,0 +1,60 @@
+"""kill -9 of the whole portal at the worst moments, and a start after it."""
+
+import pytest
+from flask import Flask
+from portal.receiver import Receiver
+
+from portal.db import db
+from portal.models import Company, Contact, Delivery
+from tests import factories
+from tests.system.conftest import Portal, only_delivery, wait_for_status
+
+
+@pytest.fixture
+def contact_id(portal: Portal) -> int:
+    contact_id = factories.make_contact(db.session.query(Company).one()).id
+    db.session.remove()
+    return contact_id
+
+
+@pytest.mark.parametrize(
+    ("point", "posts", "reasons"),
+    [
+        ("after the commit, before the claim", 1, ["ok_text"]),
+        ("after the claim, before the send", 1, ["interrupted", "ok_text"]),
+        ("after the answer, before the record", 2, ["interrupted", "ok_text"]),
+        ("between the attempt and the state", 2, ["interrupted", "ok_text"]),
+    ],
+)
+def test_nothing_is_lost_when_the_portal_is_killed(
+    portal: Portal, receiver: Receiver, contact_id: int, point: str, posts: int, reasons: list[str]
+) -> None:
+    portal.serve(crash_at=point)
+    assert portal.run("classify", str(contact_id), "3").returncode == 0
+    portal.wait_for_death()
+    portal.serve()
+    delivery = wait_for_status(only_delivery().id, "delivered", seconds=30)
+    assert [attempt.reason for attempt in delivery.attempts] == reasons
+    assert len(receiver.received) == posts
+    assert len({(post.headers["webhook-id"], post.body) for post in receiver.received}) == 1
+
+
+def test_a_classification_killed_before_its_outbox_row_did_not_happen(
+    app: Flask, portal: Portal, receiver: Receiver, contact_id: int
+) -> None:
+    killed = portal.run("classify", str(contact_id), "3", crash_at="between the contact and the outbox")
+    assert killed.returncode == -9
+    assert db.session.get_one(Contact, contact_id).interest_level is None
+    assert db.session.query(Delivery).count() == 0
+
+
+def test_sigterm_while_sending_finishes_and_leaves_nothing_in_sending(
+    portal: Portal, receiver: Receiver, contact_id: int
+) -> None:
+    receiver.delay = 1.0
+    portal.serve()
+    portal.run("classify", str(contact_id), "3")
+    wait_for_status(only_delivery().id, "sending", seconds=5)
+    assert portal.stop() == 0
+    assert only_delivery().status == "delivered"
+    assert len(receiver.received) == 1

@@ -1,0 +1,88 @@
+import stat
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from portal.config import READERS, SettingError, load_settings
+
+
+def load(tmp_path: Path, **values: str) -> object:
+    return load_settings({"PORTAL_INSTANCE": str(tmp_path / "instance"), **values})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "part"),
+    [
+        ("PORTAL_REQUIRE_HTTPS", "perhaps", "neither 1 nor 0"),
+        ("PORTAL_DEADLINE", "soon", "number of seconds"),
+        ("PORTAL_DEADLINE", "0", "number of seconds"),
+        ("PORTAL_DEADLINE", "nan", "number of seconds"),
+        ("PORTAL_CONNECT_TIMEOUT", "11", "PORTAL_DEADLINE"),
+        ("PORTAL_PROXY_HOPS", "-1", "whole number"),
+        ("PORTAL_WORKER_THREADS", "0", "whole number"),
+        ("PORTAL_ALLOWED_NETWORKS", "10.0.0.0/33", "network"),
+        ("PORTAL_ALLOWED_NETWORKS", "10.0.0.1/8", "network"),
+        ("PORTAL_RETRY_SCHEDULE", "soon", ""),
+        ("PORTAL_BASE_URL", "portal.example.com", "address"),
+        ("PORTAL_DATABASE_URL", "mysql://x", "SQLite"),
+        ("PORTAL_SECRET_KEY", "dev", "shorter"),
+        ("PORTAL_LOG_FORMAT", "xml", "text nor json"),
+        ("PORTAL_RETRY_SHEDULE", "0s", "PORTAL_RETRY_SCHEDULE"),
+    ],
+)
+def test_a_wrong_setting_says_which_and_why_in_one_sentence(tmp_path: Path, name: str, value: str, part: str) -> None:
+    with pytest.raises(SettingError) as raised:
+        load(tmp_path, **{name: value})
+    assert name in str(raised.value)
+    assert part in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_wrong_secret_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(SettingError) as raised:
+        load(tmp_path, PORTAL_SECRET_KEY="hunter2")
+    assert "hunter2" not in str(raised.value)
+
+
+def test_the_file_gives_what_the_environment_does_not(tmp_path: Path) -> None:
+    instance = tmp_path / "instance"
+    instance.mkdir()
+    (instance / "portal.cfg").write_text('# ours\nPORTAL_DEADLINE=7\nPORTAL_WORKER_THREADS = "3"\n')
+    settings = load_settings({"PORTAL_INSTANCE": str(instance), "PORTAL_DEADLINE": "8"})
+    assert (settings.deadline, settings.worker_threads) == (8.0, 3)
+    assert settings.lease == timedelta(seconds=13)
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("s" * 40 + "\n")
+    settings = load_settings(
+        {"PORTAL_INSTANCE": str(tmp_path / "instance"), "PORTAL_SECRET_KEY_FILE": str(tmp_path / "key")}
+    )
+    assert settings.secret_key == "s" * 40
+
+
+def test_the_secret_key_is_made_once_and_only_for_its_owner(tmp_path: Path) -> None:
+    first = load_settings({"PORTAL_INSTANCE": str(tmp_path)}).secret_key
+    assert load_settings({"PORTAL_INSTANCE": str(tmp_path)}).secret_key == first
+    assert stat.S_IMODE((tmp_path / "secret.key").stat().st_mode) == 0o600
+
+
+def test_four_processes_starting_together_read_one_key(tmp_path: Path) -> None:
+    program = "from portal.config import load_settings; print(load_settings().secret_key)"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            env={"PORTAL_INSTANCE": str(tmp_path / "instance")},
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(4)
+    ]
+    assert len({process.communicate()[0] for process in processes}) == 1
+
+
+def test_every_setting_has_a_reader_that_takes_its_default(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    assert {name.removeprefix("PORTAL_").lower() for name in READERS} | {"instance"} == set(vars(settings))
