@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import Connection, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
@@ -193,15 +193,9 @@ def record_token_use(connection: Connection, token_id: int) -> None:
     connection.execute(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=clock.utcnow()))
 
 
-def find_person_id(session: Session, company_id: int, email_or_id: str) -> int | None:
-    """The company's person with this e-mail, else with this number, or None."""
-    return session.scalar(
-        select(User.id).where(User.company_id == company_id, User.email == email_or_id.strip().lower())
-    ) or (
-        session.scalar(select(User.id).where(User.company_id == company_id, User.id == int(email_or_id)))
-        if is_row_number(email_or_id)
-        else None
-    )
+def find_person(session: Session, company_id: int, email: str) -> User | None:
+    """The company's person with this e-mail, with a log-in or without, or None."""
+    return session.scalars(select(User).where(User.company_id == company_id, User.email == email.lower())).first()
 
 
 def _hash(secret: str) -> str:

@@ -71,6 +71,11 @@ def get_contact(session: Session, company_id: int, contact_id: int) -> Contact |
     ).one_or_none()
 
 
+def find_campaign(session: Session, company_id: int, name: str) -> Campaign | None:
+    """The company's campaign of that name, or None."""
+    return session.scalars(select(Campaign).where(Campaign.company_id == company_id, Campaign.name == name)).first()
+
+
 def select_contacts(
     company_id: int,
     *,
@@ -183,7 +188,7 @@ def _campaign(
     """The campaign by its name, made when it is new; without one, the contact's own, or a general one."""
     given = given or {}
     name = _text(given.get("name"), "campaign.name", 200) or (current.name if current else "Geral")
-    campaign = session.scalars(select(Campaign).where(Campaign.company_id == company.id, Campaign.name == name)).first()
+    campaign = find_campaign(session, company.id, name)
     if campaign is None:
         campaign = Campaign(company_id=company.id, name=name)
         session.add(campaign)
@@ -195,7 +200,8 @@ def _campaign(
 
 def _person(session: Session, company: Company, given: Mapping[str, Any]) -> User:
     """The person by e-mail; an unknown one becomes a person without log-in."""
-    email = (_text(given.get("email"), "contact_owner.email", 254) or "").lower()
+    email = _text(given.get("email"), "contact_owner.email", 254)
+    email = _text((email or "").strip().lower(), "contact_owner.email", 254)  # lower case can be longer
     if not email:
         raise InvalidContact("contact_owner.email", "required")
     person = session.scalars(select(User).where(User.company_id == company.id, User.email == email)).first()

@@ -83,6 +83,15 @@ class FairQueue:
             self._changed.notify_all()
             return [job for jobs in self._waiting.values() for job in jobs]
 
+    def withdraw(self, company_ids: set[int]) -> list[Job]:
+        """Take back what these companies still have waiting here."""
+        with self._changed:
+            withdrawn: list[Job] = []
+            for company_id in company_ids & self._waiting.keys():
+                withdrawn += self._waiting.pop(company_id)
+                self._turn.remove(company_id)
+            return withdrawn
+
     def held_by_company(self) -> dict[int, int]:
         """How many jobs of each company are waiting here or being sent."""
         with self._changed:
@@ -182,8 +191,8 @@ class Dispatcher:
         rules = Rules(self._settings.retry_schedule, now=now, jitter=random.random)
         jobs: list[Job] = []
         with self._engine.begin() as connection:
-            outbox.settle(connection, self._unrecorded, rules)
             outbox.release(connection, self._unsent)
+            closed = outbox.settle(connection, self._unrecorded, rules)
             if look:
                 outbox.recover(connection, rules, lease=self._settings.lease)
                 jobs = outbox.claim(
@@ -197,6 +206,8 @@ class Dispatcher:
         self._in_flight += len(jobs) - returned
         self._unrecorded, self._unsent = [], []
         self._look = bool(jobs) if look else self._look
+        for job in self._queue.withdraw(closed):
+            self._inbox.put(job)
         return jobs
 
     def _has_due(self, now: datetime) -> bool:

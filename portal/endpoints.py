@@ -7,6 +7,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock, outbox
+from portal.circuit import Circuit
 from portal.egress import CheckedAddress
 from portal.models import Company, Endpoint
 from portal.vault import Vault
@@ -45,9 +46,9 @@ def set_url(
     if url == endpoint.url:
         return
     endpoint.url = url
-    endpoint.consecutive_failures, endpoint.failing_since, endpoint.next_probe_at = 0, None, None
-    if endpoint.state == "failing" or endpoint.paused_reason == "gone":
-        endpoint.state, endpoint.paused_reason = "active", None
+    if endpoint.paused_reason != "manual":
+        for name, value in vars(Circuit()).items():  # what happened at the old address says nothing about this one
+            setattr(endpoint, name, value)
     endpoint.updated_at = clock.utcnow()
     session.info[outbox.DUE] = True
     audit.record(session, endpoint.company_id, actor=actor, action="webhook.url_set", subject=url, ip=ip)

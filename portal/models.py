@@ -234,11 +234,13 @@ class Endpoint(Base):
     old_secret_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     state: Mapped[str] = mapped_column(String(16), default="active")
     consecutive_failures: Mapped[int] = mapped_column(default=0)
+    failed_deliveries: Mapped[int] = mapped_column(default=0)
     last_failed_delivery_id: Mapped[int | None] = mapped_column(Key)
     failing_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    probe_count: Mapped[int] = mapped_column(default=0)
     next_probe_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     paused_reason: Mapped[str | None] = mapped_column(String(32))
-    """`manual`, or the reason code of the answer that paused it."""
+    """`manual`, `gone` (the receiver answered 410) or `outage` (days of nothing but failure)."""
     last_success_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_failure_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)

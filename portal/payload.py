@@ -155,8 +155,7 @@ def _local_date(moment: datetime | None, timezone: tzinfo) -> str | None:
         return None
     if moment.tzinfo is None:
         raise ValueError("a date without a time zone cannot be sent")
-    local = moment.astimezone(timezone).replace(tzinfo=None)
-    return local.isoformat(sep=" ", timespec="seconds")
+    return moment.astimezone(timezone).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
 
 
 def sample_payload() -> dict[str, Any]:

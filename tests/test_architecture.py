@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "portal"
 
 FLOORS = [
-    ["clock", "retry", "version"],
+    ["circuit", "clock", "retry", "version"],
     ["egress", "config", "vault"],
     ["db", "payload", "verdict", "reasons", "i18n", "logs", "security", "assets", "extensions", "wakeup", "receiver"],
     ["webhook", "models"],

@@ -1,7 +1,26 @@
-"""REST API v1: JSON in, values down to the use cases, JSON out."""
+"""REST API v1: JSON in, values down to the use cases, JSON out. Routes commit; nothing below them does."""
 
 from flask import Flask
+from flask.json.provider import DefaultJSONProvider
+
+from portal.api import access, contacts, deliveries, problems, webhook
+from portal.api.parsing import ApiBlueprint
+from portal.api.spec import CONFIG, PortalApi
+from portal.extensions import csrf
+
+NOUNS = (contacts.blueprint, webhook.blueprint, deliveries.blueprint)
+
+v1 = ApiBlueprint("api", __name__, url_prefix="/api/v1")
+for noun in NOUNS:
+    v1.register_blueprint(noun)
+    csrf.exempt(noun)  # a bearer token is no cookie: no browser adds it by itself
+problems.init_blueprint(v1)
 
 
 def register_api(app: Flask) -> None:
     """Tie the API to the application."""
+    access.init_app(app)
+    app.config.from_mapping(CONFIG)
+    if isinstance(app.json, DefaultJSONProvider):
+        app.json.sort_keys = False  # fields stand in the order of the source document
+    PortalApi(app).register_blueprint(v1)

@@ -34,10 +34,10 @@ class StrictSchema(Schema):
 class Text(fields.String):
     """A text of at most `length` characters that can be stored and sent."""
 
-    default_error_messages = CODES | {"invalid": "not_a_text"}
+    default_error_messages = CODES | {"invalid": "not_a_text", "surrogate": "surrogate"}
 
-    def __init__(self, length: int, *more: Any, **kwargs: Any) -> None:
-        super().__init__(validate=[Length(max=length, error="too_long"), NO_NUL, *more], **kwargs)
+    def __init__(self, length: int, *, form: Regexp = NO_NUL, **kwargs: Any) -> None:
+        super().__init__(validate=[Length(max=length, error="too_long"), form], **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
@@ -46,8 +46,7 @@ class Text(fields.String):
             return check_text(value, attr or "")
         except UnencodableText as error:
             if error.problem == "nul":
-                return value  # the validator says so, and the document knows the rule from it
-            self.error_messages["surrogate"] = "surrogate"
+                return value  # `form` says so: the OpenAPI document knows the rule from it
             raise self.make_error("surrogate") from error
 
 

@@ -1,6 +1,8 @@
 """Reading requests: strict JSON in UTF-8, known fields only, and errors that name the field."""
 
 import json
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, NoReturn
 
 from flask import Request
@@ -10,6 +12,9 @@ from webargs import missing
 from webargs.flaskparser import FlaskParser
 
 from portal.api.problems import Problem, flatten, refuse
+
+
+COMMON_PROBLEMS = (401, 403, 500, 503)
 
 
 class JsonParser(FlaskParser):
@@ -30,6 +35,16 @@ class ApiBlueprint(Blueprint):
     """Routes that are documented, and whose arguments are read by our rules."""
 
     ARGUMENTS_PARSER = JsonParser()
+
+    def problems(self, *statuses: int) -> Callable[[Any], Any]:
+        """Document the problems that a route answers with, besides those that every route has."""
+
+        def decorate(view: Any) -> Any:
+            for status in (*statuses, *COMMON_PROBLEMS):
+                view = self.alt_response(status, HTTPStatus(status).name)(view)
+            return view
+
+        return decorate
 
 
 def read_json(req: Request) -> Any:

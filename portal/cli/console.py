@@ -46,9 +46,32 @@ def in_console_language() -> AbstractContextManager[None]:
     return forced
 
 
+class Words(click.ParamType[str]):
+    """Text that names something: not empty, at most `length` characters, and fit to be sent in a body."""
+
+    name = "text"
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value).strip()
+        try:
+            check_text(text, param.name or "text" if param else "text")
+        except UnencodableText:
+            self.fail("holds characters that are no text.", param, ctx)
+        if not text or not text.isprintable():
+            self.fail("is empty, or holds characters that cannot be seen.", param, ctx)
+        if len(text) > self.length:
+            self.fail(f"is longer than {self.length} characters.", param, ctx)
+        return text
+
+
 def company_option(command: Command) -> Command:
     """The option `--company NAME`, which may be left out when there is only one."""
-    option = click.option("--company", "company_name", metavar="NAME", help="May be left out when there is only one.")
+    option = click.option(
+        "--company", "company_name", metavar="NAME", type=Words(200), help="May be left out when there is only one."
+    )
     return option(command)
 
 
@@ -77,27 +100,6 @@ def time_in(company: Company, moment: datetime | None) -> str:
     if moment is None:
         return "-"
     return moment.astimezone(ZoneInfo(company.timezone)).isoformat(sep=" ", timespec="seconds")
-
-
-class Words(click.ParamType[str]):
-    """Text that names something: not empty, at most `length` characters, and fit to be sent in a body."""
-
-    name = "text"
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        text = str(value).strip()
-        try:
-            check_text(text, param.name or "text" if param else "text")
-        except UnencodableText:
-            self.fail("holds characters that are no text.", param, ctx)
-        if not text or not text.isprintable():
-            self.fail("is empty, or holds characters that cannot be seen.", param, ctx)
-        if len(text) > self.length:
-            self.fail(f"is longer than {self.length} characters.", param, ctx)
-        return text
 
 
 def _known_companies() -> str:

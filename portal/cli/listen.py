@@ -1,7 +1,7 @@
 """`portal listen`."""
 
 import json
-import time
+import threading
 
 import click
 
@@ -51,9 +51,10 @@ def listen(
             f"Port {port} of {host} cannot be listened on: {error.strerror}. Choose another with --port."
         ) from error
     click.echo(f"Listening on {receiver.url} (Ctrl-C stops it).")
+    pause = threading.Event()
     try:
         while not stop.is_set():
-            time.sleep(LOOK_SECONDS)
+            pause.wait(LOOK_SECONDS)
     finally:
         receiver.stop()
 

@@ -1,5 +1,7 @@
 """`portal user`."""
 
+import sys
+
 import click
 
 from portal import accounts, audit
@@ -25,12 +27,11 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
 
     Without a password it prints a link, good for one use within 7 days, by which the person chooses one.
     """
-    password = click.get_text_stream("stdin").readline().rstrip("\r\n") if password_stdin else None
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     with open_app():
         if company_name is None:
             company = pick_company(None)
         else:
-            company_name = Words(200).convert(company_name, None, None)
             company = accounts.get_or_create_company(db.session, company_name, vault=runtime().vault)
         person = accounts.add_user(db.session, company, name=name, email=email, role=role, password=password)
         audit.record(db.session, company.id, actor=ACTOR, action="user.added", subject=person.email)

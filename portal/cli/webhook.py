@@ -4,11 +4,11 @@ import click
 
 from portal import audit, endpoints, outbox, reasons
 from portal.cli.console import ACTOR, company_option, in_console_language, open_app, pick_company, time_in
+from portal.cli.outcomes import show_attempt
 from portal.db import db
 from portal.egress import CheckedAddress
 from portal.endpoints import get_endpoint, state_of
 from portal.runtime import runtime
-from portal.webhook import Outcome
 
 
 @click.group()
@@ -48,7 +48,7 @@ def test(url: str | None, company_name: str | None) -> None:
             raise click.ClickException("No address is set: give one, or set it with `portal webhook set URL`.")
         checked = check_url(url)
         sent = runtime().send_test(company_id=company_id, url=checked.address.url, actor=ACTOR)
-        show_outcome(sent.outcome)
+        show_attempt(sent.outcome)
         click.echo(f"In the log: {sent.webhook_id}")
     if not sent.outcome.delivered:
         raise SystemExit(1)

@@ -1,12 +1,12 @@
 """One libcurl handle: the exchange of one request and its answer over connections it keeps."""
 
+import select
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from errno import ECONNREFUSED
-from functools import cached_property
-from hashlib import sha256
 from ipaddress import ip_address
+from itertools import count
 from threading import Lock
 from typing import Any, Final
 
@@ -68,27 +68,39 @@ class Route:
     addresses: tuple[str, ...]
     port: int
 
-    @cached_property
-    def name(self) -> str:
-        """A stand-in for the host, made from the addresses.
 
-        libcurl keeps connections by the name they were made for. A name that changes with the answer of the name
-        service leaves the old answer's connections unused, and `.invalid` (RFC 6761) resolves to nothing but what
-        is pinned.
+class StandIn:
+    """The name that libcurl knows a route by, and the connection it keeps for it.
+
+    libcurl resolves and keeps connections by name. With CURLOPT_CONNECT_TO it gets a name of ours instead of the host's
+    (which TLS and the Host header still use): pinned to the checked addresses, and ending in `.invalid` (RFC 6761),
+    which resolves to nothing else. A new name leaves behind whatever was kept under the old one.
+    """
+
+    def __init__(self, route: Route, name: str) -> None:
+        self.name = f"{name}:{route.port}"
+        self.connect_to = [f"::{self.name}"]
+        shown = (f"[{address}]" if ":" in address else address for address in route.addresses)
+        self.pin = f"{self.name}:{','.join(shown)}"
+        self._descriptor = -1
+        self._poll: select.poll | None = None
+
+    def watch(self, descriptor: int) -> None:
+        """Remember the kept connection; -1: there is none."""
+        if descriptor != self._descriptor:
+            self._descriptor, self._poll = descriptor, None
+            if descriptor >= 0:
+                self._poll = select.poll()
+                self._poll.register(descriptor, select.POLLIN)
+
+    def is_disturbed(self) -> bool:
+        """Whether the kept connection was closed, or has bytes that belong to no answer.
+
+        libcurl itself looks about once a second. The descriptor may be another file's by now, as libcurl closes without
+        a word: then the worst is a new connection.
         """
-        digest = sha256(",".join(sorted(self.addresses)).encode("ascii")).hexdigest()
-        return f"{digest[:32]}.invalid"
-
-    @cached_property
-    def connect_to(self) -> list[str]:
-        """For CURLOPT_CONNECT_TO: from whatever host and port the URL has, to the stand-in."""
-        return [f"::{self.name}:{self.port}"]
-
-    @cached_property
-    def pin(self) -> str:
-        """For CURLOPT_RESOLVE: the stand-in's addresses."""
-        shown = (f"[{address}]" if ":" in address else address for address in self.addresses)
-        return f"{self.name}:{self.port}:{','.join(shown)}"
+        events = self._poll.poll(0) if self._poll else []
+        return any(event & ~select.POLLNVAL for _, event in events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +121,9 @@ class Transport:
     def __init__(self, *, body_cap: int, ca_file: str) -> None:
         self.lock = Lock()
         self._incoming = Incoming(body_cap=body_cap, refuse=self._refuse)
+        self._names = (f"{number}.invalid" for number in count())
+        self._stand_ins: dict[Route, StandIn] = {}
+        self._stand_in: StandIn | None = None
         self._route: Route | None = None
         self._set: dict[int, str | int] = {}
         self._curl = curl = pycurl.Curl()
@@ -154,12 +169,9 @@ class Transport:
         self._incoming.start()
 
     def _apply(self, request: Request, *, connect_timeout: float, timeout: float) -> None:
-        curl, route = self._curl, request.route
-        if route != self._route:
-            old = [f"-{self._route.name}:{self._route.port}"] if self._route else []
-            curl.setopt(pycurl.RESOLVE, [*old, route.pin])
-            curl.setopt(pycurl.CONNECT_TO, route.connect_to)
-            self._route = route
+        curl = self._curl
+        self._route = request.route
+        self._apply_stand_in(self._choose_stand_in(request.route))
         self._set_changed(pycurl.URL, request.origin)
         self._set_changed(pycurl.REQUEST_TARGET, request.target)
         self._set_changed(pycurl.TIMEOUT_MS, max(round(timeout * 1000), 1))
@@ -169,6 +181,23 @@ class Transport:
             curl.setopt(pycurl.HTTPGET, 1)
         else:
             curl.setopt(pycurl.POSTFIELDS, request.body)
+
+    def _choose_stand_in(self, route: Route) -> StandIn:
+        stand_in = self._stand_ins.pop(route, None)
+        if stand_in is None or stand_in.is_disturbed():
+            stand_in = StandIn(route, next(self._names))
+            if len(self._stand_ins) >= MAX_KEPT_CONNECTIONS:
+                del self._stand_ins[next(iter(self._stand_ins))]
+        self._stand_ins[route] = stand_in  # at the end: the one used longest ago goes first
+        return stand_in
+
+    def _apply_stand_in(self, stand_in: StandIn) -> None:
+        if stand_in is self._stand_in:
+            return
+        old = [f"-{self._stand_in.name}"] if self._stand_in else []
+        self._curl.setopt(pycurl.RESOLVE, [*old, stand_in.pin])
+        self._curl.setopt(pycurl.CONNECT_TO, stand_in.connect_to)
+        self._stand_in = stand_in
 
     def _set_changed(self, option: int, value: str | int) -> None:
         if self._set.get(option) != value:
@@ -185,6 +214,8 @@ class Transport:
         finally:
             for opened in self._sockets:
                 opened.close()
+            if self._stand_in:
+                self._stand_in.watch(self._curl.getinfo(pycurl.ACTIVESOCKET))
         return 0, ""
 
     def _guarded(self, callback: Callable[..., Any], failed: int) -> Callable[..., Any]:
@@ -261,4 +292,4 @@ class Transport:
         return "connection_failed", self._without_stand_in(message) or "the connection ended without an answer"
 
     def _without_stand_in(self, message: str) -> str:
-        return message.replace(f" via {self._route.name}:{self._route.port}", "") if self._route else message
+        return message.replace(f" via {self._stand_in.name}", "") if self._stand_in else message

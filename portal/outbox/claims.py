@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, true, update
 
 from portal.models import OPEN_STATUSES
 from portal.outbox.job import Job, delivery, endpoint, job_of
@@ -24,12 +24,16 @@ def claim(
 
     A contact's deliveries go out in order: none is lent while an older one of the same contact is open. Endpoints take
     turns, and the caller never holds more than `per_endpoint` of one, so that a long queue keeps nobody else waiting.
+    Of a failing endpoint one delivery is lent when its next probe is due, whenever that delivery itself is.
     """
     jobs: list[Job] = []
     for target in _endpoints_with_due(connection, now):
+        if target.state == "failing":
+            jobs += _claim_probe(connection, target, now=now, lease=lease)
+            continue
         room = min(limit - len(jobs), per_endpoint - held.get(target.company_id, 0))
         if room > 0:
-            jobs += _claim_of(connection, target, now=now, lease=lease, limit=room)
+            jobs += _claim_of(connection, target, delivery.c.next_attempt_at <= now, now=now, lease=lease, limit=room)
     return jobs
 
 
@@ -56,37 +60,53 @@ def lease_expired(now: datetime) -> ColumnElement[bool]:
     return and_(delivery.c.status == "sending", delivery.c.lease_expires_at <= now)
 
 
-def _due(company_id: Any, now: datetime) -> ColumnElement[bool]:
-    return and_(delivery.c.company_id == company_id, delivery.c.status == "pending", delivery.c.next_attempt_at <= now)
-
-
 def _endpoints_with_due(connection: Connection, now: datetime) -> Sequence[Row[Any]]:
     """The endpoints that may be sent to and have something due, in an order that differs each time."""
-    return connection.execute(
-        select(endpoint)
-        .where(
-            endpoint.c.url.is_not(None), endpoint.c.state == "active", exists().where(_due(endpoint.c.company_id, now))
-        )
-        .order_by(func.random())
-    ).all()
+    pending = exists().where(delivery.c.company_id == endpoint.c.company_id, delivery.c.status == "pending")
+    is_due = or_(
+        and_(endpoint.c.state == "active", pending.where(delivery.c.next_attempt_at <= now)),
+        and_(endpoint.c.state == "failing", endpoint.c.next_probe_at <= now, pending),
+    )
+    return connection.execute(select(endpoint).where(endpoint.c.url.is_not(None), is_due).order_by(func.random())).all()
 
 
-def _claim_of(connection: Connection, target: Row[Any], *, now: datetime, lease: timedelta, limit: int) -> list[Job]:
+def _claim_probe(connection: Connection, target: Row[Any], *, now: datetime, lease: timedelta) -> list[Job]:
+    """One delivery to ask a failing endpoint with; until its lease ends nobody else asks."""
+    won = connection.execute(
+        update(endpoint)
+        .where(endpoint.c.id == target.id, endpoint.c.next_probe_at == target.next_probe_at)
+        .values(next_probe_at=now + lease)
+        .returning(endpoint.c.id)
+    ).first()
+    if won is None:
+        return []
+    return _claim_of(connection, target, true(), now=now, lease=lease, limit=1)
+
+
+def _claim_of(
+    connection: Connection,
+    target: Row[Any],
+    is_due: ColumnElement[bool],
+    *,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+) -> list[Job]:
     older = delivery.alias("older")
     older_open = exists().where(
         older.c.contact_id == delivery.c.contact_id, older.c.id < delivery.c.id, older.c.status.in_(OPEN_STATUSES)
     )
-    due = _due(target.company_id, now)
+    waiting = and_(delivery.c.company_id == target.company_id, delivery.c.status == "pending", is_due)
     chosen = connection.execute(
         select(delivery.c.id)
-        .where(due, ~older_open)
+        .where(waiting, ~older_open)
         .order_by(delivery.c.next_attempt_at, delivery.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).scalars()
     rows = connection.execute(
         update(delivery)
-        .where(delivery.c.id.in_(list(chosen)), due)
+        .where(delivery.c.id.in_(list(chosen)), waiting)
         .values(
             status="sending",
             attempt_count=delivery.c.attempt_count + 1,
@@ -96,5 +116,6 @@ def _claim_of(connection: Connection, target: Row[Any], *, now: datetime, lease:
         .returning(*delivery.c)
     ).all()
     old_secret = target.old_secret if target.old_secret_until and target.old_secret_until > now else None
-    jobs = [job_of(row, url=target.url, secret=target.secret, old_secret=old_secret) for row in rows]
+    is_probe = target.state == "failing"
+    jobs = [job_of(row, url=target.url, secret=target.secret, old_secret=old_secret, is_probe=is_probe) for row in rows]
     return sorted(jobs, key=lambda job: job.delivery_id)

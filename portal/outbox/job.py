@@ -29,13 +29,15 @@ class Job:
     trigger: str
     actor: str | None
     is_test: bool
+    is_probe: bool
+    """It asks whether a failing endpoint is back, at no cost to its tries."""
     number: int
     tries: int
     lease_token: str
     lease_expires_at: datetime
 
 
-def job_of(row: Row[Any], *, url: str, secret: str, old_secret: str | None) -> Job:
+def job_of(row: Row[Any], *, url: str, secret: str, old_secret: str | None, is_probe: bool = False) -> Job:
     return Job(
         delivery_id=row.id,
         webhook_id=row.webhook_id,
@@ -48,6 +50,7 @@ def job_of(row: Row[Any], *, url: str, secret: str, old_secret: str | None) -> J
         trigger=row.next_trigger,
         actor=row.next_actor,
         is_test=row.trigger == "test",
+        is_probe=is_probe,
         number=row.attempt_count,
         tries=row.tries,
         lease_token=row.lease_token,

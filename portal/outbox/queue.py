@@ -57,7 +57,7 @@ def enqueue(
 def enqueue_test(
     connection: Connection, *, company_id: int, url: str, actor: str, now: datetime, lease: timedelta
 ) -> Job:
-    """Record a test send of the sample that the caller is about to make itself: claimed from the start, never retried."""
+    """Record a test send that the caller is about to make itself: claimed from the start, never retried."""
     sample = sample_payload()
     secret = connection.execute(select(endpoint.c.secret).where(endpoint.c.company_id == company_id)).scalar_one()
     values = {

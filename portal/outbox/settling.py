@@ -1,17 +1,23 @@
 """Recording what came of the attempts: a row each, and the delivery's next state while its lease still holds."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
 
+from portal.circuit import Circuit, after_failed_probe, after_failure, after_success
 from portal.models import OPEN_STATUSES
 from portal.outbox.claims import lease_expired
 from portal.outbox.job import Job, attempt, delivery, endpoint, job_of
 from portal.retry import RetrySchedule
 from portal.webhook import Outcome
+
+CIRCUIT_COLUMNS = tuple(field.name for field in fields(Circuit))
+DEFAULT_FIRST_PAUSE = timedelta(seconds=30)
+SAYS_NOTHING = ("interrupted", "internal_error")
+"""Reasons that say nothing about the receiver."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +29,19 @@ class Rules:
     jitter: Callable[[], float]
     """A number from 0 to 1, drawn anew for each retry."""
 
+    @property
+    def first_pause(self) -> timedelta:
+        """The pause before a failing endpoint is first probed: the one before a first retry."""
+        return self.schedule.delays[1] if len(self.schedule.delays) > 1 else DEFAULT_FIRST_PAUSE
 
-def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules: Rules) -> None:
-    """Record a batch of outcomes: an attempt each, and the next state of those whose lease is still theirs."""
+
+def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules: Rules) -> set[int]:
+    """Record a batch of outcomes: an attempt each, and the next state of those whose lease is still theirs.
+
+    Returns the companies whose endpoint takes no more for now: what the caller still holds of them is to be released.
+    """
     if not results:
-        return
+        return set()
     held = _held_leases(connection, [job for job, _ in results])
     mine = [(job, outcome) for job, outcome in results if (job.delivery_id, job.lease_token) in held]
     connection.execute(
@@ -40,7 +54,8 @@ def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules
     if mine:
         overtaken = _with_newer_open(connection, [job for job, outcome in mine if not outcome.delivered])
         _update(connection, [_next_state(job, outcome, rules, job.delivery_id in overtaken) for job, outcome in mine])
-        _record_endpoint_facts(connection, mine, now=rules.now)
+        return _record_at_endpoints(connection, mine, rules)
+    return set()
 
 
 def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
@@ -71,8 +86,8 @@ def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
 
 def _update(connection: Connection, changes: Sequence[dict[str, Any]]) -> None:
     """Write the next states, each only while its lease is the one it was sent under."""
-    values = {name: bindparam(name) for name in changes[0] if name in delivery.c}
-    delivered_at = func.coalesce(bindparam("settled_delivered_at"), delivery.c.delivered_at)
+    values: dict[str, Any] = {name: bindparam(name) for name in changes[0] if name in delivery.c}
+    delivered_at: Any = func.coalesce(bindparam("settled_delivered_at"), delivery.c.delivered_at)
     connection.execute(
         update(delivery)
         .where(delivery.c.id == bindparam("key"), delivery.c.lease_token == bindparam("held_token"))
@@ -108,13 +123,15 @@ def _with_newer_open(connection: Connection, jobs: Sequence[Job]) -> set[int]:
 
 def _next_state(job: Job, outcome: Outcome, rules: Rules, is_overtaken: bool) -> dict[str, Any]:
     """The columns of a delivery after this outcome, with the key and the token that guard their UPDATE."""
-    status, due_at = "failed", None
+    status, due_at, tries = "failed", None, job.tries + 1
     if outcome.delivered:
         status = "delivered"
     elif is_overtaken:
         status = "superseded"
+    elif job.is_probe and not outcome.final:
+        status, due_at, tries = "pending", rules.now + rules.first_pause, job.tries
     elif not job.is_test and not outcome.final:
-        delay = rules.schedule.next_delay(job.tries + 1, retry_after=outcome.retry_after, jitter=rules.jitter())
+        delay = rules.schedule.next_delay(tries, retry_after=outcome.retry_after, jitter=rules.jitter())
         if delay is not None:
             status, due_at = "pending", rules.now + (timedelta(0) if outcome.reason == "interrupted" else delay)
     return {
@@ -123,7 +140,7 @@ def _next_state(job: Job, outcome: Outcome, rules: Rules, is_overtaken: bool) ->
         "status": status,
         "reason": outcome.reason,
         "warning": outcome.warning,
-        "tries": job.tries + 1,
+        "tries": tries,
         "next_attempt_at": due_at,
         "next_trigger": "retry",
         "next_actor": None,
@@ -145,23 +162,56 @@ def _attempt_values(job: Job, outcome: Outcome, *, late: bool) -> dict[str, Any]
     }
 
 
-def _record_endpoint_facts(connection: Connection, results: Sequence[tuple[Job, Outcome]], *, now: datetime) -> None:
-    """What the endpoint's page shows: last success, last failure, failures in a row. Tests do not count."""
-    by_endpoint: dict[tuple[int, str], list[Outcome]] = {}
+def _record_at_endpoints(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules: Rules) -> set[int]:
+    """What the attempts say about their endpoints. Returns the companies whose endpoint takes no more for now.
+
+    Tests say nothing, nor does what went to an address that is no longer the endpoint's, nor what never reached out.
+    """
+    telling: dict[int, list[tuple[Job, Outcome]]] = {}
     for job, outcome in results:
-        if not job.is_test:
-            by_endpoint.setdefault((job.company_id, job.url), []).append(outcome)
-    for (company_id, url), outcomes in by_endpoint.items():
-        failed = [not outcome.delivered for outcome in outcomes]
-        values: dict[str, Any] = {}
-        if not all(failed):
-            values |= {"last_success_at": now, "consecutive_failures": failed[::-1].index(False)}
-        else:
-            values["consecutive_failures"] = endpoint.c.consecutive_failures + len(failed)
-        if any(failed):
-            values["last_failure_at"] = now
-        if any(outcome.reason == "gone" for outcome in outcomes):
-            values |= {"state": "paused", "paused_reason": "gone"}
+        if not job.is_test and outcome.reason not in SAYS_NOTHING:
+            telling.setdefault(job.company_id, []).append((job, outcome))
+    closed = set()
+    for company_id, told in telling.items():
+        row = connection.execute(select(endpoint).where(endpoint.c.company_id == company_id).with_for_update()).one()
+        before = Circuit(**{name: row._mapping[name] for name in CIRCUIT_COLUMNS})
+        here = [(job, outcome) for job, outcome in told if job.url == row.url]
+        after = _fold(before, here, rules)
+        facts: dict[str, Any] = {name: getattr(after, name) for name in CIRCUIT_COLUMNS}
+        if any(outcome.delivered for _, outcome in here):
+            facts["last_success_at"] = rules.now
+        if not all(outcome.delivered for _, outcome in here):
+            facts["last_failure_at"] = rules.now
+        connection.execute(update(endpoint).where(endpoint.c.id == row.id).values(**facts))
+        if before.state == "failing" and after.state == "active":
+            release_waiting(connection, company_id, now=rules.now)
+        if after.state != "active":
+            closed.add(company_id)
+    return closed
+
+
+def _fold(circuit: Circuit, results: Sequence[tuple[Job, Outcome]], rules: Rules) -> Circuit:
+    for job, outcome in results:
+        if outcome.delivered:
+            circuit = after_success(circuit)
+            continue
+        circuit = after_failure(
+            circuit, job.delivery_id, reason=outcome.reason, now=rules.now, first_pause=rules.first_pause
+        )
+        if job.is_probe:
+            circuit = after_failed_probe(circuit, now=rules.now, first_pause=rules.first_pause)
+    return circuit
+
+
+def release_waiting(connection: Connection, company_id: int, *, now: datetime) -> None:
+    """The endpoint is back: everything that waits is due now, level 3 first, by a microsecond for each level."""
+    for level in (3, 2, 1):
         connection.execute(
-            update(endpoint).where(endpoint.c.company_id == company_id, endpoint.c.url == url).values(**values)
+            update(delivery)
+            .where(
+                delivery.c.company_id == company_id,
+                delivery.c.status == "pending",
+                delivery.c.interest_level == level,
+            )
+            .values(next_attempt_at=now + timedelta(microseconds=3 - level))
         )

@@ -1,6 +1,6 @@
 """The words for every reason, warning and refused address: made once here, the same on pages, API, e-mail and CLI.
 
-Each text is in the reader's language at the moment it is asked for. The stable codes are those of the verdict and egress.
+Each text is in the reader's language at the moment it is asked for.
 """
 
 from dataclasses import dataclass
@@ -21,6 +21,8 @@ class Explanation:
     rule: str
     advice: str
     detail: str | None = None
+    warning: str | None = None
+    """What is odd about a delivered answer; not part of the message."""
 
     @property
     def message(self) -> str:
@@ -32,15 +34,16 @@ def explain(
     reason: str,
     *,
     status_code: int | None = None,
+    warning: str | None = None,
     detail: str | None = None,
     request_sent: bool = False,
     deadline_seconds: float = 10.0,
 ) -> Explanation:
     """Put an attempt's reason into words.
 
-    `status_code` chooses the advice; `detail` is a short technical text, shown last; `request_sent` adds to a failure
-    without an answer that the receiver may have got it all the same. Raises KeyError for a reason that is not in the
-    contract.
+    `status_code` chooses the advice; `warning` is the verdict's code; `detail` is a short technical text, shown last;
+    `request_sent` adds, to a failure without a whole answer, that the receiver may have got it all the same.
+    Raises KeyError for a reason or warning that is not in the contract.
     """
     words = WORDS[reason]
     facts = {
@@ -56,11 +59,12 @@ def explain(
         rule=str(words.rule) % facts,
         advice=advice,
         detail=gettext("Detalhe técnico: %(detail)s.", detail=detail.rstrip(".")) if detail else None,
+        warning=explain_warning(warning) if warning else None,
     )
 
 
 def title_of(reason: str) -> str:
-    """The reason in two to five words, for lists. Raises KeyError for an unknown one."""
+    """The reason in one to four words, for lists. Raises KeyError for an unknown one."""
     return str(WORDS[reason].title)
 
 

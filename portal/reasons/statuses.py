@@ -2,9 +2,7 @@
 
 from flask_babel import lazy_gettext as _
 
-_MOVED = _(
-    "O endereço mudou: abra a URL no navegador, copie o endereço em que ela termina e salve-o na configuração do webhook."
-)
+_MOVED = _("O endereço mudou: abra a URL no navegador, copie o endereço em que ela termina e salve-o na configuração.")
 _LOGIN = _(
     "Muitas vezes é uma tela de login ou um endereço provisório: confira se a URL abre sem login "
     "e se foi criada para receber webhooks."
@@ -18,7 +16,7 @@ _BAD_GATEWAY = _(
     "Costuma passar sozinho; se continuar, avise o responsável pelo destino."
 )
 
-ADVICE_BY_STATUS = {
+ADVICE_BY_STATUS: dict[tuple[str, int | None], str] = {
     ("status_2xx", 201): _(
         "O destino diz que criou um registro, então o CRM pode ter recebido os dados. "
         "Configure-o para responder com o código 200."
@@ -37,8 +35,8 @@ ADVICE_BY_STATUS = {
     ("redirect", 307): _LOGIN,
     ("redirect", 308): _MOVED,
     ("client_error", 400): _(
-        "O destino não entendeu ou não aceitou os dados. Confira se ele espera o formato descrito na página Integração; "
-        "se espera outro, coloque um intermediário, como o Zapier, para converter."
+        "O destino não entendeu ou não aceitou os dados. Confira se ele espera o formato descrito "
+        "na página Integração; se espera outro, coloque um intermediário, como o Zapier, para converter."
     ),
     ("client_error", 401): _NO_ACCESS,
     ("client_error", 403): _NO_ACCESS,

@@ -94,7 +94,7 @@ WORDS = {
         ),
     ),
     "html_page": Words(
-        title=_("Resposta é uma página HTML"),
+        title=_("Página HTML na resposta"),
         seen=_("O destino respondeu com o código 200, mas com uma página HTML, como as de um site."),
         rule=_(
             "Pela regra da integração, uma página HTML não vale como entrega: sites, planilhas e telas de login "
@@ -174,7 +174,8 @@ WORDS = {
     "tls_failure": Words(
         title=_("Conexão segura falhou"),
         seen=_(
-            "A conexão segura (https) falhou: o certificado do destino está vencido, é de outro nome ou não é confiável."
+            "A conexão segura (https) falhou: o certificado do destino está vencido, é de outro nome "
+            "ou não é confiável."
         ),
         rule=_("O portal não envia dados de contatos a um servidor que não consegue identificar; nada foi enviado."),
         advice=_("Peça ao responsável pelo destino que corrija o certificado do servidor."),

@@ -65,6 +65,19 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// The keys 1, 2, 3 and 0 press the level buttons of the row that has the focus.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
+  const row = event.target.closest("[data-keys]");
+  const button = row && row.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (button) button.click();
+});
+// A row that was replaced keeps the focus where it was, so that the next key works too.
+document.addEventListener("htmx:afterSwap", (event) => {
+  const row = event.detail.elt;
+  if (row.matches("[data-keys]") && !document.contains(document.activeElement)) row.querySelector("a").focus();
+});
+
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   const open = document.querySelector("details.menu[open]");

@@ -1,6 +1,6 @@
 """Coming in and going out: log-in, log-out, the first set-up, invitations, and the language of the pages."""
 
-from flask import Blueprint, abort, flash, g, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user, login_user, logout_user
@@ -139,6 +139,4 @@ def enter(user: User) -> ResponseReturnValue:
     session.permanent = True
     login_user(user)
     wanted = request.args.get("next")
-    g.language = user.locale
-    flash(_("Olá, %(name)s.", name=user.name), "success")
     return see_other(wanted if wanted and is_local(wanted) else url_for("home.index"))

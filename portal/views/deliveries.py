@@ -169,4 +169,3 @@ def read_day(text: str | None, *, days_later: int = 0) -> datetime | None:
         return datetime.combine(day, time(), ZoneInfo(current_user.company.timezone)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-

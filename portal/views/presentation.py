@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 from flask_babel import format_datetime, format_number, format_timedelta, get_locale, gettext
 
-from portal import clock
+from portal import clock, reasons
+from portal.models import Attempt
 
 RELATIVE_UP_TO = timedelta(days=30)
 
@@ -16,12 +17,25 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(rfc3339)
     app.add_template_filter(full_time)
     app.add_template_filter(relative_time)
+    app.add_template_filter(since_time)
     app.add_template_filter(format_number, "number")
+    app.add_template_global(here)
+    app.add_template_global(explained)
     app.context_processor(shared_names)
 
 
 def shared_names() -> dict[str, Any]:
     return {"html_lang": str(get_locale()).replace("_", "-")}
+
+
+def here() -> str:
+    """The page that is being looked at, for a form to come back to."""
+    return request.form.get("next") or request.full_path.rstrip("?")
+
+
+def explained(attempt: Attempt) -> reasons.Explanation:
+    """What came of an attempt: what was seen, which rule decided, and what to do."""
+    return reasons.explain(attempt.reason, status_code=attempt.status_code, warning=attempt.warning)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -32,6 +46,13 @@ def rfc3339(moment: datetime) -> str:
 def full_time(moment: datetime) -> str:
     """The whole date and time, in the company's time zone."""
     return str(format_datetime(moment, "medium"))
+
+
+def since_time(moment: datetime) -> str:
+    """`terça-feira 14:10` within the last days, as people say it; else the whole date."""
+    if clock.utcnow() - moment < timedelta(days=6):
+        return str(format_datetime(moment, "EEEE HH:mm"))
+    return full_time(moment)
 
 
 def relative_time(moment: datetime) -> str:

@@ -273,3 +273,102 @@ def test_removing_the_address_cancels_what_waits(company: Company) -> None:
     db.session.commit()
     assert reload(delivery.id).status == "cancelled"
     assert claim() == []
+
+
+def fail(job: Job, *, now: Any = None) -> Delivery:
+    return settle(job, answered("server_error"), now=now)
+
+
+def opened_circuit(company: Company, *, waiting: int = 1) -> Any:
+    """Five contacts' deliveries have failed; `waiting` more were never tried. Returns when that was."""
+    for _ in range(5 + waiting):
+        factories.make_delivery(factories.make_contact(company))
+    now = after_now()
+    for job in claim(now=now, limit=5):
+        fail(job, now=now)
+    db.session.expire_all()
+    return now
+
+
+def test_failures_of_several_deliveries_in_a_row_open_the_circuit(company: Company) -> None:
+    now = opened_circuit(company, waiting=3)
+    endpoint = factories.endpoint_of(company)
+    assert (endpoint.state, endpoint.next_probe_at) == ("failing", now + timedelta(seconds=30))
+    assert claim(now=now + timedelta(seconds=29)) == []
+
+
+def test_failures_of_one_delivery_open_no_circuit(company: Company) -> None:
+    factories.make_delivery(factories.make_contact(company))
+    now = after_now()
+    for _ in range(6):
+        now += timedelta(hours=1)
+        (job,) = claim(now=now)
+        settle(job, answered("server_error"), now=now, schedule="0s," + ",".join(["1s"] * 9))
+    db.session.expire_all()
+    assert factories.endpoint_of(company).state == "active"
+
+
+def test_a_failing_endpoint_is_probed_by_one_delivery_with_growing_pauses_that_cost_no_try(company: Company) -> None:
+    now = opened_circuit(company, waiting=20)
+    pauses = []
+    for _ in range(8):
+        db.session.expire_all()
+        probe_at = factories.endpoint_of(company).next_probe_at
+        assert probe_at is not None
+        pauses.append((probe_at - now).total_seconds())
+        now = probe_at
+        (probe,) = claim(now=now)
+        assert claim(now=now) == []
+        delivery = fail(probe, now=now)
+        assert (delivery.status, delivery.tries) == ("pending", probe.tries)
+    assert pauses == [30, 60, 120, 240, 480, 900, 900, 900]
+
+
+def test_a_probe_that_passes_makes_everything_due_level_3_first(company: Company) -> None:
+    now = opened_circuit(company)
+    for level in (1, 3, 2):
+        factories.make_delivery(factories.make_contact(company), level=level)
+    now += timedelta(seconds=31)
+    (probe,) = claim(now=now)
+    settle(probe, answered("ok_text"), now=now)
+    db.session.expire_all()
+    assert factories.endpoint_of(company).state == "active"
+    levels = [b'"interest_level":3' in job.body for job in claim(now=now + timedelta(seconds=1), limit=1)]
+    assert levels == [True]
+    assert len(claim(now=now + timedelta(seconds=1))) == 7
+
+
+def test_after_three_days_of_nothing_but_failure_the_endpoint_is_paused_and_nothing_is_lost(company: Company) -> None:
+    now = opened_circuit(company)
+    for _ in range(400):
+        db.session.expire_all()
+        endpoint = factories.endpoint_of(company)
+        if endpoint.state == "paused":
+            break
+        assert endpoint.next_probe_at is not None
+        now = endpoint.next_probe_at
+        (probe,) = claim(now=now)
+        fail(probe, now=now)
+    assert (endpoint.state, endpoint.paused_reason) == ("paused", "outage")
+    waiting = db.session.scalars(select(Delivery.status)).all()
+    assert set(waiting) == {"pending"}
+    assert claim(now=now + timedelta(days=1)) == []
+
+
+def test_a_probe_whose_worker_died_is_asked_again_after_its_lease(company: Company) -> None:
+    now = opened_circuit(company) + timedelta(seconds=31)
+    (probe,) = claim(now=now)
+    later = now + LEASE + timedelta(seconds=1)
+    recover(later)
+    assert len(claim(now=later)) == 1
+    assert probe.is_probe
+
+
+def test_settle_names_the_companies_whose_endpoint_takes_no_more(company: Company) -> None:
+    for _ in range(5):
+        factories.make_delivery(factories.make_contact(company))
+    jobs = claim()
+    rules = Rules(parse_schedule("0s,30s"), now=after_now(), jitter=lambda: 0.0)
+    with worker_transaction() as connection:
+        assert outbox.settle(connection, [(jobs[0], answered("server_error"))], rules) == set()
+        assert outbox.settle(connection, [(job, answered("server_error")) for job in jobs[1:]], rules) == {company.id}

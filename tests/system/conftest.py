@@ -49,23 +49,23 @@ class Portal:
         self.process: subprocess.Popen[bytes] | None = None
 
     def serve(self, *, crash_at: str | None = None, ready: bool = True) -> None:
-        environment = dict(self.environment)
-        if crash_at:
-            environment |= {
-                "CRASH_AT": crash_at,
-                "CRASH_FLAG": str(self.instance / "crashed"),
-                "PYTHONPATH": str(CRASH_FOLDER),
-            }
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "portal", "serve", "--port", str(self.port)],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.instance / "serve.log").open("ab"),
-            start_new_session=True,
-        )
+        with (self.instance / "serve.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "portal", "serve", "--port", str(self.port)],
+                env=self.environment_with(crash_at),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
         if ready:
             self.wait_until_ready()
+
+    def environment_with(self, crash_at: str | None) -> dict[str, str]:
+        if crash_at is None:
+            return self.environment
+        crash = {"CRASH_AT": crash_at, "CRASH_FLAG": str(self.instance / "crashed"), "PYTHONPATH": str(CRASH_FOLDER)}
+        return self.environment | crash
 
     def wait_until_ready(self) -> None:
         end = time.monotonic() + 20
@@ -79,16 +79,9 @@ class Portal:
 
     def run(self, *arguments: str, crash_at: str | None = None) -> subprocess.CompletedProcess[str]:
         """One command of the console, to its end."""
-        environment = dict(self.environment)
-        if crash_at:
-            environment |= {
-                "CRASH_AT": crash_at,
-                "CRASH_FLAG": str(self.instance / "crashed"),
-                "PYTHONPATH": str(CRASH_FOLDER),
-            }
         return subprocess.run(
             [sys.executable, "-m", "portal", *arguments],
-            env=environment,
+            env=self.environment_with(crash_at),
             capture_output=True,
             text=True,
             timeout=60,

@@ -5,12 +5,13 @@ import re
 import socket
 import threading
 import time
+from ipaddress import ip_network
 
 import pytest
 import requests
 from requests.exceptions import InvalidHeader
 
-from portal.egress import Egress, EgressAdapter, EgressError
+from portal.egress import AddressPolicy, Egress, EgressAdapter, EgressError
 from tests.engine.egress.conftest import Authority, MakeEgress, prepare
 from tests.engine.egress.hostile import OK, HostileReceiver, Wire, always_ok, answers, whole
 
@@ -125,10 +126,12 @@ def test_connection_that_dies_under_a_request_gets_it_once(egress: Egress) -> No
         assert egress.send(prepare(receiver.url())).body == b"OK"
 
 
-def test_connection_closed_while_idle_is_replaced(egress: Egress) -> None:
-    with HostileReceiver(answers(OK)) as receiver:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_connection_closed_while_idle_is_replaced(scheme: str, make_egress: MakeEgress, authority: Authority) -> None:
+    egress = make_egress(ca_file=str(authority.file))
+    with HostileReceiver(answers(OK), tls=authority.context() if scheme == "https" else None) as receiver:
         for _ in range(3):
-            egress.send(prepare(receiver.url()))
+            egress.send(prepare(receiver.url(host="hook.test")))
             time.sleep(0.05)
         assert (receiver.connections, len(receiver.requests)) == (3, 3)
 
@@ -141,17 +144,21 @@ def test_connection_idle_for_long_is_not_trusted(egress: Egress) -> None:
         assert receiver.connections == 2
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("pause", [0, 0.05])
-def test_connection_with_bytes_left_over_is_not_used_again(pause: float, egress: Egress) -> None:
+def test_connection_with_bytes_left_over_is_not_used_again(
+    pause: float, scheme: str, make_egress: MakeEgress, authority: Authority
+) -> None:
     def says_more(wire: Wire) -> None:
         while wire.read_request():
             wire.say(OK)
             wire.wait(pause)
             wire.say(b"HTTP/1.1 500 Injected\r\nContent-Length: 0\r\n\r\n")
 
-    with HostileReceiver(says_more) as receiver:
+    egress = make_egress(ca_file=str(authority.file))
+    with HostileReceiver(says_more, tls=authority.context() if scheme == "https" else None) as receiver:
         for _ in range(3):
-            assert egress.send(prepare(receiver.url())).status_code == 200
+            assert egress.send(prepare(receiver.url(host="hook.test"))).status_code == 200
             time.sleep(2 * pause)
         assert receiver.connections == 3
 
@@ -192,6 +199,15 @@ def test_second_address_is_tried_when_the_first_refuses(make_egress: MakeEgress)
     egress = make_egress(resolve=lambda host, port: ["127.0.0.9", "127.0.0.1"])
     with HostileReceiver(always_ok) as receiver:
         assert egress.send(prepare(receiver.url(host="two.test"))).address == "127.0.0.1"
+
+
+def test_receiver_on_ipv6(make_egress: MakeEgress) -> None:
+    egress = make_egress(AddressPolicy(allowed_networks=(ip_network("::1/128"),)), resolve=lambda host, port: ["::1"])
+    with HostileReceiver(always_ok, host="::1", family=socket.AF_INET6) as receiver:
+        for host in ("[::1]", "six.test"):
+            answer = egress.send(prepare(receiver.url(host=host)))
+            assert (answer.body, answer.address) == (b"OK", "::1")
+            assert b"\r\nHost: %b:%d\r\n" % (host.encode(), receiver.port) in receiver.requests[-1]
 
 
 def test_certificate_of_a_trusted_authority(make_egress: MakeEgress, authority: Authority) -> None:
@@ -248,7 +264,7 @@ def test_session_gets_an_error_for_a_cut_body(egress: Egress) -> None:
 
 
 def test_only_get_and_post_of_bytes_are_sent(egress: Egress) -> None:
-    prepared = prepare("http://127.0.0.1:9/")
+    prepared = prepare("http://127.0.0.1:9000/")
     prepared.method = "DELETE"
     with pytest.raises(ValueError, match="only a GET"):
         egress.send(prepared)

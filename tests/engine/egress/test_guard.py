@@ -11,7 +11,7 @@ import pytest
 from requests import PreparedRequest
 
 from portal.egress import AddressError, AddressPolicy, Egress, EgressError, client
-from portal.egress.transport import Request, Route, Transport
+from portal.egress.transport import Request, Route, StandIn, Transport
 from tests.engine.egress.conftest import LOOPBACK, MakeEgress, prepare
 from tests.engine.egress.hostile import HostileReceiver, always_ok
 from tests.engine.egress.test_address import CORPUS, PUBLIC, resolve_stub
@@ -101,13 +101,13 @@ def test_changed_answer_takes_effect_on_the_next_send(make_egress: MakeEgress, m
         assert (len(old.requests), len(new.requests)) == (2, 2)
 
 
-def test_guard_refuses_a_connection_that_nobody_checked() -> None:
-    route = Route(("93.184.216.34",), 0)
+def test_guard_refuses_a_connection_that_nobody_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     with HostileReceiver(always_ok) as canary:
         # As if libcurl had resolved by itself, to somewhere else.
-        vars(route)["pin"] = f"{route.name}:{canary.port}:127.0.0.1"
-        vars(route)["connect_to"] = [f"::{route.name}:{canary.port}"]
+        other = StandIn(Route(("127.0.0.1",), canary.port), "other.invalid")
+        monkeypatch.setattr(Transport, "_choose_stand_in", lambda self, route: other)
         transport = Transport(body_cap=1000, ca_file="unused")
+        route = Route(("93.184.216.34",), canary.port)
         request = Request(f"http://hook.test:{canary.port}/", "/", route, [], b"{}")
         with pytest.raises(EgressError, match="blocked_address") as caught:
             transport.exchange(request, connect_timeout=1, timeout=1, started=0)

@@ -1,0 +1,44 @@
+# Every target makes the virtual environment it needs by itself; nothing is installed outside of .venv.
+PYTHON ?= python3
+PORT ?= 8000
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+DEVELOPMENT := $(VENV)/.development
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test lint
+
+help: ## Show this list.
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name text; \
+		do printf '  make %-6s %s\n' "$$name" "$$text"; done
+
+demo: $(RUNTIME) ## Try it: a throw-away portal with sample data, and deliveries to watch.
+	@$(BIN)/portal demo --port $(PORT)
+
+run: $(RUNTIME) ## Run the portal of ./instance on this machine.
+	@$(BIN)/portal serve --port $(PORT)
+
+test: $(DEVELOPMENT) ## Run every test, on SQLite and on PostgreSQL (ARGS="-k name" for some).
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEVELOPMENT) ## Check style and types.
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "The portal needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "Python's venv module is missing: on Debian, apt-get install python3-venv" >&2; exit 1; }
+
+$(RUNTIME): setup.cfg pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing the portal into $(VENV) ..."
+	@$(PIP) -e .
+	@touch $@
+
+$(DEVELOPMENT): setup.cfg pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing the portal and its development tools into $(VENV) ..."
+	@$(PIP) -e '.[dev,postgres]'
+	@touch $@ $(RUNTIME)

@@ -1,0 +1,155 @@
+"""The delivery log by API: filtered pages, one delivery with its attempts, and sending it again."""
+
+from typing import Any
+
+from flask import request
+
+from portal import accounts, audit, clock, outbox
+from portal.api.access import current_caller
+from portal.api.delivery_schemas import DeliveryPageSchema, DeliveryQuerySchema, DeliverySchema
+from portal.api.exchange import join_headers, text_of
+from portal.api.parsing import ApiBlueprint
+from portal.api.problems import Problem, refuse
+from portal.contacts import find_campaign
+from portal.db import db
+from portal.deliveries import DeliveryFilter, InvalidCursor, attempts_of, get_delivery, page_deliveries
+from portal.endpoints import is_configured
+from portal.models import Attempt, Delivery
+from portal.views.access import admin, member
+from portal.views.presentation import explained
+
+NO_ROW = 0
+"""A number that no row has."""
+
+blueprint = ApiBlueprint("deliveries", __name__)
+
+
+@blueprint.route("/deliveries", tags=["deliveries"])
+@member
+@blueprint.arguments(DeliveryQuerySchema, location="query")
+@blueprint.response(200, DeliveryPageSchema)
+@blueprint.problems()
+@blueprint.doc(operationId="listDeliveries")
+def index(given: dict[str, Any]) -> dict[str, Any]:
+    """The deliveries that match every filter, newest first"""
+    limit, cursor = given.pop("limit"), given.pop("cursor", None)
+    wanted = filter_of(given)
+    try:
+        page = page_deliveries(db.session(), current_caller().company_id, wanted, limit=limit, cursor=cursor)
+    except InvalidCursor:
+        refuse([("cursor", "invalid_cursor")])
+    return {"items": [facts_of(row) for row in page.items], "next_cursor": page.next_cursor}
+
+
+@blueprint.route("/deliveries/<delivery_id>", tags=["deliveries"])
+@member
+@blueprint.response(200, DeliverySchema)
+@blueprint.problems(404)
+@blueprint.doc(operationId="getDelivery")
+def show(delivery_id: str) -> dict[str, Any]:
+    """One delivery, with its body and every attempt"""
+    return details_of(get_delivery_or_404(delivery_id))
+
+
+@blueprint.route("/deliveries/<delivery_id>/resend", methods=["POST"], tags=["deliveries"])
+@admin
+@blueprint.response(202, DeliverySchema)
+@blueprint.problems(404, 409)
+@blueprint.doc(operationId="resendDelivery")
+def resend(delivery_id: str) -> dict[str, Any]:
+    """Send a delivery again, the same id and the same bytes
+
+    It is due at once, with all its tries again. Nothing changes when it is due or being sent already. What was delivered
+    before reaches the receiver twice; what was superseded puts an older state back.
+    """
+    delivery = get_delivery_or_404(delivery_id)
+    refuse_resend(delivery)
+    caller = current_caller()
+    if outbox.resend(db.session(), delivery, actor=caller.email, now=clock.utcnow()):
+        audit.record(
+            db.session(),
+            caller.company_id,
+            actor=caller.email,
+            action="delivery.resent",
+            subject=delivery_id,
+            ip=request.remote_addr,
+        )
+    answer = details_of(delivery)
+    db.session.commit()
+    return answer
+
+
+def get_delivery_or_404(delivery_id: str) -> Delivery:
+    """The delivery of the caller's company: nobody can forget to check whose it is."""
+    delivery = None
+    if delivery_id.isascii() and delivery_id.isprintable():
+        delivery = get_delivery(db.session(), current_caller().company_id, delivery_id)
+    if delivery is None:
+        raise Problem(404, "not_found")
+    return delivery
+
+
+def refuse_resend(delivery: Delivery) -> None:
+    """Raises Problem (409) for what cannot be sent again."""
+    if delivery.is_test:
+        raise Problem(409, "test_delivery")
+    if delivery.body is None:
+        raise Problem(409, "body_purged")
+    if not is_configured(db.session(), delivery.company_id):
+        raise Problem(409, "webhook_unset")
+
+
+def filter_of(given: dict[str, Any]) -> DeliveryFilter:
+    """The filter that a query asks for; a campaign or owner that does not exist matches nothing."""
+    company_id = current_caller().company_id
+    campaign, owner = given.pop("campaign", None), given.pop("owner", None)
+    if campaign:
+        named = find_campaign(db.session(), company_id, campaign)
+        given["campaign_id"] = named.id if named else row_number(campaign)
+    if owner:
+        person = accounts.find_person(db.session(), company_id, owner)
+        given["owner_id"] = person.id if person else row_number(owner)
+    return DeliveryFilter(**given)
+
+
+def row_number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else NO_ROW
+
+
+def facts_of(row: Delivery) -> dict[str, Any]:
+    """A delivery as lists show it."""
+    return {
+        "id": row.webhook_id,
+        "status": row.status,
+        "contact_id": row.contact_id,
+        "interest_level": row.interest_level,
+        "previous_level": row.previous_level,
+        "reason": row.reason,
+        "attempt_count": row.attempt_count,
+        "next_attempt_at": row.next_attempt_at if row.status == "pending" else None,
+        "created_at": row.created_at,
+        "delivered_at": row.delivered_at,
+    }
+
+
+def details_of(row: Delivery) -> dict[str, Any]:
+    """A delivery with its body and its attempts, in the order they were made."""
+    attempts = [attempt_facts(attempt) for attempt in reversed(attempts_of(db.session(), row))]
+    return facts_of(row) | {"body": text_of(row.body), "attempts": attempts}
+
+
+def attempt_facts(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "trigger": attempt.trigger,
+        "started_at": attempt.started_at,
+        "duration_ms": attempt.duration_ms,
+        "url": attempt.url,
+        "status_code": attempt.status_code,
+        "reason": attempt.reason,
+        "message": explained(attempt).message,
+        "warning": attempt.warning,
+        "request_headers": join_headers(attempt.request_headers),
+        "response_headers": join_headers(attempt.response_headers),
+        "response_body": text_of(attempt.response_body),
+    }

@@ -1,0 +1,73 @@
+"""The OpenAPI document: what all routes share, so that it says no more and no less than the API does."""
+
+from http import HTTPStatus
+from typing import Any
+
+from flask_smorest import Api
+from flask_smorest.utils import prepare_response
+from marshmallow import fields
+
+from portal.api.fields import MAX_KEY, StrictSchema
+from portal.api.problems import PROBLEM_TYPE
+from portal.version import __version__
+
+KEY_PATH = f"int(max={MAX_KEY})"
+"""The converter of a row's number in a path: what no row can have is no address."""
+
+CONFIG = {
+    "API_TITLE": "Catacliente Portal",
+    "API_VERSION": __version__,
+    "OPENAPI_VERSION": "3.1.0",
+    "OPENAPI_URL_PREFIX": "/api/v1",
+    "OPENAPI_JSON_PATH": "openapi.json",
+    "API_SPEC_OPTIONS": {
+        "info": {
+            "description": "Contacts, their interest level, the webhook and its deliveries. Every call needs an API "
+            "token of the company. Errors are RFC 9457 problems with a stable `code`; their sentences are in Portuguese, "
+            "or in English when `Accept-Language` asks for it. Times are RFC 3339 in UTC."
+        },
+        "security": [{"token": []}],
+        "components": {
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "An API token: `cat_..._...`."}
+            }
+        },
+    },
+}
+
+
+class FieldErrorSchema(StrictSchema):
+    path = fields.String(required=True, metadata={"description": "As `3.contact.name`; empty for the body itself."})
+    code = fields.String(required=True)
+    message = fields.String(required=True)
+
+
+class ProblemSchema(StrictSchema):
+    """An error (RFC 9457). Programs decide by `code`, people read `detail`."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    code = fields.String(required=True)
+    errors = fields.List(fields.Nested(FieldErrorSchema))
+    problem = fields.String(metadata={"description": "What exactly is wrong with a refused address."})
+    error_id = fields.String(metadata={"description": "Under which the server's log tells about a fault."})
+
+
+class PortalApi(Api):  # type: ignore[misc]
+    """flask-smorest with our problems in place of its errors."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_error_handlers(self) -> None:
+        """The blueprint has its own: smorest's would answer for pages too."""
+
+    def _register_responses(self) -> None:
+        for status in HTTPStatus:
+            if status < 400:
+                continue
+            example = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": "…", "code": "…"}
+            response: dict[str, Any] = {"description": status.phrase, "schema": ProblemSchema, "example": example}
+            prepare_response(response, self.spec, PROBLEM_TYPE)
+            self.spec.components.response(status.name, response, lazy=True)

@@ -1,0 +1,143 @@
+"""The webhook's settings by API: the address, how it has been going, and a test."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import request
+
+from portal import clock, endpoints, outbox
+from portal.api.access import current_caller
+from portal.api.exchange import join_headers, text_of
+from portal.api.parsing import ApiBlueprint
+from portal.api.problems import Problem
+from portal.api.webhook_schemas import TestResultSchema, TestUrlSchema, UrlSchema, WebhookSchema
+from portal.db import db
+from portal.deliveries import attempts_of, count_tests_since, get_delivery
+from portal.egress import AddressError, CheckedAddress
+from portal.endpoints import get_endpoint, state_of
+from portal.models import Attempt, Endpoint
+from portal.reasons import explain_address
+from portal.runtime import runtime
+from portal.views.access import admin, member
+from portal.views.presentation import explained
+
+MAX_TESTS = 30
+TESTS_COUNTED_FOR = timedelta(minutes=1)
+
+blueprint = ApiBlueprint("webhook", __name__)
+
+
+@blueprint.route("/webhook", tags=["webhook"])
+@member
+@blueprint.response(200, WebhookSchema)
+@blueprint.problems()
+@blueprint.doc(operationId="getWebhook")
+def show() -> dict[str, Any]:
+    """The company's webhook: where it goes, and how it has been going"""
+    return facts_of(get_endpoint(db.session(), current_caller().company_id))
+
+
+@blueprint.route("/webhook", methods=["PUT"], tags=["webhook"])
+@admin
+@blueprint.arguments(UrlSchema, example={"url": "https://example.com/hook"})
+@blueprint.response(200, WebhookSchema)
+@blueprint.problems(400, 413, 415)
+@blueprint.doc(operationId="setWebhook")
+def save(given: dict[str, Any]) -> dict[str, Any]:
+    """Set the address, or remove it (null)
+
+    Deliveries that wait go to the new address; when it is removed they are cancelled. An address that the portal does not
+    send to is refused with `code` `invalid_url` or `blocked_address`.
+    """
+    caller = current_caller()
+    checked = check_url(given["url"]) if given["url"] is not None else None
+    endpoint = get_endpoint(db.session(), caller.company_id)
+    if checked is None:
+        endpoints.remove_url(db.session(), endpoint, actor=caller.email, ip=request.remote_addr)
+    else:
+        endpoints.set_url(db.session(), endpoint, checked, actor=caller.email, ip=request.remote_addr)
+    answer = facts_of(endpoint)
+    db.session.commit()
+    return answer
+
+
+@blueprint.route("/webhook/test", methods=["POST"], tags=["webhook"])
+@admin
+@blueprint.arguments(TestUrlSchema, required=False, example={"url": "https://example.com/hook"})
+@blueprint.response(200, TestResultSchema)
+@blueprint.problems(400, 409, 413, 415, 429)
+@blueprint.doc(operationId="testWebhook")
+def send_test(given: dict[str, Any]) -> dict[str, Any]:
+    """Send the sample to an address, saved or not, and say what came of it
+
+    The same code sends as for every delivery. The test stands in the log, marked as a test, and is never retried.
+    Repeated headers are joined by a comma.
+    """
+    caller = current_caller()
+    since = clock.utcnow() - TESTS_COUNTED_FOR
+    if count_tests_since(db.session(), caller.company_id, since) >= MAX_TESTS:
+        headers = {"Retry-After": str(round(TESTS_COUNTED_FOR.total_seconds()))}
+        raise Problem(429, "too_many_tests", headers=headers)
+    url = given.get("url") or get_endpoint(db.session(), caller.company_id).url
+    if url is None:
+        raise Problem(409, "webhook_unset")
+    checked = check_url(url)
+    sent = runtime().send_test(company_id=caller.company_id, url=checked.address.url, actor=caller.email)
+    delivery = get_delivery(db.session(), caller.company_id, sent.webhook_id)
+    assert delivery is not None, "a test is recorded before its result is known"
+    (attempt,) = attempts_of(db.session(), delivery)
+    return result_of(attempt, delivered=sent.outcome.delivered, body=text_of(delivery.body))
+
+
+def check_url(url: str) -> CheckedAddress:
+    """The address, if the policy permits it. Raises Problem (422). Ends the transaction: checking asks the network."""
+    db.session.rollback()
+    try:
+        return runtime().egress.check(url)
+    except AddressError as error:
+        sentence = explain_address(error.problem)
+        errors = [{"path": "url", "code": error.problem, "message": sentence}]
+        raise Problem(422, error.reason, detail=sentence, errors=errors, problem=error.problem) from error
+
+
+def facts_of(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "url": endpoint.url,
+        "state": state_of(endpoint),
+        "waiting": outbox.waiting_count(db.session(), endpoint.company_id),
+        "consecutive_failures": endpoint.consecutive_failures,
+        "last_success_at": endpoint.last_success_at,
+        "last_failure_at": endpoint.last_failure_at,
+    }
+
+
+def result_of(attempt: Attempt, *, delivered: bool, body: str | None) -> dict[str, Any]:
+    """A test as the API tells it, with exactly what was sent and what came back."""
+    return {
+        "delivered": delivered,
+        "reason": attempt.reason,
+        "message": explained(attempt).message,
+        "warning": attempt.warning,
+        "status_code": attempt.status_code,
+        "duration_ms": attempt.duration_ms,
+        "request": {
+            "method": "POST",
+            "url": attempt.url,
+            "headers": join_headers(attempt.request_headers),
+            "body": body,
+        },
+        "response": response_of(attempt),
+    }
+
+
+def response_of(attempt: Attempt) -> dict[str, Any] | None:
+    """What came back; None when nothing did."""
+    if attempt.status_code is None:
+        return None
+    kept, size = attempt.response_body or b"", attempt.response_size or 0
+    return {
+        "headers": join_headers(attempt.response_headers),
+        "body": text_of(kept),
+        "size": size,
+        "truncated": size > len(kept),
+    }

@@ -1,0 +1,58 @@
+"""The shapes of the webhook's settings and of a test."""
+
+from marshmallow import fields
+
+from portal.api.fields import Moment, StrictSchema, Text, choice
+from portal.models import ENDPOINT_STATES
+
+STATES = ("unset", *ENDPOINT_STATES)
+MAX_URL = 4000
+"""Characters that are looked at; the address policy has a limit of its own."""
+
+URL_NOTE = {"description": "An http or https address of a public host."}
+
+
+class WebhookSchema(StrictSchema):
+    url = fields.String(required=True, allow_none=True)
+    state = choice(STATES, required=True)
+    waiting = fields.Integer(required=True, metadata={"description": "Deliveries on their way."})
+    consecutive_failures = fields.Integer(required=True)
+    last_success_at = Moment(required=True, allow_none=True)
+    last_failure_at = Moment(required=True, allow_none=True)
+
+
+class UrlSchema(StrictSchema):
+    url = Text(MAX_URL, required=True, allow_none=True, metadata=URL_NOTE)
+
+
+class TestUrlSchema(StrictSchema):
+    optional_body = True
+
+    url = Text(MAX_URL, allow_none=True, metadata={"description": "Without one, the configured address is tested."})
+
+
+class SentRequestSchema(StrictSchema):
+    method = fields.String(required=True)
+    url = fields.String(required=True)
+    headers = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    body = fields.String(required=True)
+
+
+class ReceivedResponseSchema(StrictSchema):
+    headers = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    body = fields.String(required=True)
+    size = fields.Integer(required=True, metadata={"description": "Bytes that were read of the answer."})
+    truncated = fields.Boolean(required=True, metadata={"description": "`body` is only the beginning."})
+
+
+class TestResultSchema(StrictSchema):
+    delivered = fields.Boolean(required=True)
+    reason = fields.String(required=True)
+    message = fields.String(required=True, metadata={"description": "What was seen, which rule decided, what to do."})
+    warning = fields.String(required=True, allow_none=True)
+    status_code = fields.Integer(required=True, allow_none=True)
+    duration_ms = fields.Integer(required=True, allow_none=True)
+    request = fields.Nested(SentRequestSchema, required=True)
+    response = fields.Nested(
+        ReceivedResponseSchema, required=True, allow_none=True, metadata={"description": "null when nothing answered."}
+    )
