@@ -77,7 +77,7 @@ def reading() -> Iterator[None]:
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Transactions begun inside may write, also within `reading()`: for a note on the side, never for the request's own work."""
+    """Transactions begun inside may write, also within `reading()`: for a note on the side, not for the work itself."""
     token = _read_only.set(False)
     try:
         yield

@@ -56,7 +56,11 @@ def owner_of(company: Company) -> User:
 
 def make_contact(company: Company, **facts: Any) -> Contact:
     number = next(_numbers)
-    item = {"contact": {"name": f"Contato {number}", "linkedin_public_id": f"contato-{number}"} | facts}
+    return save(company, {"contact": {"name": f"Contato {number}", "linkedin_public_id": f"contato-{number}"} | facts})
+
+
+def save(company: Company, item: dict[str, Any]) -> Contact:
+    """A committed contact from an object in the body's shape."""
     contact = save_contact(db.session, company, item, default_owner=owner_of(company)).contact
     db.session.commit()
     return contact

@@ -1,6 +1,6 @@
 """Who calls the API: whoever a bearer token proves. Cookies count for nothing here, and what says nothing is refused.
 
-Every route carries `member` or `admin` of `portal.views.access` directly below it, as pages do.
+Every route carries `member` (any token) or `admin` (an admin's token) directly below it, as pages do.
 """
 
 import logging
@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import OperationalError
 
 from portal import accounts, clock
+from portal.api.parsing import View
 from portal.api.problems import Problem, answer_http_error
 from portal.db import db, reading, writing
 from portal.models import ApiToken
@@ -23,6 +24,18 @@ USE_RECORDED_EVERY = timedelta(minutes=1)
 CHALLENGE = 'Bearer realm="portal"'
 
 logger = logging.getLogger(__name__)
+
+
+def member(view: View) -> View:
+    """Every token of the company may call this."""
+    view.access = "member"  # type: ignore[attr-defined]
+    return view
+
+
+def admin(view: View) -> View:
+    """Tokens of admins may call this."""
+    view.access = "admin"  # type: ignore[attr-defined]
+    return view
 
 
 @dataclass(frozen=True)

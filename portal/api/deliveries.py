@@ -5,9 +5,9 @@ from typing import Any
 from flask import request
 
 from portal import accounts, audit, clock, outbox
-from portal.api.access import current_caller
+from portal.api.access import admin, current_caller, member
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliveryQuerySchema, DeliverySchema
-from portal.api.exchange import join_headers, text_of
+from portal.api.exchange import join_headers, message_of, text_of
 from portal.api.parsing import ApiBlueprint
 from portal.api.problems import Problem, refuse
 from portal.contacts import find_campaign
@@ -15,8 +15,6 @@ from portal.db import db
 from portal.deliveries import DeliveryFilter, InvalidCursor, attempts_of, get_delivery, page_deliveries
 from portal.endpoints import is_configured
 from portal.models import Attempt, Delivery
-from portal.views.access import admin, member
-from portal.views.presentation import explained
 
 NO_ROW = 0
 """A number that no row has."""
@@ -35,7 +33,7 @@ def index(given: dict[str, Any]) -> dict[str, Any]:
     limit, cursor = given.pop("limit"), given.pop("cursor", None)
     wanted = filter_of(given)
     try:
-        page = page_deliveries(db.session(), current_caller().company_id, wanted, limit=limit, cursor=cursor)
+        page = page_deliveries(db.session, current_caller().company_id, wanted, limit=limit, cursor=cursor)
     except InvalidCursor:
         refuse([("cursor", "invalid_cursor")])
     return {"items": [facts_of(row) for row in page.items], "next_cursor": page.next_cursor}
@@ -59,15 +57,15 @@ def show(delivery_id: str) -> dict[str, Any]:
 def resend(delivery_id: str) -> dict[str, Any]:
     """Send a delivery again, the same id and the same bytes
 
-    It is due at once, with all its tries again. Nothing changes when it is due or being sent already. What was delivered
-    before reaches the receiver twice; what was superseded puts an older state back.
+    It is due at once, with all its tries again. Nothing changes when it is due or being sent already. What was
+    delivered before reaches the receiver twice; what was superseded puts an older state back.
     """
     delivery = get_delivery_or_404(delivery_id)
     refuse_resend(delivery)
     caller = current_caller()
-    if outbox.resend(db.session(), delivery, actor=caller.email, now=clock.utcnow()):
+    if outbox.resend(db.session, delivery, actor=caller.email, now=clock.utcnow()):
         audit.record(
-            db.session(),
+            db.session,
             caller.company_id,
             actor=caller.email,
             action="delivery.resent",
@@ -83,7 +81,7 @@ def get_delivery_or_404(delivery_id: str) -> Delivery:
     """The delivery of the caller's company: nobody can forget to check whose it is."""
     delivery = None
     if delivery_id.isascii() and delivery_id.isprintable():
-        delivery = get_delivery(db.session(), current_caller().company_id, delivery_id)
+        delivery = get_delivery(db.session, current_caller().company_id, delivery_id)
     if delivery is None:
         raise Problem(404, "not_found")
     return delivery
@@ -95,7 +93,7 @@ def refuse_resend(delivery: Delivery) -> None:
         raise Problem(409, "test_delivery")
     if delivery.body is None:
         raise Problem(409, "body_purged")
-    if not is_configured(db.session(), delivery.company_id):
+    if not is_configured(db.session, delivery.company_id):
         raise Problem(409, "webhook_unset")
 
 
@@ -104,10 +102,10 @@ def filter_of(given: dict[str, Any]) -> DeliveryFilter:
     company_id = current_caller().company_id
     campaign, owner = given.pop("campaign", None), given.pop("owner", None)
     if campaign:
-        named = find_campaign(db.session(), company_id, campaign)
+        named = find_campaign(db.session, company_id, campaign)
         given["campaign_id"] = named.id if named else row_number(campaign)
     if owner:
-        person = accounts.find_person(db.session(), company_id, owner)
+        person = accounts.find_person(db.session, company_id, owner)
         given["owner_id"] = person.id if person else row_number(owner)
     return DeliveryFilter(**given)
 
@@ -134,7 +132,7 @@ def facts_of(row: Delivery) -> dict[str, Any]:
 
 def details_of(row: Delivery) -> dict[str, Any]:
     """A delivery with its body and its attempts, in the order they were made."""
-    attempts = [attempt_facts(attempt) for attempt in reversed(attempts_of(db.session(), row))]
+    attempts = [attempt_facts(attempt) for attempt in reversed(attempts_of(db.session, row))]
     return facts_of(row) | {"body": text_of(row.body), "attempts": attempts}
 
 
@@ -147,7 +145,7 @@ def attempt_facts(attempt: Attempt) -> dict[str, Any]:
         "url": attempt.url,
         "status_code": attempt.status_code,
         "reason": attempt.reason,
-        "message": explained(attempt).message,
+        "message": message_of(attempt),
         "warning": attempt.warning,
         "request_headers": join_headers(attempt.request_headers),
         "response_headers": join_headers(attempt.response_headers),

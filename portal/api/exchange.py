@@ -1,9 +1,25 @@
 """A request and its answer as JSON tells them."""
 
+import codecs
 from collections.abc import Iterable, Sequence
 from typing import overload
 
-from portal.views.exchange import BYTE_ORDER_MARKS
+from portal.models import Attempt
+from portal.reasons import explain
+from portal.runtime import runtime
+
+BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+def message_of(attempt: Attempt) -> str:
+    """What was seen, which rule decided, what to do."""
+    words = explain(
+        attempt.reason,
+        status_code=attempt.status_code,
+        request_sent=attempt.request_sent,
+        deadline_seconds=runtime().settings.deadline,
+    )
+    return words.message
 
 
 def join_headers(headers: Iterable[Sequence[str]]) -> dict[str, str]:

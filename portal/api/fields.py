@@ -19,7 +19,7 @@ DATE = re.compile(
 )
 TIME = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$")
 
-CODES = {"required": "required", "null": "null"}
+CODES: dict[str, str | list[Any] | dict[Any, Any]] = {"required": "required", "null": "null"}
 
 
 class StrictSchema(Schema):
@@ -109,7 +109,7 @@ class Moment(fields.DateTime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class ItemList(fields.List):
+class ItemList(fields.List[Any]):
     """A list, of at most `length` items."""
 
     default_error_messages = CODES | {"invalid": "not_a_list"}

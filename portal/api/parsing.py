@@ -3,18 +3,19 @@
 import json
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar, cast
 
 from flask import Request
-from flask_smorest import Blueprint
+from flask_smorest import Blueprint  # type: ignore[import-untyped]
 from marshmallow import RAISE, Schema, ValidationError
 from webargs import missing
 from webargs.flaskparser import FlaskParser
 
 from portal.api.problems import Problem, flatten, refuse
 
-
 COMMON_PROBLEMS = (401, 403, 500, 503)
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 class JsonParser(FlaskParser):
@@ -28,18 +29,34 @@ class JsonParser(FlaskParser):
 
     def handle_error(self, error: ValidationError, *_args: Any, **_kwargs: Any) -> NoReturn:
         """Answer 422. Webargs puts the messages below the name of the place that they are about."""
-        refuse([found for messages in error.normalized_messages().values() for found in flatten(messages)])
+        refuse([found for messages in error.messages_dict.values() for found in flatten(messages)])
 
 
-class ApiBlueprint(Blueprint):
+class ApiBlueprint(Blueprint):  # type: ignore[misc]
     """Routes that are documented, and whose arguments are read by our rules."""
 
     ARGUMENTS_PARSER = JsonParser()
 
-    def problems(self, *statuses: int) -> Callable[[Any], Any]:
-        """Document the problems that a route answers with, besides those that every route has."""
+    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """The address, `methods` and `tags`. Stands on top."""
+        return cast(Callable[[View], View], super().route(rule, **options))
 
-        def decorate(view: Any) -> Any:
+    def arguments(self, schema: type[Schema], **options: Any) -> Callable[[View], View]:
+        """What comes in; the view gets it first."""
+        return cast(Callable[[View], View], super().arguments(schema, **options))
+
+    def response(self, status_code: int, schema: type[Schema], **options: Any) -> Callable[[View], View]:
+        """What goes out."""
+        return cast(Callable[[View], View], super().response(status_code, schema, **options))
+
+    def doc(self, **facts: Any) -> Callable[[View], View]:
+        """What else the document says."""
+        return cast(Callable[[View], View], super().doc(**facts))
+
+    def problems(self, *statuses: int) -> Callable[[View], View]:
+        """The problems it answers with, besides those of every route."""
+
+        def decorate(view: View) -> View:
             for status in (*statuses, *COMMON_PROBLEMS):
                 view = self.alt_response(status, HTTPStatus(status).name)(view)
             return view

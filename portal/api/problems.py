@@ -1,4 +1,4 @@
-"""What went wrong, as RFC 9457 says it: `application/problem+json` with a stable code, and a sentence in the reader's language."""
+"""What went wrong, as RFC 9457 says it: `application/problem+json` with a stable code and a sentence for people."""
 
 import logging
 import secrets
@@ -54,7 +54,7 @@ class Problem(Exception):
 def init_blueprint(blueprint: Blueprint) -> None:
     """Answer every error of the blueprint with a problem.
 
-    Each status is named, because Flask prefers an application's handler for one status to a blueprint's for all of them.
+    Each status is named: Flask prefers an application's handler for one status to a blueprint's for all of them.
     """
     for status in default_exceptions:
         blueprint.register_error_handler(status, answer_http_error)

@@ -3,8 +3,8 @@
 from http import HTTPStatus
 from typing import Any
 
-from flask_smorest import Api
-from flask_smorest.utils import prepare_response
+from flask_smorest import Api  # type: ignore[import-untyped]
+from flask_smorest.utils import prepare_response  # type: ignore[import-untyped]
 from marshmallow import fields
 
 from portal.api.fields import MAX_KEY, StrictSchema
@@ -13,6 +13,23 @@ from portal.version import __version__
 
 KEY_PATH = f"int(max={MAX_KEY})"
 """The converter of a row's number in a path: what no row can have is no address."""
+
+DELIVERY_ID = "msg_01a20541a4a4737b96cac627d2c45cc7"
+"""A delivery's id, for examples."""
+
+EXAMPLE_CODES = {
+    400: "malformed_json",
+    401: "invalid_token",
+    403: "forbidden",
+    404: "not_found",
+    409: "webhook_unset",
+    413: "request_too_large",
+    415: "unsupported_media_type",
+    422: "invalid_fields",
+    429: "too_many_tests",
+    500: "internal_error",
+    503: "database_busy",
+}
 
 CONFIG = {
     "API_TITLE": "Catacliente Portal",
@@ -23,8 +40,8 @@ CONFIG = {
     "API_SPEC_OPTIONS": {
         "info": {
             "description": "Contacts, their interest level, the webhook and its deliveries. Every call needs an API "
-            "token of the company. Errors are RFC 9457 problems with a stable `code`; their sentences are in Portuguese, "
-            "or in English when `Accept-Language` asks for it. Times are RFC 3339 in UTC."
+            "token of the company. Errors are RFC 9457 problems with a stable `code`; their sentences are in "
+            "Portuguese, or in English when `Accept-Language` asks for it. Times are RFC 3339 in UTC."
         },
         "security": [{"token": []}],
         "components": {
@@ -55,6 +72,20 @@ class ProblemSchema(StrictSchema):
     error_id = fields.String(metadata={"description": "Under which the server's log tells about a fault."})
 
 
+def problem_example(status: HTTPStatus) -> dict[str, Any]:
+    """What a problem of this status looks like."""
+    example: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": status.description or status.phrase,
+        "code": EXAMPLE_CODES[status],
+    }
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        example["errors"] = [{"path": "3.contact.name", "code": "required", "message": "Required."}]
+    return example
+
+
 class PortalApi(Api):  # type: ignore[misc]
     """flask-smorest with our problems in place of its errors."""
 
@@ -65,9 +96,14 @@ class PortalApi(Api):  # type: ignore[misc]
 
     def _register_responses(self) -> None:
         for status in HTTPStatus:
-            if status < 400:
+            if status not in EXAMPLE_CODES:
                 continue
-            example = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": "…", "code": "…"}
-            response: dict[str, Any] = {"description": status.phrase, "schema": ProblemSchema, "example": example}
+            response = {"description": status.phrase, "schema": ProblemSchema, "example": problem_example(status)}
             prepare_response(response, self.spec, PROBLEM_TYPE)
             self.spec.components.response(status.name, response, lazy=True)
+
+    def _register_etag_headers(self) -> None:
+        """No answer has an ETag."""
+
+    def _register_pagination_header(self) -> None:
+        """Pages have `next_cursor`, not a header."""

@@ -6,20 +6,19 @@ from typing import Any
 from flask import request
 
 from portal import clock, endpoints, outbox
-from portal.api.access import current_caller
-from portal.api.exchange import join_headers, text_of
+from portal.api.access import admin, current_caller, member
+from portal.api.deliveries import get_delivery_or_404
+from portal.api.exchange import join_headers, message_of, text_of
 from portal.api.parsing import ApiBlueprint
 from portal.api.problems import Problem
 from portal.api.webhook_schemas import TestResultSchema, TestUrlSchema, UrlSchema, WebhookSchema
 from portal.db import db
-from portal.deliveries import attempts_of, count_tests_since, get_delivery
+from portal.deliveries import attempts_of, count_tests_since
 from portal.egress import AddressError, CheckedAddress
 from portal.endpoints import get_endpoint, state_of
 from portal.models import Attempt, Endpoint
 from portal.reasons import explain_address
 from portal.runtime import runtime
-from portal.views.access import admin, member
-from portal.views.presentation import explained
 
 MAX_TESTS = 30
 TESTS_COUNTED_FOR = timedelta(minutes=1)
@@ -34,7 +33,7 @@ blueprint = ApiBlueprint("webhook", __name__)
 @blueprint.doc(operationId="getWebhook")
 def show() -> dict[str, Any]:
     """The company's webhook: where it goes, and how it has been going"""
-    return facts_of(get_endpoint(db.session(), current_caller().company_id))
+    return facts_of(get_endpoint(db.session, current_caller().company_id))
 
 
 @blueprint.route("/webhook", methods=["PUT"], tags=["webhook"])
@@ -46,16 +45,16 @@ def show() -> dict[str, Any]:
 def save(given: dict[str, Any]) -> dict[str, Any]:
     """Set the address, or remove it (null)
 
-    Deliveries that wait go to the new address; when it is removed they are cancelled. An address that the portal does not
-    send to is refused with `code` `invalid_url` or `blocked_address`.
+    Deliveries that wait go to the new address; when it is removed they are cancelled. An address that the portal does
+    not send to is refused with `code` `invalid_url` or `blocked_address`.
     """
     caller = current_caller()
     checked = check_url(given["url"]) if given["url"] is not None else None
-    endpoint = get_endpoint(db.session(), caller.company_id)
+    endpoint = get_endpoint(db.session, caller.company_id)
     if checked is None:
-        endpoints.remove_url(db.session(), endpoint, actor=caller.email, ip=request.remote_addr)
+        endpoints.remove_url(db.session, endpoint, actor=caller.email, ip=request.remote_addr)
     else:
-        endpoints.set_url(db.session(), endpoint, checked, actor=caller.email, ip=request.remote_addr)
+        endpoints.set_url(db.session, endpoint, checked, actor=caller.email, ip=request.remote_addr)
     answer = facts_of(endpoint)
     db.session.commit()
     return answer
@@ -75,17 +74,16 @@ def send_test(given: dict[str, Any]) -> dict[str, Any]:
     """
     caller = current_caller()
     since = clock.utcnow() - TESTS_COUNTED_FOR
-    if count_tests_since(db.session(), caller.company_id, since) >= MAX_TESTS:
+    if count_tests_since(db.session, caller.company_id, since) >= MAX_TESTS:
         headers = {"Retry-After": str(round(TESTS_COUNTED_FOR.total_seconds()))}
         raise Problem(429, "too_many_tests", headers=headers)
-    url = given.get("url") or get_endpoint(db.session(), caller.company_id).url
+    url = given.get("url") or get_endpoint(db.session, caller.company_id).url
     if url is None:
         raise Problem(409, "webhook_unset")
     checked = check_url(url)
     sent = runtime().send_test(company_id=caller.company_id, url=checked.address.url, actor=caller.email)
-    delivery = get_delivery(db.session(), caller.company_id, sent.webhook_id)
-    assert delivery is not None, "a test is recorded before its result is known"
-    (attempt,) = attempts_of(db.session(), delivery)
+    delivery = get_delivery_or_404(sent.webhook_id)
+    (attempt,) = attempts_of(db.session, delivery)
     return result_of(attempt, delivered=sent.outcome.delivered, body=text_of(delivery.body))
 
 
@@ -104,7 +102,7 @@ def facts_of(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "url": endpoint.url,
         "state": state_of(endpoint),
-        "waiting": outbox.waiting_count(db.session(), endpoint.company_id),
+        "waiting": outbox.waiting_count(db.session, endpoint.company_id),
         "consecutive_failures": endpoint.consecutive_failures,
         "last_success_at": endpoint.last_success_at,
         "last_failure_at": endpoint.last_failure_at,
@@ -116,7 +114,7 @@ def result_of(attempt: Attempt, *, delivered: bool, body: str | None) -> dict[st
     return {
         "delivered": delivered,
         "reason": attempt.reason,
-        "message": explained(attempt).message,
+        "message": message_of(attempt),
         "warning": attempt.warning,
         "status_code": attempt.status_code,
         "duration_ms": attempt.duration_ms,

@@ -35,7 +35,8 @@ def open_app() -> Iterator[Flask]:
         try:
             yield app
         finally:
-            db.session.rollback()
+            db.session.close()
+            db.engine.dispose()
             runtime().egress.close()
 
 

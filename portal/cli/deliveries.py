@@ -6,15 +6,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import InstrumentedAttribute
 
-from portal import clock, outbox
-from portal.cli.console import ACTOR, company_option, open_app, pick_company, time_in
-from portal.cli.outcomes import explain_attempt, show_attempt
+from portal import audit, clock, outbox
+from portal.accounts import find_person
+from portal.api.deliveries import details_of, facts_of
+from portal.api.delivery_schemas import DeliveryPageSchema, DeliverySchema
+from portal.cli.console import ACTOR, company_option, in_console_language, open_app, pick_company, time_in
+from portal.cli.outcomes import show_attempt
+from portal.contacts import find_campaign
 from portal.db import db, reading
 from portal.deliveries import DeliveryFilter, attempts_of, get_delivery, page_deliveries
-from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Attempt, Campaign, Company, Delivery, User
+from portal.endpoints import is_configured
+from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Company, Delivery
 
 ASK_BEFORE = ("delivered", "superseded")
 """Statuses after which a re-send surprises the CRM: with a duplicate, or with a state that is no longer true."""
@@ -58,8 +61,8 @@ def list_deliveries(
     with reading(), open_app():
         company = pick_company(company_name)
         wanted = DeliveryFilter(
-            campaign_id=find_id(Campaign.id, Campaign.name == campaign, company, given=campaign, option="--campaign"),
-            owner_id=find_id(User.id, User.email == (owner or "").lower(), company, given=owner, option="--owner"),
+            campaign_id=campaign_id_of(campaign, company),
+            owner_id=owner_id_of(owner, company),
             level=None if level is None else int(level),
             since=read_time(since, company, option="--since"),
             until=read_time(until, company, option="--until"),
@@ -67,8 +70,8 @@ def list_deliveries(
         )
         page = page_deliveries(db.session, company.id, wanted, limit=limit, cursor=cursor)
         if as_json:
-            shape = {"items": [shape_of(item) for item in page.items], "next_cursor": page.next_cursor}
-            click.echo(json.dumps(shape, indent=2))
+            shape = {"items": [facts_of(item) for item in page.items], "next_cursor": page.next_cursor}
+            click.echo(json.dumps(DeliveryPageSchema().dump(shape), indent=2))
             return
         for item in page.items:
             click.echo(line_of(item, company))
@@ -85,14 +88,12 @@ def show(delivery_id: str, company_name: str | None, as_json: bool) -> None:
     with reading(), open_app():
         company = pick_company(company_name)
         row = get_delivery_or_fail(company, delivery_id)
-        attempts = attempts_of(db.session, row)
         if as_json:
-            body = None if row.body is None else row.body.decode()
-            shape = shape_of(row) | {"body": body, "attempts": [attempt_shape_of(attempt) for attempt in attempts]}
-            click.echo(json.dumps(shape, indent=2))
+            with in_console_language():
+                click.echo(json.dumps(DeliverySchema().dump(details_of(row)), indent=2))
             return
         click.echo(line_of(row, company))
-        for attempt in attempts:
+        for attempt in attempts_of(db.session, row):
             click.echo()
             click.echo(f"Try {attempt.number}, {attempt.trigger}, {time_in(company, attempt.started_at)}")
             show_attempt(attempt)
@@ -109,12 +110,16 @@ def resend(delivery_id: str, company_name: str | None, yes: bool) -> None:
         row = get_delivery_or_fail(company, delivery_id)
         if row.is_test:
             raise click.ClickException("A test is not sent again: `portal webhook test` makes a new one.")
+        if not is_configured(db.session, company.id):
+            raise click.ClickException("No address is set: set one with `portal webhook set URL`.")
         seen_attempts, status = row.attempt_count, row.status
         if status in ASK_BEFORE and not yes:
             db.session.rollback()
             click.confirm(f"This delivery is {status}: the CRM gets it once more. Send it?", abort=True, err=True)
             row = get_delivery_or_fail(company, delivery_id)
         changed = outbox.resend(db.session, row, actor=ACTOR, now=clock.utcnow(), seen_attempts=seen_attempts)
+        if changed:
+            audit.record(db.session, company.id, actor=ACTOR, action="delivery.resent", subject=row.webhook_id)
         db.session.commit()
         if not changed:
             raise click.ClickException("Nothing changed: it is being sent, is due already, or its body was purged.")
@@ -129,16 +134,24 @@ def get_delivery_or_fail(company: Company, delivery_id: str) -> Delivery:
     return row
 
 
-def find_id(
-    key: InstrumentedAttribute[int], condition: ColumnElement[bool], company: Company, *, given: str | None, option: str
-) -> int | None:
-    """The key of the company's row that was asked for by name. Raises BadParameter when there is none."""
-    if given is None:
+def campaign_id_of(name: str | None, company: Company) -> int | None:
+    """The campaign that was named, if one was. Raises BadParameter when the company has none of that name."""
+    if name is None:
         return None
-    found = db.session.scalars(select(key).where(condition, key.class_.company_id == company.id)).first()
-    if found is None:
-        raise click.BadParameter(f"{company.name} has no such one: {given!r}.", param_hint=option)
-    return found
+    campaign = find_campaign(db.session, company.id, name)
+    if campaign is None:
+        raise click.BadParameter(f"{company.name} has no campaign {name!r}.", param_hint="--campaign")
+    return campaign.id
+
+
+def owner_id_of(email: str | None, company: Company) -> int | None:
+    """The person whose e-mail was given, if one was. Raises BadParameter when the company has nobody of that e-mail."""
+    if email is None:
+        return None
+    person = find_person(db.session, company.id, email)
+    if person is None:
+        raise click.BadParameter(f"{company.name} has nobody of the e-mail {email!r}.", param_hint="--owner")
+    return person.id
 
 
 def read_time(text: str | None, company: Company, *, option: str) -> datetime | None:
@@ -155,32 +168,6 @@ def read_time(text: str | None, company: Company, *, option: str) -> datetime | 
 def line_of(row: Delivery, company: Company) -> str:
     """One delivery as a line for people."""
     contact = row.contact.name if row.contact else "-"
-    level = f"{row.previous_level or '-'}->{row.interest_level or '-'}"
+    level = f"{row.previous_level or '-'} -> {row.interest_level or '-'}"
     made_at = time_in(company, row.created_at)
     return f"{row.webhook_id}  {made_at}  {row.status:<10} {row.reason or '-':<18} {level}  {contact}"
-
-
-def shape_of(row: Delivery) -> dict[str, Any]:
-    """One delivery as the API lists it."""
-    names = ("status", "contact_id", "interest_level", "previous_level", "reason", "attempt_count")
-    times = ("next_attempt_at", "created_at", "delivered_at")
-    shape = {"id": row.webhook_id} | {name: getattr(row, name) for name in names}
-    return shape | {name: rfc3339(getattr(row, name)) for name in times}
-
-
-def attempt_shape_of(attempt: Attempt) -> dict[str, Any]:
-    """One try as the API shows it."""
-    names = ("number", "trigger", "duration_ms", "url", "status_code", "reason", "warning")
-    answer = attempt.response_body
-    return {name: getattr(attempt, name) for name in names} | {
-        "started_at": rfc3339(attempt.started_at),
-        "message": explain_attempt(attempt),
-        "request_headers": attempt.request_headers,
-        "response_headers": attempt.response_headers,
-        "response_body": None if answer is None else answer.decode(errors="replace"),
-    }
-
-
-def rfc3339(moment: datetime | None) -> str | None:
-    """A moment as the API writes it."""
-    return None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

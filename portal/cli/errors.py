@@ -2,12 +2,9 @@
 
 from sqlalchemy.exc import OperationalError
 
-from portal import reasons
 from portal.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, InvalidAccount
-from portal.cli.console import in_console_language
 from portal.config import SettingError
 from portal.deliveries import InvalidCursor
-from portal.egress import AddressError
 from portal.schema import SchemaError
 from portal.vault import WrongKey
 
@@ -30,9 +27,6 @@ def explain_error(error: Exception) -> str | None:
     """The sentence for whoever typed the command; None for an error that nobody expected."""
     if isinstance(error, SettingError | SchemaError):
         return str(error)
-    if isinstance(error, AddressError):
-        with in_console_language():
-            return reasons.explain_address(error.problem)
     if isinstance(error, InvalidAccount):
         return ACCOUNT_PROBLEMS.get(error.problem, str(error))
     if isinstance(error, InvalidCursor):

@@ -6,6 +6,7 @@ import threading
 import click
 
 from portal.cli.stopping import stop_on_signals
+from portal.cli.terminal import inert
 from portal.receiver import SIGNATURE_HEADERS, Received, Receiver
 
 LOOK_SECONDS = 0.2
@@ -79,8 +80,3 @@ def pretty(body: bytes) -> str:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         return text
-
-
-def inert(text: str) -> str:
-    """The text without characters that would command the terminal."""
-    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)

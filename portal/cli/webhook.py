@@ -6,7 +6,7 @@ from portal import audit, endpoints, outbox, reasons
 from portal.cli.console import ACTOR, company_option, in_console_language, open_app, pick_company, time_in
 from portal.cli.outcomes import show_attempt
 from portal.db import db
-from portal.egress import CheckedAddress
+from portal.egress import AddressError, CheckedAddress
 from portal.endpoints import get_endpoint, state_of
 from portal.runtime import runtime
 
@@ -76,11 +76,16 @@ def show(company_name: str | None, secret: bool) -> None:
 
 
 def check_url(url: str) -> CheckedAddress:
-    """The address, with its warnings printed. Raises AddressError. Asks the name service, so no transaction is open."""
+    """The address, with its warnings printed. Raises a ClickException that says why it is refused.
+
+    It asks the name service, so no transaction stays open.
+    """
     db.session.rollback()
-    checked = runtime().egress.check(url)
-    codes = checked.address.warnings + (() if checked.addresses else ("unresolved",))
     with in_console_language():
-        for code in codes:
+        try:
+            checked = runtime().egress.check(url)
+        except AddressError as error:
+            raise click.ClickException(reasons.explain_address(error.problem)) from error
+        for code in checked.address.warnings + (() if checked.addresses else ("unresolved",)):
             click.echo(f"Warning: {reasons.explain_address_warning(code)}", err=True)
     return checked

@@ -8,12 +8,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 from flask import Flask
+from sqlalchemy.orm import selectinload
 from portal.receiver import Receiver
 
 from portal.db import db
@@ -71,7 +71,7 @@ class Portal:
         end = time.monotonic() + 20
         while time.monotonic() < end:
             try:
-                with urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=1):
+                with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=1):
                     return
             except (URLError, OSError):
                 time.sleep(0.05)
@@ -115,18 +115,19 @@ def portal(app: Flask, receiver: Receiver, instance: Path) -> Iterator[Portal]:
 
 
 def wait_for_status(delivery_id: int, status: str, *, seconds: float = 20) -> Delivery:
+    """The delivery with its attempts, once it has this status. No transaction is left open: it would keep workers out."""
     end = time.monotonic() + seconds
     while True:
         db.session.remove()
-        delivery = db.session.get_one(Delivery, delivery_id)
-        if delivery.status == status or time.monotonic() > end:
-            assert delivery.status == status
-            return delivery
+        delivery = db.session.get_one(Delivery, delivery_id, options=[selectinload(Delivery.attempts)])
         db.session.remove()
+        if delivery.status == status:
+            return delivery
+        assert time.monotonic() < end, f"the delivery is {delivery.status}, not {status}"
         time.sleep(0.05)
 
 
-def only_delivery() -> Any:
+def only_delivery() -> Delivery:
     db.session.remove()
     delivery = db.session.query(Delivery).one()
     db.session.remove()

@@ -59,6 +59,7 @@ class HostileReceiver:
         self._open: list[socket.socket] = []
         self.connections = 0
         self.requests: list[bytes] = []
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family, backlog=64)
         self.host, self.port = self._listener.getsockname()[:2]
         self._start(self._accept)

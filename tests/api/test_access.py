@@ -1,0 +1,142 @@
+"""Who may call what: tokens, roles, companies; and that nothing but a token counts."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from portal import clock
+from portal.db import db
+from portal.models import ApiToken, User
+from tests import factories
+from tests.api.conftest import Caller, check_problem
+
+READS = ["/contacts/1", "/webhook", "/deliveries", "/deliveries/msg_1"]
+WRITES = [
+    ("POST", "/contacts"),
+    ("PUT", "/contacts/1/interest-level"),
+    ("PUT", "/webhook"),
+    ("POST", "/webhook/test"),
+    ("POST", "/deliveries/msg_1/resend"),
+]
+ALL = [("GET", path) for path in READS] + WRITES
+FOR_ADMINS = WRITES[2:]
+
+
+def api_rules(app: Flask) -> set[tuple[str, str]]:
+    return {
+        (method, rule.rule)
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/") and not rule.rule.endswith("openapi.json")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def test_these_are_all_routes(app: Flask) -> None:
+    assert len(api_rules(app)) == len(ALL)
+
+
+def test_every_route_says_who_may_call_it(app: Flask) -> None:
+    views = [view for name, view in app.view_functions.items() if name.startswith("api.")]
+    assert {view.access for view in views} == {"member", "admin"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("method", "path"), ALL)
+def test_without_a_token_nothing_is_answered(app: Flask, method: str, path: str) -> None:
+    response = app.test_client().open(f"/api/v1{path}", method=method, json={})
+    check_problem(response, 401, "missing_token")
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize(("method", "path"), ALL)
+def test_a_log_in_by_cookie_does_not_count(app: Flask, api: Caller, method: str, path: str) -> None:
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["_user_id"], session["_fresh"] = f"{api.user_id}.2", True
+    check_problem(client.open(f"/api/v1{path}", method=method, data={"url": "x"}), 401, "missing_token")
+
+
+@pytest.mark.parametrize(
+    "token", ["", "cat", "cat_", "cat_x_y", "bearer", "cat_000000000000_" + "x" * 43, "\xe9", "a=b", "cat_" + "9" * 5000]
+)
+def test_a_token_that_was_never_given_out_is_refused(app: Flask, token: str) -> None:
+    response = app.test_client().get("/api/v1/webhook", headers={"Authorization": f"Bearer {token}"})
+    assert response.status_code == 401
+
+
+def test_the_right_lookup_with_a_wrong_secret_is_refused(api: Caller) -> None:
+    wrong = {"Authorization": f"Bearer {api.token[:-1]}{'a' if api.token[-1] != 'a' else 'b'}"}
+    check_problem(api.get("/webhook", headers=wrong), 401, "invalid_token")
+
+
+def test_another_scheme_is_refused(api: Caller) -> None:
+    check_problem(api.get("/webhook", headers={"Authorization": f"Basic {api.token}"}), 401, "missing_token")
+
+
+@pytest.mark.parametrize(
+    ("model", "values"),
+    [(ApiToken, {"revoked_at": factories.NOON}), (User, {"disabled_at": factories.NOON}), (User, {"role": None})],
+)
+def test_a_token_stops_working_at_once(
+    api: Caller, open_database: Callable[[], Any], model: Any, values: dict[str, Any]
+) -> None:
+    assert api.get("/webhook").status_code == 200
+    with open_database():
+        db.session.execute(update(model).values(**values))
+        db.session.commit()
+    check_problem(api.get("/webhook"), 401, "invalid_token")
+
+
+@pytest.mark.parametrize(("method", "path"), FOR_ADMINS)
+def test_a_member_may_not_administer(member: Caller, method: str, path: str) -> None:
+    check_problem(member.call(method, path, json={"url": "https://example.com/"}), 403, "forbidden")
+
+
+@pytest.mark.parametrize("path", ["/webhook", "/deliveries"])
+def test_a_member_may_read(member: Caller, path: str) -> None:
+    assert member.get(path).status_code == 200
+
+
+def test_another_companys_things_are_not_found(stranger: Caller, contact_id: int, delivery_id: str) -> None:
+    check_problem(stranger.get(f"/contacts/{contact_id}"), 404, "not_found")
+    check_problem(stranger.put(f"/contacts/{contact_id}/interest-level", {"interest_level": 1}), 404, "not_found")
+    check_problem(stranger.get(f"/deliveries/{delivery_id}"), 404, "not_found")
+    check_problem(stranger.post(f"/deliveries/{delivery_id}/resend"), 404, "not_found")
+    assert stranger.get("/deliveries").json == {"items": [], "next_cursor": None}
+    assert stranger.get(f"/deliveries?contact_id={contact_id}").json == {"items": [], "next_cursor": None}
+
+
+def test_another_companys_contact_cannot_be_changed_by_its_number(stranger: Caller, contact_id: int) -> None:
+    response = stranger.post("/contacts", {"contact": {"id": contact_id, "name": "Eve"}})
+    assert check_problem(response, 422, "invalid_fields")["errors"][0]["code"] == "unknown"
+
+
+def last_used(open_database: Callable[[], Any]) -> Any:
+    with open_database():
+        return db.session.scalars(select(ApiToken.last_used_at)).one()
+
+
+def test_the_use_of_a_token_is_recorded_by_reads_too(api: Caller, open_database: Callable[[], Any]) -> None:
+    assert last_used(open_database) is None
+    api.get("/webhook")
+    assert clock.utcnow() - last_used(open_database) < timedelta(minutes=1)
+
+
+def test_the_use_of_a_token_is_recorded_once_a_minute(api: Caller, open_database: Callable[[], Any]) -> None:
+    api.get("/webhook")
+    first = last_used(open_database)
+    api.get("/webhook")
+    assert last_used(open_database) == first
+
+
+def test_an_answer_sets_no_cookie_and_allows_no_other_origin(api: Caller) -> None:
+    response = api.get("/webhook", headers={"Origin": "https://evil.example"})
+    assert "Set-Cookie" not in response.headers
+    assert not [name for name in response.headers.keys() if name.lower().startswith("access-control")]
+
+
+def test_a_preflight_needs_a_token_like_everything(app: Flask) -> None:
+    check_problem(app.test_client().options("/api/v1/webhook"), 401, "missing_token")

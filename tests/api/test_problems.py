@@ -1,0 +1,141 @@
+"""Every error is an RFC 9457 problem with a stable code, whatever made it."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from portal import contacts, db as db_module
+from portal.api.sentences import DETAILS, FIELD_SENTENCES, TITLES
+from tests.api.conftest import Caller, check_problem, field_errors
+
+BODIES = [("POST", "/contacts"), ("PUT", "/contacts/1/interest-level"), ("PUT", "/webhook"), ("POST", "/webhook/test")]
+
+
+def send(api: Caller, method: str, path: str, data: bytes, content_type: str = "application/json") -> Any:
+    return api.call(method, path, data=data, content_type=content_type)
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+@pytest.mark.parametrize(
+    "data",
+    [b"{", b"{'a': 1}", b"nul", b'{"a": NaN}', b"[Infinity]", b"-Infinity", b'{"a": 1} x', b'"\x01"', b"1" * 5000],
+)
+def test_malformed_json_is_a_bad_request(api: Caller, method: str, path: str, data: bytes) -> None:
+    check_problem(send(api, method, path, data), 400, "malformed_json")
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES[:3])
+def test_no_body_at_all_is_malformed(api: Caller, method: str, path: str) -> None:
+    check_problem(send(api, method, path, b""), 400, "malformed_json")
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+@pytest.mark.parametrize("data", [b'{"url": "\xe3"}', b"\xff\xfe{\x00}\x00", b'"\xed\xa0\x80"'])
+def test_what_is_not_utf8_is_a_bad_request(api: Caller, method: str, path: str, data: bytes) -> None:
+    check_problem(send(api, method, path, data), 400, "not_utf8")
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+@pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 100_000, b'{"contact": {"skills": ' + b"[" * 100_000])
+def test_endless_nesting_is_a_bad_request(api: Caller, method: str, path: str, data: bytes) -> None:
+    check_problem(send(api, method, path, data), 400, "too_deep")
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/vnd.api+json", "", "x"],
+)
+def test_only_json_is_taken(api: Caller, method: str, path: str, content_type: str) -> None:
+    check_problem(send(api, method, path, b"{}", content_type), 415, "unsupported_media_type")
+
+
+def test_a_charset_and_a_byte_order_mark_do_no_harm(api: Caller) -> None:
+    data = '\ufeff{"contact": {"name": "Ana"}}'.encode()
+    assert send(api, "POST", "/contacts", data, "application/json; charset=utf-8").status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+@pytest.mark.parametrize("value", [1, "a", True, 1.5])
+def test_a_body_of_another_type_is_refused(api: Caller, method: str, path: str, value: Any) -> None:
+    problem = check_problem(api.call(method, path, json=value), 422, "invalid_fields")
+    assert field_errors(problem) == {"": "not_an_object"}
+
+
+@pytest.mark.parametrize("path", ["", "/nothing", "/contacts/x", "/contacts/-1", f"/contacts/{2**63}", "/contacts/1/"])
+def test_an_unknown_address_is_not_found(api: Caller, path: str) -> None:
+    check_problem(api.get(path), 404, "not_found")
+
+
+@pytest.mark.parametrize("delivery_id", ["msg_0", "%00", "%ED%A0%80", "a%0Ab", "%C3%A3", "x" * 5000])
+def test_an_unknown_delivery_is_not_found(api: Caller, delivery_id: str) -> None:
+    check_problem(api.get(f"/deliveries/{delivery_id}"), 404, "not_found")
+
+
+def test_the_largest_number_is_not_found(api: Caller) -> None:
+    check_problem(api.get(f"/contacts/{2**63 - 1}"), 404, "not_found")
+
+
+def test_an_unknown_address_below_api_is_a_problem_without_a_token_too(app: Flask) -> None:
+    check_problem(app.test_client().get("/api/v2/contacts"), 404, "not_found")
+
+
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "/webhook"), ("GET", "/contacts"), ("PATCH", "/contacts/1")])
+def test_another_method_is_told_the_right_ones(api: Caller, method: str, path: str) -> None:
+    response = api.call(method, path)
+    check_problem(response, 405, "method_not_allowed")
+    assert response.headers["Allow"]
+
+
+def test_a_body_that_is_too_large_is_refused(api: Caller) -> None:
+    data = b'{"contact": {"name": "' + b"x" * 8 * 1024 * 1024 + b'"}}'
+    check_problem(send(api, "POST", "/contacts", data), 413, "request_too_large")
+
+
+def test_a_foreign_host_name_is_refused(api: Caller) -> None:
+    check_problem(api.get("/webhook", headers={"Host": "evil.example"}), 400, "bad_request")
+
+
+def test_a_fault_of_ours_tells_nothing_but_its_number(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: Any, **_kwargs: Any) -> None:
+        raise ZeroDivisionError("SELECT secret FROM vault")
+
+    api.app.config["PROPAGATE_EXCEPTIONS"] = False
+    monkeypatch.setattr(contacts, "save_contact", fail)
+    response = api.post("/contacts", {"contact": {"name": "Ana"}})
+    assert check_problem(response, 500, "internal_error")["error_id"]
+    assert "secret" not in response.get_data(as_text=True)
+
+
+def test_a_locked_database_asks_to_come_back(
+    api: Caller, instance: Path, make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db_module, "BUSY_TIMEOUT_SECONDS", 0.05)
+    impatient = Caller(make_app(), api.token, api.company_id, api.user_id, api.email)
+    other = sqlite3.connect(instance / "portal.db", isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        response = impatient.post("/contacts", {"contact": {"name": "Ana"}})
+        assert impatient.get("/webhook").status_code == 200, "reading waits for no writer"
+    finally:
+        other.close()
+    check_problem(response, 503, "database_busy")
+    assert int(response.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("language", ["pt-BR", "en"])
+def test_every_code_has_a_sentence(app: Flask, language: str) -> None:
+    with app.test_request_context(headers={"Accept-Language": language}):
+        for table in (TITLES, DETAILS, FIELD_SENTENCES):
+            assert all(str(sentence) for sentence in table.values())
+
+
+def test_an_error_path_and_their_number_are_bounded(api: Caller) -> None:
+    items = [{"contact": {"x" * 10_000: 1}}] * 1000
+    problem = check_problem(api.post("/contacts", items), 422, "invalid_fields")
+    assert len(problem["errors"]) == 100
+    assert all(len(error["path"]) <= 200 for error in problem["errors"])
