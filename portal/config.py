@@ -47,6 +47,8 @@ class Settings:
     deadline: float = 10.0
     worker_threads: int = 16
     endpoint_concurrency: int = 8
+    rate_limit: float | None = None
+    """Deliveries a second to one endpoint, by one worker."""
     log_format: str = "text"
 
     @property
@@ -176,6 +178,16 @@ def _read_seconds(text: str) -> float:
     return seconds
 
 
+def _read_rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0.01 <= rate <= 10_000:
+        raise ValueError("is not a number of deliveries a second from 0.01 to 10000.")
+    return rate
+
+
 def _read_networks(text: str) -> tuple[Network, ...]:
     networks = []
     for part in _split(text):
@@ -230,6 +242,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "PORTAL_DEADLINE": _read_seconds,
     "PORTAL_WORKER_THREADS": _whole_number(1, 512),
     "PORTAL_ENDPOINT_CONCURRENCY": _whole_number(1, 512),
+    "PORTAL_RATE_LIMIT": _read_rate,
     "PORTAL_LOG_FORMAT": _read_log_format,
 }
 SECRETS = ("PORTAL_DATABASE_URL", "PORTAL_SECRET_KEY")

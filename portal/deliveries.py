@@ -124,7 +124,7 @@ def count_by_status(session: Session, company_id: int) -> dict[str, int]:
         )
         for status in DELIVERY_STATUSES
     ]
-    return {status: count for query in counts for status, count in session.execute(query).tuples()}
+    return dict(session.execute(query).one() for query in counts)
 
 
 def count_tests_since(session: Session, company_id: int, moment: datetime) -> int:

@@ -8,7 +8,6 @@ was claimed and not recorded is recovered when its lease ends.
 import logging
 import random
 import threading
-from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
@@ -20,6 +19,7 @@ from portal import clock, outbox
 from portal.config import Settings
 from portal.db import reading
 from portal.egress import Egress
+from portal.fair_queue import FairQueue
 from portal.outbox import Job, Rules
 from portal.vault import Vault
 from portal.webhook import Outcome, WebhookRequest, post
@@ -37,79 +37,6 @@ logger = logging.getLogger(__name__)
 Result = tuple[Job, Outcome]
 
 
-class FairQueue:
-    """Claimed jobs by company: companies take turns, and none has more than `concurrency` in the senders' hands."""
-
-    def __init__(self, concurrency: int) -> None:
-        self._concurrency = concurrency
-        self._waiting: dict[int, deque[Job]] = {}
-        self._sending: dict[int, int] = {}
-        self._turn: deque[int] = deque()
-        self._closed = False
-        self._changed = threading.Condition()
-
-    def put(self, job: Job) -> None:
-        with self._changed:
-            if job.company_id not in self._waiting:
-                self._waiting[job.company_id] = deque()
-                self._turn.append(job.company_id)
-            self._waiting[job.company_id].append(job)
-            self._changed.notify()
-
-    def take(self) -> Job | None:
-        """The next job, once there is one that may be sent; None when the queue was closed."""
-        with self._changed:
-            while not self._closed:
-                for _ in range(len(self._turn)):
-                    company_id = self._turn[0]
-                    self._turn.rotate(-1)
-                    if self._sending.get(company_id, 0) < self._concurrency:
-                        return self._lend(company_id)
-                self._changed.wait()
-            return None
-
-    def done(self, job: Job) -> None:
-        """The job is out of the sender's hands: another of its company may go."""
-        with self._changed:
-            self._sending[job.company_id] -= 1
-            if not self._sending[job.company_id]:
-                del self._sending[job.company_id]
-            self._changed.notify()
-
-    def close(self) -> list[Job]:
-        """Let the senders go home after what they are at. Returns the jobs that nobody took."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-            return [job for jobs in self._waiting.values() for job in jobs]
-
-    def withdraw(self, company_ids: set[int]) -> list[Job]:
-        """Take back what these companies still have waiting here."""
-        with self._changed:
-            withdrawn: list[Job] = []
-            for company_id in company_ids & self._waiting.keys():
-                withdrawn += self._waiting.pop(company_id)
-                self._turn.remove(company_id)
-            return withdrawn
-
-    def held_by_company(self) -> dict[int, int]:
-        """How many jobs of each company are waiting here or being sent."""
-        with self._changed:
-            held = {company_id: len(jobs) for company_id, jobs in self._waiting.items()}
-            for company_id, count in self._sending.items():
-                held[company_id] = held.get(company_id, 0) + count
-            return held
-
-    def _lend(self, company_id: int) -> Job:
-        jobs = self._waiting[company_id]
-        job = jobs.popleft()
-        if not jobs:
-            del self._waiting[company_id]
-            self._turn.remove(company_id)
-        self._sending[company_id] = self._sending.get(company_id, 0) + 1
-        return job
-
-
 class Dispatcher:
     """Brings due deliveries to their endpoints, with one turning thread and `worker_threads` senders."""
 
@@ -118,7 +45,7 @@ class Dispatcher:
         self._settings = settings
         self._vault = vault
         self._egress = egress
-        self._queue = FairQueue(settings.endpoint_concurrency)
+        self._queue = FairQueue(settings.endpoint_concurrency, rate=settings.rate_limit)
         self._inbox: SimpleQueue[Result | Job | None] = SimpleQueue()
         """What came of a job; a job that was not sent; or nothing, to wake up."""
         self._unrecorded: list[Result] = []

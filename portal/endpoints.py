@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+from datetime import timedelta
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
@@ -11,6 +12,8 @@ from portal.circuit import Circuit
 from portal.egress import CheckedAddress
 from portal.models import Company, Endpoint
 from portal.vault import Vault
+
+OLD_SECRET_LIFETIME = timedelta(hours=24)
 
 
 def is_configured(session: Session, company_id: int) -> bool:
@@ -47,8 +50,7 @@ def set_url(
         return
     endpoint.url = url
     if endpoint.paused_reason != "manual":
-        for name, value in vars(Circuit()).items():  # what happened at the old address says nothing about this one
-            setattr(endpoint, name, value)
+        close_circuit(endpoint)  # what happened at the old address says nothing about this one
     endpoint.updated_at = clock.utcnow()
     session.info[outbox.DUE] = True
     audit.record(session, endpoint.company_id, actor=actor, action="webhook.url_set", subject=url, ip=ip)
@@ -61,6 +63,42 @@ def remove_url(session: Session, endpoint: Endpoint, *, actor: str, ip: str | No
     endpoint.url, endpoint.updated_at = None, clock.utcnow()
     audit.record(session, endpoint.company_id, actor=actor, action="webhook.url_removed", subject=None, ip=ip)
     return outbox.cancel_waiting(session, endpoint.company_id)
+
+
+def pause(session: Session, endpoint: Endpoint, *, actor: str, ip: str | None = None) -> None:
+    """Send nothing until somebody resumes; deliveries wait whole."""
+    if endpoint.state == "paused":
+        return
+    endpoint.state, endpoint.paused_reason, endpoint.next_probe_at = "paused", "manual", None
+    endpoint.updated_at = clock.utcnow()
+    audit.record(session, endpoint.company_id, actor=actor, action="webhook.paused", ip=ip)
+
+
+def resume(session: Session, endpoint: Endpoint, *, actor: str, ip: str | None = None) -> None:
+    """Send again, and what waits at once, level 3 first. The caller has made sure by a test that somebody is there."""
+    if endpoint.state == "active":
+        return
+    now = clock.utcnow()
+    close_circuit(endpoint)
+    endpoint.updated_at = now
+    outbox.release_waiting(session.connection(), endpoint.company_id, now=now)
+    session.info[outbox.DUE] = True
+    audit.record(session, endpoint.company_id, actor=actor, action="webhook.resumed", ip=ip)
+
+
+def rotate_secret(session: Session, endpoint: Endpoint, *, vault: Vault, actor: str, ip: str | None = None) -> str:
+    """Sign with a new key from now on, and with the old one too for a day. Returns the new key, to be shown once."""
+    secret, now = new_secret(), clock.utcnow()
+    endpoint.old_secret, endpoint.old_secret_until = endpoint.secret, now + OLD_SECRET_LIFETIME
+    endpoint.secret, endpoint.updated_at = vault.encrypt(secret), now
+    audit.record(session, endpoint.company_id, actor=actor, action="webhook.secret_rotated", ip=ip)
+    return secret
+
+
+def close_circuit(endpoint: Endpoint) -> None:
+    """Forget the failures so far."""
+    for name, value in vars(Circuit()).items():
+        setattr(endpoint, name, value)
 
 
 def state_of(endpoint: Endpoint) -> str:

@@ -18,13 +18,17 @@ from wtforms import (
     ValidationError,
 )
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from portal.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from portal.contacts import DATE_FIELDS, TEXT_FIELDS, InvalidContact
 from portal.models import Contact, User
 
-required = InputRequired(_l("Preencha este campo."))
+required = DataRequired(_l("Preencha este campo."))
+
+
+any_text = InputRequired(_l("Preencha este campo."))
+"""For passwords: spaces count."""
 
 
 def strip(value: str | None) -> str | None:
@@ -39,7 +43,7 @@ def at_most(length: int) -> Length:
 def new_password_field(label: Any) -> PasswordField:
     return PasswordField(
         label,
-        [required, Length(MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH, _l("Use de %(min)d a %(max)d caracteres."))],
+        [any_text, Length(MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH, _l("Use de %(min)d a %(max)d caracteres."))],
         description=_l("De 8 a 128 caracteres. Uma frase comprida é melhor do que símbolos difíceis de lembrar."),
         render_kw={"autocomplete": "new-password", "minlength": MIN_PASSWORD_LENGTH, "maxlength": MAX_PASSWORD_LENGTH},
     )
@@ -47,7 +51,7 @@ def new_password_field(label: Any) -> PasswordField:
 
 class LogInForm(FlaskForm):
     email = EmailField(_l("E-mail"), [required, at_most(254)], render_kw={"autocomplete": "username"})
-    password = PasswordField(_l("Senha"), [required], render_kw={"autocomplete": "current-password"})
+    password = PasswordField(_l("Senha"), [any_text], render_kw={"autocomplete": "current-password"})
 
 
 class SetUpForm(FlaskForm):

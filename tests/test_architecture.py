@@ -16,6 +16,7 @@ FLOORS = [
     ["endpoints", "deliveries", "directory", "sync"],
     ["accounts", "classification"],
     ["forms"],
+    ["fair_queue"],
     ["dispatcher"],
     ["runtime"],
     ["views", "api", "worker"],

@@ -23,6 +23,7 @@ def load(tmp_path: Path, **values: str) -> object:
         ("PORTAL_CONNECT_TIMEOUT", "11", "PORTAL_DEADLINE"),
         ("PORTAL_PROXY_HOPS", "-1", "whole number"),
         ("PORTAL_WORKER_THREADS", "0", "whole number"),
+        ("PORTAL_RATE_LIMIT", "fast", "deliveries a second"),
         ("PORTAL_ALLOWED_NETWORKS", "10.0.0.0/33", "network"),
         ("PORTAL_ALLOWED_NETWORKS", "10.0.0.1/8", "network"),
         ("PORTAL_RETRY_SCHEDULE", "soon", ""),

@@ -12,9 +12,9 @@ from portal.models import LEVELS, Contact
 @click.argument("contact_id", type=click.IntRange(1, 2**63 - 1))
 @click.argument("level", type=click.Choice([*map(str, LEVELS), "none"]))
 def classify(contact_id: int, level: str) -> None:
-    """Set a contact's interest LEVEL: 1 low, 2 medium, 3 high, or none to remove it.
+    """Set or remove a contact's interest level.
 
-    The webhook goes out by the same rule as from the page: when a level is set or changed, not when it is removed.
+    LEVEL is 1 low, 2 medium, 3 high, or none to remove it. The webhook goes out by the same rule as from the page: when a level is set or changed, not when it is removed.
     """
     wanted = None if level == "none" else int(level)
     with open_app():

@@ -25,9 +25,9 @@ SETTINGS = {
 @click.command()
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
 def demo(port: int) -> None:
-    """Run a throw-away portal: a sample company, contacts, and a local receiver that fails now and then.
+    """Run a throw-away portal with sample data.
 
-    Everything is real but the people: the deliveries, the failures and the retries. Nothing leaves this machine, and
+    It has a sample company, contacts, and a local receiver that fails now and then. Everything is real but the people: the deliveries, the failures and the retries. Nothing leaves this machine, and
     nothing is kept.
     """
     stories: list[Story] = []

@@ -26,7 +26,7 @@ LOOK_SECONDS = 0.2
 def listen(
     host: str, port: int, status: int, body: str, content_type: str, delay: float, fail_rate: float, secret: str | None
 ) -> None:
-    """Run a local receiver that shows what arrives, and verifies the signature.
+    """Run a local receiver that shows and verifies what arrives.
 
     A portal sends to this machine only when PORTAL_ALLOWED_NETWORKS permits it: 127.0.0.0/8.
     """

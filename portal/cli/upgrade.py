@@ -12,7 +12,7 @@ from portal.schema import current_revision, head_revision, upgrade_schema
 
 @click.command()
 def upgrade() -> None:
-    """Bring the database to this version of the portal, after a backup of it.
+    """Bring the database to this version, after a backup.
 
     `portal serve` does the same at its start. PostgreSQL is not backed up: use its own tools before.
     """

@@ -10,9 +10,9 @@ from portal.cli.stopping import stop_on_signals, stop_with_parent
 @click.command()
 @click.option("--stop-with-parent", "with_parent", is_flag=True, hidden=True)
 def worker(with_parent: bool) -> None:
-    """Run a worker alone: it sends what the outbox holds.
+    """Run a worker alone, against the same database.
 
-    Any number of workers may share a database. `portal serve` runs one by itself. SIGTERM stops a worker after what it
+    It sends what the outbox holds. Any number of workers may share a database. `portal serve` runs one by itself. SIGTERM stops a worker after what it
     is sending; it gives back the rest.
     """
     stop = stop_on_signals()

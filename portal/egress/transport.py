@@ -70,7 +70,7 @@ class Route:
 
 
 class StandIn:
-    """The name that libcurl knows a route by, and the connection it keeps for it.
+    """The name that libcurl knows an origin's route by, and the connection it keeps for it.
 
     libcurl resolves and keeps connections by name. With CURLOPT_CONNECT_TO it gets a name of ours instead of the host's
     (which TLS and the Host header still use): pinned to the checked addresses, and ending in `.invalid` (RFC 6761),
@@ -122,7 +122,7 @@ class Transport:
         self.lock = Lock()
         self._incoming = Incoming(body_cap=body_cap, refuse=self._refuse)
         self._names = (f"{number}.invalid" for number in count())
-        self._stand_ins: dict[Route, StandIn] = {}
+        self._stand_ins: dict[tuple[str, Route], StandIn] = {}
         self._stand_in: StandIn | None = None
         self._route: Route | None = None
         self._set: dict[int, str | int] = {}
@@ -171,7 +171,7 @@ class Transport:
     def _apply(self, request: Request, *, connect_timeout: float, timeout: float) -> None:
         curl = self._curl
         self._route = request.route
-        self._apply_stand_in(self._choose_stand_in(request.route))
+        self._apply_stand_in(self._choose_stand_in(request.origin, request.route))
         self._set_changed(pycurl.URL, request.origin)
         self._set_changed(pycurl.REQUEST_TARGET, request.target)
         self._set_changed(pycurl.TIMEOUT_MS, max(round(timeout * 1000), 1))
@@ -182,13 +182,13 @@ class Transport:
         else:
             curl.setopt(pycurl.POSTFIELDS, request.body)
 
-    def _choose_stand_in(self, route: Route) -> StandIn:
-        stand_in = self._stand_ins.pop(route, None)
+    def _choose_stand_in(self, origin: str, route: Route) -> StandIn:
+        stand_in = self._stand_ins.pop((origin, route), None)
         if stand_in is None or stand_in.is_disturbed():
             stand_in = StandIn(route, next(self._names))
             if len(self._stand_ins) >= MAX_KEPT_CONNECTIONS:
                 del self._stand_ins[next(iter(self._stand_ins))]
-        self._stand_ins[route] = stand_in  # at the end: the one used longest ago goes first
+        self._stand_ins[origin, route] = stand_in  # at the end: the one used longest ago goes first
         return stand_in
 
     def _apply_stand_in(self, stand_in: StandIn) -> None:

@@ -11,7 +11,7 @@ again.
 from portal.outbox.claims import claim, has_due, release
 from portal.outbox.job import Job
 from portal.outbox.queue import DUE, cancel_waiting, enqueue, enqueue_test, resend, waiting_count
-from portal.outbox.settling import Rules, recover, settle
+from portal.outbox.settling import Rules, recover, release_waiting, settle
 
 __all__ = [
     "DUE",
@@ -24,6 +24,7 @@ __all__ = [
     "has_due",
     "recover",
     "release",
+    "release_waiting",
     "resend",
     "settle",
     "waiting_count",

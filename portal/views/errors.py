@@ -5,9 +5,10 @@ import secrets
 
 from flask import Flask, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
 from portal.db import db
 
@@ -26,6 +27,9 @@ def init_app(app: Flask) -> None:
 
 
 def show_error(error: HTTPException) -> ResponseReturnValue:
+    if isinstance(error, SecurityError):
+        # Under a foreign host name no address of ours can be written, so there is no page.
+        return gettext("O portal não atende por este nome. Veja PORTAL_TRUSTED_HOSTS na documentação."), 400
     code = error.code or 500
     return render_template("error.html", kind=code, code=code), code
 

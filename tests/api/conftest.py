@@ -1,8 +1,10 @@
 """Callers of the API: an admin, a member, and a stranger from another company, each with a token, none with a cookie."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,7 +40,9 @@ class Caller:
         return self.call("PUT", path, json=value, **request)
 
     def post(self, path: str, value: Any = None, **request: Any) -> TestResponse:
-        return self.call("POST", path, json=value, **request) if value is not None else self.call("POST", path, **request)
+        return (
+            self.call("POST", path, json=value, **request) if value is not None else self.call("POST", path, **request)
+        )
 
 
 @pytest.fixture
@@ -122,3 +126,10 @@ def field_errors(problem: dict[str, Any]) -> dict[str, str]:
     """The codes by path; every one of them has a sentence."""
     assert all(error["message"] for error in problem["errors"])
     return {error["path"]: error["code"] for error in problem["errors"]}
+
+
+@pytest.fixture
+def data_sample() -> dict[str, Any]:
+    """The source document's sample."""
+    sample: dict[str, Any] = json.loads((Path(__file__).parent.parent / "data" / "sample_body.json").read_text())
+    return sample

@@ -60,7 +60,8 @@ def test_a_log_in_by_cookie_does_not_count(app: Flask, api: Caller, method: str,
 
 
 @pytest.mark.parametrize(
-    "token", ["", "cat", "cat_", "cat_x_y", "bearer", "cat_000000000000_" + "x" * 43, "\xe9", "a=b", "cat_" + "9" * 5000]
+    "token",
+    ["", "cat", "cat_", "cat_x_y", "bearer", "cat_000000000000_" + "x" * 43, "\xe9", "a=b", "cat_" + "9" * 5000],
 )
 def test_a_token_that_was_never_given_out_is_refused(app: Flask, token: str) -> None:
     response = app.test_client().get("/api/v1/webhook", headers={"Authorization": f"Bearer {token}"})

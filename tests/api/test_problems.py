@@ -1,5 +1,6 @@
 """Every error is an RFC 9457 problem with a stable code, whatever made it."""
 
+import importlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from portal import contacts, db as db_module
+from portal import contacts
 from portal.api.sentences import DETAILS, FIELD_SENTENCES, TITLES
 from tests.api.conftest import Caller, check_problem, field_errors
 
@@ -114,7 +115,7 @@ def test_a_fault_of_ours_tells_nothing_but_its_number(api: Caller, monkeypatch: 
 def test_a_locked_database_asks_to_come_back(
     api: Caller, instance: Path, make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db_module, "BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(importlib.import_module("portal.db"), "BUSY_TIMEOUT_SECONDS", 0.05)
     impatient = Caller(make_app(), api.token, api.company_id, api.user_id, api.email)
     other = sqlite3.connect(instance / "portal.db", isolation_level=None)
     try:
@@ -135,7 +136,7 @@ def test_every_code_has_a_sentence(app: Flask, language: str) -> None:
 
 
 def test_an_error_path_and_their_number_are_bounded(api: Caller) -> None:
-    items = [{"contact": {"x" * 10_000: 1}}] * 1000
+    items = [{"contact": {"x" * 5000: 1}}] * 1000
     problem = check_problem(api.post("/contacts", items), 422, "invalid_fields")
     assert len(problem["errors"]) == 100
     assert all(len(error["path"]) <= 200 for error in problem["errors"])

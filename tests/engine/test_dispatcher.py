@@ -140,3 +140,16 @@ def test_a_test_send_takes_the_same_way_and_is_recorded(app: Flask, company: Com
     assert (delivery.trigger, delivery.status, delivery.webhook_id) == ("test", "failed", sent.webhook_id)
     assert [attempt.status_code for attempt in delivery.attempts] == [202]
     assert receiver.received[0].body == delivery.body
+
+
+def test_an_endpoint_gets_no_more_a_second_than_the_rate_limit_allows(make_app: MakeApp, receiver: Receiver) -> None:
+    app = make_app(rate_limit=10.0)
+    with app.app_context():
+        company = factories.make_company(url=receiver.url)
+        for _ in range(11):
+            factories.make_delivery(factories.make_contact(company))
+        db.session.remove()
+        with running_worker(app):
+            assert receiver.wait_for(11, timeout=10)
+    times = [post.at for post in receiver.received]
+    assert (times[-1] - times[0]).total_seconds() >= 0.95

@@ -13,7 +13,7 @@ REFUSED, FORBIDDEN, ABSENT = 302, 403, 404
 
 
 @pytest.fixture
-def urls(app: Flask, company, receiver) -> dict[Rule, str]:
+def urls(app: Flask, company, receiver) -> list[tuple[Rule, str]]:
     """An address of each page, of a contact and a delivery that the company has."""
     set_url(company, receiver.url)
     contact = make_contact(company)
@@ -26,7 +26,7 @@ def urls(app: Flask, company, receiver) -> dict[Rule, str]:
         "filename": "app.css",
     }
     with app.test_request_context():
-        return {rule: rule.build(values, append_unknown=False)[1] for rule in page_rules(app)}
+        return [(rule, rule.build(values, append_unknown=False)[1]) for rule in page_rules(app)]
 
 
 def page_rules(app: Flask) -> list[Rule]:
@@ -38,7 +38,7 @@ def access_of(app: Flask, rule: Rule) -> str | None:
 
 
 def sweep(app, urls, wanted_access, methods=("GET",)):
-    for rule, url in urls.items():
+    for rule, url in urls:
         if access_of(app, rule) in wanted_access:
             for method in rule.methods & set(methods):
                 yield method, url
@@ -87,13 +87,13 @@ def test_lists_and_searches_of_another_company_show_nothing_of_ours(urls, compan
 
 def test_what_changes_something_needs_the_token_of_a_form(app, urls, admin):
     for _, url in sweep(app, urls, ("public", "member", "admin"), methods=("POST", "PUT", "PATCH", "DELETE")):
-        answer = admin.client.post(url, data={"level": "1"})
+        answer = admin.open(url, method="POST", data={"level": "1"})
         assert answer.status_code == 400, url
         assert "perdeu a validade" in answer.text
 
 
 def test_every_answer_carries_the_security_headers(app, urls, admin, nobody):
-    answers = [admin.get(url) for url in urls.values()] + [nobody.get("/missing"), admin.client.post("/webhook")]
+    answers = [admin.get(url) for _, url in urls] + [nobody.get("/missing"), admin.open("/webhook", method="POST")]
     for answer in answers:
         assert answer.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -64,8 +64,9 @@ def log_in_at(person, url, user):
 )
 def test_logging_in_never_leads_off_the_portal(nobody, company, target):
     user = make_user(company)
-    answer = nobody.client.post(
+    answer = nobody.open(
         "/login",
+        method="POST",
         query_string={"next": target},
         data={"csrf_token": nobody.token(), "email": user.email, "password": PASSWORD},
     )

@@ -15,11 +15,11 @@ def names_in(page):
 
 @pytest.fixture
 def three(company):
-    other = make_user(company, role=None, name="Outro", email="outro@example.com")
     ana = make_contact(company, name="Ana")
+    other = make_user(company, role=None, name="Outro", email="outro@example.com")
     elio = make_contact(company, name="Élio")
     elio.owner = other
-    make_contact(company, name="Zoé")
+    make_contact(company, name="Zoé").owner = ana.owner
     classify_contact(ana, 3)
     return ana, elio
 
@@ -90,7 +90,7 @@ def test_the_cross_removes_the_level_and_sends_nothing(member, company, receiver
     set_url(company, receiver.url)
     contact = make_contact(company)
     classify_contact(contact, 1)
-    member.post(f"/contacts/{contact.id}/level", {"level": "none"})
+    assert member.post(f"/contacts/{contact.id}/level", {"level": "none"}).status_code == 303
     assert db.session.get(Contact, contact.id).interest_level is None
     assert db.session.query(Delivery).count() == 1
 

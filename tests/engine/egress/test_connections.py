@@ -126,6 +126,14 @@ def test_connection_that_dies_under_a_request_gets_it_once(egress: Egress) -> No
         assert egress.send(prepare(receiver.url())).body == b"OK"
 
 
+def test_two_names_of_one_machine_do_not_hide_each_others_closed_connections(egress: Egress) -> None:
+    with HostileReceiver(answers(OK)) as receiver:
+        for host in ("a.test", "b.test") * 3:
+            assert egress.send(prepare(receiver.url(host=host))).body == b"OK"
+            time.sleep(0.02)
+        assert (receiver.connections, len(receiver.requests)) == (6, 6)
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_connection_closed_while_idle_is_replaced(scheme: str, make_egress: MakeEgress, authority: Authority) -> None:
     egress = make_egress(ca_file=str(authority.file))

@@ -105,7 +105,7 @@ def test_guard_refuses_a_connection_that_nobody_checked(monkeypatch: pytest.Monk
     with HostileReceiver(always_ok) as canary:
         # As if libcurl had resolved by itself, to somewhere else.
         other = StandIn(Route(("127.0.0.1",), canary.port), "other.invalid")
-        monkeypatch.setattr(Transport, "_choose_stand_in", lambda self, route: other)
+        monkeypatch.setattr(Transport, "_choose_stand_in", lambda self, origin, route: other)
         transport = Transport(body_cap=1000, ca_file="unused")
         route = Route(("93.184.216.34",), canary.port)
         request = Request(f"http://hook.test:{canary.port}/", "/", route, [], b"{}")

@@ -1,0 +1,97 @@
+"""Claimed jobs on their way to the sender threads: companies take turns, none takes more than its share."""
+
+import threading
+from collections import deque
+
+from portal import clock
+from portal.outbox import Job
+
+
+class FairQueue:
+    """Jobs by company: of one, at most `concurrency` are in the senders' hands, and at most `rate` a second go out."""
+
+    def __init__(self, concurrency: int, *, rate: float | None = None) -> None:
+        self._concurrency = concurrency
+        self._interval = 1 / rate if rate else 0.0
+        self._waiting: dict[int, deque[Job]] = {}
+        self._sending: dict[int, int] = {}
+        self._not_before: dict[int, float] = {}
+        self._turn: deque[int] = deque()
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def put(self, job: Job) -> None:
+        with self._changed:
+            if job.company_id not in self._waiting:
+                self._waiting[job.company_id] = deque()
+                self._turn.append(job.company_id)
+            self._waiting[job.company_id].append(job)
+            self._changed.notify()
+
+    def take(self) -> Job | None:
+        """The next job, once there is one that may be sent; None when the queue was closed."""
+        with self._changed:
+            while not self._closed:
+                company_id, pause = self._next_company()
+                if company_id is not None:
+                    return self._lend(company_id)
+                self._changed.wait(pause)
+            return None
+
+    def done(self, job: Job) -> None:
+        """The job is out of the sender's hands: another of its company may go."""
+        with self._changed:
+            self._sending[job.company_id] -= 1
+            if not self._sending[job.company_id]:
+                del self._sending[job.company_id]
+            self._changed.notify()
+
+    def withdraw(self, company_ids: set[int]) -> list[Job]:
+        """Take back what these companies still have waiting here."""
+        with self._changed:
+            withdrawn: list[Job] = []
+            for company_id in company_ids & self._waiting.keys():
+                withdrawn += self._waiting.pop(company_id)
+                self._turn.remove(company_id)
+            return withdrawn
+
+    def close(self) -> list[Job]:
+        """Let the senders go home after what they are at. Returns the jobs that nobody took."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            return [job for jobs in self._waiting.values() for job in jobs]
+
+    def held_by_company(self) -> dict[int, int]:
+        """How many jobs of each company are waiting here or being sent."""
+        with self._changed:
+            held = {company_id: len(jobs) for company_id, jobs in self._waiting.items()}
+            for company_id, count in self._sending.items():
+                held[company_id] = held.get(company_id, 0) + count
+            return held
+
+    def _next_company(self) -> tuple[int | None, float | None]:
+        """The company whose turn it is, or how many seconds until the rate lets one go (None: nobody waits for that)."""
+        soonest: float | None = None
+        now = clock.monotonic()
+        for _ in range(len(self._turn)):
+            company_id = self._turn[0]
+            self._turn.rotate(-1)
+            if self._sending.get(company_id, 0) >= self._concurrency:
+                continue
+            pause = self._not_before.get(company_id, 0.0) - now
+            if pause <= 0:
+                return company_id, None
+            soonest = pause if soonest is None else min(soonest, pause)
+        return None, soonest
+
+    def _lend(self, company_id: int) -> Job:
+        jobs = self._waiting[company_id]
+        job = jobs.popleft()
+        if not jobs:
+            del self._waiting[company_id]
+            self._turn.remove(company_id)
+        self._sending[company_id] = self._sending.get(company_id, 0) + 1
+        if self._interval:
+            self._not_before[company_id] = clock.monotonic() + self._interval
+        return job

@@ -1,0 +1,179 @@
+"""The webhook's settings by API, and the test of an address."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from portal.api import webhook
+from portal.db import db
+from portal.models import AuditEntry, Delivery
+from portal.receiver import Receiver, Reply
+from tests.api.conftest import Caller, check_problem, field_errors
+from tests.conftest import running_worker
+
+UNSET = {
+    "url": None,
+    "state": "unset",
+    "waiting": 0,
+    "consecutive_failures": 0,
+    "last_success_at": None,
+    "last_failure_at": None,
+}
+
+
+def test_at_first_there_is_no_address(api: Caller) -> None:
+    assert api.get("/webhook").json == UNSET
+
+
+def test_an_address_is_set_normalised(api: Caller) -> None:
+    answer = api.put("/webhook", {"url": " HTTP://127.0.0.1:8080/a#b "}).json
+    assert answer == UNSET | {"url": "http://127.0.0.1:8080/a", "state": "active"}
+    assert api.get("/webhook").json == answer
+
+
+def test_null_removes_the_address_and_cancels_what_waits(api: Caller, delivery_id: str) -> None:
+    assert api.get("/webhook").json["waiting"] == 1
+    assert api.put("/webhook", {"url": None}).json == UNSET
+    assert api.get(f"/deliveries/{delivery_id}").json["status"] == "cancelled"
+
+
+def test_a_change_stands_in_the_audit_log(api: Caller, open_database: Callable[[], Any]) -> None:
+    api.put("/webhook", {"url": "http://127.0.0.1:8080/"})
+    with open_database():
+        entry = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "webhook.url_set")).one()
+        assert (entry.actor, entry.company_id, entry.ip) == (api.email, api.company_id, "127.0.0.1")
+
+
+REFUSED = [
+    ("http://10.0.0.1/", "blocked_address", "not_public"),
+    ("http://169.254.169.254/", "blocked_address", "not_public"),
+    ("http://127.0.0.1:6379/", "blocked_address", "port"),
+    ("ftp://example.com/", "invalid_url", "scheme"),
+    ("http://user@example.com/", "invalid_url", "userinfo"),
+    ("http://2130706433/", "invalid_url", "numeric_host"),
+    ("", "invalid_url", "scheme"),
+]
+
+
+@pytest.mark.parametrize(("url", "code", "what"), REFUSED)
+def test_a_refused_address_is_not_saved(api: Caller, url: str, code: str, what: str) -> None:
+    problem = check_problem(api.put("/webhook", {"url": url}), 422, code)
+    assert problem["problem"] == what
+    assert field_errors(problem) == {"url": what}
+    assert problem["detail"] == problem["errors"][0]["message"]
+    assert api.get("/webhook").json == UNSET
+
+
+@pytest.mark.parametrize(("url", "code", "what"), REFUSED[:-1])
+def test_a_refused_address_is_not_tested(api: Caller, url: str, code: str, what: str) -> None:
+    assert check_problem(api.post("/webhook/test", {"url": url}), 422, code)["problem"] == what
+    assert api.get("/deliveries").json["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "code"),
+    [
+        ({}, "url", "required"),
+        ({"url": 1}, "url", "not_a_text"),
+        ({"url": "http://a\ud800/"}, "url", "surrogate"),
+        ({"url": "http://a\0/"}, "url", "nul"),
+        ({"url": "x" * 5000}, "url", "too_long"),
+        ({"url": None, "secret": "s"}, "secret", "unknown_field"),
+        ({"url": None, "state": "active"}, "state", "unknown_field"),
+    ],
+)
+def test_a_bad_field_is_named(api: Caller, value: Any, path: str, code: str) -> None:
+    assert field_errors(check_problem(api.put("/webhook", value), 422, "invalid_fields")) == {path: code}
+
+
+def test_a_test_tells_exactly_what_was_sent_and_came_back(api: Caller, receiver: Receiver) -> None:
+    result = api.post("/webhook/test", {"url": receiver.url}).json
+    received = receiver.received[0]
+    assert (result["delivered"], result["reason"], result["warning"]) == (True, "ok_text", None)
+    assert result["status_code"] == 200
+    assert result["duration_ms"] >= 0
+    assert result["message"]
+    assert result["request"]["method"] == "POST"
+    assert result["request"]["url"] == receiver.url
+    assert result["request"]["body"].encode() == received.body
+    assert result["request"]["headers"]["webhook-id"] == received.headers["webhook-id"]
+    assert result["response"]["headers"]["Content-Type"] == "text/plain"
+    assert {**result["response"], "headers": None} == {"headers": None, "body": "OK", "size": 2, "truncated": False}
+
+
+def test_a_test_has_these_members_and_no_others(api: Caller, hook: Receiver) -> None:
+    result = api.post("/webhook/test").json
+    assert list(result) == [
+        *("delivered", "reason", "message", "warning", "status_code", "duration_ms", "request", "response"),
+    ]
+
+
+@pytest.mark.parametrize("value", [None, {}, {"url": None}])
+def test_without_an_address_the_configured_one_is_tested(api: Caller, hook: Receiver, value: Any) -> None:
+    assert api.post("/webhook/test", value).json["request"]["url"] == hook.url
+
+
+def test_without_any_address_there_is_nothing_to_test(api: Caller) -> None:
+    check_problem(api.post("/webhook/test"), 409, "webhook_unset")
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [(Reply(500, b"no"), "server_error"), (Reply(200, b"<html></html>"), "html_page"), (Reply(204), "status_2xx")],
+)
+def test_a_test_that_fails_is_an_answer_too(app: Flask, api: Caller, reply: Reply, reason: str) -> None:
+    with Receiver(answers=lambda: reply) as failing:
+        result = api.post("/webhook/test", {"url": failing.url}).json
+    assert (result["delivered"], result["reason"], result["status_code"]) == (False, reason, reply.status)
+
+
+def test_a_test_that_nobody_answers_has_no_response(api: Caller) -> None:
+    with Receiver() as gone:
+        url = gone.url
+    result = api.post("/webhook/test", {"url": url}).json
+    assert (result["reason"], result["status_code"], result["response"]) == ("connection_refused", None, None)
+
+
+def test_a_long_answer_is_cut(api: Caller) -> None:
+    with Receiver(body=b"x" * 20_000) as wordy:
+        response = api.post("/webhook/test", {"url": wordy.url}).json["response"]
+    assert (len(response["body"]), response["size"], response["truncated"]) == (16_384, 20_000, True)
+
+
+def test_a_test_stands_in_the_log_as_a_test(api: Caller, receiver: Receiver) -> None:
+    api.post("/webhook/test", {"url": receiver.url})
+    (item,) = api.get("/deliveries?trigger=test").json["items"]
+    delivery = api.get(f"/deliveries/{item['id']}").json
+    assert (delivery["status"], delivery["contact_id"], delivery["attempts"][0]["trigger"]) == (
+        "delivered",
+        None,
+        "test",
+    )
+    assert api.get("/webhook").json == UNSET
+
+
+def test_tests_are_limited_by_the_minute(api: Caller, hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "MAX_TESTS", 2)
+    assert [api.post("/webhook/test").status_code for _ in range(2)] == [200, 200]
+    response = api.post("/webhook/test")
+    check_problem(response, 429, "too_many_tests")
+    assert int(response.headers["Retry-After"]) == 60
+    assert len(hook.received) == 2
+
+
+def test_the_facts_follow_what_happens(app: Flask, api: Caller, hook: Receiver, delivery_id: str) -> None:
+    with running_worker(app):
+        assert hook.wait_for(1)
+    facts = api.get("/webhook").json
+    assert (facts["state"], facts["waiting"], facts["last_failure_at"]) == ("active", 0, None)
+    assert facts["last_success_at"].endswith("Z")
+
+
+def test_removing_twice_changes_nothing(api: Caller, open_database: Callable[[], Any]) -> None:
+    api.put("/webhook", {"url": None})
+    with open_database():
+        assert not db.session.scalars(select(AuditEntry).where(AuditEntry.action == "webhook.url_removed")).all()
+        assert not db.session.scalars(select(Delivery)).all()

@@ -1,0 +1,62 @@
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from portal.db import db
+from portal.models import Classification, Contact, Delivery
+from portal.wakeup import BellListener
+from tests.cli.conftest import Run
+from tests.factories import classify_contact, make_company, make_contact
+
+URL = "http://127.0.0.1:9999/"
+
+
+def test_classify_makes_a_delivery(app: Flask, run: Run) -> None:
+    contact = make_contact(make_company(url=URL))
+    result = run("classify", contact.id, 3)
+    assert result.exit_code == 0
+    delivery = db.session.scalars(select(Delivery)).one()
+    assert result.stdout == f"Contact {contact.id}: none -> 3.\nDelivery {delivery.webhook_id} is on its way.\n"
+    assert (delivery.actor, delivery.interest_level) == ("console", 3)
+
+
+def test_classify_wakes_a_worker_that_runs(app: Flask, run: Run, instance: object) -> None:
+    contact = make_contact(make_company(url=URL))
+    listener = BellListener(instance)  # type: ignore[arg-type]
+    try:
+        run("classify", contact.id, 1)
+        assert listener.wait(timeout=1.0)
+    finally:
+        listener.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "before", "level", "sentence"),
+    [
+        (URL, 2, "2", "It was so already: nothing is sent."),
+        (URL, 2, "none", "A level was removed: nothing is sent."),
+        (None, None, "2", "The company has no webhook address: nothing is sent."),
+    ],
+)
+def test_classify_says_why_nothing_is_sent(
+    app: Flask, run: Run, url: str | None, before: int | None, level: str, sentence: str
+) -> None:
+    contact = make_contact(make_company(url=url))
+    classify_contact(contact, before)
+    db.session.execute(Delivery.__table__.delete())
+    db.session.commit()
+    result = run("classify", contact.id, level)
+    assert result.exit_code == 0
+    assert result.stdout.endswith(sentence + "\n")
+    assert not db.session.scalars(select(Delivery)).all()
+
+
+def test_classify_refuses_an_unknown_level(run: Run) -> None:
+    assert run("classify", 1, 4).exit_code == 2
+
+
+def test_classify_refuses_an_unknown_contact(app: Flask, run: Run) -> None:
+    result = run("classify", 77, 1)
+    assert (result.exit_code, result.stderr) == (1, "Error: There is no contact 77.\n")
+    assert not db.session.scalars(select(Classification)).all()
+    assert not db.session.scalars(select(Contact)).all()

@@ -1,0 +1,96 @@
+from flask import Flask
+from sqlalchemy import select
+
+from portal import accounts
+from portal.db import db
+from portal.models import AuditEntry, Company, User
+from tests.cli.conftest import Run
+from tests.factories import make_company, make_user
+
+ANA = ("--email", "Ana@vendas.example", "--name", "Ana", "--role", "admin")
+
+
+def test_a_first_user_makes_the_company_and_gets_an_invitation(app: Flask, run: Run) -> None:
+    result = run("user", "add", "--company", "Vendas Ação", *ANA)
+    assert result.exit_code == 0
+    address, _, token = result.stdout.strip().rpartition("/")
+    assert address == "http://127.0.0.1:8000/invitation"
+    link = accounts.find_link(db.session, token, purpose="invitation")
+    assert link is not None
+    assert link.user is not None
+    assert (link.user.email, link.user.role, link.user.company.name) == ("ana@vendas.example", "admin", "Vendas Ação")
+
+
+def test_an_invitation_names_the_portals_own_address(run: Run) -> None:
+    result = run("user", "add", "--company", "A", *ANA, PORTAL_BASE_URL="https://portal.example.com")
+    assert result.stdout.startswith("https://portal.example.com/invitation/")
+    assert "PORTAL_BASE_URL" not in result.stderr
+
+
+def test_a_password_comes_from_standard_input(app: Flask, run: Run) -> None:
+    result = run("user", "add", "--company", "A", *ANA, "--password-stdin", stdin="uma frase comprida\n")
+    assert (result.exit_code, result.stdout) == (0, "ana@vendas.example is admin of A.\n")
+    assert accounts.authenticate(db.session, "ana@vendas.example", "uma frase comprida", ip="127.0.0.1") is not None
+
+
+def test_an_empty_password_is_no_invitation(run: Run) -> None:
+    result = run("user", "add", "--company", "A", *ANA, "--password-stdin", stdin="")
+    assert (result.exit_code, result.stderr) == (1, "Error: The password is shorter than 8 characters.\n")
+
+
+def test_the_only_company_need_not_be_named(app: Flask, run: Run) -> None:
+    make_company("Única")
+    assert run("user", "add", *ANA).exit_code == 0
+    assert db.session.scalars(select(User)).one().company.name == "Única"
+
+
+def test_one_of_several_companies_has_to_be_named(app: Flask, run: Run) -> None:
+    make_company("Alfa")
+    make_company("Beta")
+    result = run("user", "add", *ANA)
+    assert result.exit_code == 2
+    assert "There are: Alfa, Beta." in result.stderr
+
+
+def test_without_any_company_the_first_has_to_be_named(run: Run) -> None:
+    result = run("user", "add", *ANA)
+    assert result.exit_code == 2
+    assert "There is none yet" in result.stderr
+
+
+def test_an_address_that_logs_in_already_is_refused(app: Flask, run: Run) -> None:
+    make_user(make_company(), email="ana@vendas.example")
+    result = run("user", "add", *ANA)
+    assert (result.exit_code, result.stderr) == (1, "Error: Somebody logs in with this e-mail address already.\n")
+
+
+def test_a_refused_user_leaves_no_company_behind(app: Flask, run: Run) -> None:
+    result = run("user", "add", "--company", "Nova", "--email", "nobody", "--name", "N", "--role", "member")
+    assert (result.exit_code, result.stderr) == (1, "Error: This is no e-mail address.\n")
+    assert not db.session.scalars(select(Company)).all()
+
+
+def test_a_name_without_anything_to_see_is_refused(run: Run) -> None:
+    result = run("user", "add", "--company", " ", *ANA)
+    assert result.exit_code == 2
+
+
+def test_adding_a_user_is_in_the_audit_log(app: Flask, run: Run) -> None:
+    run("user", "add", "--company", "A", *ANA)
+    entry = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "user.added")).one()
+    assert (entry.actor, entry.subject) == ("console", "ana@vendas.example")
+
+
+def test_a_token_stands_alone_on_standard_output(app: Flask, run: Run) -> None:
+    user = make_user(make_company(), email="ana@vendas.example")
+    result = run("token", "add", "--email", "Ana@vendas.example", "--label", "CRM")
+    assert result.exit_code == 0
+    token = accounts.find_token(db.session, result.stdout.removesuffix("\n"))
+    assert token is not None
+    assert (token.user_id, token.label) == (user.id, "CRM")
+
+
+def test_a_token_needs_somebody_who_logs_in(app: Flask, run: Run) -> None:
+    make_user(make_company(), role=None, email="ana@vendas.example")
+    result = run("token", "add", "--email", "ana@vendas.example", "--label", "CRM")
+    assert (result.exit_code, result.stderr) == (1, "Error: Nobody logs in as ana@vendas.example.\n")

@@ -1,0 +1,109 @@
+from flask import Flask
+from sqlalchemy import select
+
+from portal import reasons
+from portal.db import db
+from portal.models import AuditEntry, Delivery
+from portal.receiver import Receiver
+from portal.runtime import runtime
+from tests.cli.conftest import Run
+from tests.factories import classify_contact, endpoint_of, make_company, make_contact
+
+
+def test_set_saves_the_address_and_warns_about_http(app: Flask, run: Run) -> None:
+    company = make_company()
+    result = run("webhook", "set", "http://127.0.0.1:9000/hook")
+    assert (result.exit_code, result.stdout) == (0, "Deliveries go to http://127.0.0.1:9000/hook.\n")
+    assert result.stderr.startswith("Warning: ")
+    db.session.rollback()
+    assert endpoint_of(company).url == "http://127.0.0.1:9000/hook"
+
+
+def test_set_saves_a_name_that_does_not_resolve_with_a_warning(app: Flask, run: Run) -> None:
+    company = make_company()
+    result = run("webhook", "set", "https://nowhere.invalid/hook")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("Warning: ")
+    db.session.rollback()
+    assert endpoint_of(company).url == "https://nowhere.invalid/hook"
+
+
+def test_set_refuses_a_private_address_in_the_pages_words(app: Flask, run: Run) -> None:
+    company = make_company()
+    result = run("webhook", "set", "http://10.0.0.1/hook", LC_ALL="pt_BR.UTF-8")
+    assert result.exit_code == 1
+    with app.test_request_context():
+        assert result.stderr == f"Error: {reasons.explain_address('not_public')}\n"
+    db.session.rollback()
+    assert endpoint_of(company).url is None
+
+
+def test_set_says_how_many_deliveries_wait(app: Flask, run: Run) -> None:
+    company = make_company(url="http://127.0.0.1:9999/")
+    classify_contact(make_contact(company), 2)
+    assert "Waiting now: 1." in run("webhook", "set", "http://127.0.0.1:9000/").stdout
+
+
+def test_a_company_that_does_not_exist_is_one_sentence(app: Flask, run: Run) -> None:
+    make_company("Alfa")
+    result = run("webhook", "show", "--company", "Beta")
+    assert (result.exit_code, result.stderr) == (1, "Error: There is no company 'Beta'. There is: Alfa.\n")
+
+
+def test_test_sends_to_the_address_that_is_set(app: Flask, run: Run, receiver: Receiver) -> None:
+    make_company(url=receiver.url)
+    result = run("webhook", "test")
+    assert result.exit_code == 0
+    assert receiver.wait_for(1)
+    assert f"{receiver.url}: answered 200 in" in result.stdout
+    delivery = db.session.scalars(select(Delivery)).one()
+    assert (delivery.trigger, delivery.status, delivery.actor) == ("test", "delivered", "console")
+    assert delivery.webhook_id in result.stdout
+
+
+def test_test_of_what_fails_says_why_and_ends_with_1(app: Flask, run: Run) -> None:
+    make_company()
+    with Receiver(status=202, body=b"Accepted") as receiver:
+        result = run("webhook", "test", receiver.url, LC_ALL="pt_BR.UTF-8")
+    assert result.exit_code == 1
+    with app.test_request_context():
+        words = reasons.explain("status_2xx", status_code=202)
+    assert result.stdout.startswith(f"{words.title}: {words.message}\n")
+    assert "Accepted" in result.stdout
+
+
+def test_test_shows_nothing_that_commands_the_terminal(app: Flask, run: Run) -> None:
+    make_company()
+    with Receiver(body=b"\x1b[2Jgone") as receiver:
+        result = run("webhook", "test", receiver.url)
+    assert "\x1b" not in result.stdout
+    assert "gone" in result.stdout
+
+
+def test_test_without_any_address_says_so(app: Flask, run: Run) -> None:
+    make_company()
+    result = run("webhook", "test")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: No address is set")
+
+
+def test_test_with_another_key_than_the_stored_secrets_says_what_to_do(app: Flask, run: Run) -> None:
+    make_company(url="http://127.0.0.1:9999/")
+    result = run("webhook", "test", PORTAL_SECRET_KEY="x" * 48)
+    assert result.exit_code == 1
+    assert "Put back the secret.key" in result.stderr
+
+
+def test_show_tells_where_deliveries_go(app: Flask, run: Run) -> None:
+    make_company(url="http://127.0.0.1:9999/")
+    result = run("webhook", "show")
+    assert result.exit_code == 0
+    assert "http://127.0.0.1:9999/" in result.stdout
+    assert "active" in result.stdout
+
+
+def test_show_secret_prints_the_key_alone_and_is_audited(app: Flask, run: Run) -> None:
+    company = make_company()
+    result = run("webhook", "show", "--secret")
+    assert result.stdout == runtime().vault.decrypt(endpoint_of(company).secret) + "\n"
+    assert db.session.scalars(select(AuditEntry.action)).one() == "webhook.secret_shown"
