@@ -24,7 +24,7 @@ MAX_REQUEST_BYTES = 8 * 1024 * 1024
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The application, ready to serve. Raises SettingError when a setting is wrong; starts nothing and sends nothing."""
+    """The application, ready to serve; it starts nothing and sends nothing. Raises SettingError."""
     settings = settings or load_settings()
     app = Flask(__name__, instance_path=str(settings.instance), static_folder=None)
     app.config.from_mapping(flask_config(settings))
@@ -78,13 +78,19 @@ def trusted_hosts(settings: Settings) -> list[str]:
     return ["localhost", "127.0.0.1", "[::1]", *settings.trusted_hosts, *([own] if own else [])]
 
 
+@event.listens_for(db.session, "before_commit")
+def call_workers(session: Session) -> None:
+    """Wake the workers, now or once it is committed, when the transaction makes a delivery due."""
+    if session.info.get(DUE):
+        runtime().bell.before_commit(session)
+
+
 @event.listens_for(db.session, "after_commit")
-def wake_workers(session: Session) -> None:
-    """Wake the workers when the transaction that was just committed made a delivery due."""
+def ring_workers(session: Session) -> None:
     if session.info.pop(DUE, False):
-        runtime().bell.ring()
+        runtime().bell.after_commit()
 
 
 @event.listens_for(db.session, "after_rollback")
-def forget_wake_up(session: Session) -> None:
+def call_nobody(session: Session) -> None:
     session.info.pop(DUE, None)

@@ -25,8 +25,8 @@ class Classified:
 def classify(session: Session, contact: Contact, level: int | None, *, actor: str) -> Classified:
     """Set a contact's interest level, and enqueue the webhook when the rule asks for one.
 
-    It does when a level is set for the first time or changed; not when the same level is saved again, when it is removed,
-    or when the company has no address configured (spec, section 2). The caller commits. Raises UnknownLevel.
+    It does when a level is set for the first time or changed; not when the same level is saved again, when it is
+    removed, or when the company has no address configured (spec, section 2). The caller commits. Raises UnknownLevel.
     """
     if level is not None and level not in LEVELS:
         raise UnknownLevel(level)

@@ -12,3 +12,8 @@ def utcnow() -> datetime:
 def monotonic() -> float:
     """Seconds on a clock that no clock change moves; only differences have a meaning."""
     return time.monotonic()
+
+
+def sleep(seconds: float) -> None:
+    """Do nothing for so long."""
+    time.sleep(seconds)

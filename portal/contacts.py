@@ -106,8 +106,8 @@ def fold(text: str) -> str:
 def save_contact(session: Session, company: Company, item: Mapping[str, Any], *, default_owner: User) -> Saved:
     """Make a contact, or change the one that `item` matches; the interest level is not touched here.
 
-    `item` has the body's shape: `contact`, `contact_owner`, `campaign`, `messages`. A key that is absent leaves its field
-    as it is; dates are texts in the company's time zone or aware datetimes. Matched by `contact.id`, else by
+    `item` has the body's shape: `contact`, `contact_owner`, `campaign`, `messages`. A key that is absent leaves its
+    field as it is; dates are texts in the company's time zone or aware datetimes. Matched by `contact.id`, else by
     `linkedin_public_id`, else by `email`, both within the campaign. Raises InvalidContact.
     """
     facts = item.get("contact") or {}

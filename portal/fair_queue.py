@@ -71,7 +71,7 @@ class FairQueue:
             return held
 
     def _next_company(self) -> tuple[int | None, float | None]:
-        """The company whose turn it is, or how many seconds until the rate lets one go (None: nobody waits for that)."""
+        """The company whose turn it is; else in how many seconds the rate lets one go (None: nobody waits for it)."""
         soonest: float | None = None
         now = clock.monotonic()
         for _ in range(len(self._turn)):

@@ -9,7 +9,7 @@ from portal.db import db
 from portal.dispatcher import TestSend, send_test
 from portal.egress import AddressPolicy, Egress
 from portal.vault import Vault
-from portal.wakeup import Bell
+from portal.wakeup import Bell, make_bell
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Runtime:
     bell: Bell
 
     def send_test(self, *, company_id: int, url: str, actor: str) -> TestSend:
-        """Send the sample to `url` and record it; ends the request's transaction first, since a receiver may be slow."""
+        """Send the sample to `url` and record it. Ends the request's transaction: a receiver may be slow."""
         db.session.rollback()
         return send_test(db.engine, self.settings, self.vault, self.egress, company_id=company_id, url=url, actor=actor)
 
@@ -31,7 +31,9 @@ def attach_runtime(app: Flask, settings: Settings) -> None:
     """Give the application its runtime."""
     policy = AddressPolicy(allowed_networks=settings.allowed_networks, require_https=settings.require_https)
     egress = Egress(policy, connect_timeout=settings.connect_timeout, deadline=settings.deadline)
-    app.extensions["portal"] = Runtime(settings, Vault(settings.secret_key), egress, Bell(settings.instance))
+    with app.app_context():
+        bell = make_bell(db.engine, settings.instance)
+    app.extensions["portal"] = Runtime(settings, Vault(settings.secret_key), egress, bell)
 
 
 def runtime() -> Runtime:

@@ -28,7 +28,8 @@ def current_revision(engine: Engine) -> str | None:
 def head_revision() -> str:
     """The revision this version of the portal works with."""
     head = _scripts().get_current_head()
-    assert head is not None, "the package holds migrations"
+    if head is None:
+        raise SchemaError("The package holds no migrations: it is not installed whole.")
     return head
 
 

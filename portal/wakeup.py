@@ -1,48 +1,89 @@
-"""Waking the workers of this machine right after a commit, so that a delivery does not wait for the next look.
+"""Waking the workers right after a commit, so that a delivery does not wait for the next look.
 
-A datagram on loopback, without content: it only shortens a wait, so a lost one costs a second and a false one a look.
-Each worker leaves its port as a file name in the instance folder, where every process that commits finds it.
+A call only shortens a wait: a lost one costs a second, a false one a look. On SQLite, whose processes share a machine,
+it is a datagram on loopback; each worker leaves its port as a file name in the instance folder. On PostgreSQL, whose
+processes may be anywhere, it is NOTIFY, which the server sends when the transaction commits.
 """
 
 import contextlib
 import os
 import socket
 from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from portal import clock
 
 STALE_SECONDS = 60
 """A port file that its worker has not touched for so long belongs to a worker that was killed."""
 
+CHANNEL = "portal_due"
 
-class Bell:
-    """Rings every worker of the instance."""
 
+class Bell(Protocol):
+    """Wakes every worker of the database."""
+
+    def before_commit(self, session: Session) -> None:
+        """Called in the transaction that makes a delivery due."""
+
+    def after_commit(self) -> None:
+        """Called when that transaction is committed."""
+
+
+class Ear(Protocol):
+    """A worker's side of the bell."""
+
+    name: str
+    """Tells this ear from every other of the machine."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for a call, at most `timeout` seconds. Returns whether there was one."""
+
+    def show_life(self) -> None:
+        """To be called now and then."""
+
+    def close(self) -> None:
+        """Listen no more."""
+
+
+def make_bell(engine: Engine, instance: Path) -> Bell:
+    """The bell for this database."""
+    return DatagramBell(instance) if engine.dialect.name == "sqlite" else NotifyBell()
+
+
+def make_ear(engine: Engine, instance: Path) -> Ear:
+    """An ear for this database's bell."""
+    return DatagramEar(instance) if engine.dialect.name == "sqlite" else NotifyEar(engine)
+
+
+class DatagramBell:
     def __init__(self, instance: Path) -> None:
         self._folder = instance / "workers"
 
-    def ring(self) -> None:
-        """Wake the workers. Never fails and never waits: without a ring they look once a second anyway."""
+    def before_commit(self, session: Session) -> None:
+        """A datagram must not be early."""
+
+    def after_commit(self) -> None:
         with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             for name in os.listdir(self._folder):
                 with contextlib.suppress(OSError, ValueError, OverflowError):
                     sender.sendto(b"", ("127.0.0.1", int(name)))
 
 
-class BellListener:
-    """A worker's ear: `wait` returns when somebody rang."""
-
+class DatagramEar:
     def __init__(self, instance: Path) -> None:
         folder = instance / "workers"
         folder.mkdir(exist_ok=True)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        self._file = folder / str(self.port)
-        self.touch()
+        self.name = str(self._socket.getsockname()[1])
+        self._file = folder / self.name
+        self.show_life()
 
     def wait(self, timeout: float) -> bool:
-        """Wait for a ring, at most `timeout` seconds. Returns whether there was one."""
         self._socket.settimeout(timeout)
         try:
             self._socket.recv(1)
@@ -50,8 +91,8 @@ class BellListener:
             return False
         return True
 
-    def touch(self) -> None:
-        """Show that this worker lives, and remove the files of those that do not."""
+    def show_life(self) -> None:
+        """Touch this worker's file, and remove those of workers that were killed."""
         self._file.touch()
         for file in self._file.parent.iterdir():
             with contextlib.suppress(OSError):
@@ -61,3 +102,47 @@ class BellListener:
     def close(self) -> None:
         self._file.unlink(missing_ok=True)
         self._socket.close()
+
+
+class NotifyBell:
+    def before_commit(self, session: Session) -> None:
+        session.execute(text(f"NOTIFY {CHANNEL}"))
+
+    def after_commit(self) -> None:
+        """The server has told them."""
+
+
+class NotifyEar:
+    """Listens on a connection of its own, and makes another when that one breaks."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Any = None
+        self.name = f"{id(self):x}"
+
+    def wait(self, timeout: float) -> bool:
+        try:
+            if self._connection is None:
+                self._connection = self._listen()
+                return True  # what was called out before is not heard: look once
+            return any(True for _ in self._connection.driver_connection.notifies(timeout=timeout, stop_after=1))
+        except (DBAPIError, self._engine.dialect.loaded_dbapi.Error):
+            self.close()
+            clock.sleep(timeout)  # the server is away: the ticks find the deliveries until it is back
+            return False
+
+    def show_life(self) -> None:
+        """The heartbeat in the database says it."""
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(DBAPIError, self._engine.dialect.loaded_dbapi.Error):
+                self._connection.invalidate()
+                self._connection.close()
+        self._connection = None
+
+    def _listen(self) -> Any:
+        connection = self._engine.raw_connection()
+        connection.driver_connection.autocommit = True  # type: ignore[union-attr]
+        connection.cursor().execute(f"LISTEN {CHANNEL}")
+        return connection

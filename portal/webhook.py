@@ -127,8 +127,9 @@ def sign(request: WebhookRequest, *, at: datetime) -> dict[str, str]:
 def apps_script_hop(url: str, answer: Answer) -> str | None:
     """Where a Google Apps Script web app put its answer to a POST that it has already handled.
 
-    It answers 302 to another host, to be fetched by GET; not fetching it would count a handled POST as failed, and every
-    retry would write one more row into the user's sheet (https://developers.google.com/apps-script/guides/content).
+    It answers 302 to another host, to be fetched by GET; not fetching it would count a handled POST as failed, and
+    every retry would write one more row into the user's sheet
+    (https://developers.google.com/apps-script/guides/content).
     """
     if answer.status_code != 302 or urlsplit(url).hostname != APPS_SCRIPT_HOST:
         return None
@@ -144,7 +145,7 @@ def apps_script_hop(url: str, answer: Answer) -> str | None:
 def _prepare(
     method: str, url: str, *, headers: dict[str, str] | None = None, body: bytes | None = None
 ) -> PreparedRequest:
-    """A request taken as it is: `Request.prepare` would parse the address once more, by other rules than the guard's."""
+    """A request taken as it is: `Request.prepare` would parse the address again, by other rules than the guard's."""
     prepared = PreparedRequest()
     prepared.method, prepared.url, prepared.body = method, url, body
     prepared.headers = CaseInsensitiveDict(headers or {})

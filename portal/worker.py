@@ -1,7 +1,7 @@
 """The worker: a dispatcher, the ticks that wake it, and its sign of life. The only place that knows APScheduler.
 
-APScheduler owns no delivery and no due time: those are in the outbox. Its jobs are ticks, so a lost or a double one does
-no harm. Should the wall clock step back, which silences it, the dispatcher looks by itself every few seconds.
+APScheduler owns no delivery and no due time: those are in the outbox. Its jobs are ticks, so a lost or a double one
+does no harm. Should the wall clock step back, which silences it, the dispatcher looks by itself every few seconds.
 """
 
 import logging
@@ -20,7 +20,7 @@ from portal.db import db
 from portal.dispatcher import Dispatcher
 from portal.models import WorkerHeartbeat
 from portal.runtime import runtime
-from portal.wakeup import BellListener
+from portal.wakeup import Ear, make_ear
 
 TICK_SECONDS = 1
 HEARTBEAT_SECONDS = 10
@@ -34,23 +34,23 @@ def run(app: Flask, stop: threading.Event) -> None:
     with app.app_context():
         engine, held = db.engine, runtime()
     dispatcher = Dispatcher(engine, held.settings, held.vault, held.egress)
-    listener = BellListener(held.settings.instance)
-    heartbeat = Heartbeat(engine, listener)
+    ear = make_ear(engine, held.settings.instance)
+    heartbeat = Heartbeat(engine, ear)
     scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
     scheduler.add_job(dispatcher.wake, "interval", seconds=TICK_SECONDS, id="tick")
     scheduler.add_job(heartbeat.beat, "interval", seconds=HEARTBEAT_SECONDS, id="heartbeat")
     scheduler.start()
     heartbeat.beat()
-    ear = threading.Thread(target=_listen, args=(listener, dispatcher, stop), name="bell", daemon=True)
-    ear.start()
+    listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop), name="ear", daemon=True)
+    listening.start()
     logger.info("The worker is ready.", extra={"action": "worker_started"})
     try:
         dispatcher.run()
     finally:
         stop.set()
         scheduler.shutdown()
-        ear.join()
-        listener.close()
+        listening.join()
+        ear.close()
         heartbeat.end()
     logger.info("The worker has stopped.", extra={"action": "worker_stopped"})
 
@@ -58,13 +58,13 @@ def run(app: Flask, stop: threading.Event) -> None:
 class Heartbeat:
     """Tells the database, and the processes of this machine, that this worker lives."""
 
-    def __init__(self, engine: Engine, listener: BellListener) -> None:
+    def __init__(self, engine: Engine, ear: Ear) -> None:
         self._engine = engine
-        self._listener = listener
-        self._name = f"{socket.gethostname()}:{os.getpid()}:{listener.port}"
+        self._ear = ear
+        self._name = f"{socket.gethostname()}:{os.getpid()}:{ear.name}"
 
     def beat(self) -> None:
-        self._listener.touch()
+        self._ear.show_life()
         now = clock.utcnow()
         with Session(self._engine) as session:
             session.merge(WorkerHeartbeat(worker=self._name, seen_at=now))
@@ -77,9 +77,9 @@ class Heartbeat:
             session.commit()
 
 
-def _listen(listener: BellListener, dispatcher: Dispatcher, stop: threading.Event) -> None:
-    """Hand rings on to the dispatcher, and the wish to stop within a moment."""
+def _listen(ear: Ear, dispatcher: Dispatcher, stop: threading.Event) -> None:
+    """Hand calls on to the dispatcher, and the wish to stop within a moment."""
     while not stop.is_set():
-        if listener.wait(timeout=0.25):
+        if ear.wait(timeout=0.25):
             dispatcher.wake()
     dispatcher.stop()

@@ -14,7 +14,8 @@ from portal.models import LEVELS, Contact
 def classify(contact_id: int, level: str) -> None:
     """Set or remove a contact's interest level.
 
-    LEVEL is 1 low, 2 medium, 3 high, or none to remove it. The webhook goes out by the same rule as from the page: when a level is set or changed, not when it is removed.
+    LEVEL is 1 low, 2 medium, 3 high, or none to remove it. The webhook goes out by the same rule as from the page: when
+    a level is set or changed, not when it is removed.
     """
     wanted = None if level == "none" else int(level)
     with open_app():

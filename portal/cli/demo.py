@@ -27,8 +27,8 @@ SETTINGS = {
 def demo(port: int) -> None:
     """Run a throw-away portal with sample data.
 
-    It has a sample company, contacts, and a local receiver that fails now and then. Everything is real but the people: the deliveries, the failures and the retries. Nothing leaves this machine, and
-    nothing is kept.
+    It has a sample company, contacts, and a local receiver that fails now and then. Everything is real but the people:
+    the deliveries, the failures and the retries. Nothing leaves this machine, and nothing is kept.
     """
     stories: list[Story] = []
 

@@ -12,8 +12,8 @@ from portal.cli.stopping import stop_on_signals, stop_with_parent
 def worker(with_parent: bool) -> None:
     """Run a worker alone, against the same database.
 
-    It sends what the outbox holds. Any number of workers may share a database. `portal serve` runs one by itself. SIGTERM stops a worker after what it
-    is sending; it gives back the rest.
+    It sends what the outbox holds. Any number of workers may share a database; `portal serve` runs one by itself.
+    SIGTERM stops a worker after what it is sending; it gives back the rest.
     """
     stop = stop_on_signals()
     if with_parent:

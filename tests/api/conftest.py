@@ -1,4 +1,4 @@
-"""Callers of the API: an admin, a member, and a stranger from another company, each with a token, none with a cookie."""
+"""Callers of the API: an admin, a member, a stranger from another company, each with a token, none with a cookie."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -40,9 +40,7 @@ class Caller:
         return self.call("PUT", path, json=value, **request)
 
     def post(self, path: str, value: Any = None, **request: Any) -> TestResponse:
-        return (
-            self.call("POST", path, json=value, **request) if value is not None else self.call("POST", path, **request)
-        )
+        return self.call("POST", path, **(request if value is None else {"json": value, **request}))
 
 
 @pytest.fixture

@@ -147,11 +147,8 @@ def test_a_test_stands_in_the_log_as_a_test(api: Caller, receiver: Receiver) -> 
     api.post("/webhook/test", {"url": receiver.url})
     (item,) = api.get("/deliveries?trigger=test").json["items"]
     delivery = api.get(f"/deliveries/{item['id']}").json
-    assert (delivery["status"], delivery["contact_id"], delivery["attempts"][0]["trigger"]) == (
-        "delivered",
-        None,
-        "test",
-    )
+    assert (delivery["status"], delivery["contact_id"]) == ("delivered", None)
+    assert delivery["attempts"][0]["trigger"] == "test"
     assert api.get("/webhook").json == UNSET
 
 

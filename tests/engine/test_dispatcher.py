@@ -7,6 +7,7 @@ from flask import Flask
 from portal.receiver import Receiver
 from sqlalchemy import select
 
+from portal import worker
 from portal.db import db
 from portal.models import Attempt, Company, Delivery
 from portal.runtime import runtime
@@ -37,12 +38,16 @@ def statuses() -> dict[str, int]:
 
 
 @BOTH
-def test_a_classification_reaches_the_receiver_and_is_recorded_as_delivered(
-    app: Flask, company: Company, receiver: Receiver
+def test_a_classification_wakes_the_worker_reaches_the_receiver_and_is_recorded_as_delivered(
+    app: Flask, company: Company, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(worker, "TICK_SECONDS", 60)
+    contact = factories.make_contact(company)
+    db.session.rollback()
     with running_worker(app):
-        delivery = factories.make_delivery(factories.make_contact(company), level=3)
-        assert receiver.wait_for(1, timeout=5)
+        time.sleep(1)  # the worker has looked, and found nothing; its next look is seconds away
+        delivery = factories.make_delivery(contact, level=3)
+        assert receiver.wait_for(1, timeout=0.5), "nobody woke the worker"
         wait_until(lambda: statuses() == {"delivered": 1})
     post = receiver.received[0]
     assert post.body == delivery.body

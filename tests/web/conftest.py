@@ -35,6 +35,7 @@ class Person:
     def open(self, url: str, **options: Any) -> TestResponse:
         """A request in a context of its own, as on a server; the test's transaction ends first, so that none waits."""
         db.session.commit()
+        db.session.expire_all()
         with self.client.application.app_context():
             return self.client.open(url, **options)
 

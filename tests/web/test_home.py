@@ -1,0 +1,50 @@
+"""The first page answers one question: does the CRM know what we know?"""
+
+from portal.db import db
+from tests.factories import NOON, make_company, make_contact, make_delivery, make_user, set_url
+
+
+def test_a_new_company_is_led_to_its_first_steps(admin):
+    page = admin.get("/").text
+    assert "Ainda não: falta dizer para onde enviar." in page
+    assert 'href="/webhook"' in page
+    assert 'href="/contacts/new"' in page
+
+
+def test_a_member_is_not_sent_to_settings(member):
+    assert 'href="/webhook"' not in member.get("/").text
+
+
+def test_what_waits_and_what_failed_is_said_with_its_impact(admin, company, receiver):
+    set_url(company, receiver.url)
+    make_delivery(make_contact(company), level=3).status = "failed"
+    make_delivery(make_contact(company), level=1)
+    page = " ".join(admin.get("/").text.split())
+    assert "2 contatos não chegaram ao seu CRM." in page
+    assert "1 é de nível alto." in page
+    assert "O portal ainda tenta sozinho 1." in page
+    assert "Ver o que falhou" in page
+
+
+def test_when_everything_arrived_the_answer_is_yes(admin, company, receiver):
+    set_url(company, receiver.url)
+    delivery = make_delivery(make_contact(company))
+    delivery.status, delivery.delivered_at = "delivered", NOON
+    assert "Sim. Tudo o que foi classificado chegou." in admin.get("/").text
+
+
+def test_a_failure_that_a_newer_delivery_made_good_counts_no_more(admin, company, receiver):
+    set_url(company, receiver.url)
+    contact = make_contact(company)
+    make_delivery(contact, level=1).status = "failed"
+    newer = make_delivery(contact, level=2)
+    newer.status, newer.delivered_at = "delivered", NOON
+    assert "Sim." in admin.get("/").text
+
+
+def test_the_page_speaks_of_the_own_company_only(company, receiver, person):
+    set_url(company, receiver.url)
+    make_delivery(make_contact(company)).status = "failed"
+    other = make_company("Vizinha", url=receiver.url)
+    db.session.commit()
+    assert "não há nada a enviar" in person(make_user(other)).get("/").text
