@@ -15,7 +15,7 @@ from portal.egress import Egress
 from tests.api.conftest import Caller
 from tests.api.test_access import api_rules
 
-EXAMPLES = 400
+EXAMPLES = 25
 
 WITH_RULES = [
     ("POST", "/api/v1/contacts"),  # a number has to be known, a new contact has a name

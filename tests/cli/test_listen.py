@@ -4,6 +4,7 @@ import urllib.request
 import pytest
 from flask import Flask
 
+from portal.db import db
 from portal.endpoints import new_secret
 from portal.receiver import Receiver
 from portal.runtime import runtime
@@ -29,6 +30,7 @@ def post(url: str, body: bytes) -> tuple[int, str, bytes]:
 
 def test_listen_shows_the_body_and_verifies_the_signature(app: Flask, start: Start, run: Run) -> None:
     secret = runtime().vault.decrypt(endpoint_of(make_company()).secret)
+    db.session.rollback()
     running, url = listen(start, "--secret", secret)
     assert run("webhook", "test", url).exit_code == 0
     running.wait_for("signature valid")

@@ -154,6 +154,7 @@ def test_an_admin_sends_a_failed_delivery_again(app, admin, delivery, receiver):
     settle_as(delivery, "failed", "server_error", status_code=500)
     answer = admin.post(url_of(delivery, "/resend"), {"seen_attempts": "1"})
     assert (answer.status_code, answer.location) == (303, url_of(delivery))
+    db.session.commit()
     with running_worker(app):
         assert receiver.wait_for(1)
     assert receiver.received[0].body == delivery.body

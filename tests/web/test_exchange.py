@@ -1,6 +1,5 @@
 """A request and its answer, as people read them."""
 
-import shlex
 import subprocess
 
 import pytest
@@ -40,7 +39,6 @@ def test_only_the_beginning_of_a_secret_header_is_shown():
 def test_the_curl_command_survives_a_shell():
     attempt = Attempt(url="https://x.example/?a=1&b='", request_headers=[["A", "it's"], ["webhook-signature", "v1,x"]])
     command = curl_command(attempt, b'{"a":"it\'s $HOME `id`"}')
-    printed = subprocess.run(["sh", "-c", f"printf '%s\\n' {command}"], capture_output=True, text=True, check=True)
-    assert printed.stdout.splitlines() == [*shlex.split(command)]
-    assert '{"a":"it\'s $HOME `id`"}' in printed.stdout
-    assert "webhook-signature" not in command
+    shown = subprocess.run(["sh", "-c", f"printf '%s|' {command}"], capture_output=True, text=True, check=True).stdout
+    body = '{"a":"it\'s $HOME `id`"}'
+    assert shown == f"curl|-i|-X|POST|https://x.example/?a=1&b='|-H|A: it's|--data-binary|{body}|"

@@ -1,0 +1,221 @@
+"""The pages in a real browser: the daily work by mouse and keyboard, nothing from elsewhere, and no barrier."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from werkzeug.serving import make_server
+
+from portal.db import db
+from portal.models import Delivery
+from portal.receiver import Receiver, Reply
+from tests.conftest import running_worker
+from tests.factories import PASSWORD, classify_contact, make_company, make_contact, make_user
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@dataclass
+class Site:
+    """The portal, served, with its worker and a receiver."""
+
+    url: str
+    receiver: Receiver
+    admin_email: str
+
+
+@pytest.fixture
+def site(app: Flask, receiver: Receiver) -> Iterator[Site]:
+    company = make_company("Acme Prospecção", url=receiver.url)
+    admin = make_user(company, name="Mariana", email="mariana@example.com")
+    for name in ("Ana Souza", "Bruno Lima", "Carla Nunes"):
+        make_contact(
+            company,
+            name=name,
+            role="Diretora",
+            current_company_link="https://example.com",
+            skills=[{"skill": "Vendas", "endorsements": 3}],
+        )
+    db.session.commit()
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    with running_worker(app):
+        yield Site(f"http://127.0.0.1:{server.server_port}", receiver, admin.email)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Watched:
+    """A page whose console and requests are kept: at the end there must have been nothing to complain of."""
+
+    def __init__(self, chromium: Browser, site: Site, **options: object) -> None:
+        self.context = chromium.new_context(locale="pt-BR", base_url=site.url, **options)
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self._check(request.url, site.url))
+
+    def _check(self, url: str, own: str) -> None:
+        if not url.startswith((own, "data:")):
+            self.complaints.append(f"asked for {url}")
+
+    def log_in(self, email: str) -> Page:
+        self.page.goto("/login")
+        self.page.get_by_label("E-mail").fill(email)
+        self.page.get_by_label("Senha").fill(PASSWORD)
+        self.page.get_by_role("button", name="Entrar").click()
+        expect(self.page.get_by_role("heading", level=1)).to_be_visible()
+        return self.page
+
+    def close(self) -> None:
+        self.context.close()
+        assert self.complaints == []
+
+
+@pytest.fixture
+def page(chromium: Browser, site: Site) -> Iterator[Page]:
+    watched = Watched(chromium, site, viewport={"width": 1280, "height": 800})
+    yield watched.log_in(site.admin_email)
+    watched.close()
+
+
+def row(page: Page, name: str):
+    return page.get_by_role("row").filter(has_text=name)
+
+
+def test_a_click_classifies_and_the_row_shows_the_arrival(page, site):
+    page.goto("/contacts")
+    row(page, "Ana Souza").get_by_role("button", name="Alto").click()
+    expect(row(page, "Ana Souza").get_by_text("Em dia")).to_be_visible()
+    assert b'"interest_level":3' in site.receiver.received[0].body
+    page.get_by_role("link", name="Entregas").click()
+    expect(row(page, "Ana Souza").get_by_text("Entregue")).to_be_visible()
+
+
+def test_keys_classify_the_row_that_has_the_focus(page, site):
+    page.goto("/contacts")
+    page.get_by_role("link", name="Bruno Lima").focus()
+    page.keyboard.press("2")
+    expect(row(page, "Bruno Lima").get_by_role("button", name="Médio")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("3")
+    expect(row(page, "Bruno Lima").get_by_role("button", name="Alto")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("0")
+    expect(row(page, "Bruno Lima").locator("[aria-pressed=true]")).to_have_count(0)
+
+
+def test_keys_typed_into_the_search_classify_nobody(page, site):
+    page.goto("/contacts")
+    page.get_by_label("Nome do contato").press_sequentially("123")
+    assert page.locator("[aria-pressed=true][data-key]").count() == 0
+
+
+def test_the_webhook_is_tested_from_the_field(page, site):
+    site.receiver.reply = Reply(200, b'{"message":"Workflow was started"}', "application/json")
+    page.goto("/webhook")
+    page.get_by_role("button", name="Testar Webhook").click()
+    expect(page.get_by_role("heading", name="O teste deu certo.")).to_be_visible()
+    page.get_by_text("Exatamente o que foi enviado").click()
+    expect(page.get_by_text('"name": "Contato Teste"')).to_be_visible()
+
+
+def test_a_delivery_page_shows_the_arrival_by_itself(page, site):
+    site.receiver.delay = 1.0
+    page.goto("/contacts")
+    row(page, "Ana Souza").get_by_role("button", name="Alto").click()
+    expect(row(page, "Ana Souza").get_by_text("A caminho")).to_be_visible()
+    page.get_by_role("link", name="Entregas").click()
+    page.get_by_role("link", name="Ana Souza").click()
+    expect(page.get_by_role("heading", name="Entregue: o seu CRM recebeu.")).to_be_visible(timeout=8000)
+    expect(page.get_by_text("O que o destino respondeu")).to_be_visible()
+
+
+def test_the_theme_is_kept_and_painted_from_the_start(page, site):
+    page.locator(".side-user summary").click()
+    page.get_by_role("button", name="Escuro").click()
+    page.goto("/contacts")
+    assert page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
+
+
+def test_removing_the_address_is_asked_twice(page, site):
+    page.goto("/webhook")
+    page.get_by_role("button", name="Remover URL").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remover URL").click()
+    expect(page.get_by_text("URL removida.")).to_be_visible()
+
+
+def test_the_first_tab_leads_to_the_content(page):
+    page.goto("/contacts")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Ir para o conteúdo")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_all_of_it_works_without_scripts(chromium, site):
+    watched = Watched(chromium, site, java_script_enabled=False, viewport={"width": 390, "height": 844})
+    page = watched.log_in(site.admin_email)
+    page.get_by_role("link", name="Contatos", exact=True).click()
+    row(page, "Ana Souza").get_by_role("button", name="Alto").click()
+    expect(page.get_by_text("Nível de Ana Souza gravado.")).to_be_visible()
+    watched.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_page_has_a_barrier_or_runs_over_the_edge(chromium, site, scheme, width):
+    watched = Watched(chromium, site, color_scheme=scheme, viewport={"width": width, "height": 844})
+    page = watched.log_in(site.admin_email)
+    for url in page_urls(site):
+        page.goto(url)
+        page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+        found = [(item["id"], item["nodes"][0]["target"]) for item in Axe().run(page).response["violations"]]
+        assert found == [], url
+        assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, url
+    watched.close()
+
+
+def page_urls(site: Site) -> list[str]:
+    """Every page, with every state of a delivery and of a contact on it."""
+    company = make_company("Acme Prospecção")
+    site.receiver.reply = Reply(500, b"<b>Warning</b>", "text/html")
+    for level, name in enumerate(("Íris", "João", "Lia"), 1):
+        classify_contact(make_contact(company, name=name), level)
+    assert site.receiver.wait_for(3)
+    site.receiver.reply = Reply(200, b"OK")
+    delivered = classify_contact(make_contact(company, name="Zoé"), 3).delivery
+    assert delivered is not None
+    assert site.receiver.wait_for(4)
+    superseded = db.session.query(Delivery).order_by(Delivery.id).first()
+    superseded.status = "superseded"
+    db.session.commit()
+    ids = [row.webhook_id for row in db.session.query(Delivery)]
+    db.session.commit()
+    return [
+        "/",
+        "/contacts",
+        "/contacts?search=nobody",
+        "/contacts/new",
+        "/contacts/1",
+        "/contacts/1/edit",
+        "/deliveries",
+        "/deliveries?status=cancelled",
+        "/webhook",
+        *(f"/deliveries/{webhook_id}" for webhook_id in ids),
+        f"/deliveries/{ids[0]}/resend",
+        f"/deliveries/{ids[-1]}/resend",
+    ]
