@@ -9,7 +9,7 @@ DEVELOPMENT := $(VENV)/.development
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint
+.PHONY: help demo run test lint strings
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name text; \
@@ -23,6 +23,13 @@ run: $(RUNTIME) ## Run the portal of ./instance on this machine.
 
 test: $(DEVELOPMENT) ## Run every test, on SQLite and on PostgreSQL (ARGS="-k name" for some).
 	@$(BIN)/python -m pytest $(ARGS)
+
+strings: $(DEVELOPMENT) ## Collect the strings to translate into messages.po, and compile it.
+	@mkdir -p build
+	@$(BIN)/pybabel -q extract -F babel.cfg -k _l --no-location --sort-output -o build/messages.pot .
+	@$(BIN)/pybabel -q update -i build/messages.pot -d portal/translations -l en --no-wrap --no-fuzzy-matching \
+		--ignore-obsolete --ignore-pot-creation-date
+	@$(BIN)/pybabel -q compile -d portal/translations
 
 lint: $(DEVELOPMENT) ## Check style and types.
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -1,96 +1,15 @@
 """Catacliente Portal: brings what a prospecting team knows about its contacts to the company's CRM by webhook."""
 
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-from flask import Flask
-from sqlalchemy import event
-from sqlalchemy.orm import Session
-from werkzeug.middleware.proxy_fix import ProxyFix
+if TYPE_CHECKING:
+    from flask import Flask
 
-from portal import logs, security
-from portal.api import register_api
-from portal.assets import init_assets
-from portal.config import Settings, load_settings
-from portal.db import db, engine_options, prepare_engine
-from portal.extensions import compress, csrf, login_manager
-from portal.i18n import babel, select_language, select_timezone
-from portal.outbox import DUE
-from portal.runtime import attach_runtime, runtime
-from portal.views import register_views
-
-MAX_REQUEST_BYTES = 8 * 1024 * 1024
+    from portal.config import Settings
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The application, ready to serve; it starts nothing and sends nothing. Raises SettingError."""
-    settings = settings or load_settings()
-    app = Flask(__name__, instance_path=str(settings.instance), static_folder=None)
-    app.config.from_mapping(flask_config(settings))
-    logs.configure(settings.log_format)
-    if settings.proxy_hops:
-        hops = settings.proxy_hops
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+def create_app(settings: "Settings | None" = None) -> "Flask":
+    """The application (see `portal.application`), imported when it is asked for: most commands are quicker without."""
+    from portal import application
 
-    # Extensions
-    db.init_app(app)
-    with app.app_context():
-        prepare_engine(db.engine)
-    csrf.init_app(app)
-    login_manager.init_app(app)
-    compress.init_app(app)
-    babel.init_app(app, locale_selector=select_language, timezone_selector=select_timezone)
-
-    # What is ours
-    attach_runtime(app, settings)
-    security.init_app(app)
-    init_assets(app, Path(app.root_path) / "static")
-    register_views(app)
-    register_api(app)
-    return app
-
-
-def flask_config(settings: Settings) -> dict[str, Any]:
-    """Flask's and its extensions' configuration for these settings."""
-    secure = settings.secure_cookies
-    return {
-        "SECRET_KEY": settings.secret_key,
-        "SQLALCHEMY_DATABASE_URI": settings.database_url,
-        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings.database_url),
-        "TRUSTED_HOSTS": trusted_hosts(settings),
-        "MAX_CONTENT_LENGTH": MAX_REQUEST_BYTES,
-        "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
-        "SESSION_COOKIE_SECURE": secure,
-        "SESSION_COOKIE_SAMESITE": "Lax",
-        "SESSION_COOKIE_HTTPONLY": True,
-        "PERMANENT_SESSION_LIFETIME": 12 * 60 * 60,
-        "WTF_CSRF_TIME_LIMIT": None,
-        "WTF_CSRF_SSL_STRICT": secure,
-        "BABEL_DEFAULT_LOCALE": "pt_BR",
-        "BABEL_TRANSLATION_DIRECTORIES": "translations",
-    }
-
-
-def trusted_hosts(settings: Settings) -> list[str]:
-    """The names under which the portal answers: the configured ones, and this machine itself."""
-    own = urlsplit(settings.base_url or "").hostname
-    return ["localhost", "127.0.0.1", "[::1]", *settings.trusted_hosts, *([own] if own else [])]
-
-
-@event.listens_for(db.session, "before_commit")
-def call_workers(session: Session) -> None:
-    """Wake the workers, now or once it is committed, when the transaction makes a delivery due."""
-    if session.info.get(DUE):
-        runtime().bell.before_commit(session)
-
-
-@event.listens_for(db.session, "after_commit")
-def ring_workers(session: Session) -> None:
-    if session.info.pop(DUE, False):
-        runtime().bell.after_commit()
-
-
-@event.listens_for(db.session, "after_rollback")
-def call_nobody(session: Session) -> None:
-    session.info.pop(DUE, None)
+    return application.create_app(settings)

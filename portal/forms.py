@@ -17,7 +17,7 @@ from wtforms import (
     TextAreaField,
     ValidationError,
 )
-from wtforms.fields.choices import SelectChoice
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from portal.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
@@ -34,6 +34,11 @@ any_text = InputRequired(_l("Preencha este campo."))
 def strip(value: str | None) -> str | None:
     """Without outer spaces; nothing at all is None."""
     return (value or "").strip() or None
+
+
+def text_of(field: StringField) -> str:
+    """What a valid field that must be filled holds."""
+    return field.data or ""
 
 
 def at_most(length: int) -> Length:
@@ -156,7 +161,7 @@ class ContactForm(FlaskForm):
         """Show at its field what the use case refused."""
         name = error.field.removeprefix("contact.").partition(".")[0]
         message = INVALID_WORDS.get(error.problem, _l("Este valor não pode ser gravado."))
-        field = self[name] if name in self else self.name
+        field = getattr(self, name, self.name)
         field.errors = [*field.errors, message]
 
 

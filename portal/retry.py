@@ -27,6 +27,11 @@ class RetrySchedule:
         """How long a delivery is tried, when every try fails at once and without jitter."""
         return sum(self.delays, timedelta(0))
 
+    @property
+    def longest(self) -> timedelta:
+        """The longest pause before any try, jitter and a receiver's Retry-After included."""
+        return max(*self.delays, MAX_RETRY_AFTER) * (1 + JITTER)
+
     def next_delay(self, tries: int, *, retry_after: timedelta | None = None, jitter: float = 0.0) -> timedelta | None:
         """Return the pause before the next try, or None when the tries are used up.
 

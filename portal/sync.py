@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, exists, select
+from sqlalchemy.orm import Session
 
 from portal.models import OPEN_STATUSES, Contact, Delivery
 
-COUNT_CAP = 1000
-"""Contacts that are counted at most: "1000+" says enough, and the page stays quick."""
+LOOK_BACK = 2000
+"""Deliveries of a status that are looked at, so that a long log stays as quick as a short one."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +58,25 @@ def states_of(session: Session, contacts: Sequence[Contact]) -> dict[int, str]:
 
 
 def backlog_of(session: Session, company_id: int) -> Backlog:
-    """The contacts whose newest delivery has not arrived, counted up to `COUNT_CAP`."""
-    newer = aliased(Delivery)
-    rows = session.execute(
-        select(Delivery.status, Delivery.interest_level, Delivery.created_at)
-        .where(
-            Delivery.company_id == company_id,
-            Delivery.status.in_((*OPEN_STATUSES, "failed")),
-            Delivery.contact_id.is_not(None),
-            ~exists().where(newer.contact_id == Delivery.contact_id, newer.id > Delivery.id),
-        )
-        .limit(COUNT_CAP)
-    ).all()
+    """The contacts whose newest delivery has not arrived, among the newest `LOOK_BACK` deliveries of each status."""
+    rows = [
+        row for status in (*OPEN_STATUSES, "failed") for row in session.execute(_newest_not_arrived(company_id, status))
+    ]
     return Backlog(
         contacts=len(rows),
         high=sum(level == 3 for _, level, _ in rows),
         waiting=sum(status in OPEN_STATUSES for status, _, _ in rows),
         since=min((created_at for _, _, created_at in rows), default=None),
     )
+
+
+def _newest_not_arrived(company_id: int, status: str) -> Select[str, int | None, datetime]:
+    latest = (
+        select(Delivery)
+        .where(Delivery.company_id == company_id, Delivery.status == status, Delivery.contact_id.is_not(None))
+        .order_by(Delivery.id.desc())
+        .limit(LOOK_BACK)
+        .subquery()
+    )
+    newer = exists().where(Delivery.contact_id == latest.c.contact_id, Delivery.id > latest.c.id)
+    return select(latest.c.status, latest.c.interest_level, latest.c.created_at).where(~newer)

@@ -18,7 +18,7 @@ from portal import create_app, worker
 from portal.clock import utcnow
 from portal.db import db, prepare_engine
 from portal.retry import parse_schedule
-from portal.schema import upgrade_schema
+from portal.migrating import upgrade_schema
 from tests import factories
 from tests.postgres import throwaway_postgres
 

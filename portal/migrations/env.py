@@ -1,4 +1,4 @@
-"""Run by Alembic, with the connection that `portal.schema` hands over."""
+"""Run by Alembic, with the connection that `portal.migrating` hands over."""
 
 from typing import Any
 

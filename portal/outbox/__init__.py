@@ -8,7 +8,7 @@ taken leaves a late attempt and changes nothing else. `recover` ends the leases 
 again.
 """
 
-from portal.outbox.claims import claim, has_due, release
+from portal.outbox.claims import claim, has_due, pull_forward, release
 from portal.outbox.job import Job
 from portal.outbox.queue import DUE, cancel_waiting, enqueue, enqueue_test, resend, waiting_count
 from portal.outbox.settling import Rules, recover, release_waiting, settle
@@ -22,6 +22,7 @@ __all__ = [
     "enqueue",
     "enqueue_test",
     "has_due",
+    "pull_forward",
     "recover",
     "release",
     "release_waiting",

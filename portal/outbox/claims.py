@@ -7,8 +7,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, true, update
 
+from portal.circuit import LONGEST_PAUSE
 from portal.models import OPEN_STATUSES
 from portal.outbox.job import Job, delivery, endpoint, job_of
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""What the clocks of two machines may differ by; receivers refuse signatures that are further off."""
 
 
 def claim(
@@ -24,14 +28,19 @@ def claim(
 
     A contact's deliveries go out in order: none is lent while an older one of the same contact is open. Endpoints take
     turns, and the caller never holds more than `per_endpoint` of one, so that a long queue keeps nobody else waiting.
+    Beside others it takes no more than half of what is left, so that there is room for one more endpoint.
     Of a failing endpoint one delivery is lent when its next probe is due, whenever that delivery itself is.
     """
     jobs: list[Job] = []
-    for target in _endpoints_with_due(connection, now):
+    targets = _endpoints_with_due(connection, now)
+    has_others = len(targets) > 1 or any(held.values())
+    for target in targets:
         if target.state == "failing":
             jobs += _claim_probe(connection, target, now=now, lease=lease)
             continue
-        room = min(limit - len(jobs), per_endpoint - held.get(target.company_id, 0))
+        left = limit - len(jobs)
+        share = max(left // 2, min(left, 1)) if has_others else left
+        room = min(share, per_endpoint - held.get(target.company_id, 0))
         if room > 0:
             jobs += _claim_of(connection, target, delivery.c.next_attempt_at <= now, now=now, lease=lease, limit=room)
     return jobs
@@ -54,6 +63,37 @@ def release(connection: Connection, jobs: Sequence[Job]) -> None:
                 status="pending", attempt_count=delivery.c.attempt_count - 1, lease_token=None, lease_expires_at=None
             )
         )
+    cancel_without_address(connection, {job.company_id for job in jobs})
+
+
+def cancel_without_address(connection: Connection, company_ids: set[int]) -> None:
+    """What was in a worker's hands when its company's address was removed waits for nothing any more."""
+    if company_ids:
+        without = select(endpoint.c.company_id).where(endpoint.c.company_id.in_(company_ids), endpoint.c.url.is_(None))
+        connection.execute(
+            update(delivery)
+            .where(delivery.c.company_id.in_(without), delivery.c.status == "pending")
+            .values(status="cancelled", next_attempt_at=None)
+        )
+
+
+def pull_forward(connection: Connection, *, now: datetime, longest: timedelta, lease: timedelta) -> None:
+    """Mend what was written by a clock that ran ahead: nothing is due, leased or probed later than it can be.
+
+    `longest` is the longest pause there is. What is to go at once, never tried or re-sent, waits for no pause. A lease
+    may be written by another machine, whose clock is off by less than `CLOCK_TOLERANCE`.
+    """
+    latest = now + max(longest, LONGEST_PAUSE)
+    at_once = or_(delivery.c.attempt_count == 0, delivery.c.next_trigger == "manual")
+    waits = delivery.c.status == "pending"
+    for column, applies, bound in (
+        (delivery.c.next_attempt_at, and_(waits, at_once), now),
+        (delivery.c.next_attempt_at, waits, latest),
+        (delivery.c.lease_expires_at, delivery.c.status == "sending", now + lease),
+        (endpoint.c.next_probe_at, true(), latest),
+    ):
+        is_ahead = column > bound + CLOCK_TOLERANCE
+        connection.execute(update(column.table).where(applies, is_ahead).values({column.name: bound}))
 
 
 def lease_expired(now: datetime) -> ColumnElement[bool]:

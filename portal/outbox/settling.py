@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, exists, func, insert, select, upda
 
 from portal.circuit import Circuit, after_failed_probe, after_failure, after_success
 from portal.models import OPEN_STATUSES
-from portal.outbox.claims import lease_expired
+from portal.outbox.claims import cancel_without_address, lease_expired
 from portal.outbox.job import Job, attempt, delivery, endpoint, job_of
 from portal.retry import RetrySchedule
 from portal.webhook import Outcome
@@ -42,20 +42,19 @@ def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules
     """
     if not results:
         return set()
-    held = _held_leases(connection, [job for job, _ in results])
-    mine = [(job, outcome) for job, outcome in results if (job.delivery_id, job.lease_token) in held]
-    connection.execute(
-        insert(attempt),
-        [
-            _attempt_values(job, outcome, late=(job.delivery_id, job.lease_token) not in held)
-            for job, outcome in results
-        ],
-    )
-    if mine:
-        overtaken = _with_newer_open(connection, [job for job, outcome in mine if not outcome.delivered])
-        _update(connection, [_next_state(job, outcome, rules, job.delivery_id in overtaken) for job, outcome in mine])
-        return _record_at_endpoints(connection, mine, rules)
-    return set()
+    leases = _leases(connection, [job for job, _ in results])
+    results = [(job, outcome) for job, outcome in results if job.delivery_id in leases]  # the others were erased
+    mine = [(job, outcome) for job, outcome in results if leases[job.delivery_id] == job.lease_token]
+    if results:
+        late = [leases[job.delivery_id] != job.lease_token for job, _ in results]
+        values = [_attempt_values(*result, late=is_late) for result, is_late in zip(results, late, strict=True)]
+        connection.execute(insert(attempt), values)
+    if not mine:
+        return set()
+    overtaken = _with_newer_open(connection, [job for job, outcome in mine if not outcome.delivered])
+    _update(connection, [_next_state(job, outcome, rules, job.delivery_id in overtaken) for job, outcome in mine])
+    cancel_without_address(connection, {job.company_id for job, outcome in mine if not outcome.delivered})
+    return _record_at_endpoints(connection, mine, rules)
 
 
 def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
@@ -96,13 +95,15 @@ def _update(connection: Connection, changes: Sequence[dict[str, Any]]) -> None:
     )
 
 
-def _held_leases(connection: Connection, jobs: Sequence[Job]) -> set[tuple[int, str]]:
+def _leases(connection: Connection, jobs: Sequence[Job]) -> dict[int, str | None]:
+    """The lease token of each of those deliveries that still exist; None when it is not being sent."""
     rows = connection.execute(
-        select(delivery.c.id, delivery.c.lease_token)
-        .where(delivery.c.id.in_([job.delivery_id for job in jobs]), delivery.c.status == "sending")
+        select(delivery.c.id, delivery.c.status, delivery.c.lease_token)
+        .where(delivery.c.id.in_([job.delivery_id for job in jobs]))
+        .order_by(delivery.c.id)
         .with_for_update()
     )
-    return {(row.id, row.lease_token) for row in rows}
+    return {row.id: row.lease_token if row.status == "sending" else None for row in rows}
 
 
 def _with_newer_open(connection: Connection, jobs: Sequence[Job]) -> set[int]:
@@ -153,6 +154,9 @@ def _next_state(job: Job, outcome: Outcome, rules: Rules, is_overtaken: bool) ->
 def _attempt_values(job: Job, outcome: Outcome, *, late: bool) -> dict[str, Any]:
     facts = asdict(outcome)
     kept = {column.name: facts[column.name] for column in attempt.c if column.name in facts}
+    if outcome.detail is not None:
+        # It may quote a receiver: PostgreSQL stores no NUL, and neither database a lone surrogate.
+        kept["detail"] = outcome.detail.replace("\0", "\ufffd").encode(errors="replace").decode()
     return kept | {
         "delivery_id": job.delivery_id,
         "number": job.number,
@@ -172,7 +176,7 @@ def _record_at_endpoints(connection: Connection, results: Sequence[tuple[Job, Ou
         if not job.is_test and outcome.reason not in SAYS_NOTHING:
             telling.setdefault(job.company_id, []).append((job, outcome))
     closed = set()
-    for company_id, told in telling.items():
+    for company_id, told in sorted(telling.items()):  # in one order, so that two workers never wait for each other
         row = connection.execute(select(endpoint).where(endpoint.c.company_id == company_id).with_for_update()).one()
         before = Circuit(**{name: row._mapping[name] for name in CIRCUIT_COLUMNS})
         here = [(job, outcome) for job, outcome in told if job.url == row.url]

@@ -72,12 +72,6 @@ document.addEventListener("keydown", (event) => {
   const button = row && row.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
   if (button) button.click();
 });
-// A row that was replaced keeps the focus where it was, so that the next key works too.
-document.addEventListener("htmx:afterSwap", (event) => {
-  const row = event.detail.elt;
-  if (row.matches("[data-keys]") && !document.contains(document.activeElement)) row.querySelector("a").focus();
-});
-
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   const open = document.querySelector("details.menu[open]");

@@ -8,7 +8,7 @@ from flask_login import current_user, login_user, logout_user
 from portal import accounts, audit, clock
 from portal.db import db
 from portal.extensions import login_manager
-from portal.forms import LogInForm, NewPasswordForm, SetUpForm
+from portal.forms import LogInForm, NewPasswordForm, SetUpForm, text_of
 from portal.i18n import LANGUAGE_COOKIE, LANGUAGES
 from portal.models import AccessLink, User
 from portal.runtime import runtime
@@ -38,7 +38,9 @@ def log_in() -> ResponseReturnValue:
     form = LogInForm()
     if form.validate_on_submit():
         try:
-            user = accounts.authenticate(db.session, form.email.data, form.password.data, ip=request.remote_addr or "")
+            user = accounts.authenticate(
+                db.session, text_of(form.email), text_of(form.password), ip=request.remote_addr or ""
+            )
         except accounts.TooManyFailures:
             abort(429)
         if user is not None:
@@ -66,15 +68,15 @@ def set_up(token: str) -> ResponseReturnValue:
     link = open_link(token, purpose="setup")
     form = SetUpForm()
     if form.validate_on_submit():
-        company = accounts.get_or_create_company(db.session, form.company.data, vault=runtime().vault)
+        company = accounts.get_or_create_company(db.session, text_of(form.company), vault=runtime().vault)
         try:
             user = accounts.add_user(
                 db.session,
                 company,
-                name=form.name.data,
-                email=form.email.data,
+                name=text_of(form.name),
+                email=text_of(form.email),
                 role="admin",
-                password=form.password.data,
+                password=text_of(form.password),
             )
         except accounts.InvalidAccount as error:
             db.session.rollback()
@@ -95,7 +97,7 @@ def accept_invitation(token: str) -> ResponseReturnValue:
     if user is None or user.disabled_at:
         abort(404)
     if form.validate_on_submit():
-        accounts.set_password(user, form.password.data)
+        accounts.set_password(user, text_of(form.password))
         link.used_at = clock.utcnow()
         audit.record(
             db.session, user.company_id, actor=user.email, action="invitation.accepted", ip=request.remote_addr

@@ -81,9 +81,8 @@ def set_level(contact_id: int) -> ResponseReturnValue:
     classify(db.session, contact, LEVELS[level], actor=current_user.email)
     db.session.commit()
     if "HX-Request" in request.headers:
-        return render_template(
-            "contacts/_row.html", contact=contact, state=states_of(db.session, [contact])[contact_id]
-        )
+        state = states_of(db.session, [contact])[contact_id]
+        return render_template("contacts/_row.html", contact=contact, state=state, alone=True)
     flash(_("Nível de %(name)s gravado.", name=contact.name), "success")
     return back_or(url_for(".show", contact_id=contact_id))
 

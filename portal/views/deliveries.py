@@ -24,6 +24,7 @@ from portal.deliveries import (
 from portal.directory import campaigns_of, people_of
 from portal.endpoints import is_configured
 from portal.models import DELIVERY_STATUSES, Delivery
+from portal.reasons.words import WORDS
 from portal.runtime import runtime
 from portal.views import access, exchange
 from portal.views.redirects import see_other
@@ -68,6 +69,7 @@ def index() -> ResponseReturnValue:
         is_filtered=wanted != DeliveryFilter(status=wanted.status),
         counts=count_by_status(db.session, current_user.company_id),
         count_cap=COUNT_CAP,
+        reason_codes=tuple(WORDS),
         campaigns=campaigns_of(db.session, current_user.company_id),
         people=people_of(db.session, current_user.company_id),
     )
@@ -91,10 +93,12 @@ def show(webhook_id: str) -> ResponseReturnValue:
     delivery = get_delivery_or_404(webhook_id)
     siblings = DeliveryFilter(contact_id=delivery.contact_id)
     others = page_deliveries(db.session, delivery.company_id, siblings, limit=11).items if delivery.contact_id else []
+    attempts = attempts_of(db.session, delivery)
     return render_template(
         "deliveries/show.html",
         delivery=delivery,
-        attempts=attempts_of(db.session, delivery),
+        attempts=attempts,
+        seen=request.args.get("seen", 0, type=int) or len(attempts),
         exchange=exchange,
         others=[other for other in others if other.id != delivery.id][:10],
     )

@@ -8,6 +8,7 @@ from flask_babel import format_datetime, format_number, format_timedelta, get_lo
 
 from portal import clock, reasons
 from portal.models import Attempt
+from portal.runtime import runtime
 
 RELATIVE_UP_TO = timedelta(days=30)
 
@@ -19,6 +20,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(relative_time)
     app.add_template_filter(since_time)
     app.add_template_filter(format_number, "number")
+    app.add_template_filter(reasons.title_of, "reason_title")
     app.add_template_global(here)
     app.add_template_global(explained)
     app.context_processor(shared_names)
@@ -35,7 +37,14 @@ def here() -> str:
 
 def explained(attempt: Attempt) -> reasons.Explanation:
     """What came of an attempt: what was seen, which rule decided, and what to do."""
-    return reasons.explain(attempt.reason, status_code=attempt.status_code, warning=attempt.warning)
+    return reasons.explain(
+        attempt.reason,
+        status_code=attempt.status_code,
+        warning=attempt.warning,
+        detail=attempt.detail,
+        request_sent=attempt.request_sent,
+        deadline_seconds=runtime().settings.deadline,
+    )
 
 
 def rfc3339(moment: datetime) -> str:

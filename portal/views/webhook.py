@@ -13,7 +13,7 @@ from portal.db import db
 from portal.deliveries import attempts_of, count_tests_since, get_delivery
 from portal.egress import AddressError, CheckedAddress
 from portal.endpoints import get_endpoint, state_of
-from portal.forms import WebhookForm
+from portal.forms import WebhookForm, text_of
 from portal.runtime import runtime
 from portal.views import access, exchange
 from portal.views.redirects import see_other
@@ -106,7 +106,7 @@ def check_url(form: WebhookForm) -> CheckedAddress | None:
     # Checking asks the name service: no transaction waits for that.
     db.session.rollback()
     try:
-        return runtime().egress.check(form.url.data)
+        return runtime().egress.check(text_of(form.url))
     except AddressError as error:
         form.url.errors = [reasons.explain_address(error.problem)]
         return None

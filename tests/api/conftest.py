@@ -131,8 +131,3 @@ def data_sample() -> dict[str, Any]:
     """The source document's sample."""
     sample: dict[str, Any] = json.loads((Path(__file__).parent.parent / "data" / "sample_body.json").read_text())
     return sample
-
-
-@pytest.fixture
-def database_url(postgres_url: str) -> str:
-    return postgres_url

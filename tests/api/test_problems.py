@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import IntegrityError
 
 from portal import contacts
 from portal.api.sentences import DETAILS, FIELD_SENTENCES, TITLES
@@ -110,6 +111,16 @@ def test_a_fault_of_ours_tells_nothing_but_its_number(api: Caller, monkeypatch: 
     response = api.post("/contacts", {"contact": {"name": "Ana"}})
     assert check_problem(response, 500, "internal_error")["error_id"]
     assert "secret" not in response.get_data(as_text=True)
+
+
+def test_two_requests_that_make_the_same_thing_at_once_do_not_fail_as_ours(
+    api: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def collide(*_args: Any, **_kwargs: Any) -> None:
+        raise IntegrityError("INSERT", {}, sqlite3.IntegrityError("UNIQUE"))
+
+    monkeypatch.setattr(contacts, "save_contact", collide)
+    check_problem(api.post("/contacts", {"contact": {"name": "Ana"}}), 409, "conflict")
 
 
 def test_a_locked_database_asks_to_come_back(

@@ -1,10 +1,12 @@
+from pathlib import Path
+
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from portal.db import db
 from portal.models import Classification, Contact, Delivery
-from portal.wakeup import BellListener
+from portal.wakeup import make_ear
 from tests.cli.conftest import Run
 from tests.factories import classify_contact, make_company, make_contact
 
@@ -20,14 +22,14 @@ def test_classify_makes_a_delivery(app: Flask, run: Run) -> None:
     assert (delivery.actor, delivery.interest_level) == ("console", 3)
 
 
-def test_classify_wakes_a_worker_that_runs(app: Flask, run: Run, instance: object) -> None:
+def test_classify_wakes_a_worker_that_runs(app: Flask, run: Run, instance: Path) -> None:
     contact = make_contact(make_company(url=URL))
-    listener = BellListener(instance)  # type: ignore[arg-type]
+    ear = make_ear(db.engine, instance)
     try:
         run("classify", contact.id, 1)
-        assert listener.wait(timeout=1.0)
+        assert ear.wait(timeout=1.0)
     finally:
-        listener.close()
+        ear.close()
 
 
 @pytest.mark.parametrize(

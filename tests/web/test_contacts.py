@@ -133,7 +133,15 @@ def test_a_contact_shows_every_field_and_its_history(member, company, receiver):
     )
     classify_contact(contact, 1)
     page = member.get(f"/contacts/{contact.id}").text
-    for text in ("Diretora", "Recife", "+55 81 9", "Vendas", "Gerente", "22 de jan. de 2026 12:28:47", "ana@example.com"):
+    for text in (
+        "Diretora",
+        "Recife",
+        "+55 81 9",
+        "Vendas",
+        "Gerente",
+        "22 de jan. de 2026 12:28:47",
+        "ana@example.com",
+    ):
         assert text in page
 
 
@@ -169,7 +177,9 @@ def test_a_contact_is_written(member):
 
 
 def test_editing_without_a_change_changes_nothing(member, company):
-    contact = make_contact(company, name="Ana", invite_date="2026-01-22 12:28:47", skills=[{"skill": "a; b", "endorsements": 1}])
+    contact = make_contact(
+        company, name="Ana", invite_date="2026-01-22 12:28:47", skills=[{"skill": "a; b", "endorsements": 1}]
+    )
     before = facts_of(contact)
     page = member.get(f"/contacts/{contact.id}/edit")
     assert 'value="2026-01-22T12:28:47"' in page.text

@@ -1,0 +1,59 @@
+"""Bringing the database to this version's schema, after a backup. The only importer of Alembic, which is slow to import."""
+
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, text
+
+from portal.schema import HEAD_REVISION, MIGRATIONS, current_revision, refuse_unknown
+
+KEPT_BACKUPS = 5
+ADVISORY_LOCK = 0x706F7274616C  # any number: only one process at a time migrates a PostgreSQL database
+
+
+def upgrade_schema(engine: Engine, *, backups: Path, now: datetime) -> Path | None:
+    """Bring the database to this version's revision. Safe when several processes start at once.
+
+    Returns the backup's path, or None when there was nothing to back up (no change, an empty database, or PostgreSQL,
+    which is backed up with its own tools). Raises SchemaError when the database is newer than this version.
+    """
+    revision = current_revision(engine)
+    if revision == HEAD_REVISION:
+        return None
+    if revision is not None:
+        refuse_unknown(revision)
+    backup = None
+    if revision is not None and engine.dialect.name == "sqlite":
+        backup = back_up(engine, backups / f"portal-{revision}-{now:%Y%m%dT%H%M%SZ}.db")
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+        command.upgrade(config_for(connection), "head")
+    return backup
+
+
+def back_up(engine: Engine, path: Path) -> Path:
+    """Copy a live SQLite database; only the newest few copies are kept."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    source = sqlite3.connect(str(engine.url.database))
+    target = sqlite3.connect(path)
+    try:
+        source.backup(target)
+    finally:
+        target.close()
+        source.close()
+    path.chmod(0o600)
+    for old in sorted(path.parent.glob("portal-*.db"), key=lambda file: file.stat().st_mtime)[:-KEPT_BACKUPS]:
+        old.unlink()
+    return path
+
+
+def config_for(connection: Connection) -> Config:
+    """Alembic's configuration for the migrations in the package, to run on this connection."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
