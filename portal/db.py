@@ -5,6 +5,8 @@ IMMEDIATE for whoever may write. A transaction inside `reading()` is DEFERRED, b
 databases.
 """
 
+import os
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +18,8 @@ from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDeco
 from sqlalchemy.orm import DeclarativeBase, Session
 
 BUSY_TIMEOUT_SECONDS = 15
+WAL_BYTES = 8 * 1024 * 1024
+"""SQLite's log shrinks back to this size after a long reader has let it grow."""
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -24,6 +28,9 @@ NAMING_CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+_inherited: list[Any] = []
+"""Pools of the parent process, kept so that nothing closes its connections from here."""
 
 _read_only: ContextVar[bool] = ContextVar("read_only", default=False)
 
@@ -87,13 +94,23 @@ def writing() -> Iterator[None]:
 
 def engine_options(database_url: str) -> dict[str, Any]:
     """Keyword arguments of `create_engine` for this database."""
+    hidden = {"hide_parameters": True}  # an error in the log quotes no personal data
     if database_url.startswith("sqlite"):
-        return {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS}}
-    return {"pool_pre_ping": True}
+        return hidden | {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS}}
+    return hidden | {"pool_pre_ping": True}
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Attach what the engine's database needs at connect and at begin."""
+    """Attach what the engine's database needs at connect and at begin, and after a fork."""
+    held = weakref.ref(engine)
+
+    def forget_connections() -> None:
+        """A connection belongs to the process that made it: a child that used it would garble the parent's."""
+        if (inherited := held()) is not None:
+            _inherited.append(inherited.pool)
+            inherited.dispose(close=False)
+
+    os.register_at_fork(after_in_child=forget_connections)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _open_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -107,6 +124,7 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from portal import clock, outbox
 from portal.config import Settings
-from portal.db import reading
+from portal.db import BUSY_TIMEOUT_SECONDS, reading
 from portal.egress import Egress
 from portal.fair_queue import FairQueue
 from portal.outbox import Job, Rules
-from portal.vault import Vault
+from portal.vault import Vault, WrongKey
 from portal.webhook import Outcome, WebhookRequest, post
 
 BATCH = 50
@@ -31,6 +32,10 @@ GATHER_SECONDS = 0.002
 LOOK_SECONDS = 5.0
 """The longest sleep between two looks at the outbox when nobody wakes the dispatcher: a net below ticks and rings."""
 FAULT_PAUSE_SECONDS = 1.0
+SILENT_SECONDS = LOOK_SECONDS + 2 * BUSY_TIMEOUT_SECONDS
+"""After so long without a look at the outbox something is wrong."""
+AWAY = (OperationalError, InterfaceError, PoolTimeout)
+"""The database is locked, full or gone: it is nobody's fault who wanted to write, and trying again helps."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +57,11 @@ class Dispatcher:
         self._unsent: list[Job] = []
         self._in_flight = 0
         self._look = True
+        self._clock = clock.StepWatch()
+        self._mend_times = True
+        """A clock may have run ahead when what the outbox holds was written."""
+        self._leases_hold_until = 0.0
+        self._turned_at = clock.monotonic()
         self._capacity = 4 * max(BATCH, settings.worker_threads)
         self._stopping = threading.Event()
         self._senders = [
@@ -62,6 +72,11 @@ class Dispatcher:
     def wake(self) -> None:
         """Look at the outbox now. From any thread."""
         self._inbox.put(None)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it reached the outbox lately."""
+        return clock.monotonic() - self._turned_at < SILENT_SECONDS
 
     def stop(self) -> None:
         """Make `run` end. From any thread, or a signal handler."""
@@ -81,13 +96,48 @@ class Dispatcher:
         self._gather(LOOK_SECONDS)
         try:
             jobs = self._exchange(claiming=True)
-        except SQLAlchemyError:
-            logger.exception("The outbox could not be reached; trying again.", extra={"action": "outbox_unreachable"})
-            self._look = True
-            self._stopping.wait(FAULT_PAUSE_SECONDS)
+        except Exception as error:  # a worker that ended here would end again at its next start
+            self._endure(error)
             return
+        self._turned_at = clock.monotonic()
         for job in jobs:
             self._queue.put(job)
+
+    def _endure(self, error: Exception) -> None:
+        """Nothing of the exchange happened: leave out what cannot be recorded at all, and try again in a while."""
+        if isinstance(error, AWAY):
+            logger.error(
+                "The outbox could not be reached: %s",
+                error.__cause__ or error,  # the cause alone does not quote what was to be written
+                extra={"action": "outbox_unreachable"},
+            )
+        else:
+            logger.error("The outbox refused.", exc_info=error, extra={"action": "outbox_refused"})
+            self._record_singly()
+        self._look = True
+        self._stopping.wait(FAULT_PAUSE_SECONDS)
+
+    def _record_singly(self) -> None:
+        """Record each result by itself, so that one that the database does not take keeps no other from it."""
+        for result in list(self._unrecorded):
+            try:
+                self._record_alone(*result)
+            except AWAY:
+                return
+            except Exception:  # its lease ends, and its tries do too
+                logger.exception("A result could not be recorded.", extra={"action": "outbox_refused"})
+            self._unrecorded.remove(result)
+            self._in_flight -= 1
+
+    def _record_alone(self, job: Job, outcome: Outcome) -> None:
+        try:
+            with self._engine.begin() as connection:
+                outbox.settle(connection, [(job, outcome)], self._rules())
+        except AWAY:
+            raise
+        except Exception as error:
+            with self._engine.begin() as connection:
+                outbox.settle(connection, [(job, Outcome.internal_error(url=job.url, error=error))], self._rules())
 
     def _gather(self, timeout: float) -> None:
         """Take results and wake-ups from the inbox: wait for the first, then for what follows closely."""
@@ -108,20 +158,21 @@ class Dispatcher:
 
     def _exchange(self, *, claiming: bool) -> list[Job]:
         """One transaction: record results, give back what was not sent, and claim what there is room for."""
+        self._heed_clock()
         now = clock.utcnow()
         returned = len(self._unrecorded) + len(self._unsent)
         room = self._capacity - self._in_flight + returned
-        look = claiming and bool(self._look or returned) and room >= self._capacity // 2
-        if not returned and not (look and self._has_due(now)):
+        look = claiming and bool(self._look or returned) and room > 0
+        if not returned and not (look and (self._mend_times or self._has_due(now))):
             self._look = self._look and not look
             return []
-        rules = Rules(self._settings.retry_schedule, now=now, jitter=random.random)
+        rules = self._rules(now)
         jobs: list[Job] = []
         with self._engine.begin() as connection:
             outbox.release(connection, self._unsent)
             closed = outbox.settle(connection, self._unrecorded, rules)
             if look:
-                outbox.recover(connection, rules, lease=self._settings.lease)
+                self._mend_leases(connection, rules)
                 jobs = outbox.claim(
                     connection,
                     now=now,
@@ -130,6 +181,7 @@ class Dispatcher:
                     per_endpoint=self._capacity // 2,
                     held=self._queue.held_by_company(),
                 )
+        self._mend_times = self._mend_times and not look
         self._in_flight += len(jobs) - returned
         self._unrecorded, self._unsent = [], []
         self._look = bool(jobs) if look else self._look
@@ -137,23 +189,52 @@ class Dispatcher:
             self._inbox.put(job)
         return jobs
 
+    def _rules(self, now: datetime | None = None) -> Rules:
+        return Rules(self._settings.retry_schedule, now=now or clock.utcnow(), jitter=random.random)
+
+    def _heed_clock(self) -> None:
+        """A clock that was set makes leases look as if they had ended, or as if they never would."""
+        step = self._clock.step()
+        if step:
+            logger.warning("The clock was set by %.0f seconds.", step, extra={"action": "clock_set"})
+        if step > 0:
+            self._leases_hold_until = clock.monotonic() + self._settings.lease.total_seconds()
+        self._mend_times = self._mend_times or step < 0
+
+    def _mend_leases(self, connection: Connection, rules: Rules) -> None:
+        """End the leases of the dead; after a leap of the clock only once the living have had the time to record."""
+        lease = self._settings.lease
+        if self._mend_times:
+            outbox.pull_forward(connection, now=rules.now, longest=rules.schedule.longest, lease=lease)
+        if clock.monotonic() >= self._leases_hold_until:
+            outbox.recover(connection, rules, lease=lease)
+
     def _has_due(self, now: datetime) -> bool:
         with reading(), self._engine.begin() as connection:
             return outbox.has_due(connection, now=now)
 
     def _send_jobs(self) -> None:
         while (job := self._queue.take()) is not None:
-            item = (job, self._send(job)) if self._has_time(job) else job
+            outcome = self._send(job) if self._has_time(job) else None
             self._queue.done(job)
-            self._inbox.put(item)
+            self._inbox.put((job, outcome) if outcome else job)
 
     def _has_time(self, job: Job) -> bool:
         """Whether the lease outlives a try that takes as long as it may."""
         return job.lease_expires_at - clock.utcnow() > timedelta(seconds=self._settings.deadline + 1)
 
-    def _send(self, job: Job) -> Outcome:
+    def _send(self, job: Job) -> Outcome | None:
+        """What came of it; None when it was not sent and may be another worker's to send."""
         try:
             return post(webhook_request(job, self._vault), self._egress)
+        except WrongKey:
+            logger.critical(
+                "A stored secret was encrypted with another secret key: this worker stops, and sends nothing. "
+                "Start it with the key of the others.",
+                extra={"action": "wrong_key"},
+            )
+            self.stop()
+            return None
         except Exception as error:  # whatever is wrong with one delivery, the sender lives on and the log says it
             logger.exception(
                 "A delivery could not be sent.", extra={"action": "send_failed", "delivery": job.webhook_id}
@@ -161,18 +242,15 @@ class Dispatcher:
             return Outcome.internal_error(url=job.url, error=error)
 
     def _finish(self) -> None:
-        unsent = self._queue.close()
-        self._in_flight -= len(unsent)
+        self._unsent += self._queue.close()
         end = clock.monotonic() + self._settings.deadline + 1
-        try:
-            with self._engine.begin() as connection:
-                outbox.release(connection, unsent)
-            while self._in_flight and clock.monotonic() < end:
-                self._look = False
-                self._gather(0.1)
+        while self._in_flight and clock.monotonic() < end:
+            self._look = False
+            self._gather(0.1)
+            try:
                 self._exchange(claiming=False)
-        except SQLAlchemyError:
-            logger.exception("Not everything could be recorded.", extra={"action": "outbox_unreachable"})
+            except Exception as error:
+                self._endure(error)
 
 
 @dataclass(frozen=True)

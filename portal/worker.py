@@ -13,6 +13,7 @@ from datetime import timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 from sqlalchemy import Engine, delete
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from portal import clock
@@ -35,7 +36,7 @@ def run(app: Flask, stop: threading.Event) -> None:
         engine, held = db.engine, runtime()
     dispatcher = Dispatcher(engine, held.settings, held.vault, held.egress)
     ear = make_ear(engine, held.settings.instance)
-    heartbeat = Heartbeat(engine, ear)
+    heartbeat = Heartbeat(engine, ear, dispatcher)
     scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
     scheduler.add_job(dispatcher.wake, "interval", seconds=TICK_SECONDS, id="tick")
     scheduler.add_job(heartbeat.beat, "interval", seconds=HEARTBEAT_SECONDS, id="heartbeat")
@@ -58,12 +59,15 @@ def run(app: Flask, stop: threading.Event) -> None:
 class Heartbeat:
     """Tells the database, and the processes of this machine, that this worker lives."""
 
-    def __init__(self, engine: Engine, ear: Ear) -> None:
+    def __init__(self, engine: Engine, ear: Ear, dispatcher: Dispatcher) -> None:
         self._engine = engine
         self._ear = ear
+        self._dispatcher = dispatcher
         self._name = f"{socket.gethostname()}:{os.getpid()}:{ear.name}"
 
     def beat(self) -> None:
+        if not self._dispatcher.is_well:
+            return  # ticks alone are no life
         self._ear.show_life()
         now = clock.utcnow()
         with Session(self._engine) as session:
@@ -72,14 +76,19 @@ class Heartbeat:
             session.commit()
 
     def end(self) -> None:
-        with Session(self._engine) as session:
-            session.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.worker == self._name))
-            session.commit()
+        try:
+            with Session(self._engine) as session:
+                session.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.worker == self._name))
+                session.commit()
+        except OperationalError as error:  # it is forgotten after a day all the same
+            logger.warning("The worker could not sign off: %s", error.orig, extra={"action": "outbox_unreachable"})
 
 
 def _listen(ear: Ear, dispatcher: Dispatcher, stop: threading.Event) -> None:
     """Hand calls on to the dispatcher, and the wish to stop within a moment."""
-    while not stop.is_set():
-        if ear.wait(timeout=0.25):
-            dispatcher.wake()
-    dispatcher.stop()
+    try:
+        while not stop.is_set():
+            if ear.wait(timeout=0.25):
+                dispatcher.wake()
+    finally:
+        dispatcher.stop()  # also when listening fails: a worker that does not hear a stop must not go on

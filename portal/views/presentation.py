@@ -1,16 +1,25 @@
 """What templates share: times in words, in the reader's language and the company's time zone, and who they speak to."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
-from flask import Flask, request
-from flask_babel import format_datetime, format_number, format_timedelta, get_locale, gettext
+from flask import Flask, g, request
+from flask_babel import format_datetime, format_number, format_timedelta, get_locale, get_translations, gettext
+from flask_login import current_user
 
 from portal import clock, reasons
-from portal.models import Attempt
+from portal.db import db
+from portal.endpoints import get_endpoint, state_of
+from portal.models import Attempt, Endpoint
+from portal.reasons.words import WORDS
 from portal.runtime import runtime
 
 RELATIVE_UP_TO = timedelta(days=30)
+
+
+class SupportsGettext(Protocol):
+    def gettext(self, message: str, /) -> str: ...
+    def ngettext(self, singular: str, plural: str, count: int, /) -> str: ...
 
 
 def init_app(app: Flask) -> None:
@@ -20,10 +29,28 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(relative_time)
     app.add_template_filter(since_time)
     app.add_template_filter(format_number, "number")
-    app.add_template_filter(reasons.title_of, "reason_title")
+    app.add_template_filter(reason_title)
     app.add_template_global(here)
     app.add_template_global(explained)
+    app.add_template_global(endpoint_in_trouble)
     app.context_processor(shared_names)
+    app.jinja_env.install_gettext_callables(translate, translate_counted, newstyle=True)  # type: ignore[attr-defined]
+
+
+def translations() -> SupportsGettext:
+    """The reader's catalogue, looked up once a request: a list asks for several hundred words."""
+    if "translations" not in g:
+        g.translations = get_translations()
+    found: SupportsGettext = g.translations
+    return found
+
+
+def translate(text: str) -> str:
+    return translations().gettext(text)
+
+
+def translate_counted(singular: str, plural: str, count: int) -> str:
+    return translations().ngettext(singular, plural, count)
 
 
 def shared_names() -> dict[str, Any]:
@@ -45,6 +72,17 @@ def explained(attempt: Attempt) -> reasons.Explanation:
         request_sent=attempt.request_sent,
         deadline_seconds=runtime().settings.deadline,
     )
+
+
+def reason_title(reason: str) -> str:
+    """A reason in a few words; a code that has none speaks for itself."""
+    return reasons.title_of(reason) if reason in WORDS else reason
+
+
+def endpoint_in_trouble() -> Endpoint | None:
+    """The reader's company's endpoint when it cannot be reached or is paused."""
+    endpoint = get_endpoint(db.session, current_user.company_id)
+    return endpoint if state_of(endpoint) in ("failing", "paused") else None
 
 
 def rfc3339(moment: datetime) -> str:

@@ -1,6 +1,6 @@
 """The webhook's settings: the address, a test of it, the secret that signs, and how it has been going."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,6 +14,7 @@ from portal.deliveries import attempts_of, count_tests_since, get_delivery
 from portal.egress import AddressError, CheckedAddress
 from portal.endpoints import get_endpoint, state_of
 from portal.forms import WebhookForm, text_of
+from portal.models import Endpoint
 from portal.runtime import runtime
 from portal.views import access, exchange
 from portal.views.redirects import see_other
@@ -82,21 +83,48 @@ def remove() -> ResponseReturnValue:
     return see_other(url_for(".index"))
 
 
+@bp.post("/pause")
+@access.admin
+def pause() -> ResponseReturnValue:
+    endpoint = get_endpoint(db.session, current_user.company_id)
+    endpoints.pause(db.session, endpoint, actor=current_user.email, ip=request.remote_addr)
+    db.session.commit()
+    flash(_("Envio em pausa. O que for classificado espera aqui, e nada se perde."), "success")
+    return see_other(url_for(".index"))
+
+
+@bp.post("/resume")
+@access.admin
+def resume() -> ResponseReturnValue:
+    """Send again, once a test has shown that somebody is there."""
+    company_id, actor = current_user.company_id, current_user.email
+    url = get_endpoint(db.session, company_id).url
+    if url is None:
+        return see_other(url_for(".index"))
+    sent = runtime().send_test(company_id=company_id, url=url, actor=actor)
+    if sent.outcome.delivered:
+        endpoint = get_endpoint(db.session, company_id)
+        endpoints.resume(db.session, endpoint, actor=actor, ip=request.remote_addr)
+        db.session.commit()
+        flash(_("Envio retomado: o que esperava sai agora, o nível alto primeiro."), "success")
+        return see_other(url_for(".index"))
+    flash(_("O teste não deu certo, por isso o envio continua parado. Veja abaixo o que aconteceu."), "error")
+    return see_other(url_for(".index", test=sent.webhook_id, _anchor="resultado"))
+
+
 @bp.post("/secret")
 @access.admin
 def show_secret() -> ResponseReturnValue:
-    """The key that signs, to be copied into the receiver. Seeing it is written in the audit log."""
-    endpoint = get_endpoint(db.session, current_user.company_id)
-    audit.record(
-        db.session,
-        endpoint.company_id,
-        actor=current_user.email,
-        action="webhook.secret_shown",
-        ip=request.remote_addr,
-    )
+    """The key that signs, to be copied into the receiver; a new one when asked. Both are written in the audit log."""
+    endpoint, vault = get_endpoint(db.session, current_user.company_id), runtime().vault
+    who = {"actor": current_user.email, "ip": request.remote_addr}
+    if "rotate" in request.form:
+        secret = endpoints.rotate_secret(db.session, endpoint, vault=vault, **who)
+    else:
+        secret = vault.decrypt(endpoint.secret)
+        audit.record(db.session, endpoint.company_id, action="webhook.secret_shown", **who)
     db.session.commit()
-    form = WebhookForm(formdata=None, url=endpoint.url)
-    return page(form, secret=runtime().vault.decrypt(endpoint.secret))
+    return page(WebhookForm(formdata=None, url=endpoint.url), secret=secret)
 
 
 def check_url(form: WebhookForm) -> CheckedAddress | None:
@@ -125,6 +153,13 @@ def page(form: WebhookForm, **shown: object) -> str:
         endpoint=endpoint,
         state=state_of(endpoint),
         waiting=outbox.waiting_count(db.session, endpoint.company_id),
+        old_secret_until=old_secret_until(endpoint),
         exchange=exchange,
         **shown,
     )
+
+
+def old_secret_until(endpoint: Endpoint) -> datetime | None:
+    """Until when the old key signs too; None when it does not any more."""
+    until = endpoint.old_secret_until
+    return until if until is not None and until > clock.utcnow() else None

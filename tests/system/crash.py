@@ -28,9 +28,9 @@ from portal.clock import utcnow
 from portal.config import LEASE_MARGIN, load_settings
 from portal.contacts import save_contact
 from portal.db import db, prepare_engine
+from portal.migrating import upgrade_schema
 from portal.models import Attempt, Contact, Delivery
 from portal.receiver import Receiver
-from portal.migrating import upgrade_schema
 from tests import factories
 from tests.postgres import throwaway_postgres
 
@@ -188,13 +188,8 @@ class Run:
         time.sleep(self.chance.uniform(0, 0.05))
 
     def _describe(self) -> str:
-        with self.app.app_context(), db.engine.connect() as connection:
-            states = connection.execute(
-                text("SELECT status, reason, count(*), min(next_attempt_at), max(next_attempt_at), max(lease_expires_at) FROM delivery GROUP BY 1, 2")
-            ).all()
-            endpoints = connection.execute(text("SELECT * FROM endpoint")).all()
-            locks = connection.execute(text("SELECT pid, state, wait_event_type, wait_event, age(now(), xact_start), left(query, 150) FROM pg_stat_activity WHERE datname IS NOT NULL")).all() if connection.dialect.name != "sqlite" else []
-        return f"{utcnow()} {states} {endpoints} {locks} {(self.instance / 'crash.log').read_text()[-3000:]}"
+        codes = [member.process.poll() for member in (*self.portal, *self.feeders)]
+        return f"{self._open()} open, exit codes {codes}, {(self.instance / 'crash.log').read_text()[-6000:]}"
 
     def _kill_one(self) -> None:
         """Mostly one of the portal with all that belongs to it; else only its worker, only its web, or a person."""

@@ -97,3 +97,52 @@ def test_the_secret_is_shown_on_request_only_and_that_is_written_down(admin, com
     assert secret in admin.post("/webhook/secret").text
     entry = db.session.query(AuditEntry).filter_by(action="webhook.secret_shown").one()
     assert secret not in str((entry.subject, entry.actor))
+
+
+def test_a_new_secret_is_shown_once_and_the_old_one_signs_too_for_a_day(admin, company):
+    old = runtime().vault.decrypt(endpoint_of(company).secret)
+    page = admin.post("/webhook/secret", {"rotate": "yes"}).text
+    new = runtime().vault.decrypt(endpoint_of(company).secret)
+    assert new in page
+    assert old not in page
+    later = admin.get("/webhook").text
+    assert "O segredo anterior também assina até" in later
+    assert new not in later
+
+
+def test_a_pause_is_said_on_every_page_until_sending_is_resumed(admin, member, company, receiver):
+    set_url(company, receiver.url)
+    admin.post("/webhook/pause")
+    assert endpoint_of(company).state == "paused"
+    for url in ("/", "/contacts", "/deliveries"):
+        assert "O envio ao CRM está em pausa." in member.get(url).text
+    admin.post("/webhook/resume")
+    assert endpoint_of(company).state == "active"
+    assert "em pausa" not in member.get("/contacts").text
+
+
+def test_sending_is_resumed_only_when_a_test_arrives(admin, company, receiver):
+    set_url(company, receiver.url)
+    admin.post("/webhook/pause")
+    receiver.reply = Reply(500, b"still broken")
+    page = admin.get(admin.post("/webhook/resume").location).text
+    assert endpoint_of(company).state == "paused"
+    assert "o envio continua parado" in page
+    assert "still broken" in page
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "words"),
+    [
+        ("failing", None, "O seu CRM não está recebendo nada."),
+        ("paused", "gone", "Endereço desativado (410)"),
+        ("paused", "restored", "restored"),
+    ],
+)
+def test_trouble_is_said_on_every_page(member, company, receiver, state, reason, words):
+    set_url(company, receiver.url)
+    endpoint = endpoint_of(company)
+    endpoint.state, endpoint.paused_reason = state, reason
+    page = member.get("/contacts").text
+    assert words in page
+    assert "Ver o que fazer" not in page

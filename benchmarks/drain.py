@@ -1,0 +1,195 @@
+"""How fast a backlog drains: `portal worker` against the same requests in a bare loop over the same egress.
+
+    python benchmarks/drain.py [--count 10000] [--threads 16] [--delay 0] [--rounds 3] [--workers 1] [--database-url U]
+
+Each round runs the bare loop and then the worker; what counts is their ratio within the run, not the figures. SQLite is
+opened with synchronous=FULL, as always. The database of `--database-url` must be empty.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from ipaddress import ip_network
+from pathlib import Path
+from statistics import median
+
+from flask import Flask
+from sqlalchemy import delete, func, insert, select
+
+from portal import accounts, create_app, endpoints
+from portal.clock import utcnow
+from portal.config import Settings
+from portal.contacts import freeze_body, save_contact
+from portal.db import db
+from portal.egress import AddressPolicy, Egress
+from portal.migrating import upgrade_schema
+from portal.models import Attempt, Delivery
+from portal.outbox.queue import new_webhook_id
+from portal.runtime import runtime
+from portal.webhook import WebhookRequest, post
+
+PORT = 9871
+URL = f"http://127.0.0.1:{PORT}/hook"
+KEY = "benchmark" * 5
+LOOPBACK = "127.0.0.0/8"
+
+
+class Receiver:
+    def __init__(self, delay: float) -> None:
+        script = Path(__file__).with_name("receiver.py")
+        command = [sys.executable, str(script), str(PORT), str(delay)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        time.sleep(0.5)
+
+    def stop(self) -> tuple[int, int]:
+        """Requests and connections it had."""
+        requests, connections = self.process.communicate("\n")[0].split()
+        return int(requests), int(connections)
+
+
+def prepare(app: Flask) -> tuple[int, bytes]:
+    """A company with its address and a contact; returns the contact's number and a body of usual size."""
+    upgrade_schema(db.engine, backups=Path("unused"), now=utcnow())
+    company = accounts.get_or_create_company(db.session, "Bench", vault=runtime().vault)
+    owner = accounts.add_user(db.session, company, name="Ana", email="ana@example.com", role="admin", password=None)
+    endpoint = endpoints.get_endpoint(db.session, company.id)
+    endpoints.set_url(db.session, endpoint, runtime().egress.check(URL), actor="benchmark")
+    item = {
+        "contact": {
+            "name": "Contato de Medição",
+            "role": "Gerente",
+            "skills": [{"skill": f"competência {number}", "endorsements": number} for number in range(12)],
+            "experiences": [{"experience": f"Cargo {number}", "company_link": None} for number in range(6)],
+        },
+        "messages": [
+            {
+                "sender_name": "Ana",
+                "message": "olá, tudo bem? " * 5,
+                "date": "2026-01-22 12:28:47",
+                "pending_message": 0,
+            }
+        ]
+        * 3,
+    }
+    contact = save_contact(db.session, company, item, default_owner=owner).contact
+    body = freeze_body(contact)
+    db.session.commit()
+    return contact.company_id, body
+
+
+def fill(company_id: int, body: bytes, count: int) -> None:
+    """`count` deliveries, due now; without a contact, so that none waits for another."""
+    now = utcnow()
+    row = {
+        "company_id": company_id,
+        "trigger": "classification",
+        "next_trigger": "classification",
+        "actor": "benchmark",
+        "interest_level": 2,
+        "status": "pending",
+        "next_attempt_at": now,
+        "created_at": now,
+        "body": body,
+    }
+    with db.engine.begin() as connection:
+        connection.execute(delete(Attempt))
+        connection.execute(delete(Delivery))
+        connection.execute(insert(Delivery), [row | {"webhook_id": new_webhook_id()} for _ in range(count)])
+
+
+def drain(environment: dict[str, str], workers: int, count: int) -> tuple[float, float]:
+    """Deliveries a second from the first attempt to the last record, and CPU seconds per 1000 of the workers."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "portal", "worker"]
+    running = [subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) for _ in range(workers)]
+    while (left := pending()) == count:
+        time.sleep(0.01)
+    started, begun = time.monotonic(), left
+    while pending():
+        time.sleep(0.02)
+    seconds = time.monotonic() - started
+    for process in running:
+        process.terminate()
+        process.wait()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return begun / seconds, cpu * 1000 / count
+
+
+def pending() -> int:
+    with db.engine.connect() as connection:
+        return connection.execute(
+            select(func.count()).select_from(Delivery).where(Delivery.status.in_(("pending", "sending")))
+        ).scalar_one()
+
+
+def bare_loop(body: bytes, threads: int, count: int, secret: str) -> float:
+    """Requests a second of as many threads that sign, send and judge, and record nothing."""
+    egress = Egress(AddressPolicy(allowed_networks=(ip_network(LOOPBACK),)))
+
+    def work() -> None:
+        for number in range(count // threads):
+            post(WebhookRequest(url=URL, webhook_id=f"msg_{number}", body=body, secrets=(secret,)), egress)
+
+    running = [threading.Thread(target=work) for _ in range(threads)]
+    started = time.monotonic()
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    seconds = time.monotonic() - started
+    egress.close()
+    return count // threads * threads / seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--threads", type=int, default=16)
+    parser.add_argument("--delay", type=float, default=0.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--database-url")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        instance = Path(folder)
+        url = chosen.database_url or f"sqlite:///{instance / 'portal.db'}"
+        networks = (ip_network(LOOPBACK),)
+        app = create_app(Settings(instance=instance, database_url=url, secret_key=KEY, allowed_networks=networks))
+        environment = os.environ | {
+            "PORTAL_INSTANCE": folder,
+            "PORTAL_DATABASE_URL": url,
+            "PORTAL_SECRET_KEY": KEY,
+            "PORTAL_ALLOWED_NETWORKS": LOOPBACK,
+            "PORTAL_WORKER_THREADS": str(chosen.threads),
+            "PORTAL_ENDPOINT_CONCURRENCY": str(chosen.threads),
+        }
+        with app.app_context():
+            company_id, body = prepare(app)
+            secret = runtime().vault.decrypt(endpoints.get_endpoint(db.session, company_id).secret)
+            db.session.remove()
+            print(f"{chosen.count} deliveries of {len(body)} bytes, {chosen.threads} threads, {chosen.delay} s delay")
+            ratios = []
+            for _ in range(chosen.rounds):
+                receiver = Receiver(chosen.delay)
+                bare = bare_loop(body, chosen.threads, chosen.count, secret)
+                receiver.stop()
+                fill(company_id, body, chosen.count)
+                receiver = Receiver(chosen.delay)
+                rate, cpu = drain(environment, chosen.workers, chosen.count)
+                requests, connections = receiver.stop()
+                ratios.append(rate / bare)
+                print(
+                    f"bare loop {bare:7.0f}/s   portal {rate:7.0f}/s   ratio {rate / bare:.2f}   "
+                    f"CPU {cpu:.2f} s per 1000   {requests} requests on {connections} connections"
+                )
+            print(f"median ratio {median(ratios):.2f}")
+
+
+if __name__ == "__main__":
+    main()

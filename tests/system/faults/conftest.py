@@ -1,0 +1,105 @@
+"""What the tests of faults share: both databases, claims made by hand, a wait, and what the log of deliveries says."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from portal import outbox
+from portal.clock import utcnow
+from portal.db import db
+from portal.models import Attempt, Company, Delivery
+from portal.outbox import Job, Rules
+from portal.receiver import Receiver
+from portal.retry import parse_schedule
+from portal.webhook import Outcome
+from tests import factories
+
+BOTH = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+LEASE = timedelta(seconds=15)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    name = getattr(request, "param", "sqlite")
+    return str(request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[name]))
+
+
+@pytest.fixture
+def company(app: Flask, receiver: Receiver) -> Company:
+    return factories.make_company(url=receiver.url)
+
+
+def claim(**values: Any) -> list[Job]:
+    """Claim as a worker does, at `now`, in a transaction of its own."""
+    defaults: dict[str, Any] = {"now": utcnow(), "lease": LEASE, "limit": 100, "per_endpoint": 100, "held": {}}
+    db.session.rollback()
+    with db.engine.begin() as connection:
+        return outbox.claim(connection, **(defaults | values))
+
+
+def rules(schedule: str = "0s,30s,5m", *, now: datetime | None = None) -> Rules:
+    return Rules(parse_schedule(schedule), now=now or utcnow(), jitter=lambda: 0.0)
+
+
+def settle(job: Job, outcome: Outcome, *, by: Rules | None = None) -> Delivery:
+    db.session.rollback()
+    with db.engine.begin() as connection:
+        outbox.settle(connection, [(job, outcome)], by or rules())
+    return reload(job.delivery_id)
+
+
+def answered(reason: str, **facts: Any) -> Outcome:
+    defaults = {"started_at": factories.NOON, "duration_ms": 12, "url": "http://127.0.0.1:9/", "request_sent": True}
+    return Outcome(reason=reason, **(defaults | facts))
+
+
+def reload(delivery_id: int) -> Delivery:
+    db.session.rollback()
+    return db.session.get_one(Delivery, delivery_id, populate_existing=True)
+
+
+def make_deliveries(company: Company, count: int) -> list[int]:
+    """That many contacts of the company, each with a delivery that is due; committed as one. Returns their ids."""
+    from portal.classification import classify
+    from portal.contacts import save_contact
+
+    owner = factories.owner_of(company)
+    ids = []
+    for number in range(count):
+        item = {"contact": {"name": f"Contato {number}"}}
+        contact = save_contact(db.session, company, item, default_owner=owner).contact
+        made = classify(db.session, contact, 1 + number % 3, actor="test").delivery
+        assert made is not None
+        ids.append(made.id)
+    db.session.commit()
+    db.session.remove()
+    return ids
+
+
+def statuses() -> dict[str, int]:
+    db.session.remove()
+    found = Counter(db.session.scalars(select(Delivery.status)))
+    db.session.remove()
+    return dict(found)
+
+
+def attempts_of(delivery_id: int) -> list[tuple[str, bool]]:
+    """The reason of each attempt in their order, and whether it was recorded late."""
+    db.session.remove()
+    query = select(Attempt.reason, Attempt.late).where(Attempt.delivery_id == delivery_id).order_by(Attempt.id)
+    found = [(reason, late) for reason, late in db.session.execute(query)]
+    db.session.remove()
+    return found
+
+
+def wait_until(condition: Callable[[], Any], *, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"it did not happen within {seconds} s"
+        time.sleep(0.03)
