@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 
 from argon2 import PasswordHasher
@@ -20,7 +21,9 @@ MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 8, 128
 
 FAILURE_WINDOW = timedelta(minutes=15)
 FREE_FAILURES = 10
-"""Failed log-ins of one account from one address, or of one address with all accounts / 5, before it has to wait."""
+"""Failed log-ins of one account from one address before it has to wait."""
+ACCOUNTS_A_HOST = 5
+"""So many times that number from one address, whatever the accounts: an office may share it."""
 
 # 19 MiB and two passes: OWASP's recommendation for argon2id; the library's default takes about a second under load.
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -95,33 +98,56 @@ def set_password(user: User, password: str) -> None:
     user.session_version = (user.session_version or 0) + 1
 
 
-def authenticate(session: Session, email: str, password: str, *, ip: str) -> User | None:
-    """The user whose log-in this is, or None. Failures are counted; the caller commits either way.
+@dataclass(frozen=True)
+class LogIn:
+    """Somebody wants in. Found with `find_log_in`, proven by `proves`, and recorded with `record_log_in`.
+
+    Three steps, because proving takes a tenth of a second, during which no transaction should be open.
+    """
+
+    email: str
+    ip: str
+    user_id: int | None
+    password_hash: str | None
+
+    def proves(self, password: str) -> bool:
+        """Whether that is the password. An unknown account takes as long as a known one."""
+        try:
+            hasher.verify(self.password_hash or _DUMMY_HASH, password[:MAX_PASSWORD_LENGTH])
+        except VerificationError:
+            return False
+        return self.password_hash is not None
+
+
+def find_log_in(session: Session, email: str, *, ip: str) -> LogIn:
+    """Whom an e-mail address means.
 
     Raises TooManyFailures when guessing has to slow down; only guesses from the same address are slowed, so nobody can
     lock somebody else out.
     """
-    key = hashlib.sha256(email.strip().lower().encode()).hexdigest()
-    now = clock.utcnow()
-    since = now - FAILURE_WINDOW
-    failures = select(func.count()).where(LoginFailure.ip == ip, LoginFailure.at > since)
-    if (session.scalar(failures.where(LoginFailure.account_key == key)) or 0) >= FREE_FAILURES:
+    email = email.strip().lower()
+    failures = select(func.count()).where(LoginFailure.ip == ip, LoginFailure.at > clock.utcnow() - FAILURE_WINDOW)
+    if (session.scalar(failures.where(LoginFailure.account_key == _hash(email))) or 0) >= FREE_FAILURES:
         raise TooManyFailures
-    if (session.scalar(failures) or 0) >= FREE_FAILURES * 5:
+    if (session.scalar(failures) or 0) >= FREE_FAILURES * ACCOUNTS_A_HOST:
         raise TooManyFailures
-    user = session.scalars(select(User).where(User.email == email.strip().lower(), User.role.is_not(None))).first()
-    stored = user.password_hash if user and user.password_hash and not user.disabled_at else None
-    try:
-        hasher.verify(stored or _DUMMY_HASH, password[:MAX_PASSWORD_LENGTH])
-    except VerificationError:
-        stored = None
-    if user is None or stored is None:
-        session.add(LoginFailure(account_key=key, ip=ip, at=now))
-        audit.record(session, user.company_id if user else None, actor=email[:254], action="login.failed", ip=ip)
+    user = session.scalars(
+        select(User).where(User.email == email, User.role.is_not(None), User.disabled_at.is_(None))
+    ).first()
+    return LogIn(email, ip, user.id if user else None, user.password_hash if user else None)
+
+
+def record_log_in(session: Session, log_in: LogIn, *, password: str, proven: bool) -> User | None:
+    """Write down how a log-in went; returns the user when it went well. A failure counts against the next guess."""
+    user = session.get(User, log_in.user_id) if log_in.user_id is not None else None
+    company_id = user.company_id if user else None
+    if user is None or not proven:
+        session.add(LoginFailure(account_key=_hash(log_in.email), ip=log_in.ip, at=clock.utcnow()))
+        audit.record(session, company_id, actor=log_in.email[:254], action="login.failed", ip=log_in.ip)
         return None
-    if hasher.check_needs_rehash(stored):
+    if hasher.check_needs_rehash(log_in.password_hash or ""):
         user.password_hash = hasher.hash(password)
-    audit.record(session, user.company_id, actor=user.email, action="login.succeeded", ip=ip)
+    audit.record(session, company_id, actor=user.email, action="login.succeeded", ip=log_in.ip)
     return user
 
 

@@ -15,6 +15,9 @@ PAGE_SIZE = 50
 COUNT_CAP = 1000
 """Counting stops here: "1000+" answers the question, and a long log stays as quick as a short one."""
 
+MAX_TESTS_A_MINUTE = 30
+"""Test sends of one company, by page and API together: enough to try an address out, too few to scan a network."""
+
 
 class InvalidCursor(ValueError):
     """The place to go on from is none that a page of this log gave."""

@@ -21,7 +21,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from portal.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
-from portal.contacts import DATE_FIELDS, TEXT_FIELDS, InvalidContact
+from portal.contact_items import DATE_FIELDS, TEXT_FIELDS, InvalidContact
 from portal.models import Contact, User
 
 required = DataRequired(_l("Preencha este campo."))

@@ -29,12 +29,18 @@ ENDPOINT_STATES = ("active", "failing", "paused")
 DELIVERY_STATUSES = ("pending", "sending", "delivered", "failed", "superseded", "cancelled")
 OPEN_STATUSES = ("pending", "sending")
 TRIGGERS = ("classification", "retry", "manual", "sync", "test")
+TASK_STATUSES = ("draft", "waiting", "running", "done", "failed")
 
 
 def one_of(column: str, values: tuple[Any, ...]) -> CheckConstraint:
     """A check that the column holds one of the values, or nothing."""
     listed = ", ".join(repr(value) for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def only(condition: str) -> dict[str, Any]:
+    """Makes an index hold only the rows of which `condition`, in SQL, is true."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class Company(Base):
@@ -55,12 +61,9 @@ class User(Base):
     __tablename__ = "user_account"
     __table_args__ = (
         UniqueConstraint("company_id", "email"),
-        Index(
-            "uq_user_account_login_email", "email", unique=True,
-            sqlite_where=text("role IS NOT NULL"), postgresql_where=text("role IS NOT NULL"),
-        ),
+        Index("uq_user_account_login_email", "email", unique=True, **only("role IS NOT NULL")),
         one_of("role", ROLES),
-    )  # fmt: skip
+    )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
@@ -75,8 +78,7 @@ class User(Base):
 
     company: Mapped[Company] = relationship()
 
-    is_authenticated = is_active = True  # what Flask-Login asks of a user that it loaded
-    is_anonymous = False
+    is_authenticated, is_active, is_anonymous = True, True, False  # what Flask-Login asks of a user that it loaded
 
     @property
     def is_admin(self) -> bool:
@@ -253,26 +255,16 @@ class Delivery(Base):
 
     __tablename__ = "delivery"
     __table_args__ = (
-        Index(
-            "ix_delivery_due", "company_id", "next_attempt_at", "id",
-            sqlite_where=text("status = 'pending'"), postgresql_where=text("status = 'pending'"),
-        ),
-        Index(
-            "ix_delivery_sending", "lease_expires_at",
-            sqlite_where=text("status = 'sending'"), postgresql_where=text("status = 'sending'"),
-        ),
-        Index(
-            "ix_delivery_open", "contact_id", "id",
-            sqlite_where=text("status IN ('pending', 'sending')"),
-            postgresql_where=text("status IN ('pending', 'sending')"),
-        ),
+        Index("ix_delivery_due", "company_id", "next_attempt_at", "id", **only("status = 'pending'")),
+        Index("ix_delivery_sending", "lease_expires_at", **only("status = 'sending'")),
+        Index("ix_delivery_open", "contact_id", "id", **only("status IN ('pending', 'sending')")),
         Index("ix_delivery_log", "company_id", "id"),
         Index("ix_delivery_status", "company_id", "status", "id"),
         Index("ix_delivery_contact", "contact_id", "id"),
         one_of("status", DELIVERY_STATUSES),
         one_of("trigger", TRIGGERS),
         one_of("next_trigger", TRIGGERS),
-    )  # fmt: skip
+    )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     """Rises with every delivery of a contact: the order in which they go out."""
@@ -343,6 +335,45 @@ class Attempt(Base):
     response_size: Mapped[int | None] = mapped_column()
     response_body: Mapped[bytes | None] = mapped_column(LargeBinary)
     """The first 16 KiB of the answer."""
+
+
+class Task(Base):
+    """Long work in the background: `position` is how far it is, `tries` how often it was begun since it moved on."""
+
+    __tablename__ = "task"
+    __table_args__ = (
+        Index("ix_task_open", "id", **only("status IN ('waiting', 'running')")),
+        Index("ix_task_company", "company_id", "id"),
+        one_of("status", TASK_STATUSES),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    actor: Mapped[str] = mapped_column(String(300))
+    arguments: Mapped[dict[str, Any]] = mapped_column(JSON)
+    status: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(32))
+    position: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column()
+    counts: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
+    tries: Mapped[int] = mapped_column(default=0)
+    lease_token: Mapped[str | None] = mapped_column(String(32))
+    lease_expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class TaskBlock(Base):
+    """A piece of what a task works on (`input`) or leaves behind (`finding`), in the order of its number."""
+
+    __tablename__ = "task_block"
+
+    task_id: Mapped[int] = mapped_column(ForeignKey("task.id", ondelete="CASCADE"), primary_key=True)
+    part: Mapped[str] = mapped_column(String(16), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class AuditEntry(Base):

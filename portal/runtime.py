@@ -8,8 +8,11 @@ from portal.config import Settings
 from portal.db import db
 from portal.dispatcher import TestSend, send_test
 from portal.egress import AddressPolicy, Egress
+from portal.models import Attempt
+from portal.reasons import Explanation, explain
 from portal.vault import Vault
 from portal.wakeup import Bell, make_bell
+from portal.webhook import Outcome
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,17 @@ class Runtime:
         """Send the sample to `url` and record it. Ends the request's transaction: a receiver may be slow."""
         db.session.rollback()
         return send_test(db.engine, self.settings, self.vault, self.egress, company_id=company_id, url=url, actor=actor)
+
+    def explain(self, attempt: Attempt | Outcome) -> Explanation:
+        """What came of an attempt, in the reader's language: the same sentence on pages, API and console."""
+        return explain(
+            attempt.reason,
+            status_code=attempt.status_code,
+            warning=attempt.warning,
+            detail=attempt.detail,
+            request_sent=attempt.request_sent,
+            deadline_seconds=self.settings.deadline,
+        )
 
 
 def attach_runtime(app: Flask, settings: Settings) -> None:

@@ -79,10 +79,19 @@ _BLANKS = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + 
 )
 
 
+def decode(body: bytes) -> str:
+    """The body as text: by its byte order mark, else as UTF-8; what cannot be decoded is replaced."""
+    mark, encoding = _mark_and_encoding(body)
+    return body[len(mark) :].decode(encoding, errors="replace")
+
+
+def _mark_and_encoding(body: bytes) -> tuple[bytes, str]:
+    return next(((mark, name) for mark, name in _BYTE_ORDER_MARKS if body.startswith(mark)), (b"", "utf-8"))
+
+
 def _decode(body: bytes) -> tuple[str, bool]:
     """Return the text, undecodable parts replaced, and whether it is binary rather than text."""
-    mark, encoding = next(((mark, name) for mark, name in _BYTE_ORDER_MARKS if body.startswith(mark)), (b"", "utf-8"))
-    text = body[len(mark) :].decode(encoding, errors="replace")
+    text, encoding = decode(body), _mark_and_encoding(body)[1]
     if "\0" in text:
         return text, True
     undecodable = text.count("\ufffd")

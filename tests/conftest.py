@@ -1,4 +1,4 @@
-"""What every test may ask for: an application on a database of its own, a worker, a receiver, the network cut to loopback."""
+"""What every test may ask for: an application on a database of its own, a worker, a receiver, no network but loopback."""
 
 import shutil
 import socket
@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from portal.receiver import Receiver
 from sqlalchemy import create_engine, text
 
 from portal import create_app, worker
 from portal.clock import utcnow
 from portal.db import db, prepare_engine
-from portal.retry import parse_schedule
 from portal.migrating import upgrade_schema
+from portal.receiver import Receiver
+from portal.retry import parse_schedule
 from tests import factories
 from tests.postgres import throwaway_postgres
 

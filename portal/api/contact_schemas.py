@@ -4,7 +4,7 @@ from marshmallow import fields
 from marshmallow.validate import OneOf, Range
 
 from portal.api.fields import EMAIL, DateText, ItemList, Object, StrictSchema, Text, WholeNumber, choice, key, level
-from portal.contacts import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS
+from portal.contact_items import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS
 
 SYNC_STATES = ("in_sync", "waiting", "out_of_sync", "never_sent")
 

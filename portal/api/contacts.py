@@ -19,7 +19,8 @@ from portal.api.contact_schemas import (
 from portal.api.parsing import ApiBlueprint, read_json
 from portal.api.problems import FieldError, Problem, flatten, refuse
 from portal.api.spec import DELIVERY_ID, KEY_PATH
-from portal.contacts import InvalidContact, get_contact, payload_of
+from portal.contact_items import InvalidContact
+from portal.contacts import get_contact, payload_of
 from portal.db import db
 from portal.models import Company, Contact, User
 from portal.sync import states_of

@@ -13,14 +13,13 @@ from portal.api.parsing import ApiBlueprint
 from portal.api.problems import Problem
 from portal.api.webhook_schemas import TestResultSchema, TestUrlSchema, UrlSchema, WebhookSchema
 from portal.db import db
-from portal.deliveries import attempts_of, count_tests_since
+from portal.deliveries import MAX_TESTS_A_MINUTE, attempts_of, count_tests_since
 from portal.egress import AddressError, CheckedAddress
 from portal.endpoints import get_endpoint, state_of
 from portal.models import Attempt, Endpoint
 from portal.reasons import explain_address
 from portal.runtime import runtime
 
-MAX_TESTS = 30
 TESTS_COUNTED_FOR = timedelta(minutes=1)
 
 blueprint = ApiBlueprint("webhook", __name__)
@@ -74,7 +73,7 @@ def send_test(given: dict[str, Any]) -> dict[str, Any]:
     """
     caller = current_caller()
     since = clock.utcnow() - TESTS_COUNTED_FOR
-    if count_tests_since(db.session, caller.company_id, since) >= MAX_TESTS:
+    if count_tests_since(db.session, caller.company_id, since) >= MAX_TESTS_A_MINUTE:
         headers = {"Retry-After": str(round(TESTS_COUNTED_FOR.total_seconds()))}
         raise Problem(429, "too_many_tests", headers=headers)
     url = given.get("url") or get_endpoint(db.session, caller.company_id).url

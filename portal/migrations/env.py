@@ -1,13 +1,13 @@
 """Run by Alembic, with the connection that `portal.migrating` hands over."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 
 from portal.db import Base, UTCDateTime
 
 
-def render_item(kind: str, item: Any, _autogenerate: Any) -> str | bool:
+def render_item(kind: str, item: Any, _autogenerate: Any) -> str | Literal[False]:
     """A migration names plain types: it must mean the same when ours have changed."""
     if kind == "type" and isinstance(item, UTCDateTime):
         return "sa.DateTime(timezone=True)"

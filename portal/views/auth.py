@@ -38,11 +38,12 @@ def log_in() -> ResponseReturnValue:
     form = LogInForm()
     if form.validate_on_submit():
         try:
-            user = accounts.authenticate(
-                db.session, text_of(form.email), text_of(form.password), ip=request.remote_addr or ""
-            )
+            log_in = accounts.find_log_in(db.session, text_of(form.email), ip=request.remote_addr or "")
         except accounts.TooManyFailures:
             abort(429)
+        db.session.rollback()  # proving a password takes a while, and on SQLite a transaction keeps others out
+        password = text_of(form.password)
+        user = accounts.record_log_in(db.session, log_in, password=password, proven=log_in.proves(password))
         if user is not None:
             return enter(user)
         db.session.commit()

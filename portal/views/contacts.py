@@ -8,7 +8,8 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.classification import classify
-from portal.contacts import InvalidContact, get_contact, save_contact
+from portal.contact_items import InvalidContact
+from portal.contacts import get_contact, save_contact
 from portal.db import db
 from portal.deliveries import DeliveryFilter, page_deliveries
 from portal.directory import (

@@ -1,20 +1,15 @@
 """A request and its answer as people read them: inert text, masked signatures, a command to send the same again."""
 
-import codecs
 import json
 import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 
 from portal.models import Attempt
+from portal.verdict import decode
 
 MASKED_HEADERS = {"webhook-signature", "set-cookie", "authorization"}
 VISIBLE_START = 8
-BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
 def pretty_json(body: bytes) -> str:
@@ -27,9 +22,7 @@ def pretty_json(body: bytes) -> str:
 
 def readable(body: bytes) -> str:
     """Bytes as text in which every character that would not be seen, or would turn the text around, is spelled out."""
-    encoding = next((name for mark, name in BYTE_ORDER_MARKS if body.startswith(mark)), "utf-8")
-    text = body.decode(encoding, "replace").replace("\r\n", "\n")
-    return "".join(_spell_out(character) for character in text)
+    return "".join(_spell_out(character) for character in decode(body).replace("\r\n", "\n"))
 
 
 def shown_headers(headers: Iterable[Sequence[str]]) -> list[tuple[str, str]]:

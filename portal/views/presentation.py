@@ -64,14 +64,7 @@ def here() -> str:
 
 def explained(attempt: Attempt) -> reasons.Explanation:
     """What came of an attempt: what was seen, which rule decided, and what to do."""
-    return reasons.explain(
-        attempt.reason,
-        status_code=attempt.status_code,
-        warning=attempt.warning,
-        detail=attempt.detail,
-        request_sent=attempt.request_sent,
-        deadline_seconds=runtime().settings.deadline,
-    )
+    return runtime().explain(attempt)
 
 
 def reason_title(reason: str) -> str:

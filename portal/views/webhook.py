@@ -10,7 +10,7 @@ from flask_login import current_user
 
 from portal import audit, clock, endpoints, outbox, reasons
 from portal.db import db
-from portal.deliveries import attempts_of, count_tests_since, get_delivery
+from portal.deliveries import MAX_TESTS_A_MINUTE, attempts_of, count_tests_since, get_delivery
 from portal.egress import AddressError, CheckedAddress
 from portal.endpoints import get_endpoint, state_of
 from portal.forms import WebhookForm, text_of
@@ -18,8 +18,6 @@ from portal.models import Endpoint
 from portal.runtime import runtime
 from portal.views import access, exchange
 from portal.views.redirects import see_other
-
-MAX_TESTS_A_MINUTE = 10
 
 bp = Blueprint("webhook", __name__, url_prefix="/webhook")
 

@@ -153,7 +153,7 @@ def test_a_test_stands_in_the_log_as_a_test(api: Caller, receiver: Receiver) -> 
 
 
 def test_tests_are_limited_by_the_minute(api: Caller, hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "MAX_TESTS", 2)
+    monkeypatch.setattr(webhook, "MAX_TESTS_A_MINUTE", 2)
     assert [api.post("/webhook/test").status_code for _ in range(2)] == [200, 200]
     response = api.post("/webhook/test")
     check_problem(response, 429, "too_many_tests")

@@ -30,7 +30,7 @@ def test_an_invitation_names_the_portals_own_address(run: Run) -> None:
 def test_a_password_comes_from_standard_input(app: Flask, run: Run) -> None:
     result = run("user", "add", "--company", "A", *ANA, "--password-stdin", stdin="uma frase comprida\n")
     assert (result.exit_code, result.stdout) == (0, "ana@vendas.example is admin of A.\n")
-    assert accounts.authenticate(db.session, "ana@vendas.example", "uma frase comprida", ip="127.0.0.1") is not None
+    assert accounts.find_log_in(db.session, "ana@vendas.example", ip="127.0.0.1").proves("uma frase comprida")
 
 
 def test_an_empty_password_is_no_invitation(run: Run) -> None:

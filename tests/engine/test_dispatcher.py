@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from portal.receiver import Receiver
 from sqlalchemy import select
 
 from portal import worker
 from portal.db import db
 from portal.models import Attempt, Company, Delivery
+from portal.receiver import Receiver
 from portal.runtime import runtime
 from tests import factories
 from tests.conftest import MakeApp, running_worker

@@ -1,7 +1,7 @@
 """The promise, tried in every interleaving: at least once, in order per contact, and the receiver's last word is right.
 
-A state machine runs the real outbox and the real circuit against a receiver that goes up and down, workers that die with
-or without having sent, and a clock that jumps. The model is small: what the receiver got, in the order it got it.
+A state machine runs the real outbox and the real circuit against a receiver that goes up and down, workers that die
+with or without having sent, and a clock that jumps. The model is small: what the receiver got, in the order it got it.
 """
 
 from collections.abc import Iterator

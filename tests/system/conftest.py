@@ -14,10 +14,10 @@ from urllib.request import urlopen
 import pytest
 from flask import Flask
 from sqlalchemy.orm import selectinload
-from portal.receiver import Receiver
 
 from portal.db import db
 from portal.models import Delivery
+from portal.receiver import Receiver
 from tests import factories
 
 CRASH_FOLDER = Path(__file__).parent / "crash"
@@ -115,7 +115,7 @@ def portal(app: Flask, receiver: Receiver, instance: Path) -> Iterator[Portal]:
 
 
 def wait_for_status(delivery_id: int, status: str, *, seconds: float = 20) -> Delivery:
-    """The delivery with its attempts, once it has this status. No transaction is left open: it would keep workers out."""
+    """The delivery with its attempts, once it has this status; no transaction is left open to keep workers out."""
     end = time.monotonic() + seconds
     while True:
         db.session.remove()

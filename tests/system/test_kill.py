@@ -2,10 +2,10 @@
 
 import pytest
 from flask import Flask
-from portal.receiver import Receiver
 
 from portal.db import db
 from portal.models import Company, Contact, Delivery
+from portal.receiver import Receiver
 from tests import factories
 from tests.system.conftest import Portal, only_delivery, wait_for_status
 

@@ -39,7 +39,7 @@ CONTACT = {
     "contact_owner": {"name": "Usuário Teste", "email": "dono@example.com"},
     "campaign": {"name": "Campanha Teste", "description": "Descrição \\ da campanha"},
     "messages": [
-        {"sender_name": "Usuário Teste", "message": "olá\u2028tudo bem?", "date": "2021-01-22 12:28:47", "pending_message": 0},
+        {"sender_name": "Usuário Teste", "message": "olá\u2028", "date": "2021-01-22 12:28:47", "pending_message": 0},
         {"sender_name": "João", "message": "", "date": None, "pending_message": 1},
     ],
 }  # fmt: skip

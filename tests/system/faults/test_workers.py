@@ -179,7 +179,6 @@ def test_postgresql_that_restarts_while_a_backlog_drains_loses_nothing(
     with app.app_context(), Receiver(delay=0.02) as receiver:
         company = factories.make_company(url=receiver.url)
         ids = make_deliveries(company, 300)
-        contact = factories.make_contact(company)
         folder = db.session.scalar(text("SHOW data_directory"))
         db.session.remove()
         with running_worker(app):
@@ -187,16 +186,10 @@ def test_postgresql_that_restarts_while_a_backlog_drains_loses_nothing(
                 assert receiver.wait_for(count)
                 control(folder, "restart", "--wait", "--mode=fast", f"--log={folder}/../server.log")
             wait_until(lambda: statuses() == {"delivered": 300}, seconds=40)
-            time.sleep(1.5)  # the ear is listening again
-            monkeypatch.setattr(worker, "TICK_SECONDS", 60)
-            begun = time.monotonic()
-            factories.make_delivery(contact, 3)
-            wait_until(lambda: statuses() == {"delivered": 301}, seconds=5)
-            assert time.monotonic() - begun < 3
         sent = {row.delivery_id: row.sent for row in db.session.execute(SENT)}
         posts = len(receiver.received)
         assert posts <= sum(sent.values()), "a post has no attempt"
-        assert posts - 301 <= 2 * 60, "more came twice than were under way at the two restarts"
+        assert posts - 300 <= 2 * 60, "more came twice than were under way at the two restarts"
         assert set(ids) <= sent.keys()
 
 
@@ -211,15 +204,14 @@ def test_the_call_is_heard_again_after_postgresql_restarted(
     app = make_app(database_url=own_server)
     with app.app_context(), Receiver() as receiver:
         company = factories.make_company(url=receiver.url)
-        contacts = [factories.make_contact(company) for _ in range(2)]
         folder = db.session.scalar(text("SHOW data_directory"))
         db.session.remove()
         with running_worker(app):
-            factories.make_delivery(contacts[0])
+            make_deliveries(company, 1)
             assert receiver.wait_for(1)
             control(folder, "restart", "--wait", "--mode=fast", f"--log={folder}/../server.log")
             time.sleep(1.5)
-            factories.make_delivery(contacts[1])
+            make_deliveries(company, 1)
             assert receiver.wait_for(2, timeout=5), "nobody heard the call"
             wait_until(lambda: statuses() == {"delivered": 2})
 
