@@ -228,11 +228,12 @@ class Dispatcher:
         try:
             return post(webhook_request(job, self._vault), self._egress)
         except WrongKey:
-            logger.critical(
-                "A stored secret was encrypted with another secret key: this worker stops, and sends nothing. "
-                "Start it with the key of the others.",
-                extra={"action": "wrong_key"},
-            )
+            if not self._stopping.is_set():
+                logger.critical(
+                    "A stored secret was encrypted with another secret key: this worker stops, and sends nothing. "
+                    "Start it with the key of the others.",
+                    extra={"action": "wrong_key"},
+                )
             self.stop()
             return None
         except Exception as error:  # whatever is wrong with one delivery, the sender lives on and the log says it

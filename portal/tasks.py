@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from portal.db import reading
@@ -139,7 +139,7 @@ def claim(connection: Connection, *, now: datetime, lease: timedelta) -> Claim |
         .values(
             status="running",
             tries=task.c.tries + 1,
-            started_at=task.c.started_at if _has_started(connection) else now,
+            started_at=func.coalesce(task.c.started_at, now),
             lease_token=secrets.token_hex(16),
             lease_expires_at=now + lease,
         )
@@ -195,8 +195,9 @@ def finish(connection: Connection, held: Claim, *, now: datetime, reason: str | 
 def forget(connection: Connection, *, now: datetime) -> None:
     """Remove drafts that nobody started, and what old tasks left behind: files and rows hold personal data."""
     connection.execute(delete(task).where(task.c.status == "draft", task.c.created_at < now - DRAFT_LIFETIME))
-    ended = select(task.c.id).where(task.c.finished_at < now - FINDINGS_LIFETIME)
-    connection.execute(delete(block).where(block.c.task_id.in_(ended)))
+    for part, kept in (("input", timedelta()), ("finding", FINDINGS_LIFETIME)):
+        ended = select(task.c.id).where(task.c.finished_at < now - kept)
+        connection.execute(delete(block).where(block.c.part == part, block.c.task_id.in_(ended)))
 
 
 def _free(now: datetime) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ again.
 
 from portal.outbox.claims import claim, has_due, pull_forward, release
 from portal.outbox.job import Job
-from portal.outbox.queue import DUE, cancel_waiting, enqueue, enqueue_test, resend, waiting_count
+from portal.outbox.queue import DUE, cancel_waiting, enqueue, enqueue_many, enqueue_test, resend, waiting_count
 from portal.outbox.settling import Rules, recover, release_waiting, settle
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "cancel_waiting",
     "claim",
     "enqueue",
+    "enqueue_many",
     "enqueue_test",
     "has_due",
     "pull_forward",

@@ -1,7 +1,9 @@
 """Into the outbox and back into it: what people and use cases do with deliveries, in their own transaction."""
 
 import secrets
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import uuid_utils
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
@@ -31,7 +33,7 @@ def enqueue(
     now: datetime,
 ) -> Delivery:
     """Put one body for one contact into the outbox, due at once, and supersede what waits for a retry."""
-    supersede_waiting(session, contact.id)
+    supersede_waiting(session, {contact.id})
     row = Delivery(
         webhook_id=new_webhook_id(),
         company_id=contact.company_id,
@@ -52,6 +54,30 @@ def enqueue(
     session.flush()
     session.info[DUE] = True
     return row
+
+
+def enqueue_many(
+    session: Session, company_id: int, rows: Sequence[Mapping[str, Any]], *, trigger: str, actor: str, now: datetime
+) -> None:
+    """Put many bodies into the outbox, due at once and in this order, and supersede what waits for a retry.
+
+    Each row has `contact_id`, `campaign_id`, `owner_id`, `interest_level`, `previous_level` and `body`.
+    """
+    if not rows:
+        return
+    shared = {
+        "company_id": company_id,
+        "trigger": trigger,
+        "next_trigger": trigger,
+        "actor": actor,
+        "status": "pending",
+        "next_attempt_at": now,
+        "created_at": now,
+    }
+    supersede_waiting(session, {row["contact_id"] for row in rows})
+    values = [{**shared, **row, "webhook_id": new_webhook_id()} for row in rows]
+    session.connection().execute(insert(delivery), values)
+    session.info[DUE] = True
 
 
 def enqueue_test(
@@ -103,11 +129,11 @@ def resend(session: Session, row: Delivery, *, actor: str, now: datetime, seen_a
     return True
 
 
-def supersede_waiting(session: Session, contact_id: int) -> None:
-    """A newer state of the contact exists: what waits for a retry is no longer worth bringing."""
+def supersede_waiting(session: Session, contact_ids: Collection[int]) -> None:
+    """A newer state of these contacts exists: what waits for a retry is no longer worth bringing."""
     session.execute(
         update(delivery)
-        .where(delivery.c.contact_id == contact_id, delivery.c.status == "pending", delivery.c.attempt_count > 0)
+        .where(delivery.c.contact_id.in_(contact_ids), delivery.c.status == "pending", delivery.c.attempt_count > 0)
         .values(status="superseded", next_attempt_at=None)
     )
 
