@@ -252,6 +252,7 @@ class Dispatcher:
                 self._exchange(claiming=False)
             except Exception as error:
                 self._endure(error)
+                clock.sleep(0.1)
 
 
 @dataclass(frozen=True)

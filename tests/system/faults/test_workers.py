@@ -84,6 +84,7 @@ def test_a_worker_frozen_beyond_its_lease_leaves_a_late_attempt_and_nothing_else
     assert attempts_of(delivery_id)[2][1], "the one who was frozen is not late"
     settled = reload(delivery_id)
     assert (settled.status, settled.reason, settled.delivered_at, settled.tries) == before
+    db.session.remove()
     assert len(receiver.received) == 2
     assert workers[0].stop()[0] == 0
 
