@@ -25,7 +25,7 @@ from portal import accounts, create_app, endpoints
 from portal.clock import utcnow
 from portal.config import Settings
 from portal.contacts import freeze_body, save_contact
-from portal.db import db
+from portal.db import db, reading
 from portal.egress import AddressPolicy, Egress
 from portal.migrating import upgrade_schema
 from portal.models import Attempt, Delivery
@@ -102,16 +102,16 @@ def fill(company_id: int, body: bytes, count: int) -> None:
         connection.execute(insert(Delivery), [row | {"webhook_id": new_webhook_id()} for _ in range(count)])
 
 
-def drain(environment: dict[str, str], workers: int, count: int) -> tuple[float, float]:
+def drain(environment: dict[str, str], company_id: int, *, workers: int, count: int) -> tuple[float, float]:
     """Deliveries a second from the first attempt to the last record, and CPU seconds per 1000 of the workers."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "portal", "worker"]
     running = [subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) for _ in range(workers)]
-    while (left := pending()) == count:
+    while (left := open_count(company_id)) == count:
         time.sleep(0.01)
     started, begun = time.monotonic(), left
-    while pending():
-        time.sleep(0.02)
+    while open_count(company_id):
+        time.sleep(0.05)
     seconds = time.monotonic() - started
     for process in running:
         process.terminate()
@@ -121,10 +121,12 @@ def drain(environment: dict[str, str], workers: int, count: int) -> tuple[float,
     return begun / seconds, cpu * 1000 / count
 
 
-def pending() -> int:
-    with db.engine.connect() as connection:
+def open_count(company_id: int) -> int:
+    """How many are not through: counted in an index, and without keeping the worker out."""
+    is_open = Delivery.status.in_(("pending", "sending"))
+    with reading(), db.engine.connect() as connection:
         return connection.execute(
-            select(func.count()).select_from(Delivery).where(Delivery.status.in_(("pending", "sending")))
+            select(func.count()).select_from(Delivery).where(Delivery.company_id == company_id, is_open)
         ).scalar_one()
 
 
@@ -181,7 +183,7 @@ def main() -> None:
                 receiver.stop()
                 fill(company_id, body, chosen.count)
                 receiver = Receiver(chosen.delay)
-                rate, cpu = drain(environment, chosen.workers, chosen.count)
+                rate, cpu = drain(environment, company_id, workers=chosen.workers, count=chosen.count)
                 requests, connections = receiver.stop()
                 ratios.append(rate / bare)
                 print(

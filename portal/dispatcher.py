@@ -28,7 +28,9 @@ from portal.webhook import Outcome, WebhookRequest, post
 BATCH = 50
 """Results recorded in one transaction, at most."""
 GATHER_SECONDS = 0.002
-"""How long the first result of a batch waits for others."""
+"""How long a batch waits for the next result."""
+MOST_IN_FLIGHT = 1000
+"""Claimed deliveries that one worker holds, at most."""
 LOOK_SECONDS = 5.0
 """The longest sleep between two looks at the outbox when nobody wakes the dispatcher: a net below ticks and rings."""
 FAULT_PAUSE_SECONDS = 1.0
@@ -50,7 +52,9 @@ class Dispatcher:
         self._settings = settings
         self._vault = vault
         self._egress = egress
-        self._queue = FairQueue(settings.endpoint_concurrency, rate=settings.rate_limit)
+        self._queue = FairQueue(
+            settings.endpoint_concurrency, senders=settings.worker_threads, rate=settings.rate_limit
+        )
         self._inbox: SimpleQueue[Result | Job | None] = SimpleQueue()
         """What came of a job; a job that was not sent; or nothing, to wake up."""
         self._unrecorded: list[Result] = []
@@ -62,7 +66,6 @@ class Dispatcher:
         """A clock may have run ahead when what the outbox holds was written."""
         self._leases_hold_until = 0.0
         self._turned_at = clock.monotonic()
-        self._capacity = 4 * max(BATCH, settings.worker_threads)
         self._stopping = threading.Event()
         self._senders = [
             threading.Thread(target=self._send_jobs, name=f"sender-{number}", daemon=True)
@@ -141,7 +144,8 @@ class Dispatcher:
 
     def _gather(self, timeout: float) -> None:
         """Take results and wake-ups from the inbox: wait for the first, then for what follows closely."""
-        wait = 0.0 if self._unrecorded or self._look else timeout
+        is_busy = self._unrecorded or self._unsent or self._look
+        wait = self._pause_for_more() if is_busy else timeout
         try:
             while len(self._unrecorded) < BATCH:
                 item = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
@@ -151,17 +155,20 @@ class Dispatcher:
                     self._unsent.append(item)
                 else:
                     self._unrecorded.append(item)
-                others_on_their_way = self._in_flight > len(self._unrecorded)
-                wait = GATHER_SECONDS if self._unrecorded and others_on_their_way else 0.0
+                wait = self._pause_for_more()
         except Empty:
             self._look = self._look or wait == timeout
+
+    def _pause_for_more(self) -> float:
+        more_may_come = self._in_flight > len(self._unrecorded) + len(self._unsent)
+        return GATHER_SECONDS if more_may_come else 0.0
 
     def _exchange(self, *, claiming: bool) -> list[Job]:
         """One transaction: record results, give back what was not sent, and claim what there is room for."""
         self._heed_clock()
         now = clock.utcnow()
         returned = len(self._unrecorded) + len(self._unsent)
-        room = self._capacity - self._in_flight + returned
+        room = MOST_IN_FLIGHT - self._in_flight + returned
         look = claiming and bool(self._look or returned) and room > 0
         if not returned and not (look and (self._mend_times or self._has_due(now))):
             self._look = self._look and not look
@@ -178,8 +185,7 @@ class Dispatcher:
                     now=now,
                     lease=self._settings.lease,
                     limit=room,
-                    per_endpoint=self._capacity // 2,
-                    held=self._queue.held_by_company(),
+                    room_for=self._queue.room_for,
                 )
         self._mend_times = self._mend_times and not look
         self._in_flight += len(jobs) - returned
@@ -215,8 +221,9 @@ class Dispatcher:
 
     def _send_jobs(self) -> None:
         while (job := self._queue.take()) is not None:
+            started = clock.monotonic()
             outcome = self._send(job) if self._has_time(job) else None
-            self._queue.done(job)
+            self._queue.done(job, seconds=clock.monotonic() - started)
             self._inbox.put((job, outcome) if outcome else job)
 
     def _has_time(self, job: Job) -> bool:

@@ -6,15 +6,28 @@ from collections import deque
 from portal import clock
 from portal.outbox import Job
 
+AHEAD_SECONDS = 2.0
+"""So much work of one company is held here, at the pace at which its receiver answers."""
+MOST_AHEAD = 200
+SLOW_SECONDS = 1.0
+"""A receiver that takes longer is slow: a quarter of the senders is kept free of such."""
+NEW_WEIGHT = 0.3
+"""How much the last answer counts in the average of a receiver's pace."""
+
 
 class FairQueue:
-    """Jobs by company: of one, at most `concurrency` are in the senders' hands, and at most `rate` a second go out."""
+    """Jobs by company: of one, at most `concurrency` are in the senders' hands, and at most `rate` a second go out.
 
-    def __init__(self, concurrency: int, *, rate: float | None = None) -> None:
-        self._concurrency = concurrency
+    What is held of a company fits its receiver's pace, so that nothing waits here until its lease ends.
+    """
+
+    def __init__(self, concurrency: int, *, senders: int, rate: float | None = None) -> None:
+        self._concurrency = min(concurrency, senders)
+        self._most_slow = max(1, senders - max(1, senders // 4))
         self._interval = 1 / rate if rate else 0.0
         self._waiting: dict[int, deque[Job]] = {}
         self._sending: dict[int, int] = {}
+        self._pace: dict[int, float] = {}
         self._not_before: dict[int, float] = {}
         self._turn: deque[int] = deque()
         self._closed = False
@@ -38,12 +51,14 @@ class FairQueue:
                 self._changed.wait(pause)
             return None
 
-    def done(self, job: Job) -> None:
-        """The job is out of the sender's hands: another of its company may go."""
+    def done(self, job: Job, *, seconds: float) -> None:
+        """The job is out of the sender's hands, after so long: another of its company may go."""
         with self._changed:
             self._sending[job.company_id] -= 1
             if not self._sending[job.company_id]:
                 del self._sending[job.company_id]
+            average = self._pace.get(job.company_id, seconds)
+            self._pace[job.company_id] = average + NEW_WEIGHT * (seconds - average)
             self._changed.notify()
 
     def withdraw(self, company_ids: set[int]) -> list[Job]:
@@ -62,28 +77,36 @@ class FairQueue:
             self._changed.notify_all()
             return [job for jobs in self._waiting.values() for job in jobs]
 
-    def held_by_company(self) -> dict[int, int]:
-        """How many jobs of each company are waiting here or being sent."""
+    def room_for(self, company_id: int) -> int:
+        """How many more jobs of a company may be held here."""
         with self._changed:
-            held = {company_id: len(jobs) for company_id, jobs in self._waiting.items()}
-            for company_id, count in self._sending.items():
-                held[company_id] = held.get(company_id, 0) + count
-            return held
+            held = len(self._waiting.get(company_id, ())) + self._sending.get(company_id, 0)
+            pace = self._pace.get(company_id, SLOW_SECONDS)
+            ahead = self._concurrency * AHEAD_SECONDS / max(pace, 0.001)
+            if self._interval:
+                ahead = min(ahead, AHEAD_SECONDS / self._interval)
+            return round(min(max(ahead, self._concurrency), MOST_AHEAD)) - held
 
     def _next_company(self) -> tuple[int | None, float | None]:
         """The company whose turn it is; else in how many seconds the rate lets one go (None: nobody waits for it)."""
         soonest: float | None = None
         now = clock.monotonic()
+        slow = sum(count for company_id, count in self._sending.items() if self._is_slow(company_id))
         for _ in range(len(self._turn)):
             company_id = self._turn[0]
             self._turn.rotate(-1)
             if self._sending.get(company_id, 0) >= self._concurrency:
+                continue
+            if slow >= self._most_slow and self._is_slow(company_id):
                 continue
             pause = self._not_before.get(company_id, 0.0) - now
             if pause <= 0:
                 return company_id, None
             soonest = pause if soonest is None else min(soonest, pause)
         return None, soonest
+
+    def _is_slow(self, company_id: int) -> bool:
+        return self._pace.get(company_id, 0.0) > SLOW_SECONDS
 
     def _lend(self, company_id: int) -> Job:
         jobs = self._waiting[company_id]

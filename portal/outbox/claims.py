@@ -1,11 +1,11 @@
 """Lending due deliveries to workers: claim with a lease and its token, give back, and recover from the dead."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, or_, select, true, update
 
 from portal.circuit import LONGEST_PAUSE
 from portal.models import OPEN_STATUSES
@@ -14,35 +14,70 @@ from portal.outbox.job import Job, delivery, endpoint, job_of
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """What the clocks of two machines may differ by; receivers refuse signatures that are further off."""
 
+ANY_PAUSE = timedelta(days=365)
+"""Longer than anything waits: a probe takes a delivery before its time."""
+
+# The statements of the way that every delivery goes are built once: building them costs more than running them.
+_older = delivery.alias("older")
+_older_open = exists().where(
+    _older.c.contact_id == delivery.c.contact_id, _older.c.id < delivery.c.id, _older.c.status.in_(OPEN_STATUSES)
+)
+_waiting = and_(
+    delivery.c.company_id == bindparam("of_company"),
+    delivery.c.status == "pending",
+    delivery.c.next_attempt_at <= bindparam("due_by"),
+)
+_pending = exists().where(delivery.c.company_id == endpoint.c.company_id, delivery.c.status == "pending")
+
+ENDPOINTS_WITH_DUE = (
+    select(endpoint)
+    .where(
+        endpoint.c.url.is_not(None),
+        or_(
+            and_(endpoint.c.state == "active", _pending.where(delivery.c.next_attempt_at <= bindparam("now"))),
+            and_(endpoint.c.state == "failing", endpoint.c.next_probe_at <= bindparam("now"), _pending),
+        ),
+    )
+    .order_by(func.random())
+)
+"""The endpoints that may be sent to and have something due, in an order that differs each time."""
+
+CHOOSE = (
+    select(delivery.c.id)
+    .where(_waiting, ~_older_open)
+    .order_by(delivery.c.next_attempt_at, delivery.c.id)
+    .limit(bindparam("room"))
+    .with_for_update(skip_locked=True)
+)
+LEND = (
+    update(delivery)
+    .where(delivery.c.id.in_(bindparam("ids", expanding=True)), _waiting)
+    .values(
+        status="sending",
+        attempt_count=delivery.c.attempt_count + 1,
+        lease_token=bindparam("lease_token"),
+        lease_expires_at=bindparam("lease_expires_at"),
+    )
+    .returning(*delivery.c)
+)
+
 
 def claim(
-    connection: Connection,
-    *,
-    now: datetime,
-    lease: timedelta,
-    limit: int,
-    per_endpoint: int,
-    held: Mapping[int, int],
+    connection: Connection, *, now: datetime, lease: timedelta, limit: int, room_for: Callable[[int], int]
 ) -> list[Job]:
-    """Lend at most `limit` due deliveries to the caller, who already holds `held` of each company.
+    """Lend at most `limit` due deliveries to the caller, and of each company at most what it has `room_for`.
 
     A contact's deliveries go out in order: none is lent while an older one of the same contact is open. Endpoints take
-    turns, and the caller never holds more than `per_endpoint` of one, so that a long queue keeps nobody else waiting.
-    Beside others it takes no more than half of what is left, so that there is room for one more endpoint.
-    Of a failing endpoint one delivery is lent when its next probe is due, whenever that delivery itself is.
+    turns. Of a failing endpoint one delivery is lent when its next probe is due, whenever that delivery itself is.
     """
     jobs: list[Job] = []
-    targets = _endpoints_with_due(connection, now)
-    has_others = len(targets) > 1 or any(held.values())
-    for target in targets:
+    for target in _endpoints_with_due(connection, now):
         if target.state == "failing":
             jobs += _claim_probe(connection, target, now=now, lease=lease)
             continue
-        left = limit - len(jobs)
-        share = max(left // 2, min(left, 1)) if has_others else left
-        room = min(share, per_endpoint - held.get(target.company_id, 0))
+        room = min(limit - len(jobs), room_for(target.company_id))
         if room > 0:
-            jobs += _claim_of(connection, target, delivery.c.next_attempt_at <= now, now=now, lease=lease, limit=room)
+            jobs += _claim_of(connection, target, due_by=now, now=now, lease=lease, limit=room)
     return jobs
 
 
@@ -101,13 +136,7 @@ def lease_expired(now: datetime) -> ColumnElement[bool]:
 
 
 def _endpoints_with_due(connection: Connection, now: datetime) -> Sequence[Row[Any]]:
-    """The endpoints that may be sent to and have something due, in an order that differs each time."""
-    pending = exists().where(delivery.c.company_id == endpoint.c.company_id, delivery.c.status == "pending")
-    is_due = or_(
-        and_(endpoint.c.state == "active", pending.where(delivery.c.next_attempt_at <= now)),
-        and_(endpoint.c.state == "failing", endpoint.c.next_probe_at <= now, pending),
-    )
-    return connection.execute(select(endpoint).where(endpoint.c.url.is_not(None), is_due).order_by(func.random())).all()
+    return connection.execute(ENDPOINTS_WITH_DUE, {"now": now}).all()
 
 
 def _claim_probe(connection: Connection, target: Row[Any], *, now: datetime, lease: timedelta) -> list[Job]:
@@ -120,41 +149,18 @@ def _claim_probe(connection: Connection, target: Row[Any], *, now: datetime, lea
     ).first()
     if won is None:
         return []
-    return _claim_of(connection, target, true(), now=now, lease=lease, limit=1)
+    return _claim_of(connection, target, due_by=now + ANY_PAUSE, now=now, lease=lease, limit=1)
 
 
 def _claim_of(
-    connection: Connection,
-    target: Row[Any],
-    is_due: ColumnElement[bool],
-    *,
-    now: datetime,
-    lease: timedelta,
-    limit: int,
+    connection: Connection, target: Row[Any], *, due_by: datetime, now: datetime, lease: timedelta, limit: int
 ) -> list[Job]:
-    older = delivery.alias("older")
-    older_open = exists().where(
-        older.c.contact_id == delivery.c.contact_id, older.c.id < delivery.c.id, older.c.status.in_(OPEN_STATUSES)
-    )
-    waiting = and_(delivery.c.company_id == target.company_id, delivery.c.status == "pending", is_due)
-    chosen = connection.execute(
-        select(delivery.c.id)
-        .where(waiting, ~older_open)
-        .order_by(delivery.c.next_attempt_at, delivery.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).scalars()
-    rows = connection.execute(
-        update(delivery)
-        .where(delivery.c.id.in_(list(chosen)), waiting)
-        .values(
-            status="sending",
-            attempt_count=delivery.c.attempt_count + 1,
-            lease_token=secrets.token_hex(16),
-            lease_expires_at=now + lease,
-        )
-        .returning(*delivery.c)
-    ).all()
+    terms = {"of_company": target.company_id, "due_by": due_by}
+    ids = connection.execute(CHOOSE, terms | {"room": limit}).scalars().all()
+    if not ids:
+        return []
+    loan = {"ids": ids, "lease_token": secrets.token_hex(16), "lease_expires_at": now + lease}
+    rows = connection.execute(LEND, terms | loan).all()
     old_secret = target.old_secret if target.old_secret_until and target.old_secret_until > now else None
     is_probe = target.state == "failing"
     jobs = [job_of(row, url=target.url, secret=target.secret, old_secret=old_secret, is_probe=is_probe) for row in rows]

@@ -1,7 +1,7 @@
 """Recording what came of the attempts: a row each, and the delivery's next state while its lease still holds."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,47 @@ CIRCUIT_COLUMNS = tuple(field.name for field in fields(Circuit))
 DEFAULT_FIRST_PAUSE = timedelta(seconds=30)
 SAYS_NOTHING = ("interrupted", "internal_error")
 """Reasons that say nothing about the receiver."""
+
+OUTCOME_COLUMNS = tuple(field.name for field in fields(Outcome) if field.name in attempt.c)
+
+# The statements of the way that every delivery goes are built once: building them costs more than running them.
+_newer = delivery.alias("newer")
+
+LEASES = (
+    select(delivery.c.id, delivery.c.status, delivery.c.lease_token)
+    .where(delivery.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(delivery.c.id)
+    .with_for_update()
+)
+OVERTAKEN = select(delivery.c.id).where(
+    delivery.c.id.in_(bindparam("ids", expanding=True)),
+    exists().where(
+        _newer.c.contact_id == delivery.c.contact_id,
+        _newer.c.id > delivery.c.id,
+        _newer.c.status.in_(OPEN_STATUSES),
+    ),
+)
+RECORD = insert(attempt)
+MOVED_COLUMNS = (
+    "status",
+    "reason",
+    "warning",
+    "tries",
+    "next_attempt_at",
+    "next_trigger",
+    "next_actor",
+    "lease_token",
+    "lease_expires_at",
+)
+MOVE_ON = (
+    update(delivery)
+    .where(delivery.c.id == bindparam("key"), delivery.c.lease_token == bindparam("held_token"))
+    .values(
+        {name: bindparam(name) for name in MOVED_COLUMNS}
+        | {"delivered_at": func.coalesce(bindparam("settled_delivered_at"), delivery.c.delivered_at)}
+    )
+)
+"""A delivery's next state, written only while the lease is the one it was sent under."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +89,12 @@ def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules
     if results:
         late = [leases[job.delivery_id] != job.lease_token for job, _ in results]
         values = [_attempt_values(*result, late=is_late) for result, is_late in zip(results, late, strict=True)]
-        connection.execute(insert(attempt), values)
+        connection.execute(RECORD, values)
     if not mine:
         return set()
     overtaken = _with_newer_open(connection, [job for job, outcome in mine if not outcome.delivered])
-    _update(connection, [_next_state(job, outcome, rules, job.delivery_id in overtaken) for job, outcome in mine])
+    states = [_next_state(job, outcome, rules, job.delivery_id in overtaken) for job, outcome in mine]
+    connection.execute(MOVE_ON, states)
     cancel_without_address(connection, {job.company_id for job, outcome in mine if not outcome.delivered})
     return _record_at_endpoints(connection, mine, rules)
 
@@ -83,43 +125,17 @@ def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
     return len(rows)
 
 
-def _update(connection: Connection, changes: Sequence[dict[str, Any]]) -> None:
-    """Write the next states, each only while its lease is the one it was sent under."""
-    values: dict[str, Any] = {name: bindparam(name) for name in changes[0] if name in delivery.c}
-    delivered_at: Any = func.coalesce(bindparam("settled_delivered_at"), delivery.c.delivered_at)
-    connection.execute(
-        update(delivery)
-        .where(delivery.c.id == bindparam("key"), delivery.c.lease_token == bindparam("held_token"))
-        .values(**values, delivered_at=delivered_at),
-        changes,
-    )
-
-
 def _leases(connection: Connection, jobs: Sequence[Job]) -> dict[int, str | None]:
     """The lease token of each of those deliveries that still exist; None when it is not being sent."""
-    rows = connection.execute(
-        select(delivery.c.id, delivery.c.status, delivery.c.lease_token)
-        .where(delivery.c.id.in_([job.delivery_id for job in jobs]))
-        .order_by(delivery.c.id)
-        .with_for_update()
-    )
+    rows = connection.execute(LEASES, {"ids": [job.delivery_id for job in jobs]})
     return {row.id: row.lease_token if row.status == "sending" else None for row in rows}
 
 
 def _with_newer_open(connection: Connection, jobs: Sequence[Job]) -> set[int]:
     """The ids of those deliveries whose contact has a newer one on its way."""
-    newer = delivery.alias("newer")
-    rows = connection.execute(
-        select(delivery.c.id).where(
-            delivery.c.id.in_([job.delivery_id for job in jobs]),
-            exists().where(
-                newer.c.contact_id == delivery.c.contact_id,
-                newer.c.id > delivery.c.id,
-                newer.c.status.in_(OPEN_STATUSES),
-            ),
-        )
-    )
-    return set(rows.scalars())
+    if not jobs:
+        return set()
+    return set(connection.execute(OVERTAKEN, {"ids": [job.delivery_id for job in jobs]}).scalars())
 
 
 def _next_state(job: Job, outcome: Outcome, rules: Rules, is_overtaken: bool) -> dict[str, Any]:
@@ -152,8 +168,7 @@ def _next_state(job: Job, outcome: Outcome, rules: Rules, is_overtaken: bool) ->
 
 
 def _attempt_values(job: Job, outcome: Outcome, *, late: bool) -> dict[str, Any]:
-    facts = asdict(outcome)
-    kept = {column.name: facts[column.name] for column in attempt.c if column.name in facts}
+    kept = {name: getattr(outcome, name) for name in OUTCOME_COLUMNS}
     if outcome.detail is not None:
         # It may quote a receiver: PostgreSQL stores no NUL, and neither database a lone surrogate.
         kept["detail"] = outcome.detail.replace("\0", "\ufffd").encode(errors="replace").decode()

@@ -11,7 +11,9 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal import outbox
+from portal.classification import classify
 from portal.clock import utcnow
+from portal.contacts import save_contact
 from portal.db import db
 from portal.models import Attempt, Company, Delivery
 from portal.outbox import Job, Rules
@@ -37,7 +39,7 @@ def company(app: Flask, receiver: Receiver) -> Company:
 
 def claim(**values: Any) -> list[Job]:
     """Claim as a worker does, at `now`, in a transaction of its own."""
-    defaults: dict[str, Any] = {"now": utcnow(), "lease": LEASE, "limit": 100, "per_endpoint": 100, "held": {}}
+    defaults: dict[str, Any] = {"now": utcnow(), "lease": LEASE, "limit": 100, "room_for": lambda _: 100}
     db.session.rollback()
     with db.engine.begin() as connection:
         return outbox.claim(connection, **(defaults | values))
@@ -66,9 +68,6 @@ def reload(delivery_id: int) -> Delivery:
 
 def make_deliveries(company: Company, count: int) -> list[int]:
     """That many contacts of the company, each with a delivery that is due; committed as one. Returns their ids."""
-    from portal.classification import classify
-    from portal.contacts import save_contact
-
     owner = factories.owner_of(company)
     ids = []
     for number in range(count):

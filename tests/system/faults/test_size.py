@@ -1,0 +1,128 @@
+"""A log of many rows changes neither what a claim reads nor what a page of the log reads."""
+
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import event, insert, text
+from sqlalchemy.orm import Session
+
+from portal import outbox
+from portal.clock import utcnow
+from portal.db import db, reading
+from portal.deliveries import DeliveryFilter, page_deliveries
+from portal.models import Company, Delivery
+from portal.outbox import Rules
+from portal.retry import parse_schedule
+from portal.webhook import Outcome
+from tests.system.faults.conftest import BOTH, LEASE, make_deliveries
+
+ROWS = 200_000
+BODY = b"{}"
+
+pytestmark = BOTH
+
+
+def fill(company_id: int) -> None:
+    """A long log, and some that wait for a retry far off."""
+    now = utcnow()
+    shared = {"company_id": company_id, "trigger": "classification", "next_trigger": "retry", "actor": "test"}
+    shared |= {"created_at": now, "body": BODY, "interest_level": 2}
+    with db.engine.begin() as connection:
+        for start in range(0, ROWS, 20_000):
+            rows = [
+                shared | {"webhook_id": f"msg_{each}", "status": "delivered"} for each in range(start, start + 20_000)
+            ]
+            connection.execute(insert(Delivery), rows)
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ANALYZE"))
+
+
+@contextmanager
+def statements() -> Iterator[list[tuple[str, Any]]]:
+    """What is asked of the database meanwhile."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        if re.match("SELECT|UPDATE", statement):
+            seen.append((statement, parameters[0] if many else parameters))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+
+
+def plan_of(statement: str, parameters: Any) -> str:
+    is_sqlite = db.engine.dialect.name == "sqlite"
+    with db.engine.connect() as connection:
+        explained = f"EXPLAIN {'QUERY PLAN ' if is_sqlite else ''}{statement}"
+        rows = connection.exec_driver_sql(explained, parameters).all()
+        connection.rollback()
+    return "\n".join(str(row[-1]) for row in rows)
+
+
+def check_plans(seen: list[tuple[str, Any]]) -> None:
+    assert seen
+    for statement, parameters in seen:
+        plan = plan_of(statement, parameters)
+        assert not re.search(r"SCAN (delivery|attempt|older|newer)\b(?! USING INDEX)", plan), f"{statement}\n{plan}"
+        assert not re.search(r"Seq Scan on (delivery|attempt)", plan), f"{statement}\n{plan}"
+        if "ORDER BY random" not in statement:
+            assert "TEMP B-TREE" not in plan, f"{statement}\n{plan}"
+            sorts = re.search(r"Sort +\(.*rows=(\d+)", plan)
+            assert not sorts or int(sorts[1]) < 1000, f"{statement}\n{plan}"
+
+
+def test_claiming_settling_and_a_page_read_no_more_of_a_long_log_than_they_need(app: Flask, company: Company) -> None:
+    company_id = company.id
+    make_deliveries(company, 120)
+
+    def turn() -> float:
+        """What a worker does for 20 deliveries."""
+        rules = Rules(parse_schedule("0s,24h"), now=utcnow(), jitter=lambda: 0.0)
+        begun = time.perf_counter()
+        with reading(), db.engine.begin() as connection:
+            assert outbox.has_due(connection, now=rules.now)
+        with db.engine.begin() as connection:
+            outbox.recover(connection, rules, lease=LEASE)
+            jobs = outbox.claim(connection, now=rules.now, lease=LEASE, limit=20, room_for=lambda _company_id: 20)
+        took = time.perf_counter() - begun
+        assert len(jobs) == 20
+        failed = Outcome(started_at=rules.now, duration_ms=1, url="http://127.0.0.1:9/", reason="internal_error")
+        with db.engine.begin() as connection:
+            outbox.settle(connection, [(job, failed) for job in jobs], rules)
+        return took
+
+    def page() -> float:
+        begun = time.perf_counter()
+        with reading(), Session(db.engine) as session:
+            for wanted in (DeliveryFilter(), DeliveryFilter(status="delivered")):
+                page_deliveries(session, company_id, wanted)
+        return time.perf_counter() - begun
+
+    def median(work: Callable[[], float], times: int) -> float:
+        return statistics.median(work() for _ in range(times)) * 1000
+
+    short = median(turn, 2), median(page, 4)
+    db.session.remove()
+    fill(company_id)
+    with statements() as seen:
+        long = median(turn, 3), median(page, 4)
+    print(f"claim of 20: {short[0]:.1f} ms, then {long[0]:.1f}; two pages: {short[1]:.1f} ms, then {long[1]:.1f}")
+    check_plans(list(dict(seen_once(seen)).items()))
+    assert long[0] < 3 * short[0] + 10
+    assert long[1] < 3 * short[1] + 20
+
+
+def seen_once(seen: list[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    known = set()
+    for statement, parameters in seen:
+        if statement not in known:
+            known.add(statement)
+            yield statement, parameters
