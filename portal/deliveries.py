@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select
 from sqlalchemy.orm import QueryableAttribute, Session, joinedload, undefer
 
 from portal.contacts import fold
@@ -14,6 +14,9 @@ from portal.models import DELIVERY_STATUSES, Attempt, Contact, Delivery
 PAGE_SIZE = 50
 COUNT_CAP = 1000
 """Counting stops here: "1000+" answers the question, and a long log stays as quick as a short one."""
+
+CHART_CAP = 20_000
+"""A chart looks at so many of a company's latest deliveries; the days before them are left out of it."""
 
 MAX_TESTS_A_MINUTE = 30
 """Test sends of one company, by page and API together: enough to try an address out, too few to scan a network."""
@@ -130,6 +133,49 @@ def count_by_status(session: Session, company_id: int) -> dict[str, int]:
     return dict(session.execute(query).one() for query in counts)
 
 
+@dataclass(frozen=True)
+class DayCount:
+    """What came of the deliveries that were made on one day. `start` is the day's beginning."""
+
+    start: datetime
+    delivered: int
+    failed: int
+
+
+def count_by_day(
+    session: Session, company_id: int, wanted: DeliveryFilter, *, starts: Sequence[datetime]
+) -> list[DayCount]:
+    """Count what matches by day of creation and by what became of it; tests only when `wanted` asks for them.
+
+    `starts` are the beginnings of the days, oldest first, and at last the end of the newest. Days that begin before the
+    latest `CHART_CAP` deliveries of the company do are left out: a long log stays as quick as a short one.
+    """
+    floor = session.execute(
+        select(Delivery.id, Delivery.created_at)
+        .where(Delivery.company_id == company_id)
+        .order_by(Delivery.id.desc())
+        .offset(CHART_CAP)
+        .limit(1)
+    ).first()
+    if floor is not None:
+        starts = [start for start in starts[:-1] if start > floor.created_at] + [starts[-1]]
+    day = _position_among(Delivery.created_at, starts).label("day")
+    query = select_deliveries(company_id, wanted).with_only_columns(day, Delivery.status, func.count().label("number"))
+    query = query.where(
+        Delivery.id > (floor.id if floor is not None else 0),
+        Delivery.created_at >= starts[0],
+        Delivery.created_at < starts[-1],
+        Delivery.status.in_(("delivered", "failed")),
+    )
+    if wanted.trigger is None:
+        query = query.where(Delivery.trigger != "test")
+    counts = {(row.day, row.status): row.number for row in session.execute(query.group_by(day, Delivery.status))}
+    return [
+        DayCount(start, counts.get((number, "delivered"), 0), counts.get((number, "failed"), 0))
+        for number, start in enumerate(starts[:-1])
+    ]
+
+
 def count_tests_since(session: Session, company_id: int, moment: datetime) -> int:
     """How many tests a company made since then, among its latest `COUNT_CAP` deliveries."""
     latest = (
@@ -146,6 +192,17 @@ def count_tests_since(session: Session, company_id: int, moment: datetime) -> in
 def attempts_of(session: Session, delivery: Delivery) -> Sequence[Attempt]:
     """Every try of a delivery, newest first."""
     return session.scalars(select(Attempt).where(Attempt.delivery_id == delivery.id).order_by(Attempt.id.desc())).all()
+
+
+def _position_among(column: QueryableAttribute[datetime], starts: Sequence[datetime], first: int = 0) -> Any:
+    """SQL for the number of the span that holds the column's value, found by halves: exact in every time zone."""
+    if len(starts) <= 2:
+        return literal(first)
+    middle = len(starts) // 2
+    return case(
+        (column < starts[middle], _position_among(column, starts[: middle + 1], first)),
+        else_=_position_among(column, starts[middle:], first + middle),
+    )
 
 
 def _found_by(company_id: int, search: str) -> ColumnElement[bool]:

@@ -4,22 +4,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, tuple_
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.contacts import select_contacts
 from portal.models import Campaign, Classification, Contact, User
+from portal.sync import is_in_state
 
 PAGE_SIZE = 50
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContactFilter:
-    """What a contact has to match; what is None or empty does not count. `level` is 1, 2, 3 or "none"."""
+    """What a contact has to match; what is None or empty does not count. `level` is 1, 2, 3 or "none".
+
+    `sync` is one of `SYNC_STATES`.
+    """
 
     search: str = ""
     campaign_id: int | None = None
     owner_id: int | None = None
     level: int | str | None = None
+    sync: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,18 @@ class ContactPage:
 
 
 def page_contacts(
-    session: Session, company_id: int, wanted: ContactFilter, *, limit: int = PAGE_SIZE, cursor: str | None = None
+    session: Session,
+    company_id: int,
+    wanted: ContactFilter,
+    *,
+    limit: int = PAGE_SIZE,
+    cursor: str | None = None,
+    with_messages: bool = False,
 ) -> ContactPage:
     """The contacts that match, by name, from the first or from those after `cursor`, which an earlier page gave.
 
-    A cursor whose contact is gone begins again from the first.
+    A cursor whose contact is gone begins again from the first (`is_cursor` tells). `with_messages` reads the threads
+    of the whole page at once, for who needs them.
     """
     query = select_contacts(
         company_id,
@@ -44,15 +56,24 @@ def page_contacts(
         owner_id=wanted.owner_id,
         level=wanted.level,
     )
+    if wanted.sync is not None:
+        query = query.where(is_in_state(company_id, wanted.sync))
     last = _contact_at(session, company_id, cursor)
     if last is not None:
         query = query.where(tuple_(Contact.search_name, Contact.id) > (last.search_name, last.id))
+    if with_messages:
+        query = query.options(selectinload(Contact.messages))
     rows = session.scalars(
         query.order_by(Contact.search_name, Contact.id)
         .limit(limit + 1)
         .options(joinedload(Contact.campaign), joinedload(Contact.owner))
     ).all()
     return ContactPage(rows[:limit], str(rows[limit - 1].id) if len(rows) > limit else None)
+
+
+def is_cursor(session: Session, company_id: int, cursor: str) -> bool:
+    """Whether an earlier page gave this cursor, and its contact still exists."""
+    return _contact_at(session, company_id, cursor) is not None
 
 
 def contacts_of(session: Session, company_id: int, ids: Sequence[int]) -> Sequence[Contact]:

@@ -1,4 +1,4 @@
-"""The worker: a dispatcher, the ticks that wake it, and its sign of life. The only place that knows APScheduler.
+"""The worker: a dispatcher, a runner of tasks, their ticks, and a sign of life. The only place that knows APScheduler.
 
 APScheduler owns no delivery and no due time: those are in the outbox. Its jobs are ticks, so a lost or a double one
 does no harm. Should the wall clock step back, which silences it, the dispatcher looks by itself every few seconds.
@@ -21,10 +21,12 @@ from portal.db import db
 from portal.dispatcher import Dispatcher
 from portal.models import WorkerHeartbeat
 from portal.runtime import runtime
+from portal.task_runner import TaskRunner
 from portal.wakeup import Ear, make_ear
 
 TICK_SECONDS = 1
 HEARTBEAT_SECONDS = 10
+HOUSEKEEPING_SECONDS = 3600
 FORGOTTEN_AFTER = timedelta(days=1)
 
 logger = logging.getLogger(__name__)
@@ -37,20 +39,27 @@ def run(app: Flask, stop: threading.Event) -> None:
     dispatcher = Dispatcher(engine, held.settings, held.vault, held.egress)
     ear = make_ear(engine, held.settings.instance)
     heartbeat = Heartbeat(engine, ear, dispatcher)
+    runner = TaskRunner(engine, on_due=dispatcher.wake)
     scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
     scheduler.add_job(dispatcher.wake, "interval", seconds=TICK_SECONDS, id="tick")
     scheduler.add_job(heartbeat.beat, "interval", seconds=HEARTBEAT_SECONDS, id="heartbeat")
+    scheduler.add_job(runner.wake, "interval", seconds=TICK_SECONDS, id="tasks")
+    scheduler.add_job(runner.forget, "interval", seconds=HOUSEKEEPING_SECONDS, id="housekeeping")
     scheduler.start()
     heartbeat.beat()
     listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop), name="ear", daemon=True)
     listening.start()
+    working = threading.Thread(target=runner.run, name="tasks", daemon=True)
+    working.start()
     logger.info("The worker is ready.", extra={"action": "worker_started"})
     try:
         dispatcher.run()
     finally:
         stop.set()
+        runner.stop()
         scheduler.shutdown()
         listening.join()
+        working.join()
         ear.close()
         heartbeat.end()
     logger.info("The worker has stopped.", extra={"action": "worker_stopped"})

@@ -8,13 +8,14 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from portal import accounts, endpoints
+from portal import accounts, endpoints, importing
 from portal.classification import Classified, classify
 from portal.config import Settings
 from portal.contacts import save_contact
 from portal.db import db
-from portal.models import Company, Contact, Delivery, Endpoint, User
+from portal.models import Company, Contact, Delivery, Endpoint, Task, User
 from portal.runtime import runtime
+from portal.tasks import BLOCK_BYTES
 
 PASSWORD = "correct horse battery staple"
 LOOPBACK = "127.0.0.0/8"
@@ -77,6 +78,21 @@ def make_delivery(contact: Contact, level: int = 2) -> Delivery:
     delivery = classify_contact(contact, level).delivery
     assert delivery is not None, "the company has no address, or the level is the same"
     return delivery
+
+
+def make_import(company: Company, content: bytes = b"Nome,E-mail\nAna,ana@example.com\n", **choices: Any) -> Task:
+    """A file that was sent and waits to be started."""
+    layout, total = importing.examine(lambda: iter([content]))
+    columns = importing.map_columns(layout.header)
+    order = importing.Order(
+        **{"layout": layout, "columns": columns, "user_id": owner_of(company).id, "filename": "contatos.csv"} | choices
+    )
+    blocks = [content[start : start + BLOCK_BYTES] for start in range(0, len(content), BLOCK_BYTES)]
+    task = importing.prepare(
+        db.session, company.id, order, total=total, actor="ana@example.com", blocks=lambda: iter(blocks)
+    )
+    db.session.commit()
+    return task
 
 
 def endpoint_of(company: Company) -> Endpoint:

@@ -3,12 +3,12 @@
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from portal.api import access, contacts, deliveries, problems, webhook
+from portal.api import access, contacts, deliveries, docs, problems, sending, sync, webhook
 from portal.api.parsing import ApiBlueprint
 from portal.api.spec import CONFIG, PortalApi
 from portal.extensions import csrf
 
-NOUNS = (contacts.blueprint, webhook.blueprint, deliveries.blueprint)
+NOUNS = (contacts.blueprint, webhook.blueprint, sending.blueprint, deliveries.blueprint, sync.blueprint)
 
 v1 = ApiBlueprint("api", __name__, url_prefix="/api/v1")
 for noun in NOUNS:
@@ -23,4 +23,6 @@ def register_api(app: Flask) -> None:
     app.config.from_mapping(CONFIG)
     if isinstance(app.json, DefaultJSONProvider):
         app.json.sort_keys = False  # fields stand in the order of the source document
-    PortalApi(app).register_blueprint(v1)
+    api = PortalApi(app)
+    api.register_blueprint(v1)
+    app.register_blueprint(docs.make_blueprint(api.spec.to_dict()))

@@ -18,7 +18,7 @@ from portal.db import db, reading, writing
 from portal.models import ApiToken
 
 PREFIX = "/api/"
-PUBLIC = {"api-docs.openapi_json"}
+PUBLIC = {"api-docs.openapi_json", "api_docs.show"}
 """View names that need no token."""
 USE_RECORDED_EVERY = timedelta(minutes=1)
 CHALLENGE = 'Bearer realm="portal"'

@@ -1,33 +1,19 @@
 """The shapes of contacts: the body's own, as the source document has it."""
 
-from marshmallow import fields
+from typing import Any
+
+from marshmallow import fields, post_load
 from marshmallow.validate import OneOf, Range
 
+from portal.api.examples import CONTACT_ITEM
 from portal.api.fields import EMAIL, DateText, ItemList, Object, StrictSchema, Text, WholeNumber, choice, key, level
+from portal.api.lists import PAGE_NOTE, ListQuerySchema
 from portal.contact_items import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS
+from portal.models import LEVELS
+from portal.sync import SYNC_STATES
 
-SYNC_STATES = ("in_sync", "waiting", "out_of_sync", "never_sent")
-
-EXAMPLE = {
-    "contact": {
-        "name": "Maria Souza",
-        "linkedin_public_id": "maria-souza",
-        "current_company": "Empresa Exemplo",
-        "role": "Diretora",
-        "location": "São Paulo, Brasil",
-        "email": "maria@example.com",
-        "phone": None,
-        "invite_date": "2026-01-22 12:28:47",
-        "interest_level": 2,
-        "skills": [{"skill": "Vendas", "endorsements": 12}],
-        "experiences": [{"experience": "Gerente", "company_link": "https://example.com"}],
-    },
-    "contact_owner": {"name": "Ana Lima", "email": "ana@example.com"},
-    "campaign": {"name": "Indústria 2026", "description": None},
-    "messages": [
-        {"sender_name": "Ana Lima", "message": "Olá, Maria!", "date": "2026-01-22 12:30:00", "pending_message": 0}
-    ],
-}
+MAX_CONTACTS = 1000
+"""Contacts that one request saves at most."""
 
 
 class SkillSchema(StrictSchema):
@@ -87,6 +73,24 @@ class ContactSchema(ContactItemSchema):
     sync = choice(SYNC_STATES, required=True)
 
 
+class ContactQuerySchema(ListQuerySchema):
+    search = Text(200, metadata={"description": "A part of the contact's name."})
+    level = choice((*map(str, LEVELS), "none"), metadata={"description": "`none`: contacts without a level."})
+    sync = choice(SYNC_STATES, metadata={"description": "Whether the CRM knows the contact's level."})
+
+    @post_load
+    def read_level(self, given: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+        """A level as the number that it is."""
+        if given.get("level", "none") != "none":
+            given["level"] = int(given["level"])
+        return given
+
+
+class ContactPageSchema(StrictSchema):
+    items = fields.List(fields.Nested(ContactSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True, metadata=PAGE_NOTE)
+
+
 class SavedSchema(StrictSchema):
     id = fields.Integer(required=True)
     created = fields.Boolean(required=True)
@@ -108,3 +112,20 @@ class ClassifiedSchema(StrictSchema):
     interest_level = level(required=True)
     previous_level = level(required=True)
     delivery_id = fields.String(required=True, allow_none=True, metadata={"description": "null when no webhook fires."})
+
+
+SAVE_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "oneOf": [
+                    ContactItemSchema,
+                    {"type": "array", "items": ContactItemSchema, "maxItems": MAX_CONTACTS},
+                ]
+            },
+            "example": CONTACT_ITEM,
+        }
+    },
+}
+"""What the OpenAPI document says of saving: one contact, or a list of them."""

@@ -3,29 +3,32 @@
 from typing import Any
 
 from flask import Response, jsonify, request
-from marshmallow import ValidationError
 from sqlalchemy.orm import Session
 
 from portal import classification, contacts
+from portal.api import examples
 from portal.api.access import current_caller, member
 from portal.api.contact_schemas import (
-    EXAMPLE,
+    MAX_CONTACTS,
+    SAVE_BODY,
     ClassifiedSchema,
     ContactItemSchema,
+    ContactPageSchema,
+    ContactQuerySchema,
     ContactSchema,
     LevelSchema,
     ResultsSchema,
 )
-from portal.api.parsing import ApiBlueprint, read_json
-from portal.api.problems import FieldError, Problem, flatten, refuse
-from portal.api.spec import DELIVERY_ID, KEY_PATH
+from portal.api.lists import filters_of
+from portal.api.parsing import ApiBlueprint, load_many, read_json
+from portal.api.problems import Problem, refuse
+from portal.api.spec import KEY_PATH
 from portal.contact_items import InvalidContact
 from portal.contacts import get_contact, payload_of
 from portal.db import db
+from portal.directory import ContactFilter, is_cursor, page_contacts
 from portal.models import Company, Contact, User
 from portal.sync import states_of
-
-MAX_CONTACTS = 1000
 
 blueprint = ApiBlueprint("contacts", __name__)
 item_schema = ContactItemSchema()
@@ -33,25 +36,9 @@ item_schema = ContactItemSchema()
 
 @blueprint.route("/contacts", methods=["POST"], tags=["contacts"])
 @member
-@blueprint.response(200, ResultsSchema, example={"results": [{"id": 7, "created": True, "delivery_id": DELIVERY_ID}]})
+@blueprint.response(200, ResultsSchema, example=examples.SAVED)
 @blueprint.problems(400, 409, 413, 415, 422)
-@blueprint.doc(
-    operationId="saveContacts",
-    requestBody={
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "oneOf": [
-                        ContactItemSchema,
-                        {"type": "array", "items": ContactItemSchema, "maxItems": MAX_CONTACTS},
-                    ]
-                },
-                "example": EXAMPLE,
-            }
-        },
-    },
-)
+@blueprint.doc(operationId="saveContacts", requestBody=SAVE_BODY)
 def save_contacts() -> dict[str, Any]:
     """Make or change contacts
 
@@ -64,7 +51,7 @@ def save_contacts() -> dict[str, Any]:
     """
     given = read_json(request)
     is_list = isinstance(given, list)
-    items = load_items(given if is_list else [given], is_list=is_list)
+    items = load_many(item_schema, given if is_list else [given], is_list=is_list, most=MAX_CONTACTS)
     caller = current_caller()
     company, owner = db.session.get_one(Company, caller.company_id), db.session.get_one(User, caller.user_id)
     results = []
@@ -77,9 +64,34 @@ def save_contacts() -> dict[str, Any]:
     return {"results": results}
 
 
+@blueprint.route("/contacts", tags=["contacts"])
+@member
+@blueprint.arguments(ContactQuerySchema, location="query")
+@blueprint.response(200, ContactPageSchema, example=examples.CONTACT_PAGE)
+@blueprint.problems()
+@blueprint.doc(operationId="listContacts")
+def index(given: dict[str, Any]) -> Response:
+    """The contacts that match every filter, by name
+
+    Each in the shape of the webhook's body, plus `sync`. A cursor ends with the contact that it stands for: when that
+    one is erased, begin again.
+    """
+    company_id = current_caller().company_id
+    cursor = given.get("cursor")
+    if cursor and not is_cursor(db.session, company_id, cursor):
+        refuse([("cursor", "invalid_cursor")])
+    wanted = ContactFilter(**filters_of(db.session, company_id, given))
+    page = page_contacts(
+        db.session, company_id, wanted, limit=given["limit"], cursor=cursor or None, with_messages=True
+    )
+    states = states_of(db.session, page.items)
+    items = [payload_of(contact) | {"sync": states[contact.id]} for contact in page.items]
+    return jsonify({"items": items, "next_cursor": page.next_cursor})
+
+
 @blueprint.route(f"/contacts/<{KEY_PATH}:contact_id>", tags=["contacts"])
 @member
-@blueprint.response(200, ContactSchema)
+@blueprint.response(200, ContactSchema, example=examples.CONTACT)
 @blueprint.problems(404)
 @blueprint.doc(operationId="getContact")
 def get_one(contact_id: int) -> Response:
@@ -95,11 +107,7 @@ def get_one(contact_id: int) -> Response:
 @blueprint.route(f"/contacts/<{KEY_PATH}:contact_id>/interest-level", methods=["PUT"], tags=["contacts"])
 @member
 @blueprint.arguments(LevelSchema, example={"interest_level": 3})
-@blueprint.response(
-    200,
-    ClassifiedSchema,
-    example={"contact_id": 7, "interest_level": 3, "previous_level": 2, "delivery_id": DELIVERY_ID},
-)
+@blueprint.response(200, ClassifiedSchema, example=examples.CLASSIFIED)
 @blueprint.problems(400, 404, 413, 415)
 @blueprint.doc(operationId="classifyContact")
 def classify(given: dict[str, Any], contact_id: int) -> dict[str, Any]:
@@ -126,22 +134,6 @@ def get_contact_or_404(contact_id: int) -> Contact:
     if contact is None:
         raise Problem(404, "not_found")
     return contact
-
-
-def load_items(given: list[Any], *, is_list: bool) -> list[dict[str, Any]]:
-    """The contacts that were sent, in the schema's types. Raises Problem, naming every field that is wrong."""
-    if len(given) > MAX_CONTACTS:
-        refuse([("", "too_many")])
-    items: list[dict[str, Any]] = []
-    errors: list[FieldError] = []
-    for index, item in enumerate(given):
-        try:
-            items.append(item_schema.load(item))
-        except ValidationError as error:
-            errors.extend(flatten(error.messages_dict, str(index) if is_list else ""))
-    if errors:
-        refuse(errors)
-    return items
 
 
 def save_item(session: Session, company: Company, item: dict[str, Any], *, owner: User) -> dict[str, Any]:

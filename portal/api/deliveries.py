@@ -4,20 +4,18 @@ from typing import Any
 
 from flask import request
 
-from portal import accounts, audit, clock, outbox
+from portal import audit, clock, outbox
+from portal.api import examples
 from portal.api.access import admin, current_caller, member
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliveryQuerySchema, DeliverySchema
 from portal.api.exchange import join_headers, message_of, text_of
+from portal.api.lists import filters_of
 from portal.api.parsing import ApiBlueprint
 from portal.api.problems import Problem, refuse
-from portal.contacts import find_campaign
 from portal.db import db
 from portal.deliveries import DeliveryFilter, InvalidCursor, attempts_of, get_delivery, page_deliveries
 from portal.endpoints import is_configured
 from portal.models import Attempt, Delivery
-
-NO_ROW = 0
-"""A number that no row has."""
 
 blueprint = ApiBlueprint("deliveries", __name__)
 
@@ -25,15 +23,15 @@ blueprint = ApiBlueprint("deliveries", __name__)
 @blueprint.route("/deliveries", tags=["deliveries"])
 @member
 @blueprint.arguments(DeliveryQuerySchema, location="query")
-@blueprint.response(200, DeliveryPageSchema)
+@blueprint.response(200, DeliveryPageSchema, example=examples.DELIVERY_PAGE)
 @blueprint.problems()
 @blueprint.doc(operationId="listDeliveries")
 def index(given: dict[str, Any]) -> dict[str, Any]:
     """The deliveries that match every filter, newest first"""
-    limit, cursor = given.pop("limit"), given.pop("cursor", None)
-    wanted = filter_of(given)
+    company_id = current_caller().company_id
+    wanted = DeliveryFilter(**filters_of(db.session, company_id, given))
     try:
-        page = page_deliveries(db.session, current_caller().company_id, wanted, limit=limit, cursor=cursor)
+        page = page_deliveries(db.session, company_id, wanted, limit=given["limit"], cursor=given.get("cursor"))
     except InvalidCursor:
         refuse([("cursor", "invalid_cursor")])
     return {"items": [facts_of(row) for row in page.items], "next_cursor": page.next_cursor}
@@ -41,7 +39,7 @@ def index(given: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("/deliveries/<delivery_id>", tags=["deliveries"])
 @member
-@blueprint.response(200, DeliverySchema)
+@blueprint.response(200, DeliverySchema, example=examples.DELIVERY)
 @blueprint.problems(404)
 @blueprint.doc(operationId="getDelivery")
 def show(delivery_id: str) -> dict[str, Any]:
@@ -51,7 +49,7 @@ def show(delivery_id: str) -> dict[str, Any]:
 
 @blueprint.route("/deliveries/<delivery_id>/resend", methods=["POST"], tags=["deliveries"])
 @admin
-@blueprint.response(202, DeliverySchema)
+@blueprint.response(202, DeliverySchema, example=examples.RESENT)
 @blueprint.problems(404, 409)
 @blueprint.doc(operationId="resendDelivery")
 def resend(delivery_id: str) -> dict[str, Any]:
@@ -95,23 +93,6 @@ def refuse_resend(delivery: Delivery) -> None:
         raise Problem(409, "body_purged")
     if not is_configured(db.session, delivery.company_id):
         raise Problem(409, "webhook_unset")
-
-
-def filter_of(given: dict[str, Any]) -> DeliveryFilter:
-    """The filter that a query asks for; a campaign or owner that does not exist matches nothing."""
-    company_id = current_caller().company_id
-    campaign, owner = given.pop("campaign", None), given.pop("owner", None)
-    if campaign:
-        named = find_campaign(db.session, company_id, campaign)
-        given["campaign_id"] = named.id if named else row_number(campaign)
-    if owner:
-        person = accounts.find_person(db.session, company_id, owner)
-        given["owner_id"] = person.id if person else row_number(owner)
-    return DeliveryFilter(**given)
-
-
-def row_number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else NO_ROW
 
 
 def facts_of(row: Delivery) -> dict[str, Any]:

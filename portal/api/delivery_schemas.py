@@ -4,9 +4,8 @@ from marshmallow import fields
 from marshmallow.validate import OneOf, Range
 
 from portal.api.fields import MAX_KEY, Moment, NumberParameter, StrictSchema, Text, TimeParameter, choice, level
+from portal.api.lists import PAGE_NOTE, ListQuerySchema
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS
-
-MAX_LIMIT, DEFAULT_LIMIT = 200, 50
 
 REASONS = (
     *("ok_empty", "ok_json", "ok_text"),
@@ -17,19 +16,15 @@ REASONS = (
 )
 
 
-class DeliveryQuerySchema(StrictSchema):
+class DeliveryQuerySchema(ListQuerySchema):
     status = choice(DELIVERY_STATUSES)
     contact_id = NumberParameter(validate=Range(0, MAX_KEY, error="out_of_range"))
-    campaign = Text(200, metadata={"description": "A campaign's name, or its number."})
-    owner = Text(254, metadata={"description": "An owner's e-mail, or their number."})
     level = NumberParameter(validate=OneOf(LEVELS, error="unknown_level"))
     reason = choice(REASONS)
     trigger = choice(TRIGGERS)
     since = TimeParameter(metadata={"description": "Created at this time or later."})
     until = TimeParameter(metadata={"description": "Created before this time."})
     search = Text(200, metadata={"description": "The contact's name, LinkedIn id, or the delivery's id."})
-    limit = NumberParameter(load_default=DEFAULT_LIMIT, validate=Range(1, MAX_LIMIT, error="out_of_range"))
-    cursor = Text(200, metadata={"description": "`next_cursor` of the page before."})
 
 
 class DeliveryItemSchema(StrictSchema):
@@ -75,4 +70,4 @@ class DeliverySchema(DeliveryItemSchema):
 
 class DeliveryPageSchema(StrictSchema):
     items = fields.List(fields.Nested(DeliveryItemSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True, metadata={"description": "null on the last page."})
+    next_cursor = fields.String(required=True, allow_none=True, metadata=PAGE_NOTE)

@@ -1,7 +1,7 @@
 """A request and its answer as JSON tells them."""
 
 from collections.abc import Iterable, Sequence
-from typing import overload
+from typing import Any, overload
 
 from portal.models import Attempt
 from portal.runtime import runtime
@@ -30,3 +30,35 @@ def text_of(body: None) -> None: ...
 def text_of(body: bytes | None) -> str | None:
     """Bytes as text, by their byte order mark or as UTF-8; what cannot be decoded is replaced."""
     return None if body is None else decode(body)
+
+
+def result_of(attempt: Attempt, *, delivered: bool, body: str | None) -> dict[str, Any]:
+    """A test as the API tells it, with exactly what was sent and what came back."""
+    return {
+        "delivered": delivered,
+        "reason": attempt.reason,
+        "message": message_of(attempt),
+        "warning": attempt.warning,
+        "status_code": attempt.status_code,
+        "duration_ms": attempt.duration_ms,
+        "request": {
+            "method": "POST",
+            "url": attempt.url,
+            "headers": join_headers(attempt.request_headers),
+            "body": body,
+        },
+        "response": response_of(attempt),
+    }
+
+
+def response_of(attempt: Attempt) -> dict[str, Any] | None:
+    """What came back; None when nothing did."""
+    if attempt.status_code is None:
+        return None
+    kept, size = attempt.response_body or b"", attempt.response_size or 0
+    return {
+        "headers": join_headers(attempt.response_headers),
+        "body": text_of(kept),
+        "size": size,
+        "truncated": size > len(kept),
+    }

@@ -75,6 +75,17 @@ class WholeNumber(fields.Integer):
         return value
 
 
+class Flag(fields.Boolean):
+    """JSON's `true` or `false`, and nothing that looks like one."""
+
+    default_error_messages = CODES | {"invalid": "not_a_boolean"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value
+
+
 class NumberParameter(fields.Integer):
     """An integer of a query, in ASCII digits."""
 

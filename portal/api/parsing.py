@@ -11,7 +11,7 @@ from marshmallow import RAISE, Schema, ValidationError
 from webargs import missing
 from webargs.flaskparser import FlaskParser
 
-from portal.api.problems import Problem, flatten, refuse
+from portal.api.problems import FieldError, Problem, flatten, refuse
 
 COMMON_PROBLEMS = (401, 403, 500, 503)
 
@@ -49,6 +49,10 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         """What goes out."""
         return cast(Callable[[View], View], super().response(status_code, schema, **options))
 
+    def other_response(self, status_code: int, schema: type[Schema], **options: Any) -> Callable[[View], View]:
+        """What goes out with another status."""
+        return cast(Callable[[View], View], super().alt_response(status_code, schema=schema, **options))
+
     def doc(self, **facts: Any) -> Callable[[View], View]:
         """What else the document says."""
         return cast(Callable[[View], View], super().doc(**facts))
@@ -78,6 +82,22 @@ def read_json(req: Request) -> Any:
         raise Problem(400, "too_deep") from error
     except ValueError as error:
         raise Problem(400, "malformed_json") from error
+
+
+def load_many(schema: Schema, given: list[Any], *, is_list: bool, most: int) -> list[dict[str, Any]]:
+    """What was sent, in the schema's types. Raises Problem, which names every field that is wrong."""
+    if len(given) > most:
+        refuse([("", "too_many")])
+    items: list[dict[str, Any]] = []
+    errors: list[FieldError] = []
+    for index, item in enumerate(given):
+        try:
+            items.append(schema.load(item))
+        except ValidationError as error:
+            errors.extend(flatten(error.messages_dict, str(index) if is_list else ""))
+    if errors:
+        refuse(errors)
+    return items
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -14,9 +14,6 @@ from portal.version import __version__
 KEY_PATH = f"int(max={MAX_KEY})"
 """The converter of a row's number in a path: what no row can have is no address."""
 
-DELIVERY_ID = "msg_01a20541a4a4737b96cac627d2c45cc7"
-"""A delivery's id, for examples."""
-
 EXAMPLE_CODES = {
     400: "malformed_json",
     401: "invalid_token",
@@ -68,6 +65,8 @@ class ProblemSchema(StrictSchema):
     detail = fields.String(required=True)
     code = fields.String(required=True)
     errors = fields.List(fields.Nested(FieldErrorSchema))
+    reason = fields.String(metadata={"description": "Why a test was not delivered."})
+    delivery_id = fields.String(metadata={"description": "Of that test, in the log."})
     problem = fields.String(metadata={"description": "What exactly is wrong with a refused address."})
     error_id = fields.String(metadata={"description": "Under which the server's log tells about a fault."})
 

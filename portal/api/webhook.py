@@ -6,17 +6,18 @@ from typing import Any
 from flask import request
 
 from portal import clock, endpoints, outbox
+from portal.api import examples
 from portal.api.access import admin, current_caller, member
 from portal.api.deliveries import get_delivery_or_404
-from portal.api.exchange import join_headers, message_of, text_of
+from portal.api.exchange import result_of, text_of
 from portal.api.parsing import ApiBlueprint
 from portal.api.problems import Problem
-from portal.api.webhook_schemas import TestResultSchema, TestUrlSchema, UrlSchema, WebhookSchema
+from portal.api.webhook_schemas import SecretSchema, TestResultSchema, TestUrlSchema, UrlSchema, WebhookSchema
 from portal.db import db
 from portal.deliveries import MAX_TESTS_A_MINUTE, attempts_of, count_tests_since
 from portal.egress import AddressError, CheckedAddress
 from portal.endpoints import get_endpoint, state_of
-from portal.models import Attempt, Endpoint
+from portal.models import Endpoint
 from portal.reasons import explain_address
 from portal.runtime import runtime
 
@@ -27,7 +28,7 @@ blueprint = ApiBlueprint("webhook", __name__)
 
 @blueprint.route("/webhook", tags=["webhook"])
 @member
-@blueprint.response(200, WebhookSchema)
+@blueprint.response(200, WebhookSchema, example=examples.WEBHOOK)
 @blueprint.problems()
 @blueprint.doc(operationId="getWebhook")
 def show() -> dict[str, Any]:
@@ -37,8 +38,8 @@ def show() -> dict[str, Any]:
 
 @blueprint.route("/webhook", methods=["PUT"], tags=["webhook"])
 @admin
-@blueprint.arguments(UrlSchema, example={"url": "https://example.com/hook"})
-@blueprint.response(200, WebhookSchema)
+@blueprint.arguments(UrlSchema, example={"url": examples.URL})
+@blueprint.response(200, WebhookSchema, example=examples.WEBHOOK)
 @blueprint.problems(400, 413, 415)
 @blueprint.doc(operationId="setWebhook")
 def save(given: dict[str, Any]) -> dict[str, Any]:
@@ -61,8 +62,8 @@ def save(given: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("/webhook/test", methods=["POST"], tags=["webhook"])
 @admin
-@blueprint.arguments(TestUrlSchema, required=False, example={"url": "https://example.com/hook"})
-@blueprint.response(200, TestResultSchema)
+@blueprint.arguments(TestUrlSchema, required=False, example={"url": examples.URL})
+@blueprint.response(200, TestResultSchema, example=examples.TEST_RESULT)
 @blueprint.problems(400, 409, 413, 415, 429)
 @blueprint.doc(operationId="testWebhook")
 def send_test(given: dict[str, Any]) -> dict[str, Any]:
@@ -72,18 +73,49 @@ def send_test(given: dict[str, Any]) -> dict[str, Any]:
     Repeated headers are joined by a comma.
     """
     caller = current_caller()
-    since = clock.utcnow() - TESTS_COUNTED_FOR
-    if count_tests_since(db.session, caller.company_id, since) >= MAX_TESTS_A_MINUTE:
-        headers = {"Retry-After": str(round(TESTS_COUNTED_FOR.total_seconds()))}
-        raise Problem(429, "too_many_tests", headers=headers)
-    url = given.get("url") or get_endpoint(db.session, caller.company_id).url
-    if url is None:
-        raise Problem(409, "webhook_unset")
+    limit_tests()
+    url = given.get("url") or configured_url()
     checked = check_url(url)
     sent = runtime().send_test(company_id=caller.company_id, url=checked.address.url, actor=caller.email)
     delivery = get_delivery_or_404(sent.webhook_id)
     (attempt,) = attempts_of(db.session, delivery)
     return result_of(attempt, delivered=sent.outcome.delivered, body=text_of(delivery.body))
+
+
+@blueprint.route("/webhook/rotate-secret", methods=["POST"], tags=["webhook"])
+@admin
+@blueprint.response(200, SecretSchema, example=examples.SECRET)
+@blueprint.problems()
+@blueprint.doc(operationId="rotateSecret")
+def rotate_secret() -> dict[str, Any]:
+    """Sign with a new key
+
+    It is told this once. The key before it signs too, until `old_secret_until`; one before that does not any more.
+    """
+    caller = current_caller()
+    endpoint = get_endpoint(db.session, caller.company_id)
+    secret = endpoints.rotate_secret(
+        db.session, endpoint, vault=runtime().vault, actor=caller.email, ip=request.remote_addr
+    )
+    answer = {"secret": secret, "old_secret_until": endpoint.old_secret_until}
+    db.session.commit()
+    return answer
+
+
+def configured_url() -> str:
+    """The company's address. Raises Problem (409) when there is none."""
+    url = get_endpoint(db.session, current_caller().company_id).url
+    if url is None:
+        raise Problem(409, "webhook_unset")
+    return url
+
+
+def limit_tests() -> None:
+    """Raises Problem (429) when the company made too many tests within the last minute."""
+    since = clock.utcnow() - TESTS_COUNTED_FOR
+    if count_tests_since(db.session, current_caller().company_id, since) >= MAX_TESTS_A_MINUTE:
+        headers = {"Retry-After": str(round(TESTS_COUNTED_FOR.total_seconds()))}
+        raise Problem(429, "too_many_tests", headers=headers)
 
 
 def check_url(url: str) -> CheckedAddress:
@@ -105,36 +137,4 @@ def facts_of(endpoint: Endpoint) -> dict[str, Any]:
         "consecutive_failures": endpoint.consecutive_failures,
         "last_success_at": endpoint.last_success_at,
         "last_failure_at": endpoint.last_failure_at,
-    }
-
-
-def result_of(attempt: Attempt, *, delivered: bool, body: str | None) -> dict[str, Any]:
-    """A test as the API tells it, with exactly what was sent and what came back."""
-    return {
-        "delivered": delivered,
-        "reason": attempt.reason,
-        "message": message_of(attempt),
-        "warning": attempt.warning,
-        "status_code": attempt.status_code,
-        "duration_ms": attempt.duration_ms,
-        "request": {
-            "method": "POST",
-            "url": attempt.url,
-            "headers": join_headers(attempt.request_headers),
-            "body": body,
-        },
-        "response": response_of(attempt),
-    }
-
-
-def response_of(attempt: Attempt) -> dict[str, Any] | None:
-    """What came back; None when nothing did."""
-    if attempt.status_code is None:
-        return None
-    kept, size = attempt.response_body or b"", attempt.response_size or 0
-    return {
-        "headers": join_headers(attempt.response_headers),
-        "body": text_of(kept),
-        "size": size,
-        "truncated": size > len(kept),
     }

@@ -21,6 +21,11 @@ class WebhookSchema(StrictSchema):
     last_failure_at = Moment(required=True, allow_none=True)
 
 
+class SecretSchema(StrictSchema):
+    secret = fields.String(required=True, metadata={"description": "`whsec_...`; it is not shown again."})
+    old_secret_until = Moment(required=True, metadata={"description": "Until then the key before signs too."})
+
+
 class UrlSchema(StrictSchema):
     url = Text(MAX_URL, required=True, allow_none=True, metadata=URL_NOTE)
 

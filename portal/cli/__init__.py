@@ -1,6 +1,7 @@
 """The command line. Each command lives in a module that is imported when the command is asked for, and not before."""
 
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ COMMANDS = {
     "user": ("portal.cli.user", "People who log in."),
     "token": ("portal.cli.token", "Tokens for the API."),
     "webhook": ("portal.cli.webhook", "The address that deliveries go to."),
+    "import": ("portal.cli.importing", "Import contacts from a CSV file, or from JSON lines."),
     "classify": ("portal.cli.classify", "Set or remove a contact's interest level."),
     "deliveries": ("portal.cli.deliveries", "The delivery log, and sending again."),
     "listen": ("portal.cli.listen", "Run a local receiver that shows and verifies what arrives."),
@@ -31,7 +33,8 @@ class PortalGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        function = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), function)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

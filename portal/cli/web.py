@@ -11,6 +11,7 @@ from waitress.server import BaseWSGIServer
 
 from portal import clock
 from portal.runtime import Runtime
+from portal.views.imports import MAX_UPLOAD_BYTES
 
 THREADS = 8
 LOOK_SECONDS = 0.25
@@ -32,7 +33,7 @@ class WebServer:
                 port=port,
                 threads=THREADS,
                 ident=None,
-                max_request_body_size=app.config["MAX_CONTENT_LENGTH"],
+                max_request_body_size=MAX_UPLOAD_BYTES,  # a longer one is cut here; most pages allow much less
                 # With a proxy in front, its headers are read by the application, which knows how many proxies to trust.
                 clear_untrusted_proxy_headers=held.settings.proxy_hops == 0,
             )

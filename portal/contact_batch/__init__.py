@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock
@@ -56,6 +57,8 @@ def save_batch(
     An item that is refused leaves the others as they are. Without `is_sending` levels are recorded and the CRM is not
     told.
     """
+    # One batch of a company at a time: two that hold the same new contact would both make it.
+    session.execute(select(Company.id).where(Company.id == company.id).with_for_update(key_share=True))
     known = Known(session.connection(), company.id, default_owner)
     given = [item.contact for item in items]
     has_levels = any(item.level is not SAME for item in items)

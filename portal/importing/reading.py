@@ -1,6 +1,6 @@
 """From a file's bytes to its rows: encoding, lines, records, each with the number of the line it begins on.
 
-Nothing is trusted: memory stays flat whatever the file holds, and what cannot be read is one bad row or one clear error.
+Nothing is trusted: memory stays flat whatever the file holds; what cannot be read is one bad row, or one clear error.
 """
 
 import codecs
@@ -23,8 +23,9 @@ MAX_LINE = 250_000
 MAX_RECORD_LINES = 500
 """A quoted cell that goes on for longer was never closed."""
 MAX_JSON_LINE = 2_000_000
+SAMPLE_BYTES = 4096
 NUL_SHARE = 0.001
-"""More than this share of NUL in the first block is no text."""
+"""A file that begins with more NUL than this is no text."""
 
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 SIGNATURES = {
@@ -53,7 +54,9 @@ class Record:
 def detect_encoding(blocks: Blocks) -> str:
     """By byte order mark, else UTF-8 when all of it is, else cp1252. Raises FileProblem for what is no text."""
     source = blocks()
-    first = next(source, b"")
+    first = b""
+    while len(first) < SAMPLE_BYTES and (block := next(source, None)):
+        first += block
     if not first:
         raise FileProblem("empty")
     for start, reason in SIGNATURES.items():
@@ -100,10 +103,11 @@ def read_records(text: io.TextIOWrapper, delimiter: str, *, width: int | None = 
         except csv.Error:  # a cell beyond the csv module's own limit
             yield feed.give_up("cell_too_long")
             continue
-        if width is not None and _swallowed_rows(feed.taken, len(cells), width, delimiter):
+        if width is not None and _swallowed_rows(feed.taken, width, delimiter):
             yield feed.give_up("unclosed_quote")
         elif any(cell and not cell.isspace() for cell in cells):
-            yield Record(feed.first_line, tuple(cells), _problem_of(cells))
+            is_odd = width is not None and len(feed.taken) > 1 and len(cells) != width
+            yield Record(feed.first_line, tuple(cells), "unclosed_quote" if is_odd else _problem_of(cells))
 
 
 def read_lines(text: io.TextIOWrapper) -> Iterator[Record]:
@@ -131,12 +135,12 @@ def _problem_of(cells: list[str]) -> str | None:
     return "cell_too_long" if any(len(cell) > MAX_CELL for cell in cells) else None
 
 
-def _swallowed_rows(taken: list[str], cells: int, width: int, delimiter: str) -> bool:
-    """Whether a record over several lines is a stray quote that took whole rows into one cell."""
-    inner = taken[1:-1]
-    if cells == width or not inner:
-        return False
-    return all(len(row) == width for row in csv.reader(inner, delimiter=delimiter))
+def _swallowed_rows(taken: list[str], width: int, delimiter: str) -> bool:
+    """Whether a record over several lines is a stray quote that took whole rows into one cell.
+
+    Each of its lines is then a row of the right width. With two columns a cell of prose could look so too.
+    """
+    return width > 2 and len(taken) > 1 and all(line.count(delimiter) == width - 1 for line in taken)
 
 
 def _skip_line(text: io.TextIOWrapper) -> None:

@@ -2,9 +2,32 @@
 
 from flask import Blueprint, Flask
 
-from portal.views import access, auth, contacts, deliveries, errors, health, home, presentation, webhook
+from portal.views import (
+    access,
+    auth,
+    contacts,
+    deliveries,
+    delivery_export,
+    errors,
+    health,
+    home,
+    imports,
+    integration,
+    presentation,
+    webhook,
+)
 
-BLUEPRINTS: tuple[Blueprint, ...] = (health.bp, home.bp, contacts.bp, deliveries.bp, webhook.bp, auth.bp)
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    health.bp,
+    home.bp,
+    contacts.bp,
+    imports.bp,
+    deliveries.bp,
+    delivery_export.bp,
+    webhook.bp,
+    integration.bp,
+    auth.bp,
+)
 
 
 def register_views(app: Flask) -> None:

@@ -27,6 +27,7 @@ from portal.models import DELIVERY_STATUSES, Delivery
 from portal.reasons.words import WORDS
 from portal.runtime import runtime
 from portal.views import access, exchange
+from portal.views.chart import read_chart
 from portal.views.redirects import see_other
 
 NEEDS_CONFIRMATION = ("delivered", "superseded")
@@ -65,6 +66,7 @@ def index() -> ResponseReturnValue:
     return render_template(
         "deliveries/index.html",
         page=page,
+        chart=None if request.args.get("cursor") else read_chart(wanted),
         wanted=wanted,
         is_filtered=wanted != DeliveryFilter(status=wanted.status),
         counts=count_by_status(db.session, current_user.company_id),

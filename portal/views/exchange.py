@@ -44,7 +44,12 @@ def curl_command(attempt: Attempt, body: bytes) -> str:
 
 def content_type_of(attempt: Attempt) -> str | None:
     """The Content-Type that the receiver put on its answer."""
-    return next((value for name, value in attempt.response_headers if name.lower() == "content-type"), None)
+    return header_of(attempt, "content-type")
+
+
+def header_of(attempt: Attempt, wanted: str) -> str | None:
+    """A header of the receiver's answer, by its lower-case name."""
+    return next((value for name, value in attempt.response_headers if name.lower() == wanted), None)
 
 
 def _spell_out(character: str) -> str:

@@ -10,6 +10,7 @@ from portal.directory import has_contacts
 from portal.endpoints import get_endpoint, state_of
 from portal.sync import backlog_of
 from portal.views import access
+from portal.views.chart import read_chart
 
 LATEST = 8
 
@@ -28,6 +29,7 @@ def index() -> ResponseReturnValue:
         backlog=backlog_of(db.session, company_id),
         counts=count_by_status(db.session, company_id),
         count_cap=COUNT_CAP,
+        chart=read_chart(DeliveryFilter()),
         has_contacts=has_contacts(db.session, company_id),
         latest=page_deliveries(db.session, company_id, DeliveryFilter(), limit=LATEST).items,
     )

@@ -1,11 +1,21 @@
 """What templates share: times in words, in the reader's language and the company's time zone, and who they speak to."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
+from babel.dates import format_skeleton
 from flask import Flask, g, request
-from flask_babel import format_datetime, format_number, format_timedelta, get_locale, get_translations, gettext
+from flask_babel import (
+    format_date,
+    format_datetime,
+    format_number,
+    format_timedelta,
+    get_locale,
+    get_translations,
+    gettext,
+)
 from flask_login import current_user
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from portal import clock, reasons
 from portal.db import db
@@ -28,6 +38,8 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(full_time)
     app.add_template_filter(relative_time)
     app.add_template_filter(since_time)
+    app.add_template_filter(long_day)
+    app.add_template_filter(short_day)
     app.add_template_filter(format_number, "number")
     app.add_template_filter(reason_title)
     app.add_template_global(here)
@@ -59,7 +71,11 @@ def shared_names() -> dict[str, Any]:
 
 def here() -> str:
     """The page that is being looked at, for a form to come back to."""
-    return request.form.get("next") or request.full_path.rstrip("?")
+    try:
+        named = request.form.get("next")
+    except RequestEntityTooLarge:  # the page that says so asks this too
+        named = None
+    return named or request.full_path.rstrip("?")
 
 
 def explained(attempt: Attempt) -> reasons.Explanation:
@@ -93,6 +109,16 @@ def since_time(moment: datetime) -> str:
     if clock.utcnow() - moment < timedelta(days=6):
         return str(format_datetime(moment, "EEEE HH:mm"))
     return full_time(moment)
+
+
+def long_day(day: date) -> str:
+    """`10 de março de 2026`."""
+    return str(format_date(day, "long"))
+
+
+def short_day(day: date) -> str:
+    """`10/03`, in the order that the reader's language has."""
+    return str(format_skeleton("MMdd", day, locale=get_locale()))
 
 
 def relative_time(moment: datetime) -> str:

@@ -9,12 +9,13 @@ from flask_babel import ngettext
 from flask_login import current_user
 
 from portal import audit, clock, endpoints, outbox, reasons
+from portal.address_advice import Advice, advise, advise_redirect
 from portal.db import db
 from portal.deliveries import MAX_TESTS_A_MINUTE, attempts_of, count_tests_since, get_delivery
 from portal.egress import AddressError, CheckedAddress
 from portal.endpoints import get_endpoint, state_of
 from portal.forms import WebhookForm, text_of
-from portal.models import Endpoint
+from portal.models import Attempt, Endpoint
 from portal.runtime import runtime
 from portal.views import access, exchange
 from portal.views.redirects import see_other
@@ -143,11 +144,23 @@ def warnings_of(checked: CheckedAddress) -> tuple[str, ...]:
     return checked.address.warnings + (() if checked.addresses else ("unresolved",))
 
 
-def page(form: WebhookForm, **shown: object) -> str:
+def advice_about(form: WebhookForm, attempt: Attempt | None) -> tuple[Advice, ...]:
+    """What to mind about the address in the field, and about where its test's answer pointed."""
+    if form.url.errors:
+        return ()
+    advice = advise(form.url.data or "")
+    if attempt is not None and attempt.reason == "redirect":
+        advice += advise_redirect(attempt.url, exchange.header_of(attempt, "location"))
+    return advice
+
+
+def page(form: WebhookForm, *, attempt: Attempt | None = None, **shown: object) -> str:
     endpoint = get_endpoint(db.session, current_user.company_id)
     return render_template(
         "webhook/index.html",
         form=form,
+        attempt=attempt,
+        advice=advice_about(form, attempt),
         endpoint=endpoint,
         state=state_of(endpoint),
         waiting=outbox.waiting_count(db.session, endpoint.company_id),

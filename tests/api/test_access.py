@@ -14,13 +14,17 @@ from portal.models import ApiToken, User
 from tests import factories
 from tests.api.conftest import Caller, check_problem
 
-READS = ["/contacts/1", "/webhook", "/deliveries", "/deliveries/msg_1"]
+READS = ["/contacts", "/contacts/1", "/webhook", "/deliveries", "/deliveries/msg_1"]
 WRITES = [
     ("POST", "/contacts"),
     ("PUT", "/contacts/1/interest-level"),
     ("PUT", "/webhook"),
     ("POST", "/webhook/test"),
+    ("POST", "/webhook/pause"),
+    ("POST", "/webhook/resume"),
+    ("POST", "/webhook/rotate-secret"),
     ("POST", "/deliveries/msg_1/resend"),
+    ("POST", "/sync"),
 ]
 ALL = [("GET", path) for path in READS] + WRITES
 FOR_ADMINS = WRITES[2:]
@@ -30,7 +34,7 @@ def api_rules(app: Flask) -> set[tuple[str, str]]:
     return {
         (method, rule.rule)
         for rule in app.url_map.iter_rules()
-        if rule.rule.startswith("/api/") and not rule.rule.endswith("openapi.json")
+        if rule.rule.startswith("/api/v1/") and not rule.rule.endswith("openapi.json")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 
@@ -96,7 +100,7 @@ def test_a_member_may_not_administer(member: Caller, method: str, path: str) -> 
     check_problem(member.call(method, path, json={"url": "https://example.com/"}), 403, "forbidden")
 
 
-@pytest.mark.parametrize("path", ["/webhook", "/deliveries"])
+@pytest.mark.parametrize("path", ["/contacts", "/webhook", "/deliveries"])
 def test_a_member_may_read(member: Caller, path: str) -> None:
     assert member.get(path).status_code == 200
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from portal.api.contact_schemas import EXAMPLE
+from portal.api.examples import CONTACT_ITEM as EXAMPLE
 from portal.db import db
 from portal.models import Campaign, Classification, Contact, Delivery, User
 from portal.receiver import Receiver

@@ -14,7 +14,13 @@ from portal import contacts
 from portal.api.sentences import DETAILS, FIELD_SENTENCES, TITLES
 from tests.api.conftest import Caller, check_problem, field_errors
 
-BODIES = [("POST", "/contacts"), ("PUT", "/contacts/1/interest-level"), ("PUT", "/webhook"), ("POST", "/webhook/test")]
+BODIES = [
+    ("POST", "/contacts"),
+    ("PUT", "/contacts/1/interest-level"),
+    ("PUT", "/webhook"),
+    ("POST", "/webhook/test"),
+    ("POST", "/sync"),
+]
 
 
 def send(api: Caller, method: str, path: str, data: bytes, content_type: str = "application/json") -> Any:
@@ -86,7 +92,7 @@ def test_an_unknown_address_below_api_is_a_problem_without_a_token_too(app: Flas
     check_problem(app.test_client().get("/api/v2/contacts"), 404, "not_found")
 
 
-@pytest.mark.parametrize(("method", "path"), [("DELETE", "/webhook"), ("GET", "/contacts"), ("PATCH", "/contacts/1")])
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "/webhook"), ("GET", "/sync"), ("PATCH", "/contacts/1")])
 def test_another_method_is_told_the_right_ones(api: Caller, method: str, path: str) -> None:
     response = api.call(method, path)
     check_problem(response, 405, "method_not_allowed")

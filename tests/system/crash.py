@@ -157,8 +157,6 @@ class Run:
                 for _ in range(kills):
                     self._wait_for_posts()
                     self._kill_one()
-                for feeder in self.feeders:
-                    feeder.kill()
                 self._wait_for_posts()
                 books.recovery_seconds = self._kill_all_and_recover(books)
             finally:
@@ -183,7 +181,7 @@ class Run:
     def _wait_for_posts(self) -> None:
         """Until somebody delivers again, and then a moment more, so that a kill meets work under way."""
         before = len(self.receiver.received)
-        if not self.receiver.wait_for(before + 1 + self.chance.randrange(30), timeout=START_SECONDS):
+        if not self.receiver.wait_for(before + 1 + self.chance.randrange(12), timeout=START_SECONDS):
             raise AssertionError(f"nothing is delivered any more: {self._describe()}")
         time.sleep(self.chance.uniform(0, 0.05))
 
@@ -208,6 +206,9 @@ class Run:
     def _kill_all_and_recover(self, books: Books) -> float:
         for member in self.portal:
             member.kill()
+        time.sleep(0.3)  # people go on for a moment
+        for feeder in self.feeders:
+            feeder.kill()
         books.check(self._open() == 0, "nothing was open when all were killed: the run shows nothing")
         for member in self.portal:
             member.start()
@@ -283,7 +284,7 @@ def feed(seed: int) -> None:
                 print(made.webhook_id, flush=True)
             db.session.rollback()
             db.session.expunge_all()
-            time.sleep(0.02)
+            time.sleep(0.01)
 
 
 def crash(instance: Path, database_url: str, *, kills: int, seed: int) -> Books:

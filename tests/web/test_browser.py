@@ -1,6 +1,7 @@
 """The pages in a real browser: the daily work by mouse and keyboard, nothing from elsewhere, and no barrier."""
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,11 +11,12 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
+from portal import tasks
 from portal.db import db
-from portal.models import Delivery
+from portal.models import Company, Delivery, Task
 from portal.receiver import Receiver, Reply
 from tests.conftest import running_worker
-from tests.factories import PASSWORD, classify_contact, make_company, make_contact, make_user
+from tests.factories import PASSWORD, classify_contact, make_company, make_contact, make_import, make_user
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
@@ -175,6 +177,17 @@ def test_all_of_it_works_without_scripts(chromium, site):
     watched.close()
 
 
+def test_a_file_is_imported_while_one_watches(page, site):
+    page.goto("/contacts")
+    page.get_by_role("link", name="Importar").click()
+    file = {"name": "rd.csv", "mimeType": "text/csv", "buffer": "Nome;Email;Nível\nDora;dora@example.com;3\n".encode()}
+    page.set_input_files("input[type=file]", files=[file])
+    page.get_by_role("button", name="Enviar e conferir").click()
+    page.get_by_role("button", name="Importar 1 linha").click()
+    expect(page.get_by_text("Pronto: todas as linhas foram importadas.")).to_be_visible(timeout=8000)
+    assert site.receiver.wait_for(1)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_page_has_a_barrier_or_runs_over_the_edge(chromium, site, scheme, width):
@@ -215,7 +228,27 @@ def page_urls(site: Site) -> list[str]:
         "/deliveries",
         "/deliveries?status=cancelled",
         "/webhook",
+        "/imports",
+        f"/imports/{make_import(company).id}",
+        f"/imports/{finished_import(company)}",
+        "/integration",
+        "/api/docs",
         *(f"/deliveries/{webhook_id}" for webhook_id in ids),
         f"/deliveries/{ids[0]}/resend",
         f"/deliveries/{ids[-1]}/resend",
     ]
+
+
+def finished_import(company: Company) -> int:
+    """An import that is done, with a bad row to show."""
+    task = make_import(company, b"Nome,E-mail\nAna,arroba\nBia,bia@example.com\n")
+    tasks.start(db.session, task)
+    db.session.commit()
+    task_id = task.id
+    db.session.commit()
+    end = time.monotonic() + 10
+    while db.session.get_one(Task, task_id, populate_existing=True).status != "done" and time.monotonic() < end:
+        db.session.commit()
+        time.sleep(0.05)
+    db.session.commit()
+    return task_id

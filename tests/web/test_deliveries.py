@@ -198,3 +198,15 @@ def test_a_test_is_never_sent_again(admin, delivery):
 
 def test_an_unknown_delivery_is_not_found(member):
     assert member.get("/deliveries/msg_unknown").status_code == 404
+
+
+def test_a_delivery_whose_contact_was_erased_shows_what_is_known(admin, delivery):
+    settle_as(delivery, "failed", "timeout")
+    delivery.contact_id, delivery.body = None, None
+    db.session.commit()
+    page = admin.get(url_of(delivery)).text
+    for words in ("Contato apagado", "Os dados deste contato foram apagados.", "<strong>Geral</strong>", "Médio"):
+        assert words in page
+    assert "Ana Souza" not in page
+    assert "não pode ser reenviada" in page
+    assert "/resend" not in page

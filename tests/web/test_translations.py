@@ -17,7 +17,7 @@ from babel.messages.pofile import read_po
 import portal
 from portal.db import db
 from portal.models import Delivery, User
-from tests.factories import classify_contact, make_contact, set_url
+from tests.factories import classify_contact, make_contact, make_import, set_url
 
 ROOT = Path(portal.__file__).parent.parent
 PO = ROOT / "portal/translations/en/LC_MESSAGES/messages.po"
@@ -83,6 +83,7 @@ def test_pages_in_english_hold_no_portuguese(admin, company, receiver, catalogue
     ]
     same = {m.id for m in translated(catalogue) if m.id == m.string}
     for url in ("/", "/contacts", f"/contacts/{contact.id}", "/contacts/new", "/deliveries", "/webhook", "/missing",
-                f"/deliveries/{webhook_id}", f"/deliveries/{webhook_id}/resend"):  # fmt: skip
+                "/imports", f"/imports/{make_import(company).id}",
+                "/integration", f"/deliveries/{webhook_id}", f"/deliveries/{webhook_id}/resend"):  # fmt: skip
         words = re.sub(r"<[^>]*>", "|", admin.get(url, headers={"Accept-Language": "en"}).text)
         assert [text for text in portuguese if f"|{text}|" in words and text not in same] == [], url

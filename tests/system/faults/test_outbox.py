@@ -66,11 +66,11 @@ def test_a_reaper_that_runs_while_the_owner_records_takes_nothing_back(company: 
 def test_an_owner_who_records_while_the_reaper_runs_is_late(company: Company) -> None:
     (delivery_id,) = make_deliveries(company, 1)
     (job,) = claim()
-    engine = db.engine
+    engine, failure = db.engine, answered("server_error", url=job.url)
 
     def record() -> None:
         with engine.begin() as connection:
-            outbox.settle(connection, [(job, answered("ok_text"))], rules())
+            outbox.settle(connection, [(job, failure)], rules())
 
     with engine.begin() as reaper:
         assert outbox.recover(reaper, rules(now=utcnow() + timedelta(minutes=1)), lease=LEASE) == 1
@@ -78,7 +78,8 @@ def test_an_owner_who_records_while_the_reaper_runs_is_late(company: Company) ->
         owner.join(0.3)
     owner.join(10)
     assert reload(delivery_id).status == "pending"
-    assert attempts_of(delivery_id) == [("interrupted", False), ("ok_text", True)]
+    assert attempts_of(delivery_id) == [("interrupted", False), ("server_error", True)]
+    assert factories.endpoint_of(company).consecutive_failures == 0
 
 
 @pytest.mark.parametrize("then", ["it fails", "its worker dies", "it is given back"])
@@ -149,10 +150,10 @@ def test_two_clicks_on_resend_at_the_same_moment_send_once(app: Flask, company: 
         answers.append(person.client.post(f"/deliveries/{job.webhook_id}/resend", data=form).status_code)
 
     db.session.remove()
+    threads = [begun(lambda pair=pair: click(*pair)) for pair in zip(clicks, tokens, strict=True)]
+    for thread in threads:
+        thread.join(30)
     with running_worker(app):
-        threads = [begun(lambda pair=pair: click(*pair)) for pair in zip(clicks, tokens, strict=True)]
-        for thread in threads:
-            thread.join(30)
         wait_until(lambda: statuses() == {"delivered": 1})
     assert answers == [303, 303]
     assert len(receiver.received) == 1

@@ -110,7 +110,7 @@ def last_seen() -> datetime | None:
     return found
 
 
-def test_a_look_at_the_outbox_that_fails_every_time_is_repeated_and_shows_on_the_health_page(
+def test_a_look_that_fails_every_time_is_repeated_and_shows_no_life(
     app: Flask, company: Company, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fails: list[float] = []

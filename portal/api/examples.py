@@ -1,0 +1,111 @@
+"""One of everything, for the OpenAPI document: a contact, what was delivered about it, and the webhook."""
+
+from typing import Any
+
+DELIVERY_ID = "msg_01a20541a4a4737b96cac627d2c45cc7"
+URL = "https://example.com/hook"
+
+CONTACT_ITEM: dict[str, Any] = {
+    "contact": {
+        "name": "Maria Souza",
+        "linkedin_public_id": "maria-souza",
+        "current_company": "Empresa Exemplo",
+        "role": "Diretora",
+        "location": "São Paulo, Brasil",
+        "email": "maria@example.com",
+        "phone": None,
+        "invite_date": "2026-01-22 12:28:47",
+        "interest_level": 2,
+        "skills": [{"skill": "Vendas", "endorsements": 12}],
+        "experiences": [{"experience": "Gerente", "company_link": "https://example.com"}],
+    },
+    "contact_owner": {"name": "Ana Lima", "email": "ana@example.com"},
+    "campaign": {"name": "Indústria 2026", "description": None},
+    "messages": [
+        {"sender_name": "Ana Lima", "message": "Olá, Maria!", "date": "2026-01-22 12:30:00", "pending_message": 0}
+    ],
+}
+_FACTS = CONTACT_ITEM["contact"]
+CONTACT = {
+    "contact": {
+        "id": 7,
+        "name": _FACTS["name"],
+        "invite_date": _FACTS["invite_date"],
+        "accept_date": "2026-01-22 15:02:11",
+        "collect_date": "2026-01-22 09:00:00",
+        "reply_date": None,
+        "linkedin_public_id": _FACTS["linkedin_public_id"],
+        "current_company": _FACTS["current_company"],
+        "current_company_link": None,
+        "role": _FACTS["role"],
+        "location": _FACTS["location"],
+        "email": _FACTS["email"],
+        "phone": None,
+        "interest_level": 2,
+        "skills": _FACTS["skills"],
+        "experiences": _FACTS["experiences"],
+    },
+    "contact_owner": {"id": 2} | CONTACT_ITEM["contact_owner"],
+    "campaign": {"id": 1} | CONTACT_ITEM["campaign"],
+    "messages": CONTACT_ITEM["messages"],
+    "sync": "in_sync",
+}
+CONTACT_PAGE = {"items": [CONTACT], "next_cursor": "7"}
+SAVED = {"results": [{"id": 7, "created": True, "delivery_id": DELIVERY_ID}]}
+CLASSIFIED = {"contact_id": 7, "interest_level": 3, "previous_level": 2, "delivery_id": DELIVERY_ID}
+
+WEBHOOK = {
+    "url": URL,
+    "state": "active",
+    "waiting": 0,
+    "consecutive_failures": 0,
+    "last_success_at": "2026-01-22T18:05:03.120Z",
+    "last_failure_at": None,
+}
+PAUSED = WEBHOOK | {"state": "paused", "waiting": 3}
+SECRET = {"secret": "whsec_" + "A" * 43 + "=", "old_secret_until": "2026-01-23T18:05:03.000Z"}
+
+_SENT_HEADERS = {"Content-Type": "application/json", "webhook-id": DELIVERY_ID}
+_TEXT = {"Content-Type": "text/plain"}
+_OK = "The receiver answered 200 with a text: delivered."
+TEST_RESULT = {
+    "delivered": True,
+    "reason": "ok_text",
+    "message": _OK,
+    "warning": None,
+    "status_code": 200,
+    "duration_ms": 84,
+    "request": {"method": "POST", "url": URL, "headers": _SENT_HEADERS, "body": '{"contact":{"id":7}}'},
+    "response": {"headers": _TEXT, "body": "OK", "size": 2, "truncated": False},
+}
+
+DELIVERY_ITEM = {
+    "id": DELIVERY_ID,
+    "status": "delivered",
+    "contact_id": 7,
+    "interest_level": 3,
+    "previous_level": 2,
+    "reason": "ok_text",
+    "attempt_count": 1,
+    "next_attempt_at": None,
+    "created_at": "2026-01-22T18:05:02.910Z",
+    "delivered_at": "2026-01-22T18:05:03.120Z",
+}
+DELIVERY_PAGE = {"items": [DELIVERY_ITEM], "next_cursor": None}
+ATTEMPT = {
+    "number": 1,
+    "trigger": "classification",
+    "started_at": "2026-01-22T18:05:03.036Z",
+    "duration_ms": 84,
+    "url": URL,
+    "status_code": 200,
+    "reason": "ok_text",
+    "message": _OK,
+    "warning": None,
+    "request_headers": _SENT_HEADERS,
+    "response_headers": _TEXT,
+    "response_body": "OK",
+}
+DELIVERY = DELIVERY_ITEM | {"body": '{"contact":{"id":7}}', "attempts": [ATTEMPT]}
+RESENT = DELIVERY | {"status": "pending", "next_attempt_at": "2026-01-22T18:20:00.000Z"}
+COUNT = {"count": 12}

@@ -1,0 +1,111 @@
+"""`portal import`."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal import audit, clock
+from portal.cli.console import ACTOR, Words, company_option, in_console_language, open_app, pick_company
+from portal.cli.terminal import inert
+from portal.db import db
+from portal.importing import FileProblem, Finding, Order, cut_into_chunks, examine, map_columns, row_reader
+from portal.importing.words import KIND_WORDS, explain_file, row_explainer
+from portal.models import Company, User
+from portal.task_runner import PAUSE_SECONDS
+from portal.tasks import BLOCK_BYTES, Chunk, Done
+
+COUNTS = ("created", "changed", "unchanged", "classified", "sent", "bad")
+
+
+@click.command(name="import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@company_option
+@click.option("--campaign", type=Words(200), help="For rows that name none.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
+@click.option("--no-webhook", is_flag=True, help="Record levels without telling the CRM.")
+def import_(file: Path, company_name: str | None, campaign: str | None, dry_run: bool, no_webhook: bool) -> None:
+    """Import contacts from a CSV file, or from JSON lines.
+
+    JSON lines have the shape of the webhook's body. The columns of a CSV are found by their names: exports of LinkedIn,
+    HubSpot, Pipedrive and RD Station, and others like them. A row that is not accepted is reported on standard error
+    with its line and loses no other; the exit code is then 1. A dry run does not see that two rows far apart in the
+    file are the same contact.
+    """
+    with open_app(), in_console_language():
+        company = pick_company(company_name)
+        owner = oldest_user(db.session, company)
+        order, total = read_order(file, owner, campaign=campaign, is_sending=not no_webhook)
+        click.echo(f"{KIND_WORDS[order.layout.kind]}: {total} rows. Contacts that name no owner go to {owner.email}.")
+        reader = row_reader(db.session, company.id, order)
+        chunks = cut_into_chunks(lambda: read_blocks(file), order, reader, company_id=company.id, actor=ACTOR)
+        if not dry_run:
+            audit.record(db.session, company.id, actor=ACTOR, action="contacts.imported", subject=file.name)
+            db.session.commit()
+        counts: Counter[str] = Counter()
+        with click.progressbar(length=total, label="Importing") as bar:
+            for chunk in chunks:
+                done = do_chunk(chunk, dry_run=dry_run)
+                counts += done.counts
+                bar.update(done.position - bar.pos)
+                show_findings(done)
+                clock.sleep(PAUSE_SECONDS)
+        click.echo(", ".join(f"{name} {counts[name]}" for name in COUNTS) + (" (dry run)" if dry_run else "") + ".")
+    if counts["bad"]:
+        raise SystemExit(1)
+
+
+def oldest_user(session: Session, company: Company) -> User:
+    """Who owns contacts that name nobody: the first admin, else the first person. Raises a ClickException."""
+    people = select(User).where(User.company_id == company.id, User.disabled_at.is_(None))
+    owner = session.scalars(people.order_by(User.role.is_(None), User.role, User.id).limit(1)).first()
+    if owner is None:
+        raise click.ClickException("The company has nobody who could own contacts: add a user first.")
+    return owner
+
+
+def read_order(file: Path, owner: User, *, campaign: str | None, is_sending: bool) -> tuple[Order, int]:
+    """What the file is, and how many rows it has. Raises a ClickException that says why it cannot be imported."""
+    db.session.rollback()  # no transaction stays open while a long file is read
+    try:
+        layout, total = examine(lambda: read_blocks(file))
+        columns = map_columns(layout.header)
+        if layout.delimiter is not None and not {"name", "first_name", "last_name"} & set(columns):
+            raise FileProblem("no_name")
+    except FileProblem as problem:
+        raise click.ClickException(explain_file(problem.reason)) from problem
+    order = Order(
+        layout=layout,
+        columns=columns,
+        user_id=owner.id,
+        filename=file.name,
+        campaign=campaign,
+        is_sending=is_sending,
+    )
+    return order, total
+
+
+def do_chunk(chunk: Chunk, *, dry_run: bool) -> Done:
+    """Save some rows, or only see what saving them would do."""
+    done = chunk(db.session)
+    if dry_run:
+        db.session.rollback()
+    else:
+        db.session.commit()
+    return done
+
+
+def show_findings(done: Done) -> None:
+    """Print the bad rows of a chunk, each with its line."""
+    explain = row_explainer()
+    for finding in Finding.read(done.finding or b""):
+        click.echo(inert(f"line {finding.line}: {explain(finding.field, finding.problem)}"), err=True)
+
+
+def read_blocks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as opened:
+        while block := opened.read(BLOCK_BYTES):
+            yield block

@@ -1,0 +1,229 @@
+"""Importing contacts from files: read as they come, cut into chunks, saved by the same rules as everywhere.
+
+`examine` says what a file is. `prepare` keeps it as a task, and `work` is how a worker does it; the console takes the
+chunks by itself. A bad row is kept with its line and the reason, and loses no good one.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import Session
+
+from portal import clock, tasks
+from portal.contact_batch import BatchItem, BatchResult, save_batch
+from portal.contact_items import InvalidContact
+from portal.contacts import fold
+from portal.db import reading as read_only  # this package has a module of the first name
+from portal.importing.columns import map_columns
+from portal.importing.layout import Layout, examine, read_rows
+from portal.importing.reading import Blocks, FileProblem, Record
+from portal.importing.rows import RowReader
+from portal.models import Company, Task, User
+from portal.tasks import Chunk, Claim, Done
+
+__all__ = [
+    "KIND",
+    "FileProblem",
+    "Finding",
+    "Layout",
+    "Order",
+    "PreviewRow",
+    "cut_into_chunks",
+    "examine",
+    "map_columns",
+    "prepare",
+    "preview",
+    "read_findings",
+    "row_reader",
+    "work",
+]
+
+KIND = "import"
+CHUNK_ROWS = 400
+CHUNK_CHARACTERS = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What somebody asked to be imported, and how."""
+
+    layout: Layout
+    columns: tuple[str | None, ...]
+    user_id: int
+    """Who owns a contact that names no owner."""
+    filename: str = ""
+    campaign: str | None = None
+    """For rows that name none."""
+    is_sending: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        return {**vars(self), "layout": self.layout.as_json()}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Order":
+        changed = {"layout": Layout.from_json(stored["layout"]), "columns": tuple(stored["columns"])}
+        return cls(**{**stored, **changed})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A bad row: the line it begins on, where and what is wrong, and its cells."""
+
+    line: int
+    field: str
+    problem: str
+    cells: Sequence[str]
+
+    @classmethod
+    def read(cls, stored: bytes) -> "Iterator[Finding]":
+        """The findings of one chunk, as a task keeps them."""
+        return (cls(*json.loads(line)) for line in stored.splitlines())
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRow:
+    """One of the first rows as it would be imported, or what is wrong with it."""
+
+    line: int
+    cells: Sequence[str]
+    item: BatchItem | None
+    finding: Finding | None
+
+
+def prepare(session: Session, company_id: int, order: Order, *, total: int, actor: str, blocks: Blocks) -> Task:
+    """Keep a file that was examined, as a draft of a task."""
+    arguments, now = order.as_json(), clock.utcnow()
+    row = tasks.create(session, company_id, kind=KIND, actor=actor, arguments=arguments, total=total, now=now)
+    tasks.store_input(session, row.id, blocks())
+    return row
+
+
+def work(engine: Engine, claim: Claim) -> Iterator[Chunk]:
+    """The chunks of an import that a worker holds, from its position on. Raises FileProblem."""
+
+    def blocks() -> Iterator[bytes]:
+        return tasks.read_blocks(engine, claim.task_id, "input")
+
+    if next(blocks(), None) is None:
+        raise FileProblem("gone")
+    order = Order.from_json(claim.arguments)
+    with read_only(), Session(engine) as session:
+        reader = row_reader(session, claim.company_id, order)
+    yield from cut_into_chunks(
+        blocks, order, reader, company_id=claim.company_id, actor=claim.actor, position=claim.position
+    )
+
+
+def row_reader(session: Session, company_id: int, order: Order) -> RowReader:
+    """What reads the rows of a file for this company."""
+    company = session.get_one(Company, company_id)
+    people: dict[str, str | None] = {}
+    for name, email in session.execute(select(User.name, User.email).where(User.company_id == company_id)):
+        people[fold(name)] = None if fold(name) in people else email
+    zone = ZoneInfo(company.timezone)
+    return RowReader(order.layout, order.columns, zone=zone, campaign=order.campaign, people=people)
+
+
+def preview(session: Session, company_id: int, order: Order, *, blocks: Blocks, count: int) -> list[PreviewRow]:
+    """The first rows as they would be imported."""
+    reader = row_reader(session, company_id, order)
+    rows = islice(read_rows(blocks, order.layout), count)
+    return [PreviewRow(record.line, record.cells, *_read(reader, record)) for record in rows]
+
+
+def cut_into_chunks(
+    blocks: Blocks, order: Order, reader: RowReader, *, company_id: int, actor: str, position: int = 0
+) -> Iterator[Chunk]:
+    """The file in chunks, but for the first `position` rows; reading happens between their transactions."""
+    rows = islice(read_rows(blocks, order.layout), position, None)
+    while chunk := _take(rows, reader):
+        position += len(chunk)
+        yield _Rows(order, company_id, actor, chunk, position)
+
+
+def read_findings(engine: Engine, task_id: int) -> Iterator[Finding]:
+    """What is wrong with the bad rows of an import, in the order of the file."""
+    for block in tasks.read_blocks(engine, task_id, "finding"):
+        yield from Finding.read(block)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Some rows of the file, read and not yet saved."""
+
+    order: Order
+    company_id: int
+    actor: str
+    rows: Sequence[tuple[BatchItem | None, Finding | None, Record]]
+    position: int
+
+    def __call__(self, session: Session) -> Done:
+        """Save the rows, in the caller's transaction."""
+        good = [(item, record) for item, _, record in self.rows if item is not None]
+        results = self._save(session, [item for item, _ in good])
+        findings = [finding for _, finding, _ in self.rows if finding is not None]
+        counts: Counter[str] = Counter()
+        for (_, record), result in zip(good, results, strict=True):
+            if result.error is not None:
+                findings.append(_finding(record, result.error))
+                continue
+            counts["created" if result.created else "changed" if _has_changed(result) else "unchanged"] += 1
+            counts.update(classified=result.classified, sent=result.sent)
+        counts["bad"] = len(findings)
+        findings.sort(key=lambda finding: finding.line)
+        lines = [json.dumps([each.line, each.field, each.problem, each.cells]) for each in findings]
+        return Done(position=self.position, counts=+counts, finding="\n".join(lines).encode() if lines else None)
+
+    def _save(self, session: Session, items: Sequence[BatchItem]) -> list[BatchResult]:
+        """All at once; when the database refuses that, each by itself."""
+        if not items:
+            return []
+        try:
+            with session.begin_nested():
+                return self._save_together(session, items)
+        except (IntegrityError, DataError):
+            if len(items) == 1:
+                return [BatchResult(error=InvalidContact("", "not_saved"))]
+        return [self._save(session, [item])[0] for item in items]
+
+    def _save_together(self, session: Session, items: Sequence[BatchItem]) -> list[BatchResult]:
+        return save_batch(
+            session,
+            session.get_one(Company, self.company_id),
+            items,
+            default_owner=session.get_one(User, self.order.user_id),
+            actor=self.actor,
+            is_sending=self.order.is_sending,
+        )
+
+
+def _take(rows: Iterator[Record], reader: RowReader) -> list[tuple[BatchItem | None, Finding | None, Record]]:
+    chunk, size = [], 0
+    for record in rows:
+        chunk.append((*_read(reader, record), record))
+        size += sum(map(len, record.cells))
+        if len(chunk) == CHUNK_ROWS or size > CHUNK_CHARACTERS:
+            break
+    return chunk
+
+
+def _read(reader: RowReader, record: Record) -> tuple[BatchItem | None, Finding | None]:
+    try:
+        return reader.read(record), None
+    except InvalidContact as error:
+        return None, _finding(record, error)
+
+
+def _finding(record: Record, error: InvalidContact) -> Finding:
+    return Finding(record.line, error.field, error.problem, record.cells)
+
+
+def _has_changed(result: BatchResult) -> bool:
+    return result.changed or result.classified

@@ -1,0 +1,118 @@
+"""What is found in a file, and what is wrong with it, in the reader's language."""
+
+from collections.abc import Callable
+
+from flask_babel import lazy_gettext as _l
+
+KIND_WORDS = {
+    "linkedin": _l("Conexões do LinkedIn"),
+    "hubspot": _l("HubSpot"),
+    "pipedrive": _l("Pipedrive"),
+    "rdstation": _l("RD Station"),
+    "generic": _l("Planilha em CSV"),
+    "jsonl": _l("JSON, um contato por linha"),
+}
+
+ENCODING_WORDS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
+
+DELIMITER_WORDS = {",": _l("vírgula"), ";": _l("ponto e vírgula"), "\t": _l("tabulação")}
+
+FIELD_WORDS = {
+    "name": _l("Nome completo"),
+    "first_name": _l("Primeiro nome"),
+    "last_name": _l("Sobrenome"),
+    "linkedin": _l("Perfil no LinkedIn"),
+    "email": _l("E-mail"),
+    "phone": _l("Telefone"),
+    "current_company": _l("Empresa atual"),
+    "current_company_link": _l("Endereço da empresa"),
+    "role": _l("Cargo"),
+    "location": _l("Localização"),
+    "city": _l("Cidade"),
+    "state": _l("Estado"),
+    "country": _l("País"),
+    "interest_level": _l("Nível de interesse"),
+    "owner_email": _l("E-mail do responsável"),
+    "owner_name": _l("Nome do responsável"),
+    "campaign": _l("Campanha"),
+    "invite_date": _l("Convite enviado em"),
+    "accept_date": _l("Convite aceito em"),
+    "collect_date": _l("Inserido no sistema em"),
+    "reply_date": _l("Respondeu em"),
+}
+
+PATH_WORDS = {
+    "contact.linkedin_public_id": FIELD_WORDS["linkedin"],
+    "contact_owner.email": FIELD_WORDS["owner_email"],
+    "contact_owner.name": FIELD_WORDS["owner_name"],
+    "campaign.name": FIELD_WORDS["campaign"],
+    **{f"contact.{name}": words for name, words in FIELD_WORDS.items()},
+}
+
+PROBLEM_WORDS = {
+    "required": _l("está em branco, e é obrigatório."),
+    "unknown_level": _l("só pode ser 1, 2 ou 3; baixo, médio ou alto."),
+    "not_an_email": _l("não é um endereço de e-mail."),
+    "not_a_profile": _l("não é o endereço de um perfil, como linkedin.com/in/maria-silva."),
+    "not_a_date": _l("não é uma data como 31/01/2026."),
+    "not_a_text": _l("não é um texto."),
+    "not_a_count": _l("não é um número de confirmações."),
+    "not_a_list": _l("não é uma lista."),
+    "not_an_object": _l("não tem a forma do corpo do webhook."),
+    "too_long": _l("é longo demais."),
+    "too_many": _l("tem itens demais."),
+    "unknown": _l("não existe na sua empresa."),
+    "unknown_owner": _l("ninguém da sua empresa tem este nome, ou mais de uma pessoa tem; use o e-mail."),
+    "nul": _l("contém um byte nulo."),
+    "surrogate": _l("contém um caractere quebrado."),
+}
+
+ROW_WORDS = {
+    "unclosed_quote": _l("As aspas abertas nesta linha nunca se fecham."),
+    "extra_cells": _l("A linha tem mais colunas do que o cabeçalho: falta pôr aspas em um texto com o separador."),
+    "cell_too_long": _l("Uma célula tem mais de 10.000 caracteres."),
+    "line_too_long": _l("A linha é longa demais."),
+    "too_many_columns": _l("A linha tem mais de 200 colunas."),
+    "not_json": _l("A linha não é um JSON válido."),
+    "not_saved": _l("O banco de dados recusou esta linha."),
+}
+
+FILE_WORDS = {
+    "empty": _l("O arquivo não tem nenhuma linha com dados."),
+    "spreadsheet": _l("Isto é um XLSX, XLS ou ZIP. Abra-o na planilha e salve como CSV."),
+    "binary": _l("Isto não é um arquivo de texto. Exporte os contatos como CSV."),
+    "undecodable": _l("O começo do arquivo diz uma codificação, e o resto tem outra. Salve-o de novo como CSV UTF-8."),
+    "json_list": _l(
+        "Isto é uma lista em JSON. Ponha cada contato em uma linha, sem os colchetes e sem vírgulas entre eles."
+    ),
+    "no_header": _l("Não foi encontrada a linha com os nomes das colunas."),
+    "too_many_columns": _l("O arquivo tem mais de 200 colunas."),
+    "too_many_rows": _l("O arquivo tem mais de 200.000 linhas. Divida-o em partes menores."),
+    "too_large": _l("O arquivo tem mais de 50 MB. Divida-o em partes menores."),
+    "no_name": _l("Nenhuma coluna foi escolhida para o nome do contato."),
+    "gone": _l("O arquivo não está mais guardado. Envie-o de novo."),
+    "interrupted": _l("A importação foi interrompida vezes demais e parou. O que já foi gravado fica."),
+    "internal_error": _l(
+        "Algo falhou no portal e a importação parou. O que já foi gravado fica; o registro do servidor diz o que foi."
+    ),
+}
+
+
+def row_explainer() -> Callable[[str, str], str]:
+    """What says what is wrong with a row, as one sentence: `explain(field, problem)`, in the language of now.
+
+    The words are looked up here once, for a report of many rows, and for what is written when the request is over.
+    """
+    rows, problems, paths = (
+        {key: str(word) for key, word in words.items()} for words in (ROW_WORDS, PROBLEM_WORDS, PATH_WORDS)
+    )
+
+    def explain(field: str, problem: str) -> str:
+        return rows.get(problem) or f"{paths.get(field, field)}: {problems.get(problem, problem)}"
+
+    return explain
+
+
+def explain_file(reason: str) -> str:
+    """Why a file cannot be imported."""
+    return str(FILE_WORDS.get(reason, FILE_WORDS["internal_error"]))

@@ -1,0 +1,234 @@
+"""Importing contacts: a file is sent, shown as it was understood, started, watched, and reported on."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from flask import Blueprint, Response, abort, flash, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+from werkzeug.datastructures import FileStorage
+
+from portal import audit, importing, tasks
+from portal.db import db
+from portal.directory import campaigns_of
+from portal.endpoints import is_configured
+from portal.importing import FileProblem, Order, PreviewRow, examine, map_columns
+from portal.importing.columns import FIELDS
+from portal.importing.words import (
+    DELIMITER_WORDS,
+    ENCODING_WORDS,
+    FIELD_WORDS,
+    KIND_WORDS,
+    explain_file,
+    row_explainer,
+)
+from portal.models import Task
+from portal.tables import write_row
+from portal.views import access
+from portal.views.redirects import see_other
+
+MAX_FILE_BYTES = 50 * 1024 * 1024
+MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 64 * 1024
+"""A file with the form around it."""
+PREVIEW_ROWS = 20
+SHOWN_FINDINGS = 100
+MAX_CAMPAIGN = 200
+OPEN = ("waiting", "running")
+"""An import in one of these states moves on by itself."""
+
+bp = Blueprint("imports", __name__, url_prefix="/imports")
+
+
+@bp.url_value_preprocessor
+def allow_large_files(view_name: str | None, _values: object) -> None:
+    """Only here, only for who has logged in, and before the form's token is looked for in the body."""
+    if view_name == "imports.upload" and "_user_id" in session:
+        request.max_content_length = MAX_UPLOAD_BYTES
+
+
+@bp.app_context_processor
+def shared_names() -> dict[str, object]:
+    return {"explain_file": explain_file, "import_kinds": KIND_WORDS}
+
+
+@bp.get("")
+@access.member
+def index() -> ResponseReturnValue:
+    return _show_index()
+
+
+@bp.post("")
+@access.member
+def upload() -> ResponseReturnValue:
+    file = request.files.get("file")
+    if file is None or not file.filename:
+        return _show_index(_("Escolha um arquivo."))
+    db.session.commit()  # ends the transaction of the access check: reading a long file keeps nobody from writing
+    try:
+        file.stream.seek(0, 2)
+        if file.stream.tell() > MAX_FILE_BYTES:
+            raise FileProblem("too_large")
+        layout, total = examine(lambda: _blocks_of(file))
+    except FileProblem as problem:
+        return _show_index(explain_file(problem.reason))
+    order = Order(
+        layout=layout, columns=map_columns(layout.header), user_id=current_user.id, filename=file.filename[-200:]
+    )
+    task = importing.prepare(
+        db.session,
+        current_user.company_id,
+        order,
+        total=total,
+        actor=current_user.email,
+        blocks=lambda: _blocks_of(file),
+    )
+    db.session.commit()
+    return see_other(url_for(".show", task_id=task.id))
+
+
+@bp.get("/<int:task_id>")
+@access.member
+def show(task_id: int) -> ResponseReturnValue:
+    """The preview of a file, the progress of an import, or its report."""
+    task = get_task_or_404(task_id)
+    return _show_draft(task) if task.status == "draft" else _show_progress("imports/show.html", task)
+
+
+@bp.get("/<int:task_id>/progress")
+@access.member
+def progress(task_id: int) -> ResponseReturnValue:
+    """What the page of an import says now, for a page that shows it."""
+    return _show_progress("imports/_progress.html", get_task_or_404(task_id))
+
+
+@bp.post("/<int:task_id>")
+@access.member
+def start(task_id: int) -> ResponseReturnValue:
+    """Keep what was chosen in the preview; then show it again, or start."""
+    task = get_task_or_404(task_id)
+    if task.status == "draft":
+        order = _read_order(Order.from_json(task.arguments))
+        task.arguments = order.as_json()
+        db.session.flush()
+        if request.form.get("do") == "start":
+            if order.layout.delimiter is not None and not {"name", "first_name", "last_name"} & set(order.columns):
+                db.session.commit()
+                return _show_draft(task, explain_file("no_name"))
+            if tasks.start(db.session, task):
+                audit.record(
+                    db.session,
+                    current_user.company_id,
+                    actor=current_user.email,
+                    action="contacts.imported",
+                    subject=order.filename,
+                    ip=request.remote_addr,
+                )
+        db.session.commit()
+    return see_other(url_for(".show", task_id=task_id))
+
+
+@bp.post("/<int:task_id>/discard")
+@access.member
+def discard(task_id: int) -> ResponseReturnValue:
+    """Forget a file that was not started."""
+    if tasks.discard(db.session, get_task_or_404(task_id)):
+        flash(_("O arquivo foi descartado; nada foi importado."), "success")
+    db.session.commit()
+    return see_other(url_for(".index"))
+
+
+@bp.get("/<int:task_id>/bad-rows.csv")
+@access.member
+def bad_rows(task_id: int) -> ResponseReturnValue:
+    """The rows that were not imported, to be mended and imported again."""
+    task = get_task_or_404(task_id)
+    header = Order.from_json(task.arguments).layout.header
+    engine, explain, more = db.engine, row_explainer(), [_("Linha"), _("Problema")]
+
+    def lines() -> Iterator[str]:
+        """Sent as it is read: the request's own context is over by then."""
+        yield "\ufeff" + write_row([*header, *more])
+        for finding in importing.read_findings(engine, task_id):
+            padding = [""] * (len(header) - len(finding.cells))
+            yield write_row([*finding.cells, *padding, str(finding.line), explain(finding.field, finding.problem)])
+
+    name = f"importacao-{task_id}.csv"
+    return Response(lines(), mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def get_task_or_404(task_id: int) -> Task:
+    """The import of the reader's company: nobody can forget to check whose it is."""
+    task = tasks.get_task(db.session, current_user.company_id, importing.KIND, task_id)
+    if task is None:
+        abort(404)
+    return task
+
+
+def _show_index(error: str | None = None) -> ResponseReturnValue:
+    recent = tasks.recent_tasks(db.session, current_user.company_id, importing.KIND)
+    return render_template("imports/index.html", recent=recent, error=error), 422 if error else 200
+
+
+def _show_draft(task: Task, error: str | None = None) -> ResponseReturnValue:
+    order = Order.from_json(task.arguments)
+    rows = importing.preview(
+        db.session,
+        task.company_id,
+        order,
+        blocks=lambda: tasks.read_blocks(db.engine, task.id, "input"),
+        count=PREVIEW_ROWS,
+    )
+    page = render_template(
+        "imports/draft.html",
+        task=task,
+        order=order,
+        rows=rows,
+        examples=[_example(rows, index) for index in range(len(order.layout.header))],
+        error=error,
+        explain=row_explainer(),
+        fields={name: FIELD_WORDS[name] for name in FIELDS},
+        encoding=ENCODING_WORDS[order.layout.encoding],
+        delimiter=DELIMITER_WORDS.get(order.layout.delimiter or ""),
+        campaigns=campaigns_of(db.session, task.company_id),
+        is_configured=is_configured(db.session, task.company_id),
+    )
+    return page, 422 if error else 200
+
+
+def _show_progress(template: str, task: Task) -> ResponseReturnValue:
+    """A draft has nothing to show yet but is no error: it may have been opened in another window."""
+    findings = list(islice(importing.read_findings(db.engine, task.id), SHOWN_FINDINGS))
+    order = Order.from_json(task.arguments)
+    return render_template(
+        template,
+        task=task,
+        order=order,
+        findings=findings,
+        explain=row_explainer(),
+        is_open=task.status in OPEN,
+    )
+
+
+def _read_order(order: Order) -> Order:
+    """The order with what the form of the preview says."""
+    chosen = [request.form.get(f"column-{index}") for index in range(len(order.layout.header))]
+    campaign = " ".join(request.form.get("campaign", "").split())[:MAX_CAMPAIGN]
+    return replace(
+        order,
+        columns=tuple(name if name in FIELDS else None for name in chosen),
+        campaign=campaign or None,
+        is_sending="is_sending" in request.form,
+    )
+
+
+def _example(rows: Sequence[PreviewRow], index: int) -> str:
+    """The first value of a column."""
+    return next((row.cells[index] for row in rows if index < len(row.cells) and row.cells[index].strip()), "")
+
+
+def _blocks_of(file: FileStorage) -> Iterator[bytes]:
+    file.stream.seek(0)
+    while block := file.stream.read(tasks.BLOCK_BYTES):
+        yield block

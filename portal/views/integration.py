@@ -1,0 +1,47 @@
+"""The integration explained, for this installation: what is sent, when, what counts as delivered, how to receive it."""
+
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+from flask_babel import format_timedelta
+from flask_login import current_user
+
+from portal.db import db
+from portal.endpoints import get_endpoint, state_of
+from portal.payload import encode_body, sample_payload
+from portal.runtime import runtime
+from portal.views import access, exchange
+from portal.webhook import USER_AGENT
+
+SNIPPETS = Path(__file__).parent.parent / "templates" / "integration" / "snippets"
+
+bp = Blueprint("integration", __name__, url_prefix="/integration")
+
+
+@bp.get("")
+@access.member
+def index() -> ResponseReturnValue:
+    """Everything a receiver has to know. Of the address only the host: the rest is often a password."""
+    endpoint = get_endpoint(db.session, current_user.company_id)
+    settings = runtime().settings
+    return render_template(
+        "integration/index.html",
+        endpoint=endpoint,
+        state=state_of(endpoint),
+        host=urlsplit(endpoint.url).hostname if endpoint.url else None,
+        body=encode_body(sample_payload()),
+        exchange=exchange,
+        snippets=read_snippets(),
+        user_agent=USER_AGENT,
+        deadline_seconds=f"{settings.deadline:g}",
+        pauses=[format_timedelta(delay, threshold=2) for delay in settings.retry_schedule.delays[1:]],
+    )
+
+
+@lru_cache(maxsize=1)
+def read_snippets() -> dict[str, str]:
+    """The code to paste, by file name: `verify.php`, `receive.py`, ..."""
+    return {path.name.removesuffix(".txt"): path.read_text(encoding="utf-8") for path in SNIPPETS.glob("*.txt")}

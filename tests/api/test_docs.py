@@ -1,0 +1,98 @@
+"""The page of the API: made of the OpenAPI document, open to anybody, and complete."""
+
+import html
+import json
+import shlex
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from flask import Flask
+from sqlalchemy import event
+
+from portal.db import db
+from portal.security import CONTENT_SECURITY_POLICY
+from tests.api.conftest import Caller
+
+
+@pytest.fixture
+def document(app: Flask) -> dict[str, Any]:
+    return app.test_client().get("/api/v1/openapi.json").json  # type: ignore[return-value]
+
+
+@pytest.fixture
+def page(app: Flask) -> str:
+    response = app.test_client().get("/api/docs", headers={"Accept-Language": "en"})
+    assert response.status_code == 200
+    assert response.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    return html.unescape(response.get_data(as_text=True))
+
+
+def operations_of(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (method, path, operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters"
+    ]
+
+
+def bodies_of(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """What goes in and what comes out with success, of every operation."""
+    found = []
+    for _, _, operation in operations_of(document):
+        answers = [answer for status, answer in operation["responses"].items() if status < "300"]
+        for holder in [*answers, operation.get("requestBody")]:
+            if holder:
+                found.append((operation["operationId"], holder["content"]["application/json"]))
+    return found
+
+
+def test_every_operation_stands_on_the_page_with_what_it_says(document: dict[str, Any], page: str) -> None:
+    for method, path, operation in operations_of(document):
+        section = page.partition(f'id="{operation["operationId"]}"')[2].partition("</details>\n  <details class")[0]
+        assert method.upper() in section
+        assert path in section
+        assert operation["summary"] in section
+        for parameter in operation.get("parameters", []):
+            assert f"<code>{parameter['name']}</code>" in section
+        for status in operation["responses"]:
+            assert status in section
+
+
+def test_every_example_is_on_the_page(document: dict[str, Any], page: str) -> None:
+    for _, media in bodies_of(document):
+        assert json.dumps(media["example"], ensure_ascii=False, indent=2) in page
+
+
+def test_every_example_is_of_its_schema(document: dict[str, Any]) -> None:
+    for name, media in bodies_of(document):
+        schema = {**media["schema"], "components": document["components"]}
+        assert jsonschema_rs.is_valid(schema, media["example"]), name
+
+
+def test_a_curl_line_is_a_call_that_works(api: Caller, contact_id: int, page: str) -> None:
+    section = page.partition('id="classifyContact"')[2]
+    lines = section.partition(">curl ")[2].partition("</pre>")[0].replace("\\\n", "")
+    address, _, method, _, token, _, content_type, _, body = shlex.split(lines)
+    assert (method, token) == ("PUT", "Authorization: Bearer $TOKEN")
+    path = address.removeprefix("http://localhost/api/v1").replace("/7/", f"/{contact_id}/")
+    assert api.call(method, path, data=body, content_type=content_type.partition(": ")[2]).status_code == 200
+
+
+def test_the_page_asks_for_nothing_from_elsewhere_and_needs_no_script(page: str) -> None:
+    assert "//" not in "".join(part.partition('"')[0] for part in page.split('src="')[1:])
+    assert 'href="http' not in page
+
+
+@pytest.mark.parametrize(("language", "word"), [("pt-BR", "Corpo do pedido"), ("en", "Request body")])
+def test_its_own_words_are_in_the_readers_language(app: Flask, language: str, word: str) -> None:
+    assert f"<h3>{word}</h3>" in app.test_client().get("/api/docs", headers={"Accept-Language": language}).text
+
+
+def test_the_page_asks_the_database_nothing(app: Flask) -> None:
+    seen: list[str] = []
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", lambda *given: seen.append(given[2]))
+    assert app.test_client().get("/api/docs").status_code == 200
+    assert seen == []

@@ -1,0 +1,282 @@
+"""Whether the CRM knows what we know: the state of each contact, the list by state, and bringing the CRM in sync."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from portal import clock, sync
+from portal.classification import classify
+from portal.db import db
+from portal.models import AuditEntry, Company, Contact, Delivery
+from portal.outbox.queue import new_webhook_id
+from portal.receiver import Receiver
+from tests import factories
+from tests.api.conftest import Caller, check_problem, field_errors
+from tests.conftest import running_worker
+
+OpenDatabase = Callable[[], Any]
+Make = Callable[..., int]
+BOTH = pytest.mark.parametrize("database_url", ["sqlite_url", "postgres_url"], indirect=True)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(getattr(request, "param", "sqlite_url")))
+
+
+@pytest.fixture
+def make(api: Caller, open_database: OpenDatabase) -> Make:
+    """Makes a contact with this level and deliveries, each a status, a level and after how many hours it arrived."""
+
+    def make_contact(level: int | None, *deliveries: tuple[str, int, int | None], **facts: Any) -> int:
+        with open_database():
+            company = db.session.get_one(Company, api.company_id)
+            contact = factories.make_contact(company, **facts)
+            contact.interest_level = level
+            for status, sent_level, hours in deliveries:
+                db.session.add(make_delivery(contact, status, sent_level, hours))
+            db.session.commit()
+            return contact.id
+
+    return make_contact
+
+
+def make_delivery(contact: Contact, status: str, level: int, hours: int | None) -> Delivery:
+    return Delivery(
+        webhook_id=new_webhook_id(),
+        company_id=contact.company_id,
+        contact_id=contact.id,
+        trigger="classification",
+        next_trigger="classification",
+        actor="test",
+        interest_level=level,
+        status=status,
+        created_at=factories.NOON,
+        next_attempt_at=factories.NOON if status == "pending" else None,
+        delivered_at=None if hours is None else factories.NOON + timedelta(hours=hours),
+        body=b"{}",
+    )
+
+
+CASES = [
+    ("never_sent", None, []),
+    ("never_sent", 2, []),
+    ("in_sync", 2, [("delivered", 2, 1)]),
+    ("in_sync", 2, [("delivered", 2, 1), ("failed", 3, None), ("superseded", 1, None)]),
+    ("in_sync", None, [("delivered", 2, 1)]),
+    ("in_sync", None, [("pending", 2, None)]),
+    ("in_sync", 2, [("failed", 2, 1)]),  # sent again in vain: it had arrived before
+    ("in_sync", 2, [("delivered", 2, 1), ("pending", 1, None)]),
+    ("waiting", 2, [("pending", 2, None)]),
+    ("waiting", 2, [("sending", 2, None)]),
+    ("waiting", 2, [("delivered", 1, 1), ("pending", 3, None), ("pending", 2, None)]),
+    ("out_of_sync", 2, [("failed", 2, None)]),
+    ("out_of_sync", 2, [("cancelled", 2, None)]),
+    ("out_of_sync", 2, [("superseded", 2, None)]),
+    ("out_of_sync", 3, [("delivered", 2, 1)]),
+    ("out_of_sync", 3, [("delivered", 1, 2), ("delivered", 3, 1)]),  # the old one was sent again
+    ("out_of_sync", 3, [("pending", 1, None), ("failed", 3, None)]),  # what is coming is the old level
+]
+TO_BE_SENT = [
+    index for index, (state, level, _) in enumerate(CASES) if level and state in ("never_sent", "out_of_sync")
+]
+
+
+@BOTH
+@pytest.mark.parametrize(("state", "level", "deliveries"), CASES)
+def test_a_contacts_state_follows_from_what_arrived_last(
+    api: Caller, make: Make, state: str, level: int | None, deliveries: list[Any]
+) -> None:
+    assert api.get(f"/contacts/{make(level, *deliveries)}").json["sync"] == state
+
+
+@BOTH
+@pytest.mark.parametrize("state", sync.SYNC_STATES)
+def test_the_list_by_state_has_the_contacts_that_say_so_and_no_others(api: Caller, make: Make, state: str) -> None:
+    made = [(make(level, *deliveries), found) for found, level, deliveries in CASES]
+    items = api.get(f"/contacts?sync={state}").json["items"]
+    assert {item["contact"]["id"] for item in items} == {key for key, found in made if found == state}
+    assert {item["sync"] for item in items} == {state}
+
+
+def test_a_dry_run_counts_what_would_be_sent_and_sends_nothing(api: Caller, make: Make, hook: Receiver) -> None:
+    for _, level, deliveries in CASES:
+        make(level, *deliveries)
+    before = api.get("/deliveries?limit=200").json
+    response = api.post("/sync", {"dry_run": True})
+    assert (response.status_code, response.json) == (200, {"count": len(TO_BE_SENT)})
+    assert api.get("/deliveries?limit=200").json == before
+
+
+@BOTH
+@pytest.mark.parametrize("value", [None, {}, {"dry_run": False}])
+def test_each_contact_that_needs_it_gets_one_delivery(api: Caller, make: Make, hook: Receiver, value: Any) -> None:
+    made = [make(level, *deliveries) for _, level, deliveries in CASES]
+    response = api.post("/sync", value)
+    assert (response.status_code, response.json) == (202, {"count": len(TO_BE_SENT)})
+    items = api.get("/deliveries?trigger=sync&limit=200").json["items"]
+    assert sorted(item["contact_id"] for item in items) == sorted(made[index] for index in TO_BE_SENT)
+    assert {item["status"] for item in items} == {"pending"}
+    assert {api.get(f"/contacts/{made[index]}").json["sync"] for index in TO_BE_SENT} == {"waiting"}
+
+
+def test_asking_twice_sends_once(api: Caller, make: Make, hook: Receiver) -> None:
+    make(2)
+    assert [api.post("/sync").json["count"] for _ in range(2)] == [1, 0]
+
+
+@BOTH
+def test_two_who_ask_at_once_send_once(api: Caller, make: Make, hook: Receiver) -> None:
+    made = {make(2) for _ in range(20)}
+    with ThreadPoolExecutor() as pool:
+        counts = [answer.json["count"] for answer in pool.map(lambda _: api.post("/sync"), range(3))]
+    items = api.get("/deliveries?limit=200").json["items"]
+    assert sum(counts) == len(items) == len(made)
+    assert {item["contact_id"] for item in items} == made
+
+
+@BOTH
+def test_a_classification_meanwhile_is_waited_for(
+    api: Caller, make: Make, hook: Receiver, open_database: OpenDatabase
+) -> None:
+    contact_id = make(1)
+    with ThreadPoolExecutor() as pool, open_database():
+        classify(db.session, db.session.get_one(Contact, contact_id), 3, actor="ana")
+        asked = pool.submit(api.post, "/sync")
+        assert not wait([asked], timeout=0.5).done, "it did not wait for the contact"
+        db.session.commit()
+        assert asked.result().json == {"count": 0}
+    (item,) = api.get("/deliveries").json["items"]
+    assert item["interest_level"] == 3
+
+
+def test_what_is_sent_is_the_state_of_now(app: Flask, api: Caller, make: Make, hook: Receiver) -> None:
+    contact_id = make(3, ("delivered", 1, 1), ("failed", 2, None), name="Maria")
+    api.post("/sync")
+    with running_worker(app):
+        assert hook.wait_for(1)
+    (received,) = hook.received
+    body = json.loads(received.body)
+    assert (body["contact"]["id"], body["contact"]["name"], body["contact"]["interest_level"]) == (
+        contact_id,
+        "Maria",
+        3,
+    )
+    (item,) = api.get("/deliveries?trigger=sync").json["items"]
+    assert (item["status"], item["previous_level"], item["interest_level"]) == ("delivered", 1, 3)
+    assert api.get(f"/contacts/{contact_id}").json["sync"] == "in_sync"
+
+
+def test_level_3_goes_first(api: Caller, make: Make, hook: Receiver) -> None:
+    for level in (1, 3, 2):
+        make(level)
+    api.post("/sync")
+    items = api.get("/deliveries").json["items"]
+    assert [item["interest_level"] for item in reversed(items)] == [3, 2, 1]
+
+
+def test_an_older_delivery_that_waits_for_a_retry_is_superseded(
+    api: Caller, make: Make, hook: Receiver, open_database: OpenDatabase
+) -> None:
+    contact_id = make(3, ("pending", 1, None), ("failed", 3, None))
+    with open_database():
+        db.session.execute(update(Delivery).where(Delivery.status == "pending").values(attempt_count=2))
+        db.session.commit()
+    api.post("/sync")
+    items = api.get(f"/deliveries?contact_id={contact_id}").json["items"]
+    assert [(item["interest_level"], item["status"]) for item in items] == [
+        (3, "pending"),
+        (3, "failed"),
+        (1, "superseded"),
+    ]
+
+
+def test_many_go_in_transactions_of_bounded_size(
+    api: Caller, make: Make, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "BATCH_SIZE", 2)
+    sizes = []
+    bring = sync.bring_in_sync
+    monkeypatch.setattr(
+        sync, "bring_in_sync", lambda *given, **named: sizes.append(bring(*given, **named)) or sizes[-1]
+    )
+    for _ in range(5):
+        make(2)
+    assert api.post("/sync").json == {"count": 5}
+    assert sizes == [2, 2, 1]
+
+
+def test_others_write_while_many_are_brought_in_sync(
+    api: Caller, make: Make, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "BATCH_SIZE", 2)
+    first, *_ = [make(2) for _ in range(40)]
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(api.post, "/sync")
+        for level in (1, 3, 1):
+            assert api.put(f"/contacts/{first}/interest-level", {"interest_level": level}).status_code == 200
+        assert not asked.done(), "nobody got in before the end"
+        assert asked.result().status_code == 202
+
+
+def test_what_changed_meanwhile_is_looked_at_again(
+    api: Caller, make: Make, hook: Receiver, open_database: OpenDatabase
+) -> None:
+    removed, coming, due = make(2), make(2), make(1)
+    with open_database():
+        company_id = api.company_id
+        wanted = sync.find_out_of_sync(db.session, company_id)
+        assert set(wanted) == {removed, coming, due}
+        factories.classify_contact(db.session.get_one(Contact, removed), None)
+        factories.classify_contact(db.session.get_one(Contact, coming), 3)
+        db.session.execute(update(Contact).where(Contact.id == due).values(interest_level=3))
+        assert sync.bring_in_sync(db.session, company_id, wanted, actor="ana") == 1
+        (sent,) = db.session.scalars(select(Delivery).where(Delivery.trigger == "sync"))
+        assert (sent.contact_id, sent.interest_level, sent.actor) == (due, 3, "ana")
+
+
+def test_contacts_of_another_company_are_left_alone(
+    api: Caller, stranger: Caller, make: Make, hook: Receiver, open_database: OpenDatabase
+) -> None:
+    contact_id = make(2)
+    with open_database():
+        factories.set_url(db.session.get_one(Company, stranger.company_id), hook.url)
+        assert sync.bring_in_sync(db.session, stranger.company_id, [contact_id], actor="eve") == 0
+    assert stranger.post("/sync", {"dry_run": True}).json == {"count": 0}
+    assert stranger.post("/sync").json == {"count": 0}
+    assert stranger.get("/contacts?sync=never_sent").json == {"items": [], "next_cursor": None}
+    assert api.get("/deliveries").json["items"] == []
+
+
+def test_without_an_address_there_is_a_count_and_nothing_to_send_to(api: Caller, make: Make) -> None:
+    make(2)
+    assert api.post("/sync", {"dry_run": True}).json == {"count": 1}
+    check_problem(api.post("/sync"), 409, "webhook_unset")
+    assert api.get("/deliveries").json["items"] == []
+
+
+def test_who_did_it_stands_in_the_audit_log(
+    api: Caller, make: Make, hook: Receiver, open_database: OpenDatabase
+) -> None:
+    make(2)
+    api.post("/sync", {"dry_run": True})
+    api.post("/sync")
+    api.post("/sync")
+    with open_database():
+        (entry,) = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "contacts.synced"))
+        assert (entry.company_id, entry.actor, entry.subject) == (api.company_id, api.email, "1")
+        assert clock.utcnow() - entry.created_at < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("value", [1, 0, "true", None, []])
+def test_a_dry_run_is_true_or_false(api: Caller, make: Make, hook: Receiver, value: Any) -> None:
+    make(2)
+    errors = field_errors(check_problem(api.post("/sync", {"dry_run": value}), 422, "invalid_fields"))
+    assert errors == {"dry_run": "null" if value is None else "not_a_boolean"}
+    assert api.get("/deliveries").json["items"] == []

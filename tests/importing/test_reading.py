@@ -1,0 +1,177 @@
+"""What a file is, and its rows, whatever it holds."""
+
+import time
+import tracemalloc
+
+import pytest
+
+from portal.importing.layout import MAX_ROWS, Layout, examine, read_rows
+from portal.importing.reading import MAX_COLUMNS, Blocks, FileProblem
+from tests.importing.conftest import DATA, blocks_of, repeated
+
+LINKEDIN = ("linkedin", "utf-8", ",")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "header_line", "total"),
+    [
+        ("linkedin.csv", LINKEDIN, 1, 3),
+        ("linkedin_preamble_2.csv", LINKEDIN, 3, 3),
+        ("linkedin_preamble_3.csv", LINKEDIN, 4, 3),
+        ("linkedin_utf16.csv", ("linkedin", "utf-16", ","), 1, 3),
+        ("hubspot.csv", ("hubspot", "utf-8-sig", ","), 1, 2),
+        ("pipedrive.csv", ("pipedrive", "utf-8", "\t"), 1, 2),
+        ("rdstation.csv", ("rdstation", "cp1252", ";"), 1, 2),
+        ("generic.csv", ("generic", "cp1252", ";"), 1, 2),
+        ("contacts.jsonl", ("jsonl", "utf-8", None), 0, 2),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 64 * 1024])
+def test_each_kind_of_file_is_recognised(name, expected, header_line, total, size):
+    layout, found = examine(blocks_of((DATA / name).read_bytes(), size))
+    assert (layout.kind, layout.encoding, layout.delimiter) == expected
+    assert (layout.header_line, found) == (header_line, total)
+
+
+TEXT = "Nome;E-mail\r\nJoão D'Ávila;joao@example.com\r\n"
+
+
+@pytest.mark.parametrize(
+    ("encoded", "encoding"),
+    [
+        (TEXT.encode(), "utf-8"),
+        (TEXT.encode("utf-8-sig"), "utf-8-sig"),
+        (TEXT.encode("utf-16"), "utf-16"),
+        (b"\xfe\xff" + TEXT.encode("utf-16-be"), "utf-16"),
+        (TEXT.encode("cp1252"), "cp1252"),
+    ],
+)
+def test_every_encoding_gives_the_same_rows(encoded, encoding):
+    layout, _ = examine(blocks_of(encoded, 5))
+    assert layout.encoding == encoding
+    assert layout.header == ("Nome", "E-mail")
+    assert [row.cells for row in read_rows(blocks_of(encoded, 5), layout)] == [("João D'Ávila", "joao@example.com")]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_on_any_system(end):
+    content = end.join(["Nome,Cargo", "Ana,Diretora", "", "Bia,Gerente"]).encode()
+    layout, total = examine(blocks_of(content))
+    assert total == 2
+    assert [row.line for row in read_rows(blocks_of(content), layout)] == [2, 4]
+
+
+def rows(text: str) -> list[tuple[int, tuple[str, ...], str | None]]:
+    blocks = blocks_of(text.encode())
+    layout, _ = examine(blocks)
+    return [(row.line, row.cells, row.problem) for row in read_rows(blocks, layout)]
+
+
+def test_rows_of_only_separators_are_no_rows():
+    assert rows("Nome,Cargo\n,\n , \nAna,x\n,\n") == [(4, ("Ana", "x"), None)]
+
+
+def test_a_cell_may_go_over_lines_and_lines_are_counted():
+    found = rows('Nome,Cargo\n"Ana","a\nb\n\nc"\nBia,x\n')
+    assert found == [(2, ("Ana", "a\nb\n\nc"), None), (6, ("Bia", "x"), None)]
+
+
+def test_a_quote_that_is_never_closed_costs_its_own_row_only():
+    found = rows('Nome,Cargo\nAna,x\n"Bia,y\nCaio,z\nDani,w\n')
+    assert [(line, problem) for line, _, problem in found] == [(2, None), (3, "unclosed_quote"), (4, None), (5, None)]
+    assert found[2][1] == ("Caio", "z")
+
+
+def test_rows_between_two_stray_quotes_are_not_lost():
+    found = rows('Nome,Cargo,Cidade\n"Bia,y,a\nCaio,z,b\nDani,w,c\n"Edu,v,d\nFabi,u,e\n')
+    assert [line for line, _, problem in found if problem is None] == [3, 4, 6]
+
+
+def test_a_broken_row_over_several_lines_is_one_bad_row():
+    found = rows('Nome,Cargo,Cidade\n"Ana","a\nb"\nBia,y,c\n')
+    assert [(line, problem) for line, _, problem in found] == [(2, "unclosed_quote"), (4, None)]
+
+
+def test_a_quote_inside_a_cell_is_a_character():
+    assert rows('Nome,Cargo\nJosé "Zé" Lima,x\n') == [(2, ('José "Zé" Lima', "x"), None)]
+
+
+def test_a_long_file_with_a_stray_quote_is_read_to_its_end():
+    lines = ["Nome,Cargo", *(f"Pessoa {number},x" for number in range(5000))]
+    lines[10] = '"' + lines[10]
+    found = rows("\n".join(lines) + "\n")
+    assert [line for line, _, problem in found if problem] == [11]
+    assert len(found) == 5000
+
+
+def test_cells_and_lines_beyond_the_limits_are_bad_rows():
+    found = rows("Nome,Cargo\n" + "x" * 10_001 + ",a\nAna,b\n" + "y" * 300_000 + ",c\nBia,d\n" + "z," * 300 + "\n")
+    problems = [problem for *_, problem in found]
+    assert problems == ["cell_too_long", None, "line_too_long", None, "too_many_columns"]
+    assert [line for line, *_ in found] == [2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b" \r\n\r\n", "empty"),
+        (b"Nome,E-mail\r\n", "empty"),
+        (b"PK\x03\x04" + b"\x14\x00xl/workbook.xml" * 100, "spreadsheet"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 100, "spreadsheet"),
+        (b"%PDF-1.7 ...", "binary"),
+        (b"\0" * 5000, "binary"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" * 100, "binary"),
+        (b"\xef\xbb\xbfNome\nJo\xe3o\n", "undecodable"),
+        (b"\xff\xfeN\0o\0\n\0\x41", "undecodable"),
+        (b'[{"contact": {"name": "Ana"}}]', "json_list"),
+        (b"Nome," * 1000 + b"\nAna\n", "too_many_columns"),
+        (b'"Nome,E-mail\n', "no_header"),
+    ],
+)
+def test_what_cannot_be_imported_is_refused_with_the_reason(content, reason):
+    with pytest.raises(FileProblem) as refused:
+        examine(blocks_of(content))
+    assert refused.value.reason == reason
+
+
+LINE = b"Ana Maria de Souza,ana@example.com,Empresa de Exemplo\n"
+HOSTILE: dict[str, tuple[Blocks, str | None]] = {
+    "nul": (repeated(b"\0" * 65536, 50), "binary"),
+    "zip": (repeated(b"PK\x03\x04" + b"x" * 65532, 50), "spreadsheet"),
+    "no end of line": (repeated(b"a" * 65536, 50), "no_header"),
+    "a million columns": (repeated(b"a," * 32768, 50), "no_header"),
+    "too many rows": (repeated(b"Nome\n" * 13107, 50), "too_many_rows"),
+    "long lines": (lambda: iter([b"Nome,Cargo\n"] + [b"a," * 250_000 + b"\n"] * 100), None),
+    "quotes": (lambda: iter([b"Nome,Cargo\n"] + [b'"' * 65535 + b"\n"] * 800), None),
+    "an open quote": (lambda: iter([b"Nome,Cargo\n", b'"', *[b"x" * 65535 + b"\n"] * 800]), None),
+    "nul in the middle": (lambda: iter([b"Nome,Cargo\n", *[b"a" * 60 + b"\n"] * 1000, *[b"\0" * 65536] * 700]), None),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_of_50_mb_is_refused_or_read_soon_and_in_little_memory(name):
+    blocks, reason = HOSTILE[name]
+    tracemalloc.start()
+    begun = time.process_time()
+    try:
+        examine(blocks)
+        found = None
+    except FileProblem as problem:
+        found = problem.reason
+    took, (_, peak) = time.process_time() - begun, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == reason
+    assert took < 15, "this is under tracemalloc, which makes it several times slower"
+    assert peak < 40 * 2**20
+
+
+def test_the_limit_of_rows_is_a_limit_and_not_one_less():
+    content = b"Nome\n" + b"Ana\n" * MAX_ROWS
+    assert examine(blocks_of(content))[1] == MAX_ROWS
+
+
+def test_a_layout_survives_being_stored():
+    layout = Layout("generic", "utf-8", ";", 3, ("Nome", "Cargo"))
+    assert Layout.from_json(layout.as_json()) == layout
+    assert MAX_COLUMNS == 200

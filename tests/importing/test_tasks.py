@@ -1,0 +1,264 @@
+"""Imports as tasks: done in chunks, gone on with after a kill, nothing twice."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+import time_machine
+from flask import Flask
+from sqlalchemy.exc import IntegrityError
+
+from portal import importing, tasks
+from portal.clock import utcnow
+from portal.db import db
+from portal.importing import read_findings
+from portal.models import Classification, Contact, Delivery, Task, TaskBlock
+from portal.task_runner import LEASE, TaskRunner
+from tests.conftest import running_worker
+from tests.engine.conftest import BOTH
+from tests.factories import make_company, make_import, set_url
+from tests.importing.conftest import DATA
+
+HEADER = "Nome,E-mail,Nível\n"
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing runs after it."""
+
+
+@pytest.fixture
+def company(app, receiver):
+    return make_company(url=receiver.url)
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(importing, "CHUNK_ROWS", 3)
+
+
+def people(count: int) -> bytes:
+    lines = [f"Pessoa {number},p{number}@example.com,{number % 3 + 1}\n" for number in range(count)]
+    return (HEADER + "".join(lines)).encode()
+
+
+def start(task: Task) -> Task:
+    tasks.start(db.session, task)
+    db.session.commit()
+    return task
+
+
+def fresh(task: Task) -> Task:
+    found = db.session.get_one(Task, task.id, populate_existing=True)
+    db.session.commit()
+    return found
+
+
+def count(table: type) -> int:
+    found = db.session.query(table).count()
+    db.session.commit()
+    return found
+
+
+@BOTH
+def test_an_import_is_done_and_counted(app, company, run_tasks):
+    task = start(make_import(company, people(7) + b"Sem nivel,x@example.com,9\nPessoa 0,p0@example.com,1\n"))
+    run_tasks()
+    done = fresh(task)
+    assert (done.status, done.position, done.total) == ("done", 9, 9)
+    assert done.counts == {"created": 7, "unchanged": 1, "classified": 7, "sent": 7, "bad": 1}
+    assert [(finding.line, finding.problem) for finding in read_findings(db.engine, task.id)] == [(9, "unknown_level")]
+    assert db.session.query(TaskBlock).filter_by(part="input").count() == 0
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in DATA.iterdir()))
+def test_every_sample_file_is_imported_twice_and_changes_nothing_the_second_time(company, run_tasks, name):
+    content = (DATA / name).read_bytes()
+    for _ in range(2):
+        start(make_import(company, content))
+    run_tasks()
+    first, second = (task.counts for task in db.session.query(Task).order_by(Task.id))
+    good = first["created"]
+    if name == "hubspot.csv":  # names an owner whom this company does not have
+        assert first.pop("bad") == second.pop("bad") == 1
+    assert "bad" not in first
+    assert second == {"unchanged": good}
+
+
+@BOTH
+@pytest.mark.parametrize("moment", ["before the rows", "between the rows and the position", "after the commit"])
+def test_a_killed_import_goes_on_with_nothing_twice(app, company, small_chunks, monkeypatch, moment):
+    task = start(make_import(company, people(10) + b"Ruim,,9\n" + people(10)[len(HEADER) :]))
+    chunks_done = 0
+    record, do_chunk = tasks.record, TaskRunner._do_chunk
+
+    def killed_record(connection, held, done):
+        nonlocal chunks_done
+        chunks_done += 1
+        if chunks_done == 3 and moment == "between the rows and the position":
+            raise Killed
+        record(connection, held, done)
+
+    def killed_chunk(self, held, chunk):
+        if moment == "before the rows" and chunks_done == 2:
+            raise Killed
+        went_on = do_chunk(self, held, chunk)
+        if moment == "after the commit" and chunks_done == 3:
+            raise Killed
+        return went_on
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tasks, "record", killed_record)
+        patched.setattr(TaskRunner, "_do_chunk", killed_chunk)
+        with pytest.raises(Killed):
+            TaskRunner(db.engine, on_due=lambda: None).run_one()
+    assert fresh(task).position == (9 if moment == "after the commit" else 6)
+    another = TaskRunner(db.engine, on_due=lambda: None)
+    assert not another.run_one(), "the lease of the dead holds still"
+    with time_machine.travel(utcnow() + LEASE + timedelta(seconds=1)):
+        assert another.run_one()
+    assert (fresh(task).status, fresh(task).counts) == (
+        "done",
+        {"created": 10, "unchanged": 10, "classified": 10, "sent": 10, "bad": 1},
+    )
+    assert count(Contact) == count(Delivery) == count(Classification) == 10
+    assert [finding.line for finding in read_findings(db.engine, task.id)] == [12]
+
+
+@BOTH
+def test_a_worker_whose_lease_was_taken_changes_nothing_more(app, company, small_chunks, monkeypatch):
+    task = start(make_import(company, people(9)))
+    slept = TaskRunner(db.engine, on_due=lambda: None)
+    do_chunk = TaskRunner._do_chunk
+
+    def overslept(self, held, chunk):
+        if self is slept and held.position == 0 and fresh(task).position == 3:
+            with time_machine.travel(utcnow() + LEASE * 2):
+                TaskRunner(db.engine, on_due=lambda: None).run_one()
+        return do_chunk(self, held, chunk)
+
+    monkeypatch.setattr(TaskRunner, "_do_chunk", overslept)
+    slept.run_one()
+    assert (fresh(task).status, fresh(task).counts["created"]) == ("done", 9)
+    assert count(Contact) == count(Delivery) == 9
+
+
+def test_a_task_that_kills_its_worker_is_given_up(company, monkeypatch):
+    task = start(make_import(company, people(3)))
+
+    def kill(self, held, chunk):
+        raise Killed
+
+    monkeypatch.setattr(TaskRunner, "_do_chunk", kill)
+    now = utcnow()
+    for attempt in range(tasks.MAX_TRIES):
+        with time_machine.travel(now + attempt * LEASE * 2), pytest.raises(Killed):
+            TaskRunner(db.engine, on_due=lambda: None).run_one()
+    with time_machine.travel(now + tasks.MAX_TRIES * LEASE * 2):
+        assert not TaskRunner(db.engine, on_due=lambda: None).run_one()
+    assert (fresh(task).status, fresh(task).reason) == ("failed", "interrupted")
+
+
+def test_stopping_ends_after_a_chunk_and_another_worker_goes_on_at_once(company, small_chunks, monkeypatch, run_tasks):
+    task = start(make_import(company, people(9)))
+    runner = TaskRunner(db.engine, on_due=lambda: None)
+    do_chunk = TaskRunner._do_chunk
+
+    def stop_after(self, held, chunk):
+        runner.stop()
+        return do_chunk(self, held, chunk)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TaskRunner, "_do_chunk", stop_after)
+        runner.run_one()
+    assert (fresh(task).status, fresh(task).position) == ("waiting", 3)
+    run_tasks()
+    assert (fresh(task).status, count(Contact)) == ("done", 9)
+
+
+@BOTH
+def test_a_row_that_the_database_refuses_loses_no_other(app, company, monkeypatch, run_tasks):
+    task = start(make_import(company, people(5)))
+    save_batch = importing.save_batch
+
+    def refusing(session, company, items, **options):
+        results = save_batch(session, company, items, **options)
+        if any(item.contact.facts["name"] == "Pessoa 2" for item in items):
+            raise IntegrityError("INSERT", {}, Exception("refused"))
+        return results
+
+    monkeypatch.setattr(importing, "save_batch", refusing)
+    run_tasks()
+    assert fresh(task).counts == {"created": 4, "classified": 4, "sent": 4, "bad": 1}
+    assert [finding.problem for finding in read_findings(db.engine, task.id)] == ["not_saved"]
+    assert count(Contact) == count(Delivery) == 4
+
+
+def test_a_task_that_fails_unforeseen_says_so_and_keeps_nobody_waiting(company):
+    broken, good = start(make_import(company, people(2))), start(make_import(company, people(3)))
+    broken_id, work = fresh(broken).id, importing.work
+
+    def failing(engine, claim):
+        if claim.task_id == broken_id:
+            raise RuntimeError("unforeseen")
+        return work(engine, claim)
+
+    runner = TaskRunner(db.engine, on_due=lambda: None, kinds={importing.KIND: failing})
+    while runner.run_one():
+        pass
+    assert (fresh(broken).status, fresh(broken).reason) == ("failed", "internal_error")
+    assert fresh(good).status == "done"
+
+
+def test_an_import_whose_file_is_gone_says_so(company, run_tasks):
+    task = start(make_import(company, people(2)))
+    db.session.query(TaskBlock).delete()
+    run_tasks()
+    assert (fresh(task).status, fresh(task).reason) == ("failed", "gone")
+
+
+@BOTH
+def test_two_workers_do_a_task_once(app, company, small_chunks):
+    for _ in range(4):
+        start(make_import(company, people(12)))
+    runners = [TaskRunner(db.engine, on_due=lambda: None) for _ in range(2)]
+    threads = [
+        threading.Thread(target=lambda runner=runner: [None for _ in iter(runner.run_one, False)]) for runner in runners
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    db.session.expire_all()
+    assert {task.status for task in db.session.query(Task)} == {"done"}
+    assert sum(task.counts.get("created", 0) for task in db.session.query(Task)) == 12
+    assert count(Contact) == count(Delivery) == 12
+
+
+def test_drafts_and_old_findings_are_forgotten(company, run_tasks):
+    make_import(company, people(2))
+    done = start(make_import(company, b"Nome,E-mail\nAna,arroba\n"))
+    run_tasks()
+    runner = TaskRunner(db.engine, on_due=lambda: None)
+    runner.forget()
+    assert count(Task) == 2
+    with time_machine.travel(utcnow() + timedelta(days=2)):
+        runner.forget()
+    assert [task.id for task in db.session.query(Task)] == [done.id]
+    assert list(read_findings(db.engine, done.id))
+    db.session.commit()
+    with time_machine.travel(utcnow() + timedelta(days=31)):
+        runner.forget()
+    assert not list(read_findings(db.engine, done.id))
+
+
+def test_a_worker_imports_and_sends_in_the_order_of_the_file(make_app, receiver):
+    app: Flask = make_app(endpoint_concurrency=1)
+    with app.app_context():
+        company = make_company(url=receiver.url)
+        task = start(make_import(company, people(30)))
+        with running_worker(app):
+            assert receiver.wait_for(30)
+        names = [post.body.split(b'"name":"')[1].split(b'"')[0].decode() for post in receiver.received]
+        assert names == [f"Pessoa {number}" for number in range(30)]
+        assert fresh(task).status == "done"
+        set_url(company, receiver.url)

@@ -1,0 +1,75 @@
+"""The faults that the portal has to survive, and the test of each: `row: where it is, below tests/`.
+
+Every row's test fails when its guard is taken away. Imports (F27), backups by copy (F44) and erasure (F58) have their
+tests beside what they are about.
+
+F01: system/test_kill.py::test_a_classification_killed_before_its_outbox_row_did_not_happen
+F02: system/test_kill.py::test_nothing_is_lost_when_the_portal_is_killed
+F03: system/test_kill.py::test_nothing_is_lost_when_the_portal_is_killed
+F05: system/test_kill.py::test_nothing_is_lost_when_the_portal_is_killed
+F07: system/faults/test_outbox.py::test_a_reaper_that_runs_while_the_owner_records_takes_nothing_back
+F07: system/faults/test_outbox.py::test_an_owner_who_records_while_the_reaper_runs_is_late
+F08: system/faults/test_table.py::test_no_setting_makes_a_lease_shorter_than_a_try
+F09: system/faults/test_scale_out.py::test_three_workers_on_one_sqlite_file_send_each_delivery_once
+F10: system/faults/test_storage.py::test_making_the_application_starts_nothing_and_connects_to_nothing
+F10: system/faults/test_scale_out.py::test_four_webs_and_two_workers_on_one_postgresql_send_each_delivery_once
+F12: system/test_kill.py::test_sigterm_while_sending_finishes_and_leaves_nothing_in_sending
+F12: system/faults/test_storage.py::test_a_worker_that_stops_while_the_database_is_locked_still_records
+F16: engine/test_dispatcher.py::test_a_delivery_that_cannot_be_sent_fails_with_its_reason_and_keeps_nobody_waiting
+F16: system/faults/test_outbox.py::test_a_result_that_cannot_be_recorded_fails_alone
+F17: engine/test_outbox.py::test_removing_the_address_cancels_what_waits
+F17: system/faults/test_outbox.py::test_what_is_being_sent_when_the_address_is_removed_ends_cancelled
+F17: system/faults/test_outbox.py::test_a_delivery_that_is_erased_while_it_is_sent_keeps_no_other_from_being_recorded
+F20: system/faults/test_outbox.py::test_two_clicks_on_resend_at_the_same_moment_send_once
+F21: system/faults/test_outbox.py::test_a_resend_by_hand_while_the_retry_is_due_never_makes_two_at_once
+F22: system/faults/test_outbox.py::test_after_the_last_try_of_the_real_schedule_there_is_no_other_until_somebody_asks
+F23: system/faults/test_outbox.py::test_three_quick_changes_of_which_the_first_fails_end_with_the_last
+F25: engine/test_classification.py::test_the_body_is_frozen_when_the_change_happens
+F26: engine/test_classification.py::test_a_webhook_fires_when_the_level_is_set_or_changed
+F28: system/faults/test_neighbours.py::test_a_herd_that_is_due_at_once_keeps_the_quick_ones_quick
+F28: system/faults/test_neighbours.py::test_two_slow_companies_with_long_queues_leave_room_for_a_third
+F28: system/faults/test_neighbours.py::test_a_company_that_is_black_holed_slows_none_of_nineteen_others_down
+F30: system/faults/test_clock.py::test_a_clock_set_back_an_hour_keeps_nobody_waiting
+F30: system/faults/test_clock.py::test_what_was_due_when_the_clock_is_set_back_goes_out_at_once
+F30: system/faults/test_clock.py::test_nothing_waits_for_the_future_of_a_clock_that_ran_a_year_ahead
+F31: system/faults/test_clock.py::test_a_leap_of_a_day_while_sending_makes_no_duplicates
+F31: system/faults/test_clock.py::test_after_a_leap_the_dead_are_recovered_a_lease_later
+F32: system/faults/test_clock.py::test_the_zone_of_the_host_changes_no_time
+F32: system/faults/test_clock.py::test_a_change_to_summer_time_moves_no_retry
+F33: system/faults/test_workers.py::test_deliveries_go_out_without_any_tick_or_call
+F34: system/faults/test_workers.py::test_a_look_that_fails_every_time_is_repeated_and_shows_no_life
+F35: system/faults/test_storage.py::test_a_database_locked_by_another_process_loses_no_attempt
+F35: api/test_problems.py::test_a_locked_database_asks_to_come_back
+F37: engine/test_db.py::test_a_write_while_reading_fails_loudly
+F38: system/faults/test_storage.py::test_the_log_that_a_long_reader_lets_grow_shrinks_after_it
+F39: system/faults/test_storage.py::test_without_space_nothing_is_half_written_and_all_goes_on_when_there_is_some
+F41: system/faults/test_storage.py::test_without_space_nothing_is_half_written_and_all_goes_on_when_there_is_some
+F42: system/faults/test_storage.py::test_a_log_damaged_by_a_power_cut_leaves_what_was_committed_before
+F43: engine/test_db.py::test_sqlite_is_opened_to_survive_a_power_cut
+F47: engine/test_schema.py::test_a_newer_database_is_refused_with_what_to_do
+F48: engine/egress/test_receivers.py::test_deadline_is_kept_to_a_fifth_of_a_second
+F49: engine/egress/test_receivers.py::test_hostile_receiver
+F51: engine/egress/test_receivers.py::test_decoded_body_is_cut_at_the_cap
+F52: engine/egress/test_receivers.py::test_hostile_receiver
+F53: engine/egress/test_receivers.py::test_kept_headers_are_bounded_and_whole_ones_survive
+F53: engine/egress/test_receivers.py::test_memory_stays_flat_over_all_of_them
+F54: engine/egress/test_connections.py::test_cookies_are_never_replayed
+F55: engine/egress/test_guard.py::test_environment_has_no_say
+F56: engine/egress/test_guard.py::test_rebinding_name_is_refused_or_stays_pinned
+F57: engine/egress/test_guard.py::test_hanging_name_service_costs_one_host_its_time_only
+F57: system/faults/test_neighbours.py::test_a_name_service_that_hangs_holds_up_its_own_company_only
+F59: engine/test_webhook.py::test_only_the_first_16_kib_of_an_answer_are_kept
+F59: web/test_deliveries.py::test_what_the_receiver_answered_stays_text
+F60: system/faults/test_outbox.py::test_control_characters_in_an_answer_are_stored_as_they_came
+F60: system/faults/test_outbox.py::test_a_detail_that_no_database_takes_is_recorded_all_the_same
+F61: cli/test_serve.py::test_another_key_than_the_stored_secrets_stops_the_start
+F61: system/faults/test_workers.py::test_with_another_key_nothing_fails_and_the_worker_with_the_right_one_delivers
+F62: test_config.py::test_four_processes_starting_together_read_one_key
+F63: system/faults/test_storage.py::test_a_fork_after_the_first_query_shares_no_connection
+F64: system/faults/test_outbox.py::test_retry_after_moves_the_next_try_between_the_schedule_and_a_day
+F65: system/faults/test_outbox.py::test_gone_is_tried_once_and_can_be_sent_again_after_resuming
+F66: system/faults/test_size.py::test_claiming_settling_and_a_page_read_no_more_of_a_long_log_than_they_need
+
+Beyond the rows: a worker frozen past its lease, a PostgreSQL that restarts, calls that get lost
+(test_workers.py), receivers that vanish for a while (test_neighbours.py), and kills at random (../test_crash.py).
+"""
