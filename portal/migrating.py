@@ -1,4 +1,4 @@
-"""Bringing the database to this version's schema, after a backup. Only this imports Alembic, which is slow to import."""
+"""Bringing the database to this version's schema, after a backup. Only this imports Alembic, slow to import."""
 
 import sqlite3
 from datetime import datetime

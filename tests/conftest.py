@@ -1,4 +1,4 @@
-"""What every test may ask for: an application on a database of its own, a worker, a receiver, no network but loopback."""
+"""What every test may ask for: an application on a database of its own, a worker, a receiver, loopback only."""
 
 import shutil
 import socket
