@@ -20,7 +20,7 @@ from portal.models import Delivery
 from portal.receiver import Receiver
 from tests import factories
 
-CRASH_FOLDER = Path(__file__).parent / "crash"
+CRASH_FOLDER = Path(__file__).parent / "crash_points"
 
 
 def free_port() -> int:

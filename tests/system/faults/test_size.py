@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from flask import Flask
@@ -21,7 +22,7 @@ from portal.retry import parse_schedule
 from portal.webhook import Outcome
 from tests.system.faults.conftest import BOTH, LEASE, make_deliveries
 
-ROWS = 200_000
+ROWS, WAITING = 200_000, 5_000
 BODY = b"{}"
 
 pytestmark = BOTH
@@ -38,6 +39,8 @@ def fill(company_id: int) -> None:
                 shared | {"webhook_id": f"msg_{each}", "status": "delivered"} for each in range(start, start + 20_000)
             ]
             connection.execute(insert(Delivery), rows)
+        later = shared | {"status": "pending", "next_attempt_at": now + timedelta(days=1), "attempt_count": 1}
+        connection.execute(insert(Delivery), [later | {"webhook_id": f"msg_later_{each}"} for each in range(WAITING)])
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
 
