@@ -27,15 +27,22 @@ _waiting = and_(
     delivery.c.status == "pending",
     delivery.c.next_attempt_at <= bindparam("due_by"),
 )
-_pending = exists().where(delivery.c.company_id == endpoint.c.company_id, delivery.c.status == "pending")
+# The least, by the index: PostgreSQL would look for any such row from the beginning of a long log.
+_first_due_at = (
+    select(func.min(delivery.c.next_attempt_at))
+    .where(delivery.c.company_id == endpoint.c.company_id, delivery.c.status == "pending")
+    .scalar_subquery()
+)
 
 ENDPOINTS_WITH_DUE = (
     select(endpoint)
     .where(
         endpoint.c.url.is_not(None),
         or_(
-            and_(endpoint.c.state == "active", _pending.where(delivery.c.next_attempt_at <= bindparam("now"))),
-            and_(endpoint.c.state == "failing", endpoint.c.next_probe_at <= bindparam("now"), _pending),
+            and_(endpoint.c.state == "active", _first_due_at <= bindparam("now")),
+            and_(
+                endpoint.c.state == "failing", endpoint.c.next_probe_at <= bindparam("now"), _first_due_at.is_not(None)
+            ),
         ),
     )
     .order_by(func.random())

@@ -1,8 +1,6 @@
 """The delivery log as a CSV file: what the filter shows, newest first, for a spreadsheet."""
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -17,6 +15,7 @@ from portal import clock
 from portal.db import db, reading
 from portal.deliveries import DeliveryFilter, page_deliveries
 from portal.models import Delivery
+from portal.tables import write_row
 from portal.views import access
 from portal.views.deliveries import read_filter
 from portal.views.presentation import reason_title
@@ -24,7 +23,6 @@ from portal.views.presentation import reason_title
 BATCH = 500
 DELIMITER = ";"
 """What Excel set to Brazilian Portuguese takes a CSV apart by when it is opened with a double click."""
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 COLUMNS = (
     _l("Código da entrega"),
@@ -113,9 +111,6 @@ def time_text(moment: datetime | None, zone: ZoneInfo) -> str:
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}" if moment else ""
 
 
-def csv_text(rows: list[list[str]]) -> str:
-    """Lines of CSV in which no cell is a formula: an apostrophe before it makes it text."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=DELIMITER)
-    writer.writerows([f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell for cell in row] for row in rows)
-    return buffer.getvalue()
+def csv_text(rows: Iterable[Sequence[str]]) -> str:
+    """Lines of CSV in which no cell is a formula."""
+    return "".join(write_row(row, delimiter=DELIMITER) for row in rows)
