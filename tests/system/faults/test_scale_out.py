@@ -16,7 +16,6 @@ from tests.cli.conftest import Running
 from tests.system.faults.conftest import attempts_of, make_deliveries, statuses, wait_until
 
 DELIVERIES = 1500
-"""5000 were tried by hand."""
 COMPANIES = 5
 READY, ADDRESS = "The worker is ready", r"The portal is at (http://127\.0\.0\.1:\d+)"
 
