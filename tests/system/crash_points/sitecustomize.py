@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from portal import dispatcher, outbox
+from portal import dispatcher
+from portal.outbox import claims
 
 
 def crash() -> None:
@@ -59,7 +60,7 @@ def crash_before_sql(beginning: str, after: str) -> None:
 
 POINTS = {
     "between the contact and the outbox": lambda: crash_before_sql("INSERT INTO delivery", "UPDATE contact"),
-    "after the commit, before the claim": lambda: crash_before(outbox, "claim"),
+    "after the commit, before the claim": lambda: crash_before(claims, "_claim_of"),
     "after the claim, before the send": lambda: crash_before(dispatcher, "post"),
     "after the answer, before the record": lambda: crash_after(dispatcher, "post"),
     "between the attempt and the state": lambda: crash_before_sql("UPDATE delivery", "INSERT INTO attempt"),
