@@ -68,7 +68,7 @@ def select_contacts(
     """The company's contacts that match, without an order. `level` is 1, 2, 3 or "none"."""
     query = select(Contact).where(Contact.company_id == company_id)
     if search.strip():
-        query = query.where(Contact.search_name.contains(fold(search.strip()), autoescape=True))
+        query = query.where(Contact.search_text.contains(fold(search.strip()), autoescape=True))
     if campaign_id is not None:
         query = query.where(Contact.campaign_id == campaign_id)
     if owner_id is not None:
@@ -108,7 +108,8 @@ def save_contact(session: Session, company: Company, item: Mapping[str, Any], *,
         contact.owner = _person(session, company, given.owner)
     for field, value in given.facts.items():
         setattr(contact, field, value)
-    contact.search_name = search_name(contact.name)
+    for column, text in search_columns({field: getattr(contact, field) for field in BODY_FIELDS}).items():
+        setattr(contact, column, text)
     if given.messages is not None:
         contact.messages = [Message(**message) for message in given.messages]
     contact.updated_at = now
@@ -166,9 +167,11 @@ def compose_payload(
     )
 
 
-def search_name(name: str) -> str:
-    """What search and order go by."""
-    return fold(name)[:300]
+def search_columns(facts: Mapping[str, Any]) -> dict[str, str]:
+    """What order and search go by, from a contact's name, e-mail, LinkedIn id and company."""
+    name = fold(facts["name"])
+    others = (facts.get(field) for field in ("email", "linkedin_public_id", "current_company"))
+    return {"search_name": name[:300], "search_text": "\n".join([name, *(fold(each) for each in others if each)])}
 
 
 def _find_by_id(session: Session, company: Company, contact_id: Any) -> Contact:

@@ -14,7 +14,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, event
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    TypeDecorator,
+    event,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Session
 
 BUSY_TIMEOUT_SECONDS = 15
@@ -39,6 +51,21 @@ class Base(DeclarativeBase):
     """What every table inherits."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
+
+
+Key = BigInteger().with_variant(Integer(), "sqlite")
+"""A row's number: SQLite counts by itself only in a column called INTEGER."""
+
+
+def one_of(column: str, values: tuple[Any, ...]) -> CheckConstraint:
+    """A check that the column holds one of the values, or nothing."""
+    listed = ", ".join(repr(value) for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def only(condition: str) -> dict[str, Any]:
+    """Makes an index hold only the rows of which `condition`, in SQL, is true."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class Database(SQLAlchemy):

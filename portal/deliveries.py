@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, case, func, literal, select
 from sqlalchemy.orm import QueryableAttribute, Session, joinedload, undefer
 
 from portal.contacts import fold
@@ -211,6 +211,6 @@ def _found_by(company_id: int, search: str) -> ColumnElement[bool]:
         return Delivery.webhook_id == search
     contacts = select(Contact.id).where(
         Contact.company_id == company_id,
-        or_(Contact.search_name.contains(fold(search), autoescape=True), Contact.linkedin_public_id == search),
+        Contact.search_text.contains(fold(search), autoescape=True),
     )
     return Delivery.contact_id.in_(contacts)

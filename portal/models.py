@@ -3,55 +3,32 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    CheckConstraint,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    String,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
-from sqlalchemy.sql import text
 
-from portal.db import Base, UTCDateTime
-
-Key = BigInteger().with_variant(Integer(), "sqlite")
-"""A row's number: SQLite counts by itself only in a column called INTEGER."""
+from portal.db import Base, Key, UTCDateTime, one_of, only
 
 LEVELS = (1, 2, 3)
 ROLES = ("admin", "member")
 ENDPOINT_STATES = ("active", "failing", "paused")
 DELIVERY_STATUSES = ("pending", "sending", "delivered", "failed", "superseded", "cancelled")
 OPEN_STATUSES = ("pending", "sending")
+DELIVERED = "delivered_at IS NOT NULL"
 TRIGGERS = ("classification", "retry", "manual", "sync", "test")
 TASK_STATUSES = ("draft", "waiting", "running", "done", "failed")
-
-
-def one_of(column: str, values: tuple[Any, ...]) -> CheckConstraint:
-    """A check that the column holds one of the values, or nothing."""
-    listed = ", ".join(repr(value) for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-def only(condition: str) -> dict[str, Any]:
-    """Makes an index hold only the rows of which `condition`, in SQL, is true."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class Company(Base):
     """A customer of the installation: everything below belongs to exactly one."""
 
     __tablename__ = "company"
-
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
     timezone: Mapped[str] = mapped_column(String(64), default="America/Sao_Paulo")
     locale: Mapped[str] = mapped_column(String(8), default="pt_BR")
+    keep_bodies_days: Mapped[int] = mapped_column(default=30)
+    keep_log_days: Mapped[int] = mapped_column(default=365)
+    keep_audit_days: Mapped[int] = mapped_column(default=730)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
@@ -64,7 +41,6 @@ class User(Base):
         Index("uq_user_account_login_email", "email", unique=True, **only("role IS NOT NULL")),
         one_of("role", ROLES),
     )
-
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     name: Mapped[str] = mapped_column(String(200))
@@ -72,6 +48,10 @@ class User(Base):
     role: Mapped[str | None] = mapped_column(String(16))
     password_hash: Mapped[str | None] = mapped_column(String(255))
     session_version: Mapped[int] = mapped_column(default=1)
+    totp_secret: Mapped[str | None] = mapped_column(Text)
+    """Encrypted by the vault; None without a second factor."""
+    totp_step: Mapped[int | None] = mapped_column(BigInteger)
+    """The time step of the last code that was accepted: no code counts twice."""
     locale: Mapped[str | None] = mapped_column(String(8))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -90,11 +70,10 @@ class User(Base):
 
 
 class AccessLink(Base):
-    """A link that works once: the first set-up, or an invitation. Only its hash is kept."""
+    """A link that works once: the first set-up, an invitation, or a new password. Only its hash is kept."""
 
     __tablename__ = "access_link"
-    __table_args__ = (one_of("purpose", ("setup", "invitation")),)
-
+    __table_args__ = (one_of("purpose", ("setup", "invitation", "reset")),)
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     purpose: Mapped[str] = mapped_column(String(16))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
@@ -114,7 +93,6 @@ class LoginFailure(Base):
         Index("ix_login_failure_account_key", "account_key", "at"),
         Index("ix_login_failure_ip", "ip", "at"),
     )
-
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     account_key: Mapped[str] = mapped_column(String(64))
     ip: Mapped[str] = mapped_column(String(45))
@@ -125,7 +103,6 @@ class ApiToken(Base):
     """A bearer token of the API: found by its public part, proven by the hash of its secret part."""
 
     __tablename__ = "api_token"
-
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
@@ -144,7 +121,6 @@ class Campaign(Base):
 
     __tablename__ = "campaign"
     __table_args__ = (UniqueConstraint("company_id", "name"),)
-
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     name: Mapped[str] = mapped_column(String(200))
@@ -161,14 +137,15 @@ class Contact(Base):
         Index("ix_contact_company_name", "company_id", "search_name", "id"),
         one_of("interest_level", LEVELS),
     )
-
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
     owner_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     name: Mapped[str] = mapped_column(String(300))
     search_name: Mapped[str] = mapped_column(String(300))
-    """The name without case and accents: what search and order go by."""
+    """The name without case and accents: what order goes by."""
+    search_text: Mapped[str] = mapped_column(Text)
+    """Name, e-mail, LinkedIn id and company without case and accents: what search goes by."""
     linkedin_public_id: Mapped[str | None] = mapped_column(String(200))
     current_company: Mapped[str | None] = mapped_column(String(300))
     current_company_link: Mapped[str | None] = mapped_column(String(2000))
@@ -198,7 +175,6 @@ class Message(Base):
     """A message exchanged with a contact, in the order of the thread."""
 
     __tablename__ = "message"
-
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)
     sender_name: Mapped[str] = mapped_column(String(300))
@@ -211,7 +187,6 @@ class Classification(Base):
     """A dated fact: somebody set, changed or removed a contact's interest level."""
 
     __tablename__ = "classification"
-
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)
@@ -226,7 +201,6 @@ class Endpoint(Base):
 
     __tablename__ = "endpoint"
     __table_args__ = (one_of("state", ENDPOINT_STATES),)
-
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), unique=True)
     url: Mapped[str | None] = mapped_column(Text)
@@ -242,9 +216,12 @@ class Endpoint(Base):
     probe_count: Mapped[int] = mapped_column(default=0)
     next_probe_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     paused_reason: Mapped[str | None] = mapped_column(String(32))
-    """`manual`, `gone` (the receiver answered 410) or `outage` (days of nothing but failure)."""
+    """`manual`, `gone` (the receiver answered 410), `outage` (days of nothing but failure) or `restored` (a backup)."""
     last_success_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_failure_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    notified_state: Mapped[str] = mapped_column(String(16), default="active")
+    """The state that the admins were told of last, and when."""
+    notified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
     company: Mapped[Company] = relationship()
@@ -261,11 +238,12 @@ class Delivery(Base):
         Index("ix_delivery_log", "company_id", "id"),
         Index("ix_delivery_status", "company_id", "status", "id"),
         Index("ix_delivery_contact", "contact_id", "id"),
+        Index("ix_delivery_day", "company_id", "created_at", "status"),
+        Index("ix_delivery_reached", "contact_id", "delivered_at", "id", "interest_level", **only(DELIVERED)),
         one_of("status", DELIVERY_STATUSES),
         one_of("trigger", TRIGGERS),
         one_of("next_trigger", TRIGGERS),
     )
-
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     """Rises with every delivery of a contact: the order in which they go out."""
     webhook_id: Mapped[str] = mapped_column(String(40), unique=True)
@@ -313,7 +291,6 @@ class Attempt(Base):
 
     __tablename__ = "attempt"
     __table_args__ = (one_of("trigger", TRIGGERS),)
-
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id", ondelete="CASCADE"), index=True)
     number: Mapped[int] = mapped_column()
@@ -346,7 +323,6 @@ class Task(Base):
         Index("ix_task_company", "company_id", "id"),
         one_of("status", TASK_STATUSES),
     )
-
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     kind: Mapped[str] = mapped_column(String(16))
@@ -369,11 +345,35 @@ class TaskBlock(Base):
     """A piece of what a task works on (`input`) or leaves behind (`finding`), in the order of its number."""
 
     __tablename__ = "task_block"
-
     task_id: Mapped[int] = mapped_column(ForeignKey("task.id", ondelete="CASCADE"), primary_key=True)
     part: Mapped[str] = mapped_column(String(16), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class IdempotencyKey(Base):
+    """A call of the API that its caller may repeat, with what it was answered; no status while it is under way."""
+
+    __tablename__ = "idempotency_key"
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None] = mapped_column()
+    answer: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+
+
+class InspectedRequest(Base):
+    """What arrived at a company's own test address."""
+
+    __tablename__ = "inspected_request"
+    __table_args__ = (Index("ix_inspected_request_company", "company_id", "id"),)
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
+    method: Mapped[str] = mapped_column(String(16))
+    headers: Mapped[list[list[str]]] = mapped_column(JSON)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    received_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class AuditEntry(Base):
@@ -381,7 +381,6 @@ class AuditEntry(Base):
 
     __tablename__ = "audit_entry"
     __table_args__ = (Index("ix_audit_entry_company", "company_id", "id"),)
-
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int | None] = mapped_column(ForeignKey("company.id"))
     actor: Mapped[str] = mapped_column(String(300))
@@ -395,6 +394,5 @@ class WorkerHeartbeat(Base):
     """The last sign of life of each worker process."""
 
     __tablename__ = "worker_heartbeat"
-
     worker: Mapped[str] = mapped_column(String(100), primary_key=True)
     seen_at: Mapped[datetime] = mapped_column(UTCDateTime)

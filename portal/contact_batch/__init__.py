@@ -16,7 +16,7 @@ from portal import clock
 from portal.contact_batch.records import CampaignRecord, Change, ContactRecord, Known, PersonRecord
 from portal.contact_batch.writing import WRITTEN, write_batch
 from portal.contact_items import ContactItem, InvalidContact
-from portal.contacts import BODY_FIELDS, DEFAULT_CAMPAIGN, search_name
+from portal.contacts import BODY_FIELDS, DEFAULT_CAMPAIGN, search_columns
 from portal.endpoints import is_configured
 from portal.models import Company, User
 
@@ -122,7 +122,7 @@ class _Batch:
         if is_changed:
             self._known.leave_out(record)
             record.values.update(facts)
-            record.values["search_name"] = search_name(record.values["name"])
+            record.values.update(search_columns(record.values))
             record.campaign, record.owner = campaign, owner
             self._known.add(record)
         if given.messages is not None and given.messages != record.messages:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal import outbox
 from portal.classification import classify
@@ -66,8 +66,11 @@ def reload(delivery_id: int) -> Delivery:
     return db.session.get_one(Delivery, delivery_id, populate_existing=True)
 
 
-def make_deliveries(company: Company, count: int) -> list[int]:
-    """That many contacts of the company, each with a delivery that is due; committed as one. Returns their ids."""
+def make_deliveries(company: Company, count: int, **values: Any) -> list[int]:
+    """That many contacts of the company, each with a delivery that is due, or as `values` say; committed as one.
+
+    Returns their ids.
+    """
     owner = factories.owner_of(company)
     ids = []
     for number in range(count):
@@ -76,6 +79,8 @@ def make_deliveries(company: Company, count: int) -> list[int]:
         made = classify(db.session, contact, 1 + number % 3, actor="test").delivery
         assert made is not None
         ids.append(made.id)
+    if values:
+        db.session.execute(update(Delivery).where(Delivery.id.in_(ids)).values(**values))
     db.session.commit()
     db.session.remove()
     return ids

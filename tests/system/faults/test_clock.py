@@ -130,13 +130,9 @@ def test_after_a_leap_the_dead_are_recovered_a_lease_later(
     with running_worker(app):
         wait_until(lambda: statuses() == {"delivered": 1})
         set_clock(timedelta(days=1))
-        (delivery_id,) = make_deliveries(company, 1)
-        db.session.execute(
-            update(Delivery)
-            .where(Delivery.id == delivery_id)
-            .values(status="sending", lease_token="dead", lease_expires_at=utcnow(), attempt_count=1)
+        (delivery_id,) = make_deliveries(
+            company, 1, status="sending", lease_token="dead", lease_expires_at=utcnow(), attempt_count=1
         )
-        db.session.commit()
         wait_until(lambda: statuses() == {"delivered": 2}, seconds=15)
     assert attempts_of(delivery_id) == [("interrupted", False), ("ok_text", False)]
 
