@@ -61,6 +61,8 @@ class Dispatcher:
         self._unsent: list[Job] = []
         self._in_flight = 0
         self._look = True
+        self._woken = True
+        """Somebody called, or a tick did: leases are looked after too."""
         self._clock = clock.StepWatch()
         self._mend_times = True
         """A clock may have run ahead when what the outbox holds was written."""
@@ -130,6 +132,7 @@ class Dispatcher:
             except Exception:  # its lease ends, and its tries do too
                 logger.exception("A result could not be recorded.", extra={"action": "outbox_refused"})
             self._unrecorded.remove(result)
+            self._queue.done([result[0]])
             self._in_flight -= 1
 
     def _record_alone(self, job: Job, outcome: Outcome) -> None:
@@ -150,18 +153,18 @@ class Dispatcher:
             while len(self._unrecorded) < BATCH:
                 item = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
                 if item is None:
-                    self._look = True
+                    self._look = self._woken = True
                 elif isinstance(item, Job):
                     self._unsent.append(item)
                 else:
                     self._unrecorded.append(item)
                 wait = self._pause_for_more()
         except Empty:
-            self._look = self._look or wait == timeout
+            self._woken = self._woken or wait == timeout
+            self._look = self._look or self._woken
 
     def _pause_for_more(self) -> float:
-        more_may_come = self._in_flight > len(self._unrecorded) + len(self._unsent)
-        return GATHER_SECONDS if more_may_come else 0.0
+        return GATHER_SECONDS if self._queue.is_sending else 0.0
 
     def _exchange(self, *, claiming: bool) -> list[Job]:
         """One transaction: record results, give back what was not sent, and claim what there is room for."""
@@ -169,17 +172,19 @@ class Dispatcher:
         now = clock.utcnow()
         returned = len(self._unrecorded) + len(self._unsent)
         room = MOST_IN_FLIGHT - self._in_flight + returned
-        look = claiming and bool(self._look or returned) and room > 0
+        look = claiming and room > 0 and (self._look or (returned > 0 and self._queue.has_room()))
+        mend = look and (self._woken or self._mend_times)
         if not returned and not (look and (self._mend_times or self._has_due(now))):
-            self._look = self._look and not look
+            self._look, self._woken = self._look and not look, self._woken and not look
             return []
         rules = self._rules(now)
         jobs: list[Job] = []
         with self._engine.begin() as connection:
             outbox.release(connection, self._unsent)
             closed = outbox.settle(connection, self._unrecorded, rules)
-            if look:
+            if mend:
                 self._mend_leases(connection, rules)
+            if look:
                 jobs = outbox.claim(
                     connection,
                     now=now,
@@ -187,8 +192,9 @@ class Dispatcher:
                     limit=room,
                     room_for=self._queue.room_for,
                 )
-        self._mend_times = self._mend_times and not look
+        self._mend_times, self._woken = self._mend_times and not mend, self._woken and not mend
         self._in_flight += len(jobs) - returned
+        self._queue.done([*self._unsent, *(job for job, _ in self._unrecorded)])
         self._unrecorded, self._unsent = [], []
         self._look = bool(jobs) if look else self._look
         for job in self._queue.withdraw(closed):
@@ -223,7 +229,7 @@ class Dispatcher:
         while (job := self._queue.take()) is not None:
             started = clock.monotonic()
             outcome = self._send(job) if self._has_time(job) else None
-            self._queue.done(job, seconds=clock.monotonic() - started)
+            self._queue.sent(job, seconds=clock.monotonic() - started)
             self._inbox.put((job, outcome) if outcome else job)
 
     def _has_time(self, job: Job) -> bool:

@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Iterable
 
 from portal import clock
 from portal.outbox import Job
@@ -16,9 +17,11 @@ NEW_WEIGHT = 0.3
 
 
 class FairQueue:
-    """Jobs by company: of one, at most `concurrency` are in the senders' hands, and at most `rate` a second go out.
+    """Jobs by company: of one, at most `concurrency` are on their way, and at most `rate` a second go out.
 
-    What is held of a company fits its receiver's pace, so that nothing waits here until its lease ends.
+    A job is on its way from when a sender takes it until what came of it is recorded: should the process die, no more
+    than that is sent twice, and while the database is away nothing more is sent. What is held of a company fits its
+    receiver's pace, so that nothing waits here until its lease ends.
     """
 
     def __init__(self, concurrency: int, *, senders: int, rate: float | None = None) -> None:
@@ -26,7 +29,10 @@ class FairQueue:
         self._most_slow = max(1, senders - max(1, senders // 4))
         self._interval = 1 / rate if rate else 0.0
         self._waiting: dict[int, deque[Job]] = {}
+        self._under_way: dict[int, set[int]] = {}
+        """By company, the deliveries that a sender took and that are not recorded."""
         self._sending: dict[int, int] = {}
+        """By company, how many senders are at it."""
         self._pace: dict[int, float] = {}
         self._not_before: dict[int, float] = {}
         self._turn: deque[int] = deque()
@@ -51,15 +57,29 @@ class FairQueue:
                 self._changed.wait(pause)
             return None
 
-    def done(self, job: Job, *, seconds: float) -> None:
-        """The job is out of the sender's hands, after so long: another of its company may go."""
+    def sent(self, job: Job, *, seconds: float) -> None:
+        """The job is out of the sender's hands, after so long."""
         with self._changed:
             self._sending[job.company_id] -= 1
-            if not self._sending[job.company_id]:
-                del self._sending[job.company_id]
             average = self._pace.get(job.company_id, seconds)
             self._pace[job.company_id] = average + NEW_WEIGHT * (seconds - average)
-            self._changed.notify()
+
+    def done(self, jobs: Iterable[Job]) -> None:
+        """What came of these jobs is recorded: others of their companies may go."""
+        with self._changed:
+            for job in jobs:
+                under_way = self._under_way.get(job.company_id, set())
+                under_way.discard(job.delivery_id)
+                if not under_way:
+                    self._under_way.pop(job.company_id, None)
+                    self._sending.pop(job.company_id, None)
+                self._changed.notify()
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether a sender is at work, so that a result may come at any moment."""
+        with self._changed:
+            return any(self._sending.values())
 
     def withdraw(self, company_ids: set[int]) -> list[Job]:
         """Take back what these companies still have waiting here."""
@@ -78,14 +98,23 @@ class FairQueue:
             return [job for jobs in self._waiting.values() for job in jobs]
 
     def room_for(self, company_id: int) -> int:
-        """How many more jobs of a company may be held here."""
+        """How many more jobs of a company are to be held here: none until half of them are through."""
         with self._changed:
-            held = len(self._waiting.get(company_id, ())) + self._sending.get(company_id, 0)
-            pace = self._pace.get(company_id, SLOW_SECONDS)
-            ahead = self._concurrency * AHEAD_SECONDS / max(pace, 0.001)
-            if self._interval:
-                ahead = min(ahead, AHEAD_SECONDS / self._interval)
-            return round(min(max(ahead, self._concurrency), MOST_AHEAD)) - held
+            return self._room_for(company_id)
+
+    def has_room(self) -> bool:
+        """Whether more is to be held of any company that it has met."""
+        with self._changed:
+            return any(self._room_for(company_id) for company_id in self._pace)
+
+    def _room_for(self, company_id: int) -> int:
+        held = len(self._waiting.get(company_id, ())) + len(self._under_way.get(company_id, ()))
+        pace = self._pace.get(company_id, SLOW_SECONDS)
+        ahead = self._concurrency * AHEAD_SECONDS / max(pace, 0.001)
+        if self._interval:
+            ahead = min(ahead, AHEAD_SECONDS / self._interval)
+        most = round(min(max(ahead, self._concurrency), MOST_AHEAD))
+        return most - held if held <= most // 2 else 0
 
     def _next_company(self) -> tuple[int | None, float | None]:
         """The company whose turn it is; else in how many seconds the rate lets one go (None: nobody waits for it)."""
@@ -95,7 +124,7 @@ class FairQueue:
         for _ in range(len(self._turn)):
             company_id = self._turn[0]
             self._turn.rotate(-1)
-            if self._sending.get(company_id, 0) >= self._concurrency:
+            if len(self._under_way.get(company_id, ())) >= self._concurrency:
                 continue
             if slow >= self._most_slow and self._is_slow(company_id):
                 continue
@@ -114,6 +143,7 @@ class FairQueue:
         if not jobs:
             del self._waiting[company_id]
             self._turn.remove(company_id)
+        self._under_way.setdefault(company_id, set()).add(job.delivery_id)
         self._sending[company_id] = self._sending.get(company_id, 0) + 1
         if self._interval:
             self._not_before[company_id] = clock.monotonic() + self._interval

@@ -59,6 +59,14 @@ MOVE_ON = (
     )
 )
 """A delivery's next state, written only while the lease is the one it was sent under."""
+ENDPOINT_OF = select(endpoint).where(endpoint.c.company_id == bindparam("of_company")).with_for_update()
+TELL_ENDPOINT = (
+    update(endpoint)
+    .where(endpoint.c.id == bindparam("key"))
+    .values({name: bindparam(name) for name in (*CIRCUIT_COLUMNS, "last_success_at", "last_failure_at")})
+)
+FRESH = timedelta(seconds=1)
+"""What an endpoint's last success may be behind: one after the other is not worth a write each."""
 
 
 @dataclass(frozen=True)
@@ -192,16 +200,18 @@ def _record_at_endpoints(connection: Connection, results: Sequence[tuple[Job, Ou
             telling.setdefault(job.company_id, []).append((job, outcome))
     closed = set()
     for company_id, told in sorted(telling.items()):  # in one order, so that two workers never wait for each other
-        row = connection.execute(select(endpoint).where(endpoint.c.company_id == company_id).with_for_update()).one()
+        row = connection.execute(ENDPOINT_OF, {"of_company": company_id}).one()
         before = Circuit(**{name: row._mapping[name] for name in CIRCUIT_COLUMNS})
         here = [(job, outcome) for job, outcome in told if job.url == row.url]
         after = _fold(before, here, rules)
-        facts: dict[str, Any] = {name: getattr(after, name) for name in CIRCUIT_COLUMNS}
-        if any(outcome.delivered for _, outcome in here):
-            facts["last_success_at"] = rules.now
-        if not all(outcome.delivered for _, outcome in here):
-            facts["last_failure_at"] = rules.now
-        connection.execute(update(endpoint).where(endpoint.c.id == row.id).values(**facts))
+        succeeded = any(outcome.delivered for _, outcome in here)
+        failed = not all(outcome.delivered for _, outcome in here)
+        is_fresh = row.last_success_at is not None and row.last_success_at > rules.now - FRESH
+        if failed or after != before or (succeeded and not is_fresh):
+            facts = {name: getattr(after, name) for name in CIRCUIT_COLUMNS}
+            facts["last_success_at"] = rules.now if succeeded else row.last_success_at
+            facts["last_failure_at"] = rules.now if failed else row.last_failure_at
+            connection.execute(TELL_ENDPOINT, facts | {"key": row.id})
         if before.state == "failing" and after.state == "active":
             release_waiting(connection, company_id, now=rules.now)
         if after.state != "active":
