@@ -172,12 +172,14 @@ class Dispatcher:
         now = clock.utcnow()
         returned = len(self._unrecorded) + len(self._unsent)
         room = MOST_IN_FLIGHT - self._in_flight + returned
-        look = claiming and room > 0 and (self._look or (returned > 0 and self._queue.has_room()))
+        look = claiming and room > 0 and bool(self._look or returned)
         mend = look and (self._woken or self._mend_times)
         if not returned and not (look and (self._mend_times or self._has_due(now))):
             self._look, self._woken = self._look and not look, self._woken and not look
             return []
         rules = self._rules(now)
+        done = [*self._unsent, *(job for job, _ in self._unrecorded)]
+        recorded = {job.delivery_id for job in done}
         jobs: list[Job] = []
         with self._engine.begin() as connection:
             outbox.release(connection, self._unsent)
@@ -190,11 +192,11 @@ class Dispatcher:
                     now=now,
                     lease=self._settings.lease,
                     limit=room,
-                    room_for=self._queue.room_for,
+                    room_for=lambda company_id: self._queue.room_for(company_id, recorded=recorded),
                 )
         self._mend_times, self._woken = self._mend_times and not mend, self._woken and not mend
         self._in_flight += len(jobs) - returned
-        self._queue.done([*self._unsent, *(job for job, _ in self._unrecorded)])
+        self._queue.done(done)
         self._unrecorded, self._unsent = [], []
         self._look = bool(jobs) if look else self._look
         for job in self._queue.withdraw(closed):

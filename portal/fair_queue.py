@@ -2,14 +2,13 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from portal import clock
 from portal.outbox import Job
 
-AHEAD_SECONDS = 2.0
-"""So much work of one company is held here, at the pace at which its receiver answers."""
-MOST_AHEAD = 200
+RATED_SECONDS = 1.0
+"""Of a company with a rate, so much is held here: more would wait while another worker could send it."""
 SLOW_SECONDS = 1.0
 """A receiver that takes longer is slow: a quarter of the senders is kept free of such."""
 NEW_WEIGHT = 0.3
@@ -20,14 +19,15 @@ class FairQueue:
     """Jobs by company: of one, at most `concurrency` are on their way, and at most `rate` a second go out.
 
     A job is on its way from when a sender takes it until what came of it is recorded: should the process die, no more
-    than that is sent twice, and while the database is away nothing more is sent. What is held of a company fits its
-    receiver's pace, so that nothing waits here until its lease ends.
+    than that is sent twice, and while the database is away nothing more is sent. No more of a company is held here than
+    may go at once, so that a death leaves few in doubt.
     """
 
     def __init__(self, concurrency: int, *, senders: int, rate: float | None = None) -> None:
         self._concurrency = min(concurrency, senders)
         self._most_slow = max(1, senders - max(1, senders // 4))
         self._interval = 1 / rate if rate else 0.0
+        self._most_held = min(self._concurrency, max(1, round(RATED_SECONDS * rate))) if rate else self._concurrency
         self._waiting: dict[int, deque[Job]] = {}
         self._under_way: dict[int, set[int]] = {}
         """By company, the deliveries that a sender took and that are not recorded."""
@@ -97,24 +97,11 @@ class FairQueue:
             self._changed.notify_all()
             return [job for jobs in self._waiting.values() for job in jobs]
 
-    def room_for(self, company_id: int) -> int:
-        """How many more jobs of a company are to be held here: none until half of them are through."""
+    def room_for(self, company_id: int, *, recorded: Set[int] = frozenset()) -> int:
+        """How many more jobs of a company may be held here, once the deliveries in `recorded` are."""
         with self._changed:
-            return self._room_for(company_id)
-
-    def has_room(self) -> bool:
-        """Whether more is to be held of any company that it has met."""
-        with self._changed:
-            return any(self._room_for(company_id) for company_id in self._pace)
-
-    def _room_for(self, company_id: int) -> int:
-        held = len(self._waiting.get(company_id, ())) + len(self._under_way.get(company_id, ()))
-        pace = self._pace.get(company_id, SLOW_SECONDS)
-        ahead = self._concurrency * AHEAD_SECONDS / max(pace, 0.001)
-        if self._interval:
-            ahead = min(ahead, AHEAD_SECONDS / self._interval)
-        most = round(min(max(ahead, self._concurrency), MOST_AHEAD))
-        return most - held if held <= most // 2 else 0
+            under_way = self._under_way.get(company_id, set()) - recorded
+            return max(self._most_held - len(self._waiting.get(company_id, ())) - len(under_way), 0)
 
     def _next_company(self) -> tuple[int | None, float | None]:
         """The company whose turn it is; else in how many seconds the rate lets one go (None: nobody waits for it)."""

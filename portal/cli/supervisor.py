@@ -53,18 +53,27 @@ class Supervisor:
 
     def _keep_alive(self) -> None:
         pause = FIRST_PAUSE_SECONDS
-        while (process := self._spawn()) is not None:
+        while not self._stopping.is_set():
             started = clock.monotonic()
-            code = process.wait()
+            what_happened, code = self._run_worker()
             if self._stopping.is_set():
                 return
             pause = FIRST_PAUSE_SECONDS if clock.monotonic() - started >= STEADY_SECONDS else pause
             logger.error(
-                "The worker ended; starting it again.",
+                "%s; starting it again.",
+                what_happened,
                 extra={"action": "worker_died", "exit_code": code, "pause_seconds": pause},
             )
             self._stopping.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _run_worker(self) -> tuple[str, int | None]:
+        """Run one worker to its end. Returns how it ended, in words, and its exit code."""
+        try:
+            process = self._spawn()
+        except OSError as error:  # no memory or no processes left for now: that passes
+            return f"The worker could not be started ({error})", None
+        return "The worker ended", None if process is None else process.wait()
 
     def _spawn(self) -> "subprocess.Popen[bytes] | None":
         """The next worker, out of reach of this terminal's Ctrl-C; None when there is to be no other."""

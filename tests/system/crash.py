@@ -46,7 +46,7 @@ START_SECONDS = 60
 """What the start of a process may take on a busy machine."""
 
 
-def environment(instance: Path, database_url: str) -> dict[str, str]:
+def environment(instance: Path, database_url: str, *, concurrency: int) -> dict[str, str]:
     """The settings of every process of one run: a short lease, and tries enough to be killed often."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
     return kept | {
@@ -58,6 +58,7 @@ def environment(instance: Path, database_url: str) -> dict[str, str]:
         "PORTAL_CONNECT_TIMEOUT": str(DEADLINE_SECONDS),
         "PORTAL_RETRY_SCHEDULE": "0s" + ",1s" * 40,
         "PORTAL_WORKER_THREADS": "8",
+        "PORTAL_ENDPOINT_CONCURRENCY": str(concurrency),
     }
 
 
@@ -118,6 +119,8 @@ class Books:
     deliveries: int = 0
     posts: int = 0
     duplicates: int = 0
+    most_duplicates: int = 0
+    """Of one company, and so at one endpoint."""
     interrupted: int = 0
     late: int = 0
     recovery_seconds: float = 0.0
@@ -131,9 +134,10 @@ class Books:
 class Run:
     """One installation, its receiver, and the processes that are killed."""
 
-    def __init__(self, instance: Path, database_url: str, *, seed: int) -> None:
+    def __init__(self, instance: Path, database_url: str, *, seed: int, concurrency: int) -> None:
         self.instance, self.chance = instance, random.Random(seed)
-        self.environ = environment(instance, database_url)
+        self.concurrency = concurrency
+        self.environ = environment(instance, database_url, concurrency=concurrency)
         self.app = create_app(load_settings(self.environ))
         self.receiver = Receiver(delay=0.004)
         log = instance / "crash.log"
@@ -258,6 +262,16 @@ class Run:
         books.committed, books.deliveries = len(committed), len(rows)
         books.posts = sum(len(bodies) for bodies in posts.values())
         books.duplicates = books.posts - len(posts)
+        repeats: Counter[int] = Counter()
+        for webhook_id, bodies_got in posts.items():
+            if webhook_id in rows:
+                repeats[rows[webhook_id].company_id] += len(bodies_got) - 1
+        books.most_duplicates = max(repeats.values(), default=0)
+        deaths = books.kills + len(self.portal)  # the last kill is one of all
+        books.check(
+            books.most_duplicates > deaths * self.concurrency,
+            f"one endpoint got {books.most_duplicates} duplicates of {deaths} deaths",
+        )
         books.check(bool(committed - rows.keys()), f"{len(committed - rows.keys())} committed and lost")
         books.check(bool(posts.keys() - rows.keys()), f"{len(posts.keys() - rows.keys())} sent and not in the database")
 
@@ -287,26 +301,29 @@ def feed(seed: int) -> None:
             time.sleep(0.01)
 
 
-def crash(instance: Path, database_url: str, *, kills: int, seed: int) -> Books:
-    """One run on an empty database. Returns its books."""
+def crash(instance: Path, database_url: str, *, kills: int, seed: int, concurrency: int = 1) -> Books:
+    """One run on an empty database, with so many posts to an endpoint at a time. Returns its books."""
     engine = create_engine(database_url)
     prepare_engine(engine)
     upgrade_schema(engine, backups=instance / "backups", now=utcnow())
     engine.dispose()
-    return Run(instance, database_url, seed=seed).run(kills)
+    return Run(instance, database_url, seed=seed, concurrency=concurrency).run(kills)
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--concurrency", type=int, default=1, help="posts to one endpoint at a time")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--feed", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args(argv)
     if asked.feed is not None:
         feed(asked.feed)
     with tempfile.TemporaryDirectory(prefix="portal-crash-") as folder:
-        run: Callable[[str], Books] = lambda url: crash(Path(folder), url, kills=asked.kills, seed=asked.seed)  # noqa: E731
+        run: Callable[[str], Books] = lambda url: crash(  # noqa: E731
+            Path(folder), url, kills=asked.kills, seed=asked.seed, concurrency=asked.concurrency
+        )
         if asked.database == "sqlite":
             books = run(f"sqlite:///{folder}/portal.db")
         else:

@@ -4,8 +4,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from portal.contacts import save_contact
 from portal.db import db
-from portal.models import Contact, Delivery
+from portal.models import Contact, Delivery, User
 from tests.factories import classify_contact, make_contact, make_delivery, make_user, set_url
 
 
@@ -48,6 +49,16 @@ def test_the_list_is_filtered_by_its_address(member, three, query, found):
 
 def test_the_list_is_filtered_by_owner(member, three):
     assert names_in(member.get(f"/contacts?owner={three[1].owner_id}").text) == ["Élio"]
+
+
+@pytest.mark.parametrize("search", ["ELIO@EXEMPLO", "elio-sá", "ELIO-SA", "açucar", "Acucar & filhos"])
+def test_a_contact_is_found_by_its_e_mail_linkedin_id_and_company_too(member, company, three, search):
+    item = {"name": "Élio", "email": "elio@exemplo.com.br", "linkedin_public_id": "elio-sá"}
+    item["current_company"] = "Açúcar & Filhos"
+    owner = db.session.get(User, three[1].owner_id)
+    save_contact(db.session, company, {"contact": item | {"id": three[1].id}}, default_owner=owner)
+    db.session.commit()
+    assert names_in(member.get("/contacts", query_string={"search": search}).text) == ["Élio"]
 
 
 def test_long_lists_go_on_where_the_last_page_ended(member, company):
