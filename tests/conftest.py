@@ -1,6 +1,7 @@
 """What every test may ask for: an application on a database of its own, a worker, a receiver, loopback only."""
 
 import shutil
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +22,13 @@ from portal.receiver import Receiver
 from portal.retry import parse_schedule
 from tests import factories
 from tests.postgres import throwaway_postgres
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heard_interrupts() -> None:
+    """Started in the background of a shell, the tests ignore Ctrl-C, and so would every process that they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
