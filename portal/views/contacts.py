@@ -24,7 +24,7 @@ from portal.directory import (
 from portal.endpoints import is_configured
 from portal.forms import ContactForm
 from portal.models import Contact
-from portal.sync import states_of
+from portal.sync import SYNC_STATES, states_of
 from portal.views import access
 from portal.views.redirects import back_or, see_other
 
@@ -44,6 +44,7 @@ def index() -> ResponseReturnValue:
         campaign_id=asked.get("campaign", type=int),
         owner_id=asked.get("owner", type=int),
         level="none" if level == "none" else LEVELS.get(level or ""),
+        sync=asked["sync"] if asked.get("sync") in SYNC_STATES else None,
     )
     page = page_contacts(db.session, company_id, wanted, cursor=asked.get("cursor"))
     return render_template(

@@ -122,7 +122,7 @@ def test_keys_classify_the_row_that_has_the_focus(page, site):
 
 def test_keys_typed_into_the_search_classify_nobody(page, site):
     page.goto("/contacts")
-    page.get_by_label("Nome do contato").press_sequentially("123")
+    page.get_by_label("Nome, e-mail, LinkedIn ou empresa").press_sequentially("123")
     assert page.locator("[aria-pressed=true][data-key]").count() == 0
 
 

@@ -7,6 +7,7 @@ import pytest
 from portal.contacts import save_contact
 from portal.db import db
 from portal.models import Contact, Delivery, User
+from portal.sync import SYNC_STATES
 from tests.factories import classify_contact, make_contact, make_delivery, make_user, set_url
 
 
@@ -45,6 +46,29 @@ def test_the_list_goes_by_name(member, three):
 )
 def test_the_list_is_filtered_by_its_address(member, three, query, found):
     assert names_in(member.get(f"/contacts?{query}").text) == found
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        ("waiting", ["Ana"]),
+        ("in_sync", ["Zoé"]),
+        ("never_sent", ["Élio"]),
+        ("out_of_sync", []),
+        ("", ["Ana", "Élio", "Zoé"]),
+        ("late", ["Ana", "Élio", "Zoé"]),
+    ],
+)
+def test_the_list_is_filtered_by_what_the_crm_knows(member, company, three, state, found):
+    set_url(company, "https://crm.example.com/hook")
+    make_delivery(three[0], level=2)
+    zoe = db.session.query(Contact).filter_by(name="Zoé").one()
+    arrived = make_delivery(zoe)
+    arrived.status, arrived.delivered_at = "delivered", arrived.created_at
+    db.session.commit()
+    page = member.get(f"/contacts?sync={state}").text
+    assert names_in(page) == found
+    assert (f'value="{state}" selected' in page) == (state in SYNC_STATES)
 
 
 def test_the_list_is_filtered_by_owner(member, three):
