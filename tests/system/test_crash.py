@@ -8,7 +8,7 @@ from tests.system.crash import RECOVERY_SECONDS, crash
 
 KILLS = {"sqlite": 20, "postgresql": 40}
 """What a build has the time for; `python -m tests.system.crash --kills 1000` does more."""
-CONCURRENCY = {"sqlite": 1, "postgresql": 8}
+CONCURRENCY = {"sqlite": 4, "postgresql": 8}
 """Posts to one endpoint at a time: no death repeats more of one endpoint than that."""
 SEED = 20260310
 SLOWNESS_SECONDS = 6
