@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.db import Base, Key, UTCDateTime, one_of, only
@@ -26,6 +26,10 @@ class Company(Base):
     name: Mapped[str] = mapped_column(String(200), unique=True)
     timezone: Mapped[str] = mapped_column(String(64), default="America/Sao_Paulo")
     locale: Mapped[str] = mapped_column(String(8), default="pt_BR")
+    keep_bodies_days: Mapped[int] = mapped_column(default=30)
+    keep_log_days: Mapped[int] = mapped_column(default=365)
+    keep_audit_days: Mapped[int] = mapped_column(default=730)
+    inspector_token: Mapped[str | None] = mapped_column(String(32), unique=True)  # the secret part of its test address
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
@@ -45,6 +49,9 @@ class User(Base):
     role: Mapped[str | None] = mapped_column(String(16))
     password_hash: Mapped[str | None] = mapped_column(String(255))
     session_version: Mapped[int] = mapped_column(default=1)
+    totp_secret: Mapped[str | None] = mapped_column(Text)
+    """Encrypted by the vault; None without a second factor."""
+    totp_step: Mapped[int | None] = mapped_column(BigInteger)  # of the last code accepted: none counts twice
     locale: Mapped[str | None] = mapped_column(String(8))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -63,10 +70,10 @@ class User(Base):
 
 
 class AccessLink(Base):
-    """A link that works once: the first set-up, or an invitation. Only its hash is kept."""
+    """A link that works once: the first set-up, an invitation, or a new password. Only its hash is kept."""
 
     __tablename__ = "access_link"
-    __table_args__ = (one_of("purpose", ("setup", "invitation")),)
+    __table_args__ = (one_of("purpose", ("setup", "invitation", "reset")),)
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     purpose: Mapped[str] = mapped_column(String(16))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
@@ -209,9 +216,13 @@ class Endpoint(Base):
     probe_count: Mapped[int] = mapped_column(default=0)
     next_probe_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     paused_reason: Mapped[str | None] = mapped_column(String(32))
-    """`manual`, `gone` (the receiver answered 410) or `outage` (days of nothing but failure)."""
+    """`manual`, `gone` (the receiver answered 410), `outage` (days of nothing but failure) or `restored` (a backup)."""
     last_success_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_failure_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    answer_shape: Mapped[str | None] = mapped_column(String(200))
+    """What its last accepted answer looked like, so that another is noticed."""
+    notified_state: Mapped[str] = mapped_column(String(16), default="active")
+    notified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
     company: Mapped[Company] = relationship()
@@ -339,6 +350,32 @@ class TaskBlock(Base):
     part: Mapped[str] = mapped_column(String(16), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class IdempotencyKey(Base):
+    """A call of the API that its caller may repeat, with what it was answered; no status while it is under way."""
+
+    __tablename__ = "idempotency_key"
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None] = mapped_column()
+    answer: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+
+
+class InspectedRequest(Base):
+    """What arrived at a company's own test address: its body's first 64 KiB, and the size of the whole in bytes."""
+
+    __tablename__ = "inspected_request"
+    __table_args__ = (Index("ix_inspected_request_company", "company_id", "id"),)
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
+    method: Mapped[str] = mapped_column(String(16))
+    headers: Mapped[list[list[str]]] = mapped_column(JSON)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    size: Mapped[int] = mapped_column()
+    received_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class AuditEntry(Base):
