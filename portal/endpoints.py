@@ -48,7 +48,7 @@ def set_url(
     url = checked.address.url
     if url == endpoint.url:
         return
-    endpoint.url = url
+    endpoint.url, endpoint.answer_shape = url, None
     if endpoint.paused_reason != "manual":
         close_circuit(endpoint)  # what happened at the old address says nothing about this one
     endpoint.updated_at = clock.utcnow()

@@ -220,7 +220,7 @@ class Endpoint(Base):
     last_success_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_failure_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     answer_shape: Mapped[str | None] = mapped_column(String(200))
-    """What its last accepted answer looked like, so that another is noticed."""
+    """What its last accepted answers looked like, so that another is noticed (`outbox.shapes`)."""
     notified_state: Mapped[str] = mapped_column(String(16), default="active")
     notified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)

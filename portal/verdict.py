@@ -1,6 +1,7 @@
 """The delivered rule: from a status and a body to a reason and a warning (product, section 5). Pure."""
 
 import codecs
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from typing import Any
 DELIVERED_REASONS = frozenset({"ok_empty", "ok_json", "ok_text"})
 """The reasons that mean: the receiver took the delivery."""
 
-WARNINGS = ("error_in_json", "invalid_json", "error_words")
-"""What a delivered answer can carry besides, the first that applies; never a failure."""
+WARNINGS = ("error_in_json", "invalid_json", "error_words", "shape_changed")
+"""What a delivered answer can carry besides, the first that applies; never a failure. An answer by itself does not tell
+the last: the outbox does, which knows the shapes of those before (`shape_of`).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,23 @@ def judge(status_code: int, body: bytes, *, content_type: str | None = None, cut
     if cut is not None:
         return Verdict(cut)
     return _judge_body(body, content_type or "")
+
+
+def shape_of(reason: str, body: bytes) -> str | None:
+    """What an accepted answer looks like, as a short word that holds nothing of what it says; None for any other.
+
+    Two JSON objects have one shape when they have the same keys; digits in keys count as one, since they may be ids.
+    """
+    if reason not in DELIVERED_REASONS:
+        return None
+    if reason != "ok_json":
+        return reason.removeprefix("ok_")
+    value = _parse_json(decode(body).strip(_BLANKS))
+    if isinstance(value, dict):
+        keys = sorted({re.sub(r"\d+", "0", key) for key in value})
+        digest = hashlib.sha256(json.dumps(keys).encode()).hexdigest()
+        return f"object:{digest[:8]}"
+    return "list" if isinstance(value, list) else "string" if isinstance(value, str) else "value"
 
 
 def _judge_status(status_code: int) -> str:

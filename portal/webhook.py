@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 from portal import clock
 from portal.egress import Answer, Egress, EgressError
 from portal.retry import parse_retry_after
-from portal.verdict import DELIVERED_REASONS, judge
+from portal.verdict import DELIVERED_REASONS, judge, shape_of
 from portal.version import __version__
 
 KEPT_BODY_BYTES = 16 * 1024
@@ -43,6 +43,8 @@ class Outcome:
     address: str | None = None
     status_code: int | None = None
     warning: str | None = None
+    shape: str | None = None
+    """What an accepted answer looks like (`verdict.shape_of`)."""
     detail: str | None = None
     request_sent: bool = False
     request_headers: tuple[tuple[str, str], ...] = ()
@@ -101,6 +103,7 @@ def post(request: WebhookRequest, egress: Egress) -> Outcome:
     return outcome(
         verdict.reason,
         warning=verdict.warning,
+        shape=shape_of(verdict.reason, answer.body),
         status_code=answer.status_code,
         address=answer.address,
         request_sent=True,

@@ -11,6 +11,7 @@ from portal.circuit import Circuit, after_failed_probe, after_failure, after_suc
 from portal.models import OPEN_STATUSES
 from portal.outbox.claims import cancel_without_address, lease_expired
 from portal.outbox.job import Job, attempt, delivery, endpoint, job_of
+from portal.outbox.shapes import flag_changed, remember
 from portal.retry import RetrySchedule
 from portal.webhook import Outcome
 
@@ -60,10 +61,9 @@ MOVE_ON = (
 )
 """A delivery's next state, written only while the lease is the one it was sent under."""
 ENDPOINT_OF = select(endpoint).where(endpoint.c.company_id == bindparam("of_company")).with_for_update()
+TOLD_COLUMNS = (*CIRCUIT_COLUMNS, "last_success_at", "last_failure_at", "answer_shape")
 TELL_ENDPOINT = (
-    update(endpoint)
-    .where(endpoint.c.id == bindparam("key"))
-    .values({name: bindparam(name) for name in (*CIRCUIT_COLUMNS, "last_success_at", "last_failure_at")})
+    update(endpoint).where(endpoint.c.id == bindparam("key")).values({name: bindparam(name) for name in TOLD_COLUMNS})
 )
 FRESH = timedelta(seconds=1)
 """What an endpoint's last success may be behind: one after the other is not worth a write each."""
@@ -93,6 +93,7 @@ def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules
         return set()
     leases = _leases(connection, [job for job, _ in results])
     results = [(job, outcome) for job, outcome in results if job.delivery_id in leases]  # the others were erased
+    results = flag_changed(connection, results)
     mine = [(job, outcome) for job, outcome in results if leases[job.delivery_id] == job.lease_token]
     if results:
         late = [leases[job.delivery_id] != job.lease_token for job, _ in results]
@@ -207,10 +208,12 @@ def _record_at_endpoints(connection: Connection, results: Sequence[tuple[Job, Ou
         succeeded = any(outcome.delivered for _, outcome in here)
         failed = not all(outcome.delivered for _, outcome in here)
         is_fresh = row.last_success_at is not None and row.last_success_at > rules.now - FRESH
-        if failed or after != before or (succeeded and not is_fresh):
+        shapes = remember(row.answer_shape, [outcome.shape for _, outcome in here])
+        if failed or after != before or shapes != row.answer_shape or (succeeded and not is_fresh):
             facts = {name: getattr(after, name) for name in CIRCUIT_COLUMNS}
             facts["last_success_at"] = rules.now if succeeded else row.last_success_at
             facts["last_failure_at"] = rules.now if failed else row.last_failure_at
+            facts["answer_shape"] = shapes
             connection.execute(TELL_ENDPOINT, facts | {"key": row.id})
         if before.state == "failing" and after.state == "active":
             release_waiting(connection, company_id, now=rules.now)

@@ -222,5 +222,9 @@ ANSWER_WARNINGS = {
         "A entrega foi aceita, mas o texto da resposta fala em erro. Leia a resposta e confira no CRM "
         "se o contato foi gravado."
     ),
+    "shape_changed": _(
+        "A entrega foi aceita, mas a resposta não se parece com as anteriores deste destino. Se ninguém o mudou, "
+        "confira no CRM se o contato foi gravado."
+    ),
 }
 """By the warning codes of the verdict."""
