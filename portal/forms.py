@@ -22,7 +22,7 @@ from wtforms.validators import DataRequired, InputRequired, Length
 
 from portal.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from portal.contact_items import DATE_FIELDS, TEXT_FIELDS, InvalidContact
-from portal.models import Contact, User
+from portal.models import ROLES, Contact, User
 
 required = DataRequired(_l("Preencha este campo."))
 
@@ -73,6 +73,36 @@ class SetUpForm(FlaskForm):
 
 class NewPasswordForm(FlaskForm):
     password = new_password_field(_l("Senha"))
+
+
+ROLE_WORDS: Mapping[str, Any] = {"admin": _l("Administrador"), "member": _l("Membro")}
+
+
+def role_field() -> SelectField:
+    return SelectField(
+        _l("Papel"),
+        choices=[SelectChoice(role, ROLE_WORDS[role]) for role in ROLES],
+        default="member",
+        description=_l("Membros classificam contatos e veem as entregas. Administradores também configuram o portal."),
+    )
+
+
+class InvitationForm(FlaskForm):
+    name = StringField(_l("Nome"), [required, at_most(200)], filters=[strip], render_kw={"autocomplete": "off"})
+    email = EmailField(_l("E-mail"), [required, at_most(254)], filters=[strip], render_kw={"autocomplete": "off"})
+    role = role_field()
+
+
+class RoleForm(FlaskForm):
+    role = role_field()
+
+
+ACCOUNT_WORDS: Mapping[str, Any] = {
+    "taken": _l("Alguém já entra no portal com este e-mail."),
+    "not_an_email": _l("Este não é um endereço de e-mail válido."),
+    "last_admin": _l("Esta é a única pessoa que administra a empresa. Antes, torne outra pessoa administradora."),
+}
+"""What the problems of `InvalidAccount` mean."""
 
 
 class WebhookForm(FlaskForm):

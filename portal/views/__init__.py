@@ -14,6 +14,7 @@ from portal.views import (
     imports,
     integration,
     presentation,
+    team,
     webhook,
 )
 
@@ -26,6 +27,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     delivery_export.bp,
     webhook.bp,
     integration.bp,
+    team.bp,
     auth.bp,
 )
 

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from flask import Flask, abort, current_app, g, request
 from flask.typing import ResponseReturnValue
@@ -76,6 +76,18 @@ def check_access() -> ResponseReturnValue | None:
     if access == "admin" and not current_user.is_admin:
         abort(Forbidden.code)
     return None
+
+
+class Who(TypedDict):
+    """Who does something, and from where, as the use cases write it into the audit log."""
+
+    actor: str
+    ip: str | None
+
+
+def who() -> Who:
+    """Whoever is logged in, for the audit log."""
+    return {"actor": current_user.email, "ip": request.remote_addr}
 
 
 def load_user(session_id: str) -> User | None:

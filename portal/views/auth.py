@@ -5,10 +5,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user, login_user, logout_user
 
-from portal import accounts, audit, clock
+from portal import accounts, audit
 from portal.db import db
 from portal.extensions import login_manager
-from portal.forms import LogInForm, NewPasswordForm, SetUpForm, text_of
+from portal.forms import ACCOUNT_WORDS, LogInForm, NewPasswordForm, SetUpForm, text_of
 from portal.i18n import LANGUAGE_COOKIE, LANGUAGES
 from portal.models import AccessLink, User
 from portal.runtime import runtime
@@ -81,9 +81,9 @@ def set_up(token: str) -> ResponseReturnValue:
             )
         except accounts.InvalidAccount as error:
             db.session.rollback()
-            form[error.field].errors = [_("Este não é um endereço de e-mail válido.")]
+            form[error.field].errors = [ACCOUNT_WORDS[error.problem]]
         else:
-            link.used_at = clock.utcnow()
+            accounts.use_link(db.session, link)
             audit.record(db.session, company.id, actor=user.email, action="company.created", ip=request.remote_addr)
             return enter(user)
     return render_template("auth/set_up.html", form=form), 422 if form.errors else 200
@@ -95,16 +95,33 @@ def accept_invitation(token: str) -> ResponseReturnValue:
     link = open_link(token, purpose="invitation")
     form = NewPasswordForm()
     user = link.user
-    if user is None or user.disabled_at:
+    if user is None:
         abort(404)
     if form.validate_on_submit():
         accounts.set_password(user, text_of(form.password))
-        link.used_at = clock.utcnow()
+        accounts.use_link(db.session, link)
         audit.record(
             db.session, user.company_id, actor=user.email, action="invitation.accepted", ip=request.remote_addr
         )
         return enter(user)
     return render_template("auth/invitation.html", form=form, user=user), 422 if form.errors else 200
+
+
+@bp.route("/reset/<token>", methods=["GET", "POST"])
+@access.public
+def reset(token: str) -> ResponseReturnValue:
+    """Choose another password, by a link that an admin made or a mail brought."""
+    link = open_link(token, purpose="reset")
+    form = NewPasswordForm()
+    user = link.user
+    if user is None:
+        abort(404)
+    if form.validate_on_submit():
+        accounts.set_password(user, text_of(form.password))
+        accounts.use_link(db.session, link)
+        audit.record(db.session, user.company_id, actor=user.email, action="password.reset", ip=request.remote_addr)
+        return enter(user)
+    return render_template("auth/reset.html", form=form, user=user), 422 if form.errors else 200
 
 
 @bp.post("/language")

@@ -153,7 +153,7 @@ def test_an_invitation_sets_a_password_and_logs_in(nobody, person, invitation):
 
 
 def test_an_invitation_works_once_and_not_for_ever(nobody, person, invitation, monkeypatch):
-    later = clock.utcnow() + accounts.LINK_LIFETIME
+    later = clock.utcnow() + accounts.LINK_LIFETIMES["invitation"]
     with monkeypatch.context() as patch:
         patch.setattr(clock, "utcnow", lambda: later)
         assert nobody.get(invitation).status_code == 404

@@ -1,0 +1,56 @@
+"""People and access: companies, users, passwords, one-time links, log-in, the second factor and API tokens.
+
+Everything here belongs to the caller's transaction; nobody here commits.
+"""
+
+from portal.accounts.links import LINK_LIFETIMES, create_link, find_link, use_link
+from portal.accounts.logging_in import FREE_FAILURES, LogIn, TooManyFailures, find_log_in, record_log_in
+from portal.accounts.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, InvalidAccount, set_password
+from portal.accounts.people import (
+    USER_STATES,
+    add_user,
+    change_role,
+    disable,
+    enable,
+    find_company,
+    find_person,
+    get_or_create_company,
+    get_user,
+    invite,
+    is_empty,
+    normalise_email,
+    state_of,
+)
+from portal.accounts.tokens import create_token, find_token, record_token_use
+
+__all__ = [
+    "FREE_FAILURES",
+    "LINK_LIFETIMES",
+    "MAX_PASSWORD_LENGTH",
+    "MIN_PASSWORD_LENGTH",
+    "USER_STATES",
+    "InvalidAccount",
+    "LogIn",
+    "TooManyFailures",
+    "add_user",
+    "change_role",
+    "create_link",
+    "create_token",
+    "disable",
+    "enable",
+    "find_company",
+    "find_link",
+    "find_log_in",
+    "find_person",
+    "find_token",
+    "get_or_create_company",
+    "get_user",
+    "invite",
+    "is_empty",
+    "normalise_email",
+    "record_log_in",
+    "record_token_use",
+    "set_password",
+    "state_of",
+    "use_link",
+]

@@ -1,0 +1,167 @@
+"""The company's people: who may log in, as what, and the links by which they choose a password."""
+
+from collections import Counter
+
+from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from portal import accounts, audit
+from portal.accounts import USER_STATES, state_of
+from portal.contacts import fold
+from portal.db import db
+from portal.directory import people_of
+from portal.forms import ACCOUNT_WORDS, ROLE_WORDS, InvitationForm, RoleForm, text_of
+from portal.models import User
+from portal.views import access
+from portal.views.links import link_to
+from portal.views.redirects import see_other
+
+MAX_SHOWN = 200
+
+bp = Blueprint("team", __name__, url_prefix="/team")
+
+
+@bp.get("")
+@access.admin
+def index() -> ResponseReturnValue:
+    """The people of one state, active ones at first, narrowed by name or e-mail."""
+    state = request.args.get("state") if request.args.get("state") in USER_STATES else "active"
+    search = request.args.get("search", "").strip()
+    people = people_of(db.session, current_user.company_id)
+    found = [person for person in people if state_of(person) == state and is_found(person, search)]
+    return render_template(
+        "team/index.html",
+        people=found[:MAX_SHOWN],
+        found=len(found),
+        counts=Counter(state_of(person) for person in people),
+        state=state,
+        search=search,
+        role_words=ROLE_WORDS,
+    )
+
+
+@bp.route("/new", methods=["GET", "POST"])
+@access.admin
+def new() -> ResponseReturnValue:
+    """Invite somebody; the answer shows the link, this once."""
+    form = InvitationForm()
+    if form.validate_on_submit():
+        try:
+            user, token = accounts.invite(
+                db.session,
+                current_user.company,
+                name=text_of(form.name),
+                email=text_of(form.email),
+                role=form.role.data,
+                **access.who(),
+            )
+        except accounts.InvalidAccount as error:
+            db.session.rollback()
+            form[error.field].errors = [ACCOUNT_WORDS[error.problem]]
+        else:
+            db.session.commit()
+            return page(user, link=link_to("auth.accept_invitation", token))
+    return render_template("team/new.html", form=form), 422 if form.errors else 200
+
+
+@bp.get("/<int:user_id>")
+@access.admin
+def show(user_id: int) -> ResponseReturnValue:
+    return page(get_user_or_404(user_id))
+
+
+@bp.post("/<int:user_id>/link")
+@access.admin
+def issue_link(user_id: int) -> ResponseReturnValue:
+    """A new link to choose a password: an invitation for who has none yet, else a reset. Shown this once."""
+    user = get_user_or_404(user_id)
+    if state_of(user) != "active":
+        abort(400)
+    purpose, view_name = ("reset", "auth.reset") if user.password_hash else ("invitation", "auth.accept_invitation")
+    token = accounts.create_link(db.session, purpose=purpose, user=user)
+    audit.record(db.session, user.company_id, action=f"{purpose}.issued", subject=user.email, **access.who())
+    db.session.commit()
+    return page(user, link=link_to(view_name, token))
+
+
+@bp.post("/<int:user_id>/role")
+@access.admin
+def set_role(user_id: int) -> ResponseReturnValue:
+    """Change the role; who could not log in so far is invited, and the answer shows the link."""
+    user, form = get_user_or_404(user_id), RoleForm()
+    if not form.validate_on_submit():
+        abort(400)
+    if user.role is None:
+        return invite_owner(user, form.role.data)
+    try:
+        accounts.change_role(db.session, user, form.role.data, **access.who())
+    except accounts.InvalidAccount as error:
+        return refuse(user, error)
+    db.session.commit()
+    flash(_("Papel de %(name)s gravado.", name=user.name), "success")
+    return see_other(url_for(".show", user_id=user_id))
+
+
+@bp.post("/<int:user_id>/disable")
+@access.admin
+def disable(user_id: int) -> ResponseReturnValue:
+    user = get_user_or_404(user_id)
+    if user.role is None:
+        abort(400)
+    try:
+        accounts.disable(db.session, user, **access.who())
+    except accounts.InvalidAccount as error:
+        return refuse(user, error)
+    db.session.commit()
+    flash(_("%(name)s não entra mais no portal.", name=user.name), "success")
+    return see_other(url_for(".show", user_id=user_id))
+
+
+@bp.post("/<int:user_id>/enable")
+@access.admin
+def enable(user_id: int) -> ResponseReturnValue:
+    user = get_user_or_404(user_id)
+    accounts.enable(db.session, user, **access.who())
+    db.session.commit()
+    flash(_("%(name)s pode entrar de novo.", name=user.name), "success")
+    return see_other(url_for(".show", user_id=user_id))
+
+
+def get_user_or_404(user_id: int) -> User:
+    """The person of the reader's company: nobody can forget to check whose it is."""
+    user = accounts.get_user(db.session, current_user.company_id, user_id)
+    if user is None:
+        abort(404)
+    return user
+
+
+def is_found(person: User, search: str) -> bool:
+    """Whether name or e-mail holds what is searched, whatever its case and accents."""
+    return fold(search) in fold(f"{person.name} {person.email}")
+
+
+def invite_owner(user: User, role: str) -> ResponseReturnValue:
+    """Give a log-in to somebody who so far only owned contacts."""
+    try:
+        user, token = accounts.invite(
+            db.session, user.company, name=user.name, email=user.email, role=role, **access.who()
+        )
+    except accounts.InvalidAccount as error:
+        return refuse(user, error)
+    db.session.commit()
+    return page(user, link=link_to("auth.accept_invitation", token))
+
+
+def refuse(user: User, error: accounts.InvalidAccount) -> ResponseReturnValue:
+    db.session.rollback()
+    flash(str(ACCOUNT_WORDS[error.problem]), "error")
+    return see_other(url_for(".show", user_id=user.id))
+
+
+def page(user: User, *, link: str | None = None) -> str:
+    form = RoleForm(formdata=None, role=user.role or "member")
+    return render_template(
+        "team/show.html", user=user, state=state_of(user), form=form, link=link, role_words=ROLE_WORDS
+    )
