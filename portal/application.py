@@ -8,6 +8,7 @@ from flask import Flask
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 from portal import logs, security
 from portal.api import register_api
@@ -21,6 +22,15 @@ from portal.runtime import attach_runtime, runtime
 from portal.views import register_views
 
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
+
+
+class RowNumber(IntegerConverter):
+    """A row's number in an address; one that no row can have is no address, whatever the method."""
+
+    regex = "[0-9]{1,18}"
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=10**18 - 1)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -43,6 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     babel.init_app(app, locale_selector=select_language, timezone_selector=select_timezone)
 
     # What is ours
+    app.url_map.converters["int"] = RowNumber
     attach_runtime(app, settings)
     security.init_app(app)
     init_assets(app, Path(app.root_path) / "static")

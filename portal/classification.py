@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import Session
 
 from portal import clock, outbox
 from portal.contacts import freeze_body
 from portal.endpoints import is_configured
 from portal.models import LEVELS, Classification, Contact, Delivery
+
+
+class ContactGone(LookupError):
+    """The contact was erased meanwhile."""
 
 
 class UnknownLevel(ValueError):
@@ -26,11 +31,15 @@ def classify(session: Session, contact: Contact, level: int | None, *, actor: st
     """Set a contact's interest level, and enqueue the webhook when the rule asks for one.
 
     It does when a level is set for the first time or changed; not when the same level is saved again, when it is
-    removed, or when the company has no address configured (spec, section 2). The caller commits. Raises UnknownLevel.
+    removed, or when the company has no address configured (spec, section 2). The caller commits. Raises UnknownLevel
+    and ContactGone.
     """
     if level is not None and level not in LEVELS:
         raise UnknownLevel(level)
-    session.refresh(contact, ["interest_level"], with_for_update=True)
+    try:
+        session.refresh(contact, ["interest_level"], with_for_update=True)
+    except InvalidRequestError as error:
+        raise ContactGone(contact.id) from error
     previous = contact.interest_level
     if level == previous:
         return Classified(previous, None)

@@ -30,6 +30,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Session
 
 BUSY_TIMEOUT_SECONDS = 15
+EMPTYING_SECONDS = 2
+"""How long writers are kept out, at most, while the log waits for its last readers."""
 WAL_BYTES = 8 * 1024 * 1024
 """SQLite's log shrinks back to this size after a long reader has let it grow."""
 
@@ -143,6 +145,23 @@ def prepare_engine(engine: Engine) -> None:
         event.listen(engine, "begin", _begin_sqlite)
     else:
         event.listen(engine, "begin", _begin_postgresql)
+
+
+def empty_log(engine: Engine) -> bool:
+    """Empty SQLite's log, which still holds what was just erased from the file. No transaction may be open here.
+
+    Returns whether nothing stood in the way; what did is short, and the house-keeping tries again.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    connection = engine.raw_connection()
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {EMPTYING_SECONDS * 1000}")
+        (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+        return not is_busy
+    finally:
+        connection.close()
 
 
 def _open_sqlite(connection: Any, _record: Any) -> None:

@@ -23,6 +23,8 @@ MAX_TRIES = 5
 """A task that kills its worker is not begun for ever."""
 DRAFT_LIFETIME = timedelta(days=1)
 FINDINGS_LIFETIME = timedelta(days=30)
+OPEN = ("waiting", "running")
+"""A task in one of these states moves on by itself."""
 
 task: Table = Task.__table__  # type: ignore[assignment]
 block: Table = TaskBlock.__table__  # type: ignore[assignment]
@@ -190,6 +192,17 @@ def finish(connection: Connection, held: Claim, *, now: datetime, reason: str | 
         connection, held, status=status, reason=reason, finished_at=now, lease_token=None, lease_expires_at=None
     ):
         connection.execute(delete(block).where(block.c.task_id == held.task_id, block.c.part == "input"))
+
+
+def end(session: Session, row: Task, *, reason: str, now: datetime) -> bool:
+    """Let an open task go no further, whoever is at it, and forget its input. Returns whether it still was open."""
+    is_open = and_(task.c.id == row.id, task.c.status.in_(OPEN))
+    values = {"status": "failed", "reason": reason, "finished_at": now, "lease_token": None, "lease_expires_at": None}
+    changed = session.connection().execute(update(task).where(is_open).values(values))
+    if changed.rowcount:
+        session.connection().execute(delete(block).where(block.c.task_id == row.id, block.c.part == "input"))
+    session.expire(row)
+    return changed.rowcount == 1
 
 
 def forget(connection: Connection, *, now: datetime) -> None:

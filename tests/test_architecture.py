@@ -20,6 +20,7 @@ FLOORS = [
     ["accounts", "classification", "contact_batch", "sync"],
     ["directory"],
     ["importing"],
+    ["privacy"],
     ["forms"],
     ["fair_queue"],
     ["dispatcher", "task_runner"],

@@ -5,9 +5,9 @@ from typing import Any
 from flask import Response, jsonify, request
 from sqlalchemy.orm import Session
 
-from portal import classification, contacts
+from portal import classification, contacts, privacy
 from portal.api import examples
-from portal.api.access import current_caller, member
+from portal.api.access import admin, current_caller, member
 from portal.api.contact_schemas import (
     MAX_CONTACTS,
     SAVE_BODY,
@@ -22,10 +22,9 @@ from portal.api.contact_schemas import (
 from portal.api.lists import filters_of
 from portal.api.parsing import ApiBlueprint, load_many, read_json
 from portal.api.problems import Problem, refuse
-from portal.api.spec import KEY_PATH
 from portal.contact_items import InvalidContact
 from portal.contacts import get_contact, payload_of
-from portal.db import db
+from portal.db import db, empty_log
 from portal.directory import ContactFilter, is_cursor, page_contacts
 from portal.models import Company, Contact, User
 from portal.sync import states_of
@@ -89,7 +88,7 @@ def index(given: dict[str, Any]) -> Response:
     return jsonify({"items": items, "next_cursor": page.next_cursor})
 
 
-@blueprint.route(f"/contacts/<{KEY_PATH}:contact_id>", tags=["contacts"])
+@blueprint.route("/contacts/<int:contact_id>", tags=["contacts"])
 @member
 @blueprint.response(200, ContactSchema, example=examples.CONTACT)
 @blueprint.problems(404)
@@ -104,7 +103,7 @@ def get_one(contact_id: int) -> Response:
     return jsonify(payload_of(contact) | {"sync": states_of(db.session, [contact])[contact.id]})
 
 
-@blueprint.route(f"/contacts/<{KEY_PATH}:contact_id>/interest-level", methods=["PUT"], tags=["contacts"])
+@blueprint.route("/contacts/<int:contact_id>/interest-level", methods=["PUT"], tags=["contacts"])
 @member
 @blueprint.arguments(LevelSchema, example={"interest_level": 3})
 @blueprint.response(200, ClassifiedSchema, example=examples.CLASSIFIED)
@@ -126,6 +125,24 @@ def classify(given: dict[str, Any], contact_id: int) -> dict[str, Any]:
     }
     db.session.commit()
     return answer
+
+
+@blueprint.route("/contacts/<int:contact_id>", methods=["DELETE"], tags=["contacts"])
+@admin
+@blueprint.response(204)
+@blueprint.problems(404)
+@blueprint.doc(operationId="eraseContact")
+def erase(contact_id: int) -> None:
+    """Erase a contact for good
+
+    With its messages and history, and with the bodies and answers of its deliveries; what waits to be sent is
+    cancelled. Deliveries stay in the log without data. An import under way that holds the person ends. What the
+    receiver got is not taken back: tell it by its own means.
+    """
+    contact = get_contact_or_404(contact_id)
+    privacy.erase_contact(db.session, contact, actor=current_caller().email, ip=request.remote_addr)
+    db.session.commit()
+    empty_log(db.engine)
 
 
 def get_contact_or_404(contact_id: int) -> Contact:

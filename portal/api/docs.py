@@ -29,7 +29,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Body:
-    """A request's or an answer's body. `example` is indented JSON."""
+    """A request's or an answer's body. `example` is indented JSON; empty when there is no body."""
 
     label: str
     example: str
@@ -100,6 +100,8 @@ def _operation(document: Json, path: str, method: str, operation: Json, shared: 
 
 
 def _body(document: Json, label: str, holder: Json) -> Body:
+    if "content" not in holder:
+        return Body(label, "", ())
     media = holder["content"]["application/json"]
     example = json.dumps(media["example"], ensure_ascii=False, indent=2)
     return Body(label, example, tuple(_members(document, media["schema"])))

@@ -45,7 +45,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         """What comes in; the view gets it first."""
         return cast(Callable[[View], View], super().arguments(schema, **options))
 
-    def response(self, status_code: int, schema: type[Schema], **options: Any) -> Callable[[View], View]:
+    def response(self, status_code: int, schema: type[Schema] | None = None, **options: Any) -> Callable[[View], View]:
         """What goes out."""
         return cast(Callable[[View], View], super().response(status_code, schema, **options))
 

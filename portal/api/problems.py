@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
 from portal.api.sentences import DETAILS, FIELD_SENTENCES, TITLES
+from portal.classification import ContactGone
 from portal.db import db
 
 PROBLEM_TYPE = "application/problem+json"
@@ -63,6 +64,7 @@ def init_blueprint(blueprint: Blueprint) -> None:
     blueprint.register_error_handler(Problem, answer_problem)
     blueprint.register_error_handler(OperationalError, answer_busy)
     blueprint.register_error_handler(IntegrityError, answer_conflict)
+    blueprint.register_error_handler(ContactGone, answer_gone)
 
 
 def answer_problem(problem: Problem) -> Response:
@@ -114,6 +116,12 @@ def answer_conflict(error: IntegrityError) -> Response:
     db.session.rollback()
     logger.warning("Two requests met: %s", type(error.orig).__name__, extra={"action": "request_conflict"})
     return answer_problem(Problem(409, "conflict"))
+
+
+def answer_gone(_error: ContactGone) -> Response:
+    """The contact was erased while the request was under way: nothing of it was written."""
+    db.session.rollback()
+    return answer_problem(Problem(404, "not_found"))
 
 
 def refuse(errors: Sequence[FieldError]) -> NoReturn:

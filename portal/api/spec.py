@@ -7,12 +7,9 @@ from flask_smorest import Api  # type: ignore[import-untyped]
 from flask_smorest.utils import prepare_response  # type: ignore[import-untyped]
 from marshmallow import fields
 
-from portal.api.fields import MAX_KEY, StrictSchema
+from portal.api.fields import StrictSchema
 from portal.api.problems import PROBLEM_TYPE
 from portal.version import __version__
-
-KEY_PATH = f"int(max={MAX_KEY})"
-"""The converter of a row's number in a path: what no row can have is no address."""
 
 EXAMPLE_CODES = {
     400: "malformed_json",

@@ -6,8 +6,8 @@ chunks by itself. A bad row is kept with its line and the reason, and loses no g
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,7 +23,7 @@ from portal.contacts import fold
 from portal.db import reading as read_only  # this package has a module of the first name
 from portal.importing.columns import map_columns
 from portal.importing.layout import Layout, examine, read_rows
-from portal.importing.reading import Blocks, FileProblem, Record
+from portal.importing.reading import Blocks, FileProblem, Record, open_text
 from portal.importing.rows import RowReader
 from portal.models import Company, Task, User
 from portal.tasks import Chunk, Claim, Done
@@ -35,12 +35,14 @@ __all__ = [
     "Layout",
     "Order",
     "PreviewRow",
+    "blank_findings",
     "cut_into_chunks",
     "examine",
     "map_columns",
     "prepare",
     "preview",
     "read_findings",
+    "read_text",
     "row_reader",
     "work",
 ]
@@ -154,6 +156,20 @@ def read_findings(engine: Engine, task_id: int) -> Iterator[Finding]:
         yield from Finding.read(block)
 
 
+def read_text(engine: Engine, row: Task) -> Iterator[str]:
+    """The file of an import that has not ended, as text in pieces."""
+    layout = Order.from_json(row.arguments).layout
+    with open_text(lambda: tasks.read_blocks(engine, row.id, "input"), layout.encoding) as text:
+        while piece := text.read(CHUNK_CHARACTERS):
+            yield piece
+
+
+def blank_findings(stored: bytes, is_meant: Callable[[str], bool]) -> bytes:
+    """The findings of one chunk without the cells of those whose text is meant; line and reason stay."""
+    findings = [replace(each, cells=()) if is_meant("\n".join(each.cells)) else each for each in Finding.read(stored)]
+    return _store(findings)
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """Some rows of the file, read and not yet saved."""
@@ -178,8 +194,7 @@ class _Rows:
             counts.update(classified=result.classified, sent=result.sent)
         counts["bad"] = len(findings)
         findings.sort(key=lambda finding: finding.line)
-        lines = [json.dumps([each.line, each.field, each.problem, each.cells]) for each in findings]
-        return Done(position=self.position, counts=+counts, finding="\n".join(lines).encode() if lines else None)
+        return Done(position=self.position, counts=+counts, finding=_store(findings) if findings else None)
 
     def _save(self, session: Session, items: Sequence[BatchItem]) -> list[BatchResult]:
         """All at once; when the database refuses that, each by itself."""
@@ -202,6 +217,11 @@ class _Rows:
             actor=self.actor,
             is_sending=self.order.is_sending,
         )
+
+
+def _store(findings: Sequence[Finding]) -> bytes:
+    """What `Finding.read` reads."""
+    return "\n".join(json.dumps([each.line, each.field, each.problem, each.cells]) for each in findings).encode()
 
 
 def _take(rows: Iterator[Record], reader: RowReader) -> list[tuple[BatchItem | None, Finding | None, Record]]:

@@ -91,6 +91,10 @@ FILE_WORDS = {
     "too_large": _l("O arquivo tem mais de 50 MB. Divida-o em partes menores."),
     "no_name": _l("Nenhuma coluna foi escolhida para o nome do contato."),
     "gone": _l("O arquivo não está mais guardado. Envie-o de novo."),
+    "erased": _l(
+        "Uma pessoa deste arquivo foi apagada do portal, e a importação parou para não a trazer de volta. "
+        "Tire-a do arquivo e envie-o de novo; o que já foi gravado fica."
+    ),
     "interrupted": _l("A importação foi interrompida vezes demais e parou. O que já foi gravado fica."),
     "internal_error": _l(
         "Algo falhou no portal e a importação parou. O que já foi gravado fica; o registro do servidor diz o que foi."

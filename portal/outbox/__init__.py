@@ -9,6 +9,7 @@ again.
 """
 
 from portal.outbox.claims import claim, has_due, pull_forward, release
+from portal.outbox.erasing import forget_contact
 from portal.outbox.job import Job
 from portal.outbox.queue import DUE, cancel_waiting, enqueue, enqueue_many, enqueue_test, resend, waiting_count
 from portal.outbox.settling import Rules, recover, release_waiting, settle
@@ -22,6 +23,7 @@ __all__ = [
     "enqueue",
     "enqueue_many",
     "enqueue_test",
+    "forget_contact",
     "has_due",
     "pull_forward",
     "recover",

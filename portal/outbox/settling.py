@@ -27,7 +27,7 @@ _newer = delivery.alias("newer")
 
 LEASES = (
     select(delivery.c.id, delivery.c.status, delivery.c.lease_token)
-    .where(delivery.c.id.in_(bindparam("ids", expanding=True)))
+    .where(delivery.c.id.in_(bindparam("ids", expanding=True)), delivery.c.body.is_not(None))
     .order_by(delivery.c.id)
     .with_for_update()
 )
@@ -135,7 +135,7 @@ def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
 
 
 def _leases(connection: Connection, jobs: Sequence[Job]) -> dict[int, str | None]:
-    """The lease token of each of those deliveries that still exist; None when it is not being sent."""
+    """The lease token of each of those deliveries that are not erased; None when it is not being sent."""
     rows = connection.execute(LEASES, {"ids": [job.delivery_id for job in jobs]})
     return {row.id: row.lease_token if row.status == "sending" else None for row in rows}
 

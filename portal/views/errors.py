@@ -8,8 +8,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
+from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, SecurityError
 
+from portal.classification import ContactGone
 from portal.db import db
 
 RETRY_AFTER_SECONDS = 10
@@ -22,6 +23,7 @@ def init_app(app: Flask) -> None:
     for code in (400, 403, 404, 405, 413, 429):
         app.register_error_handler(code, show_error)
     app.register_error_handler(CSRFError, show_csrf_error)
+    app.register_error_handler(ContactGone, show_gone)
     app.register_error_handler(OperationalError, show_busy)
     app.register_error_handler(InternalServerError, show_failure)
 
@@ -36,6 +38,12 @@ def show_error(error: HTTPException) -> ResponseReturnValue:
 
 def show_csrf_error(error: CSRFError) -> ResponseReturnValue:
     return render_template("error.html", kind="csrf", code=400), 400
+
+
+def show_gone(_error: ContactGone) -> ResponseReturnValue:
+    """The contact was erased while the request was under way: nothing of it was written."""
+    db.session.rollback()
+    return show_error(NotFound())
 
 
 def show_busy(error: OperationalError) -> ResponseReturnValue:

@@ -35,8 +35,6 @@ MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 64 * 1024
 PREVIEW_ROWS = 20
 SHOWN_FINDINGS = 100
 MAX_CAMPAIGN = 200
-OPEN = ("waiting", "running")
-"""An import in one of these states moves on by itself."""
 
 bp = Blueprint("imports", __name__, url_prefix="/imports")
 
@@ -207,7 +205,7 @@ def _show_progress(template: str, task: Task) -> ResponseReturnValue:
         order=order,
         findings=findings,
         explain=row_explainer(),
-        is_open=task.status in OPEN,
+        is_open=task.status in tasks.OPEN,
     )
 
 

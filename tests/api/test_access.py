@@ -19,6 +19,7 @@ WRITES = [
     ("POST", "/contacts"),
     ("PUT", "/contacts/1/interest-level"),
     ("PUT", "/webhook"),
+    ("DELETE", "/contacts/1"),
     ("POST", "/webhook/test"),
     ("POST", "/webhook/pause"),
     ("POST", "/webhook/resume"),
@@ -108,6 +109,7 @@ def test_a_member_may_read(member: Caller, path: str) -> None:
 def test_another_companys_things_are_not_found(stranger: Caller, contact_id: int, delivery_id: str) -> None:
     check_problem(stranger.get(f"/contacts/{contact_id}"), 404, "not_found")
     check_problem(stranger.put(f"/contacts/{contact_id}/interest-level", {"interest_level": 1}), 404, "not_found")
+    check_problem(stranger.call("DELETE", f"/contacts/{contact_id}"), 404, "not_found")
     check_problem(stranger.get(f"/deliveries/{delivery_id}"), 404, "not_found")
     check_problem(stranger.post(f"/deliveries/{delivery_id}/resend"), 404, "not_found")
     assert stranger.get("/deliveries").json == {"items": [], "next_cursor": None}
@@ -145,3 +147,8 @@ def test_an_answer_sets_no_cookie_and_allows_no_other_origin(api: Caller) -> Non
 
 def test_a_preflight_needs_a_token_like_everything(app: Flask) -> None:
     check_problem(app.test_client().options("/api/v1/webhook"), 401, "missing_token")
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH"])
+def test_a_number_that_no_row_can_have_is_no_address(api: Caller, method: str) -> None:
+    check_problem(api.call(method, f"/contacts/{10**19}"), 404, "not_found")

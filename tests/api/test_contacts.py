@@ -96,6 +96,17 @@ def test_an_unknown_owner_becomes_a_person_without_log_in(api: Caller, open_data
         assert (owner.name, owner.role, owner.password_hash) == ("Bia", None, None)
 
 
+def test_an_erased_contact_is_gone_and_its_deliveries_stay_without_data(
+    api: Caller, contact_id: int, delivery_id: str
+) -> None:
+    response = api.call("DELETE", f"/contacts/{contact_id}")
+    assert (response.status_code, response.data) == (204, b"")
+    check_problem(api.get(f"/contacts/{contact_id}"), 404, "not_found")
+    check_problem(api.call("DELETE", f"/contacts/{contact_id}"), 404, "not_found")
+    left = api.get(f"/deliveries/{delivery_id}").json
+    assert (left["status"], left["contact_id"], left["body"]) == ("cancelled", None, None)
+
+
 def test_a_campaign_is_made_once_by_its_name(api: Caller, open_database: OpenDatabase) -> None:
     campaign = {"campaign": {"name": "Feira"}}
     save(api, person() | campaign, person(linkedin_public_id="bia") | campaign)

@@ -43,7 +43,7 @@ def bodies_of(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     for _, _, operation in operations_of(document):
         answers = [answer for status, answer in operation["responses"].items() if status < "300"]
         for holder in [*answers, operation.get("requestBody")]:
-            if holder:
+            if holder and "content" in holder:
                 found.append((operation["operationId"], holder["content"]["application/json"]))
     return found
 

@@ -49,6 +49,7 @@ OPERATIONS = [
     ("POST", "/api/v1/contacts"),
     ("GET", "/api/v1/contacts"),
     ("GET", "/api/v1/contacts/{contact_id}"),
+    ("DELETE", "/api/v1/contacts/{contact_id}"),
     ("PUT", "/api/v1/contacts/{contact_id}/interest-level"),
     ("GET", "/api/v1/webhook"),
     ("PUT", "/api/v1/webhook"),

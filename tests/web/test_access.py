@@ -116,3 +116,10 @@ def test_a_demoted_admin_is_a_member_at_the_next_click(admin, company):
 
 def test_a_host_name_that_is_not_ours_is_refused(nobody):
     assert nobody.get("/login", headers={"Host": "evil.example"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["/contacts/99999999999999999999", "/imports/-1", "/contacts/1234567890123456789/edit"]
+)
+def test_a_number_that_no_row_can_have_is_no_address(member, path):
+    assert member.get(path).status_code == ABSENT
