@@ -1,9 +1,34 @@
-"""The audit log: administrative acts, with who, when and from where. Rows are only added."""
+"""The audit log: administrative acts, with who, when and from where. Rows are only added, and read."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.models import AuditEntry
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditFilter:
+    """What an entry has to match; what is None does not count. `since` is included, `until` is not."""
+
+    action: str | None = None
+    actor: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class AuditPage:
+    """Some entries, and the number from which the next ones go on: None after the last."""
+
+    items: Sequence[AuditEntry]
+    next_cursor: int | None
 
 
 def record(
@@ -26,3 +51,22 @@ def record(
             created_at=clock.utcnow(),
         )
     )
+
+
+def page_entries(
+    session: Session, company_id: int, wanted: AuditFilter, *, limit: int = PAGE_SIZE, cursor: int | None = None
+) -> AuditPage:
+    """The newest entries that match, or those after `cursor`, which an earlier page gave."""
+    query = select(AuditEntry).where(AuditEntry.company_id == company_id)
+    if wanted.action is not None:
+        query = query.where(AuditEntry.action == wanted.action)
+    if wanted.actor is not None:
+        query = query.where(AuditEntry.actor == wanted.actor)
+    if wanted.since is not None:
+        query = query.where(AuditEntry.created_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(AuditEntry.created_at < wanted.until)
+    if cursor is not None:
+        query = query.where(AuditEntry.id < cursor)
+    rows = session.scalars(query.order_by(AuditEntry.id.desc()).limit(limit + 1)).all()
+    return AuditPage(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)

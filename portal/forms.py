@@ -97,6 +97,25 @@ class RoleForm(FlaskForm):
     role = role_field()
 
 
+class TokenForm(FlaskForm):
+    label = StringField(
+        _l("Para que serve"),
+        [required, at_most(100)],
+        filters=[strip],
+        description=_l("Um nome para reconhecer o token depois, como “n8n” ou “planilha do financeiro”."),
+        render_kw={"autocomplete": "off"},
+    )
+    user = SelectField(
+        _l("Em nome de quem"),
+        coerce=int,
+        description=_l("O token pode o mesmo que esta pessoa, e o que ele fizer fica registrado em nome dela."),
+    )
+
+    def offer(self, people: Sequence[User]) -> None:
+        """The people who may log in."""
+        self.user.choices = [SelectChoice(each.id, f"{each.name}, {ROLE_WORDS[each.role or '']}") for each in people]
+
+
 ACCOUNT_WORDS: Mapping[str, Any] = {
     "taken": _l("Alguém já entra no portal com este e-mail."),
     "not_an_email": _l("Este não é um endereço de e-mail válido."),

@@ -21,7 +21,7 @@ from portal.accounts.people import (
     normalise_email,
     state_of,
 )
-from portal.accounts.tokens import create_token, find_token, record_token_use
+from portal.accounts.tokens import create_token, find_token, get_token, record_token_use, revoke_token, tokens_of
 
 __all__ = [
     "FREE_FAILURES",
@@ -44,13 +44,16 @@ __all__ = [
     "find_person",
     "find_token",
     "get_or_create_company",
+    "get_token",
     "get_user",
     "invite",
     "is_empty",
     "normalise_email",
     "record_log_in",
     "record_token_use",
+    "revoke_token",
     "set_password",
     "state_of",
+    "tokens_of",
     "use_link",
 ]

@@ -4,6 +4,7 @@ from flask import Blueprint, Flask
 
 from portal.views import (
     access,
+    audit,
     auth,
     contacts,
     deliveries,
@@ -15,6 +16,7 @@ from portal.views import (
     integration,
     presentation,
     team,
+    tokens,
     webhook,
 )
 
@@ -28,6 +30,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     webhook.bp,
     integration.bp,
     team.bp,
+    tokens.bp,
+    audit.bp,
     auth.bp,
 )
 

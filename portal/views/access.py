@@ -10,9 +10,11 @@ from typing import TypedDict, TypeVar
 from flask import Flask, abort, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden
 
-from portal.db import db, reading
+from portal import audit
+from portal.db import db, reading, writing
 from portal.extensions import login_manager
 from portal.models import User
 
@@ -74,6 +76,7 @@ def check_access() -> ResponseReturnValue | None:
     g.timezone = current_user.company.timezone
     g.language = current_user.locale
     if access == "admin" and not current_user.is_admin:
+        note("access.denied", subject=request.path)
         abort(Forbidden.code)
     return None
 
@@ -88,6 +91,18 @@ class Who(TypedDict):
 def who() -> Who:
     """Whoever is logged in, for the audit log."""
     return {"actor": current_user.email, "ip": request.remote_addr}
+
+
+def note(action: str, *, subject: str | None = None) -> None:
+    """Write an act of a request that changes nothing else into the audit log.
+
+    The request's own transaction ends first: it may only read, or hold the lock that this one waits for.
+    """
+    company_id, act = current_user.company_id, who()
+    db.session.rollback()
+    with writing(), Session(db.engine) as session:
+        audit.record(session, company_id, action=action, subject=subject, **act)
+        session.commit()
 
 
 def load_user(session_id: str) -> User | None:

@@ -6,8 +6,9 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
+from portal import accounts
 from portal.db import db
-from portal.models import Delivery, User
+from portal.models import ApiToken, Delivery, User
 from portal.security import CONTENT_SECURITY_POLICY
 from tests.factories import classify_contact, make_contact, make_import, make_user, set_url
 
@@ -25,12 +26,19 @@ def urls(app: Flask, company, receiver) -> list[tuple[Rule, str]]:
         "webhook_id": db.session.query(Delivery).one().webhook_id,
         "task_id": make_import(company).id,
         "token": "unknown",
+        "token_id": make_token(company),
         "user_id": make_user(company, role="member").id,
         "digest": "0123456789abcdef",
         "filename": "app.css",
     }
     with app.test_request_context():
         return [(rule, rule.build(values, append_unknown=False)[1]) for rule in page_rules(app)]
+
+
+def make_token(company) -> int:
+    accounts.create_token(db.session, make_user(company), label="CRM")
+    db.session.commit()
+    return db.session.query(ApiToken).one().id
 
 
 def page_rules(app: Flask) -> list[Rule]:
@@ -74,7 +82,7 @@ def test_an_admin_opens_everything(app, urls, admin):
 
 def test_another_company_finds_nothing_of_ours(app, urls, stranger):
     for method, url in sweep(app, urls, ("member", "admin"), methods=("GET", "POST")):
-        if re.search(r"/(contacts|imports|team)/\d|/deliveries/msg_", url):
+        if re.search(r"/(contacts|imports|team|tokens)/\d|/deliveries/msg_", url):
             answer = stranger.get(url) if method == "GET" else stranger.post(url, {"level": "1"})
             assert answer.status_code == ABSENT, (method, url)
 

@@ -11,7 +11,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from portal import tasks
+from portal import accounts, clock, tasks
 from portal.db import db
 from portal.models import Company, Delivery, Task
 from portal.receiver import Receiver, Reply
@@ -233,10 +233,21 @@ def page_urls(site: Site) -> list[str]:
         f"/imports/{finished_import(company)}",
         "/integration",
         "/api/docs",
+        *administration(company),
         *(f"/deliveries/{webhook_id}" for webhook_id in ids),
         f"/deliveries/{ids[0]}/resend",
         f"/deliveries/{ids[-1]}/resend",
     ]
+
+
+def administration(company: Company) -> list[str]:
+    """Its pages, with somebody in every state, and a token."""
+    states = [make_user(company, role="member"), make_user(company, role=None), make_user(company, role="member")]
+    states[2].disabled_at = clock.utcnow()
+    accounts.create_token(db.session, states[0], label="CRM")
+    db.session.commit()
+    lists = [f"/team?state={state}" for state in accounts.USER_STATES]
+    return [*lists, "/team/new", *(f"/team/{user.id}" for user in states), "/tokens", "/audit", "/audit?actor=console"]
 
 
 def finished_import(company: Company) -> int:

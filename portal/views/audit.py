@@ -1,0 +1,77 @@
+"""The audit log: who did what, when, and from where."""
+
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+
+from portal.audit import AuditFilter, page_entries
+from portal.db import db
+from portal.directory import people_of
+from portal.models import AuditEntry
+from portal.views import access, csv_file
+from portal.views.audit_words import ACTION_WORDS, action_words
+from portal.views.csv_file import time_text
+from portal.views.deliveries import read_day
+
+CONSOLE = "console"
+COLUMNS = (_l("Quando"), _l("Quem"), _l("O que fez"), _l("Código"), _l("Sobre o quê"), _l("De onde"))
+
+bp = Blueprint("audit", __name__, url_prefix="/audit")
+
+
+@bp.get("")
+@access.admin
+def index() -> ResponseReturnValue:
+    wanted = read_filter()
+    page = page_entries(db.session, current_user.company_id, wanted, cursor=request.args.get("cursor", type=int))
+    people = people_of(db.session, current_user.company_id)
+    return render_template(
+        "audit/index.html",
+        page=page,
+        wanted=wanted,
+        is_filtered=wanted != AuditFilter(),
+        actors=[(person.email, person.name) for person in people if person.role] + [(CONSOLE, _("Terminal"))],
+        names={person.email: person.name for person in people},
+        actions=sorted(((action, str(words)) for action, words in ACTION_WORDS.items()), key=lambda each: each[1]),
+        action_words=action_words,
+    )
+
+
+@bp.get("/audit.csv")
+@access.admin
+def download() -> ResponseReturnValue:
+    company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
+    access.note("audit.exported")
+
+    def read(cursor: int | None) -> csv_file.Batch[int]:
+        page = page_entries(db.session, company_id, wanted, limit=csv_file.BATCH, cursor=cursor)
+        return [row_of(entry, zone) for entry in page.items], page.next_cursor
+
+    return csv_file.download(_("auditoria"), COLUMNS, read, zone=zone)
+
+
+def row_of(entry: AuditEntry, zone: ZoneInfo) -> list[str]:
+    """The cells of one act, its time in the company's zone."""
+    return [
+        time_text(entry.created_at, zone),
+        entry.actor,
+        action_words(entry.action),
+        entry.action,
+        entry.subject or "",
+        entry.ip or "",
+    ]
+
+
+def read_filter() -> AuditFilter:
+    """The filter that the page's address holds; what it does not understand does not count."""
+    asked = request.args
+    return AuditFilter(
+        action=asked.get("action") or None,
+        actor=asked.get("actor") or None,
+        since=read_day(asked.get("since")),
+        until=read_day(asked.get("until"), days_later=1),
+    )

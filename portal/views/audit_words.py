@@ -1,0 +1,41 @@
+"""What each act of the audit log is called. A test fails for an action in the code that has no words here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+ACTION_WORDS: Mapping[str, Any] = {
+    "login.succeeded": _l("Entrou no portal"),
+    "login.failed": _l("Errou a senha ao entrar"),
+    "access.denied": _l("Tentou abrir uma página de administradores"),
+    "company.created": _l("Criou a empresa"),
+    "user.added": _l("Deu acesso a uma pessoa"),
+    "user.invited": _l("Convidou uma pessoa"),
+    "user.role_changed": _l("Mudou o papel de uma pessoa"),
+    "user.disabled": _l("Desativou o acesso de uma pessoa"),
+    "user.enabled": _l("Reativou o acesso de uma pessoa"),
+    "invitation.issued": _l("Criou um link de convite"),
+    "invitation.accepted": _l("Aceitou o convite"),
+    "reset.issued": _l("Criou um link para senha nova"),
+    "password.reset": _l("Trocou a senha por um link"),
+    "token.created": _l("Criou um token da API"),
+    "token.revoked": _l("Revogou um token da API"),
+    "webhook.url_set": _l("Gravou a URL do webhook"),
+    "webhook.url_removed": _l("Removeu a URL do webhook"),
+    "webhook.paused": _l("Pausou o envio"),
+    "webhook.resumed": _l("Retomou o envio"),
+    "webhook.secret_shown": _l("Viu o segredo de assinatura"),
+    "webhook.secret_rotated": _l("Trocou o segredo de assinatura"),
+    "delivery.resent": _l("Reenviou uma entrega"),
+    "contacts.imported": _l("Importou contatos"),
+    "contact.erased": _l("Apagou os dados de um contato"),
+    "contacts.synced": _l("Pôs o CRM em dia"),
+    "deliveries.exported": _l("Baixou o registro de entregas"),
+    "audit.exported": _l("Baixou o registro de auditoria"),
+}
+
+
+def action_words(action: str) -> str:
+    """The act in the reader's language; one that has no words any more speaks for itself."""
+    return str(ACTION_WORDS.get(action, action))

@@ -1,0 +1,62 @@
+"""A list of any length as a CSV file, for a spreadsheet."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from flask import Flask, Response, current_app
+from flask_babel import force_locale, get_locale
+
+from portal import clock
+from portal.db import db, reading
+from portal.tables import write_row
+
+BATCH = 500
+DELIMITER = ";"
+"""What Excel set to Brazilian Portuguese takes a CSV apart by when it is opened with a double click."""
+
+Cursor = TypeVar("Cursor")
+Batch = tuple[list[list[str]], Cursor | None]
+"""The cells of some rows, and where the next ones begin."""
+
+
+def download(
+    name: str, columns: Iterable[object], read: Callable[[Cursor | None], Batch[Cursor]], *, zone: ZoneInfo
+) -> Response:
+    """The answer that brings the file `name-2026-03-10.csv`. `read` gives a batch, the first one for None.
+
+    The file is written while it is read: a long list needs no memory and holds no transaction open.
+    """
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    lines = write_lines(app, columns, read, locale=str(get_locale()))
+    named = f"{name}-{clock.utcnow().astimezone(zone):%Y-%m-%d}.csv"
+    return Response(lines, mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{named}"'})
+
+
+def write_lines(
+    app: Flask, columns: Iterable[object], read: Callable[[Cursor | None], Batch[Cursor]], *, locale: str
+) -> Iterator[str]:
+    """The file in pieces, a batch each; a byte order mark tells spreadsheets that it is UTF-8."""
+    with app.app_context(), force_locale(locale):
+        piece = "\ufeff" + csv_text([[str(title) for title in columns]])
+    yield piece
+    cursor: Cursor | None = None
+    while True:
+        # Each batch has a context and a transaction of its own: none stays open while a slow reader takes a piece.
+        with app.app_context(), force_locale(locale), reading():
+            rows, cursor = read(cursor)
+            db.session.rollback()
+        yield csv_text(rows)
+        if cursor is None:
+            return
+
+
+def time_text(moment: datetime | None, zone: ZoneInfo) -> str:
+    """`2026-03-10 09:00:00`, which spreadsheets take for a time in every language."""
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}" if moment else ""
+
+
+def csv_text(rows: Iterable[Sequence[str]]) -> str:
+    """Lines of CSV in which no cell is a formula."""
+    return "".join(write_row(row, delimiter=DELIMITER) for row in rows)

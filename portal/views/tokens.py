@@ -1,0 +1,66 @@
+"""The company's API tokens: whose they are, when they were last used, and making and revoking them."""
+
+from typing import Any
+
+from flask import Blueprint, abort, flash, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from portal import accounts
+from portal.accounts import state_of
+from portal.db import db
+from portal.directory import people_of
+from portal.forms import ROLE_WORDS, TokenForm, text_of
+from portal.views import access
+from portal.views.redirects import see_other
+
+bp = Blueprint("tokens", __name__, url_prefix="/tokens")
+
+
+@bp.get("")
+@access.admin
+def index() -> ResponseReturnValue:
+    return page(make_form(formdata=None, user=current_user.id))
+
+
+@bp.post("")
+@access.admin
+def create() -> ResponseReturnValue:
+    """Make a token; the answer shows it, this once."""
+    form = make_form()
+    if not form.validate_on_submit():
+        return page(form), 422
+    user = accounts.get_user(db.session, current_user.company_id, form.user.data)
+    if user is None:
+        abort(404)
+    token = accounts.create_token(db.session, user, label=text_of(form.label), **access.who())
+    db.session.commit()
+    return page(make_form(formdata=None, user=user.id), token=token)
+
+
+@bp.post("/<int:token_id>/revoke")
+@access.admin
+def revoke(token_id: int) -> ResponseReturnValue:
+    token = accounts.get_token(db.session, current_user.company_id, token_id)
+    if token is None:
+        abort(404)
+    accounts.revoke_token(db.session, token, **access.who())
+    db.session.commit()
+    flash(_("O token “%(label)s” não vale mais.", label=token.label), "success")
+    return see_other(url_for(".index"))
+
+
+def make_form(**options: Any) -> TokenForm:
+    """The form, with the company's people who may log in."""
+    form = TokenForm(**options)
+    people = people_of(db.session, current_user.company_id)
+    form.offer([person for person in people if state_of(person) == "active"])
+    return form
+
+
+def page(form: TokenForm, *, token: str | None = None) -> str:
+    tokens = accounts.tokens_of(db.session, current_user.company_id)
+    return render_template(
+        "tokens/index.html", form=form, token=token, tokens=tokens, state_of=state_of, role_words=ROLE_WORDS
+    )
