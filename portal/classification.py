@@ -44,7 +44,7 @@ def classify(session: Session, contact: Contact, level: int | None, *, actor: st
     if level == previous:
         return Classified(previous, None)
     now = clock.utcnow()
-    contact.interest_level, contact.updated_at = level, now
+    contact.interest_level, contact.classified_at, contact.updated_at = level, now, now
     session.add(
         Classification(
             company_id=contact.company_id,

@@ -57,7 +57,7 @@ def page_contacts(
         level=wanted.level,
     )
     if wanted.sync is not None:
-        query = query.where(is_in_state(company_id, wanted.sync))
+        query = query.where(is_in_state(wanted.sync))
     last = _contact_at(session, company_id, cursor)
     if last is not None:
         query = query.where(tuple_(Contact.search_name, Contact.id) > (last.search_name, last.id))

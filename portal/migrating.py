@@ -1,8 +1,11 @@
 """Bringing the database to this version's schema, after a backup. Only this imports Alembic, slow to import."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -28,11 +31,28 @@ def upgrade_schema(engine: Engine, *, backups: Path, now: datetime) -> Path | No
     backup = None
     if revision is not None and engine.dialect.name == "sqlite":
         backup = back_up(engine, backups / f"portal-{revision}-{now:%Y%m%dT%H%M%SZ}.db")
-    with engine.begin() as connection:
+    with engine.connect() as connection, _foreign_keys_set_aside(connection), connection.begin():
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         command.upgrade(config_for(connection), "head")
     return backup
+
+
+@contextmanager
+def _foreign_keys_set_aside(connection: Connection) -> Iterator[None]:
+    """SQLite changes a table by making it anew: dropping the old one must not take along what refers to its rows.
+
+    The keys can be set aside only before a transaction begins (https://www.sqlite.org/lang_altertable.html#otheralter).
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
 
 
 def back_up(engine: Engine, path: Path) -> Path:

@@ -14,6 +14,7 @@ ENDPOINT_STATES = ("active", "failing", "paused")
 DELIVERY_STATUSES = ("pending", "sending", "delivered", "failed", "superseded", "cancelled")
 OPEN_STATUSES = ("pending", "sending")
 DELIVERED = "delivered_at IS NOT NULL"
+BEHIND = "interest_level <> coalesce(delivered_level, 0)"  # of a contact: it has a level that the CRM does not know
 TRIGGERS = ("classification", "retry", "manual", "sync", "test")
 TASK_STATUSES = ("draft", "waiting", "running", "done", "failed")
 
@@ -135,6 +136,7 @@ class Contact(Base):
         Index("ix_contact_campaign_linkedin", "campaign_id", "linkedin_public_id"),
         Index("ix_contact_campaign_email", "campaign_id", "email"),
         Index("ix_contact_company_name", "company_id", "search_name", "id"),
+        Index("ix_contact_behind", "company_id", "interest_level", "classified_at", "id", **only(BEHIND)),
         one_of("interest_level", LEVELS),
     )
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -142,10 +144,8 @@ class Contact(Base):
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
     owner_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     name: Mapped[str] = mapped_column(String(300))
-    search_name: Mapped[str] = mapped_column(String(300))
-    """The name without case and accents: what order goes by."""
-    search_text: Mapped[str] = mapped_column(Text)
-    """Name, e-mail, LinkedIn id and company without case and accents: what search goes by."""
+    search_name: Mapped[str] = mapped_column(String(300))  # the name without case and accents: what order goes by
+    search_text: Mapped[str] = mapped_column(Text)  # and with e-mail, LinkedIn id and company: what search goes by
     linkedin_public_id: Mapped[str | None] = mapped_column(String(200))
     current_company: Mapped[str | None] = mapped_column(String(300))
     current_company_link: Mapped[str | None] = mapped_column(String(2000))
@@ -158,10 +158,10 @@ class Contact(Base):
     collect_date: Mapped[datetime | None] = mapped_column(UTCDateTime)
     reply_date: Mapped[datetime | None] = mapped_column(UTCDateTime)
     interest_level: Mapped[int | None] = mapped_column()
-    skills: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
-    """`[{"skill": str, "endorsements": int}]`, as in the body."""
+    classified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    delivered_level: Mapped[int | None] = mapped_column()  # what the CRM learned last; `outbox.settle` keeps it
+    skills: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # as in the body, like the next
     experiences: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
-    """`[{"experience": str, "company_link": str | None}]`, as in the body."""
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal_column, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal import clock, outbox
@@ -17,19 +17,9 @@ BATCH_SIZE = 50
 """Contacts that one transaction brings in sync: other writers wait for no more."""
 PAUSE_SECONDS = 0.03
 """Between two transactions. SQLite keeps no queue: without it, who wants to write meets the lock taken every time."""
-LOOK_BACK = 2000
-"""Deliveries of a status that are looked at, so that a long log stays as quick as a short one."""
 
-_was_sent = exists().where(Delivery.contact_id == Contact.id).correlate(Contact)
-_known_level = (
-    select(Delivery.interest_level)
-    .where(Delivery.contact_id == Contact.id, Delivery.delivered_at.is_not(None))
-    .order_by(Delivery.delivered_at.desc(), Delivery.id.desc())
-    .limit(1)
-    .correlate(Contact)
-    .scalar_subquery()
-)
-"""What the CRM learned last, whichever delivery that was: an old one can be sent again after a newer one."""
+_is_behind = Contact.interest_level != func.coalesce(Contact.delivered_level, literal_column("0"))
+"""A contact has a level that the CRM does not know: as `BEHIND`, whose index holds only these."""
 _coming_level = (
     select(Delivery.interest_level)
     .where(Delivery.contact_id == Contact.id, Delivery.status.in_(OPEN_STATUSES))
@@ -39,29 +29,36 @@ _coming_level = (
     .scalar_subquery()
 )
 """What the CRM will learn last of what is on its way, since a contact's deliveries go out in order."""
+_is_coming = _coming_level == Contact.interest_level
+_was_sent = or_(
+    Contact.delivered_level.is_not(None), exists().where(Delivery.contact_id == Contact.id).correlate(Contact)
+)
 _state = case(
-    # The cases stand in this order because most contacts are in sync, and each look costs a list of all of them.
-    (_known_level == Contact.interest_level, "in_sync"),
-    (_coming_level == Contact.interest_level, "waiting"),
+    (Contact.delivered_level == Contact.interest_level, "in_sync"),
+    (_is_coming, "waiting"),
     (~_was_sent, "never_sent"),
     (Contact.interest_level.is_(None), "in_sync"),  # a removed level is not told to the CRM (spec, section 2)
     else_="out_of_sync",
 )
-_is_to_be_sent = and_(Contact.interest_level.is_not(None), _state.in_(("out_of_sync", "never_sent")))
+_is_to_be_sent = and_(_is_behind, func.coalesce(_coming_level, 0) != Contact.interest_level)
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """What the CRM has not learned: contacts, how many of them of level 3, how many on their way, and since when."""
+    """The contacts whose level the CRM does not know: how many, how many of them of level 3, and since when.
 
-    contacts: int
-    high: int
-    waiting: int
-    since: datetime | None
+    `waiting` of them are on their way, the first of which goes out at `next_attempt_at`.
+    """
+
+    contacts: int = 0
+    high: int = 0
+    since: datetime | None = None
+    waiting: int = 0
+    next_attempt_at: datetime | None = None
 
     @property
-    def failed(self) -> int:
-        """Contacts that will not arrive by themselves any more."""
+    def stuck(self) -> int:
+        """Contacts that the CRM will not learn by itself: what `bring_in_sync` is for."""
         return self.contacts - self.waiting
 
 
@@ -71,22 +68,25 @@ def states_of(session: Session, contacts: Sequence[Contact]) -> dict[int, str]:
     return dict(session.execute(select(Contact.id, _state).where(Contact.id.in_(ids))).all())
 
 
-def is_in_state(company_id: int, state: str) -> ColumnElement[bool]:
-    """The condition that a contact of the company, as `Contact`, is in that state: the rule of `states_of` in SQL."""
-    if state == "waiting":  # few are on their way: the database begins with those
-        is_open = and_(Delivery.company_id == company_id, Delivery.status.in_(OPEN_STATUSES))
-        return and_(Contact.id.in_(select(Delivery.contact_id).where(is_open)), _state == state)
-    if state == "out_of_sync":  # without a level nobody is: most of the cost is spared
-        return and_(Contact.interest_level.is_not(None), _state == state)
-    return _state == state
+def is_in_state(state: str) -> ColumnElement[bool]:
+    """The condition that a contact, as `Contact`, is in that state: the rule of `states_of` in SQL."""
+    # Whoever waits or is out of sync is behind: the database begins with those few.
+    return and_(_is_behind, _state == state) if state in ("waiting", "out_of_sync") else _state == state
 
 
 def find_out_of_sync(session: Session, company_id: int) -> Sequence[int]:
     """The contacts that `bring_in_sync` has something to send for, level 3 first: out of sync, or classified and never
-    sent. It reads every contact, so the caller has no transaction open that others wait for.
+    sent.
     """
     query = select(Contact.id).where(Contact.company_id == company_id, _is_to_be_sent)
     return session.scalars(query.order_by(Contact.interest_level.desc(), Contact.id)).all()
+
+
+def count_out_of_sync(session: Session, company_id: int) -> dict[int, int]:
+    """How many contacts `find_out_of_sync` finds, by level, the highest first."""
+    query = select(Contact.interest_level, func.count()).where(Contact.company_id == company_id, _is_to_be_sent)
+    by_level = query.group_by(Contact.interest_level).order_by(Contact.interest_level.desc())
+    return {level: number for level, number in session.execute(by_level) if level is not None}
 
 
 def batches(contact_ids: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -109,8 +109,8 @@ def bring_in_sync(session: Session, company_id: int, contact_ids: Sequence[int],
     of_company = select(Contact.id).where(Contact.company_id == company_id, Contact.id.in_(contact_ids))
     held = session.scalars(of_company.order_by(Contact.id).with_for_update()).all()
     # 2. Only a look that begins after that sees what was committed before.
-    rows = session.execute(
-        select(Contact, _known_level)
+    contacts = session.scalars(
+        select(Contact)
         .where(Contact.id.in_(held), _is_to_be_sent)
         .order_by(Contact.interest_level.desc(), Contact.id)
         .options(joinedload(Contact.campaign), joinedload(Contact.owner), joinedload(Contact.company))
@@ -118,39 +118,31 @@ def bring_in_sync(session: Session, company_id: int, contact_ids: Sequence[int],
         .execution_options(populate_existing=True)
     ).all()
     now = clock.utcnow()
-    for contact, known_level in rows:
+    for contact in contacts:
         outbox.enqueue(
             session,
             contact,
             body=freeze_body(contact),
-            previous_level=known_level,
+            previous_level=contact.delivered_level,
             trigger="sync",
             actor=actor,
             now=now,
         )
-    return len(rows)
+    return len(contacts)
 
 
 def backlog_of(session: Session, company_id: int) -> Backlog:
-    """The contacts whose newest delivery has not arrived, among the newest `LOOK_BACK` deliveries of each status."""
-    rows = [
-        row for status in (*OPEN_STATUSES, "failed") for row in session.execute(_newest_not_arrived(company_id, status))
-    ]
+    """What the CRM does not know of the company's contacts, by the rule of `states_of`."""
+    of_company = and_(Contact.company_id == company_id, _is_behind)
+    query = select(Contact.interest_level, func.count().label("number"), func.min(Contact.classified_at).label("since"))
+    by_level = session.execute(query.where(of_company).group_by(Contact.interest_level)).all()
+    if not by_level:
+        return Backlog()
+    waits = and_(Delivery.company_id == company_id, Delivery.status == "pending")
     return Backlog(
-        contacts=len(rows),
-        high=sum(level == 3 for _, level, _ in rows),
-        waiting=sum(status in OPEN_STATUSES for status, _, _ in rows),
-        since=min((created_at for _, _, created_at in rows), default=None),
+        contacts=sum(row.number for row in by_level),
+        high=sum(row.number for row in by_level if row.interest_level == 3),
+        since=min((row.since for row in by_level if row.since is not None), default=None),
+        waiting=session.scalar(select(func.count()).select_from(Contact).where(of_company, _is_coming)) or 0,
+        next_attempt_at=session.scalar(select(func.min(Delivery.next_attempt_at)).where(waits)),
     )
-
-
-def _newest_not_arrived(company_id: int, status: str) -> Select[str, int | None, datetime]:
-    latest = (
-        select(Delivery)
-        .where(Delivery.company_id == company_id, Delivery.status == status, Delivery.contact_id.is_not(None))
-        .order_by(Delivery.id.desc())
-        .limit(LOOK_BACK)
-        .subquery()
-    )
-    newer = exists().where(Delivery.contact_id == latest.c.contact_id, Delivery.id > latest.c.id)
-    return select(latest.c.status, latest.c.interest_level, latest.c.created_at).where(~newer)

@@ -140,7 +140,8 @@ class _Batch:
         old = record.values["interest_level"]
         if level is SAME or level == old:
             return None
-        record.values["interest_level"], record.is_changed = level, True
+        record.values.update(interest_level=level, classified_at=self.now)
+        record.is_changed = True
         frozen = None
         if level is not None and self._is_sending:
             frozen = ContactRecord(dict(record.values), record.campaign, record.owner, record.messages)

@@ -14,7 +14,7 @@ from portal.contacts import BODY_FIELDS, compose_payload
 from portal.models import Campaign, Classification, Company, User
 from portal.payload import CampaignValues, MessageValues, PersonValues, encode_body
 
-KEPT = ("id", "company_id", "created_at")
+KEPT = ("id", "company_id", "created_at", "delivered_level")
 WRITTEN = tuple(column.name for column in contact_table.columns if column.name not in KEPT)
 """The columns that an update writes."""
 

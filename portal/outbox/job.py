@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import Row, Table
 
-from portal.models import Attempt, Delivery, Endpoint
+from portal.models import Attempt, Contact, Delivery, Endpoint
 
 delivery: Table = Delivery.__table__  # type: ignore[assignment]
 attempt: Table = Attempt.__table__  # type: ignore[assignment]
 endpoint: Table = Endpoint.__table__  # type: ignore[assignment]
+contact: Table = Contact.__table__  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, kw_only=True)

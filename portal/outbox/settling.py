@@ -5,12 +5,12 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, exists, func, insert, select, update
 
 from portal.circuit import Circuit, after_failed_probe, after_failure, after_success
 from portal.models import OPEN_STATUSES
 from portal.outbox.claims import cancel_without_address, lease_expired
-from portal.outbox.job import Job, attempt, delivery, endpoint, job_of
+from portal.outbox.job import Job, attempt, contact, delivery, endpoint, job_of
 from portal.outbox.shapes import flag_changed, remember
 from portal.retry import RetrySchedule
 from portal.webhook import Outcome
@@ -25,6 +25,11 @@ OUTCOME_COLUMNS = tuple(field.name for field in fields(Outcome) if field.name in
 # The statements of the way that every delivery goes are built once: building them costs more than running them.
 _newer = delivery.alias("newer")
 
+_told: BindParameter[Any] = bindparam("contact_ids", expanding=True)
+HOLD_CONTACTS = (
+    select(contact.c.id).where(contact.c.id.in_(_told)).order_by(contact.c.id).with_for_update(key_share=True)
+)
+"""Contacts are held before their deliveries, as by everybody who holds both."""
 LEASES = (
     select(delivery.c.id, delivery.c.status, delivery.c.lease_token)
     .where(delivery.c.id.in_(bindparam("ids", expanding=True)), delivery.c.body.is_not(None))
@@ -60,6 +65,18 @@ MOVE_ON = (
     )
 )
 """A delivery's next state, written only while the lease is the one it was sent under."""
+TELL_CONTACTS = (
+    update(contact)
+    .where(contact.c.id.in_(_told))
+    .values(
+        delivered_level=select(delivery.c.interest_level)
+        .where(delivery.c.contact_id == contact.c.id, delivery.c.delivered_at.is_not(None))
+        .order_by(delivery.c.delivered_at.desc(), delivery.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+)
+"""What the CRM learned last, whichever delivery that was: an old one can be sent again after a newer one."""
 ENDPOINT_OF = select(endpoint).where(endpoint.c.company_id == bindparam("of_company")).with_for_update()
 TOLD_COLUMNS = (*CIRCUIT_COLUMNS, "last_success_at", "last_failure_at", "answer_shape")
 TELL_ENDPOINT = (
@@ -91,6 +108,9 @@ def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules
     """
     if not results:
         return set()
+    told = {job.contact_id for job, outcome in results if outcome.delivered and job.contact_id is not None}
+    if told:
+        connection.execute(HOLD_CONTACTS, {"contact_ids": sorted(told)})
     leases = _leases(connection, [job for job, _ in results])
     results = [(job, outcome) for job, outcome in results if job.delivery_id in leases]  # the others were erased
     results = flag_changed(connection, results)
@@ -104,6 +124,8 @@ def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules
     overtaken = _with_newer_open(connection, [job for job, outcome in mine if not outcome.delivered])
     states = [_next_state(job, outcome, rules, job.delivery_id in overtaken) for job, outcome in mine]
     connection.execute(MOVE_ON, states)
+    if told:
+        connection.execute(TELL_CONTACTS, {"contact_ids": sorted(told)})
     cancel_without_address(connection, {job.company_id for job, outcome in mine if not outcome.delivered})
     return _record_at_endpoints(connection, mine, rules)
 

@@ -41,6 +41,8 @@ def make(api: Caller, open_database: OpenDatabase) -> Make:
             contact.interest_level = level
             for status, sent_level, hours in deliveries:
                 db.session.add(make_delivery(contact, status, sent_level, hours))
+            arrived = [(hours, sent_level) for _, sent_level, hours in deliveries if hours is not None]
+            contact.delivered_level = max(arrived)[1] if arrived else None
             db.session.commit()
             return contact.id
 

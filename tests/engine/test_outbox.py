@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from portal import outbox
 from portal.db import db
-from portal.models import Attempt, Company, Delivery
+from portal.models import Attempt, Company, Contact, Delivery
 from portal.outbox import Job, Rules
 from portal.retry import parse_schedule
 from portal.webhook import Outcome
@@ -372,3 +372,34 @@ def test_settle_names_the_companies_whose_endpoint_takes_no_more(company: Compan
     with worker_transaction() as connection:
         assert outbox.settle(connection, [(jobs[0], answered("server_error"))], rules) == set()
         assert outbox.settle(connection, [(job, answered("server_error")) for job in jobs[1:]], rules) == {company.id}
+
+
+def test_a_contact_keeps_the_level_that_arrived_last_also_when_an_old_one_is_sent_again(company: Company) -> None:
+    contact = factories.make_contact(company)
+    learned = []
+    for level in (1, 3):
+        factories.make_delivery(contact, level)
+        (job,) = claim()
+        settle(job, answered("ok_text"), now=after_now(seconds=level))
+        learned.append(delivered_level_of(contact))
+    resend(db.session.query(Delivery).order_by(Delivery.id).first())
+    (again,) = claim()
+    settle(again, answered("ok_text"), now=after_now(seconds=10))
+    assert (*learned, delivered_level_of(contact)) == (1, 3, 1)
+
+
+def test_what_did_not_arrive_or_came_too_late_teaches_the_crm_nothing(company: Company) -> None:
+    contact = factories.make_contact(company)
+    factories.make_delivery(contact, 2)
+    (lost,) = claim()
+    recover(after_now(minutes=1))
+    (held,) = claim(now=after_now(minutes=2))
+    settle(lost, answered("ok_text"))
+    assert delivered_level_of(contact) is None
+    settle(held, answered("server_error"))
+    assert delivered_level_of(contact) is None
+
+
+def delivered_level_of(contact: Contact) -> int | None:
+    db.session.rollback()
+    return db.session.get_one(Contact, contact.id, populate_existing=True).delivered_level

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -10,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 from portal.clock import utcnow
 from portal.db import Base, db, prepare_engine
-from portal.migrating import upgrade_schema
+from portal.migrating import config_for, upgrade_schema
 from portal.schema import HEAD_REVISION, MIGRATIONS, SchemaError, check_schema
 from tests.engine.conftest import BOTH
 
@@ -45,3 +46,37 @@ def test_an_empty_database_is_refused_until_it_is_upgraded(tmp_path: Path) -> No
     assert upgrade_schema(engine, backups=tmp_path / "backups", now=utcnow()) is None
     check_schema(engine)
     engine.dispose()
+
+
+def test_an_upgrade_loses_no_row_and_knows_what_the_crm_had_learned_last(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    prepare_engine(engine)
+    with engine.begin() as connection:
+        command.upgrade(config_for(connection), "0003")
+        for statement in OLD_ROWS.split(";"):
+            connection.execute(text(statement))
+    upgrade_schema(engine, backups=tmp_path / "backups", now=utcnow())
+    with engine.begin() as connection:
+        found = connection.execute(text("SELECT classified_at, delivered_level FROM contact ORDER BY id")).all()
+        assert connection.execute(text("SELECT count(*) FROM user_account, delivery")).scalar_one() == 3
+        assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+    engine.dispose()
+    assert [tuple(row) for row in found] == [("2026-01-02", 1), (None, None)]
+
+
+OLD_ROWS = """
+INSERT INTO company (id, name, timezone, locale, created_at) VALUES (1, 'A', 'UTC', 'en', '2026-01-01');
+INSERT INTO user_account (id, company_id, name, email, session_version, created_at)
+    VALUES (1, 1, 'A', 'a@example.com', 1, '2026-01-01');
+INSERT INTO campaign (id, company_id, name) VALUES (1, 1, 'A');
+INSERT INTO contact (id, company_id, campaign_id, owner_id, name, search_name, search_text, skills, experiences,
+    created_at, updated_at) VALUES (1, 1, 1, 1, 'A', 'a', 'a', '[]', '[]', '2026-01-01', '2026-01-01'),
+    (2, 1, 1, 1, 'B', 'b', 'b', '[]', '[]', '2026-01-01', '2026-01-01');
+INSERT INTO classification (company_id, contact_id, new_level, actor, created_at)
+    VALUES (1, 1, 2, 'a', '2026-01-01'), (1, 1, 3, 'a', '2026-01-02');
+INSERT INTO delivery (webhook_id, company_id, contact_id, trigger, next_trigger, actor, status, attempt_count, tries,
+    interest_level, created_at, delivered_at) VALUES
+    ('m1', 1, 1, 'sync', 'sync', 'a', 'delivered', 1, 1, 1, '2026-01-01', '2026-01-04'),
+    ('m2', 1, 1, 'sync', 'sync', 'a', 'delivered', 1, 1, 2, '2026-01-02', '2026-01-03'),
+    ('m3', 1, 1, 'sync', 'sync', 'a', 'failed', 1, 1, 3, '2026-01-03', NULL)
+"""

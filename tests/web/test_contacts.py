@@ -8,7 +8,7 @@ from portal.contacts import save_contact
 from portal.db import db
 from portal.models import Contact, Delivery, User
 from portal.sync import SYNC_STATES
-from tests.factories import classify_contact, make_contact, make_delivery, make_user, set_url
+from tests.factories import classify_contact, make_contact, make_delivery, make_user, mark_delivered, set_url
 
 
 def names_in(page):
@@ -63,9 +63,7 @@ def test_the_list_is_filtered_by_what_the_crm_knows(member, company, three, stat
     set_url(company, "https://crm.example.com/hook")
     make_delivery(three[0], level=2)
     zoe = db.session.query(Contact).filter_by(name="Zoé").one()
-    arrived = make_delivery(zoe)
-    arrived.status, arrived.delivered_at = "delivered", arrived.created_at
-    db.session.commit()
+    mark_delivered(make_delivery(zoe))
     page = member.get(f"/contacts?sync={state}").text
     assert names_in(page) == found
     assert (f'value="{state}" selected' in page) == (state in SYNC_STATES)
@@ -147,8 +145,7 @@ def test_the_badge_of_a_contact_on_its_way_looks_for_news(member, company, recei
     contact = make_contact(company)
     delivery = make_delivery(contact)
     assert "hx-get" in member.get(f"/contacts/live?id={contact.id}&left=5").text
-    delivery.status, delivery.delivered_at = "delivered", delivery.created_at
-    db.session.commit()
+    mark_delivered(delivery)
     news = member.get(f"/contacts/live?id={contact.id}&left=5").text
     assert "Em dia" in news
     assert "hx-get" not in news

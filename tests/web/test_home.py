@@ -1,7 +1,7 @@
 """The first page answers one question: does the CRM know what we know?"""
 
 from portal.db import db
-from tests.factories import NOON, make_company, make_contact, make_delivery, make_user, set_url
+from tests.factories import make_company, make_contact, make_delivery, make_user, mark_delivered, set_url
 
 
 def test_a_new_company_is_led_to_its_first_steps(admin):
@@ -28,8 +28,7 @@ def test_what_waits_and_what_failed_is_said_with_its_impact(admin, company, rece
 
 def test_when_everything_arrived_the_answer_is_yes(admin, company, receiver):
     set_url(company, receiver.url)
-    delivery = make_delivery(make_contact(company))
-    delivery.status, delivery.delivered_at = "delivered", NOON
+    mark_delivered(make_delivery(make_contact(company)))
     assert "Sim. Tudo o que foi classificado chegou." in admin.get("/").text
 
 
@@ -37,8 +36,7 @@ def test_a_failure_that_a_newer_delivery_made_good_counts_no_more(admin, company
     set_url(company, receiver.url)
     contact = make_contact(company)
     make_delivery(contact, level=1).status = "failed"
-    newer = make_delivery(contact, level=2)
-    newer.status, newer.delivered_at = "delivered", NOON
+    mark_delivered(make_delivery(contact, level=2))
     assert "Sim." in admin.get("/").text
 
 

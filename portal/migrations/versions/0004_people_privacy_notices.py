@@ -1,4 +1,4 @@
-"""A second factor, how long data is kept, notices, repeated calls of the API, and inspected requests.
+"""A second factor, how long data is kept, notices, repeated calls of the API, inspected requests, and what the CRM knows.
 
 Revision ID: 0004
 Revises: 0003
@@ -13,6 +13,7 @@ branch_labels = None
 depends_on = None
 
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+BEHIND = sa.text("interest_level <> coalesce(delivered_level, 0)")
 
 
 def upgrade() -> None:
@@ -36,6 +37,17 @@ def upgrade() -> None:
             sa.Column("notified_state", sa.String(length=16), nullable=False, server_default="active")
         )
         batch_op.add_column(sa.Column("notified_at", sa.DateTime(timezone=True), nullable=True))
+    with op.batch_alter_table("contact") as batch_op:
+        batch_op.add_column(sa.Column("classified_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("delivered_level", sa.Integer(), nullable=True))
+    _fill_what_the_crm_knows()
+    op.create_index(
+        "ix_contact_behind",
+        "contact",
+        ["company_id", "interest_level", "classified_at", "id"],
+        sqlite_where=BEHIND,
+        postgresql_where=BEHIND,
+    )
     op.create_table(
         "idempotency_key",
         sa.Column("company_id", KEY, nullable=False),
@@ -61,3 +73,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inspected_request")),
     )
     op.create_index("ix_inspected_request_company", "inspected_request", ["company_id", "id"])
+
+
+def _fill_what_the_crm_knows() -> None:
+    """When each contact's level was set, and the level that was delivered last."""
+    op.execute(
+        "UPDATE contact SET"
+        " classified_at = (SELECT max(created_at) FROM classification WHERE contact_id = contact.id),"
+        " delivered_level = (SELECT interest_level FROM delivery"
+        " WHERE contact_id = contact.id AND delivered_at IS NOT NULL ORDER BY delivered_at DESC, id DESC LIMIT 1)"
+    )
