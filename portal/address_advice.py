@@ -66,7 +66,7 @@ SENTENCES = {
         "conta como entregue."
     ),
     "crm": _l(
-        "Este é um endereço do %(name)s, que espera os dados em um formato próprio. Se o teste não gravar o contato, "
+        "Este é um endereço do %(name)s, que espera os dados em um formato próprio. Se o teste não salvar o contato, "
         "ponha um intermediário, como o Zapier, o Make ou o n8n."
     ),
     "local": _l(

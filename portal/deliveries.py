@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, func, literal, select
-from sqlalchemy.orm import QueryableAttribute, Session, joinedload, undefer
+from sqlalchemy.orm import QueryableAttribute, Session, defer, joinedload, undefer
 
 from portal.contacts import fold
 from portal.models import DELIVERY_STATUSES, Attempt, Contact, Delivery
@@ -192,6 +192,12 @@ def count_tests_since(session: Session, company_id: int, moment: datetime) -> in
 def attempts_of(session: Session, delivery: Delivery) -> Sequence[Attempt]:
     """Every try of a delivery, newest first."""
     return session.scalars(select(Attempt).where(Attempt.delivery_id == delivery.id).order_by(Attempt.id.desc())).all()
+
+
+def last_attempts(session: Session, delivery_ids: Sequence[int]) -> dict[int, Attempt]:
+    """The newest try of each of these deliveries, by delivery, without the answers' bodies."""
+    query = select(Attempt).where(Attempt.delivery_id.in_(delivery_ids)).options(defer(Attempt.response_body))
+    return {attempt.delivery_id: attempt for attempt in session.scalars(query.order_by(Attempt.id))}
 
 
 def _position_among(column: QueryableAttribute[datetime], starts: Sequence[datetime], first: int = 0) -> Any:

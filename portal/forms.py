@@ -209,7 +209,7 @@ class ContactForm(FlaskForm):
     def blame(self, error: InvalidContact) -> None:
         """Show at its field what the use case refused."""
         name = error.field.removeprefix("contact.").partition(".")[0]
-        message = INVALID_WORDS.get(error.problem, _l("Este valor não pode ser gravado."))
+        message = INVALID_WORDS.get(error.problem, _l("Este valor não pode ser salvo."))
         field = getattr(self, name, self.name)
         field.errors = [*field.errors, message]
 

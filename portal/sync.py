@@ -15,6 +15,7 @@ from portal.models import OPEN_STATUSES, Contact, Delivery
 SYNC_STATES = ("in_sync", "waiting", "out_of_sync", "never_sent")
 BATCH_SIZE = 50
 """Contacts that one transaction brings in sync: other writers wait for no more."""
+LOOK_BACK = 2000
 PAUSE_SECONDS = 0.03
 """Between two transactions. SQLite keeps no queue: without it, who wants to write meets the lock taken every time."""
 
@@ -60,6 +61,22 @@ class Backlog:
     def stuck(self) -> int:
         """Contacts that the CRM will not learn by itself: what `bring_in_sync` is for."""
         return self.contacts - self.waiting
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One reason for which contacts have not arrived: how many, and the newest delivery as an example of it."""
+
+    status: str
+    reason: str
+    contacts: int
+    delivery_id: int
+    next_attempt_at: datetime | None
+    """The first of the next tries; None when nothing is tried any more."""
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.status == "pending"
 
 
 def states_of(session: Session, contacts: Sequence[Contact]) -> dict[int, str]:
@@ -146,3 +163,30 @@ def backlog_of(session: Session, company_id: int) -> Backlog:
         waiting=session.scalar(select(func.count()).select_from(Contact).where(of_company, _is_coming)) or 0,
         next_attempt_at=session.scalar(select(func.min(Delivery.next_attempt_at)).where(waits)),
     )
+
+
+def causes_of(session: Session, company_id: int) -> Sequence[Cause]:
+    """Why the last deliveries of those contacts have not arrived: first what is not tried any more, then what holds
+    back most. It looks at `LOOK_BACK` contacts, so that after a long outage the page stays as quick.
+    """
+    last = select(func.max(Delivery.id)).where(Delivery.contact_id == Contact.id).correlate(Contact).scalar_subquery()
+    of_company = and_(Contact.company_id == company_id, _is_behind)
+    behind = select(last.label("delivery_id")).select_from(Contact).where(of_company).limit(LOOK_BACK).subquery()
+    query = (
+        select(
+            Delivery.status,
+            Delivery.reason,
+            func.count().label("contacts"),
+            func.max(Delivery.id).label("delivery_id"),
+            func.min(Delivery.next_attempt_at).label("next_attempt_at"),
+        )
+        .join(behind, Delivery.id == behind.c.delivery_id)
+        .where(Delivery.reason.is_not(None), Delivery.status.in_(("pending", "failed", "cancelled")))
+        .group_by(Delivery.status, Delivery.reason)
+    )
+    causes = [
+        Cause(row.status, row.reason, row.contacts, row.delivery_id, row.next_attempt_at)
+        for row in session.execute(query)
+        if row.reason is not None
+    ]
+    return sorted(causes, key=lambda cause: (cause.is_waiting, -cause.contacts))

@@ -27,17 +27,17 @@ DETAILS = {
     "forbidden": _l("Somente um token de administrador pode fazer isto."),
     "not_found": _l("Não existe nada neste endereço, ou não pertence à sua empresa."),
     "method_not_allowed": _l("Este endereço não aceita este método; o cabeçalho Allow diz quais aceita."),
-    "conflict": _l("Outro pedido gravou o mesmo ao mesmo tempo; nada deste foi gravado. Repita o pedido."),
+    "conflict": _l("Outro pedido salvou o mesmo ao mesmo tempo; nada deste foi salvo. Repita o pedido."),
     "webhook_unset": _l("Nenhuma URL de destino está configurada. Configure o webhook primeiro."),
     "test_failed": _l("O teste não deu certo, por isso o envio continua parado."),
     "body_purged": _l("O corpo desta entrega já foi apagado pelo prazo de retenção; não há o que reenviar."),
     "test_delivery": _l("Uma entrega de teste não é reenviada; faça um novo teste."),
     "request_too_large": _l("O corpo do pedido é maior do que o limite. Envie menos contatos por vez."),
     "unsupported_media_type": _l("O corpo do pedido precisa ser JSON: Content-Type: application/json."),
-    "invalid_fields": _l("Um ou mais campos não foram aceitos; nada foi gravado."),
+    "invalid_fields": _l("Um ou mais campos não foram aceitos; nada foi salvo."),
     "too_many_tests": _l("Testes demais em um minuto. Espere um pouco."),
     "internal_error": _l("Algo falhou do nosso lado. O registro do servidor diz o quê, sob o error_id."),
-    "database_busy": _l("O banco de dados não respondeu a tempo; nada foi gravado. Tente de novo em instantes."),
+    "database_busy": _l("O banco de dados não respondeu a tempo; nada foi salvo. Tente de novo em instantes."),
 }
 
 FIELD_SENTENCES = {
@@ -61,7 +61,7 @@ FIELD_SENTENCES = {
     "out_of_range": _l("Está fora dos limites."),
     "too_long": _l("É longo demais."),
     "too_many": _l("São itens demais."),
-    "nul": _l("Contém o caractere U+0000, que não pode ser gravado."),
+    "nul": _l("Contém o caractere U+0000, que não pode ser salvo."),
     "surrogate": _l("Contém metade de um par substituto, que não é um caractere."),
     "invalid_cursor": _l("Não é um cursor que uma página anterior tenha dado."),
 }

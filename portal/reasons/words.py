@@ -212,7 +212,7 @@ WORDS = {
 ANSWER_WARNINGS = {
     "error_in_json": _(
         "A entrega foi aceita, mas a resposta do destino indica um erro. Leia a resposta e confira no CRM "
-        "se o contato foi gravado."
+        "se o contato foi salvo."
     ),
     "invalid_json": _(
         "A entrega foi aceita, mas a resposta parece um JSON e não está bem escrita. Confira no destino "
@@ -220,11 +220,11 @@ ANSWER_WARNINGS = {
     ),
     "error_words": _(
         "A entrega foi aceita, mas o texto da resposta fala em erro. Leia a resposta e confira no CRM "
-        "se o contato foi gravado."
+        "se o contato foi salvo."
     ),
     "shape_changed": _(
         "A entrega foi aceita, mas a resposta não se parece com as anteriores deste destino. Se ninguém o mudou, "
-        "confira no CRM se o contato foi gravado."
+        "confira no CRM se o contato foi salvo."
     ),
 }
 """By the warning codes of the verdict."""

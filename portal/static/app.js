@@ -65,13 +65,6 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// The keys 1, 2, 3 and 0 press the level buttons of the row that has the focus.
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
-  const row = event.target.closest("[data-keys]");
-  const button = row && row.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-  if (button) button.click();
-});
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   const open = document.querySelector("details.menu[open]");

@@ -85,7 +85,7 @@ def set_level(contact_id: int) -> ResponseReturnValue:
     if "HX-Request" in request.headers:
         state = states_of(db.session, [contact])[contact_id]
         return render_template("contacts/_row.html", contact=contact, state=state, alone=True)
-    flash(_("Nível de %(name)s gravado.", name=contact.name), "success")
+    flash(_("Nível de %(name)s salvo.", name=contact.name), "success")
     return back_or(url_for(".show", contact_id=contact_id))
 
 
@@ -131,7 +131,7 @@ def edit(contact_id: int | None = None) -> ResponseReturnValue:
             text = (
                 _("Este contato já existia na campanha; os dados foram atualizados.")
                 if existed
-                else _("Contato gravado.")
+                else _("Contato salvo.")
             )
             flash(text, "success")
             return see_other(url_for(".show", contact_id=saved.contact.id))

@@ -5,14 +5,16 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from portal.db import db
-from portal.deliveries import COUNT_CAP, DeliveryFilter, count_by_status, page_deliveries
+from portal.deliveries import COUNT_CAP, DeliveryFilter, count_by_status, last_attempts, page_deliveries
 from portal.directory import has_contacts
 from portal.endpoints import get_endpoint, state_of
-from portal.sync import backlog_of
+from portal.sync import backlog_of, causes_of
 from portal.views import access
 from portal.views.chart import read_chart
 
 LATEST = 8
+CAUSES = 3
+"""Reasons that are explained; the log has the others."""
 
 bp = Blueprint("home", __name__)
 
@@ -22,11 +24,14 @@ bp = Blueprint("home", __name__)
 def index() -> ResponseReturnValue:
     company_id = current_user.company_id
     endpoint = get_endpoint(db.session, company_id)
+    causes = causes_of(db.session, company_id)[:CAUSES]
     return render_template(
         "home/index.html",
         endpoint=endpoint,
         state=state_of(endpoint),
         backlog=backlog_of(db.session, company_id),
+        causes=causes,
+        examples=last_attempts(db.session, [cause.delivery_id for cause in causes]),
         counts=count_by_status(db.session, company_id),
         count_cap=COUNT_CAP,
         chart=read_chart(DeliveryFilter()),

@@ -9,10 +9,12 @@ from flask_babel import (
     format_date,
     format_datetime,
     format_number,
+    format_time,
     format_timedelta,
     get_locale,
     get_translations,
     gettext,
+    to_user_timezone,
 )
 from flask_login import current_user
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -105,9 +107,15 @@ def full_time(moment: datetime) -> str:
 
 
 def since_time(moment: datetime) -> str:
-    """`terça-feira 14:10` within the last days, as people say it; else the whole date."""
-    if clock.utcnow() - moment < timedelta(days=6):
-        return str(format_datetime(moment, "EEEE HH:mm"))
+    """`hoje às 14:10`, `ontem às 14:10`, `terça-feira às 14:10`, as people say it; else the whole date."""
+    time = format_time(moment, "HH:mm")
+    days = (to_user_timezone(clock.utcnow()).date() - to_user_timezone(moment).date()).days
+    if days == 0:
+        return str(gettext("hoje às %(time)s", time=time))
+    if days == 1:
+        return str(gettext("ontem às %(time)s", time=time))
+    if 1 < days < 7:
+        return str(gettext("%(weekday)s às %(time)s", weekday=format_date(moment, "EEEE"), time=time))
     return full_time(moment)
 
 

@@ -100,7 +100,7 @@ def set_role(user_id: int) -> ResponseReturnValue:
     except accounts.InvalidAccount as error:
         return refuse(user, error)
     db.session.commit()
-    flash(_("Papel de %(name)s gravado.", name=user.name), "success")
+    flash(_("Papel de %(name)s salvo.", name=user.name), "success")
     return see_other(url_for(".show", user_id=user_id))
 
 

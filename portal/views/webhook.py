@@ -47,7 +47,7 @@ def save() -> ResponseReturnValue:
         flash(ngettext("%(num)s entrega cancelada.", "%(num)s entregas canceladas.", count), "info")
     endpoints.set_url(db.session, endpoint, checked, actor=current_user.email, ip=request.remote_addr)
     db.session.commit()
-    flash(_("URL gravada. As próximas classificações vão para este endereço."), "success")
+    flash(_("URL salva. As próximas classificações vão para este endereço."), "success")
     for code in warnings_of(checked):
         flash(reasons.explain_address_warning(code), "warning")
     return see_other(url_for(".index"))
@@ -76,7 +76,7 @@ def remove() -> ResponseReturnValue:
     endpoint = get_endpoint(db.session, current_user.company_id)
     count = endpoints.remove_url(db.session, endpoint, actor=current_user.email, ip=request.remote_addr)
     db.session.commit()
-    flash(_("URL removida. As classificações continuam sendo gravadas, mas nada é enviado."), "success")
+    flash(_("URL removida. As classificações continuam sendo salvas, mas nada é enviado."), "success")
     if count:
         flash(ngettext("%(num)s entrega cancelada.", "%(num)s entregas canceladas.", count), "info")
     return see_other(url_for(".index"))

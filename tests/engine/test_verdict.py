@@ -273,7 +273,7 @@ def test_harmless_json_has_no_warning(body: str) -> None:
     "body",
     [
         "Error: x",
-        "ERRO ao gravar",
+        "ERRO ao salvar",
         "EVENT_ERROR",
         "uncaught TypeError",
         "java.lang.NullPointerException at",

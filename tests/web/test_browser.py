@@ -120,9 +120,43 @@ def test_keys_classify_the_row_that_has_the_focus(page, site):
     expect(row(page, "Bruno Lima").locator("[aria-pressed=true]")).to_have_count(0)
 
 
-def test_keys_typed_into_the_search_classify_nobody(page, site):
+def test_keys_typed_into_the_search_only_write(page):
     page.goto("/contacts")
-    page.get_by_label("Nome, e-mail, LinkedIn ou empresa").press_sequentially("123")
+    page.keyboard.press("/")
+    page.keyboard.type("12j3?/0")
+    expect(page.get_by_label("Nome, e-mail, LinkedIn ou empresa")).to_have_value("12j3?/0")
+    assert page.locator("[aria-pressed=true][data-key], dialog[open]").count() == 0
+
+
+def test_rows_are_walked_classified_and_opened_by_keys_alone(page):
+    page.goto("/contacts")
+    for key in "jj3":
+        page.keyboard.press(key)
+    expect(row(page, "Bruno Lima").get_by_role("button", name="Alto")).to_have_attribute("aria-pressed", "true")
+    expect(row(page, "Bruno Lima").get_by_text("Em dia")).to_be_visible()
+    expect(page.get_by_role("link", name="Bruno Lima")).to_be_focused()
+    for key in "jjjjk":  # the last row is the end
+        page.keyboard.press(key)
+    expect(page.get_by_role("link", name="Bruno Lima")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Bruno Lima", level=1)).to_be_visible()
+    page.keyboard.press("1")
+    expect(page.get_by_role("button", name="Baixo")).to_have_attribute("aria-pressed", "true")
+    page.goto("/deliveries")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Bruno Lima", level=1)).to_be_visible()
+
+
+def test_a_question_mark_shows_the_keys_and_escape_hides_them(page):
+    page.goto("/contacts")
+    page.keyboard.press("j")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Teclas")).to_be_visible()
+    page.keyboard.press("3")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("link", name="Ana Souza")).to_be_focused()
     assert page.locator("[aria-pressed=true][data-key]").count() == 0
 
 
@@ -173,7 +207,7 @@ def test_all_of_it_works_without_scripts(chromium, site):
     page = watched.log_in(site.admin_email)
     page.get_by_role("link", name="Contatos", exact=True).click()
     row(page, "Ana Souza").get_by_role("button", name="Alto").click()
-    expect(page.get_by_text("Nível de Ana Souza gravado.")).to_be_visible()
+    expect(page.get_by_text("Nível de Ana Souza salvo.")).to_be_visible()
     watched.close()
 
 
