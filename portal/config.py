@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from portal.mail import MailServer, parse_mail_server, parse_sender
 from portal.retry import DEFAULT_SCHEDULE, RetrySchedule, parse_schedule
 
 Network = IPv4Network | IPv6Network
@@ -49,6 +50,9 @@ class Settings:
     endpoint_concurrency: int = 8
     rate_limit: float | None = None
     """Deliveries a second to one endpoint, by one worker."""
+    smtp_url: MailServer | None = None
+    """Where notices are handed over; without it nobody gets any."""
+    mail_from: str | None = None
     log_format: str = "text"
 
     @property
@@ -87,6 +91,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     settings = Settings(instance=instance, **values)
     if settings.connect_timeout > settings.deadline:
         raise SettingError("PORTAL_CONNECT_TIMEOUT: must not be longer than PORTAL_DEADLINE, which covers it.")
+    if settings.smtp_url is not None and settings.mail_from is None:
+        raise SettingError("PORTAL_MAIL_FROM: must say, with PORTAL_SMTP_URL, from which address notices come.")
     return settings
 
 
@@ -243,6 +249,8 @@ READERS: dict[str, Callable[[str], Any]] = {
     "PORTAL_WORKER_THREADS": _whole_number(1, 512),
     "PORTAL_ENDPOINT_CONCURRENCY": _whole_number(1, 512),
     "PORTAL_RATE_LIMIT": _read_rate,
+    "PORTAL_SMTP_URL": parse_mail_server,
+    "PORTAL_MAIL_FROM": parse_sender,
     "PORTAL_LOG_FORMAT": _read_log_format,
 }
-SECRETS = ("PORTAL_DATABASE_URL", "PORTAL_SECRET_KEY")
+SECRETS = ("PORTAL_DATABASE_URL", "PORTAL_SECRET_KEY", "PORTAL_SMTP_URL")

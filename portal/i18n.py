@@ -1,6 +1,9 @@
 """Which language and which time zone the reader has. Message ids are Brazilian Portuguese; English is a catalogue."""
 
-from flask import g, has_request_context, request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask, g, has_app_context, has_request_context, request
 from flask_babel import Babel
 
 LANGUAGES = {"pt_BR": "Português", "en": "English"}
@@ -14,10 +17,10 @@ babel = Babel()
 def select_language() -> str:
     """The reader's language: the one chosen, else the first known one that the browser asks for, else Portuguese.
 
-    Views set `g.language` for a signed-in person who chose one.
+    Views set `g.language` for a signed-in person who chose one, `speaking` for whoever gets an e-mail.
     """
     if not has_request_context():
-        return DEFAULT_LANGUAGE
+        return str(g.get("language") or DEFAULT_LANGUAGE) if has_app_context() else DEFAULT_LANGUAGE
     chosen = g.get("language") or request.cookies.get(LANGUAGE_COOKIE)
     if chosen in LANGUAGES:
         return str(chosen)
@@ -26,5 +29,13 @@ def select_language() -> str:
 
 
 def select_timezone() -> str:
-    """The company's time zone; views set `g.timezone` for a signed-in person."""
-    return str(g.get("timezone") or DEFAULT_TIMEZONE) if has_request_context() else DEFAULT_TIMEZONE
+    """The company's time zone; views set `g.timezone` for a signed-in person, `speaking` for an e-mail."""
+    return str(g.get("timezone") or DEFAULT_TIMEZONE) if has_app_context() else DEFAULT_TIMEZONE
+
+
+@contextmanager
+def speaking(app: Flask, language: str, timezone: str) -> Iterator[None]:
+    """Inside, without a request, texts are in this language and times in this zone."""
+    with app.app_context():
+        g.language, g.timezone = language, timezone
+        yield

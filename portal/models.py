@@ -219,10 +219,10 @@ class Endpoint(Base):
     """`manual`, `gone` (the receiver answered 410), `outage` (days of nothing but failure) or `restored` (a backup)."""
     last_success_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_failure_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    answer_shape: Mapped[str | None] = mapped_column(String(200))
-    """What its last accepted answers looked like, so that another is noticed (`outbox.shapes`)."""
+    answer_shape: Mapped[str | None] = mapped_column(String(200))  # of its accepted answers (`outbox.shapes`)
     notified_state: Mapped[str] = mapped_column(String(16), default="active")
     notified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    notice_error: Mapped[str | None] = mapped_column(String(200))  # why the last notice could not be sent
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
     company: Mapped[Company] = relationship()

@@ -9,7 +9,7 @@ from portal.db import db
 from portal.dispatcher import TestSend, send_test
 from portal.egress import AddressPolicy, Egress
 from portal.models import Attempt
-from portal.reasons import Explanation, explain
+from portal.reasons import Explanation, explain_attempt
 from portal.vault import Vault
 from portal.wakeup import Bell, make_bell
 from portal.webhook import Outcome
@@ -31,14 +31,7 @@ class Runtime:
 
     def explain(self, attempt: Attempt | Outcome) -> Explanation:
         """What came of an attempt, in the reader's language: the same sentence on pages, API and console."""
-        return explain(
-            attempt.reason,
-            status_code=attempt.status_code,
-            warning=attempt.warning,
-            detail=attempt.detail,
-            request_sent=attempt.request_sent,
-            deadline_seconds=self.settings.deadline,
-        )
+        return explain_attempt(attempt, deadline_seconds=self.settings.deadline)
 
 
 def attach_runtime(app: Flask, settings: Settings) -> None:

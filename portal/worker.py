@@ -1,4 +1,4 @@
-"""The worker: a dispatcher, a runner of tasks, their ticks, and a sign of life. The only place that knows APScheduler.
+"""The worker: dispatcher, runner of tasks, notifier, their ticks, a sign of life. Nobody else knows APScheduler.
 
 APScheduler owns no delivery and no due time: those are in the outbox. Its jobs are ticks, so a lost or a double one
 does no harm. Should the wall clock step back, which silences it, the dispatcher looks by itself every few seconds.
@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 from datetime import timedelta
+from functools import partial
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
@@ -19,14 +20,18 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.db import db
 from portal.dispatcher import Dispatcher
+from portal.i18n import speaking
 from portal.models import WorkerHeartbeat
+from portal.notifier import Notifier
 from portal.runtime import runtime
 from portal.task_runner import TaskRunner
 from portal.wakeup import Ear, make_ear
 
 TICK_SECONDS = 1
 HEARTBEAT_SECONDS = 10
+NOTICE_SECONDS = 30
 HOUSEKEEPING_SECONDS = 3600
+MAIL_PATIENCE_SECONDS = 2.0
 FORGOTTEN_AFTER = timedelta(days=1)
 
 logger = logging.getLogger(__name__)
@@ -40,10 +45,12 @@ def run(app: Flask, stop: threading.Event) -> None:
     ear = make_ear(engine, held.settings.instance)
     heartbeat = Heartbeat(engine, ear, dispatcher)
     runner = TaskRunner(engine, on_due=dispatcher.wake)
+    notifier = Notifier(engine, held.settings, speaking=partial(speaking, app))
     scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
     scheduler.add_job(dispatcher.wake, "interval", seconds=TICK_SECONDS, id="tick")
     scheduler.add_job(heartbeat.beat, "interval", seconds=HEARTBEAT_SECONDS, id="heartbeat")
     scheduler.add_job(runner.wake, "interval", seconds=TICK_SECONDS, id="tasks")
+    scheduler.add_job(notifier.wake, "interval", seconds=NOTICE_SECONDS, id="notices")
     scheduler.add_job(runner.forget, "interval", seconds=HOUSEKEEPING_SECONDS, id="housekeeping")
     scheduler.start()
     heartbeat.beat()
@@ -51,15 +58,19 @@ def run(app: Flask, stop: threading.Event) -> None:
     listening.start()
     working = threading.Thread(target=runner.run, name="tasks", daemon=True)
     working.start()
+    telling = threading.Thread(target=notifier.run, name="notices", daemon=True)
+    telling.start()
     logger.info("The worker is ready.", extra={"action": "worker_started"})
     try:
         dispatcher.run()
     finally:
         stop.set()
         runner.stop()
+        notifier.stop()
         scheduler.shutdown()
         listening.join()
         working.join()
+        telling.join(MAIL_PATIENCE_SECONDS)  # a mail server may hang, and the worker goes all the same
         ear.close()
         heartbeat.end()
     logger.info("The worker has stopped.", extra={"action": "worker_stopped"})

@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "portal"
 
 FLOORS = [
     ["circuit", "clock", "retry", "version"],
+    ["mail"],
     ["egress", "config", "vault"],
     ["address_advice", "tables"],
     ["db", "payload", "verdict", "reasons", "i18n", "logs", "security", "assets", "extensions", "wakeup", "receiver"],
@@ -18,12 +19,12 @@ FLOORS = [
     ["migrating"],
     ["endpoints", "deliveries"],
     ["accounts", "classification", "contact_batch", "sync"],
-    ["directory"],
+    ["directory", "notices"],
     ["importing"],
     ["privacy"],
     ["forms"],
     ["fair_queue"],
-    ["dispatcher", "task_runner"],
+    ["dispatcher", "notifier", "task_runner"],
     ["runtime"],
     ["views", "api", "worker"],
     ["application"],
@@ -74,6 +75,7 @@ def test_a_module_imports_only_from_lower_floors(path: Path) -> None:
         ("alembic", {"migrating"}),
         ("argon2", {"accounts"}),
         ("cryptography", {"vault"}),
+        ("smtplib", {"mail"}),
     ],
 )
 def test_a_library_is_imported_only_where_it_belongs(library: str, allowed: set[str]) -> None:

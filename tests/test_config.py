@@ -31,6 +31,10 @@ def load(tmp_path: Path, **values: str) -> object:
         ("PORTAL_DATABASE_URL", "mysql://x", "SQLite"),
         ("PORTAL_SECRET_KEY", "dev", "shorter"),
         ("PORTAL_LOG_FORMAT", "xml", "text nor json"),
+        ("PORTAL_SMTP_URL", "mail.example.com", "no address such as smtps://"),
+        ("PORTAL_SMTP_URL", "smtp://u:p@mail.example.com", "unencrypted"),
+        ("PORTAL_SMTP_URL", "smtps://mail.example.com", "PORTAL_MAIL_FROM"),
+        ("PORTAL_MAIL_FROM", "the portal", "no address such as portal@"),
         ("PORTAL_RETRY_SHEDULE", "0s", "PORTAL_RETRY_SCHEDULE"),
     ],
 )

@@ -4,6 +4,7 @@ Each text is in the reader's language at the moment it is asked for.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from flask_babel import gettext
 
@@ -28,6 +29,33 @@ class Explanation:
     def message(self) -> str:
         """All sentences in their order: what was seen, which rule decided, what to do."""
         return " ".join(part for part in (self.seen, self.rule, self.advice, self.detail) if part)
+
+
+class Judged(Protocol):
+    """What an attempt and an outcome have in common."""
+
+    @property
+    def reason(self) -> str: ...
+    @property
+    def status_code(self) -> int | None: ...
+    @property
+    def warning(self) -> str | None: ...
+    @property
+    def detail(self) -> str | None: ...
+    @property
+    def request_sent(self) -> bool: ...
+
+
+def explain_attempt(attempt: Judged, *, deadline_seconds: float) -> Explanation:
+    """Put what came of an attempt into words. Raises KeyError for a reason or warning that is not in the contract."""
+    return explain(
+        attempt.reason,
+        status_code=attempt.status_code,
+        warning=attempt.warning,
+        detail=attempt.detail,
+        request_sent=attempt.request_sent,
+        deadline_seconds=deadline_seconds,
+    )
 
 
 def explain(

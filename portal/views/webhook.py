@@ -17,7 +17,7 @@ from portal.endpoints import get_endpoint, state_of
 from portal.forms import WebhookForm, text_of
 from portal.models import Attempt, Endpoint
 from portal.runtime import runtime
-from portal.views import access, exchange
+from portal.views import access, exchange, notices
 from portal.views.redirects import see_other
 
 bp = Blueprint("webhook", __name__, url_prefix="/webhook")
@@ -166,6 +166,7 @@ def page(form: WebhookForm, *, attempt: Attempt | None = None, **shown: object) 
         waiting=outbox.waiting_count(db.session, endpoint.company_id),
         old_secret_until=old_secret_until(endpoint),
         exchange=exchange,
+        mail=notices.facts_of(endpoint),
         **shown,
     )
 

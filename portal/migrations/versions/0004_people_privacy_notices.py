@@ -37,6 +37,7 @@ def upgrade() -> None:
             sa.Column("notified_state", sa.String(length=16), nullable=False, server_default="active")
         )
         batch_op.add_column(sa.Column("notified_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("notice_error", sa.String(length=200), nullable=True))
     with op.batch_alter_table("contact") as batch_op:
         batch_op.add_column(sa.Column("classified_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("delivered_level", sa.Integer(), nullable=True))

@@ -1,0 +1,112 @@
+"""Sending one e-mail through the operator's mail server. Knows SMTP only; what is written, `portal.notices` knows."""
+
+import smtplib
+import ssl
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, make_msgid, parseaddr
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from portal import clock
+
+TIMEOUT_SECONDS = 10.0
+"""For each step of the talk with the server."""
+DEFAULT_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class MailError(Exception):
+    """A message could not be handed over. `permanent` when the same message would be refused again."""
+
+    def __init__(self, detail: str, *, permanent: bool = False) -> None:
+        super().__init__(detail)
+        self.permanent = permanent
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailServer:
+    """Where mail is handed over. `security` is `smtp` (none), `smtp+starttls` or `smtps` (TLS from the first byte)."""
+
+    host: str
+    port: int
+    security: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+def parse_mail_server(text: str) -> MailServer:
+    """Read `smtp://user:password@host:port`, with `?starttls`, or `smtps://...`. Raises ValueError with the reason."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/") or parts.fragment:
+        raise ValueError("is no address such as smtps://user:password@mail.example.com:465.")
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if not options.keys() <= {"starttls"} or options.get("starttls") not in (None, "", "1"):
+        raise ValueError("may end in ?starttls, and in nothing else.")
+    security = "smtp+starttls" if parts.scheme == "smtp" and options else parts.scheme
+    if parts.password and security == "smtp" and parts.hostname not in LOOPBACK:
+        raise ValueError("would send the password unencrypted: use smtps:// or add ?starttls.")
+    return MailServer(
+        host=parts.hostname,
+        port=parts.port or DEFAULT_PORTS[security],
+        security=security,
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+    )
+
+
+def parse_sender(text: str) -> str:
+    """Read the address that mail comes from, with or without a name before it. Raises ValueError with the reason."""
+    local, _, domain = parseaddr(text)[1].partition("@")
+    if not local or not domain or not text.isprintable():
+        raise ValueError("is no address such as portal@example.com, or Portal <portal@example.com>.")
+    return text
+
+
+def write_message(*, sender: str, recipients: tuple[str, ...], subject: str, text: str) -> EmailMessage:
+    """A message in plain text that says of itself that a program wrote it, so that no absence note answers it."""
+    message = EmailMessage(policy=SMTP)
+    message["From"] = sender
+    message["To"] = ", ".join(recipients)
+    message["Subject"] = subject
+    message["Date"] = format_datetime(clock.utcnow())
+    message["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].partition("@")[2])
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text)
+    return message
+
+
+def send(server: MailServer, message: EmailMessage) -> None:
+    """Hand the message over. The caller has no transaction open: a server may be slow. Raises MailError."""
+    try:
+        with _connect(server) as connection:
+            if server.user is not None:
+                connection.login(server.user, server.password or "")
+            connection.send_message(message)
+    except smtplib.SMTPRecipientsRefused as error:
+        answers = error.recipients.values()
+        detail = "; ".join(sorted({_answer(code, words) for code, words in answers}))
+        raise MailError(detail, permanent=all(code >= 500 for code, _ in answers)) from error
+    except smtplib.SMTPResponseException as error:
+        raise MailError(_answer(error.smtp_code, error.smtp_error)) from error
+    except (OSError, smtplib.SMTPException, ValueError) as error:  # ValueError: a header or a line that is no mail
+        raise MailError(str(error) or type(error).__name__) from error
+
+
+def _connect(server: MailServer) -> smtplib.SMTP:
+    context = ssl.create_default_context()
+    if server.security == "smtps":
+        return smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_SECONDS, context=context)
+    connection = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_SECONDS)
+    if server.security == "smtp+starttls":
+        try:
+            connection.starttls(context=context)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _answer(code: int, words: bytes | str) -> str:
+    text = words.decode(errors="replace") if isinstance(words, bytes) else words
+    return f"{code} {text}".strip()

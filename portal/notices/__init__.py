@@ -1,0 +1,20 @@
+"""Telling a company's admins by e-mail that their CRM gets nothing, and once that it does again.
+
+`due` knows what is to be told and lets one worker alone take it; `letters` puts it into words. Nobody here sends:
+`portal.notifier` does, outside of any transaction.
+"""
+
+from portal.notices.due import Notice, claim, find_due, give_back, give_up
+from portal.notices.letters import Letter, recipients_of, write_letter, write_trial
+
+__all__ = [
+    "Letter",
+    "Notice",
+    "claim",
+    "find_due",
+    "give_back",
+    "give_up",
+    "recipients_of",
+    "write_letter",
+    "write_trial",
+]

@@ -1,0 +1,144 @@
+"""What is to be told to whom now. An endpoint remembers what was told last (`notified_state`) and when."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Subquery, exists, or_, select, update
+from sqlalchemy.orm import Session, joinedload
+
+from portal.models import Attempt, Delivery, Endpoint
+
+QUIET = timedelta(hours=1)
+"""Between two notices to one company."""
+FAILED_AGAIN_AFTER = timedelta(days=1)
+"""Deliveries that fail one by one are not worth a mail each."""
+LOOK_BACK = timedelta(days=1)
+"""What failed before this is no news any more."""
+FAILED_LOOKED_AT = 200
+"""A company's latest failed deliveries that are looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """What is to be told of one endpoint: `failed` (a delivery, for good), `failing`, `paused`, or `active` again."""
+
+    endpoint_id: int
+    company_id: int
+    state: str
+    delivery_id: int | None
+    """The one whose last attempt shows the cause."""
+    language: str
+    timezone: str
+    told: str
+    """What was told before, and when."""
+    told_at: datetime | None
+
+
+def find_due(session: Session, *, now: datetime) -> list[Notice]:
+    """What is to be told now, at most one notice a company; those that could not be sent before come last."""
+    is_quiet = or_(Endpoint.notified_at.is_(None), Endpoint.notified_at <= now - QUIET)
+    endpoints = session.scalars(
+        select(Endpoint)
+        .where(Endpoint.url.is_not(None), is_quiet)
+        .order_by(Endpoint.notice_error.is_not(None), Endpoint.id)
+        .options(joinedload(Endpoint.company))
+    )
+    found = [(endpoint, _news_of(session, endpoint, now=now)) for endpoint in endpoints]
+    return [
+        Notice(
+            endpoint_id=endpoint.id,
+            company_id=endpoint.company_id,
+            state=news[0],
+            delivery_id=news[1],
+            language=endpoint.company.locale,
+            timezone=endpoint.company.timezone,
+            told=endpoint.notified_state,
+            told_at=endpoint.notified_at,
+        )
+        for endpoint, news in found
+        if news is not None
+    ]
+
+
+def claim(session: Session, notice: Notice, *, now: datetime) -> bool:
+    """Take the notice, and forget earlier faults of sending; False when another worker took it first."""
+    return _change(session, notice, (notice.told, notice.told_at), (notice.state, now), error=None)
+
+
+def give_back(session: Session, notice: Notice, *, claimed_at: datetime, error: str) -> None:
+    """The notice could not be sent and is due again; `error` is shown to the admins."""
+    _change(session, notice, (notice.state, claimed_at), (notice.told, notice.told_at), error=error)
+
+
+def give_up(session: Session, notice: Notice, *, claimed_at: datetime, error: str) -> None:
+    """The notice was refused for good: it is not sent, and `error` is shown to the admins."""
+    _change(session, notice, (notice.state, claimed_at), (notice.state, claimed_at), error=error)
+
+
+def _news_of(session: Session, endpoint: Endpoint, *, now: datetime) -> tuple[str, int | None] | None:
+    """The state to tell of and the delivery that shows the cause, or None."""
+    told, last_failed = endpoint.notified_state, endpoint.last_failed_delivery_id
+    if endpoint.state == "paused":
+        is_news = endpoint.paused_reason != "manual" and told != "paused"
+        return ("paused", last_failed) if is_news else None
+    if endpoint.state == "failing":
+        return ("failing", last_failed) if told not in ("failing", "paused") else None
+    if told in ("failing", "paused"):
+        return ("active", None) if _has_succeeded_since_told(endpoint) else None
+    failed = _failed_since_told(session, endpoint, now=now)
+    return ("failed", failed) if failed is not None else None
+
+
+def _has_succeeded_since_told(endpoint: Endpoint) -> bool:
+    last, told_at = endpoint.last_success_at, endpoint.notified_at
+    return last is not None and (told_at is None or last > told_at)
+
+
+def _failed_since_told(session: Session, endpoint: Endpoint, *, now: datetime) -> int | None:
+    """The newest delivery that failed for good after the last notice and is its contact's newest, or None."""
+    since = now - LOOK_BACK
+    if endpoint.notified_at is not None:
+        if endpoint.notified_state == "failed" and now - endpoint.notified_at < FAILED_AGAIN_AFTER:
+            return None
+        since = max(since, endpoint.notified_at)
+    latest = latest_failed(endpoint.company_id)
+    tried = exists().where(Attempt.delivery_id == latest.c.id, Attempt.started_at > since)
+    found = select(latest.c.id).where(tried, is_newest(latest))
+    return session.scalar(found.order_by(latest.c.id.desc()).limit(1))
+
+
+def latest_failed(company_id: int) -> Subquery:
+    """The company's deliveries that failed for good, with `id` and `contact_id`; neither tests nor erased people's."""
+    return (
+        select(Delivery.id, Delivery.contact_id)
+        .where(Delivery.company_id == company_id, Delivery.status == "failed", Delivery.contact_id.is_not(None))
+        .order_by(Delivery.id.desc())
+        .limit(FAILED_LOOKED_AT)
+        .subquery()
+    )
+
+
+def is_newest(latest: Subquery) -> ColumnElement[bool]:
+    """The condition that no newer delivery of the contact exists."""
+    return ~exists().where(Delivery.contact_id == latest.c.contact_id, Delivery.id > latest.c.id)
+
+
+def _change(
+    session: Session,
+    notice: Notice,
+    held: tuple[str, datetime | None],
+    wanted: tuple[str, datetime | None],
+    *,
+    error: str | None,
+) -> bool:
+    """Write what was told and when, if that is still what is `held`; tell whether it was."""
+    (held_state, held_at), (state, at) = held, wanted
+    is_held = Endpoint.notified_at.is_(None) if held_at is None else Endpoint.notified_at == held_at
+    changed = session.execute(
+        update(Endpoint)
+        .where(Endpoint.id == notice.endpoint_id, Endpoint.notified_state == held_state, is_held)
+        .values(notified_state=state, notified_at=at, notice_error=error and error[:200])
+        .returning(Endpoint.id)
+        .execution_options(synchronize_session=False)
+    )
+    return changed.first() is not None
