@@ -91,6 +91,8 @@ def save_contact(session: Session, company: Company, item: Mapping[str, Any], *,
     else by `email`, both within the campaign. Raises InvalidContact. `contact_batch` does the same for many at once.
     """
     given = check_item(item, ZoneInfo(company.timezone))
+    # One after the other within a company: two that hold the same new contact would both make it.
+    session.execute(select(Company.id).where(Company.id == company.id).with_for_update(key_share=True))
     contact = _find_by_id(session, company, given.contact_id) if given.contact_id is not None else None
     name = given.campaign or (contact.campaign.name if contact else DEFAULT_CAMPAIGN)
     campaign = _campaign(session, company, name, given.campaign_facts)

@@ -27,9 +27,11 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 BUSY_TIMEOUT_SECONDS = 15
+LOCK_NOT_AVAILABLE = "55P03"
 EMPTYING_SECONDS = 2
 """How long writers are kept out, at most, while the log waits for its last readers."""
 WAL_BYTES = 8 * 1024 * 1024
@@ -119,6 +121,29 @@ def writing() -> Iterator[None]:
         yield
     finally:
         _read_only.reset(token)
+
+
+class LockedTooLong(Exception):
+    """Somebody else holds what a statement waits for."""
+
+
+@contextmanager
+def waiting_for_locks(session: Session, *, at_most: float) -> Iterator[None]:
+    """PostgreSQL's statements inside wait so many seconds for a row that somebody else holds.
+
+    Raises LockedTooLong; the transaction is of no more use then. SQLite's writers wait when they begin, and only there.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        yield
+        return
+    session.execute(text(f"SET LOCAL lock_timeout = {round(at_most * 1000)}"))
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+            raise LockedTooLong from error
+        raise
+    session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
 
 
 def engine_options(database_url: str) -> dict[str, Any]:

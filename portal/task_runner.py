@@ -10,8 +10,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from portal import clock, importing, tasks
-from portal.db import reading
+from portal import clock, idempotency, importing, tasks
+from portal.db import empty_log, reading
 from portal.outbox import DUE
 from portal.tasks import Chunk, Claim, TaskError, Work
 
@@ -90,6 +90,8 @@ class TaskRunner:
         """Remove what is kept no longer."""
         with self._engine.begin() as connection:
             tasks.forget(connection, now=clock.utcnow())
+            idempotency.forget(connection, now=clock.utcnow())
+        empty_log(self._engine)
 
     def _do(self, held: Claim) -> None:
         for chunk in self._kinds[held.kind](self._engine, held):

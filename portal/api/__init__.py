@@ -3,12 +3,12 @@
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from portal.api import access, contacts, deliveries, docs, problems, sending, sync, webhook
+from portal.api import access, contacts, deliveries, docs, problems, saving, sending, sync, webhook
 from portal.api.parsing import ApiBlueprint
 from portal.api.spec import CONFIG, PortalApi
 from portal.extensions import csrf
 
-NOUNS = (contacts.blueprint, webhook.blueprint, sending.blueprint, deliveries.blueprint, sync.blueprint)
+NOUNS = [module.blueprint for module in (saving, contacts, webhook, sending, deliveries, sync)]
 
 v1 = ApiBlueprint("api", __name__, url_prefix="/api/v1")
 for noun in NOUNS:

@@ -6,7 +6,19 @@ from marshmallow import fields, post_load
 from marshmallow.validate import OneOf, Range
 
 from portal.api.examples import CONTACT_ITEM
-from portal.api.fields import EMAIL, DateText, ItemList, Object, StrictSchema, Text, WholeNumber, choice, key, level
+from portal.api.fields import (
+    EMAIL,
+    KEY_TEXT,
+    DateText,
+    ItemList,
+    Object,
+    StrictSchema,
+    Text,
+    WholeNumber,
+    choice,
+    key,
+    level,
+)
 from portal.api.lists import PAGE_NOTE, ListQuerySchema
 from portal.contact_items import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS
 from portal.models import LEVELS
@@ -95,6 +107,17 @@ class SavedSchema(StrictSchema):
     id = fields.Integer(required=True)
     created = fields.Boolean(required=True)
     delivery_id = fields.String(required=True, allow_none=True)
+
+
+class RepeatableSchema(StrictSchema):
+    """The header of a call that may be repeated."""
+
+    idempotency_key = Text(
+        255,
+        form=KEY_TEXT,
+        data_key="Idempotency-Key",
+        metadata={"description": "Makes the call safe to repeat for 24 hours, such as a UUID."},
+    )
 
 
 class ResultsSchema(StrictSchema):

@@ -1,66 +1,29 @@
-"""Contacts by API: made and changed in the body's own shape, read, and classified."""
+"""Contacts by API: read in the body's own shape, classified, and erased. `saving` makes and changes them."""
 
 from typing import Any
 
 from flask import Response, jsonify, request
-from sqlalchemy.orm import Session
 
-from portal import classification, contacts, privacy
+from portal import classification, privacy
 from portal.api import examples
 from portal.api.access import admin, current_caller, member
 from portal.api.contact_schemas import (
-    MAX_CONTACTS,
-    SAVE_BODY,
     ClassifiedSchema,
-    ContactItemSchema,
     ContactPageSchema,
     ContactQuerySchema,
     ContactSchema,
     LevelSchema,
-    ResultsSchema,
 )
 from portal.api.lists import filters_of
-from portal.api.parsing import ApiBlueprint, load_many, read_json
+from portal.api.parsing import ApiBlueprint
 from portal.api.problems import Problem, refuse
-from portal.contact_items import InvalidContact
 from portal.contacts import get_contact, payload_of
 from portal.db import db, empty_log
 from portal.directory import ContactFilter, is_cursor, page_contacts
-from portal.models import Company, Contact, User
+from portal.models import Contact
 from portal.sync import states_of
 
 blueprint = ApiBlueprint("contacts", __name__)
-item_schema = ContactItemSchema()
-
-
-@blueprint.route("/contacts", methods=["POST"], tags=["contacts"])
-@member
-@blueprint.response(200, ResultsSchema, example=examples.SAVED)
-@blueprint.problems(400, 409, 413, 415, 422)
-@blueprint.doc(operationId="saveContacts", requestBody=SAVE_BODY)
-def save_contacts() -> dict[str, Any]:
-    """Make or change contacts
-
-    One object, or a list of at most 1000, each in the shape of the webhook's body. A contact is matched by
-    `contact.id`, else by `linkedin_public_id`, else by `email`, both within the campaign. What is absent stays as it
-    is. A campaign is made by its name; an owner whose e-mail is unknown becomes a person without log-in; without an
-    owner a new contact is the token's user's. An `interest_level` that differs is a classification: `delivery_id` is
-    the webhook that it fires. All or nothing: when one contact is not accepted, none is saved, and `errors` names its
-    place, as `3.contact.name`.
-    """
-    given = read_json(request)
-    is_list = isinstance(given, list)
-    items = load_many(item_schema, given if is_list else [given], is_list=is_list, most=MAX_CONTACTS)
-    caller = current_caller()
-    company, owner = db.session.get_one(Company, caller.company_id), db.session.get_one(User, caller.user_id)
-    results = []
-    for index, item in enumerate(items):
-        try:
-            results.append(save_item(db.session, company, item, owner=owner))
-        except InvalidContact as error:
-            refuse([(f"{index}.{error.field}" if is_list else error.field, error.problem)])
-    db.session.commit()
-    return {"results": results}
 
 
 @blueprint.route("/contacts", tags=["contacts"])
@@ -151,17 +114,3 @@ def get_contact_or_404(contact_id: int) -> Contact:
     if contact is None:
         raise Problem(404, "not_found")
     return contact
-
-
-def save_item(session: Session, company: Company, item: dict[str, Any], *, owner: User) -> dict[str, Any]:
-    """Save one contact, and classify it when a level was given. Raises InvalidContact."""
-    saved = contacts.save_contact(session, company, item, default_owner=owner)
-    delivery = None
-    if "interest_level" in item["contact"]:
-        level = item["contact"]["interest_level"]
-        delivery = classification.classify(session, saved.contact, level, actor=current_caller().email).delivery
-    return {
-        "id": saved.contact.id,
-        "created": saved.created,
-        "delivery_id": delivery.webhook_id if delivery else None,
-    }

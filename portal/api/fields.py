@@ -13,6 +13,7 @@ from portal.payload import UnencodableText, check_text
 
 MAX_KEY = 2**63 - 1
 NO_NUL = Regexp(r"^[^\u0000]*$", error="nul")
+KEY_TEXT = Regexp(r"^[!-~]+$", error="not_a_key")
 EMAIL = Regexp(r"^[^\s@\u0000]+@[^\s@\u0000]+\.[^\s@\u0000]+$", error="not_an_email")
 DATE = re.compile(
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?)?$"

@@ -1,0 +1,105 @@
+"""Making and changing contacts by API, once however often the call is repeated."""
+
+from typing import Any
+
+from flask import Response, json, request
+from sqlalchemy.orm import Session
+
+from portal import classification, contacts, idempotency
+from portal.api import examples
+from portal.api.access import Caller, current_caller, member
+from portal.api.contact_schemas import (
+    MAX_CONTACTS,
+    SAVE_BODY,
+    ContactItemSchema,
+    RepeatableSchema,
+    ResultsSchema,
+)
+from portal.api.parsing import ApiBlueprint, load_many, read_json
+from portal.api.problems import Problem, refuse
+from portal.contact_items import InvalidContact
+from portal.db import db
+from portal.idempotency import KeyReused, KeyUnderWay
+from portal.models import Company, User
+
+REPLAYED = "Idempotent-Replayed"
+RETRY_AFTER_SECONDS = 1
+
+blueprint = ApiBlueprint("saving", __name__)
+item_schema = ContactItemSchema()
+
+
+@blueprint.route("/contacts", methods=["POST"], tags=["contacts"])
+@member
+@blueprint.arguments(RepeatableSchema, location="headers")
+@blueprint.response(200, ResultsSchema, example=examples.SAVED)
+@blueprint.problems(400, 409, 413, 415, 422)
+@blueprint.doc(operationId="saveContacts", requestBody=SAVE_BODY)
+def save_contacts(headers: dict[str, Any]) -> Response:
+    """Make or change contacts
+
+    One object, or a list of at most 1000, each in the shape of the webhook's body. A contact is matched by
+    `contact.id`, else by `linkedin_public_id`, else by `email`, both within the campaign. What is absent stays as it
+    is. A campaign is made by its name; an owner whose e-mail is unknown becomes a person without log-in; without an
+    owner a new contact is the token's user's. An `interest_level` that differs is a classification: `delivery_id` is
+    the webhook that it fires. All or nothing: when one contact is not accepted, none is saved, and `errors` names its
+    place, as `3.contact.name`.
+
+    With an `Idempotency-Key`, any text that you use once, a call may be repeated for 24 hours: the same request gets
+    the first one's answer, with the header `Idempotent-Replayed: true`, and does nothing again. Another request with
+    the same key is refused with `idempotency_key_reused`. A refused call does not use its key up.
+    """
+    given = read_json(request)
+    is_list = isinstance(given, list)
+    items = load_many(item_schema, given if is_list else [given], is_list=is_list, most=MAX_CONTACTS)
+    caller, key = current_caller(), headers.get("idempotency_key")
+    if key is not None and (answer := earlier_answer(caller, key, given)) is not None:
+        return answer_with(answer, is_replayed=True)
+    results = save_items(db.session, caller, items, is_list=is_list)
+    answer = json.dumps({"results": results}, separators=(",", ":"))
+    if key is not None:
+        idempotency.finish(db.session, caller.company_id, key, status=200, answer=answer)
+    db.session.commit()
+    return answer_with(answer)
+
+
+def earlier_answer(caller: Caller, key: str, given: Any) -> str | None:
+    """What the first call with this key was answered; None when this is the first. Raises Problem."""
+    request_hash = idempotency.fingerprint(request.path, caller.user_id, given)
+    try:
+        return idempotency.begin(db.session, caller.company_id, key, request_hash=request_hash)
+    except KeyReused as error:
+        raise Problem(422, "idempotency_key_reused") from error
+    except KeyUnderWay as error:
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        raise Problem(409, "request_under_way", headers=headers) from error
+
+
+def answer_with(answer: str, *, is_replayed: bool = False) -> Response:
+    return Response(answer, content_type="application/json", headers={REPLAYED: "true"} if is_replayed else None)
+
+
+def save_items(session: Session, caller: Caller, items: list[dict[str, Any]], *, is_list: bool) -> list[dict[str, Any]]:
+    """Save the contacts, one result each. Raises Problem (422), which names the first that is not accepted."""
+    company, owner = session.get_one(Company, caller.company_id), session.get_one(User, caller.user_id)
+    results = []
+    for index, item in enumerate(items):
+        try:
+            results.append(save_item(session, company, item, owner=owner))
+        except InvalidContact as error:
+            refuse([(f"{index}.{error.field}" if is_list else error.field, error.problem)])
+    return results
+
+
+def save_item(session: Session, company: Company, item: dict[str, Any], *, owner: User) -> dict[str, Any]:
+    """Save one contact, and classify it when a level was given. Raises InvalidContact."""
+    saved = contacts.save_contact(session, company, item, default_owner=owner)
+    delivery = None
+    if "interest_level" in item["contact"]:
+        level = item["contact"]["interest_level"]
+        delivery = classification.classify(session, saved.contact, level, actor=owner.email).delivery
+    return {
+        "id": saved.contact.id,
+        "created": saved.created,
+        "delivery_id": delivery.webhook_id if delivery else None,
+    }
