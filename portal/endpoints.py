@@ -49,7 +49,7 @@ def set_url(
     if url == endpoint.url:
         return
     endpoint.url, endpoint.answer_shape = url, None
-    if endpoint.paused_reason != "manual":
+    if endpoint.paused_reason not in ("manual", "restored"):
         close_circuit(endpoint)  # what happened at the old address says nothing about this one
     endpoint.updated_at = clock.utcnow()
     session.info[outbox.DUE] = True

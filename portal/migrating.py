@@ -1,6 +1,5 @@
 """Bringing the database to this version's schema, after a backup. Only this imports Alembic, slow to import."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,6 +10,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, text
 
+from portal.backup import copy_database
 from portal.schema import HEAD_REVISION, MIGRATIONS, current_revision, refuse_unknown
 
 KEPT_BACKUPS = 5
@@ -58,14 +58,7 @@ def _foreign_keys_set_aside(connection: Connection) -> Iterator[None]:
 def back_up(engine: Engine, path: Path) -> Path:
     """Copy a live SQLite database; only the newest few copies are kept."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    source = sqlite3.connect(str(engine.url.database))
-    target = sqlite3.connect(path)
-    try:
-        source.backup(target)
-    finally:
-        target.close()
-        source.close()
-    path.chmod(0o600)
+    copy_database(Path(str(engine.url.database)), path)
     for old in sorted(path.parent.glob("portal-*.db"), key=lambda file: file.stat().st_mtime)[:-KEPT_BACKUPS]:
         old.unlink()
     return path

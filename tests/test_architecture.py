@@ -15,7 +15,7 @@ FLOORS = [
     ["db", "payload", "verdict", "reasons", "i18n", "logs", "security", "assets", "extensions", "wakeup", "receiver"],
     ["webhook", "models"],
     ["schema", "outbox", "audit", "contact_items"],
-    ["contacts", "tasks", "idempotency"],
+    ["contacts", "tasks", "idempotency", "backup"],
     ["migrating"],
     ["endpoints", "deliveries"],
     ["accounts", "classification", "contact_batch", "sync"],

@@ -57,12 +57,13 @@ CLASSIFIED = {"contact_id": 7, "interest_level": 3, "previous_level": 2, "delive
 WEBHOOK = {
     "url": URL,
     "state": "active",
+    "paused_reason": None,
     "waiting": 0,
     "consecutive_failures": 0,
     "last_success_at": "2026-01-22T18:05:03.120Z",
     "last_failure_at": None,
 }
-PAUSED = WEBHOOK | {"state": "paused", "waiting": 3}
+PAUSED = WEBHOOK | {"state": "paused", "paused_reason": "manual", "waiting": 3}
 SECRET = {"secret": "whsec_" + "A" * 43 + "=", "old_secret_until": "2026-01-23T18:05:03.000Z"}
 
 _SENT_HEADERS = {"Content-Type": "application/json", "webhook-id": DELIVERY_ID}

@@ -133,6 +133,7 @@ def facts_of(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "url": endpoint.url,
         "state": state_of(endpoint),
+        "paused_reason": endpoint.paused_reason,
         "waiting": outbox.waiting_count(db.session, endpoint.company_id),
         "consecutive_failures": endpoint.consecutive_failures,
         "last_success_at": endpoint.last_success_at,

@@ -6,6 +6,7 @@ from portal.api.fields import Moment, StrictSchema, Text, choice
 from portal.models import ENDPOINT_STATES
 
 STATES = ("unset", *ENDPOINT_STATES)
+PAUSED_REASONS = ("manual", "gone", "outage", "restored")
 MAX_URL = 4000
 """Characters that are looked at; the address policy has a limit of its own."""
 
@@ -15,6 +16,15 @@ URL_NOTE = {"description": "An http or https address of a public host."}
 class WebhookSchema(StrictSchema):
     url = fields.String(required=True, allow_none=True)
     state = choice(STATES, required=True)
+    paused_reason = choice(
+        PAUSED_REASONS,
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Why nothing is sent: a person paused it (`manual`), the receiver answered 410 (`gone`), "
+            "days of nothing but failure (`outage`), or a backup was restored (`restored`)."
+        },
+    )
     waiting = fields.Integer(required=True, metadata={"description": "Deliveries on their way."})
     consecutive_failures = fields.Integer(required=True)
     last_success_at = Moment(required=True, allow_none=True)

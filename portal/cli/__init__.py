@@ -20,6 +20,8 @@ COMMANDS = {
     "classify": ("portal.cli.classify", "Set or remove a contact's interest level."),
     "deliveries": ("portal.cli.deliveries", "The delivery log, and sending again."),
     "listen": ("portal.cli.listen", "Run a local receiver that shows and verifies what arrives."),
+    "backup": ("portal.cli.backup", "Write the database to one file, while the portal runs."),
+    "restore": ("portal.cli.restore", "Put a backup in the place of the database, with the outbox held."),
 }
 """Where each command is, and its summary: the list of commands is shown without importing any of them."""
 

@@ -3,6 +3,7 @@
 from sqlalchemy.exc import OperationalError
 
 from portal.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, InvalidAccount
+from portal.backup import BackupError
 from portal.config import SettingError
 from portal.deliveries import InvalidCursor
 from portal.schema import SchemaError
@@ -25,7 +26,7 @@ NO_DRIVER = "PostgreSQL needs its driver: install the portal with the extra `pos
 
 def explain_error(error: Exception) -> str | None:
     """The sentence for whoever typed the command; None for an error that nobody expected."""
-    if isinstance(error, SettingError | SchemaError):
+    if isinstance(error, SettingError | SchemaError | BackupError):
         return str(error)
     if isinstance(error, InvalidAccount):
         return ACCOUNT_PROBLEMS.get(error.problem, str(error))

@@ -68,7 +68,8 @@ def show(company_name: str | None, secret: bool) -> None:
             click.echo(runtime().vault.decrypt(endpoint.secret))
             return
         click.echo(f"Address:       {endpoint.url or '-'}")
-        click.echo(f"State:         {state_of(endpoint)}")
+        paused = f" ({endpoint.paused_reason})" if endpoint.paused_reason else ""
+        click.echo(f"State:         {state_of(endpoint)}{paused}")
         click.echo(f"Waiting:       {outbox.waiting_count(db.session, company.id)}")
         click.echo(f"Failed in row: {endpoint.consecutive_failures}")
         click.echo(f"Last success:  {time_in(company, endpoint.last_success_at)}")

@@ -32,6 +32,8 @@ ACTION_WORDS: Mapping[str, Any] = {
     "contact.erased": _l("Apagou os dados de um contato"),
     "contacts.synced": _l("Pôs o CRM em dia"),
     "deliveries.exported": _l("Baixou o registro de entregas"),
+    "backup.made": _l("Fez uma cópia de segurança"),
+    "backup.restored": _l("Restaurou uma cópia de segurança"),
     "audit.exported": _l("Baixou o registro de auditoria"),
 }
 

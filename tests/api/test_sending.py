@@ -32,7 +32,7 @@ def set_url(api: Caller, url: str) -> None:
 
 def test_a_pause_holds_what_waits(app: Flask, api: Caller, hook: Receiver, delivery_id: str) -> None:
     answer = api.post("/webhook/pause").json
-    assert (answer["state"], answer["waiting"]) == ("paused", 1)
+    assert (answer["state"], answer["paused_reason"], answer["waiting"]) == ("paused", "manual", 1)
     assert api.get("/webhook").json == answer
     with running_worker(app):
         assert not hook.wait_for(1, timeout=0.5)

@@ -17,6 +17,7 @@ from tests.conftest import running_worker
 UNSET = {
     "url": None,
     "state": "unset",
+    "paused_reason": None,
     "waiting": 0,
     "consecutive_failures": 0,
     "last_success_at": None,

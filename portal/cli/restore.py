@@ -1,0 +1,41 @@
+"""`portal restore`."""
+
+from pathlib import Path
+
+import click
+from sqlalchemy import select
+
+from portal import audit, create_app
+from portal import backup as backups
+from portal.cli.console import ACTOR
+from portal.cli.upgrade import bring_up_to_date
+from portal.db import db
+from portal.models import Company
+from portal.runtime import runtime
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def restore(file: Path) -> None:
+    """Put a backup in the place of the database, with the outbox held.
+
+    Stop the portal first. What the backup holds waiting may have been sent since, so nothing is sent until an admin
+    resumes on the Webhook page. A backup of an older version is brought to this one. The database that was there is
+    kept in the backups folder of the instance; on PostgreSQL make a backup of it before.
+    """
+    app = create_app()
+    with app.app_context():
+        held = runtime()
+        done = backups.restore(db.engine, file, vault=held.vault, keep_at=held.settings.instance / "backups")
+        bring_up_to_date()
+        for company_id in db.session.scalars(select(Company.id)):
+            audit.record(db.session, company_id, actor=ACTOR, action="backup.restored", subject=file.name)
+        db.session.commit()
+        db.engine.dispose()
+    click.echo(f"Restored {file}.")
+    if done.replaced is not None:
+        click.echo(f"The database that was there is kept as {done.replaced}.")
+    click.echo(
+        "Nothing is sent yet: what waits in this backup may have been sent since it was made. An admin looks at it and "
+        "resumes on the Webhook page."
+    )

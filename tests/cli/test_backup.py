@@ -1,0 +1,266 @@
+"""Backup while people work, and restore with the outbox held."""
+
+import shutil
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from alembic import command
+from flask import Flask
+from sqlalchemy import create_engine, select
+
+from portal import endpoints
+from portal.db import db, prepare_engine
+from portal.migrating import config_for
+from portal.models import AuditEntry, Contact, Delivery
+from portal.receiver import Receiver
+from portal.runtime import runtime
+from tests.cli.conftest import Run, Start
+from tests.cli.test_serve import READY, get, serve
+from tests.conftest import MakeApp
+from tests.factories import classify_contact, endpoint_of, make_company, make_contact, make_delivery
+
+ALL_ROWS = "SELECT (SELECT count(*) FROM contact), (SELECT count(*) FROM classification)"
+
+
+@contextmanager
+def people_at_work(app: Flask) -> Iterator[list[int]]:
+    """Contacts are made and classified, each in two transactions, until the end; yields their ids as they come."""
+    made: list[int] = []
+    stop = threading.Event()
+
+    def work() -> None:
+        with app.app_context():
+            company = make_company()
+            while not stop.is_set():
+                contact = make_contact(company)
+                classify_contact(contact, 3)
+                made.append(contact.id)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield made
+    finally:
+        stop.set()
+        thread.join()
+
+
+def rows_of(path: Path) -> tuple[int, int]:
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        contacts, classifications = connection.execute(ALL_ROWS).fetchone()
+        return contacts, classifications
+
+
+def test_a_backup_of_a_running_portal_under_writes_is_one_moment_of_it(
+    app: Flask, start: Start, run: Run, receiver: Receiver, tmp_path: Path
+) -> None:
+    make_company(url=receiver.url)
+    db.session.rollback()
+    serve(start)[0].wait_for(READY)
+    with people_at_work(app) as made:
+        for number in range(2):
+            receiver.wait_for((number + 1) * 3, timeout=20)
+            before = len(made)
+            result = run("backup", tmp_path / f"{number}.db")
+            assert result.exit_code == 0, result.output
+            contacts, classifications = rows_of(tmp_path / f"{number}.db")
+            assert contacts >= before
+            assert contacts - classifications in (0, 1)  # one may be made and not yet classified
+
+
+def test_a_backup_is_private_and_names_the_key_that_it_does_not_hold(app: Flask, run: Run, tmp_path: Path) -> None:
+    make_company()
+    result = run("backup", tmp_path / "b.db")
+    assert stat.S_IMODE((tmp_path / "b.db").stat().st_mode) == 0o600
+    assert "PORTAL_SECRET_KEY" in result.stderr
+    assert b"k" * 48 not in (tmp_path / "b.db").read_bytes()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_backup_overwrites_only_when_told(app: Flask, run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "b.db"
+    file.write_text("something else")
+    refused = run("backup", file)
+    assert (refused.exit_code, file.read_text()) == (1, "something else")
+    assert "--force" in refused.stderr
+    assert run("backup", file, "--force").exit_code == 0
+    assert rows_of(file) == (0, 0)
+
+
+def test_a_backup_into_a_folder_that_is_not_there_is_one_sentence(app: Flask, run: Run, tmp_path: Path) -> None:
+    result = run("backup", tmp_path / "none" / "b.db")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_restore_brings_the_database_back_and_keeps_what_was_there(app: Flask, run: Run, instance: Path) -> None:
+    company = make_company()
+    make_contact(company, name="Antes")
+    db.session.rollback()
+    run("backup", instance / "b.db")
+    make_contact(company, name="Depois")
+    close(app)
+    result = run("restore", instance / "b.db")
+    assert result.exit_code == 0, result.output
+    assert set(db.session.scalars(select(Contact.name))) == {"Antes"}
+    assert "backup.restored" in db.session.scalars(select(AuditEntry.action)).all()
+    [kept] = (instance / "backups").glob("before-restore-*.db")
+    assert rows_of(kept)[0] == 2
+
+
+def test_what_waits_in_a_backup_is_held_until_an_admin_resumes(
+    app: Flask, run: Run, start: Start, receiver: Receiver, instance: Path
+) -> None:
+    company = make_company(url=receiver.url)
+    make_delivery(make_contact(company))
+    db.session.rollback()
+    run("backup", instance / "b.db")
+    close(app)
+    run("restore", instance / "b.db")
+    start("worker").wait_for(READY)
+    shown = run("webhook", "show").stdout
+    assert "paused (restored)" in shown
+    assert not receiver.wait_for(1, timeout=2)
+    assert db.session.scalars(select(Delivery.status)).all() == ["pending"]
+    endpoints.resume(db.session, endpoint_of(company), actor="ana@example.com")
+    db.session.commit()
+    assert receiver.wait_for(1, timeout=20)
+
+
+def test_a_new_address_does_not_let_a_restored_outbox_go(app: Flask, receiver: Receiver) -> None:
+    company = make_company(url=receiver.url)
+    endpoint = endpoint_of(company)
+    endpoint.state, endpoint.paused_reason = "paused", "restored"
+    db.session.commit()
+    endpoints.set_url(db.session, endpoint, runtime().egress.check(receiver.url + "other"), actor="ana@example.com")
+    assert (endpoint.state, endpoint.paused_reason) == ("paused", "restored")
+
+
+def test_a_restore_refuses_while_a_portal_runs(app: Flask, run: Run, start: Start, instance: Path) -> None:
+    make_company()
+    db.session.rollback()
+    run("backup", instance / "b.db")
+    close(app)
+    running, _address = serve(start, "--no-worker")
+    before = (instance / "portal.db").read_bytes()
+    result = run("restore", instance / "b.db")
+    assert result.exit_code == 1
+    assert "A portal is running on this database" in result.stderr
+    assert (instance / "portal.db").read_bytes() == before
+    assert get(f"{_address}/healthz")[0] == 200
+    running.stop()
+    assert run("restore", instance / "b.db").exit_code == 0
+
+
+def test_a_restore_with_another_key_is_refused_and_changes_nothing(app: Flask, run: Run, instance: Path) -> None:
+    make_company("Antes")
+    db.session.rollback()
+    run("backup", instance / "b.db")
+    close(app)
+    result = run("restore", instance / "b.db", PORTAL_SECRET_KEY="x" * 48)
+    assert result.exit_code == 1
+    assert "Put back the secret.key that belongs to this database" in result.stderr
+    assert not list(instance.glob("backups/*"))
+    assert run("webhook", "show").exit_code == 0
+
+
+def test_a_restore_refuses_what_a_newer_version_made(app: Flask, run: Run, instance: Path) -> None:
+    run("backup", instance / "b.db")
+    with closing(sqlite3.connect(instance / "b.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    result = run("restore", instance / "b.db")
+    assert result.exit_code == 1
+    assert "newer version" in result.stderr
+
+
+def test_a_restore_brings_an_older_backup_to_this_version(run: Run, instance: Path) -> None:
+    engine = create_engine(f"sqlite:///{instance / 'old.db'}")
+    prepare_engine(engine)
+    with engine.begin() as connection:
+        command.upgrade(config_for(connection), "0003")
+    engine.dispose()
+    result = run("restore", instance / "old.db")
+    assert result.exit_code == 0, result.output
+    assert run("upgrade").stdout == "The database is up to date.\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"no database at all, though long enough to be looked at " * 20, "not a database"), (b"", "holds no database")],
+)
+def test_a_file_that_is_no_backup_is_refused(run: Run, instance: Path, content: bytes, words: str) -> None:
+    (instance / "b.db").write_bytes(content)
+    result = run("restore", instance / "b.db")
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert run("upgrade").exit_code == 0
+
+
+def test_a_damaged_backup_is_refused(app: Flask, run: Run, instance: Path) -> None:
+    for _ in range(50):
+        make_contact(make_company(), role="x" * 200)
+    db.session.rollback()
+    run("backup", instance / "b.db")
+    with (instance / "b.db").open("r+b") as file:
+        file.seek(4096 * 3)
+        file.write(b"\xff" * 4096 * 8)
+    close(app)
+    result = run("restore", instance / "b.db")
+    assert result.exit_code == 1
+    assert db.session.scalars(select(Contact.id)).first() is not None
+
+
+def test_a_plain_copy_of_a_running_portals_file_is_refused(instance: Path, run: Run, tmp_path: Path) -> None:
+    live = tmp_path / "live.db"
+    with closing(sqlite3.connect(live)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("CREATE TABLE endpoint (secret TEXT)")
+        shutil.copy(live, instance / "copied.db")
+    result = run("restore", instance / "copied.db")
+    assert result.exit_code == 1
+    assert "use `portal backup`" in result.stderr
+
+
+def test_postgresql_is_backed_up_and_restored_by_its_own_tools(
+    make_app: MakeApp, run: Run, postgres_url: str, tmp_path: Path, receiver: Receiver
+) -> None:
+    there = {"PORTAL_DATABASE_URL": postgres_url}
+    app = make_app(database_url=postgres_url)
+    with app.app_context():
+        company = make_company(url=receiver.url)
+        make_contact(company, name="Antes")
+        db.session.rollback()
+        made = run("backup", tmp_path / "b.dump", **there)
+        assert made.exit_code == 0, made.output
+        make_contact(company, name="Depois")
+        refused = run("restore", tmp_path / "b.dump", **there)
+        assert "A portal is running" in refused.stderr
+        close(app)
+        assert "another key" in run("restore", tmp_path / "b.dump", PORTAL_SECRET_KEY="x" * 48, **there).stderr
+        result = run("restore", tmp_path / "b.dump", **there)
+        assert result.exit_code == 0, result.output
+        assert db.session.scalars(select(Contact.name)).all() == ["Antes"]
+        assert endpoint_of(company).paused_reason == "restored"
+
+
+def test_without_postgresqls_tools_it_says_what_to_run(
+    run: Run, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = run("backup", tmp_path / "b.dump", PORTAL_DATABASE_URL=postgres_url)
+    assert result.exit_code == 1
+    assert "apt-get install postgresql-client" in result.stderr
+    assert list(tmp_path.glob("*.dump")) == []
+
+
+def close(app: Flask) -> None:
+    """This test's own connections are of no running portal."""
+    db.session.remove()
+    db.engine.dispose()
