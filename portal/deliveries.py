@@ -119,6 +119,12 @@ def deliveries_of(session: Session, company_id: int, webhook_ids: Sequence[str])
     ).all()
 
 
+def count_matching(session: Session, company_id: int, wanted: DeliveryFilter) -> int:
+    """How many deliveries match, counted up to `COUNT_CAP`."""
+    found = select_deliveries(company_id, wanted).with_only_columns(Delivery.id).limit(COUNT_CAP).subquery()
+    return session.scalar(select(func.count()).select_from(found)) or 0
+
+
 def count_by_status(session: Session, company_id: int) -> dict[str, int]:
     """How many deliveries of the company are in each status, counted up to `COUNT_CAP`."""
     counts = [

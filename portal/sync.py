@@ -1,17 +1,20 @@
 """Does the CRM know what we know? A contact's level now, against the last level that was delivered; and mending it."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, literal_column, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from portal import clock, outbox
+from portal import clock, outbox, tasks
 from portal.contacts import freeze_body
 from portal.endpoints import is_configured
-from portal.models import OPEN_STATUSES, Contact, Delivery
+from portal.models import OPEN_STATUSES, Contact, Delivery, Task
+from portal.tasks import Chunk, Claim, Done, TaskError
 
+KIND = "sync"
 SYNC_STATES = ("in_sync", "waiting", "out_of_sync", "never_sent")
 BATCH_SIZE = 50
 """Contacts that one transaction brings in sync: other writers wait for no more."""
@@ -48,14 +51,13 @@ _is_to_be_sent = and_(_is_behind, func.coalesce(_coming_level, 0) != Contact.int
 class Backlog:
     """The contacts whose level the CRM does not know: how many, how many of them of level 3, and since when.
 
-    `waiting` of them are on their way, the first of which goes out at `next_attempt_at`.
+    `waiting` of them are on their way.
     """
 
     contacts: int = 0
     high: int = 0
     since: datetime | None = None
     waiting: int = 0
-    next_attempt_at: datetime | None = None
 
     @property
     def stuck(self) -> int:
@@ -148,6 +150,52 @@ def bring_in_sync(session: Session, company_id: int, contact_ids: Sequence[int],
     return len(contacts)
 
 
+def prepare(session: Session, company_id: int, contact_ids: Sequence[int], *, actor: str) -> Task:
+    """A task that brings these contacts in sync. The caller commits."""
+    now = clock.utcnow()
+    return tasks.queue(
+        session, company_id, kind=KIND, actor=actor, numbers=contact_ids, total=len(contact_ids), now=now
+    )
+
+
+def work(engine: Engine, claim: Claim) -> Iterator[Chunk]:
+    """The chunks of bringing in sync that a worker holds, from its position on. Raises TaskError."""
+    contact_ids = tasks.read_numbers(engine, claim.task_id)
+    for start in range(claim.position, len(contact_ids), BATCH_SIZE):
+        yield _Contacts(claim, contact_ids[start : start + BATCH_SIZE], start)
+
+
+@dataclass(frozen=True, slots=True)
+class _Contacts:
+    """Some contacts to bring in sync."""
+
+    claim: Claim
+    contact_ids: Sequence[int]
+    start: int
+
+    def __call__(self, session: Session) -> Done:
+        """Enqueue what they need, in the caller's transaction. Raises TaskError when there is no address any more."""
+        if not is_configured(session, self.claim.company_id):
+            raise TaskError("webhook_unset")
+        sent = bring_in_sync(session, self.claim.company_id, self.contact_ids, actor=self.claim.actor)
+        counts = Counter(sent=sent, unchanged=len(self.contact_ids) - sent)
+        return Done(position=self.start + len(self.contact_ids), counts=+counts)
+
+
+def made_by(session: Session, task: Task) -> dict[str, int]:
+    """What became of the deliveries that a task of this kind made: how many there are in each status."""
+    if task.started_at is None:
+        return {}
+    query = select(Delivery.status, func.count()).where(
+        Delivery.company_id == task.company_id,
+        Delivery.created_at >= task.started_at,
+        Delivery.created_at <= (task.finished_at or clock.utcnow()),
+        Delivery.trigger == "sync",
+        Delivery.actor == task.actor,
+    )
+    return dict(session.execute(query.group_by(Delivery.status)).all())
+
+
 def backlog_of(session: Session, company_id: int) -> Backlog:
     """What the CRM does not know of the company's contacts, by the rule of `states_of`."""
     of_company = and_(Contact.company_id == company_id, _is_behind)
@@ -155,13 +203,11 @@ def backlog_of(session: Session, company_id: int) -> Backlog:
     by_level = session.execute(query.where(of_company).group_by(Contact.interest_level)).all()
     if not by_level:
         return Backlog()
-    waits = and_(Delivery.company_id == company_id, Delivery.status == "pending")
     return Backlog(
         contacts=sum(row.number for row in by_level),
         high=sum(row.number for row in by_level if row.interest_level == 3),
         since=min((row.since for row in by_level if row.since is not None), default=None),
         waiting=session.scalar(select(func.count()).select_from(Contact).where(of_company, _is_coming)) or 0,
-        next_attempt_at=session.scalar(select(func.min(Delivery.next_attempt_at)).where(waits)),
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from portal import clock, idempotency, importing, tasks
+from portal import clock, idempotency, importing, resending, sync, tasks
 from portal.db import empty_log, reading
 from portal.outbox import DUE
 from portal.tasks import Chunk, Claim, TaskError, Work
@@ -25,7 +25,7 @@ FAULT_PAUSE_SECONDS = 1.0
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 """The database is locked, full or gone: trying again helps."""
 
-KINDS: Mapping[str, Work] = {importing.KIND: importing.work}
+KINDS: Mapping[str, Work] = {importing.KIND: importing.work, resending.KIND: resending.work, sync.KIND: sync.work}
 
 logger = logging.getLogger(__name__)
 

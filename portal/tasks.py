@@ -6,8 +6,9 @@ Nothing here commits; the work itself is a `Work`, which `portal.task_runner` dr
 """
 
 import secrets
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -85,6 +86,27 @@ def create(
     return row
 
 
+def queue(
+    session: Session, company_id: int, *, kind: str, actor: str, numbers: Sequence[int], total: int, now: datetime
+) -> Task:
+    """A task that begins as soon as a worker is free, with the numbers that say what it is to work on."""
+    row = create(session, company_id, kind=kind, actor=actor, arguments={}, total=total, now=now)
+    packed = array("q", numbers).tobytes()
+    store_input(session, row.id, (packed[at : at + BLOCK_BYTES] for at in range(0, len(packed), BLOCK_BYTES)))
+    start(session, row)
+    return row
+
+
+def read_numbers(engine: Engine, task_id: int) -> list[int]:
+    """The numbers that `queue` kept. Raises TaskError when they are gone."""
+    numbers = array("q")
+    for data in read_blocks(engine, task_id, "input"):
+        numbers.frombytes(data)
+    if not numbers:
+        raise TaskError("gone")
+    return numbers.tolist()
+
+
 def store_input(session: Session, task_id: int, pieces: Iterable[bytes]) -> None:
     """Keep what the task is to work on; it goes when the task ends."""
     for number, piece in enumerate(pieces):
@@ -104,11 +126,18 @@ def read_blocks(engine: Engine, task_id: int, part: str) -> Iterator[bytes]:
         yield row.data
 
 
-def get_task(session: Session, company_id: int, kind: str, task_id: int) -> Task | None:
-    """The company's task of that kind, or None."""
+def get_task(session: Session, company_id: int, kinds: str | Collection[str], task_id: int) -> Task | None:
+    """The company's task, when it is of that kind or one of those, or None."""
+    kinds = [kinds] if isinstance(kinds, str) else list(kinds)
     return session.scalars(
-        select(Task).where(Task.company_id == company_id, Task.kind == kind, Task.id == task_id)
+        select(Task).where(Task.company_id == company_id, Task.kind.in_(kinds), Task.id == task_id)
     ).one_or_none()
+
+
+def find_open(session: Session, company_id: int, kind: str) -> Task | None:
+    """The company's newest task of that kind that waits or is being done, or None."""
+    query = select(Task).where(Task.company_id == company_id, Task.kind == kind, Task.status.in_(OPEN))
+    return session.scalars(query.order_by(Task.id.desc()).limit(1)).first()
 
 
 def recent_tasks(session: Session, company_id: int, kind: str, *, limit: int = 20) -> Sequence[Task]:

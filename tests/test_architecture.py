@@ -18,7 +18,7 @@ FLOORS = [
     ["contacts", "tasks", "idempotency", "backup"],
     ["migrating"],
     ["endpoints", "deliveries"],
-    ["accounts", "classification", "contact_batch", "sync"],
+    ["accounts", "classification", "contact_batch", "resending", "sync"],
     ["directory", "notices"],
     ["importing"],
     ["privacy"],

@@ -11,7 +11,16 @@ again.
 from portal.outbox.claims import claim, has_due, pull_forward, release
 from portal.outbox.erasing import forget_contact
 from portal.outbox.job import Job
-from portal.outbox.queue import DUE, cancel_waiting, enqueue, enqueue_many, enqueue_test, resend, waiting_count
+from portal.outbox.queue import (
+    DUE,
+    cancel_waiting,
+    enqueue,
+    enqueue_many,
+    enqueue_test,
+    resend,
+    resend_many,
+    waiting_count,
+)
 from portal.outbox.settling import Rules, recover, release_waiting, settle
 
 __all__ = [
@@ -30,6 +39,7 @@ __all__ = [
     "release",
     "release_waiting",
     "resend",
+    "resend_many",
     "settle",
     "waiting_count",
 ]

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from portal.models import OPEN_STATUSES, Contact, Delivery
 from portal.outbox.job import Job, delivery, endpoint, job_of
@@ -112,21 +113,44 @@ def resend(session: Session, row: Delivery, *, actor: str, now: datetime, seen_a
     Nothing changes while it is being sent or is due already; nor when `seen_attempts` (what the person who asked saw)
     is no longer the number of attempts: so a double click sends once.
     """
-    guard: list[ColumnElement[bool]] = [Delivery.id == row.id, Delivery.status != "sending", Delivery.body.is_not(None)]
-    guard.append((Delivery.status != "pending") | (Delivery.next_attempt_at > now))
+    statement = _begin_again(actor, now).where(delivery.c.id == row.id)
     if seen_attempts is not None:
-        guard.append(Delivery.attempt_count == seen_attempts)
-    changed = session.connection().execute(
-        update(delivery)
-        .where(*guard)
-        .values(status="pending", tries=0, next_attempt_at=now, next_trigger="manual", next_actor=actor)
-        .returning(delivery.c.id)
-    )
-    if changed.first() is None:
+        statement = statement.where(delivery.c.attempt_count == seen_attempts)
+    if session.connection().execute(statement).first() is None:
         return False
     session.expire(row)
     session.info[DUE] = True
     return True
+
+
+def resend_many(
+    session: Session, company_id: int, seen: Sequence[tuple[int, int]], *, actor: str, now: datetime
+) -> int:
+    """Do what `resend` does to many: each a delivery's id and the attempts it had when somebody asked for this.
+
+    Returns how many of them that changed.
+    """
+    changed = 0
+    for attempts in sorted({attempts for _, attempts in seen}):
+        ids = [key for key, number in seen if number == attempts]
+        these = (delivery.c.company_id == company_id, delivery.c.id.in_(ids), delivery.c.attempt_count == attempts)
+        changed += len(session.connection().execute(_begin_again(actor, now).where(*these)).all())
+    if changed:
+        session.info[DUE] = True
+    return changed
+
+
+def _begin_again(actor: str, now: datetime) -> ReturningUpdate[Any]:
+    """Makes deliveries due at once, but for those that are being sent, are due already, or have no body any more."""
+    may_go = or_(
+        delivery.c.status.not_in(OPEN_STATUSES), and_(delivery.c.status == "pending", delivery.c.next_attempt_at > now)
+    )
+    return (
+        update(delivery)
+        .where(may_go, delivery.c.body.is_not(None))
+        .values(status="pending", tries=0, next_attempt_at=now, next_trigger="manual", next_actor=actor)
+        .returning(delivery.c.id)
+    )
 
 
 def supersede_waiting(session: Session, contact_ids: Collection[int]) -> None:

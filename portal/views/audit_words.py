@@ -28,6 +28,7 @@ ACTION_WORDS: Mapping[str, Any] = {
     "webhook.secret_shown": _l("Viu o segredo de assinatura"),
     "webhook.secret_rotated": _l("Trocou o segredo de assinatura"),
     "delivery.resent": _l("Reenviou uma entrega"),
+    "deliveries.resent": _l("Reenviou várias entregas"),
     "contacts.imported": _l("Importou contatos"),
     "contact.erased": _l("Apagou os dados de um contato"),
     "contacts.synced": _l("Pôs o CRM em dia"),

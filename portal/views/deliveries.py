@@ -1,15 +1,15 @@
-"""The delivery log: what went to the CRM, what it answered, and sending it again."""
+"""The delivery log: what went to the CRM, and what it answered."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit, clock, outbox
+from portal import clock
 from portal.db import db
 from portal.deliveries import (
     COUNT_CAP,
@@ -17,23 +17,23 @@ from portal.deliveries import (
     InvalidCursor,
     attempts_of,
     count_by_status,
+    count_matching,
     deliveries_of,
     get_delivery,
     page_deliveries,
 )
 from portal.directory import campaigns_of, people_of
-from portal.endpoints import is_configured
 from portal.models import DELIVERY_STATUSES, Delivery
 from portal.reasons.words import WORDS
+from portal.resending import risk_of
 from portal.runtime import runtime
 from portal.views import access, exchange
 from portal.views.chart import read_chart
-from portal.views.redirects import see_other
 
-NEEDS_CONFIRMATION = ("delivered", "superseded")
 SOON = timedelta(minutes=1)
 """A page looks for news of deliveries that are tried within this time."""
 MAX_LIVE = 50
+FILTER_NAMES = ("status", "contact", "campaign", "owner", "level", "reason", "trigger", "since", "until", "search")
 
 bp = Blueprint("deliveries", __name__, url_prefix="/deliveries")
 
@@ -63,12 +63,16 @@ def index() -> ResponseReturnValue:
         page = page_deliveries(db.session, current_user.company_id, wanted, cursor=request.args.get("cursor"))
     except InvalidCursor:
         abort(400)
+    is_filtered = wanted != DeliveryFilter(status=wanted.status)
+    is_whole = page.next_cursor is None and not request.args.get("cursor")
     return render_template(
         "deliveries/index.html",
         page=page,
+        matching=len(page.items) if is_whole else count_matching(db.session, current_user.company_id, wanted),
         chart=None if request.args.get("cursor") else read_chart(wanted),
         wanted=wanted,
-        is_filtered=wanted != DeliveryFilter(status=wanted.status),
+        kept=asked_filter(),
+        is_filtered=is_filtered,
         counts=count_by_status(db.session, current_user.company_id),
         count_cap=COUNT_CAP,
         reason_codes=tuple(WORDS),
@@ -100,46 +104,11 @@ def show(webhook_id: str) -> ResponseReturnValue:
         "deliveries/show.html",
         delivery=delivery,
         attempts=attempts,
+        risk=risk_of(db.session, delivery),
         seen=request.args.get("seen", 0, type=int) or len(attempts),
         exchange=exchange,
         others=[other for other in others if other.id != delivery.id][:10],
     )
-
-
-@bp.get("/<webhook_id>/resend")
-@access.admin
-def confirm_resend(webhook_id: str) -> ResponseReturnValue:
-    """Say what sending again would do, before it is done."""
-    return render_template("deliveries/resend.html", delivery=get_delivery_or_404(webhook_id))
-
-
-@bp.post("/<webhook_id>/resend")
-@access.admin
-def resend(webhook_id: str) -> ResponseReturnValue:
-    delivery = get_delivery_or_404(webhook_id)
-    if delivery.status in NEEDS_CONFIRMATION and "confirmed" not in request.form:
-        return see_other(url_for(".confirm_resend", webhook_id=webhook_id))
-    if delivery.is_test or delivery.body is None:
-        abort(400)
-    if not is_configured(db.session, delivery.company_id):
-        flash(_("Nenhuma URL de destino está configurada. Configure o webhook e reenvie."), "error")
-        return see_other(url_for(".show", webhook_id=webhook_id))
-    seen = request.form.get("seen_attempts", type=int)
-    changed = outbox.resend(db.session, delivery, actor=current_user.email, now=clock.utcnow(), seen_attempts=seen)
-    if changed:
-        audit.record(
-            db.session,
-            current_user.company_id,
-            actor=current_user.email,
-            action="delivery.resent",
-            subject=webhook_id,
-            ip=request.remote_addr,
-        )
-        flash(_("Reenvio pedido: a entrega sai agora."), "success")
-    else:
-        flash(_("Esta entrega já está a caminho; nada foi repetido."), "info")
-    db.session.commit()
-    return see_other(url_for(".show", webhook_id=webhook_id))
 
 
 def get_delivery_or_404(webhook_id: str) -> Delivery:
@@ -166,6 +135,11 @@ def read_filter() -> DeliveryFilter:
         until=read_day(asked.get("until"), days_later=1),
         search=asked.get("search", ""),
     )
+
+
+def asked_filter() -> dict[str, Any]:
+    """The part of the page's address that is its filter, for addresses that keep it."""
+    return {name: request.args[name] for name in FILTER_NAMES if request.args.get(name)}
 
 
 def read_day(text: str | None, *, days_later: int = 0) -> datetime | None:

@@ -17,6 +17,7 @@ from portal.endpoints import get_endpoint, state_of
 from portal.forms import WebhookForm, text_of
 from portal.models import Attempt, Endpoint
 from portal.runtime import runtime
+from portal.sync import backlog_of
 from portal.views import access, exchange, notices
 from portal.views.redirects import see_other
 
@@ -163,6 +164,7 @@ def page(form: WebhookForm, *, attempt: Attempt | None = None, **shown: object) 
         advice=advice_about(form, attempt),
         endpoint=endpoint,
         state=state_of(endpoint),
+        stuck=backlog_of(db.session, endpoint.company_id).stuck,
         waiting=outbox.waiting_count(db.session, endpoint.company_id),
         old_secret_until=old_secret_until(endpoint),
         exchange=exchange,

@@ -10,7 +10,7 @@ from portal import accounts
 from portal.db import db
 from portal.models import ApiToken, Delivery, User
 from portal.security import CONTENT_SECURITY_POLICY
-from tests.factories import classify_contact, make_contact, make_import, make_user, set_url
+from tests.factories import classify_contact, make_contact, make_import, make_job, make_user, set_url
 
 REFUSED, FORBIDDEN, ABSENT = 302, 403, 404
 
@@ -25,6 +25,7 @@ def urls(app: Flask, company, receiver) -> list[tuple[Rule, str]]:
         "contact_id": contact.id,
         "webhook_id": db.session.query(Delivery).one().webhook_id,
         "task_id": make_import(company).id,
+        "job_id": make_job(company).id,
         "token": "unknown",
         "token_id": make_token(company),
         "user_id": make_user(company, role="member").id,

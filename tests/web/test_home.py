@@ -28,6 +28,7 @@ def test_what_waits_and_what_failed_is_said_with_its_impact(admin, company, rece
     assert "2 contatos não chegaram ao seu CRM." in page
     assert "1 é de nível alto." in page
     assert "1 precisa de alguém: o portal não tenta mais sozinho." in page
+    assert 'href="/sync"' in page
     assert "Ver o que falhou" in page
 
 
