@@ -1,5 +1,6 @@
 """What kind of address somebody gave, and what to mind about it. Advice only: nothing is refused here. Pure."""
 
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -24,6 +25,8 @@ INSPECTORS = ("webhook.site", "beeceptor.com", "requestcatcher.com", "hookbin.co
 LOGIN_HOSTS = ("accounts.google.com", "login.microsoftonline.com", "login.live.com")
 LOGIN_WORDS = ("login", "log-in", "signin", "sign-in", "sign_in", "entrar", "auth")
 
+_OWN_INSPECTOR = re.compile(r"/inspector/[\w-]{32}\Z", re.ASCII)
+
 SENTENCES = {
     "google_sheet": _l(
         "Este é o link de uma planilha do Google: ela se abre, mas não recebe dados. Crie nela um Apps Script e use a "
@@ -47,6 +50,9 @@ SENTENCES = {
     "n8n_test": _l(
         "Esta é a URL de teste do n8n: só funciona enquanto o editor está escutando. Ative o fluxo e use a "
         "“Production URL”, com /webhook/ no lugar de /webhook-test/."
+    ),
+    "own_inspector": _l(
+        "Este é o inspetor do portal: mostra o que chega e não leva nada ao CRM. Serve para testar; não o deixe aqui."
     ),
     "inspector": _l(
         "Este serviço só mostra o que chega, a quem tiver o link, e não leva nada ao CRM. Serve para ver um teste; não "
@@ -109,7 +115,7 @@ def advise(url: str) -> tuple[Advice, ...]:
         return ()
     if not host:
         return ()
-    for recognise in (_google, _automation, _inspector, _crm, _local, _home_page):
+    for recognise in (_own_inspector, _google, _automation, _inspector, _crm, _local, _home_page):
         if (advice := recognise(host, parts)) is not None:
             return (advice,)
     return ()
@@ -137,6 +143,10 @@ def _advice(code: str, **facts: str) -> Advice:
 
 def _is_under(host: str, domains: tuple[str, ...]) -> bool:
     return any(host == domain or host.endswith("." + domain) for domain in domains)
+
+
+def _own_inspector(_host: str, parts: SplitResult) -> Advice | None:
+    return _advice("own_inspector") if _OWN_INSPECTOR.search(parts.path) else None
 
 
 def _google(host: str, parts: SplitResult) -> Advice | None:

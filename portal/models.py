@@ -371,7 +371,7 @@ class InspectedRequest(Base):
     __table_args__ = (Index("ix_inspected_request_company", "company_id", "id"),)
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
-    method: Mapped[str] = mapped_column(String(16))
+    signature: Mapped[str] = mapped_column(String(16))
     headers: Mapped[list[list[str]]] = mapped_column(JSON)
     body: Mapped[bytes] = mapped_column(LargeBinary)
     size: Mapped[int] = mapped_column()

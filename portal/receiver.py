@@ -82,7 +82,7 @@ class Receiver:
         self.answers = answers
         self.received: list[Received] = []
         self._chance = random.Random(seed)  # noqa: S311
-        self._verifier = _make_verifier(secret)
+        self._verifier = None if secret is None else make_verifier(secret)
         self._on_request = on_request
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -135,7 +135,7 @@ class Receiver:
                 path=path,
                 headers=headers,
                 body=body,
-                signature=self._check_signature(headers, body),
+                signature=check_signature(self._verifier, headers, body),
                 answered_status=reply.status,
             )
             self.received.append(received)
@@ -158,22 +158,23 @@ class Receiver:
             return Reply(500, b"Simulated failure")
         return self.reply
 
-    def _check_signature(self, headers: Headers, body: bytes) -> Signature:
-        if self._verifier is None:
-            return "unchecked"
-        if not any(name in headers for name in SIGNATURE_HEADERS):
-            return "unsigned"
-        given = {name: headers.get(name, "") for name in SIGNATURE_HEADERS}
-        try:
-            self._verifier.verify(body.decode(), given, json_parse=False)
-        except (WebhookVerificationError, ValueError):  # ValueError: text that is no UTF-8, no base64, no pair
-            return "invalid"
-        return "valid"
+
+def check_signature(verifier: Webhook | None, headers: Headers, body: bytes) -> Signature:
+    """Whether a request that has just arrived was signed with the verifier's key, within the last minutes."""
+    if verifier is None:
+        return "unchecked"
+    if not any(name in headers for name in SIGNATURE_HEADERS):
+        return "unsigned"
+    given = {name: headers.get(name, "") for name in SIGNATURE_HEADERS}
+    try:
+        verifier.verify(body.decode(), given, json_parse=False)
+    except (WebhookVerificationError, ValueError):  # ValueError: text that is no UTF-8, no base64, no pair
+        return "invalid"
+    return "valid"
 
 
-def _make_verifier(secret: str | None) -> Webhook | None:
-    if secret is None:
-        return None
+def make_verifier(secret: str) -> Webhook:
+    """What checks signatures of that key. Raises ValueError when it is none."""
     try:
         return Webhook(secret)
     except Exception as error:  # the library raises several kinds, none of them a common one

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, delete
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from portal import clock
+from portal import clock, inspector
 from portal.db import db
 from portal.dispatcher import Dispatcher
 from portal.i18n import speaking
@@ -52,6 +52,7 @@ def run(app: Flask, stop: threading.Event) -> None:
     scheduler.add_job(runner.wake, "interval", seconds=TICK_SECONDS, id="tasks")
     scheduler.add_job(notifier.wake, "interval", seconds=NOTICE_SECONDS, id="notices")
     scheduler.add_job(runner.forget, "interval", seconds=HOUSEKEEPING_SECONDS, id="housekeeping")
+    scheduler.add_job(_forget_inspected, "interval", [engine], seconds=HOUSEKEEPING_SECONDS, id="inspector")
     scheduler.start()
     heartbeat.beat()
     listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop), name="ear", daemon=True)
@@ -102,6 +103,11 @@ class Heartbeat:
                 session.commit()
         except OperationalError as error:  # it is forgotten after a day all the same
             logger.warning("The worker could not sign off: %s", error.orig, extra={"action": "outbox_unreachable"})
+
+
+def _forget_inspected(engine: Engine) -> None:
+    with engine.begin() as connection:
+        inspector.forget_old(connection, now=clock.utcnow())
 
 
 def _listen(ear: Ear, dispatcher: Dispatcher, stop: threading.Event) -> None:

@@ -27,6 +27,8 @@ ACTION_WORDS: Mapping[str, Any] = {
     "webhook.resumed": _l("Retomou o envio"),
     "webhook.secret_shown": _l("Viu o segredo de assinatura"),
     "webhook.secret_rotated": _l("Trocou o segredo de assinatura"),
+    "inspector.opened": _l("Criou o endereço de teste do inspetor"),
+    "inspector.closed": _l("Apagou o endereço de teste do inspetor"),
     "delivery.resent": _l("Reenviou uma entrega"),
     "deliveries.resent": _l("Reenviou várias entregas"),
     "contacts.imported": _l("Importou contatos"),

@@ -19,6 +19,7 @@ from portal.models import Attempt, Endpoint
 from portal.runtime import runtime
 from portal.sync import backlog_of
 from portal.views import access, exchange, notices
+from portal.views.inspector import address_of
 from portal.views.redirects import see_other
 
 bp = Blueprint("webhook", __name__, url_prefix="/webhook")
@@ -27,11 +28,15 @@ bp = Blueprint("webhook", __name__, url_prefix="/webhook")
 @bp.get("")
 @access.admin
 def index() -> ResponseReturnValue:
-    """The settings; `?test=` shows what came of that test, with the address it went to in the field."""
+    """The settings; `?test=` shows what came of that test, with the address it went to in the field, and `?inspector=`
+    puts the inspector's there.
+    """
     endpoint = get_endpoint(db.session, current_user.company_id)
     test = get_delivery(db.session, current_user.company_id, request.args.get("test", ""))
     attempts = attempts_of(db.session, test) if test is not None and test.is_test else []
-    form = WebhookForm(formdata=None, url=attempts[0].url if attempts else endpoint.url)
+    token = current_user.company.inspector_token if "inspector" in request.args else None
+    shown = attempts[0].url if attempts else address_of(token) if token else endpoint.url
+    form = WebhookForm(formdata=None, url=shown)
     return page(form, test=test, attempt=attempts[0] if attempts else None)
 
 

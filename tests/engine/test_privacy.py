@@ -237,7 +237,12 @@ def test_what_the_companys_own_test_address_received_goes(company: Company, cont
         body = json.dumps({"contact": {"name": name}}).encode()
         db.session.add(
             InspectedRequest(
-                company_id=company.id, method="POST", headers=[], body=body, size=len(body), received_at=factories.NOON
+                company_id=company.id,
+                signature="valid",
+                headers=[],
+                body=body,
+                size=len(body),
+                received_at=factories.NOON,
             )
         )
     db.session.commit()

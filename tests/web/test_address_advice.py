@@ -20,6 +20,8 @@ KINDS = [
     ("https://acme.app.n8n.cloud/workflow/1", "editor"),
     ("https://acme.app.n8n.cloud/webhook/9f", None),
     ("https://webhook.site/9f2c", "inspector"),
+    ("http://127.0.0.1:8000/inspector/0123456789abcdef_0123456789-abcd", "own_inspector"),
+    ("https://crm.acme.com.br/inspector/7", None),
     ("https://hooks.zapier.com/hooks/catch/1/2/", "zapier"),
     ("https://zapier.com/editor/1", "editor"),
     ("https://hook.eu2.make.com/abc", "make"),

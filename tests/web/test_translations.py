@@ -83,7 +83,7 @@ def test_pages_in_english_hold_no_portuguese(admin, company, receiver, catalogue
     ]
     same = {m.id for m in translated(catalogue) if m.id == m.string}
     for url in ("/", "/contacts", f"/contacts/{contact.id}", "/contacts/new", "/deliveries", "/webhook", "/missing",
-                "/imports", f"/imports/{make_import(company).id}",
+                "/inspector", "/imports", f"/imports/{make_import(company).id}",
                 "/integration", f"/deliveries/{webhook_id}", f"/deliveries/{webhook_id}/resend"):  # fmt: skip
         words = re.sub(r"<[^>]*>", "|", admin.get(url, headers={"Accept-Language": "en"}).text)
         assert [text for text in portuguese if f"|{text}|" in words and text not in same] == [], url

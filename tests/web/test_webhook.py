@@ -137,7 +137,7 @@ def test_sending_is_resumed_only_when_a_test_arrives(admin, company, receiver):
     [
         ("failing", None, "O seu CRM não está recebendo nada."),
         ("paused", "gone", "Endereço desativado (410)"),
-        ("paused", "restored", "restored"),
+        ("paused", "restored", "O portal foi restaurado de uma cópia de segurança"),
     ],
 )
 def test_trouble_is_said_on_every_page(member, company, receiver, state, reason, words):

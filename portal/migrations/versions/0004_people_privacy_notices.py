@@ -65,7 +65,7 @@ def upgrade() -> None:
         "inspected_request",
         sa.Column("id", KEY, nullable=False),
         sa.Column("company_id", KEY, nullable=False),
-        sa.Column("method", sa.String(length=16), nullable=False),
+        sa.Column("signature", sa.String(length=16), nullable=False),
         sa.Column("headers", sa.JSON(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
