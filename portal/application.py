@@ -19,7 +19,7 @@ from portal.extensions import compress, csrf, login_manager
 from portal.i18n import babel, select_language, select_timezone
 from portal.outbox import DUE
 from portal.runtime import attach_runtime, runtime
-from portal.views import register_views
+from portal.views import register_views, sessions
 
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
 
@@ -75,7 +75,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_HTTPONLY": True,
-        "PERMANENT_SESSION_LIFETIME": 12 * 60 * 60,
+        "PERMANENT_SESSION_LIFETIME": sessions.IDLE_LIFETIME,
         "WTF_CSRF_TIME_LIMIT": None,
         "WTF_CSRF_SSL_STRICT": secure,
         "BABEL_DEFAULT_LOCALE": "pt_BR",

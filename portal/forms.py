@@ -11,6 +11,7 @@ from wtforms import (
     DateTimeLocalField,
     EmailField,
     Field,
+    HiddenField,
     PasswordField,
     SelectField,
     StringField,
@@ -22,6 +23,7 @@ from wtforms.validators import DataRequired, InputRequired, Length
 
 from portal.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from portal.contact_items import DATE_FIELDS, TEXT_FIELDS, InvalidContact
+from portal.i18n import LANGUAGES
 from portal.models import ROLES, Contact, User
 
 required = DataRequired(_l("Preencha este campo."))
@@ -97,6 +99,46 @@ class RoleForm(FlaskForm):
     role = role_field()
 
 
+class ProfileForm(FlaskForm):
+    name = StringField(
+        _l("Nome"),
+        [required, at_most(200)],
+        filters=[strip],
+        description=_l("Vai também para o CRM, nos contatos pelos quais você é responsável."),
+        render_kw={"autocomplete": "name"},
+    )
+    language = SelectField(_l("Idioma"), choices=[SelectChoice(code, word) for code, word in LANGUAGES.items()])
+
+
+def current_password_field() -> PasswordField:
+    return PasswordField(_l("Senha atual"), [any_text], render_kw={"autocomplete": "current-password"})
+
+
+class ChangePasswordForm(FlaskForm):
+    current = current_password_field()
+    password = new_password_field(_l("Senha nova"))
+
+
+def code_field(label: Any) -> StringField:
+    keys = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
+    return StringField(label, [required, at_most(20)], render_kw=keys)
+
+
+class CodeForm(FlaskForm):
+    code = code_field(_l("Código de 6 dígitos"))
+
+
+class TurnOnForm(FlaskForm):
+    secret = HiddenField(validators=[any_text])
+    """Encrypted, so that the page cannot choose it."""
+    code = code_field(_l("Código que o aplicativo mostra"))
+    current = current_password_field()
+
+
+class TurnOffForm(FlaskForm):
+    current = current_password_field()
+
+
 class TokenForm(FlaskForm):
     label = StringField(
         _l("Para que serve"),
@@ -117,6 +159,7 @@ class TokenForm(FlaskForm):
 
 
 ACCOUNT_WORDS: Mapping[str, Any] = {
+    "too_common": _l("Esta senha está entre as primeiras que alguém tentaria. Escolha outra."),
     "taken": _l("Alguém já entra no portal com este e-mail."),
     "not_an_email": _l("Este não é um endereço de e-mail válido."),
     "last_admin": _l("Esta é a única pessoa que administra a empresa. Antes, torne outra pessoa administradora."),

@@ -3,9 +3,15 @@
 Everything here belongs to the caller's transaction; nobody here commits.
 """
 
-from portal.accounts.links import LINK_LIFETIMES, create_link, find_link, use_link
-from portal.accounts.logging_in import FREE_FAILURES, LogIn, TooManyFailures, find_log_in, record_log_in
-from portal.accounts.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, InvalidAccount, set_password
+from portal.accounts.links import LINK_LIFETIMES, create_link, drop_links, find_link, use_link
+from portal.accounts.logging_in import FREE_FAILURES, LogIn, TooManyFailures, find_log_in, record_failure, record_log_in
+from portal.accounts.passwords import (
+    MAX_PASSWORD_LENGTH,
+    MIN_PASSWORD_LENGTH,
+    InvalidAccount,
+    end_sessions,
+    set_password,
+)
 from portal.accounts.people import (
     USER_STATES,
     add_user,
@@ -21,6 +27,7 @@ from portal.accounts.people import (
     normalise_email,
     state_of,
 )
+from portal.accounts.second_factor import accept_code, app_address, new_secret, turn_off, turn_on
 from portal.accounts.tokens import create_token, find_token, get_token, record_token_use, revoke_token, tokens_of
 
 __all__ = [
@@ -32,12 +39,16 @@ __all__ = [
     "InvalidAccount",
     "LogIn",
     "TooManyFailures",
+    "accept_code",
     "add_user",
+    "app_address",
     "change_role",
     "create_link",
     "create_token",
     "disable",
+    "drop_links",
     "enable",
+    "end_sessions",
     "find_company",
     "find_link",
     "find_log_in",
@@ -48,12 +59,16 @@ __all__ = [
     "get_user",
     "invite",
     "is_empty",
+    "new_secret",
     "normalise_email",
+    "record_failure",
     "record_log_in",
     "record_token_use",
     "revoke_token",
     "set_password",
     "state_of",
     "tokens_of",
+    "turn_off",
+    "turn_on",
     "use_link",
 ]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
@@ -58,14 +58,25 @@ def find_log_in(session: Session, email: str, *, ip: str) -> LogIn:
 
 
 def record_log_in(session: Session, log_in: LogIn, *, password: str, proven: bool) -> User | None:
-    """Write down how a log-in went; returns the user when it went well. A failure counts against the next guess."""
+    """Write down how a log-in went; returns the user when it went well. A failure counts against the next guess.
+
+    Whoever has a second factor is not in yet.
+    """
     user = session.get(User, log_in.user_id) if log_in.user_id is not None else None
     company_id = user.company_id if user else None
     if user is None or not proven:
-        session.add(LoginFailure(account_key=hash_secret(log_in.email), ip=log_in.ip, at=clock.utcnow()))
+        record_failure(session, log_in.email, ip=log_in.ip)
         audit.record(session, company_id, actor=log_in.email[:254], action="login.failed", ip=log_in.ip)
         return None
     if hasher.check_needs_rehash(log_in.password_hash or ""):
         user.password_hash = hasher.hash(password)
-    audit.record(session, company_id, actor=user.email, action="login.succeeded", ip=log_in.ip)
+    if user.totp_secret is None:
+        audit.record(session, company_id, actor=user.email, action="login.succeeded", ip=log_in.ip)
     return user
+
+
+def record_failure(session: Session, account: str, *, ip: str) -> None:
+    """Count a wrong guess against an account and an address, and forget those that count no more."""
+    now = clock.utcnow()
+    session.execute(delete(LoginFailure).where(LoginFailure.at < now - FAILURE_WINDOW))
+    session.add(LoginFailure(account_key=hash_secret(account), ip=ip, at=now))

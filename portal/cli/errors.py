@@ -14,6 +14,7 @@ ACCOUNT_PROBLEMS = {
     "not_an_email": "This is no e-mail address.",
     "too_short": f"The password is shorter than {MIN_PASSWORD_LENGTH} characters.",
     "too_long": f"The password is longer than {MAX_PASSWORD_LENGTH} characters.",
+    "too_common": "The password is one of the first that somebody would try.",
 }
 
 WRONG_KEY = (

@@ -3,11 +3,12 @@
 import sys
 
 import click
+from sqlalchemy import select
 
 from portal import accounts, audit
 from portal.cli.console import ACTOR, Words, company_option, open_app, pick_company
 from portal.db import db
-from portal.models import ROLES
+from portal.models import ROLES, User
 from portal.runtime import runtime
 
 
@@ -40,6 +41,22 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
         click.echo(f"{person.email} is {role} of {company.name}.", err=token is not None)
         if token is not None:
             show_invitation(token)
+
+
+@user.command()
+@click.option("--email", required=True, help="Whose.")
+def reset_second_factor(email: str) -> None:
+    """Let somebody who lost the phone log in with the password alone."""
+    with open_app():
+        email = accounts.normalise_email(email)
+        person = db.session.scalars(select(User).where(User.email == email, User.role.is_not(None))).first()
+        if person is None:
+            raise click.ClickException(f"Nobody logs in as {email}.")
+        if person.totp_secret is None:
+            raise click.ClickException(f"{email} has no second factor.")
+        accounts.turn_off(db.session, person, actor=ACTOR, ip=None)
+        db.session.commit()
+        click.echo(f"{email} logs in with the password alone.")
 
 
 def show_invitation(token: str) -> None:

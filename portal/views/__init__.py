@@ -4,6 +4,7 @@ from flask import Blueprint, Flask
 
 from portal.views import (
     access,
+    account,
     audit,
     auth,
     contacts,
@@ -16,9 +17,12 @@ from portal.views import (
     inspector,
     integration,
     jobs,
+    language,
+    links,
     notices,
     presentation,
     resending,
+    second_factor,
     sync,
     team,
     tokens,
@@ -42,6 +46,10 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     team.bp,
     tokens.bp,
     audit.bp,
+    account.bp,
+    second_factor.bp,
+    links.bp,
+    language.bp,
     auth.bp,
 )
 

@@ -17,6 +17,7 @@ from portal import audit
 from portal.db import db, reading, writing
 from portal.extensions import login_manager
 from portal.models import User
+from portal.views import sessions
 
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 
@@ -106,7 +107,12 @@ def note(action: str, *, subject: str | None = None) -> None:
 
 
 def load_user(session_id: str) -> User | None:
-    """The user of a session cookie, unless the session was ended: by log-out, a new password, or a disabled account."""
+    """The user of a session cookie, unless the session was ended.
+
+    Age ends it, log-out, a new password or role, and a disabled account.
+    """
+    if sessions.is_over():
+        return None
     user_id, _, version = session_id.partition(".")
     user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
     if user is None or user.disabled_at or user.role is None or str(user.session_version) != version:

@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _l
 ACTION_WORDS: Mapping[str, Any] = {
     "login.succeeded": _l("Entrou no portal"),
     "login.failed": _l("Errou a senha ao entrar"),
+    "login.code_refused": _l("Errou o código ao entrar"),
     "access.denied": _l("Tentou abrir uma página de administradores"),
     "company.created": _l("Criou a empresa"),
     "user.added": _l("Deu acesso a uma pessoa"),
@@ -19,6 +20,10 @@ ACTION_WORDS: Mapping[str, Any] = {
     "invitation.accepted": _l("Aceitou o convite"),
     "reset.issued": _l("Criou um link para senha nova"),
     "password.reset": _l("Trocou a senha por um link"),
+    "password.changed": _l("Trocou a própria senha"),
+    "password.refused": _l("Errou a senha atual na própria conta"),
+    "second_factor.enabled": _l("Ligou a verificação em duas etapas"),
+    "second_factor.removed": _l("Desligou a verificação em duas etapas"),
     "token.created": _l("Criou um token da API"),
     "token.revoked": _l("Revogou um token da API"),
     "webhook.url_set": _l("Gravou a URL do webhook"),

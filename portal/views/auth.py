@@ -1,21 +1,18 @@
-"""Coming in and going out: log-in, log-out, the first set-up, invitations, and the language of the pages."""
+"""Coming in and going out: log-in, with a code where somebody asks for one, and log-out."""
 
-from flask import Blueprint, abort, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user, logout_user
 
-from portal import accounts, audit
+from portal import accounts
 from portal.db import db
 from portal.extensions import login_manager
-from portal.forms import ACCOUNT_WORDS, LogInForm, NewPasswordForm, SetUpForm, text_of
-from portal.i18n import LANGUAGE_COOKIE, LANGUAGES
-from portal.models import AccessLink, User
+from portal.forms import CodeForm, LogInForm, text_of
+from portal.models import User
 from portal.runtime import runtime
-from portal.views import access
-from portal.views.redirects import back_or, is_local, see_other
-
-YEAR_SECONDS = 365 * 24 * 60 * 60
+from portal.views import access, sessions
+from portal.views.redirects import is_local, see_other
 
 bp = Blueprint("auth", __name__)
 
@@ -52,111 +49,50 @@ def log_in() -> ResponseReturnValue:
     return page, 422 if form.errors else 200
 
 
+@bp.route("/login/code", methods=["GET", "POST"])
+@access.public
+def enter_code() -> ResponseReturnValue:
+    """The second factor, for who has just proven the password."""
+    user = sessions.proven_user()
+    if user is None or user.totp_secret is None:
+        return see_other(url_for(".log_in", next=wanted_page()))
+    form = CodeForm()
+    if form.validate_on_submit():
+        ip = request.remote_addr or ""
+        try:
+            accepted = accounts.accept_code(db.session, user, text_of(form.code), vault=runtime().vault, ip=ip)
+        except accounts.TooManyFailures:
+            abort(429)
+        if accepted:
+            sessions.begin(user)
+            return see_other(wanted_page() or url_for("home.index"))
+        db.session.commit()
+        form.code.errors = [_("Este código não vale. Espere o próximo e tente de novo.")]
+    return render_template("auth/code.html", form=form), 422 if form.errors else 200
+
+
 @bp.post("/logout")
 @access.member
 def log_out() -> ResponseReturnValue:
     """End this session, and every other of the same person: a copied cookie is worth nothing afterwards."""
-    current_user.session_version += 1
+    accounts.end_sessions(current_user)
     db.session.commit()
     logout_user()
     session.clear()
     return see_other(url_for("auth.log_in"))
 
 
-@bp.route("/setup/<token>", methods=["GET", "POST"])
-@access.public
-def set_up(token: str) -> ResponseReturnValue:
-    link = open_link(token, purpose="setup")
-    form = SetUpForm()
-    if form.validate_on_submit():
-        company = accounts.get_or_create_company(db.session, text_of(form.company), vault=runtime().vault)
-        try:
-            user = accounts.add_user(
-                db.session,
-                company,
-                name=text_of(form.name),
-                email=text_of(form.email),
-                role="admin",
-                password=text_of(form.password),
-            )
-        except accounts.InvalidAccount as error:
-            db.session.rollback()
-            form[error.field].errors = [ACCOUNT_WORDS[error.problem]]
-        else:
-            accounts.use_link(db.session, link)
-            audit.record(db.session, company.id, actor=user.email, action="company.created", ip=request.remote_addr)
-            return enter(user)
-    return render_template("auth/set_up.html", form=form), 422 if form.errors else 200
-
-
-@bp.route("/invitation/<token>", methods=["GET", "POST"])
-@access.public
-def accept_invitation(token: str) -> ResponseReturnValue:
-    link = open_link(token, purpose="invitation")
-    form = NewPasswordForm()
-    user = link.user
-    if user is None:
-        abort(404)
-    if form.validate_on_submit():
-        accounts.set_password(user, text_of(form.password))
-        accounts.use_link(db.session, link)
-        audit.record(
-            db.session, user.company_id, actor=user.email, action="invitation.accepted", ip=request.remote_addr
-        )
-        return enter(user)
-    return render_template("auth/invitation.html", form=form, user=user), 422 if form.errors else 200
-
-
-@bp.route("/reset/<token>", methods=["GET", "POST"])
-@access.public
-def reset(token: str) -> ResponseReturnValue:
-    """Choose another password, by a link that an admin made or a mail brought."""
-    link = open_link(token, purpose="reset")
-    form = NewPasswordForm()
-    user = link.user
-    if user is None:
-        abort(404)
-    if form.validate_on_submit():
-        accounts.set_password(user, text_of(form.password))
-        accounts.use_link(db.session, link)
-        audit.record(db.session, user.company_id, actor=user.email, action="password.reset", ip=request.remote_addr)
-        return enter(user)
-    return render_template("auth/reset.html", form=form, user=user), 422 if form.errors else 200
-
-
-@bp.post("/language")
-@access.public
-def language() -> ResponseReturnValue:
-    chosen = request.form.get("language", "")
-    if chosen not in LANGUAGES:
-        abort(400)
-    if current_user.is_authenticated:
-        current_user.locale = chosen
-        db.session.commit()
-    response = make_response(back_or(url_for("home.index")))
-    response.set_cookie(
-        LANGUAGE_COOKIE,
-        chosen,
-        max_age=YEAR_SECONDS,
-        httponly=True,
-        samesite="Lax",
-        secure=runtime().settings.secure_cookies,
-    )
-    return response
-
-
-def open_link(token: str, *, purpose: str) -> AccessLink:
-    link = accounts.find_link(db.session, token, purpose=purpose)
-    if link is None:
-        abort(404)
-    return link
-
-
 def enter(user: User) -> ResponseReturnValue:
-    """Begin a session of this user, in a cookie of its own, and commit."""
-    db.session.commit()
-    session.clear()
-    session.permanent = True
-    login_user(user)
+    """Let somebody in who has proven a password, or has just set one; a second factor is asked for first."""
+    if user.totp_secret is not None:
+        wanted = wanted_page()
+        sessions.begin_proof(user)
+        return see_other(url_for("auth.enter_code", next=wanted))
+    sessions.begin(user)
+    return see_other(wanted_page() or url_for("home.index"))
+
+
+def wanted_page() -> str | None:
+    """The page of the portal that was asked for before the log-in."""
     wanted = request.args.get("next")
-    return see_other(wanted if wanted and is_local(wanted) else url_for("home.index"))
+    return wanted if wanted and is_local(wanted) else None

@@ -1,8 +1,95 @@
-"""One-time links as they are shown and mailed."""
+"""Links that work once: the first set-up, an invitation, a new password. Each leads into the portal."""
 
-from flask import request, url_for
+from flask import Blueprint, abort, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
+from portal import accounts, audit
+from portal.db import db
+from portal.forms import ACCOUNT_WORDS, NewPasswordForm, SetUpForm, text_of
+from portal.models import AccessLink, User
 from portal.runtime import runtime
+from portal.views import access
+from portal.views.auth import enter
+
+bp = Blueprint("links", __name__)
+
+
+@bp.route("/setup/<token>", methods=["GET", "POST"])
+@access.public
+def set_up(token: str) -> ResponseReturnValue:
+    link = open_link(token, purpose="setup")
+    form = SetUpForm()
+    if form.validate_on_submit():
+        company = accounts.get_or_create_company(db.session, text_of(form.company), vault=runtime().vault)
+        try:
+            user = accounts.add_user(
+                db.session,
+                company,
+                name=text_of(form.name),
+                email=text_of(form.email),
+                role="admin",
+                password=text_of(form.password),
+            )
+        except accounts.InvalidAccount as error:
+            db.session.rollback()
+            form[error.field].errors = [ACCOUNT_WORDS[error.problem]]
+        else:
+            accounts.use_link(db.session, link)
+            audit.record(db.session, company.id, actor=user.email, action="company.created", ip=request.remote_addr)
+            return enter(user)
+    return render_template("auth/set_up.html", form=form), 422 if form.errors else 200
+
+
+@bp.route("/invitation/<token>", methods=["GET", "POST"])
+@access.public
+def accept_invitation(token: str) -> ResponseReturnValue:
+    """Choose the first password."""
+    link, user = open_link_of_user(token, purpose="invitation")
+    form = NewPasswordForm()
+    if form.validate_on_submit() and sets_password(form, user):
+        return use_and_enter(link, user, action="invitation.accepted")
+    return render_template("auth/invitation.html", form=form, user=user), 422 if form.errors else 200
+
+
+@bp.route("/reset/<token>", methods=["GET", "POST"])
+@access.public
+def reset(token: str) -> ResponseReturnValue:
+    """Choose another password, by a link that an admin made or a mail brought."""
+    link, user = open_link_of_user(token, purpose="reset")
+    form = NewPasswordForm()
+    if form.validate_on_submit() and sets_password(form, user):
+        return use_and_enter(link, user, action="password.reset")
+    return render_template("auth/reset.html", form=form, user=user), 422 if form.errors else 200
+
+
+def open_link(token: str, *, purpose: str) -> AccessLink:
+    link = accounts.find_link(db.session, token, purpose=purpose)
+    if link is None:
+        abort(404)
+    return link
+
+
+def open_link_of_user(token: str, *, purpose: str) -> tuple[AccessLink, User]:
+    link = open_link(token, purpose=purpose)
+    if link.user is None:
+        abort(404)
+    return link, link.user
+
+
+def sets_password(form: NewPasswordForm, user: User) -> bool:
+    """Set the password that the form holds; when it is refused, its field says why."""
+    try:
+        accounts.set_password(user, text_of(form.password))
+    except accounts.InvalidAccount as error:
+        form.password.errors = [ACCOUNT_WORDS[error.problem]]
+        return False
+    return True
+
+
+def use_and_enter(link: AccessLink, user: User, *, action: str) -> ResponseReturnValue:
+    accounts.use_link(db.session, link)
+    audit.record(db.session, user.company_id, actor=user.email, action=action, ip=request.remote_addr)
+    return enter(user)
 
 
 def link_to(view_name: str, token: str) -> str:

@@ -62,7 +62,7 @@ def new() -> ResponseReturnValue:
             form[error.field].errors = [ACCOUNT_WORDS[error.problem]]
         else:
             db.session.commit()
-            return page(user, link=link_to("auth.accept_invitation", token))
+            return page(user, link=link_to("links.accept_invitation", token))
     return render_template("team/new.html", form=form), 422 if form.errors else 200
 
 
@@ -79,7 +79,7 @@ def issue_link(user_id: int) -> ResponseReturnValue:
     user = get_user_or_404(user_id)
     if state_of(user) != "active":
         abort(400)
-    purpose, view_name = ("reset", "auth.reset") if user.password_hash else ("invitation", "auth.accept_invitation")
+    purpose, view_name = ("reset", "links.reset") if user.password_hash else ("invitation", "links.accept_invitation")
     token = accounts.create_link(db.session, purpose=purpose, user=user)
     audit.record(db.session, user.company_id, action=f"{purpose}.issued", subject=user.email, **access.who())
     db.session.commit()
@@ -151,7 +151,7 @@ def invite_owner(user: User, role: str) -> ResponseReturnValue:
     except accounts.InvalidAccount as error:
         return refuse(user, error)
     db.session.commit()
-    return page(user, link=link_to("auth.accept_invitation", token))
+    return page(user, link=link_to("links.accept_invitation", token))
 
 
 def refuse(user: User, error: accounts.InvalidAccount) -> ResponseReturnValue:

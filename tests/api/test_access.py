@@ -61,6 +61,7 @@ def test_a_log_in_by_cookie_does_not_count(app: Flask, api: Caller, method: str,
     client = app.test_client()
     with client.session_transaction() as session:
         session["_user_id"], session["_fresh"] = f"{api.user_id}.2", True
+        session["since"] = int(clock.utcnow().timestamp())
     check_problem(client.open(f"/api/v1{path}", method=method, data={"url": "x"}), 401, "missing_token")
 
 

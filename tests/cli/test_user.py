@@ -81,6 +81,28 @@ def test_adding_a_user_is_in_the_audit_log(app: Flask, run: Run) -> None:
     assert (entry.actor, entry.subject) == ("console", "ana@vendas.example")
 
 
+def test_a_second_factor_is_taken_off(app: Flask, run: Run) -> None:
+    user = make_user(make_company(), email="ana@vendas.example")
+    user.totp_secret, user.totp_step = "sealed", 1
+    db.session.commit()
+    result = run("user", "reset-second-factor", "--email", "Ana@vendas.example")
+    assert (result.exit_code, result.stdout) == (0, "ana@vendas.example logs in with the password alone.\n")
+    db.session.refresh(user)
+    assert (user.totp_secret, user.totp_step) == (None, None)
+    assert db.session.scalars(select(AuditEntry)).one().actor == "console"
+    db.session.rollback()  # a transaction of ours would keep the command out
+    again = run("user", "reset-second-factor", "--email", "ana@vendas.example")
+    assert (again.exit_code, again.stderr) == (1, "Error: ana@vendas.example has no second factor.\n")
+
+
+def test_a_common_password_is_refused(run: Run) -> None:
+    result = run("user", "add", "--company", "A", *ANA, "--password-stdin", stdin="password1\n")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: The password is one of the first that somebody would try.\n",
+    )
+
+
 def test_a_token_stands_alone_on_standard_output(app: Flask, run: Run) -> None:
     user = make_user(make_company(), email="ana@vendas.example")
     result = run("token", "add", "--email", "Ana@vendas.example", "--label", "CRM")

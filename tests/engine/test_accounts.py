@@ -2,11 +2,13 @@
 
 import threading
 
+import pyotp
 from flask import Flask
 
-from portal import accounts
+from portal import accounts, clock
 from portal.db import db
 from portal.models import User
+from portal.runtime import runtime
 from tests.engine.conftest import BOTH
 from tests.factories import make_company, make_user, session_of
 
@@ -35,3 +37,26 @@ def test_two_admins_who_demote_each_other_leave_one(app: Flask) -> None:
         thread.join(30)
     assert refused == ["last_admin"]
     assert db.session.query(User).filter_by(role="admin").count() == 1
+
+
+def enter_code(app: Flask, user_id: int, code: str, start: threading.Barrier, accepted: list[bool]) -> None:
+    with session_of(app) as session:
+        user = session.get_one(User, user_id)
+        session.rollback()
+        start.wait(10)
+        accepted.append(accounts.accept_code(session, user, code, vault=runtime().vault, ip="192.0.2.1"))
+        session.commit()
+
+
+def test_two_log_ins_at_once_cannot_share_a_code(app: Flask) -> None:
+    user, secret = make_user(make_company()), accounts.new_secret()
+    user.totp_secret = runtime().vault.encrypt(secret)
+    db.session.commit()
+    code = pyotp.TOTP(secret).at(clock.utcnow())
+    start, accepted = threading.Barrier(2), []
+    threads = [threading.Thread(target=enter_code, args=(app, user.id, code, start, accepted)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(accepted) == [False, True]

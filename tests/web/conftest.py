@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from portal import clock
 from portal.db import db
 from portal.models import Company, User
 from tests.factories import make_company, make_user
@@ -24,6 +25,7 @@ class Person:
         if user is not None:
             with client.session_transaction() as session:
                 session["_user_id"], session["_fresh"] = user.get_id(), True
+                session["since"] = int(clock.utcnow().timestamp())
 
     def get(self, url: str, **options: Any) -> TestResponse:
         return self.open(url, method="GET", **options)

@@ -281,7 +281,16 @@ def administration(company: Company) -> list[str]:
     accounts.create_token(db.session, states[0], label="CRM")
     db.session.commit()
     lists = [f"/team?state={state}" for state in accounts.USER_STATES]
-    return [*lists, "/team/new", *(f"/team/{user.id}" for user in states), "/tokens", "/audit", "/audit?actor=console"]
+    return [
+        *lists,
+        "/account",
+        "/account/second-factor",
+        "/team/new",
+        *(f"/team/{user.id}" for user in states),
+        "/tokens",
+        "/audit",
+        "/audit?actor=console",
+    ]
 
 
 def finished_import(company: Company) -> int:

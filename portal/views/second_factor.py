@@ -1,0 +1,94 @@
+"""Turning the second factor on and off: one's own, and, for admins, off for somebody who lost the phone."""
+
+import segno
+from flask import Blueprint, abort, flash, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from portal import accounts
+from portal.db import db
+from portal.forms import TurnOffForm, TurnOnForm, text_of
+from portal.models import User
+from portal.runtime import runtime
+from portal.vault import WrongKey
+from portal.views import access, sessions
+from portal.views.redirects import see_other
+from portal.views.team import get_user_or_404
+
+bp = Blueprint("second_factor", __name__)
+
+
+@bp.get("/account/second-factor")
+@access.member
+def show() -> ResponseReturnValue:
+    """What it is, and a fresh secret to scan; nothing is kept until a code proves that it was scanned."""
+    if current_user.totp_secret is not None:
+        return render_template("account/turn_off.html", form=TurnOffForm(formdata=None))
+    secret = accounts.new_secret()
+    return scan_page(TurnOnForm(formdata=None, secret=runtime().vault.encrypt(secret)), secret)
+
+
+@bp.post("/account/second-factor")
+@access.member
+def turn_on() -> ResponseReturnValue:
+    form, vault = TurnOnForm(), runtime().vault
+    try:
+        secret = vault.decrypt(form.secret.data or "")
+    except WrongKey:
+        abort(400)
+    if current_user.totp_secret is not None:
+        return see_other(url_for(".show"))
+    if not form.validate_on_submit():
+        return scan_page(form, secret), 422
+    if not sessions.is_confirmed(form.current):
+        form.current.errors = [_("A senha atual não confere.")]
+        return scan_page(form, secret), 422
+    user, act = own_user(), access.who()
+    if not accounts.turn_on(
+        db.session, user, text_of(form.code), sealed=form.secret.data or "", vault=vault, ip=act["ip"]
+    ):
+        form.code.errors = [_("Este código não confere. Veja se o relógio do celular está certo e digite o próximo.")]
+        return scan_page(form, secret), 422
+    sessions.begin(user)
+    flash(_("Verificação em duas etapas ligada. Da próxima vez, o portal pede também o código."), "success")
+    return see_other(url_for("account.index"))
+
+
+@bp.post("/account/second-factor/remove")
+@access.member
+def turn_off() -> ResponseReturnValue:
+    form = TurnOffForm()
+    if form.validate_on_submit() and not sessions.is_confirmed(form.current):
+        form.current.errors = [_("A senha atual não confere.")]
+    if form.errors:
+        return render_template("account/turn_off.html", form=form), 422
+    accounts.turn_off(db.session, own_user(), **access.who())
+    db.session.commit()
+    flash(_("Verificação em duas etapas desligada."), "success")
+    return see_other(url_for("account.index"))
+
+
+@bp.post("/team/<int:user_id>/second-factor/remove")
+@access.admin
+def remove(user_id: int) -> ResponseReturnValue:
+    user = get_user_or_404(user_id)
+    accounts.turn_off(db.session, user, **access.who())
+    db.session.commit()
+    flash(_("%(name)s entra só com a senha, até ligar a verificação de novo.", name=user.name), "success")
+    return see_other(url_for("team.show", user_id=user_id))
+
+
+def own_user() -> User:
+    """Whoever is logged in, as a row of the present transaction."""
+    return db.session.get_one(User, current_user.id)
+
+
+def scan_page(form: TurnOnForm, secret: str) -> str:
+    code = segno.make(accounts.app_address(secret, current_user.email), error="m")
+    return render_template(
+        "account/turn_on.html",
+        form=form,
+        image=code.svg_data_uri(light="#fff", border=3, omitsize=True),
+        secret=" ".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
+    )
