@@ -19,7 +19,7 @@ from wtforms import (
     ValidationError,
 )
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
-from wtforms.validators import DataRequired, InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from portal.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from portal.contact_items import DATE_FIELDS, TEXT_FIELDS, InvalidContact
@@ -183,7 +183,10 @@ def text_field(label: Any, name: str, **render_kw: str) -> StringField:
 
 def date_field(label: Any) -> DateTimeLocalField:
     return DateTimeLocalField(
-        label, format=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"], filters=[lambda value: value], render_kw={"step": "1"}
+        label,
+        [Optional()],  # a browser sends a date that is not filled in as an empty text
+        format=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"],
+        render_kw={"step": "1"},
     )
 
 

@@ -13,6 +13,9 @@ from portal import clock
 from portal.db import db
 from portal.models import Company, User
 from tests.factories import make_company, make_user
+from tests.web.browser import chromium, page, site
+
+__all__ = ["chromium", "page", "site"]  # fixtures of a real browser
 
 
 class Person:

@@ -194,7 +194,8 @@ def test_foreign_text_stays_text(member, company):
         assert "<img" not in page
 
 
-FORM = {"name": "Nova Pessoa", "campaign": "Varejo", "owner": ""}
+FORM = {"name": "Nova Pessoa", "campaign": "Varejo", "owner": "", "accept_date": "", "reply_date": ""}
+"""As a browser sends it: a field that is not filled in comes as an empty text."""
 
 
 def test_a_contact_is_written(member):
