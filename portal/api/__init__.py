@@ -3,12 +3,12 @@
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from portal.api import access, contacts, deliveries, docs, problems, saving, sending, sync, webhook
+from portal.api import access, contacts, deliveries, docs, jobs, problems, saving, sending, sync, webhook
 from portal.api.parsing import ApiBlueprint
 from portal.api.spec import CONFIG, PortalApi
 from portal.extensions import csrf
 
-NOUNS = [module.blueprint for module in (saving, contacts, webhook, sending, deliveries, sync)]
+NOUNS = [module.blueprint for module in (saving, contacts, webhook, sending, deliveries, jobs, sync)]
 
 v1 = ApiBlueprint("api", __name__, url_prefix="/api/v1")
 for noun in NOUNS:

@@ -11,7 +11,7 @@ from flask import Blueprint, render_template, request
 
 from portal.api.examples import DELIVERY_ID
 
-PATH_VALUES = {"contact_id": "7", "delivery_id": DELIVERY_ID}
+PATH_VALUES = {"contact_id": "7", "delivery_id": DELIVERY_ID, "job_id": "4"}
 """What stands for the variable parts of an address in the curl lines."""
 
 Json = Mapping[str, Any]

@@ -110,3 +110,13 @@ ATTEMPT = {
 DELIVERY = DELIVERY_ITEM | {"body": '{"contact":{"id":7}}', "attempts": [ATTEMPT]}
 RESENT = DELIVERY | {"status": "pending", "next_attempt_at": "2026-01-22T18:20:00.000Z"}
 COUNT = {"count": 12}
+RESEND_COUNT = {"count": 12, "left_out": {"delivered": 3, "older": 0}}
+JOB = {
+    "id": 4,
+    "kind": "resend",
+    "status": "running",
+    "position": 5,
+    "total": 12,
+    "counts": {"resent": 5},
+    "reason": None,
+}

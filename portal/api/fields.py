@@ -99,12 +99,12 @@ class NumberParameter(fields.Integer):
 
 
 class TimeParameter(fields.AwareDateTime):
-    """A moment of a query: RFC 3339, with its zone."""
+    """A moment, RFC 3339 with its zone."""
 
     default_error_messages = CODES | {"invalid": "not_a_time"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
-        if not TIME.match(value):
+        if not isinstance(value, str) or not TIME.match(value):
             raise self.make_error("invalid")
         try:
             return datetime.fromisoformat(value).astimezone(UTC)

@@ -1,26 +1,29 @@
 """`portal deliveries`."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 
-from portal import audit, clock, outbox
-from portal.accounts import find_person
+from portal import audit, clock, outbox, resending
 from portal.api.deliveries import details_of, facts_of
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliverySchema
+from portal.api.job_schemas import JobSchema
+from portal.api.jobs import facts_of as job_facts
 from portal.cli.console import ACTOR, company_option, in_console_language, open_app, pick_company, time_in
+from portal.cli.delivery_filter import filter_options, read_filter
 from portal.cli.outcomes import show_attempt
-from portal.contacts import find_campaign
 from portal.db import db, reading
 from portal.deliveries import DeliveryFilter, attempts_of, get_delivery, page_deliveries
 from portal.endpoints import is_configured
-from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Company, Delivery
+from portal.models import Company, Delivery
+from portal.resending import RISKS
 
-ASK_BEFORE = ("delivered", "superseded")
-"""Statuses after which a re-send surprises the CRM: with a duplicate, or with a state that is no longer true."""
+RISK_SENTENCES = {
+    "delivered": "The CRM has this delivery: it gets it once more.",
+    "older": "The contact has a newer delivery: the CRM would go back to this level.",
+    "maybe_received": "The CRM may have this delivery: it was sent, but no whole answer came back.",
+}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, in the API's shape.")
 
@@ -32,42 +35,15 @@ def deliveries() -> None:
 
 @deliveries.command(name="list")
 @company_option
-@click.option("--status", type=click.Choice(DELIVERY_STATUSES))
-@click.option("--contact", "contact_id", type=int, metavar="ID")
-@click.option("--campaign", metavar="NAME")
-@click.option("--owner", metavar="EMAIL")
-@click.option("--level", type=click.Choice([*map(str, LEVELS)]))
-@click.option("--reason", metavar="CODE", help="What came of it, such as timeout or html_page.")
-@click.option("--trigger", type=click.Choice(TRIGGERS))
-@click.option("--since", metavar="TIME", help="Made then or later; 2026-01-31 or 2026-01-31T12:00.")
-@click.option("--until", metavar="TIME", help="Made before then.")
-@click.option("--search", default="", metavar="TEXT", help="A contact's name or LinkedIn id, or a delivery's id.")
+@filter_options
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--cursor", metavar="CURSOR", help="Go on where the last page ended.")
 @json_option
-def list_deliveries(
-    company_name: str | None,
-    campaign: str | None,
-    owner: str | None,
-    level: str | None,
-    since: str | None,
-    until: str | None,
-    limit: int,
-    cursor: str | None,
-    as_json: bool,
-    **equal: Any,
-) -> None:
+def list_deliveries(company_name: str | None, limit: int, cursor: str | None, as_json: bool, **given: Any) -> None:
     """List deliveries, newest first."""
     with reading(), open_app():
         company = pick_company(company_name)
-        wanted = DeliveryFilter(
-            campaign_id=campaign_id_of(campaign, company),
-            owner_id=owner_id_of(owner, company),
-            level=None if level is None else int(level),
-            since=read_time(since, company, option="--since"),
-            until=read_time(until, company, option="--until"),
-            **equal,
-        )
+        wanted = read_filter(company, given)
         page = page_deliveries(db.session, company.id, wanted, limit=limit, cursor=cursor)
         if as_json:
             shape = {"items": [facts_of(item) for item in page.items], "next_cursor": page.next_cursor}
@@ -100,30 +76,80 @@ def show(delivery_id: str, company_name: str | None, as_json: bool) -> None:
 
 
 @deliveries.command()
-@click.argument("delivery_id")
+@click.argument("delivery_ids", nargs=-1, metavar="[DELIVERY_ID]...")
 @company_option
+@filter_options
+@click.option("--include", type=click.Choice(RISKS), multiple=True, help="With a filter: send these too.")
+@click.option("--dry-run", is_flag=True, help="With a filter: only count.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def resend(delivery_id: str, company_name: str | None, yes: bool) -> None:
-    """Send a delivery again: the same id and the same bytes, with a fresh budget of tries."""
+@json_option
+def resend(
+    delivery_ids: tuple[str, ...],
+    company_name: str | None,
+    include: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Send deliveries again: the same ids and the same bytes, with a fresh budget of tries.
+
+    Name them by their ids, or give a filter: then a worker does it as a job. With a filter, what the CRM has already
+    (`delivered`) and what is older than it knows (`older`) stays out unless it is included, or named by --status.
+    """
+    has_filter = any(value is not None for value in given.values())
+    if bool(delivery_ids) == has_filter:
+        raise click.UsageError("Give either ids of deliveries or a filter, such as --status failed.")
     with open_app():
         company = pick_company(company_name)
-        row = get_delivery_or_fail(company, delivery_id)
-        if row.is_test:
-            raise click.ClickException("A test is not sent again: `portal webhook test` makes a new one.")
-        if not is_configured(db.session, company.id):
+        if not dry_run and not is_configured(db.session, company.id):
             raise click.ClickException("No address is set: set one with `portal webhook set URL`.")
-        seen_attempts, status = row.attempt_count, row.status
-        if status in ASK_BEFORE and not yes:
-            db.session.rollback()
-            click.confirm(f"This delivery is {status}: the CRM gets it once more. Send it?", abort=True, err=True)
-            row = get_delivery_or_fail(company, delivery_id)
-        changed = outbox.resend(db.session, row, actor=ACTOR, now=clock.utcnow(), seen_attempts=seen_attempts)
-        if changed:
-            audit.record(db.session, company.id, actor=ACTOR, action="delivery.resent", subject=row.webhook_id)
-        db.session.commit()
-        if not changed:
-            raise click.ClickException("Nothing changed: it is being sent, is due already, or its body was purged.")
-        click.echo(f"Delivery {row.webhook_id} is on its way again.")
+        if has_filter:
+            resend_many(company, read_filter(company, given), include, dry_run=dry_run, yes=yes, as_json=as_json)
+        for delivery_id in delivery_ids:
+            resend_one(company, delivery_id, yes=yes)
+
+
+def resend_one(company: Company, delivery_id: str, *, yes: bool) -> None:
+    """Send one delivery again, after asking when that may surprise the CRM. Raises a ClickException."""
+    row = get_delivery_or_fail(company, delivery_id)
+    if row.is_test:
+        raise click.ClickException("A test is not sent again: `portal webhook test` makes a new one.")
+    seen_attempts, risk = row.attempt_count, resending.risk_of(db.session, row)
+    if risk is not None and not yes:
+        db.session.rollback()
+        click.confirm(f"{RISK_SENTENCES[risk]} Send it?", abort=True, err=True)
+        row = get_delivery_or_fail(company, delivery_id)
+    changed = outbox.resend(db.session, row, actor=ACTOR, now=clock.utcnow(), seen_attempts=seen_attempts)
+    if changed:
+        audit.record(db.session, company.id, actor=ACTOR, action="delivery.resent", subject=row.webhook_id)
+    db.session.commit()
+    if not changed:
+        raise click.ClickException("Nothing changed: it is being sent, is due already, or its body was purged.")
+    click.echo(f"Delivery {row.webhook_id} is on its way again.")
+
+
+def resend_many(
+    company: Company, wanted: DeliveryFilter, include: tuple[str, ...], *, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    """Count what matches, and let a worker send it again as a job."""
+    db.session.rollback()
+    with reading():  # looking through many deliveries holds up nobody who writes
+        risks = {*include, *resending.meant_by(wanted)}
+        chosen = resending.choose(db.session, company.id, wanted, risks=risks)
+        db.session.rollback()
+    if dry_run:
+        click.echo(json.dumps({"count": len(chosen)}) if as_json else f"{len(chosen)} deliveries would be sent again.")
+        return
+    if not yes:
+        click.confirm(f"Send {len(chosen)} deliveries again?", abort=True, err=True)
+    task = resending.prepare(db.session, company.id, chosen, actor=ACTOR)
+    audit.record(db.session, company.id, actor=ACTOR, action="deliveries.resent", subject=str(len(chosen)))
+    db.session.commit()
+    if as_json:
+        click.echo(json.dumps(JobSchema().dump(job_facts(task)), indent=2))
+    else:
+        click.echo(f"Job {task.id}: a worker sends {len(chosen)} deliveries again.")
 
 
 def get_delivery_or_fail(company: Company, delivery_id: str) -> Delivery:
@@ -132,37 +158,6 @@ def get_delivery_or_fail(company: Company, delivery_id: str) -> Delivery:
     if row is None:
         raise click.ClickException(f"{company.name} has no delivery {delivery_id!r}.")
     return row
-
-
-def campaign_id_of(name: str | None, company: Company) -> int | None:
-    """The campaign that was named, if one was. Raises BadParameter when the company has none of that name."""
-    if name is None:
-        return None
-    campaign = find_campaign(db.session, company.id, name)
-    if campaign is None:
-        raise click.BadParameter(f"{company.name} has no campaign {name!r}.", param_hint="--campaign")
-    return campaign.id
-
-
-def owner_id_of(email: str | None, company: Company) -> int | None:
-    """The person whose e-mail was given, if one was. Raises BadParameter when the company has nobody of that e-mail."""
-    if email is None:
-        return None
-    person = find_person(db.session, company.id, email)
-    if person is None:
-        raise click.BadParameter(f"{company.name} has nobody of the e-mail {email!r}.", param_hint="--owner")
-    return person.id
-
-
-def read_time(text: str | None, company: Company, *, option: str) -> datetime | None:
-    """A moment as typed; without a zone it is the company's time. Raises BadParameter."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(company.timezone))).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise click.BadParameter(f"{text!r} is no time.", param_hint=option) from error
 
 
 def line_of(row: Delivery, company: Company) -> str:

@@ -26,6 +26,8 @@ WRITES = [
     ("POST", "/webhook/rotate-secret"),
     ("POST", "/deliveries/msg_1/resend"),
     ("POST", "/sync"),
+    ("POST", "/deliveries/resend"),
+    ("GET", "/jobs/1"),
 ]
 ALL = [("GET", path) for path in READS] + WRITES
 FOR_ADMINS = WRITES[2:]

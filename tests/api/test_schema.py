@@ -22,6 +22,7 @@ WITH_RULES = [
     ("PUT", "/api/v1/webhook"),  # the address policy
     ("POST", "/api/v1/webhook/test"),
     ("POST", "/api/v1/webhook/resume"),  # there is an address, and the test is delivered
+    ("POST", "/api/v1/deliveries/resend"),  # a whole number is written without a fraction
     ("GET", "/api/v1/contacts"),  # the cursor comes from a page
     ("GET", "/api/v1/deliveries"),
 ]
@@ -57,6 +58,8 @@ OPERATIONS = [
     ("POST", "/api/v1/webhook/pause"),
     ("POST", "/api/v1/webhook/resume"),
     ("POST", "/api/v1/webhook/rotate-secret"),
+    ("POST", "/api/v1/deliveries/resend"),
+    ("GET", "/api/v1/jobs/{job_id}"),
     ("GET", "/api/v1/deliveries"),
     ("GET", "/api/v1/deliveries/{delivery_id}"),
     ("POST", "/api/v1/deliveries/{delivery_id}/resend"),

@@ -5,11 +5,11 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal.db import db
-from portal.models import Delivery
+from portal.models import Company, Delivery
 from portal.receiver import Receiver
 from tests.cli.conftest import Run
 from tests.conftest import running_worker
-from tests.factories import make_company, make_contact, make_delivery
+from tests.factories import make_company, make_contact, make_delivery, set_url
 
 URL = "http://127.0.0.1:9999/"
 
@@ -149,3 +149,46 @@ def test_resend_of_a_test_is_refused(app: Flask, run: Run, receiver: Receiver) -
     result = run("deliveries", "resend", item["id"])
     assert result.exit_code == 1
     assert "portal webhook test" in result.stderr
+
+
+@pytest.fixture
+def failed(delivery: Delivery) -> Delivery:
+    delivery.status, delivery.next_attempt_at, delivery.attempt_count = "failed", None, 1
+    db.session.commit()
+    return delivery
+
+
+def test_resend_by_filter_counts_first(failed: Delivery, run: Run) -> None:
+    assert (
+        run("deliveries", "resend", "--status", "failed", "--dry-run").stdout == "1 deliveries would be sent again.\n"
+    )
+    counted = run("deliveries", "resend", "--since", "2001-01-01", "--dry-run", "--json")
+    assert json.loads(counted.stdout) == {"count": 1}
+    assert json.loads(run("deliveries", "resend", "--level", "1", "--dry-run", "--json").stdout) == {"count": 0}
+    assert run("deliveries", "resend", "--status", "failed", stdin="n\n").exit_code == 1
+    db.session.rollback()
+    assert db.session.scalars(select(Delivery.status)).one() == "failed"
+
+
+def test_resend_by_filter_is_a_job(app: Flask, failed: Delivery, run: Run, receiver: Receiver) -> None:
+    set_url(db.session.get_one(Company, failed.company_id), receiver.url)
+    job = json.loads(run("deliveries", "resend", "--status", "failed", "--yes", "--json").stdout)
+    assert (job["kind"], job["status"], job["total"]) == ("resend", "waiting", 1)
+    with running_worker(app):
+        assert receiver.wait_for(1)
+    assert receiver.received[0].headers["webhook-id"] == failed.webhook_id
+
+
+def test_resend_by_filter_leaves_out_what_the_crm_has(delivered: Delivery, run: Run) -> None:
+    def count(*options: str) -> int:
+        return json.loads(run("deliveries", "resend", "--dry-run", "--json", *options).stdout)["count"]
+
+    assert count("--trigger", "classification") == 0
+    assert count("--trigger", "classification", "--include", "delivered") == 1
+    assert count("--status", "delivered") == 1
+
+
+@pytest.mark.parametrize("options", [[], ["msg_1", "--status", "failed"]])
+def test_resend_takes_either_ids_or_a_filter(delivery: Delivery, run: Run, options: list[str]) -> None:
+    result = run("deliveries", "resend", *options)
+    assert (result.exit_code, "either ids of deliveries or a filter" in result.stderr) == (2, True)
