@@ -61,6 +61,10 @@ class LogInForm(FlaskForm):
     password = PasswordField(_l("Senha"), [any_text], render_kw={"autocomplete": "current-password"})
 
 
+class ForgottenForm(FlaskForm):
+    email = EmailField(_l("E-mail"), [required, at_most(254)], render_kw={"autocomplete": "username"})
+
+
 class SetUpForm(FlaskForm):
     company = StringField(
         _l("Nome da empresa"),

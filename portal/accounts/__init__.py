@@ -3,8 +3,24 @@
 Everything here belongs to the caller's transaction; nobody here commits.
 """
 
-from portal.accounts.links import LINK_LIFETIMES, create_link, drop_links, find_link, use_link
-from portal.accounts.logging_in import FREE_FAILURES, LogIn, TooManyFailures, find_log_in, record_failure, record_log_in
+from portal.accounts.links import (
+    LINK_LIFETIMES,
+    RESET_PAUSE,
+    create_link,
+    drop_links,
+    find_link,
+    request_reset,
+    use_link,
+)
+from portal.accounts.logging_in import (
+    FREE_FAILURES,
+    LogIn,
+    TooManyFailures,
+    find_log_in,
+    record_failure,
+    record_log_in,
+    slow_down,
+)
 from portal.accounts.passwords import (
     MAX_PASSWORD_LENGTH,
     MIN_PASSWORD_LENGTH,
@@ -35,6 +51,7 @@ __all__ = [
     "LINK_LIFETIMES",
     "MAX_PASSWORD_LENGTH",
     "MIN_PASSWORD_LENGTH",
+    "RESET_PAUSE",
     "USER_STATES",
     "InvalidAccount",
     "LogIn",
@@ -64,8 +81,10 @@ __all__ = [
     "record_failure",
     "record_log_in",
     "record_token_use",
+    "request_reset",
     "revoke_token",
     "set_password",
+    "slow_down",
     "state_of",
     "tokens_of",
     "turn_off",

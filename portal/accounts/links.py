@@ -6,11 +6,12 @@ from datetime import timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from portal import clock
+from portal import audit, clock
 from portal.accounts.hashing import hash_secret
 from portal.models import AccessLink, User
 
 LINK_LIFETIMES = {"setup": timedelta(days=7), "invitation": timedelta(days=7), "reset": timedelta(days=1)}
+RESET_PAUSE = timedelta(minutes=5)
 
 
 def create_link(session: Session, *, purpose: str, user: User | None = None) -> str:
@@ -29,6 +30,27 @@ def create_link(session: Session, *, purpose: str, user: User | None = None) -> 
     )
     session.flush()
     return token
+
+
+def request_reset(session: Session, email: str, *, ip: str) -> tuple[User, str] | None:
+    """The person who logs in with this address, and the token of a link for a new password, for who forgot it.
+
+    None when nobody does, and when there is a link younger than RESET_PAUSE: nobody floods somebody else with mail.
+    """
+    user = session.scalars(
+        select(User).where(User.email == email, User.role.is_not(None), User.disabled_at.is_(None))
+    ).first()
+    if user is None:
+        return None
+    made = select(AccessLink.id).where(
+        AccessLink.user_id == user.id,
+        AccessLink.purpose == "reset",
+        AccessLink.created_at > clock.utcnow() - RESET_PAUSE,
+    )
+    if session.scalars(made.limit(1)).first() is not None:
+        return None
+    audit.record(session, user.company_id, actor=user.email, action="reset.requested", ip=ip)
+    return user, create_link(session, purpose="reset", user=user)
 
 
 def find_link(session: Session, token: str, *, purpose: str) -> AccessLink | None:

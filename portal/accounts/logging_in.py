@@ -46,15 +46,20 @@ def find_log_in(session: Session, email: str, *, ip: str) -> LogIn:
     lock somebody else out.
     """
     email = email.strip().lower()
-    failures = select(func.count()).where(LoginFailure.ip == ip, LoginFailure.at > clock.utcnow() - FAILURE_WINDOW)
-    if (session.scalar(failures.where(LoginFailure.account_key == hash_secret(email))) or 0) >= FREE_FAILURES:
-        raise TooManyFailures
-    if (session.scalar(failures) or 0) >= FREE_FAILURES * ACCOUNTS_A_HOST:
-        raise TooManyFailures
+    slow_down(session, email, ip=ip)
     user = session.scalars(
         select(User).where(User.email == email, User.role.is_not(None), User.disabled_at.is_(None))
     ).first()
     return LogIn(email, ip, user.id if user else None, user.password_hash if user else None)
+
+
+def slow_down(session: Session, account: str, *, ip: str) -> None:
+    """Raise TooManyFailures when too much was tried lately from this address, for this account or for any."""
+    failures = select(func.count()).where(LoginFailure.ip == ip, LoginFailure.at > clock.utcnow() - FAILURE_WINDOW)
+    if (session.scalar(failures.where(LoginFailure.account_key == hash_secret(account))) or 0) >= FREE_FAILURES:
+        raise TooManyFailures
+    if (session.scalar(failures) or 0) >= FREE_FAILURES * ACCOUNTS_A_HOST:
+        raise TooManyFailures
 
 
 def record_log_in(session: Session, log_in: LogIn, *, password: str, proven: bool) -> User | None:

@@ -11,6 +11,7 @@ from portal.views import (
     deliveries,
     delivery_export,
     errors,
+    forgotten,
     health,
     home,
     imports,
@@ -49,6 +50,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     account.bp,
     second_factor.bp,
     links.bp,
+    forgotten.bp,
     language.bp,
     auth.bp,
 )

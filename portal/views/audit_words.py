@@ -19,6 +19,7 @@ ACTION_WORDS: Mapping[str, Any] = {
     "invitation.issued": _l("Criou um link de convite"),
     "invitation.accepted": _l("Aceitou o convite"),
     "reset.issued": _l("Criou um link para senha nova"),
+    "reset.requested": _l("Pediu um link para senha nova"),
     "password.reset": _l("Trocou a senha por um link"),
     "password.changed": _l("Trocou a própria senha"),
     "password.refused": _l("Errou a senha atual na própria conta"),

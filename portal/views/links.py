@@ -1,6 +1,6 @@
 """Links that work once: the first set-up, an invitation, a new password. Each leads into the portal."""
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from portal import accounts, audit
@@ -90,9 +90,3 @@ def use_and_enter(link: AccessLink, user: User, *, action: str) -> ResponseRetur
     accounts.use_link(db.session, link)
     audit.record(db.session, user.company_id, actor=user.email, action=action, ip=request.remote_addr)
     return enter(user)
-
-
-def link_to(view_name: str, token: str) -> str:
-    """The whole address of the page that this token opens, under the portal's own name when one is configured."""
-    base = runtime().settings.base_url or request.url_root.rstrip("/")
-    return f"{base}{url_for(view_name, token=token)}"

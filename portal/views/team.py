@@ -15,7 +15,7 @@ from portal.directory import people_of
 from portal.forms import ACCOUNT_WORDS, ROLE_WORDS, InvitationForm, RoleForm, text_of
 from portal.models import User
 from portal.views import access
-from portal.views.links import link_to
+from portal.views.link_mail import link_to, mail_shown_link
 from portal.views.redirects import see_other
 
 MAX_SHOWN = 200
@@ -162,6 +162,9 @@ def refuse(user: User, error: accounts.InvalidAccount) -> ResponseReturnValue:
 
 def page(user: User, *, link: str | None = None) -> str:
     form = RoleForm(formdata=None, role=user.role or "member")
+    if link is not None:
+        mail_shown_link(user, link)
+        user = get_user_or_404(user.id)
     return render_template(
         "team/show.html", user=user, state=state_of(user), form=form, link=link, role_words=ROLE_WORDS
     )

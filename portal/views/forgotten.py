@@ -1,0 +1,43 @@
+"""Who forgot the password asks for a link by e-mail; without a mail server the page says whom to ask."""
+
+from flask import Blueprint, abort, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal import accounts
+from portal.db import db
+from portal.forms import ForgottenForm, text_of
+from portal.views import access, link_mail
+from portal.views.redirects import see_other
+
+bp = Blueprint("forgotten", __name__, url_prefix="/forgotten")
+
+
+@bp.get("")
+@access.public
+def show() -> ResponseReturnValue:
+    return render_template(
+        "auth/forgotten.html",
+        form=ForgottenForm(formdata=None),
+        can_mail=link_mail.is_possible(),
+        is_sent="sent" in request.args,
+    )
+
+
+@bp.post("")
+@access.public
+def ask() -> ResponseReturnValue:
+    """Mail a link, if somebody logs in with the address. The answer is the same if nobody does."""
+    form, ip = ForgottenForm(), request.remote_addr or ""
+    if not link_mail.is_possible():
+        return see_other(url_for(".show"))
+    if not form.validate_on_submit():
+        return render_template("auth/forgotten.html", form=form, can_mail=True), 422
+    email = text_of(form.email).strip().lower()
+    try:
+        accounts.slow_down(db.session, f"forgotten by {email}", ip=ip)
+    except accounts.TooManyFailures:
+        abort(429)
+    accounts.record_failure(db.session, f"forgotten by {email}", ip=ip)
+    db.session.commit()
+    link_mail.mail_reset(email, ip=ip)
+    return see_other(url_for(".show", sent="yes"))
