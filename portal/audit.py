@@ -1,10 +1,10 @@
-"""The audit log: administrative acts, with who, when and from where. Rows are only added, and read."""
+"""The audit log: administrative acts, with who, when and from where. Rows are added and read; time removes them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from portal import clock
@@ -70,3 +70,11 @@ def page_entries(
         query = query.where(AuditEntry.id < cursor)
     rows = session.scalars(query.order_by(AuditEntry.id.desc()).limit(limit + 1)).all()
     return AuditPage(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
+
+
+def forget(session: Session, company_id: int | None, *, before: datetime, limit: int) -> int:
+    """Remove at most `limit` of the company's acts, or of nobody's, from before then. Returns how many."""
+    old = select(AuditEntry.id).where(AuditEntry.company_id == company_id, AuditEntry.created_at < before)
+    ids = session.scalars(old.order_by(AuditEntry.id).limit(limit)).all()
+    session.execute(delete(AuditEntry).where(AuditEntry.id.in_(ids)))
+    return len(ids)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from portal import clock, idempotency, importing, resending, sync, tasks
+from portal import clock, idempotency, importing, resending, retention, sync, tasks
 from portal.db import empty_log, reading
 from portal.outbox import DUE
 from portal.tasks import Chunk, Claim, TaskError, Work
@@ -25,7 +25,12 @@ FAULT_PAUSE_SECONDS = 1.0
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 """The database is locked, full or gone: trying again helps."""
 
-KINDS: Mapping[str, Work] = {importing.KIND: importing.work, resending.KIND: resending.work, sync.KIND: sync.work}
+KINDS: Mapping[str, Work] = {
+    importing.KIND: importing.work,
+    resending.KIND: resending.work,
+    sync.KIND: sync.work,
+    retention.KIND: retention.work,
+}
 
 logger = logging.getLogger(__name__)
 
@@ -87,10 +92,11 @@ class TaskRunner:
         return True
 
     def forget(self) -> None:
-        """Remove what is kept no longer."""
-        with self._engine.begin() as connection:
-            tasks.forget(connection, now=clock.utcnow())
-            idempotency.forget(connection, now=clock.utcnow())
+        """Remove what is kept no longer; what companies decide about is a task, once a day."""
+        with Session(self._engine) as session, session.begin():
+            tasks.forget(session.connection(), now=clock.utcnow())
+            idempotency.forget(session.connection(), now=clock.utcnow())
+            retention.plan(session, now=clock.utcnow())
         empty_log(self._engine)
 
     def _do(self, held: Claim) -> None:

@@ -31,6 +31,8 @@ TICK_SECONDS = 1
 HEARTBEAT_SECONDS = 10
 NOTICE_SECONDS = 30
 HOUSEKEEPING_SECONDS = 3600
+FIRST_HOUSEKEEPING_SECONDS = 60
+"""A portal that never runs for an hour tidies up too."""
 MAIL_PATIENCE_SECONDS = 2.0
 FORGOTTEN_AFTER = timedelta(days=1)
 
@@ -51,7 +53,8 @@ def run(app: Flask, stop: threading.Event) -> None:
     scheduler.add_job(heartbeat.beat, "interval", seconds=HEARTBEAT_SECONDS, id="heartbeat")
     scheduler.add_job(runner.wake, "interval", seconds=TICK_SECONDS, id="tasks")
     scheduler.add_job(notifier.wake, "interval", seconds=NOTICE_SECONDS, id="notices")
-    scheduler.add_job(runner.forget, "interval", seconds=HOUSEKEEPING_SECONDS, id="housekeeping")
+    soon = clock.utcnow() + timedelta(seconds=FIRST_HOUSEKEEPING_SECONDS)
+    scheduler.add_job(runner.forget, "interval", seconds=HOUSEKEEPING_SECONDS, next_run_time=soon, id="housekeeping")
     scheduler.add_job(_forget_inspected, "interval", [engine], seconds=HOUSEKEEPING_SECONDS, id="inspector")
     scheduler.start()
     heartbeat.beat()

@@ -20,7 +20,7 @@ FLOORS = [
     ["endpoints", "deliveries", "inspector"],
     ["accounts", "classification", "contact_batch", "resending", "sync"],
     ["directory", "notices"],
-    ["importing"],
+    ["importing", "retention"],
     ["privacy"],
     ["forms"],
     ["fair_queue"],

@@ -22,6 +22,8 @@ COMMANDS = {
     "listen": ("portal.cli.listen", "Run a local receiver that shows and verifies what arrives."),
     "backup": ("portal.cli.backup", "Write the database to one file, while the portal runs."),
     "restore": ("portal.cli.restore", "Put a backup in the place of the database, with the outbox held."),
+    "purge": ("portal.cli.purge", "Delete what is kept no longer, and give the space back."),
+    "erase": ("portal.cli.erase", "Erase a person: the contact, and the bodies and answers of its deliveries."),
 }
 """Where each command is, and its summary: the list of commands is shown without importing any of them."""
 

@@ -9,7 +9,7 @@ again.
 """
 
 from portal.outbox.claims import claim, has_due, pull_forward, release
-from portal.outbox.erasing import forget_contact
+from portal.outbox.erasing import forget_contact, forget_old
 from portal.outbox.job import Job
 from portal.outbox.queue import (
     DUE,
@@ -33,6 +33,7 @@ __all__ = [
     "enqueue_many",
     "enqueue_test",
     "forget_contact",
+    "forget_old",
     "has_due",
     "pull_forward",
     "recover",

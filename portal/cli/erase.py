@@ -1,0 +1,40 @@
+"""`portal erase`."""
+
+import click
+
+from portal.cli.console import ACTOR, open_app
+from portal.db import db, empty_log
+from portal.models import Contact
+from portal.privacy import erase_contact
+
+
+@click.command()
+@click.option("--contact", "contact_id", required=True, type=click.IntRange(1, 2**63 - 1), metavar="ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(contact_id: int, yes: bool) -> None:
+    """Erase a person: the contact, and the bodies and answers of its deliveries.
+
+    What waits to be sent is cancelled. The log keeps that something was sent, when and with what result, and nothing
+    about the person. Backups made before still hold the data. It cannot be undone.
+    """
+    with open_app():
+        name = contact_or_fail(contact_id).name
+        db.session.rollback()
+        if not yes:
+            click.confirm(f"Erase {name} (contact {contact_id}) for good?", abort=True, err=True)
+        done = erase_contact(db.session, contact_or_fail(contact_id), actor=ACTOR)
+        db.session.commit()
+        is_emptied = empty_log(db.engine)
+    click.echo(f"Contact {contact_id} is erased. Deliveries kept as proof, without data: {done.deliveries}.")
+    if done.tasks:
+        click.echo(f"Imports that were ended because they hold the person: {done.tasks}.")
+    if not is_emptied:
+        click.echo("The database's log is in use: a worker empties it within the hour.", err=True)
+
+
+def contact_or_fail(contact_id: int) -> Contact:
+    """The contact. Raises a ClickException when there is none."""
+    contact = db.session.get(Contact, contact_id)
+    if contact is None:
+        raise click.ClickException(f"There is no contact {contact_id}.")
+    return contact

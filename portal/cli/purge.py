@@ -1,0 +1,62 @@
+"""`portal purge`."""
+
+import json
+from collections import Counter
+
+import click
+from sqlalchemy import select
+
+from portal import clock, retention
+from portal.cli.console import ACTOR, company_option, open_app, pick_company
+from portal.db import db, empty_log, rewrite, size_of
+from portal.models import Company
+from portal.task_runner import PAUSE_SECONDS
+
+
+@click.command()
+@company_option
+@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def purge(company_name: str | None, dry_run: bool, as_json: bool) -> None:
+    """Delete what is kept no longer, and give the space back.
+
+    Each company decides on the page "Dados pessoais" for how many days bodies and answers, the log, and the audit log
+    are kept. A worker does this once a day by itself. What is on its way is never touched. Without --company it goes
+    through all of them. It may run beside the portal.
+    """
+    with open_app():
+        companies = [pick_company(company_name)] if company_name else db.session.scalars(select(Company)).all()
+        db.session.rollback()
+        before = size_of(db.engine)
+        reports = [{"company": each.name} | dict(purge_company(each, dry_run=dry_run)) for each in companies]
+        if not dry_run:
+            rewrite(db.engine)
+            empty_log(db.engine)
+        freed = None if before is None else max(0, before - (size_of(db.engine) or 0))
+    if as_json:
+        click.echo(json.dumps({"dry_run": dry_run, "companies": reports, "freed_bytes": freed}, indent=2))
+        return
+    for report in reports:
+        counted = ", ".join(f"{name} {report[name]}" for name in retention.COUNTS)
+        click.echo(f"{report['company']}: {counted}{' (dry run)' if dry_run else ''}.")
+    if freed is not None and not dry_run:
+        click.echo(f"Given back to the disk: {freed / 1_000_000:.1f} MB.")
+
+
+def purge_company(company: Company, *, dry_run: bool) -> Counter[str]:
+    """Purge one company, or only count; returns how many of each."""
+    now, company_id = clock.utcnow(), company.id
+    limits = retention.limits_of(company, now=now)
+    counts = Counter(dict.fromkeys(retention.COUNTS, 0))
+    db.session.rollback()
+    for chunk in retention.cut_into_chunks(company_id, limits):
+        counts.update(chunk(db.session).counts)
+        if dry_run:
+            db.session.rollback()
+        else:
+            db.session.commit()
+        clock.sleep(PAUSE_SECONDS)
+    if not dry_run:
+        retention.record_report(db.session, company_id, counts, actor=ACTOR, now=now)
+        db.session.commit()
+    return counts
