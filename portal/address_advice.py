@@ -19,6 +19,7 @@ CRMS = {
     "bitrix24.com": "Bitrix24",
     "bitrix24.com.br": "Bitrix24",
 }
+OFFICE_HOSTS = ("onedrive.live.com", "1drv.ms", "sharepoint.com", "excel.cloud.microsoft")
 FUNCTION_HOSTS = ("m.pipedream.net", "workers.dev", "run.app", "on.aws", "deno.dev", "val.run")
 """Here an address without a path is a program, not a home page."""
 INSPECTORS = ("webhook.site", "beeceptor.com", "requestcatcher.com", "hookbin.com")
@@ -35,6 +36,10 @@ SENTENCES = {
     "google_document": _l(
         "Este é o link de um arquivo ou formulário do Google, que não recebe webhooks. Use a URL de um Apps Script, "
         "que termina em /exec, ou a de um intermediário, como o Zapier."
+    ),
+    "office_file": _l(
+        "Este é o link de um arquivo do OneDrive ou do SharePoint: ele se abre, mas não recebe dados. Para levar os "
+        "contatos a uma planilha do Excel, crie um fluxo no Power Automate e use a URL dele."
     ),
     "apps_script_dev": _l(
         "Esta URL do Apps Script termina em /dev e exige o seu login. Use a da implantação, que termina em /exec."
@@ -115,7 +120,7 @@ def advise(url: str) -> tuple[Advice, ...]:
         return ()
     if not host:
         return ()
-    for recognise in (_own_inspector, _google, _automation, _inspector, _crm, _local, _home_page):
+    for recognise in (_own_inspector, _google, _office, _automation, _inspector, _crm, _local, _home_page):
         if (advice := recognise(host, parts)) is not None:
             return (advice,)
     return ()
@@ -160,6 +165,10 @@ def _google(host: str, parts: SplitResult) -> Advice | None:
         kinds = {"dev": "apps_script_dev", "exec": "apps_script"}
         return _advice(kinds.get(path.rpartition("/")[2], "apps_script_editor"))
     return None
+
+
+def _office(host: str, _parts: SplitResult) -> Advice | None:
+    return _advice("office_file") if _is_under(host, OFFICE_HOSTS) else None
 
 
 def _automation(host: str, parts: SplitResult) -> Advice | None:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 from babel.messages.extract import extract
+from flask import Flask
 
 from portal import reasons
+from portal.i18n import speaking
 from portal.reasons import explain, explain_address, explain_address_warning, explain_warning, title_of
+from portal.reasons.statuses import ADVICE_BY_STATUS
 from portal.verdict import DELIVERED_REASONS, WARNINGS
 
 REASONS = [
@@ -135,6 +138,25 @@ def test_every_problem_of_an_address_has_its_sentence(problem: str) -> None:
 @pytest.mark.parametrize("warning", ["plain_http", "unresolved"])
 def test_every_warning_about_an_address_has_its_sentence(warning: str) -> None:
     assert is_sentences(explain_address_warning(warning))
+
+
+def sentences() -> dict[str, str]:
+    """Every sentence there is, by what it is about."""
+    explained = {reason: explain(reason, request_sent=True) for reason in REASONS}
+    said = {f"{reason}.{part}": getattr(words, part) for reason, words in explained.items()
+            for part in ("title", "seen", "rule", "advice")}  # fmt: skip
+    said |= {f"{reason}.{status}": explain(reason, status_code=status).advice for reason, status in ADVICE_BY_STATUS}
+    said |= {warning: explain_warning(warning) for warning in WARNINGS}
+    said |= {problem: explain_address(problem) for problem in PROBLEMS}
+    return said | {warning: explain_address_warning(warning) for warning in ("plain_http", "unresolved")}
+
+
+def test_every_sentence_is_there_in_both_languages(app: Flask) -> None:
+    portuguese = sentences()
+    with speaking(app, "en", "UTC"):
+        english = sentences()
+    assert english.keys() == portuguese.keys()
+    assert [name for name, text in english.items() if text == portuguese[name] or not text] == []
 
 
 def test_every_text_is_found_by_the_extraction_of_messages() -> None:

@@ -11,6 +11,8 @@ KINDS = [
     ("https://sheets.google.com/", "google_sheet"),
     ("https://docs.google.com/forms/d/e/1/viewform", "google_document"),
     ("https://drive.google.com/file/d/1/view", "google_document"),
+    ("https://acme.sharepoint.com/:x:/s/vendas/EaB", "office_file"),
+    ("https://1drv.ms/x/s!AbC", "office_file"),
     ("https://script.google.com/macros/s/AKf/dev", "apps_script_dev"),
     ("https://script.google.com/macros/s/AKf/exec", "apps_script"),
     ("https://script.google.com/a/macros/acme.com/s/AKf/exec?x=1", "apps_script"),
@@ -80,6 +82,12 @@ def test_advice_stands_under_the_field_and_refuses_nothing(admin, company, recei
     page = admin.get("/webhook").text
     assert page.index('id="url-hint"') < page.index('id="url-advice"')
     assert "Este endereço fica na rede interna" in page
+
+
+@pytest.mark.parametrize("action", ["/webhook", "/webhook/test"])
+def test_advice_is_shown_when_saving_and_when_testing(admin, receiver, action):
+    page = admin.get(admin.post(action, {"url": receiver.url + "webhook-test/9f"}).location).text
+    assert "Esta é a URL de teste do n8n" in page
 
 
 def test_a_refused_address_gets_its_reason_and_no_advice(admin):

@@ -1,10 +1,13 @@
 """The integration page: true of this installation, whole as the manual, and its code runs as it stands."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +20,7 @@ import pytest
 
 from portal import clock
 from portal.payload import encode_body, sample_payload
+from portal.runtime import runtime
 from portal.verdict import judge
 from portal.views.integration import read_snippets
 from portal.webhook import WebhookRequest, sign
@@ -112,14 +116,6 @@ def test_the_python_check_takes_our_signatures_and_no_others():
     assert names["contact_of"](REQUEST.body, headers | {"webhook-id": "msg_2"}, SECRET) is None
 
 
-def test_the_python_receiver_counts_as_delivered(capsys):
-    names: dict[str, Any] = {"__name__": "receive"}
-    exec(read_snippets()["receive.py"], names)
-    answer = names["app"].test_client().post("/webhook", data=REQUEST.body, content_type="application/json")
-    assert judge(answer.status_code, answer.data).delivered
-    assert "Contato Teste 2" in capsys.readouterr().out
-
-
 def run_node(program: str, *arguments: str) -> str:
     return subprocess.run(["node", "-e", program, *arguments], capture_output=True, text=True, check=True).stdout
 
@@ -163,6 +159,34 @@ def test_the_sheet_receiver_writes_a_row_in_which_nothing_is_a_formula():
     assert answer == "OK"
     assert row == [0, "'=IMPORTXML(1)", 2, "'Empresa Teste", "'Teste", "'teste@empresateste.com", None,
                    "'Usuário Teste", "'Campanha Teste"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "path", "answer"),
+    [
+        ("receive.php", ["php", "-S", "127.0.0.1:{port}", "{file}"], "", b"Webhook recebido."),
+        ("receive.py", [sys.executable, "-m", "flask", "--app", "{file}", "run", "--port", "{port}"], "webhook", b"OK"),
+        ("receive.js", ["node", "{file}"], "", b"OK"),
+    ],
+)  # fmt: skip
+def test_a_receiver_run_as_the_page_says_takes_the_portals_own_test(
+    app, company, tmp_path, name, command, path, answer
+):
+    (tmp_path / name).write_text(read_snippets()[name])
+    port = str(free_port())
+    filled = [part.format(port=port, file=tmp_path / name) for part in command]
+    with serving(filled, PORT=port):
+        wait_until_open(int(port))
+        sent = runtime().send_test(company_id=company.id, url=f"http://127.0.0.1:{port}/{path}", actor="ana")
+    assert (sent.outcome.delivered, sent.outcome.response_body) == (True, answer)
+
+
+def wait_until_open(port: int) -> None:
+    for _ in range(200):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the receiver did not start")
 
 
 @contextmanager
