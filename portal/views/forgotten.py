@@ -1,6 +1,6 @@
 """Who forgot the password asks for a link by e-mail; without a mail server the page says whom to ask."""
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, abort, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import accounts
@@ -39,5 +39,6 @@ def ask() -> ResponseReturnValue:
         abort(429)
     accounts.record_failure(db.session, f"forgotten by {email}", ip=ip)
     db.session.commit()
-    link_mail.mail_reset(email, ip=ip)
-    return see_other(url_for(".show", sent="yes"))
+    answer = make_response(see_other(url_for(".show", sent="yes")))
+    link_mail.mail_reset_after(answer, email, ip=ip)
+    return answer

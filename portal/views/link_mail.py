@@ -3,7 +3,7 @@
 import logging
 import threading
 
-from flask import Flask, current_app, flash, request
+from flask import Flask, Response, current_app, flash, request
 from flask_babel import gettext as _
 
 from portal import accounts
@@ -40,22 +40,26 @@ def mail_shown_link(user: User, link: str) -> None:
         return
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     try:
-        send_link(app, user, link)
+        send_link(app, user, link, is_invitation=user.password_hash is None)
     except MailError as error:
         flash(_("O e-mail não foi aceito (%(error)s). Entregue o link você mesmo.", error=error), "error")
     else:
         flash(_("Enviamos o link também a %(email)s.", email=user.email), "success")
 
 
-def mail_reset(email: str, *, ip: str) -> None:
-    """Mail a link for a new password to whoever logs in with this address, in the background.
+def mail_reset_after(answer: Response, email: str, *, ip: str) -> None:
+    """Once the answer is out, mail a link for a new password to whoever logs in with this address.
 
     Nobody can tell from the answer, or from the time it takes, whether somebody does.
     """
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    answer.call_on_close(lambda: _start_sender(app, email, ip))
+
+
+def _start_sender(app: Flask, email: str, ip: str) -> None:
     if not _senders.acquire(blocking=False):
         logger.warning("Too many links are being mailed; one was not.", extra={"action": "reset_mail_dropped"})
         return
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     threading.Thread(target=_mail_reset, args=(app, email, ip), name="reset mail", daemon=True).start()
 
 
@@ -67,7 +71,7 @@ def _mail_reset(app: Flask, email: str, ip: str) -> None:
             if asked is None:
                 return
             user, token = asked
-            send_link(app, user, link_to("links.reset", token))
+            send_link(app, user, link_to("links.reset", token), is_invitation=False)
     except MailError as error:
         logger.warning("A link was not mailed: %s", error, extra={"action": "reset_mail_failed"})
     except Exception:  # there is nobody to raise it to: the log says it
@@ -76,12 +80,12 @@ def _mail_reset(app: Flask, email: str, ip: str) -> None:
         _senders.release()
 
 
-def send_link(app: Flask, user: User, link: str) -> None:
+def send_link(app: Flask, user: User, link: str, *, is_invitation: bool) -> None:
     """Mail a person their link, in their language. Raises MailError."""
     settings, company = runtime().settings, user.company
     language, zone = user.locale or company.locale, company.timezone
     facts = {"name": user.name, "company": company.name}
-    is_invitation, recipient = user.password_hash is None, user.email
+    recipient = user.email
     db.session.rollback()  # a mail server may be slow: no transaction waits for it
     with speaking(app, language, zone):
         letter = write_letter(facts, link, recipient=recipient, is_invitation=is_invitation)

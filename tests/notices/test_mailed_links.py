@@ -11,7 +11,7 @@ import time_machine
 from portal import accounts, clock
 from portal.db import db
 from portal.models import AccessLink, AuditEntry, User
-from tests.factories import make_company, make_user
+from tests.factories import PASSWORD, make_company, make_user
 from tests.notices.test_notices import SENDER, server_at
 from tests.postgres import free_port
 from tests.web.conftest import Person
@@ -49,7 +49,9 @@ def wait_for(mail_host, count: int) -> None:
 
 
 def ask(app, email):
-    return Person(app.test_client(), None).post("/forgotten", {"email": email})
+    answer = Person(app.test_client(), None).post("/forgotten", {"email": email})
+    answer.close()  # as a server does once the answer is out
+    return answer
 
 
 def link_in(message) -> str:
@@ -78,6 +80,17 @@ def test_the_mail_speaks_the_readers_language(site, mail_host):
     ask(app, "bia@example.com")
     wait_for(mail_host, 1)
     assert mail_host.messages[0]["Subject"] == "A new password for the portal of Ágil"
+
+
+def test_who_never_chose_a_password_gets_a_link_too(site, mail_host):
+    app, company = site
+    accounts.add_user(db.session, company, name="Bia", email="bia@example.com", role="member", password=None)
+    db.session.commit()
+    ask(app, "bia@example.com")
+    wait_for(mail_host, 1)
+    assert "vence em 24 horas" in mail_host.messages[0].get_content()
+    link = link_in(mail_host.messages[0])
+    assert Person(app.test_client(), None).post(link, {"password": PASSWORD}).location == "/"
 
 
 def test_an_unknown_and_a_disabled_address_get_the_same_answer_and_no_mail(site, mail_host):

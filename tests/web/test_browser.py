@@ -199,6 +199,7 @@ def administration(company: Company) -> list[str]:
         *lists,
         "/account",
         "/account/second-factor",
+        "/forgotten",
         "/team/new",
         *(f"/team/{user.id}" for user in states),
         "/tokens",
