@@ -11,7 +11,7 @@ FLOORS = [
     ["circuit", "clock", "retry", "version"],
     ["mail"],
     ["egress", "config", "vault"],
-    ["address_advice", "masking", "tables"],
+    ["address_advice", "masking", "tables", "rate_limit"],
     ["db", "payload", "verdict", "reasons", "i18n", "logs", "security", "assets", "extensions", "wakeup", "receiver"],
     ["webhook", "models"],
     ["schema", "outbox", "audit", "contact_items"],

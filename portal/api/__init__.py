@@ -3,7 +3,7 @@
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from portal.api import access, contacts, deliveries, docs, jobs, problems, saving, sending, sync, webhook
+from portal.api import access, contacts, deliveries, docs, jobs, problems, saving, sending, sync, unchanged, webhook
 from portal.api.parsing import ApiBlueprint
 from portal.api.spec import CONFIG, PortalApi
 from portal.extensions import csrf
@@ -20,6 +20,7 @@ problems.init_blueprint(v1)
 def register_api(app: Flask) -> None:
     """Tie the API to the application."""
     access.init_app(app)
+    unchanged.init_app(app)
     app.config.from_mapping(CONFIG)
     if isinstance(app.json, DefaultJSONProvider):
         app.json.sort_keys = False  # fields stand in the order of the source document

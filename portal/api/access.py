@@ -4,6 +4,7 @@ Every route carries `member` (any token) or `admin` (an admin's token) directly 
 """
 
 import logging
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,8 +17,11 @@ from portal.api.parsing import View
 from portal.api.problems import Problem, answer_http_error
 from portal.db import db, reading, writing
 from portal.models import ApiToken
+from portal.rate_limit import RateLimit
 
 PREFIX = "/api/"
+CALLS_A_SECOND, CALLS_AT_ONCE = 50, 1000
+"""What a token may ask of one process: for good, and in a burst."""
 PUBLIC = {"api-docs.openapi_json", "api_docs.show"}
 """View names that need no token."""
 USE_RECORDED_EVERY = timedelta(minutes=1)
@@ -51,11 +55,12 @@ class Caller:
 
 def init_app(app: Flask) -> None:
     """Check every request below /api/ before anything reads it."""
-    app.before_request(check_request)
+    limit = RateLimit(per_second=CALLS_A_SECOND, burst=CALLS_AT_ONCE)
+    app.before_request(lambda: check_request(limit))
 
 
-def check_request() -> ResponseReturnValue | None:
-    """Refuse unknown addresses with a problem, and whoever the route does not admit."""
+def check_request(limit: RateLimit) -> ResponseReturnValue | None:
+    """Refuse unknown addresses with a problem, and whoever the route does not admit, or who calls too often."""
     if not request.path.startswith(PREFIX):
         return None
     error = request.routing_exception
@@ -64,6 +69,8 @@ def check_request() -> ResponseReturnValue | None:
     if request.endpoint in PUBLIC:
         return None
     g.caller = authenticate()
+    if wait := limit.take(g.caller.token_id):
+        raise Problem(429, "too_many_calls", headers={"Retry-After": str(math.ceil(wait))})
     access = getattr(current_app.view_functions[str(request.endpoint)], "access", None)
     if access == "member" or (access == "admin" and g.caller.is_admin):
         return None

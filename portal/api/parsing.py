@@ -12,8 +12,9 @@ from webargs import missing
 from webargs.flaskparser import FlaskParser
 
 from portal.api.problems import FieldError, Problem, flatten, refuse
+from portal.api.unchanged import document_unchanged
 
-COMMON_PROBLEMS = (401, 403, 500, 503)
+COMMON_PROBLEMS = (401, 429, 500, 503)
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -37,9 +38,20 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
 
     ARGUMENTS_PARSER = JsonParser()
 
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self._prepare_doc_cbks.append(document_unchanged)
+
     def route(self, rule: str, **options: Any) -> Callable[[View], View]:
         """The address, `methods` and `tags`. Stands on top."""
-        return cast(Callable[[View], View], super().route(rule, **options))
+        register = super().route(rule, **options)
+
+        def decorate(view: View) -> View:
+            if getattr(view, "access", None) == "admin":
+                view = self.alt_response(403, HTTPStatus.FORBIDDEN.name)(view)
+            return cast(View, register(view))
+
+        return decorate
 
     def arguments(self, schema: type[Schema], **options: Any) -> Callable[[View], View]:
         """What comes in; the view gets it first."""
@@ -58,7 +70,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         return cast(Callable[[View], View], super().doc(**facts))
 
     def problems(self, *statuses: int) -> Callable[[View], View]:
-        """The problems it answers with, besides those of every route."""
+        """The problems it answers with, besides those of every route, and of every admin's."""
 
         def decorate(view: View) -> View:
             for status in (*statuses, *COMMON_PROBLEMS):

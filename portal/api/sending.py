@@ -37,7 +37,7 @@ def pause() -> dict[str, Any]:
 @blueprint.route("/webhook/resume", methods=["POST"], tags=["webhook"])
 @admin
 @blueprint.response(200, WebhookSchema, example=examples.WEBHOOK)
-@blueprint.problems(409, 429)
+@blueprint.problems(409)
 @blueprint.doc(operationId="resumeWebhook")
 def resume() -> dict[str, Any]:
     """Send again, once a test has shown that somebody is there

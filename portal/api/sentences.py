@@ -37,6 +37,7 @@ DETAILS = {
     "request_too_large": _l("O corpo do pedido é maior do que o limite. Envie menos contatos por vez."),
     "unsupported_media_type": _l("O corpo do pedido precisa ser JSON: Content-Type: application/json."),
     "invalid_fields": _l("Um ou mais campos não foram aceitos; nada foi salvo."),
+    "too_many_calls": _l("Pedidos demais com este token. Espere os segundos do cabeçalho Retry-After."),
     "too_many_tests": _l("Testes demais em um minuto. Espere um pouco."),
     "internal_error": _l("Algo falhou do nosso lado. O registro do servidor diz o quê, sob o error_id."),
     "database_busy": _l("O banco de dados não respondeu a tempo; nada foi salvo. Tente de novo em instantes."),

@@ -7,6 +7,7 @@ from flask_smorest import Api  # type: ignore[import-untyped]
 from flask_smorest.utils import prepare_response  # type: ignore[import-untyped]
 from marshmallow import fields
 
+from portal.api.access import CALLS_A_SECOND, CALLS_AT_ONCE
 from portal.api.fields import StrictSchema
 from portal.api.problems import PROBLEM_TYPE
 from portal.version import __version__
@@ -20,7 +21,7 @@ EXAMPLE_CODES = {
     413: "request_too_large",
     415: "unsupported_media_type",
     422: "invalid_fields",
-    429: "too_many_tests",
+    429: "too_many_calls",
     500: "internal_error",
     503: "database_busy",
 }
@@ -35,7 +36,10 @@ CONFIG = {
         "info": {
             "description": "Contacts, their interest level, the webhook and its deliveries. Every call needs an API "
             "token of the company. Errors are RFC 9457 problems with a stable `code`; their sentences are in "
-            "Portuguese, or in English when `Accept-Language` asks for it. Times are RFC 3339 in UTC."
+            "Portuguese, or in English when `Accept-Language` asks for it. Times are RFC 3339 in UTC. A "
+            f"token may call {CALLS_AT_ONCE} times at once and {CALLS_A_SECOND} times a second; then 429 says in "
+            "`Retry-After` how many seconds to wait. An answer to GET carries an `ETag`: sent back as `If-None-Match` "
+            "it makes the next answer 304, without a body, while nothing changed."
         },
         "security": [{"token": []}],
         "components": {
@@ -99,7 +103,7 @@ class PortalApi(Api):  # type: ignore[misc]
             self.spec.components.response(status.name, response, lazy=True)
 
     def _register_etag_headers(self) -> None:
-        """No answer has an ETag."""
+        """Ours are no affair of single routes (`unchanged`)."""
 
     def _register_pagination_header(self) -> None:
         """Pages have `next_cursor`, not a header."""

@@ -64,7 +64,7 @@ def save(given: dict[str, Any]) -> dict[str, Any]:
 @admin
 @blueprint.arguments(TestUrlSchema, required=False, example={"url": examples.URL})
 @blueprint.response(200, TestResultSchema, example=examples.TEST_RESULT)
-@blueprint.problems(400, 409, 413, 415, 429)
+@blueprint.problems(400, 409, 413, 415)
 @blueprint.doc(operationId="testWebhook")
 def send_test(given: dict[str, Any]) -> dict[str, Any]:
     """Send the sample to an address, saved or not, and say what came of it
