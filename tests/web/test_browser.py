@@ -1,15 +1,18 @@
 """The pages in a real browser: the daily work by mouse and keyboard, nothing from elsewhere, and no barrier."""
 
 import time
+import urllib.request
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+from werkzeug.datastructures import Headers
 
-from portal import accounts, clock, tasks
+from portal import accounts, clock, inspector, tasks
 from portal.db import db
 from portal.models import Company, Delivery, Task
 from portal.receiver import Reply
+from portal.runtime import runtime
 from tests.factories import classify_contact, make_company, make_contact, make_import, make_user
 from tests.web.browser import Site, Watched, row
 
@@ -81,6 +84,20 @@ def test_the_webhook_is_tested_from_the_field(page, site):
     expect(page.get_by_role("heading", name="O teste deu certo.")).to_be_visible()
     page.get_by_text("Exatamente o que foi enviado").click()
     expect(page.get_by_text('"name": "Contato Teste"')).to_be_visible()
+
+
+def test_the_inspector_shows_what_arrives_by_itself_and_verifies_it(page):
+    page.goto("/webhook")
+    page.get_by_role("button", name="Criar endereço de teste").click()
+    expect(page.get_by_text("Nada ainda.")).to_be_visible()
+    urllib.request.urlopen(page.locator("#endereco-valor").inner_text(), b'{"hello": "portal"}').close()
+    expect(page.get_by_text("Sem assinatura")).to_be_visible()
+    expect(page.get_by_text('"hello": "portal"').first).to_be_visible()
+    page.get_by_role("link", name="Usar este endereço").click()
+    page.get_by_role("button", name="Testar Webhook").click()
+    expect(page.get_by_role("heading", name="O teste deu certo.")).to_be_visible()
+    page.get_by_role("link", name="Abrir o inspetor").click()
+    expect(page.get_by_text("Assinatura confere")).to_be_visible()
 
 
 def test_a_delivery_page_shows_the_arrival_by_itself(page, site):
@@ -176,6 +193,7 @@ def page_urls(site: Site) -> list[str]:
         "/deliveries",
         "/deliveries?status=cancelled",
         "/webhook",
+        inspector_with_arrivals(company),
         "/imports",
         f"/imports/{make_import(company).id}",
         f"/imports/{finished_import(company)}",
@@ -186,6 +204,16 @@ def page_urls(site: Site) -> list[str]:
         f"/deliveries/{ids[0]}/resend",
         f"/deliveries/{ids[-1]}/resend",
     ]
+
+
+def inspector_with_arrivals(company: Company) -> str:
+    """Its page, with what somebody sent there."""
+    inspector.open_inspector(db.session, company, actor="test")
+    for headers in ({}, {"webhook-id": "msg_1"}):
+        facts = {"headers": Headers(headers), "body": b'{"a": [1]}', "vault": runtime().vault, "now": clock.utcnow()}
+        inspector.take(db.session, company.id, **facts)
+    db.session.commit()
+    return "/inspector"
 
 
 def administration(company: Company) -> list[str]:

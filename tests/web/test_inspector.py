@@ -5,14 +5,16 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from sqlalchemy import select
 from werkzeug.serving import make_server
 
-from portal import clock, endpoints, inspector
-from portal.db import db
+from portal import clock, endpoints, inspector, worker
+from portal.db import db, reading
 from portal.models import AuditEntry, InspectedRequest
 from portal.payload import encode_body, sample_payload
 from portal.runtime import runtime
 from portal.webhook import WebhookRequest, sign
+from tests.conftest import running_worker
 from tests.engine.conftest import BOTH, database_url  # noqa: F401
 from tests.factories import endpoint_of, make_company, make_user
 from tests.web.conftest import Person
@@ -196,6 +198,23 @@ def test_the_portals_own_guard_holds_for_it_and_the_page_says_so(make_app):
         url = f"http://127.0.0.1:8000/inspector/{company.inspector_token}"
         assert admin.post("/webhook/test", {"url": url}).status_code == 422
         assert send(Person(app.test_client(), None), f"/inspector/{company.inspector_token}").status_code == 200
+
+
+def test_a_worker_forgets_what_is_a_day_old(nobody, company, path, app, monkeypatch):
+    monkeypatch.setattr(worker, "HOUSEKEEPING_SECONDS", 0.1)
+    send(nobody, path)
+    kept(company)[0].received_at -= timedelta(days=1)
+    db.session.commit()
+    send(nobody, path, body=b"new")
+    with running_worker(app):
+        for _ in range(100):
+            with reading():
+                left = list(db.session.scalars(select(InspectedRequest.body)))
+            db.session.rollback()
+            if left == [b"new"]:
+                break
+            clock.sleep(0.05)
+    assert left == [b"new"]
 
 
 @pytest.fixture
