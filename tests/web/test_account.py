@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from argon2 import PasswordHasher
 
 from portal import accounts, clock
 from portal.db import db
@@ -173,3 +174,24 @@ def test_without_a_proxy_a_forwarded_address_does_not_count(nobody, company):
     ]
     assert statuses[-1] == 429
     assert {entry.ip for entry in db.session.query(AuditEntry)} == {"127.0.0.1"}
+
+
+def test_behind_one_proxy_the_address_that_it_saw_counts(make_app, person, company):
+    user = make_user(company)
+    app = make_app(proxy_hops=1)
+    with app.app_context():
+        browser = type(person())(app.test_client(), None)
+        forwarded = {"X-Forwarded-For": "203.0.113.9, 192.0.2.7"}
+        browser.post("/login", {"email": user.email, "password": "wrong wrong"}, headers=forwarded)
+    assert db.session.query(AuditEntry).one().ip == "192.0.2.7"
+
+
+def test_a_password_kept_the_old_way_is_kept_the_new_way_after_log_in(nobody, company):
+    user = make_user(company)
+    assert user.password_hash.startswith("$argon2id$")
+    old = user.password_hash = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
+    db.session.commit()
+    assert log_in(nobody, user.email).location == "/"
+    db.session.refresh(user)
+    assert user.password_hash != old
+    assert not accounts.passwords.hasher.check_needs_rehash(user.password_hash)
