@@ -25,6 +25,7 @@ LEASE_MARGIN = timedelta(seconds=5)
 """How much longer than the deadline a claim is kept: the time to record what the receiver answered."""
 
 MINIMUM_KEY_LENGTH = 32
+MINIMUM_TOKEN_LENGTH = 16
 
 
 class SettingError(ValueError):
@@ -54,6 +55,8 @@ class Settings:
     """Where notices are handed over; without it nobody gets any."""
     mail_from: str | None = None
     log_format: str = "text"
+    metrics_token: str | None = None
+    """What Prometheus shows to read `/metrics`; without it only this machine may."""
 
     @property
     def lease(self) -> timedelta:
@@ -225,6 +228,12 @@ def _read_key(text: str) -> str:
     return text
 
 
+def _read_token(text: str) -> str:
+    if len(text) < MINIMUM_TOKEN_LENGTH or not text.isascii() or not text.isprintable():
+        raise ValueError(f"is no token of at least {MINIMUM_TOKEN_LENGTH} plain characters.")
+    return text
+
+
 def _read_log_format(text: str) -> str:
     if text not in ("text", "json"):
         raise ValueError("is neither text nor json.")
@@ -252,5 +261,6 @@ READERS: dict[str, Callable[[str], Any]] = {
     "PORTAL_SMTP_URL": parse_mail_server,
     "PORTAL_MAIL_FROM": parse_sender,
     "PORTAL_LOG_FORMAT": _read_log_format,
+    "PORTAL_METRICS_TOKEN": _read_token,
 }
-SECRETS = ("PORTAL_DATABASE_URL", "PORTAL_SECRET_KEY", "PORTAL_SMTP_URL")
+SECRETS = ("PORTAL_DATABASE_URL", "PORTAL_SECRET_KEY", "PORTAL_SMTP_URL", "PORTAL_METRICS_TOKEN")

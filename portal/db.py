@@ -7,7 +7,7 @@ databases.
 
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -23,10 +23,12 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
+    Table,
     TypeDecorator,
     event,
     text,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -172,6 +174,16 @@ def prepare_engine(engine: Engine) -> None:
         event.listen(engine, "begin", _begin_sqlite)
     else:
         event.listen(engine, "begin", _begin_postgresql)
+
+
+def insert_or_add(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, adding: Sequence[str]
+) -> None:
+    """Insert the rows; where one of that key exists, add the columns `adding` to it instead."""
+    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+    sums = {name: table.c[name] + insert.excluded[name] for name in adding}
+    keys = [column.name for column in table.primary_key]
+    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=sums), rows)
 
 
 def empty_log(engine: Engine) -> bool:

@@ -50,13 +50,11 @@ class User(Base):
     role: Mapped[str | None] = mapped_column(String(16))
     password_hash: Mapped[str | None] = mapped_column(String(255))
     session_version: Mapped[int] = mapped_column(default=1)
-    totp_secret: Mapped[str | None] = mapped_column(Text)
-    """Encrypted by the vault; None without a second factor."""
+    totp_secret: Mapped[str | None] = mapped_column(Text)  # encrypted by the vault; None without a second factor
     totp_step: Mapped[int | None] = mapped_column(BigInteger)  # of the last code accepted: none counts twice
     locale: Mapped[str | None] = mapped_column(String(8))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-
     company: Mapped[Company] = relationship()
 
     is_authenticated, is_active, is_anonymous = True, True, False  # what Flask-Login asks of a user that it loaded
@@ -82,7 +80,6 @@ class AccessLink(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-
     user: Mapped[User | None] = relationship()
 
 
@@ -113,7 +110,6 @@ class ApiToken(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-
     user: Mapped[User] = relationship()
 
 
@@ -164,7 +160,6 @@ class Contact(Base):
     experiences: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
-
     company: Mapped[Company] = relationship()
     campaign: Mapped[Campaign] = relationship()
     owner: Mapped[User] = relationship()
@@ -204,8 +199,7 @@ class Endpoint(Base):
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), unique=True)
     url: Mapped[str | None] = mapped_column(Text)
-    secret: Mapped[str] = mapped_column(Text)
-    """Encrypted by the vault; so is the old one, which signs too until its end."""
+    secret: Mapped[str] = mapped_column(Text)  # encrypted by the vault, like the old one, which signs too until its end
     old_secret: Mapped[str | None] = mapped_column(Text)
     old_secret_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     state: Mapped[str] = mapped_column(String(16), default="active")
@@ -224,7 +218,6 @@ class Endpoint(Base):
     notified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     notice_error: Mapped[str | None] = mapped_column(String(200))  # why the last notice could not be sent
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
-
     company: Mapped[Company] = relationship()
 
 
@@ -245,8 +238,7 @@ class Delivery(Base):
         one_of("trigger", TRIGGERS),
         one_of("next_trigger", TRIGGERS),
     )
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
-    """Rises with every delivery of a contact: the order in which they go out."""
+    id: Mapped[int] = mapped_column(Key, primary_key=True)  # rises: the order in which deliveries go out
     webhook_id: Mapped[str] = mapped_column(String(40), unique=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id", ondelete="SET NULL"))
@@ -259,10 +251,8 @@ class Delivery(Base):
     status: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(String(32))
     warning: Mapped[str | None] = mapped_column(String(32))
-    attempt_count: Mapped[int] = mapped_column(default=0)
-    """Attempts made, with the one under way."""
-    tries: Mapped[int] = mapped_column(default=0)
-    """Tries used of the schedule's budget; a re-send begins a fresh one."""
+    attempt_count: Mapped[int] = mapped_column(default=0)  # attempts made, with the one under way
+    tries: Mapped[int] = mapped_column(default=0)  # tries used of the schedule's budget; a re-send begins a fresh one
     next_trigger: Mapped[str] = mapped_column(String(16))
     next_actor: Mapped[str | None] = mapped_column(String(300))
     next_attempt_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -270,9 +260,7 @@ class Delivery(Base):
     lease_expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     delivered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    body: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
-    """Frozen when the change happened. Last, so that reading the columns before it does not read it."""
-
+    body: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)  # last: the others are read without it
     contact: Mapped[Contact | None] = relationship()
     campaign: Mapped[Campaign | None] = relationship()
     owner: Mapped[User | None] = relationship()
@@ -297,8 +285,7 @@ class Attempt(Base):
     number: Mapped[int] = mapped_column()
     trigger: Mapped[str] = mapped_column(String(16))
     actor: Mapped[str | None] = mapped_column(String(300))
-    late: Mapped[bool] = mapped_column(default=False)
-    """Recorded after its lease had gone to another worker: it changed nothing else."""
+    late: Mapped[bool] = mapped_column(default=False)  # recorded after its lease had gone to another worker
     started_at: Mapped[datetime] = mapped_column(UTCDateTime)
     duration_ms: Mapped[int | None] = mapped_column()
     url: Mapped[str] = mapped_column(Text)
@@ -311,8 +298,7 @@ class Attempt(Base):
     request_headers: Mapped[list[list[str]]] = mapped_column(JSON, default=list)
     response_headers: Mapped[list[list[str]]] = mapped_column(JSON, default=list)
     response_size: Mapped[int | None] = mapped_column()
-    response_body: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """The first 16 KiB of the answer."""
+    response_body: Mapped[bytes | None] = mapped_column(LargeBinary)  # the first 16 KiB of the answer
 
 
 class Task(Base):
@@ -390,6 +376,18 @@ class AuditEntry(Base):
     subject: Mapped[str | None] = mapped_column(String(300))
     ip: Mapped[str | None] = mapped_column(String(45))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class AttemptCount(Base):
+    """How many attempts ended so, and how long they took: counted as they are recorded, and never taken back."""
+
+    __tablename__ = "attempt_count"
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16), primary_key=True)  # the delivery's, after the attempt
+    reason: Mapped[str] = mapped_column(String(32), primary_key=True)
+    up_to_ms: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 0 when it took no known time
+    number: Mapped[int] = mapped_column(BigInteger)
+    total_ms: Mapped[int] = mapped_column(BigInteger)
 
 
 class WorkerHeartbeat(Base):

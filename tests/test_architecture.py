@@ -17,7 +17,7 @@ FLOORS = [
     ["schema", "outbox", "audit", "contact_items"],
     ["contacts", "tasks", "idempotency", "backup"],
     ["migrating"],
-    ["endpoints", "deliveries", "inspector"],
+    ["endpoints", "deliveries", "figures", "inspector"],
     ["accounts", "classification", "contact_batch", "resending", "sync"],
     ["directory", "notices"],
     ["importing", "retention"],

@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import Row, Table
 
-from portal.models import Attempt, Contact, Delivery, Endpoint
+from portal.models import Attempt, AttemptCount, Contact, Delivery, Endpoint
 
 delivery: Table = Delivery.__table__  # type: ignore[assignment]
 attempt: Table = Attempt.__table__  # type: ignore[assignment]
+attempt_count: Table = AttemptCount.__table__  # type: ignore[assignment]
 endpoint: Table = Endpoint.__table__  # type: ignore[assignment]
 contact: Table = Contact.__table__  # type: ignore[assignment]
 

@@ -21,6 +21,7 @@ from portal.views import (
     jobs,
     language,
     links,
+    metrics,
     notices,
     presentation,
     resending,
@@ -33,6 +34,7 @@ from portal.views import (
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     health.bp,
+    metrics.bp,
     home.bp,
     contacts.bp,
     imports.bp,

@@ -74,6 +74,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inspected_request")),
     )
     op.create_index("ix_inspected_request_company", "inspected_request", ["company_id", "id"])
+    op.create_table(
+        "attempt_count",
+        sa.Column("company_id", KEY, nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=32), nullable=False),
+        sa.Column("up_to_ms", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("total_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["company_id"], ["company.id"], name=op.f("fk_attempt_count_company_id_company")),
+        sa.PrimaryKeyConstraint("company_id", "status", "reason", "up_to_ms", name=op.f("pk_attempt_count")),
+    )
 
 
 def _fill_what_the_crm_knows() -> None:

@@ -1,0 +1,84 @@
+"""How it is going, in figures: read from the database by index, so that every process says the same, and at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from portal.models import ENDPOINT_STATES, AttemptCount, Delivery, Endpoint, WorkerHeartbeat
+from portal.outbox.counting import BOUNDS_MS, LONGER, NO_TIME
+
+SILENT_AFTER = timedelta(seconds=60)
+"""A worker shows itself every ten seconds; after so long without a sign there is none."""
+DUE_CAP = 10_000
+"""Due deliveries are counted up to here: more of them are as bad, and a long queue is no slower to look at."""
+
+
+@dataclass(frozen=True)
+class Durations:
+    """How long attempts took: the number up to each bound in seconds (the last is without one), and the sum."""
+
+    up_to: Sequence[tuple[float, int]]
+    total_seconds: float
+
+
+def count_workers(session: Session, *, now: datetime) -> int:
+    """The workers that live."""
+    alive = WorkerHeartbeat.seen_at > now - SILENT_AFTER
+    return session.scalar(select(func.count()).select_from(WorkerHeartbeat).where(alive)) or 0
+
+
+def oldest_due_seconds(session: Session, *, now: datetime) -> float:
+    """How long the delivery that has been due longest waits, of those whose endpoint takes deliveries; else 0."""
+    first = (
+        select(func.min(Delivery.next_attempt_at))
+        .where(Delivery.company_id == Endpoint.company_id, Delivery.status == "pending")
+        .correlate(Endpoint)
+        .scalar_subquery()
+    )
+    firsts = session.scalars(select(first).select_from(Endpoint).where(Endpoint.url.is_not(None), _is_active)).all()
+    return max([0.0, *((now - moment).total_seconds() for moment in firsts if moment is not None)])
+
+
+def count_due(session: Session, *, now: datetime) -> int:
+    """The deliveries that could go out now, up to `DUE_CAP`."""
+    due: Select[int] = (
+        select(Delivery.id)
+        .join(Endpoint, Endpoint.company_id == Delivery.company_id)
+        .where(Delivery.status == "pending", Delivery.next_attempt_at <= now, Endpoint.url.is_not(None), _is_active)
+        .limit(DUE_CAP)
+    )
+    return session.scalar(select(func.count()).select_from(due.subquery())) or 0
+
+
+def count_endpoints(session: Session) -> dict[str, int]:
+    """The companies' endpoints by state, `unset` among them."""
+    counted = select(Endpoint.state, Endpoint.url.is_(None).label("is_unset"), func.count().label("number"))
+    counts = dict.fromkeys(("unset", *ENDPOINT_STATES), 0)
+    for row in session.execute(counted.group_by(Endpoint.state, Endpoint.url.is_(None))):
+        counts["unset" if row.is_unset else row.state] += row.number
+    return counts
+
+
+def count_ends(session: Session) -> Mapping[tuple[str, str], int]:
+    """How often an attempt left its delivery in a status, for a reason, since the installation began."""
+    counted = select(AttemptCount.status, AttemptCount.reason, func.sum(AttemptCount.number))
+    rows = session.execute(counted.group_by(AttemptCount.status, AttemptCount.reason))
+    return {(status, reason): int(number) for status, reason, number in rows}
+
+
+def durations(session: Session) -> Durations:
+    """How long attempts took since the installation began."""
+    counted = select(AttemptCount.up_to_ms, func.sum(AttemptCount.number), func.sum(AttemptCount.total_ms))
+    timed = counted.where(AttemptCount.up_to_ms != NO_TIME).group_by(AttemptCount.up_to_ms)
+    by_bound = {bound: (int(number), int(total)) for bound, number, total in session.execute(timed)}
+    reached, up_to = 0, []
+    for bound in (*BOUNDS_MS, LONGER):
+        reached += by_bound.get(bound, (0, 0))[0]
+        up_to.append((float("inf") if bound == LONGER else bound / 1000, reached))
+    return Durations(up_to, sum(total for _, total in by_bound.values()) / 1000)
+
+
+_is_active = Endpoint.state == "active"
