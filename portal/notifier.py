@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from sqlalchemy import Engine
@@ -30,12 +30,14 @@ Speaking = Callable[[str, str], AbstractContextManager[None]]
 
 
 class Notifier:
-    """Tells admins what `portal.notices` finds. Without a mail server it does nothing."""
+    """Tells admins what `portal.notices` finds, and the log; without a mail server, the log alone."""
 
     def __init__(self, engine: Engine, settings: Settings, *, speaking: Speaking) -> None:
         self._engine = engine
         self._settings = settings
         self._speaking = speaking
+        self._logged: dict[int, tuple[str, int | None]] = {}
+        """By endpoint, what the log was told last."""
         self._wake = threading.Event()
         self._stopping = threading.Event()
 
@@ -50,8 +52,6 @@ class Notifier:
 
     def run(self) -> None:
         """Send notices until `stop`, at each wake-up."""
-        if self._settings.smtp_url is None:
-            return
         while not self._stopping.is_set():
             try:
                 is_through = self.send_due()
@@ -59,39 +59,53 @@ class Notifier:
                 cause = error.__cause__ or error
                 logger.warning("The notices could not be reached: %s", cause, extra={"action": "notices_unreachable"})
                 is_through = False
-            except Exception:  # whatever is wrong with one notice, the thread lives on and the log says it
-                logger.exception("The notices could not be written.", extra={"action": "notice_failed"})
-                is_through = False
             if not is_through:
                 self._stopping.wait(RETRY_SECONDS)
             self._wake.wait(LOOK_SECONDS)
             self._wake.clear()
 
     def send_due(self) -> bool:
-        """Send what is due now. False when the mail server did not take something that it may take later."""
+        """Tell what is due now. False when the mail server did not take something that it may take later."""
         with reading(), Session(self._engine) as session:
             due = notices.find_due(session, now=clock.utcnow())
-        return all(self._tell(notice) for notice in due if not self._stopping.is_set())
+        self._log(due)
+        for notice in due:
+            if self._stopping.is_set():
+                break
+            try:
+                if not self._tell(notice):
+                    return False
+            except AWAY:
+                raise
+            except Exception:  # whatever is wrong with one notice, the others are sent and the log says it
+                logger.exception("A notice could not be written.", extra=_facts("notice_failed", notice))
+        return True
+
+    def _log(self, due: Sequence[Notice]) -> None:
+        """Say once in the log what is wrong: operators may look nowhere else."""
+        news = {notice.endpoint_id: (notice.state, notice.delivery_id) for notice in due}
+        for notice in due:
+            if notice.state != "active" and self._logged.get(notice.endpoint_id) != news[notice.endpoint_id]:
+                logger.warning("A company's CRM does not receive.", extra=_facts("endpoint_in_trouble", notice))
+        self._logged = news
 
     def _tell(self, notice: Notice) -> bool:
         server, sender = self._settings.smtp_url, self._settings.mail_from
-        letter = self._write(notice)
-        if server is None or sender is None or letter is None:
+        if server is None or sender is None or (letter := self._write(notice)) is None:
             return True
         now = clock.utcnow()
         with Session(self._engine) as session, session.begin():
             if not notices.claim(session, notice, now=now):
                 return True
-        facts = {"company_id": notice.company_id, "state": notice.state}
         try:
             post(letter, server=server, sender=sender)
         except MailError as error:
-            logger.error("A notice could not be sent: %s", error, extra={"action": "notice_failed"} | facts)
+            logger.error("A notice could not be sent: %s", error, extra=_facts("notice_failed", notice))
             end = notices.give_up if error.permanent else notices.give_back
             with Session(self._engine) as session, session.begin():
                 end(session, notice, claimed_at=now, error=str(error))
             return error.permanent
-        logger.info("A notice was sent.", extra={"action": "notice_sent"} | facts)
+        logger.info("A notice was sent.", extra=_facts("notice_sent", notice))
         return True
 
     def _write(self, notice: Notice) -> Letter | None:
@@ -104,3 +118,7 @@ def post(letter: Letter, *, server: MailServer, sender: str) -> None:
     """Hand a letter to the mail server. Raises MailError."""
     message = mail.write_message(sender=sender, recipients=letter.recipients, subject=letter.subject, text=letter.text)
     mail.send(server, message)
+
+
+def _facts(action: str, notice: Notice) -> dict[str, object]:
+    return {"action": action, "company_id": notice.company_id, "state": notice.state}

@@ -24,18 +24,20 @@ USER, PASSWORD = "portal", "s3cret:/@"
 
 
 class MailHost(Controller):
-    """Keeps what arrives; `refusal` is what it answers to every recipient instead."""
+    """Keeps what arrives; `refusal` is what it answers to every recipient instead, `refusals` to single ones."""
 
     def __init__(self, **options: Any) -> None:
         self.arrived: list[tuple[Envelope, EmailMessage]] = []
         self.logged_in: list[bool] = []
         self.refusal: str | None = None
+        self.refusals: dict[str, str] = {}
         super().__init__(self, hostname="127.0.0.1", port=free_port(), **options)
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Envelope, address: str, _options: Any) -> str:
-        if self.refusal is None:
+        refusal = self.refusals.get(address, self.refusal)
+        if refusal is None:
             envelope.rcpt_tos.append(address)
-        return self.refusal or "250 OK"
+        return refusal or "250 OK"
 
     async def handle_DATA(self, _server: Any, session: Any, envelope: Envelope) -> str:
         message = message_from_bytes(envelope.content or b"", policy=policy.default)  # type: ignore[arg-type]

@@ -332,14 +332,35 @@ def test_a_running_worker_mails_by_itself_what_a_real_receiver_did(app, company,
     assert db.session.scalars(select(Endpoint.notified_state)).all() == ["paused"]
 
 
-def test_without_a_mail_server_nothing_is_claimed_and_the_thread_ends(make_app, receiver):
+def test_without_a_mail_server_the_log_tells_once_and_nothing_is_claimed(make_app, receiver, caplog):
     app = make_app()
     with app.app_context():
         company = factories.make_company(url=receiver.url)
         make_user(company)
         break_down(company, wait(company, 1)[0])
-        notifier_of(app).run()
+        logging.getLogger("portal").propagate = True
+        notifier = notifier_of(app)
+        assert [notifier.send_due() for _ in range(3)] == [True] * 3
         assert endpoint_of(company).notified_at is None
+    told = [record for record in caplog.records if getattr(record, "action", "") == "endpoint_in_trouble"]
+    assert [(record.company_id, record.state) for record in told] == [(company.id, "failing")]
+
+
+def test_what_is_wrong_with_one_notice_holds_up_no_other(app, company, receiver, mail_host, tuesday):
+    other = factories.make_company("Outra", url=receiver.url)
+    third = factories.make_company("Terceira", url=receiver.url)
+    for each, email in ((other, "bia@example.com"), (third, "caio@example.com")):
+        make_user(each, email=email)
+    for each in (company, other, third):
+        break_down(each, wait(each, 1)[0])
+    company.timezone = "Nowhere/Land"
+    mail_host.refusals["bia@example.com"] = "450 greylisted"
+    assert not look(app)
+    look(app)
+    assert [message["To"] for message in mail_host.messages] == ["caio@example.com"]
+    mail_host.refusals.clear()
+    look(app)
+    assert [message["To"] for message in mail_host.messages] == ["caio@example.com", "bia@example.com"]
 
 
 def test_a_hanging_mail_server_holds_up_no_worker_that_stops(make_app, receiver):
