@@ -27,7 +27,7 @@ ACTION_WORDS: Mapping[str, Any] = {
     "second_factor.removed": _l("Desligou a verificação em duas etapas"),
     "token.created": _l("Criou um token da API"),
     "token.revoked": _l("Revogou um token da API"),
-    "webhook.url_set": _l("Gravou a URL do webhook"),
+    "webhook.url_set": _l("Salvou a URL do webhook"),
     "webhook.url_removed": _l("Removeu a URL do webhook"),
     "webhook.paused": _l("Pausou o envio"),
     "webhook.resumed": _l("Retomou o envio"),

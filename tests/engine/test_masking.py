@@ -142,7 +142,7 @@ def test_other_peoples_addresses_and_tax_numbers_are_masked() -> None:
     [
         '{"error": "field contact.email is required", "code": 1048}',
         "Fatal error: Uncaught TypeError in /var/www/hook.php:17",
-        "Erro ao gravar o contato: coluna de telefone não existe",
+        "Erro ao salvar o contato: coluna de telefone não existe",
         "request 0190b2c4-11aa-7def-8001-0f00ba4455aa at 1732500000123",
         "Accepted",
         "",

@@ -1,20 +1,11 @@
 """The pages in a real browser: the daily work by mouse and keyboard, nothing from elsewhere, and no barrier."""
 
-import time
 import urllib.request
 
-import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from werkzeug.datastructures import Headers
 
-from portal import accounts, clock, inspector, tasks
-from portal.db import db
-from portal.models import Company, Delivery, Task
 from portal.receiver import Reply
-from portal.runtime import runtime
-from tests.factories import classify_contact, make_company, make_contact, make_import, make_user
-from tests.web.browser import Site, Watched, row
+from tests.web.browser import Watched, row
 
 
 def test_a_click_classifies_and_the_row_shows_the_arrival(page, site):
@@ -151,101 +142,3 @@ def test_a_file_is_imported_while_one_watches(page, site):
     page.get_by_role("button", name="Importar 1 linha").click()
     expect(page.get_by_text("Pronto: todas as linhas foram importadas.")).to_be_visible(timeout=8000)
     assert site.receiver.wait_for(1)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_no_page_has_a_barrier_or_runs_over_the_edge(chromium, site, scheme, width):
-    watched = Watched(chromium, site, color_scheme=scheme, viewport={"width": width, "height": 844})
-    page = watched.log_in(site.admin_email)
-    for url in page_urls(site):
-        page.goto(url)
-        page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
-        found = [(item["id"], item["nodes"][0]["target"]) for item in Axe().run(page).response["violations"]]
-        assert found == [], url
-        assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, url
-    watched.close()
-
-
-def page_urls(site: Site) -> list[str]:
-    """Every page, with every state of a delivery and of a contact on it."""
-    company = make_company("Acme Prospecção")
-    site.receiver.reply = Reply(500, b"<b>Warning</b>", "text/html")
-    for level, name in enumerate(("Íris", "João", "Lia"), 1):
-        classify_contact(make_contact(company, name=name), level)
-    assert site.receiver.wait_for(3)
-    site.receiver.reply = Reply(200, b"OK")
-    delivered = classify_contact(make_contact(company, name="Zoé"), 3).delivery
-    assert delivered is not None
-    assert site.receiver.wait_for(4)
-    superseded = db.session.query(Delivery).order_by(Delivery.id).first()
-    superseded.status = "superseded"
-    db.session.commit()
-    ids = [row.webhook_id for row in db.session.query(Delivery)]
-    db.session.commit()
-    return [
-        "/",
-        "/contacts",
-        "/contacts?search=nobody",
-        "/contacts/new",
-        "/contacts/1",
-        "/contacts/1/edit",
-        "/deliveries",
-        "/deliveries?status=cancelled",
-        "/webhook",
-        inspector_with_arrivals(company),
-        "/imports",
-        f"/imports/{make_import(company).id}",
-        f"/imports/{finished_import(company)}",
-        "/integration",
-        "/api/docs",
-        *administration(company),
-        *(f"/deliveries/{webhook_id}" for webhook_id in ids),
-        f"/deliveries/{ids[0]}/resend",
-        f"/deliveries/{ids[-1]}/resend",
-    ]
-
-
-def inspector_with_arrivals(company: Company) -> str:
-    """Its page, with what somebody sent there."""
-    inspector.open_inspector(db.session, company, actor="test")
-    for headers in ({}, {"webhook-id": "msg_1"}):
-        facts = {"headers": Headers(headers), "body": b'{"a": [1]}', "vault": runtime().vault, "now": clock.utcnow()}
-        inspector.take(db.session, company.id, **facts)
-    db.session.commit()
-    return "/inspector"
-
-
-def administration(company: Company) -> list[str]:
-    """Its pages, with somebody in every state, and a token."""
-    states = [make_user(company, role="member"), make_user(company, role=None), make_user(company, role="member")]
-    states[2].disabled_at = clock.utcnow()
-    accounts.create_token(db.session, states[0], label="CRM")
-    db.session.commit()
-    lists = [f"/team?state={state}" for state in accounts.USER_STATES]
-    return [
-        *lists,
-        "/account",
-        "/account/second-factor",
-        "/forgotten",
-        "/team/new",
-        *(f"/team/{user.id}" for user in states),
-        "/tokens",
-        "/audit",
-        "/audit?actor=console",
-    ]
-
-
-def finished_import(company: Company) -> int:
-    """An import that is done, with a bad row to show."""
-    task = make_import(company, b"Nome,E-mail\nAna,arroba\nBia,bia@example.com\n")
-    tasks.start(db.session, task)
-    db.session.commit()
-    task_id = task.id
-    db.session.commit()
-    end = time.monotonic() + 10
-    while db.session.get_one(Task, task_id, populate_existing=True).status != "done" and time.monotonic() < end:
-        db.session.commit()
-        time.sleep(0.05)
-    db.session.commit()
-    return task_id
