@@ -76,6 +76,19 @@ def write_message(*, sender: str, recipients: tuple[str, ...], subject: str, tex
     return message
 
 
+def reach(server: MailServer) -> None:
+    """Log in at the server and send nothing. Raises MailError."""
+    try:
+        with _connect(server) as connection:
+            if server.user is not None:
+                connection.login(server.user, server.password or "")
+            connection.noop()
+    except smtplib.SMTPResponseException as error:
+        raise MailError(_answer(error.smtp_code, error.smtp_error)) from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise MailError(str(error) or type(error).__name__) from error
+
+
 def send(server: MailServer, message: EmailMessage) -> None:
     """Hand the message over. The caller has no transaction open: a server may be slow. Raises MailError."""
     try:

@@ -24,6 +24,7 @@ COMMANDS = {
     "restore": ("portal.cli.restore", "Put a backup in the place of the database, with the outbox held."),
     "purge": ("portal.cli.purge", "Delete what is kept no longer, and give the space back."),
     "erase": ("portal.cli.erase", "Erase a person: the contact, and the bodies and answers of its deliveries."),
+    "doctor": ("portal.cli.doctor", "Check everything, and say what to do."),
 }
 """Where each command is, and its summary: the list of commands is shown without importing any of them."""
 

@@ -1,5 +1,6 @@
 """What the commands share: the application opened for one command, the company that is meant, how times are shown."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -66,6 +67,14 @@ class Words(click.ParamType[str]):
         if len(text) > self.length:
             self.fail(f"is longer than {self.length} characters.", param, ctx)
         return text
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def print_json(shape: Any) -> None:
+    """Plain values, for programs."""
+    click.echo(json.dumps(shape, indent=2))
 
 
 def company_option(command: Command) -> Command:

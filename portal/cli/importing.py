@@ -9,7 +9,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
-from portal.cli.console import ACTOR, Words, company_option, in_console_language, open_app, pick_company
+from portal.cli.console import (
+    ACTOR,
+    Words,
+    company_option,
+    in_console_language,
+    json_option,
+    open_app,
+    pick_company,
+    print_json,
+)
 from portal.cli.terminal import inert
 from portal.db import db
 from portal.importing import FileProblem, Finding, Order, cut_into_chunks, examine, map_columns, row_reader
@@ -27,7 +36,10 @@ COUNTS = ("created", "changed", "unchanged", "classified", "sent", "bad")
 @click.option("--campaign", type=Words(200), help="For rows that name none.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
 @click.option("--no-webhook", is_flag=True, help="Record levels without telling the CRM.")
-def import_(file: Path, company_name: str | None, campaign: str | None, dry_run: bool, no_webhook: bool) -> None:
+@json_option
+def import_(
+    file: Path, company_name: str | None, campaign: str | None, dry_run: bool, no_webhook: bool, as_json: bool
+) -> None:
     """Import contacts from a CSV file, or from JSON lines.
 
     JSON lines have the shape of the webhook's body. The columns of a CSV are found by their names: exports of LinkedIn,
@@ -39,21 +51,31 @@ def import_(file: Path, company_name: str | None, campaign: str | None, dry_run:
         company = pick_company(company_name)
         owner = oldest_user(db.session, company)
         order, total = read_order(file, owner, campaign=campaign, is_sending=not no_webhook)
-        click.echo(f"{KIND_WORDS[order.layout.kind]}: {total} rows. Contacts that name no owner go to {owner.email}.")
+        if not as_json:
+            click.echo(
+                f"{KIND_WORDS[order.layout.kind]}: {total} rows. Contacts that name no owner go to {owner.email}."
+            )
         reader = row_reader(db.session, company.id, order)
         chunks = cut_into_chunks(lambda: read_blocks(file), order, reader, company_id=company.id, actor=ACTOR)
         if not dry_run:
             audit.record(db.session, company.id, actor=ACTOR, action="contacts.imported", subject=file.name)
             db.session.commit()
         counts: Counter[str] = Counter()
-        with click.progressbar(length=total, label="Importing") as bar:
+        findings: list[Finding] = []
+        with click.progressbar(length=total, label="Importing", hidden=as_json) as bar:
             for chunk in chunks:
                 done = do_chunk(chunk, dry_run=dry_run)
                 counts += done.counts
                 bar.update(done.position - bar.pos)
-                show_findings(done)
+                if as_json:
+                    findings += Finding.read(done.finding or b"")
+                else:
+                    show_findings(done)
                 clock.sleep(PAUSE_SECONDS)
-        click.echo(", ".join(f"{name} {counts[name]}" for name in COUNTS) + (" (dry run)" if dry_run else "") + ".")
+        if as_json:
+            print_report(order, counts, findings, total=total, dry_run=dry_run)
+        else:
+            click.echo(", ".join(f"{name} {counts[name]}" for name in COUNTS) + (" (dry run)" if dry_run else "") + ".")
     if counts["bad"]:
         raise SystemExit(1)
 
@@ -103,6 +125,17 @@ def show_findings(done: Done) -> None:
     explain = row_explainer()
     for finding in Finding.read(done.finding or b""):
         click.echo(inert(f"line {finding.line}: {explain(finding.field, finding.problem)}"), err=True)
+
+
+def print_report(order: Order, counts: Counter[str], findings: list[Finding], *, total: int, dry_run: bool) -> None:
+    """What became of the file, for programs."""
+    explain = row_explainer()
+    rows = [
+        {"line": row.line, "field": row.field, "problem": row.problem, "message": explain(row.field, row.problem)}
+        for row in findings
+    ]
+    summary = {"kind": order.layout.kind, "rows": total, "dry_run": dry_run}
+    print_json(summary | {name: counts[name] for name in COUNTS} | {"bad_rows": rows})
 
 
 def read_blocks(file: Path) -> Iterator[bytes]:

@@ -1,13 +1,12 @@
 """`portal purge`."""
 
-import json
 from collections import Counter
 
 import click
 from sqlalchemy import select
 
 from portal import clock, retention
-from portal.cli.console import ACTOR, company_option, open_app, pick_company
+from portal.cli.console import ACTOR, company_option, json_option, open_app, pick_company, print_json
 from portal.db import db, empty_log, rewrite, size_of
 from portal.models import Company
 from portal.task_runner import PAUSE_SECONDS
@@ -16,7 +15,7 @@ from portal.task_runner import PAUSE_SECONDS
 @click.command()
 @company_option
 @click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def purge(company_name: str | None, dry_run: bool, as_json: bool) -> None:
     """Delete what is kept no longer, and give the space back.
 
@@ -34,7 +33,7 @@ def purge(company_name: str | None, dry_run: bool, as_json: bool) -> None:
             empty_log(db.engine)
         freed = None if before is None else max(0, before - (size_of(db.engine) or 0))
     if as_json:
-        click.echo(json.dumps({"dry_run": dry_run, "companies": reports, "freed_bytes": freed}, indent=2))
+        print_json({"dry_run": dry_run, "companies": reports, "freed_bytes": freed})
         return
     for report in reports:
         counted = ", ".join(f"{name} {report[name]}" for name in retention.COUNTS)

@@ -3,9 +3,23 @@
 import click
 
 from portal import audit, endpoints, outbox, reasons
-from portal.cli.console import ACTOR, company_option, in_console_language, open_app, pick_company, time_in
+from portal.api.exchange import result_of, text_of
+from portal.api.webhook import facts_of
+from portal.api.webhook_schemas import TestResultSchema, WebhookSchema
+from portal.cli.console import (
+    ACTOR,
+    company_option,
+    in_console_language,
+    json_option,
+    open_app,
+    pick_company,
+    print_json,
+    time_in,
+)
 from portal.cli.outcomes import show_attempt
 from portal.db import db
+from portal.deliveries import attempts_of, get_delivery
+from portal.dispatcher import TestSend
 from portal.egress import AddressError, CheckedAddress
 from portal.endpoints import get_endpoint, state_of
 from portal.runtime import runtime
@@ -36,7 +50,8 @@ def set_address(url: str, company_name: str | None) -> None:
 @webhook.command()
 @click.argument("url", required=False)
 @company_option
-def test(url: str | None, company_name: str | None) -> None:
+@json_option
+def test(url: str | None, company_name: str | None, as_json: bool) -> None:
     """Send the sample to URL, or to the address that is set, and say what came of it.
 
     Exit code 0 when it counts as delivered, else 1. The log keeps it, marked as a test.
@@ -48,8 +63,11 @@ def test(url: str | None, company_name: str | None) -> None:
             raise click.ClickException("No address is set: give one, or set it with `portal webhook set URL`.")
         checked = check_url(url)
         sent = runtime().send_test(company_id=company_id, url=checked.address.url, actor=ACTOR)
-        show_attempt(sent.outcome)
-        click.echo(f"In the log: {sent.webhook_id}")
+        if as_json:
+            print_test(company_id, sent)
+        else:
+            show_attempt(sent.outcome)
+            click.echo(f"In the log: {sent.webhook_id}")
     if not sent.outcome.delivered:
         raise SystemExit(1)
 
@@ -57,7 +75,8 @@ def test(url: str | None, company_name: str | None) -> None:
 @webhook.command()
 @company_option
 @click.option("--secret", is_flag=True, help="Print only the key that signs; the audit log keeps that it was shown.")
-def show(company_name: str | None, secret: bool) -> None:
+@json_option
+def show(company_name: str | None, secret: bool, as_json: bool) -> None:
     """Show where deliveries go, and how it has been going."""
     with open_app():
         company = pick_company(company_name)
@@ -67,6 +86,9 @@ def show(company_name: str | None, secret: bool) -> None:
             db.session.commit()
             click.echo(runtime().vault.decrypt(endpoint.secret))
             return
+        if as_json:
+            print_json(WebhookSchema().dump(facts_of(endpoint)))
+            return
         click.echo(f"Address:       {endpoint.url or '-'}")
         paused = f" ({endpoint.paused_reason})" if endpoint.paused_reason else ""
         click.echo(f"State:         {state_of(endpoint)}{paused}")
@@ -74,6 +96,17 @@ def show(company_name: str | None, secret: bool) -> None:
         click.echo(f"Failed in row: {endpoint.consecutive_failures}")
         click.echo(f"Last success:  {time_in(company, endpoint.last_success_at)}")
         click.echo(f"Last failure:  {time_in(company, endpoint.last_failure_at)}")
+
+
+def print_test(company_id: int, sent: TestSend) -> None:
+    """What came of a test, in the API's shape, with its id in the log."""
+    delivery = get_delivery(db.session, company_id, sent.webhook_id)
+    if delivery is None:
+        raise click.ClickException("The test was erased meanwhile.")
+    (attempt,) = attempts_of(db.session, delivery)
+    with in_console_language():
+        result = result_of(attempt, delivered=sent.outcome.delivered, body=text_of(delivery.body))
+        print_json({"delivery_id": sent.webhook_id} | TestResultSchema().dump(result))
 
 
 def check_url(url: str) -> CheckedAddress:

@@ -111,3 +111,27 @@ def test_a_database_without_tables_says_what_to_do(run: Run, instance: Path) -> 
     result = run("webhook", "show")
     assert result.exit_code == 1
     assert "portal upgrade" in result.stderr
+
+
+CONTRACT = """
+serve worker demo upgrade user-add token-add webhook-set webhook-test webhook-show import classify deliveries-list
+deliveries-show deliveries-resend listen backup restore purge erase doctor
+"""
+"""What other people's scripts depend on."""
+
+SHOWING = "webhook-test webhook-show import deliveries-list deliveries-show purge doctor"
+
+
+@pytest.mark.parametrize("name", CONTRACT.split())
+def test_every_promised_command_exists(name: str) -> None:
+    assert tuple(name.split("-")) in ALL
+
+
+@pytest.mark.parametrize("name", SHOWING.split())
+def test_every_command_that_lists_or_shows_speaks_json(run: Run, name: str) -> None:
+    assert "--json" in run(*name.split("-"), "--help").stdout
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_a_command_that_is_asked_wrongly_ends_with_2(run: Run, path: tuple[str, ...]) -> None:
+    assert run(*path, "--no-such-option").exit_code == 2

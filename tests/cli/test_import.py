@@ -1,5 +1,6 @@
 """`portal import`."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,11 @@ def test_a_company_with_nobody_is_told_to_add_a_user(run: Run, app: Flask, bad_f
     result = run("import", bad_file, "--company", "Vazia")
     assert result.exit_code == 1
     assert "add a user first" in result.stderr
+
+
+def test_the_report_speaks_json(run: Run, company, bad_file):
+    result = run("import", bad_file, "--json")
+    shape = json.loads(result.stdout)
+    assert (result.exit_code, shape["rows"], shape["created"], shape["bad"]) == (1, 3, 2, 1)
+    assert [(row["line"], row["field"]) for row in shape["bad_rows"]] == [(3, "contact.email")]
+    assert result.stderr == ""

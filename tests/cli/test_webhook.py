@@ -1,3 +1,5 @@
+import json
+
 from flask import Flask
 from sqlalchemy import select
 
@@ -107,3 +109,19 @@ def test_show_secret_prints_the_key_alone_and_is_audited(app: Flask, run: Run) -
     result = run("webhook", "show", "--secret")
     assert result.stdout == runtime().vault.decrypt(endpoint_of(company).secret) + "\n"
     assert db.session.scalars(select(AuditEntry.action)).one() == "webhook.secret_shown"
+
+
+def test_show_speaks_json_in_the_apis_shape(app: Flask, run: Run) -> None:
+    make_company(url="http://127.0.0.1:9000/")
+    shape = json.loads(run("webhook", "show", "--json").stdout)
+    assert (shape["url"], shape["state"], shape["waiting"]) == ("http://127.0.0.1:9000/", "active", 0)
+
+
+def test_test_speaks_json_with_what_was_sent_and_answered(app: Flask, run: Run) -> None:
+    make_company()
+    with Receiver(status=202, body=b"Accepted") as receiver:
+        result = run("webhook", "test", receiver.url, "--json")
+    shape = json.loads(result.stdout)
+    assert (result.exit_code, shape["delivered"], shape["reason"]) == (1, False, "status_2xx")
+    assert shape["response"]["body"] == "Accepted"
+    assert shape["delivery_id"].startswith("msg_")

@@ -1,0 +1,189 @@
+"""What `portal doctor` looks at. Each check yields findings; none sends anything to a receiver, and none writes."""
+
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal import clock, figures, mail, reasons
+from portal.cli.console import in_console_language
+from portal.cli.errors import WRONG_KEY
+from portal.config import Settings
+from portal.db import db
+from portal.egress import AddressError
+from portal.endpoints import state_of
+from portal.models import Company, Delivery, Endpoint, User
+from portal.runtime import Runtime
+from portal.schema import SchemaError, check_schema
+from portal.vault import WrongKey
+
+MEGABYTE = 1_000_000
+LITTLE_SPACE, VERY_LITTLE_SPACE = 1000 * MEGABYTE, 100 * MEGABYTE
+LONG_LOG = 64 * MEGABYTE
+LATE_SECONDS, VERY_LATE_SECONDS = 60, 600
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found: `level` is `ok`, `warn` or `fail`; the message says what is so, and what to do."""
+
+    check: str
+    level: str
+    message: str
+
+
+def check_instance(settings: Settings) -> Iterator[Finding]:
+    """The folder, its secrets, and the room on its disk."""
+    folder = settings.instance
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o007:
+        yield Finding("instance", "warn", f"{folder} is open to every user of this machine: chmod 750 {folder}")
+    else:
+        yield Finding("instance", "ok", str(folder))
+    for name in ("secret.key", "portal.db", "portal.cfg"):
+        file = folder / name
+        if file.exists() and stat.S_IMODE(file.stat().st_mode) & (0o077 if name == "secret.key" else 0o007):
+            level = "fail" if name == "secret.key" else "warn"
+            yield Finding("instance", level, f"Others may read {file}: chmod 600 {file}")
+    free = shutil.disk_usage(folder).free
+    level = "fail" if free < VERY_LITTLE_SPACE else "warn" if free < LITTLE_SPACE else "ok"
+    advice = "" if level == "ok" else ": make room before the database cannot be written any more"
+    yield Finding("disk", level, f"{free // MEGABYTE} MB free{advice}")
+
+
+def check_base_url(settings: Settings) -> Iterator[Finding]:
+    """Whether links and cookies are right for people who come from elsewhere."""
+    if settings.base_url is None:
+        yield Finding("address", "warn", "PORTAL_BASE_URL is not set: links in invitations name this machine only.")
+        return
+    parts = urlsplit(settings.base_url)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        yield Finding("address", "warn", f"{settings.base_url} is not https: passwords and cookies travel openly.")
+    elif parts.scheme == "https" and settings.proxy_hops == 0:
+        yield Finding("address", "warn", f"{settings.base_url} needs a proxy in front: set PORTAL_PROXY_HOPS=1.")
+    else:
+        yield Finding("address", "ok", settings.base_url)
+
+
+def check_database() -> Iterator[Finding]:
+    """Whether it answers, fits this version, and is whole."""
+    try:
+        check_schema(db.engine)
+    except SchemaError as error:
+        yield Finding("database", "fail", str(error))
+        return
+    except SQLAlchemyError as error:
+        yield Finding("database", "fail", f"It cannot be used: {str(getattr(error, 'orig', error)).splitlines()[0]}")
+        return
+    if db.engine.dialect.name != "sqlite":
+        yield Finding("database", "ok", "PostgreSQL, at this version's schema")
+        return
+    file = Path(str(db.engine.url.database))
+    problem = db.session.execute(text("PRAGMA quick_check(1)")).scalar_one()
+    if problem != "ok":
+        yield Finding("database", "fail", f"{file} is damaged ({problem}): stop the portal and restore a backup.")
+        return
+    yield Finding("database", "ok", f"{file}, {file.stat().st_size / MEGABYTE:.1f} MB, whole, at this version's schema")
+    log = file.with_name(f"{file.name}-wal")
+    if log.exists() and log.stat().st_size > LONG_LOG:
+        size = log.stat().st_size // MEGABYTE
+        yield Finding("database", "warn", f"Its log has {size} MB: some program keeps a long transaction open.")
+
+
+def check_key(held: Runtime) -> Iterator[Finding]:
+    """Whether the key in use opens what the database holds."""
+    columns = (Endpoint.secret, Endpoint.old_secret, User.totp_secret)
+    stored = [secret for column in columns for secret in db.session.scalars(select(column).where(column.is_not(None)))]
+    try:
+        for secret in stored:
+            held.vault.decrypt(str(secret))
+    except WrongKey:
+        yield Finding("key", "fail", WRONG_KEY)
+        return
+    yield Finding("key", "ok", f"It opens the {len(stored)} secrets in the database.")
+
+
+def check_clock() -> Iterator[Finding]:
+    """Whether this machine's clock agrees with what was written, and with the database's."""
+    now = clock.utcnow()
+    newest = db.session.scalar(select(func.max(Delivery.created_at)))
+    theirs = now
+    if db.engine.dialect.name != "sqlite":
+        theirs = db.session.execute(select(func.clock_timestamp())).scalar_one()
+    if newest is not None and newest > now + CLOCK_TOLERANCE:
+        yield Finding("clock", "fail", f"It says {now:%F %T} UTC, but a delivery was made later: set it right (NTP).")
+    elif abs(theirs - now) > CLOCK_TOLERANCE:
+        yield Finding("clock", "fail", f"It says {now:%F %T} UTC, the database {theirs:%F %T}: set both right (NTP).")
+    else:
+        yield Finding("clock", "ok", f"{now:%F %T} UTC")
+
+
+def check_sending() -> Iterator[Finding]:
+    """Whether a worker lives, and keeps up."""
+    now = clock.utcnow()
+    workers = figures.count_workers(db.session, now=now)
+    if workers:
+        yield Finding("worker", "ok", f"{workers} alive")
+    else:
+        yield Finding("worker", "fail", "None is alive, so nothing is sent: run `portal serve`, or `portal worker`.")
+    late = figures.oldest_due_seconds(db.session, now=now)
+    level = "fail" if late > VERY_LATE_SECONDS else "warn" if late > LATE_SECONDS else "ok"
+    advice = "" if level == "ok" else ": is the worker alive, are PORTAL_WORKER_THREADS and PORTAL_RATE_LIMIT enough?"
+    yield Finding("queue", level, f"The oldest due delivery waits for {late:.0f} s{advice}")
+
+
+def check_endpoints(held: Runtime) -> Iterator[Finding]:
+    """Each company's address and state. Names are looked up; nothing is sent."""
+    rows = db.session.execute(
+        select(Company.name, Endpoint).join(Endpoint, Endpoint.company_id == Company.id).order_by(Company.id)
+    ).all()
+    db.session.expunge_all()
+    db.session.rollback()  # the name service may take its time
+    for name, endpoint in rows:
+        level, message = _judge_state(endpoint)
+        yield Finding("webhook", level, f"{name}: {message}")
+        if endpoint.url is not None:
+            yield from _check_address(held, name, endpoint.url)
+
+
+def check_mail(held: Runtime) -> Iterator[Finding]:
+    """Whether notices can be handed over."""
+    server = held.settings.smtp_url
+    if server is None:
+        yield Finding("mail", "ok", "PORTAL_SMTP_URL is not set: trouble is told on the pages only.")
+        return
+    try:
+        mail.reach(server)
+    except mail.MailError as error:
+        yield Finding("mail", "fail", f"The mail server takes nothing: {error}. See PORTAL_SMTP_URL.")
+        return
+    yield Finding("mail", "ok", "The mail server answers.")
+
+
+def _judge_state(endpoint: Endpoint) -> tuple[str, str]:
+    state = state_of(endpoint)
+    if state == "unset":
+        return "warn", "no address is set, so nothing is sent: `portal webhook set URL`."
+    if state == "failing":
+        return "warn", "its receiver takes nothing; what waits goes out when it is back. See `portal deliveries list`."
+    if state == "paused":
+        return "warn", f"paused ({endpoint.paused_reason}): an admin resumes on the Webhook page."
+    return "ok", "active"
+
+
+def _check_address(held: Runtime, name: str, url: str) -> Iterator[Finding]:
+    with in_console_language():
+        try:
+            checked = held.egress.check(url)
+        except AddressError as error:
+            yield Finding("webhook", "fail", f"{name}: {url}: {reasons.explain_address(error.problem)}")
+            return
+        for code in checked.address.warnings + (() if checked.addresses else ("unresolved",)):
+            yield Finding("webhook", "warn", f"{name}: {url}: {reasons.explain_address_warning(code)}")
