@@ -1,8 +1,9 @@
 """Dispatching: the only place that sees both the outbox and the network.
 
 One thread turns: it records what came back and claims what is due, in one transaction, and hands the jobs to the sender
-threads. The senders hold no transaction and no session. Everything between the two is in memory and may be lost: what
-was claimed and not recorded is recovered when its lease ends.
+threads. It claims only what a sender is free for, so that claimed and being sent are the same. The senders hold no
+transaction and no session. Everything between the two is in memory and may be lost: what was claimed and not recorded
+is recovered when its lease ends.
 """
 
 import logging
@@ -20,8 +21,8 @@ from portal import clock, outbox
 from portal.config import Settings
 from portal.db import BUSY_TIMEOUT_SECONDS, reading
 from portal.egress import Egress
-from portal.fair_queue import FairQueue
 from portal.outbox import Job, Rules
+from portal.shares import Shares
 from portal.vault import Vault, WrongKey
 from portal.webhook import Outcome, WebhookRequest, post
 
@@ -29,8 +30,6 @@ BATCH = 50
 """Results recorded in one transaction, at most."""
 GATHER_SECONDS = 0.002
 """How long a batch waits for the next result."""
-MOST_IN_FLIGHT = 1000
-"""Claimed deliveries that one worker holds, at most."""
 LOOK_SECONDS = 5.0
 """The longest sleep between two looks at the outbox when nobody wakes the dispatcher: a net below ticks and rings."""
 FAULT_PAUSE_SECONDS = 1.0
@@ -52,14 +51,15 @@ class Dispatcher:
         self._settings = settings
         self._vault = vault
         self._egress = egress
-        self._queue = FairQueue(
+        self._shares = Shares(
             settings.endpoint_concurrency, senders=settings.worker_threads, rate=settings.rate_limit
         )
+        self._outbound: SimpleQueue[Job | None] = SimpleQueue()
+        """What the senders are to send; nothing, once for each of them, to go home."""
         self._inbox: SimpleQueue[Result | Job | None] = SimpleQueue()
         """What came of a job; a job that was not sent; or nothing, to wake up."""
         self._unrecorded: list[Result] = []
         self._unsent: list[Job] = []
-        self._in_flight = 0
         self._look = True
         self._woken = True
         """Somebody called, or a tick did: leases are looked after too."""
@@ -98,7 +98,7 @@ class Dispatcher:
 
     def _turn(self) -> None:
         """Wait for results or a wake-up; record, recover and claim in one transaction; hand out the jobs."""
-        self._gather(LOOK_SECONDS)
+        self._gather(self._shares.pause(LOOK_SECONDS))
         try:
             jobs = self._exchange(claiming=True)
         except Exception as error:  # a worker that ended here would end again at its next start
@@ -106,7 +106,7 @@ class Dispatcher:
             return
         self._turned_at = clock.monotonic()
         for job in jobs:
-            self._queue.put(job)
+            self._outbound.put(job)
 
     def _endure(self, error: Exception) -> None:
         """Nothing of the exchange happened: leave out what cannot be recorded at all, and try again in a while."""
@@ -132,8 +132,7 @@ class Dispatcher:
             except Exception:  # its lease ends, and its tries do too
                 logger.exception("A result could not be recorded.", extra={"action": "outbox_refused"})
             self._unrecorded.remove(result)
-            self._queue.done([result[0]])
-            self._in_flight -= 1
+            self._shares.done(result[0], seconds=None)
 
     def _record_alone(self, job: Job, outcome: Outcome) -> None:
         try:
@@ -147,7 +146,7 @@ class Dispatcher:
 
     def _gather(self, timeout: float) -> None:
         """Take results and wake-ups from the inbox: wait for the first, then for what follows closely."""
-        is_busy = self._unrecorded or self._unsent or self._look
+        is_busy = self._unrecorded or self._unsent or (self._look and self._shares.free())
         wait = self._pause_for_more() if is_busy else timeout
         try:
             while len(self._unrecorded) < BATCH:
@@ -160,30 +159,30 @@ class Dispatcher:
                     self._unrecorded.append(item)
                 wait = self._pause_for_more()
         except Empty:
-            self._woken = self._woken or wait == timeout
-            self._look = self._look or self._woken
+            self._woken = self._woken or wait == LOOK_SECONDS
+            self._look = self._look or wait == timeout
 
     def _pause_for_more(self) -> float:
-        return GATHER_SECONDS if self._queue.is_sending else 0.0
+        is_sending = self._shares.under_way > len(self._unrecorded) + len(self._unsent)
+        return GATHER_SECONDS if is_sending else 0.0
 
     def _exchange(self, *, claiming: bool) -> list[Job]:
         """One transaction: record results, give back what was not sent, and claim what there is room for."""
         self._heed_clock()
         now = clock.utcnow()
-        returned = len(self._unrecorded) + len(self._unsent)
-        room = MOST_IN_FLIGHT - self._in_flight + returned
-        look = claiming and room > 0 and bool(self._look or returned)
+        done = [*self._unsent, *(job for job, _ in self._unrecorded)]
+        recorded = {job.delivery_id for job in done}
+        free = self._shares.free(recorded=recorded)
+        look = claiming and free > 0 and bool(self._look or done)
         mend = look and (self._woken or self._mend_times)
-        if not returned and not (look and (self._mend_times or self._has_due(now))):
+        if not done and not (look and (self._mend_times or self._has_due(now))):
             self._look, self._woken = self._look and not look, self._woken and not look
             return []
         rules = self._rules(now)
-        done = [*self._unsent, *(job for job, _ in self._unrecorded)]
-        recorded = {job.delivery_id for job in done}
         jobs: list[Job] = []
         with self._engine.begin() as connection:
             outbox.release(connection, self._unsent)
-            closed = outbox.settle(connection, self._unrecorded, rules)
+            outbox.settle(connection, self._unrecorded, rules)
             if mend:
                 self._mend_leases(connection, rules)
             if look:
@@ -191,17 +190,22 @@ class Dispatcher:
                     connection,
                     now=now,
                     lease=self._settings.lease,
-                    limit=room,
-                    room_for=lambda company_id: self._queue.room_for(company_id, recorded=recorded),
+                    limit=free,
+                    room_for=lambda company_id, lent: self._shares.room_for(company_id, recorded=recorded, lent=lent),
                 )
         self._mend_times, self._woken = self._mend_times and not mend, self._woken and not mend
-        self._in_flight += len(jobs) - returned
-        self._queue.done(done)
-        self._unrecorded, self._unsent = [], []
+        self._account(jobs)
         self._look = bool(jobs) if look else self._look
-        for job in self._queue.withdraw(closed):
-            self._inbox.put(job)
         return jobs
+
+    def _account(self, jobs: list[Job]) -> None:
+        """What was returned is recorded now, and these jobs go."""
+        for job in self._unsent:
+            self._shares.done(job, seconds=None)
+        for job, outcome in self._unrecorded:
+            self._shares.done(job, seconds=(outcome.duration_ms or 0) / 1000)
+        self._unrecorded, self._unsent = [], []
+        self._shares.take(jobs)
 
     def _rules(self, now: datetime | None = None) -> Rules:
         return Rules(self._settings.retry_schedule, now=now or clock.utcnow(), jitter=random.random)
@@ -228,10 +232,8 @@ class Dispatcher:
             return outbox.has_due(connection, now=now)
 
     def _send_jobs(self) -> None:
-        while (job := self._queue.take()) is not None:
-            started = clock.monotonic()
+        while (job := self._outbound.get()) is not None:
             outcome = self._send(job) if self._has_time(job) else None
-            self._queue.sent(job, seconds=clock.monotonic() - started)
             self._inbox.put((job, outcome) if outcome else job)
 
     def _has_time(self, job: Job) -> bool:
@@ -258,9 +260,10 @@ class Dispatcher:
             return Outcome.internal_error(url=job.url, error=error)
 
     def _finish(self) -> None:
-        self._unsent += self._queue.close()
+        for _ in self._senders:
+            self._outbound.put(None)
         end = clock.monotonic() + self._settings.deadline + 1
-        while self._in_flight and clock.monotonic() < end:
+        while self._shares.under_way and clock.monotonic() < end:
             self._look = False
             self._gather(0.1)
             try:

@@ -23,7 +23,7 @@ FLOORS = [
     ["importing", "retention"],
     ["privacy"],
     ["forms"],
-    ["fair_queue"],
+    ["shares"],
     ["dispatcher", "notifier", "task_runner"],
     ["runtime"],
     ["views", "api", "worker"],

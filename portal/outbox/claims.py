@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, or_, select, true, update
@@ -70,21 +71,30 @@ LEND = (
 
 
 def claim(
-    connection: Connection, *, now: datetime, lease: timedelta, limit: int, room_for: Callable[[int], int]
+    connection: Connection,
+    *,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    room_for: Callable[[int, Sequence[Job]], int],
 ) -> list[Job]:
     """Lend at most `limit` due deliveries to the caller, and of each company at most what it has `room_for`.
 
-    A contact's deliveries go out in order: none is lent while an older one of the same contact is open. Endpoints take
-    turns. Of a failing endpoint one delivery is lent when its next probe is due, whenever that delivery itself is.
+    `room_for` is asked with a company and what was lent before it. Companies share the limit evenly, and what one does
+    not use goes to the next. A contact's deliveries go out in order: none is lent while an older one of the same
+    contact is open. Of a failing endpoint one delivery is lent when its next probe is due, whenever that delivery
+    itself is.
     """
     jobs: list[Job] = []
-    for target in _endpoints_with_due(connection, now):
+    targets = [row for row in _endpoints_with_due(connection, now) if room_for(row.company_id, ())]
+    for left, target in zip(range(len(targets), 0, -1), targets, strict=True):
+        share = min(ceil((limit - len(jobs)) / left), room_for(target.company_id, jobs))
+        if share <= 0:
+            continue
         if target.state == "failing":
             jobs += _claim_probe(connection, target, now=now, lease=lease)
-            continue
-        room = min(limit - len(jobs), room_for(target.company_id))
-        if room > 0:
-            jobs += _claim_of(connection, target, due_by=now, now=now, lease=lease, limit=room)
+        else:
+            jobs += _claim_of(connection, target, due_by=now, now=now, lease=lease, limit=share)
     return jobs
 
 

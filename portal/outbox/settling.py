@@ -102,13 +102,10 @@ class Rules:
         return self.schedule.delays[1] if len(self.schedule.delays) > 1 else DEFAULT_FIRST_PAUSE
 
 
-def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules: Rules) -> set[int]:
-    """Record a batch of outcomes: an attempt each, and the next state of those whose lease is still theirs.
-
-    Returns the companies whose endpoint takes no more for now: what the caller still holds of them is to be released.
-    """
+def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules: Rules) -> None:
+    """Record a batch of outcomes: an attempt each, and the next state of those whose lease is still theirs."""
     if not results:
-        return set()
+        return
     told = {job.contact_id for job, outcome in results if outcome.delivered and job.contact_id is not None}
     if told:
         connection.execute(HOLD_CONTACTS, {"contact_ids": sorted(told)})
@@ -121,16 +118,15 @@ def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules
         values = [_attempt_values(*result, late=is_late) for result, is_late in zip(results, late, strict=True)]
         connection.execute(RECORD, values)
     if not mine:
-        return set()
+        return
     overtaken = _with_newer_open(connection, [job for job, outcome in mine if not outcome.delivered])
     states = [_next_state(job, outcome, rules, job.delivery_id in overtaken) for job, outcome in mine]
     connection.execute(MOVE_ON, states)
     if told:
         connection.execute(TELL_CONTACTS, {"contact_ids": sorted(told)})
     cancel_without_address(connection, {job.company_id for job, outcome in mine if not outcome.delivered})
-    closed = _record_at_endpoints(connection, mine, rules)
+    _record_at_endpoints(connection, mine, rules)
     count_attempts(connection, [(*result, state["status"]) for result, state in zip(mine, states, strict=True)])
-    return closed
 
 
 def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
@@ -215,8 +211,8 @@ def _attempt_values(job: Job, outcome: Outcome, *, late: bool) -> dict[str, Any]
     }
 
 
-def _record_at_endpoints(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules: Rules) -> set[int]:
-    """What the attempts say about their endpoints. Returns the companies whose endpoint takes no more for now.
+def _record_at_endpoints(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules: Rules) -> None:
+    """What the attempts say about their endpoints.
 
     Tests say nothing, nor does what went to an address that is no longer the endpoint's, nor what never reached out.
     """
@@ -224,7 +220,6 @@ def _record_at_endpoints(connection: Connection, results: Sequence[tuple[Job, Ou
     for job, outcome in results:
         if not job.is_test and outcome.reason not in SAYS_NOTHING:
             telling.setdefault(job.company_id, []).append((job, outcome))
-    closed = set()
     for company_id, told in sorted(telling.items()):  # in one order, so that two workers never wait for each other
         row = connection.execute(ENDPOINT_OF, {"of_company": company_id}).one()
         before = Circuit(**{name: row._mapping[name] for name in CIRCUIT_COLUMNS})
@@ -242,9 +237,6 @@ def _record_at_endpoints(connection: Connection, results: Sequence[tuple[Job, Ou
             connection.execute(TELL_ENDPOINT, facts | {"key": row.id})
         if before.state == "failing" and after.state == "active":
             release_waiting(connection, company_id, now=rules.now)
-        if after.state != "active":
-            closed.add(company_id)
-    return closed
 
 
 def _fold(circuit: Circuit, results: Sequence[tuple[Job, Outcome]], rules: Rules) -> Circuit:

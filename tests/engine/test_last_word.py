@@ -81,7 +81,7 @@ class LastWord(RuleBasedStateMachine):
     def a_worker_claims(self, limit: int) -> None:
         with db.engine.begin() as connection:
             outbox.recover(connection, self.now_rules(), lease=LEASE)
-            self.in_hand += outbox.claim(connection, now=self.now, lease=LEASE, limit=limit, room_for=lambda _: 4)
+            self.in_hand += outbox.claim(connection, now=self.now, lease=LEASE, limit=limit, room_for=lambda *_: 4)
 
     @precondition(lambda self: self.in_hand)
     @rule(

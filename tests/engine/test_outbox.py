@@ -31,7 +31,7 @@ def worker_transaction() -> Any:
 
 
 def claim(now: Any = None, **values: Any) -> list[Job]:
-    defaults = {"lease": LEASE, "limit": 100, "room_for": lambda _: 100}
+    defaults = {"lease": LEASE, "limit": 100, "room_for": lambda *_: 100}
     with worker_transaction() as connection:
         return outbox.claim(connection, now=now or after_now(), **(defaults | values))
 
@@ -104,7 +104,7 @@ def test_claim_takes_no_more_of_one_endpoint_than_allowed(company: Company) -> N
         factories.make_delivery(factories.make_contact(company))
     other = factories.make_company("Outra", url=URL)
     factories.make_delivery(factories.make_contact(other))
-    jobs = claim(room_for=lambda company_id: 2 if company_id == company.id else 100)
+    jobs = claim(room_for=lambda company_id, _: 2 if company_id == company.id else 100)
     assert sorted(job.company_id for job in jobs) == [company.id, company.id, other.id]
 
 
@@ -362,16 +362,6 @@ def test_a_probe_whose_worker_died_is_asked_again_after_its_lease(company: Compa
     recover(later)
     assert len(claim(now=later)) == 1
     assert probe.is_probe
-
-
-def test_settle_names_the_companies_whose_endpoint_takes_no_more(company: Company) -> None:
-    for _ in range(5):
-        factories.make_delivery(factories.make_contact(company))
-    jobs = claim()
-    rules = Rules(parse_schedule("0s,30s"), now=after_now(), jitter=lambda: 0.0)
-    with worker_transaction() as connection:
-        assert outbox.settle(connection, [(jobs[0], answered("server_error"))], rules) == set()
-        assert outbox.settle(connection, [(job, answered("server_error")) for job in jobs[1:]], rules) == {company.id}
 
 
 def test_a_contact_keeps_the_level_that_arrived_last_also_when_an_old_one_is_sent_again(company: Company) -> None:

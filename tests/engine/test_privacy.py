@@ -85,7 +85,7 @@ def claim_one() -> Job:
     db.session.rollback()
     with db.engine.begin() as connection:
         (job,) = outbox.claim(
-            connection, now=clock.utcnow(), lease=timedelta(seconds=30), limit=1, room_for=lambda company_id: 1
+            connection, now=clock.utcnow(), lease=timedelta(seconds=30), limit=1, room_for=lambda *_: 1
         )
     return job
 

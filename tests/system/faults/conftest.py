@@ -39,7 +39,7 @@ def company(app: Flask, receiver: Receiver) -> Company:
 
 def claim(**values: Any) -> list[Job]:
     """Claim as a worker does, at `now`, in a transaction of its own."""
-    defaults: dict[str, Any] = {"now": utcnow(), "lease": LEASE, "limit": 100, "room_for": lambda _: 100}
+    defaults: dict[str, Any] = {"now": utcnow(), "lease": LEASE, "limit": 100, "room_for": lambda *_: 100}
     db.session.rollback()
     with db.engine.begin() as connection:
         return outbox.claim(connection, **(defaults | values))
