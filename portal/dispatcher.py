@@ -184,7 +184,7 @@ class Dispatcher:
             outbox.release(connection, self._unsent)
             outbox.settle(connection, self._unrecorded, rules)
             if mend:
-                self._mend_leases(connection, rules)
+                self._mend(connection, rules)
             if look:
                 jobs = outbox.claim(
                     connection,
@@ -219,13 +219,14 @@ class Dispatcher:
             self._leases_hold_until = clock.monotonic() + self._settings.lease.total_seconds()
         self._mend_times = self._mend_times or step < 0
 
-    def _mend_leases(self, connection: Connection, rules: Rules) -> None:
-        """End the leases of the dead; after a leap of the clock only once the living have had the time to record."""
+    def _mend(self, connection: Connection, rules: Rules) -> None:
+        """End the leases of the dead, after a leap of the clock only once the living could record; cancel strays."""
         lease = self._settings.lease
         if self._mend_times:
             outbox.pull_forward(connection, now=rules.now, longest=rules.schedule.longest, lease=lease)
         if clock.monotonic() >= self._leases_hold_until:
             outbox.recover(connection, rules, lease=lease)
+        outbox.cancel_strays(connection)
 
     def _has_due(self, now: datetime) -> bool:
         with reading(), self._engine.begin() as connection:

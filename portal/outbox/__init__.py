@@ -8,7 +8,7 @@ taken leaves a late attempt and changes nothing else. `recover` ends the leases 
 again.
 """
 
-from portal.outbox.claims import claim, has_due, pull_forward, release
+from portal.outbox.claims import cancel_strays, claim, has_due, pull_forward, release
 from portal.outbox.erasing import forget_contact, forget_old
 from portal.outbox.job import Job
 from portal.outbox.queue import (
@@ -27,6 +27,7 @@ __all__ = [
     "DUE",
     "Job",
     "Rules",
+    "cancel_strays",
     "cancel_waiting",
     "claim",
     "enqueue",

@@ -35,6 +35,8 @@ _first_due_at = (
     .scalar_subquery()
 )
 
+_STRAY = exists().where(endpoint.c.url.is_(None), _first_due_at.is_not(None))
+
 ENDPOINTS_WITH_DUE = (
     select(endpoint)
     .where(
@@ -99,9 +101,9 @@ def claim(
 
 
 def has_due(connection: Connection, *, now: datetime) -> bool:
-    """Whether anything may be claimed or recovered: a cheap look that takes no write lock."""
+    """Whether anything may be claimed, recovered or cancelled: a cheap look that takes no write lock."""
     return bool(_endpoints_with_due(connection, now)) or bool(
-        connection.execute(select(exists().where(lease_expired(now)))).scalar()
+        connection.execute(select(or_(exists().where(lease_expired(now)), _STRAY))).scalar()
     )
 
 
@@ -115,18 +117,16 @@ def release(connection: Connection, jobs: Sequence[Job]) -> None:
                 status="pending", attempt_count=delivery.c.attempt_count - 1, lease_token=None, lease_expires_at=None
             )
         )
-    cancel_without_address(connection, {job.company_id for job in jobs})
 
 
-def cancel_without_address(connection: Connection, company_ids: set[int]) -> None:
-    """What was in a worker's hands when its company's address was removed waits for nothing any more."""
-    if company_ids:
-        without = select(endpoint.c.company_id).where(endpoint.c.company_id.in_(company_ids), endpoint.c.url.is_(None))
-        connection.execute(
-            update(delivery)
-            .where(delivery.c.company_id.in_(without), delivery.c.status == "pending")
-            .values(status="cancelled", next_attempt_at=None)
-        )
+def cancel_strays(connection: Connection) -> None:
+    """Cancel what waits without an address: it was being sent, or just being made, when the address was removed."""
+    without = select(endpoint.c.company_id).where(endpoint.c.url.is_(None))
+    connection.execute(
+        update(delivery)
+        .where(delivery.c.company_id.in_(without), delivery.c.status == "pending")
+        .values(status="cancelled", next_attempt_at=None)
+    )
 
 
 def pull_forward(connection: Connection, *, now: datetime, longest: timedelta, lease: timedelta) -> None:

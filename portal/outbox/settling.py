@@ -9,7 +9,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, exists, func, inser
 
 from portal.circuit import Circuit, after_failed_probe, after_failure, after_success
 from portal.models import OPEN_STATUSES
-from portal.outbox.claims import cancel_without_address, lease_expired
+from portal.outbox.claims import lease_expired
 from portal.outbox.counting import count_attempts
 from portal.outbox.job import Job, attempt, contact, delivery, endpoint, job_of
 from portal.outbox.shapes import flag_changed, remember
@@ -124,7 +124,6 @@ def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules
     connection.execute(MOVE_ON, states)
     if told:
         connection.execute(TELL_CONTACTS, {"contact_ids": sorted(told)})
-    cancel_without_address(connection, {job.company_id for job, outcome in mine if not outcome.delivered})
     _record_at_endpoints(connection, mine, rules)
     count_attempts(connection, [(*result, state["status"]) for result, state in zip(mine, states, strict=True)])
 

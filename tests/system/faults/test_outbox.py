@@ -95,8 +95,18 @@ def test_what_is_being_sent_when_the_address_is_removed_ends_cancelled(company: 
             outbox.recover(connection, rules(now=utcnow() + timedelta(minutes=1)), lease=LEASE)
         else:
             outbox.release(connection, [job])
+        outbox.cancel_strays(connection)
     assert reload(delivery_id).status == "cancelled"
     assert reload(delivery_id).next_attempt_at is None
+
+
+def test_what_waits_for_an_address_that_there_is_goes_on_waiting(company: Company) -> None:
+    make_deliveries(company, 1)
+    factories.make_company("Sem endereço")
+    with db.engine.begin() as connection:
+        outbox.cancel_strays(connection)
+        assert outbox.has_due(connection, now=utcnow())
+    assert statuses() == {"pending": 1}
 
 
 def test_a_delivery_that_is_erased_while_it_is_sent_keeps_no_other_from_being_recorded(company: Company) -> None:

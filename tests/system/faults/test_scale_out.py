@@ -1,21 +1,26 @@
 """Several web processes and workers on one database: every delivery is sent once."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
 from flask import Flask
+from sqlalchemy.orm import Session
 
-from portal import accounts
+from portal import accounts, endpoints
+from portal.classification import classify
 from portal.db import db
-from portal.models import WorkerHeartbeat
+from portal.models import Company, Contact, WorkerHeartbeat
 from portal.receiver import Receiver
 from tests import factories
 from tests.cli.conftest import Running
+from tests.conftest import running_worker
 from tests.system.faults.conftest import attempts_of, make_deliveries, statuses, wait_until
 
-DELIVERIES = 1500
+DELIVERIES = int(os.environ.get("SCALE_OUT_DELIVERIES", "1500"))
+"""By hand, more: SCALE_OUT_DELIVERIES=5000."""
 COMPANIES = 5
 READY, ADDRESS = "The worker is ready", r"The portal is at (http://127\.0\.0\.1:\d+)"
 
@@ -53,7 +58,7 @@ def fill(url: str) -> list[int]:
 
 def check_each_was_sent_once(ids: list[int], receiver: Receiver, running: list[Running], *, also: int = 0) -> None:
     total = len(ids) + also
-    wait_until(lambda: statuses() == {"delivered": total}, seconds=90)
+    wait_until(lambda: statuses() == {"delivered": total}, seconds=60 + total / 20)
     assert len(receiver.received) == total
     assert len({post.headers["webhook-id"] for post in receiver.received}) == total
     assert attempts_of(ids[0]) == [("ok_text", False)]
@@ -91,3 +96,22 @@ def test_four_webs_and_two_workers_on_one_postgresql_send_each_delivery_once(
         )
         assert answer.status_code == 200, answer.text
     check_each_was_sent_once(ids, receiver, [*workers, *webs], also=len(contacts))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_classification_that_crosses_the_removal_of_the_address_ends_cancelled(
+    app: Flask, company: Company, receiver: Receiver
+) -> None:
+    """Only where two may write at a time: each sees the database without the other's change."""
+    contact_id = factories.make_contact(company).id
+    db.session.rollback()
+    with Session(db.engine) as classifying:
+        made = classify(classifying, classifying.get_one(Contact, contact_id), 3, actor="test").delivery
+        assert made is not None
+        endpoints.remove_url(db.session, factories.endpoint_of(company), actor="ana@example.com")
+        db.session.commit()
+        classifying.commit()
+    assert statuses() == {"pending": 1}
+    with running_worker(app):
+        wait_until(lambda: statuses() == {"cancelled": 1}, seconds=5)
+    assert receiver.received == []
