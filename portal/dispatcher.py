@@ -51,9 +51,7 @@ class Dispatcher:
         self._settings = settings
         self._vault = vault
         self._egress = egress
-        self._shares = Shares(
-            settings.endpoint_concurrency, senders=settings.worker_threads, rate=settings.rate_limit
-        )
+        self._shares = Shares(settings.endpoint_concurrency, senders=settings.worker_threads, rate=settings.rate_limit)
         self._outbound: SimpleQueue[Job | None] = SimpleQueue()
         """What the senders are to send; nothing, once for each of them, to go home."""
         self._inbox: SimpleQueue[Result | Job | None] = SimpleQueue()

@@ -51,6 +51,7 @@ class LastWord(RuleBasedStateMachine):
         self.is_up = True
         self.got: list[tuple[int, int]] = []  # (contact, delivery) as they reached the receiver
         self.in_hand: list[Job] = []
+        self.frozen: list[tuple[Job, Outcome]] = []  # sent, by workers that sleep over their lease
         with db.engine.begin() as connection:
             for table in (Attempt, Delivery, Classification):
                 connection.execute(delete(table))
@@ -86,7 +87,7 @@ class LastWord(RuleBasedStateMachine):
     @precondition(lambda self: self.in_hand)
     @rule(
         pick=st.integers(0, 3),
-        end=st.sampled_from(["recorded", "recorded", "recorded", "dies unsent", "dies sent", "gives back"]),
+        end=st.sampled_from(["recorded", "recorded", "recorded", "dies unsent", "dies sent", "freezes", "gives back"]),
     )
     def a_worker_sends(self, pick: int, end: str) -> None:
         self.finish(self.in_hand.pop(pick % len(self.in_hand)), end)
@@ -104,6 +105,16 @@ class LastWord(RuleBasedStateMachine):
         if end == "recorded":
             with db.engine.begin() as connection:
                 outbox.settle(connection, [(job, self.outcome(took_it))], self.now_rules())
+
+        elif end == "freezes":
+            self.frozen.append((job, self.outcome(took_it)))
+
+    @precondition(lambda self: self.frozen)
+    @rule(pick=st.integers(0, 3))
+    def a_frozen_worker_wakes(self, pick: int) -> None:
+        result = self.frozen.pop(pick % len(self.frozen))
+        with db.engine.begin() as connection:
+            outbox.settle(connection, [result], self.now_rules())
 
     def outcome(self, took_it: bool) -> Outcome:
         reason = "ok_text" if took_it else "connection_refused"

@@ -18,6 +18,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from sqlalchemy import create_engine, select, text
@@ -114,7 +115,7 @@ def kill(pid: int) -> None:
 class Books:
     """What was found at the end. `faults` is empty when every promise was kept."""
 
-    kills: int
+    kills: int = 0
     committed: int = 0
     deliveries: int = 0
     posts: int = 0
@@ -149,18 +150,19 @@ class Run:
             Member(["tests.system.crash", "--feed", str(seed + number)], self.environ, log) for number in range(FEEDERS)
         ]
 
-    def run(self, kills: int) -> Books:
-        """Kill that often, let everything settle, and balance."""
-        books = Books(kills)
+    def run(self, kills: int, *, seconds: float = inf) -> Books:
+        """Kill that often, or as often as there is time for, let everything settle, and balance."""
+        books, end = Books(), time.monotonic() + seconds
         with self.receiver:
             self._prepare()
             members = [*self.portal, *self.feeders]
             for member in members:
                 member.start()
             try:
-                for _ in range(kills):
+                while books.kills < kills and time.monotonic() < end:
                     self._wait_for_posts()
                     self._kill_one()
+                    books.kills += 1
                 self._wait_for_posts()
                 books.recovery_seconds = self._kill_all_and_recover(books)
             finally:
@@ -301,18 +303,21 @@ def feed(seed: int) -> None:
             time.sleep(0.01)
 
 
-def crash(instance: Path, database_url: str, *, kills: int, seed: int, concurrency: int = 1) -> Books:
+def crash(
+    instance: Path, database_url: str, *, kills: int, seed: int, concurrency: int = 1, seconds: float = inf
+) -> Books:
     """One run on an empty database, with so many posts to an endpoint at a time. Returns its books."""
     engine = create_engine(database_url)
     prepare_engine(engine)
     upgrade_schema(engine, backups=instance / "backups", now=utcnow())
     engine.dispose()
-    return Run(instance, database_url, seed=seed, concurrency=concurrency).run(kills)
+    return Run(instance, database_url, seed=seed, concurrency=concurrency).run(kills, seconds=seconds)
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--minutes", type=float, default=inf, help="kill no longer than that")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--concurrency", type=int, default=1, help="posts to one endpoint at a time")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
@@ -322,7 +327,12 @@ def main(argv: list[str] | None = None) -> int:
         feed(asked.feed)
     with tempfile.TemporaryDirectory(prefix="portal-crash-") as folder:
         run: Callable[[str], Books] = lambda url: crash(  # noqa: E731
-            Path(folder), url, kills=asked.kills, seed=asked.seed, concurrency=asked.concurrency
+            Path(folder),
+            url,
+            kills=asked.kills,
+            seed=asked.seed,
+            concurrency=asked.concurrency,
+            seconds=60 * asked.minutes,
         )
         if asked.database == "sqlite":
             books = run(f"sqlite:///{folder}/portal.db")

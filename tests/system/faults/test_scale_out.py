@@ -86,7 +86,7 @@ def test_four_webs_and_two_workers_on_one_postgresql_send_each_delivery_once(
     db.session.remove()
     webs = [start("serve", "--no-worker", "--port", "0") for _ in range(4)]
     workers = [start("worker") for _ in range(2)]
-    addresses = [web.wait_for(ADDRESS)[1] for web in webs]
+    addresses = [web.wait_for(ADDRESS, timeout=60)[1] for web in webs]
     for number, contact_id in enumerate(contacts):
         answer = requests.put(
             f"{addresses[number % 4]}/api/v1/contacts/{contact_id}/interest-level",
