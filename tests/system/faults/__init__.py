@@ -19,6 +19,7 @@ F16: engine/test_dispatcher.py::test_a_delivery_that_cannot_be_sent_fails_with_i
 F16: system/faults/test_outbox.py::test_a_result_that_cannot_be_recorded_fails_alone
 F17: engine/test_outbox.py::test_removing_the_address_cancels_what_waits
 F17: system/faults/test_outbox.py::test_what_is_being_sent_when_the_address_is_removed_ends_cancelled
+F17: system/faults/test_scale_out.py::test_a_classification_that_crosses_the_removal_of_the_address_ends_cancelled
 F17: system/faults/test_outbox.py::test_a_delivery_that_is_erased_while_it_is_sent_keeps_no_other_from_being_recorded
 F20: system/faults/test_outbox.py::test_two_clicks_on_resend_at_the_same_moment_send_once
 F21: system/faults/test_outbox.py::test_a_resend_by_hand_while_the_retry_is_due_never_makes_two_at_once
@@ -52,6 +53,7 @@ F49: engine/egress/test_receivers.py::test_hostile_receiver
 F51: engine/egress/test_receivers.py::test_decoded_body_is_cut_at_the_cap
 F52: engine/egress/test_receivers.py::test_hostile_receiver
 F53: engine/egress/test_receivers.py::test_kept_headers_are_bounded_and_whole_ones_survive
+F53: system/test_hostile.py::test_every_hostile_receiver_ends_in_time_and_takes_no_memory
 F53: engine/egress/test_receivers.py::test_memory_stays_flat_over_all_of_them
 F54: engine/egress/test_connections.py::test_cookies_are_never_replayed
 F55: engine/egress/test_guard.py::test_environment_has_no_say
@@ -71,5 +73,6 @@ F65: system/faults/test_outbox.py::test_gone_is_tried_once_and_can_be_sent_again
 F66: system/faults/test_size.py::test_claiming_settling_and_a_page_read_no_more_of_a_long_log_than_they_need
 
 Beyond the rows: a worker frozen past its lease, a PostgreSQL that restarts, calls that get lost
-(test_workers.py), receivers that vanish for a while (test_neighbours.py), and kills at random (../test_crash.py).
+(test_workers.py), receivers that vanish for a while (test_neighbours.py), a network that is cut (test_network.py), an
+outage of days with ten thousand waiting (test_outage.py), and kills at random (../test_crash.py).
 """
