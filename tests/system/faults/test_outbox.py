@@ -148,7 +148,7 @@ def test_a_result_that_cannot_be_recorded_fails_alone(
 def test_two_clicks_on_resend_at_the_same_moment_send_once(app: Flask, company: Company, receiver: Receiver) -> None:
     make_deliveries(company, 1)
     (job,) = claim()
-    settle(job, answered("server_error"), by=rules("0s"))
+    settle(job, answered("server_error", status_code=500), by=rules("0s"))
     admin = factories.make_user(company)
     clicks = [Person(app.test_client(), admin) for _ in range(2)]
     tokens = [click.token() for click in clicks]
