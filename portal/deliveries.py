@@ -1,7 +1,8 @@
 """The delivery log as people and programs read it: filtered, a page at a time, newest first. It only reads."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +12,11 @@ from sqlalchemy.orm import QueryableAttribute, Session, defer, joinedload, undef
 from portal.contacts import fold
 from portal.models import DELIVERY_STATUSES, Attempt, Contact, Delivery
 
-PAGE_SIZE = 50
+PAGE_SIZE = 25
 COUNT_CAP = 1000
 """Counting stops here: "1000+" answers the question, and a long log stays as quick as a short one."""
 
-CHART_CAP = 20_000
+CHART_CAP = 10_000
 """A chart looks at so many of a company's latest deliveries; the days before them are left out of it."""
 
 MAX_TESTS_A_MINUTE = 30
@@ -119,12 +120,6 @@ def deliveries_of(session: Session, company_id: int, webhook_ids: Sequence[str])
     ).all()
 
 
-def count_matching(session: Session, company_id: int, wanted: DeliveryFilter) -> int:
-    """How many deliveries match, counted up to `COUNT_CAP`."""
-    found = select_deliveries(company_id, wanted).with_only_columns(Delivery.id).limit(COUNT_CAP).subquery()
-    return session.scalar(select(func.count()).select_from(found)) or 0
-
-
 def count_by_status(session: Session, company_id: int) -> dict[str, int]:
     """How many deliveries of the company are in each status, counted up to `COUNT_CAP`."""
     counts = [
@@ -137,6 +132,13 @@ def count_by_status(session: Session, company_id: int) -> dict[str, int]:
         for status in DELIVERY_STATUSES
     ]
     return dict(session.execute(query).one() for query in counts)
+
+
+def count_matching_by_status(session: Session, company_id: int, wanted: DeliveryFilter) -> dict[str, int]:
+    """How many deliveries match in each status, whichever `wanted` asks for; nothing when `COUNT_CAP` match or more."""
+    matching = select_deliveries(company_id, replace(wanted, status=None)).with_only_columns(Delivery.status)
+    found = Counter(session.scalars(matching.order_by(Delivery.id.desc()).limit(COUNT_CAP)))
+    return {} if found.total() == COUNT_CAP else dict.fromkeys(DELIVERY_STATUSES, 0) | found
 
 
 @dataclass(frozen=True)

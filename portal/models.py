@@ -232,7 +232,7 @@ class Delivery(Base):
         Index("ix_delivery_log", "company_id", "id"),
         Index("ix_delivery_status", "company_id", "status", "id"),
         Index("ix_delivery_contact", "contact_id", "id"),
-        Index("ix_delivery_day", "company_id", "created_at", "status"),
+        Index("ix_delivery_day", "company_id", "created_at", "status", "trigger"),
         Index("ix_delivery_reached", "contact_id", "delivered_at", "id", "interest_level", **only(DELIVERED)),
         one_of("status", DELIVERY_STATUSES),
         one_of("trigger", TRIGGERS),

@@ -17,7 +17,7 @@ from portal.deliveries import (
     InvalidCursor,
     attempts_of,
     count_by_status,
-    count_matching,
+    count_matching_by_status,
     deliveries_of,
     get_delivery,
     page_deliveries,
@@ -58,26 +58,29 @@ def select_moving(deliveries: Sequence[Delivery]) -> list[Delivery]:
 @bp.get("")
 @access.member
 def index() -> ResponseReturnValue:
-    wanted = read_filter()
+    company_id, wanted = current_user.company_id, read_filter()
     try:
-        page = page_deliveries(db.session, current_user.company_id, wanted, cursor=request.args.get("cursor"))
+        page = page_deliveries(db.session, company_id, wanted, cursor=request.args.get("cursor"))
     except InvalidCursor:
         abort(400)
     is_filtered = wanted != DeliveryFilter(status=wanted.status)
-    is_whole = page.next_cursor is None and not request.args.get("cursor")
+    if is_filtered:
+        counts = count_matching_by_status(db.session, company_id, wanted)
+    else:
+        counts = count_by_status(db.session, company_id)
     return render_template(
         "deliveries/index.html",
         page=page,
-        matching=len(page.items) if is_whole else count_matching(db.session, current_user.company_id, wanted),
         chart=None if request.args.get("cursor") else read_chart(wanted),
         wanted=wanted,
         kept=asked_filter(),
         is_filtered=is_filtered,
-        counts=count_by_status(db.session, current_user.company_id),
+        counts=counts,
+        matching=counts.get(wanted.status, COUNT_CAP) if wanted.status else sum(counts.values()) or COUNT_CAP,
         count_cap=COUNT_CAP,
         reason_codes=tuple(WORDS),
-        campaigns=campaigns_of(db.session, current_user.company_id),
-        people=people_of(db.session, current_user.company_id),
+        campaigns=campaigns_of(db.session, company_id),
+        people=people_of(db.session, company_id),
     )
 
 

@@ -91,15 +91,23 @@ def test_the_tabs_count_what_is_in_each_state(member, company, delivery):
     assert 'Aguardando<span class="tabs-count">1</span>' in page
 
 
+def test_the_tabs_count_what_the_filter_leaves(member, company, delivery):
+    settle_as(delivery, "failed", "timeout")
+    settle_as(make_delivery(make_contact(company), level=3), "failed", "timeout")
+    page = " ".join(member.get("/deliveries?level=3&status=delivered").text.split())
+    assert 'Falharam<span class="tabs-count">1</span>' in page
+    assert 'Entregues<span class="tabs-count">0</span>' in page
+
+
 def test_long_logs_go_on_where_the_last_page_ended(member, company, delivery):
     contact = make_contact(company)
-    for number in range(60):
+    for number in range(30):
         classify_contact(contact, number % 3 + 1)
     ids = [row.webhook_id for row in db.session.query(Delivery).order_by(Delivery.id.desc())]
-    cursor = db.session.query(Delivery).filter_by(webhook_id=ids[49]).one().id
+    cursor = db.session.query(Delivery).filter_by(webhook_id=ids[24]).one().id
     second = member.get(f"/deliveries?cursor={cursor}").text
-    assert f'{ids[49]}"' not in second
-    assert f'{ids[50]}"' in second
+    assert f'{ids[24]}"' not in second
+    assert f'{ids[25]}"' in second
     assert f'{ids[-1]}"' in second
 
 

@@ -42,6 +42,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("classified_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("delivered_level", sa.Integer(), nullable=True))
     _fill_what_the_crm_knows()
+    op.drop_index("ix_delivery_day", "delivery")
+    op.create_index("ix_delivery_day", "delivery", ["company_id", "created_at", "status", "trigger"])
     op.create_index(
         "ix_contact_behind",
         "contact",
