@@ -9,11 +9,11 @@ DEVELOPMENT := $(VENV)/.development
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint strings
+.PHONY: help demo run test lint strings screenshots
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name text; \
-		do printf '  make %-6s %s\n' "$$name" "$$text"; done
+		do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 demo: $(RUNTIME) ## Try it: a throw-away portal with sample data, and deliveries to watch.
 	@$(BIN)/portal demo --port $(PORT)
@@ -30,6 +30,9 @@ strings: $(DEVELOPMENT) ## Collect the strings to translate into messages.po, an
 	@$(BIN)/pybabel -q update -i build/messages.pot -d portal/translations -l en --no-wrap --no-fuzzy-matching \
 		--ignore-obsolete --ignore-pot-creation-date
 	@$(BIN)/pybabel -q compile -d portal/translations
+
+screenshots: $(DEVELOPMENT) ## Make the pictures of docs/images again.
+	@$(BIN)/python docs/screenshots.py
 
 lint: $(DEVELOPMENT) ## Check style and types.
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
