@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.models import AuditEntry
 
 PAGE_SIZE = 50
+LOOK_BACK = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,14 @@ def page_entries(
         query = query.where(AuditEntry.id < cursor)
     rows = session.scalars(query.order_by(AuditEntry.id.desc()).limit(limit + 1)).all()
     return AuditPage(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
+
+
+def is_recorded(session: Session, company_id: int, *, actor: str, action: str, subject: str, since: datetime) -> bool:
+    """Whether such an act stands among the company's latest `LOOK_BACK`: a long log stays as quick as a short one."""
+    of_company = select(AuditEntry).where(AuditEntry.company_id == company_id)
+    latest = of_company.order_by(AuditEntry.id.desc()).limit(LOOK_BACK).subquery()
+    is_same = (latest.c.actor == actor) & (latest.c.action == action) & (latest.c.subject == subject)
+    return bool(session.scalar(select(exists().where(is_same, latest.c.created_at >= since))))
 
 
 def forget(session: Session, company_id: int | None, *, before: datetime, limit: int) -> int:

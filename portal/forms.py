@@ -12,6 +12,7 @@ from wtforms import (
     EmailField,
     Field,
     HiddenField,
+    IntegerField,
     PasswordField,
     SelectField,
     StringField,
@@ -19,7 +20,7 @@ from wtforms import (
     ValidationError,
 )
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
-from wtforms.validators import DataRequired, InputRequired, Length, Optional
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from portal.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from portal.contact_items import DATE_FIELDS, TEXT_FIELDS, InvalidContact
@@ -31,6 +32,9 @@ required = DataRequired(_l("Preencha este campo."))
 
 any_text = InputRequired(_l("Preencha este campo."))
 """For passwords: spaces count."""
+
+
+MOST_DAYS = 3650
 
 
 def strip(value: str | None) -> str | None:
@@ -141,6 +145,30 @@ class TurnOnForm(FlaskForm):
 
 class TurnOffForm(FlaskForm):
     current = current_password_field()
+
+
+def days_field(label: Any, description: Any) -> IntegerField:
+    return IntegerField(
+        label,
+        [any_text, NumberRange(1, MOST_DAYS, _l("São de %(min)d a %(max)d dias."))],
+        description=description,
+        render_kw={"inputmode": "numeric"},
+    )
+
+
+class RetentionForm(FlaskForm):
+    keep_bodies_days = days_field(
+        _l("Conteúdos e respostas, em dias"),
+        _l("O que foi enviado e o que o CRM respondeu. Depois disso uma entrega não pode mais ser reenviada."),
+    )
+    keep_log_days = days_field(
+        _l("Registro de entregas, em dias"), _l("Quando, para onde e com que resultado, sem o conteúdo.")
+    )
+    keep_audit_days = days_field(_l("Auditoria, em dias"), _l("Quem fez o quê no portal."))
+
+    def validate_keep_log_days(self, field: IntegerField) -> None:
+        if field.data and self.keep_bodies_days.data and field.data < self.keep_bodies_days.data:
+            raise ValidationError(_l("O registro não pode durar menos do que os conteúdos que estão nele."))
 
 
 class TokenForm(FlaskForm):

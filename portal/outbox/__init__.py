@@ -20,6 +20,7 @@ from portal.outbox.queue import (
     resend,
     resend_many,
     waiting_count,
+    waiting_count_of,
 )
 from portal.outbox.settling import Rules, recover, release_waiting, settle
 
@@ -44,4 +45,5 @@ __all__ = [
     "resend_many",
     "settle",
     "waiting_count",
+    "waiting_count_of",
 ]

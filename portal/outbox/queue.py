@@ -180,3 +180,9 @@ def waiting_count(session: Session, company_id: int) -> int:
         )
         or 0
     )
+
+
+def waiting_count_of(session: Session, contact_id: int) -> int:
+    """How many deliveries of a contact are still on their way."""
+    is_open = Delivery.status.in_(OPEN_STATUSES)
+    return session.scalar(select(func.count()).where(Delivery.contact_id == contact_id, is_open)) or 0

@@ -24,6 +24,7 @@ from portal.views import (
     metrics,
     notices,
     presentation,
+    privacy,
     resending,
     second_factor,
     sync,
@@ -35,6 +36,7 @@ from portal.views import (
 BLUEPRINTS: tuple[Blueprint, ...] = (
     health.bp,
     metrics.bp,
+    privacy.bp,
     home.bp,
     contacts.bp,
     imports.bp,

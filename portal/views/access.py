@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import timedelta
 from typing import TypedDict, TypeVar
 
 from flask import Flask, abort, current_app, g, request
@@ -13,7 +14,7 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden
 
-from portal import audit
+from portal import audit, clock
 from portal.db import db, reading, writing
 from portal.extensions import login_manager
 from portal.models import User
@@ -104,6 +105,17 @@ def note(action: str, *, subject: str | None = None) -> None:
     with writing(), Session(db.engine) as session:
         audit.record(session, company_id, action=action, subject=subject, **act)
         session.commit()
+
+
+def note_once_a_day(action: str, *, subject: str) -> None:
+    """`note`, unless the same person was noted for the same within a day: who looks again need not be told of again.
+
+    The request's own transaction goes on when there is nothing to write.
+    """
+    since = clock.utcnow() - timedelta(days=1)
+    who_and_what = {"actor": current_user.email, "action": action, "subject": subject}
+    if not audit.is_recorded(db.session, current_user.company_id, since=since, **who_and_what):
+        note(action, subject=subject)
 
 
 def load_user(session_id: str) -> User | None:

@@ -99,6 +99,8 @@ def live() -> ResponseReturnValue:
 @bp.get("/<webhook_id>")
 @access.member
 def show(webhook_id: str) -> ResponseReturnValue:
+    if get_delivery_or_404(webhook_id).body is not None:
+        access.note_once_a_day("delivery.viewed", subject=webhook_id)
     delivery = get_delivery_or_404(webhook_id)
     siblings = DeliveryFilter(contact_id=delivery.contact_id)
     others = page_deliveries(db.session, delivery.company_id, siblings, limit=11).items if delivery.contact_id else []

@@ -29,7 +29,9 @@ def actions_in_code() -> set[str]:
         if isinstance(node, ast.Call)
     ]
     named = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "action"]
-    recording = [call for call in calls if ast.unparse(call.func).split(".")[-1] in ("note", "record")]
+    recording = [
+        call for call in calls if ast.unparse(call.func).split(".")[-1] in ("note", "note_once_a_day", "record")
+    ]
     noted = [call.args[0] for call in recording if call.args]
     return {action for node in named + noted for action in actions_of(node)}
 
