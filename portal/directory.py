@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.contacts import select_contacts
@@ -49,15 +49,7 @@ def page_contacts(
     A cursor whose contact is gone begins again from the first (`is_cursor` tells). `with_messages` reads the threads
     of the whole page at once, for who needs them.
     """
-    query = select_contacts(
-        company_id,
-        search=wanted.search,
-        campaign_id=wanted.campaign_id,
-        owner_id=wanted.owner_id,
-        level=wanted.level,
-    )
-    if wanted.sync is not None:
-        query = query.where(is_in_state(wanted.sync))
+    query = select_matching(company_id, wanted)
     last = _contact_at(session, company_id, cursor)
     if last is not None:
         query = query.where(tuple_(Contact.search_name, Contact.id) > (last.search_name, last.id))
@@ -69,6 +61,18 @@ def page_contacts(
         .options(joinedload(Contact.campaign), joinedload(Contact.owner))
     ).all()
     return ContactPage(rows[:limit], str(rows[limit - 1].id) if len(rows) > limit else None)
+
+
+def select_matching(company_id: int, wanted: ContactFilter) -> Select[Contact]:
+    """The company's contacts that match, without an order."""
+    query = select_contacts(
+        company_id,
+        search=wanted.search,
+        campaign_id=wanted.campaign_id,
+        owner_id=wanted.owner_id,
+        level=wanted.level,
+    )
+    return query if wanted.sync is None else query.where(is_in_state(wanted.sync))
 
 
 def is_cursor(session: Session, company_id: int, cursor: str) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from portal import clock, idempotency, importing, resending, retention, sync, tasks
+from portal import bulk_classification, clock, idempotency, importing, resending, retention, sync, tasks
 from portal.db import empty_log, reading
 from portal.outbox import DUE
 from portal.tasks import Chunk, Claim, TaskError, Work
@@ -30,6 +30,7 @@ KINDS: Mapping[str, Work] = {
     resending.KIND: resending.work,
     sync.KIND: sync.work,
     retention.KIND: retention.work,
+    bulk_classification.KIND: bulk_classification.work,
 }
 
 logger = logging.getLogger(__name__)

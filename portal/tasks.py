@@ -87,13 +87,21 @@ def create(
 
 
 def queue(
-    session: Session, company_id: int, *, kind: str, actor: str, numbers: Sequence[int], total: int, now: datetime
+    session: Session,
+    company_id: int,
+    *,
+    kind: str,
+    actor: str,
+    numbers: Sequence[int],
+    total: int,
+    now: datetime,
+    arguments: dict[str, Any] | None = None,
 ) -> Task:
     """A task that begins as soon as a worker is free, with the numbers that say what it is to work on.
 
     Without any number it is done at once.
     """
-    row = create(session, company_id, kind=kind, actor=actor, arguments={}, total=total, now=now)
+    row = create(session, company_id, kind=kind, actor=actor, arguments=arguments or {}, total=total, now=now)
     packed = array("q", numbers).tobytes()
     store_input(session, row.id, (packed[at : at + BLOCK_BYTES] for at in range(0, len(packed), BLOCK_BYTES)))
     start(session, row)

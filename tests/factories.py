@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from portal import accounts, endpoints, importing, sync
+from portal import accounts, bulk_classification, endpoints, importing, sync
 from portal.classification import Classified, classify
 from portal.config import Settings
 from portal.contacts import save_contact
@@ -99,6 +99,13 @@ def make_import(company: Company, content: bytes = b"Nome,E-mail\nAna,ana@exampl
     task = importing.prepare(
         db.session, company.id, order, total=total, actor="ana@example.com", blocks=lambda: iter(blocks)
     )
+    db.session.commit()
+    return task
+
+
+def make_bulk_classification(contact: Contact, level: int | None = 3) -> Task:
+    """A classification of many that waits for a worker."""
+    task = bulk_classification.prepare(db.session, contact.company_id, [contact.id], level, actor=contact.owner)
     db.session.commit()
     return task
 

@@ -20,7 +20,7 @@ FLOORS = [
     ["endpoints", "deliveries", "figures", "inspector"],
     ["accounts", "classification", "contact_batch", "resending", "sync"],
     ["directory", "notices"],
-    ["importing", "retention"],
+    ["importing", "retention", "bulk_classification"],
     ["privacy"],
     ["forms"],
     ["shares"],

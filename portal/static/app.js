@@ -107,5 +107,26 @@ function tellTimes() {
   }
 }
 
+// Ticked rows are counted, and what to do with them shows while there are any.
+function countPicked() {
+  const bar = document.getElementById("marcados");
+  if (!bar) return;
+  const picks = [...document.querySelectorAll("[data-pick]")];
+  const count = picks.filter((pick) => pick.checked).length;
+  bar.hidden = count === 0;
+  bar.querySelector("[data-picked]").textContent = count === 1 ? bar.dataset.one : bar.dataset.many.replace("{n}", count);
+  const all = document.querySelector("[data-pick-all]");
+  all.checked = count > 0 && count === picks.length;
+  all.indeterminate = count > 0 && count < picks.length;
+}
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-pick-all]")) {
+    for (const pick of document.querySelectorAll("[data-pick]")) pick.checked = event.target.checked;
+  }
+  if (event.target.matches("[data-pick], [data-pick-all]")) countPicked();
+});
+document.addEventListener("htmx:afterSettle", countPicked);
+window.addEventListener("pageshow", countPicked);
+
 markTheme();
 setInterval(tellTimes, 30000);

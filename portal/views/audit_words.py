@@ -37,6 +37,7 @@ ACTION_WORDS: Mapping[str, Any] = {
     "inspector.closed": _l("Apagou o endereço de teste do inspetor"),
     "delivery.resent": _l("Reenviou uma entrega"),
     "deliveries.resent": _l("Reenviou várias entregas"),
+    "contacts.classified": _l("Classificou vários contatos"),
     "contacts.imported": _l("Importou contatos"),
     "contact.exported": _l("Baixou os dados de um contato"),
     "delivery.viewed": _l("Abriu o conteúdo de uma entrega"),

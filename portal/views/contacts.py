@@ -1,5 +1,6 @@
 """Contacts: the list that is classified by one click, a contact with all that is known, and its form."""
 
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, abort, flash, render_template, request, url_for
@@ -29,6 +30,7 @@ from portal.views import access
 from portal.views.redirects import back_or, see_other
 
 LEVELS = {"1": 1, "2": 2, "3": 3, "none": None}
+FILTERS = ("search", "campaign", "owner", "level", "sync")
 MAX_LIVE = 50
 
 bp = Blueprint("contacts", __name__, url_prefix="/contacts")
@@ -37,20 +39,13 @@ bp = Blueprint("contacts", __name__, url_prefix="/contacts")
 @bp.get("")
 @access.member
 def index() -> ResponseReturnValue:
-    company_id, asked = current_user.company_id, request.args
-    level = asked.get("level")
-    wanted = ContactFilter(
-        search=asked.get("search", ""),
-        campaign_id=asked.get("campaign", type=int),
-        owner_id=asked.get("owner", type=int),
-        level="none" if level == "none" else LEVELS.get(level or ""),
-        sync=asked["sync"] if asked.get("sync") in SYNC_STATES else None,
-    )
-    page = page_contacts(db.session, company_id, wanted, cursor=asked.get("cursor"))
+    company_id, wanted = current_user.company_id, read_filter()
+    page = page_contacts(db.session, company_id, wanted, cursor=request.args.get("cursor"))
     return render_template(
         "contacts/index.html",
         page=page,
         wanted=wanted,
+        asked=asked_filter(),
         is_filtered=wanted != ContactFilter(),
         has_any=bool(page.items) or has_contacts(db.session, company_id),
         states=states_of(db.session, page.items),
@@ -139,6 +134,24 @@ def edit(contact_id: int | None = None) -> ResponseReturnValue:
         "contacts/edit.html", form=form, contact=contact, campaigns=campaigns_of(db.session, current_user.company_id)
     )
     return page, 422 if form.errors else 200
+
+
+def read_filter() -> ContactFilter:
+    """What the address asks the list for; what it cannot mean is left out."""
+    asked = request.args
+    level = asked.get("level")
+    return ContactFilter(
+        search=asked.get("search", ""),
+        campaign_id=asked.get("campaign", type=int),
+        owner_id=asked.get("owner", type=int),
+        level="none" if level == "none" else LEVELS.get(level or ""),
+        sync=asked["sync"] if asked.get("sync") in SYNC_STATES else None,
+    )
+
+
+def asked_filter() -> dict[str, Any]:
+    """The part of the address that says so, for another page about the same contacts."""
+    return {name: value for name, value in request.args.items() if name in FILTERS and value}
 
 
 def get_contact_or_404(contact_id: int) -> Contact:

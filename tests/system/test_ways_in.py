@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -141,37 +141,80 @@ def by_console(portal: Portal, level: int) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def by_page(portal: Portal, level: int) -> None:
-    browser = requests.Session()
-    base = f"http://127.0.0.1:{portal.port}"
+def token_of(page: requests.Response) -> str:
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
+    assert found, "the page has no form"
+    return found[1]
 
-    def token_of(page: requests.Response) -> str:
-        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
-        assert found, "the page has no form"
-        return found[1]
 
+def post_from(portal: Portal, page: str, target: str, **data: object) -> None:
+    """Log in with a browser, open a page, and send its form to `target`."""
+    browser, base = requests.Session(), f"http://127.0.0.1:{portal.port}"
+    who = {"email": "ana@example.com", "password": factories.PASSWORD}
     login = browser.get(f"{base}/login", timeout=5)
-    home = browser.post(
-        f"{base}/login",
-        data={"csrf_token": token_of(login), "email": "ana@example.com", "password": factories.PASSWORD},
-        timeout=5,
-    )
-    assert home.status_code == 200
-    page = browser.get(f"{base}/contacts/{portal.contact_id}", timeout=5)
-    answer = browser.post(
-        f"{base}/contacts/{portal.contact_id}/level",
-        data={"csrf_token": token_of(page), "level": str(level)},
-        timeout=5,
-    )
+    assert browser.post(f"{base}/login", data={"csrf_token": token_of(login)} | who, timeout=5).status_code == 200
+    token = {"csrf_token": token_of(browser.get(f"{base}{page}", timeout=5))}
+    answer = browser.post(f"{base}{target}", data=token | data, timeout=5)
     assert answer.status_code == 200, answer.text[:500]
 
 
-@pytest.mark.parametrize("way", [by_page, by_api, by_console])
-def test_a_classification_arrives_at_php_within_a_second_with_the_bytes_of_phps_own_encoder(
-    app: Flask, served: Portal, php: PhpReceiver, way: object
+def by_page(portal: Portal, level: int) -> None:
+    contact = f"/contacts/{portal.contact_id}"
+    post_from(portal, contact, f"{contact}/level", level=level)
+
+
+def by_ticking(portal: Portal, level: int) -> None:
+    post_from(portal, "/contacts", "/contacts/classify", level=level, contact=portal.contact_id)
+
+
+def by_filter(portal: Portal, level: int) -> None:
+    matching = "/contacts/classify/all?search=joao"
+    post_from(portal, matching, matching, level=level, newest_id=portal.contact_id)
+
+
+def by_saving(portal: Portal, level: int) -> None:
+    answer = requests.post(
+        f"http://127.0.0.1:{portal.port}/api/v1/contacts",
+        json={"contact": {"id": portal.contact_id, "interest_level": level}},
+        headers={"Authorization": f"Bearer {portal.token}", "Idempotency-Key": "once"},
+        timeout=5,
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def by_import(portal: Portal, level: int) -> None:
+    file = Path(portal.instance) / "contacts.jsonl"
+    file.write_text(json.dumps({"contact": {"id": portal.contact_id, "interest_level": level}}))
+    done = portal.run("import", str(file))
+    assert done.returncode == 0, done.stderr
+
+
+def by_spreadsheet(portal: Portal, level: int) -> None:
+    file = Path(portal.instance) / "contacts.csv"
+    row = [CONTACT["contact"]["name"], "joao-davila", ["", "baixo", "médio", "alto"][level], "Campanha Teste"]
+    file.write_text("Nome,LinkedIn,Nível,Campanha\n" + ",".join(row))
+    done = portal.run("import", str(file))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("way", "seconds"),
+    [
+        (by_page, 1),
+        (by_ticking, 1),
+        (by_api, 1),
+        (by_saving, 1),
+        (by_console, 1),
+        (by_import, 1),
+        (by_spreadsheet, 1),
+        (by_filter, 5),  # a task, for which the worker looks every second
+    ],
+)
+def test_a_classification_arrives_at_php_in_time_with_the_bytes_of_phps_own_encoder(
+    app: Flask, served: Portal, php: PhpReceiver, way: Callable[[Portal, int], None], seconds: float
 ) -> None:
     way(served, 3)
-    php.wait_for(1, seconds=1)
+    php.wait_for(1, seconds=seconds)
     delivery = wait_for_status(only_delivery().id, "delivered", seconds=5)
     assert php.bodies() == [
         expected_body(served.contact_id, 3, owner_id=delivery.owner_id, campaign_id=delivery.campaign_id)

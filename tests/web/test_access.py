@@ -10,7 +10,15 @@ from portal import accounts
 from portal.db import db
 from portal.models import ApiToken, Delivery, User
 from portal.security import CONTENT_SECURITY_POLICY
-from tests.factories import classify_contact, make_contact, make_import, make_job, make_user, set_url
+from tests.factories import (
+    classify_contact,
+    make_bulk_classification,
+    make_contact,
+    make_import,
+    make_job,
+    make_user,
+    set_url,
+)
 
 TAKES_FROM_ANYBODY = {"inspector.receive"}
 """Views that other systems post to: they know a secret address, and no form."""
@@ -28,6 +36,7 @@ def urls(app: Flask, company, receiver) -> list[tuple[Rule, str]]:
         "webhook_id": db.session.query(Delivery).one().webhook_id,
         "task_id": make_import(company).id,
         "job_id": make_job(company).id,
+        "classification_id": make_bulk_classification(contact).id,
         "token": "unknown",
         "token_id": make_token(company),
         "user_id": make_user(company, role="member").id,

@@ -1,0 +1,114 @@
+"""Classifying many contacts: the ticked ones at once, and all that match the list's filter as a task."""
+
+from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from flask_login import current_user
+
+from portal import audit, bulk_classification, tasks
+from portal.db import db, reading
+from portal.directory import PAGE_SIZE
+from portal.endpoints import is_configured
+from portal.models import Task
+from portal.views import access
+from portal.views.contacts import LEVELS, asked_filter, read_filter
+from portal.views.redirects import back_or, see_other
+
+bp = Blueprint("classifying", __name__, url_prefix="/contacts/classify")
+
+
+@bp.post("")
+@access.member
+def ticked() -> ResponseReturnValue:
+    """Classify the contacts that were ticked on a page of the list."""
+    contact_ids = list(dict.fromkeys(request.form.getlist("contact", type=int)))[:PAGE_SIZE]
+    level = read_level()
+    if not contact_ids:
+        flash(_("Nenhum contato foi marcado."), "info")
+        return back_or(url_for("contacts.index"))
+    counts = bulk_classification.classify_many(
+        db.session, current_user.company_id, contact_ids, level, actor=current_user
+    )
+    db.session.commit()
+    tell(counts["classified"])
+    return back_or(url_for("contacts.index"))
+
+
+@bp.get("/all")
+@access.member
+def confirm() -> ResponseReturnValue:
+    """How many contacts match the filter of the address, and which level they are to have."""
+    company_id = current_user.company_id
+    return render_template(
+        "classifying/confirm.html",
+        matching=bulk_classification.look(db.session, company_id, read_filter()),
+        asked=asked_filter(),
+        is_configured=is_configured(db.session, company_id),
+    )
+
+
+@bp.post("/all")
+@access.member
+def start() -> ResponseReturnValue:
+    """Classify what was counted there, as a task."""
+    company_id, level, wanted = current_user.company_id, read_level(), read_filter()
+    newest_id = request.form.get("newest_id", 0, type=int)
+    actor = current_user._get_current_object()
+    db.session.rollback()
+    with reading():  # choosing among many holds up nobody who writes
+        contact_ids = bulk_classification.choose(db.session, company_id, wanted, newest_id=newest_id)
+        db.session.rollback()
+    if not contact_ids:
+        return see_other(url_for(".confirm", **asked_filter()))
+    task = bulk_classification.prepare(db.session, company_id, contact_ids, level, actor=actor)
+    audit.record(
+        db.session,
+        company_id,
+        actor=actor.email,
+        action="contacts.classified",
+        subject=str(len(contact_ids)),
+        ip=request.remote_addr,
+    )
+    db.session.commit()
+    return see_other(url_for(".show", classification_id=task.id))
+
+
+@bp.get("/<int:classification_id>")
+@access.member
+def show(classification_id: int) -> ResponseReturnValue:
+    return _show("classifying/show.html", get_task_or_404(classification_id))
+
+
+@bp.get("/<int:classification_id>/progress")
+@access.member
+def progress(classification_id: int) -> ResponseReturnValue:
+    """What the page of a classification says now, for a page that shows it."""
+    return _show("classifying/_progress.html", get_task_or_404(classification_id))
+
+
+def get_task_or_404(classification_id: int) -> Task:
+    """The classification of the reader's company: nobody can forget to check whose it is."""
+    task = tasks.get_task(db.session, current_user.company_id, bulk_classification.KIND, classification_id)
+    if task is None:
+        abort(404)
+    return task
+
+
+def read_level() -> int | None:
+    """The level that the form asks for; there is no other than these."""
+    level = request.form.get("level", "")
+    if level not in LEVELS:
+        abort(400)
+    return LEVELS[level]
+
+
+def tell(count: int) -> None:
+    if count:
+        flash(ngettext("%(num)s contato classificado.", "%(num)s contatos classificados.", count), "success")
+    else:
+        flash(_("Nada mudou: os contatos marcados já estavam neste nível."), "info")
+
+
+def _show(template: str, task: Task) -> ResponseReturnValue:
+    return render_template(template, task=task, level=task.arguments["level"], is_open=task.status in tasks.OPEN)
