@@ -120,6 +120,12 @@ def deliveries_of(session: Session, company_id: int, webhook_ids: Sequence[str])
     ).all()
 
 
+def count_newer(session: Session, company_id: int, wanted: DeliveryFilter, *, than_id: int) -> int:
+    """How many deliveries match that were made after that one, counted up to `COUNT_CAP`."""
+    newer = select_deliveries(company_id, wanted).with_only_columns(Delivery.id).where(Delivery.id > than_id)
+    return session.scalar(select(func.count()).select_from(newer.limit(COUNT_CAP).subquery())) or 0
+
+
 def count_by_status(session: Session, company_id: int) -> dict[str, int]:
     """How many deliveries of the company are in each status, counted up to `COUNT_CAP`."""
     counts = [

@@ -18,6 +18,7 @@ from portal.deliveries import (
     attempts_of,
     count_by_status,
     count_matching_by_status,
+    count_newer,
     deliveries_of,
     get_delivery,
     page_deliveries,
@@ -92,6 +93,20 @@ def live() -> ResponseReturnValue:
     return render_template(
         "deliveries/_live.html",
         deliveries=deliveries_of(db.session, current_user.company_id, ids),
+        left=request.args.get("left", 0, type=int) - 1,
+    )
+
+
+@bp.get("/news")
+@access.member
+def news() -> ResponseReturnValue:
+    """Whether newer deliveries match than the list shows: it is told, for what somebody reads is not moved."""
+    than_id = request.args.get("than", 0, type=int)
+    return render_template(
+        "deliveries/_news.html",
+        count=count_newer(db.session, current_user.company_id, read_filter(), than_id=than_id),
+        than_id=than_id,
+        kept=asked_filter(),
         left=request.args.get("left", 0, type=int) - 1,
     )
 

@@ -158,6 +158,16 @@ def test_the_rows_of_the_list_are_told_the_news(member, delivery):
     assert "hx-get" not in news
 
 
+def test_the_list_tells_of_newer_deliveries_that_match_and_moves_none(member, company, delivery):
+    assert f"/deliveries/news?than={delivery.id}&amp;left=240" in member.get("/deliveries").text
+    asked = f"/deliveries/news?than={delivery.id}&left=5"
+    assert "mostrar" not in member.get(asked).text
+    make_delivery(make_contact(company), level=3)
+    assert "1 nova: mostrar" in member.get(asked).text
+    assert "mostrar" not in member.get(f"{asked}&level=1").text
+    assert "hx-get" not in member.get(f"/deliveries/news?than={delivery.id}&left=1").text
+
+
 def test_an_admin_sends_a_failed_delivery_again(app, admin, delivery, receiver):
     settle_as(delivery, "failed", "server_error", status_code=500)
     answer = admin.post(url_of(delivery, "/resend"), {"seen_attempts": "1"})
