@@ -25,6 +25,7 @@ from portal.endpoints import get_endpoint, state_of
 from portal.models import Attempt, Endpoint
 from portal.reasons.words import WORDS
 from portal.runtime import runtime
+from portal.sync import Backlog, backlog_of
 
 RELATIVE_UP_TO = timedelta(days=30)
 
@@ -47,6 +48,7 @@ def init_app(app: Flask) -> None:
     app.add_template_global(here)
     app.add_template_global(explained)
     app.add_template_global(endpoint_in_trouble)
+    app.add_template_global(company_backlog)
     app.context_processor(shared_names)
     app.jinja_env.install_gettext_callables(translate, translate_counted, newstyle=True)  # type: ignore[attr-defined]
 
@@ -86,7 +88,9 @@ def explained(attempt: Attempt) -> reasons.Explanation:
 
 
 def reason_title(reason: str) -> str:
-    """A reason in a few words; a code that has none speaks for itself."""
+    """A reason in a few words, also that of a pause; a code that has none speaks for itself."""
+    if reason == "outage":
+        return str(gettext("três dias seguidos só com falhas"))
     return reasons.title_of(reason) if reason in WORDS else reason
 
 
@@ -94,6 +98,11 @@ def endpoint_in_trouble() -> Endpoint | None:
     """The reader's company's endpoint when it cannot be reached or is paused."""
     endpoint = get_endpoint(db.session, current_user.company_id)
     return endpoint if state_of(endpoint) in ("failing", "paused") else None
+
+
+def company_backlog() -> Backlog:
+    """What the CRM of the reader's company does not know."""
+    return backlog_of(db.session, current_user.company_id)
 
 
 def rfc3339(moment: datetime) -> str:

@@ -137,6 +137,7 @@ def test_sending_is_resumed_only_when_a_test_arrives(admin, company, receiver):
     [
         ("failing", None, "O seu CRM não está recebendo nada."),
         ("paused", "gone", "Endereço desativado (410)"),
+        ("paused", "outage", "O portal parou de enviar ao CRM: três dias seguidos só com falhas."),
         ("paused", "restored", "O portal foi restaurado de uma cópia de segurança"),
     ],
 )
@@ -147,3 +148,14 @@ def test_trouble_is_said_on_every_page(member, company, receiver, state, reason,
     page = member.get("/contacts").text
     assert words in page
     assert "Ver o que fazer" not in page
+
+
+def test_trouble_is_said_with_its_impact(member, company, receiver):
+    set_url(company, receiver.url)
+    endpoint_of(company).state = "failing"
+    make_delivery(make_contact(company), 1)
+    assert "1 contato não chegou ao seu CRM." in member.get("/contacts").text
+    for level in (2, 3, 3):
+        make_delivery(make_contact(company), level)
+    assert "2 contatos de nível alto não chegaram ao seu CRM." in member.get("/deliveries").text
+    assert "2 contatos de nível alto" not in member.get("/").text  # there the answer says it
