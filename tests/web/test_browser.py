@@ -2,9 +2,13 @@
 
 import urllib.request
 
+import pytest
 from playwright.sync_api import expect
 
+from portal.db import db
+from portal.models import Contact
 from portal.receiver import Reply
+from tests.factories import classify_contact
 from tests.web.browser import Watched, row
 
 
@@ -142,3 +146,35 @@ def test_a_file_is_imported_while_one_watches(page, site):
     page.get_by_role("button", name="Importar 1 linha").click()
     expect(page.get_by_text("Pronto: todas as linhas foram importadas.")).to_be_visible(timeout=8000)
     assert site.receiver.wait_for(1)
+
+
+WATCH_SHIFTS = """
+    window.shifts = [];
+    new PerformanceObserver((list) => {
+        for (const shift of list.getEntries()) if (!shift.hadRecentInput) window.shifts.push(shift.value);
+    }).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@pytest.mark.parametrize(("url", "news"), [("/deliveries", "próxima"), ("/contacts", "Em dia"), ("/", "próxima")])
+def test_news_that_comes_in_by_itself_moves_nothing(page, site, url, news):
+    site.receiver.delay = 1.5
+    site.receiver.reply = Reply(200 if news == "Em dia" else 500)
+    contact = db.session.query(Contact).filter_by(name="Ana Souza").one()
+    classify_contact(contact, 3)
+    page.add_init_script(WATCH_SHIFTS)
+    page.goto(url)
+    expect(row(page, "Ana Souza").get_by_text(news)).to_have_count(0)
+    expect(row(page, "Ana Souza").get_by_text(news)).to_be_visible(timeout=8000)
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.shifts") == []
+
+
+def test_a_button_keeps_the_focus_while_the_page_renews_itself(page, site):
+    site.receiver.delay = 1.5
+    contact = db.session.query(Contact).filter_by(name="Ana Souza").one()
+    delivery = classify_contact(contact, 3).delivery
+    page.goto(f"/deliveries/{delivery.webhook_id}")
+    page.get_by_role("button", name="Copiar", exact=True).first.focus()
+    expect(page.get_by_role("heading", name="Entregue: o seu CRM recebeu.")).to_be_visible(timeout=8000)
+    expect(page.get_by_role("button", name="Copiar", exact=True).first).to_be_focused()

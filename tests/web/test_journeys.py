@@ -14,7 +14,7 @@ from sqlalchemy import String, cast, func, insert, literal, select
 
 from portal import accounts, clock
 from portal.db import db
-from portal.models import Delivery
+from portal.models import Contact, Delivery
 from portal.receiver import Receiver, Reply
 from tests.factories import make_company, make_contact
 from tests.web.browser import WIDE, Site, Watched, row, served
@@ -145,6 +145,25 @@ def test_a_file_is_imported_classified_and_in_sync(walker, site):
     arrives(walker, row(walker, "Dora Reis").get_by_text("Em dia"))
 
 
+def test_all_that_failed_is_sent_again_at_once(walker, site):
+    company = make_company("Acme Prospecção")
+    for number in range(12):
+        contact = make_contact(company, name=f"Paula {number}")
+        values = facts_of(contact) | FAILED | {"webhook_id": f"msg_{number:032x}", "body": b'{"n":%d}' % number}
+        db.session.execute(insert(Delivery).values(values))
+    db.session.commit()
+    go(walker, "Entregas")
+    walker.get_by_role("navigation", name="Estado").get_by_role("link", name="Falharam").click()
+    walker.get_by_role("link", name="Reenviar as 12 que correspondem").click()
+    expect(walker.get_by_role("heading", name="Reenviar 12 entregas?")).to_be_visible()
+    walker.get_by_role("button", name="Reenviar 12 entregas").click()
+    arrives(walker, walker.get_by_role("heading", name="12 entregas voltaram para a fila."))
+    assert site.receiver.wait_for(12)
+    assert {got.body for got in site.receiver.received} == {b'{"n":%d}' % number for number in range(12)}
+    walker.get_by_role("link", name="Ver as entregas").click()
+    arrives(walker, row(walker, "Paula 11").get_by_text("Entregue"))
+
+
 def test_one_delivery_among_a_hundred_thousand_is_found_and_sent_again(page, site):
     fill_the_log(100_000)
     page.goto("/deliveries")
@@ -162,26 +181,32 @@ def fill_the_log(number: int) -> None:
     """So many delivered rows of the log, and in their midst one that failed, of a contact named Zuleica Rara."""
     company = make_company("Acme Prospecção")
     rare, often = make_contact(company, name="Zuleica Rara"), make_contact(company, name="Otto Comum")
-    when = clock.utcnow() - timedelta(days=2)
-    facts = {
-        "company_id": company.id,
-        "campaign_id": rare.campaign_id,
-        "owner_id": rare.owner_id,
+    arrived = {"status": "delivered", "reason": "ok_text", "delivered_at": clock.utcnow() - timedelta(days=2)}
+    add_rows(facts_of(often) | arrived, number // 2)
+    db.session.execute(insert(Delivery).values(facts_of(rare) | FAILED | {"webhook_id": "msg_rare"}))
+    add_rows(facts_of(often) | arrived, number // 2)
+    db.session.commit()
+
+
+FAILED = {"status": "failed", "reason": "client_error"}
+
+
+def facts_of(contact: Contact) -> dict[str, Any]:
+    """What every delivery of the contact has, made two days ago and tried once."""
+    return {
+        "company_id": contact.company_id,
+        "contact_id": contact.id,
+        "campaign_id": contact.campaign_id,
+        "owner_id": contact.owner_id,
         "trigger": "classification",
         "next_trigger": "retry",
         "actor": "mariana@example.com",
         "interest_level": 2,
         "attempt_count": 1,
         "tries": 1,
-        "created_at": when,
+        "created_at": clock.utcnow() - timedelta(days=2),
         "body": b"{}",
     }
-    arrived = {"contact_id": often.id, "status": "delivered", "reason": "ok_text", "delivered_at": when}
-    lost = {"contact_id": rare.id, "status": "failed", "reason": "client_error", "webhook_id": "msg_rare"}
-    add_rows(facts | arrived, number // 2)
-    db.session.execute(insert(Delivery).values(facts | lost))
-    add_rows(facts | arrived, number // 2)
-    db.session.commit()
 
 
 def add_rows(values: dict[str, Any], number: int) -> None:
