@@ -85,7 +85,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         if given.get(name, "").strip():
             values[name.removeprefix("PORTAL_").lower()] = _read_value(name, given[name].strip(), read)
     try:
-        instance.mkdir(parents=True, exist_ok=True)
+        instance.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingError(f"PORTAL_INSTANCE: the folder {instance} cannot be made ({error.strerror}).") from error
     values.setdefault("database_url", f"sqlite:///{instance / 'portal.db'}")

@@ -6,7 +6,7 @@ from flask import request
 
 from portal import audit, clock, outbox
 from portal.api import examples
-from portal.api.access import admin, current_caller, member
+from portal.api.access import admin, current_caller, member, note_once_a_day
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliveryQuerySchema, DeliverySchema
 from portal.api.exchange import join_headers, message_of, text_of
 from portal.api.lists import filters_of
@@ -43,7 +43,12 @@ def index(given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.problems(404)
 @blueprint.doc(operationId="getDelivery")
 def show(delivery_id: str) -> dict[str, Any]:
-    """One delivery, with its body and every attempt"""
+    """One delivery, with its body and every attempt
+
+    The audit log keeps who read a body, once a day for each person.
+    """
+    if get_delivery_or_404(delivery_id).body is not None:
+        note_once_a_day("delivery.viewed", subject=delivery_id)
     return details_of(get_delivery_or_404(delivery_id))
 
 

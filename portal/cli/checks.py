@@ -15,7 +15,7 @@ from portal import clock, figures, mail, reasons
 from portal.cli.console import in_console_language
 from portal.cli.errors import WRONG_KEY
 from portal.config import Settings
-from portal.db import db
+from portal.db import db, size_of
 from portal.egress import AddressError
 from portal.endpoints import state_of
 from portal.models import Company, Delivery, Endpoint, User
@@ -47,11 +47,9 @@ def check_instance(settings: Settings) -> Iterator[Finding]:
         yield Finding("instance", "warn", f"{folder} is open to every user of this machine: chmod 750 {folder}")
     else:
         yield Finding("instance", "ok", str(folder))
-    for name in ("secret.key", "portal.db", "portal.cfg"):
-        file = folder / name
-        if file.exists() and stat.S_IMODE(file.stat().st_mode) & (0o077 if name == "secret.key" else 0o007):
-            level = "fail" if name == "secret.key" else "warn"
-            yield Finding("instance", level, f"Others may read {file}: chmod 600 {file}")
+    key = folder / "secret.key"
+    if key.exists() and stat.S_IMODE(key.stat().st_mode) & 0o077:
+        yield Finding("instance", "fail", f"Others may read {key}: chmod 600 {key}")
     free = shutil.disk_usage(folder).free
     level = "fail" if free < VERY_LITTLE_SPACE else "warn" if free < LITTLE_SPACE else "ok"
     advice = "" if level == "ok" else ": make room before the database cannot be written any more"
@@ -90,11 +88,12 @@ def check_database() -> Iterator[Finding]:
     if problem != "ok":
         yield Finding("database", "fail", f"{file} is damaged ({problem}): stop the portal and restore a backup.")
         return
-    yield Finding("database", "ok", f"{file}, {file.stat().st_size / MEGABYTE:.1f} MB, whole, at this version's schema")
+    size = (size_of(db.engine) or 0) / MEGABYTE
+    yield Finding("database", "ok", f"{file}, {size:.1f} MB, whole, at this version's schema")
     log = file.with_name(f"{file.name}-wal")
     if log.exists() and log.stat().st_size > LONG_LOG:
-        size = log.stat().st_size // MEGABYTE
-        yield Finding("database", "warn", f"Its log has {size} MB: some program keeps a long transaction open.")
+        length = log.stat().st_size // MEGABYTE
+        yield Finding("database", "warn", f"Its log has {length} MB: some program keeps a long transaction open.")
 
 
 def check_key(held: Runtime) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 `public`: anybody. `member`: whoever is logged in. `admin`: whoever is logged in with that role.
 """
 
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import TypedDict, TypeVar
 from flask import Flask, abort, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden
 
@@ -19,6 +21,8 @@ from portal.db import db, reading, writing
 from portal.extensions import login_manager
 from portal.models import User
 from portal.views import sessions
+
+logger = logging.getLogger(__name__)
 
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 
@@ -115,7 +119,10 @@ def note_once_a_day(action: str, *, subject: str) -> None:
     since = clock.utcnow() - timedelta(days=1)
     who_and_what = {"actor": current_user.email, "action": action, "subject": subject}
     if not audit.is_recorded(db.session, current_user.company_id, since=since, **who_and_what):
-        note(action, subject=subject)
+        try:
+            note(action, subject=subject)
+        except OperationalError:  # a page that only reads is still shown while the database takes no writes
+            logger.warning("A look at a body was not noted.", extra={"action": "look_unnoted"})
 
 
 def load_user(session_id: str) -> User | None:

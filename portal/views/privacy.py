@@ -1,24 +1,20 @@
-"""Personal data: how long it is kept, what of one person there is, and erasing a person."""
+"""Personal data: for how long it is kept, and what went last."""
 
-import json
-
-from flask import Blueprint, Response, flash, render_template, url_for
+from flask import Blueprint, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit, clock, outbox, retention
-from portal.db import db, empty_log
+from portal import audit, retention
+from portal.db import db
 from portal.forms import RetentionForm
-from portal.privacy import erase_contact, export_contact
 from portal.views import access
-from portal.views.contacts import get_contact_or_404
 from portal.views.redirects import see_other
 
-bp = Blueprint("privacy", __name__)
+bp = Blueprint("privacy", __name__, url_prefix="/privacy")
 
 
-@bp.route("/privacy", methods=["GET", "POST"])
+@bp.route("", methods=["GET", "POST"])
 @access.admin
 def index() -> ResponseReturnValue:
     """For how many days data is kept, and what the last purge took away."""
@@ -32,39 +28,5 @@ def index() -> ResponseReturnValue:
         flash(_("Prazos salvos. A próxima limpeza já segue estes prazos."), "success")
         return see_other(url_for(".index"))
     report = retention.last_report(db.session, company.id)
-    page = render_template("privacy/index.html", form=form, report=report, every=retention.EVERY)
+    page = render_template("privacy/index.html", form=form, report=report)
     return page, 422 if form.errors else 200
-
-
-@bp.get("/contacts/<int:contact_id>/erase")
-@access.admin
-def confirm_erase(contact_id: int) -> ResponseReturnValue:
-    """Say what erasing would do, before it is done."""
-    contact = get_contact_or_404(contact_id)
-    return render_template(
-        "privacy/erase.html", contact=contact, waiting=outbox.waiting_count_of(db.session, contact.id)
-    )
-
-
-@bp.post("/contacts/<int:contact_id>/erase")
-@access.admin
-def erase(contact_id: int) -> ResponseReturnValue:
-    done = erase_contact(db.session, get_contact_or_404(contact_id), **access.who())
-    db.session.commit()
-    empty_log(db.engine)  # when something stands in the way, the house-keeping does it within the hour
-    flash(_("Os dados da pessoa foram apagados. No registro fica só a prova do envio, sem os dados."), "success")
-    if done.tasks:
-        flash(_("Uma importação em andamento trazia esta pessoa, e por isso foi interrompida."), "warning")
-    return see_other(url_for("contacts.index"))
-
-
-@bp.get("/contacts/<int:contact_id>/person.json")
-@access.admin
-def download(contact_id: int) -> ResponseReturnValue:
-    """Everything that is kept about one person, as a file."""
-    contact = get_contact_or_404(contact_id)
-    text = json.dumps(export_contact(db.session, contact, now=clock.utcnow()), ensure_ascii=False, indent=2)
-    named = f"{_('contato')}-{contact_id}.json"
-    access.note("contact.exported", subject=str(contact_id))
-    headers = {"Content-Disposition": f'attachment; filename="{named}"'}
-    return Response(text + "\n", mimetype="application/json", headers=headers)

@@ -225,3 +225,14 @@ def test_an_erased_contact_leaves_its_deliveries(api: Caller, delivery_id: str, 
         db.session.delete(db.session.scalars(select(Contact)).one())
         db.session.commit()
     assert api.get(f"/deliveries/{delivery_id}").json["contact_id"] is None
+
+
+def test_who_read_a_body_is_in_the_audit_log_once_a_day(
+    api: Caller, delivery_id: str, open_database: OpenDatabase
+) -> None:
+    for _ in range(3):
+        assert api.get(f"/deliveries/{delivery_id}").status_code == 200
+    api.get("/deliveries")
+    with open_database():
+        entry = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "delivery.viewed")).one()
+        assert (entry.subject, entry.ip) == (delivery_id, "127.0.0.1")

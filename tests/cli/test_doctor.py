@@ -21,7 +21,6 @@ from tests.postgres import free_port
 def well(app: Flask, receiver: Receiver, instance: Path) -> dict[str, str]:
     """An installation with nothing wrong; returns the settings for that."""
     instance.chmod(0o700)
-    (instance / "portal.db").chmod(0o600)
     make_company(url=receiver.url)
     db.session.add(WorkerHeartbeat(worker="a", seen_at=utcnow()))
     db.session.commit()
