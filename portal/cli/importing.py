@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import click
 from sqlalchemy import select
@@ -21,7 +23,16 @@ from portal.cli.console import (
 )
 from portal.cli.terminal import inert
 from portal.db import db
-from portal.importing import FileProblem, Finding, Order, cut_into_chunks, examine, map_columns, row_reader
+from portal.importing import (
+    FileProblem,
+    Finding,
+    Order,
+    as_text_file,
+    cut_into_chunks,
+    examine,
+    map_columns,
+    row_reader,
+)
 from portal.importing.words import KIND_WORDS, explain_file, row_explainer
 from portal.models import Company, User
 from portal.task_runner import PAUSE_SECONDS
@@ -40,23 +51,23 @@ COUNTS = ("created", "changed", "unchanged", "classified", "sent", "bad")
 def import_(
     file: Path, company_name: str | None, campaign: str | None, dry_run: bool, no_webhook: bool, as_json: bool
 ) -> None:
-    """Import contacts from a CSV file, or from JSON lines.
+    """Import contacts from a CSV file, an XLSX, or JSON lines.
 
-    JSON lines have the shape of the webhook's body. The columns of a CSV are found by their names: exports of LinkedIn,
-    HubSpot, Pipedrive and RD Station, and others like them. A row that is not accepted is reported on standard error
-    with its line and loses no other; the exit code is then 1. A dry run does not see that two rows far apart in the
-    file are the same contact.
+    JSON lines have the shape of the webhook's body. The columns of a table are found by their names: exports of
+    LinkedIn, HubSpot, Pipedrive and RD Station, and others like them. A row that is not accepted is reported on
+    standard error with its line and loses no other; the exit code is then 1. A dry run does not see that two rows far
+    apart in the file are the same contact.
     """
-    with open_app(), in_console_language():
+    with open_app(), in_console_language(), open_file(file) as opened:
         company = pick_company(company_name)
         owner = oldest_user(db.session, company)
-        order, total = read_order(file, owner, campaign=campaign, is_sending=not no_webhook)
+        order, total = read_order(opened, owner, filename=file.name, campaign=campaign, is_sending=not no_webhook)
         if not as_json:
             click.echo(
                 f"{KIND_WORDS[order.layout.kind]}: {total} rows. Contacts that name no owner go to {owner.email}."
             )
         reader = row_reader(db.session, company.id, order)
-        chunks = cut_into_chunks(lambda: read_blocks(file), order, reader, company_id=company.id, actor=ACTOR)
+        chunks = cut_into_chunks(lambda: read_blocks(opened), order, reader, company_id=company.id, actor=ACTOR)
         if not dry_run:
             audit.record(db.session, company.id, actor=ACTOR, action="contacts.imported", subject=file.name)
             db.session.commit()
@@ -89,21 +100,30 @@ def oldest_user(session: Session, company: Company) -> User:
     return owner
 
 
-def read_order(file: Path, owner: User, *, campaign: str | None, is_sending: bool) -> tuple[Order, int]:
-    """What the file is, and how many rows it has. Raises a ClickException that says why it cannot be imported."""
-    db.session.rollback()  # no transaction stays open while a long file is read
+@contextmanager
+def open_file(file: Path) -> Iterator[IO[bytes]]:
+    """The file, or the table in an XLSX. Raises a ClickException that says why there is none."""
     try:
-        layout, total = examine(lambda: read_blocks(file))
-        columns = map_columns(layout.header)
-        if layout.delimiter is not None and not {"name", "first_name", "last_name"} & set(columns):
-            raise FileProblem("no_name")
+        with file.open("rb") as opened, as_text_file(opened) as table:
+            yield table
     except FileProblem as problem:
         raise click.ClickException(explain_file(problem.reason)) from problem
+
+
+def read_order(
+    file: IO[bytes], owner: User, *, filename: str, campaign: str | None, is_sending: bool
+) -> tuple[Order, int]:
+    """What the file is, and how many rows it has. Raises FileProblem."""
+    db.session.rollback()  # no transaction stays open while a long file is read
+    layout, total = examine(lambda: read_blocks(file))
+    columns = map_columns(layout.header)
+    if layout.delimiter is not None and not {"name", "first_name", "last_name"} & set(columns):
+        raise FileProblem("no_name")
     order = Order(
         layout=layout,
         columns=columns,
         user_id=owner.id,
-        filename=file.name,
+        filename=filename,
         campaign=campaign,
         is_sending=is_sending,
     )
@@ -138,7 +158,7 @@ def print_report(order: Order, counts: Counter[str], findings: list[Finding], *,
     print_json(summary | {name: counts[name] for name in COUNTS} | {"bad_rows": rows})
 
 
-def read_blocks(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as opened:
-        while block := opened.read(BLOCK_BYTES):
-            yield block
+def read_blocks(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while block := file.read(BLOCK_BYTES):
+        yield block

@@ -25,6 +25,7 @@ from portal.importing.columns import map_columns
 from portal.importing.layout import Layout, examine, read_rows
 from portal.importing.reading import Blocks, FileProblem, Record, open_text
 from portal.importing.rows import RowReader
+from portal.importing.spreadsheet import as_text_file
 from portal.models import Company, Task, User
 from portal.tasks import Chunk, Claim, Done
 
@@ -35,6 +36,7 @@ __all__ = [
     "Layout",
     "Order",
     "PreviewRow",
+    "as_text_file",
     "blank_findings",
     "cut_into_chunks",
     "examine",

@@ -79,7 +79,12 @@ ROW_WORDS = {
 
 FILE_WORDS = {
     "empty": _l("O arquivo não tem nenhuma linha com dados."),
-    "spreadsheet": _l("Isto é um XLSX, XLS ou ZIP. Abra-o na planilha e salve como CSV."),
+    "spreadsheet": _l("Isto é um XLS, ODS ou ZIP. Abra-o na planilha e salve como XLSX ou CSV."),
+    "xlsx_missing": _l(
+        "Isto é um XLSX, e este portal foi instalado sem a parte que o lê (o extra xlsx). Salve a planilha como CSV."
+    ),
+    "broken_spreadsheet": _l("Este XLSX está quebrado ou tem senha. Abra-o na planilha e salve de novo, ou como CSV."),
+    "spreadsheet_too_large": _l("Este XLSX se abre em algo grande demais. Salve só a folha dos contatos, como CSV."),
     "binary": _l("Isto não é um arquivo de texto. Exporte os contatos como CSV."),
     "undecodable": _l("O começo do arquivo diz uma codificação, e o resto tem outra. Salve-o de novo como CSV UTF-8."),
     "json_list": _l(

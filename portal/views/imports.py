@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import IO
 
 from flask import Blueprint, Response, abort, flash, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
-from werkzeug.datastructures import FileStorage
 
 from portal import audit, importing, tasks
 from portal.db import db
@@ -68,22 +68,20 @@ def upload() -> ResponseReturnValue:
         file.stream.seek(0, 2)
         if file.stream.tell() > MAX_FILE_BYTES:
             raise FileProblem("too_large")
-        layout, total = examine(lambda: _blocks_of(file))
+        with importing.as_text_file(file.stream) as opened:
+            task = _keep(opened, filename=file.filename)
     except FileProblem as problem:
         return _show_index(explain_file(problem.reason))
-    order = Order(
-        layout=layout, columns=map_columns(layout.header), user_id=current_user.id, filename=file.filename[-200:]
-    )
-    task = importing.prepare(
-        db.session,
-        current_user.company_id,
-        order,
-        total=total,
-        actor=current_user.email,
-        blocks=lambda: _blocks_of(file),
-    )
     db.session.commit()
     return see_other(url_for(".show", task_id=task.id))
+
+
+def _keep(file: IO[bytes], *, filename: str) -> Task:
+    """A draft of the import of this file. Raises FileProblem."""
+    layout, total = examine(lambda: _blocks_of(file))
+    order = Order(layout=layout, columns=map_columns(layout.header), user_id=current_user.id, filename=filename[-200:])
+    company_id, actor = current_user.company_id, current_user.email
+    return importing.prepare(db.session, company_id, order, total=total, actor=actor, blocks=lambda: _blocks_of(file))
 
 
 @bp.get("/<int:task_id>")
@@ -226,7 +224,7 @@ def _example(rows: Sequence[PreviewRow], index: int) -> str:
     return next((row.cells[index] for row in rows if index < len(row.cells) and row.cells[index].strip()), "")
 
 
-def _blocks_of(file: FileStorage) -> Iterator[bytes]:
-    file.stream.seek(0)
-    while block := file.stream.read(tasks.BLOCK_BYTES):
+def _blocks_of(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while block := file.read(tasks.BLOCK_BYTES):
         yield block

@@ -68,7 +68,12 @@ def test_without_webhooks_levels_are_recorded(run: Run, company, bad_file):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"PK\x03\x04", "save it as CSV"), (b"", "no row with data"), (b"Quem\nAna\n", "No column was chosen")],
+    [
+        (b"PK\x03\x04", "broken"),
+        (b"\xd0\xcf\x11\xe0" * 9, "save it as XLSX or CSV"),
+        (b"", "no row with data"),
+        (b"Quem\nAna\n", "No column was chosen"),
+    ],
 )
 def test_what_cannot_be_imported_is_said_in_one_sentence(run: Run, company, tmp_path, content, words):
     path = tmp_path / "file.csv"

@@ -13,6 +13,7 @@ from portal.task_runner import TaskRunner
 from portal.views.imports import MAX_FILE_BYTES
 from tests.factories import make_import, set_url
 from tests.importing.conftest import DATA
+from tests.importing.test_spreadsheet import workbook
 
 PEOPLE = "Nome;E-mail;Nível\nAna Lima;ana@example.com;3\nBia Reis;bia@example.com;\n".encode("cp1252")
 
@@ -74,6 +75,18 @@ def test_a_file_is_checked_started_and_reported(member, company, receiver):
     assert db.session.query(AuditEntry).filter_by(action="contacts.imported").one().subject == "contatos.csv"
 
 
+def test_a_spreadsheet_is_imported_as_its_csv_would_be(member, company, receiver):
+    set_url(company, receiver.url)
+    rows = [["Ana", "ana@example.com", 3], ["Bia", "bia@example.com", "médio"], ["", "sem nome"]]
+    file = workbook(["Nome", "E-mail", "Nível"], *rows)
+    page = send(member, file.getvalue(), name="contatos.xlsx").location
+    member.post(page, choices_of(member.get(page).text) | {"do": "start"})
+    run_tasks()
+    assert [(contact.name, contact.interest_level) for contact in db.session.query(Contact)] == [("Ana", 3), ("Bia", 2)]
+    assert "contatos.xlsx" in member.get(page).text
+    assert "Ana" not in member.get(f"{page}/bad-rows.csv").text
+
+
 def test_switched_off_nothing_is_sent(member, company, receiver):
     set_url(company, receiver.url)
     url = send(member, PEOPLE).location
@@ -126,7 +139,7 @@ def test_bad_rows_are_listed_and_can_be_downloaded_mended_and_sent_again(member)
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"PK\x03\x04....", "salve como CSV"),
+        (b"PK\x03\x04....", "está quebrado"),
         (b"", "nenhuma linha com dados"),
         (b"\0" * 100, "não é um arquivo de texto"),
     ],
