@@ -12,72 +12,23 @@ import pytest
 from sqlalchemy import select
 
 from portal import clock, endpoints
-from portal.classification import classify
-from portal.contacts import save_contact
 from portal.db import db
-from portal.models import Company, Contact, Delivery, Endpoint
+from portal.models import Company, Delivery, Endpoint
 from portal.receiver import Receiver
 from portal.retry import parse_schedule
 from tests import factories
 from tests.conftest import MakeApp, running_worker
+from tests.system.black_hole import add_contacts, classify_each, compare, p95
 from tests.system.faults.conftest import make_deliveries, statuses, wait_until
 
 HERD, FAST_COMPANIES = 1500, 20
-COMPANIES, EVENTS, PAUSE_SECONDS = 20, 60, 0.04
 TOLERANCE_SECONDS = 0.1
 """What a machine shared with other work may add to any one figure."""
 
 
-@contextmanager
-def black_hole() -> Iterator[str]:
-    """An address that accepts connections and never says anything."""
-    with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
-
-
-def add_contacts(company: Company, count: int) -> list[int]:
-    owner = factories.owner_of(company)
-    items = [{"contact": {"name": f"Contato {number}"}} for number in range(count)]
-    made = [save_contact(db.session, company, item, default_owner=owner).contact for item in items]
-    db.session.commit()
-    return [contact.id for contact in made]
-
-
-def classify_each(contact_ids: list[int], receiver: Receiver) -> list[float]:
-    """Classify one contact after the other; the seconds from each commit to its receipt."""
-    committed: dict[str, float] = {}
-    seen = len(receiver.received)
-    for contact_id in contact_ids:
-        contact = db.session.get_one(Contact, contact_id)
-        made = classify(db.session, contact, 3, actor="test").delivery
-        assert made is not None
-        db.session.commit()
-        committed[made.webhook_id] = clock.utcnow().timestamp()
-        db.session.remove()
-        time.sleep(PAUSE_SECONDS)
-    assert receiver.wait_for(seen + len(contact_ids), timeout=30)
-    posts = [post for post in receiver.received if post.headers["webhook-id"] in committed]
-    return [post.at.timestamp() - committed[post.headers["webhook-id"]] for post in posts]
-
-
-def p95(values: list[float]) -> float:
-    return statistics.quantiles(values, n=20)[-1]
-
-
 def test_a_company_that_is_black_holed_slows_none_of_nineteen_others_down(make_app: MakeApp) -> None:
-    app = make_app(worker_threads=16)
-    with app.app_context(), Receiver() as receiver, black_hole() as hole:
-        companies = [factories.make_company(f"Empresa {each}", url=receiver.url) for each in range(COMPANIES)]
-        holed, others = companies[0], companies[1:]
-        ids = [add_contacts(company, 2 * EVENTS // len(others) + 1) for company in others]
-        mixed = [group[number] for number in range(len(ids[0])) for group in ids]
-        db.session.remove()
-        with running_worker(app):
-            baseline = p95(classify_each(mixed[:EVENTS], receiver))
-            factories.set_url(db.session.merge(holed), hole)
-            make_deliveries(db.session.merge(holed), 100)
-            time.sleep(0.2)  # its share of the senders is stuck
-            measured = p95(classify_each(mixed[EVENTS : 2 * EVENTS], receiver))
+    with make_app(worker_threads=16).app_context():
+        ((baseline, measured),) = compare(rounds=1, events=60)
     print(f"p95 from commit to receipt: {baseline * 1000:.1f} ms alone, {measured * 1000:.1f} ms beside a black hole")
     assert measured <= 1.2 * baseline + TOLERANCE_SECONDS
 

@@ -1,0 +1,111 @@
+"""What nineteen companies notice of a twentieth whose receiver accepts connections and never answers.
+
+By hand: `python -m tests.system.black_hole --events 400 --rounds 5`. As a test: faults/test_neighbours.py.
+"""
+
+import argparse
+import socket
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_network
+from pathlib import Path
+
+from flask import current_app
+
+from portal import clock, create_app
+from portal.classification import classify
+from portal.contacts import save_contact
+from portal.db import db
+from portal.models import Company, Contact
+from portal.receiver import Receiver
+from tests import factories
+from tests.conftest import make_schema, running_worker
+from tests.system.faults.conftest import make_deliveries, statuses, wait_until
+
+COMPANIES, PAUSE_SECONDS, HOLED = 20, 0.04, 100
+
+
+@contextmanager
+def black_hole() -> Iterator[str]:
+    """An address that accepts connections and never says anything."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+
+
+def add_contacts(company: Company, count: int) -> list[int]:
+    owner = factories.owner_of(company)
+    items = [{"contact": {"name": f"Contato {number}"}} for number in range(count)]
+    made = [save_contact(db.session, company, item, default_owner=owner).contact for item in items]
+    db.session.commit()
+    return [contact.id for contact in made]
+
+
+def classify_each(contact_ids: list[int], receiver: Receiver) -> list[float]:
+    """Classify one contact after the other; the seconds from each commit to its receipt."""
+    committed: dict[str, float] = {}
+    seen = len(receiver.received)
+    for contact_id in contact_ids:
+        contact = db.session.get_one(Contact, contact_id)
+        made = classify(db.session, contact, 1 + (contact.interest_level or 2) % 3, actor="test").delivery
+        assert made is not None
+        db.session.commit()
+        committed[made.webhook_id] = clock.utcnow().timestamp()
+        db.session.remove()
+        time.sleep(PAUSE_SECONDS)
+    assert receiver.wait_for(seen + len(contact_ids), timeout=30)
+    posts = [post for post in receiver.received if post.headers["webhook-id"] in committed]
+    return [post.at.timestamp() - committed[post.headers["webhook-id"]] for post in posts]
+
+
+def p95(values: list[float]) -> float:
+    return statistics.quantiles(values, n=20)[-1]
+
+
+def compare(*, rounds: int, events: int) -> list[tuple[float, float]]:
+    """The others' p95 from commit to receipt in seconds, of each round: alone, and beside the black hole."""
+    found = []
+    with Receiver() as receiver, black_hole() as hole:
+        companies = [factories.make_company(f"Empresa {each}", url=receiver.url) for each in range(COMPANIES)]
+        holed, others = companies[0], companies[1:]
+        ids = [add_contacts(company, events // len(others) + 1) for company in others]
+        mixed = [group[number] for number in range(len(ids[0])) for group in ids][:events]
+        db.session.remove()
+        with running_worker(current_app._get_current_object()):  # type: ignore[attr-defined]
+            for number in range(rounds):
+                if number:
+                    factories.set_url(db.session.merge(holed), receiver.url)
+                    wait_until(lambda: statuses().keys() == {"delivered"}, seconds=60)
+                alone = p95(classify_each(mixed, receiver))
+                factories.set_url(db.session.merge(holed), hole)
+                make_deliveries(db.session.merge(holed), HOLED)
+                time.sleep(0.2)  # its share of the senders is stuck
+                beside = p95(classify_each(mixed, receiver))
+                found.append((alone, beside))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=5)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/portal.db"
+        make_schema(url)
+        networks = (ip_network(factories.LOOPBACK),)
+        with create_app(
+            factories.settings_for(Path(folder), database_url=url, allowed_networks=networks)
+        ).app_context():
+            rounds = compare(rounds=asked.rounds, events=asked.events)
+    for alone, beside in rounds:
+        print(
+            f"p95 {alone * 1000:6.1f} ms alone  {beside * 1000:6.1f} ms beside a black hole  ratio {beside / alone:.2f}"
+        )
+    print(f"median ratio {statistics.median(beside / alone for alone, beside in rounds):.2f}")
+
+
+if __name__ == "__main__":
+    main()
