@@ -12,12 +12,17 @@ from sqlalchemy.orm import QueryableAttribute, Session, defer, joinedload, undef
 from portal.contacts import fold
 from portal.models import DELIVERY_STATUSES, Attempt, Contact, Delivery
 
-PAGE_SIZE = 25
+PAGE_SIZE = 20
 COUNT_CAP = 1000
 """Counting stops here: "1000+" answers the question, and a long log stays as quick as a short one."""
 
 CHART_CAP = 10_000
 """A chart looks at so many of a company's latest deliveries; the days before them are left out of it."""
+
+ID_PREFIX = "msg_"
+
+FEW = 500
+"""Contacts that a search finds: with no more, the log is read by contact, and otherwise from its end."""
 
 MAX_TESTS_A_MINUTE = 30
 """Test sends of one company, by page and API together: enough to try an address out, too few to scan a network."""
@@ -41,6 +46,8 @@ class DeliveryFilter:
     since: datetime | None = None
     until: datetime | None = None
     search: str = ""
+    contact_ids: tuple[int, ...] | None = None
+    """The contacts that `search` finds, when `narrow` has found them to be few."""
 
 
 EQUAL: dict[str, QueryableAttribute[Any]] = {
@@ -79,7 +86,11 @@ def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery
 
 def select_deliveries(company_id: int, wanted: DeliveryFilter) -> Select[Delivery]:
     """The company's deliveries that match, without an order and without their bodies."""
-    query = select(Delivery).where(Delivery.company_id == company_id)
+    query = select(Delivery)
+    if wanted.contact_ids is None:
+        query = query.where(Delivery.company_id == company_id)
+    else:  # by no index of the company, which a database takes for more selective than it is
+        query = query.where(Delivery.company_id + 0 == company_id, Delivery.contact_id.in_(wanted.contact_ids))
     for name, column in EQUAL.items():
         if (value := getattr(wanted, name)) is not None:
             query = query.where(column == value)
@@ -87,9 +98,18 @@ def select_deliveries(company_id: int, wanted: DeliveryFilter) -> Select[Deliver
         query = query.where(Delivery.created_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(Delivery.created_at < wanted.until)
-    if search := wanted.search.strip():
+    if (search := wanted.search.strip()) and wanted.contact_ids is None:
         query = query.where(_found_by(company_id, search))
     return query
+
+
+def narrow(session: Session, company_id: int, wanted: DeliveryFilter) -> DeliveryFilter:
+    """The same filter, with the contacts that its search finds when these are few: a long log is then searched soon."""
+    search = wanted.search.strip()
+    if not search or search.startswith(ID_PREFIX):
+        return wanted
+    found = session.scalars(_contacts_found_by(company_id, search).limit(FEW + 1)).all()
+    return wanted if len(found) > FEW else replace(wanted, contact_ids=tuple(found))
 
 
 def page_deliveries(
@@ -227,10 +247,11 @@ def _position_among(column: QueryableAttribute[datetime], starts: Sequence[datet
 
 def _found_by(company_id: int, search: str) -> ColumnElement[bool]:
     """What a person types to find a delivery: its id, or the contact's name or LinkedIn id."""
-    if search.startswith("msg_"):
+    if search.startswith(ID_PREFIX):
         return Delivery.webhook_id == search
-    contacts = select(Contact.id).where(
-        Contact.company_id == company_id,
-        Contact.search_text.contains(fold(search), autoescape=True),
-    )
-    return Delivery.contact_id.in_(contacts)
+    return Delivery.contact_id.in_(_contacts_found_by(company_id, search))
+
+
+def _contacts_found_by(company_id: int, search: str) -> Select[int]:
+    is_found = Contact.search_text.contains(fold(search), autoescape=True)
+    return select(Contact.id).where(Contact.company_id == company_id, is_found)

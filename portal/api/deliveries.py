@@ -13,7 +13,7 @@ from portal.api.lists import filters_of
 from portal.api.parsing import ApiBlueprint
 from portal.api.problems import Problem, refuse
 from portal.db import db
-from portal.deliveries import DeliveryFilter, InvalidCursor, attempts_of, get_delivery, page_deliveries
+from portal.deliveries import DeliveryFilter, InvalidCursor, attempts_of, get_delivery, narrow, page_deliveries
 from portal.endpoints import is_configured
 from portal.models import Attempt, Delivery
 
@@ -29,7 +29,7 @@ blueprint = ApiBlueprint("deliveries", __name__)
 def index(given: dict[str, Any]) -> dict[str, Any]:
     """The deliveries that match every filter, newest first"""
     company_id = current_caller().company_id
-    wanted = DeliveryFilter(**filters_of(db.session, company_id, given))
+    wanted = narrow(db.session, company_id, DeliveryFilter(**filters_of(db.session, company_id, given)))
     try:
         page = page_deliveries(db.session, company_id, wanted, limit=given["limit"], cursor=given.get("cursor"))
     except InvalidCursor:

@@ -21,6 +21,7 @@ from portal.deliveries import (
     count_newer,
     deliveries_of,
     get_delivery,
+    narrow,
     page_deliveries,
 )
 from portal.directory import campaigns_of, people_of
@@ -143,7 +144,7 @@ def read_filter() -> DeliveryFilter:
     """The filter that the page's address holds; what it does not understand does not count."""
     asked = request.args
     status = asked.get("status")
-    return DeliveryFilter(
+    wanted = DeliveryFilter(
         status=status if status in DELIVERY_STATUSES else None,
         contact_id=asked.get("contact", type=int),
         campaign_id=asked.get("campaign", type=int),
@@ -155,6 +156,7 @@ def read_filter() -> DeliveryFilter:
         until=read_day(asked.get("until"), days_later=1),
         search=asked.get("search", ""),
     )
+    return narrow(db.session, current_user.company_id, wanted)
 
 
 def asked_filter() -> dict[str, Any]:

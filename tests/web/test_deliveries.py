@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from portal import deliveries
 from portal.db import db
 from portal.models import Attempt, AuditEntry, Delivery
 from tests.conftest import running_worker
@@ -91,6 +92,16 @@ def test_the_tabs_count_what_is_in_each_state(member, company, delivery):
     assert 'Aguardando<span class="tabs-count">1</span>' in page
 
 
+@pytest.mark.parametrize("few", [0, 500])
+def test_a_search_finds_the_same_whether_it_finds_few_contacts_or_many(member, company, delivery, monkeypatch, few):
+    monkeypatch.setattr(deliveries, "FEW", few)
+    other = make_delivery(make_contact(company, name="Bia Lima"))
+    page = member.get("/deliveries?search=souza").text
+    assert url_of(delivery) in page
+    assert url_of(other) not in page
+    assert url_of(delivery) not in member.get("/deliveries?search=nobody").text
+
+
 def test_the_tabs_count_what_the_filter_leaves(member, company, delivery):
     settle_as(delivery, "failed", "timeout")
     settle_as(make_delivery(make_contact(company), level=3), "failed", "timeout")
@@ -104,10 +115,10 @@ def test_long_logs_go_on_where_the_last_page_ended(member, company, delivery):
     for number in range(30):
         classify_contact(contact, number % 3 + 1)
     ids = [row.webhook_id for row in db.session.query(Delivery).order_by(Delivery.id.desc())]
-    cursor = db.session.query(Delivery).filter_by(webhook_id=ids[24]).one().id
+    cursor = db.session.query(Delivery).filter_by(webhook_id=ids[19]).one().id
     second = member.get(f"/deliveries?cursor={cursor}").text
-    assert f'{ids[24]}"' not in second
-    assert f'{ids[25]}"' in second
+    assert f'{ids[19]}"' not in second
+    assert f'{ids[20]}"' in second
     assert f'{ids[-1]}"' in second
 
 
