@@ -16,7 +16,7 @@ COMMANDS = {
     "user": ("portal.cli.user", "People who log in."),
     "token": ("portal.cli.token", "Tokens for the API."),
     "webhook": ("portal.cli.webhook", "The address that deliveries go to."),
-    "import": ("portal.cli.importing", "Import contacts from a CSV file, or from JSON lines."),
+    "import": ("portal.cli.importing", "Import contacts from a CSV file, an XLSX, or JSON lines."),
     "classify": ("portal.cli.classify", "Set or remove a contact's interest level."),
     "deliveries": ("portal.cli.deliveries", "The delivery log, and sending again."),
     "listen": ("portal.cli.listen", "Run a local receiver that shows and verifies what arrives."),
