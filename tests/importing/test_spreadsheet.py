@@ -130,11 +130,12 @@ def test_reading_many_rows_takes_little_memory(tmp_path: Path) -> None:
         sheet.append([f"Pessoa {number}", f"p{number}@example.com", number, 1, None])
     book.save(tmp_path / "many.xlsx")
     program = (
-        "import resource, sys\n"
+        "import sys\n"
         "from portal.importing import as_text_file\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "from tests.importing.memory import peak_kilobytes\n"
+        "before = peak_kilobytes()\n"
         "with open(sys.argv[1], 'rb') as file, as_text_file(file): pass\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+        "print(peak_kilobytes() - before)\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "many.xlsx")], capture_output=True, check=True)
     assert int(done.stdout) < 40 * 1024
