@@ -105,11 +105,11 @@ class Portal:
 
 
 @pytest.fixture
-def portal(app: Flask, receiver: Receiver, instance: Path) -> Iterator[Portal]:
+def portal(app: Flask, receiver: Receiver, instance: Path, database_url: str) -> Iterator[Portal]:
     """An installation with a company and an address, not yet served."""
     factories.make_company(url=receiver.url)
     db.session.remove()
-    portal = Portal(instance)
+    portal = Portal(instance, PORTAL_DATABASE_URL=database_url)
     yield portal
     portal.kill()
 

@@ -28,7 +28,7 @@ from portal.classification import classify
 from portal.clock import utcnow
 from portal.config import LEASE_MARGIN, load_settings
 from portal.contacts import save_contact
-from portal.db import db, prepare_engine
+from portal.db import db, prepare_engine, reading
 from portal.migrating import upgrade_schema
 from portal.models import Attempt, Contact, Delivery
 from portal.receiver import Receiver
@@ -40,6 +40,8 @@ CONTACTS = 500
 """Of each company: so many that those whose delivery a dead worker holds do not stop everything."""
 BACKLOG = 50
 """Deliveries of each company at the beginning."""
+MOST_WAITING = 2 * COMPANIES * BACKLOG
+"""People wait while there are more, so that what a death left in doubt is soon sent again, on a slow machine too."""
 DEADLINE_SECONDS = 1
 RECOVERY_SECONDS = DEADLINE_SECONDS + LEASE_MARGIN.total_seconds() + 1
 """After the last kill: the lease of what the dead had claimed, and the tick that finds it."""
@@ -229,9 +231,8 @@ class Run:
         return time.monotonic() - ready
 
     def _open(self) -> int:
-        with self.app.app_context(), db.engine.connect() as connection:
-            statement = text("SELECT count(*) FROM delivery WHERE status IN ('pending', 'sending')")
-            return int(connection.execute(statement).scalar_one())
+        with self.app.app_context():
+            return open_deliveries()
 
     def _balance(self, books: Books) -> None:
         posts: dict[str, list[bytes]] = defaultdict(list)
@@ -287,6 +288,12 @@ class Run:
             books.check(last.get(contact.id) != contact.interest_level, f"the last word about {contact.id} is wrong")
 
 
+def open_deliveries() -> int:
+    with reading(), db.engine.connect() as connection:
+        statement = text("SELECT count(*) FROM delivery WHERE status IN ('pending', 'sending')")
+        return int(connection.execute(statement).scalar_one())
+
+
 def feed(seed: int) -> None:
     """Classify at random until killed; print the id of every delivery once it is committed."""
     chance = random.Random(seed)
@@ -294,6 +301,8 @@ def feed(seed: int) -> None:
         ids = list(db.session.scalars(select(Contact.id)))
         db.session.rollback()
         while True:
+            while open_deliveries() > MOST_WAITING:
+                time.sleep(0.1)
             contact = db.session.get_one(Contact, chance.choice(ids))
             made = factories.classify_contact(contact, chance.choice([1, 2, 3])).delivery
             if made is not None:

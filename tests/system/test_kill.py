@@ -8,6 +8,12 @@ from portal.models import Company, Contact, Delivery
 from portal.receiver import Receiver
 from tests import factories
 from tests.system.conftest import Portal, only_delivery, wait_for_status
+from tests.system.faults.conftest import BOTH, attempts_of, database_url, make_deliveries, statuses, wait_until
+
+__all__ = ["database_url"]  # a fixture
+
+CONCURRENCY = 8
+"""Posts to one endpoint at a time, unless it is set."""
 
 
 @pytest.fixture
@@ -37,6 +43,26 @@ def test_nothing_is_lost_when_the_portal_is_killed(
     assert [attempt.reason for attempt in delivery.attempts] == reasons
     assert len(receiver.received) == posts
     assert len({(post.headers["webhook-id"], post.body) for post in receiver.received}) == 1
+
+
+@BOTH
+def test_a_death_leaves_nothing_in_doubt_but_what_was_being_sent(portal: Portal, receiver: Receiver) -> None:
+    ids = make_deliveries(db.session.query(Company).one(), 60)
+    db.session.remove()
+    receiver.delay = 0.3
+    portal.serve(crash_at="after the answer, before the record", ready=False)
+    portal.wait_for_death()
+    receiver.delay = 0.0
+    under_way = {row.id for row in db.session.query(Delivery).filter_by(status="sending")}
+    untouched = db.session.query(Delivery).filter_by(status="pending", attempt_count=0).count()
+    db.session.remove()
+    assert 0 < len(under_way) <= len(receiver.received) <= CONCURRENCY
+    assert untouched == 60 - len(under_way)
+    portal.serve()
+    wait_until(lambda: statuses() == {"delivered": 60}, seconds=30)
+    tries = {each: [reason for reason, _ in attempts_of(each)] for each in ids}
+    assert {each for each, reasons in tries.items() if reasons == ["interrupted", "ok_text"]} == under_way
+    assert sum(reasons == ["ok_text"] for reasons in tries.values()) == untouched
 
 
 def test_a_classification_killed_before_its_outbox_row_did_not_happen(

@@ -6,6 +6,7 @@ tests beside what they are about.
 F01: system/test_kill.py::test_a_classification_killed_before_its_outbox_row_did_not_happen
 F02: system/test_kill.py::test_nothing_is_lost_when_the_portal_is_killed
 F03: system/test_kill.py::test_nothing_is_lost_when_the_portal_is_killed
+F03: system/test_kill.py::test_a_death_leaves_nothing_in_doubt_but_what_was_being_sent
 F05: system/test_kill.py::test_nothing_is_lost_when_the_portal_is_killed
 F07: system/faults/test_outbox.py::test_a_reaper_that_runs_while_the_owner_records_takes_nothing_back
 F07: system/faults/test_outbox.py::test_an_owner_who_records_while_the_reaper_runs_is_late
