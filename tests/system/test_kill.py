@@ -74,13 +74,11 @@ def test_a_classification_killed_before_its_outbox_row_did_not_happen(
     assert db.session.query(Delivery).count() == 0
 
 
-def test_sigterm_while_sending_finishes_and_leaves_nothing_in_sending(
-    portal: Portal, receiver: Receiver, contact_id: int
-) -> None:
+def test_sigterm_while_sending_finishes_and_leaves_nothing_in_sending(portal: Portal, receiver: Receiver) -> None:
     receiver.delay = 1.0
     portal.serve()
-    portal.run("classify", str(contact_id), "3")
-    wait_for_status(only_delivery().id, "sending", seconds=5)
+    (delivery_id,) = make_deliveries(db.session.query(Company).one(), 1)
+    wait_for_status(delivery_id, "sending", seconds=5)
     assert portal.stop() == 0
     assert only_delivery().status == "delivered"
     assert len(receiver.received) == 1
