@@ -58,7 +58,9 @@ def classify_many(
     counts: Counter[str] = Counter()
     for result in save_batch(session, company, items, default_owner=actor, actor=actor.email):
         if result.error is None:  # otherwise it was erased, or is another company's
-            counts.update(classified=result.classified, unchanged=not result.classified, sent=result.sent)
+            counts.update(
+                classified=int(result.classified), unchanged=int(not result.classified), sent=int(result.sent)
+            )
     return +counts
 
 

@@ -9,7 +9,14 @@ from portal.db import db
 from portal.models import Company, Delivery, Task
 from portal.receiver import Reply
 from portal.runtime import runtime
-from tests.factories import classify_contact, make_company, make_contact, make_import, make_user
+from tests.factories import (
+    classify_contact,
+    make_bulk_classification,
+    make_company,
+    make_contact,
+    make_import,
+    make_user,
+)
 from tests.web.browser import Site
 
 LINKS = ("/setup/{setup}", "/invitation/{invitation}", "/reset/{reset}")
@@ -27,6 +34,9 @@ def page_urls(site: Site) -> list[str]:
         "/contacts/new",
         "/contacts/1",
         "/contacts/1/edit",
+        "/contacts/1/erase",
+        "/contacts/classify/all",
+        f"/contacts/classify/{finished(make_bulk_classification(make_contact(company)))}",
         "/deliveries",
         "/deliveries?status=cancelled",
         "/deliveries/resend?status=superseded",
@@ -85,6 +95,7 @@ def administration(company: Company) -> list[str]:
         "/team/new",
         *(f"/team/{user.id}" for user in states),
         "/tokens",
+        "/privacy",
         "/audit",
         "/audit?actor=console",
     ]
