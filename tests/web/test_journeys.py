@@ -92,8 +92,8 @@ def test_a_wrong_address_is_understood_mended_and_made_good(walker, site):
     go(walker, "Contatos")
     classify(walker, "Ana Souza", "Alto")
     go(walker, "Início")
-    arrives(walker, walker.get_by_role("heading", name="1 contato não chegou ao seu CRM."))
-    expect(walker.get_by_text("O destino respondeu com o código 410")).to_be_visible()
+    arrives(walker, walker.get_by_text("O destino respondeu com o código 410"))
+    expect(walker.get_by_role("heading", name="1 contato não chegou ao seu CRM.")).to_be_visible()
     walker.get_by_role("link", name="Ver o que fazer").click()
     with Receiver() as mended:
         walker.get_by_label("URL de destino").fill(mended.url)
