@@ -10,7 +10,7 @@ from portal.contacts import select_contacts
 from portal.models import Campaign, Classification, Contact, User
 from portal.sync import is_in_state
 
-PAGE_SIZE = 50
+PAGE_SIZE = 20
 
 
 @dataclass(frozen=True, kw_only=True)

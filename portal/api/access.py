@@ -23,7 +23,7 @@ from portal.rate_limit import RateLimit
 PREFIX = "/api/"
 CALLS_A_SECOND, CALLS_AT_ONCE = 50, 1000
 """What a token may ask of one process: for good, and in a burst."""
-PUBLIC = {"api-docs.openapi_json", "api_docs.show"}
+PUBLIC = {"api-docs.openapi_json", "api_docs.index", "api_docs.show"}
 """View names that need no token."""
 USE_RECORDED_EVERY = timedelta(minutes=1)
 CHALLENGE = 'Bearer realm="portal"'

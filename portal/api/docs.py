@@ -1,4 +1,4 @@
-"""The OpenAPI document as a page for people, `/api/docs`: made from that document, so that both say the same."""
+"""The OpenAPI document as pages for people, `/api/docs`: made from that document, so that both say the same."""
 
 import json
 import shlex
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, abort, render_template, request
 
 from portal.api.examples import DELIVERY_ID
 
@@ -54,15 +54,24 @@ class Operation:
 
 
 def make_blueprint(document: Json) -> Blueprint:
-    """The page of this OpenAPI document, which is read once, now. Anybody may open it."""
+    """The pages of this OpenAPI document, which is read once, now: every call in short, and those of each tag whole.
+
+    Anybody may open them.
+    """
     operations = read_operations(document)
-    groups = [(tag, tuple(of_tag)) for tag, of_tag in groupby(operations, key=lambda operation: operation.tag)]
+    groups = {tag: tuple(of_tag) for tag, of_tag in groupby(operations, key=lambda operation: operation.tag)}
     blueprint = Blueprint("api_docs", __name__)
 
-    def show() -> str:
-        return render_template("api/docs.html", info=document["info"], groups=groups, origin=request.host_url[:-1])
+    def index() -> str:
+        return render_template("api/docs.html", info=document["info"], groups=groups)
 
-    blueprint.add_url_rule("/api/docs", "show", show)
+    def show(tag: str) -> str:
+        if tag not in groups:
+            abort(404)
+        return render_template("api/docs_tag.html", tag=tag, operations=groups[tag], origin=request.host_url[:-1])
+
+    blueprint.add_url_rule("/api/docs", "index", index)
+    blueprint.add_url_rule("/api/docs/<tag>", "show", show)
     return blueprint
 
 

@@ -20,12 +20,22 @@ def document(app: Flask) -> dict[str, Any]:
     return app.test_client().get("/api/v1/openapi.json").json  # type: ignore[return-value]
 
 
-@pytest.fixture
-def page(app: Flask) -> str:
-    response = app.test_client().get("/api/docs", headers={"Accept-Language": "en"})
+TAGS = ("contacts", "webhook", "deliveries", "jobs", "sync")
+PAGES = ("/api/docs", *(f"/api/docs/{tag}" for tag in TAGS))
+
+
+def open_page(app: Flask, url: str) -> str:
+    response = app.test_client().get(url, headers={"Accept-Language": "en"})
     assert response.status_code == 200
     assert response.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    assert len(response.data) < 60_000
     return html.unescape(response.get_data(as_text=True))
+
+
+@pytest.fixture
+def page(app: Flask) -> str:
+    """The pages of all tags, one after the other."""
+    return "".join(open_page(app, url) for url in PAGES[1:])
 
 
 def operations_of(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
@@ -48,9 +58,26 @@ def bodies_of(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
+def section_of(page: str, key: str) -> str:
+    return next(part for part in page.split('<details class="attempt">') if f'id="{key}"' in part)
+
+
+def test_the_first_page_leads_to_every_call(app: Flask, document: dict[str, Any]) -> None:
+    page = open_page(app, "/api/docs")
+    for method, path, operation in operations_of(document):
+        link = page.partition(f'href="/api/docs/{operation["tags"][0]}#{operation["operationId"]}"')[2].partition(
+            "</a>"
+        )[0]
+        assert (method.upper() in link, path in link, operation["summary"] in link) == (True, True, True)
+
+
+def test_a_tag_that_is_none_has_no_page(app: Flask) -> None:
+    assert app.test_client().get("/api/docs/nothing").status_code == 404
+
+
 def test_every_operation_stands_on_the_page_with_what_it_says(document: dict[str, Any], page: str) -> None:
     for method, path, operation in operations_of(document):
-        section = page.partition(f'id="{operation["operationId"]}"')[2].partition("</details>\n  <details class")[0]
+        section = section_of(page, operation["operationId"])
         assert method.upper() in section
         assert path in section
         assert operation["summary"] in section
@@ -72,7 +99,7 @@ def test_every_example_is_of_its_schema(document: dict[str, Any]) -> None:
 
 
 def test_a_curl_line_is_a_call_that_works(api: Caller, contact_id: int, page: str) -> None:
-    section = page.partition('id="classifyContact"')[2]
+    section = section_of(page, "classifyContact")
     lines = section.partition(">curl ")[2].partition("</pre>")[0].replace("\\\n", "")
     address, _, method, _, token, _, content_type, _, body = shlex.split(lines)
     assert (method, token) == ("PUT", "Authorization: Bearer $TOKEN")
@@ -80,19 +107,22 @@ def test_a_curl_line_is_a_call_that_works(api: Caller, contact_id: int, page: st
     assert api.call(method, path, data=body, content_type=content_type.partition(": ")[2]).status_code == 200
 
 
-def test_the_page_asks_for_nothing_from_elsewhere_and_needs_no_script(page: str) -> None:
+@pytest.mark.parametrize("url", PAGES)
+def test_a_page_asks_for_nothing_from_elsewhere_and_needs_no_script(app: Flask, url: str) -> None:
+    page = open_page(app, url)
     assert "//" not in "".join(part.partition('"')[0] for part in page.split('src="')[1:])
     assert 'href="http' not in page
 
 
 @pytest.mark.parametrize(("language", "word"), [("pt-BR", "Corpo do pedido"), ("en", "Request body")])
 def test_its_own_words_are_in_the_readers_language(app: Flask, language: str, word: str) -> None:
-    assert f"<h3>{word}</h3>" in app.test_client().get("/api/docs", headers={"Accept-Language": language}).text
+    assert f"<h3>{word}</h3>" in app.test_client().get("/api/docs/contacts", headers={"Accept-Language": language}).text
 
 
-def test_the_page_asks_the_database_nothing(app: Flask) -> None:
+@pytest.mark.parametrize("url", PAGES[:2])
+def test_a_page_asks_the_database_nothing(app: Flask, url: str) -> None:
     seen: list[str] = []
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", lambda *given: seen.append(given[2]))
-    assert app.test_client().get("/api/docs").status_code == 200
+    assert app.test_client().get(url).status_code == 200
     assert seen == []

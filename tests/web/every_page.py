@@ -20,7 +20,7 @@ from tests.factories import (
 from tests.web.browser import Site
 
 LINKS = ("/setup/{setup}", "/invitation/{invitation}", "/reset/{reset}")
-PUBLIC = ("/login", "/forgotten", "/api/docs", "/missing", *LINKS)
+PUBLIC = ("/login", "/forgotten", "/api/docs", "/api/docs/contacts", "/missing", *LINKS)
 
 
 def page_urls(site: Site) -> list[str]:
