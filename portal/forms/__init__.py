@@ -1,0 +1,41 @@
+"""What people type into pages: the fields, and what is wrong with them in the reader's language."""
+
+from portal.forms.contacts import ContactForm
+from portal.forms.fields import text_of
+from portal.forms.people import (
+    ACCOUNT_WORDS,
+    ROLE_WORDS,
+    ChangePasswordForm,
+    CodeForm,
+    ForgottenForm,
+    InvitationForm,
+    LogInForm,
+    NewPasswordForm,
+    ProfileForm,
+    RoleForm,
+    SetUpForm,
+    TurnOffForm,
+    TurnOnForm,
+)
+from portal.forms.settings import RetentionForm, TokenForm, WebhookForm
+
+__all__ = [
+    "ACCOUNT_WORDS",
+    "ROLE_WORDS",
+    "ChangePasswordForm",
+    "CodeForm",
+    "ContactForm",
+    "ForgottenForm",
+    "InvitationForm",
+    "LogInForm",
+    "NewPasswordForm",
+    "ProfileForm",
+    "RetentionForm",
+    "RoleForm",
+    "SetUpForm",
+    "TokenForm",
+    "TurnOffForm",
+    "TurnOnForm",
+    "WebhookForm",
+    "text_of",
+]

@@ -1,0 +1,36 @@
+"""What the forms share: kinds of fields, and what every field asks for."""
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from wtforms import PasswordField, StringField
+from wtforms.validators import DataRequired, InputRequired, Length
+
+from portal.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
+
+required = DataRequired(_l("Preencha este campo."))
+any_text = InputRequired(_l("Preencha este campo."))
+"""For passwords: spaces count."""
+
+
+def strip(value: str | None) -> str | None:
+    """Without outer spaces; nothing at all is None."""
+    return (value or "").strip() or None
+
+
+def text_of(field: StringField) -> str:
+    """What a valid field that must be filled holds."""
+    return field.data or ""
+
+
+def at_most(length: int) -> Length:
+    return Length(max=length, message=_l("São no máximo %(max)d caracteres."))
+
+
+def new_password_field(label: Any) -> PasswordField:
+    return PasswordField(
+        label,
+        [any_text, Length(MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH, _l("Use de %(min)d a %(max)d caracteres."))],
+        description=_l("De 8 a 128 caracteres. Uma frase comprida é melhor do que símbolos difíceis de lembrar."),
+        render_kw={"autocomplete": "new-password", "minlength": MIN_PASSWORD_LENGTH, "maxlength": MAX_PASSWORD_LENGTH},
+    )

@@ -1,0 +1,109 @@
+"""People and access: logging in, invitations, one's own account, the second factor."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import EmailField, HiddenField, PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
+
+from portal.forms.fields import any_text, at_most, new_password_field, required, strip
+from portal.i18n import LANGUAGES
+from portal.models import ROLES
+
+
+class LogInForm(FlaskForm):
+    email = EmailField(_l("E-mail"), [required, at_most(254)], render_kw={"autocomplete": "username"})
+    password = PasswordField(_l("Senha"), [any_text], render_kw={"autocomplete": "current-password"})
+
+
+class ForgottenForm(FlaskForm):
+    email = EmailField(_l("E-mail"), [required, at_most(254)], render_kw={"autocomplete": "username"})
+
+
+class SetUpForm(FlaskForm):
+    company = StringField(
+        _l("Nome da empresa"),
+        [required, at_most(200)],
+        filters=[strip],
+        render_kw={"autocomplete": "organization"},
+    )
+    name = StringField(_l("Seu nome"), [required, at_most(200)], filters=[strip], render_kw={"autocomplete": "name"})
+    email = EmailField(_l("Seu e-mail"), [required, at_most(254)], render_kw={"autocomplete": "username"})
+    password = new_password_field(_l("Senha"))
+
+
+class NewPasswordForm(FlaskForm):
+    password = new_password_field(_l("Senha"))
+
+
+ROLE_WORDS: Mapping[str, Any] = {"admin": _l("Administrador"), "member": _l("Membro")}
+
+
+def role_field() -> SelectField:
+    return SelectField(
+        _l("Papel"),
+        choices=[SelectChoice(role, ROLE_WORDS[role]) for role in ROLES],
+        default="member",
+        description=_l("Membros classificam contatos e veem as entregas. Administradores também configuram o portal."),
+    )
+
+
+class InvitationForm(FlaskForm):
+    name = StringField(_l("Nome"), [required, at_most(200)], filters=[strip], render_kw={"autocomplete": "off"})
+    email = EmailField(_l("E-mail"), [required, at_most(254)], filters=[strip], render_kw={"autocomplete": "off"})
+    role = role_field()
+
+
+class RoleForm(FlaskForm):
+    role = role_field()
+
+
+class ProfileForm(FlaskForm):
+    name = StringField(
+        _l("Nome"),
+        [required, at_most(200)],
+        filters=[strip],
+        description=_l("Vai também para o CRM, nos contatos pelos quais você é responsável."),
+        render_kw={"autocomplete": "name"},
+    )
+    language = SelectField(_l("Idioma"), choices=[SelectChoice(code, word) for code, word in LANGUAGES.items()])
+
+
+def current_password_field() -> PasswordField:
+    return PasswordField(_l("Senha atual"), [any_text], render_kw={"autocomplete": "current-password"})
+
+
+class ChangePasswordForm(FlaskForm):
+    current = current_password_field()
+    password = new_password_field(_l("Senha nova"))
+
+
+def code_field(label: Any) -> StringField:
+    keys = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
+    return StringField(label, [required, at_most(20)], render_kw=keys)
+
+
+class CodeForm(FlaskForm):
+    code = code_field(_l("Código de 6 dígitos"))
+
+
+class TurnOnForm(FlaskForm):
+    secret = HiddenField(validators=[any_text])
+    """Encrypted, so that the page cannot choose it."""
+    code = code_field(_l("Código que o aplicativo mostra"))
+    current = current_password_field()
+
+
+class TurnOffForm(FlaskForm):
+    current = current_password_field()
+
+
+ACCOUNT_WORDS: Mapping[str, Any] = {
+    "too_common": _l("Esta senha está entre as primeiras que alguém tentaria. Escolha outra."),
+    "taken": _l("Alguém já entra no portal com este e-mail."),
+    "not_an_email": _l("Este não é um endereço de e-mail válido."),
+    "last_admin": _l("Esta é a única pessoa que administra a empresa. Antes, torne outra pessoa administradora."),
+}
+"""What the problems of `InvalidAccount` mean."""
