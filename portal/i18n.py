@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from flask import Flask, g, has_app_context, has_request_context, request
 from flask_babel import Babel
@@ -29,8 +31,20 @@ def select_language() -> str:
 
 
 def select_timezone() -> str:
-    """The company's time zone; views set `g.timezone` for a signed-in person, `speaking` for an e-mail."""
+    """The reader's time zone: views set `g.timezone` for a signed-in person, `speaking` for an e-mail."""
     return str(g.get("timezone") or DEFAULT_TIMEZONE) if has_app_context() else DEFAULT_TIMEZONE
+
+
+def reader_zone() -> ZoneInfo:
+    """The zone that pages show times in, and that the days of a filter are days of."""
+    return ZoneInfo(select_timezone())
+
+
+@cache
+def timezones() -> tuple[str, ...]:
+    """The time zones to choose from, as `Area/City`; what has another form is an old name for one of them."""
+    areas = ("Africa/", "America/", "Antarctica/", "Arctic/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/")
+    return ("UTC", *sorted(name for name in available_timezones() if name.startswith((*areas, "Pacific/"))))
 
 
 @contextmanager

@@ -53,6 +53,7 @@ class User(Base):
     totp_secret: Mapped[str | None] = mapped_column(Text)  # encrypted by the vault; None without a second factor
     totp_step: Mapped[int | None] = mapped_column(BigInteger)  # of the last code accepted: none counts twice
     locale: Mapped[str | None] = mapped_column(String(8))
+    timezone: Mapped[str | None] = mapped_column(String(64))  # None: the company's
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     company: Mapped[Company] = relationship()

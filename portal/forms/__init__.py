@@ -17,13 +17,14 @@ from portal.forms.people import (
     TurnOffForm,
     TurnOnForm,
 )
-from portal.forms.settings import RetentionForm, TokenForm, WebhookForm
+from portal.forms.settings import CompanyForm, RetentionForm, TokenForm, WebhookForm
 
 __all__ = [
     "ACCOUNT_WORDS",
     "ROLE_WORDS",
     "ChangePasswordForm",
     "CodeForm",
+    "CompanyForm",
     "ContactForm",
     "ForgottenForm",
     "InvitationForm",

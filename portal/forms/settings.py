@@ -9,11 +9,20 @@ from wtforms import IntegerField, SelectField, StringField, ValidationError
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import NumberRange
 
-from portal.forms.fields import any_text, at_most, required, strip
+from portal.forms.fields import any_text, at_most, required, strip, timezone_choices
 from portal.forms.people import ROLE_WORDS
 from portal.models import User
 
 MOST_DAYS = 3650
+
+
+class CompanyForm(FlaskForm):
+    name = StringField(_l("Nome da empresa"), [required, at_most(200)], filters=[strip])
+    timezone = SelectField(
+        _l("Fuso horário"),
+        choices=timezone_choices(),
+        description=_l("Em que vão as datas para o CRM, e os horários de quem não escolheu outro na própria conta."),
+    )
 
 
 class WebhookForm(FlaskForm):

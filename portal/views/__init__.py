@@ -8,6 +8,7 @@ from portal.views import (
     audit,
     auth,
     classifying,
+    company,
     contacts,
     deliveries,
     delivery_export,
@@ -38,6 +39,7 @@ from portal.views import (
 BLUEPRINTS: tuple[Blueprint, ...] = (
     health.bp,
     metrics.bp,
+    company.bp,
     privacy.bp,
     person.bp,
     home.bp,

@@ -79,7 +79,7 @@ def check_access() -> ResponseReturnValue | None:
         abort(Forbidden.code)
     if not current_user.is_authenticated:
         return login_manager.unauthorized()  # type: ignore[no-any-return]
-    g.timezone = current_user.company.timezone
+    g.timezone = current_user.timezone or current_user.company.timezone
     g.language = current_user.locale
     if access == "admin" and not current_user.is_admin:
         note("access.denied", subject=request.path)

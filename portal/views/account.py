@@ -30,6 +30,7 @@ def save() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return page(profile=form), 422
     current_user.name, current_user.locale = text_of(form.name), form.language.data
+    current_user.timezone = form.timezone.data or None
     db.session.commit()
     flash(_("Alterações salvas."), "success")
     return remember_language(make_response(see_other(url_for(".index"))), form.language.data)
@@ -59,7 +60,8 @@ def change_password() -> ResponseReturnValue:
 
 
 def page(*, profile: ProfileForm | None = None, password: ChangePasswordForm | None = None) -> str:
-    stored = {"name": current_user.name, "language": current_user.locale or str(get_locale())}
+    language, timezone = current_user.locale or str(get_locale()), current_user.timezone or ""
+    stored = {"name": current_user.name, "language": language, "timezone": timezone}
     return render_template(
         "account/index.html",
         profile=profile or ProfileForm(formdata=None, **stored),

@@ -41,6 +41,7 @@ ACTION_WORDS: Mapping[str, Any] = {
     "contacts.imported": _l("Importou contatos"),
     "contact.exported": _l("Baixou os dados de um contato"),
     "delivery.viewed": _l("Abriu o conteúdo de uma entrega"),
+    "company.changed": _l("Mudou o nome ou o fuso horário da empresa"),
     "retention.changed": _l("Mudou por quanto tempo guardar os dados"),
     "contact.erased": _l("Apagou os dados de um contato"),
     "contacts.synced": _l("Pôs o CRM em dia"),

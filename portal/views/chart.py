@@ -10,6 +10,7 @@ from flask_login import current_user
 from portal import clock
 from portal.db import db
 from portal.deliveries import DayCount, DeliveryFilter, count_by_day
+from portal.i18n import reader_zone
 
 DAYS = 30
 GAP = 0.3
@@ -63,7 +64,7 @@ class Chart:
 
 def read_chart(wanted: DeliveryFilter) -> Chart | None:
     """The last days of what matches, up to the filter's end; None when there is nothing to draw."""
-    zone = ZoneInfo(current_user.company.timezone)
+    zone = reader_zone()
     end = clock.utcnow() if wanted.until is None else min(wanted.until - timedelta(seconds=1), clock.utcnow())
     starts = day_starts(end, zone)
     return draw(count_by_day(db.session, current_user.company_id, wanted, starts=starts), zone)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
@@ -25,6 +24,7 @@ from portal.deliveries import (
     page_deliveries,
 )
 from portal.directory import campaigns_of, people_of
+from portal.i18n import reader_zone
 from portal.models import DELIVERY_STATUSES, Delivery
 from portal.reasons.words import WORDS
 from portal.resending import risk_of
@@ -165,9 +165,9 @@ def asked_filter() -> dict[str, Any]:
 
 
 def read_day(text: str | None, *, days_later: int = 0) -> datetime | None:
-    """The beginning of a day in the company's time zone, as a time in UTC."""
+    """The beginning of a day where the reader is, as a time in UTC."""
     try:
         day = datetime.strptime(text or "", "%Y-%m-%d").date() + timedelta(days=days_later)
-        return datetime.combine(day, time(), ZoneInfo(current_user.company.timezone)).astimezone(UTC)
+        return datetime.combine(day, time(), reader_zone()).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -95,6 +95,7 @@ def administration(company: Company) -> list[str]:
         "/team/new",
         *(f"/team/{user.id}" for user in states),
         "/tokens",
+        "/company",
         "/privacy",
         "/audit",
         "/audit?actor=console",

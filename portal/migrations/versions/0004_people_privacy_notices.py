@@ -24,6 +24,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("inspector_token", sa.String(length=32), nullable=True))
         batch_op.create_unique_constraint(op.f("uq_company_inspector_token"), ["inspector_token"])
     with op.batch_alter_table("user_account") as batch_op:
+        batch_op.add_column(sa.Column("timezone", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("totp_secret", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("totp_step", sa.BigInteger(), nullable=True))
     with op.batch_alter_table("access_link") as batch_op:

@@ -1,0 +1,31 @@
+"""The company: its name, and the time zone of its dates."""
+
+from flask import Blueprint, flash, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from portal import accounts, audit
+from portal.db import db
+from portal.forms import CompanyForm, text_of
+from portal.views import access
+from portal.views.redirects import see_other
+
+bp = Blueprint("company", __name__, url_prefix="/company")
+
+
+@bp.route("", methods=["GET", "POST"])
+@access.admin
+def index() -> ResponseReturnValue:
+    company = current_user.company
+    form = CompanyForm(obj=company)
+    if form.validate_on_submit():
+        other = accounts.find_company(db.session, text_of(form.name))
+        if other is None or other.id == company.id:
+            form.populate_obj(company)
+            audit.record(db.session, company.id, action="company.changed", subject=company.timezone, **access.who())
+            db.session.commit()
+            flash(_("Alterações salvas."), "success")
+            return see_other(url_for(".index"))
+        form.name.errors = [_("Já existe uma empresa com este nome.")]
+    return render_template("company/index.html", form=form), 422 if form.errors else 200
