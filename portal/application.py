@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.routing import BaseConverter, IntegerConverter, Map
 
 from portal import logs, security
 from portal.api import register_api
@@ -33,6 +33,13 @@ class RowNumber(IntegerConverter):
         super().__init__(url_map, max=10**18 - 1)
 
 
+class WebhookId(BaseConverter):
+    """A delivery's id in an address, told from `resend`, which is an address of its own and allows other methods."""
+
+    regex = "(?!resend$)[^/]+"
+    part_isolating = True
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The application, ready to serve; it starts nothing and sends nothing. Raises SettingError."""
     settings = settings or load_settings()
@@ -53,7 +60,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     babel.init_app(app, locale_selector=select_language, timezone_selector=select_timezone)
 
     # What is ours
-    app.url_map.converters["int"] = RowNumber
+    app.url_map.converters |= {"int": RowNumber, "webhook_id": WebhookId}
     attach_runtime(app, settings)
     security.init_app(app)
     init_assets(app, Path(app.root_path) / "static")

@@ -37,7 +37,7 @@ def index(given: dict[str, Any]) -> dict[str, Any]:
     return {"items": [facts_of(row) for row in page.items], "next_cursor": page.next_cursor}
 
 
-@blueprint.route("/deliveries/<delivery_id>", tags=["deliveries"])
+@blueprint.route("/deliveries/<webhook_id:delivery_id>", tags=["deliveries"])
 @member
 @blueprint.response(200, DeliverySchema, example=examples.DELIVERY)
 @blueprint.problems(404)

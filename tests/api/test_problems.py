@@ -99,6 +99,12 @@ def test_another_method_is_told_the_right_ones(api: Caller, method: str, path: s
     assert response.headers["Allow"]
 
 
+def test_sending_many_again_allows_what_its_own_address_does(api):
+    response = api.call("DELETE", "/deliveries/resend")
+    check_problem(response, 405, "method_not_allowed")
+    assert set(response.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
+
+
 def test_a_body_that_is_too_large_is_refused(api: Caller) -> None:
     data = b'{"contact": {"name": "' + b"x" * 8 * 1024 * 1024 + b'"}}'
     check_problem(send(api, "POST", "/contacts", data), 413, "request_too_large")
