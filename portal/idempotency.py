@@ -54,9 +54,9 @@ def begin(session: Session, company_id: int, key: str, *, request_hash: str) -> 
     return known.answer
 
 
-def finish(session: Session, company_id: int, key: str, *, status: int, answer: str) -> None:
+def finish(session: Session, company_id: int, key: str, *, answer: str) -> None:
     """Keep the answer with the key that `begin` took."""
-    session.execute(update(IdempotencyKey).where(_is(company_id, key)).values(status=status, answer=answer))
+    session.execute(update(IdempotencyKey).where(_is(company_id, key)).values(answer=answer))
 
 
 def forget(connection: Connection, *, now: datetime) -> None:

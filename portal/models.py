@@ -340,13 +340,12 @@ class TaskBlock(Base):
 
 
 class IdempotencyKey(Base):
-    """A call of the API that its caller may repeat, with what it was answered; no status while it is under way."""
+    """A call of the API that its caller may repeat, with what it was answered; no answer until its work is done."""
 
     __tablename__ = "idempotency_key"
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     request_hash: Mapped[str] = mapped_column(String(64))
-    status: Mapped[int | None] = mapped_column()
     answer: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
 

@@ -58,7 +58,7 @@ def save_contacts(headers: dict[str, Any]) -> Response:
     results = save_items(db.session, caller, items, is_list=is_list)
     answer = json.dumps({"results": results}, separators=(",", ":"))
     if key is not None:
-        idempotency.finish(db.session, caller.company_id, key, status=200, answer=answer)
+        idempotency.finish(db.session, caller.company_id, key, answer=answer)
     db.session.commit()
     return answer_with(answer)
 

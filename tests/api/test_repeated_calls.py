@@ -123,7 +123,7 @@ def test_a_call_whose_first_one_takes_long_is_told_to_come_back(
         waiting.join(10)
         check_problem(answers[0], 409, "request_under_way")
         assert answers[0].headers["Retry-After"] == "1"
-        idempotency.finish(db.session, api.company_id, KEY, status=200, answer='{"results":[]}')
+        idempotency.finish(db.session, api.company_id, KEY, answer='{"results":[]}')
         db.session.commit()
     assert post(api, person()).json == {"results": []}
 
