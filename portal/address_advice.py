@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from flask_babel import lazy_gettext as _l
 
 from portal.egress.address import is_local_name
+from portal.egress.networks import is_public
 
 CRMS = {
     "rdstation.com.br": "RD Station",
@@ -202,7 +203,7 @@ def _crm(host: str, _parts: SplitResult) -> Advice | None:
 
 def _local(host: str, _parts: SplitResult) -> Advice | None:
     try:
-        is_local = ip_address(host).is_private
+        is_local = not is_public(ip_address(host))
     except ValueError:
         is_local = is_local_name(host) or "." not in host
     return _advice("local") if is_local else None

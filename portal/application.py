@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import BaseConverter, IntegerConverter, Map
+from werkzeug.routing import BaseConverter
 
 from portal import logs, security
 from portal.api import register_api
@@ -20,17 +20,9 @@ from portal.i18n import babel, select_language, select_timezone
 from portal.outbox import DUE
 from portal.runtime import attach_runtime, runtime
 from portal.views import register_views, sessions
+from portal.views.row_numbers import RowNumber
 
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
-
-
-class RowNumber(IntegerConverter):
-    """A row's number in an address; one that no row can have is no address, whatever the method."""
-
-    regex = "[0-9]{1,18}"
-
-    def __init__(self, url_map: Map) -> None:
-        super().__init__(url_map, max=10**18 - 1)
 
 
 class WebhookId(BaseConverter):

@@ -5,7 +5,7 @@ Nothing here knows the database: what comes in by page, API or file is refused b
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -182,6 +182,10 @@ def _date(value: Any, field: str, zone: ZoneInfo) -> datetime | None:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=zone)
-        return moment.astimezone(UTC)
+        moment = moment.astimezone(UTC)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidContact(field, "not_a_date") from error
+    if not MINYEAR < moment.year < MAXYEAR:
+        # In some time zone it is a day that no calendar has, and the body could not be written.
+        raise InvalidContact(field, "not_a_date")
+    return moment

@@ -93,9 +93,16 @@ _BYTE_ORDER_MARKS = (  # the longer first: UTF-32's begins as UTF-16's
 )
 # Control characters that no text has: the WHATWG MIME Sniffing standard's binary data bytes. NUL is looked at alone.
 _CONTROLS = re.compile(r"[\x01-\x08\x0b\x0e-\x1a\x1c-\x1f]")
-# White space, and what is as invisible.
-_BLANKS = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + (
-    "\xad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+# White space, and what is as invisible: Unicode's White_Space and Default_Ignorable_Code_Point, ASCII's separators, the
+# blank Braille pattern and the marks of annotations.
+_BLANK_RANGES = (
+    "\t\r \x1c\x1f \x85\x85 \xa0\xa0 \xad\xad \u034f\u034f \u061c\u061c "
+    "\u115f\u1160 \u1680\u1680 \u17b4\u17b5 \u180b\u180f \u2000\u200f \u2028\u202f \u205f\u206f "
+    "\u2800\u2800 \u3000\u3000 \u3164\u3164 \ufe00\ufe0f \ufeff\ufeff \uffa0\uffa0 \ufff0\ufffb "
+    "\U0001bca0\U0001bca3 \U0001d173\U0001d17a \U000e0000\U000e01ef"
+)
+_BLANKS = " " + "".join(
+    chr(code) for ends in _BLANK_RANGES.split(" ") for code in range(ord(ends[0]), ord(ends[1]) + 1)
 )
 
 
@@ -126,13 +133,16 @@ def _decode(body: bytes) -> tuple[str, bool]:
 
 # --- HTML
 
-# https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type, and all ends of a tag's name.
+# https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type, all ends of a tag's name, and the
+# doctype without a space that minifiers write and browsers take.
 _HTML_START = re.compile(
-    r"<(?:!doctype\s++html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)(?:[\s/>]|\Z)",
+    r"<(?:!doctype\s*+html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)(?:[\s/>]|\Z)",
     re.ASCII | re.IGNORECASE,
 )
 _PAGE_TAG = re.compile(r"<(/?)(html|head|body)[\s/>]", re.ASCII | re.IGNORECASE)
+_COMMENT_END = re.compile(r"--!?>")  # the second is an error that browsers forgive
 _XML_PROLOG = re.compile(r"<\?xml[\s-]", re.ASCII | re.IGNORECASE)
+_PROLOG_END = re.compile(r"\?>")
 _BLANK_RUN = re.compile(f"[{re.escape(_BLANKS)}]*+")
 
 
@@ -147,14 +157,14 @@ def _skip_prolog(text: str) -> int:
         run = _BLANK_RUN.match(text, position)
         position = run.end() if run else position
         if text.startswith("<!--", position):
-            end, length = text.find("-->", position + 2), 3  # "<!-->" is a whole comment
+            end = _COMMENT_END.search(text, position + 2)  # "<!-->" is a whole comment
         elif _XML_PROLOG.match(text, position):
-            end, length = text.find("?>", position), 2
+            end = _PROLOG_END.search(text, position)
         else:
             return position
-        if end < 0:
+        if end is None:
             return len(text)
-        position = end + length
+        position = end.end()
 
 
 def _has_page_element(text: str) -> bool:
@@ -173,7 +183,7 @@ def _has_page_element(text: str) -> bool:
 
 # Keys are compared without case and signs, so that errorCode, error_code and Error-Code are one.
 _ERROR_KEY = re.compile(
-    r"(?:has|is)?(?:error|erro)s?|err(?:or)?(?:no|code|msg|messages?|description|details?|type)"
+    r"(?:has|is)?(?:error|erro)s?|err|err(?:or)?(?:no|code|msg|messages?|description|details?|type)"
     r"|exceptions?|fault(?:code|string)?|fail(?:ed|ures?)|falhas?"
 )
 _SUCCESS_KEY = re.compile(r"(?:is)?success|successful|succeeded|ok|sucesso|status")

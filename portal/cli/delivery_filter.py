@@ -17,7 +17,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 OPTIONS = (
     click.option("--status", type=click.Choice(DELIVERY_STATUSES)),
-    click.option("--contact", "contact_id", type=int, metavar="ID"),
+    click.option("--contact", "contact_id", type=click.IntRange(1, 2**63 - 1), metavar="ID"),
     click.option("--campaign", metavar="NAME"),
     click.option("--owner", metavar="EMAIL"),
     click.option("--level", type=click.Choice([*map(str, LEVELS)])),

@@ -9,6 +9,9 @@ from requests import RequestException
 
 Cut = Literal["too_large", "incomplete", "timeout", "undecodable"]
 
+MAX_GZIP_MEMBERS = 100
+"""A gzip body may be several, one after the other (RFC 1952, section 2.2), each copying what is left."""
+
 Headers = list[tuple[str, str]]
 
 
@@ -50,7 +53,7 @@ class UndecodableError(ValueError):
 
 
 def decode_body(body: bytes, encodings: Sequence[str], *, cap: int) -> tuple[bytes, bool]:
-    """Undo one layer of gzip or deflate, never making more than `cap` bytes.
+    """Undo one layer of gzip or deflate, to its last byte, never making more than `cap` bytes.
 
     `encodings` are the values of the Content-Encoding headers. Returns the body and whether more of it was left.
     Raises UndecodableError for another encoding, several layers (each could multiply a thousandfold), or garbage.
@@ -61,16 +64,21 @@ def decode_body(body: bytes, encodings: Sequence[str], *, cap: int) -> tuple[byt
         return body, False
     if len(layers) > 1 or layers[0] not in ("gzip", "x-gzip", "deflate"):
         raise UndecodableError(", ".join(layers)[:100])
-    decoder = zlib.decompressobj(_window_bits(body, layers[0]))
-    try:
-        decoded = decoder.decompress(body, cap + 1)
-    except zlib.error as error:
-        raise UndecodableError(str(error)) from None
-    if len(decoded) > cap:
-        return decoded[:cap], True
-    if not decoder.eof:
-        raise UndecodableError("the compressed data end too early")
-    return decoded, False
+    decoded, rest = b"", body
+    for _ in range(1 if layers[0] == "deflate" else MAX_GZIP_MEMBERS):
+        decoder = zlib.decompressobj(_window_bits(body, layers[0]))
+        try:
+            decoded += decoder.decompress(rest, cap + 1 - len(decoded))
+        except zlib.error as error:
+            raise UndecodableError(str(error)) from None
+        if len(decoded) > cap:
+            return decoded[:cap], True
+        if not decoder.eof:
+            raise UndecodableError("the compressed data end too early")
+        rest = decoder.unused_data.lstrip(b"\0")  # gzip's files may be padded
+        if not rest:
+            return decoded, False
+    raise UndecodableError("something else follows the compressed data")
 
 
 def _window_bits(body: bytes, layer: str) -> int:

@@ -10,6 +10,9 @@ KEPT_HEADER_LINE_BYTES = 4 * 1024
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?:[ \r\n]|$)")
 
+# libcurl reads on as if there were none, and takes any end for the end of the body.
+_ENDLESS_LENGTH = re.compile(rb"content-length:[ \t]*0*[1-9][0-9]{18}", re.IGNORECASE)
+
 _STOP = 0
 """What a callback returns to end the transfer: fewer bytes taken than given (None takes them all)."""
 
@@ -46,6 +49,9 @@ class Incoming:
         self.header_bytes += len(line)
         if not self.status:
             return self._read_status(line)
+        if _ENDLESS_LENGTH.match(line):
+            self._refuse("protocol_error", "a Content-Length of more than 18 digits")
+            return _STOP
         if line in (b"\r\n", b"\n"):
             self._end_headers()
         else:

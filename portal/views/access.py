@@ -46,11 +46,24 @@ def admin(view: View) -> View:
 
 
 def init_app(app: Flask) -> None:
-    """Check every request, keep GETs from writing, and load who is logged in."""
+    """Check every request, refuse what no row can hold, keep GETs from writing, and load who is logged in."""
+    app.before_request(refuse_nul)
     app.before_request(keep_reads_from_writing)
     app.before_request(check_access)
     app.teardown_request(end_reading)
     login_manager.user_loader(load_user)
+
+
+def refuse_nul() -> None:
+    """Nothing is found under U+0000: no text holds it, and PostgreSQL does not even look. The API names the field."""
+    if "\0" in request.path:
+        abort(404)
+    if not is_api() and any("\0" in value for _, value in request.args.items(multi=True)):
+        abort(400)
+
+
+def is_api() -> bool:
+    return request.blueprint == "api" or request.path.startswith("/api/")
 
 
 def keep_reads_from_writing() -> None:
@@ -70,7 +83,7 @@ def check_access() -> ResponseReturnValue | None:
     """Refuse whoever the view does not admit."""
     if request.endpoint is None:
         return None  # no such page: 404 says so
-    if request.endpoint == "static" or request.blueprint == "api" or request.path.startswith("/api/"):
+    if request.endpoint == "static" or is_api():
         return None  # the API knows its callers by their tokens
     access = getattr(current_app.view_functions[request.endpoint], "access", None)
     if access == "public":

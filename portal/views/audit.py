@@ -16,6 +16,7 @@ from portal.views import access, csv_file
 from portal.views.audit_words import ACTION_WORDS, action_words
 from portal.views.csv_file import time_text
 from portal.views.deliveries import read_day
+from portal.views.row_numbers import row_number
 
 CONSOLE = "console"
 COLUMNS = (_l("Quando"), _l("Quem"), _l("O que fez"), _l("Código"), _l("Sobre o quê"), _l("De onde"))
@@ -27,7 +28,7 @@ bp = Blueprint("audit", __name__, url_prefix="/audit")
 @access.admin
 def index() -> ResponseReturnValue:
     wanted = read_filter()
-    page = page_entries(db.session, current_user.company_id, wanted, cursor=request.args.get("cursor", type=int))
+    page = page_entries(db.session, current_user.company_id, wanted, cursor=request.args.get("cursor", type=row_number))
     people = people_of(db.session, current_user.company_id)
     return render_template(
         "audit/index.html",

@@ -14,6 +14,7 @@ from portal.models import Task
 from portal.views import access
 from portal.views.contacts import LEVELS, asked_filter, read_filter
 from portal.views.redirects import back_or, see_other
+from portal.views.row_numbers import row_number
 
 bp = Blueprint("classifying", __name__, url_prefix="/contacts/classify")
 
@@ -22,7 +23,7 @@ bp = Blueprint("classifying", __name__, url_prefix="/contacts/classify")
 @access.member
 def ticked() -> ResponseReturnValue:
     """Classify the contacts that were ticked on a page of the list."""
-    contact_ids = list(dict.fromkeys(request.form.getlist("contact", type=int)))[:PAGE_SIZE]
+    contact_ids = list(dict.fromkeys(request.form.getlist("contact", type=row_number)))[:PAGE_SIZE]
     level = read_level()
     if not contact_ids:
         flash(_("Nenhum contato foi marcado."), "info")
@@ -53,7 +54,7 @@ def confirm() -> ResponseReturnValue:
 def start() -> ResponseReturnValue:
     """Classify what was counted there, as a task."""
     company_id, level, wanted = current_user.company_id, read_level(), read_filter()
-    newest_id = request.form.get("newest_id", 0, type=int)
+    newest_id = request.form.get("newest_id", 0, type=row_number)
     actor = current_user._get_current_object()
     db.session.rollback()
     with reading():  # choosing among many holds up nobody who writes

@@ -28,6 +28,7 @@ from portal.models import Contact
 from portal.sync import SYNC_STATES, states_of
 from portal.views import access
 from portal.views.redirects import back_or, see_other
+from portal.views.row_numbers import row_number
 
 LEVELS = {"1": 1, "2": 2, "3": 3, "none": None}
 FILTERS = ("search", "campaign", "owner", "level", "sync")
@@ -58,13 +59,13 @@ def index() -> ResponseReturnValue:
 @access.member
 def live() -> ResponseReturnValue:
     """The sync badges of the contacts that were on their way, for a page that shows them."""
-    ids = request.args.getlist("id", type=int)[:MAX_LIVE]
+    ids = request.args.getlist("id", type=row_number)[:MAX_LIVE]
     found = contacts_of(db.session, current_user.company_id, ids)
     return render_template(
         "contacts/_live.html",
         contacts=found,
         states=states_of(db.session, found),
-        left=request.args.get("left", 0, type=int) - 1,
+        left=request.args.get("left", 0, type=row_number) - 1,
     )
 
 
@@ -142,8 +143,8 @@ def read_filter() -> ContactFilter:
     level = asked.get("level")
     return ContactFilter(
         search=asked.get("search", ""),
-        campaign_id=asked.get("campaign", type=int),
-        owner_id=asked.get("owner", type=int),
+        campaign_id=asked.get("campaign", type=row_number),
+        owner_id=asked.get("owner", type=row_number),
         level="none" if level == "none" else LEVELS.get(level or ""),
         sync=asked["sync"] if asked.get("sync") in SYNC_STATES else None,
     )

@@ -1,7 +1,7 @@
 """The delivery log: what went to the CRM, and what it answered."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, render_template, request
@@ -25,16 +25,19 @@ from portal.deliveries import (
 )
 from portal.directory import campaigns_of, people_of
 from portal.i18n import reader_zone
-from portal.models import DELIVERY_STATUSES, Delivery
+from portal.models import DELIVERY_STATUSES, LEVELS, Delivery
 from portal.reasons.words import WORDS
 from portal.resending import risk_of
 from portal.runtime import runtime
 from portal.views import access, exchange
 from portal.views.chart import read_chart
+from portal.views.row_numbers import row_number
 
 SOON = timedelta(minutes=1)
 """A page looks for news of deliveries that are tried within this time."""
 MAX_LIVE = 50
+FIRST_DAY, LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
+"""Beyond, the calendar ends within some time zone, or within the days of the chart."""
 FILTER_NAMES = ("status", "contact", "campaign", "owner", "level", "reason", "trigger", "since", "until", "search")
 
 bp = Blueprint("deliveries", __name__, url_prefix="/deliveries")
@@ -94,7 +97,7 @@ def live() -> ResponseReturnValue:
     return render_template(
         "deliveries/_live.html",
         deliveries=deliveries_of(db.session, current_user.company_id, ids),
-        left=request.args.get("left", 0, type=int) - 1,
+        left=request.args.get("left", 0, type=row_number) - 1,
     )
 
 
@@ -102,13 +105,13 @@ def live() -> ResponseReturnValue:
 @access.member
 def news() -> ResponseReturnValue:
     """Whether newer deliveries match than the list shows: it is told, for what somebody reads is not moved."""
-    than_id = request.args.get("than", 0, type=int)
+    than_id = request.args.get("than", 0, type=row_number)
     return render_template(
         "deliveries/_news.html",
         count=count_newer(db.session, current_user.company_id, read_filter(), than_id=than_id),
         than_id=than_id,
         kept=asked_filter(),
-        left=request.args.get("left", 0, type=int) - 1,
+        left=request.args.get("left", 0, type=row_number) - 1,
     )
 
 
@@ -126,7 +129,7 @@ def show(webhook_id: str) -> ResponseReturnValue:
         delivery=delivery,
         attempts=attempts,
         risk=risk_of(db.session, delivery),
-        seen=request.args.get("seen", 0, type=int) or len(attempts),
+        seen=request.args.get("seen", 0, type=row_number) or len(attempts),
         exchange=exchange,
         others=[other for other in others if other.id != delivery.id][:10],
     )
@@ -146,10 +149,10 @@ def read_filter() -> DeliveryFilter:
     status = asked.get("status")
     wanted = DeliveryFilter(
         status=status if status in DELIVERY_STATUSES else None,
-        contact_id=asked.get("contact", type=int),
-        campaign_id=asked.get("campaign", type=int),
-        owner_id=asked.get("owner", type=int),
-        level=asked.get("level", type=int),
+        contact_id=asked.get("contact", type=row_number),
+        campaign_id=asked.get("campaign", type=row_number),
+        owner_id=asked.get("owner", type=row_number),
+        level=next((level for level in LEVELS if asked.get("level") == str(level)), None),
         reason=asked.get("reason") or None,
         trigger=asked.get("trigger") or None,
         since=read_day(asked.get("since")),
@@ -168,6 +171,6 @@ def read_day(text: str | None, *, days_later: int = 0) -> datetime | None:
     """The beginning of a day where the reader is, as a time in UTC."""
     try:
         day = datetime.strptime(text or "", "%Y-%m-%d").date() + timedelta(days=days_later)
-        return datetime.combine(day, time(), reader_zone()).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return datetime.combine(min(max(day, FIRST_DAY), LAST_DAY), time(), reader_zone()).astimezone(UTC)

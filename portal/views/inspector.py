@@ -12,6 +12,7 @@ from portal.extensions import csrf
 from portal.runtime import runtime
 from portal.views import access, exchange
 from portal.views.redirects import see_other
+from portal.views.row_numbers import row_number
 
 LIVE_LOOKS = 900
 """How often an open page looks for what arrived, every two seconds: for half an hour."""
@@ -43,7 +44,7 @@ def index() -> str:
 @access.admin
 def live() -> ResponseReturnValue:
     """What arrived since the page looked last; an empty answer leaves the page alone."""
-    after, left = request.args.get("after", 0, type=int), request.args.get("left", 0, type=int) - 1
+    after, left = request.args.get("after", 0, type=row_number), request.args.get("left", 0, type=row_number) - 1
     requests = inspector.requests_of(db.session, current_user.company_id, now=clock.utcnow(), after=after)
     newest = requests[0].id if requests else after
     return render_template(

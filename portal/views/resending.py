@@ -11,6 +11,7 @@ from portal.endpoints import is_configured
 from portal.views import access
 from portal.views.deliveries import asked_filter, get_delivery_or_404, read_filter
 from portal.views.redirects import back_or, see_other
+from portal.views.row_numbers import row_number
 
 bp = Blueprint("resending", __name__, url_prefix="/deliveries")
 
@@ -38,7 +39,7 @@ def start(webhook_id: str) -> ResponseReturnValue:
         return see_other(url_for(".confirm", webhook_id=webhook_id))
     if not is_configured(db.session, delivery.company_id):
         return refuse_without_address(page)
-    seen = request.form.get("seen_attempts", type=int)
+    seen = request.form.get("seen_attempts", type=row_number)
     if outbox.resend(db.session, delivery, actor=current_user.email, now=clock.utcnow(), seen_attempts=seen):
         record("delivery.resent", webhook_id)
         flash(_("Reenvio pedido: a entrega sai agora."), "success")
@@ -72,7 +73,7 @@ def start_many() -> ResponseReturnValue:
         return refuse_without_address(log)
     db.session.rollback()
     with reading():  # choosing among many holds up nobody who writes
-        risks, newest_id = request.form.getlist("risk"), request.form.get("newest_id", type=int)
+        risks, newest_id = request.form.getlist("risk"), request.form.get("newest_id", type=row_number)
         chosen = resending.choose(db.session, company_id, wanted, risks=risks, newest_id=newest_id)
         db.session.rollback()
     if not chosen:

@@ -41,6 +41,12 @@ def test_list_has_a_line_for_each_delivery(delivery: Delivery, run: Run) -> None
     assert line.endswith("Mariana Duarte")
 
 
+def test_list_says_which_number_no_contact_has(delivery: Delivery, run: Run) -> None:
+    result = run("deliveries", "list", "--contact", str(2**63))
+    assert result.exit_code == 2
+    assert "--contact" in result.stderr
+
+
 def test_list_as_json_has_the_apis_shape(delivery: Delivery, run: Run) -> None:
     shape = json.loads(run("deliveries", "list", "--json").stdout)
     assert shape["next_cursor"] is None

@@ -3,6 +3,7 @@
 import base64
 import gc
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,7 @@ def test_big_endian_marks_are_known(codec: str) -> None:
     [
         "!doctype html",
         "!DOCTYPE\nHTML",
+        "!doctypehtml",
         "html",
         "HEAD",
         "script",
@@ -132,6 +134,8 @@ def test_body_that_starts_with_a_sniffed_tag_is_a_page(name: str, end: str) -> N
         "<!---->",
         "<!-->",
         "<!--->",
+        "<!-- x --!>",
+        "<!-- x --!><!-- -- > -->",
         "<!-- a --><!-- > -->\n",
         '<?xml version="1.0"?>',
         '<?xml version="1.0"?>\n<?xml-stylesheet href="x"?> <!-- y -->',
@@ -139,6 +143,24 @@ def test_body_that_starts_with_a_sniffed_tag_is_a_page(name: str, end: str) -> N
 )
 def test_page_is_recognised_behind_blanks_comments_and_prolog(before: str) -> None:
     assert reason_of(f"{before}<html lang=pt>") == "html_page"
+
+
+INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b\u180e\u180f\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202e\u2060"
+    "\u2061\u2064\u2065\u2066\u2069\u206a\u206f\u2800\u3164\ufe00\ufe0f\ufeff\uffa0\ufff0\ufff9\ufffb\U0001bca0\U0001d173\U000e0001"
+    "\U000e0020\U000e007f\U000e0100\U000e01ef"
+)
+
+
+@pytest.mark.parametrize("character", INVISIBLE, ids=lambda character: f"U+{ord(character):04X}")
+def test_nothing_invisible_hides_a_page(character: str) -> None:
+    assert reason_of(f"{character} {character}<html>") == "html_page"
+    assert reason_of(character * 3) == "ok_empty"
+
+
+def test_every_white_space_is_blank() -> None:
+    spaces = [character for character in map(chr, range(sys.maxunicode + 1)) if character.isspace()]
+    assert [character for character in spaces if reason_of(f"{character}<p>") != "html_page"] == []
 
 
 @pytest.mark.parametrize(
@@ -176,6 +198,7 @@ def test_whole_page_element_or_php_error_is_a_page(body: str) -> None:
         "<!-- never closed <html>",
         "<?php echo 'x'; ?>",
         "<p:x/>",
+        "<!doctype-html>",
         "<pre>",
         "<b-ok>",
         "< p>",
@@ -230,6 +253,7 @@ def test_replacement_characters_the_receiver_sent_are_text() -> None:
         '{"error_code":1}',
         '{"errorMessage":"x"}',
         '{"hasErrors":true}',
+        '{"err":"x"}',
         '{"success":false}',
         '{"ok":0}',
         '{"sucesso":"false"}',
