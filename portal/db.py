@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flask_sqlalchemy import SQLAlchemy
@@ -21,6 +22,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    Executable,
     Integer,
     MetaData,
     Table,
@@ -177,13 +179,19 @@ def prepare_engine(engine: Engine) -> None:
 
 
 def insert_or_add(
-    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, adding: Sequence[str]
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, adding: tuple[str, ...]
 ) -> None:
     """Insert the rows; where one of that key exists, add the columns `adding` to it instead."""
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+    connection.execute(_insert_or_add(connection.dialect.name, table, adding), rows)
+
+
+@cache
+def _insert_or_add(dialect: str, table: Table, adding: tuple[str, ...]) -> Executable:
+    insert: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     sums = {name: table.c[name] + insert.excluded[name] for name in adding}
     keys = [column.name for column in table.primary_key]
-    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=sums), rows)
+    statement: Executable = insert.on_conflict_do_update(index_elements=keys, set_=sums)
+    return statement
 
 
 def empty_log(engine: Engine) -> bool:

@@ -4,13 +4,12 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, or_, select, true, update
 
 from portal.circuit import LONGEST_PAUSE
 from portal.models import OPEN_STATUSES
-from portal.outbox.job import Job, delivery, endpoint, job_of
+from portal.outbox.job import JOB_COLUMNS, AnyRow, Job, delivery, endpoint, job_of
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """What the clocks of two machines may differ by; receivers refuse signatures that are further off."""
@@ -38,7 +37,17 @@ _first_due_at = (
 _STRAY = exists().where(endpoint.c.url.is_(None), _first_due_at.is_not(None))
 
 ENDPOINTS_WITH_DUE = (
-    select(endpoint)
+    select(
+        endpoint.c.id,
+        endpoint.c.company_id,
+        endpoint.c.url,
+        endpoint.c.secret,
+        endpoint.c.old_secret,
+        endpoint.c.old_secret_until,
+        endpoint.c.answer_shape,
+        endpoint.c.state,
+        endpoint.c.next_probe_at,
+    )
     .where(
         endpoint.c.url.is_not(None),
         or_(
@@ -68,7 +77,7 @@ LEND = (
         lease_token=bindparam("lease_token"),
         lease_expires_at=bindparam("lease_expires_at"),
     )
-    .returning(*delivery.c)
+    .returning(*JOB_COLUMNS)
 )
 
 
@@ -152,11 +161,11 @@ def lease_expired(now: datetime) -> ColumnElement[bool]:
     return and_(delivery.c.status == "sending", delivery.c.lease_expires_at <= now)
 
 
-def _endpoints_with_due(connection: Connection, now: datetime) -> Sequence[Row[Any]]:
+def _endpoints_with_due(connection: Connection, now: datetime) -> Sequence[AnyRow]:
     return connection.execute(ENDPOINTS_WITH_DUE, {"now": now}).all()
 
 
-def _claim_probe(connection: Connection, target: Row[Any], *, now: datetime, lease: timedelta) -> list[Job]:
+def _claim_probe(connection: Connection, target: AnyRow, *, now: datetime, lease: timedelta) -> list[Job]:
     """One delivery to ask a failing endpoint with; until its lease ends nobody else asks."""
     won = connection.execute(
         update(endpoint)
@@ -170,7 +179,7 @@ def _claim_probe(connection: Connection, target: Row[Any], *, now: datetime, lea
 
 
 def _claim_of(
-    connection: Connection, target: Row[Any], *, due_by: datetime, now: datetime, lease: timedelta, limit: int
+    connection: Connection, target: AnyRow, *, due_by: datetime, now: datetime, lease: timedelta, limit: int
 ) -> list[Job]:
     terms = {"of_company": target.company_id, "due_by": due_by}
     ids = connection.execute(CHOOSE, terms | {"room": limit}).scalars().all()
@@ -178,7 +187,11 @@ def _claim_of(
         return []
     loan = {"ids": ids, "lease_token": secrets.token_hex(16), "lease_expires_at": now + lease}
     rows = connection.execute(LEND, terms | loan).all()
-    old_secret = target.old_secret if target.old_secret_until and target.old_secret_until > now else None
-    is_probe = target.state == "failing"
-    jobs = [job_of(row, url=target.url, secret=target.secret, old_secret=old_secret, is_probe=is_probe) for row in rows]
-    return sorted(jobs, key=lambda job: job.delivery_id)
+    facts = {
+        "url": target.url,
+        "secret": target.secret,
+        "old_secret": target.old_secret if target.old_secret_until and target.old_secret_until > now else None,
+        "known_shapes": target.answer_shape,
+        "is_probe": target.state == "failing",
+    }
+    return sorted((job_of(row, **facts) for row in rows), key=lambda job: job.delivery_id)

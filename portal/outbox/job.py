@@ -14,6 +14,8 @@ attempt_count: Table = AttemptCount.__table__  # type: ignore[assignment]
 endpoint: Table = Endpoint.__table__  # type: ignore[assignment]
 contact: Table = Contact.__table__  # type: ignore[assignment]
 
+AnyRow = Row[*tuple[Any, ...]]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -27,6 +29,8 @@ class Job:
     secret: str
     """Encrypted, as stored; so is `old_secret`, which is None when it signs no more."""
     old_secret: str | None
+    known_shapes: str | None
+    """The shapes of the answers that the endpoint gave before this was claimed (`outbox.shapes`)."""
     body: bytes
     trigger: str
     actor: str | None
@@ -39,7 +43,35 @@ class Job:
     lease_expires_at: datetime
 
 
-def job_of(row: Row[Any], *, url: str, secret: str, old_secret: str | None, is_probe: bool = False) -> Job:
+JOB_COLUMNS = tuple(
+    delivery.c[name]
+    for name in (
+        "id",
+        "webhook_id",
+        "company_id",
+        "contact_id",
+        "body",
+        "trigger",
+        "next_trigger",
+        "next_actor",
+        "attempt_count",
+        "tries",
+        "lease_token",
+        "lease_expires_at",
+    )
+)
+"""What `job_of` reads of a delivery."""
+
+
+def job_of(
+    row: AnyRow,
+    *,
+    url: str,
+    secret: str,
+    old_secret: str | None = None,
+    known_shapes: str | None = None,
+    is_probe: bool = False,
+) -> Job:
     return Job(
         delivery_id=row.id,
         webhook_id=row.webhook_id,
@@ -48,6 +80,7 @@ def job_of(row: Row[Any], *, url: str, secret: str, old_secret: str | None, is_p
         url=url,
         secret=secret,
         old_secret=old_secret,
+        known_shapes=known_shapes,
         body=row.body,
         trigger=row.next_trigger,
         actor=row.next_actor,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from portal.models import OPEN_STATUSES, Contact, Delivery
-from portal.outbox.job import Job, delivery, endpoint, job_of
+from portal.outbox.job import JOB_COLUMNS, Job, delivery, endpoint, job_of
 from portal.payload import encode_body, sample_payload
 
 DUE = "outbox_due"
@@ -86,7 +86,9 @@ def enqueue_test(
 ) -> Job:
     """Record a test send that the caller is about to make itself: claimed from the start, never retried."""
     sample = sample_payload()
-    secret = connection.execute(select(endpoint.c.secret).where(endpoint.c.company_id == company_id)).scalar_one()
+    target = connection.execute(
+        select(endpoint.c.url, endpoint.c.secret, endpoint.c.answer_shape).where(endpoint.c.company_id == company_id)
+    ).one()
     values = {
         "webhook_id": new_webhook_id(),
         "company_id": company_id,
@@ -103,8 +105,9 @@ def enqueue_test(
         "created_at": now,
         "body": encode_body(sample),
     }
-    row = connection.execute(insert(delivery).values(values).returning(*delivery.c)).one()
-    return job_of(row, url=url, secret=secret, old_secret=None)
+    row = connection.execute(insert(delivery).values(values).returning(*JOB_COLUMNS)).one()
+    known_shapes = target.answer_shape if url == target.url else None
+    return job_of(row, url=url, secret=target.secret, known_shapes=known_shapes)
 
 
 def resend(session: Session, row: Delivery, *, actor: str, now: datetime, seen_attempts: int | None = None) -> bool:

@@ -11,7 +11,7 @@ from portal.circuit import Circuit, after_failed_probe, after_failure, after_suc
 from portal.models import OPEN_STATUSES
 from portal.outbox.claims import lease_expired
 from portal.outbox.counting import count_attempts
-from portal.outbox.job import Job, attempt, contact, delivery, endpoint, job_of
+from portal.outbox.job import JOB_COLUMNS, Job, attempt, contact, delivery, endpoint, job_of
 from portal.outbox.shapes import flag_changed, remember
 from portal.retry import RetrySchedule
 from portal.webhook import Outcome
@@ -110,8 +110,8 @@ def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules
     if told:
         connection.execute(HOLD_CONTACTS, {"contact_ids": sorted(told)})
     leases = _leases(connection, [job for job, _ in results])
-    results = [(job, outcome) for job, outcome in results if job.delivery_id in leases]  # the others were erased
-    results = flag_changed(connection, results)
+    # The others were erased.
+    results = [(job, flag_changed(job, outcome)) for job, outcome in results if job.delivery_id in leases]
     mine = [(job, outcome) for job, outcome in results if leases[job.delivery_id] == job.lease_token]
     if results:
         late = [leases[job.delivery_id] != job.lease_token for job, _ in results]
@@ -134,7 +134,7 @@ def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
     Returns how many there were. The receiver may have got them: the same id and bytes go again.
     """
     rows = connection.execute(
-        select(delivery, endpoint.c.url, endpoint.c.secret)
+        select(*JOB_COLUMNS, endpoint.c.url, endpoint.c.secret)
         .outerjoin(endpoint, endpoint.c.company_id == delivery.c.company_id)
         .where(lease_expired(rules.now))
         .limit(500)
@@ -144,7 +144,7 @@ def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
         connection,
         [
             (
-                job_of(row, url=row.url or "", secret=row.secret, old_secret=None),
+                job_of(row, url=row.url or "", secret=row.secret),
                 Outcome.interrupted(url=row.url or "", started_at=row.lease_expires_at - lease),
             )
             for row in rows

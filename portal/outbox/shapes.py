@@ -7,30 +7,21 @@ last; several, because a receiver may well answer one thing to a new contact and
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, bindparam, select
-
-from portal.outbox.job import Job, endpoint
+from portal.outbox.job import Job
 from portal.webhook import Outcome
 
 KNOWN = 8
 """Shapes that are remembered."""
 
-KNOWN_SHAPES = select(endpoint.c.company_id, endpoint.c.url, endpoint.c.answer_shape).where(
-    endpoint.c.company_id.in_(bindparam("companies", expanding=True)), endpoint.c.answer_shape.is_not(None)
-)
 
-
-def flag_changed(connection: Connection, results: Sequence[tuple[Job, Outcome]]) -> list[tuple[Job, Outcome]]:
-    """The results, with the warning `shape_changed` on accepted answers that look like none before from that address.
+def flag_changed(job: Job, outcome: Outcome) -> Outcome:
+    """The outcome, with the warning `shape_changed` when the answer was accepted and looks like none before.
 
     A test is compared too: that is where a change is looked for.
     """
-    companies = {job.company_id for job, outcome in results if outcome.shape and not outcome.warning}
-    if not companies:
-        return list(results)
-    rows = connection.execute(KNOWN_SHAPES, {"companies": sorted(companies)})
-    known = {(row.company_id, row.url): row.answer_shape.split() for row in rows}
-    return [(job, _flag(outcome, known.get((job.company_id, job.url)))) for job, outcome in results]
+    if not job.known_shapes or outcome.warning or outcome.shape is None or outcome.shape in job.known_shapes.split():
+        return outcome
+    return replace(outcome, warning="shape_changed")
 
 
 def remember(known: str | None, shapes: Sequence[str | None]) -> str | None:
@@ -40,9 +31,3 @@ def remember(known: str | None, shapes: Sequence[str | None]) -> str | None:
         if shape and shape not in words:
             words.append(shape)
     return " ".join(words[-KNOWN:]) or None
-
-
-def _flag(outcome: Outcome, known: Sequence[str] | None) -> Outcome:
-    if not known or outcome.warning or outcome.shape is None or outcome.shape in known:
-        return outcome
-    return replace(outcome, warning="shape_changed")

@@ -17,6 +17,7 @@ def make_job(number: int, *, company_id: int = 1) -> Job:
         url="http://crm.example/",
         secret="",
         old_secret=None,
+        known_shapes=None,
         body=b"{}",
         trigger="classification",
         actor=None,
