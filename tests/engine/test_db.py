@@ -54,4 +54,6 @@ def test_sqlite_is_opened_to_survive_a_power_cut(app: Flask) -> None:
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
         }
+        patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
+    assert patience >= 10_000  # milliseconds: who writes waits for others, and is not refused at once

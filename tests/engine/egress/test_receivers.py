@@ -2,14 +2,17 @@
 
 import gzip
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from portal.egress import Answer, Egress, EgressError
+from portal.egress.answer import decode_body
 from tests.engine.egress.conftest import DEADLINE, Authority, MakeEgress, prepare
-from tests.engine.egress.hostile import CASES, GZIP, OK, Case, HostileReceiver, always_ok, answers, drips, whole
+from tests.engine.egress.hostile import BOMB, CASES, GZIP, OK, Case, HostileReceiver, always_ok, answers, drips, whole
 
+MEBIBYTE = 1024 * 1024
 SLOW = [case for case in CASES if "drips" in case.name or case.name in ("endless 100", "says nothing")]
 
 
@@ -105,6 +108,17 @@ def test_decoded_body_is_cut_at_the_cap(make_egress: MakeEgress) -> None:
     with HostileReceiver(answers(whole(gzip.compress(b"a" * 5000), GZIP))) as receiver:
         answer = egress.send(prepare(receiver.url()))
     assert (answer.body, answer.cut) == (b"a" * 100, "too_large")
+
+
+def test_a_bomb_is_not_unpacked_beyond_the_cap() -> None:
+    tracemalloc.start()
+    try:
+        body, is_more = decode_body(BOMB, ["gzip"], cap=MEBIBYTE)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (len(body), is_more) == (MEBIBYTE, True)
+    assert peak < 5 * MEBIBYTE
 
 
 def test_one_receiver_after_another_on_the_same_thread(egress: Egress) -> None:
