@@ -91,13 +91,16 @@ def post(request: WebhookRequest, egress: Egress) -> Outcome:
             **facts,  # type: ignore[arg-type]
         )
 
+    was_posted = False
     try:
         answer = egress.send(_prepare("POST", request.url, headers=headers, body=request.body))
+        was_posted = True
         hop = apps_script_hop(request.url, answer)
         if hop:
             answer = egress.send(_prepare("GET", hop), deadline=egress.deadline - (clock.monotonic() - started))
     except EgressError as error:
-        return outcome(error.reason, detail=error.detail, address=error.address, request_sent=error.request_sent)
+        is_sent = was_posted or error.request_sent
+        return outcome(error.reason, detail=error.detail, address=error.address, request_sent=is_sent)
     fields = CaseInsensitiveDict(answer.headers)
     verdict = judge(answer.status_code, answer.body, content_type=fields.get("Content-Type"), cut=answer.cut)
     return outcome(
