@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.config import READERS, SettingError, load_settings
+from portal.config import READERS, SettingError, load_or_create_key, load_settings
 
 
 def load(tmp_path: Path, **values: str) -> object:
@@ -86,6 +86,13 @@ def test_four_processes_starting_together_read_one_key(tmp_path: Path) -> None:
         for _ in range(4)
     ]
     assert len({process.communicate()[0] for process in processes}) == 1
+
+
+def test_who_makes_the_key_second_takes_the_firsts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, first = tmp_path / "secret.key", "f" * 48
+    monkeypatch.setattr("os.fsync", lambda _: path.write_text(first))  # the other process, at the worst moment
+    assert load_or_create_key(path) == path.read_text() == first
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_every_setting_has_a_reader_that_takes_its_default(tmp_path: Path) -> None:

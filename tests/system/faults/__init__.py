@@ -69,6 +69,7 @@ F60: system/faults/test_outbox.py::test_a_detail_that_no_database_takes_is_recor
 F61: cli/test_serve.py::test_another_key_than_the_stored_secrets_stops_the_start
 F61: system/faults/test_workers.py::test_with_another_key_nothing_fails_and_the_worker_with_the_right_one_delivers
 F62: test_config.py::test_four_processes_starting_together_read_one_key
+F62: test_config.py::test_who_makes_the_key_second_takes_the_firsts
 F63: system/faults/test_storage.py::test_a_fork_after_the_first_query_shares_no_connection
 F64: system/faults/test_outbox.py::test_retry_after_moves_the_next_try_between_the_schedule_and_a_day
 F65: system/faults/test_outbox.py::test_gone_is_tried_once_and_can_be_sent_again_after_resuming

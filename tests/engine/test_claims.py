@@ -1,0 +1,100 @@
+"""Claiming at its borders: what is due to the microsecond, and what guards itself when two come at once."""
+
+import threading
+from datetime import datetime, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import Connection
+
+from portal import outbox
+from portal.db import db
+from portal.models import Company, Delivery
+from portal.outbox import Job
+from portal.outbox.claims import LEND
+from tests import factories
+from tests.engine.conftest import BOTH
+
+LEASE = timedelta(seconds=15)
+MOMENT = timedelta(microseconds=1)
+URL = "http://127.0.0.1:9999/hook"
+
+pytestmark = BOTH
+
+
+@pytest.fixture
+def company(app: Flask) -> Company:
+    return factories.make_company(url=URL)
+
+
+@pytest.fixture
+def due_at(company: Company) -> datetime:
+    """When the one delivery that there is is due."""
+    delivery = factories.make_delivery(factories.make_contact(company))
+    assert delivery.next_attempt_at is not None
+    db.session.rollback()
+    return delivery.next_attempt_at
+
+
+def claim(now: datetime) -> list[Job]:
+    with db.engine.begin() as connection:
+        return claim_in(connection, now)
+
+
+def claim_in(connection: Connection, now: datetime) -> list[Job]:
+    return outbox.claim(connection, now=now, lease=LEASE, limit=9, room_for=lambda *_: 9)
+
+
+def has_due(now: datetime) -> bool:
+    with db.engine.begin() as connection:
+        return outbox.has_due(connection, now=now)
+
+
+def test_looking_and_claiming_agree_to_the_microsecond(due_at: datetime) -> None:
+    assert (has_due(due_at - MOMENT), claim(due_at - MOMENT)) == (False, [])
+    assert has_due(due_at)
+    assert len(claim(due_at)) == 1
+    assert not has_due(due_at)
+
+
+def test_a_lease_ends_to_the_microsecond(due_at: datetime) -> None:
+    (job,) = claim(due_at)
+    assert job.lease_expires_at == due_at + LEASE
+    assert (has_due(due_at + LEASE - MOMENT), has_due(due_at + LEASE)) == (False, True)
+
+
+def test_the_update_lends_nothing_that_is_lent(company: Company, due_at: datetime) -> None:
+    """Whoever chose a delivery may have been overtaken before the update: it looks at the state once more."""
+    (job,) = claim(due_at)
+    terms = {"of_company": company.id, "due_by": due_at, "ids": [job.delivery_id]}
+    with db.engine.begin() as connection:
+        assert connection.execute(LEND, terms | {"lease_token": "x", "lease_expires_at": due_at}).all() == []
+    assert db.session.get_one(Delivery, job.delivery_id).lease_token == job.lease_token
+
+
+def test_of_two_workers_who_see_that_a_probe_is_due_one_asks(company: Company, due_at: datetime) -> None:
+    factories.make_delivery(factories.make_contact(company))
+    endpoint = factories.endpoint_of(company)
+    endpoint.state, endpoint.next_probe_at = "failing", due_at
+    db.session.commit()
+    engine, second = db.engine, []
+
+    def claim_second() -> None:
+        with engine.begin() as connection:
+            second.extend(claim_in(connection, due_at))
+
+    with engine.begin() as connection:
+        first = claim_in(connection, due_at)
+        thread = threading.Thread(target=claim_second)
+        thread.start()
+        thread.join(0.5)  # by now it waits for the first, and on PostgreSQL has seen the endpoint as it was
+    thread.join(10)
+    assert (len(first), second) == (1, [])
+
+
+def test_a_probe_takes_a_delivery_before_its_time(company: Company, due_at: datetime) -> None:
+    endpoint = factories.endpoint_of(company)
+    endpoint.state, endpoint.next_probe_at = "failing", due_at - timedelta(hours=1)
+    db.session.commit()
+    (probe,) = claim(due_at - timedelta(hours=1))
+    assert probe.is_probe
