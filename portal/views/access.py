@@ -55,11 +55,9 @@ def init_app(app: Flask) -> None:
 
 
 def refuse_nul() -> None:
-    """Nothing is found under U+0000: no text holds it, and PostgreSQL does not even look. The API names the field."""
+    """Nothing is found at an address with U+0000 in it: no text holds it, and PostgreSQL does not even look."""
     if "\0" in request.path:
         abort(404)
-    if not is_api() and any("\0" in value for _, value in request.args.items(multi=True)):
-        abort(400)
 
 
 def is_api() -> bool:
@@ -90,6 +88,8 @@ def check_access() -> ResponseReturnValue | None:
         return None
     if access is None:
         abort(Forbidden.code)
+    if any("\0" in value for _, value in request.args.items(multi=True)):
+        abort(400)  # neither is anything found by it; the API names the field
     if not current_user.is_authenticated:
         return login_manager.unauthorized()  # type: ignore[no-any-return]
     g.timezone = current_user.timezone or current_user.company.timezone
