@@ -87,10 +87,12 @@ def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery
 def select_deliveries(company_id: int, wanted: DeliveryFilter) -> Select[Delivery]:
     """The company's deliveries that match, without an order and without their bodies."""
     query = select(Delivery)
-    if wanted.contact_ids is None:
+    if wanted.contact_id is None and wanted.contact_ids is None:
         query = query.where(Delivery.company_id == company_id)
     else:  # by no index of the company, which a database takes for more selective than it is
-        query = query.where(Delivery.company_id + 0 == company_id, Delivery.contact_id.in_(wanted.contact_ids))
+        query = query.where(Delivery.company_id + 0 == company_id)
+    if wanted.contact_ids is not None:
+        query = query.where(Delivery.contact_id.in_(wanted.contact_ids))
     for name, column in EQUAL.items():
         if (value := getattr(wanted, name)) is not None:
             query = query.where(column == value)

@@ -129,3 +129,14 @@ def seen_once(seen: list[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
         if statement not in known:
             known.add(statement)
             yield statement, parameters
+
+
+def test_the_deliveries_of_one_contact_are_read_by_contact_also_while_no_statistics_exist(
+    app: Flask, company: Company
+) -> None:
+    for wanted in (DeliveryFilter(contact_id=7), DeliveryFilter(contact_ids=(7, 8))):
+        with statements() as seen, reading(), Session(db.engine) as session:
+            page_deliveries(session, company.id, wanted)
+        plans = "\n".join(plan_of(*asked) for asked in seen)
+        assert "delivery" in plans
+        assert not re.search("ix_delivery_(log|status|day)", plans), plans
