@@ -59,6 +59,8 @@ LOG_FILTERS = (
     "campaign=3&level=2",
     "campaign={rare}",
     "owner={rare}",
+    "since={old}",
+    "until={old}",
     "since={old}&until={old}",
     "search=pessoa+42",
     "search=pessoa+421",

@@ -36,10 +36,19 @@ def after_success(circuit: Circuit) -> Circuit:
     return Circuit()
 
 
-def after_failure(circuit: Circuit, delivery_id: int, *, reason: str, now: datetime, first_pause: timedelta) -> Circuit:
+def after_failure(
+    circuit: Circuit,
+    delivery_id: int,
+    *,
+    reason: str,
+    now: datetime,
+    first_pause: timedelta,
+    retry_after: timedelta | None = None,
+) -> Circuit:
     """The receiver did not take a delivery. `first_pause` is the one before the first probe.
 
-    Failures of one delivery alone, however many, say that its body is not liked, and open nothing.
+    `retry_after`, what the receiver asked for, makes that pause longer, as it does each pause between probes: up to the
+    longest. Failures of one delivery alone, however many, say that its body is not liked, and open nothing.
     """
     is_other = delivery_id != circuit.last_failed_delivery_id
     circuit = replace(
@@ -54,16 +63,22 @@ def after_failure(circuit: Circuit, delivery_id: int, *, reason: str, now: datet
     if reason == "gone":
         return replace(circuit, state="paused", paused_reason="gone", next_probe_at=None)
     if circuit.state == "active" and circuit.failed_deliveries >= FAILURES_TO_OPEN:
-        return replace(circuit, state="failing", probe_count=0, next_probe_at=now + first_pause)
+        return replace(circuit, state="failing", probe_count=0, next_probe_at=now + _pause(first_pause, retry_after))
     return circuit
 
 
-def after_failed_probe(circuit: Circuit, *, now: datetime, first_pause: timedelta) -> Circuit:
+def after_failed_probe(
+    circuit: Circuit, *, now: datetime, first_pause: timedelta, retry_after: timedelta | None = None
+) -> Circuit:
     """The probe failed too: the next pause is twice as long, up to a quarter of an hour; after three days, no more."""
     if circuit.state != "failing":
         return circuit
     if circuit.failing_since is not None and now - circuit.failing_since >= GIVE_UP_AFTER:
         return replace(circuit, state="paused", paused_reason="outage", next_probe_at=None)
     probe_count = circuit.probe_count + 1
-    pause = min(first_pause * 2 ** min(probe_count, 20), LONGEST_PAUSE)
+    pause = _pause(first_pause * 2 ** min(probe_count, 20), retry_after)
     return replace(circuit, probe_count=probe_count, next_probe_at=now + pause)
+
+
+def _pause(own: timedelta, retry_after: timedelta | None) -> timedelta:
+    return min(max(own, retry_after or own), LONGEST_PAUSE)

@@ -31,9 +31,12 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
+AWAY = (OperationalError, InterfaceError, PoolTimeout)
+"""The database is locked, full or gone: it is nobody's fault who wanted to write, and trying again helps."""
 BUSY_TIMEOUT_SECONDS = 15
 LOCK_NOT_AVAILABLE = "55P03"
 EMPTYING_SECONDS = 2

@@ -14,12 +14,10 @@ from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from portal import clock, outbox
 from portal.config import Settings
-from portal.db import BUSY_TIMEOUT_SECONDS, reading
+from portal.db import AWAY, BUSY_TIMEOUT_SECONDS, reading
 from portal.egress import Egress
 from portal.outbox import Job, Rules
 from portal.shares import Shares
@@ -35,8 +33,6 @@ LOOK_SECONDS = 5.0
 FAULT_PAUSE_SECONDS = 1.0
 SILENT_SECONDS = LOOK_SECONDS + 2 * BUSY_TIMEOUT_SECONDS
 """After so long without a look at the outbox something is wrong."""
-AWAY = (OperationalError, InterfaceError, PoolTimeout)
-"""The database is locked, full or gone: it is nobody's fault who wanted to write, and trying again helps."""
 
 logger = logging.getLogger(__name__)
 

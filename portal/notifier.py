@@ -6,13 +6,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from portal import clock, mail, notices
 from portal.config import Settings
-from portal.db import reading
+from portal.db import AWAY, reading
 from portal.mail import MailError, MailServer
 from portal.notices import Letter, Notice
 
@@ -20,8 +18,6 @@ RETRY_SECONDS = 60.0
 """Before another try when the mail server took nothing."""
 LOOK_SECONDS = 60.0
 """The longest sleep between two looks when nobody wakes the notifier."""
-AWAY = (OperationalError, InterfaceError, PoolTimeout)
-"""The database is locked, full or gone: trying again helps."""
 
 logger = logging.getLogger(__name__)
 

@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from portal import bulk_classification, clock, idempotency, importing, resending, retention, sync, tasks
-from portal.db import empty_log, reading
+from portal.db import AWAY, empty_log, reading
 from portal.outbox import DUE
 from portal.tasks import Chunk, Claim, TaskError, Work
 
@@ -22,8 +20,6 @@ LOOK_SECONDS = 5.0
 PAUSE_SECONDS = 0.02
 """Between two chunks, so that whoever waits for SQLite's one write lock gets it."""
 FAULT_PAUSE_SECONDS = 1.0
-AWAY = (OperationalError, InterfaceError, PoolTimeout)
-"""The database is locked, full or gone: trying again helps."""
 
 KINDS: Mapping[str, Work] = {
     importing.KIND: importing.work,

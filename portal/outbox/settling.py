@@ -110,7 +110,7 @@ def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules
     if told:
         connection.execute(HOLD_CONTACTS, {"contact_ids": sorted(told)})
     leases = _leases(connection, [job for job, _ in results])
-    # The others were erased.
+    # What is not there any more was erased.
     results = [(job, flag_changed(job, outcome)) for job, outcome in results if job.delivery_id in leases]
     mine = [(job, outcome) for job, outcome in results if leases[job.delivery_id] == job.lease_token]
     if results:
@@ -131,10 +131,11 @@ def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules
 def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
     """End the leases of workers that died while sending: the try becomes `interrupted`, the delivery is due again.
 
-    Returns how many there were. The receiver may have got them: the same id and bytes go again.
+    Returns how many there were. The receiver may have got them: the same id and bytes go again. What was sent to a
+    failing endpoint was its probe, but for what was still under way when it began to fail: neither costs a try.
     """
     rows = connection.execute(
-        select(*JOB_COLUMNS, endpoint.c.url, endpoint.c.secret)
+        select(*JOB_COLUMNS, endpoint.c.url, endpoint.c.secret, endpoint.c.state)
         .outerjoin(endpoint, endpoint.c.company_id == delivery.c.company_id)
         .where(lease_expired(rules.now))
         .limit(500)
@@ -144,7 +145,12 @@ def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
         connection,
         [
             (
-                job_of(row, url=row.url or "", secret=row.secret),
+                job_of(
+                    row,
+                    url=row.url or "",
+                    secret=row.secret,
+                    is_probe=row.state == "failing" and row.trigger != "test",
+                ),
                 Outcome.interrupted(url=row.url or "", started_at=row.lease_expires_at - lease),
             )
             for row in rows
@@ -243,11 +249,12 @@ def _fold(circuit: Circuit, results: Sequence[tuple[Job, Outcome]], rules: Rules
         if outcome.delivered:
             circuit = after_success(circuit)
             continue
+        now, first_pause, retry_after = rules.now, rules.first_pause, outcome.retry_after
         circuit = after_failure(
-            circuit, job.delivery_id, reason=outcome.reason, now=rules.now, first_pause=rules.first_pause
+            circuit, job.delivery_id, reason=outcome.reason, now=now, first_pause=first_pause, retry_after=retry_after
         )
         if job.is_probe:
-            circuit = after_failed_probe(circuit, now=rules.now, first_pause=rules.first_pause)
+            circuit = after_failed_probe(circuit, now=now, first_pause=first_pause, retry_after=retry_after)
     return circuit
 
 

@@ -24,14 +24,18 @@ FAILING = Circuit(
 PAUSED = replace(FAILING, state="paused", paused_reason="manual")
 
 
-def fail(circuit: Circuit, *delivery_ids: int, reason: str = "timeout") -> Circuit:
+def fail(
+    circuit: Circuit, *delivery_ids: int, reason: str = "timeout", retry_after: timedelta | None = None
+) -> Circuit:
     for delivery_id in delivery_ids:
-        circuit = after_failure(circuit, delivery_id, reason=reason, now=NOON, first_pause=FIRST_PAUSE)
+        circuit = after_failure(
+            circuit, delivery_id, reason=reason, now=NOON, first_pause=FIRST_PAUSE, retry_after=retry_after
+        )
     return circuit
 
 
-def probe(circuit: Circuit, *, after: timedelta = timedelta(0)) -> Circuit:
-    return after_failed_probe(circuit, now=NOON + after, first_pause=FIRST_PAUSE)
+def probe(circuit: Circuit, *, after: timedelta = timedelta(0), retry_after: timedelta | None = None) -> Circuit:
+    return after_failed_probe(circuit, now=NOON + after, first_pause=FIRST_PAUSE, retry_after=retry_after)
 
 
 def test_the_fifth_delivery_that_fails_in_a_row_opens_it() -> None:
@@ -39,6 +43,23 @@ def test_the_fifth_delivery_that_fails_in_a_row_opens_it() -> None:
     assert (four.state, four.next_probe_at) == ("active", None)
     five = fail(four, FAILURES_TO_OPEN)
     assert (five.state, five.probe_count, five.next_probe_at) == ("failing", 0, NOON + FIRST_PAUSE)
+
+
+@pytest.mark.parametrize(
+    ("asked", "pause", "second_pause"),
+    [
+        (timedelta(0), FIRST_PAUSE, 2 * FIRST_PAUSE),
+        (timedelta(seconds=10), FIRST_PAUSE, 2 * FIRST_PAUSE),
+        (timedelta(minutes=5), timedelta(minutes=5), timedelta(minutes=5)),
+        (timedelta(hours=24), LONGEST_PAUSE, LONGEST_PAUSE),
+    ],
+)
+def test_a_receiver_can_ask_for_a_longer_pause_up_to_the_longest(
+    asked: timedelta, pause: timedelta, second_pause: timedelta
+) -> None:
+    failing = fail(Circuit(), *range(1, FAILURES_TO_OPEN + 1), reason="rate_limited", retry_after=asked)
+    assert failing.next_probe_at == NOON + pause
+    assert probe(failing, retry_after=asked).next_probe_at == NOON + second_pause
 
 
 def test_one_delivery_that_fails_again_and_again_counts_once() -> None:

@@ -1,8 +1,6 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
-from flask import Flask
 from sqlalchemy import select
 
 from portal import outbox
@@ -12,17 +10,11 @@ from portal.outbox import Job, Rules
 from portal.retry import parse_schedule
 from portal.webhook import Outcome
 from tests import factories
-from tests.engine.conftest import BOTH
+from tests.engine.conftest import BOTH, URL
 
 LEASE = timedelta(seconds=15)
-URL = "http://127.0.0.1:9999/hook"
 
 pytestmark = BOTH
-
-
-@pytest.fixture
-def company(app: Flask) -> Company:
-    return factories.make_company(url=URL)
 
 
 def worker_transaction() -> Any:

@@ -250,3 +250,6 @@ def test_stopping_twice_does_no_harm() -> None:
     receiver.start()
     receiver.stop()
     receiver.stop()
+    receiver.start()
+    assert post(receiver)[0] == 200
+    receiver.stop()

@@ -1,22 +1,16 @@
 """Answers that change shape are flagged on the delivery, and fail nothing."""
 
 import pytest
-from flask import Flask
 
 from portal.models import Company, Delivery
 from portal.outbox.shapes import remember
 from portal.verdict import judge, shape_of
 from portal.webhook import Outcome
 from tests import factories
-from tests.engine.conftest import BOTH
-from tests.engine.test_outbox import URL, attempts_of, claim, settle
+from tests.engine.conftest import BOTH, URL
+from tests.engine.test_outbox import attempts_of, claim, settle
 
 KEYS = b'{"success":true,"id":12}'
-
-
-@pytest.fixture
-def company(app: Flask) -> Company:
-    return factories.make_company(url=URL)
 
 
 def shape(body: bytes) -> str | None:

@@ -127,3 +127,14 @@ def test_after_a_while_without_anything_nothing_is_made_up_for(steady: SteadyClo
 def test_without_a_rate_there_is_nothing_to_wait_for(steady: SteadyClock) -> None:
     shares = Shares(8, senders=16)
     assert (go(shares), go(shares), shares.pause(5.0)) == (8, 8, 5.0)
+
+
+def test_one_slow_answer_among_quick_ones_makes_nobody_slow() -> None:
+    shares = Shares(8, senders=8)
+    job = make_job(1)
+    for seconds in (0.1, 0.1, 2.0):
+        shares.done(job, seconds=seconds)
+    assert shares.room_for(1) == 8
+    for _ in range(4):
+        shares.done(job, seconds=2.0)
+    assert shares.room_for(1) == 6
