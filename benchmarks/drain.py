@@ -21,13 +21,15 @@ from statistics import median
 from flask import Flask
 from sqlalchemy import delete, func, insert, select
 
-from portal import accounts, create_app, endpoints
+from portal import create_app, people
 from portal.clock import utcnow
+from portal.company import endpoint as endpoints
 from portal.config import Settings
-from portal.contacts import freeze_body, save_contact
-from portal.db import db, reading
+from portal.contacts.body import freeze_body
+from portal.contacts.single import save_contact
+from portal.database.db import db, reading
+from portal.database.upgrading import upgrade_schema
 from portal.egress import AddressPolicy, Egress
-from portal.migrating import upgrade_schema
 from portal.models import Attempt, Delivery
 from portal.outbox.queue import new_webhook_id
 from portal.runtime import runtime
@@ -55,8 +57,8 @@ class Receiver:
 def prepare(app: Flask) -> tuple[int, bytes]:
     """A company with its address and a contact; returns the contact's number and a body of usual size."""
     upgrade_schema(db.engine, backups=Path("unused"), now=utcnow())
-    company = accounts.get_or_create_company(db.session, "Bench", vault=runtime().vault)
-    owner = accounts.add_user(db.session, company, name="Ana", email="ana@example.com", role="admin", password=None)
+    company = people.get_or_create_company(db.session, "Bench", vault=runtime().vault)
+    owner = people.add_user(db.session, company, name="Ana", email="ana@example.com", role="admin", password=None)
     endpoint = endpoints.get_endpoint(db.session, company.id)
     endpoints.set_url(db.session, endpoint, runtime().egress.check(URL), actor="benchmark")
     item = {

@@ -18,15 +18,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from portal import create_app, endpoints, importing
+from portal import create_app, importing
 from portal.clock import utcnow
+from portal.company import endpoint
 from portal.config import Settings
-from portal.db import db
+from portal.database.db import db
+from portal.database.upgrading import upgrade_schema
 from portal.importing import Order, examine, map_columns, prepare
-from portal.migrating import upgrade_schema
 from portal.models import Classification, Contact, Delivery, Task
-from portal.task_runner import TaskRunner
-from portal.tasks import BLOCK_BYTES
+from portal.tasks.store import BLOCK_BYTES
+from portal.worker.task_runner import TaskRunner
 from tests.factories import make_company, make_user
 from tests.postgres import throwaway_postgres
 
@@ -111,7 +112,7 @@ def main() -> None:
             upgrade_schema(db.engine, backups=instance, now=utcnow())
             company = make_company()
             user = make_user(company)
-            endpoints.get_endpoint(db.session, company.id).url = "http://127.0.0.1:9/"
+            endpoint.get_endpoint(db.session, company.id).url = "http://127.0.0.1:9/"
             db.session.commit()
             path = instance / "contacts.csv"
             make_file(path, given.rows, with_levels=not given.no_levels)

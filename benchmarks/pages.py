@@ -30,11 +30,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, create_engine, func, insert, select, text, update
 
-from portal import accounts, create_app
+from portal import create_app
+from portal import people as accounts
 from portal.clock import utcnow
 from portal.config import Settings
-from portal.db import db
-from portal.migrating import upgrade_schema
+from portal.database.db import db
+from portal.database.upgrading import upgrade_schema
 from portal.models import Attempt, Campaign, Contact, Delivery, Endpoint, User
 from tests.factories import make_company, make_user
 from tests.postgres import throwaway_postgres

@@ -21,15 +21,16 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import func, select
 from werkzeug.serving import make_server
 
-from portal import clock, create_app, worker
+from portal import clock, create_app
 from portal.config import Settings
-from portal.db import db
+from portal.database.db import db
+from portal.database.upgrading import upgrade_schema
 from portal.demo.receiver import MoodyReceiver
 from portal.demo.sample import TEAM
 from portal.demo.story import classify_contact, prepare
-from portal.migrating import upgrade_schema
 from portal.models import Delivery
-from portal.retry import parse_schedule
+from portal.rules.retry import parse_schedule
+from portal.worker import run
 
 IMAGES = Path(__file__).parent / "images"
 NOW = datetime(2026, 3, 10, 17, 10, tzinfo=UTC)
@@ -84,7 +85,7 @@ def running(app: Flask, receiver_url: str) -> Iterator[tuple[str, dict[str, str]
     with app.app_context():
         write_history()
     stop = threading.Event()
-    thread = threading.Thread(target=worker.run, args=(app, stop))
+    thread = threading.Thread(target=run.run, args=(app, stop))
     thread.start()
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

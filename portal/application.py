@@ -10,17 +10,18 @@ from sqlalchemy.orm import Session
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
-from portal import logs, security
+from portal import logs
 from portal.api import register_api
-from portal.assets import init_assets
 from portal.config import Settings, load_settings
-from portal.db import db, engine_options, prepare_engine
-from portal.extensions import compress, csrf, login_manager
+from portal.database.db import db, engine_options, prepare_engine
 from portal.i18n import babel, select_language, select_timezone
 from portal.outbox import DUE
 from portal.runtime import attach_runtime, runtime
-from portal.views import register_views, sessions
-from portal.views.row_numbers import RowNumber
+from portal.views import register_views
+from portal.web import headers, sessions
+from portal.web.assets import init_assets
+from portal.web.extensions import compress, csrf, login_manager
+from portal.web.row_numbers import RowNumber
 
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
 
@@ -54,7 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     # What is ours
     app.url_map.converters |= {"int": RowNumber, "webhook_id": WebhookId}
     attach_runtime(app, settings)
-    security.init_app(app)
+    headers.init_app(app)
     init_assets(app, Path(app.root_path) / "static")
     register_views(app)
     register_api(app)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from portal.mail import MailServer, parse_mail_server, parse_sender
-from portal.retry import DEFAULT_SCHEDULE, RetrySchedule, parse_schedule
+from portal.rules.retry import DEFAULT_SCHEDULE, RetrySchedule, parse_schedule
 
 Network = IPv4Network | IPv6Network
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from portal.db import Base, Key, UTCDateTime, one_of, only
+from portal.database.db import Base, Key, UTCDateTime, one_of, only
 
 LEVELS = (1, 2, 3)
 ROLES = ("admin", "member")

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from portal.config import Settings
-from portal.db import db
-from portal.dispatcher import TestSend, send_test
+from portal.database.db import db
 from portal.egress import AddressPolicy, Egress
 from portal.models import Attempt
-from portal.reasons import Explanation, explain_attempt
+from portal.outbox.bell import Bell, make_bell
+from portal.rules.reasons import Explanation, explain_attempt
 from portal.vault import Vault
-from portal.wakeup import Bell, make_bell
 from portal.webhook import Outcome
+from portal.worker.dispatcher import TestSend, send_test
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from urllib.parse import urljoin, urlsplit
 
 from requests import PreparedRequest
 from requests.structures import CaseInsensitiveDict
-from standardwebhooks import Webhook
 
 from portal import clock
 from portal.egress import Answer, Egress, EgressError
-from portal.retry import parse_retry_after
-from portal.verdict import DELIVERED_REASONS, judge, shape_of
+from portal.rules.retry import parse_retry_after
+from portal.rules.signing import sign
+from portal.rules.verdict import DELIVERED_REASONS, judge, shape_of
 from portal.version import __version__
 
 KEPT_BODY_BYTES = 16 * 1024
@@ -34,7 +34,7 @@ class WebhookRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of one attempt. `reason` is a stable code (see `portal.reasons` for its words)."""
+    """What came of one attempt. `reason` is a stable code (see `rules.reasons` for its words)."""
 
     started_at: datetime
     duration_ms: int | None
@@ -78,7 +78,11 @@ class Outcome:
 def post(request: WebhookRequest, egress: Egress) -> Outcome:
     """Send the request once and judge the answer. Every fault of the receiver is an outcome, none an exception."""
     started_at, started = clock.utcnow(), clock.monotonic()
-    headers = sign(request, at=started_at)
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": USER_AGENT,
+        **sign(request.webhook_id, request.body, request.secrets, at=started_at),
+    }
 
     def outcome(reason: str, **facts: object) -> Outcome:
         duration_ms = round((clock.monotonic() - started) * 1000)
@@ -115,19 +119,6 @@ def post(request: WebhookRequest, egress: Egress) -> Outcome:
         response_body=answer.body[:KEPT_BODY_BYTES],
         retry_after=_retry_after(answer.status_code, fields.get("Retry-After")),
     )
-
-
-def sign(request: WebhookRequest, *, at: datetime) -> dict[str, str]:
-    """The headers of a request, signed by every key (Standard Webhooks 1.0)."""
-    text = request.body.decode("ascii")
-    signatures = [Webhook(secret).sign(request.webhook_id, at, text) for secret in request.secrets]
-    return {
-        "Content-Type": "application/json",
-        "User-Agent": USER_AGENT,
-        "webhook-id": request.webhook_id,
-        "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": " ".join(signatures),
-    }
 
 
 def apps_script_hop(url: str, answer: Answer) -> str | None:

@@ -14,12 +14,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import create_engine, text
 
-from portal import create_app, worker
+from portal import create_app
 from portal.clock import utcnow
-from portal.db import db, prepare_engine
-from portal.migrating import upgrade_schema
-from portal.receiver import Receiver
-from portal.retry import parse_schedule
+from portal.database.db import db, prepare_engine
+from portal.database.upgrading import upgrade_schema
+from portal.demo.server import Receiver
+from portal.models import Company
+from portal.rules.retry import parse_schedule
+from portal.worker import run
 from tests import factories
 from tests.postgres import throwaway_postgres
 
@@ -106,10 +108,17 @@ def postgres_url(postgres_template: str, tmp_path: Path) -> Iterator[str]:
     on_postgres(postgres_template, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+URL = "http://127.0.0.1:9999/hook"
+"""An address that nothing is sent to."""
+
+BOTH = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """SQLite unless a test module asks for both (`on_both_databases`)."""
-    return sqlite_url
+def database_url(request: pytest.FixtureRequest) -> str:
+    """SQLite, unless a test asks for both databases (`BOTH`)."""
+    name = getattr(request, "param", "sqlite")
+    return str(request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[name]))
 
 
 MakeApp = Callable[..., Flask]
@@ -151,6 +160,12 @@ def app(make_app: MakeApp) -> Iterator[Flask]:
 
 
 @pytest.fixture
+def company(app: Flask) -> Company:
+    """A company whose endpoint has an address that nothing is sent to."""
+    return factories.make_company(url=URL)
+
+
+@pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """A real local receiver that answers 200 OK."""
     with Receiver() as started:
@@ -161,7 +176,7 @@ def receiver() -> Iterator[Receiver]:
 def running_worker(app: Flask) -> Iterator[None]:
     """A worker in a thread, stopped cleanly at the end."""
     stop = threading.Event()
-    thread = threading.Thread(target=worker.run, args=(app, stop))
+    thread = threading.Thread(target=run.run, args=(app, stop))
     thread.start()
     try:
         yield

@@ -8,14 +8,16 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from portal import accounts, bulk_classification, endpoints, importing, sync
-from portal.classification import Classified, classify
+from portal import importing, people
+from portal.company import endpoint
 from portal.config import Settings
-from portal.contacts import save_contact
-from portal.db import db
+from portal.contacts import bulk, syncing
+from portal.contacts.classifying import Classified, classify
+from portal.contacts.single import save_contact
+from portal.database.db import db
 from portal.models import Company, Contact, Delivery, Endpoint, Task, User
 from portal.runtime import runtime
-from portal.tasks import BLOCK_BYTES
+from portal.tasks.store import BLOCK_BYTES
 
 PASSWORD = "correct horse battery staple"
 LOOPBACK = "127.0.0.0/8"
@@ -26,7 +28,7 @@ _numbers = itertools.count(1)
 
 def make_company(name: str = "Vendas Exemplo", *, url: str | None = None) -> Company:
     """A committed company, with its address set when one is given."""
-    company = accounts.get_or_create_company(db.session, name, vault=runtime().vault)
+    company = people.get_or_create_company(db.session, name, vault=runtime().vault)
     db.session.commit()
     if url is not None:
         set_url(company, url)
@@ -35,7 +37,7 @@ def make_company(name: str = "Vendas Exemplo", *, url: str | None = None) -> Com
 
 def set_url(company: Company, url: str) -> None:
     checked = runtime().egress.check(url)
-    endpoints.set_url(db.session, endpoints.get_endpoint(db.session, company.id), checked, actor="test")
+    endpoint.set_url(db.session, endpoint.get_endpoint(db.session, company.id), checked, actor="test")
     db.session.commit()
 
 
@@ -45,7 +47,7 @@ def make_user(company: Company, *, role: str | None = "admin", email: str | None
         user = User(company=company, name=name, email=email, created_at=NOON)
         db.session.add(user)
     else:
-        user = accounts.add_user(db.session, company, name=name, email=email, role=role, password=PASSWORD)
+        user = people.add_user(db.session, company, name=name, email=email, role=role, password=PASSWORD)
     db.session.commit()
     return user
 
@@ -105,20 +107,20 @@ def make_import(company: Company, content: bytes = b"Nome,E-mail\nAna,ana@exampl
 
 def make_bulk_classification(contact: Contact, level: int | None = 3) -> Task:
     """A classification of many that waits for a worker."""
-    task = bulk_classification.prepare(db.session, contact.company_id, [contact.id], level, actor=contact.owner)
+    task = bulk.prepare(db.session, contact.company_id, [contact.id], level, actor=contact.owner)
     db.session.commit()
     return task
 
 
 def make_job(company: Company) -> Task:
     """Bringing the company's first contact in sync, as a task that waits."""
-    task = sync.prepare(db.session, company.id, [1], actor="ana@example.com")
+    task = syncing.prepare(db.session, company.id, [1], actor="ana@example.com")
     db.session.commit()
     return task
 
 
 def endpoint_of(company: Company) -> Endpoint:
-    return endpoints.get_endpoint(db.session, company.id)
+    return endpoint.get_endpoint(db.session, company.id)
 
 
 @contextmanager

@@ -3,10 +3,11 @@
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from portal.api import access, contacts, deliveries, docs, jobs, problems, saving, sending, sync, unchanged, webhook
-from portal.api.parsing import ApiBlueprint
-from portal.api.spec import CONFIG, PortalApi
-from portal.extensions import csrf
+from portal.api import contacts, deliveries, docs, jobs, saving, sending, sync, webhook
+from portal.api.protocol import access, problems, unchanged
+from portal.api.protocol.parsing import ApiBlueprint
+from portal.api.protocol.spec import CONFIG, PortalApi
+from portal.web.extensions import csrf
 
 NOUNS = [module.blueprint for module in (saving, contacts, webhook, sending, deliveries, jobs, sync)]
 

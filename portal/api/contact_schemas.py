@@ -6,7 +6,7 @@ from marshmallow import fields, post_load
 from marshmallow.validate import OneOf, Range
 
 from portal.api.examples import CONTACT_ITEM
-from portal.api.fields import (
+from portal.api.protocol.fields import (
     EMAIL,
     KEY_TEXT,
     DateText,
@@ -19,10 +19,10 @@ from portal.api.fields import (
     key,
     level,
 )
-from portal.api.lists import PAGE_NOTE, ListQuerySchema
-from portal.contact_items import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS
+from portal.api.protocol.lists import PAGE_NOTE, ListQuerySchema
+from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS
+from portal.contacts.syncing import SYNC_STATES
 from portal.models import LEVELS
-from portal.sync import SYNC_STATES
 
 MAX_CONTACTS = 1000
 """Contacts that one request saves at most."""

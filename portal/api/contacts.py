@@ -4,9 +4,7 @@ from typing import Any
 
 from flask import Response, jsonify, request
 
-from portal import classification, privacy
 from portal.api import examples
-from portal.api.access import admin, current_caller, member
 from portal.api.contact_schemas import (
     ClassifiedSchema,
     ContactPageSchema,
@@ -14,14 +12,17 @@ from portal.api.contact_schemas import (
     ContactSchema,
     LevelSchema,
 )
-from portal.api.lists import filters_of
-from portal.api.parsing import ApiBlueprint
-from portal.api.problems import Problem, refuse
-from portal.contacts import get_contact, payload_of
-from portal.db import db, empty_log
-from portal.directory import ContactFilter, is_cursor, page_contacts
+from portal.api.protocol.access import admin, current_caller, member
+from portal.api.protocol.lists import filters_of
+from portal.api.protocol.parsing import ApiBlueprint
+from portal.api.protocol.problems import Problem, refuse
+from portal.contacts import classifying
+from portal.contacts.body import payload_of
+from portal.contacts.listing import ContactFilter, get_contact, is_cursor, page_contacts
+from portal.contacts.syncing import states_of
+from portal.database.db import db, empty_log
 from portal.models import Contact
-from portal.sync import states_of
+from portal.privacy import erasing
 
 blueprint = ApiBlueprint("contacts", __name__)
 
@@ -79,7 +80,7 @@ def classify(given: dict[str, Any], contact_id: int) -> dict[str, Any]:
     """
     contact = get_contact_or_404(contact_id)
     level = given["interest_level"]
-    classified = classification.classify(db.session, contact, level, actor=current_caller().email)
+    classified = classifying.classify(db.session, contact, level, actor=current_caller().email)
     answer = {
         "contact_id": contact_id,
         "interest_level": level,
@@ -103,7 +104,7 @@ def erase(contact_id: int) -> None:
     receiver got is not taken back: tell it by its own means.
     """
     contact = get_contact_or_404(contact_id)
-    privacy.erase_contact(db.session, contact, actor=current_caller().email, ip=request.remote_addr)
+    erasing.erase_contact(db.session, contact, actor=current_caller().email, ip=request.remote_addr)
     db.session.commit()
     empty_log(db.engine)
 

@@ -6,15 +6,15 @@ from flask import request
 
 from portal import audit, clock, outbox
 from portal.api import examples
-from portal.api.access import admin, current_caller, member, note_once_a_day
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliveryQuerySchema, DeliverySchema
-from portal.api.exchange import join_headers, message_of, text_of
-from portal.api.lists import filters_of
-from portal.api.parsing import ApiBlueprint
-from portal.api.problems import Problem, refuse
-from portal.db import db
-from portal.deliveries import DeliveryFilter, InvalidCursor, attempts_of, get_delivery, narrow, page_deliveries
-from portal.endpoints import is_configured
+from portal.api.protocol.access import admin, current_caller, member, note_once_a_day
+from portal.api.protocol.exchange import join_headers, message_of, text_of
+from portal.api.protocol.lists import filters_of
+from portal.api.protocol.parsing import ApiBlueprint
+from portal.api.protocol.problems import Problem, refuse
+from portal.company.endpoint import is_configured
+from portal.database.db import db
+from portal.deliveries.log import DeliveryFilter, InvalidCursor, attempts_of, get_delivery, narrow, page_deliveries
 from portal.models import Attempt, Delivery
 
 blueprint = ApiBlueprint("deliveries", __name__)

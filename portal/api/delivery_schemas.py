@@ -3,8 +3,17 @@
 from marshmallow import fields
 from marshmallow.validate import OneOf, Range
 
-from portal.api.fields import MAX_KEY, Moment, NumberParameter, StrictSchema, Text, TimeParameter, choice, level
-from portal.api.lists import PAGE_NOTE, ListQuerySchema
+from portal.api.protocol.fields import (
+    MAX_KEY,
+    Moment,
+    NumberParameter,
+    StrictSchema,
+    Text,
+    TimeParameter,
+    choice,
+    level,
+)
+from portal.api.protocol.lists import PAGE_NOTE, ListQuerySchema
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS
 
 REASONS = (

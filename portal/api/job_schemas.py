@@ -4,9 +4,19 @@ from marshmallow import fields
 from marshmallow.validate import OneOf
 
 from portal.api.delivery_schemas import REASONS
-from portal.api.fields import Flag, ItemList, Object, StrictSchema, Text, TimeParameter, WholeNumber, choice, key
+from portal.api.protocol.fields import (
+    Flag,
+    ItemList,
+    Object,
+    StrictSchema,
+    Text,
+    TimeParameter,
+    WholeNumber,
+    choice,
+    key,
+)
+from portal.deliveries.resending import RISKS
 from portal.models import DELIVERY_STATUSES, LEVELS, TASK_STATUSES, TRIGGERS
-from portal.resending import RISKS
 
 
 class DeliveryFilterSchema(StrictSchema):

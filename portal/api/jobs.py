@@ -4,18 +4,20 @@ from typing import Any
 
 from flask import Response, jsonify, request
 
-from portal import audit, resending, tasks
+from portal import audit
 from portal.api import examples
-from portal.api.access import admin, current_caller
 from portal.api.job_schemas import JobSchema, ResendCountSchema, ResendSchema
-from portal.api.lists import filters_of
-from portal.api.parsing import ApiBlueprint
-from portal.api.problems import Problem
-from portal.db import db, reading
-from portal.deliveries import DeliveryFilter
-from portal.endpoints import is_configured
+from portal.api.protocol.access import admin, current_caller
+from portal.api.protocol.lists import filters_of
+from portal.api.protocol.parsing import ApiBlueprint
+from portal.api.protocol.problems import Problem
+from portal.company.endpoint import is_configured
+from portal.database.db import db, reading
+from portal.deliveries import resending
+from portal.deliveries.log import DeliveryFilter
 from portal.models import Task
-from portal.task_runner import KINDS
+from portal.tasks import store
+from portal.worker.kinds import KINDS
 
 blueprint = ApiBlueprint("jobs", __name__)
 
@@ -64,7 +66,7 @@ def resend(given: dict[str, Any]) -> dict[str, Any] | Response:
 @blueprint.doc(operationId="getJob")
 def show(job_id: int) -> dict[str, Any]:
     """How far a job is, and what came of it"""
-    task = tasks.get_task(db.session, current_caller().company_id, KINDS, job_id)
+    task = store.get_task(db.session, current_caller().company_id, KINDS, job_id)
     if task is None:
         raise Problem(404, "not_found")
     return facts_of(task)

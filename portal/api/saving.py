@@ -5,9 +5,7 @@ from typing import Any
 from flask import Response, json, request
 from sqlalchemy.orm import Session
 
-from portal import classification, contacts, idempotency
 from portal.api import examples
-from portal.api.access import Caller, current_caller, member
 from portal.api.contact_schemas import (
     MAX_CONTACTS,
     SAVE_BODY,
@@ -15,11 +13,15 @@ from portal.api.contact_schemas import (
     RepeatableSchema,
     ResultsSchema,
 )
-from portal.api.parsing import ApiBlueprint, load_many, read_json
-from portal.api.problems import Problem, refuse
-from portal.contact_items import InvalidContact
-from portal.db import db
-from portal.idempotency import KeyReused, KeyUnderWay
+from portal.api.protocol import idempotency
+from portal.api.protocol.access import Caller, current_caller, member
+from portal.api.protocol.idempotency import KeyReused, KeyUnderWay
+from portal.api.protocol.parsing import ApiBlueprint, load_many, read_json
+from portal.api.protocol.problems import Problem, refuse
+from portal.contacts import classifying
+from portal.contacts.checking import InvalidContact
+from portal.contacts.single import save_contact
+from portal.database.db import db
 from portal.models import Company, User
 
 REPLAYED = "Idempotent-Replayed"
@@ -93,11 +95,11 @@ def save_items(session: Session, caller: Caller, items: list[dict[str, Any]], *,
 
 def save_item(session: Session, company: Company, item: dict[str, Any], *, owner: User) -> dict[str, Any]:
     """Save one contact, and classify it when a level was given. Raises InvalidContact."""
-    saved = contacts.save_contact(session, company, item, default_owner=owner)
+    saved = save_contact(session, company, item, default_owner=owner)
     delivery = None
     if "interest_level" in item["contact"]:
         level = item["contact"]["interest_level"]
-        delivery = classification.classify(session, saved.contact, level, actor=owner.email).delivery
+        delivery = classifying.classify(session, saved.contact, level, actor=owner.email).delivery
     return {
         "id": saved.contact.id,
         "created": saved.created,

@@ -4,15 +4,15 @@ from typing import Any
 
 from flask import request
 
-from portal import endpoints
 from portal.api import examples
-from portal.api.access import admin, current_caller
-from portal.api.parsing import ApiBlueprint
-from portal.api.problems import Problem
+from portal.api.protocol.access import admin, current_caller
+from portal.api.protocol.parsing import ApiBlueprint
+from portal.api.protocol.problems import Problem
 from portal.api.webhook import configured_url, facts_of, limit_tests
 from portal.api.webhook_schemas import WebhookSchema
-from portal.db import db
-from portal.endpoints import get_endpoint
+from portal.company import endpoint as endpoints
+from portal.company.endpoint import get_endpoint
+from portal.database.db import db
 from portal.runtime import runtime
 
 blueprint = ApiBlueprint("sending", __name__)

@@ -4,14 +4,15 @@ from typing import Any
 
 from flask import request
 
-from portal import audit, sync
+from portal import audit
 from portal.api import examples
-from portal.api.access import admin, current_caller
-from portal.api.parsing import ApiBlueprint
-from portal.api.problems import Problem
+from portal.api.protocol.access import admin, current_caller
+from portal.api.protocol.parsing import ApiBlueprint
+from portal.api.protocol.problems import Problem
 from portal.api.sync_schemas import CountSchema, SyncSchema
-from portal.db import db, reading
-from portal.endpoints import is_configured
+from portal.company.endpoint import is_configured
+from portal.contacts import syncing
+from portal.database.db import db, reading
 
 blueprint = ApiBlueprint("sync", __name__)
 
@@ -34,7 +35,7 @@ def bring_in_sync(given: dict[str, Any]) -> tuple[dict[str, int], int]:
     caller = current_caller()
     # Reading every contact holds up nobody who writes.
     with reading():
-        wanted = sync.find_out_of_sync(db.session, caller.company_id)
+        wanted = syncing.find_out_of_sync(db.session, caller.company_id)
         has_address = is_configured(db.session, caller.company_id)
         db.session.rollback()
     if given.get("dry_run"):
@@ -42,8 +43,8 @@ def bring_in_sync(given: dict[str, Any]) -> tuple[dict[str, int], int]:
     if not has_address:
         raise Problem(409, "webhook_unset")
     count = 0
-    for contact_ids in sync.batches(wanted):
-        count += sync.bring_in_sync(db.session, caller.company_id, contact_ids, actor=caller.email)
+    for contact_ids in syncing.batches(wanted):
+        count += syncing.bring_in_sync(db.session, caller.company_id, contact_ids, actor=caller.email)
         db.session.commit()
     if count:
         record(count)

@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from portal.api.fields import Flag, StrictSchema
+from portal.api.protocol.fields import Flag, StrictSchema
 
 
 class SyncSchema(StrictSchema):

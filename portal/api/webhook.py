@@ -5,20 +5,21 @@ from typing import Any
 
 from flask import request
 
-from portal import clock, endpoints, outbox
+from portal import clock, outbox
 from portal.api import examples
-from portal.api.access import admin, current_caller, member
 from portal.api.deliveries import get_delivery_or_404
-from portal.api.exchange import result_of, text_of
-from portal.api.parsing import ApiBlueprint
-from portal.api.problems import Problem
+from portal.api.protocol.access import admin, current_caller, member
+from portal.api.protocol.exchange import result_of, text_of
+from portal.api.protocol.parsing import ApiBlueprint
+from portal.api.protocol.problems import Problem
 from portal.api.webhook_schemas import SecretSchema, TestResultSchema, TestUrlSchema, UrlSchema, WebhookSchema
-from portal.db import db
-from portal.deliveries import MAX_TESTS_A_MINUTE, attempts_of, count_tests_since
+from portal.company import endpoint as endpoints
+from portal.company.endpoint import get_endpoint, state_of
+from portal.database.db import db
+from portal.deliveries.log import MAX_TESTS_A_MINUTE, attempts_of, count_tests_since
 from portal.egress import AddressError, CheckedAddress
-from portal.endpoints import get_endpoint, state_of
 from portal.models import Endpoint
-from portal.reasons import explain_address
+from portal.rules.reasons import explain_address
 from portal.runtime import runtime
 
 TESTS_COUNTED_FOR = timedelta(minutes=1)

@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from portal.api.fields import Moment, StrictSchema, Text, choice
+from portal.api.protocol.fields import Moment, StrictSchema, Text, choice
 from portal.models import ENDPOINT_STATES
 
 STATES = ("unset", *ENDPOINT_STATES)

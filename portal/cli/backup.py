@@ -6,9 +6,9 @@ import click
 from sqlalchemy import select
 
 from portal import audit
-from portal import backup as backups
 from portal.cli.console import ACTOR, open_app
-from portal.db import db
+from portal.database import backup as backups
+from portal.database.db import db
 from portal.models import Company
 from portal.runtime import runtime
 

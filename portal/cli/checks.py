@@ -11,16 +11,18 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal import clock, figures, mail, reasons
+from portal import clock, mail
 from portal.cli.console import in_console_language
 from portal.cli.errors import WRONG_KEY
+from portal.company.endpoint import state_of
 from portal.config import Settings
-from portal.db import db, size_of
+from portal.database.db import db, size_of
+from portal.database.schema import SchemaError, check_schema
+from portal.deliveries import figures
 from portal.egress import AddressError
-from portal.endpoints import state_of
 from portal.models import Company, Delivery, Endpoint, User
+from portal.rules import reasons
 from portal.runtime import Runtime
-from portal.schema import SchemaError, check_schema
 from portal.vault import WrongKey
 
 MEGABYTE = 1_000_000

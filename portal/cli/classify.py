@@ -2,9 +2,9 @@
 
 import click
 
-from portal import classification
 from portal.cli.console import ACTOR, open_app
-from portal.db import db
+from portal.contacts import classifying
+from portal.database.db import db
 from portal.models import LEVELS, Contact
 
 
@@ -22,7 +22,7 @@ def classify(contact_id: int, level: str) -> None:
         contact = db.session.get(Contact, contact_id)
         if contact is None:
             raise click.ClickException(f"There is no contact {contact_id}.")
-        done = classification.classify(db.session, contact, wanted, actor=ACTOR)
+        done = classifying.classify(db.session, contact, wanted, actor=ACTOR)
         db.session.commit()
         click.echo(f"Contact {contact_id}: {done.previous_level or 'none'} -> {level}.")
         if done.delivery is not None:

@@ -14,12 +14,12 @@ from flask_babel import force_locale
 from sqlalchemy import select
 
 from portal import create_app
-from portal.accounts import find_company
-from portal.db import db
+from portal.database.db import db
+from portal.database.schema import check_schema
 from portal.models import Company, Endpoint
-from portal.payload import UnencodableText, check_text
+from portal.people import find_company
+from portal.rules.payload import UnencodableText, check_text
 from portal.runtime import runtime
-from portal.schema import check_schema
 
 ACTOR = "console"
 """Who did it, in the log: whoever may run commands on this machine."""

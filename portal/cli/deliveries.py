@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from portal import audit, clock, outbox, resending
+from portal import audit, clock, outbox
 from portal.api.deliveries import details_of, facts_of
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliverySchema
 from portal.api.job_schemas import JobSchema
@@ -13,11 +13,12 @@ from portal.api.jobs import facts_of as job_facts
 from portal.cli.console import ACTOR, company_option, in_console_language, open_app, pick_company, time_in
 from portal.cli.delivery_filter import filter_options, read_filter
 from portal.cli.outcomes import show_attempt
-from portal.db import db, reading
-from portal.deliveries import DeliveryFilter, attempts_of, get_delivery, page_deliveries
-from portal.endpoints import is_configured
+from portal.company.endpoint import is_configured
+from portal.database.db import db, reading
+from portal.deliveries import resending
+from portal.deliveries.log import DeliveryFilter, attempts_of, get_delivery, page_deliveries
+from portal.deliveries.resending import RISKS
 from portal.models import Company, Delivery
-from portal.resending import RISKS
 
 RISK_SENTENCES = {
     "delivered": "The CRM has this delivery: it gets it once more.",

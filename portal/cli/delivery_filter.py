@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from portal.accounts import find_person
-from portal.contacts import find_campaign
-from portal.db import db
-from portal.deliveries import DeliveryFilter
+from portal.contacts.listing import find_campaign
+from portal.database.db import db
+from portal.deliveries.log import DeliveryFilter
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Company
+from portal.people import find_person
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

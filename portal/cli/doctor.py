@@ -9,7 +9,7 @@ from portal.cli import checks
 from portal.cli.checks import Finding
 from portal.cli.console import json_option, print_json
 from portal.config import SettingError
-from portal.db import db, reading
+from portal.database.db import db, reading
 from portal.runtime import runtime
 
 

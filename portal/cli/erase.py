@@ -3,9 +3,9 @@
 import click
 
 from portal.cli.console import ACTOR, open_app
-from portal.db import db, empty_log
+from portal.database.db import db, empty_log
 from portal.models import Contact
-from portal.privacy import erase_contact
+from portal.privacy.erasing import erase_contact
 
 
 @click.command()

@@ -2,11 +2,11 @@
 
 from sqlalchemy.exc import OperationalError
 
-from portal.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, InvalidAccount
-from portal.backup import BackupError
 from portal.config import SettingError
-from portal.deliveries import InvalidCursor
-from portal.schema import SchemaError
+from portal.database.backup import BackupError
+from portal.database.schema import SchemaError
+from portal.deliveries.log import InvalidCursor
+from portal.people import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, InvalidAccount
 from portal.vault import WrongKey
 
 ACCOUNT_PROBLEMS = {

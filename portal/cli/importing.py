@@ -22,7 +22,7 @@ from portal.cli.console import (
     print_json,
 )
 from portal.cli.terminal import inert
-from portal.db import db
+from portal.database.db import db
 from portal.importing import (
     FileProblem,
     Finding,
@@ -35,8 +35,8 @@ from portal.importing import (
 )
 from portal.importing.words import KIND_WORDS, explain_file, row_explainer
 from portal.models import Company, User
-from portal.task_runner import PAUSE_SECONDS
-from portal.tasks import BLOCK_BYTES, Chunk, Done
+from portal.tasks.store import BLOCK_BYTES, Chunk, Done
+from portal.worker.task_runner import PAUSE_SECONDS
 
 COUNTS = ("created", "changed", "unchanged", "classified", "sent", "bad")
 

@@ -7,7 +7,8 @@ import click
 
 from portal.cli.stopping import stop_on_signals
 from portal.cli.terminal import inert
-from portal.receiver import SIGNATURE_HEADERS, Received, Receiver
+from portal.demo.server import Received, Receiver
+from portal.rules.signing import SIGNATURE_HEADERS
 
 LOOK_SECONDS = 0.2
 

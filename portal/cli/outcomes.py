@@ -5,8 +5,8 @@ import click
 from portal.cli.console import in_console_language
 from portal.cli.terminal import inert
 from portal.models import Attempt
+from portal.rules.verdict import decode
 from portal.runtime import runtime
-from portal.verdict import decode
 from portal.webhook import Outcome
 
 SHOWN_CHARACTERS = 500

@@ -5,11 +5,12 @@ from collections import Counter
 import click
 from sqlalchemy import select
 
-from portal import clock, retention
+from portal import clock
 from portal.cli.console import ACTOR, company_option, json_option, open_app, pick_company, print_json
-from portal.db import db, empty_log, rewrite, size_of
+from portal.database.db import db, empty_log, rewrite, size_of
 from portal.models import Company
-from portal.task_runner import PAUSE_SECONDS
+from portal.privacy import retention
+from portal.worker.task_runner import PAUSE_SECONDS
 
 
 @click.command()

@@ -6,10 +6,10 @@ import click
 from sqlalchemy import select
 
 from portal import audit, create_app
-from portal import backup as backups
 from portal.cli.console import ACTOR
 from portal.cli.upgrade import bring_up_to_date
-from portal.db import db
+from portal.database import backup as backups
+from portal.database.db import db
 from portal.models import Company
 from portal.runtime import runtime
 

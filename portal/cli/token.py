@@ -3,9 +3,9 @@
 import click
 from sqlalchemy import select
 
-from portal import accounts
+from portal import people
 from portal.cli.console import ACTOR, Words, open_app
-from portal.db import db
+from portal.database.db import db
 from portal.models import User
 
 
@@ -20,10 +20,10 @@ def token() -> None:
 def add(email: str, label: str) -> None:
     """Print a new API token, alone on standard output. It cannot be shown again."""
     with open_app():
-        email = accounts.normalise_email(email)
+        email = people.normalise_email(email)
         person = db.session.scalars(select(User).where(User.email == email, User.role.is_not(None))).first()
         if person is None or person.disabled_at is not None:
             raise click.ClickException(f"Nobody logs in as {email}.")
-        made = accounts.create_token(db.session, person, label=label, actor=ACTOR)
+        made = people.create_token(db.session, person, label=label, actor=ACTOR)
         db.session.commit()
         click.echo(made)

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from portal import clock, create_app
-from portal.db import db
+from portal.database.db import db
+from portal.database.schema import HEAD_REVISION, current_revision
 from portal.runtime import runtime
-from portal.schema import HEAD_REVISION, current_revision
 
 
 @click.command()
@@ -30,6 +30,6 @@ def bring_up_to_date() -> Path | None:
     """Migrate the current application's database; returns the backup's path, if there was anything to back up."""
     if current_revision(db.engine) == HEAD_REVISION:
         return None
-    from portal.migrating import upgrade_schema  # a start with nothing to migrate does without Alembic
+    from portal.database.upgrading import upgrade_schema
 
     return upgrade_schema(db.engine, backups=runtime().settings.instance / "backups", now=clock.utcnow())

@@ -2,8 +2,8 @@
 
 import click
 
-from portal import audit, endpoints, outbox, reasons
-from portal.api.exchange import result_of, text_of
+from portal import audit, outbox
+from portal.api.protocol.exchange import result_of, text_of
 from portal.api.webhook import facts_of
 from portal.api.webhook_schemas import TestResultSchema, WebhookSchema
 from portal.cli.console import (
@@ -17,12 +17,14 @@ from portal.cli.console import (
     time_in,
 )
 from portal.cli.outcomes import show_attempt
-from portal.db import db
-from portal.deliveries import attempts_of, get_delivery
-from portal.dispatcher import TestSend
+from portal.company import endpoint as endpoints
+from portal.company.endpoint import get_endpoint, state_of
+from portal.database.db import db
+from portal.deliveries.log import attempts_of, get_delivery
 from portal.egress import AddressError, CheckedAddress
-from portal.endpoints import get_endpoint, state_of
+from portal.rules import reasons
 from portal.runtime import runtime
+from portal.worker.dispatcher import TestSend
 
 
 @click.group()

@@ -2,9 +2,9 @@
 
 import click
 
-from portal import worker as dispatching
 from portal.cli.console import check_stored_secrets, open_app
 from portal.cli.stopping import stop_on_signals, stop_with_parent
+from portal.worker import run as dispatching
 
 
 @click.command()

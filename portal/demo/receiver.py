@@ -7,7 +7,7 @@ from threading import Event, Lock
 
 from werkzeug.datastructures import Headers
 
-from portal.receiver import Receiver, Reply
+from portal.demo.server import Receiver, Reply
 
 TAKEN = Reply(200, b'{"success":true,"message":"Lead recebido"}', "application/json")
 DOUBTFUL = Reply(200, b'{"success":false,"error":"Telefone em branco"}', "application/json")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from portal.contacts import fold
+from portal.rules.folding import fold
 
 COMPANY = "Vendas Exemplo"
 TEAM = (

@@ -6,10 +6,12 @@ import threading
 from flask import Flask
 from sqlalchemy import select
 
-from portal import accounts, clock, endpoints
-from portal.classification import classify
-from portal.contacts import save_contact
-from portal.db import db
+from portal import clock
+from portal import people as accounts
+from portal.company import endpoint
+from portal.contacts.classifying import classify
+from portal.contacts.single import save_contact
+from portal.database.db import db
 from portal.demo.sample import COMPANY, TEAM, sample_items
 from portal.models import LEVELS, Contact
 from portal.runtime import runtime
@@ -30,7 +32,7 @@ def prepare(app: Flask, *, url: str, password: str) -> None:
             save_contact(db.session, company, item, default_owner=people[0])
         db.session.commit()
         checked = runtime().egress.check(url)
-        endpoints.set_url(db.session, endpoints.get_endpoint(db.session, company.id), checked, actor=TEAM[0][1])
+        endpoint.set_url(db.session, endpoint.get_endpoint(db.session, company.id), checked, actor=TEAM[0][1])
         db.session.commit()
         contact_ids = db.session.scalars(select(Contact.id).order_by(Contact.id).limit(CLASSIFIED_AT_FIRST)).all()
     for number, contact_id in enumerate(contact_ids):

@@ -19,7 +19,7 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import Optional
 
-from portal.contact_items import DATE_FIELDS, TEXT_FIELDS, InvalidContact
+from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, InvalidContact
 from portal.forms.fields import at_most, required, strip
 from portal.models import Contact, User
 

@@ -7,8 +7,8 @@ from wtforms import PasswordField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from portal.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from portal.i18n import timezones
+from portal.people import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 
 required = DataRequired(_l("Preencha este campo."))
 any_text = InputRequired(_l("Preencha este campo."))

@@ -16,18 +16,19 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from portal import clock, tasks
-from portal.contact_batch import BatchItem, BatchResult, save_batch
-from portal.contact_items import InvalidContact
-from portal.contacts import fold
-from portal.db import reading as read_only  # this package has a module of the first name
+from portal import clock
+from portal.contacts.checking import InvalidContact
+from portal.contacts.saving import BatchItem, BatchResult, save_batch
+from portal.database.db import reading as read_only
 from portal.importing.columns import map_columns
 from portal.importing.layout import Layout, examine, read_rows
 from portal.importing.reading import Blocks, FileProblem, Record, open_text
 from portal.importing.rows import RowReader
 from portal.importing.spreadsheet import as_text_file
 from portal.models import Company, Task, User
-from portal.tasks import Chunk, Claim, Done
+from portal.rules.folding import fold
+from portal.tasks import store
+from portal.tasks.store import Chunk, Claim, Done
 
 __all__ = [
     "KIND",
@@ -104,8 +105,8 @@ class PreviewRow:
 def prepare(session: Session, company_id: int, order: Order, *, total: int, actor: str, blocks: Blocks) -> Task:
     """Keep a file that was examined, as a draft of a task."""
     arguments, now = order.as_json(), clock.utcnow()
-    row = tasks.create(session, company_id, kind=KIND, actor=actor, arguments=arguments, total=total, now=now)
-    tasks.store_input(session, row.id, blocks())
+    row = store.create(session, company_id, kind=KIND, actor=actor, arguments=arguments, total=total, now=now)
+    store.store_input(session, row.id, blocks())
     return row
 
 
@@ -113,7 +114,7 @@ def work(engine: Engine, claim: Claim) -> Iterator[Chunk]:
     """The chunks of an import that a worker holds, from its position on. Raises FileProblem."""
 
     def blocks() -> Iterator[bytes]:
-        return tasks.read_blocks(engine, claim.task_id, "input")
+        return store.read_blocks(engine, claim.task_id, "input")
 
     if next(blocks(), None) is None:
         raise FileProblem("gone")
@@ -154,14 +155,14 @@ def cut_into_chunks(
 
 def read_findings(engine: Engine, task_id: int) -> Iterator[Finding]:
     """What is wrong with the bad rows of an import, in the order of the file."""
-    for block in tasks.read_blocks(engine, task_id, "finding"):
+    for block in store.read_blocks(engine, task_id, "finding"):
         yield from Finding.read(block)
 
 
 def read_text(engine: Engine, row: Task) -> Iterator[str]:
     """The file of an import that has not ended, as text in pieces."""
     layout = Order.from_json(row.arguments).layout
-    with open_text(lambda: tasks.read_blocks(engine, row.id, "input"), layout.encoding) as text:
+    with open_text(lambda: store.read_blocks(engine, row.id, "input"), layout.encoding) as text:
         while piece := text.read(CHUNK_CHARACTERS):
             yield piece
 

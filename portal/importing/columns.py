@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from portal.contacts import fold
+from portal.rules.folding import fold
 
 FIELDS = {
     "name": "nome completo, nome do contato, contato, full name, contact name, contact",

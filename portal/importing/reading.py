@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from portal.tasks import TaskError
+from portal.tasks.store import TaskError
 
 Blocks = Callable[[], Iterator[bytes]]
 """Begins the file anew, in blocks of any size."""

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-from portal.contact_batch import SAME, BatchItem
-from portal.contact_items import DATE_FIELDS, InvalidContact, check_item, check_level
-from portal.contacts import fold
+from portal.contacts.checking import DATE_FIELDS, InvalidContact, check_item, check_level
+from portal.contacts.saving import SAME, BatchItem
 from portal.importing.layout import Layout
 from portal.importing.reading import Record
+from portal.rules.folding import fold
 
 LEVEL_WORDS = {
     **dict.fromkeys(("1", "baixo", "baixa", "low"), 1),

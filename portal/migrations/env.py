@@ -1,10 +1,10 @@
-"""Run by Alembic, with the connection that `portal.migrating` hands over."""
+"""Run by Alembic, with the connection that `database.upgrading` hands over."""
 
 from typing import Any, Literal
 
 from alembic import context
 
-from portal.db import Base, UTCDateTime
+from portal.database.db import Base, UTCDateTime
 
 
 def render_item(kind: str, item: Any, _autogenerate: Any) -> str | Literal[False]:

@@ -1,7 +1,7 @@
 """Telling a company's admins by e-mail that their CRM gets nothing, and once that it does again.
 
 `due` knows what is to be told and lets one worker alone take it; `letters` puts it into words. Nobody here sends:
-`portal.notifier` does, outside of any transaction.
+`worker.notifier` does, outside of any transaction.
 """
 
 from portal.notices.due import Notice, claim, find_due, give_back, give_up

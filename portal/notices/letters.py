@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
+from portal.contacts.syncing import Backlog, backlog_of
 from portal.models import Attempt, Company, Contact, Endpoint, User
 from portal.notices.due import Notice, is_newest, latest_failed
-from portal.reasons import explain_attempt
-from portal.sync import Backlog, backlog_of
+from portal.rules.reasons import explain_attempt
 
 
 @dataclass(frozen=True)

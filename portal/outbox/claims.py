@@ -7,9 +7,9 @@ from math import ceil
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, or_, select, true, update
 
-from portal.circuit import LONGEST_PAUSE
 from portal.models import OPEN_STATUSES
 from portal.outbox.job import JOB_COLUMNS, AnyRow, Job, delivery, endpoint, job_of
+from portal.rules.circuit import LONGEST_PAUSE
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """What the clocks of two machines may differ by; receivers refuse signatures that are further off."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from portal.db import insert_or_add
+from portal.database.db import insert_or_add
 from portal.outbox.job import Job, attempt_count
 from portal.webhook import Outcome
 

@@ -12,7 +12,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from portal.models import OPEN_STATUSES, Contact, Delivery
 from portal.outbox.job import JOB_COLUMNS, Job, delivery, endpoint, job_of
-from portal.payload import encode_body, sample_payload
+from portal.rules.payload import encode_body, sample_payload
 
 DUE = "outbox_due"
 """Key in `Session.info`: this transaction makes a delivery due, so a worker should look once it is committed."""

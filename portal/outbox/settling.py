@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, exists, func, insert, select, update
 
-from portal.circuit import Circuit, after_failed_probe, after_failure, after_success
 from portal.models import OPEN_STATUSES
 from portal.outbox.claims import lease_expired
 from portal.outbox.counting import count_attempts
 from portal.outbox.job import JOB_COLUMNS, Job, attempt, contact, delivery, endpoint, job_of
 from portal.outbox.shapes import flag_changed, remember
-from portal.retry import RetrySchedule
+from portal.rules.circuit import Circuit, after_failed_probe, after_failure, after_success
+from portal.rules.retry import RetrySchedule
 from portal.webhook import Outcome
 
 CIRCUIT_COLUMNS = tuple(field.name for field in fields(Circuit))

@@ -3,7 +3,6 @@
 from flask import Blueprint, Flask
 
 from portal.views import (
-    access,
     account,
     audit,
     auth,
@@ -12,7 +11,6 @@ from portal.views import (
     contacts,
     deliveries,
     delivery_export,
-    errors,
     forgotten,
     handover,
     health,
@@ -26,7 +24,6 @@ from portal.views import (
     metrics,
     notices,
     person,
-    presentation,
     privacy,
     resending,
     second_factor,
@@ -35,6 +32,7 @@ from portal.views import (
     tokens,
     webhook,
 )
+from portal.web import access, errors, presentation
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     health.bp,

@@ -6,13 +6,13 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import accounts, audit
-from portal.db import db
+from portal import audit, people
+from portal.database.db import db
 from portal.forms import ACCOUNT_WORDS, ChangePasswordForm, ProfileForm, text_of
 from portal.models import User
-from portal.views import access, sessions
 from portal.views.language import remember_language
-from portal.views.redirects import see_other
+from portal.web import access, sessions
+from portal.web.redirects import see_other
 
 bp = Blueprint("account", __name__, url_prefix="/account")
 
@@ -48,11 +48,11 @@ def change_password() -> ResponseReturnValue:
         return page(password=form), 422
     user = db.session.get_one(User, current_user.id)
     try:
-        accounts.set_password(user, text_of(form.password))
-    except accounts.InvalidAccount as error:
+        people.set_password(user, text_of(form.password))
+    except people.InvalidAccount as error:
         form.password.errors = [ACCOUNT_WORDS[error.problem]]
         return page(password=form), 422
-    accounts.drop_links(db.session, user.id)
+    people.drop_links(db.session, user.id)
     audit.record(db.session, user.company_id, action="password.changed", **access.who())
     sessions.begin(user)
     flash(_("Senha trocada. As sessões em outros aparelhos terminaram."), "success")

@@ -9,14 +9,14 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from portal.audit import AuditFilter, page_entries
-from portal.db import db
-from portal.directory import people_of
+from portal.contacts.listing import people_of
+from portal.database.db import db
 from portal.models import AuditEntry
-from portal.views import access, csv_file
-from portal.views.audit_words import ACTION_WORDS, action_words
-from portal.views.csv_file import time_text
 from portal.views.deliveries import read_day
-from portal.views.row_numbers import row_number
+from portal.web import access, csv_file
+from portal.web.audit_words import ACTION_WORDS, action_words
+from portal.web.csv_file import time_text
+from portal.web.row_numbers import row_number
 
 CONSOLE = "console"
 COLUMNS = (_l("Quando"), _l("Quem"), _l("O que fez"), _l("Código"), _l("Sobre o quê"), _l("De onde"))

@@ -6,15 +6,17 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
 
-from portal import audit, bulk_classification, tasks
-from portal.db import db, reading
-from portal.directory import PAGE_SIZE
-from portal.endpoints import is_configured
+from portal import audit
+from portal.company.endpoint import is_configured
+from portal.contacts import bulk
+from portal.contacts.listing import PAGE_SIZE
+from portal.database.db import db, reading
 from portal.models import Task
-from portal.views import access
+from portal.tasks import store
 from portal.views.contacts import LEVELS, asked_filter, read_filter
-from portal.views.redirects import back_or, see_other
-from portal.views.row_numbers import row_number
+from portal.web import access
+from portal.web.redirects import back_or, see_other
+from portal.web.row_numbers import row_number
 
 bp = Blueprint("classifying", __name__, url_prefix="/contacts/classify")
 
@@ -28,9 +30,7 @@ def ticked() -> ResponseReturnValue:
     if not contact_ids:
         flash(_("Nenhum contato foi marcado."), "info")
         return back_or(url_for("contacts.index"))
-    counts = bulk_classification.classify_many(
-        db.session, current_user.company_id, contact_ids, level, actor=current_user
-    )
+    counts = bulk.classify_many(db.session, current_user.company_id, contact_ids, level, actor=current_user)
     db.session.commit()
     tell(counts["classified"])
     return back_or(url_for("contacts.index"))
@@ -43,7 +43,7 @@ def confirm() -> ResponseReturnValue:
     company_id = current_user.company_id
     return render_template(
         "classifying/confirm.html",
-        matching=bulk_classification.look(db.session, company_id, read_filter()),
+        matching=bulk.look(db.session, company_id, read_filter()),
         asked=asked_filter(),
         is_configured=is_configured(db.session, company_id),
     )
@@ -58,11 +58,11 @@ def start() -> ResponseReturnValue:
     actor = current_user._get_current_object()
     db.session.rollback()
     with reading():  # choosing among many holds up nobody who writes
-        contact_ids = bulk_classification.choose(db.session, company_id, wanted, newest_id=newest_id)
+        contact_ids = bulk.choose(db.session, company_id, wanted, newest_id=newest_id)
         db.session.rollback()
     if not contact_ids:
         return see_other(url_for(".confirm", **asked_filter()))
-    task = bulk_classification.prepare(db.session, company_id, contact_ids, level, actor=actor)
+    task = bulk.prepare(db.session, company_id, contact_ids, level, actor=actor)
     audit.record(
         db.session,
         company_id,
@@ -90,7 +90,7 @@ def progress(classification_id: int) -> ResponseReturnValue:
 
 def get_task_or_404(classification_id: int) -> Task:
     """The classification of the reader's company: nobody can forget to check whose it is."""
-    task = tasks.get_task(db.session, current_user.company_id, bulk_classification.KIND, classification_id)
+    task = store.get_task(db.session, current_user.company_id, bulk.KIND, classification_id)
     if task is None:
         abort(404)
     return task
@@ -112,4 +112,4 @@ def tell(count: int) -> None:
 
 
 def _show(template: str, task: Task) -> ResponseReturnValue:
-    return render_template(template, task=task, level=task.arguments["level"], is_open=task.status in tasks.OPEN)
+    return render_template(template, task=task, level=task.arguments["level"], is_open=task.status in store.OPEN)

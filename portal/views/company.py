@@ -5,11 +5,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import accounts, audit
-from portal.db import db
+from portal import audit, people
+from portal.database.db import db
 from portal.forms import CompanyForm, text_of
-from portal.views import access
-from portal.views.redirects import see_other
+from portal.web import access
+from portal.web.redirects import see_other
 
 bp = Blueprint("company", __name__, url_prefix="/company")
 
@@ -20,7 +20,7 @@ def index() -> ResponseReturnValue:
     company = current_user.company
     form = CompanyForm(obj=company)
     if form.validate_on_submit():
-        other = accounts.find_company(db.session, text_of(form.name))
+        other = people.find_company(db.session, text_of(form.name))
         if other is None or other.id == company.id:
             form.populate_obj(company)
             audit.record(db.session, company.id, action="company.changed", subject=company.timezone, **access.who())

@@ -8,27 +8,28 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal.classification import classify
-from portal.contact_items import InvalidContact
-from portal.contacts import get_contact, save_contact
-from portal.db import db
-from portal.deliveries import DeliveryFilter, page_deliveries
-from portal.directory import (
+from portal.company.endpoint import is_configured
+from portal.contacts.checking import InvalidContact
+from portal.contacts.classifying import classify
+from portal.contacts.listing import (
     ContactFilter,
     campaigns_of,
     contacts_of,
+    get_contact,
     has_contacts,
     history_of,
     page_contacts,
     people_of,
 )
-from portal.endpoints import is_configured
+from portal.contacts.single import save_contact
+from portal.contacts.syncing import SYNC_STATES, states_of
+from portal.database.db import db
+from portal.deliveries.log import DeliveryFilter, page_deliveries
 from portal.forms import ContactForm
 from portal.models import Contact
-from portal.sync import SYNC_STATES, states_of
-from portal.views import access
-from portal.views.redirects import back_or, see_other
-from portal.views.row_numbers import row_number
+from portal.web import access
+from portal.web.redirects import back_or, see_other
+from portal.web.row_numbers import row_number
 
 LEVELS = {"1": 1, "2": 2, "3": 3, "none": None}
 FILTERS = ("search", "campaign", "owner", "level", "sync")

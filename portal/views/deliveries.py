@@ -9,8 +9,9 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from portal import clock
-from portal.db import db
-from portal.deliveries import (
+from portal.contacts.listing import campaigns_of, people_of
+from portal.database.db import db
+from portal.deliveries.log import (
     COUNT_CAP,
     DeliveryFilter,
     InvalidCursor,
@@ -23,15 +24,14 @@ from portal.deliveries import (
     narrow,
     page_deliveries,
 )
-from portal.directory import campaigns_of, people_of
+from portal.deliveries.resending import risk_of
 from portal.i18n import reader_zone
 from portal.models import DELIVERY_STATUSES, LEVELS, Delivery
-from portal.reasons.words import WORDS
-from portal.resending import risk_of
+from portal.rules.reasons.words import WORDS
 from portal.runtime import runtime
-from portal.views import access, exchange
-from portal.views.chart import read_chart
-from portal.views.row_numbers import row_number
+from portal.web import access, exchange
+from portal.web.charts import read_chart
+from portal.web.row_numbers import row_number
 
 SOON = timedelta(minutes=1)
 """A page looks for news of deliveries that are tried within this time."""

@@ -8,13 +8,13 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from portal.db import db
-from portal.deliveries import page_deliveries
+from portal.database.db import db
+from portal.deliveries.log import page_deliveries
 from portal.models import Delivery
-from portal.views import access, csv_file
-from portal.views.csv_file import time_text
 from portal.views.deliveries import read_filter
-from portal.views.presentation import reason_title
+from portal.web import access, csv_file
+from portal.web.csv_file import time_text
+from portal.web.presentation import reason_title
 
 COLUMNS = (
     _l("Código da entrega"),

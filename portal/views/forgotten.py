@@ -3,11 +3,11 @@
 from flask import Blueprint, abort, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import accounts
-from portal.db import db
+from portal import people
+from portal.database.db import db
 from portal.forms import ForgottenForm, text_of
-from portal.views import access, link_mail
-from portal.views.redirects import see_other
+from portal.web import access, link_mail
+from portal.web.redirects import see_other
 
 bp = Blueprint("forgotten", __name__, url_prefix="/forgotten")
 
@@ -34,10 +34,10 @@ def ask() -> ResponseReturnValue:
         return render_template("auth/forgotten.html", form=form, can_mail=True), 422
     email = text_of(form.email).strip().lower()
     try:
-        accounts.slow_down(db.session, f"forgotten by {email}", ip=ip)
-    except accounts.TooManyFailures:
+        people.slow_down(db.session, f"forgotten by {email}", ip=ip)
+    except people.TooManyFailures:
         abort(429)
-    accounts.record_failure(db.session, f"forgotten by {email}", ip=ip)
+    people.record_failure(db.session, f"forgotten by {email}", ip=ip)
     db.session.commit()
     answer = make_response(see_other(url_for(".show", sent="yes")))
     link_mail.mail_reset_after(answer, email, ip=ip)

@@ -10,12 +10,12 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal import clock
-from portal.db import db
-from portal.deliveries import attempts_of
-from portal.masking import Masker, mask_body, mask_query
-from portal.views import access
+from portal.database.db import db
+from portal.deliveries.log import attempts_of
+from portal.rules.masking import Masker, mask_body, mask_query
 from portal.views.deliveries import get_delivery_or_404
-from portal.views.exchange import readable, shown_headers
+from portal.web import access
+from portal.web.exchange import readable, shown_headers
 
 bp = Blueprint("handover", __name__, url_prefix="/deliveries")
 

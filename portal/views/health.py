@@ -3,10 +3,11 @@
 from flask import Blueprint, Response, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal import clock, figures
-from portal.db import db
-from portal.schema import SchemaError, check_schema
-from portal.views import access
+from portal import clock
+from portal.database.db import db
+from portal.database.schema import SchemaError, check_schema
+from portal.deliveries import figures
+from portal.web import access
 
 bp = Blueprint("health", __name__)
 

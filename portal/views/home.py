@@ -4,13 +4,13 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from portal.db import db
-from portal.deliveries import COUNT_CAP, DeliveryFilter, count_by_status, last_attempts, page_deliveries
-from portal.directory import has_contacts
-from portal.endpoints import get_endpoint, state_of
-from portal.sync import backlog_of, causes_of
-from portal.views import access
-from portal.views.chart import read_chart
+from portal.company.endpoint import get_endpoint, state_of
+from portal.contacts.listing import has_contacts
+from portal.contacts.syncing import backlog_of, causes_of
+from portal.database.db import db
+from portal.deliveries.log import COUNT_CAP, DeliveryFilter, count_by_status, last_attempts, page_deliveries
+from portal.web import access
+from portal.web.charts import read_chart
 
 LATEST = 8
 CAUSES = 3

@@ -10,10 +10,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit, importing, tasks
-from portal.db import db
-from portal.directory import campaigns_of
-from portal.endpoints import is_configured
+from portal import audit, importing
+from portal.company.endpoint import is_configured
+from portal.contacts.listing import campaigns_of
+from portal.database.db import db
 from portal.importing import FileProblem, Order, PreviewRow, examine, map_columns
 from portal.importing.columns import FIELDS
 from portal.importing.words import (
@@ -25,9 +25,10 @@ from portal.importing.words import (
     row_explainer,
 )
 from portal.models import Task
-from portal.tables import write_row
-from portal.views import access
-from portal.views.redirects import see_other
+from portal.tasks import store
+from portal.web import access
+from portal.web.csv_file import write_row
+from portal.web.redirects import see_other
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
 MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 64 * 1024
@@ -112,7 +113,7 @@ def start(task_id: int) -> ResponseReturnValue:
             if order.layout.delimiter is not None and not {"name", "first_name", "last_name"} & set(order.columns):
                 db.session.commit()
                 return _show_draft(task, explain_file("no_name"))
-            if tasks.start(db.session, task):
+            if store.start(db.session, task):
                 audit.record(
                     db.session,
                     current_user.company_id,
@@ -129,7 +130,7 @@ def start(task_id: int) -> ResponseReturnValue:
 @access.member
 def discard(task_id: int) -> ResponseReturnValue:
     """Forget a file that was not started."""
-    if tasks.discard(db.session, get_task_or_404(task_id)):
+    if store.discard(db.session, get_task_or_404(task_id)):
         flash(_("O arquivo foi descartado; nada foi importado."), "success")
     db.session.commit()
     return see_other(url_for(".index"))
@@ -156,14 +157,14 @@ def bad_rows(task_id: int) -> ResponseReturnValue:
 
 def get_task_or_404(task_id: int) -> Task:
     """The import of the reader's company: nobody can forget to check whose it is."""
-    task = tasks.get_task(db.session, current_user.company_id, importing.KIND, task_id)
+    task = store.get_task(db.session, current_user.company_id, importing.KIND, task_id)
     if task is None:
         abort(404)
     return task
 
 
 def _show_index(error: str | None = None) -> ResponseReturnValue:
-    recent = tasks.recent_tasks(db.session, current_user.company_id, importing.KIND)
+    recent = store.recent_tasks(db.session, current_user.company_id, importing.KIND)
     return render_template("imports/index.html", recent=recent, error=error), 422 if error else 200
 
 
@@ -173,7 +174,7 @@ def _show_draft(task: Task, error: str | None = None) -> ResponseReturnValue:
         db.session,
         task.company_id,
         order,
-        blocks=lambda: tasks.read_blocks(db.engine, task.id, "input"),
+        blocks=lambda: store.read_blocks(db.engine, task.id, "input"),
         count=PREVIEW_ROWS,
     )
     page = render_template(
@@ -203,7 +204,7 @@ def _show_progress(template: str, task: Task) -> ResponseReturnValue:
         order=order,
         findings=findings,
         explain=row_explainer(),
-        is_open=task.status in tasks.OPEN,
+        is_open=task.status in store.OPEN,
     )
 
 
@@ -226,5 +227,5 @@ def _example(rows: Sequence[PreviewRow], index: int) -> str:
 
 def _blocks_of(file: IO[bytes]) -> Iterator[bytes]:
     file.seek(0)
-    while block := file.read(tasks.BLOCK_BYTES):
+    while block := file.read(store.BLOCK_BYTES):
         yield block

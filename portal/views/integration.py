@@ -9,11 +9,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_timedelta
 from flask_login import current_user
 
-from portal.db import db
-from portal.endpoints import get_endpoint, state_of
-from portal.payload import encode_body, sample_payload
+from portal.company.endpoint import get_endpoint, state_of
+from portal.database.db import db
+from portal.rules.payload import encode_body, sample_payload
 from portal.runtime import runtime
-from portal.views import access, exchange
+from portal.web import access, exchange
 from portal.webhook import USER_AGENT
 
 SNIPPETS = Path(__file__).parent.parent / "templates" / "integration" / "snippets"

@@ -6,12 +6,15 @@ from flask import Blueprint, abort, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from portal import clock, resending, sync, tasks
-from portal.db import db
+from portal import clock
+from portal.contacts import syncing
+from portal.database.db import db
+from portal.deliveries import resending
 from portal.models import OPEN_STATUSES, Task
-from portal.views import access
+from portal.tasks import store
+from portal.web import access
 
-KINDS = (resending.KIND, sync.KIND)
+KINDS = (resending.KIND, syncing.KIND)
 WATCHED_FOR = timedelta(minutes=5)
 """How long after its end the page of a job looks for what arrives of it."""
 
@@ -33,15 +36,15 @@ def progress(job_id: int) -> ResponseReturnValue:
 
 def get_job_or_404(job_id: int) -> Task:
     """The job of the reader's company: nobody can forget to check whose it is."""
-    task = tasks.get_task(db.session, current_user.company_id, KINDS, job_id)
+    task = store.get_task(db.session, current_user.company_id, KINDS, job_id)
     if task is None:
         abort(404)
     return task
 
 
 def _show(template: str, task: Task) -> ResponseReturnValue:
-    is_open = task.status in tasks.OPEN
-    made = sync.made_by(db.session, task) if task.kind == sync.KIND else {}
+    is_open = task.status in store.OPEN
+    made = syncing.made_by(db.session, task) if task.kind == syncing.KIND else {}
     coming = sum(made.get(status, 0) for status in OPEN_STATUSES)
     is_recent = task.finished_at is None or clock.utcnow() - task.finished_at < WATCHED_FOR
     return render_template(

@@ -4,11 +4,11 @@ from flask import Blueprint, Response, abort, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from portal.db import db
+from portal.database.db import db
 from portal.i18n import LANGUAGE_COOKIE, LANGUAGES
 from portal.runtime import runtime
-from portal.views import access
-from portal.views.redirects import back_or
+from portal.web import access
+from portal.web.redirects import back_or
 
 YEAR_SECONDS = 365 * 24 * 60 * 60
 

@@ -3,13 +3,13 @@
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
-from portal import accounts, audit
-from portal.db import db
+from portal import audit, people
+from portal.database.db import db
 from portal.forms import ACCOUNT_WORDS, NewPasswordForm, SetUpForm, text_of
 from portal.models import AccessLink, User
 from portal.runtime import runtime
-from portal.views import access
 from portal.views.auth import enter
+from portal.web import access
 
 bp = Blueprint("links", __name__)
 
@@ -20,9 +20,9 @@ def set_up(token: str) -> ResponseReturnValue:
     link = open_link(token, purpose="setup")
     form = SetUpForm()
     if form.validate_on_submit():
-        company = accounts.get_or_create_company(db.session, text_of(form.company), vault=runtime().vault)
+        company = people.get_or_create_company(db.session, text_of(form.company), vault=runtime().vault)
         try:
-            user = accounts.add_user(
+            user = people.add_user(
                 db.session,
                 company,
                 name=text_of(form.name),
@@ -30,11 +30,11 @@ def set_up(token: str) -> ResponseReturnValue:
                 role="admin",
                 password=text_of(form.password),
             )
-        except accounts.InvalidAccount as error:
+        except people.InvalidAccount as error:
             db.session.rollback()
             form[error.field].errors = [ACCOUNT_WORDS[error.problem]]
         else:
-            accounts.use_link(db.session, link)
+            people.use_link(db.session, link)
             audit.record(db.session, company.id, actor=user.email, action="company.created", ip=request.remote_addr)
             return enter(user)
     return render_template("auth/set_up.html", form=form), 422 if form.errors else 200
@@ -63,7 +63,7 @@ def reset(token: str) -> ResponseReturnValue:
 
 
 def open_link(token: str, *, purpose: str) -> AccessLink:
-    link = accounts.find_link(db.session, token, purpose=purpose)
+    link = people.find_link(db.session, token, purpose=purpose)
     if link is None:
         abort(404)
     return link
@@ -79,14 +79,14 @@ def open_link_of_user(token: str, *, purpose: str) -> tuple[AccessLink, User]:
 def sets_password(form: NewPasswordForm, user: User) -> bool:
     """Set the password that the form holds; when it is refused, its field says why."""
     try:
-        accounts.set_password(user, text_of(form.password))
-    except accounts.InvalidAccount as error:
+        people.set_password(user, text_of(form.password))
+    except people.InvalidAccount as error:
         form.password.errors = [ACCOUNT_WORDS[error.problem]]
         return False
     return True
 
 
 def use_and_enter(link: AccessLink, user: User, *, action: str) -> ResponseReturnValue:
-    accounts.use_link(db.session, link)
+    people.use_link(db.session, link)
     audit.record(db.session, user.company_id, actor=user.email, action=action, ip=request.remote_addr)
     return enter(user)

@@ -11,11 +11,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from portal import clock, figures
-from portal.db import db
+from portal import clock
+from portal.database.db import db
+from portal.deliveries import figures
 from portal.runtime import runtime
 from portal.version import __version__
-from portal.views import access
+from portal.web import access
 
 bp = Blueprint("metrics", __name__)
 

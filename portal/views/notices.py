@@ -7,14 +7,14 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal.db import db
+from portal.database.db import db
 from portal.mail import MailError
 from portal.models import Endpoint
 from portal.notices import recipients_of, write_trial
-from portal.notifier import post
 from portal.runtime import runtime
-from portal.views import access
-from portal.views.redirects import see_other
+from portal.web import access
+from portal.web.redirects import see_other
+from portal.worker.notifier import post
 
 bp = Blueprint("notices", __name__, url_prefix="/notices")
 

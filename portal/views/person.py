@@ -7,11 +7,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal import clock, outbox
-from portal.db import db, empty_log
-from portal.privacy import erase_contact, export_contact
-from portal.views import access
+from portal.database.db import db, empty_log
+from portal.privacy.erasing import erase_contact, export_contact
 from portal.views.contacts import get_contact_or_404
-from portal.views.redirects import see_other
+from portal.web import access
+from portal.web.redirects import see_other
 
 bp = Blueprint("person", __name__, url_prefix="/contacts/<int:contact_id>")
 

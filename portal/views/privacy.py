@@ -5,11 +5,12 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit, retention
-from portal.db import db
+from portal import audit
+from portal.database.db import db
 from portal.forms import RetentionForm
-from portal.views import access
-from portal.views.redirects import see_other
+from portal.privacy import retention
+from portal.web import access
+from portal.web.redirects import see_other
 
 bp = Blueprint("privacy", __name__, url_prefix="/privacy")
 

@@ -6,15 +6,15 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import accounts
-from portal.db import db
+from portal import people
+from portal.database.db import db
 from portal.forms import TurnOffForm, TurnOnForm, text_of
 from portal.models import User
 from portal.runtime import runtime
 from portal.vault import WrongKey
-from portal.views import access, sessions
-from portal.views.redirects import see_other
 from portal.views.team import get_user_or_404
+from portal.web import access, sessions
+from portal.web.redirects import see_other
 
 bp = Blueprint("second_factor", __name__)
 
@@ -25,7 +25,7 @@ def show() -> ResponseReturnValue:
     """What it is, and a fresh secret to scan; nothing is kept until a code proves that it was scanned."""
     if current_user.totp_secret is not None:
         return render_template("account/turn_off.html", form=TurnOffForm(formdata=None))
-    secret = accounts.new_secret()
+    secret = people.new_secret()
     return scan_page(TurnOnForm(formdata=None, secret=runtime().vault.encrypt(secret)), secret)
 
 
@@ -45,7 +45,7 @@ def turn_on() -> ResponseReturnValue:
         form.current.errors = [_("A senha atual não confere.")]
         return scan_page(form, secret), 422
     user, act = own_user(), access.who()
-    if not accounts.turn_on(
+    if not people.turn_on(
         db.session, user, text_of(form.code), sealed=form.secret.data or "", vault=vault, ip=act["ip"]
     ):
         form.code.errors = [_("Este código não confere. Veja se o relógio do celular está certo e digite o próximo.")]
@@ -63,7 +63,7 @@ def turn_off() -> ResponseReturnValue:
         form.current.errors = [_("A senha atual não confere.")]
     if form.errors:
         return render_template("account/turn_off.html", form=form), 422
-    accounts.turn_off(db.session, own_user(), **access.who())
+    people.turn_off(db.session, own_user(), **access.who())
     db.session.commit()
     flash(_("Verificação em duas etapas desligada."), "success")
     return see_other(url_for("account.index"))
@@ -73,7 +73,7 @@ def turn_off() -> ResponseReturnValue:
 @access.admin
 def remove(user_id: int) -> ResponseReturnValue:
     user = get_user_or_404(user_id)
-    accounts.turn_off(db.session, user, **access.who())
+    people.turn_off(db.session, user, **access.who())
     db.session.commit()
     flash(_("%(name)s entra só com a senha, até ligar a verificação de novo.", name=user.name), "success")
     return see_other(url_for("team.show", user_id=user_id))
@@ -85,7 +85,7 @@ def own_user() -> User:
 
 
 def scan_page(form: TurnOnForm, secret: str) -> str:
-    code = segno.make(accounts.app_address(secret, current_user.email), error="m")
+    code = segno.make(people.app_address(secret, current_user.email), error="m")
     return render_template(
         "account/turn_on.html",
         form=form,

@@ -5,11 +5,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit, sync, tasks
-from portal.db import db, reading
-from portal.endpoints import get_endpoint, is_configured, state_of
-from portal.views import access
-from portal.views.redirects import see_other
+from portal import audit
+from portal.company.endpoint import get_endpoint, is_configured, state_of
+from portal.contacts import syncing
+from portal.database.db import db, reading
+from portal.tasks import store
+from portal.web import access
+from portal.web.redirects import see_other
 
 bp = Blueprint("sync", __name__, url_prefix="/sync")
 
@@ -20,8 +22,8 @@ def confirm() -> ResponseReturnValue:
     """What would be sent, before anything is."""
     return render_template(
         "sync/confirm.html",
-        by_level=sync.count_out_of_sync(db.session, current_user.company_id),
-        backlog=sync.backlog_of(db.session, current_user.company_id),
+        by_level=syncing.count_out_of_sync(db.session, current_user.company_id),
+        backlog=syncing.backlog_of(db.session, current_user.company_id),
         state=state_of(get_endpoint(db.session, current_user.company_id)),
     )
 
@@ -31,7 +33,7 @@ def confirm() -> ResponseReturnValue:
 def start() -> ResponseReturnValue:
     """Begin; who asks twice is shown what was begun."""
     company_id = current_user.company_id
-    under_way = tasks.find_open(db.session, company_id, sync.KIND)
+    under_way = store.find_open(db.session, company_id, syncing.KIND)
     if under_way is not None:
         return see_other(url_for("jobs.show", job_id=under_way.id))
     if not is_configured(db.session, company_id):
@@ -39,11 +41,11 @@ def start() -> ResponseReturnValue:
         return see_other(url_for(".confirm"))
     db.session.rollback()
     with reading():  # looking through many contacts holds up nobody who writes
-        contact_ids = sync.find_out_of_sync(db.session, company_id)
+        contact_ids = syncing.find_out_of_sync(db.session, company_id)
         db.session.rollback()
     if not contact_ids:
         return see_other(url_for(".confirm"))
-    task = sync.prepare(db.session, company_id, contact_ids, actor=current_user.email)
+    task = syncing.prepare(db.session, company_id, contact_ids, actor=current_user.email)
     audit.record(
         db.session,
         company_id,

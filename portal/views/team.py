@@ -7,16 +7,17 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import accounts, audit
-from portal.accounts import USER_STATES, state_of
-from portal.contacts import fold
-from portal.db import db
-from portal.directory import people_of
+from portal import audit
+from portal import people as accounts
+from portal.contacts.listing import people_of
+from portal.database.db import db
 from portal.forms import ACCOUNT_WORDS, ROLE_WORDS, InvitationForm, RoleForm, text_of
 from portal.models import User
-from portal.views import access
-from portal.views.link_mail import link_to, mail_shown_link
-from portal.views.redirects import see_other
+from portal.people import USER_STATES, state_of
+from portal.rules.folding import fold
+from portal.web import access
+from portal.web.link_mail import link_to, mail_shown_link
+from portal.web.redirects import see_other
 
 MAX_SHOWN = 200
 

@@ -7,13 +7,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import accounts
-from portal.accounts import state_of
-from portal.db import db
-from portal.directory import people_of
+from portal import people as accounts
+from portal.contacts.listing import people_of
+from portal.database.db import db
 from portal.forms import ROLE_WORDS, TokenForm, text_of
-from portal.views import access
-from portal.views.redirects import see_other
+from portal.people import state_of
+from portal.web import access
+from portal.web.redirects import see_other
 
 bp = Blueprint("tokens", __name__, url_prefix="/tokens")
 

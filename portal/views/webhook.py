@@ -8,19 +8,22 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
 
-from portal import audit, clock, endpoints, outbox, reasons
-from portal.address_advice import Advice, advise, advise_redirect
-from portal.db import db
-from portal.deliveries import MAX_TESTS_A_MINUTE, attempts_of, count_tests_since, get_delivery
+from portal import audit, clock, outbox
+from portal.company import endpoint as endpoints
+from portal.company.endpoint import get_endpoint, state_of
+from portal.contacts.syncing import backlog_of
+from portal.database.db import db
+from portal.deliveries.log import MAX_TESTS_A_MINUTE, attempts_of, count_tests_since, get_delivery
 from portal.egress import AddressError, CheckedAddress
-from portal.endpoints import get_endpoint, state_of
+from portal.egress.advice import Advice, advise, advise_redirect
 from portal.forms import WebhookForm, text_of
 from portal.models import Attempt, Endpoint
+from portal.rules import reasons
 from portal.runtime import runtime
-from portal.sync import backlog_of
-from portal.views import access, exchange, notices
+from portal.views import notices
 from portal.views.inspector import address_of
-from portal.views.redirects import see_other
+from portal.web import access, exchange
+from portal.web.redirects import see_other
 
 bp = Blueprint("webhook", __name__, url_prefix="/webhook")
 

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from portal import clock
-from portal.db import db
+from portal.database.db import db
 from portal.models import ApiToken, User
 from tests import factories
 from tests.api.conftest import Caller, check_problem

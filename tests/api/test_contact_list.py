@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, event
 
-from portal.db import db
+from portal.database.db import db
 from portal.models import Company, Contact
 from tests import factories
 from tests.api.conftest import Caller, check_problem, field_errors

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import func, select
 
 from portal.api.examples import CONTACT_ITEM as EXAMPLE
-from portal.db import db
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import Campaign, Classification, Contact, Delivery, User
-from portal.receiver import Receiver
 from tests.api.conftest import Caller, check_problem, field_errors
 
 OpenDatabase = Callable[[], Any]

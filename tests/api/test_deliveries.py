@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from portal.db import db
+from portal.database.db import db
+from portal.demo.server import Receiver, Reply
 from portal.models import AuditEntry, Company, Contact, Delivery
-from portal.receiver import Receiver, Reply
 from tests import factories
 from tests.api.conftest import Caller, check_problem, field_errors
 from tests.conftest import running_worker

@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from portal.db import db
-from portal.security import CONTENT_SECURITY_POLICY
+from portal.database.db import db
+from portal.web.headers import CONTENT_SECURITY_POLICY
 from tests.api.conftest import Caller
 
 

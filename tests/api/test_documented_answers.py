@@ -9,12 +9,11 @@ from flask import Flask
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from portal import idempotency
-from portal.api import access
+from portal.api.protocol import access, idempotency
+from portal.api.protocol.rate_limit import RateLimit
 from portal.application import MAX_REQUEST_BYTES
-from portal.db import db
+from portal.database.db import db
 from portal.models import Company
-from portal.rate_limit import RateLimit
 from tests import factories
 from tests.api.conftest import Caller, check_problem
 from tests.api.test_schema import OPERATIONS

@@ -7,9 +7,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from portal.db import db
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import AuditEntry, Company, Delivery
-from portal.receiver import Receiver
 from tests import factories
 from tests.api.conftest import Caller, check_problem, field_errors
 from tests.conftest import running_worker

@@ -4,8 +4,8 @@ import pytest
 from flask import Flask
 
 from portal import clock
-from portal.api import access
-from portal.rate_limit import RateLimit
+from portal.api.protocol import access
+from portal.api.protocol.rate_limit import RateLimit
 from tests.api.conftest import Caller, check_problem, make_caller
 from tests.conftest import MakeApp
 

@@ -12,16 +12,16 @@ from flask import Flask
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from portal import clock, idempotency
+from portal import clock
 from portal.api import saving
-from portal.db import db
+from portal.api.protocol import idempotency
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import Contact, Delivery, IdempotencyKey
-from portal.receiver import Receiver
-from portal.task_runner import TaskRunner
+from portal.worker.task_runner import TaskRunner
 from tests.api.conftest import Caller, check_problem, field_errors
 from tests.api.test_contacts import person
-from tests.engine.conftest import BOTH
-from tests.engine.conftest import database_url as database_url  # a fixture: SQLite, or both where a test asks for it
+from tests.conftest import BOTH
 
 OpenDatabase = Callable[[], Any]
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"

@@ -11,9 +11,9 @@ from standardwebhooks import Webhook
 
 from portal import clock, runtime
 from portal.api import webhook
-from portal.db import db
+from portal.database.db import db
+from portal.demo.server import Receiver, Reply
 from portal.models import AuditEntry, Delivery, Endpoint
-from portal.receiver import Receiver, Reply
 from tests.api.conftest import Caller, check_problem
 from tests.conftest import running_worker
 

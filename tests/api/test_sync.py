@@ -10,24 +10,19 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from portal import clock, sync
-from portal.classification import classify
-from portal.db import db
+from portal import clock
+from portal.contacts import syncing
+from portal.contacts.classifying import classify
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import AuditEntry, Company, Contact, Delivery
 from portal.outbox.queue import new_webhook_id
-from portal.receiver import Receiver
 from tests import factories
 from tests.api.conftest import Caller, check_problem, field_errors
-from tests.conftest import running_worker
+from tests.conftest import BOTH, running_worker
 
 OpenDatabase = Callable[[], Any]
 Make = Callable[..., int]
-BOTH = pytest.mark.parametrize("database_url", ["sqlite_url", "postgres_url"], indirect=True)
-
-
-@pytest.fixture
-def database_url(request: pytest.FixtureRequest) -> str:
-    return str(request.getfixturevalue(getattr(request, "param", "sqlite_url")))
 
 
 @pytest.fixture
@@ -99,7 +94,7 @@ def test_a_contacts_state_follows_from_what_arrived_last(
 
 
 @BOTH
-@pytest.mark.parametrize("state", sync.SYNC_STATES)
+@pytest.mark.parametrize("state", syncing.SYNC_STATES)
 def test_the_list_by_state_has_the_contacts_that_say_so_and_no_others(api: Caller, make: Make, state: str) -> None:
     made = [(make(level, *deliveries), found) for found, level, deliveries in CASES]
     items = api.get(f"/contacts?sync={state}").json["items"]
@@ -202,11 +197,11 @@ def test_an_older_delivery_that_waits_for_a_retry_is_superseded(
 def test_many_go_in_transactions_of_bounded_size(
     api: Caller, make: Make, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sync, "BATCH_SIZE", 2)
+    monkeypatch.setattr(syncing, "BATCH_SIZE", 2)
     sizes = []
-    bring = sync.bring_in_sync
+    bring = syncing.bring_in_sync
     monkeypatch.setattr(
-        sync, "bring_in_sync", lambda *given, **named: sizes.append(bring(*given, **named)) or sizes[-1]
+        syncing, "bring_in_sync", lambda *given, **named: sizes.append(bring(*given, **named)) or sizes[-1]
     )
     for _ in range(5):
         make(2)
@@ -217,7 +212,7 @@ def test_many_go_in_transactions_of_bounded_size(
 def test_others_write_while_many_are_brought_in_sync(
     api: Caller, make: Make, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sync, "BATCH_SIZE", 2)
+    monkeypatch.setattr(syncing, "BATCH_SIZE", 2)
     first, *_ = [make(2) for _ in range(40)]
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(api.post, "/sync")
@@ -233,12 +228,12 @@ def test_what_changed_meanwhile_is_looked_at_again(
     removed, coming, due = make(2), make(2), make(1)
     with open_database():
         company_id = api.company_id
-        wanted = sync.find_out_of_sync(db.session, company_id)
+        wanted = syncing.find_out_of_sync(db.session, company_id)
         assert set(wanted) == {removed, coming, due}
         factories.classify_contact(db.session.get_one(Contact, removed), None)
         factories.classify_contact(db.session.get_one(Contact, coming), 3)
         db.session.execute(update(Contact).where(Contact.id == due).values(interest_level=3))
-        assert sync.bring_in_sync(db.session, company_id, wanted, actor="ana") == 1
+        assert syncing.bring_in_sync(db.session, company_id, wanted, actor="ana") == 1
         (sent,) = db.session.scalars(select(Delivery).where(Delivery.trigger == "sync"))
         assert (sent.contact_id, sent.interest_level, sent.actor) == (due, 3, "ana")
 
@@ -249,7 +244,7 @@ def test_contacts_of_another_company_are_left_alone(
     contact_id = make(2)
     with open_database():
         factories.set_url(db.session.get_one(Company, stranger.company_id), hook.url)
-        assert sync.bring_in_sync(db.session, stranger.company_id, [contact_id], actor="eve") == 0
+        assert syncing.bring_in_sync(db.session, stranger.company_id, [contact_id], actor="eve") == 0
     assert stranger.post("/sync", {"dry_run": True}).json == {"count": 0}
     assert stranger.post("/sync").json == {"count": 0}
     assert stranger.get("/contacts?sync=never_sent").json == {"items": [], "next_cursor": None}

@@ -8,9 +8,9 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal.api import webhook
-from portal.db import db
+from portal.database.db import db
+from portal.demo.server import Receiver, Reply
 from portal.models import AuditEntry, Delivery
-from portal.receiver import Receiver, Reply
 from tests.api.conftest import Caller, check_problem, field_errors
 from tests.conftest import running_worker
 

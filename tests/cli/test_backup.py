@@ -13,11 +13,11 @@ from alembic import command
 from flask import Flask
 from sqlalchemy import create_engine, select
 
-from portal import endpoints
-from portal.db import db, prepare_engine
-from portal.migrating import config_for
+from portal.company import endpoint as endpoints
+from portal.database.db import db, prepare_engine
+from portal.database.upgrading import config_for
+from portal.demo.server import Receiver
 from portal.models import AuditEntry, Contact, Delivery
-from portal.receiver import Receiver
 from portal.runtime import runtime
 from tests.cli.conftest import Run, Start
 from tests.cli.test_serve import READY, get, serve

@@ -4,9 +4,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from portal.db import db
+from portal.database.db import db
 from portal.models import Classification, Contact, Delivery
-from portal.wakeup import make_ear
+from portal.outbox.bell import make_ear
 from tests.cli.conftest import Run
 from tests.factories import classify_contact, make_company, make_contact
 

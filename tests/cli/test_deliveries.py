@@ -4,9 +4,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from portal.db import db
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import Company, Delivery
-from portal.receiver import Receiver
 from tests.cli.conftest import Run
 from tests.conftest import running_worker
 from tests.factories import make_company, make_contact, make_delivery, set_url

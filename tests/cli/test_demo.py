@@ -10,12 +10,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from portal.contacts import payload_of, save_contact
-from portal.db import db
+from portal.contacts.body import payload_of
+from portal.contacts.single import save_contact
+from portal.database.db import db
 from portal.demo.receiver import FIRST_REPLIES, LOST_CONTACT, TAKEN, choose_reply
 from portal.demo.sample import CAMPAIGNS, TEAM, sample_items
 from portal.models import Contact
-from portal.verdict import DELIVERED_REASONS, judge
+from portal.rules.verdict import DELIVERED_REASONS, judge
 from tests.cli.conftest import Start
 from tests.factories import make_company, owner_of
 

@@ -9,9 +9,9 @@ from flask import Flask
 from sqlalchemy import update
 
 from portal.clock import utcnow
-from portal.db import db
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import Delivery, WorkerHeartbeat
-from portal.receiver import Receiver
 from tests.cli.conftest import Run
 from tests.factories import endpoint_of, make_company, make_contact, make_delivery
 from tests.postgres import free_port

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from portal.db import db
+from portal.database.db import db
 from portal.models import Classification, Contact, Delivery
 from tests.cli.conftest import Run
 from tests.factories import make_company, make_user

@@ -4,9 +4,9 @@ import urllib.request
 import pytest
 from flask import Flask
 
-from portal.db import db
-from portal.endpoints import new_secret
-from portal.receiver import Receiver
+from portal.company.endpoint import new_secret
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.runtime import runtime
 from tests.cli.conftest import Run, Running, Start
 from tests.factories import endpoint_of, make_company

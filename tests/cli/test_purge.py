@@ -10,10 +10,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from portal import retention
 from portal.clock import utcnow
-from portal.db import db
+from portal.database.db import db
 from portal.models import AuditEntry, Contact, Delivery
+from portal.privacy import retention
 from tests.cli.conftest import Run
 from tests.factories import make_company, make_contact, make_delivery
 

@@ -15,8 +15,8 @@ import pytest
 from flask import Flask
 
 from portal import clock, config
-from portal.payload import encode_body, sample_payload
-from portal.retry import DEFAULT_SCHEDULE
+from portal.rules.payload import encode_body, sample_payload
+from portal.rules.retry import DEFAULT_SCHEDULE
 from portal.webhook import WebhookRequest, sign
 from tests.postgres import free_port
 

@@ -3,10 +3,10 @@ import json
 from flask import Flask
 from sqlalchemy import select
 
-from portal import reasons
-from portal.db import db
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import AuditEntry, Delivery
-from portal.receiver import Receiver
+from portal.rules import reasons
 from portal.runtime import runtime
 from tests.cli.conftest import Run
 from tests.factories import classify_contact, endpoint_of, make_company, make_contact

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from portal.db import db
+from portal.database.db import db
 from portal.importing.reading import Blocks
-from portal.task_runner import TaskRunner
-from tests.engine.conftest import database_url as database_url  # a fixture: SQLite, or both where a test asks for it
+from portal.worker.task_runner import TaskRunner
 
 DATA = Path(__file__).parent.parent / "data" / "imports"
 

@@ -10,23 +10,24 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from portal import tasks
 from portal.clock import utcnow
-from portal.db import db
+from portal.database.db import db
 from portal.models import Classification, Contact, Delivery, Task
-from portal.task_runner import LEASE, TaskRunner
+from portal.tasks import store
+from portal.worker.task_runner import LEASE, TaskRunner
 from tests.factories import make_company, make_import
 
 ROOT = Path(__file__).parent.parent.parent
 
 WORKER = """
 import os, signal, sys
-from portal import create_app, importing, tasks
-from portal.db import db
-from portal.task_runner import TaskRunner
+from portal import create_app, importing
+from portal.database.db import db
+from portal.tasks import store
+from portal.worker.task_runner import TaskRunner
 
 importing.CHUNK_ROWS = 10
-wanted, record, seen = sys.argv[1], tasks.record, []
+wanted, record, seen = sys.argv[1], store.record, []
 
 def watched(connection, held, done):
     seen.append(done)
@@ -36,7 +37,7 @@ def watched(connection, held, done):
     if len(seen) == 4 and wanted == "after":
         os.kill(os.getpid(), signal.SIGKILL)
 
-tasks.record = watched
+store.record = watched
 with create_app().app_context():
     TaskRunner(db.engine, on_due=lambda: None).run_one()
 """
@@ -47,7 +48,7 @@ def test_kill_9_between_the_rows_and_the_commit(app, instance, receiver, moment)
     company = make_company(url=receiver.url)
     content = "Nome,E-mail,Nível\n" + "".join(f"Pessoa {n},p{n}@example.com,{n % 3 + 1}\n" for n in range(95))
     task = make_import(company, content.encode())
-    tasks.start(db.session, task)
+    store.start(db.session, task)
     db.session.commit()
     environment = {"PORTAL_INSTANCE": str(instance), "PORTAL_SECRET_KEY": "k" * 48, "PYTHONPATH": str(ROOT)}
     killed = subprocess.run([sys.executable, "-c", WORKER, moment], env=os.environ | environment, timeout=60)

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal.contact_batch import SAME, BatchItem
-from portal.contact_items import InvalidContact
+from portal.contacts.checking import InvalidContact
+from portal.contacts.saving import SAME, BatchItem
 from portal.importing.columns import FIELDS, map_columns
 from portal.importing.layout import examine, read_rows
 from portal.importing.rows import RowReader, read_date

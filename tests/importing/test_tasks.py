@@ -8,14 +8,14 @@ import time_machine
 from flask import Flask
 from sqlalchemy.exc import IntegrityError
 
-from portal import importing, tasks
+from portal import importing
 from portal.clock import utcnow
-from portal.db import db
+from portal.database.db import db
 from portal.importing import read_findings
 from portal.models import Classification, Contact, Delivery, Task, TaskBlock
-from portal.task_runner import LEASE, TaskRunner
-from tests.conftest import running_worker
-from tests.engine.conftest import BOTH
+from portal.tasks import store
+from portal.worker.task_runner import LEASE, TaskRunner
+from tests.conftest import BOTH, running_worker
 from tests.factories import make_company, make_import, set_url
 from tests.importing.conftest import DATA
 
@@ -42,7 +42,7 @@ def people(count: int) -> bytes:
 
 
 def start(task: Task) -> Task:
-    tasks.start(db.session, task)
+    store.start(db.session, task)
     db.session.commit()
     return task
 
@@ -89,7 +89,7 @@ def test_every_sample_file_is_imported_twice_and_changes_nothing_the_second_time
 def test_a_killed_import_goes_on_with_nothing_twice(app, company, small_chunks, monkeypatch, moment):
     task = start(make_import(company, people(10) + b"Ruim,,9\n" + people(10)[len(HEADER) :]))
     chunks_done = 0
-    record, do_chunk = tasks.record, TaskRunner._do_chunk
+    record, do_chunk = store.record, TaskRunner._do_chunk
 
     def killed_record(connection, held, done):
         nonlocal chunks_done
@@ -107,7 +107,7 @@ def test_a_killed_import_goes_on_with_nothing_twice(app, company, small_chunks, 
         return went_on
 
     with monkeypatch.context() as patched:
-        patched.setattr(tasks, "record", killed_record)
+        patched.setattr(store, "record", killed_record)
         patched.setattr(TaskRunner, "_do_chunk", killed_chunk)
         with pytest.raises(Killed):
             TaskRunner(db.engine, on_due=lambda: None).run_one()
@@ -150,10 +150,10 @@ def test_a_task_that_kills_its_worker_is_given_up(company, monkeypatch):
 
     monkeypatch.setattr(TaskRunner, "_do_chunk", kill)
     now = utcnow()
-    for attempt in range(tasks.MAX_TRIES):
+    for attempt in range(store.MAX_TRIES):
         with time_machine.travel(now + attempt * LEASE * 2), pytest.raises(Killed):
             TaskRunner(db.engine, on_due=lambda: None).run_one()
-    with time_machine.travel(now + tasks.MAX_TRIES * LEASE * 2):
+    with time_machine.travel(now + store.MAX_TRIES * LEASE * 2):
         assert not TaskRunner(db.engine, on_due=lambda: None).run_one()
     assert (fresh(task).status, fresh(task).reason) == ("failed", "interrupted")
 

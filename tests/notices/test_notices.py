@@ -14,16 +14,17 @@ import time_machine
 from flask import Flask
 from sqlalchemy import select
 
-from portal import clock, endpoints, notices, worker
-from portal.db import db
+from portal import clock, notices
+from portal.company import endpoint as endpoints
+from portal.database.db import db
+from portal.demo.server import Receiver, Reply
 from portal.i18n import speaking
 from portal.mail import MailServer
 from portal.models import Attempt, Company, Delivery, Endpoint
-from portal.notifier import Notifier
-from portal.receiver import Receiver, Reply
+from portal.worker import run
+from portal.worker.notifier import Notifier
 from tests import factories
-from tests.conftest import MakeApp, running_worker
-from tests.engine.conftest import BOTH, database_url  # noqa: F401
+from tests.conftest import BOTH, MakeApp, running_worker
 from tests.factories import endpoint_of, make_contact, make_delivery, make_user
 from tests.notices.conftest import MailHost
 from tests.postgres import free_port
@@ -319,7 +320,7 @@ def test_a_notice_is_found_and_claimed_once(app, company):
 
 
 def test_a_running_worker_mails_by_itself_what_a_real_receiver_did(app, company, receiver, mail_host, monkeypatch):
-    monkeypatch.setattr(worker, "NOTICE_SECONDS", 0.2)
+    monkeypatch.setattr(run, "NOTICE_SECONDS", 0.2)
     receiver.reply = Reply(410, b"gone")
     wait(company, 3)
     db.session.remove()

@@ -9,7 +9,7 @@ from tests.factories import endpoint_of, make_company, make_user
 from tests.notices.conftest import MailHost
 from tests.notices.test_notices import SENDER, server_at
 from tests.postgres import free_port
-from tests.web.conftest import Person
+from tests.views.conftest import Person
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from pathlib import Path
 from flask import current_app
 
 from portal import clock, create_app
-from portal.classification import classify
-from portal.contacts import save_contact
-from portal.db import db
+from portal.contacts.classifying import classify
+from portal.contacts.single import save_contact
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import Company, Contact
-from portal.receiver import Receiver
 from tests import factories
 from tests.conftest import make_schema, running_worker
 from tests.system.faults.conftest import make_deliveries, statuses, wait_until

@@ -15,9 +15,9 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import selectinload
 
-from portal.db import db
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import Delivery
-from portal.receiver import Receiver
 from tests import factories
 
 CRASH_FOLDER = Path(__file__).parent / "crash_points"

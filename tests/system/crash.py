@@ -24,14 +24,14 @@ from pathlib import Path
 from sqlalchemy import create_engine, select, text
 
 from portal import create_app
-from portal.classification import classify
 from portal.clock import utcnow
 from portal.config import LEASE_MARGIN, load_settings
-from portal.contacts import save_contact
-from portal.db import db, prepare_engine, reading
-from portal.migrating import upgrade_schema
+from portal.contacts.classifying import classify
+from portal.contacts.single import save_contact
+from portal.database.db import db, prepare_engine, reading
+from portal.database.upgrading import upgrade_schema
+from portal.demo.server import Receiver
 from portal.models import Attempt, Contact, Delivery
-from portal.receiver import Receiver
 from tests import factories
 from tests.postgres import throwaway_postgres
 

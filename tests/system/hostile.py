@@ -18,8 +18,8 @@ from pathlib import Path
 
 from portal.egress import AddressPolicy, Egress
 from portal.webhook import WebhookRequest, post
-from tests.engine.egress.conftest import Authority
-from tests.engine.egress.hostile import CASES, HostileReceiver
+from tests.egress.conftest import Authority
+from tests.egress.hostile import CASES, HostileReceiver
 
 DEADLINE_SECONDS = 0.8
 SENDERS = 8

@@ -3,14 +3,13 @@
 import pytest
 from flask import Flask
 
-from portal.db import db
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import Company, Contact, Delivery
-from portal.receiver import Receiver
 from tests import factories
+from tests.conftest import BOTH
 from tests.system.conftest import Portal, only_delivery, wait_for_status
-from tests.system.faults.conftest import BOTH, attempts_of, database_url, make_deliveries, statuses, wait_until
-
-__all__ = ["database_url"]  # a fixture
+from tests.system.faults.conftest import attempts_of, make_deliveries, statuses, wait_until
 
 CONCURRENCY = 8
 """Posts to one endpoint at a time, unless it is set."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from portal import dispatcher
 from portal.outbox import claims
+from portal.worker import dispatcher
 
 
 def crash() -> None:

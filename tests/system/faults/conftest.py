@@ -11,25 +11,18 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from portal import outbox
-from portal.classification import classify
 from portal.clock import utcnow
-from portal.contacts import save_contact
-from portal.db import db
+from portal.contacts.classifying import classify
+from portal.contacts.single import save_contact
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import Attempt, Company, Delivery
 from portal.outbox import Job, Rules
-from portal.receiver import Receiver
-from portal.retry import parse_schedule
+from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
 from tests import factories
 
-BOTH = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 LEASE = timedelta(seconds=15)
-
-
-@pytest.fixture
-def database_url(request: pytest.FixtureRequest) -> str:
-    name = getattr(request, "param", "sqlite")
-    return str(request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[name]))
 
 
 @pytest.fixture

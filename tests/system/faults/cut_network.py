@@ -13,9 +13,9 @@ import time
 
 from portal import create_app
 from portal.config import load_settings
-from portal.db import db
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import Company
-from portal.receiver import Receiver
 from tests import factories
 from tests.conftest import running_worker
 from tests.system.faults.conftest import make_deliveries, statuses, wait_until

@@ -8,17 +8,17 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from portal import clock, dispatcher, outbox, worker
+from portal import clock, outbox
 from portal.clock import utcnow
-from portal.db import db
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import Company, Delivery, Endpoint
-from portal.receiver import Receiver
-from portal.retry import DEFAULT_SCHEDULE
+from portal.rules.retry import DEFAULT_SCHEDULE
+from portal.worker import dispatcher, run
 from tests import factories
-from tests.conftest import running_worker
+from tests.conftest import BOTH, running_worker
 from tests.system.conftest import Portal, wait_for_status
 from tests.system.faults.conftest import (
-    BOTH,
     LEASE,
     answered,
     attempts_of,
@@ -48,7 +48,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
 @pytest.fixture
 def no_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A scheduler that never calls, as APScheduler does not while the wall clock catches up."""
-    monkeypatch.setattr(worker, "TICK_SECONDS", 3600)
+    monkeypatch.setattr(run, "TICK_SECONDS", 3600)
     monkeypatch.setattr(dispatcher, "LOOK_SECONDS", 0.3)
 
 

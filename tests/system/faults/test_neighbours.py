@@ -11,11 +11,12 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from sqlalchemy import select
 
-from portal import clock, endpoints
-from portal.db import db
+from portal import clock
+from portal.company import endpoint
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import Company, Delivery, Endpoint
-from portal.receiver import Receiver
-from portal.retry import parse_schedule
+from portal.rules.retry import parse_schedule
 from tests import factories
 from tests.conftest import MakeApp, running_worker
 from tests.system.black_hole import add_contacts, classify_each, compare, p95
@@ -65,7 +66,7 @@ def test_a_herd_that_is_due_at_once_keeps_the_quick_ones_quick(make_app: MakeApp
         for company in companies:
             make_deliveries(db.session.merge(company), 2 * HERD // 3 // FAST_COMPANIES)
         for company in (held, *companies):
-            endpoints.resume(db.session, factories.endpoint_of(db.session.merge(company)), actor="test")
+            endpoint.resume(db.session, factories.endpoint_of(db.session.merge(company)), actor="test")
         db.session.commit()
         db.session.remove()
         begun = clock.utcnow()

@@ -7,7 +7,7 @@ import sys
 from flask import Flask
 from sqlalchemy import func, select
 
-from portal.db import db
+from portal.database.db import db
 from portal.models import Attempt, Company
 from tests.system.faults.cut_network import DELIVERIES
 

@@ -7,12 +7,13 @@ from flask import Flask
 from sqlalchemy import func, insert, select
 
 from portal import outbox
-from portal.circuit import LONGEST_PAUSE
 from portal.clock import utcnow
-from portal.db import db
+from portal.database.db import db
 from portal.models import Attempt, Company, Delivery
+from portal.rules.circuit import LONGEST_PAUSE
 from tests import factories
-from tests.system.faults.conftest import BOTH, LEASE, answered, claim, rules, statuses
+from tests.conftest import BOTH
+from tests.system.faults.conftest import LEASE, answered, claim, rules, statuses
 
 WAITING, PROBES, BATCH = 10_000, 200, 500
 

@@ -10,18 +10,19 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete
 
-from portal import dispatcher, endpoints, outbox
+from portal import outbox
 from portal.clock import utcnow
-from portal.db import db
+from portal.company import endpoint as endpoints
+from portal.database.db import db
+from portal.demo.server import Receiver, Reply
 from portal.models import Attempt, AuditEntry, Company, Delivery
-from portal.receiver import Receiver, Reply
-from portal.retry import DEFAULT_SCHEDULE, MAX_RETRY_AFTER
+from portal.rules.retry import DEFAULT_SCHEDULE, MAX_RETRY_AFTER
 from portal.runtime import runtime
 from portal.webhook import Outcome, post
+from portal.worker import dispatcher
 from tests import factories
-from tests.conftest import MakeApp, running_worker
+from tests.conftest import BOTH, MakeApp, running_worker
 from tests.system.faults.conftest import (
-    BOTH,
     LEASE,
     answered,
     attempts_of,
@@ -33,7 +34,7 @@ from tests.system.faults.conftest import (
     statuses,
     wait_until,
 )
-from tests.web.conftest import Person
+from tests.views.conftest import Person
 
 pytestmark = BOTH
 

@@ -10,11 +10,12 @@ import requests
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from portal import accounts, endpoints
-from portal.classification import classify
-from portal.db import db
+from portal import people
+from portal.company import endpoint
+from portal.contacts.classifying import classify
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import Company, Contact, WorkerHeartbeat
-from portal.receiver import Receiver
 from tests import factories
 from tests.cli.conftest import Running
 from tests.conftest import running_worker
@@ -81,7 +82,7 @@ def test_four_webs_and_two_workers_on_one_postgresql_send_each_delivery_once(
 ) -> None:
     ids = fill(receiver.url)
     company = factories.make_company("Empresa 0")
-    token = accounts.create_token(db.session, factories.make_user(company), label="test")
+    token = people.create_token(db.session, factories.make_user(company), label="test")
     contacts = [factories.make_contact(company).id for _ in range(40)]
     db.session.commit()
     db.session.remove()
@@ -111,7 +112,7 @@ def test_a_classification_that_crosses_the_removal_of_the_address_ends_cancelled
         with Session(db.engine) as classifying:
             made = classify(classifying, classifying.get_one(Contact, contact_id), 3, actor="test").delivery
             assert made is not None
-            endpoints.remove_url(db.session, factories.endpoint_of(company), actor="ana@example.com")
+            endpoint.remove_url(db.session, factories.endpoint_of(company), actor="ana@example.com")
             db.session.commit()
             classifying.commit()
         wait_until(lambda: statuses() == {"cancelled": 1}, seconds=5)

@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 
 from portal import outbox
 from portal.clock import utcnow
-from portal.db import db, reading
-from portal.deliveries import DeliveryFilter, page_deliveries
+from portal.database.db import db, reading
+from portal.deliveries.log import DeliveryFilter, page_deliveries
 from portal.models import Company, Delivery
 from portal.outbox import Rules
-from portal.retry import parse_schedule
+from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
-from tests.system.faults.conftest import BOTH, LEASE, make_deliveries
+from tests.conftest import BOTH
+from tests.system.faults.conftest import LEASE, make_deliveries
 
 ROWS, WAITING = 200_000, 5_000
 BODY = b"{}"

@@ -18,11 +18,12 @@ import requests
 from flask import Flask
 from sqlalchemy import create_engine, text
 
-from portal import accounts, dispatcher
-from portal import db as database
-from portal.db import WAL_BYTES, db, prepare_engine
+from portal import people
+from portal.database import db as database
+from portal.database.db import WAL_BYTES, db, prepare_engine
+from portal.demo.server import Receiver
 from portal.models import Company, Contact
-from portal.receiver import Receiver
+from portal.worker import dispatcher
 from tests import factories
 from tests.conftest import MakeApp, running_worker
 from tests.system.conftest import Portal
@@ -132,7 +133,7 @@ def test_without_space_nothing_is_half_written_and_all_goes_on_when_there_is_som
     space: Space, app: Flask, portal: Portal, receiver: Receiver
 ) -> None:
     company = db.session.query(Company).one()
-    token = accounts.create_token(db.session, factories.make_user(company), label="test")
+    token = people.create_token(db.session, factories.make_user(company), label="test")
     ids = [factories.make_contact(company).id for _ in range(40)]
     db.session.commit()
     db.session.remove()
@@ -254,7 +255,7 @@ def test_a_log_damaged_by_a_power_cut_leaves_what_was_committed_before(
 FORK = """
 import os, sys
 from portal import create_app
-from portal.db import db
+from portal.database.db import db
 from sqlalchemy import text
 
 app = create_app()
@@ -292,7 +293,7 @@ def test_a_fork_after_the_first_query_shares_no_connection(
 def test_making_the_application_starts_nothing_and_connects_to_nothing(instance: Path, sqlite_url: str) -> None:
     """So any number of web processes may make it, by fork or not, without a scheduler or a connection in common."""
     program = (
-        "import threading; from portal import create_app; from portal.db import db; app = create_app()\n"
+        "import threading; from portal import create_app; from portal.database.db import db; app = create_app()\n"
         "with app.app_context(): print(threading.active_count(), db.engine.pool.checkedin())"
     )
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}

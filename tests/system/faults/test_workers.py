@@ -14,18 +14,19 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 from sqlalchemy import select, text
 
-from portal import dispatcher, outbox, worker
+from portal import outbox
 from portal.config import LEASE_MARGIN
-from portal.db import db
+from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import Attempt, Company, Delivery, WorkerHeartbeat
-from portal.receiver import Receiver
+from portal.outbox.bell import DatagramBell, DatagramEar, NotifyBell
 from portal.vault import Vault
-from portal.wakeup import DatagramBell, DatagramEar, NotifyBell
+from portal.worker import dispatcher, run
 from tests import factories
 from tests.cli.conftest import Running
-from tests.conftest import MakeApp, make_schema, running_worker
+from tests.conftest import BOTH, MakeApp, make_schema, running_worker
 from tests.postgres import find_programs, server_account, throwaway_postgres
-from tests.system.faults.conftest import BOTH, attempts_of, make_deliveries, reload, statuses, wait_until
+from tests.system.faults.conftest import attempts_of, make_deliveries, reload, statuses, wait_until
 
 DEADLINE_SECONDS = 2
 READY = "The worker is ready"
@@ -121,7 +122,7 @@ def test_a_look_that_fails_every_time_is_repeated_and_shows_no_life(
 
     monkeypatch.setattr(dispatcher, "FAULT_PAUSE_SECONDS", 0.1)
     monkeypatch.setattr(dispatcher, "SILENT_SECONDS", 0.5)
-    monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(run, "HEARTBEAT_SECONDS", 0.2)
     make_deliveries(company, 1)
     claim = outbox.claim
     with monkeypatch.context() as broken:
@@ -141,7 +142,7 @@ def test_a_worker_that_cannot_listen_ends_instead_of_not_hearing_a_stop(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DatagramEar, "wait", lambda _self, timeout: 1 // 0)
-    thread = threading.Thread(target=worker.run, args=(app, threading.Event()))
+    thread = threading.Thread(target=run.run, args=(app, threading.Event()))
     thread.start()
     thread.join(20)
     assert not thread.is_alive()
@@ -155,7 +156,7 @@ def test_with_another_key_nothing_fails_and_the_worker_with_the_right_one_delive
     stranger = make_app()
     runtime = stranger.extensions["portal"]
     object.__setattr__(runtime, "vault", Vault("another key " * 4))
-    thread = threading.Thread(target=worker.run, args=(stranger, threading.Event()))
+    thread = threading.Thread(target=run.run, args=(stranger, threading.Event()))
     thread.start()
     thread.join(20)
     assert not thread.is_alive(), "a worker that can sign nothing goes on"
@@ -210,7 +211,7 @@ def test_the_call_is_heard_again_after_postgresql_restarted(
     make_app: MakeApp, own_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatcher, "LOOK_SECONDS", 3600)
-    monkeypatch.setattr(worker, "TICK_SECONDS", 3600)
+    monkeypatch.setattr(run, "TICK_SECONDS", 3600)
     app = make_app(database_url=own_server)
     with app.app_context(), Receiver() as receiver:
         company = factories.make_company(url=receiver.url)
@@ -235,6 +236,6 @@ def test_a_lost_call_costs_a_tick(
     with running_worker(app):
         time.sleep(0.5)
         make_deliveries(company, 1)
-        wait_until(lambda: statuses() == {"delivered": 1}, seconds=worker.TICK_SECONDS + 3)
+        wait_until(lambda: statuses() == {"delivered": 1}, seconds=run.TICK_SECONDS + 3)
     assert db.session.query(Attempt).one().reason == "ok_text"
     assert db.session.query(Delivery).one().attempt_count == 1

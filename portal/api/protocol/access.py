@@ -1,0 +1,133 @@
+"""Who calls the API: whoever a bearer token proves. Cookies count for nothing here, and what says nothing is refused.
+
+Every route carries `member` (any token) or `admin` (an admin's token) directly below it, as pages do.
+"""
+
+import logging
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Flask, current_app, g, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from portal import audit, clock, people
+from portal.api.protocol.parsing import View
+from portal.api.protocol.problems import Problem, answer_http_error
+from portal.api.protocol.rate_limit import RateLimit
+from portal.database.db import db, reading, writing
+from portal.models import ApiToken
+
+PREFIX = "/api/"
+CALLS_A_SECOND, CALLS_AT_ONCE = 50, 1000
+"""What a token may ask of one process: for good, and in a burst."""
+PUBLIC = {"api-docs.openapi_json", "api_docs.index", "api_docs.show"}
+"""View names that need no token."""
+USE_RECORDED_EVERY = timedelta(minutes=1)
+CHALLENGE = 'Bearer realm="portal"'
+
+logger = logging.getLogger(__name__)
+
+
+def member(view: View) -> View:
+    """Every token of the company may call this."""
+    view.access = "member"  # type: ignore[attr-defined]
+    return view
+
+
+def admin(view: View) -> View:
+    """Tokens of admins may call this."""
+    view.access = "admin"  # type: ignore[attr-defined]
+    return view
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whose token came with the request."""
+
+    token_id: int
+    company_id: int
+    user_id: int
+    email: str
+    is_admin: bool
+
+
+def init_app(app: Flask) -> None:
+    """Check every request below /api/ before anything reads it."""
+    limit = RateLimit(per_second=CALLS_A_SECOND, burst=CALLS_AT_ONCE)
+    app.before_request(lambda: check_request(limit))
+
+
+def check_request(limit: RateLimit) -> ResponseReturnValue | None:
+    """Refuse unknown addresses with a problem, and whoever the route does not admit, or who calls too often."""
+    if not request.path.startswith(PREFIX):
+        return None
+    error = request.routing_exception
+    if error is not None:
+        return answer_http_error(error) if (error.code or 0) >= 400 else None
+    if request.endpoint in PUBLIC:
+        return None
+    g.caller = authenticate()
+    if wait := limit.take(g.caller.token_id):
+        raise Problem(429, "too_many_calls", headers={"Retry-After": str(math.ceil(wait))})
+    access = getattr(current_app.view_functions[str(request.endpoint)], "access", None)
+    if access == "member" or (access == "admin" and g.caller.is_admin):
+        return None
+    raise Problem(403, "forbidden")
+
+
+def current_caller() -> Caller:
+    """Whoever the request was authenticated for."""
+    caller: Caller = g.caller
+    return caller
+
+
+def authenticate() -> Caller:
+    """The caller that the request's token proves. Raises Problem (401).
+
+    It has a transaction of its own, which only reads, so that no writer waits while the request's body comes in.
+    """
+    presented = request.authorization
+    if presented is None or presented.type != "bearer" or not presented.token:
+        raise Problem(401, "missing_token", headers={"WWW-Authenticate": CHALLENGE})
+    with reading():
+        token = people.find_token(db.session, presented.token)
+        caller = caller_of(token) if token else None
+        used_at = token.last_used_at if token else None
+        db.session.rollback()
+    if caller is None:
+        raise Problem(401, "invalid_token", headers={"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'})
+    if used_at is None or clock.utcnow() - used_at >= USE_RECORDED_EVERY:
+        record_use(caller)
+    return caller
+
+
+def caller_of(token: ApiToken) -> Caller:
+    user = token.user
+    return Caller(token.id, token.company_id, user.id, user.email, user.is_admin)
+
+
+def record_use(caller: Caller) -> None:
+    """Note that the token was used, in a small transaction of its own."""
+    try:
+        with writing(), db.engine.begin() as connection:
+            people.record_token_use(connection, caller.token_id)
+    except OperationalError:  # a request that only reads still answers while the database takes no writes
+        logger.warning("A token's use was not recorded.", extra={"action": "token_use_unrecorded"})
+
+
+def note_once_a_day(action: str, *, subject: str) -> None:
+    """Write an act of a call that changes nothing else into the audit log, unless it stands there since a day ago."""
+    caller, since = current_caller(), clock.utcnow() - timedelta(days=1)
+    facts = {"actor": caller.email, "action": action, "subject": subject}
+    if audit.is_recorded(db.session, caller.company_id, since=since, **facts):
+        return
+    db.session.rollback()  # the call's own transaction may hold the lock that this one waits for
+    try:
+        with writing(), Session(db.engine) as session:
+            audit.record(session, caller.company_id, ip=request.remote_addr, **facts)
+            session.commit()
+    except OperationalError:  # as above
+        logger.warning("A look at a body was not noted.", extra={"action": "look_unnoted"})

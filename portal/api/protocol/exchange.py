@@ -1,0 +1,64 @@
+"""A request and its answer as JSON tells them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, overload
+
+from portal.models import Attempt
+from portal.rules.verdict import decode
+from portal.runtime import runtime
+
+
+def message_of(attempt: Attempt) -> str:
+    """What was seen, which rule decided, what to do."""
+    return runtime().explain(attempt).message
+
+
+def join_headers(headers: Iterable[Sequence[str]]) -> dict[str, str]:
+    """Values by name, as sent or received; what was repeated is joined by a comma (RFC 9110, section 5.3)."""
+    joined: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for name, value, *_ in headers:
+        shown = names.setdefault(name.lower(), name)
+        joined[shown] = f"{joined[shown]}, {value}" if shown in joined else value
+    return joined
+
+
+@overload
+def text_of(body: bytes) -> str: ...
+@overload
+def text_of(body: None) -> None: ...
+def text_of(body: bytes | None) -> str | None:
+    """Bytes as text, by their byte order mark or as UTF-8; what cannot be decoded is replaced."""
+    return None if body is None else decode(body)
+
+
+def result_of(attempt: Attempt, *, delivered: bool, body: str | None) -> dict[str, Any]:
+    """A test as the API tells it, with exactly what was sent and what came back."""
+    return {
+        "delivered": delivered,
+        "reason": attempt.reason,
+        "message": message_of(attempt),
+        "warning": attempt.warning,
+        "status_code": attempt.status_code,
+        "duration_ms": attempt.duration_ms,
+        "request": {
+            "method": "POST",
+            "url": attempt.url,
+            "headers": join_headers(attempt.request_headers),
+            "body": body,
+        },
+        "response": response_of(attempt),
+    }
+
+
+def response_of(attempt: Attempt) -> dict[str, Any] | None:
+    """What came back; None when nothing did."""
+    if attempt.status_code is None:
+        return None
+    kept, size = attempt.response_body or b"", attempt.response_size or 0
+    return {
+        "headers": join_headers(attempt.response_headers),
+        "body": text_of(kept),
+        "size": size,
+        "truncated": size > len(kept),
+    }

@@ -1,0 +1,152 @@
+"""Marshmallow fields whose errors are stable codes, and which take no value for another type's."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields
+from marshmallow.validate import Length, OneOf, Range, Regexp
+
+from portal.models import LEVELS
+from portal.rules.payload import UnencodableText, check_text
+
+MAX_KEY = 2**63 - 1
+NO_NUL = Regexp(r"^[^\u0000]*$", error="nul")
+KEY_TEXT = Regexp(r"^[!-~]+$", error="not_a_key")
+EMAIL = Regexp(r"^[^\s@\u0000]+@[^\s@\u0000]+\.[^\s@\u0000]+$", error="not_an_email")
+DATE = re.compile(
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?)?$"
+)
+TIME = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$")
+
+CODES: dict[str, str | list[Any] | dict[Any, Any]] = {"required": "required", "null": "null"}
+
+
+class StrictSchema(Schema):
+    """An object of which every field is known."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"unknown": "unknown_field", "type": "not_an_object"}  # noqa: RUF012 - marshmallow's own form
+
+
+class Text(fields.String):
+    """A text of at most `length` characters that can be stored and sent."""
+
+    default_error_messages = CODES | {"invalid": "not_a_text", "surrogate": "surrogate"}
+
+    def __init__(self, length: int, *, form: Regexp = NO_NUL, **kwargs: Any) -> None:
+        super().__init__(validate=[Length(max=length, error="too_long"), form], **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        try:
+            return check_text(value, attr or "")
+        except UnencodableText as error:
+            if error.problem == "nul":
+                return value  # `form` says so: the OpenAPI document knows the rule from it
+            raise self.make_error("surrogate") from error
+
+
+class DateText(fields.String):
+    """A date as the body has it, `YYYY-MM-DD HH:MM:SS` in the company's time zone; RFC 3339 is understood too."""
+
+    default_error_messages = CODES | {"invalid": "not_a_date"}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=Regexp(DATE, error="not_a_date"), allow_none=True, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        return value
+
+
+class WholeNumber(fields.Integer):
+    """A JSON integer: no text, no `true`, no fraction."""
+
+    default_error_messages = CODES | {"invalid": "not_an_integer"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if type(value) is not int:
+            raise self.make_error("invalid")
+        return value
+
+
+class Flag(fields.Boolean):
+    """JSON's `true` or `false`, and nothing that looks like one."""
+
+    default_error_messages = CODES | {"invalid": "not_a_boolean"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value
+
+
+class NumberParameter(fields.Integer):
+    """An integer of a query, in ASCII digits."""
+
+    default_error_messages = CODES | {"invalid": "not_an_integer"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,19}", value):
+            raise self.make_error("invalid")
+        return int(value)
+
+
+class TimeParameter(fields.AwareDateTime):
+    """A moment, RFC 3339 with its zone."""
+
+    default_error_messages = CODES | {"invalid": "not_a_time"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
+        if not isinstance(value, str) or not TIME.match(value):
+            raise self.make_error("invalid")
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise self.make_error("invalid") from error
+
+
+class Moment(fields.DateTime):
+    """A time in an answer: RFC 3339 in UTC, `2026-01-31T12:00:00.000Z`."""
+
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class ItemList(fields.List[Any]):
+    """A list, of at most `length` items."""
+
+    default_error_messages = CODES | {"invalid": "not_a_list"}
+
+    def __init__(self, inner: fields.Field[Any], *, length: int, **kwargs: Any) -> None:
+        super().__init__(inner, validate=Length(max=length, error="too_many"), **kwargs)
+
+
+class Object(fields.Nested):
+    """An object within an object."""
+
+    default_error_messages = CODES | {"type": "not_an_object"}
+
+
+def key(**kwargs: Any) -> WholeNumber:
+    """A row's number."""
+    return WholeNumber(validate=Range(0, MAX_KEY, error="out_of_range"), **kwargs)
+
+
+def level(**kwargs: Any) -> WholeNumber:
+    """An interest level, or null."""
+    return WholeNumber(validate=OneOf(LEVELS, error="unknown_level"), allow_none=True, **kwargs)
+
+
+def choice(values: tuple[str, ...], **kwargs: Any) -> fields.String:
+    """One of these words."""
+    messages = CODES | {"invalid": "not_a_text"}
+    return fields.String(validate=OneOf(values, error="unknown_value"), error_messages=messages, **kwargs)

@@ -1,0 +1,117 @@
+"""Reading requests: strict JSON in UTF-8, known fields only, and errors that name the field."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, NoReturn, TypeVar, cast
+
+from flask import Request
+from flask_smorest import Blueprint  # type: ignore[import-untyped]
+from marshmallow import RAISE, Schema, ValidationError
+from webargs import missing
+from webargs.flaskparser import FlaskParser
+
+from portal.api.protocol.problems import FieldError, Problem, flatten, refuse
+from portal.api.protocol.unchanged import document_unchanged
+
+COMMON_PROBLEMS = (401, 429, 500, 503)
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class JsonParser(FlaskParser):
+    """Takes `application/json` and nothing else; what a schema does not know is refused, in queries too."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION | {"json": RAISE, "query": RAISE}
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """The body's value; nothing where the schema says `optional_body` and there is none. Raises Problem."""
+        return missing if getattr(schema, "optional_body", False) and not req.get_data() else read_json(req)
+
+    def handle_error(self, error: ValidationError, *_args: Any, **_kwargs: Any) -> NoReturn:
+        """Answer 422. Webargs puts the messages below the name of the place that they are about."""
+        refuse([found for messages in error.messages_dict.values() for found in flatten(messages)])
+
+
+class ApiBlueprint(Blueprint):  # type: ignore[misc]
+    """Routes that are documented, and whose arguments are read by our rules."""
+
+    ARGUMENTS_PARSER = JsonParser()
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self._prepare_doc_cbks.append(document_unchanged)
+
+    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """The address, `methods` and `tags`. Stands on top."""
+        register = super().route(rule, **options)
+
+        def decorate(view: View) -> View:
+            if getattr(view, "access", None) == "admin":
+                view = self.alt_response(403, HTTPStatus.FORBIDDEN.name)(view)
+            return cast(View, register(view))
+
+        return decorate
+
+    def arguments(self, schema: type[Schema], **options: Any) -> Callable[[View], View]:
+        """What comes in; the view gets it first."""
+        return cast(Callable[[View], View], super().arguments(schema, **options))
+
+    def response(self, status_code: int, schema: type[Schema] | None = None, **options: Any) -> Callable[[View], View]:
+        """What goes out."""
+        return cast(Callable[[View], View], super().response(status_code, schema, **options))
+
+    def other_response(self, status_code: int, schema: type[Schema], **options: Any) -> Callable[[View], View]:
+        """What goes out with another status."""
+        return cast(Callable[[View], View], super().alt_response(status_code, schema=schema, **options))
+
+    def doc(self, **facts: Any) -> Callable[[View], View]:
+        """What else the document says."""
+        return cast(Callable[[View], View], super().doc(**facts))
+
+    def problems(self, *statuses: int) -> Callable[[View], View]:
+        """The problems it answers with, besides those of every route, and of every admin's."""
+
+        def decorate(view: View) -> View:
+            for status in (*statuses, *COMMON_PROBLEMS):
+                view = self.alt_response(status, HTTPStatus(status).name)(view)
+            return view
+
+        return decorate
+
+
+def read_json(req: Request) -> Any:
+    """The value of a JSON body. Raises Problem (400 or 415), and what Flask raises for a body that is too large."""
+    if req.mimetype != "application/json":
+        raise Problem(415, "unsupported_media_type")
+    try:
+        text = req.get_data().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Problem(400, "not_utf8") from error
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise Problem(400, "too_deep") from error
+    except ValueError as error:
+        raise Problem(400, "malformed_json") from error
+
+
+def load_many(schema: Schema, given: list[Any], *, is_list: bool, most: int) -> list[dict[str, Any]]:
+    """What was sent, in the schema's types. Raises Problem, which names every field that is wrong."""
+    if len(given) > most:
+        refuse([("", "too_many")])
+    items: list[dict[str, Any]] = []
+    errors: list[FieldError] = []
+    for index, item in enumerate(given):
+        try:
+            items.append(schema.load(item))
+        except ValidationError as error:
+            errors.extend(flatten(error.messages_dict, str(index) if is_list else ""))
+    if errors:
+        refuse(errors)
+    return items
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """NaN and the infinities are Python's idea, not JSON's."""
+    raise ValueError(f"{name} is not JSON")

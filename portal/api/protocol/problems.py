@@ -1,0 +1,145 @@
+"""What went wrong, as RFC 9457 says it: `application/problem+json` with a stable code and a sentence for people."""
+
+import logging
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NoReturn
+
+from flask import Blueprint, Response, json, request
+from sqlalchemy.exc import IntegrityError, OperationalError
+from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
+
+from portal.api.protocol.sentences import DETAILS, FIELD_SENTENCES, TITLES
+from portal.contacts.classifying import ContactGone
+from portal.database.db import db
+
+PROBLEM_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 10
+MAX_ERRORS = 100
+"""Field errors that one answer lists at most."""
+MAX_PATH = 200
+
+CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "request_too_large",
+    415: "unsupported_media_type",
+}
+"""The codes of what Flask itself refuses."""
+
+FieldError = tuple[str, str]
+"""Where (`3.contact.name`), and a stable code."""
+
+logger = logging.getLogger(__name__)
+
+
+class Problem(Exception):
+    """The request ends here. `code` is the stable code, from which the sentence follows unless `detail` is given."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        *,
+        detail: str | None = None,
+        errors: Sequence[Mapping[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        **extra: str,
+    ) -> None:
+        super().__init__(code)
+        self.status, self.code, self.detail = status, code, detail
+        self.errors, self.headers, self.extra = errors, headers or {}, extra
+
+
+def init_blueprint(blueprint: Blueprint) -> None:
+    """Answer every error of the blueprint with a problem.
+
+    Each status is named: Flask prefers an application's handler for one status to a blueprint's for all of them.
+    """
+    for status in default_exceptions:
+        blueprint.register_error_handler(status, answer_http_error)
+    blueprint.register_error_handler(HTTPException, answer_http_error)
+    blueprint.register_error_handler(InternalServerError, answer_failure)
+    blueprint.register_error_handler(Problem, answer_problem)
+    blueprint.register_error_handler(OperationalError, answer_busy)
+    blueprint.register_error_handler(IntegrityError, answer_conflict)
+    blueprint.register_error_handler(ContactGone, answer_gone)
+
+
+def answer_problem(problem: Problem) -> Response:
+    """The problem as an answer."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": str(TITLES[problem.status]),
+        "status": problem.status,
+        "detail": problem.detail or str(DETAILS[problem.code]),
+        "code": problem.code,
+        **problem.extra,
+    }
+    if problem.errors:
+        body["errors"] = list(problem.errors)
+    response = Response(json.dumps(body), status=problem.status, content_type=PROBLEM_TYPE)
+    response.headers.update(problem.headers)
+    return response
+
+
+def answer_http_error(error: HTTPException) -> Response:
+    """What Flask or werkzeug refused; its headers, such as `Allow`, stay."""
+    status = error.code if error.code in CODES else 400
+    headers = {name: value for name, value in error.get_headers() if name.lower() != "content-type"}
+    return answer_problem(Problem(status, CODES[status], headers=headers))
+
+
+def answer_failure(error: InternalServerError) -> Response:
+    """A fault of ours: the log has the details, under an id that the answer names."""
+    error_id = secrets.token_hex(4)
+    logger.error(
+        "A request failed.",
+        extra={"action": "request_failed", "error_id": error_id, "path": request.path},
+        exc_info=error.original_exception,
+    )
+    return answer_problem(Problem(500, "internal_error", error_id=error_id))
+
+
+def answer_busy(error: OperationalError) -> Response:
+    """The database is locked, full or away: nothing was written, and trying again soon makes sense."""
+    db.session.rollback()
+    logger.warning(
+        "The database did not answer: %s", type(error.orig).__name__, extra={"action": "database_unavailable"}
+    )
+    return answer_problem(Problem(503, "database_busy", headers={"Retry-After": str(RETRY_AFTER_SECONDS)}))
+
+
+def answer_conflict(error: IntegrityError) -> Response:
+    """Two requests made the same thing at the same moment; nothing of this one was written."""
+    db.session.rollback()
+    logger.warning("Two requests met: %s", type(error.orig).__name__, extra={"action": "request_conflict"})
+    return answer_problem(Problem(409, "conflict"))
+
+
+def answer_gone(_error: ContactGone) -> Response:
+    """The contact was erased while the request was under way: nothing of it was written."""
+    db.session.rollback()
+    return answer_problem(Problem(404, "not_found"))
+
+
+def refuse(errors: Sequence[FieldError]) -> NoReturn:
+    """End the request with 422, naming the fields. Raises Problem."""
+    shown = [
+        {"path": path[:MAX_PATH], "code": code, "message": str(FIELD_SENTENCES.get(code, FIELD_SENTENCES["invalid"]))}
+        for path, code in errors[:MAX_ERRORS]
+    ]
+    raise Problem(422, "invalid_fields", errors=shown)
+
+
+def flatten(messages: Any, path: str = "") -> Iterator[FieldError]:
+    """Marshmallow's nested messages, which are codes here, as paths with their codes."""
+    if isinstance(messages, Mapping):
+        for key, inner in messages.items():
+            yield from flatten(inner, path if key == "_schema" else f"{path}.{key}" if path else str(key))
+    elif isinstance(messages, str):
+        yield path, messages
+    else:
+        for inner in messages:
+            yield from flatten(inner, path)

@@ -1,0 +1,1 @@
+"""What a company sets: its endpoint and its inspector."""

@@ -1,0 +1,125 @@
+"""The inspector: an address of the portal's own, where a company sees what a receiver gets, and whether it is signed.
+
+Anybody may post to it who knows its token. It keeps the last requests for a day and sends nothing on.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, func, select
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import Headers
+
+from portal import audit
+from portal.models import Company, Endpoint, InspectedRequest
+from portal.rules.signing import Signature, check_signature, make_verifier
+from portal.vault import Vault
+
+MAX_BODY_BYTES = 1024 * 1024
+KEPT_BODY_BYTES = 64 * 1024
+KEPT_REQUESTS = 50
+KEPT_FOR = timedelta(days=1)
+MAX_A_MINUTE = 30
+"""At one address; it is less than what is kept, so that what is kept can be counted."""
+MAX_HEADERS, MAX_HEADER_LENGTH = 60, 2000
+NEVER_KEPT = ("cookie", "authorization", "proxy-authorization")
+"""Headers that open something somewhere: that they came is shown, what they hold is not."""
+
+
+def open_inspector(session: Session, company: Company, *, actor: str, ip: str | None = None) -> None:
+    """Give the company an address, when it has none."""
+    if company.inspector_token is None:
+        company.inspector_token = secrets.token_urlsafe(24)
+        audit.record(session, company.id, actor=actor, action="inspector.opened", ip=ip)
+
+
+def close_inspector(session: Session, company: Company, *, actor: str, ip: str | None = None) -> None:
+    """Take the address away, with what arrived there."""
+    if company.inspector_token is not None:
+        company.inspector_token = None
+        session.execute(delete(InspectedRequest).where(InspectedRequest.company_id == company.id))
+        audit.record(session, company.id, actor=actor, action="inspector.closed", ip=ip)
+
+
+def find_company(session: Session, token: str) -> Company | None:
+    """Whose address that is, or None."""
+    return session.scalars(select(Company).where(Company.inspector_token == token)).first()
+
+
+def is_too_busy(session: Session, company_id: int, *, now: datetime) -> bool:
+    """Whether so much arrived in the last minute that no more is taken."""
+    lately = select(func.count()).where(
+        InspectedRequest.company_id == company_id, InspectedRequest.received_at > now - timedelta(minutes=1)
+    )
+    return (session.scalar(lately) or 0) >= MAX_A_MINUTE
+
+
+def take(
+    session: Session, company_id: int, *, headers: Headers, body: bytes, vault: Vault, now: datetime
+) -> InspectedRequest:
+    """Keep a request that arrived, with what its signature is worth now: that cannot be told later."""
+    received = InspectedRequest(
+        company_id=company_id,
+        signature=_signature_of(session, company_id, headers, body, vault=vault, now=now),
+        headers=[list(header) for header in _kept_headers(headers)],
+        body=body[:KEPT_BODY_BYTES],
+        size=len(body),
+        received_at=now,
+    )
+    session.add(received)
+    session.flush()
+    of_company = InspectedRequest.company_id == company_id
+    oldest_kept = (
+        select(InspectedRequest.id)
+        .where(of_company)
+        .order_by(InspectedRequest.id.desc())
+        .limit(1)
+        .offset(KEPT_REQUESTS - 1)
+        .scalar_subquery()
+    )
+    session.execute(delete(InspectedRequest).where(of_company, InspectedRequest.id < oldest_kept))
+    return received
+
+
+def requests_of(session: Session, company_id: int, *, now: datetime, after: int = 0) -> Sequence[InspectedRequest]:
+    """What arrived within a day, newest first; with `after` only what came later than that one."""
+    return session.scalars(
+        select(InspectedRequest)
+        .where(
+            InspectedRequest.company_id == company_id,
+            InspectedRequest.id > after,
+            InspectedRequest.received_at > now - KEPT_FOR,
+        )
+        .order_by(InspectedRequest.id.desc())
+    ).all()
+
+
+def clear(session: Session, company_id: int) -> None:
+    """Forget what arrived."""
+    session.execute(delete(InspectedRequest).where(InspectedRequest.company_id == company_id))
+
+
+def forget_old(connection: Connection, *, now: datetime) -> None:
+    """Remove what every company's address got more than a day ago: it may hold personal data."""
+    connection.execute(delete(InspectedRequest).where(InspectedRequest.received_at <= now - KEPT_FOR))
+
+
+def _signature_of(
+    session: Session, company_id: int, headers: Headers, body: bytes, *, vault: Vault, now: datetime
+) -> Signature:
+    """By the company's key, and by its old one while that signs too."""
+    endpoint = session.scalars(select(Endpoint).where(Endpoint.company_id == company_id)).one()
+    stored = [endpoint.secret]
+    if endpoint.old_secret and endpoint.old_secret_until is not None and endpoint.old_secret_until > now:
+        stored.append(endpoint.old_secret)
+    verdicts = [check_signature(make_verifier(vault.decrypt(secret)), headers, body) for secret in stored]
+    return "valid" if "valid" in verdicts else verdicts[0]
+
+
+def _kept_headers(headers: Headers) -> list[tuple[str, str]]:
+    kept = [
+        (name, "…" if name.lower() in NEVER_KEPT else value.replace("\0", "\ufffd")[:MAX_HEADER_LENGTH])
+        for name, value in headers
+    ]
+    return kept[:MAX_HEADERS]

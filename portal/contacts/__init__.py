@@ -1,0 +1,1 @@
+"""Contacts: checked, saved, classified, listed, and compared with what the CRM knows."""

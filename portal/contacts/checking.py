@@ -1,0 +1,191 @@
+"""An object in the body's shape, checked: from what somebody sent to the values that a contact's columns take.
+
+Nothing here knows the database: what comes in by page, API or file is refused before a transaction begins.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from portal.models import LEVELS
+from portal.rules.payload import UnencodableText, check_text
+
+TEXT_FIELDS = {
+    "name": 300,
+    "linkedin_public_id": 200,
+    "current_company": 300,
+    "current_company_link": 2000,
+    "role": 300,
+    "location": 300,
+    "email": 254,
+    "phone": 100,
+}
+DATE_FIELDS = ("invite_date", "accept_date", "collect_date", "reply_date")
+MAX_ITEMS = 2000
+"""Skills, experiences or messages of one contact."""
+MAX_TEXT = 20_000
+"""Characters of one message or description."""
+
+
+class InvalidContact(ValueError):
+    """A contact cannot be saved as given. `field` is the path in the body's shape, `problem` a stable code."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field, self.problem = field, problem
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerItem:
+    """A contact's owner: told apart by the e-mail, in lower case."""
+
+    email: str
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactItem:
+    """What is to be set on a contact, in the types of its columns. What is absent or None stays as it is."""
+
+    contact_id: Any
+    facts: dict[str, Any]
+    """Columns by name: texts, aware datetimes, `skills`, `experiences`."""
+    owner: OwnerItem | None
+    campaign: str | None
+    campaign_facts: dict[str, Any]
+    """`description`, when it was given."""
+    messages: list[dict[str, Any]] | None
+    """`sender_name`, `message`, `date`, `pending` of each, in order."""
+
+
+def check_item(item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
+    """Check an object in the body's shape: `contact`, `contact_owner`, `campaign`, `messages`.
+
+    A key that is absent says nothing; dates are texts in `zone` or aware datetimes. The interest level is not looked
+    at: classification has its own rule. Raises InvalidContact.
+    """
+    facts, owner, campaign = (_part(item, name) for name in ("contact", "contact_owner", "campaign"))
+    messages = item.get("messages")
+    return ContactItem(
+        contact_id=facts.get("id"),
+        facts=_facts(facts, zone),
+        owner=_owner(owner) if owner else None,
+        campaign=_text(campaign.get("name"), "campaign.name", 200) or None,
+        campaign_facts={
+            name: _text(campaign[name], f"campaign.{name}", MAX_TEXT) for name in ("description",) if name in campaign
+        },
+        messages=_messages(messages, zone) if messages is not None else None,
+    )
+
+
+def check_level(level: Any) -> int | None:
+    """An interest level: 1, 2, 3 or None. Raises InvalidContact."""
+    if level is not None and (type(level) is not int or level not in LEVELS):
+        raise InvalidContact("contact.interest_level", "unknown_level")
+    return level
+
+
+def _part(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = item.get(name) or {}
+    if not isinstance(part, Mapping):
+        raise InvalidContact(name, "not_an_object")
+    return part
+
+
+def _facts(given: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
+    for field, length in TEXT_FIELDS.items():
+        if field in given:
+            facts[field] = _text(given[field], f"contact.{field}", length)
+    if "name" in facts and not facts["name"]:
+        raise InvalidContact("contact.name", "required")
+    for field in DATE_FIELDS:
+        if field in given:
+            facts[field] = _date(given[field], f"contact.{field}", zone)
+    if "skills" in given:
+        facts["skills"] = _skills(given["skills"])
+    if "experiences" in given:
+        facts["experiences"] = _experiences(given["experiences"])
+    return facts
+
+
+def _owner(given: Mapping[str, Any]) -> OwnerItem:
+    email = _text(given.get("email"), "contact_owner.email", 254)
+    email = _text((email or "").strip().lower(), "contact_owner.email", 254)  # lower case can be longer
+    if not email:
+        raise InvalidContact("contact_owner.email", "required")
+    return OwnerItem(email, _text(given.get("name"), "contact_owner.name", 200))
+
+
+def _skills(given: Any) -> list[dict[str, Any]]:
+    skills = []
+    for path, item in _items(given, "contact.skills"):
+        endorsements = item.get("endorsements")
+        if endorsements is not None and (type(endorsements) is not int or not 0 <= endorsements < 2**31):
+            raise InvalidContact(f"{path}.endorsements", "not_a_count")
+        skills.append({"skill": _text(item.get("skill"), f"{path}.skill", 300), "endorsements": endorsements})
+    return skills
+
+
+def _experiences(given: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "experience": _text(item.get("experience"), f"{path}.experience", 1000),
+            "company_link": _text(item.get("company_link"), f"{path}.company_link", 2000),
+        }
+        for path, item in _items(given, "contact.experiences")
+    ]
+
+
+def _messages(given: Any, zone: ZoneInfo) -> list[dict[str, Any]]:
+    return [
+        {
+            "sender_name": _text(item.get("sender_name"), f"{path}.sender_name", 300) or "",
+            "message": _text(item.get("message"), f"{path}.message", MAX_TEXT) or "",
+            "date": _date(item.get("date"), f"{path}.date", zone),
+            "pending": bool(item.get("pending_message")),
+        }
+        for path, item in _items(given, "messages")
+    ]
+
+
+def _items(given: Any, field: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    if given is None:
+        return []
+    if not isinstance(given, list) or not all(isinstance(item, Mapping) for item in given):
+        raise InvalidContact(field, "not_a_list")
+    if len(given) > MAX_ITEMS:
+        raise InvalidContact(field, "too_many")
+    return [(f"{field}.{index}", item) for index, item in enumerate(given)]
+
+
+def _text(value: Any, field: str, length: int) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidContact(field, "not_a_text")
+    try:
+        check_text(value, field)
+    except UnencodableText as error:
+        raise InvalidContact(field, error.problem) from error
+    if len(value) > length:
+        raise InvalidContact(field, "too_long")
+    return value
+
+
+def _date(value: Any, field: str, zone: ZoneInfo) -> datetime | None:
+    if value in (None, ""):
+        return None
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone)
+        moment = moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidContact(field, "not_a_date") from error
+    if not MINYEAR < moment.year < MAXYEAR:
+        # In some time zone it is a day that no calendar has, and the body could not be written.
+        raise InvalidContact(field, "not_a_date")
+    return moment

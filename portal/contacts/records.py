@@ -1,0 +1,154 @@
+"""The contacts of a batch in memory: what may be matched is read once, and stays found as the batch changes it."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, or_, select
+
+from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS
+from portal.contacts.checking import ContactItem
+from portal.models import Campaign, Contact, Message, User
+
+contact_table: Table = Contact.__table__  # type: ignore[assignment]
+message_table: Table = Message.__table__  # type: ignore[assignment]
+
+
+@dataclass(slots=True, eq=False)
+class CampaignRecord:
+    id: int | None
+    name: str
+    description: str | None = None
+    is_changed: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class PersonRecord:
+    id: int | None
+    name: str
+    email: str
+
+
+@dataclass(slots=True, eq=False)
+class ContactRecord:
+    """A contact in memory: its columns, and what hangs on it. Its `id` is None until it is written."""
+
+    values: dict[str, Any]
+    campaign: CampaignRecord
+    owner: PersonRecord
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    is_changed: bool = False
+    has_new_messages: bool = False
+
+
+@dataclass(slots=True)
+class Change:
+    """A classification, with the contact as it was at that moment when the CRM is to be told."""
+
+    record: ContactRecord
+    old: int | None
+    new: int | None
+    frozen: ContactRecord | None
+    description: str | None
+    """The campaign's, at that moment."""
+
+
+class Known:
+    """The people, campaigns and contacts of a company that a batch has to do with."""
+
+    def __init__(self, connection: Connection, company_id: int, default_owner: User) -> None:
+        self._connection = connection
+        self._company_id = company_id
+        self.default_owner = PersonRecord(default_owner.id, default_owner.name, default_owner.email)
+        self.campaigns: dict[str, CampaignRecord] = {}
+        self.people: dict[str, PersonRecord] = {default_owner.email: self.default_owner}
+        self.by_id: dict[int, ContactRecord] = {}
+        self._by_key: dict[tuple[CampaignRecord, str, str], list[ContactRecord]] = {}
+
+    def load(self, given: Sequence[ContactItem], *, with_messages: bool) -> None:
+        """Read all that the items may match or belong to."""
+        emails = {item.owner.email for item in given if item.owner}
+        self._load_people(User.email.in_(emails))
+        ids = {item.contact_id for item in given if _is_key(item.contact_id)}
+        rows = list(self._select(contact_table.c.id.in_(ids))) if ids else []
+        self._load_campaigns(
+            {item.campaign or DEFAULT_CAMPAIGN for item in given}, {row["campaign_id"] for row in rows}
+        )
+        rows += self._select_candidates(given)
+        self._load_people(User.id.in_({row["owner_id"] for row in rows}))
+        self._remember(rows)
+        if with_messages:
+            self._load_messages()
+
+    def find(self, contact_id: Any) -> ContactRecord | None:
+        """The contact of that id."""
+        return self.by_id.get(contact_id) if _is_key(contact_id) else None
+
+    def match(self, campaign: CampaignRecord, given: ContactItem) -> ContactRecord | None:
+        """The contact that an item without an id means."""
+        for name in MATCH_FIELDS:
+            if (value := given.facts.get(name)) and (found := self._by_key.get((campaign, name, value))):
+                return found[0]
+        return None
+
+    def add(self, record: ContactRecord) -> None:
+        """Let the contact be matched from now on, by what it holds."""
+        for name in MATCH_FIELDS:
+            if value := record.values[name]:
+                same = self._by_key.setdefault((record.campaign, name, value), [])
+                same.append(record)
+                same.sort(key=lambda each: each.values["id"] or float("inf"))  # the oldest is the one that is matched
+
+    def leave_out(self, record: ContactRecord) -> None:
+        """The contact is about to hold something else."""
+        for name in MATCH_FIELDS:
+            same = self._by_key.get((record.campaign, name, record.values[name] or ""), [])
+            if record in same:
+                same.remove(record)
+
+    def _select(self, wanted: ColumnElement[bool]) -> Iterable[dict[str, Any]]:
+        """Contacts of the company, locked as classification locks them."""
+        query = select(contact_table).where(contact_table.c.company_id == self._company_id, wanted)
+        rows = self._connection.execute(query.order_by(contact_table.c.id).with_for_update())
+        return (dict(row) for row in rows.mappings())
+
+    def _select_candidates(self, given: Sequence[ContactItem]) -> list[dict[str, Any]]:
+        campaign_ids = [campaign.id for campaign in self.campaigns.values() if campaign.id is not None]
+        rows: list[dict[str, Any]] = []
+        for name in MATCH_FIELDS:
+            values = {item.facts[name] for item in given if item.facts.get(name)}
+            if values and campaign_ids:
+                column = contact_table.c[name]
+                rows += self._select(contact_table.c.campaign_id.in_(campaign_ids) & column.in_(values))
+        return rows
+
+    def _load_people(self, wanted: ColumnElement[bool]) -> None:
+        query = select(User.id, User.name, User.email).where(User.company_id == self._company_id, wanted)
+        for row in self._connection.execute(query):
+            self.people.setdefault(row.email, PersonRecord(row.id, row.name, row.email))
+
+    def _load_campaigns(self, names: Collection[str], ids: Collection[int]) -> None:
+        query = select(Campaign.id, Campaign.name, Campaign.description).where(
+            Campaign.company_id == self._company_id, or_(Campaign.name.in_(names), Campaign.id.in_(ids))
+        )
+        for row in self._connection.execute(query):
+            self.campaigns[row.name] = CampaignRecord(row.id, row.name, row.description)
+
+    def _remember(self, rows: Iterable[dict[str, Any]]) -> None:
+        campaigns = {campaign.id: campaign for campaign in self.campaigns.values()}
+        people = {person.id: person for person in self.people.values()}
+        for values in sorted(rows, key=lambda row: int(row["id"])):
+            if values["id"] not in self.by_id:
+                record = ContactRecord(values, campaigns[values["campaign_id"]], people[values["owner_id"]])
+                self.by_id[values["id"]] = record
+                self.add(record)
+
+    def _load_messages(self) -> None:
+        query = select(message_table).where(message_table.c.contact_id.in_(self.by_id)).order_by(message_table.c.id)
+        for row in self._connection.execute(query).mappings():
+            message = {name: row[name] for name in ("sender_name", "message", "date", "pending")}
+            self.by_id[row["contact_id"]].messages.append(message)
+
+
+def _is_key(value: Any) -> bool:
+    return type(value) is int and 0 < value < 2**63

@@ -1,0 +1,239 @@
+"""Does the CRM know what we know? A contact's level now, against the last level that was delivered; and mending it."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, literal_column, or_, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from portal import clock, outbox
+from portal.company.endpoint import is_configured
+from portal.contacts.body import freeze_body
+from portal.models import OPEN_STATUSES, Contact, Delivery, Task
+from portal.tasks import store
+from portal.tasks.store import Chunk, Claim, Done, TaskError
+
+KIND = "sync"
+SYNC_STATES = ("in_sync", "waiting", "out_of_sync", "never_sent")
+BATCH_SIZE = 50
+"""Contacts that one transaction brings in sync: other writers wait for no more."""
+LOOK_BACK = 2000
+PAUSE_SECONDS = 0.03
+"""Between two transactions. SQLite keeps no queue: without it, who wants to write meets the lock taken every time."""
+
+_is_behind = Contact.interest_level != func.coalesce(Contact.delivered_level, literal_column("0"))
+"""A contact has a level that the CRM does not know: as `BEHIND`, whose index holds only these."""
+_coming_level = (
+    select(Delivery.interest_level)
+    .where(Delivery.contact_id == Contact.id, Delivery.status.in_(OPEN_STATUSES))
+    .order_by(Delivery.id.desc())
+    .limit(1)
+    .correlate(Contact)
+    .scalar_subquery()
+)
+"""What the CRM will learn last of what is on its way, since a contact's deliveries go out in order."""
+_is_coming = _coming_level == Contact.interest_level
+_was_sent = or_(
+    Contact.delivered_level.is_not(None), exists().where(Delivery.contact_id == Contact.id).correlate(Contact)
+)
+_state = case(
+    (Contact.delivered_level == Contact.interest_level, "in_sync"),
+    (_is_coming, "waiting"),
+    (~_was_sent, "never_sent"),
+    (Contact.interest_level.is_(None), "in_sync"),  # a removed level is not told to the CRM (spec, section 2)
+    else_="out_of_sync",
+)
+_is_to_be_sent = and_(_is_behind, func.coalesce(_coming_level, 0) != Contact.interest_level)
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """The contacts whose level the CRM does not know: how many, how many of them of level 3, and since when.
+
+    `waiting` of them are on their way.
+    """
+
+    contacts: int = 0
+    high: int = 0
+    since: datetime | None = None
+    waiting: int = 0
+
+    @property
+    def stuck(self) -> int:
+        """Contacts that the CRM will not learn by itself: what `bring_in_sync` is for."""
+        return self.contacts - self.waiting
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One reason for which contacts have not arrived: how many, and the newest delivery as an example of it."""
+
+    status: str
+    reason: str
+    contacts: int
+    delivery_id: int
+    next_attempt_at: datetime | None
+    """The first of the next tries; None when nothing is tried any more."""
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.status == "pending"
+
+
+def states_of(session: Session, contacts: Sequence[Contact]) -> dict[int, str]:
+    """By contact id: `in_sync`, `waiting`, `out_of_sync` or `never_sent` (spec, section 9)."""
+    ids = [contact.id for contact in contacts]
+    return dict(session.execute(select(Contact.id, _state).where(Contact.id.in_(ids))).all())
+
+
+def is_in_state(state: str) -> ColumnElement[bool]:
+    """The condition that a contact, as `Contact`, is in that state: the rule of `states_of` in SQL."""
+    # Whoever waits or is out of sync is behind: the database begins with those few.
+    return and_(_is_behind, _state == state) if state in ("waiting", "out_of_sync") else _state == state
+
+
+def find_out_of_sync(session: Session, company_id: int) -> Sequence[int]:
+    """The contacts that `bring_in_sync` has something to send for, level 3 first: out of sync, or classified and never
+    sent.
+    """
+    query = select(Contact.id).where(Contact.company_id == company_id, _is_to_be_sent)
+    return session.scalars(query.order_by(Contact.interest_level.desc(), Contact.id)).all()
+
+
+def count_out_of_sync(session: Session, company_id: int) -> dict[int, int]:
+    """How many contacts `find_out_of_sync` finds, by level, the highest first."""
+    query = select(Contact.interest_level, func.count()).where(Contact.company_id == company_id, _is_to_be_sent)
+    by_level = query.group_by(Contact.interest_level).order_by(Contact.interest_level.desc())
+    return {level: number for level, number in session.execute(by_level) if level is not None}
+
+
+def batches(contact_ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """As many contacts at a time as `bring_in_sync` should be given. The caller commits before it asks for more."""
+    for start in range(0, len(contact_ids), BATCH_SIZE):
+        if start:
+            clock.sleep(PAUSE_SECONDS)
+        yield contact_ids[start : start + BATCH_SIZE]
+
+
+def bring_in_sync(session: Session, company_id: int, contact_ids: Sequence[int], *, actor: str) -> int:
+    """Enqueue one delivery, with the latest state, for each of the company's contacts that still needs one.
+
+    What is on its way, or arrived meanwhile, is left alone, so asking twice sends once. Nothing is enqueued while the
+    company has no address. The caller commits. Returns how many deliveries that made.
+    """
+    if not is_configured(session, company_id):
+        return 0
+    # 1. Hold the contacts, in one order, so that nobody classifies them meanwhile.
+    of_company = select(Contact.id).where(Contact.company_id == company_id, Contact.id.in_(contact_ids))
+    held = session.scalars(of_company.order_by(Contact.id).with_for_update()).all()
+    # 2. Only a look that begins after that sees what was committed before.
+    contacts = session.scalars(
+        select(Contact)
+        .where(Contact.id.in_(held), _is_to_be_sent)
+        .order_by(Contact.interest_level.desc(), Contact.id)
+        .options(joinedload(Contact.campaign), joinedload(Contact.owner), joinedload(Contact.company))
+        .options(selectinload(Contact.messages))
+        .execution_options(populate_existing=True)
+    ).all()
+    now = clock.utcnow()
+    for contact in contacts:
+        outbox.enqueue(
+            session,
+            contact,
+            body=freeze_body(contact),
+            previous_level=contact.delivered_level,
+            trigger="sync",
+            actor=actor,
+            now=now,
+        )
+    return len(contacts)
+
+
+def prepare(session: Session, company_id: int, contact_ids: Sequence[int], *, actor: str) -> Task:
+    """A task that brings these contacts in sync. The caller commits."""
+    now = clock.utcnow()
+    return store.queue(
+        session, company_id, kind=KIND, actor=actor, numbers=contact_ids, total=len(contact_ids), now=now
+    )
+
+
+def work(engine: Engine, claim: Claim) -> Iterator[Chunk]:
+    """The chunks of bringing in sync that a worker holds, from its position on. Raises TaskError."""
+    contact_ids = store.read_numbers(engine, claim.task_id)
+    for start in range(claim.position, len(contact_ids), BATCH_SIZE):
+        yield _Contacts(claim, contact_ids[start : start + BATCH_SIZE], start)
+
+
+@dataclass(frozen=True, slots=True)
+class _Contacts:
+    """Some contacts to bring in sync."""
+
+    claim: Claim
+    contact_ids: Sequence[int]
+    start: int
+
+    def __call__(self, session: Session) -> Done:
+        """Enqueue what they need, in the caller's transaction. Raises TaskError when there is no address any more."""
+        if not is_configured(session, self.claim.company_id):
+            raise TaskError("webhook_unset")
+        sent = bring_in_sync(session, self.claim.company_id, self.contact_ids, actor=self.claim.actor)
+        counts = Counter(sent=sent, unchanged=len(self.contact_ids) - sent)
+        return Done(position=self.start + len(self.contact_ids), counts=+counts)
+
+
+def made_by(session: Session, task: Task) -> dict[str, int]:
+    """What became of the deliveries that a task of this kind made: how many there are in each status."""
+    if task.started_at is None:
+        return {}
+    query = select(Delivery.status, func.count()).where(
+        Delivery.company_id == task.company_id,
+        Delivery.created_at >= task.started_at,
+        Delivery.created_at <= (task.finished_at or clock.utcnow()),
+        Delivery.trigger == "sync",
+        Delivery.actor == task.actor,
+    )
+    return dict(session.execute(query.group_by(Delivery.status)).all())
+
+
+def backlog_of(session: Session, company_id: int) -> Backlog:
+    """What the CRM does not know of the company's contacts, by the rule of `states_of`."""
+    of_company = and_(Contact.company_id == company_id, _is_behind)
+    query = select(Contact.interest_level, func.count().label("number"), func.min(Contact.classified_at).label("since"))
+    by_level = session.execute(query.where(of_company).group_by(Contact.interest_level)).all()
+    if not by_level:
+        return Backlog()
+    return Backlog(
+        contacts=sum(row.number for row in by_level),
+        high=sum(row.number for row in by_level if row.interest_level == 3),
+        since=min((row.since for row in by_level if row.since is not None), default=None),
+        waiting=session.scalar(select(func.count()).select_from(Contact).where(of_company, _is_coming)) or 0,
+    )
+
+
+def causes_of(session: Session, company_id: int) -> Sequence[Cause]:
+    """Why the last deliveries of those contacts have not arrived: first what is not tried any more, then what holds
+    back most. It looks at `LOOK_BACK` contacts, so that after a long outage the page stays as quick.
+    """
+    last = select(func.max(Delivery.id)).where(Delivery.contact_id == Contact.id).correlate(Contact).scalar_subquery()
+    of_company = and_(Contact.company_id == company_id, _is_behind)
+    behind = select(last.label("delivery_id")).select_from(Contact).where(of_company).limit(LOOK_BACK).subquery()
+    query = (
+        select(
+            Delivery.status,
+            Delivery.reason,
+            func.count().label("contacts"),
+            func.max(Delivery.id).label("delivery_id"),
+            func.min(Delivery.next_attempt_at).label("next_attempt_at"),
+        )
+        .join(behind, Delivery.id == behind.c.delivery_id)
+        .where(Delivery.reason.is_not(None), Delivery.status.in_(("pending", "failed", "cancelled")))
+        .group_by(Delivery.status, Delivery.reason)
+    )
+    causes = [
+        Cause(row.status, row.reason, row.contacts, row.delivery_id, row.next_attempt_at)
+        for row in session.execute(query)
+        if row.reason is not None
+    ]
+    return sorted(causes, key=lambda cause: (cause.is_waiting, -cause.contacts))

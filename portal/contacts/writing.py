@@ -1,0 +1,129 @@
+"""Writing what a batch did, each kind of row by one statement: first what others refer to."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, bindparam, delete, insert, update
+from sqlalchemy.orm import Session
+
+from portal import outbox
+from portal.contacts.body import BODY_FIELDS, compose_payload
+from portal.contacts.records import Change, ContactRecord, Known, contact_table, message_table
+from portal.models import Campaign, Classification, Company, User
+from portal.rules.payload import CampaignValues, MessageValues, PersonValues, encode_body
+
+KEPT = ("id", "company_id", "created_at", "delivered_level")
+WRITTEN = tuple(column.name for column in contact_table.columns if column.name not in KEPT)
+"""The columns that an update writes."""
+
+
+def write_batch(
+    session: Session,
+    company: Company,
+    known: Known,
+    *,
+    new: Sequence[ContactRecord],
+    changes: Sequence[Change],
+    actor: str,
+    now: datetime,
+) -> None:
+    """Write new and changed contacts, what they belong to, their classifications and the deliveries of these."""
+    connection = session.connection()
+    _write_campaigns(connection, known, company.id)
+    _write_people(connection, known, company.id, now)
+    records = [*known.by_id.values(), *new]
+    for record in records:
+        record.values.update(campaign_id=record.campaign.id, owner_id=record.owner.id)
+    _insert_contacts(connection, new)
+    _update_contacts(connection, [record for record in known.by_id.values() if record.is_changed], now)
+    _write_messages(connection, [record for record in records if record.has_new_messages])
+    _write_classifications(connection, company.id, changes, actor=actor, now=now)
+    zone = ZoneInfo(company.timezone)
+    deliveries = [_delivery(change, change.frozen, zone) for change in changes if change.frozen is not None]
+    outbox.enqueue_many(session, company.id, deliveries, trigger="classification", actor=actor, now=now)
+
+
+def _write_campaigns(connection: Connection, known: Known, company_id: int) -> None:
+    for campaign in known.campaigns.values():
+        facts = {"name": campaign.name, "description": campaign.description}
+        if campaign.id is None:
+            new = insert(Campaign).values(company_id=company_id, **facts).returning(Campaign.id)
+            campaign.id = connection.execute(new).scalar_one()
+        elif campaign.is_changed:
+            connection.execute(update(Campaign).where(Campaign.id == campaign.id).values(facts))
+
+
+def _write_people(connection: Connection, known: Known, company_id: int, now: datetime) -> None:
+    for person in known.people.values():
+        if person.id is None:
+            facts = {"name": person.name, "email": person.email, "created_at": now, "session_version": 1}
+            new = insert(User).values(company_id=company_id, **facts).returning(User.id)
+            person.id = connection.execute(new).scalar_one()
+
+
+def _insert_contacts(connection: Connection, records: Sequence[ContactRecord]) -> None:
+    if not records:
+        return
+    rows = [{name: value for name, value in record.values.items() if name != "id"} for record in records]
+    query = insert(contact_table).returning(contact_table.c.id, sort_by_parameter_order=True)
+    for record, contact_id in zip(records, connection.execute(query, rows).scalars(), strict=True):
+        record.values["id"] = contact_id
+
+
+def _update_contacts(connection: Connection, records: Sequence[ContactRecord], now: datetime) -> None:
+    if not records:
+        return
+    columns: dict[str, Any] = {name: bindparam(name) for name in WRITTEN}
+    query = update(contact_table).where(contact_table.c.id == bindparam("contact_id")).values(columns)
+    rows = [
+        {**{name: record.values[name] for name in WRITTEN}, "updated_at": now, "contact_id": record.values["id"]}
+        for record in records
+    ]
+    connection.execute(query, rows)
+
+
+def _write_messages(connection: Connection, records: Sequence[ContactRecord]) -> None:
+    if not records:
+        return
+    ids = [record.values["id"] for record in records]
+    connection.execute(delete(message_table).where(message_table.c.contact_id.in_(ids)))
+    rows = [{"contact_id": record.values["id"], **message} for record in records for message in record.messages]
+    if rows:
+        connection.execute(insert(message_table), rows)
+
+
+def _write_classifications(
+    connection: Connection, company_id: int, changes: Sequence[Change], *, actor: str, now: datetime
+) -> None:
+    if not changes:
+        return
+    shared = {"company_id": company_id, "actor": actor, "created_at": now}
+    rows = [
+        {"contact_id": change.record.values["id"], "old_level": change.old, "new_level": change.new, **shared}
+        for change in changes
+    ]
+    connection.execute(insert(Classification), rows)
+
+
+def _delivery(change: Change, frozen: ContactRecord, zone: ZoneInfo) -> dict[str, Any]:
+    contact_id, owner, campaign = change.record.values["id"], frozen.owner, frozen.campaign
+    payload = compose_payload(
+        {name: frozen.values[name] for name in BODY_FIELDS} | {"id": contact_id},
+        owner=PersonValues(owner.id, owner.name, owner.email),
+        campaign=CampaignValues(campaign.id, campaign.name, change.description),
+        messages=[
+            MessageValues(message["sender_name"], message["message"], message["date"], message["pending"])
+            for message in frozen.messages
+        ],
+        zone=zone,
+    )
+    return {
+        "contact_id": contact_id,
+        "campaign_id": campaign.id,
+        "owner_id": owner.id,
+        "interest_level": change.new,
+        "previous_level": change.old,
+        "body": encode_body(payload),
+    }

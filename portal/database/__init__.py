@@ -1,0 +1,1 @@
+"""The database: its engine, its schema, its upgrades and its backups."""

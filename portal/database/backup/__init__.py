@@ -1,0 +1,103 @@
+"""Backups: the database in one file, taken while the portal runs, and put back while it does not.
+
+The secret key stays out, so that whoever holds a backup alone reads no webhook secret in it; a restore refuses a file
+whose secrets the key in use does not open. What a backup holds waiting may have been sent since, so a restored outbox
+is held: every endpoint is paused until an admin resumes it.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Engine
+
+from portal.database.backup import postgresql, sqlite
+from portal.database.backup.contents import BackupError, Contents
+from portal.database.schema import refuse_unknown
+from portal.vault import Vault
+
+__all__ = ["BackupError", "Restored", "back_up", "copy_database", "restore"]
+
+copy_database = sqlite.copy_database
+
+
+class Tool(Protocol):
+    """What each database's module does. All of it raises BackupError."""
+
+    def dump(self, engine: Engine, path: Path) -> None:
+        """Write the database to `path`."""
+
+    def read_contents(self, path: Path) -> Contents:
+        """What a backup is, once it is sound."""
+
+    def load(self, engine: Engine, path: Path, *, keep_at: Path) -> Path | None:
+        """Put the backup in the place of the database, held. Returns where the database before it is kept, if it is."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a restore put in the place of what was there, and where that is now."""
+
+    revision: str
+    replaced: Path | None
+
+
+def back_up(engine: Engine, path: Path, *, force: bool = False) -> int:
+    """Write the database to `path`, whole or not at all, for the owner's eyes only. Returns its size in bytes.
+
+    Raises BackupError when `path` exists and `force` is not given, or with what stood in the way.
+    """
+    if path.exists() and not force:
+        raise BackupError(f"{path} exists already: choose another name, or overwrite it with --force.")
+    with _beside(path) as fresh:
+        _tool(engine).dump(engine, fresh)
+        size = fresh.stat().st_size
+        _put(fresh, path, force=force)
+    return size
+
+
+def restore(engine: Engine, path: Path, *, vault: Vault, keep_at: Path) -> Restored:
+    """Put a backup in the place of the database, with everything that waits held. Its schema may be an older one.
+
+    What was there is kept in the folder `keep_at` (SQLite). Nothing changes unless all of it works.
+    Raises BackupError, SchemaError (a newer version made the file) or WrongKey.
+    """
+    tool = _tool(engine)
+    contents = tool.read_contents(path)
+    refuse_unknown(contents.revision)
+    for secret in contents.secrets:
+        vault.decrypt(secret)
+    engine.dispose()
+    return Restored(contents.revision, tool.load(engine, path, keep_at=keep_at))
+
+
+def _tool(engine: Engine) -> Tool:
+    return sqlite if engine.dialect.name == "sqlite" else postgresql
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A file in the same folder, private from its beginning, and gone at the end."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise BackupError(f"{path} cannot be written ({error.strerror}).") from error
+    os.close(descriptor)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _put(fresh: Path, path: Path, *, force: bool) -> None:
+    """Give the finished file its name; without `force` never in the place of another."""
+    with fresh.open("rb") as file:
+        os.fsync(file.fileno())
+    try:
+        os.replace(fresh, path) if force else os.link(fresh, path)
+    except OSError as error:
+        raise BackupError(f"{path} cannot be written ({error.strerror}).") from error

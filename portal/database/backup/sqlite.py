@@ -1,0 +1,118 @@
+"""SQLite: copied by its backup API, which gives one moment of a live database, its log included."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from portal import clock
+from portal.database.backup.contents import HOLD, IN_USE, BackupError, Contents
+
+WAIT_SECONDS = 3.0
+"""How long a restore waits for the last user of the database to let go of it."""
+
+PLAIN_COPY = "A plain copy of the file of a running portal lacks what is in SQLite's log: use `portal backup`."
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a live database to a file of one piece; both are SQLite's. Raises sqlite3.Error."""
+    with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target, isolation_level=None)) as copy:
+        live.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")
+    target.chmod(0o600)
+
+
+def dump(engine: Engine, path: Path) -> None:
+    live = _path_of(engine)
+    if not live.exists():
+        raise BackupError("There is no database yet: nothing to back up.")
+    with _as_backup_errors():
+        copy_database(live, path)
+        _check(path)
+
+
+def read_contents(path: Path) -> Contents:
+    with _as_backup_errors():
+        _check(path)
+        with closing(_open_to_read(path)) as file:
+            tables = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            if not {"alembic_version", "endpoint"} <= set(tables):
+                raise BackupError(f"{path} holds no database of the portal. {PLAIN_COPY}")
+            (revision,) = file.execute("SELECT version_num FROM alembic_version").fetchone()
+            secrets = [secret for (secret,) in file.execute("SELECT secret FROM endpoint")]
+    return Contents(revision, secrets)
+
+
+def load(engine: Engine, path: Path, *, keep_at: Path) -> Path | None:
+    """Returns where the database that was there is kept, if there was one."""
+    live = _path_of(engine)
+    held = live.with_name(f".{live.name}.restoring")
+    try:
+        with _as_backup_errors():
+            copy_database(path, held)
+            with closing(sqlite3.connect(held)) as copy, copy:
+                for statement in HOLD:
+                    copy.execute(statement)
+            return _replace(live, held, keep_at)
+    finally:
+        held.unlink(missing_ok=True)
+
+
+def _replace(live: Path, held: Path, keep_at: Path) -> Path | None:
+    """Copy `held` over the live database, within one lock that nobody else can have been in."""
+    existed = live.exists()
+    with closing(sqlite3.connect(live, timeout=WAIT_SECONDS, isolation_level=None)) as target:
+        _take_alone(target)
+        kept = None
+        if existed:
+            keep_at.mkdir(mode=0o700, parents=True, exist_ok=True)
+            kept = keep_at / f"before-restore-{clock.utcnow():%Y%m%dT%H%M%SZ}.db"
+            with closing(sqlite3.connect(kept)) as copy:
+                target.backup(copy)
+            kept.chmod(0o600)
+        with closing(sqlite3.connect(held)) as source:
+            source.backup(target)
+    live.chmod(0o600)
+    return kept
+
+
+def _take_alone(target: sqlite3.Connection) -> None:
+    """Keep everybody else out until the connection is closed. Only who is alone may leave SQLite's log mode."""
+    try:
+        target.execute("PRAGMA locking_mode = EXCLUSIVE")
+        (mode,) = target.execute("PRAGMA journal_mode = DELETE").fetchone()
+        target.execute("BEGIN EXCLUSIVE")
+        target.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
+        raise BackupError(IN_USE) from error
+    if mode != "delete":
+        raise BackupError(IN_USE)
+
+
+def _check(path: Path) -> None:
+    with closing(_open_to_read(path)) as file:
+        problems = [problem for (problem,) in file.execute("PRAGMA integrity_check(3)")]
+    if problems != ["ok"]:
+        raise BackupError(f"{path} is damaged: {problems[0]}.")
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    if not path.is_file():
+        raise BackupError(f"{path} is no file.")
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def _path_of(engine: Engine) -> Path:
+    return Path(str(engine.url.database))
+
+
+@contextmanager
+def _as_backup_errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise BackupError(f"SQLite says: {error}.") from error

@@ -1,0 +1,72 @@
+"""Bringing the database to this version's schema, after a backup. Only this imports Alembic, slow to import."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, text
+
+from portal.database.backup import copy_database
+from portal.database.schema import HEAD_REVISION, MIGRATIONS, current_revision, refuse_unknown
+
+KEPT_BACKUPS = 5
+ADVISORY_LOCK = 0x706F7274616C  # any number: only one process at a time migrates a PostgreSQL database
+
+
+def upgrade_schema(engine: Engine, *, backups: Path, now: datetime) -> Path | None:
+    """Bring the database to this version's revision. Safe when several processes start at once.
+
+    Returns the backup's path, or None when there was nothing to back up (no change, an empty database, or PostgreSQL,
+    which is backed up with its own tools). Raises SchemaError when the database is newer than this version.
+    """
+    revision = current_revision(engine)
+    if revision == HEAD_REVISION:
+        return None
+    if revision is not None:
+        refuse_unknown(revision)
+    backup = None
+    if revision is not None and engine.dialect.name == "sqlite":
+        backup = back_up(engine, backups / f"portal-{revision}-{now:%Y%m%dT%H%M%SZ}.db")
+    with engine.connect() as connection, _foreign_keys_set_aside(connection), connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+        command.upgrade(config_for(connection), "head")
+    return backup
+
+
+@contextmanager
+def _foreign_keys_set_aside(connection: Connection) -> Iterator[None]:
+    """SQLite changes a table by making it anew: dropping the old one must not take along what refers to its rows.
+
+    The keys can be set aside only before a transaction begins (https://www.sqlite.org/lang_altertable.html#otheralter).
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
+
+
+def back_up(engine: Engine, path: Path) -> Path:
+    """Copy a live SQLite database; only the newest few copies are kept."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    copy_database(Path(str(engine.url.database)), path)
+    for old in sorted(path.parent.glob("portal-*.db"), key=lambda file: file.stat().st_mtime)[:-KEPT_BACKUPS]:
+        old.unlink()
+    return path
+
+
+def config_for(connection: Connection) -> Config:
+    """Alembic's configuration for the migrations in the package, to run on this connection."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

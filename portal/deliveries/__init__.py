@@ -1,0 +1,1 @@
+"""The delivery log: read, sent again, and counted."""

@@ -1,0 +1,259 @@
+"""The delivery log as people and programs read it: filtered, a page at a time, newest first. It only reads."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, func, literal, select
+from sqlalchemy.orm import QueryableAttribute, Session, defer, joinedload, undefer
+
+from portal.models import DELIVERY_STATUSES, Attempt, Contact, Delivery
+from portal.rules.folding import fold
+
+PAGE_SIZE = 20
+COUNT_CAP = 1000
+"""Counting stops here: "1000+" answers the question, and a long log stays as quick as a short one."""
+
+CHART_CAP = 10_000
+"""A chart looks at so many of a company's latest deliveries; the days before them are left out of it."""
+
+ID_PREFIX = "msg_"
+
+FEW = 500
+"""Contacts that a search finds: with no more, the log is read by contact, and otherwise from its end."""
+
+MAX_TESTS_A_MINUTE = 30
+"""Test sends of one company, by page and API together: enough to try an address out, too few to scan a network."""
+
+
+class InvalidCursor(ValueError):
+    """The place to go on from is none that a page of this log gave."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryFilter:
+    """What a delivery has to match; what is None or empty does not count. `since` is included, `until` is not."""
+
+    status: str | None = None
+    contact_id: int | None = None
+    campaign_id: int | None = None
+    owner_id: int | None = None
+    level: int | None = None
+    reason: str | None = None
+    trigger: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    search: str = ""
+    contact_ids: tuple[int, ...] | None = None
+    """The contacts that `search` finds, when `narrow` has found them to be few."""
+
+
+EQUAL: dict[str, QueryableAttribute[Any]] = {
+    "status": Delivery.status,
+    "contact_id": Delivery.contact_id,
+    "campaign_id": Delivery.campaign_id,
+    "owner_id": Delivery.owner_id,
+    "level": Delivery.interest_level,
+    "reason": Delivery.reason,
+    "trigger": Delivery.trigger,
+}
+"""The filters that a column simply equals."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some deliveries, and where the next ones begin: None after the last."""
+
+    items: Sequence[Delivery]
+    next_cursor: str | None
+
+
+def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery | None:
+    """The delivery within its company, its body included, or None."""
+    return session.scalars(
+        select(Delivery)
+        .where(Delivery.company_id == company_id, Delivery.webhook_id == webhook_id)
+        .options(
+            joinedload(Delivery.contact),
+            joinedload(Delivery.campaign),
+            joinedload(Delivery.owner),
+            undefer(Delivery.body),
+        )
+    ).one_or_none()
+
+
+def select_deliveries(company_id: int, wanted: DeliveryFilter) -> Select[Delivery]:
+    """The company's deliveries that match, without an order and without their bodies."""
+    query = select(Delivery)
+    if wanted.contact_id is None and wanted.contact_ids is None:
+        query = query.where(Delivery.company_id == company_id)
+    else:  # by no index of the company, which a database takes for more selective than it is
+        query = query.where(Delivery.company_id + 0 == company_id)
+    if wanted.contact_ids is not None:
+        query = query.where(Delivery.contact_id.in_(wanted.contact_ids))
+    for name, column in EQUAL.items():
+        if (value := getattr(wanted, name)) is not None:
+            query = query.where(column == value)
+    if wanted.since is not None:
+        query = query.where(Delivery.created_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(Delivery.created_at < wanted.until)
+    if (search := wanted.search.strip()) and wanted.contact_ids is None:
+        query = query.where(_found_by(company_id, search))
+    return query
+
+
+def narrow(session: Session, company_id: int, wanted: DeliveryFilter) -> DeliveryFilter:
+    """The same filter, with the contacts that its search finds when these are few: a long log is then searched soon."""
+    search = wanted.search.strip()
+    if not search or search.startswith(ID_PREFIX):
+        return wanted
+    found = session.scalars(_contacts_found_by(company_id, search).limit(FEW + 1)).all()
+    return wanted if len(found) > FEW else replace(wanted, contact_ids=tuple(found))
+
+
+def page_deliveries(
+    session: Session, company_id: int, wanted: DeliveryFilter, *, limit: int = PAGE_SIZE, cursor: str | None = None
+) -> Page:
+    """The newest deliveries that match, or those after `cursor`, which an earlier page gave. Raises InvalidCursor."""
+    query = select_deliveries(company_id, wanted)
+    if cursor:
+        if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 19):
+            raise InvalidCursor(cursor)
+        query = query.where(Delivery.id < int(cursor))
+    rows = session.scalars(
+        query.order_by(Delivery.id.desc())
+        .limit(limit + 1)
+        .options(
+            joinedload(Delivery.contact).load_only(Contact.name, Contact.linkedin_public_id),
+            joinedload(Delivery.campaign),
+            joinedload(Delivery.owner),
+        )
+    ).all()
+    return Page(rows[:limit], str(rows[limit - 1].id) if len(rows) > limit else None)
+
+
+def deliveries_of(session: Session, company_id: int, webhook_ids: Sequence[str]) -> Sequence[Delivery]:
+    """Those of these deliveries that are the company's."""
+    return session.scalars(
+        select(Delivery).where(Delivery.company_id == company_id, Delivery.webhook_id.in_(webhook_ids))
+    ).all()
+
+
+def count_newer(session: Session, company_id: int, wanted: DeliveryFilter, *, than_id: int) -> int:
+    """How many deliveries match that were made after that one, counted up to `COUNT_CAP`."""
+    newer = select_deliveries(company_id, wanted).with_only_columns(Delivery.id).where(Delivery.id > than_id)
+    return session.scalar(select(func.count()).select_from(newer.limit(COUNT_CAP).subquery())) or 0
+
+
+def count_by_status(session: Session, company_id: int) -> dict[str, int]:
+    """How many deliveries of the company are in each status, counted up to `COUNT_CAP`."""
+    counts = [
+        select(literal(status), func.count()).select_from(
+            select(Delivery.id)
+            .where(Delivery.company_id == company_id, Delivery.status == status)
+            .limit(COUNT_CAP)
+            .subquery()
+        )
+        for status in DELIVERY_STATUSES
+    ]
+    return dict(session.execute(query).one() for query in counts)
+
+
+def count_matching_by_status(session: Session, company_id: int, wanted: DeliveryFilter) -> dict[str, int]:
+    """How many deliveries match in each status, whichever `wanted` asks for; nothing when `COUNT_CAP` match or more."""
+    matching = select_deliveries(company_id, replace(wanted, status=None)).with_only_columns(Delivery.status)
+    found = Counter(session.scalars(matching.order_by(Delivery.id.desc()).limit(COUNT_CAP)))
+    return {} if found.total() == COUNT_CAP else dict.fromkeys(DELIVERY_STATUSES, 0) | found
+
+
+@dataclass(frozen=True)
+class DayCount:
+    """What came of the deliveries that were made on one day. `start` is the day's beginning."""
+
+    start: datetime
+    delivered: int
+    failed: int
+
+
+def count_by_day(
+    session: Session, company_id: int, wanted: DeliveryFilter, *, starts: Sequence[datetime]
+) -> list[DayCount]:
+    """Count what matches by day of creation and by what became of it; tests only when `wanted` asks for them.
+
+    `starts` are the beginnings of the days, oldest first, and at last the end of the newest. Days that begin before the
+    latest `CHART_CAP` deliveries of the company do are left out: a long log stays as quick as a short one.
+    """
+    floor = session.execute(
+        select(Delivery.id, Delivery.created_at)
+        .where(Delivery.company_id == company_id)
+        .order_by(Delivery.id.desc())
+        .offset(CHART_CAP)
+        .limit(1)
+    ).first()
+    if floor is not None:
+        starts = [start for start in starts[:-1] if start > floor.created_at] + [starts[-1]]
+    day = _position_among(Delivery.created_at, starts).label("day")
+    query = select_deliveries(company_id, wanted).with_only_columns(day, Delivery.status, func.count().label("number"))
+    query = query.where(
+        Delivery.id > (floor.id if floor is not None else 0),
+        Delivery.created_at >= starts[0],
+        Delivery.created_at < starts[-1],
+        Delivery.status.in_(("delivered", "failed")),
+    )
+    if wanted.trigger is None:
+        query = query.where(Delivery.trigger != "test")
+    counts = {(row.day, row.status): row.number for row in session.execute(query.group_by(day, Delivery.status))}
+    return [
+        DayCount(start, counts.get((number, "delivered"), 0), counts.get((number, "failed"), 0))
+        for number, start in enumerate(starts[:-1])
+    ]
+
+
+def count_tests_since(session: Session, company_id: int, moment: datetime) -> int:
+    """How many tests a company made since then, among its latest `COUNT_CAP` deliveries."""
+    latest = (
+        select(Delivery.trigger, Delivery.created_at)
+        .where(Delivery.company_id == company_id)
+        .order_by(Delivery.id.desc())
+        .limit(COUNT_CAP)
+        .subquery()
+    )
+    query = select(func.count()).where(latest.c.trigger == "test", latest.c.created_at >= moment)
+    return session.scalar(query) or 0
+
+
+def attempts_of(session: Session, delivery: Delivery) -> Sequence[Attempt]:
+    """Every try of a delivery, newest first."""
+    return session.scalars(select(Attempt).where(Attempt.delivery_id == delivery.id).order_by(Attempt.id.desc())).all()
+
+
+def last_attempts(session: Session, delivery_ids: Sequence[int]) -> dict[int, Attempt]:
+    """The newest try of each of these deliveries, by delivery, without the answers' bodies."""
+    query = select(Attempt).where(Attempt.delivery_id.in_(delivery_ids)).options(defer(Attempt.response_body))
+    return {attempt.delivery_id: attempt for attempt in session.scalars(query.order_by(Attempt.id))}
+
+
+def _position_among(column: QueryableAttribute[datetime], starts: Sequence[datetime], first: int = 0) -> Any:
+    """SQL for the number of the span that holds the column's value, found by halves: exact in every time zone."""
+    if len(starts) <= 2:
+        return literal(first)
+    middle = len(starts) // 2
+    return case(
+        (column < starts[middle], _position_among(column, starts[: middle + 1], first)),
+        else_=_position_among(column, starts[middle:], first + middle),
+    )
+
+
+def _found_by(company_id: int, search: str) -> ColumnElement[bool]:
+    """What a person types to find a delivery: its id, or the contact's name or LinkedIn id."""
+    if search.startswith(ID_PREFIX):
+        return Delivery.webhook_id == search
+    return Delivery.contact_id.in_(_contacts_found_by(company_id, search))
+
+
+def _contacts_found_by(company_id: int, search: str) -> Select[int]:
+    is_found = Contact.search_text.contains(fold(search), autoescape=True)
+    return select(Contact.id).where(Contact.company_id == company_id, is_found)

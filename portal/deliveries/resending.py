@@ -1,0 +1,181 @@
+"""Sending many deliveries again: what matches a filter, told apart by what that would do, and done as a task."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from portal import clock, outbox
+from portal.company.endpoint import is_configured
+from portal.deliveries.log import DeliveryFilter, select_deliveries
+from portal.models import OPEN_STATUSES, Attempt, Delivery, Task
+from portal.tasks import store
+from portal.tasks.store import Chunk, Claim, Done, TaskError
+
+KIND = "resend"
+CHUNK = 200
+RISKS = ("delivered", "older", "maybe_received")
+"""What sending a delivery again may do besides bringing news.
+
+`delivered`: the CRM has it, and may keep it twice. `older`: it knows or will learn a newer level of the contact, and
+goes back to this one. `maybe_received`: a request went out and no whole answer came back, so it may have it.
+"""
+
+_newer = aliased(Delivery)
+_is_older = or_(
+    Delivery.status == "superseded",
+    exists().where(
+        _newer.contact_id == Delivery.contact_id,
+        _newer.id > Delivery.id,
+        or_(_newer.delivered_at.is_not(None), _newer.status.in_(OPEN_STATUSES)),
+    ),
+)
+_is_maybe_received = exists().where(
+    Attempt.delivery_id == Delivery.id,
+    Attempt.request_sent,
+    or_(Attempt.status_code.is_(None), Attempt.reason.in_(("timeout", "incomplete"))),
+)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Deliveries of one level that have the same risk, or none; `first` and `last` are when they were made."""
+
+    risk: str | None
+    level: int | None
+    count: int
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True)
+class Matching:
+    """What matches a filter and can be sent again, in groups, and how many match that cannot."""
+
+    groups: Sequence[Group]
+    left_out: int
+    newest_id: int
+    """Of all that match: what comes later was not counted here."""
+
+    def count(self, *risks: str | None) -> int:
+        """How many have one of these risks; of all when none is named."""
+        return sum(group.count for group in self.groups if not risks or group.risk in risks)
+
+    def by_level(self) -> dict[int | None, int]:
+        """How many there are of each level, the highest first."""
+        levels: Counter[int | None] = Counter()
+        for group in self.groups:
+            levels[group.level] += group.count
+        return dict(sorted(levels.items(), key=lambda item: -(item[0] or 0)))
+
+    @property
+    def first(self) -> datetime:
+        return min(group.first for group in self.groups)
+
+    @property
+    def last(self) -> datetime:
+        return max(group.last for group in self.groups)
+
+
+def risk_of(session: Session, delivery: Delivery) -> str | None:
+    """What sending this delivery again may do besides bringing news: one of `RISKS`, or None."""
+    return session.scalar(select(_risk()).where(Delivery.id == delivery.id))
+
+
+def meant_by(wanted: DeliveryFilter) -> tuple[str, ...]:
+    """The risks that are sent again without having been named: those that the filter itself names.
+
+    What may have been received goes too: the same happens at every retry.
+    """
+    named = {"delivered": "delivered", "superseded": "older"}
+    return ("maybe_received", *(risk for status, risk in named.items() if wanted.status == status))
+
+
+def look(session: Session, company_id: int, wanted: DeliveryFilter) -> Matching:
+    """What matches, counted. It reads every delivery that does."""
+    can_go, risk = _can_go(clock.utcnow()), _risk()
+    facts = (func.count(), func.min(Delivery.created_at), func.max(Delivery.created_at), func.max(Delivery.id))
+    query = select_deliveries(company_id, wanted).with_only_columns(
+        can_go.label("can_go"), case((can_go, risk)).label("risk"), Delivery.interest_level, *facts
+    )
+    rows = session.execute(query.group_by("can_go", "risk", Delivery.interest_level)).all()
+    return Matching(
+        groups=[Group(*row[1:-1]) for row in rows if row.can_go],
+        left_out=sum(row[3] for row in rows if not row.can_go),
+        newest_id=max((row[-1] for row in rows), default=0),
+    )
+
+
+def choose(
+    session: Session,
+    company_id: int,
+    wanted: DeliveryFilter,
+    *,
+    risks: Collection[str],
+    newest_id: int | None = None,
+) -> list[tuple[int, int]]:
+    """The deliveries to send again, oldest first, each with the attempts it has had: those without a risk, and those
+    with one of `risks`. What is newer than `newest_id` stays out.
+    """
+    query = select_deliveries(company_id, wanted).with_only_columns(Delivery.id, Delivery.attempt_count)
+    query = query.where(_can_go(clock.utcnow()), or_(_risk().is_(None), _risk().in_(risks)))
+    if newest_id is not None:
+        query = query.where(Delivery.id <= newest_id)
+    return [(key, attempts) for key, attempts in session.execute(query.order_by(Delivery.id))]
+
+
+def prepare(session: Session, company_id: int, chosen: Sequence[tuple[int, int]], *, actor: str) -> Task:
+    """A task that sends these again; whichever somebody sends meanwhile, it leaves alone. The caller commits."""
+    numbers = [number for pair in chosen for number in pair]
+    return store.queue(
+        session, company_id, kind=KIND, actor=actor, numbers=numbers, total=len(chosen), now=clock.utcnow()
+    )
+
+
+def work(engine: Engine, claim: Claim) -> Iterator[Chunk]:
+    """The chunks of a re-send that a worker holds, from its position on. Raises TaskError."""
+    numbers = store.read_numbers(engine, claim.task_id)
+    chosen = list(zip(numbers[::2], numbers[1::2], strict=True))
+    for start in range(claim.position, len(chosen), CHUNK):
+        yield _Deliveries(claim, chosen[start : start + CHUNK], start)
+
+
+@dataclass(frozen=True, slots=True)
+class _Deliveries:
+    """Some deliveries to send again."""
+
+    claim: Claim
+    chosen: Sequence[tuple[int, int]]
+    start: int
+
+    def __call__(self, session: Session) -> Done:
+        """Make them due, in the caller's transaction. Raises TaskError when there is no address any more."""
+        if not is_configured(session, self.claim.company_id):
+            raise TaskError("webhook_unset")
+        resent = outbox.resend_many(
+            session, self.claim.company_id, self.chosen, actor=self.claim.actor, now=clock.utcnow()
+        )
+        counts = Counter(resent=resent, unchanged=len(self.chosen) - resent)
+        return Done(position=self.start + len(self.chosen), counts=+counts)
+
+
+def _can_go(now: datetime) -> ColumnElement[bool]:
+    """Whether a delivery can be sent again: no test, its body kept, and neither being sent nor due already."""
+    waits = and_(Delivery.status == "pending", Delivery.next_attempt_at > now)
+    return and_(
+        Delivery.trigger != "test", Delivery.body.is_not(None), or_(Delivery.status.not_in(OPEN_STATUSES), waits)
+    )
+
+
+def _risk() -> ColumnElement[Any]:
+    return case(
+        (Delivery.status.in_(OPEN_STATUSES), None),  # it goes out by itself anyway
+        (Delivery.delivered_at.is_not(None), "delivered"),
+        (_is_older, "older"),
+        (_is_maybe_received, "maybe_received"),
+        else_=None,
+    )

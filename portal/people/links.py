@@ -1,0 +1,91 @@
+"""Links that work once: the first set-up, an invitation, a new password."""
+
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from portal import audit, clock
+from portal.models import AccessLink, User
+from portal.people.hashing import hash_secret
+
+LINK_LIFETIMES = {"setup": timedelta(days=7), "invitation": timedelta(days=7), "reset": timedelta(days=1)}
+RESET_PAUSE = timedelta(minutes=5)
+
+
+def create_link(session: Session, *, purpose: str, user: User | None = None) -> str:
+    """A one-time link's token; earlier unused links of the same purpose and user stop working."""
+    now = clock.utcnow()
+    _use_up(session, purpose=purpose, user_id=user.id if user else None)
+    token = secrets.token_urlsafe(32)
+    session.add(
+        AccessLink(
+            purpose=purpose,
+            token_hash=hash_secret(token),
+            user=user,
+            created_at=now,
+            expires_at=now + LINK_LIFETIMES[purpose],
+        )
+    )
+    session.flush()
+    return token
+
+
+def request_reset(session: Session, email: str, *, ip: str) -> tuple[User, str] | None:
+    """The person who logs in with this address, and the token of a link for a new password, for who forgot it.
+
+    None when nobody does, and when there is a link younger than RESET_PAUSE: nobody floods somebody else with mail.
+    """
+    user = session.scalars(
+        select(User).where(User.email == email, User.role.is_not(None), User.disabled_at.is_(None))
+    ).first()
+    if user is None:
+        return None
+    made = select(AccessLink.id).where(
+        AccessLink.user_id == user.id,
+        AccessLink.purpose == "reset",
+        AccessLink.created_at > clock.utcnow() - RESET_PAUSE,
+    )
+    if session.scalars(made.limit(1)).first() is not None:
+        return None
+    audit.record(session, user.company_id, actor=user.email, action="reset.requested", ip=ip)
+    return user, create_link(session, purpose="reset", user=user)
+
+
+def find_link(session: Session, token: str, *, purpose: str) -> AccessLink | None:
+    """The link that this token opens, if it still does: a disabled person's opens nothing."""
+    link = session.scalars(
+        select(AccessLink)
+        .where(
+            AccessLink.token_hash == hash_secret(token),
+            AccessLink.purpose == purpose,
+            AccessLink.used_at.is_(None),
+            AccessLink.expires_at > clock.utcnow(),
+        )
+        .with_for_update()
+    ).first()
+    if link is None or (link.user is not None and (link.user.disabled_at or link.user.role is None)):
+        return None
+    return link
+
+
+def use_link(session: Session, link: AccessLink) -> None:
+    """Use a link up, and with it every other way to set the same person's password."""
+    link.used_at = clock.utcnow()
+    if link.user_id is not None:
+        drop_links(session, link.user_id)
+
+
+def drop_links(session: Session, user_id: int) -> None:
+    """Make every unused link of this person worthless."""
+    for purpose in ("invitation", "reset"):
+        _use_up(session, purpose=purpose, user_id=user_id)
+
+
+def _use_up(session: Session, *, purpose: str, user_id: int | None) -> None:
+    session.execute(
+        update(AccessLink)
+        .where(AccessLink.purpose == purpose, AccessLink.user_id == user_id, AccessLink.used_at.is_(None))
+        .values(used_at=clock.utcnow())
+    )

@@ -1,0 +1,68 @@
+"""Passwords: what makes a good one, how it is kept, and how it is proven."""
+
+from functools import cache
+from importlib.resources import files
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+
+from portal.models import User
+
+MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 8, 128
+
+# 19 MiB and two passes: OWASP's recommendation for argon2id; the library's default takes about a second under load.
+hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_DUMMY_HASH = hasher.hash("an unknown account takes as long as a known one")
+
+
+class InvalidAccount(ValueError):
+    """An account cannot be made or changed as asked. `field` says where, `problem` is a stable code."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field, self.problem = field, problem
+
+
+def set_password(user: User, password: str) -> None:
+    """Set a password and end every session of the user.
+
+    Raises InvalidAccount when it is too short, too long, or one of the first that somebody would try.
+    """
+    if len(password) < MIN_PASSWORD_LENGTH:
+        raise InvalidAccount("password", "too_short")
+    if len(password) > MAX_PASSWORD_LENGTH:
+        raise InvalidAccount("password", "too_long")
+    if is_obvious(password, user):
+        raise InvalidAccount("password", "too_common")
+    user.password_hash = hasher.hash(password)
+    end_sessions(user)
+
+
+def is_obvious(password: str, user: User) -> bool:
+    """Whether it is among the most common passwords, or the person's own name, address or company."""
+    plain = password.strip().casefold()
+    own = (user.email, user.email.partition("@")[0], user.name, user.company.name)
+    return plain in common_passwords() or plain in {word.casefold() for word in own}
+
+
+@cache
+def common_passwords() -> frozenset[str]:
+    """The 3000 most common passwords of at least eight characters (OWASP ASVS 5.0, 6.2.4), and some of Brazil's.
+
+    Taken from Django's list (BSD licence), which is ordered by how often they occur in leaks.
+    """
+    return frozenset(files("portal.people").joinpath("common_passwords.txt").read_text("utf-8").split())
+
+
+def end_sessions(user: User) -> None:
+    """Make every cookie that the user was given worthless."""
+    user.session_version = (user.session_version or 0) + 1
+
+
+def is_password(password_hash: str | None, password: str) -> bool:
+    """Whether that is the password. Without a hash it takes as long, and is not."""
+    try:
+        hasher.verify(password_hash or _DUMMY_HASH, password[:MAX_PASSWORD_LENGTH])
+    except VerificationError:
+        return False
+    return password_hash is not None

@@ -1,0 +1,91 @@
+"""The second factor: a code of six digits that an app shows and changes every 30 seconds (TOTP, RFC 6238)."""
+
+import hmac
+from datetime import timedelta
+
+import pyotp
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from portal import audit, clock
+from portal.models import LoginFailure, User
+from portal.people.hashing import hash_secret
+from portal.people.logging_in import FAILURE_WINDOW, FREE_FAILURES, TooManyFailures, record_failure
+from portal.people.passwords import end_sessions
+from portal.vault import Vault
+
+STEP_SECONDS = 30
+DRIFT_STEPS = 1
+"""A phone's clock may be so many steps ahead or behind."""
+ISSUER = "Catacliente"
+
+
+def new_secret() -> str:
+    """160 random bits, as apps expect them."""
+    return pyotp.random_base32()
+
+
+def app_address(secret: str, email: str) -> str:
+    """What the QR code holds: `otpauth://totp/...`."""
+    return pyotp.TOTP(secret, interval=STEP_SECONDS).provisioning_uri(name=email, issuer_name=ISSUER)
+
+
+def turn_on(session: Session, user: User, code: str, *, sealed: str, vault: Vault, ip: str | None) -> bool:
+    """Ask for codes of this secret, encrypted by the vault, from now on; not when `code` is none of them."""
+    step = find_step(vault.decrypt(sealed), code)
+    if step is None:
+        return False
+    user.totp_secret, user.totp_step = sealed, step
+    end_sessions(user)
+    audit.record(session, user.company_id, actor=user.email, action="second_factor.enabled", ip=ip)
+    return True
+
+
+def turn_off(session: Session, user: User, *, actor: str, ip: str | None) -> None:
+    """Ask for no code any more."""
+    if user.totp_secret is None:
+        return
+    user.totp_secret, user.totp_step = None, None
+    audit.record(session, user.company_id, actor=actor, action="second_factor.removed", subject=user.email, ip=ip)
+
+
+def accept_code(session: Session, user: User, code: str, *, vault: Vault, ip: str) -> bool:
+    """Whether `code` is one of the user's, not used before; it is used up. A wrong one counts against the next guess.
+
+    Raises TooManyFailures when guessing has to slow down: only who knows the password comes so far, so these guesses
+    are counted whatever the address.
+    """
+    account = f"second factor of {user.id}"
+    since = clock.utcnow() - FAILURE_WINDOW
+    guesses = select(func.count()).where(LoginFailure.account_key == hash_secret(account), LoginFailure.at > since)
+    if (session.scalar(guesses) or 0) >= FREE_FAILURES:
+        raise TooManyFailures
+    step = find_step(vault.decrypt(user.totp_secret or ""), code)
+    if step is not None and _use_up(session, user, step):
+        audit.record(session, user.company_id, actor=user.email, action="login.succeeded", ip=ip)
+        return True
+    record_failure(session, account, ip=ip)
+    audit.record(session, user.company_id, actor=user.email, action="login.code_refused", ip=ip)
+    return False
+
+
+def find_step(secret: str, code: str) -> int | None:
+    """The number of the 30 seconds that this code belongs to, now or one step off; None when it is no such code."""
+    totp = pyotp.TOTP(secret, interval=STEP_SECONDS)
+    now = clock.utcnow()
+    typed = "".join(code.split()).encode()
+    for drift in range(-DRIFT_STEPS, DRIFT_STEPS + 1):
+        moment = now + timedelta(seconds=drift * STEP_SECONDS)
+        if hmac.compare_digest(totp.at(moment).encode(), typed):
+            return totp.timecode(moment)
+    return None
+
+
+def _use_up(session: Session, user: User, step: int) -> bool:
+    """Note the step, unless it or a later one was noted already: two log-ins at once cannot share a code."""
+    changed = session.execute(
+        update(User)
+        .where(User.id == user.id, or_(User.totp_step.is_(None), User.totp_step < step))
+        .values(totp_step=step)
+    )
+    return bool(changed.rowcount)  # type: ignore[attr-defined]

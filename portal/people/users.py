@@ -1,0 +1,137 @@
+"""Companies and their people: who may log in, and as what."""
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from portal import audit, clock
+from portal.company.endpoint import create_endpoint
+from portal.models import Company, User
+from portal.people.links import create_link, drop_links
+from portal.people.passwords import InvalidAccount, end_sessions, set_password
+from portal.vault import Vault
+
+USER_STATES = ("active", "without_login", "disabled")
+
+
+def state_of(user: User) -> str:
+    """One of USER_STATES; who was invited and has no password yet is active already."""
+    if user.role is None:
+        return "without_login"
+    return "disabled" if user.disabled_at else "active"
+
+
+def is_empty(session: Session) -> bool:
+    """Whether nobody can log in yet: the installation waits for its set-up."""
+    return not session.scalar(select(exists().where(User.role.is_not(None))))
+
+
+def get_or_create_company(session: Session, name: str, *, vault: Vault) -> Company:
+    """The company of that name; a new one comes with its endpoint."""
+    company = session.scalars(select(Company).where(Company.name == name)).first()
+    if company is None:
+        company = Company(name=name, created_at=clock.utcnow())
+        session.add(company)
+        session.flush()
+        create_endpoint(session, company, vault=vault)
+    return company
+
+
+def find_company(session: Session, name: str) -> Company | None:
+    """The company of that name, or None."""
+    return session.scalars(select(Company).where(Company.name == name)).first()
+
+
+def add_user(session: Session, company: Company, *, name: str, email: str, role: str, password: str | None) -> User:
+    """Give somebody a log-in; a person who so far only owned contacts keeps them. Raises InvalidAccount."""
+    email = normalise_email(email)
+    if session.scalar(select(exists().where(User.email == email, User.role.is_not(None)))):
+        raise InvalidAccount("email", "taken")
+    user = session.scalars(select(User).where(User.company_id == company.id, User.email == email)).first()
+    if user is None:
+        user = User(company=company, email=email, created_at=clock.utcnow())
+        session.add(user)
+    user.name, user.role = name, role
+    if password is not None:
+        set_password(user, password)
+    session.flush()
+    return user
+
+
+def invite(
+    session: Session, company: Company, *, name: str, email: str, role: str, actor: str, ip: str | None
+) -> tuple[User, str]:
+    """Give somebody a log-in, and the token of the link by which they choose a password. Raises InvalidAccount."""
+    user = add_user(session, company, name=name, email=email, role=role, password=None)
+    audit.record(session, company.id, actor=actor, action="user.invited", subject=f"{user.email}: {role}", ip=ip)
+    return user, create_link(session, purpose="invitation", user=user)
+
+
+def change_role(session: Session, user: User, role: str, *, actor: str, ip: str | None) -> None:
+    """Make somebody admin or member and end their sessions. Raises InvalidAccount for the last admin."""
+    if user.role == role:
+        return
+    if role != "admin":
+        _keep_an_admin(session, user)
+    audit.record(
+        session,
+        user.company_id,
+        actor=actor,
+        action="user.role_changed",
+        subject=f"{user.email}: {user.role} -> {role}",
+        ip=ip,
+    )
+    user.role = role
+    end_sessions(user)
+
+
+def disable(session: Session, user: User, *, actor: str, ip: str | None) -> None:
+    """Shut somebody out at once: sessions, links and API tokens. Raises InvalidAccount for the last admin."""
+    if user.disabled_at is not None:
+        return
+    _keep_an_admin(session, user)
+    user.disabled_at = clock.utcnow()
+    end_sessions(user)
+    drop_links(session, user.id)
+    audit.record(session, user.company_id, actor=actor, action="user.disabled", subject=user.email, ip=ip)
+
+
+def enable(session: Session, user: User, *, actor: str, ip: str | None) -> None:
+    """Let somebody in again, with the password they had."""
+    if user.disabled_at is None:
+        return
+    user.disabled_at = None
+    audit.record(session, user.company_id, actor=actor, action="user.enabled", subject=user.email, ip=ip)
+
+
+def get_user(session: Session, company_id: int, user_id: int) -> User | None:
+    """The person within their company, with a log-in or without, or None."""
+    return session.scalars(select(User).where(User.company_id == company_id, User.id == user_id)).one_or_none()
+
+
+def find_person(session: Session, company_id: int, email: str) -> User | None:
+    """The company's person with this e-mail, with a log-in or without, or None."""
+    return session.scalars(select(User).where(User.company_id == company_id, User.email == email.lower())).first()
+
+
+def normalise_email(email: str) -> str:
+    """The address in lower case, without outer spaces. Raises InvalidAccount when it is none."""
+    email = email.strip().lower()
+    local, _, domain = email.partition("@")
+    if not local or "." not in domain or len(email) > 254 or any(c.isspace() or not c.isprintable() for c in email):
+        raise InvalidAccount("email", "not_an_email")
+    return email
+
+
+def _keep_an_admin(session: Session, user: User) -> None:
+    """Raise InvalidAccount when no other admin could log in: somebody who has not chosen a password yet cannot."""
+    # The company's row is locked, so that two admins cannot take each other's role at the same moment.
+    session.execute(select(Company.id).where(Company.id == user.company_id).with_for_update())
+    others = select(func.count()).where(
+        User.company_id == user.company_id,
+        User.id != user.id,
+        User.role == "admin",
+        User.disabled_at.is_(None),
+        User.password_hash.is_not(None),
+    )
+    if user.is_admin and not session.scalar(others):
+        raise InvalidAccount("role", "last_admin")

@@ -1,0 +1,144 @@
+"""How long data is kept: what each company has had for longer is emptied or deleted, a little at a time.
+
+Bodies and answers go first, then the facts of the log, then the audit log; each company says after how many days. It is
+a task like an import: one a day for each company, done in short transactions with pauses. `portal purge` does the same.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.orm import Session
+
+from portal import audit, clock, outbox
+from portal.database.db import free_pages, give_back, reading
+from portal.models import Company, IdempotencyKey, Task
+from portal.tasks import store
+from portal.tasks.store import Chunk, Claim, Done
+
+KIND = "purge"
+ACTOR = "portal"
+EVERY = timedelta(days=1)
+BATCH = 500
+"""Rows that one transaction looks at."""
+PAGES_AT_ONCE = 500
+"""Pages that one transaction gives back, 2 MB; fewer empty ones are left for what comes next."""
+REPORTS_KEPT = timedelta(days=90)
+OF_NOBODY_KEPT = timedelta(days=730)
+"""Acts that belong to no company, such as log-ins that failed."""
+CALLS_KEPT = timedelta(hours=24)
+COUNTS = ("bodies", "answers", "deliveries", "entries")
+"""What a purge counts: bodies and answers emptied; deliveries and audit entries deleted."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The moments before which a company's data goes."""
+
+    bodies: datetime
+    log: datetime
+    audit: datetime
+
+
+def limits_of(company: Company, *, now: datetime) -> Limits:
+    """What the company's retention means today."""
+    return Limits(
+        bodies=now - timedelta(days=company.keep_bodies_days),
+        log=now - timedelta(days=company.keep_log_days),
+        audit=now - timedelta(days=company.keep_audit_days),
+    )
+
+
+def forget_repeated_calls(session: Session, *, now: datetime) -> None:
+    """Remove the keys of calls that may be repeated no more."""
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at <= now - CALLS_KEPT))
+
+
+def plan(session: Session, *, now: datetime) -> int:
+    """Let today's purge begin for each company that has had none yet. Returns how many that are. The caller commits."""
+    recent = select(Task.company_id).where(Task.kind == KIND, Task.created_at > now - EVERY)
+    due = session.scalars(select(Company.id).where(Company.id.not_in(recent))).all()
+    for company_id in due:
+        row = store.create(session, company_id, kind=KIND, actor=ACTOR, arguments={}, total=0, now=now)
+        store.start(session, row)
+    session.execute(delete(Task).where(Task.kind == KIND, Task.finished_at < now - REPORTS_KEPT))
+    audit.forget(session, None, before=now - OF_NOBODY_KEPT, limit=BATCH)
+    return len(due)
+
+
+def work(engine: Engine, held: Claim) -> Iterator[Chunk]:
+    """A purge as a task."""
+    with reading(), Session(engine) as session:
+        limits = limits_of(session.get_one(Company, held.company_id), now=clock.utcnow())
+    return cut_into_chunks(held.company_id, limits)
+
+
+def cut_into_chunks(company_id: int, limits: Limits) -> Iterator[Chunk]:
+    """A company's purge, a batch at a time. Between two of them no transaction is open."""
+    walk = _Walk(company_id, limits)
+    for step in (walk.forget_deliveries, walk.forget_audit, walk.give_back):
+        walk.begin()
+        while walk.has_more:
+            yield walk.count(step)
+
+
+def last_report(session: Session, company_id: int) -> Task | None:
+    """The company's latest purge that came to an end."""
+    ended = select(Task).where(Task.company_id == company_id, Task.kind == KIND, Task.status == "done")
+    return session.scalars(ended.order_by(Task.id.desc()).limit(1)).first()
+
+
+def record_report(session: Session, company_id: int, counts: Counter[str], *, actor: str, now: datetime) -> None:
+    """Keep what a purge that was no task did, as if it had been one. The caller commits."""
+    row = store.create(session, company_id, kind=KIND, actor=actor, arguments={}, total=0, now=now)
+    row.status, row.counts, row.started_at, row.finished_at = "done", dict(counts), now, clock.utcnow()
+
+
+class _Walk:
+    """Where a purge is. Each step does a batch and says what it counted."""
+
+    def __init__(self, company_id: int, limits: Limits) -> None:
+        self._company_id = company_id
+        self._limits = limits
+        self._position = 0
+        self._last_id = 0
+        self.has_more = True
+
+    def begin(self) -> None:
+        self.has_more = True
+
+    def count(self, step: Callable[[Session], Counter[str]]) -> Chunk:
+        def chunk(session: Session) -> Done:
+            self._position += 1
+            return Done(position=self._position, counts=+step(session))
+
+        return chunk
+
+    def forget_deliveries(self, session: Session) -> Counter[str]:
+        done = outbox.forget_old(
+            session,
+            self._company_id,
+            after_id=self._last_id,
+            limit=BATCH,
+            bodies_before=self._limits.bodies,
+            facts_before=self._limits.log,
+        )
+        self.has_more = done is not None
+        if done is None:
+            return Counter()
+        self._last_id = done.last_id
+        return Counter(bodies=done.bodies, answers=done.answers, deliveries=done.deliveries)
+
+    def forget_audit(self, session: Session) -> Counter[str]:
+        entries = audit.forget(session, self._company_id, before=self._limits.audit, limit=BATCH)
+        self.has_more = entries == BATCH
+        return Counter(entries=entries)
+
+    def give_back(self, session: Session) -> Counter[str]:
+        free = free_pages(session.connection())
+        if free >= PAGES_AT_ONCE:
+            give_back(session.connection(), PAGES_AT_ONCE)
+        self.has_more = free >= 2 * PAGES_AT_ONCE
+        return Counter()

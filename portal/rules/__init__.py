@@ -1,0 +1,1 @@
+"""The contract, in pure functions: no database, no network, no Flask."""

@@ -1,0 +1,111 @@
+"""The words for every reason, warning and refused address: made once here, the same on pages, API, e-mail and CLI.
+
+Each text is in the reader's language at the moment it is asked for.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from flask_babel import gettext
+
+from portal.rules.reasons.addresses import PROBLEMS, WARNINGS
+from portal.rules.reasons.statuses import ADVICE_BY_STATUS
+from portal.rules.reasons.words import ANSWER_WARNINGS, MAY_HAVE_ARRIVED, WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What became of an attempt, in words: a title for lists, then whole sentences."""
+
+    title: str
+    seen: str
+    rule: str
+    advice: str
+    detail: str | None = None
+    warning: str | None = None
+    """What is odd about a delivered answer; not part of the message."""
+
+    @property
+    def message(self) -> str:
+        """All sentences in their order: what was seen, which rule decided, what to do."""
+        return " ".join(part for part in (self.seen, self.rule, self.advice, self.detail) if part)
+
+
+class Judged(Protocol):
+    """What an attempt and an outcome have in common."""
+
+    @property
+    def reason(self) -> str: ...
+    @property
+    def status_code(self) -> int | None: ...
+    @property
+    def warning(self) -> str | None: ...
+    @property
+    def detail(self) -> str | None: ...
+    @property
+    def request_sent(self) -> bool: ...
+
+
+def explain_attempt(attempt: Judged, *, deadline_seconds: float) -> Explanation:
+    """Put what came of an attempt into words. Raises KeyError for a reason or warning that is not in the contract."""
+    return explain(
+        attempt.reason,
+        status_code=attempt.status_code,
+        warning=attempt.warning,
+        detail=attempt.detail,
+        request_sent=attempt.request_sent,
+        deadline_seconds=deadline_seconds,
+    )
+
+
+def explain(
+    reason: str,
+    *,
+    status_code: int | None = None,
+    warning: str | None = None,
+    detail: str | None = None,
+    request_sent: bool = False,
+    deadline_seconds: float = 10.0,
+) -> Explanation:
+    """Put an attempt's reason into words.
+
+    `status_code` chooses the advice; `warning` is the verdict's code; `detail` is a short technical text, shown last;
+    `request_sent` adds, to a failure without a whole answer, that the receiver may have got it all the same.
+    Raises KeyError for a reason or warning that is not in the contract.
+    """
+    words = WORDS[reason]
+    facts = {
+        "status": gettext("desconhecido") if status_code is None else status_code,
+        "seconds": f"{deadline_seconds:g}",
+    }
+    advice = str(ADVICE_BY_STATUS.get((reason, status_code), words.advice)) % facts
+    if words.leaves_doubt and request_sent:
+        advice = f"{advice} {MAY_HAVE_ARRIVED}"
+    return Explanation(
+        title=str(words.title),
+        seen=str(words.seen) % facts,
+        rule=str(words.rule) % facts,
+        advice=advice,
+        detail=gettext("Detalhe técnico: %(detail)s.", detail=detail.rstrip(".")) if detail else None,
+        warning=explain_warning(warning) if warning else None,
+    )
+
+
+def title_of(reason: str) -> str:
+    """The reason in one to four words, for lists. Raises KeyError for an unknown one."""
+    return str(WORDS[reason].title)
+
+
+def explain_warning(warning: str) -> str:
+    """What is odd about a delivered answer, and what to look at. Raises KeyError for an unknown code."""
+    return str(ANSWER_WARNINGS[warning])
+
+
+def explain_address(problem: str) -> str:
+    """Why an address is refused (`AddressError.problem`), and what to write instead. Raises KeyError."""
+    return str(PROBLEMS[problem])
+
+
+def explain_address_warning(warning: str) -> str:
+    """What is odd about an address that may be used all the same: `plain_http`, `unresolved`. Raises KeyError."""
+    return str(WARNINGS[warning])

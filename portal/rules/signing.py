@@ -1,0 +1,44 @@
+"""Signatures after Standard Webhooks 1.0: made, and checked."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from standardwebhooks import Webhook, WebhookVerificationError
+from werkzeug.datastructures import Headers
+
+SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+Signature = Literal["valid", "invalid", "unsigned", "unchecked"]
+
+
+def sign(webhook_id: str, body: bytes, secrets: Sequence[str], *, at: datetime) -> dict[str, str]:
+    """Returns the three headers that sign `body` with every one of `secrets` (`whsec_...`)."""
+    text = body.decode("ascii")
+    signatures = [Webhook(secret).sign(webhook_id, at, text) for secret in secrets]
+    return {
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def check_signature(verifier: Webhook | None, headers: Headers, body: bytes) -> Signature:
+    """Whether a request that has just arrived was signed with the verifier's key, within the last minutes."""
+    if verifier is None:
+        return "unchecked"
+    if not any(name in headers for name in SIGNATURE_HEADERS):
+        return "unsigned"
+    given = {name: headers.get(name, "") for name in SIGNATURE_HEADERS}
+    try:
+        verifier.verify(body.decode(), given, json_parse=False)
+    except (WebhookVerificationError, ValueError):  # ValueError: text that is no UTF-8, no base64, no pair
+        return "invalid"
+    return "valid"
+
+
+def make_verifier(secret: str) -> Webhook:
+    """What checks signatures of that key. Raises ValueError when it is none."""
+    try:
+        return Webhook(secret)
+    except Exception as error:  # the library raises several kinds, none of them a common one
+        raise ValueError("the secret is not a Standard Webhooks secret; it looks like whsec_ and base64.") from error

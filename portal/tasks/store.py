@@ -1,0 +1,270 @@
+"""Long work in the background: kept in the database, so that any worker can do it and go on where another one died.
+
+A task is done in chunks. What a chunk changes and the task's new position are one transaction, which holds the task's
+lease: a worker that was killed leaves a position that is true, and one that only slept too long changes nothing more.
+Nothing here commits; the work itself is a `Work`, which `worker.task_runner` drives.
+"""
+
+import secrets
+from array import array
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from portal.database.db import reading
+from portal.models import Task, TaskBlock
+
+BLOCK_BYTES = 256 * 1024
+MAX_TRIES = 5
+"""A task that kills its worker is not begun for ever."""
+DRAFT_LIFETIME = timedelta(days=1)
+FINDINGS_LIFETIME = timedelta(days=30)
+OPEN = ("waiting", "running")
+"""A task in one of these states moves on by itself."""
+
+task: Table = Task.__table__  # type: ignore[assignment]
+block: Table = TaskBlock.__table__  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A task that a worker holds, as it was when it was claimed."""
+
+    task_id: int
+    company_id: int
+    kind: str
+    actor: str
+    arguments: dict[str, Any]
+    position: int
+    lease_token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a chunk did: how far the task is now, what it counted, and what is to be kept of it, if anything."""
+
+    position: int
+    counts: Counter[str] = field(default_factory=Counter)
+    finding: bytes | None = None
+
+
+Chunk = Callable[[Session], Done]
+"""Does its part in the caller's transaction."""
+Work = Callable[[Engine, Claim], Iterator[Chunk]]
+"""Cuts a task into chunks, from its position on. Between two of them no transaction is open."""
+
+
+class TaskError(Exception):
+    """The task cannot be done at all. `reason` is a stable code."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def create(
+    session: Session, company_id: int, *, kind: str, actor: str, arguments: dict[str, Any], total: int, now: datetime
+) -> Task:
+    """A draft: a task that waits for somebody to start it."""
+    row = Task(
+        company_id=company_id,
+        kind=kind,
+        actor=actor,
+        arguments=arguments,
+        status="draft",
+        total=total,
+        counts={},
+        created_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def queue(
+    session: Session,
+    company_id: int,
+    *,
+    kind: str,
+    actor: str,
+    numbers: Sequence[int],
+    total: int,
+    now: datetime,
+    arguments: dict[str, Any] | None = None,
+) -> Task:
+    """A task that begins as soon as a worker is free, with the numbers that say what it is to work on.
+
+    Without any number it is done at once.
+    """
+    row = create(session, company_id, kind=kind, actor=actor, arguments=arguments or {}, total=total, now=now)
+    packed = array("q", numbers).tobytes()
+    store_input(session, row.id, (packed[at : at + BLOCK_BYTES] for at in range(0, len(packed), BLOCK_BYTES)))
+    start(session, row)
+    if not numbers:
+        row.status, row.started_at, row.finished_at = "done", now, now
+    return row
+
+
+def read_numbers(engine: Engine, task_id: int) -> list[int]:
+    """The numbers that `queue` kept. Raises TaskError when they are gone."""
+    numbers = array("q")
+    for data in read_blocks(engine, task_id, "input"):
+        numbers.frombytes(data)
+    if not numbers:
+        raise TaskError("gone")
+    return numbers.tolist()
+
+
+def store_input(session: Session, task_id: int, pieces: Iterable[bytes]) -> None:
+    """Keep what the task is to work on; it goes when the task ends."""
+    for number, piece in enumerate(pieces):
+        session.execute(insert(block).values(task_id=task_id, part="input", number=number, data=piece))
+
+
+def read_blocks(engine: Engine, task_id: int, part: str) -> Iterator[bytes]:
+    """The blocks of one part in order, each read in a transaction of its own."""
+    last = -1
+    while True:
+        query = select(block).where(block.c.task_id == task_id, block.c.part == part, block.c.number > last)
+        with reading(), engine.connect() as connection:
+            row = connection.execute(query.order_by(block.c.number).limit(1)).first()
+        if row is None:
+            return
+        last = row.number
+        yield row.data
+
+
+def get_task(session: Session, company_id: int, kinds: str | Collection[str], task_id: int) -> Task | None:
+    """The company's task, when it is of that kind or one of those, or None."""
+    kinds = [kinds] if isinstance(kinds, str) else list(kinds)
+    return session.scalars(
+        select(Task).where(Task.company_id == company_id, Task.kind.in_(kinds), Task.id == task_id)
+    ).one_or_none()
+
+
+def find_open(session: Session, company_id: int, kind: str) -> Task | None:
+    """The company's newest task of that kind that waits or is being done, or None."""
+    query = select(Task).where(Task.company_id == company_id, Task.kind == kind, Task.status.in_(OPEN))
+    return session.scalars(query.order_by(Task.id.desc()).limit(1)).first()
+
+
+def recent_tasks(session: Session, company_id: int, kind: str, *, limit: int = 20) -> Sequence[Task]:
+    """The company's newest tasks of that kind."""
+    of_company = select(Task).where(Task.company_id == company_id, Task.kind == kind)
+    return session.scalars(of_company.order_by(Task.id.desc()).limit(limit)).all()
+
+
+def start(session: Session, row: Task) -> bool:
+    """Let a draft begin. Returns whether that changed anything: a second click finds it started."""
+    return _leave_draft(session, row, update(task).values(status="waiting"))
+
+
+def discard(session: Session, row: Task) -> bool:
+    """Forget a draft, with its input. Returns whether it still was one."""
+    return _leave_draft(session, row, delete(task))
+
+
+def claim(connection: Connection, *, now: datetime, lease: timedelta) -> Claim | None:
+    """Hold the oldest task that nobody works on; one that was begun too often without moving on is given up."""
+    connection.execute(
+        update(task)
+        .where(_free(now), task.c.tries >= MAX_TRIES)
+        .values(status="failed", reason="interrupted", finished_at=now, lease_token=None, lease_expires_at=None)
+    )
+    chosen = select(task.c.id).where(_free(now)).order_by(task.c.id).limit(1).with_for_update(skip_locked=True)
+    row = connection.execute(
+        update(task)
+        .where(task.c.id.in_(list(connection.execute(chosen).scalars())), _free(now))
+        .values(
+            status="running",
+            tries=task.c.tries + 1,
+            started_at=func.coalesce(task.c.started_at, now),
+            lease_token=secrets.token_hex(16),
+            lease_expires_at=now + lease,
+        )
+        .returning(task)
+    ).first()
+    if row is None:
+        return None
+    return Claim(
+        task_id=row.id,
+        company_id=row.company_id,
+        kind=row.kind,
+        actor=row.actor,
+        arguments=row.arguments,
+        position=row.position,
+        lease_token=row.lease_token,
+    )
+
+
+def has_free(connection: Connection, *, now: datetime) -> bool:
+    """Whether there is a task to claim: a cheap look that takes no write lock."""
+    return bool(connection.execute(select(exists().where(_free(now)))).scalar())
+
+
+def hold(connection: Connection, held: Claim, *, now: datetime, lease: timedelta) -> bool:
+    """Begin a chunk's transaction: the lease is kept, and nobody else can take it until the end. False when lost."""
+    return _change(connection, held, lease_expires_at=now + lease)
+
+
+def record(connection: Connection, held: Claim, done: Done) -> None:
+    """Write down, in the transaction that `hold` began, how far the task is and what was found."""
+    counts = connection.execute(select(task.c.counts).where(task.c.id == held.task_id)).scalar_one()
+    summed = dict(Counter(counts) + done.counts)
+    _change(connection, held, position=done.position, counts=summed, tries=0)
+    if done.finding is not None:
+        values = {"task_id": held.task_id, "part": "finding", "number": done.position, "data": done.finding}
+        connection.execute(insert(block).values(values))
+
+
+def release(connection: Connection, held: Claim) -> None:
+    """Give the task back, to be gone on with at once."""
+    _change(connection, held, status="waiting", lease_token=None, lease_expires_at=None)
+
+
+def finish(connection: Connection, held: Claim, *, now: datetime, reason: str | None = None) -> None:
+    """The task is done, or has failed for `reason`; its input goes."""
+    status = "failed" if reason else "done"
+    if _change(
+        connection, held, status=status, reason=reason, finished_at=now, lease_token=None, lease_expires_at=None
+    ):
+        connection.execute(delete(block).where(block.c.task_id == held.task_id, block.c.part == "input"))
+
+
+def end(session: Session, row: Task, *, reason: str, now: datetime) -> bool:
+    """Let an open task go no further, whoever is at it, and forget its input. Returns whether it still was open."""
+    is_open = and_(task.c.id == row.id, task.c.status.in_(OPEN))
+    values = {"status": "failed", "reason": reason, "finished_at": now, "lease_token": None, "lease_expires_at": None}
+    changed = session.connection().execute(update(task).where(is_open).values(values))
+    if changed.rowcount:
+        session.connection().execute(delete(block).where(block.c.task_id == row.id, block.c.part == "input"))
+    session.expire(row)
+    return changed.rowcount == 1
+
+
+def forget(connection: Connection, *, now: datetime) -> None:
+    """Remove drafts that nobody started, and what old tasks left behind: files and rows hold personal data."""
+    connection.execute(delete(task).where(task.c.status == "draft", task.c.created_at < now - DRAFT_LIFETIME))
+    for part, kept in (("input", timedelta()), ("finding", FINDINGS_LIFETIME)):
+        ended = select(task.c.id).where(task.c.finished_at < now - kept)
+        connection.execute(delete(block).where(block.c.part == part, block.c.task_id.in_(ended)))
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    return or_(task.c.status == "waiting", and_(task.c.status == "running", task.c.lease_expires_at <= now))
+
+
+def _change(connection: Connection, held: Claim, **values: Any) -> bool:
+    mine = and_(task.c.id == held.task_id, task.c.lease_token == held.lease_token, task.c.status == "running")
+    return connection.execute(update(task).where(mine).values(values)).rowcount == 1
+
+
+def _leave_draft(session: Session, row: Task, statement: Any) -> bool:
+    changed = session.connection().execute(statement.where(task.c.id == row.id, task.c.status == "draft"))
+    session.expire(row)
+    return bool(changed.rowcount == 1)

@@ -1,0 +1,152 @@
+"""Who may open what. Every view says it with one of three decorators; a view that says nothing is refused to everybody.
+
+`public`: anybody. `member`: whoever is logged in. `admin`: whoever is logged in with that role.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import TypedDict, TypeVar
+
+from flask import Flask, abort, current_app, g, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import Forbidden
+
+from portal import audit, clock
+from portal.database.db import db, reading, writing
+from portal.models import User
+from portal.web import sessions
+from portal.web.extensions import login_manager
+
+logger = logging.getLogger(__name__)
+
+View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
+
+
+def public(view: View) -> View:
+    """Anybody may open this."""
+    view.access = "public"  # type: ignore[attr-defined]
+    return view
+
+
+def member(view: View) -> View:
+    """Whoever is logged in may open this, within the own company."""
+    view.access = "member"  # type: ignore[attr-defined]
+    return view
+
+
+def admin(view: View) -> View:
+    """Admins may open this, within the own company."""
+    view.access = "admin"  # type: ignore[attr-defined]
+    return view
+
+
+def init_app(app: Flask) -> None:
+    """Check every request, refuse what no row can hold, keep GETs from writing, and load who is logged in."""
+    app.before_request(refuse_nul)
+    app.before_request(keep_reads_from_writing)
+    app.before_request(check_access)
+    app.teardown_request(end_reading)
+    login_manager.user_loader(load_user)
+
+
+def refuse_nul() -> None:
+    """Nothing is found at an address with U+0000 in it: no text holds it, and PostgreSQL does not even look."""
+    if "\0" in request.path:
+        abort(404)
+
+
+def is_api() -> bool:
+    return request.blueprint == "api" or request.path.startswith("/api/")
+
+
+def keep_reads_from_writing() -> None:
+    """A GET that tries to write fails loudly, on both databases."""
+    g.exit_stack = ExitStack()
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        g.exit_stack.enter_context(reading())
+
+
+def end_reading(_error: BaseException | None) -> None:
+    if "exit_stack" in g:
+        db.session.rollback()
+        g.exit_stack.close()
+
+
+def check_access() -> ResponseReturnValue | None:
+    """Refuse whoever the view does not admit."""
+    if request.endpoint is None:
+        return None  # no such page: 404 says so
+    if request.endpoint == "static" or is_api():
+        return None  # the API knows its callers by their tokens
+    access = getattr(current_app.view_functions[request.endpoint], "access", None)
+    if access == "public":
+        return None
+    if access is None:
+        abort(Forbidden.code)
+    if any("\0" in value for _, value in request.args.items(multi=True)):
+        abort(400)  # neither is anything found by it; the API names the field
+    if not current_user.is_authenticated:
+        return login_manager.unauthorized()  # type: ignore[no-any-return]
+    g.timezone = current_user.timezone or current_user.company.timezone
+    g.language = current_user.locale
+    if access == "admin" and not current_user.is_admin:
+        note("access.denied", subject=request.path)
+        abort(Forbidden.code)
+    return None
+
+
+class Who(TypedDict):
+    """Who does something, and from where, as the use cases write it into the audit log."""
+
+    actor: str
+    ip: str | None
+
+
+def who() -> Who:
+    """Whoever is logged in, for the audit log."""
+    return {"actor": current_user.email, "ip": request.remote_addr}
+
+
+def note(action: str, *, subject: str | None = None) -> None:
+    """Write an act of a request that changes nothing else into the audit log.
+
+    The request's own transaction ends first: it may only read, or hold the lock that this one waits for.
+    """
+    company_id, act = current_user.company_id, who()
+    db.session.rollback()
+    with writing(), Session(db.engine) as session:
+        audit.record(session, company_id, action=action, subject=subject, **act)
+        session.commit()
+
+
+def note_once_a_day(action: str, *, subject: str) -> None:
+    """`note`, unless the same person was noted for the same within a day: who looks again need not be told of again.
+
+    The request's own transaction goes on when there is nothing to write.
+    """
+    since = clock.utcnow() - timedelta(days=1)
+    who_and_what = {"actor": current_user.email, "action": action, "subject": subject}
+    if not audit.is_recorded(db.session, current_user.company_id, since=since, **who_and_what):
+        try:
+            note(action, subject=subject)
+        except OperationalError:  # a page that only reads is still shown while the database takes no writes
+            logger.warning("A look at a body was not noted.", extra={"action": "look_unnoted"})
+
+
+def load_user(session_id: str) -> User | None:
+    """The user of a session cookie, unless the session was ended.
+
+    Age ends it, log-out, a new password or role, and a disabled account.
+    """
+    if sessions.is_over():
+        return None
+    user_id, _, version = session_id.partition(".")
+    user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
+    if user is None or user.disabled_at or user.role is None or str(user.session_version) != version:
+        return None
+    return user

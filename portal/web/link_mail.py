@@ -1,0 +1,107 @@
+"""One-time links by e-mail: sent to whom an admin invites, and to who forgot the password."""
+
+import logging
+import threading
+
+from flask import Flask, Response, current_app, flash, request
+from flask_babel import gettext as _
+
+from portal import people
+from portal.database.db import db
+from portal.i18n import speaking
+from portal.mail import MailError
+from portal.models import User
+from portal.notices import Letter
+from portal.runtime import runtime
+from portal.worker.notifier import post
+
+MAX_SENDERS = 4
+"""So many mails to people who forgot their password are on their way at a time; what is asked beyond is dropped."""
+
+_senders = threading.BoundedSemaphore(MAX_SENDERS)
+logger = logging.getLogger(__name__)
+
+
+def link_to(view_name: str, token: str) -> str:
+    """The whole address of the page that this token opens, under the portal's own name when one is configured."""
+    path = current_app.url_map.bind("portal").build(view_name, {"token": token})
+    return (runtime().settings.base_url or request.url_root.rstrip("/")) + path
+
+
+def is_possible() -> bool:
+    """Whether a link can be mailed to who is not logged in: that takes a mail server, and an address of our own."""
+    settings = runtime().settings
+    return bool(settings.smtp_url and settings.mail_from and settings.base_url)
+
+
+def mail_shown_link(user: User, link: str) -> None:
+    """Mail the link that an admin is shown, when there is a mail server; the page says whether it went."""
+    if runtime().settings.smtp_url is None:
+        return
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    try:
+        send_link(app, user, link, is_invitation=user.password_hash is None)
+    except MailError as error:
+        flash(_("O e-mail não foi aceito (%(error)s). Entregue o link você mesmo.", error=error), "error")
+    else:
+        flash(_("Enviamos o link também a %(email)s.", email=user.email), "success")
+
+
+def mail_reset_after(answer: Response, email: str, *, ip: str) -> None:
+    """Once the answer is out, mail a link for a new password to whoever logs in with this address.
+
+    Nobody can tell from the answer, or from the time it takes, whether somebody does.
+    """
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    answer.call_on_close(lambda: _start_sender(app, email, ip))
+
+
+def _start_sender(app: Flask, email: str, ip: str) -> None:
+    if not _senders.acquire(blocking=False):
+        logger.warning("Too many links are being mailed; one was not.", extra={"action": "reset_mail_dropped"})
+        return
+    threading.Thread(target=_mail_reset, args=(app, email, ip), name="reset mail", daemon=True).start()
+
+
+def _mail_reset(app: Flask, email: str, ip: str) -> None:
+    try:
+        with app.app_context():
+            asked = people.request_reset(db.session, email, ip=ip)
+            db.session.commit()
+            if asked is None:
+                return
+            user, token = asked
+            send_link(app, user, link_to("links.reset", token), is_invitation=False)
+    except MailError as error:
+        logger.warning("A link was not mailed: %s", error, extra={"action": "reset_mail_failed"})
+    except Exception:  # there is nobody to raise it to: the log says it
+        logger.exception("A link was not mailed.", extra={"action": "reset_mail_failed"})
+    finally:
+        _senders.release()
+
+
+def send_link(app: Flask, user: User, link: str, *, is_invitation: bool) -> None:
+    """Mail a person their link, in their language. Raises MailError."""
+    settings, company = runtime().settings, user.company
+    language, zone = user.locale or company.locale, company.timezone
+    facts = {"name": user.name, "company": company.name}
+    recipient = user.email
+    db.session.rollback()  # a mail server may be slow: no transaction waits for it
+    with speaking(app, language, zone):
+        letter = write_letter(facts, link, recipient=recipient, is_invitation=is_invitation)
+    if settings.smtp_url is not None and settings.mail_from is not None:
+        post(letter, server=settings.smtp_url, sender=settings.mail_from)
+
+
+def write_letter(facts: dict[str, str], link: str, *, recipient: str, is_invitation: bool) -> Letter:
+    """The mail that brings a link, in the current language."""
+    greeting = _("Olá, %(name)s!", **facts)
+    if is_invitation:
+        subject = _("O seu acesso ao portal da %(company)s", **facts)
+        text = _("Você foi convidado para o portal da %(company)s. Escolha uma senha em:", **facts)
+        end = _("O link vale uma vez e vence em 7 dias.")
+    else:
+        subject = _("Senha nova para o portal da %(company)s", **facts)
+        text = _("Alguém pediu uma senha nova para a sua conta. Se foi você, escolha a senha em:")
+        end = _("O link vale uma vez e vence em 24 horas. Se não foi você, ignore esta mensagem: nada muda.")
+    return Letter((recipient,), str(subject), f"{greeting}\n\n{text}\n\n{link}\n\n{end}\n")

@@ -1,0 +1,149 @@
+"""What templates share: times in words, in the reader's language and the company's time zone, and who they speak to."""
+
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
+
+from babel.dates import format_skeleton
+from flask import Flask, g, request
+from flask_babel import (
+    format_date,
+    format_datetime,
+    format_number,
+    format_time,
+    format_timedelta,
+    get_locale,
+    get_translations,
+    gettext,
+    to_user_timezone,
+)
+from flask_login import current_user
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from portal import clock
+from portal.company.endpoint import get_endpoint, state_of
+from portal.contacts.syncing import Backlog, backlog_of
+from portal.database.db import db
+from portal.models import Attempt, Endpoint
+from portal.rules import reasons
+from portal.rules.reasons.words import WORDS
+from portal.runtime import runtime
+
+RELATIVE_UP_TO = timedelta(days=30)
+
+
+class SupportsGettext(Protocol):
+    def gettext(self, message: str, /) -> str: ...
+    def ngettext(self, singular: str, plural: str, count: int, /) -> str: ...
+
+
+def init_app(app: Flask) -> None:
+    """Give the templates their filters and names."""
+    app.add_template_filter(rfc3339)
+    app.add_template_filter(full_time)
+    app.add_template_filter(relative_time)
+    app.add_template_filter(since_time)
+    app.add_template_filter(long_day)
+    app.add_template_filter(short_day)
+    app.add_template_filter(format_number, "number")
+    app.add_template_filter(reason_title)
+    app.add_template_global(here)
+    app.add_template_global(explained)
+    app.add_template_global(endpoint_in_trouble)
+    app.add_template_global(company_backlog)
+    app.context_processor(shared_names)
+    app.jinja_env.install_gettext_callables(translate, translate_counted, newstyle=True)  # type: ignore[attr-defined]
+
+
+def translations() -> SupportsGettext:
+    """The reader's catalogue, looked up once a request: a list asks for several hundred words."""
+    if "translations" not in g:
+        g.translations = get_translations()
+    found: SupportsGettext = g.translations
+    return found
+
+
+def translate(text: str) -> str:
+    return translations().gettext(text)
+
+
+def translate_counted(singular: str, plural: str, count: int) -> str:
+    return translations().ngettext(singular, plural, count)
+
+
+def shared_names() -> dict[str, Any]:
+    return {"html_lang": str(get_locale()).replace("_", "-")}
+
+
+def here() -> str:
+    """The page that is being looked at, for a form to come back to."""
+    try:
+        named = request.form.get("next")
+    except RequestEntityTooLarge:  # the page that says so asks this too
+        named = None
+    return named or request.full_path.rstrip("?")
+
+
+def explained(attempt: Attempt) -> reasons.Explanation:
+    """What came of an attempt: what was seen, which rule decided, and what to do."""
+    return runtime().explain(attempt)
+
+
+def reason_title(reason: str) -> str:
+    """A reason in a few words, also that of a pause; a code that has none speaks for itself."""
+    if reason == "outage":
+        return str(gettext("três dias seguidos só com falhas"))
+    return reasons.title_of(reason) if reason in WORDS else reason
+
+
+def endpoint_in_trouble() -> Endpoint | None:
+    """The reader's company's endpoint when it cannot be reached or is paused."""
+    endpoint = get_endpoint(db.session, current_user.company_id)
+    return endpoint if state_of(endpoint) in ("failing", "paused") else None
+
+
+def company_backlog() -> Backlog:
+    """What the CRM of the reader's company does not know."""
+    return backlog_of(db.session, current_user.company_id)
+
+
+def rfc3339(moment: datetime) -> str:
+    """For machines: `2026-01-31T12:00:00+00:00`."""
+    return moment.isoformat(timespec="seconds")
+
+
+def full_time(moment: datetime) -> str:
+    """The whole date and time, in the company's time zone."""
+    return str(format_datetime(moment, "medium"))
+
+
+def since_time(moment: datetime) -> str:
+    """`hoje às 14:10`, `ontem às 14:10`, `terça-feira às 14:10`, as people say it; else the whole date."""
+    time = format_time(moment, "HH:mm")
+    days = (to_user_timezone(clock.utcnow()).date() - to_user_timezone(moment).date()).days
+    if days == 0:
+        return str(gettext("hoje às %(time)s", time=time))
+    if days == 1:
+        return str(gettext("ontem às %(time)s", time=time))
+    if 1 < days < 7:
+        return str(gettext("%(weekday)s às %(time)s", weekday=format_date(moment, "EEEE"), time=time))
+    return full_time(moment)
+
+
+def long_day(day: date) -> str:
+    """`10 de março de 2026`."""
+    return str(format_date(day, "long"))
+
+
+def short_day(day: date) -> str:
+    """`10/03`, in the order that the reader's language has."""
+    return str(format_skeleton("MMdd", day, locale=get_locale()))
+
+
+def relative_time(moment: datetime) -> str:
+    """`há 3 minutos`, `em 2 horas`; a date when that is more than a month away."""
+    distance = moment - clock.utcnow()
+    if abs(distance) >= RELATIVE_UP_TO:
+        return str(format_datetime(moment, "short"))
+    if abs(distance) < timedelta(seconds=1):
+        return str(gettext("agora"))
+    return str(format_timedelta(distance, add_direction=True, threshold=1))

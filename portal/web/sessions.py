@@ -1,0 +1,73 @@
+"""A person's session: how it begins, how long it lasts, and proving once more who is there.
+
+It ends after eight hours without a request, after seven days in any case, and when the user's `session_version` moves.
+"""
+
+from datetime import timedelta
+
+from flask import abort, request, session
+from flask_login import current_user, login_user
+from wtforms import PasswordField
+
+from portal import audit, clock, people
+from portal.database.db import db
+from portal.models import User
+
+IDLE_LIFETIME = timedelta(hours=8)
+WHOLE_LIFETIME = timedelta(days=7)
+CODE_LIFETIME = timedelta(minutes=5)
+"""How long after the password the second factor's code may come."""
+
+
+def begin(user: User) -> None:
+    """Commit, and begin a session of this user in a cookie of its own: nothing of an earlier one stays."""
+    db.session.commit()
+    session.clear()
+    session.permanent = True
+    session["since"] = seconds_now()
+    login_user(user)
+
+
+def begin_proof(user: User) -> None:
+    """Commit, and note in a fresh cookie that this user knew the password, and no more than that."""
+    db.session.commit()
+    session.clear()
+    session["proven"] = [user.get_id(), seconds_now()]
+
+
+def proven_user() -> User | None:
+    """Whose password was proven a moment ago, unless something ended all of the user's sessions since."""
+    session_id, since = session.get("proven") or ("", 0)
+    if seconds_now() - since > CODE_LIFETIME.total_seconds():
+        return None
+    user_id, _, _ = session_id.partition(".")
+    user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
+    if user is None or user.get_id() != session_id or user.disabled_at or user.role is None:
+        return None
+    return user
+
+
+def is_over() -> bool:
+    """Whether the session has lasted as long as any may."""
+    since = session.get("since", 0)
+    return bool(seconds_now() - since >= WHOLE_LIFETIME.total_seconds())
+
+
+def is_confirmed(field: PasswordField) -> bool:
+    """Whether the field holds the password of whoever is logged in. A wrong one is counted, as at log-in."""
+    email, company_id, ip = current_user.email, current_user.company_id, request.remote_addr or ""
+    try:
+        log_in = people.find_log_in(db.session, email, ip=ip)
+    except people.TooManyFailures:
+        abort(429)
+    db.session.rollback()  # proving takes a while, and on SQLite a transaction keeps others out
+    if log_in.proves(field.data or ""):
+        return True
+    people.record_failure(db.session, email, ip=ip)
+    audit.record(db.session, company_id, actor=email, action="password.refused", ip=ip)
+    db.session.commit()
+    return False
+
+
+def seconds_now() -> int:
+    return int(clock.utcnow().timestamp())

@@ -1,0 +1,301 @@
+"""Dispatching: the only place that sees both the outbox and the network.
+
+One thread turns: it records what came back and claims what is due, in one transaction, and hands the jobs to the sender
+threads. It claims only what a sender is free for, so that claimed and being sent are the same. The senders hold no
+transaction and no session. Everything between the two is in memory and may be lost: what was claimed and not recorded
+is recovered when its lease ends.
+"""
+
+import logging
+import random
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+
+from sqlalchemy import Connection, Engine
+
+from portal import clock, outbox
+from portal.config import Settings
+from portal.database.db import AWAY, BUSY_TIMEOUT_SECONDS, reading
+from portal.egress import Egress
+from portal.outbox import Job, Rules
+from portal.vault import Vault, WrongKey
+from portal.webhook import Outcome, WebhookRequest, post
+from portal.worker.shares import Shares
+
+BATCH = 50
+"""Results recorded in one transaction, at most."""
+GATHER_SECONDS = 0.002
+"""How long a batch waits for the next result."""
+LOOK_SECONDS = 5.0
+"""The longest sleep between two looks at the outbox when nobody wakes the dispatcher: a net below ticks and rings."""
+FAULT_PAUSE_SECONDS = 1.0
+SILENT_SECONDS = LOOK_SECONDS + 2 * BUSY_TIMEOUT_SECONDS
+"""After so long without a look at the outbox something is wrong."""
+
+logger = logging.getLogger(__name__)
+
+Result = tuple[Job, Outcome]
+
+
+class Dispatcher:
+    """Brings due deliveries to their endpoints, with one turning thread and `worker_threads` senders."""
+
+    def __init__(self, engine: Engine, settings: Settings, vault: Vault, egress: Egress) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._vault = vault
+        self._egress = egress
+        self._shares = Shares(settings.endpoint_concurrency, senders=settings.worker_threads, rate=settings.rate_limit)
+        self._outbound: SimpleQueue[Job | None] = SimpleQueue()
+        """What the senders are to send; nothing, once for each of them, to go home."""
+        self._inbox: SimpleQueue[Result | Job | None] = SimpleQueue()
+        """What came of a job; a job that was not sent; or nothing, to wake up."""
+        self._unrecorded: list[Result] = []
+        self._unsent: list[Job] = []
+        self._look = True
+        self._woken = True
+        """Somebody called, or a tick did: leases are looked after too."""
+        self._clock = clock.StepWatch()
+        self._mend_times = True
+        """A clock may have run ahead when what the outbox holds was written."""
+        self._leases_hold_until = 0.0
+        self._turned_at = clock.monotonic()
+        self._stopping = threading.Event()
+        self._senders = [
+            threading.Thread(target=self._send_jobs, name=f"sender-{number}", daemon=True)
+            for number in range(settings.worker_threads)
+        ]
+
+    def wake(self) -> None:
+        """Look at the outbox now. From any thread."""
+        self._inbox.put(None)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it reached the outbox lately."""
+        return clock.monotonic() - self._turned_at < SILENT_SECONDS
+
+    def stop(self) -> None:
+        """Make `run` end. From any thread, or a signal handler."""
+        self._stopping.set()
+        self._inbox.put(None)
+
+    def run(self) -> None:
+        """Dispatch until `stop`; then finish what is being sent, give back the rest, and return."""
+        for sender in self._senders:
+            sender.start()
+        while not self._stopping.is_set():
+            self._turn()
+        self._finish()
+
+    def _turn(self) -> None:
+        """Wait for results or a wake-up; record, recover and claim in one transaction; hand out the jobs."""
+        self._gather(self._shares.pause(LOOK_SECONDS))
+        try:
+            jobs = self._exchange(claiming=True)
+        except Exception as error:  # a worker that ended here would end again at its next start
+            self._endure(error)
+            return
+        self._turned_at = clock.monotonic()
+        for job in jobs:
+            self._outbound.put(job)
+
+    def _endure(self, error: Exception) -> None:
+        """Nothing of the exchange happened: leave out what cannot be recorded at all, and try again in a while."""
+        if isinstance(error, AWAY):
+            logger.error(
+                "The outbox could not be reached: %s",
+                error.__cause__ or error,  # the cause alone does not quote what was to be written
+                extra={"action": "outbox_unreachable"},
+            )
+        else:
+            logger.error("The outbox refused.", exc_info=error, extra={"action": "outbox_refused"})
+            self._record_singly()
+        self._look = True
+        self._stopping.wait(FAULT_PAUSE_SECONDS)
+
+    def _record_singly(self) -> None:
+        """Record each result by itself, so that one that the database does not take keeps no other from it."""
+        for result in list(self._unrecorded):
+            try:
+                self._record_alone(*result)
+            except AWAY:
+                return
+            except Exception:  # its lease ends, and its tries do too
+                logger.exception("A result could not be recorded.", extra={"action": "outbox_refused"})
+            self._unrecorded.remove(result)
+            self._shares.done(result[0], seconds=None)
+
+    def _record_alone(self, job: Job, outcome: Outcome) -> None:
+        try:
+            with self._engine.begin() as connection:
+                outbox.settle(connection, [(job, outcome)], self._rules())
+        except AWAY:
+            raise
+        except Exception as error:
+            with self._engine.begin() as connection:
+                outbox.settle(connection, [(job, Outcome.internal_error(url=job.url, error=error))], self._rules())
+
+    def _gather(self, timeout: float) -> None:
+        """Take results and wake-ups from the inbox: wait for the first, then for what follows closely."""
+        is_busy = self._unrecorded or self._unsent or (self._look and self._shares.free())
+        wait = self._pause_for_more() if is_busy else timeout
+        try:
+            while len(self._unrecorded) < BATCH:
+                item = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
+                if item is None:
+                    self._look = self._woken = True
+                elif isinstance(item, Job):
+                    self._unsent.append(item)
+                else:
+                    self._unrecorded.append(item)
+                wait = self._pause_for_more()
+        except Empty:
+            self._woken = self._woken or wait == LOOK_SECONDS
+            self._look = self._look or wait == timeout
+
+    def _pause_for_more(self) -> float:
+        is_sending = self._shares.under_way > len(self._unrecorded) + len(self._unsent)
+        return GATHER_SECONDS if is_sending else 0.0
+
+    def _exchange(self, *, claiming: bool) -> list[Job]:
+        """One transaction: record results, give back what was not sent, and claim what there is room for."""
+        self._heed_clock()
+        now = clock.utcnow()
+        done = [*self._unsent, *(job for job, _ in self._unrecorded)]
+        recorded = {job.delivery_id for job in done}
+        free = self._shares.free(recorded=recorded)
+        look = claiming and free > 0 and bool(self._look or done)
+        mend = look and (self._woken or self._mend_times)
+        if not done and not (look and (self._mend_times or self._has_due(now))):
+            self._look, self._woken = self._look and not look, self._woken and not look
+            return []
+        rules = self._rules(now)
+        jobs: list[Job] = []
+        with self._engine.begin() as connection:
+            outbox.release(connection, self._unsent)
+            outbox.settle(connection, self._unrecorded, rules)
+            if mend:
+                self._mend(connection, rules)
+            if look:
+                jobs = outbox.claim(
+                    connection,
+                    now=now,
+                    lease=self._settings.lease,
+                    limit=free,
+                    room_for=lambda company_id, lent: self._shares.room_for(company_id, recorded=recorded, lent=lent),
+                )
+        self._mend_times, self._woken = self._mend_times and not mend, self._woken and not mend
+        self._account(jobs)
+        self._look = bool(jobs) if look else self._look
+        return jobs
+
+    def _account(self, jobs: list[Job]) -> None:
+        """What was returned is recorded now, and these jobs go."""
+        for job in self._unsent:
+            self._shares.done(job, seconds=None)
+        for job, outcome in self._unrecorded:
+            self._shares.done(job, seconds=(outcome.duration_ms or 0) / 1000)
+        self._unrecorded, self._unsent = [], []
+        self._shares.take(jobs)
+
+    def _rules(self, now: datetime | None = None) -> Rules:
+        return Rules(self._settings.retry_schedule, now=now or clock.utcnow(), jitter=random.random)
+
+    def _heed_clock(self) -> None:
+        """A clock that was set makes leases look as if they had ended, or as if they never would."""
+        step = self._clock.step()
+        if step:
+            logger.warning("The clock was set by %.0f seconds.", step, extra={"action": "clock_set"})
+        if step > 0:
+            self._leases_hold_until = clock.monotonic() + self._settings.lease.total_seconds()
+        self._mend_times = self._mend_times or step < 0
+
+    def _mend(self, connection: Connection, rules: Rules) -> None:
+        """End the leases of the dead, after a leap of the clock only once the living could record; cancel strays."""
+        lease = self._settings.lease
+        if self._mend_times:
+            outbox.pull_forward(connection, now=rules.now, longest=rules.schedule.longest, lease=lease)
+        if clock.monotonic() >= self._leases_hold_until:
+            outbox.recover(connection, rules, lease=lease)
+        outbox.cancel_strays(connection)
+
+    def _has_due(self, now: datetime) -> bool:
+        with reading(), self._engine.begin() as connection:
+            return outbox.has_due(connection, now=now)
+
+    def _send_jobs(self) -> None:
+        while (job := self._outbound.get()) is not None:
+            outcome = self._send(job) if self._has_time(job) else None
+            self._inbox.put((job, outcome) if outcome else job)
+
+    def _has_time(self, job: Job) -> bool:
+        """Whether the lease outlives a try that takes as long as it may."""
+        return job.lease_expires_at - clock.utcnow() > timedelta(seconds=self._settings.deadline + 1)
+
+    def _send(self, job: Job) -> Outcome | None:
+        """What came of it; None when it was not sent and may be another worker's to send."""
+        try:
+            return post(webhook_request(job, self._vault), self._egress)
+        except WrongKey:
+            if not self._stopping.is_set():
+                logger.critical(
+                    "A stored secret was encrypted with another secret key: this worker stops, and sends nothing. "
+                    "Start it with the key of the others.",
+                    extra={"action": "wrong_key"},
+                )
+            self.stop()
+            return None
+        except Exception as error:  # whatever is wrong with one delivery, the sender lives on and the log says it
+            logger.exception(
+                "A delivery could not be sent.", extra={"action": "send_failed", "delivery": job.webhook_id}
+            )
+            return Outcome.internal_error(url=job.url, error=error)
+
+    def _finish(self) -> None:
+        for _ in self._senders:
+            self._outbound.put(None)
+        end = clock.monotonic() + self._settings.deadline + 1
+        while self._shares.under_way and clock.monotonic() < end:
+            self._look = False
+            self._gather(0.1)
+            try:
+                self._exchange(claiming=False)
+            except Exception as error:
+                self._endure(error)
+                clock.sleep(0.1)
+
+
+@dataclass(frozen=True)
+class TestSend:
+    """A test that was sent and recorded: the delivery's public id, and what came of it."""
+
+    webhook_id: str
+    outcome: Outcome
+
+
+def send_test(
+    engine: Engine, settings: Settings, vault: Vault, egress: Egress, *, company_id: int, url: str, actor: str
+) -> TestSend:
+    """Send the sample once to `url`, the same way as every delivery, and record it in the log as a test.
+
+    The caller has no transaction open: the receiver may take as long as the deadline.
+    """
+    with engine.begin() as connection:
+        job = outbox.enqueue_test(
+            connection, company_id=company_id, url=url, actor=actor, now=clock.utcnow(), lease=settings.lease
+        )
+    outcome = post(webhook_request(job, vault), egress)
+    with engine.begin() as connection:
+        rules = Rules(settings.retry_schedule, now=clock.utcnow(), jitter=random.random)
+        outbox.settle(connection, [(job, outcome)], rules)
+    return TestSend(job.webhook_id, outcome)
+
+
+def webhook_request(job: Job, vault: Vault) -> WebhookRequest:
+    """What is sent for a job: signed by its endpoint's secret, and by the old one while that still counts."""
+    stored = (job.secret,) if job.old_secret is None else (job.secret, job.old_secret)
+    secrets = tuple(vault.decrypt(secret) for secret in stored)
+    return WebhookRequest(url=job.url, webhook_id=job.webhook_id, body=job.body, secrets=secrets)

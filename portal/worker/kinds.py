@@ -1,0 +1,17 @@
+"""Every kind of task that a worker does, with what does it."""
+
+from collections.abc import Mapping
+
+from portal import importing
+from portal.contacts import bulk, syncing
+from portal.deliveries import resending
+from portal.privacy import retention
+from portal.tasks.store import Work
+
+KINDS: Mapping[str, Work] = {
+    importing.KIND: importing.work,
+    resending.KIND: resending.work,
+    syncing.KIND: syncing.work,
+    retention.KIND: retention.work,
+    bulk.KIND: bulk.work,
+}

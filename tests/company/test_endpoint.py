@@ -1,0 +1,107 @@
+import base64
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import svix.webhooks
+from flask import Flask
+
+from portal import clock
+from portal.company import endpoint as endpoints
+from portal.database.db import db
+from portal.demo.server import Receiver
+from portal.models import AuditEntry, Company, Delivery, Endpoint
+from portal.runtime import runtime
+from tests import factories
+from tests.conftest import BOTH, running_worker
+
+pytestmark = BOTH
+ACTOR = "ana@example.com"
+
+
+@pytest.fixture
+def company(app: Flask, receiver: Receiver) -> Company:
+    return factories.make_company(url=receiver.url)
+
+
+@pytest.fixture
+def endpoint(company: Company) -> Endpoint:
+    return factories.endpoint_of(company)
+
+
+def deliver(app: Flask, company: Company, receiver: Receiver, *, count: int) -> Any:
+    factories.make_delivery(factories.make_contact(company))
+    db.session.remove()
+    with running_worker(app):
+        assert receiver.wait_for(count, timeout=5)
+    return receiver.received[-1]
+
+
+def test_a_paused_endpoint_gets_nothing_and_resuming_sends_what_waited(
+    app: Flask, company: Company, endpoint: Endpoint, receiver: Receiver
+) -> None:
+    endpoints.pause(db.session, endpoint, actor=ACTOR)
+    db.session.commit()
+    factories.make_delivery(factories.make_contact(company))
+    db.session.remove()
+    with running_worker(app):
+        assert not receiver.wait_for(1, timeout=1.5)
+        endpoints.resume(db.session, factories.endpoint_of(company), actor=ACTOR)
+        db.session.commit()
+        db.session.remove()
+        assert receiver.wait_for(1, timeout=5)
+
+
+def test_after_a_rotation_both_keys_sign_for_a_day_and_then_only_the_new_one(
+    app: Flask, company: Company, endpoint: Endpoint, receiver: Receiver
+) -> None:
+    old = runtime().vault.decrypt(endpoint.secret)
+    new = endpoints.rotate_secret(db.session, endpoint, vault=runtime().vault, actor=ACTOR)
+    db.session.commit()
+    first = deliver(app, company, receiver, count=1)
+    for key in (old, new):
+        svix.webhooks.Webhook(key).verify(first.body, dict(first.headers.items()))
+    endpoint = factories.endpoint_of(company)
+    assert endpoint.old_secret_until is not None
+    assert timedelta(hours=23) < endpoint.old_secret_until - clock.utcnow() <= timedelta(hours=24)
+    endpoint.old_secret_until = clock.utcnow() - timedelta(seconds=1)
+    db.session.commit()
+    second = deliver(app, company, receiver, count=2)
+    svix.webhooks.Webhook(new).verify(second.body, dict(second.headers.items()))
+    with pytest.raises(svix.webhooks.WebhookVerificationError):
+        svix.webhooks.Webhook(old).verify(second.body, dict(second.headers.items()))
+
+
+def test_a_secret_is_256_bits_and_is_not_stored_as_it_is(endpoint: Endpoint) -> None:
+    secret = runtime().vault.decrypt(endpoint.secret)
+    assert len(base64.b64decode(secret.removeprefix("whsec_"))) == 32
+    assert secret.removeprefix("whsec_") not in endpoint.secret
+
+
+def test_a_new_address_takes_what_waits_for_the_old_one(
+    app: Flask, company: Company, endpoint: Endpoint, receiver: Receiver
+) -> None:
+    endpoints.set_url(db.session, endpoint, runtime().egress.check("http://127.0.0.1:9999/old"), actor=ACTOR)
+    factories.make_delivery(factories.make_contact(company))
+    factories.set_url(company, receiver.url)
+    db.session.remove()
+    with running_worker(app):
+        assert receiver.wait_for(1, timeout=5)
+    assert db.session.query(Delivery).count() == 1
+
+
+def test_every_act_is_in_the_audit_log_without_the_secret(company: Company, endpoint: Endpoint) -> None:
+    secret = endpoints.rotate_secret(db.session, endpoint, vault=runtime().vault, actor=ACTOR)
+    endpoints.pause(db.session, endpoint, actor=ACTOR)
+    endpoints.resume(db.session, endpoint, actor=ACTOR)
+    endpoints.remove_url(db.session, endpoint, actor=ACTOR)
+    db.session.commit()
+    entries = db.session.query(AuditEntry).order_by(AuditEntry.id).all()
+    assert [entry.action for entry in entries] == [
+        "webhook.url_set",
+        "webhook.secret_rotated",
+        "webhook.paused",
+        "webhook.resumed",
+        "webhook.url_removed",
+    ]
+    assert all(secret not in str(vars(entry)) for entry in entries)

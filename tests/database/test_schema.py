@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from sqlalchemy import create_engine, text
+
+from portal.clock import utcnow
+from portal.database.db import Base, db, prepare_engine
+from portal.database.schema import HEAD_REVISION, MIGRATIONS, SchemaError, check_schema
+from portal.database.upgrading import config_for, upgrade_schema
+from tests.conftest import BOTH
+
+
+@BOTH
+def test_the_migrations_make_what_the_models_say(app: Flask) -> None:
+    with db.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+@BOTH
+def test_a_newer_database_is_refused_with_what_to_do(app: Flask, tmp_path: Path) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SchemaError, match="newer version"):
+        check_schema(db.engine)
+    with pytest.raises(SchemaError, match="newer version"):
+        upgrade_schema(db.engine, backups=tmp_path / "backups", now=utcnow())
+
+
+def test_the_head_revision_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD_REVISION
+
+
+def test_an_empty_database_is_refused_until_it_is_upgraded(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'new.db'}")
+    prepare_engine(engine)
+    with pytest.raises(SchemaError, match="portal upgrade"):
+        check_schema(engine)
+    assert upgrade_schema(engine, backups=tmp_path / "backups", now=utcnow()) is None
+    check_schema(engine)
+    engine.dispose()
+
+
+def test_an_upgrade_loses_no_row_and_knows_what_the_crm_had_learned_last(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    prepare_engine(engine)
+    with engine.begin() as connection:
+        command.upgrade(config_for(connection), "0003")
+        for statement in OLD_ROWS.split(";"):
+            connection.execute(text(statement))
+    upgrade_schema(engine, backups=tmp_path / "backups", now=utcnow())
+    with engine.begin() as connection:
+        found = connection.execute(text("SELECT classified_at, delivered_level FROM contact ORDER BY id")).all()
+        assert connection.execute(text("SELECT count(*) FROM user_account, delivery")).scalar_one() == 3
+        assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+    engine.dispose()
+    assert [tuple(row) for row in found] == [("2026-01-02", 1), (None, None)]
+
+
+OLD_ROWS = """
+INSERT INTO company (id, name, timezone, locale, created_at) VALUES (1, 'A', 'UTC', 'en', '2026-01-01');
+INSERT INTO user_account (id, company_id, name, email, session_version, created_at)
+    VALUES (1, 1, 'A', 'a@example.com', 1, '2026-01-01');
+INSERT INTO campaign (id, company_id, name) VALUES (1, 1, 'A');
+INSERT INTO contact (id, company_id, campaign_id, owner_id, name, search_name, search_text, skills, experiences,
+    created_at, updated_at) VALUES (1, 1, 1, 1, 'A', 'a', 'a', '[]', '[]', '2026-01-01', '2026-01-01'),
+    (2, 1, 1, 1, 'B', 'b', 'b', '[]', '[]', '2026-01-01', '2026-01-01');
+INSERT INTO classification (company_id, contact_id, new_level, actor, created_at)
+    VALUES (1, 1, 2, 'a', '2026-01-01'), (1, 1, 3, 'a', '2026-01-02');
+INSERT INTO delivery (webhook_id, company_id, contact_id, trigger, next_trigger, actor, status, attempt_count, tries,
+    interest_level, created_at, delivered_at) VALUES
+    ('m1', 1, 1, 'sync', 'sync', 'a', 'delivered', 1, 1, 1, '2026-01-01', '2026-01-04'),
+    ('m2', 1, 1, 'sync', 'sync', 'a', 'delivered', 1, 1, 2, '2026-01-02', '2026-01-03'),
+    ('m3', 1, 1, 'sync', 'sync', 'a', 'failed', 1, 1, 3, '2026-01-03', NULL)
+"""

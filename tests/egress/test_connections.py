@@ -1,0 +1,320 @@
+"""What goes over the wire, over which connection, and under which certificate."""
+
+import gc
+import re
+import socket
+import threading
+import time
+from ipaddress import ip_network
+
+import pytest
+import requests
+from requests.exceptions import InvalidHeader
+
+from portal.egress import AddressPolicy, Egress, EgressAdapter, EgressError
+from tests.egress.conftest import Authority, MakeEgress, prepare
+from tests.egress.hostile import OK, HostileReceiver, Wire, always_ok, answers, whole
+
+
+def test_request_goes_out_byte_for_byte(egress: Egress) -> None:
+    with HostileReceiver(always_ok) as receiver:
+        url = receiver.url("/a/../b//%2e%zz?é&[x]#gone", host="Hook.Test.")
+        answer = egress.send(prepare(url, b'{"a":"\\u00e3"}', User_Agent="Portal/1", webhook_id="m1", X_empty=""))
+        assert (answer.status_code, answer.body, answer.address) == (200, b"OK", "127.0.0.1")
+        assert answer.headers == [("Content-Length", "2")]
+        assert 0 < answer.elapsed_seconds < 1
+        head, _, body = receiver.requests[0].partition(b"\r\n\r\n")
+        assert head.split(b"\r\n") == [
+            b"POST /a/../b//%2e%zz?%C3%A9&[x] HTTP/1.1",
+            b"Host: hook.test:%d" % receiver.port,
+            b"Accept: */*",
+            b"Accept-Encoding: identity",
+            b"Content-Type: application/json",
+            b"User-Agent: Portal/1",
+            b"webhook-id: m1",
+            b"X-empty:",
+            b"Content-Length: 14",
+        ]
+        assert body == b'{"a":"\\u00e3"}'
+
+
+def test_large_body_does_not_wait_for_a_100(egress: Egress) -> None:
+    with HostileReceiver(always_ok) as receiver:
+        assert egress.send(prepare(receiver.url(), b"x" * 3_000_000)).body == b"OK"
+        assert b"Expect" not in receiver.requests[0].partition(b"\r\n\r\n")[0]
+        assert receiver.requests[0].endswith(b"x" * 3_000_000)
+
+
+def test_get_after_post_has_no_body_and_no_form_type(egress: Egress) -> None:
+    with HostileReceiver(always_ok) as receiver:
+        egress.send(prepare(receiver.url()))
+        egress.send(prepare(receiver.url("/get"), None))
+        egress.send(prepare(receiver.url("/post"), b"again"))
+        assert receiver.requests[1].startswith(b"GET /get HTTP/1.1\r\n")
+        assert b"Content-Length" not in receiver.requests[1]
+        assert receiver.requests[2].endswith(b"\r\n\r\nagain")
+        bare = requests.PreparedRequest()
+        bare.method, bare.url = "POST", receiver.url()
+        egress.send(bare)
+        assert b"Content-Type" not in receiver.requests[3]
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\0b", "ação"])
+def test_header_cannot_smuggle_another(value: str, egress: Egress) -> None:
+    with HostileReceiver(always_ok) as receiver:
+        with pytest.raises(InvalidHeader):
+            egress.send(prepare(receiver.url(), X=value))
+        assert receiver.connections == 0
+
+
+def test_own_fields_of_the_caller_are_not_sent(egress: Egress) -> None:
+    with HostileReceiver(always_ok) as receiver:
+        egress.send(prepare(receiver.url(), Host="evil", Content_Length="9", Transfer_Encoding="chunked", Expect="x"))
+        request = receiver.requests[0]
+        assert b"evil" not in request
+        assert b"chunked" not in request
+        assert re.findall(rb"Content-Length: (\d+)", request) == [b"2"]
+
+
+def test_redirect_is_an_answer(egress: Egress) -> None:
+    with HostileReceiver(answers(whole(b"", b"Location: http://127.0.0.1:1/", status=b"HTTP/1.1 302 X"))) as receiver:
+        answer = egress.send(prepare(receiver.url()))
+        assert (answer.status_code, receiver.connections) == (302, 1)
+
+
+def test_thousand_sends_use_one_connection(egress: Egress) -> None:
+    with HostileReceiver(always_ok) as receiver:
+        for _ in range(1000):
+            egress.send(prepare(receiver.url()))
+        assert (receiver.connections, len(receiver.requests)) == (1, 1000)
+
+
+def test_threads_use_one_connection_each(make_egress: MakeEgress, authority: Authority) -> None:
+    egress = make_egress(deadline=10, ca_file=str(authority.file))
+    with HostileReceiver(always_ok, tls=authority.context()) as receiver:
+        url = receiver.url(host="hook.test")
+        threads = [threading.Thread(target=lambda: [egress.send(prepare(url)) for _ in range(50)]) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (receiver.connections, len(receiver.requests)) == (8, 400)
+
+
+def test_hosts_in_turn_keep_their_connections(egress: Egress) -> None:
+    with HostileReceiver(always_ok) as first, HostileReceiver(always_ok) as second:
+        for _ in range(50):
+            egress.send(prepare(first.url(host="a.test")))
+            egress.send(prepare(second.url(host="b.test")))
+        assert (first.connections, second.connections) == (1, 1)
+
+
+def test_connection_that_dies_under_a_request_gets_it_once(egress: Egress) -> None:
+    """libcurl alone would send it a second time."""
+
+    def dies_at_the_second(wire: Wire) -> None:
+        wire.read_request()
+        wire.say(OK)
+        wire.read_request()
+
+    with HostileReceiver(dies_at_the_second) as receiver:
+        egress.send(prepare(receiver.url()))
+        with pytest.raises(EgressError) as caught:
+            egress.send(prepare(receiver.url()))
+        assert (caught.value.reason, caught.value.request_sent) == ("connection_failed", True)
+        assert (receiver.connections, len(receiver.requests)) == (1, 2)
+        assert egress.send(prepare(receiver.url())).body == b"OK"
+
+
+def test_two_names_of_one_machine_do_not_hide_each_others_closed_connections(egress: Egress) -> None:
+    with HostileReceiver(answers(OK)) as receiver:
+        for host in ("a.test", "b.test") * 3:
+            assert egress.send(prepare(receiver.url(host=host))).body == b"OK"
+            time.sleep(0.02)
+        assert (receiver.connections, len(receiver.requests)) == (6, 6)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_connection_closed_while_idle_is_replaced(scheme: str, make_egress: MakeEgress, authority: Authority) -> None:
+    egress = make_egress(ca_file=str(authority.file))
+    with HostileReceiver(answers(OK), tls=authority.context() if scheme == "https" else None) as receiver:
+        for _ in range(3):
+            egress.send(prepare(receiver.url(host="hook.test")))
+            time.sleep(0.05)
+        assert (receiver.connections, len(receiver.requests)) == (3, 3)
+
+
+def test_connection_idle_for_long_is_not_trusted(egress: Egress) -> None:
+    with HostileReceiver(always_ok) as receiver:
+        egress.send(prepare(receiver.url()))
+        time.sleep(1.2)
+        egress.send(prepare(receiver.url()))
+        assert receiver.connections == 2
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("later", [False, True])
+def test_connection_with_bytes_left_over_is_not_used_again(
+    later: bool, scheme: str, make_egress: MakeEgress, authority: Authority
+) -> None:
+    injected = whole(b"", status=b"HTTP/1.1 500 Injected")
+
+    def says_more(wire: Wire) -> None:
+        while wire.read_request():
+            if later:
+                wire.say(OK)
+                wire.wait(0.05)
+                wire.say(injected)
+            else:
+                wire.say(OK, injected)
+
+    egress = make_egress(ca_file=str(authority.file))
+    with HostileReceiver(says_more, tls=authority.context() if scheme == "https" else None) as receiver:
+        for _ in range(3):
+            assert egress.send(prepare(receiver.url(host="hook.test"))).status_code == 200
+            time.sleep(0.1 if later else 0)
+        assert receiver.connections == 3
+
+
+def test_cookies_are_never_replayed(egress: Egress) -> None:
+    def sets_cookie(wire: Wire) -> None:
+        while wire.read_request():
+            wire.say(whole(b"OK", b"Set-Cookie: tenant=a; Path=/"))
+
+    with HostileReceiver(sets_cookie) as receiver, requests.Session() as session:
+        session.mount("http://", EgressAdapter(egress))
+        for _ in range(2):
+            egress.send(prepare(receiver.url()))
+            session.post(receiver.url(), data=b"{}")
+        assert not any(b"cookie" in request.lower() for request in receiver.requests)
+        assert not session.cookies
+
+
+def test_refused_connection(egress: Egress) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(EgressError) as caught:
+        egress.send(prepare(f"http://127.0.0.1:{port}/"))
+    error = caught.value
+    assert (error.reason, error.address, error.request_sent) == ("connection_refused", "127.0.0.1", False)
+
+
+def test_connection_that_is_never_accepted_times_out(make_egress: MakeEgress) -> None:
+    egress = make_egress(connect_timeout=0.2)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first:
+        first.connect(full.getsockname())
+        with pytest.raises(EgressError) as caught:
+            egress.send(prepare(f"http://127.0.0.1:{full.getsockname()[1]}/"))
+    assert (caught.value.reason, caught.value.request_sent) == ("timeout", False)
+
+
+def test_second_address_is_tried_when_the_first_refuses(make_egress: MakeEgress) -> None:
+    egress = make_egress(resolve=lambda host, port: ["127.0.0.9", "127.0.0.1"])
+    with HostileReceiver(always_ok) as receiver:
+        assert egress.send(prepare(receiver.url(host="two.test"))).address == "127.0.0.1"
+
+
+def test_receiver_on_ipv6(make_egress: MakeEgress) -> None:
+    egress = make_egress(AddressPolicy(allowed_networks=(ip_network("::1/128"),)), resolve=lambda host, port: ["::1"])
+    with HostileReceiver(always_ok, host="::1") as receiver:
+        for host in ("[::1]", "six.test"):
+            answer = egress.send(prepare(receiver.url(host=host)))
+            assert (answer.body, answer.address) == (b"OK", "::1")
+            assert b"\r\nHost: %b:%d\r\n" % (host.encode(), receiver.port) in receiver.requests[-1]
+
+
+def test_certificate_of_a_trusted_authority(make_egress: MakeEgress, authority: Authority) -> None:
+    egress = make_egress(ca_file=str(authority.file))
+    with HostileReceiver(always_ok, tls=authority.context()) as receiver:
+        for _ in range(3):
+            assert egress.send(prepare(receiver.url(host="hook.test"))).body == b"OK"
+        assert receiver.connections == 1
+
+
+@pytest.mark.parametrize("fault", ["unknown authority", "expired", "not yet valid", "wrong name"])
+def test_bad_certificate(fault: str, make_egress: MakeEgress, authority: Authority) -> None:
+    days = {"expired": (-9, -1), "not yet valid": (1, 9)}.get(fault, (-1, 1))
+    name = "other.test" if fault == "wrong name" else "hook.test"
+    egress = make_egress(ca_file=None if fault == "unknown authority" else str(authority.file))
+    with HostileReceiver(always_ok, tls=authority.context(name, days=days)) as receiver:
+        with pytest.raises(EgressError) as caught:
+            egress.send(prepare(receiver.url(host="hook.test")))
+        assert (caught.value.reason, caught.value.request_sent) == ("tls_failure", False)
+        assert receiver.requests == []
+
+
+def test_plain_http_behind_an_https_address(egress: Egress) -> None:
+    receiver = HostileReceiver(lambda wire: wire.say(b"HTTP/1.1 400 Bad\r\n\r\n"))
+    with receiver, pytest.raises(EgressError, match="tls_failure"):
+        egress.send(prepare(receiver.url().replace("http:", "https:")))
+
+
+def test_handshake_that_never_starts(make_egress: MakeEgress) -> None:
+    egress = make_egress(connect_timeout=0.2)
+    with HostileReceiver(lambda wire: wire.wait() and None) as receiver, pytest.raises(EgressError) as caught:
+        egress.send(prepare(receiver.url().replace("http:", "https:")))
+    assert (caught.value.reason, caught.value.request_sent) == ("timeout", False)
+
+
+def test_session_gets_a_real_response(egress: Egress) -> None:
+    reply = whole(b'{"a":"\xc3\xa3"}', b"Content-Type: application/json; charset=utf-8", status=b"HTTP/1.1 404 No")
+    with HostileReceiver(answers(reply)) as receiver, requests.Session() as session:
+        session.mount("http://", EgressAdapter(egress))
+        response = session.post(receiver.url(), json={"b": 1}, timeout=1)
+        assert (response.status_code, response.json(), response.reason) == (404, {"a": "ã"}, "Not Found")
+        assert response.headers["content-type"].startswith("application/json")
+        with pytest.raises(requests.HTTPError):
+            response.raise_for_status()
+
+
+def test_session_gets_an_error_for_a_cut_body(egress: Egress) -> None:
+    with HostileReceiver(answers(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nOK")) as receiver:
+        session = requests.Session()
+        session.mount("http://", EgressAdapter(egress))
+        with pytest.raises(requests.RequestException, match="incomplete"):
+            session.get(receiver.url())
+        session.close()
+
+
+def test_only_get_and_post_of_bytes_are_sent(egress: Egress) -> None:
+    prepared = prepare("http://127.0.0.1:9000/")
+    prepared.method = "DELETE"
+    with pytest.raises(ValueError, match="only a GET"):
+        egress.send(prepared)
+
+
+def test_closing_closes_the_connections_of_every_thread(make_egress: MakeEgress) -> None:
+    egress, alive, go = make_egress(), threading.Barrier(4), threading.Event()
+    ended = threading.Semaphore(0)
+
+    def until_closed(wire: Wire) -> None:
+        always_ok(wire)
+        ended.release()
+
+    def send_and_stay(url: str) -> None:
+        egress.send(prepare(url))
+        alive.wait()
+        go.wait()
+
+    with HostileReceiver(until_closed) as receiver:
+        threads = [threading.Thread(target=send_and_stay, args=(receiver.url(),)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        alive.wait()
+        egress.close()
+        assert all(ended.acquire(timeout=2) for _ in range(3))
+        go.set()
+        for thread in threads:
+            thread.join()
+        with pytest.raises(EgressError):
+            egress.send(prepare(receiver.url()))
+
+
+def test_thread_that_ends_takes_its_connections_along(egress: Egress) -> None:
+    ended = threading.Event()
+    with HostileReceiver(lambda wire: (always_ok(wire), ended.set())[1]) as receiver:
+        thread = threading.Thread(target=lambda: egress.send(prepare(receiver.url())))
+        thread.start()
+        thread.join()
+        gc.collect()
+        assert ended.wait(2)

@@ -1,0 +1,154 @@
+"""Claiming at its borders: what is due to the microsecond, and what guards itself when two come at once."""
+
+import threading
+from collections import Counter
+from datetime import datetime, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import Connection
+
+from portal import outbox
+from portal.clock import utcnow
+from portal.database.db import db
+from portal.models import Company, Delivery
+from portal.outbox import Job, Rules
+from portal.outbox.claims import LEND
+from portal.rules.retry import parse_schedule
+from portal.webhook import Outcome
+from tests import factories
+from tests.conftest import BOTH, URL
+
+LEASE = timedelta(seconds=15)
+MOMENT = timedelta(microseconds=1)
+
+pytestmark = BOTH
+
+
+@pytest.fixture
+def due_at(company: Company) -> datetime:
+    """When the one delivery that there is is due."""
+    delivery = factories.make_delivery(factories.make_contact(company))
+    assert delivery.next_attempt_at is not None
+    db.session.rollback()
+    return delivery.next_attempt_at
+
+
+def claim(now: datetime) -> list[Job]:
+    with db.engine.begin() as connection:
+        return claim_in(connection, now)
+
+
+def claim_in(connection: Connection, now: datetime, *, limit: int = 9) -> list[Job]:
+    return outbox.claim(connection, now=now, lease=LEASE, limit=limit, room_for=lambda *_: 9)
+
+
+def has_due(now: datetime) -> bool:
+    with db.engine.begin() as connection:
+        return outbox.has_due(connection, now=now)
+
+
+def test_looking_and_claiming_agree_to_the_microsecond(due_at: datetime) -> None:
+    assert (has_due(due_at - MOMENT), claim(due_at - MOMENT)) == (False, [])
+    assert has_due(due_at)
+    assert len(claim(due_at)) == 1
+    assert not has_due(due_at)
+
+
+def test_a_lease_ends_to_the_microsecond(due_at: datetime) -> None:
+    (job,) = claim(due_at)
+    assert job.lease_expires_at == due_at + LEASE
+    assert (has_due(due_at + LEASE - MOMENT), has_due(due_at + LEASE)) == (False, True)
+
+
+def test_the_update_lends_nothing_that_is_lent(company: Company, due_at: datetime) -> None:
+    """Whoever chose a delivery may have been overtaken before the update: it looks at the state once more."""
+    (job,) = claim(due_at)
+    terms = {"of_company": company.id, "due_by": due_at, "ids": [job.delivery_id]}
+    with db.engine.begin() as connection:
+        assert connection.execute(LEND, terms | {"lease_token": "x", "lease_expires_at": due_at}).all() == []
+    assert db.session.get_one(Delivery, job.delivery_id).lease_token == job.lease_token
+
+
+def test_of_two_workers_who_see_that_a_probe_is_due_one_asks(company: Company, due_at: datetime) -> None:
+    factories.make_delivery(factories.make_contact(company))
+    endpoint = factories.endpoint_of(company)
+    endpoint.state, endpoint.next_probe_at = "failing", due_at
+    db.session.commit()
+    engine, second = db.engine, []
+
+    def claim_second() -> None:
+        with engine.begin() as connection:
+            second.extend(claim_in(connection, due_at))
+
+    with engine.begin() as connection:
+        first = claim_in(connection, due_at)
+        thread = threading.Thread(target=claim_second)
+        thread.start()
+        thread.join(0.5)  # by now it waits for the first, and on PostgreSQL has seen the endpoint as it was
+    thread.join(10)
+    assert (len(first), second) == (1, [])
+
+
+def test_a_probe_takes_a_delivery_before_its_time(company: Company, due_at: datetime) -> None:
+    endpoint = factories.endpoint_of(company)
+    endpoint.state, endpoint.next_probe_at = "failing", due_at - timedelta(hours=1)
+    db.session.commit()
+    (probe,) = claim(due_at - timedelta(hours=1))
+    assert probe.is_probe
+
+
+def test_with_nothing_waiting_nothing_is_due(company: Company, due_at: datetime) -> None:
+    (job,) = claim(due_at)
+    with db.engine.begin() as connection:
+        gone = Outcome(started_at=due_at, duration_ms=1, url=URL, reason="gone", status_code=410)
+        outbox.settle(connection, [(job, gone)], Rules(parse_schedule("0s"), now=due_at, jitter=lambda: 0.0))
+    endpoint = factories.endpoint_of(company)
+    for endpoint.state, endpoint.url in (("failing", URL), ("active", None)):
+        endpoint.next_probe_at = due_at
+        db.session.commit()
+        assert not has_due(due_at + LEASE)
+
+
+@pytest.mark.parametrize(
+    ("facts", "ahead", "brought_to"),
+    [
+        ({"attempt_count": 0}, timedelta(hours=1), timedelta(0)),
+        ({"attempt_count": 3, "next_trigger": "manual"}, timedelta(hours=1), timedelta(0)),
+        ({"attempt_count": 3, "next_trigger": "retry"}, timedelta(hours=1), timedelta(hours=1)),
+        ({"attempt_count": 3, "next_trigger": "retry"}, timedelta(days=9), timedelta(days=2)),
+        ({"attempt_count": 0}, timedelta(minutes=5), timedelta(minutes=5)),
+        ({"attempt_count": 0}, timedelta(minutes=5) + MOMENT, timedelta(0)),
+    ],
+    ids=[
+        "never tried",
+        "sent again",
+        "a retry",
+        "a retry beyond all pauses",
+        "a clock that differs",
+        "one that ran ahead",
+    ],
+)
+def test_what_a_clock_ahead_wrote_is_mended(
+    due_at: datetime, facts: dict[str, object], ahead: timedelta, brought_to: timedelta
+) -> None:
+    delivery = db.session.query(Delivery).one()
+    for name, value in facts.items():
+        setattr(delivery, name, value)
+    delivery.next_attempt_at = due_at + ahead
+    db.session.commit()
+    with db.engine.begin() as connection:
+        outbox.pull_forward(connection, now=due_at, longest=timedelta(days=2), lease=LEASE)
+    db.session.expire_all()
+    assert delivery.next_attempt_at == due_at + brought_to
+
+
+def test_companies_share_a_claim_evenly(app: Flask) -> None:
+    for name in ("Acme", "Beta", "Casa"):
+        company = factories.make_company(name, url=URL)
+        for _ in range(5):
+            factories.make_delivery(factories.make_contact(company))
+    db.session.rollback()
+    with db.engine.begin() as connection:
+        jobs = claim_in(connection, utcnow(), limit=6)
+    assert sorted(Counter(job.company_id for job in jobs).values()) == [2, 2, 2]

@@ -1,0 +1,184 @@
+"""The promise, tried in every interleaving: at least once, in order per contact, and the receiver's last word is right.
+
+A state machine runs the real outbox and the real circuit against a receiver that goes up and down, workers that die
+with or without having sent, and a clock that jumps. The model is small: what the receiver got, in the order it got it.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import delete, event, select
+
+from portal import clock, outbox
+from portal.contacts.classifying import classify
+from portal.database.db import db
+from portal.models import Attempt, Classification, Contact, Delivery, Endpoint
+from portal.outbox import Job, Rules
+from portal.rules.retry import parse_schedule
+from portal.webhook import Outcome
+from tests import factories
+from tests.conftest import BOTH
+
+LEASE = timedelta(seconds=15)
+SCHEDULE = parse_schedule("0s,30s,5m,30m")
+URL = "http://127.0.0.1:9999/hook"
+CONTACTS = 2
+EXAMPLES = {"sqlite": 500, "postgresql": 200}
+"""Each takes twice as long on PostgreSQL."""
+
+
+class LastWord(RuleBasedStateMachine):
+    """Rules are what can happen; `teardown` lets the receiver come back and everything end, and checks the promise."""
+
+    app: Flask
+    company_id: int
+    contact_ids: list[int]
+
+    @initialize()
+    def begin(self) -> None:
+        self.now = factories.NOON
+        clock.utcnow = lambda: self.now  # type: ignore[assignment]
+        self.is_up = True
+        self.got: list[tuple[int, int]] = []  # (contact, delivery) as they reached the receiver
+        self.in_hand: list[Job] = []
+        self.frozen: list[tuple[Job, Outcome]] = []  # sent, by workers that sleep over their lease
+        with db.engine.begin() as connection:
+            for table in (Attempt, Delivery, Classification):
+                connection.execute(delete(table))
+            connection.execute(Contact.__table__.update().values(interest_level=None))
+            fresh = {"state": "active", "consecutive_failures": 0, "failed_deliveries": 0, "probe_count": 0}
+            nothing = dict.fromkeys(("failing_since", "next_probe_at", "last_failed_delivery_id", "paused_reason"))
+            connection.execute(Endpoint.__table__.update().values(**fresh, **nothing))
+
+    @rule(
+        contact=st.integers(0, CONTACTS - 1),
+        levels=st.lists(st.sampled_from([1, 2, 3, None]), min_size=1, max_size=3),
+    )
+    def somebody_classifies(self, contact: int, levels: list[int | None]) -> None:
+        for level in levels:
+            classify(db.session, db.session.get_one(Contact, self.contact_ids[contact]), level, actor="ana@example.com")
+            db.session.commit()
+        db.session.remove()
+
+    @rule()
+    def the_receiver_goes_down_or_comes_back(self) -> None:
+        self.is_up = not self.is_up
+
+    @rule(seconds=st.sampled_from([1, 16, 31, 400, 2000, 90_000]))
+    def time_passes(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    @rule(limit=st.integers(2, 4))
+    def a_worker_claims(self, limit: int) -> None:
+        with db.engine.begin() as connection:
+            outbox.recover(connection, self.now_rules(), lease=LEASE)
+            self.in_hand += outbox.claim(connection, now=self.now, lease=LEASE, limit=limit, room_for=lambda *_: 4)
+
+    @precondition(lambda self: self.in_hand)
+    @rule(
+        pick=st.integers(0, 3),
+        end=st.sampled_from(["recorded", "recorded", "recorded", "dies unsent", "dies sent", "freezes", "gives back"]),
+    )
+    def a_worker_sends(self, pick: int, end: str) -> None:
+        self.finish(self.in_hand.pop(pick % len(self.in_hand)), end)
+
+    def finish(self, job: Job, end: str = "recorded") -> None:
+        if end == "dies unsent":
+            return
+        if end == "gives back" or job.lease_expires_at - self.now <= timedelta(seconds=11):
+            with db.engine.begin() as connection:
+                outbox.release(connection, [job])
+            return
+        took_it = self.is_up
+        if took_it:
+            self.got.append((job.contact_id or 0, job.delivery_id))
+        if end == "recorded":
+            with db.engine.begin() as connection:
+                outbox.settle(connection, [(job, self.outcome(took_it))], self.now_rules())
+
+        elif end == "freezes":
+            self.frozen.append((job, self.outcome(took_it)))
+
+    @precondition(lambda self: self.frozen)
+    @rule(pick=st.integers(0, 3))
+    def a_frozen_worker_wakes(self, pick: int) -> None:
+        result = self.frozen.pop(pick % len(self.frozen))
+        with db.engine.begin() as connection:
+            outbox.settle(connection, [result], self.now_rules())
+
+    def outcome(self, took_it: bool) -> Outcome:
+        reason = "ok_text" if took_it else "connection_refused"
+        return Outcome(started_at=self.now, duration_ms=1, url=URL, reason=reason)
+
+    def now_rules(self) -> Rules:
+        return Rules(SCHEDULE, now=self.now, jitter=lambda: 0.0)
+
+    @invariant()
+    def nothing_newer_reached_the_receiver_before_something_older(self) -> None:
+        for contact_id in {contact_id for contact_id, _ in getattr(self, "got", [])}:
+            order = [delivery_id for contact, delivery_id in self.got if contact == contact_id]
+            assert order == sorted(order)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "now"):
+            return
+        self.is_up, self.in_hand = True, []
+        for _ in range(40):
+            self.now += timedelta(minutes=16)
+            self.a_worker_claims(limit=50)
+            for job in self.in_hand:
+                self.finish(job)
+            self.in_hand = []
+        with db.engine.connect() as connection:
+            rows = connection.execute(
+                select(Delivery.id, Delivery.contact_id, Delivery.status).order_by(Delivery.id)
+            ).all()
+        assert {row.status for row in rows} <= {"delivered", "superseded", "failed"}
+        for contact_id in self.contact_ids:
+            mine = [row for row in rows if row.contact_id == contact_id]
+            if mine and mine[-1].status != "failed":
+                assert mine[-1].status == "delivered"
+                assert [delivery_id for contact, delivery_id in self.got if contact == contact_id][-1] == mine[-1].id
+        delivered = {row.id for row in rows if row.status == "delivered"}
+        assert delivered <= {delivery_id for _, delivery_id in self.got}
+
+
+@pytest.fixture
+def machine(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[LastWord]]:
+    monkeypatch.setattr(clock, "utcnow", clock.utcnow)  # put back afterwards: the machine sets its own
+    if db.engine.dialect.name == "sqlite":
+        event.listen(db.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
+        db.engine.dispose()
+    company = factories.make_company(url=URL)
+    LastWord.company_id = company.id
+    LastWord.contact_ids = [factories.make_contact(company).id for _ in range(CONTACTS)]
+    db.session.remove()
+    yield LastWord
+    db.session.remove()
+
+
+@BOTH
+def test_the_receivers_last_word_is_right_in_every_interleaving(machine: Any) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=EXAMPLES[db.engine.dialect.name],
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=True,
+        ),
+    )

@@ -1,0 +1,156 @@
+"""Recording what came of attempts, where an older delivery or another worker is in the way."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from portal import outbox
+from portal.clock import utcnow
+from portal.database.db import db
+from portal.models import Company, Delivery
+from portal.outbox import Job
+from portal.outbox.settling import MOVE_ON, MOVED_COLUMNS
+from portal.webhook import Outcome
+from tests import factories
+from tests.conftest import BOTH, URL
+from tests.outbox.test_outbox import LEASE, claim, recover
+from tests.outbox.test_outbox import settle as settle_outcome
+
+pytestmark = BOTH
+
+
+def claim_one() -> Job:
+    (job,) = claim()
+    return job
+
+
+def settle(job: Job, reason: str, *, schedule: str = "0s,30s", now: datetime | None = None, **facts: Any) -> Delivery:
+    outcome = Outcome(started_at=now or utcnow(), duration_ms=1, url=URL, reason=reason, **facts)
+    return settle_outcome(job, outcome, now=now, schedule=schedule)
+
+
+def test_a_newer_one_that_fails_is_not_superseded_by_an_older_one_that_is_sent_again(company: Company) -> None:
+    contact = factories.make_contact(company)
+    factories.make_delivery(contact, 1)
+    older = settle(claim_one(), "timeout", schedule="0s")
+    assert older.status == "failed"
+    factories.make_delivery(contact, 2)
+    newer = claim_one()
+    assert outbox.resend(db.session, older, actor="ana@example.com", now=utcnow())
+    db.session.commit()
+    assert settle(newer, "timeout").status == "pending"
+
+
+def test_what_arrived_stays_delivered_when_the_address_is_removed(company: Company) -> None:
+    contact = factories.make_contact(company)
+    factories.make_delivery(contact, 1)
+    delivered = settle(claim_one(), "ok_text")
+    waiting = factories.make_delivery(contact, 2)
+    factories.endpoint_of(company).url = None
+    db.session.commit()
+    with db.engine.begin() as connection:
+        outbox.cancel_strays(connection)
+    db.session.expire_all()
+    assert (delivered.status, waiting.status) == ("delivered", "cancelled")
+
+
+def test_the_update_moves_nothing_on_whose_lease_is_anothers(company: Company) -> None:
+    """The leases were read in the same transaction: the update looks once more all the same."""
+    factories.make_delivery(factories.make_contact(company))
+    job = claim_one()
+    state = dict.fromkeys(MOVED_COLUMNS) | {"status": "failed", "tries": 1, "next_trigger": "retry"}
+    stale = {"key": job.delivery_id, "held_token": "of another", "settled_delivered_at": None}
+    with db.engine.begin() as connection:
+        connection.execute(MOVE_ON, state | stale)
+    assert db.session.get_one(Delivery, job.delivery_id, populate_existing=True).status == "sending"
+
+
+def claim_probe(company: Company) -> Job:
+    factories.make_delivery(factories.make_contact(company))
+    endpoint = factories.endpoint_of(company)
+    endpoint.state, endpoint.next_probe_at = "failing", utcnow()
+    db.session.commit()
+    probe = claim_one()
+    assert probe.is_probe
+    return probe
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"), [("timeout", "pending"), ("gone", "failed"), ("internal_error", "failed")]
+)
+def test_a_probe_costs_no_try_but_ends_what_no_try_would_bring(company: Company, reason: str, status: str) -> None:
+    settled = settle(claim_probe(company), reason)
+    assert (settled.status, settled.tries) == (status, 0 if status == "pending" else 1)
+
+
+def test_a_probe_whose_worker_dies_costs_no_try(company: Company) -> None:
+    probe = claim_probe(company)
+    assert recover(utcnow() + LEASE) == 1
+    settled = db.session.get_one(Delivery, probe.delivery_id, populate_existing=True)
+    assert (settled.status, settled.reason, settled.tries, settled.attempt_count) == ("pending", "interrupted", 0, 1)
+
+
+def test_a_test_whose_worker_dies_is_no_probe_and_not_tried_again(company: Company) -> None:
+    factories.endpoint_of(company).state = "failing"
+    db.session.commit()
+    with db.engine.begin() as connection:
+        job = outbox.enqueue_test(
+            connection, company_id=company.id, url=URL, actor="ana@example.com", now=utcnow(), lease=LEASE
+        )
+    assert recover(utcnow() + LEASE) == 1
+    assert db.session.get_one(Delivery, job.delivery_id).status == "failed"
+
+
+def test_a_failing_endpoint_is_not_probed_before_it_asked_for_the_next_request(company: Company) -> None:
+    for _ in range(6):
+        factories.make_delivery(factories.make_contact(company))
+    begun = utcnow()
+    for job in claim(begun, limit=5):
+        settle(job, "rate_limited", now=begun, status_code=429, retry_after=timedelta(minutes=10))
+    assert claim(begun + timedelta(minutes=9)) == []
+    (probe,) = claim(begun + timedelta(minutes=10))
+    settle(probe, "rate_limited", now=begun, status_code=429, retry_after=timedelta(hours=1))
+    db.session.expire_all()
+    assert factories.endpoint_of(company).next_probe_at == begun + timedelta(minutes=15)
+
+
+@pytest.mark.parametrize("reason", ["internal_error", "interrupted"])
+def test_what_never_reached_out_says_nothing_about_the_receiver(company: Company, reason: str) -> None:
+    for _ in range(6):
+        factories.make_delivery(factories.make_contact(company))
+        settle(claim_one(), reason, schedule="0s")
+    assert circuit_of(company) == ("active", 0)
+
+
+def test_failures_at_an_earlier_address_say_nothing_about_this_one(company: Company) -> None:
+    jobs = []
+    for _ in range(6):
+        factories.make_delivery(factories.make_contact(company))
+        jobs.append(claim_one())
+    factories.set_url(company, "http://127.0.0.1:9998/other")
+    for job in jobs:
+        settle(job, "timeout", schedule="0s")
+    assert circuit_of(company) == ("active", 0)
+
+
+def circuit_of(company: Company) -> tuple[str, int]:
+    db.session.expire_all()
+    endpoint = factories.endpoint_of(company)
+    return endpoint.state, endpoint.consecutive_failures
+
+
+def test_the_endpoint_tells_when_it_last_went_well_and_when_not(company: Company) -> None:
+    begun = utcnow()
+
+    def told(reason: str, *, after: float) -> tuple[datetime | None, datetime | None]:
+        factories.make_delivery(factories.make_contact(company))
+        settle(claim_one(), reason, schedule="0s", now=begun + timedelta(seconds=after))
+        db.session.expire_all()
+        endpoint = factories.endpoint_of(company)
+        return endpoint.last_success_at, endpoint.last_failure_at
+
+    assert told("ok_text", after=0) == (begun, None)
+    assert told("ok_text", after=2) == (begun + timedelta(seconds=2), None)
+    assert told("timeout", after=3) == (begun + timedelta(seconds=2), begun + timedelta(seconds=3))
+    assert told("ok_text", after=9) == (begun + timedelta(seconds=9), begun + timedelta(seconds=3))

@@ -1,0 +1,64 @@
+"""Rules about people that have to hold when several act at once, on both databases."""
+
+import threading
+
+import pyotp
+from flask import Flask
+
+from portal import clock, people
+from portal.database.db import db
+from portal.models import User
+from portal.runtime import runtime
+from tests.conftest import BOTH
+from tests.factories import make_company, make_user, session_of
+
+pytestmark = BOTH
+
+
+def demote(app: Flask, user_id: int, refused: list[str]) -> None:
+    with session_of(app) as session:
+        try:
+            people.change_role(session, session.get_one(User, user_id), "member", actor="test", ip=None)
+            session.commit()
+        except people.InvalidAccount as error:
+            refused.append(error.problem)
+
+
+def test_two_admins_who_demote_each_other_leave_one(app: Flask) -> None:
+    company = make_company()
+    first, second = (make_user(company, role="admin").id for _ in range(2))
+    db.session.commit()
+    refused: list[str] = []
+    with session_of(app) as session:
+        people.change_role(session, session.get_one(User, first), "member", actor="test", ip=None)
+        session.flush()
+        other = threading.Thread(target=demote, args=(app, second, refused))
+        other.start()
+        other.join(0.5)  # it has to wait for what this transaction decides
+        session.commit()
+    other.join(30)
+    assert refused == ["last_admin"]
+    assert db.session.query(User).filter_by(role="admin").count() == 1
+
+
+def enter_code(app: Flask, user_id: int, code: str, start: threading.Barrier, accepted: list[bool]) -> None:
+    with session_of(app) as session:
+        user = session.get_one(User, user_id)
+        session.rollback()
+        start.wait(10)
+        accepted.append(people.accept_code(session, user, code, vault=runtime().vault, ip="192.0.2.1"))
+        session.commit()
+
+
+def test_two_log_ins_at_once_cannot_share_a_code(app: Flask) -> None:
+    user, secret = make_user(make_company()), people.new_secret()
+    user.totp_secret = runtime().vault.encrypt(secret)
+    db.session.commit()
+    code = pyotp.TOTP(secret).at(clock.utcnow())
+    start, accepted = threading.Barrier(2), []
+    threads = [threading.Thread(target=enter_code, args=(app, user.id, code, start, accepted)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(accepted) == [False, True]

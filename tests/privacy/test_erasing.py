@@ -1,0 +1,270 @@
+"""Erasing a person: nothing about them is left in any table, nor in SQLite's files; the proof of what was sent is."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from portal import clock, importing, outbox
+from portal.contacts.classifying import ContactGone, classify
+from portal.database.db import Base, db, empty_log
+from portal.demo.server import Receiver, Reply
+from portal.models import Attempt, AuditEntry, Company, Contact, Delivery, InspectedRequest, Task, TaskBlock
+from portal.outbox import Job, Rules
+from portal.privacy.erasing import Erased, erase_contact
+from portal.rules.retry import parse_schedule
+from portal.tasks import store
+from portal.webhook import Outcome
+from portal.worker.task_runner import TaskRunner
+from tests import factories
+from tests.conftest import BOTH, running_worker
+
+TOLD_BY = ["Zuleica Quintanilha", "zuleica quintanilha", "zuleica.q@example.com", "zuleica-q-77", "+55 11 97777-1234"]
+"""What the person below is told by, as stored and as searched."""
+ABOUT = ["Segredo da Zu", "Apicultura rara", "Diretora de Colmeias", "eu-fui-classificada"]
+"""What else is known about the person."""
+RULES = Rules(schedule=parse_schedule("0s,1s"), now=factories.NOON, jitter=lambda: 0.0)
+
+
+@pytest.fixture
+def company(app: Flask, receiver: Receiver) -> Company:
+    return factories.make_company(url=receiver.url)
+
+
+@pytest.fixture
+def contact(company: Company) -> Contact:
+    return factories.save(
+        company,
+        {
+            "contact": {
+                "name": TOLD_BY[0],
+                "email": TOLD_BY[2],
+                "linkedin_public_id": TOLD_BY[3],
+                "phone": TOLD_BY[4],
+                "role": ABOUT[2],
+                "skills": [{"skill": ABOUT[1], "endorsements": 1}],
+            },
+            "messages": [{"sender_name": TOLD_BY[0], "message": ABOUT[0] * 50, "date": None, "pending_message": 0}],
+        },
+    )
+
+
+def erase(contact: Contact) -> Erased:
+    erased = erase_contact(db.session, contact, actor="ana@example.com")
+    db.session.commit()
+    db.session.remove()
+    assert empty_log(db.engine)
+    return erased
+
+
+def everything() -> str:
+    """Every value of every table, as text; what is stored as bytes too."""
+    found = []
+    for table in Base.metadata.sorted_tables:
+        for row in db.session.execute(select(table)):
+            found += [each.decode(errors="replace") if isinstance(each, bytes) else str(each) for each in row]
+    db.session.rollback()
+    return "\n".join(found)
+
+
+def left_of_the_person(text: str) -> list[str]:
+    forms = [form for each in TOLD_BY + ABOUT for form in (each, json.dumps(each)[1:-1])]
+    return [form for form in forms if form in text]
+
+
+def files_of(instance: Path) -> str:
+    """The bytes of the database and its log, a character each."""
+    return b"".join(path.read_bytes() for path in sorted(instance.glob("portal.db*"))).decode("latin-1")
+
+
+def claim_one() -> Job:
+    db.session.rollback()
+    with db.engine.begin() as connection:
+        (job,) = outbox.claim(
+            connection, now=clock.utcnow(), lease=timedelta(seconds=30), limit=1, room_for=lambda *_: 1
+        )
+    return job
+
+
+def settle(job: Job, **facts: Any) -> None:
+    answer: dict[str, Any] = {
+        "url": job.url,
+        "started_at": factories.NOON,
+        "duration_ms": 5,
+        "reason": "ok_text",
+        "status_code": 200,
+        "response_body": TOLD_BY[0].encode(),
+    }
+    with db.engine.begin() as connection:
+        outbox.settle(connection, [(job, Outcome(**answer | facts))], RULES)
+
+
+@BOTH
+def test_nothing_about_the_person_is_left_and_the_proof_is(app: Flask, contact: Contact, receiver: Receiver) -> None:
+    receiver.reply = Reply(200, json.dumps({"saved": TOLD_BY[0]}).encode(), "application/json")
+    for level in (1, 2):
+        factories.make_delivery(contact, level)
+    with running_worker(app):  # it stops when what it sends is recorded
+        assert receiver.wait_for(2)
+    factories.make_delivery(contact, 3)
+    before = everything()
+    assert set(left_of_the_person(before)) >= {*TOLD_BY, *ABOUT[:3]}
+
+    assert erase(contact) == Erased(deliveries=3, tasks=0)
+
+    assert left_of_the_person(everything()) == []
+    rows = db.session.scalars(select(Delivery).order_by(Delivery.id)).all()
+    assert [(row.status, row.interest_level, row.contact_id) for row in rows] == [
+        ("delivered", 1, None),
+        ("delivered", 2, None),
+        ("cancelled", 3, None),
+    ]
+    assert [(each.url, each.status_code, each.reason) for each in rows[0].attempts] == [(receiver.url, 200, "ok_json")]
+    entry = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "contact.erased")).one()
+    assert (entry.actor, entry.subject) == ("ana@example.com", "1")
+
+
+def test_the_files_of_the_database_hold_nothing_of_the_person(
+    company: Company, contact: Contact, instance: Path
+) -> None:
+    for number in range(30):  # neighbours on the same pages, before and after
+        factories.make_contact(company, name=f"Vizinha {number}", role="x" * 200)
+    contact.role = f"{ABOUT[2]} {'y' * 900}"
+    db.session.commit()
+    for level in (1, 2, 3):
+        factories.make_delivery(contact, level)
+        settle(claim_one())
+    assert left_of_the_person(files_of(instance))
+    erase(contact)
+    assert left_of_the_person(files_of(instance)) == []
+
+
+@BOTH
+def test_what_is_being_sent_brings_nothing_back(contact: Contact) -> None:
+    factories.make_delivery(contact, 2)
+    job = claim_one()
+    erase(contact)
+    settle(job)
+    settle(job, reason="timeout", status_code=None, detail=TOLD_BY[0])
+    with db.engine.begin() as connection:
+        outbox.release(connection, [job])
+        outbox.recover(connection, RULES, lease=timedelta(seconds=1))
+    row = db.session.scalars(select(Delivery)).one()
+    assert (row.status, row.body, row.lease_token, row.attempts) == ("cancelled", None, None, [])
+
+
+@BOTH
+def test_an_answer_that_was_recorded_meanwhile_goes_too(contact: Contact) -> None:
+    delivery = factories.make_delivery(contact, 2)
+    job = claim_one()
+    settle(job, detail=TOLD_BY[0], request_headers=[["X", TOLD_BY[0]]], response_headers=[["X", TOLD_BY[0]]])
+    erase(contact)
+    attempt = db.session.scalars(select(Attempt).where(Attempt.delivery_id == delivery.id)).one()
+    assert (attempt.detail, attempt.request_headers, attempt.response_headers, attempt.response_body) == (
+        None,
+        [],
+        [],
+        None,
+    )
+
+
+CSV = f"Nome,E-mail,Nível\nAna,ana@example.com,1\n{TOLD_BY[0].upper()},outra@example.com,7\nRui,,9\n".encode()
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "content",
+    [
+        CSV,
+        "First Name,Last Name,Email\nBia,Lima,b@example.com\nZuleica,Quintanilha,\n".encode("utf-16"),
+        b'First Name,Last Name,URL\nZ,Q,"https://www.linkedin.com/in/zuleica-q-77/"\n',
+        b'{"contact": {"name": "Z", "email": "Zuleica.Q@example.com"}}\n',
+    ],
+)
+@pytest.mark.parametrize("status", ["draft", "waiting", "running"])
+def test_an_import_that_would_bring_the_person_back_ends(
+    company: Company, contact: Contact, content: bytes, status: str
+) -> None:
+    task = factories.make_import(company, content)
+    task.status = status
+    db.session.commit()
+    task_id = task.id
+    assert erase(contact).tasks == (0 if status == "draft" else 1)
+    assert db.session.scalar(select(func.count()).select_from(TaskBlock)) == 0
+    left = db.session.get(Task, task_id)
+    assert (left and (left.status, left.reason)) == (None if status == "draft" else ("failed", "erased"))
+    db.session.commit()
+    assert not TaskRunner(db.engine, on_due=lambda: None).run_one()
+
+
+def test_an_import_that_does_not_hold_the_person_goes_on(company: Company, contact: Contact) -> None:
+    task = factories.make_import(company, b"Nome,E-mail\nZuleica Quintanilhas,a.zuleica.q@example.com\n")
+    store.start(db.session, task)
+    db.session.commit()
+    assert erase(contact).tasks == 0
+    assert TaskRunner(db.engine, on_due=lambda: None).run_one()
+    assert db.session.scalars(select(Contact.name)).all() == ["Zuleica Quintanilhas"]
+
+
+@pytest.mark.parametrize("cut", [1_000_000 - 5, 1_000_000, 1_000_000 + 5])
+def test_a_person_is_found_where_two_pieces_of_a_file_meet(company: Company, contact: Contact, cut: int) -> None:
+    head = "Nome,E-mail\n"
+    lines = "Ana,ana@example.com\n" * 60_000
+    content = (head + lines)[:cut].rpartition("\n")[0] + "\n"
+    content += "x" * (cut - len(content) - 11) + "," + TOLD_BY[0] + "\n" + "Ana,ana@example.com\n" * 100
+    factories.make_import(company, content.encode())
+    assert erase(contact)
+    assert db.session.scalar(select(func.count()).select_from(Task)) == 0
+
+
+def test_the_report_of_an_import_keeps_its_lines_without_the_person(company: Company, contact: Contact) -> None:
+    task = factories.make_import(company, CSV, filename=f"{TOLD_BY[0]}.csv")
+    store.start(db.session, task)
+    db.session.commit()
+    TaskRunner(db.engine, on_due=lambda: None).run_one()
+    erase(contact)
+    found = [(each.line, each.problem, list(each.cells)) for each in importing.read_findings(db.engine, task.id)]
+    assert found == [(3, "unknown_level", []), (4, "unknown_level", ["Rui", "", "9"])]
+    assert db.session.get_one(Task, task.id).arguments["filename"] == ""
+
+
+def test_what_the_companys_own_test_address_received_goes(company: Company, contact: Contact) -> None:
+    for name in (TOLD_BY[0], "Ana Lima"):
+        body = json.dumps({"contact": {"name": name}}).encode()
+        db.session.add(
+            InspectedRequest(
+                company_id=company.id,
+                signature="valid",
+                headers=[],
+                body=body,
+                size=len(body),
+                received_at=factories.NOON,
+            )
+        )
+    db.session.commit()
+    erase(contact)
+    assert [b"Ana Lima" in body for body in db.session.scalars(select(InspectedRequest.body))] == [True]
+
+
+def test_another_companys_data_is_not_looked_at(app: Flask, contact: Contact) -> None:
+    other = factories.make_company("Outra Empresa")
+    namesake = factories.make_contact(other, name=TOLD_BY[0])
+    factories.make_import(other, CSV)
+    erase(contact)
+    assert db.session.get(Contact, namesake.id)
+    assert db.session.query(Task).count() == 1
+
+
+@BOTH
+def test_who_classifies_a_contact_that_was_just_erased_is_told(app: Flask, contact: Contact) -> None:
+    classify(db.session, contact, 1, actor="ana@example.com")
+    db.session.commit()
+    with factories.session_of(app) as session:
+        erase_contact(session, session.get_one(Contact, contact.id), actor="ana@example.com")
+        session.commit()
+    with pytest.raises(ContactGone):
+        classify(db.session, contact, 2, actor="ana@example.com")

@@ -1,0 +1,169 @@
+"""Masked texts show nobody, wherever a receiver repeats them, and keep what support needs."""
+
+import html
+import json
+import re
+import time
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from portal.rules.masking import Masker, fold, mask, mask_body, mask_query
+from portal.rules.payload import encode_body
+
+PERSONAL = {
+    "contact.name": "Mariângela d'Ávila Quintão",
+    "contact.linkedin_public_id": "mariangela-quintao-7a1",
+    "contact.current_company": "Açúcar & Filhos Ltda",
+    "contact.current_company_link": "https://acucarfilhos.com.br/sobre/nós",
+    "contact.role": "Diretora de operações e logística",
+    "contact.location": "Uberlândia, Minas Gerais, Brasil",
+    "contact.email": "mariangela.q+crm@acucarfilhos.com.br",
+    "contact.phone": "+55 (34) 99871-2345",
+    "contact.skills.skill": "Roteirização",
+    "contact.experiences.experience": "Coordenadora na Transportes Vilhena",
+    "contact.experiences.company_link": "http://vilhena.example/",
+    "contact_owner.name": "Otávio Bragança",
+    "contact_owner.email": "otavio@vendas.example",
+    "campaign.name": "Atacadistas do Triângulo",
+    "campaign.description": "Quem compra acima de dez toneladas por mês",
+    "messages.sender_name": "Mariângela Quintão",
+    "messages.message": 'Oi "Otávio", me liga no 34 99871-2345 depois das seis?\nObrigada <3',
+}
+DATES = "2026-03-10 12:00:00"
+
+
+def payload() -> dict[str, Any]:
+    def of(prefix: str, **others: Any) -> dict[str, Any]:
+        named = {key.removeprefix(prefix): text for key, text in PERSONAL.items() if key.startswith(prefix)}
+        return {key: text for key, text in named.items() if "." not in key} | others
+
+    contact = of("contact.", id=4711, invite_date=DATES, reply_date=None, interest_level=3)
+    contact["skills"] = [of("contact.skills.", endorsements=12)]
+    contact["experiences"] = [of("contact.experiences.")]
+    return {
+        "contact": contact,
+        "contact_owner": of("contact_owner.", id=7),
+        "campaign": of("campaign.", id=9),
+        "messages": [of("messages.", date=DATES, pending_message=0)],
+    }
+
+
+BODY = encode_body(payload())
+WORDS = {
+    fold(word)
+    for text in PERSONAL.values()
+    for word in re.findall(r"[^\W\d_]{3,}", text)
+    if word.lower() not in ("com", "das", "ltda", "https", "http", "example")
+}
+
+
+def is_clean(text: str) -> bool:
+    return not {fold(word) for word in re.findall(r"[^\W\d_]+", text)} & WORDS and "99871" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("Ana Lima", "Xxx Xxxx"),
+        ("joão@ACME.com", "xxéx@XXXX.xxx"),
+        ("+55 11 9-8", "+00 00 0-0"),
+        ("李 ٣ 🙂", "é 0 é"),
+        ("", ""),
+    ],
+)
+def test_the_shape_of_a_text_stays(text: str, masked: str) -> None:
+    assert mask(text) == masked
+
+
+def test_the_body_keeps_its_structure_and_shows_nobody() -> None:
+    masked = mask_body(BODY)
+    assert is_clean(masked)
+    shown, real = json.loads(masked), json.loads(BODY)
+    assert shown["contact"]["id"] == 4711
+    assert shown["contact"]["invite_date"] == shown["messages"][0]["date"] == DATES
+    assert shown["contact"]["reply_date"] is None
+    assert list(shown["contact"]) == list(real["contact"])
+    assert shown["contact"]["phone"] == "+00 (00) 00000-0000"
+    assert len(shown["messages"][0]["message"]) == len(real["messages"][0]["message"])
+
+
+def test_a_body_that_is_no_json_is_masked_as_a_text() -> None:
+    assert mask_body(b"Ana") == "Xxx"
+
+
+FORMS = {
+    "as it is": lambda text: text,
+    "in JSON": lambda text: json.dumps(text),
+    "in JSON of PHP": lambda text: json.dumps(text).replace("/", "\\/"),
+    "in JSON with letters": lambda text: json.dumps(text, ensure_ascii=False),
+    "in HTML": lambda text: html.escape(text),
+    "in an address": lambda text: f"https://crm.example/?v={quote(text, safe='')}&x=1",
+    "in a form": lambda text: f"v={quote_plus(text)}",
+    "in capitals": lambda text: text.upper(),
+    "read as Latin-1": lambda text: text.encode().decode("latin-1"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("field", PERSONAL)
+def test_what_an_answer_repeats_of_any_field_is_masked(field: str, form: str) -> None:
+    repeated = FORMS[form](PERSONAL[field])
+    masked = Masker(BODY).mask(f"invalid: {repeated}.")
+    assert repeated not in masked
+    assert is_clean(masked)
+    assert masked.startswith("invalid: ")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Duplicate entry 'QUINTAO' for key",
+        "Olá, Mariangela!",
+        '{"phone": "34998712345"}',
+        "5534998712345 is not a mobile",
+        "message: Oi Otávio, me liga no 34 99...",
+        "role 'Diretora de operações e lo' too long",
+        "see https://www.linkedin.com/in/mariangela-quintao-7a1/",
+        "acucarfilhos.com.br does not resolve",
+    ],
+)
+def test_parts_that_tell_a_person_are_masked(answer: str) -> None:
+    assert is_clean(Masker(BODY).mask(answer))
+
+
+def test_other_peoples_addresses_and_tax_numbers_are_masked() -> None:
+    assert Masker(BODY).mask("ask ops@crm.example, CPF 123.456.789-09") == "ask xxx@xxx.xxxxxxx, CPF 000.000.000-00"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"error": "field contact.email is required", "code": 1048}',
+        "Fatal error: Uncaught TypeError in /var/www/hook.php:17",
+        "Erro ao salvar o contato: coluna de telefone não existe",
+        "request 0190b2c4-11aa-7def-8001-0f00ba4455aa at 1732500000123",
+        "Accepted",
+        "",
+    ],
+)
+def test_what_support_needs_stays(answer: str) -> None:
+    assert Masker(BODY).mask(answer) == answer
+
+
+def test_an_empty_body_masks_nothing_but_addresses() -> None:
+    assert Masker(b"").mask("OK a@b.cd") == "OK x@x.xx"
+
+
+def test_keys_of_access_in_an_address_are_not_shown() -> None:
+    assert mask_query("https://crm.example/hook?token=abc&b=c%3Dd") == "https://crm.example/hook?token=…&b=…"
+    assert mask_query("https://crm.example/hook") == "https://crm.example/hook"
+
+
+def test_a_long_answer_takes_no_time() -> None:
+    masker = Masker(BODY)
+    started = time.monotonic()
+    for text in ("a@" * 8000, "1 " * 8000, "Ana " * 4000, "x" * 16000, "1." * 8000):
+        masker.mask(text)
+    assert time.monotonic() - started < 2

@@ -1,0 +1,176 @@
+import base64
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+import standardwebhooks
+import svix.webhooks
+
+from portal.demo.server import Receiver
+from portal.egress import AddressPolicy, Answer, Egress
+from portal.rules.payload import encode_body, sample_payload
+from portal.webhook import Outcome, WebhookRequest, apps_script_hop, post, sign
+
+DATA = Path(__file__).parent / "data"
+SECRET = "whsec_" + base64.b64encode(b"a" * 32).decode()
+OLD_SECRET = "whsec_" + base64.b64encode(b"b" * 32).decode()
+RESPONSES = [json.loads(line) for line in (DATA / "responses.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def egress() -> Iterator[Egress]:
+    opened = Egress(AddressPolicy(allowed_networks=(ip_network("127.0.0.0/8"),)), connect_timeout=1, deadline=2)
+    yield opened
+    opened.close()
+
+
+def request_to(url: str, *, secrets: tuple[str, ...] = (SECRET,)) -> WebhookRequest:
+    return WebhookRequest(url=url, webhook_id="msg_1", body=encode_body(sample_payload()), secrets=secrets)
+
+
+class OneAnswer:
+    """A server that gives these exact bytes to one request and closes."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self._socket.accept()
+        with connection, connection.makefile("rb") as lines:
+            length = 0
+            while line := lines.readline().strip():
+                name, _, value = line.partition(b":")
+                length = int(value) if name.lower() == b"content-length" else length
+            lines.read(length)
+            connection.sendall(self._answer)
+
+    def close(self) -> None:
+        self._thread.join()
+        self._socket.close()
+
+
+def answer_of(row: dict[str, Any]) -> bytes:
+    body = base64.b64decode(row["body_base64"])
+    lines = [f"HTTP/1.1 {row['status']} Reason", "Connection: close"]
+    if row["content_type"] is not None:
+        lines.append(f"Content-Type: {row['content_type']}")
+    if row["status"] not in (204, 304):
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@pytest.mark.parametrize("row", RESPONSES, ids=lambda row: row["id"])
+def test_an_answer_of_a_real_receiver_is_judged_by_the_rule(egress: Egress, row: dict[str, Any]) -> None:
+    server = OneAnswer(answer_of(row))
+    try:
+        outcome = post(request_to(server.url), egress)
+    finally:
+        server.close()
+    assert outcome.delivered is (row["expected"] == "delivered"), row["why"]
+    assert outcome.status_code == row["status"]
+
+
+def test_what_is_sent_verifies_with_two_other_libraries(egress: Egress) -> None:
+    with Receiver() as receiver:
+        outcome = post(request_to(receiver.url), egress)
+    (received,) = receiver.received
+    assert outcome.reason == "ok_text"
+    headers = dict(received.headers.items())
+    standardwebhooks.Webhook(SECRET).verify(received.body, headers)
+    svix.webhooks.Webhook(SECRET).verify(received.body, headers)
+    assert received.headers["Content-Type"] == "application/json"
+    assert received.headers["User-Agent"].startswith("Catacliente-Portal/")
+
+
+@pytest.mark.parametrize("key", [SECRET, OLD_SECRET])
+def test_after_a_rotation_both_keys_verify(egress: Egress, key: str) -> None:
+    with Receiver() as receiver:
+        post(request_to(receiver.url, secrets=(SECRET, OLD_SECRET)), egress)
+    (received,) = receiver.received
+    svix.webhooks.Webhook(key).verify(received.body, dict(received.headers.items()))
+
+
+def test_the_outcome_shows_what_was_sent_and_what_came_back(egress: Egress) -> None:
+    with Receiver(body=b'{"ok":true}', content_type="application/json") as receiver:
+        outcome = post(request_to(receiver.url), egress)
+    assert (outcome.status_code, outcome.reason, outcome.address) == (200, "ok_json", "127.0.0.1")
+    assert outcome.response_body == b'{"ok":true}'
+    sent = dict(outcome.request_headers)
+    assert sent["webhook-id"] == "msg_1"
+    assert sent == {name: receiver.received[0].headers[name] for name in sent}
+    assert outcome.duration_ms is not None
+
+
+def test_only_the_first_16_kib_of_an_answer_are_kept(egress: Egress) -> None:
+    with Receiver(body=b"x" * 100_000) as receiver:
+        outcome = post(request_to(receiver.url), egress)
+    assert (len(outcome.response_body or b""), outcome.response_size) == (16 * 1024, 100_000)
+
+
+def test_a_refused_address_is_an_outcome_and_reaches_nobody() -> None:
+    guarded = Egress(AddressPolicy())
+    with Receiver() as receiver:
+        outcome = post(request_to(receiver.url), guarded)
+        assert receiver.received == []
+    guarded.close()
+    assert (outcome.reason, outcome.request_sent) == ("blocked_address", False)
+
+
+def test_a_silent_receiver_ends_at_the_deadline_and_may_have_got_it(egress: Egress) -> None:
+    with Receiver(delay=5) as receiver:
+        outcome = post(request_to(receiver.url), egress)
+    assert (outcome.reason, outcome.request_sent) == ("timeout", True)
+    assert 1900 < (outcome.duration_ms or 0) < 2500
+
+
+def test_retry_after_is_kept_where_it_counts(egress: Egress) -> None:
+    def outcome_of(status: int) -> Outcome:
+        with Receiver(answers=iter([(status, b"", "text/plain", (("Retry-After", "120"),))])) as receiver:
+            return post(request_to(receiver.url), egress)
+
+    assert [outcome_of(status).retry_after is not None for status in (429, 503, 500)] == [True, True, False]
+
+
+def test_the_signature_covers_id_time_and_body() -> None:
+    at = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+    headers = sign("msg_1", b"{}", (SECRET,), at=at)
+    assert headers["webhook-timestamp"] == "1773144000"
+    for name, body, moment in (("msg_2", b"{}", at), ("msg_1", b"[]", at), ("msg_1", b"{}", at + timedelta(seconds=1))):
+        assert sign(name, body, (SECRET,), at=moment)["webhook-signature"] != headers["webhook-signature"]
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "location", "hop"),
+    [
+        (
+            "https://script.google.com/macros/s/x/exec",
+            302,
+            "https://script.googleusercontent.com/macros/echo?k=1",
+            "https://script.googleusercontent.com/macros/echo?k=1",
+        ),
+        ("https://script.google.com/macros/s/x/exec", 302, "https://accounts.google.com/login", None),
+        ("https://script.google.com/macros/s/x/exec", 302, "http://script.googleusercontent.com/x", None),
+        ("https://script.google.com/macros/s/x/exec", 302, "https://[bad", None),
+        ("https://script.google.com/macros/s/x/exec", 302, None, None),
+        ("https://script.google.com/macros/s/x/exec", 301, "https://script.googleusercontent.com/x", None),
+        ("https://hook.test/", 302, "https://script.googleusercontent.com/x", None),
+    ],
+)
+def test_only_the_answer_of_an_apps_script_is_fetched(
+    url: str, status: int, location: str | None, hop: str | None
+) -> None:
+    headers = [("location", location)] if location else []
+    answer = Answer(
+        status_code=status, headers=headers, body=b"", body_size=0, cut=None, address="x", elapsed_seconds=0.1
+    )
+    assert apps_script_hop(url, answer) == hop

@@ -1,0 +1,140 @@
+"""An address of every page, with something of every state on it."""
+
+import time
+
+from werkzeug.datastructures import Headers
+
+from portal import clock, people
+from portal.company import inspector
+from portal.contacts import syncing
+from portal.database.db import db
+from portal.demo.server import Reply
+from portal.models import Company, Delivery, Task
+from portal.runtime import runtime
+from portal.tasks import store
+from tests.factories import (
+    classify_contact,
+    make_bulk_classification,
+    make_company,
+    make_contact,
+    make_import,
+    make_user,
+)
+from tests.views.browser import Site
+
+LINKS = ("/setup/{setup}", "/invitation/{invitation}", "/reset/{reset}")
+PUBLIC = ("/login", "/forgotten", "/api/docs", "/api/docs/contacts", "/missing", *LINKS)
+
+
+def page_urls(site: Site) -> list[str]:
+    """What an admin sees."""
+    company = make_company("Acme Prospecção")
+    ids = deliveries_of_every_state(site, company)
+    return [
+        "/",
+        "/contacts",
+        "/contacts?search=nobody",
+        "/contacts/new",
+        "/contacts/1",
+        "/contacts/1/edit",
+        "/contacts/1/erase",
+        "/contacts/classify/all",
+        f"/contacts/classify/{finished(make_bulk_classification(make_contact(company)))}",
+        "/deliveries",
+        "/deliveries?status=cancelled",
+        "/deliveries/resend?status=superseded",
+        *(f"/deliveries/{webhook_id}" for webhook_id in ids),
+        f"/deliveries/{ids[0]}/resend",
+        f"/deliveries/{ids[-1]}/resend",
+        "/webhook",
+        inspector_with_arrivals(company),
+        "/sync",
+        f"/jobs/{sync_job(company)}",
+        "/imports",
+        f"/imports/{make_import(company).id}",
+        f"/imports/{finished_import(company)}",
+        "/integration",
+        *administration(company),
+    ]
+
+
+def public_urls() -> list[str]:
+    """What anybody with a link sees."""
+    user = make_user(make_company("Acme Prospecção"), name="Nova", role=None)
+    tokens = {
+        purpose: people.create_link(db.session, purpose=purpose, user=None if purpose == "setup" else user)
+        for purpose in ("setup", "invitation", "reset")
+    }
+    db.session.commit()
+    return [url.format(**tokens) for url in PUBLIC]
+
+
+def deliveries_of_every_state(site: Site, company: Company) -> list[str]:
+    site.receiver.reply = Reply(500, b"<b>Warning</b>", "text/html")
+    for level, name in enumerate(("Íris", "João", "Lia"), 1):
+        classify_contact(make_contact(company, name=name), level)
+    assert site.receiver.wait_for(3)
+    site.receiver.reply = Reply(200, b"OK")
+    delivered = classify_contact(make_contact(company, name="Zoé"), 3).delivery
+    assert delivered is not None
+    assert site.receiver.wait_for(4)
+    superseded = db.session.query(Delivery).order_by(Delivery.id).first()
+    superseded.status = "superseded"
+    db.session.commit()
+    return [row.webhook_id for row in db.session.query(Delivery)]
+
+
+def administration(company: Company) -> list[str]:
+    """Its pages, with somebody in every state, and a token."""
+    states = [make_user(company, role="member"), make_user(company, role=None), make_user(company, role="member")]
+    states[2].disabled_at = clock.utcnow()
+    people.create_token(db.session, states[0], label="CRM")
+    db.session.commit()
+    lists = [f"/team?state={state}" for state in people.USER_STATES]
+    return [
+        *lists,
+        "/account",
+        "/account/second-factor",
+        "/team/new",
+        *(f"/team/{user.id}" for user in states),
+        "/tokens",
+        "/company",
+        "/privacy",
+        "/audit",
+        "/audit?actor=console",
+    ]
+
+
+def inspector_with_arrivals(company: Company) -> str:
+    """Its page, with what somebody sent there."""
+    inspector.open_inspector(db.session, company, actor="test")
+    for headers in ({}, {"webhook-id": "msg_1"}):
+        facts = {"headers": Headers(headers), "body": b'{"a": [1]}', "vault": runtime().vault, "now": clock.utcnow()}
+        inspector.take(db.session, company.id, **facts)
+    db.session.commit()
+    return "/inspector"
+
+
+def sync_job(company: Company) -> int:
+    """Bringing a contact in sync, done."""
+    return finished(syncing.prepare(db.session, company.id, [1], actor="ana@example.com"))
+
+
+def finished_import(company: Company) -> int:
+    """An import that is done, with a bad row to show."""
+    task = make_import(company, b"Nome,E-mail\nAna,arroba\nBia,bia@example.com\n")
+    store.start(db.session, task)
+    return finished(task)
+
+
+def finished(task: Task) -> int:
+    """The task's id, once the worker has done it."""
+    db.session.commit()
+    task_id = task.id
+    db.session.commit()
+    end = time.monotonic() + 10
+    while db.session.get_one(Task, task_id, populate_existing=True).status != "done" and time.monotonic() < end:
+        db.session.commit()
+        time.sleep(0.05)
+    db.session.commit()
+    return task_id

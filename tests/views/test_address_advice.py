@@ -1,0 +1,103 @@
+"""Addresses are recognised: advice in words, per kind, never a refusal."""
+
+import pytest
+
+from portal.demo.server import Reply
+from portal.egress.advice import SENTENCES, advise, advise_redirect
+from tests.factories import endpoint_of
+
+KINDS = [
+    ("https://docs.google.com/spreadsheets/d/1abc/edit#gid=0", "google_sheet"),
+    ("https://sheets.google.com/", "google_sheet"),
+    ("https://docs.google.com/forms/d/e/1/viewform", "google_document"),
+    ("https://drive.google.com/file/d/1/view", "google_document"),
+    ("https://acme.sharepoint.com/:x:/s/vendas/EaB", "office_file"),
+    ("https://1drv.ms/x/s!AbC", "office_file"),
+    ("https://script.google.com/macros/s/AKf/dev", "apps_script_dev"),
+    ("https://script.google.com/macros/s/AKf/exec", "apps_script"),
+    ("https://script.google.com/a/macros/acme.com/s/AKf/exec?x=1", "apps_script"),
+    ("https://script.google.com/home/projects/1/edit", "apps_script_editor"),
+    ("https://script.googleusercontent.com/macros/echo?user_content_key=1", "apps_script_editor"),
+    ("https://n8n.acme.com.br/webhook-test/9f", "n8n_test"),
+    ("https://acme.app.n8n.cloud/workflow/1", "editor"),
+    ("https://acme.app.n8n.cloud/webhook/9f", None),
+    ("https://webhook.site/9f2c", "inspector"),
+    ("http://127.0.0.1:8000/inspector/0123456789abcdef_0123456789-abcd", "own_inspector"),
+    ("https://crm.acme.com.br/inspector/7", None),
+    ("https://hooks.zapier.com/hooks/catch/1/2/", "zapier"),
+    ("https://zapier.com/editor/1", "editor"),
+    ("https://hook.eu2.make.com/abc", "make"),
+    ("https://hook.integromat.com/abc", "make"),
+    ("https://eu2.make.com/1/scenarios/2/edit", "editor"),
+    ("https://eo1.m.pipedream.net", "pipedream"),
+    ("https://prod-1.westus.logic.azure.com:443/workflows/1/triggers/manual/paths/invoke?sig=x", "power_automate"),
+    ("https://make.powerautomate.com/environments/1", "editor"),
+    ("https://api.rd.services/platform/conversions", "crm"),
+    ("https://acme.pipedrive.com/api/v1/persons", "crm"),
+    ("https://api.hubapi.com/crm/v3/objects/contacts", "crm"),
+    ("https://acme.bitrix24.com.br/rest/1/key/crm.lead.add.json", "crm"),
+    ("http://192.168.0.10/hook", "local"),
+    ("http://100.64.0.10/hook", "local"),
+    ("http://[fd12::10]/hook", "local"),
+    ("http://[::ffff:93.184.216.34]/hook", None),
+    ("http://crm.lan/hook", "local"),
+    ("http://intranet/hook", "local"),
+    ("https://www.acme.com.br/", "home_page"),
+    ("https://www.acme.com.br", "home_page"),
+    ("https://fn.abc.workers.dev/", None),
+    ("https://crm.acme.com.br/webhooks/1", None),
+    ("https://crm.acme.com.br/?key=1", None),
+    ("https://notzapier.com/hook", None),
+    ("https://[broken", None),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("url", "code"), KINDS)
+def test_an_address_is_recognised(app, url, code):
+    assert [advice.code for advice in advise(url)] == ([code] if code else [])
+    assert all(str(advice.sentence) and "%(" not in advice.sentence for advice in advise(url))
+
+
+@pytest.mark.parametrize(
+    ("location", "code"),
+    [
+        ("https://accounts.google.com/v3/signin", "login_redirect"),
+        ("/users/sign_in?next=%2Fhook", "login_redirect"),
+        ("https://crm.example/new-hook", "moved"),
+        ("", None),
+        ("javascript:alert(1)", None),
+        ("https://[broken", None),
+    ],
+)
+def test_a_redirect_is_recognised_by_where_it_leads(app, location, code):
+    found = advise_redirect("https://crm.example/hook", location)
+    assert [advice.code for advice in found] == ([code] if code else [])
+
+
+def test_every_sentence_belongs_to_an_address(app):
+    assert {code for _, code in KINDS if code} | {"login_redirect", "moved"} == set(SENTENCES)
+
+
+def test_advice_stands_under_the_field_and_refuses_nothing(admin, company, receiver):
+    assert admin.post("/webhook", {"url": receiver.url}).status_code == 303
+    assert endpoint_of(company).url == receiver.url
+    page = admin.get("/webhook").text
+    assert page.index('id="url-hint"') < page.index('id="url-advice"')
+    assert "Este endereço fica na rede interna" in page
+
+
+@pytest.mark.parametrize("action", ["/webhook", "/webhook/test"])
+def test_advice_is_shown_when_saving_and_when_testing(admin, receiver, action):
+    page = admin.get(admin.post(action, {"url": receiver.url + "webhook-test/9f"}).location).text
+    assert "Esta é a URL de teste do n8n" in page
+
+
+def test_a_refused_address_gets_its_reason_and_no_advice(admin):
+    assert 'id="url-advice"' not in admin.post("/webhook", {"url": "http://10.0.0.1/"}).text
+
+
+def test_a_test_that_ends_at_a_log_in_says_so(admin, receiver):
+    receiver.reply = Reply(302, b"", headers=(("Location", "https://accounts.google.com/signin"),))
+    page = admin.get(admin.post("/webhook/test", {"url": receiver.url}).location).text
+    assert "uma tela de login (accounts.google.com)" in page

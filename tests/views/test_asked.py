@@ -1,0 +1,49 @@
+"""What anybody may type into the address of a page: never a failure of the server, on either database."""
+
+import pytest
+
+from tests.conftest import BOTH
+
+PAGES = (
+    "/contacts",
+    "/contacts/live",
+    "/contacts/classify/all",
+    "/deliveries",
+    "/deliveries/live",
+    "/deliveries/news",
+    "/deliveries/resend",
+    "/audit",
+    "/audit/audit.csv",
+    "/team",
+    "/webhook",
+)
+NAMES = (
+    *("action", "actor", "campaign", "contact", "id", "left", "level", "owner", "reason", "search", "seen", "since"),
+    *("state", "status", "sync", "test", "than", "trigger"),
+)
+ALONE = ("cursor", "after", "until")
+"""What may be refused before the others are looked at, or leaves nothing for them to find."""
+VALUES = (
+    *("%00", "a%00b", "%ED%A0%80", "%FF", "'", "%25", "-1", "1.5", "0001-01-01", "0002-01-01", "9999-12-31"),
+    *(2**31, 2**63, 10**30),
+)
+
+
+@BOTH
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_in_a_query_makes_a_page_fail(admin, path):
+    queries = ["&".join(f"{name}={value}" for name in NAMES) for value in VALUES]
+    queries += [f"{name}={value}" for name in ALONE for value in VALUES]
+    answers = {query: admin.get(f"{path}?{query}").status_code for query in queries}
+    assert {query: code for query, code in answers.items() if code not in (200, 302, 303, 400, 404)} == {}
+
+
+@BOTH
+@pytest.mark.parametrize("path", ["/deliveries/%00", "/deliveries/a%00b/confirm", "/links/%00", "/%00"])
+def test_no_row_has_a_nul_in_its_address(admin, path):
+    assert admin.get(path).status_code == 404
+
+
+@BOTH
+def test_the_api_finds_nothing_under_a_nul(app, admin):
+    assert app.test_client().get("/api/v1/deliveries/%00").status_code == 404

@@ -1,0 +1,117 @@
+"""The audit log: every administrative act, told in words, to the company's admins only."""
+
+import ast
+import csv
+import io
+from datetime import timedelta
+from pathlib import Path
+
+import portal
+from portal import audit, clock
+from portal.database.db import db
+from portal.models import AuditEntry
+from portal.web.audit_words import ACTION_WORDS
+
+PACKAGE = Path(portal.__file__).parent
+
+
+def record(company, action="webhook.paused", actor="ana@example.com", **facts):
+    audit.record(db.session, company.id, actor=actor, action=action, **facts)
+    db.session.commit()
+
+
+def actions_in_code() -> set[str]:
+    """Every action that some call names."""
+    calls = [
+        node
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+    ]
+    named = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "action"]
+    recording = [
+        call for call in calls if ast.unparse(call.func).split(".")[-1] in ("note", "note_once_a_day", "record")
+    ]
+    noted = [call.args[0] for call in recording if call.args]
+    return {action for node in named + noted for action in actions_of(node)}
+
+
+def actions_of(node: ast.expr) -> list[str]:
+    if isinstance(node, ast.JoinedStr):  # f"{purpose}.issued"
+        ending = node.values[-1].value
+        return [action for action in ACTION_WORDS if action.endswith(ending)]
+    return [node.value] if isinstance(node, ast.Constant) and "." in str(node.value) else []
+
+
+def test_every_action_of_the_code_has_words_and_no_other():
+    assert actions_in_code() == set(ACTION_WORDS)
+
+
+def test_the_log_says_who_did_what_when_and_from_where(admin, company):
+    record(company, subject="https://crm.example", ip="192.0.2.7")
+    page = admin.get("/audit").text
+    for shown in ("Pausou o envio", "ana@example.com", "https://crm.example", "192.0.2.7"):
+        assert shown in page
+
+
+def test_the_log_is_narrowed_by_action_person_and_day(admin, company):
+    record(company, "webhook.paused", actor="bia@example.com")
+    record(company, "webhook.resumed", actor="console")
+    assert rows(admin.get("/audit?action=webhook.paused")) == ["Pausou o envio"]
+    assert rows(admin.get("/audit?actor=console")) == ["Retomou o envio"]
+    today = clock.utcnow().astimezone().date()
+    past = f"/audit?until={today - timedelta(days=2)}"
+    assert "Nada encontrado" in admin.get(past).text
+    assert len(rows(admin.get(f"/audit?since={today - timedelta(days=2)}"))) == 2
+
+
+def rows(page) -> list[str]:
+    return [part.split("<")[0] for part in page.text.split('<th scope="row">')[1:]]
+
+
+def test_a_long_log_has_pages(admin, company):
+    for number in range(audit.PAGE_SIZE + 1):
+        record(company, subject=f"nr-{number}.")
+    first = admin.get("/audit").text
+    assert "nr-50." in first
+    assert "nr-0." not in first
+    oldest = db.session.query(AuditEntry).order_by(AuditEntry.id).offset(1).first().id
+    assert "nr-0." in admin.get(f"/audit?cursor={oldest}").text
+
+
+def test_another_company_sees_none_of_it(company, stranger):
+    record(company, subject="https://crm.example")
+    assert "crm.example" not in stranger.get("/audit").text
+    assert "crm.example" not in stranger.get("/audit/audit.csv").text
+
+
+def test_the_log_comes_as_a_file_without_formulas(admin, company):
+    record(company, actor="=cmd()", subject="https://crm.example")
+    lines = list(csv.reader(io.StringIO(admin.get("/audit/audit.csv").text.lstrip("\ufeff")), delimiter=";"))
+    assert lines[1:][-1][1:5] == ["'=cmd()", "Pausou o envio", "webhook.paused", "https://crm.example"]
+
+
+def test_downloads_and_refusals_are_in_the_log(admin, member):
+    admin.get("/audit/audit.csv")
+    member.get("/deliveries.csv")
+    member.get("/webhook")
+    member.post("/webhook/pause")
+    entries = db.session.query(AuditEntry.action, AuditEntry.actor, AuditEntry.subject).order_by(AuditEntry.id).all()
+    assert [tuple(entry) for entry in entries] == [
+        ("audit.exported", admin.email, None),
+        ("deliveries.exported", member.email, None),
+        ("access.denied", member.email, "/webhook"),
+        ("access.denied", member.email, "/webhook/pause"),
+    ]
+
+
+def test_nothing_changes_or_deletes_an_entry(app):
+    assert {rule.rule: rule.methods for rule in app.url_map.iter_rules() if "audit" in rule.rule} == {
+        "/audit": {"GET", "HEAD", "OPTIONS"},
+        "/audit/audit.csv": {"GET", "HEAD", "OPTIONS"},
+    }
+
+
+def test_foreign_text_in_the_log_stays_text(admin, company):
+    record(company, actor="<script>alert(1)</script>", subject="a\n2026 admin login")
+    assert "<script>alert" not in admin.get("/audit").text

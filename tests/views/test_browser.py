@@ -1,0 +1,182 @@
+"""The pages in a real browser: the daily work by mouse and keyboard, nothing from elsewhere, and no barrier."""
+
+import urllib.request
+
+import pytest
+from playwright.sync_api import expect
+
+from portal.database.db import db
+from portal.demo.server import Reply
+from portal.models import Contact
+from tests.factories import classify_contact
+from tests.views.browser import Watched, row
+
+
+def test_a_click_classifies_and_the_row_shows_the_arrival(page, site):
+    page.goto("/contacts")
+    row(page, "Ana Souza").get_by_role("button", name="Alto").click()
+    expect(row(page, "Ana Souza").get_by_text("Em dia")).to_be_visible()
+    assert b'"interest_level":3' in site.receiver.received[0].body
+    page.get_by_role("link", name="Entregas").click()
+    expect(row(page, "Ana Souza").get_by_text("Entregue")).to_be_visible()
+
+
+def test_keys_classify_the_row_that_has_the_focus(page, site):
+    page.goto("/contacts")
+    page.get_by_role("link", name="Bruno Lima").focus()
+    page.keyboard.press("2")
+    expect(row(page, "Bruno Lima").get_by_role("button", name="Médio")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("3")
+    expect(row(page, "Bruno Lima").get_by_role("button", name="Alto")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("0")
+    expect(row(page, "Bruno Lima").locator("[aria-pressed=true]")).to_have_count(0)
+
+
+def test_keys_typed_into_the_search_only_write(page):
+    page.goto("/contacts")
+    page.keyboard.press("/")
+    page.keyboard.type("12j3?/0")
+    expect(page.get_by_label("Nome, e-mail, LinkedIn ou empresa")).to_have_value("12j3?/0")
+    assert page.locator("[aria-pressed=true][data-key], dialog[open]").count() == 0
+
+
+def test_rows_are_walked_classified_and_opened_by_keys_alone(page):
+    page.goto("/contacts")
+    for key in "jj3":
+        page.keyboard.press(key)
+    expect(row(page, "Bruno Lima").get_by_role("button", name="Alto")).to_have_attribute("aria-pressed", "true")
+    expect(row(page, "Bruno Lima").get_by_text("Em dia")).to_be_visible()
+    expect(page.get_by_role("link", name="Bruno Lima")).to_be_focused()
+    for key in "jjjjk":  # the last row is the end
+        page.keyboard.press(key)
+    expect(page.get_by_role("link", name="Bruno Lima")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Bruno Lima", level=1)).to_be_visible()
+    page.keyboard.press("1")
+    expect(page.get_by_role("button", name="Baixo")).to_have_attribute("aria-pressed", "true")
+    page.goto("/deliveries")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Bruno Lima", level=1)).to_be_visible()
+
+
+def test_a_question_mark_shows_the_keys_and_escape_hides_them(page):
+    page.goto("/contacts")
+    page.keyboard.press("j")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Teclas")).to_be_visible()
+    page.keyboard.press("3")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("link", name="Ana Souza")).to_be_focused()
+    assert page.locator("[aria-pressed=true][data-key]").count() == 0
+
+
+def test_the_webhook_is_tested_from_the_field(page, site):
+    site.receiver.reply = Reply(200, b'{"message":"Workflow was started"}', "application/json")
+    page.goto("/webhook")
+    page.get_by_role("button", name="Testar Webhook").click()
+    expect(page.get_by_role("heading", name="O teste deu certo.")).to_be_visible()
+    page.get_by_text("Exatamente o que foi enviado").click()
+    expect(page.get_by_text('"name": "Contato Teste"')).to_be_visible()
+
+
+def test_the_inspector_shows_what_arrives_by_itself_and_verifies_it(page):
+    page.goto("/webhook")
+    page.get_by_role("button", name="Criar endereço de teste").click()
+    expect(page.get_by_text("Nada ainda.")).to_be_visible()
+    urllib.request.urlopen(page.locator("#endereco-valor").inner_text(), b'{"hello": "portal"}').close()
+    expect(page.get_by_text("Sem assinatura")).to_be_visible()
+    expect(page.get_by_text('"hello": "portal"').first).to_be_visible()
+    page.get_by_role("link", name="Usar este endereço").click()
+    page.get_by_role("button", name="Testar Webhook").click()
+    expect(page.get_by_role("heading", name="O teste deu certo.")).to_be_visible()
+    page.get_by_role("link", name="Abrir o inspetor").click()
+    expect(page.get_by_text("Assinatura confere")).to_be_visible()
+
+
+def test_a_delivery_page_shows_the_arrival_by_itself(page, site):
+    site.receiver.delay = 1.0
+    page.goto("/contacts")
+    row(page, "Ana Souza").get_by_role("button", name="Alto").click()
+    expect(row(page, "Ana Souza").get_by_text("A caminho")).to_be_visible()
+    page.get_by_role("link", name="Entregas").click()
+    page.get_by_role("link", name="Ana Souza").click()
+    expect(page.get_by_role("heading", name="Entregue: o seu CRM recebeu.")).to_be_visible(timeout=8000)
+    expect(page.get_by_text("O que o destino respondeu")).to_be_visible()
+
+
+def test_the_theme_is_kept_and_painted_from_the_start(page, site):
+    page.locator(".side-user summary").click()
+    page.get_by_role("button", name="Escuro").click()
+    page.goto("/contacts")
+    assert page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
+
+
+def test_removing_the_address_is_asked_twice(page, site):
+    page.goto("/webhook")
+    page.get_by_role("button", name="Remover URL").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remover URL").click()
+    expect(page.get_by_text("URL removida.")).to_be_visible()
+
+
+def test_the_first_tab_leads_to_the_content(page):
+    page.goto("/contacts")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Ir para o conteúdo")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_all_of_it_works_without_scripts(chromium, site):
+    watched = Watched(chromium, site, java_script_enabled=False, viewport={"width": 390, "height": 844})
+    page = watched.log_in(site.admin_email)
+    page.get_by_role("link", name="Contatos", exact=True).click()
+    row(page, "Ana Souza").get_by_role("button", name="Alto").click()
+    expect(page.get_by_text("Nível de Ana Souza salvo.")).to_be_visible()
+    watched.close()
+
+
+def test_a_file_is_imported_while_one_watches(page, site):
+    page.goto("/contacts")
+    page.get_by_role("link", name="Importar").click()
+    file = {"name": "rd.csv", "mimeType": "text/csv", "buffer": "Nome;Email;Nível\nDora;dora@example.com;3\n".encode()}
+    page.set_input_files("input[type=file]", files=[file])
+    page.get_by_role("button", name="Enviar e conferir").click()
+    page.get_by_role("button", name="Importar 1 linha").click()
+    expect(page.get_by_text("Pronto: todas as linhas foram importadas.")).to_be_visible(timeout=8000)
+    assert site.receiver.wait_for(1)
+
+
+WATCH_SHIFTS = """async () => {
+    await document.fonts.ready;
+    window.shifts = [];
+    new PerformanceObserver((list) => {
+        for (const shift of list.getEntries()) if (!shift.hadRecentInput) window.shifts.push(shift.value);
+    }).observe({ type: "layout-shift" });
+}"""
+"""From when the page stands: a font that comes late on a busy machine is no news."""
+
+
+@pytest.mark.parametrize(("url", "news"), [("/deliveries", "próxima"), ("/contacts", "Em dia"), ("/", "próxima")])
+def test_news_that_comes_in_by_itself_moves_nothing(page, site, url, news):
+    site.receiver.delay = 1.5
+    site.receiver.reply = Reply(200 if news == "Em dia" else 500)
+    contact = db.session.query(Contact).filter_by(name="Ana Souza").one()
+    classify_contact(contact, 3)
+    page.goto(url)
+    page.evaluate(WATCH_SHIFTS)
+    expect(row(page, "Ana Souza").get_by_text(news)).to_have_count(0)
+    expect(row(page, "Ana Souza").get_by_text(news)).to_be_visible(timeout=8000)
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.shifts") == []
+
+
+def test_a_button_keeps_the_focus_while_the_page_renews_itself(page, site):
+    site.receiver.delay = 1.5
+    contact = db.session.query(Contact).filter_by(name="Ana Souza").one()
+    delivery = classify_contact(contact, 3).delivery
+    page.goto(f"/deliveries/{delivery.webhook_id}")
+    page.get_by_role("button", name="Copiar", exact=True).first.focus()
+    expect(page.get_by_role("heading", name="Entregue: o seu CRM recebeu.")).to_be_visible(timeout=8000)
+    expect(page.get_by_role("button", name="Copiar", exact=True).first).to_be_focused()

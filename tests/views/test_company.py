@@ -1,0 +1,52 @@
+"""The company's name and time zone, and the zone that a reader chose instead."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from portal.database.db import db
+from portal.models import AuditEntry, Company, Delivery, User
+from tests.factories import classify_contact, make_company, make_contact, make_delivery, set_url
+
+
+def test_an_admin_sets_the_zone_of_the_dates_that_go_to_the_crm(admin, company, receiver):
+    set_url(company, receiver.url)
+    contact = make_contact(company, invite_date="2026-03-10 12:00:00")
+    admin.post("/company", {"name": "Vendas do Norte", "timezone": "America/Manaus"})
+    assert (db.session.get_one(Company, company.id).name, company.timezone) == ("Vendas do Norte", "America/Manaus")
+    assert db.session.query(AuditEntry).filter_by(action="company.changed").one().subject == "America/Manaus"
+    classify_contact(contact, 3)
+    body = json.loads(db.session.query(Delivery).one().body)
+    assert body["contact"]["invite_date"] == "2026-03-10 11:00:00"  # an hour behind São Paulo, where it was typed
+
+
+@pytest.mark.parametrize("values", [{"name": "", "timezone": "UTC"}, {"name": "A", "timezone": "America/Atlantis"}])
+def test_a_company_without_a_name_or_in_no_zone_is_refused(admin, company, values):
+    assert admin.post("/company", values).status_code == 422
+    assert company.timezone == "America/Sao_Paulo"
+
+
+def test_two_companies_do_not_share_a_name(admin, company):
+    make_company("Outra")
+    answer = admin.post("/company", {"name": "Outra", "timezone": "UTC"})
+    assert answer.status_code == 422
+    assert "Já existe uma empresa com este nome." in answer.text
+
+
+def test_a_reader_sees_times_in_the_zone_of_the_own_account(admin, company, receiver):
+    set_url(company, receiver.url)
+    delivery = make_delivery(make_contact(company))
+    delivery.created_at = datetime(2026, 3, 10, 2, 30, tzinfo=UTC)  # the evening of the 9th in São Paulo
+    db.session.commit()
+    on_the_tenth = "/deliveries?since=2026-03-10&until=2026-03-10"
+    assert delivery.webhook_id not in admin.get(on_the_tenth).text
+    admin.post("/account", {"name": "Ana", "language": "pt_BR", "timezone": "Europe/Lisbon"})
+    assert delivery.webhook_id in admin.get(on_the_tenth).text
+    assert "10 de mar. de 2026 02:30" in admin.get(f"/deliveries/{delivery.webhook_id}").text
+
+
+def test_a_reader_without_a_zone_of_their_own_has_the_companys(admin):
+    admin.post("/account", {"name": "Ana", "language": "pt_BR", "timezone": "UTC"})
+    admin.post("/account", {"name": "Ana", "language": "pt_BR", "timezone": ""})
+    assert db.session.get_one(User, admin.id).timezone is None

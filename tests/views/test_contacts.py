@@ -1,0 +1,274 @@
+"""Contacts: found, classified by one click, shown in full, written."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from portal.contacts.single import save_contact
+from portal.contacts.syncing import SYNC_STATES
+from portal.database.db import db
+from portal.models import Contact, Delivery, User
+from tests.factories import classify_contact, make_contact, make_delivery, make_user, mark_delivered, set_url
+
+
+def names_in(page):
+    return [name for name in ("Ana", "Élio", "Zoé") if f">{name}</a>" in page]
+
+
+@pytest.fixture
+def three(company):
+    ana = make_contact(company, name="Ana")
+    other = make_user(company, role=None, name="Outro", email="outro@example.com")
+    elio = make_contact(company, name="Élio")
+    elio.owner = other
+    make_contact(company, name="Zoé").owner = ana.owner
+    classify_contact(ana, 3)
+    return ana, elio
+
+
+def test_the_list_goes_by_name(member, three):
+    page = member.get("/contacts").text
+    assert page.index(">Ana<") < page.index(">Élio<") < page.index(">Zoé<")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("search=elio", ["Élio"]),
+        ("search=ZOÉ", ["Zoé"]),
+        ("level=3", ["Ana"]),
+        ("level=none", ["Élio", "Zoé"]),
+        ("level=9", ["Ana", "Élio", "Zoé"]),
+        ("campaign=99", []),
+        ("campaign=x", ["Ana", "Élio", "Zoé"]),
+        ("search=%25", []),
+    ],
+)
+def test_the_list_is_filtered_by_its_address(member, three, query, found):
+    assert names_in(member.get(f"/contacts?{query}").text) == found
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        ("waiting", ["Ana"]),
+        ("in_sync", ["Zoé"]),
+        ("never_sent", ["Élio"]),
+        ("out_of_sync", []),
+        ("", ["Ana", "Élio", "Zoé"]),
+        ("late", ["Ana", "Élio", "Zoé"]),
+    ],
+)
+def test_the_list_is_filtered_by_what_the_crm_knows(member, company, three, state, found):
+    set_url(company, "https://crm.example.com/hook")
+    make_delivery(three[0], level=2)
+    zoe = db.session.query(Contact).filter_by(name="Zoé").one()
+    mark_delivered(make_delivery(zoe))
+    page = member.get(f"/contacts?sync={state}").text
+    assert names_in(page) == found
+    assert (f'value="{state}" selected' in page) == (state in SYNC_STATES)
+
+
+def test_the_list_is_filtered_by_owner(member, three):
+    assert names_in(member.get(f"/contacts?owner={three[1].owner_id}").text) == ["Élio"]
+
+
+@pytest.mark.parametrize("search", ["ELIO@EXEMPLO", "elio-sá", "ELIO-SA", "açucar", "Acucar & filhos"])
+def test_a_contact_is_found_by_its_e_mail_linkedin_id_and_company_too(member, company, three, search):
+    item = {"name": "Élio", "email": "elio@exemplo.com.br", "linkedin_public_id": "elio-sá"}
+    item["current_company"] = "Açúcar & Filhos"
+    owner = db.session.get(User, three[1].owner_id)
+    save_contact(db.session, company, {"contact": item | {"id": three[1].id}}, default_owner=owner)
+    db.session.commit()
+    assert names_in(member.get("/contacts", query_string={"search": search}).text) == ["Élio"]
+
+
+def test_long_lists_go_on_where_the_last_page_ended(member, company):
+    for number in range(30):
+        make_contact(company, name=f"Pessoa {number:02}")
+    first = member.get("/contacts").text
+    assert "Pessoa 19" in first
+    assert "Pessoa 20" not in first
+    cursor = db.session.query(Contact).filter_by(name="Pessoa 19").one().id
+    second = member.get(f"/contacts?cursor={cursor}").text
+    assert "Pessoa 19" not in second
+    assert "Pessoa 20" in second
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "99999999999999999999", "²", "0"])
+def test_a_strange_cursor_begins_again(member, three, cursor):
+    assert names_in(member.get("/contacts", query_string={"cursor": cursor}).text) == ["Ana", "Élio", "Zoé"]
+
+
+def test_one_click_classifies_and_queues_a_delivery(member, company, receiver):
+    set_url(company, receiver.url)
+    contact = make_contact(company)
+    answer = member.post(f"/contacts/{contact.id}/level", {"level": "3", "next": "/contacts?level=none"})
+    assert (answer.status_code, answer.location) == (303, "/contacts?level=none")
+    delivery = db.session.query(Delivery).one()
+    assert (delivery.interest_level, delivery.actor, delivery.status) == (3, member.email, "pending")
+
+
+def test_one_click_with_htmx_answers_with_the_row(member, company, receiver):
+    set_url(company, receiver.url)
+    contact = make_contact(company, name="Ana")
+    answer = member.post(f"/contacts/{contact.id}/level", {"level": "2"}, headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+    assert answer.text.lstrip().startswith("<tr")
+    assert "A caminho" in answer.text
+    assert 'data-key="2" aria-pressed="true"' in answer.text
+
+
+def test_the_cross_removes_the_level_and_sends_nothing(member, company, receiver):
+    set_url(company, receiver.url)
+    contact = make_contact(company)
+    classify_contact(contact, 1)
+    assert member.post(f"/contacts/{contact.id}/level", {"level": "none"}).status_code == 303
+    assert db.session.get(Contact, contact.id).interest_level is None
+    assert db.session.query(Delivery).count() == 1
+
+
+@pytest.mark.parametrize("level", ["", "0", "4", "None", "3.0", "²"])
+def test_an_unknown_level_is_refused(member, company, level):
+    contact = make_contact(company)
+    assert member.post(f"/contacts/{contact.id}/level", {"level": level}).status_code == 400
+
+
+def test_a_classification_never_sends_people_off_the_portal(member, company):
+    contact = make_contact(company)
+    answer = member.post(f"/contacts/{contact.id}/level", {"level": "1", "next": "//evil.example"})
+    assert answer.location == f"/contacts/{contact.id}"
+
+
+def test_the_badge_of_a_contact_on_its_way_looks_for_news(member, company, receiver):
+    set_url(company, receiver.url)
+    contact = make_contact(company)
+    delivery = make_delivery(contact)
+    assert "hx-get" in member.get(f"/contacts/live?id={contact.id}&left=5").text
+    mark_delivered(delivery)
+    news = member.get(f"/contacts/live?id={contact.id}&left=5").text
+    assert "Em dia" in news
+    assert "hx-get" not in news
+
+
+def test_a_contact_shows_every_field_and_its_history(member, company, receiver):
+    set_url(company, receiver.url)
+    contact = make_contact(
+        company,
+        name="Ana",
+        role="Diretora",
+        location="Recife",
+        phone="+55 81 9",
+        skills=[{"skill": "Vendas", "endorsements": 7}],
+        experiences=[{"experience": "Gerente", "company_link": "https://x.example"}],
+        invite_date="2026-01-22 12:28:47",
+    )
+    classify_contact(contact, 1)
+    page = member.get(f"/contacts/{contact.id}").text
+    for text in (
+        "Diretora",
+        "Recife",
+        "+55 81 9",
+        "Vendas",
+        "Gerente",
+        "22 de jan. de 2026 12:28:47",
+        "ana@example.com",
+    ):
+        assert text in page
+
+
+def test_a_link_from_data_is_only_followed_when_it_is_a_web_address(member, company):
+    contact = make_contact(company, current_company_link="javascript:alert(1)")
+    page = member.get(f"/contacts/{contact.id}").text
+    assert "javascript:alert(1)" in page
+    assert 'href="javascript' not in page
+
+
+def test_foreign_text_stays_text(member, company):
+    hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
+    contact = make_contact(company, name=hostile, role=hostile, phone=hostile[:100])
+    classify_contact(contact, 1)
+    for url in ("/contacts", f"/contacts/{contact.id}", f"/contacts/{contact.id}/edit", "/"):
+        page = member.get(url).text
+        assert "<script>alert" not in page
+        assert "<img" not in page
+
+
+FORM = {"name": "Nova Pessoa", "campaign": "Varejo", "owner": "", "accept_date": "", "reply_date": ""}
+"""As a browser sends it: a field that is not filled in comes as an empty text."""
+
+
+def test_a_contact_is_written(member):
+    form = FORM | {"owner": member.email, "skills": "Vendas; 3\n\nExcel", "experiences": "Gerente; https://x.example"}
+    answer = member.post("/contacts/new", form)
+    contact = db.session.query(Contact).one()
+    assert answer.location == f"/contacts/{contact.id}"
+    assert (contact.name, contact.campaign.name, contact.owner.email) == ("Nova Pessoa", "Varejo", member.email)
+    assert contact.skills == [{"skill": "Vendas", "endorsements": 3}, {"skill": "Excel", "endorsements": None}]
+    assert contact.experiences == [{"experience": "Gerente", "company_link": "https://x.example"}]
+    assert contact.collect_date is not None
+
+
+def test_editing_without_a_change_changes_nothing(member, company):
+    contact = make_contact(
+        company, name="Ana", invite_date="2026-01-22 12:28:47", skills=[{"skill": "a; b", "endorsements": 1}]
+    )
+    before = facts_of(contact)
+    page = member.get(f"/contacts/{contact.id}/edit")
+    assert 'value="2026-01-22T12:28:47"' in page.text
+    form = {
+        "name": "Ana",
+        "campaign": contact.campaign.name,
+        "owner": contact.owner.email,
+        "linkedin_public_id": contact.linkedin_public_id,
+        "invite_date": "2026-01-22T12:28:47",
+        "collect_date": local(contact),
+        "skills": "a; b; 1",
+    }
+    assert member.post(f"/contacts/{contact.id}/edit", form).status_code == 303
+    db.session.expire_all()
+    assert facts_of(db.session.get(Contact, contact.id)) == before
+
+
+def local(contact):
+    return contact.collect_date.astimezone(ZoneInfo("America/Sao_Paulo")).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def facts_of(contact):
+    names = ("name", "linkedin_public_id", "skills", "experiences", "invite_date", "owner_id", "campaign_id", "email")
+    return [getattr(contact, name) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("name", "x" * 301),
+        ("campaign", "  "),
+        ("owner", "somebody@else.example"),
+        ("skills", "Vendas; muitos"),
+        ("invite_date", "ontem"),
+        ("phone", "9" * 101),
+    ],
+)
+def test_the_form_says_at_the_field_what_is_wrong(member, field, value):
+    answer = member.post("/contacts/new", FORM | {"owner": member.email} | {field: value})
+    assert answer.status_code == 422
+    assert f'id="{field}-error"' in answer.text
+    assert db.session.query(Contact).count() == 0
+
+
+def test_a_form_sets_nothing_that_it_does_not_show(member, company, stranger):
+    hidden = {"company_id": "2", "interest_level": "3", "id": "7", "role_": "admin"}
+    member.post("/contacts/new", FORM | {"owner": member.email} | hidden)
+    contact = db.session.query(Contact).one()
+    assert (contact.company_id, contact.interest_level) == (company.id, None)
+
+
+def test_a_person_of_another_company_cannot_be_made_owner(member, stranger):
+    answer = member.post("/contacts/new", FORM | {"owner": stranger.email})
+    assert answer.status_code == 422
+
+
+def test_an_empty_list_says_how_to_begin(member):
+    assert "Nenhum contato ainda" in member.get("/contacts").text

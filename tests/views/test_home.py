@@ -1,0 +1,87 @@
+"""The first page answers one question: does the CRM know what we know?"""
+
+import re
+from datetime import timedelta
+
+from portal import clock
+from portal.database.db import db
+from portal.models import Attempt
+from tests.factories import make_company, make_contact, make_delivery, make_user, mark_delivered, set_url
+
+
+def test_a_new_company_is_led_to_its_first_steps(admin):
+    page = admin.get("/").text
+    assert "Ainda não: falta dizer para onde enviar." in page
+    assert 'href="/webhook"' in page
+    assert 'href="/contacts/new"' in page
+
+
+def test_a_member_is_not_sent_to_settings(member):
+    assert 'href="/webhook"' not in member.get("/").text
+
+
+def test_what_waits_and_what_failed_is_said_with_its_impact(admin, company, receiver):
+    set_url(company, receiver.url)
+    make_delivery(make_contact(company), level=3).status = "failed"
+    make_delivery(make_contact(company), level=1)
+    page = " ".join(admin.get("/").text.split())
+    assert "2 contatos não chegaram ao seu CRM." in page
+    assert "1 é de nível alto." in page
+    assert "1 precisa de alguém: o portal não tenta mais sozinho." in page
+    assert 'href="/sync"' in page
+    assert "Ver o que falhou" in page
+
+
+def test_why_it_did_not_arrive_and_what_to_do_stand_on_the_first_page(admin, company, receiver):
+    set_url(company, receiver.url)
+    make_attempt(make_delivery(make_contact(company)), "client_error", status_code=404, status="failed")
+    for _ in range(2):
+        waiting = make_delivery(make_contact(company))
+        waiting.next_attempt_at = clock.utcnow() + timedelta(hours=2, minutes=1)
+        make_attempt(waiting, "timeout", status="pending")
+    page = words_of(admin.get("/").text)
+    failed, waits = page.index("Recusada pelo destino HTTP 404"), page.index("2 contatos próxima tentativa em 2 horas")
+    assert failed < page.index("Não existe nada nesta URL neste momento.") < waits
+    assert "1 contato sem novas tentativas" in page
+
+
+def make_attempt(delivery, reason, *, status, status_code=None):
+    """The delivery's try, just made, and what became of the delivery."""
+    delivery.status, delivery.reason = status, reason
+    delivery.attempts.append(
+        Attempt(
+            number=1,
+            trigger="classification",
+            started_at=clock.utcnow(),
+            url="https://crm.example",
+            reason=reason,
+            status_code=status_code,
+        )
+    )
+    db.session.commit()
+
+
+def words_of(html):
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+def test_when_everything_arrived_the_answer_is_yes(admin, company, receiver):
+    set_url(company, receiver.url)
+    mark_delivered(make_delivery(make_contact(company)))
+    assert "Sim. Tudo o que foi classificado chegou." in admin.get("/").text
+
+
+def test_a_failure_that_a_newer_delivery_made_good_counts_no_more(admin, company, receiver):
+    set_url(company, receiver.url)
+    contact = make_contact(company)
+    make_delivery(contact, level=1).status = "failed"
+    mark_delivered(make_delivery(contact, level=2))
+    assert "Sim." in admin.get("/").text
+
+
+def test_the_page_speaks_of_the_own_company_only(company, receiver, person):
+    set_url(company, receiver.url)
+    make_delivery(make_contact(company)).status = "failed"
+    other = make_company("Vizinha", url=receiver.url)
+    db.session.commit()
+    assert "não há nada a enviar" in person(make_user(other)).get("/").text

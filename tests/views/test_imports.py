@@ -1,0 +1,238 @@
+"""Importing on the pages: sent, checked, started, watched, reported."""
+
+import csv
+import io
+import re
+
+import pytest
+
+from portal.database.db import db
+from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Task, TaskBlock
+from portal.tasks import store
+from portal.views.imports import MAX_FILE_BYTES
+from portal.worker.task_runner import TaskRunner
+from tests.factories import make_import, set_url
+from tests.importing.conftest import DATA
+from tests.importing.test_spreadsheet import workbook
+
+PEOPLE = "Nome;E-mail;Nível\nAna Lima;ana@example.com;3\nBia Reis;bia@example.com;\n".encode("cp1252")
+
+
+def send(person, content, name="contatos.csv"):
+    file = (io.BytesIO(content), name)
+    return person.post("/imports", {"file": file}, content_type="multipart/form-data")
+
+
+def send_large(person, content):
+    """As `send`, without the temporary file that the test client would leave behind."""
+    token = person.token().encode()
+    part = b'--x\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
+    body = part % (b"csrf_token", b"", token) + part % (b"file", b'; filename="x.csv"', content) + b"--x--\r\n"
+    return person.open(
+        "/imports", method="POST", input_stream=io.BytesIO(body), content_length=len(body),
+        content_type="multipart/form-data; boundary=x",
+    )  # fmt: skip
+
+
+def run_tasks():
+    db.session.commit()
+    runner = TaskRunner(db.engine, on_due=lambda: None)
+    while runner.run_one():
+        pass
+    db.session.expire_all()
+
+
+def choices_of(page):
+    """What the form of the preview would send as it stands."""
+    chosen = {}
+    for name, options in re.findall(r'<select[^>]* name="(column-\d+)">(.*?)</select>', page, re.DOTALL):
+        found = re.search(r'value="(\w*)" selected', options)
+        chosen[name] = found[1] if found else ""
+    return chosen | {"is_sending": "yes"}
+
+
+def text_of(page):
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
+
+
+def test_a_file_is_checked_started_and_reported(member, company, receiver):
+    set_url(company, receiver.url)
+    answer = send(member, PEOPLE)
+    assert answer.status_code == 303
+    preview = member.get(answer.location).text
+    for words in ("Windows-1252", "ponto e vírgula", "Ana Lima", "bia@example.com", "Importar 2 linhas"):
+        assert words in preview
+    assert db.session.query(Contact).count() == 0
+    started = member.post(answer.location, choices_of(preview) | {"campaign": " Verão  2026 ", "do": "start"})
+    assert "Na fila" in member.get(started.location).text
+    run_tasks()
+    report = text_of(member.get(answer.location).text)
+    assert "Pronto: todas as linhas foram importadas." in report
+    assert "Criados 2" in report
+    ana = db.session.query(Contact).filter_by(name="Ana Lima").one()
+    assert (ana.campaign.name, ana.owner.email, ana.interest_level) == ("Verão 2026", member.email, 3)
+    assert db.session.query(Delivery).one().actor == member.email
+    assert db.session.query(AuditEntry).filter_by(action="contacts.imported").one().subject == "contatos.csv"
+
+
+def test_a_spreadsheet_is_imported_as_its_csv_would_be(member, company, receiver):
+    set_url(company, receiver.url)
+    rows = [["Ana", "ana@example.com", 3], ["Bia", "bia@example.com", "médio"], ["", "sem nome"]]
+    file = workbook(["Nome", "E-mail", "Nível"], *rows)
+    page = send(member, file.getvalue(), name="contatos.xlsx").location
+    member.post(page, choices_of(member.get(page).text) | {"do": "start"})
+    run_tasks()
+    assert [(contact.name, contact.interest_level) for contact in db.session.query(Contact)] == [("Ana", 3), ("Bia", 2)]
+    assert "contatos.xlsx" in member.get(page).text
+    assert "Ana" not in member.get(f"{page}/bad-rows.csv").text
+
+
+def test_switched_off_nothing_is_sent(member, company, receiver):
+    set_url(company, receiver.url)
+    url = send(member, PEOPLE).location
+    choices = choices_of(member.get(url).text)
+    del choices["is_sending"]
+    member.post(url, choices | {"do": "start"})
+    run_tasks()
+    assert db.session.query(Classification).count() == 1
+    assert db.session.query(Delivery).count() == 0
+    assert "nada foi enviado ao CRM" in member.get(url).text
+
+
+def test_the_columns_can_be_corrected(member):
+    url = send(member, b"Quem;Onde trabalha\nAna;Moinho\n").location
+    assert choices_of(member.get(url).text)["column-0"] == ""
+    refused = member.post(url, {"column-0": "", "do": "start"})
+    assert refused.status_code == 422
+    assert "Nenhuma coluna foi escolhida para o nome" in refused.text
+    again = member.post(url, {"column-0": "name", "column-1": "current_company", "do": "preview"})
+    page = member.get(again.location).text
+    assert "Moinho" in page
+    assert choices_of(page) == {"column-0": "name", "column-1": "current_company", "is_sending": "yes"}
+    member.post(url, {"column-0": "name", "column-1": "current_company", "column-9": "email", "do": "start"})
+    run_tasks()
+    contact = db.session.query(Contact).one()
+    assert (contact.name, contact.current_company) == ("Ana", "Moinho")
+
+
+def test_bad_rows_are_listed_and_can_be_downloaded_mended_and_sent_again(member):
+    bad = "Nome,E-mail,Telefone\n=1+1,arroba,+55\nAna,ana@example.com,1\n"
+    url = send(member, bad.encode()).location
+    page = member.get(url).text
+    assert "não é um endereço de e-mail" in page
+    member.post(url, choices_of(page) | {"do": "start"})
+    run_tasks()
+    report = member.get(url).text
+    assert "Pronto, menos 1 linha." in report
+    answer = member.get(f"{url}/bad-rows.csv")
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    rows = list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+    assert rows[0] == ["Nome", "E-mail", "Telefone", "Linha", "Problema"]
+    assert rows[1] == ["'=1+1", "arroba", "'+55", "2", "E-mail: não é um endereço de e-mail."]
+    mended = send(member, answer.data.replace(b"arroba", b"x@example.com")).location
+    member.post(mended, choices_of(member.get(mended).text) | {"do": "start"})
+    run_tasks()
+    contact = db.session.query(Contact).filter_by(email="x@example.com").one()
+    assert (contact.name, contact.phone) == ("=1+1", "+55")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PK\x03\x04....", "está quebrado"),
+        (b"", "nenhuma linha com dados"),
+        (b"\0" * 100, "não é um arquivo de texto"),
+    ],
+)
+def test_what_cannot_be_imported_is_refused_at_the_field(member, content, words):
+    answer = send(member, content)
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert db.session.query(Task).count() == 0
+
+
+def test_without_a_file_the_page_asks_for_one(member):
+    assert "Escolha um arquivo." in member.post("/imports").text
+
+
+def test_json_lines_need_no_columns(member):
+    url = send(member, (DATA / "contacts.jsonl").read_bytes(), "contatos.jsonl").location
+    page = member.get(url).text
+    assert "JSON, um contato por linha" in page
+    assert "<select" not in page
+    member.post(url, {"do": "start"})
+    run_tasks()
+    assert db.session.query(Contact).count() == 2
+
+
+def test_a_long_file_is_taken_here_and_nowhere_else(member):
+    row = b"Ana Maria de Souza,ana@example.com," + b"x" * 4000 + b"\n"
+    content = b"Nome,E-mail,Notas\n" + row * (12 * 2**20 // len(row))
+    assert send_large(member, content).status_code == 303
+    assert member.open("/contacts/new", method="POST", data={"name": "x" * 9 * 2**20}).status_code == 413
+
+
+def test_a_file_beyond_the_limit_is_refused(member, nobody):
+    content = b"Nome\n" + b"a\n" * (MAX_FILE_BYTES // 2)
+    answer = send_large(member, content)
+    assert (answer.status_code, "mais de 50 MB" in answer.text) == (422, True)
+    answer = send_large(member, content + b"b" * 2**20)
+    assert (answer.status_code, "O arquivo é grande demais" in answer.text) == (413, True)
+    assert send_large(nobody, b"Nome\n" + b"a\n" * 5 * 2**20).status_code == 413
+
+
+def test_a_draft_is_discarded_with_its_file(member, company):
+    task = make_import(company)
+    assert member.post(f"/imports/{task.id}/discard").location == "/imports"
+    assert db.session.query(Task).count() == db.session.query(TaskBlock).count() == 0
+
+
+def test_starting_twice_imports_once(member, company):
+    task = make_import(company)
+    choices = choices_of(member.get(f"/imports/{task.id}").text) | {"do": "start"}
+    for _ in range(2):
+        assert member.post(f"/imports/{task.id}", choices).status_code == 303
+    run_tasks()
+    assert member.post(f"/imports/{task.id}", choices).status_code == 303
+    assert member.post(f"/imports/{task.id}/discard").status_code == 303
+    assert db.session.query(Contact).count() == 1
+    assert db.session.query(AuditEntry).filter_by(action="contacts.imported").count() == 1
+
+
+def test_another_company_finds_neither_file_nor_report(stranger, company):
+    task_id = make_import(company).id
+    for url in (f"/imports/{task_id}", f"/imports/{task_id}/progress", f"/imports/{task_id}/bad-rows.csv"):
+        assert stranger.get(url).status_code == 404
+    for url in (f"/imports/{task_id}", f"/imports/{task_id}/discard"):
+        assert stranger.post(url, {"do": "start"}).status_code == 404
+    assert "contatos.csv" not in stranger.get("/imports").text
+    assert db.session.query(Task).one().status == "draft"
+
+
+def test_a_page_watches_until_the_end_and_offers_a_link_without_scripts(member, company):
+    task = make_import(company)
+    url = f"/imports/{task.id}"
+    store.start(db.session, task)
+    page = member.get(url).text
+    assert f'hx-get="{url}/progress"' in page
+    assert "Ver como está agora" in page
+    run_tasks()
+    assert "hx-get" not in member.get(f"{url}/progress").text
+
+
+def test_foreign_text_stays_text(member):
+    hostile = "<script>alert(1)</script>{{7*7}}"
+    content = f'Nome,E-mail,"{hostile}"\n{hostile},arroba,x\n{hostile},,y\n'.encode()
+    url = send(member, content, f"{hostile}.csv").location
+    choices = choices_of(member.get(url).text)
+    pages = [member.get(url).text]
+    member.post(url, choices | {"do": "start", "campaign": hostile})
+    run_tasks()
+    pages += [member.get(page).text for page in (url, "/imports")]
+    for page in pages:
+        assert "<script>alert" not in page
+
+
+def test_the_contacts_page_leads_here(member, company):
+    assert isinstance(company, Company)
+    assert 'href="/imports"' in member.get("/contacts").text

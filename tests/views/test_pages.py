@@ -1,0 +1,165 @@
+"""Every page: no barrier, nothing over the edge, nothing heavy, in light and dark, on a desk and on a phone."""
+
+import time
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Page
+
+from portal import people
+from portal.database.db import db
+from portal.demo.server import Reply
+from portal.models import Delivery, User
+from portal.runtime import runtime
+from tests.factories import classify_contact, make_company, make_user, save
+from tests.views.browser import NARROW, WIDE, Site, Watched
+from tests.views.every_page import page_urls, public_urls
+
+AXE = Axe()
+FIND_BARRIERS = """(options) => axe.run(options).then(
+    ({violations}) => violations.map(({id, nodes}) => [id, nodes[0].target, nodes[0].failureSummary]))"""
+NO_PAGES = {
+    "contacts.live",
+    "classifying.progress",
+    "deliveries.live",
+    "deliveries.news",
+    "person.download",
+    "inspector.live",
+    "imports.progress",
+    "jobs.progress",
+    "audit.download",
+    "delivery_export.download",
+    "handover.download",
+    "imports.bad_rows",
+    "health.healthz",
+    "health.readyz",
+    "metrics.metrics",
+    "static",
+    "auth.enter_code",  # `test_the_code_s_page_has_no_barrier` gets there
+}
+"""Parts of a page, downloads, and what machines ask."""
+
+
+@pytest.fixture
+def urls(site, app):
+    return page_urls(site)
+
+
+def views_at(app: Flask, urls: list[str]) -> set[str]:
+    adapter = app.url_map.bind("localhost")
+    return {adapter.match(url.partition("?")[0], method="GET")[0] for url in urls if url != "/missing"}
+
+
+def test_the_lists_hold_every_page(app, urls):
+    rules = [rule for rule in app.url_map.iter_rules() if "GET" in rule.methods and not rule.rule.startswith("/api/v1")]
+    assert views_at(app, urls + public_urls()) == {rule.endpoint for rule in rules} - NO_PAGES
+
+
+def test_no_page_has_a_barrier_or_runs_over_the_edge(chromium, site, urls):
+    watched = Watched(chromium, site, reduced_motion="reduce")
+    page = watched.log_in(site.admin_email)
+    for url in urls:
+        page.goto(url)
+        check(page)
+    watched.close()
+    visitor = Watched(chromium, site, reduced_motion="reduce")
+    for url in public_urls():
+        visitor.page.goto(url)
+        check(visitor.page)
+    visitor.complaints = [text for text in visitor.complaints if "404" not in text]  # the console tells of /missing
+    visitor.close()
+
+
+def test_the_code_s_page_has_no_barrier(chromium, site):
+    user = make_user(db.session.query(User).first().company, email="guarded@example.com")
+    user.totp_secret = runtime().vault.encrypt(people.new_secret())
+    db.session.commit()
+    watched = Watched(chromium, site, reduced_motion="reduce")
+    watched.log_in("guarded@example.com")
+    assert watched.page.url.partition("?")[0].endswith("/login/code")
+    check(watched.page)
+    watched.close()
+
+
+def test_the_keys_dialog_has_no_barrier(page):
+    page.emulate_media(reduced_motion="reduce")
+    page.keyboard.press("?")
+    check(page)
+
+
+def check(page: Page) -> None:
+    """The page as it stands, with everything unfolded: on a desk and on a phone, in light and dark."""
+    page.evaluate("document.querySelectorAll('main details').forEach((part) => (part.open = true))")
+    page.evaluate(AXE.axe_script)
+    for viewport in (WIDE, NARROW):
+        page.set_viewport_size(viewport)
+        assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, (page.url, viewport)
+        for scheme, rules in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
+            page.emulate_media(color_scheme=scheme)
+            found = page.evaluate(FIND_BARRIERS, {"resultTypes": ["violations"], **rules})
+            assert found == [], (page.url, viewport, scheme)
+
+
+HOSTILE = {
+    "markup": "<script>alert(1)</script><h1>Entregue</h1></td></tr></table><form action=//x.example>",
+    "backwards": "Ana \u202eatnaS ed\u2066 \u2067abc",
+    "escape": "\x1b[31mvermelho\x1b[0m\x07\x08\x7f",
+    "endless": "A" * 10_000,
+    "invisible": "A\u200b\u200d\ufeff\u2060na\u00ad",
+    "heaped": "Z\u0335\u0321\u0322\u0323" * 200,
+}
+STRUCTURE = "() => [...document.querySelectorAll('body *:not(option)')].map((part) => part.tagName).join(' ')"
+TURNED_ROUND = """() => [...document.querySelectorAll('body *')].filter((part) => {
+    const next = part.nextElementSibling;
+    const isBeside = next && part.offsetTop === next.offsetTop && part.closest('.thread-who');
+    return getComputedStyle(part).direction !== 'ltr' || (isBeside && part.offsetLeft > next.offsetLeft);
+}).map((part) => part.outerHTML.slice(0, 80))"""
+
+
+def test_hostile_text_changes_neither_a_page_s_structure_nor_its_layout(chromium, site):
+    plain, *hostile = [pages_about(site, text) for text in ("Ana", *HOSTILE.values())]
+    watched = Watched(chromium, site, viewport=WIDE, reduced_motion="reduce")
+    page = watched.log_in(site.admin_email)
+    expected = [page.goto(url) and page.evaluate(STRUCTURE) for url in plain]
+    for urls in hostile:
+        for url, structure in zip(urls, expected, strict=True):
+            page.goto(url)
+            assert page.evaluate(STRUCTURE) == structure, url
+            for viewport in (WIDE, NARROW):
+                page.set_viewport_size(viewport)
+                assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, (url, viewport)
+                assert page.evaluate(TURNED_ROUND) == [], (url, viewport)
+    watched.close()
+
+
+def pages_about(site: Site, text: str) -> list[str]:
+    """The pages of a contact that says `text` wherever it may, and of its delivery, which the receiver answers so."""
+    short = text[:200]
+    company = make_company("Acme Prospecção")
+    contact = save(
+        company,
+        {
+            "contact": {
+                "name": short,
+                "linkedin_public_id": f"{text[:100]} {len(text)}",
+                "role": short,
+                "current_company": short,
+                "location": short,
+                "skills": [{"skill": short, "endorsements": 1}],
+                "experiences": [{"experience": short, "company_link": short}],
+            },
+            "campaign": {"name": short},
+            "messages": [{"sender_name": short, "message": text, "date": "2026-03-01 10:00:00", "pending_message": 1}],
+        },
+    )
+    site.receiver.reply = Reply(500, text.encode() + b"\0", "text/html")
+    delivery = classify_contact(contact, 2).delivery
+    webhook_id, contact_id = delivery.webhook_id, contact.id
+    end = time.monotonic() + 5
+    while not db.session.get_one(Delivery, delivery.id, populate_existing=True).reason and time.monotonic() < end:
+        db.session.commit()
+        time.sleep(0.02)
+    delivery.status, delivery.next_attempt_at = "failed", None
+    db.session.commit()
+    return [f"/contacts/{contact_id}", f"/contacts/{contact_id}/edit", f"/deliveries/{webhook_id}"]

@@ -1,0 +1,124 @@
+"""Personal data on pages: how long it is kept, what of one person there is, and erasing a person."""
+
+import json
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import select
+
+from portal.clock import utcnow
+from portal.database.db import db
+from portal.models import AuditEntry, Company, Contact, Delivery
+from portal.privacy import retention
+from tests.conftest import running_worker
+from tests.factories import classify_contact, make_contact, make_delivery, set_url
+
+DAYS = {"keep_bodies_days": "7", "keep_log_days": "90", "keep_audit_days": "400"}
+
+
+def acts(action):
+    db.session.rollback()
+    return db.session.scalars(select(AuditEntry).where(AuditEntry.action == action)).all()
+
+
+@pytest.fixture
+def contact(company):
+    set_url(company, "http://127.0.0.1:9099/")
+    return make_contact(company, name="Zuleica Rara", email="zuleica@example.com")
+
+
+def test_the_page_shows_the_deadlines_and_that_nothing_was_purged_yet(admin):
+    page = admin.get("/privacy").text
+    for days in ("30", "365", "730"):
+        assert f'value="{days}"' in page
+    assert "Ainda não houve nenhuma" in page
+
+
+def test_deadlines_are_saved_and_stand_in_the_audit_log(admin, company):
+    assert admin.post("/privacy", DAYS).status_code == 303
+    saved = db.session.get(Company, company.id)
+    assert (saved.keep_bodies_days, saved.keep_log_days, saved.keep_audit_days) == (7, 90, 400)
+    assert acts("retention.changed")[0].subject == "7, 90, 400"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"keep_bodies_days": "0"}, {"keep_audit_days": "x"}, {"keep_log_days": "6"}, {"keep_log_days": "3651"}]
+)
+def test_deadlines_that_make_no_sense_are_refused(admin, company, wrong):
+    answer = admin.post("/privacy", DAYS | wrong)
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in answer.text
+    assert db.session.get(Company, company.id).keep_bodies_days == 30
+
+
+def test_the_page_shows_what_the_last_purge_took(admin, company):
+    counts = Counter(bodies=1234, answers=5)
+    retention.record_report(db.session, company.id, counts, actor="portal", now=utcnow())
+    db.session.commit()
+    assert "1.234" in admin.get("/privacy").text
+
+
+def test_a_person_is_erased_after_being_asked(admin, contact):
+    make_delivery(contact)
+    contact_id = contact.id
+    page = admin.get(f"/contacts/{contact_id}/erase").text
+    assert "Zuleica Rara" in page
+    assert "Uma entrega ainda espera" in page
+    answer = admin.post(f"/contacts/{contact_id}/erase")
+    assert (answer.status_code, answer.location) == (303, "/contacts")
+    assert db.session.get(Contact, contact_id) is None
+    kept = db.session.scalars(select(Delivery)).one()
+    assert (kept.status, kept.body, kept.contact_id) == ("cancelled", None, None)
+    [act] = acts("contact.erased")
+    assert (act.actor, act.subject, act.ip) == (admin.email, str(contact_id), "127.0.0.1")
+    assert admin.get(f"/deliveries/{kept.webhook_id}").status_code == 200
+
+
+def test_one_person_is_exported_with_everything_that_is_kept(app, admin, company, contact, receiver):
+    set_url(company, receiver.url)
+    with running_worker(app):
+        classify_contact(contact, 3)
+        assert receiver.wait_for(1)
+    answer = admin.get(f"/contacts/{contact.id}/person.json")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="contato-{contact.id}.json"'
+    told = json.loads(answer.text)
+    assert told["contact"]["email"] == "zuleica@example.com"
+    assert [row["new_level"] for row in told["classifications"]] == [3]
+    [delivery] = told["deliveries"]
+    assert json.loads(delivery["body"])["contact"]["name"] == "Zuleica Rara"
+    assert [attempt["response_body"] for attempt in delivery["attempts"]] == ["OK"]
+    assert "company_id" not in answer.text
+    assert [act.subject for act in acts("contact.exported")] == [str(contact.id)]
+
+
+def test_opening_a_body_is_audited_once_a_day_for_each_person(admin, member, contact):
+    webhook_id = make_delivery(contact).webhook_id
+    for person in (admin, admin, member):
+        assert person.get(f"/deliveries/{webhook_id}").status_code == 200
+    assert sorted(act.actor for act in acts("delivery.viewed")) == sorted([admin.email, member.email])
+    with time_machine.travel(utcnow() + timedelta(hours=5)):
+        admin.get(f"/deliveries/{webhook_id}")
+    assert len(acts("delivery.viewed")) == 2
+
+
+def test_opening_a_delivery_without_a_body_is_nothing_to_note(admin, contact):
+    delivery = make_delivery(contact)
+    delivery.body, delivery.status = None, "failed"
+    db.session.commit()
+    assert admin.get(f"/deliveries/{delivery.webhook_id}").status_code == 200
+    assert acts("delivery.viewed") == []
+
+
+def test_members_find_no_way_to_erase_or_export(member, contact):
+    page = member.get(f"/contacts/{contact.id}").text
+    assert "Apagar os dados" not in page
+    assert "person.json" not in page
+
+
+def test_another_company_erases_and_exports_nobody_of_ours(stranger, contact):
+    contact_id = contact.id
+    assert stranger.post(f"/contacts/{contact_id}/erase").status_code == 404
+    assert stranger.get(f"/contacts/{contact_id}/person.json").status_code == 404
+    assert db.session.get(Contact, contact_id) is not None

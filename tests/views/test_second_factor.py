@@ -1,0 +1,178 @@
+"""The second factor: turned on with an app, asked for at log-in, each code good once."""
+
+import re
+from datetime import timedelta
+
+import pyotp
+import pytest
+import time_machine
+
+from portal import clock, people
+from portal.database.db import db
+from portal.models import AuditEntry, User
+from portal.runtime import runtime
+from tests.factories import PASSWORD, make_user
+
+
+def log_in(browser, email, password=PASSWORD, url="/login"):
+    return browser.post(url, {"email": email, "password": password})
+
+
+def code_of(user, *, steps=0) -> str:
+    """What the user's app shows, or showed so many steps ago."""
+    secret = runtime().vault.decrypt(db.session.get_one(User, user.id, populate_existing=True).totp_secret)
+    return pyotp.TOTP(secret).at(clock.utcnow() + timedelta(seconds=30 * steps))
+
+
+@pytest.fixture
+def guarded(company):
+    """Somebody with a second factor, of which no code was used yet."""
+    user = make_user(company, role="member", name="Bia")
+    user.totp_secret = runtime().vault.encrypt(people.new_secret())
+    db.session.commit()
+    return user
+
+
+@pytest.fixture
+def asked(nobody, guarded):
+    """A browser that is asked for the code of `guarded`."""
+    assert log_in(nobody, guarded.email).location == "/login/code"
+    return nobody
+
+
+def scan(browser) -> tuple[str, str]:
+    """The hidden field of the page, and the secret that it shows."""
+    page = browser.get("/account/second-factor").text
+    return re.search(r'name="secret"[^>]*value="([^"]+)"', page)[1], re.search(r'id="chave">([^<]+)<', page)[1]
+
+
+def test_turning_it_on_takes_a_code_and_the_password(member):
+    sealed, secret = scan(member)
+    code = pyotp.TOTP(secret.replace(" ", "")).at(clock.utcnow())
+    for values in ({"code": "000000", "current": PASSWORD}, {"code": code, "current": "wrong wrong"}):
+        assert member.post("/account/second-factor", {"secret": sealed} | values).status_code == 422
+    answer = member.post("/account/second-factor", {"secret": sealed, "code": code, "current": PASSWORD})
+    assert answer.location == "/account"
+    assert "Ligada" in member.get("/account").text
+    stored = db.session.get(User, member.id).totp_secret
+    assert secret.replace(" ", "") not in stored
+    assert runtime().vault.decrypt(stored) == secret.replace(" ", "")
+
+
+def test_the_page_cannot_choose_the_secret(member):
+    values = {"secret": pyotp.random_base32(), "code": "000000", "current": PASSWORD}
+    assert member.post("/account/second-factor", values).status_code == 400
+
+
+def test_looking_at_the_page_turns_nothing_on(member):
+    first, second = scan(member), scan(member)
+    assert first != second
+    assert db.session.get(User, member.id).totp_secret is None
+
+
+def test_the_code_that_turned_it_on_does_not_log_in(member, person):
+    sealed, secret = scan(member)
+    code = pyotp.TOTP(secret.replace(" ", "")).at(clock.utcnow())
+    member.post("/account/second-factor", {"secret": sealed, "code": code, "current": PASSWORD})
+    browser = person()
+    log_in(browser, member.email)
+    assert browser.post("/login/code", {"code": code}).status_code == 422
+
+
+def test_the_password_alone_does_not_log_in(asked, guarded):
+    assert asked.get("/").status_code == 302
+    assert asked.get("/login/code").status_code == 200
+    assert db.session.query(AuditEntry).filter_by(action="login.succeeded").count() == 0
+
+
+def test_the_code_logs_in_and_leads_on(nobody, guarded):
+    asked = log_in(nobody, guarded.email, url="/login?next=/deliveries?status=failed")
+    answer = nobody.post(asked.location, {"code": code_of(guarded)})
+    assert answer.location == "/deliveries?status=failed"
+    assert nobody.get("/").status_code == 200
+    assert db.session.query(AuditEntry).filter_by(action="login.succeeded").count() == 1
+
+
+def test_after_the_code_nothing_leads_off_the_portal(nobody, guarded):
+    log_in(nobody, guarded.email)
+    assert nobody.post("/login/code?next=//evil.example", {"code": code_of(guarded)}).location == "/"
+
+
+@pytest.mark.parametrize("steps", [-1, 0, 1])
+def test_a_clock_may_be_a_step_off(asked, guarded, steps):
+    assert asked.post("/login/code", {"code": code_of(guarded, steps=steps)}).location == "/"
+
+
+@pytest.mark.parametrize("steps", [-3, 3])
+def test_older_and_later_codes_are_refused(asked, guarded, steps):
+    assert asked.post("/login/code", {"code": code_of(guarded, steps=steps)}).status_code == 422
+
+
+def test_a_code_is_good_once(asked, guarded, person):
+    code = code_of(guarded)
+    assert asked.post("/login/code", {"code": f"{code[:3]} {code[3:]}"}).location == "/"
+    second = person()
+    log_in(second, guarded.email)
+    assert second.post("/login/code", {"code": code}).status_code == 422
+    assert second.post("/login/code", {"code": code_of(guarded, steps=-1)}).status_code == 422
+
+
+def test_guessing_codes_is_slowed_down_wherever_it_comes_from(asked, guarded, person):
+    for number in range(people.FREE_FAILURES):
+        assert guess(asked, f"192.0.2.{number}") == 422
+    assert guess(asked, "192.0.2.99") == 429
+    assert db.session.query(AuditEntry).filter_by(action="login.code_refused").count() == people.FREE_FAILURES
+
+
+def guess(browser, ip) -> int:
+    data = {"csrf_token": browser.token(), "code": "000000"}
+    return browser.open("/login/code", method="POST", data=data, environ_base={"REMOTE_ADDR": ip}).status_code
+
+
+def test_wrong_passwords_of_others_do_not_keep_the_code_out(person, asked, guarded):
+    for _ in range(people.FREE_FAILURES):
+        log_in(person(), guarded.email, "wrong wrong")
+    assert asked.post("/login/code", {"code": code_of(guarded)}).location == "/"
+
+
+def test_the_code_has_to_come_soon_after_the_password(asked, guarded):
+    with time_machine.travel(clock.utcnow() + timedelta(minutes=6)):
+        assert asked.post("/login/code", {"code": code_of(guarded)}).location == "/login"
+        assert asked.get("/").status_code == 302
+
+
+def test_a_password_proven_before_the_sessions_ended_counts_no_more(asked, guarded, admin):
+    admin.post(f"/team/{guarded.id}/role", {"role": "admin"})
+    assert asked.post("/login/code", {"code": code_of(guarded)}).location == "/login"
+
+
+def test_without_the_password_no_code_is_asked_for(nobody, guarded):
+    assert nobody.get("/login/code").location == "/login"
+    assert nobody.post("/login/code", {"code": code_of(guarded)}).location == "/login"
+
+
+def test_a_new_password_by_link_does_not_go_round_the_code(admin, nobody, guarded):
+    token = people.create_link(db.session, purpose="reset", user=guarded)
+    assert nobody.post(f"/reset/{token}", {"password": "uma frase bem outra"}).location == "/login/code"
+    assert nobody.get("/").status_code == 302
+
+
+def test_turning_it_off_takes_the_password(person, guarded):
+    browser = person(guarded)
+    assert browser.post("/account/second-factor/remove", {"current": "wrong wrong"}).status_code == 422
+    assert browser.post("/account/second-factor/remove", {"current": PASSWORD}).location == "/account"
+    assert log_in(person(), guarded.email).location == "/"
+
+
+def test_an_admin_turns_it_off_for_somebody_who_lost_the_phone(admin, person, guarded):
+    assert "Desligar a verificação" in admin.get(f"/team/{guarded.id}").text
+    admin.post(f"/team/{guarded.id}/second-factor/remove")
+    assert log_in(person(), guarded.email).location == "/"
+    entry = db.session.query(AuditEntry).filter_by(action="second_factor.removed").one()
+    assert (entry.actor, entry.subject) == (admin.email, guarded.email)
+
+
+def test_the_qr_code_needs_nothing_that_the_content_security_policy_forbids(member):
+    page = member.get("/account/second-factor").text
+    assert 'src="data:image/svg+xml' in page
+    assert "style=" not in page

@@ -1,0 +1,161 @@
+"""The webhook's settings: the address, its test, its secret."""
+
+import pytest
+
+from portal.database.db import db
+from portal.demo.server import Reply
+from portal.models import AuditEntry, Delivery
+from portal.runtime import runtime
+from tests.factories import endpoint_of, make_contact, make_delivery, set_url
+
+REFUSED = ["http://169.254.169.254/", "ftp://crm.example/", "javascript:alert(1)", "http://user:pass@crm.example/", "x"]
+
+
+def test_an_address_is_saved_and_written_in_the_audit_log(admin, company, receiver):
+    assert admin.post("/webhook", {"url": f"  {receiver.url}#top "}).status_code == 303
+    assert endpoint_of(company).url == receiver.url
+    entry = db.session.query(AuditEntry).filter_by(action="webhook.url_set").one()
+    assert (entry.actor, entry.subject) == (admin.email, receiver.url)
+    assert receiver.url in admin.get("/webhook").text
+
+
+@pytest.mark.parametrize("url", ["", *REFUSED])
+@pytest.mark.parametrize("action", ["/webhook", "/webhook/test"])
+def test_a_refused_address_is_explained_at_its_field_and_kept_there(admin, company, url, action):
+    answer = admin.post(action, {"url": url})
+    assert answer.status_code == 422
+    assert 'id="url-error"' in answer.text
+    assert f'value="{url}"' in answer.text
+    assert endpoint_of(company).url is None
+    assert db.session.query(Delivery).count() == 0
+
+
+def test_the_test_goes_to_what_is_in_the_field_and_saves_nothing(admin, company, receiver):
+    answer = admin.post("/webhook/test", {"url": receiver.url})
+    assert answer.status_code == 303
+    page = admin.get(answer.location).text
+    assert "O teste deu certo." in page
+    assert f'value="{receiver.url}"' in page
+    assert endpoint_of(company).url is None
+    assert b'"name":"Contato Teste"' in receiver.received[0].body
+
+
+def test_the_test_shows_what_came_back_and_what_was_sent(admin, receiver):
+    receiver.reply = Reply(500, b"<b>Fatal error</b>: no such table", "text/html; charset=utf-8")
+    page = admin.get(admin.post("/webhook/test", {"url": receiver.url}).location).text
+    for words in ("O teste não deu certo.", "500", "&lt;b&gt;Fatal error", "text/html; charset=utf-8", "webhook-id"):
+        assert words in page
+    assert "Contato Teste" in page
+
+
+def test_a_test_is_in_the_log_marked_as_one(admin, receiver):
+    admin.post("/webhook/test", {"url": receiver.url})
+    assert db.session.query(Delivery).one().trigger == "test"
+    assert "Teste" in admin.get("/deliveries").text
+
+
+def test_tests_are_limited_to_some_a_minute(admin, receiver, monkeypatch):
+    monkeypatch.setattr("portal.views.webhook.MAX_TESTS_A_MINUTE", 10)
+    statuses = [admin.post("/webhook/test", {"url": receiver.url}).status_code for _ in range(11)]
+    assert statuses == [303] * 10 + [429]
+    assert len(receiver.received) == 10
+
+
+def test_a_test_of_another_company_is_not_shown(admin, stranger, receiver):
+    location = stranger.post("/webhook/test", {"url": receiver.url}).location
+    assert "O teste deu certo." not in admin.get(location).text
+
+
+def test_deliveries_that_wait_may_be_cancelled_with_a_new_address(admin, company, receiver):
+    set_url(company, receiver.url)
+    delivery = make_delivery(make_contact(company))
+    assert "1 entrega está a caminho" in admin.get("/webhook").text
+    admin.post("/webhook", {"url": receiver.url + "new", "waiting": "cancel"})
+    db.session.refresh(delivery)
+    assert delivery.status == "cancelled"
+
+
+def test_deliveries_that_wait_go_to_the_new_address_by_default(admin, company, receiver):
+    set_url(company, receiver.url)
+    delivery = make_delivery(make_contact(company))
+    admin.post("/webhook", {"url": receiver.url + "new"})
+    db.session.refresh(delivery)
+    assert delivery.status == "pending"
+
+
+def test_removing_the_address_cancels_what_waits(admin, company, receiver):
+    set_url(company, receiver.url)
+    delivery = make_delivery(make_contact(company))
+    admin.post("/webhook/remove")
+    db.session.refresh(delivery)
+    assert (endpoint_of(company).url, delivery.status) == (None, "cancelled")
+    assert "1 entrega cancelada." in admin.get("/").text
+
+
+def test_the_secret_is_shown_on_request_only_and_that_is_written_down(admin, company):
+    secret = runtime().vault.decrypt(endpoint_of(company).secret)
+    assert secret not in admin.get("/webhook").text
+    assert secret in admin.post("/webhook/secret").text
+    entry = db.session.query(AuditEntry).filter_by(action="webhook.secret_shown").one()
+    assert secret not in str((entry.subject, entry.actor))
+
+
+def test_a_new_secret_is_shown_once_and_the_old_one_signs_too_for_a_day(admin, company):
+    old = runtime().vault.decrypt(endpoint_of(company).secret)
+    page = admin.post("/webhook/secret", {"rotate": "yes"}).text
+    new = runtime().vault.decrypt(endpoint_of(company).secret)
+    assert new in page
+    assert old not in page
+    later = admin.get("/webhook").text
+    assert "O segredo anterior também assina até" in later
+    assert new not in later
+
+
+def test_a_pause_is_said_on_every_page_until_sending_is_resumed(admin, member, company, receiver):
+    set_url(company, receiver.url)
+    admin.post("/webhook/pause")
+    assert endpoint_of(company).state == "paused"
+    for url in ("/", "/contacts", "/deliveries"):
+        assert "O envio ao CRM está em pausa." in member.get(url).text
+    admin.post("/webhook/resume")
+    assert endpoint_of(company).state == "active"
+    assert "em pausa" not in member.get("/contacts").text
+
+
+def test_sending_is_resumed_only_when_a_test_arrives(admin, company, receiver):
+    set_url(company, receiver.url)
+    admin.post("/webhook/pause")
+    receiver.reply = Reply(500, b"still broken")
+    page = admin.get(admin.post("/webhook/resume").location).text
+    assert endpoint_of(company).state == "paused"
+    assert "o envio continua parado" in page
+    assert "still broken" in page
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "words"),
+    [
+        ("failing", None, "O seu CRM não está recebendo nada."),
+        ("paused", "gone", "Endereço desativado (410)"),
+        ("paused", "outage", "O portal parou de enviar ao CRM: três dias seguidos só com falhas."),
+        ("paused", "restored", "O portal foi restaurado de uma cópia de segurança"),
+    ],
+)
+def test_trouble_is_said_on_every_page(member, company, receiver, state, reason, words):
+    set_url(company, receiver.url)
+    endpoint = endpoint_of(company)
+    endpoint.state, endpoint.paused_reason = state, reason
+    page = member.get("/contacts").text
+    assert words in page
+    assert "Ver o que fazer" not in page
+
+
+def test_trouble_is_said_with_its_impact(member, company, receiver):
+    set_url(company, receiver.url)
+    endpoint_of(company).state = "failing"
+    make_delivery(make_contact(company), 1)
+    assert "1 contato não chegou ao seu CRM." in member.get("/contacts").text
+    for level in (2, 3, 3):
+        make_delivery(make_contact(company), level)
+    assert "2 contatos de nível alto não chegaram ao seu CRM." in member.get("/deliveries").text
+    assert "2 contatos de nível alto" not in member.get("/").text  # there the answer says it

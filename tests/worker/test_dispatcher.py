@@ -1,0 +1,159 @@
+import time
+from itertools import repeat
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from portal.database.db import db
+from portal.demo.server import Receiver
+from portal.models import Attempt, Company, Delivery
+from portal.runtime import runtime
+from portal.worker import run
+from tests import factories
+from tests.conftest import BOTH, MakeApp, running_worker
+
+
+@pytest.fixture
+def company(app: Flask, receiver: Receiver) -> Company:
+    return factories.make_company(url=receiver.url)
+
+
+def wait_until(condition: Any, *, seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def statuses() -> dict[str, int]:
+    db.session.remove()
+    found: dict[str, int] = {}
+    for status in db.session.scalars(select(Delivery.status)):
+        found[status] = found.get(status, 0) + 1
+    db.session.remove()
+    return found
+
+
+@BOTH
+def test_a_classification_wakes_the_worker_reaches_the_receiver_and_is_recorded_as_delivered(
+    app: Flask, company: Company, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "TICK_SECONDS", 60)
+    contact = factories.make_contact(company)
+    db.session.rollback()
+    with running_worker(app):
+        time.sleep(1)  # the worker has looked, and found nothing; its next look is seconds away
+        delivery = factories.make_delivery(contact, level=3)
+        assert receiver.wait_for(1, timeout=0.5), "nobody woke the worker"
+        wait_until(lambda: statuses() == {"delivered": 1})
+    post = receiver.received[0]
+    assert post.body == delivery.body
+    assert post.headers["webhook-id"] == delivery.webhook_id
+    assert post.headers["Content-Type"] == "application/json"
+
+
+@BOTH
+def test_two_failures_then_a_success_show_three_attempts(app: Flask, company: Company, receiver: Receiver) -> None:
+    receiver.answers = iter([(500, b"no"), (500, b"no"), (200, b"OK")])
+    delivery = factories.make_delivery(factories.make_contact(company))
+    db.session.remove()
+    with running_worker(app):
+        wait_until(lambda: statuses() == {"delivered": 1})
+    attempts = db.session.scalars(select(Attempt).where(Attempt.delivery_id == delivery.id).order_by(Attempt.id)).all()
+    assert [(a.number, a.trigger, a.reason) for a in attempts] == [
+        (1, "classification", "server_error"),
+        (2, "retry", "server_error"),
+        (3, "retry", "ok_text"),
+    ]
+
+
+@BOTH
+def test_two_workers_send_each_delivery_once(app: Flask, company: Company, receiver: Receiver) -> None:
+    for _ in range(150):
+        factories.make_delivery(factories.make_contact(company))
+    db.session.remove()
+    with running_worker(app), running_worker(app):
+        wait_until(lambda: statuses() == {"delivered": 150}, seconds=30)
+    assert len(receiver.received) == 150
+    assert len({post.headers["webhook-id"] for post in receiver.received}) == 150
+
+
+def test_a_contacts_levels_arrive_in_the_order_they_were_given(
+    app: Flask, company: Company, receiver: Receiver
+) -> None:
+    contact = factories.make_contact(company)
+    for level in (1, 2, 3):
+        factories.make_delivery(contact, level)
+    db.session.remove()
+    with running_worker(app):
+        wait_until(lambda: statuses() == {"delivered": 3})
+    levels = [post.body[post.body.index(b'"interest_level":') + 17 :][:1] for post in receiver.received]
+    assert levels == [b"1", b"2", b"3"]
+
+
+def test_a_delivery_that_cannot_be_sent_fails_with_its_reason_and_keeps_nobody_waiting(
+    app: Flask, company: Company, receiver: Receiver
+) -> None:
+    broken = factories.make_delivery(factories.make_contact(company))
+    broken.body = b"\xff not what we write"
+    factories.make_delivery(factories.make_contact(company))
+    db.session.commit()
+    db.session.remove()
+    with running_worker(app):
+        wait_until(lambda: statuses() == {"failed": 1, "delivered": 1})
+    assert db.session.get_one(Delivery, broken.id).reason == "internal_error"
+
+
+def test_a_slow_receiver_does_not_hold_up_another_company(make_app: MakeApp, receiver: Receiver) -> None:
+    app = make_app(worker_threads=8, endpoint_concurrency=4)
+    receiver.delay = 1.5
+    with app.app_context(), Receiver() as quick:
+        slow = factories.make_company(url=receiver.url)
+        for _ in range(40):
+            factories.make_delivery(factories.make_contact(slow))
+        contact = factories.make_contact(factories.make_company("Outra", url=quick.url))
+        db.session.rollback()
+        with running_worker(app):
+            assert receiver.wait_for(4, timeout=5)
+            started = time.monotonic()
+            factories.make_delivery(contact)
+            db.session.rollback()
+            assert quick.wait_for(1, timeout=5)
+            assert time.monotonic() - started < 1.0
+
+
+def test_a_worker_that_stops_gives_back_what_it_has_not_sent(app: Flask, company: Company, receiver: Receiver) -> None:
+    receiver.delay = 0.5
+    for _ in range(60):
+        factories.make_delivery(factories.make_contact(company))
+    db.session.remove()
+    with running_worker(app):
+        receiver.wait_for(8, timeout=5)
+    found = statuses()
+    assert set(found) <= {"delivered", "pending"}
+    assert found["delivered"] == len(receiver.received)
+
+
+def test_a_test_send_takes_the_same_way_and_is_recorded(app: Flask, company: Company, receiver: Receiver) -> None:
+    receiver.answers = repeat((202, b""))
+    sent = runtime().send_test(company_id=company.id, url=receiver.url, actor="ana@example.com")
+    assert sent.outcome.reason == "status_2xx"
+    delivery = db.session.query(Delivery).one()
+    assert (delivery.trigger, delivery.status, delivery.webhook_id) == ("test", "failed", sent.webhook_id)
+    assert [attempt.status_code for attempt in delivery.attempts] == [202]
+    assert receiver.received[0].body == delivery.body
+
+
+def test_an_endpoint_gets_no_more_a_second_than_the_rate_limit_allows(make_app: MakeApp, receiver: Receiver) -> None:
+    app = make_app(rate_limit=10.0)
+    with app.app_context():
+        company = factories.make_company(url=receiver.url)
+        for _ in range(11):
+            factories.make_delivery(factories.make_contact(company))
+        db.session.remove()
+        with running_worker(app):
+            assert receiver.wait_for(11, timeout=10)
+    times = [post.at for post in receiver.received]
+    assert (times[-1] - times[0]).total_seconds() >= 0.95
