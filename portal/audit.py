@@ -32,23 +32,26 @@ class AuditPage:
     next_cursor: int | None
 
 
-def record(
-    session: Session,
-    company_id: int | None,
-    *,
-    actor: str,
-    action: str,
-    subject: str | None = None,
-    ip: str | None = None,
-) -> None:
-    """Add one act. `action` is `noun.verb`, such as `webhook.url_set`; neither it nor `subject` holds a secret."""
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something, for which company, and from where. Pages, API, console and tasks each make one."""
+
+    company_id: int | None
+    """None for what belongs to no company, such as a log-in that failed."""
+    email: str
+    """An e-mail, or the name of what acts by itself."""
+    ip: str | None = None
+
+
+def record(session: Session, actor: Actor, action: str, *, subject: str | None = None) -> None:
+    """Adds one act. `action` is `noun.verb`, such as `webhook.url_set`; neither it nor `subject` holds a secret."""
     session.add(
         AuditEntry(
-            company_id=company_id,
-            actor=actor,
+            company_id=actor.company_id,
+            actor=actor.email,
             action=action,
             subject=(subject or "")[:300] or None,
-            ip=ip,
+            ip=actor.ip,
             created_at=clock.utcnow(),
         )
     )
@@ -73,11 +76,11 @@ def page_entries(
     return AuditPage(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
 
-def is_recorded(session: Session, company_id: int, *, actor: str, action: str, subject: str, since: datetime) -> bool:
+def is_recorded(session: Session, actor: Actor, action: str, *, subject: str, since: datetime) -> bool:
     """Whether such an act stands among the company's latest `LOOK_BACK`: a long log stays as quick as a short one."""
-    of_company = select(AuditEntry).where(AuditEntry.company_id == company_id)
+    of_company = select(AuditEntry).where(AuditEntry.company_id == actor.company_id)
     latest = of_company.order_by(AuditEntry.id.desc()).limit(LOOK_BACK).subquery()
-    is_same = (latest.c.actor == actor) & (latest.c.action == action) & (latest.c.subject == subject)
+    is_same = (latest.c.actor == actor.email) & (latest.c.action == action) & (latest.c.subject == subject)
     return bool(session.scalar(select(exists().where(is_same, latest.c.created_at >= since))))
 
 

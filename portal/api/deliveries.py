@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from flask import request
-
 from portal import audit, clock, outbox
 from portal.api import examples
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliveryQuerySchema, DeliverySchema
@@ -69,11 +67,9 @@ def resend(delivery_id: str) -> dict[str, Any]:
     if outbox.resend(db.session, delivery, actor=caller.email, now=clock.utcnow()):
         audit.record(
             db.session,
-            caller.company_id,
-            actor=caller.email,
-            action="delivery.resent",
+            caller.actor,
+            "delivery.resent",
             subject=delivery_id,
-            ip=request.remote_addr,
         )
     answer = details_of(delivery)
     db.session.commit()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, jsonify, request
+from flask import Response, jsonify
 
 from portal import audit
 from portal.api import examples
@@ -49,11 +49,9 @@ def resend(given: dict[str, Any]) -> dict[str, Any] | Response:
     task = resending.prepare(db.session, caller.company_id, chosen, actor=caller.email)
     audit.record(
         db.session,
-        caller.company_id,
-        actor=caller.email,
-        action="deliveries.resent",
+        caller.actor,
+        "deliveries.resent",
         subject=str(len(chosen)),
-        ip=request.remote_addr,
     )
     db.session.commit()
     return facts_of(task)

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from flask import request
-
 from portal import audit
 from portal.api import examples
 from portal.api.protocol.access import admin, current_caller
@@ -54,12 +52,5 @@ def bring_in_sync(given: dict[str, Any]) -> tuple[dict[str, int], int]:
 def record(count: int) -> None:
     """Write down in the audit log who sent how many."""
     caller = current_caller()
-    audit.record(
-        db.session,
-        caller.company_id,
-        actor=caller.email,
-        action="contacts.synced",
-        subject=str(count),
-        ip=request.remote_addr,
-    )
+    audit.record(db.session, caller.actor, "contacts.synced", subject=str(count))
     db.session.commit()

@@ -6,6 +6,7 @@ import click
 from sqlalchemy import select
 
 from portal import audit
+from portal.audit import Actor
 from portal.cli.console import ACTOR, open_app
 from portal.database import backup as backups
 from portal.database.db import db
@@ -33,7 +34,7 @@ def backup(file: Path, force: bool) -> None:
             err=True,
         )
         for company_id in db.session.scalars(select(Company.id)):
-            audit.record(db.session, company_id, actor=ACTOR, action="backup.made", subject=file.name)
+            audit.record(db.session, Actor(company_id, ACTOR), "backup.made", subject=file.name)
         db.session.commit()
 
 

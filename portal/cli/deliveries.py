@@ -10,6 +10,7 @@ from portal.api.deliveries import details_of, facts_of
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliverySchema
 from portal.api.job_schemas import JobSchema
 from portal.api.jobs import facts_of as job_facts
+from portal.audit import Actor
 from portal.cli.console import ACTOR, company_option, in_console_language, open_app, pick_company, time_in
 from portal.cli.delivery_filter import filter_options, read_filter
 from portal.cli.outcomes import show_attempt
@@ -123,7 +124,7 @@ def resend_one(company: Company, delivery_id: str, *, yes: bool) -> None:
         row = get_delivery_or_fail(company, delivery_id)
     changed = outbox.resend(db.session, row, actor=ACTOR, now=clock.utcnow(), seen_attempts=seen_attempts)
     if changed:
-        audit.record(db.session, company.id, actor=ACTOR, action="delivery.resent", subject=row.webhook_id)
+        audit.record(db.session, Actor(company.id, ACTOR), "delivery.resent", subject=row.webhook_id)
     db.session.commit()
     if not changed:
         raise click.ClickException("Nothing changed: it is being sent, is due already, or its body was purged.")
@@ -145,7 +146,7 @@ def resend_many(
     if not yes:
         click.confirm(f"Send {len(chosen)} deliveries again?", abort=True, err=True)
     task = resending.prepare(db.session, company.id, chosen, actor=ACTOR)
-    audit.record(db.session, company.id, actor=ACTOR, action="deliveries.resent", subject=str(len(chosen)))
+    audit.record(db.session, Actor(company.id, ACTOR), "deliveries.resent", subject=str(len(chosen)))
     db.session.commit()
     if as_json:
         click.echo(json.dumps(JobSchema().dump(job_facts(task)), indent=2))

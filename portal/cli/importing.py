@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
+from portal.audit import Actor
 from portal.cli.console import (
     ACTOR,
     Words,
@@ -69,7 +70,7 @@ def import_(
         reader = row_reader(db.session, company.id, order)
         chunks = cut_into_chunks(lambda: read_blocks(opened), order, reader, company_id=company.id, actor=ACTOR)
         if not dry_run:
-            audit.record(db.session, company.id, actor=ACTOR, action="contacts.imported", subject=file.name)
+            audit.record(db.session, Actor(company.id, ACTOR), "contacts.imported", subject=file.name)
             db.session.commit()
         counts: Counter[str] = Counter()
         findings: list[Finding] = []

@@ -6,6 +6,7 @@ import click
 from sqlalchemy import select
 
 from portal import audit, create_app
+from portal.audit import Actor
 from portal.cli.console import ACTOR
 from portal.cli.upgrade import bring_up_to_date
 from portal.database import backup as backups
@@ -29,7 +30,7 @@ def restore(file: Path) -> None:
         done = backups.restore(db.engine, file, vault=held.vault, keep_at=held.settings.instance / "backups")
         bring_up_to_date()
         for company_id in db.session.scalars(select(Company.id)):
-            audit.record(db.session, company_id, actor=ACTOR, action="backup.restored", subject=file.name)
+            audit.record(db.session, Actor(company_id, ACTOR), "backup.restored", subject=file.name)
         db.session.commit()
         db.engine.dispose()
     click.echo(f"Restored {file}.")

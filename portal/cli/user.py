@@ -6,6 +6,7 @@ import click
 from sqlalchemy import select
 
 from portal import audit, people
+from portal.audit import Actor
 from portal.cli.console import ACTOR, Words, company_option, open_app, pick_company
 from portal.database.db import db
 from portal.models import ROLES, User
@@ -35,7 +36,7 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
         else:
             company = people.get_or_create_company(db.session, company_name, vault=runtime().vault)
         person = people.add_user(db.session, company, name=name, email=email, role=role, password=password)
-        audit.record(db.session, company.id, actor=ACTOR, action="user.added", subject=person.email)
+        audit.record(db.session, Actor(company.id, ACTOR), "user.added", subject=person.email)
         token = None if password else people.create_link(db.session, purpose="invitation", user=person)
         db.session.commit()
         click.echo(f"{person.email} is {role} of {company.name}.", err=token is not None)

@@ -6,6 +6,7 @@ from portal import audit, outbox
 from portal.api.protocol.exchange import result_of, text_of
 from portal.api.webhook import facts_of
 from portal.api.webhook_schemas import TestResultSchema, WebhookSchema
+from portal.audit import Actor
 from portal.cli.console import (
     ACTOR,
     company_option,
@@ -84,7 +85,7 @@ def show(company_name: str | None, secret: bool, as_json: bool) -> None:
         company = pick_company(company_name)
         endpoint = get_endpoint(db.session, company.id)
         if secret:
-            audit.record(db.session, company.id, actor=ACTOR, action="webhook.secret_shown")
+            audit.record(db.session, Actor(company.id, ACTOR), "webhook.secret_shown")
             db.session.commit()
             click.echo(runtime().vault.decrypt(endpoint.secret))
             return

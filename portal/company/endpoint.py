@@ -8,6 +8,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock, outbox
+from portal.audit import Actor
 from portal.egress import CheckedAddress
 from portal.models import Company, Endpoint
 from portal.rules.circuit import Circuit
@@ -53,7 +54,7 @@ def set_url(
         close_circuit(endpoint)  # what happened at the old address says nothing about this one
     endpoint.updated_at = clock.utcnow()
     session.info[outbox.DUE] = True
-    audit.record(session, endpoint.company_id, actor=actor, action="webhook.url_set", subject=url, ip=ip)
+    audit.record(session, Actor(endpoint.company_id, actor, ip), "webhook.url_set", subject=url)
 
 
 def remove_url(session: Session, endpoint: Endpoint, *, actor: str, ip: str | None = None) -> int:
@@ -61,7 +62,7 @@ def remove_url(session: Session, endpoint: Endpoint, *, actor: str, ip: str | No
     if endpoint.url is None:
         return 0
     endpoint.url, endpoint.updated_at = None, clock.utcnow()
-    audit.record(session, endpoint.company_id, actor=actor, action="webhook.url_removed", subject=None, ip=ip)
+    audit.record(session, Actor(endpoint.company_id, actor, ip), "webhook.url_removed")
     return outbox.cancel_waiting(session, endpoint.company_id)
 
 
@@ -71,7 +72,7 @@ def pause(session: Session, endpoint: Endpoint, *, actor: str, ip: str | None = 
         return
     endpoint.state, endpoint.paused_reason, endpoint.next_probe_at = "paused", "manual", None
     endpoint.updated_at = clock.utcnow()
-    audit.record(session, endpoint.company_id, actor=actor, action="webhook.paused", ip=ip)
+    audit.record(session, Actor(endpoint.company_id, actor, ip), "webhook.paused")
 
 
 def resume(session: Session, endpoint: Endpoint, *, actor: str, ip: str | None = None) -> None:
@@ -83,7 +84,7 @@ def resume(session: Session, endpoint: Endpoint, *, actor: str, ip: str | None =
     endpoint.updated_at = now
     outbox.release_waiting(session.connection(), endpoint.company_id, now=now)
     session.info[outbox.DUE] = True
-    audit.record(session, endpoint.company_id, actor=actor, action="webhook.resumed", ip=ip)
+    audit.record(session, Actor(endpoint.company_id, actor, ip), "webhook.resumed")
 
 
 def rotate_secret(session: Session, endpoint: Endpoint, *, vault: Vault, actor: str, ip: str | None = None) -> str:
@@ -91,7 +92,7 @@ def rotate_secret(session: Session, endpoint: Endpoint, *, vault: Vault, actor: 
     secret, now = new_secret(), clock.utcnow()
     endpoint.old_secret, endpoint.old_secret_until = endpoint.secret, now + OLD_SECRET_LIFETIME
     endpoint.secret, endpoint.updated_at = vault.encrypt(secret), now
-    audit.record(session, endpoint.company_id, actor=actor, action="webhook.secret_rotated", ip=ip)
+    audit.record(session, Actor(endpoint.company_id, actor, ip), "webhook.secret_rotated")
     return secret
 
 

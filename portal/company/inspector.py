@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import Headers
 
 from portal import audit
+from portal.audit import Actor
 from portal.models import Company, Endpoint, InspectedRequest
 from portal.rules.signing import Signature, check_signature, make_verifier
 from portal.vault import Vault
@@ -31,7 +32,7 @@ def open_inspector(session: Session, company: Company, *, actor: str, ip: str | 
     """Give the company an address, when it has none."""
     if company.inspector_token is None:
         company.inspector_token = secrets.token_urlsafe(24)
-        audit.record(session, company.id, actor=actor, action="inspector.opened", ip=ip)
+        audit.record(session, Actor(company.id, actor, ip), "inspector.opened")
 
 
 def close_inspector(session: Session, company: Company, *, actor: str, ip: str | None = None) -> None:
@@ -39,7 +40,7 @@ def close_inspector(session: Session, company: Company, *, actor: str, ip: str |
     if company.inspector_token is not None:
         company.inspector_token = None
         session.execute(delete(InspectedRequest).where(InspectedRequest.company_id == company.id))
-        audit.record(session, company.id, actor=actor, action="inspector.closed", ip=ip)
+        audit.record(session, Actor(company.id, actor, ip), "inspector.closed")
 
 
 def find_company(session: Session, token: str) -> Company | None:

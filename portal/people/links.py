@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
+from portal.audit import Actor
 from portal.models import AccessLink, User
 from portal.people.hashing import hash_secret
 
@@ -49,7 +50,7 @@ def request_reset(session: Session, email: str, *, ip: str) -> tuple[User, str] 
     )
     if session.scalars(made.limit(1)).first() is not None:
         return None
-    audit.record(session, user.company_id, actor=user.email, action="reset.requested", ip=ip)
+    audit.record(session, Actor(user.company_id, user.email, ip), "reset.requested")
     return user, create_link(session, purpose="reset", user=user)
 
 

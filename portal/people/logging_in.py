@@ -7,6 +7,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
+from portal.audit import Actor
 from portal.models import LoginFailure, User
 from portal.people.hashing import hash_secret
 from portal.people.passwords import hasher, is_password
@@ -71,12 +72,12 @@ def record_log_in(session: Session, log_in: LogIn, *, password: str, proven: boo
     company_id = user.company_id if user else None
     if user is None or not proven:
         record_failure(session, log_in.email, ip=log_in.ip)
-        audit.record(session, company_id, actor=log_in.email[:254], action="login.failed", ip=log_in.ip)
+        audit.record(session, Actor(company_id, log_in.email[:254], log_in.ip), "login.failed")
         return None
     if hasher.check_needs_rehash(log_in.password_hash or ""):
         user.password_hash = hasher.hash(password)
     if user.totp_secret is None:
-        audit.record(session, company_id, actor=user.email, action="login.succeeded", ip=log_in.ip)
+        audit.record(session, Actor(company_id, user.email, log_in.ip), "login.succeeded")
     return user
 
 

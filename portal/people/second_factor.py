@@ -8,6 +8,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
+from portal.audit import Actor
 from portal.models import LoginFailure, User
 from portal.people.hashing import hash_secret
 from portal.people.logging_in import FAILURE_WINDOW, FREE_FAILURES, TooManyFailures, record_failure
@@ -37,7 +38,7 @@ def turn_on(session: Session, user: User, code: str, *, sealed: str, vault: Vaul
         return False
     user.totp_secret, user.totp_step = sealed, step
     end_sessions(user)
-    audit.record(session, user.company_id, actor=user.email, action="second_factor.enabled", ip=ip)
+    audit.record(session, Actor(user.company_id, user.email, ip), "second_factor.enabled")
     return True
 
 
@@ -46,7 +47,7 @@ def turn_off(session: Session, user: User, *, actor: str, ip: str | None) -> Non
     if user.totp_secret is None:
         return
     user.totp_secret, user.totp_step = None, None
-    audit.record(session, user.company_id, actor=actor, action="second_factor.removed", subject=user.email, ip=ip)
+    audit.record(session, Actor(user.company_id, actor, ip), "second_factor.removed", subject=user.email)
 
 
 def accept_code(session: Session, user: User, code: str, *, vault: Vault, ip: str) -> bool:
@@ -62,10 +63,10 @@ def accept_code(session: Session, user: User, code: str, *, vault: Vault, ip: st
         raise TooManyFailures
     step = find_step(vault.decrypt(user.totp_secret or ""), code)
     if step is not None and _use_up(session, user, step):
-        audit.record(session, user.company_id, actor=user.email, action="login.succeeded", ip=ip)
+        audit.record(session, Actor(user.company_id, user.email, ip), "login.succeeded")
         return True
     record_failure(session, account, ip=ip)
-    audit.record(session, user.company_id, actor=user.email, action="login.code_refused", ip=ip)
+    audit.record(session, Actor(user.company_id, user.email, ip), "login.code_refused")
     return False
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from portal import audit, clock
+from portal.audit import Actor
 from portal.models import ApiToken, User
 from portal.people.hashing import hash_secret
 
@@ -29,12 +30,7 @@ def create_token(session: Session, user: User, *, label: str, actor: str | None 
         )
     )
     audit.record(
-        session,
-        user.company_id,
-        actor=actor or user.email,
-        action="token.created",
-        subject=f"{label} ({user.email})",
-        ip=ip,
+        session, Actor(user.company_id, actor or user.email, ip), "token.created", subject=f"{label} ({user.email})"
     )
     return f"cat_{lookup}_{secret}"
 
@@ -74,7 +70,7 @@ def revoke_token(session: Session, token: ApiToken, *, actor: str, ip: str | Non
         return
     token.revoked_at = clock.utcnow()
     subject = f"{token.label} ({token.user.email})"
-    audit.record(session, token.company_id, actor=actor, action="token.revoked", subject=subject, ip=ip)
+    audit.record(session, Actor(token.company_id, actor, ip), "token.revoked", subject=subject)
 
 
 def record_token_use(connection: Connection, token_id: int) -> None:

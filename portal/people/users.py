@@ -4,6 +4,7 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
+from portal.audit import Actor
 from portal.company.endpoint import create_endpoint
 from portal.models import Company, User
 from portal.people.links import create_link, drop_links
@@ -62,7 +63,7 @@ def invite(
 ) -> tuple[User, str]:
     """Give somebody a log-in, and the token of the link by which they choose a password. Raises InvalidAccount."""
     user = add_user(session, company, name=name, email=email, role=role, password=None)
-    audit.record(session, company.id, actor=actor, action="user.invited", subject=f"{user.email}: {role}", ip=ip)
+    audit.record(session, Actor(company.id, actor, ip), "user.invited", subject=f"{user.email}: {role}")
     return user, create_link(session, purpose="invitation", user=user)
 
 
@@ -73,12 +74,7 @@ def change_role(session: Session, user: User, role: str, *, actor: str, ip: str 
     if role != "admin":
         _keep_an_admin(session, user)
     audit.record(
-        session,
-        user.company_id,
-        actor=actor,
-        action="user.role_changed",
-        subject=f"{user.email}: {user.role} -> {role}",
-        ip=ip,
+        session, Actor(user.company_id, actor, ip), "user.role_changed", subject=f"{user.email}: {user.role} -> {role}"
     )
     user.role = role
     end_sessions(user)
@@ -92,7 +88,7 @@ def disable(session: Session, user: User, *, actor: str, ip: str | None) -> None
     user.disabled_at = clock.utcnow()
     end_sessions(user)
     drop_links(session, user.id)
-    audit.record(session, user.company_id, actor=actor, action="user.disabled", subject=user.email, ip=ip)
+    audit.record(session, Actor(user.company_id, actor, ip), "user.disabled", subject=user.email)
 
 
 def enable(session: Session, user: User, *, actor: str, ip: str | None) -> None:
@@ -100,7 +96,7 @@ def enable(session: Session, user: User, *, actor: str, ip: str | None) -> None:
     if user.disabled_at is None:
         return
     user.disabled_at = None
-    audit.record(session, user.company_id, actor=actor, action="user.enabled", subject=user.email, ip=ip)
+    audit.record(session, Actor(user.company_id, actor, ip), "user.enabled", subject=user.email)
 
 
 def get_user(session: Session, company_id: int, user_id: int) -> User | None:

@@ -12,6 +12,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, selectinload, undefer
 
 from portal import audit, clock, importing, outbox
+from portal.audit import Actor
 from portal.database.db import Base
 from portal.models import Classification, Contact, Delivery, InspectedRequest, Task, TaskBlock
 from portal.rules.verdict import decode
@@ -79,7 +80,7 @@ def erase_contact(session: Session, contact: Contact, *, actor: str, ip: str | N
     deliveries = outbox.forget_contact(session, contact_id)
     session.execute(delete(Contact).where(Contact.id == contact_id))
     _forget_inspected(session, company_id, traces)
-    audit.record(session, company_id, actor=actor, action="contact.erased", subject=str(contact_id), ip=ip)
+    audit.record(session, Actor(company_id, actor, ip), "contact.erased", subject=str(contact_id))
     session.flush()
     return Erased(deliveries, ended)
 

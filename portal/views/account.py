@@ -53,7 +53,7 @@ def change_password() -> ResponseReturnValue:
         form.password.errors = [ACCOUNT_WORDS[error.problem]]
         return page(password=form), 422
     people.drop_links(db.session, user.id)
-    audit.record(db.session, user.company_id, action="password.changed", **access.who())
+    audit.record(db.session, access.current_actor(), "password.changed")
     sessions.begin(user)
     flash(_("Senha trocada. As sessões em outros aparelhos terminaram."), "success")
     return see_other(url_for(".index"))

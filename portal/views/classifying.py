@@ -65,11 +65,9 @@ def start() -> ResponseReturnValue:
     task = bulk.prepare(db.session, company_id, contact_ids, level, actor=actor)
     audit.record(
         db.session,
-        company_id,
-        actor=actor.email,
-        action="contacts.classified",
+        access.current_actor(),
+        "contacts.classified",
         subject=str(len(contact_ids)),
-        ip=request.remote_addr,
     )
     db.session.commit()
     return see_other(url_for(".show", classification_id=task.id))

@@ -23,7 +23,7 @@ def index() -> ResponseReturnValue:
         other = people.find_company(db.session, text_of(form.name))
         if other is None or other.id == company.id:
             form.populate_obj(company)
-            audit.record(db.session, company.id, action="company.changed", subject=company.timezone, **access.who())
+            audit.record(db.session, access.current_actor(), "company.changed", subject=company.timezone)
             db.session.commit()
             flash(_("Alterações salvas."), "success")
             return see_other(url_for(".index"))

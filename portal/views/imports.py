@@ -116,11 +116,9 @@ def start(task_id: int) -> ResponseReturnValue:
             if store.start(db.session, task):
                 audit.record(
                     db.session,
-                    current_user.company_id,
-                    actor=current_user.email,
-                    action="contacts.imported",
+                    access.current_actor(),
+                    "contacts.imported",
                     subject=order.filename,
-                    ip=request.remote_addr,
                 )
         db.session.commit()
     return see_other(url_for(".show", task_id=task_id))

@@ -4,6 +4,7 @@ from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from portal import audit, people
+from portal.audit import Actor
 from portal.database.db import db
 from portal.forms import ACCOUNT_WORDS, NewPasswordForm, SetUpForm, text_of
 from portal.models import AccessLink, User
@@ -35,7 +36,7 @@ def set_up(token: str) -> ResponseReturnValue:
             form[error.field].errors = [ACCOUNT_WORDS[error.problem]]
         else:
             people.use_link(db.session, link)
-            audit.record(db.session, company.id, actor=user.email, action="company.created", ip=request.remote_addr)
+            audit.record(db.session, Actor(company.id, user.email, request.remote_addr), "company.created")
             return enter(user)
     return render_template("auth/set_up.html", form=form), 422 if form.errors else 200
 
@@ -88,5 +89,5 @@ def sets_password(form: NewPasswordForm, user: User) -> bool:
 
 def use_and_enter(link: AccessLink, user: User, *, action: str) -> ResponseReturnValue:
     people.use_link(db.session, link)
-    audit.record(db.session, user.company_id, actor=user.email, action=action, ip=request.remote_addr)
+    audit.record(db.session, Actor(user.company_id, user.email, request.remote_addr), action)
     return enter(user)

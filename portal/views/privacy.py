@@ -24,7 +24,7 @@ def index() -> ResponseReturnValue:
     if form.validate_on_submit():
         form.populate_obj(company)
         kept = f"{company.keep_bodies_days}, {company.keep_log_days}, {company.keep_audit_days}"
-        audit.record(db.session, company.id, action="retention.changed", subject=kept, **access.who())
+        audit.record(db.session, access.current_actor(), "retention.changed", subject=kept)
         db.session.commit()
         flash(_("Prazos salvos. A próxima limpeza já segue estes prazos."), "success")
         return see_other(url_for(".index"))

@@ -93,11 +93,4 @@ def refuse_without_address(url: str) -> ResponseReturnValue:
 
 def record(action: str, subject: str) -> None:
     """Write down in the audit log who sent what again."""
-    audit.record(
-        db.session,
-        current_user.company_id,
-        actor=current_user.email,
-        action=action,
-        subject=subject,
-        ip=request.remote_addr,
-    )
+    audit.record(db.session, access.current_actor(), action, subject=subject)

@@ -1,6 +1,6 @@
 """Bringing the CRM in sync: how many contacts it does not know as they are, and sending it those."""
 
-from flask import Blueprint, flash, render_template, request, url_for
+from flask import Blueprint, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -48,11 +48,9 @@ def start() -> ResponseReturnValue:
     task = syncing.prepare(db.session, company_id, contact_ids, actor=current_user.email)
     audit.record(
         db.session,
-        company_id,
-        actor=current_user.email,
-        action="contacts.synced",
+        access.current_actor(),
+        "contacts.synced",
         subject=str(len(contact_ids)),
-        ip=request.remote_addr,
     )
     db.session.commit()
     return see_other(url_for("jobs.show", job_id=task.id))

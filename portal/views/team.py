@@ -82,7 +82,7 @@ def issue_link(user_id: int) -> ResponseReturnValue:
         abort(400)
     purpose, view_name = ("reset", "links.reset") if user.password_hash else ("invitation", "links.accept_invitation")
     token = accounts.create_link(db.session, purpose=purpose, user=user)
-    audit.record(db.session, user.company_id, action=f"{purpose}.issued", subject=user.email, **access.who())
+    audit.record(db.session, access.current_actor(), f"{purpose}.issued", subject=user.email)
     db.session.commit()
     return page(user, link=link_to(view_name, token))
 

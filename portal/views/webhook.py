@@ -130,7 +130,7 @@ def show_secret() -> ResponseReturnValue:
         secret = endpoints.rotate_secret(db.session, endpoint, vault=vault, **who)
     else:
         secret = vault.decrypt(endpoint.secret)
-        audit.record(db.session, endpoint.company_id, action="webhook.secret_shown", **who)
+        audit.record(db.session, access.current_actor(), "webhook.secret_shown")
     db.session.commit()
     return page(WebhookForm(formdata=None, url=endpoint.url), secret=secret)
 

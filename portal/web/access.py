@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden
 
 from portal import audit, clock
+from portal.audit import Actor
 from portal.database.db import db, reading, writing
 from portal.models import User
 from portal.web import sessions
@@ -112,15 +113,20 @@ def who() -> Who:
     return {"actor": current_user.email, "ip": request.remote_addr}
 
 
+def current_actor() -> Actor:
+    """Whoever is logged in, for the audit log."""
+    return Actor(current_user.company_id, current_user.email, request.remote_addr)
+
+
 def note(action: str, *, subject: str | None = None) -> None:
     """Write an act of a request that changes nothing else into the audit log.
 
     The request's own transaction ends first: it may only read, or hold the lock that this one waits for.
     """
-    company_id, act = current_user.company_id, who()
+    actor = current_actor()
     db.session.rollback()
     with writing(), Session(db.engine) as session:
-        audit.record(session, company_id, action=action, subject=subject, **act)
+        audit.record(session, actor, action, subject=subject)
         session.commit()
 
 
@@ -130,8 +136,7 @@ def note_once_a_day(action: str, *, subject: str) -> None:
     The request's own transaction goes on when there is nothing to write.
     """
     since = clock.utcnow() - timedelta(days=1)
-    who_and_what = {"actor": current_user.email, "action": action, "subject": subject}
-    if not audit.is_recorded(db.session, current_user.company_id, since=since, **who_and_what):
+    if not audit.is_recorded(db.session, current_actor(), action, subject=subject, since=since):
         try:
             note(action, subject=subject)
         except OperationalError:  # a page that only reads is still shown while the database takes no writes

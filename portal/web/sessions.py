@@ -10,6 +10,7 @@ from flask_login import current_user, login_user
 from wtforms import PasswordField
 
 from portal import audit, clock, people
+from portal.audit import Actor
 from portal.database.db import db
 from portal.models import User
 
@@ -64,7 +65,7 @@ def is_confirmed(field: PasswordField) -> bool:
     if log_in.proves(field.data or ""):
         return True
     people.record_failure(db.session, email, ip=ip)
-    audit.record(db.session, company_id, actor=email, action="password.refused", ip=ip)
+    audit.record(db.session, Actor(company_id, email, ip), "password.refused")
     db.session.commit()
     return False
 

@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import IntegrityError
 
+from portal.api import saving
 from portal.api.protocol.sentences import DETAILS, FIELD_SENTENCES, TITLES
-from portal.contacts import body
 from tests.api.conftest import Caller, check_problem, field_errors
 
 BODIES = [
@@ -119,7 +119,7 @@ def test_a_fault_of_ours_tells_nothing_but_its_number(api: Caller, monkeypatch: 
         raise ZeroDivisionError("SELECT secret FROM vault")
 
     api.app.config["PROPAGATE_EXCEPTIONS"] = False
-    monkeypatch.setattr(body, "save_contact", fail)
+    monkeypatch.setattr(saving, "save_contact", fail)
     response = api.post("/contacts", {"contact": {"name": "Ana"}})
     assert check_problem(response, 500, "internal_error")["error_id"]
     assert "secret" not in response.get_data(as_text=True)
@@ -131,14 +131,14 @@ def test_two_requests_that_make_the_same_thing_at_once_do_not_fail_as_ours(
     def collide(*_args: Any, **_kwargs: Any) -> None:
         raise IntegrityError("INSERT", {}, sqlite3.IntegrityError("UNIQUE"))
 
-    monkeypatch.setattr(body, "save_contact", collide)
+    monkeypatch.setattr(saving, "save_contact", collide)
     check_problem(api.post("/contacts", {"contact": {"name": "Ana"}}), 409, "conflict")
 
 
 def test_a_locked_database_asks_to_come_back(
     api: Caller, instance: Path, make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importlib.import_module("portal.db"), "BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(importlib.import_module("portal.database.db"), "BUSY_TIMEOUT_SECONDS", 0.05)
     impatient = Caller(make_app(), api.token, api.company_id, api.user_id, api.email)
     other = sqlite3.connect(instance / "portal.db", isolation_level=None)
     try:

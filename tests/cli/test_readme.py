@@ -62,7 +62,7 @@ def post(url: str, headers: dict[str, str]) -> int:
 
 
 def test_the_php_example_takes_our_signatures_and_no_others(tmp_path: Path) -> None:
-    headers = sign(REQUEST, at=clock.utcnow())
+    headers = sign(REQUEST.webhook_id, REQUEST.body, REQUEST.secrets, at=clock.utcnow())
     with php_server(tmp_path) as url:
         assert post(url, headers) == 200
         assert post(url, headers | {"webhook-id": "msg_2"}) == 401
@@ -73,7 +73,7 @@ def test_the_php_example_takes_our_signatures_and_no_others(tmp_path: Path) -> N
 def test_the_python_example_takes_our_signatures_and_no_others() -> None:
     names: dict[str, Any] = {}
     exec(block("python"), names)
-    headers = sign(REQUEST, at=clock.utcnow())
+    headers = sign(REQUEST.webhook_id, REQUEST.body, REQUEST.secrets, at=clock.utcnow())
     assert names["contact_of"](REQUEST.body, headers, SECRET)["name"] == "Contato Teste"
     assert names["contact_of"](REQUEST.body, headers | {"webhook-id": "msg_2"}, SECRET) is None
 

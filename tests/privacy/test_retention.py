@@ -7,6 +7,7 @@ from flask import Flask
 from sqlalchemy import delete, select, text, update
 
 from portal import audit, outbox
+from portal.audit import Actor
 from portal.clock import utcnow
 from portal.contacts.syncing import states_of
 from portal.database.db import db, free_pages, size_of
@@ -122,7 +123,7 @@ def test_lines_of_nobody_go_whatever_they_were(company: Company) -> None:
 def test_another_company_loses_nothing(company: Company) -> None:
     other = make_company("Outra", url="http://127.0.0.1:9099/")
     aged(make_delivery(make_contact(other)), 900)
-    audit.record(db.session, other.id, actor="a", action="webhook.paused")
+    audit.record(db.session, Actor(other.id, "a"), "webhook.paused")
     db.session.execute(update(AuditEntry).values(created_at=utcnow() - timedelta(days=900)))
     before = len(db.session.scalars(select(AuditEntry).where(AuditEntry.company_id == other.id)).all())
     purge(company)
@@ -133,7 +134,7 @@ def test_another_company_loses_nothing(company: Company) -> None:
 def test_the_audit_log_goes_in_its_time(company: Company) -> None:
     db.session.execute(delete(AuditEntry))
     for days in (100, 729, 731):
-        audit.record(db.session, company.id, actor="a", action="webhook.paused")
+        audit.record(db.session, Actor(company.id, "a"), "webhook.paused")
         db.session.flush()
         newest = select(AuditEntry.id).order_by(AuditEntry.id.desc()).limit(1).scalar_subquery()
         moment = utcnow() - timedelta(days=days)

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from portal.web import assets
 
-PORTAL = Path(assets.__file__).parent
+PORTAL = Path(assets.__file__).parent.parent
 STATIC = PORTAL / "static"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import portal
 from portal import audit, clock
+from portal.audit import Actor
 from portal.database.db import db
 from portal.models import AuditEntry
 from portal.web.audit_words import ACTION_WORDS
@@ -16,7 +17,7 @@ PACKAGE = Path(portal.__file__).parent
 
 
 def record(company, action="webhook.paused", actor="ana@example.com", **facts):
-    audit.record(db.session, company.id, actor=actor, action=action, **facts)
+    audit.record(db.session, Actor(company.id, actor, facts.pop("ip", None)), action, **facts)
     db.session.commit()
 
 
@@ -32,7 +33,7 @@ def actions_in_code() -> set[str]:
     recording = [
         call for call in calls if ast.unparse(call.func).split(".")[-1] in ("note", "note_once_a_day", "record")
     ]
-    noted = [call.args[0] for call in recording if call.args]
+    noted = [argument for call in recording for argument in call.args]
     return {action for node in named + noted for action in actions_of(node)}
 
 

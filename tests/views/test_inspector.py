@@ -14,7 +14,7 @@ from portal.database.db import db, reading
 from portal.models import AuditEntry, InspectedRequest
 from portal.rules.payload import encode_body, sample_payload
 from portal.runtime import runtime
-from portal.webhook import WebhookRequest, sign
+from portal.webhook import USER_AGENT, sign
 from portal.worker import run
 from tests.conftest import BOTH, running_worker
 from tests.factories import endpoint_of, make_company, make_user
@@ -37,8 +37,8 @@ def send(person, path, body=BODY, **headers):
 
 def signed(company, body=BODY, *, secret=None, at=None):
     secret = secret or runtime().vault.decrypt(endpoint_of(company).secret)
-    request = WebhookRequest(url="http://x/", webhook_id="msg_1", body=body, secrets=(secret,))
-    return sign(request, at=at or clock.utcnow())
+    headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
+    return headers | sign("msg_1", body, (secret,), at=at or clock.utcnow())
 
 
 def kept(company) -> list[InspectedRequest]:

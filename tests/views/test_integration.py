@@ -101,7 +101,7 @@ def test_the_php_receiver_is_the_one_of_the_manual_and_counts_as_delivered(tmp_p
 
 def test_the_php_check_goes_before_the_receiver_and_lets_only_our_signatures_through(tmp_path):
     code = read_snippets()["verify.php"] + "?>" + read_snippets()["receive.php"]
-    headers = sign(REQUEST, at=clock.utcnow())
+    headers = sign(REQUEST.webhook_id, REQUEST.body, REQUEST.secrets, at=clock.utcnow())
     with php_server(tmp_path, code) as url:
         assert post(url, headers)[0] == 200
         for wrong in ({}, headers | {"webhook-id": "msg_2"}, headers | {"webhook-timestamp": "1600000000"}):
@@ -111,7 +111,7 @@ def test_the_php_check_goes_before_the_receiver_and_lets_only_our_signatures_thr
 def test_the_python_check_takes_our_signatures_and_no_others():
     names: dict[str, Any] = {}
     exec(read_snippets()["verify.py"], names)
-    headers = sign(REQUEST, at=clock.utcnow())
+    headers = sign(REQUEST.webhook_id, REQUEST.body, REQUEST.secrets, at=clock.utcnow())
     assert names["contact_of"](REQUEST.body, headers, SECRET)["name"] == "Contato Teste"
     assert names["contact_of"](REQUEST.body, headers | {"webhook-id": "msg_2"}, SECRET) is None
 
@@ -126,7 +126,7 @@ def run_node(program: str, *arguments: str) -> str:
      ({"webhook-signature": "v1,é"}, False), ({"webhook-signature": None}, False)],
 )  # fmt: skip
 def test_the_node_check_takes_our_signatures_and_no_others(changed, accepted):
-    headers = sign(REQUEST, at=clock.utcnow()) | changed
+    headers = sign(REQUEST.webhook_id, REQUEST.body, REQUEST.secrets, at=clock.utcnow()) | changed
     given = json.dumps({name: value for name, value in headers.items() if value is not None})
     program = read_snippets()["verify.js"] + (
         "const [body, headers, secret] = process.argv.slice(1);"

@@ -17,6 +17,7 @@ from portal import audit, clock, people
 from portal.api.protocol.parsing import View
 from portal.api.protocol.problems import Problem, answer_http_error
 from portal.api.protocol.rate_limit import RateLimit
+from portal.audit import Actor
 from portal.database.db import db, reading, writing
 from portal.models import ApiToken
 
@@ -52,6 +53,11 @@ class Caller:
     user_id: int
     email: str
     is_admin: bool
+
+    @property
+    def actor(self) -> Actor:
+        """The caller, for the audit log."""
+        return Actor(self.company_id, self.email, request.remote_addr)
 
 
 def init_app(app: Flask) -> None:
@@ -121,13 +127,12 @@ def record_use(caller: Caller) -> None:
 def note_once_a_day(action: str, *, subject: str) -> None:
     """Write an act of a call that changes nothing else into the audit log, unless it stands there since a day ago."""
     caller, since = current_caller(), clock.utcnow() - timedelta(days=1)
-    facts = {"actor": caller.email, "action": action, "subject": subject}
-    if audit.is_recorded(db.session, caller.company_id, since=since, **facts):
+    if audit.is_recorded(db.session, caller.actor, action, subject=subject, since=since):
         return
     db.session.rollback()  # the call's own transaction may hold the lock that this one waits for
     try:
         with writing(), Session(db.engine) as session:
-            audit.record(session, caller.company_id, ip=request.remote_addr, **facts)
+            audit.record(session, caller.actor, action, subject=subject)
             session.commit()
     except OperationalError:  # as above
         logger.warning("A look at a body was not noted.", extra={"action": "look_unnoted"})
