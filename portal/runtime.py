@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app
 
+from portal.company.endpoint import TestSend, send_test
 from portal.config import Settings
 from portal.database.db import db
 from portal.egress import AddressPolicy, Egress
@@ -12,7 +13,6 @@ from portal.outbox.bell import Bell, make_bell
 from portal.rules.reasons import Explanation, explain_attempt
 from portal.vault import Vault
 from portal.webhook import Outcome
-from portal.worker.dispatcher import TestSend, send_test
 
 
 @dataclass(frozen=True)

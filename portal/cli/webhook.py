@@ -19,13 +19,12 @@ from portal.cli.console import (
 )
 from portal.cli.outcomes import show_attempt
 from portal.company import endpoint as endpoints
-from portal.company.endpoint import get_endpoint, state_of
+from portal.company.endpoint import TestSend, get_endpoint, state_of
 from portal.database.db import db
 from portal.deliveries.log import attempts_of, get_delivery
 from portal.egress import AddressError, CheckedAddress
 from portal.rules import reasons
 from portal.runtime import runtime
-from portal.worker.dispatcher import TestSend
 
 
 @click.group()

@@ -1,18 +1,22 @@
 """A company's endpoint: its address, its secret and its state."""
 
 import base64
+import random
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import exists, select
+from sqlalchemy import Engine, exists, select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock, outbox
 from portal.audit import Actor
-from portal.egress import CheckedAddress
+from portal.config import Settings
+from portal.egress import CheckedAddress, Egress
 from portal.models import Company, Endpoint
 from portal.rules.circuit import Circuit
 from portal.vault import Vault
+from portal.webhook import Outcome, post
 
 OLD_SECRET_LIFETIME = timedelta(hours=24)
 
@@ -105,3 +109,29 @@ def close_circuit(endpoint: Endpoint) -> None:
 def state_of(endpoint: Endpoint) -> str:
     """The state as the API and the pages name it: `unset`, `active`, `failing` or `paused`."""
     return "unset" if endpoint.url is None else endpoint.state
+
+
+@dataclass(frozen=True)
+class TestSend:
+    """A test that was sent and recorded: the delivery's public id, and what came of it."""
+
+    webhook_id: str
+    outcome: Outcome
+
+
+def send_test(
+    engine: Engine, settings: Settings, vault: Vault, egress: Egress, *, company_id: int, url: str, actor: str
+) -> TestSend:
+    """Send the sample once to `url`, the same way as every delivery, and record it in the log as a test.
+
+    The caller has no transaction open: the receiver may take as long as the deadline.
+    """
+    with engine.begin() as connection:
+        job = outbox.enqueue_test(
+            connection, company_id=company_id, url=url, actor=actor, now=clock.utcnow(), lease=settings.lease
+        )
+    outcome = post(outbox.request_of(job, vault), egress)
+    with engine.begin() as connection:
+        rules = outbox.Rules(settings.retry_schedule, now=clock.utcnow(), jitter=random.random)
+        outbox.settle(connection, [(job, outcome)], rules)
+    return TestSend(job.webhook_id, outcome)

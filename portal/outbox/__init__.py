@@ -10,7 +10,7 @@ again.
 
 from portal.outbox.claims import cancel_strays, claim, has_due, pull_forward, release
 from portal.outbox.erasing import forget_contact, forget_old
-from portal.outbox.job import Job
+from portal.outbox.job import Job, request_of
 from portal.outbox.queue import (
     DUE,
     cancel_waiting,
@@ -41,6 +41,7 @@ __all__ = [
     "recover",
     "release",
     "release_waiting",
+    "request_of",
     "resend",
     "resend_many",
     "settle",

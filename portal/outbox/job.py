@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import Row, Table
 
 from portal.models import Attempt, AttemptCount, Contact, Delivery, Endpoint
+from portal.vault import Vault
+from portal.webhook import WebhookRequest
 
 delivery: Table = Delivery.__table__  # type: ignore[assignment]
 attempt: Table = Attempt.__table__  # type: ignore[assignment]
@@ -91,3 +93,10 @@ def job_of(
         lease_token=row.lease_token,
         lease_expires_at=row.lease_expires_at,
     )
+
+
+def request_of(job: Job, vault: Vault) -> WebhookRequest:
+    """What is sent for a job: signed by its endpoint's secret, and by the old one while that still counts."""
+    stored = (job.secret,) if job.old_secret is None else (job.secret, job.old_secret)
+    secrets = tuple(vault.decrypt(secret) for secret in stored)
+    return WebhookRequest(url=job.url, webhook_id=job.webhook_id, body=job.body, secrets=secrets)

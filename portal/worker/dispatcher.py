@@ -9,7 +9,6 @@ is recovered when its lease ends.
 import logging
 import random
 import threading
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
@@ -19,9 +18,9 @@ from portal import clock, outbox
 from portal.config import Settings
 from portal.database.db import AWAY, BUSY_TIMEOUT_SECONDS, reading
 from portal.egress import Egress
-from portal.outbox import Job, Rules
+from portal.outbox import Job, Rules, request_of
 from portal.vault import Vault, WrongKey
-from portal.webhook import Outcome, WebhookRequest, post
+from portal.webhook import Outcome, post
 from portal.worker.shares import Shares
 
 BATCH = 50
@@ -238,7 +237,7 @@ class Dispatcher:
     def _send(self, job: Job) -> Outcome | None:
         """What came of it; None when it was not sent and may be another worker's to send."""
         try:
-            return post(webhook_request(job, self._vault), self._egress)
+            return post(request_of(job, self._vault), self._egress)
         except WrongKey:
             if not self._stopping.is_set():
                 logger.critical(
@@ -266,36 +265,3 @@ class Dispatcher:
             except Exception as error:
                 self._endure(error)
                 clock.sleep(0.1)
-
-
-@dataclass(frozen=True)
-class TestSend:
-    """A test that was sent and recorded: the delivery's public id, and what came of it."""
-
-    webhook_id: str
-    outcome: Outcome
-
-
-def send_test(
-    engine: Engine, settings: Settings, vault: Vault, egress: Egress, *, company_id: int, url: str, actor: str
-) -> TestSend:
-    """Send the sample once to `url`, the same way as every delivery, and record it in the log as a test.
-
-    The caller has no transaction open: the receiver may take as long as the deadline.
-    """
-    with engine.begin() as connection:
-        job = outbox.enqueue_test(
-            connection, company_id=company_id, url=url, actor=actor, now=clock.utcnow(), lease=settings.lease
-        )
-    outcome = post(webhook_request(job, vault), egress)
-    with engine.begin() as connection:
-        rules = Rules(settings.retry_schedule, now=clock.utcnow(), jitter=random.random)
-        outbox.settle(connection, [(job, outcome)], rules)
-    return TestSend(job.webhook_id, outcome)
-
-
-def webhook_request(job: Job, vault: Vault) -> WebhookRequest:
-    """What is sent for a job: signed by its endpoint's secret, and by the old one while that still counts."""
-    stored = (job.secret,) if job.old_secret is None else (job.secret, job.old_secret)
-    secrets = tuple(vault.decrypt(secret) for secret in stored)
-    return WebhookRequest(url=job.url, webhook_id=job.webhook_id, body=job.body, secrets=secrets)

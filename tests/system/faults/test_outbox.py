@@ -253,7 +253,7 @@ def test_retry_after_moves_the_next_try_between_the_schedule_and_a_day(
     receiver.answers = lambda: Reply(503, b"busy", headers=(("Retry-After", value),))
     make_deliveries(company, 1)
     (job,) = claim()
-    outcome = post(dispatcher.webhook_request(job, runtime().vault), runtime().egress)
+    outcome = post(outbox.request_of(job, runtime().vault), runtime().egress)
     now = utcnow()
     delivery = settle(job, outcome, by=rules("0s,30s", now=now))
     assert delivery.next_attempt_at is not None
