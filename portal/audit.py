@@ -1,6 +1,5 @@
 """The audit log: administrative acts, with who, when and from where. Rows are added and read; time removes them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +7,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from portal import clock
+from portal.database.paging import Page, cut_page, read_cursor
 from portal.models import AuditEntry
 
 PAGE_SIZE = 50
@@ -22,14 +22,6 @@ class AuditFilter:
     actor: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-
-
-@dataclass(frozen=True)
-class AuditPage:
-    """Some entries, and the number from which the next ones go on: None after the last."""
-
-    items: Sequence[AuditEntry]
-    next_cursor: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +50,9 @@ def record(session: Session, actor: Actor, action: str, *, subject: str | None =
 
 
 def page_entries(
-    session: Session, company_id: int, wanted: AuditFilter, *, limit: int = PAGE_SIZE, cursor: int | None = None
-) -> AuditPage:
-    """The newest entries that match, or those after `cursor`, which an earlier page gave."""
+    session: Session, company_id: int, wanted: AuditFilter, *, limit: int = PAGE_SIZE, cursor: str | None = None
+) -> Page[AuditEntry]:
+    """The newest entries that match, or those after `cursor`, which an earlier page gave. Raises InvalidCursor."""
     query = select(AuditEntry).where(AuditEntry.company_id == company_id)
     if wanted.action is not None:
         query = query.where(AuditEntry.action == wanted.action)
@@ -70,10 +62,10 @@ def page_entries(
         query = query.where(AuditEntry.created_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(AuditEntry.created_at < wanted.until)
-    if cursor is not None:
-        query = query.where(AuditEntry.id < cursor)
+    if cursor:
+        query = query.where(AuditEntry.id < read_cursor(cursor))
     rows = session.scalars(query.order_by(AuditEntry.id.desc()).limit(limit + 1)).all()
-    return AuditPage(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
+    return cut_page(rows, limit=limit)
 
 
 def is_recorded(session: Session, actor: Actor, action: str, *, subject: str, since: datetime) -> bool:

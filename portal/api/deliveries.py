@@ -12,7 +12,8 @@ from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import Problem, refuse
 from portal.company.endpoint import is_configured
 from portal.database.db import db
-from portal.deliveries.log import DeliveryFilter, InvalidCursor, attempts_of, get_delivery, narrow, page_deliveries
+from portal.database.paging import InvalidCursor
+from portal.deliveries.log import DeliveryFilter, attempts_of, get_delivery, narrow, page_deliveries
 from portal.models import Attempt, Delivery
 
 blueprint = ApiBlueprint("deliveries", __name__)

@@ -4,8 +4,8 @@ from sqlalchemy.exc import OperationalError
 
 from portal.config import SettingError
 from portal.database.backup import BackupError
+from portal.database.paging import InvalidCursor
 from portal.database.schema import SchemaError
-from portal.deliveries.log import InvalidCursor
 from portal.people import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, InvalidAccount
 from portal.vault import WrongKey
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, literal, select
 from sqlalchemy.orm import QueryableAttribute, Session, defer, joinedload, undefer
 
+from portal.database.paging import Page, cut_page, read_cursor
 from portal.models import DELIVERY_STATUSES, Attempt, Contact, Delivery
 from portal.rules.folding import fold
 
@@ -26,10 +27,6 @@ FEW = 500
 
 MAX_TESTS_A_MINUTE = 30
 """Test sends of one company, by page and API together: enough to try an address out, too few to scan a network."""
-
-
-class InvalidCursor(ValueError):
-    """The place to go on from is none that a page of this log gave."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,14 +57,6 @@ EQUAL: dict[str, QueryableAttribute[Any]] = {
     "trigger": Delivery.trigger,
 }
 """The filters that a column simply equals."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some deliveries, and where the next ones begin: None after the last."""
-
-    items: Sequence[Delivery]
-    next_cursor: str | None
 
 
 def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery | None:
@@ -116,13 +105,11 @@ def narrow(session: Session, company_id: int, wanted: DeliveryFilter) -> Deliver
 
 def page_deliveries(
     session: Session, company_id: int, wanted: DeliveryFilter, *, limit: int = PAGE_SIZE, cursor: str | None = None
-) -> Page:
+) -> Page[Delivery]:
     """The newest deliveries that match, or those after `cursor`, which an earlier page gave. Raises InvalidCursor."""
     query = select_deliveries(company_id, wanted)
     if cursor:
-        if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 19):
-            raise InvalidCursor(cursor)
-        query = query.where(Delivery.id < int(cursor))
+        query = query.where(Delivery.id < read_cursor(cursor))
     rows = session.scalars(
         query.order_by(Delivery.id.desc())
         .limit(limit + 1)
@@ -132,7 +119,7 @@ def page_deliveries(
             joinedload(Delivery.owner),
         )
     ).all()
-    return Page(rows[:limit], str(rows[limit - 1].id) if len(rows) > limit else None)
+    return cut_page(rows, limit=limit)
 
 
 def deliveries_of(session: Session, company_id: int, webhook_ids: Sequence[str]) -> Sequence[Delivery]:

@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -11,12 +11,12 @@ from flask_login import current_user
 from portal.audit import AuditFilter, page_entries
 from portal.contacts.listing import people_of
 from portal.database.db import db
+from portal.database.paging import InvalidCursor
 from portal.models import AuditEntry
 from portal.views.deliveries import read_day
 from portal.web import access, csv_file
 from portal.web.audit_words import ACTION_WORDS, action_words
 from portal.web.csv_file import time_text
-from portal.web.row_numbers import row_number
 
 CONSOLE = "console"
 COLUMNS = (_l("Quando"), _l("Quem"), _l("O que fez"), _l("Código"), _l("Sobre o quê"), _l("De onde"))
@@ -28,7 +28,10 @@ bp = Blueprint("audit", __name__, url_prefix="/audit")
 @access.admin
 def index() -> ResponseReturnValue:
     wanted = read_filter()
-    page = page_entries(db.session, current_user.company_id, wanted, cursor=request.args.get("cursor", type=row_number))
+    try:
+        page = page_entries(db.session, current_user.company_id, wanted, cursor=request.args.get("cursor"))
+    except InvalidCursor:
+        abort(400)
     people = people_of(db.session, current_user.company_id)
     return render_template(
         "audit/index.html",
@@ -48,7 +51,7 @@ def download() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
     access.note("audit.exported")
 
-    def read(cursor: int | None) -> csv_file.Batch[int]:
+    def read(cursor: str | None) -> csv_file.Batch[str]:
         page = page_entries(db.session, company_id, wanted, limit=csv_file.BATCH, cursor=cursor)
         return [row_of(entry, zone) for entry in page.items], page.next_cursor
 

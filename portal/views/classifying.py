@@ -11,12 +11,12 @@ from portal.company.endpoint import is_configured
 from portal.contacts import bulk
 from portal.contacts.listing import PAGE_SIZE
 from portal.database.db import db, reading
+from portal.database.paging import row_number
 from portal.models import Task
 from portal.tasks import store
 from portal.views.contacts import LEVELS, asked_filter, read_filter
 from portal.web import access
 from portal.web.redirects import back_or, see_other
-from portal.web.row_numbers import row_number
 
 bp = Blueprint("classifying", __name__, url_prefix="/contacts/classify")
 

@@ -24,12 +24,12 @@ from portal.contacts.listing import (
 from portal.contacts.single import save_contact
 from portal.contacts.syncing import SYNC_STATES, states_of
 from portal.database.db import db
+from portal.database.paging import row_number
 from portal.deliveries.log import DeliveryFilter, page_deliveries
 from portal.forms import ContactForm
 from portal.models import Contact
 from portal.web import access
 from portal.web.redirects import back_or, see_other
-from portal.web.row_numbers import row_number
 
 LEVELS = {"1": 1, "2": 2, "3": 3, "none": None}
 FILTERS = ("search", "campaign", "owner", "level", "sync")

@@ -11,10 +11,10 @@ from flask_login import current_user
 from portal import clock
 from portal.contacts.listing import campaigns_of, people_of
 from portal.database.db import db
+from portal.database.paging import InvalidCursor, row_number
 from portal.deliveries.log import (
     COUNT_CAP,
     DeliveryFilter,
-    InvalidCursor,
     attempts_of,
     count_by_status,
     count_matching_by_status,
@@ -31,7 +31,6 @@ from portal.rules.reasons.words import WORDS
 from portal.runtime import runtime
 from portal.web import access, exchange
 from portal.web.charts import read_chart
-from portal.web.row_numbers import row_number
 
 SOON = timedelta(minutes=1)
 """A page looks for news of deliveries that are tried within this time."""

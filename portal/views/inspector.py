@@ -8,13 +8,13 @@ from werkzeug.datastructures import Headers
 from portal import clock
 from portal.company import inspector
 from portal.database.db import db, reading
+from portal.database.paging import row_number
 from portal.egress import AddressError
 from portal.rules import reasons
 from portal.runtime import runtime
 from portal.web import access, exchange
 from portal.web.extensions import csrf
 from portal.web.redirects import see_other
-from portal.web.row_numbers import row_number
 
 LIVE_LOOKS = 900
 """How often an open page looks for what arrived, every two seconds: for half an hour."""

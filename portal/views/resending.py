@@ -8,11 +8,11 @@ from flask_login import current_user
 from portal import audit, clock, outbox
 from portal.company.endpoint import is_configured
 from portal.database.db import db, reading
+from portal.database.paging import row_number
 from portal.deliveries import resending
 from portal.views.deliveries import asked_filter, get_delivery_or_404, read_filter
 from portal.web import access
 from portal.web.redirects import back_or, see_other
-from portal.web.row_numbers import row_number
 
 bp = Blueprint("resending", __name__, url_prefix="/deliveries")
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from portal import people
 from portal.api.protocol.fields import NumberParameter, StrictSchema, Text
 from portal.contacts.listing import find_campaign
+from portal.database.paging import row_number
 
 MAX_LIMIT, DEFAULT_LIMIT = 200, 50
 NO_ROW = 0
@@ -40,4 +41,7 @@ def filters_of(session: Session, company_id: int, given: dict[str, Any]) -> dict
 
 
 def _row_number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else NO_ROW
+    try:
+        return row_number(text)
+    except ValueError:
+        return NO_ROW

@@ -1,0 +1,45 @@
+"""A list a page at a time: the rows, the cursor after which the next ones come, and how a row's number is read."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+DIGITS = 18
+"""The most that a row's number can have: the databases refuse to compare with what 64 bits do not hold."""
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Some rows of a list, and the cursor after which the next ones come: None on the last page."""
+
+    items: Sequence[T]
+    next_cursor: str | None
+
+
+class InvalidCursor(ValueError):
+    """The place to go on from is none that a page of this list gave."""
+
+
+def cut_page(rows: Sequence[T], *, limit: int) -> Page[T]:
+    """Returns the first `limit` of these rows as a page. One row more was read: it tells that there is a next page."""
+    shown: Sequence[Any] = rows[:limit]
+    return Page(shown, str(shown[-1].id) if len(rows) > limit else None)
+
+
+def read_cursor(cursor: str) -> int:
+    """Returns the number of the row that a page ended with. Raises InvalidCursor."""
+    try:
+        return row_number(cursor)
+    except ValueError as error:
+        raise InvalidCursor(cursor[:40]) from error
+
+
+def row_number(text: str) -> int:
+    """Reads a row's number from an address, a form or an option. Raises ValueError for one that no row can have."""
+    if not re.fullmatch(f"[0-9]{{1,{DIGITS}}}", text):
+        raise ValueError(f"{text[:40]!r} is no row's number")
+    return int(text)
