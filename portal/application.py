@@ -5,8 +5,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
-from sqlalchemy import event
-from sqlalchemy.orm import Session
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
@@ -15,7 +13,7 @@ from portal.api import register_api
 from portal.config import Settings, load_settings
 from portal.database.db import db, engine_options, prepare_engine
 from portal.i18n import babel, select_language, select_timezone
-from portal.outbox import DUE
+from portal.outbox.bell import Bell, ring_on_commit
 from portal.runtime import attach_runtime, runtime
 from portal.views import register_views
 from portal.web import headers, sessions
@@ -55,6 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     # What is ours
     app.url_map.converters |= {"int": RowNumber, "webhook_id": WebhookId}
     attach_runtime(app, settings)
+    ring_on_commit(db.session, current_bell)
     headers.init_app(app)
     init_assets(app, Path(app.root_path) / "static")
     register_views(app)
@@ -89,19 +88,6 @@ def trusted_hosts(settings: Settings) -> list[str]:
     return ["localhost", "127.0.0.1", "[::1]", *settings.trusted_hosts, *([own] if own else [])]
 
 
-@event.listens_for(db.session, "before_commit")
-def call_workers(session: Session) -> None:
-    """Wake the workers, now or once it is committed, when the transaction makes a delivery due."""
-    if session.info.get(DUE):
-        runtime().bell.before_commit(session)
-
-
-@event.listens_for(db.session, "after_commit")
-def ring_workers(session: Session) -> None:
-    if session.info.pop(DUE, False):
-        runtime().bell.after_commit()
-
-
-@event.listens_for(db.session, "after_rollback")
-def call_nobody(session: Session) -> None:
-    session.info.pop(DUE, None)
+def current_bell() -> Bell:
+    """The bell of the application that commits."""
+    return runtime().bell

@@ -127,11 +127,11 @@ def send_test(
     The caller has no transaction open: the receiver may take as long as the deadline.
     """
     with engine.begin() as connection:
-        job = outbox.enqueue_test(
+        claim = outbox.enqueue_test(
             connection, company_id=company_id, url=url, actor=actor, now=clock.utcnow(), lease=settings.lease
         )
-    outcome = post(outbox.request_of(job, vault), egress)
+    outcome = post(outbox.request_of(claim, vault), egress)
     with engine.begin() as connection:
         rules = outbox.Rules(settings.retry_schedule, now=clock.utcnow(), jitter=random.random)
-        outbox.settle(connection, [(job, outcome)], rules)
-    return TestSend(job.webhook_id, outcome)
+        outbox.settle(connection, [(claim, outcome)], rules)
+    return TestSend(claim.webhook_id, outcome)

@@ -13,7 +13,7 @@ from portal.contacts.listing import ContactFilter, select_matching
 from portal.contacts.saving import BatchItem, save_batch
 from portal.models import Company, Contact, Task, User
 from portal.tasks import store
-from portal.tasks.store import Chunk, Claim, Done
+from portal.tasks.store import Chunk, Done, TaskClaim
 
 KIND = "classify"
 CHUNK = 200
@@ -79,7 +79,7 @@ def prepare(session: Session, company_id: int, contact_ids: Sequence[int], level
     )
 
 
-def work(engine: Engine, claim: Claim) -> Iterator[Chunk]:
+def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     """The chunks of a classification that a worker holds, from its position on. Raises TaskError."""
     contact_ids = store.read_numbers(engine, claim.task_id)
     for start in range(claim.position, len(contact_ids), CHUNK):
@@ -90,7 +90,7 @@ def work(engine: Engine, claim: Claim) -> Iterator[Chunk]:
 class _Contacts:
     """Some contacts to classify."""
 
-    claim: Claim
+    claim: TaskClaim
     contact_ids: Sequence[int]
     start: int
 

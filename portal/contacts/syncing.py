@@ -13,7 +13,7 @@ from portal.company.endpoint import is_configured
 from portal.contacts.body import freeze_body
 from portal.models import OPEN_STATUSES, Contact, Delivery, Task
 from portal.tasks import store
-from portal.tasks.store import Chunk, Claim, Done, TaskError
+from portal.tasks.store import Chunk, Done, TaskClaim, TaskError
 
 KIND = "sync"
 SYNC_STATES = ("in_sync", "waiting", "out_of_sync", "never_sent")
@@ -159,7 +159,7 @@ def prepare(session: Session, company_id: int, contact_ids: Sequence[int], *, ac
     )
 
 
-def work(engine: Engine, claim: Claim) -> Iterator[Chunk]:
+def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     """The chunks of bringing in sync that a worker holds, from its position on. Raises TaskError."""
     contact_ids = store.read_numbers(engine, claim.task_id)
     for start in range(claim.position, len(contact_ids), BATCH_SIZE):
@@ -170,7 +170,7 @@ def work(engine: Engine, claim: Claim) -> Iterator[Chunk]:
 class _Contacts:
     """Some contacts to bring in sync."""
 
-    claim: Claim
+    claim: TaskClaim
     contact_ids: Sequence[int]
     start: int
 

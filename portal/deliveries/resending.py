@@ -14,7 +14,7 @@ from portal.company.endpoint import is_configured
 from portal.deliveries.log import DeliveryFilter, select_deliveries
 from portal.models import OPEN_STATUSES, Attempt, Delivery, Task
 from portal.tasks import store
-from portal.tasks.store import Chunk, Claim, Done, TaskError
+from portal.tasks.store import Chunk, Done, TaskClaim, TaskError
 
 KIND = "resend"
 CHUNK = 200
@@ -136,7 +136,7 @@ def prepare(session: Session, company_id: int, chosen: Sequence[tuple[int, int]]
     )
 
 
-def work(engine: Engine, claim: Claim) -> Iterator[Chunk]:
+def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     """The chunks of a re-send that a worker holds, from its position on. Raises TaskError."""
     numbers = store.read_numbers(engine, claim.task_id)
     chosen = list(zip(numbers[::2], numbers[1::2], strict=True))
@@ -148,7 +148,7 @@ def work(engine: Engine, claim: Claim) -> Iterator[Chunk]:
 class _Deliveries:
     """Some deliveries to send again."""
 
-    claim: Claim
+    claim: TaskClaim
     chosen: Sequence[tuple[int, int]]
     start: int
 

@@ -28,7 +28,7 @@ from portal.importing.spreadsheet import as_text_file
 from portal.models import Company, Task, User
 from portal.rules.folding import fold
 from portal.tasks import store
-from portal.tasks.store import Chunk, Claim, Done
+from portal.tasks.store import Chunk, Done, TaskClaim
 
 __all__ = [
     "KIND",
@@ -110,7 +110,7 @@ def prepare(session: Session, company_id: int, order: Order, *, total: int, acto
     return row
 
 
-def work(engine: Engine, claim: Claim) -> Iterator[Chunk]:
+def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     """The chunks of an import that a worker holds, from its position on. Raises FileProblem."""
 
     def blocks() -> Iterator[bytes]:

@@ -2,17 +2,16 @@
 
 Everything here is database only and belongs to the caller's transaction; nobody here commits, sends or sleeps.
 
-The life of a delivery: `enqueue` makes it pending and due. `claim` lends it to one worker, with a lease and the lease's
-token. `settle` records the attempt and the next state, but only while the token still matches: a worker whose lease was
-taken leaves a late attempt and changes nothing else. `recover` ends the leases of workers that died. `resend` begins
-again.
+The life of a delivery: `enqueue` makes it pending and due. `claim_due` lends it to one worker, with a lease and the
+lease's token. `settle` records the attempt and the next state, but only while the token still matches: a worker whose
+lease was taken leaves a late attempt and changes nothing else. `recover` ends the leases of workers that died. `resend`
+begins again.
 """
 
-from portal.outbox.claims import cancel_strays, claim, has_due, pull_forward, release
+from portal.outbox.bell import DUE
+from portal.outbox.claims import Claim, cancel_strays, claim_due, has_due, pull_forward, release, request_of
 from portal.outbox.erasing import forget_contact, forget_old
-from portal.outbox.job import Job, request_of
 from portal.outbox.queue import (
-    DUE,
     cancel_waiting,
     enqueue,
     enqueue_many,
@@ -26,11 +25,11 @@ from portal.outbox.settling import Rules, recover, release_waiting, settle
 
 __all__ = [
     "DUE",
-    "Job",
+    "Claim",
     "Rules",
     "cancel_strays",
     "cancel_waiting",
-    "claim",
+    "claim_due",
     "enqueue",
     "enqueue_many",
     "enqueue_test",

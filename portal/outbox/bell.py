@@ -8,15 +8,19 @@ processes may be anywhere, it is NOTIFY, which the server sends when the transac
 import contextlib
 import os
 import socket
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 
 from portal import clock
 
+DUE = "outbox_due"
+"""Key in `Session.info`: this transaction makes a delivery due, so a worker should look once it is committed."""
 STALE_SECONDS = 60
 """A port file that its worker has not touched for so long belongs to a worker that was killed."""
 
@@ -57,6 +61,26 @@ def make_bell(engine: Engine, instance: Path) -> Bell:
 def make_ear(engine: Engine, instance: Path) -> Ear:
     """An ear for this database's bell."""
     return DatagramEar(instance) if engine.dialect.name == "sqlite" else NotifyEar(engine)
+
+
+@cache  # a process may make several applications: their sessions are the same ones
+def ring_on_commit(sessions: scoped_session[Session], current_bell: Callable[[], Bell]) -> None:
+    """Let these sessions ring the bell, when what they commit makes a delivery due."""
+
+    def call(session: Session) -> None:
+        if session.info.get(DUE):
+            current_bell().before_commit(session)
+
+    def ring(session: Session) -> None:
+        if session.info.pop(DUE, False):
+            current_bell().after_commit()
+
+    def forget(session: Session) -> None:
+        session.info.pop(DUE, None)
+
+    event.listen(sessions, "before_commit", call)
+    event.listen(sessions, "after_commit", ring)
+    event.listen(sessions, "after_rollback", forget)
 
 
 class DatagramBell:

@@ -2,20 +2,71 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, bindparam, exists, func, or_, select, true, update
 
-from portal.models import OPEN_STATUSES
-from portal.outbox.job import JOB_COLUMNS, AnyRow, Job, delivery, endpoint, job_of
+from portal.models import OPEN_STATUSES, Delivery, Endpoint
 from portal.rules.circuit import LONGEST_PAUSE
+from portal.vault import Vault
+from portal.webhook import WebhookRequest
+
+delivery: Table = Delivery.__table__  # type: ignore[assignment]
+endpoint: Table = Endpoint.__table__  # type: ignore[assignment]
+
+AnyRow = Row[*tuple[Any, ...]]
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """What the clocks of two machines may differ by; receivers refuse signatures that are further off."""
 
 ANY_PAUSE = timedelta(days=365)
 """Longer than anything waits: a probe takes a delivery before its time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A delivery in a worker's hand, with all that sending it takes; no session is open when it is used."""
+
+    delivery_id: int
+    webhook_id: str
+    company_id: int
+    contact_id: int | None
+    url: str
+    secret: str
+    """Encrypted, as stored; so is `old_secret`, which is None when it signs no more."""
+    old_secret: str | None = None
+    known_shapes: str | None = None
+    """The shapes of the answers that the endpoint gave before this was claimed (`outbox.shapes`)."""
+    body: bytes
+    trigger: str
+    actor: str | None
+    is_test: bool
+    is_probe: bool = False
+    """It asks whether a failing endpoint is back, at no cost to its tries."""
+    number: int
+    tries: int
+    lease_token: str
+    lease_expires_at: datetime
+
+
+CLAIM_COLUMNS = (
+    delivery.c.id.label("delivery_id"),
+    delivery.c.webhook_id,
+    delivery.c.company_id,
+    delivery.c.contact_id,
+    delivery.c.body,
+    delivery.c.next_trigger.label("trigger"),
+    delivery.c.next_actor.label("actor"),
+    (delivery.c.trigger == "test").label("is_test"),
+    delivery.c.attempt_count.label("number"),
+    delivery.c.tries,
+    delivery.c.lease_token,
+    delivery.c.lease_expires_at,
+)
+"""What a claim holds of its delivery, by the names of its fields."""
 
 # The statements of the way that every delivery goes are built once: building them costs more than running them.
 _older = delivery.alias("older")
@@ -77,18 +128,18 @@ LEND = (
         lease_token=bindparam("lease_token"),
         lease_expires_at=bindparam("lease_expires_at"),
     )
-    .returning(*JOB_COLUMNS)
+    .returning(*CLAIM_COLUMNS)
 )
 
 
-def claim(
+def claim_due(
     connection: Connection,
     *,
     now: datetime,
     lease: timedelta,
     limit: int,
-    room_for: Callable[[int, Sequence[Job]], int],
-) -> list[Job]:
+    room_for: Callable[[int, Sequence[Claim]], int],
+) -> list[Claim]:
     """Lend at most `limit` due deliveries to the caller, and of each company at most what it has `room_for`.
 
     `room_for` is asked with a company and what was lent before it. Companies share the limit evenly, and what one does
@@ -96,17 +147,24 @@ def claim(
     contact is open. Of a failing endpoint one delivery is lent when its next probe is due, whenever that delivery
     itself is.
     """
-    jobs: list[Job] = []
+    claims: list[Claim] = []
     targets = [row for row in _endpoints_with_due(connection, now) if room_for(row.company_id, ())]
     for left, target in zip(range(len(targets), 0, -1), targets, strict=True):
-        share = min(ceil((limit - len(jobs)) / left), room_for(target.company_id, jobs))
+        share = min(ceil((limit - len(claims)) / left), room_for(target.company_id, claims))
         if share <= 0:
             continue
         if target.state == "failing":
-            jobs += _claim_probe(connection, target, now=now, lease=lease)
+            claims += _claim_probe(connection, target, now=now, lease=lease)
         else:
-            jobs += _claim_of(connection, target, due_by=now, now=now, lease=lease, limit=share)
-    return jobs
+            claims += _claim_of(connection, target, due_by=now, now=now, lease=lease, limit=share)
+    return claims
+
+
+def request_of(claim: Claim, vault: Vault) -> WebhookRequest:
+    """What is sent for a claim: signed by its endpoint's secret, and by the old one while that still counts."""
+    stored = (claim.secret,) if claim.old_secret is None else (claim.secret, claim.old_secret)
+    secrets_used = tuple(vault.decrypt(secret) for secret in stored)
+    return WebhookRequest(url=claim.url, webhook_id=claim.webhook_id, body=claim.body, secrets=secrets_used)
 
 
 def has_due(connection: Connection, *, now: datetime) -> bool:
@@ -116,12 +174,12 @@ def has_due(connection: Connection, *, now: datetime) -> bool:
     )
 
 
-def release(connection: Connection, jobs: Sequence[Job]) -> None:
+def release(connection: Connection, claims: Sequence[Claim]) -> None:
     """Give back claimed deliveries that were not sent: as if they had never been claimed."""
-    for job in jobs:
+    for claim in claims:
         connection.execute(
             update(delivery)
-            .where(delivery.c.id == job.delivery_id, delivery.c.lease_token == job.lease_token)
+            .where(delivery.c.id == claim.delivery_id, delivery.c.lease_token == claim.lease_token)
             .values(
                 status="pending", attempt_count=delivery.c.attempt_count - 1, lease_token=None, lease_expires_at=None
             )
@@ -165,7 +223,7 @@ def _endpoints_with_due(connection: Connection, now: datetime) -> Sequence[AnyRo
     return connection.execute(ENDPOINTS_WITH_DUE, {"now": now}).all()
 
 
-def _claim_probe(connection: Connection, target: AnyRow, *, now: datetime, lease: timedelta) -> list[Job]:
+def _claim_probe(connection: Connection, target: AnyRow, *, now: datetime, lease: timedelta) -> list[Claim]:
     """One delivery to ask a failing endpoint with; until its lease ends nobody else asks."""
     won = connection.execute(
         update(endpoint)
@@ -180,7 +238,7 @@ def _claim_probe(connection: Connection, target: AnyRow, *, now: datetime, lease
 
 def _claim_of(
     connection: Connection, target: AnyRow, *, due_by: datetime, now: datetime, lease: timedelta, limit: int
-) -> list[Job]:
+) -> list[Claim]:
     terms = {"of_company": target.company_id, "due_by": due_by}
     ids = connection.execute(CHOOSE, terms | {"room": limit}).scalars().all()
     if not ids:
@@ -194,4 +252,4 @@ def _claim_of(
         "known_shapes": target.answer_shape,
         "is_probe": target.state == "failing",
     }
-    return sorted((job_of(row, **facts) for row in rows), key=lambda job: job.delivery_id)
+    return sorted((Claim(**row._mapping, **facts) for row in rows), key=lambda claim: claim.delivery_id)

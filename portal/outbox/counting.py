@@ -7,11 +7,14 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
 from portal.database.db import insert_or_add
-from portal.outbox.job import Job, attempt_count
+from portal.models import AttemptCount
+from portal.outbox.claims import Claim
 from portal.webhook import Outcome
+
+attempt_count: Table = AttemptCount.__table__  # type: ignore[assignment]
 
 BOUNDS_MS = (50, 100, 250, 500, 1000, 2500, 5000, 10_000)
 LONGER = 1_000_000_000
@@ -20,12 +23,12 @@ NO_TIME = 0
 """The bound of what took no known time, such as an attempt that a death interrupted."""
 
 
-def count_attempts(connection: Connection, ends: Sequence[tuple[Job, Outcome, str]]) -> None:
+def count_attempts(connection: Connection, ends: Sequence[tuple[Claim, Outcome, str]]) -> None:
     """Add attempts to the counts: each with the status that its delivery has now. Tests do not count."""
     sums: dict[tuple[Any, ...], tuple[int, int]] = {}
-    for job, outcome, status in ends:
-        if not job.is_test:
-            key = (job.company_id, status, outcome.reason, bound_of(outcome.duration_ms))
+    for claim, outcome, status in ends:
+        if not claim.is_test:
+            key = (claim.company_id, status, outcome.reason, bound_of(outcome.duration_ms))
             number, total = sums.get(key, (0, 0))
             sums[key] = number + 1, total + (outcome.duration_ms or 0)
     names = ("company_id", "status", "reason", "up_to_ms", "number", "total_ms")

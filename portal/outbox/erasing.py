@@ -8,7 +8,8 @@ from sqlalchemy import Text, cast, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from portal.models import OPEN_STATUSES
-from portal.outbox.job import attempt, delivery
+from portal.outbox.claims import delivery
+from portal.outbox.settling import attempt
 
 NO_CONTENT: dict[str, Any] = {"detail": None, "request_headers": [], "response_headers": [], "response_body": None}
 """An attempt's columns without what was sent and answered."""

@@ -11,11 +11,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from portal.models import OPEN_STATUSES, Contact, Delivery
-from portal.outbox.job import JOB_COLUMNS, Job, delivery, endpoint, job_of
+from portal.outbox.bell import DUE
+from portal.outbox.claims import CLAIM_COLUMNS, Claim, delivery, endpoint
 from portal.rules.payload import encode_body, sample_payload
-
-DUE = "outbox_due"
-"""Key in `Session.info`: this transaction makes a delivery due, so a worker should look once it is committed."""
 
 
 def new_webhook_id() -> str:
@@ -83,7 +81,7 @@ def enqueue_many(
 
 def enqueue_test(
     connection: Connection, *, company_id: int, url: str, actor: str, now: datetime, lease: timedelta
-) -> Job:
+) -> Claim:
     """Record a test send that the caller is about to make itself: claimed from the start, never retried."""
     sample = sample_payload()
     target = connection.execute(
@@ -105,9 +103,9 @@ def enqueue_test(
         "created_at": now,
         "body": encode_body(sample),
     }
-    row = connection.execute(insert(delivery).values(values).returning(*JOB_COLUMNS)).one()
+    row = connection.execute(insert(delivery).values(values).returning(*CLAIM_COLUMNS)).one()
     known_shapes = target.answer_shape if url == target.url else None
-    return job_of(row, url=url, secret=target.secret, known_shapes=known_shapes)
+    return Claim(**row._mapping, url=url, secret=target.secret, known_shapes=known_shapes)
 
 
 def resend(session: Session, row: Delivery, *, actor: str, now: datetime, seen_attempts: int | None = None) -> bool:

@@ -5,16 +5,18 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, exists, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Table, and_, bindparam, exists, false, func, insert, select, update
 
-from portal.models import OPEN_STATUSES
-from portal.outbox.claims import lease_expired
+from portal.models import OPEN_STATUSES, Attempt, Contact
+from portal.outbox.claims import CLAIM_COLUMNS, Claim, delivery, endpoint, lease_expired
 from portal.outbox.counting import count_attempts
-from portal.outbox.job import JOB_COLUMNS, Job, attempt, contact, delivery, endpoint, job_of
 from portal.outbox.shapes import flag_changed, remember
 from portal.rules.circuit import Circuit, after_failed_probe, after_failure, after_success
 from portal.rules.retry import RetrySchedule
 from portal.webhook import Outcome
+
+attempt: Table = Attempt.__table__  # type: ignore[assignment]
+contact: Table = Contact.__table__  # type: ignore[assignment]
 
 CIRCUIT_COLUMNS = tuple(field.name for field in fields(Circuit))
 DEFAULT_FIRST_PAUSE = timedelta(seconds=30)
@@ -102,25 +104,25 @@ class Rules:
         return self.schedule.delays[1] if len(self.schedule.delays) > 1 else DEFAULT_FIRST_PAUSE
 
 
-def settle(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules: Rules) -> None:
+def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rules: Rules) -> None:
     """Record a batch of outcomes: an attempt each, and the next state of those whose lease is still theirs."""
     if not results:
         return
-    told = {job.contact_id for job, outcome in results if outcome.delivered and job.contact_id is not None}
+    told = {claim.contact_id for claim, outcome in results if outcome.delivered and claim.contact_id is not None}
     if told:
         connection.execute(HOLD_CONTACTS, {"contact_ids": sorted(told)})
-    leases = _leases(connection, [job for job, _ in results])
+    leases = _leases(connection, [claim for claim, _ in results])
     # What is not there any more was erased.
-    results = [(job, flag_changed(job, outcome)) for job, outcome in results if job.delivery_id in leases]
-    mine = [(job, outcome) for job, outcome in results if leases[job.delivery_id] == job.lease_token]
+    results = [(claim, flag_changed(claim, outcome)) for claim, outcome in results if claim.delivery_id in leases]
+    mine = [(claim, outcome) for claim, outcome in results if leases[claim.delivery_id] == claim.lease_token]
     if results:
-        late = [leases[job.delivery_id] != job.lease_token for job, _ in results]
+        late = [leases[claim.delivery_id] != claim.lease_token for claim, _ in results]
         values = [_attempt_values(*result, late=is_late) for result, is_late in zip(results, late, strict=True)]
         connection.execute(RECORD, values)
     if not mine:
         return
-    overtaken = _with_newer_open(connection, [job for job, outcome in mine if not outcome.delivered])
-    states = [_next_state(job, outcome, rules, job.delivery_id in overtaken) for job, outcome in mine]
+    overtaken = _with_newer_open(connection, [claim for claim, outcome in mine if not outcome.delivered])
+    states = [_next_state(claim, outcome, rules, claim.delivery_id in overtaken) for claim, outcome in mine]
     connection.execute(MOVE_ON, states)
     if told:
         connection.execute(TELL_CONTACTS, {"contact_ids": sorted(told)})
@@ -135,60 +137,52 @@ def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
     failing endpoint was its probe, but for what was still under way when it began to fail: neither costs a try.
     """
     rows = connection.execute(
-        select(*JOB_COLUMNS, endpoint.c.url, endpoint.c.secret, endpoint.c.state)
+        select(
+            *CLAIM_COLUMNS,
+            endpoint.c.secret,
+            func.coalesce(endpoint.c.url, "").label("url"),
+            func.coalesce(and_(endpoint.c.state == "failing", delivery.c.trigger != "test"), false()).label("is_probe"),
+        )
         .outerjoin(endpoint, endpoint.c.company_id == delivery.c.company_id)
         .where(lease_expired(rules.now))
         .limit(500)
         .with_for_update(skip_locked=True, of=delivery)
     ).all()
-    settle(
-        connection,
-        [
-            (
-                job_of(
-                    row,
-                    url=row.url or "",
-                    secret=row.secret,
-                    is_probe=row.state == "failing" and row.trigger != "test",
-                ),
-                Outcome.interrupted(url=row.url or "", started_at=row.lease_expires_at - lease),
-            )
-            for row in rows
-        ],
-        rules,
-    )
-    return len(rows)
+    claims = [Claim(**row._mapping) for row in rows]
+    died = [(claim, Outcome.interrupted(url=claim.url, started_at=claim.lease_expires_at - lease)) for claim in claims]
+    settle(connection, died, rules)
+    return len(died)
 
 
-def _leases(connection: Connection, jobs: Sequence[Job]) -> dict[int, str | None]:
+def _leases(connection: Connection, claims: Sequence[Claim]) -> dict[int, str | None]:
     """The lease token of each of those deliveries that are not erased; None when it is not being sent."""
-    rows = connection.execute(LEASES, {"ids": [job.delivery_id for job in jobs]})
+    rows = connection.execute(LEASES, {"ids": [claim.delivery_id for claim in claims]})
     return {row.id: row.lease_token if row.status == "sending" else None for row in rows}
 
 
-def _with_newer_open(connection: Connection, jobs: Sequence[Job]) -> set[int]:
+def _with_newer_open(connection: Connection, claims: Sequence[Claim]) -> set[int]:
     """The ids of those deliveries whose contact has a newer one on its way."""
-    if not jobs:
+    if not claims:
         return set()
-    return set(connection.execute(OVERTAKEN, {"ids": [job.delivery_id for job in jobs]}).scalars())
+    return set(connection.execute(OVERTAKEN, {"ids": [claim.delivery_id for claim in claims]}).scalars())
 
 
-def _next_state(job: Job, outcome: Outcome, rules: Rules, is_overtaken: bool) -> dict[str, Any]:
+def _next_state(claim: Claim, outcome: Outcome, rules: Rules, is_overtaken: bool) -> dict[str, Any]:
     """The columns of a delivery after this outcome, with the key and the token that guard their UPDATE."""
-    status, due_at, tries = "failed", None, job.tries + 1
+    status, due_at, tries = "failed", None, claim.tries + 1
     if outcome.delivered:
         status = "delivered"
     elif is_overtaken:
         status = "superseded"
-    elif job.is_probe and not outcome.final:
-        status, due_at, tries = "pending", rules.now + rules.first_pause, job.tries
-    elif not job.is_test and not outcome.final:
+    elif claim.is_probe and not outcome.final:
+        status, due_at, tries = "pending", rules.now + rules.first_pause, claim.tries
+    elif not claim.is_test and not outcome.final:
         delay = rules.schedule.next_delay(tries, retry_after=outcome.retry_after, jitter=rules.jitter())
         if delay is not None:
             status, due_at = "pending", rules.now + (timedelta(0) if outcome.reason == "interrupted" else delay)
     return {
-        "key": job.delivery_id,
-        "held_token": job.lease_token,
+        "key": claim.delivery_id,
+        "held_token": claim.lease_token,
         "status": status,
         "reason": outcome.reason,
         "warning": outcome.warning,
@@ -202,33 +196,33 @@ def _next_state(job: Job, outcome: Outcome, rules: Rules, is_overtaken: bool) ->
     }
 
 
-def _attempt_values(job: Job, outcome: Outcome, *, late: bool) -> dict[str, Any]:
+def _attempt_values(claim: Claim, outcome: Outcome, *, late: bool) -> dict[str, Any]:
     kept = {name: getattr(outcome, name) for name in OUTCOME_COLUMNS}
     if outcome.detail is not None:
         # It may quote a receiver: PostgreSQL stores no NUL, and neither database a lone surrogate.
         kept["detail"] = outcome.detail.replace("\0", "\ufffd").encode(errors="replace").decode()
     return kept | {
-        "delivery_id": job.delivery_id,
-        "number": job.number,
-        "trigger": job.trigger,
-        "actor": job.actor,
+        "delivery_id": claim.delivery_id,
+        "number": claim.number,
+        "trigger": claim.trigger,
+        "actor": claim.actor,
         "late": late,
     }
 
 
-def _record_at_endpoints(connection: Connection, results: Sequence[tuple[Job, Outcome]], rules: Rules) -> None:
+def _record_at_endpoints(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rules: Rules) -> None:
     """What the attempts say about their endpoints.
 
     Tests say nothing, nor does what went to an address that is no longer the endpoint's, nor what never reached out.
     """
-    telling: dict[int, list[tuple[Job, Outcome]]] = {}
-    for job, outcome in results:
-        if not job.is_test and outcome.reason not in SAYS_NOTHING:
-            telling.setdefault(job.company_id, []).append((job, outcome))
+    telling: dict[int, list[tuple[Claim, Outcome]]] = {}
+    for claim, outcome in results:
+        if not claim.is_test and outcome.reason not in SAYS_NOTHING:
+            telling.setdefault(claim.company_id, []).append((claim, outcome))
     for company_id, told in sorted(telling.items()):  # in one order, so that two workers never wait for each other
         row = connection.execute(ENDPOINT_OF, {"of_company": company_id}).one()
         before = Circuit(**{name: row._mapping[name] for name in CIRCUIT_COLUMNS})
-        here = [(job, outcome) for job, outcome in told if job.url == row.url]
+        here = [(claim, outcome) for claim, outcome in told if claim.url == row.url]
         after = _fold(before, here, rules)
         succeeded = any(outcome.delivered for _, outcome in here)
         failed = not all(outcome.delivered for _, outcome in here)
@@ -244,16 +238,16 @@ def _record_at_endpoints(connection: Connection, results: Sequence[tuple[Job, Ou
             release_waiting(connection, company_id, now=rules.now)
 
 
-def _fold(circuit: Circuit, results: Sequence[tuple[Job, Outcome]], rules: Rules) -> Circuit:
-    for job, outcome in results:
+def _fold(circuit: Circuit, results: Sequence[tuple[Claim, Outcome]], rules: Rules) -> Circuit:
+    for claim, outcome in results:
         if outcome.delivered:
             circuit = after_success(circuit)
             continue
         now, first_pause, retry_after = rules.now, rules.first_pause, outcome.retry_after
         circuit = after_failure(
-            circuit, job.delivery_id, reason=outcome.reason, now=now, first_pause=first_pause, retry_after=retry_after
+            circuit, claim.delivery_id, reason=outcome.reason, now=now, first_pause=first_pause, retry_after=retry_after
         )
-        if job.is_probe:
+        if claim.is_probe:
             circuit = after_failed_probe(circuit, now=now, first_pause=first_pause, retry_after=retry_after)
     return circuit
 

@@ -7,19 +7,20 @@ last; several, because a receiver may well answer one thing to a new contact and
 from collections.abc import Sequence
 from dataclasses import replace
 
-from portal.outbox.job import Job
+from portal.outbox.claims import Claim
 from portal.webhook import Outcome
 
 KNOWN = 8
 """Shapes that are remembered."""
 
 
-def flag_changed(job: Job, outcome: Outcome) -> Outcome:
+def flag_changed(claim: Claim, outcome: Outcome) -> Outcome:
     """The outcome, with the warning `shape_changed` when the answer was accepted and looks like none before.
 
     A test is compared too: that is where a change is looked for.
     """
-    if not job.known_shapes or outcome.warning or outcome.shape is None or outcome.shape in job.known_shapes.split():
+    known = (claim.known_shapes or "").split()
+    if not known or outcome.warning or outcome.shape is None or outcome.shape in known:
         return outcome
     return replace(outcome, warning="shape_changed")
 

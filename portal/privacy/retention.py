@@ -16,7 +16,7 @@ from portal import audit, clock, outbox
 from portal.database.db import free_pages, give_back, reading
 from portal.models import Company, IdempotencyKey, Task
 from portal.tasks import store
-from portal.tasks.store import Chunk, Claim, Done
+from portal.tasks.store import Chunk, Done, TaskClaim
 
 KIND = "purge"
 ACTOR = "portal"
@@ -68,7 +68,7 @@ def plan(session: Session, *, now: datetime) -> int:
     return len(due)
 
 
-def work(engine: Engine, held: Claim) -> Iterator[Chunk]:
+def work(engine: Engine, held: TaskClaim) -> Iterator[Chunk]:
     """A purge as a task."""
     with reading(), Session(engine) as session:
         limits = limits_of(session.get_one(Company, held.company_id), now=clock.utcnow())

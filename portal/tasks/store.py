@@ -32,7 +32,7 @@ block: Table = TaskBlock.__table__  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
+class TaskClaim:
     """A task that a worker holds, as it was when it was claimed."""
 
     task_id: int
@@ -55,7 +55,7 @@ class Done:
 
 Chunk = Callable[[Session], Done]
 """Does its part in the caller's transaction."""
-Work = Callable[[Engine, Claim], Iterator[Chunk]]
+Work = Callable[[Engine, TaskClaim], Iterator[Chunk]]
 """Cuts a task into chunks, from its position on. Between two of them no transaction is open."""
 
 
@@ -169,7 +169,7 @@ def discard(session: Session, row: Task) -> bool:
     return _leave_draft(session, row, delete(task))
 
 
-def claim(connection: Connection, *, now: datetime, lease: timedelta) -> Claim | None:
+def claim(connection: Connection, *, now: datetime, lease: timedelta) -> TaskClaim | None:
     """Hold the oldest task that nobody works on; one that was begun too often without moving on is given up."""
     connection.execute(
         update(task)
@@ -191,7 +191,7 @@ def claim(connection: Connection, *, now: datetime, lease: timedelta) -> Claim |
     ).first()
     if row is None:
         return None
-    return Claim(
+    return TaskClaim(
         task_id=row.id,
         company_id=row.company_id,
         kind=row.kind,
@@ -207,12 +207,12 @@ def has_free(connection: Connection, *, now: datetime) -> bool:
     return bool(connection.execute(select(exists().where(_free(now)))).scalar())
 
 
-def hold(connection: Connection, held: Claim, *, now: datetime, lease: timedelta) -> bool:
+def hold(connection: Connection, held: TaskClaim, *, now: datetime, lease: timedelta) -> bool:
     """Begin a chunk's transaction: the lease is kept, and nobody else can take it until the end. False when lost."""
     return _change(connection, held, lease_expires_at=now + lease)
 
 
-def record(connection: Connection, held: Claim, done: Done) -> None:
+def record(connection: Connection, held: TaskClaim, done: Done) -> None:
     """Write down, in the transaction that `hold` began, how far the task is and what was found."""
     counts = connection.execute(select(task.c.counts).where(task.c.id == held.task_id)).scalar_one()
     summed = dict(Counter(counts) + done.counts)
@@ -222,12 +222,12 @@ def record(connection: Connection, held: Claim, done: Done) -> None:
         connection.execute(insert(block).values(values))
 
 
-def release(connection: Connection, held: Claim) -> None:
+def release(connection: Connection, held: TaskClaim) -> None:
     """Give the task back, to be gone on with at once."""
     _change(connection, held, status="waiting", lease_token=None, lease_expires_at=None)
 
 
-def finish(connection: Connection, held: Claim, *, now: datetime, reason: str | None = None) -> None:
+def finish(connection: Connection, held: TaskClaim, *, now: datetime, reason: str | None = None) -> None:
     """The task is done, or has failed for `reason`; its input goes."""
     status = "failed" if reason else "done"
     if _change(
@@ -259,7 +259,7 @@ def _free(now: datetime) -> ColumnElement[bool]:
     return or_(task.c.status == "waiting", and_(task.c.status == "running", task.c.lease_expires_at <= now))
 
 
-def _change(connection: Connection, held: Claim, **values: Any) -> bool:
+def _change(connection: Connection, held: TaskClaim, **values: Any) -> bool:
     mine = and_(task.c.id == held.task_id, task.c.lease_token == held.lease_token, task.c.status == "running")
     return connection.execute(update(task).where(mine).values(values)).rowcount == 1
 

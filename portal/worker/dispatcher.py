@@ -1,9 +1,9 @@
 """Dispatching: the only place that sees both the outbox and the network.
 
-One thread turns: it records what came back and claims what is due, in one transaction, and hands the jobs to the sender
-threads. It claims only what a sender is free for, so that claimed and being sent are the same. The senders hold no
-transaction and no session. Everything between the two is in memory and may be lost: what was claimed and not recorded
-is recovered when its lease ends.
+One thread turns: it records what came back and claims what is due, in one transaction, and hands the claims to the
+sender threads. It claims only what a sender is free for, so that claimed and being sent are the same. The senders hold
+no transaction and no session. Everything between the two is in memory and may be lost: what was claimed and not
+recorded is recovered when its lease ends.
 """
 
 import logging
@@ -18,7 +18,7 @@ from portal import clock, outbox
 from portal.config import Settings
 from portal.database.db import AWAY, BUSY_TIMEOUT_SECONDS, reading
 from portal.egress import Egress
-from portal.outbox import Job, Rules, request_of
+from portal.outbox import Claim, Rules, request_of
 from portal.vault import Vault, WrongKey
 from portal.webhook import Outcome, post
 from portal.worker.shares import Shares
@@ -35,7 +35,7 @@ SILENT_SECONDS = LOOK_SECONDS + 2 * BUSY_TIMEOUT_SECONDS
 
 logger = logging.getLogger(__name__)
 
-Result = tuple[Job, Outcome]
+Result = tuple[Claim, Outcome]
 
 
 class Dispatcher:
@@ -47,12 +47,12 @@ class Dispatcher:
         self._vault = vault
         self._egress = egress
         self._shares = Shares(settings.endpoint_concurrency, senders=settings.worker_threads, rate=settings.rate_limit)
-        self._outbound: SimpleQueue[Job | None] = SimpleQueue()
+        self._outbound: SimpleQueue[Claim | None] = SimpleQueue()
         """What the senders are to send; nothing, once for each of them, to go home."""
-        self._inbox: SimpleQueue[Result | Job | None] = SimpleQueue()
-        """What came of a job; a job that was not sent; or nothing, to wake up."""
+        self._inbox: SimpleQueue[Result | Claim | None] = SimpleQueue()
+        """What came of a claim; a claim that was not sent; or nothing, to wake up."""
         self._unrecorded: list[Result] = []
-        self._unsent: list[Job] = []
+        self._unsent: list[Claim] = []
         self._look = True
         self._woken = True
         """Somebody called, or a tick did: leases are looked after too."""
@@ -63,7 +63,7 @@ class Dispatcher:
         self._turned_at = clock.monotonic()
         self._stopping = threading.Event()
         self._senders = [
-            threading.Thread(target=self._send_jobs, name=f"sender-{number}", daemon=True)
+            threading.Thread(target=self._send_claims, name=f"sender-{number}", daemon=True)
             for number in range(settings.worker_threads)
         ]
 
@@ -90,16 +90,16 @@ class Dispatcher:
         self._finish()
 
     def _turn(self) -> None:
-        """Wait for results or a wake-up; record, recover and claim in one transaction; hand out the jobs."""
+        """Wait for results or a wake-up; record, recover and claim in one transaction; hand out the claims."""
         self._gather(self._shares.pause(LOOK_SECONDS))
         try:
-            jobs = self._exchange(claiming=True)
+            claims = self._exchange(claiming=True)
         except Exception as error:  # a worker that ended here would end again at its next start
             self._endure(error)
             return
         self._turned_at = clock.monotonic()
-        for job in jobs:
-            self._outbound.put(job)
+        for claim in claims:
+            self._outbound.put(claim)
 
     def _endure(self, error: Exception) -> None:
         """Nothing of the exchange happened: leave out what cannot be recorded at all, and try again in a while."""
@@ -127,15 +127,15 @@ class Dispatcher:
             self._unrecorded.remove(result)
             self._shares.done(result[0], seconds=None)
 
-    def _record_alone(self, job: Job, outcome: Outcome) -> None:
+    def _record_alone(self, claim: Claim, outcome: Outcome) -> None:
         try:
             with self._engine.begin() as connection:
-                outbox.settle(connection, [(job, outcome)], self._rules())
+                outbox.settle(connection, [(claim, outcome)], self._rules())
         except AWAY:
             raise
         except Exception as error:
             with self._engine.begin() as connection:
-                outbox.settle(connection, [(job, Outcome.internal_error(url=job.url, error=error))], self._rules())
+                outbox.settle(connection, [(claim, Outcome.internal_error(url=claim.url, error=error))], self._rules())
 
     def _gather(self, timeout: float) -> None:
         """Take results and wake-ups from the inbox: wait for the first, then for what follows closely."""
@@ -146,7 +146,7 @@ class Dispatcher:
                 item = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
                 if item is None:
                     self._look = self._woken = True
-                elif isinstance(item, Job):
+                elif isinstance(item, Claim):
                     self._unsent.append(item)
                 else:
                     self._unrecorded.append(item)
@@ -159,12 +159,12 @@ class Dispatcher:
         is_sending = self._shares.under_way > len(self._unrecorded) + len(self._unsent)
         return GATHER_SECONDS if is_sending else 0.0
 
-    def _exchange(self, *, claiming: bool) -> list[Job]:
+    def _exchange(self, *, claiming: bool) -> list[Claim]:
         """One transaction: record results, give back what was not sent, and claim what there is room for."""
         self._heed_clock()
         now = clock.utcnow()
-        done = [*self._unsent, *(job for job, _ in self._unrecorded)]
-        recorded = {job.delivery_id for job in done}
+        done = [*self._unsent, *(claim for claim, _ in self._unrecorded)]
+        recorded = {claim.delivery_id for claim in done}
         free = self._shares.free(recorded=recorded)
         look = claiming and free > 0 and bool(self._look or done)
         mend = look and (self._woken or self._mend_times)
@@ -172,14 +172,14 @@ class Dispatcher:
             self._look, self._woken = self._look and not look, self._woken and not look
             return []
         rules = self._rules(now)
-        jobs: list[Job] = []
+        claims: list[Claim] = []
         with self._engine.begin() as connection:
             outbox.release(connection, self._unsent)
             outbox.settle(connection, self._unrecorded, rules)
             if mend:
                 self._mend(connection, rules)
             if look:
-                jobs = outbox.claim(
+                claims = outbox.claim_due(
                     connection,
                     now=now,
                     lease=self._settings.lease,
@@ -187,18 +187,18 @@ class Dispatcher:
                     room_for=lambda company_id, lent: self._shares.room_for(company_id, recorded=recorded, lent=lent),
                 )
         self._mend_times, self._woken = self._mend_times and not mend, self._woken and not mend
-        self._account(jobs)
-        self._look = bool(jobs) if look else self._look
-        return jobs
+        self._account(claims)
+        self._look = bool(claims) if look else self._look
+        return claims
 
-    def _account(self, jobs: list[Job]) -> None:
-        """What was returned is recorded now, and these jobs go."""
-        for job in self._unsent:
-            self._shares.done(job, seconds=None)
-        for job, outcome in self._unrecorded:
-            self._shares.done(job, seconds=(outcome.duration_ms or 0) / 1000)
+    def _account(self, claims: list[Claim]) -> None:
+        """What was returned is recorded now, and these claims go."""
+        for claim in self._unsent:
+            self._shares.done(claim, seconds=None)
+        for claim, outcome in self._unrecorded:
+            self._shares.done(claim, seconds=(outcome.duration_ms or 0) / 1000)
         self._unrecorded, self._unsent = [], []
-        self._shares.take(jobs)
+        self._shares.take(claims)
 
     def _rules(self, now: datetime | None = None) -> Rules:
         return Rules(self._settings.retry_schedule, now=now or clock.utcnow(), jitter=random.random)
@@ -225,19 +225,19 @@ class Dispatcher:
         with reading(), self._engine.begin() as connection:
             return outbox.has_due(connection, now=now)
 
-    def _send_jobs(self) -> None:
-        while (job := self._outbound.get()) is not None:
-            outcome = self._send(job) if self._has_time(job) else None
-            self._inbox.put((job, outcome) if outcome else job)
+    def _send_claims(self) -> None:
+        while (claim := self._outbound.get()) is not None:
+            outcome = self._send(claim) if self._has_time(claim) else None
+            self._inbox.put((claim, outcome) if outcome else claim)
 
-    def _has_time(self, job: Job) -> bool:
+    def _has_time(self, claim: Claim) -> bool:
         """Whether the lease outlives a try that takes as long as it may."""
-        return job.lease_expires_at - clock.utcnow() > timedelta(seconds=self._settings.deadline + 1)
+        return claim.lease_expires_at - clock.utcnow() > timedelta(seconds=self._settings.deadline + 1)
 
-    def _send(self, job: Job) -> Outcome | None:
+    def _send(self, claim: Claim) -> Outcome | None:
         """What came of it; None when it was not sent and may be another worker's to send."""
         try:
-            return post(request_of(job, self._vault), self._egress)
+            return post(request_of(claim, self._vault), self._egress)
         except WrongKey:
             if not self._stopping.is_set():
                 logger.critical(
@@ -249,9 +249,9 @@ class Dispatcher:
             return None
         except Exception as error:  # whatever is wrong with one delivery, the sender lives on and the log says it
             logger.exception(
-                "A delivery could not be sent.", extra={"action": "send_failed", "delivery": job.webhook_id}
+                "A delivery could not be sent.", extra={"action": "send_failed", "delivery": claim.webhook_id}
             )
-            return Outcome.internal_error(url=job.url, error=error)
+            return Outcome.internal_error(url=claim.url, error=error)
 
     def _finish(self) -> None:
         for _ in self._senders:

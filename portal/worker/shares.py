@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence, Set
 from math import inf
 
 from portal import clock
-from portal.outbox import Job
+from portal.outbox import Claim
 
 SLOW_SECONDS = 1.0
 """A receiver that takes longer is slow: a quarter of the senders is kept free of such."""
@@ -42,33 +42,33 @@ class Shares:
         """How many senders have nothing to do once the deliveries in `recorded` are."""
         return self._senders - sum(len(ids - recorded) for ids in self._under_way.values())
 
-    def room_for(self, company_id: int, *, recorded: Set[int] = frozenset(), lent: Sequence[Job] = ()) -> int:
+    def room_for(self, company_id: int, *, recorded: Set[int] = frozenset(), lent: Sequence[Claim] = ()) -> int:
         """How many more of a company may go, once the deliveries in `recorded` are and those `lent` just now go too."""
         room = self._concurrency - len(self._under_way.get(company_id, set()) - recorded)
         if self._interval:
             room = min(room, self._due_by_rate(company_id))
         if self._is_slow(company_id):
             slow = sum(len(ids - recorded) for each, ids in self._under_way.items() if self._is_slow(each))
-            slow += sum(self._is_slow(job.company_id) for job in lent)
+            slow += sum(self._is_slow(claim.company_id) for claim in lent)
             room = min(room, self._most_slow - slow)
         return max(room, 0)
 
-    def take(self, jobs: Iterable[Job]) -> None:
+    def take(self, claims: Iterable[Claim]) -> None:
         """These go to the senders now."""
-        for job in jobs:
-            self._under_way.setdefault(job.company_id, set()).add(job.delivery_id)
+        for claim in claims:
+            self._under_way.setdefault(claim.company_id, set()).add(claim.delivery_id)
             if self._interval:
-                self._next_at[job.company_id] = self._begin_of_rate(job.company_id) + self._interval
+                self._next_at[claim.company_id] = self._begin_of_rate(claim.company_id) + self._interval
 
-    def done(self, job: Job, *, seconds: float | None) -> None:
-        """What came of a job is recorded; the try took so long, or there was none."""
-        ids = self._under_way.get(job.company_id, set())
-        ids.discard(job.delivery_id)
+    def done(self, claim: Claim, *, seconds: float | None) -> None:
+        """What came of a claim is recorded; the try took so long, or there was none."""
+        ids = self._under_way.get(claim.company_id, set())
+        ids.discard(claim.delivery_id)
         if not ids:
-            self._under_way.pop(job.company_id, None)
+            self._under_way.pop(claim.company_id, None)
         if seconds is not None:
-            average = self._pace.get(job.company_id, seconds)
-            self._pace[job.company_id] = average + NEW_WEIGHT * (seconds - average)
+            average = self._pace.get(claim.company_id, seconds)
+            self._pace[claim.company_id] = average + NEW_WEIGHT * (seconds - average)
 
     def pause(self, longest: float) -> float:
         """In how many seconds the rate lets somebody go whom it kept waiting; at most `longest`."""

@@ -13,7 +13,7 @@ from portal.database.db import AWAY, empty_log, reading
 from portal.outbox import DUE
 from portal.privacy import retention
 from portal.tasks import store
-from portal.tasks.store import Chunk, Claim, TaskError, Work
+from portal.tasks.store import Chunk, TaskClaim, TaskError, Work
 from portal.worker.kinds import KINDS
 
 LEASE = timedelta(seconds=30)
@@ -62,7 +62,7 @@ class TaskRunner:
             self._wake.clear()
 
     def run_one(self) -> bool:
-        """Claim one task and do it, to its end or until `stop`. Returns whether there was one."""
+        """TaskClaim one task and do it, to its end or until `stop`. Returns whether there was one."""
         now = clock.utcnow()
         with reading(), self._engine.connect() as connection:
             if not store.has_free(connection, now=now):
@@ -91,7 +91,7 @@ class TaskRunner:
             retention.plan(session, now=clock.utcnow())
         empty_log(self._engine)
 
-    def _do(self, held: Claim) -> None:
+    def _do(self, held: TaskClaim) -> None:
         for chunk in self._kinds[held.kind](self._engine, held):
             if self._stopping.is_set():
                 self._release(held)
@@ -102,7 +102,7 @@ class TaskRunner:
             self._stopping.wait(PAUSE_SECONDS)
         self._finish(held, None)
 
-    def _do_chunk(self, held: Claim, chunk: Chunk) -> bool:
+    def _do_chunk(self, held: TaskClaim, chunk: Chunk) -> bool:
         """What the chunk does and the task's position, in one transaction, or nothing of it when the lease is lost."""
         with Session(self._engine) as session, session.begin():
             connection = session.connection()
@@ -113,12 +113,12 @@ class TaskRunner:
             self._on_due()
         return True
 
-    def _finish(self, held: Claim, reason: str | None) -> None:
+    def _finish(self, held: TaskClaim, reason: str | None) -> None:
         with self._engine.begin() as connection:
             store.finish(connection, held, now=clock.utcnow(), reason=reason)
         logger.info("A task ended.", extra={"action": "task_ended", "task_id": held.task_id, "reason": reason})
 
-    def _release(self, held: Claim) -> None:
+    def _release(self, held: TaskClaim) -> None:
         """Give the task back; should even that fail, its lease ends by itself."""
         try:
             with self._engine.begin() as connection:

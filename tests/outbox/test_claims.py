@@ -12,7 +12,7 @@ from portal import outbox
 from portal.clock import utcnow
 from portal.database.db import db
 from portal.models import Company, Delivery
-from portal.outbox import Job, Rules
+from portal.outbox import Claim, Rules
 from portal.outbox.claims import LEND
 from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
@@ -34,13 +34,13 @@ def due_at(company: Company) -> datetime:
     return delivery.next_attempt_at
 
 
-def claim(now: datetime) -> list[Job]:
+def claim_due(now: datetime) -> list[Claim]:
     with db.engine.begin() as connection:
         return claim_in(connection, now)
 
 
-def claim_in(connection: Connection, now: datetime, *, limit: int = 9) -> list[Job]:
-    return outbox.claim(connection, now=now, lease=LEASE, limit=limit, room_for=lambda *_: 9)
+def claim_in(connection: Connection, now: datetime, *, limit: int = 9) -> list[Claim]:
+    return outbox.claim_due(connection, now=now, lease=LEASE, limit=limit, room_for=lambda *_: 9)
 
 
 def has_due(now: datetime) -> bool:
@@ -49,25 +49,25 @@ def has_due(now: datetime) -> bool:
 
 
 def test_looking_and_claiming_agree_to_the_microsecond(due_at: datetime) -> None:
-    assert (has_due(due_at - MOMENT), claim(due_at - MOMENT)) == (False, [])
+    assert (has_due(due_at - MOMENT), claim_due(due_at - MOMENT)) == (False, [])
     assert has_due(due_at)
-    assert len(claim(due_at)) == 1
+    assert len(claim_due(due_at)) == 1
     assert not has_due(due_at)
 
 
 def test_a_lease_ends_to_the_microsecond(due_at: datetime) -> None:
-    (job,) = claim(due_at)
-    assert job.lease_expires_at == due_at + LEASE
+    (claim,) = claim_due(due_at)
+    assert claim.lease_expires_at == due_at + LEASE
     assert (has_due(due_at + LEASE - MOMENT), has_due(due_at + LEASE)) == (False, True)
 
 
 def test_the_update_lends_nothing_that_is_lent(company: Company, due_at: datetime) -> None:
     """Whoever chose a delivery may have been overtaken before the update: it looks at the state once more."""
-    (job,) = claim(due_at)
-    terms = {"of_company": company.id, "due_by": due_at, "ids": [job.delivery_id]}
+    (claim,) = claim_due(due_at)
+    terms = {"of_company": company.id, "due_by": due_at, "ids": [claim.delivery_id]}
     with db.engine.begin() as connection:
         assert connection.execute(LEND, terms | {"lease_token": "x", "lease_expires_at": due_at}).all() == []
-    assert db.session.get_one(Delivery, job.delivery_id).lease_token == job.lease_token
+    assert db.session.get_one(Delivery, claim.delivery_id).lease_token == claim.lease_token
 
 
 def test_of_two_workers_who_see_that_a_probe_is_due_one_asks(company: Company, due_at: datetime) -> None:
@@ -94,15 +94,15 @@ def test_a_probe_takes_a_delivery_before_its_time(company: Company, due_at: date
     endpoint = factories.endpoint_of(company)
     endpoint.state, endpoint.next_probe_at = "failing", due_at - timedelta(hours=1)
     db.session.commit()
-    (probe,) = claim(due_at - timedelta(hours=1))
+    (probe,) = claim_due(due_at - timedelta(hours=1))
     assert probe.is_probe
 
 
 def test_with_nothing_waiting_nothing_is_due(company: Company, due_at: datetime) -> None:
-    (job,) = claim(due_at)
+    (claim,) = claim_due(due_at)
     with db.engine.begin() as connection:
         gone = Outcome(started_at=due_at, duration_ms=1, url=URL, reason="gone", status_code=410)
-        outbox.settle(connection, [(job, gone)], Rules(parse_schedule("0s"), now=due_at, jitter=lambda: 0.0))
+        outbox.settle(connection, [(claim, gone)], Rules(parse_schedule("0s"), now=due_at, jitter=lambda: 0.0))
     endpoint = factories.endpoint_of(company)
     for endpoint.state, endpoint.url in (("failing", URL), ("active", None)):
         endpoint.next_probe_at = due_at
@@ -150,5 +150,5 @@ def test_companies_share_a_claim_evenly(app: Flask) -> None:
             factories.make_delivery(factories.make_contact(company))
     db.session.rollback()
     with db.engine.begin() as connection:
-        jobs = claim_in(connection, utcnow(), limit=6)
-    assert sorted(Counter(job.company_id for job in jobs).values()) == [2, 2, 2]
+        claims = claim_in(connection, utcnow(), limit=6)
+    assert sorted(Counter(claim.company_id for claim in claims).values()) == [2, 2, 2]

@@ -26,7 +26,7 @@ from portal import clock, outbox
 from portal.contacts.classifying import classify
 from portal.database.db import db
 from portal.models import Attempt, Classification, Contact, Delivery, Endpoint
-from portal.outbox import Job, Rules
+from portal.outbox import Claim, Rules
 from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
 from tests import factories
@@ -53,8 +53,8 @@ class LastWord(RuleBasedStateMachine):
         clock.utcnow = lambda: self.now  # type: ignore[assignment]
         self.is_up = True
         self.got: list[tuple[int, int]] = []  # (contact, delivery) as they reached the receiver
-        self.in_hand: list[Job] = []
-        self.frozen: list[tuple[Job, Outcome]] = []  # sent, by workers that sleep over their lease
+        self.in_hand: list[Claim] = []
+        self.frozen: list[tuple[Claim, Outcome]] = []  # sent, by workers that sleep over their lease
         with db.engine.begin() as connection:
             for table in (Attempt, Delivery, Classification):
                 connection.execute(delete(table))
@@ -85,7 +85,7 @@ class LastWord(RuleBasedStateMachine):
     def a_worker_claims(self, limit: int) -> None:
         with db.engine.begin() as connection:
             outbox.recover(connection, self.now_rules(), lease=LEASE)
-            self.in_hand += outbox.claim(connection, now=self.now, lease=LEASE, limit=limit, room_for=lambda *_: 4)
+            self.in_hand += outbox.claim_due(connection, now=self.now, lease=LEASE, limit=limit, room_for=lambda *_: 4)
 
     @precondition(lambda self: self.in_hand)
     @rule(
@@ -95,22 +95,22 @@ class LastWord(RuleBasedStateMachine):
     def a_worker_sends(self, pick: int, end: str) -> None:
         self.finish(self.in_hand.pop(pick % len(self.in_hand)), end)
 
-    def finish(self, job: Job, end: str = "recorded") -> None:
+    def finish(self, claim: Claim, end: str = "recorded") -> None:
         if end == "dies unsent":
             return
-        if end == "gives back" or job.lease_expires_at - self.now <= timedelta(seconds=11):
+        if end == "gives back" or claim.lease_expires_at - self.now <= timedelta(seconds=11):
             with db.engine.begin() as connection:
-                outbox.release(connection, [job])
+                outbox.release(connection, [claim])
             return
         took_it = self.is_up
         if took_it:
-            self.got.append((job.contact_id or 0, job.delivery_id))
+            self.got.append((claim.contact_id or 0, claim.delivery_id))
         if end == "recorded":
             with db.engine.begin() as connection:
-                outbox.settle(connection, [(job, self.outcome(took_it))], self.now_rules())
+                outbox.settle(connection, [(claim, self.outcome(took_it))], self.now_rules())
 
         elif end == "freezes":
-            self.frozen.append((job, self.outcome(took_it)))
+            self.frozen.append((claim, self.outcome(took_it)))
 
     @precondition(lambda self: self.frozen)
     @rule(pick=st.integers(0, 3))
@@ -139,8 +139,8 @@ class LastWord(RuleBasedStateMachine):
         for _ in range(40):
             self.now += timedelta(minutes=16)
             self.a_worker_claims(limit=50)
-            for job in self.in_hand:
-                self.finish(job)
+            for claim in self.in_hand:
+                self.finish(claim)
             self.in_hand = []
         with db.engine.connect() as connection:
             rows = connection.execute(

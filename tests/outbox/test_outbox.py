@@ -6,7 +6,7 @@ from sqlalchemy import select
 from portal import outbox
 from portal.database.db import db
 from portal.models import Attempt, Company, Contact, Delivery
-from portal.outbox import Job, Rules
+from portal.outbox import Claim, Rules
 from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
 from tests import factories
@@ -22,10 +22,10 @@ def worker_transaction() -> Any:
     return db.engine.begin()
 
 
-def claim(now: Any = None, **values: Any) -> list[Job]:
+def claim_due(now: Any = None, **values: Any) -> list[Claim]:
     defaults = {"lease": LEASE, "limit": 100, "room_for": lambda *_: 100}
     with worker_transaction() as connection:
-        return outbox.claim(connection, now=now or after_now(), **(defaults | values))
+        return outbox.claim_due(connection, now=now or after_now(), **(defaults | values))
 
 
 def after_now(**delta: Any) -> Any:
@@ -34,11 +34,11 @@ def after_now(**delta: Any) -> Any:
     return utcnow() + timedelta(**delta)
 
 
-def settle(job: Job, outcome: Outcome, *, now: Any = None, schedule: str = "0s,30s,5m") -> Delivery:
+def settle(claim: Claim, outcome: Outcome, *, now: Any = None, schedule: str = "0s,30s,5m") -> Delivery:
     rules = Rules(parse_schedule(schedule), now=now or after_now(), jitter=lambda: 0.0)
     with worker_transaction() as connection:
-        outbox.settle(connection, [(job, outcome)], rules)
-    return reload(job.delivery_id)
+        outbox.settle(connection, [(claim, outcome)], rules)
+    return reload(claim.delivery_id)
 
 
 def recover(now: Any) -> int:
@@ -64,31 +64,31 @@ def attempts_of(delivery: Delivery) -> list[Attempt]:
 
 def test_claim_lends_a_due_delivery_with_what_sending_it_takes(company: Company) -> None:
     delivery = factories.make_delivery(factories.make_contact(company), level=3)
-    (job,) = claim()
-    assert (job.webhook_id, job.url, job.number, job.trigger) == (delivery.webhook_id, URL, 1, "classification")
-    assert b'"interest_level":3' in job.body
+    (claim,) = claim_due()
+    assert (claim.webhook_id, claim.url, claim.number, claim.trigger) == (delivery.webhook_id, URL, 1, "classification")
+    assert b'"interest_level":3' in claim.body
 
 
 def test_claim_skips_a_delivery_leased_by_another_worker(company: Company) -> None:
     factories.make_delivery(factories.make_contact(company))
-    assert len(claim()) == 1
-    assert claim() == []
+    assert len(claim_due()) == 1
+    assert claim_due() == []
 
 
 def test_claim_leaves_what_is_not_due_yet(company: Company) -> None:
     factories.make_delivery(factories.make_contact(company))
-    assert claim(now=after_now(hours=-1)) == []
+    assert claim_due(now=after_now(hours=-1)) == []
 
 
 def test_claim_leaves_a_newer_delivery_of_a_contact_while_an_older_one_is_open(company: Company) -> None:
     contact = factories.make_contact(company)
     first = factories.make_delivery(contact, level=1)
     second = factories.make_delivery(contact, level=2)
-    (job,) = claim()
-    assert job.webhook_id == first.webhook_id
-    assert claim() == []
-    settle(job, answered("ok_text"))
-    assert [job.webhook_id for job in claim()] == [second.webhook_id]
+    (claim,) = claim_due()
+    assert claim.webhook_id == first.webhook_id
+    assert claim_due() == []
+    settle(claim, answered("ok_text"))
+    assert [claim.webhook_id for claim in claim_due()] == [second.webhook_id]
 
 
 def test_claim_takes_no_more_of_one_endpoint_than_allowed(company: Company) -> None:
@@ -96,21 +96,21 @@ def test_claim_takes_no_more_of_one_endpoint_than_allowed(company: Company) -> N
         factories.make_delivery(factories.make_contact(company))
     other = factories.make_company("Outra", url=URL)
     factories.make_delivery(factories.make_contact(other))
-    jobs = claim(room_for=lambda company_id, _: 2 if company_id == company.id else 100)
-    assert sorted(job.company_id for job in jobs) == [company.id, company.id, other.id]
+    claims = claim_due(room_for=lambda company_id, _: 2 if company_id == company.id else 100)
+    assert sorted(claim.company_id for claim in claims) == [company.id, company.id, other.id]
 
 
 def test_claim_leaves_a_paused_endpoint_alone(company: Company) -> None:
     factories.make_delivery(factories.make_contact(company))
     factories.endpoint_of(company).state = "paused"
     db.session.commit()
-    assert claim() == []
+    assert claim_due() == []
 
 
 def test_delivered_is_final_and_keeps_its_attempt(company: Company) -> None:
     factories.make_delivery(factories.make_contact(company))
-    (job,) = claim()
-    delivery = settle(job, answered("ok_text", response_body=b"OK"))
+    (claim,) = claim_due()
+    delivery = settle(claim, answered("ok_text", response_body=b"OK"))
     assert (delivery.status, delivery.reason, delivery.next_attempt_at) == ("delivered", "ok_text", None)
     assert delivery.delivered_at is not None
     (attempt,) = attempts_of(delivery)
@@ -119,26 +119,26 @@ def test_delivered_is_final_and_keeps_its_attempt(company: Company) -> None:
 
 def test_a_failure_waits_as_long_as_the_schedule_says(company: Company) -> None:
     factories.make_delivery(factories.make_contact(company))
-    (job,) = claim()
+    (claim,) = claim_due()
     now = after_now()
-    delivery = settle(job, answered("server_error"), now=now)
+    delivery = settle(claim, answered("server_error"), now=now)
     assert (delivery.status, delivery.next_attempt_at) == ("pending", now + timedelta(seconds=30))
-    assert claim(now=now + timedelta(seconds=29)) == []
-    (again,) = claim(now=now + timedelta(seconds=31))
-    assert (again.number, again.trigger, again.body, again.webhook_id) == (2, "retry", job.body, job.webhook_id)
+    assert claim_due(now=now + timedelta(seconds=29)) == []
+    (again,) = claim_due(now=now + timedelta(seconds=31))
+    assert (again.number, again.trigger, again.body, again.webhook_id) == (2, "retry", claim.body, claim.webhook_id)
 
 
 def test_the_last_failure_ends_the_tries(company: Company) -> None:
     factories.make_delivery(factories.make_contact(company))
-    (job,) = claim()
-    delivery = settle(job, answered("server_error"), schedule="0s")
+    (claim,) = claim_due()
+    delivery = settle(claim, answered("server_error"), schedule="0s")
     assert (delivery.status, delivery.next_attempt_at, delivery.tries) == ("failed", None, 1)
 
 
 def test_gone_ends_the_tries_and_pauses_the_endpoint(company: Company) -> None:
     factories.make_delivery(factories.make_contact(company))
-    (job,) = claim()
-    assert settle(job, answered("gone")).status == "failed"
+    (claim,) = claim_due()
+    assert settle(claim, answered("gone")).status == "failed"
     endpoint = factories.endpoint_of(company)
     assert (endpoint.state, endpoint.paused_reason) == ("paused", "gone")
 
@@ -146,26 +146,26 @@ def test_gone_ends_the_tries_and_pauses_the_endpoint(company: Company) -> None:
 def test_what_waits_for_a_retry_is_superseded_by_a_newer_classification(company: Company) -> None:
     contact = factories.make_contact(company)
     first = factories.make_delivery(contact, level=1)
-    (job,) = claim()
-    settle(job, answered("server_error"))
+    (claim,) = claim_due()
+    settle(claim, answered("server_error"))
     second = factories.make_delivery(contact, level=2)
     assert reload(first.id).status == "superseded"
-    assert [job.webhook_id for job in claim(now=after_now(hours=1))] == [second.webhook_id]
+    assert [claim.webhook_id for claim in claim_due(now=after_now(hours=1))] == [second.webhook_id]
 
 
 def test_a_try_that_fails_after_a_newer_classification_is_superseded(company: Company) -> None:
     contact = factories.make_contact(company)
     factories.make_delivery(contact, level=1)
-    (job,) = claim()
+    (claim,) = claim_due()
     factories.make_delivery(contact, level=3)
-    assert settle(job, answered("server_error")).status == "superseded"
+    assert settle(claim, answered("server_error")).status == "superseded"
 
 
 def test_settle_after_the_lease_was_taken_changes_nothing_but_leaves_a_late_attempt(company: Company) -> None:
     factories.make_delivery(factories.make_contact(company))
-    (stale,) = claim()
+    (stale,) = claim_due()
     assert recover(after_now(minutes=1)) == 1
-    (fresh,) = claim(now=after_now(minutes=1))
+    (fresh,) = claim_due(now=after_now(minutes=1))
     delivery = settle(stale, answered("server_error"))
     assert (delivery.status, delivery.lease_token) == ("sending", fresh.lease_token)
     assert [(a.reason, a.late) for a in attempts_of(delivery)] == [("interrupted", False), ("server_error", True)]
@@ -173,23 +173,23 @@ def test_settle_after_the_lease_was_taken_changes_nothing_but_leaves_a_late_atte
 
 def test_a_dead_workers_delivery_is_due_again_and_its_try_is_shown_as_interrupted(company: Company) -> None:
     factories.make_delivery(factories.make_contact(company))
-    (job,) = claim()
+    (claim,) = claim_due()
     assert recover(after_now(seconds=14)) == 0
     assert recover(after_now(seconds=16)) == 1
-    (again,) = claim(now=after_now(seconds=17))
-    assert (again.webhook_id, again.body, again.number) == (job.webhook_id, job.body, 2)
-    (attempt,) = attempts_of(reload(job.delivery_id))
+    (again,) = claim_due(now=after_now(seconds=17))
+    assert (again.webhook_id, again.body, again.number) == (claim.webhook_id, claim.body, 2)
+    (attempt,) = attempts_of(reload(claim.delivery_id))
     assert (attempt.reason, attempt.number, attempt.duration_ms) == ("interrupted", 1, None)
 
 
 def test_release_gives_back_what_was_not_sent(company: Company) -> None:
     factories.make_delivery(factories.make_contact(company))
-    (job,) = claim()
+    (claim,) = claim_due()
     with worker_transaction() as connection:
-        outbox.release(connection, [job])
-    delivery = reload(job.delivery_id)
+        outbox.release(connection, [claim])
+    delivery = reload(claim.delivery_id)
     assert (delivery.status, delivery.attempt_count, attempts_of(delivery)) == ("pending", 0, [])
-    assert len(claim()) == 1
+    assert len(claim_due()) == 1
 
 
 def resend(delivery: Delivery, **values: Any) -> bool:
@@ -200,44 +200,44 @@ def resend(delivery: Delivery, **values: Any) -> bool:
 
 def test_resend_makes_a_failed_delivery_due_with_a_fresh_budget(company: Company) -> None:
     factories.make_delivery(factories.make_contact(company))
-    (job,) = claim()
-    delivery = settle(job, answered("server_error"), schedule="0s")
+    (claim,) = claim_due()
+    delivery = settle(claim, answered("server_error"), schedule="0s")
     assert resend(delivery)
-    (again,) = claim()
+    (again,) = claim_due()
     assert (again.trigger, again.actor, again.tries, again.number) == ("manual", "ana@example.com", 0, 2)
-    assert again.body == job.body
+    assert again.body == claim.body
 
 
 def test_a_double_click_on_resend_sends_once(company: Company) -> None:
     factories.make_delivery(factories.make_contact(company))
-    (job,) = claim()
-    delivery = settle(job, answered("ok_text"))
+    (claim,) = claim_due()
+    delivery = settle(claim, answered("ok_text"))
     assert resend(delivery, seen_attempts=1)
     assert not resend(delivery, seen_attempts=1)
-    (again,) = claim()
+    (again,) = claim_due()
     settle(again, answered("ok_text"))
-    assert not resend(reload(job.delivery_id), seen_attempts=1)
+    assert not resend(reload(claim.delivery_id), seen_attempts=1)
 
 
 def test_resend_leaves_a_delivery_alone_that_is_being_sent(company: Company) -> None:
     delivery = factories.make_delivery(factories.make_contact(company))
-    claim()
+    claim_due()
     assert not resend(delivery)
 
 
 def test_a_failed_resend_of_a_delivered_one_keeps_when_it_was_delivered(company: Company) -> None:
     factories.make_delivery(factories.make_contact(company))
-    (job,) = claim()
-    delivered_at = settle(job, answered("ok_text")).delivered_at
-    resend(reload(job.delivery_id))
-    (again,) = claim()
+    (claim,) = claim_due()
+    delivered_at = settle(claim, answered("ok_text")).delivered_at
+    resend(reload(claim.delivery_id))
+    (again,) = claim_due()
     assert settle(again, answered("server_error")).delivered_at == delivered_at
 
 
 def test_the_endpoint_shows_failures_in_a_row_and_forgets_them_at_a_success(company: Company) -> None:
     for level in (1, 2):
         factories.make_delivery(factories.make_contact(company), level=level)
-    first, second = claim()
+    first, second = claim_due()
     settle(first, answered("server_error"))
     assert factories.endpoint_of(company).consecutive_failures == 1
     settle(second, answered("ok_text"))
@@ -249,10 +249,10 @@ def test_the_endpoint_shows_failures_in_a_row_and_forgets_them_at_a_success(comp
 
 def test_a_test_send_is_recorded_and_never_retried(company: Company) -> None:
     with worker_transaction() as connection:
-        job = outbox.enqueue_test(
+        claim = outbox.enqueue_test(
             connection, company_id=company.id, url=URL, actor="ana@example.com", now=after_now(), lease=LEASE
         )
-    delivery = settle(job, answered("server_error"))
+    delivery = settle(claim, answered("server_error"))
     assert (delivery.status, delivery.trigger, delivery.next_attempt_at) == ("failed", "test", None)
     assert factories.endpoint_of(company).consecutive_failures == 0
 
@@ -264,11 +264,11 @@ def test_removing_the_address_cancels_what_waits(company: Company) -> None:
     assert endpoints.remove_url(db.session, factories.endpoint_of(company), actor="ana@example.com") == 1
     db.session.commit()
     assert reload(delivery.id).status == "cancelled"
-    assert claim() == []
+    assert claim_due() == []
 
 
-def fail(job: Job, *, now: Any = None) -> Delivery:
-    return settle(job, answered("server_error"), now=now)
+def fail(claim: Claim, *, now: Any = None) -> Delivery:
+    return settle(claim, answered("server_error"), now=now)
 
 
 def opened_circuit(company: Company, *, waiting: int = 1) -> Any:
@@ -276,8 +276,8 @@ def opened_circuit(company: Company, *, waiting: int = 1) -> Any:
     for _ in range(5 + waiting):
         factories.make_delivery(factories.make_contact(company))
     now = after_now()
-    for job in claim(now=now, limit=5):
-        fail(job, now=now)
+    for claim in claim_due(now=now, limit=5):
+        fail(claim, now=now)
     db.session.expire_all()
     return now
 
@@ -286,7 +286,7 @@ def test_failures_of_several_deliveries_in_a_row_open_the_circuit(company: Compa
     now = opened_circuit(company, waiting=3)
     endpoint = factories.endpoint_of(company)
     assert (endpoint.state, endpoint.next_probe_at) == ("failing", now + timedelta(seconds=30))
-    assert claim(now=now + timedelta(seconds=29)) == []
+    assert claim_due(now=now + timedelta(seconds=29)) == []
 
 
 def test_failures_of_one_delivery_open_no_circuit(company: Company) -> None:
@@ -294,8 +294,8 @@ def test_failures_of_one_delivery_open_no_circuit(company: Company) -> None:
     now = after_now()
     for _ in range(6):
         now += timedelta(hours=1)
-        (job,) = claim(now=now)
-        settle(job, answered("server_error"), now=now, schedule="0s," + ",".join(["1s"] * 9))
+        (claim,) = claim_due(now=now)
+        settle(claim, answered("server_error"), now=now, schedule="0s," + ",".join(["1s"] * 9))
     db.session.expire_all()
     assert factories.endpoint_of(company).state == "active"
 
@@ -309,8 +309,8 @@ def test_a_failing_endpoint_is_probed_by_one_delivery_with_growing_pauses_that_c
         assert probe_at is not None
         pauses.append((probe_at - now).total_seconds())
         now = probe_at
-        (probe,) = claim(now=now)
-        assert claim(now=now) == []
+        (probe,) = claim_due(now=now)
+        assert claim_due(now=now) == []
         delivery = fail(probe, now=now)
         assert (delivery.status, delivery.tries) == ("pending", probe.tries)
     assert pauses == [30, 60, 120, 240, 480, 900, 900, 900]
@@ -321,13 +321,13 @@ def test_a_probe_that_passes_makes_everything_due_level_3_first(company: Company
     for level in (1, 3, 2):
         factories.make_delivery(factories.make_contact(company), level=level)
     now += timedelta(seconds=31)
-    (probe,) = claim(now=now)
+    (probe,) = claim_due(now=now)
     settle(probe, answered("ok_text"), now=now)
     db.session.expire_all()
     assert factories.endpoint_of(company).state == "active"
-    levels = [b'"interest_level":3' in job.body for job in claim(now=now + timedelta(seconds=1), limit=1)]
+    levels = [b'"interest_level":3' in claim.body for claim in claim_due(now=now + timedelta(seconds=1), limit=1)]
     assert levels == [True]
-    assert len(claim(now=now + timedelta(seconds=1))) == 7
+    assert len(claim_due(now=now + timedelta(seconds=1))) == 7
 
 
 def test_after_three_days_of_nothing_but_failure_the_endpoint_is_paused_and_nothing_is_lost(company: Company) -> None:
@@ -339,20 +339,20 @@ def test_after_three_days_of_nothing_but_failure_the_endpoint_is_paused_and_noth
             break
         assert endpoint.next_probe_at is not None
         now = endpoint.next_probe_at
-        (probe,) = claim(now=now)
+        (probe,) = claim_due(now=now)
         fail(probe, now=now)
     assert (endpoint.state, endpoint.paused_reason) == ("paused", "outage")
     waiting = db.session.scalars(select(Delivery.status)).all()
     assert set(waiting) == {"pending"}
-    assert claim(now=now + timedelta(days=1)) == []
+    assert claim_due(now=now + timedelta(days=1)) == []
 
 
 def test_a_probe_whose_worker_died_is_asked_again_after_its_lease(company: Company) -> None:
     now = opened_circuit(company) + timedelta(seconds=31)
-    (probe,) = claim(now=now)
+    (probe,) = claim_due(now=now)
     later = now + LEASE + timedelta(seconds=1)
     recover(later)
-    assert len(claim(now=later)) == 1
+    assert len(claim_due(now=later)) == 1
     assert probe.is_probe
 
 
@@ -361,11 +361,11 @@ def test_a_contact_keeps_the_level_that_arrived_last_also_when_an_old_one_is_sen
     learned = []
     for level in (1, 3):
         factories.make_delivery(contact, level)
-        (job,) = claim()
-        settle(job, answered("ok_text"), now=after_now(seconds=level))
+        (claim,) = claim_due()
+        settle(claim, answered("ok_text"), now=after_now(seconds=level))
         learned.append(delivered_level_of(contact))
     resend(db.session.query(Delivery).order_by(Delivery.id).first())
-    (again,) = claim()
+    (again,) = claim_due()
     settle(again, answered("ok_text"), now=after_now(seconds=10))
     assert (*learned, delivered_level_of(contact)) == (1, 3, 1)
 
@@ -373,9 +373,9 @@ def test_a_contact_keeps_the_level_that_arrived_last_also_when_an_old_one_is_sen
 def test_what_did_not_arrive_or_came_too_late_teaches_the_crm_nothing(company: Company) -> None:
     contact = factories.make_contact(company)
     factories.make_delivery(contact, 2)
-    (lost,) = claim()
+    (lost,) = claim_due()
     recover(after_now(minutes=1))
-    (held,) = claim(now=after_now(minutes=2))
+    (held,) = claim_due(now=after_now(minutes=2))
     settle(lost, answered("ok_text"))
     assert delivered_level_of(contact) is None
     settle(held, answered("server_error"))

@@ -9,25 +9,27 @@ from portal import outbox
 from portal.clock import utcnow
 from portal.database.db import db
 from portal.models import Company, Delivery
-from portal.outbox import Job
+from portal.outbox import Claim
 from portal.outbox.settling import MOVE_ON, MOVED_COLUMNS
 from portal.webhook import Outcome
 from tests import factories
 from tests.conftest import BOTH, URL
-from tests.outbox.test_outbox import LEASE, claim, recover
+from tests.outbox.test_outbox import LEASE, claim_due, recover
 from tests.outbox.test_outbox import settle as settle_outcome
 
 pytestmark = BOTH
 
 
-def claim_one() -> Job:
-    (job,) = claim()
-    return job
+def claim_one() -> Claim:
+    (claim,) = claim_due()
+    return claim
 
 
-def settle(job: Job, reason: str, *, schedule: str = "0s,30s", now: datetime | None = None, **facts: Any) -> Delivery:
+def settle(
+    claim: Claim, reason: str, *, schedule: str = "0s,30s", now: datetime | None = None, **facts: Any
+) -> Delivery:
     outcome = Outcome(started_at=now or utcnow(), duration_ms=1, url=URL, reason=reason, **facts)
-    return settle_outcome(job, outcome, now=now, schedule=schedule)
+    return settle_outcome(claim, outcome, now=now, schedule=schedule)
 
 
 def test_a_newer_one_that_fails_is_not_superseded_by_an_older_one_that_is_sent_again(company: Company) -> None:
@@ -58,15 +60,15 @@ def test_what_arrived_stays_delivered_when_the_address_is_removed(company: Compa
 def test_the_update_moves_nothing_on_whose_lease_is_anothers(company: Company) -> None:
     """The leases were read in the same transaction: the update looks once more all the same."""
     factories.make_delivery(factories.make_contact(company))
-    job = claim_one()
+    claim = claim_one()
     state = dict.fromkeys(MOVED_COLUMNS) | {"status": "failed", "tries": 1, "next_trigger": "retry"}
-    stale = {"key": job.delivery_id, "held_token": "of another", "settled_delivered_at": None}
+    stale = {"key": claim.delivery_id, "held_token": "of another", "settled_delivered_at": None}
     with db.engine.begin() as connection:
         connection.execute(MOVE_ON, state | stale)
-    assert db.session.get_one(Delivery, job.delivery_id, populate_existing=True).status == "sending"
+    assert db.session.get_one(Delivery, claim.delivery_id, populate_existing=True).status == "sending"
 
 
-def claim_probe(company: Company) -> Job:
+def claim_probe(company: Company) -> Claim:
     factories.make_delivery(factories.make_contact(company))
     endpoint = factories.endpoint_of(company)
     endpoint.state, endpoint.next_probe_at = "failing", utcnow()
@@ -95,21 +97,21 @@ def test_a_test_whose_worker_dies_is_no_probe_and_not_tried_again(company: Compa
     factories.endpoint_of(company).state = "failing"
     db.session.commit()
     with db.engine.begin() as connection:
-        job = outbox.enqueue_test(
+        claim = outbox.enqueue_test(
             connection, company_id=company.id, url=URL, actor="ana@example.com", now=utcnow(), lease=LEASE
         )
     assert recover(utcnow() + LEASE) == 1
-    assert db.session.get_one(Delivery, job.delivery_id).status == "failed"
+    assert db.session.get_one(Delivery, claim.delivery_id).status == "failed"
 
 
 def test_a_failing_endpoint_is_not_probed_before_it_asked_for_the_next_request(company: Company) -> None:
     for _ in range(6):
         factories.make_delivery(factories.make_contact(company))
     begun = utcnow()
-    for job in claim(begun, limit=5):
-        settle(job, "rate_limited", now=begun, status_code=429, retry_after=timedelta(minutes=10))
-    assert claim(begun + timedelta(minutes=9)) == []
-    (probe,) = claim(begun + timedelta(minutes=10))
+    for claim in claim_due(begun, limit=5):
+        settle(claim, "rate_limited", now=begun, status_code=429, retry_after=timedelta(minutes=10))
+    assert claim_due(begun + timedelta(minutes=9)) == []
+    (probe,) = claim_due(begun + timedelta(minutes=10))
     settle(probe, "rate_limited", now=begun, status_code=429, retry_after=timedelta(hours=1))
     db.session.expire_all()
     assert factories.endpoint_of(company).next_probe_at == begun + timedelta(minutes=15)
@@ -124,13 +126,13 @@ def test_what_never_reached_out_says_nothing_about_the_receiver(company: Company
 
 
 def test_failures_at_an_earlier_address_say_nothing_about_this_one(company: Company) -> None:
-    jobs = []
+    claims = []
     for _ in range(6):
         factories.make_delivery(factories.make_contact(company))
-        jobs.append(claim_one())
+        claims.append(claim_one())
     factories.set_url(company, "http://127.0.0.1:9998/other")
-    for job in jobs:
-        settle(job, "timeout", schedule="0s")
+    for claim in claims:
+        settle(claim, "timeout", schedule="0s")
     assert circuit_of(company) == ("active", 0)
 
 

@@ -8,7 +8,7 @@ from portal.rules.verdict import judge, shape_of
 from portal.webhook import Outcome
 from tests import factories
 from tests.conftest import BOTH, URL
-from tests.outbox.test_outbox import attempts_of, claim, settle
+from tests.outbox.test_outbox import attempts_of, claim_due, settle
 
 KEYS = b'{"success":true,"id":12}'
 
@@ -51,7 +51,7 @@ def test_an_answer_that_does_not_count_has_no_shape() -> None:
 
 def settle_with(company: Company, body: bytes, *, url: str = URL) -> Delivery:
     factories.make_delivery(factories.make_contact(company))
-    (job,) = claim()
+    (claim,) = claim_due()
     verdict = judge(200, body)
     outcome = Outcome(
         started_at=factories.NOON,
@@ -62,7 +62,7 @@ def settle_with(company: Company, body: bytes, *, url: str = URL) -> Delivery:
         warning=verdict.warning,
         shape=shape_of(verdict.reason, body),
     )
-    return settle(job, outcome)
+    return settle(claim, outcome)
 
 
 def warnings(company: Company, *bodies: bytes) -> list[str | None]:

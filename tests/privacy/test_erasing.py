@@ -14,7 +14,7 @@ from portal.contacts.classifying import ContactGone, classify
 from portal.database.db import Base, db, empty_log
 from portal.demo.server import Receiver, Reply
 from portal.models import Attempt, AuditEntry, Company, Contact, Delivery, InspectedRequest, Task, TaskBlock
-from portal.outbox import Job, Rules
+from portal.outbox import Claim, Rules
 from portal.privacy.erasing import Erased, erase_contact
 from portal.rules.retry import parse_schedule
 from portal.tasks import store
@@ -81,18 +81,18 @@ def files_of(instance: Path) -> str:
     return b"".join(path.read_bytes() for path in sorted(instance.glob("portal.db*"))).decode("latin-1")
 
 
-def claim_one() -> Job:
+def claim_one() -> Claim:
     db.session.rollback()
     with db.engine.begin() as connection:
-        (job,) = outbox.claim(
+        (claim,) = outbox.claim_due(
             connection, now=clock.utcnow(), lease=timedelta(seconds=30), limit=1, room_for=lambda *_: 1
         )
-    return job
+    return claim
 
 
-def settle(job: Job, **facts: Any) -> None:
+def settle(claim: Claim, **facts: Any) -> None:
     answer: dict[str, Any] = {
-        "url": job.url,
+        "url": claim.url,
         "started_at": factories.NOON,
         "duration_ms": 5,
         "reason": "ok_text",
@@ -100,7 +100,7 @@ def settle(job: Job, **facts: Any) -> None:
         "response_body": TOLD_BY[0].encode(),
     }
     with db.engine.begin() as connection:
-        outbox.settle(connection, [(job, Outcome(**answer | facts))], RULES)
+        outbox.settle(connection, [(claim, Outcome(**answer | facts))], RULES)
 
 
 @BOTH
@@ -146,12 +146,12 @@ def test_the_files_of_the_database_hold_nothing_of_the_person(
 @BOTH
 def test_what_is_being_sent_brings_nothing_back(contact: Contact) -> None:
     factories.make_delivery(contact, 2)
-    job = claim_one()
+    claim = claim_one()
     erase(contact)
-    settle(job)
-    settle(job, reason="timeout", status_code=None, detail=TOLD_BY[0])
+    settle(claim)
+    settle(claim, reason="timeout", status_code=None, detail=TOLD_BY[0])
     with db.engine.begin() as connection:
-        outbox.release(connection, [job])
+        outbox.release(connection, [claim])
         outbox.recover(connection, RULES, lease=timedelta(seconds=1))
     row = db.session.scalars(select(Delivery)).one()
     assert (row.status, row.body, row.lease_token, row.attempts) == ("cancelled", None, None, [])
@@ -160,8 +160,8 @@ def test_what_is_being_sent_brings_nothing_back(contact: Contact) -> None:
 @BOTH
 def test_an_answer_that_was_recorded_meanwhile_goes_too(contact: Contact) -> None:
     delivery = factories.make_delivery(contact, 2)
-    job = claim_one()
-    settle(job, detail=TOLD_BY[0], request_headers=[["X", TOLD_BY[0]]], response_headers=[["X", TOLD_BY[0]]])
+    claim = claim_one()
+    settle(claim, detail=TOLD_BY[0], request_headers=[["X", TOLD_BY[0]]], response_headers=[["X", TOLD_BY[0]]])
     erase(contact)
     attempt = db.session.scalars(select(Attempt).where(Attempt.delivery_id == delivery.id)).one()
     assert (attempt.detail, attempt.request_headers, attempt.response_headers, attempt.response_body) == (

@@ -3,13 +3,13 @@
 import pytest
 
 from portal import clock
-from portal.outbox import Job
+from portal.outbox import Claim
 from portal.worker.shares import Shares
 from tests.factories import NOON
 
 
-def make_job(number: int, *, company_id: int = 1) -> Job:
-    return Job(
+def make_claim(number: int, *, company_id: int = 1) -> Claim:
+    return Claim(
         delivery_id=number,
         webhook_id=f"msg_{number}",
         company_id=company_id,
@@ -32,7 +32,7 @@ def make_job(number: int, *, company_id: int = 1) -> Job:
 
 def test_what_was_sent_keeps_its_place_until_it_is_recorded() -> None:
     shares = Shares(2, senders=8)
-    first, second = make_job(1), make_job(2)
+    first, second = make_claim(1), make_claim(2)
     shares.take([first, second])
     assert (shares.room_for(1), shares.room_for(2), shares.free()) == (0, 2, 6)
     assert (shares.room_for(1, recorded={1}), shares.free(recorded={1})) == (1, 7)
@@ -40,10 +40,10 @@ def test_what_was_sent_keeps_its_place_until_it_is_recorded() -> None:
     assert (shares.room_for(1), shares.free(), shares.under_way) == (1, 7, 1)
 
 
-def test_a_job_of_before_frees_no_place() -> None:
+def test_a_claim_of_before_frees_no_place() -> None:
     shares = Shares(1, senders=8)
-    shares.take([make_job(1)])
-    shares.done(make_job(2), seconds=None)
+    shares.take([make_claim(1)])
+    shares.done(make_claim(2), seconds=None)
     assert shares.room_for(1) == 0
 
 
@@ -51,19 +51,19 @@ def slow_shares() -> Shares:
     """Companies 1 and 2 are slow, 3 is not."""
     shares = Shares(8, senders=16)
     for company_id, seconds in ((1, 3.0), (2, 3.0), (3, 0.1)):
-        shares.done(make_job(company_id, company_id=company_id), seconds=seconds)
+        shares.done(make_claim(company_id, company_id=company_id), seconds=seconds)
     return shares
 
 
 def test_a_quarter_of_the_senders_is_kept_free_of_slow_receivers() -> None:
     shares = slow_shares()
-    shares.take(make_job(number) for number in range(10, 18))
+    shares.take(make_claim(number) for number in range(10, 18))
     assert (shares.room_for(2), shares.room_for(3)) == (4, 8)
 
 
 def test_slow_receivers_share_what_they_may_have_also_within_one_claim() -> None:
     shares = slow_shares()
-    lent = [make_job(number) for number in range(10, 18)]
+    lent = [make_claim(number) for number in range(10, 18)]
     assert (shares.room_for(2, lent=lent), shares.room_for(3, lent=lent)) == (4, 8)
 
 
@@ -84,10 +84,10 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> SteadyClock:
 
 def go(shares: Shares) -> int:
     room = shares.room_for(1)
-    jobs = [make_job(number) for number in range(room)]
-    shares.take(jobs)
-    for job in jobs:
-        shares.done(job, seconds=0.0)
+    claims = [make_claim(number) for number in range(room)]
+    shares.take(claims)
+    for claim in claims:
+        shares.done(claim, seconds=0.0)
     return room
 
 
@@ -131,10 +131,10 @@ def test_without_a_rate_there_is_nothing_to_wait_for(steady: SteadyClock) -> Non
 
 def test_one_slow_answer_among_quick_ones_makes_nobody_slow() -> None:
     shares = Shares(8, senders=8)
-    job = make_job(1)
+    claim = make_claim(1)
     for seconds in (0.1, 0.1, 2.0):
-        shares.done(job, seconds=seconds)
+        shares.done(claim, seconds=seconds)
     assert shares.room_for(1) == 8
     for _ in range(4):
-        shares.done(job, seconds=2.0)
+        shares.done(claim, seconds=2.0)
     assert shares.room_for(1) == 6

@@ -17,7 +17,7 @@ from portal.contacts.single import save_contact
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Attempt, Company, Delivery
-from portal.outbox import Job, Rules
+from portal.outbox import Claim, Rules
 from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
 from tests import factories
@@ -30,23 +30,23 @@ def company(app: Flask, receiver: Receiver) -> Company:
     return factories.make_company(url=receiver.url)
 
 
-def claim(**values: Any) -> list[Job]:
+def claim_due(**values: Any) -> list[Claim]:
     """Claim as a worker does, at `now`, in a transaction of its own."""
     defaults: dict[str, Any] = {"now": utcnow(), "lease": LEASE, "limit": 100, "room_for": lambda *_: 100}
     db.session.rollback()
     with db.engine.begin() as connection:
-        return outbox.claim(connection, **(defaults | values))
+        return outbox.claim_due(connection, **(defaults | values))
 
 
 def rules(schedule: str = "0s,30s,5m", *, now: datetime | None = None) -> Rules:
     return Rules(parse_schedule(schedule), now=now or utcnow(), jitter=lambda: 0.0)
 
 
-def settle(job: Job, outcome: Outcome, *, by: Rules | None = None) -> Delivery:
+def settle(claim: Claim, outcome: Outcome, *, by: Rules | None = None) -> Delivery:
     db.session.rollback()
     with db.engine.begin() as connection:
-        outbox.settle(connection, [(job, outcome)], by or rules())
-    return reload(job.delivery_id)
+        outbox.settle(connection, [(claim, outcome)], by or rules())
+    return reload(claim.delivery_id)
 
 
 def answered(reason: str, **facts: Any) -> Outcome:

@@ -22,7 +22,7 @@ from tests.system.faults.conftest import (
     LEASE,
     answered,
     attempts_of,
-    claim,
+    claim_due,
     make_deliveries,
     reload,
     rules,
@@ -83,7 +83,7 @@ def test_what_was_due_when_the_clock_is_set_back_goes_out_at_once(
 def test_nothing_waits_for_the_future_of_a_clock_that_ran_a_year_ahead(company: Company) -> None:
     retried, held, fresh = make_deliveries(company, 3)
     ahead, now = utcnow() + timedelta(days=365), utcnow()
-    first, *_ = claim(now=ahead, limit=2)
+    first, *_ = claim_due(now=ahead, limit=2)
     settle(first, answered("server_error"), by=rules(DEFAULT_SCHEDULE, now=ahead))
     db.session.execute(update(Delivery).where(Delivery.id == fresh).values(next_attempt_at=ahead))
     db.session.execute(update(Endpoint).values(next_probe_at=ahead))
@@ -100,7 +100,7 @@ def test_nothing_waits_for_the_future_of_a_clock_that_ran_a_year_ahead(company: 
 def test_times_that_can_be_are_left_alone(company: Company) -> None:
     retried, held, fresh = make_deliveries(company, 3)
     now = utcnow()
-    first, *_ = claim(now=now, limit=2)
+    first, *_ = claim_due(now=now, limit=2)
     settle(first, answered("server_error"), by=rules("0s,24h", now=now))
     before = [(row.next_attempt_at, row.lease_expires_at) for row in map(reload, (retried, held, fresh))]
     db.session.rollback()
@@ -161,10 +161,10 @@ def test_a_change_to_summer_time_moves_no_retry(company: Company, monkeypatch: p
         now = factories.NOON.replace(day=8, hour=6, minute=45)
         db.session.execute(update(Delivery).values(next_attempt_at=now))
         db.session.commit()
-        (job,) = claim(now=now)
-        settle(job, answered("server_error"), by=rules("0s,30m", now=now))
-        assert claim(now=now + timedelta(minutes=29)) == []
-        assert [job.delivery_id for job in claim(now=now + timedelta(minutes=30))] == [delivery_id]
+        (claim,) = claim_due(now=now)
+        settle(claim, answered("server_error"), by=rules("0s,30m", now=now))
+        assert claim_due(now=now + timedelta(minutes=29)) == []
+        assert [claim.delivery_id for claim in claim_due(now=now + timedelta(minutes=30))] == [delivery_id]
     finally:
         monkeypatch.undo()
         time.tzset()

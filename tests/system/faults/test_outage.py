@@ -13,7 +13,7 @@ from portal.models import Attempt, Company, Delivery
 from portal.rules.circuit import LONGEST_PAUSE
 from tests import factories
 from tests.conftest import BOTH
-from tests.system.faults.conftest import LEASE, answered, claim, rules, statuses
+from tests.system.faults.conftest import LEASE, answered, claim_due, rules, statuses
 
 WAITING, PROBES, BATCH = 10_000, 200, 500
 
@@ -38,12 +38,12 @@ def test_ten_thousand_wait_whole_through_two_hundred_failed_probes_and_arrive_le
     now = utcnow()
     refused, taken = answered("connection_refused", url=url), answered("ok_text", url=url, status_code=200)
 
-    jobs = claim(now=now, limit=5)
+    claims = claim_due(now=now, limit=5)
     with db.engine.begin() as connection:
-        outbox.settle(connection, [(job, refused) for job in jobs], rules(now=now))
+        outbox.settle(connection, [(claim, refused) for claim in claims], rules(now=now))
     for _ in range(PROBES):
         now += LONGEST_PAUSE + timedelta(seconds=1)
-        (probe,) = claim(now=now, limit=BATCH)
+        (probe,) = claim_due(now=now, limit=BATCH)
         assert probe.is_probe
         with db.engine.begin() as connection:
             outbox.settle(connection, [(probe, refused)], rules(now=now))
@@ -51,15 +51,15 @@ def test_ten_thousand_wait_whole_through_two_hundred_failed_probes_and_arrive_le
     assert Counter(db.session.scalars(select(Delivery.tries))) == {0: WAITING - 5, 1: 5}
 
     now += LONGEST_PAUSE + timedelta(seconds=1)
-    (probe,) = claim(now=now, limit=BATCH)
+    (probe,) = claim_due(now=now, limit=BATCH)
     levels = []
     batch = [probe]
     while batch:
         with db.engine.begin() as connection:
-            outbox.settle(connection, [(job, taken) for job in batch], rules(now=now))
+            outbox.settle(connection, [(claim, taken) for claim in batch], rules(now=now))
         now += timedelta(seconds=1)
-        batch = claim(now=now, limit=BATCH, room_for=lambda *_: BATCH, lease=LEASE)
-        levels += sorted((level_of(job.webhook_id) for job in batch), reverse=True)
+        batch = claim_due(now=now, limit=BATCH, room_for=lambda *_: BATCH, lease=LEASE)
+        levels += sorted((level_of(claim.webhook_id) for claim in batch), reverse=True)
     assert statuses() == {"delivered": WAITING}
     assert levels == sorted(levels, reverse=True)
     assert db.session.scalar(select(func.count()).select_from(Attempt)) == WAITING + 5 + PROBES

@@ -26,7 +26,7 @@ from tests.system.faults.conftest import (
     LEASE,
     answered,
     attempts_of,
-    claim,
+    claim_due,
     make_deliveries,
     reload,
     rules,
@@ -47,7 +47,7 @@ def begun(work: Callable[[], object]) -> threading.Thread:
 
 def test_a_reaper_that_runs_while_the_owner_records_takes_nothing_back(company: Company) -> None:
     (delivery_id,) = make_deliveries(company, 1)
-    (job,) = claim()
+    (claim,) = claim_due()
     engine, found = db.engine, []
 
     def reap() -> None:
@@ -55,7 +55,7 @@ def test_a_reaper_that_runs_while_the_owner_records_takes_nothing_back(company: 
             found.append(outbox.recover(connection, rules(now=utcnow() + timedelta(minutes=1)), lease=LEASE))
 
     with engine.begin() as owner:
-        outbox.settle(owner, [(job, answered("ok_text"))], rules())
+        outbox.settle(owner, [(claim, answered("ok_text"))], rules())
         reaper = begun(reap)
         reaper.join(0.3)
     reaper.join(10)
@@ -66,12 +66,12 @@ def test_a_reaper_that_runs_while_the_owner_records_takes_nothing_back(company: 
 
 def test_an_owner_who_records_while_the_reaper_runs_is_late(company: Company) -> None:
     (delivery_id,) = make_deliveries(company, 1)
-    (job,) = claim()
-    engine, failure = db.engine, answered("server_error", url=job.url)
+    (claim,) = claim_due()
+    engine, failure = db.engine, answered("server_error", url=claim.url)
 
     def record() -> None:
         with engine.begin() as connection:
-            outbox.settle(connection, [(job, failure)], rules())
+            outbox.settle(connection, [(claim, failure)], rules())
 
     with engine.begin() as reaper:
         assert outbox.recover(reaper, rules(now=utcnow() + timedelta(minutes=1)), lease=LEASE) == 1
@@ -86,16 +86,16 @@ def test_an_owner_who_records_while_the_reaper_runs_is_late(company: Company) ->
 @pytest.mark.parametrize("then", ["it fails", "its worker dies", "it is given back"])
 def test_what_is_being_sent_when_the_address_is_removed_ends_cancelled(company: Company, then: str) -> None:
     (delivery_id,) = make_deliveries(company, 1)
-    (job,) = claim()
+    (claim,) = claim_due()
     endpoints.remove_url(db.session, factories.endpoint_of(company), actor="ana@example.com")
     db.session.commit()
     with db.engine.begin() as connection:
         if then == "it fails":
-            outbox.settle(connection, [(job, answered("server_error"))], rules())
+            outbox.settle(connection, [(claim, answered("server_error"))], rules())
         elif then == "its worker dies":
             outbox.recover(connection, rules(now=utcnow() + timedelta(minutes=1)), lease=LEASE)
         else:
-            outbox.release(connection, [job])
+            outbox.release(connection, [claim])
         outbox.cancel_strays(connection)
     assert reload(delivery_id).status == "cancelled"
     assert reload(delivery_id).next_attempt_at is None
@@ -112,18 +112,18 @@ def test_what_waits_for_an_address_that_there_is_goes_on_waiting(company: Compan
 
 def test_a_delivery_that_is_erased_while_it_is_sent_keeps_no_other_from_being_recorded(company: Company) -> None:
     make_deliveries(company, 2)
-    jobs = claim()
+    claims = claim_due()
     with db.engine.begin() as connection:
-        connection.execute(delete(Delivery).where(Delivery.id == jobs[0].delivery_id))
-        outbox.settle(connection, [(job, answered("ok_text")) for job in jobs], rules())
+        connection.execute(delete(Delivery).where(Delivery.id == claims[0].delivery_id))
+        outbox.settle(connection, [(claim, answered("ok_text")) for claim in claims], rules())
     assert statuses() == {"delivered": 1}
 
 
 @pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
 def test_a_detail_that_no_database_takes_is_recorded_all_the_same(company: Company, text: str) -> None:
     make_deliveries(company, 1)
-    (job,) = claim()
-    assert settle(job, answered("protocol_error", detail=text)).status == "pending"
+    (claim,) = claim_due()
+    assert settle(claim, answered("protocol_error", detail=text)).status == "pending"
     (attempt,) = db.session.query(Attempt)
     assert attempt.detail.isprintable()
     assert attempt.detail[0] + attempt.detail[-1] == "ab"
@@ -148,8 +148,8 @@ def test_a_result_that_cannot_be_recorded_fails_alone(
 
 def test_two_clicks_on_resend_at_the_same_moment_send_once(app: Flask, company: Company, receiver: Receiver) -> None:
     make_deliveries(company, 1)
-    (job,) = claim()
-    settle(job, answered("server_error", status_code=500), by=rules("0s"))
+    (claim,) = claim_due()
+    settle(claim, answered("server_error", status_code=500), by=rules("0s"))
     admin = factories.make_user(company)
     clicks = [Person(app.test_client(), admin) for _ in range(2)]
     tokens = [click.token() for click in clicks]
@@ -158,7 +158,7 @@ def test_two_clicks_on_resend_at_the_same_moment_send_once(app: Flask, company: 
     def click(person: Person, token: str) -> None:
         together.wait(10)
         form = {"csrf_token": token, "seen_attempts": "1"}
-        answers.append(person.client.post(f"/deliveries/{job.webhook_id}/resend", data=form).status_code)
+        answers.append(person.client.post(f"/deliveries/{claim.webhook_id}/resend", data=form).status_code)
 
     db.session.remove()
     threads = [begun(lambda pair=pair: click(*pair)) for pair in zip(clicks, tokens, strict=True)]
@@ -204,16 +204,16 @@ def test_after_the_last_try_of_the_real_schedule_there_is_no_other_until_somebod
     (delivery_id,) = make_deliveries(company, 1)
     now, tries = utcnow(), 0
     for _ in range(200):
-        for job in claim(now=now):
+        for claim in claim_due(now=now):
             tries += 1
-            settle(job, answered("server_error"), by=rules(DEFAULT_SCHEDULE, now=now))
+            settle(claim, answered("server_error"), by=rules(DEFAULT_SCHEDULE, now=now))
         now += timedelta(hours=1)
     delivery = reload(delivery_id)
     assert (tries, delivery.status, delivery.attempt_count) == (9, "failed", 9)
     assert outbox.resend(db.session, delivery, actor="ana@example.com", now=now)
     db.session.commit()
-    (job,) = claim(now=now)
-    assert (job.tries, job.trigger, job.number) == (0, "manual", 10)
+    (claim,) = claim_due(now=now)
+    assert (claim.tries, claim.trigger, claim.number) == (0, "manual", 10)
 
 
 def test_three_quick_changes_of_which_the_first_fails_end_with_the_last(
@@ -252,10 +252,10 @@ def test_retry_after_moves_the_next_try_between_the_schedule_and_a_day(
 ) -> None:
     receiver.answers = lambda: Reply(503, b"busy", headers=(("Retry-After", value),))
     make_deliveries(company, 1)
-    (job,) = claim()
-    outcome = post(outbox.request_of(job, runtime().vault), runtime().egress)
+    (claim,) = claim_due()
+    outcome = post(outbox.request_of(claim, runtime().vault), runtime().egress)
     now = utcnow()
-    delivery = settle(job, outcome, by=rules("0s,30s", now=now))
+    delivery = settle(claim, outcome, by=rules("0s,30s", now=now))
     assert delivery.next_attempt_at is not None
     pause = delivery.next_attempt_at - now
     expected = {"1000000000": MAX_RETRY_AFTER, "9" * 400: MAX_RETRY_AFTER, "120": timedelta(minutes=2)}

@@ -95,12 +95,12 @@ def test_claiming_settling_and_a_page_read_no_more_of_a_long_log_than_they_need(
             assert outbox.has_due(connection, now=rules.now)
         with db.engine.begin() as connection:
             outbox.recover(connection, rules, lease=LEASE)
-            jobs = outbox.claim(connection, now=rules.now, lease=LEASE, limit=20, room_for=lambda *_: 20)
+            claims = outbox.claim_due(connection, now=rules.now, lease=LEASE, limit=20, room_for=lambda *_: 20)
         took = time.perf_counter() - begun
-        assert len(jobs) == 20
+        assert len(claims) == 20
         failed = Outcome(started_at=rules.now, duration_ms=1, url="http://127.0.0.1:9/", reason="internal_error")
         with db.engine.begin() as connection:
-            outbox.settle(connection, [(job, failed) for job in jobs], rules)
+            outbox.settle(connection, [(claim, failed) for claim in claims], rules)
         return took
 
     def page() -> float:
