@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from portal.mail import MailServer, parse_mail_server, parse_sender
+from portal.rules.reasons import Limits
 from portal.rules.retry import DEFAULT_SCHEDULE, RetrySchedule, parse_schedule
 
 Network = IPv4Network | IPv6Network
@@ -62,6 +63,11 @@ class Settings:
     def lease(self) -> timedelta:
         """How long a claimed delivery belongs to one worker: always longer than one try can take."""
         return timedelta(seconds=self.deadline) + LEASE_MARGIN
+
+    @property
+    def limits(self) -> Limits:
+        """The times that a try is given, as its sentences name them."""
+        return Limits(connect=self.connect_timeout, whole=self.deadline)
 
     @property
     def secure_cookies(self) -> bool:

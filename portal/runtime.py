@@ -31,7 +31,7 @@ class Runtime:
 
     def explain(self, attempt: Attempt | Outcome) -> Explanation:
         """What came of an attempt, in the reader's language: the same sentence on pages, API and console."""
-        return explain_attempt(attempt, deadline_seconds=self.settings.deadline)
+        return explain_attempt(attempt, self.settings.limits)
 
 
 def attach_runtime(app: Flask, settings: Settings) -> None:

@@ -15,21 +15,14 @@ from portal.api.protocol.fields import (
 )
 from portal.api.protocol.lists import PAGE_NOTE, ListQuerySchema
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS
-
-REASONS = (
-    *("ok_empty", "ok_json", "ok_text"),
-    *("status_2xx", "redirect", "client_error", "gone", "rate_limited", "server_error"),
-    *("html_page", "binary_body", "too_large", "undecodable", "incomplete"),
-    *("invalid_url", "blocked_address", "dns_failure", "connection_refused", "connection_failed", "tls_failure"),
-    *("timeout", "protocol_error", "interrupted", "internal_error"),
-)
+from portal.rules.reasons import WORDS
 
 
 class DeliveryQuerySchema(ListQuerySchema):
     status = choice(DELIVERY_STATUSES)
     contact_id = NumberParameter(validate=Range(0, MAX_KEY, error="out_of_range"))
     level = NumberParameter(validate=OneOf(LEVELS, error="unknown_level"))
-    reason = choice(REASONS)
+    reason = choice(tuple(WORDS))
     trigger = choice(TRIGGERS)
     since = TimeParameter(metadata={"description": "Created at this time or later."})
     until = TimeParameter(metadata={"description": "Created before this time."})

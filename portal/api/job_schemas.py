@@ -3,7 +3,6 @@
 from marshmallow import fields
 from marshmallow.validate import OneOf
 
-from portal.api.delivery_schemas import REASONS
 from portal.api.protocol.fields import (
     Flag,
     ItemList,
@@ -17,6 +16,7 @@ from portal.api.protocol.fields import (
 )
 from portal.deliveries.resending import RISKS
 from portal.models import DELIVERY_STATUSES, LEVELS, TASK_STATUSES, TRIGGERS
+from portal.rules.reasons import WORDS
 
 
 class DeliveryFilterSchema(StrictSchema):
@@ -27,7 +27,7 @@ class DeliveryFilterSchema(StrictSchema):
     campaign = Text(200, metadata={"description": "A campaign's name, or its number."})
     owner = Text(254, metadata={"description": "An owner's e-mail, or their number."})
     level = WholeNumber(validate=OneOf(LEVELS, error="unknown_level"))
-    reason = choice(REASONS)
+    reason = choice(tuple(WORDS))
     trigger = choice(TRIGGERS)
     since = TimeParameter(metadata={"description": "Created at this time or later."})
     until = TimeParameter(metadata={"description": "Created before this time."})

@@ -127,7 +127,7 @@ class Egress:
         try:
             answers = self._lookup(address, timeout=timeout)
         except LookupTimeoutError as error:
-            raise EgressError("dns_failure", str(error)) from None
+            raise EgressError("dns_timeout", str(error)) from None
         if not answers:
             raise EgressError("dns_failure", f"{address.host} does not resolve")
         return Route(check_answers(address, answers, self.policy), address.port)

@@ -13,6 +13,10 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?:[ \r\n]|$)")
 # libcurl reads on as if there were none, and takes any end for the end of the body.
 _ENDLESS_LENGTH = re.compile(rb"content-length:[ \t]*0*[1-9][0-9]{18}", re.IGNORECASE)
 
+_BANNERS = re.compile(rb"SSH-|220[ -]|\* OK|\+OK|RFB |AMQP|-ERR|.\x00\x00\x00\x0a", re.DOTALL)
+"""How SSH, SMTP and FTP, IMAP, POP3, VNC, AMQP, Redis and MySQL begin to speak."""
+_TLS_ALERT = b"\x15\x03"
+
 _STOP = 0
 """What a callback returns to end the transfer: fewer bytes taken than given (None takes them all)."""
 
@@ -60,6 +64,9 @@ class Incoming:
 
     def on_body(self, data: bytes) -> int | None:
         """CURLOPT_WRITEFUNCTION."""
+        if not self.headers_done:
+            self._refuse(*_name_service(data))
+            return _STOP
         self.body_size += len(data)
         self._body += data[: self._body_cap - len(self._body)]
         return _STOP if self.too_large else None
@@ -102,3 +109,12 @@ class Incoming:
 def _split_header(line: bytes) -> tuple[str, str]:
     name, _, value = line.decode("latin-1").partition(":")
     return name.strip(), value.strip()
+
+
+def _name_service(data: bytes) -> tuple[str, str]:
+    """The reason and the detail of what answers without a status line."""
+    if data.startswith(_TLS_ALERT):
+        return "tls_expected", "the answer is a TLS alert"
+    shown = data[:80].split(b"\n")[0].decode("ascii", errors="backslashreplace").strip()
+    reason = "not_http" if _BANNERS.match(data) else "connection_failed"
+    return reason, f"the answer has no status line: {shown!r}"

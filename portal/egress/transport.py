@@ -4,16 +4,16 @@ import select
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from errno import ECONNREFUSED
 from ipaddress import ip_address
 from itertools import count
 from threading import Lock
-from typing import Any, Final
+from typing import Any
 
 import pycurl
 
 from portal import clock
 from portal.egress.answer import Answer, Cut, EgressError
+from portal.egress.faults import E_TOO_LARGE, Fault
 from portal.egress.incoming import Incoming
 
 # Receivers commonly close a connection after 2 to 5 idle seconds; one that closes while we send costs an attempt.
@@ -22,13 +22,12 @@ MAX_KEPT_CONNECTIONS = 5
 
 # libcurl gives up on headers of more than 300 KiB together, or 100 KiB in one line.
 _LIBCURL_HEADER_LIMIT = 300 * 1024
-# CURLE_* numbers that pycurl has no names for.
-_E_WEIRD_SERVER_REPLY = 8
-_E_TOO_LARGE = 100
 
 _FIXED_OPTIONS: tuple[tuple[int, Any], ...] = (
     (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
     (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+    # Bytes without a status line come to `Incoming`, which refuses them and tells what they are.
+    (pycurl.HTTP09_ALLOWED, 1),
     (pycurl.FOLLOWLOCATION, 0),
     # Nothing of the environment: an empty proxy also hides http_proxy and its like, and no .netrc is read.
     (pycurl.PROXY, ""),
@@ -43,22 +42,6 @@ _FIXED_OPTIONS: tuple[tuple[int, Any], ...] = (
     (pycurl.MAXAGE_CONN, MAX_IDLE_SECONDS),
     (pycurl.USERAGENT, ""),
 )
-
-_REASONS: Final = {
-    pycurl.E_COULDNT_RESOLVE_HOST: "dns_failure",
-    pycurl.E_COULDNT_CONNECT: "connection_failed",
-    pycurl.E_OPERATION_TIMEDOUT: "timeout",
-    pycurl.E_SSL_CONNECT_ERROR: "tls_failure",
-    pycurl.E_PEER_FAILED_VERIFICATION: "tls_failure",
-    pycurl.E_SSL_CERTPROBLEM: "tls_failure",
-    pycurl.E_SSL_CIPHER: "tls_failure",
-    pycurl.E_SSL_ISSUER_ERROR: "tls_failure",
-    pycurl.E_SSL_INVALIDCERTSTATUS: "tls_failure",
-    pycurl.E_UNSUPPORTED_PROTOCOL: "protocol_error",
-    _E_WEIRD_SERVER_REPLY: "protocol_error",
-    _E_TOO_LARGE: "protocol_error",
-    pycurl.E_BAD_CONTENT_ENCODING: "undecodable",
-}
 
 
 @dataclass(frozen=True)
@@ -158,7 +141,9 @@ class Transport:
         if incoming.status >= 200 and self._headers_exceeded(code):
             return self._build_answer("too_large", elapsed)
         reason, detail = self._refusal or self._explain(code, message)
-        raise EgressError(reason, detail[:300], address=self._address, request_sent=self._request_sent)
+        # A server that demands a certificate of ours reads no request before it has one.
+        is_sent = self._request_sent and reason != "tls_client_certificate"
+        raise EgressError(reason, detail[:300], address=self._address, request_sent=is_sent)
 
     def _start(self) -> None:
         self._bug: Exception | None = None
@@ -276,20 +261,15 @@ class Transport:
 
     def _headers_exceeded(self, code: int) -> bool:
         exceeded = self._incoming.header_bytes > _LIBCURL_HEADER_LIMIT
-        return code == _E_TOO_LARGE or (code == pycurl.E_RECV_ERROR and exceeded)
+        return code == E_TOO_LARGE or (code == pycurl.E_RECV_ERROR and exceeded)
 
     def _explain(self, code: int, message: str) -> tuple[str, str]:
-        if code == pycurl.E_COULDNT_CONNECT and self._curl.getinfo(pycurl.OS_ERRNO) == ECONNREFUSED:
-            return "connection_refused", "connection refused"
-        if code == pycurl.E_UNSUPPORTED_PROTOCOL and "HTTP/0.9" in message:
-            return "connection_failed", "the answer has no status line"
-        if code in _REASONS:
-            return _REASONS[code], self._without_stand_in(message)
         if self._headers_exceeded(code):
             return "protocol_error", message
-        if self._incoming.header_bytes:
-            return "incomplete", "the connection ended within the headers"
-        return "connection_failed", self._without_stand_in(message) or "the connection ended without an answer"
+        has_headers = self._incoming.header_bytes > 0
+        shown = self._without_stand_in(message)
+        fault = Fault.of(self._curl, code, shown, request_sent=self._request_sent, has_headers=has_headers)
+        return fault.reason, fault.detail
 
     def _without_stand_in(self, message: str) -> str:
         return message.replace(f" via {self._stand_in.name}", "") if self._stand_in else message

@@ -12,7 +12,7 @@ from portal import clock
 from portal.contacts.syncing import Backlog, backlog_of
 from portal.models import Attempt, Company, Contact, Endpoint, User
 from portal.notices.due import Notice, is_newest, latest_failed
-from portal.rules.reasons import explain_attempt
+from portal.rules.reasons import Limits, explain_attempt
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def recipients_of(session: Session, company_id: int) -> tuple[str, ...]:
     return tuple(session.scalars(admins.order_by(User.email)))
 
 
-def write_letter(session: Session, notice: Notice, *, base_url: str | None, deadline_seconds: float) -> Letter | None:
+def write_letter(session: Session, notice: Notice, *, base_url: str | None, limits: Limits) -> Letter | None:
     """The notice in the current language and time zone; None when there is nobody to read it."""
     recipients = recipients_of(session, notice.company_id)
     if not recipients:
@@ -42,7 +42,7 @@ def write_letter(session: Session, notice: Notice, *, base_url: str | None, dead
     subject = _impact(backlog, endpoint, state=notice.state)
     parts = [
         f"{subject}.",
-        _cause(session, notice, endpoint, deadline_seconds=deadline_seconds),
+        _cause(session, notice, endpoint, limits=limits),
         _outlook(backlog, state=notice.state),
         _where(notice.state, base_url=base_url),
         _footer(endpoint.company),
@@ -102,7 +102,7 @@ def _weekday(moment: datetime) -> str:
     return str(format_datetime(moment, "EEEE HH:mm" if is_recent else "medium"))
 
 
-def _cause(session: Session, notice: Notice, endpoint: Endpoint, *, deadline_seconds: float) -> str:
+def _cause(session: Session, notice: Notice, endpoint: Endpoint, *, limits: Limits) -> str:
     """Why, in the log's own sentences about the attempt that failed last."""
     if notice.state == "active":
         return ""
@@ -112,7 +112,7 @@ def _cause(session: Session, notice: Notice, endpoint: Endpoint, *, deadline_sec
     attempt = session.scalars(
         select(Attempt).where(Attempt.delivery_id == notice.delivery_id).order_by(Attempt.id.desc()).limit(1)
     ).first()
-    words = explain_attempt(attempt, deadline_seconds=deadline_seconds).message if attempt else ""
+    words = explain_attempt(attempt, limits).message if attempt else ""
     if is_paused and endpoint.paused_reason == "outage":
         words = " ".join((_("Há três dias nenhum envio dá certo."), words)).strip()
     return words

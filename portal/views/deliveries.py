@@ -27,7 +27,7 @@ from portal.deliveries.log import (
 from portal.deliveries.resending import risk_of
 from portal.i18n import reader_zone
 from portal.models import DELIVERY_STATUSES, LEVELS, Delivery
-from portal.rules.reasons.words import WORDS
+from portal.rules.reasons import WORDS
 from portal.runtime import runtime
 from portal.web import access, exchange
 from portal.web.charts import read_chart

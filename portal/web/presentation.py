@@ -25,7 +25,6 @@ from portal.contacts.syncing import Backlog, backlog_of
 from portal.database.db import db
 from portal.models import Attempt, Endpoint
 from portal.rules import reasons
-from portal.rules.reasons.words import WORDS
 from portal.runtime import runtime
 
 RELATIVE_UP_TO = timedelta(days=30)
@@ -92,7 +91,7 @@ def reason_title(reason: str) -> str:
     """A reason in a few words, also that of a pause; a code that has none speaks for itself."""
     if reason == "outage":
         return str(gettext("três dias seguidos só com falhas"))
-    return reasons.title_of(reason) if reason in WORDS else reason
+    return reasons.title_of(reason) if reason in reasons.WORDS else reason
 
 
 def endpoint_in_trouble() -> Endpoint | None:

@@ -107,7 +107,7 @@ class Notifier:
     def _write(self, notice: Notice) -> Letter | None:
         settings = self._settings
         with self._speaking(notice.language, notice.timezone), reading(), Session(self._engine) as session:
-            return notices.write_letter(session, notice, base_url=settings.base_url, deadline_seconds=settings.deadline)
+            return notices.write_letter(session, notice, base_url=settings.base_url, limits=settings.limits)
 
 
 def post(letter: Letter, *, server: MailServer, sender: str) -> None:

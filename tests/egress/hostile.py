@@ -98,12 +98,25 @@ class HostileReceiver:
 
     def _handle(self, connection: socket.socket, number: int) -> None:
         with contextlib.suppress(OSError), connection:  # the sender gave up: that is the point of most behaviours
-            speaking = self._tls.wrap_socket(connection, server_side=True) if self._tls else connection
+            speaking = self._start_tls(connection) if self._tls else connection
             self._open.append(speaking)
             wire = Wire(speaking, number, self._stopped)
             wire.read_request = self._recording(wire.read_request)  # type: ignore[method-assign]
             with speaking:
                 self._act(wire)
+
+    def _start_tls(self, connection: socket.socket) -> ssl.SSLSocket:
+        assert self._tls is not None
+        speaking = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        self._open.append(speaking)
+        try:
+            speaking.do_handshake()
+        except ssl.SSLError:
+            with speaking:
+                while socket.socket.recv(speaking, 65536):  # closing with anything unread would overtake the alert
+                    pass
+            raise
+        return speaking
 
     def _recording(self, read: Callable[[], bytes]) -> Callable[[], bytes]:
         def read_request() -> bytes:

@@ -231,31 +231,6 @@ def test_certificate_of_a_trusted_authority(make_egress: MakeEgress, authority: 
         assert receiver.connections == 1
 
 
-@pytest.mark.parametrize("fault", ["unknown authority", "expired", "not yet valid", "wrong name"])
-def test_bad_certificate(fault: str, make_egress: MakeEgress, authority: Authority) -> None:
-    days = {"expired": (-9, -1), "not yet valid": (1, 9)}.get(fault, (-1, 1))
-    name = "other.test" if fault == "wrong name" else "hook.test"
-    egress = make_egress(ca_file=None if fault == "unknown authority" else str(authority.file))
-    with HostileReceiver(always_ok, tls=authority.context(name, days=days)) as receiver:
-        with pytest.raises(EgressError) as caught:
-            egress.send(prepare(receiver.url(host="hook.test")))
-        assert (caught.value.reason, caught.value.request_sent) == ("tls_failure", False)
-        assert receiver.requests == []
-
-
-def test_plain_http_behind_an_https_address(egress: Egress) -> None:
-    receiver = HostileReceiver(lambda wire: wire.say(b"HTTP/1.1 400 Bad\r\n\r\n"))
-    with receiver, pytest.raises(EgressError, match="tls_failure"):
-        egress.send(prepare(receiver.url().replace("http:", "https:")))
-
-
-def test_handshake_that_never_starts(make_egress: MakeEgress) -> None:
-    egress = make_egress(connect_timeout=0.2)
-    with HostileReceiver(lambda wire: wire.wait() and None) as receiver, pytest.raises(EgressError) as caught:
-        egress.send(prepare(receiver.url().replace("http:", "https:")))
-    assert (caught.value.reason, caught.value.request_sent) == ("timeout", False)
-
-
 def test_session_gets_a_real_response(egress: Egress) -> None:
     reply = whole(b'{"a":"\xc3\xa3"}', b"Content-Type: application/json; charset=utf-8", status=b"HTTP/1.1 404 No")
     with HostileReceiver(answers(reply)) as receiver, requests.Session() as session:

@@ -11,7 +11,15 @@ from flask import Flask
 
 from portal.i18n import speaking
 from portal.rules import reasons
-from portal.rules.reasons import explain, explain_address, explain_address_warning, explain_warning, title_of
+from portal.rules.reasons import (
+    Limits,
+    explain,
+    explain_address,
+    explain_address_warning,
+    explain_warning,
+    title_of,
+)
+from portal.rules.reasons.connections import CONNECTIONS
 from portal.rules.reasons.statuses import ADVICE_BY_STATUS
 from portal.rules.verdict import DELIVERED_REASONS, WARNINGS
 
@@ -30,6 +38,9 @@ REASONS = [
     *("html_page", "binary_body", "too_large", "undecodable", "incomplete", "invalid_url", "blocked_address"),
     *("dns_failure", "connection_refused", "connection_failed", "tls_failure", "timeout", "protocol_error"),
     *("interrupted", "internal_error"),
+    *("dns_timeout", "not_connected", "unreachable", "not_http", "tls_timeout", "tls_missing", "tls_expected"),
+    *("tls_version", "tls_refused", "tls_client_certificate", "tls_expired", "tls_not_yet_valid", "tls_wrong_name"),
+    *("tls_self_signed", "tls_untrusted", "tls_incomplete_chain"),
 ]
 PROBLEMS = [
     *("scheme", "no_host", "bad_host", "userinfo", "character", "port", "numeric_host", "percent_host", "unparsable"),
@@ -96,7 +107,21 @@ def test_status_is_named_in_what_was_seen() -> None:
 
 @pytest.mark.parametrize(("deadline", "words"), [(10.0, "em 10 segundos"), (2.5, "em 2.5 segundos")])
 def test_timeout_names_the_deadline(deadline: float, words: str) -> None:
-    assert words in explain("timeout", deadline_seconds=deadline).message
+    assert words in explain("timeout", limits=Limits(whole=deadline)).message
+
+
+@pytest.mark.parametrize("reason", ["dns_timeout", "not_connected", "tls_timeout"])
+def test_what_ran_out_before_a_connection_names_its_own_limit(reason: str) -> None:
+    message = explain(reason, limits=Limits(connect=2.5, whole=7)).message
+    assert "em 2.5 segundos" in message
+    assert "7" not in message
+
+
+@pytest.mark.parametrize("reason", CONNECTIONS)
+def test_what_never_went_out_is_never_said_to_have_arrived(reason: str) -> None:
+    assert MAY_HAVE_ARRIVED not in explain(reason, request_sent=False).message
+    leaves_doubt = MAY_HAVE_ARRIVED in explain(reason, request_sent=True).message
+    assert leaves_doubt == (reason == "connection_failed")
 
 
 @pytest.mark.parametrize("reason", ["timeout", "connection_failed", "incomplete", "protocol_error", "too_large"])

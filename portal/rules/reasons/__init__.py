@@ -9,8 +9,22 @@ from typing import Protocol
 from flask_babel import gettext
 
 from portal.rules.reasons.addresses import PROBLEMS, WARNINGS
+from portal.rules.reasons.answers import ANSWER_WARNINGS, ANSWERS
+from portal.rules.reasons.connections import CONNECTIONS
 from portal.rules.reasons.statuses import ADVICE_BY_STATUS
-from portal.rules.reasons.words import ANSWER_WARNINGS, MAY_HAVE_ARRIVED, WORDS
+from portal.rules.reasons.words import MAY_HAVE_ARRIVED
+
+WORDS = ANSWERS | CONNECTIONS
+"""By reason code: all that the contract has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The times that a try is given, in seconds, as the sentences name them."""
+
+    connect: float = 5.0
+    """For the name look-up, and for the connection with its TLS."""
+    whole: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +60,7 @@ class Judged(Protocol):
     def request_sent(self) -> bool: ...
 
 
-def explain_attempt(attempt: Judged, *, deadline_seconds: float) -> Explanation:
+def explain_attempt(attempt: Judged, limits: Limits) -> Explanation:
     """Put what came of an attempt into words. Raises KeyError for a reason or warning that is not in the contract."""
     return explain(
         attempt.reason,
@@ -54,7 +68,7 @@ def explain_attempt(attempt: Judged, *, deadline_seconds: float) -> Explanation:
         warning=attempt.warning,
         detail=attempt.detail,
         request_sent=attempt.request_sent,
-        deadline_seconds=deadline_seconds,
+        limits=limits,
     )
 
 
@@ -65,7 +79,7 @@ def explain(
     warning: str | None = None,
     detail: str | None = None,
     request_sent: bool = False,
-    deadline_seconds: float = 10.0,
+    limits: Limits = Limits(),
 ) -> Explanation:
     """Put an attempt's reason into words.
 
@@ -76,7 +90,8 @@ def explain(
     words = WORDS[reason]
     facts = {
         "status": gettext("desconhecido") if status_code is None else status_code,
-        "seconds": f"{deadline_seconds:g}",
+        "connect": f"{limits.connect:g}",
+        "seconds": f"{limits.whole:g}",
     }
     advice = str(ADVICE_BY_STATUS.get((reason, status_code), words.advice)) % facts
     if words.leaves_doubt and request_sent:

@@ -107,7 +107,7 @@ def test_a_name_service_that_hangs_holds_up_its_own_company_only(
             with running_worker(app):
                 time.sleep(0.3)
                 times = classify_each(ids, receiver)
-                wait_until(lambda: reasons_of("Presa") == {"dns_failure"})
+                wait_until(lambda: reasons_of("Presa") == {"dns_timeout"})
         finally:
             released.set()
     assert max(times) < 0.9, "less than the connect timeout, which the others wait for"

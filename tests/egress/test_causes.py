@@ -1,0 +1,37 @@
+"""Each cause that keeps a request from its receiver has its own reason, and nothing is said to have gone out."""
+
+import pytest
+
+from portal.egress import EgressError
+from portal.egress.resolver import LookupTimeoutError
+from tests.egress.causes import CAUSES, Cause
+from tests.egress.conftest import Authority, MakeEgress, prepare
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.name)
+def test_cause_before_an_answer(cause: Cause, make_egress: MakeEgress, authority: Authority) -> None:
+    egress = make_egress(ca_file=str(authority.file), connect_timeout=0.4, deadline=2)
+    with cause.open(authority) as url, pytest.raises(EgressError) as caught:
+        egress.send(prepare(url))
+    assert caught.value.reason == cause.reason
+    assert caught.value.detail
+    if cause.reason.startswith("tls_") and cause.reason != "tls_expected":
+        assert not caught.value.request_sent
+
+
+def test_name_service_that_does_not_answer(make_egress: MakeEgress, monkeypatch: pytest.MonkeyPatch) -> None:
+    egress = make_egress()
+
+    def lookup(host: str, port: int, *, timeout: float) -> tuple[str, ...]:
+        raise LookupTimeoutError("no answer")
+
+    monkeypatch.setattr(egress._resolver, "lookup", lookup)
+    with pytest.raises(EgressError, match="dns_timeout"):
+        egress.send(prepare("http://hook.test/"))
+
+
+def test_no_way_through_the_network(make_egress: MakeEgress, monkeypatch: pytest.MonkeyPatch) -> None:
+    egress = make_egress(resolve=lambda host, port: ["127.255.255.255"])
+    with pytest.raises(EgressError) as caught:
+        egress.send(prepare("http://hook.test:9999/"))
+    assert (caught.value.reason, caught.value.request_sent) == ("unreachable", False)
