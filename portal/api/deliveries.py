@@ -7,13 +7,13 @@ from portal.api import examples
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliveryQuerySchema, DeliverySchema
 from portal.api.protocol.access import admin, current_caller, member, note_once_a_day
 from portal.api.protocol.exchange import join_headers, message_of, text_of
-from portal.api.protocol.lists import filters_of
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import Problem, refuse
 from portal.company.endpoint import is_configured
 from portal.database.db import db
 from portal.database.paging import InvalidCursor
-from portal.deliveries.log import DeliveryFilter, attempts_of, get_delivery, narrow, page_deliveries
+from portal.deliveries.filtering import read_filter
+from portal.deliveries.log import attempts_of, get_delivery, page_deliveries
 from portal.models import Attempt, Delivery
 
 blueprint = ApiBlueprint("deliveries", __name__)
@@ -28,7 +28,7 @@ blueprint = ApiBlueprint("deliveries", __name__)
 def index(given: dict[str, Any]) -> dict[str, Any]:
     """The deliveries that match every filter, newest first"""
     company_id = current_caller().company_id
-    wanted = narrow(db.session, company_id, DeliveryFilter(**filters_of(db.session, company_id, given)))
+    wanted = read_filter(db.session, company_id, given)
     try:
         page = page_deliveries(db.session, company_id, wanted, limit=given["limit"], cursor=given.get("cursor"))
     except InvalidCursor:

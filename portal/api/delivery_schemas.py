@@ -10,7 +10,9 @@ from portal.api.protocol.fields import (
     StrictSchema,
     Text,
     TimeParameter,
+    WholeNumber,
     choice,
+    key,
     level,
 )
 from portal.api.protocol.lists import PAGE_NOTE, ListQuerySchema
@@ -18,15 +20,26 @@ from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS
 from portal.rules.reasons import WORDS
 
 
-class DeliveryQuerySchema(ListQuerySchema):
+class DeliveryFilterSchema(StrictSchema):
+    """The filters of `listDeliveries`, as an object."""
+
     status = choice(DELIVERY_STATUSES)
-    contact_id = NumberParameter(validate=Range(0, MAX_KEY, error="out_of_range"))
-    level = NumberParameter(validate=OneOf(LEVELS, error="unknown_level"))
+    contact_id: fields.Integer = key()
+    campaign = Text(200, metadata={"description": "A campaign's name, or its number."})
+    owner = Text(254, metadata={"description": "An owner's e-mail, or their number."})
+    level: fields.Integer = WholeNumber(validate=OneOf(LEVELS, error="unknown_level"))
     reason = choice(tuple(WORDS))
     trigger = choice(TRIGGERS)
     since = TimeParameter(metadata={"description": "Created at this time or later."})
     until = TimeParameter(metadata={"description": "Created before this time."})
     search = Text(200, metadata={"description": "The contact's name, LinkedIn id, or the delivery's id."})
+
+
+class DeliveryQuerySchema(ListQuerySchema, DeliveryFilterSchema):
+    """The same in a query, where numbers are texts."""
+
+    contact_id = NumberParameter(validate=Range(0, MAX_KEY, error="out_of_range"))
+    level = NumberParameter(validate=OneOf(LEVELS, error="unknown_level"))
 
 
 class DeliveryItemSchema(StrictSchema):

@@ -1,37 +1,17 @@
 """The shapes of sending many deliveries again, and of a job's progress."""
 
 from marshmallow import fields
-from marshmallow.validate import OneOf
 
+from portal.api.delivery_schemas import DeliveryFilterSchema
 from portal.api.protocol.fields import (
     Flag,
     ItemList,
     Object,
     StrictSchema,
-    Text,
-    TimeParameter,
-    WholeNumber,
     choice,
-    key,
 )
 from portal.deliveries.resending import RISKS
-from portal.models import DELIVERY_STATUSES, LEVELS, TASK_STATUSES, TRIGGERS
-from portal.rules.reasons import WORDS
-
-
-class DeliveryFilterSchema(StrictSchema):
-    """The filters of `listDeliveries`, as an object."""
-
-    status = choice(DELIVERY_STATUSES)
-    contact_id = key()
-    campaign = Text(200, metadata={"description": "A campaign's name, or its number."})
-    owner = Text(254, metadata={"description": "An owner's e-mail, or their number."})
-    level = WholeNumber(validate=OneOf(LEVELS, error="unknown_level"))
-    reason = choice(tuple(WORDS))
-    trigger = choice(TRIGGERS)
-    since = TimeParameter(metadata={"description": "Created at this time or later."})
-    until = TimeParameter(metadata={"description": "Created before this time."})
-    search = Text(200, metadata={"description": "The contact's name, LinkedIn id, or the delivery's id."})
+from portal.models import TASK_STATUSES
 
 
 class ResendSchema(StrictSchema):

@@ -8,13 +8,12 @@ from portal import audit
 from portal.api import examples
 from portal.api.job_schemas import JobSchema, ResendCountSchema, ResendSchema
 from portal.api.protocol.access import admin, current_caller
-from portal.api.protocol.lists import filters_of
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import Problem
 from portal.company.endpoint import is_configured
 from portal.database.db import db, reading
 from portal.deliveries import resending
-from portal.deliveries.log import DeliveryFilter
+from portal.deliveries.filtering import read_filter
 from portal.models import Task
 from portal.tasks import store
 from portal.worker.kinds import KINDS
@@ -38,7 +37,7 @@ def resend(given: dict[str, Any]) -> dict[str, Any] | Response:
     """
     caller = current_caller()
     with reading():  # looking through many deliveries holds up nobody who writes
-        wanted = DeliveryFilter(**filters_of(db.session, caller.company_id, given["filter"]))
+        wanted = read_filter(db.session, caller.company_id, given["filter"])
         risks = given.get("include", resending.meant_by(wanted))
         if given["dry_run"]:
             return count(resending.look(db.session, caller.company_id, wanted), risks)

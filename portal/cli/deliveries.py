@@ -17,7 +17,8 @@ from portal.cli.outcomes import show_attempt
 from portal.company.endpoint import is_configured
 from portal.database.db import db, reading
 from portal.deliveries import resending
-from portal.deliveries.log import DeliveryFilter, attempts_of, get_delivery, page_deliveries
+from portal.deliveries.filtering import DeliveryFilter
+from portal.deliveries.log import attempts_of, get_delivery, page_deliveries
 from portal.deliveries.resending import RISKS
 from portal.models import Company, Delivery
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from portal import people
 from portal.contacts.syncing import is_in_state
+from portal.database.paging import row_number
 from portal.models import Campaign, Classification, Contact, User
 from portal.rules.folding import fold
 
@@ -127,6 +129,25 @@ def get_contact(session: Session, company_id: int, contact_id: int) -> Contact |
 def find_campaign(session: Session, company_id: int, name: str) -> Campaign | None:
     """The company's campaign of that name, or None."""
     return session.scalars(select(Campaign).where(Campaign.company_id == company_id, Campaign.name == name)).first()
+
+
+def campaign_id_of(session: Session, company_id: int, asked: str | int) -> int:
+    """Returns the number of the company's campaign of that name or number. Raises ValueError when it has none."""
+    named = find_campaign(session, company_id, asked) if isinstance(asked, str) else None
+    return named.id if named else _check_number(session, company_id, Campaign, asked)
+
+
+def owner_id_of(session: Session, company_id: int, asked: str | int) -> int:
+    """Returns the number of the company's person of that e-mail or number. Raises ValueError when it has none."""
+    named = people.find_person(session, company_id, asked) if isinstance(asked, str) else None
+    return named.id if named else _check_number(session, company_id, User, asked)
+
+
+def _check_number(session: Session, company_id: int, table: type[Campaign | User], asked: str | int) -> int:
+    number = asked if isinstance(asked, int) else row_number(asked)
+    if session.scalar(select(table.id).where(table.company_id == company_id, table.id == number)) is None:
+        raise ValueError(f"the company has no {table.__name__} {number}")
+    return number
 
 
 def select_contacts(

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, select
+from sqlalchemy import case, func, literal, select
 from sqlalchemy.orm import QueryableAttribute, Session, defer, joinedload, undefer
 
 from portal.database.paging import Page, cut_page, read_cursor
+from portal.deliveries.filtering import DeliveryFilter, select_deliveries
 from portal.models import DELIVERY_STATUSES, Attempt, Contact, Delivery
-from portal.rules.folding import fold
 
 PAGE_SIZE = 20
 COUNT_CAP = 1000
@@ -20,43 +20,8 @@ COUNT_CAP = 1000
 CHART_CAP = 10_000
 """A chart looks at so many of a company's latest deliveries; the days before them are left out of it."""
 
-ID_PREFIX = "msg_"
-
-FEW = 500
-"""Contacts that a search finds: with no more, the log is read by contact, and otherwise from its end."""
-
 MAX_TESTS_A_MINUTE = 30
 """Test sends of one company, by page and API together: enough to try an address out, too few to scan a network."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeliveryFilter:
-    """What a delivery has to match; what is None or empty does not count. `since` is included, `until` is not."""
-
-    status: str | None = None
-    contact_id: int | None = None
-    campaign_id: int | None = None
-    owner_id: int | None = None
-    level: int | None = None
-    reason: str | None = None
-    trigger: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    search: str = ""
-    contact_ids: tuple[int, ...] | None = None
-    """The contacts that `search` finds, when `narrow` has found them to be few."""
-
-
-EQUAL: dict[str, QueryableAttribute[Any]] = {
-    "status": Delivery.status,
-    "contact_id": Delivery.contact_id,
-    "campaign_id": Delivery.campaign_id,
-    "owner_id": Delivery.owner_id,
-    "level": Delivery.interest_level,
-    "reason": Delivery.reason,
-    "trigger": Delivery.trigger,
-}
-"""The filters that a column simply equals."""
 
 
 def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery | None:
@@ -73,41 +38,11 @@ def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery
     ).one_or_none()
 
 
-def select_deliveries(company_id: int, wanted: DeliveryFilter) -> Select[Delivery]:
-    """The company's deliveries that match, without an order and without their bodies."""
-    query = select(Delivery)
-    if wanted.contact_id is None and wanted.contact_ids is None:
-        query = query.where(Delivery.company_id == company_id)
-    else:  # by no index of the company, which a database takes for more selective than it is
-        query = query.where(Delivery.company_id + 0 == company_id)
-    if wanted.contact_ids is not None:
-        query = query.where(Delivery.contact_id.in_(wanted.contact_ids))
-    for name, column in EQUAL.items():
-        if (value := getattr(wanted, name)) is not None:
-            query = query.where(column == value)
-    if wanted.since is not None:
-        query = query.where(Delivery.created_at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(Delivery.created_at < wanted.until)
-    if (search := wanted.search.strip()) and wanted.contact_ids is None:
-        query = query.where(_found_by(company_id, search))
-    return query
-
-
-def narrow(session: Session, company_id: int, wanted: DeliveryFilter) -> DeliveryFilter:
-    """The same filter, with the contacts that its search finds when these are few: a long log is then searched soon."""
-    search = wanted.search.strip()
-    if not search or search.startswith(ID_PREFIX):
-        return wanted
-    found = session.scalars(_contacts_found_by(company_id, search).limit(FEW + 1)).all()
-    return wanted if len(found) > FEW else replace(wanted, contact_ids=tuple(found))
-
-
 def page_deliveries(
     session: Session, company_id: int, wanted: DeliveryFilter, *, limit: int = PAGE_SIZE, cursor: str | None = None
 ) -> Page[Delivery]:
     """The newest deliveries that match, or those after `cursor`, which an earlier page gave. Raises InvalidCursor."""
-    query = select_deliveries(company_id, wanted)
+    query = select_deliveries(session, company_id, wanted)
     if cursor:
         query = query.where(Delivery.id < read_cursor(cursor))
     rows = session.scalars(
@@ -131,7 +66,7 @@ def deliveries_of(session: Session, company_id: int, webhook_ids: Sequence[str])
 
 def count_newer(session: Session, company_id: int, wanted: DeliveryFilter, *, than_id: int) -> int:
     """How many deliveries match that were made after that one, counted up to `COUNT_CAP`."""
-    newer = select_deliveries(company_id, wanted).with_only_columns(Delivery.id).where(Delivery.id > than_id)
+    newer = select_deliveries(session, company_id, wanted).with_only_columns(Delivery.id).where(Delivery.id > than_id)
     return session.scalar(select(func.count()).select_from(newer.limit(COUNT_CAP).subquery())) or 0
 
 
@@ -151,7 +86,7 @@ def count_by_status(session: Session, company_id: int) -> dict[str, int]:
 
 def count_matching_by_status(session: Session, company_id: int, wanted: DeliveryFilter) -> dict[str, int]:
     """How many deliveries match in each status, whichever `wanted` asks for; nothing when `COUNT_CAP` match or more."""
-    matching = select_deliveries(company_id, replace(wanted, status=None)).with_only_columns(Delivery.status)
+    matching = select_deliveries(session, company_id, replace(wanted, status=None)).with_only_columns(Delivery.status)
     found = Counter(session.scalars(matching.order_by(Delivery.id.desc()).limit(COUNT_CAP)))
     return {} if found.total() == COUNT_CAP else dict.fromkeys(DELIVERY_STATUSES, 0) | found
 
@@ -183,7 +118,9 @@ def count_by_day(
     if floor is not None:
         starts = [start for start in starts[:-1] if start > floor.created_at] + [starts[-1]]
     day = _position_among(Delivery.created_at, starts).label("day")
-    query = select_deliveries(company_id, wanted).with_only_columns(day, Delivery.status, func.count().label("number"))
+    query = select_deliveries(session, company_id, wanted).with_only_columns(
+        day, Delivery.status, func.count().label("number")
+    )
     query = query.where(
         Delivery.id > (floor.id if floor is not None else 0),
         Delivery.created_at >= starts[0],
@@ -232,15 +169,3 @@ def _position_among(column: QueryableAttribute[datetime], starts: Sequence[datet
         (column < starts[middle], _position_among(column, starts[: middle + 1], first)),
         else_=_position_among(column, starts[middle:], first + middle),
     )
-
-
-def _found_by(company_id: int, search: str) -> ColumnElement[bool]:
-    """What a person types to find a delivery: its id, or the contact's name or LinkedIn id."""
-    if search.startswith(ID_PREFIX):
-        return Delivery.webhook_id == search
-    return Delivery.contact_id.in_(_contacts_found_by(company_id, search))
-
-
-def _contacts_found_by(company_id: int, search: str) -> Select[int]:
-    is_found = Contact.search_text.contains(fold(search), autoescape=True)
-    return select(Contact.id).where(Contact.company_id == company_id, is_found)

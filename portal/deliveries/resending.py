@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from portal import clock, outbox
 from portal.company.endpoint import is_configured
-from portal.deliveries.log import DeliveryFilter, select_deliveries
+from portal.deliveries.filtering import DeliveryFilter, select_deliveries
 from portal.models import OPEN_STATUSES, Attempt, Delivery, Task
 from portal.tasks import store
 from portal.tasks.store import Chunk, Done, TaskClaim, TaskError
@@ -99,7 +99,7 @@ def look(session: Session, company_id: int, wanted: DeliveryFilter) -> Matching:
     """What matches, counted. It reads every delivery that does."""
     can_go, risk = _can_go(clock.utcnow()), _risk()
     facts = (func.count(), func.min(Delivery.created_at), func.max(Delivery.created_at), func.max(Delivery.id))
-    query = select_deliveries(company_id, wanted).with_only_columns(
+    query = select_deliveries(session, company_id, wanted).with_only_columns(
         can_go.label("can_go"), case((can_go, risk)).label("risk"), Delivery.interest_level, *facts
     )
     rows = session.execute(query.group_by("can_go", "risk", Delivery.interest_level)).all()
@@ -121,7 +121,7 @@ def choose(
     """The deliveries to send again, oldest first, each with the attempts it has had: those without a risk, and those
     with one of `risks`. What is newer than `newest_id` stays out.
     """
-    query = select_deliveries(company_id, wanted).with_only_columns(Delivery.id, Delivery.attempt_count)
+    query = select_deliveries(session, company_id, wanted).with_only_columns(Delivery.id, Delivery.attempt_count)
     query = query.where(_can_go(clock.utcnow()), or_(_risk().is_(None), _risk().in_(risks)))
     if newest_id is not None:
         query = query.where(Delivery.id <= newest_id)

@@ -25,7 +25,8 @@ from portal.contacts.single import save_contact
 from portal.contacts.syncing import SYNC_STATES, states_of
 from portal.database.db import db
 from portal.database.paging import row_number
-from portal.deliveries.log import DeliveryFilter, page_deliveries
+from portal.deliveries.filtering import DeliveryFilter
+from portal.deliveries.log import page_deliveries
 from portal.forms import ContactForm
 from portal.models import Contact
 from portal.web import access

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -12,21 +12,21 @@ from portal import clock
 from portal.contacts.listing import campaigns_of, people_of
 from portal.database.db import db
 from portal.database.paging import InvalidCursor, row_number
+from portal.deliveries import filtering
+from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.log import (
     COUNT_CAP,
-    DeliveryFilter,
     attempts_of,
     count_by_status,
     count_matching_by_status,
     count_newer,
     deliveries_of,
     get_delivery,
-    narrow,
     page_deliveries,
 )
 from portal.deliveries.resending import risk_of
 from portal.i18n import reader_zone
-from portal.models import DELIVERY_STATUSES, LEVELS, Delivery
+from portal.models import Delivery
 from portal.rules.reasons import WORDS
 from portal.runtime import runtime
 from portal.web import access, exchange
@@ -37,7 +37,6 @@ SOON = timedelta(minutes=1)
 MAX_LIVE = 50
 FIRST_DAY, LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
 """Beyond, the calendar ends within some time zone, or within the days of the chart."""
-FILTER_NAMES = ("status", "contact", "campaign", "owner", "level", "reason", "trigger", "since", "until", "search")
 
 bp = Blueprint("deliveries", __name__, url_prefix="/deliveries")
 
@@ -143,27 +142,27 @@ def get_delivery_or_404(webhook_id: str) -> Delivery:
 
 
 def read_filter() -> DeliveryFilter:
-    """The filter that the page's address holds; what it does not understand does not count."""
-    asked = request.args
-    status = asked.get("status")
-    wanted = DeliveryFilter(
-        status=status if status in DELIVERY_STATUSES else None,
-        contact_id=asked.get("contact", type=row_number),
-        campaign_id=asked.get("campaign", type=row_number),
-        owner_id=asked.get("owner", type=row_number),
-        level=next((level for level in LEVELS if asked.get("level") == str(level)), None),
-        reason=asked.get("reason") or None,
-        trigger=asked.get("trigger") or None,
-        since=read_day(asked.get("since")),
-        until=read_day(asked.get("until"), days_later=1),
-        search=asked.get("search", ""),
-    )
-    return narrow(db.session, current_user.company_id, wanted)
+    """The filter that the page's address holds: rows by their numbers, days where the reader is."""
+    asked = asked_filter()
+    read: dict[str, object] = {
+        name: request.args.get(name, type=row_number) for name in ("contact", "campaign", "owner", "level")
+    }
+    read |= {"since": read_day(asked.get("since")), "until": read_day(asked.get("until"), days_later=1)}
+    meant = {name: value for name, value in read.items() if value is not None}
+    return filtering.read_filter(db.session, current_user.company_id, asked | meant)
+
+
+def read_filter_or_say() -> DeliveryFilter:
+    """The same, for what acts on it: one that asks for what does not exist leads to the log, which says so."""
+    wanted = read_filter()
+    if wanted.unknown:
+        abort(redirect(url_for("deliveries.index", **asked_filter()), 303))
+    return wanted
 
 
 def asked_filter() -> dict[str, Any]:
     """The part of the page's address that is its filter, for addresses that keep it."""
-    return {name: request.args[name] for name in FILTER_NAMES if request.args.get(name)}
+    return {name: request.args[name] for name in filtering.NAMES if request.args.get(name)}
 
 
 def read_day(text: str | None, *, days_later: int = 0) -> datetime | None:

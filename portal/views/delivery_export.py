@@ -11,7 +11,7 @@ from flask_login import current_user
 from portal.database.db import db
 from portal.deliveries.log import page_deliveries
 from portal.models import Delivery
-from portal.views.deliveries import read_filter
+from portal.views.deliveries import read_filter_or_say
 from portal.web import access, csv_file
 from portal.web.csv_file import time_text
 from portal.web.presentation import reason_title
@@ -50,7 +50,7 @@ bp = Blueprint("delivery_export", __name__)
 @bp.get("/deliveries.csv")
 @access.member
 def download() -> ResponseReturnValue:
-    company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
+    company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter_or_say()
     access.note("deliveries.exported")
 
     def read(cursor: str | None) -> csv_file.Batch[str]:

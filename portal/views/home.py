@@ -8,7 +8,8 @@ from portal.company.endpoint import get_endpoint, state_of
 from portal.contacts.listing import has_contacts
 from portal.contacts.syncing import backlog_of, causes_of
 from portal.database.db import db
-from portal.deliveries.log import COUNT_CAP, DeliveryFilter, count_by_status, last_attempts, page_deliveries
+from portal.deliveries.filtering import DeliveryFilter
+from portal.deliveries.log import COUNT_CAP, count_by_status, last_attempts, page_deliveries
 from portal.web import access
 from portal.web.charts import read_chart
 

@@ -10,7 +10,7 @@ from portal.company.endpoint import is_configured
 from portal.database.db import db, reading
 from portal.database.paging import row_number
 from portal.deliveries import resending
-from portal.views.deliveries import asked_filter, get_delivery_or_404, read_filter
+from portal.views.deliveries import asked_filter, get_delivery_or_404, read_filter_or_say
 from portal.web import access
 from portal.web.redirects import back_or, see_other
 
@@ -54,7 +54,7 @@ def start(webhook_id: str) -> ResponseReturnValue:
 @access.admin
 def confirm_many() -> ResponseReturnValue:
     """What matches the filter of the page's address, told apart by what sending it again would do."""
-    wanted = read_filter()
+    wanted = read_filter_or_say()
     return render_template(
         "deliveries/resend_many.html",
         matching=resending.look(db.session, current_user.company_id, wanted),
@@ -68,7 +68,7 @@ def confirm_many() -> ResponseReturnValue:
 @access.admin
 def start_many() -> ResponseReturnValue:
     """Send again what was shown there, as a task; of what has a risk, only what was ticked."""
-    company_id, wanted = current_user.company_id, read_filter()
+    company_id, wanted = current_user.company_id, read_filter_or_say()
     log = url_for("deliveries.index", **asked_filter())
     if not is_configured(db.session, company_id):
         return refuse_without_address(log)

@@ -9,7 +9,8 @@ from flask_login import current_user
 
 from portal import clock
 from portal.database.db import db
-from portal.deliveries.log import DayCount, DeliveryFilter, count_by_day
+from portal.deliveries.filtering import DeliveryFilter
+from portal.deliveries.log import DayCount, count_by_day
 from portal.i18n import reader_zone
 
 DAYS = 30

@@ -95,7 +95,16 @@ def test_list_goes_on_with_a_cursor(app: Flask, run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "code"), [("--since", "yesterday", 2), ("--cursor", "nonsense", 1), ("--limit", "0", 2)]
+    ("option", "value", "code"),
+    [
+        ("--since", "yesterday", 2),
+        ("--cursor", "nonsense", 1),
+        ("--limit", "0", 2),
+        ("--reason", "bad", 2),
+        ("--campaign", "", 2),
+        ("--owner", "99", 2),
+        ("--search", "", 2),
+    ],
 )
 def test_list_says_what_it_cannot_read(delivery: Delivery, run: Run, option: str, value: str, code: int) -> None:
     result = run("deliveries", "list", option, value)

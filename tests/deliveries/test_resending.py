@@ -9,7 +9,7 @@ from portal.clock import utcnow
 from portal.contacts import syncing
 from portal.database.db import db
 from portal.deliveries import resending
-from portal.deliveries.log import DeliveryFilter
+from portal.deliveries.filtering import DeliveryFilter
 from portal.models import Attempt, Contact, Delivery, Task
 from portal.tasks import store
 from portal.worker.task_runner import LEASE, TaskRunner

@@ -9,7 +9,8 @@ import pytest
 from portal import clock
 from portal.database.db import db
 from portal.deliveries import log
-from portal.deliveries.log import DayCount, DeliveryFilter, count_by_day
+from portal.deliveries.filtering import DeliveryFilter
+from portal.deliveries.log import DayCount, count_by_day
 from portal.models import Delivery
 from portal.web.charts import day_starts, draw, round_up
 from tests.conftest import BOTH

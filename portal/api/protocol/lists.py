@@ -5,10 +5,8 @@ from typing import Any
 from marshmallow.validate import Range
 from sqlalchemy.orm import Session
 
-from portal import people
 from portal.api.protocol.fields import NumberParameter, StrictSchema, Text
-from portal.contacts.listing import find_campaign
-from portal.database.paging import row_number
+from portal.contacts.listing import campaign_id_of, owner_id_of
 
 MAX_LIMIT, DEFAULT_LIMIT = 200, 50
 NO_ROW = 0
@@ -31,17 +29,10 @@ COMMON = ("campaign", "owner", "limit", "cursor")
 def filters_of(session: Session, company_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """The filters of a query, with campaign and owner by number; one that does not exist matches nothing."""
     filters = {name: value for name, value in given.items() if name not in COMMON}
-    if campaign := given.get("campaign"):
-        named = find_campaign(session, company_id, campaign)
-        filters["campaign_id"] = named.id if named else _row_number(campaign)
-    if owner := given.get("owner"):
-        person = people.find_person(session, company_id, owner)
-        filters["owner_id"] = person.id if person else _row_number(owner)
+    for name, number_of in (("campaign", campaign_id_of), ("owner", owner_id_of)):
+        if asked := given.get(name):
+            try:
+                filters[f"{name}_id"] = number_of(session, company_id, asked)
+            except ValueError:
+                filters[f"{name}_id"] = NO_ROW
     return filters
-
-
-def _row_number(text: str) -> int:
-    try:
-        return row_number(text)
-    except ValueError:
-        return NO_ROW

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from portal import outbox
 from portal.clock import utcnow
 from portal.database.db import db, reading
-from portal.deliveries.log import DeliveryFilter, page_deliveries
+from portal.deliveries.filtering import DeliveryFilter
+from portal.deliveries.log import page_deliveries
 from portal.models import Company, Delivery
 from portal.outbox import Rules
 from portal.rules.retry import parse_schedule

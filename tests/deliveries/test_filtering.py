@@ -1,0 +1,79 @@
+"""The filter of the log: every edge has the same fields, and what does not exist matches nothing."""
+
+from typing import Any
+
+import pytest
+
+from portal.api.delivery_schemas import DeliveryFilterSchema, DeliveryQuerySchema
+from portal.api.protocol.lists import ListQuerySchema
+from portal.cli.delivery_filter import OPTIONS
+from portal.database.db import db
+from portal.deliveries import filtering, log, resending
+from portal.deliveries.filtering import DeliveryFilter, read_filter
+from portal.models import Company, Delivery
+from tests.factories import make_company, make_contact, make_delivery
+
+
+@pytest.fixture
+def delivery(company: Company) -> Delivery:
+    return make_delivery(make_contact(company, name="Ana Souza"))
+
+
+def found(company: Company, wanted: DeliveryFilter) -> int:
+    counts = log.count_matching_by_status(db.session, company.id, wanted).values()
+    items = log.page_deliveries(db.session, company.id, wanted).items
+    newer = log.count_newer(db.session, company.id, wanted, than_id=0)
+    seen = resending.look(db.session, company.id, wanted)
+    assert sum(counts) == len(items) == newer == seen.count() + seen.left_out
+    return newer
+
+
+def test_every_edge_has_the_same_fields() -> None:
+    def short(names: Any) -> set[str]:
+        return {name.removesuffix("_id") for name in names}
+
+    def noop() -> None: ...
+
+    for option in OPTIONS:
+        option(noop)
+    assert {each.name for each in noop.__click_params__} == set(filtering.NAMES)  # type: ignore[attr-defined]
+    assert short(DeliveryFilterSchema().fields) == set(filtering.NAMES)
+    query = set(DeliveryQuerySchema().fields) - (set(ListQuerySchema().fields) - {"campaign", "owner"})
+    assert short(query) == set(filtering.NAMES)
+
+
+def test_a_field_counts_in_all_that_is_read_of_the_log(company: Company, delivery: Delivery) -> None:
+    make_delivery(make_contact(company, name="Bia"), 3)
+    assert found(company, DeliveryFilter()) == 2
+    owner, moment = delivery.owner, delivery.created_at
+    for asked in (
+        {"level": 2},
+        {"contact": delivery.contact_id},
+        {"contact_id": str(delivery.contact_id)},
+        {"search": " souza "},
+        {"search": delivery.webhook_id},
+    ):
+        assert found(company, read_filter(db.session, company.id, asked)) == 1, asked
+    for asked in (
+        {"campaign": "Geral"},
+        {"owner": owner.email.upper(), "trigger": "classification"},
+        {"owner": owner.id, "campaign": delivery.campaign_id},
+        {"since": moment, "status": "pending", "reason": "", "level": None},
+    ):
+        assert found(company, read_filter(db.session, company.id, asked)) == 2, asked
+    assert found(company, read_filter(db.session, company.id, {"until": moment})) == 0
+
+
+@pytest.mark.parametrize("name", sorted(set(filtering.NAMES) - {"search"}))
+def test_what_does_not_exist_matches_nothing(company: Company, delivery: Delivery, name: str) -> None:
+    wanted = read_filter(db.session, company.id, {name: "nonsense"})
+    assert wanted.unknown == (name,)
+    assert found(company, wanted) == 0
+    assert resending.choose(db.session, company.id, wanted, risks=resending.RISKS) == []
+
+
+def test_a_row_of_another_company_does_not_exist(company: Company, delivery: Delivery) -> None:
+    other = make_company("Outra")
+    assert read_filter(db.session, other.id, {"campaign": "Geral"}).unknown == ("campaign",)
+    for asked in ({"campaign": delivery.campaign_id}, {"owner": delivery.owner_id}):
+        assert read_filter(db.session, other.id, asked).unknown == tuple(asked)
