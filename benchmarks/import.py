@@ -26,7 +26,7 @@ from portal.database.db import db
 from portal.database.upgrading import upgrade_schema
 from portal.importing import Order, examine, map_columns, prepare
 from portal.models import Classification, Contact, Delivery, Task
-from portal.tasks.store import BLOCK_BYTES
+from portal.tasks.slices import BLOCK_BYTES
 from portal.worker.task_runner import TaskRunner
 from tests.factories import make_company, make_user
 from tests.postgres import throwaway_postgres

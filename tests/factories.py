@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from portal import importing, people
+from portal.audit import Actor
 from portal.company import endpoint
 from portal.config import Settings
 from portal.contacts import bulk, syncing
@@ -17,7 +18,7 @@ from portal.contacts.single import save_contact
 from portal.database.db import db
 from portal.models import Company, Contact, Delivery, Endpoint, Task, User
 from portal.runtime import runtime
-from portal.tasks.store import BLOCK_BYTES
+from portal.tasks.slices import BLOCK_BYTES
 
 PASSWORD = "correct horse battery staple"
 LOOPBACK = "127.0.0.0/8"
@@ -107,14 +108,14 @@ def make_import(company: Company, content: bytes = b"Nome,E-mail\nAna,ana@exampl
 
 def make_bulk_classification(contact: Contact, level: int | None = 3) -> Task:
     """A classification of many that waits for a worker."""
-    task = bulk.prepare(db.session, contact.company_id, [contact.id], level, actor=contact.owner)
+    task = bulk.prepare(db.session, [contact.id], level, actor=contact.owner)
     db.session.commit()
     return task
 
 
 def make_job(company: Company) -> Task:
     """Bringing the company's first contact in sync, as a task that waits."""
-    task = syncing.prepare(db.session, company.id, [1], actor="ana@example.com")
+    task = syncing.prepare(db.session, Actor(company.id, "ana@example.com"), [1])
     db.session.commit()
     return task
 

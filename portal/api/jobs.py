@@ -45,7 +45,7 @@ def resend(given: dict[str, Any]) -> dict[str, Any] | Response:
             raise Problem(409, "webhook_unset")
         chosen = resending.choose(db.session, caller.company_id, wanted, risks=risks)
         db.session.rollback()
-    task = resending.prepare(db.session, caller.company_id, chosen, actor=caller.email)
+    task = resending.prepare(db.session, caller.actor, chosen)
     audit.record(
         db.session,
         caller.actor,

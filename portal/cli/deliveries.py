@@ -146,7 +146,7 @@ def resend_many(
         return
     if not yes:
         click.confirm(f"Send {len(chosen)} deliveries again?", abort=True, err=True)
-    task = resending.prepare(db.session, company.id, chosen, actor=ACTOR)
+    task = resending.prepare(db.session, Actor(company.id, ACTOR), chosen)
     audit.record(db.session, Actor(company.id, ACTOR), "deliveries.resent", subject=str(len(chosen)))
     db.session.commit()
     if as_json:

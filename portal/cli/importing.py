@@ -36,7 +36,8 @@ from portal.importing import (
 )
 from portal.importing.words import KIND_WORDS, explain_file, row_explainer
 from portal.models import Company, User
-from portal.tasks.store import BLOCK_BYTES, Chunk, Done
+from portal.tasks.slices import BLOCK_BYTES
+from portal.tasks.store import Chunk, Done
 from portal.worker.task_runner import PAUSE_SECONDS
 
 COUNTS = ("created", "changed", "unchanged", "classified", "sent", "bad")
@@ -78,7 +79,7 @@ def import_(
             for chunk in chunks:
                 done = do_chunk(chunk, dry_run=dry_run)
                 counts += done.counts
-                bar.update(done.position - bar.pos)
+                bar.update(done.moved)
                 if as_json:
                     findings += Finding.read(done.finding or b"")
                 else:

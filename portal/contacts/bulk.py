@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, func
 from sqlalchemy.orm import Session
 
-from portal import clock
+from portal.audit import Actor
 from portal.contacts.checking import ContactItem
 from portal.contacts.listing import ContactFilter, select_matching
 from portal.contacts.saving import BatchItem, save_batch
 from portal.models import Company, Contact, Task, User
-from portal.tasks import store
-from portal.tasks.store import Chunk, Done, TaskClaim
+from portal.tasks.slices import cut_numbers, queue_numbers
+from portal.tasks.store import Chunk, TaskClaim
 
 KIND = "classify"
 CHUNK = 200
@@ -65,37 +65,17 @@ def classify_many(
     return +counts
 
 
-def prepare(session: Session, company_id: int, contact_ids: Sequence[int], level: int | None, *, actor: User) -> Task:
+def prepare(session: Session, contact_ids: Sequence[int], level: int | None, *, actor: User) -> Task:
     """A task that classifies these contacts. The caller commits."""
-    return store.queue(
-        session,
-        company_id,
-        kind=KIND,
-        actor=actor.email,
-        arguments={"level": level, "user_id": actor.id},
-        numbers=contact_ids,
-        total=len(contact_ids),
-        now=clock.utcnow(),
-    )
+    asked = {"level": level, "user_id": actor.id}
+    return queue_numbers(session, Actor(actor.company_id, actor.email), KIND, contact_ids, arguments=asked)
 
 
 def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
-    """The chunks of a classification that a worker holds, from its position on. Raises TaskError."""
-    contact_ids = store.read_numbers(engine, claim.task_id)
-    for start in range(claim.position, len(contact_ids), CHUNK):
-        yield _Contacts(claim, contact_ids[start : start + CHUNK], start)
+    """Classifies the chosen contacts, as a task. Raises TaskError."""
+    return cut_numbers(engine, claim, CHUNK, _classify_part)
 
 
-@dataclass(frozen=True, slots=True)
-class _Contacts:
-    """Some contacts to classify."""
-
-    claim: TaskClaim
-    contact_ids: Sequence[int]
-    start: int
-
-    def __call__(self, session: Session) -> Done:
-        asked = self.claim.arguments
-        actor = session.get_one(User, asked["user_id"])
-        counts = classify_many(session, self.claim.company_id, self.contact_ids, asked["level"], actor=actor)
-        return Done(position=self.start + len(self.contact_ids), counts=counts)
+def _classify_part(session: Session, claim: TaskClaim, contact_ids: Sequence[int]) -> Counter[str]:
+    actor = session.get_one(User, claim.arguments["user_id"])
+    return classify_many(session, claim.company_id, contact_ids, claim.arguments["level"], actor=actor)

@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, literal_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal import clock, outbox
+from portal.audit import Actor
 from portal.company.endpoint import is_configured
 from portal.contacts.body import freeze_body
 from portal.models import OPEN_STATUSES, Contact, Delivery, Task
-from portal.tasks import store
-from portal.tasks.store import Chunk, Done, TaskClaim, TaskError
+from portal.tasks.slices import cut_numbers, queue_numbers
+from portal.tasks.store import Chunk, TaskClaim, TaskError
 
 KIND = "sync"
 SYNC_STATES = ("in_sync", "waiting", "out_of_sync", "never_sent")
@@ -151,36 +152,21 @@ def bring_in_sync(session: Session, company_id: int, contact_ids: Sequence[int],
     return len(contacts)
 
 
-def prepare(session: Session, company_id: int, contact_ids: Sequence[int], *, actor: str) -> Task:
+def prepare(session: Session, actor: Actor, contact_ids: Sequence[int]) -> Task:
     """A task that brings these contacts in sync. The caller commits."""
-    now = clock.utcnow()
-    return store.queue(
-        session, company_id, kind=KIND, actor=actor, numbers=contact_ids, total=len(contact_ids), now=now
-    )
+    return queue_numbers(session, actor, KIND, contact_ids)
 
 
 def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
-    """The chunks of bringing in sync that a worker holds, from its position on. Raises TaskError."""
-    contact_ids = store.read_numbers(engine, claim.task_id)
-    for start in range(claim.position, len(contact_ids), BATCH_SIZE):
-        yield _Contacts(claim, contact_ids[start : start + BATCH_SIZE], start)
+    """Enqueues what the chosen contacts need, as a task. Raises TaskError."""
+    return cut_numbers(engine, claim, BATCH_SIZE, _sync_part)
 
 
-@dataclass(frozen=True, slots=True)
-class _Contacts:
-    """Some contacts to bring in sync."""
-
-    claim: TaskClaim
-    contact_ids: Sequence[int]
-    start: int
-
-    def __call__(self, session: Session) -> Done:
-        """Enqueue what they need, in the caller's transaction. Raises TaskError when there is no address any more."""
-        if not is_configured(session, self.claim.company_id):
-            raise TaskError("webhook_unset")
-        sent = bring_in_sync(session, self.claim.company_id, self.contact_ids, actor=self.claim.actor)
-        counts = Counter(sent=sent, unchanged=len(self.contact_ids) - sent)
-        return Done(position=self.start + len(self.contact_ids), counts=+counts)
+def _sync_part(session: Session, claim: TaskClaim, contact_ids: Sequence[int]) -> Counter[str]:
+    if not is_configured(session, claim.company_id):
+        raise TaskError("webhook_unset")
+    sent = bring_in_sync(session, claim.company_id, contact_ids, actor=claim.actor.email)
+    return Counter(sent=sent, unchanged=len(contact_ids) - sent)
 
 
 def made_by(session: Session, task: Task) -> dict[str, int]:

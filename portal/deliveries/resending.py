@@ -10,11 +10,12 @@ from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, or_, sel
 from sqlalchemy.orm import Session, aliased
 
 from portal import clock, outbox
+from portal.audit import Actor
 from portal.company.endpoint import is_configured
 from portal.deliveries.filtering import DeliveryFilter, select_deliveries
 from portal.models import OPEN_STATUSES, Attempt, Delivery, Task
-from portal.tasks import store
-from portal.tasks.store import Chunk, Done, TaskClaim, TaskError
+from portal.tasks.slices import cut_numbers, queue_numbers
+from portal.tasks.store import Chunk, TaskClaim, TaskError
 
 KIND = "resend"
 CHUNK = 200
@@ -128,39 +129,22 @@ def choose(
     return [(key, attempts) for key, attempts in session.execute(query.order_by(Delivery.id))]
 
 
-def prepare(session: Session, company_id: int, chosen: Sequence[tuple[int, int]], *, actor: str) -> Task:
+def prepare(session: Session, actor: Actor, chosen: Sequence[tuple[int, int]]) -> Task:
     """A task that sends these again; whichever somebody sends meanwhile, it leaves alone. The caller commits."""
-    numbers = [number for pair in chosen for number in pair]
-    return store.queue(
-        session, company_id, kind=KIND, actor=actor, numbers=numbers, total=len(chosen), now=clock.utcnow()
-    )
+    return queue_numbers(session, actor, KIND, [number for pair in chosen for number in pair], width=2)
 
 
 def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
-    """The chunks of a re-send that a worker holds, from its position on. Raises TaskError."""
-    numbers = store.read_numbers(engine, claim.task_id)
+    """Makes what was chosen due, as a task. Raises TaskError."""
+    return cut_numbers(engine, claim, CHUNK, _resend_part, width=2)
+
+
+def _resend_part(session: Session, claim: TaskClaim, numbers: Sequence[int]) -> Counter[str]:
+    if not is_configured(session, claim.company_id):
+        raise TaskError("webhook_unset")
     chosen = list(zip(numbers[::2], numbers[1::2], strict=True))
-    for start in range(claim.position, len(chosen), CHUNK):
-        yield _Deliveries(claim, chosen[start : start + CHUNK], start)
-
-
-@dataclass(frozen=True, slots=True)
-class _Deliveries:
-    """Some deliveries to send again."""
-
-    claim: TaskClaim
-    chosen: Sequence[tuple[int, int]]
-    start: int
-
-    def __call__(self, session: Session) -> Done:
-        """Make them due, in the caller's transaction. Raises TaskError when there is no address any more."""
-        if not is_configured(session, self.claim.company_id):
-            raise TaskError("webhook_unset")
-        resent = outbox.resend_many(
-            session, self.claim.company_id, self.chosen, actor=self.claim.actor, now=clock.utcnow()
-        )
-        counts = Counter(resent=resent, unchanged=len(self.chosen) - resent)
-        return Done(position=self.start + len(self.chosen), counts=+counts)
+    resent = outbox.resend_many(session, claim.company_id, chosen, actor=claim.actor.email, now=clock.utcnow())
+    return Counter(resent=resent, unchanged=len(chosen) - resent)
 
 
 def _can_go(now: datetime) -> ColumnElement[bool]:

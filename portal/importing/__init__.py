@@ -16,7 +16,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from portal import clock
+from portal.audit import Actor
 from portal.contacts.checking import InvalidContact
 from portal.contacts.saving import BatchItem, BatchResult, save_batch
 from portal.database.db import reading as read_only
@@ -27,7 +27,7 @@ from portal.importing.rows import RowReader
 from portal.importing.spreadsheet import as_text_file
 from portal.models import Company, Task, User
 from portal.rules.folding import fold
-from portal.tasks import store
+from portal.tasks import slices, store
 from portal.tasks.store import Chunk, Done, TaskClaim
 
 __all__ = [
@@ -104,9 +104,8 @@ class PreviewRow:
 
 def prepare(session: Session, company_id: int, order: Order, *, total: int, actor: str, blocks: Blocks) -> Task:
     """Keep a file that was examined, as a draft of a task."""
-    arguments, now = order.as_json(), clock.utcnow()
-    row = store.create(session, company_id, kind=KIND, actor=actor, arguments=arguments, total=total, now=now)
-    store.store_input(session, row.id, blocks())
+    row = store.create(session, Actor(company_id, actor), KIND, total=total, arguments=order.as_json())
+    slices.store_input(session, row.id, blocks())
     return row
 
 
@@ -114,7 +113,7 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     """The chunks of an import that a worker holds, from its position on. Raises FileProblem."""
 
     def blocks() -> Iterator[bytes]:
-        return store.read_blocks(engine, claim.task_id, "input")
+        return slices.read_blocks(engine, claim.task_id, "input")
 
     if next(blocks(), None) is None:
         raise FileProblem("gone")
@@ -122,7 +121,7 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     with read_only(), Session(engine) as session:
         reader = row_reader(session, claim.company_id, order)
     yield from cut_into_chunks(
-        blocks, order, reader, company_id=claim.company_id, actor=claim.actor, position=claim.position
+        blocks, order, reader, company_id=claim.company_id, actor=claim.actor.email, position=claim.position
     )
 
 
@@ -149,20 +148,19 @@ def cut_into_chunks(
     """The file in chunks, but for the first `position` rows; reading happens between their transactions."""
     rows = islice(read_rows(blocks, order.layout), position, None)
     while chunk := _take(rows, reader):
-        position += len(chunk)
-        yield _Rows(order, company_id, actor, chunk, position)
+        yield _Rows(order, company_id, actor, chunk)
 
 
 def read_findings(engine: Engine, task_id: int) -> Iterator[Finding]:
     """What is wrong with the bad rows of an import, in the order of the file."""
-    for block in store.read_blocks(engine, task_id, "finding"):
+    for block in slices.read_blocks(engine, task_id, "finding"):
         yield from Finding.read(block)
 
 
 def read_text(engine: Engine, row: Task) -> Iterator[str]:
     """The file of an import that has not ended, as text in pieces."""
     layout = Order.from_json(row.arguments).layout
-    with open_text(lambda: store.read_blocks(engine, row.id, "input"), layout.encoding) as text:
+    with open_text(lambda: slices.read_blocks(engine, row.id, "input"), layout.encoding) as text:
         while piece := text.read(CHUNK_CHARACTERS):
             yield piece
 
@@ -181,7 +179,6 @@ class _Rows:
     company_id: int
     actor: str
     rows: Sequence[tuple[BatchItem | None, Finding | None, Record]]
-    position: int
 
     def __call__(self, session: Session) -> Done:
         """Save the rows, in the caller's transaction."""
@@ -197,7 +194,7 @@ class _Rows:
             counts.update(classified=result.classified, sent=result.sent)
         counts["bad"] = len(findings)
         findings.sort(key=lambda finding: finding.line)
-        return Done(position=self.position, counts=+counts, finding=_store(findings) if findings else None)
+        return Done(moved=len(self.rows), counts=+counts, finding=_store(findings) if findings else None)
 
     def _save(self, session: Session, items: Sequence[BatchItem]) -> list[BatchResult]:
         """All at once; when the database refuses that, each by itself."""

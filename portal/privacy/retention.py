@@ -5,7 +5,7 @@ a task like an import: one a day for each company, done in short transactions wi
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,10 +13,12 @@ from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock, outbox
+from portal.audit import Actor
 from portal.database.db import free_pages, give_back, reading
 from portal.models import Company, IdempotencyKey, Task
 from portal.tasks import store
-from portal.tasks.store import Chunk, Done, TaskClaim
+from portal.tasks.slices import Step, cut_steps
+from portal.tasks.store import Chunk, TaskClaim
 
 KIND = "purge"
 ACTOR = "portal"
@@ -61,27 +63,22 @@ def plan(session: Session, *, now: datetime) -> int:
     recent = select(Task.company_id).where(Task.kind == KIND, Task.created_at > now - EVERY)
     due = session.scalars(select(Company.id).where(Company.id.not_in(recent))).all()
     for company_id in due:
-        row = store.create(session, company_id, kind=KIND, actor=ACTOR, arguments={}, total=0, now=now)
-        store.start(session, row)
+        store.start(session, store.create(session, Actor(company_id, ACTOR), KIND))
     session.execute(delete(Task).where(Task.kind == KIND, Task.finished_at < now - REPORTS_KEPT))
     audit.forget(session, None, before=now - OF_NOBODY_KEPT, limit=BATCH)
     return len(due)
 
 
-def work(engine: Engine, held: TaskClaim) -> Iterator[Chunk]:
+def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     """A purge as a task."""
     with reading(), Session(engine) as session:
-        limits = limits_of(session.get_one(Company, held.company_id), now=clock.utcnow())
-    return cut_into_chunks(held.company_id, limits)
+        limits = limits_of(session.get_one(Company, claim.company_id), now=clock.utcnow())
+    return cut_into_chunks(claim.company_id, limits)
 
 
 def cut_into_chunks(company_id: int, limits: Limits) -> Iterator[Chunk]:
     """A company's purge, a batch at a time. Between two of them no transaction is open."""
-    walk = _Walk(company_id, limits)
-    for step in (walk.forget_deliveries, walk.forget_audit, walk.give_back):
-        walk.begin()
-        while walk.has_more:
-            yield walk.count(step)
+    return cut_steps((_forget_deliveries(company_id, limits), _forget_audit(company_id, limits), _give_back))
 
 
 def last_report(session: Session, company_id: int) -> Task | None:
@@ -92,53 +89,41 @@ def last_report(session: Session, company_id: int) -> Task | None:
 
 def record_report(session: Session, company_id: int, counts: Counter[str], *, actor: str, now: datetime) -> None:
     """Keep what a purge that was no task did, as if it had been one. The caller commits."""
-    row = store.create(session, company_id, kind=KIND, actor=actor, arguments={}, total=0, now=now)
+    row = store.create(session, Actor(company_id, actor), KIND)
     row.status, row.counts, row.started_at, row.finished_at = "done", dict(counts), now, clock.utcnow()
 
 
-class _Walk:
-    """Where a purge is. Each step does a batch and says what it counted."""
+def _forget_deliveries(company_id: int, limits: Limits) -> Step:
+    last_id = 0
 
-    def __init__(self, company_id: int, limits: Limits) -> None:
-        self._company_id = company_id
-        self._limits = limits
-        self._position = 0
-        self._last_id = 0
-        self.has_more = True
-
-    def begin(self) -> None:
-        self.has_more = True
-
-    def count(self, step: Callable[[Session], Counter[str]]) -> Chunk:
-        def chunk(session: Session) -> Done:
-            self._position += 1
-            return Done(position=self._position, counts=+step(session))
-
-        return chunk
-
-    def forget_deliveries(self, session: Session) -> Counter[str]:
+    def step(session: Session) -> tuple[Counter[str], bool]:
+        nonlocal last_id
         done = outbox.forget_old(
             session,
-            self._company_id,
-            after_id=self._last_id,
+            company_id,
+            after_id=last_id,
             limit=BATCH,
-            bodies_before=self._limits.bodies,
-            facts_before=self._limits.log,
+            bodies_before=limits.bodies,
+            facts_before=limits.log,
         )
-        self.has_more = done is not None
         if done is None:
-            return Counter()
-        self._last_id = done.last_id
-        return Counter(bodies=done.bodies, answers=done.answers, deliveries=done.deliveries)
+            return Counter(), False
+        last_id = done.last_id
+        return Counter(bodies=done.bodies, answers=done.answers, deliveries=done.deliveries), True
 
-    def forget_audit(self, session: Session) -> Counter[str]:
-        entries = audit.forget(session, self._company_id, before=self._limits.audit, limit=BATCH)
-        self.has_more = entries == BATCH
-        return Counter(entries=entries)
+    return step
 
-    def give_back(self, session: Session) -> Counter[str]:
-        free = free_pages(session.connection())
-        if free >= PAGES_AT_ONCE:
-            give_back(session.connection(), PAGES_AT_ONCE)
-        self.has_more = free >= 2 * PAGES_AT_ONCE
-        return Counter()
+
+def _forget_audit(company_id: int, limits: Limits) -> Step:
+    def step(session: Session) -> tuple[Counter[str], bool]:
+        entries = audit.forget(session, company_id, before=limits.audit, limit=BATCH)
+        return Counter(entries=entries), entries == BATCH
+
+    return step
+
+
+def _give_back(session: Session) -> tuple[Counter[str], bool]:
+    free = free_pages(session.connection())
+    if free >= PAGES_AT_ONCE:
+        give_back(session.connection(), PAGES_AT_ONCE)
+    return Counter(), free >= 2 * PAGES_AT_ONCE

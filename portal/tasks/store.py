@@ -6,9 +6,8 @@ Nothing here commits; the work itself is a `Work`, which `worker.task_runner` dr
 """
 
 import secrets
-from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,10 +15,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from portal.database.db import reading
+from portal import clock
+from portal.audit import Actor
 from portal.models import Task, TaskBlock
 
-BLOCK_BYTES = 256 * 1024
 MAX_TRIES = 5
 """A task that kills its worker is not begun for ever."""
 DRAFT_LIFETIME = timedelta(days=1)
@@ -38,7 +37,7 @@ class TaskClaim:
     task_id: int
     company_id: int
     kind: str
-    actor: str
+    actor: Actor
     arguments: dict[str, Any]
     position: int
     lease_token: str
@@ -46,9 +45,9 @@ class TaskClaim:
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What a chunk did: how far the task is now, what it counted, and what is to be kept of it, if anything."""
+    """What a chunk did: how many things, what it counted, and what is to be kept of it, if anything."""
 
-    position: int
+    moved: int
     counts: Counter[str] = field(default_factory=Counter)
     finding: bytes | None = None
 
@@ -68,75 +67,22 @@ class TaskError(Exception):
 
 
 def create(
-    session: Session, company_id: int, *, kind: str, actor: str, arguments: dict[str, Any], total: int, now: datetime
+    session: Session, actor: Actor, kind: str, *, total: int = 0, arguments: dict[str, Any] | None = None
 ) -> Task:
     """A draft: a task that waits for somebody to start it."""
     row = Task(
-        company_id=company_id,
+        company_id=actor.company_id,
         kind=kind,
-        actor=actor,
-        arguments=arguments,
+        actor=actor.email,
+        arguments=arguments or {},
         status="draft",
         total=total,
         counts={},
-        created_at=now,
+        created_at=clock.utcnow(),
     )
     session.add(row)
     session.flush()
     return row
-
-
-def queue(
-    session: Session,
-    company_id: int,
-    *,
-    kind: str,
-    actor: str,
-    numbers: Sequence[int],
-    total: int,
-    now: datetime,
-    arguments: dict[str, Any] | None = None,
-) -> Task:
-    """A task that begins as soon as a worker is free, with the numbers that say what it is to work on.
-
-    Without any number it is done at once.
-    """
-    row = create(session, company_id, kind=kind, actor=actor, arguments=arguments or {}, total=total, now=now)
-    packed = array("q", numbers).tobytes()
-    store_input(session, row.id, (packed[at : at + BLOCK_BYTES] for at in range(0, len(packed), BLOCK_BYTES)))
-    start(session, row)
-    if not numbers:
-        row.status, row.started_at, row.finished_at = "done", now, now
-    return row
-
-
-def read_numbers(engine: Engine, task_id: int) -> list[int]:
-    """The numbers that `queue` kept. Raises TaskError when they are gone."""
-    numbers = array("q")
-    for data in read_blocks(engine, task_id, "input"):
-        numbers.frombytes(data)
-    if not numbers:
-        raise TaskError("gone")
-    return numbers.tolist()
-
-
-def store_input(session: Session, task_id: int, pieces: Iterable[bytes]) -> None:
-    """Keep what the task is to work on; it goes when the task ends."""
-    for number, piece in enumerate(pieces):
-        session.execute(insert(block).values(task_id=task_id, part="input", number=number, data=piece))
-
-
-def read_blocks(engine: Engine, task_id: int, part: str) -> Iterator[bytes]:
-    """The blocks of one part in order, each read in a transaction of its own."""
-    last = -1
-    while True:
-        query = select(block).where(block.c.task_id == task_id, block.c.part == part, block.c.number > last)
-        with reading(), engine.connect() as connection:
-            row = connection.execute(query.order_by(block.c.number).limit(1)).first()
-        if row is None:
-            return
-        last = row.number
-        yield row.data
 
 
 def get_task(session: Session, company_id: int, kinds: str | Collection[str], task_id: int) -> Task | None:
@@ -195,7 +141,7 @@ def claim(connection: Connection, *, now: datetime, lease: timedelta) -> TaskCla
         task_id=row.id,
         company_id=row.company_id,
         kind=row.kind,
-        actor=row.actor,
+        actor=Actor(row.company_id, row.actor),
         arguments=row.arguments,
         position=row.position,
         lease_token=row.lease_token,
@@ -214,11 +160,11 @@ def hold(connection: Connection, held: TaskClaim, *, now: datetime, lease: timed
 
 def record(connection: Connection, held: TaskClaim, done: Done) -> None:
     """Write down, in the transaction that `hold` began, how far the task is and what was found."""
-    counts = connection.execute(select(task.c.counts).where(task.c.id == held.task_id)).scalar_one()
-    summed = dict(Counter(counts) + done.counts)
-    _change(connection, held, position=done.position, counts=summed, tries=0)
+    before = connection.execute(select(task.c.position, task.c.counts).where(task.c.id == held.task_id)).one()
+    position, counts = before.position + done.moved, dict(Counter(before.counts) + done.counts)
+    _change(connection, held, position=position, counts=counts, tries=0)
     if done.finding is not None:
-        values = {"task_id": held.task_id, "part": "finding", "number": done.position, "data": done.finding}
+        values = {"task_id": held.task_id, "part": "finding", "number": position, "data": done.finding}
         connection.execute(insert(block).values(values))
 
 

@@ -62,7 +62,7 @@ def start() -> ResponseReturnValue:
         db.session.rollback()
     if not contact_ids:
         return see_other(url_for(".confirm", **asked_filter()))
-    task = bulk.prepare(db.session, company_id, contact_ids, level, actor=actor)
+    task = bulk.prepare(db.session, contact_ids, level, actor=actor)
     audit.record(
         db.session,
         access.current_actor(),

@@ -25,7 +25,7 @@ from portal.importing.words import (
     row_explainer,
 )
 from portal.models import Task
-from portal.tasks import store
+from portal.tasks import slices, store
 from portal.web import access
 from portal.web.csv_file import write_row
 from portal.web.redirects import see_other
@@ -172,7 +172,7 @@ def _show_draft(task: Task, error: str | None = None) -> ResponseReturnValue:
         db.session,
         task.company_id,
         order,
-        blocks=lambda: store.read_blocks(db.engine, task.id, "input"),
+        blocks=lambda: slices.read_blocks(db.engine, task.id, "input"),
         count=PREVIEW_ROWS,
     )
     page = render_template(
@@ -225,5 +225,5 @@ def _example(rows: Sequence[PreviewRow], index: int) -> str:
 
 def _blocks_of(file: IO[bytes]) -> Iterator[bytes]:
     file.seek(0)
-    while block := file.read(store.BLOCK_BYTES):
+    while block := file.read(slices.BLOCK_BYTES):
         yield block

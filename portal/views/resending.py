@@ -80,7 +80,7 @@ def start_many() -> ResponseReturnValue:
     if not chosen:
         flash(_("Nada foi reenviado: nenhuma das entregas escolhidas precisa disso."), "info")
         return see_other(log)
-    task = resending.prepare(db.session, company_id, chosen, actor=current_user.email)
+    task = resending.prepare(db.session, access.current_actor(), chosen)
     record("deliveries.resent", str(len(chosen)))
     db.session.commit()
     return see_other(url_for("jobs.show", job_id=task.id))

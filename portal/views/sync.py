@@ -45,7 +45,7 @@ def start() -> ResponseReturnValue:
         db.session.rollback()
     if not contact_ids:
         return see_other(url_for(".confirm"))
-    task = syncing.prepare(db.session, company_id, contact_ids, actor=current_user.email)
+    task = syncing.prepare(db.session, access.current_actor(), contact_ids)
     audit.record(
         db.session,
         access.current_actor(),

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 
+from portal.audit import Actor
 from portal.clock import utcnow
 from portal.contacts import syncing
 from portal.database.db import db
@@ -49,7 +50,7 @@ def end(delivery: Delivery, status: str = "failed", **attempt) -> Delivery:
 
 def begin(company, *risks: str, wanted: DeliveryFilter = EVERYTHING) -> Task:
     chosen = resending.choose(db.session, company.id, wanted, risks=risks)
-    task = resending.prepare(db.session, company.id, chosen, actor="ana@example.com")
+    task = resending.prepare(db.session, Actor(company.id, "ana@example.com"), chosen)
     db.session.commit()
     return task
 
@@ -157,7 +158,7 @@ def test_a_kill_in_the_middle_loses_none_and_repeats_none(company, monkeypatch, 
     monkeypatch.setattr(syncing, "BATCH_SIZE", 2)
     failed = [end(make_delivery(make_contact(company))).id for _ in range(7)]
     contact_ids = syncing.find_out_of_sync(db.session, company.id)
-    task = begin(company) if kind == "resend" else syncing.prepare(db.session, company.id, contact_ids, actor="ana")
+    task = begin(company) if kind == "resend" else syncing.prepare(db.session, Actor(company.id, "ana"), contact_ids)
     db.session.commit()
     record, seen = store.record, []
 
@@ -206,7 +207,7 @@ def test_what_a_sync_made_is_counted_by_what_became_of_it(company):
         make_contact(company).interest_level = level
     db.session.commit()
     contact_ids = syncing.find_out_of_sync(db.session, company.id)
-    task = syncing.prepare(db.session, company.id, contact_ids, actor="ana")
+    task = syncing.prepare(db.session, Actor(company.id, "ana"), contact_ids)
     run_tasks()
     mark_delivered(db.session.query(Delivery).order_by(Delivery.id).first())
     assert syncing.made_by(db.session, db.session.get_one(Task, task.id)) == {"delivered": 1, "pending": 2}

@@ -5,6 +5,7 @@ import time
 from werkzeug.datastructures import Headers
 
 from portal import clock, people
+from portal.audit import Actor
 from portal.company import inspector
 from portal.contacts import syncing
 from portal.database.db import db
@@ -117,7 +118,7 @@ def inspector_with_arrivals(company: Company) -> str:
 
 def sync_job(company: Company) -> int:
     """Bringing a contact in sync, done."""
-    return finished(syncing.prepare(db.session, company.id, [1], actor="ana@example.com"))
+    return finished(syncing.prepare(db.session, Actor(company.id, "ana@example.com"), [1]))
 
 
 def finished_import(company: Company) -> int:

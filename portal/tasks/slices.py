@@ -1,0 +1,93 @@
+"""What tasks work on, kept beside them in blocks; and work cut into the chunks that a worker does."""
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Engine, insert, select
+from sqlalchemy.orm import Session
+
+from portal.audit import Actor
+from portal.database.db import reading
+from portal.models import Task
+from portal.tasks import store
+from portal.tasks.store import Chunk, Done, TaskClaim, TaskError, block
+
+BLOCK_BYTES = 256 * 1024
+
+Part = Callable[[Session, TaskClaim, Sequence[int]], Counter[str]]
+"""Does the work on some numbers, in the caller's transaction, and says what it counted. Raises TaskError."""
+Step = Callable[[Session], tuple[Counter[str], bool]]
+"""Does a little, in the caller's transaction; says what it counted, and whether there is more of it to do."""
+
+
+def queue_numbers(
+    session: Session,
+    actor: Actor,
+    kind: str,
+    numbers: Sequence[int],
+    *,
+    width: int = 1,
+    arguments: dict[str, Any] | None = None,
+) -> Task:
+    """A task that begins as soon as a worker is free and works on these numbers, `width` for each thing to be done.
+
+    Without any number it is done at once. The caller commits.
+    """
+    row = store.create(session, actor, kind, total=len(numbers) // width, arguments=arguments)
+    packed = array("q", numbers).tobytes()
+    store_input(session, row.id, (packed[at : at + BLOCK_BYTES] for at in range(0, len(packed), BLOCK_BYTES)))
+    store.start(session, row)
+    if not numbers:
+        row.status, row.started_at, row.finished_at = "done", row.created_at, row.created_at
+    return row
+
+
+def cut_numbers(engine: Engine, claim: TaskClaim, size: int, part: Part, *, width: int = 1) -> Iterator[Chunk]:
+    """Chunks of `size` things each, from the task's position on. Raises TaskError when the numbers are gone."""
+    numbers = array("q")
+    for data in read_blocks(engine, claim.task_id, "input"):
+        numbers.frombytes(data)
+    if not numbers:
+        raise TaskError("gone")
+    for position in range(claim.position, len(numbers) // width, size):
+        yield partial(_do_part, claim, part, numbers[position * width : (position + size) * width].tolist(), width)
+
+
+def _do_part(claim: TaskClaim, part: Part, numbers: Sequence[int], width: int, session: Session) -> Done:
+    return Done(moved=len(numbers) // width, counts=+part(session, claim, numbers))
+
+
+def cut_steps(steps: Iterable[Step]) -> Iterator[Chunk]:
+    """Chunks of work whose length nobody knows: each step is done until there is no more of it, then the next."""
+    for step in steps:
+        has_more = True
+
+        def do(session: Session, step: Step = step) -> Done:
+            nonlocal has_more
+            counts, has_more = step(session)
+            return Done(moved=1, counts=+counts)
+
+        while has_more:
+            yield do
+
+
+def store_input(session: Session, task_id: int, pieces: Iterable[bytes]) -> None:
+    """Keep what the task is to work on; it goes when the task ends."""
+    for number, piece in enumerate(pieces):
+        session.execute(insert(block).values(task_id=task_id, part="input", number=number, data=piece))
+
+
+def read_blocks(engine: Engine, task_id: int, part: str) -> Iterator[bytes]:
+    """The blocks of one part in order, each read in a transaction of its own."""
+    last = -1
+    while True:
+        query = select(block).where(block.c.task_id == task_id, block.c.part == part, block.c.number > last)
+        with reading(), engine.connect() as connection:
+            row = connection.execute(query.order_by(block.c.number).limit(1)).first()
+        if row is None:
+            return
+        last = row.number
+        yield row.data
