@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from portal.egress.authorities import Authorities, read_authorities
 from portal.mail import MailServer, parse_mail_server, parse_sender
 from portal.rules.reasons import Limits
 from portal.rules.retry import DEFAULT_SCHEDULE, RetrySchedule, parse_schedule
@@ -44,6 +45,8 @@ class Settings:
     trusted_hosts: tuple[str, ...] = ()
     proxy_hops: int = 0
     allowed_networks: tuple[Network, ...] = ()
+    ca_file: Authorities | None = None
+    """Certificate authorities that receivers may have besides the known ones."""
     require_https: bool = False
     retry_schedule: RetrySchedule = field(default_factory=lambda: parse_schedule(DEFAULT_SCHEDULE))
     connect_timeout: float = 5.0
@@ -257,6 +260,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "PORTAL_TRUSTED_HOSTS": _split,
     "PORTAL_PROXY_HOPS": _whole_number(0, 10),
     "PORTAL_ALLOWED_NETWORKS": _read_networks,
+    "PORTAL_CA_FILE": read_authorities,
     "PORTAL_REQUIRE_HTTPS": _read_bool,
     "PORTAL_RETRY_SCHEDULE": parse_schedule,
     "PORTAL_CONNECT_TIMEOUT": _read_seconds,

@@ -8,6 +8,7 @@ from portal.company.endpoint import TestSend, send_test
 from portal.config import Settings
 from portal.database.db import db
 from portal.egress import AddressPolicy, Egress
+from portal.egress.authorities import write_bundle
 from portal.models import Attempt
 from portal.outbox.bell import Bell, make_bell
 from portal.rules.reasons import Explanation, explain_attempt
@@ -37,7 +38,9 @@ class Runtime:
 def attach_runtime(app: Flask, settings: Settings) -> None:
     """Give the application its runtime."""
     policy = AddressPolicy(allowed_networks=settings.allowed_networks, require_https=settings.require_https)
-    egress = Egress(policy, connect_timeout=settings.connect_timeout, deadline=settings.deadline)
+    ca_file = write_bundle(settings.ca_file, settings.instance) if settings.ca_file else None
+    limits = settings.limits
+    egress = Egress(policy, connect_timeout=limits.connect, deadline=limits.whole, ca_file=ca_file)
     with app.app_context():
         bell = make_bell(db.engine, settings.instance)
     app.extensions["portal"] = Runtime(settings, Vault(settings.secret_key), egress, bell)

@@ -23,6 +23,7 @@ from portal.models import Company
 from portal.rules.retry import parse_schedule
 from portal.worker import run
 from tests import factories
+from tests.authority import Authority
 from tests.postgres import throwaway_postgres
 
 
@@ -184,3 +185,8 @@ def running_worker(app: Flask) -> Iterator[None]:
         stop.set()
         thread.join(30)
         assert not thread.is_alive(), "the worker did not stop"
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))

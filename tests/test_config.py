@@ -46,6 +46,24 @@ def test_a_wrong_setting_says_which_and_why_in_one_sentence(tmp_path: Path, name
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (None, "cannot be read (No such file or directory)"),
+        ("hello", "holds no certificate"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "certificate number 1 cannot be read"),
+    ],
+)
+def test_a_bad_file_of_authorities_stops_the_start(tmp_path: Path, content: str | None, part: str) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(SettingError) as raised:
+        load(tmp_path, PORTAL_CA_FILE=str(file))
+    assert str(raised.value).startswith(f"PORTAL_CA_FILE: '{file}' ")
+    assert part in str(raised.value)
+
+
 def test_a_wrong_secret_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(SettingError) as raised:
         load(tmp_path, PORTAL_SECRET_KEY="hunter2")

@@ -72,6 +72,13 @@ def check_base_url(settings: Settings) -> Iterator[Finding]:
         yield Finding("address", "ok", settings.base_url)
 
 
+def check_authorities(settings: Settings) -> Iterator[Finding]:
+    """Which authorities a receiver's certificate may come from."""
+    added = settings.ca_file
+    own = f", and {len(added.certificates)} of PORTAL_CA_FILE ({added.file})" if added else ""
+    yield Finding("authorities", "ok", f"The known certificate authorities{own}")
+
+
 def check_database() -> Iterator[Finding]:
     """Whether it answers, fits this version, and is whole."""
     try:

@@ -55,6 +55,7 @@ def examine_installation() -> Iterator[Finding]:
     held = runtime()
     yield from checks.check_instance(held.settings)
     yield from checks.check_base_url(held.settings)
+    yield from checks.check_authorities(held.settings)
     is_usable = True
     for finding in checks.check_database():
         is_usable = is_usable and finding.level != "fail"

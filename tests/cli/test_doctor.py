@@ -12,6 +12,7 @@ from portal.clock import utcnow
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Delivery, WorkerHeartbeat
+from tests.authority import Authority
 from tests.cli.conftest import Run
 from tests.factories import endpoint_of, make_company, make_contact, make_delivery
 from tests.postgres import free_port
@@ -41,9 +42,15 @@ def test_a_well_installation_has_one_line_for_each_check(run: Run, well, receive
     assert {level for level, _, _ in lines} <= {"ok", "warn"}
     names = {name for _, name, _ in lines}
     assert names == {
-        "settings", "instance", "disk", "address", "database", "key", "clock", "worker", "queue", "webhook", "mail",
+        "settings", "instance", "disk", "address", "authorities", "database",
+        "key", "clock", "worker", "queue", "webhook", "mail",
     }  # fmt: skip
     assert receiver.received == []
+
+
+def test_the_operators_authorities_are_named(run: Run, well, authority: Authority) -> None:
+    result = run("doctor", **well, PORTAL_CA_FILE=str(authority.file))
+    assert f"and 1 of PORTAL_CA_FILE ({authority.file})" in result.stdout
 
 
 def test_json_says_the_same(run: Run, well) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from tests.egress.conftest import Authority
+from tests.authority import Authority
 from tests.egress.hostile import Act, HostileReceiver, Wire, always_ok
 
 Open = Callable[[Authority], AbstractContextManager[str]]

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from portal.webhook import Outcome, WebhookRequest, post
-from tests.egress.conftest import DEADLINE, Authority, MakeEgress
+from tests.authority import Authority
+from tests.egress.conftest import DEADLINE, MakeEgress
 from tests.egress.hostile import Act, HostileReceiver, always_ok, answers, is_silent, whole
 
 SECRET = "whsec_" + "A" * 44

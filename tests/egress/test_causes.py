@@ -4,8 +4,9 @@ import pytest
 
 from portal.egress import EgressError
 from portal.egress.resolver import LookupTimeoutError
+from tests.authority import Authority
 from tests.egress.causes import CAUSES, Cause
-from tests.egress.conftest import Authority, MakeEgress, prepare
+from tests.egress.conftest import MakeEgress, prepare
 
 
 @pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.name)

@@ -9,7 +9,8 @@ import pytest
 
 from portal.egress import Answer, Egress, EgressError
 from portal.egress.answer import decode_body
-from tests.egress.conftest import DEADLINE, Authority, MakeEgress, prepare
+from tests.authority import Authority
+from tests.egress.conftest import DEADLINE, MakeEgress, prepare
 from tests.egress.hostile import BOMB, CASES, GZIP, OK, Case, HostileReceiver, always_ok, answers, drips, whole
 
 MEBIBYTE = 1024 * 1024

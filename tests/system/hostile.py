@@ -18,7 +18,7 @@ from pathlib import Path
 
 from portal.egress import AddressPolicy, Egress
 from portal.webhook import WebhookRequest, post
-from tests.egress.conftest import Authority
+from tests.authority import Authority
 from tests.egress.hostile import CASES, HostileReceiver
 
 DEADLINE_SECONDS = 0.8
