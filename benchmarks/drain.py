@@ -22,6 +22,7 @@ from flask import Flask
 from sqlalchemy import delete, func, insert, select
 
 from portal import create_app, people
+from portal.audit import Actor
 from portal.clock import utcnow
 from portal.company import endpoint as endpoints
 from portal.config import Settings
@@ -59,8 +60,8 @@ def prepare(app: Flask) -> tuple[int, bytes]:
     upgrade_schema(db.engine, backups=Path("unused"), now=utcnow())
     company = people.get_or_create_company(db.session, "Bench", vault=runtime().vault)
     owner = people.add_user(db.session, company, name="Ana", email="ana@example.com", role="admin", password=None)
-    endpoint = endpoints.get_endpoint(db.session, company.id)
-    endpoints.set_url(db.session, endpoint, runtime().egress.check(URL), actor="benchmark")
+    db.session.commit()
+    endpoints.set_address(db.session, Actor(company.id, "benchmark"), URL, egress=runtime().egress)
     item = {
         "contact": {
             "name": "Contato de Medição",

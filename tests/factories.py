@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from portal import importing, people
 from portal.audit import Actor
-from portal.company import endpoint
+from portal.company import endpoint, testing
+from portal.company.testing import TestSend
 from portal.config import Settings
 from portal.contacts import bulk, syncing
 from portal.contacts.classifying import Classified, classify
@@ -37,9 +38,16 @@ def make_company(name: str = "Vendas Exemplo", *, url: str | None = None) -> Com
 
 
 def set_url(company: Company, url: str) -> None:
-    checked = runtime().egress.check(url)
-    endpoint.set_url(db.session, endpoint.get_endpoint(db.session, company.id), checked, actor="test")
+    endpoint.set_address(db.session, actor_of(company, "test"), url, egress=runtime().egress)
     db.session.commit()
+
+
+def actor_of(company: Company, email: str = "ana@example.com") -> Actor:
+    return Actor(company.id, email)
+
+
+def send_test(company: Company, url: str | None = None) -> TestSend:
+    return testing.send_test(db.session, runtime(), actor_of(company), url)
 
 
 def make_user(company: Company, *, role: str | None = "admin", email: str | None = None, name: str = "Ana") -> User:

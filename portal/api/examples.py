@@ -63,6 +63,8 @@ WEBHOOK = {
     "last_success_at": "2026-01-22T18:05:03.120Z",
     "last_failure_at": None,
 }
+ADVICE = {"code": "zapier", "message": "Zapier: it answers 200 with the Zap off too."}
+SAVED_WEBHOOK = WEBHOOK | {"advice": [ADVICE]}
 PAUSED = WEBHOOK | {"state": "paused", "paused_reason": "manual", "waiting": 3}
 SECRET = {"secret": "whsec_" + "A" * 43 + "=", "old_secret_until": "2026-01-23T18:05:03.000Z"}
 
@@ -78,6 +80,7 @@ TEST_RESULT = {
     "duration_ms": 84,
     "request": {"method": "POST", "url": URL, "headers": _SENT_HEADERS, "body": '{"contact":{"id":7}}'},
     "response": {"headers": _TEXT, "body": "OK", "size": 2, "truncated": False},
+    "advice": [],
 }
 
 DELIVERY_ITEM = {

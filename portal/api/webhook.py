@@ -1,28 +1,25 @@
-"""The webhook's settings by API: the address, how it has been going, and a test."""
+"""The webhook by API: its address, how it has been going, a test, pause and resume, the key that signs."""
 
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import Any
 
-from flask import request
-
-from portal import clock, outbox
 from portal.api import examples
-from portal.api.deliveries import get_delivery_or_404
 from portal.api.protocol.access import admin, current_caller, member
-from portal.api.protocol.exchange import result_of, text_of
+from portal.api.protocol.exchange import result_of
 from portal.api.protocol.parsing import ApiBlueprint
-from portal.api.protocol.problems import Problem
-from portal.api.webhook_schemas import SecretSchema, TestResultSchema, TestUrlSchema, UrlSchema, WebhookSchema
-from portal.company import endpoint as endpoints
-from portal.company.endpoint import get_endpoint, state_of
+from portal.api.webhook_schemas import (
+    SavedWebhookSchema,
+    SecretSchema,
+    TestResultSchema,
+    TestUrlSchema,
+    UrlSchema,
+    WebhookSchema,
+)
+from portal.company import endpoint, testing
+from portal.company.endpoint import Status
 from portal.database.db import db
-from portal.deliveries.log import MAX_TESTS_A_MINUTE, attempts_of, count_tests_since
-from portal.egress import AddressError, CheckedAddress
-from portal.models import Endpoint
-from portal.rules.reasons import explain_address
+from portal.egress.advice import Advice
 from portal.runtime import runtime
-
-TESTS_COUNTED_FOR = timedelta(minutes=1)
 
 blueprint = ApiBlueprint("webhook", __name__)
 
@@ -32,15 +29,15 @@ blueprint = ApiBlueprint("webhook", __name__)
 @blueprint.response(200, WebhookSchema, example=examples.WEBHOOK)
 @blueprint.problems()
 @blueprint.doc(operationId="getWebhook")
-def show() -> dict[str, Any]:
+def show() -> Status:
     """The company's webhook: where it goes, and how it has been going"""
-    return facts_of(get_endpoint(db.session, current_caller().company_id))
+    return endpoint.describe(db.session, current_caller().company_id)
 
 
 @blueprint.route("/webhook", methods=["PUT"], tags=["webhook"])
 @admin
 @blueprint.arguments(UrlSchema, example={"url": examples.URL})
-@blueprint.response(200, WebhookSchema, example=examples.WEBHOOK)
+@blueprint.response(200, SavedWebhookSchema, example=examples.SAVED_WEBHOOK)
 @blueprint.problems(400, 413, 415)
 @blueprint.doc(operationId="setWebhook")
 def save(given: dict[str, Any]) -> dict[str, Any]:
@@ -49,16 +46,13 @@ def save(given: dict[str, Any]) -> dict[str, Any]:
     Deliveries that wait go to the new address; when it is removed they are cancelled. An address that the portal does
     not send to is refused with `code` `invalid_url` or `blocked_address`.
     """
-    caller = current_caller()
-    checked = check_url(given["url"]) if given["url"] is not None else None
-    endpoint = get_endpoint(db.session, caller.company_id)
-    if checked is None:
-        endpoints.remove_url(db.session, endpoint, actor=caller.email, ip=request.remote_addr)
+    actor = current_caller().actor
+    if given["url"] is None:
+        endpoint.remove_address(db.session, actor)
+        advice: Sequence[Advice] = ()
     else:
-        endpoints.set_url(db.session, endpoint, checked, actor=caller.email, ip=request.remote_addr)
-    answer = facts_of(endpoint)
-    db.session.commit()
-    return answer
+        advice = endpoint.set_address(db.session, actor, given["url"], egress=runtime().egress).advice
+    return vars(commit()) | {"advice": advice}
 
 
 @blueprint.route("/webhook/test", methods=["POST"], tags=["webhook"])
@@ -73,14 +67,34 @@ def send_test(given: dict[str, Any]) -> dict[str, Any]:
     The same code sends as for every delivery. The test stands in the log, marked as a test, and is never retried.
     Repeated headers are joined by a comma.
     """
-    caller = current_caller()
-    limit_tests()
-    url = given.get("url") or configured_url()
-    checked = check_url(url)
-    sent = runtime().send_test(company_id=caller.company_id, url=checked.address.url, actor=caller.email)
-    delivery = get_delivery_or_404(sent.webhook_id)
-    (attempt,) = attempts_of(db.session, delivery)
-    return result_of(attempt, delivered=sent.outcome.delivered, body=text_of(delivery.body))
+    return result_of(testing.send_test(db.session, runtime(), current_caller().actor, given.get("url")))
+
+
+@blueprint.route("/webhook/pause", methods=["POST"], tags=["webhook"])
+@admin
+@blueprint.response(200, WebhookSchema, example=examples.PAUSED)
+@blueprint.problems(409)
+@blueprint.doc(operationId="pauseWebhook")
+def pause() -> Status:
+    """Send nothing until somebody resumes; what is classified waits, and nothing is lost"""
+    endpoint.pause(db.session, current_caller().actor)
+    return commit()
+
+
+@blueprint.route("/webhook/resume", methods=["POST"], tags=["webhook"])
+@admin
+@blueprint.response(200, WebhookSchema, example=examples.WEBHOOK)
+@blueprint.problems(409)
+@blueprint.doc(operationId="resumeWebhook")
+def resume() -> Status:
+    """Send again, once a test has shown that somebody is there
+
+    The sample is sent to the configured address first. When that is not delivered, nothing is resumed: `code` is
+    `test_failed`, `detail` says what was seen, `reason` is the test's, and `delivery_id` finds it in the log. While
+    nothing is paused or failing, nothing is sent and nothing changes.
+    """
+    testing.resume(db.session, runtime(), current_caller().actor)
+    return commit()
 
 
 @blueprint.route("/webhook/rotate-secret", methods=["POST"], tags=["webhook"])
@@ -93,50 +107,12 @@ def rotate_secret() -> dict[str, Any]:
 
     It is told this once. The key before it signs too, until `old_secret_until`; one before that does not any more.
     """
-    caller = current_caller()
-    endpoint = get_endpoint(db.session, caller.company_id)
-    secret = endpoints.rotate_secret(
-        db.session, endpoint, vault=runtime().vault, actor=caller.email, ip=request.remote_addr
-    )
-    answer = {"secret": secret, "old_secret_until": endpoint.old_secret_until}
+    secret = endpoint.rotate_secret(db.session, current_caller().actor, vault=runtime().vault)
+    return {"secret": secret, "old_secret_until": commit().old_secret_until}
+
+
+def commit() -> Status:
+    """Keep what was done. Returns how the webhook stands then."""
+    status = endpoint.describe(db.session, current_caller().company_id)
     db.session.commit()
-    return answer
-
-
-def configured_url() -> str:
-    """The company's address. Raises Problem (409) when there is none."""
-    url = get_endpoint(db.session, current_caller().company_id).url
-    if url is None:
-        raise Problem(409, "webhook_unset")
-    return url
-
-
-def limit_tests() -> None:
-    """Raises Problem (429) when the company made too many tests within the last minute."""
-    since = clock.utcnow() - TESTS_COUNTED_FOR
-    if count_tests_since(db.session, current_caller().company_id, since) >= MAX_TESTS_A_MINUTE:
-        headers = {"Retry-After": str(round(TESTS_COUNTED_FOR.total_seconds()))}
-        raise Problem(429, "too_many_tests", headers=headers)
-
-
-def check_url(url: str) -> CheckedAddress:
-    """The address, if the policy permits it. Raises Problem (422). Ends the transaction: checking asks the network."""
-    db.session.rollback()
-    try:
-        return runtime().egress.check(url)
-    except AddressError as error:
-        sentence = explain_address(error.problem)
-        errors = [{"path": "url", "code": error.problem, "message": sentence}]
-        raise Problem(422, error.reason, detail=sentence, errors=errors, problem=error.problem) from error
-
-
-def facts_of(endpoint: Endpoint) -> dict[str, Any]:
-    return {
-        "url": endpoint.url,
-        "state": state_of(endpoint),
-        "paused_reason": endpoint.paused_reason,
-        "waiting": outbox.waiting_count(db.session, endpoint.company_id),
-        "consecutive_failures": endpoint.consecutive_failures,
-        "last_success_at": endpoint.last_success_at,
-        "last_failure_at": endpoint.last_failure_at,
-    }
+    return status

@@ -1,5 +1,7 @@
 """The shapes of the webhook's settings and of a test."""
 
+from typing import Any
+
 from marshmallow import fields
 
 from portal.api.protocol.fields import Moment, StrictSchema, Text, choice
@@ -11,6 +13,16 @@ MAX_URL = 4000
 """Characters that are looked at; the address policy has a limit of its own."""
 
 URL_NOTE = {"description": "An http or https address of a public host."}
+
+
+class AdviceSchema(StrictSchema):
+    code = fields.String(required=True)
+    message = fields.String(required=True, attribute="sentence")
+
+
+def advice_list() -> fields.List[Any]:
+    note = {"description": "What to mind about this address; empty when there is nothing."}
+    return fields.List(fields.Nested(AdviceSchema), required=True, metadata=note)
 
 
 class WebhookSchema(StrictSchema):
@@ -29,6 +41,10 @@ class WebhookSchema(StrictSchema):
     consecutive_failures = fields.Integer(required=True)
     last_success_at = Moment(required=True, allow_none=True)
     last_failure_at = Moment(required=True, allow_none=True)
+
+
+class SavedWebhookSchema(WebhookSchema):
+    advice = advice_list()
 
 
 class SecretSchema(StrictSchema):
@@ -71,3 +87,4 @@ class TestResultSchema(StrictSchema):
     response = fields.Nested(
         ReceivedResponseSchema, required=True, allow_none=True, metadata={"description": "null when nothing answered."}
     )
+    advice = advice_list()

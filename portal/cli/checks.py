@@ -20,6 +20,7 @@ from portal.database.db import db, size_of
 from portal.database.schema import SchemaError, check_schema
 from portal.deliveries import figures
 from portal.egress import AddressError
+from portal.egress.advice import advise_checked
 from portal.models import Company, Delivery, Endpoint, User
 from portal.rules import reasons
 from portal.runtime import Runtime
@@ -182,7 +183,7 @@ def _judge_state(endpoint: Endpoint) -> tuple[str, str]:
     if state == "failing":
         return "warn", "its receiver takes nothing; what waits goes out when it is back. See `portal deliveries list`."
     if state == "paused":
-        return "warn", f"paused ({endpoint.paused_reason}): an admin resumes on the Webhook page."
+        return "warn", f"paused ({endpoint.paused_reason}): `portal webhook resume`, or an admin on the Webhook page."
     return "ok", "active"
 
 
@@ -193,5 +194,6 @@ def _check_address(held: Runtime, name: str, url: str) -> Iterator[Finding]:
         except AddressError as error:
             yield Finding("webhook", "fail", f"{name}: {url}: {reasons.explain_address(error.problem)}")
             return
-        for code in checked.address.warnings + (() if checked.addresses else ("unresolved",)):
-            yield Finding("webhook", "warn", f"{name}: {url}: {reasons.explain_address_warning(code)}")
+        for advice in advise_checked(checked):
+            level = "ok" if advice.is_reminder else "warn"
+            yield Finding("webhook", level, f"{name}: {url}: {advice.sentence}")

@@ -1,10 +1,11 @@
 """`portal webhook`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
-from portal import audit, outbox
-from portal.api.protocol.exchange import result_of, text_of
-from portal.api.webhook import facts_of
+from portal.api.protocol.exchange import result_of
 from portal.api.webhook_schemas import TestResultSchema, WebhookSchema
 from portal.audit import Actor
 from portal.cli.console import (
@@ -18,11 +19,12 @@ from portal.cli.console import (
     time_in,
 )
 from portal.cli.outcomes import show_attempt
-from portal.company import endpoint as endpoints
-from portal.company.endpoint import TestSend, get_endpoint, state_of
+from portal.company import endpoint, testing
+from portal.company.refusals import Refusal
 from portal.database.db import db
-from portal.deliveries.log import attempts_of, get_delivery
-from portal.egress import AddressError, CheckedAddress
+from portal.egress import AddressError
+from portal.egress.advice import Advice
+from portal.models import Company
 from portal.rules import reasons
 from portal.runtime import runtime
 
@@ -37,16 +39,24 @@ def webhook() -> None:
 @company_option
 def set_address(url: str, company_name: str | None) -> None:
     """Send deliveries to URL from now on, those that wait included."""
-    with open_app():
-        company_id = pick_company(company_name).id
-        checked = check_url(url)
-        endpoint = get_endpoint(db.session, company_id)
-        endpoints.set_url(db.session, endpoint, checked, actor=ACTOR)
+    with open_webhook(company_name) as actor:
+        address = endpoint.set_address(db.session, actor, url, egress=runtime().egress)
+        waiting = endpoint.describe(db.session, actor.company_id).waiting
         db.session.commit()
-        click.echo(f"Deliveries go to {checked.address.url}.")
-        waiting = outbox.waiting_count(db.session, company_id)
+        show_advice(address.advice)
+        click.echo(f"Deliveries go to {address.url}.")
         if waiting:
             click.echo(f"Waiting now: {waiting}.")
+
+
+@webhook.command()
+@company_option
+def remove(company_name: str | None) -> None:
+    """Send nothing any more. What waits is cancelled, and stays in the log."""
+    with open_webhook(company_name) as actor:
+        count = endpoint.remove_address(db.session, actor)
+        db.session.commit()
+        click.echo(f"Nothing is sent any more. Cancelled: {count}.")
 
 
 @webhook.command()
@@ -58,16 +68,12 @@ def test(url: str | None, company_name: str | None, as_json: bool) -> None:
 
     Exit code 0 when it counts as delivered, else 1. The log keeps it, marked as a test.
     """
-    with open_app():
-        company_id = pick_company(company_name).id
-        url = url or get_endpoint(db.session, company_id).url
-        if url is None:
-            raise click.ClickException("No address is set: give one, or set it with `portal webhook set URL`.")
-        checked = check_url(url)
-        sent = runtime().send_test(company_id=company_id, url=checked.address.url, actor=ACTOR)
+    with open_webhook(company_name) as actor:
+        sent = testing.send_test(db.session, runtime(), actor, url)
         if as_json:
-            print_test(company_id, sent)
+            print_json({"delivery_id": sent.webhook_id} | TestResultSchema().dump(result_of(sent)))
         else:
+            show_advice(sent.advice)
             show_attempt(sent.outcome)
             click.echo(f"In the log: {sent.webhook_id}")
     if not sent.outcome.delivered:
@@ -76,52 +82,73 @@ def test(url: str | None, company_name: str | None, as_json: bool) -> None:
 
 @webhook.command()
 @company_option
+def pause(company_name: str | None) -> None:
+    """Send nothing until somebody resumes; deliveries wait, and nothing is lost."""
+    with open_webhook(company_name) as actor:
+        endpoint.pause(db.session, actor)
+        db.session.commit()
+        click.echo("Paused: what is classified waits.")
+
+
+@webhook.command()
+@company_option
+def resume(company_name: str | None) -> None:
+    """Send again, once a test has shown that somebody is there."""
+    with open_webhook(company_name) as actor:
+        testing.resume(db.session, runtime(), actor)
+        db.session.commit()
+        click.echo("Active: what waited goes out now.")
+
+
+@webhook.command()
+@company_option
+def rotate_secret(company_name: str | None) -> None:
+    """Sign with a new key, which is printed alone; the one before signs too for 24 hours."""
+    with open_webhook(company_name) as actor:
+        secret = endpoint.rotate_secret(db.session, actor, vault=runtime().vault)
+        db.session.commit()
+        click.echo(secret)
+
+
+@webhook.command()
+@company_option
 @click.option("--secret", is_flag=True, help="Print only the key that signs; the audit log keeps that it was shown.")
 @json_option
 def show(company_name: str | None, secret: bool, as_json: bool) -> None:
     """Show where deliveries go, and how it has been going."""
-    with open_app():
-        company = pick_company(company_name)
-        endpoint = get_endpoint(db.session, company.id)
+    with open_webhook(company_name) as actor:
         if secret:
-            audit.record(db.session, Actor(company.id, ACTOR), "webhook.secret_shown")
+            key = endpoint.show_secret(db.session, actor, vault=runtime().vault)
             db.session.commit()
-            click.echo(runtime().vault.decrypt(endpoint.secret))
+            click.echo(key)
             return
+        status = endpoint.describe(db.session, actor.company_id)
         if as_json:
-            print_json(WebhookSchema().dump(facts_of(endpoint)))
+            print_json(WebhookSchema().dump(status))
             return
-        click.echo(f"Address:       {endpoint.url or '-'}")
-        paused = f" ({endpoint.paused_reason})" if endpoint.paused_reason else ""
-        click.echo(f"State:         {state_of(endpoint)}{paused}")
-        click.echo(f"Waiting:       {outbox.waiting_count(db.session, company.id)}")
-        click.echo(f"Failed in row: {endpoint.consecutive_failures}")
-        click.echo(f"Last success:  {time_in(company, endpoint.last_success_at)}")
-        click.echo(f"Last failure:  {time_in(company, endpoint.last_failure_at)}")
+        company = db.session.get_one(Company, actor.company_id)
+        paused = f" ({status.paused_reason})" if status.paused_reason else ""
+        click.echo(f"Address:       {status.url or '-'}")
+        click.echo(f"State:         {status.state}{paused}")
+        click.echo(f"Waiting:       {status.waiting}")
+        click.echo(f"Failed in row: {status.consecutive_failures}")
+        click.echo(f"Last success:  {time_in(company, status.last_success_at)}")
+        click.echo(f"Last failure:  {time_in(company, status.last_failure_at)}")
 
 
-def print_test(company_id: int, sent: TestSend) -> None:
-    """What came of a test, in the API's shape, with its id in the log."""
-    delivery = get_delivery(db.session, company_id, sent.webhook_id)
-    if delivery is None:
-        raise click.ClickException("The test was erased meanwhile.")
-    (attempt,) = attempts_of(db.session, delivery)
-    with in_console_language():
-        result = result_of(attempt, delivered=sent.outcome.delivered, body=text_of(delivery.body))
-        print_json({"delivery_id": sent.webhook_id} | TestResultSchema().dump(result))
-
-
-def check_url(url: str) -> CheckedAddress:
-    """The address, with its warnings printed. Raises a ClickException that says why it is refused.
-
-    It asks the name service, so no transaction stays open.
-    """
-    db.session.rollback()
-    with in_console_language():
+@contextmanager
+def open_webhook(company_name: str | None) -> Iterator[Actor]:
+    """The console, for that company. What the company's room refuses is one sentence and exit code 1."""
+    with open_app(), in_console_language():
         try:
-            checked = runtime().egress.check(url)
+            yield Actor(pick_company(company_name).id, ACTOR)
+        except Refusal as refusal:
+            raise click.ClickException(refusal.sentence) from refusal
         except AddressError as error:
             raise click.ClickException(reasons.explain_address(error.problem)) from error
-        for code in checked.address.warnings + (() if checked.addresses else ("unresolved",)):
-            click.echo(f"Warning: {reasons.explain_address_warning(code)}", err=True)
-    return checked
+
+
+def show_advice(advice: tuple[Advice, ...]) -> None:
+    """Print what to mind about an address, aside from what a program reads."""
+    for each in advice:
+        click.echo(f"{'Note' if each.is_reminder else 'Warning'}: {each.sentence}", err=True)

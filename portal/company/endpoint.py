@@ -1,24 +1,48 @@
-"""A company's endpoint: its address, its secret and its state."""
+"""A company's endpoint: its address, its secret and its state. Acts write their audit entry; the caller commits."""
 
 import base64
-import random
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, exists, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock, outbox
 from portal.audit import Actor
-from portal.config import Settings
-from portal.egress import CheckedAddress, Egress
+from portal.company.refusals import NoAddress
+from portal.egress import Egress
+from portal.egress.advice import Advice, advise_checked
 from portal.models import Company, Endpoint
 from portal.rules.circuit import Circuit
 from portal.vault import Vault
-from portal.webhook import Outcome, post
 
 OLD_SECRET_LIFETIME = timedelta(hours=24)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """What people may know of their endpoint. `waiting` counts the deliveries on their way."""
+
+    url: str | None
+    state: str
+    """`unset`, `active`, `failing` or `paused`."""
+    paused_reason: str | None
+    waiting: int
+    consecutive_failures: int
+    last_success_at: datetime | None
+    last_failure_at: datetime | None
+    old_secret_until: datetime | None
+    """Until when the key before this one signs too; None when it does not any more."""
+
+
+@dataclass(frozen=True)
+class AddressSet:
+    """An address that was set, how many deliveries were cancelled for it, and what to mind about it."""
+
+    url: str
+    cancelled: int
+    advice: tuple[Advice, ...]
 
 
 def is_configured(session: Session, company_id: int) -> bool:
@@ -26,9 +50,23 @@ def is_configured(session: Session, company_id: int) -> bool:
     return bool(session.scalar(select(exists().where(Endpoint.company_id == company_id, Endpoint.url.is_not(None)))))
 
 
-def get_endpoint(session: Session, company_id: int) -> Endpoint:
+def get_endpoint(session: Session, company_id: int | None) -> Endpoint:
     """The company's endpoint; every company has one from its beginning, without an address at first."""
     return session.scalars(select(Endpoint).where(Endpoint.company_id == company_id)).one()
+
+
+def lock_endpoint(session: Session, company_id: int | None) -> Endpoint:
+    """The endpoint as it is now, which nobody else changes until the transaction ends."""
+    query = select(Endpoint).where(Endpoint.company_id == company_id).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def lock_configured(session: Session, company_id: int | None) -> Endpoint:
+    """The endpoint, locked. Raises NoAddress when nothing can be sent to it."""
+    endpoint = lock_endpoint(session, company_id)
+    if endpoint.url is None:
+        raise NoAddress
+    return endpoint
 
 
 def create_endpoint(session: Session, company: Company, *, vault: Vault) -> Endpoint:
@@ -43,61 +81,68 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def set_url(
-    session: Session, endpoint: Endpoint, checked: CheckedAddress, *, actor: str, ip: str | None = None
-) -> None:
-    """Send to this address from now on, waiting deliveries included.
+def state_of(endpoint: Endpoint) -> str:
+    """The state as the API and the pages name it: `unset`, `active`, `failing` or `paused`."""
+    return "unset" if endpoint.url is None else endpoint.state
 
-    The address comes checked (`Egress.check`), since checking asks the network and no transaction waits for that.
+
+def describe(session: Session, company_id: int | None) -> Status:
+    """Where the company's deliveries go, and how it has been going."""
+    endpoint = get_endpoint(session, company_id)
+    signs_twice = len(outbox.signing_secrets(endpoint, now=clock.utcnow())) > 1
+    return Status(
+        url=endpoint.url,
+        state=state_of(endpoint),
+        paused_reason=endpoint.paused_reason,
+        waiting=outbox.waiting_count(session, endpoint.company_id),
+        consecutive_failures=endpoint.consecutive_failures,
+        last_success_at=endpoint.last_success_at,
+        last_failure_at=endpoint.last_failure_at,
+        old_secret_until=endpoint.old_secret_until if signs_twice else None,
+    )
+
+
+def set_address(
+    session: Session, actor: Actor, url: str, *, egress: Egress, cancel_waiting: bool = False
+) -> AddressSet:
+    """Send to this address from now on. What waits goes there too, unless it is to be cancelled.
+
+    Ends the caller's transaction: checking an address asks the network. Raises AddressError.
     """
-    url = checked.address.url
+    session.rollback()
+    checked = egress.check(url)
+    url, advice = checked.address.url, advise_checked(checked)
+    endpoint = lock_endpoint(session, actor.company_id)
     if url == endpoint.url:
-        return
+        return AddressSet(url, 0, advice)
+    cancelled = outbox.cancel_waiting(session, endpoint.company_id) if cancel_waiting else 0
     endpoint.url, endpoint.answer_shape = url, None
     if endpoint.paused_reason not in ("manual", "restored"):
         close_circuit(endpoint)  # what happened at the old address says nothing about this one
     endpoint.updated_at = clock.utcnow()
     session.info[outbox.DUE] = True
-    audit.record(session, Actor(endpoint.company_id, actor, ip), "webhook.url_set", subject=url)
+    audit.record(session, actor, "webhook.url_set", subject=url)
+    return AddressSet(url, cancelled, advice)
 
 
-def remove_url(session: Session, endpoint: Endpoint, *, actor: str, ip: str | None = None) -> int:
+def remove_address(session: Session, actor: Actor) -> int:
     """Send nothing any more. What waits is cancelled: it stays in the log. Returns how many deliveries that were."""
+    endpoint = lock_endpoint(session, actor.company_id)
     if endpoint.url is None:
         return 0
     endpoint.url, endpoint.updated_at = None, clock.utcnow()
-    audit.record(session, Actor(endpoint.company_id, actor, ip), "webhook.url_removed")
+    audit.record(session, actor, "webhook.url_removed")
     return outbox.cancel_waiting(session, endpoint.company_id)
 
 
-def pause(session: Session, endpoint: Endpoint, *, actor: str, ip: str | None = None) -> None:
-    """Send nothing until somebody resumes; deliveries wait whole."""
+def pause(session: Session, actor: Actor) -> None:
+    """Send nothing until somebody resumes; deliveries wait whole. Raises NoAddress."""
+    endpoint = lock_configured(session, actor.company_id)
     if endpoint.state == "paused":
         return
     endpoint.state, endpoint.paused_reason, endpoint.next_probe_at = "paused", "manual", None
     endpoint.updated_at = clock.utcnow()
-    audit.record(session, Actor(endpoint.company_id, actor, ip), "webhook.paused")
-
-
-def resume(session: Session, endpoint: Endpoint, *, actor: str, ip: str | None = None) -> None:
-    """Send again, and what waits at once, level 3 first. The caller has made sure by a test that somebody is there."""
-    if endpoint.state == "active":
-        return
-    now = clock.utcnow()
-    close_circuit(endpoint)
-    endpoint.updated_at = now
-    outbox.release_waiting(session.connection(), endpoint.company_id, now=now)
-    session.info[outbox.DUE] = True
-    audit.record(session, Actor(endpoint.company_id, actor, ip), "webhook.resumed")
-
-
-def rotate_secret(session: Session, endpoint: Endpoint, *, vault: Vault, actor: str, ip: str | None = None) -> str:
-    """Sign with a new key from now on, and with the old one too for a day. Returns the new key, to be shown once."""
-    secret, now = new_secret(), clock.utcnow()
-    endpoint.old_secret, endpoint.old_secret_until = endpoint.secret, now + OLD_SECRET_LIFETIME
-    endpoint.secret, endpoint.updated_at = vault.encrypt(secret), now
-    audit.record(session, Actor(endpoint.company_id, actor, ip), "webhook.secret_rotated")
-    return secret
+    audit.record(session, actor, "webhook.paused")
 
 
 def close_circuit(endpoint: Endpoint) -> None:
@@ -106,32 +151,18 @@ def close_circuit(endpoint: Endpoint) -> None:
         setattr(endpoint, name, value)
 
 
-def state_of(endpoint: Endpoint) -> str:
-    """The state as the API and the pages name it: `unset`, `active`, `failing` or `paused`."""
-    return "unset" if endpoint.url is None else endpoint.state
+def rotate_secret(session: Session, actor: Actor, *, vault: Vault) -> str:
+    """Sign with a new key from now on, and with the old one too for a day. Returns the new key, to be shown once."""
+    endpoint = lock_endpoint(session, actor.company_id)
+    secret, now = new_secret(), clock.utcnow()
+    endpoint.old_secret, endpoint.old_secret_until = endpoint.secret, now + OLD_SECRET_LIFETIME
+    endpoint.secret, endpoint.updated_at = vault.encrypt(secret), now
+    audit.record(session, actor, "webhook.secret_rotated")
+    return secret
 
 
-@dataclass(frozen=True)
-class TestSend:
-    """A test that was sent and recorded: the delivery's public id, and what came of it."""
-
-    webhook_id: str
-    outcome: Outcome
-
-
-def send_test(
-    engine: Engine, settings: Settings, vault: Vault, egress: Egress, *, company_id: int, url: str, actor: str
-) -> TestSend:
-    """Send the sample once to `url`, the same way as every delivery, and record it in the log as a test.
-
-    The caller has no transaction open: the receiver may take as long as the deadline.
-    """
-    with engine.begin() as connection:
-        claim = outbox.enqueue_test(
-            connection, company_id=company_id, url=url, actor=actor, now=clock.utcnow(), lease=settings.lease
-        )
-    outcome = post(outbox.request_of(claim, vault), egress)
-    with engine.begin() as connection:
-        rules = outbox.Rules(settings.retry_schedule, now=clock.utcnow(), jitter=random.random)
-        outbox.settle(connection, [(claim, outcome)], rules)
-    return TestSend(claim.webhook_id, outcome)
+def show_secret(session: Session, actor: Actor, *, vault: Vault) -> str:
+    """The key that signs, to be copied into a receiver. Who looked at it stands in the audit log."""
+    secret = vault.decrypt(get_endpoint(session, actor.company_id).secret)
+    audit.record(session, actor, "webhook.secret_shown")
+    return secret

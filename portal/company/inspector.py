@@ -14,6 +14,7 @@ from werkzeug.datastructures import Headers
 from portal import audit
 from portal.audit import Actor
 from portal.models import Company, Endpoint, InspectedRequest
+from portal.outbox import signing_secrets
 from portal.rules.signing import Signature, check_signature, make_verifier
 from portal.vault import Vault
 
@@ -111,10 +112,8 @@ def _signature_of(
 ) -> Signature:
     """By the company's key, and by its old one while that signs too."""
     endpoint = session.scalars(select(Endpoint).where(Endpoint.company_id == company_id)).one()
-    stored = [endpoint.secret]
-    if endpoint.old_secret and endpoint.old_secret_until is not None and endpoint.old_secret_until > now:
-        stored.append(endpoint.old_secret)
-    verdicts = [check_signature(make_verifier(vault.decrypt(secret)), headers, body) for secret in stored]
+    keys = [vault.decrypt(secret) for secret in signing_secrets(endpoint, now=now)]
+    verdicts = [check_signature(make_verifier(key), headers, body) for key in keys]
     return "valid" if "valid" in verdicts else verdicts[0]
 
 

@@ -20,9 +20,6 @@ COUNT_CAP = 1000
 CHART_CAP = 10_000
 """A chart looks at so many of a company's latest deliveries; the days before them are left out of it."""
 
-MAX_TESTS_A_MINUTE = 30
-"""Test sends of one company, by page and API together: enough to try an address out, too few to scan a network."""
-
 
 def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery | None:
     """The delivery within its company, its body included, or None."""
@@ -134,19 +131,6 @@ def count_by_day(
         DayCount(start, counts.get((number, "delivered"), 0), counts.get((number, "failed"), 0))
         for number, start in enumerate(starts[:-1])
     ]
-
-
-def count_tests_since(session: Session, company_id: int, moment: datetime) -> int:
-    """How many tests a company made since then, among its latest `COUNT_CAP` deliveries."""
-    latest = (
-        select(Delivery.trigger, Delivery.created_at)
-        .where(Delivery.company_id == company_id)
-        .order_by(Delivery.id.desc())
-        .limit(COUNT_CAP)
-        .subquery()
-    )
-    query = select(func.count()).where(latest.c.trigger == "test", latest.c.created_at >= moment)
-    return session.scalar(query) or 0
 
 
 def attempts_of(session: Session, delivery: Delivery) -> Sequence[Attempt]:

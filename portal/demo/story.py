@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from portal import clock
 from portal import people as accounts
+from portal.audit import Actor
 from portal.company import endpoint
 from portal.contacts.classifying import classify
 from portal.contacts.single import save_contact
@@ -31,8 +32,7 @@ def prepare(app: Flask, *, url: str, password: str) -> None:
         for item in sample_items(clock.utcnow()):
             save_contact(db.session, company, item, default_owner=people[0])
         db.session.commit()
-        checked = runtime().egress.check(url)
-        endpoint.set_url(db.session, endpoint.get_endpoint(db.session, company.id), checked, actor=TEAM[0][1])
+        endpoint.set_address(db.session, Actor(company.id, TEAM[0][1]), url, egress=runtime().egress)
         db.session.commit()
         contact_ids = db.session.scalars(select(Contact.id).order_by(Contact.id).limit(CLASSIFIED_AT_FIRST)).all()
     for number, contact_id in enumerate(contact_ids):

@@ -8,7 +8,9 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from flask_babel import lazy_gettext as _l
 
 from portal.egress.address import is_local_name
+from portal.egress.client import CheckedAddress
 from portal.egress.networks import is_public
+from portal.rules.reasons import explain_address_warning
 
 CRMS = {
     "rdstation.com.br": "RD Station",
@@ -125,6 +127,12 @@ def advise(url: str) -> tuple[Advice, ...]:
         if (advice := recognise(host, parts)) is not None:
             return (advice,)
     return ()
+
+
+def advise_checked(checked: CheckedAddress) -> tuple[Advice, ...]:
+    """What to mind about an address that was looked up, and which may be used."""
+    warnings = tuple(Advice(code, explain_address_warning(code)) for code in checked.warnings)
+    return warnings + advise(checked.address.url)
 
 
 def advise_redirect(url: str, location: str | None) -> tuple[Advice, ...]:

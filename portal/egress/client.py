@@ -36,6 +36,11 @@ class CheckedAddress:
     address: Address
     addresses: tuple[str, ...]
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Codes of what is odd about an address that may be used all the same (`rules.reasons.addresses`)."""
+        return self.address.warnings + (() if self.addresses else ("unresolved",))
+
 
 class Egress:
     """Sends requests to permitted addresses only. Thread safe; each thread keeps connections of its own."""

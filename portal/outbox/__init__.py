@@ -9,7 +9,16 @@ begins again.
 """
 
 from portal.outbox.bell import DUE
-from portal.outbox.claims import Claim, cancel_strays, claim_due, has_due, pull_forward, release, request_of
+from portal.outbox.claims import (
+    Claim,
+    cancel_strays,
+    claim_due,
+    has_due,
+    pull_forward,
+    release,
+    request_of,
+    signing_secrets,
+)
 from portal.outbox.erasing import forget_contact, forget_old
 from portal.outbox.queue import (
     cancel_waiting,
@@ -44,6 +53,7 @@ __all__ = [
     "resend",
     "resend_many",
     "settle",
+    "signing_secrets",
     "waiting_count",
     "waiting_count_of",
 ]

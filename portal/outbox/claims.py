@@ -35,9 +35,8 @@ class Claim:
     company_id: int
     contact_id: int | None
     url: str
-    secret: str
-    """Encrypted, as stored; so is `old_secret`, which is None when it signs no more."""
-    old_secret: str | None = None
+    secrets: tuple[str, ...] = ()
+    """The keys that sign, encrypted as stored."""
     known_shapes: str | None = None
     """The shapes of the answers that the endpoint gave before this was claimed (`outbox.shapes`)."""
     body: bytes
@@ -68,6 +67,11 @@ CLAIM_COLUMNS = (
 )
 """What a claim holds of its delivery, by the names of its fields."""
 
+ENDPOINT_COLUMNS = tuple(
+    endpoint.c[name] for name in ("url", "secret", "old_secret", "old_secret_until", "answer_shape")
+)
+"""What `target_of` reads."""
+
 # The statements of the way that every delivery goes are built once: building them costs more than running them.
 _older = delivery.alias("older")
 _older_open = exists().where(
@@ -91,13 +95,9 @@ ENDPOINTS_WITH_DUE = (
     select(
         endpoint.c.id,
         endpoint.c.company_id,
-        endpoint.c.url,
-        endpoint.c.secret,
-        endpoint.c.old_secret,
-        endpoint.c.old_secret_until,
-        endpoint.c.answer_shape,
         endpoint.c.state,
         endpoint.c.next_probe_at,
+        *ENDPOINT_COLUMNS,
     )
     .where(
         endpoint.c.url.is_not(None),
@@ -160,11 +160,26 @@ def claim_due(
     return claims
 
 
+def target_of(row: AnyRow, *, now: datetime, url: str | None = None) -> dict[str, Any]:
+    """What a claim holds of its endpoint, or of another address that is tested, by the names of its fields."""
+    url = url or row.url
+    return {
+        "url": url,
+        "secrets": signing_secrets(row, now=now),
+        "known_shapes": row.answer_shape if url == row.url else None,
+    }
+
+
+def signing_secrets(stored: AnyRow | Endpoint, *, now: datetime) -> tuple[str, ...]:
+    """The stored keys that sign now: the endpoint's own, and for a while after a rotation the one before."""
+    is_old_good = stored.old_secret_until is not None and stored.old_secret_until > now
+    return (stored.secret, stored.old_secret) if is_old_good and stored.old_secret else (stored.secret,)
+
+
 def request_of(claim: Claim, vault: Vault) -> WebhookRequest:
-    """What is sent for a claim: signed by its endpoint's secret, and by the old one while that still counts."""
-    stored = (claim.secret,) if claim.old_secret is None else (claim.secret, claim.old_secret)
-    secrets_used = tuple(vault.decrypt(secret) for secret in stored)
-    return WebhookRequest(url=claim.url, webhook_id=claim.webhook_id, body=claim.body, secrets=secrets_used)
+    """What is sent for a claim, a test's or any other."""
+    keys = tuple(vault.decrypt(secret) for secret in claim.secrets)
+    return WebhookRequest(url=claim.url, webhook_id=claim.webhook_id, body=claim.body, secrets=keys)
 
 
 def has_due(connection: Connection, *, now: datetime) -> bool:
@@ -245,11 +260,5 @@ def _claim_of(
         return []
     loan = {"ids": ids, "lease_token": secrets.token_hex(16), "lease_expires_at": now + lease}
     rows = connection.execute(LEND, terms | loan).all()
-    facts = {
-        "url": target.url,
-        "secret": target.secret,
-        "old_secret": target.old_secret if target.old_secret_until and target.old_secret_until > now else None,
-        "known_shapes": target.answer_shape,
-        "is_probe": target.state == "failing",
-    }
+    facts = target_of(target, now=now) | {"is_probe": target.state == "failing"}
     return sorted((Claim(**row._mapping, **facts) for row in rows), key=lambda claim: claim.delivery_id)

@@ -12,7 +12,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from portal.models import OPEN_STATUSES, Contact, Delivery
 from portal.outbox.bell import DUE
-from portal.outbox.claims import CLAIM_COLUMNS, Claim, delivery, endpoint
+from portal.outbox.claims import CLAIM_COLUMNS, ENDPOINT_COLUMNS, Claim, delivery, endpoint, target_of
 from portal.rules.payload import encode_body, sample_payload
 
 
@@ -84,9 +84,7 @@ def enqueue_test(
 ) -> Claim:
     """Record a test send that the caller is about to make itself: claimed from the start, never retried."""
     sample = sample_payload()
-    target = connection.execute(
-        select(endpoint.c.url, endpoint.c.secret, endpoint.c.answer_shape).where(endpoint.c.company_id == company_id)
-    ).one()
+    target = connection.execute(select(*ENDPOINT_COLUMNS).where(endpoint.c.company_id == company_id)).one()
     values = {
         "webhook_id": new_webhook_id(),
         "company_id": company_id,
@@ -104,8 +102,7 @@ def enqueue_test(
         "body": encode_body(sample),
     }
     row = connection.execute(insert(delivery).values(values).returning(*CLAIM_COLUMNS)).one()
-    known_shapes = target.answer_shape if url == target.url else None
-    return Claim(**row._mapping, url=url, secret=target.secret, known_shapes=known_shapes)
+    return Claim(**row._mapping, **target_of(target, now=now, url=url))
 
 
 def resend(session: Session, row: Delivery, *, actor: str, now: datetime, seen_attempts: int | None = None) -> bool:

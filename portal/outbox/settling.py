@@ -139,7 +139,6 @@ def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
     rows = connection.execute(
         select(
             *CLAIM_COLUMNS,
-            endpoint.c.secret,
             func.coalesce(endpoint.c.url, "").label("url"),
             func.coalesce(and_(endpoint.c.state == "failing", delivery.c.trigger != "test"), false()).label("is_probe"),
         )

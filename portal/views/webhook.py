@@ -1,23 +1,20 @@
 """The webhook's settings: the address, a test of it, the secret that signs, and how it has been going."""
 
-from datetime import datetime, timedelta
-
 from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
 
-from portal import audit, clock, outbox
-from portal.company import endpoint as endpoints
-from portal.company.endpoint import get_endpoint, state_of
+from portal.company import endpoint, testing
+from portal.company.refusals import Refusal, TestFailed, TooManyTests
 from portal.contacts.syncing import backlog_of
 from portal.database.db import db
-from portal.deliveries.log import MAX_TESTS_A_MINUTE, attempts_of, count_tests_since, get_delivery
-from portal.egress import AddressError, CheckedAddress
-from portal.egress.advice import Advice, advise, advise_redirect
+from portal.deliveries.log import attempts_of, get_delivery
+from portal.egress import AddressError
+from portal.egress.advice import advise
 from portal.forms import WebhookForm, text_of
-from portal.models import Attempt, Endpoint
+from portal.models import Attempt
 from portal.rules import reasons
 from portal.runtime import runtime
 from portal.views import notices
@@ -34,12 +31,14 @@ def index() -> ResponseReturnValue:
     """The settings; `?test=` shows what came of that test, with the address it went to in the field, and `?inspector=`
     puts the inspector's there.
     """
-    endpoint = get_endpoint(db.session, current_user.company_id)
     test = get_delivery(db.session, current_user.company_id, request.args.get("test", ""))
     attempts = attempts_of(db.session, test) if test is not None and test.is_test else []
     token = current_user.company.inspector_token if "inspector" in request.args else None
-    shown = attempts[0].url if attempts else address_of(token) if token else endpoint.url
-    form = WebhookForm(formdata=None, url=shown)
+    form = saved_form()
+    if attempts:
+        form.url.data = attempts[0].url
+    elif token:
+        form.url.data = address_of(token)
     return page(form, test=test, attempt=attempts[0] if attempts else None)
 
 
@@ -47,18 +46,21 @@ def index() -> ResponseReturnValue:
 @access.admin
 def save() -> ResponseReturnValue:
     form = WebhookForm()
-    checked = check_url(form)
-    if checked is None:
+    if not form.validate_on_submit():
         return page(form), 422
-    endpoint = get_endpoint(db.session, current_user.company_id)
-    if endpoint.url != checked.address.url and request.form.get("waiting") == "cancel":
-        count = outbox.cancel_waiting(db.session, endpoint.company_id)
-        flash(ngettext("%(num)s entrega cancelada.", "%(num)s entregas canceladas.", count), "info")
-    endpoints.set_url(db.session, endpoint, checked, actor=current_user.email, ip=request.remote_addr)
+    address = endpoint.set_address(
+        db.session,
+        access.current_actor(),
+        text_of(form.url),
+        egress=runtime().egress,
+        cancel_waiting=request.form.get("waiting") == "cancel",
+    )
     db.session.commit()
+    flash_cancelled(address.cancelled)
     flash(_("URL salva. As próximas classificações vão para este endereço."), "success")
-    for code in warnings_of(checked):
-        flash(reasons.explain_address_warning(code), "warning")
+    for advice in address.advice:
+        if advice not in advise(address.url):  # those stand beside the field
+            flash(advice.sentence, "warning")
     return see_other(url_for(".index"))
 
 
@@ -67,35 +69,25 @@ def save() -> ResponseReturnValue:
 def test() -> ResponseReturnValue:
     """Send the sample to what is in the field, saved or not, the same way as every delivery."""
     form = WebhookForm()
-    since = clock.utcnow() - timedelta(minutes=1)
-    if count_tests_since(db.session, current_user.company_id, since) >= MAX_TESTS_A_MINUTE:
-        flash(_("São no máximo %(max)d testes por minuto. Espere um pouco.", max=MAX_TESTS_A_MINUTE), "warning")
-        return page(form), 429
-    company_id, actor = current_user.company_id, current_user.email
-    checked = check_url(form)
-    if checked is None:
+    if not form.validate_on_submit():
         return page(form), 422
-    sent = runtime().send_test(company_id=company_id, url=checked.address.url, actor=actor)
-    return see_other(url_for(".index", test=sent.webhook_id, _anchor="resultado"))
+    return shown(testing.send_test(db.session, runtime(), access.current_actor(), text_of(form.url)).webhook_id)
 
 
 @bp.post("/remove")
 @access.admin
 def remove() -> ResponseReturnValue:
-    endpoint = get_endpoint(db.session, current_user.company_id)
-    count = endpoints.remove_url(db.session, endpoint, actor=current_user.email, ip=request.remote_addr)
+    count = endpoint.remove_address(db.session, access.current_actor())
     db.session.commit()
     flash(_("URL removida. As classificações continuam sendo salvas, mas nada é enviado."), "success")
-    if count:
-        flash(ngettext("%(num)s entrega cancelada.", "%(num)s entregas canceladas.", count), "info")
+    flash_cancelled(count)
     return see_other(url_for(".index"))
 
 
 @bp.post("/pause")
 @access.admin
 def pause() -> ResponseReturnValue:
-    endpoint = get_endpoint(db.session, current_user.company_id)
-    endpoints.pause(db.session, endpoint, actor=current_user.email, ip=request.remote_addr)
+    endpoint.pause(db.session, access.current_actor())
     db.session.commit()
     flash(_("Envio em pausa. O que for classificado espera aqui, e nada se perde."), "success")
     return see_other(url_for(".index"))
@@ -105,83 +97,72 @@ def pause() -> ResponseReturnValue:
 @access.admin
 def resume() -> ResponseReturnValue:
     """Send again, once a test has shown that somebody is there."""
-    company_id, actor = current_user.company_id, current_user.email
-    url = get_endpoint(db.session, company_id).url
-    if url is None:
-        return see_other(url_for(".index"))
-    sent = runtime().send_test(company_id=company_id, url=url, actor=actor)
-    if sent.outcome.delivered:
-        endpoint = get_endpoint(db.session, company_id)
-        endpoints.resume(db.session, endpoint, actor=actor, ip=request.remote_addr)
-        db.session.commit()
-        flash(_("Envio retomado: o que esperava sai agora, o nível alto primeiro."), "success")
-        return see_other(url_for(".index"))
-    flash(_("O teste não deu certo, por isso o envio continua parado. Veja abaixo o que aconteceu."), "error")
-    return see_other(url_for(".index", test=sent.webhook_id, _anchor="resultado"))
+    try:
+        testing.resume(db.session, runtime(), access.current_actor())
+    except TestFailed as failed:
+        flash(failed.sentence, "error")
+        return shown(failed.webhook_id)
+    db.session.commit()
+    flash(_("Envio retomado: o que esperava sai agora, o nível alto primeiro."), "success")
+    return see_other(url_for(".index"))
 
 
 @bp.post("/secret")
 @access.admin
 def show_secret() -> ResponseReturnValue:
-    """The key that signs, to be copied into the receiver; a new one when asked. Both are written in the audit log."""
-    endpoint, vault = get_endpoint(db.session, current_user.company_id), runtime().vault
-    who = {"actor": current_user.email, "ip": request.remote_addr}
-    if "rotate" in request.form:
-        secret = endpoints.rotate_secret(db.session, endpoint, vault=vault, **who)
-    else:
-        secret = vault.decrypt(endpoint.secret)
-        audit.record(db.session, access.current_actor(), "webhook.secret_shown")
+    """The key that signs, to be copied into the receiver; a new one when asked."""
+    act = endpoint.rotate_secret if "rotate" in request.form else endpoint.show_secret
+    secret = act(db.session, access.current_actor(), vault=runtime().vault)
     db.session.commit()
-    return page(WebhookForm(formdata=None, url=endpoint.url), secret=secret)
+    return page(saved_form(), secret=secret)
 
 
-def check_url(form: WebhookForm) -> CheckedAddress | None:
-    """The address in the field when it may be used; else None, and the field says why."""
-    if not form.validate_on_submit():
-        return None
-    # Checking asks the name service: no transaction waits for that.
+@bp.errorhandler(AddressError)
+def explain_address(error: AddressError) -> ResponseReturnValue:
+    """The form as it was sent; its field says why the address is refused."""
+    form = WebhookForm()
+    form.url.errors = [reasons.explain_address(error.problem)]
+    return page(form), 422
+
+
+@bp.errorhandler(Refusal)
+def explain_refusal(refusal: Refusal) -> ResponseReturnValue:
+    """The page as it is now, with the address that was sent in its field, and why nothing was done."""
     db.session.rollback()
-    try:
-        return runtime().egress.check(text_of(form.url))
-    except AddressError as error:
-        form.url.errors = [reasons.explain_address(error.problem)]
-        return None
+    flash(refusal.sentence, "warning")
+    form = WebhookForm() if "url" in request.form else saved_form()
+    return page(form), 429 if isinstance(refusal, TooManyTests) else 409
 
 
-def warnings_of(checked: CheckedAddress) -> tuple[str, ...]:
-    """Codes of what is odd about an address that may be used all the same."""
-    return checked.address.warnings + (() if checked.addresses else ("unresolved",))
+def saved_form() -> WebhookForm:
+    return WebhookForm(formdata=None, url=endpoint.describe(db.session, current_user.company_id).url)
 
 
-def advice_about(form: WebhookForm, attempt: Attempt | None) -> tuple[Advice, ...]:
-    """What to mind about the address in the field, and about where its test's answer pointed."""
-    if form.url.errors:
-        return ()
-    advice = advise(form.url.data or "")
-    if attempt is not None and attempt.reason == "redirect":
-        advice += advise_redirect(attempt.url, exchange.header_of(attempt, "location"))
-    return advice
+def shown(webhook_id: str) -> ResponseReturnValue:
+    """To what came of a test."""
+    return see_other(url_for(".index", test=webhook_id, _anchor="resultado"))
 
 
-def page(form: WebhookForm, *, attempt: Attempt | None = None, **shown: object) -> str:
-    endpoint = get_endpoint(db.session, current_user.company_id)
+def flash_cancelled(count: int) -> None:
+    if count:
+        flash(ngettext("%(num)s entrega cancelada.", "%(num)s entregas canceladas.", count), "info")
+
+
+def page(form: WebhookForm, *, attempt: Attempt | None = None, **more: object) -> str:
+    company_id = current_user.company_id
+    status = endpoint.describe(db.session, company_id)
+    advice = () if form.url.errors else advise(form.url.data or "")
     return render_template(
         "webhook/index.html",
         form=form,
         attempt=attempt,
-        advice=advice_about(form, attempt),
-        endpoint=endpoint,
-        state=state_of(endpoint),
-        stuck=backlog_of(db.session, endpoint.company_id).stuck,
-        waiting=outbox.waiting_count(db.session, endpoint.company_id),
-        old_secret_until=old_secret_until(endpoint),
+        advice=advice + (testing.advise_answer(attempt) if attempt else ()),
+        endpoint=status,
+        state=status.state,
+        stuck=backlog_of(db.session, company_id).stuck,
+        waiting=status.waiting,
+        old_secret_until=status.old_secret_until,
         exchange=exchange,
-        mail=notices.facts_of(endpoint),
-        **shown,
+        mail=notices.facts_of(endpoint.get_endpoint(db.session, company_id)),
+        **more,
     )
-
-
-def old_secret_until(endpoint: Endpoint) -> datetime | None:
-    """Until when the old key signs too; None when it does not any more."""
-    until = endpoint.old_secret_until
-    return until if until is not None and until > clock.utcnow() else None

@@ -9,8 +9,8 @@ from flask import Flask
 from sqlalchemy import select, update
 from standardwebhooks import Webhook
 
-from portal import clock, runtime
-from portal.api import webhook
+from portal import clock
+from portal.company import testing
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
 from portal.models import AuditEntry, Delivery, Endpoint
@@ -73,7 +73,7 @@ def test_a_test_that_fails_resumes_nothing(api: Caller, open_database: OpenDatab
         problem = check_problem(api.post("/webhook/resume", headers={"Accept-Language": "en"}), 409, "test_failed")
     assert problem["reason"] == reason
     (attempt,) = api.get(f"/deliveries/{problem['delivery_id']}", headers={"Accept-Language": "en"}).json["attempts"]
-    assert problem["detail"] == attempt["message"]
+    assert problem["detail"].endswith(attempt["message"])
     assert api.get("/webhook").json["state"] == "paused"
     assert "webhook.resumed" not in acts(open_database)
 
@@ -105,21 +105,21 @@ def test_a_test_of_one_address_does_not_resume_another(
     api: Caller, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.post("/webhook/pause")
-    send = runtime.Runtime.send_test
+    send = testing.post
 
-    def send_while_the_address_changes(self: Any, **options: Any) -> Any:
-        sent = send(self, **options)
+    def send_while_the_address_changes(*given: Any) -> Any:
+        sent = send(*given)
         with db.engine.begin() as connection:
             connection.execute(update(Endpoint).values(url=hook.url + "other"))
         return sent
 
-    monkeypatch.setattr(runtime.Runtime, "send_test", send_while_the_address_changes)
+    monkeypatch.setattr(testing, "post", send_while_the_address_changes)
     check_problem(api.post("/webhook/resume"), 409, "conflict")
     assert api.get("/webhook").json["state"] == "paused"
 
 
 def test_tries_to_resume_count_as_tests(api: Caller, hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "MAX_TESTS_A_MINUTE", 1)
+    monkeypatch.setattr(testing, "MAX_TESTS_A_MINUTE", 1)
     api.post("/webhook/test")
     api.post("/webhook/pause")
     check_problem(api.post("/webhook/resume"), 429, "too_many_tests")

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from portal.api import webhook
+from portal.company import testing
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
 from portal.models import AuditEntry, Delivery
@@ -31,13 +31,14 @@ def test_at_first_there_is_no_address(api: Caller) -> None:
 
 def test_an_address_is_set_normalised(api: Caller) -> None:
     answer = api.put("/webhook", {"url": " HTTP://127.0.0.1:8080/a#b "}).json
+    assert [advice["code"] for advice in answer.pop("advice")] == ["plain_http", "local"]
     assert answer == UNSET | {"url": "http://127.0.0.1:8080/a", "state": "active"}
     assert api.get("/webhook").json == answer
 
 
 def test_null_removes_the_address_and_cancels_what_waits(api: Caller, delivery_id: str) -> None:
     assert api.get("/webhook").json["waiting"] == 1
-    assert api.put("/webhook", {"url": None}).json == UNSET
+    assert api.put("/webhook", {"url": None}).json == UNSET | {"advice": []}
     assert api.get(f"/deliveries/{delivery_id}").json["status"] == "cancelled"
 
 
@@ -108,7 +109,7 @@ def test_a_test_tells_exactly_what_was_sent_and_came_back(api: Caller, receiver:
 def test_a_test_has_these_members_and_no_others(api: Caller, hook: Receiver) -> None:
     result = api.post("/webhook/test").json
     assert list(result) == [
-        *("delivered", "reason", "message", "warning", "status_code", "duration_ms", "request", "response"),
+        *("delivered", "reason", "message", "warning", "status_code", "duration_ms", "request", "response", "advice"),
     ]
 
 
@@ -154,7 +155,7 @@ def test_a_test_stands_in_the_log_as_a_test(api: Caller, receiver: Receiver) -> 
 
 
 def test_tests_are_limited_by_the_minute(api: Caller, hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "MAX_TESTS_A_MINUTE", 2)
+    monkeypatch.setattr(testing, "MAX_TESTS_A_MINUTE", 2)
     assert [api.post("/webhook/test").status_code for _ in range(2)] == [200, 200]
     response = api.post("/webhook/test")
     check_problem(response, 429, "too_many_tests")

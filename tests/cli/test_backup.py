@@ -13,16 +13,14 @@ from alembic import command
 from flask import Flask
 from sqlalchemy import create_engine, select
 
-from portal.company import endpoint as endpoints
 from portal.database.db import db, prepare_engine
 from portal.database.upgrading import config_for
 from portal.demo.server import Receiver
 from portal.models import AuditEntry, Contact, Delivery
-from portal.runtime import runtime
 from tests.cli.conftest import Run, Start
 from tests.cli.test_serve import READY, get, serve
 from tests.conftest import MakeApp
-from tests.factories import classify_contact, endpoint_of, make_company, make_contact, make_delivery
+from tests.factories import classify_contact, endpoint_of, make_company, make_contact, make_delivery, set_url
 
 ALL_ROWS = "SELECT (SELECT count(*) FROM contact), (SELECT count(*) FROM classification)"
 
@@ -129,9 +127,8 @@ def test_what_waits_in_a_backup_is_held_until_an_admin_resumes(
     assert "paused (restored)" in shown
     assert not receiver.wait_for(1, timeout=2)
     assert db.session.scalars(select(Delivery.status)).all() == ["pending"]
-    endpoints.resume(db.session, endpoint_of(company), actor="ana@example.com")
-    db.session.commit()
-    assert receiver.wait_for(1, timeout=20)
+    assert run("webhook", "resume").exit_code == 0
+    assert receiver.wait_for(2, timeout=20)  # the test, and what waited
 
 
 def test_a_new_address_does_not_let_a_restored_outbox_go(app: Flask, receiver: Receiver) -> None:
@@ -139,7 +136,7 @@ def test_a_new_address_does_not_let_a_restored_outbox_go(app: Flask, receiver: R
     endpoint = endpoint_of(company)
     endpoint.state, endpoint.paused_reason = "paused", "restored"
     db.session.commit()
-    endpoints.set_url(db.session, endpoint, runtime().egress.check(receiver.url + "other"), actor="ana@example.com")
+    set_url(company, receiver.url + "other")
     assert (endpoint.state, endpoint.paused_reason) == ("paused", "restored")
 
 

@@ -86,7 +86,7 @@ def test_test_without_any_address_says_so(app: Flask, run: Run) -> None:
     make_company()
     result = run("webhook", "test")
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: No address is set")
+    assert result.stderr == "Error: No destination URL is configured. Configure the webhook first.\n"
 
 
 def test_test_with_another_key_than_the_stored_secrets_says_what_to_do(app: Flask, run: Run) -> None:

@@ -8,6 +8,7 @@ from flask import Flask
 
 from portal import clock
 from portal.company import endpoint as endpoints
+from portal.company import testing
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import AuditEntry, Company, Delivery, Endpoint
@@ -16,7 +17,6 @@ from tests import factories
 from tests.conftest import BOTH, running_worker
 
 pytestmark = BOTH
-ACTOR = "ana@example.com"
 
 
 @pytest.fixture
@@ -40,23 +40,24 @@ def deliver(app: Flask, company: Company, receiver: Receiver, *, count: int) -> 
 def test_a_paused_endpoint_gets_nothing_and_resuming_sends_what_waited(
     app: Flask, company: Company, endpoint: Endpoint, receiver: Receiver
 ) -> None:
-    endpoints.pause(db.session, endpoint, actor=ACTOR)
+    actor = factories.actor_of(company)
+    endpoints.pause(db.session, actor)
     db.session.commit()
     factories.make_delivery(factories.make_contact(company))
     db.session.remove()
     with running_worker(app):
         assert not receiver.wait_for(1, timeout=1.5)
-        endpoints.resume(db.session, factories.endpoint_of(company), actor=ACTOR)
+        testing.resume(db.session, runtime(), actor)
         db.session.commit()
         db.session.remove()
-        assert receiver.wait_for(1, timeout=5)
+        assert receiver.wait_for(2, timeout=5)  # the test, and what waited
 
 
 def test_after_a_rotation_both_keys_sign_for_a_day_and_then_only_the_new_one(
     app: Flask, company: Company, endpoint: Endpoint, receiver: Receiver
 ) -> None:
     old = runtime().vault.decrypt(endpoint.secret)
-    new = endpoints.rotate_secret(db.session, endpoint, vault=runtime().vault, actor=ACTOR)
+    new = endpoints.rotate_secret(db.session, factories.actor_of(company), vault=runtime().vault)
     db.session.commit()
     first = deliver(app, company, receiver, count=1)
     for key in (old, new):
@@ -81,7 +82,7 @@ def test_a_secret_is_256_bits_and_is_not_stored_as_it_is(endpoint: Endpoint) -> 
 def test_a_new_address_takes_what_waits_for_the_old_one(
     app: Flask, company: Company, endpoint: Endpoint, receiver: Receiver
 ) -> None:
-    endpoints.set_url(db.session, endpoint, runtime().egress.check("http://127.0.0.1:9999/old"), actor=ACTOR)
+    factories.set_url(company, "http://127.0.0.1:9999/old")
     factories.make_delivery(factories.make_contact(company))
     factories.set_url(company, receiver.url)
     db.session.remove()
@@ -91,14 +92,18 @@ def test_a_new_address_takes_what_waits_for_the_old_one(
 
 
 def test_every_act_is_in_the_audit_log_without_the_secret(company: Company, endpoint: Endpoint) -> None:
-    secret = endpoints.rotate_secret(db.session, endpoint, vault=runtime().vault, actor=ACTOR)
-    endpoints.pause(db.session, endpoint, actor=ACTOR)
-    endpoints.resume(db.session, endpoint, actor=ACTOR)
-    endpoints.remove_url(db.session, endpoint, actor=ACTOR)
+    actor = factories.actor_of(company)
+    endpoints.show_secret(db.session, actor, vault=runtime().vault)
+    secret = endpoints.rotate_secret(db.session, actor, vault=runtime().vault)
+    endpoints.pause(db.session, actor)
+    db.session.commit()
+    testing.resume(db.session, runtime(), actor)
+    endpoints.remove_address(db.session, actor)
     db.session.commit()
     entries = db.session.query(AuditEntry).order_by(AuditEntry.id).all()
     assert [entry.action for entry in entries] == [
         "webhook.url_set",
+        "webhook.secret_shown",
         "webhook.secret_rotated",
         "webhook.paused",
         "webhook.resumed",

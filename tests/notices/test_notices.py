@@ -25,7 +25,7 @@ from portal.worker import run
 from portal.worker.notifier import Notifier
 from tests import factories
 from tests.conftest import BOTH, MakeApp, running_worker
-from tests.factories import endpoint_of, make_contact, make_delivery, make_user
+from tests.factories import actor_of, endpoint_of, make_contact, make_delivery, make_user, send_test
 from tests.notices.conftest import MailHost
 from tests.postgres import free_port
 
@@ -167,7 +167,7 @@ def test_a_failure_is_not_told_when_a_newer_delivery_of_the_contact_exists_or_it
     old = make_delivery(contact, 1)
     make_delivery(contact, 2)
     fail(old)
-    app.extensions["portal"].send_test(company_id=company.id, url="http://127.0.0.1:1/", actor="ana")
+    send_test(company, "http://127.0.0.1:1/")
     look(app)
     assert not mail_host.messages
 
@@ -191,7 +191,7 @@ def test_a_pause_is_told(app, company, mail_host, tuesday, reason, words):
 
 
 def test_a_pause_that_an_admin_made_is_no_news(app, company, mail_host):
-    endpoints.pause(db.session, endpoint_of(company), actor="ana@example.com")
+    endpoints.pause(db.session, actor_of(company))
     look(app)
     assert not mail_host.messages
 

@@ -261,7 +261,7 @@ def test_removing_the_address_cancels_what_waits(company: Company) -> None:
     from portal.company import endpoint as endpoints
 
     delivery = factories.make_delivery(factories.make_contact(company))
-    assert endpoints.remove_url(db.session, factories.endpoint_of(company), actor="ana@example.com") == 1
+    assert endpoints.remove_address(db.session, factories.actor_of(company)) == 1
     db.session.commit()
     assert reload(delivery.id).status == "cancelled"
     assert claim_due() == []

@@ -10,7 +10,6 @@ import pytest
 import requests
 from flask import Flask
 
-from portal.runtime import runtime
 from tests import factories
 from tests.system.conftest import free_port
 
@@ -47,5 +46,5 @@ def test_debians_webhook_is_judged_by_what_it_answers(
     app: Flask, hooks: str, hook: str, status: int, reason: str
 ) -> None:
     company = factories.make_company()
-    sent = runtime().send_test(company_id=company.id, url=f"{hooks}/{hook}", actor="ana@example.com")
+    sent = factories.send_test(company, f"{hooks}/{hook}")
     assert (sent.outcome.status_code, sent.outcome.reason) == (status, reason)

@@ -21,10 +21,9 @@ import pytest
 from portal import clock
 from portal.rules.payload import encode_body, sample_payload
 from portal.rules.verdict import judge
-from portal.runtime import runtime
 from portal.views.integration import read_snippets
 from portal.webhook import WebhookRequest, sign
-from tests.factories import NOON, endpoint_of, set_url
+from tests.factories import NOON, endpoint_of, send_test, set_url
 from tests.postgres import free_port
 
 ROOT = Path(__file__).parent.parent.parent
@@ -177,7 +176,7 @@ def test_a_receiver_run_as_the_page_says_takes_the_portals_own_test(
     filled = [part.format(port=port, file=tmp_path / name) for part in command]
     with serving(filled, PORT=port):
         wait_until_open(int(port))
-        sent = runtime().send_test(company_id=company.id, url=f"http://127.0.0.1:{port}/{path}", actor="ana")
+        sent = send_test(company, f"http://127.0.0.1:{port}/{path}")
     assert (sent.outcome.delivered, sent.outcome.response_body) == (True, answer)
 
 

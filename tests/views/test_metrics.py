@@ -11,9 +11,8 @@ from portal.clock import utcnow
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Delivery, WorkerHeartbeat
-from portal.runtime import runtime
 from tests.conftest import BOTH, MakeApp, running_worker
-from tests.factories import classify_contact, endpoint_of, make_company, make_contact, make_delivery
+from tests.factories import classify_contact, endpoint_of, make_company, make_contact, make_delivery, send_test
 
 TOKEN = "t" * 16
 
@@ -45,7 +44,7 @@ def test_attempts_are_counted_by_what_came_of_them(app: Flask) -> None:
             assert receiver.wait_for(2, timeout=20)
             classify_contact(other, 1)
             assert receiver.wait_for(4, timeout=20)
-        runtime().send_test(company_id=company.id, url=receiver.url, actor="a")
+        send_test(company, receiver.url)
     samples = scrape(app)
     assert value(samples, "portal_deliveries_total", status="pending", reason="server_error") == 1
     assert value(samples, "portal_deliveries_total", status="pending", reason="client_error") == 1

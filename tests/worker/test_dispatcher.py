@@ -9,7 +9,6 @@ from sqlalchemy import select
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Attempt, Company, Delivery
-from portal.runtime import runtime
 from portal.worker import run
 from tests import factories
 from tests.conftest import BOTH, MakeApp, running_worker
@@ -138,7 +137,7 @@ def test_a_worker_that_stops_gives_back_what_it_has_not_sent(app: Flask, company
 
 def test_a_test_send_takes_the_same_way_and_is_recorded(app: Flask, company: Company, receiver: Receiver) -> None:
     receiver.answers = repeat((202, b""))
-    sent = runtime().send_test(company_id=company.id, url=receiver.url, actor="ana@example.com")
+    sent = factories.send_test(company, receiver.url)
     assert sent.outcome.reason == "status_2xx"
     delivery = db.session.query(Delivery).one()
     assert (delivery.trigger, delivery.status, delivery.webhook_id) == ("test", "failed", sent.webhook_id)

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
+from portal.company.testing import TestSend
 from portal.models import Attempt
 from portal.rules.verdict import decode
 from portal.runtime import runtime
+from portal.webhook import Outcome
 
 
-def message_of(attempt: Attempt) -> str:
+def message_of(attempt: Attempt | Outcome) -> str:
     """What was seen, which rule decided, what to do."""
     return runtime().explain(attempt).message
 
@@ -32,26 +34,28 @@ def text_of(body: bytes | None) -> str | None:
     return None if body is None else decode(body)
 
 
-def result_of(attempt: Attempt, *, delivered: bool, body: str | None) -> dict[str, Any]:
+def result_of(sent: TestSend) -> dict[str, Any]:
     """A test as the API tells it, with exactly what was sent and what came back."""
+    outcome = sent.outcome
     return {
-        "delivered": delivered,
-        "reason": attempt.reason,
-        "message": message_of(attempt),
-        "warning": attempt.warning,
-        "status_code": attempt.status_code,
-        "duration_ms": attempt.duration_ms,
+        "delivered": outcome.delivered,
+        "reason": outcome.reason,
+        "message": message_of(outcome),
+        "warning": outcome.warning,
+        "status_code": outcome.status_code,
+        "duration_ms": outcome.duration_ms,
         "request": {
             "method": "POST",
-            "url": attempt.url,
-            "headers": join_headers(attempt.request_headers),
-            "body": body,
+            "url": outcome.url,
+            "headers": join_headers(outcome.request_headers),
+            "body": text_of(sent.body),
         },
-        "response": response_of(attempt),
+        "response": response_of(outcome),
+        "advice": sent.advice,
     }
 
 
-def response_of(attempt: Attempt) -> dict[str, Any] | None:
+def response_of(attempt: Attempt | Outcome) -> dict[str, Any] | None:
     """What came back; None when nothing did."""
     if attempt.status_code is None:
         return None

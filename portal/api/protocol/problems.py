@@ -10,8 +10,11 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
 from portal.api.protocol.sentences import DETAILS, FIELD_SENTENCES, TITLES
+from portal.company.refusals import Refusal, TestFailed, TooManyTests
 from portal.contacts.classifying import ContactGone
 from portal.database.db import db
+from portal.egress import AddressError
+from portal.rules.reasons import explain_address
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 10
@@ -65,6 +68,8 @@ def init_blueprint(blueprint: Blueprint) -> None:
     blueprint.register_error_handler(OperationalError, answer_busy)
     blueprint.register_error_handler(IntegrityError, answer_conflict)
     blueprint.register_error_handler(ContactGone, answer_gone)
+    blueprint.register_error_handler(Refusal, answer_refusal)
+    blueprint.register_error_handler(AddressError, answer_address)
 
 
 def answer_problem(problem: Problem) -> Response:
@@ -122,6 +127,25 @@ def answer_gone(_error: ContactGone) -> Response:
     """The contact was erased while the request was under way: nothing of it was written."""
     db.session.rollback()
     return answer_problem(Problem(404, "not_found"))
+
+
+def answer_refusal(refusal: Refusal) -> Response:
+    """What the company's room does not do, in its words."""
+    db.session.rollback()
+    if isinstance(refusal, TooManyTests):
+        headers = {"Retry-After": str(refusal.wait_seconds)}
+        return answer_problem(Problem(429, refusal.code, detail=refusal.sentence, headers=headers))
+    facts: dict[str, Any] = {}
+    if isinstance(refusal, TestFailed):
+        facts = {"reason": refusal.outcome.reason, "delivery_id": refusal.webhook_id}
+    return answer_problem(Problem(409, refusal.code, detail=refusal.sentence, **facts))
+
+
+def answer_address(error: AddressError) -> Response:
+    """An address that the portal does not send to."""
+    sentence = explain_address(error.problem)
+    errors = [{"path": "url", "code": error.problem, "message": sentence}]
+    return answer_problem(Problem(422, error.reason, detail=sentence, errors=errors, problem=error.problem))
 
 
 def refuse(errors: Sequence[FieldError]) -> NoReturn:

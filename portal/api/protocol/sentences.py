@@ -2,6 +2,8 @@
 
 from flask_babel import lazy_gettext as _l
 
+from portal.company.refusals import NoAddress
+
 TITLES = {
     400: _l("Pedido inválido"),
     401: _l("Não autenticado"),
@@ -30,15 +32,13 @@ DETAILS = {
     "conflict": _l("Outro pedido salvou o mesmo ao mesmo tempo; nada deste foi salvo. Repita o pedido."),
     "request_under_way": _l("O primeiro pedido com esta Idempotency-Key ainda não terminou. Repita em instantes."),
     "idempotency_key_reused": _l("Esta Idempotency-Key já foi usada em outro pedido. Use uma nova para cada pedido."),
-    "webhook_unset": _l("Nenhuma URL de destino está configurada. Configure o webhook primeiro."),
-    "test_failed": _l("O teste não deu certo, por isso o envio continua parado."),
+    "webhook_unset": NoAddress.words,
     "body_purged": _l("O corpo desta entrega já foi apagado pelo prazo de retenção; não há o que reenviar."),
     "test_delivery": _l("Uma entrega de teste não é reenviada; faça um novo teste."),
     "request_too_large": _l("O corpo do pedido é maior do que o limite. Envie menos contatos por vez."),
     "unsupported_media_type": _l("O corpo do pedido precisa ser JSON: Content-Type: application/json."),
     "invalid_fields": _l("Um ou mais campos não foram aceitos; nada foi salvo."),
     "too_many_calls": _l("Pedidos demais com este token. Espere os segundos do cabeçalho Retry-After."),
-    "too_many_tests": _l("Testes demais em um minuto. Espere um pouco."),
     "internal_error": _l("Algo falhou do nosso lado. O registro do servidor diz o quê, sob o error_id."),
     "database_busy": _l("O banco de dados não respondeu a tempo; nada foi salvo. Tente de novo em instantes."),
 }

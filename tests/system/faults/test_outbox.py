@@ -13,6 +13,7 @@ from sqlalchemy import delete
 from portal import outbox
 from portal.clock import utcnow
 from portal.company import endpoint as endpoints
+from portal.company import testing
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
 from portal.models import Attempt, AuditEntry, Company, Delivery
@@ -87,7 +88,7 @@ def test_an_owner_who_records_while_the_reaper_runs_is_late(company: Company) ->
 def test_what_is_being_sent_when_the_address_is_removed_ends_cancelled(company: Company, then: str) -> None:
     (delivery_id,) = make_deliveries(company, 1)
     (claim,) = claim_due()
-    endpoints.remove_url(db.session, factories.endpoint_of(company), actor="ana@example.com")
+    endpoints.remove_address(db.session, factories.actor_of(company))
     db.session.commit()
     with db.engine.begin() as connection:
         if then == "it fails":
@@ -271,7 +272,7 @@ def test_gone_is_tried_once_and_can_be_sent_again_after_resuming(
         wait_until(lambda: statuses() == {"failed": 1})
         delivery, endpoint = reload(first), factories.endpoint_of(company)
         assert (endpoint.state, endpoint.paused_reason) == ("paused", "gone")
-        endpoints.resume(db.session, endpoint, actor="ana@example.com")
+        testing.resume(db.session, runtime(), factories.actor_of(company))
         assert outbox.resend(db.session, delivery, actor="ana@example.com", now=utcnow())
         db.session.commit()
         wait_until(lambda: statuses() == {"delivered": 1})

@@ -112,7 +112,7 @@ def test_a_classification_that_crosses_the_removal_of_the_address_ends_cancelled
         with Session(db.engine) as classifying:
             made = classify(classifying, classifying.get_one(Contact, contact_id), 3, actor="test").delivery
             assert made is not None
-            endpoint.remove_url(db.session, factories.endpoint_of(company), actor="ana@example.com")
+            endpoint.remove_address(db.session, factories.actor_of(company))
             db.session.commit()
             classifying.commit()
         wait_until(lambda: statuses() == {"cancelled": 1}, seconds=5)

@@ -1,0 +1,130 @@
+"""A test of an address: the sample, sent as deliveries are, with one try. Sending is resumed by such a test."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.orm import Session
+
+from portal import audit, clock, outbox
+from portal.audit import Actor
+from portal.company.endpoint import close_circuit, get_endpoint, lock_endpoint
+from portal.company.refusals import ChangedMeanwhile, NoAddress, TestFailed, TooManyTests
+from portal.config import Settings
+from portal.egress import Egress
+from portal.egress.advice import Advice, advise, advise_checked, advise_redirect
+from portal.models import Attempt, Delivery, Endpoint
+from portal.rules.reasons import Explanation, explain_attempt
+from portal.vault import Vault
+from portal.webhook import Outcome, post
+
+MAX_TESTS_A_MINUTE = 30
+"""Of one company, over all edges: enough to try an address out, too few to scan a network."""
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Means:
+    """What sending takes besides the database."""
+
+    settings: Settings
+    vault: Vault
+    egress: Egress
+
+    def explain(self, attempt: Attempt | Outcome) -> Explanation:
+        """What came of an attempt, in the reader's language: the same sentence on pages, API and console."""
+        return explain_attempt(attempt, self.settings.limits)
+
+
+@dataclass(frozen=True)
+class TestSend:
+    """A test that was sent and recorded: its id in the log, its bytes, what came of it, and what to mind."""
+
+    webhook_id: str
+    body: bytes
+    outcome: Outcome
+    advice: tuple[Advice, ...]
+
+
+def send_test(session: Session, means: Means, actor: Actor, url: str | None = None) -> TestSend:
+    """Send the sample once to `url`, or to the configured address, and record it in the log as a test.
+
+    Ends the caller's transaction: the name service and a receiver take their time. Raises AddressError, NoAddress and
+    TooManyTests.
+    """
+    endpoint = get_endpoint(session, actor.company_id)
+    url = url or endpoint.url
+    if url is None:
+        raise NoAddress
+    session.rollback()
+    checked = means.egress.check(url)
+    return _send(session, means, endpoint.company_id, checked.address.url, actor, advise_checked(checked))
+
+
+def resume(session: Session, means: Means, actor: Actor) -> TestSend | None:
+    """Send again once a test has arrived, and what waits at once, level 3 first. Returns the test.
+
+    Returns None, and sends nothing, when the endpoint is active. Ends the caller's transaction. Raises NoAddress,
+    TooManyTests, TestFailed, and ChangedMeanwhile when the test was of something else than what is to be resumed.
+    """
+    endpoint = get_endpoint(session, actor.company_id)
+    url, paused_reason = endpoint.url, endpoint.paused_reason
+    if url is None:
+        raise NoAddress
+    if endpoint.state == "active":
+        return None
+    sent = _send(session, means, endpoint.company_id, url, actor, advise(url))
+    if not sent.outcome.delivered:
+        raise TestFailed(sent.webhook_id, sent.outcome, means.explain(sent.outcome).message)
+    endpoint = lock_endpoint(session, actor.company_id)
+    if (endpoint.url, endpoint.paused_reason) != (url, paused_reason):
+        raise ChangedMeanwhile
+    _begin_again(session, endpoint)
+    audit.record(session, actor, "webhook.resumed")
+    return sent
+
+
+def advise_answer(answered: Attempt | Outcome) -> tuple[Advice, ...]:
+    """What to mind about where an answer points."""
+    if answered.reason != "redirect":
+        return ()
+    location = next((value for name, value, *_ in answered.response_headers if name.lower() == "location"), None)
+    return advise_redirect(answered.url, location)
+
+
+def _begin_again(session: Session, endpoint: Endpoint) -> None:
+    now = clock.utcnow()
+    close_circuit(endpoint)
+    endpoint.updated_at = now
+    outbox.release_waiting(session.connection(), endpoint.company_id, now=now)
+    session.info[outbox.DUE] = True
+
+
+def _send(
+    session: Session, means: Means, company_id: int, url: str, actor: Actor, advice: tuple[Advice, ...]
+) -> TestSend:
+    """Send the way every delivery goes, in transactions of its own, none of which waits for the network."""
+    session.rollback()
+    engine, settings = session.get_bind().engine, means.settings
+    with engine.begin() as connection:
+        now = clock.utcnow()
+        _take_turn(connection, company_id, now=now)
+        claim = outbox.enqueue_test(
+            connection, company_id=company_id, url=url, actor=actor.email, now=now, lease=settings.lease
+        )
+    outcome = post(outbox.request_of(claim, means.vault), means.egress)
+    with engine.begin() as connection:
+        rules = outbox.Rules(settings.retry_schedule, now=clock.utcnow(), jitter=random.random)
+        outbox.settle(connection, [(claim, outcome)], rules)
+    return TestSend(claim.webhook_id, claim.body, outcome, advice + advise_answer(outcome))
+
+
+def _take_turn(connection: Connection, company_id: int, *, now: datetime) -> None:
+    """Raises TooManyTests when the last minute had as many as it may have; a company's tests pass here one by one."""
+    connection.execute(select(Endpoint.id).where(Endpoint.company_id == company_id).with_for_update())
+    lately = select(func.count()).where(
+        Delivery.company_id == company_id, Delivery.trigger == "test", Delivery.created_at > now - MINUTE
+    )
+    if connection.execute(lately).scalar_one() >= MAX_TESTS_A_MINUTE:
+        raise TooManyTests(MAX_TESTS_A_MINUTE, wait_seconds=round(MINUTE.total_seconds()))
