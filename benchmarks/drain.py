@@ -27,11 +27,11 @@ from portal.clock import utcnow
 from portal.company import endpoint as endpoints
 from portal.config import Settings
 from portal.contacts.body import freeze_body
-from portal.contacts.single import save_contact
+from portal.contacts.saving import save_items
 from portal.database.db import db, reading
 from portal.database.upgrading import upgrade_schema
 from portal.egress import AddressPolicy, Egress
-from portal.models import Attempt, Delivery
+from portal.models import Attempt, Contact, Delivery
 from portal.outbox.queue import new_webhook_id
 from portal.runtime import runtime
 from portal.webhook import WebhookRequest, post
@@ -79,10 +79,10 @@ def prepare(app: Flask) -> tuple[int, bytes]:
         ]
         * 3,
     }
-    contact = save_contact(db.session, company, item, default_owner=owner).contact
-    body = freeze_body(contact)
+    (saved,) = save_items(db.session, Actor(company.id, owner.email), [item], default_owner=owner)
+    body = freeze_body(db.session.get_one(Contact, saved.contact_id))
     db.session.commit()
-    return contact.company_id, body
+    return company.id, body
 
 
 def fill(company_id: int, body: bytes, count: int) -> None:

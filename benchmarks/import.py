@@ -18,7 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from portal import create_app, importing
+from portal import create_app
+from portal.audit import Actor
 from portal.clock import utcnow
 from portal.company import endpoint
 from portal.config import Settings
@@ -26,6 +27,7 @@ from portal.database.db import db
 from portal.database.upgrading import upgrade_schema
 from portal.importing import Order, examine, map_columns, prepare
 from portal.models import Classification, Contact, Delivery, Task
+from portal.tasks import store
 from portal.tasks.slices import BLOCK_BYTES
 from portal.worker.task_runner import TaskRunner
 from tests.factories import make_company, make_user
@@ -83,8 +85,8 @@ def import_once(path: Path, company_id: int, user_id: int) -> None:
         layout, total = examine(blocks)
         examined = time.perf_counter() - begun
         order = Order(layout=layout, columns=map_columns(layout.header), user_id=user_id, campaign="Grande")
-        task = prepare(db.session, company_id, order, total=total, actor="bench", blocks=blocks)
-        importing.tasks.start(db.session, task)
+        task = prepare(db.session, Actor(company_id, "bench"), order, total=total, blocks=blocks)
+        store.start(db.session, task)
         db.session.commit()
         stored = time.perf_counter() - begun - examined
         TaskRunner(db.engine, on_due=lambda: None).run_one()

@@ -78,17 +78,15 @@ def classify(given: dict[str, Any], contact_id: int) -> dict[str, Any]:
 
     A webhook fires when a level is set for the first time or changed; not when it is saved again or removed (null).
     """
-    contact = get_contact_or_404(contact_id)
     level = given["interest_level"]
-    classified = classifying.classify(db.session, contact, level, actor=current_caller().email)
-    answer = {
+    classified = classifying.classify(db.session, current_caller().actor, contact_id, level)
+    db.session.commit()
+    return {
         "contact_id": contact_id,
         "interest_level": level,
         "previous_level": classified.previous_level,
-        "delivery_id": classified.delivery.webhook_id if classified.delivery else None,
+        "delivery_id": classified.delivery_id,
     }
-    db.session.commit()
-    return answer
 
 
 @blueprint.route("/contacts/<int:contact_id>", methods=["DELETE"], tags=["contacts"])

@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import Response, json, request
-from sqlalchemy.orm import Session
 
 from portal.api import examples
 from portal.api.contact_schemas import (
@@ -18,11 +17,10 @@ from portal.api.protocol.access import Caller, current_caller, member
 from portal.api.protocol.idempotency import KeyReused, KeyUnderWay
 from portal.api.protocol.parsing import ApiBlueprint, load_many, read_json
 from portal.api.protocol.problems import Problem, refuse
-from portal.contacts import classifying
 from portal.contacts.checking import InvalidContact
-from portal.contacts.single import save_contact
+from portal.contacts.saving import save_items
 from portal.database.db import db
-from portal.models import Company, User
+from portal.models import User
 
 REPLAYED = "Idempotent-Replayed"
 RETRY_AFTER_SECONDS = 1
@@ -57,8 +55,7 @@ def save_contacts(headers: dict[str, Any]) -> Response:
     caller, key = current_caller(), headers.get("idempotency_key")
     if key is not None and (answer := earlier_answer(caller, key, given)) is not None:
         return answer_with(answer, is_replayed=True)
-    results = save_items(db.session, caller, items, is_list=is_list)
-    answer = json.dumps({"results": results}, separators=(",", ":"))
+    answer = json.dumps({"results": save(caller, items, is_list=is_list)}, separators=(",", ":"))
     if key is not None:
         idempotency.finish(db.session, caller.company_id, key, answer=answer)
     db.session.commit()
@@ -81,27 +78,11 @@ def answer_with(answer: str, *, is_replayed: bool = False) -> Response:
     return Response(answer, content_type="application/json", headers={REPLAYED: "true"} if is_replayed else None)
 
 
-def save_items(session: Session, caller: Caller, items: list[dict[str, Any]], *, is_list: bool) -> list[dict[str, Any]]:
+def save(caller: Caller, items: list[dict[str, Any]], *, is_list: bool) -> list[dict[str, Any]]:
     """Save the contacts, one result each. Raises Problem (422), which names the first that is not accepted."""
-    company, owner = session.get_one(Company, caller.company_id), session.get_one(User, caller.user_id)
-    results = []
-    for index, item in enumerate(items):
-        try:
-            results.append(save_item(session, company, item, owner=owner))
-        except InvalidContact as error:
-            refuse([(f"{index}.{error.field}" if is_list else error.field, error.problem)])
-    return results
-
-
-def save_item(session: Session, company: Company, item: dict[str, Any], *, owner: User) -> dict[str, Any]:
-    """Save one contact, and classify it when a level was given. Raises InvalidContact."""
-    saved = save_contact(session, company, item, default_owner=owner)
-    delivery = None
-    if "interest_level" in item["contact"]:
-        level = item["contact"]["interest_level"]
-        delivery = classifying.classify(session, saved.contact, level, actor=owner.email).delivery
-    return {
-        "id": saved.contact.id,
-        "created": saved.created,
-        "delivery_id": delivery.webhook_id if delivery else None,
-    }
+    owner = db.session.get_one(User, caller.user_id)
+    try:
+        results = save_items(db.session, caller.actor, items, default_owner=owner)
+    except InvalidContact as error:
+        refuse([(f"{error.place}.{error.field}" if is_list else error.field, error.problem)])
+    return [{"id": each.contact_id, "created": each.created, "delivery_id": each.delivery_id} for each in results]

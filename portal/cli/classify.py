@@ -2,6 +2,7 @@
 
 import click
 
+from portal.audit import Actor
 from portal.cli.console import ACTOR, open_app
 from portal.contacts import classifying
 from portal.database.db import db
@@ -22,11 +23,11 @@ def classify(contact_id: int, level: str) -> None:
         contact = db.session.get(Contact, contact_id)
         if contact is None:
             raise click.ClickException(f"There is no contact {contact_id}.")
-        done = classifying.classify(db.session, contact, wanted, actor=ACTOR)
+        done = classifying.classify(db.session, Actor(contact.company_id, ACTOR), contact_id, wanted)
         db.session.commit()
         click.echo(f"Contact {contact_id}: {done.previous_level or 'none'} -> {level}.")
-        if done.delivery is not None:
-            click.echo(f"Delivery {done.delivery.webhook_id} is on its way.")
+        if done.delivery_id is not None:
+            click.echo(f"Delivery {done.delivery_id} is on its way.")
         elif done.previous_level == wanted:
             click.echo("It was so already: nothing is sent.")
         elif wanted is None:

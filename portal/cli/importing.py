@@ -69,7 +69,7 @@ def import_(
                 f"{KIND_WORDS[order.layout.kind]}: {total} rows. Contacts that name no owner go to {owner.email}."
             )
         reader = row_reader(db.session, company.id, order)
-        chunks = cut_into_chunks(lambda: read_blocks(opened), order, reader, company_id=company.id, actor=ACTOR)
+        chunks = cut_into_chunks(lambda: read_blocks(opened), order, reader, actor=Actor(company.id, ACTOR))
         if not dry_run:
             audit.record(db.session, Actor(company.id, ACTOR), "contacts.imported", subject=file.name)
             db.session.commit()

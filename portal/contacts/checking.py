@@ -3,6 +3,7 @@
 Nothing here knows the database: what comes in by page, API or file is refused before a transaction begins.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
@@ -23,6 +24,8 @@ TEXT_FIELDS = {
     "phone": 100,
 }
 DATE_FIELDS = ("invite_date", "accept_date", "collect_date", "reply_date")
+SAME = object()
+"""A contact's level when nothing is said about it."""
 MAX_ITEMS = 2000
 """Skills, experiences or messages of one contact."""
 MAX_TEXT = 20_000
@@ -30,11 +33,14 @@ MAX_TEXT = 20_000
 
 
 class InvalidContact(ValueError):
-    """A contact cannot be saved as given. `field` is the path in the body's shape, `problem` a stable code."""
+    """A contact cannot be saved as given. `field` is the path in the body's shape, `problem` a stable code.
 
-    def __init__(self, field: str, problem: str) -> None:
+    `place` is the contact's place in the list that it came in.
+    """
+
+    def __init__(self, field: str, problem: str, *, place: int = 0) -> None:
         super().__init__(f"{field}: {problem}")
-        self.field, self.problem = field, problem
+        self.field, self.problem, self.place = field, problem, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +56,27 @@ class ContactItem:
     """What is to be set on a contact, in the types of its columns. What is absent or None stays as it is."""
 
     contact_id: Any
-    facts: dict[str, Any]
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
     """Columns by name: texts, aware datetimes, `skills`, `experiences`."""
-    owner: OwnerItem | None
-    campaign: str | None
-    campaign_facts: dict[str, Any]
+    owner: OwnerItem | None = None
+    campaign: str | None = None
+    campaign_facts: dict[str, Any] = dataclasses.field(default_factory=dict)
     """`description`, when it was given."""
-    messages: list[dict[str, Any]] | None
+    messages: list[dict[str, Any]] | None = None
     """`sender_name`, `message`, `date`, `pending` of each, in order."""
+    level: Any = SAME
+    """1, 2, 3, None to remove it, or `SAME`."""
+
+    @property
+    def is_level_only(self) -> bool:
+        """Whether nothing but the level of a known contact is to be set."""
+        return self == ContactItem(self.contact_id, level=self.level)
 
 
 def check_item(item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
     """Check an object in the body's shape: `contact`, `contact_owner`, `campaign`, `messages`.
 
-    A key that is absent says nothing; dates are texts in `zone` or aware datetimes. The interest level is not looked
-    at: classification has its own rule. Raises InvalidContact.
+    A key that is absent says nothing; dates are texts in `zone` or aware datetimes. Raises InvalidContact.
     """
     facts, owner, campaign = (_part(item, name) for name in ("contact", "contact_owner", "campaign"))
     messages = item.get("messages")
@@ -77,6 +89,7 @@ def check_item(item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
             name: _text(campaign[name], f"campaign.{name}", MAX_TEXT) for name in ("description",) if name in campaign
         },
         messages=_messages(messages, zone) if messages is not None else None,
+        level=check_level(facts["interest_level"]) if "interest_level" in facts else SAME,
     )
 
 

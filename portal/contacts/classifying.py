@@ -1,69 +1,91 @@
-"""Classifying a contact: the dated fact and the delivery that tells the CRM, in one transaction."""
+"""Classifying contacts: one, those that somebody ticked, and all that match a filter as a task.
 
+The levels of a file are set by the batch that saves its contacts, by the same rule: a webhook fires when a level is set
+for the first time or changed; not when the same level is saved again, when it is removed, or when the company has no
+address configured (spec, section 2).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy import Engine, func
 from sqlalchemy.orm import Session
 
-from portal import clock, outbox
-from portal.company.endpoint import is_configured
-from portal.contacts.body import freeze_body
-from portal.models import LEVELS, Classification, Contact, Delivery
+from portal.audit import Actor
+from portal.contacts.checking import ContactItem, check_level
+from portal.contacts.listing import ContactFilter, select_matching
+from portal.contacts.saving import Saved, save_batch
+from portal.models import Contact, Task
+from portal.tasks.slices import cut_numbers, queue_numbers
+from portal.tasks.store import Chunk, TaskClaim
+
+KIND = "classify"
+CHUNK = 200
 
 
 class ContactGone(LookupError):
     """The contact was erased meanwhile."""
 
 
-class UnknownLevel(ValueError):
-    """The interest level is 1, 2 or 3, or nothing."""
-
-
 @dataclass(frozen=True)
-class Classified:
-    """What a classification did: the level before, and the delivery it made, if it made one."""
+class Matching:
+    """How many contacts match, by their level now, and the newest of them: what comes later was not counted here."""
 
-    previous_level: int | None
-    delivery: Delivery | None
+    by_level: dict[int | None, int]
+    newest_id: int
+
+    @property
+    def count(self) -> int:
+        return sum(self.by_level.values())
 
 
-def classify(session: Session, contact: Contact, level: int | None, *, actor: str) -> Classified:
-    """Set a contact's interest level, and enqueue the webhook when the rule asks for one.
+def classify(session: Session, actor: Actor, contact_id: int, level: int | None) -> Saved:
+    """Set a contact's interest level. The caller commits. Raises InvalidContact and ContactGone."""
+    (result,) = save_batch(session, actor, [ContactItem(contact_id, level=check_level(level))])
+    if result.error is not None:
+        raise ContactGone(contact_id)
+    return result
 
-    It does when a level is set for the first time or changed; not when the same level is saved again, when it is
-    removed, or when the company has no address configured (spec, section 2). The caller commits. Raises UnknownLevel
-    and ContactGone.
+
+def classify_many(session: Session, actor: Actor, contact_ids: Sequence[int], level: int | None) -> Counter[str]:
+    """Set the level of these contacts of the company. The caller commits.
+
+    Returns how many were `classified`, had the level already (`unchanged`), and for how many a webhook was `sent`.
     """
-    if level is not None and level not in LEVELS:
-        raise UnknownLevel(level)
-    try:
-        session.refresh(contact, ["interest_level"], with_for_update=True)
-    except InvalidRequestError as error:
-        raise ContactGone(contact.id) from error
-    previous = contact.interest_level
-    if level == previous:
-        return Classified(previous, None)
-    now = clock.utcnow()
-    contact.interest_level, contact.classified_at, contact.updated_at = level, now, now
-    session.add(
-        Classification(
-            company_id=contact.company_id,
-            contact_id=contact.id,
-            old_level=previous,
-            new_level=level,
-            actor=actor,
-            created_at=now,
-        )
-    )
-    if level is None or not is_configured(session, contact.company_id):
-        return Classified(previous, None)
-    delivery = outbox.enqueue(
-        session,
-        contact,
-        body=freeze_body(contact),
-        previous_level=previous,
-        trigger="classification",
-        actor=actor,
-        now=now,
-    )
-    return Classified(previous, delivery)
+    items = [ContactItem(contact_id, level=check_level(level)) for contact_id in contact_ids]
+    counts: Counter[str] = Counter()
+    for result in save_batch(session, actor, items):
+        if result.error is None:  # otherwise it was erased, or is another company's
+            counts.update(classified=result.classified, unchanged=not result.classified, sent=result.sent)
+    return +counts
+
+
+def look(session: Session, company_id: int, wanted: ContactFilter) -> Matching:
+    """What matches, counted, the highest level first. It reads every contact that does."""
+    facts = (Contact.interest_level, func.count(), func.max(Contact.id))
+    rows = session.execute(
+        select_matching(company_id, wanted).with_only_columns(*facts).group_by(Contact.interest_level)
+    ).all()
+    counts = sorted(((level, count) for level, count, _ in rows), key=lambda each: -(each[0] or 0))
+    return Matching(dict(counts), max((newest for _, _, newest in rows), default=0))
+
+
+def choose(session: Session, company_id: int, wanted: ContactFilter, *, newest_id: int) -> Sequence[int]:
+    """The contacts that match and were there to be counted, by name: the order in which the CRM is told."""
+    query = select_matching(company_id, wanted).with_only_columns(Contact.id).where(Contact.id <= newest_id)
+    return session.scalars(query.order_by(Contact.search_name, Contact.id)).all()
+
+
+def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], level: int | None) -> Task:
+    """A task that classifies these contacts. The caller commits."""
+    return queue_numbers(session, actor, KIND, contact_ids, arguments={"level": level})
+
+
+def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
+    """Classifies the chosen contacts, as a task. Raises TaskError."""
+    return cut_numbers(engine, claim, CHUNK, _classify_part)
+
+
+def _classify_part(session: Session, claim: TaskClaim, contact_ids: Sequence[int]) -> Counter[str]:
+    return classify_many(session, claim.actor, contact_ids, claim.arguments["level"])

@@ -51,17 +51,21 @@ class Change:
     frozen: ContactRecord | None
     description: str | None
     """The campaign's, at that moment."""
+    delivery_id: str | None = None
+    """The public id of the delivery that tells the CRM, once it is written."""
 
 
 class Known:
     """The people, campaigns and contacts of a company that a batch has to do with."""
 
-    def __init__(self, connection: Connection, company_id: int, default_owner: User) -> None:
+    def __init__(self, connection: Connection, company_id: int, default_owner: User | None) -> None:
         self._connection = connection
         self._company_id = company_id
-        self.default_owner = PersonRecord(default_owner.id, default_owner.name, default_owner.email)
         self.campaigns: dict[str, CampaignRecord] = {}
-        self.people: dict[str, PersonRecord] = {default_owner.email: self.default_owner}
+        self.people: dict[str, PersonRecord] = {}
+        if default_owner is not None:  # whoever only changes what exists needs none
+            self.default_owner = PersonRecord(default_owner.id, default_owner.name, default_owner.email)
+            self.people[default_owner.email] = self.default_owner
         self.by_id: dict[int, ContactRecord] = {}
         self._by_key: dict[tuple[CampaignRecord, str, str], list[ContactRecord]] = {}
 

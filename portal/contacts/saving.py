@@ -1,72 +1,131 @@
-"""Many contacts at once: the rules of `contacts.save_contact` and `classification.classify`, by a few statements.
+"""Saving contacts and their levels. This is the only way: one contact is a batch of one.
 
 What the contacts of a batch may match is read first; the batch is then worked through in memory, in order, so that two
-of its items match each other as two calls would; what came of it is written at the end.
+of its items match each other as two batches would; what came of it is written at the end, by a few statements.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock
+from portal.audit import Actor
 from portal.company.endpoint import is_configured
 from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, search_columns
-from portal.contacts.checking import ContactItem, InvalidContact
+from portal.contacts.checking import SAME, ContactItem, InvalidContact, check_item
 from portal.contacts.records import CampaignRecord, Change, ContactRecord, Known, PersonRecord
 from portal.contacts.writing import WRITTEN, write_batch
-from portal.models import Company, User
-
-SAME = object()
-"""An item's level when it says nothing about it; None removes the level."""
+from portal.models import Campaign, Company, Contact, User
 
 
 @dataclass(frozen=True, slots=True)
-class BatchItem:
-    """One contact to save, and the level it is to have: 1, 2, 3, None, or `SAME`."""
-
-    contact: ContactItem
-    level: Any = SAME
-
-
-@dataclass(frozen=True, slots=True)
-class BatchResult:
-    """What became of one item: an error, or what was done. `sent` says whether it made a delivery."""
+class Saved:
+    """What became of one item: an error, or what was done to which contact."""
 
     error: InvalidContact | None = None
+    contact_id: int | None = None
     created: bool = False
     changed: bool = False
     classified: bool = False
-    sent: bool = False
+    previous_level: int | None = None
+    delivery_id: str | None = None
+    """The public id of the delivery that tells the CRM."""
+
+    @property
+    def sent(self) -> bool:
+        return self.delivery_id is not None
+
+
+def save_items(
+    session: Session, actor: Actor, items: Sequence[Mapping[str, Any]], *, default_owner: User
+) -> list[Saved]:
+    """Save objects in the body's shape (`check_item`), all or none.
+
+    Raises InvalidContact, with the place of the first item that is not accepted; the caller then rolls back.
+    """
+    zone = ZoneInfo(session.get_one(Company, actor.company_id).timezone)
+    given = [_check(place, item, zone) for place, item in enumerate(items)]
+    results = save_batch(session, actor, given, default_owner=default_owner)
+    for place, result in enumerate(results):
+        if result.error is not None:
+            raise InvalidContact(result.error.field, result.error.problem, place=place)
+    return results
 
 
 def save_batch(
     session: Session,
-    company: Company,
-    items: Sequence[BatchItem],
+    actor: Actor,
+    items: Sequence[ContactItem],
     *,
-    default_owner: User,
-    actor: str,
+    default_owner: User | None = None,
     is_sending: bool = True,
-) -> list[BatchResult]:
+) -> list[Saved]:
     """Make or change contacts and classify them; one result an item, in their order. The caller commits.
 
-    An item that is refused leaves the others as they are. Without `is_sending` levels are recorded and the CRM is not
-    told.
+    An item is matched by `contact.id`, else by `linkedin_public_id`, else by `email`, both within the campaign. An item
+    that is refused leaves the others as they are. `default_owner` owns a new contact that names no owner. Without
+    `is_sending` levels are recorded and the CRM is not told.
     """
-    # One batch of a company at a time: two that hold the same new contact would both make it.
-    session.execute(select(Company.id).where(Company.id == company.id).with_for_update(key_share=True))
+    if not items:
+        return []
+    company = _hold_company(session, actor, items)
     known = Known(session.connection(), company.id, default_owner)
-    given = [item.contact for item in items]
     has_levels = any(item.level is not SAME for item in items)
-    known.load(given, with_messages=has_levels or any(item.messages is not None for item in given))
+    known.load(items, with_messages=has_levels or any(item.messages is not None for item in items))
     batch = _Batch(known, company.id, is_sending=is_sending and has_levels and is_configured(session, company.id))
-    results = [batch.plan(item) for item in items]
-    write_batch(session, company, known, new=batch.new, changes=batch.changes, actor=actor, now=batch.now)
-    return results
+    plans = [batch.plan(item) for item in items]
+    write_batch(session, company, known, new=batch.new, changes=batch.changes, actor=actor.email, now=batch.now)
+    for row in list(session):
+        if isinstance(row, Contact | Campaign):
+            session.expire(row)  # the statements went past it
+    return [_result(plan) for plan in plans]
+
+
+def _check(place: int, item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
+    try:
+        return check_item(item, zone)
+    except InvalidContact as error:
+        raise InvalidContact(error.field, error.problem, place=place) from error
+
+
+def _hold_company(session: Session, actor: Actor, items: Sequence[ContactItem]) -> Company:
+    """The company, held by one batch at a time: two that name the same new contact would both make it.
+
+    Whoever only classifies one contact makes nothing and waits for nobody.
+    """
+    wanted = select(Company).where(Company.id == actor.company_id)
+    if len(items) > 1 or not items[0].is_level_only:
+        wanted = wanted.with_for_update(key_share=True)
+    return session.scalars(wanted).one()
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What one item does, before it is written."""
+
+    record: ContactRecord
+    is_new: bool
+    is_changed: bool
+    previous_level: int | None
+    change: Change | None
+
+
+def _result(plan: _Plan | InvalidContact) -> Saved:
+    if isinstance(plan, InvalidContact):
+        return Saved(error=plan)
+    return Saved(
+        contact_id=plan.record.values["id"],
+        created=plan.is_new,
+        changed=plan.is_changed and not plan.is_new,
+        classified=plan.change is not None,
+        previous_level=plan.previous_level,
+        delivery_id=plan.change.delivery_id if plan.change else None,
+    )
 
 
 class _Batch:
@@ -80,28 +139,22 @@ class _Batch:
         self.new: list[ContactRecord] = []
         self.changes: list[Change] = []
 
-    def plan(self, item: BatchItem) -> BatchResult:
+    def plan(self, given: ContactItem) -> _Plan | InvalidContact:
         """Do to the contacts in memory what one item asks for."""
-        given = item.contact
         record = self._known.find(given.contact_id)
         if given.contact_id is not None and record is None:
-            return BatchResult(error=InvalidContact("contact.id", "unknown"))
+            return InvalidContact("contact.id", "unknown")
         name = given.campaign or (record.campaign.name if record else DEFAULT_CAMPAIGN)
         campaign = self._known.campaigns.get(name) or CampaignRecord(None, name)
         record = record or self._known.match(campaign, given)
         if record is None and "name" not in given.facts:
-            return BatchResult(error=InvalidContact("contact.name", "required"))
+            return InvalidContact("contact.name", "required")
         self._known.campaigns[name] = campaign
         is_new = record is None
         record = record or self._begin(campaign)
         is_changed = self._apply(record, campaign, given)
-        change = self._classify(record, item.level)
-        return BatchResult(
-            created=is_new,
-            changed=is_changed and not is_new,
-            classified=change is not None,
-            sent=change is not None and change.frozen is not None,
-        )
+        previous = record.values["interest_level"]
+        return _Plan(record, is_new, is_changed, previous, self._classify(record, given.level))
 
     def _begin(self, campaign: CampaignRecord) -> ContactRecord:
         values: dict[str, Any] = dict.fromkeys((*BODY_FIELDS, *WRITTEN))

@@ -138,18 +138,18 @@ def bring_in_sync(session: Session, company_id: int, contact_ids: Sequence[int],
         .options(selectinload(Contact.messages))
         .execution_options(populate_existing=True)
     ).all()
-    now = clock.utcnow()
-    for contact in contacts:
-        outbox.enqueue(
-            session,
-            contact,
-            body=freeze_body(contact),
-            previous_level=contact.delivered_level,
-            trigger="sync",
-            actor=actor,
-            now=now,
-        )
-    return len(contacts)
+    rows = [
+        {
+            "contact_id": contact.id,
+            "campaign_id": contact.campaign_id,
+            "owner_id": contact.owner_id,
+            "interest_level": contact.interest_level,
+            "previous_level": contact.delivered_level,
+            "body": freeze_body(contact),
+        }
+        for contact in contacts
+    ]
+    return len(outbox.enqueue(session, company_id, rows, trigger="sync", actor=actor, now=clock.utcnow()))
 
 
 def prepare(session: Session, actor: Actor, contact_ids: Sequence[int]) -> Task:

@@ -41,8 +41,11 @@ def write_batch(
     _write_messages(connection, [record for record in records if record.has_new_messages])
     _write_classifications(connection, company.id, changes, actor=actor, now=now)
     zone = ZoneInfo(company.timezone)
-    deliveries = [_delivery(change, change.frozen, zone) for change in changes if change.frozen is not None]
-    outbox.enqueue_many(session, company.id, deliveries, trigger="classification", actor=actor, now=now)
+    told = [change for change in changes if change.frozen is not None]
+    deliveries = [_delivery(change, change.frozen, zone) for change in told if change.frozen is not None]
+    ids = outbox.enqueue(session, company.id, deliveries, trigger="classification", actor=actor, now=now)
+    for change, delivery_id in zip(told, ids, strict=True):
+        change.delivery_id = delivery_id
 
 
 def _write_campaigns(connection: Connection, known: Known, company_id: int) -> None:

@@ -44,7 +44,7 @@ THREADS = (
 
 
 def sample_items(now: datetime) -> list[dict[str, Any]]:
-    """Thirty contacts, as `contacts.save_contact` takes them."""
+    """Thirty contacts, as `check_item` takes them."""
     with PEOPLE.open(encoding="utf-8", newline="") as file:
         return [_item(number, person, now) for number, person in enumerate(csv.DictReader(file))]
 

@@ -11,7 +11,7 @@ from portal import people as accounts
 from portal.audit import Actor
 from portal.company import endpoint
 from portal.contacts.classifying import classify
-from portal.contacts.single import save_contact
+from portal.contacts.saving import save_items
 from portal.database.db import db
 from portal.demo.sample import COMPANY, TEAM, sample_items
 from portal.models import LEVELS, Contact
@@ -29,8 +29,8 @@ def prepare(app: Flask, *, url: str, password: str) -> None:
             accounts.add_user(db.session, company, name=name, email=email, role=role, password=password)
             for name, email, role in TEAM
         ]
-        for item in sample_items(clock.utcnow()):
-            save_contact(db.session, company, item, default_owner=people[0])
+        actor = Actor(company.id, TEAM[0][1])
+        save_items(db.session, actor, sample_items(clock.utcnow()), default_owner=people[0])
         db.session.commit()
         endpoint.set_address(db.session, Actor(company.id, TEAM[0][1]), url, egress=runtime().egress)
         db.session.commit()
@@ -43,7 +43,7 @@ def classify_contact(app: Flask, contact_id: int, level: int) -> None:
     """Classify a contact as its owner would from the page."""
     with app.app_context():
         contact = db.session.get_one(Contact, contact_id)
-        classify(db.session, contact, level, actor=contact.owner.email)
+        classify(db.session, Actor(contact.company_id, contact.owner.email), contact_id, level)
         db.session.commit()
 
 

@@ -83,7 +83,7 @@ class ContactForm(FlaskForm):
         self.experiences.data = write_lines(contact.experiences, "experience", "company_link")
 
     def item(self, contact_id: int | None) -> dict[str, Any]:
-        """The form in the body's shape, as `contacts.save_contact` takes it."""
+        """The form in the body's shape, as `check_item` takes it."""
         facts: dict[str, Any] = {name: self[name].data for name in (*TEXT_FIELDS, *DATE_FIELDS)}
         facts["skills"] = [
             {"skill": skill, "endorsements": int(count) if count else None}

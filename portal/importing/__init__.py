@@ -17,8 +17,8 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor
-from portal.contacts.checking import InvalidContact
-from portal.contacts.saving import BatchItem, BatchResult, save_batch
+from portal.contacts.checking import ContactItem, InvalidContact
+from portal.contacts.saving import Saved, save_batch
 from portal.database.db import reading as read_only
 from portal.importing.columns import map_columns
 from portal.importing.layout import Layout, examine, read_rows
@@ -98,13 +98,13 @@ class PreviewRow:
 
     line: int
     cells: Sequence[str]
-    item: BatchItem | None
+    item: ContactItem | None
     finding: Finding | None
 
 
-def prepare(session: Session, company_id: int, order: Order, *, total: int, actor: str, blocks: Blocks) -> Task:
+def prepare(session: Session, actor: Actor, order: Order, *, total: int, blocks: Blocks) -> Task:
     """Keep a file that was examined, as a draft of a task."""
-    row = store.create(session, Actor(company_id, actor), KIND, total=total, arguments=order.as_json())
+    row = store.create(session, actor, KIND, total=total, arguments=order.as_json())
     slices.store_input(session, row.id, blocks())
     return row
 
@@ -120,9 +120,7 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     order = Order.from_json(claim.arguments)
     with read_only(), Session(engine) as session:
         reader = row_reader(session, claim.company_id, order)
-    yield from cut_into_chunks(
-        blocks, order, reader, company_id=claim.company_id, actor=claim.actor.email, position=claim.position
-    )
+    yield from cut_into_chunks(blocks, order, reader, actor=claim.actor, position=claim.position)
 
 
 def row_reader(session: Session, company_id: int, order: Order) -> RowReader:
@@ -143,12 +141,12 @@ def preview(session: Session, company_id: int, order: Order, *, blocks: Blocks, 
 
 
 def cut_into_chunks(
-    blocks: Blocks, order: Order, reader: RowReader, *, company_id: int, actor: str, position: int = 0
+    blocks: Blocks, order: Order, reader: RowReader, *, actor: Actor, position: int = 0
 ) -> Iterator[Chunk]:
     """The file in chunks, but for the first `position` rows; reading happens between their transactions."""
     rows = islice(read_rows(blocks, order.layout), position, None)
     while chunk := _take(rows, reader):
-        yield _Rows(order, company_id, actor, chunk)
+        yield _Rows(order, actor, chunk)
 
 
 def read_findings(engine: Engine, task_id: int) -> Iterator[Finding]:
@@ -176,9 +174,8 @@ class _Rows:
     """Some rows of the file, read and not yet saved."""
 
     order: Order
-    company_id: int
-    actor: str
-    rows: Sequence[tuple[BatchItem | None, Finding | None, Record]]
+    actor: Actor
+    rows: Sequence[tuple[ContactItem | None, Finding | None, Record]]
 
     def __call__(self, session: Session) -> Done:
         """Save the rows, in the caller's transaction."""
@@ -196,7 +193,7 @@ class _Rows:
         findings.sort(key=lambda finding: finding.line)
         return Done(moved=len(self.rows), counts=+counts, finding=_store(findings) if findings else None)
 
-    def _save(self, session: Session, items: Sequence[BatchItem]) -> list[BatchResult]:
+    def _save(self, session: Session, items: Sequence[ContactItem]) -> list[Saved]:
         """All at once; when the database refuses that, each by itself."""
         if not items:
             return []
@@ -205,16 +202,15 @@ class _Rows:
                 return self._save_together(session, items)
         except (IntegrityError, DataError):
             if len(items) == 1:
-                return [BatchResult(error=InvalidContact("", "not_saved"))]
+                return [Saved(error=InvalidContact("", "not_saved"))]
         return [self._save(session, [item])[0] for item in items]
 
-    def _save_together(self, session: Session, items: Sequence[BatchItem]) -> list[BatchResult]:
+    def _save_together(self, session: Session, items: Sequence[ContactItem]) -> list[Saved]:
         return save_batch(
             session,
-            session.get_one(Company, self.company_id),
+            self.actor,
             items,
             default_owner=session.get_one(User, self.order.user_id),
-            actor=self.actor,
             is_sending=self.order.is_sending,
         )
 
@@ -224,7 +220,7 @@ def _store(findings: Sequence[Finding]) -> bytes:
     return "\n".join(json.dumps([each.line, each.field, each.problem, each.cells]) for each in findings).encode()
 
 
-def _take(rows: Iterator[Record], reader: RowReader) -> list[tuple[BatchItem | None, Finding | None, Record]]:
+def _take(rows: Iterator[Record], reader: RowReader) -> list[tuple[ContactItem | None, Finding | None, Record]]:
     chunk, size = [], 0
     for record in rows:
         chunk.append((*_read(reader, record), record))
@@ -234,7 +230,7 @@ def _take(rows: Iterator[Record], reader: RowReader) -> list[tuple[BatchItem | N
     return chunk
 
 
-def _read(reader: RowReader, record: Record) -> tuple[BatchItem | None, Finding | None]:
+def _read(reader: RowReader, record: Record) -> tuple[ContactItem | None, Finding | None]:
     try:
         return reader.read(record), None
     except InvalidContact as error:
@@ -245,5 +241,5 @@ def _finding(record: Record, error: InvalidContact) -> Finding:
     return Finding(record.line, error.field, error.problem, record.cells)
 
 
-def _has_changed(result: BatchResult) -> bool:
+def _has_changed(result: Saved) -> bool:
     return result.changed or result.classified

@@ -8,8 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-from portal.contacts.checking import DATE_FIELDS, InvalidContact, check_item, check_level
-from portal.contacts.saving import SAME, BatchItem
+from portal.contacts.checking import DATE_FIELDS, ContactItem, InvalidContact, check_item
 from portal.importing.layout import Layout
 from portal.importing.reading import Record
 from portal.rules.folding import fold
@@ -71,7 +70,7 @@ class RowReader:
         self._campaign = campaign
         self._people = people
 
-    def read(self, record: Record) -> BatchItem:
+    def read(self, record: Record) -> ContactItem:
         """The contact and the level of one row. Raises InvalidContact."""
         if record.problem is not None:
             raise InvalidContact("", record.problem)
@@ -79,10 +78,9 @@ class RowReader:
             return self._read_json(record.cells[0])
         if any(cell.strip() for cell in record.cells[len(self._layout.header) :]):
             raise InvalidContact("", "extra_cells")
-        item, level = self._read_cells(record.cells)
-        return BatchItem(check_item(item, self._zone), level)
+        return check_item(self._read_cells(record.cells), self._zone)
 
-    def _read_json(self, line: str) -> BatchItem:
+    def _read_json(self, line: str) -> ContactItem:
         try:
             item = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -94,10 +92,9 @@ class RowReader:
         owner = item.get("contact_owner")
         if isinstance(owner, dict) and not owner.get("email") and not owner.get("name"):
             del item["contact_owner"]
-        level = check_level(item["contact"]["interest_level"]) if "interest_level" in item["contact"] else SAME
-        return BatchItem(check_item(item, self._zone), level)
+        return check_item(item, self._zone)
 
-    def _read_cells(self, cells: Sequence[str]) -> tuple[dict[str, Any], Any]:
+    def _read_cells(self, cells: Sequence[str]) -> dict[str, Any]:
         found = {name: self._first(cells, indexes) for name, indexes in self._fields.items()}
         given = {name: text for name, text in found.items() if text}
         facts: dict[str, Any] = {name: given[name] for name in PLAIN_FIELDS if name in given}
@@ -116,8 +113,9 @@ class RowReader:
             item["campaign"] = {"name": campaign}
         if owner := self._owner(given):
             item["contact_owner"] = owner
-        level = given.get("interest_level")
-        return item, SAME if level is None else read_level(level)
+        if "interest_level" in given:
+            facts["interest_level"] = read_level(given["interest_level"])
+        return item
 
     def _first(self, cells: Sequence[str], indexes: Iterable[int]) -> str:
         """The first of these cells that holds anything, on one line and without outer space."""

@@ -23,7 +23,6 @@ from portal.outbox.erasing import forget_contact, forget_old
 from portal.outbox.queue import (
     cancel_waiting,
     enqueue,
-    enqueue_many,
     enqueue_test,
     resend,
     resend_many,
@@ -40,7 +39,6 @@ __all__ = [
     "cancel_waiting",
     "claim_due",
     "enqueue",
-    "enqueue_many",
     "enqueue_test",
     "forget_contact",
     "forget_old",

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from portal.models import OPEN_STATUSES, Contact, Delivery
+from portal.models import OPEN_STATUSES, Delivery
 from portal.outbox.bell import DUE
 from portal.outbox.claims import CLAIM_COLUMNS, ENDPOINT_COLUMNS, Claim, delivery, endpoint, target_of
 from portal.rules.payload import encode_body, sample_payload
@@ -22,48 +22,15 @@ def new_webhook_id() -> str:
 
 
 def enqueue(
-    session: Session,
-    contact: Contact,
-    *,
-    body: bytes,
-    previous_level: int | None,
-    trigger: str,
-    actor: str,
-    now: datetime,
-) -> Delivery:
-    """Put one body for one contact into the outbox, due at once, and supersede what waits for a retry."""
-    supersede_waiting(session, {contact.id})
-    row = Delivery(
-        webhook_id=new_webhook_id(),
-        company_id=contact.company_id,
-        contact_id=contact.id,
-        campaign_id=contact.campaign_id,
-        owner_id=contact.owner_id,
-        trigger=trigger,
-        next_trigger=trigger,
-        actor=actor,
-        interest_level=contact.interest_level,
-        previous_level=previous_level,
-        status="pending",
-        next_attempt_at=now,
-        created_at=now,
-        body=body,
-    )
-    session.add(row)
-    session.flush()
-    session.info[DUE] = True
-    return row
-
-
-def enqueue_many(
     session: Session, company_id: int, rows: Sequence[Mapping[str, Any]], *, trigger: str, actor: str, now: datetime
-) -> None:
-    """Put many bodies into the outbox, due at once and in this order, and supersede what waits for a retry.
+) -> list[str]:
+    """Put bodies into the outbox, due at once and in this order, and supersede what waits for a retry.
 
-    Each row has `contact_id`, `campaign_id`, `owner_id`, `interest_level`, `previous_level` and `body`.
+    Each row has `contact_id`, `campaign_id`, `owner_id`, `interest_level`, `previous_level` and `body`. Returns the
+    public ids of the deliveries.
     """
     if not rows:
-        return
+        return []
     shared = {
         "company_id": company_id,
         "trigger": trigger,
@@ -77,6 +44,7 @@ def enqueue_many(
     values = [{**shared, **row, "webhook_id": new_webhook_id()} for row in rows]
     session.connection().execute(insert(delivery), values)
     session.info[DUE] = True
+    return [row["webhook_id"] for row in values]
 
 
 def enqueue_test(

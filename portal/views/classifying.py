@@ -8,7 +8,7 @@ from flask_login import current_user
 
 from portal import audit
 from portal.company.endpoint import is_configured
-from portal.contacts import bulk
+from portal.contacts import classifying
 from portal.contacts.listing import PAGE_SIZE
 from portal.database.db import db, reading
 from portal.database.paging import row_number
@@ -30,7 +30,7 @@ def ticked() -> ResponseReturnValue:
     if not contact_ids:
         flash(_("Nenhum contato foi marcado."), "info")
         return back_or(url_for("contacts.index"))
-    counts = bulk.classify_many(db.session, current_user.company_id, contact_ids, level, actor=current_user)
+    counts = classifying.classify_many(db.session, access.current_actor(), contact_ids, level)
     db.session.commit()
     tell(counts["classified"])
     return back_or(url_for("contacts.index"))
@@ -43,7 +43,7 @@ def confirm() -> ResponseReturnValue:
     company_id = current_user.company_id
     return render_template(
         "classifying/confirm.html",
-        matching=bulk.look(db.session, company_id, read_filter()),
+        matching=classifying.look(db.session, company_id, read_filter()),
         asked=asked_filter(),
         is_configured=is_configured(db.session, company_id),
     )
@@ -55,17 +55,17 @@ def start() -> ResponseReturnValue:
     """Classify what was counted there, as a task."""
     company_id, level, wanted = current_user.company_id, read_level(), read_filter()
     newest_id = request.form.get("newest_id", 0, type=row_number)
-    actor = current_user._get_current_object()
+    actor = access.current_actor()
     db.session.rollback()
     with reading():  # choosing among many holds up nobody who writes
-        contact_ids = bulk.choose(db.session, company_id, wanted, newest_id=newest_id)
+        contact_ids = classifying.choose(db.session, company_id, wanted, newest_id=newest_id)
         db.session.rollback()
     if not contact_ids:
         return see_other(url_for(".confirm", **asked_filter()))
-    task = bulk.prepare(db.session, contact_ids, level, actor=actor)
+    task = classifying.prepare(db.session, actor, contact_ids, level)
     audit.record(
         db.session,
-        access.current_actor(),
+        actor,
         "contacts.classified",
         subject=str(len(contact_ids)),
     )
@@ -88,7 +88,7 @@ def progress(classification_id: int) -> ResponseReturnValue:
 
 def get_task_or_404(classification_id: int) -> Task:
     """The classification of the reader's company: nobody can forget to check whose it is."""
-    task = store.get_task(db.session, current_user.company_id, bulk.KIND, classification_id)
+    task = store.get_task(db.session, current_user.company_id, classifying.KIND, classification_id)
     if task is None:
         abort(404)
     return task

@@ -21,7 +21,7 @@ from portal.contacts.listing import (
     page_contacts,
     people_of,
 )
-from portal.contacts.single import save_contact
+from portal.contacts.saving import save_items
 from portal.contacts.syncing import SYNC_STATES, states_of
 from portal.database.db import db
 from portal.database.paging import row_number
@@ -78,7 +78,7 @@ def set_level(contact_id: int) -> ResponseReturnValue:
     level = request.form.get("level", "")
     if level not in LEVELS:
         abort(400)
-    classify(db.session, contact, LEVELS[level], actor=current_user.email)
+    classify(db.session, access.current_actor(), contact_id, LEVELS[level])
     db.session.commit()
     if "HX-Request" in request.headers:
         state = states_of(db.session, [contact])[contact_id]
@@ -119,7 +119,9 @@ def edit(contact_id: int | None = None) -> ResponseReturnValue:
             form.owner.data = current_user.email
     elif form.validate():
         try:
-            saved = save_contact(db.session, company, form.item(contact_id), default_owner=current_user)
+            (saved,) = save_items(
+                db.session, access.current_actor(), [form.item(contact_id)], default_owner=current_user
+            )
             db.session.commit()
         except InvalidContact as error:
             db.session.rollback()
@@ -132,7 +134,7 @@ def edit(contact_id: int | None = None) -> ResponseReturnValue:
                 else _("Contato salvo.")
             )
             flash(text, "success")
-            return see_other(url_for(".show", contact_id=saved.contact.id))
+            return see_other(url_for(".show", contact_id=saved.contact_id))
     page = render_template(
         "contacts/edit.html", form=form, contact=contact, campaigns=campaigns_of(db.session, current_user.company_id)
     )

@@ -81,8 +81,8 @@ def _keep(file: IO[bytes], *, filename: str) -> Task:
     """A draft of the import of this file. Raises FileProblem."""
     layout, total = examine(lambda: _blocks_of(file))
     order = Order(layout=layout, columns=map_columns(layout.header), user_id=current_user.id, filename=filename[-200:])
-    company_id, actor = current_user.company_id, current_user.email
-    return importing.prepare(db.session, company_id, order, total=total, actor=actor, blocks=lambda: _blocks_of(file))
+    actor = access.current_actor()
+    return importing.prepare(db.session, actor, order, total=total, blocks=lambda: _blocks_of(file))
 
 
 @bp.get("/<int:task_id>")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from portal import importing
-from portal.contacts import bulk, syncing
+from portal.contacts import classifying, syncing
 from portal.deliveries import resending
 from portal.privacy import retention
 from portal.tasks.store import Work
@@ -13,5 +13,5 @@ KINDS: Mapping[str, Work] = {
     resending.KIND: resending.work,
     syncing.KIND: syncing.work,
     retention.KIND: retention.work,
-    bulk.KIND: bulk.work,
+    classifying.KIND: classifying.work,
 }

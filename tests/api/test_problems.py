@@ -119,7 +119,7 @@ def test_a_fault_of_ours_tells_nothing_but_its_number(api: Caller, monkeypatch: 
         raise ZeroDivisionError("SELECT secret FROM vault")
 
     api.app.config["PROPAGATE_EXCEPTIONS"] = False
-    monkeypatch.setattr(saving, "save_contact", fail)
+    monkeypatch.setattr(saving, "save_items", fail)
     response = api.post("/contacts", {"contact": {"name": "Ana"}})
     assert check_problem(response, 500, "internal_error")["error_id"]
     assert "secret" not in response.get_data(as_text=True)
@@ -131,7 +131,7 @@ def test_two_requests_that_make_the_same_thing_at_once_do_not_fail_as_ours(
     def collide(*_args: Any, **_kwargs: Any) -> None:
         raise IntegrityError("INSERT", {}, sqlite3.IntegrityError("UNIQUE"))
 
-    monkeypatch.setattr(saving, "save_contact", collide)
+    monkeypatch.setattr(saving, "save_items", collide)
     check_problem(api.post("/contacts", {"contact": {"name": "Ana"}}), 409, "conflict")
 
 

@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from portal import clock
+from portal.audit import Actor
 from portal.contacts import syncing
 from portal.contacts.classifying import classify
 from portal.database.db import db
@@ -144,7 +145,7 @@ def test_a_classification_meanwhile_is_waited_for(
 ) -> None:
     contact_id = make(1)
     with ThreadPoolExecutor() as pool, open_database():
-        classify(db.session, db.session.get_one(Contact, contact_id), 3, actor="ana")
+        classify(db.session, Actor(api.company_id, "ana"), contact_id, 3)
         asked = pool.submit(api.post, "/sync")
         assert not wait([asked], timeout=0.5).done, "it did not wait for the contact"
         db.session.commit()

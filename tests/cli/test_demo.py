@@ -11,14 +11,13 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal.contacts.body import payload_of
-from portal.contacts.single import save_contact
 from portal.database.db import db
 from portal.demo.receiver import FIRST_REPLIES, LOST_CONTACT, TAKEN, choose_reply
 from portal.demo.sample import CAMPAIGNS, TEAM, sample_items
 from portal.models import Contact
 from portal.rules.verdict import DELIVERED_REASONS, judge
 from tests.cli.conftest import Start
-from tests.factories import make_company, owner_of
+from tests.factories import make_company, save_many
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -60,8 +59,7 @@ def test_the_demo_takes_no_setting_of_a_real_portal(start: Start, tmp_path: Path
 
 def test_the_sample_has_thirty_contacts_that_fill_every_field(app: Flask) -> None:
     company = make_company()
-    for item in sample_items(NOW):
-        assert save_contact(db.session, company, item, default_owner=owner_of(company)).created
+    assert all(result.created for result in save_many(company, sample_items(NOW)))
     contacts = db.session.scalars(select(Contact)).all()
     assert len(contacts) == 30
     bodies = [payload_of(contact) for contact in contacts]

@@ -1,20 +1,23 @@
-"""Many contacts at once come out as the same contacts one by one."""
+"""Saving contacts: what is matched, what is set, and many at once come out as the same contacts one by one."""
 
 import json
+import threading
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
+from portal.audit import Actor
 from portal.contacts.body import payload_of
 from portal.contacts.checking import InvalidContact, check_item
-from portal.contacts.classifying import classify
-from portal.contacts.saving import SAME, BatchItem, save_batch
-from portal.contacts.single import save_contact
+from portal.contacts.saving import Saved, save_batch, save_items
 from portal.database.db import db
 from portal.models import Campaign, Classification, Company, Contact, Delivery, User
+from tests import factories
 from tests.conftest import BOTH
 from tests.factories import make_company, make_user
 
@@ -31,31 +34,11 @@ def owner(company) -> User:
     return make_user(company, email="dona@example.com")
 
 
-def batch_item(item: dict[str, Any]) -> BatchItem:
-    facts = item["contact"]
-    return BatchItem(check_item(item, ZONE), facts.get("interest_level", SAME))
-
-
-def save_many(company: Company, owner: User, items: list[dict[str, Any]], **options: Any) -> list[Any]:
-    options = {"default_owner": owner, "actor": "ana"} | options
-    results = save_batch(db.session, company, [batch_item(item) for item in items], **options)
+def save_many(company: Company, owner: User, items: list[dict[str, Any]], **options: Any) -> list[Saved]:
+    given = [check_item(item, ZONE) for item in items]
+    results = save_batch(db.session, Actor(company.id, "ana"), given, default_owner=owner, **options)
     db.session.commit()
     db.session.expire_all()
-    return results
-
-
-def save_each(company: Company, owner: User, items: list[dict[str, Any]]) -> list[Any]:
-    results = []
-    for item in items:
-        try:
-            saved = save_contact(db.session, company, item, default_owner=owner)
-        except InvalidContact as error:
-            results.append(error.problem)
-            continue
-        level = item["contact"].get("interest_level", SAME)
-        classified = classify(db.session, saved.contact, level, actor="ana") if level is not SAME else None
-        results.append((saved.created, classified is not None and classified.delivery is not None))
-    db.session.commit()
     return results
 
 
@@ -115,7 +98,7 @@ def _without_numbers(body: dict[str, Any]) -> dict[str, Any]:
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(before=st.lists(an_item, max_size=3), items=st.lists(an_item, min_size=1, max_size=6))
-def test_a_batch_does_what_one_call_after_the_other_does(app, receiver, before, items):
+def test_a_batch_does_what_batches_of_one_do_one_after_the_other(app, receiver, before, items):
     number = db.session.query(Company).count()
     pairs = []
     for name in (f"One {number}", f"Many {number}"):
@@ -126,13 +109,20 @@ def test_a_batch_does_what_one_call_after_the_other_does(app, receiver, before, 
         pairs.append((company, owner))
     base = max([0, *(row.id for row in db.session.query(Contact.id))])
     for company, owner in pairs:
-        save_each(company, owner, [_with_ids(item, base, None) for item in before])
+        for item in before:
+            save_many(company, owner, [_with_ids(item, base, None)])
     ids = [sorted(row.id for row in db.session.query(Contact.id).filter_by(company_id=pair[0].id)) for pair in pairs]
-    one = save_each(*pairs[0], [_with_ids(item, base, ids[0]) for item in items])
+    one = [save_many(*pairs[0], [_with_ids(item, base, ids[0])])[0] for item in items]
     many = save_many(*pairs[1], [_with_ids(item, base, ids[1]) for item in items])
-    assert [result.error.problem if result.error else (result.created, result.sent) for result in many] == one
+    assert [done(result) for result in many] == [done(result) for result in one]
     assert state_of(pairs[1][0]) == state_of(pairs[0][0])
     db.session.commit()
+
+
+def done(result: Saved) -> Any:
+    if result.error is not None:
+        return result.error.problem
+    return result.created, result.changed, result.classified, result.previous_level, result.sent
 
 
 def _with_ids(item: dict[str, Any], base: int, ids: list[int] | None) -> dict[str, Any]:
@@ -198,3 +188,124 @@ def test_what_waits_for_a_retry_is_superseded(company, owner):
     db.session.commit()
     save_many(company, owner, [{"contact": {"name": "Ana", "email": "a@x.example", "interest_level": 2}}])
     assert [row.status for row in db.session.query(Delivery).order_by(Delivery.id)] == ["superseded", "pending"]
+
+
+ANA = {"name": "Ana", "linkedin_public_id": "ana", "email": "ana@x.example"}
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("facts", "campaign", "is_same"),
+    [
+        ({"linkedin_public_id": "ana", "email": "new@x.example"}, "X", True),
+        ({"email": "ana@x.example"}, "X", True),
+        ({"linkedin_public_id": "ana"}, "Y", False),
+        ({"email": "ana@x.example"}, None, False),
+        ({"name": "Ana"}, "X", False),
+    ],
+)
+def test_a_contact_is_matched_by_its_linkedin_id_else_by_its_email_within_the_campaign(
+    company, owner, facts, campaign, is_same
+):
+    (ana,) = save_many(company, owner, [{"contact": ANA, "campaign": {"name": "X"}}])
+    item = {"contact": {"name": "Ana Lima"} | facts, "campaign": {"name": campaign}}
+    (saved,) = save_many(company, owner, [item])
+    assert (saved.contact_id == ana.contact_id, saved.created) == (is_same, not is_same)
+
+
+def test_the_linkedin_id_decides_before_the_email_and_the_oldest_is_matched(company, owner):
+    items = [{"name": "Ana", "email": "a@x.example"}, {"name": "Bia", "linkedin_public_id": "b"}]
+    by_email, by_profile = save_many(company, owner, [{"contact": item} for item in items])
+    (saved,) = save_many(company, owner, [{"contact": {"email": "a@x.example", "linkedin_public_id": "b"}}])
+    assert saved.contact_id == by_profile.contact_id
+    (saved,) = save_many(company, owner, [{"contact": {"email": "a@x.example"}}])
+    assert saved.contact_id == by_email.contact_id
+
+
+def test_the_number_decides_before_all_and_a_campaign_moves_the_contact(company, owner):
+    ana, bia = save_many(company, owner, [{"contact": ANA}, {"contact": {"name": "Bia"}}])
+    item = {"contact": {"id": bia.contact_id, "email": "ana@x.example"}, "campaign": {"name": "Y", "description": "d"}}
+    (saved,) = save_many(company, owner, [item])
+    moved = db.session.get_one(Contact, saved.contact_id)
+    assert (saved.contact_id, moved.email, moved.name) == (bia.contact_id, "ana@x.example", "Bia")
+    assert (moved.campaign.name, moved.campaign.description) == ("Y", "d")
+    assert db.session.get_one(Contact, ana.contact_id).campaign.name == "Geral"
+
+
+def test_what_is_absent_stays_and_what_is_given_is_replaced(company, owner):
+    messages = [{"sender_name": "Ana", "message": "Oi"}, {"sender_name": "Bia", "message": "Olá"}]
+    item = {"contact": ANA | {"role": "Diretora", "phone": "1"}, "messages": messages}
+    (saved,) = save_many(company, owner, [item])
+    change = {"contact": {"id": saved.contact_id, "name": "Élia", "phone": None}, "messages": messages[1:]}
+    save_many(company, owner, [change | {"contact_owner": {"name": "Novo", "email": "NOVO@x.example"}}])
+    contact = db.session.get_one(Contact, saved.contact_id)
+    assert (contact.name, contact.role, contact.phone, contact.search_name) == ("Élia", "Diretora", None, "elia")
+    assert [message.message for message in contact.messages] == ["Olá"]
+    assert (contact.owner.email, contact.owner.name, contact.owner.role) == ("novo@x.example", "Novo", None)
+
+
+def test_saving_again_what_is_there_changes_nothing(company, owner):
+    items = [{"contact": ANA | {"interest_level": 2}, "messages": [{"message": "Oi"}]}]
+    (first,) = save_many(company, owner, items)
+    before = db.session.get_one(Contact, first.contact_id).updated_at
+    (again,) = save_many(company, owner, items)
+    assert done(again) == (False, False, False, 2, False)
+    assert db.session.get_one(Contact, first.contact_id).updated_at == before
+
+
+def test_a_contact_is_found_by_what_it_holds_now_and_no_more_by_what_it_held(company, owner):
+    items = [
+        {"contact": ANA},
+        {"contact": {"linkedin_public_id": "ana", "email": "other@x.example"}},
+        {"contact": {"email": "other@x.example"}},
+        {"contact": {"name": "Ana", "email": "ana@x.example"}},
+    ]
+    assert [each.created for each in save_many(company, owner, items)] == [True, False, False, True]
+
+
+def test_a_body_holds_what_was_true_when_its_level_was_set(company, owner):
+    items = [
+        {"contact": ANA | {"interest_level": 1}, "campaign": {"name": "X", "description": "first"}},
+        {"contact": ANA | {"name": "Ana Lima"}, "campaign": {"name": "X", "description": "second"}},
+    ]
+    save_many(company, owner, items)
+    body = json.loads(db.session.query(Delivery).one().body)
+    assert (body["contact"]["name"], body["campaign"]["description"]) == ("Ana", "first")
+
+
+def test_a_row_that_was_read_before_shows_what_was_saved(company, owner):
+    (saved,) = save_items(db.session, Actor(company.id, "ana"), [{"contact": ANA}], default_owner=owner)
+    contact = db.session.get_one(Contact, saved.contact_id)
+    item = {"contact": {"id": saved.contact_id, "name": "Bia", "interest_level": 3}}
+    save_items(db.session, Actor(company.id, "ana"), [item], default_owner=owner)
+    assert (contact.name, contact.interest_level) == ("Bia", 3)
+
+
+@pytest.mark.parametrize(
+    ("second", "field"), [({"role": "x"}, "contact.name"), ({"name": 7}, "contact.name"), ({"id": 99}, "contact.id")]
+)
+def test_of_a_list_all_are_saved_or_none_and_the_error_has_the_place(company, owner, second, field):
+    with pytest.raises(InvalidContact) as caught:
+        save_items(db.session, Actor(company.id, "ana"), [{"contact": ANA}, {"contact": second}], default_owner=owner)
+    assert (caught.value.place, caught.value.field) == (1, field)
+
+
+@BOTH
+def test_one_contact_saved_by_two_at_once_is_made_once(app: Flask) -> None:
+    company = factories.make_company()
+    factories.make_contact(company)  # the campaign exists: it makes nobody wait
+    owner, actor = factories.owner_of(company), factories.actor_of(company)
+    db.session.commit()
+
+    def save() -> None:
+        with factories.session_of(app) as session:
+            save_items(session, actor, [{"contact": ANA}], default_owner=session.merge(owner))
+            session.commit()
+
+    second = threading.Thread(target=save)
+    save_items(db.session, actor, [{"contact": ANA}], default_owner=owner)
+    second.start()
+    second.join(0.3)
+    db.session.commit()
+    second.join()
+    assert len(db.session.scalars(select(Contact).where(Contact.linkedin_public_id == "ana")).all()) == 1

@@ -5,8 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal.contacts.checking import InvalidContact
-from portal.contacts.saving import SAME, BatchItem
+from portal.contacts.checking import SAME, ContactItem, InvalidContact
 from portal.importing.columns import FIELDS, map_columns
 from portal.importing.layout import examine, read_rows
 from portal.importing.rows import RowReader, read_date
@@ -17,18 +16,18 @@ ZONE = ZoneInfo("America/Sao_Paulo")
 PEOPLE = {"bruno tavares": "bruno@example.com", "jose": None}
 
 
-def read(content: bytes, *, campaign: str | None = None) -> list[BatchItem]:
+def read(content: bytes, *, campaign: str | None = None) -> list[ContactItem]:
     blocks = blocks_of(content)
     layout, _ = examine(blocks)
     reader = RowReader(layout, map_columns(layout.header), zone=ZONE, campaign=campaign, people=PEOPLE)
     return [reader.read(row) for row in read_rows(blocks, layout)]
 
 
-def read_file(name: str, **options: str) -> list[BatchItem]:
+def read_file(name: str, **options: str) -> list[ContactItem]:
     return read((DATA / name).read_bytes(), **options)
 
 
-def read_one(**cells: str) -> BatchItem:
+def read_one(**cells: str) -> ContactItem:
     header, row = ",".join(cells), ",".join(f'"{cell}"' for cell in cells.values())
     return read(f"{header}\n{row}\n".encode())[0]
 
@@ -44,56 +43,56 @@ def problem_of(**cells: str) -> tuple[str, str]:
 )
 def test_linkedin(name):
     joao, _, ana = read_file(name)
-    assert joao.contact.facts == {
+    assert joao.facts == {
         "name": "João D'Ávila",
         "linkedin_public_id": "joão-davila",
         "current_company": "Açúcar, Café & Cia",
         "role": "Gerente de Vendas",
         "accept_date": datetime(2024, 3, 12, 3, 0, tzinfo=UTC),
     }
-    assert (joao.level, joao.contact.owner, joao.contact.campaign) == (SAME, None, None)
-    assert ana.contact.facts["accept_date"] == datetime(2023, 12, 28, 3, 0, tzinfo=UTC)
+    assert (joao.level, joao.owner, joao.campaign) == (SAME, None, None)
+    assert ana.facts["accept_date"] == datetime(2023, 12, 28, 3, 0, tzinfo=UTC)
 
 
 def test_hubspot():
     joao, maria = read_file("hubspot.csv")
-    assert joao.contact.facts["phone"] == "+55 11 90000-0001"
-    assert joao.contact.owner is not None
-    assert joao.contact.owner.email == "bruno@example.com"
-    assert maria.contact.owner is None
+    assert joao.facts["phone"] == "+55 11 90000-0001"
+    assert joao.owner is not None
+    assert joao.owner.email == "bruno@example.com"
+    assert maria.owner is None
 
 
 def test_pipedrive():
     joao, maria = read_file("pipedrive.csv")
-    assert (joao.contact.facts["name"], joao.contact.facts["email"]) == ("João D'Ávila", "joao@example.com")
-    assert joao.contact.owner is not None
-    assert joao.contact.owner.email == "bruno@example.com"
-    assert maria.contact.facts["current_company"] == "Moinho Azul"
+    assert (joao.facts["name"], joao.facts["email"]) == ("João D'Ávila", "joao@example.com")
+    assert joao.owner is not None
+    assert joao.owner.email == "bruno@example.com"
+    assert maria.facts["current_company"] == "Moinho Azul"
 
 
 def test_rd_station():
     joao, maria = read_file("rdstation.csv", campaign="Verão")
-    assert joao.contact.facts["name"] == "João D'Ávila"
-    assert joao.contact.facts["location"] == "São Paulo"
+    assert joao.facts["name"] == "João D'Ávila"
+    assert joao.facts["location"] == "São Paulo"
     assert (joao.level, maria.level) == (3, SAME)
-    assert joao.contact.campaign == "Verão"
+    assert joao.campaign == "Verão"
 
 
 def test_a_spreadsheet_of_ones_own():
     joao, maria = read_file("generic.csv", campaign="Verão")
-    assert (joao.contact.campaign, maria.contact.campaign) == ("Indústria", "Verão")
+    assert (joao.campaign, maria.campaign) == ("Indústria", "Verão")
     assert (joao.level, maria.level) == (3, 2)
-    assert joao.contact.facts["invite_date"] == datetime(2026, 1, 31, 17, 30, tzinfo=UTC)
+    assert joao.facts["invite_date"] == datetime(2026, 1, 31, 17, 30, tzinfo=UTC)
 
 
 def test_json_lines():
     joao, maria = read_file("contacts.jsonl", campaign="Verão")
-    assert joao.contact.campaign_facts == {"description": "Fábricas"}
-    assert joao.contact.facts["skills"] == [{"skill": "Vendas", "endorsements": 3}]
-    assert joao.contact.messages is not None
-    assert joao.contact.messages[0]["message"] == "Oi!"
-    assert (joao.level, joao.contact.owner) == (2, None)
-    assert (maria.level, maria.contact.campaign) == (None, "Verão")
+    assert joao.campaign_facts == {"description": "Fábricas"}
+    assert joao.facts["skills"] == [{"skill": "Vendas", "endorsements": 3}]
+    assert joao.messages is not None
+    assert joao.messages[0]["message"] == "Oi!"
+    assert (joao.level, joao.owner) == (2, None)
+    assert (maria.level, maria.campaign) == (None, "Verão")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +141,7 @@ def test_what_is_no_date_is_said_to_be_none(text):
     ],
 )
 def test_a_profile_is_known_by_its_address_or_by_itself(text, expected):
-    assert read_one(Nome="Ana", LinkedIn=text).contact.facts["linkedin_public_id"] == expected
+    assert read_one(Nome="Ana", LinkedIn=text).facts["linkedin_public_id"] == expected
 
 
 @pytest.mark.parametrize(
@@ -170,18 +169,18 @@ def test_more_cells_than_columns_are_a_missing_quote():
 
 
 def test_missing_cells_are_empty_ones():
-    assert read(b"Nome,Empresa,Cargo\nAna\n")[0].contact.facts == {"name": "Ana"}
+    assert read(b"Nome,Empresa,Cargo\nAna\n")[0].facts == {"name": "Ana"}
 
 
 def test_of_several_columns_for_one_field_the_first_that_is_filled_counts():
     header = "Person - Name,Person - Phone - Work,Person - Phone - Mobile"
     first, second = read(f"{header}\nAna,1,2\nBia,,3\n".encode())
-    assert (first.contact.facts["phone"], second.contact.facts["phone"]) == ("1", "3")
+    assert (first.facts["phone"], second.facts["phone"]) == ("1", "3")
 
 
 def test_the_mark_against_formulas_is_taken_off_again():
-    assert read_one(Nome="Ana", Telefone="'+55 11 9").contact.facts["phone"] == "+55 11 9"
-    assert read_one(Nome="'Ana", Cargo="'").contact.facts == {"name": "'Ana", "role": "'"}
+    assert read_one(Nome="Ana", Telefone="'+55 11 9").facts["phone"] == "+55 11 9"
+    assert read_one(Nome="'Ana", Cargo="'").facts == {"name": "'Ana", "role": "'"}
 
 
 @pytest.mark.parametrize(

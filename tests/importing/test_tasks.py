@@ -180,9 +180,9 @@ def test_a_row_that_the_database_refuses_loses_no_other(app, company, monkeypatc
     task = start(make_import(company, people(5)))
     save_batch = importing.save_batch
 
-    def refusing(session, company, items, **options):
-        results = save_batch(session, company, items, **options)
-        if any(item.contact.facts["name"] == "Pessoa 2" for item in items):
+    def refusing(session, actor, items, **options):
+        results = save_batch(session, actor, items, **options)
+        if any(item.facts["name"] == "Pessoa 2" for item in items):
             raise IntegrityError("INSERT", {}, Exception("refused"))
         return results
 

@@ -23,7 +23,6 @@ from hypothesis.stateful import (
 from sqlalchemy import delete, event, select
 
 from portal import clock, outbox
-from portal.contacts.classifying import classify
 from portal.database.db import db
 from portal.models import Attempt, Classification, Contact, Delivery, Endpoint
 from portal.outbox import Claim, Rules
@@ -69,8 +68,7 @@ class LastWord(RuleBasedStateMachine):
     )
     def somebody_classifies(self, contact: int, levels: list[int | None]) -> None:
         for level in levels:
-            classify(db.session, db.session.get_one(Contact, self.contact_ids[contact]), level, actor="ana@example.com")
-            db.session.commit()
+            factories.classify_contact(db.session.get_one(Contact, self.contact_ids[contact]), level)
         db.session.remove()
 
     @rule()

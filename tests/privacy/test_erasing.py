@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from portal import clock, importing, outbox
+from portal.audit import Actor
 from portal.contacts.classifying import ContactGone, classify
 from portal.database.db import Base, db, empty_log
 from portal.demo.server import Receiver, Reply
@@ -261,10 +262,9 @@ def test_another_companys_data_is_not_looked_at(app: Flask, contact: Contact) ->
 
 @BOTH
 def test_who_classifies_a_contact_that_was_just_erased_is_told(app: Flask, contact: Contact) -> None:
-    classify(db.session, contact, 1, actor="ana@example.com")
-    db.session.commit()
+    factories.classify_contact(contact, 1)
     with factories.session_of(app) as session:
         erase_contact(session, session.get_one(Contact, contact.id), actor="ana@example.com")
         session.commit()
     with pytest.raises(ContactGone):
-        classify(db.session, contact, 2, actor="ana@example.com")
+        classify(db.session, Actor(contact.company_id, "ana@example.com"), contact.id, 2)

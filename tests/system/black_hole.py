@@ -16,8 +16,6 @@ from pathlib import Path
 from flask import current_app
 
 from portal import clock, create_app
-from portal.contacts.classifying import classify
-from portal.contacts.single import save_contact
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Company, Contact
@@ -36,11 +34,10 @@ def black_hole() -> Iterator[str]:
 
 
 def add_contacts(company: Company, count: int) -> list[int]:
-    owner = factories.owner_of(company)
     items = [{"contact": {"name": f"Contato {number}"}} for number in range(count)]
-    made = [save_contact(db.session, company, item, default_owner=owner).contact for item in items]
+    made = [saved.contact_id for saved in factories.save_many(company, items)]
     db.session.commit()
-    return [contact.id for contact in made]
+    return made
 
 
 def classify_each(contact_ids: list[int], receiver: Receiver) -> list[float]:
@@ -49,9 +46,7 @@ def classify_each(contact_ids: list[int], receiver: Receiver) -> list[float]:
     seen = len(receiver.received)
     for contact_id in contact_ids:
         contact = db.session.get_one(Contact, contact_id)
-        made = classify(db.session, contact, 1 + (contact.interest_level or 2) % 3, actor="test").delivery
-        assert made is not None
-        db.session.commit()
+        made = factories.make_delivery(contact, 1 + (contact.interest_level or 2) % 3)
         committed[made.webhook_id] = clock.utcnow().timestamp()
         db.session.remove()
         time.sleep(PAUSE_SECONDS)

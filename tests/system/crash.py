@@ -26,8 +26,6 @@ from sqlalchemy import create_engine, select, text
 from portal import create_app
 from portal.clock import utcnow
 from portal.config import LEASE_MARGIN, load_settings
-from portal.contacts.classifying import classify
-from portal.contacts.single import save_contact
 from portal.database.db import db, prepare_engine, reading
 from portal.database.upgrading import upgrade_schema
 from portal.demo.server import Receiver
@@ -177,11 +175,9 @@ class Run:
         with self.app.app_context():
             for number in range(COMPANIES):
                 company = factories.make_company(f"Empresa {number}", url=f"{self.receiver.url}{number}")
-                owner = factories.owner_of(company)
-                items = [{"contact": {"name": f"Contato {each}"}} for each in range(CONTACTS)]
-                contacts = [save_contact(db.session, company, item, default_owner=owner).contact for item in items]
-                for contact in contacts[:BACKLOG]:
-                    classify(db.session, contact, 1, actor="test")
+                waiting = [{"contact": {"name": f"Contato {each}", "interest_level": 1}} for each in range(BACKLOG)]
+                others = [{"contact": {"name": f"Contato {each}"}} for each in range(BACKLOG, CONTACTS)]
+                factories.save_many(company, waiting + others)
                 db.session.commit()
             db.session.remove()
             db.engine.dispose()
@@ -304,9 +300,9 @@ def feed(seed: int) -> None:
             while open_deliveries() > MOST_WAITING:
                 time.sleep(0.1)
             contact = db.session.get_one(Contact, chance.choice(ids))
-            made = factories.classify_contact(contact, chance.choice([1, 2, 3])).delivery
+            made = factories.classify_contact(contact, chance.choice([1, 2, 3])).delivery_id
             if made is not None:
-                print(made.webhook_id, flush=True)
+                print(made, flush=True)
             db.session.rollback()
             db.session.expunge_all()
             time.sleep(0.01)

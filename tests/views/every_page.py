@@ -18,6 +18,7 @@ from tests.factories import (
     make_bulk_classification,
     make_company,
     make_contact,
+    make_delivery,
     make_import,
     make_user,
 )
@@ -76,7 +77,7 @@ def deliveries_of_every_state(site: Site, company: Company) -> list[str]:
         classify_contact(make_contact(company, name=name), level)
     assert site.receiver.wait_for(3)
     site.receiver.reply = Reply(200, b"OK")
-    delivered = classify_contact(make_contact(company, name="Zoé"), 3).delivery
+    delivered = make_delivery(make_contact(company, name="Zoé"), 3)
     assert delivered is not None
     assert site.receiver.wait_for(4)
     superseded = db.session.query(Delivery).order_by(Delivery.id).first()

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from portal.database.db import db
 from portal.demo.server import Reply
 from portal.models import Contact
-from tests.factories import classify_contact
+from tests.factories import classify_contact, make_delivery
 from tests.views.browser import Watched, row
 
 
@@ -175,7 +175,7 @@ def test_news_that_comes_in_by_itself_moves_nothing(page, site, url, news):
 def test_a_button_keeps_the_focus_while_the_page_renews_itself(page, site):
     site.receiver.delay = 1.5
     contact = db.session.query(Contact).filter_by(name="Ana Souza").one()
-    delivery = classify_contact(contact, 3).delivery
+    delivery = make_delivery(contact, 3)
     page.goto(f"/deliveries/{delivery.webhook_id}")
     page.get_by_role("button", name="Copiar", exact=True).first.focus()
     expect(page.get_by_role("heading", name="Entregue: o seu CRM recebeu.")).to_be_visible(timeout=8000)

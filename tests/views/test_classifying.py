@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from portal.contacts import bulk
+from portal.contacts import classifying
 from portal.database.db import db
 from portal.models import Classification, Contact, Delivery, Task
 from portal.worker.task_runner import TaskRunner
@@ -106,7 +106,7 @@ def test_a_filter_that_matches_nothing_offers_nothing(member, three):
 
 
 def test_a_task_goes_on_where_a_worker_stopped_and_passes_by_who_was_erased(member, three, monkeypatch):
-    monkeypatch.setattr(bulk, "CHUNK", 1)
+    monkeypatch.setattr(classifying, "CHUNK", 1)
     member.post("/contacts/classify/all", {"level": "2", "newest_id": "99"})
     stopped = TaskRunner(db.engine, on_due=lambda: None)
     do_chunk = TaskRunner._do_chunk

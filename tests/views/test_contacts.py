@@ -4,11 +4,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal.contacts.single import save_contact
 from portal.contacts.syncing import SYNC_STATES
 from portal.database.db import db
-from portal.models import Contact, Delivery, User
-from tests.factories import classify_contact, make_contact, make_delivery, make_user, mark_delivered, set_url
+from portal.models import Contact, Delivery
+from tests.factories import classify_contact, make_contact, make_delivery, make_user, mark_delivered, save, set_url
 
 
 def names_in(page):
@@ -77,9 +76,7 @@ def test_the_list_is_filtered_by_owner(member, three):
 def test_a_contact_is_found_by_its_e_mail_linkedin_id_and_company_too(member, company, three, search):
     item = {"name": "Élio", "email": "elio@exemplo.com.br", "linkedin_public_id": "elio-sá"}
     item["current_company"] = "Açúcar & Filhos"
-    owner = db.session.get(User, three[1].owner_id)
-    save_contact(db.session, company, {"contact": item | {"id": three[1].id}}, default_owner=owner)
-    db.session.commit()
+    save(company, {"contact": item | {"id": three[1].id}})
     assert names_in(member.get("/contacts", query_string={"search": search}).text) == ["Élio"]
 
 

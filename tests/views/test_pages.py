@@ -12,7 +12,7 @@ from portal.database.db import db
 from portal.demo.server import Reply
 from portal.models import Delivery, User
 from portal.runtime import runtime
-from tests.factories import classify_contact, make_company, make_user, save
+from tests.factories import make_company, make_delivery, make_user, save
 from tests.views.browser import NARROW, WIDE, Site, Watched
 from tests.views.every_page import page_urls, public_urls
 
@@ -154,7 +154,7 @@ def pages_about(site: Site, text: str) -> list[str]:
         },
     )
     site.receiver.reply = Reply(500, text.encode() + b"\0", "text/html")
-    delivery = classify_contact(contact, 2).delivery
+    delivery = make_delivery(contact, 2)
     webhook_id, contact_id = delivery.webhook_id, contact.id
     end = time.monotonic() + 5
     while not db.session.get_one(Delivery, delivery.id, populate_existing=True).reason and time.monotonic() < end:

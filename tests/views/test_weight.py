@@ -3,7 +3,7 @@
 import pytest
 
 from portal.database.db import db
-from tests.factories import classify_contact, make_contact, mark_delivered, set_url
+from tests.factories import classify_contact, make_contact, make_delivery, mark_delivered, set_url
 
 LISTS = (
     "/",
@@ -29,7 +29,7 @@ def full_lists(company, receiver):
             current_company="Papel e Celulose Araucária",
         )
         classify_contact(contact, 1)
-        delivery = classify_contact(contact, 3).delivery
+        delivery = make_delivery(contact, 3)
         if number % 2:
             mark_delivered(delivery)
         else:

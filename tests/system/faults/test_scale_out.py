@@ -15,7 +15,7 @@ from portal.company import endpoint
 from portal.contacts.classifying import classify
 from portal.database.db import db
 from portal.demo.server import Receiver
-from portal.models import Company, Contact, WorkerHeartbeat
+from portal.models import Company, WorkerHeartbeat
 from tests import factories
 from tests.cli.conftest import Running
 from tests.conftest import running_worker
@@ -110,7 +110,7 @@ def test_a_classification_that_crosses_the_removal_of_the_address_ends_cancelled
     with running_worker(app):
         time.sleep(0.7)  # it has looked after everything that it looks after at its start
         with Session(db.engine) as classifying:
-            made = classify(classifying, classifying.get_one(Contact, contact_id), 3, actor="test").delivery
+            made = classify(classifying, factories.actor_of(company), contact_id, 3).delivery_id
             assert made is not None
             endpoint.remove_address(db.session, factories.actor_of(company))
             db.session.commit()
