@@ -83,10 +83,6 @@ def save_many(company: Company, items: list[dict[str, Any]]) -> list[Saved]:
     return save_items(db.session, actor_of(company), items, default_owner=owner_of(company))
 
 
-def actor_of(company: Company) -> Actor:
-    return Actor(company.id, "ana@example.com")
-
-
 def commit_contact(company_id: int, contact_id: int) -> Contact:
     """The contact with all that is read of it, so that no test begins a transaction by looking at it."""
     contact = get_contact(db.session, company_id, contact_id)
