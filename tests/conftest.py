@@ -3,6 +3,7 @@
 import shutil
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,20 +12,49 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 
-from portal import create_app
+from portal import people
 from portal.clock import utcnow
-from portal.database.db import db, prepare_engine
+from portal.database.db import prepare_engine
 from portal.database.upgrading import upgrade_schema
 from portal.demo.server import Receiver
 from portal.models import Company
 from portal.rules.retry import parse_schedule
 from portal.worker import run
 from tests import factories
+from tests.applications import Applications
 from tests.authority import Authority
-from tests.postgres import throwaway_postgres
+from tests.postgres import Databases, shared_postgres, stop_server
+
+REAL_HASHER, REAL_DUMMY_HASH = people.passwords.hasher, people.passwords._DUMMY_HASH
+SERVER_FOLDER = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run a folder for its one PostgreSQL server, which the first test that needs it starts."""
+    if not is_worker(config):
+        config.stash[SERVER_FOLDER] = Path(tempfile.mkdtemp(prefix="portal-pg-"))
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where the folder is."""
+    node.workerinput["server_folder"] = str(node.config.stash[SERVER_FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not is_worker(config):
+        stop_server(config.stash[SERVER_FOLDER])
+
+
+def is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def server_folder(config: pytest.Config) -> Path:
+    return Path(config.workerinput["server_folder"]) if is_worker(config) else config.stash[SERVER_FOLDER]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,6 +62,19 @@ def heard_interrupts() -> None:
     """Started in the background of a shell, the tests ignore Ctrl-C, and so would every process that they start."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashing() -> None:
+    """Passwords are kept with the least work that argon2 knows; `real_hashing` gives the portal's own back."""
+    people.passwords.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    people.passwords._DUMMY_HASH = people.passwords.hasher.hash("nobody")
+
+
+@pytest.fixture
+def real_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(people.passwords, "hasher", REAL_HASHER)
+    monkeypatch.setattr(people.passwords, "_DUMMY_HASH", REAL_DUMMY_HASH)
 
 
 @pytest.fixture(autouse=True)
@@ -63,29 +106,12 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The address of an empty PostgreSQL database that lives as long as the run."""
-    with throwaway_postgres() as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def postgres_template(postgres_server: str) -> str:
-    """A PostgreSQL database with the schema in it, to be copied."""
-    on_postgres(postgres_server, "CREATE DATABASE portal_template")
-    make_schema(with_database(postgres_server, "portal_template"))
-    return postgres_server
-
-
-def on_postgres(url: str, statement: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
-
-
-def with_database(url: str, name: str) -> str:
-    return url.rpartition("/")[0] + f"/{name}"
+def postgres_databases(request: pytest.FixtureRequest, worker_id: str) -> Iterator[Databases]:
+    """Databases on the run's one PostgreSQL server, copied from this worker's own template."""
+    databases = Databases(shared_postgres(server_folder(request.config)), template=f"template_{worker_id}")
+    make_schema(databases.template_url)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture
@@ -102,11 +128,9 @@ def sqlite_url(instance: Path, sqlite_template: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres_template: str, tmp_path: Path) -> Iterator[str]:
-    name = f"test_{abs(hash(tmp_path)):x}"
-    on_postgres(postgres_template, f"CREATE DATABASE {name} TEMPLATE portal_template")
-    yield with_database(postgres_template, name)
-    on_postgres(postgres_template, f"DROP DATABASE {name} WITH (FORCE)")
+def postgres_url(postgres_databases: Databases) -> Iterator[str]:
+    with postgres_databases.copy() as url:
+        yield url
 
 
 URL = "http://127.0.0.1:9999/hook"
@@ -125,10 +149,15 @@ def database_url(request: pytest.FixtureRequest) -> str:
 MakeApp = Callable[..., Flask]
 
 
+@pytest.fixture(scope="session")
+def applications() -> Applications:
+    return Applications()
+
+
 @pytest.fixture
-def make_app(instance: Path, database_url: str) -> Iterator[MakeApp]:
+def make_app(instance: Path, database_url: str, applications: Applications) -> Iterator[MakeApp]:
     """Applications on the test's database, with any setting given by name."""
-    made: list[Flask] = []
+    taken: list[Flask] = []
 
     def make(**values: Any) -> Flask:
         defaults = {
@@ -139,17 +168,13 @@ def make_app(instance: Path, database_url: str) -> Iterator[MakeApp]:
             "connect_timeout": 1.0,
             "worker_threads": 8,
         }
-        app = create_app(factories.settings_for(instance, **(defaults | values)))
-        app.config["TESTING"] = True
-        made.append(app)
+        app = applications.take(factories.settings_for(instance, **(defaults | values)))
+        taken.append(app)
         return app
 
     yield make
-    for app in made:
-        app.extensions["portal"].egress.close()
-        with app.app_context():
-            db.session.remove()
-            db.engine.dispose()
+    for app in taken:
+        applications.give_back(app)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A PostgreSQL server of the tests' own: made in a temporary folder, on a free loopback port, and gone afterwards."""
 
+import fcntl
 import os
 import shutil
 import socket
@@ -8,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psycopg
 
 PACKAGED = Path("/usr/lib/postgresql")
 """Where Debian keeps the server's programs, which it does not put on the PATH."""
@@ -26,39 +29,93 @@ def throwaway_postgres(*, fsync: bool = False) -> Iterator[str]:
 
     Without `fsync` nothing waits for the disk: right for tests, wrong for measurements. Raises PostgresMissing.
     """
-    programs = find_programs()
-    account = server_account()
     folder = Path(tempfile.mkdtemp(prefix="portal-pg-"))
-    if account is not None:
+    try:
+        yield start_server(folder, fsync=fsync)
+    finally:
+        stop_server(folder)
+
+
+def shared_postgres(folder: Path) -> str:
+    """The URL of the server in the folder, which whoever comes first starts and `stop_server` ends."""
+    address = folder / "url"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not address.exists():
+            address.write_text(start_server(folder))
+    return address.read_text()
+
+
+def start_server(folder: Path, *, fsync: bool = False) -> str:
+    """Start a server in the empty folder; returns its URL."""
+    find_programs()
+    if (account := server_account()) is not None:
         shutil.chown(folder, account, account)
-    data, port = folder / "data", free_port()
+    port = free_port()
     durability = "on" if fsync else "off"
     options = (
         f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c timezone=UTC"
         f" -c fsync={durability} -c synchronous_commit={durability} -c full_page_writes={durability}"
     )
+    run(folder, "initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+    run(folder, "pg_ctl", "start", "--wait", f"--log={folder / 'server.log'}", "--options", options)
+    return f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
 
-    def run(program: str, *arguments: str) -> None:
-        # Without stdin and pipes: the server inherits them and would keep a reader of the pipe waiting.
-        with (folder / f"{program}.out").open("w+") as output:
-            done = subprocess.run(
-                [programs / program, "-D", data, *arguments],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                cwd=folder, user=account, group=account, extra_groups=None if account is None else [],
-            )  # fmt: skip
-            if done.returncode:
-                output.seek(0)
-                raise RuntimeError(f"{program} failed: {output.read()}")
 
+def stop_server(folder: Path) -> None:
+    """Stop the folder's server, when there is one, and remove the folder."""
     try:
-        run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-        run("pg_ctl", "start", "--wait", f"--log={folder / 'server.log'}", "--options", options)
-        try:
-            yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
-        finally:
-            run("pg_ctl", "stop", "--wait", "--mode=immediate")
+        if (folder / "data" / "postmaster.pid").exists():
+            run(folder, "pg_ctl", "stop", "--wait", "--mode=immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(folder: Path, program: str, *arguments: str) -> None:
+    """Run one of the server's programs on the folder's data. Raises RuntimeError with what it says."""
+    account = server_account()
+    # Without stdin and pipes: the server inherits them and would keep a reader of the pipe waiting.
+    with (folder / f"{program}.out").open("w+") as output:
+        done = subprocess.run(
+            [find_programs() / program, "-D", folder / "data", *arguments],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            cwd=folder, user=account, group=account, extra_groups=None if account is None else [],
+        )  # fmt: skip
+        if done.returncode:
+            output.seek(0)
+            raise RuntimeError(f"{program} failed: {output.read()}")
+
+
+class Databases:
+    """Databases with the portal's schema: a template, which is copied for every test."""
+
+    def __init__(self, server: str, template: str) -> None:
+        self._url = server
+        self._template = template
+        self._connection = psycopg.connect(server.replace("+psycopg", ""), autocommit=True)
+        # The other way to copy, through the log, takes ten times as long.
+        self._how = "STRATEGY file_copy" if self._connection.info.server_version >= 150000 else ""
+        self._connection.execute(f"CREATE DATABASE {template}")
+        self._made = 0
+
+    @property
+    def template_url(self) -> str:
+        return self._named(self._template)
+
+    @contextmanager
+    def copy(self) -> Iterator[str]:
+        """The URL of a copy of the template, which is dropped afterwards."""
+        self._made += 1
+        name = f"{self._template}_{self._made}"
+        self._connection.execute(f"CREATE DATABASE {name} TEMPLATE {self._template} {self._how}")
+        yield self._named(name)
+        self._connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _named(self, name: str) -> str:
+        return self._url.rpartition("/")[0] + f"/{name}"
 
 
 def find_programs() -> Path:

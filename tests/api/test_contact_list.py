@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, event
+from sqlalchemy import delete
 
 from portal.database.db import db
 from portal.models import Company, Contact
 from tests import factories
 from tests.api.conftest import Caller, check_problem, field_errors
+from tests.applications import statements_of
 
 OpenDatabase = Callable[[], Any]
 
@@ -110,11 +111,8 @@ def test_a_page_costs_the_same_statements_however_many_contacts_it_has(
     api: Caller, people: list[int], open_database: OpenDatabase
 ) -> None:
     def statements(query: str) -> int:
-        seen: list[str] = []
-        listener = lambda *given: seen.append(given[2])  # noqa: E731
-        event.listen(engine, "before_cursor_execute", listener)
-        assert api.get(f"/contacts{query}").status_code == 200
-        event.remove(engine, "before_cursor_execute", listener)
+        with statements_of(engine) as seen:
+            assert api.get(f"/contacts{query}").status_code == 200
         return len([one for one in seen if one.startswith("SELECT")])
 
     with open_database():

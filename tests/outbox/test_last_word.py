@@ -158,7 +158,7 @@ class LastWord(RuleBasedStateMachine):
 def machine(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[LastWord]]:
     monkeypatch.setattr(clock, "utcnow", clock.utcnow)  # put back afterwards: the machine sets its own
     if db.engine.dialect.name == "sqlite":
-        event.listen(db.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
+        event.listen(db.engine, "connect", wait_for_no_disk)
         db.engine.dispose()
     company = factories.make_company(url=URL)
     LastWord.company_id = company.id
@@ -166,6 +166,12 @@ def machine(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[LastWo
     db.session.remove()
     yield LastWord
     db.session.remove()
+    if db.engine.dialect.name == "sqlite":
+        event.remove(db.engine, "connect", wait_for_no_disk)
+
+
+def wait_for_no_disk(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 @BOTH

@@ -24,6 +24,8 @@ from portal.models import ApiToken
 PREFIX = "/api/"
 CALLS_A_SECOND, CALLS_AT_ONCE = 50, 1000
 """What a token may ask of one process: for good, and in a burst."""
+LIMIT = "api_limit"
+"""Where an application holds what its tokens have used of it."""
 PUBLIC = {"api-docs.openapi_json", "api_docs.index", "api_docs.show"}
 """View names that need no token."""
 USE_RECORDED_EVERY = timedelta(minutes=1)
@@ -62,11 +64,16 @@ class Caller:
 
 def init_app(app: Flask) -> None:
     """Check every request below /api/ before anything reads it."""
-    limit = RateLimit(per_second=CALLS_A_SECOND, burst=CALLS_AT_ONCE)
-    app.before_request(lambda: check_request(limit))
+    app.extensions[LIMIT] = make_limit()
+    app.before_request(check_request)
 
 
-def check_request(limit: RateLimit) -> ResponseReturnValue | None:
+def make_limit() -> RateLimit:
+    """A limit that no token has used anything of."""
+    return RateLimit(per_second=CALLS_A_SECOND, burst=CALLS_AT_ONCE)
+
+
+def check_request() -> ResponseReturnValue | None:
     """Refuse unknown addresses with a problem, and whoever the route does not admit, or who calls too often."""
     if not request.path.startswith(PREFIX):
         return None
@@ -76,7 +83,7 @@ def check_request(limit: RateLimit) -> ResponseReturnValue | None:
     if request.endpoint in PUBLIC:
         return None
     g.caller = authenticate()
-    if wait := limit.take(g.caller.token_id):
+    if wait := current_app.extensions[LIMIT].take(g.caller.token_id):
         raise Problem(429, "too_many_calls", headers={"Retry-After": str(math.ceil(wait))})
     access = getattr(current_app.view_functions[str(request.endpoint)], "access", None)
     if access == "member" or (access == "admin" and g.caller.is_admin):

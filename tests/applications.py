@@ -1,0 +1,89 @@
+"""Applications for tests. Making one takes longer than most tests, so each serves many tests, one after the other."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Engine, event, make_url
+
+from portal import create_app, logs
+from portal.api.protocol import access
+from portal.application import flask_config
+from portal.config import Settings
+from portal.database.db import db, engine_options
+from portal.runtime import attach_runtime
+
+
+class Applications:
+    """Hands out applications; none serves two tests at a time.
+
+    An application that comes back keeps its routes, templates and compiled statements. The next test gives it an
+    instance, a database, a configuration, a runtime and an unused limit of its own.
+    """
+
+    def __init__(self) -> None:
+        self._idle: dict[Settings, list[Flask]] = defaultdict(list)
+        self._configs: dict[Flask, dict[str, Any]] = {}
+
+    def take(self, settings: Settings) -> Flask:
+        idle = self._idle[kind_of(settings)]
+        app = idle.pop() if idle else self._make(settings)
+        app.instance_path = str(settings.instance)
+        app.config.clear()
+        app.config.update(self._configs[app] | flask_config(settings))
+        logs.configure(settings.log_format)
+        with app.app_context():
+            db.engine.url = make_url(settings.database_url)
+        attach_runtime(app, settings)
+        app.extensions[access.LIMIT] = access.make_limit()
+        return app
+
+    def give_back(self, app: Flask) -> None:
+        runtime = app.extensions["portal"]
+        runtime.egress.close()
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+        self._idle[kind_of(runtime.settings)].append(app)
+
+    def _make(self, settings: Settings) -> Flask:
+        app = create_app(settings)
+        app.config["TESTING"] = True
+        self._configs[app] = dict(app.config)
+        with app.app_context():
+            connect_where_the_url_says(db.engine)
+        return app
+
+
+def kind_of(settings: Settings) -> Settings:
+    """What two applications have in common when one can take the other's place."""
+    backend = make_url(settings.database_url).get_backend_name()
+    return replace(settings, instance=Path(), database_url=backend)
+
+
+def connect_where_the_url_says(engine: Engine) -> None:
+    """Make the engine connect to the database that its `url` names at that moment."""
+
+    @event.listens_for(engine, "do_connect")
+    def aim(dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+        arguments[:], chosen = dialect.create_connect_args(engine.url)
+        options |= chosen | engine_options(str(engine.url)).get("connect_args", {})
+
+
+@contextmanager
+def statements_of(engine: Engine) -> Iterator[list[str]]:
+    """What the database is asked meanwhile."""
+    seen: list[str] = []
+
+    def note(*given: Any) -> None:
+        seen.append(given[2])
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
