@@ -8,6 +8,8 @@ RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo run test lint strings screenshots
 
@@ -22,7 +24,7 @@ run: $(RUNTIME) ## Run the portal of ./instance on this machine.
 	@$(BIN)/portal serve --port $(PORT)
 
 test: $(DEVELOPMENT) ## Run every test, on SQLite and on PostgreSQL (ARGS="-k name" for some).
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 strings: $(DEVELOPMENT) ## Collect the strings to translate into messages.po, and compile it.
 	@mkdir -p build

@@ -5,7 +5,7 @@ import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -28,33 +28,50 @@ from tests import factories
 from tests.applications import Applications
 from tests.authority import Authority
 from tests.postgres import Databases, shared_postgres, stop_server
+from tests.turns import Turns, group_of
 
 REAL_HASHER, REAL_DUMMY_HASH = people.passwords.hasher, people.passwords._DUMMY_HASH
-SERVER_FOLDER = pytest.StashKey[Path]()
+FOLDER = pytest.StashKey[Path]()
+"""What the workers of one run share: their PostgreSQL server, and their turns."""
+TURNS = pytest.StashKey[Turns]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the run a folder for its one PostgreSQL server, which the first test that needs it starts."""
-    if not is_worker(config):
-        config.stash[SERVER_FOLDER] = Path(tempfile.mkdtemp(prefix="portal-pg-"))
+    if is_worker(config):
+        folder = Path(config.workerinput["folder"])
+    else:
+        folder = Path(tempfile.mkdtemp(prefix="portal-tests-"))
+        folder.chmod(0o755)  # the server's own account passes through
+    config.stash[FOLDER] = folder
+    config.stash[TURNS] = Turns(folder)
 
 
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker of pytest-xdist where the folder is."""
-    node.workerinput["server_folder"] = str(node.config.stash[SERVER_FOLDER])
+    node.workerinput["folder"] = str(node.config.stash[FOLDER])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not is_worker(config):
-        stop_server(config.stash[SERVER_FOLDER])
+        stop_server(config.stash[FOLDER] / "postgres")
+        shutil.rmtree(config.stash[FOLDER])
 
 
 def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
-def server_folder(config: pytest.Config) -> Path:
-    return Path(config.workerinput["server_folder"]) if is_worker(config) else config.stash[SERVER_FOLDER]
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if group := group_of(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    with item.config.stash[TURNS].turn(item, nextitem):
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -108,7 +125,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres_databases(request: pytest.FixtureRequest, worker_id: str) -> Iterator[Databases]:
     """Databases on the run's one PostgreSQL server, copied from this worker's own template."""
-    databases = Databases(shared_postgres(server_folder(request.config)), template=f"template_{worker_id}")
+    databases = Databases(shared_postgres(request.config.stash[FOLDER] / "postgres"), template=f"template_{worker_id}")
     make_schema(databases.template_url)
     yield databases
     databases.close()

@@ -37,8 +37,9 @@ def throwaway_postgres(*, fsync: bool = False) -> Iterator[str]:
 
 
 def shared_postgres(folder: Path) -> str:
-    """The URL of the server in the folder, which whoever comes first starts and `stop_server` ends."""
+    """The URL of the server in the folder, which whoever comes first makes; `stop_server` ends it."""
     address = folder / "url"
+    folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not address.exists():

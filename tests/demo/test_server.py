@@ -152,6 +152,7 @@ def test_same_seed_fails_the_same_requests() -> None:
     assert set(statuses()) == {200, 500}
 
 
+@pytest.mark.alone
 def test_request_is_recorded_before_the_delay() -> None:
     with Receiver(delay=0.3) as receiver:
         client = Thread(target=post, args=(receiver,))

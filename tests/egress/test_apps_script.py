@@ -57,6 +57,7 @@ def test_an_answer_at_a_private_address_is_not_fetched(play: Play) -> None:
     assert fetched == []
 
 
+@pytest.mark.alone
 def test_both_share_one_deadline(play: Play) -> None:
     begun = time.monotonic()
     outcome, _, _ = play(is_silent)

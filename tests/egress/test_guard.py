@@ -133,6 +133,7 @@ def fails(egress: Egress, prepared: PreparedRequest) -> None:
         egress.send(prepared)
 
 
+@pytest.mark.alone
 def test_hanging_name_service_costs_one_host_its_time_only(make_egress: MakeEgress) -> None:
     release = threading.Event()
 

@@ -43,6 +43,7 @@ def test_hostile_receiver(case: Case, egress: Egress) -> None:
             assert result.request_sent
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("case", SLOW, ids=lambda case: case.name)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_deadline_is_kept_to_a_fifth_of_a_second(
@@ -57,6 +58,7 @@ def test_deadline_is_kept_to_a_fifth_of_a_second(
         assert time.monotonic() - started == pytest.approx(DEADLINE, abs=0.2)
 
 
+@pytest.mark.alone
 def test_deadline_of_one_send_overrides(egress: Egress) -> None:
     with HostileReceiver(drips(OK)) as receiver:
         started = time.monotonic()

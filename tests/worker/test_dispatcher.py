@@ -105,6 +105,7 @@ def test_a_delivery_that_cannot_be_sent_fails_with_its_reason_and_keeps_nobody_w
     assert db.session.get_one(Delivery, broken.id).reason == "internal_error"
 
 
+@pytest.mark.alone
 def test_a_slow_receiver_does_not_hold_up_another_company(make_app: MakeApp, receiver: Receiver) -> None:
     app = make_app(worker_threads=8, endpoint_concurrency=4)
     receiver.delay = 1.5

@@ -23,6 +23,8 @@ from tests.system.black_hole import add_contacts, classify_each, compare, p95
 from tests.system.faults.conftest import make_deliveries, statuses, wait_until
 
 HERD, FAST_COMPANIES = 1500, 20
+pytestmark = pytest.mark.alone
+
 TOLERANCE_SECONDS = 0.1
 """What a machine shared with other work may add to any one figure."""
 

@@ -84,6 +84,7 @@ def check_plans(seen: list[tuple[str, Any]]) -> None:
             assert not sorts or int(sorts[1]) < 1000, f"{statement}\n{plan}"
 
 
+@pytest.mark.alone
 def test_claiming_settling_and_a_page_read_no_more_of_a_long_log_than_they_need(app: Flask, company: Company) -> None:
     company_id = company.id
     make_deliveries(company, 120)
