@@ -176,7 +176,7 @@ def main() -> None:
         }
         with app.app_context():
             company_id, body = prepare(app)
-            secret = runtime().vault.decrypt(endpoints.get_endpoint(db.session, company_id).secret)
+            secret = endpoints.read_secret(endpoints.get_endpoint(db.session, company_id), runtime().vault)
             db.session.remove()
             print(f"{chosen.count} deliveries of {len(body)} bytes, {chosen.threads} threads, {chosen.delay} s delay")
             ratios = []

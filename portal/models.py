@@ -50,7 +50,7 @@ class User(Base):
     role: Mapped[str | None] = mapped_column(String(16))
     password_hash: Mapped[str | None] = mapped_column(String(255))
     session_version: Mapped[int] = mapped_column(default=1)
-    totp_secret: Mapped[str | None] = mapped_column(Text)  # encrypted by the vault; None without a second factor
+    totp_secret: Mapped[str | None] = mapped_column(Text)  # sealed by the vault; None without a second factor
     totp_step: Mapped[int | None] = mapped_column(BigInteger)  # of the last code accepted: none counts twice
     locale: Mapped[str | None] = mapped_column(String(8))
     timezone: Mapped[str | None] = mapped_column(String(64))  # None: the company's
@@ -200,7 +200,7 @@ class Endpoint(Base):
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), unique=True)
     url: Mapped[str | None] = mapped_column(Text)
-    secret: Mapped[str] = mapped_column(Text)  # encrypted by the vault, like the old one, which signs too until its end
+    secret: Mapped[str] = mapped_column(Text)  # sealed by the vault, like the old one, which signs too until its end
     old_secret: Mapped[str | None] = mapped_column(Text)
     old_secret_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     state: Mapped[str] = mapped_column(String(16), default="active")

@@ -1,35 +1,94 @@
-"""Encryption of the secrets that the database holds, with a key that the database does not hold."""
+"""Secrets that the database holds, sealed with a key that it does not hold, each for one purpose of one company."""
 
 import base64
+import binascii
+import os
 from functools import lru_cache
+from typing import Literal
 
+from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+Purpose = Literal["webhook_secret", "webhook_header", "second_factor", "second_factor_draft"]
+
 REMEMBERED = 256
-"""Secrets kept in memory as they are read, so that each delivery does not decrypt its endpoint's again."""
+"""Secrets kept in memory as they are read, so that each delivery does not open its endpoint's again."""
+FORM, OLD_FORM = "v2", "gAAAAA"
+"""How sealed texts begin: `v2.<key>.<nonce and ciphertext>`, or as Fernet writes them, which knows no purpose."""
+OLD_PURPOSES: tuple[Purpose, ...] = ("webhook_secret", "second_factor")
+NONCE_BYTES = 12
 
 
-class WrongKey(Exception):
-    """A stored secret was encrypted with another secret key than the one in use."""
+class SecretError(Exception):
+    """A stored secret cannot be opened."""
+
+
+class WrongKey(SecretError):
+    """A stored secret was sealed with another secret key than the one in use."""
+
+
+class DamagedSecret(SecretError):
+    """A stored secret is damaged, or was sealed for another purpose or another company."""
 
 
 class Vault:
-    """Encrypts and decrypts short secrets with a key derived from the installation's secret key."""
+    """Seals and opens short secrets with keys derived from the installation's secret key."""
 
     def __init__(self, secret_key: str) -> None:
-        derived = HKDF(SHA256(), 32, salt=None, info=b"catacliente webhook secrets").derive(secret_key.encode())
-        self._fernet = Fernet(base64.urlsafe_b64encode(derived))
-        self._read = lru_cache(REMEMBERED)(self._fernet.decrypt)
+        key = _derive(secret_key, b"catacliente sealed secrets")
+        self._cipher = AESGCM(key)
+        self._key_name = _derive(key.hex(), b"catacliente key name")[:6].hex()
+        self._old = Fernet(base64.urlsafe_b64encode(_derive(secret_key, b"catacliente webhook secrets")))
+        self._open = lru_cache(REMEMBERED)(self._open_unremembered)
 
-    def encrypt(self, secret: str) -> str:
-        """The secret as text that may be stored."""
-        return self._fernet.encrypt(secret.encode()).decode()
+    def seal(self, secret: str, *, purpose: Purpose, company_id: int) -> str:
+        """The secret as text that may be stored, and that only the same purpose of the same company opens."""
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = nonce + self._cipher.encrypt(nonce, secret.encode(), _owner(purpose, company_id))
+        return f"{FORM}.{self._key_name}.{base64.urlsafe_b64encode(sealed).decode()}"
 
-    def decrypt(self, stored: str) -> str:
-        """The secret behind stored text. Raises WrongKey when another key encrypted it."""
+    def open(self, sealed: str, *, purpose: Purpose, company_id: int) -> str:
+        """The secret behind stored text. Raises WrongKey or DamagedSecret."""
+        return self._open(sealed, purpose, company_id)
+
+    def check_key(self, sealed: str) -> None:
+        """Raise WrongKey when another key sealed that text, whatever for."""
+        if is_old(sealed):
+            self._open_old(sealed)
+        form, *rest = sealed.split(".")
+        if form == FORM and len(rest) == 2 and rest[0] != self._key_name:
+            raise WrongKey(WrongKey.__doc__)
+
+    def _open_unremembered(self, sealed: str, purpose: Purpose, company_id: int) -> str:
+        self.check_key(sealed)
+        if is_old(sealed) and purpose in OLD_PURPOSES:
+            return self._open_old(sealed)
         try:
-            return self._read(stored).decode()
+            held = base64.b64decode(sealed.rpartition(".")[2], altchars=b"-_", validate=True)
+            nonce, ciphertext = held[:NONCE_BYTES], held[NONCE_BYTES:]
+            return self._cipher.decrypt(nonce, ciphertext, _owner(purpose, company_id)).decode()
+        except (binascii.Error, InvalidTag, ValueError) as error:
+            raise DamagedSecret(DamagedSecret.__doc__) from error
+
+    def _open_old(self, sealed: str) -> str:
+        """Raises WrongKey for a damaged one too: the two cannot be told apart."""
+        try:
+            return self._old.decrypt(sealed).decode()
         except InvalidToken as error:
-            raise WrongKey("A stored secret was encrypted with another secret key.") from error
+            raise WrongKey(WrongKey.__doc__) from error
+
+
+def is_old(sealed: str) -> bool:
+    """Whether an older version sealed it, for no purpose and no company."""
+    return sealed.startswith(OLD_FORM)
+
+
+def _derive(secret: str, use: bytes) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=use).derive(secret.encode())
+
+
+def _owner(purpose: Purpose, company_id: int) -> bytes:
+    return f"{purpose}:{company_id}".encode()

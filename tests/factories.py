@@ -62,6 +62,20 @@ def make_user(company: Company, *, role: str | None = "admin", email: str | None
     return user
 
 
+def secret_of(company: Company) -> str:
+    """The key that signs what the company sends."""
+    return endpoint.read_secret(endpoint_of(company), runtime().vault)
+
+
+def set_second_factor(user: User, secret: str) -> None:
+    user.totp_secret = runtime().vault.seal(secret, purpose="second_factor", company_id=user.company_id)
+
+
+def second_factor_of(user: User) -> str:
+    """The secret that the user's app holds."""
+    return runtime().vault.open(user.totp_secret, purpose="second_factor", company_id=user.company_id)
+
+
 def owner_of(company: Company) -> User:
     found = db.session.query(User).filter_by(company_id=company.id).first()
     return found or make_user(company, role=None, name="Dono")

@@ -13,18 +13,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal import clock, mail
 from portal.cli.console import in_console_language
-from portal.cli.errors import WRONG_KEY
+from portal.cli.errors import DAMAGED, WRONG_KEY
 from portal.company.endpoint import state_of
+from portal.company.sealed import stored_secrets
 from portal.config import Settings
 from portal.database.db import db, size_of
 from portal.database.schema import SchemaError, check_schema
 from portal.deliveries import figures
 from portal.egress import AddressError
 from portal.egress.advice import advise_checked
-from portal.models import Company, Delivery, Endpoint, User
+from portal.models import Company, Delivery, Endpoint
 from portal.rules import reasons
 from portal.runtime import Runtime
-from portal.vault import WrongKey
+from portal.vault import DamagedSecret, WrongKey
 
 MEGABYTE = 1_000_000
 LITTLE_SPACE, VERY_LITTLE_SPACE = 1000 * MEGABYTE, 100 * MEGABYTE
@@ -108,15 +109,18 @@ def check_database() -> Iterator[Finding]:
 
 def check_key(held: Runtime) -> Iterator[Finding]:
     """Whether the key in use opens what the database holds."""
-    columns = (Endpoint.secret, Endpoint.old_secret, User.totp_secret)
-    stored = [secret for column in columns for secret in db.session.scalars(select(column).where(column.is_not(None)))]
-    try:
-        for secret in stored:
-            held.vault.decrypt(str(secret))
-    except WrongKey:
-        yield Finding("key", "fail", WRONG_KEY)
-        return
-    yield Finding("key", "ok", f"It opens the {len(stored)} secrets in the database.")
+    count = 0
+    for stored in stored_secrets(db.session):
+        count += 1
+        try:
+            stored.open(held.vault)
+        except WrongKey:
+            yield Finding("key", "fail", WRONG_KEY)
+            return
+        except DamagedSecret:
+            place = f"{stored.column.class_.__tablename__}.{stored.column.key}, row {stored.row_id}"
+            yield Finding("key", "fail", f"{DAMAGED} ({place})")
+    yield Finding("key", "ok", f"It is the key of the {count} secrets in the database.")
 
 
 def check_clock() -> Iterator[Finding]:

@@ -14,9 +14,10 @@ from flask_babel import force_locale
 from sqlalchemy import select
 
 from portal import create_app
+from portal.company.sealed import stored_secrets
 from portal.database.db import db
 from portal.database.schema import check_schema
-from portal.models import Company, Endpoint
+from portal.models import Company
 from portal.people import find_company
 from portal.rules.payload import UnencodableText, check_text
 from portal.runtime import runtime
@@ -99,9 +100,9 @@ def pick_company(name: str | None) -> Company:
 
 
 def check_stored_secrets() -> None:
-    """Raise WrongKey when the database holds a secret that the key in use did not encrypt."""
-    for stored in db.session.scalars(select(Endpoint.secret)):
-        runtime().vault.decrypt(stored)
+    """Raise WrongKey when the database holds a secret that the key in use did not seal."""
+    for stored in stored_secrets(db.session):
+        runtime().vault.check_key(stored.sealed)
     db.session.rollback()
 
 

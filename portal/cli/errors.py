@@ -7,7 +7,7 @@ from portal.database.backup import BackupError
 from portal.database.paging import InvalidCursor
 from portal.database.schema import SchemaError
 from portal.people import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, InvalidAccount
-from portal.vault import WrongKey
+from portal.vault import SecretError, WrongKey
 
 ACCOUNT_PROBLEMS = {
     "taken": "Somebody logs in with this e-mail address already.",
@@ -18,8 +18,13 @@ ACCOUNT_PROBLEMS = {
 }
 
 WRONG_KEY = (
-    "The webhook secrets in the database were encrypted with another key than the one in use. Put back the secret.key "
+    "The webhook secrets in the database were sealed with another key than the one in use. Put back the secret.key "
     "that belongs to this database, or set PORTAL_SECRET_KEY to it."
+)
+
+DAMAGED = (
+    "A secret in the database is damaged. Make a new webhook secret on the Webhook page, or let an admin turn the "
+    "second factor off for whom it belongs to."
 )
 
 NO_DRIVER = "PostgreSQL needs its driver: install the portal with the extra `postgres`, or psycopg itself."
@@ -33,8 +38,8 @@ def explain_error(error: Exception) -> str | None:
         return ACCOUNT_PROBLEMS.get(error.problem, str(error))
     if isinstance(error, InvalidCursor):
         return "The cursor is none that a page of this log gave."
-    if isinstance(error, WrongKey):
-        return WRONG_KEY
+    if isinstance(error, SecretError):
+        return WRONG_KEY if isinstance(error, WrongKey) else DAMAGED
     if isinstance(error, OperationalError):
         return f"The database cannot be used: {str(error.orig).strip().splitlines()[0]}."
     if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":

@@ -15,7 +15,7 @@ from portal.egress import Egress
 from portal.egress.advice import Advice, advise_checked
 from portal.models import Company, Endpoint
 from portal.rules.circuit import Circuit
-from portal.vault import Vault
+from portal.vault import DamagedSecret, Vault
 
 OLD_SECRET_LIFETIME = timedelta(hours=24)
 
@@ -71,9 +71,15 @@ def lock_configured(session: Session, company_id: int | None) -> Endpoint:
 
 def create_endpoint(session: Session, company: Company, *, vault: Vault) -> Endpoint:
     """The endpoint of a new company: no address yet, and a secret of its own."""
-    endpoint = Endpoint(company=company, secret=vault.encrypt(new_secret()), updated_at=clock.utcnow())
+    sealed = vault.seal(new_secret(), purpose="webhook_secret", company_id=company.id)
+    endpoint = Endpoint(company=company, secret=sealed, updated_at=clock.utcnow())
     session.add(endpoint)
     return endpoint
+
+
+def read_secret(endpoint: Endpoint, vault: Vault) -> str:
+    """The key that signs, as `whsec_...`. Raises WrongKey or DamagedSecret."""
+    return vault.open(endpoint.secret, purpose="webhook_secret", company_id=endpoint.company_id)
 
 
 def new_secret() -> str:
@@ -152,17 +158,25 @@ def close_circuit(endpoint: Endpoint) -> None:
 
 
 def rotate_secret(session: Session, actor: Actor, *, vault: Vault) -> str:
-    """Sign with a new key from now on, and with the old one too for a day. Returns the new key, to be shown once."""
+    """Sign with a new key from now on, and with the old one too for a day unless it is damaged.
+
+    Returns the new key, to be shown once.
+    """
     endpoint = lock_endpoint(session, actor.company_id)
     secret, now = new_secret(), clock.utcnow()
-    endpoint.old_secret, endpoint.old_secret_until = endpoint.secret, now + OLD_SECRET_LIFETIME
-    endpoint.secret, endpoint.updated_at = vault.encrypt(secret), now
+    try:
+        read_secret(endpoint, vault)
+        endpoint.old_secret, endpoint.old_secret_until = endpoint.secret, now + OLD_SECRET_LIFETIME
+    except DamagedSecret:
+        endpoint.old_secret, endpoint.old_secret_until = None, None
+    endpoint.secret = vault.seal(secret, purpose="webhook_secret", company_id=endpoint.company_id)
+    endpoint.updated_at = now
     audit.record(session, actor, "webhook.secret_rotated")
     return secret
 
 
 def show_secret(session: Session, actor: Actor, *, vault: Vault) -> str:
     """The key that signs, to be copied into a receiver. Who looked at it stands in the audit log."""
-    secret = vault.decrypt(get_endpoint(session, actor.company_id).secret)
+    secret = read_secret(get_endpoint(session, actor.company_id), vault)
     audit.record(session, actor, "webhook.secret_shown")
     return secret

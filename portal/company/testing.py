@@ -17,7 +17,7 @@ from portal.egress.advice import Advice, advise, advise_checked, advise_redirect
 from portal.models import Attempt, Delivery, Endpoint
 from portal.rules.reasons import Explanation, explain_attempt
 from portal.vault import Vault
-from portal.webhook import Outcome, post
+from portal.webhook import Outcome
 
 MAX_TESTS_A_MINUTE = 30
 """Of one company, over all edges: enough to try an address out, too few to scan a network."""
@@ -113,7 +113,7 @@ def _send(
         claim = outbox.enqueue_test(
             connection, company_id=company_id, url=url, actor=actor.email, now=now, lease=settings.lease
         )
-    outcome = post(outbox.request_of(claim, means.vault), means.egress)
+    outcome = outbox.send(claim, means.vault, means.egress)
     with engine.begin() as connection:
         rules = outbox.Rules(settings.retry_schedule, now=clock.utcnow(), jitter=random.random)
         outbox.settle(connection, [(claim, outcome)], rules)

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, HiddenField, PasswordField, SelectField, StringField
+from wtforms import EmailField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 
 from portal.forms.fields import any_text, at_most, new_password_field, required, strip, timezone_choices
@@ -96,8 +96,6 @@ class CodeForm(FlaskForm):
 
 
 class TurnOnForm(FlaskForm):
-    secret = HiddenField(validators=[any_text])
-    """Encrypted, so that the page cannot choose it."""
     code = code_field(_l("Código que o aplicativo mostra"))
     current = current_password_field()
 

@@ -1,6 +1,6 @@
 """The outbox: deliveries that wait in the database until a worker brings them to their endpoint.
 
-Everything here is database only and belongs to the caller's transaction; nobody here commits, sends or sleeps.
+Everything here but `send` is database only and belongs to the caller's transaction; nobody here commits or sleeps.
 
 The life of a delivery: `enqueue` makes it pending and due. `claim_due` lends it to one worker, with a lease and the
 lease's token. `settle` records the attempt and the next state, but only while the token still matches: a worker whose
@@ -16,7 +16,6 @@ from portal.outbox.claims import (
     has_due,
     pull_forward,
     release,
-    request_of,
     signing_secrets,
 )
 from portal.outbox.erasing import forget_contact, forget_old
@@ -29,6 +28,7 @@ from portal.outbox.queue import (
     waiting_count,
     waiting_count_of,
 )
+from portal.outbox.sending import request_of, send
 from portal.outbox.settling import Rules, recover, release_waiting, settle
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "request_of",
     "resend",
     "resend_many",
+    "send",
     "settle",
     "signing_secrets",
     "waiting_count",

@@ -11,8 +11,6 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, bindparam, e
 
 from portal.models import OPEN_STATUSES, Delivery, Endpoint
 from portal.rules.circuit import LONGEST_PAUSE
-from portal.vault import Vault
-from portal.webhook import WebhookRequest
 
 delivery: Table = Delivery.__table__  # type: ignore[assignment]
 endpoint: Table = Endpoint.__table__  # type: ignore[assignment]
@@ -174,12 +172,6 @@ def signing_secrets(stored: AnyRow | Endpoint, *, now: datetime) -> tuple[str, .
     """The stored keys that sign now: the endpoint's own, and for a while after a rotation the one before."""
     is_old_good = stored.old_secret_until is not None and stored.old_secret_until > now
     return (stored.secret, stored.old_secret) if is_old_good and stored.old_secret else (stored.secret,)
-
-
-def request_of(claim: Claim, vault: Vault) -> WebhookRequest:
-    """What is sent for a claim, a test's or any other."""
-    keys = tuple(vault.decrypt(secret) for secret in claim.secrets)
-    return WebhookRequest(url=claim.url, webhook_id=claim.webhook_id, body=claim.body, secrets=keys)
 
 
 def has_due(connection: Connection, *, now: datetime) -> bool:

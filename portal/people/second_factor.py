@@ -31,12 +31,13 @@ def app_address(secret: str, email: str) -> str:
     return pyotp.TOTP(secret, interval=STEP_SECONDS).provisioning_uri(name=email, issuer_name=ISSUER)
 
 
-def turn_on(session: Session, user: User, code: str, *, sealed: str, vault: Vault, ip: str | None) -> bool:
-    """Ask for codes of this secret, encrypted by the vault, from now on; not when `code` is none of them."""
-    step = find_step(vault.decrypt(sealed), code)
+def turn_on(session: Session, user: User, code: str, *, secret: str, vault: Vault, ip: str | None) -> bool:
+    """Ask for codes of this secret from now on; not when `code` is none of them."""
+    step = find_step(secret, code)
     if step is None:
         return False
-    user.totp_secret, user.totp_step = sealed, step
+    user.totp_secret = vault.seal(secret, purpose="second_factor", company_id=user.company_id)
+    user.totp_step = step
     end_sessions(user)
     audit.record(session, Actor(user.company_id, user.email, ip), "second_factor.enabled")
     return True
@@ -54,14 +55,14 @@ def accept_code(session: Session, user: User, code: str, *, vault: Vault, ip: st
     """Whether `code` is one of the user's, not used before; it is used up. A wrong one counts against the next guess.
 
     Raises TooManyFailures when guessing has to slow down: only who knows the password comes so far, so these guesses
-    are counted whatever the address.
+    are counted whatever the address. Raises DamagedSecret when no code can be checked.
     """
     account = f"second factor of {user.id}"
     since = clock.utcnow() - FAILURE_WINDOW
     guesses = select(func.count()).where(LoginFailure.account_key == hash_secret(account), LoginFailure.at > since)
     if (session.scalar(guesses) or 0) >= FREE_FAILURES:
         raise TooManyFailures
-    step = find_step(vault.decrypt(user.totp_secret or ""), code)
+    step = find_step(vault.open(user.totp_secret or "", purpose="second_factor", company_id=user.company_id), code)
     if step is not None and _use_up(session, user, step):
         audit.record(session, Actor(user.company_id, user.email, ip), "login.succeeded")
         return True

@@ -1,7 +1,7 @@
 """Turning the second factor on and off: one's own, and, for admins, off for somebody who lost the phone."""
 
 import segno
-from flask import Blueprint, abort, flash, render_template, url_for
+from flask import Blueprint, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -11,7 +11,6 @@ from portal.database.db import db
 from portal.forms import TurnOffForm, TurnOnForm, text_of
 from portal.models import User
 from portal.runtime import runtime
-from portal.vault import WrongKey
 from portal.views.team import get_user_or_404
 from portal.web import access, sessions
 from portal.web.redirects import see_other
@@ -22,22 +21,20 @@ bp = Blueprint("second_factor", __name__)
 @bp.get("/account/second-factor")
 @access.member
 def show() -> ResponseReturnValue:
-    """What it is, and a fresh secret to scan; nothing is kept until a code proves that it was scanned."""
+    """What it is, and a secret to scan; it counts only once a code proves that it was scanned."""
     if current_user.totp_secret is not None:
         return render_template("account/turn_off.html", form=TurnOffForm(formdata=None))
-    secret = people.new_secret()
-    return scan_page(TurnOnForm(formdata=None, secret=runtime().vault.encrypt(secret)), secret)
+    return scan_page(TurnOnForm(formdata=None), drafted_secret() or draft_secret())
 
 
 @bp.post("/account/second-factor")
 @access.member
 def turn_on() -> ResponseReturnValue:
-    form, vault = TurnOnForm(), runtime().vault
-    try:
-        secret = vault.decrypt(form.secret.data or "")
-    except WrongKey:
-        abort(400)
+    form, secret = TurnOnForm(), drafted_secret()
     if current_user.totp_secret is not None:
+        return see_other(url_for(".show"))
+    if secret is None:
+        flash(_("Esta chave perdeu a validade. Escaneie a nova."), "warning")
         return see_other(url_for(".show"))
     if not form.validate_on_submit():
         return scan_page(form, secret), 422
@@ -45,9 +42,7 @@ def turn_on() -> ResponseReturnValue:
         form.current.errors = [_("A senha atual não confere.")]
         return scan_page(form, secret), 422
     user, act = own_user(), access.who()
-    if not people.turn_on(
-        db.session, user, text_of(form.code), sealed=form.secret.data or "", vault=vault, ip=act["ip"]
-    ):
+    if not people.turn_on(db.session, user, text_of(form.code), secret=secret, vault=runtime().vault, ip=act["ip"]):
         form.code.errors = [_("Este código não confere. Veja se o relógio do celular está certo e digite o próximo.")]
         return scan_page(form, secret), 422
     sessions.begin(user)
@@ -77,6 +72,19 @@ def remove(user_id: int) -> ResponseReturnValue:
     db.session.commit()
     flash(_("%(name)s entra só com a senha, até ligar a verificação de novo.", name=user.name), "success")
     return see_other(url_for("team.show", user_id=user_id))
+
+
+def draft_secret() -> str:
+    """A new secret, kept sealed in the session: no page and no form can choose it."""
+    secret, company_id = people.new_secret(), current_user.company_id
+    sessions.keep_draft(runtime().vault.seal(secret, purpose="second_factor_draft", company_id=company_id))
+    return secret
+
+
+def drafted_secret() -> str | None:
+    """The secret that was drafted for this user a while ago, if it was."""
+    sealed, company_id = sessions.kept_draft(), current_user.company_id
+    return sealed and runtime().vault.open(sealed, purpose="second_factor_draft", company_id=company_id)
 
 
 def own_user() -> User:

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, Se
 
 from portal.contacts.classifying import ContactGone
 from portal.database.db import db
+from portal.vault import SecretError
 
 RETRY_AFTER_SECONDS = 10
 
@@ -25,6 +26,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, show_csrf_error)
     app.register_error_handler(ContactGone, show_gone)
     app.register_error_handler(OperationalError, show_busy)
+    app.register_error_handler(SecretError, show_unreadable)
     app.register_error_handler(InternalServerError, show_failure)
 
 
@@ -54,6 +56,13 @@ def show_busy(error: OperationalError) -> ResponseReturnValue:
     )
     page = render_template("error.html", kind=503, code=503, retry_after_seconds=RETRY_AFTER_SECONDS)
     return page, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)}
+
+
+def show_unreadable(error: SecretError) -> ResponseReturnValue:
+    """A stored secret cannot be opened: people can mend that, and the page says how."""
+    db.session.rollback()
+    logger.error("%s", error, extra={"action": "secret_unreadable", "path": request.path})
+    return render_template("error.html", kind="secret", code=409), 409
 
 
 def show_failure(error: InternalServerError) -> ResponseReturnValue:

@@ -18,6 +18,8 @@ IDLE_LIFETIME = timedelta(hours=8)
 WHOLE_LIFETIME = timedelta(days=7)
 CODE_LIFETIME = timedelta(minutes=5)
 """How long after the password the second factor's code may come."""
+DRAFT_LIFETIME = timedelta(minutes=15)
+"""How long somebody may take to scan a second factor's secret and type its first code."""
 
 
 def begin(user: User) -> None:
@@ -46,6 +48,18 @@ def proven_user() -> User | None:
     if user is None or user.get_id() != session_id or user.disabled_at or user.role is None:
         return None
     return user
+
+
+def keep_draft(sealed: str) -> None:
+    """Keep in the cookie the sealed secret of a second factor that this user may turn on."""
+    session["draft"] = [current_user.get_id(), sealed, seconds_now()]
+
+
+def kept_draft() -> str | None:
+    """The sealed secret that was kept for this user a while ago; None when there is none, or it is too old."""
+    session_id, sealed, since = session.get("draft") or ("", None, 0)
+    is_young = seconds_now() - since <= DRAFT_LIFETIME.total_seconds()
+    return sealed if is_young and session_id == current_user.get_id() else None
 
 
 def is_over() -> bool:

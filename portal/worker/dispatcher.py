@@ -18,9 +18,9 @@ from portal import clock, outbox
 from portal.config import Settings
 from portal.database.db import AWAY, BUSY_TIMEOUT_SECONDS, reading
 from portal.egress import Egress
-from portal.outbox import Claim, Rules, request_of
+from portal.outbox import Claim, Rules
 from portal.vault import Vault, WrongKey
-from portal.webhook import Outcome, post
+from portal.webhook import Outcome
 from portal.worker.shares import Shares
 
 BATCH = 50
@@ -237,7 +237,7 @@ class Dispatcher:
     def _send(self, claim: Claim) -> Outcome | None:
         """What came of it; None when it was not sent and may be another worker's to send."""
         try:
-            return post(request_of(claim, self._vault), self._egress)
+            return outbox.send(claim, self._vault, self._egress)
         except WrongKey:
             if not self._stopping.is_set():
                 logger.critical(
@@ -247,11 +247,6 @@ class Dispatcher:
                 )
             self.stop()
             return None
-        except Exception as error:  # whatever is wrong with one delivery, the sender lives on and the log says it
-            logger.exception(
-                "A delivery could not be sent.", extra={"action": "send_failed", "delivery": claim.webhook_id}
-            )
-            return Outcome.internal_error(url=claim.url, error=error)
 
     def _finish(self) -> None:
         for _ in self._senders:

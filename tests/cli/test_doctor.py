@@ -8,10 +8,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
+from portal.cli.console import check_stored_secrets
 from portal.clock import utcnow
 from portal.database.db import db
 from portal.demo.server import Receiver
-from portal.models import Delivery, WorkerHeartbeat
+from portal.models import Delivery, Endpoint, WorkerHeartbeat
 from tests.authority import Authority
 from tests.cli.conftest import Run
 from tests.factories import endpoint_of, make_company, make_contact, make_delivery
@@ -70,6 +71,16 @@ def test_another_key_than_the_databases_fails(run: Run, well) -> None:
     result = run("doctor", "--json", **well, PORTAL_SECRET_KEY="x" * 48)
     assert result.exit_code == 1
     assert levels(result)["key"] == {"fail"}
+
+
+def test_a_damaged_secret_is_named_and_keeps_nothing_from_starting(run: Run, well) -> None:
+    endpoint = db.session.query(Endpoint).one()
+    endpoint.secret = endpoint.secret[:-6] + "AAAAAA"
+    db.session.commit()
+    result = run("doctor", "--json", **well)
+    assert levels(result)["key"] == {"fail", "ok"}
+    assert f"(endpoint.secret, row {endpoint.id})" in result.stdout
+    check_stored_secrets()
 
 
 def test_no_worker_fails_and_says_what_to_run(run: Run, well) -> None:

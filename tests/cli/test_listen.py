@@ -7,9 +7,8 @@ from flask import Flask
 from portal.company.endpoint import new_secret
 from portal.database.db import db
 from portal.demo.server import Receiver
-from portal.runtime import runtime
 from tests.cli.conftest import Run, Running, Start
-from tests.factories import endpoint_of, make_company
+from tests.factories import make_company, secret_of
 
 ADDRESS = r"Listening on (http://127\.0\.0\.1:\d+/)"
 
@@ -29,7 +28,7 @@ def post(url: str, body: bytes) -> tuple[int, str, bytes]:
 
 
 def test_listen_shows_the_body_and_verifies_the_signature(app: Flask, start: Start, run: Run) -> None:
-    secret = runtime().vault.decrypt(endpoint_of(make_company()).secret)
+    secret = secret_of(make_company())
     db.session.rollback()
     running, url = listen(start, "--secret", secret)
     assert run("webhook", "test", url).exit_code == 0

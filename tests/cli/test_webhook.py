@@ -7,9 +7,8 @@ from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import AuditEntry, Delivery
 from portal.rules import reasons
-from portal.runtime import runtime
 from tests.cli.conftest import Run
-from tests.factories import classify_contact, endpoint_of, make_company, make_contact
+from tests.factories import classify_contact, endpoint_of, make_company, make_contact, secret_of
 
 
 def test_set_saves_the_address_and_warns_about_http(app: Flask, run: Run) -> None:
@@ -107,7 +106,7 @@ def test_show_tells_where_deliveries_go(app: Flask, run: Run) -> None:
 def test_show_secret_prints_the_key_alone_and_is_audited(app: Flask, run: Run) -> None:
     company = make_company()
     result = run("webhook", "show", "--secret")
-    assert result.stdout == runtime().vault.decrypt(endpoint_of(company).secret) + "\n"
+    assert result.stdout == secret_of(company) + "\n"
     assert db.session.scalars(select(AuditEntry.action)).one() == "webhook.secret_shown"
 
 

@@ -10,7 +10,7 @@ from portal.database.db import db
 from portal.models import User
 from portal.runtime import runtime
 from tests.conftest import BOTH
-from tests.factories import make_company, make_user, session_of
+from tests.factories import make_company, make_user, session_of, set_second_factor
 
 pytestmark = BOTH
 
@@ -52,7 +52,7 @@ def enter_code(app: Flask, user_id: int, code: str, start: threading.Barrier, ac
 
 def test_two_log_ins_at_once_cannot_share_a_code(app: Flask) -> None:
     user, secret = make_user(make_company()), people.new_secret()
-    user.totp_secret = runtime().vault.encrypt(secret)
+    set_second_factor(user, secret)
     db.session.commit()
     code = pyotp.TOTP(secret).at(clock.utcnow())
     start, accepted = threading.Barrier(2), []

@@ -13,11 +13,10 @@ from portal.company import endpoint, inspector
 from portal.database.db import db, reading
 from portal.models import AuditEntry, InspectedRequest
 from portal.rules.payload import encode_body, sample_payload
-from portal.runtime import runtime
 from portal.webhook import USER_AGENT, sign
 from portal.worker import run
 from tests.conftest import BOTH, running_worker
-from tests.factories import endpoint_of, make_company, make_user
+from tests.factories import endpoint_of, make_company, make_user, secret_of
 from tests.views.conftest import Person
 
 BODY = encode_body(sample_payload())
@@ -36,7 +35,7 @@ def send(person, path, body=BODY, **headers):
 
 
 def signed(company, body=BODY, *, secret=None, at=None):
-    secret = secret or runtime().vault.decrypt(endpoint_of(company).secret)
+    secret = secret or secret_of(company)
     headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
     return headers | sign("msg_1", body, (secret,), at=at or clock.utcnow())
 

@@ -11,8 +11,7 @@ from portal import people
 from portal.database.db import db
 from portal.demo.server import Reply
 from portal.models import Delivery, User
-from portal.runtime import runtime
-from tests.factories import make_company, make_delivery, make_user, save
+from tests.factories import make_company, make_delivery, make_user, save, set_second_factor
 from tests.views.browser import NARROW, WIDE, Site, Watched
 from tests.views.every_page import page_urls, public_urls
 
@@ -73,7 +72,7 @@ def test_no_page_has_a_barrier_or_runs_over_the_edge(chromium, site, urls):
 
 def test_the_code_s_page_has_no_barrier(chromium, site):
     user = make_user(db.session.query(User).first().company, email="guarded@example.com")
-    user.totp_secret = runtime().vault.encrypt(people.new_secret())
+    set_second_factor(user, people.new_secret())
     db.session.commit()
     watched = Watched(chromium, site, reduced_motion="reduce")
     watched.log_in("guarded@example.com")

@@ -11,7 +11,7 @@ from portal import clock, people
 from portal.database.db import db
 from portal.models import AuditEntry, User
 from portal.runtime import runtime
-from tests.factories import PASSWORD, make_user
+from tests.factories import PASSWORD, make_company, make_user, second_factor_of, set_second_factor
 
 
 def log_in(browser, email, password=PASSWORD, url="/login"):
@@ -20,7 +20,7 @@ def log_in(browser, email, password=PASSWORD, url="/login"):
 
 def code_of(user, *, steps=0) -> str:
     """What the user's app shows, or showed so many steps ago."""
-    secret = runtime().vault.decrypt(db.session.get_one(User, user.id, populate_existing=True).totp_secret)
+    secret = second_factor_of(db.session.get_one(User, user.id, populate_existing=True))
     return pyotp.TOTP(secret).at(clock.utcnow() + timedelta(seconds=30 * steps))
 
 
@@ -28,7 +28,7 @@ def code_of(user, *, steps=0) -> str:
 def guarded(company):
     """Somebody with a second factor, of which no code was used yet."""
     user = make_user(company, role="member", name="Bia")
-    user.totp_secret = runtime().vault.encrypt(people.new_secret())
+    set_second_factor(user, people.new_secret())
     db.session.commit()
     return user
 
@@ -40,40 +40,87 @@ def asked(nobody, guarded):
     return nobody
 
 
-def scan(browser) -> tuple[str, str]:
-    """The hidden field of the page, and the secret that it shows."""
+def scan(browser) -> str:
+    """The secret that the page shows."""
     page = browser.get("/account/second-factor").text
-    return re.search(r'name="secret"[^>]*value="([^"]+)"', page)[1], re.search(r'id="chave">([^<]+)<', page)[1]
+    return re.search(r'id="chave">([^<]+)<', page)[1].replace(" ", "")
 
 
 def test_turning_it_on_takes_a_code_and_the_password(member):
-    sealed, secret = scan(member)
-    code = pyotp.TOTP(secret.replace(" ", "")).at(clock.utcnow())
+    secret = scan(member)
+    code = pyotp.TOTP(secret).at(clock.utcnow())
     for values in ({"code": "000000", "current": PASSWORD}, {"code": code, "current": "wrong wrong"}):
-        assert member.post("/account/second-factor", {"secret": sealed} | values).status_code == 422
-    answer = member.post("/account/second-factor", {"secret": sealed, "code": code, "current": PASSWORD})
+        assert member.post("/account/second-factor", values).status_code == 422
+    answer = member.post("/account/second-factor", {"code": code, "current": PASSWORD})
     assert answer.location == "/account"
     assert "Ligada" in member.get("/account").text
     stored = db.session.get(User, member.id).totp_secret
-    assert secret.replace(" ", "") not in stored
-    assert runtime().vault.decrypt(stored) == secret.replace(" ", "")
+    assert secret not in stored
+    assert second_factor_of(db.session.get(User, member.id)) == secret
 
 
-def test_the_page_cannot_choose_the_secret(member):
-    values = {"secret": pyotp.random_base32(), "code": "000000", "current": PASSWORD}
-    assert member.post("/account/second-factor", values).status_code == 400
-
-
-def test_looking_at_the_page_turns_nothing_on(member):
-    first, second = scan(member), scan(member)
-    assert first != second
+@pytest.mark.parametrize("owner", ["nobody", "own", "another"])
+def test_no_form_chooses_the_secret_nor_opens_one(member, company, owner):
+    """Neither in plain text nor sealed, whoever it was sealed for: only what the session holds counts."""
+    mine, theirs = scan(member), pyotp.random_base32()
+    ids = {"own": company.id, "another": make_company("Outra").id}
+    for purpose in ("second_factor", "second_factor_draft", "webhook_secret"):
+        sent = runtime().vault.seal(theirs, purpose=purpose, company_id=ids[owner]) if owner in ids else theirs
+        values = {"secret": sent, "code": pyotp.TOTP(theirs).at(clock.utcnow()), "current": PASSWORD}
+        answer = member.post("/account/second-factor", values)
+        assert answer.status_code == 422
+        assert theirs not in answer.text.replace(" ", "")
     assert db.session.get(User, member.id).totp_secret is None
+    values = {"secret": "", "code": pyotp.TOTP(mine).at(clock.utcnow()), "current": PASSWORD}
+    assert member.post("/account/second-factor", values).location == "/account"
+
+
+def test_looking_at_the_page_turns_nothing_on_and_shows_the_same_secret_for_a_while(member):
+    first, second = scan(member), scan(member)
+    assert first == second
+    assert db.session.get(User, member.id).totp_secret is None
+    with time_machine.travel(clock.utcnow() + timedelta(minutes=16)):
+        code = pyotp.TOTP(first).at(clock.utcnow())
+        answer = member.post("/account/second-factor", {"code": code, "current": PASSWORD})
+        assert answer.location == "/account/second-factor"
+        assert db.session.get(User, member.id).totp_secret is None
+        assert scan(member) != first
+
+
+def test_the_secret_in_the_cookie_cannot_be_read_and_is_of_one_person(member, person, company):
+    secret = scan(member)
+    with member.client.session_transaction() as session:
+        draft = session["draft"]
+    assert secret not in str(draft)
+    other = person(make_user(company, role="member", name="Caio"))
+    with other.client.session_transaction() as session:
+        session["draft"] = draft
+    assert scan(other) != secret
+
+
+def test_a_damaged_second_factor_lets_nobody_in_and_says_what_to_do(asked, guarded, admin):
+    guarded.totp_secret = guarded.totp_secret[:-6] + "AAAAAA"
+    db.session.commit()
+    answer = asked.post("/login/code", {"code": "000000"})
+    assert answer.status_code == 409
+    assert "peça a quem administra a empresa que a desligue" in answer.text
+    admin.post(f"/team/{guarded.id}/second-factor/remove")
+    assert db.session.get_one(User, guarded.id, populate_existing=True).totp_secret is None
+
+
+def test_turning_it_on_ends_the_other_sessions(member, person):
+    other = person(db.session.get_one(User, member.id))
+    assert other.get("/account").status_code == 200
+    code = pyotp.TOTP(scan(member)).at(clock.utcnow())
+    member.post("/account/second-factor", {"code": code, "current": PASSWORD})
+    assert member.get("/account").status_code == 200
+    assert other.get("/account").status_code == 302
 
 
 def test_the_code_that_turned_it_on_does_not_log_in(member, person):
-    sealed, secret = scan(member)
-    code = pyotp.TOTP(secret.replace(" ", "")).at(clock.utcnow())
-    member.post("/account/second-factor", {"secret": sealed, "code": code, "current": PASSWORD})
+    secret = scan(member)
+    code = pyotp.TOTP(secret).at(clock.utcnow())
+    member.post("/account/second-factor", {"code": code, "current": PASSWORD})
     browser = person()
     log_in(browser, member.email)
     assert browser.post("/login/code", {"code": code}).status_code == 422

@@ -5,8 +5,7 @@ import pytest
 from portal.database.db import db
 from portal.demo.server import Reply
 from portal.models import AuditEntry, Delivery
-from portal.runtime import runtime
-from tests.factories import endpoint_of, make_contact, make_delivery, set_url
+from tests.factories import endpoint_of, make_contact, make_delivery, secret_of, set_url
 
 REFUSED = ["http://169.254.169.254/", "ftp://crm.example/", "javascript:alert(1)", "http://user:pass@crm.example/", "x"]
 
@@ -93,7 +92,7 @@ def test_removing_the_address_cancels_what_waits(admin, company, receiver):
 
 
 def test_the_secret_is_shown_on_request_only_and_that_is_written_down(admin, company):
-    secret = runtime().vault.decrypt(endpoint_of(company).secret)
+    secret = secret_of(company)
     assert secret not in admin.get("/webhook").text
     assert secret in admin.post("/webhook/secret").text
     entry = db.session.query(AuditEntry).filter_by(action="webhook.secret_shown").one()
@@ -101,9 +100,9 @@ def test_the_secret_is_shown_on_request_only_and_that_is_written_down(admin, com
 
 
 def test_a_new_secret_is_shown_once_and_the_old_one_signs_too_for_a_day(admin, company):
-    old = runtime().vault.decrypt(endpoint_of(company).secret)
+    old = secret_of(company)
     page = admin.post("/webhook/secret", {"rotate": "yes"}).text
-    new = runtime().vault.decrypt(endpoint_of(company).secret)
+    new = secret_of(company)
     assert new in page
     assert old not in page
     later = admin.get("/webhook").text

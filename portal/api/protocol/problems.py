@@ -15,6 +15,7 @@ from portal.contacts.classifying import ContactGone
 from portal.database.db import db
 from portal.egress import AddressError
 from portal.rules.reasons import explain_address
+from portal.vault import SecretError
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 10
@@ -67,6 +68,7 @@ def init_blueprint(blueprint: Blueprint) -> None:
     blueprint.register_error_handler(Problem, answer_problem)
     blueprint.register_error_handler(OperationalError, answer_busy)
     blueprint.register_error_handler(IntegrityError, answer_conflict)
+    blueprint.register_error_handler(SecretError, answer_unreadable)
     blueprint.register_error_handler(ContactGone, answer_gone)
     blueprint.register_error_handler(Refusal, answer_refusal)
     blueprint.register_error_handler(AddressError, answer_address)
@@ -121,6 +123,13 @@ def answer_conflict(error: IntegrityError) -> Response:
     db.session.rollback()
     logger.warning("Two requests met: %s", type(error.orig).__name__, extra={"action": "request_conflict"})
     return answer_problem(Problem(409, "conflict"))
+
+
+def answer_unreadable(error: SecretError) -> Response:
+    """A stored secret cannot be opened: people can mend that."""
+    db.session.rollback()
+    logger.error("%s", error, extra={"action": "secret_unreadable", "path": request.path})
+    return answer_problem(Problem(409, "secret_unreadable"))
 
 
 def answer_gone(_error: ContactGone) -> Response:

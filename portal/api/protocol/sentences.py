@@ -33,6 +33,7 @@ DETAILS = {
     "request_under_way": _l("O primeiro pedido com esta Idempotency-Key ainda não terminou. Repita em instantes."),
     "idempotency_key_reused": _l("Esta Idempotency-Key já foi usada em outro pedido. Use uma nova para cada pedido."),
     "webhook_unset": NoAddress.words,
+    "secret_unreadable": _l("O segredo guardado está danificado ou foi cifrado com outra chave. Gere outro."),
     "body_purged": _l("O corpo desta entrega já foi apagado pelo prazo de retenção; não há o que reenviar."),
     "test_delivery": _l("Uma entrega de teste não é reenviada; faça um novo teste."),
     "request_too_large": _l("O corpo do pedido é maior do que o limite. Envie menos contatos por vez."),

@@ -70,7 +70,7 @@ def restore(engine: Engine, path: Path, *, vault: Vault, keep_at: Path) -> Resto
     contents = tool.read_contents(path)
     refuse_unknown(contents.revision)
     for secret in contents.secrets:
-        vault.decrypt(secret)
+        vault.check_key(secret)
     engine.dispose()
     return Restored(contents.revision, tool.load(engine, path, keep_at=keep_at))
 

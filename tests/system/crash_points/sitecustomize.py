@@ -10,8 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from portal.outbox import claims
-from portal.worker import dispatcher
+from portal.outbox import claims, sending
 
 
 def crash() -> None:
@@ -61,8 +60,8 @@ def crash_before_sql(beginning: str, after: str) -> None:
 POINTS = {
     "between the contact and the outbox": lambda: crash_before_sql("INSERT INTO delivery", "UPDATE contact"),
     "after the commit, before the claim": lambda: crash_before(claims, "_claim_of"),
-    "after the claim, before the send": lambda: crash_before(dispatcher, "post"),
-    "after the answer, before the record": lambda: crash_after(dispatcher, "post"),
+    "after the claim, before the send": lambda: crash_before(sending, "post"),
+    "after the answer, before the record": lambda: crash_after(sending, "post"),
     "between the attempt and the state": lambda: crash_before_sql("UPDATE delivery", "INSERT INTO attempt"),
 }
 

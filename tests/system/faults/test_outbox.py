@@ -17,10 +17,10 @@ from portal.company import testing
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
 from portal.models import Attempt, AuditEntry, Company, Delivery
+from portal.outbox import sending
 from portal.rules.retry import DEFAULT_SCHEDULE, MAX_RETRY_AFTER
 from portal.runtime import runtime
 from portal.webhook import Outcome, post
-from portal.worker import dispatcher
 from tests import factories
 from tests.conftest import BOTH, MakeApp, running_worker
 from tests.system.faults.conftest import (
@@ -141,7 +141,7 @@ def test_a_result_that_cannot_be_recorded_fails_alone(
         outcome = post(request, egress)
         return outcome if request.webhook_id != webhook_id else answered("ok_text", duration_ms=10**30)
 
-    monkeypatch.setattr(dispatcher, "post", post_)
+    monkeypatch.setattr(sending, "post", post_)
     with running_worker(app):
         wait_until(lambda: statuses() == {"delivered": 19, "failed": 1})
     assert reload(poisoned).reason == "internal_error"

@@ -1,0 +1,57 @@
+"""The sealed secrets of the database, whoever's they are: found, checked, and sealed anew when an older version did."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from portal.models import Endpoint, User
+from portal.vault import Purpose, Vault, is_old
+
+PURPOSES: Mapping[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], Purpose] = {
+    Endpoint.secret: "webhook_secret",
+    Endpoint.old_secret: "webhook_secret",
+    User.totp_secret: "second_factor",
+}
+"""Every column that holds sealed text, and what it is sealed for."""
+
+
+@dataclass(frozen=True)
+class StoredSecret:
+    """A sealed secret, and the row that holds it."""
+
+    column: InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
+    row_id: int
+    company_id: int
+    sealed: str
+
+    def open(self, vault: Vault) -> str:
+        """Raises WrongKey or DamagedSecret."""
+        return vault.open(self.sealed, purpose=PURPOSES[self.column], company_id=self.company_id)
+
+
+def stored_secrets(session: Session) -> Iterator[StoredSecret]:
+    """Every sealed secret of every company."""
+    for column in PURPOSES:
+        model = column.class_
+        for row in session.execute(select(model.id, model.company_id, column).where(column.is_not(None))).all():
+            yield StoredSecret(column, *row)
+
+
+def has_old(session: Session) -> bool:
+    """Whether there is a secret that an older version sealed."""
+    return any(is_old(stored.sealed) for stored in stored_secrets(session))
+
+
+def reseal(session: Session, vault: Vault) -> int:
+    """Seal what an older version sealed for its purpose and company. Returns how many. Raises WrongKey."""
+    count = 0
+    for stored in stored_secrets(session):
+        if is_old(stored.sealed):
+            purpose, model = PURPOSES[stored.column], stored.column.class_
+            fresh = vault.seal(stored.open(vault), purpose=purpose, company_id=stored.company_id)
+            is_same = (model.id == stored.row_id) & (stored.column == stored.sealed)
+            session.execute(update(model).where(is_same).values({stored.column.key: fresh}))
+            count += 1
+    return count

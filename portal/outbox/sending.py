@@ -1,0 +1,28 @@
+"""Sending a claimed delivery once, for workers and tests alike. No transaction is open meanwhile."""
+
+import logging
+
+from portal.egress import Egress
+from portal.outbox.claims import Claim
+from portal.vault import Vault, WrongKey
+from portal.webhook import Outcome, WebhookRequest, post
+
+logger = logging.getLogger(__name__)
+
+
+def request_of(claim: Claim, vault: Vault) -> WebhookRequest:
+    """What is sent for a claim, a test's or any other."""
+    company_id = claim.company_id
+    keys = tuple(vault.open(secret, purpose="webhook_secret", company_id=company_id) for secret in claim.secrets)
+    return WebhookRequest(url=claim.url, webhook_id=claim.webhook_id, body=claim.body, secrets=keys)
+
+
+def send(claim: Claim, vault: Vault, egress: Egress) -> Outcome:
+    """Send a delivery once. What is wrong with it on our own side is an outcome too. Raises WrongKey."""
+    try:
+        return post(request_of(claim, vault), egress)
+    except WrongKey:
+        raise
+    except Exception as error:  # whatever is wrong with one delivery, the sender lives on and the log says it
+        logger.exception("A delivery could not be sent.", extra={"action": "send_failed", "delivery": claim.webhook_id})
+        return Outcome.internal_error(url=claim.url, error=error)
