@@ -22,6 +22,7 @@ from sqlalchemy import func, select
 from werkzeug.serving import make_server
 
 from portal import clock, create_app
+from portal.cli.worker import run_worker
 from portal.config import Settings
 from portal.database.db import db
 from portal.database.upgrading import upgrade_schema
@@ -30,7 +31,6 @@ from portal.demo.sample import TEAM
 from portal.demo.story import classify_contact, prepare
 from portal.models import Delivery
 from portal.rules.retry import parse_schedule
-from portal.worker import run
 
 IMAGES = Path(__file__).parent / "images"
 NOW = datetime(2026, 3, 10, 17, 10, tzinfo=UTC)
@@ -85,7 +85,7 @@ def running(app: Flask, receiver_url: str) -> Iterator[tuple[str, dict[str, str]
     with app.app_context():
         write_history()
     stop = threading.Event()
-    thread = threading.Thread(target=run.run, args=(app, stop))
+    thread = threading.Thread(target=run_worker, args=(app, stop))
     thread.start()
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -17,13 +17,13 @@ from flask import Flask
 from sqlalchemy import create_engine
 
 from portal import people
+from portal.cli.worker import run_worker
 from portal.clock import utcnow
 from portal.database.db import prepare_engine
 from portal.database.upgrading import upgrade_schema
 from portal.demo.server import Receiver
 from portal.models import Company
 from portal.rules.retry import parse_schedule
-from portal.worker import run
 from tests import factories
 from tests.applications import Applications
 from tests.authority import Authority
@@ -219,7 +219,7 @@ def receiver() -> Iterator[Receiver]:
 def running_worker(app: Flask) -> Iterator[None]:
     """A worker in a thread, stopped cleanly at the end."""
     stop = threading.Event()
-    thread = threading.Thread(target=run.run, args=(app, stop))
+    thread = threading.Thread(target=run_worker, args=(app, stop))
     thread.start()
     try:
         yield

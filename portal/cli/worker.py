@@ -1,10 +1,17 @@
 """`portal worker`."""
 
+import threading
+from functools import partial
+
 import click
+from flask import Flask
 
 from portal.cli.console import check_stored_secrets, open_app
 from portal.cli.stopping import stop_on_signals, stop_with_parent
-from portal.worker import run as dispatching
+from portal.database.db import db
+from portal.i18n import speaking
+from portal.runtime import runtime
+from portal.worker.run import run
 
 
 @click.command()
@@ -20,4 +27,11 @@ def worker(with_parent: bool) -> None:
         stop_with_parent(stop)
     with open_app() as app:
         check_stored_secrets()
-        dispatching.run(app, stop)
+        run_worker(app, stop)
+
+
+def run_worker(app: Flask, stop: threading.Event) -> None:
+    """Dispatch the application's deliveries until `stop` is set; then finish what is being sent, and return."""
+    with app.app_context():
+        engine, held = db.engine, runtime()
+    run(engine, held.settings, held.vault, held.egress, speaking=partial(speaking, app), stop=stop)

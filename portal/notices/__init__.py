@@ -1,19 +1,22 @@
 """Telling a company's admins by e-mail that their CRM gets nothing, and once that it does again.
 
-`due` knows what is to be told and lets one worker alone take it; `letters` puts it into words. Nobody here sends:
-`worker.notifier` does, outside of any transaction.
+`due` knows what is to be told and lets one worker alone take it; `letters` puts it into words; `telling` sends them.
 """
 
 from portal.notices.due import Notice, claim, find_due, give_back, give_up
 from portal.notices.letters import Letter, recipients_of, write_letter, write_trial
+from portal.notices.telling import Speaking, Teller, post
 
 __all__ = [
     "Letter",
     "Notice",
+    "Speaking",
+    "Teller",
     "claim",
     "find_due",
     "give_back",
     "give_up",
+    "post",
     "recipients_of",
     "write_letter",
     "write_trial",

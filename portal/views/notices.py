@@ -10,11 +10,10 @@ from flask_login import current_user
 from portal.database.db import db
 from portal.mail import MailError
 from portal.models import Endpoint
-from portal.notices import recipients_of, write_trial
+from portal.notices import post, recipients_of, write_trial
 from portal.runtime import runtime
 from portal.web import access
 from portal.web.redirects import see_other
-from portal.worker.notifier import post
 
 bp = Blueprint("notices", __name__, url_prefix="/notices")
 

@@ -11,9 +11,8 @@ from portal.database.db import db
 from portal.i18n import speaking
 from portal.mail import MailError
 from portal.models import User
-from portal.notices import Letter
+from portal.notices import Letter, post
 from portal.runtime import runtime
-from portal.worker.notifier import post
 
 MAX_SENDERS = 4
 """So many mails to people who forgot their password are on their way at a time; what is asked beyond is dropped."""

@@ -21,6 +21,7 @@ from portal.egress import Egress
 from portal.outbox import Claim, Rules
 from portal.vault import Vault, WrongKey
 from portal.webhook import Outcome
+from portal.worker.rounds import Round
 from portal.worker.shares import Shares
 
 BATCH = 50
@@ -29,7 +30,6 @@ GATHER_SECONDS = 0.002
 """How long a batch waits for the next result."""
 LOOK_SECONDS = 5.0
 """The longest sleep between two looks at the outbox when nobody wakes the dispatcher: a net below ticks and rings."""
-FAULT_PAUSE_SECONDS = 1.0
 SILENT_SECONDS = LOOK_SECONDS + 2 * BUSY_TIMEOUT_SECONDS
 """After so long without a look at the outbox something is wrong."""
 
@@ -38,10 +38,11 @@ logger = logging.getLogger(__name__)
 Result = tuple[Claim, Outcome]
 
 
-class Dispatcher:
+class Dispatcher(Round):
     """Brings due deliveries to their endpoints, with one turning thread and `worker_threads` senders."""
 
     def __init__(self, engine: Engine, settings: Settings, vault: Vault, egress: Egress) -> None:
+        super().__init__("outbox")
         self._engine = engine
         self._settings = settings
         self._vault = vault
@@ -60,60 +61,38 @@ class Dispatcher:
         self._mend_times = True
         """A clock may have run ahead when what the outbox holds was written."""
         self._leases_hold_until = 0.0
-        self._turned_at = clock.monotonic()
-        self._stopping = threading.Event()
         self._senders = [
             threading.Thread(target=self._send_claims, name=f"sender-{number}", daemon=True)
             for number in range(settings.worker_threads)
         ]
 
     def wake(self) -> None:
-        """Look at the outbox now. From any thread."""
         self._inbox.put(None)
 
     @property
     def is_well(self) -> bool:
         """Whether it reached the outbox lately."""
-        return clock.monotonic() - self._turned_at < SILENT_SECONDS
-
-    def stop(self) -> None:
-        """Make `run` end. From any thread, or a signal handler."""
-        self._stopping.set()
-        self._inbox.put(None)
+        return clock.monotonic() - self.turned_at < SILENT_SECONDS
 
     def run(self) -> None:
         """Dispatch until `stop`; then finish what is being sent, give back the rest, and return."""
         for sender in self._senders:
             sender.start()
-        while not self._stopping.is_set():
-            self._turn()
+        super().run()
         self._finish()
 
-    def _turn(self) -> None:
+    def turn(self) -> float:
         """Wait for results or a wake-up; record, recover and claim in one transaction; hand out the claims."""
         self._gather(self._shares.pause(LOOK_SECONDS))
-        try:
-            claims = self._exchange(claiming=True)
-        except Exception as error:  # a worker that ended here would end again at its next start
-            self._endure(error)
-            return
-        self._turned_at = clock.monotonic()
-        for claim in claims:
+        for claim in self._exchange(claiming=True):
             self._outbound.put(claim)
+        return 0.0
 
-    def _endure(self, error: Exception) -> None:
-        """Nothing of the exchange happened: leave out what cannot be recorded at all, and try again in a while."""
-        if isinstance(error, AWAY):
-            logger.error(
-                "The outbox could not be reached: %s",
-                error.__cause__ or error,  # the cause alone does not quote what was to be written
-                extra={"action": "outbox_unreachable"},
-            )
-        else:
-            logger.error("The outbox refused.", exc_info=error, extra={"action": "outbox_refused"})
-            self._record_singly()
+    def mend(self, error: Exception) -> None:
+        """Nothing of the exchange happened: leave out what cannot be recorded at all, and look again."""
         self._look = True
-        self._stopping.wait(FAULT_PAUSE_SECONDS)
+        if not isinstance(error, AWAY):
+            self._record_singly()
 
     def _record_singly(self) -> None:
         """Record each result by itself, so that one that the database does not take keeps no other from it."""
@@ -239,7 +218,7 @@ class Dispatcher:
         try:
             return outbox.send(claim, self._vault, self._egress)
         except WrongKey:
-            if not self._stopping.is_set():
+            if not self.is_stopping:
                 logger.critical(
                     "A stored secret was encrypted with another secret key: this worker stops, and sends nothing. "
                     "Start it with the key of the others.",
@@ -255,8 +234,5 @@ class Dispatcher:
         while self._shares.under_way and clock.monotonic() < end:
             self._look = False
             self._gather(0.1)
-            try:
+            with self.enduring():
                 self._exchange(claiming=False)
-            except Exception as error:
-                self._endure(error)
-                clock.sleep(0.1)

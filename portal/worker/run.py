@@ -9,22 +9,21 @@ import os
 import socket
 import threading
 from datetime import timedelta
-from functools import partial
 
 from apscheduler.schedulers.background import BackgroundScheduler
-from flask import Flask
 from sqlalchemy import Engine, delete
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.company import inspector
-from portal.database.db import db
-from portal.i18n import speaking
+from portal.config import Settings
+from portal.egress import Egress
 from portal.models import WorkerHeartbeat
+from portal.notices import Speaking, Teller
 from portal.outbox.bell import Ear, make_ear
-from portal.runtime import runtime
+from portal.vault import Vault
 from portal.worker.dispatcher import Dispatcher
+from portal.worker.housekeeping import keep_house
 from portal.worker.notifier import Notifier
 from portal.worker.task_runner import TaskRunner
 
@@ -40,31 +39,21 @@ FORGOTTEN_AFTER = timedelta(days=1)
 logger = logging.getLogger(__name__)
 
 
-def run(app: Flask, stop: threading.Event) -> None:
-    """Dispatch the application's deliveries until `stop` is set; then finish what is being sent, and return."""
-    with app.app_context():
-        engine, held = db.engine, runtime()
-    dispatcher = Dispatcher(engine, held.settings, held.vault, held.egress)
-    ear = make_ear(engine, held.settings.instance)
-    heartbeat = Heartbeat(engine, ear, dispatcher)
+def run(
+    engine: Engine, settings: Settings, vault: Vault, egress: Egress, *, speaking: Speaking, stop: threading.Event
+) -> None:
+    """Dispatch a database's deliveries until `stop` is set; then finish what is being sent, and return."""
+    ear = make_ear(engine, settings.instance)
+    dispatcher = Dispatcher(engine, settings, vault, egress)
     runner = TaskRunner(engine, on_due=dispatcher.wake)
-    notifier = Notifier(engine, held.settings, speaking=partial(speaking, app))
-    scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
-    scheduler.add_job(dispatcher.wake, "interval", seconds=TICK_SECONDS, id="tick")
-    scheduler.add_job(heartbeat.beat, "interval", seconds=HEARTBEAT_SECONDS, id="heartbeat")
-    scheduler.add_job(runner.wake, "interval", seconds=TICK_SECONDS, id="tasks")
-    scheduler.add_job(notifier.wake, "interval", seconds=NOTICE_SECONDS, id="notices")
-    soon = clock.utcnow() + timedelta(seconds=FIRST_HOUSEKEEPING_SECONDS)
-    scheduler.add_job(runner.forget, "interval", seconds=HOUSEKEEPING_SECONDS, next_run_time=soon, id="housekeeping")
-    scheduler.add_job(_forget_inspected, "interval", [engine], seconds=HOUSEKEEPING_SECONDS, id="inspector")
+    notifier = Notifier(Teller(engine, settings, speaking))
+    heartbeat = Heartbeat(engine, ear, dispatcher)
+    listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop), name="ear", daemon=True)
+    scheduler = _schedule(engine, dispatcher, runner, notifier, heartbeat)
     scheduler.start()
     heartbeat.beat()
-    listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop), name="ear", daemon=True)
-    listening.start()
-    working = threading.Thread(target=runner.run, name="tasks", daemon=True)
-    working.start()
-    telling = threading.Thread(target=notifier.run, name="notices", daemon=True)
-    telling.start()
+    for thread in (listening, runner, notifier):
+        thread.start()
     logger.info("The worker is ready.", extra={"action": "worker_started"})
     try:
         dispatcher.run()
@@ -74,11 +63,27 @@ def run(app: Flask, stop: threading.Event) -> None:
         notifier.stop()
         scheduler.shutdown()
         listening.join()
-        working.join()
-        telling.join(MAIL_PATIENCE_SECONDS)  # a mail server may hang, and the worker goes all the same
+        runner.join()
+        notifier.join(MAIL_PATIENCE_SECONDS)  # a mail server may hang, and the worker goes all the same
         ear.close()
         heartbeat.end()
     logger.info("The worker has stopped.", extra={"action": "worker_stopped"})
+
+
+def _schedule(
+    engine: Engine, dispatcher: Dispatcher, runner: TaskRunner, notifier: Notifier, heartbeat: "Heartbeat"
+) -> BackgroundScheduler:
+    scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
+    for wake, seconds in (
+        (dispatcher.wake, TICK_SECONDS),
+        (runner.wake, TICK_SECONDS),
+        (notifier.wake, NOTICE_SECONDS),
+        (heartbeat.beat, HEARTBEAT_SECONDS),
+    ):
+        scheduler.add_job(wake, "interval", seconds=seconds)
+    soon = clock.utcnow() + timedelta(seconds=min(FIRST_HOUSEKEEPING_SECONDS, HOUSEKEEPING_SECONDS))
+    scheduler.add_job(keep_house, "interval", [engine], seconds=HOUSEKEEPING_SECONDS, next_run_time=soon)
+    return scheduler
 
 
 class Heartbeat:
@@ -107,11 +112,6 @@ class Heartbeat:
                 session.commit()
         except OperationalError as error:  # it is forgotten after a day all the same
             logger.warning("The worker could not sign off: %s", error.orig, extra={"action": "outbox_unreachable"})
-
-
-def _forget_inspected(engine: Engine) -> None:
-    with engine.begin() as connection:
-        inspector.forget_old(connection, now=clock.utcnow())
 
 
 def _listen(ear: Ear, dispatcher: Dispatcher, stop: threading.Event) -> None:

@@ -1,7 +1,6 @@
 """Doing tasks: one thread of a worker that claims the oldest, does it chunk by chunk, and stops cleanly between two."""
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
@@ -9,12 +8,12 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.database.db import AWAY, empty_log, reading
+from portal.database.db import AWAY, reading
 from portal.outbox import DUE
-from portal.privacy import retention
 from portal.tasks import store
 from portal.tasks.store import Chunk, TaskClaim, TaskError, Work
 from portal.worker.kinds import KINDS
+from portal.worker.rounds import Round
 
 LEASE = timedelta(seconds=30)
 """How long a task waits for a worker that died; a chunk takes well under a second."""
@@ -22,44 +21,21 @@ LOOK_SECONDS = 5.0
 """The longest sleep between two looks when nobody wakes the runner."""
 PAUSE_SECONDS = 0.02
 """Between two chunks, so that whoever waits for SQLite's one write lock gets it."""
-FAULT_PAUSE_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
 
-class TaskRunner:
+class TaskRunner(Round):
     """Does the tasks of a database, one after the other. `on_due` is called when a chunk made deliveries due."""
 
     def __init__(self, engine: Engine, *, on_due: Callable[[], None], kinds: Mapping[str, Work] = KINDS) -> None:
+        super().__init__("tasks")
         self._engine = engine
         self._on_due = on_due
         self._kinds = kinds
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
 
-    def wake(self) -> None:
-        """Look for tasks now. From any thread."""
-        self._wake.set()
-
-    def stop(self) -> None:
-        """Make `run` end after the chunk it is at. From any thread."""
-        self._stopping.set()
-        self._wake.set()
-
-    def run(self) -> None:
-        """Do tasks until `stop`."""
-        while not self._stopping.is_set():
-            try:
-                while not self._stopping.is_set() and self.run_one():
-                    pass
-            except AWAY as error:
-                logger.error("The tasks could not be reached: %s", error, extra={"action": "tasks_unreachable"})
-                self._stopping.wait(FAULT_PAUSE_SECONDS)
-            except Exception:  # one task that nobody foresaw must not end the thread that does them all
-                logger.exception("A task could not be recorded.", extra={"action": "tasks_unreachable"})
-                self._stopping.wait(FAULT_PAUSE_SECONDS)
-            self._wake.wait(LOOK_SECONDS)
-            self._wake.clear()
+    def turn(self) -> float:
+        return 0.0 if self.run_one() else LOOK_SECONDS
 
     def run_one(self) -> bool:
         """TaskClaim one task and do it, to its end or until `stop`. Returns whether there was one."""
@@ -83,23 +59,15 @@ class TaskRunner:
             self._finish(held, "internal_error")
         return True
 
-    def forget(self) -> None:
-        """Remove what is kept no longer; what companies decide about is a task, once a day."""
-        with Session(self._engine) as session, session.begin():
-            store.forget(session.connection(), now=clock.utcnow())
-            retention.forget_repeated_calls(session, now=clock.utcnow())
-            retention.plan(session, now=clock.utcnow())
-        empty_log(self._engine)
-
     def _do(self, held: TaskClaim) -> None:
         for chunk in self._kinds[held.kind](self._engine, held):
-            if self._stopping.is_set():
+            if self.is_stopping:
                 self._release(held)
                 return
             if not self._do_chunk(held, chunk):
                 logger.warning("Another worker took the task.", extra={"action": "task_lost", "task_id": held.task_id})
                 return
-            self._stopping.wait(PAUSE_SECONDS)
+            self.pause(PAUSE_SECONDS)
         self._finish(held, None)
 
     def _do_chunk(self, held: TaskClaim, chunk: Chunk) -> bool:

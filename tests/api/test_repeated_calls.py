@@ -18,7 +18,7 @@ from portal.api.protocol import idempotency
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Contact, Delivery, IdempotencyKey
-from portal.worker.task_runner import TaskRunner
+from portal.worker.housekeeping import keep_house
 from tests.api.conftest import Caller, check_problem, field_errors
 from tests.api.test_contacts import person
 from tests.conftest import BOTH
@@ -142,12 +142,11 @@ def test_a_key_is_honoured_for_24_hours(api: Caller, open_database: OpenDatabase
 def test_the_house_keeping_removes_what_is_honoured_no_more(api: Caller, open_database: OpenDatabase) -> None:
     post(api, person())
     with open_database():
-        runner = TaskRunner(db.engine, on_due=lambda: None)
-        runner.forget()
+        keep_house(db.engine)
         assert db.session.query(IdempotencyKey).count() == 1
         db.session.commit()
         with time_machine.travel(clock.utcnow() + timedelta(hours=25)):
-            runner.forget()
+            keep_house(db.engine)
         assert db.session.query(IdempotencyKey).count() == 0
 
 

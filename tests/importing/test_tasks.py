@@ -14,6 +14,7 @@ from portal.database.db import db
 from portal.importing import read_findings
 from portal.models import Classification, Contact, Delivery, Task, TaskBlock
 from portal.tasks import store
+from portal.worker.housekeeping import keep_house
 from portal.worker.task_runner import LEASE, TaskRunner
 from tests.conftest import BOTH, running_worker
 from tests.factories import make_company, make_import, set_url
@@ -238,18 +239,17 @@ def test_drafts_and_old_findings_are_forgotten(company, run_tasks):
     make_import(company, people(2))
     done = start(make_import(company, b"Nome,E-mail\nAna,arroba\n"))
     run_tasks()
-    runner = TaskRunner(db.engine, on_due=lambda: None)
     imports = db.session.query(Task).filter_by(kind="import")
-    runner.forget()
+    keep_house(db.engine)
     assert imports.count() == 2
     db.session.commit()
     with time_machine.travel(utcnow() + timedelta(days=2)):
-        runner.forget()
+        keep_house(db.engine)
     assert [task.id for task in imports] == [done.id]
     assert list(read_findings(db.engine, done.id))
     db.session.commit()
     with time_machine.travel(utcnow() + timedelta(days=31)):
-        runner.forget()
+        keep_house(db.engine)
     assert not list(read_findings(db.engine, done.id))
 
 

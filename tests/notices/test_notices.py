@@ -21,8 +21,8 @@ from portal.demo.server import Receiver, Reply
 from portal.i18n import speaking
 from portal.mail import MailServer
 from portal.models import Attempt, Company, Delivery, Endpoint
+from portal.notices import Teller
 from portal.worker import run
-from portal.worker.notifier import Notifier
 from tests import factories
 from tests.conftest import BOTH, MakeApp, running_worker
 from tests.factories import actor_of, endpoint_of, make_contact, make_delivery, make_user, send_test
@@ -57,15 +57,15 @@ def server_at(port: int) -> MailServer:
     return MailServer(host="127.0.0.1", port=port, security="smtp")
 
 
-def notifier_of(app: Flask) -> Notifier:
-    return Notifier(db.engine, app.extensions["portal"].settings, speaking=partial(speaking, app))
+def teller_of(app: Flask) -> Teller:
+    return Teller(db.engine, app.extensions["portal"].settings, partial(speaking, app))
 
 
 def look(app: Flask, *, after: timedelta = timedelta(0), moved: Any = None) -> bool:
     db.session.commit()
     if moved is not None:
         moved.shift(after)
-    return notifier_of(app).send_due()
+    return teller_of(app).tell_due()
 
 
 def wait(company: Company, *levels: int) -> list[Delivery]:
@@ -291,13 +291,13 @@ def test_many_workers_send_one_letter(app, company, mail_host):
     break_down(company, wait(company, 3)[0])
     db.session.remove()
     barrier = threading.Barrier(4)
-    notifiers = [notifier_of(app) for _ in range(4)]
+    tellers = [teller_of(app) for _ in range(4)]
 
-    def go(notifier: Notifier) -> None:
+    def go(teller: Teller) -> None:
         barrier.wait()
-        notifier.send_due()
+        teller.tell_due()
 
-    threads = [threading.Thread(target=go, args=(notifier,)) for notifier in notifiers]
+    threads = [threading.Thread(target=go, args=(teller,)) for teller in tellers]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -340,8 +340,8 @@ def test_without_a_mail_server_the_log_tells_once_and_nothing_is_claimed(make_ap
         make_user(company)
         break_down(company, wait(company, 1)[0])
         logging.getLogger("portal").propagate = True
-        notifier = notifier_of(app)
-        assert [notifier.send_due() for _ in range(3)] == [True] * 3
+        teller = teller_of(app)
+        assert [teller.tell_due() for _ in range(3)] == [True] * 3
         assert endpoint_of(company).notified_at is None
     told = [record for record in caplog.records if getattr(record, "action", "") == "endpoint_in_trouble"]
     assert [(record.company_id, record.state) for record in told] == [(company.id, "failing")]

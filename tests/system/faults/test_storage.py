@@ -23,7 +23,7 @@ from portal.database import db as database
 from portal.database.db import WAL_BYTES, db, prepare_engine
 from portal.demo.server import Receiver
 from portal.models import Company, Contact
-from portal.worker import dispatcher
+from portal.worker import rounds
 from tests import factories
 from tests.conftest import MakeApp, running_worker
 from tests.system.conftest import Portal
@@ -37,7 +37,7 @@ def test_a_database_locked_by_another_process_loses_no_attempt(
     make_app: MakeApp, receiver: Receiver, instance: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", LOCKED_SECONDS / 8)
-    monkeypatch.setattr(dispatcher, "FAULT_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(rounds, "FAULT_PAUSE_SECONDS", 0.1)
     app = make_app()
     with app.app_context():
         ids = make_deliveries(factories.make_company(url=receiver.url), 8)
@@ -56,7 +56,7 @@ def test_a_worker_that_stops_while_the_database_is_locked_still_records(
     make_app: MakeApp, receiver: Receiver, instance: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 0.2)
-    monkeypatch.setattr(dispatcher, "FAULT_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(rounds, "FAULT_PAUSE_SECONDS", 0.1)
     app = make_app(worker_threads=1)
     with app.app_context():
         make_deliveries(factories.make_company(url=receiver.url), 5)

@@ -15,13 +15,14 @@ from flask import Flask
 from sqlalchemy import select, text
 
 from portal import outbox
+from portal.cli.worker import run_worker
 from portal.config import LEASE_MARGIN
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Attempt, Company, Delivery, WorkerHeartbeat
 from portal.outbox.bell import DatagramBell, DatagramEar, NotifyBell
 from portal.vault import Vault
-from portal.worker import dispatcher, run
+from portal.worker import dispatcher, rounds, run
 from tests import factories
 from tests.cli.conftest import Running
 from tests.conftest import BOTH, MakeApp, make_schema, running_worker
@@ -120,19 +121,19 @@ def test_a_look_that_fails_every_time_is_repeated_and_shows_no_life(
         fails.append(time.monotonic())
         raise ZeroDivisionError("a fault of ours")
 
-    monkeypatch.setattr(dispatcher, "FAULT_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(rounds, "FAULT_PAUSE_SECONDS", 0.1)
     monkeypatch.setattr(dispatcher, "SILENT_SECONDS", 0.5)
     monkeypatch.setattr(run, "HEARTBEAT_SECONDS", 0.2)
     make_deliveries(company, 1)
-    claim = outbox.claim
+    claim_due = outbox.claim_due
     with monkeypatch.context() as broken:
-        broken.setattr(outbox, "claim", fail)
+        broken.setattr(outbox, "claim_due", fail)
         with running_worker(app):
             wait_until(lambda: len(fails) > 8)
             seen = last_seen()
             time.sleep(1)
             assert last_seen() == seen, "a worker that only fails shows life"
-            broken.setattr(outbox, "claim", claim)
+            broken.setattr(outbox, "claim_due", claim_due)
             wait_until(lambda: statuses() == {"delivered": 1})
             wait_until(lambda: last_seen() != seen)
 
@@ -142,7 +143,7 @@ def test_a_worker_that_cannot_listen_ends_instead_of_not_hearing_a_stop(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DatagramEar, "wait", lambda _self, timeout: 1 // 0)
-    thread = threading.Thread(target=run.run, args=(app, threading.Event()))
+    thread = threading.Thread(target=run_worker, args=(app, threading.Event()))
     thread.start()
     thread.join(20)
     assert not thread.is_alive()
@@ -156,7 +157,7 @@ def test_with_another_key_nothing_fails_and_the_worker_with_the_right_one_delive
     stranger = make_app()
     runtime = stranger.extensions["portal"]
     object.__setattr__(runtime, "vault", Vault("another key " * 4))
-    thread = threading.Thread(target=run.run, args=(stranger, threading.Event()))
+    thread = threading.Thread(target=run_worker, args=(stranger, threading.Event()))
     thread.start()
     thread.join(20)
     assert not thread.is_alive(), "a worker that can sign nothing goes on"
