@@ -25,7 +25,7 @@ from portal.company import endpoint
 from portal.config import Settings
 from portal.database.db import db
 from portal.database.upgrading import upgrade_schema
-from portal.importing import Order, examine, map_columns, prepare
+from portal.importing import Order, examine, prepare
 from portal.models import Classification, Contact, Delivery, Task
 from portal.tasks import store
 from portal.tasks.slices import BLOCK_BYTES
@@ -82,10 +82,10 @@ def import_once(path: Path, company_id: int, user_id: int) -> None:
 
     with MemoryWatch() as memory:
         begun = time.perf_counter()
-        layout, total = examine(blocks)
+        found = examine(blocks)
         examined = time.perf_counter() - begun
-        order = Order(layout=layout, columns=map_columns(layout.header), user_id=user_id, campaign="Grande")
-        task = prepare(db.session, Actor(company_id, "bench"), order, total=total, blocks=blocks)
+        order = Order.of(found, user_id=user_id, campaign="Grande")
+        task = prepare(db.session, Actor(company_id, "bench"), order, total=found.total, blocks=blocks)
         store.start(db.session, task)
         db.session.commit()
         stored = time.perf_counter() - begun - examined
@@ -93,7 +93,8 @@ def import_once(path: Path, company_id: int, user_id: int) -> None:
         took = time.perf_counter() - begun
     done = db.session.get_one(Task, task.id, populate_existing=True)
     print(
-        f"{total} rows: {took:.1f} s ({total / took:.0f} a second; examining {examined:.1f} s, storing {stored:.1f} s),"
+        f"{found.total} rows: {took:.1f} s ({found.total / took:.0f} a second; examining {examined:.1f} s,"
+        f" storing {stored:.1f} s),"
         f" memory +{memory.growth:.0f} MB, {done.status}, {done.counts}"
     )
     db.session.commit()

@@ -130,13 +130,10 @@ def mark_delivered(delivery: Delivery) -> Delivery:
 
 def make_import(company: Company, content: bytes = b"Nome,E-mail\nAna,ana@example.com\n", **choices: Any) -> Task:
     """A file that was sent and waits to be started."""
-    layout, total = importing.examine(lambda: iter([content]))
-    columns = importing.map_columns(layout.header)
-    order = importing.Order(
-        **{"layout": layout, "columns": columns, "user_id": owner_of(company).id, "filename": "contatos.csv"} | choices
-    )
+    found = importing.examine(lambda: iter([content]))
+    order = importing.Order.of(found, **{"user_id": owner_of(company).id, "filename": "contatos.csv"} | choices)
     blocks = [content[start : start + BLOCK_BYTES] for start in range(0, len(content), BLOCK_BYTES)]
-    task = importing.prepare(db.session, actor_of(company), order, total=total, blocks=lambda: iter(blocks))
+    task = importing.prepare(db.session, actor_of(company), order, total=found.total, blocks=lambda: iter(blocks))
     db.session.commit()
     return task
 

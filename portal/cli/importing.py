@@ -31,16 +31,16 @@ from portal.importing import (
     as_text_file,
     cut_into_chunks,
     examine,
-    map_columns,
     row_reader,
 )
-from portal.importing.words import KIND_WORDS, explain_file, row_explainer
+from portal.importing.columns import NAMES
+from portal.importing.words import FIELD_WORDS, KIND_WORDS, explain_file, row_explainer
 from portal.models import Company, User
 from portal.tasks.slices import BLOCK_BYTES
 from portal.tasks.store import Chunk, Done
 from portal.worker.task_runner import PAUSE_SECONDS
 
-COUNTS = ("created", "changed", "unchanged", "classified", "sent", "bad")
+COUNTS = ("created", "changed", "unchanged", "classified", "sent", "warned", "bad")
 
 
 @click.command(name="import")
@@ -68,6 +68,7 @@ def import_(
             click.echo(
                 f"{KIND_WORDS[order.layout.kind]}: {total} rows. Contacts that name no owner go to {owner.email}."
             )
+            show_columns(order)
         reader = row_reader(db.session, company.id, order)
         chunks = cut_into_chunks(lambda: read_blocks(opened), order, reader, actor=Actor(company.id, ACTOR))
         if not dry_run:
@@ -117,19 +118,11 @@ def read_order(
 ) -> tuple[Order, int]:
     """What the file is, and how many rows it has. Raises FileProblem."""
     db.session.rollback()  # no transaction stays open while a long file is read
-    layout, total = examine(lambda: read_blocks(file))
-    columns = map_columns(layout.header)
-    if layout.delimiter is not None and not {"name", "first_name", "last_name"} & set(columns):
+    found = examine(lambda: read_blocks(file))
+    order = Order.of(found, user_id=owner.id, filename=filename, campaign=campaign, is_sending=is_sending)
+    if order.layout.delimiter is not None and not NAMES & set(order.columns):
         raise FileProblem("no_name")
-    order = Order(
-        layout=layout,
-        columns=columns,
-        user_id=owner.id,
-        filename=filename,
-        campaign=campaign,
-        is_sending=is_sending,
-    )
-    return order, total
+    return order, found.total
 
 
 def do_chunk(chunk: Chunk, *, dry_run: bool) -> Done:
@@ -143,21 +136,44 @@ def do_chunk(chunk: Chunk, *, dry_run: bool) -> Done:
 
 
 def show_findings(done: Done) -> None:
-    """Print the bad rows of a chunk, each with its line."""
+    """Print the bad rows and the warnings of a chunk, each with its line."""
     explain = row_explainer()
     for finding in Finding.read(done.finding or b""):
-        click.echo(inert(f"line {finding.line}: {explain(finding.field, finding.problem)}"), err=True)
+        said = f" ({', '.join(filter(None, (finding.column, *finding.cells)))})" if finding.is_warning else ""
+        label = "warning: " if finding.is_warning else ""
+        click.echo(inert(f"line {finding.line}: {label}{explain(finding.field, finding.problem)}{said}"), err=True)
+
+
+def show_columns(order: Order) -> None:
+    """Print which column goes where, and which are left out or only offered."""
+    columns = list(zip(order.layout.header, order.columns, order.offers, strict=True))
+    taken = [f"{name} = {FIELD_WORDS[field]}" for name, field, _ in columns if field]
+    left = [f"{name} (perhaps {FIELD_WORDS[offer]})" if offer else name for name, field, offer in columns if not field]
+    for label, names in (("Columns", taken), ("Left out", left)):
+        if names:
+            click.echo(inert(f"{label}: {', '.join(names)}."))
 
 
 def print_report(order: Order, counts: Counter[str], findings: list[Finding], *, total: int, dry_run: bool) -> None:
     """What became of the file, for programs."""
     explain = row_explainer()
     rows = [
-        {"line": row.line, "field": row.field, "problem": row.problem, "message": explain(row.field, row.problem)}
+        {
+            "line": row.line,
+            "field": row.field,
+            "problem": row.problem,
+            "message": explain(row.field, row.problem),
+        }
+        | ({"column": row.column, "said": "".join(row.cells)} if row.is_warning else {})
         for row in findings
     ]
-    summary = {"kind": order.layout.kind, "rows": total, "dry_run": dry_run}
-    print_json(summary | {name: counts[name] for name in COUNTS} | {"bad_rows": rows})
+    columns = [
+        {"name": name, "field": field, "offer": offer}
+        for name, field, offer in zip(order.layout.header, order.columns, order.offers, strict=True)
+    ]
+    summary = {"kind": order.layout.kind, "rows": total, "dry_run": dry_run, "columns": columns}
+    lists = {"bad_rows": [row for row in rows if "said" not in row], "warnings": [row for row in rows if "said" in row]}
+    print_json(summary | {name: counts[name] for name in COUNTS} | lists)
 
 
 def read_blocks(file: IO[bytes]) -> Iterator[bytes]:

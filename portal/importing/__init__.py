@@ -4,10 +4,9 @@
 chunks by itself. A bad row is kept with its line and the reason, and loses no good one.
 """
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,8 +19,17 @@ from portal.audit import Actor
 from portal.contacts.checking import ContactItem, InvalidContact
 from portal.contacts.saving import Saved, save_batch
 from portal.database.db import reading as read_only
-from portal.importing.columns import map_columns
-from portal.importing.layout import Layout, examine, read_rows
+from portal.importing.columns import Column
+from portal.importing.findings import (
+    Finding,
+    bad_row,
+    blank_findings,
+    first_findings,
+    read_findings,
+    store_findings,
+    warning,
+)
+from portal.importing.layout import Examined, Layout, examine, read_rows
 from portal.importing.reading import Blocks, FileProblem, Record, open_text
 from portal.importing.rows import RowReader
 from portal.importing.spreadsheet import as_text_file
@@ -32,6 +40,8 @@ from portal.tasks.store import Chunk, Done, TaskClaim
 
 __all__ = [
     "KIND",
+    "Column",
+    "Examined",
     "FileProblem",
     "Finding",
     "Layout",
@@ -41,7 +51,7 @@ __all__ = [
     "blank_findings",
     "cut_into_chunks",
     "examine",
-    "map_columns",
+    "first_findings",
     "prepare",
     "preview",
     "read_findings",
@@ -67,29 +77,24 @@ class Order:
     campaign: str | None = None
     """For rows that name none."""
     is_sending: bool = True
+    offers: tuple[str | None, ...] = ()
+    """The field that each column might hold after all, where its name alone does not tell."""
+
+    @classmethod
+    def of(cls, found: Examined, **choices: Any) -> "Order":
+        """The order for a file as it was understood."""
+        columns = tuple(each.field for each in found.columns)
+        offers = tuple(each.offer for each in found.columns)
+        return cls(layout=found.layout, columns=columns, offers=offers, **choices)
 
     def as_json(self) -> dict[str, Any]:
         return {**vars(self), "layout": self.layout.as_json()}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Order":
-        changed = {"layout": Layout.from_json(stored["layout"]), "columns": tuple(stored["columns"])}
-        return cls(**{**stored, **changed})
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A bad row: the line it begins on, where and what is wrong, and its cells."""
-
-    line: int
-    field: str
-    problem: str
-    cells: Sequence[str]
-
-    @classmethod
-    def read(cls, stored: bytes) -> "Iterator[Finding]":
-        """The findings of one chunk, as a task keeps them."""
-        return (cls(*json.loads(line)) for line in stored.splitlines())
+        tuples = {name: tuple(stored.get(name, ())) for name in ("columns", "offers")}
+        tuples["offers"] = tuples["offers"] or (None,) * len(tuples["columns"])
+        return cls(**{**stored, **tuples, "layout": Layout.from_json(stored["layout"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ class PreviewRow:
     line: int
     cells: Sequence[str]
     item: ContactItem | None
-    finding: Finding | None
+    findings: Sequence[Finding]
 
 
 def prepare(session: Session, actor: Actor, order: Order, *, total: int, blocks: Blocks) -> Task:
@@ -149,12 +154,6 @@ def cut_into_chunks(
         yield _Rows(order, actor, chunk)
 
 
-def read_findings(engine: Engine, task_id: int) -> Iterator[Finding]:
-    """What is wrong with the bad rows of an import, in the order of the file."""
-    for block in slices.read_blocks(engine, task_id, "finding"):
-        yield from Finding.read(block)
-
-
 def read_text(engine: Engine, row: Task) -> Iterator[str]:
     """The file of an import that has not ended, as text in pieces."""
     layout = Order.from_json(row.arguments).layout
@@ -163,10 +162,8 @@ def read_text(engine: Engine, row: Task) -> Iterator[str]:
             yield piece
 
 
-def blank_findings(stored: bytes, is_meant: Callable[[str], bool]) -> bytes:
-    """The findings of one chunk without the cells of those whose text is meant; line and reason stay."""
-    findings = [replace(each, cells=()) if is_meant("\n".join(each.cells)) else each for each in Finding.read(stored)]
-    return _store(findings)
+_Row = tuple[ContactItem | None, Sequence[Finding], Record]
+"""A row of the file: the contact if it holds one, what is wrong or doubtful, and the row itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,23 +172,23 @@ class _Rows:
 
     order: Order
     actor: Actor
-    rows: Sequence[tuple[ContactItem | None, Finding | None, Record]]
+    rows: Sequence[_Row]
 
     def __call__(self, session: Session) -> Done:
         """Save the rows, in the caller's transaction."""
         good = [(item, record) for item, _, record in self.rows if item is not None]
         results = self._save(session, [item for item, _ in good])
-        findings = [finding for _, finding, _ in self.rows if finding is not None]
+        findings = [finding for _, found, _ in self.rows for finding in found]
         counts: Counter[str] = Counter()
         for (_, record), result in zip(good, results, strict=True):
             if result.error is not None:
-                findings.append(_finding(record, result.error))
+                findings.append(bad_row(record, result.error))
                 continue
             counts["created" if result.created else "changed" if _has_changed(result) else "unchanged"] += 1
             counts.update(classified=result.classified, sent=result.sent)
-        counts["bad"] = len(findings)
+        counts.update("warned" if finding.is_warning else "bad" for finding in findings)
         findings.sort(key=lambda finding: finding.line)
-        return Done(moved=len(self.rows), counts=+counts, finding=_store(findings) if findings else None)
+        return Done(moved=len(self.rows), counts=+counts, finding=store_findings(findings) if findings else None)
 
     def _save(self, session: Session, items: Sequence[ContactItem]) -> list[Saved]:
         """All at once; when the database refuses that, each by itself."""
@@ -215,13 +212,9 @@ class _Rows:
         )
 
 
-def _store(findings: Sequence[Finding]) -> bytes:
-    """What `Finding.read` reads."""
-    return "\n".join(json.dumps([each.line, each.field, each.problem, each.cells]) for each in findings).encode()
-
-
-def _take(rows: Iterator[Record], reader: RowReader) -> list[tuple[ContactItem | None, Finding | None, Record]]:
-    chunk, size = [], 0
+def _take(rows: Iterator[Record], reader: RowReader) -> Sequence[_Row]:
+    chunk: list[_Row] = []
+    size = 0
     for record in rows:
         chunk.append((*_read(reader, record), record))
         size += sum(map(len, record.cells))
@@ -230,15 +223,12 @@ def _take(rows: Iterator[Record], reader: RowReader) -> list[tuple[ContactItem |
     return chunk
 
 
-def _read(reader: RowReader, record: Record) -> tuple[ContactItem | None, Finding | None]:
+def _read(reader: RowReader, record: Record) -> tuple[ContactItem | None, list[Finding]]:
     try:
-        return reader.read(record), None
+        reading = reader.read(record)
     except InvalidContact as error:
-        return None, _finding(record, error)
-
-
-def _finding(record: Record, error: InvalidContact) -> Finding:
-    return Finding(record.line, error.field, error.problem, record.cells)
+        return None, [bad_row(record, error)]
+    return reading.item, [warning(record, note, reader.header) for note in reading.notes]
 
 
 def _has_changed(result: Saved) -> bool:

@@ -1,87 +1,153 @@
-"""What a file's columns mean: by their names, whatever the case and the accents, in Portuguese and in English."""
+"""What a file's columns hold: by their names as far as these are sure, else by what stands in their cells."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from portal.importing.evidence import Evidence
+from portal.importing.vocabulary import (
+    FILLING,
+    KINDS,
+    MAYBE,
+    OF_SEVERAL,
+    OTHERS,
+    PERSONS,
+    SURE,
+    WHOLE_OR_FIRST,
+)
 from portal.rules.folding import fold
 
-FIELDS = {
-    "name": "nome completo, nome do contato, contato, full name, contact name, contact",
-    "first_name": "first name, firstname, given name, primeiro nome, nome proprio",
-    "last_name": "last name, lastname, surname, family name, sobrenome, ultimo nome",
-    "linkedin": """linkedin, linkedin url, url linkedin, url do linkedin, perfil do linkedin, perfil no linkedin,
-        linkedin profile, linkedin profile url, linkedin_public_id, linkedin public id, identificador no linkedin,
-        linkedin bio, linkedin id, profile url""",
-    "email": """email, e-mail, email address, e-mail address, endereco de e-mail, endereco de email, work email,
-        e-mail do contato, email do contato""",
-    "phone": """phone, phone number, mobile, mobile phone, mobile phone number, telefone, telefone celular, celular,
-        fone, whatsapp""",
-    "current_company": """company, company name, organization, organisation, associated company, current company,
-        current_company, empresa, empresa atual, nome da empresa, organizacao""",
-    "current_company_link": """company url, company website, website, website url, current_company_link, site,
-        site da empresa, link da empresa, endereco da empresa, url da empresa""",
-    "role": "role, position, job title, job, title, cargo, funcao, posicao",
-    "location": "location, localizacao, localidade, endereco, address, postal address",
-    "city": "city, cidade, municipio",
-    "state": "state, state/region, estado, uf, regiao",
-    "country": "country, country/region, pais",
-    "interest_level": """interest level, interest_level, interest, level, nivel de interesse, nivel, interesse,
-        grau de interesse""",
-    "owner_email": """owner email, owner e-mail, contact_owner.email, e-mail do responsavel, email do responsavel,
-        e-mail do dono""",
-    "owner_name": """owner, contact owner, owner name, contact_owner.name, responsavel, proprietario,
-        proprietario do contato, dono, dono do contato, nome do responsavel, vendedor""",
-    "campaign": "campaign, campaign name, campaign.name, campanha, nome da campanha",
-    "invite_date": "invite date, invite_date, invited at, data do convite, convite enviado, convite enviado em",
-    "accept_date": """accept date, accept_date, connected on, connected at, data da conexao, conectado em,
-        convite aceito em""",
-    "collect_date": """collect date, collect_date, create date, created at, data de criacao, data de criacao do contato,
-        inserido no sistema em""",
-    "reply_date": "reply date, reply_date, replied at, data da resposta, respondeu em",
-}
-"""The fields of a contact that a column may hold, each with the names it is known by."""
-
-SYNONYMS = {" ".join(name.split()): field for field, names in FIELDS.items() for name in names.split(",")}
-WHOLE_OR_FIRST = ("name", "nome")
-"""The whole name, or the first one where another column holds the last."""
-DECORATION = re.compile(
-    r"^(person|pessoa|contact\.) ?-? ?| - (work|home|mobile|other|trabalho|residencial|celular|outros?)$"
-)
-"""What Pipedrive and exports of objects put around a name."""
+FIELDS = tuple(SURE)
+NAMES = frozenset(("name", "first_name", "last_name"))
+"""Fields of which one is enough to import."""
+OFFERED = frozenset(("interest_level", "role"))
+"""What somebody is told that a column which is left out might hold."""
+HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
+WORD = re.compile(r"[^\W_]+")
+JOINED = (("e mail", "email"), ("linked in", "linkedin"), ("whats app", "whatsapp"), ("hub spot", "hubspot"))
+MAX_NAME = 300
+MAX_WORDS = 12
+"""A longer text is no name of a column."""
 
 
-def map_columns(header: Sequence[str]) -> tuple[str | None, ...]:
-    """The field of each column, None for what is not imported."""
-    fields = [_field_of(name) for name in header]
-    if "last_name" in fields and "first_name" not in fields and "name" in fields:
-        fields[fields.index("name")] = "first_name"
-    if "linkedin" not in fields and recognise_kind(header) == "linkedin":
-        fields = ["linkedin" if normalise(name) == "url" else field for name, field in zip(header, fields, strict=True)]
-    return tuple(fields)
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name, the field that it is imported to, and the one that it is only offered for."""
+
+    name: str
+    field: str | None = None
+    offer: str | None = None
+
+
+def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None) -> tuple[Column, ...]:
+    """What each column holds. Without a look at the cells only sure names are taken, and those for a name."""
+    seen = evidence or [Evidence() for _ in header]
+    sure = [_by_name(name, SURE_NAMES) for name in header]
+    maybe = [_by_name(name, MAYBE_NAMES) for name in header]
+    fields = [_by_cells(*each) for each in zip(header, sure, maybe, seen, strict=True)]
+    _take_probable(fields, maybe, seen)
+    _take_by_cells_alone(fields, header, maybe, seen)
+    if "last_name" in fields and "first_name" not in fields:
+        _rename_first(fields, header)
+    offers = [each if each in OFFERED and each not in fields else None for each in maybe]
+    return tuple(Column(*each) for each in zip(header, fields, offers, strict=True))
+
+
+def known_names(header: Sequence[str]) -> int:
+    """How many of these cells are names of columns."""
+    return sum(any(_by_name(cell, names) for names in (SURE_NAMES, MAYBE_NAMES)) for cell in header)
 
 
 def recognise_kind(header: Sequence[str]) -> str:
-    """Whose export this is, as far as the names of its columns tell."""
-    names = {normalise(name) for name in header}
+    """Whose export this is, as far as the names of its columns tell: a word for the reader, which decides nothing."""
+    names = {" ".join(words_of(name)) for name in header}
     if {"first name", "last name", "connected on"} <= names:
         return "linkedin"
     if "record id" in names or {"lifecycle stage", "lead status"} & names:
         return "hubspot"
-    if any(name.startswith(("person - ", "pessoa - ")) for name in names):
+    if any(name.startswith(("person ", "pessoa ")) for name in names):
         return "pipedrive"
-    if {"nome", "empresa", "cargo"} <= names and names & {"email", "e-mail"}:
+    if {"nome", "empresa", "cargo", "email"} <= names:
         return "rdstation"
     return "generic"
 
 
-def normalise(header: str) -> str:
-    """A column's name without case, accents and needless space."""
-    return " ".join(fold(header.replace("\ufeff", "")).split())
+def words_of(name: str) -> list[str]:
+    """The words of a column's name: folded, without brackets, numbers, and however they were put together."""
+    plain = BRACKETS.sub(" ", name[:MAX_NAME])
+    folded = " ".join(WORD.findall(fold(HUMP.sub(" ", plain if WORD.search(plain) else name[:MAX_NAME]))))
+    for apart, joined in JOINED:
+        folded = folded.replace(apart, joined)
+    return [word for word in folded.split() if not word.isdecimal()]
 
 
-def _field_of(header: str) -> str | None:
-    name = normalise(header)
-    plain = DECORATION.sub("", name)
-    if name in SYNONYMS or plain in SYNONYMS:
-        return SYNONYMS.get(name) or SYNONYMS[plain]
-    return "name" if plain in WHOLE_OR_FIRST else None
+def _key(words: Sequence[str]) -> frozenset[str]:
+    return frozenset(word[:-1] if len(word) > 4 and word.endswith("s") else word for word in words)
+
+
+def _names(vocabulary: Mapping[str, str]) -> dict[frozenset[str], str]:
+    return {_key(name.split()): field for field, names in vocabulary.items() for name in names.split(",")}
+
+
+SURE_NAMES, MAYBE_NAMES = _names(SURE), _names(MAYBE)
+
+
+def _by_name(name: str, names: Mapping[frozenset[str], str]) -> str | None:
+    """The field of this name: as it is, then without the words that say only whose it is or which one of several."""
+    words = words_of(name)
+    if len(words) > MAX_WORDS:
+        return None
+    for key in _shorter(words):
+        if found := names.get(key):
+            return found
+    rest = [word for word in words if word not in FILLING | PERSONS]
+    found = names.get(_key([word for word in rest if word not in KINDS]))
+    if found in OF_SEVERAL:
+        return found
+    alone = {names.get(_key([word])) for word in rest}
+    return alone.pop() if len(alone) == 1 else None
+
+
+def _shorter(words: Sequence[str]) -> Iterator[frozenset[str]]:
+    plain = [word for word in words if word not in FILLING]
+    yield from (_key(words), _key(plain), _key([word for word in plain if word not in PERSONS]))
+
+
+def _by_cells(name: str, sure: str | None, maybe: str | None, seen: Evidence) -> str | None:
+    """The field of a column for itself, where what its cells hold may overrule its name."""
+    is_of_contact = not OTHERS & set(words_of(name))
+    if seen.are("profiles") and (sure == "current_company_link" or (is_of_contact and sure in (None, "linkedin"))):
+        return "linkedin"
+    if maybe not in (None, "linkedin") and is_of_contact and seen.are("emails"):
+        return "email"
+    return sure
+
+
+def _take_probable(fields: list[str | None], maybe: Sequence[str | None], seen: Sequence[Evidence]) -> None:
+    """Fields that no sure column holds, from the columns that probably do."""
+    taken = set(fields)
+    for index, field in enumerate(maybe):
+        if fields[index] is None and field is not None and field not in taken and seen[index].allows(field):
+            fields[index] = field
+
+
+def _take_by_cells_alone(
+    fields: list[str | None], header: Sequence[str], maybe: Sequence[str | None], seen: Sequence[Evidence]
+) -> None:
+    """The e-mail and the phone, from a column of a name that says neither, where no other column holds them."""
+    for field, kind in (("email", "emails"), ("phone", "phones")):
+        if field in fields:
+            continue
+        for index, name in enumerate(header):
+            is_free = fields[index] in (None, maybe[index]) and not OTHERS & set(words_of(name))
+            if is_free and seen[index].are(kind):
+                fields[index] = field
+                break
+
+
+def _rename_first(fields: list[str | None], header: Sequence[str]) -> None:
+    for index, name in enumerate(header):
+        if fields[index] in ("name", None) and WHOLE_OR_FIRST >= set(words_of(name)) - FILLING - PERSONS != set():
+            fields[index] = "first_name"
+            return

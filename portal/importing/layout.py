@@ -1,10 +1,11 @@
 """How a file is laid out: whose export it is, its encoding, its delimiter, and where its header row stands."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from portal.importing.columns import map_columns, recognise_kind
+from portal.importing.columns import Column, known_names, recognise, recognise_kind
+from portal.importing.evidence import Evidence, look_at
 from portal.importing.reading import (
     MAX_COLUMNS,
     Blocks,
@@ -32,26 +33,48 @@ class Layout:
     delimiter: str | None = None
     header_line: int = 0
     header: tuple[str, ...] = ()
+    """Empty names where the file has no header row."""
+    month_first: tuple[int, ...] = ()
+    """The columns whose dates write the month before the day."""
+    order_open: tuple[int, ...] = ()
+    """The columns of dates that do not tell which of both comes first."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Layout":
-        return cls(**{**stored, "header": tuple(stored["header"])})
+        tuples = {name: tuple(stored.get(name, ())) for name in ("header", "month_first", "order_open")}
+        return cls(**{**stored, **tuples})
 
 
-def examine(blocks: Blocks) -> tuple[Layout, int]:
-    """The file's layout and how many rows it has, read to its end. Raises FileProblem."""
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a file was found to be. JSON lines have no columns."""
+
+    layout: Layout
+    total: int
+    """How many rows it has."""
+    columns: tuple[Column, ...]
+
+
+def examine(blocks: Blocks) -> Examined:
+    """What the file is, read to its end. Raises FileProblem."""
     layout = find_layout(blocks)
-    total = 0
-    for _ in read_rows(blocks, layout):
+    evidence = [Evidence() for _ in layout.header]
+    still, total = list(range(len(evidence))), 0
+    for record in read_rows(blocks, layout):
         total += 1
         if total > MAX_ROWS:
             raise FileProblem("too_many_rows")
+        if still and record.problem is None:
+            still = look_at(evidence, still, record.cells)
     if total == 0:
         raise FileProblem("empty")
-    return layout, total
+    month_first = tuple(index for index, seen in enumerate(evidence) if seen.writes_month_first)
+    order_open = tuple(index for index, seen in enumerate(evidence) if seen.is_order_open)
+    layout = replace(layout, month_first=month_first, order_open=order_open)
+    return Examined(layout, total, recognise(layout.header, evidence))
 
 
 def find_layout(blocks: Blocks) -> Layout:
@@ -97,4 +120,4 @@ def _find_header(records: list[Record]) -> Record:
 
 
 def _recognised(record: Record) -> int:
-    return 0 if record.problem else sum(field is not None for field in map_columns(record.cells))
+    return 0 if record.problem else known_names(record.cells)

@@ -1,52 +1,56 @@
-"""From a row of the file to a contact in the body's shape, or to what is wrong with the row."""
+"""From a row of the file to a contact in the body's shape, and what was doubtful about its cells.
+
+A cell that cannot be read is left out with a note and never loses the contact. A row is bad only when it names nobody
+or when its cells cannot be told apart.
+"""
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-from portal.contacts.checking import DATE_FIELDS, ContactItem, InvalidContact, check_item
+from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem, InvalidContact, check_item
+from portal.importing.cells import is_rounded, read_label, read_level, read_link, read_phone, read_text
+from portal.importing.dates import read_date
 from portal.importing.layout import Layout
 from portal.importing.reading import Record
 from portal.rules.folding import fold
+from portal.rules.identity import clean_text, email_address, has_marks, linkedin_id, says_nothing
 
-LEVEL_WORDS = {
-    **dict.fromkeys(("1", "baixo", "baixa", "low"), 1),
-    **dict.fromkeys(("2", "medio", "media", "medium"), 2),
-    **dict.fromkeys(("3", "alto", "alta", "high"), 3),
+NAMES = ("name", "first_name", "middle_name", "last_name")
+PLACES = ("city", "state", "country")
+CUT = {f"contact.{name}": TEXT_FIELDS[name] for name in ("name", "current_company", "role", "location")} | {
+    "campaign.name": 200
 }
-PLAIN_FIELDS = ("phone", "current_company", "current_company_link", "role")
-MONTHS = {
-    name: number
-    for number, names in enumerate(
-        (
-            "jan",
-            "feb fev",
-            "mar",
-            "apr abr",
-            "may mai",
-            "jun",
-            "jul",
-            "aug ago",
-            "sep set",
-            "oct out",
-            "nov",
-            "dec dez",
-        ),
-        1,
-    )
-    for name in names.split()
-}
-PROFILE = re.compile(r"linkedin\.com/(?:in|pub)/([^/?#\s]+)", re.IGNORECASE)
-NAMED_MONTH = re.compile(r"^(\d{1,2})[ -](?:de )?([^\W\d_]{3})[^\W\d_]*\.?,?[ -](?:de )?(\d{4})$")
-NUMBERS = re.compile(r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?:,? +(\d{1,2}):(\d{2})(?::(\d{2}))?)?$")
-ISO = re.compile(r"^\d{4}-\d{2}-\d{2}([ T]\d{1,2}:\d{2}.*)?$")
-EMAIL = re.compile(r"^[^\s@,;]+@[^\s@,;]+\.[^\s@,;]+$")
-GUARDED = re.compile(r"^'(?=[=+\-@\t\r＝＋－＠])")
-"""The mark that our own tables put before what a spreadsheet would take for a formula."""
+"""Texts that are cut where they are too long, rather than left out."""
+FOOTER = re.compile(
+    r"(?:(?:sub|grand )?tota(?:l|is|les)\b|\d+ (?:records?|registros?|contat|contacts?|rows?|linhas?|results?|leads?)"
+    r"|confiden[ct]ial\b|copyright\b|©|\(c\)|(?:generated|gerado|generado|exported|exportado|created|criado) "
+    r"(?:by|on|at|from|por|em|el|de)\b|powered by\b|pag(?:e|ina) \d|end of|fim do|(?:fonte|source|fuente):"
+    r"|filtered by\b|filtros?:|as of \d)"
+)
+"""How the lines begin that reports put below their table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A cell that was left out or mended: its field, what was wrong, its column if there is one, and what it said."""
+
+    field: str
+    problem: str
+    column: int | None
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a row comes to: a contact, or None for a row that is none, such as a total."""
+
+    item: ContactItem | None
+    notes: tuple[Note, ...] = ()
 
 
 class RowReader:
@@ -66,21 +70,58 @@ class RowReader:
         for index, name in enumerate(columns):
             if name is not None:
                 self._fields.setdefault(name, []).append(index)
+        self._names = [read_text(name).casefold() for name in layout.header]
         self._zone = zone
         self._campaign = campaign
         self._people = people
 
-    def read(self, record: Record) -> ContactItem:
-        """The contact and the level of one row. Raises InvalidContact."""
+    def read(self, record: Record) -> Reading:
+        """The contact and the level of one row, with what was doubtful. Raises InvalidContact for a bad row."""
         if record.problem is not None:
             raise InvalidContact("", record.problem)
         if self._layout.delimiter is None:
             return self._read_json(record.cells[0])
-        if any(cell.strip() for cell in record.cells[len(self._layout.header) :]):
+        cells = [read_text(cell) for cell in record.cells]
+        if reason := self._is_no_contact(record, cells):
+            said = " · ".join(filter(None, cells))
+            return Reading(None, (Note("", reason, None, said),) if said else ())
+        if any(cells[len(self._layout.header) :]):
             raise InvalidContact("", "extra_cells")
-        return check_item(self._read_cells(record.cells), self._zone)
+        row = _Row(self, cells)
+        return self._checked(row.item(), row.notes)
 
-    def _read_json(self, line: str) -> ContactItem:
+    def cells_of(self, cells: Sequence[str], field: str) -> Iterator[tuple[int, str]]:
+        """The filled cells of a field's columns."""
+        return ((index, cells[index]) for index in self._fields.get(field, ()) if index < len(cells) and cells[index])
+
+    def owner_of(self, name: str) -> str | None:
+        """The e-mail of the person of the company who alone has this name."""
+        return self._people.get(fold(name))
+
+    def is_month_first(self, column: int) -> bool:
+        return column in self._layout.month_first
+
+    @property
+    def header(self) -> Sequence[str]:
+        return self._layout.header
+
+    @property
+    def campaign(self) -> str | None:
+        return self._campaign
+
+    def _is_no_contact(self, record: Record, cells: Sequence[str]) -> str | None:
+        """Why the row is no contact: nothing in it is imported, it is the header again, or the foot of a report."""
+        filled = [cell for cell in cells if cell]
+        if not any(any(self.cells_of(cells, field)) for field in self._fields):
+            return "no_contact"
+        if len(filled) > 1 and [cell.casefold() for cell in cells] == self._names:
+            return "repeated_header"
+        is_foot = FOOTER.match(fold(filled[0])) and not any(
+            any(self.cells_of(cells, each)) for each in ("email", "linkedin")
+        )
+        return "footer" if is_foot and (len(filled) == 1 or "total" in fold(filled[0])) else None
+
+    def _read_json(self, line: str) -> Reading:
         try:
             item = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -92,94 +133,106 @@ class RowReader:
         owner = item.get("contact_owner")
         if isinstance(owner, dict) and not owner.get("email") and not owner.get("name"):
             del item["contact_owner"]
-        return check_item(item, self._zone)
+        if item["contact"].get("interest_level") is None:
+            item["contact"].pop("interest_level", None)  # no level is no order to remove one
+        return self._checked(item, [])
 
-    def _read_cells(self, cells: Sequence[str]) -> dict[str, Any]:
-        found = {name: self._first(cells, indexes) for name, indexes in self._fields.items()}
-        given = {name: text for name, text in found.items() if text}
-        facts: dict[str, Any] = {name: given[name] for name in PLAIN_FIELDS if name in given}
-        facts["name"] = given.get("name") or _join(given, ("first_name", "last_name"), " ")
-        if location := given.get("location") or _join(given, ("city", "state", "country"), ", "):
-            facts["location"] = location
-        if "email" in given:
-            facts["email"] = read_email(given["email"], "contact.email")
-        if "linkedin" in given:
-            facts["linkedin_public_id"] = read_profile(given["linkedin"])
+    def _checked(self, item: dict[str, Any], notes: list[Note]) -> Reading:
+        """The contact, without the values that are refused. Raises InvalidContact when it names nobody."""
+        while True:
+            try:
+                return Reading(check_item(item, self._zone), tuple(notes))
+            except InvalidContact as error:
+                notes.append(Note(error.field, error.problem, None, _leave_out(item, error)))
+
+
+class _Row:
+    """One row under way."""
+
+    def __init__(self, reader: RowReader, cells: Sequence[str]) -> None:
+        self._reader = reader
+        self._cells = cells
+        self.notes: list[Note] = []
+
+    def item(self) -> dict[str, Any]:
+        """The row in the body's shape."""
+        facts: dict[str, Any] = {"name": self._name()}
+        for name in ("current_company", "role"):
+            facts[name] = self._text(name)
+        facts["location"] = self._text("location") or ", ".join(filter(None, map(self._text, PLACES)))
+        facts["current_company_link"] = self._first("current_company_link", lambda text, _: read_link(text), "")
+        facts["phone"] = self._first("phone", self._phone, "not_a_phone")
+        facts["email"] = self._first("email", lambda text, _: email_address(text), "not_an_email")
+        facts["linkedin_public_id"] = self._first("linkedin", lambda text, _: linkedin_id(text), "not_a_profile")
         for name in DATE_FIELDS:
-            if name in given:
-                facts[name] = read_date(given[name], f"contact.{name}")
-        item: dict[str, Any] = {"contact": facts}
-        if campaign := given.get("campaign") or self._campaign:
+            facts[name] = self._first(name, self._date, "not_a_date")
+        facts["interest_level"] = self._first("interest_level", lambda text, _: read_level(text), "unknown_level")
+        item: dict[str, Any] = {"contact": {name: value for name, value in facts.items() if value or name == "name"}}
+        if campaign := self._text("campaign") or self._reader.campaign:
             item["campaign"] = {"name": campaign}
-        if owner := self._owner(given):
+        if owner := self._owner():
             item["contact_owner"] = owner
-        if "interest_level" in given:
-            facts["interest_level"] = read_level(given["interest_level"])
         return item
 
-    def _first(self, cells: Sequence[str], indexes: Iterable[int]) -> str:
-        """The first of these cells that holds anything, on one line and without outer space."""
-        for index in indexes:
-            if index < len(cells) and (text := " ".join(GUARDED.sub("", cells[index].strip()).split())):
-                return text
-        return ""
+    def _text(self, field: str) -> str:
+        return next((read_label(text) for _, text in self._reader.cells_of(self._cells, field)), "")
 
-    def _owner(self, given: Mapping[str, str]) -> dict[str, str | None] | None:
-        name, email = given.get("owner_name"), given.get("owner_email")
+    def _name(self) -> str:
+        whole, first, middle, last = map(self._text, NAMES)
+        if not whole:
+            is_whole = last and fold(first).endswith(f" {fold(last)}")
+            whole = first if is_whole else " ".join(filter(None, (first, middle, last)))
+        if has_marks(whole):
+            self.notes.append(Note("contact.name", "marks_removed", None, whole))
+        return clean_text(whole)
+
+    def _first(self, field: str, read: Callable[[str, int], Any], problem: str) -> Any:
+        """What the first cell of the field that can be read says. A note tells of the first, where none can."""
+        refused: Note | None = None
+        for column, text in self._reader.cells_of(self._cells, field):
+            try:
+                found = read(text, column)
+            except ValueError:
+                found = None
+            if found is not None:
+                return found
+            if not says_nothing(text):
+                said = "rounded" if is_rounded(text) else problem
+                refused = refused or Note(f"contact.{field}", said, column, text)
+        if refused:
+            self.notes.append(refused)
+        return None
+
+    def _phone(self, text: str, _: int) -> str | None:
+        return None if is_rounded(text) else read_phone(text)
+
+    def _date(self, text: str, column: int) -> datetime | None:
+        return read_date(text, month_first=self._reader.is_month_first(column))
+
+    def _owner(self) -> dict[str, str | None] | None:
+        name = self._text("owner_name")
+        email = self._first("owner_email", lambda text, _: email_address(text), "not_an_email")
         if name and not email and "@" in name:
-            name, email = None, name
-        if email:
-            return {"email": read_email(email, "contact_owner.email"), "name": name}
-        if not name:
-            return None
-        known = self._people.get(fold(name))
-        if known is None:
-            raise InvalidContact("contact_owner.name", "unknown_owner")
-        return {"email": known, "name": name}
+            name, email = "", email_address(name)
+        if not email and name:
+            email = self._reader.owner_of(name)
+            if email is None:
+                self.notes.append(Note("contact_owner.name", "unknown_owner", None, name))
+        return {"email": email, "name": name or None} if email else None
 
 
-def read_level(text: str) -> int:
-    """A level by its number or its word, in Portuguese or English. Raises InvalidContact."""
-    level = LEVEL_WORDS.get(fold(text))
-    if level is None:
-        raise InvalidContact("contact.interest_level", "unknown_level")
-    return level
+def _leave_out(item: dict[str, Any], error: InvalidContact) -> str:
+    """Take what was refused out of the item, or cut it. Returns what it said. Raises the error for what it needs."""
+    if error.field in ("", "contact", "contact.id", "contact.name") and error.problem != "too_long":
+        raise error
+    part, _, rest = error.field.partition(".")
+    name = rest.partition(".")[0]
+    held = item[part] if part in ("contact", "campaign") and name else item
+    said = held.pop(name if held is not item else part)
+    if error.problem == "too_long" and error.field in CUT:
+        held[name] = said[: CUT[error.field]]
+    return _said(said)
 
 
-def read_email(text: str, field: str) -> str:
-    """The first address of a cell. Raises InvalidContact."""
-    email = re.split(r"[,;\s]+", text.strip(" ,;"))[0]
-    if not EMAIL.match(email):
-        raise InvalidContact(field, "not_an_email")
-    return email
-
-
-def read_profile(text: str) -> str:
-    """A profile's public id, from its address or as it is. Raises InvalidContact."""
-    if found := PROFILE.search(text):
-        return unquote(found[1])
-    if "/" in text or " " in text:
-        raise InvalidContact("contact.linkedin_public_id", "not_a_profile")
-    return text
-
-
-def read_date(text: str, field: str) -> datetime:
-    """A date, with its time if it has one: `12 Mar 2024`, `12/03/2024 14:30` (the day first), or ISO 8601.
-
-    Raises InvalidContact.
-    """
-    try:
-        if found := NAMED_MONTH.match(text):
-            return datetime(int(found[3]), MONTHS[fold(found[2])], int(found[1]))
-        if found := NUMBERS.match(text):
-            day, month, year, hour, minute, second = (int(part or 0) for part in found.groups())
-            return datetime(year, month, day, hour, minute, second)
-        if ISO.match(text):
-            return datetime.fromisoformat(text)
-    except (KeyError, ValueError):
-        pass
-    raise InvalidContact(field, "not_a_date")
-
-
-def _join(given: Mapping[str, str], names: Sequence[str], between: str) -> str:
-    return between.join(given[name] for name in names if name in given)
+def _said(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

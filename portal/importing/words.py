@@ -13,13 +13,21 @@ KIND_WORDS = {
     "jsonl": _l("JSON, um contato por linha"),
 }
 
-ENCODING_WORDS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
+ENCODING_WORDS = {
+    "utf-8": "UTF-8",
+    "utf-8-sig": "UTF-8",
+    "utf-16": "UTF-16",
+    "cp1252": "Windows-1252",
+    "mac_roman": "Mac Roman",
+    "mixed": _l("UTF-8, com trechos em Windows-1252"),
+}
 
 DELIMITER_WORDS = {",": _l("vírgula"), ";": _l("ponto e vírgula"), "\t": _l("tabulação")}
 
 FIELD_WORDS = {
     "name": _l("Nome completo"),
     "first_name": _l("Primeiro nome"),
+    "middle_name": _l("Nome do meio"),
     "last_name": _l("Sobrenome"),
     "linkedin": _l("Perfil no LinkedIn"),
     "email": _l("E-mail"),
@@ -52,6 +60,9 @@ PATH_WORDS = {
 PROBLEM_WORDS = {
     "required": _l("está em branco, e é obrigatório."),
     "unknown_level": _l("só pode ser 1, 2 ou 3; baixo, médio ou alto."),
+    "not_a_phone": _l("não é um telefone."),
+    "rounded": _l("a planilha arredondou este número, e os últimos algarismos se perderam."),
+    "marks_removed": _l("tinha caracteres invisíveis, que foram tirados."),
     "not_an_email": _l("não é um endereço de e-mail."),
     "not_a_profile": _l("não é o endereço de um perfil, como linkedin.com/in/maria-silva."),
     "not_a_date": _l("não é uma data como 31/01/2026."),
@@ -73,6 +84,9 @@ ROW_WORDS = {
     "cell_too_long": _l("Uma célula tem mais de 10.000 caracteres."),
     "line_too_long": _l("A linha é longa demais."),
     "too_many_columns": _l("A linha tem mais de 200 colunas."),
+    "no_contact": _l("A linha não tem nada de um contato."),
+    "footer": _l("A linha é do rodapé ou do total de um relatório, e não é um contato."),
+    "repeated_header": _l("A linha repete o cabeçalho, e não é um contato."),
     "not_json": _l("A linha não é um JSON válido."),
     "not_saved": _l("O banco de dados recusou esta linha."),
 }

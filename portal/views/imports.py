@@ -1,8 +1,7 @@
 """Importing contacts: a file is sent, shown as it was understood, started, watched, and reported on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import IO
 
 from flask import Blueprint, Response, abort, flash, render_template, request, session, url_for
@@ -14,8 +13,8 @@ from portal import audit, importing
 from portal.company.endpoint import is_configured
 from portal.contacts.listing import campaigns_of
 from portal.database.db import db
-from portal.importing import FileProblem, Order, PreviewRow, examine, map_columns
-from portal.importing.columns import FIELDS
+from portal.importing import FileProblem, Finding, Order, PreviewRow, examine
+from portal.importing.columns import FIELDS, NAMES
 from portal.importing.words import (
     DELIMITER_WORDS,
     ENCODING_WORDS,
@@ -79,10 +78,10 @@ def upload() -> ResponseReturnValue:
 
 def _keep(file: IO[bytes], *, filename: str) -> Task:
     """A draft of the import of this file. Raises FileProblem."""
-    layout, total = examine(lambda: _blocks_of(file))
-    order = Order(layout=layout, columns=map_columns(layout.header), user_id=current_user.id, filename=filename[-200:])
+    found = examine(lambda: _blocks_of(file))
+    order = Order.of(found, user_id=current_user.id, filename=filename[-200:])
     actor = access.current_actor()
-    return importing.prepare(db.session, actor, order, total=total, blocks=lambda: _blocks_of(file))
+    return importing.prepare(db.session, actor, order, total=found.total, blocks=lambda: _blocks_of(file))
 
 
 @bp.get("/<int:task_id>")
@@ -110,7 +109,7 @@ def start(task_id: int) -> ResponseReturnValue:
         task.arguments = order.as_json()
         db.session.flush()
         if request.form.get("do") == "start":
-            if order.layout.delimiter is not None and not {"name", "first_name", "last_name"} & set(order.columns):
+            if order.layout.delimiter is not None and not NAMES & set(order.columns):
                 db.session.commit()
                 return _show_draft(task, explain_file("no_name"))
             if store.start(db.session, task):
@@ -140,17 +139,43 @@ def bad_rows(task_id: int) -> ResponseReturnValue:
     """The rows that were not imported, to be mended and imported again."""
     task = get_task_or_404(task_id)
     header = Order.from_json(task.arguments).layout.header
-    engine, explain, more = db.engine, row_explainer(), [_("Linha"), _("Problema")]
+    explain, more = row_explainer(), [_("Linha"), _("Problema")]
+
+    def row(finding: Finding) -> list[str]:
+        padding = [""] * (len(header) - len(finding.cells))
+        return [*finding.cells, *padding, str(finding.line), explain(finding.field, finding.problem)]
+
+    return _send_findings(task_id, "importacao", [*header, *more], row, is_warning=False)
+
+
+@bp.get("/<int:task_id>/warnings.csv")
+@access.member
+def warnings(task_id: int) -> ResponseReturnValue:
+    """The cells that were left out or mended."""
+    get_task_or_404(task_id)
+    explain = row_explainer()
+
+    def row(finding: Finding) -> list[str]:
+        return [str(finding.line), finding.column, *(finding.cells or [""]), explain(finding.field, finding.problem)]
+
+    header = [_("Linha"), _("Coluna"), _("Conteúdo"), _("Aviso")]
+    return _send_findings(task_id, "avisos", header, row, is_warning=True)
+
+
+def _send_findings(
+    task_id: int, name: str, header: list[str], row: Callable[[Finding], list[str]], *, is_warning: bool
+) -> Response:
+    engine = db.engine
 
     def lines() -> Iterator[str]:
         """Sent as it is read: the request's own context is over by then."""
-        yield "\ufeff" + write_row([*header, *more])
+        yield "\ufeff" + write_row(header)
         for finding in importing.read_findings(engine, task_id):
-            padding = [""] * (len(header) - len(finding.cells))
-            yield write_row([*finding.cells, *padding, str(finding.line), explain(finding.field, finding.problem)])
+            if finding.is_warning == is_warning:
+                yield write_row(row(finding))
 
-    name = f"importacao-{task_id}.csv"
-    return Response(lines(), mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    disposition = f'attachment; filename="{name}-{task_id}.csv"'
+    return Response(lines(), mimetype="text/csv", headers={"Content-Disposition": disposition})
 
 
 def get_task_or_404(task_id: int) -> Task:
@@ -194,13 +219,15 @@ def _show_draft(task: Task, error: str | None = None) -> ResponseReturnValue:
 
 def _show_progress(template: str, task: Task) -> ResponseReturnValue:
     """A draft has nothing to show yet but is no error: it may have been opened in another window."""
-    findings = list(islice(importing.read_findings(db.engine, task.id), SHOWN_FINDINGS))
+    bad, warnings = importing.first_findings(db.engine, task.id, SHOWN_FINDINGS)
     order = Order.from_json(task.arguments)
     return render_template(
         template,
         task=task,
         order=order,
-        findings=findings,
+        findings=bad,
+        warnings=warnings,
+        columns=_columns(order),
         explain=row_explainer(),
         is_open=task.status in store.OPEN,
     )
@@ -216,6 +243,12 @@ def _read_order(order: Order) -> Order:
         campaign=campaign or None,
         is_sending="is_sending" in request.form,
     )
+
+
+def _columns(order: Order) -> list[tuple[str, str]]:
+    """Each column with the field that it is imported to, in words; empty for one that is left out."""
+    names = [name or _("Coluna %(number)d", number=number) for number, name in enumerate(order.layout.header, 1)]
+    return [(name, str(FIELD_WORDS[field]) if field else "") for name, field in zip(names, order.columns, strict=True)]
 
 
 def _example(rows: Sequence[PreviewRow], index: int) -> str:

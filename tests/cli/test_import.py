@@ -25,7 +25,7 @@ def company(app: Flask, receiver):
 @pytest.fixture
 def bad_file(tmp_path: Path) -> Path:
     path = tmp_path / "contatos.csv"
-    path.write_text("Nome,E-mail,Nível\nAna,ana@example.com,3\nBia,arroba,1\nCaio,caio@example.com,\n")
+    path.write_text("Nome,E-mail,Nível,Notas\nAna,ana@example.com,3,\n,bia@example.com,1,\nCaio,arroba,,\n")
     return path
 
 
@@ -38,8 +38,13 @@ def names() -> list[str]:
 def test_a_file_is_imported_and_bad_rows_are_reported_by_line(run: Run, company, bad_file):
     result = run("import", bad_file, "--campaign", "Verão")
     assert result.exit_code == 1
-    assert result.stderr.splitlines() == ["line 3: E-mail: is not an e-mail address."]
-    assert "created 2, changed 0, unchanged 0, classified 1, sent 1, bad 1." in result.stdout
+    assert result.stderr.splitlines() == [
+        "line 3: Full name: is empty, and has to be filled.",
+        "line 4: warning: E-mail: is not an e-mail address. (E-mail, arroba)",
+    ]
+    assert "created 2, changed 0, unchanged 0, classified 1, sent 1, warned 1, bad 1." in result.stdout
+    assert "Columns: Nome = Full name, E-mail = E-mail, Nível = Interest level." in result.stdout
+    assert "Left out: Notas." in result.stdout
     assert names() == ["Ana", "Caio"]
     ana = db.session.query(Contact).first()
     assert (ana.campaign.name, ana.owner.email) == ("Verão", "chefe@example.com")
@@ -95,5 +100,10 @@ def test_the_report_speaks_json(run: Run, company, bad_file):
     result = run("import", bad_file, "--json")
     shape = json.loads(result.stdout)
     assert (result.exit_code, shape["rows"], shape["created"], shape["bad"]) == (1, 3, 2, 1)
-    assert [(row["line"], row["field"]) for row in shape["bad_rows"]] == [(3, "contact.email")]
+    assert [(row["line"], row["field"]) for row in shape["bad_rows"]] == [(3, "contact.name")]
+    assert [(row["line"], row["column"], row["said"]) for row in shape["warnings"]] == [(4, "E-mail", "arroba")]
+    assert shape["columns"][2:] == [
+        {"name": "Nível", "field": "interest_level", "offer": None},
+        {"name": "Notas", "field": None, "offer": None},
+    ]
     assert result.stderr == ""

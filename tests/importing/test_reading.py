@@ -29,9 +29,9 @@ LINKEDIN = ("linkedin", "utf-8", ",")
 )
 @pytest.mark.parametrize("size", [1, 7, 64 * 1024])
 def test_each_kind_of_file_is_recognised(name, expected, header_line, total, size):
-    layout, found = examine(blocks_of((DATA / name).read_bytes(), size))
-    assert (layout.kind, layout.encoding, layout.delimiter) == expected
-    assert (layout.header_line, found) == (header_line, total)
+    found = examine(blocks_of((DATA / name).read_bytes(), size))
+    assert (found.layout.kind, found.layout.encoding, found.layout.delimiter) == expected
+    assert (found.layout.header_line, found.total) == (header_line, total)
 
 
 TEXT = "Nome;E-mail\r\nJoão D'Ávila;joao@example.com\r\n"
@@ -48,7 +48,7 @@ TEXT = "Nome;E-mail\r\nJoão D'Ávila;joao@example.com\r\n"
     ],
 )
 def test_every_encoding_gives_the_same_rows(encoded, encoding):
-    layout, _ = examine(blocks_of(encoded, 5))
+    layout = examine(blocks_of(encoded, 5)).layout
     assert layout.encoding == encoding
     assert layout.header == ("Nome", "E-mail")
     assert [row.cells for row in read_rows(blocks_of(encoded, 5), layout)] == [("João D'Ávila", "joao@example.com")]
@@ -57,14 +57,14 @@ def test_every_encoding_gives_the_same_rows(encoded, encoding):
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_end_as_on_any_system(end):
     content = end.join(["Nome,Cargo", "Ana,Diretora", "", "Bia,Gerente"]).encode()
-    layout, total = examine(blocks_of(content))
-    assert total == 2
-    assert [row.line for row in read_rows(blocks_of(content), layout)] == [2, 4]
+    found = examine(blocks_of(content))
+    assert found.total == 2
+    assert [row.line for row in read_rows(blocks_of(content), found.layout)] == [2, 4]
 
 
 def rows(text: str) -> list[tuple[int, tuple[str, ...], str | None]]:
     blocks = blocks_of(text.encode())
-    layout, _ = examine(blocks)
+    layout = examine(blocks).layout
     return [(row.line, row.cells, row.problem) for row in read_rows(blocks, layout)]
 
 
@@ -180,7 +180,7 @@ def test_hostile_files_of_50_mb_are_refused_or_read_within_seconds_and_in_little
 
 def test_the_limit_of_rows_is_a_limit_and_not_one_less():
     content = b"Nome\n" + b"Ana\n" * MAX_ROWS
-    assert examine(blocks_of(content))[1] == MAX_ROWS
+    assert examine(blocks_of(content)).total == MAX_ROWS
 
 
 def test_a_layout_survives_being_stored():

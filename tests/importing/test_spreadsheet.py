@@ -33,7 +33,7 @@ def workbook(*rows: list[Any], title: str = "Contatos") -> io.BytesIO:
 def records(file: IO[bytes]) -> list[Record]:
     with as_text_file(file) as table:
         content = table.read() if table.seek(0) == 0 else b""
-    layout, _ = examine(lambda: iter([content]))
+    layout = examine(lambda: iter([content])).layout
     return list(read_rows(lambda: iter([content]), layout))
 
 

@@ -173,7 +173,7 @@ def test_an_answer_that_was_recorded_meanwhile_goes_too(contact: Contact) -> Non
     )
 
 
-CSV = f"Nome,E-mail,Nível\nAna,ana@example.com,1\n{TOLD_BY[0].upper()},outra@example.com,7\nRui,,9\n".encode()
+CSV = f"Nome,E-mail\nAna,ana@example.com\n,{TOLD_BY[2].upper()}\nRui,{TOLD_BY[0]}\nEva,arroba\n".encode()
 
 
 @BOTH
@@ -229,7 +229,7 @@ def test_the_report_of_an_import_keeps_its_lines_without_the_person(company: Com
     TaskRunner(db.engine, on_due=lambda: None).run_one()
     erase(contact)
     found = [(each.line, each.problem, list(each.cells)) for each in importing.read_findings(db.engine, task.id)]
-    assert found == [(3, "unknown_level", []), (4, "unknown_level", ["Rui", "", "9"])]
+    assert found == [(3, "required", []), (4, "not_an_email", []), (5, "not_an_email", ["arroba"])]
     assert db.session.get_one(Task, task.id).arguments["filename"] == ""
 
 

@@ -116,10 +116,10 @@ def test_the_columns_can_be_corrected(member):
 
 
 def test_bad_rows_are_listed_and_can_be_downloaded_mended_and_sent_again(member):
-    bad = "Nome,E-mail,Telefone\n=1+1,arroba,+55\nAna,ana@example.com,1\n"
+    bad = "Nome,E-mail,Cargo\n,=1+1,+55\nAna,ana@example.com,1\n"
     url = send(member, bad.encode()).location
     page = member.get(url).text
-    assert "não é um endereço de e-mail" in page
+    assert "está em branco, e é obrigatório" in page
     member.post(url, choices_of(page) | {"do": "start"})
     run_tasks()
     report = member.get(url).text
@@ -127,13 +127,33 @@ def test_bad_rows_are_listed_and_can_be_downloaded_mended_and_sent_again(member)
     answer = member.get(f"{url}/bad-rows.csv")
     assert answer.headers["Content-Disposition"].startswith("attachment")
     rows = list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff"))))
-    assert rows[0] == ["Nome", "E-mail", "Telefone", "Linha", "Problema"]
-    assert rows[1] == ["'=1+1", "arroba", "'+55", "2", "E-mail: não é um endereço de e-mail."]
-    mended = send(member, answer.data.replace(b"arroba", b"x@example.com")).location
+    assert rows[0] == ["Nome", "E-mail", "Cargo", "Linha", "Problema"]
+    assert rows[1] == ["", "'=1+1", "'+55", "2", "Nome completo: está em branco, e é obrigatório."]
+    mended = send(member, answer.data.replace(b"\r\n,'=1+1", b"\r\n'=1+1,x@example.com")).location
     member.post(mended, choices_of(member.get(mended).text) | {"do": "start"})
     run_tasks()
     contact = db.session.query(Contact).filter_by(email="x@example.com").one()
-    assert (contact.name, contact.phone) == ("=1+1", "+55")
+    assert (contact.name, contact.role) == ("=1+1", "+55")
+
+
+def test_what_was_left_out_is_listed_and_can_be_downloaded(member):
+    url = send(member, b"Nome,E-mail,Interesse\nAna,=arroba,120\n").location
+    page = member.get(url).text
+    assert "Pode ser: Nível de interesse." in page
+    assert "não é um endereço de e-mail" in page
+    member.post(url, choices_of(page) | {"do": "start"})
+    run_tasks()
+    report = text_of(member.get(url).text)
+    assert "Pronto: todas as linhas foram importadas." in report
+    assert "Avisos 1" in report
+    assert "Interesse não importada" in report
+    answer = member.get(f"{url}/warnings.csv")
+    rows = list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+    assert rows == [
+        ["Linha", "Coluna", "Conteúdo", "Aviso"],
+        ["2", "E-mail", "'=arroba", "E-mail: não é um endereço de e-mail."],
+    ]
+    assert "2" not in member.get(f"{url}/bad-rows.csv").text
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ NO_PAGES = {
     "delivery_export.download",
     "handover.download",
     "imports.bad_rows",
+    "imports.warnings",
     "health.healthz",
     "health.readyz",
     "metrics.metrics",

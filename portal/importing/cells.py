@@ -1,0 +1,77 @@
+"""What one cell says: a text, a phone, a level."""
+
+import re
+
+from portal.rules.folding import fold, word_set
+from portal.rules.identity import is_empty
+
+TEXT_MARK = re.compile(r'="(.*)"', re.DOTALL)
+"""How spreadsheets are told in CSV that a number is a text."""
+GUARDED = re.compile(r"'(?=[=+\-@\t\r＝＋－＠])")
+"""The mark that our own tables put before what a spreadsheet would take for a formula."""
+HYPERLINK = re.compile(r'=\s*HYPERLINK\(\s*"([^"]*)"\s*[;,]\s*"([^"]*)"\s*\)', re.IGNORECASE)
+ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
+"""A long number as a spreadsheet shows and saves it: its digits are lost."""
+SEVERAL = re.compile(r"\s*(?::::|[;|\n])\s*")
+LEVEL_WORDS = {
+    **dict.fromkeys(("1", "baixo", "baixa", "bajo", "baja", "low"), 1),
+    **dict.fromkeys(("2", "medio", "media", "medium"), 2),
+    **dict.fromkeys(("3", "alto", "alta", "high"), 3),
+}
+NO_LEVEL_WORDS = word_set("0 nenhum nenhuma none ninguno sem no nao not zero nulo unknown nada")
+LEVEL_FILLING = word_set("nivel level grau grado interesse interest interes de of")
+LEVEL_PART = re.compile(r"\d+|[a-z]+|[.,+−-]\d")
+MAX_LEVEL = 60
+
+
+def read_text(cell: str) -> str:
+    """A cell on one line, without the marks of programs; empty when it holds what stands for nothing."""
+    text = cell.strip()
+    if text.startswith("="):
+        if found := TEXT_MARK.fullmatch(text):
+            text = found[1].replace('""', '"')
+    elif text.startswith("'"):
+        text = GUARDED.sub("", text, count=1)
+    return "" if is_empty(text) else " ".join(text.split())
+
+
+def read_label(text: str) -> str:
+    """What a link shows, or the text itself; of several values the first."""
+    if found := HYPERLINK.fullmatch(text):
+        text = found[2]
+    return text.split(" ::: ", 1)[0]
+
+
+def read_link(text: str) -> str:
+    """Where a link leads, or the text itself."""
+    found = HYPERLINK.fullmatch(text)
+    return found[1] if found else text.split(" ::: ", 1)[0]
+
+
+def read_phone(text: str) -> str | None:
+    """The first phone of a cell, as it is written; None when there is none."""
+    phone = SEVERAL.split(read_label(text))[0].removeprefix("tel:").removesuffix(".0").strip()
+    return phone if any(character.isdecimal() for character in phone) else None
+
+
+def is_rounded(text: str) -> bool:
+    """Whether a spreadsheet rounded a long number, as in `5,51199E+12`."""
+    return ROUNDED.fullmatch(text) is not None
+
+
+def read_level(text: str) -> int:
+    """The level that a cell says by number, by word or by both; 0 for none. Raises ValueError.
+
+    Takes `2`, `2,0`, `Médio`, `2 - Médio`, `Nível 2`, `Alto interesse`.
+    """
+    if len(text) > MAX_LEVEL:
+        raise ValueError(text)
+    folded = re.sub(r"^([0-3])[.,]0+$", r"\1", fold(text))
+    parts = [part for part in LEVEL_PART.findall(folded) if part not in LEVEL_FILLING]
+    if parts and all(part in NO_LEVEL_WORDS for part in parts):
+        return 0
+    levels = {LEVEL_WORDS.get(part) for part in parts}
+    level = levels.pop() if len(levels) == 1 else None
+    if level is None:
+        raise ValueError(text)
+    return level

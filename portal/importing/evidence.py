@@ -1,0 +1,96 @@
+"""What the cells of a column are, looked at while a file is examined: its first rows wholly, then what counts.
+
+Whether every cell is a level, and whether a column writes the month first, is decided by all of its cells.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from portal.importing.cells import read_level, read_text
+from portal.importing.dates import first_numbers, read_date
+from portal.rules.folding import word_set
+from portal.rules.identity import email_address, linkedin_id
+
+SAMPLE_ROWS = 500
+PHONE = re.compile(r"\+?\(?\d[\d\s().-]{8,22}")
+NO_PHONE = re.compile(r"\d{3}\.\d{3}\.\d{3}-?\d{2}|\d{10,}|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}.*")
+"""The number of a tax-payer, a number alone, a date."""
+SALUTATIONS = word_set("sr sra srta sr(a) dr dra prof profa mr mrs ms miss mx dona don dna senhor senhora")
+MAX_LOOKED_AT = 300
+
+
+class Evidence:
+    """What a column was seen to hold."""
+
+    def __init__(self) -> None:
+        self.filled = 0
+        self.counts: Counter[str] = Counter()
+        self.day_first = self.month_first = self.ambiguous = 0
+        self.levels = 0
+        self.is_all_levels = True
+
+    def add(self, cell: str) -> bool:
+        """Look at one more cell. Returns whether more of them could still tell something."""
+        if not cell or not (text := read_text(cell[:MAX_LOOKED_AT])):
+            return True
+        if self.filled < SAMPLE_ROWS:
+            self._sample(text)
+        if self.is_all_levels:
+            self._add_level(text)
+        if self.counts["dates"]:
+            self._add_date(text)
+        return self.filled < SAMPLE_ROWS or self.is_all_levels or self.counts["dates"] > 0
+
+    def are(self, kind: str) -> bool:
+        """Whether at least half of the filled cells are `profiles`, `emails`, `phones`, `dates` or `salutations`."""
+        return self.counts[kind] * 2 >= self.filled > 0
+
+    def allows(self, field: str) -> bool:
+        """Whether the cells are such that a name which is not sure of the field may be believed."""
+        if field == "interest_level":
+            return self.is_all_levels and self.levels > 0
+        if field.endswith("_date"):
+            return self.are("dates")
+        if field == "linkedin":
+            return self.are("profiles")
+        return not (field == "role" and self.are("salutations"))
+
+    @property
+    def writes_month_first(self) -> bool:
+        return self.month_first > self.day_first
+
+    @property
+    def is_order_open(self) -> bool:
+        """Whether the order of day and month matters and no cell tells it."""
+        return self.ambiguous > 0 and self.day_first == self.month_first
+
+    def _sample(self, text: str) -> None:
+        self.filled += 1
+        if "@" in text:
+            self.counts["emails"] += email_address(text) is not None
+        elif ("/" in text and " " not in text.strip()) or text.startswith("="):
+            self.counts["profiles"] += "/" in text and linkedin_id(text) is not None
+        elif text[-1].isdecimal() and PHONE.fullmatch(text) and not NO_PHONE.fullmatch(text):
+            self.counts["phones"] += 1
+        if text.lower().rstrip(".") in SALUTATIONS:
+            self.counts["salutations"] += 1
+        if any(character.isdecimal() for character in text[:20]) and read_date(text):
+            self.counts["dates"] += 1
+
+    def _add_level(self, text: str) -> None:
+        try:
+            self.levels += read_level(text) > 0
+        except ValueError:
+            self.is_all_levels = False
+
+    def _add_date(self, text: str) -> None:
+        if numbers := first_numbers(text):
+            self.day_first += numbers[0] > 12 >= numbers[1]
+            self.month_first += numbers[1] > 12 >= numbers[0]
+            self.ambiguous += numbers[0] <= 12 and numbers[1] <= 12 and numbers[0] != numbers[1]
+
+
+def look_at(evidence: Sequence[Evidence], still: list[int], cells: Sequence[str]) -> list[int]:
+    """Look at one more row of a table. Returns the columns that are worth looking at in the next one."""
+    return [index for index in still if index >= len(cells) or evidence[index].add(cells[index])]

@@ -1,0 +1,111 @@
+"""The words by which columns are known, in Portuguese, English and Spanish, folded.
+
+A name is a set of words: `URL do LinkedIn` and `linkedin_url` are the same one.
+"""
+
+from portal.rules.folding import word_set
+
+SURE = {
+    "name": """nome completo, full name, nombre completo, contact name, nome contato, nome pessoa, nombre contacto,
+        deal contact person, contact person, razao contato, name surname, nome sobrenome, nombre apellido""",
+    "first_name": "first name, firstname, given name, primeiro nome, nome proprio, prenome, primer nombre, forename",
+    "middle_name": "middle name, middlename, additional name, nome do meio, nome meio, segundo nome, segundo nombre",
+    "last_name": """last name, lastname, surname, family name, sobrenome, ultimo nome, apellido, apelido,
+        primer apellido, nome familia""",
+    "linkedin": """linkedin, linkedin url, linkedin perfil, linkedin profile, linkedin profile url, linkedin perfil url,
+        linkedin public id, linkedin public identifier, linkedin identificador, linkedin bio, linkedin id,
+        linkedin link, linkedin profile link, linkedin perfil link, linkedin endereco, linkedin usuario,
+        linkedin handle,
+        linkedin username, linkedin account, linkedin conta, linkedin contact profile url, profile url, profile link,
+        public profile url, default profile url, public identifier, perfil url, perfil link, vanity name""",
+    "email": """email, email address, email endereco, endereco eletronico, correo, correo electronico, email direccion,
+        direccion correo electronico, correo electronico direccion, correio eletronico, mail, email contato""",
+    "phone": """phone, phone number, telephone, mobile, mobile number, mobile phone, mobile phone number, cell,
+        cell phone, cellphone, telefone, telefone numero, telefone celular, celular, celular numero, fone, tel,
+        whatsapp,
+        whatsapp numero, whatsapp number, whatsapp telefone, telefono, telefono movil, movil, telefono numero""",
+    "current_company": """company, company name, organization, organisation, organization name, organisation name,
+        associated company, account name, conta nome, empresa, empresa nome, nombre empresa, organizacao,
+        organizacao nome, organizacion, organizacion nombre, nome fantasia, employer, empregador, deal organization,
+        negocio organizacao, negocio empresa, oportunidade empresa""",
+    "current_company_link": """company url, company website, company site, company link, company profile,
+        company profile url, company linkedin, company linkedin url, company linkedin profile, current company link,
+        website, website url, website address, web page, web site, site, site empresa, link empresa, empresa linkedin,
+        empresa linkedin url, endereco empresa, url empresa, empresa website, sitio web, pagina web, pagina web empresa,
+        organization website, organizacao site, company page""",
+    "role": """role, position, job title, job, job position, cargo, cargo atual, funcao, posicao, puesto,
+        puesto trabajo,
+        organization title, occupation, ocupacao, ocupacion, profissao, designation, cargo contato""",
+    "location": """location, localizacao, localidade, ubicacion, city state, cidade estado, cidade uf, localizacion,
+        geographic location, city state country""",
+    "city": "city, cidade, municipio, ciudad",
+    "state": "state, state region, estado, uf, provincia, province, region, regiao, state province, estado uf",
+    "country": "country, country region, pais, country code",
+    "interest_level": "interest level, nivel interesse, grau interesse, nivel interes, grado interes, level interest",
+    "owner_email": """owner email, email responsavel, email dono, email proprietario, email vendedor, email responsable,
+        owner email address""",
+    "owner_name": """owner, owner name, owner full name, responsavel, nome responsavel, proprietario, dono, nome dono,
+        vendedor, nome vendedor, account owner, account manager, sales owner, usuario responsavel, responsible,
+        responsible user, responsavel nome, responsable, propietario, assigned to, atribuido, atribuido a, asignado a,
+        deal owner, opportunity owner, dono oportunidade, oportunidade responsavel, negocio responsavel, dono negocio,
+        negocio proprietario, sales rep, consultor""",
+    "campaign": "campaign, campaign name, campanha, campanha nome, campana, campana nombre",
+    "invite_date": """invite date, invited at, invited on, invitation date, invitation sent, invitation sent at,
+        invite sent, invite sent at, date invited, data convite, convite enviado, convite enviado em,
+        data envio convite,
+        fecha invitacion, invitacion enviada""",
+    "accept_date": """accept date, accepted at, accepted on, acceptance date, date accepted, date connected,
+        connected on, connected at, connected since, connection date, connection at, data conexao, conectado em,
+        conectado desde, convite aceito, convite aceito em, data aceite, aceito em, conectado el, fecha conexion""",
+    "collect_date": """collect date, create date, created at, created on, created time, created date, creation date,
+        date created, data criacao, data cadastro, data entrada, criado em, cadastrado em, inserido sistema,
+        fecha creacion,
+        creado el, date added, added on, added at, 
+        adicionado em""",
+    "reply_date": """reply date, replied at, replied on, date replied, data resposta, respondeu em, respondido em,
+        fecha respuesta, last reply, last reply date""",
+}
+"""The fields of a contact that a column may hold, each with the names that need no look at the cells."""
+
+MAYBE = {
+    "name": "name, nome, nombre, contact, contato, contacto, lead, pessoa, person, persona, cliente, prospect",
+    "linkedin": "url, link, profile, perfil, social, rede social, redes sociais",
+    "role": "title, titulo, headline",
+    "current_company": "account, conta, business, firma, cuenta",
+    "location": "address, endereco, postal address, direccion",
+    "interest_level": "level, nivel, interest, interesse, interes, grau, lead level",
+    "accept_date": "connected, conectado, conexao, connection, aceito, accepted, aceite",
+    "invite_date": "invited, invite, invitation, convite, invitacion",
+    "reply_date": "replied, reply, resposta, respondeu, respuesta",
+    "collect_date": "created, criado, cadastro",
+}
+"""Names that are taken only where no surer column is there, and as far as the cells allow."""
+
+WHOLE_OR_FIRST = frozenset(("name", "nome", "nombre"))
+"""The whole name, or the first one where another column holds the last."""
+
+FILLING = word_set(
+    """de do da dos das of the el la los las del no na nos nas em on in at a o os as e y and or ou para por for by
+    com with
+    your you seu sua su tu what which qual quais is are eh please informe digite insira escreva enter favor"""
+)
+"""Words that join others."""
+PERSONS = word_set(
+    "contact contato contacto person pessoa persona lead prospect member membro individual people pessoal"
+)
+"""What an export calls the one that the row is about."""
+KINDS = word_set(
+    """principal primary main preferred work home business office personal pessoal profissional professional corporativo
+    corporate comercial commercial trabalho trabajo laboral particular residencial direct direto other outro otro value
+    valor secondary secundario secundaria mailing default padrao atual current actual best valid default number
+    numero"""
+)
+"""Which one of several a column holds."""
+OF_SEVERAL = word_set("email phone linkedin location city state country role current_company owner_email")
+"""The fields that there may be several of."""
+OTHERS = word_set(
+    """owner responsavel vendedor proprietario dono created criado criador creator author autor assigned atribuido
+    modified modificado alterado updated user usuario sender remetente sdr manager gerente rep company empresa by
+    colega referral indicado indicacao assistant assistente"""
+)
+"""Words of names whose cells say something of somebody else than the contact."""

@@ -1,0 +1,121 @@
+"""What columns hold, by their names and by their cells, whichever tool wrote them."""
+
+import pytest
+
+from portal.importing.columns import recognise
+from portal.importing.layout import examine
+from tests.importing.conftest import blocks_of
+
+
+def fields(*names: str) -> list[str | None]:
+    return [column.field for column in recognise(names)]
+
+
+def field_of(name: str, *cells: str) -> str | None:
+    """The field of a column beside one for the name, by its name and these cells."""
+    content = f'Nome completo;"{name}"\n' + "".join(f'Ana;"{cell}"\n' for cell in cells)
+    return examine(blocks_of(content.encode())).columns[1].field
+
+
+@pytest.mark.parametrize(
+    ("field", "names"),
+    [
+        ("name", ["Nome completo", "Full Name", "fullName"]),
+        ("name", ["full_name", "Person - Name", "Nome do contato", "Contact Name"]),
+        ("first_name", ["First Name", "firstName", "FIRST_NAME"]),
+        ("first_name", ["Primeiro nome", "Given Name", "contact.first-name"]),
+        ("last_name", ["Last Name", "Sobrenome", "Apellidos", "2. Sobrenome *", "Contact: Last Name"]),
+        ("middle_name", ["Middle Name", "Nome do meio", "Additional Name"]),
+        ("linkedin", ["LinkedIn", "linkedinUrl", "LinkedIn URL"]),
+        ("linkedin", ["Person Linkedin Url", "Perfil no LinkedIn", "profileUrl"]),
+        ("linkedin", ["linkedin_public_id", "URL do LinkedIn"]),
+        ("linkedin", ["LinkedIn Profile", "Contact LinkedIn", "LINKEDIN (link)"]),
+        ("email", ["E-mail", "Email Address", "E-mail 1 - Value"]),
+        ("email", ["Person - Email - Work", "Endereço de e-mail", "eMail"]),
+        ("email", ["Primary Email", "E-mail comercial"]),
+        ("email", ["Correo electrónico", "Work E-mail", "Qual é o seu e-mail?"]),
+        ("phone", ["Phone Number", "Telefone (principal)", "Mobile Phone"]),
+        ("phone", ["Celular/WhatsApp", "Phone 1 - Value", "Fone"]),
+        ("phone", ["Corporate Phone", "Teléfono móvil", "phone_number", "Work Direct Phone", "Telefones"]),
+        ("current_company", ["Company", "companyName"]),
+        ("current_company", ["Account Name", "Organization - Name", "Deal - Organization"]),
+        ("current_company", ["Empresa", "Empresa do contato"]),
+        ("current_company", ["Nome da empresa", "Person - Organization", "Current Company"]),
+        ("current_company_link", ["Website", "Company Linkedin Url", "CompanyProfile", "Site da empresa"]),
+        ("role", ["Cargo", "Job Title", "Position"]),
+        ("role", ["Posição (contato)", "Person - Job title", "Organization Title", "Função"]),
+        ("location", ["Location", "Localização", "Cidade/UF"]),
+        ("city", ["City", "Cidade", "Mailing City", "Ciudad"]),
+        ("state", ["State/Region", "UF", "Estado"]),
+        ("country", ["Country", "País", "Country/Region"]),
+        ("interest_level", ["Nível de interesse", "interest_level"]),
+        ("interest_level", ["Interest Level (1-3)", "Nivel de interés", "interestLevel"]),
+        ("interest_level", ["contact.interest_level", "NÍVEL DE INTERESSE", "Grau de interesse"]),
+        ("owner_name", ["Owner", "Contact owner", "Responsável"]),
+        ("owner_name", ["Lead Owner", "Deal - Owner", "Dono da oportunidade"]),
+        ("owner_email", ["Owner Email", "contact_owner.email", "E-mail do responsável"]),
+        ("campaign", ["Campaign", "campaign.name", "Campanha", "Nome da campanha"]),
+        ("accept_date", ["Connected On", "Conectado em", "accept_date"]),
+        ("accept_date", ["Data de conexão", "connectedAt", "Conectado el"]),
+        ("invite_date", ["Invite Date", "Convite enviado em", "Data do convite", "invitationSentAt"]),
+        ("collect_date", ["Created At", "Create Date", "Data de cadastro", "Criado em"]),
+        ("reply_date", ["Data da resposta", "Replied At", "reply_date"]),
+    ],
+)  # fmt: skip
+def test_a_name_is_known_however_it_is_written(field, names):
+    assert {name: fields(name)[0] for name in names} == dict.fromkeys(names, field)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Email Status", "E-mail 1 - Label", "Phone 1 - Label", "Deal - Title", "Lead Score", "Company Phone",
+     "LinkedIn Status", "Data de nascimento", "Phonetic First Name", "Email Opt Out", "Lead Source", "Record ID",
+     "Seniority Level", "", "Deal - Value", "Organization - Address", "Nível de inglês", "Tags", "Última atividade",
+     "# Employees", "Meus interesses", "Nome " * 40],
+)  # fmt: skip
+def test_a_name_of_something_else_is_left_out(name):
+    assert fields(name) == [None]
+
+
+def test_of_two_names_the_surer_wins():
+    assert fields("Title", "Job Title") == [None, "role"]
+    assert fields("Name", "Given Name", "Family Name") == ["name", "first_name", "last_name"]
+    assert fields("Nome", "Sobrenome") == ["first_name", "last_name"]
+    assert fields("Contato", "Nome completo") == [None, "name"]
+    assert fields("Nível", "Nível de interesse") == [None, "interest_level"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "field"),
+    [
+        ("URL", ["https://www.linkedin.com/in/ana"], "linkedin"),
+        ("URL", ["https://example.com"], None),
+        ("Website 1 - Value", ["https://www.linkedin.com/in/ana", ""], "linkedin"),
+        ("Website", ["https://xis.test"], "current_company_link"),
+        ("Onde achar", ["linkedin.com/in/ana", "linkedin.com/in/bia"], "linkedin"),
+        ("CompanyProfile", ["https://www.linkedin.com/company/m"], "current_company_link"),
+        ("Contato", ["ana@x.test", "bia@x.test"], "email"),
+        ("Onde escrever", ["ana@x.test", "bia@x.test"], "email"),
+        ("Criado por", ["ana@x.test", "bia@x.test"], None),
+        ("Ligar para", ["+55 11 99999-0000", "(11) 98888-7777"], "phone"),
+        ("CPF", ["123.456.789-09"], None),
+        ("Código", ["11999990000"], None),
+        ("Nível", ["1", "", "3", "Nenhum"], "interest_level"),
+        ("Level", ["high", "2 - Médio"], "interest_level"),
+        ("Interesse", ["3", "120"], None),
+        ("Interesse", ["Nenhum", "0"], None),
+        ("Nível", [*["3"] * 2000, "4"], None),
+        ("Nível de interesse", ["3", "120"], "interest_level"),
+        ("Conexão", ["12/03/2024"], "accept_date"),
+        ("Conexão", ["1º grau"], None),
+        ("Title", ["CTO", "Gerente"], "role"),
+        ("Title", ["Sra.", "Dr."], None),
+    ],
+)
+def test_cells_decide_where_the_name_does_not(name, cells, field):
+    assert field_of(name, *cells) == field
+
+
+def test_what_might_be_a_level_is_offered_and_not_taken():
+    found = examine(blocks_of(b"Nome,Interesse\nAna,120\nBia,3\n"))
+    assert [(column.field, column.offer) for column in found.columns] == [("name", None), (None, "interest_level")]
