@@ -268,8 +268,9 @@ class Delivery(Base):
     attempts: Mapped[list["Attempt"]] = relationship(order_by="Attempt.id")
 
     @property
-    def is_open(self) -> bool:
-        return self.status in OPEN_STATUSES
+    def due_at(self) -> datetime | None:
+        """When it is tried next; None unless it waits."""
+        return self.next_attempt_at if self.status == "pending" else None
 
     @property
     def is_test(self) -> bool:

@@ -1,8 +1,11 @@
 """The shapes of deliveries and their attempts, and the filters of the log."""
 
+from typing import Any
+
 from marshmallow import fields
 from marshmallow.validate import OneOf, Range
 
+from portal.api.protocol.exchange import join_headers, message_of, text_of
 from portal.api.protocol.fields import (
     MAX_KEY,
     Moment,
@@ -18,6 +21,33 @@ from portal.api.protocol.fields import (
 from portal.api.protocol.lists import PAGE_NOTE, ListQuerySchema
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS
 from portal.rules.reasons import WORDS
+
+
+class Message(fields.String):
+    """What came of an attempt, in the reader's words."""
+
+    _CHECK_ATTRIBUTE = False
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str:
+        return message_of(obj)
+
+
+class Headers(fields.Dict):
+    """Headers by name, which an attempt keeps as pairs."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(keys=fields.String(), values=fields.String(), **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> dict[str, str]:
+        return join_headers(value)
+
+
+class BodyText(fields.String):
+    """Bytes, shown as text."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        shown: str | None = text_of(value)
+        return shown
 
 
 class DeliveryFilterSchema(StrictSchema):
@@ -43,7 +73,7 @@ class DeliveryQuerySchema(ListQuerySchema, DeliveryFilterSchema):
 
 
 class DeliveryItemSchema(StrictSchema):
-    id = fields.String(required=True, metadata={"description": "Sent as `webhook-id`."})
+    id = fields.String(attribute="webhook_id", required=True, metadata={"description": "Sent as `webhook-id`."})
     status = choice(DELIVERY_STATUSES, required=True)
     contact_id = fields.Integer(required=True, allow_none=True, metadata={"description": "null for a test."})
     interest_level = level(required=True)
@@ -52,7 +82,9 @@ class DeliveryItemSchema(StrictSchema):
         required=True, allow_none=True, metadata={"description": "Of the last attempt; null before the first."}
     )
     attempt_count = fields.Integer(required=True)
-    next_attempt_at = Moment(required=True, allow_none=True, metadata={"description": "Only while pending."})
+    next_attempt_at = Moment(
+        attribute="due_at", required=True, allow_none=True, metadata={"description": "Only while pending."}
+    )
     created_at = Moment(required=True)
     delivered_at = Moment(required=True, allow_none=True)
 
@@ -65,17 +97,15 @@ class AttemptSchema(StrictSchema):
     url = fields.String(required=True)
     status_code = fields.Integer(required=True, allow_none=True)
     reason = fields.String(required=True)
-    message = fields.String(required=True, metadata={"description": "What was seen, which rule decided, what to do."})
+    message = Message(required=True, metadata={"description": "What was seen, which rule decided, what to do."})
     warning = fields.String(required=True, allow_none=True)
-    request_headers = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
-    response_headers = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
-    response_body = fields.String(
-        required=True, allow_none=True, metadata={"description": "The first 16 KiB, as text."}
-    )
+    request_headers = Headers(required=True)
+    response_headers = Headers(required=True)
+    response_body = BodyText(required=True, allow_none=True, metadata={"description": "The first 16 KiB, as text."})
 
 
 class DeliverySchema(DeliveryItemSchema):
-    body = fields.String(
+    body = BodyText(
         required=True, allow_none=True, metadata={"description": "The exact bytes; null once the retention is over."}
     )
     attempts = fields.List(

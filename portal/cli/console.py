@@ -14,11 +14,15 @@ from flask_babel import force_locale
 from sqlalchemy import select
 
 from portal import create_app
+from portal.audit import Actor
+from portal.company.refusals import Refusal
 from portal.company.sealed import stored_secrets
 from portal.database.db import db
 from portal.database.schema import check_schema
+from portal.egress import AddressError
 from portal.models import Company
 from portal.people import find_company
+from portal.rules import reasons
 from portal.rules.payload import UnencodableText, check_text
 from portal.runtime import runtime
 
@@ -47,6 +51,18 @@ def in_console_language() -> AbstractContextManager[None]:
     language = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
     forced: AbstractContextManager[None] = force_locale("pt_BR" if language.startswith("pt") else "en")
     return forced
+
+
+@contextmanager
+def open_company(name: str | None) -> Iterator[Actor]:
+    """The console, acting for that company. What a room refuses is one sentence and exit code 1."""
+    with open_app(), in_console_language():
+        try:
+            yield Actor(pick_company(name).id, ACTOR)
+        except Refusal as refusal:
+            raise click.ClickException(refusal.sentence) from refusal
+        except AddressError as error:
+            raise click.ClickException(reasons.explain_address(error.problem)) from error
 
 
 class Words(click.ParamType[str]):

@@ -5,28 +5,26 @@ from typing import Any
 
 import click
 
-from portal import audit, clock, outbox
-from portal.api.deliveries import details_of, facts_of
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliverySchema
 from portal.api.job_schemas import JobSchema
-from portal.api.jobs import facts_of as job_facts
 from portal.audit import Actor
-from portal.cli.console import ACTOR, company_option, in_console_language, open_app, pick_company, time_in
+from portal.cli.console import (
+    company_option,
+    in_console_language,
+    open_app,
+    open_company,
+    pick_company,
+    print_json,
+    time_in,
+)
 from portal.cli.delivery_filter import filter_options, read_filter
 from portal.cli.outcomes import show_attempt
-from portal.company.endpoint import is_configured
 from portal.database.db import db, reading
 from portal.deliveries import resending
 from portal.deliveries.filtering import DeliveryFilter
-from portal.deliveries.log import attempts_of, get_delivery, page_deliveries
-from portal.deliveries.resending import RISKS
+from portal.deliveries.log import get_delivery, page_deliveries
+from portal.deliveries.resending import RISKS, NeedsConfirmation
 from portal.models import Company, Delivery
-
-RISK_SENTENCES = {
-    "delivered": "The CRM has this delivery: it gets it once more.",
-    "older": "The contact has a newer delivery: the CRM would go back to this level.",
-    "maybe_received": "The CRM may have this delivery: it was sent, but no whole answer came back.",
-}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, in the API's shape.")
 
@@ -49,8 +47,7 @@ def list_deliveries(company_name: str | None, limit: int, cursor: str | None, as
         wanted = read_filter(company, given)
         page = page_deliveries(db.session, company.id, wanted, limit=limit, cursor=cursor)
         if as_json:
-            shape = {"items": [facts_of(item) for item in page.items], "next_cursor": page.next_cursor}
-            click.echo(json.dumps(DeliveryPageSchema().dump(shape), indent=2))
+            print_json(DeliveryPageSchema().dump(page))
             return
         for item in page.items:
             click.echo(line_of(item, company))
@@ -69,10 +66,10 @@ def show(delivery_id: str, company_name: str | None, as_json: bool) -> None:
         row = get_delivery_or_fail(company, delivery_id)
         if as_json:
             with in_console_language():
-                click.echo(json.dumps(DeliverySchema().dump(details_of(row)), indent=2))
+                print_json(DeliverySchema().dump(row))
             return
         click.echo(line_of(row, company))
-        for attempt in attempts_of(db.session, row):
+        for attempt in reversed(row.attempts):
             click.echo()
             click.echo(f"Try {attempt.number}, {attempt.trigger}, {time_in(company, attempt.started_at)}")
             show_attempt(attempt)
@@ -103,56 +100,50 @@ def resend(
     has_filter = any(value is not None for value in given.values())
     if bool(delivery_ids) == has_filter:
         raise click.UsageError("Give either ids of deliveries or a filter, such as --status failed.")
-    with open_app():
-        company = pick_company(company_name)
-        if not dry_run and not is_configured(db.session, company.id):
-            raise click.ClickException("No address is set: set one with `portal webhook set URL`.")
+    with open_company(company_name) as actor:
+        company = db.session.get_one(Company, actor.company_id)
         if has_filter:
-            resend_many(company, read_filter(company, given), include, dry_run=dry_run, yes=yes, as_json=as_json)
+            resend_many(actor, read_filter(company, given), include, dry_run=dry_run, yes=yes, as_json=as_json)
         for delivery_id in delivery_ids:
-            resend_one(company, delivery_id, yes=yes)
+            resend_one(actor, company, delivery_id, yes=yes)
 
 
-def resend_one(company: Company, delivery_id: str, *, yes: bool) -> None:
-    """Send one delivery again, after asking when that may surprise the CRM. Raises a ClickException."""
+def resend_one(actor: Actor, company: Company, delivery_id: str, *, yes: bool) -> None:
+    """Send one delivery again, after asking when that may surprise the CRM. Raises Refusal and ClickException."""
     row = get_delivery_or_fail(company, delivery_id)
-    if row.is_test:
-        raise click.ClickException("A test is not sent again: `portal webhook test` makes a new one.")
-    seen_attempts, risk = row.attempt_count, resending.risk_of(db.session, row)
-    if risk is not None and not yes:
+    seen = row.attempt_count
+    try:
+        is_resent = resending.resend(db.session, actor, row, accepting=RISKS if yes else (), seen_attempts=seen)
+    except NeedsConfirmation as doubt:
         db.session.rollback()
-        click.confirm(f"{RISK_SENTENCES[risk]} Send it?", abort=True, err=True)
+        click.confirm(f"{doubt.sentence} Send it?", abort=True, err=True)
         row = get_delivery_or_fail(company, delivery_id)
-    changed = outbox.resend(db.session, row, actor=ACTOR, now=clock.utcnow(), seen_attempts=seen_attempts)
-    if changed:
-        audit.record(db.session, Actor(company.id, ACTOR), "delivery.resent", subject=row.webhook_id)
+        is_resent = resending.resend(db.session, actor, row, accepting=(doubt.risk,), seen_attempts=seen)
     db.session.commit()
-    if not changed:
-        raise click.ClickException("Nothing changed: it is being sent, is due already, or its body was purged.")
-    click.echo(f"Delivery {row.webhook_id} is on its way again.")
+    if not is_resent:
+        raise click.ClickException(f"{delivery_id}: {resending.UNDER_WAY}")
+    click.echo(f"{delivery_id}: {resending.RESENT}")
 
 
 def resend_many(
-    company: Company, wanted: DeliveryFilter, include: tuple[str, ...], *, dry_run: bool, yes: bool, as_json: bool
+    actor: Actor, wanted: DeliveryFilter, include: tuple[str, ...], *, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
-    """Count what matches, and let a worker send it again as a job."""
-    db.session.rollback()
-    with reading():  # looking through many deliveries holds up nobody who writes
-        risks = {*include, *resending.meant_by(wanted)}
-        chosen = resending.choose(db.session, company.id, wanted, risks=risks)
-        db.session.rollback()
+    """Count what matches, and let a worker send it again as a job. Raises Refusal."""
+    risks = {*include, *resending.meant_by(wanted)}
+    matching = resending.look(db.session, actor.company_id, wanted)
+    counted = matching.tell(risks)
+    count = counted["count"]
     if dry_run:
-        click.echo(json.dumps({"count": len(chosen)}) if as_json else f"{len(chosen)} deliveries would be sent again.")
+        click.echo(json.dumps(counted) if as_json else f"{count} deliveries would be sent again.")
         return
     if not yes:
-        click.confirm(f"Send {len(chosen)} deliveries again?", abort=True, err=True)
-    task = resending.prepare(db.session, Actor(company.id, ACTOR), chosen)
-    audit.record(db.session, Actor(company.id, ACTOR), "deliveries.resent", subject=str(len(chosen)))
+        click.confirm(f"Send {count} deliveries again?", abort=True, err=True)
+    task = resending.resend_many(db.session, actor, wanted, risks=risks, newest_id=matching.newest_id)
     db.session.commit()
     if as_json:
-        click.echo(json.dumps(JobSchema().dump(job_facts(task)), indent=2))
+        print_json(JobSchema().dump(task))
     else:
-        click.echo(f"Job {task.id}: a worker sends {len(chosen)} deliveries again.")
+        click.echo(f"Job {task.id}: a worker sends {task.total} deliveries again." if task.total else resending.NOTHING)
 
 
 def get_delivery_or_fail(company: Company, delivery_id: str) -> Delivery:

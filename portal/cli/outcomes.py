@@ -17,8 +17,6 @@ def show_attempt(attempt: Attempt | Outcome) -> None:
     with in_console_language():
         words = runtime().explain(attempt)
         click.echo(f"{words.title}: {words.message}")
-        if words.warning:
-            click.echo(words.warning)
     status = "no answer" if attempt.status_code is None else f"answered {attempt.status_code}"
     took = "" if attempt.duration_ms is None else f" in {attempt.duration_ms} ms"
     click.echo(f"{attempt.url}: {status}{took} ({attempt.reason})")

@@ -1,31 +1,21 @@
 """`portal webhook`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
 from portal.api.protocol.exchange import result_of
 from portal.api.webhook_schemas import TestResultSchema, WebhookSchema
-from portal.audit import Actor
 from portal.cli.console import (
-    ACTOR,
     company_option,
-    in_console_language,
     json_option,
-    open_app,
-    pick_company,
+    open_company,
     print_json,
     time_in,
 )
 from portal.cli.outcomes import show_attempt
 from portal.company import endpoint, testing
-from portal.company.refusals import Refusal
 from portal.database.db import db
-from portal.egress import AddressError
 from portal.egress.advice import Advice
 from portal.models import Company
-from portal.rules import reasons
 from portal.runtime import runtime
 
 
@@ -39,7 +29,7 @@ def webhook() -> None:
 @company_option
 def set_address(url: str, company_name: str | None) -> None:
     """Send deliveries to URL from now on, those that wait included."""
-    with open_webhook(company_name) as actor:
+    with open_company(company_name) as actor:
         address = endpoint.set_address(db.session, actor, url, egress=runtime().egress)
         waiting = endpoint.describe(db.session, actor.company_id).waiting
         db.session.commit()
@@ -53,7 +43,7 @@ def set_address(url: str, company_name: str | None) -> None:
 @company_option
 def remove(company_name: str | None) -> None:
     """Send nothing any more. What waits is cancelled, and stays in the log."""
-    with open_webhook(company_name) as actor:
+    with open_company(company_name) as actor:
         count = endpoint.remove_address(db.session, actor)
         db.session.commit()
         click.echo(f"Nothing is sent any more. Cancelled: {count}.")
@@ -68,7 +58,7 @@ def test(url: str | None, company_name: str | None, as_json: bool) -> None:
 
     Exit code 0 when it counts as delivered, else 1. The log keeps it, marked as a test.
     """
-    with open_webhook(company_name) as actor:
+    with open_company(company_name) as actor:
         sent = testing.send_test(db.session, runtime(), actor, url)
         if as_json:
             print_json({"delivery_id": sent.webhook_id} | TestResultSchema().dump(result_of(sent)))
@@ -84,7 +74,7 @@ def test(url: str | None, company_name: str | None, as_json: bool) -> None:
 @company_option
 def pause(company_name: str | None) -> None:
     """Send nothing until somebody resumes; deliveries wait, and nothing is lost."""
-    with open_webhook(company_name) as actor:
+    with open_company(company_name) as actor:
         endpoint.pause(db.session, actor)
         db.session.commit()
         click.echo("Paused: what is classified waits.")
@@ -94,7 +84,7 @@ def pause(company_name: str | None) -> None:
 @company_option
 def resume(company_name: str | None) -> None:
     """Send again, once a test has shown that somebody is there."""
-    with open_webhook(company_name) as actor:
+    with open_company(company_name) as actor:
         testing.resume(db.session, runtime(), actor)
         db.session.commit()
         click.echo("Active: what waited goes out now.")
@@ -104,7 +94,7 @@ def resume(company_name: str | None) -> None:
 @company_option
 def rotate_secret(company_name: str | None) -> None:
     """Sign with a new key, which is printed alone; the one before signs too for 24 hours."""
-    with open_webhook(company_name) as actor:
+    with open_company(company_name) as actor:
         secret = endpoint.rotate_secret(db.session, actor, vault=runtime().vault)
         db.session.commit()
         click.echo(secret)
@@ -116,7 +106,7 @@ def rotate_secret(company_name: str | None) -> None:
 @json_option
 def show(company_name: str | None, secret: bool, as_json: bool) -> None:
     """Show where deliveries go, and how it has been going."""
-    with open_webhook(company_name) as actor:
+    with open_company(company_name) as actor:
         if secret:
             key = endpoint.show_secret(db.session, actor, vault=runtime().vault)
             db.session.commit()
@@ -134,18 +124,6 @@ def show(company_name: str | None, secret: bool, as_json: bool) -> None:
         click.echo(f"Failed in row: {status.consecutive_failures}")
         click.echo(f"Last success:  {time_in(company, status.last_success_at)}")
         click.echo(f"Last failure:  {time_in(company, status.last_failure_at)}")
-
-
-@contextmanager
-def open_webhook(company_name: str | None) -> Iterator[Actor]:
-    """The console, for that company. What the company's room refuses is one sentence and exit code 1."""
-    with open_app(), in_console_language():
-        try:
-            yield Actor(pick_company(company_name).id, ACTOR)
-        except Refusal as refusal:
-            raise click.ClickException(refusal.sentence) from refusal
-        except AddressError as error:
-            raise click.ClickException(reasons.explain_address(error.problem)) from error
 
 
 def show_advice(advice: tuple[Advice, ...]) -> None:

@@ -45,9 +45,15 @@ class AddressSet:
     advice: tuple[Advice, ...]
 
 
-def is_configured(session: Session, company_id: int) -> bool:
+def is_configured(session: Session, company_id: int | None) -> bool:
     """Whether the company has an address to send to."""
     return bool(session.scalar(select(exists().where(Endpoint.company_id == company_id, Endpoint.url.is_not(None)))))
+
+
+def require_address(session: Session, company_id: int | None) -> None:
+    """Raises NoAddress when the company has no address to send to."""
+    if not is_configured(session, company_id):
+        raise NoAddress
 
 
 def get_endpoint(session: Session, company_id: int | None) -> Endpoint:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import case, func, literal, select
-from sqlalchemy.orm import QueryableAttribute, Session, defer, joinedload, undefer
+from sqlalchemy.orm import QueryableAttribute, Session, defer, joinedload, selectinload, undefer
 
 from portal.database.paging import Page, cut_page, read_cursor
 from portal.deliveries.filtering import DeliveryFilter, select_deliveries
@@ -22,7 +22,7 @@ CHART_CAP = 10_000
 
 
 def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery | None:
-    """The delivery within its company, its body included, or None."""
+    """The delivery within its company, with its body and its attempts, or None."""
     return session.scalars(
         select(Delivery)
         .where(Delivery.company_id == company_id, Delivery.webhook_id == webhook_id)
@@ -30,8 +30,10 @@ def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery
             joinedload(Delivery.contact),
             joinedload(Delivery.campaign),
             joinedload(Delivery.owner),
+            selectinload(Delivery.attempts),
             undefer(Delivery.body),
         )
+        .execution_options(populate_existing=True)
     ).one_or_none()
 
 

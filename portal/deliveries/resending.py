@@ -1,17 +1,24 @@
-"""Sending many deliveries again: what matches a filter, told apart by what that would do, and done as a task."""
+"""Sending again, one delivery or many: what can go, what needs a confirmation and why, and what is said about it.
+
+Pages, API and commands only ask. Many go as a task, which any worker does.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from portal import clock, outbox
+from portal import audit, clock, outbox
 from portal.audit import Actor
-from portal.company.endpoint import is_configured
+from portal.company.endpoint import is_configured, require_address
+from portal.company.refusals import NoAddress, Refusal
+from portal.database.db import reading
 from portal.deliveries.filtering import DeliveryFilter, select_deliveries
 from portal.models import OPEN_STATUSES, Attempt, Delivery, Task
 from portal.tasks.slices import cut_numbers, queue_numbers
@@ -25,6 +32,57 @@ RISKS = ("delivered", "older", "maybe_received")
 `delivered`: the CRM has it, and may keep it twice. `older`: it knows or will learn a newer level of the contact, and
 goes back to this one. `maybe_received`: a request went out and no whole answer came back, so it may have it.
 """
+
+RESENT = _l("Reenvio pedido: a entrega sai agora.")
+UNDER_WAY = _l("Esta entrega já está a caminho; nada foi repetido.")
+NOTHING = _l("Nada foi reenviado: nenhuma das entregas escolhidas precisa disso.")
+
+_MAY_DUPLICATE = _l(
+    "Reenviar leva o mesmo conteúdo, com o mesmo código; "
+    "um CRM que não confere o código pode criar um registro repetido."
+)
+RISK_WORDS = {
+    "delivered": (_l("O CRM já recebeu esta entrega."), _MAY_DUPLICATE),
+    "older": (
+        _l("Isto faria o CRM voltar atrás."),
+        _l("Depois desta entrega o contato recebeu outra. Reenviar a antiga pode deixar o CRM com o nível antigo."),
+    ),
+    "maybe_received": (
+        _l("O CRM pode ter recebido esta entrega."),
+        _l("Ela foi enviada, mas a resposta não veio inteira: ninguém sabe se o CRM a salvou."),
+        _MAY_DUPLICATE,
+    ),
+}
+"""What is said about each risk: a title, then sentences."""
+
+
+class NotForTests(Refusal):
+    """The delivery is a test."""
+
+    code = "test_delivery"
+    words = _l("Uma entrega de teste não é reenviada; faça um novo teste.")
+
+
+class BodyPurged(Refusal):
+    """The delivery's body is gone, and with it what could be sent."""
+
+    code = "body_purged"
+    words = _l("O corpo desta entrega já foi apagado pelo prazo de retenção; não há o que reenviar.")
+
+
+class NeedsConfirmation(Refusal):
+    """Sending the delivery again may do more than bring news: whoever asks has to say that this is meant."""
+
+    code = "confirmation_needed"
+
+    def __init__(self, risk: str) -> None:
+        super().__init__(risk)
+        self.risk = risk
+
+    @property
+    def sentence(self) -> str:
+        return " ".join(map(str, RISK_WORDS[self.risk]))
+
 
 _newer = aliased(Delivery)
 _is_older = or_(
@@ -66,6 +124,11 @@ class Matching:
         """How many have one of these risks; of all when none is named."""
         return sum(group.count for group in self.groups if not risks or group.risk in risks)
 
+    def tell(self, risks: Collection[str]) -> dict[str, Any]:
+        """How many go when these risks are meant, and how many of each other risk stay out."""
+        left_out = {risk: self.count(risk) for risk in RISKS if risk not in risks}
+        return {"count": self.count(None, *risks), "left_out": left_out}
+
     def by_level(self) -> dict[int | None, int]:
         """How many there are of each level, the highest first."""
         levels: Counter[int | None] = Counter()
@@ -87,6 +150,62 @@ def risk_of(session: Session, delivery: Delivery) -> str | None:
     return session.scalar(select(_risk()).where(Delivery.id == delivery.id))
 
 
+def resend(
+    session: Session,
+    actor: Actor,
+    delivery: Delivery,
+    *,
+    accepting: Collection[str] = (),
+    seen_attempts: int | None = None,
+) -> bool:
+    """Makes a delivery due again at once, with all its tries, and writes down who asked. The caller commits.
+
+    `accepting` are the risks that whoever asks means, and `seen_attempts` is what they saw. Returns False, and changes
+    nothing, while the delivery is on its way, and when more attempts were made than they saw.
+    Raises NotForTests, BodyPurged, NoAddress and NeedsConfirmation.
+    """
+    if delivery.is_test:
+        raise NotForTests
+    if delivery.body is None:
+        raise BodyPurged
+    require_address(session, delivery.company_id)
+    risk = risk_of(session, delivery)
+    if risk is not None and risk not in accepting:
+        raise NeedsConfirmation(risk)
+    if not outbox.resend(session, delivery, actor=actor.email, now=clock.utcnow(), seen_attempts=seen_attempts):
+        return False
+    audit.record(session, actor, "delivery.resent", subject=delivery.webhook_id)
+    return True
+
+
+def resend_many(
+    session: Session, actor: Actor, wanted: DeliveryFilter, *, risks: Collection[str], newest_id: int | None = None
+) -> Task:
+    """Begins a task that sends what matches again: what has no risk, and what has one of `risks`. The caller commits.
+
+    What is newer than `newest_id` stays out, and what somebody sends again meanwhile is left alone. When nothing
+    matches, the task is done at once. Ends the session's transaction. Raises NoAddress.
+    """
+    with _only_reading(session):
+        require_address(session, actor.company_id)
+        chosen = choose(session, actor.company_id, wanted, risks=risks, newest_id=newest_id)
+    task = queue_numbers(session, actor, KIND, [number for pair in chosen for number in pair], width=2)
+    if chosen:
+        audit.record(session, actor, "deliveries.resent", subject=str(len(chosen)))
+    return task
+
+
+@contextmanager
+def _only_reading(session: Session) -> Iterator[None]:
+    """A transaction of its own that holds up nobody who writes, however many deliveries it looks through."""
+    session.rollback()
+    with reading():
+        try:
+            yield
+        finally:
+            session.rollback()
+
+
 def meant_by(wanted: DeliveryFilter) -> tuple[str, ...]:
     """The risks that are sent again without having been named: those that the filter itself names.
 
@@ -96,14 +215,15 @@ def meant_by(wanted: DeliveryFilter) -> tuple[str, ...]:
     return ("maybe_received", *(risk for status, risk in named.items() if wanted.status == status))
 
 
-def look(session: Session, company_id: int, wanted: DeliveryFilter) -> Matching:
-    """What matches, counted. It reads every delivery that does."""
+def look(session: Session, company_id: int | None, wanted: DeliveryFilter) -> Matching:
+    """What matches, counted. It reads every delivery that does, and ends the session's transaction."""
     can_go, risk = _can_go(clock.utcnow()), _risk()
     facts = (func.count(), func.min(Delivery.created_at), func.max(Delivery.created_at), func.max(Delivery.id))
-    query = select_deliveries(session, company_id, wanted).with_only_columns(
-        can_go.label("can_go"), case((can_go, risk)).label("risk"), Delivery.interest_level, *facts
-    )
-    rows = session.execute(query.group_by("can_go", "risk", Delivery.interest_level)).all()
+    with _only_reading(session):
+        query = select_deliveries(session, company_id, wanted).with_only_columns(
+            can_go.label("can_go"), case((can_go, risk)).label("risk"), Delivery.interest_level, *facts
+        )
+        rows = session.execute(query.group_by("can_go", "risk", Delivery.interest_level)).all()
     return Matching(
         groups=[Group(*row[1:-1]) for row in rows if row.can_go],
         left_out=sum(row[3] for row in rows if not row.can_go),
@@ -113,7 +233,7 @@ def look(session: Session, company_id: int, wanted: DeliveryFilter) -> Matching:
 
 def choose(
     session: Session,
-    company_id: int,
+    company_id: int | None,
     wanted: DeliveryFilter,
     *,
     risks: Collection[str],
@@ -129,11 +249,6 @@ def choose(
     return [(key, attempts) for key, attempts in session.execute(query.order_by(Delivery.id))]
 
 
-def prepare(session: Session, actor: Actor, chosen: Sequence[tuple[int, int]]) -> Task:
-    """A task that sends these again; whichever somebody sends meanwhile, it leaves alone. The caller commits."""
-    return queue_numbers(session, actor, KIND, [number for pair in chosen for number in pair], width=2)
-
-
 def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     """Makes what was chosen due, as a task. Raises TaskError."""
     return cut_numbers(engine, claim, CHUNK, _resend_part, width=2)
@@ -141,7 +256,7 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
 
 def _resend_part(session: Session, claim: TaskClaim, numbers: Sequence[int]) -> Counter[str]:
     if not is_configured(session, claim.company_id):
-        raise TaskError("webhook_unset")
+        raise TaskError(NoAddress.code)
     chosen = list(zip(numbers[::2], numbers[1::2], strict=True))
     resent = outbox.resend_many(session, claim.company_id, chosen, actor=claim.actor.email, now=clock.utcnow())
     return Counter(resent=resent, unchanged=len(chosen) - resent)

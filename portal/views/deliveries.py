@@ -16,7 +16,6 @@ from portal.deliveries import filtering
 from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.log import (
     COUNT_CAP,
-    attempts_of,
     count_by_status,
     count_matching_by_status,
     count_newer,
@@ -121,7 +120,7 @@ def show(webhook_id: str) -> ResponseReturnValue:
     delivery = get_delivery_or_404(webhook_id)
     siblings = DeliveryFilter(contact_id=delivery.contact_id)
     others = page_deliveries(db.session, delivery.company_id, siblings, limit=11).items if delivery.contact_id else []
-    attempts = attempts_of(db.session, delivery)
+    attempts = delivery.attempts[::-1]
     return render_template(
         "deliveries/show.html",
         delivery=delivery,

@@ -79,5 +79,5 @@ def row_of(delivery: Delivery, zone: ZoneInfo) -> list[str]:
         delivery.reason or "",
         str(delivery.attempt_count),
         time_text(delivery.delivered_at, zone),
-        time_text(delivery.next_attempt_at, zone),
+        time_text(delivery.due_at, zone),
     ]

@@ -10,8 +10,6 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal import clock
-from portal.database.db import db
-from portal.deliveries.log import attempts_of
 from portal.rules.masking import Masker, mask_body, mask_query
 from portal.views.deliveries import get_delivery_or_404
 from portal.web import access
@@ -29,7 +27,7 @@ def download(webhook_id: str) -> ResponseReturnValue:
     text = render_template(
         "deliveries/support.txt",
         delivery=delivery,
-        attempts=attempts_of(db.session, delivery),
+        attempts=delivery.attempts[::-1],
         body=mask_body(delivery.body) if delivery.body else None,
         mask=masker.mask,
         answer_of=lambda body: masker.mask(indented(body)),

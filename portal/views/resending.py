@@ -1,13 +1,11 @@
 """Sending again: one delivery, or all that a filter matches; what would surprise the CRM is said before."""
 
-from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit, clock, outbox
-from portal.company.endpoint import is_configured
-from portal.database.db import db, reading
+from portal.company.refusals import Refusal
+from portal.database.db import db
 from portal.database.paging import row_number
 from portal.deliveries import resending
 from portal.views.deliveries import asked_filter, get_delivery_or_404, read_filter_or_say
@@ -23,31 +21,25 @@ def confirm(webhook_id: str) -> ResponseReturnValue:
     """Say what sending again would do, before it is done."""
     delivery = get_delivery_or_404(webhook_id)
     risk = resending.risk_of(db.session, delivery)
-    return render_template("deliveries/resend.html", delivery=delivery, risk=risk)
+    words = resending.RISK_WORDS[risk] if risk else ()
+    return render_template("deliveries/resend.html", delivery=delivery, risk=risk, words=words)
 
 
 @bp.post("/<webhook_id>/resend")
 @access.admin
 def start(webhook_id: str) -> ResponseReturnValue:
     delivery = get_delivery_or_404(webhook_id)
-    page = url_for("deliveries.show", webhook_id=webhook_id)
-    if delivery.is_test:
-        abort(400)
-    if delivery.body is None:
-        flash(_("O conteúdo desta entrega já foi apagado: ela não pode ser reenviada."), "error")
-        return back_or(page)
-    if "confirmed" not in request.form and resending.risk_of(db.session, delivery) is not None:
-        return see_other(url_for(".confirm", webhook_id=webhook_id))
-    if not is_configured(db.session, delivery.company_id):
-        return refuse_without_address(page)
+    accepting = resending.RISKS if "confirmed" in request.form else ()
     seen = request.form.get("seen_attempts", type=row_number)
-    if outbox.resend(db.session, delivery, actor=current_user.email, now=clock.utcnow(), seen_attempts=seen):
-        record("delivery.resent", webhook_id)
-        flash(_("Reenvio pedido: a entrega sai agora."), "success")
-    else:
-        flash(_("Esta entrega já está a caminho; nada foi repetido."), "info")
+    try:
+        is_resent = resending.resend(
+            db.session, access.current_actor(), delivery, accepting=accepting, seen_attempts=seen
+        )
+    except resending.NeedsConfirmation:
+        return see_other(url_for(".confirm", webhook_id=webhook_id))
     db.session.commit()
-    return back_or(page)
+    flash(*(resending.RESENT, "success") if is_resent else (resending.UNDER_WAY, "info"))
+    return back_or(url_for("deliveries.show", webhook_id=webhook_id))
 
 
 @bp.get("/resend")
@@ -68,29 +60,21 @@ def confirm_many() -> ResponseReturnValue:
 @access.admin
 def start_many() -> ResponseReturnValue:
     """Send again what was shown there, as a task; of what has a risk, only what was ticked."""
-    company_id, wanted = current_user.company_id, read_filter_or_say()
-    log = url_for("deliveries.index", **asked_filter())
-    if not is_configured(db.session, company_id):
-        return refuse_without_address(log)
-    db.session.rollback()
-    with reading():  # choosing among many holds up nobody who writes
-        risks, newest_id = request.form.getlist("risk"), request.form.get("newest_id", type=row_number)
-        chosen = resending.choose(db.session, company_id, wanted, risks=risks, newest_id=newest_id)
+    risks, newest_id = request.form.getlist("risk"), request.form.get("newest_id", type=row_number)
+    actor, wanted = access.current_actor(), read_filter_or_say()
+    task = resending.resend_many(db.session, actor, wanted, risks=risks, newest_id=newest_id)
+    if not task.total:
         db.session.rollback()
-    if not chosen:
-        flash(_("Nada foi reenviado: nenhuma das entregas escolhidas precisa disso."), "info")
-        return see_other(log)
-    task = resending.prepare(db.session, access.current_actor(), chosen)
-    record("deliveries.resent", str(len(chosen)))
+        flash(resending.NOTHING, "info")
+        return see_other(url_for("deliveries.index", **asked_filter()))
     db.session.commit()
     return see_other(url_for("jobs.show", job_id=task.id))
 
 
-def refuse_without_address(url: str) -> ResponseReturnValue:
-    flash(_("Nenhuma URL de destino está configurada. Configure o webhook e reenvie."), "error")
-    return see_other(url)
-
-
-def record(action: str, subject: str) -> None:
-    """Write down in the audit log who sent what again."""
-    audit.record(db.session, access.current_actor(), action, subject=subject)
+@bp.errorhandler(Refusal)
+def explain_refusal(refusal: Refusal) -> ResponseReturnValue:
+    """Back to the delivery, or to the log, with the reason why nothing was sent again."""
+    db.session.rollback()
+    flash(refusal.sentence, "error")
+    named = request.view_args
+    return back_or(url_for("deliveries.show", **named) if named else url_for("deliveries.index", **asked_filter()))

@@ -49,8 +49,7 @@ def end(delivery: Delivery, status: str = "failed", **attempt) -> Delivery:
 
 
 def begin(company, *risks: str, wanted: DeliveryFilter = EVERYTHING) -> Task:
-    chosen = resending.choose(db.session, company.id, wanted, risks=risks)
-    task = resending.prepare(db.session, Actor(company.id, "ana@example.com"), chosen)
+    task = resending.resend_many(db.session, Actor(company.id, "ana@example.com"), wanted, risks=risks)
     db.session.commit()
     return task
 

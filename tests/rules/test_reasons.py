@@ -149,10 +149,11 @@ def test_every_warning_has_its_sentence(warning: str) -> None:
     assert is_sentences(explain_warning(warning))
 
 
-def test_warning_stands_beside_the_message() -> None:
+def test_a_warning_takes_the_place_of_having_nothing_to_do() -> None:
     explanation = explain("ok_json", status_code=200, warning="error_in_json")
     assert explanation.warning == explain_warning("error_in_json")
-    assert explanation.message == explain("ok_json", status_code=200).message
+    assert explanation.message == f"{explanation.seen} {explanation.rule} {explanation.warning}"
+    assert explain("ok_json", status_code=200).message.endswith("Não é preciso fazer nada.")
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)

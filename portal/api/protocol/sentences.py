@@ -3,6 +3,7 @@
 from flask_babel import lazy_gettext as _l
 
 from portal.company.refusals import NoAddress
+from portal.deliveries.resending import BodyPurged, NotForTests
 
 TITLES = {
     400: _l("Pedido inválido"),
@@ -34,8 +35,8 @@ DETAILS = {
     "idempotency_key_reused": _l("Esta Idempotency-Key já foi usada em outro pedido. Use uma nova para cada pedido."),
     "webhook_unset": NoAddress.words,
     "secret_unreadable": _l("O segredo guardado está danificado ou foi cifrado com outra chave. Gere outro."),
-    "body_purged": _l("O corpo desta entrega já foi apagado pelo prazo de retenção; não há o que reenviar."),
-    "test_delivery": _l("Uma entrega de teste não é reenviada; faça um novo teste."),
+    "body_purged": BodyPurged.words,
+    "test_delivery": NotForTests.words,
     "request_too_large": _l("O corpo do pedido é maior do que o limite. Envie menos contatos por vez."),
     "unsupported_media_type": _l("O corpo do pedido precisa ser JSON: Content-Type: application/json."),
     "invalid_fields": _l("Um ou mais campos não foram aceitos; nada foi salvo."),

@@ -37,12 +37,12 @@ class Explanation:
     advice: str
     detail: str | None = None
     warning: str | None = None
-    """What is odd about a delivered answer; not part of the message."""
+    """What is odd about a delivered answer, and what to look at: it takes the advice's place."""
 
     @property
     def message(self) -> str:
         """All sentences in their order: what was seen, which rule decided, what to do."""
-        return " ".join(part for part in (self.seen, self.rule, self.advice, self.detail) if part)
+        return " ".join(part for part in (self.seen, self.rule, self.warning or self.advice, self.detail) if part)
 
 
 class Judged(Protocol):
