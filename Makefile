@@ -8,10 +8,11 @@ RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# Many tests wait for something: one worker more than there are processors keeps them all busy.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint strings screenshots
+.PHONY: help demo run test check lint programs strings screenshots
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name text; \
@@ -23,8 +24,17 @@ demo: $(RUNTIME) ## Try it: a throw-away portal with sample data, and deliveries
 run: $(RUNTIME) ## Run the portal of ./instance on this machine.
 	@$(BIN)/portal serve --port $(PORT)
 
-test: $(DEVELOPMENT) ## Run every test, on SQLite and on PostgreSQL (ARGS="-k name" for some).
+test: $(DEVELOPMENT) programs ## Run every test, on SQLite and on PostgreSQL (ARGS="-k name" for some).
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+check: lint programs ## For every save: style, types, layers, and the tests that take a second or less.
+	@$(BIN)/python -m pytest -n $(WORKERS) -q -m "not slow and not alone" $(ARGS)
+
+lint: $(DEVELOPMENT) ## Check style, types and layers.
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+programs: ## Install the programs that the tests need besides Python, by apt.
+	@.ci/programs
 
 strings: $(DEVELOPMENT) ## Collect the strings to translate into messages.po, and compile it.
 	@mkdir -p build
@@ -35,9 +45,6 @@ strings: $(DEVELOPMENT) ## Collect the strings to translate into messages.po, an
 
 screenshots: $(DEVELOPMENT) ## Make the pictures of docs/images again.
 	@$(BIN)/python docs/screenshots.py
-
-lint: $(DEVELOPMENT) ## Check style and types.
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
