@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from portal import clock
 from portal.database.db import db
@@ -85,3 +86,17 @@ def test_the_page_speaks_of_the_own_company_only(company, receiver, person):
     other = make_company("Vizinha", url=receiver.url)
     db.session.commit()
     assert "não há nada a enviar" in person(make_user(other)).get("/").text
+
+
+def test_the_days_are_shown_with_a_table(member, company, receiver):
+    set_url(company, receiver.url)
+    assert "chart-plot" not in member.get("/").text
+    mark_delivered(make_delivery(make_contact(company)))
+    make_delivery(make_contact(company)).status = "failed"
+    db.session.commit()
+    page = member.get("/").text
+    assert 'aria-label="Entregas por dia: 1 entregue, 1 falhou"' in page
+    assert "Ver em números" in page
+    day = f"{clock.utcnow().astimezone(ZoneInfo('America/Sao_Paulo')):%Y-%m-%d}"
+    assert f"/deliveries?since={day}&amp;until={day}" in page
+    assert page.index("resposta") < page.index("chart-plot")

@@ -1,28 +1,25 @@
-"""Deliveries by day: counted in the company's time zone on both databases, drawn to be seen and to be read."""
+"""Deliveries by day: counted in the company's time zone, on both databases."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal import clock
 from portal.database.db import db
 from portal.deliveries import log
 from portal.deliveries.filtering import DeliveryFilter
-from portal.deliveries.log import DayCount, count_by_day
+from portal.deliveries.log import count_by_day
 from portal.models import Delivery
-from portal.web.charts import day_starts, draw, round_up
+from portal.web.charts import day_starts
 from tests.conftest import BOTH
-from tests.factories import NOON, make_company, make_contact, make_delivery, set_url
+from tests.factories import NOON, make_company, make_contact, make_delivery
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 
 
 @pytest.fixture
-def make(company, receiver):
+def make(company):
     """A delivery made at a moment, with what became of it."""
-    set_url(company, receiver.url)
 
     def make(moment: datetime, status: str = "delivered", **facts) -> Delivery:
         delivery = make_delivery(make_contact(company))
@@ -80,42 +77,3 @@ def test_of_a_long_log_only_days_known_whole_are_shown(company, make, monkeypatc
     assert counts_of(company) == {"07/03": (1, 0), "10/03": (1, 0)}
     monkeypatch.setattr(log, "CHART_CAP", 0)
     assert counts_of(company) == {}
-
-
-def test_a_day_may_have_23_hours():
-    starts = day_starts(datetime(2026, 3, 10, tzinfo=UTC), ZoneInfo("America/New_York"))
-    lengths = {later - earlier for earlier, later in pairwise(starts)}
-    assert lengths == {timedelta(hours=23), timedelta(hours=24)}
-    assert len(starts) == 31
-
-
-def test_bars_stand_on_each_other_within_the_plot_and_one_failure_is_seen():
-    chart = draw([DayCount(NOON, 499, 1), DayCount(NOON, 0, 0), DayCount(NOON, 3, 0)], SAO_PAULO)
-    assert chart is not None
-    first = chart.bars[0]
-    assert (chart.top, chart.delivered, chart.failed) == (600, 502, 1)
-    assert first.failed_height == 3.0
-    assert first.failed_y >= 0
-    assert first.failed_y + first.failed_height == pytest.approx(first.delivered_y)
-    assert chart.bars[-1].x + chart.bars[-1].width <= 100
-
-
-def test_nothing_is_drawn_of_nothing():
-    assert draw([DayCount(NOON, 0, 0)], SAO_PAULO) is None
-
-
-@pytest.mark.parametrize(("number", "top"), [(1, 2), (2, 2), (3, 4), (9, 10), (10, 10), (11, 20), (101, 200)])
-def test_the_scale_ends_at_a_round_number(number, top):
-    assert round_up(number) == top
-
-
-def test_the_first_page_shows_the_days_with_a_table(member, make):
-    assert "chart-plot" not in member.get("/").text
-    make(clock.utcnow())
-    make(clock.utcnow(), "failed")
-    page = member.get("/").text
-    assert 'aria-label="Entregas por dia: 1 entregue, 1 falhou"' in page
-    assert "Ver em números" in page
-    day = f"{clock.utcnow().astimezone(SAO_PAULO):%Y-%m-%d}"
-    assert f"/deliveries?since={day}&amp;until={day}" in page
-    assert page.index("resposta") < page.index("chart-plot")

@@ -1,0 +1,40 @@
+"""The chart of deliveries by day: drawn to be seen and to be read."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from portal.deliveries.log import DayCount
+from portal.web.charts import day_starts, draw, round_up
+from tests.factories import NOON
+
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+
+
+def test_a_day_may_have_23_hours():
+    starts = day_starts(datetime(2026, 3, 10, tzinfo=UTC), ZoneInfo("America/New_York"))
+    lengths = {later - earlier for earlier, later in pairwise(starts)}
+    assert lengths == {timedelta(hours=23), timedelta(hours=24)}
+    assert len(starts) == 31
+
+
+def test_bars_stand_on_each_other_within_the_plot_and_one_failure_is_seen():
+    chart = draw([DayCount(NOON, 499, 1), DayCount(NOON, 0, 0), DayCount(NOON, 3, 0)], SAO_PAULO)
+    assert chart is not None
+    first = chart.bars[0]
+    assert (chart.top, chart.delivered, chart.failed) == (600, 502, 1)
+    assert first.failed_height == 3.0
+    assert first.failed_y >= 0
+    assert first.failed_y + first.failed_height == pytest.approx(first.delivered_y)
+    assert chart.bars[-1].x + chart.bars[-1].width <= 100
+
+
+def test_nothing_is_drawn_of_nothing():
+    assert draw([DayCount(NOON, 0, 0)], SAO_PAULO) is None
+
+
+@pytest.mark.parametrize(("number", "top"), [(1, 2), (2, 2), (3, 4), (9, 10), (10, 10), (11, 20), (101, 200)])
+def test_the_scale_ends_at_a_round_number(number, top):
+    assert round_up(number) == top
