@@ -80,6 +80,7 @@ def post(request: WebhookRequest, egress: Egress) -> Outcome:
     started_at, started = clock.utcnow(), clock.monotonic()
     headers = {
         "Content-Type": "application/json",
+        "Content-Length": str(len(request.body)),
         "User-Agent": USER_AGENT,
         **sign(request.webhook_id, request.body, request.secrets, at=started_at),
     }

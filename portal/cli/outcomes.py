@@ -16,7 +16,7 @@ def show_attempt(attempt: Attempt | Outcome) -> None:
     """Print the verdict in words, the facts, and the beginning of the answer. Needs an application context."""
     with in_console_language():
         words = runtime().explain(attempt)
-        click.echo(f"{words.title}: {words.message}")
+        click.echo(inert(f"{words.title}: {words.message}"))
     status = "no answer" if attempt.status_code is None else f"answered {attempt.status_code}"
     took = "" if attempt.duration_ms is None else f" in {attempt.duration_ms} ms"
     click.echo(f"{attempt.url}: {status}{took} ({attempt.reason})")

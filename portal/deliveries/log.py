@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import case, func, literal, select
-from sqlalchemy.orm import QueryableAttribute, Session, defer, joinedload, selectinload, undefer
+from sqlalchemy.orm import QueryableAttribute, Session, joinedload, selectinload, undefer
 
 from portal.database.paging import Page, cut_page, read_cursor
 from portal.deliveries.filtering import DeliveryFilter, select_deliveries
@@ -141,9 +141,9 @@ def attempts_of(session: Session, delivery: Delivery) -> Sequence[Attempt]:
 
 
 def last_attempts(session: Session, delivery_ids: Sequence[int]) -> dict[int, Attempt]:
-    """The newest try of each of these deliveries, by delivery, without the answers' bodies."""
-    query = select(Attempt).where(Attempt.delivery_id.in_(delivery_ids)).options(defer(Attempt.response_body))
-    return {attempt.delivery_id: attempt for attempt in session.scalars(query.order_by(Attempt.id))}
+    """The newest try of each of these deliveries, by delivery."""
+    newest = select(func.max(Attempt.id)).where(Attempt.delivery_id.in_(delivery_ids)).group_by(Attempt.delivery_id)
+    return {attempt.delivery_id: attempt for attempt in session.scalars(select(Attempt).where(Attempt.id.in_(newest)))}
 
 
 def _position_among(column: QueryableAttribute[datetime], starts: Sequence[datetime], first: int = 0) -> Any:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from flask_babel import lazy_gettext as _l
 
@@ -11,23 +11,12 @@ from portal.egress.address import is_local_name
 from portal.egress.client import CheckedAddress
 from portal.egress.networks import is_public
 from portal.rules.reasons import explain_address_warning
+from portal.rules.services import crm_of, is_under
 
-CRMS = {
-    "rdstation.com.br": "RD Station",
-    "rdstation.com": "RD Station",
-    "rd.services": "RD Station",
-    "pipedrive.com": "Pipedrive",
-    "hubspot.com": "HubSpot",
-    "hubapi.com": "HubSpot",
-    "bitrix24.com": "Bitrix24",
-    "bitrix24.com.br": "Bitrix24",
-}
 OFFICE_HOSTS = ("onedrive.live.com", "1drv.ms", "sharepoint.com", "excel.cloud.microsoft")
 FUNCTION_HOSTS = ("m.pipedream.net", "workers.dev", "run.app", "on.aws", "deno.dev", "val.run")
 """Here an address without a path is a program, not a home page."""
 INSPECTORS = ("webhook.site", "beeceptor.com", "requestcatcher.com", "hookbin.com")
-LOGIN_HOSTS = ("accounts.google.com", "login.microsoftonline.com", "login.live.com")
-LOGIN_WORDS = ("login", "log-in", "signin", "sign-in", "sign_in", "entrar", "auth")
 
 _OWN_INSPECTOR = re.compile(r"/inspector/[\w-]{32}\Z", re.ASCII)
 
@@ -91,11 +80,6 @@ SENTENCES = {
         "Esta parece a página inicial de um site, que responde 200 e não processa nada. Use a URL criada "
         "para receber webhooks."
     ),
-    "login_redirect": _l(
-        "O destino levou a uma tela de login (%(host)s). A URL precisa receber dados sem login: use a que foi criada "
-        "para webhooks, ou torne o acesso público."
-    ),
-    "moved": _l("O destino respondeu que o endereço é outro: %(url)s. Se for o certo, grave esse no lugar deste."),
 }
 FINE = frozenset({"apps_script", "zapier", "make", "pipedream", "power_automate"})
 """Kinds that are made for webhooks: there the advice is a reminder."""
@@ -135,28 +119,9 @@ def advise_checked(checked: CheckedAddress) -> tuple[Advice, ...]:
     return warnings + advise(checked.address.url)
 
 
-def advise_redirect(url: str, location: str | None) -> tuple[Advice, ...]:
-    """What to mind about an answer that points elsewhere, by its Location header."""
-    try:
-        target = urlsplit(urljoin(url, location or ""))
-        host = target.hostname or ""
-    except ValueError:
-        return ()
-    if not location or not host or target.scheme not in ("http", "https"):
-        return ()
-    steps = target.path.lower().split("/")
-    if _is_under(host, LOGIN_HOSTS) or any(word in step for step in steps for word in LOGIN_WORDS):
-        return (_advice("login_redirect", host=host),)
-    return (_advice("moved", url=target.geturl()[:300]),)
-
-
 def _advice(code: str, **facts: str) -> Advice:
     sentence = SENTENCES[code]
     return Advice(code, str(sentence) % facts if facts else sentence)
-
-
-def _is_under(host: str, domains: tuple[str, ...]) -> bool:
-    return any(host == domain or host.endswith("." + domain) for domain in domains)
 
 
 def _own_inspector(_host: str, parts: SplitResult) -> Advice | None:
@@ -177,7 +142,7 @@ def _google(host: str, parts: SplitResult) -> Advice | None:
 
 
 def _office(host: str, _parts: SplitResult) -> Advice | None:
-    return _advice("office_file") if _is_under(host, OFFICE_HOSTS) else None
+    return _advice("office_file") if is_under(host, OFFICE_HOSTS) else None
 
 
 def _automation(host: str, parts: SplitResult) -> Advice | None:
@@ -186,26 +151,26 @@ def _automation(host: str, parts: SplitResult) -> Advice | None:
         return _advice("n8n_test")
     if host == "hooks.zapier.com":
         return _advice("zapier")
-    if host.startswith("hook.") and _is_under(host, ("make.com", "integromat.com")):
+    if host.startswith("hook.") and is_under(host, ("make.com", "integromat.com")):
         return _advice("make")
-    if _is_under(host, ("m.pipedream.net",)):
+    if is_under(host, ("m.pipedream.net",)):
         return _advice("pipedream")
     if host in ("make.powerautomate.com", "flow.microsoft.com"):
         return _advice("editor")
-    if _is_under(host, ("logic.azure.com", "powerplatform.com", "powerautomate.com")):
+    if is_under(host, ("logic.azure.com", "powerplatform.com", "powerautomate.com")):
         return _advice("power_automate")
-    is_n8n_editor = _is_under(host, ("n8n.cloud",)) and not path.startswith("/webhook")
-    if is_n8n_editor or _is_under(host, ("zapier.com", "make.com", "integromat.com", "pipedream.com")):
+    is_n8n_editor = is_under(host, ("n8n.cloud",)) and not path.startswith("/webhook")
+    if is_n8n_editor or is_under(host, ("zapier.com", "make.com", "integromat.com", "pipedream.com")):
         return _advice("editor")
     return None
 
 
 def _inspector(host: str, _parts: SplitResult) -> Advice | None:
-    return _advice("inspector") if _is_under(host, INSPECTORS) else None
+    return _advice("inspector") if is_under(host, INSPECTORS) else None
 
 
 def _crm(host: str, _parts: SplitResult) -> Advice | None:
-    name = next((name for domain, name in CRMS.items() if _is_under(host, (domain,))), None)
+    name = crm_of(host)
     return _advice("crm", name=name) if name else None
 
 
@@ -218,5 +183,5 @@ def _local(host: str, _parts: SplitResult) -> Advice | None:
 
 
 def _home_page(host: str, parts: SplitResult) -> Advice | None:
-    is_home = parts.path in ("", "/") and not parts.query and not _is_under(host, FUNCTION_HOSTS)
+    is_home = parts.path in ("", "/") and not parts.query and not is_under(host, FUNCTION_HOSTS)
     return _advice("home_page") if is_home else None

@@ -200,13 +200,16 @@ _ERROR_WORDS = re.compile(
     (?: (?<![^\W_]) (?<!\bno[ ]) (?<!\bnot[ ]) (?<!\b0[ ]) (?<!\bzero[ ]) (?<!\bsem[ ]) (?<!\bnenhum[ ])
         (?<!\bnenhuma[ ]) (?<!\bwithout[ ])
         (?: errors? | erros? | exceptions? | exceç(?:ão|ões) | fatal | fail(?:s|ed|ures?)? | falh(?:as?|ou|aram)
-          | warnings? | traceback | denied | negado | unauthori[sz]ed | forbidden | rejected )
+          | warnings? | traceback | not[ ]satisfied | denied | negado | unauthori[sz]ed | forbidden | rejected )
       | (?<=[a-z]) (?-i:Error|Exception) )
     (?![^\W_])
     (?! \s{0,3} [:=] \s{0,3} (?: 0 | none | null | false | no ) (?![^\W_]) )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+
+# What PHP prints about a slip of a script, which has none of these words.
+_PHP_NOTICE = re.compile(r"\b(?:Notice|Deprecated): .{1,300} on line \d")
 
 
 def _parse_json(text: str) -> Any:
@@ -272,4 +275,7 @@ def _text_warning(text: str, content_type: str) -> str | None:
 
 
 def _has_error_words(text: str) -> bool:
-    return _ERROR_WORDS.search(text, 0, _WORDS_SEARCHED) is not None
+    return (
+        _ERROR_WORDS.search(text, 0, _WORDS_SEARCHED) is not None
+        or _PHP_NOTICE.search(text, 0, _WORDS_SEARCHED) is not None
+    )

@@ -28,8 +28,8 @@ bp = Blueprint("webhook", __name__, url_prefix="/webhook")
 @bp.get("")
 @access.admin
 def index() -> ResponseReturnValue:
-    """The settings; `?test=` shows what came of that test, with the address it went to in the field, and `?inspector=`
-    puts the inspector's there.
+    """The settings; `?test=` shows what came of that test, with the address it went to in the field. `?inspector=` puts
+    the inspector's there, and `?offered=` the one that the answer to that delivery pointed to.
     """
     test = get_delivery(db.session, current_user.company_id, request.args.get("test", ""))
     attempts = attempts_of(db.session, test) if test is not None and test.is_test else []
@@ -39,6 +39,8 @@ def index() -> ResponseReturnValue:
         form.url.data = attempts[0].url
     elif token:
         form.url.data = address_of(token)
+    elif offered := address_offered_by(request.args.get("offered", "")):
+        form.url.data = offered
     return page(form, test=test, attempt=attempts[0] if attempts else None)
 
 
@@ -136,6 +138,13 @@ def explain_refusal(refusal: Refusal) -> ResponseReturnValue:
 
 def saved_form() -> WebhookForm:
     return WebhookForm(formdata=None, url=endpoint.describe(db.session, current_user.company_id).url)
+
+
+def address_offered_by(webhook_id: str) -> str | None:
+    """Where the last answer to a delivery pointed, when that may be the right address."""
+    delivery = get_delivery(db.session, current_user.company_id, webhook_id)
+    attempts = attempts_of(db.session, delivery) if delivery is not None else []
+    return runtime().explain(attempts[0]).offer if attempts else None
 
 
 def shown(webhook_id: str) -> ResponseReturnValue:

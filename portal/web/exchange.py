@@ -36,7 +36,7 @@ def curl_command(attempt: Attempt, body: bytes) -> str:
     """A shell command that sends the same body; the signature is left out, for it holds for a few minutes only."""
     lines = [f"curl -i -X POST {shlex.quote(attempt.url)}"]
     for name, value in attempt.request_headers:
-        if name.lower() not in MASKED_HEADERS:
+        if name.lower() not in MASKED_HEADERS | {"content-length"}:  # curl counts what it sends
             lines.append(f"-H {shlex.quote(f'{name}: {value}')}")
     lines.append(f"--data-binary {shlex.quote(body.decode('ascii', 'replace'))}")
     return " \\\n  ".join(lines)
@@ -44,12 +44,7 @@ def curl_command(attempt: Attempt, body: bytes) -> str:
 
 def content_type_of(attempt: Attempt) -> str | None:
     """The Content-Type that the receiver put on its answer."""
-    return header_of(attempt, "content-type")
-
-
-def header_of(attempt: Attempt, wanted: str) -> str | None:
-    """A header of the receiver's answer, by its lower-case name."""
-    return next((value for name, value in attempt.response_headers if name.lower() == wanted), None)
+    return next((value for name, value in attempt.response_headers if name.lower() == "content-type"), None)
 
 
 def _spell_out(character: str) -> str:

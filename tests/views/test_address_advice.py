@@ -3,7 +3,7 @@
 import pytest
 
 from portal.demo.server import Reply
-from portal.egress.advice import SENTENCES, advise, advise_redirect
+from portal.egress.advice import SENTENCES, advise
 from tests.factories import endpoint_of
 
 KINDS = [
@@ -59,24 +59,8 @@ def test_an_address_is_recognised(app, url, code):
     assert all(str(advice.sentence) and "%(" not in advice.sentence for advice in advise(url))
 
 
-@pytest.mark.parametrize(
-    ("location", "code"),
-    [
-        ("https://accounts.google.com/v3/signin", "login_redirect"),
-        ("/users/sign_in?next=%2Fhook", "login_redirect"),
-        ("https://crm.example/new-hook", "moved"),
-        ("", None),
-        ("javascript:alert(1)", None),
-        ("https://[broken", None),
-    ],
-)
-def test_a_redirect_is_recognised_by_where_it_leads(app, location, code):
-    found = advise_redirect("https://crm.example/hook", location)
-    assert [advice.code for advice in found] == ([code] if code else [])
-
-
 def test_every_sentence_belongs_to_an_address(app):
-    assert {code for _, code in KINDS if code} | {"login_redirect", "moved"} == set(SENTENCES)
+    assert {code for _, code in KINDS if code} == set(SENTENCES)
 
 
 def test_advice_stands_under_the_field_and_refuses_nothing(admin, company, receiver):

@@ -6,10 +6,12 @@ Each text is in the reader's language at the moment it is asked for.
 from dataclasses import dataclass
 from typing import Protocol
 
-from flask_babel import gettext
+from flask_babel import format_decimal, gettext
 
+from portal.rules.clues import Answered, Clue, find_clue
 from portal.rules.reasons.addresses import PROBLEMS, WARNINGS
-from portal.rules.reasons.answers import ANSWER_WARNINGS, ANSWERS
+from portal.rules.reasons.answers import ANSWER_WARNINGS, ANSWERS, WARNING_TITLES
+from portal.rules.reasons.clues import CLUES
 from portal.rules.reasons.connections import CONNECTIONS
 from portal.rules.reasons.statuses import ADVICE_BY_STATUS
 from portal.rules.reasons.words import MAY_HAVE_ARRIVED
@@ -35,23 +37,21 @@ class Explanation:
     seen: str
     rule: str
     advice: str
+    """What to do; of a delivered answer with a warning, what is odd about it and what to look at."""
     detail: str | None = None
-    warning: str | None = None
-    """What is odd about a delivered answer, and what to look at: it takes the advice's place."""
+    has_warning: bool = False
+    offer: str | None = None
+    """The address to use instead, where the answer gave one."""
 
     @property
     def message(self) -> str:
         """All sentences in their order: what was seen, which rule decided, what to do."""
-        return " ".join(part for part in (self.seen, self.rule, self.warning or self.advice, self.detail) if part)
+        return " ".join(part for part in (self.seen, self.rule, self.advice, self.detail) if part)
 
 
-class Judged(Protocol):
+class Judged(Answered, Protocol):
     """What an attempt and an outcome have in common."""
 
-    @property
-    def reason(self) -> str: ...
-    @property
-    def status_code(self) -> int | None: ...
     @property
     def warning(self) -> str | None: ...
     @property
@@ -68,6 +68,7 @@ def explain_attempt(attempt: Judged, limits: Limits) -> Explanation:
         warning=attempt.warning,
         detail=attempt.detail,
         request_sent=attempt.request_sent,
+        clue=find_clue(attempt),
         limits=limits,
     )
 
@@ -79,13 +80,14 @@ def explain(
     warning: str | None = None,
     detail: str | None = None,
     request_sent: bool = False,
+    clue: Clue | None = None,
     limits: Limits = Limits(),
 ) -> Explanation:
     """Put an attempt's reason into words.
 
-    `status_code` chooses the advice; `warning` is the verdict's code; `detail` is a short technical text, shown last;
-    `request_sent` adds, to a failure without a whole answer, that the receiver may have got it all the same.
-    Raises KeyError for a reason or warning that is not in the contract.
+    `clue`, else `status_code`, chooses the advice; `warning` is the verdict's code, and stands in place of the advice;
+    `detail` is a short technical text, shown last; `request_sent` adds, to a failure without a whole answer, that the
+    receiver may have got it all the same. Raises KeyError for a reason or warning that is not in the contract.
     """
     words = WORDS[reason]
     facts = {
@@ -94,21 +96,36 @@ def explain(
         "seconds": f"{limits.whole:g}",
     }
     advice = str(ADVICE_BY_STATUS.get((reason, status_code), words.advice)) % facts
+    if warning:
+        advice = " ".join((explain_warning(warning), *([explain_clue(clue)] if clue else [])))
+    elif clue:
+        advice = explain_clue(clue)
     if words.leaves_doubt and request_sent:
         advice = f"{advice} {MAY_HAVE_ARRIVED}"
     return Explanation(
-        title=str(words.title),
+        title=title_of(reason, warning),
         seen=str(words.seen) % facts,
         rule=str(words.rule) % facts,
         advice=advice,
         detail=gettext("Detalhe técnico: %(detail)s.", detail=detail.rstrip(".")) if detail else None,
-        warning=explain_warning(warning) if warning else None,
+        has_warning=warning is not None,
+        offer=clue.offer if clue else None,
     )
 
 
-def title_of(reason: str) -> str:
-    """The reason in one to four words, for lists. Raises KeyError for an unknown one."""
+def title_of(reason: str, warning: str | None = None) -> str:
+    """The reason in one to four words, for lists; or what a delivered answer warns of. Raises KeyError."""
+    if warning:
+        return str(gettext("Respondeu 200, com um aviso: %(warning)s", warning=WARNING_TITLES[warning]))
     return str(WORDS[reason].title)
+
+
+def explain_clue(clue: Clue) -> str:
+    """What to do about what an answer betrays. Raises KeyError for an unknown code."""
+    facts = dict(clue.facts)
+    if "size" in facts:
+        facts["size"] = format_decimal(facts["size"])
+    return str(CLUES[clue.code]) % facts
 
 
 def explain_warning(warning: str) -> str:

@@ -144,6 +144,12 @@ ANSWERS = {
 }
 """By reason code."""
 
+WARNING_TITLES = {
+    "error_in_json": _("a resposta indica um erro"),
+    "invalid_json": _("o JSON está mal escrito"),
+    "error_words": _("o texto fala em erro"),
+    "shape_changed": _("a resposta mudou de forma"),
+}
 ANSWER_WARNINGS = {
     "error_in_json": _(
         "A entrega foi aceita, mas a resposta do destino indica um erro. Leia a resposta e confira no CRM "

@@ -15,6 +15,10 @@ _BAD_GATEWAY = _(
     "O servidor de entrada do destino não conseguiu falar com o sistema por trás dele. "
     "Costuma passar sozinho; se continuar, avise o responsável pelo destino."
 )
+_CLOUDFLARE = _(
+    "O Cloudflare não conseguiu falar com o servidor do destino, que fica por trás dele. "
+    "Costuma passar sozinho; se continuar, avise o responsável pelo destino."
+)
 
 ADVICE_BY_STATUS: dict[tuple[str, int | None], str] = {
     ("status_2xx", 201): _(
@@ -62,11 +66,20 @@ ADVICE_BY_STATUS: dict[tuple[str, int | None], str] = {
         "O destino leu os dados, mas algum campo não serve para ele. Veja na resposta qual é: "
         "costuma ser um campo obrigatório que está vazio no contato."
     ),
+    ("client_error", 419): _(
+        "É a proteção CSRF do Laravel, feita para formulários: no programa do destino, acrescente a rota do webhook "
+        "às exceções dela (validateCsrfTokens)."
+    ),
+    ("server_error", 501): _(
+        "O destino não sabe receber dados (pedidos POST): provavelmente é um servidor de páginas ou arquivos. "
+        "Use a URL criada para receber webhooks."
+    ),
     ("server_error", 502): _BAD_GATEWAY,
     ("server_error", 503): _(
         "O destino está fora do ar, em manutenção ou sobrecarregado. Costuma passar sozinho; "
         "se continuar, avise o responsável por ele."
     ),
     ("server_error", 504): _BAD_GATEWAY,
+    **{("server_error", status): _CLOUDFLARE for status in (520, 521, 522, 523, 524, 525, 526, 530)},
 }
 """By reason and status code."""

@@ -1,0 +1,207 @@
+"""What an answer betrays about its cause, beyond its status: where it leads, who speaks, what it complains of. Pure."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from portal.rules import services
+from portal.rules.verdict import DELIVERED_REASONS, decode
+
+MAX_SHOWN = 300
+MAX_OFFERED = 4000
+
+
+class Answered(Protocol):
+    """What an attempt and an outcome tell of an answer; nothing of it may be left, after its retention."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def status_code(self) -> int | None: ...
+    @property
+    def request_headers(self) -> Iterable[Sequence[str]]: ...
+    @property
+    def response_headers(self) -> Iterable[Sequence[str]]: ...
+    @property
+    def response_body(self) -> bytes | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clue:
+    """A stable code, what its words name, and the address to use instead where the answer gives one."""
+
+    code: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+    offer: str | None = None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    given: Answered
+
+    @cached_property
+    def text(self) -> str:
+        return decode(self.given.response_body or b"")
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        return {name.lower(): value for name, value, *_ in self.given.response_headers}
+
+    @cached_property
+    def url(self) -> SplitResult:
+        return urlsplit(self.given.url)
+
+
+def find_clue(given: Answered) -> Clue | None:
+    """The first that fits. Never raises, and looks no further than the part of the answer that is kept."""
+    answer, code = _Answer(given), given.status_code
+    try:
+        if given.reason == "redirect":
+            return _find_redirect(answer)
+        if code is None or given.reason in DELIVERED_REASONS - {"ok_text"}:
+            return None
+        return next(_find_clues(answer, code), None)
+    except ValueError:  # an address that cannot be read leads nowhere
+        return None
+
+
+def _find_clues(answer: _Answer, status_code: int) -> Iterator[Clue]:
+    for statuses, find in _FINDERS:
+        if status_code in statuses and (clue := find(answer)) is not None:
+            yield clue
+    for statuses, words, name in _COMPLAINTS:
+        if status_code in statuses and words.search(answer.text):
+            yield Clue(name)
+
+
+# --- redirects
+
+
+def _find_redirect(answer: _Answer) -> Clue | None:
+    location = answer.headers.get("location", "")
+    target = urlsplit(urljoin(answer.given.url, location))
+    host = target.hostname or ""
+    if not location or not host or target.scheme not in ("http", "https"):
+        return None
+    steps = target.path.lower().split("/")
+    if services.is_under(host, services.LOGIN_HOSTS) or any(
+        word in step for step in steps for word in services.LOGIN_WORDS
+    ):
+        return Clue("redirect_login", {"host": host})
+    if services.is_under(host, services.PARKING_HOSTS) or target.path.lower() in services.PARKING_PATHS:
+        return Clue("redirect_parking", {"host": host})
+    code = _name_difference(answer.url, target)
+    facts = {"target": _show(target)}
+    is_usable = len(target.geturl()) <= MAX_OFFERED and code != "redirect_home"
+    return Clue(code, facts, target.geturl() if is_usable else None)
+
+
+def _name_difference(url: SplitResult, target: SplitResult) -> str:
+    old, new = (url.hostname or ""), (target.hostname or "")
+    is_same_name = old.removeprefix("www.") == new.removeprefix("www.")
+    is_same_path = url.path.rstrip("/") == target.path.rstrip("/")
+    if is_same_name and is_same_path and url.query == target.query:
+        if url.scheme == "http" and target.scheme == "https":
+            return "redirect_https"
+        if old != new:
+            return "redirect_www"
+        if url.path != target.path and url.scheme == target.scheme:
+            return "redirect_slash"
+    return "redirect_home" if target.path in ("", "/") and not target.query else "redirect_moved"
+
+
+def _show(target: SplitResult) -> str:
+    """An address in a sentence, without its query, which may be a key."""
+    address = target._replace(query="", fragment="").geturl()
+    shown = "".join(each for each in address if each.isascii() and each.isprintable())[:MAX_SHOWN]
+    return f"{shown}?…" if target.query else shown
+
+
+# --- who speaks
+
+_BOT_WALLS = (
+    # header, what its value begins with, words of the page, name
+    ("cf-mitigated", "", "", "Cloudflare"),
+    ("cf-ray", "", r"error code: 10\d\d|Attention Required! \| Cloudflare|cf-chl|Just a moment\.\.\.", "Cloudflare"),
+    ("x-sucuri-id", "", r"Sucuri", "Sucuri"),
+    ("x-iinfo", "", "", "Imperva"),
+    ("x-datadome", "", "", "DataDome"),
+    ("x-amzn-waf-action", "", "", "AWS WAF"),
+    ("server", "AkamaiGHost", "", "Akamai"),
+    ("", "", r"Incapsula incident ID", "Imperva"),
+    ("", "", r"Generated by Wordfence", "Wordfence"),
+    ("", "", r"Mod_?Security", "ModSecurity"),
+)
+
+
+def _find_bot_wall(answer: _Answer) -> Clue | None:
+    for header, start, words, name in _BOT_WALLS:
+        value = answer.headers.get(header) if header else ""
+        if value is not None and value.startswith(start) and re.search(words, answer.text):
+            return Clue("bot_wall", {"name": name})
+    return None
+
+
+def _find_key(answer: _Answer) -> Clue | None:
+    """Which key a 401 asks for."""
+    scheme = answer.headers.get("www-authenticate", "").partition(" ")[0].lower()
+    crm = services.crm_of(answer.url.hostname or "")
+    if crm:
+        return Clue("crm_key", {"name": crm})
+    return Clue({"basic": "basic_key", "bearer": "bearer_key"}[scheme]) if scheme in ("basic", "bearer") else None
+
+
+def _find_size(answer: _Answer) -> Clue | None:
+    size = next((each[1] for each in answer.given.request_headers if each[0].lower() == "content-length"), None)
+    return Clue("body_too_long", {"size": size}) if size else None
+
+
+def _find_tunnel(answer: _Answer) -> Clue | None:
+    return Clue("tunnel_closed") if "ngrok-error-code" in answer.headers else None
+
+
+def _find_https(answer: _Answer) -> Clue | None:
+    if not _WANTS_HTTPS.search(answer.text) or answer.url.scheme != "http":
+        return None
+    return Clue("https_wanted", offer=answer.url._replace(scheme="https").geturl())
+
+
+def _find_php(answer: _Answer) -> Clue | None:
+    """What PHP prints about a script's fault, with its place (https://www.php.net/manual/en/errorfunc.constants.php)."""
+    if " on line " not in answer.text:
+        return None
+    kinds = {match[1] for match in _PHP_FAULT.finditer(answer.text)}
+    return Clue("php_error" if kinds & {"Fatal error", "Parse error"} else "php_warning") if kinds else None
+
+
+_PHP_FAULT = re.compile(r"\b(Fatal error|Parse error|Warning|Notice|Deprecated)(?:</b>)?: ")
+_WANTS_HTTPS = re.compile(
+    r"plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL|HTTP request to an HTTPS server"
+)
+_FINDERS: tuple[tuple[tuple[int, ...], Callable[[_Answer], Clue | None]], ...] = (
+    ((400,), _find_https),
+    ((401,), _find_key),
+    ((413,), _find_size),
+    ((200, 403, 406, 429, 503), _find_bot_wall),
+    ((200, 500), _find_php),
+    ((404, 502), _find_tunnel),
+)
+
+# --- what it complains of
+
+_COMPLAINTS: tuple[tuple[tuple[int, ...], re.Pattern[str], str], ...] = (
+    ((200,), re.compile(r"Hook rules were not satisfied"), "hook_rules"),
+    ((400,), re.compile(r"[Nn]o required SSL certificate was sent|SSL certificate error"), "client_certificate_wanted"),
+    ((400, 403, 500), re.compile(r"ALLOWED_HOSTS|DisallowedHost|<h1>Bad Request \(400\)</h1>"), "host_refused"),
+    ((400, 403), re.compile(r"This host \([^)]{1,300}\) is not allowed|Invalid Host header"), "host_refused"),
+    ((403,), re.compile(r"CSRF verification failed"), "django_csrf"),
+    ((404,), re.compile(r"requested webhook .{1,300}? is not registered"), "n8n_inactive"),
+    ((200,), re.compile(r"<input[^>]{1,300}type=[\"']?password", re.IGNORECASE), "login_page"),
+    ((200,), re.compile(r"(?i)domain (?:name )?is for sale|sedoparking|domínio está à venda"), "parking_page"),
+)
+"""Statuses, what stands in the kept part of the answer, and the clue."""

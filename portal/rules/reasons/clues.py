@@ -1,0 +1,83 @@
+"""What to do about an answer that betrays its cause: more exact than the advice about its status."""
+
+from flask_babel import lazy_gettext as _
+
+CLUES = {
+    "redirect_slash": _(
+        "É o mesmo endereço, só com a barra do fim diferente: o destino atende em %(target)s. "
+        "Use esse endereço na configuração do webhook."
+    ),
+    "redirect_https": _("O destino só atende por https, em %(target)s. Use esse endereço na configuração do webhook."),
+    "redirect_www": _(
+        "O destino atende com outro começo do nome, com ou sem www: %(target)s. "
+        "Use esse endereço na configuração do webhook."
+    ),
+    "redirect_moved": _(
+        "O destino indica outro endereço: %(target)s. Se for o certo, use-o na configuração do webhook."
+    ),
+    "redirect_home": _(
+        "O destino levou à página inicial do site, %(target)s: em geral, a URL não existe mais. "
+        "Copie de novo a URL do webhook de onde ela foi criada."
+    ),
+    "redirect_login": _(
+        "O destino levou a uma tela de login (%(host)s). A URL precisa receber dados sem login: use a que foi criada "
+        "para webhooks, ou torne o acesso público."
+    ),
+    "redirect_parking": _(
+        "O destino levou a uma página de domínio à venda ou suspenso (%(host)s): o domínio ou a hospedagem "
+        "pode ter vencido. Avise o responsável pelo destino."
+    ),
+    "parking_page": _(
+        "A página é de um domínio à venda: o domínio do destino pode ter vencido. Avise o responsável pelo destino."
+    ),
+    "login_page": _(
+        "A página é uma tela de login. A URL precisa receber dados sem login: use a que foi criada para webhooks, "
+        "ou torne o acesso público."
+    ),
+    "crm_key": _(
+        "Este é um endereço do %(name)s, que exige uma chave de acesso em um cabeçalho. "
+        "Cadastre a chave como cabeçalho fixo, na página Webhook."
+    ),
+    "basic_key": _(
+        "O destino pede usuário e senha (autenticação Basic). Cadastre-os como cabeçalho fixo, na página Webhook."
+    ),
+    "bearer_key": _("O destino pede uma chave de acesso (Bearer). Cadastre-a como cabeçalho fixo, na página Webhook."),
+    "bot_wall": _(
+        "Uma proteção contra robôs (%(name)s) barrou o pedido antes de ele chegar ao sistema. Peça ao responsável "
+        "pelo destino que libere nela os pedidos do portal a esta URL."
+    ),
+    "body_too_long": _(
+        "Esta entrega tem %(size)s bytes, e o destino aceita menos. Peça ao responsável por ele que aumente "
+        "o tamanho aceito (no nginx, client_max_body_size)."
+    ),
+    "https_wanted": _("Esta porta só atende por https: troque http:// por https:// na URL do webhook."),
+    "client_certificate_wanted": _(
+        "O destino exige um certificado de cliente (mTLS), que o portal não tem. "
+        "Peça ao responsável uma URL para webhooks que não o exija."
+    ),
+    "host_refused": _(
+        "O programa do destino só atende aos nomes que estão na lista dele (ALLOWED_HOSTS no Django, allowedHosts no "
+        "Vite): acrescente nela o nome que está na URL."
+    ),
+    "django_csrf": _(
+        "É a proteção CSRF do Django, feita para formulários: no programa do destino, marque a view do webhook "
+        "com @csrf_exempt."
+    ),
+    "php_error": _(
+        "O script PHP do destino parou com um erro. A mensagem dele está na resposta: corrija o que ela aponta."
+    ),
+    "php_warning": _(
+        "O script PHP do destino escreveu um aviso na resposta. Corrija o que ele aponta ou desligue a opção "
+        "display_errors, e responda apenas OK."
+    ),
+    "hook_rules": _(
+        "O programa “webhook” do destino recebeu o pedido e não executou nada, porque as regras dele (trigger-rule) "
+        "não foram satisfeitas. Confira essas regras."
+    ),
+    "n8n_inactive": _(
+        "O n8n diz que este webhook não está registrado: ative o fluxo e use a URL de produção; a de teste só "
+        "funciona enquanto o editor está escutando."
+    ),
+    "tunnel_closed": _("O túnel do ngrok está desligado, ou o programa por trás dele: ligue-os de novo."),
+}
+"""By the codes of `rules.clues`."""
