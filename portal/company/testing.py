@@ -13,7 +13,7 @@ from portal.company.endpoint import close_circuit, get_endpoint, lock_endpoint
 from portal.company.refusals import ChangedMeanwhile, NoAddress, TestFailed, TooManyTests
 from portal.config import Settings
 from portal.egress import Egress
-from portal.egress.advice import Advice, advise, advise_checked, advise_redirect
+from portal.egress.advice import Advice, advise, advise_checked
 from portal.models import Attempt, Delivery, Endpoint
 from portal.rules.reasons import Explanation, explain_attempt
 from portal.vault import Vault
@@ -85,14 +85,6 @@ def resume(session: Session, means: Means, actor: Actor) -> TestSend | None:
     return sent
 
 
-def advise_answer(answered: Attempt | Outcome) -> tuple[Advice, ...]:
-    """What to mind about where an answer points."""
-    if answered.reason != "redirect":
-        return ()
-    location = next((value for name, value, *_ in answered.response_headers if name.lower() == "location"), None)
-    return advise_redirect(answered.url, location)
-
-
 def _begin_again(session: Session, endpoint: Endpoint) -> None:
     now = clock.utcnow()
     close_circuit(endpoint)
@@ -117,7 +109,7 @@ def _send(
     with engine.begin() as connection:
         rules = outbox.Rules(settings.retry_schedule, now=clock.utcnow(), jitter=random.random)
         outbox.settle(connection, [(claim, outcome)], rules)
-    return TestSend(claim.webhook_id, claim.body, outcome, advice + advise_answer(outcome))
+    return TestSend(claim.webhook_id, claim.body, outcome, advice)
 
 
 def _take_turn(connection: Connection, company_id: int, *, now: datetime) -> None:

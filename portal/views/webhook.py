@@ -165,7 +165,7 @@ def page(form: WebhookForm, *, attempt: Attempt | None = None, **more: object) -
         "webhook/index.html",
         form=form,
         attempt=attempt,
-        advice=advice + (testing.advise_answer(attempt) if attempt else ()),
+        advice=advice,
         endpoint=status,
         state=status.state,
         stuck=backlog_of(db.session, company_id).stuck,

@@ -96,9 +96,7 @@ def outcome_of(row: Row, make_egress: MakeEgress) -> tuple[Outcome, dict[str, st
         body = row.body.encode()
         lines = [f"HTTP/1.1 {row.status} {responses[row.status]}", *headers, f"Content-Length: {len(body)}", "", ""]
         reply = "\r\n".join(lines).encode() + body
-        request = WebhookRequest(
-            url=url, webhook_id="msg_1", body=BODY, secrets=SECRETS
-        )
+        request = WebhookRequest(url=url, webhook_id="msg_1", body=BODY, secrets=SECRETS)
         return post(request, make_egress(deadline=5)), facts
 
 

@@ -149,11 +149,14 @@ def test_every_warning_has_its_sentence(warning: str) -> None:
     assert is_sentences(explain_warning(warning))
 
 
-def test_a_warning_takes_the_place_of_having_nothing_to_do() -> None:
-    explanation = explain("ok_json", status_code=200, warning="error_in_json")
-    assert explanation.warning == explain_warning("error_in_json")
-    assert explanation.message == f"{explanation.seen} {explanation.rule} {explanation.warning}"
-    assert explain("ok_json", status_code=200).message.endswith("Não é preciso fazer nada.")
+@pytest.mark.parametrize("warning", WARNINGS)
+@pytest.mark.parametrize("reason", sorted(DELIVERED_REASONS))
+def test_a_warning_stands_where_there_would_be_nothing_to_do(reason: str, warning: str) -> None:
+    explanation = explain(reason, status_code=200, warning=warning)
+    assert explanation.advice == explain_warning(warning)
+    assert "Não é preciso fazer nada" not in explanation.message
+    assert explanation.message.endswith(explain_warning(warning))
+    assert explanation.title.startswith("Respondeu 200, com um aviso: ")
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
