@@ -1,8 +1,6 @@
 """The shapes of contacts: the body's own, as the source document has it."""
 
-from typing import Any
-
-from marshmallow import fields, post_load
+from marshmallow import fields
 from marshmallow.validate import OneOf, Range
 
 from portal.api.examples import CONTACT_ITEM
@@ -21,8 +19,8 @@ from portal.api.protocol.fields import (
 )
 from portal.api.protocol.lists import PAGE_NOTE, ListQuerySchema
 from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS
+from portal.contacts.filtering import ASKED_LEVELS
 from portal.contacts.syncing import SYNC_STATES
-from portal.models import LEVELS
 
 MAX_CONTACTS = 1000
 """Contacts that one request saves at most."""
@@ -87,15 +85,8 @@ class ContactSchema(ContactItemSchema):
 
 class ContactQuerySchema(ListQuerySchema):
     search = Text(200, metadata={"description": "A part of the contact's name."})
-    level = choice((*map(str, LEVELS), "none"), metadata={"description": "`none`: contacts without a level."})
+    level = choice(tuple(ASKED_LEVELS), metadata={"description": "`none`: contacts without a level."})
     sync = choice(SYNC_STATES, metadata={"description": "Whether the CRM knows the contact's level."})
-
-    @post_load
-    def read_level(self, given: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
-        """A level as the number that it is."""
-        if given.get("level", "none") != "none":
-            given["level"] = int(given["level"])
-        return given
 
 
 class ContactPageSchema(StrictSchema):

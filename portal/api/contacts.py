@@ -13,14 +13,15 @@ from portal.api.contact_schemas import (
     LevelSchema,
 )
 from portal.api.protocol.access import admin, current_caller, member
-from portal.api.protocol.lists import filters_of
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import Problem, refuse
 from portal.contacts import classifying
 from portal.contacts.body import payload_of
-from portal.contacts.listing import ContactFilter, get_contact, is_cursor, page_contacts
+from portal.contacts.filtering import read_filter
+from portal.contacts.listing import get_contact, page_contacts
 from portal.contacts.syncing import states_of
 from portal.database.db import db, empty_log
+from portal.database.paging import InvalidCursor
 from portal.models import Contact
 from portal.privacy import erasing
 
@@ -40,13 +41,13 @@ def index(given: dict[str, Any]) -> Response:
     one is erased, begin again.
     """
     company_id = current_caller().company_id
-    cursor = given.get("cursor")
-    if cursor and not is_cursor(db.session, company_id, cursor):
+    wanted = read_filter(db.session, company_id, given)
+    try:
+        page = page_contacts(
+            db.session, company_id, wanted, limit=given["limit"], cursor=given.get("cursor"), with_messages=True
+        )
+    except InvalidCursor:
         refuse([("cursor", "invalid_cursor")])
-    wanted = ContactFilter(**filters_of(db.session, company_id, given))
-    page = page_contacts(
-        db.session, company_id, wanted, limit=given["limit"], cursor=cursor or None, with_messages=True
-    )
     states = states_of(db.session, page.items)
     items = [payload_of(contact) | {"sync": states[contact.id]} for contact in page.items]
     return jsonify({"items": items, "next_cursor": page.next_cursor})

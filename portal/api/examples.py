@@ -123,3 +123,4 @@ JOB = {
     "counts": {"resent": 5},
     "reason": None,
 }
+SYNC_JOB = JOB | {"kind": "sync", "status": "waiting", "position": 0, "counts": {}}

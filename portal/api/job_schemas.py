@@ -48,6 +48,6 @@ class JobSchema(StrictSchema):
         keys=fields.String(),
         values=fields.Integer(),
         required=True,
-        metadata={"description": "What came of them: for a resend `resent` and `unchanged`."},
+        metadata={"description": "What came of them: `resent` or `sent`, and `unchanged`."},
     )
     reason = fields.String(required=True, allow_none=True, metadata={"description": "Why it failed, else null."})

@@ -1,14 +1,15 @@
-"""Bringing the CRM in sync by API: how many contacts it does not know as we do, and sending it those."""
+"""Bringing the CRM in sync by API, as a job: how many contacts it does not know as we do, and sending it those."""
 
 from typing import Any
 
-from portal import audit
+from flask import Response, jsonify
+
 from portal.api import examples
+from portal.api.job_schemas import JobSchema
+from portal.api.jobs import facts_of
 from portal.api.protocol.access import admin, current_caller
 from portal.api.protocol.parsing import ApiBlueprint
-from portal.api.protocol.problems import Problem
 from portal.api.sync_schemas import CountSchema, SyncSchema
-from portal.company.endpoint import is_configured
 from portal.contacts import syncing
 from portal.database.db import db, reading
 
@@ -18,39 +19,22 @@ blueprint = ApiBlueprint("sync", __name__)
 @blueprint.route("/sync", methods=["POST"], tags=["sync"])
 @admin
 @blueprint.arguments(SyncSchema, required=False, example={"dry_run": True})
-@blueprint.response(202, CountSchema, description="The deliveries that were made.", example=examples.COUNT)
+@blueprint.response(202, JobSchema, description="The job that sends them.", example=examples.SYNC_JOB)
 @blueprint.other_response(200, CountSchema, description="A dry run: what would be sent.", example=examples.COUNT)
 @blueprint.problems(400, 409, 413, 415)
 @blueprint.doc(operationId="bringInSync")
-def bring_in_sync(given: dict[str, Any]) -> tuple[dict[str, int], int]:
+def bring_in_sync(given: dict[str, Any]) -> dict[str, Any] | Response:
     """Bring the CRM in sync
 
-    One delivery, with the latest state only, for each contact that is out of sync, and for each that has a level and
-    was never sent, level 3 first. What is on its way already is left alone, so asking twice sends once. `dry_run`
-    counts those contacts and sends nothing. The deliveries are made some at a time: when the call is cut short, those
-    that were made stay, and calling again makes the rest.
+    A job that makes one delivery, with the latest state only, for each contact that is out of sync, and for each that
+    has a level and was never sent, level 3 first. What is on its way already is left alone, and while such a job is
+    under way it is the answer, so asking twice sends once. `dry_run` counts those contacts and sends nothing.
     """
-    caller = current_caller()
-    # Reading every contact holds up nobody who writes.
-    with reading():
-        wanted = syncing.find_out_of_sync(db.session, caller.company_id)
-        has_address = is_configured(db.session, caller.company_id)
-        db.session.rollback()
+    actor = current_caller().actor
     if given.get("dry_run"):
-        return {"count": len(wanted)}, 200
-    if not has_address:
-        raise Problem(409, "webhook_unset")
-    count = 0
-    for contact_ids in syncing.batches(wanted):
-        count += syncing.bring_in_sync(db.session, caller.company_id, contact_ids, actor=caller.email)
-        db.session.commit()
-    if count:
-        record(count)
-    return {"count": count}, 202
-
-
-def record(count: int) -> None:
-    """Write down in the audit log who sent how many."""
-    caller = current_caller()
-    audit.record(db.session, caller.actor, "contacts.synced", subject=str(count))
+        with reading():
+            by_level = syncing.count_out_of_sync(db.session, current_caller().company_id)
+        return jsonify(CountSchema().dump({"count": sum(by_level.values())}))
+    task = syncing.start(db.session, actor)
     db.session.commit()
+    return facts_of(task)

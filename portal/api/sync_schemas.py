@@ -12,4 +12,4 @@ class SyncSchema(StrictSchema):
 
 
 class CountSchema(StrictSchema):
-    count = fields.Integer(required=True, metadata={"description": "Contacts, with one delivery each."})
+    count = fields.Integer(required=True, metadata={"description": "Contacts that would get a delivery."})

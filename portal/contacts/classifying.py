@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, func
 from sqlalchemy.orm import Session
 
+from portal import audit
 from portal.audit import Actor
 from portal.contacts.checking import ContactItem, check_level
-from portal.contacts.listing import ContactFilter, select_matching
+from portal.contacts.filtering import ContactFilter, select_contacts
 from portal.contacts.saving import Saved, save_batch
+from portal.database.db import reading
 from portal.models import Contact, Task
 from portal.tasks.slices import cut_numbers, queue_numbers
 from portal.tasks.store import Chunk, TaskClaim
@@ -65,20 +67,34 @@ def look(session: Session, company_id: int, wanted: ContactFilter) -> Matching:
     """What matches, counted, the highest level first. It reads every contact that does."""
     facts = (Contact.interest_level, func.count(), func.max(Contact.id))
     rows = session.execute(
-        select_matching(company_id, wanted).with_only_columns(*facts).group_by(Contact.interest_level)
+        select_contacts(company_id, wanted).with_only_columns(*facts).group_by(Contact.interest_level)
     ).all()
     counts = sorted(((level, count) for level, count, _ in rows), key=lambda each: -(each[0] or 0))
     return Matching(dict(counts), max((newest for _, _, newest in rows), default=0))
 
 
-def choose(session: Session, company_id: int, wanted: ContactFilter, *, newest_id: int) -> Sequence[int]:
+def choose(session: Session, company_id: int | None, wanted: ContactFilter, *, newest_id: int) -> Sequence[int]:
     """The contacts that match and were there to be counted, by name: the order in which the CRM is told."""
-    query = select_matching(company_id, wanted).with_only_columns(Contact.id).where(Contact.id <= newest_id)
+    query = select_contacts(company_id, wanted).with_only_columns(Contact.id).where(Contact.id <= newest_id)
     return session.scalars(query.order_by(Contact.search_name, Contact.id)).all()
+
+
+def start(session: Session, actor: Actor, wanted: ContactFilter, level: int | None, *, newest_id: int) -> Task:
+    """A task that classifies what matches and was there to be counted. Raises InvalidContact.
+
+    It ends the caller's transaction, since choosing among many holds up nobody who writes; the caller commits the task.
+    """
+    session.rollback()
+    with reading():
+        contact_ids = choose(session, actor.company_id, wanted, newest_id=newest_id)
+        session.rollback()
+    return prepare(session, actor, contact_ids, check_level(level))
 
 
 def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], level: int | None) -> Task:
     """A task that classifies these contacts. The caller commits."""
+    if contact_ids:
+        audit.record(session, actor, "contacts.classified", subject=str(len(contact_ids)))
     return queue_numbers(session, actor, KIND, contact_ids, arguments={"level": level})
 
 

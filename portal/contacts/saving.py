@@ -79,7 +79,7 @@ def save_batch(
     known.load(items, with_messages=has_levels or any(item.messages is not None for item in items))
     batch = _Batch(known, company.id, is_sending=is_sending and has_levels and is_configured(session, company.id))
     plans = [batch.plan(item) for item in items]
-    write_batch(session, company, known, new=batch.new, changes=batch.changes, actor=actor.email, now=batch.now)
+    write_batch(session, company, known, new=batch.new, changes=batch.changes, actor=actor, now=batch.now)
     for row in list(session):
         if isinstance(row, Contact | Campaign):
             session.expire(row)  # the statements went past it

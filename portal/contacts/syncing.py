@@ -8,11 +8,14 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, literal_column, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from portal import clock, outbox
+from portal import audit, clock, outbox
 from portal.audit import Actor
-from portal.company.endpoint import is_configured
+from portal.company.endpoint import is_configured, lock_configured
+from portal.company.refusals import NoAddress
 from portal.contacts.body import freeze_body
+from portal.database.db import reading
 from portal.models import OPEN_STATUSES, Contact, Delivery, Task
+from portal.tasks import store
 from portal.tasks.slices import cut_numbers, queue_numbers
 from portal.tasks.store import Chunk, TaskClaim, TaskError
 
@@ -21,8 +24,6 @@ SYNC_STATES = ("in_sync", "waiting", "out_of_sync", "never_sent")
 BATCH_SIZE = 50
 """Contacts that one transaction brings in sync: other writers wait for no more."""
 LOOK_BACK = 2000
-PAUSE_SECONDS = 0.03
-"""Between two transactions. SQLite keeps no queue: without it, who wants to write meets the lock taken every time."""
 
 _is_behind = Contact.interest_level != func.coalesce(Contact.delivered_level, literal_column("0"))
 """A contact has a level that the CRM does not know: as `BEHIND`, whose index holds only these."""
@@ -95,7 +96,7 @@ def is_in_state(state: str) -> ColumnElement[bool]:
     return and_(_is_behind, _state == state) if state in ("waiting", "out_of_sync") else _state == state
 
 
-def find_out_of_sync(session: Session, company_id: int) -> Sequence[int]:
+def find_out_of_sync(session: Session, company_id: int | None) -> Sequence[int]:
     """The contacts that `bring_in_sync` has something to send for, level 3 first: out of sync, or classified and never
     sent.
     """
@@ -110,22 +111,15 @@ def count_out_of_sync(session: Session, company_id: int) -> dict[int, int]:
     return {level: number for level, number in session.execute(by_level) if level is not None}
 
 
-def batches(contact_ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """As many contacts at a time as `bring_in_sync` should be given. The caller commits before it asks for more."""
-    for start in range(0, len(contact_ids), BATCH_SIZE):
-        if start:
-            clock.sleep(PAUSE_SECONDS)
-        yield contact_ids[start : start + BATCH_SIZE]
-
-
-def bring_in_sync(session: Session, company_id: int, contact_ids: Sequence[int], *, actor: str) -> int:
+def bring_in_sync(session: Session, actor: Actor, contact_ids: Sequence[int]) -> int:
     """Enqueue one delivery, with the latest state, for each of the company's contacts that still needs one.
 
-    What is on its way, or arrived meanwhile, is left alone, so asking twice sends once. Nothing is enqueued while the
-    company has no address. The caller commits. Returns how many deliveries that made.
+    What is on its way, or arrived meanwhile, is left alone, so asking twice sends once. The caller commits. Returns how
+    many deliveries that made. Raises NoAddress.
     """
+    company_id = actor.company_id
     if not is_configured(session, company_id):
-        return 0
+        raise NoAddress
     # 1. Hold the contacts, in one order, so that nobody classifies them meanwhile.
     of_company = select(Contact.id).where(Contact.company_id == company_id, Contact.id.in_(contact_ids))
     held = session.scalars(of_company.order_by(Contact.id).with_for_update()).all()
@@ -149,11 +143,27 @@ def bring_in_sync(session: Session, company_id: int, contact_ids: Sequence[int],
         }
         for contact in contacts
     ]
-    return len(outbox.enqueue(session, company_id, rows, trigger="sync", actor=actor, now=clock.utcnow()))
+    return len(outbox.enqueue(session, company_id, rows, trigger="sync", actor=actor.email, now=clock.utcnow()))
+
+
+def start(session: Session, actor: Actor) -> Task:
+    """A task that brings the CRM in sync, or the one under way: asking twice sends once. Raises NoAddress.
+
+    It ends the caller's transaction, since looking through many contacts holds up nobody who writes; the caller commits
+    the task.
+    """
+    session.rollback()
+    with reading():
+        contact_ids = find_out_of_sync(session, actor.company_id)
+        session.rollback()
+    lock_configured(session, actor.company_id)
+    return store.find_open(session, actor.company_id, KIND) or prepare(session, actor, contact_ids)
 
 
 def prepare(session: Session, actor: Actor, contact_ids: Sequence[int]) -> Task:
     """A task that brings these contacts in sync. The caller commits."""
+    if contact_ids:
+        audit.record(session, actor, "contacts.synced", subject=str(len(contact_ids)))
     return queue_numbers(session, actor, KIND, contact_ids)
 
 
@@ -163,9 +173,10 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
 
 
 def _sync_part(session: Session, claim: TaskClaim, contact_ids: Sequence[int]) -> Counter[str]:
-    if not is_configured(session, claim.company_id):
-        raise TaskError("webhook_unset")
-    sent = bring_in_sync(session, claim.company_id, contact_ids, actor=claim.actor.email)
+    try:
+        sent = bring_in_sync(session, claim.actor, contact_ids)
+    except NoAddress as refusal:
+        raise TaskError(refusal.code) from refusal
     return Counter(sent=sent, unchanged=len(contact_ids) - sent)
 
 

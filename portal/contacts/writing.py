@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, update
 from sqlalchemy.orm import Session
 
 from portal import outbox
+from portal.audit import Actor
 from portal.contacts.body import BODY_FIELDS, compose_payload
 from portal.contacts.records import Change, ContactRecord, Known, contact_table, message_table
 from portal.models import Campaign, Classification, Company, User
@@ -26,7 +27,7 @@ def write_batch(
     *,
     new: Sequence[ContactRecord],
     changes: Sequence[Change],
-    actor: str,
+    actor: Actor,
     now: datetime,
 ) -> None:
     """Write new and changed contacts, what they belong to, their classifications and the deliveries of these."""
@@ -39,11 +40,11 @@ def write_batch(
     _insert_contacts(connection, new)
     _update_contacts(connection, [record for record in known.by_id.values() if record.is_changed], now)
     _write_messages(connection, [record for record in records if record.has_new_messages])
-    _write_classifications(connection, company.id, changes, actor=actor, now=now)
+    _write_classifications(connection, company.id, changes, actor=actor.email, now=now)
     zone = ZoneInfo(company.timezone)
     told = [change for change in changes if change.frozen is not None]
     deliveries = [_delivery(change, change.frozen, zone) for change in told if change.frozen is not None]
-    ids = outbox.enqueue(session, company.id, deliveries, trigger="classification", actor=actor, now=now)
+    ids = outbox.enqueue(session, company.id, deliveries, trigger="classification", actor=actor.email, now=now)
     for change, delivery_id in zip(told, ids, strict=True):
         change.delivery_id = delivery_id
 

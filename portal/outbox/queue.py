@@ -22,7 +22,13 @@ def new_webhook_id() -> str:
 
 
 def enqueue(
-    session: Session, company_id: int, rows: Sequence[Mapping[str, Any]], *, trigger: str, actor: str, now: datetime
+    session: Session,
+    company_id: int | None,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    trigger: str,
+    actor: str,
+    now: datetime,
 ) -> list[str]:
     """Put bodies into the outbox, due at once and in this order, and supersede what waits for a retry.
 

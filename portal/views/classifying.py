@@ -6,15 +6,14 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
 
-from portal import audit
 from portal.company.endpoint import is_configured
 from portal.contacts import classifying
 from portal.contacts.listing import PAGE_SIZE
-from portal.database.db import db, reading
+from portal.database.db import db
 from portal.database.paging import row_number
 from portal.models import Task
 from portal.tasks import store
-from portal.views.contacts import LEVELS, asked_filter, read_filter
+from portal.views.contacts import asked_filter, read_filter, read_level
 from portal.web import access
 from portal.web.redirects import back_or, see_other
 
@@ -53,22 +52,11 @@ def confirm() -> ResponseReturnValue:
 @access.member
 def start() -> ResponseReturnValue:
     """Classify what was counted there, as a task."""
-    company_id, level, wanted = current_user.company_id, read_level(), read_filter()
     newest_id = request.form.get("newest_id", 0, type=row_number)
     actor = access.current_actor()
-    db.session.rollback()
-    with reading():  # choosing among many holds up nobody who writes
-        contact_ids = classifying.choose(db.session, company_id, wanted, newest_id=newest_id)
-        db.session.rollback()
-    if not contact_ids:
+    task = classifying.start(db.session, actor, read_filter(), read_level(), newest_id=newest_id)
+    if not task.total:
         return see_other(url_for(".confirm", **asked_filter()))
-    task = classifying.prepare(db.session, actor, contact_ids, level)
-    audit.record(
-        db.session,
-        actor,
-        "contacts.classified",
-        subject=str(len(contact_ids)),
-    )
     db.session.commit()
     return see_other(url_for(".show", classification_id=task.id))
 
@@ -92,14 +80,6 @@ def get_task_or_404(classification_id: int) -> Task:
     if task is None:
         abort(404)
     return task
-
-
-def read_level() -> int | None:
-    """The level that the form asks for; there is no other than these."""
-    level = request.form.get("level", "")
-    if level not in LEVELS:
-        abort(400)
-    return LEVELS[level]
 
 
 def tell(count: int) -> None:

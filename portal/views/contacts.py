@@ -9,10 +9,11 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.company.endpoint import is_configured
+from portal.contacts import filtering
 from portal.contacts.checking import InvalidContact
 from portal.contacts.classifying import classify
+from portal.contacts.filtering import ASKED_LEVELS, ContactFilter
 from portal.contacts.listing import (
-    ContactFilter,
     campaigns_of,
     contacts_of,
     get_contact,
@@ -22,9 +23,9 @@ from portal.contacts.listing import (
     people_of,
 )
 from portal.contacts.saving import save_items
-from portal.contacts.syncing import SYNC_STATES, states_of
+from portal.contacts.syncing import states_of
 from portal.database.db import db
-from portal.database.paging import row_number
+from portal.database.paging import InvalidCursor, row_number
 from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.log import page_deliveries
 from portal.forms import ContactForm
@@ -32,8 +33,6 @@ from portal.models import Contact
 from portal.web import access
 from portal.web.redirects import back_or, see_other
 
-LEVELS = {"1": 1, "2": 2, "3": 3, "none": None}
-FILTERS = ("search", "campaign", "owner", "level", "sync")
 MAX_LIVE = 50
 
 bp = Blueprint("contacts", __name__, url_prefix="/contacts")
@@ -43,7 +42,10 @@ bp = Blueprint("contacts", __name__, url_prefix="/contacts")
 @access.member
 def index() -> ResponseReturnValue:
     company_id, wanted = current_user.company_id, read_filter()
-    page = page_contacts(db.session, company_id, wanted, cursor=request.args.get("cursor"))
+    try:
+        page = page_contacts(db.session, company_id, wanted, cursor=request.args.get("cursor"))
+    except InvalidCursor:  # its contact was erased: begin again
+        page = page_contacts(db.session, company_id, wanted)
     return render_template(
         "contacts/index.html",
         page=page,
@@ -74,12 +76,9 @@ def live() -> ResponseReturnValue:
 @bp.post("/<int:contact_id>/level")
 @access.member
 def set_level(contact_id: int) -> ResponseReturnValue:
-    contact = get_contact_or_404(contact_id)
-    level = request.form.get("level", "")
-    if level not in LEVELS:
-        abort(400)
-    classify(db.session, access.current_actor(), contact_id, LEVELS[level])
+    classify(db.session, access.current_actor(), contact_id, read_level())
     db.session.commit()
+    contact = get_contact_or_404(contact_id)
     if "HX-Request" in request.headers:
         state = states_of(db.session, [contact])[contact_id]
         return render_template("contacts/_row.html", contact=contact, state=state, alone=True)
@@ -141,22 +140,24 @@ def edit(contact_id: int | None = None) -> ResponseReturnValue:
     return page, 422 if form.errors else 200
 
 
+def read_level() -> int | None:
+    """The level that the form asks for; there is no other than these."""
+    level = request.form.get("level", "")
+    if level not in ASKED_LEVELS:
+        abort(400)
+    return ASKED_LEVELS[level]
+
+
 def read_filter() -> ContactFilter:
-    """What the address asks the list for; what it cannot mean is left out."""
-    asked = request.args
-    level = asked.get("level")
-    return ContactFilter(
-        search=asked.get("search", ""),
-        campaign_id=asked.get("campaign", type=row_number),
-        owner_id=asked.get("owner", type=row_number),
-        level="none" if level == "none" else LEVELS.get(level or ""),
-        sync=asked["sync"] if asked.get("sync") in SYNC_STATES else None,
-    )
+    """The filter that the page's address holds: rows by their numbers."""
+    numbers = {name: request.args.get(name, type=row_number) for name in ("campaign", "owner")}
+    meant = {name: number for name, number in numbers.items() if number is not None}
+    return filtering.read_filter(db.session, current_user.company_id, asked_filter() | meant)
 
 
 def asked_filter() -> dict[str, Any]:
-    """The part of the address that says so, for another page about the same contacts."""
-    return {name: value for name, value in request.args.items() if name in FILTERS and value}
+    """The part of the page's address that is its filter, for addresses that keep it."""
+    return {name: request.args[name] for name in filtering.NAMES if request.args.get(name)}
 
 
 def get_contact_or_404(contact_id: int) -> Contact:

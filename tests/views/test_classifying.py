@@ -8,22 +8,13 @@ from portal.contacts import classifying
 from portal.database.db import db
 from portal.models import Classification, Contact, Delivery, Task
 from portal.worker.task_runner import TaskRunner
-from tests.factories import classify_contact, make_company, make_contact, set_url
+from tests.factories import classify_contact, do_tasks, make_company, make_contact, set_url
 
 
 @pytest.fixture
 def three(company, receiver) -> list[Contact]:
     set_url(company, receiver.url)
     return [make_contact(company, name=name) for name in ("Ana", "Élio", "Zoé")]
-
-
-def do_tasks() -> Task:
-    db.session.commit()
-    runner = TaskRunner(db.engine, on_due=lambda: None)
-    while runner.run_one():
-        pass
-    db.session.expire_all()
-    return db.session.query(Task).order_by(Task.id.desc()).first()
 
 
 def levels() -> list[int | None]:

@@ -1,0 +1,80 @@
+"""What the contact list is narrowed to, and the query that this makes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from operator import eq
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import Session
+
+from portal import people
+from portal.contacts.syncing import SYNC_STATES, is_in_state
+from portal.database import filters
+from portal.database.filters import Filter, by, names_of, number, one_of, text
+from portal.models import LEVELS, Campaign, Contact, User
+from portal.rules.folding import fold
+
+ASKED_LEVELS = {str(level): level for level in LEVELS} | {"none": None}
+"""The levels as people ask for them, with that of contacts without one."""
+
+
+def find_campaign(session: Session, company_id: int, name: str) -> Campaign | None:
+    """The company's campaign of that name, or None."""
+    return session.scalars(select(Campaign).where(Campaign.company_id == company_id, Campaign.name == name)).first()
+
+
+def campaign_id_of(session: Session, company_id: int, asked: str | int) -> int:
+    """Returns the number of the company's campaign of that name or number. Raises ValueError when it has none."""
+    named = find_campaign(session, company_id, asked) if isinstance(asked, str) else None
+    return named.id if named else _check_number(session, company_id, Campaign, asked)
+
+
+def owner_id_of(session: Session, company_id: int, asked: str | int) -> int:
+    """Returns the number of the company's person of that e-mail or number. Raises ValueError when it has none."""
+    named = people.find_person(session, company_id, asked) if isinstance(asked, str) else None
+    return named.id if named else _check_number(session, company_id, User, asked)
+
+
+def _check_number(session: Session, company_id: int, table: type[Campaign | User], asked: str | int) -> int:
+    row_id = number(session, company_id, asked)
+    if session.scalar(select(table.id).where(table.company_id == company_id, table.id == row_id)) is None:
+        raise ValueError(f"the company has no {table.__name__} {row_id}")
+    return row_id
+
+
+def _matches_text(search: str) -> ColumnElement[bool]:
+    return Contact.search_text.contains(fold(search), autoescape=True)
+
+
+def _has_level(asked: str) -> ColumnElement[bool]:
+    level = ASKED_LEVELS[asked]
+    return Contact.interest_level.is_(None) if level is None else Contact.interest_level == level
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactFilter(Filter):
+    """What a contact has to match; what is None or empty does not count. `level` is one of `ASKED_LEVELS`."""
+
+    search: str = field(default="", metadata=by(text, _matches_text))
+    campaign_id: int | None = field(default=None, metadata=by(campaign_id_of, partial(eq, Contact.campaign_id)))
+    owner_id: int | None = field(default=None, metadata=by(owner_id_of, partial(eq, Contact.owner_id)))
+    level: str | None = field(default=None, metadata=by(one_of(ASKED_LEVELS), _has_level))
+    sync: str | None = field(default=None, metadata=by(one_of(SYNC_STATES), is_in_state))
+
+
+NAMES = names_of(ContactFilter)
+
+
+def read_filter(session: Session, company_id: int, asked: Mapping[str, Any]) -> ContactFilter:
+    """Returns the filter that an edge was asked for, by the names of its fields, with or without their `_id`.
+
+    Campaigns are given by name or number, owners by e-mail or number. None and "" do not count.
+    """
+    return filters.read_filter(ContactFilter, session, company_id, asked)
+
+
+def select_contacts(company_id: int | None, wanted: ContactFilter) -> Select[Contact]:
+    """Returns the query for the company's contacts that match, without an order."""
+    return filters.narrow(select(Contact).where(Contact.company_id == company_id), wanted)

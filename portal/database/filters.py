@@ -1,0 +1,92 @@
+"""What a list is narrowed to: a dataclass that names each of its fields once, with how it is read and what it means.
+
+Pages, API and commands turn their words into values and hand them to `read_filter`. What does not exist is said by
+`unknown`, and nothing matches then: no edge can mistake a filter that it did not understand for none.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Select, false
+from sqlalchemy.orm import Session
+
+from portal.database.paging import row_number
+
+Reader = Callable[[Session, int, Any], Any]
+"""Turns what was asked of a company into a field's value. Raises ValueError for what does not exist."""
+Condition = Callable[[Any], ColumnElement[bool]]
+"""The SQL that a row has to meet, from a field's value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """What a row has to match; a field that is None or empty does not count."""
+
+    unknown: tuple[str, ...] = ()
+    """The names of the fields that were asked for what does not exist: with one of them nothing matches."""
+
+
+F = TypeVar("F", bound=Filter)
+
+
+def by(read: Reader, meaning: Condition | None = None) -> Mapping[str, Any]:
+    """Says of a field how it is read and what it means. Without a meaning, the list applies it by itself."""
+    return {"read": read, "meaning": meaning}
+
+
+def names_of(kind: type[Filter]) -> tuple[str, ...]:
+    """The filter's fields as people write them, without the `_id`: a campaign can be asked for by its name."""
+    return tuple(_short(each.name) for each in fields(kind) if "read" in each.metadata)
+
+
+def read_filter(kind: type[F], session: Session, company_id: int, asked: Mapping[str, Any]) -> F:
+    """The filter that an edge was asked for, by the names of its fields, with or without their `_id`.
+
+    None and "" do not count.
+    """
+    found: dict[str, Any] = {}
+    unknown = []
+    for each in fields(kind):
+        value = asked.get(each.name, asked.get(_short(each.name)))
+        if "read" not in each.metadata or value in (None, ""):
+            continue
+        try:
+            found[each.name] = each.metadata["read"](session, company_id, value)
+        except ValueError:
+            unknown.append(_short(each.name))
+    return kind(**found, unknown=tuple(unknown))
+
+
+def narrow(query: Select[Any], wanted: Filter) -> Select[Any]:
+    """The query for those of its rows that match."""
+    for each in fields(wanted):
+        value, meaning = getattr(wanted, each.name), each.metadata.get("meaning")
+        if meaning is not None and value not in (None, ""):
+            query = query.where(meaning(value))
+    return query.where(false()) if wanted.unknown else query
+
+
+def one_of(values: Collection[Any]) -> Reader:
+    """Reads one of these values."""
+
+    def read(_session: Session, _company_id: int, asked: Any) -> Any:
+        if asked not in values:
+            raise ValueError(asked)
+        return asked
+
+    return read
+
+
+def number(_session: Session, _company_id: int, asked: int | str) -> int:
+    """Reads a row's number."""
+    return asked if isinstance(asked, int) else row_number(asked)
+
+
+def text(_session: Session, _company_id: int, asked: str) -> str:
+    """Reads what a person types to search."""
+    return asked.strip()
+
+
+def _short(name: str) -> str:
+    return name.removesuffix("_id")

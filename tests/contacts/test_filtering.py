@@ -1,0 +1,68 @@
+"""The filter of the contact list: every edge has the same fields, and what does not exist matches nothing."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from portal.api.contact_schemas import ContactQuerySchema
+from portal.api.protocol.lists import ListQuerySchema
+from portal.contacts import classifying, filtering
+from portal.contacts.filtering import ContactFilter, read_filter
+from portal.contacts.listing import page_contacts
+from portal.database.db import db
+from portal.models import Company, Contact
+from tests.conftest import URL
+from tests.factories import classify_contact, make_company, make_contact
+
+
+@pytest.fixture
+def company(app: Flask) -> Company:
+    return make_company(url=URL)
+
+
+@pytest.fixture
+def contact(company: Company) -> Contact:
+    contact = make_contact(company, name="Élio Souza")
+    classify_contact(contact, 2)
+    return contact
+
+
+def found(company: Company, wanted: ContactFilter) -> int:
+    items = page_contacts(db.session, company.id, wanted).items
+    assert classifying.look(db.session, company.id, wanted).count == len(items)
+    return len(items)
+
+
+def test_every_edge_has_the_same_fields() -> None:
+    query = set(ContactQuerySchema().fields) - (set(ListQuerySchema().fields) - {"campaign", "owner"})
+    assert query == set(filtering.NAMES)
+
+
+def test_a_field_counts_in_all_that_is_read_of_the_list(company: Company, contact: Contact) -> None:
+    make_contact(company, name="Bia")
+    one: list[dict[str, Any]] = [{"search": " elio "}, {"level": "2"}, {"level": "none"}, {"sync": "waiting"}]
+    for asked in one:
+        assert found(company, read_filter(db.session, company.id, asked)) == 1, asked
+    both: list[dict[str, Any]] = [
+        {},
+        {"campaign": "Geral"},
+        {"campaign_id": contact.campaign_id, "owner": contact.owner.email.upper()},
+        {"owner": str(contact.owner_id), "search": "", "level": None},
+    ]
+    for asked in both:
+        assert found(company, read_filter(db.session, company.id, asked)) == 2, asked
+
+
+@pytest.mark.parametrize("name", sorted(set(filtering.NAMES) - {"search"}))
+def test_what_does_not_exist_matches_nothing(company: Company, contact: Contact, name: str) -> None:
+    wanted = read_filter(db.session, company.id, {name: "nonsense"})
+    assert wanted.unknown == (name,)
+    assert found(company, wanted) == 0
+    assert classifying.choose(db.session, company.id, wanted, newest_id=contact.id) == []
+
+
+def test_a_row_of_another_company_does_not_exist(company: Company, contact: Contact) -> None:
+    other = make_company("Outra")
+    for asked in ({"campaign": contact.campaign_id}, {"owner": contact.owner_id}, {"campaign": "Geral"}):
+        assert read_filter(db.session, other.id, asked).unknown == tuple(asked)
