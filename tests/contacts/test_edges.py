@@ -251,6 +251,7 @@ def test_every_edge_refuses_to_sync_without_an_address(world: World, contact: Co
     contact.interest_level = 3
     world.browser.post("/webhook/remove")
     db.session.query(AuditEntry).delete()
+    db.session.commit()
     assert str(NoAddress.words) in sync(world)
     assert (world.count(Task), entries(), world.calls) == (0, [], [])
 

@@ -37,9 +37,9 @@ def test_the_list_goes_by_name(member, three):
         ("search=ZOÉ", ["Zoé"]),
         ("level=3", ["Ana"]),
         ("level=none", ["Élio", "Zoé"]),
-        ("level=9", ["Ana", "Élio", "Zoé"]),
+        ("level=9", []),
         ("campaign=99", []),
-        ("campaign=x", ["Ana", "Élio", "Zoé"]),
+        ("campaign=x", []),
         ("search=%25", []),
     ],
 )
@@ -55,7 +55,7 @@ def test_the_list_is_filtered_by_its_address(member, three, query, found):
         ("never_sent", ["Élio"]),
         ("out_of_sync", []),
         ("", ["Ana", "Élio", "Zoé"]),
-        ("late", ["Ana", "Élio", "Zoé"]),
+        ("late", []),
     ],
 )
 def test_the_list_is_filtered_by_what_the_crm_knows(member, company, three, state, found):
