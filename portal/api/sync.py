@@ -6,12 +6,12 @@ from flask import Response, jsonify
 
 from portal.api import examples
 from portal.api.job_schemas import JobSchema
-from portal.api.jobs import facts_of
 from portal.api.protocol.access import admin, current_caller
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.sync_schemas import CountSchema, SyncSchema
 from portal.contacts import syncing
 from portal.database.db import db, reading
+from portal.models import Task
 
 blueprint = ApiBlueprint("sync", __name__)
 
@@ -23,18 +23,17 @@ blueprint = ApiBlueprint("sync", __name__)
 @blueprint.other_response(200, CountSchema, description="A dry run: what would be sent.", example=examples.COUNT)
 @blueprint.problems(400, 409, 413, 415)
 @blueprint.doc(operationId="bringInSync")
-def bring_in_sync(given: dict[str, Any]) -> dict[str, Any] | Response:
+def bring_in_sync(given: dict[str, Any]) -> Task | Response:
     """Bring the CRM in sync
 
     A job that makes one delivery, with the latest state only, for each contact that is out of sync, and for each that
     has a level and was never sent, level 3 first. What is on its way already is left alone, and while such a job is
     under way it is the answer, so asking twice sends once. `dry_run` counts those contacts and sends nothing.
     """
-    actor = current_caller().actor
     if given.get("dry_run"):
         with reading():
             by_level = syncing.count_out_of_sync(db.session, current_caller().company_id)
         return jsonify(CountSchema().dump({"count": sum(by_level.values())}))
-    task = syncing.start(db.session, actor)
+    task = syncing.start(db.session, current_caller().actor)
     db.session.commit()
-    return facts_of(task)
+    return task
