@@ -43,6 +43,8 @@ class DeliveryFilter(Filter):
     since: datetime | None = field(default=None, metadata=by(_moment, partial(ge, Delivery.created_at)))
     until: datetime | None = field(default=None, metadata=by(_moment, partial(lt, Delivery.created_at)))
     search: str = field(default="", metadata=by(text))
+    tests: bool = True
+    """Whether tests count. Pages show them apart, by their trigger."""
     contact_ids: tuple[int, ...] | None = None
     """The contacts that `search` finds, when they are few."""
 
@@ -66,6 +68,8 @@ def select_deliveries(session: Session, company_id: int | None, wanted: Delivery
         query = query.where(Delivery.company_id == company_id)
     else:  # by no index of the company, which a database takes for more selective than it is
         query = query.where(Delivery.company_id + 0 == company_id)
+    if not wanted.tests:
+        query = query.where(Delivery.trigger != "test")
     if wanted.contact_ids is not None:
         query = query.where(Delivery.contact_id.in_(wanted.contact_ids))
     elif search := wanted.search.strip():

@@ -70,11 +70,11 @@ def count_newer(session: Session, company_id: int, wanted: DeliveryFilter, *, th
 
 
 def count_by_status(session: Session, company_id: int) -> dict[str, int]:
-    """How many deliveries of the company are in each status, counted up to `COUNT_CAP`."""
+    """How many deliveries of the company are in each status, counted up to `COUNT_CAP`. Tests do not count."""
     counts = [
         select(literal(status), func.count()).select_from(
             select(Delivery.id)
-            .where(Delivery.company_id == company_id, Delivery.status == status)
+            .where(Delivery.company_id == company_id, Delivery.status == status, Delivery.trigger != "test")
             .limit(COUNT_CAP)
             .subquery()
         )
@@ -133,11 +133,6 @@ def count_by_day(
         DayCount(start, counts.get((number, "delivered"), 0), counts.get((number, "failed"), 0))
         for number, start in enumerate(starts[:-1])
     ]
-
-
-def attempts_of(session: Session, delivery: Delivery) -> Sequence[Attempt]:
-    """Every try of a delivery, newest first."""
-    return session.scalars(select(Attempt).where(Attempt.delivery_id == delivery.id).order_by(Attempt.id.desc())).all()
 
 
 def last_attempts(session: Session, delivery_ids: Sequence[int]) -> dict[int, Attempt]:

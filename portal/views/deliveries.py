@@ -1,6 +1,7 @@
 """The delivery log: what went to the CRM, and what it answered."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -65,9 +66,11 @@ def index() -> ResponseReturnValue:
         page = page_deliveries(db.session, company_id, wanted, cursor=request.args.get("cursor"))
     except InvalidCursor:
         abort(400)
-    is_filtered = wanted != DeliveryFilter(status=wanted.status)
+    # The tabs of a status lead from the tests to what is none.
+    counted = replace(wanted, trigger=None, tests=False) if wanted.tests else wanted
+    is_filtered = counted != DeliveryFilter(status=wanted.status, tests=False)
     if is_filtered:
-        counts = count_matching_by_status(db.session, company_id, wanted)
+        counts = count_matching_by_status(db.session, company_id, counted)
     else:
         counts = count_by_status(db.session, company_id)
     return render_template(
@@ -141,14 +144,15 @@ def get_delivery_or_404(webhook_id: str) -> Delivery:
 
 
 def read_filter() -> DeliveryFilter:
-    """The filter that the page's address holds: rows by their numbers, days where the reader is."""
+    """The filter that the page's address holds: rows by their numbers, days where the reader is, tests when named."""
     asked = asked_filter()
     read: dict[str, object] = {
         name: request.args.get(name, type=row_number) for name in ("contact", "campaign", "owner", "level")
     }
     read |= {"since": read_day(asked.get("since")), "until": read_day(asked.get("until"), days_later=1)}
     meant = {name: value for name, value in read.items() if value is not None}
-    return filtering.read_filter(db.session, current_user.company_id, asked | meant)
+    wanted = filtering.read_filter(db.session, current_user.company_id, asked | meant)
+    return replace(wanted, tests=wanted.trigger == "test")
 
 
 def read_filter_or_say() -> DeliveryFilter:

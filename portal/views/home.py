@@ -37,5 +37,5 @@ def index() -> ResponseReturnValue:
         count_cap=COUNT_CAP,
         chart=read_chart(DeliveryFilter()),
         has_contacts=has_contacts(db.session, company_id),
-        latest=page_deliveries(db.session, company_id, DeliveryFilter(), limit=LATEST).items,
+        latest=page_deliveries(db.session, company_id, DeliveryFilter(tests=False), limit=LATEST).items,
     )

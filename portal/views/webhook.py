@@ -10,7 +10,7 @@ from portal.company import endpoint, testing
 from portal.company.refusals import Refusal, TestFailed, TooManyTests
 from portal.contacts.syncing import backlog_of
 from portal.database.db import db
-from portal.deliveries.log import attempts_of, get_delivery
+from portal.deliveries.log import get_delivery
 from portal.egress import AddressError
 from portal.egress.advice import advise
 from portal.forms import WebhookForm, text_of
@@ -32,7 +32,7 @@ def index() -> ResponseReturnValue:
     the inspector's there, and `?offered=` the one that the answer to that delivery pointed to.
     """
     test = get_delivery(db.session, current_user.company_id, request.args.get("test", ""))
-    attempts = attempts_of(db.session, test) if test is not None and test.is_test else []
+    attempts = test.attempts if test is not None and test.is_test else []
     token = current_user.company.inspector_token if "inspector" in request.args else None
     form = saved_form()
     if attempts:

@@ -123,6 +123,30 @@ def test_the_tabs_count_what_is_in_each_state(member, company, delivery):
     assert 'Aguardando<span class="tabs-count">1</span>' in page
 
 
+def test_tests_have_a_tab_of_their_own_and_count_nowhere_else(admin, company, delivery):
+    test = make_delivery(make_contact(company, name="Teste do webhook"))
+    test.trigger = "test"
+    settle_as(test, "failed", "timeout")
+    for url in (
+        "/",
+        "/deliveries",
+        "/deliveries?status=failed",
+        "/deliveries.csv",
+        f"/deliveries/news?than={delivery.id}",
+    ):
+        page = " ".join(admin.get(url).text.split())
+        assert test.webhook_id not in page, url
+        assert 'Falharam<span class="tabs-count">1' not in page
+        assert "1 nova" not in page
+    page = " ".join(admin.get("/deliveries?trigger=test").text.split())
+    assert '<a href="/deliveries?trigger=test" class="is-here" aria-current="page">Testes</a>' in page
+    assert url_of(test) in page
+    assert url_of(delivery) not in page
+    assert 'Aguardando<span class="tabs-count">1</span>' in page
+    assert '<a href="/deliveries?status=pending">' in page
+    assert "que correspond" not in page
+
+
 @pytest.mark.parametrize("few", [0, 500])
 def test_a_search_finds_the_same_whether_it_finds_few_contacts_or_many(member, company, delivery, monkeypatch, few):
     monkeypatch.setattr(filtering, "FEW", few)
