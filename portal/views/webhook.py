@@ -143,8 +143,8 @@ def saved_form() -> WebhookForm:
 def address_offered_by(webhook_id: str) -> str | None:
     """Where the last answer to a delivery pointed, when that may be the right address."""
     delivery = get_delivery(db.session, current_user.company_id, webhook_id)
-    attempts = attempts_of(db.session, delivery) if delivery is not None else []
-    return runtime().explain(attempts[0]).offer if attempts else None
+    attempts = delivery.attempts if delivery is not None else []
+    return runtime().explain(attempts[-1]).offer if attempts else None
 
 
 def shown(webhook_id: str) -> ResponseReturnValue:
