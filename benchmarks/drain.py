@@ -61,7 +61,9 @@ def prepare(app: Flask) -> tuple[int, bytes]:
     company = people.get_or_create_company(db.session, "Bench", vault=runtime().vault)
     owner = people.add_user(db.session, company, name="Ana", email="ana@example.com", role="admin", password=None)
     db.session.commit()
-    endpoints.set_address(db.session, Actor(company.id, "benchmark"), URL, egress=runtime().egress)
+    endpoints.set_address(
+        db.session, Actor(company.id, "benchmark"), URL, egress=runtime().egress, vault=runtime().vault
+    )
     item = {
         "contact": {
             "name": "Contato de Medição",

@@ -1,6 +1,7 @@
 """One POST of one body to one address: sign, send, judge. Knows no database and no Flask."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from urllib.parse import urljoin, urlsplit
 
@@ -9,6 +10,7 @@ from requests.structures import CaseInsensitiveDict
 
 from portal import clock
 from portal.egress import Answer, Egress, EgressError
+from portal.rules.credentials import blot, blot_body, credentials_of, mask_value
 from portal.rules.retry import parse_retry_after
 from portal.rules.signing import sign
 from portal.rules.verdict import DELIVERED_REASONS, judge, shape_of
@@ -30,6 +32,8 @@ class WebhookRequest:
     body: bytes
     secrets: tuple[str, ...]
     """The keys that sign, as `whsec_...`: two of them for a while after a rotation."""
+    header: tuple[str, str] | None = field(default=None, repr=False)
+    """One more header that the company set, such as an API key. Its value is sent, and stands in no outcome."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +82,16 @@ class Outcome:
 def post(request: WebhookRequest, egress: Egress) -> Outcome:
     """Send the request once and judge the answer. Every fault of the receiver is an outcome, none an exception."""
     started_at, started = clock.utcnow(), clock.monotonic()
+    fixed = dict([request.header]) if request.header else {}
+    credentials = [each for value in fixed.values() for each in credentials_of(value)]
     headers = {
         "Content-Type": "application/json",
         "Content-Length": str(len(request.body)),
         "User-Agent": USER_AGENT,
         **sign(request.webhook_id, request.body, request.secrets, at=started_at),
+        **fixed,
     }
+    shown = headers | {name: mask_value(value) for name, value in fixed.items()}
 
     def outcome(reason: str, **facts: object) -> Outcome:
         duration_ms = round((clock.monotonic() - started) * 1000)
@@ -92,7 +100,7 @@ def post(request: WebhookRequest, egress: Egress) -> Outcome:
             duration_ms=duration_ms,
             url=request.url,
             reason=reason,
-            request_headers=tuple(headers.items()),
+            request_headers=tuple(shown.items()),
             **facts,  # type: ignore[arg-type]
         )
 
@@ -105,7 +113,10 @@ def post(request: WebhookRequest, egress: Egress) -> Outcome:
             answer = egress.send(_prepare("GET", hop), deadline=egress.deadline - (clock.monotonic() - started))
     except EgressError as error:
         is_sent = was_posted or error.request_sent
-        return outcome(error.reason, detail=error.detail, address=error.address, request_sent=is_sent)
+        return outcome(
+            error.reason, detail=blot(error.detail, credentials), address=error.address, request_sent=is_sent
+        )
+    answer = _hide(credentials, answer)
     fields = CaseInsensitiveDict(answer.headers)
     verdict = judge(answer.status_code, answer.body, content_type=fields.get("Content-Type"), cut=answer.cut)
     return outcome(
@@ -138,6 +149,12 @@ def apps_script_hop(url: str, answer: Answer) -> str | None:
     except ValueError:
         return None
     return target.geturl() if is_answer else None
+
+
+def _hide(credentials: Sequence[str], answer: Answer) -> Answer:
+    """The answer without the credentials that a receiver repeats: the log keeps none."""
+    headers = [(name, blot(value, credentials)) for name, value in answer.headers]
+    return replace(answer, headers=headers, body=blot_body(answer.body, credentials))
 
 
 def _prepare(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from portal import importing, people
 from portal.audit import Actor
 from portal.company import endpoint, testing
+from portal.company.header import HeaderChoice
 from portal.company.testing import TestSend
 from portal.config import Settings
 from portal.contacts import classifying, syncing
@@ -40,7 +41,7 @@ def make_company(name: str = "Vendas Exemplo", *, url: str | None = None) -> Com
 
 
 def set_url(company: Company, url: str) -> None:
-    endpoint.set_address(db.session, actor_of(company, "test"), url, egress=runtime().egress)
+    endpoint.set_address(db.session, actor_of(company, "test"), url, egress=runtime().egress, vault=runtime().vault)
     db.session.commit()
 
 
@@ -48,8 +49,13 @@ def actor_of(company: Company, email: str = "ana@example.com") -> Actor:
     return Actor(company.id, email)
 
 
-def send_test(company: Company, url: str | None = None) -> TestSend:
-    return testing.send_test(db.session, runtime(), actor_of(company), url)
+def send_test(company: Company, url: str | None = None, *, header: HeaderChoice = "saved") -> TestSend:
+    return testing.send_test(db.session, runtime(), actor_of(company), url, header=header)
+
+
+def resume(company: Company) -> None:
+    testing.resume(db.session, runtime(), actor_of(company))
+    db.session.commit()
 
 
 def make_user(company: Company, *, role: str | None = "admin", email: str | None = None, name: str = "Ana") -> User:

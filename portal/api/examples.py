@@ -62,6 +62,7 @@ WEBHOOK = {
     "consecutive_failures": 0,
     "last_success_at": "2026-01-22T18:05:03.120Z",
     "last_failure_at": None,
+    "header_name": None,
 }
 ADVICE = {"code": "zapier", "message": "Zapier: it answers 200 with the Zap off too."}
 SAVED_WEBHOOK = WEBHOOK | {"advice": [ADVICE]}

@@ -1,6 +1,5 @@
 """The webhook by API: its address, how it has been going, a test, pause and resume, the key that signs."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from portal.api import examples
@@ -17,8 +16,9 @@ from portal.api.webhook_schemas import (
 )
 from portal.company import endpoint, testing
 from portal.company.endpoint import Status
+from portal.company.header import FixedHeader, HeaderChoice, read_header
+from portal.company.refusals import HeaderRefused
 from portal.database.db import db
-from portal.egress.advice import Advice
 from portal.runtime import runtime
 
 blueprint = ApiBlueprint("webhook", __name__)
@@ -44,15 +44,20 @@ def save(given: dict[str, Any]) -> dict[str, Any]:
     """Set the address, or remove it (null)
 
     Deliveries that wait go to the new address; when it is removed they are cancelled. An address that the portal does
-    not send to is refused with `code` `invalid_url` or `blocked_address`.
+    not send to is refused with `code` `invalid_url` or `blocked_address`, a header with `invalid_header`. The value of
+    the header goes to the scheme, host and port that it was saved for: with others it has to be given again.
     """
-    actor = current_caller().actor
-    if given["url"] is None:
-        endpoint.remove_address(db.session, actor)
-        advice: Sequence[Advice] = ()
-    else:
-        advice = endpoint.set_address(db.session, actor, given["url"], egress=runtime().egress).advice
-    return vars(commit()) | {"advice": advice}
+    actor, held = current_caller().actor, runtime()
+    header = header_of(given)
+    if given["url"] is not None:
+        saved = endpoint.set_address(
+            db.session, actor, given["url"], egress=held.egress, vault=held.vault, header=header
+        )
+        return vars(commit()) | {"advice": saved.advice}
+    if isinstance(header, FixedHeader):
+        raise HeaderRefused("name", "no_address")
+    endpoint.remove_address(db.session, actor)
+    return vars(commit()) | {"advice": ()}
 
 
 @blueprint.route("/webhook/test", methods=["POST"], tags=["webhook"])
@@ -67,7 +72,8 @@ def send_test(given: dict[str, Any]) -> dict[str, Any]:
     The same code sends as for every delivery. The test stands in the log, marked as a test, and is never retried.
     Repeated headers are joined by a comma.
     """
-    return result_of(testing.send_test(db.session, runtime(), current_caller().actor, given.get("url")))
+    actor, header = current_caller().actor, header_of(given)
+    return result_of(testing.send_test(db.session, runtime(), actor, given.get("url"), header=header))
 
 
 @blueprint.route("/webhook/pause", methods=["POST"], tags=["webhook"])
@@ -109,6 +115,12 @@ def rotate_secret() -> dict[str, Any]:
     """
     secret = endpoint.rotate_secret(db.session, current_caller().actor, vault=runtime().vault)
     return {"secret": secret, "old_secret_until": commit().old_secret_until}
+
+
+def header_of(given: dict[str, Any]) -> HeaderChoice:
+    """The header that was given. Raises HeaderRefused."""
+    header = given.get("header", "saved")
+    return read_header(**header) if isinstance(header, dict) else header
 
 
 def commit() -> Status:

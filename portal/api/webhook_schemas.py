@@ -9,8 +9,8 @@ from portal.models import ENDPOINT_STATES
 
 STATES = ("unset", *ENDPOINT_STATES)
 PAUSED_REASONS = ("manual", "gone", "outage", "restored")
-MAX_URL = 4000
-"""Characters that are looked at; the address policy has a limit of its own."""
+MAX_URL, MAX_HEADER = 4000, 8000
+"""Characters that are looked at; addresses and headers have limits of their own."""
 
 URL_NOTE = {"description": "An http or https address of a public host."}
 
@@ -23,6 +23,11 @@ class AdviceSchema(StrictSchema):
 def advice_list() -> fields.List[Any]:
     note = {"description": "What to mind about this address; empty when there is nothing."}
     return fields.List(fields.Nested(AdviceSchema), required=True, metadata=note)
+
+
+class HeaderSchema(StrictSchema):
+    name = Text(MAX_HEADER, required=True)
+    value = Text(MAX_HEADER, required=True, metadata={"description": "It is encrypted, and never told again."})
 
 
 class WebhookSchema(StrictSchema):
@@ -41,6 +46,11 @@ class WebhookSchema(StrictSchema):
     consecutive_failures = fields.Integer(required=True)
     last_success_at = Moment(required=True, allow_none=True)
     last_failure_at = Moment(required=True, allow_none=True)
+    header_name = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The fixed header; its value is not told."},
+    )
 
 
 class SavedWebhookSchema(WebhookSchema):
@@ -54,12 +64,28 @@ class SecretSchema(StrictSchema):
 
 class UrlSchema(StrictSchema):
     url = Text(MAX_URL, required=True, allow_none=True, metadata=URL_NOTE)
+    header = fields.Nested(
+        HeaderSchema,
+        allow_none=True,
+        metadata={
+            "description": "One more header that every request carries, such as an API key; null removes it. Without "
+            "this member the saved one stays, as long as scheme, host and port of the address stay."
+        },
+    )
 
 
 class TestUrlSchema(StrictSchema):
     optional_body = True
 
     url = Text(MAX_URL, allow_none=True, metadata={"description": "Without one, the configured address is tested."})
+    header = fields.Nested(
+        HeaderSchema,
+        allow_none=True,
+        metadata={
+            "description": "Sent with this test and not saved; null sends none. Without this member the saved one is "
+            "sent, when it belongs to scheme, host and port of the address."
+        },
+    )
 
 
 class SentRequestSchema(StrictSchema):

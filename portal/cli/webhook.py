@@ -1,5 +1,8 @@
 """`portal webhook`."""
 
+from collections.abc import Callable
+from typing import IO, Any, TypeVar
+
 import click
 
 from portal.api.protocol.exchange import result_of
@@ -13,10 +16,29 @@ from portal.cli.console import (
 )
 from portal.cli.outcomes import show_attempt
 from portal.company import endpoint, testing
+from portal.company.header import MAX_VALUE, HeaderChoice, read_header
 from portal.database.db import db
 from portal.egress.advice import Advice
 from portal.models import Company
 from portal.runtime import runtime
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def header_options(command: Command) -> Command:
+    """The options of the fixed header; its value comes from a file, so that no process list shows it."""
+    file = click.option(
+        "--header-file", type=click.File(), metavar="FILE", help="Holds the header's value; - reads standard input."
+    )
+    name = click.option("--header-name", metavar="NAME", help="One more header to send, such as X-Api-Key.")
+    return name(file(command))
+
+
+def read_options(name: str | None, file: IO[str] | None) -> HeaderChoice:
+    """The header that the options name, or the saved one."""
+    if (name is None) != (file is None):
+        raise click.UsageError("--header-name and --header-file belong together.")
+    return "saved" if name is None or file is None else read_header(name, file.read(MAX_VALUE + 2))
 
 
 @click.group()
@@ -27,10 +49,19 @@ def webhook() -> None:
 @webhook.command(name="set")
 @click.argument("url")
 @company_option
-def set_address(url: str, company_name: str | None) -> None:
-    """Send deliveries to URL from now on, those that wait included."""
+@header_options
+@click.option("--no-header", is_flag=True, help="Send no fixed header any more.")
+def set_address(
+    url: str, company_name: str | None, header_name: str | None, header_file: IO[str] | None, no_header: bool
+) -> None:
+    """Send deliveries to URL from now on, those that wait included.
+
+    A saved header stays as long as scheme, host and port of the address stay.
+    """
     with open_company(company_name) as actor:
-        address = endpoint.set_address(db.session, actor, url, egress=runtime().egress)
+        header = None if no_header else read_options(header_name, header_file)
+        held = runtime()
+        address = endpoint.set_address(db.session, actor, url, egress=held.egress, vault=held.vault, header=header)
         waiting = endpoint.describe(db.session, actor.company_id).waiting
         db.session.commit()
         show_advice(address.advice)
@@ -52,14 +83,22 @@ def remove(company_name: str | None) -> None:
 @webhook.command()
 @click.argument("url", required=False)
 @company_option
+@header_options
 @json_option
-def test(url: str | None, company_name: str | None, as_json: bool) -> None:
+def test(
+    url: str | None,
+    company_name: str | None,
+    header_name: str | None,
+    header_file: IO[str] | None,
+    as_json: bool,
+) -> None:
     """Send the sample to URL, or to the address that is set, and say what came of it.
 
     Exit code 0 when it counts as delivered, else 1. The log keeps it, marked as a test.
     """
     with open_company(company_name) as actor:
-        sent = testing.send_test(db.session, runtime(), actor, url)
+        header = read_options(header_name, header_file)
+        sent = testing.send_test(db.session, runtime(), actor, url, header=header)
         if as_json:
             print_json({"delivery_id": sent.webhook_id} | TestResultSchema().dump(result_of(sent)))
         else:
@@ -119,6 +158,7 @@ def show(company_name: str | None, secret: bool, as_json: bool) -> None:
         company = db.session.get_one(Company, actor.company_id)
         paused = f" ({status.paused_reason})" if status.paused_reason else ""
         click.echo(f"Address:       {status.url or '-'}")
+        click.echo(f"Header:        {status.header_name or '-'}")
         click.echo(f"State:         {status.state}{paused}")
         click.echo(f"Waiting:       {status.waiting}")
         click.echo(f"Failed in row: {status.consecutive_failures}")

@@ -5,18 +5,24 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock, outbox
 from portal.audit import Actor
+from portal.company.header import FixedHeader, HeaderChoice, seal_header
 from portal.company.refusals import NoAddress
-from portal.egress import Egress
+from portal.egress import Egress, origin_of
 from portal.egress.advice import Advice, advise_checked
 from portal.models import Company, Endpoint
 from portal.rules.circuit import Circuit
 from portal.vault import DamagedSecret, Vault
 
+HEADER_LEFT_OUT = _l(
+    "O cabeçalho %(name)s não vai para este endereço: o valor foi salvo para outro. Se este também precisar dele, "
+    "digite-o de novo."
+)
 OLD_SECRET_LIFETIME = timedelta(hours=24)
 
 
@@ -34,6 +40,7 @@ class Status:
     last_failure_at: datetime | None
     old_secret_until: datetime | None
     """Until when the key before this one signs too; None when it does not any more."""
+    header_name: str | None
 
 
 @dataclass(frozen=True)
@@ -111,39 +118,75 @@ def describe(session: Session, company_id: int | None) -> Status:
         last_success_at=endpoint.last_success_at,
         last_failure_at=endpoint.last_failure_at,
         old_secret_until=endpoint.old_secret_until if signs_twice else None,
+        header_name=endpoint.header_name,
     )
 
 
 def set_address(
-    session: Session, actor: Actor, url: str, *, egress: Egress, cancel_waiting: bool = False
+    session: Session,
+    actor: Actor,
+    url: str,
+    *,
+    egress: Egress,
+    vault: Vault,
+    header: HeaderChoice = "saved",
+    cancel_waiting: bool = False,
 ) -> AddressSet:
-    """Send to this address from now on. What waits goes there too, unless it is to be cancelled.
+    """Send to this address from now on, with this header. What waits goes there too, unless it is to be cancelled.
 
-    Ends the caller's transaction: checking an address asks the network. Raises AddressError.
+    The saved header stays where the origin stays, and is forgotten with any other. Ends the caller's transaction:
+    checking an address asks the network. Raises AddressError.
     """
     session.rollback()
     checked = egress.check(url)
     url, advice = checked.address.url, advise_checked(checked)
     endpoint = lock_endpoint(session, actor.company_id)
-    if url == endpoint.url:
-        return AddressSet(url, 0, advice)
-    cancelled = outbox.cancel_waiting(session, endpoint.company_id) if cancel_waiting else 0
-    endpoint.url, endpoint.answer_shape = url, None
-    if endpoint.paused_reason not in ("manual", "restored"):
-        close_circuit(endpoint)  # what happened at the old address says nothing about this one
-    endpoint.updated_at = clock.utcnow()
-    session.info[outbox.DUE] = True
-    audit.record(session, actor, "webhook.url_set", subject=url)
+    advice += advise_header(endpoint, url, header)
+    cancelled = 0
+    if url != endpoint.url:
+        cancelled = outbox.cancel_waiting(session, endpoint.company_id) if cancel_waiting else 0
+        endpoint.url, endpoint.answer_shape = url, None
+        if endpoint.paused_reason not in ("manual", "restored"):
+            close_circuit(endpoint)  # what happened at the old address says nothing about this one
+        endpoint.updated_at = clock.utcnow()
+        session.info[outbox.DUE] = True
+        audit.record(session, actor, "webhook.url_set", subject=url)
+    if isinstance(header, FixedHeader):
+        _set_header(session, endpoint, actor, header, vault=vault)
+    elif header is None or not outbox.has_header(endpoint, url):
+        _forget_header(session, endpoint, actor)
     return AddressSet(url, cancelled, advice)
 
 
+def _set_header(session: Session, endpoint: Endpoint, actor: Actor, header: FixedHeader, *, vault: Vault) -> None:
+    endpoint.header_name, endpoint.header_value = seal_header(header, endpoint.company_id, vault=vault)
+    endpoint.header_origin, endpoint.updated_at = origin_of(endpoint.url or ""), clock.utcnow()
+    audit.record(session, actor, "webhook.header_set", subject=header.name)
+
+
+def _forget_header(session: Session, endpoint: Endpoint, actor: Actor) -> None:
+    if endpoint.header_name is None:
+        return
+    audit.record(session, actor, "webhook.header_removed", subject=endpoint.header_name)
+    endpoint.header_name = endpoint.header_value = endpoint.header_origin = None
+    endpoint.updated_at = clock.utcnow()
+
+
+def advise_header(endpoint: Endpoint, url: str, header: HeaderChoice) -> tuple[Advice, ...]:
+    """What to mind when the saved header does not go to an address."""
+    if header != "saved" or endpoint.header_name is None or outbox.has_header(endpoint, url):
+        return ()
+    return (Advice("header_left_out", str(HEADER_LEFT_OUT) % {"name": endpoint.header_name}),)
+
+
 def remove_address(session: Session, actor: Actor) -> int:
-    """Send nothing any more. What waits is cancelled: it stays in the log. Returns how many deliveries that were."""
+    """Send nothing any more, and forget the header. What waits is cancelled, and stays in the log. Returns how many."""
     endpoint = lock_endpoint(session, actor.company_id)
     if endpoint.url is None:
         return 0
     endpoint.url, endpoint.updated_at = None, clock.utcnow()
     audit.record(session, actor, "webhook.url_removed")
+    _forget_header(session, endpoint, actor)
     return outbox.cancel_waiting(session, endpoint.company_id)
 
 

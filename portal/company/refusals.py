@@ -39,7 +39,7 @@ class TooManyTests(Refusal):
         return super().sentence % {"max": self.most}
 
 
-class TestFailed(Refusal):
+class NotDelivered(Refusal):
     """Sending is not resumed, since the test of the address did not arrive. `message` says what came of it."""
 
     code = "test_failed"
@@ -59,3 +59,30 @@ class ChangedMeanwhile(Refusal):
 
     code = "conflict"
     words = _l("A configuração do webhook mudou durante o teste, por isso nada foi retomado. Confira e tente de novo.")
+
+
+class HeaderRefused(Refusal):
+    """A fixed header that is not sent. `part` is `name`, `value` or `user`; `problem` a stable code."""
+
+    code = "invalid_header"
+
+    def __init__(self, part: str, problem: str) -> None:
+        super().__init__(problem)
+        self.part, self.problem = part, problem
+
+    @property
+    def sentence(self) -> str:
+        return str(HEADER_SENTENCES[self.problem])
+
+
+HEADER_SENTENCES = {
+    "required": _l("Falta o nome, o usuário ou o valor do cabeçalho."),
+    "not_a_header_name": _l("O nome do cabeçalho só pode ter letras sem acento, números e hífens, como X-Api-Key."),
+    "reserved_header": _l("Este cabeçalho já é definido pelo próprio envio e não pode ser trocado."),
+    "too_long": _l("O valor do cabeçalho é longo demais: são no máximo 4096 caracteres."),
+    "not_a_header_value": _l(
+        "O valor do cabeçalho só pode ter letras sem acento, números e sinais, em uma linha. Copie-o de novo."
+    ),
+    "colon": _l("O usuário não pode ter dois-pontos."),
+    "no_address": _l("Um cabeçalho vai sempre com uma URL: sem URL, não há para onde enviá-lo."),
+}

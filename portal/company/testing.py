@@ -1,7 +1,7 @@
 """A test of an address: the sample, sent as deliveries are, with one try. Sending is resumed by such a test."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from portal import audit, clock, outbox
 from portal.audit import Actor
-from portal.company.endpoint import close_circuit, get_endpoint, lock_endpoint
-from portal.company.refusals import ChangedMeanwhile, NoAddress, TestFailed, TooManyTests
+from portal.company.endpoint import advise_header, close_circuit, get_endpoint, lock_endpoint
+from portal.company.header import HeaderChoice, seal_header
+from portal.company.refusals import ChangedMeanwhile, NoAddress, NotDelivered, TooManyTests
 from portal.config import Settings
 from portal.egress import Egress
 from portal.egress.advice import Advice, advise, advise_checked
@@ -47,8 +48,12 @@ class TestSend:
     advice: tuple[Advice, ...]
 
 
-def send_test(session: Session, means: Means, actor: Actor, url: str | None = None) -> TestSend:
+def send_test(
+    session: Session, means: Means, actor: Actor, url: str | None = None, *, header: HeaderChoice = "saved"
+) -> TestSend:
     """Send the sample once to `url`, or to the configured address, and record it in the log as a test.
+
+    A header that is given is sent and not kept; the saved one goes to its own origin only.
 
     Ends the caller's transaction: the name service and a receiver take their time. Raises AddressError, NoAddress and
     TooManyTests.
@@ -59,14 +64,16 @@ def send_test(session: Session, means: Means, actor: Actor, url: str | None = No
         raise NoAddress
     session.rollback()
     checked = means.egress.check(url)
-    return _send(session, means, endpoint.company_id, checked.address.url, actor, advise_checked(checked))
+    url = checked.address.url
+    advice = advise_checked(checked) + advise_header(endpoint, url, header)
+    return _send(session, means, endpoint.company_id, url, actor, advice, header)
 
 
 def resume(session: Session, means: Means, actor: Actor) -> TestSend | None:
     """Send again once a test has arrived, and what waits at once, level 3 first. Returns the test.
 
     Returns None, and sends nothing, when the endpoint is active. Ends the caller's transaction. Raises NoAddress,
-    TooManyTests, TestFailed, and ChangedMeanwhile when the test was of something else than what is to be resumed.
+    TooManyTests, NotDelivered, and ChangedMeanwhile when the test was of something else than what is to be resumed.
     """
     endpoint = get_endpoint(session, actor.company_id)
     url, paused_reason = endpoint.url, endpoint.paused_reason
@@ -76,7 +83,7 @@ def resume(session: Session, means: Means, actor: Actor) -> TestSend | None:
         return None
     sent = _send(session, means, endpoint.company_id, url, actor, advise(url))
     if not sent.outcome.delivered:
-        raise TestFailed(sent.webhook_id, sent.outcome, means.explain(sent.outcome).message)
+        raise NotDelivered(sent.webhook_id, sent.outcome, means.explain(sent.outcome).message)
     endpoint = lock_endpoint(session, actor.company_id)
     if (endpoint.url, endpoint.paused_reason) != (url, paused_reason):
         raise ChangedMeanwhile
@@ -94,7 +101,13 @@ def _begin_again(session: Session, endpoint: Endpoint) -> None:
 
 
 def _send(
-    session: Session, means: Means, company_id: int, url: str, actor: Actor, advice: tuple[Advice, ...]
+    session: Session,
+    means: Means,
+    company_id: int,
+    url: str,
+    actor: Actor,
+    advice: tuple[Advice, ...],
+    header: HeaderChoice = "saved",
 ) -> TestSend:
     """Send the way every delivery goes, in transactions of its own, none of which waits for the network."""
     session.rollback()
@@ -105,6 +118,8 @@ def _send(
         claim = outbox.enqueue_test(
             connection, company_id=company_id, url=url, actor=actor.email, now=now, lease=settings.lease
         )
+    if header != "saved":
+        claim = replace(claim, header=seal_header(header, company_id, vault=means.vault) if header else None)
     outcome = outbox.send(claim, means.vault, means.egress)
     with engine.begin() as connection:
         rules = outbox.Rules(settings.retry_schedule, now=clock.utcnow(), jitter=random.random)

@@ -32,7 +32,8 @@ def prepare(app: Flask, *, url: str, password: str) -> None:
         actor = Actor(company.id, TEAM[0][1])
         save_items(db.session, actor, sample_items(clock.utcnow()), default_owner=people[0])
         db.session.commit()
-        endpoint.set_address(db.session, Actor(company.id, TEAM[0][1]), url, egress=runtime().egress)
+        actor, held = Actor(company.id, TEAM[0][1]), runtime()
+        endpoint.set_address(db.session, actor, url, egress=held.egress, vault=held.vault)
         db.session.commit()
         contact_ids = db.session.scalars(select(Contact.id).order_by(Contact.id).limit(CLASSIFIED_AT_FIRST)).all()
     for number, contact_id in enumerate(contact_ids):

@@ -1,6 +1,6 @@
 """The only way out to the network: address policy, pinned connections, one true deadline, bounded answers."""
 
-from portal.egress.address import Address, AddressError, AddressPolicy, parse_address
+from portal.egress.address import Address, AddressError, AddressPolicy, origin_of, parse_address
 from portal.egress.answer import Answer, EgressError
 from portal.egress.client import CheckedAddress, Egress, EgressAdapter
 
@@ -13,5 +13,6 @@ __all__ = [
     "Egress",
     "EgressAdapter",
     "EgressError",
+    "origin_of",
     "parse_address",
 ]

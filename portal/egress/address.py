@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import idna
 
@@ -86,6 +86,13 @@ class AddressError(ValueError):
         self.detail = detail
         blocked = problem in ("port", "local_name", "not_public")
         self.reason = "blocked_address" if blocked else "invalid_url"
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a normalised address: what one trusts when one trusts a server."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}:{parts.port or DEFAULT_PORTS[parts.scheme]}"
 
 
 def parse_address(url: str, policy: AddressPolicy) -> Address:

@@ -15,7 +15,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
 from portal import clock
-from portal.egress.address import Address, AddressError, AddressPolicy, check_answers, parse_address
+from portal.egress.address import Address, AddressError, AddressPolicy, check_answers, origin_of, parse_address
 from portal.egress.answer import Answer, EgressError
 from portal.egress.resolver import LookupTimeoutError, Resolve, Resolver, resolve_with_getaddrinfo
 from portal.egress.transport import Request, Route, Transport
@@ -88,7 +88,7 @@ class Egress:
         ends_at = started + (self.deadline if deadline is None else deadline)
         address, route = self._find_route(prepared.url or "", ends_at)
         request = Request(
-            origin=_origin(address),
+            origin=f"{origin_of(address.url)}/",
             target=address.target,
             route=route,
             fields=_fields(prepared),
@@ -198,11 +198,6 @@ def _build_response(request: PreparedRequest, answer: Answer) -> Response:
     # Not urllib3's kind of raw, so a session finds no cookies in it.
     response.raw = BytesIO(answer.body)
     return response
-
-
-def _origin(address: Address) -> str:
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"{address.scheme}://{host}:{address.port}/"
 
 
 def _fields(prepared: PreparedRequest) -> list[str]:

@@ -3,17 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, SelectField, StringField, ValidationError
+from wtforms import IntegerField, PasswordField, SelectField, StringField, ValidationError
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import NumberRange
 
+from portal.company.header import HeaderChoice, basic_header, bearer_header, read_header
 from portal.forms.fields import any_text, at_most, required, strip, timezone_choices
 from portal.forms.people import ROLE_WORDS
 from portal.models import User
 
 MOST_DAYS = 3650
+
+
+def typed_field(label: Any) -> StringField:
+    return StringField(label, render_kw={"autocomplete": "off", "spellcheck": "false"})
 
 
 class CompanyForm(FlaskForm):
@@ -25,6 +31,14 @@ class CompanyForm(FlaskForm):
     )
 
 
+HEADER_KINDS = [
+    SelectChoice("none", _l("Nenhum")),
+    SelectChoice("bearer", _l("Authorization: Bearer (token)")),
+    SelectChoice("basic", _l("Authorization: Basic (usuário e senha)")),
+    SelectChoice("other", _l("Outro, como X-Api-Key")),
+]
+
+
 class WebhookForm(FlaskForm):
     url = StringField(
         _l("URL de destino"),
@@ -33,6 +47,34 @@ class WebhookForm(FlaskForm):
         description=_l("O endereço que o seu CRM ou a sua automação criou para receber webhooks."),
         render_kw={"inputmode": "url", "autocomplete": "off", "spellcheck": "false", "placeholder": "https://"},
     )
+    header_kind = SelectField(_l("Cabeçalho fixo"), choices=HEADER_KINDS, validate_choice=False)
+    header_name = typed_field(_l("Nome do cabeçalho"))
+    header_user = typed_field(_l("Usuário"))
+    header_value = PasswordField(
+        _l("Valor, token ou senha"),
+        render_kw={"autocomplete": "new-password", "spellcheck": "false"},
+        description=_l("Fica guardado com criptografia e não aparece mais em nenhuma tela."),
+    )
+
+    def offer_saved(self, name: str) -> None:
+        """Offer the saved header too; nothing of its value is shown."""
+        self.header_kind.choices = [SelectChoice("saved", _("O que está salvo: %(name)s", name=name)), *HEADER_KINDS]
+
+    def ask_again(self, name: str, shown: str) -> None:
+        """Choose the kind of a header that was typed for a test, so that its value is asked for when it is saved."""
+        kinds = {"Bearer": "bearer", "Basic": "basic"} if name == "Authorization" else {}
+        self.header_kind.data, self.header_name.data = kinds.get(shown.partition(" ")[0], "other"), name
+
+    def header(self) -> HeaderChoice:
+        """What is to be sent besides. Raises HeaderRefused."""
+        kind, value = self.header_kind.data, self.header_value.data or ""
+        if kind == "bearer":
+            return bearer_header(value)
+        if kind == "basic":
+            return basic_header(self.header_user.data or "", value)
+        if kind == "other":
+            return read_header(self.header_name.data or "", value)
+        return None if kind == "none" else "saved"
 
 
 def days_field(label: Any, description: Any) -> IntegerField:

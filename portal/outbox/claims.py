@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, bindparam, exists, func, or_, select, true, update
 
+from portal.egress import origin_of
 from portal.models import OPEN_STATUSES, Delivery, Endpoint
 from portal.rules.circuit import LONGEST_PAUSE
 
@@ -35,6 +36,8 @@ class Claim:
     url: str
     secrets: tuple[str, ...] = ()
     """The keys that sign, encrypted as stored."""
+    header: tuple[str, str] | None = None
+    """The fixed header's name and its sealed value."""
     known_shapes: str | None = None
     """The shapes of the answers that the endpoint gave before this was claimed (`outbox.shapes`)."""
     body: bytes
@@ -66,7 +69,11 @@ CLAIM_COLUMNS = (
 """What a claim holds of its delivery, by the names of its fields."""
 
 ENDPOINT_COLUMNS = tuple(
-    endpoint.c[name] for name in ("url", "secret", "old_secret", "old_secret_until", "answer_shape")
+    endpoint.c[name]
+    for name in (
+        *("url", "secret", "old_secret", "old_secret_until", "answer_shape"),
+        *("header_name", "header_value", "header_origin"),
+    )
 )
 """What `target_of` reads."""
 
@@ -164,6 +171,7 @@ def target_of(row: AnyRow, *, now: datetime, url: str | None = None) -> dict[str
     return {
         "url": url,
         "secrets": signing_secrets(row, now=now),
+        "header": (row.header_name, row.header_value) if has_header(row, url) else None,
         "known_shapes": row.answer_shape if url == row.url else None,
     }
 
@@ -172,6 +180,11 @@ def signing_secrets(stored: AnyRow | Endpoint, *, now: datetime) -> tuple[str, .
     """The stored keys that sign now: the endpoint's own, and for a while after a rotation the one before."""
     is_old_good = stored.old_secret_until is not None and stored.old_secret_until > now
     return (stored.secret, stored.old_secret) if is_old_good and stored.old_secret else (stored.secret,)
+
+
+def has_header(stored: AnyRow | Endpoint, url: str) -> bool:
+    """Whether the fixed header goes to that address: its value belongs to the origin that it was saved for."""
+    return stored.header_value is not None and stored.header_origin == origin_of(url)
 
 
 def has_due(connection: Connection, *, now: datetime) -> bool:

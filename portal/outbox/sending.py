@@ -14,7 +14,11 @@ def request_of(claim: Claim, vault: Vault) -> WebhookRequest:
     """What is sent for a claim, a test's or any other."""
     company_id = claim.company_id
     keys = tuple(vault.open(secret, purpose="webhook_secret", company_id=company_id) for secret in claim.secrets)
-    return WebhookRequest(url=claim.url, webhook_id=claim.webhook_id, body=claim.body, secrets=keys)
+    header = None
+    if claim.header:
+        name, sealed = claim.header
+        header = name, vault.open(sealed, purpose="webhook_header", company_id=company_id)
+    return WebhookRequest(url=claim.url, webhook_id=claim.webhook_id, body=claim.body, secrets=keys, header=header)
 
 
 def send(claim: Claim, vault: Vault, egress: Egress) -> Outcome:

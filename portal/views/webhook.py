@@ -7,7 +7,8 @@ from flask_babel import ngettext
 from flask_login import current_user
 
 from portal.company import endpoint, testing
-from portal.company.refusals import Refusal, TestFailed, TooManyTests
+from portal.company.header import FixedHeader
+from portal.company.refusals import HeaderRefused, NotDelivered, Refusal, TooManyTests
 from portal.contacts.syncing import backlog_of
 from portal.database.db import db
 from portal.deliveries.log import get_delivery
@@ -16,6 +17,7 @@ from portal.egress.advice import advise
 from portal.forms import WebhookForm, text_of
 from portal.models import Attempt
 from portal.rules import reasons
+from portal.rules.credentials import is_masked
 from portal.runtime import runtime
 from portal.views import notices
 from portal.views.inspector import address_of
@@ -37,6 +39,9 @@ def index() -> ResponseReturnValue:
     form = saved_form()
     if attempts:
         form.url.data = attempts[0].url
+        for name, value in attempts[0].request_headers if "header" in request.args else ():
+            if is_masked(value):
+                form.ask_again(name, value)
     elif token:
         form.url.data = address_of(token)
     elif offered := address_offered_by(request.args.get("offered", "")):
@@ -55,6 +60,8 @@ def save() -> ResponseReturnValue:
         access.current_actor(),
         text_of(form.url),
         egress=runtime().egress,
+        vault=runtime().vault,
+        header=form.header(),
         cancel_waiting=request.form.get("waiting") == "cancel",
     )
     db.session.commit()
@@ -73,7 +80,9 @@ def test() -> ResponseReturnValue:
     form = WebhookForm()
     if not form.validate_on_submit():
         return page(form), 422
-    return shown(testing.send_test(db.session, runtime(), access.current_actor(), text_of(form.url)).webhook_id)
+    actor, header = access.current_actor(), form.header()
+    sent = testing.send_test(db.session, runtime(), actor, text_of(form.url), header=header)
+    return shown(sent.webhook_id, header="typed" if isinstance(header, FixedHeader) else None)
 
 
 @bp.post("/remove")
@@ -101,7 +110,7 @@ def resume() -> ResponseReturnValue:
     """Send again, once a test has shown that somebody is there."""
     try:
         testing.resume(db.session, runtime(), access.current_actor())
-    except TestFailed as failed:
+    except NotDelivered as failed:
         flash(failed.sentence, "error")
         return shown(failed.webhook_id)
     db.session.commit()
@@ -131,13 +140,17 @@ def explain_address(error: AddressError) -> ResponseReturnValue:
 def explain_refusal(refusal: Refusal) -> ResponseReturnValue:
     """The page as it is now, with the address that was sent in its field, and why nothing was done."""
     db.session.rollback()
-    flash(refusal.sentence, "warning")
     form = WebhookForm() if "url" in request.form else saved_form()
+    if isinstance(refusal, HeaderRefused):
+        form[f"header_{refusal.part}"].errors = [refusal.sentence]
+        return page(form), 422
+    flash(refusal.sentence, "warning")
     return page(form), 429 if isinstance(refusal, TooManyTests) else 409
 
 
 def saved_form() -> WebhookForm:
-    return WebhookForm(formdata=None, url=endpoint.describe(db.session, current_user.company_id).url)
+    status = endpoint.describe(db.session, current_user.company_id)
+    return WebhookForm(formdata=None, url=status.url, header_kind="saved" if status.header_name else "none")
 
 
 def address_offered_by(webhook_id: str) -> str | None:
@@ -147,9 +160,9 @@ def address_offered_by(webhook_id: str) -> str | None:
     return runtime().explain(attempts[-1]).offer if attempts else None
 
 
-def shown(webhook_id: str) -> ResponseReturnValue:
+def shown(webhook_id: str, *, header: str | None = None) -> ResponseReturnValue:
     """To what came of a test."""
-    return see_other(url_for(".index", test=webhook_id, _anchor="resultado"))
+    return see_other(url_for(".index", test=webhook_id, header=header, _anchor="resultado"))
 
 
 def flash_cancelled(count: int) -> None:
@@ -160,6 +173,8 @@ def flash_cancelled(count: int) -> None:
 def page(form: WebhookForm, *, attempt: Attempt | None = None, **more: object) -> str:
     company_id = current_user.company_id
     status = endpoint.describe(db.session, company_id)
+    if status.header_name:
+        form.offer_saved(status.header_name)
     advice = () if form.url.errors else advise(form.url.data or "")
     return render_template(
         "webhook/index.html",

@@ -29,6 +29,8 @@ ACTION_WORDS: Mapping[str, Any] = {
     "token.revoked": _l("Revogou um token da API"),
     "webhook.url_set": _l("Salvou a URL do webhook"),
     "webhook.url_removed": _l("Removeu a URL do webhook"),
+    "webhook.header_set": _l("Salvou o cabeçalho fixo do webhook"),
+    "webhook.header_removed": _l("Removeu o cabeçalho fixo do webhook"),
     "webhook.paused": _l("Pausou o envio"),
     "webhook.resumed": _l("Retomou o envio"),
     "webhook.secret_shown": _l("Viu o segredo de assinatura"),

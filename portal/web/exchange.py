@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from portal.models import Attempt
+from portal.rules.credentials import is_masked
 from portal.rules.verdict import decode
 
 MASKED_HEADERS = {"webhook-signature", "set-cookie", "authorization"}
@@ -27,16 +28,19 @@ def readable(body: bytes) -> str:
 
 def shown_headers(headers: Iterable[Sequence[str]]) -> list[tuple[str, str]]:
     """Header names and values, with all but the beginning of a secret value masked."""
-    return [
-        (name, f"{value[:VISIBLE_START]}…" if name.lower() in MASKED_HEADERS else value) for name, value, *_ in headers
-    ]
+    return [(name, value if is_shown(name, value) else f"{value[:VISIBLE_START]}…") for name, value, *_ in headers]
+
+
+def is_shown(name: str, value: str) -> bool:
+    """Whether a header may be shown as it is: a fixed header's value is masked already."""
+    return name.lower() not in MASKED_HEADERS or is_masked(value)
 
 
 def curl_command(attempt: Attempt, body: bytes) -> str:
     """A shell command that sends the same body; the signature is left out, for it holds for a few minutes only."""
     lines = [f"curl -i -X POST {shlex.quote(attempt.url)}"]
     for name, value in attempt.request_headers:
-        if name.lower() not in MASKED_HEADERS | {"content-length"}:  # curl counts what it sends
+        if is_shown(name, value) and name.lower() != "content-length":  # curl counts what it sends
             lines.append(f"-H {shlex.quote(f'{name}: {value}')}")
     lines.append(f"--data-binary {shlex.quote(body.decode('ascii', 'replace'))}")
     return " \\\n  ".join(lines)

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select, update
 from standardwebhooks import Webhook
 
-from portal import clock
+from portal import clock, outbox
 from portal.company import testing
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
@@ -105,7 +105,7 @@ def test_a_test_of_one_address_does_not_resume_another(
     api: Caller, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.post("/webhook/pause")
-    send = testing.post
+    send = outbox.send
 
     def send_while_the_address_changes(*given: Any) -> Any:
         sent = send(*given)
@@ -113,7 +113,7 @@ def test_a_test_of_one_address_does_not_resume_another(
             connection.execute(update(Endpoint).values(url=hook.url + "other"))
         return sent
 
-    monkeypatch.setattr(testing, "post", send_while_the_address_changes)
+    monkeypatch.setattr(outbox, "send", send_while_the_address_changes)
     check_problem(api.post("/webhook/resume"), 409, "conflict")
     assert api.get("/webhook").json["state"] == "paused"
 

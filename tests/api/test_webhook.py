@@ -22,6 +22,7 @@ UNSET = {
     "consecutive_failures": 0,
     "last_success_at": None,
     "last_failure_at": None,
+    "header_name": None,
 }
 
 
@@ -176,3 +177,42 @@ def test_removing_twice_changes_nothing(api: Caller, open_database: Callable[[],
     with open_database():
         assert not db.session.scalars(select(AuditEntry).where(AuditEntry.action == "webhook.url_removed")).all()
         assert not db.session.scalars(select(Delivery)).all()
+
+
+HEADER = {"name": "X-Api-Key", "value": "s3cr3t-0123456789"}
+
+
+def test_a_header_is_set_told_by_name_only_kept_and_removed(api: Caller, receiver: Receiver) -> None:
+    answer = api.put("/webhook", {"url": receiver.url, "header": HEADER})
+    assert answer.json["header_name"] == "X-Api-Key"  # type: ignore[index]
+    result = api.post("/webhook/test")
+    assert receiver.received[0].headers["X-Api-Key"] == HEADER["value"]
+    assert result.json["request"]["headers"]["X-Api-Key"] == "…"  # type: ignore[index]
+    assert HEADER["value"] not in answer.text + result.text + api.get("/webhook").text
+    assert api.put("/webhook", {"url": receiver.url + "new"}).json["header_name"] == "X-Api-Key"
+    assert api.put("/webhook", {"url": receiver.url, "header": None}).json["header_name"] is None
+
+
+def test_a_test_of_another_origin_says_that_the_header_stayed_here(api: Caller, receiver: Receiver) -> None:
+    api.put("/webhook", {"url": "http://127.0.0.1:9999/", "header": HEADER})
+    result = api.post("/webhook/test", {"url": receiver.url}).json
+    assert "X-Api-Key" not in receiver.received[0].headers
+    assert "header_left_out" in [advice["code"] for advice in result["advice"]]
+    api.post("/webhook/test", {"url": receiver.url, "header": HEADER})
+    assert receiver.received[1].headers["X-Api-Key"] == HEADER["value"]
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "errors"),
+    [
+        ({"header": {"name": "Host", "value": "x"}}, "invalid_header", {"header.name": "reserved_header"}),
+        ({"header": {"name": "X-Key", "value": "a\nb"}}, "invalid_header", {"header.value": "not_a_header_value"}),
+        ({"url": None, "header": HEADER}, "invalid_header", {"header.name": "no_address"}),
+        ({"header": "X-Key: a"}, "invalid_fields", {"header": "not_an_object"}),
+        ({"header": {"name": "X-Key"}}, "invalid_fields", {"header.value": "required"}),
+    ],
+)
+def test_a_refused_header_changes_nothing(api: Caller, value: Any, status: str, errors: dict[str, str]) -> None:
+    problem = check_problem(api.put("/webhook", {"url": "http://127.0.0.1:9999/"} | value), 422, status)
+    assert field_errors(problem) == errors
+    assert api.get("/webhook").json == UNSET

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 from flask import Flask
 from sqlalchemy import select
@@ -124,3 +125,28 @@ def test_test_speaks_json_with_what_was_sent_and_answered(app: Flask, run: Run) 
     assert (result.exit_code, shape["delivered"], shape["reason"]) == (1, False, "status_2xx")
     assert shape["response"]["body"] == "Accepted"
     assert shape["delivery_id"].startswith("msg_")
+
+
+def test_a_header_comes_from_a_file_and_is_shown_by_name(
+    app: Flask, run: Run, receiver: Receiver, tmp_path: Path
+) -> None:
+    company = make_company()
+    file = tmp_path / "key"
+    file.write_text("s3cr3t-0123456789\n")
+    options = ("--header-name", "X-Api-Key", "--header-file", file)
+    assert run("webhook", "test", receiver.url, *options).exit_code == 0
+    assert run("webhook", "set", receiver.url, *options).exit_code == 0
+    assert run("webhook", "test").exit_code == 0
+    assert [received.headers["X-Api-Key"] for received in receiver.received] == ["s3cr3t-0123456789"] * 2
+    shown = run("webhook", "show").stdout
+    assert "X-Api-Key" in shown
+    assert "s3cr3t" not in shown
+    assert run("webhook", "set", receiver.url, "--no-header").exit_code == 0
+    db.session.rollback()
+    assert endpoint_of(company).header_name is None
+
+
+def test_a_header_without_its_file_is_refused(app: Flask, run: Run) -> None:
+    make_company()
+    result = run("webhook", "set", "http://127.0.0.1:9000/", "--header-name", "X-Api-Key")
+    assert (result.exit_code, "belong together" in result.stderr) == (2, True)

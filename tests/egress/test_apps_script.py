@@ -11,6 +11,7 @@ from tests.egress.conftest import DEADLINE, MakeEgress
 from tests.egress.hostile import Act, HostileReceiver, always_ok, answers, is_silent, whole
 
 SECRET = "whsec_" + "A" * 44
+HEADER = ("X-Api-Key", "a key of the script")
 Played = tuple[Outcome, list[bytes], list[bytes]]
 Play = Callable[..., Played]
 
@@ -27,7 +28,7 @@ def play(make_egress: MakeEgress, authority: Authority) -> Play:
             points = answers(whole(b"", b"Location: " + location, status=b"HTTP/1.1 302 Moved Temporarily"))
             with HostileReceiver(points, tls=authority.context("script.google.com")) as first:
                 url = first.url("/macros/s/x/exec", host="script.google.com")
-                request = WebhookRequest(url=url, webhook_id="msg_1", body=b"{}", secrets=(SECRET,))
+                request = WebhookRequest(url=url, webhook_id="msg_1", body=b"{}", secrets=(SECRET,), header=HEADER)
                 return post(request, egress), first.requests, second.requests
 
     return play

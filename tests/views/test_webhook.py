@@ -158,3 +158,65 @@ def test_trouble_is_said_with_its_impact(member, company, receiver):
         make_delivery(make_contact(company), level)
     assert "2 contatos de nível alto não chegaram ao seu CRM." in member.get("/deliveries").text
     assert "2 contatos de nível alto" not in member.get("/").text  # there the answer says it
+
+
+TYPED = {"header_kind": "other", "header_name": "X-Api-Key", "header_value": "s3cr3t-0123456789"}
+
+
+def test_a_header_is_saved_with_the_address_and_its_value_is_shown_nowhere(admin, company, receiver):
+    admin.post("/webhook", {"url": receiver.url, **TYPED})
+    admin.post("/webhook/test", {"url": receiver.url, "header_kind": "saved"})
+    assert receiver.received[0].headers["X-Api-Key"] == TYPED["header_value"]
+    test = db.session.query(Delivery).one().webhook_id
+    pages = ("/webhook", f"/webhook?test={test}", f"/deliveries/{test}", f"/deliveries/{test}/support.txt", "/audit")
+    for url in pages:
+        text = admin.get(url).text
+        assert "X-Api-Key" in text
+        assert TYPED["header_value"] not in text
+    assert "X-Api-Key: …" in admin.get(f"/webhook?test={test}").text  # in the command to copy
+    assert "Content-Type: application/json" in admin.get(f"/deliveries/{test}/support.txt").text
+
+
+def test_a_pair_is_sent_as_basic_authentication_and_a_token_as_bearer(admin, receiver):
+    pair = {"header_kind": "basic", "header_user": "ana", "header_value": "senha"}
+    admin.post("/webhook/test", {"url": receiver.url, **pair})
+    admin.post("/webhook/test", {"url": receiver.url, "header_kind": "bearer", "header_value": "abc"})
+    sent = [received.headers["Authorization"] for received in receiver.received]
+    assert sent == ["Basic YW5hOnNlbmhh", "Bearer abc"]
+
+
+def test_what_was_typed_for_a_test_is_asked_for_again_before_it_is_saved(admin, company, receiver):
+    page = admin.get(admin.post("/webhook/test", {"url": receiver.url, **TYPED}).location).text
+    assert '<option selected value="other">' in page
+    assert TYPED["header_value"] not in page
+    answer = admin.post("/webhook", {"url": receiver.url, **TYPED, "header_value": ""})
+    assert answer.status_code == 422
+    assert 'id="header_value-error"' in answer.text
+    assert endpoint_of(company).url is None
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({**TYPED, "header_name": "Host"}, "header_name"),
+        ({**TYPED, "header_value": "a\nb"}, "header_value"),
+        ({"header_kind": "basic", "header_user": "a:b", "header_value": "x"}, "header_user"),
+        ({"header_kind": "bearer", "header_value": " "}, "header_value"),
+    ],
+)
+def test_a_refused_header_is_explained_at_its_field(admin, company, receiver, more, field):
+    answer = admin.post("/webhook", {"url": receiver.url, **more})
+    assert answer.status_code == 422
+    assert f'id="{field}-error"' in answer.text
+    assert "s3cr3t" not in answer.text
+    assert endpoint_of(company).url is None
+
+
+def test_a_header_is_removed_and_another_origin_says_that_it_is_left_out(admin, company, receiver):
+    admin.post("/webhook", {"url": receiver.url, **TYPED})
+    admin.post("/webhook", {"url": "http://127.0.0.1:9999/", "header_kind": "saved"})
+    assert "O cabeçalho X-Api-Key não vai para este endereço" in admin.get("/webhook").text
+    assert endpoint_of(company).header_name is None
+    admin.post("/webhook", {"url": receiver.url, **TYPED})
+    admin.post("/webhook", {"url": receiver.url, "header_kind": "none"})
+    assert (endpoint_of(company).url, endpoint_of(company).header_name) == (receiver.url, None)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
 from portal.api.protocol.sentences import DETAILS, FIELD_SENTENCES, TITLES
-from portal.company.refusals import Refusal, TestFailed, TooManyTests
+from portal.company.refusals import HeaderRefused, NotDelivered, Refusal, TooManyTests
 from portal.contacts.classifying import ContactGone
 from portal.database.db import db
 from portal.egress import AddressError
@@ -144,8 +144,11 @@ def answer_refusal(refusal: Refusal) -> Response:
     if isinstance(refusal, TooManyTests):
         headers = {"Retry-After": str(refusal.wait_seconds)}
         return answer_problem(Problem(429, refusal.code, detail=refusal.sentence, headers=headers))
+    if isinstance(refusal, HeaderRefused):
+        errors = [{"path": f"header.{refusal.part}", "code": refusal.problem, "message": refusal.sentence}]
+        return answer_problem(Problem(422, refusal.code, detail=refusal.sentence, errors=errors))
     facts: dict[str, Any] = {}
-    if isinstance(refusal, TestFailed):
+    if isinstance(refusal, NotDelivered):
         facts = {"reason": refusal.outcome.reason, "delivery_id": refusal.webhook_id}
     return answer_problem(Problem(409, refusal.code, detail=refusal.sentence, **facts))
 
