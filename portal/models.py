@@ -204,7 +204,7 @@ class Endpoint(Base):
     old_secret: Mapped[str | None] = mapped_column(Text)
     old_secret_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     header_name: Mapped[str | None] = mapped_column(String(100))
-    header_value: Mapped[str | None] = mapped_column(Text)  # encrypted, and sent to no other origin than this one:
+    header_secret: Mapped[str | None] = mapped_column(Text)  # encrypted, and sent to no other origin than this one:
     header_origin: Mapped[str | None] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(16), default="active")
     consecutive_failures: Mapped[int] = mapped_column(default=0)

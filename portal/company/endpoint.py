@@ -159,7 +159,7 @@ def set_address(
 
 
 def _set_header(session: Session, endpoint: Endpoint, actor: Actor, header: FixedHeader, *, vault: Vault) -> None:
-    endpoint.header_name, endpoint.header_value = seal_header(header, endpoint.company_id, vault=vault)
+    endpoint.header_name, endpoint.header_secret = seal_header(header, endpoint.company_id, vault=vault)
     endpoint.header_origin, endpoint.updated_at = origin_of(endpoint.url or ""), clock.utcnow()
     audit.record(session, actor, "webhook.header_set", subject=header.name)
 
@@ -168,7 +168,7 @@ def _forget_header(session: Session, endpoint: Endpoint, actor: Actor) -> None:
     if endpoint.header_name is None:
         return
     audit.record(session, actor, "webhook.header_removed", subject=endpoint.header_name)
-    endpoint.header_name = endpoint.header_value = endpoint.header_origin = None
+    endpoint.header_name = endpoint.header_secret = endpoint.header_origin = None
     endpoint.updated_at = clock.utcnow()
 
 

@@ -12,7 +12,7 @@ from portal.vault import Purpose, Vault, is_old
 PURPOSES: Mapping[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], Purpose] = {
     Endpoint.secret: "webhook_secret",
     Endpoint.old_secret: "webhook_secret",
-    Endpoint.header_value: "webhook_header",
+    Endpoint.header_secret: "webhook_header",
     User.totp_secret: "second_factor",
 }
 """Every column that holds sealed text, and what it is sealed for."""

@@ -72,7 +72,7 @@ ENDPOINT_COLUMNS = tuple(
     endpoint.c[name]
     for name in (
         *("url", "secret", "old_secret", "old_secret_until", "answer_shape"),
-        *("header_name", "header_value", "header_origin"),
+        *("header_name", "header_secret", "header_origin"),
     )
 )
 """What `target_of` reads."""
@@ -171,7 +171,7 @@ def target_of(row: AnyRow, *, now: datetime, url: str | None = None) -> dict[str
     return {
         "url": url,
         "secrets": signing_secrets(row, now=now),
-        "header": (row.header_name, row.header_value) if has_header(row, url) else None,
+        "header": (row.header_name, row.header_secret) if has_header(row, url) else None,
         "known_shapes": row.answer_shape if url == row.url else None,
     }
 
@@ -184,7 +184,7 @@ def signing_secrets(stored: AnyRow | Endpoint, *, now: datetime) -> tuple[str, .
 
 def has_header(stored: AnyRow | Endpoint, url: str) -> bool:
     """Whether the fixed header goes to that address: its value belongs to the origin that it was saved for."""
-    return stored.header_value is not None and stored.header_origin == origin_of(url)
+    return stored.header_secret is not None and stored.header_origin == origin_of(url)
 
 
 def has_due(connection: Connection, *, now: datetime) -> bool:

@@ -166,7 +166,7 @@ def test_another_origin_makes_it_forgotten_and_says_so(company: Company, receive
     port = receiver.url.rpartition(":")[2].strip("/")
     assert "header_left_out" in save(company, other.format(port=port))
     endpoint = factories.endpoint_of(company)
-    assert (endpoint.header_name, endpoint.header_value, endpoint.header_origin) == (None, None, None)
+    assert (endpoint.header_name, endpoint.header_secret, endpoint.header_origin) == (None, None, None)
     actions = db.session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all()
     assert actions[-2:] == ["webhook.url_set", "webhook.header_removed"]
 
@@ -211,11 +211,11 @@ def test_none_is_sent_when_none_is_wanted(company: Company, receiver: Receiver) 
 def test_removing_the_address_forgets_it(company: Company, receiver: Receiver) -> None:
     endpoints.remove_address(db.session, factories.actor_of(company))
     db.session.commit()
-    assert factories.endpoint_of(company).header_value is None
+    assert factories.endpoint_of(company).header_secret is None
 
 
 def test_the_sealed_value_is_the_only_one(company: Company) -> None:
-    stored = db.session.scalars(select(Endpoint.header_value)).one()
+    stored = db.session.scalars(select(Endpoint.header_secret)).one()
     assert stored is not None
     assert VALUE not in stored
     assert runtime().vault.open(stored, purpose="webhook_header", company_id=company.id) == VALUE

@@ -12,7 +12,7 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-COLUMNS = (("header_name", sa.String(length=100)), ("header_value", sa.Text()), ("header_origin", sa.Text()))
+COLUMNS = (("header_name", sa.String(length=100)), ("header_secret", sa.Text()), ("header_origin", sa.Text()))
 
 
 def upgrade() -> None:
