@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portal.egress import AddressError, AddressPolicy, parse_address
-from portal.egress.client import _origin
+from portal.egress.address import origin_of
 
 PIECES = (
     "http https :// / \\ @ : # ? [ ] . .. % %2f %00 ; & = _ - xn-- hook.test 127.0.0.1 0x7f ::1 localhost 8443 80 é ß "
@@ -31,7 +31,7 @@ def test_parsers_agree_on_what_is_accepted(url: str) -> None:
         return
     assert address.url.isascii()
     assert parse_address(address.url, AddressPolicy()) == address
-    for text in (address.url, _origin(address)):
+    for text in (address.url, f"{origin_of(address.url)}/"):
         curl = pycurl.CurlUrl(text, pycurl.U_PATH_AS_IS)
         assert (curl.host or "").strip("[]") == address.host
         assert int(curl.getpart(pycurl.UPART_PORT, pycurl.U_DEFAULT_PORT) or 0) == address.port
