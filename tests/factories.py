@@ -14,7 +14,7 @@ from portal.company import endpoint, testing
 from portal.company.header import HeaderChoice
 from portal.company.testing import TestSend
 from portal.config import Settings
-from portal.contacts import classifying, syncing
+from portal.contacts import classifying
 from portal.contacts.classifying import classify
 from portal.contacts.listing import get_contact
 from portal.contacts.saving import Saved, save_items
@@ -160,13 +160,6 @@ def do_tasks() -> Task:
         pass
     db.session.expire_all()
     return db.session.query(Task).order_by(Task.id.desc()).first()
-
-
-def make_job(company: Company) -> Task:
-    """Bringing the company's first contact in sync, as a task that waits."""
-    task = syncing.prepare(db.session, Actor(company.id, "ana@example.com"), [1])
-    db.session.commit()
-    return task
 
 
 def endpoint_of(company: Company) -> Endpoint:

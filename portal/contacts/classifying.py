@@ -59,8 +59,8 @@ def classify_many(session: Session, actor: Actor, contact_ids: Sequence[int], le
     counts: Counter[str] = Counter()
     for result in save_batch(session, actor, items):
         if result.error is None:  # otherwise it was erased, or is another company's
-            counts.update(classified=result.classified, unchanged=not result.classified, sent=result.sent)
-    return +counts
+            counts += Counter(classified=result.classified, unchanged=not result.classified, sent=result.sent)
+    return counts
 
 
 def look(session: Session, company_id: int, wanted: ContactFilter) -> Matching:

@@ -1,6 +1,6 @@
 """Classifying many contacts: the ticked ones at once, and all that match the list's filter as a task."""
 
-from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -11,8 +11,6 @@ from portal.contacts import classifying
 from portal.contacts.listing import PAGE_SIZE
 from portal.database.db import db
 from portal.database.paging import row_number
-from portal.models import Task
-from portal.tasks import store
 from portal.views.contacts import asked_filter, read_filter, read_level
 from portal.web import access
 from portal.web.redirects import back_or, see_other
@@ -58,28 +56,7 @@ def start() -> ResponseReturnValue:
     if not task.total:
         return see_other(url_for(".confirm", **asked_filter()))
     db.session.commit()
-    return see_other(url_for(".show", classification_id=task.id))
-
-
-@bp.get("/<int:classification_id>")
-@access.member
-def show(classification_id: int) -> ResponseReturnValue:
-    return _show("classifying/show.html", get_task_or_404(classification_id))
-
-
-@bp.get("/<int:classification_id>/progress")
-@access.member
-def progress(classification_id: int) -> ResponseReturnValue:
-    """What the page of a classification says now, for a page that shows it."""
-    return _show("classifying/_progress.html", get_task_or_404(classification_id))
-
-
-def get_task_or_404(classification_id: int) -> Task:
-    """The classification of the reader's company: nobody can forget to check whose it is."""
-    task = store.get_task(db.session, current_user.company_id, classifying.KIND, classification_id)
-    if task is None:
-        abort(404)
-    return task
+    return see_other(url_for("jobs.show", job_id=task.id))
 
 
 def tell(count: int) -> None:
@@ -87,7 +64,3 @@ def tell(count: int) -> None:
         flash(ngettext("%(num)s contato classificado.", "%(num)s contatos classificados.", count), "success")
     else:
         flash(_("Nada mudou: os contatos marcados já estavam neste nível."), "info")
-
-
-def _show(template: str, task: Task) -> ResponseReturnValue:
-    return render_template(template, task=task, level=task.arguments["level"], is_open=task.status in store.OPEN)

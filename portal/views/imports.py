@@ -33,7 +33,6 @@ MAX_FILE_BYTES = 50 * 1024 * 1024
 MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 64 * 1024
 """A file with the form around it."""
 PREVIEW_ROWS = 20
-SHOWN_FINDINGS = 100
 MAX_CAMPAIGN = 200
 
 bp = Blueprint("imports", __name__, url_prefix="/imports")
@@ -48,7 +47,7 @@ def allow_large_files(view_name: str | None, _values: object) -> None:
 
 @bp.app_context_processor
 def shared_names() -> dict[str, object]:
-    return {"explain_file": explain_file, "import_kinds": KIND_WORDS}
+    return {"import_kinds": KIND_WORDS}
 
 
 @bp.get("")
@@ -87,16 +86,9 @@ def _keep(file: IO[bytes], *, filename: str) -> Task:
 @bp.get("/<int:task_id>")
 @access.member
 def show(task_id: int) -> ResponseReturnValue:
-    """The preview of a file, the progress of an import, or its report."""
+    """The preview of a file; once it was started, the page of the job."""
     task = get_task_or_404(task_id)
-    return _show_draft(task) if task.status == "draft" else _show_progress("imports/show.html", task)
-
-
-@bp.get("/<int:task_id>/progress")
-@access.member
-def progress(task_id: int) -> ResponseReturnValue:
-    """What the page of an import says now, for a page that shows it."""
-    return _show_progress("imports/_progress.html", get_task_or_404(task_id))
+    return _show_draft(task) if task.status == "draft" else see_other(url_for("jobs.show", job_id=task_id))
 
 
 @bp.post("/<int:task_id>")
@@ -217,22 +209,6 @@ def _show_draft(task: Task, error: str | None = None) -> ResponseReturnValue:
     return page, 422 if error else 200
 
 
-def _show_progress(template: str, task: Task) -> ResponseReturnValue:
-    """A draft has nothing to show yet but is no error: it may have been opened in another window."""
-    bad, warnings = importing.first_findings(db.engine, task.id, SHOWN_FINDINGS)
-    order = Order.from_json(task.arguments)
-    return render_template(
-        template,
-        task=task,
-        order=order,
-        findings=bad,
-        warnings=warnings,
-        columns=_columns(order),
-        explain=row_explainer(),
-        is_open=task.status in store.OPEN,
-    )
-
-
 def _read_order(order: Order) -> Order:
     """The order with what the form of the preview says."""
     chosen = [request.form.get(f"column-{index}") for index in range(len(order.layout.header))]
@@ -243,12 +219,6 @@ def _read_order(order: Order) -> Order:
         campaign=campaign or None,
         is_sending="is_sending" in request.form,
     )
-
-
-def _columns(order: Order) -> list[tuple[str, str]]:
-    """Each column with the field that it is imported to, in words; empty for one that is left out."""
-    names = [name or _("Coluna %(number)d", number=number) for number, name in enumerate(order.layout.header, 1)]
-    return [(name, str(FIELD_WORDS[field]) if field else "") for name, field in zip(names, order.columns, strict=True)]
 
 
 def _example(rows: Sequence[PreviewRow], index: int) -> str:

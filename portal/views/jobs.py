@@ -1,20 +1,20 @@
-"""Work that goes on by itself, sending many again or bringing the CRM in sync: its progress and its result."""
+"""Work that goes on by itself, of whichever kind: its progress and its result."""
 
+from collections import Counter
 from datetime import timedelta
 
-from flask import Blueprint, abort, render_template
+from flask import Blueprint, abort, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from portal import clock
-from portal.contacts import syncing
 from portal.database.db import db
-from portal.deliveries import resending
-from portal.models import OPEN_STATUSES, Task
+from portal.models import Task
 from portal.tasks import store
+from portal.views.job_kinds import KINDS
 from portal.web import access
+from portal.web.redirects import see_other
 
-KINDS = (resending.KIND, syncing.KIND)
 WATCHED_FOR = timedelta(minutes=5)
 """How long after its end the page of a job looks for what arrives of it."""
 
@@ -22,31 +22,42 @@ bp = Blueprint("jobs", __name__, url_prefix="/jobs")
 
 
 @bp.get("/<int:job_id>")
-@access.admin
+@access.member
 def show(job_id: int) -> ResponseReturnValue:
-    return _show("jobs/show.html", get_job_or_404(job_id))
+    """The progress of a job, or its report; a file that nobody started yet has its preview."""
+    task = get_job_or_404(job_id)
+    if task.status == "draft":
+        return see_other(url_for("imports.show", task_id=job_id))
+    return _show("jobs/show.html", task)
 
 
 @bp.get("/<int:job_id>/progress")
-@access.admin
+@access.member
 def progress(job_id: int) -> ResponseReturnValue:
     """What the page of a job says now, for a page that shows it."""
     return _show("jobs/_progress.html", get_job_or_404(job_id))
 
 
 def get_job_or_404(job_id: int) -> Task:
-    """The job of the reader's company: nobody can forget to check whose it is."""
+    """The job of the reader's company, if the reader may see it: nobody can forget to check whose it is."""
     task = store.get_task(db.session, current_user.company_id, KINDS, job_id)
     if task is None:
         abort(404)
+    if KINDS[task.kind].is_for_admins and not current_user.is_admin:
+        abort(403)
     return task
 
 
 def _show(template: str, task: Task) -> ResponseReturnValue:
-    is_open = task.status in store.OPEN
-    made = syncing.made_by(db.session, task) if task.kind == syncing.KIND else {}
-    coming = sum(made.get(status, 0) for status in OPEN_STATUSES)
+    kind, is_open = KINDS[task.kind], task.status in store.OPEN
+    counts = Counter(kind.count(task))
     is_recent = task.finished_at is None or clock.utcnow() - task.finished_at < WATCHED_FOR
     return render_template(
-        template, task=task, is_open=is_open, made=made, coming=coming, is_moving=is_open or (coming > 0 and is_recent)
+        template,
+        task=task,
+        kind=kind,
+        counts=counts,
+        is_open=is_open,
+        is_moving=is_open or (counts["coming"] > 0 and is_recent),
+        **kind.report(task),
     )

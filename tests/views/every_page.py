@@ -41,7 +41,7 @@ def page_urls(site: Site) -> list[str]:
         "/contacts/1/edit",
         "/contacts/1/erase",
         "/contacts/classify/all",
-        f"/contacts/classify/{finished(make_bulk_classification(make_contact(company)))}",
+        f"/jobs/{finished(make_bulk_classification(make_contact(company)))}",
         "/deliveries",
         "/deliveries?status=cancelled",
         "/deliveries/resend?status=superseded",
@@ -54,7 +54,7 @@ def page_urls(site: Site) -> list[str]:
         f"/jobs/{sync_job(company)}",
         "/imports",
         f"/imports/{make_import(company).id}",
-        f"/imports/{finished_import(company)}",
+        f"/jobs/{finished_import(company)}",
         "/integration",
         *administration(company),
     ]

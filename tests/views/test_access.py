@@ -13,14 +13,13 @@ from tests.factories import (
     make_bulk_classification,
     make_contact,
     make_import,
-    make_job,
     make_user,
     set_url,
 )
 
 TAKES_FROM_ANYBODY = {"inspector.receive"}
 """Views that other systems post to: they know a secret address, and no form."""
-OF_ONE_COMPANY = {"classification_id", "contact_id", "job_id", "task_id", "token_id", "user_id", "webhook_id"}
+OF_ONE_COMPANY = {"contact_id", "job_id", "task_id", "token_id", "user_id", "webhook_id"}
 """What stands in an address for something that one company has."""
 REFUSED, FORBIDDEN, ABSENT = 302, 403, 404
 
@@ -35,8 +34,7 @@ def urls(app: Flask, company, receiver) -> list[tuple[Rule, str]]:
         "contact_id": contact.id,
         "webhook_id": db.session.query(Delivery).one().webhook_id,
         "task_id": make_import(company).id,
-        "job_id": make_job(company).id,
-        "classification_id": make_bulk_classification(contact).id,
+        "job_id": make_bulk_classification(contact).id,
         "token": "unknown",
         "token_id": make_token(company),
         "user_id": make_user(company, role="member").id,

@@ -80,6 +80,13 @@ def test_what_matches_the_filter_is_counted_first_and_then_classified_by_a_task(
     assert "2 contatos classificados." in member.get(answer.location).text
 
 
+def test_a_single_contact_is_counted_and_its_page_opens(member, three):
+    answer = member.post("/contacts/classify/all?search=zo", {"level": "2", "newest_id": "99"})
+    do_tasks()
+    page = member.get(answer.location)
+    assert (page.status_code, "1 contato classificado." in page.text) == (200, True)
+
+
 def test_of_all_only_those_that_change_are_told(member, three):
     classify_contact(three[1], 3)
     page = member.get("/contacts/classify/all").text

@@ -51,6 +51,11 @@ def choices_of(page):
     return chosen | {"is_sending": "yes"}
 
 
+def follow(person, url):
+    """The page that an address leads to."""
+    return person.get(url, follow_redirects=True).text
+
+
 def text_of(page):
     return " ".join(re.sub(r"<[^>]*>", " ", page).split())
 
@@ -64,9 +69,9 @@ def test_a_file_is_checked_started_and_reported(member, company, receiver):
         assert words in preview
     assert db.session.query(Contact).count() == 0
     started = member.post(answer.location, choices_of(preview) | {"campaign": " Verão  2026 ", "do": "start"})
-    assert "Na fila" in member.get(started.location).text
+    assert "Na fila" in follow(member, started.location)
     run_tasks()
-    report = text_of(member.get(answer.location).text)
+    report = text_of(follow(member, answer.location))
     assert "Pronto: todas as linhas foram importadas." in report
     assert "Criados 2" in report
     ana = db.session.query(Contact).filter_by(name="Ana Lima").one()
@@ -83,7 +88,7 @@ def test_a_spreadsheet_is_imported_as_its_csv_would_be(member, company, receiver
     member.post(page, choices_of(member.get(page).text) | {"do": "start"})
     run_tasks()
     assert [(contact.name, contact.interest_level) for contact in db.session.query(Contact)] == [("Ana", 3), ("Bia", 2)]
-    assert "contatos.xlsx" in member.get(page).text
+    assert "contatos.xlsx" in follow(member, page)
     assert "Ana" not in member.get(f"{page}/bad-rows.csv").text
 
 
@@ -96,7 +101,7 @@ def test_switched_off_nothing_is_sent(member, company, receiver):
     run_tasks()
     assert db.session.query(Classification).count() == 1
     assert db.session.query(Delivery).count() == 0
-    assert "nada foi enviado ao CRM" in member.get(url).text
+    assert "nada foi enviado ao CRM" in follow(member, url)
 
 
 def test_the_columns_can_be_corrected(member):
@@ -122,7 +127,7 @@ def test_bad_rows_are_listed_and_can_be_downloaded_mended_and_sent_again(member)
     assert "está em branco, e é obrigatório" in page
     member.post(url, choices_of(page) | {"do": "start"})
     run_tasks()
-    report = member.get(url).text
+    report = follow(member, url)
     assert "Pronto, menos 1 linha." in report
     answer = member.get(f"{url}/bad-rows.csv")
     assert answer.headers["Content-Disposition"].startswith("attachment")
@@ -221,7 +226,12 @@ def test_starting_twice_imports_once(member, company):
 
 def test_another_company_finds_neither_file_nor_report(stranger, company):
     task_id = make_import(company).id
-    for url in (f"/imports/{task_id}", f"/imports/{task_id}/progress", f"/imports/{task_id}/bad-rows.csv"):
+    for url in (
+        f"/imports/{task_id}",
+        f"/jobs/{task_id}",
+        f"/jobs/{task_id}/progress",
+        f"/imports/{task_id}/bad-rows.csv",
+    ):
         assert stranger.get(url).status_code == 404
     for url in (f"/imports/{task_id}", f"/imports/{task_id}/discard"):
         assert stranger.post(url, {"do": "start"}).status_code == 404
@@ -231,8 +241,10 @@ def test_another_company_finds_neither_file_nor_report(stranger, company):
 
 def test_a_page_watches_until_the_end_and_offers_a_link_without_scripts(member, company):
     task = make_import(company)
-    url = f"/imports/{task.id}"
+    url = f"/jobs/{task.id}"
+    assert member.get(url).location == f"/imports/{task.id}", "a file that nobody started has its preview"
     store.start(db.session, task)
+    assert member.get(f"/imports/{task.id}").location == url
     page = member.get(url).text
     assert f'hx-get="{url}/progress"' in page
     assert "Ver como está agora" in page
@@ -248,7 +260,7 @@ def test_foreign_text_stays_text(member):
     pages = [member.get(url).text]
     member.post(url, choices | {"do": "start", "campaign": hostile})
     run_tasks()
-    pages += [member.get(page).text for page in (url, "/imports")]
+    pages += [follow(member, page) for page in (url, "/imports")]
     for page in pages:
         assert "<script>alert" not in page
 

@@ -20,12 +20,10 @@ FIND_BARRIERS = """(options) => axe.run(options).then(
     ({violations}) => violations.map(({id, nodes}) => [id, nodes[0].target, nodes[0].failureSummary]))"""
 NO_PAGES = {
     "contacts.live",
-    "classifying.progress",
     "deliveries.live",
     "deliveries.news",
     "person.download",
     "inspector.live",
-    "imports.progress",
     "jobs.progress",
     "audit.download",
     "delivery_export.download",

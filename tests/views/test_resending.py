@@ -6,6 +6,9 @@ import pytest
 
 from portal.database.db import db
 from portal.models import Attempt, AuditEntry, Delivery, Task
+from portal.privacy import retention
+from portal.views import job_kinds
+from portal.worker import kinds as worker_kinds
 from portal.worker.task_runner import TaskRunner
 from tests.conftest import running_worker
 from tests.factories import NOON, make_contact, make_delivery, mark_delivered, set_url
@@ -174,5 +177,10 @@ def test_it_is_offered_where_people_notice(admin, member, company, failed):
         assert 'href="/sync"' not in admin.get(url).text, url
 
 
-def test_an_import_is_no_job_of_an_admin(admin, company, failed):
-    assert admin.get("/jobs/1").status_code == 404
+def test_a_job_of_admins_is_not_shown_to_members(admin, member, failed):
+    job = admin.post("/sync").location
+    assert [member.get(url).status_code for url in (job, f"{job}/progress")] == [403, 403]
+
+
+def test_every_kind_of_job_that_people_begin_has_its_page(app):
+    assert {*job_kinds.KINDS, retention.KIND} == worker_kinds.KINDS.keys()
