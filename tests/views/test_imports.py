@@ -148,7 +148,7 @@ def test_what_was_left_out_is_listed_and_can_be_downloaded(member):
     assert "não é um endereço de e-mail" in page
     member.post(url, choices_of(page) | {"do": "start"})
     run_tasks()
-    report = text_of(member.get(url).text)
+    report = text_of(follow(member, url))
     assert "Pronto: todas as linhas foram importadas." in report
     assert "Avisos 1" in report
     assert "Interesse não importada" in report
