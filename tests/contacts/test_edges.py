@@ -130,10 +130,10 @@ def test_every_edge_saves_a_contact_by_the_room(world: World, save: Edge) -> Non
     ("save", "words"),
     list(zip(SAVING, ["Esta data não é válida.", "not_a_date", "is not a date", "not_a_date"], strict=True)),
 )
-def test_every_edge_refuses_the_same_contact(world: World, save: Edge, words: str) -> None:
+def test_every_edge_refuses_the_same_date(world: World, save: Edge, words: str) -> None:
     assert words in save(world, {"name": "Ana", "invite_date": TOO_EARLY})
-    assert world.count(Contact) == 0
-    assert world.calls == []
+    is_file = save in (save_by_command, save_by_task)  # of a file's row the rest is kept
+    assert [contact.invite_date for contact in db.session.query(Contact)] == [None] * is_file
 
 
 def classify_by_row(world: World, contact: Contact, level: str) -> int:
@@ -209,8 +209,9 @@ def test_without_an_address_every_edge_records_and_sends_nothing(
 @pytest.mark.parametrize("classify", CLASSIFYING)
 @pytest.mark.parametrize("level", ["4", "x"])
 def test_every_edge_refuses_an_unknown_level(world: World, contact: Contact, classify: Edge, level: str) -> None:
-    assert classify(world, contact, level) in (400, 422, 1, 2)
-    assert (world.count(Classification), world.count(Task), world.calls) == (0, 0, [])
+    status = classify(world, contact, level)
+    assert status in (400, 422, 2) or classify is import_level  # of a file's row the rest is kept
+    assert (world.count(Classification), world.count(Delivery), world.count(Task)) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("classify", [*BROWSER, classify_by_api, save_level_by_api])
