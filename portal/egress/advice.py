@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from ipaddress import ip_address
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from flask_babel import lazy_gettext as _l
@@ -11,14 +13,50 @@ from portal.egress.address import is_local_name
 from portal.egress.client import CheckedAddress
 from portal.egress.networks import is_public
 from portal.rules.reasons import explain_address_warning
-from portal.rules.services import crm_of, is_under
+from portal.rules.services import LOGIN_HOSTS, crm_of, is_under
 
-OFFICE_HOSTS = ("onedrive.live.com", "1drv.ms", "sharepoint.com", "excel.cloud.microsoft")
 FUNCTION_HOSTS = ("m.pipedream.net", "workers.dev", "run.app", "on.aws", "deno.dev", "val.run")
 """Here an address without a path is a program, not a home page."""
-INSPECTORS = ("webhook.site", "beeceptor.com", "requestcatcher.com", "hookbin.com")
 
-_OWN_INSPECTOR = re.compile(r"/inspector/[\w-]{32}\Z", re.ASCII)
+
+class Kind(NamedTuple):
+    """A kind of address by its host and path. `.x` is x and all below it; `*` stands for anything; empty fits all."""
+
+    code: str
+    hosts: str = ""
+    path: str = ""
+    """What the path has to contain, in any case: a regular expression."""
+    name: str = ""
+    """What the sentence calls the service."""
+
+
+KINDS = (
+    Kind("own_inspector", path=r"/inspector/[a-z0-9_-]{32}\Z"),
+    Kind("google_sheet", "docs.google.com drive.google.com", "/spreadsheets"),
+    Kind("google_sheet", "sheets.google.com"),
+    Kind("google_document", "docs.google.com drive.google.com forms.google.com forms.gle"),
+    Kind("apps_script_dev", "script.google.com", r"/dev/?\Z"),
+    Kind("apps_script", "script.google.com", r"/exec/?\Z"),
+    Kind("apps_script_editor", "script.google.com script.googleusercontent.com"),
+    Kind("office_file", "onedrive.live.com 1drv.ms .sharepoint.com excel.cloud.microsoft"),
+    Kind("n8n_test", path="/webhook-test/"),
+    Kind("editor", ".n8n.cloud", r"\A(?!/webhook)"),
+    Kind("zapier", "hooks.zapier.com"),
+    Kind("make", "hook.make.com hook.*.make.com hook.integromat.com"),
+    Kind("pipedream", ".m.pipedream.net"),
+    Kind("editor", ".zapier.com .make.com .integromat.com .pipedream.com make.powerautomate.com flow.microsoft.com"),
+    Kind("power_automate", ".logic.azure.com .powerplatform.com .powerautomate.com"),
+    Kind("jira_automation", "api-private.atlassian.com automation.atlassian.com"),
+    Kind("automation", "hooks.airtable.com", name="Airtable"),
+    Kind("automation", "flow.zoho.*", "/webhook/", name="Zoho Flow"),
+    Kind("chat", ".slack.com", name="Slack"),
+    Kind("chat", ".discord.com .discordapp.com", name="Discord"),
+    Kind("chat", ".webhook.office.com outlook.office.com teams.microsoft.com teams.live.com", name="Teams"),
+    Kind("inspector", ".webhook.site .beeceptor.com .requestcatcher.com .hookbin.com"),
+    Kind("login_page", " ".join(LOGIN_HOSTS)),
+    Kind("login_page", path=r"/(wp-)?(log-?in|sign[-_]?in|entrar)(\.\w+)?/?\Z|/wp-admin(/|\Z)"),
+)
+"""The first one that fits counts. CRMs follow (`rules.services`), then what is told by the kind of host or path."""
 
 SENTENCES = {
     "google_sheet": _l(
@@ -72,6 +110,19 @@ SENTENCES = {
         "Este é um endereço do %(name)s, que espera os dados em um formato próprio. Se o teste não salvar o contato, "
         "ponha um intermediário, como o Zapier, o Make ou o n8n."
     ),
+    "jira_automation": _l(
+        "Jira: o segredo da regra vai no cabeçalho fixo, com o nome X-Automation-Webhook-Token. A regra precisa estar "
+        "ativada e não exigir um item do Jira nos dados."
+    ),
+    "automation": _l("%(name)s: mantenha a automação ligada. Desligada, ela não recebe nada."),
+    "chat": _l(
+        "Este é um endereço do %(name)s, que só aceita mensagens em um formato próprio. Receba os dados em um "
+        "intermediário, como o Zapier, o Make ou o n8n, e dele envie a mensagem."
+    ),
+    "login_page": _l(
+        "Esta parece uma tela de login, que não recebe dados. Use a URL criada para receber webhooks; se ela exigir "
+        "uma chave, ponha-a no cabeçalho fixo."
+    ),
     "local": _l(
         "Este endereço fica na rede interna: só funciona enquanto o portal estiver nela, e se a rede estiver liberada "
         "por quem opera o portal."
@@ -81,7 +132,7 @@ SENTENCES = {
         "para receber webhooks."
     ),
 }
-FINE = frozenset({"apps_script", "zapier", "make", "pipedream", "power_automate"})
+FINE = frozenset({"apps_script", "zapier", "make", "pipedream", "power_automate", "jira_automation", "automation"})
 """Kinds that are made for webhooks: there the advice is a reminder."""
 
 
@@ -107,10 +158,14 @@ def advise(url: str) -> tuple[Advice, ...]:
         return ()
     if not host:
         return ()
-    for recognise in (_own_inspector, _google, _office, _automation, _inspector, _crm, _local, _home_page):
-        if (advice := recognise(host, parts)) is not None:
-            return (advice,)
-    return ()
+    for kind in KINDS:
+        if _fits(kind, host, parts.path):
+            return (_advice(kind.code, name=kind.name),)
+    if name := crm_of(host):
+        return (_advice("crm", name=name),)
+    if _is_local(host):
+        return (_advice("local"),)
+    return (_advice("home_page"),) if _is_home_page(host, parts) else ()
 
 
 def advise_checked(checked: CheckedAddress) -> tuple[Advice, ...]:
@@ -120,68 +175,24 @@ def advise_checked(checked: CheckedAddress) -> tuple[Advice, ...]:
 
 
 def _advice(code: str, **facts: str) -> Advice:
-    sentence = SENTENCES[code]
-    return Advice(code, str(sentence) % facts if facts else sentence)
+    return Advice(code, str(SENTENCES[code]) % facts)
 
 
-def _own_inspector(_host: str, parts: SplitResult) -> Advice | None:
-    return _advice("own_inspector") if _OWN_INSPECTOR.search(parts.path) else None
+def _fits(kind: Kind, host: str, path: str) -> bool:
+    is_host = not kind.hosts or any(
+        fnmatchcase(f".{host}", f"*{each}") if each.startswith(".") else fnmatchcase(host, each)
+        for each in kind.hosts.split()
+    )
+    return is_host and bool(re.search(kind.path, path, re.IGNORECASE))
 
 
-def _google(host: str, parts: SplitResult) -> Advice | None:
-    path = parts.path.rstrip("/")
-    if host in ("docs.google.com", "sheets.google.com", "drive.google.com", "forms.gle", "forms.google.com"):
-        is_sheet = host.startswith("sheets") or "/spreadsheets" in path
-        return _advice("google_sheet" if is_sheet else "google_document")
-    if host == "script.googleusercontent.com":
-        return _advice("apps_script_editor")
-    if host == "script.google.com":
-        kinds = {"dev": "apps_script_dev", "exec": "apps_script"}
-        return _advice(kinds.get(path.rpartition("/")[2], "apps_script_editor"))
-    return None
-
-
-def _office(host: str, _parts: SplitResult) -> Advice | None:
-    return _advice("office_file") if is_under(host, OFFICE_HOSTS) else None
-
-
-def _automation(host: str, parts: SplitResult) -> Advice | None:
-    path = parts.path
-    if "/webhook-test/" in path:
-        return _advice("n8n_test")
-    if host == "hooks.zapier.com":
-        return _advice("zapier")
-    if host.startswith("hook.") and is_under(host, ("make.com", "integromat.com")):
-        return _advice("make")
-    if is_under(host, ("m.pipedream.net",)):
-        return _advice("pipedream")
-    if host in ("make.powerautomate.com", "flow.microsoft.com"):
-        return _advice("editor")
-    if is_under(host, ("logic.azure.com", "powerplatform.com", "powerautomate.com")):
-        return _advice("power_automate")
-    is_n8n_editor = is_under(host, ("n8n.cloud",)) and not path.startswith("/webhook")
-    if is_n8n_editor or is_under(host, ("zapier.com", "make.com", "integromat.com", "pipedream.com")):
-        return _advice("editor")
-    return None
-
-
-def _inspector(host: str, _parts: SplitResult) -> Advice | None:
-    return _advice("inspector") if is_under(host, INSPECTORS) else None
-
-
-def _crm(host: str, _parts: SplitResult) -> Advice | None:
-    name = crm_of(host)
-    return _advice("crm", name=name) if name else None
-
-
-def _local(host: str, _parts: SplitResult) -> Advice | None:
+def _is_local(host: str) -> bool:
     try:
-        is_local = not is_public(ip_address(host))
+        return not is_public(ip_address(host))
     except ValueError:
-        is_local = is_local_name(host) or "." not in host
-    return _advice("local") if is_local else None
+        return is_local_name(host) or "." not in host
 
 
-def _home_page(host: str, parts: SplitResult) -> Advice | None:
-    is_home = parts.path in ("", "/") and not parts.query and not is_under(host, FUNCTION_HOSTS)
-    return _advice("home_page") if is_home else None
+def _is_home_page(host: str, parts: SplitResult) -> bool:
+    is_start = re.fullmatch(r"/?|/(index|default)\.(html?|php|aspx?)", parts.path, re.IGNORECASE)
+    return bool(is_start) and not parts.query and not is_under(host, FUNCTION_HOSTS)

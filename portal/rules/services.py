@@ -21,7 +21,11 @@ CRMS = {
     "crmpiperun.com": "PipeRun",
     "zohoapis.com": "Zoho",
     "zoho.com": "Zoho",
+    "zohoapis.eu": "Zoho",
+    "zoho.eu": "Zoho",
     "notion.com": "Notion",
+    "notion.so": "Notion",
+    "notion.site": "Notion",
     "airtable.com": "Airtable",
     "trello.com": "Trello",
 }
