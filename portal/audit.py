@@ -1,17 +1,22 @@
 """The audit log: administrative acts, with who, when and from where. Rows are added and read; time removes them."""
 
+import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, exists, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from portal import clock
+from portal.database.db import writing
 from portal.database.paging import Page, cut_page, read_cursor
 from portal.models import AuditEntry
 
 PAGE_SIZE = 50
 LOOK_BACK = 500
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +73,26 @@ def page_entries(
     return cut_page(rows, limit=limit)
 
 
-def is_recorded(session: Session, actor: Actor, action: str, *, subject: str, since: datetime) -> bool:
-    """Whether such an act stands among the company's latest `LOOK_BACK`: a long log stays as quick as a short one."""
-    of_company = select(AuditEntry).where(AuditEntry.company_id == actor.company_id)
-    latest = of_company.order_by(AuditEntry.id.desc()).limit(LOOK_BACK).subquery()
-    is_same = (latest.c.actor == actor.email) & (latest.c.action == action) & (latest.c.subject == subject)
-    return bool(session.scalar(select(exists().where(is_same, latest.c.created_at >= since))))
+def note(session: Session, actor: Actor, action: str, *, subject: str | None = None) -> None:
+    """Adds an act of a request that changes nothing else.
+
+    The request's own transaction ends first: it may only read, or hold the lock that this one waits for.
+    """
+    session.rollback()
+    with writing(), Session(session.get_bind()) as own, own.begin():
+        record(own, actor, action, subject=subject)
+
+
+def note_once_a_day(session: Session, actor: Actor, action: str, *, subject: str) -> None:
+    """`note`, unless the same person did the same within a day: who looks again need not be told of again.
+
+    The request's own transaction goes on when there is nothing to write.
+    """
+    if not _is_recorded(session, actor, action, subject=subject, since=clock.utcnow() - timedelta(days=1)):
+        try:
+            note(session, actor, action, subject=subject)
+        except OperationalError:  # who only reads is answered also while the database takes no writes
+            logger.warning("A look was not noted.", extra={"action": "look_unnoted"})
 
 
 def forget(session: Session, company_id: int | None, *, before: datetime, limit: int) -> int:
@@ -82,3 +101,11 @@ def forget(session: Session, company_id: int | None, *, before: datetime, limit:
     ids = session.scalars(old.order_by(AuditEntry.id).limit(limit)).all()
     session.execute(delete(AuditEntry).where(AuditEntry.id.in_(ids)))
     return len(ids)
+
+
+def _is_recorded(session: Session, actor: Actor, action: str, *, subject: str, since: datetime) -> bool:
+    """Whether such an act stands among the company's latest `LOOK_BACK`: a long log stays as quick as a short one."""
+    of_company = select(AuditEntry).where(AuditEntry.company_id == actor.company_id)
+    latest = of_company.order_by(AuditEntry.id.desc()).limit(LOOK_BACK).subquery()
+    is_same = (latest.c.actor == actor.email) & (latest.c.action == action) & (latest.c.subject == subject)
+    return bool(session.scalar(select(exists().where(is_same, latest.c.created_at >= since))))

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from portal import audit
 from portal.api import examples
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliveryQuerySchema, DeliverySchema
-from portal.api.protocol.access import admin, current_caller, member, note_once_a_day
+from portal.api.protocol.access import admin, current_caller, member
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import Problem, refuse
 from portal.database.db import db
@@ -44,7 +45,7 @@ def show(delivery_id: str) -> Delivery:
     The audit log keeps who read a body, once a day for each person.
     """
     if get_delivery_or_404(delivery_id).body is not None:
-        note_once_a_day("delivery.viewed", subject=delivery_id)
+        audit.note_once_a_day(db.session, current_caller().actor, "delivery.viewed", subject=delivery_id)
     return get_delivery_or_404(delivery_id)
 
 

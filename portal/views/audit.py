@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
+from portal import audit
 from portal.audit import AuditFilter, page_entries
 from portal.contacts.listing import people_of
 from portal.database.db import db
@@ -49,7 +50,7 @@ def index() -> ResponseReturnValue:
 @access.admin
 def download() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
-    access.note("audit.exported")
+    audit.note(db.session, access.current_actor(), "audit.exported")
 
     def read(cursor: str | None) -> csv_file.Batch[str]:
         page = page_entries(db.session, company_id, wanted, limit=csv_file.BATCH, cursor=cursor)

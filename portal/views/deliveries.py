@@ -9,7 +9,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from portal import clock
+from portal import audit, clock
 from portal.contacts.listing import campaigns_of, people_of
 from portal.database.db import db
 from portal.database.paging import InvalidCursor, row_number
@@ -119,7 +119,7 @@ def news() -> ResponseReturnValue:
 @access.member
 def show(webhook_id: str) -> ResponseReturnValue:
     if get_delivery_or_404(webhook_id).body is not None:
-        access.note_once_a_day("delivery.viewed", subject=webhook_id)
+        audit.note_once_a_day(db.session, access.current_actor(), "delivery.viewed", subject=webhook_id)
     delivery = get_delivery_or_404(webhook_id)
     siblings = DeliveryFilter(contact_id=delivery.contact_id)
     others = page_deliveries(db.session, delivery.company_id, siblings, limit=11).items if delivery.contact_id else []

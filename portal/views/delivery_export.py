@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
+from portal import audit
 from portal.database.db import db
 from portal.deliveries.log import page_deliveries
 from portal.models import Delivery
@@ -51,7 +52,7 @@ bp = Blueprint("delivery_export", __name__)
 @access.member
 def download() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter_or_say()
-    access.note("deliveries.exported")
+    audit.note(db.session, access.current_actor(), "deliveries.exported")
 
     def read(cursor: str | None) -> csv_file.Batch[str]:
         page = page_deliveries(db.session, company_id, wanted, limit=csv_file.BATCH, cursor=cursor)

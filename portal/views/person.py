@@ -6,7 +6,7 @@ from flask import Blueprint, Response, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal import clock, outbox
+from portal import audit, clock, outbox
 from portal.database.db import db, empty_log
 from portal.privacy.erasing import erase_contact, export_contact
 from portal.views.contacts import get_contact_or_404
@@ -45,6 +45,6 @@ def download(contact_id: int) -> ResponseReturnValue:
     contact = get_contact_or_404(contact_id)
     text = json.dumps(export_contact(db.session, contact, now=clock.utcnow()), ensure_ascii=False, indent=2)
     named = f"{_('contato')}-{contact_id}.json"
-    access.note("contact.exported", subject=str(contact_id))
+    audit.note(db.session, access.current_actor(), "contact.exported", subject=str(contact_id))
     headers = {"Content-Disposition": f'attachment; filename="{named}"'}
     return Response(text + "\n", mimetype="application/json", headers=headers)

@@ -6,19 +6,16 @@
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import timedelta
 from typing import TypedDict, TypeVar
 
 from flask import Flask, abort, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden
 
-from portal import audit, clock
+from portal import audit
 from portal.audit import Actor
-from portal.database.db import db, reading, writing
+from portal.database.db import db, reading
 from portal.models import User
 from portal.web import sessions
 from portal.web.extensions import login_manager
@@ -96,7 +93,7 @@ def check_access() -> ResponseReturnValue | None:
     g.timezone = current_user.timezone or current_user.company.timezone
     g.language = current_user.locale
     if access == "admin" and not current_user.is_admin:
-        note("access.denied", subject=request.path)
+        audit.note(db.session, current_actor(), "access.denied", subject=request.path)
         abort(Forbidden.code)
     return None
 
@@ -116,31 +113,6 @@ def who() -> Who:
 def current_actor() -> Actor:
     """Whoever is logged in, for the audit log."""
     return Actor(current_user.company_id, current_user.email, request.remote_addr)
-
-
-def note(action: str, *, subject: str | None = None) -> None:
-    """Write an act of a request that changes nothing else into the audit log.
-
-    The request's own transaction ends first: it may only read, or hold the lock that this one waits for.
-    """
-    actor = current_actor()
-    db.session.rollback()
-    with writing(), Session(db.engine) as session:
-        audit.record(session, actor, action, subject=subject)
-        session.commit()
-
-
-def note_once_a_day(action: str, *, subject: str) -> None:
-    """`note`, unless the same person was noted for the same within a day: who looks again need not be told of again.
-
-    The request's own transaction goes on when there is nothing to write.
-    """
-    since = clock.utcnow() - timedelta(days=1)
-    if not audit.is_recorded(db.session, current_actor(), action, subject=subject, since=since):
-        try:
-            note(action, subject=subject)
-        except OperationalError:  # a page that only reads is still shown while the database takes no writes
-            logger.warning("A look at a body was not noted.", extra={"action": "look_unnoted"})
 
 
 def load_user(session_id: str) -> User | None:

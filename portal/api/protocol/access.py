@@ -11,9 +11,8 @@ from datetime import timedelta
 from flask import Flask, current_app, g, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 
-from portal import audit, clock, people
+from portal import clock, people
 from portal.api.protocol.parsing import View
 from portal.api.protocol.problems import Problem, answer_http_error
 from portal.api.protocol.rate_limit import RateLimit
@@ -129,17 +128,3 @@ def record_use(caller: Caller) -> None:
             people.record_token_use(connection, caller.token_id)
     except OperationalError:  # a request that only reads still answers while the database takes no writes
         logger.warning("A token's use was not recorded.", extra={"action": "token_use_unrecorded"})
-
-
-def note_once_a_day(action: str, *, subject: str) -> None:
-    """Write an act of a call that changes nothing else into the audit log, unless it stands there since a day ago."""
-    caller, since = current_caller(), clock.utcnow() - timedelta(days=1)
-    if audit.is_recorded(db.session, caller.actor, action, subject=subject, since=since):
-        return
-    db.session.rollback()  # the call's own transaction may hold the lock that this one waits for
-    try:
-        with writing(), Session(db.engine) as session:
-            audit.record(session, caller.actor, action, subject=subject)
-            session.commit()
-    except OperationalError:  # as above
-        logger.warning("A look at a body was not noted.", extra={"action": "look_unnoted"})
