@@ -1,12 +1,13 @@
 """One POST of one body to one address: sign, send, judge. Knows no database and no Flask."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
+from queue import SimpleQueue
+from typing import Any
 from urllib.parse import urljoin, urlsplit
-
-from requests import PreparedRequest
-from requests.structures import CaseInsensitiveDict
 
 from portal import clock
 from portal.egress import Answer, Egress, EgressError
@@ -15,6 +16,8 @@ from portal.rules.retry import parse_retry_after
 from portal.rules.signing import sign
 from portal.rules.verdict import DELIVERED_REASONS, judge, shape_of
 from portal.version import __version__
+
+logger = logging.getLogger(__name__)
 
 KEPT_BODY_BYTES = 16 * 1024
 USER_AGENT = f"Catacliente-Portal/{__version__}"
@@ -79,58 +82,89 @@ class Outcome:
         return cls(started_at=clock.utcnow(), duration_ms=0, url=url, reason="internal_error", detail=detail[:500])
 
 
+def begin(request: WebhookRequest, egress: Egress, done: Callable[[Outcome], None]) -> None:
+    """Send the request once; `done` gets what came of it, on the thread that sends.
+
+    Every fault of the receiver is an outcome. Raises ValueError for what cannot be sent at all.
+    """
+    _Attempt(request, egress, done).begin()
+
+
 def post(request: WebhookRequest, egress: Egress) -> Outcome:
-    """Send the request once and judge the answer. Every fault of the receiver is an outcome, none an exception."""
-    started_at, started = clock.utcnow(), clock.monotonic()
-    fixed = dict([request.header]) if request.header else {}
-    credentials = [each for value in fixed.values() for each in credentials_of(value)]
-    headers = {
-        "Content-Type": "application/json",
-        "Content-Length": str(len(request.body)),
-        "User-Agent": USER_AGENT,
-        **sign(request.webhook_id, request.body, request.secrets, at=started_at),
-        **fixed,
-    }
-    shown = headers | {name: mask_value(value) for name, value in fixed.items()}
+    """Send the request once, and wait for what comes of it."""
+    outcomes: SimpleQueue[Outcome] = SimpleQueue()
+    begin(request, egress, outcomes.put)
+    return outcomes.get()
 
-    def outcome(reason: str, **facts: object) -> Outcome:
-        duration_ms = round((clock.monotonic() - started) * 1000)
+
+class _Attempt:
+    """One request on its way, with the hop after it where the receiver is an Apps Script."""
+
+    def __init__(self, request: WebhookRequest, egress: Egress, done: Callable[[Outcome], None]) -> None:
+        self._request, self._egress, self._done = request, egress, done
+        self._started_at, self._started = clock.utcnow(), clock.monotonic()
+        fixed = dict([request.header]) if request.header else {}
+        self._credentials = [each for value in fixed.values() for each in credentials_of(value)]
+        self._headers = {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(request.body)),
+            "User-Agent": USER_AGENT,
+            **sign(request.webhook_id, request.body, request.secrets, at=self._started_at),
+            **fixed,
+        }
+        self._shown = self._headers | {name: mask_value(value) for name, value in fixed.items()}
+
+    def begin(self) -> None:
+        self._egress.begin(self._request.url, self._headers, self._request.body, self._on_answer)
+
+    def _on_answer(self, answer: Answer | Exception) -> None:
+        hop = apps_script_hop(self._request.url, answer) if isinstance(answer, Answer) else None
+        if hop is None:
+            self._end(answer, was_posted=False)
+            return
+        left = self._egress.deadline - (clock.monotonic() - self._started)
+        self._egress.begin(hop, {}, None, partial(self._end, was_posted=True), deadline=left)
+
+    def _end(self, answer: Answer | Exception, *, was_posted: bool) -> None:
+        try:
+            outcome = self._outcome_of(answer, was_posted=was_posted)
+        except Exception as error:
+            logger.exception("An answer could not be judged.", extra={"action": "send_failed"})
+            outcome = Outcome.internal_error(url=self._request.url, error=error)
+        self._done(outcome)
+
+    def _outcome_of(self, answer: Answer | Exception, *, was_posted: bool) -> Outcome:
+        if isinstance(answer, EgressError):
+            is_sent = was_posted or answer.request_sent
+            detail = blot(answer.detail, self._credentials)
+            return self._outcome(answer.reason, detail=detail, address=answer.address, request_sent=is_sent)
+        if isinstance(answer, Exception):
+            raise answer
+        answer = _hide(self._credentials, answer)
+        content_type = _header(answer, "content-type")
+        verdict = judge(answer.status_code, answer.body, content_type=content_type, cut=answer.cut)
+        return self._outcome(
+            verdict.reason,
+            warning=verdict.warning,
+            shape=shape_of(verdict.reason, answer.body),
+            status_code=answer.status_code,
+            address=answer.address,
+            request_sent=True,
+            response_headers=tuple(answer.headers),
+            response_size=answer.body_size,
+            response_body=answer.body[:KEPT_BODY_BYTES],
+            retry_after=_retry_after(answer.status_code, _header(answer, "retry-after")),
+        )
+
+    def _outcome(self, reason: str, **facts: Any) -> Outcome:
         return Outcome(
-            started_at=started_at,
-            duration_ms=duration_ms,
-            url=request.url,
+            started_at=self._started_at,
+            duration_ms=round((clock.monotonic() - self._started) * 1000),
+            url=self._request.url,
             reason=reason,
-            request_headers=tuple(shown.items()),
-            **facts,  # type: ignore[arg-type]
+            request_headers=tuple(self._shown.items()),
+            **facts,
         )
-
-    was_posted = False
-    try:
-        answer = egress.send(_prepare("POST", request.url, headers=headers, body=request.body))
-        was_posted = True
-        hop = apps_script_hop(request.url, answer)
-        if hop:
-            answer = egress.send(_prepare("GET", hop), deadline=egress.deadline - (clock.monotonic() - started))
-    except EgressError as error:
-        is_sent = was_posted or error.request_sent
-        return outcome(
-            error.reason, detail=blot(error.detail, credentials), address=error.address, request_sent=is_sent
-        )
-    answer = _hide(credentials, answer)
-    fields = CaseInsensitiveDict(answer.headers)
-    verdict = judge(answer.status_code, answer.body, content_type=fields.get("Content-Type"), cut=answer.cut)
-    return outcome(
-        verdict.reason,
-        warning=verdict.warning,
-        shape=shape_of(verdict.reason, answer.body),
-        status_code=answer.status_code,
-        address=answer.address,
-        request_sent=True,
-        response_headers=tuple(answer.headers),
-        response_size=answer.body_size,
-        response_body=answer.body[:KEPT_BODY_BYTES],
-        retry_after=_retry_after(answer.status_code, fields.get("Retry-After")),
-    )
 
 
 def apps_script_hop(url: str, answer: Answer) -> str | None:
@@ -142,7 +176,7 @@ def apps_script_hop(url: str, answer: Answer) -> str | None:
     """
     if answer.status_code != 302 or urlsplit(url).hostname != APPS_SCRIPT_HOST:
         return None
-    location = CaseInsensitiveDict(answer.headers).get("Location", "")
+    location = _header(answer, "location") or ""
     try:
         target = urlsplit(urljoin(url, location))
         is_answer = target.scheme == "https" and target.hostname == APPS_SCRIPT_ANSWER_HOST
@@ -157,14 +191,9 @@ def _hide(credentials: Sequence[str], answer: Answer) -> Answer:
     return replace(answer, headers=headers, body=blot_body(answer.body, credentials))
 
 
-def _prepare(
-    method: str, url: str, *, headers: dict[str, str] | None = None, body: bytes | None = None
-) -> PreparedRequest:
-    """A request taken as it is: `Request.prepare` would parse the address again, by other rules than the guard's."""
-    prepared = PreparedRequest()
-    prepared.method, prepared.url, prepared.body = method, url, body
-    prepared.headers = CaseInsensitiveDict(headers or {})
-    return prepared
+def _header(answer: Answer, wanted: str) -> str | None:
+    """A header of the answer, by its lower-case name; of one that was repeated the last."""
+    return next((value for name, value in reversed(answer.headers) if name.lower() == wanted), None)
 
 
 def _retry_after(status_code: int, value: str | None) -> timedelta | None:

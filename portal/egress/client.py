@@ -1,11 +1,11 @@
 """The guarded way out: requests in, checked addresses, one deadline, answers or reasons out."""
 
-import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from http.client import responses
 from io import BytesIO
-from weakref import WeakSet
+from queue import SimpleQueue
 
 import certifi
 from requests import PreparedRequest, Response
@@ -17,8 +17,9 @@ from requests.utils import get_encoding_from_headers
 from portal import clock
 from portal.egress.address import Address, AddressError, AddressPolicy, check_answers, origin_of, parse_address
 from portal.egress.answer import Answer, EgressError
+from portal.egress.loop import Done, Exchange, Loop
 from portal.egress.resolver import LookupTimeoutError, Resolve, Resolver, resolve_with_getaddrinfo
-from portal.egress.transport import Request, Route, Transport
+from portal.egress.transport import Request, Route
 
 ROUTE_SECONDS = 30.0
 MAX_ROUTES = 4096
@@ -43,7 +44,7 @@ class CheckedAddress:
 
 
 class Egress:
-    """Sends requests to permitted addresses only. Thread safe; each thread keeps connections of its own."""
+    """Sends requests to permitted addresses only. Thread safe; one thread of its own sends them all."""
 
     def __init__(
         self,
@@ -63,15 +64,10 @@ class Egress:
         self.policy = policy
         self.connect_timeout = connect_timeout
         self.deadline = deadline
-        self._body_cap = body_cap
-        self._ca_file = ca_file or certifi.where()
         self._resolver = Resolver(resolve)
         self._parse = lru_cache(maxsize=MAX_ROUTES)(partial(parse_address, policy=policy))
         self._routes: dict[tuple[str, int], tuple[float, Route]] = {}
-        self._local = threading.local()
-        self._transports: WeakSet[Transport] = WeakSet()
-        self._lock = threading.Lock()
-        self._closed = False
+        self._loop = Loop(body_cap=body_cap, ca_file=ca_file or certifi.where(), connect_timeout=connect_timeout)
 
     def check(self, url: str) -> CheckedAddress:
         """Judge an address as it would be judged when sending. Raises AddressError."""
@@ -82,80 +78,101 @@ class Egress:
             answers = ()
         return CheckedAddress(address, check_answers(address, answers, self.policy))
 
-    def send(self, prepared: PreparedRequest, *, deadline: float | None = None) -> Answer:
-        """Send a GET or POST once, following no redirect. Raises EgressError when there is no answer to judge."""
+    def call(self, function: Callable[[], None]) -> None:
+        """Run a function on the thread that sends, soon. From any thread."""
+        self._loop.call(function)
+
+    def begin(
+        self, url: str, headers: Mapping[str, str], body: bytes | None, done: Done, *, deadline: float | None = None
+    ) -> None:
+        """Send a POST of `body`, or a GET for None, once, following no redirect. From any thread; nothing waits.
+
+        `done` gets the Answer or, when there is none to judge, the EgressError, on the thread that sends.
+        """
         started = clock.monotonic()
         ends_at = started + (self.deadline if deadline is None else deadline)
-        address, route = self._find_route(prepared.url or "", ends_at)
-        request = Request(
-            origin=f"{origin_of(address.url)}/",
-            target=address.target,
-            route=route,
-            fields=_fields(prepared),
-            body=_body(prepared),
-        )
-        remaining = ends_at - clock.monotonic()
-        if remaining <= 0:
-            raise EgressError("timeout", "no time was left to send")
-        try:
-            return self._exchange(request, timeout=remaining, started=started)
-        except EgressError:
-            # The name may have moved to another machine.
-            self._routes.pop((address.host, address.port), None)
-            raise
-
-    def close(self) -> None:
-        """Close every thread's connections, after the exchanges under way; what is sent later is refused."""
-        with self._lock:
-            self._closed = True
-            transports = list(self._transports)
-        for transport in transports:
-            with transport.lock:
-                transport.close()
-
-    def _find_route(self, url: str, ends_at: float) -> tuple[Address, Route]:
         try:
             address = self._parse(url)
-            key = (address.host, address.port)
-            expires_at, route = self._routes.get(key, (0.0, None))
-            if route is None or clock.monotonic() > expires_at:
-                route = self._resolve(address, ends_at)
-                if len(self._routes) >= MAX_ROUTES:
-                    self._routes.clear()
-                self._routes[key] = (clock.monotonic() + ROUTE_SECONDS, route)
         except AddressError as error:
-            raise EgressError(error.reason, error.detail) from error
-        return address, route
+            done(EgressError(error.reason, error.detail))
+            return
 
-    def _resolve(self, address: Address, ends_at: float) -> Route:
+        def exchange(route: Route) -> None:
+            request = Request(f"{origin_of(address.url)}/", address.target, route, fields, body)
+            self._loop.send(Exchange(request, started, ends_at, finish))
+
+        def finish(result: Answer | Exception) -> None:
+            if isinstance(result, EgressError):
+                self._routes.pop((address.host, address.port), None)  # the name may have moved to another machine
+            done(result)
+
+        fields = make_fields(headers)
+        self._loop.call(partial(self._find_route, address, ends_at, exchange, finish))
+
+    def send(self, prepared: PreparedRequest, *, deadline: float | None = None) -> Answer:
+        """Send a prepared GET or POST once, and wait for its answer. Raises EgressError when there is none to judge."""
+        result: SimpleQueue[Answer | Exception] = SimpleQueue()
+        self.begin(prepared.url or "", prepared.headers or {}, _body(prepared), result.put, deadline=deadline)
+        answer = result.get()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        """Close the connections, after the exchanges under way; what is sent later is refused."""
+        self._loop.close()
+
+    def _find_route(self, address: Address, ends_at: float, use: Callable[[Route], None], fail: Done) -> None:
+        """Hand the address's route to `use`, at once when it is known; on the loop's thread, which never waits."""
+        key = (address.host, address.port)
+        expires_at, route = self._routes.get(key, (0.0, None))
+        if route is not None and clock.monotonic() <= expires_at:
+            use(route)
+            return
+        if address.ip is not None:
+            self._learn_route(address, (address.host,), use, fail)
+            return
+        waiting = [fail]
+
+        def answer(answers: tuple[str, ...] | EgressError) -> None:
+            if not waiting:
+                return  # the answer came too late
+            waiting.clear()
+            if isinstance(answers, EgressError):
+                fail(answers)
+            else:
+                self._learn_route(address, answers, use, fail)
+
         timeout = min(self.connect_timeout, ends_at - clock.monotonic())
+        late = EgressError("dns_timeout", f"no answer about {address.host} within {timeout:.1f} s")
+        self._loop.call_later(timeout, partial(answer, late))
         try:
-            answers = self._lookup(address, timeout=timeout)
+            pending = self._resolver.begin(*key)
         except LookupTimeoutError as error:
-            raise EgressError("dns_timeout", str(error)) from None
+            answer(EgressError("dns_timeout", str(error)))
+            return
+        pending.add_done_callback(lambda known: self._loop.call(partial(answer, known.result())))
+
+    def _learn_route(
+        self, address: Address, answers: tuple[str, ...], use: Callable[[Route], None], fail: Done
+    ) -> None:
         if not answers:
-            raise EgressError("dns_failure", f"{address.host} does not resolve")
-        return Route(check_answers(address, answers, self.policy), address.port)
+            fail(EgressError("dns_failure", f"{address.host} does not resolve"))
+            return
+        try:
+            route = Route(check_answers(address, answers, self.policy), address.port)
+        except AddressError as error:
+            fail(EgressError(error.reason, error.detail))
+            return
+        if len(self._routes) >= MAX_ROUTES:
+            self._routes.clear()
+        self._routes[address.host, address.port] = (clock.monotonic() + ROUTE_SECONDS, route)
+        use(route)
 
     def _lookup(self, address: Address, *, timeout: float) -> tuple[str, ...]:
         if address.ip is not None:
             return (address.host,)
         return self._resolver.lookup(address.host, address.port, timeout=timeout)
-
-    def _exchange(self, request: Request, *, timeout: float, started: float) -> Answer:
-        transport = self._transport()
-        with transport.lock:
-            if self._closed:
-                raise EgressError("connection_failed", "the portal is stopping")
-            return transport.exchange(request, connect_timeout=self.connect_timeout, timeout=timeout, started=started)
-
-    def _transport(self) -> Transport:
-        transport: Transport | None = getattr(self._local, "transport", None)
-        if transport is None:
-            transport = self._local.transport = Transport(body_cap=self._body_cap, ca_file=self._ca_file)
-            with self._lock:
-                self._transports.add(transport)
-        return transport
 
 
 class EgressAdapter(BaseAdapter):
@@ -200,18 +217,17 @@ def _build_response(request: PreparedRequest, answer: Answer) -> Response:
     return response
 
 
-def _fields(prepared: PreparedRequest) -> list[str]:
+def make_fields(headers: Mapping[str, str]) -> list[str]:
+    """The headers as libcurl takes them. Raises InvalidHeader."""
     fields = ["Accept-Encoding: identity", "Expect:"]
-    has_content_type = False
-    for name, value in (prepared.headers or {}).items():
-        lower = name.lower()
-        if lower in _OWN_FIELDS:
+    names = {name.lower() for name in headers}
+    for name, value in headers.items():
+        if name.lower() in _OWN_FIELDS:
             continue
         if not isinstance(value, str):
             raise InvalidHeader(f"the value of {name} is not text")
-        has_content_type = has_content_type or lower == "content-type"
         fields.append(f"{name}: {value}" if value else f"{name};")
-    if not has_content_type:
+    if "content-type" not in names:
         fields.append("Content-Type:")  # else libcurl calls a posted body a form
     joined = "".join(fields)
     if not joined.isascii() or not joined.isprintable():

@@ -39,11 +39,12 @@ class Resolver:
         Raises LookupTimeoutError after `timeout` seconds, or at once when too many lookups hang already.
         """
         try:
-            return self._join_or_start(host, port).result(max(timeout, 0))
+            return self.begin(host, port).result(max(timeout, 0))
         except TimeoutError:
             raise LookupTimeoutError(f"no answer about {host} within {timeout:.1f} s") from None
 
-    def _join_or_start(self, host: str, port: int) -> Future[tuple[str, ...]]:
+    def begin(self, host: str, port: int) -> Future[tuple[str, ...]]:
+        """Begin a lookup, or join the one under way. Raises LookupTimeoutError when too many hang already."""
         key = (host, port)
         with self._lock:
             future = self._pending.get(key)

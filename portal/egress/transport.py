@@ -1,12 +1,10 @@
-"""One libcurl handle: the exchange of one request and its answer over connections it keeps."""
+"""One libcurl handle: one request and its answer at a time, over connections that are kept."""
 
 import select
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from itertools import count
-from threading import Lock
 from typing import Any
 
 import pycurl
@@ -18,7 +16,7 @@ from portal.egress.incoming import Incoming
 
 # Receivers commonly close a connection after 2 to 5 idle seconds; one that closes while we send costs an attempt.
 MAX_IDLE_SECONDS = 1
-MAX_KEPT_CONNECTIONS = 5
+MAX_KNOWN_CONNECTIONS = 10_000
 
 # libcurl gives up on headers of more than 300 KiB together, or 100 KiB in one line.
 _LIBCURL_HEADER_LIMIT = 300 * 1024
@@ -38,7 +36,6 @@ _FIXED_OPTIONS: tuple[tuple[int, Any], ...] = (
     # Signals and threads do not go together.
     (pycurl.NOSIGNAL, 1),
     (pycurl.TCP_NODELAY, 1),
-    (pycurl.MAXCONNECTS, MAX_KEPT_CONNECTIONS),
     (pycurl.MAXAGE_CONN, MAX_IDLE_SECONDS),
     (pycurl.USERAGENT, ""),
 )
@@ -53,11 +50,11 @@ class Route:
 
 
 class StandIn:
-    """The name that libcurl knows an origin's route by, and the connection it keeps for it.
+    """The name that libcurl knows an origin's route by.
 
     libcurl resolves and keeps connections by name. With CURLOPT_CONNECT_TO it gets a name of ours instead of the host's
     (which TLS and the Host header still use): pinned to the checked addresses, and ending in `.invalid` (RFC 6761),
-    which resolves to nothing else. A new name leaves behind whatever was kept under the old one.
+    which resolves to nothing else.
     """
 
     def __init__(self, route: Route, name: str) -> None:
@@ -65,25 +62,34 @@ class StandIn:
         self.connect_to = [f"::{self.name}"]
         shown = (f"[{address}]" if ":" in address else address for address in route.addresses)
         self.pin = f"{self.name}:{','.join(shown)}"
-        self._descriptor = -1
-        self._poll: select.poll | None = None
 
-    def watch(self, descriptor: int) -> None:
-        """Remember the kept connection; -1: there is none."""
-        if descriptor != self._descriptor:
-            self._descriptor, self._poll = descriptor, None
-            if descriptor >= 0:
-                self._poll = select.poll()
-                self._poll.register(descriptor, select.POLLIN)
 
-    def is_disturbed(self) -> bool:
-        """Whether the kept connection was closed, or has bytes that belong to no answer.
+class Kept:
+    """The idle connections that libcurl keeps, by their ends on this machine, so that each is looked at before its use.
 
-        libcurl itself looks about once a second. The descriptor may be another file's by now, as libcurl closes without
-        a word: then the worst is a new connection.
-        """
-        events = self._poll.poll(0) if self._poll else []
-        return any(event & ~select.POLLNVAL for _, event in events)
+    libcurl itself looks about once a second.
+    """
+
+    def __init__(self) -> None:
+        self._descriptors: dict[tuple[str, int], int] = {}
+
+    def keep(self, end: tuple[str, int], descriptor: int) -> None:
+        """A transfer has ended on this connection; -1: it was closed."""
+        if descriptor < 0:
+            self._descriptors.pop(end, None)
+            return
+        if len(self._descriptors) >= MAX_KNOWN_CONNECTIONS:
+            self._descriptors.clear()
+        self._descriptors[end] = descriptor
+
+    def is_disturbed(self, end: tuple[str, int]) -> bool:
+        """Whether a kept connection was closed, or has bytes that belong to no answer."""
+        descriptor = self._descriptors.pop(end, -1)
+        if descriptor < 0:
+            return False
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +105,15 @@ class Request:
 
 
 class Transport:
-    """Exchanges requests one after the other; whoever uses it holds its `lock`."""
+    """One libcurl handle, used again and again: `begin` a request, let libcurl perform it, `finish` it."""
 
-    def __init__(self, *, body_cap: int, ca_file: str) -> None:
-        self.lock = Lock()
+    def __init__(self, kept: Kept, *, body_cap: int, ca_file: str) -> None:
+        self._kept = kept
         self._incoming = Incoming(body_cap=body_cap, refuse=self._refuse)
-        self._names = (f"{number}.invalid" for number in count())
-        self._stand_ins: dict[tuple[str, Route], StandIn] = {}
         self._stand_in: StandIn | None = None
         self._route: Route | None = None
         self._set: dict[int, str | int] = {}
-        self._curl = curl = pycurl.Curl()
+        self.curl = curl = pycurl.Curl()
         for option, value in _FIXED_OPTIONS:
             curl.setopt(option, value)
         curl.setopt(pycurl.CAINFO, ca_file)
@@ -118,21 +122,43 @@ class Transport:
         curl.setopt(pycurl.PREREQFUNCTION, self._guarded(self._on_request, pycurl.PREREQFUNC_ABORT))
         curl.setopt(pycurl.HEADERFUNCTION, self._guarded(self._incoming.on_header, 0))
         curl.setopt(pycurl.WRITEFUNCTION, self._guarded(self._incoming.on_body, 0))
-        self._start()
 
-    def close(self) -> None:
-        """Close the kept connections. The transport cannot be used any more."""
-        self._curl.close()
+    def begin(
+        self, request: Request, stand_in: StandIn, *, connect_timeout: float, timeout: float, fresh: bool = False
+    ) -> None:
+        """Prepares the handle for a request, which has `timeout` seconds from now. `fresh`: on a new connection."""
+        self._bug: Exception | None = None
+        self._refusal: tuple[str, str] | None = None
+        self._sockets: list[socket.socket] = []
+        self._address: str | None = None
+        self._request_sent = False
+        self.met_disturbed = False
+        """A kept connection was unusable before anything was sent: the request may begin again, `fresh`."""
+        self._incoming.start()
+        curl = self.curl
+        self._route = request.route
+        self._apply_stand_in(stand_in)
+        self._set_changed(pycurl.FRESH_CONNECT, int(fresh))
+        self._set_changed(pycurl.URL, request.origin)
+        self._set_changed(pycurl.REQUEST_TARGET, request.target)
+        self._set_changed(pycurl.TIMEOUT_MS, max(round(timeout * 1000), 1))
+        self._set_changed(pycurl.CONNECTTIMEOUT_MS, max(round(min(connect_timeout, timeout) * 1000), 1))
+        curl.setopt(pycurl.HTTPHEADER, request.fields)
+        if request.body is None:
+            curl.setopt(pycurl.HTTPGET, 1)
+        else:
+            curl.setopt(pycurl.POSTFIELDS, request.body)
 
-    def exchange(self, request: Request, *, connect_timeout: float, timeout: float, started: float) -> Answer:
-        """Send a request and read its answer, within `timeout` seconds from now.
+    def finish(self, code: int, message: str, *, started: float) -> Answer:
+        """What came of it, by libcurl's code and message: 0 and nothing when it is content.
 
         `started` is the monotonic time that `elapsed_seconds` counts from. Raises EgressError when no whole set of
         headers came back.
         """
-        self._start()
-        self._apply(request, connect_timeout=connect_timeout, timeout=timeout)
-        code, message = self._perform()
+        for opened in self._sockets:
+            opened.close()
+        end = (self.curl.getinfo(pycurl.LOCAL_IP), self.curl.getinfo(pycurl.LOCAL_PORT))
+        self._kept.keep(end, self.curl.getinfo(pycurl.ACTIVESOCKET))
         if self._bug is not None:
             raise self._bug
         incoming, elapsed = self._incoming, clock.monotonic() - started
@@ -145,63 +171,16 @@ class Transport:
         is_sent = self._request_sent and reason != "tls_client_certificate"
         raise EgressError(reason, detail[:300], address=self._address, request_sent=is_sent)
 
-    def _start(self) -> None:
-        self._bug: Exception | None = None
-        self._refusal: tuple[str, str] | None = None
-        self._sockets: list[socket.socket] = []
-        self._address: str | None = None
-        self._request_sent = False
-        self._incoming.start()
-
-    def _apply(self, request: Request, *, connect_timeout: float, timeout: float) -> None:
-        curl = self._curl
-        self._route = request.route
-        self._apply_stand_in(self._choose_stand_in(request.origin, request.route))
-        self._set_changed(pycurl.URL, request.origin)
-        self._set_changed(pycurl.REQUEST_TARGET, request.target)
-        self._set_changed(pycurl.TIMEOUT_MS, max(round(timeout * 1000), 1))
-        self._set_changed(pycurl.CONNECTTIMEOUT_MS, max(round(min(connect_timeout, timeout) * 1000), 1))
-        curl.setopt(pycurl.HTTPHEADER, request.fields)
-        if request.body is None:
-            curl.setopt(pycurl.HTTPGET, 1)
-        else:
-            curl.setopt(pycurl.POSTFIELDS, request.body)
-
-    def _choose_stand_in(self, origin: str, route: Route) -> StandIn:
-        stand_in = self._stand_ins.pop((origin, route), None)
-        if stand_in is None or stand_in.is_disturbed():
-            stand_in = StandIn(route, next(self._names))
-            if len(self._stand_ins) >= MAX_KEPT_CONNECTIONS:
-                del self._stand_ins[next(iter(self._stand_ins))]
-        self._stand_ins[origin, route] = stand_in  # at the end: the one used longest ago goes first
-        return stand_in
-
     def _apply_stand_in(self, stand_in: StandIn) -> None:
-        if stand_in is self._stand_in:
-            return
-        old = [f"-{self._stand_in.name}"] if self._stand_in else []
-        self._curl.setopt(pycurl.RESOLVE, [*old, stand_in.pin])
-        self._curl.setopt(pycurl.CONNECT_TO, stand_in.connect_to)
-        self._stand_in = stand_in
+        if stand_in is not self._stand_in:
+            self.curl.setopt(pycurl.RESOLVE, [stand_in.pin])
+            self.curl.setopt(pycurl.CONNECT_TO, stand_in.connect_to)
+            self._stand_in = stand_in
 
     def _set_changed(self, option: int, value: str | int) -> None:
         if self._set.get(option) != value:
-            self._curl.setopt(option, value)
+            self.curl.setopt(option, value)
             self._set[option] = value
-
-    def _perform(self) -> tuple[int, str]:
-        """libcurl's error code and message: 0 and nothing when it is content."""
-        try:
-            self._curl.perform()
-        except pycurl.error as error:
-            arguments: tuple[Any, ...] = error.args
-            return arguments[0], arguments[1]
-        finally:
-            for opened in self._sockets:
-                opened.close()
-            if self._stand_in:
-                self._stand_in.watch(self._curl.getinfo(pycurl.ACTIVESOCKET))
-        return 0, ""
 
     def _guarded(self, callback: Callable[..., Any], failed: int) -> Callable[..., Any]:
         """A callback for libcurl, where an exception would only be printed: it is raised after the exchange."""
@@ -230,10 +209,13 @@ class Transport:
         self._sockets.append(opened)
         return opened
 
-    def _on_request(self, address: str, _local_address: str, _port: int, _local_port: int) -> int:
+    def _on_request(self, address: str, local_address: str, _port: int, local_port: int) -> int:
         """A connection stands, new or kept, and the request is about to go out on it."""
         if self._request_sent:
             self._refuse_resend()
+            return pycurl.PREREQFUNC_ABORT
+        if not self._sockets and self._kept.is_disturbed((local_address, local_port)):
+            self.met_disturbed = True
             return pycurl.PREREQFUNC_ABORT
         self._address, self._request_sent = address, True
         return pycurl.PREREQFUNC_OK
@@ -255,7 +237,7 @@ class Transport:
         if self._incoming.too_large:
             return "too_large"
         # A receiver may answer whole and then not read the rest of the request.
-        if code == 0 or self._incoming.body_size == self._curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T):
+        if code == 0 or self._incoming.body_size == self.curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T):
             return None
         return "timeout" if code == pycurl.E_OPERATION_TIMEDOUT else "incomplete"
 
@@ -268,7 +250,7 @@ class Transport:
             return "protocol_error", message
         has_headers = self._incoming.header_bytes > 0
         shown = self._without_stand_in(message)
-        fault = Fault.of(self._curl, code, shown, request_sent=self._request_sent, has_headers=has_headers)
+        fault = Fault.of(self.curl, code, shown, request_sent=self._request_sent, has_headers=has_headers)
         return fault.reason, fault.detail
 
     def _without_stand_in(self, message: str) -> str:

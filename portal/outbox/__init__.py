@@ -29,13 +29,14 @@ from portal.outbox.queue import (
     waiting_count,
     waiting_count_of,
 )
-from portal.outbox.sending import request_of, send
+from portal.outbox.sending import begin, request_of, send
 from portal.outbox.settling import Rules, recover, release_waiting, settle
 
 __all__ = [
     "DUE",
     "Claim",
     "Rules",
+    "begin",
     "cancel_strays",
     "cancel_waiting",
     "claim_due",

@@ -1,15 +1,14 @@
 """Dispatching: the only place that sees both the outbox and the network.
 
 One thread turns: it records what came back and claims what is due, in one transaction, and hands the claims to the
-sender threads. It claims only what a sender is free for, so that claimed and being sent are the same. The senders hold
-no transaction and no session. Everything between the two is in memory and may be lost: what was claimed and not
-recorded is recovered when its lease ends.
+sender. It claims only what may go at once, so that claimed and being sent are the same. The sender holds no transaction
+and no session. Everything between the two is in memory and may be lost: what was claimed and not recorded is recovered
+when its lease ends.
 """
 
 import logging
 import random
-import threading
-from datetime import datetime, timedelta
+from datetime import datetime
 from queue import Empty, SimpleQueue
 
 from sqlalchemy import Connection, Engine
@@ -19,9 +18,10 @@ from portal.config import Settings
 from portal.database.db import AWAY, BUSY_TIMEOUT_SECONDS, reading
 from portal.egress import Egress
 from portal.outbox import Claim, Rules
-from portal.vault import Vault, WrongKey
+from portal.vault import Vault
 from portal.webhook import Outcome
 from portal.worker.rounds import Round
+from portal.worker.sender import Result, Sender
 from portal.worker.shares import Shares
 
 BATCH = 50
@@ -35,21 +35,15 @@ SILENT_SECONDS = LOOK_SECONDS + 2 * BUSY_TIMEOUT_SECONDS
 
 logger = logging.getLogger(__name__)
 
-Result = tuple[Claim, Outcome]
-
 
 class Dispatcher(Round):
-    """Brings due deliveries to their endpoints, with one turning thread and `worker_threads` senders."""
+    """Brings due deliveries to their endpoints, `worker_threads` of them at the same time."""
 
     def __init__(self, engine: Engine, settings: Settings, vault: Vault, egress: Egress) -> None:
         super().__init__("outbox")
         self._engine = engine
         self._settings = settings
-        self._vault = vault
-        self._egress = egress
         self._shares = Shares(settings.endpoint_concurrency, senders=settings.worker_threads, rate=settings.rate_limit)
-        self._outbound: SimpleQueue[Claim | None] = SimpleQueue()
-        """What the senders are to send; nothing, once for each of them, to go home."""
         self._inbox: SimpleQueue[Result | Claim | None] = SimpleQueue()
         """What came of a claim; a claim that was not sent; or nothing, to wake up."""
         self._unrecorded: list[Result] = []
@@ -61,10 +55,7 @@ class Dispatcher(Round):
         self._mend_times = True
         """A clock may have run ahead when what the outbox holds was written."""
         self._leases_hold_until = 0.0
-        self._senders = [
-            threading.Thread(target=self._send_claims, name=f"sender-{number}", daemon=True)
-            for number in range(settings.worker_threads)
-        ]
+        self._sender = Sender(settings, vault, egress, inbox=self._inbox, on_wrong_key=self._refuse_key)
 
     def wake(self) -> None:
         self._inbox.put(None)
@@ -76,16 +67,13 @@ class Dispatcher(Round):
 
     def run(self) -> None:
         """Dispatch until `stop`; then finish what is being sent, give back the rest, and return."""
-        for sender in self._senders:
-            sender.start()
         super().run()
         self._finish()
 
     def turn(self) -> float:
         """Wait for results or a wake-up; record, recover and claim in one transaction; hand out the claims."""
         self._gather(self._shares.pause(LOOK_SECONDS))
-        for claim in self._exchange(claiming=True):
-            self._outbound.put(claim)
+        self._sender.put(self._exchange(claiming=True))
         return 0.0
 
     def mend(self, error: Exception) -> None:
@@ -204,32 +192,17 @@ class Dispatcher(Round):
         with reading(), self._engine.begin() as connection:
             return outbox.has_due(connection, now=now)
 
-    def _send_claims(self) -> None:
-        while (claim := self._outbound.get()) is not None:
-            outcome = self._send(claim) if self._has_time(claim) else None
-            self._inbox.put((claim, outcome) if outcome else claim)
-
-    def _has_time(self, claim: Claim) -> bool:
-        """Whether the lease outlives a try that takes as long as it may."""
-        return claim.lease_expires_at - clock.utcnow() > timedelta(seconds=self._settings.deadline + 1)
-
-    def _send(self, claim: Claim) -> Outcome | None:
-        """What came of it; None when it was not sent and may be another worker's to send."""
-        try:
-            return outbox.send(claim, self._vault, self._egress)
-        except WrongKey:
-            if not self.is_stopping:
-                logger.critical(
-                    "A stored secret was encrypted with another secret key: this worker stops, and sends nothing. "
-                    "Start it with the key of the others.",
-                    extra={"action": "wrong_key"},
-                )
-            self.stop()
-            return None
+    def _refuse_key(self) -> None:
+        if not self.is_stopping:
+            logger.critical(
+                "A stored secret was encrypted with another secret key: this worker stops, and sends nothing. "
+                "Start it with the key of the others.",
+                extra={"action": "wrong_key"},
+            )
+        self.stop()
 
     def _finish(self) -> None:
-        for _ in self._senders:
-            self._outbound.put(None)
+        self._sender.stop()
         end = clock.monotonic() + self._settings.deadline + 1
         while self._shares.under_way and clock.monotonic() < end:
             self._look = False

@@ -1,9 +1,10 @@
 """Each cause that keeps a request from its receiver has its own reason, and nothing is said to have gone out."""
 
+import threading
+
 import pytest
 
 from portal.egress import EgressError
-from portal.egress.resolver import LookupTimeoutError
 from tests.authority import Authority
 from tests.egress.causes import CAUSES, Cause
 from tests.egress.conftest import MakeEgress, prepare
@@ -20,15 +21,12 @@ def test_cause_before_an_answer(cause: Cause, make_egress: MakeEgress, authority
         assert not caught.value.request_sent
 
 
-def test_name_service_that_does_not_answer(make_egress: MakeEgress, monkeypatch: pytest.MonkeyPatch) -> None:
-    egress = make_egress()
-
-    def lookup(host: str, port: int, *, timeout: float) -> tuple[str, ...]:
-        raise LookupTimeoutError("no answer")
-
-    monkeypatch.setattr(egress._resolver, "lookup", lookup)
+def test_name_service_that_does_not_answer(make_egress: MakeEgress) -> None:
+    release = threading.Event()
+    egress = make_egress(resolve=lambda host, port: ["127.0.0.1"] * release.wait(10), connect_timeout=0.2)
     with pytest.raises(EgressError, match="dns_timeout"):
         egress.send(prepare("http://hook.test/"))
+    release.set()
 
 
 def test_no_way_through_the_network(make_egress: MakeEgress, monkeypatch: pytest.MonkeyPatch) -> None:

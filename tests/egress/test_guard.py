@@ -11,7 +11,8 @@ import pytest
 from requests import PreparedRequest
 
 from portal.egress import AddressError, AddressPolicy, Egress, EgressError, client
-from portal.egress.transport import Request, Route, StandIn, Transport
+from portal.egress.answer import Answer
+from portal.egress.transport import Kept, Request, Route, StandIn, Transport
 from tests.egress.conftest import LOOPBACK, MakeEgress, prepare
 from tests.egress.hostile import HostileReceiver, always_ok
 from tests.egress.test_address import CORPUS, PUBLIC, resolve_stub
@@ -101,19 +102,30 @@ def test_changed_answer_takes_effect_on_the_next_send(make_egress: MakeEgress, m
         assert (len(old.requests), len(new.requests)) == (2, 2)
 
 
-def test_guard_refuses_a_connection_that_nobody_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+def exchange(transport: Transport, request: Request, *, stand_in: StandIn | None = None) -> Answer:
+    """One exchange, driven by the handle itself."""
+    stand_in = stand_in or StandIn(request.route, "0.invalid")
+    transport.begin(request, stand_in, connect_timeout=1, timeout=1)
+    code, message = 0, ""
+    try:
+        transport.curl.perform()
+    except pycurl.error as error:
+        code, message = error.args
+    return transport.finish(code, message, started=0)
+
+
+def test_guard_refuses_a_connection_that_nobody_checked() -> None:
     with HostileReceiver(always_ok) as canary:
         # As if libcurl had resolved by itself, to somewhere else.
         other = StandIn(Route(("127.0.0.1",), canary.port), "other.invalid")
-        monkeypatch.setattr(Transport, "_choose_stand_in", lambda self, origin, route: other)
-        transport = Transport(body_cap=1000, ca_file="unused")
+        transport = Transport(Kept(), body_cap=1000, ca_file="unused")
         route = Route(("93.184.216.34",), canary.port)
         request = Request(f"http://hook.test:{canary.port}/", "/", route, [], b"{}")
         with pytest.raises(EgressError, match="blocked_address") as caught:
-            transport.exchange(request, connect_timeout=1, timeout=1, started=0)
+            exchange(transport, request, stand_in=other)
         assert not caught.value.request_sent
         assert canary.connections == 0
-        transport.close()
+        transport.curl.close()
 
 
 def test_exception_in_a_callback_is_raised_after_the_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,11 +133,11 @@ def test_exception_in_a_callback_is_raised_after_the_exchange(monkeypatch: pytes
         raise ZeroDivisionError
 
     monkeypatch.setattr(Transport, "_on_open_socket", fail)
-    transport = Transport(body_cap=1000, ca_file="unused")
+    transport = Transport(Kept(), body_cap=1000, ca_file="unused")
     request = Request("http://hook.test:9/", "/", Route(("127.0.0.1",), 9), [], b"{}")
     with pytest.raises(ZeroDivisionError):
-        transport.exchange(request, connect_timeout=1, timeout=1, started=0)
-    transport.close()
+        exchange(transport, request)
+    transport.curl.close()
 
 
 def fails(egress: Egress, prepared: PreparedRequest) -> None:
@@ -205,9 +217,9 @@ def test_networks_of_the_operator_do_not_open_other_ports(make_egress: MakeEgres
 
 
 def test_libcurl_speaks_nothing_but_http() -> None:
-    transport = Transport(body_cap=1000, ca_file="unused")
+    transport = Transport(Kept(), body_cap=1000, ca_file="unused")
     request = Request("ftp://hook.test/", "/", Route(("127.0.0.1",), 21), [], None)
     with pytest.raises(EgressError, match="protocol_error"):
-        transport.exchange(request, connect_timeout=1, timeout=1, started=0)
-    transport.close()
+        exchange(transport, request)
+    transport.curl.close()
     assert "ftp" in pycurl.version_info()[8]

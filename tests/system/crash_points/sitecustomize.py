@@ -10,7 +10,9 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from portal.outbox import claims, sending
+from portal import webhook
+from portal.outbox import claims
+from portal.worker import sender
 
 
 def crash() -> None:
@@ -34,17 +36,6 @@ def crash_before(module: Any, name: str) -> None:
     setattr(module, name, wrapped)
 
 
-def crash_after(module: Any, name: str) -> None:
-    original = getattr(module, name)
-
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        result = original(*args, **kwargs)
-        crash()
-        return result
-
-    setattr(module, name, wrapped)
-
-
 def crash_before_sql(beginning: str, after: str) -> None:
     """Crash before a statement that begins so, in a connection that has run one that begins with `after`."""
 
@@ -60,8 +51,8 @@ def crash_before_sql(beginning: str, after: str) -> None:
 POINTS = {
     "between the contact and the outbox": lambda: crash_before_sql("INSERT INTO delivery", "UPDATE contact"),
     "after the commit, before the claim": lambda: crash_before(claims, "_claim_of"),
-    "after the claim, before the send": lambda: crash_before(sending, "post"),
-    "after the answer, before the record": lambda: crash_after(sending, "post"),
+    "after the claim, before the send": lambda: crash_before(webhook, "begin"),
+    "after the answer, before the record": lambda: crash_before(sender.Sender, "_end"),
     "between the attempt and the state": lambda: crash_before_sql("UPDATE delivery", "INSERT INTO attempt"),
 }
 

@@ -10,14 +10,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete
 
-from portal import outbox
+from portal import outbox, webhook
 from portal.clock import utcnow
 from portal.company import endpoint as endpoints
 from portal.company import testing
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
 from portal.models import Attempt, AuditEntry, Company, Delivery
-from portal.outbox import sending
 from portal.rules.retry import DEFAULT_SCHEDULE, MAX_RETRY_AFTER
 from portal.runtime import runtime
 from portal.webhook import Outcome, post
@@ -137,11 +136,12 @@ def test_a_result_that_cannot_be_recorded_fails_alone(
     webhook_id = reload(poisoned).webhook_id
     db.session.remove()
 
-    def post_(request: Any, egress: Any) -> Outcome:
-        outcome = post(request, egress)
-        return outcome if request.webhook_id != webhook_id else answered("ok_text", duration_ms=10**30)
+    def begin(request: Any, egress: Any, done: Callable[[Outcome], None]) -> None:
+        poison = answered("ok_text", duration_ms=10**30)
+        sent(request, egress, lambda outcome: done(poison if request.webhook_id == webhook_id else outcome))
 
-    monkeypatch.setattr(sending, "post", post_)
+    sent = webhook.begin
+    monkeypatch.setattr(webhook, "begin", begin)
     with running_worker(app):
         wait_until(lambda: statuses() == {"delivered": 19, "failed": 1})
     assert reload(poisoned).reason == "internal_error"

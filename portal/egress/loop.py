@@ -1,0 +1,224 @@
+"""The one thread that sends: every exchange under way is driven by libcurl's multi handle, which keeps connections."""
+
+import logging
+import os
+import selectors
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import pycurl
+
+from portal import clock
+from portal.egress.answer import Answer, EgressError
+from portal.egress.transport import Kept, Request, Route, StandIn, Transport
+
+MAX_IDLE_CONNECTIONS = 256
+MAX_STAND_INS = 4096
+
+logger = logging.getLogger(__name__)
+
+Done = Callable[[Answer | Exception], None]
+"""Gets the answer, the EgressError, or a fault of our own; called on the loop's thread, and raises nothing."""
+
+_EVENTS = {
+    pycurl.POLL_IN: selectors.EVENT_READ,
+    pycurl.POLL_OUT: selectors.EVENT_WRITE,
+    pycurl.POLL_INOUT: selectors.EVENT_READ | selectors.EVENT_WRITE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request with its time, and who is told what came of it. Times are monotonic, in seconds."""
+
+    request: Request
+    started: float
+    ends_at: float
+    done: Done
+
+
+class Loop:
+    """Begins with the first call, and ends with `close`."""
+
+    def __init__(self, *, body_cap: int, ca_file: str, connect_timeout: float) -> None:
+        self._body_cap, self._ca_file, self._connect_timeout = body_cap, ca_file, connect_timeout
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._later: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = count()
+        self._kept = Kept()
+        self._free: list[Transport] = []
+        self._running: dict[pycurl.Curl, tuple[Transport, Exchange]] = {}
+        self._stand_ins: dict[tuple[str, Route], StandIn] = {}
+        self._timer: float | None = None
+        """When libcurl wants to be called."""
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._is_asleep = self._is_closing = self._has_ended = False
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Run a function on the loop's thread, soon. From any thread."""
+        self._calls.put(function)
+        if self._thread is None:
+            self._start()
+        if self._is_asleep:
+            self._wake()
+        if self._has_ended:
+            self._run_calls()  # nobody else does: what they send is refused
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> None:
+        """Run a function after a while. On the loop's thread only."""
+        heappush(self._later, (clock.monotonic() + seconds, next(self._numbers), function))
+
+    def send(self, exchange: Exchange) -> None:
+        """Send a request. On the loop's thread only."""
+        if self._is_closing:
+            exchange.done(EgressError("connection_failed", "the portal is stopping"))
+            return
+        self._begin(exchange, self._free.pop() if self._free else self._make_transport())
+
+    def close(self) -> None:
+        """Refuse what is sent from now on, wait for the exchanges under way, and close the kept connections."""
+        with self._starting:
+            self._is_closing = True
+            thread = self._thread
+        if thread is None:
+            self._has_ended = True
+        else:
+            self._wake()
+            thread.join()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None and not self._is_closing:
+                self._reader, self._writer = os.pipe()
+                os.set_blocking(self._reader, False)
+                os.set_blocking(self._writer, False)
+                self._thread = threading.Thread(target=self._run, name="egress", daemon=True)
+                self._thread.start()
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._writer, b"x")
+        except OSError:
+            return  # it is full of calls already, or has just been closed
+
+    def _run(self) -> None:
+        self._multi = multi = pycurl.CurlMulti()
+        multi.setopt(pycurl.M_MAXCONNECTS, MAX_IDLE_CONNECTIONS)
+        multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._reader, selectors.EVENT_READ)
+        while self._running or not self._is_closing:
+            try:
+                self._turn()
+            except Exception:  # a fault in what one caller handed over must not end the thread that sends for all
+                logger.exception("The sender met a fault.", extra={"action": "send_failed"})
+        self._has_ended = True
+        self._run_calls()
+        multi.close()
+        for transport in self._free:
+            transport.curl.close()
+        self._selector.close()
+        os.close(self._reader)
+        os.close(self._writer)
+
+    def _turn(self) -> None:
+        self._is_asleep = True
+        events = self._selector.select(self._pause())
+        self._is_asleep = False
+        for key, mask in events:
+            if key.fd == self._reader:
+                os.read(self._reader, 4096)
+            else:
+                reads = pycurl.CSELECT_IN if mask & selectors.EVENT_READ else 0
+                writes = pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0
+                self._multi.socket_action(key.fd, reads | writes)
+        self._run_calls()
+        now = clock.monotonic()
+        while self._later and self._later[0][0] <= now:
+            heappop(self._later)[2]()
+        while self._timer is not None and self._timer <= clock.monotonic():
+            self._timer = None
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._reap()
+
+    def _pause(self) -> float | None:
+        if not self._calls.empty():
+            return 0
+        moments = [moment for moment in (self._timer, self._later[0][0] if self._later else None) if moment is not None]
+        return max(min(moments) - clock.monotonic(), 0) if moments else None
+
+    def _run_calls(self) -> None:
+        try:
+            while True:
+                self._calls.get_nowait()()
+        except Empty:
+            return
+
+    def _watch(self, what: int, descriptor: int, *_: Any) -> None:
+        """CURLMOPT_SOCKETFUNCTION: which sockets libcurl wants to hear of."""
+        if what == pycurl.POLL_REMOVE:
+            if descriptor in self._selector.get_map():
+                self._selector.unregister(descriptor)
+        elif descriptor in self._selector.get_map():
+            self._selector.modify(descriptor, _EVENTS[what])
+        else:
+            self._selector.register(descriptor, _EVENTS[what])
+
+    def _set_timer(self, milliseconds: int) -> None:
+        """CURLMOPT_TIMERFUNCTION."""
+        self._timer = clock.monotonic() + milliseconds / 1000 if milliseconds >= 0 else None
+
+    def _make_transport(self) -> Transport:
+        return Transport(self._kept, body_cap=self._body_cap, ca_file=self._ca_file)
+
+    def _begin(self, exchange: Exchange, transport: Transport, *, fresh: bool = False) -> None:
+        timeout = exchange.ends_at - clock.monotonic()
+        if timeout <= 0:
+            self._free.append(transport)
+            exchange.done(EgressError("timeout", "no time was left to send"))
+            return
+        request = exchange.request
+        stand_in = self._stand_in_of(request.origin, request.route)
+        try:
+            transport.begin(request, stand_in, connect_timeout=self._connect_timeout, timeout=timeout, fresh=fresh)
+        except (pycurl.error, ValueError) as error:  # what libcurl does not even take
+            exchange.done(error)
+            return
+        self._running[transport.curl] = transport, exchange
+        self._multi.add_handle(transport.curl)
+
+    def _stand_in_of(self, origin: str, route: Route) -> StandIn:
+        stand_in = self._stand_ins.get((origin, route))
+        if stand_in is None:
+            if len(self._stand_ins) >= MAX_STAND_INS:
+                self._stand_ins.clear()
+            stand_in = self._stand_ins[origin, route] = StandIn(route, f"{next(self._numbers)}.invalid")
+        return stand_in
+
+    def _reap(self) -> None:
+        """Finish the exchanges that libcurl has ended."""
+        left = 1
+        while left:
+            left, good, bad = self._multi.info_read()
+            for curl, code, message in [*((curl, 0, "") for curl in good), *bad]:
+                self._finish(*self._running.pop(curl), code, message)
+
+    def _finish(self, transport: Transport, exchange: Exchange, code: int, message: str) -> None:
+        result: Answer | Exception
+        try:
+            result = transport.finish(code, message, started=exchange.started)
+        except Exception as error:  # an EgressError, or a fault of our own, which is the caller's to know
+            result = error
+        self._multi.remove_handle(transport.curl)  # only now: before, it knows its connection
+        if transport.met_disturbed:
+            self._begin(exchange, transport, fresh=True)
+            return
+        self._free.append(transport)
+        exchange.done(result)
