@@ -1,0 +1,75 @@
+"""The loop of a worker's threads: turns, sleeps that a call ends, faults that are endured, and a clean stop."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from portal.worker import rounds
+from portal.worker.rounds import Round
+
+
+class Counting(Round):
+    """Takes turns that may fail, and sleeps long after each."""
+
+    def __init__(self, *faults: Exception) -> None:
+        super().__init__("tests")
+        self.faults = list(faults)
+        self.mended: list[Exception] = []
+        self.turns = threading.Semaphore(0)
+
+    def turn(self) -> float:
+        self.turns.release()
+        if self.faults:
+            raise self.faults.pop(0)
+        return 60.0
+
+    def mend(self, error: Exception) -> None:
+        self.mended.append(error)
+
+
+@pytest.fixture
+def begin(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Counting]:
+    monkeypatch.setattr(rounds, "FAULT_PAUSE_SECONDS", 0.01)
+
+    def begin(*faults: Exception) -> Counting:
+        counting = Counting(*faults)
+        counting.start()
+        assert counting.turns.acquire(timeout=10)
+        return counting
+
+    return begin
+
+
+def end(counting: Counting) -> None:
+    counting.stop()
+    counting.join(10)
+    assert not counting.is_alive(), "a stop does not end the sleep"
+
+
+def test_a_call_ends_the_sleep_and_counts_for_one_turn(begin: Callable[..., Counting]) -> None:
+    counting = begin()
+    counting.wake()
+    assert counting.turns.acquire(timeout=10)
+    assert not counting.turns.acquire(timeout=0.2), "nobody called, and it did not sleep"
+    end(counting)
+
+
+def test_faults_of_every_kind_are_told_and_endured(
+    begin: Callable[..., Counting], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds.logger, "propagate", True)
+    monkeypatch.setattr(rounds.logger.parent, "propagate", True)
+    away, ours = OperationalError("SELECT secret", {}, Exception("no route")), ZeroDivisionError("a fault of ours")
+    counting = begin(away, ours)
+    assert counting.turns.acquire(timeout=10)
+    assert counting.turns.acquire(timeout=10)
+    end(counting)
+    assert counting.mended == [away, ours]
+    told = [(record.levelname, getattr(record, "action", None)) for record in caplog.records]
+    assert told == [("ERROR", "tests_unreachable"), ("ERROR", "tests_refused")]
+
+
+def test_a_stop_ends_the_sleep(begin: Callable[..., Counting]) -> None:
+    end(begin())
