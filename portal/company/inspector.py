@@ -29,19 +29,19 @@ NEVER_KEPT = ("cookie", "authorization", "proxy-authorization")
 """Headers that open something somewhere: that they came is shown, what they hold is not."""
 
 
-def open_inspector(session: Session, company: Company, *, actor: str, ip: str | None = None) -> None:
+def open_inspector(session: Session, company: Company, actor: Actor) -> None:
     """Give the company an address, when it has none."""
     if company.inspector_token is None:
         company.inspector_token = secrets.token_urlsafe(24)
-        audit.record(session, Actor(company.id, actor, ip), "inspector.opened")
+        audit.record(session, actor, "inspector.opened")
 
 
-def close_inspector(session: Session, company: Company, *, actor: str, ip: str | None = None) -> None:
+def close_inspector(session: Session, company: Company, actor: Actor) -> None:
     """Take the address away, with what arrived there."""
     if company.inspector_token is not None:
         company.inspector_token = None
         session.execute(delete(InspectedRequest).where(InspectedRequest.company_id == company.id))
-        audit.record(session, Actor(company.id, actor, ip), "inspector.closed")
+        audit.record(session, actor, "inspector.closed")
 
 
 def find_company(session: Session, token: str) -> Company | None:

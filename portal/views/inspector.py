@@ -57,7 +57,7 @@ def live() -> ResponseReturnValue:
 @bp.post("")
 @access.admin
 def open_address() -> ResponseReturnValue:
-    inspector.open_inspector(db.session, current_user.company, actor=current_user.email, ip=request.remote_addr)
+    inspector.open_inspector(db.session, current_user.company, access.current_actor())
     db.session.commit()
     return see_other(url_for(".index"))
 
@@ -65,7 +65,7 @@ def open_address() -> ResponseReturnValue:
 @bp.post("/close")
 @access.admin
 def close_address() -> ResponseReturnValue:
-    inspector.close_inspector(db.session, current_user.company, actor=current_user.email, ip=request.remote_addr)
+    inspector.close_inspector(db.session, current_user.company, access.current_actor())
     db.session.commit()
     return see_other(url_for("webhook.index"))
 

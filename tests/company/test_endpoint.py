@@ -73,6 +73,22 @@ def test_after_a_rotation_both_keys_sign_for_a_day_and_then_only_the_new_one(
         svix.webhooks.Webhook(old).verify(second.body, dict(second.headers.items()))
 
 
+@pytest.mark.parametrize("act", ["test", "resume"])
+def test_tests_are_signed_with_both_keys_as_deliveries_are(
+    app: Flask, company: Company, endpoint: Endpoint, receiver: Receiver, act: str
+) -> None:
+    old = endpoints.read_secret(endpoint, runtime().vault)
+    new = endpoints.rotate_secret(db.session, factories.actor_of(company), vault=runtime().vault)
+    endpoints.pause(db.session, factories.actor_of(company))
+    db.session.commit()
+    if act == "test":
+        factories.send_test(company)
+    else:
+        factories.resume(company)
+    for key in (old, new):
+        svix.webhooks.Webhook(key).verify(receiver.received[0].body, dict(receiver.received[0].headers.items()))
+
+
 def test_a_secret_is_256_bits_and_is_not_stored_as_it_is(endpoint: Endpoint) -> None:
     secret = endpoints.read_secret(endpoint, runtime().vault)
     assert len(base64.b64decode(secret.removeprefix("whsec_"))) == 32

@@ -14,6 +14,7 @@ from portal.models import Company, Delivery, Task
 from portal.runtime import runtime
 from portal.tasks import store
 from tests.factories import (
+    actor_of,
     classify_contact,
     make_bulk_classification,
     make_company,
@@ -109,7 +110,7 @@ def administration(company: Company) -> list[str]:
 
 def inspector_with_arrivals(company: Company) -> str:
     """Its page, with what somebody sent there."""
-    inspector.open_inspector(db.session, company, actor="test")
+    inspector.open_inspector(db.session, company, actor_of(company, "test"))
     for headers in ({}, {"webhook-id": "msg_1"}):
         facts = {"headers": Headers(headers), "body": b'{"a": [1]}', "vault": runtime().vault, "now": clock.utcnow()}
         inspector.take(db.session, company.id, **facts)
