@@ -1,4 +1,6 @@
-"""What `portal doctor` looks at. Each check yields findings; none sends anything to a receiver, and none writes."""
+"""What `portal doctor` looks at. Each check yields findings; none sends anything to a receiver, and none changes
+anything.
+"""
 
 import shutil
 import stat
@@ -19,6 +21,7 @@ from portal.company.sealed import stored_secrets
 from portal.config import Settings
 from portal.database.db import db, size_of
 from portal.database.schema import SchemaError, check_schema
+from portal.database.troubles import find_trouble
 from portal.deliveries import figures
 from portal.egress import AddressError
 from portal.egress.advice import advise_checked
@@ -90,6 +93,10 @@ def check_database() -> Iterator[Finding]:
         return
     except SQLAlchemyError as error:
         yield Finding("database", "fail", f"It cannot be used: {str(getattr(error, 'orig', error)).splitlines()[0]}")
+        return
+    if (trouble := find_trouble(db.engine)) is not None:
+        with in_console_language():
+            yield Finding("database", "fail", f"{trouble.title}. {trouble.sentence}")
         return
     if db.engine.dialect.name != "sqlite":
         yield Finding("database", "ok", "PostgreSQL, at this version's schema")

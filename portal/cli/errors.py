@@ -1,11 +1,12 @@
 """Errors that people can mend, as one sentence each."""
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from portal.config import SettingError
 from portal.database.backup import BackupError
 from portal.database.paging import InvalidCursor
 from portal.database.schema import SchemaError
+from portal.database.troubles import message_of, name_trouble
 from portal.people import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, InvalidAccount
 from portal.vault import SecretError, WrongKey
 
@@ -40,8 +41,8 @@ def explain_error(error: Exception) -> str | None:
         return "The cursor is none that a page of this log gave."
     if isinstance(error, SecretError):
         return WRONG_KEY if isinstance(error, WrongKey) else DAMAGED
-    if isinstance(error, OperationalError):
-        return f"The database cannot be used: {str(error.orig).strip().splitlines()[0]}."
+    if isinstance(error, DBAPIError) and name_trouble(error) is not None:
+        return f"The database cannot be used: {message_of(error)}."
     if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
         return NO_DRIVER
     return None

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
 
+from portal.database.db import Base
+
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 HEAD_REVISION = "0005"
 """The newest migration: the revision that this version of the portal works with."""
@@ -23,13 +25,27 @@ def current_revision(engine: Engine) -> str | None:
 
 
 def check_schema(engine: Engine) -> None:
-    """Raise SchemaError, with what to do, unless the database is at this version's revision."""
+    """Raise SchemaError, with what to do, unless the database is at this version's revision and has its columns."""
     revision = current_revision(engine)
     if revision == HEAD_REVISION:
+        _check_columns(engine)
         return
     if revision is not None:
         refuse_unknown(revision)
     raise SchemaError("The database is older than this version of the portal. Run: portal upgrade")
+
+
+def _check_columns(engine: Engine) -> None:
+    """The revision is only a note: a restored table, or an upgrade that did not end, can make it false."""
+    found = inspect(engine).get_multi_columns()
+    there = {(table, column["name"]) for (_, table), columns in found.items() for column in columns}
+    wanted = {(table.name, column.name) for table in Base.metadata.sorted_tables for column in table.columns}
+    if missing := sorted(wanted - there):
+        table, column = missing[0]
+        raise SchemaError(
+            f"The database says that it fits this version of the portal, but it lacks {table}.{column}. "
+            "Stop the portal and restore a backup."
+        )
 
 
 def refuse_unknown(revision: str) -> None:

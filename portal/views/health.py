@@ -1,13 +1,17 @@
 """Is the process alive, and is the portal ready: for whoever watches the machine."""
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal import clock
 from portal.database.db import db
 from portal.database.schema import SchemaError, check_schema
+from portal.database.troubles import Trouble, find_trouble, name_trouble
 from portal.deliveries import figures
 from portal.web import access
+
+PROBE_SECONDS = 5.0
+"""How old an answer may be: whoever asks costs no more than one write in that time."""
 
 bp = Blueprint("health", __name__)
 
@@ -22,17 +26,35 @@ def healthz() -> Response:
 @bp.get("/readyz")
 @access.public
 def readyz() -> tuple[Response, int]:
-    """Database, schema, worker, and for how many seconds the oldest due delivery has waited."""
-    checks: dict[str, object] = {"database": False, "schema": False, "worker": False, "oldest_due_seconds": None}
+    """Database, schema, writing, worker, and for how many seconds the oldest due delivery has waited."""
+    names = ("database", "schema", "writable", "worker")
+    checks: dict[str, object] = dict.fromkeys(names, False) | {"trouble": None, "oldest_due_seconds": None}
     try:
         now = clock.utcnow()
         workers = figures.count_workers(db.session, now=now)
         checks["database"] = True
         check_schema(db.engine)
         checks["schema"] = True
+        trouble = find_recent_trouble()
+        checks["writable"], checks["trouble"] = trouble is None, trouble.code if trouble else None
         checks["worker"] = workers > 0
         checks["oldest_due_seconds"] = figures.oldest_due_seconds(db.session, now=now)
-    except (SQLAlchemyError, SchemaError):
+    except SchemaError:
+        checks["trouble"] = "schema_mismatch"
+    except SQLAlchemyError as error:
         db.session.rollback()
-    ready = all(checks[name] for name in ("database", "schema", "worker"))
+        trouble = name_trouble(error)
+        checks["trouble"] = trouble.code if trouble else "database_busy"
+    ready = all(checks[name] for name in names)
     return jsonify(ready=ready, **checks), 200 if ready else 503
+
+
+def find_recent_trouble() -> Trouble | None:
+    """What kept the database from being written a moment ago."""
+    held = current_app.extensions
+    trouble: Trouble | None
+    asked_at, trouble = held.get("health", (-PROBE_SECONDS, None))
+    if clock.monotonic() - asked_at >= PROBE_SECONDS:
+        trouble = find_trouble(db.engine)
+        held["health"] = clock.monotonic(), trouble
+    return trouble

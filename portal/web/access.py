@@ -120,7 +120,7 @@ def load_user(session_id: str) -> User | None:
 
     Age ends it, log-out, a new password or role, and a disabled account.
     """
-    if sessions.is_over():
+    if sessions.is_over() or g.get("database_in_trouble"):  # the page that says so asks for nobody
         return None
     user_id, _, version = session_id.partition(".")
     user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None

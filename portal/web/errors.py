@@ -3,15 +3,16 @@
 import logging
 import secrets
 
-from flask import Flask, render_template, request
+from flask import Flask, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, SecurityError
 
 from portal.contacts.classifying import ContactGone
 from portal.database.db import db
+from portal.database.troubles import message_of, name_trouble
 from portal.vault import SecretError
 
 RETRY_AFTER_SECONDS = 10
@@ -25,7 +26,7 @@ def init_app(app: Flask) -> None:
         app.register_error_handler(code, show_error)
     app.register_error_handler(CSRFError, show_csrf_error)
     app.register_error_handler(ContactGone, show_gone)
-    app.register_error_handler(OperationalError, show_busy)
+    app.register_error_handler(DBAPIError, show_trouble)
     app.register_error_handler(SecretError, show_unreadable)
     app.register_error_handler(InternalServerError, show_failure)
 
@@ -48,13 +49,15 @@ def show_gone(_error: ContactGone) -> ResponseReturnValue:
     return show_error(NotFound())
 
 
-def show_busy(error: OperationalError) -> ResponseReturnValue:
-    """The database is locked, full or away: nothing was written, and trying again soon makes sense."""
+def show_trouble(error: DBAPIError) -> ResponseReturnValue:
+    """The database is locked, full, damaged or away: nothing was written, and the page says by which cause."""
     db.session.rollback()
-    logger.warning(
-        "The database did not answer: %s", type(error.orig).__name__, extra={"action": "database_unavailable"}
-    )
-    page = render_template("error.html", kind=503, code=503, retry_after_seconds=RETRY_AFTER_SECONDS)
+    trouble = name_trouble(error)
+    if trouble is None:
+        raise error
+    g.database_in_trouble = True
+    logger.error("The database refused: %s", message_of(error), extra={"action": trouble.code, "path": request.path})
+    page = render_template("error.html", kind="trouble", trouble=trouble, code=503)
     return page, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 

@@ -115,5 +115,6 @@ def test_readyz_says_what_is_missing(app: Flask) -> None:
         db.session.add(WorkerHeartbeat(worker="a", seen_at=utcnow()))
         db.session.commit()
     assert app.test_client().get("/readyz").json == {
-        "ready": True, "database": True, "schema": True, "worker": True, "oldest_due_seconds": 0.0,
+        "ready": True, "database": True, "schema": True, "writable": True, "worker": True, "trouble": None,
+        "oldest_due_seconds": 0.0,
     }  # fmt: skip

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from flask import Blueprint, Response, json, request
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
 from portal.api.protocol.sentences import DETAILS, FIELD_SENTENCES, TITLES
 from portal.company.refusals import HeaderRefused, NotDelivered, Refusal, TooManyTests
 from portal.contacts.classifying import ContactGone
 from portal.database.db import db
+from portal.database.troubles import message_of, name_trouble
 from portal.egress import AddressError
 from portal.rules.reasons import explain_address
 from portal.vault import SecretError
@@ -66,7 +67,7 @@ def init_blueprint(blueprint: Blueprint) -> None:
     blueprint.register_error_handler(HTTPException, answer_http_error)
     blueprint.register_error_handler(InternalServerError, answer_failure)
     blueprint.register_error_handler(Problem, answer_problem)
-    blueprint.register_error_handler(OperationalError, answer_busy)
+    blueprint.register_error_handler(DBAPIError, answer_trouble)
     blueprint.register_error_handler(IntegrityError, answer_conflict)
     blueprint.register_error_handler(SecretError, answer_unreadable)
     blueprint.register_error_handler(ContactGone, answer_gone)
@@ -109,13 +110,15 @@ def answer_failure(error: InternalServerError) -> Response:
     return answer_problem(Problem(500, "internal_error", error_id=error_id))
 
 
-def answer_busy(error: OperationalError) -> Response:
-    """The database is locked, full or away: nothing was written, and trying again soon makes sense."""
+def answer_trouble(error: DBAPIError) -> Response:
+    """The database is locked, full, damaged or away: nothing was written, and the answer says by which cause."""
     db.session.rollback()
-    logger.warning(
-        "The database did not answer: %s", type(error.orig).__name__, extra={"action": "database_unavailable"}
-    )
-    return answer_problem(Problem(503, "database_busy", headers={"Retry-After": str(RETRY_AFTER_SECONDS)}))
+    trouble = name_trouble(error)
+    if trouble is None:
+        raise error
+    logger.error("The database refused: %s", message_of(error), extra={"action": trouble.code, "path": request.path})
+    detail, headers = str(trouble.sentence), {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return answer_problem(Problem(503, trouble.code, detail=detail, headers=headers))
 
 
 def answer_conflict(error: IntegrityError) -> Response:

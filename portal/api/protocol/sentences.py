@@ -3,6 +3,7 @@
 from flask_babel import lazy_gettext as _l
 
 from portal.company.refusals import NoAddress
+from portal.database.troubles import TROUBLES
 from portal.deliveries.resending import BodyPurged, NotForTests
 
 TITLES = {
@@ -42,7 +43,7 @@ DETAILS = {
     "invalid_fields": _l("Um ou mais campos não foram aceitos; nada foi salvo."),
     "too_many_calls": _l("Pedidos demais com este token. Espere os segundos do cabeçalho Retry-After."),
     "internal_error": _l("Algo falhou do nosso lado. O registro do servidor diz o quê, sob o error_id."),
-    "database_busy": _l("O banco de dados não respondeu a tempo; nada foi salvo. Tente de novo em instantes."),
+    **{code: trouble.sentence for code, trouble in TROUBLES.items()},
 }
 
 FIELD_SENTENCES = {

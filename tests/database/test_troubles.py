@@ -1,0 +1,143 @@
+"""The database's own trouble is told by its name: on pages, by the API, in the log, by doctor and by `/readyz`."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from portal import people
+from portal.clock import utcnow
+from portal.database.db import db
+from portal.database.schema import SchemaError, check_schema
+from portal.database.troubles import TROUBLES, name_trouble
+from portal.models import Company, WorkerHeartbeat
+from tests.cli.conftest import Run, environ, run
+from tests.conftest import BOTH
+from tests.factories import make_user
+from tests.views.conftest import Person
+
+__all__ = ["environ", "run"]  # fixtures
+
+Break = Callable[[Path], None]
+
+
+def forbid_writing(file: Path) -> None:
+    """A file whose write version is unknown is only read (https://www.sqlite.org/fileformat2.html, 1.3.3)."""
+    with file.open("r+b") as opened:
+        opened.seek(18)
+        opened.write(b"\x03")
+
+
+def lose_a_column(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("ALTER TABLE contact RENAME COLUMN current_company TO old_name")
+
+
+def lose_a_column_of_users(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("ALTER TABLE user_account RENAME COLUMN name TO old_name")
+
+
+def damage(file: Path) -> None:
+    size = file.stat().st_size
+    with file.open("r+b") as opened:
+        opened.seek(4096)
+        opened.write(b"x" * (size - 4096))
+
+
+CASES = [
+    (forbid_writing, "database_read_only"),
+    (lose_a_column, "schema_mismatch"),
+    (lose_a_column_of_users, "schema_mismatch"),
+    (damage, "database_damaged"),
+]
+
+
+@pytest.fixture(autouse=True)
+def unprobed(app: Flask) -> Iterator[None]:
+    """Nothing is known from a moment ago, before and after."""
+    app.extensions.pop("health", None)
+    yield
+    app.extensions.pop("health", None)
+
+
+def breaking(break_it: Break, instance: Path) -> None:
+    """Break the file while nobody has it open, its log emptied."""
+    db.session.remove()
+    db.engine.dispose()
+    file = instance / "portal.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    break_it(file)
+
+
+@pytest.mark.parametrize(("break_it", "code"), CASES)
+def test_pages_the_api_and_the_log_name_it(
+    app: Flask, company: Company, instance: Path, break_it: Break, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = make_user(company)
+    headers = {"Authorization": f"Bearer {people.create_token(db.session, user, label='test')}"}
+    db.session.commit()
+    admin = Person(app.test_client(), user)
+    form = {"csrf_token": admin.token(), "name": "Ana"}
+    breaking(break_it, instance)
+    method, path = ("POST", "/webhook/remove") if code == "database_read_only" else ("GET", "/contacts")
+    page = admin.client.open(path, method=method, data=form)
+    answer = app.test_client().post("/api/v1/contacts", json={"contact": {"name": "Ana"}}, headers=headers)
+    assert (page.status_code, answer.status_code, answer.json["code"]) == (503, 503, code)
+    assert str(TROUBLES[code].title) in page.text
+    assert answer.json["detail"] == TROUBLES[code].sentence
+    told = [record.getMessage() for record in caplog.records if getattr(record, "action", "") == code]
+    assert len(told) == 2
+    assert all(len(message) > len("The database refused: ") for message in told)
+
+
+@pytest.mark.parametrize(("break_it", "code"), CASES)
+def test_readyz_and_doctor_name_it(
+    app: Flask, run: Run, company: Company, instance: Path, break_it: Break, code: str
+) -> None:
+    db.session.add(WorkerHeartbeat(worker="a", seen_at=utcnow()))
+    db.session.commit()
+    before = app.test_client().get("/readyz").json
+    assert before["ready"], str(before)
+    breaking(break_it, instance)
+    del app.extensions["health"]  # five seconds later
+    answer = app.test_client().get("/readyz")
+    assert (answer.status_code, answer.json["ready"], answer.json["trouble"]) == (503, False, code)
+    told = run("doctor")
+    assert told.exit_code == 1
+    assert "fail  database" in told.stdout
+
+
+def test_a_full_disk_is_told_from_the_error_that_sqlite_gives(app: Flask) -> None:
+    with db.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        with pytest.raises(OperationalError) as caught:
+            connection.execute(text("CREATE TABLE big AS SELECT zeroblob(1000000) AS b"))
+        connection.invalidate()
+    assert name_trouble(caught.value) == TROUBLES["disk_full"]
+
+
+@BOTH
+def test_a_column_that_is_not_there_is_a_schema_of_another_version(app: Flask) -> None:
+    with pytest.raises(DBAPIError) as caught:
+        db.session.execute(text("SELECT no_such FROM contact"))
+    db.session.rollback()
+    assert name_trouble(caught.value) == TROUBLES["schema_mismatch"]
+    db.session.execute(text("ALTER TABLE task RENAME COLUMN kind TO sort"))
+    db.session.commit()
+    with pytest.raises(SchemaError, match=r"lacks task\.kind"):
+        check_schema(db.engine)
+
+
+@BOTH
+def test_what_the_asker_did_wrong_is_no_trouble_of_the_database(app: Flask) -> None:
+    with pytest.raises(DBAPIError) as caught:
+        db.session.execute(text("INSERT INTO alembic_version VALUES (NULL)"))
+    db.session.rollback()
+    assert name_trouble(caught.value) is None
