@@ -28,7 +28,7 @@ from tests import factories
 from tests.applications import Applications
 from tests.authority import Authority
 from tests.postgres import Databases, shared_postgres, stop_server
-from tests.turns import Turns, group_of
+from tests.turns import Turns, group_of, starts_a_program
 
 REAL_HASHER, REAL_DUMMY_HASH = people.passwords.hasher, people.passwords._DUMMY_HASH
 FOLDER = pytest.StashKey[Path]()
@@ -64,6 +64,8 @@ def is_worker(config: pytest.Config) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if starts_a_program(item):
+            item.add_marker("slow")
         if group := group_of(item):
             item.add_marker(pytest.mark.xdist_group(group))
 

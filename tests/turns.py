@@ -41,6 +41,11 @@ def is_alone(item: pytest.Item) -> bool:
     return item.get_closest_marker("alone") is not None
 
 
+def starts_a_program(item: pytest.Item) -> bool:
+    """Whether it starts the portal or a browser, which takes a second by itself."""
+    return bool({"chromium", "portal", "start"} & set(getattr(item, "fixturenames", ())))
+
+
 def group_of(item: pytest.Item) -> str | None:
     """The tests that one worker runs, one after the other: those that run alone, and those that share a fixture."""
     if is_alone(item):

@@ -153,6 +153,7 @@ def test_every_bad_field_of_a_list_is_named(api: Caller) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_thousand_contacts_are_taken_and_one_more_is_not(api: Caller, open_database: OpenDatabase) -> None:
     items = [person(linkedin_public_id=f"p{number}") for number in range(1001)]
     problem = check_problem(api.post("/contacts", items), 422, "invalid_fields")

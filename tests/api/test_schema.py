@@ -79,6 +79,7 @@ def test_the_document_names_every_route(app: Flask, document: schemathesis.BaseS
     assert len(documented) == len(api_rules(app))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_the_api_answers_as_documented(

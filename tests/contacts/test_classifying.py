@@ -83,6 +83,7 @@ def test_the_body_is_frozen_when_the_change_happens(contact: Contact) -> None:
     assert b"Maria Antes" in (delivery.body or b"")
 
 
+@pytest.mark.slow
 def test_a_hundred_people_classifying_a_hundred_contacts_make_a_hundred_deliveries(
     app: Flask, company: Company
 ) -> None:

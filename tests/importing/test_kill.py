@@ -43,6 +43,7 @@ with create_app().app_context():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_kill_9_between_the_rows_and_the_commit(app, instance, receiver, moment):
     company = make_company(url=receiver.url)

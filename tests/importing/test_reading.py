@@ -170,6 +170,7 @@ print(json.dumps([found, peak_kilobytes() - before]))
 """
 
 
+@pytest.mark.slow
 def test_hostile_files_of_50_mb_are_refused_or_read_within_seconds_and_in_little_memory():
     done = subprocess.run([sys.executable, "-c", MEASURED], capture_output=True, check=True)
     found, more_kilobytes = json.loads(done.stdout)

@@ -106,6 +106,7 @@ def test_what_unpacks_to_much_more_than_it_is_is_not_opened() -> None:
     assert refused(repacked(workbook(HEADER), sheet1=b" " * 60 * 2**20)) == "spreadsheet_too_large"
 
 
+@pytest.mark.slow
 def test_a_sheet_that_lies_about_its_size_and_leaves_gaps_is_read_soon() -> None:
     sheet = (
         '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="A1:XFD1048576"/>'
@@ -122,6 +123,7 @@ def test_without_the_extra_it_says_what_is_missing(monkeypatch: pytest.MonkeyPat
     assert refused(workbook(HEADER)) == "xlsx_missing"
 
 
+@pytest.mark.slow
 def test_reading_many_rows_takes_little_memory(tmp_path: Path) -> None:
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet()

@@ -182,6 +182,7 @@ def wait_for_no_disk(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous = OFF")
 
 
+@pytest.mark.slow
 @BOTH
 def test_the_receivers_last_word_is_right_in_every_interleaving(machine: Any) -> None:
     run_state_machine_as_test(

@@ -1,6 +1,7 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from portal import outbox
@@ -330,6 +331,7 @@ def test_a_probe_that_passes_makes_everything_due_level_3_first(company: Company
     assert len(claim_due(now=now + timedelta(seconds=1))) == 7
 
 
+@pytest.mark.slow
 def test_after_three_days_of_nothing_but_failure_the_endpoint_is_paused_and_nothing_is_lost(company: Company) -> None:
     now = opened_circuit(company)
     for _ in range(400):

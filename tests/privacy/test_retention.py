@@ -204,6 +204,7 @@ def test_a_purge_beside_a_working_portal_loses_no_delivery(app: Flask, company: 
     assert len({received.headers["webhook-id"] for received in receiver.received}) == 10
 
 
+@pytest.mark.slow
 def test_the_file_gives_its_space_back(app: Flask, company: Company) -> None:
     before = size_of(db.engine)
     if before is None:  # PostgreSQL reuses its space by itself

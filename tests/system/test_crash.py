@@ -6,6 +6,8 @@ import pytest
 
 from tests.system.crash import RECOVERY_SECONDS, crash
 
+pytestmark = pytest.mark.slow
+
 KILLS = {"sqlite": 20, "postgresql": 40}
 """What a build has the time for; `python -m tests.system.crash --kills 1000` does more."""
 CONCURRENCY = {"sqlite": 4, "postgresql": 8}

@@ -13,6 +13,8 @@ from flask import Flask
 from tests import factories
 from tests.system.conftest import free_port
 
+pytestmark = pytest.mark.slow
+
 HOOKS = [
     {"id": "lead", "execute-command": "/bin/true", "response-message": "lead received"},
     {"id": "accepted", "execute-command": "/bin/true", "success-http-response-code": 202},

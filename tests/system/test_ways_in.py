@@ -17,6 +17,8 @@ from portal.models import Company
 from tests import factories
 from tests.system.conftest import Portal, free_port, only_delivery, wait_for_status
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parent.parent / "data"
 
 CONTACT = {

@@ -76,6 +76,7 @@ def test_nobody_is_sent_to_log_in(app, urls, nobody):
         assert (answer.status_code, answer.location.partition("?")[0]) == (REFUSED, "/login"), url
 
 
+@pytest.mark.slow
 def test_a_member_opens_what_members_may_and_nothing_of_admins(app, urls, member):
     for _, url in sweep(app, urls, ("member",)):
         assert member.get(url).status_code == 200, url

@@ -34,6 +34,7 @@ def value(samples, name, **labels):
     return samples.get((name, tuple(sorted(labels.items()))))
 
 
+@pytest.mark.slow
 @BOTH
 def test_attempts_are_counted_by_what_came_of_them(app: Flask) -> None:
     with Receiver(answers=iter([(500,), (200, b"OK"), (404,)])) as receiver:

@@ -37,6 +37,7 @@ def full_lists(company, receiver):
     db.session.commit()
 
 
+@pytest.mark.slow
 def test_a_full_list_is_light(admin, full_lists):
     for url in LISTS:
         assert len(admin.get(url).data) < 60_000, url

@@ -53,6 +53,7 @@ def test_a_classification_wakes_the_worker_reaches_the_receiver_and_is_recorded_
     assert post.headers["Content-Type"] == "application/json"
 
 
+@pytest.mark.slow
 @BOTH
 def test_two_failures_then_a_success_show_three_attempts(app: Flask, company: Company, receiver: Receiver) -> None:
     receiver.answers = iter([(500, b"no"), (500, b"no"), (200, b"OK")])

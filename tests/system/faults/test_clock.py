@@ -31,6 +31,8 @@ from tests.system.faults.conftest import (
     wait_until,
 )
 
+pytestmark = pytest.mark.slow
+
 SetClock = Callable[[timedelta], None]
 
 

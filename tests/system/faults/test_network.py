@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 
+import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
 from portal.database.db import db
 from portal.models import Attempt, Company
 from tests.system.faults.cut_network import DELIVERIES
+
+pytestmark = pytest.mark.slow
 
 CONCURRENCY = 8
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 from flask import Flask
 from sqlalchemy import func, insert, select
 
@@ -17,7 +18,7 @@ from tests.system.faults.conftest import LEASE, answered, claim_due, rules, stat
 
 WAITING, PROBES, BATCH = 10_000, 200, 500
 
-pytestmark = BOTH
+pytestmark = [BOTH, pytest.mark.slow]
 
 
 def fill(company_id: int) -> None:

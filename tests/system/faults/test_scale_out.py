@@ -21,6 +21,8 @@ from tests.cli.conftest import Running
 from tests.conftest import running_worker
 from tests.system.faults.conftest import attempts_of, make_deliveries, statuses, wait_until
 
+pytestmark = pytest.mark.slow
+
 DELIVERIES = int(os.environ.get("SCALE_OUT_DELIVERIES", "1500"))
 """By hand, more: SCALE_OUT_DELIVERIES=5000."""
 COMPANIES = 5

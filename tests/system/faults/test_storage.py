@@ -29,6 +29,8 @@ from tests.conftest import MakeApp, running_worker
 from tests.system.conftest import Portal
 from tests.system.faults.conftest import attempts_of, make_deliveries, statuses, wait_until
 
+pytestmark = pytest.mark.slow
+
 LOCKED_SECONDS = 2.0
 """How long another process holds the database; the portal's patience is cut to a fraction of it."""
 

@@ -29,6 +29,8 @@ from tests.conftest import BOTH, MakeApp, make_schema, running_worker
 from tests.postgres import find_programs, server_account, throwaway_postgres
 from tests.system.faults.conftest import attempts_of, make_deliveries, reload, statuses, wait_until
 
+pytestmark = pytest.mark.slow
+
 DEADLINE_SECONDS = 2
 READY = "The worker is ready"
 
