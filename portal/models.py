@@ -57,7 +57,6 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     company: Mapped[Company] = relationship()
-
     is_authenticated, is_active, is_anonymous = True, True, False  # what Flask-Login asks of a user that it loaded
 
     @property
@@ -204,7 +203,7 @@ class Endpoint(Base):
     old_secret: Mapped[str | None] = mapped_column(Text)
     old_secret_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     header_name: Mapped[str | None] = mapped_column(String(100))
-    header_secret: Mapped[str | None] = mapped_column(Text)  # encrypted, and sent to no other origin than this one:
+    header_secret: Mapped[str | None] = mapped_column(Text)  # sealed; sent to no other origin than this one:
     header_origin: Mapped[str | None] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(16), default="active")
     consecutive_failures: Mapped[int] = mapped_column(default=0)
@@ -213,8 +212,7 @@ class Endpoint(Base):
     failing_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
     probe_count: Mapped[int] = mapped_column(default=0)
     next_probe_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    paused_reason: Mapped[str | None] = mapped_column(String(32))
-    """`manual`, `gone` (the receiver answered 410), `outage` (days of nothing but failure) or `restored` (a backup)."""
+    paused_reason: Mapped[str | None] = mapped_column(String(32))  # manual, gone (410), outage (of days), or restored
     last_success_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_failure_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     answer_shape: Mapped[str | None] = mapped_column(String(200))  # of its accepted answers (`outbox.shapes`)
