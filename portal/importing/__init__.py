@@ -20,6 +20,7 @@ from portal.contacts.checking import ContactItem, InvalidContact
 from portal.contacts.saving import Saved, save_batch
 from portal.database.db import reading as read_only
 from portal.importing.columns import Column
+from portal.importing.encoding import Blocks, FileProblem, open_text
 from portal.importing.findings import (
     Finding,
     bad_row,
@@ -30,7 +31,7 @@ from portal.importing.findings import (
     warning,
 )
 from portal.importing.layout import Examined, Layout, examine, read_rows
-from portal.importing.reading import Blocks, FileProblem, Record, open_text
+from portal.importing.reading import Record
 from portal.importing.rows import RowReader
 from portal.importing.spreadsheet import as_text_file
 from portal.models import Company, Task, User

@@ -5,18 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from portal.importing.columns import Column, known_names, recognise, recognise_kind
+from portal.importing.encoding import Blocks, FileProblem, check_start, detect_encoding, open_text
 from portal.importing.evidence import Evidence, look_at
-from portal.importing.reading import (
-    MAX_COLUMNS,
-    Blocks,
-    FileProblem,
-    Record,
-    detect_encoding,
-    first_records,
-    open_text,
-    read_lines,
-    read_records,
-)
+from portal.importing.reading import MAX_COLUMNS, Record, find_shape, first_records, read_lines, read_records
 
 DELIMITERS = (",", ";", "\t")
 MAX_ROWS = 200_000
@@ -58,9 +49,9 @@ class Examined:
     columns: tuple[Column, ...]
 
 
-def examine(blocks: Blocks) -> Examined:
-    """What the file is, read to its end. Raises FileProblem."""
-    layout = find_layout(blocks)
+def examine(blocks: Blocks, *, encoding: str | None = None) -> Examined:
+    """What the file is, read to its end, in this encoding if somebody chose one. Raises FileProblem."""
+    layout = find_layout(blocks, encoding)
     evidence = [Evidence() for _ in layout.header]
     still, total = list(range(len(evidence))), 0
     for record in read_rows(blocks, layout):
@@ -77,11 +68,12 @@ def examine(blocks: Blocks) -> Examined:
     return Examined(layout, total, recognise(layout.header, evidence))
 
 
-def find_layout(blocks: Blocks) -> Layout:
+def find_layout(blocks: Blocks, chosen: str | None = None) -> Layout:
     """The file's layout, from its bytes and the way it begins. Raises FileProblem."""
-    encoding = detect_encoding(blocks)
+    encoding = chosen or detect_encoding(blocks)
     with open_text(blocks, encoding) as text:
         start = text.read(4096).lstrip("\ufeff \t\r\n")
+    check_start(start)
     if not start:
         raise FileProblem("empty")
     if start[0] == "{":
@@ -104,7 +96,10 @@ def read_rows(blocks: Blocks, layout: Layout) -> Iterator[Record]:
         if layout.delimiter is None:
             yield from read_lines(text)
             return
-        for record in read_records(text, layout.delimiter, width=len(layout.header)):
+        width = len(layout.header)
+        shape = find_shape(blocks, layout.encoding, layout.delimiter, width=width, skip=layout.header_line)
+        above = max(layout.header_line - 1, 0)
+        for record in read_records(text, layout.delimiter, shape, skip=above):
             if record.line > layout.header_line:
                 yield record
 

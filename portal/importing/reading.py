@@ -1,45 +1,30 @@
-"""From a file's bytes to its rows: encoding, lines, records, each with the number of the line it begins on.
+"""From a file's text to its rows, each with the number of the line it begins on.
 
-Nothing is trusted: memory stays flat whatever the file holds; what cannot be read is one bad row, or one clear error.
+Broken quotes cost one row wherever they are: reading goes on where the following lines have the shape of rows again.
+The time is linear: no line is looked at more than a few times.
 """
 
-import codecs
 import csv
 import io
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from portal.tasks.store import TaskError
-
-Blocks = Callable[[], Iterator[bytes]]
-"""Begins the file anew, in blocks of any size."""
+from portal.importing.encoding import Blocks, open_text
+from portal.importing.shape import Shape
 
 MAX_COLUMNS = 200
 MAX_CELL = 10_000
+"""Characters of a cell; what is beyond them is cut off."""
 MAX_LINE = 250_000
 """Characters of a line; also of a record that goes over several."""
 MAX_RECORD_LINES = 500
 """A quoted cell that goes on for longer was never closed."""
+MAX_LINES_OF_BROKEN_ROW = 100
 MAX_JSON_LINE = 2_000_000
-SAMPLE_BYTES = 4096
-NUL_SHARE = 0.001
-"""A file that begins with more NUL than this is no text."""
-
-MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-SIGNATURES = {
-    b"PK\x03\x04": "spreadsheet",
-    b"PK\x05\x06": "spreadsheet",
-    b"\xd0\xcf\x11\xe0": "spreadsheet",
-    b"%PDF": "binary",
-    b"\x1f\x8b": "binary",
-}
-"""How files begin that people take for text: XLSX, ZIP and XLS, PDF, gzip."""
-
-
-class FileProblem(TaskError):
-    """The file cannot be imported at all."""
+SHAPE_ROWS = 60
+"""Rows from which the shape of all is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,65 +34,15 @@ class Record:
     line: int
     cells: tuple[str, ...]
     problem: str | None = None
+    is_below: bool = False
+    """A line of a single cell, at the end of the table and after an empty one."""
 
 
-def detect_encoding(blocks: Blocks) -> str:
-    """By byte order mark, else UTF-8 when all of it is, else cp1252. Raises FileProblem for what is no text."""
-    source = blocks()
-    first = b""
-    while len(first) < SAMPLE_BYTES and (block := next(source, None)):
-        first += block
-    if not first:
-        raise FileProblem("empty")
-    for start, reason in SIGNATURES.items():
-        if first.startswith(start):
-            raise FileProblem(reason)
-    marked = next((name for mark, name in MARKS if first.startswith(mark)), None)
-    if marked != "utf-16" and first.count(0) > len(first) * NUL_SHARE:
-        raise FileProblem("binary")
-    decoder = codecs.getincrementaldecoder(marked or "utf-8")()
-    try:
-        decoder.decode(first)
-        for block in source:
-            decoder.decode(block)
-        decoder.decode(b"", final=True)
-    except UnicodeError as error:
-        if marked is not None:
-            raise FileProblem("undecodable") from error
-        return "cp1252"
-    return marked or "utf-8"
-
-
-def open_text(blocks: Blocks, encoding: str) -> io.TextIOWrapper:
-    """The file as text whose lines end where they end in the file, on any system's way."""
-    raw = io.BufferedReader(_BlockReader(blocks()), 64 * 1024)
-    return io.TextIOWrapper(raw, encoding, errors="replace", newline="")
-
-
-def read_records(text: io.TextIOWrapper, delimiter: str, *, width: int | None = None) -> Iterator[Record]:
-    """Every record that holds anything. `width` is the header's number of cells, where that is known.
-
-    A quote that is never closed costs its own line only: reading goes on at the next one.
-    """
-    feed = _Feed(text)
-    reader = csv.reader(feed, delimiter=delimiter)
-    while True:
-        feed.begin()
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except _NotOneRecord as refused:
-            yield feed.give_up(refused.problem)
-            continue
-        except csv.Error:  # a cell beyond the csv module's own limit
-            yield feed.give_up("cell_too_long")
-            continue
-        if width is not None and _swallowed_rows(feed.taken, width, delimiter):
-            yield feed.give_up("unclosed_quote")
-        elif any(cell and not cell.isspace() for cell in cells):
-            is_odd = width is not None and len(feed.taken) > 1 and len(cells) != width
-            yield Record(feed.first_line, tuple(cells), "unclosed_quote" if is_odd else _problem_of(cells))
+def read_records(
+    text: io.TextIOWrapper, delimiter: str, shape: Shape | None = None, *, skip: int = 0
+) -> Iterator[Record]:
+    """Every record that holds anything, below the first `skip` lines. `shape` is that of rows, where it is known."""
+    yield from _Records(text, delimiter, shape, skip).read()
 
 
 def read_lines(text: io.TextIOWrapper) -> Iterator[Record]:
@@ -123,24 +58,145 @@ def read_lines(text: io.TextIOWrapper) -> Iterator[Record]:
             yield Record(number, (line,), problem)
 
 
-def first_records(blocks: Blocks, encoding: str, delimiter: str, count: int) -> list[Record]:
+def first_records(blocks: Blocks, encoding: str, delimiter: str, count: int, *, skip: int = 0) -> list[Record]:
     """How the file begins, read with this delimiter."""
     with open_text(blocks, encoding) as text:
-        return list(islice(read_records(text, delimiter), count))
+        return list(islice(read_records(text, delimiter, skip=skip), count))
 
 
-def _problem_of(cells: list[str]) -> str | None:
-    if len(cells) > MAX_COLUMNS:
-        return "too_many_columns"
-    return "cell_too_long" if any(len(cell) > MAX_CELL for cell in cells) else None
+def find_shape(blocks: Blocks, encoding: str, delimiter: str, *, width: int, skip: int) -> Shape:
+    """The shape of a table's rows, as its first ones have it."""
+    first = first_records(blocks, encoding, delimiter, SHAPE_ROWS, skip=skip)
+    return Shape.of(width, [record.cells for record in first if record.problem is None])
 
 
-def _swallowed_rows(taken: list[str], width: int, delimiter: str) -> bool:
-    """Whether a record over several lines is a stray quote that took whole rows into one cell.
+@dataclass(slots=True)
+class _Attempt:
+    """What came of reading a record: its cells or what is wrong, and the lines that it took."""
 
-    Each of its lines is then a row of the right width. With two columns a cell of prose could look so too.
-    """
-    return width > 2 and len(taken) > 1 and all(line.count(delimiter) == width - 1 for line in taken)
+    line: int
+    lines: list[str]
+    cells: Sequence[str] = ()
+    problem: str | None = None
+
+
+class _Records:
+    """Reads the records of a table."""
+
+    def __init__(self, text: io.TextIOWrapper, delimiter: str, shape: Shape | None, skip: int) -> None:
+        self._feed = _Feed(text, skip)
+        self._reader = csv.reader(self._feed, delimiter=delimiter, strict=True, skipinitialspace=True)
+        self._delimiter = delimiter
+        self._shape = shape
+        self._has_short_rows = False
+        self._no_row_before = 0
+
+    def read(self) -> Iterator[Record]:
+        is_after_gap = False
+        while (attempt := self._attempt()) is not None:
+            if problem := attempt.problem or self._swallowed_cells(attempt):
+                yield self._give_up(attempt, problem)
+                continue
+            cells = attempt.cells
+            if not any(cell and not cell.isspace() for cell in cells):
+                is_after_gap = True
+                continue
+            is_alone = len(cells) == 1 and self._shape is not None and self._shape.width > 2
+            is_after_gap = is_after_gap and is_alone
+            self._has_short_rows = self._has_short_rows or (self._is_short(cells) and not is_after_gap)
+            is_below = is_after_gap and not self._has_short_rows
+            problem = "too_many_columns" if len(cells) > MAX_COLUMNS else None
+            yield Record(attempt.line, tuple(cell[:MAX_CELL] for cell in cells), problem, is_below)
+
+    def _attempt(self) -> _Attempt | None:
+        """Read one record, with the quotes as they should be; None at the end."""
+        attempt = self._feed.begin()
+        try:
+            attempt.cells = next(self._reader)
+        except StopIteration:
+            return None
+        except _NotOneRecord as refused:
+            attempt.problem = refused.problem
+        except csv.Error:  # text beside quotes, or a cell beyond the csv module's own limit
+            attempt.problem = "unclosed_quote"
+        return attempt
+
+    def _swallowed_cells(self, attempt: _Attempt) -> str | None:
+        """Says that a stray quote took other cells, or other rows, into one cell."""
+        if self._shape is None:
+            return None
+        if len(attempt.lines) == 1:
+            line = attempt.lines[0]
+            if '"' not in line or not self._is_short(attempt.cells):
+                return None
+            fits_better = self._shape.fitting(line.split(self._delimiter)) > self._shape.fitting(attempt.cells)
+            return "unclosed_quote" if fits_better or line.count('"') % 2 else None
+        if len(attempt.cells) == self._shape.width and not self._is_any_row(attempt.lines[1:-1]):
+            return None
+        return "unclosed_quote"
+
+    def _is_any_row(self, lines: Sequence[str]) -> bool:
+        """Whether one of the lines is a row by itself, with its quotes as they should be."""
+        if self._shape is None or not self._shape.is_telling:
+            return False
+        for line in lines:
+            try:
+                cells = next(csv.reader([line], delimiter=self._delimiter, strict=True, skipinitialspace=True), [])
+            except csv.Error:
+                continue
+            if self._shape.is_row(cells):
+                return True
+        return False
+
+    def _give_up(self, attempt: _Attempt, problem: str) -> Record:
+        """A bad row: the lines up to the next that has a row's shape; those after it are read again."""
+        self._feed.push_back(attempt.lines[1:])
+        lines = attempt.lines[:1]
+        if problem == "unclosed_quote" and not self._has_short_rows and attempt.line >= self._no_row_before:
+            lines += self._lines_before_next_row()
+        if len(lines) == 1 and (mended := self._mend(attempt)) is not None:
+            return Record(attempt.line, mended)
+        return Record(attempt.line, ("".join(lines)[:MAX_CELL].rstrip("\r\n"),), problem)
+
+    def _mend(self, attempt: _Attempt) -> tuple[str, ...] | None:
+        """The cells of a line in which quotes within a quoted cell were not doubled, when all its cells are there."""
+        cells = split_leniently(attempt.lines[0], self._delimiter)
+        return cells if cells is not None and self._shape is not None and self._shape.is_row(cells) else None
+
+    def _lines_before_next_row(self) -> list[str]:
+        if self._shape is None:
+            return []
+        lines: list[str] = []
+        while len(lines) < MAX_LINES_OF_BROKEN_ROW:
+            attempt = self._attempt()
+            if attempt is None:
+                return lines
+            is_whole = attempt.problem is None and self._swallowed_cells(attempt) is None
+            if (is_whole and self._shape.is_row(attempt.cells)) or self._mend(attempt) is not None:
+                self._feed.push_back(attempt.lines)
+                return lines
+            self._feed.push_back(attempt.lines[1:])
+            lines += attempt.lines[:1]
+        self._no_row_before = self._feed.line + 1
+        self._feed.push_back(lines)
+        return []
+
+    def _is_short(self, cells: Sequence[str]) -> bool:
+        return self._shape is not None and len(cells) < self._shape.width
+
+
+def split_leniently(line: str, delimiter: str) -> tuple[str, ...] | None:
+    """The cells of a line where a quote ends a cell only before a delimiter; None when one is never ended."""
+    cells: list[str] = []
+    rest = line.rstrip("\r\n") + delimiter
+    while rest and len(cells) <= MAX_COLUMNS:
+        rest = rest.lstrip(" ")
+        is_quoted = rest.startswith('"')
+        cell, found, rest = rest[is_quoted:].partition('"' + delimiter if is_quoted else delimiter)
+        if not found:
+            return None
+        cells.append(cell.replace('""', '"') if is_quoted else cell)
+    return tuple(cells)
 
 
 def _skip_line(text: io.TextIOWrapper) -> None:
@@ -157,64 +213,53 @@ class _NotOneRecord(Exception):
 
 
 class _Feed:
-    """Hands lines to the csv reader and remembers those of the record under way, so that they can be read again."""
+    """Hands lines to the csv reader and keeps those of the record under way, so that they can be read again."""
 
-    def __init__(self, text: io.TextIOWrapper) -> None:
+    def __init__(self, text: io.TextIOWrapper, skip: int) -> None:
         self._text = text
         self._again: deque[str] = deque()
-        self._line = 0
-        self.taken: list[str] = []
-        self.first_line = 1
+        self._attempt = _Attempt(0, [])
         self._size = 0
+        self.line = 0
+        """The number of the last line that was handed out."""
+        for _ in range(skip):
+            self._take()
 
-    def begin(self) -> None:
+    def begin(self) -> _Attempt:
         """The next line begins a record."""
-        self.taken, self._size, self.first_line = [], 0, self._line + 1
+        self._attempt, self._size = _Attempt(self.line + 1, []), 0
+        return self._attempt
 
-    def give_up(self, problem: str) -> Record:
-        """The record's first line is a bad row; the lines after it are read again."""
-        self._again.extendleft(reversed(self.taken[1:]))
-        self._line = self.first_line
-        return Record(self.first_line, (self.taken[0][:MAX_CELL].rstrip("\r\n"),), problem)
+    def push_back(self, lines: Sequence[str]) -> None:
+        """The last lines are to be handed out again."""
+        self._again.extendleft(reversed(lines))
+        self.line -= len(lines)
 
     def __iter__(self) -> "_Feed":
         return self
 
     def __next__(self) -> str:
-        if len(self.taken) == MAX_RECORD_LINES or self._size > MAX_LINE:
+        lines = self._attempt.lines
+        if len(lines) == MAX_RECORD_LINES or self._size > MAX_LINE:
             raise _NotOneRecord("unclosed_quote")
-        line = self._again.popleft() if self._again else self._text.readline(MAX_LINE)
+        line = self._take()
         if not line:
-            if self.taken:
+            if lines:
                 raise _NotOneRecord("unclosed_quote")
             raise StopIteration
-        self._line += 1
         self._size += len(line)
-        self.taken.append(line)
-        if len(line) == MAX_LINE and not line.endswith(("\n", "\r")):
-            self.taken = [line[:MAX_CELL]] if len(self.taken) == 1 else self.taken
-            _skip_line(self._text)
-            raise _NotOneRecord("line_too_long" if len(self.taken) == 1 else "unclosed_quote")
+        lines.append(line)
+        if len(line) == MAX_LINE:
+            raise _NotOneRecord("line_too_long" if len(lines) == 1 else "unclosed_quote")
         return line
 
-
-class _BlockReader(io.RawIOBase):
-    """Blocks as a raw stream."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
-        while not self._rest:
-            block = next(self._blocks, None)
-            if block is None:
-                return 0
-            self._rest = memoryview(block)
-        size = min(len(buffer), len(self._rest))
-        buffer[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
+    def _take(self) -> str:
+        """The next line, cut at `MAX_LINE` characters; empty at the end."""
+        if self._again:
+            line = self._again.popleft()
+        else:
+            line = self._text.readline(MAX_LINE)
+            if len(line) == MAX_LINE and not line.endswith(("\n", "\r")):
+                _skip_line(self._text)
+        self.line += bool(line)
+        return line

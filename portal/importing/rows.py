@@ -82,7 +82,7 @@ class RowReader:
         if self._layout.delimiter is None:
             return self._read_json(record.cells[0])
         cells = [read_text(cell) for cell in record.cells]
-        if reason := self._is_no_contact(record, cells):
+        if reason := "footer" if record.is_below else self._is_no_contact(record, cells):
             said = " · ".join(filter(None, cells))
             return Reading(None, (Note("", reason, None, said),) if said else ())
         if any(cells[len(self._layout.header) :]):

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from datetime import date, datetime, time
 from typing import IO, Any
 
+from portal.importing.encoding import FileProblem
 from portal.importing.layout import HEADER_WITHIN, MAX_ROWS
-from portal.importing.reading import MAX_COLUMNS, FileProblem
+from portal.importing.reading import MAX_COLUMNS
 
 try:
     import openpyxl

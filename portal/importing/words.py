@@ -19,6 +19,9 @@ ENCODING_WORDS = {
     "utf-16": "UTF-16",
     "cp1252": "Windows-1252",
     "mac_roman": "Mac Roman",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
+    "cp850": "DOS (850)",
     "mixed": _l("UTF-8, com trechos em Windows-1252"),
 }
 
@@ -81,7 +84,6 @@ PROBLEM_WORDS = {
 ROW_WORDS = {
     "unclosed_quote": _l("As aspas abertas nesta linha nunca se fecham."),
     "extra_cells": _l("A linha tem mais colunas do que o cabeçalho: falta pôr aspas em um texto com o separador."),
-    "cell_too_long": _l("Uma célula tem mais de 10.000 caracteres."),
     "line_too_long": _l("A linha é longa demais."),
     "too_many_columns": _l("A linha tem mais de 200 colunas."),
     "no_contact": _l("A linha não tem nada de um contato."),
@@ -93,7 +95,15 @@ ROW_WORDS = {
 
 FILE_WORDS = {
     "empty": _l("O arquivo não tem nenhuma linha com dados."),
-    "spreadsheet": _l("Isto é um XLS, ODS ou ZIP. Abra-o na planilha e salve como XLSX ou CSV."),
+    "spreadsheet": _l("Isto é um ODS ou ZIP. Abra-o e envie o que está dentro, salvo como XLSX ou CSV."),
+    "zip": _l("Isto é um ZIP. Abra-o e envie o arquivo que está dentro: do LinkedIn, o Connections.csv."),
+    "compressed": _l("Isto é um arquivo compactado. Abra-o e envie o que está dentro, em CSV ou XLSX."),
+    "pdf": _l("Isto é um PDF. Exporte os contatos como CSV ou XLSX no programa que o fez."),
+    "vcard": _l(
+        "Isto são cartões de visita (vCard). Nos contatos do Google, do Outlook ou do celular, exporte como CSV."
+    ),
+    "html": _l("Isto é uma página HTML com nome de planilha. Abra-a na planilha e salve como XLSX ou CSV."),
+    "xml": _l("Isto é um XML. Abra-o na planilha e salve como XLSX ou CSV."),
     "xlsx_missing": _l(
         "Isto é um XLSX, e este portal foi instalado sem a parte que o lê (o extra xlsx). Salve a planilha como CSV."
     ),

@@ -75,7 +75,9 @@ def test_without_webhooks_levels_are_recorded(run: Run, company, bad_file):
     ("content", "words"),
     [
         (b"PK\x03\x04", "broken"),
-        (b"\xd0\xcf\x11\xe0" * 9, "save it as XLSX or CSV"),
+        (b"\xd0\xcf\x11\xe0" * 9, "Open it in the spreadsheet program"),
+        (b"BEGIN:VCARD\n", "business cards (vCard)"),
+        (b"%PDF-1.4", "This is a PDF"),
         (b"", "no row with data"),
         (b"Quem\nAna\n", "No column was chosen"),
     ],

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from portal.database.db import db
-from portal.importing.reading import Blocks
+from portal.importing.encoding import Blocks
 from portal.worker.task_runner import TaskRunner
 
 DATA = Path(__file__).parent.parent / "data" / "imports"

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
+from portal.importing.encoding import Blocks, FileProblem
 from portal.importing.layout import MAX_ROWS, Layout, examine, read_rows
-from portal.importing.reading import MAX_COLUMNS, Blocks, FileProblem
+from portal.importing.reading import MAX_CELL, MAX_COLUMNS
 from tests.importing.conftest import DATA, blocks_of, repeated
 
 LINKEDIN = ("linkedin", "utf-8", ",")
@@ -44,7 +46,12 @@ TEXT = "Nome;E-mail\r\nJoão D'Ávila;joao@example.com\r\n"
         (TEXT.encode("utf-8-sig"), "utf-8-sig"),
         (TEXT.encode("utf-16"), "utf-16"),
         (b"\xfe\xff" + TEXT.encode("utf-16-be"), "utf-16"),
+        (b"\xff\xfe" + TEXT.encode("utf-16-le"), "utf-16"),
+        (TEXT.encode("utf-16-le"), "utf-16-le"),
+        (TEXT.encode("utf-16-be"), "utf-16-be"),
         (TEXT.encode("cp1252"), "cp1252"),
+        (TEXT.encode("mac_roman"), "mac_roman"),
+        (TEXT.encode("mac_roman").replace(b"\r\n", b"\r"), "mac_roman"),
     ],
 )
 def test_every_encoding_gives_the_same_rows(encoded, encoding):
@@ -88,6 +95,90 @@ def test_rows_between_two_stray_quotes_are_not_lost():
     assert [line for line, _, problem in found if problem is None] == [3, 4, 6]
 
 
+MIXED = "Nome;Empresa\nJosé Conceição;Pão & Cia\n".encode() + "Sebastião Luz;Açaí\n".encode("cp1252")
+
+
+def test_bytes_of_another_encoding_cost_no_accent_of_the_others():
+    for content in (MIXED, b"\xef\xbb\xbf" + MIXED):
+        layout = examine(blocks_of(content, 5)).layout
+        assert (layout.encoding, layout.header) == ("mixed", ("Nome", "Empresa"))
+        cells = [row.cells for row in read_rows(blocks_of(content, 5), layout)]
+        assert cells == [("José Conceição", "Pão & Cia"), ("Sebastião Luz", "Açaí")]
+
+
+def test_the_encoding_can_be_chosen():
+    layout = examine(blocks_of("Nome\nJosé\n".encode("cp850")), encoding="cp850").layout
+    assert [row.cells for row in read_rows(blocks_of("Nome\nJosé\n".encode("cp850")), layout)] == [("José",)]
+
+
+PEOPLE = "Nome,E-mail,Notas\n"
+
+
+def names(text: str) -> list[str]:
+    """The names in the good rows of a table whose second column is the e-mail."""
+    return [cells[0] for _, cells, problem in rows(PEOPLE + text) if problem is None]
+
+
+def test_reading_goes_on_at_the_next_row_when_a_later_cell_is_quoted():
+    text = 'Ana,a@x.test,x\nBia,b@x.test,"Bar\nCaio,c@x.test,z\nDani,d@x.test,"Lacre, Ltda."\nEdu,e@x.test,v\n'
+    assert names(text) == ["Ana", "Caio", "Dani", "Edu"]
+
+
+def test_the_lines_of_a_broken_row_are_no_rows():
+    text = 'Ana,a@x.test,x\nBia,b@x.test,"disse "oi"\ne, claro, saiu\ntchau"\nCaio,c@x.test,z\n'
+    assert names(text) == ["Ana", "Caio"]
+    assert [line for line, _, problem in rows(PEOPLE + text) if problem] == [3]
+
+
+def test_a_row_over_several_lines_may_follow_a_broken_one():
+    assert names('Ana,a@x.test,x\nBia,b@x.test,"y\nCaio,c@x.test,"um\ndois"\nDani,d@x.test,\n') == [
+        "Ana",
+        "Caio",
+        "Dani",
+    ]
+
+
+def test_prose_with_as_many_commas_as_a_row_stays_in_its_cell():
+    text = 'Ana,a@x.test,x\nBia,b@x.test,"um, dois, tres\nquatro, cinco, seis\nsete, oito, nove"\nCaio,c@x.test,z\n'
+    assert names(text) == ["Ana", "Bia", "Caio"]
+
+
+def test_quotes_that_were_not_doubled_stay_in_their_cell_where_it_is_sure_where_it_ends():
+    found = rows(PEOPLE + 'Ana,a@x.test,x\nBia,b@x.test,"disse "oi", e saiu"\n"Caio "Zé" Lima",c@x.test,z\n')
+    assert [problem for *_, problem in found] == [None, "unclosed_quote", None]
+    assert found[2][1] == ('Caio "Zé" Lima', "c@x.test", "z")
+
+
+def test_short_rows_after_a_broken_one_are_rows():
+    assert names('Ana,a@x.test,x\nBia\n"Caio,c@x.test,z\nDani\nEdu,e@x.test,v\n') == ["Ana", "Bia", "Dani", "Edu"]
+
+
+def seconds_to_examine(content: bytes) -> float:
+    begun = time.process_time()
+    examine(blocks_of(content))
+    return time.process_time() - begun
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"Ana,b\n',
+        'Ana,"b\n',
+        'Ana,"b""\n',
+        '"\n',
+        '""",\n',
+        'x,"""a\n',
+        "Ana,a@x.test\n",
+        '"Ana\n,b\n,c"d\n',
+        '"A ""b\n',
+    ],
+)
+def test_the_time_is_linear_whatever_the_quotes(line):
+    head = "Nome,E-mail\nAna,ana@x.test\n"
+    few, many = (seconds_to_examine((head + line * number).encode()) for number in (5000, 20_000))
+    assert many < max(4 * few * 2, 1)
+
+
 def test_a_broken_row_over_several_lines_is_one_bad_row():
     found = rows('Nome,Cargo,Cidade\n"Ana","a\nb"\nBia,y,c\n')
     assert [(line, problem) for line, _, problem in found] == [(2, "unclosed_quote"), (4, None)]
@@ -108,8 +199,9 @@ def test_a_long_file_with_a_stray_quote_is_read_to_its_end():
 def test_cells_and_lines_beyond_the_limits_are_bad_rows():
     found = rows("Nome,Cargo\n" + "x" * 10_001 + ",a\nAna,b\n" + "y" * 300_000 + ",c\nBia,d\n" + "z," * 300 + "\n")
     problems = [problem for *_, problem in found]
-    assert problems == ["cell_too_long", None, "line_too_long", None, "too_many_columns"]
+    assert problems == [None, None, "line_too_long", None, "too_many_columns"]
     assert [line for line, *_ in found] == [2, 3, 4, 5, 6]
+    assert len(found[0][1][0]) == MAX_CELL
 
 
 @pytest.mark.parametrize(
@@ -118,12 +210,16 @@ def test_cells_and_lines_beyond_the_limits_are_bad_rows():
         (b"", "empty"),
         (b" \r\n\r\n", "empty"),
         (b"Nome,E-mail\r\n", "empty"),
-        (b"PK\x03\x04" + b"\x14\x00xl/workbook.xml" * 100, "spreadsheet"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 100, "spreadsheet"),
-        (b"%PDF-1.7 ...", "binary"),
+        (b"PK\x03\x04" + b"\x14\x00xl/workbook.xml" * 100, "zip"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 100, "broken_spreadsheet"),
+        (b"%PDF-1.7 ...", "pdf"),
+        (b"\x1f\x8b\x08 ...", "compressed"),
+        (b"\xef\xbb\xbf\r\nBEGIN:VCARD\r\nFN:Ana\r\n", "vcard"),
+        (b"<html><table><tr><td>Nome</td></tr></table>", "html"),
+        (b"<!DOCTYPE HTML>\n<html>", "html"),
+        (b'<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?>', "xml"),
         (b"\0" * 5000, "binary"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" * 100, "binary"),
-        (b"\xef\xbb\xbfNome\nJo\xe3o\n", "undecodable"),
         (b"\xff\xfeN\0o\0\n\0\x41", "undecodable"),
         (b'[{"contact": {"name": "Ana"}}]', "json_list"),
         (b"Nome," * 1000 + b"\nAna\n", "too_many_columns"),
@@ -139,7 +235,7 @@ def test_what_cannot_be_imported_is_refused_with_the_reason(content, reason):
 LINE = b"Ana Maria de Souza,ana@example.com,Empresa de Exemplo\n"
 HOSTILE: dict[str, tuple[Blocks, str | None]] = {
     "nul": (repeated(b"\0" * 65536, 50), "binary"),
-    "zip": (repeated(b"PK\x03\x04" + b"x" * 65532, 50), "spreadsheet"),
+    "zip": (repeated(b"PK\x03\x04" + b"x" * 65532, 50), "zip"),
     "no end of line": (repeated(b"a" * 65536, 50), "no_header"),
     "a million columns": (repeated(b"a," * 32768, 50), "no_header"),
     "too many rows": (repeated(b"Nome\n" * 13107, 50), "too_many_rows"),

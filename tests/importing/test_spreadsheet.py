@@ -12,8 +12,9 @@ import openpyxl
 import pytest
 
 from portal.importing import as_text_file, examine, spreadsheet
+from portal.importing.encoding import FileProblem
 from portal.importing.layout import read_rows
-from portal.importing.reading import FileProblem, Record
+from portal.importing.reading import Record
 from portal.importing.words import FILE_WORDS
 
 HEADER = ["Nome", "E-mail", "Telefone", "Nível", "Conectado em"]

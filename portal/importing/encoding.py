@@ -1,0 +1,153 @@
+"""From a file's bytes to its text: what it is, and how its characters are written.
+
+Nothing is trusted: memory stays flat whatever the file holds, and what is no text is named for what it is.
+"""
+
+import codecs
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from portal.tasks.store import TaskError
+
+Blocks = Callable[[], Iterator[bytes]]
+"""Begins the file anew, in blocks of any size."""
+
+ENCODINGS = ("utf-8", "utf-16", "cp1252", "mac_roman", "cp850")
+"""Those that somebody may choose; `mixed` and the other forms of UTF are only found."""
+MIXED = "mixed"
+"""UTF-8 with bytes of cp1252 in between: what two programs wrote into one file."""
+SAMPLE_BYTES = 4096
+NUL_SHARE = 0.001
+"""A file that begins with more NUL than this is no text."""
+WIDE_SHARE = 0.2
+"""The share of NUL from which on a file may be UTF-16 without a mark."""
+
+MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+SIGNATURES = {
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"\xd0\xcf\x11\xe0": "broken_spreadsheet",
+    b"%PDF": "pdf",
+    b"\x1f\x8b": "compressed",
+    b"Rar!": "compressed",
+    b"7z\xbc\xaf": "compressed",
+    b"{\\rtf": "binary",
+}
+"""How files begin that people take for text."""
+BEGINNINGS = {
+    "begin:vcard": "vcard",
+    "<html": "html",
+    "<!doctype": "html",
+    "<table": "html",
+    "<meta": "html",
+    "<head": "html",
+    "<style": "html",
+    "<?xml": "xml",
+}
+"""How texts begin that are no table, after space and in lower case."""
+ASCII = bytes(range(128))
+LETTERS = "áàâãäéêíóôõöúüçñÁÂÃÉÊÍÓÔÕÚÇ"
+"""The letters beyond ASCII that names are written with here."""
+
+
+class FileProblem(TaskError):
+    """The file cannot be imported at all."""
+
+
+def detect_encoding(blocks: Blocks) -> str:
+    """By byte order mark, else UTF-8 when all of it is, else a mixture, Mac Roman or cp1252.
+
+    Raises FileProblem for what is no text.
+    """
+    source = blocks()
+    first = b""
+    while len(first) < SAMPLE_BYTES and (block := next(source, None)):
+        first += block
+    if not first:
+        raise FileProblem("empty")
+    for start, reason in SIGNATURES.items():
+        if first.startswith(start):
+            raise FileProblem(reason)
+    marked = next((name for mark, name in MARKS if first.startswith(mark)), None) or _wide(first)
+    if marked in (None, "utf-8-sig") and first.count(0) > len(first) * NUL_SHARE:
+        raise FileProblem("binary")
+    decoder = codecs.getincrementaldecoder(marked or "utf-8")()
+    try:
+        decoder.decode(first)
+        for block in source:
+            decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeError as error:
+        if marked not in (None, "utf-8-sig"):
+            raise FileProblem("undecodable") from error
+        return _of_bytes(blocks())
+    return marked or "utf-8"
+
+
+def check_start(text: str) -> None:
+    """Raises FileProblem for a text whose beginning says that it is no table."""
+    start = text.lstrip("\ufeff \t\r\n").lower()
+    for beginning, reason in BEGINNINGS.items():
+        if start.startswith(beginning):
+            raise FileProblem(reason)
+
+
+def open_text(blocks: Blocks, encoding: str) -> io.TextIOWrapper:
+    """The file as text whose lines end where they end in the file, on any system's way."""
+    raw = io.BufferedReader(_BlockReader(blocks()), 64 * 1024)
+    if encoding != MIXED:
+        return io.TextIOWrapper(raw, encoding, errors="replace", newline="")
+    codecs.register_error(MIXED, _read_as_cp1252)
+    return io.TextIOWrapper(raw, "utf-8", errors=MIXED, newline="")
+
+
+def _read_as_cp1252(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+def _wide(first: bytes) -> str | None:
+    """UTF-16 without a mark, as the places of its NULs tell."""
+    even, odd = first[::2].count(0), first[1::2].count(0)
+    if max(even, odd) < len(first) * WIDE_SHARE or min(even, odd) > len(first) * NUL_SHARE:
+        return None
+    return "utf-16-be" if even > odd else "utf-16-le"
+
+
+def _of_bytes(source: Iterator[bytes]) -> str:
+    """The encoding of a text that is not UTF-8 throughout: by the letters that its bytes come to."""
+    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+    counts: Counter[int] = Counter()
+    for block in source:
+        if not decoder.decode(block).isascii():
+            return MIXED
+        counts.update(block.translate(None, ASCII))
+    likely = {
+        name: sum(count for byte, count in counts.items() if bytes((byte,)).decode(name, "replace") in LETTERS)
+        for name in ("cp1252", "mac_roman")
+    }
+    return "mac_roman" if likely["mac_roman"] > likely["cp1252"] else "cp1252"
+
+
+class _BlockReader(io.RawIOBase):
+    """Blocks as a raw stream."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
+        while not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = memoryview(block)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
