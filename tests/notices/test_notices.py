@@ -167,7 +167,7 @@ def test_a_failure_is_not_told_when_a_newer_delivery_of_the_contact_exists_or_it
     old = make_delivery(contact, 1)
     make_delivery(contact, 2)
     fail(old)
-    send_test(company, "http://127.0.0.1:1/")
+    send_test(company, "http://127.0.0.1:2/")
     look(app)
     assert not mail_host.messages
 

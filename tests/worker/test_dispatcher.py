@@ -46,9 +46,10 @@ def test_a_classification_wakes_the_worker_reaches_the_receiver_and_is_recorded_
         time.sleep(1)  # the worker has looked, and found nothing; its next look is seconds away
         delivery = factories.make_delivery(contact, level=3)
         assert receiver.wait_for(1, timeout=0.5), "nobody woke the worker"
+        body = delivery.body
         wait_until(lambda: statuses() == {"delivered": 1})
     post = receiver.received[0]
-    assert post.body == delivery.body
+    assert post.body == body
     assert post.headers["webhook-id"] == delivery.webhook_id
     assert post.headers["Content-Type"] == "application/json"
 

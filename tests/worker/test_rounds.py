@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from logging.handlers import BufferingHandler
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -57,17 +58,17 @@ def test_a_call_ends_the_sleep_and_counts_for_one_turn(begin: Callable[..., Coun
 
 
 def test_faults_of_every_kind_are_told_and_endured(
-    begin: Callable[..., Counting], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    begin: Callable[..., Counting], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rounds.logger, "propagate", True)
-    monkeypatch.setattr(rounds.logger.parent, "propagate", True)
+    written = BufferingHandler(100)
+    monkeypatch.setattr(rounds.logger, "handlers", [written])
     away, ours = OperationalError("SELECT secret", {}, Exception("no route")), ZeroDivisionError("a fault of ours")
     counting = begin(away, ours)
     assert counting.turns.acquire(timeout=10)
     assert counting.turns.acquire(timeout=10)
     end(counting)
     assert counting.mended == [away, ours]
-    told = [(record.levelname, getattr(record, "action", None)) for record in caplog.records]
+    told = [(record.levelname, getattr(record, "action", None)) for record in written.buffer]
     assert told == [("ERROR", "tests_unreachable"), ("ERROR", "tests_refused")]
 
 
