@@ -127,6 +127,7 @@ def test_what_waits_in_a_backup_is_held_until_an_admin_resumes(
     assert "paused (restored)" in shown
     assert not receiver.wait_for(1, timeout=2)
     assert db.session.scalars(select(Delivery.status)).all() == ["pending"]
+    db.session.rollback()
     assert run("webhook", "resume").exit_code == 0
     assert receiver.wait_for(2, timeout=20)  # the test, and what waited
 
