@@ -145,3 +145,7 @@ def test_unusable_retry_after_is_ignored(value: str | None) -> None:
 def test_retry_after_never_raises_nor_leaves_its_bounds(value: str) -> None:
     wait = parse_retry_after(value, NOW)
     assert wait is None or timedelta(0) < wait <= DAY
+
+
+def test_a_date_whose_year_has_twenty_digits_is_no_date() -> None:
+    assert parse_retry_after("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", NOW) is None

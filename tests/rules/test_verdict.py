@@ -425,3 +425,23 @@ def test_judging_never_raises(status: int, body: bytes, label: str | None) -> No
 )
 def test_every_json_value_is_json(value: Any) -> None:
     assert reason_of(json.dumps(value)) == "ok_json"
+
+
+@pytest.mark.parametrize(
+    ("status", "warning"), [(399, None), (400, "error_in_json"), (599, "error_in_json"), (600, None)]
+)
+def test_a_status_inside_json_is_an_error_from_400_to_599(status: int, warning: str | None) -> None:
+    assert judge(200, b'{"status": %d}' % status).warning == warning
+
+
+@pytest.mark.parametrize(("position", "warning"), [(1, "error_in_json"), (99, "error_in_json"), (100, None)])
+def test_an_error_is_looked_for_in_the_first_hundred_items_of_a_list(position: int, warning: str | None) -> None:
+    items = ['{"id": 1}'] * position + ['{"error": "boom"}']
+    assert judge(200, f"[{','.join(items)}]".encode()).warning == warning
+
+
+@pytest.mark.parametrize("words", ["exception", "Notice: Undefined index: a in /hook.php on line 3"])
+@pytest.mark.parametrize(("beyond", "warning"), [(0, "error_words"), (1, None)])
+def test_words_of_an_error_are_searched_in_the_first_64_kib_only(words: str, beyond: int, warning: str | None) -> None:
+    text = " " * (64 * 1024 - len(words) - 1 + beyond)
+    assert judge(200, f"a{text}{words}".encode()).warning == warning
