@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, jsonify, request
+from flask import Response, jsonify
 
 from portal.api import examples
 from portal.api.contact_schemas import (
@@ -103,7 +103,7 @@ def erase(contact_id: int) -> None:
     receiver got is not taken back: tell it by its own means.
     """
     contact = get_contact_or_404(contact_id)
-    erasing.erase_contact(db.session, contact, actor=current_caller().email, ip=request.remote_addr)
+    erasing.erase_contact(db.session, contact, current_caller().actor)
     db.session.commit()
     empty_log(db.engine)
 

@@ -2,6 +2,7 @@
 
 import click
 
+from portal.audit import Actor
 from portal.cli.console import ACTOR, open_app
 from portal.database.db import db, empty_log
 from portal.models import Contact
@@ -22,7 +23,8 @@ def erase(contact_id: int, yes: bool) -> None:
         db.session.rollback()
         if not yes:
             click.confirm(f"Erase {name} (contact {contact_id}) for good?", abort=True, err=True)
-        done = erase_contact(db.session, contact_or_fail(contact_id), actor=ACTOR)
+        contact = contact_or_fail(contact_id)
+        done = erase_contact(db.session, contact, Actor(contact.company_id, ACTOR))
         db.session.commit()
         is_emptied = empty_log(db.engine)
     click.echo(f"Contact {contact_id} is erased. Deliveries kept as proof, without data: {done.deliveries}.")

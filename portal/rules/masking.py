@@ -1,15 +1,18 @@
 """Masking: texts in which nobody is recognised and whose shape still shows what is wrong with them. Pure.
 
-A letter becomes `x` or `X`, one with an accent or of another script `é` or `É`, a digit `0`; signs stay.
+A letter becomes `x` or `X`, one with an accent or of another script `é` or `É`, a digit `0`; signs stay. The work is
+linear in what it is given: words are looked up, and nothing that somebody typed becomes a pattern.
 """
 
-import html
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
-from urllib.parse import quote, quote_plus
+
+from portal.rules.escapes import decode_escapes
+from portal.rules.folding import fold
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 DATE_KEYS = ("invite_date", "accept_date", "collect_date", "reply_date", "date")
@@ -19,8 +22,11 @@ PARTICLES = ("da", "de", "di", "do", "dos", "das", "del", "van", "von", "ltda", 
 RUN = 3
 """So many words in a row, of a longer text, are recognised as a part of it."""
 SHORTEST = 3
+"""Letters of a text that is recognised by itself."""
 PHONE_END = 8
 """The last digits of a telephone number tell it, whatever stands before them."""
+MOST_WORDS = 200_000
+"""A body with more of them, 1 MB or so, is not taken apart: what repeats any of it is masked as a whole."""
 
 _WORD = re.compile(r"[^\W_]+")
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
@@ -30,7 +36,7 @@ _NUMBER = re.compile(r"\d(?:[\s().+-]{0,2}\d){7,}")
 
 def mask(text: str) -> str:
     """The text with every letter and digit made one of a kind."""
-    return "".join(map(_mask_character, text))
+    return text.translate({ord(character): _mask_character(character) for character in set(text)})
 
 
 def mask_body(body: bytes) -> str:
@@ -52,44 +58,65 @@ class Masker:
     """Masks, in texts that may repeat a body, whatever of it tells a person."""
 
     def __init__(self, body: bytes) -> None:
-        texts = list(_texts_of(_load(body)))
-        forms = {form for _, text in texts if len(text.strip()) >= SHORTEST for form in _forms_of(text.strip())}
-        emails = [text for _, text in texts if "@" in text]
-        forms |= {domain for email in emails if len(domain := email.rpartition("@")[2]) >= SHORTEST}
-        self._whole = _any_of(forms)
-        names = [text for is_name, text in texts if is_name] + [email.partition("@")[0] for email in emails]
-        self._words = {word for name in names for word in _name_words(name)}
-        self._runs = {run for _, text in texts for run in _runs_of([fold(word) for word in _WORD.findall(text)])}
-        self._phone_ends = {digits[-PHONE_END:] for _, text in texts if len(digits := _digits(text)) >= PHONE_END}
+        self._runs: set[int] = set()
+        """Of words in a row: one or two that are a whole text, or a word of a name, and any `RUN` of a longer one."""
+        self._phone_ends: set[str] = set()
+        self._words_left = MOST_WORDS
+        for is_name, text in _texts_of(_load(body)):
+            self._learn(text, is_name=is_name)
+            if self._words_left < 0:
+                break
 
     def mask(self, text: str) -> str:
         """The text with what repeats the body masked, and e-mail addresses and tax numbers, whoever's they are."""
-        for pattern in (self._whole, _EMAIL, _TAX_NUMBER):
+        if self._words_left < 0:
+            return mask(text)
+        for pattern in (_EMAIL, _TAX_NUMBER):
             text = pattern.sub(lambda found: mask(found[0]), text)
         text = _NUMBER.sub(lambda found: mask(found[0]) if self._is_phone(found[0]) else found[0], text)
-        return self._mask_words(text)
+        spans, decoded = set(self._find(text)), decode_escapes(text)
+        if decoded.text != text:
+            spans |= {(decoded.places[start], decoded.places[end]) for start, end in self._find(decoded.text)}
+        return _mask_parts(text, sorted(spans))
+
+    def _learn(self, text: str, *, is_name: bool) -> None:
+        local, at, domain = text.rpartition("@")
+        parts = [text, text.partition("://")[2], domain if at else ""]
+        for form in {form for part in parts if part for form in _encodings_of(part)}:
+            words = [fold(found[0]) for found in islice(_WORD.finditer(form), max(self._words_left + 1, 0))]
+            self._words_left -= len(words)
+            if 0 < len(words) < RUN and len("".join(words)) >= SHORTEST:
+                self._runs.add(hash(tuple(words)))
+            self._runs.update(map(hash, _runs_of(words, RUN)))
+        for name in ([text] if is_name else []) + ([local] if at else []):
+            self._runs.update(hash((word,)) for word in _name_words(name))
+        digits = _digits(text)
+        if len(digits) >= PHONE_END:
+            self._phone_ends.add(digits[-PHONE_END:])
 
     def _is_phone(self, number: str) -> bool:
-        return any(end in _digits(number) for end in self._phone_ends)
+        digits = _digits(number)
+        return any(digits[at : at + PHONE_END] in self._phone_ends for at in range(len(digits) - PHONE_END + 1))
 
-    def _mask_words(self, text: str) -> str:
-        found = list(_WORD.finditer(text))
-        folded = [fold(word[0]) for word in found]
-        told = {place for place, word in enumerate(folded) if word in self._words}
-        for place, run in enumerate(_runs_of(folded)):
-            if run in self._runs:
-                told |= set(range(place, place + RUN))
-        pieces, end = [], 0
-        for place in sorted(told):
-            start, stop = found[place].span()
+    def _find(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where the words stand that tell a person."""
+        spans = [found.span() for found in _WORD.finditer(text)]
+        words = [fold(text[start:end]) for start, end in spans]
+        for length in range(1, RUN + 1):
+            for place, run in enumerate(_runs_of(words, length)):
+                if hash(run) in self._runs:
+                    yield from spans[place : place + length]
+
+
+def _mask_parts(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """The text with these parts of it masked; they come in order, and may overlap."""
+    pieces, end = [], 0
+    for start, stop in spans:
+        if stop > end:
+            start = max(start, end)
             pieces += [text[end:start], mask(text[start:stop])]
             end = stop
-        return "".join(pieces) + text[end:]
-
-
-def fold(word: str) -> str:
-    """Without case and accents."""
-    return "".join(c for c in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(c))
+    return "".join(pieces) + text[end:]
 
 
 def _mask_character(character: str) -> str:
@@ -129,32 +156,22 @@ def _texts_of(value: Any, key: str = "", *, of_person: bool = True) -> Iterator[
         yield key in NAME_KEYS and of_person, value
 
 
-def _forms_of(text: str) -> Iterator[str]:
-    """The text as receivers write it: in JSON, HTML, addresses, and decoded as what it is not."""
-    escaped = json.dumps(text)[1:-1]
-    yield from (text, escaped, escaped.replace("/", "\\/"), json.dumps(text, ensure_ascii=False)[1:-1])
-    yield from (html.escape(text), html.escape(text, quote=False), quote(text), quote(text, safe=""), quote_plus(text))
-    yield from (text.encode().decode("latin-1"), text.encode().decode("cp1252", errors="replace"))
-    yield unicodedata.normalize("NFD", text)
-    if "://" in text:
-        yield text.partition("://")[2].rstrip("/")
-
-
-def _any_of(forms: set[str]) -> re.Pattern[str]:
-    listed = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True) if form)
-    return re.compile(rf"(?<![^\W_])(?:{listed or '(?!)'})(?![^\W_])", re.IGNORECASE)
+def _encodings_of(text: str) -> set[str]:
+    """The text, and how receivers show its bytes who take them for another encoding."""
+    data = text.encode(errors="replace")
+    return {text, data.decode("latin-1"), data.decode("cp1252", errors="replace")}
 
 
 def _name_words(name: str) -> Iterator[str]:
-    for form in (name, name.encode().decode("latin-1")):
+    for form in _encodings_of(name):
         for word in map(fold, _WORD.findall(form)):
             if len(word) > 1 and word not in PARTICLES and not word.isdecimal():
                 yield word
 
 
-def _runs_of(words: list[str]) -> list[tuple[str, ...]]:
-    return [tuple(words[start : start + RUN]) for start in range(len(words) - RUN + 1)]
+def _runs_of(words: list[str], length: int) -> Iterator[tuple[str, ...]]:
+    return zip(*(words[start:] for start in range(length)), strict=False)
 
 
 def _digits(text: str) -> str:
-    return "".join(character for character in text if character.isdecimal())
+    return "".join(filter(str.isdecimal, text))

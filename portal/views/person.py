@@ -8,7 +8,8 @@ from flask_babel import gettext as _
 
 from portal import audit, clock, outbox
 from portal.database.db import db, empty_log
-from portal.privacy.erasing import erase_contact, export_contact
+from portal.privacy.erasing import erase_contact
+from portal.privacy.export import export_contact
 from portal.views.contacts import get_contact_or_404
 from portal.web import access
 from portal.web.redirects import see_other
@@ -29,7 +30,7 @@ def confirm_erase(contact_id: int) -> ResponseReturnValue:
 @bp.post("/erase")
 @access.admin
 def erase(contact_id: int) -> ResponseReturnValue:
-    done = erase_contact(db.session, get_contact_or_404(contact_id), **access.who())
+    done = erase_contact(db.session, get_contact_or_404(contact_id), access.current_actor())
     db.session.commit()
     empty_log(db.engine)  # when something stands in the way, the house-keeping does it within the hour
     flash(_("Os dados da pessoa foram apagados. No registro fica só a prova do envio, sem os dados."), "success")

@@ -1,9 +1,11 @@
 """Erasing a person: nothing about them is left in any table, nor in SQLite's files; the proof of what was sent is."""
 
 import json
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -12,7 +14,7 @@ from sqlalchemy import func, select
 from portal import clock, importing, outbox
 from portal.audit import Actor
 from portal.contacts.classifying import ContactGone, classify
-from portal.database.db import Base, db, empty_log
+from portal.database.db import Base, db, empty_log, writing
 from portal.demo.server import Receiver, Reply
 from portal.models import Attempt, AuditEntry, Company, Contact, Delivery, InspectedRequest, Task, TaskBlock
 from portal.outbox import Claim, Rules
@@ -55,7 +57,7 @@ def contact(company: Company) -> Contact:
 
 
 def erase(contact: Contact) -> Erased:
-    erased = erase_contact(db.session, contact, actor="ana@example.com")
+    erased = erase_contact(db.session, contact, factories.actor_of(contact.company))
     db.session.commit()
     db.session.remove()
     assert empty_log(db.engine)
@@ -253,10 +255,10 @@ def test_what_the_companys_own_test_address_received_goes(company: Company, cont
 
 def test_another_companys_data_is_not_looked_at(app: Flask, contact: Contact) -> None:
     other = factories.make_company("Outra Empresa")
-    namesake = factories.make_contact(other, name=TOLD_BY[0])
+    namesake_id = factories.make_contact(other, name=TOLD_BY[0]).id
     factories.make_import(other, CSV)
     erase(contact)
-    assert db.session.get(Contact, namesake.id)
+    assert db.session.get(Contact, namesake_id)
     assert db.session.query(Task).count() == 1
 
 
@@ -264,7 +266,66 @@ def test_another_companys_data_is_not_looked_at(app: Flask, contact: Contact) ->
 def test_who_classifies_a_contact_that_was_just_erased_is_told(app: Flask, contact: Contact) -> None:
     factories.classify_contact(contact, 1)
     with factories.session_of(app) as session:
-        erase_contact(session, session.get_one(Contact, contact.id), actor="ana@example.com")
+        erase_contact(session, session.get_one(Contact, contact.id), Actor(contact.company_id, "ana@example.com"))
         session.commit()
     with pytest.raises(ContactGone):
         classify(db.session, Actor(contact.company_id, "ana@example.com"), contact.id, 2)
+
+
+@pytest.mark.parametrize("form", [json.dumps, lambda text: f'"{quote(text)}"', str.upper], ids=["JSON", "address", "A"])
+def test_a_person_with_accents_does_not_come_back_from_an_open_file(company: Company, form: Any) -> None:
+    contact = factories.make_contact(company, name="João Conceição")
+    line = f'{{"contact": {{"name": {form(contact.name).strip(chr(34)).join(chr(34) * 2)}}}}}\n'
+    factories.make_import(company, ('{"contact": {"name": "Ana"}}\n' + line).encode())
+    erase(contact)
+    assert db.session.query(Task).count() == 0
+
+
+@BOTH
+def test_a_task_that_ended_keeps_no_name_in_lists_nor_in_a_header(company: Company, contact: Contact) -> None:
+    arguments = {"layout": {"header": ["Nome", TOLD_BY[0]], "deep": [{"a": [TOLD_BY[2], 7]}]}, "level": 2}
+    done = store.create(db.session, factories.actor_of(company), "sync", arguments=arguments)
+    done.status, done.finished_at = "done", clock.utcnow()
+    db.session.commit()
+    task_id = done.id
+    assert erase(contact).tasks == 0
+    kept = db.session.get_one(Task, task_id).arguments
+    assert kept == {"layout": {"header": ["Nome", ""], "deep": [{"a": ["", 7]}]}, "level": 2}
+
+
+@BOTH
+def test_a_name_of_signs_and_a_file_of_dots_hold_up_nobody(app: Flask, company: Company) -> None:
+    contact = factories.make_contact(company, name="." * 300, email="a@" + "b." * 100 + "com")
+    factories.make_import(company, b"Nome,E-mail\n" + b"." * 400 + b"," + b"a@" + b"b." * 200_000 + b"\n")
+    started = time.thread_time()
+    assert erase(contact).tasks == 0
+    assert time.thread_time() - started < 5
+    assert db.session.query(Task).count() == 1
+
+
+@BOTH
+def test_others_write_while_a_file_is_searched(
+    app: Flask, company: Company, contact: Contact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another import comes, and holds the person: it is seen too, before the erasure writes anything."""
+    factories.make_import(company, b"Nome,E-mail\nAna,ana@example.com\n")
+    read, written = importing.read_text, []
+
+    def read_slowly(engine: Any, row: Task) -> Any:
+        if not written:
+            written.append(True)
+            with writing(), factories.session_of(app) as session:
+                session.add(AuditEntry(company_id=company_id, actor="x", action="x.y", created_at=clock.utcnow()))
+                session.commit()
+            with writing(), app.app_context():
+                factories.make_import(db.session.get_one(Company, company_id), CSV)
+                db.session.remove()
+        return read(engine, row)
+
+    company_id = company.id
+    db.session.commit()
+    monkeypatch.setattr(importing, "read_text", read_slowly)
+    erase(contact)
+    assert written
+    assert db.session.query(AuditEntry).filter_by(action="x.y").count() == 1
+    assert [TOLD_BY[0].encode() in block.data for block in db.session.query(TaskBlock)] == [False]

@@ -9,7 +9,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from portal.rules.masking import Masker, fold, mask, mask_body, mask_query
+from portal.rules.folding import fold
+from portal.rules.masking import Masker, mask, mask_body, mask_query
 from portal.rules.payload import encode_body
 
 PERSONAL = {
@@ -167,3 +168,33 @@ def test_a_long_answer_takes_no_time() -> None:
     for text in ("a@" * 8000, "1 " * 8000, "Ana " * 4000, "x" * 16000, "1." * 8000):
         masker.mask(text)
     assert time.monotonic() - started < 2
+
+
+def test_the_largest_body_is_learned_within_its_bound_and_hides_everything_beyond_it() -> None:
+    """A body of 8 MB is not taken apart; an answer to it is masked as a whole, so that nothing of it shows."""
+    payload_ = payload()
+    payload_["messages"] = [{"message": "palavra curta " * 10_000} for _ in range(60)]
+    body = json.dumps(payload_).encode()
+    assert len(body) > 8_000_000
+    started = time.thread_time()
+    masked = Masker(body).mask("invalid: Quintão, code 17")
+    assert masked == "xxxxxxx: Xxxxxéx, xxxx 00"
+    assert time.thread_time() - started < 3
+
+
+@pytest.mark.parametrize("repeated", ["Ana ", "a.", "ab1 ", "é ", "x\\u00e3", "%C3%A3 ", "9 ", "a@b.c "])
+def test_learning_and_masking_are_linear(repeated: str) -> None:
+    def seconds(length: int) -> float:
+        text = (repeated * length)[:length]
+        body = json.dumps({"contact": {"name": text, "phone": text, "email": text}}).encode()
+        started = time.thread_time()
+        Masker(body).mask(text)
+        return time.thread_time() - started
+
+    seconds(1000)
+    small, large = min(seconds(8_000) for _ in range(3)), min(seconds(32_000) for _ in range(3))
+    assert large < 10 * small + 0.05
+
+
+def test_a_name_of_one_letter_or_sign_masks_nothing() -> None:
+    assert Masker(b'{"contact": {"name": "A", "role": ".", "current_company": "C++"}}').mask("a c . C") == "a c . C"

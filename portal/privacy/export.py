@@ -1,0 +1,47 @@
+"""Everything that is kept about one person, for who asks for it (LGPD, access and portability)."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload, undefer
+
+from portal.database.db import Base
+from portal.models import Classification, Contact, Delivery
+from portal.rules.verdict import decode
+
+
+def export_contact(session: Session, contact: Contact, *, now: datetime) -> dict[str, Any]:
+    """Everything that is kept about one person, as plain values: what the person may ask for. Times are RFC 3339."""
+    history = select(Classification).where(Classification.contact_id == contact.id).order_by(Classification.id)
+    deliveries = (
+        select(Delivery)
+        .where(Delivery.contact_id == contact.id)
+        .order_by(Delivery.id)
+        .options(undefer(Delivery.body), selectinload(Delivery.attempts))
+    )
+    return {
+        "exported_at": now.isoformat(),
+        "contact": _columns_of(contact, without=("company_id", "search_name", "search_text")),
+        "campaign": contact.campaign.name,
+        "owner": {"name": contact.owner.name, "email": contact.owner.email},
+        "messages": [_columns_of(message, without=("contact_id",)) for message in contact.messages],
+        "classifications": [_columns_of(row, without=("company_id", "contact_id")) for row in session.scalars(history)],
+        "deliveries": [
+            _columns_of(row, without=("id", "company_id", "contact_id", "lease_token", "lease_expires_at"))
+            | {"attempts": [_columns_of(attempt, without=("id", "delivery_id")) for attempt in row.attempts]}
+            for row in session.scalars(deliveries)
+        ],
+    }
+
+
+def _columns_of(row: Base, *, without: Collection[str]) -> dict[str, Any]:
+    names = [column.name for column in row.__table__.columns if column.name not in without]
+    return {name: _plain(getattr(row, name)) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return decode(value) if isinstance(value, bytes) else value
