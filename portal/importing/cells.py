@@ -12,7 +12,7 @@ GUARDED = re.compile(r"'(?=[=+\-@\t\r＝＋－＠])")
 HYPERLINK = re.compile(r'=\s*HYPERLINK\(\s*"([^"]*)"\s*[;,]\s*"([^"]*)"\s*\)', re.IGNORECASE)
 ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 """A long number as a spreadsheet shows and saves it: its digits are lost."""
-SEVERAL = re.compile(r"\s*(?::::|[;|\n])\s*")
+SEVERAL = re.compile(r":::|[;|\n]")
 LEVEL_WORDS = {
     **dict.fromkeys(("1", "baixo", "baixa", "bajo", "baja", "low"), 1),
     **dict.fromkeys(("2", "medio", "media", "medium"), 2),
@@ -50,7 +50,7 @@ def read_link(text: str) -> str:
 
 def read_phone(text: str) -> str | None:
     """The first phone of a cell, as it is written; None when there is none."""
-    phone = SEVERAL.split(read_label(text))[0].removeprefix("tel:").removesuffix(".0").strip()
+    phone = SEVERAL.split(read_label(text))[0].strip().removeprefix("tel:").removesuffix(".0").strip()
     return phone if any(character.isdecimal() for character in phone) else None
 
 

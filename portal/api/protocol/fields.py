@@ -14,7 +14,7 @@ from portal.rules.payload import UnencodableText, check_text
 MAX_KEY = 2**63 - 1
 NO_NUL = Regexp(r"^[^\u0000]*$", error="nul")
 KEY_TEXT = Regexp(r"^[!-~]+$", error="not_a_key")
-EMAIL = Regexp(r"^[^\s@\u0000]+@[^\s@\u0000]+\.[^\s@\u0000]+$", error="not_an_email")
+EMAIL = Regexp(r"^[^\s@\u0000]+@[^\s@.\u0000]+(?:\.[^\s@.\u0000]+)+$", error="not_an_email")
 DATE = re.compile(
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?)?$"
 )
@@ -35,14 +35,17 @@ class StrictSchema(Schema):
 class Text(fields.String):
     """A text of at most `length` characters that can be stored and sent."""
 
-    default_error_messages = CODES | {"invalid": "not_a_text", "surrogate": "surrogate"}
+    default_error_messages = CODES | {"invalid": "not_a_text", "surrogate": "surrogate", "too_long": "too_long"}
 
     def __init__(self, length: int, *, form: Regexp = NO_NUL, **kwargs: Any) -> None:
+        self._length = length
         super().__init__(validate=[Length(max=length, error="too_long"), form], **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise self.make_error("invalid")
+        if len(value) > self._length:
+            raise self.make_error("too_long")
         try:
             return check_text(value, attr or "")
         except UnencodableText as error:

@@ -1,7 +1,6 @@
 """PostgreSQL: its own tools make the file and put it back; they come with PostgreSQL's client package."""
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -51,12 +50,14 @@ def load(engine: Engine, path: Path, *, keep_at: Path) -> Path | None:
 def _rows_in(path: Path, table: str) -> Iterator[dict[str, str]]:
     """The rows of one table of a backup, as pg_restore writes them: names, then lines of cells between tabs."""
     script = _run(None, "pg_restore", "--data-only", f"--table={table}", "--file=-", str(path), to_database=False)
-    found = re.search(r"^COPY \S+ \(([^)]*)\) FROM stdin;\n(.*?)^\\\.$", script, re.DOTALL | re.MULTILINE)
-    if found is None:
-        return
-    names = [name.strip().strip('"') for name in found[1].split(",")]
-    for line in found[2].splitlines():
-        yield dict(zip(names, line.split("\t"), strict=True))
+    names: list[str] = []
+    for line in script.split("\n"):
+        if names and line == "\\.":
+            return
+        if names:
+            yield dict(zip(names, line.split("\t"), strict=True))
+        elif line.startswith("COPY ") and line.endswith(") FROM stdin;"):
+            names = [name.strip().strip('"') for name in line.partition("(")[2].rpartition(")")[0].split(",")]
 
 
 def _run(engine: Engine | None, program: str, *arguments: str, to_database: bool = True) -> str:
