@@ -17,7 +17,7 @@ import portal
 
 ROOT = Path(portal.__file__).parent
 TAKERS = {"compile", "match", "fullmatch", "search", "sub", "split", "findall", "finditer", "Regexp"}
-SHORT, LONG = 500, 2_000
+SHORT, LONG = 750, 3_000
 QUICK_SECONDS = 0.002
 """What the long text may take without a second look: a pattern that is not linear takes a hundred times as long."""
 ONE_OF_EACH = "aZ0é@ .\n"
@@ -136,7 +136,7 @@ def growth(pattern: re.Pattern[Any], text: Callable[[int], str], *, anywhere: bo
 def find_slow(pattern: re.Pattern[Any], *, anywhere: bool) -> str | None:
     """A text on which the pattern takes the square of its length, or more: how it begins, what it repeats, its end."""
     for unit in adversarial_units(pattern):
-        for first, last in product(("", "a@"), ("", "!")):
+        for first, last in product(("", "a@"), ("", "!", "@ ")):
             ratio = growth(pattern, lambda length: first + (unit * length)[:length] + last, anywhere=anywhere)  # noqa: B023
             if ratio > 8:
                 return f"{first!r}, {unit!r}, {last!r}: {ratio:.0f} times"
