@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 
 import portal
+from portal.egress import advice
+from portal.importing import shape
+from portal.rules import clues
 
 ROOT = Path(portal.__file__).parent
 TAKERS = {"compile", "match", "fullmatch", "search", "sub", "split", "findall", "finditer", "Regexp"}
@@ -23,6 +26,13 @@ QUICK_SECONDS = 0.002
 ONE_OF_EACH = "aZ0é@ .\n"
 """A letter, a capital, a digit, a letter with an accent, and signs that stand in most patterns."""
 
+TABLES: dict[str, tuple[list[str], bool]] = {
+    "kind.path": ([kind.path for kind in advice.KINDS], True),
+    "words": ([words for _, _, words, _ in clues._BOT_WALLS], True),
+    "pattern": ([kind.pattern for kind in shape.KINDS], False),
+}
+"""Patterns of a table of constants, by their name where they are used; and whether they look in every place."""
+made_at_run_time: list[str] = []
 ANYWHERE = {"search", "sub", "split", "findall", "finditer"}
 """Methods that try every place of a text; the others begin at its beginning."""
 
@@ -31,7 +41,7 @@ Found = tuple[str, re.Pattern[Any], bool]
 
 @cache
 def patterns() -> tuple[Found, ...]:
-    """Every pattern in the source, with its place. Fails for one that is not a constant of its module."""
+    """Every pattern in the source, with its place."""
     return tuple(found for module in modules() for found in patterns_of(module))
 
 
@@ -70,13 +80,26 @@ def patterns_of(name: str) -> Iterator[Found]:
     for node in ast.walk(tree):
         place = f"{name}:{getattr(node, 'lineno', 0)}"
         if isinstance(node, ast.Call) and is_taker(node.func):
-            value, *flags = (evaluate(each, module, place) for each in arguments_of(node))
-            pattern = value if isinstance(value, re.Pattern) else re.compile(value, *flags)
             method = node.func.attr if isinstance(node.func, ast.Attribute) else "match"
+            is_in_table = ast.unparse(node.args[0]) in TABLES
             methods = uses().get(names.get(id(node), ""), ANYWHERE) if method == "compile" else {method}
-            yield place, pattern, bool(methods & ANYWHERE)
+            for number, pattern in enumerate(compiled(node, module)):
+                anywhere = TABLES[ast.unparse(node.args[0])][1] if is_in_table else bool(methods & ANYWHERE)
+                yield f"{place}:{number}", pattern, anywhere
         elif names.get(id(node)) == "regex":
-            yield place, re.compile(evaluate(node, module, place)), False
+            yield place, re.compile(evaluate(node, module)), False
+
+
+def compiled(call: ast.Call, module: Any) -> list[re.Pattern[Any]]:
+    """The pattern of a call, or those of the table that it goes through; none when it is made at run time."""
+    pattern, *flags = arguments_of(call)
+    try:
+        values, _ = TABLES.get(ast.unparse(pattern)) or ([evaluate(pattern, module)], True)
+    except NameError:
+        made_at_run_time.append(f"{module.__name__}:{call.lineno}: {ast.unparse(pattern)}")
+        return []
+    settings = [evaluate(flag, module) for flag in flags]
+    return [value if isinstance(value, re.Pattern) else re.compile(value, *settings) for value in values]
 
 
 def arguments_of(call: ast.Call) -> list[ast.expr]:
@@ -96,20 +119,36 @@ def is_taker(called: ast.expr) -> bool:
     return isinstance(called, ast.Name) and called.id == "Regexp"
 
 
-def evaluate(node: ast.expr, module: Any, place: str) -> Any:
-    try:
-        return eval(compile(ast.Expression(node), place, "eval"), vars(module))
-    except NameError as error:
-        raise AssertionError(f"{place}: a pattern made at run time, of {error.name}") from error
+def evaluate(node: ast.expr, module: Any) -> Any:
+    return eval(compile(ast.Expression(node), module.__name__, "eval"), vars(module))
 
 
 def adversarial_units(pattern: re.Pattern[Any]) -> list[str]:
-    """Short texts to be repeated: of the pattern's own characters, and one of each common kind."""
-    text = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
-    own = dict.fromkeys(c for c in re.sub(r"\\[a-zA-Z]|[{(\[][?:0-9,]*|\\", "", text) if not c.isalnum() or c.isupper())
-    letters = list(dict.fromkeys(re.findall(r"(?<!\\)[a-z]{2,}", text)))[:4]
-    singles = [*dict.fromkeys(ONE_OF_EACH + "".join(own))][:16]
-    return singles + letters + ["".join(pair) for pair in product(singles[:7], repeat=2)]
+    """Short texts to be repeated: what the pattern names, and one character of each common kind, alone and in pairs."""
+    named = list(dict.fromkeys(literals_in(re._parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG))))
+    singles = list(dict.fromkeys([*ONE_OF_EACH, *(text for text in named if len(text) == 1)]))[:16]
+    return (
+        singles
+        + [text for text in named if len(text) > 1][:12]
+        + ["".join(pair) for pair in product(singles[:7], repeat=2)]
+    )
+
+
+def literals_in(parsed: Any) -> Iterator[str]:
+    """The runs of characters that a parsed pattern names, and each of their characters."""
+    run = ""
+    for operation, value in [*parsed, (None, None)]:
+        if str(operation) == "LITERAL":
+            run += chr(value)
+            continue
+        yield from [run, *run] if run else []
+        run = ""
+        for inner in value if isinstance(value, list | tuple) else [value]:
+            for each in inner if isinstance(inner, list) else [inner]:
+                if isinstance(each, re._parser.SubPattern):
+                    yield from literals_in(each)
+                elif isinstance(each, tuple) and str(each[0]) == "LITERAL":
+                    yield chr(each[1])
 
 
 def seconds(pattern: re.Pattern[Any], text: Any, *, anywhere: bool) -> float:
@@ -143,9 +182,10 @@ def find_slow(pattern: re.Pattern[Any], *, anywhere: bool) -> str | None:
     return None
 
 
-def test_patterns_are_found() -> None:
+def test_patterns_are_found_and_none_is_made_of_what_people_type() -> None:
     """Fewer would mean that this file looks in the wrong places."""
     assert len(patterns()) > 50
+    assert made_at_run_time == []
     assert {"portal.rules.masking", "portal.rules.verdict"} <= {place.partition(":")[0] for place, _, _ in patterns()}
 
 

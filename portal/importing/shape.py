@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 KINDS = tuple(
-    re.compile(pattern) for pattern in (r"[^\s@]+@[^\s@]+", r"\S*(?:://|\.com/|www\.)\S*", r"[+(]?\d[\d\s()+./:,-]*")
+    re.compile(pattern)
+    for pattern in (r"[^\s@]+@[^\s@]+", r"(?=\S+\Z)\S*(?:://|\.com/|www\.)\S*", r"[+(]?\d[\d\s()+./:,-]*")
 )
 """An e-mail, an address, a number or a date."""
 
