@@ -1,7 +1,8 @@
 """Logging in, and how guessing is slowed down."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -32,6 +33,8 @@ class LogIn:
 
     email: str
     ip: str
+    guess: int
+    """Its number among the guesses that were counted."""
     user_id: int | None
     password_hash: str | None
 
@@ -41,48 +44,80 @@ class LogIn:
 
 
 def find_log_in(session: Session, email: str, *, ip: str) -> LogIn:
-    """Whom an e-mail address means.
+    """Whom an e-mail address means. It counts as a guess: the caller commits before it is proven.
 
     Raises TooManyFailures when guessing has to slow down; only guesses from the same address are slowed, so nobody can
     lock somebody else out.
     """
     email = email.strip().lower()
-    slow_down(session, email, ip=ip)
+    guess = count_guess(session, email, ip=ip)
     user = session.scalars(
         select(User).where(User.email == email, User.role.is_not(None), User.disabled_at.is_(None))
     ).first()
-    return LogIn(email, ip, user.id if user else None, user.password_hash if user else None)
+    return LogIn(email, ip, guess, user.id if user else None, user.password_hash if user else None)
 
 
-def slow_down(session: Session, account: str, *, ip: str) -> None:
-    """Raise TooManyFailures when too much was tried lately from this address, for this account or for any."""
-    failures = select(func.count()).where(LoginFailure.ip == ip, LoginFailure.at > clock.utcnow() - FAILURE_WINDOW)
-    if (session.scalar(failures.where(LoginFailure.account_key == hash_secret(account))) or 0) >= FREE_FAILURES:
+def count_guess(session: Session, account: str, *, ip: str, anywhere: bool = False) -> int:
+    """Count a guess before it is checked, so that none of many at once goes uncounted. Returns its number.
+
+    The caller commits, then checks, and calls `forget_guess` for a right one. Raises TooManyFailures when too much was
+    tried lately from this address, for this account or for any; with `anywhere`, for this account from any address.
+    """
+    network, now, key = network_of(ip), clock.utcnow(), hash_secret(account)
+    _wait_for_turn(session, key if anywhere else network)
+    _forget_old(session, before=now - FAILURE_WINDOW)
+    lately = select(func.count()).where(LoginFailure.at > now - FAILURE_WINDOW)
+    near = lately if anywhere else lately.where(LoginFailure.ip == network)
+    if (session.scalar(near.where(LoginFailure.account_key == key)) or 0) >= FREE_FAILURES:
         raise TooManyFailures
-    if (session.scalar(failures) or 0) >= FREE_FAILURES * ACCOUNTS_A_HOST:
+    if not anywhere and (session.scalar(near) or 0) >= FREE_FAILURES * ACCOUNTS_A_HOST:
         raise TooManyFailures
+    guess = LoginFailure(account_key=key, ip=network, at=now)
+    session.add(guess)
+    session.flush()
+    return guess.id
+
+
+def forget_guess(session: Session, number: int) -> None:
+    """A right guess counts against nobody."""
+    session.execute(delete(LoginFailure).where(LoginFailure.id == number))
+
+
+def network_of(ip: str) -> str:
+    """What guesses are counted by: an IPv4 address, and of IPv6 the /64, of which one host has as many as it likes."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return ip
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((int(address) >> 64 << 64, 64)).network_address)
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _wait_for_turn(session: Session, name: str) -> None:
+    """Let guesses of one name be counted one after the other. SQLite lets one write at a time in any case."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(int(hash_secret(name)[:15], 16))))
+
+
+def _forget_old(session: Session, *, before: datetime) -> None:
+    old = select(LoginFailure.id).where(LoginFailure.at < before).with_for_update(skip_locked=True)
+    session.execute(delete(LoginFailure).where(LoginFailure.id.in_(session.scalars(old).all())))
 
 
 def record_log_in(session: Session, log_in: LogIn, *, password: str, proven: bool) -> User | None:
-    """Write down how a log-in went; returns the user when it went well. A failure counts against the next guess.
+    """Write down how a log-in went; returns the user when it went well. A failure stays counted.
 
     Whoever has a second factor is not in yet.
     """
     user = session.get(User, log_in.user_id) if log_in.user_id is not None else None
     company_id = user.company_id if user else None
     if user is None or not proven:
-        record_failure(session, log_in.email, ip=log_in.ip)
         audit.record(session, Actor(company_id, log_in.email[:254], log_in.ip), "login.failed")
         return None
+    forget_guess(session, log_in.guess)
     if hasher.check_needs_rehash(log_in.password_hash or ""):
         user.password_hash = hasher.hash(password)
     if user.totp_secret is None:
         audit.record(session, Actor(company_id, user.email, log_in.ip), "login.succeeded")
     return user
-
-
-def record_failure(session: Session, account: str, *, ip: str) -> None:
-    """Count a wrong guess against an account and an address, and forget those that count no more."""
-    now = clock.utcnow()
-    session.execute(delete(LoginFailure).where(LoginFailure.at < now - FAILURE_WINDOW))
-    session.add(LoginFailure(account_key=hash_secret(account), ip=ip, at=now))

@@ -4,14 +4,13 @@ import hmac
 from datetime import timedelta
 
 import pyotp
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import or_, update
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
 from portal.audit import Actor
-from portal.models import LoginFailure, User
-from portal.people.hashing import hash_secret
-from portal.people.logging_in import FAILURE_WINDOW, FREE_FAILURES, TooManyFailures, record_failure
+from portal.models import User
+from portal.people.logging_in import count_guess, forget_guess
 from portal.people.passwords import end_sessions
 from portal.vault import Vault
 
@@ -58,15 +57,12 @@ def accept_code(session: Session, user: User, code: str, *, vault: Vault, ip: st
     are counted whatever the address. Raises DamagedSecret when no code can be checked.
     """
     account = f"second factor of {user.id}"
-    since = clock.utcnow() - FAILURE_WINDOW
-    guesses = select(func.count()).where(LoginFailure.account_key == hash_secret(account), LoginFailure.at > since)
-    if (session.scalar(guesses) or 0) >= FREE_FAILURES:
-        raise TooManyFailures
+    guess = count_guess(session, account, ip=ip, anywhere=True)
     step = find_step(vault.open(user.totp_secret or "", purpose="second_factor", company_id=user.company_id), code)
     if step is not None and _use_up(session, user, step):
+        forget_guess(session, guess)
         audit.record(session, Actor(user.company_id, user.email, ip), "login.succeeded")
         return True
-    record_failure(session, account, ip=ip)
     audit.record(session, Actor(user.company_id, user.email, ip), "login.code_refused")
     return False
 

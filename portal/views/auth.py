@@ -38,7 +38,7 @@ def log_in() -> ResponseReturnValue:
             log_in = people.find_log_in(db.session, text_of(form.email), ip=request.remote_addr or "")
         except people.TooManyFailures:
             abort(429)
-        db.session.rollback()  # proving a password takes a while, and on SQLite a transaction keeps others out
+        db.session.commit()  # it counts before it is proven, which takes a while: no transaction is open meanwhile
         password = text_of(form.password)
         user = people.record_log_in(db.session, log_in, password=password, proven=log_in.proves(password))
         if user is not None:

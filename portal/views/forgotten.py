@@ -34,10 +34,9 @@ def ask() -> ResponseReturnValue:
         return render_template("auth/forgotten.html", form=form, can_mail=True), 422
     email = text_of(form.email).strip().lower()
     try:
-        people.slow_down(db.session, f"forgotten by {email}", ip=ip)
+        people.count_guess(db.session, f"forgotten by {email}", ip=ip)
     except people.TooManyFailures:
         abort(429)
-    people.record_failure(db.session, f"forgotten by {email}", ip=ip)
     db.session.commit()
     answer = make_response(see_other(url_for(".show", sent="yes")))
     link_mail.mail_reset_after(answer, email, ip=ip)

@@ -75,13 +75,14 @@ def is_confirmed(field: PasswordField) -> bool:
         log_in = people.find_log_in(db.session, email, ip=ip)
     except people.TooManyFailures:
         abort(429)
-    db.session.rollback()  # proving takes a while, and on SQLite a transaction keeps others out
-    if log_in.proves(field.data or ""):
-        return True
-    people.record_failure(db.session, email, ip=ip)
-    audit.record(db.session, Actor(company_id, email, ip), "password.refused")
+    db.session.commit()  # it counts before it is proven, which takes a while: no transaction is open meanwhile
+    is_right = log_in.proves(field.data or "")
+    if is_right:
+        people.forget_guess(db.session, log_in.guess)
+    else:
+        audit.record(db.session, Actor(company_id, email, ip), "password.refused")
     db.session.commit()
-    return False
+    return is_right
 
 
 def seconds_now() -> int:

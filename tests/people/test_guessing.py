@@ -1,0 +1,92 @@
+"""Guessing is slowed down, however many guess at once, on both databases."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+import time_machine
+from flask import Flask
+
+from portal import clock, people
+from portal.database.db import db
+from portal.models import LoginFailure
+from portal.people.logging_in import ACCOUNTS_A_HOST, network_of
+from tests.conftest import BOTH
+from tests.factories import PASSWORD, make_company, make_user, session_of
+
+
+def guess(ip: str = "192.0.2.1", email: str = "ana@example.com") -> bool:
+    """Whether a wrong guess is checked at all."""
+    try:
+        people.find_log_in(db.session, email, ip=ip)
+    except people.TooManyFailures:
+        db.session.rollback()
+        return False
+    db.session.commit()
+    return True
+
+
+@BOTH
+def test_of_40_guesses_at_once_no_more_than_10_are_checked(app: Flask) -> None:
+    start, checked = threading.Barrier(40), []
+
+    def one() -> None:
+        with session_of(app) as session:
+            start.wait(30)
+            try:
+                people.find_log_in(session, "ana@example.com", ip="192.0.2.1")
+                session.commit()
+                checked.append(True)
+            except people.TooManyFailures:
+                session.rollback()
+
+    threads = [threading.Thread(target=one) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(checked) == people.FREE_FAILURES
+
+
+def test_after_the_window_one_gets_in_again_and_old_guesses_are_forgotten(app: Flask) -> None:
+    assert [guess() for _ in range(11)] == [True] * 10 + [False]
+    with time_machine.travel(clock.utcnow() + timedelta(minutes=14)):
+        assert not guess()
+    with time_machine.travel(clock.utcnow() + timedelta(minutes=16)):
+        assert guess()
+        assert db.session.query(LoginFailure).count() == 1
+
+
+def test_one_address_guesses_no_more_whatever_the_account_and_no_other_is_kept_out(app: Flask) -> None:
+    tried = [guess(email=f"a{number}@example.com") for number in range(people.FREE_FAILURES * ACCOUNTS_A_HOST + 1)]
+    assert tried == [True] * 50 + [False]
+    assert guess("192.0.2.2")
+
+
+def test_the_addresses_of_one_ipv6_network_are_one(app: Flask) -> None:
+    assert [guess(f"2001:db8::{number:x}") for number in range(1, 12)] == [True] * 10 + [False]
+    assert guess("2001:db8:0:1::1")
+
+
+@pytest.mark.parametrize(
+    ("ip", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("", ""),
+        ("unix:", "unix:"),
+    ],
+)
+def test_what_guesses_are_counted_by(ip: str, network: str) -> None:
+    assert network_of(ip) == network
+
+
+def test_a_right_password_counts_against_nobody(app: Flask) -> None:
+    user = make_user(make_company())
+    for _ in range(12):
+        log_in = people.find_log_in(db.session, user.email, ip="192.0.2.1")
+        db.session.commit()
+        assert people.record_log_in(db.session, log_in, password=PASSWORD, proven=log_in.proves(PASSWORD))
+        db.session.commit()
+    assert db.session.query(LoginFailure).count() == 0
