@@ -4,6 +4,7 @@ import click
 from sqlalchemy import select
 
 from portal import people
+from portal.audit import Actor
 from portal.cli.console import ACTOR, Words, open_app
 from portal.database.db import db
 from portal.models import User
@@ -24,6 +25,6 @@ def add(email: str, label: str) -> None:
         person = db.session.scalars(select(User).where(User.email == email, User.role.is_not(None))).first()
         if person is None or person.disabled_at is not None:
             raise click.ClickException(f"Nobody logs in as {email}.")
-        made = people.create_token(db.session, person, label=label, actor=ACTOR)
+        made = people.create_token(db.session, person, label=label, actor=Actor(person.company_id, ACTOR))
         db.session.commit()
         click.echo(made)

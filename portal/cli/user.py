@@ -55,7 +55,7 @@ def reset_second_factor(email: str) -> None:
             raise click.ClickException(f"Nobody logs in as {email}.")
         if person.totp_secret is None:
             raise click.ClickException(f"{email} has no second factor.")
-        people.turn_off(db.session, person, actor=ACTOR, ip=None)
+        people.turn_off(db.session, person, actor=Actor(person.company_id, ACTOR))
         db.session.commit()
         click.echo(f"{email} logs in with the password alone.")
 

@@ -30,7 +30,7 @@ def app_address(secret: str, email: str) -> str:
     return pyotp.TOTP(secret, interval=STEP_SECONDS).provisioning_uri(name=email, issuer_name=ISSUER)
 
 
-def turn_on(session: Session, user: User, code: str, *, secret: str, vault: Vault, ip: str | None) -> bool:
+def turn_on(session: Session, user: User, code: str, *, secret: str, vault: Vault, actor: Actor) -> bool:
     """Ask for codes of this secret from now on; not when `code` is none of them."""
     step = find_step(secret, code)
     if step is None:
@@ -38,16 +38,16 @@ def turn_on(session: Session, user: User, code: str, *, secret: str, vault: Vaul
     user.totp_secret = vault.seal(secret, purpose="second_factor", company_id=user.company_id)
     user.totp_step = step
     end_sessions(user)
-    audit.record(session, Actor(user.company_id, user.email, ip), "second_factor.enabled")
+    audit.record(session, actor, "second_factor.enabled")
     return True
 
 
-def turn_off(session: Session, user: User, *, actor: str, ip: str | None) -> None:
+def turn_off(session: Session, user: User, *, actor: Actor) -> None:
     """Ask for no code any more."""
     if user.totp_secret is None:
         return
     user.totp_secret, user.totp_step = None, None
-    audit.record(session, Actor(user.company_id, actor, ip), "second_factor.removed", subject=user.email)
+    audit.record(session, actor, "second_factor.removed", subject=user.email)
 
 
 def accept_code(session: Session, user: User, code: str, *, vault: Vault, ip: str) -> bool:

@@ -13,7 +13,7 @@ from portal.models import ApiToken, User
 from portal.people.hashing import hash_secret
 
 
-def create_token(session: Session, user: User, *, label: str, actor: str | None = None, ip: str | None = None) -> str:
+def create_token(session: Session, user: User, *, label: str, actor: Actor | None = None) -> str:
     """A token that may do what its user may, shown this once: `cat_<lookup>_<secret>`. Only its hash is kept.
 
     `actor` is who makes it when that is somebody else.
@@ -30,7 +30,7 @@ def create_token(session: Session, user: User, *, label: str, actor: str | None 
         )
     )
     audit.record(
-        session, Actor(user.company_id, actor or user.email, ip), "token.created", subject=f"{label} ({user.email})"
+        session, actor or Actor(user.company_id, user.email), "token.created", subject=f"{label} ({user.email})"
     )
     return f"cat_{lookup}_{secret}"
 
@@ -64,13 +64,13 @@ def get_token(session: Session, company_id: int, token_id: int) -> ApiToken | No
     ).one_or_none()
 
 
-def revoke_token(session: Session, token: ApiToken, *, actor: str, ip: str | None) -> None:
+def revoke_token(session: Session, token: ApiToken, *, actor: Actor) -> None:
     """Make a token worthless from now on."""
     if token.revoked_at is not None:
         return
     token.revoked_at = clock.utcnow()
     subject = f"{token.label} ({token.user.email})"
-    audit.record(session, Actor(token.company_id, actor, ip), "token.revoked", subject=subject)
+    audit.record(session, actor, "token.revoked", subject=subject)
 
 
 def record_token_use(connection: Connection, token_id: int) -> None:

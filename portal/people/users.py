@@ -58,29 +58,25 @@ def add_user(session: Session, company: Company, *, name: str, email: str, role:
     return user
 
 
-def invite(
-    session: Session, company: Company, *, name: str, email: str, role: str, actor: str, ip: str | None
-) -> tuple[User, str]:
+def invite(session: Session, company: Company, *, name: str, email: str, role: str, actor: Actor) -> tuple[User, str]:
     """Give somebody a log-in, and the token of the link by which they choose a password. Raises InvalidAccount."""
     user = add_user(session, company, name=name, email=email, role=role, password=None)
-    audit.record(session, Actor(company.id, actor, ip), "user.invited", subject=f"{user.email}: {role}")
+    audit.record(session, actor, "user.invited", subject=f"{user.email}: {role}")
     return user, create_link(session, purpose="invitation", user=user)
 
 
-def change_role(session: Session, user: User, role: str, *, actor: str, ip: str | None) -> None:
+def change_role(session: Session, user: User, role: str, *, actor: Actor) -> None:
     """Make somebody admin or member and end their sessions. Raises InvalidAccount for the last admin."""
     if user.role == role:
         return
     if role != "admin":
         _keep_an_admin(session, user)
-    audit.record(
-        session, Actor(user.company_id, actor, ip), "user.role_changed", subject=f"{user.email}: {user.role} -> {role}"
-    )
+    audit.record(session, actor, "user.role_changed", subject=f"{user.email}: {user.role} -> {role}")
     user.role = role
     end_sessions(user)
 
 
-def disable(session: Session, user: User, *, actor: str, ip: str | None) -> None:
+def disable(session: Session, user: User, *, actor: Actor) -> None:
     """Shut somebody out at once: sessions, links and API tokens. Raises InvalidAccount for the last admin."""
     if user.disabled_at is not None:
         return
@@ -88,15 +84,15 @@ def disable(session: Session, user: User, *, actor: str, ip: str | None) -> None
     user.disabled_at = clock.utcnow()
     end_sessions(user)
     drop_links(session, user.id)
-    audit.record(session, Actor(user.company_id, actor, ip), "user.disabled", subject=user.email)
+    audit.record(session, actor, "user.disabled", subject=user.email)
 
 
-def enable(session: Session, user: User, *, actor: str, ip: str | None) -> None:
+def enable(session: Session, user: User, *, actor: Actor) -> None:
     """Let somebody in again, with the password they had."""
     if user.disabled_at is None:
         return
     user.disabled_at = None
-    audit.record(session, Actor(user.company_id, actor, ip), "user.enabled", subject=user.email)
+    audit.record(session, actor, "user.enabled", subject=user.email)
 
 
 def get_user(session: Session, company_id: int, user_id: int) -> User | None:

@@ -41,8 +41,8 @@ def turn_on() -> ResponseReturnValue:
     if not sessions.is_confirmed(form.current):
         form.current.errors = [_("A senha atual não confere.")]
         return scan_page(form, secret), 422
-    user, act = own_user(), access.who()
-    if not people.turn_on(db.session, user, text_of(form.code), secret=secret, vault=runtime().vault, ip=act["ip"]):
+    user, actor = own_user(), access.current_actor()
+    if not people.turn_on(db.session, user, text_of(form.code), secret=secret, vault=runtime().vault, actor=actor):
         form.code.errors = [_("Este código não confere. Veja se o relógio do celular está certo e digite o próximo.")]
         return scan_page(form, secret), 422
     sessions.begin(user)
@@ -58,7 +58,7 @@ def turn_off() -> ResponseReturnValue:
         form.current.errors = [_("A senha atual não confere.")]
     if form.errors:
         return render_template("account/turn_off.html", form=form), 422
-    people.turn_off(db.session, own_user(), **access.who())
+    people.turn_off(db.session, own_user(), actor=access.current_actor())
     db.session.commit()
     flash(_("Verificação em duas etapas desligada."), "success")
     return see_other(url_for("account.index"))
@@ -68,7 +68,7 @@ def turn_off() -> ResponseReturnValue:
 @access.admin
 def remove(user_id: int) -> ResponseReturnValue:
     user = get_user_or_404(user_id)
-    people.turn_off(db.session, user, **access.who())
+    people.turn_off(db.session, user, actor=access.current_actor())
     db.session.commit()
     flash(_("%(name)s entra só com a senha, até ligar a verificação de novo.", name=user.name), "success")
     return see_other(url_for("team.show", user_id=user_id))

@@ -56,7 +56,7 @@ def new() -> ResponseReturnValue:
                 name=text_of(form.name),
                 email=text_of(form.email),
                 role=form.role.data,
-                **access.who(),
+                actor=access.current_actor(),
             )
         except accounts.InvalidAccount as error:
             db.session.rollback()
@@ -97,7 +97,7 @@ def set_role(user_id: int) -> ResponseReturnValue:
     if user.role is None:
         return invite_owner(user, form.role.data)
     try:
-        accounts.change_role(db.session, user, form.role.data, **access.who())
+        accounts.change_role(db.session, user, form.role.data, actor=access.current_actor())
     except accounts.InvalidAccount as error:
         return refuse(user, error)
     db.session.commit()
@@ -112,7 +112,7 @@ def disable(user_id: int) -> ResponseReturnValue:
     if user.role is None:
         abort(400)
     try:
-        accounts.disable(db.session, user, **access.who())
+        accounts.disable(db.session, user, actor=access.current_actor())
     except accounts.InvalidAccount as error:
         return refuse(user, error)
     db.session.commit()
@@ -124,7 +124,7 @@ def disable(user_id: int) -> ResponseReturnValue:
 @access.admin
 def enable(user_id: int) -> ResponseReturnValue:
     user = get_user_or_404(user_id)
-    accounts.enable(db.session, user, **access.who())
+    accounts.enable(db.session, user, actor=access.current_actor())
     db.session.commit()
     flash(_("%(name)s pode entrar de novo.", name=user.name), "success")
     return see_other(url_for(".show", user_id=user_id))
@@ -147,7 +147,7 @@ def invite_owner(user: User, role: str) -> ResponseReturnValue:
     """Give a log-in to somebody who so far only owned contacts."""
     try:
         user, token = accounts.invite(
-            db.session, user.company, name=user.name, email=user.email, role=role, **access.who()
+            db.session, user.company, name=user.name, email=user.email, role=role, actor=access.current_actor()
         )
     except accounts.InvalidAccount as error:
         return refuse(user, error)

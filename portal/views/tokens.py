@@ -34,7 +34,7 @@ def create() -> ResponseReturnValue:
     user = accounts.get_user(db.session, current_user.company_id, form.user.data)
     if user is None:
         abort(404)
-    token = accounts.create_token(db.session, user, label=text_of(form.label), **access.who())
+    token = accounts.create_token(db.session, user, label=text_of(form.label), actor=access.current_actor())
     db.session.commit()
     return page(make_form(formdata=None, user=user.id), token=token)
 
@@ -45,7 +45,7 @@ def revoke(token_id: int) -> ResponseReturnValue:
     token = accounts.get_token(db.session, current_user.company_id, token_id)
     if token is None:
         abort(404)
-    accounts.revoke_token(db.session, token, **access.who())
+    accounts.revoke_token(db.session, token, actor=access.current_actor())
     db.session.commit()
     flash(_("O token “%(label)s” não vale mais.", label=token.label), "success")
     return see_other(url_for(".index"))

@@ -6,7 +6,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TypedDict, TypeVar
+from typing import TypeVar
 
 from flask import Flask, abort, current_app, g, request
 from flask.typing import ResponseReturnValue
@@ -96,18 +96,6 @@ def check_access() -> ResponseReturnValue | None:
         audit.note(db.session, current_actor(), "access.denied", subject=request.path)
         abort(Forbidden.code)
     return None
-
-
-class Who(TypedDict):
-    """Who does something, and from where, as the use cases write it into the audit log."""
-
-    actor: str
-    ip: str | None
-
-
-def who() -> Who:
-    """Whoever is logged in, for the audit log."""
-    return {"actor": current_user.email, "ip": request.remote_addr}
 
 
 def current_actor() -> Actor:

@@ -6,6 +6,7 @@ import pyotp
 from flask import Flask
 
 from portal import clock, people
+from portal.audit import Actor
 from portal.database.db import db
 from portal.models import User
 from portal.runtime import runtime
@@ -18,7 +19,7 @@ pytestmark = BOTH
 def demote(app: Flask, user_id: int, refused: list[str]) -> None:
     with session_of(app) as session:
         try:
-            people.change_role(session, session.get_one(User, user_id), "member", actor="test", ip=None)
+            people.change_role(session, session.get_one(User, user_id), "member", actor=Actor(None, "test"))
             session.commit()
         except people.InvalidAccount as error:
             refused.append(error.problem)
@@ -30,7 +31,7 @@ def test_two_admins_who_demote_each_other_leave_one(app: Flask) -> None:
     db.session.commit()
     refused: list[str] = []
     with session_of(app) as session:
-        people.change_role(session, session.get_one(User, first), "member", actor="test", ip=None)
+        people.change_role(session, session.get_one(User, first), "member", actor=Actor(None, "test"))
         session.flush()
         other = threading.Thread(target=demote, args=(app, second, refused))
         other.start()
