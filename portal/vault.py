@@ -66,8 +66,11 @@ class Vault:
         self.check_key(sealed)
         if is_old(sealed) and purpose in OLD_PURPOSES:
             return self._open_old(sealed)
+        beginning = f"{FORM}.{self._key_name}."
+        if not sealed.startswith(beginning):
+            raise DamagedSecret(DamagedSecret.__doc__)
         try:
-            held = base64.b64decode(sealed.rpartition(".")[2], altchars=b"-_", validate=True)
+            held = base64.b64decode(sealed.removeprefix(beginning), altchars=b"-_", validate=True)
             nonce, ciphertext = held[:NONCE_BYTES], held[NONCE_BYTES:]
             return self._cipher.decrypt(nonce, ciphertext, _owner(purpose, company_id)).decode()
         except (binascii.Error, InvalidTag, ValueError) as error:
