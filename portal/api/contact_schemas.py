@@ -94,10 +94,18 @@ class ContactPageSchema(StrictSchema):
     next_cursor = fields.String(required=True, allow_none=True, metadata=PAGE_NOTE)
 
 
+class NoteSchema(StrictSchema):
+    field = fields.String(required=True)
+    problem = fields.String(required=True)
+
+
 class SavedSchema(StrictSchema):
     id = fields.Integer(required=True)
     created = fields.Boolean(required=True)
     delivery_id = fields.String(required=True, allow_none=True)
+    notes = fields.List(
+        fields.Nested(NoteSchema), metadata={"description": "What was left out or mended; absent when nothing was."}
+    )
 
 
 class RepeatableSchema(StrictSchema):

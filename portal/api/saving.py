@@ -18,7 +18,7 @@ from portal.api.protocol.idempotency import KeyReused, KeyUnderWay
 from portal.api.protocol.parsing import ApiBlueprint, load_many, read_json
 from portal.api.protocol.problems import Problem, refuse
 from portal.contacts.checking import InvalidContact
-from portal.contacts.saving import save_items
+from portal.contacts.saving import Saved, save_items
 from portal.database.db import db
 from portal.models import User
 
@@ -39,11 +39,13 @@ def save_contacts(headers: dict[str, Any]) -> Response:
     """Make or change contacts
 
     One object, or a list of at most 1000, each in the shape of the webhook's body. A contact is matched by
-    `contact.id`, else by `linkedin_public_id`, else by `email`, both within the campaign. What is absent stays as it
-    is. A campaign is made by its name; an owner whose e-mail is unknown becomes a person without log-in; without an
-    owner a new contact is the token's user's. An `interest_level` that differs is a classification: `delivery_id` is
-    the webhook that it fires. All or nothing: when one contact is not accepted, none is saved, and `errors` names its
-    place, as `3.contact.name`.
+    `contact.id`; else within the campaign by `linkedin_public_id`; else by `email`, unless both have LinkedIn ids and
+    these differ; else by name and company where neither has a LinkedIn id or an e-mail (of a list, entries that differ
+    are as many people). A LinkedIn id may come as any address of a profile. A text that is no LinkedIn id or no
+    e-mail is not stored, and `notes` says so. What is absent stays as it is. A campaign is made by its name; an owner
+    whose e-mail is unknown becomes a person without log-in; without an owner a new contact is the token's user's. An
+    `interest_level` that differs is a classification: `delivery_id` is the webhook that it fires. All or nothing: when
+    one contact is not accepted, none is saved, and `errors` names its place, as `3.contact.name`.
 
     With an `Idempotency-Key`, any text that you use once, a call may be repeated for 24 hours: the same request gets
     the first one's answer, with the header `Idempotent-Replayed: true`, and does nothing again. Another request with
@@ -85,4 +87,11 @@ def save(caller: Caller, items: list[dict[str, Any]], *, is_list: bool) -> list[
         results = save_items(db.session, caller.actor, items, default_owner=owner)
     except InvalidContact as error:
         refuse([(f"{error.place}.{error.field}" if is_list else error.field, error.problem)])
-    return [{"id": each.contact_id, "created": each.created, "delivery_id": each.delivery_id} for each in results]
+    return [_told(each) for each in results]
+
+
+def _told(saved: Saved) -> dict[str, Any]:
+    """What became of one contact; `notes` only where something was left out or mended."""
+    told = {"id": saved.contact_id, "created": saved.created, "delivery_id": saved.delivery_id}
+    notes = [{"field": note.field, "problem": note.problem} for note in saved.notes]
+    return told | ({"notes": notes} if notes else {})

@@ -79,8 +79,16 @@ def compose_payload(
     )
 
 
+def search_name(name: str) -> str:
+    """What order goes by, and what contacts of one name are found by."""
+    return fold(name)[:300]
+
+
 def search_columns(facts: Mapping[str, Any]) -> dict[str, str]:
     """What order and search go by, from a contact's name, e-mail, LinkedIn id and company."""
     name = fold(facts["name"])
     others = (facts.get(field) for field in ("email", "linkedin_public_id", "current_company"))
-    return {"search_name": name[:300], "search_text": "\n".join([name, *(fold(each) for each in others if each)])}
+    return {
+        "search_name": search_name(facts["name"]),
+        "search_text": "\n".join([name, *(fold(each) for each in others if each)]),
+    }

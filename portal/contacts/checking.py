@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from portal.models import LEVELS
+from portal.rules.identity import clean_text, email_address, has_marks, linkedin_id, says_nothing
 from portal.rules.payload import UnencodableText, check_text
 
 TEXT_FIELDS = {
@@ -23,6 +24,8 @@ TEXT_FIELDS = {
     "email": 254,
     "phone": 100,
 }
+IDENTITIES = {"linkedin_public_id": (linkedin_id, "not_a_profile"), "email": (email_address, "not_an_email")}
+"""What tells a contact apart, with what reads it and the problem of a text that names nobody."""
 DATE_FIELDS = ("invite_date", "accept_date", "collect_date", "reply_date")
 SAME = object()
 """A contact's level when nothing is said about it."""
@@ -66,6 +69,15 @@ class ContactItem:
     """`sender_name`, `message`, `date`, `pending` of each, in order."""
     level: Any = SAME
     """1, 2, 3, None to remove it, or `SAME`."""
+    notes: tuple[InvalidContact, ...] = ()
+    """What was left out or mended; it refuses nothing."""
+    ordinal: int = 0
+    """Which one it means of several contacts that only a name and a company tell."""
+
+    @property
+    def is_named_only(self) -> bool:
+        """Whether only a name and a company tell whom it means."""
+        return self.contact_id is None and not any(self.facts.get(name) for name in IDENTITIES)
 
     @property
     def is_level_only(self) -> bool:
@@ -80,9 +92,10 @@ def check_item(item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
     """
     facts, owner, campaign = (_part(item, name) for name in ("contact", "contact_owner", "campaign"))
     messages = item.get("messages")
+    notes: list[InvalidContact] = []
     return ContactItem(
         contact_id=facts.get("id"),
-        facts=_facts(facts, zone),
+        facts=_facts(facts, zone, notes),
         owner=_owner(owner) if owner else None,
         campaign=_text(campaign.get("name"), "campaign.name", 200) or None,
         campaign_facts={
@@ -90,6 +103,7 @@ def check_item(item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
         },
         messages=_messages(messages, zone) if messages is not None else None,
         level=check_level(facts["interest_level"]) if "interest_level" in facts else SAME,
+        notes=tuple(notes),
     )
 
 
@@ -107,11 +121,12 @@ def _part(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return part
 
 
-def _facts(given: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+def _facts(given: Mapping[str, Any], zone: ZoneInfo, notes: list[InvalidContact]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
+    told = _told(given, notes)
     for field, length in TEXT_FIELDS.items():
-        if field in given:
-            facts[field] = _text(given[field], f"contact.{field}", length)
+        if field in told:
+            facts[field] = _text(told[field], f"contact.{field}", length)
     if "name" in facts and not facts["name"]:
         raise InvalidContact("contact.name", "required")
     for field in DATE_FIELDS:
@@ -122,6 +137,26 @@ def _facts(given: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     if "experiences" in given:
         facts["experiences"] = _experiences(given["experiences"])
     return facts
+
+
+def _told(given: Mapping[str, Any], notes: list[InvalidContact]) -> dict[str, Any]:
+    """The facts with name, LinkedIn id and e-mail as they are stored. What names nobody is left out."""
+    told = dict(given)
+    if isinstance(name := given.get("name"), str):
+        told["name"] = clean_text(name)
+        if has_marks(name):
+            notes.append(InvalidContact("contact.name", "marks_removed"))
+    for field, (read, problem) in IDENTITIES.items():
+        text = given.get(field)
+        if isinstance(text, str) and text.strip():
+            told[field] = read(text)
+            if told[field] is None:
+                del told[field]
+                if not says_nothing(text):
+                    notes.append(InvalidContact(f"contact.{field}", problem))
+        elif text is not None and isinstance(text, str):
+            told[field] = None
+    return told
 
 
 def _owner(given: Mapping[str, Any]) -> OwnerItem:

@@ -1,12 +1,12 @@
 """The contacts of a batch in memory: what may be matched is read once, and stays found as the batch changes it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
 
-from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS
+from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS, search_name
 from portal.contacts.checking import ContactItem
 from portal.models import Campaign, Contact, Message, User
 
@@ -68,6 +68,7 @@ class Known:
             self.people[default_owner.email] = self.default_owner
         self.by_id: dict[int, ContactRecord] = {}
         self._by_key: dict[tuple[CampaignRecord, str, str], list[ContactRecord]] = {}
+        """Those of a campaign that share a LinkedIn id, an e-mail, or a name and a company and nothing surer."""
 
     def load(self, given: Sequence[ContactItem], *, with_messages: bool) -> None:
         """Read all that the items may match or belong to."""
@@ -89,24 +90,32 @@ class Known:
         return self.by_id.get(contact_id) if _is_key(contact_id) else None
 
     def match(self, campaign: CampaignRecord, given: ContactItem) -> ContactRecord | None:
-        """The contact that an item without an id means."""
-        for name in MATCH_FIELDS:
-            if (value := given.facts.get(name)) and (found := self._by_key.get((campaign, name, value))):
-                return found[0]
+        """The contact that an item without an id means.
+
+        By the LinkedIn id; else by the e-mail, unless both have LinkedIn ids, which then differ; else, where neither
+        has one of both, by name and company, of several the one in the item's place.
+        """
+        linkedin = given.facts.get("linkedin_public_id")
+        for key in _keys(given.facts):
+            found = self._by_key.get((campaign, *key), [])
+            if key[0] == "email":
+                found = [each for each in found if not linkedin or not each.values["linkedin_public_id"]]
+            place = given.ordinal if key[0] == "name" else 0
+            if place < len(found):
+                return found[place]
         return None
 
     def add(self, record: ContactRecord) -> None:
         """Let the contact be matched from now on, by what it holds."""
-        for name in MATCH_FIELDS:
-            if value := record.values[name]:
-                same = self._by_key.setdefault((record.campaign, name, value), [])
-                same.append(record)
-                same.sort(key=lambda each: each.values["id"] or float("inf"))  # the oldest is the one that is matched
+        for key in _keys(record.values):
+            same = self._by_key.setdefault((record.campaign, *key), [])
+            same.append(record)
+            same.sort(key=lambda each: each.values["id"] or float("inf"))  # the oldest is the one that is matched
 
     def leave_out(self, record: ContactRecord) -> None:
         """The contact is about to hold something else."""
-        for name in MATCH_FIELDS:
-            same = self._by_key.get((record.campaign, name, record.values[name] or ""), [])
+        for key in _keys(record.values):
+            same = self._by_key.get((record.campaign, *key), [])
             if record in same:
                 same.remove(record)
 
@@ -124,6 +133,11 @@ class Known:
             if values and campaign_ids:
                 column = contact_table.c[name]
                 rows += self._select(contact_table.c.campaign_id.in_(campaign_ids) & column.in_(values))
+        names = {search_name(item.facts["name"]) for item in given if item.is_named_only and item.facts.get("name")}
+        if names and campaign_ids:
+            nothing_surer = [contact_table.c[name].is_(None) for name in MATCH_FIELDS]
+            wanted = contact_table.c.campaign_id.in_(campaign_ids) & contact_table.c.search_name.in_(names)
+            rows += self._select(and_(wanted, *nothing_surer))
         return rows
 
     def _load_people(self, wanted: ColumnElement[bool]) -> None:
@@ -152,6 +166,14 @@ class Known:
         for row in self._connection.execute(query).mappings():
             message = {name: row[name] for name in ("sender_name", "message", "date", "pending")}
             self.by_id[row["contact_id"]].messages.append(message)
+
+
+def _keys(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a contact with these facts is matched by, the surest first."""
+    keys = [(name, facts[name]) for name in MATCH_FIELDS if facts.get(name)]
+    if not keys and facts.get("name"):
+        keys.append(("name", "\n".join((facts["name"], facts.get("current_company") or ""))))
+    return keys
 
 
 def _is_key(value: Any) -> bool:

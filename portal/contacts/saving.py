@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.audit import Actor
 from portal.company.endpoint import is_configured
+from portal.contacts.alike import number_alike
 from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, search_columns
 from portal.contacts.checking import SAME, ContactItem, InvalidContact, check_item
 from portal.contacts.records import CampaignRecord, Change, ContactRecord, Known, PersonRecord
@@ -35,6 +36,8 @@ class Saved:
     previous_level: int | None = None
     delivery_id: str | None = None
     """The public id of the delivery that tells the CRM."""
+    notes: tuple[InvalidContact, ...] = ()
+    """What was left out or mended."""
 
     @property
     def sent(self) -> bool:
@@ -49,7 +52,7 @@ def save_items(
     Raises InvalidContact, with the place of the first item that is not accepted; the caller then rolls back.
     """
     zone = ZoneInfo(session.get_one(Company, actor.company_id).timezone)
-    given = [_check(place, item, zone) for place, item in enumerate(items)]
+    given = number_alike([_check(place, item, zone) for place, item in enumerate(items)])
     results = save_batch(session, actor, given, default_owner=default_owner)
     for place, result in enumerate(results):
         if result.error is not None:
@@ -67,8 +70,8 @@ def save_batch(
 ) -> list[Saved]:
     """Make or change contacts and classify them; one result an item, in their order. The caller commits.
 
-    An item is matched by `contact.id`, else by `linkedin_public_id`, else by `email`, both within the campaign. An item
-    that is refused leaves the others as they are. `default_owner` owns a new contact that names no owner. Without
+    An item is matched by `contact.id`, else as `Known.match` says, within the campaign. An item that is refused leaves
+    the others as they are. `default_owner` owns a new contact that names no owner. Without
     `is_sending` levels are recorded and the CRM is not told.
     """
     if not items:
@@ -83,7 +86,7 @@ def save_batch(
     for row in list(session):
         if isinstance(row, Contact | Campaign):
             session.expire(row)  # the statements went past it
-    return [_result(plan) for plan in plans]
+    return [_result(plan, item) for plan, item in zip(plans, items, strict=True)]
 
 
 def _check(place: int, item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
@@ -115,7 +118,7 @@ class _Plan:
     change: Change | None
 
 
-def _result(plan: _Plan | InvalidContact) -> Saved:
+def _result(plan: _Plan | InvalidContact, item: ContactItem) -> Saved:
     if isinstance(plan, InvalidContact):
         return Saved(error=plan)
     return Saved(
@@ -125,6 +128,7 @@ def _result(plan: _Plan | InvalidContact) -> Saved:
         classified=plan.change is not None,
         previous_level=plan.previous_level,
         delivery_id=plan.change.delivery_id if plan.change else None,
+        notes=item.notes,
     )
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, inspect, text
 from portal.database.db import Base
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
-HEAD_REVISION = "0005"
+HEAD_REVISION = "0006"
 """The newest migration: the revision that this version of the portal works with."""
 
 

@@ -116,6 +116,16 @@ INVALID_WORDS: Mapping[str, Any] = {
 }
 
 
+NOTE_WORDS: Mapping[str, Any] = {
+    "not_an_email": _l("O e-mail não foi salvo: o que foi digitado não é um endereço."),
+    "not_a_profile": _l(
+        "O LinkedIn não foi salvo: o que foi digitado não é um perfil, como linkedin.com/in/maria-silva."
+    ),
+    "marks_removed": _l("Caracteres invisíveis foram tirados do nome."),
+}
+"""What was left out or mended when a contact was saved, by its problem."""
+
+
 def read_lines(text: str | None) -> list[tuple[str, str | None]]:
     """`first; second` of each line that is not empty, the second None when there is none."""
     lines = [line.rpartition(";") if ";" in line else (line, "", "") for line in (text or "").splitlines()]

@@ -150,7 +150,9 @@ def cut_into_chunks(
     blocks: Blocks, order: Order, reader: RowReader, *, actor: Actor, position: int = 0
 ) -> Iterator[Chunk]:
     """The file in chunks, but for the first `position` rows; reading happens between their transactions."""
-    rows = islice(read_rows(blocks, order.layout), position, None)
+    rows = read_rows(blocks, order.layout)
+    for record in islice(rows, position):
+        _read(reader, record)  # what is alike further down is numbered from the first row on
     while chunk := _take(rows, reader):
         yield _Rows(order, actor, chunk)
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from portal.contacts.alike import Alike
 from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem, InvalidContact, check_item
 from portal.importing.cells import is_rounded, read_label, read_level, read_link, read_phone, read_text
 from portal.importing.dates import read_date
@@ -74,6 +75,7 @@ class RowReader:
         self._zone = zone
         self._campaign = campaign
         self._people = people
+        self._alike = Alike()
 
     def read(self, record: Record) -> Reading:
         """The contact and the level of one row, with what was doubtful. Raises InvalidContact for a bad row."""
@@ -88,7 +90,7 @@ class RowReader:
         if any(cells[len(self._layout.header) :]):
             raise InvalidContact("", "extra_cells")
         row = _Row(self, cells)
-        return self._checked(row.item(), row.notes)
+        return self._checked(row.item(), row.notes, said_by=cells)
 
     def cells_of(self, cells: Sequence[str], field: str) -> Iterator[tuple[int, str]]:
         """The filled cells of a field's columns."""
@@ -135,15 +137,20 @@ class RowReader:
             del item["contact_owner"]
         if item["contact"].get("interest_level") is None:
             item["contact"].pop("interest_level", None)  # no level is no order to remove one
-        return self._checked(item, [])
+        return self._checked(item, [], said_by=line)
 
-    def _checked(self, item: dict[str, Any], notes: list[Note]) -> Reading:
+    def _checked(self, item: dict[str, Any], notes: list[Note], *, said_by: Any) -> Reading:
         """The contact, without the values that are refused. Raises InvalidContact when it names nobody."""
         while True:
             try:
-                return Reading(check_item(item, self._zone), tuple(notes))
+                checked = check_item(item, self._zone)
             except InvalidContact as error:
                 notes.append(Note(error.field, error.problem, None, _leave_out(item, error)))
+                continue
+            for note in checked.notes:
+                said = item["contact"].get(note.field.partition(".")[2])
+                notes.append(Note(note.field, note.problem, None, _said(said)))
+            return Reading(self._alike.number(checked, said_by), tuple(notes))
 
 
 class _Row:

@@ -58,7 +58,7 @@ def linkedin_id(text: str) -> str | None:
     text = _unquote(clean_text(text))
     paths = _paths(text)
     found = next(filter(None, map(_from_path, paths)), None) if paths else _bare(text)
-    if found is None or len(found) > MAX_ID:
+    if found is None or len(found) > MAX_ID or says_nothing(found) or not _is_telling(found):
         return None
     return found if MEMBER_KEY.fullmatch(found) else _settle(found)
 
@@ -126,8 +126,12 @@ def _from_path(path: str) -> str | None:
 
 def _bare(text: str) -> str | None:
     text = text.removeprefix("@")
-    is_id = len(text) > 1 and ID.fullmatch(text) and any(character.isalpha() for character in text)
-    return text if is_id else None
+    return text if ID.fullmatch(text) else None
+
+
+def _is_telling(text: str) -> bool:
+    """Whether an id is more than a number of some row."""
+    return len(text) > 2 or any(character.isalpha() for character in text)
 
 
 def _settle(text: str) -> str:

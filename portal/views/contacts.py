@@ -29,6 +29,7 @@ from portal.database.paging import InvalidCursor, row_number
 from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.log import page_deliveries
 from portal.forms import ContactForm
+from portal.forms.contacts import NOTE_WORDS
 from portal.models import Contact
 from portal.web import access
 from portal.web.redirects import back_or, see_other
@@ -133,6 +134,8 @@ def edit(contact_id: int | None = None) -> ResponseReturnValue:
                 else _("Contato salvo.")
             )
             flash(text, "success")
+            for note in saved.notes:
+                flash(NOTE_WORDS[note.problem], "warning")
             return see_other(url_for(".show", contact_id=saved.contact_id))
     page = render_template(
         "contacts/edit.html", form=form, contact=contact, campaigns=campaigns_of(db.session, current_user.company_id)

@@ -47,7 +47,7 @@ item_facts = st.fixed_dictionaries(
     {"name": st.sampled_from(["Ana", "Élio"])},
     optional={
         "linkedin_public_id": texts,
-        "email": texts,
+        "email": texts.map("{}@x.test".format),
         "role": st.sampled_from(["x", "y", None]),
         "interest_level": st.sampled_from([1, 2, 3, None]),
         "skills": st.just([{"skill": "Vendas", "endorsements": 1}]),

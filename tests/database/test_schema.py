@@ -64,6 +64,36 @@ def test_an_upgrade_loses_no_row_and_knows_what_the_crm_had_learned_last(tmp_pat
     assert [tuple(row) for row in found] == [("2026-01-02", 1), (None, None)]
 
 
+def test_identities_are_stored_as_they_are_compared_and_nothing_else_changes(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    prepare_engine(engine)
+    stored = [("https://www.linkedin.com/in/Jo%C3%A3o/", "Joao@X.test"), ("-", "arroba"), ("ana", "ana@x.test")]
+    with engine.begin() as connection:
+        command.upgrade(config_for(connection), "0003")
+        for statement in OLD_ROWS.split(";"):
+            connection.execute(text(statement))
+        copied = (
+            "company_id, campaign_id, owner_id, search_name, search_text, skills, experiences, created_at, updated_at"
+        )
+        connection.execute(
+            text(f"INSERT INTO contact (id, name, {copied}) SELECT 3, 'C', {copied} FROM contact LIMIT 1")
+        )
+        for number, (linkedin, email) in enumerate(stored, 1):
+            values = {"linkedin": linkedin, "email": email, "id": number}
+            change = "UPDATE contact SET linkedin_public_id = :linkedin, email = :email WHERE id = :id"
+            connection.execute(text(change), values)
+    upgrade_schema(engine, backups=tmp_path / "backups", now=utcnow())
+    with engine.begin() as connection:
+        wanted = "SELECT linkedin_public_id, email, search_text, updated_at FROM contact ORDER BY id"
+        found = [tuple(row) for row in connection.execute(text(wanted))]
+    engine.dispose()
+    assert found == [
+        ("joão", "joao@x.test", "a\njoao@x.test\njoao", "2026-01-01"),
+        (None, None, "b", "2026-01-01"),
+        ("ana", "ana@x.test", "a", "2026-01-01"),
+    ]
+
+
 OLD_ROWS = """
 INSERT INTO company (id, name, timezone, locale, created_at) VALUES (1, 'A', 'UTC', 'en', '2026-01-01');
 INSERT INTO user_account (id, company_id, name, email, session_version, created_at)

@@ -264,3 +264,26 @@ def test_a_worker_imports_and_sends_in_the_order_of_the_file(make_app, receiver)
         assert names == [f"Pessoa {number}" for number in range(30)]
         assert fresh(task).status == "done"
         set_url(company, receiver.url)
+
+
+@BOTH
+def test_people_of_one_name_are_as_many_as_their_rows_differ_also_after_a_stop(
+    app, company, small_chunks, monkeypatch, run_tasks
+):
+    rows = "".join(f"Ana,Xis,nota {number // 2}\n" for number in range(14))
+    do_chunk = TaskRunner._do_chunk
+    for _ in range(2):
+        task = start(make_import(company, b"Nome,Empresa,Notas\n" + rows.encode()))
+        runner = TaskRunner(db.engine, on_due=lambda: None)
+
+        def stop_after(self, held, chunk, runner=runner):
+            runner.stop()
+            return do_chunk(self, held, chunk)
+
+        with monkeypatch.context() as patched:  # a worker that stops after a part, and another that goes on
+            patched.setattr(TaskRunner, "_do_chunk", stop_after)
+            runner.run_one()
+        assert fresh(task).status == "waiting"
+        run_tasks()
+    assert (fresh(task).status, count(Contact)) == ("done", 7)
+    assert fresh(task).counts == {"unchanged": 14}

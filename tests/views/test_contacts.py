@@ -206,6 +206,16 @@ def test_a_contact_is_written(member):
     assert contact.collect_date is not None
 
 
+def test_what_names_nobody_is_not_saved_and_the_page_says_so(member):
+    given = {"owner": member.email, "email": "arroba", "linkedin_public_id": "https://www.linkedin.com/company/xis"}
+    answer = member.post("/contacts/new", FORM | given)
+    page = member.get(answer.location).text
+    assert "O e-mail não foi salvo" in page
+    assert "O LinkedIn não foi salvo" in page
+    contact = db.session.query(Contact).one()
+    assert (contact.email, contact.linkedin_public_id) == (None, None)
+
+
 def test_editing_without_a_change_changes_nothing(member, company):
     contact = make_contact(
         company, name="Ana", invite_date="2026-01-22 12:28:47", skills=[{"skill": "a; b", "endorsements": 1}]

@@ -1,0 +1,38 @@
+"""Telling apart the people of one list of whom only a name and a company are known.
+
+Entries that are equal in all they say mean one person; entries that differ in anything mean as many people, which the
+same list means again, in its order, when it comes a second time.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from portal.contacts.checking import ContactItem
+
+
+class Alike:
+    """Numbers the people of one list who share campaign, name and company, in the order in which they come."""
+
+    def __init__(self) -> None:
+        self._seen: dict[bytes, dict[bytes, int]] = {}
+
+    def number(self, item: ContactItem, said: Any) -> ContactItem:
+        """The item with its place among those alike; `said` is all that the list says of it."""
+        if not item.is_named_only:
+            return item
+        key = (item.campaign, item.facts.get("name"), item.facts.get("current_company"))
+        same = self._seen.setdefault(_digest(key), {})
+        place = same.setdefault(_digest(said), len(same))
+        return replace(item, ordinal=place) if place else item
+
+
+def number_alike(items: Sequence[ContactItem]) -> list[ContactItem]:
+    """The items of one list, each with its place among those alike."""
+    alike = Alike()
+    return [alike.number(item, item) for item in items]
+
+
+def _digest(value: Any) -> bytes:
+    return hashlib.blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=12).digest()

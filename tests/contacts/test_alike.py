@@ -1,0 +1,76 @@
+"""Who is who: LinkedIn ids, e-mails, and people of whom only a name and a company are known."""
+
+import pytest
+
+from portal.database.db import db
+from portal.models import Company, Contact
+from tests.conftest import BOTH
+from tests.factories import make_company, save_many
+
+
+@pytest.fixture
+def company(app) -> Company:
+    return make_company()
+
+
+def save(company: Company, *people: dict[str, object]) -> list[bool]:
+    """Whether each was made new, saved as one list."""
+    results = save_many(company, [{"contact": person} for person in people])
+    db.session.commit()
+    return [result.created for result in results]
+
+
+ANA = {"name": "Ana", "current_company": "Xis"}
+
+
+@BOTH
+def test_two_linkedin_ids_are_two_people_whatever_e_mail_they_share(app):
+    company = make_company()
+    people = [{"name": name, "email": "contato@x.test", "linkedin_public_id": name} for name in ("ana", "bia")]
+    assert save(company, *people) == [True, True]
+    assert save(company, *people) == [False, False]
+    assert save(company, {"name": "Caio", "email": "CONTATO@x.test"}) == [False]
+
+
+def test_an_e_mail_finds_whom_no_linkedin_id_is_known_of(company):
+    assert save(company, {"name": "Ana", "email": "ana@x.test"}) == [True]
+    assert save(company, {"name": "Ana", "email": "Ana@X.test", "linkedin_public_id": "/in/ANA"}) == [False]
+    assert save(company, {"name": "Ana", "linkedin_public_id": "https://linkedin.com/in/ana"}) == [False]
+    assert db.session.query(Contact).one().linkedin_public_id == "ana"
+
+
+@BOTH
+def test_a_name_and_a_company_tell_whom_nothing_surer_is_known_of(app):
+    company = make_company()
+    assert save(company, ANA) == [True]
+    assert save(company, ANA | {"role": "CTO"}) == [False]
+    assert save(company, {"name": "Ana"}) == [True], "an absent company equals only an absent one"
+    assert save(company, {"name": "Ana"}) == [False]
+    assert save(company, ANA | {"email": "ana@x.test"}) == [True], "who has an e-mail is told by it alone"
+    assert save(company, ANA) == [False]
+
+
+def test_of_a_list_equal_entries_are_one_person_and_others_as_many(company):
+    people = [ANA, ANA | {"role": "CTO"}, ANA, ANA | {"role": "CEO"}]
+    assert save(company, *people) == [True, True, False, True]
+    assert save(company, *people) == [False] * 4
+    assert [contact.role for contact in db.session.query(Contact).order_by(Contact.id)] == [None, "CTO", "CEO"]
+
+
+def test_what_names_nobody_is_not_stored_and_removes_nothing(company):
+    given = {"name": "Ana", "linkedin_public_id": "não tem", "email": "arroba"}
+    (saved,) = save_many(company, [{"contact": given}])
+    assert [(note.field, note.problem) for note in saved.notes] == [("contact.email", "not_an_email")]
+    contact = db.session.get_one(Contact, saved.contact_id)
+    assert (contact.linkedin_public_id, contact.email) == (None, None)
+    save_many(company, [{"contact": {"id": contact.id, "email": "ana@x.test"}}])
+    save_many(company, [{"contact": {"id": contact.id, "email": "-"}}])
+    assert contact.email == "ana@x.test"
+    save_many(company, [{"contact": {"id": contact.id, "email": ""}}])
+    assert contact.email is None
+
+
+@pytest.mark.parametrize("name", ["\u200b", "\u3164 ", "\u2800"])
+def test_a_name_that_cannot_be_seen_is_refused(company, name):
+    with pytest.raises(ValueError, match="required"):
+        save_many(company, [{"contact": {"name": name}}])
