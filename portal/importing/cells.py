@@ -1,6 +1,7 @@
 """What one cell says: a text, a phone, a level."""
 
 import re
+from functools import lru_cache
 
 from portal.rules.folding import fold, word_set
 from portal.rules.identity import is_empty
@@ -59,6 +60,7 @@ def is_rounded(text: str) -> bool:
     return ROUNDED.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=1024)
 def read_level(text: str) -> int:
     """The level that a cell says by number, by word or by both; 0 for none. Raises ValueError.
 

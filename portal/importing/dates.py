@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 from portal.rules.folding import fold, word_set
 
@@ -47,6 +48,7 @@ PART = re.compile(r"\d+|[a-z]+")
 BETWEEN = re.compile(r"[\s,./\-–'ºª°]*")
 
 
+@lru_cache(maxsize=4096)
 def read_date(text: str, *, month_first: bool = False) -> datetime | None:
     """The moment that a text says, naive unless it names a zone; None when it says none.
 

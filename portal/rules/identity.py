@@ -53,7 +53,7 @@ def linkedin_id(text: str) -> str | None:
     Takes addresses of every form, formulas and texts that hold one, and the bare id. `/pub/name/a/b/c` is `name-cba`,
     where LinkedIn redirects.
     """
-    if len(text) > MAX_LOOKED_AT or says_nothing(text):
+    if len(text) > MAX_LOOKED_AT:
         return None
     text = _unquote(clean_text(text))
     paths = _paths(text)
@@ -77,18 +77,20 @@ def email_address(text: str) -> str | None:
 
 def clean_text(text: str) -> str:
     """A text on one line, without control, bidirectional and invisible marks; empty when nothing of it can be seen."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     kept = "".join(character for character in text if not _is_mark(character))
     return " ".join(kept.split()) if any(_is_seen(character) for character in kept) else ""
 
 
 def has_marks(text: str) -> bool:
     """Whether `clean_text` would take more from it than space."""
-    return any(_is_mark(character) for character in text)
+    return not text.isprintable() and any(_is_mark(character) for character in text)
 
 
 def is_empty(text: str) -> bool:
     """Whether a cell holds nothing, or only what programs write in place of nothing: `-`, `#N/A`, `undefined`."""
-    if not any(character.isalnum() for character in text):
+    if not text[:1].isalnum() and not any(character.isalnum() for character in text):
         return True
     start = text.lstrip()[0]
     return start in EMPTY_STARTS and len(text) < 40 and all(word in EMPTY for word in text.lower().split())
@@ -98,6 +100,8 @@ def says_nothing(text: str) -> bool:
     """Whether a text given as somebody's id or e-mail names nobody: `-`, `n/a`, `não tem`."""
     if is_empty(text):
         return True
+    if len(text) > MAX_LOOKED_AT:
+        return False
     folded = fold(clean_text(text)).strip("()[]<>.!?- ")
     return len(folded) < 40 and "@" not in folded and (folded in NOBODY or NO_ID.fullmatch(folded) is not None)
 
@@ -135,6 +139,8 @@ def _is_telling(text: str) -> bool:
 
 
 def _settle(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
@@ -142,7 +148,7 @@ def _unquote(text: str) -> str:
     """The text without percent-encoding, which redirects apply to it more than once; of Latin-1 too."""
     for _ in range(3):
         if "%" not in text:
-            break
+            return text
         raw = unquote_to_bytes(text)
         try:
             text = raw.decode()
