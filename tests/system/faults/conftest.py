@@ -1,5 +1,6 @@
 """What the tests of faults share: both databases, claims made by hand, a wait, and what the log of deliveries says."""
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -57,12 +58,16 @@ def reload(delivery_id: int) -> Delivery:
     return db.session.get_one(Delivery, delivery_id, populate_existing=True)
 
 
+_numbers = itertools.count()
+
+
 def make_deliveries(company: Company, count: int, **values: Any) -> list[int]:
     """That many contacts of the company, each with a delivery that is due, or as `values` say; committed as one.
 
     Returns their ids.
     """
-    items = [{"contact": {"name": f"Contato {number}", "interest_level": 1 + number % 3}} for number in range(count)]
+    numbers = [next(_numbers) for _ in range(count)]  # the same name again would be the same person
+    items = [{"contact": {"name": f"Contato {n}", "interest_level": 1 + n % 3}} for n in numbers]
     made = [saved.delivery_id for saved in factories.save_many(company, items)]
     ids = list(db.session.scalars(select(Delivery.id).where(Delivery.webhook_id.in_(made)).order_by(Delivery.id)))
     if values:
