@@ -68,7 +68,7 @@ def test_a_herd_that_is_due_at_once_keeps_the_quick_ones_quick(make_app: MakeApp
         for company in companies:
             make_deliveries(db.session.merge(company), 2 * HERD // 3 // FAST_COMPANIES)
         for company in (held, *companies):
-            endpoint.resume(db.session, factories.endpoint_of(db.session.merge(company)), actor="test")
+            endpoint.close_circuit(factories.endpoint_of(db.session.merge(company)))
         db.session.commit()
         db.session.remove()
         begun = clock.utcnow()
