@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import String, cast, func, insert, literal, select
 
@@ -16,12 +17,22 @@ from portal import clock, people
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
 from portal.models import Contact, Delivery
+from portal.rules.retry import parse_schedule
+from tests.conftest import MakeApp
 from tests.factories import make_company, make_contact
 from tests.views.browser import WIDE, Site, Watched, row, served
 
 NAMES = (b"Contato Teste", b"Ana Souza")
 SECONDS = 10
 """How long anything may take that the worker does meanwhile."""
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Iterator[Flask]:
+    """With a schedule that a slow browser does not outlast."""
+    app = make_app(retry_schedule=parse_schedule("0s" + ",1s" * 9))
+    with app.app_context():
+        yield app
 
 
 @pytest.fixture(params=[True, False], ids=["with-scripts", "without-scripts"])
