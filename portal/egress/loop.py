@@ -18,7 +18,7 @@ from portal.egress.answer import Answer, EgressError
 from portal.egress.transport import Kept, Request, Route, StandIn, Transport
 
 MAX_IDLE_CONNECTIONS = 256
-MAX_STAND_INS = 4096
+MAX_STAND_INS = 1024
 
 logger = logging.getLogger(__name__)
 
@@ -195,11 +195,12 @@ class Loop:
         self._multi.add_handle(transport.curl)
 
     def _stand_in_of(self, origin: str, route: Route) -> StandIn:
-        stand_in = self._stand_ins.get((origin, route))
+        stand_in = self._stand_ins.pop((origin, route), None)
         if stand_in is None:
-            if len(self._stand_ins) >= MAX_STAND_INS:
-                self._stand_ins.clear()
-            stand_in = self._stand_ins[origin, route] = StandIn(route, f"{next(self._numbers)}.invalid")
+            is_full = len(self._stand_ins) >= MAX_STAND_INS
+            oldest = self._stand_ins.pop(next(iter(self._stand_ins))) if is_full else None
+            stand_in = StandIn(route, f"{next(self._numbers)}.invalid", in_place_of=oldest)
+        self._stand_ins[origin, route] = stand_in  # at the end: the one used longest ago goes first
         return stand_in
 
     def _reap(self) -> None:

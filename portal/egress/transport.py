@@ -54,14 +54,15 @@ class StandIn:
 
     libcurl resolves and keeps connections by name. With CURLOPT_CONNECT_TO it gets a name of ours instead of the host's
     (which TLS and the Host header still use): pinned to the checked addresses, and ending in `.invalid` (RFC 6761),
-    which resolves to nothing else.
+    which resolves to nothing else. What libcurl knows of the stand-in that this one takes the place of, it forgets.
     """
 
-    def __init__(self, route: Route, name: str) -> None:
+    def __init__(self, route: Route, name: str, *, in_place_of: "StandIn | None" = None) -> None:
         self.name = f"{name}:{route.port}"
         self.connect_to = [f"::{self.name}"]
         shown = (f"[{address}]" if ":" in address else address for address in route.addresses)
-        self.pin = f"{self.name}:{','.join(shown)}"
+        forgotten = [f"-{in_place_of.name}"] if in_place_of else []
+        self.pins = [*forgotten, f"{self.name}:{','.join(shown)}"]
 
 
 class Kept:
@@ -79,7 +80,7 @@ class Kept:
             self._descriptors.pop(end, None)
             return
         if len(self._descriptors) >= MAX_KNOWN_CONNECTIONS:
-            self._descriptors.clear()
+            del self._descriptors[next(iter(self._descriptors))]  # kept longest ago, and closed long since
         self._descriptors[end] = descriptor
 
     def is_disturbed(self, end: tuple[str, int]) -> bool:
@@ -173,7 +174,7 @@ class Transport:
 
     def _apply_stand_in(self, stand_in: StandIn) -> None:
         if stand_in is not self._stand_in:
-            self.curl.setopt(pycurl.RESOLVE, [stand_in.pin])
+            self.curl.setopt(pycurl.RESOLVE, stand_in.pins)
             self.curl.setopt(pycurl.CONNECT_TO, stand_in.connect_to)
             self._stand_in = stand_in
 

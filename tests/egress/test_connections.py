@@ -10,7 +10,7 @@ import pytest
 import requests
 from requests.exceptions import InvalidHeader
 
-from portal.egress import AddressPolicy, Egress, EgressAdapter, EgressError
+from portal.egress import AddressPolicy, Egress, EgressAdapter, EgressError, loop, transport
 from tests.authority import Authority
 from tests.egress.conftest import MakeEgress, prepare
 from tests.egress.hostile import OK, HostileReceiver, Wire, always_ok, answers, whole
@@ -292,3 +292,23 @@ def test_threads_share_what_is_kept(egress: Egress) -> None:
             thread.start()
             thread.join()
         assert (len(receiver.requests), receiver.connections) == (4, 1)
+
+
+def test_more_origins_than_are_remembered_are_all_reached(egress: Egress, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "MAX_STAND_INS", 1)
+    with HostileReceiver(always_ok) as first, HostileReceiver(always_ok) as second:
+        for receiver in (first, second, first, second):
+            assert egress.send(prepare(receiver.url())).body == b"OK"
+        assert (len(first.requests), len(second.requests)) == (2, 2)
+        assert len(egress._loop._stand_ins) == 1
+
+
+def test_of_more_connections_than_are_known_the_oldest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "MAX_KNOWN_CONNECTIONS", 2)
+    kept, pairs = transport.Kept(), [socket.socketpair() for _ in range(3)]
+    for number, (ours, theirs) in enumerate(pairs):
+        kept.keep(("127.0.0.1", number), ours.fileno())
+        theirs.close()
+    assert [kept.is_disturbed(("127.0.0.1", number)) for number in range(3)] == [False, True, True]
+    for ours, _ in pairs:
+        ours.close()
