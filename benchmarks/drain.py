@@ -21,7 +21,7 @@ from statistics import median
 from flask import Flask
 from sqlalchemy import delete, func, insert, select
 
-from portal import create_app, people
+from portal import create_app
 from portal.audit import Actor
 from portal.clock import utcnow
 from portal.company import endpoint as endpoints
@@ -33,6 +33,7 @@ from portal.database.upgrading import upgrade_schema
 from portal.egress import AddressPolicy, Egress
 from portal.models import Attempt, Contact, Delivery
 from portal.outbox.queue import new_webhook_id
+from portal.people import users
 from portal.runtime import runtime
 from portal.webhook import WebhookRequest, post
 
@@ -58,8 +59,8 @@ class Receiver:
 def prepare(app: Flask) -> tuple[int, bytes]:
     """A company with its address and a contact; returns the contact's number and a body of usual size."""
     upgrade_schema(db.engine, backups=Path("unused"), now=utcnow())
-    company = people.get_or_create_company(db.session, "Bench", vault=runtime().vault)
-    owner = people.add_user(db.session, company, name="Ana", email="ana@example.com", role="admin", password=None)
+    company = users.get_or_create_company(db.session, "Bench", vault=runtime().vault)
+    owner = users.add_user(db.session, company, name="Ana", email="ana@example.com", role="admin", password=None)
     db.session.commit()
     endpoints.set_address(
         db.session, Actor(company.id, "benchmark"), URL, egress=runtime().egress, vault=runtime().vault

@@ -31,12 +31,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, create_engine, func, insert, select, text, update
 
 from portal import create_app
-from portal import people as accounts
 from portal.clock import utcnow
 from portal.config import Settings
 from portal.database.db import db
 from portal.database.upgrading import upgrade_schema
 from portal.models import Attempt, Campaign, Contact, Delivery, Endpoint, User
+from portal.people import tokens
 from tests.factories import make_company, make_user
 from tests.postgres import throwaway_postgres
 
@@ -238,7 +238,7 @@ def install(instance: Path, database_url: str, **sizes: int) -> Installation:
             "delivery": db.session.scalar(select(Delivery.webhook_id).where(Delivery.id == middle)),
             "contact": sizes["contacts"] // 2,
         }
-        token = accounts.create_token(db.session, admin, label="benchmark")
+        token = tokens.create_token(db.session, admin, label="benchmark")
         db.session.commit()
         return Installation(
             app=app,

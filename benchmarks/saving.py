@@ -24,7 +24,7 @@ from flask import Flask
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from portal import create_app, people
+from portal import create_app
 from portal.audit import Actor
 from portal.clock import utcnow
 from portal.company import endpoint
@@ -34,6 +34,7 @@ from portal.contacts.saving import save_batch
 from portal.database.db import db
 from portal.database.upgrading import upgrade_schema
 from portal.models import Company, User
+from portal.people import tokens
 from tests.factories import make_company, make_user
 from tests.postgres import throwaway_postgres
 
@@ -119,7 +120,7 @@ def main() -> None:
             company = make_company()
             user, other = make_user(company), make_user(company)
             endpoint.get_endpoint(db.session, company.id).url = "http://127.0.0.1:9/"
-            token = people.create_token(db.session, user, label="benchmark")
+            token = tokens.create_token(db.session, user, label="benchmark")
             db.session.commit()
             by_batch = min(save_by_batch(company, user, f"batch{each}") for each in range(ROUNDS))
             by_api = min(save_by_api(app, token, f"api{each}") for each in range(ROUNDS))

@@ -16,13 +16,13 @@ from argon2 import PasswordHasher
 from flask import Flask
 from sqlalchemy import create_engine
 
-from portal import people
 from portal.cli.worker import run_worker
 from portal.clock import utcnow
 from portal.database.db import prepare_engine
 from portal.database.upgrading import upgrade_schema
 from portal.demo.server import Receiver
 from portal.models import Company
+from portal.people import passwords
 from portal.rules.retry import parse_schedule
 from tests import factories
 from tests.applications import Applications
@@ -30,7 +30,7 @@ from tests.authority import Authority
 from tests.postgres import Databases, shared_postgres, stop_server
 from tests.turns import Turns, group_of, starts_a_program
 
-REAL_HASHER, REAL_DUMMY_HASH = people.passwords.hasher, people.passwords._DUMMY_HASH
+REAL_HASHER, REAL_DUMMY_HASH = passwords.hasher, passwords._DUMMY_HASH
 FOLDER = pytest.StashKey[Path]()
 """What the workers of one run share: their PostgreSQL server, and their turns."""
 TURNS = pytest.StashKey[Turns]()
@@ -86,14 +86,14 @@ def heard_interrupts() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def quick_hashing() -> None:
     """Passwords are kept with the least work that argon2 knows; `real_hashing` gives the portal's own back."""
-    people.passwords.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    people.passwords._DUMMY_HASH = people.passwords.hasher.hash("nobody")
+    passwords.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    passwords._DUMMY_HASH = passwords.hasher.hash("nobody")
 
 
 @pytest.fixture
 def real_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(people.passwords, "hasher", REAL_HASHER)
-    monkeypatch.setattr(people.passwords, "_DUMMY_HASH", REAL_DUMMY_HASH)
+    monkeypatch.setattr(passwords, "hasher", REAL_HASHER)
+    monkeypatch.setattr(passwords, "_DUMMY_HASH", REAL_DUMMY_HASH)
 
 
 @pytest.fixture(autouse=True)

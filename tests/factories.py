@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from portal import importing, people
+from portal import importing
 from portal.audit import Actor
 from portal.company import endpoint, testing
 from portal.company.header import HeaderChoice
@@ -20,6 +20,7 @@ from portal.contacts.listing import get_contact
 from portal.contacts.saving import Saved, save_items
 from portal.database.db import db
 from portal.models import Company, Contact, Delivery, Endpoint, Task, User
+from portal.people import users
 from portal.runtime import runtime
 from portal.tasks.slices import BLOCK_BYTES
 from portal.worker.task_runner import TaskRunner
@@ -33,7 +34,7 @@ _numbers = itertools.count(1)
 
 def make_company(name: str = "Vendas Exemplo", *, url: str | None = None) -> Company:
     """A committed company, with its address set when one is given."""
-    company = people.get_or_create_company(db.session, name, vault=runtime().vault)
+    company = users.get_or_create_company(db.session, name, vault=runtime().vault)
     db.session.commit()
     if url is not None:
         set_url(company, url)
@@ -64,7 +65,7 @@ def make_user(company: Company, *, role: str | None = "admin", email: str | None
         user = User(company=company, name=name, email=email, created_at=NOON)
         db.session.add(user)
     else:
-        user = people.add_user(db.session, company, name=name, email=email, role=role, password=PASSWORD)
+        user = users.add_user(db.session, company, name=name, email=email, role=role, password=PASSWORD)
     db.session.commit()
     return user
 

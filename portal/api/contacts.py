@@ -20,8 +20,9 @@ from portal.contacts.body import payload_of
 from portal.contacts.filtering import read_filter
 from portal.contacts.listing import get_contact, page_contacts
 from portal.contacts.syncing import states_of
-from portal.database.db import db, empty_log
+from portal.database.db import db
 from portal.database.paging import InvalidCursor
+from portal.database.upkeep import empty_log
 from portal.models import Contact
 from portal.privacy import erasing
 

@@ -19,9 +19,10 @@ from portal.cli.errors import DAMAGED, WRONG_KEY
 from portal.company.endpoint import state_of
 from portal.company.sealed import stored_secrets
 from portal.config import Settings
-from portal.database.db import db, size_of
+from portal.database.db import db
 from portal.database.schema import SchemaError, check_schema
 from portal.database.troubles import find_trouble
+from portal.database.upkeep import size_of
 from portal.deliveries import figures
 from portal.egress import AddressError
 from portal.egress.advice import advise_checked
@@ -87,7 +88,7 @@ def check_authorities(settings: Settings) -> Iterator[Finding]:
 def check_database() -> Iterator[Finding]:
     """Whether it answers, fits this version, and is whole."""
     try:
-        check_schema(db.engine)
+        check_schema(db.engine, db.metadata)
     except SchemaError as error:
         yield Finding("database", "fail", str(error))
         return

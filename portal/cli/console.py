@@ -21,7 +21,7 @@ from portal.database.db import db
 from portal.database.schema import check_schema
 from portal.egress import AddressError
 from portal.models import Company
-from portal.people import find_company
+from portal.people.users import find_company
 from portal.rules import reasons
 from portal.rules.payload import UnencodableText, check_text
 from portal.runtime import runtime
@@ -37,7 +37,7 @@ def open_app() -> Iterator[Flask]:
     """The application in its context, for one command. Raises SettingError and SchemaError."""
     app = create_app()
     with app.app_context():
-        check_schema(db.engine)
+        check_schema(db.engine, db.metadata)
         try:
             yield app
         finally:

@@ -4,7 +4,8 @@ import click
 
 from portal.audit import Actor
 from portal.cli.console import ACTOR, open_app
-from portal.database.db import db, empty_log
+from portal.database.db import db
+from portal.database.upkeep import empty_log
 from portal.models import Contact
 from portal.privacy.erasing import erase_contact
 

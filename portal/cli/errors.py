@@ -7,7 +7,7 @@ from portal.database.backup import BackupError
 from portal.database.paging import InvalidCursor
 from portal.database.schema import SchemaError
 from portal.database.troubles import message_of, name_trouble
-from portal.people import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, InvalidAccount
+from portal.people.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, InvalidAccount
 from portal.vault import SecretError, WrongKey
 
 ACCOUNT_PROBLEMS = {

@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from portal import clock
 from portal.cli.console import ACTOR, company_option, json_option, open_app, pick_company, print_json
-from portal.database.db import db, empty_log, rewrite, size_of
+from portal.database.db import db
+from portal.database.upkeep import empty_log, rewrite, size_of
 from portal.models import Company
 from portal.privacy import retention
 from portal.worker.task_runner import PAUSE_SECONDS

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 import click
 from flask import Flask
 
-from portal import create_app, people
+from portal import create_app
 from portal.cli.console import check_stored_secrets
 from portal.cli.stopping import stop_on_signals
 from portal.cli.supervisor import Supervisor
@@ -14,6 +14,7 @@ from portal.cli.upgrade import bring_up_to_date
 from portal.cli.web import WebServer
 from portal.config import Settings, load_settings
 from portal.database.db import db
+from portal.people import links, users
 
 PATIENCE_SECONDS = 1.5
 """What stopping may take beyond the deadline of what is being sent."""
@@ -98,8 +99,8 @@ def announce(app: Flask, address: str) -> None:
     """Print the address, and on an empty installation the link that sets it up."""
     click.echo(f"The portal is at {address} (Ctrl-C stops it).")
     with app.app_context():
-        if people.is_empty(db.session):
-            token = people.create_link(db.session, purpose="setup")
+        if users.is_empty(db.session):
+            token = links.create_link(db.session, purpose="setup")
             db.session.commit()
             click.echo(
                 f"Nobody can log in yet. Make the first company and its admin here, once: {address}/setup/{token}"

@@ -3,11 +3,11 @@
 import click
 from sqlalchemy import select
 
-from portal import people
 from portal.audit import Actor
 from portal.cli.console import ACTOR, Words, open_app
 from portal.database.db import db
 from portal.models import User
+from portal.people import tokens, users
 
 
 @click.group()
@@ -21,10 +21,10 @@ def token() -> None:
 def add(email: str, label: str) -> None:
     """Print a new API token, alone on standard output. It cannot be shown again."""
     with open_app():
-        email = people.normalise_email(email)
+        email = users.normalise_email(email)
         person = db.session.scalars(select(User).where(User.email == email, User.role.is_not(None))).first()
         if person is None or person.disabled_at is not None:
             raise click.ClickException(f"Nobody logs in as {email}.")
-        made = people.create_token(db.session, person, label=label, actor=Actor(person.company_id, ACTOR))
+        made = tokens.create_token(db.session, person, label=label, actor=Actor(person.company_id, ACTOR))
         db.session.commit()
         click.echo(made)

@@ -5,11 +5,12 @@ import sys
 import click
 from sqlalchemy import select
 
-from portal import audit, people
+from portal import audit
 from portal.audit import Actor
 from portal.cli.console import ACTOR, Words, company_option, open_app, pick_company
 from portal.database.db import db
 from portal.models import ROLES, User
+from portal.people import links, second_factor, users
 from portal.runtime import runtime
 
 
@@ -34,10 +35,10 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
         if company_name is None:
             company = pick_company(None)
         else:
-            company = people.get_or_create_company(db.session, company_name, vault=runtime().vault)
-        person = people.add_user(db.session, company, name=name, email=email, role=role, password=password)
+            company = users.get_or_create_company(db.session, company_name, vault=runtime().vault)
+        person = users.add_user(db.session, company, name=name, email=email, role=role, password=password)
         audit.record(db.session, Actor(company.id, ACTOR), "user.added", subject=person.email)
-        token = None if password else people.create_link(db.session, purpose="invitation", user=person)
+        token = None if password else links.create_link(db.session, purpose="invitation", user=person)
         db.session.commit()
         click.echo(f"{person.email} is {role} of {company.name}.", err=token is not None)
         if token is not None:
@@ -49,13 +50,13 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
 def reset_second_factor(email: str) -> None:
     """Let somebody who lost the phone log in with the password alone."""
     with open_app():
-        email = people.normalise_email(email)
+        email = users.normalise_email(email)
         person = db.session.scalars(select(User).where(User.email == email, User.role.is_not(None))).first()
         if person is None:
             raise click.ClickException(f"Nobody logs in as {email}.")
         if person.totp_secret is None:
             raise click.ClickException(f"{email} has no second factor.")
-        people.turn_off(db.session, person, actor=Actor(person.company_id, ACTOR))
+        second_factor.turn_off(db.session, person, actor=Actor(person.company_id, ACTOR))
         db.session.commit()
         click.echo(f"{email} logs in with the password alone.")
 

@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
-from portal import people
 from portal.contacts.syncing import SYNC_STATES, is_in_state
 from portal.database import filters
 from portal.database.filters import Filter, by, names_of, number, one_of, text
 from portal.models import LEVELS, Campaign, Contact, User
+from portal.people import users
 from portal.rules.folding import fold
 
 ASKED_LEVELS = {str(level): level for level in LEVELS} | {"none": None}
@@ -33,7 +33,7 @@ def campaign_id_of(session: Session, company_id: int, asked: str | int) -> int:
 
 def owner_id_of(session: Session, company_id: int, asked: str | int) -> int:
     """Returns the number of the company's person of that e-mail or number. Raises ValueError when it has none."""
-    named = people.find_person(session, company_id, asked) if isinstance(asked, str) else None
+    named = users.find_person(session, company_id, asked) if isinstance(asked, str) else None
     return named.id if named else _check_number(session, company_id, User, asked)
 
 

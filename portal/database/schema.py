@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from sqlalchemy import Engine, inspect, text
-
-from portal.database.db import Base
+from sqlalchemy import Engine, MetaData, inspect, text
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 HEAD_REVISION = "0006"
@@ -24,22 +22,25 @@ def current_revision(engine: Engine) -> str | None:
         return revision
 
 
-def check_schema(engine: Engine) -> None:
-    """Raise SchemaError, with what to do, unless the database is at this version's revision and has its columns."""
+def check_schema(engine: Engine, metadata: MetaData) -> None:
+    """Raise SchemaError, with what to do, unless the database is at this version's revision and has its columns.
+
+    `metadata` holds the tables that the portal works with.
+    """
     revision = current_revision(engine)
     if revision == HEAD_REVISION:
-        _check_columns(engine)
+        _check_columns(engine, metadata)
         return
     if revision is not None:
         refuse_unknown(revision)
     raise SchemaError("The database is older than this version of the portal. Run: portal upgrade")
 
 
-def _check_columns(engine: Engine) -> None:
+def _check_columns(engine: Engine, metadata: MetaData) -> None:
     """The revision is only a note: a restored table, or an upgrade that did not end, can make it false."""
     found = inspect(engine).get_multi_columns()
     there = {(table, column["name"]) for (_, table), columns in found.items() for column in columns}
-    wanted = {(table.name, column.name) for table in Base.metadata.sorted_tables for column in table.columns}
+    wanted = {(table.name, column.name) for table in metadata.sorted_tables for column in table.columns}
     if missing := sorted(wanted - there):
         table, column = missing[0]
         raise SchemaError(

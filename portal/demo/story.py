@@ -7,7 +7,6 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal import clock
-from portal import people as accounts
 from portal.audit import Actor
 from portal.company import endpoint
 from portal.contacts.classifying import classify
@@ -15,6 +14,7 @@ from portal.contacts.saving import save_items
 from portal.database.db import db
 from portal.demo.sample import COMPANY, TEAM, sample_items
 from portal.models import LEVELS, Contact
+from portal.people import users
 from portal.runtime import runtime
 
 CLASSIFIED_AT_FIRST = 12
@@ -24,9 +24,9 @@ PAUSE_SECONDS = 4.0
 def prepare(app: Flask, *, url: str, password: str) -> None:
     """Make the company, its people and contacts, set its webhook, and classify some contacts."""
     with app.app_context():
-        company = accounts.get_or_create_company(db.session, COMPANY, vault=runtime().vault)
+        company = users.get_or_create_company(db.session, COMPANY, vault=runtime().vault)
         people = [
-            accounts.add_user(db.session, company, name=name, email=email, role=role, password=password)
+            users.add_user(db.session, company, name=name, email=email, role=role, password=password)
             for name, email, role in TEAM
         ]
         actor = Actor(company.id, TEAM[0][1])

@@ -8,7 +8,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from portal.i18n import timezones
-from portal.people import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
+from portal.people.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 
 required = DataRequired(_l("Preencha este campo."))
 any_text = InputRequired(_l("Preencha este campo."))

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from portal import audit, clock, outbox
 from portal.audit import Actor
-from portal.database.db import free_pages, give_back, reading
+from portal.database.db import reading
+from portal.database.upkeep import free_pages, give_back
 from portal.models import Company, IdempotencyKey, Task
 from portal.tasks import store
 from portal.tasks.slices import Step, cut_steps

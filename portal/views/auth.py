@@ -5,10 +5,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user, logout_user
 
-from portal import people
 from portal.database.db import db
 from portal.forms import CodeForm, LogInForm, text_of
 from portal.models import User
+from portal.people import logging_in, passwords, second_factor, users
 from portal.runtime import runtime
 from portal.web import access, sessions
 from portal.web.extensions import login_manager
@@ -35,17 +35,17 @@ def log_in() -> ResponseReturnValue:
     form = LogInForm()
     if form.validate_on_submit():
         try:
-            log_in = people.find_log_in(db.session, text_of(form.email), ip=request.remote_addr or "")
-        except people.TooManyFailures:
+            log_in = logging_in.find_log_in(db.session, text_of(form.email), ip=request.remote_addr or "")
+        except logging_in.TooManyFailures:
             abort(429)
         db.session.commit()  # it counts before it is proven, which takes a while: no transaction is open meanwhile
         password = text_of(form.password)
-        user = people.record_log_in(db.session, log_in, password=password, proven=log_in.proves(password))
+        user = logging_in.record_log_in(db.session, log_in, password=password, proven=log_in.proves(password))
         if user is not None:
             return enter(user)
         db.session.commit()
         form.form_errors.append(_("E-mail ou senha não conferem."))
-    page = render_template("auth/log_in.html", form=form, is_empty=people.is_empty(db.session))
+    page = render_template("auth/log_in.html", form=form, is_empty=users.is_empty(db.session))
     return page, 422 if form.errors else 200
 
 
@@ -60,8 +60,8 @@ def enter_code() -> ResponseReturnValue:
     if form.validate_on_submit():
         ip = request.remote_addr or ""
         try:
-            accepted = people.accept_code(db.session, user, text_of(form.code), vault=runtime().vault, ip=ip)
-        except people.TooManyFailures:
+            accepted = second_factor.accept_code(db.session, user, text_of(form.code), vault=runtime().vault, ip=ip)
+        except logging_in.TooManyFailures:
             abort(429)
         if accepted:
             sessions.begin(user)
@@ -75,7 +75,7 @@ def enter_code() -> ResponseReturnValue:
 @access.member
 def log_out() -> ResponseReturnValue:
     """End this session, and every other of the same person: a copied cookie is worth nothing afterwards."""
-    people.end_sessions(current_user)
+    passwords.end_sessions(current_user)
     db.session.commit()
     logout_user()
     session.clear()

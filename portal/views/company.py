@@ -5,9 +5,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit, people
+from portal import audit
 from portal.database.db import db
 from portal.forms import CompanyForm, text_of
+from portal.people import users
 from portal.web import access
 from portal.web.redirects import see_other
 
@@ -20,7 +21,7 @@ def index() -> ResponseReturnValue:
     company = current_user.company
     form = CompanyForm(obj=company)
     if form.validate_on_submit():
-        other = people.find_company(db.session, text_of(form.name))
+        other = users.find_company(db.session, text_of(form.name))
         if other is None or other.id == company.id:
             form.populate_obj(company)
             audit.record(db.session, access.current_actor(), "company.changed", subject=company.timezone)

@@ -3,9 +3,9 @@
 from flask import Blueprint, abort, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import people
 from portal.database.db import db
 from portal.forms import ForgottenForm, text_of
+from portal.people import logging_in
 from portal.web import access, link_mail
 from portal.web.redirects import see_other
 
@@ -34,8 +34,8 @@ def ask() -> ResponseReturnValue:
         return render_template("auth/forgotten.html", form=form, can_mail=True), 422
     email = text_of(form.email).strip().lower()
     try:
-        people.count_guess(db.session, f"forgotten by {email}", ip=ip)
-    except people.TooManyFailures:
+        logging_in.count_guess(db.session, f"forgotten by {email}", ip=ip)
+    except logging_in.TooManyFailures:
         abort(429)
     db.session.commit()
     answer = make_response(see_other(url_for(".show", sent="yes")))

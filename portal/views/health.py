@@ -33,7 +33,7 @@ def readyz() -> tuple[Response, int]:
         now = clock.utcnow()
         workers = figures.count_workers(db.session, now=now)
         checks["database"] = True
-        check_schema(db.engine)
+        check_schema(db.engine, db.metadata)
         checks["schema"] = True
         trouble = find_recent_trouble()
         checks["writable"], checks["trouble"] = trouble is None, trouble.code if trouble else None

@@ -3,11 +3,12 @@
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
-from portal import audit, people
+from portal import audit
 from portal.audit import Actor
 from portal.database.db import db
 from portal.forms import ACCOUNT_WORDS, NewPasswordForm, SetUpForm, text_of
 from portal.models import AccessLink, User
+from portal.people import links, passwords, users
 from portal.runtime import runtime
 from portal.views.auth import enter
 from portal.web import access
@@ -21,9 +22,9 @@ def set_up(token: str) -> ResponseReturnValue:
     link = open_link(token, purpose="setup")
     form = SetUpForm()
     if form.validate_on_submit():
-        company = people.get_or_create_company(db.session, text_of(form.company), vault=runtime().vault)
+        company = users.get_or_create_company(db.session, text_of(form.company), vault=runtime().vault)
         try:
-            user = people.add_user(
+            user = users.add_user(
                 db.session,
                 company,
                 name=text_of(form.name),
@@ -31,11 +32,11 @@ def set_up(token: str) -> ResponseReturnValue:
                 role="admin",
                 password=text_of(form.password),
             )
-        except people.InvalidAccount as error:
+        except passwords.InvalidAccount as error:
             db.session.rollback()
             form[error.field].errors = [ACCOUNT_WORDS[error.problem]]
         else:
-            people.use_link(db.session, link)
+            links.use_link(db.session, link)
             audit.record(db.session, Actor(company.id, user.email, request.remote_addr), "company.created")
             return enter(user)
     return render_template("auth/set_up.html", form=form), 422 if form.errors else 200
@@ -64,7 +65,7 @@ def reset(token: str) -> ResponseReturnValue:
 
 
 def open_link(token: str, *, purpose: str) -> AccessLink:
-    link = people.find_link(db.session, token, purpose=purpose)
+    link = links.find_link(db.session, token, purpose=purpose)
     if link is None:
         abort(404)
     return link
@@ -80,14 +81,14 @@ def open_link_of_user(token: str, *, purpose: str) -> tuple[AccessLink, User]:
 def sets_password(form: NewPasswordForm, user: User) -> bool:
     """Set the password that the form holds; when it is refused, its field says why."""
     try:
-        people.set_password(user, text_of(form.password))
-    except people.InvalidAccount as error:
+        passwords.set_password(user, text_of(form.password))
+    except passwords.InvalidAccount as error:
         form.password.errors = [ACCOUNT_WORDS[error.problem]]
         return False
     return True
 
 
 def use_and_enter(link: AccessLink, user: User, *, action: str) -> ResponseReturnValue:
-    people.use_link(db.session, link)
+    links.use_link(db.session, link)
     audit.record(db.session, Actor(user.company_id, user.email, request.remote_addr), action)
     return enter(user)

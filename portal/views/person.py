@@ -7,7 +7,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal import audit, clock, outbox
-from portal.database.db import db, empty_log
+from portal.database.db import db
+from portal.database.upkeep import empty_log
 from portal.privacy.erasing import erase_contact
 from portal.privacy.export import export_contact
 from portal.views.contacts import get_contact_or_404

@@ -6,10 +6,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import people
 from portal.database.db import db
 from portal.forms import TurnOffForm, TurnOnForm, text_of
 from portal.models import User
+from portal.people import second_factor
 from portal.runtime import runtime
 from portal.views.team import get_user_or_404
 from portal.web import access, sessions
@@ -42,7 +42,9 @@ def turn_on() -> ResponseReturnValue:
         form.current.errors = [_("A senha atual não confere.")]
         return scan_page(form, secret), 422
     user, actor = own_user(), access.current_actor()
-    if not people.turn_on(db.session, user, text_of(form.code), secret=secret, vault=runtime().vault, actor=actor):
+    if not second_factor.turn_on(
+        db.session, user, text_of(form.code), secret=secret, vault=runtime().vault, actor=actor
+    ):
         form.code.errors = [_("Este código não confere. Veja se o relógio do celular está certo e digite o próximo.")]
         return scan_page(form, secret), 422
     sessions.begin(user)
@@ -58,7 +60,7 @@ def turn_off() -> ResponseReturnValue:
         form.current.errors = [_("A senha atual não confere.")]
     if form.errors:
         return render_template("account/turn_off.html", form=form), 422
-    people.turn_off(db.session, own_user(), actor=access.current_actor())
+    second_factor.turn_off(db.session, own_user(), actor=access.current_actor())
     db.session.commit()
     flash(_("Verificação em duas etapas desligada."), "success")
     return see_other(url_for("account.index"))
@@ -68,7 +70,7 @@ def turn_off() -> ResponseReturnValue:
 @access.admin
 def remove(user_id: int) -> ResponseReturnValue:
     user = get_user_or_404(user_id)
-    people.turn_off(db.session, user, actor=access.current_actor())
+    second_factor.turn_off(db.session, user, actor=access.current_actor())
     db.session.commit()
     flash(_("%(name)s entra só com a senha, até ligar a verificação de novo.", name=user.name), "success")
     return see_other(url_for("team.show", user_id=user_id))
@@ -76,7 +78,7 @@ def remove(user_id: int) -> ResponseReturnValue:
 
 def draft_secret() -> str:
     """A new secret, kept sealed in the session: no page and no form can choose it."""
-    secret, company_id = people.new_secret(), current_user.company_id
+    secret, company_id = second_factor.new_secret(), current_user.company_id
     sessions.keep_draft(runtime().vault.seal(secret, purpose="second_factor_draft", company_id=company_id))
     return secret
 
@@ -93,7 +95,7 @@ def own_user() -> User:
 
 
 def scan_page(form: TurnOnForm, secret: str) -> str:
-    code = segno.make(people.app_address(secret, current_user.email), error="m")
+    code = segno.make(second_factor.app_address(secret, current_user.email), error="m")
     return render_template(
         "account/turn_on.html",
         form=form,

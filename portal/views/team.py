@@ -8,12 +8,12 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal import audit
-from portal import people as accounts
 from portal.contacts.listing import people_of
 from portal.database.db import db
 from portal.forms import ACCOUNT_WORDS, ROLE_WORDS, InvitationForm, RoleForm, text_of
 from portal.models import User
-from portal.people import USER_STATES, state_of
+from portal.people import links, passwords, users
+from portal.people.users import USER_STATES, state_of
 from portal.rules.folding import fold
 from portal.web import access
 from portal.web.link_mail import link_to, mail_shown_link
@@ -50,7 +50,7 @@ def new() -> ResponseReturnValue:
     form = InvitationForm()
     if form.validate_on_submit():
         try:
-            user, token = accounts.invite(
+            user, token = users.invite(
                 db.session,
                 current_user.company,
                 name=text_of(form.name),
@@ -58,7 +58,7 @@ def new() -> ResponseReturnValue:
                 role=form.role.data,
                 actor=access.current_actor(),
             )
-        except accounts.InvalidAccount as error:
+        except passwords.InvalidAccount as error:
             db.session.rollback()
             form[error.field].errors = [ACCOUNT_WORDS[error.problem]]
         else:
@@ -81,7 +81,7 @@ def issue_link(user_id: int) -> ResponseReturnValue:
     if state_of(user) != "active":
         abort(400)
     purpose, view_name = ("reset", "links.reset") if user.password_hash else ("invitation", "links.accept_invitation")
-    token = accounts.create_link(db.session, purpose=purpose, user=user)
+    token = links.create_link(db.session, purpose=purpose, user=user)
     audit.record(db.session, access.current_actor(), f"{purpose}.issued", subject=user.email)
     db.session.commit()
     return page(user, link=link_to(view_name, token))
@@ -97,8 +97,8 @@ def set_role(user_id: int) -> ResponseReturnValue:
     if user.role is None:
         return invite_owner(user, form.role.data)
     try:
-        accounts.change_role(db.session, user, form.role.data, actor=access.current_actor())
-    except accounts.InvalidAccount as error:
+        users.change_role(db.session, user, form.role.data, actor=access.current_actor())
+    except passwords.InvalidAccount as error:
         return refuse(user, error)
     db.session.commit()
     flash(_("Papel de %(name)s salvo.", name=user.name), "success")
@@ -112,8 +112,8 @@ def disable(user_id: int) -> ResponseReturnValue:
     if user.role is None:
         abort(400)
     try:
-        accounts.disable(db.session, user, actor=access.current_actor())
-    except accounts.InvalidAccount as error:
+        users.disable(db.session, user, actor=access.current_actor())
+    except passwords.InvalidAccount as error:
         return refuse(user, error)
     db.session.commit()
     flash(_("%(name)s não entra mais no portal.", name=user.name), "success")
@@ -124,7 +124,7 @@ def disable(user_id: int) -> ResponseReturnValue:
 @access.admin
 def enable(user_id: int) -> ResponseReturnValue:
     user = get_user_or_404(user_id)
-    accounts.enable(db.session, user, actor=access.current_actor())
+    users.enable(db.session, user, actor=access.current_actor())
     db.session.commit()
     flash(_("%(name)s pode entrar de novo.", name=user.name), "success")
     return see_other(url_for(".show", user_id=user_id))
@@ -132,7 +132,7 @@ def enable(user_id: int) -> ResponseReturnValue:
 
 def get_user_or_404(user_id: int) -> User:
     """The person of the reader's company: nobody can forget to check whose it is."""
-    user = accounts.get_user(db.session, current_user.company_id, user_id)
+    user = users.get_user(db.session, current_user.company_id, user_id)
     if user is None:
         abort(404)
     return user
@@ -146,16 +146,16 @@ def is_found(person: User, search: str) -> bool:
 def invite_owner(user: User, role: str) -> ResponseReturnValue:
     """Give a log-in to somebody who so far only owned contacts."""
     try:
-        user, token = accounts.invite(
+        user, token = users.invite(
             db.session, user.company, name=user.name, email=user.email, role=role, actor=access.current_actor()
         )
-    except accounts.InvalidAccount as error:
+    except passwords.InvalidAccount as error:
         return refuse(user, error)
     db.session.commit()
     return page(user, link=link_to("links.accept_invitation", token))
 
 
-def refuse(user: User, error: accounts.InvalidAccount) -> ResponseReturnValue:
+def refuse(user: User, error: passwords.InvalidAccount) -> ResponseReturnValue:
     db.session.rollback()
     flash(str(ACCOUNT_WORDS[error.problem]), "error")
     return see_other(url_for(".show", user_id=user.id))

@@ -7,11 +7,12 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import people as accounts
 from portal.contacts.listing import people_of
 from portal.database.db import db
 from portal.forms import ROLE_WORDS, TokenForm, text_of
-from portal.people import state_of
+from portal.people import users
+from portal.people.tokens import create_token, get_token, revoke_token, tokens_of
+from portal.people.users import state_of
 from portal.web import access
 from portal.web.redirects import see_other
 
@@ -31,10 +32,10 @@ def create() -> ResponseReturnValue:
     form = make_form()
     if not form.validate_on_submit():
         return page(form), 422
-    user = accounts.get_user(db.session, current_user.company_id, form.user.data)
+    user = users.get_user(db.session, current_user.company_id, form.user.data)
     if user is None:
         abort(404)
-    token = accounts.create_token(db.session, user, label=text_of(form.label), actor=access.current_actor())
+    token = create_token(db.session, user, label=text_of(form.label), actor=access.current_actor())
     db.session.commit()
     return page(make_form(formdata=None, user=user.id), token=token)
 
@@ -42,10 +43,10 @@ def create() -> ResponseReturnValue:
 @bp.post("/<int:token_id>/revoke")
 @access.admin
 def revoke(token_id: int) -> ResponseReturnValue:
-    token = accounts.get_token(db.session, current_user.company_id, token_id)
+    token = get_token(db.session, current_user.company_id, token_id)
     if token is None:
         abort(404)
-    accounts.revoke_token(db.session, token, actor=access.current_actor())
+    revoke_token(db.session, token, actor=access.current_actor())
     db.session.commit()
     flash(_("O token “%(label)s” não vale mais.", label=token.label), "success")
     return see_other(url_for(".index"))
@@ -60,7 +61,7 @@ def make_form(**options: Any) -> TokenForm:
 
 
 def page(form: TokenForm, *, token: str | None = None) -> str:
-    tokens = accounts.tokens_of(db.session, current_user.company_id)
+    tokens = tokens_of(db.session, current_user.company_id)
     return render_template(
         "tokens/index.html", form=form, token=token, tokens=tokens, state_of=state_of, role_words=ROLE_WORDS
     )

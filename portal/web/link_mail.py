@@ -6,12 +6,12 @@ import threading
 from flask import Flask, Response, current_app, flash, request
 from flask_babel import gettext as _
 
-from portal import people
 from portal.database.db import db
 from portal.i18n import speaking
 from portal.mail import MailError
 from portal.models import User
 from portal.notices import Letter, post
+from portal.people import links
 from portal.runtime import runtime
 
 MAX_SENDERS = 4
@@ -65,7 +65,7 @@ def _start_sender(app: Flask, email: str, ip: str) -> None:
 def _mail_reset(app: Flask, email: str, ip: str) -> None:
     try:
         with app.app_context():
-            asked = people.request_reset(db.session, email, ip=ip)
+            asked = links.request_reset(db.session, email, ip=ip)
             db.session.commit()
             if asked is None:
                 return

@@ -9,10 +9,11 @@ from flask import abort, request, session
 from flask_login import current_user, login_user
 from wtforms import PasswordField
 
-from portal import audit, clock, people
+from portal import audit, clock
 from portal.audit import Actor
 from portal.database.db import db
 from portal.models import User
+from portal.people import logging_in
 
 IDLE_LIFETIME = timedelta(hours=8)
 WHOLE_LIFETIME = timedelta(days=7)
@@ -72,13 +73,13 @@ def is_confirmed(field: PasswordField) -> bool:
     """Whether the field holds the password of whoever is logged in. A wrong one is counted, as at log-in."""
     email, company_id, ip = current_user.email, current_user.company_id, request.remote_addr or ""
     try:
-        log_in = people.find_log_in(db.session, email, ip=ip)
-    except people.TooManyFailures:
+        log_in = logging_in.find_log_in(db.session, email, ip=ip)
+    except logging_in.TooManyFailures:
         abort(429)
     db.session.commit()  # it counts before it is proven, which takes a while: no transaction is open meanwhile
     is_right = log_in.proves(field.data or "")
     if is_right:
-        people.forget_guess(db.session, log_in.guess)
+        logging_in.forget_guess(db.session, log_in.guess)
     else:
         audit.record(db.session, Actor(company_id, email, ip), "password.refused")
     db.session.commit()

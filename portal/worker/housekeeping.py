@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.company import inspector
-from portal.database.db import empty_log
+from portal.database.upkeep import empty_log
 from portal.privacy import retention
 from portal.tasks import store
 

@@ -11,10 +11,10 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from portal import people
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Company, Contact
+from portal.people import tokens
 from tests import factories
 from tests.conftest import MakeApp
 
@@ -65,7 +65,7 @@ def make_caller(app: Flask, company_name: str, *, role: str) -> Caller:
     with app.app_context():
         company = factories.make_company(company_name)
         user = factories.make_user(company, role=role)
-        token = people.create_token(db.session, user, label="test")
+        token = tokens.create_token(db.session, user, label="test")
         db.session.commit()
         return Caller(app, token, company.id, user.id, user.email)
 

@@ -10,10 +10,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from portal import people
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import AccessLink, Delivery, WorkerHeartbeat
+from portal.people import links
 from tests.cli.conftest import Run, Running, Start
 from tests.factories import make_company, make_contact, make_delivery, make_user
 
@@ -78,8 +78,8 @@ def test_the_link_is_new_at_every_start_and_the_older_one_is_void(app: Flask, st
         tokens.append(running.wait_for(r"/setup/(\S+)")[1])
         running.stop()
     first, second = tokens
-    assert people.find_link(db.session, first, purpose="setup") is None
-    assert people.find_link(db.session, second, purpose="setup") is not None
+    assert links.find_link(db.session, first, purpose="setup") is None
+    assert links.find_link(db.session, second, purpose="setup") is not None
 
 
 def test_an_installation_with_people_gets_no_link(app: Flask, start: Start) -> None:

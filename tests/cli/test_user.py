@@ -1,9 +1,9 @@
 from flask import Flask
 from sqlalchemy import select
 
-from portal import people
 from portal.database.db import db
 from portal.models import AuditEntry, Company, User
+from portal.people import links, logging_in, tokens
 from tests.cli.conftest import Run
 from tests.factories import make_company, make_user
 
@@ -15,7 +15,7 @@ def test_a_first_user_makes_the_company_and_gets_an_invitation(app: Flask, run: 
     assert result.exit_code == 0
     address, _, token = result.stdout.strip().rpartition("/")
     assert address == "http://127.0.0.1:8000/invitation"
-    link = people.find_link(db.session, token, purpose="invitation")
+    link = links.find_link(db.session, token, purpose="invitation")
     assert link is not None
     assert link.user is not None
     assert (link.user.email, link.user.role, link.user.company.name) == ("ana@vendas.example", "admin", "Vendas Ação")
@@ -30,7 +30,7 @@ def test_an_invitation_names_the_portals_own_address(run: Run) -> None:
 def test_a_password_comes_from_standard_input(app: Flask, run: Run) -> None:
     result = run("user", "add", "--company", "A", *ANA, "--password-stdin", stdin="uma frase comprida\n")
     assert (result.exit_code, result.stdout) == (0, "ana@vendas.example is admin of A.\n")
-    assert people.find_log_in(db.session, "ana@vendas.example", ip="127.0.0.1").proves("uma frase comprida")
+    assert logging_in.find_log_in(db.session, "ana@vendas.example", ip="127.0.0.1").proves("uma frase comprida")
 
 
 def test_an_empty_password_is_no_invitation(run: Run) -> None:
@@ -107,7 +107,7 @@ def test_a_token_stands_alone_on_standard_output(app: Flask, run: Run) -> None:
     user = make_user(make_company(), email="ana@vendas.example")
     result = run("token", "add", "--email", "Ana@vendas.example", "--label", "CRM")
     assert result.exit_code == 0
-    token = people.find_token(db.session, result.stdout.removesuffix("\n"))
+    token = tokens.find_token(db.session, result.stdout.removesuffix("\n"))
     assert token is not None
     assert (token.user_id, token.label) == (user.id, "CRM")
 

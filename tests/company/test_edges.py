@@ -13,13 +13,14 @@ from flask import Flask
 from flask_babel import force_locale
 from sqlalchemy import select, update
 
-from portal import outbox, people
+from portal import outbox
 from portal.cli import cli
 from portal.company import endpoint, testing
 from portal.company.refusals import ChangedMeanwhile, HeaderRefused, NoAddress, NotDelivered, Refusal, TooManyTests
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
 from portal.models import AuditEntry, Company, Delivery, Endpoint
+from portal.people import tokens
 from portal.rules.reasons import explain_address
 from portal.runtime import runtime
 from tests import factories
@@ -112,7 +113,7 @@ def installed(app: Flask, instance: Path) -> Installation:
     company = factories.make_company()
     user = factories.make_user(company)
     user.locale = "en"
-    token = people.create_token(db.session, user, label="test")
+    token = tokens.create_token(db.session, user, label="test")
     db.session.commit()
     environ = {
         "PORTAL_INSTANCE": str(instance),

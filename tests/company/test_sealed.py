@@ -3,13 +3,13 @@
 import pytest
 from flask import Flask
 
-from portal import people
 from portal.cli.upgrade import bring_up_to_date
 from portal.company import endpoint as endpoints
 from portal.company.sealed import PURPOSES, reseal, stored_secrets
 from portal.database.db import Base, db
 from portal.demo.server import Receiver
 from portal.models import Company, User
+from portal.people import second_factor
 from portal.runtime import runtime
 from portal.vault import DamagedSecret, Vault, WrongKey, is_old
 from tests.conftest import BOTH
@@ -86,7 +86,7 @@ def test_a_secret_moved_to_another_company_does_not_open(app: Flask) -> None:
 def test_a_second_factor_does_not_open_as_the_key_of_a_webhook(app: Flask) -> None:
     company = make_company()
     user = make_user(company)
-    set_second_factor(user, people.new_secret())
+    set_second_factor(user, second_factor.new_secret())
     endpoint_of(company).secret = user.totp_secret
     with pytest.raises(DamagedSecret):
         secret_of(company)

@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
 
-from portal import people
 from portal.cli import cli
 from portal.company.refusals import NoAddress
 from portal.contacts import saving, syncing
 from portal.database.db import db
 from portal.importing import read_findings
 from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Task, User
+from portal.people import tokens
 from portal.tasks import store
 from tests.api.conftest import Caller
 from tests.conftest import URL
@@ -66,7 +66,7 @@ class World:
 def world(app: Flask, instance: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     company = make_company(url=URL)
     admin = make_user(company, email="admin@example.com")
-    token = people.create_token(db.session, admin, label="test")
+    token = tokens.create_token(db.session, admin, label="test")
     db.session.commit()
     api = Caller(app, token, company.id, admin.id, admin.email)
     world = World(company, admin, Person(app.test_client(), admin), api, instance, [])

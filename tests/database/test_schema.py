@@ -27,7 +27,7 @@ def test_a_newer_database_is_refused_with_what_to_do(app: Flask, tmp_path: Path)
     with db.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(SchemaError, match="newer version"):
-        check_schema(db.engine)
+        check_schema(db.engine, Base.metadata)
     with pytest.raises(SchemaError, match="newer version"):
         upgrade_schema(db.engine, backups=tmp_path / "backups", now=utcnow())
 
@@ -42,9 +42,9 @@ def test_an_empty_database_is_refused_until_it_is_upgraded(tmp_path: Path) -> No
     engine = create_engine(f"sqlite:///{tmp_path / 'new.db'}")
     prepare_engine(engine)
     with pytest.raises(SchemaError, match="portal upgrade"):
-        check_schema(engine)
+        check_schema(engine, Base.metadata)
     assert upgrade_schema(engine, backups=tmp_path / "backups", now=utcnow()) is None
-    check_schema(engine)
+    check_schema(engine, Base.metadata)
     engine.dispose()
 
 

@@ -10,12 +10,12 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from portal import people
 from portal.clock import utcnow
 from portal.database.db import db
 from portal.database.schema import SchemaError, check_schema
 from portal.database.troubles import TROUBLES, name_trouble
 from portal.models import Company, WorkerHeartbeat
+from portal.people import tokens
 from tests.cli.conftest import Run, environ, run
 from tests.conftest import BOTH
 from tests.factories import make_user
@@ -81,7 +81,7 @@ def test_pages_the_api_and_the_log_name_it(
     app: Flask, company: Company, instance: Path, break_it: Break, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     user = make_user(company)
-    headers = {"Authorization": f"Bearer {people.create_token(db.session, user, label='test')}"}
+    headers = {"Authorization": f"Bearer {tokens.create_token(db.session, user, label='test')}"}
     db.session.commit()
     admin = Person(app.test_client(), user)
     form = {"csrf_token": admin.token(), "name": "Ana"}
@@ -132,7 +132,7 @@ def test_a_column_that_is_not_there_is_a_schema_of_another_version(app: Flask) -
     db.session.execute(text("ALTER TABLE task RENAME COLUMN kind TO sort"))
     db.session.commit()
     with pytest.raises(SchemaError, match=r"lacks task\.kind"):
-        check_schema(db.engine)
+        check_schema(db.engine, db.metadata)
 
 
 @BOTH

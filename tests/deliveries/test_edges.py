@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 
-from portal import people
 from portal.cli import cli
 from portal.company import endpoint
 from portal.database.db import db
 from portal.models import Attempt, AuditEntry, Company, Delivery, Task
+from portal.people import tokens
 from portal.rules.reasons import explain
 from portal.worker.task_runner import TaskRunner
 from tests.factories import LOOPBACK, NOON, actor_of, make_contact, make_delivery, make_user, mark_delivered
@@ -64,7 +64,7 @@ def page_edge(app: Flask, company: Company) -> Edge:
 
 def api_edge(app: Flask, company: Company) -> Edge:
     user = make_user(company)
-    token = people.create_token(db.session, user, label="test")
+    token = tokens.create_token(db.session, user, label="test")
     db.session.commit()
     headers = {"Authorization": f"Bearer {token}", "Accept-Language": "pt-BR"}
 

@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from portal import clock, people
+from portal import clock
 from portal.database.db import db
 from portal.models import AccessLink, AuditEntry, User
+from portal.people import links, logging_in, users
 from tests.factories import PASSWORD, make_company, make_user
 from tests.notices.test_notices import SENDER, server_at
 from tests.postgres import free_port
@@ -70,7 +71,7 @@ def test_who_forgot_the_password_gets_a_link_to_choose_another(site, mail_host):
     assert message["Subject"] == "Senha nova para o portal da Ágil"
     browser = Person(app.test_client(), None)
     assert browser.post(link_in(message), {"password": "uma frase bem outra"}).location == "/"
-    assert people.find_log_in(db.session, user.email, ip="192.0.2.1").proves("uma frase bem outra")
+    assert logging_in.find_log_in(db.session, user.email, ip="192.0.2.1").proves("uma frase bem outra")
 
 
 def test_the_mail_speaks_the_readers_language(site, mail_host):
@@ -84,7 +85,7 @@ def test_the_mail_speaks_the_readers_language(site, mail_host):
 
 def test_who_never_chose_a_password_gets_a_link_too(site, mail_host):
     app, company = site
-    people.add_user(db.session, company, name="Bia", email="bia@example.com", role="member", password=None)
+    users.add_user(db.session, company, name="Bia", email="bia@example.com", role="member", password=None)
     db.session.commit()
     ask(app, "bia@example.com")
     wait_for(mail_host, 1)
@@ -134,7 +135,7 @@ def test_nobody_floods_somebody_else_with_mail(site, mail_host):
     for _ in range(3):
         assert ask(app, "bia@example.com").location == SENT
     wait_for(mail_host, 1)
-    with time_machine.travel(clock.utcnow() + people.RESET_PAUSE + timedelta(seconds=1)):
+    with time_machine.travel(clock.utcnow() + links.RESET_PAUSE + timedelta(seconds=1)):
         ask(app, "bia@example.com")
         wait_for(mail_host, 2)
     db.session.commit()
@@ -145,8 +146,8 @@ def test_nobody_floods_somebody_else_with_mail(site, mail_host):
 def test_asking_again_and_again_is_slowed_down_whoever_is_meant(site, email):
     app, company = site
     make_user(company, email="bia@example.com")
-    statuses = [ask(app, email).status_code for _ in range(people.FREE_FAILURES + 1)]
-    assert statuses == [303] * people.FREE_FAILURES + [429]
+    statuses = [ask(app, email).status_code for _ in range(logging_in.FREE_FAILURES + 1)]
+    assert statuses == [303] * logging_in.FREE_FAILURES + [429]
 
 
 @pytest.mark.parametrize("settings", [{}, {"base_url": BASE}])

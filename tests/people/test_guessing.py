@@ -7,9 +7,10 @@ import pytest
 import time_machine
 from flask import Flask
 
-from portal import clock, people
+from portal import clock
 from portal.database.db import db
 from portal.models import LoginFailure
+from portal.people import logging_in
 from portal.people.logging_in import ACCOUNTS_A_HOST, network_of
 from tests.conftest import BOTH
 from tests.factories import PASSWORD, make_company, make_user, session_of
@@ -18,8 +19,8 @@ from tests.factories import PASSWORD, make_company, make_user, session_of
 def guess(ip: str = "192.0.2.1", email: str = "ana@example.com") -> bool:
     """Whether a wrong guess is checked at all."""
     try:
-        people.find_log_in(db.session, email, ip=ip)
-    except people.TooManyFailures:
+        logging_in.find_log_in(db.session, email, ip=ip)
+    except logging_in.TooManyFailures:
         db.session.rollback()
         return False
     db.session.commit()
@@ -34,10 +35,10 @@ def test_of_40_guesses_at_once_no_more_than_10_are_checked(app: Flask) -> None:
         with session_of(app) as session:
             start.wait(30)
             try:
-                people.find_log_in(session, "ana@example.com", ip="192.0.2.1")
+                logging_in.find_log_in(session, "ana@example.com", ip="192.0.2.1")
                 session.commit()
                 checked.append(True)
-            except people.TooManyFailures:
+            except logging_in.TooManyFailures:
                 session.rollback()
 
     threads = [threading.Thread(target=one) for _ in range(40)]
@@ -45,7 +46,7 @@ def test_of_40_guesses_at_once_no_more_than_10_are_checked(app: Flask) -> None:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert len(checked) == people.FREE_FAILURES
+    assert len(checked) == logging_in.FREE_FAILURES
 
 
 def test_after_the_window_one_gets_in_again_and_old_guesses_are_forgotten(app: Flask) -> None:
@@ -58,7 +59,7 @@ def test_after_the_window_one_gets_in_again_and_old_guesses_are_forgotten(app: F
 
 
 def test_one_address_guesses_no_more_whatever_the_account_and_no_other_is_kept_out(app: Flask) -> None:
-    tried = [guess(email=f"a{number}@example.com") for number in range(people.FREE_FAILURES * ACCOUNTS_A_HOST + 1)]
+    tried = [guess(email=f"a{number}@example.com") for number in range(logging_in.FREE_FAILURES * ACCOUNTS_A_HOST + 1)]
     assert tried == [True] * 50 + [False]
     assert guess("192.0.2.2")
 
@@ -85,8 +86,8 @@ def test_what_guesses_are_counted_by(ip: str, network: str) -> None:
 def test_a_right_password_counts_against_nobody(app: Flask) -> None:
     user = make_user(make_company())
     for _ in range(12):
-        log_in = people.find_log_in(db.session, user.email, ip="192.0.2.1")
+        log_in = logging_in.find_log_in(db.session, user.email, ip="192.0.2.1")
         db.session.commit()
-        assert people.record_log_in(db.session, log_in, password=PASSWORD, proven=log_in.proves(PASSWORD))
+        assert logging_in.record_log_in(db.session, log_in, password=PASSWORD, proven=log_in.proves(PASSWORD))
         db.session.commit()
     assert db.session.query(LoginFailure).count() == 0

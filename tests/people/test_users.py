@@ -5,10 +5,11 @@ import threading
 import pyotp
 from flask import Flask
 
-from portal import clock, people
+from portal import clock
 from portal.audit import Actor
 from portal.database.db import db
 from portal.models import User
+from portal.people import passwords, second_factor, users
 from portal.runtime import runtime
 from tests.conftest import BOTH
 from tests.factories import make_company, make_user, session_of, set_second_factor
@@ -19,9 +20,9 @@ pytestmark = BOTH
 def demote(app: Flask, user_id: int, refused: list[str]) -> None:
     with session_of(app) as session:
         try:
-            people.change_role(session, session.get_one(User, user_id), "member", actor=Actor(None, "test"))
+            users.change_role(session, session.get_one(User, user_id), "member", actor=Actor(None, "test"))
             session.commit()
-        except people.InvalidAccount as error:
+        except passwords.InvalidAccount as error:
             refused.append(error.problem)
 
 
@@ -31,7 +32,7 @@ def test_two_admins_who_demote_each_other_leave_one(app: Flask) -> None:
     db.session.commit()
     refused: list[str] = []
     with session_of(app) as session:
-        people.change_role(session, session.get_one(User, first), "member", actor=Actor(None, "test"))
+        users.change_role(session, session.get_one(User, first), "member", actor=Actor(None, "test"))
         session.flush()
         other = threading.Thread(target=demote, args=(app, second, refused))
         other.start()
@@ -47,12 +48,12 @@ def enter_code(app: Flask, user_id: int, code: str, start: threading.Barrier, ac
         user = session.get_one(User, user_id)
         session.rollback()
         start.wait(10)
-        accepted.append(people.accept_code(session, user, code, vault=runtime().vault, ip="192.0.2.1"))
+        accepted.append(second_factor.accept_code(session, user, code, vault=runtime().vault, ip="192.0.2.1"))
         session.commit()
 
 
 def test_two_log_ins_at_once_cannot_share_a_code(app: Flask) -> None:
-    user, secret = make_user(make_company()), people.new_secret()
+    user, secret = make_user(make_company()), second_factor.new_secret()
     set_second_factor(user, secret)
     db.session.commit()
     code = pyotp.TOTP(secret).at(clock.utcnow())

@@ -14,7 +14,8 @@ from sqlalchemy import func, select
 from portal import clock, importing, outbox
 from portal.audit import Actor
 from portal.contacts.classifying import ContactGone, classify
-from portal.database.db import Base, db, empty_log, writing
+from portal.database.db import Base, db, writing
+from portal.database.upkeep import empty_log
 from portal.demo.server import Receiver, Reply
 from portal.models import Attempt, AuditEntry, Company, Contact, Delivery, InspectedRequest, Task, TaskBlock
 from portal.outbox import Claim, Rules

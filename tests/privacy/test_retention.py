@@ -10,7 +10,8 @@ from portal import audit, outbox
 from portal.audit import Actor
 from portal.clock import utcnow
 from portal.contacts.syncing import states_of
-from portal.database.db import db, free_pages, size_of
+from portal.database.db import db
+from portal.database.upkeep import free_pages, size_of
 from portal.models import Attempt, AuditEntry, Company, Contact, Delivery, Task
 from portal.privacy import retention
 from portal.worker.housekeeping import keep_house

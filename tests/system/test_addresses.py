@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 
-from portal import people
 from portal.cli import cli
 from portal.database.db import db
 from portal.egress import AddressError
 from portal.models import Company, Delivery, User
+from portal.people import tokens
 from portal.runtime import runtime
 from tests import factories
 from tests.conftest import MakeApp
@@ -75,7 +75,7 @@ def test_the_one_rule_judges_an_address_as_the_corpus_says(company: Company, row
 
 
 def test_the_api_neither_saves_nor_tests_a_refused_address(app: Flask, company: Company, admin: User) -> None:
-    token = people.create_token(db.session, admin, label="test")
+    token = tokens.create_token(db.session, admin, label="test")
     db.session.commit()
     db.session.remove()
     client, headers = app.test_client(), {"Authorization": f"Bearer {token}"}

@@ -11,9 +11,9 @@ import pytest
 import requests
 from flask import Flask
 
-from portal import people
 from portal.database.db import db
 from portal.models import Company
+from portal.people import tokens
 from tests import factories
 from tests.system.conftest import Portal, free_port, only_delivery, wait_for_status
 
@@ -94,7 +94,7 @@ def served(app: Flask, portal: Portal, php: PhpReceiver) -> Portal:
     factories.set_url(company, php.url)
     user = factories.make_user(company, email="ana@example.com")
     factories.make_contact(company)  # so that the one below is not number 1
-    portal.token = people.create_token(db.session, user, label="test")
+    portal.token = tokens.create_token(db.session, user, label="test")
     portal.contact_id = factories.save(company, CONTACT).id
     db.session.commit()
     db.session.remove()

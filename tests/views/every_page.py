@@ -4,13 +4,15 @@ import time
 
 from werkzeug.datastructures import Headers
 
-from portal import clock, people
+from portal import clock
 from portal.audit import Actor
 from portal.company import inspector
 from portal.contacts import syncing
 from portal.database.db import db
 from portal.demo.server import Reply
 from portal.models import Company, Delivery, Task
+from portal.people import links, users
+from portal.people.tokens import create_token
 from portal.runtime import runtime
 from portal.tasks import store
 from tests.factories import (
@@ -65,7 +67,7 @@ def public_urls() -> list[str]:
     """What anybody with a link sees."""
     user = make_user(make_company("Acme Prospecção"), name="Nova", role=None)
     tokens = {
-        purpose: people.create_link(db.session, purpose=purpose, user=None if purpose == "setup" else user)
+        purpose: links.create_link(db.session, purpose=purpose, user=None if purpose == "setup" else user)
         for purpose in ("setup", "invitation", "reset")
     }
     db.session.commit()
@@ -91,9 +93,9 @@ def administration(company: Company) -> list[str]:
     """Its pages, with somebody in every state, and a token."""
     states = [make_user(company, role="member"), make_user(company, role=None), make_user(company, role="member")]
     states[2].disabled_at = clock.utcnow()
-    people.create_token(db.session, states[0], label="CRM")
+    create_token(db.session, states[0], label="CRM")
     db.session.commit()
-    lists = [f"/team?state={state}" for state in people.USER_STATES]
+    lists = [f"/team?state={state}" for state in users.USER_STATES]
     return [
         *lists,
         "/account",

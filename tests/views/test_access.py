@@ -4,9 +4,9 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
-from portal import people
 from portal.database.db import db
 from portal.models import ApiToken, Delivery, User
+from portal.people import tokens
 from portal.web.headers import CONTENT_SECURITY_POLICY
 from tests.factories import (
     classify_contact,
@@ -46,7 +46,7 @@ def urls(app: Flask, company, receiver) -> list[tuple[Rule, str]]:
 
 
 def make_token(company) -> int:
-    people.create_token(db.session, make_user(company), label="CRM")
+    tokens.create_token(db.session, make_user(company), label="CRM")
     db.session.commit()
     return db.session.query(ApiToken).one().id
 

@@ -7,9 +7,10 @@ import pytest
 import time_machine
 from argon2 import PasswordHasher
 
-from portal import clock, people
+from portal import clock
 from portal.database.db import db
 from portal.models import AccessLink, AuditEntry, User
+from portal.people import links, logging_in, passwords, users
 from portal.web import sessions
 from tests.factories import PASSWORD, make_user
 
@@ -51,7 +52,7 @@ def test_a_new_password_ends_every_other_session_and_open_links(logged_in, perso
     elsewhere = person()
     log_in(elsewhere, logged_in.email)
     user = db.session.query(User).one()
-    people.create_link(db.session, purpose="reset", user=user)
+    links.create_link(db.session, purpose="reset", user=user)
     answer = logged_in.post("/account/password", {"current": PASSWORD, "password": OTHER})
     assert answer.status_code == 303
     assert (logged_in.get("/").status_code, elsewhere.get("/").status_code) == (200, 302)
@@ -63,9 +64,9 @@ def test_a_new_password_ends_every_other_session_and_open_links(logged_in, perso
 
 def test_changing_the_password_takes_the_present_one_and_wrong_guesses_count(logged_in):
     wrong = {"current": "wrong wrong", "password": OTHER}
-    statuses = [logged_in.post("/account/password", wrong).status_code for _ in range(people.FREE_FAILURES + 1)]
-    assert statuses == [422] * people.FREE_FAILURES + [429]
-    assert db.session.query(AuditEntry).filter_by(action="password.refused").count() == people.FREE_FAILURES
+    statuses = [logged_in.post("/account/password", wrong).status_code for _ in range(logging_in.FREE_FAILURES + 1)]
+    assert statuses == [422] * logging_in.FREE_FAILURES + [429]
+    assert db.session.query(AuditEntry).filter_by(action="password.refused").count() == logging_in.FREE_FAILURES
 
 
 def test_leaving_everywhere_ends_every_session(logged_in, person):
@@ -117,13 +118,13 @@ COMMON = ["password1", "Senha123", "QWERTYUIOP", "corinthians", " 12345678 "]
 @pytest.mark.parametrize("password", [*COMMON, "ana.prado@example.com", "Ana Maria Prado", "vendas exemplo"])
 def test_what_somebody_would_try_first_is_no_password(company, password):
     user = make_user(company, email="ana.prado@example.com", name="Ana Maria Prado")
-    with pytest.raises(people.InvalidAccount, match="too_common"):
-        people.set_password(user, password)
+    with pytest.raises(passwords.InvalidAccount, match="too_common"):
+        passwords.set_password(user, password)
 
 
 def test_the_list_of_common_passwords_holds_three_thousand_that_would_be_long_enough():
-    common = people.passwords.common_passwords()
-    assert len([each for each in common if len(each) >= people.MIN_PASSWORD_LENGTH]) >= 3000
+    common = passwords.common_passwords()
+    assert len([each for each in common if len(each) >= passwords.MIN_PASSWORD_LENGTH]) >= 3000
 
 
 def test_a_common_password_is_refused_at_its_field(logged_in):
@@ -133,19 +134,19 @@ def test_a_common_password_is_refused_at_its_field(logged_in):
 
 
 def test_a_common_password_is_refused_by_an_invitation_which_stays_open(nobody, company):
-    user = people.add_user(db.session, company, name="Bia", email="bia@example.com", role="member", password=None)
-    link = f"/invitation/{people.create_link(db.session, purpose='invitation', user=user)}"
+    user = users.add_user(db.session, company, name="Bia", email="bia@example.com", role="member", password=None)
+    link = f"/invitation/{links.create_link(db.session, purpose='invitation', user=user)}"
     assert nobody.post(link, {"password": "password1"}).status_code == 422
     assert nobody.post(link, {"password": PASSWORD}).location == "/"
 
 
 @pytest.mark.usefixtures("real_hashing")
 def test_an_unknown_account_costs_as_much_work_as_a_known_one(company):
-    known = people.find_log_in(db.session, make_user(company).email, ip="192.0.2.1")
-    unknown = people.find_log_in(db.session, "nobody@example.com", ip="192.0.2.1")
+    known = logging_in.find_log_in(db.session, make_user(company).email, ip="192.0.2.1")
+    unknown = logging_in.find_log_in(db.session, "nobody@example.com", ip="192.0.2.1")
     work = {log_in: min(cpu_seconds(log_in) for _ in range(5)) for log_in in (known, unknown)}
     assert work[unknown] == pytest.approx(work[known], rel=0.5)
-    assert not people.passwords.hasher.check_needs_rehash(people.passwords._DUMMY_HASH)
+    assert not passwords.hasher.check_needs_rehash(passwords._DUMMY_HASH)
 
 
 def cpu_seconds(log_in) -> float:
@@ -156,7 +157,7 @@ def cpu_seconds(log_in) -> float:
 
 def test_guesses_from_elsewhere_keep_nobody_out(nobody, company):
     user = make_user(company)
-    for _ in range(people.FREE_FAILURES + 1):
+    for _ in range(logging_in.FREE_FAILURES + 1):
         log_in(nobody, user.email, "wrong wrong")
     elsewhere = {"REMOTE_ADDR": "192.0.2.9"}
     data = {"csrf_token": nobody.token(), "email": user.email, "password": PASSWORD}
@@ -171,7 +172,7 @@ def test_without_a_proxy_a_forwarded_address_does_not_count(nobody, company):
             {"email": user.email, "password": "wrong wrong"},
             headers={"X-Forwarded-For": f"192.0.2.{number}"},
         ).status_code
-        for number in range(people.FREE_FAILURES + 1)
+        for number in range(logging_in.FREE_FAILURES + 1)
     ]
     assert statuses[-1] == 429
     assert {entry.ip for entry in db.session.query(AuditEntry)} == {"127.0.0.1"}
@@ -196,4 +197,4 @@ def test_a_password_kept_the_old_way_is_kept_the_new_way_after_log_in(nobody, co
     assert log_in(nobody, user.email).location == "/"
     db.session.refresh(user)
     assert user.password_hash != old
-    assert not people.passwords.hasher.check_needs_rehash(user.password_hash)
+    assert not passwords.hasher.check_needs_rehash(user.password_hash)

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from portal import clock, people
+from portal import clock
 from portal.database.db import db
 from portal.models import AccessLink, Company, User
+from portal.people import links, logging_in, users
 from tests.factories import PASSWORD, make_company, make_user
 
 
@@ -16,7 +17,7 @@ def log_in(person, user_email, password=PASSWORD, **options):
 
 @pytest.fixture
 def setup_url(app):
-    token = people.create_link(db.session, purpose="setup")
+    token = links.create_link(db.session, purpose="setup")
     db.session.commit()
     return f"/setup/{token}"
 
@@ -86,8 +87,8 @@ def test_a_wrong_password_and_an_unknown_account_look_the_same(nobody, company):
 
 def test_guessing_is_slowed_down(nobody, company):
     user = make_user(company)
-    statuses = [log_in(nobody, user.email, "wrong").status_code for _ in range(people.FREE_FAILURES + 1)]
-    assert statuses == [422] * people.FREE_FAILURES + [429]
+    statuses = [log_in(nobody, user.email, "wrong").status_code for _ in range(logging_in.FREE_FAILURES + 1)]
+    assert statuses == [422] * logging_in.FREE_FAILURES + [429]
 
 
 def test_logging_out_makes_a_copied_cookie_worthless(nobody, company):
@@ -142,8 +143,8 @@ def test_any_password_of_8_to_128_characters_works(nobody, person, setup_url, pa
 
 @pytest.fixture
 def invitation(company):
-    user = people.add_user(db.session, company, name="Bia", email="bia@example.com", role="member", password=None)
-    token = people.create_link(db.session, purpose="invitation", user=user)
+    user = users.add_user(db.session, company, name="Bia", email="bia@example.com", role="member", password=None)
+    token = links.create_link(db.session, purpose="invitation", user=user)
     db.session.commit()
     return f"/invitation/{token}"
 
@@ -156,7 +157,7 @@ def test_an_invitation_sets_a_password_and_logs_in(nobody, person, invitation):
 
 
 def test_an_invitation_works_once_and_not_for_ever(nobody, person, invitation, monkeypatch):
-    later = clock.utcnow() + people.LINK_LIFETIMES["invitation"]
+    later = clock.utcnow() + links.LINK_LIFETIMES["invitation"]
     with monkeypatch.context() as patch:
         patch.setattr(clock, "utcnow", lambda: later)
         assert nobody.get(invitation).status_code == 404

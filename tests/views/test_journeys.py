@@ -13,10 +13,11 @@ from flask import Flask
 from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import String, cast, func, insert, literal, select
 
-from portal import clock, people
+from portal import clock
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
 from portal.models import Contact, Delivery
+from portal.people import links
 from portal.rules.retry import parse_schedule
 from tests.conftest import MakeApp
 from tests.factories import make_company, make_contact
@@ -68,7 +69,7 @@ def classify(page: Page, name: str, level: str) -> None:
 
 
 def test_from_the_set_up_link_to_the_first_delivery(chromium, app, receiver, scripts):
-    token = people.create_link(db.session, purpose="setup")
+    token = links.create_link(db.session, purpose="setup")
     db.session.commit()
     with served(app) as url:
         watched = Watched(chromium, Site(url, receiver), viewport=WIDE, java_script_enabled=scripts)

@@ -7,10 +7,10 @@ from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Page
 
-from portal import people
 from portal.database.db import db
 from portal.demo.server import Reply
 from portal.models import Delivery, User
+from portal.people import second_factor
 from tests.factories import make_company, make_delivery, make_user, save, set_second_factor
 from tests.views.browser import NARROW, WIDE, Site, Watched
 from tests.views.every_page import page_urls, public_urls
@@ -71,7 +71,7 @@ def test_no_page_has_a_barrier_or_runs_over_the_edge(chromium, site, urls):
 
 def test_the_code_s_page_has_no_barrier(chromium, site):
     user = make_user(db.session.query(User).first().company, email="guarded@example.com")
-    set_second_factor(user, people.new_secret())
+    set_second_factor(user, second_factor.new_secret())
     db.session.commit()
     watched = Watched(chromium, site, reduced_motion="reduce")
     watched.log_in("guarded@example.com")

@@ -7,9 +7,10 @@ import pyotp
 import pytest
 import time_machine
 
-from portal import clock, people
+from portal import clock
 from portal.database.db import db
 from portal.models import AuditEntry, User
+from portal.people import links, logging_in, second_factor
 from portal.runtime import runtime
 from tests.factories import PASSWORD, make_company, make_user, second_factor_of, set_second_factor
 
@@ -28,7 +29,7 @@ def code_of(user, *, steps=0) -> str:
 def guarded(company):
     """Somebody with a second factor, of which no code was used yet."""
     user = make_user(company, role="member", name="Bia")
-    set_second_factor(user, people.new_secret())
+    set_second_factor(user, second_factor.new_secret())
     db.session.commit()
     return user
 
@@ -165,10 +166,10 @@ def test_a_code_is_good_once(asked, guarded, person):
 
 
 def test_guessing_codes_is_slowed_down_wherever_it_comes_from(asked, guarded, person):
-    for number in range(people.FREE_FAILURES):
+    for number in range(logging_in.FREE_FAILURES):
         assert guess(asked, f"192.0.2.{number}") == 422
     assert guess(asked, "192.0.2.99") == 429
-    assert db.session.query(AuditEntry).filter_by(action="login.code_refused").count() == people.FREE_FAILURES
+    assert db.session.query(AuditEntry).filter_by(action="login.code_refused").count() == logging_in.FREE_FAILURES
 
 
 def guess(browser, ip) -> int:
@@ -177,7 +178,7 @@ def guess(browser, ip) -> int:
 
 
 def test_wrong_passwords_of_others_do_not_keep_the_code_out(person, asked, guarded):
-    for _ in range(people.FREE_FAILURES):
+    for _ in range(logging_in.FREE_FAILURES):
         log_in(person(), guarded.email, "wrong wrong")
     assert asked.post("/login/code", {"code": code_of(guarded)}).location == "/"
 
@@ -199,7 +200,7 @@ def test_without_the_password_no_code_is_asked_for(nobody, guarded):
 
 
 def test_a_new_password_by_link_does_not_go_round_the_code(admin, nobody, guarded):
-    token = people.create_link(db.session, purpose="reset", user=guarded)
+    token = links.create_link(db.session, purpose="reset", user=guarded)
     assert nobody.post(f"/reset/{token}", {"password": "uma frase bem outra"}).location == "/login/code"
     assert nobody.get("/").status_code == 302
 

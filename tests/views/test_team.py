@@ -5,9 +5,10 @@ import re
 import pytest
 import time_machine
 
-from portal import clock, people
+from portal import clock
 from portal.database.db import db
 from portal.models import AuditEntry, User
+from portal.people import links, tokens, users
 from tests.factories import PASSWORD, make_company, make_contact, make_user
 from tests.views.conftest import Person
 
@@ -109,17 +110,17 @@ def log_in(browser, user, password=PASSWORD):
 
 def test_a_disabled_persons_api_token_stops(admin, company, member, person):
     user = db.session.get(User, member.id)
-    token = people.create_token(db.session, user, label="CRM")
+    token = tokens.create_token(db.session, user, label="CRM")
     admin.post(f"/team/{user.id}/disable")
     assert person().get("/api/v1/webhook", headers={"Authorization": f"Bearer {token}"}).status_code == 401
 
 
 @pytest.mark.parametrize("act", ["disable", "role"])
 def test_the_last_admin_stays(admin, company, act):
-    people.add_user(db.session, company, name="Ivo", email="ivo@example.com", role="admin", password=None)
+    users.add_user(db.session, company, name="Ivo", email="ivo@example.com", role="admin", password=None)
     answer = admin.post(f"/team/{admin.id}/{act}", {"role": "member"}, follow_redirects=True)
     assert "única pessoa que administra" in answer.text
-    assert people.state_of(reload(admin)) == "active"
+    assert users.state_of(reload(admin)) == "active"
     assert reload(admin).role == "admin"
 
 
@@ -147,7 +148,7 @@ def test_an_admins_link_sets_another_password_and_ends_the_sessions(admin, membe
 
 def test_a_reset_link_lasts_a_day(admin, member, person):
     link = link_on(admin.post(f"/team/{member.id}/link"))
-    with time_machine.travel(clock.utcnow() + people.LINK_LIFETIMES["reset"]):
+    with time_machine.travel(clock.utcnow() + links.LINK_LIFETIMES["reset"]):
         assert person().get(link).status_code == 404
 
 

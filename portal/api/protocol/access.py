@@ -12,13 +12,14 @@ from flask import Flask, current_app, g, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import OperationalError
 
-from portal import clock, people
+from portal import clock
 from portal.api.protocol.parsing import View
 from portal.api.protocol.problems import Problem, answer_http_error
 from portal.api.protocol.rate_limit import RateLimit
 from portal.audit import Actor
 from portal.database.db import db, reading, writing
 from portal.models import ApiToken
+from portal.people import tokens
 
 PREFIX = "/api/"
 CALLS_A_SECOND, CALLS_AT_ONCE = 50, 1000
@@ -105,7 +106,7 @@ def authenticate() -> Caller:
     if presented is None or presented.type != "bearer" or not presented.token:
         raise Problem(401, "missing_token", headers={"WWW-Authenticate": CHALLENGE})
     with reading():
-        token = people.find_token(db.session, presented.token)
+        token = tokens.find_token(db.session, presented.token)
         caller = caller_of(token) if token else None
         used_at = token.last_used_at if token else None
         db.session.rollback()
@@ -125,6 +126,6 @@ def record_use(caller: Caller) -> None:
     """Note that the token was used, in a small transaction of its own."""
     try:
         with writing(), db.engine.begin() as connection:
-            people.record_token_use(connection, caller.token_id)
+            tokens.record_token_use(connection, caller.token_id)
     except OperationalError:  # a request that only reads still answers while the database takes no writes
         logger.warning("A token's use was not recorded.", extra={"action": "token_use_unrecorded"})

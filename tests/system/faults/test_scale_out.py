@@ -10,12 +10,12 @@ import requests
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from portal import people
 from portal.company import endpoint
 from portal.contacts.classifying import classify
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Company, WorkerHeartbeat
+from portal.people import tokens
 from tests import factories
 from tests.cli.conftest import Running
 from tests.conftest import running_worker
@@ -84,7 +84,7 @@ def test_four_webs_and_two_workers_on_one_postgresql_send_each_delivery_once(
 ) -> None:
     ids = fill(receiver.url)
     company = factories.make_company("Empresa 0")
-    token = people.create_token(db.session, factories.make_user(company), label="test")
+    token = tokens.create_token(db.session, factories.make_user(company), label="test")
     contacts = [factories.make_contact(company).id for _ in range(40)]
     db.session.commit()
     db.session.remove()

@@ -18,11 +18,11 @@ import requests
 from flask import Flask
 from sqlalchemy import create_engine, text
 
-from portal import people
 from portal.database import db as database
 from portal.database.db import WAL_BYTES, db, prepare_engine
 from portal.demo.server import Receiver
 from portal.models import Company, Contact
+from portal.people import tokens
 from portal.worker import rounds
 from tests import factories
 from tests.conftest import MakeApp, running_worker
@@ -135,7 +135,7 @@ def test_without_space_nothing_is_half_written_and_all_goes_on_when_there_is_som
     space: Space, app: Flask, portal: Portal, receiver: Receiver
 ) -> None:
     company = db.session.query(Company).one()
-    token = people.create_token(db.session, factories.make_user(company), label="test")
+    token = tokens.create_token(db.session, factories.make_user(company), label="test")
     ids = [factories.make_contact(company).id for _ in range(40)]
     db.session.commit()
     db.session.remove()

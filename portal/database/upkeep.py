@@ -1,0 +1,75 @@
+"""The upkeep of SQLite's file: empty its log, give pages back, write it anew. PostgreSQL sees to its own."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from portal.database.db import BUSY_TIMEOUT_SECONDS, INCREMENTAL, reading
+
+EMPTYING_SECONDS = 2
+"""How long writers are kept out, at most, while the log waits for its last readers."""
+
+
+def empty_log(engine: Engine) -> bool:
+    """Empty SQLite's log, which still holds what was just erased from the file. No transaction may be open here.
+
+    Returns whether nothing stood in the way; what did is short, and the house-keeping tries again.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    connection = engine.raw_connection()
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {EMPTYING_SECONDS * 1000}")
+        (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+        return not is_busy
+    finally:
+        connection.close()
+
+
+def free_pages(connection: Connection) -> int:
+    """How many pages of SQLite's file hold nothing and could be given back to the disk; PostgreSQL sees to its own."""
+    if connection.dialect.name != "sqlite" or not _shrinks(connection):
+        return 0
+    return int(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one())
+
+
+def give_back(connection: Connection, pages: int) -> None:
+    """Take at most so many empty pages off the end of SQLite's file, in the caller's transaction."""
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA incremental_vacuum({pages:d})").fetchall()  # each step gives one page back
+
+
+def rewrite(engine: Engine) -> bool:
+    """Write SQLite's file anew, so that it is small and from now on shrinks by itself. Nobody else writes meanwhile.
+
+    Returns whether there was a need for it.
+    """
+    if engine.dialect.name != "sqlite":
+        return False
+    with reading(), engine.connect() as connection:
+        if _shrinks(connection):
+            return False
+    raw = engine.raw_connection()
+    try:
+        raw.execute("PRAGMA query_only = OFF")
+        raw.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
+        raw.execute("VACUUM")
+    finally:
+        raw.close()
+    return True
+
+
+def size_of(engine: Engine) -> int | None:
+    """The bytes of SQLite's file; None on PostgreSQL."""
+    if engine.dialect.name != "sqlite":
+        return None
+    with reading(), engine.connect() as connection:
+        pages, size = (
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("page_count", "page_size")
+        )
+    return int(pages * size)
+
+
+def _shrinks(connection: Connection) -> bool:
+    return bool(connection.exec_driver_sql("PRAGMA auto_vacuum").scalar_one() == INCREMENTAL)
