@@ -33,14 +33,22 @@ class AuditFilter:
 class Actor:
     """Who does something, for which company, and from where. Pages, API, console and tasks each make one."""
 
-    company_id: int | None
-    """None for what belongs to no company, such as a log-in that failed."""
+    company_id: int
     email: str
     """An e-mail, or the name of what acts by itself."""
     ip: str | None = None
 
 
-def record(session: Session, actor: Actor, action: str, *, subject: str | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Who belongs to no company: somebody that tried to log in with an address that nobody has."""
+
+    email: str
+    ip: str
+    company_id: None = None
+
+
+def record(session: Session, actor: Actor | Stranger, action: str, *, subject: str | None = None) -> None:
     """Adds one act. `action` is `noun.verb`, such as `webhook.url_set`; neither it nor `subject` holds a secret."""
     session.add(
         AuditEntry(

@@ -6,6 +6,7 @@ import click
 from sqlalchemy import select
 
 from portal import clock
+from portal.audit import Actor
 from portal.cli.console import ACTOR, company_option, json_option, open_app, pick_company, print_json
 from portal.database.db import db
 from portal.database.upkeep import empty_log, rewrite, size_of
@@ -58,6 +59,6 @@ def purge_company(company: Company, *, dry_run: bool) -> Counter[str]:
             db.session.commit()
         clock.sleep(PAUSE_SECONDS)
     if not dry_run:
-        retention.record_report(db.session, company_id, counts, actor=ACTOR, now=now)
+        retention.record_report(db.session, Actor(company_id, ACTOR), counts, now=now)
         db.session.commit()
     return counts

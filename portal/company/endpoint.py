@@ -52,29 +52,29 @@ class AddressSet:
     advice: tuple[Advice, ...]
 
 
-def is_configured(session: Session, company_id: int | None) -> bool:
+def is_configured(session: Session, company_id: int) -> bool:
     """Whether the company has an address to send to."""
     return bool(session.scalar(select(exists().where(Endpoint.company_id == company_id, Endpoint.url.is_not(None)))))
 
 
-def require_address(session: Session, company_id: int | None) -> None:
+def require_address(session: Session, company_id: int) -> None:
     """Raises NoAddress when the company has no address to send to."""
     if not is_configured(session, company_id):
         raise NoAddress
 
 
-def get_endpoint(session: Session, company_id: int | None) -> Endpoint:
+def get_endpoint(session: Session, company_id: int) -> Endpoint:
     """The company's endpoint; every company has one from its beginning, without an address at first."""
     return session.scalars(select(Endpoint).where(Endpoint.company_id == company_id)).one()
 
 
-def lock_endpoint(session: Session, company_id: int | None) -> Endpoint:
+def lock_endpoint(session: Session, company_id: int) -> Endpoint:
     """The endpoint as it is now, which nobody else changes until the transaction ends."""
     query = select(Endpoint).where(Endpoint.company_id == company_id).with_for_update()
     return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def lock_configured(session: Session, company_id: int | None) -> Endpoint:
+def lock_configured(session: Session, company_id: int) -> Endpoint:
     """The endpoint, locked. Raises NoAddress when nothing can be sent to it."""
     endpoint = lock_endpoint(session, company_id)
     if endpoint.url is None:
@@ -105,7 +105,7 @@ def state_of(endpoint: Endpoint) -> str:
     return "unset" if endpoint.url is None else endpoint.state
 
 
-def describe(session: Session, company_id: int | None) -> Status:
+def describe(session: Session, company_id: int) -> Status:
     """Where the company's deliveries go, and how it has been going."""
     endpoint = get_endpoint(session, company_id)
     signs_twice = len(outbox.signing_secrets(endpoint, now=clock.utcnow())) > 1

@@ -75,6 +75,6 @@ def read_filter(session: Session, company_id: int, asked: Mapping[str, Any]) -> 
     return filters.read_filter(ContactFilter, session, company_id, asked)
 
 
-def select_contacts(company_id: int | None, wanted: ContactFilter) -> Select[Contact]:
+def select_contacts(company_id: int, wanted: ContactFilter) -> Select[Contact]:
     """Returns the query for the company's contacts that match, without an order."""
     return filters.narrow(select(Contact).where(Contact.company_id == company_id), wanted)

@@ -96,7 +96,7 @@ def is_in_state(state: str) -> ColumnElement[bool]:
     return and_(_is_behind, _state == state) if state in ("waiting", "out_of_sync") else _state == state
 
 
-def find_out_of_sync(session: Session, company_id: int | None) -> Sequence[int]:
+def find_out_of_sync(session: Session, company_id: int) -> Sequence[int]:
     """The contacts that `bring_in_sync` has something to send for, level 3 first: out of sync, or classified and never
     sent.
     """

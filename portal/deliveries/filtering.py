@@ -60,7 +60,7 @@ def read_filter(session: Session, company_id: int, asked: Mapping[str, Any]) -> 
     return _narrow(session, company_id, filters.read_filter(DeliveryFilter, session, company_id, asked))
 
 
-def select_deliveries(session: Session, company_id: int | None, wanted: DeliveryFilter) -> Select[Delivery]:
+def select_deliveries(session: Session, company_id: int, wanted: DeliveryFilter) -> Select[Delivery]:
     """Returns the query for the company's deliveries that match, without an order and without their bodies."""
     wanted = _narrow(session, company_id, wanted)
     query = select(Delivery)
@@ -77,7 +77,7 @@ def select_deliveries(session: Session, company_id: int | None, wanted: Delivery
     return filters.narrow(query, wanted)
 
 
-def _narrow(session: Session, company_id: int | None, wanted: DeliveryFilter) -> DeliveryFilter:
+def _narrow(session: Session, company_id: int, wanted: DeliveryFilter) -> DeliveryFilter:
     """The same filter, with the contacts that its search finds when these are few: a long log is then searched soon."""
     search = wanted.search.strip()
     if not search or search.startswith(ID_PREFIX) or wanted.contact_ids is not None:
@@ -86,13 +86,13 @@ def _narrow(session: Session, company_id: int | None, wanted: DeliveryFilter) ->
     return wanted if len(found) > FEW else replace(wanted, contact_ids=tuple(found))
 
 
-def _found_by(company_id: int | None, search: str) -> ColumnElement[bool]:
+def _found_by(company_id: int, search: str) -> ColumnElement[bool]:
     """What a person types to find a delivery: its id, or the contact's name or LinkedIn id."""
     if search.startswith(ID_PREFIX):
         return Delivery.webhook_id == search
     return Delivery.contact_id.in_(_contacts_found_by(company_id, search))
 
 
-def _contacts_found_by(company_id: int | None, search: str) -> Select[int]:
+def _contacts_found_by(company_id: int, search: str) -> Select[int]:
     is_found = Contact.search_text.contains(fold(search), autoescape=True)
     return select(Contact.id).where(Contact.company_id == company_id, is_found)

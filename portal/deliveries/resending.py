@@ -215,7 +215,7 @@ def meant_by(wanted: DeliveryFilter) -> tuple[str, ...]:
     return ("maybe_received", *(risk for status, risk in named.items() if wanted.status == status))
 
 
-def look(session: Session, company_id: int | None, wanted: DeliveryFilter) -> Matching:
+def look(session: Session, company_id: int, wanted: DeliveryFilter) -> Matching:
     """What matches, counted. It reads every delivery that does, and ends the session's transaction."""
     can_go, risk = _can_go(clock.utcnow()), _risk()
     facts = (func.count(), func.min(Delivery.created_at), func.max(Delivery.created_at), func.max(Delivery.id))
@@ -233,7 +233,7 @@ def look(session: Session, company_id: int | None, wanted: DeliveryFilter) -> Ma
 
 def choose(
     session: Session,
-    company_id: int | None,
+    company_id: int,
     wanted: DeliveryFilter,
     *,
     risks: Collection[str],

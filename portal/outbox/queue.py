@@ -23,7 +23,7 @@ def new_webhook_id() -> str:
 
 def enqueue(
     session: Session,
-    company_id: int | None,
+    company_id: int,
     rows: Sequence[Mapping[str, Any]],
     *,
     trigger: str,

@@ -33,6 +33,13 @@ def create_link(session: Session, *, purpose: str, user: User | None = None) -> 
     return token
 
 
+def issue_link(session: Session, user: User, *, actor: Actor) -> tuple[str, str]:
+    """A link by which somebody chooses the first password, or another one. Returns its purpose and its token."""
+    purpose = "reset" if user.password_hash else "invitation"
+    audit.record(session, actor, f"{purpose}.issued", subject=user.email)
+    return purpose, create_link(session, purpose=purpose, user=user)
+
+
 def request_reset(session: Session, email: str, *, ip: str) -> tuple[User, str] | None:
     """The person who logs in with this address, and the token of a link for a new password, for who forgot it.
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
-from portal.audit import Actor
+from portal.audit import Actor, Stranger
 from portal.models import LoginFailure, User
 from portal.people.hashing import hash_secret
 from portal.people.passwords import hasher, is_password
@@ -111,13 +111,16 @@ def record_log_in(session: Session, log_in: LogIn, *, password: str, proven: boo
     Whoever has a second factor is not in yet.
     """
     user = session.get(User, log_in.user_id) if log_in.user_id is not None else None
-    company_id = user.company_id if user else None
-    if user is None or not proven:
-        audit.record(session, Actor(company_id, log_in.email[:254], log_in.ip), "login.failed")
+    if user is None:
+        audit.record(session, Stranger(log_in.email[:254], log_in.ip), "login.failed")
+        return None
+    actor = Actor(user.company_id, user.email, log_in.ip)
+    if not proven:
+        audit.record(session, actor, "login.failed")
         return None
     forget_guess(session, log_in.guess)
     if hasher.check_needs_rehash(log_in.password_hash or ""):
         user.password_hash = hasher.hash(password)
     if user.totp_secret is None:
-        audit.record(session, Actor(company_id, user.email, log_in.ip), "login.succeeded")
+        audit.record(session, actor, "login.succeeded")
     return user

@@ -88,9 +88,9 @@ def last_report(session: Session, company_id: int) -> Task | None:
     return session.scalars(ended.order_by(Task.id.desc()).limit(1)).first()
 
 
-def record_report(session: Session, company_id: int, counts: Counter[str], *, actor: str, now: datetime) -> None:
+def record_report(session: Session, actor: Actor, counts: Counter[str], *, now: datetime) -> None:
     """Keep what a purge that was no task did, as if it had been one. The caller commits."""
-    row = store.create(session, Actor(company_id, actor), KIND)
+    row = store.create(session, actor, KIND)
     row.status, row.counts, row.started_at, row.finished_at = "done", dict(counts), now, clock.utcnow()
 
 

@@ -93,7 +93,7 @@ def get_task(session: Session, company_id: int, kinds: str | Collection[str], ta
     ).one_or_none()
 
 
-def find_open(session: Session, company_id: int | None, kind: str) -> Task | None:
+def find_open(session: Session, company_id: int, kind: str) -> Task | None:
     """The company's newest task of that kind that waits or is being done, or None."""
     query = select(Task).where(Task.company_id == company_id, Task.kind == kind, Task.status.in_(OPEN))
     return session.scalars(query.order_by(Task.id.desc()).limit(1)).first()

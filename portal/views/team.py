@@ -7,7 +7,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit
 from portal.contacts.listing import people_of
 from portal.database.db import db
 from portal.forms import ACCOUNT_WORDS, ROLE_WORDS, InvitationForm, RoleForm, text_of
@@ -80,11 +79,9 @@ def issue_link(user_id: int) -> ResponseReturnValue:
     user = get_user_or_404(user_id)
     if state_of(user) != "active":
         abort(400)
-    purpose, view_name = ("reset", "links.reset") if user.password_hash else ("invitation", "links.accept_invitation")
-    token = links.create_link(db.session, purpose=purpose, user=user)
-    audit.record(db.session, access.current_actor(), f"{purpose}.issued", subject=user.email)
+    purpose, token = links.issue_link(db.session, user, actor=access.current_actor())
     db.session.commit()
-    return page(user, link=link_to(view_name, token))
+    return page(user, link=link_to("links.reset" if purpose == "reset" else "links.accept_invitation", token))
 
 
 @bp.post("/<int:user_id>/role")

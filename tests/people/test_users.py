@@ -20,7 +20,8 @@ pytestmark = BOTH
 def demote(app: Flask, user_id: int, refused: list[str]) -> None:
     with session_of(app) as session:
         try:
-            users.change_role(session, session.get_one(User, user_id), "member", actor=Actor(None, "test"))
+            user = session.get_one(User, user_id)
+            users.change_role(session, user, "member", actor=Actor(user.company_id, "test"))
             session.commit()
         except passwords.InvalidAccount as error:
             refused.append(error.problem)
@@ -32,7 +33,7 @@ def test_two_admins_who_demote_each_other_leave_one(app: Flask) -> None:
     db.session.commit()
     refused: list[str] = []
     with session_of(app) as session:
-        users.change_role(session, session.get_one(User, first), "member", actor=Actor(None, "test"))
+        users.change_role(session, session.get_one(User, first), "member", actor=Actor(company.id, "test"))
         session.flush()
         other = threading.Thread(target=demote, args=(app, second, refused))
         other.start()

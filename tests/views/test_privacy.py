@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
+from portal.audit import Actor
 from portal.clock import utcnow
 from portal.database.db import db
 from portal.models import AuditEntry, Company, Contact, Delivery
@@ -55,7 +56,7 @@ def test_deadlines_that_make_no_sense_are_refused(admin, company, wrong):
 
 def test_the_page_shows_what_the_last_purge_took(admin, company):
     counts = Counter(bodies=1234, answers=5)
-    retention.record_report(db.session, company.id, counts, actor="portal", now=utcnow())
+    retention.record_report(db.session, Actor(company.id, "portal"), counts, now=utcnow())
     db.session.commit()
     assert "1.234" in admin.get("/privacy").text
 
