@@ -10,7 +10,7 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import audit, clock
+from portal import clock
 from portal.audit import Actor
 from portal.cli.console import (
     ACTOR,
@@ -29,6 +29,7 @@ from portal.importing import (
     Finding,
     Order,
     as_text_file,
+    begin,
     cut_into_chunks,
     examine,
     row_reader,
@@ -72,7 +73,7 @@ def import_(
         reader = row_reader(db.session, company.id, order)
         chunks = cut_into_chunks(lambda: read_blocks(opened), order, reader, actor=Actor(company.id, ACTOR))
         if not dry_run:
-            audit.record(db.session, Actor(company.id, ACTOR), "contacts.imported", subject=file.name)
+            begin(db.session, Actor(company.id, ACTOR), order)
             db.session.commit()
         counts: Counter[str] = Counter()
         findings: list[Finding] = []

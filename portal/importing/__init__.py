@@ -15,6 +15,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
+from portal import audit
 from portal.audit import Actor
 from portal.contacts.checking import ContactItem, InvalidContact
 from portal.contacts.saving import Saved, save_batch
@@ -49,6 +50,7 @@ __all__ = [
     "Order",
     "PreviewRow",
     "as_text_file",
+    "begin",
     "blank_findings",
     "cut_into_chunks",
     "examine",
@@ -113,6 +115,17 @@ def prepare(session: Session, actor: Actor, order: Order, *, total: int, blocks:
     row = store.create(session, actor, KIND, total=total, arguments=order.as_json())
     slices.store_input(session, row.id, blocks())
     return row
+
+
+def begin(session: Session, actor: Actor, order: Order, *, draft: Task | None = None) -> bool:
+    """Note that an import begins, and let a worker take its draft, where it has one.
+
+    Returns whether it begins now: a second click finds it begun.
+    """
+    if draft is not None and not store.start(session, draft):
+        return False
+    audit.record(session, actor, "contacts.imported", subject=order.filename)
+    return True
 
 
 def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit, importing
+from portal import importing
 from portal.company.endpoint import is_configured
 from portal.contacts.listing import campaigns_of
 from portal.database.db import db
@@ -104,13 +104,7 @@ def start(task_id: int) -> ResponseReturnValue:
             if order.layout.delimiter is not None and not NAMES & set(order.columns):
                 db.session.commit()
                 return _show_draft(task, explain_file("no_name"))
-            if store.start(db.session, task):
-                audit.record(
-                    db.session,
-                    access.current_actor(),
-                    "contacts.imported",
-                    subject=order.filename,
-                )
+            importing.begin(db.session, access.current_actor(), order, draft=task)
         db.session.commit()
     return see_other(url_for(".show", task_id=task_id))
 
