@@ -19,11 +19,17 @@ TRIGGERS = ("classification", "retry", "manual", "sync", "test")
 TASK_STATUSES = ("draft", "waiting", "running", "done", "failed")
 
 
-class Company(Base):
+class Numbered(Base):
+    """What every table inherits whose rows have a number."""
+
+    __abstract__ = True
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+
+
+class Company(Numbered):
     """A customer of the installation: everything below belongs to exactly one."""
 
     __tablename__ = "company"
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
     timezone: Mapped[str] = mapped_column(String(64), default="America/Sao_Paulo")
     locale: Mapped[str] = mapped_column(String(8), default="pt_BR")
@@ -34,7 +40,7 @@ class Company(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class User(Base):
+class User(Numbered):
     """A person of a company. Without a role the person only owns contacts and cannot log in."""
 
     __tablename__ = "user_account"
@@ -43,7 +49,6 @@ class User(Base):
         Index("uq_user_account_login_email", "email", unique=True, **only("role IS NOT NULL")),
         one_of("role", ROLES),
     )
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     name: Mapped[str] = mapped_column(String(200))
     email: Mapped[str] = mapped_column(String(254))
@@ -68,12 +73,11 @@ class User(Base):
         return f"{self.id}.{self.session_version}"
 
 
-class AccessLink(Base):
+class AccessLink(Numbered):
     """A link that works once: the first set-up, an invitation, or a new password. Only its hash is kept."""
 
     __tablename__ = "access_link"
     __table_args__ = (one_of("purpose", ("setup", "invitation", "reset")),)
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
     purpose: Mapped[str] = mapped_column(String(16))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"))
@@ -83,7 +87,7 @@ class AccessLink(Base):
     user: Mapped[User | None] = relationship()
 
 
-class LoginFailure(Base):
+class LoginFailure(Numbered):
     """A log-in that failed, counted against its account and its address to slow guessing down."""
 
     __tablename__ = "login_failure"
@@ -91,17 +95,15 @@ class LoginFailure(Base):
         Index("ix_login_failure_account_key", "account_key", "at"),
         Index("ix_login_failure_ip", "ip", "at"),
     )
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
     account_key: Mapped[str] = mapped_column(String(64))
     ip: Mapped[str] = mapped_column(String(45))
     at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class ApiToken(Base):
+class ApiToken(Numbered):
     """A bearer token of the API: found by its public part, proven by the hash of its secret part."""
 
     __tablename__ = "api_token"
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     label: Mapped[str] = mapped_column(String(100))
@@ -113,18 +115,17 @@ class ApiToken(Base):
     user: Mapped[User] = relationship()
 
 
-class Campaign(Base):
+class Campaign(Numbered):
     """A campaign of prospecting; its name tells it apart within the company."""
 
     __tablename__ = "campaign"
     __table_args__ = (UniqueConstraint("company_id", "name"),)
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str | None] = mapped_column(Text)
 
 
-class Contact(Base):
+class Contact(Numbered):
     """A person who is prospected in one campaign, owned by one user."""
 
     __tablename__ = "contact"
@@ -135,7 +136,6 @@ class Contact(Base):
         Index("ix_contact_behind", "company_id", "interest_level", "classified_at", "id", **only(BEHIND)),
         one_of("interest_level", LEVELS),
     )
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
     owner_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
@@ -166,11 +166,10 @@ class Contact(Base):
     messages: Mapped[list["Message"]] = relationship(order_by="Message.id", cascade="all, delete-orphan")
 
 
-class Message(Base):
+class Message(Numbered):
     """A message exchanged with a contact, in the order of the thread."""
 
     __tablename__ = "message"
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
     contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)
     sender_name: Mapped[str] = mapped_column(String(300))
     message: Mapped[str] = mapped_column(Text)
@@ -178,11 +177,10 @@ class Message(Base):
     pending: Mapped[bool] = mapped_column(default=False)
 
 
-class Classification(Base):
+class Classification(Numbered):
     """A dated fact: somebody set, changed or removed a contact's interest level."""
 
     __tablename__ = "classification"
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)
     old_level: Mapped[int | None] = mapped_column()
@@ -191,12 +189,11 @@ class Classification(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class Endpoint(Base):
+class Endpoint(Numbered):
     """A company's configured address, with its secret, its state and what happened there last."""
 
     __tablename__ = "endpoint"
     __table_args__ = (one_of("state", ENDPOINT_STATES),)
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), unique=True)
     url: Mapped[str | None] = mapped_column(Text)
     secret: Mapped[str] = mapped_column(Text)  # sealed by the vault, like the old one, which signs too until its end
@@ -278,12 +275,11 @@ class Delivery(Base):
         return self.trigger == "test"
 
 
-class Attempt(Base):
+class Attempt(Numbered):
     """One HTTP try of a delivery, as it was. Never changed."""
 
     __tablename__ = "attempt"
     __table_args__ = (one_of("trigger", TRIGGERS),)
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
     delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id", ondelete="CASCADE"), index=True)
     number: Mapped[int] = mapped_column()
     trigger: Mapped[str] = mapped_column(String(16))
@@ -304,7 +300,7 @@ class Attempt(Base):
     response_body: Mapped[bytes | None] = mapped_column(LargeBinary)  # the first 16 KiB of the answer
 
 
-class Task(Base):
+class Task(Numbered):
     """Long work in the background: `position` is how far it is, `tries` how often it was begun since it moved on."""
 
     __tablename__ = "task"
@@ -313,7 +309,6 @@ class Task(Base):
         Index("ix_task_company", "company_id", "id"),
         one_of("status", TASK_STATUSES),
     )
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     kind: Mapped[str] = mapped_column(String(16))
     actor: Mapped[str] = mapped_column(String(300))
@@ -352,12 +347,11 @@ class IdempotencyKey(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
 
 
-class InspectedRequest(Base):
+class InspectedRequest(Numbered):
     """What arrived at a company's own test address: its body's first 64 KiB, and the size of the whole in bytes."""
 
     __tablename__ = "inspected_request"
     __table_args__ = (Index("ix_inspected_request_company", "company_id", "id"),)
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     signature: Mapped[str] = mapped_column(String(16))
     headers: Mapped[list[list[str]]] = mapped_column(JSON)
@@ -366,12 +360,11 @@ class InspectedRequest(Base):
     received_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class AuditEntry(Base):
+class AuditEntry(Numbered):
     """An administrative act: who did what, when, from where. Only ever added."""
 
     __tablename__ = "audit_entry"
     __table_args__ = (Index("ix_audit_entry_company", "company_id", "id"),)
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
     company_id: Mapped[int | None] = mapped_column(ForeignKey("company.id"))
     actor: Mapped[str] = mapped_column(String(300))
     action: Mapped[str] = mapped_column(String(64))
