@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, bindparam, exists, func, or_, select, true, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, exists, func, or_, select, true, update
 
 from portal.egress import origin_of
 from portal.models import OPEN_STATUSES, Delivery, Endpoint
@@ -95,6 +95,12 @@ _first_due_at = (
 )
 
 _STRAY = exists().where(endpoint.c.url.is_(None), _first_due_at.is_not(None))
+
+LEASE_EXPIRED = and_(delivery.c.status == "sending", delivery.c.lease_expires_at <= bindparam("now"))
+"""A worker died, or was too slow, while it held the delivery."""
+
+HAS_LOOSE_ENDS = select(or_(exists().where(LEASE_EXPIRED), _STRAY))
+"""Whether anything is to be recovered or cancelled."""
 
 ENDPOINTS_WITH_DUE = (
     select(
@@ -189,9 +195,7 @@ def has_header(stored: AnyRow | Endpoint, url: str) -> bool:
 
 def has_due(connection: Connection, *, now: datetime) -> bool:
     """Whether anything may be claimed, recovered or cancelled: a cheap look that takes no write lock."""
-    return bool(_endpoints_with_due(connection, now)) or bool(
-        connection.execute(select(or_(exists().where(lease_expired(now)), _STRAY))).scalar()
-    )
+    return bool(_endpoints_with_due(connection, now)) or bool(connection.scalar(HAS_LOOSE_ENDS, {"now": now}))
 
 
 def release(connection: Connection, claims: Sequence[Claim]) -> None:
@@ -233,10 +237,6 @@ def pull_forward(connection: Connection, *, now: datetime, longest: timedelta, l
     ):
         is_ahead = column > bound + CLOCK_TOLERANCE
         connection.execute(update(column.table).where(applies, is_ahead).values({column.name: bound}))
-
-
-def lease_expired(now: datetime) -> ColumnElement[bool]:
-    return and_(delivery.c.status == "sending", delivery.c.lease_expires_at <= now)
 
 
 def _endpoints_with_due(connection: Connection, now: datetime) -> Sequence[AnyRow]:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Table, and_, bindparam, exists, false, func, insert, select, update
 
 from portal.models import OPEN_STATUSES, Attempt, Contact
-from portal.outbox.claims import CLAIM_COLUMNS, Claim, delivery, endpoint, lease_expired
+from portal.outbox.claims import CLAIM_COLUMNS, LEASE_EXPIRED, Claim, delivery, endpoint
 from portal.outbox.counting import count_attempts
 from portal.outbox.shapes import flag_changed, remember
 from portal.rules.circuit import Circuit, after_failed_probe, after_failure, after_success
@@ -85,6 +85,18 @@ TOLD_COLUMNS = (*CIRCUIT_COLUMNS, "last_success_at", "last_failure_at", "answer_
 TELL_ENDPOINT = (
     update(endpoint).where(endpoint.c.id == bindparam("key")).values({name: bindparam(name) for name in TOLD_COLUMNS})
 )
+ABANDONED = (
+    select(
+        *CLAIM_COLUMNS,
+        func.coalesce(endpoint.c.url, "").label("url"),
+        func.coalesce(and_(endpoint.c.state == "failing", delivery.c.trigger != "test"), false()).label("is_probe"),
+    )
+    .outerjoin(endpoint, endpoint.c.company_id == delivery.c.company_id)
+    .where(LEASE_EXPIRED)
+    .limit(500)
+    .with_for_update(skip_locked=True, of=delivery)
+)
+"""What workers held that died, as their claims."""
 FRESH = timedelta(seconds=1)
 """What an endpoint's last success may be behind: one after the other is not worth a write each."""
 
@@ -136,17 +148,7 @@ def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
     Returns how many there were. The receiver may have got them: the same id and bytes go again. What was sent to a
     failing endpoint was its probe, but for what was still under way when it began to fail: neither costs a try.
     """
-    rows = connection.execute(
-        select(
-            *CLAIM_COLUMNS,
-            func.coalesce(endpoint.c.url, "").label("url"),
-            func.coalesce(and_(endpoint.c.state == "failing", delivery.c.trigger != "test"), false()).label("is_probe"),
-        )
-        .outerjoin(endpoint, endpoint.c.company_id == delivery.c.company_id)
-        .where(lease_expired(rules.now))
-        .limit(500)
-        .with_for_update(skip_locked=True, of=delivery)
-    ).all()
+    rows = connection.execute(ABANDONED, {"now": rules.now}).all()
     claims = [Claim(**row._mapping) for row in rows]
     died = [(claim, Outcome.interrupted(url=claim.url, started_at=claim.lease_expires_at - lease)) for claim in claims]
     settle(connection, died, rules)

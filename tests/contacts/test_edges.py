@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
+from flask_babel import force_locale
 
 from portal.cli import cli
 from portal.company.refusals import NoAddress
@@ -231,7 +232,11 @@ def sync_by_api(world: World) -> str:
     return str(world.api.post("/sync").json)
 
 
-SYNCING = pytest.mark.parametrize("sync", [sync_by_page, sync_by_api])
+def sync_by_command(world: World) -> str:
+    return str(world.command("sync", "--yes").output)
+
+
+SYNCING = pytest.mark.parametrize("sync", [sync_by_page, sync_by_api, sync_by_command])
 
 
 @SYNCING
@@ -240,11 +245,12 @@ def test_every_edge_brings_in_sync_by_one_task(world: World, contact: Contact, s
     db.session.commit()
     for _ in range(2):  # asked again, it is the task that is under way
         sync(world)
-    assert world.calls == [world.admin.email]
-    assert entries() == [(world.admin.email, "contacts.synced", "1")]
+    actor = "console" if sync is sync_by_command else world.admin.email
+    assert world.calls == [actor]
+    assert entries() == [(actor, "contacts.synced", "1")]
     assert do_tasks().counts == {"sent": 1}
     (delivery,) = db.session.query(Delivery)
-    assert (delivery.trigger, delivery.actor, delivery.interest_level) == ("sync", world.admin.email, 3)
+    assert (delivery.trigger, delivery.actor, delivery.interest_level) == ("sync", actor, 3)
 
 
 @SYNCING
@@ -253,7 +259,9 @@ def test_every_edge_refuses_to_sync_without_an_address(world: World, contact: Co
     world.browser.post("/webhook/remove")
     db.session.query(AuditEntry).delete()
     db.session.commit()
-    assert str(NoAddress.words) in sync(world)
+    with force_locale("en" if sync is sync_by_command else "pt_BR"):
+        refusal = str(NoAddress.words)
+    assert refusal in sync(world)
     assert (world.count(Task), entries(), world.calls) == (0, [], [])
 
 
@@ -262,6 +270,16 @@ def test_what_needs_nothing_leaves_no_entry(world: World, contact: Contact, sync
     sync(world)
     do_tasks()
     assert (entries(), world.count(Delivery)) == ([], 0)
+
+
+def test_the_command_asks_before_it_syncs_and_counts_beforehand(world: World, contact: Contact) -> None:
+    contact.interest_level = 3
+    assert world.command("sync", "--dry-run").output == "1 contacts would be sent.\n"
+    assert json.loads(world.command("sync", "--dry-run", "--json").output) == {"count": 1}
+    refused = world.command("sync")  # nobody answers
+    assert (refused.exit_code, world.count(Task)) == (1, 0)
+    done = world.command("sync", "--yes", "--json")
+    assert (json.loads(done.output)["total"], world.count(Task)) == (1, 1)
 
 
 def test_a_search_for_what_does_not_exist_classifies_nobody(world: World, contact: Contact) -> None:

@@ -1,0 +1,38 @@
+"""`portal sync`."""
+
+import click
+
+from portal.api.job_schemas import JobSchema
+from portal.cli.console import company_option, json_option, open_company, print_json
+from portal.contacts import syncing
+from portal.database.db import db, reading
+
+
+@click.command()
+@company_option
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def sync(company_name: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Bring the CRM in sync, as a job that a worker does.
+
+    It sends the latest state of each contact whose level the CRM does not know, level 3 first. What is on its way is
+    left alone. While such a job is under way it is the answer, so that asking twice sends once.
+    """
+    with open_company(company_name) as actor:
+        with reading():
+            count = sum(syncing.count_out_of_sync(db.session, actor.company_id).values())
+        db.session.rollback()
+        if dry_run:
+            print_json({"count": count}) if as_json else click.echo(f"{count} contacts would be sent.")
+            return
+        if not yes and count:
+            click.confirm(f"Send {count} contacts?", abort=True, err=True)
+        task = syncing.start(db.session, actor)
+        db.session.commit()
+        if as_json:
+            print_json(JobSchema().dump(task))
+        elif task.total:
+            click.echo(f"Job {task.id}: a worker sends {task.total} contacts.")
+        else:
+            click.echo("The CRM knows every level, or will soon: nothing is sent.")
