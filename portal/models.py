@@ -29,7 +29,6 @@ class Numbered(Base):
 class Company(Numbered):
     """A customer of the installation: everything below belongs to exactly one."""
 
-    __tablename__ = "company"
     name: Mapped[str] = mapped_column(String(200), unique=True)
     timezone: Mapped[str] = mapped_column(String(64), default="America/Sao_Paulo")
     locale: Mapped[str] = mapped_column(String(8), default="pt_BR")
@@ -76,7 +75,6 @@ class User(Numbered):
 class AccessLink(Numbered):
     """A link that works once: the first set-up, an invitation, or a new password. Only its hash is kept."""
 
-    __tablename__ = "access_link"
     __table_args__ = (one_of("purpose", ("setup", "invitation", "reset")),)
     purpose: Mapped[str] = mapped_column(String(16))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
@@ -90,7 +88,6 @@ class AccessLink(Numbered):
 class LoginFailure(Numbered):
     """A log-in that failed, counted against its account and its address to slow guessing down."""
 
-    __tablename__ = "login_failure"
     __table_args__ = (
         Index("ix_login_failure_account_key", "account_key", "at"),
         Index("ix_login_failure_ip", "ip", "at"),
@@ -103,7 +100,6 @@ class LoginFailure(Numbered):
 class ApiToken(Numbered):
     """A bearer token of the API: found by its public part, proven by the hash of its secret part."""
 
-    __tablename__ = "api_token"
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     label: Mapped[str] = mapped_column(String(100))
@@ -118,7 +114,6 @@ class ApiToken(Numbered):
 class Campaign(Numbered):
     """A campaign of prospecting; its name tells it apart within the company."""
 
-    __tablename__ = "campaign"
     __table_args__ = (UniqueConstraint("company_id", "name"),)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     name: Mapped[str] = mapped_column(String(200))
@@ -128,7 +123,6 @@ class Campaign(Numbered):
 class Contact(Numbered):
     """A person who is prospected in one campaign, owned by one user."""
 
-    __tablename__ = "contact"
     __table_args__ = (
         Index("ix_contact_campaign_linkedin", "campaign_id", "linkedin_public_id"),
         Index("ix_contact_campaign_email", "campaign_id", "email"),
@@ -155,6 +149,7 @@ class Contact(Numbered):
     reply_date: Mapped[datetime | None] = mapped_column(UTCDateTime)
     interest_level: Mapped[int | None] = mapped_column()
     classified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    is_level_imported: Mapped[bool] = mapped_column(default=False)  # the level came with a file
     delivered_level: Mapped[int | None] = mapped_column()  # what the CRM learned last; `outbox.settle` keeps it
     skills: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # as in the body, like the next
     experiences: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
@@ -169,7 +164,6 @@ class Contact(Numbered):
 class Message(Numbered):
     """A message exchanged with a contact, in the order of the thread."""
 
-    __tablename__ = "message"
     contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)
     sender_name: Mapped[str] = mapped_column(String(300))
     message: Mapped[str] = mapped_column(Text)
@@ -180,7 +174,6 @@ class Message(Numbered):
 class Classification(Numbered):
     """A dated fact: somebody set, changed or removed a contact's interest level."""
 
-    __tablename__ = "classification"
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)
     old_level: Mapped[int | None] = mapped_column()
@@ -192,7 +185,6 @@ class Classification(Numbered):
 class Endpoint(Numbered):
     """A company's configured address, with its secret, its state and what happened there last."""
 
-    __tablename__ = "endpoint"
     __table_args__ = (one_of("state", ENDPOINT_STATES),)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), unique=True)
     url: Mapped[str | None] = mapped_column(Text)
@@ -223,7 +215,6 @@ class Endpoint(Numbered):
 class Delivery(Base):
     """One body to be brought to one endpoint: a row of the outbox while open, a line of the log for good."""
 
-    __tablename__ = "delivery"
     __table_args__ = (
         Index("ix_delivery_due", "company_id", "next_attempt_at", "id", **only("status = 'pending'")),
         Index("ix_delivery_sending", "lease_expires_at", **only("status = 'sending'")),
@@ -278,7 +269,6 @@ class Delivery(Base):
 class Attempt(Numbered):
     """One HTTP try of a delivery, as it was. Never changed."""
 
-    __tablename__ = "attempt"
     __table_args__ = (one_of("trigger", TRIGGERS),)
     delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id", ondelete="CASCADE"), index=True)
     number: Mapped[int] = mapped_column()
@@ -303,7 +293,6 @@ class Attempt(Numbered):
 class Task(Numbered):
     """Long work in the background: `position` is how far it is, `tries` how often it was begun since it moved on."""
 
-    __tablename__ = "task"
     __table_args__ = (
         Index("ix_task_open", "id", **only("status IN ('waiting', 'running')")),
         Index("ix_task_company", "company_id", "id"),
@@ -329,17 +318,24 @@ class Task(Numbered):
 class TaskBlock(Base):
     """A piece of what a task works on (`input`) or leaves behind (`finding`), in the order of its number."""
 
-    __tablename__ = "task_block"
     task_id: Mapped[int] = mapped_column(ForeignKey("task.id", ondelete="CASCADE"), primary_key=True)
     part: Mapped[str] = mapped_column(String(16), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class ImportedContact(Base):
+    """A contact that a file named, and when its import last wrote to it: None where it found all as it was."""
+
+    task_id: Mapped[int] = mapped_column(ForeignKey("task.id", ondelete="CASCADE"), primary_key=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True, index=True)
+    is_created: Mapped[bool] = mapped_column()
+    saved_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
 class IdempotencyKey(Base):
     """A call of the API that its caller may repeat, with what it was answered; no answer until its work is done."""
 
-    __tablename__ = "idempotency_key"
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     request_hash: Mapped[str] = mapped_column(String(64))
@@ -350,20 +346,18 @@ class IdempotencyKey(Base):
 class InspectedRequest(Numbered):
     """What arrived at a company's own test address: its body's first 64 KiB, and the size of the whole in bytes."""
 
-    __tablename__ = "inspected_request"
     __table_args__ = (Index("ix_inspected_request_company", "company_id", "id"),)
-    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     signature: Mapped[str] = mapped_column(String(16))
     headers: Mapped[list[list[str]]] = mapped_column(JSON)
     body: Mapped[bytes] = mapped_column(LargeBinary)
     size: Mapped[int] = mapped_column()
     received_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
 
 
 class AuditEntry(Numbered):
     """An administrative act: who did what, when, from where. Only ever added."""
 
-    __tablename__ = "audit_entry"
     __table_args__ = (Index("ix_audit_entry_company", "company_id", "id"),)
     company_id: Mapped[int | None] = mapped_column(ForeignKey("company.id"))
     actor: Mapped[str] = mapped_column(String(300))
@@ -376,7 +370,6 @@ class AuditEntry(Numbered):
 class AttemptCount(Base):
     """How many attempts ended so, and how long they took: counted as they are recorded, and never taken back."""
 
-    __tablename__ = "attempt_count"
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), primary_key=True)
     status: Mapped[str] = mapped_column(String(16), primary_key=True)  # the delivery's, after the attempt
     reason: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -388,6 +381,5 @@ class AttemptCount(Base):
 class WorkerHeartbeat(Base):
     """The last sign of life of each worker process."""
 
-    __tablename__ = "worker_heartbeat"
     worker: Mapped[str] = mapped_column(String(100), primary_key=True)
     seen_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -1,13 +1,13 @@
 """The contacts of a batch in memory: what may be matched is read once, and stays found as the batch changes it."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select, true
 
 from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS, search_name
-from portal.contacts.checking import ContactItem
+from portal.contacts.checking import SAME, ContactItem
 from portal.models import Campaign, Contact, Message, User
 
 contact_table: Table = Contact.__table__  # type: ignore[assignment]
@@ -67,30 +67,32 @@ class Known:
             self.default_owner = PersonRecord(default_owner.id, default_owner.name, default_owner.email)
             self.people[default_owner.email] = self.default_owner
         self.by_id: dict[int, ContactRecord] = {}
-        self._by_key: dict[tuple[CampaignRecord, str, str], list[ContactRecord]] = {}
-        """Those of a campaign that share a LinkedIn id, an e-mail, or a name and a company and nothing surer."""
+        self._by_key: dict[tuple[CampaignRecord | None, str, str], list[ContactRecord]] = {}
+        """Those of a campaign that share a LinkedIn id, an e-mail, or a name and a company and nothing surer.
 
-    def load(self, given: Sequence[ContactItem], *, with_messages: bool) -> None:
-        """Read all that the items may match or belong to."""
+        Under None stand those of all campaigns that share one of the first two."""
+
+    def load(self, given: Sequence[ContactItem], *, everywhere: bool = False) -> None:
+        """Read all that the items may match or belong to, in their campaigns or in all."""
         emails = {item.owner.email for item in given if item.owner}
         self._load_people(User.email.in_(emails))
         ids = {item.contact_id for item in given if _is_key(item.contact_id)}
         rows = list(self._select(contact_table.c.id.in_(ids))) if ids else []
-        self._load_campaigns(
-            {item.campaign or DEFAULT_CAMPAIGN for item in given}, {row["campaign_id"] for row in rows}
-        )
+        names = {item.campaign or DEFAULT_CAMPAIGN for item in given}
+        is_meant = or_(Campaign.name.in_(names), Campaign.id.in_({row["campaign_id"] for row in rows}))
+        self._load_campaigns(true() if everywhere else is_meant)
         rows += self._select_candidates(given)
         self._load_people(User.id.in_({row["owner_id"] for row in rows}))
         self._remember(rows)
-        if with_messages:
+        if any(item.level is not SAME or item.messages is not None for item in given):
             self._load_messages()
 
     def find(self, contact_id: Any) -> ContactRecord | None:
         """The contact of that id."""
         return self.by_id.get(contact_id) if _is_key(contact_id) else None
 
-    def match(self, campaign: CampaignRecord, given: ContactItem) -> ContactRecord | None:
-        """The contact that an item without an id means.
+    def match(self, campaign: CampaignRecord | None, given: ContactItem) -> ContactRecord | None:
+        """The contact of a campaign, or of any, that an item without an id means.
 
         By the LinkedIn id; else by the e-mail, unless both have LinkedIn ids, which then differ; else, where neither
         has one of both, by name and company, of several the one in the item's place.
@@ -105,17 +107,25 @@ class Known:
                 return found[place]
         return None
 
+    def find_alike(self, campaign: CampaignRecord, given: ContactItem) -> ContactRecord | None:
+        """The contact of a campaign that has the item's name and e-mail, and another LinkedIn id."""
+        name, email, linkedin = (given.facts.get(each) for each in ("name", "email", "linkedin_public_id"))
+        if not name or not email or not linkedin:
+            return None
+        found = self._by_key.get((campaign, "email", email), [])
+        return next((each for each in found if each.values["search_name"] == search_name(name)), None)
+
     def add(self, record: ContactRecord) -> None:
         """Let the contact be matched from now on, by what it holds."""
-        for key in _keys(record.values):
-            same = self._by_key.setdefault((record.campaign, *key), [])
+        for key in _places(record):
+            same = self._by_key.setdefault(key, [])
             same.append(record)
             same.sort(key=lambda each: each.values["id"] or float("inf"))  # the oldest is the one that is matched
 
     def leave_out(self, record: ContactRecord) -> None:
         """The contact is about to hold something else."""
-        for key in _keys(record.values):
-            same = self._by_key.get((record.campaign, *key), [])
+        for key in _places(record):
+            same = self._by_key.get(key, [])
             if record in same:
                 same.remove(record)
 
@@ -145,9 +155,9 @@ class Known:
         for row in self._connection.execute(query):
             self.people.setdefault(row.email, PersonRecord(row.id, row.name, row.email))
 
-    def _load_campaigns(self, names: Collection[str], ids: Collection[int]) -> None:
+    def _load_campaigns(self, wanted: ColumnElement[bool]) -> None:
         query = select(Campaign.id, Campaign.name, Campaign.description).where(
-            Campaign.company_id == self._company_id, or_(Campaign.name.in_(names), Campaign.id.in_(ids))
+            Campaign.company_id == self._company_id, wanted
         )
         for row in self._connection.execute(query):
             self.campaigns[row.name] = CampaignRecord(row.id, row.name, row.description)
@@ -174,6 +184,12 @@ def _keys(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not keys and facts.get("name"):
         keys.append(("name", "\n".join((facts["name"], facts.get("current_company") or ""))))
     return keys
+
+
+def _places(record: ContactRecord) -> list[tuple[CampaignRecord | None, str, str]]:
+    """Where a contact is found: in its campaign, and in none by what tells a person in all of them."""
+    keys = _keys(record.values)
+    return [*((record.campaign, *key) for key in keys), *((None, *key) for key in keys if key[0] != "name")]
 
 
 def _is_key(value: Any) -> bool:

@@ -5,7 +5,7 @@ of its items match each other as two batches would; what came of it is written a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +23,19 @@ from portal.contacts.records import CampaignRecord, Change, ContactRecord, Known
 from portal.contacts.writing import WRITTEN, write_batch
 from portal.models import Campaign, Company, Contact, User
 
+Differences = dict[str, tuple[Any, Any]]
+"""What changed of a contact, by the names of its columns, `campaign`, `owner` and `messages`: before and after."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRules:
+    """What holds for the contacts of a file, and for no others."""
+
+    keeps_levels: bool = True
+    """A level that was not set by a file stays as it is."""
+    updates_elsewhere: bool = False
+    """Who is in another campaign is changed there, and not added to this one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
@@ -38,6 +51,16 @@ class Saved:
     """The public id of the delivery that tells the CRM."""
     notes: tuple[InvalidContact, ...] = ()
     """What was left out or mended."""
+    differences: Differences = field(default_factory=dict)
+    """Of a contact that existed."""
+    saved_at: datetime | None = None
+    """None when nothing was written."""
+    elsewhere: str | None = None
+    """The other campaign that has this person, of a file's contact that its own campaign does not have."""
+    alike_id: int | None = None
+    """Another contact of the same name and e-mail, whose LinkedIn id differs from that of this new one."""
+    is_level_kept: bool = False
+    """The file's level was not taken, since somebody had set another."""
 
     @property
     def sent(self) -> bool:
@@ -67,26 +90,29 @@ def save_batch(
     *,
     default_owner: User | None = None,
     is_sending: bool = True,
+    rules: FileRules | None = None,
 ) -> list[Saved]:
     """Make or change contacts and classify them; one result an item, in their order. The caller commits.
 
     An item is matched by `contact.id`, else as `Known.match` says, within the campaign. An item that is refused leaves
     the others as they are. `default_owner` owns a new contact that names no owner. Without
-    `is_sending` levels are recorded and the CRM is not told.
+    `is_sending` levels are recorded and the CRM is not told. `rules` are those of a file, when that is where the items
+    come from.
     """
     if not items:
         return []
     company = _hold_company(session, actor, items)
     known = Known(session.connection(), company.id, default_owner)
+    known.load(items, everywhere=rules is not None)
     has_levels = any(item.level is not SAME for item in items)
-    known.load(items, with_messages=has_levels or any(item.messages is not None for item in items))
-    batch = _Batch(known, company.id, is_sending=is_sending and has_levels and is_configured(session, company.id))
+    is_sending = is_sending and has_levels and is_configured(session, company.id)
+    batch = _Batch(known, company.id, is_sending=is_sending, rules=rules)
     plans = [batch.plan(item) for item in items]
     write_batch(session, company, known, new=batch.new, changes=batch.changes, actor=actor, now=batch.now)
     for row in list(session):
         if isinstance(row, Contact | Campaign):
             session.expire(row)  # the statements went past it
-    return [_result(plan, item) for plan, item in zip(plans, items, strict=True)]
+    return [_result(plan, item, batch.now) for plan, item in zip(plans, items, strict=True)]
 
 
 def _check(place: int, item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
@@ -113,32 +139,42 @@ class _Plan:
 
     record: ContactRecord
     is_new: bool
-    is_changed: bool
+    differences: Differences
     previous_level: int | None
     change: Change | None
+    elsewhere: str | None
+    alike: ContactRecord | None
+    is_level_kept: bool
 
 
-def _result(plan: _Plan | InvalidContact, item: ContactItem) -> Saved:
+def _result(plan: _Plan | InvalidContact, item: ContactItem, now: datetime) -> Saved:
     if isinstance(plan, InvalidContact):
         return Saved(error=plan)
+    is_changed, is_classified = bool(plan.differences) and not plan.is_new, plan.change is not None
     return Saved(
         contact_id=plan.record.values["id"],
         created=plan.is_new,
-        changed=plan.is_changed and not plan.is_new,
-        classified=plan.change is not None,
+        changed=is_changed,
+        classified=is_classified,
         previous_level=plan.previous_level,
         delivery_id=plan.change.delivery_id if plan.change else None,
         notes=item.notes,
+        differences=plan.differences if is_changed else {},
+        saved_at=now if plan.is_new or is_changed or is_classified else None,
+        elsewhere=plan.elsewhere,
+        alike_id=plan.alike.values["id"] if plan.alike else None,
+        is_level_kept=plan.is_level_kept,
     )
 
 
 class _Batch:
     """Works through the items, on the contacts in memory."""
 
-    def __init__(self, known: Known, company_id: int, *, is_sending: bool) -> None:
+    def __init__(self, known: Known, company_id: int, *, is_sending: bool, rules: FileRules | None) -> None:
         self._known = known
         self._company_id = company_id
         self._is_sending = is_sending
+        self._rules = rules
         self.now: datetime = clock.utcnow()
         self.new: list[ContactRecord] = []
         self.changes: list[Change] = []
@@ -151,41 +187,53 @@ class _Batch:
         name = given.campaign or (record.campaign.name if record else DEFAULT_CAMPAIGN)
         campaign = self._known.campaigns.get(name) or CampaignRecord(None, name)
         record = record or self._known.match(campaign, given)
+        other = self._known.match(None, given) if record is None and self._rules else None
+        elsewhere = other.campaign.name if other else None
+        if other is not None and self._rules and self._rules.updates_elsewhere:
+            record, campaign = other, other.campaign
         if record is None and "name" not in given.facts:
             return InvalidContact("contact.name", "required")
-        self._known.campaigns[name] = campaign
-        is_new = record is None
-        record = record or self._begin(campaign)
-        is_changed = self._apply(record, campaign, given)
-        previous = record.values["interest_level"]
-        return _Plan(record, is_new, is_changed, previous, self._classify(record, given.level))
+        self._known.campaigns[campaign.name] = campaign
+        is_new, alike = record is None, None
+        if record is None:
+            alike = self._known.find_alike(campaign, given)
+            record = self._begin(campaign)
+        differences = self._apply(record, campaign, given)
+        previous, is_level_kept = record.values["interest_level"], self._keeps_level(record, given.level)
+        change = None if is_level_kept else self._classify(record, given.level)
+        return _Plan(record, is_new, differences, previous, change, elsewhere, alike, is_level_kept)
 
     def _begin(self, campaign: CampaignRecord) -> ContactRecord:
         values: dict[str, Any] = dict.fromkeys((*BODY_FIELDS, *WRITTEN))
         values.update(company_id=self._company_id, collect_date=self.now, created_at=self.now, updated_at=self.now)
-        values.update(skills=[], experiences=[])
+        values.update(skills=[], experiences=[], is_level_imported=False)
         record = ContactRecord(values, campaign, self._known.default_owner)
         self.new.append(record)
         self._known.add(record)
         return record
 
-    def _apply(self, record: ContactRecord, campaign: CampaignRecord, given: ContactItem) -> bool:
-        """Set what the item gives. Returns whether that changed anything of the contact."""
+    def _apply(self, record: ContactRecord, campaign: CampaignRecord, given: ContactItem) -> Differences:
+        """Set what the item gives. Returns what that changed of the contact."""
         if given.campaign_facts.get("description", campaign.description) != campaign.description:
             campaign.description, campaign.is_changed = given.campaign_facts["description"], True
         owner = self._owner(given) or record.owner
         facts = {name: value for name, value in given.facts.items() if record.values[name] != value}
-        is_changed = bool(facts) or campaign is not record.campaign or owner is not record.owner
-        if is_changed:
+        differences: Differences = {name: (record.values[name], value) for name, value in facts.items()}
+        if campaign is not record.campaign:
+            differences["campaign"] = (record.campaign.name, campaign.name)
+        if owner is not record.owner:
+            differences["owner"] = (record.owner.email, owner.email)
+        if differences:
             self._known.leave_out(record)
             record.values.update(facts)
             record.values.update(search_columns(record.values))
             record.campaign, record.owner = campaign, owner
             self._known.add(record)
         if given.messages is not None and given.messages != record.messages:
-            record.messages, record.has_new_messages, is_changed = given.messages, True, True
-        record.is_changed = record.is_changed or is_changed
-        return is_changed
+            differences["messages"] = (len(record.messages), len(given.messages))
+            record.messages, record.has_new_messages = given.messages, True
+        record.is_changed = record.is_changed or bool(differences)
+        return differences
 
     def _owner(self, given: ContactItem) -> PersonRecord | None:
         if given.owner is None:
@@ -193,11 +241,17 @@ class _Batch:
         person = PersonRecord(None, given.owner.name or given.owner.email, given.owner.email)
         return self._known.people.setdefault(given.owner.email, person)
 
+    def _keeps_level(self, record: ContactRecord, level: Any) -> bool:
+        """Whether a file says another level than somebody chose, and that one stays; having none was chosen too."""
+        if self._rules is None or not self._rules.keeps_levels or level in (SAME, record.values["interest_level"]):
+            return False
+        return record.values["classified_at"] is not None and not record.values["is_level_imported"]
+
     def _classify(self, record: ContactRecord, level: Any) -> Change | None:
         old = record.values["interest_level"]
         if level is SAME or level == old:
             return None
-        record.values.update(interest_level=level, classified_at=self.now)
+        record.values.update(interest_level=level, classified_at=self.now, is_level_imported=self._rules is not None)
         record.is_changed = True
         frozen = None
         if level is not None and self._is_sending:

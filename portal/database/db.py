@@ -6,6 +6,7 @@ databases.
 """
 
 import os
+import re
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, Session, declared_attr
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 """The database is locked, full or gone: it is nobody's fault who wanted to write, and trying again helps."""
@@ -59,9 +60,13 @@ _read_only: ContextVar[bool] = ContextVar("read_only", default=False)
 
 
 class Base(DeclarativeBase):
-    """What every table inherits."""
+    """What every table inherits: `AccessLink` is the table `access_link`."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
+
+    @declared_attr.directive
+    def __tablename__(cls) -> str:
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 
 Key = BigInteger().with_variant(Integer(), "sqlite")

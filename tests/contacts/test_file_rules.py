@@ -1,0 +1,112 @@
+"""What holds for the contacts of a file: whose level wins, who is elsewhere, who looks alike."""
+
+from typing import Any
+
+import pytest
+
+from portal.contacts.saving import FileRules, Saved
+from portal.database.db import db
+from portal.models import Company, Contact, Delivery, User
+from tests.conftest import BOTH
+from tests.contacts.test_saving import save_many
+from tests.factories import classify_contact, make_company, make_user
+
+KEEP, REPLACE = FileRules(), FileRules(keeps_levels=False)
+
+
+@pytest.fixture
+def company(app, receiver) -> Company:
+    return make_company(url=receiver.url)
+
+
+@pytest.fixture
+def owner(company) -> User:
+    return make_user(company, email="dona@example.com")
+
+
+def item(name: str = "Ana", *, campaign: str = "Geral", level: int | None = None, **facts: Any) -> dict[str, Any]:
+    levels = {} if level is None else {"interest_level": level}
+    return {"contact": {"name": name, **facts, **levels}, "campaign": {"name": campaign}}
+
+
+def one(results: list[Saved]) -> Saved:
+    (result,) = results
+    return result
+
+
+@BOTH
+def test_a_file_changes_the_level_of_a_file_and_not_that_of_a_person(company, owner):
+    ana = item(email="ana@x.test")
+    save_many(company, owner, [item(email="ana@x.test", level=1)], rules=KEEP)
+    again = one(save_many(company, owner, [item(email="ana@x.test", level=2)], rules=KEEP))
+    assert (again.classified, again.is_level_kept) == (True, False)
+    contact = db.session.query(Contact).one()
+    classify_contact(contact, 3)
+    db.session.commit()
+    kept = one(save_many(company, owner, [item(email="ana@x.test", level=2)], rules=KEEP))
+    assert (kept.classified, kept.is_level_kept, kept.saved_at) == (False, True, None)
+    same = one(save_many(company, owner, [item(email="ana@x.test", level=3)], rules=KEEP))
+    assert not same.is_level_kept, "both say the same"
+    nothing = one(save_many(company, owner, [ana], rules=REPLACE))
+    assert not nothing.classified
+    assert db.session.query(Contact).one().interest_level == 3
+    assert db.session.query(Delivery).count() == 3
+    replaced = one(save_many(company, owner, [item(email="ana@x.test", level=2)], rules=REPLACE))
+    assert (replaced.classified, replaced.previous_level) == (True, 3)
+
+
+def test_a_level_that_somebody_removed_stays_removed(company, owner):
+    save_many(company, owner, [item(email="ana@x.test", level=1)], rules=KEEP)
+    classify_contact(db.session.query(Contact).one(), None)
+    db.session.commit()
+    assert one(save_many(company, owner, [item(email="ana@x.test", level=1)], rules=KEEP)).is_level_kept
+    assert db.session.query(Contact).one().interest_level is None
+
+
+@BOTH
+def test_who_is_in_another_campaign_is_named_and_added_or_changed_there(company, owner):
+    save_many(company, owner, [item(linkedin_public_id="ana-lima", campaign="Verão")])
+    found = item(linkedin_public_id="ana-lima", role="Gerente", campaign="Inverno")
+    changed = one(save_many(company, owner, [found], rules=FileRules(updates_elsewhere=True)))
+    assert (changed.elsewhere, changed.created, changed.differences) == ("Verão", False, {"role": (None, "Gerente")})
+    added = one(save_many(company, owner, [found], rules=KEEP))
+    assert (added.elsewhere, added.created) == ("Verão", True)
+    again = one(save_many(company, owner, [found], rules=KEEP))
+    assert (again.elsewhere, again.created) == (None, False)
+    assert [contact.campaign.name for contact in db.session.query(Contact).order_by(Contact.id)] == ["Verão", "Inverno"]
+
+
+def test_a_name_alone_is_nobody_elsewhere(company, owner):
+    save_many(company, owner, [item(campaign="Verão")])
+    assert one(save_many(company, owner, [item(campaign="Inverno")], rules=KEEP)).elsewhere is None
+
+
+def test_without_rules_nobody_is_looked_for_elsewhere(company, owner):
+    save_many(company, owner, [item(email="ana@x.test", campaign="Verão")])
+    assert one(save_many(company, owner, [item(email="ana@x.test", campaign="Inverno")])).elsewhere is None
+
+
+def test_one_name_and_e_mail_under_two_ids_looks_alike(company, owner):
+    first, second, other = save_many(
+        company,
+        owner,
+        [
+            item("Ana Lima", email="ana@x.test", linkedin_public_id="ana-1"),
+            item("ana lima", email="ana@x.test", linkedin_public_id="ana-2"),
+            item("Bia", email="ana@x.test", linkedin_public_id="bia"),
+        ],
+        rules=KEEP,
+    )
+    assert (first.alike_id, second.alike_id, other.alike_id) == (None, first.contact_id, None)
+
+
+def test_what_changed_is_told_with_what_was(company, owner):
+    save_many(company, owner, [item(email="ana@x.test", role="Gerente")])
+    changed = item("Ana Lima", email="ana@x.test", role="Gerente", phone="+55 11 5555")
+    changed["contact_owner"] = {"email": "outra@example.com"}
+    assert one(save_many(company, owner, [changed])).differences == {
+        "name": ("Ana", "Ana Lima"),
+        "phone": (None, "+55 11 5555"),
+        "owner": ("dona@example.com", "outra@example.com"),
+    }
+    assert one(save_many(company, owner, [changed])).differences == {}
