@@ -24,6 +24,7 @@ TEXT_FIELDS = {
     "email": 254,
     "phone": 100,
 }
+TEXT_PATHS = tuple((field, f"contact.{field}", length) for field, length in TEXT_FIELDS.items())
 IDENTITIES = {"linkedin_public_id": (linkedin_id, "not_a_profile"), "email": (email_address, "not_an_email")}
 """What tells a contact apart, with what reads it and the problem of a text that names nobody."""
 DATE_FIELDS = ("invite_date", "accept_date", "collect_date", "reply_date")
@@ -90,7 +91,7 @@ def check_item(item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
 
     A key that is absent says nothing; dates are texts in `zone` or aware datetimes. Raises InvalidContact.
     """
-    facts, owner, campaign = (_part(item, name) for name in ("contact", "contact_owner", "campaign"))
+    facts, owner, campaign = _part(item, "contact"), _part(item, "contact_owner"), _part(item, "campaign")
     messages = item.get("messages")
     notes: list[InvalidContact] = []
     return ContactItem(
@@ -116,7 +117,7 @@ def check_level(level: Any) -> int | None:
 
 def _part(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     part = item.get(name) or {}
-    if not isinstance(part, Mapping):
+    if type(part) is not dict and not isinstance(part, Mapping):
         raise InvalidContact(name, "not_an_object")
     return part
 
@@ -124,9 +125,9 @@ def _part(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _facts(given: Mapping[str, Any], zone: ZoneInfo, notes: list[InvalidContact]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     told = _told(given, notes)
-    for field, length in TEXT_FIELDS.items():
+    for field, path, length in TEXT_PATHS:
         if field in told:
-            facts[field] = _text(told[field], f"contact.{field}", length)
+            facts[field] = _text(told[field], path, length)
     if "name" in facts and not facts["name"]:
         raise InvalidContact("contact.name", "required")
     for field in DATE_FIELDS:

@@ -6,6 +6,8 @@ from functools import lru_cache
 from portal.rules.folding import fold, word_set
 from portal.rules.identity import is_empty
 
+USUAL = re.compile(r"[a-mo-tv-zA-MO-TV-Z0-9À-ÖØ-öø-ÿ]\S*(?: \S+)*")
+"""A cell that says what it says: it begins as nothing begins that stands for nothing, and has no odd space."""
 TEXT_MARK = re.compile(r'="(.*)"', re.DOTALL)
 """How spreadsheets are told in CSV that a number is a text."""
 GUARDED = re.compile(r"'(?=[=+\-@\t\r＝＋－＠])")
@@ -27,6 +29,8 @@ MAX_LEVEL = 60
 
 def read_text(cell: str) -> str:
     """A cell on one line, without the marks of programs; empty when it holds what stands for nothing."""
+    if USUAL.fullmatch(cell):
+        return cell
     text = cell.strip()
     if text.startswith("="):
         if found := TEXT_MARK.fullmatch(text):
@@ -38,19 +42,21 @@ def read_text(cell: str) -> str:
 
 def read_label(text: str) -> str:
     """What a link shows, or the text itself; of several values the first."""
-    if found := HYPERLINK.fullmatch(text):
+    if text.startswith("=") and (found := HYPERLINK.fullmatch(text)):
         text = found[2]
     return text.split(" ::: ", 1)[0]
 
 
 def read_link(text: str) -> str:
     """Where a link leads, or the text itself."""
-    found = HYPERLINK.fullmatch(text)
+    found = HYPERLINK.fullmatch(text) if text.startswith("=") else None
     return found[1] if found else text.split(" ::: ", 1)[0]
 
 
 def read_phone(text: str) -> str | None:
-    """The first phone of a cell, as it is written; None when there is none."""
+    """The first phone of a cell, as it is written; None when there is none, or only a rounded number."""
+    if is_rounded(text):
+        return None
     phone = SEVERAL.split(read_label(text))[0].strip().removeprefix("tel:").removesuffix(".0").strip()
     return phone if any(character.isdecimal() for character in phone) else None
 

@@ -27,6 +27,7 @@ class Evidence:
         self.filled = 0
         self.counts: Counter[str] = Counter()
         self.day_first = self.month_first = self.ambiguous = 0
+        self.has_dates = False
         self.levels = 0
         self.is_all_levels = True
 
@@ -38,9 +39,9 @@ class Evidence:
             self._sample(text)
         if self.is_all_levels:
             self._add_level(text)
-        if self.counts["dates"]:
+        if self.has_dates:
             self._add_date(text)
-        return self.filled < SAMPLE_ROWS or self.is_all_levels or self.counts["dates"] > 0
+        return self.filled < SAMPLE_ROWS or self.is_all_levels or self.has_dates
 
     def are(self, kind: str) -> bool:
         """Whether at least half of the filled cells are `profiles`, `emails`, `phones`, `dates` or `salutations`."""
@@ -77,6 +78,7 @@ class Evidence:
             self.counts["salutations"] += 1
         if any(character.isdecimal() for character in text[:20]) and read_date(text):
             self.counts["dates"] += 1
+            self.has_dates = True
 
     def _add_level(self, text: str) -> None:
         try:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from portal.importing.encoding import Blocks, open_text
 from portal.importing.shape import Shape
@@ -27,8 +28,7 @@ SHAPE_ROWS = 60
 """Rows from which the shape of all is taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One row of the file: its cells (of JSON lines the line itself), or what is wrong with it."""
 
     line: int
@@ -88,25 +88,28 @@ class _Records:
         self._reader = csv.reader(self._feed, delimiter=delimiter, strict=True, skipinitialspace=True)
         self._delimiter = delimiter
         self._shape = shape
+        self._width = shape.width if shape else 0
         self._has_short_rows = False
         self._no_row_before = 0
 
     def read(self) -> Iterator[Record]:
         is_after_gap = False
         while (attempt := self._attempt()) is not None:
-            if problem := attempt.problem or self._swallowed_cells(attempt):
+            cells = attempt.cells
+            is_odd = attempt.problem or len(attempt.lines) > 1 or len(cells) < self._width
+            if is_odd and (problem := attempt.problem or self._swallowed_cells(attempt)):
                 yield self._give_up(attempt, problem)
                 continue
-            cells = attempt.cells
-            if not any(cell and not cell.isspace() for cell in cells):
+            if not any(map(str.strip, cells)):
                 is_after_gap = True
                 continue
-            is_alone = len(cells) == 1 and self._shape is not None and self._shape.width > 2
-            is_after_gap = is_after_gap and is_alone
-            self._has_short_rows = self._has_short_rows or (self._is_short(cells) and not is_after_gap)
+            is_after_gap = is_after_gap and len(cells) == 1 and self._width > 2
+            if len(cells) < self._width and not is_after_gap:
+                self._has_short_rows = True
             is_below = is_after_gap and not self._has_short_rows
             problem = "too_many_columns" if len(cells) > MAX_COLUMNS else None
-            yield Record(attempt.line, tuple(cell[:MAX_CELL] for cell in cells), problem, is_below)
+            kept = tuple(cells) if self._feed.size <= MAX_CELL else tuple(cell[:MAX_CELL] for cell in cells)
+            yield Record(attempt.line, kept, problem, is_below)
 
     def _attempt(self) -> _Attempt | None:
         """Read one record, with the quotes as they should be; None at the end."""
@@ -122,12 +125,12 @@ class _Records:
         return attempt
 
     def _swallowed_cells(self, attempt: _Attempt) -> str | None:
-        """Says that a stray quote took other cells, or other rows, into one cell."""
+        """Says that a stray quote took other cells of a short row, or other rows, into one cell."""
         if self._shape is None:
             return None
         if len(attempt.lines) == 1:
             line = attempt.lines[0]
-            if '"' not in line or not self._is_short(attempt.cells):
+            if '"' not in line:
                 return None
             fits_better = self._shape.fitting(line.split(self._delimiter)) > self._shape.fitting(attempt.cells)
             return "unclosed_quote" if fits_better or line.count('"') % 2 else None
@@ -181,9 +184,6 @@ class _Records:
         self._feed.push_back(lines)
         return []
 
-    def _is_short(self, cells: Sequence[str]) -> bool:
-        return self._shape is not None and len(cells) < self._shape.width
-
 
 def split_leniently(line: str, delimiter: str) -> tuple[str, ...] | None:
     """The cells of a line where a quote ends a cell only before a delimiter; None when one is never ended."""
@@ -219,7 +219,8 @@ class _Feed:
         self._text = text
         self._again: deque[str] = deque()
         self._attempt = _Attempt(0, [])
-        self._size = 0
+        self.size = 0
+        """Characters of the record under way."""
         self.line = 0
         """The number of the last line that was handed out."""
         for _ in range(skip):
@@ -227,7 +228,7 @@ class _Feed:
 
     def begin(self) -> _Attempt:
         """The next line begins a record."""
-        self._attempt, self._size = _Attempt(self.line + 1, []), 0
+        self._attempt, self.size = _Attempt(self.line + 1, []), 0
         return self._attempt
 
     def push_back(self, lines: Sequence[str]) -> None:
@@ -240,14 +241,14 @@ class _Feed:
 
     def __next__(self) -> str:
         lines = self._attempt.lines
-        if len(lines) == MAX_RECORD_LINES or self._size > MAX_LINE:
+        if len(lines) == MAX_RECORD_LINES or self.size > MAX_LINE:
             raise _NotOneRecord("unclosed_quote")
         line = self._take()
         if not line:
             if lines:
                 raise _NotOneRecord("unclosed_quote")
             raise StopIteration
-        self._size += len(line)
+        self.size += len(line)
         lines.append(line)
         if len(line) == MAX_LINE:
             raise _NotOneRecord("line_too_long" if len(lines) == 1 else "unclosed_quote")

@@ -6,9 +6,8 @@ or when its cells cannot be told apart.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,14 +18,25 @@ from portal.importing.dates import read_date
 from portal.importing.layout import Layout
 from portal.importing.reading import Record
 from portal.rules.folding import fold
-from portal.rules.identity import clean_text, email_address, has_marks, linkedin_id, says_nothing
+from portal.rules.identity import email_address, linkedin_id, says_nothing
 
 NAMES = ("name", "first_name", "middle_name", "last_name")
 PLACES = ("city", "state", "country")
+READERS: Sequence[tuple[str, str, Callable[..., Any], str]] = (
+    ("current_company_link", "current_company_link", read_link, ""),
+    ("phone", "phone", read_phone, "not_a_phone"),
+    ("email", "email", email_address, "not_an_email"),
+    ("linkedin_public_id", "linkedin", linkedin_id, "not_a_profile"),
+    *((name, name, read_date, "not_a_date") for name in DATE_FIELDS),
+    ("interest_level", "interest_level", read_level, "unknown_level"),
+)
+"""Facts with the field of their columns, what reads a cell, and the problem of a cell that cannot be read."""
 CUT = {f"contact.{name}": TEXT_FIELDS[name] for name in ("name", "current_company", "role", "location")} | {
     "campaign.name": 200
 }
 """Texts that are cut where they are too long, rather than left out."""
+_SaidOf = dict[str, list[tuple[int, str]]]
+"""The filled cells of each field, with their columns."""
 FOOTER = re.compile(
     r"(?:(?:sub|grand )?tota(?:l|is|les)\b|\d+ (?:records?|registros?|contat|contacts?|rows?|linhas?|results?|leads?)"
     r"|confiden[ct]ial\b|copyright\b|©|\(c\)|(?:generated|gerado|generado|exported|exportado|created|criado) "
@@ -67,15 +77,14 @@ class RowReader:
         people: Mapping[str, str | None],
     ) -> None:
         self._layout = layout
-        self._fields: dict[str, list[int]] = {}
-        for index, name in enumerate(columns):
-            if name is not None:
-                self._fields.setdefault(name, []).append(index)
+        self._columns = [(index, field) for index, field in enumerate(columns) if field is not None]
         self._names = [read_text(name).casefold() for name in layout.header]
         self._zone = zone
         self._campaign = campaign
         self._people = people
         self._alike = Alike()
+        self.month_first = frozenset(layout.month_first)
+        self.readers = [each for each in READERS if each[1] in columns]
 
     def read(self, record: Record) -> Reading:
         """The contact and the level of one row, with what was doubtful. Raises InvalidContact for a bad row."""
@@ -84,24 +93,25 @@ class RowReader:
         if self._layout.delimiter is None:
             return self._read_json(record.cells[0])
         cells = [read_text(cell) for cell in record.cells]
-        if reason := "footer" if record.is_below else self._is_no_contact(record, cells):
+        said_of = self._cells_of_fields(cells)
+        if reason := "footer" if record.is_below else self._is_no_contact(cells, said_of):
             said = " · ".join(filter(None, cells))
             return Reading(None, (Note("", reason, None, said),) if said else ())
         if any(cells[len(self._layout.header) :]):
             raise InvalidContact("", "extra_cells")
-        row = _Row(self, cells)
+        row = _Row(self, said_of)
         return self._checked(row.item(), row.notes, said_by=cells)
 
-    def cells_of(self, cells: Sequence[str], field: str) -> Iterator[tuple[int, str]]:
-        """The filled cells of a field's columns."""
-        return ((index, cells[index]) for index in self._fields.get(field, ()) if index < len(cells) and cells[index])
+    def _cells_of_fields(self, cells: Sequence[str]) -> _SaidOf:
+        said_of: _SaidOf = {}
+        for index, field in self._columns:
+            if index < len(cells) and (cell := cells[index]):
+                said_of.setdefault(field, []).append((index, cell))
+        return said_of
 
     def owner_of(self, name: str) -> str | None:
         """The e-mail of the person of the company who alone has this name."""
         return self._people.get(fold(name))
-
-    def is_month_first(self, column: int) -> bool:
-        return column in self._layout.month_first
 
     @property
     def header(self) -> Sequence[str]:
@@ -111,17 +121,19 @@ class RowReader:
     def campaign(self) -> str | None:
         return self._campaign
 
-    def _is_no_contact(self, record: Record, cells: Sequence[str]) -> str | None:
+    def _is_no_contact(self, cells: Sequence[str], said_of: _SaidOf) -> str | None:
         """Why the row is no contact: nothing in it is imported, it is the header again, or the foot of a report."""
-        filled = [cell for cell in cells if cell]
-        if not any(any(self.cells_of(cells, field)) for field in self._fields):
+        if not said_of:
             return "no_contact"
-        if len(filled) > 1 and [cell.casefold() for cell in cells] == self._names:
+        filled = list(filter(None, cells))
+        is_like_header = filled[0].casefold() in self._names and len(filled) > 1
+        if is_like_header and [cell.casefold() for cell in cells] == self._names:
             return "repeated_header"
-        is_foot = FOOTER.match(fold(filled[0])) and not any(
-            any(self.cells_of(cells, each)) for each in ("email", "linkedin")
-        )
-        return "footer" if is_foot and (len(filled) == 1 or "total" in fold(filled[0])) else None
+        if "email" in said_of or "linkedin" in said_of:
+            return None
+        start = fold(filled[0])
+        is_foot = FOOTER.match(start) and (len(filled) == 1 or "total" in start)
+        return "footer" if is_foot else None
 
     def _read_json(self, line: str) -> Reading:
         try:
@@ -156,9 +168,9 @@ class RowReader:
 class _Row:
     """One row under way."""
 
-    def __init__(self, reader: RowReader, cells: Sequence[str]) -> None:
+    def __init__(self, reader: RowReader, said_of: _SaidOf) -> None:
         self._reader = reader
-        self._cells = cells
+        self._said_of = said_of
         self.notes: list[Note] = []
 
     def item(self) -> dict[str, Any]:
@@ -167,13 +179,9 @@ class _Row:
         for name in ("current_company", "role"):
             facts[name] = self._text(name)
         facts["location"] = self._text("location") or ", ".join(filter(None, map(self._text, PLACES)))
-        facts["current_company_link"] = self._first("current_company_link", lambda text, _: read_link(text), "")
-        facts["phone"] = self._first("phone", self._phone, "not_a_phone")
-        facts["email"] = self._first("email", lambda text, _: email_address(text), "not_an_email")
-        facts["linkedin_public_id"] = self._first("linkedin", lambda text, _: linkedin_id(text), "not_a_profile")
-        for name in DATE_FIELDS:
-            facts[name] = self._first(name, self._date, "not_a_date")
-        facts["interest_level"] = self._first("interest_level", lambda text, _: read_level(text), "unknown_level")
+        for name, field, read, problem in self._reader.readers:
+            if field in self._said_of:
+                facts[name] = self._first(field, read, problem)
         item: dict[str, Any] = {"contact": {name: value for name, value in facts.items() if value or name == "name"}}
         if campaign := self._text("campaign") or self._reader.campaign:
             item["campaign"] = {"name": campaign}
@@ -182,23 +190,23 @@ class _Row:
         return item
 
     def _text(self, field: str) -> str:
-        return next((read_label(text) for _, text in self._reader.cells_of(self._cells, field)), "")
+        found = self._said_of.get(field)
+        return read_label(found[0][1]) if found else ""
 
     def _name(self) -> str:
         whole, first, middle, last = map(self._text, NAMES)
         if not whole:
-            is_whole = last and fold(first).endswith(f" {fold(last)}")
+            is_whole = last and " " in first and fold(first).endswith(f" {fold(last)}")
             whole = first if is_whole else " ".join(filter(None, (first, middle, last)))
-        if has_marks(whole):
-            self.notes.append(Note("contact.name", "marks_removed", None, whole))
-        return clean_text(whole)
+        return whole
 
-    def _first(self, field: str, read: Callable[[str, int], Any], problem: str) -> Any:
+    def _first(self, field: str, read: Callable[..., Any], problem: str) -> Any:
         """What the first cell of the field that can be read says. A note tells of the first, where none can."""
         refused: Note | None = None
-        for column, text in self._reader.cells_of(self._cells, field):
+        for column, text in self._said_of.get(field, ()):
+            is_month_first = read is read_date and column in self._reader.month_first
             try:
-                found = read(text, column)
+                found = read(text, month_first=True) if is_month_first else read(text)
             except ValueError:
                 found = None
             if found is not None:
@@ -210,15 +218,9 @@ class _Row:
             self.notes.append(refused)
         return None
 
-    def _phone(self, text: str, _: int) -> str | None:
-        return None if is_rounded(text) else read_phone(text)
-
-    def _date(self, text: str, column: int) -> datetime | None:
-        return read_date(text, month_first=self._reader.is_month_first(column))
-
     def _owner(self) -> dict[str, str | None] | None:
         name = self._text("owner_name")
-        email = self._first("owner_email", lambda text, _: email_address(text), "not_an_email")
+        email = self._first("owner_email", email_address, "not_an_email")
         if name and not email and "@" in name:
             name, email = "", email_address(name)
         if not email and name:

@@ -1,6 +1,12 @@
 """Text as search and order see it."""
 
+import re
 import unicodedata
+from functools import lru_cache
+
+ACCENTS = re.compile("[\u0300-\u036f]+")
+"""The accents of the languages of Europe, apart from their letters."""
+MAX_SHORT = 100
 
 
 def fold(text: str) -> str:
@@ -10,12 +16,22 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return text.casefold()
-    return _without_accents(unicodedata.normalize("NFKD", _without_accents(text))).casefold()
+    return _fold_short(text) if len(text) <= MAX_SHORT else _fold_long(text)
 
 
 def word_set(words: str) -> frozenset[str]:
     """The words of a text, as a set."""
     return frozenset(words.split())
+
+
+@lru_cache(maxsize=2048)
+def _fold_short(text: str) -> str:
+    plain = ACCENTS.sub("", unicodedata.normalize("NFKD", text))
+    return plain.casefold() if plain.isascii() else _fold_long(text)
+
+
+def _fold_long(text: str) -> str:
+    return _without_accents(unicodedata.normalize("NFKD", _without_accents(text))).casefold()
 
 
 def _without_accents(text: str) -> str:

@@ -23,7 +23,11 @@ MEMBER_KEY = re.compile(r"AC[ow]A[A-Za-z0-9_-]{20,}")
 """The key of a member, which opens the profile like an id; its letters' case counts."""
 OLD_PART = re.compile(r"[0-9a-z]{1,3}", re.IGNORECASE)
 
+USUAL_ID = re.compile(r"(https?://(?:[a-z]{2,3}\.)?linkedin\.com/in/)?([a-z0-9-]{3,100})(?(1)/?)")
+"""An id, or the address of a profile, as most files write it."""
+
 EMAIL = re.compile(r"[^@]{1,64}@[\w-]+(?:\.[\w-]+)+")
+USUAL_EMAIL = re.compile(r"[a-z0-9_+-][a-z0-9._+-]{0,63}@[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 NO_EMAIL = re.compile(r"[\s,;:|<>()\[\]{}\"?/\\]+|'(?=\s|$)|(?:^|(?<=\s))'")
 """What stands between addresses, around them and before them."""
 
@@ -39,12 +43,15 @@ NOBODY = word_set(
     link url teste test"""
 )
 """What people write where they have no identifier."""
+NOBODY_OR_BLANK = NOBODY | {""}
 NO_ID = re.compile(r"(?:nao|sem|no|not|sin|without) \S.*")
 """`não tem`, `sem LinkedIn`, `no email`, `not available`."""
 
 HIDDEN = "\u00ad\u061c\u200b\u200e\u200f\u2060\ufeff"
 FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
 """Letters and signs that are drawn as nothing."""
+USUAL = re.compile(r"[ -~À-ÖØ-öø-ÿ–—’ºª]*")
+"""Texts without any mark or letter that needs a look."""
 
 
 def linkedin_id(text: str) -> str | None:
@@ -55,6 +62,8 @@ def linkedin_id(text: str) -> str | None:
     """
     if len(text) > MAX_LOOKED_AT:
         return None
+    if usual := USUAL_ID.fullmatch(text):
+        return None if usual[2] in EMPTY or usual[2].strip("-") in NOBODY_OR_BLANK else usual[2]
     text = _unquote(clean_text(text))
     paths = _paths(text)
     found = next(filter(None, map(_from_path, paths)), None) if paths else _bare(text)
@@ -67,6 +76,8 @@ def email_address(text: str) -> str | None:
     """The first e-mail address in a text, in lower case; None when there is none."""
     if len(text) > MAX_LOOKED_AT:
         return None
+    if USUAL_EMAIL.fullmatch(text) and len(text) <= MAX_EMAIL:
+        return text
     for part in NO_EMAIL.split(clean_text(text)):
         part = part.strip(".")
         if len(part) <= MAX_EMAIL and EMAIL.fullmatch(part):
@@ -77,7 +88,7 @@ def email_address(text: str) -> str | None:
 
 def clean_text(text: str) -> str:
     """A text on one line, without control, bidirectional and invisible marks; empty when nothing of it can be seen."""
-    if text.isascii() and text.isprintable():
+    if USUAL.fullmatch(text):
         return " ".join(text.split())
     kept = "".join(character for character in text if not _is_mark(character))
     return " ".join(kept.split()) if any(_is_seen(character) for character in kept) else ""

@@ -194,7 +194,7 @@ def check_text(value: str, field: str) -> str:
     """
     if "\0" in value:
         raise UnencodableText(field, "nul")
-    if not _is_encodable(value):
+    if not value.isascii() and not _is_encodable(value):
         raise UnencodableText(field, "surrogate")
     return value
 
