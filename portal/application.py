@@ -18,10 +18,9 @@ from portal.runtime import attach_runtime, runtime
 from portal.views import register_views
 from portal.web import headers, sessions
 from portal.web.assets import init_assets
+from portal.web.bodies import BoundedRequest
 from portal.web.extensions import compress, csrf, login_manager
 from portal.web.row_numbers import RowNumber
-
-MAX_REQUEST_BYTES = 8 * 1024 * 1024
 
 
 class WebhookId(BaseConverter):
@@ -35,6 +34,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The application, ready to serve; it starts nothing and sends nothing. Raises SettingError."""
     settings = settings or load_settings()
     app = Flask("portal", instance_path=str(settings.instance), static_folder=None)
+    app.request_class = BoundedRequest
     app.config.from_mapping(flask_config(settings))
     logs.configure(settings.log_format)
     if settings.proxy_hops:
@@ -69,7 +69,6 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings.database_url),
         "TRUSTED_HOSTS": trusted_hosts(settings),
-        "MAX_CONTENT_LENGTH": MAX_REQUEST_BYTES,
         "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_SAMESITE": "Lax",

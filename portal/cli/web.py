@@ -2,18 +2,21 @@
 
 import logging
 import threading
+from functools import partial
 
 import click
 from flask import Flask
-from waitress import create_server, wasyncore
-from waitress.channel import HTTPChannel
-from waitress.server import BaseWSGIServer
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
 
 from portal import clock
+from portal.cli.connections import Channel, Lanes, Listener, most_connections
 from portal.runtime import Runtime
-from portal.views.imports import MAX_UPLOAD_BYTES
+from portal.web.bodies import limit_of
 
-THREADS = 8
+CLEANUP_SECONDS = 5
+MOST_BODY_BYTES = 1024**3
+"""A longer body is cut. What is shorter, but too long for its request, is taken in, not kept, and refused in words."""
 LOOK_SECONDS = 0.25
 """How soon a stop is noticed."""
 
@@ -25,18 +28,22 @@ class WebServer:
         held: Runtime = app.extensions["portal"]
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is nothing to tell people about
         self._map: dict[int, wasyncore.dispatcher] = {}
+        settings = Adjustments(
+            host=host,
+            port=port,
+            ident=None,
+            connection_limit=2 * most_connections(),  # who listens lets the oldest go before
+            cleanup_interval=CLEANUP_SECONDS,
+            log_socket_errors=False,  # whoever goes away in the middle is nothing to tell people about
+            max_request_body_size=MOST_BODY_BYTES,
+            # With a proxy in front, its headers are read by the application, which knows how many proxies to trust.
+            clear_untrusted_proxy_headers=held.settings.proxy_hops == 0,
+        )
+        settings.limit_of = partial(limit_of, app)
+        lanes = Lanes()
         try:
-            self._server = create_server(
-                app,
-                map=self._map,
-                host=host,
-                port=port,
-                threads=THREADS,
-                ident=None,
-                max_request_body_size=MAX_UPLOAD_BYTES,  # a longer one is cut here; most pages allow much less
-                # With a proxy in front, its headers are read by the application, which knows how many proxies to trust.
-                clear_untrusted_proxy_headers=held.settings.proxy_hops == 0,
-            )
+            for address in settings.listen:
+                Listener(app, self._map, dispatcher=lanes, adj=settings, sockinfo=address)
         except OSError as error:
             raise click.ClickException(
                 f"Port {port} of {host} cannot be listened on: {error.strerror}. Choose another with --port."
@@ -45,7 +52,7 @@ class WebServer:
     @property
     def port(self) -> int:
         """The port listened on: the one asked for, or the one that the system chose for 0."""
-        return int(next(part.effective_port for part in self._map.values() if isinstance(part, BaseWSGIServer)))
+        return int(next(part.effective_port for part in self._map.values() if isinstance(part, Listener)))
 
     def run(self, stop: threading.Event) -> None:
         """Answer requests until `stop` is set."""
@@ -55,7 +62,7 @@ class WebServer:
     def finish(self, patience: float) -> None:
         """Take no new connection, and answer what was asked, for at most `patience` seconds."""
         for part in list(self._map.values()):
-            if isinstance(part, BaseWSGIServer):
+            if isinstance(part, Listener):
                 part.accepting = False
         end = clock.monotonic() + patience
         while self._is_busy() and clock.monotonic() < end:
@@ -64,7 +71,5 @@ class WebServer:
 
     def _is_busy(self) -> bool:
         return any(
-            part.requests or part.total_outbufs_len
-            for part in list(self._map.values())
-            if isinstance(part, HTTPChannel)
+            part.requests or part.total_outbufs_len for part in list(self._map.values()) if isinstance(part, Channel)
         )

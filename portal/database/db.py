@@ -36,10 +36,14 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, declared_attr
 
+from portal import clock
+
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 """The database is locked, full or gone: it is nobody's fault who wanted to write, and trying again helps."""
 BUSY_TIMEOUT_SECONDS = 15
 LOCK_NOT_AVAILABLE = "55P03"
+MOST_CONNECTIONS = 30
+"""More than a process has threads: none waits for a connection while others wait for a lock."""
 INCREMENTAL = 2
 """SQLite's name for a file that shrinks when it is told to, a few pages at a time."""
 WAL_BYTES = 8 * 1024 * 1024
@@ -57,6 +61,7 @@ _inherited: list[Any] = []
 """Pools of the parent process, kept so that nothing closes its connections from here."""
 
 _read_only: ContextVar[bool] = ContextVar("read_only", default=False)
+_give_up_at: ContextVar[float | None] = ContextVar("give_up_at", default=None)
 
 
 class Base(DeclarativeBase):
@@ -135,6 +140,26 @@ def writing() -> Iterator[None]:
         _read_only.reset(token)
 
 
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Transactions begun inside wait for other writers so long in all, however many they are.
+
+    Without it each of them waits BUSY_TIMEOUT_SECONDS.
+    """
+    end, outer = clock.monotonic() + seconds, _give_up_at.get()
+    token = _give_up_at.set(end if outer is None else min(end, outer))
+    try:
+        yield
+    finally:
+        _give_up_at.reset(token)
+
+
+def patience_left() -> float:
+    """For how many seconds a transaction that begins now may wait for other writers."""
+    end = _give_up_at.get()
+    return BUSY_TIMEOUT_SECONDS if end is None else max(0.0, end - clock.monotonic())
+
+
 class LockedTooLong(Exception):
     """Somebody else holds what a statement waits for."""
 
@@ -155,15 +180,15 @@ def waiting_for_locks(session: Session, *, at_most: float) -> Iterator[None]:
         if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
             raise LockedTooLong from error
         raise
-    session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+    session.execute(text(f"SET LOCAL lock_timeout = {max(1, round(patience_left() * 1000))}"))
 
 
 def engine_options(database_url: str) -> dict[str, Any]:
     """Keyword arguments of `create_engine` for this database."""
     hidden = {"hide_parameters": True}  # an error in the log quotes no personal data
     if database_url.startswith("sqlite"):
-        return hidden | {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS}}
-    return hidden | {"pool_pre_ping": True}
+        return hidden | {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS}, "max_overflow": MOST_CONNECTIONS}
+    return hidden | {"pool_pre_ping": True, "max_overflow": MOST_CONNECTIONS}
 
 
 def prepare_engine(engine: Engine) -> None:
@@ -181,6 +206,7 @@ def prepare_engine(engine: Engine) -> None:
         event.listen(engine, "connect", _open_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
+        event.listen(engine, "connect", _open_postgresql)
         event.listen(engine, "begin", _begin_postgresql)
 
 
@@ -214,9 +240,20 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     read_only = _read_only.get()
     connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
+    milliseconds = round(patience_left() * 1000)
+    if connection.info.get("busy_timeout") != milliseconds:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
+        connection.info["busy_timeout"] = milliseconds
     connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
+
+
+def _open_postgresql(connection: Any, _record: Any) -> None:
+    connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
+    connection.commit()
 
 
 def _begin_postgresql(connection: Connection) -> None:
     if _read_only.get():
         connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+    elif _give_up_at.get() is not None:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, round(patience_left() * 1000))}")  # 0: for ever

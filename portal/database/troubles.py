@@ -7,7 +7,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from portal.database.db import AWAY, writing
+from portal.database.db import AWAY, patience, writing
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ _BY_SQLSTATE = {
     "XX001": "database_damaged",
     "XX002": "database_damaged",
 }
+PROBE_SECONDS = 2.0
+"""A database that others keep locked for longer is busy."""
 _NO_SUCH = ("no such column", "no such table", "has no column named")
 
 
@@ -92,7 +94,7 @@ def name_trouble(error: SQLAlchemyError) -> Trouble | None:
 def find_trouble(engine: Engine) -> Trouble | None:
     """What keeps the database from being written, tried by writing what stands there already."""
     try:
-        with writing(), engine.begin() as connection:
+        with writing(), patience(PROBE_SECONDS), engine.begin() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
     except SQLAlchemyError as error:
         return name_trouble(error)

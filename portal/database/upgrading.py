@@ -33,6 +33,7 @@ def upgrade_schema(engine: Engine, *, backups: Path, now: datetime) -> Path | No
         backup = back_up(engine, backups / f"portal-{revision}-{now:%Y%m%dT%H%M%SZ}.db")
     with engine.connect() as connection, _foreign_keys_set_aside(connection), connection.begin():
         if engine.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL lock_timeout = 0"))  # another process may be at it, for long
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         command.upgrade(config_for(connection), "head")
     return backup

@@ -11,7 +11,7 @@ from portal import audit, clock
 from portal.audit import Actor, Stranger
 from portal.models import LoginFailure, User
 from portal.people.hashing import hash_secret
-from portal.people.passwords import hasher, is_password
+from portal.people.passwords import hash_password, hasher, is_password
 
 FAILURE_WINDOW = timedelta(minutes=15)
 FREE_FAILURES = 10
@@ -120,7 +120,7 @@ def record_log_in(session: Session, log_in: LogIn, *, password: str, proven: boo
         return None
     forget_guess(session, log_in.guess)
     if hasher.check_needs_rehash(log_in.password_hash or ""):
-        user.password_hash = hasher.hash(password)
+        user.password_hash = hash_password(password)
     if user.totp_secret is None:
         audit.record(session, actor, "login.succeeded")
     return user

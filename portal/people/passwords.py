@@ -1,5 +1,6 @@
 """Passwords: what makes a good one, how it is kept, and how it is proven."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.resources import files
 
@@ -12,6 +13,8 @@ MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 8, 128
 
 # 19 MiB and two passes: OWASP's recommendation for argon2id; the library's default takes about a second under load.
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_hashing = ThreadPoolExecutor(2, thread_name_prefix="hashing")
+"""Two passwords at a time, on threads of their own: memory that a thread has used for one is kept for its next."""
 _DUMMY_HASH = hasher.hash("an unknown account takes as long as a known one")
 
 
@@ -34,7 +37,7 @@ def set_password(user: User, password: str) -> None:
         raise InvalidAccount("password", "too_long")
     if is_obvious(password, user):
         raise InvalidAccount("password", "too_common")
-    user.password_hash = hasher.hash(password)
+    user.password_hash = hash_password(password)
     end_sessions(user)
 
 
@@ -59,10 +62,16 @@ def end_sessions(user: User) -> None:
     user.session_version = (user.session_version or 0) + 1
 
 
+def hash_password(password: str) -> str:
+    """What is kept of a password."""
+    return _hashing.submit(hasher.hash, password).result()
+
+
 def is_password(password_hash: str | None, password: str) -> bool:
     """Whether that is the password. Without a hash it takes as long, and is not."""
     try:
-        hasher.verify(password_hash or _DUMMY_HASH, password[:MAX_PASSWORD_LENGTH])
+        known = password_hash or _DUMMY_HASH
+        _hashing.submit(hasher.verify, known, password[:MAX_PASSWORD_LENGTH]).result()
     except VerificationError:
         return False
     return password_hash is not None

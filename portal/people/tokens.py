@@ -3,12 +3,15 @@
 import hmac
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Engine, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, joinedload
 
 from portal import audit, clock
 from portal.audit import Actor
+from portal.database.db import patience, writing
 from portal.models import ApiToken, User
 from portal.people.hashing import hash_secret
 
@@ -73,6 +76,7 @@ def revoke_token(session: Session, token: ApiToken, *, actor: Actor) -> None:
     audit.record(session, actor, "token.revoked", subject=subject)
 
 
-def record_token_use(connection: Connection, token_id: int) -> None:
-    """Note that a token was used now."""
-    connection.execute(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=clock.utcnow()))
+def record_token_use(engine: Engine, token_id: int) -> None:
+    """Note that a token was used now, in a transaction of its own that waits for nobody: the next use is noted too."""
+    with suppress(OperationalError), writing(), patience(0), engine.begin() as connection:
+        connection.execute(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=clock.utcnow()))

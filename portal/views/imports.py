@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import IO
 
-from flask import Blueprint, Response, abort, flash, render_template, request, session, url_for
+from flask import Blueprint, Response, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -25,7 +25,7 @@ from portal.importing.words import (
 )
 from portal.models import Task
 from portal.tasks import slices, store
-from portal.web import access
+from portal.web import access, bodies
 from portal.web.csv_file import write_row
 from portal.web.redirects import see_other
 
@@ -36,13 +36,6 @@ PREVIEW_ROWS = 20
 MAX_CAMPAIGN = 200
 
 bp = Blueprint("imports", __name__, url_prefix="/imports")
-
-
-@bp.url_value_preprocessor
-def allow_large_files(view_name: str | None, _values: object) -> None:
-    """Only here, only for who has logged in, and before the form's token is looked for in the body."""
-    if view_name == "imports.upload" and "_user_id" in session:
-        request.max_content_length = MAX_UPLOAD_BYTES
 
 
 @bp.app_context_processor
@@ -58,6 +51,7 @@ def index() -> ResponseReturnValue:
 
 @bp.post("")
 @access.member
+@bodies.up_to(bodies.FORM_BYTES, who_logged_in=MAX_UPLOAD_BYTES)
 def upload() -> ResponseReturnValue:
     file = request.files.get("file")
     if file is None or not file.filename:

@@ -12,7 +12,7 @@ from portal.database.paging import row_number
 from portal.egress import AddressError
 from portal.rules import reasons
 from portal.runtime import runtime
-from portal.web import access, exchange
+from portal.web import access, bodies, exchange
 from portal.web.extensions import csrf
 from portal.web.redirects import see_other
 
@@ -81,9 +81,9 @@ def clear() -> ResponseReturnValue:
 @bp.post("/<token>")
 @csrf.exempt
 @access.public
+@bodies.up_to(inspector.MAX_BODY_BYTES)
 def receive(token: str) -> ResponseReturnValue:
     """Take what anybody sends who knows the address, and answer as a receiver should."""
-    request.max_content_length = inspector.MAX_BODY_BYTES
     now = clock.utcnow()
     with reading():  # a stranger with a wrong token holds nobody up who wants to write
         company = inspector.find_company(db.session, token)

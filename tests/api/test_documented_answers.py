@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from portal.api.protocol import access, idempotency
 from portal.api.protocol.rate_limit import RateLimit
-from portal.application import MAX_REQUEST_BYTES
+from portal.web.bodies import CALL_BYTES
 from portal.database.db import db
 from portal.models import Company
 from tests import factories
@@ -116,7 +116,7 @@ ANSWERS: dict[str, Callable[[Call], TestResponse]] = {
     "403": lambda call: call(caller=call.member),
     "404": lambda call: call(ids=UNKNOWN),
     "409": Call.conflict,
-    "413": lambda call: call.raw(b" " * (MAX_REQUEST_BYTES + 1)),
+    "413": lambda call: call.raw(b" " * (CALL_BYTES + 1)),
     "415": lambda call: call.raw(b"{}", "text/plain"),
     "422": Call.refused,
     "429": Call.limited,

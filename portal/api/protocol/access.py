@@ -3,21 +3,19 @@
 Every route carries `member` (any token) or `admin` (an admin's token) directly below it, as pages do.
 """
 
-import logging
 import math
 from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import Flask, current_app, g, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import OperationalError
 
 from portal import clock
 from portal.api.protocol.parsing import View
 from portal.api.protocol.problems import Problem, answer_http_error
 from portal.api.protocol.rate_limit import RateLimit
 from portal.audit import Actor
-from portal.database.db import db, reading, writing
+from portal.database.db import db, reading
 from portal.models import ApiToken
 from portal.people import tokens
 
@@ -30,8 +28,6 @@ PUBLIC = {"api-docs.openapi_json", "api_docs.index", "api_docs.show"}
 """View names that need no token."""
 USE_RECORDED_EVERY = timedelta(minutes=1)
 CHALLENGE = 'Bearer realm="portal"'
-
-logger = logging.getLogger(__name__)
 
 
 def member(view: View) -> View:
@@ -113,19 +109,10 @@ def authenticate() -> Caller:
     if caller is None:
         raise Problem(401, "invalid_token", headers={"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'})
     if used_at is None or clock.utcnow() - used_at >= USE_RECORDED_EVERY:
-        record_use(caller)
+        tokens.record_token_use(db.engine, caller.token_id)
     return caller
 
 
 def caller_of(token: ApiToken) -> Caller:
     user = token.user
     return Caller(token.id, token.company_id, user.id, user.email, user.is_admin)
-
-
-def record_use(caller: Caller) -> None:
-    """Note that the token was used, in a small transaction of its own."""
-    try:
-        with writing(), db.engine.begin() as connection:
-            tokens.record_token_use(connection, caller.token_id)
-    except OperationalError:  # a request that only reads still answers while the database takes no writes
-        logger.warning("A token's use was not recorded.", extra={"action": "token_use_unrecorded"})

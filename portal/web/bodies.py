@@ -1,0 +1,56 @@
+"""How long a request's body may be: said by its head alone, so that nobody's disk fills with what is refused later.
+
+The server asks before it takes a body in, and the application keeps to the same answer.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, Request, current_app
+from werkzeug.exceptions import HTTPException
+
+FORM_BYTES = 512 * 1024
+"""Any page's form; up to here nothing is written to the disk."""
+CALL_BYTES = 8 * 1024 * 1024
+"""A call of the API with a token."""
+A_TOKEN = "bearer cat_"  # noqa: S105 - how every token begins
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def up_to(anybody: int, *, who_logged_in: int | None = None) -> Callable[[View], View]:
+    """This view takes bodies of so many bytes, from anybody, and from people who have logged in."""
+
+    def mark(view: View) -> View:
+        view.body_limits = (anybody, who_logged_in or anybody)  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+class BoundedRequest(Request):
+    """A request whose body may be as long as its head permits."""
+
+    @property  # type: ignore[misc]
+    def max_content_length(self) -> int:  # type: ignore[override]
+        """In bytes."""
+        return limit_of(current_app, self.environ)
+
+
+def limit_of(app: Flask, environ: dict[str, Any]) -> int:
+    """For how many bytes of body this head is good. It asks no database: a session counts by its signature."""
+    if environ.get("PATH_INFO", "").startswith("/api/"):
+        return CALL_BYTES if environ.get("HTTP_AUTHORIZATION", "").lower().startswith(A_TOKEN) else FORM_BYTES
+    try:
+        view_name, _ = app.url_map.bind("").match(environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "GET"))
+    except HTTPException:
+        return FORM_BYTES
+    anybody, who_logged_in = getattr(app.view_functions[view_name], "body_limits", (FORM_BYTES, FORM_BYTES))
+    if who_logged_in > anybody and _has_logged_in(app, environ):
+        return int(who_logged_in)
+    return int(anybody)
+
+
+def _has_logged_in(app: Flask, environ: dict[str, Any]) -> bool:
+    session = app.session_interface.open_session(app, Request(environ))
+    return session is not None and "_user_id" in session
