@@ -248,8 +248,9 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _open_postgresql(connection: Any, _record: Any) -> None:
+    connection.autocommit = True  # a setting made within a transaction goes with it
     connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
-    connection.commit()
+    connection.autocommit = False
 
 
 def _begin_postgresql(connection: Connection) -> None:
