@@ -11,9 +11,9 @@ from werkzeug.test import TestResponse
 
 from portal.api.protocol import access, idempotency
 from portal.api.protocol.rate_limit import RateLimit
-from portal.web.bodies import CALL_BYTES
 from portal.database.db import db
 from portal.models import Company
+from portal.web.bodies import CALL_BYTES
 from tests import factories
 from tests.api.conftest import Caller, check_problem
 from tests.api.test_schema import OPERATIONS
