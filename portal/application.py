@@ -75,7 +75,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "SESSION_COOKIE_HTTPONLY": True,
         "PERMANENT_SESSION_LIFETIME": sessions.IDLE_LIFETIME,
         "WTF_CSRF_TIME_LIMIT": None,
-        "WTF_CSRF_SSL_STRICT": secure,
+        "WTF_CSRF_SSL_STRICT": False,  # `web.origin` decides, knowing PORTAL_BASE_URL
         "BABEL_DEFAULT_LOCALE": "pt_BR",
         "BABEL_TRANSLATION_DIRECTORIES": "translations",
     }

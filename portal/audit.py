@@ -1,6 +1,7 @@
 """The audit log: administrative acts, with who, when and from where. Rows are added and read; time removes them."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ from portal.models import AuditEntry
 
 PAGE_SIZE = 50
 LOOK_BACK = 500
+DAY = timedelta(days=1)
 
 logger = logging.getLogger(__name__)
 
@@ -96,11 +98,27 @@ def note_once_a_day(session: Session, actor: Actor, action: str, *, subject: str
 
     The request's own transaction goes on when there is nothing to write.
     """
-    if not _is_recorded(session, actor, action, subject=subject, since=clock.utcnow() - timedelta(days=1)):
-        try:
-            note(session, actor, action, subject=subject)
-        except OperationalError:  # who only reads is answered also while the database takes no writes
-            logger.warning("A look was not noted.", extra={"action": "look_unnoted"})
+    if not _is_recorded(session, actor, action, subject=subject):
+        _try_to_note(session, actor, action, subject=subject)
+
+
+def note_first_of_day(session: Session, actor: Actor, action: str, *, subject: str) -> None:
+    """`note`, unless the same actor did that within a day, whatever to."""
+    if not _is_recorded(session, actor, action):
+        _try_to_note(session, actor, action, subject=subject)
+
+
+def last_noted(session: Session, action: str, *, since: datetime) -> Sequence[AuditEntry]:
+    """What belongs to no company and was noted since then, newest first."""
+    of_nobody = select(AuditEntry).where(AuditEntry.company_id.is_(None), AuditEntry.action == action)
+    return session.scalars(of_nobody.where(AuditEntry.created_at >= since).order_by(AuditEntry.id.desc())).all()
+
+
+def _try_to_note(session: Session, actor: Actor, action: str, *, subject: str) -> None:
+    try:
+        note(session, actor, action, subject=subject)
+    except OperationalError:  # who only reads is answered also while the database takes no writes
+        logger.warning("A look was not noted.", extra={"action": "look_unnoted"})
 
 
 def forget(session: Session, company_id: int | None, *, before: datetime, limit: int) -> int:
@@ -111,9 +129,11 @@ def forget(session: Session, company_id: int | None, *, before: datetime, limit:
     return len(ids)
 
 
-def _is_recorded(session: Session, actor: Actor, action: str, *, subject: str, since: datetime) -> bool:
-    """Whether such an act stands among the company's latest `LOOK_BACK`: a long log stays as quick as a short one."""
+def _is_recorded(session: Session, actor: Actor, action: str, *, subject: str | None = None) -> bool:
+    """Whether such an act of the last day stands among the company's latest `LOOK_BACK`: a long log stays quick."""
     of_company = select(AuditEntry).where(AuditEntry.company_id == actor.company_id)
     latest = of_company.order_by(AuditEntry.id.desc()).limit(LOOK_BACK).subquery()
-    is_same = (latest.c.actor == actor.email) & (latest.c.action == action) & (latest.c.subject == subject)
-    return bool(session.scalar(select(exists().where(is_same, latest.c.created_at >= since))))
+    is_same = (latest.c.actor == actor.email) & (latest.c.action == action)
+    if subject is not None:
+        is_same &= latest.c.subject == subject
+    return bool(session.scalar(select(exists().where(is_same, latest.c.created_at >= clock.utcnow() - DAY))))

@@ -29,6 +29,14 @@ class Authority:
         self, name: str = "hook.test", *, days: tuple[int, int] = (-1, 1), sends: bytes = b"", self_signed: bool = False
     ) -> ssl.SSLContext:
         """A server's TLS, for a certificate of that name and time (days from now); `sends` are more certificates."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.key_file(name, days=days, sends=sends, self_signed=self_signed))
+        return context
+
+    def key_file(
+        self, name: str, *, days: tuple[int, int] = (-1, 1), sends: bytes = b"", self_signed: bool = False
+    ) -> Path:
+        """A file with such a certificate and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         signer = (subject, key) if self_signed else None
@@ -36,9 +44,7 @@ class Authority:
         file = self._folder / f"{secrets.token_hex(8)}.pem"
         encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
         file.write_bytes(certificate + sends + key.private_bytes(encoding, form, serialization.NoEncryption()))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return file
 
     def _sign(
         self,

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal import clock, mail
+from portal import audit, clock, mail
 from portal.cli.console import in_console_language
 from portal.cli.errors import DAMAGED, WRONG_KEY
 from portal.company.endpoint import state_of
@@ -30,6 +30,7 @@ from portal.models import Company, Delivery, Endpoint
 from portal.rules import reasons
 from portal.runtime import Runtime
 from portal.vault import DamagedSecret, WrongKey
+from portal.web import origin
 
 MEGABYTE = 1_000_000
 LITTLE_SPACE, VERY_LITTLE_SPACE = 1000 * MEGABYTE, 100 * MEGABYTE
@@ -76,6 +77,16 @@ def check_base_url(settings: Settings) -> Iterator[Finding]:
         yield Finding("address", "warn", f"{settings.base_url} needs a proxy in front: set PORTAL_PROXY_HOPS=1.")
     else:
         yield Finding("address", "ok", settings.base_url)
+
+
+def check_origins() -> Iterator[Finding]:
+    """Whether forms were refused of late because headers and PORTAL_BASE_URL disagree."""
+    now = clock.utcnow()
+    for entry in audit.last_noted(db.session, origin.ACTION, since=now - audit.DAY)[:1]:
+        advice = "set PORTAL_BASE_URL right, or have the proxy pass Origin and Host as they come"
+        yield Finding(
+            "address", "warn", f"A form was refused at {entry.created_at:%F %T} UTC ({entry.subject}): {advice}."
+        )
 
 
 def check_authorities(settings: Settings) -> Iterator[Finding]:

@@ -63,6 +63,7 @@ def examine_installation() -> Iterator[Finding]:
     if is_usable:
         yield from checks.check_key(held)
         yield from checks.check_clock()
+        yield from checks.check_origins()
         yield from checks.check_sending()
         yield from checks.check_endpoints(held)
     yield from checks.check_mail(held)

@@ -21,6 +21,11 @@ CHART_CAP = 10_000
 """A chart looks at so many of a company's latest deliveries; the days before them are left out of it."""
 
 
+def is_erased(delivery: Delivery) -> bool:
+    """Whether the person's data were erased; of everybody else's deliveries only retention takes the body."""
+    return delivery.contact_id is None and not delivery.is_test
+
+
 def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery | None:
     """The delivery within its company, with its body and its attempts, or None."""
     return session.scalars(

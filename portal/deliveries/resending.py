@@ -20,6 +20,7 @@ from portal.company.endpoint import is_configured, require_address
 from portal.company.refusals import NoAddress, Refusal
 from portal.database.db import reading
 from portal.deliveries.filtering import DeliveryFilter, select_deliveries
+from portal.deliveries.log import is_erased
 from portal.models import OPEN_STATUSES, Attempt, Delivery, Task
 from portal.tasks.slices import cut_numbers, queue_numbers
 from portal.tasks.store import Chunk, TaskClaim, TaskError
@@ -68,6 +69,13 @@ class BodyPurged(Refusal):
 
     code = "body_purged"
     words = _l("O corpo desta entrega já foi apagado pelo prazo de retenção; não há o que reenviar.")
+
+
+class PersonErased(Refusal):
+    """The person was erased, and with them what could be sent."""
+
+    code = "person_erased"
+    words = _l("Os dados desta pessoa foram apagados a pedido; não há o que reenviar.")
 
 
 class NeedsConfirmation(Refusal):
@@ -162,12 +170,12 @@ def resend(
 
     `accepting` are the risks that whoever asks means, and `seen_attempts` is what they saw. Returns False, and changes
     nothing, while the delivery is on its way, and when more attempts were made than they saw.
-    Raises NotForTests, BodyPurged, NoAddress and NeedsConfirmation.
+    Raises NotForTests, PersonErased, BodyPurged, NoAddress and NeedsConfirmation.
     """
     if delivery.is_test:
         raise NotForTests
     if delivery.body is None:
-        raise BodyPurged
+        raise PersonErased if is_erased(delivery) else BodyPurged
     require_address(session, delivery.company_id)
     risk = risk_of(session, delivery)
     if risk is not None and risk not in accepting:

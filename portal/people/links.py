@@ -78,6 +78,15 @@ def find_link(session: Session, token: str, *, purpose: str) -> AccessLink | Non
     return link
 
 
+def why_closed(session: Session, token: str, *, purpose: str) -> str | None:
+    """Why a link that was ours opens nothing any more: `used`, also by a newer one, or `expired`; else None."""
+    is_this = AccessLink.token_hash == hash_secret(token), AccessLink.purpose == purpose
+    link = session.scalars(select(AccessLink).where(*is_this)).first()
+    if link is None or (link.used_at is None and link.expires_at > clock.utcnow()):
+        return None
+    return "expired" if link.used_at is None else "used"
+
+
 def use_link(session: Session, link: AccessLink) -> None:
     """Use a link up, and with it every other way to set the same person's password."""
     link.used_at = clock.utcnow()

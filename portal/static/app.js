@@ -36,11 +36,11 @@ async function copy(button) {
   setTimeout(() => button.classList.remove("is-done"), 2000);
 }
 
-function announce(text) {
+function announce(text, milliseconds = 4000) {
   const region = document.getElementById("announcer");
   region.textContent = text;
   clearTimeout(announce.timer);
-  announce.timer = setTimeout(() => (region.textContent = ""), 4000);
+  announce.timer = setTimeout(() => (region.textContent = ""), milliseconds);
 }
 
 document.addEventListener("click", (event) => {
@@ -74,6 +74,72 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// What was typed into a form outlives a session that ended: kept in this tab only, without secrets, for the same person.
+const DRAFT = "draft";
+const DRAFT_LENGTH = 50000;
+const SECRET = "[type=hidden], [type=password], [type=file], [type=submit], [autocomplete=off], [autocomplete=one-time-code]";
+
+function typedFields(form) {
+  return [...form.elements].filter((field) => field.name && field.matches("input, select, textarea") && !field.matches(SECRET));
+}
+
+function valueOf(field) {
+  return ["checkbox", "radio"].includes(field.type) ? field.checked : field.value;
+}
+
+function keepDraft(form) {
+  const { reader } = document.body.dataset;
+  if (!reader) return; // at the log-in, what was kept stays
+  const values = typedFields(form).map((field) => [field.name, valueOf(field)]);
+  const text = JSON.stringify({ reader, page: location.pathname + location.search, form: [...document.forms].indexOf(form), values });
+  try {
+    sessionStorage.removeItem(DRAFT);
+    if (values.length && text.length <= DRAFT_LENGTH) sessionStorage.setItem(DRAFT, text);
+  } catch {
+    // Storage is closed to this page: nothing is kept.
+  }
+}
+
+function takeDraft() {
+  try {
+    const draft = JSON.parse(sessionStorage.getItem(DRAFT) || "null");
+    if (!draft) return null;
+    if (document.querySelector("[data-keeps-draft]")) {
+      sessionStorage.setItem(DRAFT, JSON.stringify({ ...draft, lost: true }));
+      return null;
+    }
+    sessionStorage.removeItem(DRAFT);
+    return draft.lost && draft.reader === document.body.dataset.reader ? draft : null;
+  } catch {
+    return null;
+  }
+}
+
+function putBackDraft() {
+  const draft = takeDraft();
+  const form = draft && draft.page === location.pathname + location.search && document.forms[draft.form];
+  const fields = form ? typedFields(form) : [];
+  if (!fields.length || fields.length !== draft.values.length) return;
+  fields.forEach((field, place) => {
+    const [name, value] = draft.values[place];
+    if (field.name !== name) return;
+    if (typeof value === "boolean") field.checked = value;
+    else field.value = value;
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+  fields[0].focus();
+  announce(document.body.dataset.putBack, 10000);
+}
+
+// A file that is too large is not sent at all.
+document.addEventListener("change", (event) => {
+  const field = event.target;
+  if (!field.matches("[data-max-bytes]")) return;
+  const isLarge = [...field.files].some((file) => file.size > Number(field.dataset.maxBytes));
+  field.setCustomValidity(isLarge ? field.dataset.tooLarge : "");
+  field.reportValidity();
+});
+
 // A form is sent once, however often its button is pressed.
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -83,6 +149,7 @@ document.addEventListener("submit", (event) => {
     return;
   }
   form.dataset.sent = "yes";
+  keepDraft(form);
   if (event.submitter) event.submitter.setAttribute("aria-busy", "true");
 });
 // Back to a page the browser kept: its forms may be sent again.
@@ -91,9 +158,13 @@ window.addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("[type=submit][aria-busy]")) button.removeAttribute("aria-busy");
 });
 
-// A page that htmx cannot reach says so, in the reader's language.
+// What htmx did not get is said in the reader's language: as the portal's own error page does, or that nobody answered.
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(name, () => announce(document.body.dataset.unreachable));
+  document.addEventListener(name, ({ detail }) => {
+    const page = new DOMParser().parseFromString(detail.xhr.responseText, "text/html");
+    const title = page.querySelector(".error-card h1");
+    announce(title ? title.textContent : document.body.dataset.unreachable);
+  });
 }
 
 // "há 3 minutos" stays true while the page is open.
@@ -128,5 +199,6 @@ document.addEventListener("change", (event) => {
 document.addEventListener("htmx:afterSettle", countPicked);
 window.addEventListener("pageshow", countPicked);
 
+putBackDraft();
 markTheme();
 setInterval(tellTimes, 30000);

@@ -1,6 +1,6 @@
 """Coming in and going out: log-in, with a code where somebody asks for one, and log-out."""
 
-from flask import Blueprint, abort, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user, logout_user
@@ -12,19 +12,23 @@ from portal.people import logging_in, passwords, second_factor, users
 from portal.runtime import runtime
 from portal.web import access, sessions
 from portal.web.extensions import login_manager
-from portal.web.redirects import is_local, see_other
+from portal.web.redirects import is_local, page_at, page_before, see_other
 
 bp = Blueprint("auth", __name__)
 
 
 @login_manager.unauthorized_handler
 def send_to_log_in() -> ResponseReturnValue:
-    """Log in first, then go on to the page that was asked for."""
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    """Log in first, then go on to the page that was asked for, or that the form stood on: it keeps what was typed."""
+    is_part = "HX-Request" in request.headers
+    is_page = request.method == "GET" and not is_part
+    wanted = request.full_path.rstrip("?") if is_page else page_before() or page_at(request.path)
+    if not is_page:
+        flash(_("A sessão terminou: entre de novo. Nada do que você enviou foi salvo ainda."), "warning")
+    elif "_user_id" in session:
+        flash(_("A sessão terminou: entre de novo."), "warning")
     target = url_for("auth.log_in", next=None if wanted == "/" else wanted)
-    if "HX-Request" in request.headers:
-        return "", 401, {"HX-Redirect": url_for("auth.log_in")}
-    return redirect(target)
+    return ("", 204, {"HX-Redirect": target}) if is_part else redirect(target, 302 if is_page else 303)
 
 
 @bp.route("/login", methods=["GET", "POST"])

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -22,6 +22,7 @@ from portal.deliveries.log import (
     count_newer,
     deliveries_of,
     get_delivery,
+    is_erased,
     page_deliveries,
 )
 from portal.deliveries.resending import risk_of
@@ -35,6 +36,8 @@ from portal.web.charts import read_chart
 SOON = timedelta(minutes=1)
 """A page looks for news of deliveries that are tried within this time."""
 MAX_LIVE = 50
+INLINE_BYTES = 16 * 1024
+"""A longer body is not in its delivery's page until it is asked for, nor is it there twice."""
 FIRST_DAY, LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
 """Beyond, the calendar ends within some time zone, or within the days of the chart."""
 
@@ -118,9 +121,7 @@ def news() -> ResponseReturnValue:
 @bp.get("/<webhook_id>")
 @access.member
 def show(webhook_id: str) -> ResponseReturnValue:
-    if get_delivery_or_404(webhook_id).body is not None:
-        audit.note_once_a_day(db.session, access.current_actor(), "delivery.viewed", subject=webhook_id)
-    delivery = get_delivery_or_404(webhook_id)
+    delivery = open_delivery_or_404(webhook_id)
     siblings = DeliveryFilter(contact_id=delivery.contact_id)
     others = page_deliveries(db.session, delivery.company_id, siblings, limit=11).items if delivery.contact_id else []
     attempts = delivery.attempts[::-1]
@@ -131,8 +132,31 @@ def show(webhook_id: str) -> ResponseReturnValue:
         risk=risk_of(db.session, delivery),
         seen=request.args.get("seen", 0, type=row_number) or len(attempts),
         exchange=exchange,
+        inline_bytes=INLINE_BYTES,
+        is_erased=is_erased(delivery),
         others=[other for other in others if other.id != delivery.id][:10],
     )
+
+
+@bp.get("/<webhook_id>/body")
+@access.member
+def body(webhook_id: str) -> ResponseReturnValue:
+    """The bytes that are sent: as a part of the delivery's page, which leaves out a long one, or by themselves."""
+    delivery = open_delivery_or_404(webhook_id)
+    number = request.args.get("attempt", 0, type=row_number)
+    attempt = next((attempt for attempt in delivery.attempts if attempt.number == number), None)
+    if delivery.body is None:
+        abort(404)
+    if attempt is None or "HX-Request" not in request.headers:
+        return Response(delivery.body, mimetype="application/json")
+    return render_template("deliveries/_body.html", delivery=delivery, attempt=attempt, exchange=exchange)
+
+
+def open_delivery_or_404(webhook_id: str) -> Delivery:
+    """The same, for a page with personal data: who looks at them is written down."""
+    if get_delivery_or_404(webhook_id).body is not None:
+        audit.note_once_a_day(db.session, access.current_actor(), "delivery.viewed", subject=webhook_id)
+    return get_delivery_or_404(webhook_id)
 
 
 def get_delivery_or_404(webhook_id: str) -> Delivery:

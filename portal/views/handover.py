@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal import clock
+from portal.deliveries.log import is_erased
 from portal.rules.masking import Masker, mask_body, mask_query
 from portal.views.deliveries import get_delivery_or_404
 from portal.web import access
@@ -28,6 +29,7 @@ def download(webhook_id: str) -> ResponseReturnValue:
         "deliveries/support.txt",
         delivery=delivery,
         attempts=delivery.attempts[::-1],
+        is_erased=is_erased(delivery),
         body=mask_body(delivery.body) if delivery.body else None,
         mask=masker.mask,
         answer_of=lambda body: masker.mask(indented(body)),

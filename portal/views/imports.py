@@ -40,7 +40,7 @@ bp = Blueprint("imports", __name__, url_prefix="/imports")
 
 @bp.app_context_processor
 def shared_names() -> dict[str, object]:
-    return {"import_kinds": KIND_WORDS}
+    return {"import_kinds": KIND_WORDS, "max_file_bytes": MAX_FILE_BYTES}
 
 
 @bp.get("")

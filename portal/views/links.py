@@ -1,6 +1,6 @@
 """Links that work once: the first set-up, an invitation, a new password. Each leads into the portal."""
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from portal import audit
@@ -12,6 +12,7 @@ from portal.people import links, passwords, users
 from portal.runtime import runtime
 from portal.views.auth import enter
 from portal.web import access
+from portal.web.errors import render_error
 
 bp = Blueprint("links", __name__)
 
@@ -67,7 +68,8 @@ def reset(token: str) -> ResponseReturnValue:
 def open_link(token: str, *, purpose: str) -> AccessLink:
     link = links.find_link(db.session, token, purpose=purpose)
     if link is None:
-        abort(404)
+        cause = links.why_closed(db.session, token, purpose=purpose)
+        abort(make_response(render_error(cause, code=410), 410) if cause else 404)
     return link
 
 

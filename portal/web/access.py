@@ -17,7 +17,7 @@ from portal import audit
 from portal.audit import Actor
 from portal.database.db import db, reading
 from portal.models import User
-from portal.web import sessions
+from portal.web import origin, sessions
 from portal.web.extensions import login_manager
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ def init_app(app: Flask) -> None:
     """Check every request, refuse what no row can hold, keep GETs from writing, and load who is logged in."""
     app.before_request(refuse_nul)
     app.before_request(keep_reads_from_writing)
+    app.before_request(origin.check_origin)
     app.before_request(check_access)
     app.teardown_request(end_reading)
     login_manager.user_loader(load_user)
@@ -81,7 +82,7 @@ def check_access() -> ResponseReturnValue | None:
         return None  # no such page: 404 says so
     if request.endpoint == "static" or is_api():
         return None  # the API knows its callers by their tokens
-    access = getattr(current_app.view_functions[request.endpoint], "access", None)
+    access = access_of_view()
     if access == "public":
         return None
     if access is None:
@@ -90,12 +91,16 @@ def check_access() -> ResponseReturnValue | None:
         abort(400)  # neither is anything found by it; the API names the field
     if not current_user.is_authenticated:
         return login_manager.unauthorized()  # type: ignore[no-any-return]
-    g.timezone = current_user.timezone or current_user.company.timezone
-    g.language = current_user.locale
     if access == "admin" and not current_user.is_admin:
         audit.note(db.session, current_actor(), "access.denied", subject=request.path)
         abort(Forbidden.code)
     return None
+
+
+def access_of_view() -> str | None:
+    """Whom the view that was asked for admits; None when it does not say."""
+    access: str | None = getattr(current_app.view_functions[request.endpoint or ""], "access", None)
+    return access
 
 
 def current_actor() -> Actor:
@@ -114,4 +119,5 @@ def load_user(session_id: str) -> User | None:
     user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
     if user is None or user.disabled_at or user.role is None or str(user.session_version) != version:
         return None
+    g.timezone, g.language = user.timezone or user.company.timezone, user.locale
     return user

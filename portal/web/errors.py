@@ -2,18 +2,25 @@
 
 import logging
 import secrets
+from typing import Any
 
 from flask import Flask, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError
+from markupsafe import escape
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, SecurityError
 
 from portal.contacts.classifying import ContactGone
 from portal.database.db import db
 from portal.database.troubles import message_of, name_trouble
 from portal.vault import SecretError
+from portal.web import origin
+from portal.web.access import access_of_view
+from portal.web.extensions import login_manager
+from portal.web.redirects import page_before
 
 RETRY_AFTER_SECONDS = 10
 
@@ -33,14 +40,42 @@ def init_app(app: Flask) -> None:
 
 def show_error(error: HTTPException) -> ResponseReturnValue:
     if isinstance(error, SecurityError):
-        # Under a foreign host name no address of ours can be written, so there is no page.
-        return gettext("O portal não atende por este nome. Veja PORTAL_TRUSTED_HOSTS na documentação."), 400
+        return show_foreign_host()
     code = error.code or 500
-    return render_template("error.html", kind=code, code=code), code
+    return render_error("origin" if "mismatch" in g else code, code=code), code
 
 
-def show_csrf_error(error: CSRFError) -> ResponseReturnValue:
-    return render_template("error.html", kind="csrf", code=400), 400
+def show_foreign_host() -> ResponseReturnValue:
+    """Under a foreign host name no address of ours can be written, so there is no page."""
+    host = request.headers.get("Host", "")[:100]
+    logger.warning("Asked by a name that is not the portal's: %r", host, extra={"action": "host_refused"})
+    text = gettext(
+        "O portal não atende pelo nome “%(host)s”, que veio no cabeçalho Host. Quem opera o portal acrescenta este "
+        "nome a PORTAL_TRUSTED_HOSTS, ou faz o proxy passar em Host o nome que está em PORTAL_BASE_URL.",
+        host=escape(host),
+    )
+    return text, 400
+
+
+def show_csrf_error(_error: CSRFError) -> ResponseReturnValue:
+    """The form's token is not that of the session: it ended, or began anew in another tab, or was never kept."""
+    if mismatch := origin.find_lost_tls():
+        origin.tell(mismatch)
+        g.mismatch = mismatch
+        return render_error("origin", code=400), 400
+    if access_of_view() in ("member", "admin") and not current_user.is_authenticated:
+        return login_manager.unauthorized()  # type: ignore[no-any-return]
+    return render_error("csrf", code=400), 400
+
+
+def render_error(kind: str | int, *, code: int, **facts: Any) -> str:
+    """The page of an error: with the menu for whoever is logged in, as long as the database answers."""
+    try:
+        layout = "base.html" if current_user.is_authenticated else "bare.html"
+        return render_template("error.html", kind=kind, code=code, layout=layout, before=page_before(), **facts)
+    except SQLAlchemyError:
+        db.session.rollback()
+        return render_template("error.html", kind=kind, code=code, layout="bare.html", before=None, **facts)
 
 
 def show_gone(_error: ContactGone) -> ResponseReturnValue:
@@ -57,7 +92,7 @@ def show_trouble(error: DBAPIError) -> ResponseReturnValue:
         raise error
     g.database_in_trouble = True
     logger.error("The database refused: %s", message_of(error), extra={"action": trouble.code, "path": request.path})
-    page = render_template("error.html", kind="trouble", trouble=trouble, code=503)
+    page = render_error("trouble", trouble=trouble, code=503)
     return page, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 
@@ -65,14 +100,15 @@ def show_unreadable(error: SecretError) -> ResponseReturnValue:
     """A stored secret cannot be opened: people can mend that, and the page says how."""
     db.session.rollback()
     logger.error("%s", error, extra={"action": "secret_unreadable", "path": request.path})
-    return render_template("error.html", kind="secret", code=409), 409
+    return render_error("secret", code=409), 409
 
 
 def show_failure(error: InternalServerError) -> ResponseReturnValue:
+    db.session.rollback()
     error_id = secrets.token_hex(4)
     logger.error(
         "A request failed.",
         extra={"action": "request_failed", "error_id": error_id, "path": request.path},
         exc_info=error.original_exception,
     )
-    return render_template("error.html", kind=500, code=500, error_id=error_id), 500
+    return render_error(500, code=500, error_id=error_id), 500

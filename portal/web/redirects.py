@@ -1,7 +1,10 @@
 """Where a form sends people back to: only ever to a page of the portal."""
 
-from flask import redirect, request
+from urllib.parse import urlsplit
+
+from flask import current_app, redirect, request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
 
 
 def is_local(target: str | None) -> bool:
@@ -13,6 +16,23 @@ def is_local(target: str | None) -> bool:
         and "\\" not in target
         and all(character.isprintable() and not character.isspace() for character in target)
     )
+
+
+def page_before() -> str | None:
+    """The page that a form or a script of ours was sent from: htmx names it, else the Referer; None if nobody does."""
+    parts = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+    return page_at(f"{parts.path}?{parts.query}" if parts.query else parts.path)
+
+
+def page_at(target: str | None) -> str | None:
+    """This path of the portal, if a browser can open it."""
+    if not target or not is_local(target):
+        return None
+    try:
+        current_app.url_map.bind("portal").match(urlsplit(target).path, method="GET")
+    except HTTPException:
+        return None
+    return target
 
 
 def see_other(target: str) -> ResponseReturnValue:

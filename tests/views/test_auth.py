@@ -117,7 +117,7 @@ def test_setting_up_makes_the_company_and_its_admin_and_logs_in(nobody, setup_ur
 
 def test_a_set_up_link_works_once(nobody, person, setup_url):
     nobody.post(setup_url, FIRST)
-    assert person().post(setup_url, FIRST).status_code == 404
+    assert person().post(setup_url, FIRST).status_code == 410
 
 
 def test_opening_a_set_up_link_does_not_use_it_up(nobody, setup_url):
@@ -160,9 +160,9 @@ def test_an_invitation_works_once_and_not_for_ever(nobody, person, invitation, m
     later = clock.utcnow() + links.LINK_LIFETIMES["invitation"]
     with monkeypatch.context() as patch:
         patch.setattr(clock, "utcnow", lambda: later)
-        assert nobody.get(invitation).status_code == 404
+        assert nobody.get(invitation).status_code == 410
     nobody.post(invitation, {"password": PASSWORD})
-    assert person().get(invitation).status_code == 404
+    assert person().get(invitation).status_code == 410
 
 
 def test_an_invitation_of_a_disabled_account_opens_nothing(nobody, invitation):

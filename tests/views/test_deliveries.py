@@ -9,7 +9,7 @@ from portal.database.db import db
 from portal.deliveries import filtering
 from portal.models import Attempt, AuditEntry, Delivery, Task
 from tests.conftest import running_worker
-from tests.factories import NOON, classify_contact, make_contact, make_delivery, set_url
+from tests.factories import NOON, classify_contact, make_contact, make_delivery, save, set_url
 
 
 @pytest.fixture
@@ -294,3 +294,34 @@ def test_a_delivery_whose_contact_was_erased_shows_what_is_known(admin, delivery
     assert "Ana Souza" not in page
     assert "não pode ser reenviada" in page
     assert "/resend" not in page
+
+
+def test_a_long_body_is_fetched_when_it_is_asked_for(admin, company, receiver, app):
+    set_url(company, receiver.url)
+    contact = save(company, {"contact": {"name": "Ana"}, "messages": [message(number) for number in range(2000)]})
+    webhook_id = make_delivery(contact, 2).webhook_id
+    with running_worker(app):
+        assert receiver.wait_for(1)
+    page = admin.get(f"/deliveries/{webhook_id}")
+    assert len(page.data) < 300_000
+    assert f'hx-get="/deliveries/{webhook_id}/body?attempt=1"' in page.text
+    assert admin.get(f"/deliveries/{webhook_id}/body").data == receiver.received[0].body
+    part = admin.get(f"/deliveries/{webhook_id}/body?attempt=1", headers={"HX-Request": "true"}).text
+    assert "&lt;b&gt; 1999" in part
+    assert "<b>" not in part
+
+
+def message(number: int) -> dict[str, object]:
+    return {"sender_name": "Ana", "message": f"<b> {number} {'x' * 80}"}
+
+
+def test_an_erased_person_s_delivery_says_erased_and_not_retention(admin, company, receiver):
+    set_url(company, receiver.url)
+    contact = make_contact(company)
+    webhook_id = make_delivery(contact, 2).webhook_id
+    admin.post(f"/contacts/{contact.id}/erase")
+    text = admin.get(f"/deliveries/{webhook_id}").text + admin.get(f"/deliveries/{webhook_id}/support.txt").text
+    assert "foi apagado com os dados da pessoa" in text
+    assert "retenção" not in text
+    answer = admin.post(f"/deliveries/{webhook_id}/resend", {"seen_attempts": "0"}, follow_redirects=True)
+    assert "Os dados desta pessoa foram apagados a pedido" in answer.text

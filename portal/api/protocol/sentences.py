@@ -4,7 +4,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal.company.refusals import NoAddress
 from portal.database.troubles import TROUBLES
-from portal.deliveries.resending import BodyPurged, NotForTests
+from portal.deliveries.resending import BodyPurged, NotForTests, PersonErased
 
 TITLES = {
     400: _l("Pedido inválido"),
@@ -37,6 +37,7 @@ DETAILS = {
     "webhook_unset": NoAddress.words,
     "secret_unreadable": _l("O segredo guardado está danificado ou foi cifrado com outra chave. Gere outro."),
     "body_purged": BodyPurged.words,
+    "person_erased": PersonErased.words,
     "test_delivery": NotForTests.words,
     "request_too_large": _l("O corpo do pedido é maior do que o limite. Envie menos contatos por vez."),
     "unsupported_media_type": _l("O corpo do pedido precisa ser JSON: Content-Type: application/json."),
