@@ -43,7 +43,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """Who belongs to no company: somebody that tried to log in with an address that nobody has."""
+    """Who belongs to no company: somebody that tried to log in with an address that nobody has, or a proxy."""
 
     email: str
     ip: str
@@ -83,7 +83,7 @@ def page_entries(
     return cut_page(rows, limit=limit)
 
 
-def note(session: Session, actor: Actor, action: str, *, subject: str | None = None) -> None:
+def note(session: Session, actor: Actor | Stranger, action: str, *, subject: str | None = None) -> None:
     """Adds an act of a request that changes nothing else.
 
     The request's own transaction ends first: it may only read, or hold the lock that this one waits for.
@@ -102,7 +102,7 @@ def note_once_a_day(session: Session, actor: Actor, action: str, *, subject: str
         _try_to_note(session, actor, action, subject=subject)
 
 
-def note_first_of_day(session: Session, actor: Actor, action: str, *, subject: str) -> None:
+def note_first_of_day(session: Session, actor: Actor | Stranger, action: str, *, subject: str) -> None:
     """`note`, unless the same actor did that within a day, whatever to."""
     if not _is_recorded(session, actor, action):
         _try_to_note(session, actor, action, subject=subject)
@@ -114,7 +114,7 @@ def last_noted(session: Session, action: str, *, since: datetime) -> Sequence[Au
     return session.scalars(of_nobody.where(AuditEntry.created_at >= since).order_by(AuditEntry.id.desc())).all()
 
 
-def _try_to_note(session: Session, actor: Actor, action: str, *, subject: str) -> None:
+def _try_to_note(session: Session, actor: Actor | Stranger, action: str, *, subject: str) -> None:
     try:
         note(session, actor, action, subject=subject)
     except OperationalError:  # who only reads is answered also while the database takes no writes
@@ -129,7 +129,7 @@ def forget(session: Session, company_id: int | None, *, before: datetime, limit:
     return len(ids)
 
 
-def _is_recorded(session: Session, actor: Actor, action: str, *, subject: str | None = None) -> bool:
+def _is_recorded(session: Session, actor: Actor | Stranger, action: str, *, subject: str | None = None) -> bool:
     """Whether such an act of the last day stands among the company's latest `LOOK_BACK`: a long log stays quick."""
     of_company = select(AuditEntry).where(AuditEntry.company_id == actor.company_id)
     latest = of_company.order_by(AuditEntry.id.desc()).limit(LOOK_BACK).subquery()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from flask import abort, current_app, g, request
 
 from portal import audit
-from portal.audit import Actor
+from portal.audit import Stranger
 from portal.database.db import db
 from portal.egress.address import DEFAULT_PORTS, origin_of
 from portal.runtime import runtime
@@ -84,7 +84,7 @@ def named_page() -> tuple[str, str]:
 def tell(mismatch: Mismatch) -> None:
     """Say to who operates the portal what disagrees: in the log, and once a day where `portal doctor` looks."""
     logger.warning("A form was refused. %s", mismatch, extra={"action": "origin_refused", "cause": mismatch.cause})
-    actor = Actor(None, f"proxy ({mismatch.cause})", request.remote_addr)
+    actor = Stranger(f"proxy ({mismatch.cause})", request.remote_addr or "")
     audit.note_first_of_day(db.session, actor, ACTION, subject=str(mismatch))
 
 
