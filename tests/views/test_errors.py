@@ -4,16 +4,16 @@ import io
 
 import pytest
 
-from portal.application import MAX_REQUEST_BYTES
 from portal.database.db import db
 from portal.models import User
+from portal.web.bodies import FORM_BYTES
 
 MENU = 'id="navegacao"'
 
 
 def large(person):
     """A form that is larger than any of ours."""
-    data = {"file": (io.BytesIO(b"x" * (MAX_REQUEST_BYTES + 1)), "x.csv")}
+    data = {"file": (io.BytesIO(b"x" * (FORM_BYTES + 1)), "x.csv")}
     return person.post("/account", data, content_type="multipart/form-data")
 
 
