@@ -34,6 +34,10 @@ class SettingError(ValueError):
     """A setting has a value that cannot be used."""
 
 
+class NoInstance(SettingError):
+    """There is no portal where the settings look for one."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Every setting of the portal, with the name it has in the environment less the `PORTAL_` prefix."""
@@ -78,10 +82,11 @@ class Settings:
         return bool(self.base_url) and urlsplit(self.base_url or "").scheme == "https"
 
 
-def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+def load_settings(environ: Mapping[str, str] | None = None, *, of_existing: bool = False) -> Settings:
     """Read and check every setting; the environment goes before the file.
 
-    Creates the instance folder, and in it the secret key, when they do not exist yet.
+    Creates the instance folder, and in it the secret key, when they do not exist yet; with `of_existing` it creates
+    nothing, and raises NoInstance when there is no database, or no key.
     Raises SettingError with one sentence that says which setting is wrong and why.
     """
     environ = os.environ if environ is None else environ
@@ -93,11 +98,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     for name, read in READERS.items():
         if given.get(name, "").strip():
             values[name.removeprefix("PORTAL_").lower()] = _read_value(name, given[name].strip(), read)
-    try:
-        instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingError(f"PORTAL_INSTANCE: the folder {instance} cannot be made ({error.strerror}).") from error
     values.setdefault("database_url", f"sqlite:///{instance / 'portal.db'}")
+    if of_existing:
+        _require_instance(instance, values)
+    else:
+        _make_folder(instance)
     if "secret_key" not in values:
         values["secret_key"] = load_or_create_key(instance / "secret.key")
     settings = Settings(instance=instance, **values)
@@ -106,6 +111,25 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if settings.smtp_url is not None and settings.mail_from is None:
         raise SettingError("PORTAL_MAIL_FROM: must say, with PORTAL_SMTP_URL, from which address notices come.")
     return settings
+
+
+def _require_instance(instance: Path, values: Mapping[str, Any]) -> None:
+    """Raise NoInstance unless SQLite's file is there, or the database is PostgreSQL; and unless there is a key."""
+    kind, _, name = values["database_url"].partition(":///")
+    if kind == "sqlite" and not (file := instance / name.partition("?")[0]).exists():
+        raise NoInstance(
+            f"There is no portal here: {file} does not exist. PORTAL_INSTANCE names the folder of another one; "
+            "`portal serve` and `portal upgrade` make a new one."
+        )
+    if "secret_key" not in values and not (key := instance / "secret.key").exists():
+        raise NoInstance(f"PORTAL_SECRET_KEY: is not set, and {key} does not exist. It belongs to the database.")
+
+
+def _make_folder(instance: Path) -> None:
+    try:
+        instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(f"PORTAL_INSTANCE: the folder {instance} cannot be made ({error.strerror}).") from error
 
 
 def load_or_create_key(path: Path) -> str:

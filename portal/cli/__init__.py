@@ -1,10 +1,13 @@
 """The command line. Each command lives in a module that is imported when the command is asked for, and not before."""
 
+import difflib
+import json
 from importlib import import_module
 from keyword import iskeyword
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from portal.version import __version__
 
@@ -26,12 +29,23 @@ COMMANDS = {
     "purge": ("portal.cli.purge", "Delete what is kept no longer, and give the space back."),
     "erase": ("portal.cli.erase", "Erase a person: the contact, and the bodies and answers of its deliveries."),
     "doctor": ("portal.cli.doctor", "Check everything, and say what to do."),
+    "completion": ("portal.cli.completion", "Print what makes a shell complete commands and options."),
 }
 """Where each command is, and its summary: the list of commands is shown without importing any of them."""
 
+AS_JSON = "portal.cli.as_json"
+"""Whether what the command prints is for programs, in the context's `meta`."""
+
 
 class PortalGroup(click.Group):
-    """Imports commands late, and turns the errors that people can mend into one sentence and exit code 1."""
+    """Imports commands late, and turns the errors that people can mend into one sentence and exit code 1.
+
+    Where `--json` was given, that sentence is JSON on standard output.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[AS_JSON] = "--json" in args
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -47,7 +61,30 @@ class PortalGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS)
+            ctx.fail(f"No such command '{args[0]}'." + (f" Did you mean {' or '.join(near)}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        summaries = {name: summary for name, (_, summary) in COMMANDS.items()}
+        return [CompletionItem(name, help=summaries[name]) for name in summaries if name.startswith(incomplete)]
+
     def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return self._invoke(ctx)
+        except (click.ClickException, click.Abort) as error:
+            if not ctx.meta[AS_JSON]:
+                raise
+            click.echo(json.dumps({"error": describe_error(error)}))
+            ctx.exit(getattr(error, "exit_code", 1))
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -59,6 +96,14 @@ class PortalGroup(click.Group):
             if sentence is None:
                 raise
             raise click.ClickException(sentence) from error
+
+
+def describe_error(error: click.ClickException | click.Abort) -> dict[str, str]:
+    """The failure of a command, for programs: a stable code and a sentence."""
+    if isinstance(error, click.Abort):
+        return {"code": "not_confirmed", "message": "Nobody confirmed it: nothing was done."}
+    code = "usage" if isinstance(error, click.UsageError) else getattr(error.__cause__, "code", "failed")
+    return {"code": str(code), "message": error.format_message()}
 
 
 @click.group(cls=PortalGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

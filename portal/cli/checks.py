@@ -51,6 +51,9 @@ class Finding:
 def check_instance(settings: Settings) -> Iterator[Finding]:
     """The folder, its secrets, and the room on its disk."""
     folder = settings.instance
+    if not folder.exists():
+        yield Finding("instance", "ok", f"{folder} does not exist: the database and the key are elsewhere")
+        return
     mode = stat.S_IMODE(folder.stat().st_mode)
     if mode & 0o007:
         yield Finding("instance", "warn", f"{folder} is open to every user of this machine: chmod 750 {folder}")

@@ -1,7 +1,6 @@
 """What the commands share: the application opened for one command, the company that is meant, how times are shown."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
@@ -15,10 +14,12 @@ from sqlalchemy import select
 
 from portal import create_app
 from portal.audit import Actor
+from portal.cli.upgrade import bring_up_to_date
 from portal.company.refusals import Refusal
 from portal.company.sealed import stored_secrets
+from portal.config import load_settings
 from portal.database.db import db
-from portal.database.schema import check_schema
+from portal.database.schema import check_schema, current_revision
 from portal.egress import AddressError
 from portal.models import Company
 from portal.people.users import find_company
@@ -33,10 +34,15 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @contextmanager
-def open_app() -> Iterator[Flask]:
-    """The application in its context, for one command. Raises SettingError and SchemaError."""
-    app = create_app()
+def open_app(*, or_make: bool = False) -> Iterator[Flask]:
+    """The application in its context, for one command. Raises SettingError and SchemaError.
+
+    Raises NoInstance, and makes nothing, where there is no portal; `or_make` makes one, with an empty database.
+    """
+    app = create_app(load_settings(of_existing=not or_make))
     with app.app_context():
+        if or_make and current_revision(db.engine) is None:
+            bring_up_to_date()
         check_schema(db.engine, db.metadata)
         try:
             yield app
@@ -47,9 +53,8 @@ def open_app() -> Iterator[Flask]:
 
 
 def in_console_language() -> AbstractContextManager[None]:
-    """Sentences that pages show too come in Portuguese when LANG says so, else in English."""
-    language = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
-    forced: AbstractContextManager[None] = force_locale("pt_BR" if language.startswith("pt") else "en")
+    """Sentences that pages show too come in the one language of the console, English."""
+    forced: AbstractContextManager[None] = force_locale("en")
     return forced
 
 

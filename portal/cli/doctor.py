@@ -8,7 +8,7 @@ from portal import create_app
 from portal.cli import checks
 from portal.cli.checks import Finding
 from portal.cli.console import json_option, print_json
-from portal.config import SettingError
+from portal.config import NoInstance, SettingError, load_settings
 from portal.database.db import db, reading
 from portal.runtime import runtime
 
@@ -37,7 +37,10 @@ def doctor(as_json: bool) -> None:
 def examine() -> Iterator[Finding]:
     """Every check; what a failed one makes useless is left out."""
     try:
-        app = create_app()
+        app = create_app(load_settings(of_existing=True))
+    except NoInstance as error:
+        yield Finding("instance", "fail", str(error))
+        return
     except SettingError as error:
         yield Finding("settings", "fail", str(error))
         return

@@ -7,8 +7,10 @@ from sqlalchemy import select
 
 from portal import audit
 from portal.audit import Actor
-from portal.cli.console import ACTOR, Words, company_option, open_app, pick_company
-from portal.database.db import db
+from portal.cli.console import ACTOR, Words, company_option, json_option, open_app, pick_company, print_json
+from portal.cli.terminal import inert
+from portal.contacts.listing import people_of
+from portal.database.db import db, reading
 from portal.models import ROLES, User
 from portal.people import links, second_factor, users
 from portal.runtime import runtime
@@ -26,12 +28,12 @@ def user() -> None:
 @click.option("--role", required=True, type=click.Choice(ROLES))
 @click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
 def add(company_name: str | None, email: str, name: str, role: str, password_stdin: bool) -> None:
-    """Give somebody a log-in; a company that does not exist yet is made.
+    """Give somebody a log-in; a company, or a portal, that does not exist yet is made.
 
     Without a password it prints a link, good for one use within 7 days, by which the person chooses one.
     """
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-    with open_app():
+    with open_app(or_make=company_name is not None):
         if company_name is None:
             company = pick_company(None)
         else:
@@ -43,6 +45,20 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
         click.echo(f"{person.email} is {role} of {company.name}.", err=token is not None)
         if token is not None:
             show_invitation(token)
+
+
+@user.command(name="list")
+@company_option
+@json_option
+def list_users(company_name: str | None, as_json: bool) -> None:
+    """List the company's people, with a log-in or without."""
+    with reading(), open_app():
+        people = [shape_of(person) for person in people_of(db.session, pick_company(company_name).id)]
+    if as_json:
+        print_json({"items": people})
+        return
+    for person in people:
+        click.echo(inert(f"{person['role'] or '-':<8} {person['state']:<14} {person['email']:<32} {person['name']}"))
 
 
 @user.command()
@@ -59,6 +75,17 @@ def reset_second_factor(email: str) -> None:
         second_factor.turn_off(db.session, person, actor=Actor(person.company_id, ACTOR))
         db.session.commit()
         click.echo(f"{email} logs in with the password alone.")
+
+
+def shape_of(person: User) -> dict[str, str | bool | None]:
+    """A person, for programs."""
+    return {
+        "name": person.name,
+        "email": person.email,
+        "role": person.role,
+        "state": users.state_of(person),
+        "second_factor": person.totp_secret is not None,
+    }
 
 
 def show_invitation(token: str) -> None:

@@ -107,7 +107,7 @@ def test_a_database_that_is_not_there_is_one_sentence(run: Run) -> None:
 
 
 def test_a_database_without_tables_says_what_to_do(run: Run, instance: Path) -> None:
-    (instance / "portal.db").unlink()
+    (instance / "portal.db").write_bytes(b"")
     result = run("webhook", "show")
     assert result.exit_code == 1
     assert "portal upgrade" in result.stderr

@@ -99,7 +99,7 @@ def test_a_late_queue_fails(run: Run, well, app: Flask) -> None:
 
 
 def test_a_database_without_tables_fails_and_the_rest_is_left_out(run: Run, instance: Path) -> None:
-    (instance / "portal.db").unlink()
+    (instance / "portal.db").write_bytes(b"")
     result = run("doctor")
     assert result.exit_code == 1
     assert "Run: portal upgrade" in result.stdout

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from click.testing import CliRunner
 from flask import Flask
+from flask_babel import force_locale
 
 from portal.cli import cli
 from portal.company import endpoint
@@ -24,9 +25,9 @@ from tests.views.conftest import Person
 
 FILTER = {"trigger": "classification", "level": 2}
 SENTENCES = {
-    "test_delivery": "Uma entrega de teste não é reenviada; faça um novo teste.",
-    "body_purged": "O corpo desta entrega já foi apagado pelo prazo de retenção; não há o que reenviar.",
-    "webhook_unset": "Nenhuma URL de destino está configurada. Configure o webhook primeiro.",
+    "test_delivery": "A test delivery is not sent again; make a new test.",
+    "body_purged": "This delivery's body has been deleted by the retention period; there is nothing to send again.",
+    "webhook_unset": "No destination URL is configured. Configure the webhook first.",
 }
 
 
@@ -47,6 +48,7 @@ def text_of(page: str) -> str:
 
 def page_edge(app: Flask, company: Company) -> Edge:
     admin = Person(app.test_client(), make_user(company))
+    admin.client.set_cookie("language", "en")
 
     def post(url: str, **form: str) -> str:
         answer = admin.post(url, form)
@@ -66,7 +68,7 @@ def api_edge(app: Flask, company: Company) -> Edge:
     user = make_user(company)
     token = tokens.create_token(db.session, user, label="test")
     db.session.commit()
-    headers = {"Authorization": f"Bearer {token}", "Accept-Language": "pt-BR"}
+    headers = {"Authorization": f"Bearer {token}", "Accept-Language": "en"}
 
     def call(method: str, path: str, value: Any = None) -> str:
         db.session.commit()
@@ -88,7 +90,6 @@ def command_edge(app: Flask, _company: Company) -> Edge:
         "PORTAL_INSTANCE": str(app.extensions["portal"].settings.instance),
         "PORTAL_SECRET_KEY": app.extensions["portal"].settings.secret_key,
         "PORTAL_ALLOWED_NETWORKS": LOOPBACK,
-        "LC_ALL": "pt_BR.UTF-8",
     }
 
     def run(*arguments: str) -> str:
@@ -161,7 +162,7 @@ def test_what_is_on_its_way_changes_nothing(edge: Edge, company: Company) -> Non
     if edge.name == "api":  # it answers with the delivery as it is
         assert json.loads(answer)["status"] == "pending"
     else:
-        assert "Esta entrega já está a caminho; nada foi repetido." in answer
+        assert "This delivery is on its way already; nothing was repeated." in answer
 
 
 @pytest.mark.parametrize("code", list(SENTENCES))
@@ -238,11 +239,12 @@ def test_what_came_of_an_attempt_is_the_same_sentence(edge: Edge, company: Compa
         response_body=b"{}",
     )
     answer = edge.show(delivery.webhook_id)
-    words = explain("ok_json", status_code=200, warning="error_in_json")
+    with force_locale("en"):
+        words = explain("ok_json", status_code=200, warning="error_in_json")
     assert all(sentence in answer for sentence in (words.seen, words.rule, words.advice))
-    assert "Não é preciso fazer nada" not in answer
+    assert "There is nothing to do" not in answer
 
 
 def test_nothing_to_do_is_said_where_there_is_no_warning(edge: Edge, company: Company) -> None:
     arrived = settle(make_delivery(make_contact(company)), "delivered", "ok_empty", status_code=200)
-    assert "Não é preciso fazer nada." in edge.show(arrived.webhook_id)
+    assert "There is nothing to do." in edge.show(arrived.webhook_id)

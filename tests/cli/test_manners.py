@@ -1,0 +1,151 @@
+"""How commands behave towards whoever types them: where there is no portal, when they are mistyped, and in scripts."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from flask import Flask
+
+from portal.cli import COMMANDS, cli
+from tests.cli.conftest import Run
+from tests.cli.test_commands import ALL
+from tests.conftest import URL
+from tests.factories import make_company, make_user
+
+MAKERS = [("serve",), ("demo",), ("upgrade",), ("restore",), ("user", "add")]
+WITHOUT_A_PORTAL = [("listen",), ("completion",)]
+ARGUMENTS = {
+    ("backup",): ["copy.db"],
+    ("classify",): ["1", "2"],
+    ("deliveries", "resend"): ["--status", "failed", "--yes"],
+    ("deliveries", "show"): ["msg_1"],
+    ("erase",): ["--contact", "1"],
+    ("import",): ["contacts.csv"],
+    ("token", "add"): ["--email", "a@b.example", "--label", "x"],
+    ("user", "reset-second-factor"): ["--email", "a@b.example"],
+    ("webhook", "set"): [URL],
+}
+
+
+def run_in(folder: Path, *arguments: str, **more: str) -> Result:
+    environ = {"PORTAL_INSTANCE": str(folder / "instance")} | more
+    return CliRunner().invoke(cli, arguments, env=environ)
+
+
+@pytest.mark.parametrize("path", [path for path in ALL if path not in MAKERS + WITHOUT_A_PORTAL], ids=" ".join)
+def test_where_there_is_no_portal_a_command_says_so_and_creates_nothing(
+    path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "contacts.csv").write_text("Name\nAna\n")
+    result = run_in(tmp_path, *path, *ARGUMENTS.get(path, []))
+    assert result.exit_code == 1
+    assert "There is no portal here: " in result.output
+    assert [each.name for each in tmp_path.iterdir()] == ["contacts.csv"]
+
+
+def test_a_database_without_its_key_is_no_portal_either(run: Run, instance: Path) -> None:
+    result = run("webhook", "show", PORTAL_SECRET_KEY="")
+    assert result.exit_code == 1
+    assert str(instance / "secret.key") in result.stderr
+    assert not (instance / "secret.key").exists()
+
+
+def test_with_a_database_elsewhere_no_folder_is_needed(app: Flask, instance: Path, tmp_path: Path) -> None:
+    make_company("Alfa", url=URL)
+    elsewhere = {"PORTAL_DATABASE_URL": f"sqlite:///{instance / 'portal.db'}", "PORTAL_SECRET_KEY": "k" * 48}
+    result = run_in(tmp_path / "new", "webhook", "show", **elsewhere)
+    assert (result.exit_code, URL in result.output) == (0, True)
+    assert "does not exist: the database" in run_in(tmp_path / "new", "doctor", **elsewhere).output
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_first_user_makes_the_portal(tmp_path: Path) -> None:
+    add = ["user", "add", "--name", "Ana", "--email", "ana@x.example", "--role", "admin"]
+    assert run_in(tmp_path, *add).exit_code == 1  # of no company
+    assert not (tmp_path / "instance").exists()
+    assert run_in(tmp_path, *add, "--company", "Alfa").exit_code == 0
+    assert "ana@x.example" in run_in(tmp_path, "user", "list").output
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [(["deliverys"], "deliveries"), (["webhook", "shw"], "show"), (["doctor", "--jsn"], "--json")]
+)
+def test_what_is_mistyped_gets_a_hint(run: Run, typed: list[str], meant: str) -> None:
+    result = run(*typed)
+    assert result.exit_code == 2
+    assert "Did you mean" in result.stderr
+    assert meant in result.stderr.partition("Did you mean")[2]
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "exit_code"),
+    [
+        (["webhook", "show", "--json", "--company", "Beta"], "failed", 1),
+        (["webhook", "test", "--json"], "webhook_unset", 1),
+        (["sync", "--json"], "webhook_unset", 1),
+        (["webhook", "show", "--json", "--nonsense"], "usage", 2),
+        (["deliveries", "list", "--json", "--cursor", "x"], "failed", 1),
+        (["nonsense", "--json"], "usage", 2),
+    ],
+)
+def test_with_json_a_failure_is_json(app: Flask, run: Run, typed: list[str], code: str, exit_code: int) -> None:
+    make_company("Alfa")
+    result = run(*typed)
+    error = json.loads(result.stdout)["error"]
+    assert (error["code"], result.exit_code, result.stderr) == (code, exit_code, "")
+    assert error["message"]
+
+
+def test_a_question_that_nobody_answers_is_json_too(app: Flask, run: Run) -> None:
+    make_company("Alfa", url=URL)
+    result = run("deliveries", "resend", "--status", "failed", "--json")
+    assert json.loads(result.stdout)["error"]["code"] == "not_confirmed"
+    assert result.exit_code == 1
+
+
+def test_a_run_speaks_one_language(app: Flask, run: Run) -> None:
+    make_company("Alfa")
+    result = run("webhook", "set", "http://10.0.0.1/hook", LC_ALL="pt_BR.UTF-8", LANG="pt_BR.UTF-8")
+    assert result.stderr == run("webhook", "set", "http://10.0.0.1/hook").stderr
+    assert "internal or reserved network" in result.stderr
+
+
+def test_people_are_listed_with_their_state(app: Flask, run: Run) -> None:
+    company = make_company("Alfa")
+    make_user(company, role="admin", email="ana@x.example", name="Ana")
+    make_user(company, role=None, email="rui@x.example", name="Rui\x1b[2J")
+    make_user(make_company("Beta"), role="admin", email="bia@x.example")
+    found = json.loads(run("user", "list", "--company", "Alfa", "--json").stdout)["items"]
+    assert [(each["email"], each["role"], each["state"]) for each in found] == [
+        ("ana@x.example", "admin", "active"),
+        ("rui@x.example", None, "without_login"),
+    ]
+    shown = run("user", "list", "--company", "Alfa").stdout
+    assert len(shown.splitlines()) == 2
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_asks_the_portal(run: Run, shell: str) -> None:
+    assert f"_PORTAL_COMPLETE={shell}_complete" in run("completion", shell).stdout
+
+
+def complete(*words: str) -> list[str]:
+    typed = " ".join(["portal", *words])
+    asked = {"_PORTAL_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(len(words))}
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.argv[0] = 'portal'; from portal.__main__ import main; main()"],
+        env={**os.environ, **asked}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    assert set(complete("")) == set(COMMANDS)
+    assert complete("deliveries", "re") == ["resend"]
+    assert complete("webhook", "show", "--js") == ["--json"]
