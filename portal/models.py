@@ -1,6 +1,6 @@
 """The tables: columns, constraints, indexes and read-only properties. Nothing here decides, queries or sends."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
@@ -10,6 +10,8 @@ from portal.database.db import Base, Key, UTCDateTime, one_of, only
 
 LEVELS = (1, 2, 3)
 ROLES = ("admin", "member")
+SCOPES = ("read", "classify", "manage")
+"""What a token may do; each includes those before it."""
 ENDPOINT_STATES = ("active", "failing", "paused")
 DELIVERY_STATUSES = ("pending", "sending", "delivered", "failed", "superseded", "cancelled")
 OPEN_STATUSES = ("pending", "sending")
@@ -105,6 +107,9 @@ class ApiToken(Numbered):
     label: Mapped[str] = mapped_column(String(100))
     lookup: Mapped[str] = mapped_column(String(16), unique=True)
     secret_hash: Mapped[str] = mapped_column(String(64))
+    scope: Mapped[str] = mapped_column(String(10), server_default="manage")
+    last_day: Mapped[date | None]
+    """In the company's time zone."""
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

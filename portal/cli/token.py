@@ -1,12 +1,15 @@
 """`portal token`."""
 
+from datetime import datetime
+
 import click
 from sqlalchemy import select
 
 from portal.audit import Actor
-from portal.cli.console import ACTOR, Words, open_app
+from portal.cli.console import ACTOR, Words, in_console_language, open_app
+from portal.company.refusals import Refusal
 from portal.database.db import db
-from portal.models import User
+from portal.models import SCOPES, User
 from portal.people import tokens, users
 
 
@@ -18,13 +21,27 @@ def token() -> None:
 @token.command()
 @click.option("--email", required=True, help="Whose token: it may do what this person may.")
 @click.option("--label", required=True, type=Words(100), help="What it is for, to know it again.")
-def add(email: str, label: str) -> None:
+@click.option(
+    "--scope",
+    default="manage",
+    show_default=True,
+    type=click.Choice(SCOPES),
+    help="read: only GET; classify: contacts and levels too; manage: everything.",
+)
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Its last day, of the company's time zone.")
+def add(email: str, label: str, scope: str, until: datetime | None) -> None:
     """Print a new API token, alone on standard output. It cannot be shown again."""
-    with open_app():
+    last_day = until.date() if until else None
+    with open_app(), in_console_language():
         email = users.normalise_email(email)
         person = db.session.scalars(select(User).where(User.email == email, User.role.is_not(None))).first()
         if person is None or person.disabled_at is not None:
             raise click.ClickException(f"Nobody logs in as {email}.")
-        made = tokens.create_token(db.session, person, label=label, actor=Actor(person.company_id, ACTOR))
+        try:
+            made = tokens.create_token(
+                db.session, person, label=label, scope=scope, last_day=last_day, actor=Actor(person.company_id, ACTOR)
+            )
+        except Refusal as refusal:
+            raise click.ClickException(refusal.sentence) from refusal
         db.session.commit()
         click.echo(made)

@@ -1,14 +1,14 @@
 """A company's settings: the webhook, how long data is kept, tokens of the API."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, PasswordField, SelectField, StringField, ValidationError
+from wtforms import DateField, IntegerField, PasswordField, SelectField, StringField, ValidationError
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
-from wtforms.validators import NumberRange
+from wtforms.validators import NumberRange, Optional
 
 from portal.company.header import HeaderChoice, basic_header, bearer_header, read_header
 from portal.forms.fields import any_text, at_most, required, strip, timezone_choices
@@ -101,6 +101,13 @@ class RetentionForm(FlaskForm):
             raise ValidationError(_l("O registro não pode durar menos do que os conteúdos que estão nele."))
 
 
+SCOPE_WORDS: Mapping[str, Any] = {
+    "read": _l("Ler"),
+    "classify": _l("Ler, e mudar contatos e níveis"),
+    "manage": _l("Tudo o que a pessoa pode"),
+}
+
+
 class TokenForm(FlaskForm):
     label = StringField(
         _l("Para que serve"),
@@ -113,6 +120,11 @@ class TokenForm(FlaskForm):
         _l("Em nome de quem"),
         coerce=int,
         description=_l("O token pode o mesmo que esta pessoa, e o que ele fizer fica registrado em nome dela."),
+    )
+
+    scope = SelectField(_l("O que pode fazer"), choices=[SelectChoice(*each) for each in SCOPE_WORDS.items()])
+    last_day = DateField(
+        _l("Último dia"), [Optional()], description=_l("Depois deste dia o token não vale mais. Vazio: sem fim.")
     )
 
     def offer(self, people: Sequence[User]) -> None:

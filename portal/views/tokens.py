@@ -7,11 +7,12 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
+from portal.company.refusals import Refusal
 from portal.contacts.listing import people_of
 from portal.database.db import db
-from portal.forms import ROLE_WORDS, TokenForm, text_of
+from portal.forms import ROLE_WORDS, SCOPE_WORDS, TokenForm, text_of
 from portal.people import users
-from portal.people.tokens import create_token, get_token, revoke_token, tokens_of
+from portal.people.tokens import create_token, get_token, is_over, revoke_token, tokens_of
 from portal.people.users import state_of
 from portal.web import access
 from portal.web.redirects import see_other
@@ -35,7 +36,18 @@ def create() -> ResponseReturnValue:
     user = users.get_user(db.session, current_user.company_id, form.user.data)
     if user is None:
         abort(404)
-    token = create_token(db.session, user, label=text_of(form.label), actor=access.current_actor())
+    try:
+        token = create_token(
+            db.session,
+            user,
+            label=text_of(form.label),
+            scope=form.scope.data,
+            last_day=form.last_day.data,
+            actor=access.current_actor(),
+        )
+    except Refusal as refusal:
+        form.last_day.errors = [refusal.sentence]
+        return page(form), 422
     db.session.commit()
     return page(make_form(formdata=None, user=user.id), token=token)
 
@@ -63,5 +75,12 @@ def make_form(**options: Any) -> TokenForm:
 def page(form: TokenForm, *, token: str | None = None) -> str:
     tokens = tokens_of(db.session, current_user.company_id)
     return render_template(
-        "tokens/index.html", form=form, token=token, tokens=tokens, state_of=state_of, role_words=ROLE_WORDS
+        "tokens/index.html",
+        form=form,
+        token=token,
+        tokens=tokens,
+        is_over=is_over,
+        state_of=state_of,
+        role_words=ROLE_WORDS,
+        scope_words=SCOPE_WORDS,
     )

@@ -1,16 +1,17 @@
 """Who may call what: tokens, roles, companies; and that nothing but a token counts."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import select, update
 
 from portal import clock
 from portal.database.db import db
-from portal.models import ApiToken, User
+from portal.models import SCOPES, ApiToken, User
 from tests import factories
 from tests.api.conftest import Caller, check_problem
 
@@ -102,6 +103,47 @@ def test_a_token_stops_working_at_once(
 @pytest.mark.parametrize(("method", "path"), FOR_ADMINS)
 def test_a_member_may_not_administer(member: Caller, method: str, path: str) -> None:
     check_problem(member.call(method, path, json={"url": "https://example.com/"}), 403, "forbidden")
+
+
+SCOPE_OF = {case: "read" if case[0] == "GET" else "manage" if case in FOR_ADMINS else "classify" for case in ALL}
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize(("method", "path"), ALL)
+def test_a_token_may_do_what_its_scope_includes(
+    api: Caller, open_database: Callable[[], Any], method: str, path: str, scope: str
+) -> None:
+    with open_database():
+        db.session.execute(update(ApiToken).values(scope=scope))
+        db.session.commit()
+    response = api.call(method, path, json={})
+    needed = SCOPE_OF[method, path]
+    if SCOPES.index(needed) <= SCOPES.index(scope):
+        assert response.status_code not in (401, 403)
+        return
+    problem = check_problem(response, 403, "scope_missing")
+    assert problem["scope"] == needed
+    assert needed in problem["detail"]
+    assert f'error="insufficient_scope", scope="{needed}"' in response.headers["WWW-Authenticate"]
+
+
+def test_scopes_do_not_make_an_admin_of_a_member(member: Caller) -> None:
+    check_problem(member.post("/webhook/pause"), 403, "forbidden")
+
+
+@pytest.mark.parametrize(("hour", "status"), [(2, 200), (3, 401)], ids=["its last hour", "the hour after"])
+def test_a_token_is_good_until_the_end_of_its_last_day_in_the_companys_zone(
+    api: Caller, open_database: Callable[[], Any], hour: int, status: int
+) -> None:
+    """São Paulo is three hours behind UTC."""
+    with open_database():
+        db.session.execute(update(ApiToken).values(last_day=date(2030, 6, 10)))
+        db.session.commit()
+    with time_machine.travel(datetime(2030, 6, 11, hour, tzinfo=UTC), tick=False):
+        response = api.get("/webhook")
+    assert response.status_code == status
+    if status == 401:
+        check_problem(response, 401, "token_over")
 
 
 @pytest.mark.parametrize("path", ["/contacts", "/webhook", "/deliveries"])

@@ -1,8 +1,10 @@
+from datetime import date
+
 from flask import Flask
 from sqlalchemy import select
 
 from portal.database.db import db
-from portal.models import AuditEntry, Company, User
+from portal.models import ApiToken, AuditEntry, Company, User
 from portal.people import links, logging_in, tokens
 from tests.cli.conftest import Run
 from tests.factories import make_company, make_user
@@ -116,3 +118,18 @@ def test_a_token_needs_somebody_who_logs_in(app: Flask, run: Run) -> None:
     make_user(make_company(), role=None, email="ana@vendas.example")
     result = run("token", "add", "--email", "ana@vendas.example", "--label", "CRM")
     assert (result.exit_code, result.stderr) == (1, "Error: Nobody logs in as ana@vendas.example.\n")
+
+
+def test_a_token_has_the_scope_and_the_end_that_were_asked_for(app: Flask, run: Run) -> None:
+    make_user(make_company(), email="ana@vendas.example")
+    db.session.commit()
+    add = ("token", "add", "--email", "ana@vendas.example", "--label", "CRM")
+    assert run(*add, "--scope", "read", "--until", "2035-12-31").exit_code == 0
+    token = db.session.query(ApiToken).one()
+    assert (token.scope, token.last_day) == ("read", date(2035, 12, 31))
+    db.session.rollback()
+    for until in ("2020-01-01", "9999-12-31"):
+        refused = run(*add, "--until", until)
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert "within ten years" in refused.stderr
+    assert run(*add, "--until", "tomorrow").exit_code == 2

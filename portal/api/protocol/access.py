@@ -14,9 +14,10 @@ from portal import clock
 from portal.api.protocol.parsing import View
 from portal.api.protocol.problems import Problem, answer_http_error
 from portal.api.protocol.rate_limit import RateLimit
+from portal.api.protocol.sentences import DETAILS
 from portal.audit import Actor
 from portal.database.db import db, reading
-from portal.models import ApiToken
+from portal.models import SCOPES, ApiToken
 from portal.people import tokens
 
 PREFIX = "/api/"
@@ -26,6 +27,7 @@ LIMIT = "api_limit"
 """Where an application holds what its tokens have used of it."""
 PUBLIC = {"api-docs.openapi_json", "api_docs.index", "api_docs.show"}
 """View names that need no token."""
+READING = ("GET", "HEAD", "OPTIONS")
 USE_RECORDED_EVERY = timedelta(minutes=1)
 CHALLENGE = 'Bearer realm="portal"'
 
@@ -51,6 +53,7 @@ class Caller:
     user_id: int
     email: str
     is_admin: bool
+    scope: str
 
     @property
     def actor(self) -> Actor:
@@ -82,9 +85,25 @@ def check_request() -> ResponseReturnValue | None:
     if wait := current_app.extensions[LIMIT].take(g.caller.token_id):
         raise Problem(429, "too_many_calls", headers={"Retry-After": str(math.ceil(wait))})
     access = getattr(current_app.view_functions[str(request.endpoint)], "access", None)
-    if access == "member" or (access == "admin" and g.caller.is_admin):
-        return None
-    raise Problem(403, "forbidden")
+    if access != "member" and not (access == "admin" and g.caller.is_admin):
+        raise Problem(403, "forbidden")
+    check_scope(needed_scope(access, request.method))
+    return None
+
+
+def needed_scope(access: str, method: str) -> str:
+    """What a token must be good for: to read, to change contacts and their levels, or for what only admins may do."""
+    if method in READING:
+        return "read"
+    return "classify" if access == "member" else "manage"
+
+
+def check_scope(needed: str) -> None:
+    """Raise Problem (403), which names the scope, unless the caller's includes it (RFC 6750, section 3.1)."""
+    if SCOPES.index(g.caller.scope) < SCOPES.index(needed):
+        challenge = f'{CHALLENGE}, error="insufficient_scope", scope="{needed}"'
+        detail = str(DETAILS["scope_missing"]) % {"scope": needed, "own": g.caller.scope}
+        raise Problem(403, "scope_missing", detail=detail, headers={"WWW-Authenticate": challenge}, scope=needed)
 
 
 def current_caller() -> Caller:
@@ -103,11 +122,12 @@ def authenticate() -> Caller:
         raise Problem(401, "missing_token", headers={"WWW-Authenticate": CHALLENGE})
     with reading():
         token = tokens.find_token(db.session, presented.token)
-        caller = caller_of(token) if token else None
+        caller, is_over = (caller_of(token), tokens.is_over(token)) if token else (None, False)
         used_at = token.last_used_at if token else None
         db.session.rollback()
-    if caller is None:
-        raise Problem(401, "invalid_token", headers={"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'})
+    if caller is None or is_over:
+        code = "token_over" if is_over else "invalid_token"
+        raise Problem(401, code, headers={"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'})
     if used_at is None or clock.utcnow() - used_at >= USE_RECORDED_EVERY:
         tokens.record_token_use(db.engine, caller.token_id)
     return caller
@@ -115,4 +135,4 @@ def authenticate() -> Caller:
 
 def caller_of(token: ApiToken) -> Caller:
     user = token.user
-    return Caller(token.id, token.company_id, user.id, user.email, user.is_admin)
+    return Caller(token.id, token.company_id, user.id, user.email, user.is_admin, token.scope)

@@ -28,6 +28,8 @@ DETAILS = {
     "too_deep": _l("O JSON do pedido tem níveis demais."),
     "missing_token": _l("Envie o cabeçalho Authorization: Bearer com um token da API."),
     "invalid_token": _l("O token não existe, foi revogado ou o seu usuário não tem mais acesso."),
+    "token_over": _l("O último dia deste token já passou. Crie outro."),
+    "scope_missing": _l("Isto precisa de um token com o alcance “%(scope)s”; o deste é “%(own)s”."),
     "forbidden": _l("Somente um token de administrador pode fazer isto."),
     "not_found": _l("Não existe nada neste endereço, ou não pertence à sua empresa."),
     "method_not_allowed": _l("Este endereço não aceita este método; o cabeçalho Allow diz quais aceita."),

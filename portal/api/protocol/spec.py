@@ -35,7 +35,8 @@ CONFIG = {
     "API_SPEC_OPTIONS": {
         "info": {
             "description": "Contacts, their interest level, the webhook and its deliveries. Every call needs an API "
-            "token of the company. Errors are RFC 9457 problems with a stable `code`; their sentences are in "
+            "token of the company: `read` is good for GET, `classify` also for contacts and their levels, `manage` for "
+            "everything. Errors are RFC 9457 problems with a stable `code`; their sentences are in "
             "Portuguese, or in English when `Accept-Language` asks for it. Times are RFC 3339 in UTC. A "
             f"token may call {CALLS_AT_ONCE} times at once and {CALLS_A_SECOND} times a second; then 429 says in "
             "`Retry-After` how many seconds to wait. An answer to GET carries an `ETag`: sent back as `If-None-Match` "
@@ -68,6 +69,7 @@ class ProblemSchema(StrictSchema):
     errors = fields.List(fields.Nested(FieldErrorSchema))
     reason = fields.String(metadata={"description": "Why a test was not delivered."})
     delivery_id = fields.String(metadata={"description": "Of that test, in the log."})
+    scope = fields.String(metadata={"description": "What a token must be good for: `read`, `classify` or `manage`."})
     problem = fields.String(metadata={"description": "What exactly is wrong with a refused address."})
     error_id = fields.String(metadata={"description": "Under which the server's log tells about a fault."})
 
