@@ -90,10 +90,7 @@ class AccessLink(Numbered):
 class LoginFailure(Numbered):
     """A log-in that failed, counted against its account and its address to slow guessing down."""
 
-    __table_args__ = (
-        Index("ix_login_failure_account_key", "account_key", "at"),
-        Index("ix_login_failure_ip", "ip", "at"),
-    )
+    __table_args__ = tuple(Index(f"ix_login_failure_{name}", name, "at") for name in ("account_key", "ip"))
     account_key: Mapped[str] = mapped_column(String(64))
     ip: Mapped[str] = mapped_column(String(45))
     at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -132,6 +129,7 @@ class Contact(Numbered):
         Index("ix_contact_campaign_linkedin", "campaign_id", "linkedin_public_id"),
         Index("ix_contact_campaign_email", "campaign_id", "email"),
         Index("ix_contact_company_name", "company_id", "search_name", "id"),
+        Index("ix_contact_warned", "company_id", "delivered_warning", "id", **only("delivered_warning IS NOT NULL")),
         Index("ix_contact_behind", "company_id", "interest_level", "classified_at", "id", **only(BEHIND)),
         one_of("interest_level", LEVELS),
     )
@@ -155,7 +153,8 @@ class Contact(Numbered):
     interest_level: Mapped[int | None] = mapped_column()
     classified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     is_level_imported: Mapped[bool] = mapped_column(default=False)  # the level came with a file
-    delivered_level: Mapped[int | None] = mapped_column()  # what the CRM learned last; `outbox.settle` keeps it
+    delivered_level: Mapped[int | None] = mapped_column()  # what the CRM learned last; `outbox.settle` keeps both
+    delivered_warning: Mapped[str | None] = mapped_column(String(32))  # what it said to that; None once settled
     skills: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # as in the body, like the next
     experiences: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)

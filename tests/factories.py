@@ -128,10 +128,11 @@ def make_delivery(contact: Contact, level: int = 2) -> Delivery:
     return delivery
 
 
-def mark_delivered(delivery: Delivery) -> Delivery:
+def mark_delivered(delivery: Delivery, *, warning: str | None = None) -> Delivery:
     """As if the CRM had just taken it."""
     delivery.status, delivery.reason, delivery.delivered_at = "delivered", "ok_empty", delivery.created_at
     delivery.next_attempt_at, delivery.contact.delivered_level = None, delivery.interest_level
+    delivery.warning = delivery.contact.delivered_warning = warning
     db.session.commit()
     return delivery
 

@@ -20,7 +20,8 @@ from portal.api.protocol.fields import (
 from portal.api.protocol.lists import PAGE_NOTE, ListQuerySchema
 from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS
 from portal.contacts.filtering import ASKED_LEVELS
-from portal.contacts.syncing import SYNC_STATES
+from portal.contacts.standing import SHOWN_STATES, SYNC_STATES
+from portal.rules.verdict import WARNINGS
 
 MAX_CONTACTS = 1000
 """Contacts that one request saves at most."""
@@ -81,12 +82,20 @@ class ContactSchema(ContactItemSchema):
     """A contact as it is, in the body's shape."""
 
     sync = choice(SYNC_STATES, required=True)
+    warning = choice(
+        WARNINGS,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Of the last answer that was accepted; null when there is none, or it was settled."},
+    )
 
 
 class ContactQuerySchema(ListQuerySchema):
     search = Text(200, metadata={"description": "A part of the contact's name."})
     level = choice(tuple(ASKED_LEVELS), metadata={"description": "`none`: contacts without a level."})
     sync = choice(SYNC_STATES, metadata={"description": "Whether the CRM knows the contact's level."})
+    state = choice(SHOWN_STATES, metadata={"description": "As pages show it: `sync`, or `with_warning` in its place."})
+    warning = choice(WARNINGS, metadata={"description": "Open warnings of that kind."})
 
 
 class ContactPageSchema(StrictSchema):

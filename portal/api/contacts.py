@@ -1,5 +1,6 @@
 """Contacts by API: read in the body's own shape, classified, and erased. `saving` makes and changes them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, jsonify
@@ -19,7 +20,7 @@ from portal.contacts import classifying
 from portal.contacts.body import payload_of
 from portal.contacts.filtering import read_filter
 from portal.contacts.listing import get_contact, page_contacts
-from portal.contacts.syncing import states_of
+from portal.contacts.standing import standings_of
 from portal.database.db import db
 from portal.database.paging import InvalidCursor
 from portal.database.upkeep import empty_log
@@ -38,8 +39,8 @@ blueprint = ApiBlueprint("contacts", __name__)
 def index(given: dict[str, Any]) -> Response:
     """The contacts that match every filter, by name
 
-    Each in the shape of the webhook's body, plus `sync`. A cursor ends with the contact that it stands for: when that
-    one is erased, begin again.
+    Each in the shape of the webhook's body, plus `sync` and `warning`. A cursor ends with the contact that it stands
+    for: when that one is erased, begin again.
     """
     company_id = current_caller().company_id
     wanted = read_filter(db.session, company_id, given)
@@ -49,9 +50,7 @@ def index(given: dict[str, Any]) -> Response:
         )
     except InvalidCursor:
         refuse([("cursor", "invalid_cursor")])
-    states = states_of(db.session, page.items)
-    items = [payload_of(contact) | {"sync": states[contact.id]} for contact in page.items]
-    return jsonify({"items": items, "next_cursor": page.next_cursor})
+    return jsonify({"items": shapes_of(page.items), "next_cursor": page.next_cursor})
 
 
 @blueprint.route("/contacts/<int:contact_id>", tags=["contacts"])
@@ -63,10 +62,10 @@ def get_one(contact_id: int) -> Response:
     """One contact
 
     In the shape of the webhook's body, with dates in the company's time zone, plus `sync`: whether the CRM knows the
-    contact's level (`in_sync`, `waiting`, `out_of_sync`, `never_sent`).
+    contact's level (`in_sync`, `waiting`, `out_of_sync`, `never_sent`), and `warning`: what was odd about the last
+    answer that was accepted, until somebody settles it.
     """
-    contact = get_contact_or_404(contact_id)
-    return jsonify(payload_of(contact) | {"sync": states_of(db.session, [contact])[contact.id]})
+    return jsonify(*shapes_of([get_contact_or_404(contact_id)]))
 
 
 @blueprint.route("/contacts/<int:contact_id>/interest-level", methods=["PUT"], tags=["contacts"])
@@ -107,6 +106,15 @@ def erase(contact_id: int) -> None:
     erasing.erase_contact(db.session, contact, current_caller().actor)
     db.session.commit()
     empty_log(db.engine)
+
+
+def shapes_of(contacts: Sequence[Contact]) -> list[dict[str, Any]]:
+    """Each contact in the shape of the webhook's body, with where it stands beside it."""
+    standings = standings_of(db.session, contacts)
+    return [
+        payload_of(contact) | {"sync": standings[contact.id].sync, "warning": standings[contact.id].warning}
+        for contact in contacts
+    ]
 
 
 def get_contact_or_404(contact_id: int) -> Contact:

@@ -21,6 +21,7 @@ from portal.api.protocol.fields import (
 from portal.api.protocol.lists import PAGE_NOTE, ListQuerySchema
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS
 from portal.rules.reasons import WORDS
+from portal.rules.verdict import WARNINGS
 
 
 class Message(fields.String):
@@ -59,6 +60,7 @@ class DeliveryFilterSchema(StrictSchema):
     owner = Text(254, metadata={"description": "An owner's e-mail, or their number."})
     level: fields.Integer = WholeNumber(validate=OneOf(LEVELS, error="unknown_level"))
     reason = choice(tuple(WORDS))
+    warning = choice(WARNINGS)
     trigger = choice(TRIGGERS)
     since = TimeParameter(metadata={"description": "Created at this time or later."})
     until = TimeParameter(metadata={"description": "Created before this time."})
@@ -80,6 +82,9 @@ class DeliveryItemSchema(StrictSchema):
     previous_level = level(required=True)
     reason = fields.String(
         required=True, allow_none=True, metadata={"description": "Of the last attempt; null before the first."}
+    )
+    warning = fields.String(
+        required=True, allow_none=True, metadata={"description": "What was odd about the answer that was accepted."}
     )
     attempt_count = fields.Integer(required=True)
     next_attempt_at = Moment(

@@ -49,6 +49,7 @@ CONTACT = {
     "campaign": {"id": 1} | CONTACT_ITEM["campaign"],
     "messages": CONTACT_ITEM["messages"],
     "sync": "in_sync",
+    "warning": None,
 }
 CONTACT_PAGE = {"items": [CONTACT], "next_cursor": "7"}
 SAVED = {"results": [{"id": 7, "created": True, "delivery_id": DELIVERY_ID}]}
@@ -91,6 +92,7 @@ DELIVERY_ITEM = {
     "interest_level": 3,
     "previous_level": 2,
     "reason": "ok_text",
+    "warning": None,
     "attempt_count": 1,
     "next_attempt_at": None,
     "created_at": "2026-01-22T18:05:02.910Z",

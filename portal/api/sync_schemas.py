@@ -1,8 +1,9 @@
-"""The shapes of bringing the CRM in sync."""
+"""The shapes of bringing the CRM in sync, and of settling what it accepted with a warning."""
 
 from marshmallow import fields
 
-from portal.api.protocol.fields import Flag, StrictSchema
+from portal.api.protocol.fields import Flag, StrictSchema, TimeParameter, choice, key
+from portal.rules.verdict import WARNINGS
 
 
 class SyncSchema(StrictSchema):
@@ -13,3 +14,13 @@ class SyncSchema(StrictSchema):
 
 class CountSchema(StrictSchema):
     count = fields.Integer(required=True, metadata={"description": "Contacts that would get a delivery."})
+
+
+class SettleSchema(StrictSchema):
+    contact_id: fields.Integer = key()
+    warning = choice(WARNINGS)
+    until = TimeParameter(metadata={"description": "What the CRM accepted later stays open: nobody has looked at it."})
+
+
+class SettledSchema(StrictSchema):
+    count = fields.Integer(required=True, metadata={"description": "Contacts whose warning was settled."})

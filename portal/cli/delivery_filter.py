@@ -13,6 +13,7 @@ from portal.deliveries import filtering
 from portal.deliveries.filtering import DeliveryFilter
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Company
 from portal.rules.reasons import WORDS
+from portal.rules.verdict import WARNINGS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -28,6 +29,7 @@ OPTIONS = (
         type=click.Choice(tuple(WORDS)),
         help="What came of it, such as timeout or html_page.",
     ),
+    click.option("--warning", type=click.Choice(WARNINGS), help="What was odd about the answer that was accepted."),
     click.option("--trigger", type=click.Choice(TRIGGERS)),
     click.option("--since", metavar="TIME", help="Made then or later; 2026-01-31 or 2026-01-31T12:00."),
     click.option("--until", metavar="TIME", help="Made before then."),

@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
-from portal.contacts.syncing import SYNC_STATES, is_in_state
+from portal.contacts.standing import SHOWN_STATES, SYNC_STATES, is_in_sync_state, is_shown_as
 from portal.database import filters
 from portal.database.filters import Filter, by, names_of, number, one_of, text
 from portal.models import LEVELS, Campaign, Contact, User
 from portal.people import users
 from portal.rules.folding import fold
+from portal.rules.verdict import WARNINGS
 
 ASKED_LEVELS = {str(level): level for level in LEVELS} | {"none": None}
 """The levels as people ask for them, with that of contacts without one."""
@@ -61,7 +62,9 @@ class ContactFilter(Filter):
     campaign_id: int | None = field(default=None, metadata=by(campaign_id_of, partial(eq, Contact.campaign_id)))
     owner_id: int | None = field(default=None, metadata=by(owner_id_of, partial(eq, Contact.owner_id)))
     level: str | None = field(default=None, metadata=by(one_of(ASKED_LEVELS), _has_level))
-    sync: str | None = field(default=None, metadata=by(one_of(SYNC_STATES), is_in_state))
+    sync: str | None = field(default=None, metadata=by(one_of(SYNC_STATES), is_in_sync_state))
+    state: str | None = field(default=None, metadata=by(one_of(SHOWN_STATES), is_shown_as))
+    warning: str | None = field(default=None, metadata=by(one_of(WARNINGS), partial(eq, Contact.delivered_warning)))
 
 
 NAMES = names_of(ContactFilter)

@@ -1,11 +1,11 @@
-"""Does the CRM know what we know? A contact's level now, against the last level that was delivered; and mending it."""
+"""What the CRM does not know of the company's contacts: how many, why, and bringing it in sync."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, literal_column, or_, select
+from sqlalchemy import Engine, and_, case, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal import audit, clock, outbox
@@ -13,41 +13,20 @@ from portal.audit import Actor
 from portal.company.endpoint import is_configured, lock_configured
 from portal.company.refusals import NoAddress
 from portal.contacts.body import freeze_body
+from portal.contacts.standing import coming_level, is_behind, is_coming
 from portal.database.db import reading
-from portal.models import OPEN_STATUSES, Contact, Delivery, Task
+from portal.models import Contact, Delivery, Task
+from portal.rules.verdict import DOUBTS
 from portal.tasks import store
 from portal.tasks.slices import cut_numbers, queue_numbers
 from portal.tasks.store import Chunk, TaskClaim, TaskError
 
 KIND = "sync"
-SYNC_STATES = ("in_sync", "waiting", "out_of_sync", "never_sent")
 BATCH_SIZE = 50
 """Contacts that one transaction brings in sync: other writers wait for no more."""
 LOOK_BACK = 2000
 
-_is_behind = Contact.interest_level != func.coalesce(Contact.delivered_level, literal_column("0"))
-"""A contact has a level that the CRM does not know: as `BEHIND`, whose index holds only these."""
-_coming_level = (
-    select(Delivery.interest_level)
-    .where(Delivery.contact_id == Contact.id, Delivery.status.in_(OPEN_STATUSES))
-    .order_by(Delivery.id.desc())
-    .limit(1)
-    .correlate(Contact)
-    .scalar_subquery()
-)
-"""What the CRM will learn last of what is on its way, since a contact's deliveries go out in order."""
-_is_coming = _coming_level == Contact.interest_level
-_was_sent = or_(
-    Contact.delivered_level.is_not(None), exists().where(Delivery.contact_id == Contact.id).correlate(Contact)
-)
-_state = case(
-    (Contact.delivered_level == Contact.interest_level, "in_sync"),
-    (_is_coming, "waiting"),
-    (~_was_sent, "never_sent"),
-    (Contact.interest_level.is_(None), "in_sync"),  # a removed level is not told to the CRM (spec, section 2)
-    else_="out_of_sync",
-)
-_is_to_be_sent = and_(_is_behind, func.coalesce(_coming_level, 0) != Contact.interest_level)
+_is_to_be_sent = and_(is_behind, func.coalesce(coming_level, 0) != Contact.interest_level)
 
 
 @dataclass(frozen=True)
@@ -82,18 +61,6 @@ class Cause:
     @property
     def is_waiting(self) -> bool:
         return self.status == "pending"
-
-
-def states_of(session: Session, contacts: Sequence[Contact]) -> dict[int, str]:
-    """By contact id: `in_sync`, `waiting`, `out_of_sync` or `never_sent` (spec, section 9)."""
-    ids = [contact.id for contact in contacts]
-    return dict(session.execute(select(Contact.id, _state).where(Contact.id.in_(ids))).all())
-
-
-def is_in_state(state: str) -> ColumnElement[bool]:
-    """The condition that a contact, as `Contact`, is in that state: the rule of `states_of` in SQL."""
-    # Whoever waits or is out of sync is behind: the database begins with those few.
-    return and_(_is_behind, _state == state) if state in ("waiting", "out_of_sync") else _state == state
 
 
 def find_out_of_sync(session: Session, company_id: int) -> Sequence[int]:
@@ -181,22 +148,27 @@ def _sync_part(session: Session, claim: TaskClaim, contact_ids: Sequence[int]) -
 
 
 def made_by(session: Session, task: Task) -> dict[str, int]:
-    """What became of the deliveries that a task of this kind made: how many there are in each status."""
+    """What became of the deliveries that a task of this kind made: how many there are in each status; `doubtful` are
+    those that were delivered with words of an error.
+    """
     if task.started_at is None:
         return {}
-    query = select(Delivery.status, func.count()).where(
+    became = case(
+        (and_(Delivery.status == "delivered", Delivery.warning.in_(DOUBTS)), "doubtful"), else_=Delivery.status
+    )
+    query = select(became.label("became"), func.count()).where(
         Delivery.company_id == task.company_id,
         Delivery.created_at >= task.started_at,
         Delivery.created_at <= (task.finished_at or clock.utcnow()),
         Delivery.trigger == "sync",
         Delivery.actor == task.actor,
     )
-    return dict(session.execute(query.group_by(Delivery.status)).all())
+    return dict(session.execute(query.group_by("became")).all())
 
 
 def backlog_of(session: Session, company_id: int) -> Backlog:
-    """What the CRM does not know of the company's contacts, by the rule of `states_of`."""
-    of_company = and_(Contact.company_id == company_id, _is_behind)
+    """What the CRM does not know of the company's contacts, by the rule of `standing`."""
+    of_company = and_(Contact.company_id == company_id, is_behind)
     query = select(Contact.interest_level, func.count().label("number"), func.min(Contact.classified_at).label("since"))
     by_level = session.execute(query.where(of_company).group_by(Contact.interest_level)).all()
     if not by_level:
@@ -205,7 +177,7 @@ def backlog_of(session: Session, company_id: int) -> Backlog:
         contacts=sum(row.number for row in by_level),
         high=sum(row.number for row in by_level if row.interest_level == 3),
         since=min((row.since for row in by_level if row.since is not None), default=None),
-        waiting=session.scalar(select(func.count()).select_from(Contact).where(of_company, _is_coming)) or 0,
+        waiting=session.scalar(select(func.count()).select_from(Contact).where(of_company, is_coming)) or 0,
     )
 
 
@@ -214,7 +186,7 @@ def causes_of(session: Session, company_id: int) -> Sequence[Cause]:
     back most. It looks at `LOOK_BACK` contacts, so that after a long outage the page stays as quick.
     """
     last = select(func.max(Delivery.id)).where(Delivery.contact_id == Contact.id).correlate(Contact).scalar_subquery()
-    of_company = and_(Contact.company_id == company_id, _is_behind)
+    of_company = and_(Contact.company_id == company_id, is_behind)
     behind = select(last.label("delivery_id")).select_from(Contact).where(of_company).limit(LOOK_BACK).subquery()
     query = (
         select(

@@ -16,6 +16,7 @@ from portal.database.filters import Filter, by, names_of, number, one_of, text
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Contact, Delivery
 from portal.rules.folding import fold
 from portal.rules.reasons import WORDS
+from portal.rules.verdict import WARNINGS
 
 ID_PREFIX = "msg_"
 
@@ -39,6 +40,7 @@ class DeliveryFilter(Filter):
     owner_id: int | None = field(default=None, metadata=by(owner_id_of, partial(eq, Delivery.owner_id)))
     level: int | None = field(default=None, metadata=by(one_of(LEVELS), partial(eq, Delivery.interest_level)))
     reason: str | None = field(default=None, metadata=by(one_of(WORDS), partial(eq, Delivery.reason)))
+    warning: str | None = field(default=None, metadata=by(one_of(WARNINGS), partial(eq, Delivery.warning)))
     trigger: str | None = field(default=None, metadata=by(one_of(TRIGGERS), partial(eq, Delivery.trigger)))
     since: datetime | None = field(default=None, metadata=by(_moment, partial(ge, Delivery.created_at)))
     until: datetime | None = field(default=None, metadata=by(_moment, partial(lt, Delivery.created_at)))

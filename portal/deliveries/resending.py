@@ -35,7 +35,7 @@ goes back to this one. `maybe_received`: a request went out and no whole answer 
 """
 
 RESENT = _l("Reenvio pedido: a entrega sai agora.")
-UNDER_WAY = _l("Esta entrega já está a caminho; nada foi repetido.")
+UNDER_WAY = _l("Esta entrega já está na fila; nada foi repetido.")
 NOTHING = _l("Nada foi reenviado: nenhuma das entregas escolhidas precisa disso.")
 
 _MAY_DUPLICATE = _l(

@@ -148,7 +148,7 @@ def _left(backlog: Backlog) -> str:
     """What a recovery leaves to arrive, and to do."""
     parts = []
     if backlog.waiting:
-        parts.append(ngettext("%(num)s contato está a caminho.", "%(num)s contatos estão a caminho.", backlog.waiting))
+        parts.append(ngettext("%(num)s contato está na fila.", "%(num)s contatos estão na fila.", backlog.waiting))
     if backlog.stuck:
         parts.append(
             ngettext(

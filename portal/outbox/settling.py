@@ -5,7 +5,21 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Table, and_, bindparam, exists, false, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    Connection,
+    ScalarSelect,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    false,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from portal.models import OPEN_STATUSES, Attempt, Contact
 from portal.outbox.claims import CLAIM_COLUMNS, LEASE_EXPIRED, Claim, delivery, endpoint
@@ -24,6 +38,13 @@ SAYS_NOTHING = ("interrupted", "internal_error")
 """Reasons that say nothing about the receiver."""
 
 OUTCOME_COLUMNS = tuple(field.name for field in fields(Outcome) if field.name in attempt.c)
+
+
+def _last_delivered(column: Column[Any]) -> ScalarSelect[Any]:
+    """That fact of the delivery which a contact's receiver took last."""
+    of_contact = select(column).where(delivery.c.contact_id == contact.c.id, delivery.c.delivered_at.is_not(None))
+    return of_contact.order_by(delivery.c.delivered_at.desc(), delivery.c.id.desc()).limit(1).scalar_subquery()
+
 
 # The statements of the way that every delivery goes are built once: building them costs more than running them.
 _newer = delivery.alias("newer")
@@ -72,11 +93,8 @@ TELL_CONTACTS = (
     update(contact)
     .where(contact.c.id.in_(_told))
     .values(
-        delivered_level=select(delivery.c.interest_level)
-        .where(delivery.c.contact_id == contact.c.id, delivery.c.delivered_at.is_not(None))
-        .order_by(delivery.c.delivered_at.desc(), delivery.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
+        delivered_level=_last_delivered(delivery.c.interest_level),
+        delivered_warning=_last_delivered(delivery.c.warning),
     )
 )
 """What the CRM learned last, whichever delivery that was: an old one can be sent again after a newer one."""
@@ -120,9 +138,8 @@ def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rul
     """Record a batch of outcomes: an attempt each, and the next state of those whose lease is still theirs."""
     if not results:
         return
-    told = {claim.contact_id for claim, outcome in results if outcome.delivered and claim.contact_id is not None}
-    if told:
-        connection.execute(HOLD_CONTACTS, {"contact_ids": sorted(told)})
+    if held := _contacts_told(results):
+        connection.execute(HOLD_CONTACTS, {"contact_ids": held})
     leases = _leases(connection, [claim for claim, _ in results])
     # What is not there any more was erased.
     results = [(claim, flag_changed(claim, outcome)) for claim, outcome in results if claim.delivery_id in leases]
@@ -136,8 +153,8 @@ def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rul
     overtaken = _with_newer_open(connection, [claim for claim, outcome in mine if not outcome.delivered])
     states = [_next_state(claim, outcome, rules, claim.delivery_id in overtaken) for claim, outcome in mine]
     connection.execute(MOVE_ON, states)
-    if told:
-        connection.execute(TELL_CONTACTS, {"contact_ids": sorted(told)})
+    if told := _contacts_told(mine):  # a late answer changes nothing: what was settled since stays so
+        connection.execute(TELL_CONTACTS, {"contact_ids": told})
     _record_at_endpoints(connection, mine, rules)
     count_attempts(connection, [(*result, state["status"]) for result, state in zip(mine, states, strict=True)])
 
@@ -153,6 +170,13 @@ def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
     died = [(claim, Outcome.interrupted(url=claim.url, started_at=claim.lease_expires_at - lease)) for claim in claims]
     settle(connection, died, rules)
     return len(died)
+
+
+def _contacts_told(results: Sequence[tuple[Claim, Outcome]]) -> list[int]:
+    """The contacts that the CRM learned of, in one order."""
+    return sorted(
+        {claim.contact_id for claim, outcome in results if outcome.delivered and claim.contact_id is not None}
+    )
 
 
 def _leases(connection: Connection, claims: Sequence[Claim]) -> dict[int, str | None]:

@@ -16,6 +16,10 @@ the last: the outbox does, which knows the shapes of those before (`shape_of`).
 """
 
 
+DOUBTS = ("error_in_json", "error_words")
+"""The warnings that speak of an error: the receiver took the delivery, and may not have done what it is for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A stable reason code, and for a delivered answer perhaps a warning code."""

@@ -30,6 +30,7 @@ from portal.views import (
     sync,
     team,
     tokens,
+    warnings,
     webhook,
 )
 from portal.web import access, errors, presentation
@@ -47,6 +48,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     deliveries.bp,
     resending.bp,
     sync.bp,
+    warnings.bp,
     jobs.bp,
     delivery_export.bp,
     handover.bp,

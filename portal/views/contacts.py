@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.company.endpoint import is_configured
-from portal.contacts import filtering
+from portal.contacts import doubts, filtering
 from portal.contacts.checking import InvalidContact
 from portal.contacts.classifying import classify
 from portal.contacts.filtering import ASKED_LEVELS, ContactFilter
@@ -23,7 +23,7 @@ from portal.contacts.listing import (
     people_of,
 )
 from portal.contacts.saving import save_items
-from portal.contacts.syncing import states_of
+from portal.contacts.standing import standings_of
 from portal.database.db import db
 from portal.database.paging import InvalidCursor, row_number
 from portal.deliveries.filtering import DeliveryFilter
@@ -54,7 +54,7 @@ def index() -> ResponseReturnValue:
         asked=asked_filter(),
         is_filtered=wanted != ContactFilter(),
         has_any=bool(page.items) or has_contacts(db.session, company_id),
-        states=states_of(db.session, page.items),
+        standings=standings_of(db.session, page.items),
         campaigns=campaigns_of(db.session, company_id),
         people=people_of(db.session, company_id),
     )
@@ -69,7 +69,7 @@ def live() -> ResponseReturnValue:
     return render_template(
         "contacts/_live.html",
         contacts=found,
-        states=states_of(db.session, found),
+        standings=standings_of(db.session, found),
         left=request.args.get("left", 0, type=row_number) - 1,
     )
 
@@ -81,9 +81,20 @@ def set_level(contact_id: int) -> ResponseReturnValue:
     db.session.commit()
     contact = get_contact_or_404(contact_id)
     if "HX-Request" in request.headers:
-        state = states_of(db.session, [contact])[contact_id]
+        state = standings_of(db.session, [contact])[contact_id].shown
         return render_template("contacts/_row.html", contact=contact, state=state, alone=True)
     flash(_("Nível de %(name)s salvo.", name=contact.name), "success")
+    return back_or(url_for(".show", contact_id=contact_id))
+
+
+@bp.post("/<int:contact_id>/settle")
+@access.admin
+def settle(contact_id: int) -> ResponseReturnValue:
+    """Somebody looked into the CRM, and the contact is right there."""
+    contact = get_contact_or_404(contact_id)
+    if doubts.settle(db.session, access.current_actor(), contact_id=contact_id):
+        db.session.commit()
+        flash(_("Aviso de %(name)s resolvido.", name=contact.name), "success")
     return back_or(url_for(".show", contact_id=contact_id))
 
 
@@ -94,7 +105,7 @@ def show(contact_id: int) -> ResponseReturnValue:
     return render_template(
         "contacts/show.html",
         contact=contact,
-        state=states_of(db.session, [contact])[contact_id],
+        state=standings_of(db.session, [contact])[contact_id].shown,
         is_configured=is_configured(db.session, contact.company_id),
         history=history_of(db.session, contact),
         deliveries=page_deliveries(

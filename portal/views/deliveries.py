@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from portal import audit, clock
+from portal.contacts import doubts
 from portal.contacts.listing import campaigns_of, people_of
 from portal.database.db import db
 from portal.database.paging import InvalidCursor, row_number
@@ -29,6 +30,7 @@ from portal.deliveries.resending import risk_of
 from portal.i18n import reader_zone
 from portal.models import Delivery
 from portal.rules.reasons import WORDS
+from portal.rules.verdict import WARNINGS
 from portal.runtime import runtime
 from portal.web import access, exchange
 from portal.web.charts import read_chart
@@ -87,6 +89,7 @@ def index() -> ResponseReturnValue:
         matching=counts.get(wanted.status, COUNT_CAP) if wanted.status else sum(counts.values()) or COUNT_CAP,
         count_cap=COUNT_CAP,
         reason_codes=tuple(WORDS),
+        warning_codes=WARNINGS,
         campaigns=campaigns_of(db.session, company_id),
         people=people_of(db.session, company_id),
     )
@@ -130,6 +133,7 @@ def show(webhook_id: str) -> ResponseReturnValue:
         delivery=delivery,
         attempts=attempts,
         risk=risk_of(db.session, delivery),
+        is_doubtful=doubts.is_open(db.session, delivery),
         seen=request.args.get("seen", 0, type=row_number) or len(attempts),
         exchange=exchange,
         inline_bytes=INLINE_BYTES,

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from portal.company.endpoint import get_endpoint, state_of
+from portal.contacts.doubts import doubts_of
 from portal.contacts.listing import has_contacts
 from portal.contacts.syncing import backlog_of, causes_of
 from portal.database.db import db
@@ -31,6 +32,7 @@ def index() -> ResponseReturnValue:
         endpoint=endpoint,
         state=state_of(endpoint),
         backlog=backlog_of(db.session, company_id),
+        doubtful=sum(doubt.contacts for doubt in doubts_of(db.session, company_id)),
         causes=causes,
         examples=last_attempts(db.session, [cause.delivery_id for cause in causes]),
         counts=count_by_status(db.session, company_id),

@@ -69,6 +69,7 @@ def count_sync(task: Task) -> Counts:
     made = Counter(syncing.made_by(db.session, task))
     return Counter(
         arrived=made["delivered"],
+        doubtful=made["doubtful"],
         coming=sum(made[status] for status in OPEN_STATUSES),
         lost=made["failed"] + made["cancelled"] + made["superseded"],
         unchanged=task.counts.get("unchanged", 0),
@@ -79,7 +80,13 @@ def count_sync(task: Task) -> Counts:
 def sync_result(counts: Counts) -> Words:
     if counts["coming"]:
         return ngettext(
-            "%(num)s contato está a caminho do CRM.", "%(num)s contatos estão a caminho do CRM.", counts["coming"]
+            "%(num)s contato está na fila para o CRM.", "%(num)s contatos estão na fila para o CRM.", counts["coming"]
+        )
+    if counts["doubtful"]:
+        return ngettext(
+            "%(num)s contato foi recebido com aviso: confira no CRM.",
+            "%(num)s contatos foram recebidos com aviso: confira no CRM.",
+            counts["doubtful"],
         )
     if counts["arrived"]:
         return ngettext("%(num)s contato em dia.", "%(num)s contatos em dia.", counts["arrived"])
@@ -93,7 +100,7 @@ def resend_result(counts: Counts) -> Words:
         return ngettext(
             "%(num)s entrega voltou para a fila.", "%(num)s entregas voltaram para a fila.", counts["resent"]
         )
-    return _("Nada foi preciso: todas já estavam a caminho.")
+    return _("Nada foi preciso: todas já estavam na fila.")
 
 
 def classify_result(counts: Counts) -> Words:
@@ -122,8 +129,8 @@ def note_sent(counts: Counts) -> Words:
     """Whether the CRM is told of the levels that were set."""
     if counts["sent"]:
         return ngettext(
-            "%(num)s webhook está a caminho do CRM ou já chegou.",
-            "%(num)s webhooks estão a caminho do CRM ou já chegaram.",
+            "%(num)s webhook está na fila ou já chegou ao CRM.",
+            "%(num)s webhooks estão na fila ou já chegaram ao CRM.",
             counts["sent"],
         )
     return _("Os níveis foram salvos; nada foi enviado ao CRM.") if counts["classified"] else ""
@@ -140,7 +147,7 @@ KINDS: Mapping[str, Kind] = {
         symbol="send",
         running=_l("Reenviando: %(position)s de %(total)s entregas"),
         unit=_l("Entregas feitas"),
-        words={"resent": _l("Voltaram para a fila"), "unchanged": _l("Já estavam a caminho")},
+        words={"resent": _l("Voltaram para a fila"), "unchanged": _l("Já estavam na fila")},
         result=resend_result,
         note=lambda counts: (
             _("Elas saem agora, na ordem de cada contato, com o mesmo conteúdo e o mesmo código.")
@@ -158,7 +165,8 @@ KINDS: Mapping[str, Kind] = {
         unit=_l("Contatos feitos"),
         words={
             "arrived": _l("Em dia"),
-            "coming": _l("A caminho"),
+            "doubtful": _l("Recebidos, com aviso"),
+            "coming": _l("Na fila"),
             "lost": _l("Não chegaram"),
             "unchanged": _l("Não precisavam mais"),
         },

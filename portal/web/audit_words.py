@@ -47,6 +47,8 @@ ACTION_WORDS: Mapping[str, Any] = {
     "retention.changed": _l("Mudou por quanto tempo guardar os dados"),
     "contact.erased": _l("Apagou os dados de um contato"),
     "contacts.synced": _l("Pôs o CRM em dia"),
+    "warning.settled": _l("Conferiu no CRM um contato recebido com aviso"),
+    "warnings.settled": _l("Conferiu no CRM os contatos recebidos com um aviso"),
     "deliveries.exported": _l("Baixou o registro de entregas"),
     "backup.made": _l("Fez uma cópia de segurança"),
     "backup.restored": _l("Restaurou uma cópia de segurança"),

@@ -45,6 +45,8 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(short_day)
     app.add_template_filter(format_number, "number")
     app.add_template_filter(reason_title)
+    app.add_template_filter(reasons.warning_title)
+    app.add_template_filter(reasons.explain_warning, "warning_words")
     app.add_template_global(here)
     app.add_template_global(explained)
     app.add_template_global(endpoint_in_trouble)

@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from portal.audit import Actor
-from portal.contacts import syncing
+from portal.contacts import standing, syncing
 from portal.contacts.classifying import classify
 from portal.database.db import db
 from portal.demo.server import Receiver
@@ -110,7 +110,7 @@ def test_a_contacts_state_follows_from_what_arrived_last(
 
 
 @BOTH
-@pytest.mark.parametrize("state", syncing.SYNC_STATES)
+@pytest.mark.parametrize("state", standing.SYNC_STATES)
 def test_the_list_by_state_has_the_contacts_that_say_so_and_no_others(api: Caller, make: Make, state: str) -> None:
     made = [(make(level, *deliveries), found) for found, level, deliveries in CASES]
     items = api.get(f"/contacts?sync={state}").json["items"]

@@ -57,11 +57,13 @@ def test_an_upgrade_loses_no_row_and_knows_what_the_crm_had_learned_last(tmp_pat
             connection.execute(text(statement))
     upgrade_schema(engine, backups=tmp_path / "backups", now=utcnow())
     with engine.begin() as connection:
-        found = connection.execute(text("SELECT classified_at, delivered_level FROM contact ORDER BY id")).all()
+        found = connection.execute(
+            text("SELECT classified_at, delivered_level, delivered_warning FROM contact ORDER BY id")
+        ).all()
         assert connection.execute(text("SELECT count(*) FROM user_account, delivery")).scalar_one() == 3
         assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
     engine.dispose()
-    assert [tuple(row) for row in found] == [("2026-01-02", 1), (None, None)]
+    assert [tuple(row) for row in found] == [("2026-01-02", 1, "error_words"), (None, None, None)]
 
 
 def test_identities_are_stored_as_they_are_compared_and_nothing_else_changes(tmp_path: Path) -> None:
@@ -105,8 +107,8 @@ INSERT INTO contact (id, company_id, campaign_id, owner_id, name, search_name, s
 INSERT INTO classification (company_id, contact_id, new_level, actor, created_at)
     VALUES (1, 1, 2, 'a', '2026-01-01'), (1, 1, 3, 'a', '2026-01-02');
 INSERT INTO delivery (webhook_id, company_id, contact_id, trigger, next_trigger, actor, status, attempt_count, tries,
-    interest_level, created_at, delivered_at) VALUES
-    ('m1', 1, 1, 'sync', 'sync', 'a', 'delivered', 1, 1, 1, '2026-01-01', '2026-01-04'),
-    ('m2', 1, 1, 'sync', 'sync', 'a', 'delivered', 1, 1, 2, '2026-01-02', '2026-01-03'),
-    ('m3', 1, 1, 'sync', 'sync', 'a', 'failed', 1, 1, 3, '2026-01-03', NULL)
+    interest_level, created_at, delivered_at, warning) VALUES
+    ('m1', 1, 1, 'sync', 'sync', 'a', 'delivered', 1, 1, 1, '2026-01-01', '2026-01-04', 'error_words'),
+    ('m2', 1, 1, 'sync', 'sync', 'a', 'delivered', 1, 1, 2, '2026-01-02', '2026-01-03', NULL),
+    ('m3', 1, 1, 'sync', 'sync', 'a', 'failed', 1, 1, 3, '2026-01-03', NULL, NULL)
 """

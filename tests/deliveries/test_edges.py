@@ -162,7 +162,7 @@ def test_what_is_on_its_way_changes_nothing(edge: Edge, company: Company) -> Non
     if edge.name == "api":  # it answers with the delivery as it is
         assert json.loads(answer)["status"] == "pending"
     else:
-        assert "This delivery is on its way already; nothing was repeated." in answer
+        assert "This delivery is waiting to go already; nothing was repeated." in answer
 
 
 @pytest.mark.parametrize("code", list(SENTENCES))

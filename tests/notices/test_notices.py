@@ -218,7 +218,7 @@ def test_recovery_is_told_once_and_only_when_something_arrived(app, company, mai
     set_endpoint(company, last_success_at=clock.utcnow())
     look(app)
     assert mail_host.messages[1]["Subject"] == "O CRM voltou a receber"
-    assert "1 contato está a caminho." in mail_host.messages[1].get_content()
+    assert "1 contato está na fila." in mail_host.messages[1].get_content()
     look(app, after=timedelta(hours=2), moved=tuesday)
     assert len(mail_host.messages) == 2
 

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, text, update
 from portal import audit, outbox
 from portal.audit import Actor
 from portal.clock import utcnow
-from portal.contacts.syncing import states_of
+from portal.contacts.standing import standings_of
 from portal.database.db import db
 from portal.database.upkeep import free_pages, size_of
 from portal.models import Attempt, AuditEntry, Company, Contact, Delivery, Task
@@ -104,10 +104,10 @@ def test_what_the_crm_learned_last_is_not_forgotten(company: Company) -> None:
     db.session.execute(update(Contact).where(Contact.id == in_sync.id).values(delivered_level=2))
     db.session.execute(update(Contact).where(Contact.id == behind.id).values(delivered_level=1))
     db.session.commit()
-    before = states_of(db.session, [in_sync, behind])
-    assert before == {in_sync.id: "in_sync", behind.id: "out_of_sync"}
+    before = standings_of(db.session, [in_sync, behind])
+    assert {key: standing.sync for key, standing in before.items()} == {in_sync.id: "in_sync", behind.id: "out_of_sync"}
     assert purge(company)["deliveries"] == 2
-    assert states_of(db.session, [in_sync, behind]) == before
+    assert standings_of(db.session, [in_sync, behind]) == before
     kept = db.session.execute(select(Delivery.contact_id, Delivery.interest_level, Delivery.body)).all()
     assert sorted(map(tuple, kept)) == [(in_sync.id, 2, None), (behind.id, 1, None)]
 

@@ -53,6 +53,7 @@ def page_urls(site: Site) -> list[str]:
         f"/deliveries/{ids[-1]}/resend",
         "/webhook",
         inspector_with_arrivals(company),
+        "/warnings",
         "/sync",
         f"/jobs/{sync_job(company)}",
         "/imports",

@@ -99,7 +99,7 @@ def test_a_delivery_page_shows_the_arrival_by_itself(page, site):
     site.receiver.delay = 1.0
     page.goto("/contacts")
     row(page, "Ana Souza").get_by_role("button", name="Alto").click()
-    expect(row(page, "Ana Souza").get_by_text("A caminho")).to_be_visible()
+    expect(row(page, "Ana Souza").get_by_text("Na fila")).to_be_visible()
     page.get_by_role("link", name="Entregas").click()
     page.get_by_role("link", name="Ana Souza").click()
     expect(page.get_by_role("heading", name="Entregue: o seu CRM recebeu.")).to_be_visible(timeout=8000)

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal.contacts.syncing import SYNC_STATES
+from portal.contacts.standing import SHOWN_STATES
 from portal.database.db import db
 from portal.models import Contact, Delivery
 from tests.factories import classify_contact, make_contact, make_delivery, make_user, mark_delivered, save, set_url
@@ -63,9 +63,10 @@ def test_the_list_is_filtered_by_what_the_crm_knows(member, company, three, stat
     make_delivery(three[0], level=2)
     zoe = db.session.query(Contact).filter_by(name="Zoé").one()
     mark_delivered(make_delivery(zoe))
-    page = member.get(f"/contacts?sync={state}").text
-    assert names_in(page) == found
-    assert (f'value="{state}" selected' in page) == (state in SYNC_STATES)
+    for name in ("state", "sync"):
+        page = member.get(f"/contacts?{name}={state}").text
+        assert names_in(page) == found
+        assert (f'value="{state}" selected' in page) == (state in SHOWN_STATES)
 
 
 def test_the_list_is_filtered_by_owner(member, three):
@@ -112,7 +113,7 @@ def test_one_click_with_htmx_answers_with_the_row(member, company, receiver):
     answer = member.post(f"/contacts/{contact.id}/level", {"level": "2"}, headers={"HX-Request": "true"})
     assert answer.status_code == 200
     assert answer.text.lstrip().startswith("<tr")
-    assert "A caminho" in answer.text
+    assert "Na fila" in answer.text
     assert 'data-key="2" aria-pressed="true"' in answer.text
 
 

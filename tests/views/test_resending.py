@@ -162,7 +162,7 @@ def test_a_job_that_waits_for_the_crm_says_so_and_looks_again(admin, failed):
     job = admin.post("/sync").location
     run_task()
     page = admin.get(f"{job}/progress").text
-    assert "3 contatos estão a caminho do CRM." in page
+    assert "3 contatos estão na fila para o CRM." in page
     assert "hx-get" in page
 
 

@@ -68,7 +68,7 @@ def test_a_test_of_another_company_is_not_shown(admin, stranger, receiver):
 def test_deliveries_that_wait_may_be_cancelled_with_a_new_address(admin, company, receiver):
     set_url(company, receiver.url)
     delivery = make_delivery(make_contact(company))
-    assert "1 entrega está a caminho" in admin.get("/webhook").text
+    assert "1 entrega está na fila" in admin.get("/webhook").text
     admin.post("/webhook", {"url": receiver.url + "new", "waiting": "cancel"})
     db.session.refresh(delivery)
     assert delivery.status == "cancelled"

@@ -116,8 +116,13 @@ def explain(
 def title_of(reason: str, warning: str | None = None) -> str:
     """The reason in one to four words, for lists; or what a delivered answer warns of. Raises KeyError."""
     if warning:
-        return str(gettext("Respondeu 200, com um aviso: %(warning)s", warning=WARNING_TITLES[warning]))
+        return str(gettext("Respondeu 200, com um aviso: %(warning)s", warning=warning_title(warning)))
     return str(WORDS[reason].title)
+
+
+def warning_title(warning: str) -> str:
+    """The warning in a few words. Raises KeyError for an unknown code."""
+    return str(WARNING_TITLES[warning])
 
 
 def explain_clue(clue: Clue) -> str:

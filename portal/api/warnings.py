@@ -1,0 +1,36 @@
+"""Settling warnings by API: somebody looked into the CRM, and the contacts are right there."""
+
+from typing import Any
+
+from flask import Response, jsonify
+
+from portal.api import examples
+from portal.api.protocol.access import admin, current_caller
+from portal.api.protocol.parsing import ApiBlueprint
+from portal.api.protocol.problems import refuse
+from portal.api.sync_schemas import SettledSchema, SettleSchema
+from portal.contacts import doubts
+from portal.database.db import db
+
+blueprint = ApiBlueprint("warnings", __name__)
+
+
+@blueprint.route("/warnings/settle", methods=["POST"], tags=["sync"])
+@admin
+@blueprint.arguments(SettleSchema, example={"warning": "error_words"})
+@blueprint.response(200, SettledSchema, example=examples.COUNT)
+@blueprint.problems(400, 413, 415)
+@blueprint.doc(operationId="settleWarnings")
+def settle(given: dict[str, Any]) -> Response:
+    """Settle warnings
+
+    The CRM accepted deliveries and answered something odd; somebody looked there, and all is well. `contact_id` settles
+    the open warning of one contact, `warning` those of one kind, both together that of one contact if it is of that
+    kind. The log keeps what was answered, and the next answer with a warning opens a new one.
+    """
+    if not given:
+        refuse([("contact_id", "required")])
+    wanted = {"contact_id": given.get("contact_id"), "warning": given.get("warning"), "seen_at": given.get("until")}
+    count = doubts.settle(db.session, current_caller().actor, **wanted)
+    db.session.commit()
+    return jsonify({"count": count})

@@ -1,0 +1,25 @@
+"""`portal settle`."""
+
+import click
+
+from portal.cli.console import company_option, open_company
+from portal.contacts import doubts
+from portal.database.db import db
+from portal.rules.verdict import WARNINGS
+
+
+@click.command()
+@click.argument("contact_id", required=False, type=click.IntRange(1, 2**63 - 1))
+@click.option("--warning", type=click.Choice(WARNINGS), help="All open warnings of that kind.")
+@company_option
+def settle(contact_id: int | None, warning: str | None, company_name: str | None) -> None:
+    """Say that what the CRM accepted with a warning is right there.
+
+    Somebody looked. Name a contact, or a kind of warning. The next answer with a warning opens a new one.
+    """
+    if contact_id is None and warning is None:
+        raise click.UsageError("Give a contact's number, or --warning.")
+    with open_company(company_name) as actor:
+        count = doubts.settle(db.session, actor, contact_id=contact_id, warning=warning)
+        db.session.commit()
+        click.echo(f"Settled: {count}.")

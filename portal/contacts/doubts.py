@@ -1,0 +1,76 @@
+"""What the CRM accepted with a warning, and settling it: somebody looked there, and all is well."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, exists, func, select, update
+from sqlalchemy.orm import Session
+
+from portal import audit
+from portal.audit import Actor
+from portal.contacts.standing import is_shown_as
+from portal.models import Contact, Delivery
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """How many contacts are shown with one kind of warning, and the newest delivery that was answered so."""
+
+    warning: str
+    contacts: int
+    delivery_id: int
+
+
+def doubts_of(session: Session, company_id: int) -> Sequence[Doubt]:
+    """The company's contacts that are shown with a warning, by its kind, the most frequent first."""
+    newest = select(func.max(Delivery.id)).where(
+        Delivery.contact_id == Contact.id, Delivery.warning == Contact.delivered_warning
+    )
+    query = (
+        select(Contact.delivered_warning, func.count(), func.max(newest.correlate(Contact).scalar_subquery()))
+        .where(Contact.company_id == company_id, is_shown_as("with_warning"))
+        .group_by(Contact.delivered_warning)
+    )
+    doubts = [Doubt(*row) for row in session.execute(query)]
+    return sorted(doubts, key=lambda doubt: -doubt.contacts)
+
+
+def is_open(session: Session, delivery: Delivery) -> bool:
+    """Whether the contact's open warning is this delivery's: the last that the CRM took."""
+    if delivery.contact is None or delivery.warning is None or delivery.contact.delivered_warning is None:
+        return False
+    of_contact = select(Delivery.id).where(
+        Delivery.contact_id == delivery.contact_id, Delivery.delivered_at.is_not(None)
+    )
+    last = of_contact.order_by(Delivery.delivered_at.desc(), Delivery.id.desc()).limit(1)
+    return session.scalar(last) == delivery.id
+
+
+def settle(
+    session: Session,
+    actor: Actor,
+    *,
+    contact_id: int | None = None,
+    warning: str | None = None,
+    seen_at: datetime | None = None,
+) -> int:
+    """Somebody looked into the CRM: the open warnings of one contact, or of one kind, are settled. Returns how many.
+
+    What the CRM took after `seen_at` nobody has looked at: it stays open. The caller commits.
+    """
+    meant = [Contact.company_id == actor.company_id, Contact.delivered_warning.is_not(None)]
+    if contact_id is not None:
+        meant.append(Contact.id == contact_id)
+    if warning is not None:
+        meant.append(Contact.delivered_warning == warning)
+    if seen_at is not None:
+        meant.append(~exists().where(Delivery.contact_id == Contact.id, Delivery.delivered_at > seen_at))
+    is_meant = and_(*meant)
+    held = session.scalars(select(Contact.id).where(is_meant).order_by(Contact.id).with_for_update()).all()
+    if held:
+        settled = update(Contact).where(is_meant).values(delivered_warning=None)
+        session.execute(settled.execution_options(synchronize_session=False))
+        subject = f"{len(held)} {warning}" if contact_id is None else str(contact_id)
+        audit.record(session, actor, "warnings.settled" if contact_id is None else "warning.settled", subject=subject)
+    return len(held)
