@@ -71,6 +71,8 @@ def settle(
     if held:
         settled = update(Contact).where(is_meant).values(delivered_warning=None)
         session.execute(settled.execution_options(synchronize_session=False))
-        subject = f"{len(held)} {warning}" if contact_id is None else str(contact_id)
-        audit.record(session, actor, "warnings.settled" if contact_id is None else "warning.settled", subject=subject)
+        if contact_id is None:
+            audit.record(session, actor, "warnings.settled", subject=f"{len(held)} {warning}")
+        else:
+            audit.record(session, actor, "warning.settled", subject=str(contact_id))
     return len(held)

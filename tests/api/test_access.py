@@ -27,6 +27,7 @@ WRITES = [
     ("POST", "/webhook/rotate-secret"),
     ("POST", "/deliveries/msg_1/resend"),
     ("POST", "/sync"),
+    ("POST", "/warnings/settle"),
     ("POST", "/deliveries/resend"),
     ("GET", "/jobs/1"),
 ]

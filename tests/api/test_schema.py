@@ -67,6 +67,7 @@ OPERATIONS = [
     ("GET", "/api/v1/deliveries/{delivery_id}"),
     ("POST", "/api/v1/deliveries/{delivery_id}/resend"),
     ("POST", "/api/v1/sync"),
+    ("POST", "/api/v1/warnings/settle"),
 ]
 
 
