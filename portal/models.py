@@ -320,7 +320,7 @@ class Task(Numbered):
 
 
 class TaskBlock(Base):
-    """A piece of what a task works on (`input`) or leaves behind (`finding`), in the order of its number."""
+    """A piece of what a task works on (`input`) or of a list that it leaves behind, in the order of its number."""
 
     task_id: Mapped[int] = mapped_column(ForeignKey("task.id", ondelete="CASCADE"), primary_key=True)
     part: Mapped[str] = mapped_column(String(16), primary_key=True)

@@ -1,8 +1,9 @@
 """`portal import`."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -23,25 +24,31 @@ from portal.cli.console import (
     print_json,
 )
 from portal.cli.terminal import inert
+from portal.company.endpoint import is_configured
 from portal.database.db import db
 from portal.importing import (
+    HELD_HERE,
     FileProblem,
     Finding,
     Order,
     as_text_file,
-    begin,
+    begin_here,
     cut_into_chunks,
     examine,
     row_reader,
 )
 from portal.importing.columns import NAMES
+from portal.importing.rehearsal import rehearse
 from portal.importing.words import FIELD_WORDS, KIND_WORDS, explain_file, row_explainer
 from portal.models import Company, User
+from portal.tasks import store
 from portal.tasks.slices import BLOCK_BYTES
-from portal.tasks.store import Chunk, Done
+from portal.tasks.store import Chunk, Done, TaskClaim
 from portal.worker.task_runner import PAUSE_SECONDS
 
 COUNTS = ("created", "changed", "unchanged", "classified", "sent", "warned", "bad")
+MORE_COUNTS = ("elsewhere", "doubtful", "kept", "missing")
+"""What is printed only where there is any."""
 
 
 @click.command(name="import")
@@ -50,49 +57,97 @@ COUNTS = ("created", "changed", "unchanged", "classified", "sent", "warned", "ba
 @click.option("--campaign", type=Words(200), help="For rows that name none.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
 @click.option("--no-webhook", is_flag=True, help="Record levels without telling the CRM.")
+@click.option(
+    "--levels",
+    type=click.Choice(["keep", "replace"]),
+    default="keep",
+    show_default=True,
+    help="Whether a level that somebody set stays where the file says another.",
+)
+@click.option(
+    "--elsewhere",
+    type=click.Choice(["add", "update"]),
+    default="add",
+    show_default=True,
+    help="Whether who is in another campaign is added to this one, or changed there.",
+)
 @json_option
 def import_(
-    file: Path, company_name: str | None, campaign: str | None, dry_run: bool, no_webhook: bool, as_json: bool
+    file: Path,
+    company_name: str | None,
+    campaign: str | None,
+    dry_run: bool,
+    no_webhook: bool,
+    levels: str,
+    elsewhere: str,
+    as_json: bool,
 ) -> None:
     """Import contacts from a CSV file, an XLSX, or JSON lines.
 
     JSON lines have the shape of the webhook's body. The columns of a table are found by their names: exports of
     LinkedIn, HubSpot, Pipedrive and RD Station, and others like them. A row that is not accepted is reported on
-    standard error with its line and loses no other; the exit code is then 1. A dry run does not see that two rows far
-    apart in the file are the same contact.
+    standard error with its line and loses no other; the exit code is then 1.
     """
     with open_app(), in_console_language(), open_file(file) as opened:
         company = pick_company(company_name)
-        owner = oldest_user(db.session, company)
+        actor, owner = Actor(company.id, ACTOR), oldest_user(db.session, company)
         order, total = read_order(opened, owner, filename=file.name, campaign=campaign, is_sending=not no_webhook)
+        order = replace(order, keeps_levels=levels == "keep", updates_elsewhere=elsewhere == "update")
         if not as_json:
             click.echo(
                 f"{KIND_WORDS[order.layout.kind]}: {total} rows. Contacts that name no owner go to {owner.email}."
             )
             show_columns(order)
-        reader = row_reader(db.session, company.id, order)
-        chunks = cut_into_chunks(lambda: read_blocks(opened), order, reader, actor=Actor(company.id, ACTOR))
-        if not dry_run:
-            begin(db.session, Actor(company.id, ACTOR), order)
-            db.session.commit()
-        counts: Counter[str] = Counter()
+        rehearsed = rehearse(db.engine, actor, order, lambda: read_blocks(opened))
+        if not dry_run and not as_json:
+            is_telling = order.sets_levels and is_configured(db.session, company.id)
+            webhooks = follow(rehearsed, total, None, label="Checking", is_hidden=False)["sent"] if is_telling else 0
+            click.echo(f"Webhooks to send: {webhooks}.")
         findings: list[Finding] = []
-        with click.progressbar(length=total, label="Importing", hidden=as_json) as bar:
-            for chunk in chunks:
-                done = do_chunk(chunk, dry_run=dry_run)
-                counts += done.counts
-                bar.update(done.moved)
-                if as_json:
-                    findings += Finding.read(done.finding or b"")
-                else:
-                    show_findings(done)
-                clock.sleep(PAUSE_SECONDS)
+        counts = follow(
+            rehearsed if dry_run else import_here(actor, order, opened, total),
+            total,
+            (lambda done: findings.extend(findings_of(done))) if as_json else show_findings,
+            label="Importing",
+            is_hidden=as_json,
+        )
         if as_json:
             print_report(order, counts, findings, total=total, dry_run=dry_run)
         else:
-            click.echo(", ".join(f"{name} {counts[name]}" for name in COUNTS) + (" (dry run)" if dry_run else "") + ".")
+            click.echo(describe(counts) + (" (dry run)" if dry_run else "") + ".")
     if counts["bad"]:
         raise SystemExit(1)
+
+
+def follow(
+    chunks: Iterable[Done], total: int, tell: Callable[[Done], None] | None, *, label: str, is_hidden: bool
+) -> Counter[str]:
+    """Do an import or its rehearsal to the end and show how far it is. Returns what it counted."""
+    counts: Counter[str] = Counter()
+    with click.progressbar(length=total, label=label, hidden=is_hidden) as bar:
+        for done in chunks:
+            counts += done.counts
+            bar.update(done.moved)
+            if tell is not None:
+                tell(done)
+    return counts
+
+
+def import_here(actor: Actor, order: Order, file: IO[bytes], total: int) -> Iterator[Done]:
+    """Import a file of this process, chunk by chunk, as a task that this process holds."""
+    held = begin_here(db.session, actor, order, total=total)
+    reader = row_reader(db.session, actor.company_id, order)
+    db.session.commit()
+    reason: str | None = "interrupted"
+    try:
+        for chunk in cut_into_chunks(lambda: read_blocks(file), order, reader, actor=actor, task_id=held.task_id):
+            yield do_chunk(chunk, held)
+            clock.sleep(PAUSE_SECONDS)
+        reason = None
+    finally:
+        db.session.rollback()
+        store.finish(db.session.connection(), held, now=clock.utcnow(), reason=reason)
+        db.session.commit()
 
 
 def oldest_user(session: Session, company: Company) -> User:
@@ -126,23 +181,35 @@ def read_order(
     return order, found.total
 
 
-def do_chunk(chunk: Chunk, *, dry_run: bool) -> Done:
-    """Save some rows, or only see what saving them would do."""
+def do_chunk(chunk: Chunk, held: TaskClaim) -> Done:
+    """Save some rows. Raises a ClickException when the import is not this process's own any more."""
+    connection = db.session.connection()
+    if not store.hold(connection, held, now=clock.utcnow(), lease=HELD_HERE):
+        raise click.ClickException("The import was ended by somebody else.")
     done = chunk(db.session)
-    if dry_run:
-        db.session.rollback()
-    else:
-        db.session.commit()
+    store.record(connection, held, done)
+    db.session.commit()
     return done
+
+
+def findings_of(done: Done) -> Iterator[Finding]:
+    """The bad rows and the warnings of a chunk."""
+    return Finding.read(done.kept.get("finding", b""))
 
 
 def show_findings(done: Done) -> None:
     """Print the bad rows and the warnings of a chunk, each with its line."""
     explain = row_explainer()
-    for finding in Finding.read(done.finding or b""):
+    for finding in findings_of(done):
         said = f" ({', '.join(filter(None, (finding.column, *finding.cells)))})" if finding.is_warning else ""
         label = "warning: " if finding.is_warning else ""
         click.echo(inert(f"line {finding.line}: {label}{explain(finding.field, finding.problem)}{said}"), err=True)
+
+
+def describe(counts: Counter[str]) -> str:
+    """What an import did, in one line."""
+    shown = [*COUNTS, *(name for name in MORE_COUNTS if counts[name])]
+    return ", ".join(f"{name} {counts[name]}" for name in shown)
 
 
 def show_columns(order: Order) -> None:
@@ -174,7 +241,7 @@ def print_report(order: Order, counts: Counter[str], findings: list[Finding], *,
     ]
     summary = {"kind": order.layout.kind, "rows": total, "dry_run": dry_run, "columns": columns}
     lists = {"bad_rows": [row for row in rows if "said" not in row], "warnings": [row for row in rows if "said" in row]}
-    print_json(summary | {name: counts[name] for name in COUNTS} | lists)
+    print_json(summary | {name: counts[name] for name in (*COUNTS, *MORE_COUNTS)} | lists)
 
 
 def read_blocks(file: IO[bytes]) -> Iterator[bytes]:

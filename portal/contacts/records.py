@@ -61,6 +61,7 @@ class Known:
     def __init__(self, connection: Connection, company_id: int, default_owner: User | None) -> None:
         self._connection = connection
         self._company_id = company_id
+        self._is_locking = True
         self.campaigns: dict[str, CampaignRecord] = {}
         self.people: dict[str, PersonRecord] = {}
         if default_owner is not None:  # whoever only changes what exists needs none
@@ -72,8 +73,12 @@ class Known:
 
         Under None stand those of all campaigns that share one of the first two."""
 
-    def load(self, given: Sequence[ContactItem], *, everywhere: bool = False) -> None:
-        """Read all that the items may match or belong to, in their campaigns or in all."""
+    def load(self, given: Sequence[ContactItem], *, everywhere: bool = False, for_update: bool = True) -> None:
+        """Read all that the items may match or belong to, in their campaigns or in all.
+
+        Contacts are locked, as classification locks them, for who is going to change them.
+        """
+        self._is_locking = for_update
         emails = {item.owner.email for item in given if item.owner}
         self._load_people(User.email.in_(emails))
         ids = {item.contact_id for item in given if _is_key(item.contact_id)}
@@ -130,9 +135,9 @@ class Known:
                 same.remove(record)
 
     def _select(self, wanted: ColumnElement[bool]) -> Iterable[dict[str, Any]]:
-        """Contacts of the company, locked as classification locks them."""
         query = select(contact_table).where(contact_table.c.company_id == self._company_id, wanted)
-        rows = self._connection.execute(query.order_by(contact_table.c.id).with_for_update())
+        query = query.order_by(contact_table.c.id)
+        rows = self._connection.execute(query.with_for_update() if self._is_locking else query)
         return (dict(row) for row in rows.mappings())
 
     def _select_candidates(self, given: Sequence[ContactItem]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ databases.
 
 import os
 import re
+import sqlite3
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     TypeDecorator,
+    create_engine,
     event,
     text,
 )
@@ -35,6 +37,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, declared_attr
+from sqlalchemy.pool import StaticPool
 
 from portal import clock
 
@@ -208,6 +211,20 @@ def prepare_engine(engine: Engine) -> None:
     else:
         event.listen(engine, "connect", _open_postgresql)
         event.listen(engine, "begin", _begin_postgresql)
+
+
+def scratch_engine(tables: MetaData) -> Engine:
+    """An empty database with these tables for one thread, on disk where it grows, which goes when it is disposed of."""
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect("", isolation_level=None, check_same_thread=False),
+        poolclass=StaticPool,
+        hide_parameters=True,
+    )
+    event.listen(engine, "begin", _begin_sqlite)
+    with writing():
+        tables.create_all(engine)
+    return engine
 
 
 def insert_or_add(

@@ -11,12 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from portal.contacts.alike import Alike
 from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem, InvalidContact, check_item
 from portal.importing.cells import is_rounded, read_label, read_level, read_link, read_phone, read_text
 from portal.importing.dates import read_date
 from portal.importing.layout import Layout
+from portal.importing.order import Order
 from portal.importing.reading import Record
+from portal.models import Company, User
 from portal.rules.folding import fold
 from portal.rules.identity import email_address, linkedin_id, says_nothing
 
@@ -245,3 +250,13 @@ def _leave_out(item: dict[str, Any], error: InvalidContact) -> str:
 
 def _said(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def row_reader(session: Session, company_id: int, order: Order) -> RowReader:
+    """What reads the rows of a file for this company."""
+    company = session.get_one(Company, company_id)
+    people: dict[str, str | None] = {}
+    for name, email in session.execute(select(User.name, User.email).where(User.company_id == company_id)):
+        people[fold(name)] = None if fold(name) in people else email
+    zone = ZoneInfo(company.timezone)
+    return RowReader(order.layout, order.columns, zone=zone, campaign=order.campaign, people=people)

@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 from portal import audit, clock, importing, outbox
 from portal.audit import Actor
 from portal.database.db import Base, reading
+from portal.importing import rehearsal
 from portal.models import Contact, InspectedRequest, Task, TaskBlock
 from portal.privacy.traces import Traces
 from portal.tasks import store
 
 ERASED = "erased"
 """Why a task ended that would have brought the person back."""
+FILE_KINDS = (importing.KIND, rehearsal.KIND)
 UNDER_WAY = ("draft", *store.OPEN)
 
 Place = tuple[type[Base], tuple[Any, ...]]
@@ -72,9 +74,9 @@ class Search:
     def unseen(self, session: Session) -> Iterator[Place]:
         """The company's rows that were not looked at yet."""
         tasks = select(Task.id).where(Task.company_id == self._company_id)
-        imports = tasks.where(Task.kind == importing.KIND)
+        imports = tasks.where(Task.kind.in_(FILE_KINDS))
         findings = select(TaskBlock.task_id, TaskBlock.part, TaskBlock.number).where(
-            TaskBlock.part == "finding", TaskBlock.task_id.in_(imports)
+            TaskBlock.part != "input", TaskBlock.task_id.in_(imports)
         )
         received = select(InspectedRequest.id).where(InspectedRequest.company_id == self._company_id)
         for model, keys in ((Task, tasks), (TaskBlock, findings), (InspectedRequest, received)):
@@ -99,7 +101,7 @@ class Search:
             case Task():
                 return _blank(row.arguments, self._traces) if self._is_named_in(row) else row
             case TaskBlock():
-                blanked = importing.blank_findings(row.data, self._traces.are_in)
+                blanked = importing.blank_list(row.part, row.data, self._traces.are_in)
                 return row if blanked == row.data else blanked
             case InspectedRequest():
                 return None if self._traces.are_in(row.body.decode(errors="replace")) else row
@@ -107,7 +109,7 @@ class Search:
     def _is_named_in(self, row: Task) -> bool:
         if self._traces.are_in(json.dumps(row.arguments)):
             return True
-        is_file = row.kind == importing.KIND and row.status in UNDER_WAY
+        is_file = row.kind in FILE_KINDS and row.status in UNDER_WAY
         return is_file and self._traces.are_in_any(importing.read_text(self._engine, row))
 
 

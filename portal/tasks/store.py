@@ -7,12 +7,13 @@ Nothing here commits; the work itself is a `Work`, which `worker.task_runner` dr
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from portal import clock
@@ -22,7 +23,7 @@ from portal.models import Task, TaskBlock
 MAX_TRIES = 5
 """A task that kills its worker is not begun for ever."""
 DRAFT_LIFETIME = timedelta(days=1)
-FINDINGS_LIFETIME = timedelta(days=30)
+REPORT_LIFETIME = timedelta(days=30)
 OPEN = ("waiting", "running")
 """A task in one of these states moves on by itself."""
 
@@ -45,11 +46,11 @@ class TaskClaim:
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What a chunk did: how many things, what it counted, and what is to be kept of it, if anything."""
+    """What a chunk did: how many things, what it counted, and what is to be kept of it, by the names of the lists."""
 
     moved: int
     counts: Counter[str] = field(default_factory=Counter)
-    finding: bytes | None = None
+    kept: Mapping[str, bytes] = field(default_factory=dict)
 
 
 Chunk = Callable[[Session], Done]
@@ -123,9 +124,20 @@ def claim(connection: Connection, *, now: datetime, lease: timedelta) -> TaskCla
         .values(status="failed", reason="interrupted", finished_at=now, lease_token=None, lease_expires_at=None)
     )
     chosen = select(task.c.id).where(_free(now)).order_by(task.c.id).limit(1).with_for_update(skip_locked=True)
+    task_id = connection.execute(chosen).scalar()
+    if task_id is None:
+        return None
+    try:
+        return claim_this(connection, task_id, now=now, lease=lease)
+    except NoResultFound:  # another worker was faster
+        return None
+
+
+def claim_this(connection: Connection, task_id: int, *, now: datetime, lease: timedelta) -> TaskClaim:
+    """Hold a task that nobody works on. Raises NoResultFound for another."""
     row = connection.execute(
         update(task)
-        .where(task.c.id.in_(list(connection.execute(chosen).scalars())), _free(now))
+        .where(task.c.id == task_id, _free(now))
         .values(
             status="running",
             tries=task.c.tries + 1,
@@ -134,9 +146,7 @@ def claim(connection: Connection, *, now: datetime, lease: timedelta) -> TaskCla
             lease_expires_at=now + lease,
         )
         .returning(task)
-    ).first()
-    if row is None:
-        return None
+    ).one()
     return TaskClaim(
         task_id=row.id,
         company_id=row.company_id,
@@ -163,9 +173,8 @@ def record(connection: Connection, held: TaskClaim, done: Done) -> None:
     before = connection.execute(select(task.c.position, task.c.counts).where(task.c.id == held.task_id)).one()
     position, counts = before.position + done.moved, dict(Counter(before.counts) + done.counts)
     _change(connection, held, position=position, counts=counts, tries=0)
-    if done.finding is not None:
-        values = {"task_id": held.task_id, "part": "finding", "number": position, "data": done.finding}
-        connection.execute(insert(block).values(values))
+    for part, data in done.kept.items():
+        connection.execute(insert(block).values(task_id=held.task_id, part=part, number=position, data=data))
 
 
 def release(connection: Connection, held: TaskClaim) -> None:
@@ -196,9 +205,9 @@ def end(session: Session, row: Task, *, reason: str, now: datetime) -> bool:
 def forget(connection: Connection, *, now: datetime) -> None:
     """Remove drafts that nobody started, and what old tasks left behind: files and rows hold personal data."""
     connection.execute(delete(task).where(task.c.status == "draft", task.c.created_at < now - DRAFT_LIFETIME))
-    for part, kept in (("input", timedelta()), ("finding", FINDINGS_LIFETIME)):
+    for is_meant, kept in ((block.c.part == "input", timedelta()), (block.c.part != "input", REPORT_LIFETIME)):
         ended = select(task.c.id).where(task.c.finished_at < now - kept)
-        connection.execute(delete(block).where(block.c.part == part, block.c.task_id.in_(ended)))
+        connection.execute(delete(block).where(is_meant, block.c.task_id.in_(ended)))
 
 
 def _free(now: datetime) -> ColumnElement[bool]:

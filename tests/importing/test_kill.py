@@ -21,12 +21,13 @@ ROOT = Path(__file__).parent.parent.parent
 
 WORKER = """
 import os, signal, sys
-from portal import create_app, importing
+from portal import create_app
 from portal.database.db import db
+from portal.importing import chunks
 from portal.tasks import store
 from portal.worker.task_runner import TaskRunner
 
-importing.CHUNK_ROWS = 10
+chunks.CHUNK_ROWS = 10
 wanted, record, seen = sys.argv[1], store.record, []
 
 def watched(connection, held, done):

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from portal import importing
 from portal.clock import utcnow
 from portal.database.db import db
-from portal.importing import read_findings
+from portal.importing import chunks, read_findings
 from portal.models import Classification, Contact, Delivery, Task, TaskBlock
 from portal.tasks import store
 from portal.worker.housekeeping import keep_house
@@ -34,7 +34,7 @@ def company(app, receiver):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(importing, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 3)
 
 
 def people(count: int) -> bytes:
@@ -179,7 +179,7 @@ def test_stopping_ends_after_a_chunk_and_another_worker_goes_on_at_once(company,
 @BOTH
 def test_a_row_that_the_database_refuses_loses_no_other(app, company, monkeypatch, run_tasks):
     task = start(make_import(company, people(5)))
-    save_batch = importing.save_batch
+    save_batch = chunks.save_batch
 
     def refusing(session, actor, items, **options):
         results = save_batch(session, actor, items, **options)
@@ -187,7 +187,7 @@ def test_a_row_that_the_database_refuses_loses_no_other(app, company, monkeypatc
             raise IntegrityError("INSERT", {}, Exception("refused"))
         return results
 
-    monkeypatch.setattr(importing, "save_batch", refusing)
+    monkeypatch.setattr(chunks, "save_batch", refusing)
     run_tasks()
     assert fresh(task).counts == {"created": 4, "classified": 4, "sent": 4, "bad": 1}
     assert [finding.problem for finding in read_findings(db.engine, task.id)] == ["not_saved"]

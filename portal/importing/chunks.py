@@ -1,0 +1,143 @@
+"""The rows of a file in chunks, each saved in one transaction, with what became of its rows."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import Session
+
+from portal.audit import Actor
+from portal.contacts.checking import ContactItem, InvalidContact
+from portal.contacts.saving import Saved, save_batch
+from portal.importing.encoding import Blocks
+from portal.importing.findings import Finding, bad_row, store_findings, warning
+from portal.importing.layout import read_rows
+from portal.importing.missing import Comparison, link
+from portal.importing.order import Order
+from portal.importing.outcomes import Outcome, count_outcomes, store_outcomes
+from portal.importing.reading import Record
+from portal.importing.rows import RowReader
+from portal.models import User
+from portal.tasks.store import Done
+
+CHUNK_ROWS = 400
+CHUNK_CHARACTERS = 1_000_000
+
+_Row = tuple[ContactItem | None, Sequence[Finding], Record]
+"""A row of the file: the contact if it holds one, what is wrong or doubtful, and the row itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows of the file, read and not yet saved."""
+
+    order: Order
+    actor: Actor
+    task_id: int
+    rows: Sequence[_Row]
+
+    @property
+    def items(self) -> list[ContactItem]:
+        return [item for item, _, _ in self.rows if item is not None]
+
+    def __call__(self, session: Session) -> Done:
+        """Save the rows, in the caller's transaction."""
+        results = self._save(session, self.items)
+        findings = [finding for _, found, _ in self.rows for finding in found]
+        outcomes: list[Outcome] = []
+        counts: Counter[str] = Counter()
+        good = ((item, record) for item, _, record in self.rows if item is not None)
+        for (item, record), result in zip(good, results, strict=True):
+            if result.error is not None:
+                findings.append(bad_row(record, result.error))
+                continue
+            outcomes.append(Outcome.of(record, item, result))
+            counts.update(classified=result.classified, sent=result.sent)
+        keep_links(session, self.task_id, results)
+        counts.update("warned" if finding.is_warning else "bad" for finding in findings)
+        findings.sort(key=lambda finding: finding.line)
+        kept = store_outcomes(outcomes) | ({"finding": store_findings(findings)} if findings else {})
+        return Done(moved=len(self.rows), counts=+(counts + count_outcomes(outcomes)), kept=kept)
+
+    def _save(self, session: Session, items: Sequence[ContactItem]) -> list[Saved]:
+        """All at once; when the database refuses that, each by itself."""
+        if not items:
+            return []
+        try:
+            with session.begin_nested():
+                return self._save_together(session, items)
+        except (IntegrityError, DataError):
+            if len(items) == 1:
+                return [Saved(error=InvalidContact("", "not_saved"))]
+        return [self._save(session, [item])[0] for item in items]
+
+    def _save_together(self, session: Session, items: Sequence[ContactItem]) -> list[Saved]:
+        return save_batch(
+            session,
+            self.actor,
+            items,
+            default_owner=session.get_one(User, self.order.user_id),
+            is_sending=self.order.is_sending,
+            rules=self.order.rules,
+        )
+
+
+def cut_into_chunks(
+    blocks: Blocks, order: Order, reader: RowReader, *, actor: Actor, task_id: int, position: int = 0
+) -> Iterator[Rows | Comparison]:
+    """The file in chunks, but for the first `position` rows; reading happens between their transactions.
+
+    The last chunk compares it with the same file of an earlier day.
+    """
+    rows = read_rows(blocks, order.layout)
+    for record in islice(rows, position):
+        read_row(reader, record)  # what is alike further down is numbered from the first row on
+    while chunk := _take(rows, reader):
+        yield Rows(order, actor, task_id, chunk)
+    yield Comparison(order, actor.company_id, task_id)
+
+
+def read_row(reader: RowReader, record: Record) -> tuple[ContactItem | None, list[Finding]]:
+    """The contact of a row, if it holds one, and what is wrong or doubtful."""
+    try:
+        reading = reader.read(record)
+    except InvalidContact as error:
+        return None, [bad_row(record, error)]
+    return reading.item, [warning(record, note, reader.header) for note in reading.notes]
+
+
+def keep_links(session: Session, task_id: int, results: Sequence[Saved]) -> None:
+    """Remember which contacts the file named, which of them it created, and when it last wrote to each."""
+    named: dict[int, tuple[bool, datetime | None]] = {}
+    for result in results:
+        if result.contact_id is not None:
+            is_created, saved_at = named.get(result.contact_id, (result.created, None))
+            named[result.contact_id] = (is_created, result.saved_at or saved_at)
+    is_known = (link.c.task_id == task_id, link.c.contact_id.in_(named))
+    known = set(session.scalars(select(link.c.contact_id).where(*is_known)))
+    new = [
+        {"task_id": task_id, "contact_id": contact_id, "is_created": is_created, "saved_at": saved_at}
+        for contact_id, (is_created, saved_at) in named.items()
+        if contact_id not in known
+    ]
+    written = [{"contact": key, "now": named[key][1]} for key in known if named[key][1] is not None]
+    is_one = (link.c.task_id == task_id, link.c.contact_id == bindparam("contact"))
+    if new:
+        session.connection().execute(insert(link), new)
+    if written:
+        session.connection().execute(update(link).where(*is_one).values(saved_at=bindparam("now")), written)
+
+
+def _take(rows: Iterator[Record], reader: RowReader) -> Sequence[_Row]:
+    chunk: list[_Row] = []
+    size = 0
+    for record in rows:
+        chunk.append((*read_row(reader, record), record))
+        size += sum(map(len, record.cells))
+        if len(chunk) == CHUNK_ROWS or size > CHUNK_CHARACTERS:
+            break
+    return chunk

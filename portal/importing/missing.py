@@ -1,0 +1,77 @@
+"""Who was in the file the last time and is not any more, such as removed connections. They are named, never deleted."""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, Table, select
+from sqlalchemy.orm import Session
+
+from portal.contacts.checking import ContactItem
+from portal.importing.order import Order
+from portal.models import Contact, ImportedContact, Task, TaskBlock
+from portal.tasks import slices
+from portal.tasks.store import Done
+
+KIND = "import"
+MISSING = "missing"
+"""The list, as a task keeps it and counts it."""
+link: Table = ImportedContact.__table__  # type: ignore[assignment]
+LOOKED_AT = 50
+"""Imports among which the same file of an earlier day is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The end of an import: what it named against what the same file named before."""
+
+    order: Order
+    company_id: int
+    task_id: int
+    items: Sequence[ContactItem] = ()
+    """It saves none."""
+
+    def __call__(self, session: Session) -> Done:
+        earlier_id = find_earlier(session, self.company_id, self.order, but=self.task_id)
+        is_done = session.scalar(
+            select(TaskBlock.number).where(TaskBlock.task_id == self.task_id, TaskBlock.part == MISSING)
+        )
+        missing = [] if earlier_id is None or is_done is not None else _difference(session, earlier_id, self.task_id)
+        kept = {MISSING: array("q", missing).tobytes()} if missing else {}
+        return Done(moved=0, counts=Counter({MISSING: len(missing)}), kept=kept)
+
+
+def find_earlier(session: Session, company_id: int, order: Order, *, but: int) -> int | None:
+    """The company's newest other import of a file of the same kind and header, into the same campaign."""
+    done = select(Task).where(Task.company_id == company_id, Task.kind == KIND, Task.status == "done", Task.id != but)
+    for row in session.scalars(done.order_by(Task.id.desc()).limit(LOOKED_AT)):
+        earlier = Order.from_json(row.arguments)
+        if (earlier.layout.kind, earlier.layout.header, earlier.campaign) == (
+            order.layout.kind,
+            order.layout.header,
+            order.campaign,
+        ):
+            return row.id
+    return None
+
+
+def read_missing(engine: Engine, task_id: int) -> Iterator[int]:
+    """The contacts that are not in the file any more."""
+    for block in slices.read_blocks(engine, task_id, MISSING):
+        yield from array("q", block)
+
+
+def contacts_of(session: Session, company_id: int, ids: Sequence[int]) -> Sequence[Contact]:
+    """Those of them that there still are, by name."""
+    wanted = select(Contact).where(Contact.company_id == company_id, Contact.id.in_(ids))
+    return session.scalars(wanted.order_by(Contact.search_name, Contact.id)).all()
+
+
+def _difference(session: Session, earlier_id: int, task_id: int) -> list[int]:
+    """The contacts of the earlier import that this one does not name; none when most are: it is another list then."""
+    named = select(link.c.contact_id).where(link.c.task_id == task_id)
+    earlier = select(link.c.contact_id).where(link.c.task_id == earlier_id).order_by(link.c.contact_id)
+    missing = list(session.scalars(earlier.where(link.c.contact_id.not_in(named))))
+    all_of_them = session.scalars(earlier).all()
+    return missing if len(missing) * 2 <= len(all_of_them) else []

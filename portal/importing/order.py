@@ -1,0 +1,54 @@
+"""What somebody asked to be imported, and how."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from portal.contacts.saving import FileRules
+from portal.importing.layout import Examined, Layout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What somebody asked to be imported, and how."""
+
+    layout: Layout
+    columns: tuple[str | None, ...]
+    user_id: int
+    """Who owns a contact that names no owner."""
+    filename: str = ""
+    campaign: str | None = None
+    """For rows that name none."""
+    is_sending: bool = True
+    keeps_levels: bool = True
+    """A level that somebody set stays, where the file says another."""
+    updates_elsewhere: bool = False
+    """Who is in another campaign is changed there, and not added."""
+    offers: tuple[str | None, ...] = ()
+    """The field that each column might hold after all, where its name alone does not tell."""
+
+    @property
+    def sets_levels(self) -> bool:
+        """Whether the file may hold levels that the CRM is told of."""
+        return self.is_sending and (self.layout.delimiter is None or "interest_level" in self.columns)
+
+    @property
+    def rules(self) -> FileRules:
+        return FileRules(keeps_levels=self.keeps_levels, updates_elsewhere=self.updates_elsewhere)
+
+    @classmethod
+    def of(cls, found: Examined, **choices: Any) -> "Order":
+        """The order for a file as it was understood."""
+        columns = tuple(each.field for each in found.columns)
+        offers = tuple(each.offer for each in found.columns)
+        return cls(layout=found.layout, columns=columns, offers=offers, **choices)
+
+    def as_json(self) -> dict[str, Any]:
+        return {**vars(self), "layout": self.layout.as_json()}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Order":
+        known = {each.name: stored[each.name] for each in fields(cls) if each.name in stored}
+        tuples = {name: tuple(stored.get(name, ())) for name in ("columns", "offers")}
+        tuples["offers"] = tuples["offers"] or (None,) * len(tuples["columns"])
+        return cls(**{**known, **tuples, "layout": Layout.from_json(stored["layout"])})

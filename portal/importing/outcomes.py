@@ -1,0 +1,124 @@
+"""What an import did with its rows, or would do: one line for each, in the lists that people read."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Engine
+
+from portal.contacts.checking import ContactItem
+from portal.contacts.saving import Saved
+from portal.importing.reading import Record
+from portal.tasks import slices
+
+GROUPS: Mapping[str, Callable[["Outcome"], bool]] = {
+    "created": lambda outcome: outcome.what == "created",
+    "changed": lambda outcome: outcome.what == "changed",
+    "unchanged": lambda outcome: outcome.what == "unchanged",
+    "elsewhere": lambda outcome: outcome.elsewhere is not None,
+    "doubtful": lambda outcome: outcome.alike_id is not None,
+    "kept": lambda outcome: outcome.kept_level is not None,
+}
+"""The lists. Every row that was saved is in one of the first three, and may be in others."""
+REHEARSED = 2**40
+"""Rows that exist only in a rehearsal are numbered from here on."""
+ELSEWHERE = "elsewhere:"
+"""How the count of those who are in another campaign begins; the campaign's name follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one row."""
+
+    line: int
+    what: str
+    """`created`, `changed` or `unchanged`."""
+    name: str
+    contact_id: int
+    """0 where it is not stored."""
+    differences: Sequence[tuple[str, str, str]] = ()
+    """Of a contact that changed: fields, with what they held and what they hold."""
+    elsewhere: str | None = None
+    alike_id: int | None = None
+    kept_level: int | None = None
+    """The level in the file that was not taken."""
+
+    @classmethod
+    def of(cls, record: Record, item: ContactItem, result: Saved) -> "Outcome":
+        differences = [(name, _said(old), _said(new)) for name, (old, new) in result.differences.items()]
+        if result.classified and not result.created:
+            differences.append(("interest_level", _said(result.previous_level), _said(item.level)))
+        what = "created" if result.created else "changed" if differences else "unchanged"
+        return cls(
+            line=record.line,
+            what=what,
+            name=item.facts.get("name") or "",
+            contact_id=_stored(result.contact_id),
+            differences=differences,
+            elsewhere=result.elsewhere,
+            alike_id=None if result.alike_id is None else _stored(result.alike_id),
+            kept_level=item.level if result.is_level_kept else None,
+        )
+
+    @classmethod
+    def read(cls, stored: bytes) -> "Iterator[Outcome]":
+        """The outcomes of one chunk, as a task keeps them."""
+        return (cls(*json.loads(line)) for line in stored.splitlines())
+
+
+def count_outcomes(outcomes: Iterable[Outcome]) -> Counter[str]:
+    """How many are in each group, and in each other campaign."""
+    counts: Counter[str] = Counter()
+    for outcome in outcomes:
+        counts.update(group for group, is_in in GROUPS.items() if is_in(outcome))
+        if outcome.elsewhere is not None:
+            counts[ELSEWHERE + outcome.elsewhere] += 1
+    return counts
+
+
+def store_outcomes(outcomes: Sequence[Outcome]) -> dict[str, bytes]:
+    """The lists of one chunk, each as `Outcome.read` reads it."""
+    lists = {group: [each for each in outcomes if is_in(each)] for group, is_in in GROUPS.items()}
+    return {group: _lines(found) for group, found in lists.items() if found}
+
+
+def read_outcomes(engine: Engine, task_id: int, group: str) -> Iterator[Outcome]:
+    """One list of an import, in the order of the file."""
+    for block in slices.read_blocks(engine, task_id, group):
+        yield from Outcome.read(block)
+
+
+def first_outcomes(engine: Engine, task_id: int, counts: Mapping[str, int], count: int) -> dict[str, list[Outcome]]:
+    """How each list begins that holds anything, for a page."""
+    return {group: list(islice(read_outcomes(engine, task_id, group), count)) for group in GROUPS if counts.get(group)}
+
+
+def blank_outcomes(stored: bytes, is_meant: Callable[[str], bool]) -> bytes:
+    """The outcomes of one chunk, without what those say whose text is meant; line and contact stay."""
+
+    def rest_of(outcome: Outcome) -> Outcome:
+        texts = (outcome.name, *(text for _, *texts in outcome.differences for text in texts))
+        return replace(outcome, name="", differences=()) if is_meant("\n".join(texts)) else outcome
+
+    return _lines([rest_of(outcome) for outcome in Outcome.read(stored)])
+
+
+def _lines(outcomes: Iterable[Outcome]) -> bytes:
+    return "\n".join(json.dumps(astuple(each), ensure_ascii=False) for each in outcomes).encode()
+
+
+def _stored(contact_id: int | None) -> int:
+    return contact_id if contact_id is not None and contact_id < REHEARSED else 0
+
+
+def _said(value: Any) -> str:
+    """A value as text; of a list, how long it is."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, list):
+        return str(len(value))
+    return "" if value is None else str(value)
