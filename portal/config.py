@@ -4,7 +4,9 @@ A wrong value never becomes a default: it stops the start with one sentence that
 """
 
 import difflib
+import io
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from portal.egress.authorities import Authorities, read_authorities
 from portal.mail import MailServer, parse_mail_server, parse_sender
@@ -28,6 +32,10 @@ LEASE_MARGIN = timedelta(seconds=5)
 
 MINIMUM_KEY_LENGTH = 32
 MINIMUM_TOKEN_LENGTH = 16
+
+_KUBERNETES = re.compile(r"PORTAL(_[A-Z0-9]+)*_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_[0-9]+_(TCP|UDP)(_[A-Z]+)?)?)")
+"""What Kubernetes tells every container about services named `portal` or `portal-...`
+(https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables)."""
 
 
 class SettingError(ValueError):
@@ -90,14 +98,17 @@ def load_settings(environ: Mapping[str, str] | None = None, *, of_existing: bool
     Raises SettingError with one sentence that says which setting is wrong and why.
     """
     environ = os.environ if environ is None else environ
-    instance = Path(environ.get("PORTAL_INSTANCE") or "instance").absolute()
-    given = {**_read_file(instance / "portal.cfg"), **_own(environ)}
+    own = _own(environ)
+    _refuse_blank(own)
+    instance = Path(own.get("PORTAL_INSTANCE", "instance")).absolute()
+    given = {**_read_file(instance / "portal.cfg"), **own}
     _refuse_unknown(given)
     given = _resolve_secret_files(given)
-    values: dict[str, Any] = {}
-    for name, read in READERS.items():
-        if given.get(name, "").strip():
-            values[name.removeprefix("PORTAL_").lower()] = _read_value(name, given[name].strip(), read)
+    values: dict[str, Any] = {
+        name.removeprefix("PORTAL_").lower(): _read_value(name, given[name].strip(), read)
+        for name, read in READERS.items()
+        if name in given
+    }
     values.setdefault("database_url", f"sqlite:///{instance / 'portal.db'}")
     if of_existing:
         _require_instance(instance, values)
@@ -154,13 +165,40 @@ def load_or_create_key(path: Path) -> str:
 
 
 def _own(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if name.startswith("PORTAL_")}
+    return {
+        name: value for name, value in environ.items() if name.startswith("PORTAL_") and not _KUBERNETES.fullmatch(name)
+    }
 
 
 def _read_file(path: Path) -> dict[str, str]:
-    if not path.exists():
+    """The settings in the file. Raises SettingError that names the line that cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
         return {}
-    return {name: value or "" for name, value in dotenv_values(path, interpolate=False).items()}
+    except OSError as error:
+        raise SettingError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise SettingError(f"{path}: is not written in UTF-8 (byte {error.start}).") from error
+    values: dict[str, str] = {}
+    for line in parse_stream(io.StringIO(text)):
+        where = f"{path}, line {line.original.line}"
+        if line.error or (line.key and line.value is None):
+            raise SettingError(f"{where}: is no NAME=value, or its quotes are not closed.")
+        if line.key in values:
+            raise SettingError(f"{where}: {line.key} stands here for the second time.")
+        if line.key and line.value is not None:
+            values[line.key] = line.value
+    _refuse_blank(values)
+    if "PORTAL_INSTANCE" in values:
+        raise SettingError(f"{path}: PORTAL_INSTANCE cannot stand in the file that it leads to.")
+    return values
+
+
+def _refuse_blank(given: Mapping[str, str]) -> None:
+    for name, value in given.items():
+        if not value.strip():
+            raise SettingError(f"{name}: is empty. Give it a value, or leave it out.")
 
 
 def _refuse_unknown(given: Mapping[str, str]) -> None:
@@ -174,15 +212,18 @@ def _refuse_unknown(given: Mapping[str, str]) -> None:
 def _resolve_secret_files(given: dict[str, str]) -> dict[str, str]:
     resolved = dict(given)
     for name in SECRETS:
-        path = resolved.pop(f"{name}_FILE", "")
-        if not path:
+        path = resolved.pop(f"{name}_FILE", None)
+        if path is None:
             continue
-        if resolved.get(name):
+        if name in resolved:
             raise SettingError(f"{name}: given twice, by itself and by {name}_FILE.")
         try:
-            resolved[name] = Path(path).read_text().strip()
-        except OSError as error:
-            raise SettingError(f"{name}_FILE: the file {path} cannot be read ({error.strerror}).") from error
+            resolved[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+            raise SettingError(f"{name}_FILE: the file {path} cannot be read ({reason}).") from error
+        if not resolved[name]:
+            raise SettingError(f"{name}_FILE: the file {path} is empty.")
     return resolved
 
 
@@ -241,18 +282,42 @@ def _read_networks(text: str) -> tuple[Network, ...]:
 
 
 def _read_base_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(text)
+        is_plain = parts.port != 0 and not (parts.username or parts.query or parts.fragment or re.search(r"\s", text))
+    except ValueError:
+        is_plain = False
+    if not is_plain or parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is no address such as https://portal.example.com.")
     return text.rstrip("/")
 
 
+def _read_hosts(text: str) -> tuple[str, ...]:
+    hosts = _split(text)
+    for host in hosts:
+        if not re.fullmatch(r"\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]", host):
+            raise ValueError(f"holds {host!r}, which is no host name such as portal.example.com (or .example.com).")
+    return hosts
+
+
 def _read_database_url(text: str) -> str:
-    if text.startswith("postgresql://") or text.startswith("postgres://"):
-        return "postgresql+psycopg://" + text.partition("://")[2]
-    if text.startswith(("sqlite:///", "postgresql+psycopg://")):
-        return text
-    raise ValueError("is no address of SQLite (sqlite:///...) or PostgreSQL (postgresql://...).")
+    if text.startswith(("postgresql://", "postgres://")):
+        text = "postgresql+psycopg://" + text.partition("://")[2]
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        url = None
+    if (
+        url is None
+        or url.drivername not in ("sqlite", "postgresql+psycopg")
+        or (url.host and url.drivername == "sqlite")
+    ):
+        raise ValueError("is no address of SQLite (sqlite:///...) or PostgreSQL (postgresql://...).")
+    if url.drivername == "sqlite" and (not url.database or url.database == ":memory:"):
+        raise ValueError(
+            "names no file: sqlite:///portal.db is one here, sqlite:////srv/portal.db one by its whole path."
+        )
+    return text
 
 
 def _read_key(text: str) -> str:
@@ -281,7 +346,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "PORTAL_DATABASE_URL": _read_database_url,
     "PORTAL_SECRET_KEY": _read_key,
     "PORTAL_BASE_URL": _read_base_url,
-    "PORTAL_TRUSTED_HOSTS": _split,
+    "PORTAL_TRUSTED_HOSTS": _read_hosts,
     "PORTAL_PROXY_HOPS": _whole_number(0, 10),
     "PORTAL_ALLOWED_NETWORKS": _read_networks,
     "PORTAL_CA_FILE": read_authorities,

@@ -13,6 +13,7 @@ from portal import clock
 TIMEOUT_SECONDS = 10.0
 """For each step of the talk with the server."""
 DEFAULT_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+ESCAPES = "In a user or password, write % as %25, # as %23, / as %2F, ? as %3F, @ as %40, : as %3A and [ as %5B."
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -37,7 +38,13 @@ class MailServer:
 
 def parse_mail_server(text: str) -> MailServer:
     """Read `smtp://user:password@host:port`, with `?starttls`, or `smtps://...`. Raises ValueError with the reason."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"cannot be read. {ESCAPES}") from error
+    if "@" in text and parts.username is None:
+        raise ValueError(f"cannot be read. {ESCAPES}")
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/") or parts.fragment:
         raise ValueError("is no address such as smtps://user:password@mail.example.com:465.")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -48,7 +55,7 @@ def parse_mail_server(text: str) -> MailServer:
         raise ValueError("would send the password unencrypted: use smtps:// or add ?starttls.")
     return MailServer(
         host=parts.hostname,
-        port=parts.port or DEFAULT_PORTS[security],
+        port=port or DEFAULT_PORTS[security],
         security=security,
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,

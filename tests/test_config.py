@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from portal.config import READERS, SettingError, load_or_create_key, load_settings
+from portal.config import READERS, SECRETS, SettingError, Settings, load_or_create_key, load_settings
 
 
-def load(tmp_path: Path, **values: str) -> object:
+def load(tmp_path: Path, **values: str) -> Settings:
     return load_settings({"PORTAL_INSTANCE": str(tmp_path / "instance"), **values})
 
 
@@ -36,6 +36,28 @@ def load(tmp_path: Path, **values: str) -> object:
         ("PORTAL_SMTP_URL", "smtps://mail.example.com", "PORTAL_MAIL_FROM"),
         ("PORTAL_MAIL_FROM", "the portal", "no address such as portal@"),
         ("PORTAL_RETRY_SHEDULE", "0s", "PORTAL_RETRY_SCHEDULE"),
+        ("PORTAL_SMTP_URL", "smtps://me:p#ss@mail.example.com", "%23"),
+        ("PORTAL_SMTP_URL", "smtps://me:p/ss@mail.example.com:465", "%2F"),
+        ("PORTAL_SMTP_URL", "smtps://me:p?s@mail.example.com", "%3F"),
+        ("PORTAL_SMTP_URL", "smtps://me:p[ss@mail.example.com", "%5B"),
+        ("PORTAL_SMTP_URL", "smtps://mail.example.com:first", "cannot be read"),
+        ("PORTAL_BASE_URL", "https://portal.example.com:99999", "no address"),
+        ("PORTAL_BASE_URL", "https://portal.example.com:0", "no address"),
+        ("PORTAL_BASE_URL", "https://portal.example.com:web", "no address"),
+        ("PORTAL_BASE_URL", "https://me@portal.example.com", "no address"),
+        ("PORTAL_BASE_URL", "https://portal.example .com", "no address"),
+        ("PORTAL_BASE_URL", "https://[portal", "no address"),
+        ("PORTAL_TRUSTED_HOSTS", "https://portal.example.com", "no host name"),
+        ("PORTAL_TRUSTED_HOSTS", "*.example.com", "no host name"),
+        ("PORTAL_TRUSTED_HOSTS", "*", "no host name"),
+        ("PORTAL_TRUSTED_HOSTS", "portal.example.com:443", "no host name"),
+        ("PORTAL_TRUSTED_HOSTS", "portal.example.com, portal two", "'portal two'"),
+        ("PORTAL_DATABASE_URL", "sqlite:///", "names no file"),
+        ("PORTAL_DATABASE_URL", "sqlite://", "names no file"),
+        ("PORTAL_DATABASE_URL", "sqlite:///:memory:", "names no file"),
+        ("PORTAL_DATABASE_URL", "sqlite://srv/portal.db", "no address of SQLite"),
+        ("PORTAL_DATABASE_URL", "postgresql://portal@db:first/portal", "no address of SQLite"),
+        ("PORTAL_INSTANCE", "", "PORTAL_INSTANCE: is empty"),
     ],
 )
 def test_a_wrong_setting_says_which_and_why_in_one_sentence(tmp_path: Path, name: str, value: str, part: str) -> None:
@@ -44,6 +66,103 @@ def test_a_wrong_setting_says_which_and_why_in_one_sentence(tmp_path: Path, name
     assert name in str(raised.value)
     assert part in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["PORTAL_INSTANCE", *READERS, *(f"{name}_FILE" for name in SECRETS)])
+@pytest.mark.parametrize("blank", ["", "  "])
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_blank_setting_never_becomes_its_default(tmp_path: Path, name: str, blank: str, in_file: bool) -> None:
+    given = {} if in_file else {name: blank}
+    if in_file:
+        (tmp_path / "instance").mkdir()
+        (tmp_path / "instance" / "portal.cfg").write_text(f"{name}={blank}\n")
+    with pytest.raises(SettingError, match=f"^{name}: is empty") as raised:
+        load(tmp_path, **given)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\x00",
+        "-",
+        ",;,",
+        "ç",
+        "1e400",
+        "nan",
+        "-1",
+        "9" * 5000,
+        "http://",
+        "://",
+        "[",
+        "%",
+        "None",
+        "null",
+        "{}",
+        "a b",
+        "\u202e",
+    ],
+)
+def test_no_wrong_value_is_more_than_one_sentence(tmp_path: Path, name: str, value: str) -> None:
+    sentence = refusal(tmp_path, name, value)
+    assert sentence is None or (sentence.startswith(name) and "\n" not in sentence)
+
+
+def refusal(tmp_path: Path, name: str, value: str) -> str | None:
+    try:
+        load(tmp_path, **{name: value})
+    except SettingError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"PORTAL_DEADLINE=7\nPORTAL_REQUIRE_HTTPS\n", "line 2: is no NAME=value"),
+        (b'PORTAL_MAIL_FROM="a@example.com\n', "line 1: is no NAME=value, or its quotes"),
+        (b"PORTAL_DEADLINE: 7\n", "line 1: is no NAME=value"),
+        (b"PORTAL_DEADLINE=7\nPORTAL_DEADLINE=8\n", "line 2: PORTAL_DEADLINE stands here for the second time"),
+        ("PORTAL_MAIL_FROM=Jos\xe9 <a@example.com>\n".encode("latin-1"), "is not written in UTF-8"),
+        ("PORTAL_DEADLINE=7\n".encode("utf-16"), "is not written in UTF-8"),
+        (b"DEADLINE=7\n", "DEADLINE: there is no such setting"),
+        (b"PORTAL_INSTANCE=/srv/portal\n", "PORTAL_INSTANCE cannot stand in the file that it leads to"),
+    ],
+)
+def test_no_line_of_the_file_is_passed_over(tmp_path: Path, content: bytes, part: str) -> None:
+    file = tmp_path / "instance" / "portal.cfg"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(SettingError) as raised:
+        load(tmp_path)
+    assert part in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "instance").mkdir()
+    (tmp_path / "instance" / "portal.cfg").write_text("PORTAL_DEADLINE=7\n", encoding="utf-8-sig")
+    assert load(tmp_path).deadline == 7
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PORTAL_PORT", "PORTAL_SERVICE_HOST", "PORTAL_SERVICE_PORT", "PORTAL_SERVICE_PORT_HTTP", "PORTAL_PORT_8000_TCP",
+     "PORTAL_PORT_8000_TCP_ADDR", "PORTAL_PORT_53_UDP_PROTO", "PORTAL_WEB_SERVICE_HOST", "PORTAL_WEB_PORT_80_TCP_PORT"],
+)  # fmt: skip
+def test_what_kubernetes_tells_its_containers_is_passed_over(tmp_path: Path, name: str) -> None:
+    assert load(tmp_path, **{name: "tcp://10.0.0.1:8000"}) == load(tmp_path)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize(
+    ("content", "part"), [(b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "no text in UTF-8")]
+)
+def test_a_secret_file_that_holds_nothing_stops_the_start(tmp_path: Path, name: str, content: bytes, part: str) -> None:
+    (tmp_path / "held").write_bytes(content)
+    with pytest.raises(SettingError, match=part):
+        load(tmp_path, **{f"{name}_FILE": str(tmp_path / "held")})
 
 
 @pytest.mark.parametrize(

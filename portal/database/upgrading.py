@@ -1,5 +1,6 @@
 """Bringing the database to this version's schema, after a backup. Only this imports Alembic, slow to import."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,6 +15,8 @@ from portal.database.backup import copy_database
 from portal.database.schema import HEAD_REVISION, MIGRATIONS, current_revision, refuse_unknown
 
 KEPT_BACKUPS = 5
+_OWN_BACKUP = re.compile(r"portal-[0-9]{4}-([0-9]{8}T[0-9]{6}Z)\.db")
+"""The name of a copy that an upgrade made. Whatever else lies in the folder belongs to the operator."""
 ADVISORY_LOCK = 0x706F7274616C  # any number: only one process at a time migrates a PostgreSQL database
 
 
@@ -57,11 +60,12 @@ def _foreign_keys_set_aside(connection: Connection) -> Iterator[None]:
 
 
 def back_up(engine: Engine, path: Path) -> Path:
-    """Copy a live SQLite database; only the newest few copies are kept."""
+    """Copy a live SQLite database; of the copies that upgrades made, only the newest few are kept."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     copy_database(Path(str(engine.url.database)), path)
-    for old in sorted(path.parent.glob("portal-*.db"), key=lambda file: file.stat().st_mtime)[:-KEPT_BACKUPS]:
-        old.unlink()
+    own = {found[1]: file for file in path.parent.iterdir() if (found := _OWN_BACKUP.fullmatch(file.name))}
+    for made_at in sorted(own)[:-KEPT_BACKUPS]:
+        own[made_at].unlink()
     return path
 
 

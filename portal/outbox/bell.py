@@ -120,7 +120,7 @@ class DatagramEar:
         self._file.touch()
         for file in self._file.parent.iterdir():
             with contextlib.suppress(OSError):
-                if clock.utcnow().timestamp() - file.stat().st_mtime > STALE_SECONDS:
+                if file.name.isdecimal() and clock.utcnow().timestamp() - file.stat().st_mtime > STALE_SECONDS:
                     file.unlink()
 
     def close(self) -> None:

@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,16 @@ from portal.database.db import Base, db, prepare_engine
 from portal.database.schema import HEAD_REVISION, MIGRATIONS, SchemaError, check_schema
 from portal.database.upgrading import config_for, upgrade_schema
 from tests.conftest import BOTH
+
+FROZEN = {
+    "0001_first_schema.py": "03d5eb1411d247e2",
+    "0002_tasks.py": "91941cc183378d03",
+    "0003_search_and_indexes.py": "87dd0429ce28f68b",
+    "0004_people_privacy_notices.py": "a130a23b6bc48882",
+    "0005_fixed_header.py": "241da5fc6c4413e7",
+    "0006_identities.py": "8690b95d9d3a6c25",
+}
+"""What each migration held when it was first released: the first digits of its SHA-256."""
 
 
 @BOTH
@@ -36,6 +47,28 @@ def test_the_head_revision_is_the_newest_migration() -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD_REVISION
+
+
+@pytest.mark.parametrize(("name", "digest"), FROZEN.items())
+def test_a_migration_that_people_have_run_is_never_edited(name: str, digest: str) -> None:
+    assert hashlib.sha256((MIGRATIONS / "versions" / name).read_bytes()).hexdigest()[:16] == digest
+
+
+def test_an_upgrade_removes_its_own_old_copies_and_nothing_of_the_operators(tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    theirs = [f"portal-2026-01-0{day}.db" for day in range(1, 10)] + ["portal-0003-friday.db", "portal-old.db"]
+    own = [f"portal-000{number}-2026010{number}T000000Z.db" for number in range(1, 7)]
+    for name in [*theirs, *own]:
+        (folder / name).touch()
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    prepare_engine(engine)
+    with engine.begin() as connection:
+        command.upgrade(config_for(connection), "0003")
+    made = upgrade_schema(engine, backups=folder, now=utcnow())
+    engine.dispose()
+    assert made is not None
+    assert {file.name for file in folder.iterdir()} == {*theirs, *own[2:], made.name}
 
 
 def test_an_empty_database_is_refused_until_it_is_upgraded(tmp_path: Path) -> None:
