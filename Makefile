@@ -62,5 +62,5 @@ $(RUNTIME): setup.cfg pyproject.toml constraints.txt | $(BIN)/python
 
 $(DEVELOPMENT): setup.cfg pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing the portal and its development tools into $(VENV) ..."
-	@$(PIP) -e '.[dev,postgres,xlsx]'
+	@$(PIP) -e '.[dev,postgres]'
 	@touch $@ $(RUNTIME)

@@ -164,7 +164,7 @@ def open_file(file: Path) -> Iterator[IO[bytes]]:
     """The file, or the table in an XLSX. Raises a ClickException that says why there is none."""
     try:
         with file.open("rb") as opened, as_text_file(opened) as table:
-            yield table
+            yield table.file
     except FileProblem as problem:
         raise click.ClickException(explain_file(problem.reason)) from problem
 

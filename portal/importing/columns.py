@@ -48,6 +48,8 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
     fields = [_by_cells(*each) for each in zip(header, sure, maybe, seen, strict=True)]
     _take_probable(fields, maybe, seen)
     _take_by_cells_alone(fields, header, maybe, seen)
+    if not any(header):
+        _take_name_by_cells(fields, seen)
     if "last_name" in fields and "first_name" not in fields:
         _rename_first(fields, header)
     offers = [each if each in OFFERED and each not in fields else None for each in maybe]
@@ -144,6 +146,17 @@ def _take_by_cells_alone(
             if is_free and seen[index].are(kind):
                 fields[index] = field
                 break
+
+
+def _take_name_by_cells(fields: list[str | None], seen: Sequence[Evidence]) -> None:
+    """The name, where no column says what it is: the first one of names, or a first and a last name side by side."""
+    free = [index for index, field in enumerate(fields) if field is None]
+    whole = next((index for index in free if seen[index].are("names")), None)
+    words = [index for index in free if seen[index].are("words")]
+    if words and (whole is None or words[0] < whole) and words[0] + 1 in words:
+        fields[words[0]], fields[words[0] + 1] = "first_name", "last_name"
+    elif whole is not None or words:
+        fields[whole if whole is not None else words[0]] = "name"
 
 
 def _rename_first(fields: list[str | None], header: Sequence[str]) -> None:

@@ -16,6 +16,9 @@ SAMPLE_ROWS = 500
 PHONE = re.compile(r"\+?\(?\d[\d\s().-]{8,22}")
 NO_PHONE = re.compile(r"\d{3}\.\d{3}\.\d{3}-?\d{2}|\d{10,}|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}.*")
 """The number of a tax-payer, a number alone, a date."""
+WORD = r"[^\W\d_][^\W\d_'’.-]*"
+NAME = re.compile(rf"{WORD}(?P<more>(?: {WORD})*)")
+MAX_WORDS_OF_NAME = 6
 SALUTATIONS = word_set("sr sra srta sr(a) dr dra prof profa mr mrs ms miss mx dona don dna senhor senhora")
 MAX_LOOKED_AT = 300
 
@@ -44,7 +47,10 @@ class Evidence:
         return self.filled < SAMPLE_ROWS or self.is_all_levels or self.has_dates
 
     def are(self, kind: str) -> bool:
-        """Whether at least half of the filled cells are `profiles`, `emails`, `phones`, `dates` or `salutations`."""
+        """Whether at least half of the filled cells are of that kind.
+
+        The kinds are `profiles`, `emails`, `phones`, `dates`, `salutations`, `words`, and `names` of several words.
+        """
         return self.counts[kind] * 2 >= self.filled > 0
 
     def allows(self, field: str) -> bool:
@@ -74,6 +80,8 @@ class Evidence:
             self.counts["profiles"] += "/" in text and linkedin_id(text) is not None
         elif text[-1].isdecimal() and PHONE.fullmatch(text) and not NO_PHONE.fullmatch(text):
             self.counts["phones"] += 1
+        elif (found := NAME.fullmatch(text)) and text.count(" ") < MAX_WORDS_OF_NAME and not text.islower():
+            self.counts["names" if found["more"] else "words"] += 1
         if text.lower().rstrip(".") in SALUTATIONS:
             self.counts["salutations"] += 1
         if any(character.isdecimal() for character in text[:20]) and read_date(text):

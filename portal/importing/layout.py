@@ -1,18 +1,25 @@
 """How a file is laid out: whose export it is, its encoding, its delimiter, and where its header row stands."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from portal.importing.cells import read_text
 from portal.importing.columns import Column, known_names, recognise, recognise_kind
 from portal.importing.encoding import Blocks, FileProblem, check_start, detect_encoding, open_text
 from portal.importing.evidence import Evidence, look_at
 from portal.importing.reading import MAX_COLUMNS, Record, find_shape, first_records, read_lines, read_records
+from portal.rules.identity import email_address, linkedin_id
 
 DELIMITERS = (",", ";", "\t")
 MAX_ROWS = 200_000
+LOOK_ROWS = 5000
+"""Rows between two looks at an examination under way."""
 HEADER_WITHIN = 12
 """Records among which the header row is looked for: LinkedIn puts up to three others before it."""
+NUMBER = re.compile(r"\s*[^\w\s]*\d(?:[^\w]|\d)*")
+"""A number, a phone or a date in digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +31,26 @@ class Layout:
     delimiter: str | None = None
     header_line: int = 0
     header: tuple[str, ...] = ()
-    """Empty names where the file has no header row."""
+    """The names of the columns: empty ones where the file has no header row."""
     month_first: tuple[int, ...] = ()
     """The columns whose dates write the month before the day."""
     order_open: tuple[int, ...] = ()
     """The columns of dates that do not tell which of both comes first."""
+    sheet: str | None = None
+    """Which sheet of a workbook it is."""
+    sheets: tuple[str, ...] = ()
+
+    @property
+    def has_header(self) -> bool:
+        """Whether a line of the file names its columns."""
+        return self.delimiter is None or self.header_line > 0
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Layout":
-        tuples = {name: tuple(stored.get(name, ())) for name in ("header", "month_first", "order_open")}
+        tuples = {name: tuple(stored.get(name, ())) for name in ("header", "month_first", "order_open", "sheets")}
         return cls(**{**stored, **tuples})
 
 
@@ -49,23 +64,42 @@ class Examined:
     columns: tuple[Column, ...]
 
 
+class Examination:
+    """A file being examined, to its end, in an encoding if somebody chose one. Going through it raises FileProblem."""
+
+    def __init__(self, blocks: Blocks, *, encoding: str | None = None) -> None:
+        self._blocks = blocks
+        self._encoding = encoding
+        self.found: Examined
+        """What the file is, once it was gone through."""
+
+    def __iter__(self) -> Iterator[int]:
+        """The number of rows so far, every `LOOK_ROWS` rows."""
+        layout = find_layout(self._blocks, self._encoding)
+        evidence = [Evidence() for _ in layout.header]
+        still, total = list(range(len(evidence))), 0
+        for record in read_rows(self._blocks, layout):
+            total += 1
+            if total > MAX_ROWS:
+                raise FileProblem("too_many_rows")
+            if still and record.problem is None:
+                still = look_at(evidence, still, record.cells)
+            if total % LOOK_ROWS == 0:
+                yield total
+        if total == 0:
+            raise FileProblem("empty")
+        month_first = tuple(index for index, seen in enumerate(evidence) if seen.writes_month_first)
+        order_open = tuple(index for index, seen in enumerate(evidence) if seen.is_order_open)
+        layout = replace(layout, month_first=month_first, order_open=order_open)
+        self.found = Examined(layout, total, recognise(layout.header, evidence))
+
+
 def examine(blocks: Blocks, *, encoding: str | None = None) -> Examined:
     """What the file is, read to its end, in this encoding if somebody chose one. Raises FileProblem."""
-    layout = find_layout(blocks, encoding)
-    evidence = [Evidence() for _ in layout.header]
-    still, total = list(range(len(evidence))), 0
-    for record in read_rows(blocks, layout):
-        total += 1
-        if total > MAX_ROWS:
-            raise FileProblem("too_many_rows")
-        if still and record.problem is None:
-            still = look_at(evidence, still, record.cells)
-    if total == 0:
-        raise FileProblem("empty")
-    month_first = tuple(index for index, seen in enumerate(evidence) if seen.writes_month_first)
-    order_open = tuple(index for index, seen in enumerate(evidence) if seen.is_order_open)
-    layout = replace(layout, month_first=month_first, order_open=order_open)
-    return Examined(layout, total, recognise(layout.header, evidence))
+    examination = Examination(blocks, encoding=encoding)
+    for _ in examination:
+        pass
+    return examination.found
 
 
 def find_layout(blocks: Blocks, chosen: str | None = None) -> Layout:
@@ -86,6 +120,8 @@ def find_layout(blocks: Blocks, chosen: str | None = None) -> Layout:
         raise FileProblem(header.problem if header.problem == "too_many_columns" else "no_header")
     if len(header.cells) > MAX_COLUMNS:
         raise FileProblem("too_many_columns")
+    if not _is_header(header):
+        return Layout("generic", encoding, delimiter, 0, ("",) * len(header.cells))
     cells = tuple(cell.strip().removeprefix("\ufeff") for cell in header.cells)
     return Layout(recognise_kind(cells), encoding, delimiter, header.line, cells)
 
@@ -115,4 +151,17 @@ def _find_header(records: list[Record]) -> Record:
 
 
 def _recognised(record: Record) -> int:
-    return 0 if record.problem else known_names(record.cells)
+    return 0 if record.problem or _is_of_somebody(record) else known_names(record.cells)
+
+
+def _is_of_somebody(record: Record) -> bool:
+    """Whether a cell is somebody's e-mail or profile, as no name of a column is."""
+    cells = [cell for cell in map(read_text, record.cells) if " " not in cell]
+    return any("@" in cell and email_address(cell) for cell in cells) or any(
+        "linkedin.com/" in cell.lower() and linkedin_id(cell) for cell in cells
+    )
+
+
+def _is_header(record: Record) -> bool:
+    """Whether a row names columns; one whose names are not known does where no cell is a number, a phone or a date."""
+    return _recognised(record) > 0 or not (_is_of_somebody(record) or any(map(NUMBER.fullmatch, record.cells)))

@@ -187,6 +187,7 @@ class _Row:
         for name, field, read, problem in self._reader.readers:
             if field in self._said_of:
                 facts[name] = self._first(field, read, problem)
+        facts["linkedin_public_id"] = facts.get("linkedin_public_id") or self._linked_id()
         item: dict[str, Any] = {"contact": {name: value for name, value in facts.items() if value or name == "name"}}
         if campaign := self._text("campaign") or self._reader.campaign:
             item["campaign"] = {"name": campaign}
@@ -204,6 +205,11 @@ class _Row:
             is_whole = last and " " in first and fold(first).endswith(f" {fold(last)}")
             whole = first if is_whole else " ".join(filter(None, (first, middle, last)))
         return whole
+
+    def _linked_id(self) -> str | None:
+        """The profile that a name leads to."""
+        links = [text for name in NAMES for _, text in self._said_of.get(name, ()) if text.startswith("=")]
+        return next(filter(None, map(linkedin_id, map(read_link, links))), None)
 
     def _first(self, field: str, read: Callable[..., Any], problem: str) -> Any:
         """What the first cell of the field that can be read says. A note tells of the first, where none can."""

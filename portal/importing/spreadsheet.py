@@ -1,64 +1,117 @@
-"""XLSX as a CSV file: a line for each row of the first sheet, so that the rest of an import knows one kind of table.
+"""Workbooks (XLSX, XLS, ODS) as a CSV file: a line for each row of one sheet, so that the rest knows one kind of table.
 
-An XLSX is a ZIP of XML, and unpacks to any size. What its parts say of themselves is checked before one is opened.
+An XLSX or ODS is a ZIP of XML, and unpacks to any size: what its parts say of themselves is checked before one is
+opened. `workbook` does the reading, in a process of its own that may take only so much memory.
 """
 
-import csv
-import io
+import json
+import shutil
+import subprocess
+import sys
 import tempfile
-import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, time
-from typing import IO, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
+from portal.importing import workbook
+from portal.importing.columns import known_names
 from portal.importing.encoding import FileProblem
-from portal.importing.layout import HEADER_WITHIN, MAX_ROWS
-from portal.importing.reading import MAX_COLUMNS
+from portal.importing.layout import HEADER_WITHIN
+from portal.importing.reading import first_records
+from portal.tasks.slices import BLOCK_BYTES
 
-try:
-    import openpyxl
-except ImportError:  # the extra [xlsx] is not installed
-    openpyxl = None
-
-ZIP_MARK = b"PK\x03\x04"
-WORKBOOK, STRINGS = "xl/workbook.xml", "xl/sharedStrings.xml"
+MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How XLSX and ODS begin, and XLS."""
+WORKBOOKS = frozenset(("xl/workbook.xml", "xl/workbook.bin", "content.xml"))
 MAX_PARTS = 1000
 MAX_PART_BYTES = 150 * 1024 * 1024
-MAX_STRINGS_BYTES = 30 * 1024 * 1024
-"""Texts that cells share: they are all in memory at once."""
 MAX_RATIO = 100
 """A part that unpacks to more than so many times its size was made to harm."""
 SMALL_PART = 1024 * 1024
+MAX_SECONDS = 120
+
+
+class NoSuchSheet(FileProblem):
+    """The workbook has no sheet of this name; `names` are those that it has."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__("no_such_sheet")
+        self.names = names
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file to import, or what a sheet of a workbook came to. A text has no sheets."""
+
+    file: IO[bytes]
+    sheets: tuple[str, ...] = ()
+    sheet: str | None = None
+
+    def blocks(self) -> Iterator[bytes]:
+        """The file from its beginning on, in blocks."""
+        self.file.seek(0)
+        while block := self.file.read(BLOCK_BYTES):
+            yield block
 
 
 @contextmanager
-def as_text_file(file: IO[bytes]) -> Iterator[IO[bytes]]:
-    """The file itself, or the CSV that an XLSX comes to, for as long as it is read. Raises FileProblem."""
+def as_text_file(file: IO[bytes], sheet: str | None = None) -> Iterator[Table]:
+    """The file itself, or the CSV that a workbook's sheet comes to: this one, or the one that holds a table.
+
+    Raises FileProblem.
+    """
     file.seek(0)
-    is_zip = file.read(len(ZIP_MARK)) == ZIP_MARK
+    start = file.read(len(MARKS[0]))
     file.seek(0)
-    if not is_zip:
-        yield file
+    if start not in MARKS:
+        if sheet is not None:
+            raise FileProblem("no_sheets")
+        yield Table(file)
         return
-    _check_parts(file)
-    if openpyxl is None:
-        raise FileProblem("xlsx_missing")
-    with tempfile.TemporaryFile() as table:
-        _write_rows(file, table)
-        yield table
+    if start == MARKS[0]:
+        _check_parts(file)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder / "workbook"
+        with path.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+        sheets, read = _convert(path, folder, sheet)
+        best = max(range(len(read)), key=lambda number: _rank(folder / f"{number}.csv"))
+        with (folder / f"{best}.csv").open("rb") as table:
+            yield Table(table, tuple(sheets), read[best])
 
 
-def _write_rows(file: IO[bytes], table: IO[bytes]) -> None:
-    text = io.TextIOWrapper(table, "utf-8", newline="")
-    writer = csv.writer(text, lineterminator="\n")
+def _convert(path: Path, folder: Path, sheet: str | None) -> tuple[list[str], list[str]]:
+    """Write the sheet, or each one, into the folder. Returns the names of all, and of those that were written."""
+    program = [sys.executable, "-I", workbook.__file__, str(path), str(folder), *([sheet] if sheet is not None else [])]
     try:
-        writer.writerows(_rows(file))
-    except Exception as error:  # a broken file breaks openpyxl in many ways
-        raise FileProblem("broken_spreadsheet") from error
-    finally:
-        text.detach()
+        done = subprocess.run(program, capture_output=True, timeout=MAX_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise FileProblem("spreadsheet_too_large") from error
+    if done.returncode == workbook.UNREADABLE:
+        raise FileProblem("broken_spreadsheet")
+    if done.returncode not in (0, workbook.NO_SUCH_SHEET):
+        raise FileProblem("spreadsheet_too_large")
+    said = json.loads(done.stdout)
+    if done.returncode == workbook.NO_SUCH_SHEET:
+        raise NoSuchSheet(said["sheets"])
+    if not said["read"]:
+        raise FileProblem("empty")
+    return said["sheets"], said["read"]
+
+
+def _rank(table: Path) -> tuple[int, int]:
+    """How likely a sheet is the one that is meant: by the known names of its columns, then by its size."""
+
+    def blocks() -> Iterator[bytes]:
+        with table.open("rb") as file:
+            yield from iter(lambda: file.read(BLOCK_BYTES), b"")
+
+    first = first_records(blocks, "utf-8", ",", HEADER_WITHIN)
+    return max((known_names(record.cells) for record in first), default=0), table.stat().st_size
 
 
 def _check_parts(file: IO[bytes]) -> None:
@@ -67,45 +120,14 @@ def _check_parts(file: IO[bytes]) -> None:
             parts = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise FileProblem("broken_spreadsheet") from error
-    if WORKBOOK not in {part.filename for part in parts}:
-        raise FileProblem("spreadsheet")
+    finally:
+        file.seek(0)
+    if WORKBOOKS.isdisjoint(part.filename for part in parts):
+        raise FileProblem("zip")
     if len(parts) > MAX_PARTS or any(_is_harmful(part) for part in parts):
         raise FileProblem("spreadsheet_too_large")
 
 
 def _is_harmful(part: zipfile.ZipInfo) -> bool:
-    most = MAX_STRINGS_BYTES if part.filename == STRINGS else MAX_PART_BYTES
     is_bomb = part.file_size > SMALL_PART and part.file_size > MAX_RATIO * max(part.compress_size, 1)
-    return is_bomb or part.file_size > most
-
-
-def _rows(file: IO[bytes]) -> Iterator[Sequence[str]]:
-    """The rows of the first sheet, also empty ones: a row's number is its line's."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of styles and extensions, which say nothing about contacts
-        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-        sheet = book.worksheets[0]
-        sheet.reset_dimensions()  # what a sheet says of its size need not be true
-        last = MAX_ROWS + HEADER_WITHIN + 1
-        for row in sheet.iter_rows(max_row=last, max_col=MAX_COLUMNS + 1, values_only=True):
-            yield _cells(row)
-
-
-def _cells(row: Iterable[Any]) -> list[str]:
-    cells = [_text(value) for value in row]
-    while cells and not cells[-1]:
-        cells.pop()
-    return cells
-
-
-def _text(value: Any) -> str:
-    """A cell as somebody would type it, on one line."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat(" ", "seconds") if value.time() != time() else value.date().isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return " ".join(str(value).split())
+    return is_bomb or part.file_size > MAX_PART_BYTES

@@ -95,7 +95,6 @@ ROW_WORDS = {
 
 FILE_WORDS = {
     "empty": _l("O arquivo não tem nenhuma linha com dados."),
-    "spreadsheet": _l("Isto é um ODS ou ZIP. Abra-o e envie o que está dentro, salvo como XLSX ou CSV."),
     "zip": _l("Isto é um ZIP. Abra-o e envie o arquivo que está dentro: do LinkedIn, o Connections.csv."),
     "compressed": _l("Isto é um arquivo compactado. Abra-o e envie o que está dentro, em CSV ou XLSX."),
     "pdf": _l("Isto é um PDF. Exporte os contatos como CSV ou XLSX no programa que o fez."),
@@ -104,11 +103,10 @@ FILE_WORDS = {
     ),
     "html": _l("Isto é uma página HTML com nome de planilha. Abra-a na planilha e salve como XLSX ou CSV."),
     "xml": _l("Isto é um XML. Abra-o na planilha e salve como XLSX ou CSV."),
-    "xlsx_missing": _l(
-        "Isto é um XLSX, e este portal foi instalado sem a parte que o lê (o extra xlsx). Salve a planilha como CSV."
-    ),
-    "broken_spreadsheet": _l("Este XLSX está quebrado ou tem senha. Abra-o na planilha e salve de novo, ou como CSV."),
-    "spreadsheet_too_large": _l("Este XLSX se abre em algo grande demais. Salve só a folha dos contatos, como CSV."),
+    "broken_spreadsheet": _l("Esta planilha está quebrada ou tem senha. Abra-a e salve de novo, ou como CSV."),
+    "spreadsheet_too_large": _l("Esta planilha se abre em algo grande demais. Salve só a folha dos contatos, como CSV."),
+    "no_such_sheet": _l("A planilha não tem uma folha com este nome."),
+    "no_sheets": _l("Isto é um texto, e não uma planilha: não tem folhas."),
     "binary": _l("Isto não é um arquivo de texto. Exporte os contatos como CSV."),
     "undecodable": _l("O começo do arquivo diz uma codificação, e o resto tem outra. Salve-o de novo como CSV UTF-8."),
     "json_list": _l(

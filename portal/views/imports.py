@@ -62,7 +62,7 @@ def upload() -> ResponseReturnValue:
         if file.stream.tell() > MAX_FILE_BYTES:
             raise FileProblem("too_large")
         with importing.as_text_file(file.stream) as opened:
-            task = _keep(opened, filename=file.filename)
+            task = _keep(opened.file, filename=file.filename)
     except FileProblem as problem:
         return _show_index(explain_file(problem.reason))
     db.session.commit()

@@ -119,3 +119,30 @@ def test_cells_decide_where_the_name_does_not(name, cells, field):
 def test_what_might_be_a_level_is_offered_and_not_taken():
     found = examine(blocks_of(b"Nome,Interesse\nAna,120\nBia,3\n"))
     assert [(column.field, column.offer) for column in found.columns] == [("name", None), (None, "interest_level")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "fields"),
+    [
+        (
+            [
+                "Ana Lima,ana@x.test,https://www.linkedin.com/in/ana,Acme Ltda",
+                "Bia Mota,,https://www.linkedin.com/in/bia,Xis",
+            ],
+            ["name", "email", "linkedin", None],
+        ),
+        (["Ana;Lima;Acme;+55 11 97777-1234", "Bia;Mota;Xis;"], ["first_name", "last_name", None, "phone"]),
+        (["1;Ana Lima", "2;Bia Mota"], [None, "name"]),
+        (["ana@x.test;12/03/2024;Ana Lima", "b@x.test;;Bia Mota"], ["email", None, "name"]),
+    ],
+)
+def test_a_file_without_a_header_is_noticed_and_its_cells_decide(rows, fields):
+    found = examine(blocks_of("\n".join(rows).encode()))
+    assert (found.layout.has_header, found.layout.header, found.total) == (False, ("",) * len(fields), 2)
+    assert [column.field for column in found.columns] == fields
+
+
+@pytest.mark.parametrize("header", ["Quem,Onde", "Nome,E-mail (ex.: nome@empresa.com)", "Nome,2024", "Nº,Quem"])
+def test_a_header_of_odd_names_is_one(header):
+    found = examine(blocks_of(f"{header}\nAna Lima,ana@x.test\n".encode()))
+    assert (found.layout.header, found.total) == (tuple(header.split(",")), 1)

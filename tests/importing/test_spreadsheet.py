@@ -1,9 +1,10 @@
-"""XLSX: the first sheet becomes the table that a CSV would hold; what would unpack to harm is refused unopened."""
+"""Workbooks: a sheet becomes the table that a CSV would hold; what would unpack to harm is refused unopened."""
 
 import io
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -11,11 +12,15 @@ from typing import IO, Any
 import openpyxl
 import pytest
 
-from portal.importing import as_text_file, examine, spreadsheet
+from portal.importing import as_text_file, examine
 from portal.importing.encoding import FileProblem
 from portal.importing.layout import read_rows
 from portal.importing.reading import Record
+from portal.importing.rows import RowReader
+from portal.importing.spreadsheet import NoSuchSheet
 from portal.importing.words import FILE_WORDS
+from tests.importing.conftest import DATA
+from tests.importing.test_rows import ZONE
 
 HEADER = ["Nome", "E-mail", "Telefone", "Nível", "Conectado em"]
 
@@ -33,9 +38,19 @@ def workbook(*rows: list[Any], title: str = "Contatos") -> io.BytesIO:
 
 def records(file: IO[bytes]) -> list[Record]:
     with as_text_file(file) as table:
-        content = table.read() if table.seek(0) == 0 else b""
+        content = b"".join(table.blocks())
     layout = examine(lambda: iter([content])).layout
     return list(read_rows(lambda: iter([content]), layout))
+
+
+def read_people(content: bytes) -> Iterator[tuple[str, str]]:
+    """The names and profiles of a table's contacts."""
+    found = examine(lambda: iter([content]))
+    fields = [column.field for column in found.columns]
+    reader = RowReader(found.layout, fields, zone=ZONE, campaign=None, people={})
+    for record in read_rows(lambda: iter([content]), found.layout):
+        facts = reader.read(record).item.facts
+        yield facts["name"], facts["linkedin_public_id"]
 
 
 def refused(file: IO[bytes]) -> str:
@@ -73,14 +88,14 @@ def test_a_sheet_is_read_as_its_csv_would_be_with_the_lines_of_its_rows() -> Non
 def test_what_is_no_zip_is_left_as_it_is() -> None:
     file = io.BytesIO(b"Nome\nAna\n")
     with as_text_file(file) as same:
-        assert same is file
+        assert (same.file, same.sheets) == (file, ())
 
 
 def test_another_zip_is_no_spreadsheet() -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("contatos.csv", "Nome\nAna\n")
-    assert refused(file) == "spreadsheet"
+    assert refused(file) == "zip"
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.9])
@@ -107,21 +122,60 @@ def test_what_unpacks_to_much_more_than_it_is_is_not_opened() -> None:
     assert refused(repacked(workbook(HEADER), sheet1=b" " * 60 * 2**20)) == "spreadsheet_too_large"
 
 
-@pytest.mark.slow
-def test_a_sheet_that_lies_about_its_size_and_leaves_gaps_is_read_soon() -> None:
+def far_away(cell: str) -> io.BytesIO:
+    """A small sheet that says it is as large as can be, with one more cell at its end."""
     sheet = (
         '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="A1:XFD1048576"/>'
         '<sheetData><row r="1"><c r="A1" t="str"><v>Nome</v></c></row>'
-        '<row r="2"><c r="A2" t="str"><v>Ana</v></c></row>'
-        '<row r="999999999"><c r="XFD999999999" t="str"><v>Longe</v></c></row></sheetData></worksheet>'
+        f'<row r="2"><c r="A2" t="str"><v>Ana</v></c></row><row r="1048576">{cell}</row></sheetData></worksheet>'
     )
-    rows = records(repacked(workbook(HEADER), sheet1=sheet.encode()))
-    assert [row.cells for row in rows] == [("Ana",)]
+    return repacked(workbook(HEADER), sheet1=sheet.encode())
 
 
-def test_without_the_extra_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spreadsheet, "openpyxl", None)
-    assert refused(workbook(HEADER)) == "xlsx_missing"
+def test_a_sheet_that_lies_about_its_size_is_read_as_far_as_it_is_filled() -> None:
+    assert [row.cells for row in records(far_away('<c r="XFD1048576" s="1"/>'))] == [("Ana",)]
+
+
+def test_a_sheet_whose_cells_lie_too_far_apart_for_memory_is_refused_and_harms_nothing() -> None:
+    assert refused(far_away('<c r="XFD1048576" t="str"><v>Longe</v></c>')) == "spreadsheet_too_large"
+
+
+@pytest.mark.parametrize("name", ["people.xls", "people.ods"])
+def test_other_programs_workbooks_are_read_too_from_the_sheet_that_holds_a_table(name: str) -> None:
+    with (DATA / name).open("rb") as file:
+        rows = [row.cells[:4] for row in records(file)]
+    assert rows == [
+        ("João Ávila", "joao@example.com", "5511977771234", "3"),
+        ("Ana Lima", "ana@example.com", "", "2"),
+    ]
+
+
+def test_a_sheet_can_be_chosen_and_a_wrong_name_says_which_there_are() -> None:
+    file = workbook(HEADER, ["Ana"])
+    with as_text_file(file, "Outra") as table:
+        assert (table.sheet, table.sheets) == ("Outra", ("Contatos", "Outra"))
+        assert b"".join(table.blocks()) == "Nome,Não importado\n".encode()
+    with pytest.raises(NoSuchSheet) as problem, as_text_file(file, "Nada"):
+        pass
+    assert problem.value.names == ["Contatos", "Outra"]
+    with pytest.raises(FileProblem, match="no_sheets"), as_text_file(io.BytesIO(b"Nome\nAna\n"), "Contatos"):
+        pass
+
+
+def test_links_and_formulas_of_cells_give_the_profile() -> None:
+    book = openpyxl.Workbook()
+    for row in (["Nome", "Perfil", "E-mail"], ["Ana", "ver", "ana@x.test"], ["Bia", None, "b@x.test"], ["Caio", "ver"]):
+        book.active.append(row)
+    book.active["B2"].hyperlink = "https://www.linkedin.com/in/ana-lima"
+    book.active["C2"].hyperlink = "mailto:ana@x.test"
+    book.active["B3"] = '=HYPERLINK("https://www.linkedin.com/in/bia","Bia")'
+    book.active["A4"].hyperlink = "https://www.linkedin.com/in/caio"
+    book.active["B4"].hyperlink = "https://example.com/"
+    file = io.BytesIO()
+    book.save(file)
+    with as_text_file(file) as table:
+        names = list(read_people(b"".join(table.blocks())))
+    assert names == [("Ana", "ana-lima"), ("Bia", "bia"), ("Caio", "caio")]
 
 
 @pytest.mark.slow
