@@ -104,14 +104,15 @@ def _convert(path: Path, folder: Path, sheet: str | None) -> tuple[list[str], li
 
 
 def _rank(table: Path) -> tuple[int, int]:
-    """How likely a sheet is the one that is meant: by the known names of its columns, then by its size."""
+    """How likely a sheet is the one that is meant: by the known names of its columns, if rows follow, then by size."""
 
     def blocks() -> Iterator[bytes]:
         with table.open("rb") as file:
             yield from iter(lambda: file.read(BLOCK_BYTES), b"")
 
     first = first_records(blocks, "utf-8", ",", HEADER_WITHIN)
-    return max((known_names(record.cells) for record in first), default=0), table.stat().st_size
+    known = max((known_names(record.cells) for record in first[:-1]), default=0)
+    return known, table.stat().st_size
 
 
 def _check_parts(file: IO[bytes]) -> None:
