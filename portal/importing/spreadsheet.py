@@ -88,7 +88,7 @@ def _convert(path: Path, folder: Path, sheet: str | None) -> tuple[list[str], li
     """Write the sheet, or each one, into the folder. Returns the names of all, and of those that were written."""
     program = [sys.executable, "-I", workbook.__file__, str(path), str(folder), *([sheet] if sheet is not None else [])]
     try:
-        done = subprocess.run(program, capture_output=True, timeout=MAX_SECONDS, check=False)
+        done = subprocess.run(program, capture_output=True, timeout=MAX_SECONDS, check=False)  # noqa: S603  our own
     except subprocess.TimeoutExpired as error:
         raise FileProblem("spreadsheet_too_large") from error
     if done.returncode == workbook.UNREADABLE:

@@ -104,7 +104,9 @@ FILE_WORDS = {
     "html": _l("Isto é uma página HTML com nome de planilha. Abra-a na planilha e salve como XLSX ou CSV."),
     "xml": _l("Isto é um XML. Abra-o na planilha e salve como XLSX ou CSV."),
     "broken_spreadsheet": _l("Esta planilha está quebrada ou tem senha. Abra-a e salve de novo, ou como CSV."),
-    "spreadsheet_too_large": _l("Esta planilha se abre em algo grande demais. Salve só a folha dos contatos, como CSV."),
+    "spreadsheet_too_large": _l(
+        "Esta planilha se abre em algo grande demais. Salve só a folha dos contatos, como CSV."
+    ),
     "no_such_sheet": _l("A planilha não tem uma folha com este nome."),
     "no_sheets": _l("Isto é um texto, e não uma planilha: não tem folhas."),
     "binary": _l("Isto não é um arquivo de texto. Exporte os contatos como CSV."),

@@ -164,7 +164,7 @@ def test_what_was_left_out_is_listed_and_can_be_downloaded(member):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"PK\x03\x04....", "está quebrado"),
+        (b"PK\x03\x04....", "está quebrada"),
         (b"", "nenhuma linha com dados"),
         (b"\0" * 100, "não é um arquivo de texto"),
     ],
