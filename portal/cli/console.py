@@ -11,6 +11,7 @@ import click
 from flask import Flask
 from flask_babel import force_locale
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from portal import create_app
 from portal.audit import Actor
@@ -41,10 +42,10 @@ def open_app(*, or_make: bool = False) -> Iterator[Flask]:
     """
     app = create_app(load_settings(of_existing=not or_make))
     with app.app_context():
-        if or_make and current_revision(db.engine) is None:
-            bring_up_to_date()
-        check_schema(db.engine, db.metadata)
         try:
+            if or_make and current_revision(db.engine) is None:
+                bring_up_to_date()
+            check_schema(db.engine, db.metadata)
             yield app
         finally:
             db.session.close()
@@ -120,11 +121,11 @@ def pick_company(name: str | None) -> Company:
     raise click.UsageError(f"Say which company, with --company NAME. {_known_companies()}")
 
 
-def check_stored_secrets() -> None:
+def check_stored_secrets(session: Session) -> None:
     """Raise WrongKey when the database holds a secret that the key in use did not seal."""
-    for stored in stored_secrets(db.session):
+    for stored in stored_secrets(session):
         runtime().vault.check_key(stored.sealed)
-    db.session.rollback()
+    session.rollback()
 
 
 def time_in(company: Company, moment: datetime | None) -> str:

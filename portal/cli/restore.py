@@ -3,14 +3,16 @@
 from pathlib import Path
 
 import click
-from sqlalchemy import select
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
 
 from portal import audit, create_app
 from portal.audit import Actor
-from portal.cli.console import ACTOR
-from portal.cli.upgrade import bring_up_to_date
+from portal.cli.console import ACTOR, check_stored_secrets
+from portal.cli.upgrade import bring_to_this_version
 from portal.database import backup as backups
 from portal.database.db import db
+from portal.database.schema import check_schema
 from portal.models import Company
 from portal.runtime import runtime
 
@@ -20,15 +22,14 @@ from portal.runtime import runtime
 def restore(file: Path) -> None:
     """Put a backup in the place of the database, with the outbox held.
 
-    Stop the portal first. What the backup holds waiting may have been sent since, so nothing is sent until an admin
-    resumes on the Webhook page. A backup of an older version is brought to this one. The database that was there is
-    kept in the backups folder of the instance; on PostgreSQL make a backup of it before.
+    Stop the portal first. A copy of the backup is brought to this version and looked at before anything changes. What
+    the backup holds waiting may have been sent since, so nothing is sent until an admin resumes on the Webhook page.
+    The database that was there is kept in the backups folder of the instance; on PostgreSQL make a backup of it before.
     """
     app = create_app()
     with app.app_context():
         held = runtime()
-        done = backups.restore(db.engine, file, vault=held.vault, keep_at=held.settings.instance / "backups")
-        bring_up_to_date()
+        done = backups.restore(db.engine, file, proof=prove, keep_at=held.settings.instance / "backups")
         for company_id in db.session.scalars(select(Company.id)):
             audit.record(db.session, Actor(company_id, ACTOR), "backup.restored", subject=file.name)
         db.session.commit()
@@ -40,3 +41,11 @@ def restore(file: Path) -> None:
         "Nothing is sent yet: what waits in this backup may have been sent since it was made. An admin looks at it and "
         "resumes on the Webhook page."
     )
+
+
+def prove(engine: Engine) -> None:
+    """Bring a copy of a backup to this version. Raises what keeps this version, or this key, from working with it."""
+    bring_to_this_version(engine)
+    check_schema(engine, db.metadata)
+    with Session(engine) as session:
+        check_stored_secrets(session)

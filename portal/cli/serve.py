@@ -71,7 +71,7 @@ def run_portal(
     app = create_app(settings)
     with app.app_context():
         bring_up_to_date()
-        check_stored_secrets()
+        check_stored_secrets(db.session)
     web = WebServer(app, host=host, port=port)
     supervisor = Supervisor(environ)
     if with_worker:

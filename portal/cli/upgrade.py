@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import click
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from portal import clock, create_app
 from portal.company.sealed import has_old, reseal
@@ -29,19 +31,23 @@ def upgrade() -> None:
 
 
 def bring_up_to_date() -> Path | None:
-    """Migrate the current application's database, and seal anew what an older version sealed. Raises WrongKey.
+    """`bring_to_this_version` for the current application's database, after a backup. Returns the backup's path."""
+    return bring_to_this_version(db.engine, backups=runtime().settings.instance / "backups")
 
-    Returns the backup's path, if there was anything to back up.
+
+def bring_to_this_version(engine: Engine, *, backups: Path | None = None) -> Path | None:
+    """Migrate the database, and seal anew what an older version sealed. Raises WrongKey.
+
+    Returns the path of its backup in the folder `backups`, if there was anything to back up.
     """
-    backup, held = None, runtime()
-    if current_revision(db.engine) != HEAD_REVISION:
+    backup = None
+    if current_revision(engine) != HEAD_REVISION:
         from portal.database.upgrading import upgrade_schema
 
-        backup = upgrade_schema(db.engine, backups=held.settings.instance / "backups", now=clock.utcnow())
-    with reading():
-        is_sealed_anew = not has_old(db.session)
-        db.session.rollback()
+        backup = upgrade_schema(engine, backups=backups, now=clock.utcnow())
+    with reading(), Session(engine) as session:
+        is_sealed_anew = not has_old(session)
     if not is_sealed_anew:
-        reseal(db.session, held.vault)
-        db.session.commit()
+        with Session(engine) as session, session.begin():
+            reseal(session, runtime().vault)
     return backup

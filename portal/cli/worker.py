@@ -26,7 +26,7 @@ def worker(with_parent: bool) -> None:
     if with_parent:
         stop_with_parent(stop)
     with open_app() as app:
-        check_stored_secrets()
+        check_stored_secrets(db.session)
         run_worker(app, stop)
 
 

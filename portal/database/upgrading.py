@@ -20,7 +20,7 @@ _OWN_BACKUP = re.compile(r"portal-[0-9]{4}-([0-9]{8}T[0-9]{6}Z)\.db")
 ADVISORY_LOCK = 0x706F7274616C  # any number: only one process at a time migrates a PostgreSQL database
 
 
-def upgrade_schema(engine: Engine, *, backups: Path, now: datetime) -> Path | None:
+def upgrade_schema(engine: Engine, *, backups: Path | None, now: datetime) -> Path | None:
     """Bring the database to this version's revision. Safe when several processes start at once.
 
     Returns the backup's path, or None when there was nothing to back up (no change, an empty database, or PostgreSQL,
@@ -32,7 +32,7 @@ def upgrade_schema(engine: Engine, *, backups: Path, now: datetime) -> Path | No
     if revision is not None:
         refuse_unknown(revision)
     backup = None
-    if revision is not None and engine.dialect.name == "sqlite":
+    if backups is not None and revision is not None and engine.dialect.name == "sqlite":
         backup = back_up(engine, backups / f"portal-{revision}-{now:%Y%m%dT%H%M%SZ}.db")
     with engine.connect() as connection, _foreign_keys_set_aside(connection), connection.begin():
         if engine.dialect.name == "postgresql":

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from alembic import command
 from flask import Flask
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, select, text
 
+from portal.database.backup import back_up
 from portal.database.db import db, prepare_engine
 from portal.database.upgrading import config_for
 from portal.demo.server import Receiver
@@ -189,6 +190,51 @@ def test_a_restore_brings_an_older_backup_to_this_version(run: Run, instance: Pa
     assert run("upgrade").stdout == "The database is up to date.\n"
 
 
+DROPPED = "ALTER TABLE endpoint DROP COLUMN header_origin"
+SPOILED = {
+    "a revision that is none": ("UPDATE alembic_version SET version_num = 'abc'", "newer version"),
+    "an older revision than its tables": ("UPDATE alembic_version SET version_num = '0004'", "nothing was changed"),
+    "no revision": ("DELETE FROM alembic_version", "does not say which version"),
+    "two revisions": ("INSERT INTO alembic_version VALUES ('0001')", "does not say which version"),
+    "a missing table": ("DROP TABLE attempt", "lacks attempt."),
+    "a missing column": (DROPPED, "lacks endpoint.header_origin"),
+    "a row without its company": ("UPDATE contact SET company_id = 99", "belongs to one of company"),
+    "a secret of another key": ("UPDATE endpoint SET old_secret = 'v2.000000000000.AAAA'", "Put back the secret.key"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILED)
+def test_a_restore_proves_the_backup_before_it_touches_the_database(
+    app: Flask, run: Run, instance: Path, case: str
+) -> None:
+    statement, words = SPOILED[case]
+    make_contact(make_company())
+    db.session.rollback()
+    run("backup", instance / "b.db")
+    with closing(sqlite3.connect(instance / "b.db")) as connection, connection:
+        connection.execute(statement)
+    close(app)
+    before = (instance / "portal.db").read_bytes()
+    result = run("restore", instance / "b.db")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert words in result.stderr
+    assert (instance / "portal.db").read_bytes() == before
+    assert [path.name for path in instance.iterdir() if "restor" in path.name] == []
+
+
+def test_a_restore_of_another_products_tables_is_refused(run: Run, instance: Path) -> None:
+    with closing(sqlite3.connect(instance / "other.db")) as other, other:
+        other.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        other.execute("INSERT INTO alembic_version VALUES ('0003')")
+        other.execute("CREATE TABLE endpoint (id INTEGER PRIMARY KEY, secret TEXT)")
+        other.execute("CREATE TABLE invoice (id INTEGER PRIMARY KEY)")
+    before = (instance / "portal.db").read_bytes()
+    result = run("restore", instance / "other.db")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "is no whole backup of the portal, and nothing was changed" in result.stderr
+    assert (instance / "portal.db").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [(b"no database at all, though long enough to be looked at " * 20, "not a database"), (b"", "holds no database")],
@@ -246,6 +292,38 @@ def test_postgresql_is_backed_up_and_restored_by_its_own_tools(
         assert result.exit_code == 0, result.output
         assert db.session.scalars(select(Contact.name)).all() == ["Antes"]
         assert endpoint_of(company).paused_reason == "restored"
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("DELETE FROM alembic_version", "does not say which version"),
+        ("DROP TABLE attempt", "lacks attempt."),
+        (DROPPED, "lacks endpoint.header_origin"),
+        ("UPDATE alembic_version SET version_num = '0004'", "nothing was changed"),
+    ],
+)
+def test_on_postgresql_too_a_backup_is_proven_first(
+    make_app: MakeApp, run: Run, postgres_url: str, tmp_path: Path, statement: str, words: str
+) -> None:
+    there = {"PORTAL_DATABASE_URL": postgres_url}
+    app = make_app(database_url=postgres_url)
+    with app.app_context():
+        make_contact(make_company(), name="Antes")
+        db.session.rollback()
+        run("backup", tmp_path / "good.dump", **there)
+        with db.engine.begin() as connection:
+            connection.execute(text(statement))
+        back_up(db.engine, tmp_path / "b.dump")
+        close(app)
+        restored = run("restore", tmp_path / "good.dump", **there)
+        assert restored.exit_code == 0, restored.output
+        result = run("restore", tmp_path / "b.dump", **there)
+        assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1), result.stderr
+        assert words in result.stderr
+        assert db.session.scalars(select(Contact.name)).all() == ["Antes"]
+        left = db.session.execute(text("SELECT datname FROM pg_database WHERE datname LIKE 'portal_restoring%'"))
+        assert left.all() == []
 
 
 def test_without_postgresqls_tools_it_says_what_to_run(

@@ -80,7 +80,7 @@ def test_a_damaged_secret_is_named_and_keeps_nothing_from_starting(run: Run, wel
     result = run("doctor", "--json", **well)
     assert levels(result)["key"] == {"fail", "ok"}
     assert f"(endpoint.secret, row {endpoint.id})" in result.stdout
-    check_stored_secrets()
+    check_stored_secrets(db.session)
 
 
 def test_no_worker_fails_and_says_what_to_run(run: Run, well) -> None:

@@ -16,9 +16,8 @@ from typing import Protocol
 from sqlalchemy import Engine
 
 from portal.database.backup import postgresql, sqlite
-from portal.database.backup.contents import BackupError, Contents
+from portal.database.backup.contents import BackupError, Proof
 from portal.database.schema import refuse_unknown
-from portal.vault import Vault
 
 __all__ = ["BackupError", "Restored", "back_up", "copy_database", "restore"]
 
@@ -31,11 +30,14 @@ class Tool(Protocol):
     def dump(self, engine: Engine, path: Path) -> None:
         """Write the database to `path`."""
 
-    def read_contents(self, path: Path) -> Contents:
-        """What a backup is, once it is sound."""
+    def read_revision(self, path: Path) -> str:
+        """Which version's schema a backup has, once it is sound."""
 
-    def load(self, engine: Engine, path: Path, *, keep_at: Path) -> Path | None:
-        """Put the backup in the place of the database, held. Returns where the database before it is kept, if it is."""
+    def load(self, engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Path | None:
+        """Prove a copy of the backup, and put it in the place of the database, held.
+
+        Returns where the database before it is kept, if it is.
+        """
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,18 @@ def back_up(engine: Engine, path: Path, *, force: bool = False) -> int:
     return size
 
 
-def restore(engine: Engine, path: Path, *, vault: Vault, keep_at: Path) -> Restored:
+def restore(engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Restored:
     """Put a backup in the place of the database, with everything that waits held. Its schema may be an older one.
 
-    What was there is kept in the folder `keep_at` (SQLite). Nothing changes unless all of it works.
+    A copy is brought to this version and looked at by `proof` first; only then it takes the database's place, whose
+    content is kept in the folder `keep_at` (SQLite). Nothing changes unless all of it works.
     Raises BackupError, SchemaError (a newer version made the file) or WrongKey.
     """
     tool = _tool(engine)
-    contents = tool.read_contents(path)
-    refuse_unknown(contents.revision)
-    for secret in contents.secrets:
-        vault.check_key(secret)
+    revision = tool.read_revision(path)
+    refuse_unknown(revision)
     engine.dispose()
-    return Restored(contents.revision, tool.load(engine, path, keep_at=keep_at))
+    return Restored(revision, tool.load(engine, path, proof=proof, keep_at=keep_at))
 
 
 def _tool(engine: Engine) -> Tool:

@@ -1,14 +1,20 @@
 """PostgreSQL: its own tools make the file and put it back; they come with PostgreSQL's client package."""
 
 import os
+import secrets
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
 
-from portal.database.backup.contents import HOLD, IN_USE, BackupError, Contents
+from portal.database.backup.contents import IN_USE, BackupError, Proof, only_revision, prove_copy
+from portal.database.db import prepare_engine
+from portal.database.troubles import message_of
 
 AS_THEY_ARE = ("--no-owner", "--no-privileges")
 OTHERS = (
@@ -21,30 +27,65 @@ def dump(engine: Engine, path: Path) -> None:
     _run(engine, "pg_dump", "--format=custom", *AS_THEY_ARE, f"--file={path}")
 
 
-def read_contents(path: Path) -> Contents:
+def read_revision(path: Path) -> str:
     if not path.is_file():
         raise BackupError(f"{path} is no file.")
-    revisions = list(_rows_in(path, "alembic_version"))
-    if not revisions:
-        raise BackupError(f"{path} holds no database of the portal.")
-    return Contents(revisions[0]["version_num"], [row["secret"] for row in _rows_in(path, "endpoint")])
+    return only_revision([row["version_num"] for row in _rows_in(path, "alembic_version")], path)
 
 
-def load(engine: Engine, path: Path, *, keep_at: Path) -> Path | None:
-    """Nothing is kept of what was there: `portal backup` makes a file of it before."""
+def load(engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Path | None:
+    """Nothing is kept of what was there: `portal backup` makes a file of it before.
+
+    The copy that is proven is a database of its own on the same server; what it has become takes the place of what was
+    there, in one transaction.
+    """
     with engine.connect() as connection:
         others = connection.execute(text(OTHERS)).scalar_one()
     engine.dispose()
     if others:
         raise BackupError(IN_USE)
+    with tempfile.TemporaryDirectory() as folder, _beside(engine) as copy:
+        _load(copy, path)
+        prove_copy(copy, path, proof)
+        proven = Path(folder, "proven.dump")
+        dump(copy, proven)
+        copy.dispose()
+        _load(engine, proven)
+    return None
+
+
+def _load(engine: Engine, path: Path) -> None:
     _run(
         engine, "pg_restore", "--clean", "--if-exists", "--single-transaction", "--exit-on-error", *AS_THEY_ARE,
         f"--dbname={_address_of(engine)}", str(path), to_database=False,
     )  # fmt: skip
-    with engine.begin() as connection:
-        for statement in HOLD:
-            connection.execute(text(statement))
-    return None
+
+
+@contextmanager
+def _beside(engine: Engine) -> Iterator[Engine]:
+    """An empty database on the same server, for as long as it is needed."""
+    name = f"portal_restoring_{secrets.token_hex(4)}"
+    try:
+        _command(engine, f"CREATE DATABASE {name} TEMPLATE template0")
+    except DBAPIError as error:
+        raise BackupError(
+            "The backup is tried in a database of its own first, which cannot be made "
+            f"({message_of(error)}): ALTER ROLE {engine.url.username} CREATEDB, and restore again."
+        ) from error
+    copy = create_engine(engine.url.set(database=name))
+    prepare_engine(copy)
+    try:
+        yield copy
+    finally:
+        copy.dispose()
+        _command(engine, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _command(engine: Engine, statement: str) -> None:
+    """Run what no transaction may hold."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(statement))
+    engine.dispose()
 
 
 def _rows_in(path: Path, table: str) -> Iterator[dict[str, str]]:

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 
 from portal import clock
-from portal.database.backup.contents import HOLD, IN_USE, BackupError, Contents
+from portal.database.backup.contents import IN_USE, BackupError, Proof, only_revision, prove_copy
+from portal.database.db import engine_options, prepare_engine
 
 WAIT_SECONDS = 3.0
 """How long a restore waits for the last user of the database to let go of it."""
@@ -33,31 +34,33 @@ def dump(engine: Engine, path: Path) -> None:
         _check(path)
 
 
-def read_contents(path: Path) -> Contents:
+def read_revision(path: Path) -> str:
     with _as_backup_errors():
         _check(path)
         with closing(_open_to_read(path)) as file:
             tables = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             if not {"alembic_version", "endpoint"} <= set(tables):
                 raise BackupError(f"{path} holds no database of the portal. {PLAIN_COPY}")
-            (revision,) = file.execute("SELECT version_num FROM alembic_version").fetchone()
-            secrets = [secret for (secret,) in file.execute("SELECT secret FROM endpoint")]
-    return Contents(revision, secrets)
+            revisions = [revision for (revision,) in file.execute("SELECT version_num FROM alembic_version")]
+    return only_revision(revisions, path)
 
 
-def load(engine: Engine, path: Path, *, keep_at: Path) -> Path | None:
+def load(engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Path | None:
     """Returns where the database that was there is kept, if there was one."""
     live = _path_of(engine)
     held = live.with_name(f".{live.name}.restoring")
     try:
         with _as_backup_errors():
             copy_database(path, held)
-            with closing(sqlite3.connect(held)) as copy, copy:
-                for statement in HOLD:
-                    copy.execute(statement)
+            url = f"sqlite:///{held}"
+            copy = create_engine(url, **engine_options(url))
+            prepare_engine(copy)
+            prove_copy(copy, path, proof)
+            _check(held, name=path)
             return _replace(live, held, keep_at)
     finally:
-        held.unlink(missing_ok=True)
+        for suffix in ("", "-wal", "-shm"):
+            held.with_name(held.name + suffix).unlink(missing_ok=True)
 
 
 def _replace(live: Path, held: Path, keep_at: Path) -> Path | None:
@@ -93,11 +96,15 @@ def _take_alone(target: sqlite3.Connection) -> None:
         raise BackupError(IN_USE)
 
 
-def _check(path: Path) -> None:
+def _check(path: Path, *, name: Path | None = None) -> None:
+    name = name or path
     with closing(_open_to_read(path)) as file:
         problems = [problem for (problem,) in file.execute("PRAGMA integrity_check(3)")]
+        astray = file.execute("PRAGMA foreign_key_check").fetchone()
     if problems != ["ok"]:
-        raise BackupError(f"{path} is damaged: {problems[0]}.")
+        raise BackupError(f"{name} is damaged: {problems[0]}.")
+    if astray:
+        raise BackupError(f"{name} is damaged: a row of {astray[0]} belongs to one of {astray[2]} that is not there.")
 
 
 def _open_to_read(path: Path) -> sqlite3.Connection:
