@@ -6,7 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(INSTALL) -c constraints.txt
 
 # Many tests wait for something: one worker more than there are processors keeps them all busy.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
@@ -15,7 +16,7 @@ WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check lint programs strings screenshots
+.PHONY: help demo run test check lint programs strings lock screenshots
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name text; \
@@ -33,8 +34,8 @@ test: $(DEVELOPMENT) programs ## Run every test, on SQLite and on PostgreSQL (AR
 check: lint programs ## For every save: style, types, layers, and the tests that take a second or less.
 	@$(BIN)/python -m pytest -n $(WORKERS) -q -m "not slow and not alone" $(ARGS)
 
-lint: $(DEVELOPMENT) ## Check style, types and layers.
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+lint: $(DEVELOPMENT) ## Check style, types, layers, and what is known to be unsafe.
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/bandit -q -r portal -ll
 
 programs: ## Install the programs that the tests need besides Python, by apt.
 	@.ci/programs
@@ -46,6 +47,11 @@ strings: $(DEVELOPMENT) ## Collect the strings to translate into messages.po, an
 		--ignore-obsolete --ignore-pot-creation-date
 	@$(BIN)/pybabel -q compile -d portal/translations
 
+lock: | $(BIN)/python ## Choose the versions of requirements.lock anew, within setup.cfg and constraints.txt.
+	@$(INSTALL) uv
+	@echo 'setuptools>=77' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate --extra postgres -c constraints.txt -o requirements.lock setup.cfg -
+
 screenshots: $(DEVELOPMENT) ## Make the pictures of docs/images again.
 	@$(BIN)/python docs/screenshots.py
 
@@ -55,9 +61,11 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "Python's venv module is missing: on Debian, apt-get install python3-venv" >&2; exit 1; }
 
-$(RUNTIME): setup.cfg pyproject.toml constraints.txt | $(BIN)/python
+# What runs has the versions of requirements.lock, and each file of it the hash that stands there.
+$(RUNTIME): setup.cfg pyproject.toml requirements.lock | $(BIN)/python
 	@echo "Installing the portal into $(VENV) ..."
-	@$(PIP) -e .
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(DEVELOPMENT): setup.cfg pyproject.toml constraints.txt | $(BIN)/python

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from typing import TextIO
 
 import click
 
@@ -11,6 +12,8 @@ from portal.demo.server import Received, Receiver
 from portal.rules.signing import SIGNATURE_HEADERS
 
 LOOK_SECONDS = 0.2
+MOST_OF_A_FILE = 1000
+"""No key is longer."""
 
 
 @click.command()
@@ -23,15 +26,34 @@ LOOK_SECONDS = 0.2
 @click.option(
     "--fail-rate", default=0.0, show_default=True, type=click.FloatRange(0, 1), help="The share of answers that is 500."
 )
-@click.option("--secret", metavar="whsec_...", help="Verify signatures with this key.")
+@click.option(
+    "--secret",
+    metavar="whsec_...",
+    envvar="WEBHOOK_SECRET",
+    show_envvar=True,
+    help="Verify signatures with this key. Other users of the machine see what stands on a command line.",
+)
+@click.option("--secret-file", type=click.File(), metavar="FILE", help="The key is in this file; - is standard input.")
 def listen(
-    host: str, port: int, status: int, body: str, content_type: str, delay: float, fail_rate: float, secret: str | None
+    host: str,
+    port: int,
+    status: int,
+    body: str,
+    content_type: str,
+    delay: float,
+    fail_rate: float,
+    secret: str | None,
+    secret_file: TextIO | None,
 ) -> None:
     """Run a local receiver that shows and verifies what arrives.
 
     A portal sends to this machine only when PORTAL_ALLOWED_NETWORKS permits it: 127.0.0.0/8.
     """
     stop = stop_on_signals()
+    if secret_file is not None:
+        if secret is not None:
+            raise click.UsageError("The key is given twice: by --secret or WEBHOOK_SECRET, and by --secret-file.")
+        secret = secret_file.read(MOST_OF_A_FILE).strip()
     try:
         receiver = Receiver(
             host,

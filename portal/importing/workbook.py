@@ -153,7 +153,8 @@ def _relations(archive: zipfile.ZipFile, part: str) -> dict[str, str]:
 
 
 def _parse(archive: zipfile.ZipFile, part: str) -> ElementTree.Element:
-    return ElementTree.fromstring(archive.read(part))  # noqa: S314  what would grow ends this process alone
+    # What would grow ends this process alone.
+    return ElementTree.fromstring(archive.read(part))  # noqa: S314  # nosec B314
 
 
 class _LinkFinder:

@@ -1,5 +1,6 @@
 import signal
 import urllib.request
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -35,6 +36,27 @@ def test_listen_shows_the_body_and_verifies_the_signature(app: Flask, start: Sta
     running.wait_for("signature valid")
     running.wait_for('"name": "Contato Teste"')
     running.wait_for("webhook-id: msg_")
+
+
+@pytest.mark.parametrize("way", ["file", "environment"])
+def test_the_key_stays_off_the_list_of_processes(app: Flask, start: Start, run: Run, tmp_path: Path, way: str) -> None:
+    secret = secret_of(make_company())
+    db.session.rollback()
+    (tmp_path / "key").write_text(f"{secret}\n")
+    options = ("listen", "--port", "0", *(("--secret-file", str(tmp_path / "key")) if way == "file" else ()))
+    running = start(*options, **({"WEBHOOK_SECRET": secret} if way == "environment" else {}))
+    url = running.wait_for(ADDRESS)[1]
+    assert run("webhook", "test", url).exit_code == 0
+    running.wait_for("signature valid")
+    assert secret not in Path(f"/proc/{running.process.pid}/cmdline").read_text()
+
+
+def test_a_key_that_is_given_twice_or_is_none_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("no key")
+    given = ("listen", "--port", "0", "--secret-file", tmp_path / "key")
+    assert "given twice" in run(*given, WEBHOOK_SECRET=new_secret()).stderr
+    assert run(*given).exit_code == 2
+    assert run(*given[:-1], tmp_path / "none").exit_code == 2
 
 
 def test_listen_tells_a_signature_of_another_key(app: Flask, start: Start, run: Run) -> None:
