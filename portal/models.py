@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from portal.database.db import Base, Key, UTCDateTime, one_of, only
 
@@ -258,12 +258,10 @@ class Delivery(Base):
     contact: Mapped[Contact | None] = relationship()
     campaign: Mapped[Campaign | None] = relationship()
     owner: Mapped[User | None] = relationship()
+    endpoint: Mapped[Endpoint] = relationship(
+        primaryjoin=lambda: foreign(Delivery.company_id) == Endpoint.company_id, viewonly=True
+    )
     attempts: Mapped[list["Attempt"]] = relationship(order_by="Attempt.id")
-
-    @property
-    def due_at(self) -> datetime | None:
-        """When it is tried next; None unless it waits."""
-        return self.next_attempt_at if self.status == "pending" else None
 
     @property
     def is_test(self) -> bool:

@@ -20,6 +20,7 @@ from portal.api.protocol.fields import (
 )
 from portal.api.protocol.lists import PAGE_NOTE, ListQuerySchema
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS
+from portal.outbox.next_try import WAITS_FOR, next_try_of
 from portal.rules.reasons import WORDS
 from portal.rules.verdict import WARNINGS
 
@@ -51,6 +52,26 @@ class BodyText(fields.String):
         return shown
 
 
+class NextAttempt(Moment):
+    """When a delivery that waits is tried next."""
+
+    _CHECK_ATTRIBUTE = False
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        coming = next_try_of(obj)
+        return super()._serialize(coming.at if coming else None, attr, obj, **kwargs)
+
+
+class WaitsFor(fields.String):
+    """What a delivery that waits is held by."""
+
+    _CHECK_ATTRIBUTE = False
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        coming = next_try_of(obj)
+        return coming.waits_for if coming else None
+
+
 class DeliveryFilterSchema(StrictSchema):
     """The filters of `listDeliveries`, as an object."""
 
@@ -64,6 +85,9 @@ class DeliveryFilterSchema(StrictSchema):
     trigger = choice(TRIGGERS)
     since = TimeParameter(metadata={"description": "Created at this time or later."})
     until = TimeParameter(metadata={"description": "Created before this time."})
+    outstanding = choice(
+        ("yes",), metadata={"description": "Only the newest of each contact whose level the CRM does not know."}
+    )
     search = Text(200, metadata={"description": "The contact's name, LinkedIn id, or the delivery's id."})
 
 
@@ -87,8 +111,19 @@ class DeliveryItemSchema(StrictSchema):
         required=True, allow_none=True, metadata={"description": "What was odd about the answer that was accepted."}
     )
     attempt_count = fields.Integer(required=True)
-    next_attempt_at = Moment(
-        attribute="due_at", required=True, allow_none=True, metadata={"description": "Only while pending."}
+    next_attempt_at = NextAttempt(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Only while pending, and never in the past; null while sending is paused."},
+    )
+    waits_for = WaitsFor(
+        required=True,
+        allow_none=True,
+        validate=OneOf(WAITS_FOR),
+        metadata={
+            "description": "While pending: its own time, the next probe of a receiver that takes nothing, or that "
+            "somebody resumes sending."
+        },
     )
     created_at = Moment(required=True)
     delivered_at = Moment(required=True, allow_none=True)

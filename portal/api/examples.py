@@ -95,6 +95,7 @@ DELIVERY_ITEM = {
     "warning": None,
     "attempt_count": 1,
     "next_attempt_at": None,
+    "waits_for": None,
     "created_at": "2026-01-22T18:05:02.910Z",
     "delivered_at": "2026-01-22T18:05:03.120Z",
 }
@@ -114,9 +115,9 @@ ATTEMPT = {
     "response_body": "OK",
 }
 DELIVERY = DELIVERY_ITEM | {"body": '{"contact":{"id":7}}', "attempts": [ATTEMPT]}
-RESENT = DELIVERY | {"status": "pending", "next_attempt_at": "2026-01-22T18:20:00.000Z"}
+RESENT = DELIVERY | {"status": "pending", "next_attempt_at": "2026-01-22T18:20:00.000Z", "waits_for": "its_time"}
 COUNT = {"count": 12}
-RESEND_COUNT = {"count": 12, "left_out": {"delivered": 3, "older": 0}}
+RESEND_COUNT = {"count": 12, "left_out": {"delivered": 3, "older": 0, "maybe_received": 1}}
 JOB = {
     "id": 4,
     "kind": "resend",

@@ -21,8 +21,8 @@ class ResendSchema(StrictSchema):
         length=len(RISKS),
         metadata={
             "description": "What goes though it may surprise the CRM: `delivered` reached it before, `older` puts an "
-            "older level back, `maybe_received` had no whole answer. Without it `maybe_received` goes, and what the "
-            "filter's `status` names."
+            "older level back, `maybe_received` had no whole answer. What the filter's `status` names goes anyway: "
+            "`delivered`, and `older` by `superseded`."
         },
     )
     dry_run = Flag(load_default=False, metadata={"description": "Only count; nothing is sent."})

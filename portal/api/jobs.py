@@ -35,7 +35,7 @@ def resend(given: dict[str, Any]) -> Task | Response:
     """
     actor = current_caller().actor
     wanted = read_filter(db.session, current_caller().company_id, given["filter"])
-    risks = given.get("include", resending.meant_by(wanted))
+    risks = resending.risks_meant(wanted, given.get("include", ()))
     if given["dry_run"]:
         count = resending.look(db.session, actor.company_id, wanted).tell(risks)
         return jsonify(ResendCountSchema().dump(count))  # another shape than the route's own

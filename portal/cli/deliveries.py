@@ -25,6 +25,7 @@ from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.log import get_delivery, page_deliveries
 from portal.deliveries.resending import RISKS, NeedsConfirmation
 from portal.models import Company, Delivery
+from portal.outbox.next_try import next_try_of
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, in the API's shape.")
 
@@ -95,7 +96,8 @@ def resend(
     """Send deliveries again: the same ids and the same bytes, with a fresh budget of tries.
 
     Name them by their ids, or give a filter: then a worker does it as a job. With a filter, what the CRM has already
-    (`delivered`) and what is older than it knows (`older`) stays out unless it is included, or named by --status.
+    (`delivered`), what is older than it knows (`older`) and what it may have (`maybe_received`) stays out unless it is
+    included, or named by --status.
     """
     has_filter = any(value is not None for value in given.values())
     if bool(delivery_ids) == has_filter:
@@ -129,10 +131,12 @@ def resend_many(
     actor: Actor, wanted: DeliveryFilter, include: tuple[str, ...], *, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
     """Count what matches, and let a worker send it again as a job. Raises Refusal."""
-    risks = {*include, *resending.meant_by(wanted)}
+    risks = resending.risks_meant(wanted, include)
     matching = resending.look(db.session, actor.company_id, wanted)
     counted = matching.tell(risks)
     count = counted["count"]
+    if left_out := ", ".join(f"{number} {risk}" for risk, number in counted["left_out"].items() if number):
+        click.echo(f"Left out: {left_out}. --include sends them too.", err=True)
     if dry_run:
         click.echo(json.dumps(counted) if as_json else f"{count} deliveries would be sent again.")
         return
@@ -159,4 +163,16 @@ def line_of(row: Delivery, company: Company) -> str:
     contact = row.contact.name if row.contact else "-"
     level = f"{row.previous_level or '-'} -> {row.interest_level or '-'}"
     made_at = time_in(company, row.created_at)
-    return f"{row.webhook_id}  {made_at}  {row.status:<10} {row.reason or '-':<18} {level}  {contact}"
+    line = f"{row.webhook_id}  {made_at}  {row.status:<10} {row.reason or '-':<18} {level}  {contact}"
+    return line + next_of(row, company)
+
+
+def next_of(row: Delivery, company: Company) -> str:
+    """What a delivery that waits does so for."""
+    coming = next_try_of(row)
+    if coming is None or (coming.waits_for == "its_time" and not row.attempt_count):
+        return ""
+    if coming.at is None:
+        return "  (held: sending is paused)"
+    words = "the portal probes the receiver again" if coming.waits_for == "probe" else "next try"
+    return f"  ({words}: {time_in(company, coming.at)})"

@@ -34,6 +34,12 @@ OPTIONS = (
     click.option("--since", metavar="TIME", help="Made then or later; 2026-01-31 or 2026-01-31T12:00."),
     click.option("--until", metavar="TIME", help="Made before then."),
     click.option(
+        "--outstanding",
+        flag_value="yes",
+        default=None,
+        help="Only the newest of each contact that the CRM does not know.",
+    ),
+    click.option(
         "--search", metavar="TEXT", type=Words(200), help="A contact's name or LinkedIn id, or a delivery's id."
     ),
 )

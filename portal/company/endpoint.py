@@ -35,6 +35,8 @@ class Status:
     """`unset`, `active`, `failing` or `paused`."""
     paused_reason: str | None
     waiting: int
+    next_probe_at: datetime | None
+    """When a failing endpoint is asked again whether it is back."""
     consecutive_failures: int
     last_success_at: datetime | None
     last_failure_at: datetime | None
@@ -114,6 +116,7 @@ def describe(session: Session, company_id: int) -> Status:
         state=state_of(endpoint),
         paused_reason=endpoint.paused_reason,
         waiting=outbox.waiting_count(session, endpoint.company_id),
+        next_probe_at=endpoint.next_probe_at,
         consecutive_failures=endpoint.consecutive_failures,
         last_success_at=endpoint.last_success_at,
         last_failure_at=endpoint.last_failure_at,

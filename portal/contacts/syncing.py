@@ -25,6 +25,7 @@ KIND = "sync"
 BATCH_SIZE = 50
 """Contacts that one transaction brings in sync: other writers wait for no more."""
 LOOK_BACK = 2000
+"""Contacts whose causes are counted."""
 
 _is_to_be_sent = and_(is_behind, func.coalesce(coming_level, 0) != Contact.interest_level)
 

@@ -7,10 +7,11 @@ from functools import partial
 from operator import eq, ge, lt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from portal.contacts.filtering import campaign_id_of, owner_id_of
+from portal.contacts.standing import is_behind
 from portal.database import filters
 from portal.database.filters import Filter, by, names_of, number, one_of, text
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Contact, Delivery
@@ -30,6 +31,13 @@ def _moment(_session: Session, _company_id: int, asked: Any) -> datetime:
     return asked
 
 
+def _is_outstanding(_asked: str) -> ColumnElement[bool]:
+    newer = aliased(Delivery)
+    newest = select(func.max(newer.id)).where(newer.contact_id == Delivery.contact_id).correlate(Delivery)
+    is_of_behind = exists().where(Contact.id == Delivery.contact_id, is_behind).correlate(Delivery)
+    return and_(Delivery.id == newest.scalar_subquery(), is_of_behind)
+
+
 @dataclass(frozen=True, kw_only=True)
 class DeliveryFilter(Filter):
     """What a delivery has to match; what is None or empty does not count. `since` is included, `until` is not."""
@@ -44,6 +52,8 @@ class DeliveryFilter(Filter):
     trigger: str | None = field(default=None, metadata=by(one_of(TRIGGERS), partial(eq, Delivery.trigger)))
     since: datetime | None = field(default=None, metadata=by(_moment, partial(ge, Delivery.created_at)))
     until: datetime | None = field(default=None, metadata=by(_moment, partial(lt, Delivery.created_at)))
+    outstanding: str | None = field(default=None, metadata=by(one_of(("yes",)), _is_outstanding))
+    """Only the newest delivery of each contact whose level the CRM does not know."""
     search: str = field(default="", metadata=by(text))
     tests: bool = True
     """Whether tests count. Pages show them apart, by their trigger."""

@@ -11,7 +11,7 @@ from sqlalchemy.orm import QueryableAttribute, Session, joinedload, selectinload
 
 from portal.database.paging import Page, cut_page, read_cursor
 from portal.deliveries.filtering import DeliveryFilter, select_deliveries
-from portal.models import DELIVERY_STATUSES, Attempt, Contact, Delivery
+from portal.models import DELIVERY_STATUSES, Attempt, Contact, Delivery, Endpoint
 
 PAGE_SIZE = 20
 COUNT_CAP = 1000
@@ -26,6 +26,10 @@ def is_erased(delivery: Delivery) -> bool:
     return delivery.contact_id is None and not delivery.is_test
 
 
+WITH_ENDPOINT = joinedload(Delivery.endpoint).load_only(Endpoint.url, Endpoint.state, Endpoint.next_probe_at)
+"""What tells when a delivery is tried next."""
+
+
 def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery | None:
     """The delivery within its company, with its body and its attempts, or None."""
     return session.scalars(
@@ -35,6 +39,7 @@ def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery
             joinedload(Delivery.contact),
             joinedload(Delivery.campaign),
             joinedload(Delivery.owner),
+            WITH_ENDPOINT,
             selectinload(Delivery.attempts),
             undefer(Delivery.body),
         )
@@ -56,6 +61,7 @@ def page_deliveries(
             joinedload(Delivery.contact).load_only(Contact.name, Contact.linkedin_public_id),
             joinedload(Delivery.campaign),
             joinedload(Delivery.owner),
+            WITH_ENDPOINT,
         )
     ).all()
     return cut_page(rows, limit=limit)
@@ -63,9 +69,8 @@ def page_deliveries(
 
 def deliveries_of(session: Session, company_id: int, webhook_ids: Sequence[str]) -> Sequence[Delivery]:
     """Those of these deliveries that are the company's."""
-    return session.scalars(
-        select(Delivery).where(Delivery.company_id == company_id, Delivery.webhook_id.in_(webhook_ids))
-    ).all()
+    query = select(Delivery).where(Delivery.company_id == company_id, Delivery.webhook_id.in_(webhook_ids))
+    return session.scalars(query.options(WITH_ENDPOINT)).all()
 
 
 def count_newer(session: Session, company_id: int, wanted: DeliveryFilter, *, than_id: int) -> int:

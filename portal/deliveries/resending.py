@@ -128,6 +128,11 @@ class Matching:
     newest_id: int
     """Of all that match: what comes later was not counted here."""
 
+    @property
+    def total(self) -> int:
+        """All that match, with those that cannot be sent again."""
+        return self.count() + self.left_out
+
     def count(self, *risks: str | None) -> int:
         """How many have one of these risks; of all when none is named."""
         return sum(group.count for group in self.groups if not risks or group.risk in risks)
@@ -214,13 +219,10 @@ def _only_reading(session: Session) -> Iterator[None]:
             session.rollback()
 
 
-def meant_by(wanted: DeliveryFilter) -> tuple[str, ...]:
-    """The risks that are sent again without having been named: those that the filter itself names.
-
-    What may have been received goes too: the same happens at every retry.
-    """
-    named = {"delivered": "delivered", "superseded": "older"}
-    return ("maybe_received", *(risk for status, risk in named.items() if wanted.status == status))
+def risks_meant(wanted: DeliveryFilter, include: Collection[str] = ()) -> frozenset[str]:
+    """The risks that a program or a command means: those that it includes, and that which its filter's status names."""
+    named = {"delivered": ("delivered",), "superseded": ("older",)}
+    return frozenset((*include, *named.get(wanted.status or "", ())))
 
 
 def look(session: Session, company_id: int, wanted: DeliveryFilter) -> Matching:

@@ -172,7 +172,8 @@ function tellTimes() {
   const units = [["day", 86400], ["hour", 3600], ["minute", 60]];
   const format = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
   for (const time of document.querySelectorAll("time[data-relative]")) {
-    const seconds = (new Date(time.dateTime) - Date.now()) / 1000;
+    const distance = (new Date(time.dateTime) - Date.now()) / 1000;
+    const seconds = time.dataset.relative === "next" ? Math.max(distance, 0) : distance;
     const [unit, size] = units.find(([, length]) => Math.abs(seconds) >= length) || ["second", 1];
     if (Math.abs(seconds) < 30 * 86400) time.textContent = format.format(Math.round(seconds / size), unit);
   }

@@ -29,6 +29,7 @@ from portal.deliveries.log import (
 from portal.deliveries.resending import risk_of
 from portal.i18n import reader_zone
 from portal.models import Delivery
+from portal.outbox.next_try import next_try_of
 from portal.rules.reasons import WORDS
 from portal.rules.verdict import WARNINGS
 from portal.runtime import runtime
@@ -55,11 +56,11 @@ def shared_names() -> dict[str, object]:
 def select_moving(deliveries: Sequence[Delivery]) -> list[Delivery]:
     """Those of which looking again in a moment may show something new."""
     soon = clock.utcnow() + SOON
+    tries = [(delivery, next_try_of(delivery)) for delivery in deliveries]
     return [
         delivery
-        for delivery in deliveries
-        if delivery.status == "sending"
-        or (delivery.status == "pending" and (delivery.next_attempt_at is None or delivery.next_attempt_at < soon))
+        for delivery, coming in tries
+        if delivery.status == "sending" or (coming is not None and coming.at is not None and coming.at < soon)
     ]
 
 

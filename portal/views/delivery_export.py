@@ -12,6 +12,7 @@ from portal import audit
 from portal.database.db import db
 from portal.deliveries.log import page_deliveries
 from portal.models import Delivery
+from portal.outbox.next_try import next_try_of
 from portal.views.deliveries import read_filter_or_say
 from portal.web import access, csv_file
 from portal.web.csv_file import time_text
@@ -63,7 +64,7 @@ def download() -> ResponseReturnValue:
 
 def row_of(delivery: Delivery, zone: ZoneInfo) -> list[str]:
     """The cells of one delivery, times in the company's zone."""
-    contact = delivery.contact
+    contact, coming = delivery.contact, next_try_of(delivery)
     return [
         delivery.webhook_id,
         time_text(delivery.created_at, zone),
@@ -80,5 +81,5 @@ def row_of(delivery: Delivery, zone: ZoneInfo) -> list[str]:
         delivery.reason or "",
         str(delivery.attempt_count),
         time_text(delivery.delivered_at, zone),
-        time_text(delivery.due_at, zone),
+        time_text(coming.at if coming else None, zone),
     ]

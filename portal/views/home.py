@@ -7,7 +7,7 @@ from flask_login import current_user
 from portal.company.endpoint import get_endpoint, state_of
 from portal.contacts.doubts import doubts_of
 from portal.contacts.listing import has_contacts
-from portal.contacts.syncing import backlog_of, causes_of
+from portal.contacts.syncing import LOOK_BACK, backlog_of, causes_of
 from portal.database.db import db
 from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.log import COUNT_CAP, count_by_status, last_attempts, page_deliveries
@@ -34,6 +34,7 @@ def index() -> ResponseReturnValue:
         backlog=backlog_of(db.session, company_id),
         doubtful=sum(doubt.contacts for doubt in doubts_of(db.session, company_id)),
         causes=causes,
+        look_back=LOOK_BACK,
         examples=last_attempts(db.session, [cause.delivery_id for cause in causes]),
         counts=count_by_status(db.session, company_id),
         count_cap=COUNT_CAP,

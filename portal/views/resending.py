@@ -50,7 +50,6 @@ def confirm_many() -> ResponseReturnValue:
     return render_template(
         "deliveries/resend_many.html",
         matching=resending.look(db.session, current_user.company_id, wanted),
-        meant=resending.meant_by(wanted),
         risks=resending.RISKS,
         asked=asked_filter(),
     )

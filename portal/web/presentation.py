@@ -24,6 +24,7 @@ from portal.company.endpoint import get_endpoint, state_of
 from portal.contacts.syncing import Backlog, backlog_of
 from portal.database.db import db
 from portal.models import Attempt, Endpoint
+from portal.outbox.next_try import next_try_at, next_try_of
 from portal.rules import reasons
 from portal.runtime import runtime
 
@@ -49,6 +50,8 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(reasons.explain_warning, "warning_words")
     app.add_template_global(here)
     app.add_template_global(explained)
+    app.add_template_global(next_try_at)
+    app.add_template_global(next_try_of)
     app.add_template_global(endpoint_in_trouble)
     app.add_template_global(company_backlog)
     app.context_processor(shared_names)

@@ -18,8 +18,8 @@ from tests.conftest import running_worker
 OpenDatabase = Callable[[], Any]
 
 ITEM_KEYS = [
-    *("id", "status", "contact_id", "interest_level", "previous_level", "reason", "attempt_count"),
-    *("next_attempt_at", "created_at", "delivered_at"),
+    *("id", "status", "contact_id", "interest_level", "previous_level", "reason", "warning", "attempt_count"),
+    *("next_attempt_at", "waits_for", "created_at", "delivered_at"),
 ]
 ATTEMPT_KEYS = [
     *("number", "trigger", "started_at", "duration_ms", "url", "status_code", "reason", "message", "warning"),
@@ -58,8 +58,10 @@ def test_a_delivery_in_the_list_has_these_members(api: Caller, delivery_id: str,
         "interest_level": 2,
         "previous_level": None,
         "reason": None,
+        "warning": None,
         "attempt_count": 0,
         "next_attempt_at": "",
+        "waits_for": "its_time",
         "created_at": "",
         "delivered_at": None,
     }

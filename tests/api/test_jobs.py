@@ -45,7 +45,10 @@ def test_a_dry_run_counts_and_sends_nothing(
 ) -> None:
     before = api.get("/deliveries").json
     response = api.post("/deliveries/resend", {"filter": filter_, "dry_run": True})
-    assert (response.status_code, response.json) == (200, {"count": count, "left_out": left_out})
+    assert (response.status_code, response.json) == (
+        200,
+        {"count": count, "left_out": left_out | {"maybe_received": 0}},
+    )
     assert api.get("/deliveries").json == before
 
 

@@ -112,10 +112,11 @@ def test_what_matches_is_told_apart_by_what_sending_it_again_would_do(company):
     assert [key for key, _ in resending.choose(db.session, company.id, EVERYTHING, risks=())] == [plain.id, answered.id]
 
 
-def test_what_the_filter_names_is_meant(company):
-    assert resending.meant_by(EVERYTHING) == ("maybe_received",)
-    assert "delivered" in resending.meant_by(DeliveryFilter(status="delivered"))
-    assert "older" in resending.meant_by(DeliveryFilter(status="superseded"))
+def test_what_is_included_or_named_by_the_filters_status_is_meant(company):
+    assert resending.risks_meant(EVERYTHING) == frozenset()
+    assert resending.risks_meant(EVERYTHING, ["maybe_received"]) == {"maybe_received"}
+    assert resending.risks_meant(DeliveryFilter(status="delivered"), ["older"]) == {"delivered", "older"}
+    assert resending.risks_meant(DeliveryFilter(status="superseded")) == {"older"}
 
 
 def test_the_deliveries_that_match_are_due_again_and_no_others(company):

@@ -1,0 +1,137 @@
+"""Every number that leads somewhere: the page that it leads to shows as many, and tests count nowhere."""
+
+import re
+from datetime import timedelta
+from html import unescape
+from urllib.parse import urljoin
+
+import pytest
+
+from portal import clock
+from portal.database.db import db
+from portal.models import Company, Delivery
+from portal.people import tokens
+from tests.conftest import URL
+from tests.deliveries.test_edges import settle
+from tests.factories import make_contact, make_delivery, make_user, mark_delivered, send_test, set_url
+from tests.views.conftest import Person
+
+ROW = re.compile(r"<tr data-row")
+NEXT = re.compile(r'<a class="btn" rel="next" href="([^"]+)"')
+LINK = re.compile(r'<a\b[^>]*href="([^"]+)"[^>]*>(.*?)</a>', re.DOTALL)
+NUMBER = re.compile(r"\b([\d.]+)\s+(?:contatos?|entregas?|avisos?|pessoas?|que correspondem|linhas?)\b")
+PAGES = (
+    *("/", "/contacts", "/contacts?state=with_warning", "/warnings", "/sync", "/webhook", "/team", "/imports"),
+    *("/deliveries", "/deliveries?status=failed", "/deliveries?trigger=test", "/deliveries?level=2"),
+    *("/deliveries?status=failed&reason=timeout", "/deliveries/resend?status=failed", "/contacts/classify/all"),
+)
+
+
+def fail(company: Company, reason: str, *, times: int = 1, level: int = 2, **facts: object) -> None:
+    contact = make_contact(company)
+    for number in range(times):
+        settle(make_delivery(contact, 1 + (level + number) % 3), "failed", reason, **facts)
+
+
+@pytest.fixture
+def company(company: Company) -> Company:
+    """Something of every state, more than a page of it, and tests of which each number would be too many."""
+    set_url(company, URL)
+    for _ in range(22):
+        fail(company, "connection_refused")
+    for _ in range(3):
+        fail(company, "timeout", times=2, request_sent=True)
+    for warning in (None, None, "error_words", "error_in_json", "error_words", "invalid_json"):
+        mark_delivered(make_delivery(make_contact(company)), warning=warning)
+    for status in ("superseded", "cancelled"):
+        settle(make_delivery(make_contact(company)), status, "server_error", status_code=500, request_sent=True)
+    for _ in range(2):
+        waiting = settle(make_delivery(make_contact(company)), "pending", "server_error", status_code=500)
+        waiting.next_attempt_at = clock.utcnow() + timedelta(hours=1)
+    make_delivery(make_contact(company))
+    purged = settle(make_delivery(make_contact(company)), "failed", "connection_refused")
+    purged.body = None
+    db.session.commit()
+    for _ in range(4):
+        send_test(company)
+    return company
+
+
+def rows_behind(admin: Person, url: str) -> int:
+    """How many rows the list has, over all its pages."""
+    count = 0
+    while url:
+        page = admin.get(url)
+        assert page.status_code == 200, url
+        count += len(ROW.findall(page.text))
+        found = NEXT.search(page.text)
+        url = urljoin(url, unescape(found[1])) if found else ""
+    return count
+
+
+def shown_at(admin: Person, url: str) -> int:
+    """How many the page is about: its rows, or what its heading or its kinds say."""
+    path = url.partition("?")[0]
+    if path in ("/contacts", "/deliveries"):
+        return rows_behind(admin, url)
+    text = admin.get(url).text
+    if path == "/warnings":
+        return sum(int(number) for number in re.findall(r'cause-side"><a[^>]*>(\d+) contato', text))
+    heading = re.search(r"<h1>.*?(\d+)", text, re.DOTALL)
+    assert heading, url
+    return int(heading[1])
+
+
+def numbers_on(page: str) -> list[tuple[str, int]]:
+    """The addresses that numbers lead to, with these."""
+    found = []
+    for url, inner in LINK.findall(page.partition("<main")[2]):
+        counted = re.search(r'class="(?:number-value|tabs-count)">\s*([\d.]+)', inner)
+        counted = counted or NUMBER.search(" ".join(re.sub(r"<[^>]+>", " ", inner).split()))
+        if counted:
+            found.append((unescape(url), int(counted[1].replace(".", ""))))
+    return found
+
+
+def test_every_number_that_is_a_link_leads_to_as_many(admin: Person, company: Company) -> None:
+    seen, wrong = 0, []
+    for page in PAGES:
+        for url, number in numbers_on(admin.get(page).text):
+            seen += 1
+            if url.startswith("/team"):
+                continue
+            shown = shown_at(admin, urljoin(page, url))
+            if shown != number:
+                wrong.append(f"{page}: {number} leads to {url}, which shows {shown}")
+    assert seen > 30
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_page_before_a_resend_accounts_for_all_that_match(admin: Person, company: Company) -> None:
+    """29 failed: 22 go, 6 have a risk, and one has no body any more."""
+    page = " ".join(re.sub(r"<[^>]+>", " ", admin.get("/deliveries/resend?status=failed").text).split())
+    assert "Reenviar 29 entregas?" in page
+    assert "22 ainda não chegaram ao CRM e vão sem ressalvas." in page
+    told = [int(number) for number in re.findall(r"(\d+) (?:com um nível antigo|que pode)", page)]
+    assert sum(told) == 6
+    assert "Outra fica de fora" in page
+
+
+def test_tests_count_nowhere(admin: Person, company: Company) -> None:
+    """Neither in tiles, chart, headline nor lists; the log has a tab for them."""
+    assert db.session.query(Delivery).filter_by(trigger="test", status="failed").count() == 4
+    home = admin.get("/").text
+    assert re.search(r'status=failed">.*?number-value">29<', home, re.DOTALL)
+    assert "29 falharam" in home
+    assert rows_behind(admin, "/deliveries") == 22 + 6 + 6 + 2 + 2 + 1 + 1
+    assert rows_behind(admin, "/deliveries?trigger=test") == 4
+    assert "Teste" not in admin.get("/").text.partition('id="ultimas"')[2]
+    assert admin.get("/metrics", environ_base={"REMOTE_ADDR": "127.0.0.1"}).text.count('status="failed"') == 0
+
+
+def test_the_api_lists_tests_as_before(admin: Person, company: Company) -> None:
+    user = make_user(company, email="api@example.com")
+    token = tokens.create_token(db.session, user, label="test")
+    db.session.commit()
+    answer = admin.client.get("/api/v1/deliveries?trigger=test", headers={"Authorization": f"Bearer {token}"})
+    assert len(answer.json["items"]) == 4
