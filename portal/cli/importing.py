@@ -1,11 +1,13 @@
 """`portal import`."""
 
+import shutil
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import click
 from sqlalchemy import select
@@ -33,16 +35,18 @@ from portal.importing import (
     Order,
     as_text_file,
     begin_here,
+    choose_by_name,
     cut_into_chunks,
-    examine,
+    recall,
     row_reader,
 )
-from portal.importing.columns import NAMES
+from portal.importing.columns import FIELDS, NAMES
+from portal.importing.encoding import ENCODINGS, Blocks, UnknownName, find_encoding
 from portal.importing.rehearsal import rehearse
-from portal.importing.words import FIELD_WORDS, KIND_WORDS, explain_file, row_explainer
+from portal.importing.spreadsheet import Table
+from portal.importing.words import FIELD_WORDS, KIND_WORDS, column_names, explain_problem, row_explainer
 from portal.models import Company, User
 from portal.tasks import store
-from portal.tasks.slices import BLOCK_BYTES
 from portal.tasks.store import Chunk, Done, TaskClaim
 from portal.worker.task_runner import PAUSE_SECONDS
 
@@ -51,8 +55,34 @@ MORE_COUNTS = ("elsewhere", "doubtful", "kept", "missing")
 """What is printed only where there is any."""
 
 
+class Encoding(click.ParamType[str]):
+    """The name of an encoding that a file may have."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        found = find_encoding(str(value))
+        if found is None:
+            self.fail(f"{value} is none of {', '.join(ENCODINGS)}.", param, ctx)
+        return found
+
+
+class Mapping(click.ParamType[tuple[str, str]]):
+    """A column and the field that it goes to."""
+
+    name = "column=field"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        column, is_given, field = str(value).rpartition("=")
+        if not is_given:
+            self.fail(f"{value!r} has no =. Write COLUMN=FIELD; fields are {', '.join(FIELDS)}.", param, ctx)
+        return column.strip(), field.strip()
+
+
 @click.command(name="import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @company_option
 @click.option("--campaign", type=Words(200), help="For rows that name none.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
@@ -71,41 +101,36 @@ MORE_COUNTS = ("elsewhere", "doubtful", "kept", "missing")
     show_default=True,
     help="Whether who is in another campaign is added to this one, or changed there.",
 )
+@click.option(
+    "--map", "fields", type=Mapping(), multiple=True, help='Where a column goes: "Perfil=linkedin". Repeatable.'
+)
+@click.option("--ignore", "left_out", metavar="COLUMN", multiple=True, help="A column to leave out. Repeatable.")
+@click.option("--encoding", type=Encoding(), help="How the file's characters are written, where it was not told right.")
+@click.option("--sheet", metavar="NAME", help="The sheet of a workbook, in place of the one that holds a table.")
 @json_option
-def import_(
-    file: Path,
-    company_name: str | None,
-    campaign: str | None,
-    dry_run: bool,
-    no_webhook: bool,
-    levels: str,
-    elsewhere: str,
-    as_json: bool,
-) -> None:
-    """Import contacts from a CSV file, an XLSX, or JSON lines.
+def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, **asked: Any) -> None:
+    """Import contacts from a CSV file, a workbook (XLSX, XLS, ODS) or JSON lines; from standard input with -.
 
-    JSON lines have the shape of the webhook's body. The columns of a table are found by their names: exports of
-    LinkedIn, HubSpot, Pipedrive and RD Station, and others like them. A row that is not accepted is reported on
-    standard error with its line and loses no other; the exit code is then 1.
+    JSON lines have the shape of the webhook's body. The columns of a table are found by their names and their cells,
+    whichever tool wrote it; what was chosen with --map and --ignore holds for later files of the same header too. A row
+    that is not accepted is reported on standard error with its line and loses no other; the exit code is then 1.
     """
-    with open_app(), in_console_language(), open_file(file) as opened:
+    with open_app(), in_console_language(), open_file(file, asked["sheet"]) as table:
         company = pick_company(company_name)
         actor, owner = Actor(company.id, ACTOR), oldest_user(db.session, company)
-        order, total = read_order(opened, owner, filename=file.name, campaign=campaign, is_sending=not no_webhook)
-        order = replace(order, keeps_levels=levels == "keep", updates_elsewhere=elsewhere == "update")
+        order, total = read_order(table, owner, filename="stdin" if str(file) == "-" else file.name, asked=asked)
         if not as_json:
             click.echo(
                 f"{KIND_WORDS[order.layout.kind]}: {total} rows. Contacts that name no owner go to {owner.email}."
             )
-            show_columns(order)
-        rehearsed = rehearse(db.engine, actor, order, lambda: read_blocks(opened))
+        rehearsed = rehearse(db.engine, actor, order, table.blocks)
         if not dry_run and not as_json:
             is_telling = order.sets_levels and is_configured(db.session, company.id)
             webhooks = follow(rehearsed, total, None, label="Checking", is_hidden=False)["sent"] if is_telling else 0
             click.echo(f"Webhooks to send: {webhooks}.")
         findings: list[Finding] = []
         counts = follow(
-            rehearsed if dry_run else import_here(actor, order, opened, total),
+            rehearsed if dry_run else import_here(actor, order, table.blocks, total),
             total,
             (lambda done: findings.extend(findings_of(done))) if as_json else show_findings,
             label="Importing",
@@ -114,6 +139,7 @@ def import_(
         if as_json:
             print_report(order, counts, findings, total=total, dry_run=dry_run)
         else:
+            show_columns(order)
             click.echo(describe(counts) + (" (dry run)" if dry_run else "") + ".")
     if counts["bad"]:
         raise SystemExit(1)
@@ -133,14 +159,14 @@ def follow(
     return counts
 
 
-def import_here(actor: Actor, order: Order, file: IO[bytes], total: int) -> Iterator[Done]:
+def import_here(actor: Actor, order: Order, blocks: Blocks, total: int) -> Iterator[Done]:
     """Import a file of this process, chunk by chunk, as a task that this process holds."""
     held = begin_here(db.session, actor, order, total=total)
     reader = row_reader(db.session, actor.company_id, order)
     db.session.commit()
     reason: str | None = "interrupted"
     try:
-        for chunk in cut_into_chunks(lambda: read_blocks(file), order, reader, actor=actor, task_id=held.task_id):
+        for chunk in cut_into_chunks(blocks, order, reader, actor=actor, task_id=held.task_id):
             yield do_chunk(chunk, held)
             clock.sleep(PAUSE_SECONDS)
         reason = None
@@ -160,24 +186,39 @@ def oldest_user(session: Session, company: Company) -> User:
 
 
 @contextmanager
-def open_file(file: Path) -> Iterator[IO[bytes]]:
-    """The file, or the table in an XLSX. Raises a ClickException that says why there is none."""
-    try:
-        with file.open("rb") as opened, as_text_file(opened) as table:
-            yield table.file
-    except FileProblem as problem:
-        raise click.ClickException(explain_file(problem.reason)) from problem
+def open_file(file: Path, sheet: str | None) -> Iterator[Table]:
+    """The file, or the sheet of a workbook; what comes through a pipe is kept while it is read.
+
+    Raises a ClickException that says why there is none.
+    """
+    with ExitStack() as opened:
+        source: IO[bytes] = sys.stdin.buffer if str(file) == "-" else opened.enter_context(file.open("rb"))
+        if str(file) == "-" or not source.seekable():
+            kept: IO[bytes] = opened.enter_context(tempfile.TemporaryFile())
+            shutil.copyfileobj(source, kept)
+            source = kept
+        try:
+            yield opened.enter_context(as_text_file(source, sheet))
+        except FileProblem as problem:
+            raise click.ClickException(inert(explain_problem(problem))) from problem
 
 
-def read_order(
-    file: IO[bytes], owner: User, *, filename: str, campaign: str | None, is_sending: bool
-) -> tuple[Order, int]:
-    """What the file is, and how many rows it has. Raises FileProblem."""
+def read_order(table: Table, owner: User, *, filename: str, asked: dict[str, Any]) -> tuple[Order, int]:
+    """What the file is and what is to be done with it, and how many rows it has. Raises FileProblem."""
     db.session.rollback()  # no transaction stays open while a long file is read
-    found = examine(lambda: read_blocks(file))
-    order = Order.of(found, user_id=owner.id, filename=filename, campaign=campaign, is_sending=is_sending)
+    found = table.examination(asked["encoding"]).finish()
+    order = Order.of(
+        found,
+        user_id=owner.id,
+        filename=filename,
+        campaign=asked["campaign"],
+        is_sending=not asked["no_webhook"],
+        keeps_levels=asked["levels"] == "keep",
+        updates_elsewhere=asked["elsewhere"] == "update",
+    )
+    order = choose_by_name(recall(db.session, owner.company_id, order), asked["fields"], asked["left_out"])
     if order.layout.delimiter is not None and not NAMES & set(order.columns):
-        raise FileProblem("no_name")
+        raise UnknownName("no_name", "--map", column_names(order.layout.header))
     return order, found.total
 
 
@@ -213,8 +254,10 @@ def describe(counts: Counter[str]) -> str:
 
 
 def show_columns(order: Order) -> None:
-    """Print which column goes where, and which are left out or only offered."""
-    columns = list(zip(order.layout.header, order.columns, order.offers, strict=True))
+    """Print which column went where, and which were left out or only offered."""
+    if order.is_remembered:
+        click.echo("Some columns go where they were put for an earlier file of the same header.")
+    columns = list(zip(column_names(order.layout.header), order.columns, order.offers, strict=True))
     taken = [f"{name} = {FIELD_WORDS[field]}" for name, field, _ in columns if field]
     left = [f"{name} (perhaps {FIELD_WORDS[offer]})" if offer else name for name, field, offer in columns if not field]
     for label, names in (("Columns", taken), ("Left out", left)):
@@ -237,14 +280,16 @@ def print_report(order: Order, counts: Counter[str], findings: list[Finding], *,
     ]
     columns = [
         {"name": name, "field": field, "offer": offer}
-        for name, field, offer in zip(order.layout.header, order.columns, order.offers, strict=True)
+        for name, field, offer in zip(column_names(order.layout.header), order.columns, order.offers, strict=True)
     ]
-    summary = {"kind": order.layout.kind, "rows": total, "dry_run": dry_run, "columns": columns}
+    summary = {
+        "kind": order.layout.kind,
+        "rows": total,
+        "dry_run": dry_run,
+        "encoding": order.layout.encoding,
+        "sheet": order.layout.sheet,
+        "columns": columns,
+        "remembered": order.is_remembered,
+    }
     lists = {"bad_rows": [row for row in rows if "said" not in row], "warnings": [row for row in rows if "said" in row]}
     print_json(summary | {name: counts[name] for name in (*COUNTS, *MORE_COUNTS)} | lists)
-
-
-def read_blocks(file: IO[bytes]) -> Iterator[bytes]:
-    file.seek(0)
-    while block := file.read(BLOCK_BYTES):
-        yield block

@@ -21,6 +21,7 @@ from portal.importing.columns import Column
 from portal.importing.encoding import Blocks, FileProblem, open_text
 from portal.importing.findings import Finding, blank_findings, first_findings, read_findings
 from portal.importing.layout import Examined, Layout, examine, read_rows
+from portal.importing.mapping import choose, choose_by_name, recall, remember
 from portal.importing.missing import KIND, MISSING
 from portal.importing.order import Order
 from portal.importing.outcomes import blank_outcomes
@@ -44,6 +45,8 @@ __all__ = [
     "begin",
     "begin_here",
     "blank_list",
+    "choose",
+    "choose_by_name",
     "cut_into_chunks",
     "examine",
     "first_findings",
@@ -51,6 +54,7 @@ __all__ = [
     "preview",
     "read_findings",
     "read_text",
+    "recall",
     "row_reader",
     "work",
 ]
@@ -84,6 +88,7 @@ def begin(session: Session, actor: Actor, order: Order, *, draft: Task | None = 
     """
     if draft is not None and not store.start(session, draft):
         return False
+    remember(session, actor.company_id, order)
     audit.record(session, actor, "contacts.imported", subject=order.filename)
     return True
 

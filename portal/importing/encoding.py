@@ -6,7 +6,7 @@ Nothing is trusted: memory stays flat whatever the file holds, and what is no te
 import codecs
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from portal.tasks.store import TaskError
 
@@ -53,6 +53,24 @@ LETTERS = "áàâãäéêíóôõöúüçñÁÂÃÉÊÍÓÔÕÚÇ"
 
 class FileProblem(TaskError):
     """The file cannot be imported at all."""
+
+
+class UnknownName(FileProblem):
+    """Somebody named a sheet, a column or a field that does not exist; `known` are those that do."""
+
+    def __init__(self, reason: str, name: str, known: Sequence[str]) -> None:
+        super().__init__(reason)
+        self.name, self.known = name, known
+
+
+def find_encoding(name: str) -> str | None:
+    """The encoding that somebody means by a name, if it may be chosen; Latin-1 is read as cp1252, as browsers do."""
+    try:
+        meant = codecs.lookup(name).name
+    except LookupError:
+        return None
+    meant = "cp1252" if meant == "iso8859-1" else meant
+    return next((each for each in ENCODINGS if codecs.lookup(each).name == meant), None)
 
 
 def detect_encoding(blocks: Blocks) -> str:

@@ -67,9 +67,12 @@ class Examined:
 class Examination:
     """A file being examined, to its end, in an encoding if somebody chose one. Going through it raises FileProblem."""
 
-    def __init__(self, blocks: Blocks, *, encoding: str | None = None) -> None:
+    def __init__(
+        self, blocks: Blocks, *, encoding: str | None = None, sheet: str | None = None, sheets: tuple[str, ...] = ()
+    ) -> None:
         self._blocks = blocks
         self._encoding = encoding
+        self._sheets: dict[str, Any] = {"sheet": sheet, "sheets": sheets}
         self.found: Examined
         """What the file is, once it was gone through."""
 
@@ -90,16 +93,19 @@ class Examination:
             raise FileProblem("empty")
         month_first = tuple(index for index, seen in enumerate(evidence) if seen.writes_month_first)
         order_open = tuple(index for index, seen in enumerate(evidence) if seen.is_order_open)
-        layout = replace(layout, month_first=month_first, order_open=order_open)
+        layout = replace(layout, month_first=month_first, order_open=order_open, **self._sheets)
         self.found = Examined(layout, total, recognise(layout.header, evidence))
+
+    def finish(self) -> Examined:
+        """What the file is, read to its end."""
+        for _ in self:
+            pass
+        return self.found
 
 
 def examine(blocks: Blocks, *, encoding: str | None = None) -> Examined:
     """What the file is, read to its end, in this encoding if somebody chose one. Raises FileProblem."""
-    examination = Examination(blocks, encoding=encoding)
-    for _ in examination:
-        pass
-    return examination.found
+    return Examination(blocks, encoding=encoding).finish()
 
 
 def find_layout(blocks: Blocks, chosen: str | None = None) -> Layout:

@@ -1,7 +1,7 @@
 """What somebody asked to be imported, and how."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from portal.contacts.saving import FileRules
@@ -26,6 +26,10 @@ class Order:
     """Who is in another campaign is changed there, and not added."""
     offers: tuple[str | None, ...] = ()
     """The field that each column might hold after all, where its name alone does not tell."""
+    choices: Mapping[str, str | None] = field(default_factory=dict)
+    """The fields that somebody chose for columns, by number; None leaves one out."""
+    is_remembered: bool = False
+    """Some of the choices were made for an earlier file of the same header."""
 
     @property
     def sets_levels(self) -> bool:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,8 @@ from typing import IO
 
 from portal.importing import workbook
 from portal.importing.columns import known_names
-from portal.importing.encoding import FileProblem
-from portal.importing.layout import HEADER_WITHIN
+from portal.importing.encoding import FileProblem, UnknownName
+from portal.importing.layout import HEADER_WITHIN, Examination
 from portal.importing.reading import first_records
 from portal.tasks.slices import BLOCK_BYTES
 
@@ -32,14 +32,6 @@ MAX_RATIO = 100
 """A part that unpacks to more than so many times its size was made to harm."""
 SMALL_PART = 1024 * 1024
 MAX_SECONDS = 120
-
-
-class NoSuchSheet(FileProblem):
-    """The workbook has no sheet of this name; `names` are those that it has."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__("no_such_sheet")
-        self.names = names
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +47,12 @@ class Table:
         self.file.seek(0)
         while block := self.file.read(BLOCK_BYTES):
             yield block
+
+    def examination(self, encoding: str | None = None) -> Examination:
+        """The examination of the file. Raises FileProblem for a workbook's encoding, which nobody can choose."""
+        if self.sheet is not None and encoding is not None:
+            raise FileProblem("no_encoding")
+        return Examination(self.blocks, encoding=encoding, sheet=self.sheet, sheets=self.sheets)
 
 
 @contextmanager
@@ -97,7 +95,7 @@ def _convert(path: Path, folder: Path, sheet: str | None) -> tuple[list[str], li
         raise FileProblem("spreadsheet_too_large")
     said = json.loads(done.stdout)
     if done.returncode == workbook.NO_SUCH_SHEET:
-        raise NoSuchSheet(said["sheets"])
+        raise UnknownName("no_such_sheet", sheet or "", said["sheets"])
     if not said["read"]:
         raise FileProblem("empty")
     return said["sheets"], said["read"]

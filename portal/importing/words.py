@@ -1,8 +1,11 @@
 """What is found in a file, and what is wrong with it, in the reader's language."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+
+from portal.importing.encoding import FileProblem, UnknownName
 
 KIND_WORDS = {
     "linkedin": _l("Conexões do LinkedIn"),
@@ -108,6 +111,10 @@ FILE_WORDS = {
         "Esta planilha se abre em algo grande demais. Salve só a folha dos contatos, como CSV."
     ),
     "no_such_sheet": _l("A planilha não tem uma folha com este nome."),
+    "no_such_column": _l("O arquivo não tem uma coluna com este nome."),
+    "no_such_field": _l("Um contato não tem um campo com este nome."),
+    "no_columns": _l("Um arquivo JSON não tem colunas."),
+    "no_encoding": _l("Uma planilha diz ela mesma como escreve os caracteres: não há codificação a escolher."),
     "no_sheets": _l("Isto é um texto, e não uma planilha: não tem folhas."),
     "binary": _l("Isto não é um arquivo de texto. Exporte os contatos como CSV."),
     "undecodable": _l("O começo do arquivo diz uma codificação, e o resto tem outra. Salve-o de novo como CSV UTF-8."),
@@ -149,3 +156,16 @@ def row_explainer() -> Callable[[str, str], str]:
 def explain_file(reason: str) -> str:
     """Why a file cannot be imported."""
     return str(FILE_WORDS.get(reason, FILE_WORDS["internal_error"]))
+
+
+def explain_problem(problem: FileProblem) -> str:
+    """Why a file cannot be imported as somebody asked; where a name is wrong, which ones there are."""
+    if isinstance(problem, UnknownName):
+        known = _("Há: %(names)s.", names=", ".join(problem.known))
+        return f"{problem.name}: {explain_file(problem.reason)} {known}"
+    return explain_file(problem.reason)
+
+
+def column_names(header: Sequence[str]) -> list[str]:
+    """What the columns are called: those without a name by their number."""
+    return [name or _("Coluna %(number)d", number=number) for number, name in enumerate(header, 1)]

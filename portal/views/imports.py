@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import IO
 
 from flask import Blueprint, Response, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -13,8 +12,9 @@ from portal import importing
 from portal.company.endpoint import is_configured
 from portal.contacts.listing import campaigns_of
 from portal.database.db import db
-from portal.importing import FileProblem, Finding, Order, PreviewRow, examine
+from portal.importing import FileProblem, Finding, Order, PreviewRow
 from portal.importing.columns import FIELDS, NAMES
+from portal.importing.spreadsheet import Table
 from portal.importing.words import (
     DELIMITER_WORDS,
     ENCODING_WORDS,
@@ -62,19 +62,20 @@ def upload() -> ResponseReturnValue:
         if file.stream.tell() > MAX_FILE_BYTES:
             raise FileProblem("too_large")
         with importing.as_text_file(file.stream) as opened:
-            task = _keep(opened.file, filename=file.filename)
+            task = _keep(opened, filename=file.filename)
     except FileProblem as problem:
         return _show_index(explain_file(problem.reason))
     db.session.commit()
     return see_other(url_for(".show", task_id=task.id))
 
 
-def _keep(file: IO[bytes], *, filename: str) -> Task:
+def _keep(table: Table, *, filename: str) -> Task:
     """A draft of the import of this file. Raises FileProblem."""
-    found = examine(lambda: _blocks_of(file))
-    order = Order.of(found, user_id=current_user.id, filename=filename[-200:])
+    found = table.examination().finish()
     actor = access.current_actor()
-    return importing.prepare(db.session, actor, order, total=found.total, blocks=lambda: _blocks_of(file))
+    order = Order.of(found, user_id=current_user.id, filename=filename[-200:])
+    order = importing.recall(db.session, actor.company_id, order)
+    return importing.prepare(db.session, actor, order, total=found.total, blocks=table.blocks)
 
 
 @bp.get("/<int:task_id>")
@@ -202,8 +203,7 @@ def _read_order(order: Order) -> Order:
     chosen = [request.form.get(f"column-{index}") for index in range(len(order.layout.header))]
     campaign = " ".join(request.form.get("campaign", "").split())[:MAX_CAMPAIGN]
     return replace(
-        order,
-        columns=tuple(name if name in FIELDS else None for name in chosen),
+        importing.choose(order, [name if name in FIELDS else None for name in chosen]),
         campaign=campaign or None,
         is_sending="is_sending" in request.form,
     )
@@ -212,9 +212,3 @@ def _read_order(order: Order) -> Order:
 def _example(rows: Sequence[PreviewRow], index: int) -> str:
     """The first value of a column."""
     return next((row.cells[index] for row in rows if index < len(row.cells) and row.cells[index].strip()), "")
-
-
-def _blocks_of(file: IO[bytes]) -> Iterator[bytes]:
-    file.seek(0)
-    while block := file.read(slices.BLOCK_BYTES):
-        yield block

@@ -1,6 +1,8 @@
 """`portal import`."""
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -74,12 +76,12 @@ def test_without_webhooks_levels_are_recorded(run: Run, company, bad_file):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"PK\x03\x04", "broken"),
+        (b"PK\x03\x04", "is broken"),
         (b"\xd0\xcf\x11\xe0" * 9, "Open it in the spreadsheet program"),
         (b"BEGIN:VCARD\n", "business cards (vCard)"),
         (b"%PDF-1.4", "This is a PDF"),
         (b"", "no row with data"),
-        (b"Quem\nAna\n", "No column was chosen"),
+        (b"Quem\nAna\n", "No column was chosen for the contact's name. There are: Quem."),
     ],
 )
 def test_what_cannot_be_imported_is_said_in_one_sentence(run: Run, company, tmp_path, content, words):
@@ -109,3 +111,101 @@ def test_the_report_speaks_json(run: Run, company, bad_file):
         {"name": "Notas", "field": None, "offer": None},
     ]
     assert result.stderr == ""
+
+
+def test_standard_input_and_pipes_are_read(run: Run, company, bad_file, tmp_path):
+    assert "created 1" in run("import", "-", stdin="Nome,E-mail\nDora,dora@example.com\n").stdout
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=[b"Nome,E-mail\nEva,eva@example.com\n"])
+    writer.start()
+    assert run("import", pipe).exit_code == 0
+    writer.join()
+    assert names() == ["Dora", "Eva"]
+
+
+def columns_of(result) -> dict[str, str | None]:
+    return {column["name"]: column["field"] for column in json.loads(result.stdout)["columns"]}
+
+
+@pytest.fixture
+def odd_file(tmp_path: Path) -> Path:
+    path = tmp_path / "odd.csv"
+    path.write_text("Quem;LinkedIn;Perfil;Cargo\nAna Lima;;ana-lima;Gerente\n")
+    return path
+
+
+CHOICES = ("--map", "quem=name", "--map", "Perfil=linkedin", "--ignore", "Cargo")
+
+
+def test_columns_go_where_they_are_told_and_that_is_remembered_for_the_same_header(run: Run, company, odd_file):
+    first = run("import", odd_file, *CHOICES)
+    assert "Columns: Quem = Full name, Perfil = LinkedIn profile." in first.stdout
+    assert "Left out: LinkedIn, Cargo." in first.stdout
+    assert "earlier file" not in first.stdout
+    ana = db.session.query(Contact).one()
+    assert (ana.name, ana.linkedin_public_id, ana.role) == ("Ana Lima", "ana-lima", None)
+    db.session.commit()
+    second = run("import", odd_file)
+    assert "Some columns go where they were put for an earlier file of the same header." in second.stdout
+    assert "unchanged 1" in second.stdout
+    third = run("import", odd_file, "--map", "Cargo=role", "--json")
+    assert json.loads(third.stdout)["remembered"] is True
+    assert columns_of(third) == {"Quem": "name", "LinkedIn": None, "Perfil": "linkedin", "Cargo": "role"}
+
+
+def test_a_dry_run_says_the_columns_and_remembers_nothing(run: Run, company, odd_file):
+    first = run("import", odd_file, *CHOICES, "--dry-run")
+    assert "Columns: Quem = Full name, Perfil = LinkedIn profile." in first.stdout
+    assert run("import", odd_file).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ["--map", "Nada=name"],
+            "Nada: The file has no column of this name. There are: Quem, LinkedIn, Perfil, Cargo.",
+        ),
+        (["--ignore", "Nada"], "Nada: The file has no column of this name. There are: Quem, LinkedIn, Perfil, Cargo."),
+        (["--map", "Quem=nome"], "nome: A contact has no field of this name. There are: name, first_name,"),
+        (["--sheet", "Contatos"], "This is a text and no workbook"),
+    ],
+)
+def test_a_wrong_name_is_one_error_that_says_what_there_is(run: Run, company, odd_file, options, words):
+    result = run("import", odd_file, *options)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert words in result.stderr
+    assert names() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--map", "Quem"], "has no =. Write COLUMN=FIELD; fields are name, first_name,"),
+        (["--encoding", "klingon"], "klingon is none of utf-8, utf-16, cp1252, mac_roman, cp850."),
+    ],
+)
+def test_a_wrong_value_is_a_usage_error_that_says_what_there_is(run: Run, company, odd_file, options, words):
+    result = run("import", odd_file, *options)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_encoding_and_sheet_can_be_chosen(run: Run, company, tmp_path):
+    text = tmp_path / "dos.csv"
+    text.write_bytes("Nome,E-mail\nJoão Ávila,joao@example.com\n".encode("cp850"))
+    shape = json.loads(run("import", text, "--encoding", "IBM850", "--json").stdout)
+    assert (shape["encoding"], shape["sheet"], names()) == ("cp850", None, ["João Ávila"])
+    wrong = run("import", DATA / "people.xls", "--sheet", "Nada")
+    assert "Nada: The workbook has no sheet of this name. There are: Leia-me, Contatos." in wrong.stderr
+    assert "A workbook says itself" in run("import", DATA / "people.xls", "--encoding", "cp850").stderr
+    shape = json.loads(run("import", DATA / "people.xls", "--sheet", "Contatos", "--json").stdout)
+    assert (shape["sheet"], names()) == ("Contatos", ["João Ávila", "Ana Lima"])
+
+
+def test_columns_without_a_header_are_called_by_their_number(run: Run, company):
+    rows = "Ana Lima,ana@example.com,Gerente\nBia Mota,bia@example.com,Chefe\n"
+    result = run("import", "-", "--map", "Coluna 3=role", stdin=rows)
+    assert "Columns: Column 1 = Full name, Column 2 = E-mail, Column 3 = Role." in result.stdout
+    assert names() == ["Ana Lima", "Bia Mota"]

@@ -13,11 +13,10 @@ import openpyxl
 import pytest
 
 from portal.importing import as_text_file, examine
-from portal.importing.encoding import FileProblem
+from portal.importing.encoding import FileProblem, UnknownName
 from portal.importing.layout import read_rows
 from portal.importing.reading import Record
 from portal.importing.rows import RowReader
-from portal.importing.spreadsheet import NoSuchSheet
 from portal.importing.words import FILE_WORDS
 from tests.importing.conftest import DATA
 from tests.importing.test_rows import ZONE
@@ -155,9 +154,9 @@ def test_a_sheet_can_be_chosen_and_a_wrong_name_says_which_there_are() -> None:
     with as_text_file(file, "Outra") as table:
         assert (table.sheet, table.sheets) == ("Outra", ("Contatos", "Outra"))
         assert b"".join(table.blocks()) == "Nome,Não importado\n".encode()
-    with pytest.raises(NoSuchSheet) as problem, as_text_file(file, "Nada"):
+    with pytest.raises(UnknownName) as problem, as_text_file(file, "Nada"):
         pass
-    assert problem.value.names == ["Contatos", "Outra"]
+    assert problem.value.known == ["Contatos", "Outra"]
     with pytest.raises(FileProblem, match="no_sheets"), as_text_file(io.BytesIO(b"Nome\nAna\n"), "Contatos"):
         pass
 

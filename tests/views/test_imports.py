@@ -120,6 +120,25 @@ def test_the_columns_can_be_corrected(member):
     assert (contact.name, contact.current_company) == ("Ana", "Moinho")
 
 
+def test_what_was_chosen_for_a_header_is_remembered_and_said(member, company):
+    first = send(member, b"Quem;Perfil;Cargo\nAna Lima;;Gerente\n").location
+    assert "última importação" not in member.get(first).text
+    member.post(first, {"column-0": "name", "column-1": "linkedin", "column-2": "", "do": "start"})
+    page = member.get(send(member, b"Quem;Perfil;Cargo\nBia Mota;;Chefe\n").location).text
+    assert "As colunas vão para onde foram postas na última importação" in page
+    chosen = choices_of(page)
+    assert [chosen[f"column-{number}"] for number in range(3)] == ["name", "linkedin", ""]
+    other = choices_of(member.get(send(member, b"Quem;Cargo;Perfil\nBia;Chefe;\n").location).text)
+    assert (other["column-0"], other["column-1"]) == ("", "role")
+
+
+def test_columns_without_a_header_are_offered_by_their_number(member):
+    page = text_of(member.get(send(member, b"Ana Lima;ana@example.com\nBia Mota;bia@example.com\n").location).text)
+    assert "as células disseram o que é cada coluna" in page
+    assert "Coluna 1 Ana Lima" in page
+    assert "Importar 2 linhas" in page
+
+
 def test_bad_rows_are_listed_and_can_be_downloaded_mended_and_sent_again(member):
     bad = "Nome,E-mail,Cargo\n,=1+1,+55\nAna,ana@example.com,1\n"
     url = send(member, bad.encode()).location
