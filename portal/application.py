@@ -1,7 +1,8 @@
 """The application: where configuration, extensions, pages and API come together."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -22,6 +23,9 @@ from portal.web.bodies import BoundedRequest
 from portal.web.extensions import compress, csrf, login_manager
 from portal.web.row_numbers import RowNumber
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 
 class WebhookId(BaseConverter):
     """A delivery's id in an address, told from `resend`, which is an address of its own and allows other methods."""
@@ -40,6 +44,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+    if path := settings.path:
+        app.wsgi_app = below(path, app.wsgi_app)  # type: ignore[method-assign, assignment]
 
     # Extensions
     db.init_app(app)
@@ -69,7 +76,8 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings.database_url),
         "TRUSTED_HOSTS": trusted_hosts(settings),
-        "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
+        "APPLICATION_ROOT": settings.path or "/",
+        "SESSION_COOKIE_NAME": f"__{'Secure' if settings.path else 'Host'}-session" if secure else "session",
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_HTTPONLY": True,
@@ -79,6 +87,19 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "BABEL_DEFAULT_LOCALE": "pt_BR",
         "BABEL_TRANSLATION_DIRECTORIES": "translations",
     }
+
+
+def below(path: str, serve: "WSGIApplication") -> "WSGIApplication":
+    """The same application below a path of its host, whether the proxy in front takes that path away or leaves it."""
+
+    def serve_below(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        asked = environ.get("PATH_INFO", "")
+        if asked == path or asked.startswith(f"{path}/"):
+            environ["PATH_INFO"] = asked.removeprefix(path)
+        environ["SCRIPT_NAME"] = path
+        return serve(environ, start_response)
+
+    return serve_below
 
 
 def trusted_hosts(settings: Settings) -> list[str]:

@@ -85,6 +85,11 @@ class Settings:
         return Limits(connect=self.connect_timeout, whole=self.deadline)
 
     @property
+    def path(self) -> str:
+        """Where on its host people find the portal: "" for the whole host, else such as `/portal`."""
+        return urlsplit(self.base_url or "").path
+
+    @property
     def secure_cookies(self) -> bool:
         """Whether people reach the portal by https only, as its base address says."""
         return bool(self.base_url) and urlsplit(self.base_url or "").scheme == "https"

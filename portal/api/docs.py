@@ -68,7 +68,7 @@ def make_blueprint(document: Json) -> Blueprint:
     def show(tag: str) -> str:
         if tag not in groups:
             abort(404)
-        return render_template("api/docs_tag.html", tag=tag, operations=groups[tag], origin=request.host_url[:-1])
+        return render_template("api/docs_tag.html", tag=tag, operations=groups[tag], origin=request.url_root[:-1])
 
     blueprint.add_url_rule("/api/docs", "index", index)
     blueprint.add_url_rule("/api/docs/<tag>", "show", show)

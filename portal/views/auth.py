@@ -12,7 +12,7 @@ from portal.people import logging_in, passwords, second_factor, users
 from portal.runtime import runtime
 from portal.web import access, sessions
 from portal.web.extensions import login_manager
-from portal.web.redirects import is_local, page_at, page_before, see_other
+from portal.web.redirects import is_local, page_at, page_before, see_other, this_page
 
 bp = Blueprint("auth", __name__)
 
@@ -22,12 +22,12 @@ def send_to_log_in() -> ResponseReturnValue:
     """Log in first, then go on to the page that was asked for, or that the form stood on: it keeps what was typed."""
     is_part = "HX-Request" in request.headers
     is_page = request.method == "GET" and not is_part
-    wanted = request.full_path.rstrip("?") if is_page else page_before() or page_at(request.path)
+    wanted = this_page() if is_page else page_before() or page_at(request.root_path + request.path)
     if not is_page:
         flash(_("A sessão terminou: entre de novo. Nada do que você enviou foi salvo ainda."), "warning")
     elif "_user_id" in session:
         flash(_("A sessão terminou: entre de novo."), "warning")
-    target = url_for("auth.log_in", next=None if wanted == "/" else wanted)
+    target = url_for("auth.log_in", next=None if wanted == url_for("home.index") else wanted)
     return ("", 204, {"HX-Redirect": target}) if is_part else redirect(target, 302 if is_page else 303)
 
 

@@ -1,5 +1,7 @@
 """The inspector's page, and the public address that it shows."""
 
+from urllib.parse import urljoin
+
 from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -101,9 +103,7 @@ def receive(token: str) -> ResponseReturnValue:
 
 def address_of(token: str) -> str:
     """Where the inspector of that token is reached: under the portal's address, else the one that the reader uses."""
-    base_url = runtime().settings.base_url
-    path = url_for("inspector.receive", token=token)
-    return base_url + path if base_url else request.host_url.rstrip("/") + path
+    return urljoin(runtime().settings.base_url or request.host_url, url_for("inspector.receive", token=token))
 
 
 def refusal_of(address: str) -> str | None:

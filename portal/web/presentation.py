@@ -27,6 +27,7 @@ from portal.models import Attempt, Endpoint
 from portal.outbox.next_try import next_try_at, next_try_of
 from portal.rules import reasons
 from portal.runtime import runtime
+from portal.web.redirects import this_page
 
 RELATIVE_UP_TO = timedelta(days=30)
 
@@ -84,7 +85,7 @@ def here() -> str:
         named = request.form.get("next")
     except RequestEntityTooLarge:  # the page that says so asks this too
         named = None
-    return named or request.full_path.rstrip("?")
+    return named or this_page()
 
 
 def explained(attempt: Attempt) -> reasons.Explanation:

@@ -18,6 +18,11 @@ def is_local(target: str | None) -> bool:
     )
 
 
+def this_page() -> str:
+    """The path, with its query, that was asked for, as a browser knows it."""
+    return request.root_path + request.full_path.rstrip("?")
+
+
 def page_before() -> str | None:
     """The page that a form or a script of ours was sent from: htmx names it, else the Referer; None if nobody does."""
     parts = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
@@ -25,11 +30,14 @@ def page_before() -> str | None:
 
 
 def page_at(target: str | None) -> str | None:
-    """This path of the portal, if a browser can open it."""
+    """This path on this host, if a browser can open it as a page of the portal."""
     if not target or not is_local(target):
         return None
+    path = urlsplit(target).path
+    if not path.startswith(f"{request.root_path}/"):
+        return None
     try:
-        current_app.url_map.bind("portal").match(urlsplit(target).path, method="GET")
+        current_app.url_map.bind("portal").match(path.removeprefix(request.root_path), method="GET")
     except HTTPException:
         return None
     return target
