@@ -50,17 +50,13 @@ def classify(session: Session, actor: Actor, contact_id: int, level: int | None)
     return result
 
 
-def classify_many(session: Session, actor: Actor, contact_ids: Sequence[int], level: int | None) -> Counter[str]:
+def classify_many(session: Session, actor: Actor, contact_ids: Sequence[int], level: int | None) -> list[Saved]:
     """Set the level of these contacts of the company. The caller commits.
 
-    Returns how many were `classified`, had the level already (`unchanged`), and for how many a webhook was `sent`.
+    What was erased, or is another company's, is left out of what is returned.
     """
     items = [ContactItem(contact_id, level=check_level(level)) for contact_id in contact_ids]
-    counts: Counter[str] = Counter()
-    for result in save_batch(session, actor, items):
-        if result.error is None:  # otherwise it was erased, or is another company's
-            counts += Counter(classified=result.classified, unchanged=not result.classified, sent=result.sent)
-    return counts
+    return [result for result in save_batch(session, actor, items) if result.error is None]
 
 
 def look(session: Session, company_id: int, wanted: ContactFilter) -> Matching:
@@ -104,4 +100,8 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
 
 
 def _classify_part(session: Session, claim: TaskClaim, contact_ids: Sequence[int]) -> Counter[str]:
-    return classify_many(session, claim.actor, contact_ids, claim.arguments["level"])
+    """How many were `classified`, had the level already (`unchanged`), and for how many a webhook was `sent`."""
+    counts: Counter[str] = Counter()
+    for result in classify_many(session, claim.actor, contact_ids, claim.arguments["level"]):
+        counts += Counter(classified=result.classified, unchanged=not result.classified, sent=result.sent)
+    return counts

@@ -47,6 +47,7 @@ class Saved:
     changed: bool = False
     classified: bool = False
     previous_level: int | None = None
+    classified_at: datetime | None = None
     delivery_id: str | None = None
     """The public id of the delivery that tells the CRM."""
     notes: tuple[InvalidContact, ...] = ()
@@ -157,6 +158,7 @@ def _result(plan: _Plan | InvalidContact, item: ContactItem, now: datetime) -> S
         changed=is_changed,
         classified=is_classified,
         previous_level=plan.previous_level,
+        classified_at=plan.record.values["classified_at"] if plan.change else None,
         delivery_id=plan.change.delivery_id if plan.change else None,
         notes=item.notes,
         differences=plan.differences if is_changed else {},

@@ -26,6 +26,7 @@ from portal.outbox.queue import (
     enqueue_test,
     resend,
     resend_many,
+    take_back,
     waiting_count,
     waiting_count_of,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "send",
     "settle",
     "signing_secrets",
+    "take_back",
     "waiting_count",
     "waiting_count_of",
 ]

@@ -130,8 +130,32 @@ def supersede_waiting(session: Session, contact_ids: Collection[int]) -> None:
     session.execute(
         update(delivery)
         .where(delivery.c.contact_id.in_(contact_ids), delivery.c.status == "pending", delivery.c.attempt_count > 0)
-        .values(status="superseded", next_attempt_at=None)
+        .values(status="superseded")  # when it was due stays: what superseded it may be taken back
     )
+
+
+def take_back(session: Session, delivery_id: int, *, now: datetime) -> bool:
+    """Cancel a delivery that no worker has had in hand; what it superseded waits again. Returns whether it did that."""
+    never_claimed = (delivery.c.id == delivery_id, delivery.c.status == "pending", delivery.c.attempt_count == 0)
+    cancelled = session.connection().execute(
+        update(delivery)
+        .where(*never_claimed)
+        .values(status="cancelled", next_attempt_at=None)
+        .returning(delivery.c.contact_id)
+    )
+    contact_id = cancelled.scalar()
+    if contact_id is None:
+        return False
+    before = select(func.max(delivery.c.id)).where(delivery.c.contact_id == contact_id, delivery.c.id < delivery_id)
+    session.execute(
+        update(delivery)
+        .where(
+            delivery.c.id == before.scalar_subquery(), delivery.c.status == "superseded", delivery.c.body.is_not(None)
+        )
+        .values(status="pending", next_attempt_at=func.coalesce(delivery.c.next_attempt_at, now))
+    )
+    session.info[DUE] = True
+    return True
 
 
 def cancel_waiting(session: Session, company_id: int) -> int:

@@ -198,8 +198,19 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-pick], [data-pick-all]")) countPicked();
 });
 document.addEventListener("htmx:afterSettle", countPicked);
+
+// What can be undone is offered for its time.
+function endOffer() {
+  const offer = document.querySelector("[data-expires]");
+  if (offer) setTimeout(() => offer.remove(), Number(offer.dataset.expires));
+}
+document.addEventListener("htmx:oobAfterSwap", endOffer);
+
 window.addEventListener("pageshow", countPicked);
 
+// Back to a row: the keys go on from there.
+if (location.hash.startsWith("#contato-")) document.getElementById(location.hash.slice(1))?.focus();
+endOffer();
 putBackDraft();
 markTheme();
 setInterval(tellTimes, 30000);

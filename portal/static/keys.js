@@ -1,9 +1,11 @@
-// The keyboard: j and k move between rows, 1, 2, 3 and 0 classify, / searches, ? shows the keys.
+// The keyboard: j and k move between rows and pages, 1, 2, 3 and 0 classify, u undoes, x ticks, / searches, ? shows all.
 // Each key works on what is in the document at the time, so swapped-in rows need no set-up.
 "use strict";
 (function () {
   // Boxes to tick hold no text: there the keys stay keys.
   const TYPING = "input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]";
+  const FIRST = "#primeira-linha", LAST = "#ultima-linha";
+  let isLeaving = false; // to another page: until its row has the focus, nothing is classified
 
   function focusedRow() {
     return document.activeElement.closest("[data-row]");
@@ -13,22 +15,51 @@
     return [...document.querySelectorAll("[data-row]")].filter((row) => row.checkVisibility());
   }
 
-  // From nowhere, both ways lead to the first row that is in sight.
-  function move(step) {
-    const rows = visibleRows();
-    const here = rows.indexOf(focusedRow());
-    const first = rows.findIndex((row) => row.getBoundingClientRect().top >= 0);
-    const row = rows[here < 0 ? Math.max(first, 0) : here + step];
-    if (!row) return;
+  function focus(row) {
     row.querySelector("th a, a").focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });
   }
 
-  // The buttons of the row that has the focus; on a contact's own page, of the contact.
-  function classify(key) {
+  // From nowhere, both ways lead to the first row that is in sight; past an end, to the page that comes there.
+  function move(step) {
+    if (isLeaving) return;
+    const rows = visibleRows();
+    const here = rows.indexOf(focusedRow());
+    const first = rows.findIndex((row) => row.getBoundingClientRect().top >= 0);
+    const row = rows[here < 0 ? Math.max(first, 0) : here + step];
+    if (row) return focus(row);
+    const page = document.querySelector(step > 0 ? "a[rel=next]" : "a[rel=prev]");
+    if (!page) return;
+    isLeaving = true;
+    location.assign(page.href + (step > 0 ? FIRST : LAST));
+  }
+
+  function arrive() {
+    isLeaving = false;
+    if (![FIRST, LAST].includes(location.hash)) return;
+    const row = visibleRows().at(location.hash === FIRST ? 0 : -1);
+    history.replaceState(history.state, "", location.pathname + location.search);
+    if (row) focus(row);
+  }
+
+  // What can be pressed where the focus is: in its row; on a contact's own page, of the contact.
+  function press(selector) {
     const part = document.activeElement.closest("[data-keys]") || document.querySelector("[data-keys]:not([data-row])");
-    const button = part && part.querySelector(`[data-key="${key}"]`);
+    const button = !isLeaving && part && part.querySelector(selector);
     if (button) button.click();
+    return Boolean(button);
+  }
+
+  function tick() {
+    const box = focusedRow()?.querySelector("[data-pick]");
+    if (!box || isLeaving) return false;
+    box.click();
+    announce(box.ariaLabel + ": " + document.body.dataset[box.checked ? "ticked" : "unticked"]);
+  }
+
+  function undo() {
+    const button = document.querySelector("[data-undo]");
+    if (button && !isLeaving) button.click();
     return Boolean(button);
   }
 
@@ -41,12 +72,15 @@
   const actions = {
     j: () => move(1),
     k: () => move(-1),
+    x: tick,
+    u: undo,
+    l: () => press("[data-profile]"),
     "/": search,
     "?": () => document.getElementById("teclas").showModal(),
-    1: () => classify("1"),
-    2: () => classify("2"),
-    3: () => classify("3"),
-    0: () => classify("0"),
+    1: () => press("[data-key='1']"),
+    2: () => press("[data-key='2']"),
+    3: () => press("[data-key='3']"),
+    0: () => press("[data-key='0']"),
   };
 
   document.addEventListener("keydown", (event) => {
@@ -55,4 +89,5 @@
     const action = Object.hasOwn(actions, event.key) && actions[event.key];
     if (action && action() !== false) event.preventDefault();
   });
+  window.addEventListener("pageshow", arrive);
 })();

@@ -30,6 +30,7 @@ from portal.views import (
     sync,
     team,
     tokens,
+    undoing,
     warnings,
     webhook,
 )
@@ -44,6 +45,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     home.bp,
     contacts.bp,
     classifying.bp,
+    undoing.bp,
     imports.bp,
     deliveries.bp,
     resending.bp,

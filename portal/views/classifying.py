@@ -11,6 +11,7 @@ from portal.contacts import classifying
 from portal.contacts.listing import PAGE_SIZE
 from portal.database.db import db
 from portal.database.paging import row_number
+from portal.views import undoing
 from portal.views.contacts import asked_filter, read_filter, read_level
 from portal.web import access
 from portal.web.redirects import back_or, see_other
@@ -27,9 +28,10 @@ def ticked() -> ResponseReturnValue:
     if not contact_ids:
         flash(_("Nenhum contato foi marcado."), "info")
         return back_or(url_for("contacts.index"))
-    counts = classifying.classify_many(db.session, access.current_actor(), contact_ids, level)
+    results = classifying.classify_many(db.session, access.current_actor(), contact_ids, level)
     db.session.commit()
-    tell(counts["classified"])
+    undoing.offer(results, level)
+    tell(sum(result.classified for result in results))
     return back_or(url_for("contacts.index"))
 
 

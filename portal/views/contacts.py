@@ -31,6 +31,7 @@ from portal.deliveries.log import page_deliveries
 from portal.forms import ContactForm
 from portal.forms.contacts import NOTE_WORDS
 from portal.models import Contact
+from portal.views import undoing
 from portal.web import access
 from portal.web.redirects import back_or, see_other
 
@@ -77,12 +78,14 @@ def live() -> ResponseReturnValue:
 @bp.post("/<int:contact_id>/level")
 @access.member
 def set_level(contact_id: int) -> ResponseReturnValue:
-    classify(db.session, access.current_actor(), contact_id, read_level())
+    level = read_level()
+    saved = classify(db.session, access.current_actor(), contact_id, level)
     db.session.commit()
+    undoing.offer([saved], level)
     contact = get_contact_or_404(contact_id)
     if "HX-Request" in request.headers:
         state = standings_of(db.session, [contact])[contact_id].shown
-        return render_template("contacts/_row.html", contact=contact, state=state, alone=True)
+        return render_template("contacts/_alone.html", contact=contact, state=state)
     flash(_("Nível de %(name)s salvo.", name=contact.name), "success")
     return back_or(url_for(".show", contact_id=contact_id))
 

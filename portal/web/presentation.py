@@ -39,6 +39,7 @@ class SupportsGettext(Protocol):
 
 def init_app(app: Flask) -> None:
     """Give the templates their filters and names."""
+    app.add_template_filter(dialled)
     app.add_template_filter(rfc3339)
     app.add_template_filter(full_time)
     app.add_template_filter(relative_time)
@@ -109,6 +110,12 @@ def endpoint_in_trouble() -> Endpoint | None:
 def company_backlog() -> Backlog:
     """What the CRM of the reader's company does not know."""
     return backlog_of(db.session, current_user.company_id)
+
+
+def dialled(phone: str | None) -> str:
+    """A phone number as `tel:` wants it: a plus sign and digits; "" when there are hardly any."""
+    number = "".join(character for character in phone or "" if character in "+0123456789")
+    return number if len(number) > 2 else ""
 
 
 def rfc3339(moment: datetime) -> str:

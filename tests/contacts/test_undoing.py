@@ -1,0 +1,219 @@
+"""Undoing a level: taken back as long as no worker has had it in hand, set back as a reclassification afterwards."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from portal import clock, outbox
+from portal.contacts import undoing
+from portal.contacts.classifying import classify_many
+from portal.contacts.undoing import ACCEPTED, Undone
+from portal.database.db import db
+from portal.models import Classification, Company, Contact, Delivery
+from portal.outbox import Claim, Rules
+from portal.rules.retry import parse_schedule
+from portal.webhook import Outcome
+from tests import factories
+from tests.conftest import BOTH
+
+pytestmark = BOTH
+LEASE = timedelta(seconds=15)
+
+
+@pytest.fixture
+def contact(company: Company) -> Contact:
+    return factories.make_contact(company)
+
+
+def classify(contact: Contact, level: int | None):
+    return factories.classify_contact(contact, level).classified_at
+
+
+def undo(contact: Contact, set_at, *, email: str = "ana@example.com", contact_ids: list[int] | None = None) -> Undone:
+    actor = factories.actor_of(contact.company, email)
+    done = undoing.undo(db.session, actor, contact_ids or [contact.id], set_at=set_at)
+    factories.commit_contact(contact.company_id, contact.id)
+    db.session.expire_all()
+    return done
+
+
+def claim() -> list[Claim]:
+    with db.engine.begin() as connection:
+        return outbox.claim_due(connection, now=clock.utcnow(), lease=LEASE, limit=9, room_for=lambda *_: 9)
+
+
+def settle(claimed: Claim, reason: str) -> None:
+    rules = Rules(parse_schedule("0s,30s,5m"), clock.utcnow(), lambda: 0.0)
+    outcome = Outcome(reason=reason, url=claimed.url, started_at=clock.utcnow(), duration_ms=1, request_sent=True)
+    with db.engine.begin() as connection:
+        outbox.settle(connection, [(claimed, outcome)], rules)
+    db.session.expire_all()
+
+
+def deliveries() -> list[tuple[str, int | None]]:
+    db.session.expire_all()
+    found = [(row.status, row.interest_level) for row in db.session.scalars(select(Delivery).order_by(Delivery.id))]
+    db.session.commit()
+    return found
+
+
+def levels_of_history() -> list[int | None]:
+    found = list(db.session.scalars(select(Classification.new_level).order_by(Classification.id)))
+    db.session.commit()
+    return found
+
+
+def test_what_nobody_claimed_is_taken_back_and_nothing_fires(contact: Contact) -> None:
+    done = undo(contact, classify(contact, 3))
+    assert done == Undone((contact.id,))
+    assert (contact.interest_level, contact.classified_at) == (None, None)
+    assert deliveries() == [("cancelled", 3)]
+    assert levels_of_history() == []
+    assert claim() == []
+
+
+def test_the_level_before_has_its_time_again(contact: Contact) -> None:
+    first = classify(contact, 1)
+    settle(claim()[0], "ok_text")
+    undo(contact, classify(contact, 2))
+    assert (contact.interest_level, contact.classified_at, contact.delivered_level) == (1, first, 1)
+    assert deliveries() == [("delivered", 1), ("cancelled", 2)]
+
+
+def test_what_it_superseded_waits_again_until_it_was_due(contact: Contact) -> None:
+    classify(contact, 1)
+    settle(claim()[0], "server_error")
+    due_at = db.session.scalars(select(Delivery)).one().next_attempt_at
+    set_at = classify(contact, 2)
+    assert deliveries() == [("superseded", 1), ("pending", 2)]
+    undo(contact, set_at)
+    assert deliveries() == [("pending", 1), ("cancelled", 2)]
+    assert db.session.scalars(select(Delivery).order_by(Delivery.id)).first().next_attempt_at == due_at
+
+
+def test_so_does_what_was_overtaken_while_it_was_sent(contact: Contact) -> None:
+    classify(contact, 1)
+    (claimed,) = claim()
+    set_at = classify(contact, 2)
+    settle(claimed, "server_error")
+    assert deliveries() == [("superseded", 1), ("pending", 2)]
+    undo(contact, set_at)
+    assert deliveries() == [("pending", 1), ("cancelled", 2)]
+    assert [each.delivery_id for each in claim()] == [claimed.delivery_id]
+
+
+def test_an_earlier_superseded_one_stays_superseded(contact: Contact) -> None:
+    for level in (1, 2):
+        classify(contact, level)
+        settle(claim()[0], "server_error")
+    set_at = classify(contact, 3)
+    undo(contact, set_at)
+    assert deliveries() == [("superseded", 1), ("pending", 2), ("cancelled", 3)]
+
+
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_what_was_claimed_is_set_back_and_the_crm_is_told(contact: Contact, is_settled: bool) -> None:
+    classify(contact, 1)
+    settle(claim()[0], "ok_text")
+    set_at = classify(contact, 3)
+    (claimed,) = claim()
+    if is_settled:
+        settle(claimed, "ok_text")
+    assert undo(contact, set_at) == Undone(told=(contact.id,))
+    assert contact.interest_level == 1
+    assert deliveries() == [("delivered", 1), ("delivered" if is_settled else "sending", 3), ("pending", 1)]
+    assert levels_of_history() == [1, 3, 1]
+
+
+def test_where_there_was_no_level_the_crm_keeps_the_one_it_was_sent(contact: Contact) -> None:
+    set_at = classify(contact, 3)
+    claim()
+    assert undo(contact, set_at) == Undone(kept_by_crm={contact.id: 3})
+    assert contact.interest_level is None
+    assert deliveries() == [("sending", 3)]
+
+
+def test_a_removal_is_taken_back_and_nothing_fires(contact: Contact) -> None:
+    classify(contact, 2)
+    settle(claim()[0], "ok_text")
+    undo(contact, classify(contact, None))
+    assert contact.interest_level == 2
+    assert deliveries() == [("delivered", 2)]
+
+
+def test_without_an_address_there_is_nothing_to_cancel(app) -> None:
+    contact = factories.make_contact(factories.make_company("Sem URL"))
+    undo(contact, classify(contact, 2))
+    assert contact.interest_level is None
+
+
+def test_many_are_undone_at_once_each_by_its_own_way(company: Company, contact: Contact) -> None:
+    other = factories.make_contact(company)
+    actor = factories.actor_of(company)
+    set_at = classify_many(db.session, actor, [contact.id, other.id], 3)[0].classified_at
+    db.session.commit()
+    with db.engine.begin() as connection:
+        outbox.claim_due(connection, now=clock.utcnow(), lease=LEASE, limit=1, room_for=lambda *_: 1)
+    done = undo(contact, set_at, contact_ids=[contact.id, other.id])
+    assert done == Undone((other.id,), kept_by_crm={contact.id: 3})
+
+
+def test_only_its_own_last_act_is_undone_and_not_for_long(contact: Contact, monkeypatch) -> None:
+    set_at = classify(contact, 3)
+    stranger = factories.make_contact(factories.make_company("Outra"))
+    assert undo(contact, set_at, email="bia@example.com") == Undone()
+    assert undo(contact, set_at + timedelta(microseconds=1)) == Undone()
+    assert undo(stranger, set_at, contact_ids=[contact.id]) == Undone()
+    classify(contact, 2)
+    assert undo(contact, set_at) == Undone()
+    set_at = classify(contact, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(clock, "utcnow", lambda: set_at + ACCEPTED + timedelta(microseconds=1))
+        assert undo(contact, set_at) == Undone()
+    assert contact.interest_level == 1
+
+
+def test_twice_undoes_once(contact: Contact) -> None:
+    classify(contact, 1)
+    set_at = classify(contact, 3)
+    undo(contact, set_at)
+    assert undo(contact, set_at) == Undone()
+    assert contact.interest_level == 1
+
+
+@pytest.mark.parametrize("attempt", range(8))
+def test_a_worker_and_the_undoing_never_both_have_it(contact: Contact, app, attempt: int) -> None:
+    """Either it is claimed and set back, or it is taken back and never sent."""
+    classify(contact, 1)
+    settle(claim()[0], "ok_text")
+    set_at = classify(contact, 3)
+    actor, contact_id = factories.actor_of(contact.company), contact.id
+    db.session.commit()
+    start, claimed, done = threading.Barrier(2), [], []
+
+    def work() -> None:
+        with app.app_context():
+            start.wait()
+            claimed.extend(claim())
+
+    def think_again() -> None:
+        with app.app_context():
+            start.wait()
+            done.append(undoing.undo(db.session, actor, [contact_id], set_at=set_at))
+            db.session.commit()
+            db.session.remove()
+
+    threads = [threading.Thread(target=work), threading.Thread(target=think_again)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    statuses = deliveries()
+    if done == [Undone((contact_id,))]:
+        assert (claimed, statuses) == ([], [("delivered", 1), ("cancelled", 3)])
+    else:
+        assert done == [Undone(told=(contact_id,))]
+        assert len(claimed) == 1
+        assert statuses == [("delivered", 1), ("sending", 3), ("pending", 1)]
