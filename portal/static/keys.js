@@ -31,7 +31,13 @@
     const page = document.querySelector(step > 0 ? "a[rel=next]" : "a[rel=prev]");
     if (!page) return;
     isLeaving = true;
-    location.assign(page.href + (step > 0 ? FIRST : LAST));
+    leave(page.href + (step > 0 ? FIRST : LAST));
+  }
+
+  // What was classified a moment ago is saved first: a browser drops what it has not sent when the page goes.
+  function leave(address) {
+    if (document.querySelector("form.htmx-request")) setTimeout(leave, 50, address);
+    else location.assign(address);
   }
 
   function arrive() {
