@@ -204,7 +204,7 @@ def test_another_key_than_the_stored_secrets_stops_the_start(
 def test_a_worker_refuses_a_database_without_tables(start: Start) -> None:
     running = start("worker")
     assert running.process.wait(20) == 1
-    running.wait_for("Run: portal upgrade")
+    running.wait_for("portal upgrade")
 
 
 def test_a_worker_alone_delivers_until_it_is_stopped(app: Flask, start: Start, receiver: Receiver) -> None:
