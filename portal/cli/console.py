@@ -1,7 +1,7 @@
 """What the commands share: the application opened for one command, the company that is meant, how times are shown."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from portal.company.refusals import Refusal
 from portal.company.sealed import stored_secrets
 from portal.config import load_settings
 from portal.database.db import db
+from portal.database.filters import Filter
 from portal.database.schema import check_schema, current_revision
 from portal.egress import AddressError
 from portal.models import Company
@@ -119,6 +120,12 @@ def pick_company(name: str | None) -> Company:
     if len(companies) == 1:
         return companies[0]
     raise click.UsageError(f"Say which company, with --company NAME. {_known_companies()}")
+
+
+def refuse_unknown(wanted: Filter, company: Company, given: Mapping[str, Any]) -> None:
+    """Raise BadParameter for what was asked of a list and does not exist."""
+    for name in wanted.unknown:
+        raise click.BadParameter(f"{company.name} has no {name} {given[name]!r}.", param_hint=f"--{name}")
 
 
 def check_stored_secrets(session: Session) -> None:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from portal.cli.console import Words
+from portal.cli.console import Words, refuse_unknown
 from portal.database.db import db
 from portal.deliveries import filtering
 from portal.deliveries.filtering import DeliveryFilter
@@ -56,8 +56,7 @@ def read_filter(company: Company, given: dict[str, Any]) -> DeliveryFilter:
     """What was asked for. Raises BadParameter for what does not exist."""
     moments = {name: read_time(given[name], company, option=f"--{name}") for name in ("since", "until")}
     wanted = filtering.read_filter(db.session, company.id, given | moments)
-    for name in wanted.unknown:
-        raise click.BadParameter(f"{company.name} has no {name} {given[name]!r}.", param_hint=f"--{name}")
+    refuse_unknown(wanted, company, given)
     return wanted
 
 

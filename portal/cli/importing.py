@@ -109,11 +109,12 @@ class Mapping(click.ParamType[tuple[str, str]]):
 @click.option("--sheet", metavar="NAME", help="The sheet of a workbook, in place of the one that holds a table.")
 @json_option
 def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, **asked: Any) -> None:
-    """Import contacts from a CSV file, a workbook (XLSX, XLS, ODS) or JSON lines; from standard input with -.
+    """Import contacts from a CSV file, a workbook (XLSX, XLS, ODS) or JSON lines.
 
-    JSON lines have the shape of the webhook's body. The columns of a table are found by their names and their cells,
-    whichever tool wrote it; what was chosen with --map and --ignore holds for later files of the same header too. A row
-    that is not accepted is reported on standard error with its line and loses no other; the exit code is then 1.
+    FILE is - for standard input. JSON lines have the shape of the webhook's body. The columns of a table are found by
+    their names and their cells, whichever tool wrote it; what was chosen with --map and --ignore holds for later files
+    of the same header too. A row that is not accepted is reported on standard error with its line and loses no other;
+    the exit code is then 1.
     """
     with open_app(), in_console_language(), open_file(file, asked["sheet"]) as table:
         company = pick_company(company_name)

@@ -40,6 +40,12 @@ def names_of(kind: type[Filter]) -> tuple[str, ...]:
     return tuple(_short(each.name) for each in fields(kind) if "read" in each.metadata)
 
 
+def choices_of(kind: type[Filter]) -> dict[str, Collection[Any] | None]:
+    """The filter's fields as people write them, each with the values that it knows; None where there are no such."""
+    readers = {_short(each.name): each.metadata["read"] for each in fields(kind) if "read" in each.metadata}
+    return {name: read.values if isinstance(read, _OneOf) else None for name, read in readers.items()}
+
+
 def read_filter(kind: type[F], session: Session, company_id: int, asked: Mapping[str, Any]) -> F:
     """The filter that an edge was asked for, by the names of its fields, with or without their `_id`.
 
@@ -69,13 +75,17 @@ def narrow(query: Select[Any], wanted: Filter) -> Select[Any]:
 
 def one_of(values: Collection[Any]) -> Reader:
     """Reads one of these values."""
+    return _OneOf(values)
 
-    def read(_session: Session, _company_id: int, asked: Any) -> Any:
-        if asked not in values:
+
+@dataclass(frozen=True)
+class _OneOf:
+    values: Collection[Any]
+
+    def __call__(self, _session: Session, _company_id: int, asked: Any) -> Any:
+        if asked not in self.values:
             raise ValueError(asked)
         return asked
-
-    return read
 
 
 def number(_session: Session, _company_id: int, asked: int | str) -> int:

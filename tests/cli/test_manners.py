@@ -21,10 +21,12 @@ WITHOUT_A_PORTAL = [("listen",), ("completion",)]
 ARGUMENTS = {
     ("backup",): ["copy.db"],
     ("classify",): ["1", "2"],
+    ("contacts", "show"): ["1"],
     ("deliveries", "resend"): ["--status", "failed", "--yes"],
     ("deliveries", "show"): ["msg_1"],
     ("erase",): ["--contact", "1"],
     ("import",): ["contacts.csv"],
+    ("settle",): ["1"],
     ("token", "add"): ["--email", "a@b.example", "--label", "x"],
     ("user", "reset-second-factor"): ["--email", "a@b.example"],
     ("webhook", "set"): [URL],
@@ -48,8 +50,8 @@ def test_where_there_is_no_portal_a_command_says_so_and_creates_nothing(
     assert [each.name for each in tmp_path.iterdir()] == ["contacts.csv"]
 
 
-def test_a_database_without_its_key_is_no_portal_either(run: Run, instance: Path) -> None:
-    result = run("webhook", "show", PORTAL_SECRET_KEY="")
+def test_a_database_without_its_key_is_no_portal_either(sqlite_url: str, instance: Path) -> None:
+    result = CliRunner().invoke(cli, ["webhook", "show"], env={"PORTAL_INSTANCE": str(instance)})
     assert result.exit_code == 1
     assert str(instance / "secret.key") in result.stderr
     assert not (instance / "secret.key").exists()

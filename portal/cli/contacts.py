@@ -1,0 +1,88 @@
+"""`portal contacts`."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from portal.api.contacts import shapes_of
+from portal.cli.console import Words, company_option, json_option, open_app, pick_company, print_json, refuse_unknown
+from portal.cli.terminal import inert
+from portal.contacts.filtering import ContactFilter, read_filter
+from portal.contacts.listing import get_contact, page_contacts
+from portal.database.db import db, reading
+from portal.database.filters import choices_of
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def filter_options(command: Command) -> Command:
+    """Add an option for each field of the filter; the command gets what was given as keyword arguments."""
+    for name, values in reversed(choices_of(ContactFilter).items()):
+        kind = Words(254) if values is None else click.Choice(tuple(map(str, values)))
+        command = click.option(f"--{name.replace('_', '-')}", type=kind)(command)
+    return command
+
+
+@click.group()
+def contacts() -> None:
+    """The contacts, and what the CRM knows of them."""
+
+
+@contacts.command(name="list")
+@company_option
+@filter_options
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--cursor", metavar="CURSOR", help="Go on where the last page ended.")
+@json_option
+def list_contacts(company_name: str | None, limit: int, cursor: str | None, as_json: bool, **given: Any) -> None:
+    """List contacts by name, with their level and whether the CRM knows it."""
+    with reading(), open_app():
+        company = pick_company(company_name)
+        wanted = read_filter(db.session, company.id, given)
+        refuse_unknown(wanted, company, given)
+        page = page_contacts(db.session, company.id, wanted, limit=limit, cursor=cursor, with_messages=True)
+        shapes = shapes_of(page.items)
+    if as_json:
+        print_json({"items": shapes, "next_cursor": page.next_cursor})
+        return
+    for shape in shapes:
+        click.echo(line_of(shape))
+    if page.next_cursor:
+        click.echo(f"There are more: --cursor {page.next_cursor}", err=True)
+
+
+@contacts.command()
+@click.argument("contact_id", type=click.IntRange(1, 2**63 - 1))
+@company_option
+@json_option
+def show(contact_id: int, company_name: str | None, as_json: bool) -> None:
+    """Show one contact with all that is known of it."""
+    with reading(), open_app():
+        company = pick_company(company_name)
+        contact = get_contact(db.session, company.id, contact_id)
+        if contact is None:
+            raise click.ClickException(f"{company.name} has no contact {contact_id}.")
+        (shape,) = shapes_of([contact])
+    if as_json:
+        print_json(shape)
+        return
+    click.echo(line_of(shape))
+    for name, value in facts_of(shape):
+        click.echo(inert(f"  {name}: {value}"))
+    for message in shape["messages"]:
+        click.echo(inert(f"  {message['date']} {message['sender_name']}: {message['message']}"))
+
+
+def line_of(shape: dict[str, Any]) -> str:
+    """One contact as a line for people."""
+    facts = shape["contact"]
+    level = facts["interest_level"] or "-"
+    return inert(f"{facts['id']:>8}  {level}  {shape['sync']:<12} {facts['name']}  ({shape['campaign']['name']})")
+
+
+def facts_of(shape: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What is known of a contact besides its line, by the names of the body."""
+    owner = shape["contact_owner"]
+    plain = {name: value for name, value in shape["contact"].items() if isinstance(value, str | int) and name != "name"}
+    return [*plain.items(), ("contact_owner", f"{owner['name']} <{owner['email']}>")]

@@ -1,0 +1,56 @@
+"""`portal contacts`."""
+
+import json
+
+import pytest
+from flask import Flask
+
+from portal.contacts.filtering import NAMES
+from tests.cli.conftest import Run
+from tests.conftest import URL
+from tests.factories import classify_contact, make_company, make_contact, save
+
+
+def test_contacts_are_listed_by_name_a_page_at_a_time(app: Flask, run: Run) -> None:
+    company = make_company(url=URL)
+    for name in ("Carla", "Ana", "Bia"):
+        make_contact(company, name=name)
+    make_contact(make_company("Outra"), name="Zeca")
+    first = run("contacts", "list", "--company", company.name, "--limit", "2")
+    assert [name in line for name, line in zip(("Ana", "Bia"), first.stdout.splitlines(), strict=True)] == [True, True]
+    cursor = first.stderr.split()[-1]
+    assert "Carla" in run("contacts", "list", "--company", company.name, "--cursor", cursor).stdout
+
+
+def test_they_are_narrowed_as_the_page_does(app: Flask, run: Run) -> None:
+    company = make_company(url=URL)
+    classify_contact(make_contact(company, name="Ana"), 3)
+    make_contact(company, name="Bia")
+    found = json.loads(run("contacts", "list", "--level", "3", "--sync", "waiting", "--json").stdout)
+    assert [(each["contact"]["name"], each["sync"]) for each in found["items"]] == [("Ana", "waiting")]
+    help_ = run("contacts", "list", "--help").stdout
+    assert all(f"--{name.replace('_', '-')}" in help_ for name in NAMES)
+
+
+@pytest.mark.parametrize("asked", [("--campaign", "Nenhuma"), ("--level", "9")])
+def test_what_does_not_exist_is_refused(app: Flask, run: Run, asked: tuple[str, str]) -> None:
+    make_company()
+    result = run("contacts", "list", *asked)
+    assert (result.exit_code, asked[1] in result.stderr) == (2, True)
+
+
+def test_one_is_shown_with_its_thread(app: Flask, run: Run) -> None:
+    company = make_company(url=URL)
+    message = {"sender_name": "Ana", "message": "Oi\x1b[2J", "date": "2026-01-10T12:00:00Z", "pending_message": False}
+    contact = save(company, {"contact": {"name": "Rui", "role": "CTO"}, "messages": [message]})
+    shown = run("contacts", "show", str(contact.id)).stdout
+    assert all(text in shown for text in ("Rui", "role: CTO", "Ana: Oi"))
+    assert "\x1b" not in shown
+    assert json.loads(run("contacts", "show", str(contact.id), "--json").stdout)["contact"]["name"] == "Rui"
+
+
+def test_a_contact_of_another_company_is_not_shown(app: Flask, run: Run) -> None:
+    company, other = make_company(), make_company("Outra")
+    contact = make_contact(other, name="Zeca")
+    result = run("contacts", "show", str(contact.id), "--company", company.name)
+    assert (result.exit_code, "has no contact" in result.stderr) == (1, True)
