@@ -5,18 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.database.db import writing
+from portal.database.db import patience, writing
 from portal.database.paging import Page, cut_page, read_cursor
 from portal.models import AuditEntry
 
 PAGE_SIZE = 50
 LOOK_BACK = 500
 DAY = timedelta(days=1)
+NOTE_SECONDS = 2.0
+"""What a note on the side waits for other writers."""
 
 logger = logging.getLogger(__name__)
 
@@ -89,8 +91,22 @@ def note(session: Session, actor: Actor | Stranger, action: str, *, subject: str
     The request's own transaction ends first: it may only read, or hold the lock that this one waits for.
     """
     session.rollback()
-    with writing(), Session(session.get_bind()) as own, own.begin():
+    with writing(), patience(NOTE_SECONDS), Session(session.get_bind()) as own, own.begin():
         record(own, actor, action, subject=subject)
+
+
+def count(session: Session, actor: Actor, action: str, *, subject: str) -> None:
+    """`note`, or once more for the entry of the same within a day: nobody fills the log by trying again."""
+    session.rollback()
+    try:
+        with writing(), patience(NOTE_SECONDS), Session(session.get_bind()) as own, own.begin():
+            known = own.scalar(_find_recent(actor, action, subject=subject))
+            if known is None:
+                record(own, actor, action, subject=subject)
+            else:
+                own.execute(update(AuditEntry).where(AuditEntry.id == known).values(times=AuditEntry.times + 1))
+    except OperationalError:
+        logger.warning("An act was not noted.", extra={"action": "act_unnoted"})
 
 
 def note_once_a_day(session: Session, actor: Actor, action: str, *, subject: str) -> None:
@@ -98,13 +114,13 @@ def note_once_a_day(session: Session, actor: Actor, action: str, *, subject: str
 
     The request's own transaction goes on when there is nothing to write.
     """
-    if not _is_recorded(session, actor, action, subject=subject):
+    if session.scalar(_find_recent(actor, action, subject=subject)) is None:
         _try_to_note(session, actor, action, subject=subject)
 
 
 def note_first_of_day(session: Session, actor: Actor | Stranger, action: str, *, subject: str) -> None:
     """`note`, unless the same actor did that within a day, whatever to."""
-    if not _is_recorded(session, actor, action):
+    if session.scalar(_find_recent(actor, action)) is None:
         _try_to_note(session, actor, action, subject=subject)
 
 
@@ -129,11 +145,11 @@ def forget(session: Session, company_id: int | None, *, before: datetime, limit:
     return len(ids)
 
 
-def _is_recorded(session: Session, actor: Actor | Stranger, action: str, *, subject: str | None = None) -> bool:
-    """Whether such an act of the last day stands among the company's latest `LOOK_BACK`: a long log stays quick."""
+def _find_recent(actor: Actor | Stranger, action: str, *, subject: str | None = None) -> Select[int]:
+    """The number of such an act of the last day among the company's latest `LOOK_BACK`: a long log stays quick."""
     of_company = select(AuditEntry).where(AuditEntry.company_id == actor.company_id)
     latest = of_company.order_by(AuditEntry.id.desc()).limit(LOOK_BACK).subquery()
     is_same = (latest.c.actor == actor.email) & (latest.c.action == action)
     if subject is not None:
         is_same &= latest.c.subject == subject
-    return bool(session.scalar(select(exists().where(is_same, latest.c.created_at >= clock.utcnow() - DAY))))
+    return select(latest.c.id).where(is_same, latest.c.created_at >= clock.utcnow() - DAY).limit(1)

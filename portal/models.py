@@ -41,13 +41,17 @@ class Company(Numbered):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
+LOGS_IN = "role IS NOT NULL AND password_hash IS NOT NULL"
+"""Of whom an e-mail is unique over all companies: who is invited learns by the link that it has a log-in already."""
+
+
 class User(Numbered):
     """A person of a company. Without a role the person only owns contacts and cannot log in."""
 
     __tablename__ = "user_account"
     __table_args__ = (
         UniqueConstraint("company_id", "email"),
-        Index("uq_user_account_login_email", "email", unique=True, **only("role IS NOT NULL")),
+        Index("uq_user_account_login_email", "email", unique=True, **only(LOGS_IN)),
         one_of("role", ROLES),
     )
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
@@ -367,7 +371,7 @@ class InspectedRequest(Numbered):
 
 
 class AuditEntry(Numbered):
-    """An administrative act: who did what, when, from where. Only ever added."""
+    """An administrative act: who did what, when, from where. Only ever added; what is refused again is counted."""
 
     __table_args__ = (Index("ix_audit_entry_company", "company_id", "id"),)
     company_id: Mapped[int | None] = mapped_column(ForeignKey("company.id"))
@@ -375,6 +379,7 @@ class AuditEntry(Numbered):
     action: Mapped[str] = mapped_column(String(64))
     subject: Mapped[str | None] = mapped_column(String(300))
     ip: Mapped[str | None] = mapped_column(String(45))
+    times: Mapped[int] = mapped_column(default=1, server_default="1")
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 

@@ -3,14 +3,13 @@
 from datetime import datetime
 
 import click
-from sqlalchemy import select
 
 from portal.audit import Actor
 from portal.cli.console import ACTOR, Words, in_console_language, open_app
 from portal.company.refusals import Refusal
 from portal.database.db import db
-from portal.models import SCOPES, User
-from portal.people import tokens, users
+from portal.models import SCOPES
+from portal.people import logging_in, tokens, users
 
 
 @click.group()
@@ -34,8 +33,8 @@ def add(email: str, label: str, scope: str, until: datetime | None) -> None:
     last_day = until.date() if until else None
     with open_app(), in_console_language():
         email = users.normalise_email(email)
-        person = db.session.scalars(select(User).where(User.email == email, User.role.is_not(None))).first()
-        if person is None or person.disabled_at is not None:
+        person = logging_in.find_user(db.session, email)
+        if person is None:
             raise click.ClickException(f"Nobody logs in as {email}.")
         try:
             made = tokens.create_token(

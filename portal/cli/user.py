@@ -67,7 +67,8 @@ def reset_second_factor(email: str) -> None:
     """Let somebody who lost the phone log in with the password alone."""
     with open_app():
         email = users.normalise_email(email)
-        person = db.session.scalars(select(User).where(User.email == email, User.role.is_not(None))).first()
+        who_may = select(User).where(User.email == email, User.role.is_not(None))
+        person = db.session.scalars(who_may.order_by(User.password_hash.is_(None))).first()
         if person is None:
             raise click.ClickException(f"Nobody logs in as {email}.")
         if person.totp_secret is None:

@@ -59,6 +59,8 @@ __all__ = [
     "work",
 ]
 
+MOST_UNFINISHED = 20
+"""Files of a company that wait or are being imported: each is kept whole until its end."""
 PIECE_CHARACTERS = 1_000_000
 HELD_HERE = timedelta(minutes=10)
 """How long an import whose caller does it by itself stays its own between two chunks. Nobody else has the file."""
@@ -75,7 +77,9 @@ class PreviewRow:
 
 
 def prepare(session: Session, actor: Actor, order: Order, *, total: int, blocks: Blocks) -> Task:
-    """Keep a file that was examined, as a draft of a task."""
+    """Keep a file that was examined, as a draft of a task. Raises FileProblem when the company keeps many already."""
+    if store.count_unfinished(session, actor.company_id, KIND) >= MOST_UNFINISHED:
+        raise FileProblem("too_many_files")
     row = store.create(session, actor, KIND, total=total, arguments=order.as_json())
     slices.store_input(session, row.id, blocks())
     return row

@@ -124,6 +124,9 @@ FILE_WORDS = {
     "no_header": _l("Não foi encontrada a linha com os nomes das colunas."),
     "too_many_columns": _l("O arquivo tem mais de 200 colunas."),
     "too_many_rows": _l("O arquivo tem mais de 200.000 linhas. Divida-o em partes menores."),
+    "too_many_files": _l(
+        "A empresa já tem 20 arquivos à espera ou em importação. Comece ou descarte algum antes de enviar outro."
+    ),
     "too_large": _l("O arquivo tem mais de 50 MB. Divida-o em partes menores."),
     "no_name": _l("Nenhuma coluna foi escolhida para o nome do contato."),
     "gone": _l("O arquivo não está mais guardado. Envie-o de novo."),

@@ -10,6 +10,7 @@ from portal import audit, clock
 from portal.audit import Actor
 from portal.models import AccessLink, User
 from portal.people.hashing import hash_secret
+from portal.people.logging_in import find_user
 
 LINK_LIFETIMES = {"setup": timedelta(days=7), "invitation": timedelta(days=7), "reset": timedelta(days=1)}
 RESET_PAUSE = timedelta(minutes=5)
@@ -45,9 +46,7 @@ def request_reset(session: Session, email: str, *, ip: str) -> tuple[User, str] 
 
     None when nobody does, and when there is a link younger than RESET_PAUSE: nobody floods somebody else with mail.
     """
-    user = session.scalars(
-        select(User).where(User.email == email, User.role.is_not(None), User.disabled_at.is_(None))
-    ).first()
+    user = find_user(session, email)
     if user is None:
         return None
     made = select(AccessLink.id).where(

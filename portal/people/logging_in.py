@@ -51,10 +51,14 @@ def find_log_in(session: Session, email: str, *, ip: str) -> LogIn:
     """
     email = email.strip().lower()
     guess = count_guess(session, email, ip=ip)
-    user = session.scalars(
-        select(User).where(User.email == email, User.role.is_not(None), User.disabled_at.is_(None))
-    ).first()
+    user = find_user(session, email)
     return LogIn(email, ip, guess, user.id if user else None, user.password_hash if user else None)
+
+
+def find_user(session: Session, email: str) -> User | None:
+    """Who may log in with this address; who has a password goes before others' invitations to the same address."""
+    who_may = select(User).where(User.email == email, User.role.is_not(None), User.disabled_at.is_(None))
+    return session.scalars(who_may.order_by(User.password_hash.is_(None), User.id).limit(1)).first()
 
 
 def count_guess(session: Session, account: str, *, ip: str, anywhere: bool = False) -> int:

@@ -6,6 +6,8 @@ from importlib.resources import files
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
+from sqlalchemy import exists, select
+from sqlalchemy.orm import object_session
 
 from portal.models import User
 
@@ -29,7 +31,8 @@ class InvalidAccount(ValueError):
 def set_password(user: User, password: str) -> None:
     """Set a password and end every session of the user.
 
-    Raises InvalidAccount when it is too short, too long, or one of the first that somebody would try.
+    Raises InvalidAccount when it is too short, too long, or one of the first that somebody would try, and for a first
+    password when somebody else logs in with the address.
     """
     if len(password) < MIN_PASSWORD_LENGTH:
         raise InvalidAccount("password", "too_short")
@@ -37,8 +40,16 @@ def set_password(user: User, password: str) -> None:
         raise InvalidAccount("password", "too_long")
     if is_obvious(password, user):
         raise InvalidAccount("password", "too_common")
+    if user.password_hash is None and _is_taken(user):
+        raise InvalidAccount("email", "taken")
     user.password_hash = hash_password(password)
     end_sessions(user)
+
+
+def _is_taken(user: User) -> bool:
+    others = User.email == user.email, User.id != user.id, User.role.is_not(None), User.password_hash.is_not(None)
+    session = object_session(user)
+    return session is not None and bool(session.scalar(select(exists().where(*others))))
 
 
 def is_obvious(password: str, user: User) -> bool:

@@ -43,11 +43,14 @@ def find_company(session: Session, name: str) -> Company | None:
 
 
 def add_user(session: Session, company: Company, *, name: str, email: str, role: str, password: str | None) -> User:
-    """Give somebody a log-in; a person who so far only owned contacts keeps them. Raises InvalidAccount."""
+    """Give somebody a log-in; a person who so far only owned contacts keeps them. Raises InvalidAccount.
+
+    Whether somebody of another company has the address is not told before a password is chosen.
+    """
     email = normalise_email(email)
-    if session.scalar(select(exists().where(User.email == email, User.role.is_not(None)))):
-        raise InvalidAccount("email", "taken")
     user = session.scalars(select(User).where(User.company_id == company.id, User.email == email)).first()
+    if user is not None and user.role is not None:
+        raise InvalidAccount("email", "taken")
     if user is None:
         user = User(company=company, email=email, created_at=clock.utcnow())
         session.add(user)

@@ -100,6 +100,12 @@ def find_open(session: Session, company_id: int, kind: str) -> Task | None:
     return session.scalars(query.order_by(Task.id.desc()).limit(1)).first()
 
 
+def count_unfinished(session: Session, company_id: int, kind: str) -> int:
+    """How many of the company's tasks of that kind wait to be started, or have not ended."""
+    query = select(func.count()).where(Task.company_id == company_id, Task.kind == kind, Task.finished_at.is_(None))
+    return session.scalar(query) or 0
+
+
 def recent_tasks(session: Session, company_id: int, kind: str, *, limit: int = 20) -> Sequence[Task]:
     """The company's newest tasks of that kind."""
     of_company = select(Task).where(Task.company_id == company_id, Task.kind == kind)

@@ -20,7 +20,7 @@ from portal.web.audit_words import ACTION_WORDS, action_words
 from portal.web.csv_file import time_text
 
 CONSOLE = "console"
-COLUMNS = (_l("Quando"), _l("Quem"), _l("O que fez"), _l("Código"), _l("Sobre o quê"), _l("De onde"))
+COLUMNS = (_l("Quando"), _l("Quem"), _l("O que fez"), _l("Código"), _l("Sobre o quê"), _l("De onde"), _l("Vezes"))
 
 bp = Blueprint("audit", __name__, url_prefix="/audit")
 
@@ -68,6 +68,7 @@ def row_of(entry: AuditEntry, zone: ZoneInfo) -> list[str]:
         entry.action,
         entry.subject or "",
         entry.ip or "",
+        str(entry.times),
     ]
 
 

@@ -92,7 +92,7 @@ def check_access() -> ResponseReturnValue | None:
     if not current_user.is_authenticated:
         return login_manager.unauthorized()  # type: ignore[no-any-return]
     if access == "admin" and not current_user.is_admin:
-        audit.note(db.session, current_actor(), "access.denied", subject=request.path)
+        audit.count(db.session, current_actor(), "access.denied", subject=str(request.url_rule))
         abort(Forbidden.code)
     return None
 

@@ -3,6 +3,8 @@
 import ast
 import csv
 import io
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,7 +33,7 @@ def actions_in_code() -> set[str]:
     ]
     named = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "action"]
     recording = [
-        call for call in calls if ast.unparse(call.func).split(".")[-1] in ("note", "note_once_a_day", "record")
+        call for call in calls if ast.unparse(call.func).split(".")[-1] in ("note", "note_once_a_day", "record", "count")
     ]
     noted = [argument for call in recording for argument in call.args]
     return {action for node in named + noted for action in actions_of(node)}
@@ -104,6 +106,31 @@ def test_downloads_and_refusals_are_in_the_log(admin, member):
         ("access.denied", member.email, "/webhook"),
         ("access.denied", member.email, "/webhook/pause"),
     ]
+
+
+def test_what_is_refused_again_is_counted_and_fills_no_log(admin, member):
+    for user_id in range(30):
+        member.get(f"/team/{user_id}")
+    member.get("/webhook")
+    denied = db.session.query(AuditEntry.subject, AuditEntry.times).filter_by(action="access.denied").all()
+    assert sorted(tuple(entry) for entry in denied) == [("/team/<int:user_id>", 30), ("/webhook", 1)]
+    assert "(30 vezes)" in admin.get("/audit").text
+    assert ";30\r\n" in admin.get("/audit/audit.csv").text
+
+
+def test_a_refusal_of_another_day_is_another_entry(member):
+    member.get("/webhook")
+    db.session.query(AuditEntry).update({"created_at": clock.utcnow() - timedelta(days=1, minutes=1)})
+    db.session.commit()
+    member.get("/webhook")
+    assert [entry.times for entry in db.session.query(AuditEntry)] == [1, 1]
+
+
+def test_a_refusal_is_told_while_the_database_is_locked(member, instance, monkeypatch):
+    monkeypatch.setattr(audit, "NOTE_SECONDS", 0.1)
+    with closing(sqlite3.connect(instance / "portal.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert member.get("/webhook").status_code == 403
 
 
 def test_nothing_changes_or_deletes_an_entry(app):

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from portal import importing
 from portal.database.db import db
 from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Task, TaskBlock
 from portal.tasks import store
@@ -287,3 +288,9 @@ def test_foreign_text_stays_text(member):
 def test_the_contacts_page_leads_here(member, company):
     assert isinstance(company, Company)
     assert 'href="/imports"' in member.get("/contacts").text
+
+
+def test_a_company_keeps_no_more_files_than_it_may(member, monkeypatch):
+    monkeypatch.setattr(importing, "MOST_UNFINISHED", 2)
+    statuses = [send(member, b"Nome\nAna\n").status_code for _ in range(3)]
+    assert statuses == [303, 303, 422]

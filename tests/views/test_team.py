@@ -69,11 +69,25 @@ def test_a_new_invitation_ends_the_old_one(admin, person):
     assert (person().get(old).status_code, person().get(new).status_code) == (404, 200)
 
 
-def test_an_address_that_logs_in_already_is_not_invited(admin, company):
-    taken = make_user(make_company("Outra"), email="bia@example.com")
+def test_only_who_opens_an_invitation_learns_that_the_address_has_a_log_in_elsewhere(admin, company, person):
+    elsewhere = make_user(make_company("Outra"), email="bia@example.com")
+    free = {**BIA, "email": "livre@example.com"}
+    known, unknown = admin.post("/team/new", BIA), admin.post("/team/new", free)
+    assert (known.status_code, unknown.status_code) == (200, 200)
+    assert [known.text.count("<p"), known.text.count("<form")] == [unknown.text.count("<p"), unknown.text.count("<form")]
+    answer = person().post(link_on(known), {"password": "uma frase comprida"})
+    assert answer.status_code == 422
+    assert "Alguém já entra no portal com este e-mail." in answer.text
+    invited = db.session.query(User).filter_by(email="bia@example.com", company_id=company.id).one()
+    assert invited.password_hash is None
+    entered = person().post("/login", {"email": elsewhere.email, "password": PASSWORD})
+    assert entered.status_code == 303, "the invitation takes no log-in away"
+
+
+def test_who_logs_in_to_the_same_company_is_not_invited_again(admin, company):
+    make_user(company, email="bia@example.com")
     answer = admin.post("/team/new", BIA)
     assert (answer.status_code, 'id="email-error"' in answer.text) == (422, True)
-    assert reload(taken).company_id != company.id
 
 
 def test_an_owner_of_contacts_is_given_a_log_in_and_keeps_them(admin, company, person):
