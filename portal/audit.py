@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
+from operator import eq, ge, lt
 
 from sqlalchemy import Select, delete, select, update
 from sqlalchemy.exc import OperationalError
@@ -11,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.database.db import patience, writing
+from portal.database.filters import Filter, by, moment, narrow, text
 from portal.database.paging import Page, cut_page, read_cursor
 from portal.models import AuditEntry
 
@@ -24,13 +27,13 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditFilter:
+class AuditFilter(Filter):
     """What an entry has to match; what is None does not count. `since` is included, `until` is not."""
 
-    action: str | None = None
-    actor: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    action: str | None = field(default=None, metadata=by(text, partial(eq, AuditEntry.action)))
+    actor: str | None = field(default=None, metadata=by(text, partial(eq, AuditEntry.actor)))
+    since: datetime | None = field(default=None, metadata=by(moment, partial(ge, AuditEntry.created_at)))
+    until: datetime | None = field(default=None, metadata=by(moment, partial(lt, AuditEntry.created_at)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +73,7 @@ def page_entries(
     session: Session, company_id: int, wanted: AuditFilter, *, limit: int = PAGE_SIZE, cursor: str | None = None
 ) -> Page[AuditEntry]:
     """The newest entries that match, or those after `cursor`, which an earlier page gave. Raises InvalidCursor."""
-    query = select(AuditEntry).where(AuditEntry.company_id == company_id)
-    if wanted.action is not None:
-        query = query.where(AuditEntry.action == wanted.action)
-    if wanted.actor is not None:
-        query = query.where(AuditEntry.actor == wanted.actor)
-    if wanted.since is not None:
-        query = query.where(AuditEntry.created_at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(AuditEntry.created_at < wanted.until)
+    query = narrow(select(AuditEntry).where(AuditEntry.company_id == company_id), wanted)
     if cursor:
         query = query.where(AuditEntry.id < read_cursor(cursor))
     rows = session.scalars(query.order_by(AuditEntry.id.desc()).limit(limit + 1)).all()

@@ -6,6 +6,7 @@ Pages, API and commands turn their words into values and hand them to `read_filt
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, false
@@ -91,6 +92,13 @@ class _OneOf:
 def number(_session: Session, _company_id: int, asked: int | str) -> int:
     """Reads a row's number."""
     return asked if isinstance(asked, int) else row_number(asked)
+
+
+def moment(_session: Session, _company_id: int, asked: Any) -> datetime:
+    """Reads a moment that the edge has found already."""
+    if not isinstance(asked, datetime):
+        raise ValueError(asked)
+    return asked
 
 
 def text(_session: Session, _company_id: int, asked: str) -> str:

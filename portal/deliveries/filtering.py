@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from portal.contacts.filtering import campaign_id_of, owner_id_of
 from portal.contacts.standing import is_behind
 from portal.database import filters
-from portal.database.filters import Filter, by, names_of, number, one_of, text
+from portal.database.filters import Filter, by, moment, names_of, number, one_of, text
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Contact, Delivery
 from portal.rules.folding import fold
 from portal.rules.reasons import WORDS
@@ -23,12 +23,6 @@ ID_PREFIX = "msg_"
 
 FEW = 500
 """Contacts that a search finds: with no more, the log is read by contact, and otherwise from its end."""
-
-
-def _moment(_session: Session, _company_id: int, asked: Any) -> datetime:
-    if not isinstance(asked, datetime):
-        raise ValueError(asked)
-    return asked
 
 
 def _is_outstanding(_asked: str) -> ColumnElement[bool]:
@@ -50,8 +44,8 @@ class DeliveryFilter(Filter):
     reason: str | None = field(default=None, metadata=by(one_of(WORDS), partial(eq, Delivery.reason)))
     warning: str | None = field(default=None, metadata=by(one_of(WARNINGS), partial(eq, Delivery.warning)))
     trigger: str | None = field(default=None, metadata=by(one_of(TRIGGERS), partial(eq, Delivery.trigger)))
-    since: datetime | None = field(default=None, metadata=by(_moment, partial(ge, Delivery.created_at)))
-    until: datetime | None = field(default=None, metadata=by(_moment, partial(lt, Delivery.created_at)))
+    since: datetime | None = field(default=None, metadata=by(moment, partial(ge, Delivery.created_at)))
+    until: datetime | None = field(default=None, metadata=by(moment, partial(lt, Delivery.created_at)))
     outstanding: str | None = field(default=None, metadata=by(one_of(("yes",)), _is_outstanding))
     """Only the newest delivery of each contact whose level the CRM does not know."""
     search: str = field(default="", metadata=by(text))

@@ -1,8 +1,10 @@
 """The audit log: who did what, when, and from where."""
 
+from dataclasses import replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -11,13 +13,16 @@ from flask_login import current_user
 from portal import audit
 from portal.audit import AuditFilter, page_entries
 from portal.contacts.listing import people_of
+from portal.database import filters
 from portal.database.db import db
+from portal.database.filters import names_of
 from portal.database.paging import InvalidCursor
 from portal.models import AuditEntry
 from portal.views.deliveries import read_day
 from portal.web import access, csv_file
 from portal.web.audit_words import ACTION_WORDS, action_words
 from portal.web.csv_file import time_text
+from portal.web.redirects import see_other
 
 CONSOLE = "console"
 COLUMNS = (_l("Quando"), _l("Quem"), _l("O que fez"), _l("Código"), _l("Sobre o quê"), _l("De onde"), _l("Vezes"))
@@ -50,6 +55,8 @@ def index() -> ResponseReturnValue:
 @access.admin
 def download() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
+    if wanted.unknown:
+        return see_other(url_for(".index", **dict[str, Any](request.args)))
     audit.note(db.session, access.current_actor(), "audit.exported")
 
     def read(cursor: str | None) -> csv_file.Batch[str]:
@@ -73,11 +80,9 @@ def row_of(entry: AuditEntry, zone: ZoneInfo) -> list[str]:
 
 
 def read_filter() -> AuditFilter:
-    """The filter that the page's address holds; what it does not understand does not count."""
-    asked = request.args
-    return AuditFilter(
-        action=asked.get("action") or None,
-        actor=asked.get("actor") or None,
-        since=read_day(asked.get("since")),
-        until=read_day(asked.get("until"), days_later=1),
-    )
+    """The filter that the page's address holds."""
+    asked = {name: request.args[name] for name in names_of(AuditFilter) if request.args.get(name)}
+    days = {"since": read_day(asked.get("since")), "until": read_day(asked.get("until"), days_later=1)}
+    meant = {name: day for name, day in days.items() if day is not None}
+    wanted = filters.read_filter(AuditFilter, db.session, current_user.company_id, asked | meant)
+    return wanted if wanted.action in {None, *ACTION_WORDS} else replace(wanted, unknown=(*wanted.unknown, "action"))

@@ -8,6 +8,8 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 import portal
 from portal import audit, clock
 from portal.audit import Actor
@@ -33,7 +35,9 @@ def actions_in_code() -> set[str]:
     ]
     named = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "action"]
     recording = [
-        call for call in calls if ast.unparse(call.func).split(".")[-1] in ("note", "note_once_a_day", "record", "count")
+        call
+        for call in calls
+        if ast.unparse(call.func).split(".")[-1] in ("note", "note_once_a_day", "record", "count")
     ]
     noted = [argument for call in recording for argument in call.args]
     return {action for node in named + noted for action in actions_of(node)}
@@ -106,6 +110,15 @@ def test_downloads_and_refusals_are_in_the_log(admin, member):
         ("access.denied", member.email, "/webhook"),
         ("access.denied", member.email, "/webhook/pause"),
     ]
+
+
+@pytest.mark.parametrize("asked", ["action=webhook.nonsense", "since=tomorrow", "until=2026-13-01"])
+def test_a_filter_that_asks_for_what_does_not_exist_says_so_and_matches_nothing(admin, company, asked):
+    record(company)
+    page = admin.get(f"/audit?{asked}").text
+    assert "O filtro pede algo que não existe" in page
+    assert "Nada encontrado" in page
+    assert admin.get(f"/audit/audit.csv?{asked}").location == f"/audit?{asked}"
 
 
 def test_what_is_refused_again_is_counted_and_fills_no_log(admin, member):
