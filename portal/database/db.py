@@ -24,7 +24,6 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
-    Executable,
     Integer,
     MetaData,
     Table,
@@ -40,6 +39,8 @@ from sqlalchemy.orm import DeclarativeBase, Session, declared_attr
 from sqlalchemy.pool import StaticPool
 
 from portal import clock
+
+from portal.database.driver import Statement, given
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 """The database is locked, full or gone: it is nobody's fault who wanted to write, and trying again helps."""
@@ -231,16 +232,16 @@ def insert_or_add(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, adding: tuple[str, ...]
 ) -> None:
     """Insert the rows; where one of that key exists, add the columns `adding` to it instead."""
-    connection.execute(_insert_or_add(connection.dialect.name, table, adding), rows)
+    _insert_or_add(connection.dialect.name, table, adding).run_many(connection, rows)
 
 
 @cache
-def _insert_or_add(dialect: str, table: Table, adding: tuple[str, ...]) -> Executable:
+def _insert_or_add(dialect: str, table: Table, adding: tuple[str, ...]) -> Statement:
     insert: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    insert = insert.values({column.name: given(column.name, column.type) for column in table.columns})
     sums = {name: table.c[name] + insert.excluded[name] for name in adding}
     keys = [column.name for column in table.primary_key]
-    statement: Executable = insert.on_conflict_do_update(index_elements=keys, set_=sums)
-    return statement
+    return Statement(insert.on_conflict_do_update(index_elements=keys, set_=sums))
 
 
 def _open_sqlite(connection: Any, _record: Any) -> None:

@@ -7,8 +7,24 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, bindparam, exists, func, or_, select, true, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Row,
+    String,
+    Table,
+    and_,
+    exists,
+    func,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
 
+from portal.database.db import Key, UTCDateTime
+from portal.database.driver import Statement, given, rows_of, within
 from portal.egress import origin_of
 from portal.models import OPEN_STATUSES, Delivery, Endpoint
 from portal.rules.circuit import LONGEST_PAUSE
@@ -25,7 +41,7 @@ ANY_PAUSE = timedelta(days=365)
 """Longer than anything waits: a probe takes a delivery before its time."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
     """A delivery in a worker's hand, with all that sending it takes; no session is open when it is used."""
 
@@ -63,10 +79,8 @@ CLAIM_COLUMNS = (
     (delivery.c.trigger == "test").label("is_test"),
     delivery.c.attempt_count.label("number"),
     delivery.c.tries,
-    delivery.c.lease_token,
-    delivery.c.lease_expires_at,
 )
-"""What a claim holds of its delivery, by the names of its fields."""
+"""What a claim holds of its delivery besides the lease, by the names of its fields."""
 
 ENDPOINT_COLUMNS = tuple(
     endpoint.c[name]
@@ -77,45 +91,49 @@ ENDPOINT_COLUMNS = tuple(
 )
 """What `target_of` reads."""
 
-# The statements of the way that every delivery goes are built once: building them costs more than running them.
-_older = delivery.alias("older")
-_older_open = exists().where(
-    _older.c.contact_id == delivery.c.contact_id, _older.c.id < delivery.c.id, _older.c.status.in_(OPEN_STATUSES)
-)
-_waiting = and_(
-    delivery.c.company_id == bindparam("of_company"),
-    delivery.c.status == "pending",
-    delivery.c.next_attempt_at <= bindparam("due_by"),
-)
+_moment = UTCDateTime()
+_older, _waiting = delivery.alias("older"), delivery.alias("waiting")
+
+
+def _is_due(table: Any) -> ColumnElement[bool]:
+    return and_(
+        table.c.company_id == given("of_company", Key),
+        table.c.status == "pending",
+        table.c.next_attempt_at <= given("due_by", _moment),
+    )
+
+
 # The least, by the index: PostgreSQL would look for any such row from the beginning of a long log.
 _first_due_at = (
     select(func.min(delivery.c.next_attempt_at))
     .where(delivery.c.company_id == endpoint.c.company_id, delivery.c.status == "pending")
     .scalar_subquery()
 )
+# A number and no EXISTS, for the same reason: PostgreSQL can make no join of it.
+_first_open_id = (
+    select(func.min(_older.c.id))
+    .where(_older.c.contact_id == _waiting.c.contact_id, _older.c.status.in_(OPEN_STATUSES))
+    .scalar_subquery()
+)
 
 _STRAY = exists().where(endpoint.c.url.is_(None), _first_due_at.is_not(None))
 
-LEASE_EXPIRED = and_(delivery.c.status == "sending", delivery.c.lease_expires_at <= bindparam("now"))
+LEASE_EXPIRED = and_(delivery.c.status == "sending", delivery.c.lease_expires_at <= given("now", _moment))
 """A worker died, or was too slow, while it held the delivery."""
 
-HAS_LOOSE_ENDS = select(or_(exists().where(LEASE_EXPIRED), _STRAY))
+HAS_LOOSE_ENDS = Statement(select(or_(exists().where(LEASE_EXPIRED), _STRAY).label("has_any")))
 """Whether anything is to be recovered or cancelled."""
 
-ENDPOINTS_WITH_DUE = (
-    select(
-        endpoint.c.id,
-        endpoint.c.company_id,
-        endpoint.c.state,
-        endpoint.c.next_probe_at,
-        *ENDPOINT_COLUMNS,
-    )
+ENDPOINTS_WITH_DUE = Statement(
+    select(endpoint.c.id, endpoint.c.company_id, endpoint.c.state, endpoint.c.next_probe_at, *ENDPOINT_COLUMNS)
     .where(
         endpoint.c.url.is_not(None),
         or_(
-            and_(endpoint.c.state == "active", _first_due_at <= bindparam("now")),
+            and_(endpoint.c.state == "active", _first_due_at <= given("now", _moment)),
             and_(
-                endpoint.c.state == "failing", endpoint.c.next_probe_at <= bindparam("now"), _first_due_at.is_not(None)
+                endpoint.c.state == "failing",
+                endpoint.c.next_probe_at <= given("now", _moment),
+                _first_due_at.is_not(None),
             ),
         ),
     )
@@ -123,23 +141,34 @@ ENDPOINTS_WITH_DUE = (
 )
 """The endpoints that may be sent to and have something due, in an order that differs each time."""
 
-CHOOSE = (
-    select(delivery.c.id)
-    .where(_waiting, ~_older_open)
-    .order_by(delivery.c.next_attempt_at, delivery.c.id)
-    .limit(bindparam("room"))
-    .with_for_update(skip_locked=True)
-)
-LEND = (
+LEND = Statement(
     update(delivery)
-    .where(delivery.c.id.in_(bindparam("ids", expanding=True)), _waiting)
+    .where(
+        within(
+            delivery.c.id,
+            select(_waiting.c.id)
+            .where(_is_due(_waiting), func.coalesce(_first_open_id, _waiting.c.id) == _waiting.c.id)
+            .order_by(_waiting.c.next_attempt_at, _waiting.c.id)
+            .limit(given("room", Integer()))
+            .with_for_update(skip_locked=True),
+        ),
+        _is_due(delivery),  # once more: whoever was chosen may have been overtaken
+    )
     .values(
         status="sending",
         attempt_count=delivery.c.attempt_count + 1,
-        lease_token=bindparam("lease_token"),
-        lease_expires_at=bindparam("lease_expires_at"),
+        lease_token=given("token", String()),
+        lease_expires_at=given("until", _moment),
     )
     .returning(*CLAIM_COLUMNS)
+)
+"""Lends a company's deliveries that are due, the first of each contact, to whoever brings the token."""
+
+_unsent = rows_of("unsent", id=Key, token=String())
+GIVE_BACK = Statement(
+    update(delivery)
+    .where(delivery.c.id == _unsent.c.id, delivery.c.lease_token == _unsent.c.token)
+    .values(status="pending", attempt_count=delivery.c.attempt_count - 1, lease_token=null(), lease_expires_at=null())
 )
 
 
@@ -195,19 +224,13 @@ def has_header(stored: AnyRow | Endpoint, url: str) -> bool:
 
 def has_due(connection: Connection, *, now: datetime) -> bool:
     """Whether anything may be claimed, recovered or cancelled: a cheap look that takes no write lock."""
-    return bool(_endpoints_with_due(connection, now)) or bool(connection.scalar(HAS_LOOSE_ENDS, {"now": now}))
+    return bool(_endpoints_with_due(connection, now)) or bool(HAS_LOOSE_ENDS.all(connection, now=now)[0].has_any)
 
 
 def release(connection: Connection, claims: Sequence[Claim]) -> None:
     """Give back claimed deliveries that were not sent: as if they had never been claimed."""
-    for claim in claims:
-        connection.execute(
-            update(delivery)
-            .where(delivery.c.id == claim.delivery_id, delivery.c.lease_token == claim.lease_token)
-            .values(
-                status="pending", attempt_count=delivery.c.attempt_count - 1, lease_token=None, lease_expires_at=None
-            )
-        )
+    if claims:
+        GIVE_BACK.run(connection, unsent=[(claim.delivery_id, claim.lease_token) for claim in claims])
 
 
 def cancel_strays(connection: Connection) -> None:
@@ -240,7 +263,7 @@ def pull_forward(connection: Connection, *, now: datetime, longest: timedelta, l
 
 
 def _endpoints_with_due(connection: Connection, now: datetime) -> Sequence[AnyRow]:
-    return connection.execute(ENDPOINTS_WITH_DUE, {"now": now}).all()
+    return ENDPOINTS_WITH_DUE.all(connection, now=now)
 
 
 def _claim_probe(connection: Connection, target: AnyRow, *, now: datetime, lease: timedelta) -> list[Claim]:
@@ -259,11 +282,8 @@ def _claim_probe(connection: Connection, target: AnyRow, *, now: datetime, lease
 def _claim_of(
     connection: Connection, target: AnyRow, *, due_by: datetime, now: datetime, lease: timedelta, limit: int
 ) -> list[Claim]:
-    terms = {"of_company": target.company_id, "due_by": due_by}
-    ids = connection.execute(CHOOSE, terms | {"room": limit}).scalars().all()
-    if not ids:
-        return []
-    loan = {"ids": ids, "lease_token": secrets.token_hex(16), "lease_expires_at": now + lease}
-    rows = connection.execute(LEND, terms | loan).all()
+    token, until = secrets.token_hex(16), now + lease
+    rows = LEND.all(connection, of_company=target.company_id, due_by=due_by, room=limit, token=token, until=until)
     facts = target_of(target, now=now) | {"is_probe": target.state == "failing"}
-    return sorted((Claim(**row._mapping, **facts) for row in rows), key=lambda claim: claim.delivery_id)
+    facts |= {"lease_token": token, "lease_expires_at": until}
+    return sorted((Claim(**row._asdict(), **facts) for row in rows), key=lambda claim: claim.delivery_id)

@@ -76,7 +76,8 @@ def enqueue_test(
         "body": encode_body(sample),
     }
     row = connection.execute(insert(delivery).values(values).returning(*CLAIM_COLUMNS)).one()
-    return Claim(**row._mapping, **target_of(target, now=now, url=url))
+    lease_held = {name: values[name] for name in ("lease_token", "lease_expires_at")}
+    return Claim(**row._mapping, **lease_held, **target_of(target, now=now, url=url))
 
 
 def resend(session: Session, row: Delivery, *, actor: str, now: datetime, seen_attempts: int | None = None) -> bool:

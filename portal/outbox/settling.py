@@ -1,26 +1,30 @@
 """Recording what came of the attempts: a row each, and the delivery's next state while its lease still holds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
     Column,
     Connection,
+    Integer,
     ScalarSelect,
+    String,
     Table,
     and_,
-    bindparam,
+    case,
     exists,
     false,
     func,
     insert,
+    null,
     select,
     update,
 )
 
+from portal.database.db import Key, UTCDateTime
+from portal.database.driver import Statement, given, rows_of, within
 from portal.models import OPEN_STATUSES, Attempt, Contact
 from portal.outbox.claims import CLAIM_COLUMNS, LEASE_EXPIRED, Claim, delivery, endpoint
 from portal.outbox.counting import count_attempts
@@ -46,66 +50,94 @@ def _last_delivered(column: Column[Any]) -> ScalarSelect[Any]:
     return of_contact.order_by(delivery.c.delivered_at.desc(), delivery.c.id.desc()).limit(1).scalar_subquery()
 
 
-# The statements of the way that every delivery goes are built once: building them costs more than running them.
 _newer = delivery.alias("newer")
-
-_told: BindParameter[Any] = bindparam("contact_ids", expanding=True)
-HOLD_CONTACTS = (
-    select(contact.c.id).where(contact.c.id.in_(_told)).order_by(contact.c.id).with_for_update(key_share=True)
+_told = rows_of("told", id=Key)
+_settled = rows_of(
+    "settled",
+    id=Key,
+    token=String(),
+    status=String(),
+    reason=String(),
+    warning=String(),
+    tries=Integer(),
+    next_attempt_at=UTCDateTime(),
 )
-"""Contacts are held before their deliveries, as by everybody who holds both."""
-LEASES = (
-    select(delivery.c.id, delivery.c.status, delivery.c.lease_token)
-    .where(delivery.c.id.in_(bindparam("ids", expanding=True)), delivery.c.body.is_not(None))
-    .order_by(delivery.c.id)
-    .with_for_update()
-)
-OVERTAKEN = select(delivery.c.id).where(
-    delivery.c.id.in_(bindparam("ids", expanding=True)),
+_is_delivered = _settled.c.status == "delivered"
+_is_overtaken = and_(
+    ~_is_delivered,
     exists().where(
         _newer.c.contact_id == delivery.c.contact_id,
         _newer.c.id > delivery.c.id,
         _newer.c.status.in_(OPEN_STATUSES),
     ),
 )
-RECORD = insert(attempt)
-MOVED_COLUMNS = (
-    "status",
-    "reason",
-    "warning",
-    "tries",
-    "next_attempt_at",
-    "next_trigger",
-    "next_actor",
-    "lease_token",
-    "lease_expires_at",
+
+HOLD_CONTACTS = Statement(
+    select(contact.c.id)
+    .where(within(contact.c.id, select(_told.c.id)))
+    .order_by(contact.c.id)
+    .with_for_update(key_share=True)
 )
-MOVE_ON = (
+"""Contacts are held before their deliveries, as by everybody who holds both."""
+MOVE_ON = Statement(
     update(delivery)
-    .where(delivery.c.id == bindparam("key"), delivery.c.lease_token == bindparam("held_token"))
+    .where(
+        delivery.c.id == _settled.c.id,
+        delivery.c.lease_token == _settled.c.token,
+        delivery.c.status == "sending",
+        delivery.c.body.is_not(None),
+    )
     .values(
-        {name: bindparam(name) for name in MOVED_COLUMNS}
-        | {"delivered_at": func.coalesce(bindparam("settled_delivered_at"), delivery.c.delivered_at)}
+        status=case((_is_overtaken, "superseded"), else_=_settled.c.status),
+        next_attempt_at=case((_is_overtaken, null()), else_=_settled.c.next_attempt_at),
+        delivered_at=case((_is_delivered, given("now", UTCDateTime())), else_=delivery.c.delivered_at),
+        next_trigger="retry",
+        lease_token=null(),
+        lease_expires_at=null(),
+        next_actor=null(),
+        **{name: _settled.c[name] for name in ("reason", "warning", "tries")},
+    )
+    .returning(delivery.c.id, delivery.c.attempt_count, delivery.c.status)
+)
+"""Deliveries' next states, each written only while the lease is the one it was sent under; says which were.
+
+One that failed and whose contact has a newer one on its way is not tried again.
+"""
+STILL_THERE = Statement(
+    select(delivery.c.id)
+    .where(within(delivery.c.id, select(_told.c.id)), delivery.c.body.is_not(None))
+    .order_by(delivery.c.id)
+    .with_for_update()
+)
+"""Those of some deliveries that were not erased, held: whoever erases one comes before, or empties what is added."""
+RECORD = Statement(
+    insert(attempt).values(
+        {column.name: given(column.name, column.type) for column in attempt.c if column.name != "id"}
     )
 )
-"""A delivery's next state, written only while the lease is the one it was sent under."""
-TELL_CONTACTS = (
+TELL_CONTACTS = Statement(
     update(contact)
-    .where(contact.c.id.in_(_told))
+    .where(within(contact.c.id, select(_told.c.id)))
     .values(
         delivered_level=_last_delivered(delivery.c.interest_level),
         delivered_warning=_last_delivered(delivery.c.warning),
     )
 )
 """What the CRM learned last, whichever delivery that was: an old one can be sent again after a newer one."""
-ENDPOINT_OF = select(endpoint).where(endpoint.c.company_id == bindparam("of_company")).with_for_update()
 TOLD_COLUMNS = (*CIRCUIT_COLUMNS, "last_success_at", "last_failure_at", "answer_shape")
-TELL_ENDPOINT = (
-    update(endpoint).where(endpoint.c.id == bindparam("key")).values({name: bindparam(name) for name in TOLD_COLUMNS})
+_endpoints = select(*(endpoint.c[name] for name in ("id", "company_id", "url", *TOLD_COLUMNS))).where(
+    within(endpoint.c.company_id, select(_told.c.id))
 )
-ABANDONED = (
+ENDPOINTS_OF = Statement(_endpoints)
+HOLD_ENDPOINTS = Statement(_endpoints.order_by(endpoint.c.company_id).with_for_update())
+TELL_ENDPOINT = Statement(
+    update(endpoint)
+    .where(endpoint.c.id == given("key", Key))
+    .values({name: given(name, endpoint.c[name].type) for name in TOLD_COLUMNS})
+)
+ABANDONED = Statement(
     select(
-        *CLAIM_COLUMNS,
+        *(*CLAIM_COLUMNS, delivery.c.lease_token, delivery.c.lease_expires_at),
         func.coalesce(endpoint.c.url, "").label("url"),
         func.coalesce(and_(endpoint.c.state == "failing", delivery.c.trigger != "test"), false()).label("is_probe"),
     )
@@ -139,24 +171,22 @@ def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rul
     if not results:
         return
     if held := _contacts_told(results):
-        connection.execute(HOLD_CONTACTS, {"contact_ids": held})
-    leases = _leases(connection, [claim for claim, _ in results])
-    # What is not there any more was erased.
-    results = [(claim, flag_changed(claim, outcome)) for claim, outcome in results if claim.delivery_id in leases]
-    mine = [(claim, outcome) for claim, outcome in results if leases[claim.delivery_id] == claim.lease_token]
-    if results:
-        late = [leases[claim.delivery_id] != claim.lease_token for claim, _ in results]
-        values = [_attempt_values(*result, late=is_late) for result, is_late in zip(results, late, strict=True)]
-        connection.execute(RECORD, values)
+        HOLD_CONTACTS.run(connection, told=held)
+    results = [(claim, flag_changed(claim, outcome)) for claim, outcome in results]
+    settled = [_next_state(*result, rules) for result in sorted(results, key=_place)]
+    moved = MOVE_ON.all(connection, settled=settled, now=rules.now)
+    status_of = {(row.id, row.attempt_count): row.status for row in moved}
+    mine = [each for each in results if _place(each) in status_of]
+    late = _late(connection, [each for each in results if _place(each) not in status_of])
+    attempts = [_attempt_values(*each, late=is_late) for some, is_late in ((mine, False), (late, True)) for each in some]
+    if attempts:
+        RECORD.run_many(connection, attempts)
     if not mine:
         return
-    overtaken = _with_newer_open(connection, [claim for claim, outcome in mine if not outcome.delivered])
-    states = [_next_state(claim, outcome, rules, claim.delivery_id in overtaken) for claim, outcome in mine]
-    connection.execute(MOVE_ON, states)
     if told := _contacts_told(mine):  # a late answer changes nothing: what was settled since stays so
-        connection.execute(TELL_CONTACTS, {"contact_ids": told})
+        TELL_CONTACTS.run(connection, told=told)
     _record_at_endpoints(connection, mine, rules)
-    count_attempts(connection, [(*result, state["status"]) for result, state in zip(mine, states, strict=True)])
+    count_attempts(connection, [(*each, status_of[_place(each)]) for each in mine])
 
 
 def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
@@ -165,60 +195,49 @@ def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
     Returns how many there were. The receiver may have got them: the same id and bytes go again. What was sent to a
     failing endpoint was its probe, but for what was still under way when it began to fail: neither costs a try.
     """
-    rows = connection.execute(ABANDONED, {"now": rules.now}).all()
-    claims = [Claim(**row._mapping) for row in rows]
+    rows = ABANDONED.all(connection, now=rules.now)
+    claims = [Claim(**row._asdict()) for row in rows]
     died = [(claim, Outcome.interrupted(url=claim.url, started_at=claim.lease_expires_at - lease)) for claim in claims]
     settle(connection, died, rules)
     return len(died)
 
 
-def _contacts_told(results: Sequence[tuple[Claim, Outcome]]) -> list[int]:
-    """The contacts that the CRM learned of, in one order."""
-    return sorted(
-        {claim.contact_id for claim, outcome in results if outcome.delivered and claim.contact_id is not None}
-    )
+def _contacts_told(results: Sequence[tuple[Claim, Outcome]]) -> list[tuple[int]]:
+    """The contacts that the CRM learned of."""
+    return _ids(claim.contact_id for claim, outcome in results if outcome.delivered)
 
 
-def _leases(connection: Connection, claims: Sequence[Claim]) -> dict[int, str | None]:
-    """The lease token of each of those deliveries that are not erased; None when it is not being sent."""
-    rows = connection.execute(LEASES, {"ids": [claim.delivery_id for claim in claims]})
-    return {row.id: row.lease_token if row.status == "sending" else None for row in rows}
+def _ids(numbers: Iterable[int | None]) -> list[tuple[int]]:
+    """Numbers for `rows_of`, in one order."""
+    return [(number,) for number in sorted({number for number in numbers if number is not None})]
 
 
-def _with_newer_open(connection: Connection, claims: Sequence[Claim]) -> set[int]:
-    """The ids of those deliveries whose contact has a newer one on its way."""
-    if not claims:
-        return set()
-    return set(connection.execute(OVERTAKEN, {"ids": [claim.delivery_id for claim in claims]}).scalars())
+def _place(result: tuple[Claim, Outcome]) -> tuple[int, int]:
+    """The delivery and the number of the attempt: of those with one lease there is one."""
+    return result[0].delivery_id, result[0].number
 
 
-def _next_state(claim: Claim, outcome: Outcome, rules: Rules, is_overtaken: bool) -> dict[str, Any]:
-    """The columns of a delivery after this outcome, with the key and the token that guard their UPDATE."""
+def _late(connection: Connection, results: Sequence[tuple[Claim, Outcome]]) -> list[tuple[Claim, Outcome]]:
+    """Those whose lease had gone to another; what is not there any more was erased, and leaves nothing."""
+    if not results:
+        return []
+    rows = STILL_THERE.all(connection, told=_ids(claim.delivery_id for claim, _ in results))
+    ids = {row.id for row in rows}
+    return [each for each in results if each[0].delivery_id in ids]
+
+
+def _next_state(claim: Claim, outcome: Outcome, rules: Rules) -> tuple[Any, ...]:
+    """What `MOVE_ON` takes: the key and the token that guard the row, and its state after this outcome."""
     status, due_at, tries = "failed", None, claim.tries + 1
     if outcome.delivered:
         status = "delivered"
-    elif is_overtaken:
-        status = "superseded"
     elif claim.is_probe and not outcome.final:
         status, due_at, tries = "pending", rules.now + rules.first_pause, claim.tries
     elif not claim.is_test and not outcome.final:
         delay = rules.schedule.next_delay(tries, retry_after=outcome.retry_after, jitter=rules.jitter())
         if delay is not None:
             status, due_at = "pending", rules.now + (timedelta(0) if outcome.reason == "interrupted" else delay)
-    return {
-        "key": claim.delivery_id,
-        "held_token": claim.lease_token,
-        "status": status,
-        "reason": outcome.reason,
-        "warning": outcome.warning,
-        "tries": tries,
-        "next_attempt_at": due_at,
-        "next_trigger": "retry",
-        "next_actor": None,
-        "lease_token": None,
-        "lease_expires_at": None,
-        "settled_delivered_at": rules.now if outcome.delivered else None,
-    }
+    return claim.delivery_id, claim.lease_token, status, outcome.reason, outcome.warning, tries, due_at
 
 
 def _attempt_values(claim: Claim, outcome: Outcome, *, late: bool) -> dict[str, Any]:
@@ -244,23 +263,37 @@ def _record_at_endpoints(connection: Connection, results: Sequence[tuple[Claim, 
     for claim, outcome in results:
         if not claim.is_test and outcome.reason not in SAYS_NOTHING:
             telling.setdefault(claim.company_id, []).append((claim, outcome))
-    for company_id, told in sorted(telling.items()):  # in one order, so that two workers never wait for each other
-        row = connection.execute(ENDPOINT_OF, {"of_company": company_id}).one()
-        before = Circuit(**{name: row._mapping[name] for name in CIRCUIT_COLUMNS})
-        here = [(claim, outcome) for claim, outcome in told if claim.url == row.url]
-        after = _fold(before, here, rules)
-        succeeded = any(outcome.delivered for _, outcome in here)
-        failed = not all(outcome.delivered for _, outcome in here)
-        is_fresh = row.last_success_at is not None and row.last_success_at > rules.now - FRESH
-        shapes = remember(row.answer_shape, [outcome.shape for _, outcome in here])
-        if failed or after != before or shapes != row.answer_shape or (succeeded and not is_fresh):
-            facts = {name: getattr(after, name) for name in CIRCUIT_COLUMNS}
-            facts["last_success_at"] = rules.now if succeeded else row.last_success_at
-            facts["last_failure_at"] = rules.now if failed else row.last_failure_at
-            facts["answer_shape"] = shapes
-            connection.execute(TELL_ENDPOINT, facts | {"key": row.id})
-        if before.state == "failing" and after.state == "active":
-            release_waiting(connection, company_id, now=rules.now)
+    if not telling:
+        return
+    # Looked at before they are held: two workers whose deliveries to one endpoint go well never wait for each other.
+    rows = ENDPOINTS_OF.all(connection, told=_ids(telling))
+    changing = [row.company_id for row in rows if _endpoint_after(row, telling[row.company_id], rules) is not None]
+    held = HOLD_ENDPOINTS.all(connection, told=_ids(changing)) if changing else []
+    for row in held:
+        facts = _endpoint_after(row, telling[row.company_id], rules)
+        if facts is None:
+            continue
+        TELL_ENDPOINT.run(connection, key=row.id, **facts)
+        if row.state == "failing" and facts["state"] == "active":
+            release_waiting(connection, row.company_id, now=rules.now)
+
+
+def _endpoint_after(row: Any, told: Sequence[tuple[Claim, Outcome]], rules: Rules) -> dict[str, Any] | None:
+    """An endpoint's columns after these results; None when there is nothing to write."""
+    before = Circuit(**{name: getattr(row, name) for name in CIRCUIT_COLUMNS})
+    here = [(claim, outcome) for claim, outcome in told if claim.url == row.url]
+    after = _fold(before, here, rules)
+    succeeded = any(outcome.delivered for _, outcome in here)
+    failed = not all(outcome.delivered for _, outcome in here)
+    is_fresh = row.last_success_at is not None and row.last_success_at > rules.now - FRESH
+    shapes = remember(row.answer_shape, [outcome.shape for _, outcome in here])
+    if not (failed or after != before or shapes != row.answer_shape or (succeeded and not is_fresh)):
+        return None
+    return {name: getattr(after, name) for name in CIRCUIT_COLUMNS} | {
+        "last_success_at": rules.now if succeeded else row.last_success_at,
+        "last_failure_at": rules.now if failed else row.last_failure_at,
+        "answer_shape": shapes,
+    }
 
 
 def _fold(circuit: Circuit, results: Sequence[tuple[Claim, Outcome]], rules: Rules) -> Circuit:

@@ -13,7 +13,6 @@ from portal.clock import utcnow
 from portal.database.db import db
 from portal.models import Company, Delivery
 from portal.outbox import Claim, Rules
-from portal.outbox.claims import LEND
 from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
 from tests import factories
@@ -61,13 +60,20 @@ def test_a_lease_ends_to_the_microsecond(due_at: datetime) -> None:
     assert (has_due(due_at + LEASE - MOMENT), has_due(due_at + LEASE)) == (False, True)
 
 
-def test_the_update_lends_nothing_that_is_lent(company: Company, due_at: datetime) -> None:
-    """Whoever chose a delivery may have been overtaken before the update: it looks at the state once more."""
-    (claim,) = claim_due(due_at)
-    terms = {"of_company": company.id, "due_by": due_at, "ids": [claim.delivery_id]}
-    with db.engine.begin() as connection:
-        assert connection.execute(LEND, terms | {"lease_token": "x", "lease_expires_at": due_at}).all() == []
-    assert db.session.get_one(Delivery, claim.delivery_id).lease_token == claim.lease_token
+def test_of_two_workers_who_claim_at_once_one_gets_a_delivery(due_at: datetime) -> None:
+    engine, second = db.engine, []
+
+    def claim_second() -> None:
+        with engine.begin() as connection:
+            second.append(claim_in(connection, due_at))
+
+    with engine.begin() as connection:
+        first = claim_in(connection, due_at)
+        thread = threading.Thread(target=claim_second)
+        thread.start()
+        thread.join(0.5)  # on SQLite it waits for the first, on PostgreSQL for nobody
+    thread.join(10)
+    assert (len(first), second) == (1, [[]])
 
 
 def test_of_two_workers_who_see_that_a_probe_is_due_one_asks(company: Company, due_at: datetime) -> None:

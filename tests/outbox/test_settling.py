@@ -1,5 +1,6 @@
 """Recording what came of attempts, where an older delivery or another worker is in the way."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,11 +11,12 @@ from portal.clock import utcnow
 from portal.database.db import db
 from portal.models import Company, Delivery
 from portal.outbox import Claim
-from portal.outbox.settling import MOVE_ON, MOVED_COLUMNS
+from portal.outbox.settling import MOVE_ON
+from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
 from tests import factories
 from tests.conftest import BOTH, URL
-from tests.outbox.test_outbox import LEASE, claim_due, recover
+from tests.outbox.test_outbox import LEASE, claim_due, recover, worker_transaction
 from tests.outbox.test_outbox import settle as settle_outcome
 
 pytestmark = BOTH
@@ -58,14 +60,39 @@ def test_what_arrived_stays_delivered_when_the_address_is_removed(company: Compa
 
 
 def test_the_update_moves_nothing_on_whose_lease_is_anothers(company: Company) -> None:
-    """The leases were read in the same transaction: the update looks once more all the same."""
     factories.make_delivery(factories.make_contact(company))
     claim = claim_one()
-    state = dict.fromkeys(MOVED_COLUMNS) | {"status": "failed", "tries": 1, "next_trigger": "retry"}
-    stale = {"key": claim.delivery_id, "held_token": "of another", "settled_delivered_at": None}
+    stale = (claim.delivery_id, "of another", "failed", "timeout", None, 1, None)
     with db.engine.begin() as connection:
-        connection.execute(MOVE_ON, state | stale)
+        assert MOVE_ON.all(connection, settled=[stale], now=utcnow()) == []
     assert db.session.get_one(Delivery, claim.delivery_id, populate_existing=True).status == "sending"
+
+
+def test_each_of_a_batch_gets_what_came_of_it(company: Company) -> None:
+    """One statement moves all of them on: delivered, to be tried again, failed for good, superseded, and late."""
+    contacts = [factories.make_contact(company) for _ in range(5)]
+    for contact in contacts:
+        factories.make_delivery(contact, 1)
+    claims = claim_due()
+    factories.make_delivery(contacts[3], 2)
+    reasons = ["ok_text", "timeout", "internal_error", "timeout", "ok_text"]
+    outcomes = [Outcome(started_at=utcnow(), duration_ms=1, url=URL, reason=reason) for reason in reasons]
+    claims[4] = replace(claims[4], lease_token="of another")
+    now = utcnow()
+    rules = outbox.Rules(parse_schedule("0s,30s"), now=now, jitter=lambda: 0.0)
+    with worker_transaction() as connection:
+        outbox.settle(connection, list(zip(claims, outcomes, strict=True))[::-1], rules)
+    rows = [db.session.get_one(Delivery, claim.delivery_id, populate_existing=True) for claim in claims]
+    pause = timedelta(seconds=30)
+    assert [(row.status, row.reason, row.tries, row.next_attempt_at, row.delivered_at) for row in rows] == [
+        ("delivered", "ok_text", 1, None, now),
+        ("pending", "timeout", 1, now + pause, None),
+        ("failed", "internal_error", 1, None, None),
+        ("superseded", "timeout", 1, None, None),
+        ("sending", None, 0, rows[4].next_attempt_at, None),
+    ]
+    assert [[attempt.late for attempt in row.attempts] for row in rows] == [[False]] * 4 + [[True]]
+    assert [contact.delivered_level for contact in contacts if not db.session.refresh(contact)] == [1] + [None] * 4
 
 
 def claim_probe(company: Company) -> Claim:

@@ -1,0 +1,213 @@
+"""Statements of the hottest way: written in SQLAlchemy Core, compiled once for each database, run by the driver itself.
+
+What SQLAlchemy does around each execution costs more there than what the database does. Errors stay SQLAlchemy's.
+"""
+
+import json
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, Dialect, Executable, Select, Subquery, bindparam, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.visitors import InternalTraversal, replacement_traverse
+from sqlalchemy.types import Boolean, TypeEngine, UserDefinedType
+
+Type = TypeEngine[Any]
+
+
+class Statement:
+    """A Core statement, whose parameters are `given`, each one value, or `rows_of` values."""
+
+    def __init__(self, element: Executable) -> None:
+        self._element = replacement_traverse(element, {}, _as_literal)  # type: ignore[type-var]
+        self._compiled: dict[str, _Compiled] = {}
+
+    def all(self, connection: Connection, **values: Any) -> list[Any]:
+        """Run it once. Returns its rows, whose columns have names."""
+        compiled = self._compiled_for(connection.dialect)
+        cursor = _run(connection, compiled.sql, compiled.bind(values))
+        rows = cursor.fetchall()
+        cursor.close()
+        return [compiled.row_of(row) for row in rows]
+
+    def run(self, connection: Connection, **values: Any) -> None:
+        """Run it once, for what it does."""
+        compiled = self._compiled_for(connection.dialect)
+        _run(connection, compiled.sql, compiled.bind(values)).close()
+
+    def run_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run it for each of the rows."""
+        compiled = self._compiled_for(connection.dialect)
+        _run(connection, compiled.sql, [compiled.bind(row) for row in rows], many=True).close()
+
+    def _compiled_for(self, dialect: Dialect) -> "_Compiled":
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            compiled = self._compiled[dialect.name] = _Compiled(self._element, dialect)
+        return compiled
+
+
+class _Compiled:
+    """A statement in the words of one database, with what turns values into the driver's and back."""
+
+    def __init__(self, element: Any, dialect: Dialect) -> None:
+        compiled = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        self.sql = str(compiled)
+        self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        self._names = compiled.params.keys() - self._fixed.keys()
+        self._places: list[str] | None = compiled.positiontup
+        types = {name: compiled.binds[name].type.dialect_impl(dialect) for name in self._names}
+        writers = {name: type_.bind_processor(dialect) for name, type_ in types.items()}
+        self._writers = {name: write for name, write in writers.items() if write is not None}
+        columns = list(getattr(element, "exported_columns", ()))
+        self._row = namedtuple("Row", [column.key for column in columns])._make  # type: ignore[misc]
+        readers = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+        self._readers = [(at, read) for at, read in enumerate(readers) if read is not None]
+
+    def bind(self, values: Mapping[str, Any]) -> Any:
+        """The parameters as the driver takes them: by place, or by name."""
+        given = self._fixed | {name: values[name] for name in self._names}
+        for name, write in self._writers.items():
+            given[name] = write(given[name])
+        return given if self._places is None else [given[name] for name in self._places]
+
+    def row_of(self, row: Sequence[Any]) -> Any:
+        """A row of the driver's, in Python's types."""
+        if self._readers:
+            row = list(row)
+            for at, read in self._readers:
+                row[at] = read(row[at])
+        return self._row(row)
+
+
+def given(name: str, type_: Type) -> BindParameter[Any]:
+    """A parameter, which every execution has a value for."""
+    return bindparam(name, None, type_=type_)
+
+
+def rows_of(name: str, **types: Type) -> Subquery:
+    """Rows that come in as one parameter, of that name: as many lists of values, one for each of the types."""
+    elements = _elements(given(name, _Rows(tuple(types.values())))).table_valued("value", name=f"{name}_json")
+    columns = [_item(elements.c.value, at, type_).label(key) for at, (key, type_) in enumerate(types.items())]
+    return select(*columns).select_from(elements).subquery(name)
+
+
+class within(ColumnElement[bool]):
+    """Whether a column is one of what a select finds, which runs once and is followed by a look into an index."""
+
+    inherit_cache = False
+    type = Boolean()
+    _traverse_internals = [  # noqa: RUF012 - as SQLAlchemy reads it
+        ("column", InternalTraversal.dp_clauseelement),
+        ("found", InternalTraversal.dp_clauseelement),
+    ]
+
+    def __init__(self, column: ColumnElement[Any], found: Select[Any]) -> None:
+        self.column, self.found = column, found.scalar_subquery()
+
+    def self_group(self, against: Any = None) -> "within":
+        """It stands alone: SQLAlchemy would compare it with 1, and SQLite then use no index."""
+        return self
+
+
+class _elements(FunctionElement[Any]):
+    """The elements of a JSON array, one a row, in the column `value`."""
+
+    inherit_cache = True
+
+
+class _item(ColumnElement[Any]):
+    """One value of a JSON array, in a type."""
+
+    inherit_cache = False
+
+    def __init__(self, array: ColumnElement[Any], at: int, type_: Type) -> None:
+        self.array, self.at, self.type = array, at, type_
+
+
+class _Rows(UserDefinedType[Sequence[Sequence[Any]]]):
+    """A list of rows as JSON."""
+
+    cache_ok = True
+
+    def __init__(self, types: tuple[Type, ...]) -> None:
+        self.types = types
+
+    def get_col_spec(self) -> str:
+        return "JSON"
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Sequence[Sequence[Any]]], str]:
+        writers = [type_.dialect_impl(dialect).bind_processor(dialect) for type_ in self.types]
+        special = [(at, write) for at, write in enumerate(writers) if write is not None]
+
+        def process(rows: Sequence[Sequence[Any]]) -> str:
+            written = [list(row) for row in rows]
+            for row in written:
+                for at, write in special:
+                    row[at] = write(row[at])
+            return json.dumps(written, default=str)  # what is left is PostgreSQL's times
+
+        return process
+
+
+@compiles(within, "sqlite")
+def _within_on_sqlite(element: within, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{compiler.process(element.column, **options)} IN {compiler.process(element.found, **options)}"
+
+
+@compiles(within, "postgresql")
+def _within_on_postgresql(element: within, compiler: SQLCompiler, **options: Any) -> str:
+    """An array is no join: whatever is believed of the tables' sizes, it cannot be run again for each row."""
+    column, found = compiler.process(element.column, **options), compiler.process(element.found, **options)
+    return f"{column} = ANY (ARRAY{found})"
+
+
+@compiles(_elements, "sqlite")
+def _elements_on_sqlite(element: _elements, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_elements, "postgresql")
+def _elements_on_postgresql(element: _elements, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_array_elements(CAST({compiler.process(element.clauses, **options)} AS JSON))"
+
+
+@compiles(_item, "sqlite")
+def _item_on_sqlite(element: _item, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_extract({compiler.process(element.array, **options)}, '$[{element.at}]')"
+
+
+@compiles(_item, "postgresql")
+def _item_on_postgresql(element: _item, compiler: SQLCompiler, **options: Any) -> str:
+    type_ = compiler.dialect.type_compiler_instance.process(element.type)
+    return f"CAST({compiler.process(element.array, **options)} ->> {element.at} AS {type_})"
+
+
+def _as_literal(element: Any, **_: Any) -> BindParameter[Any] | None:
+    """What a statement says itself stands in its text: PostgreSQL's plans for any values use no partial index."""
+    is_said = isinstance(element, BindParameter) and not element.literal_execute and element.value is not None
+    return element.render_literal_execute() if is_said else None
+
+
+def _run(connection: Connection, sql: str, parameters: Any, *, many: bool = False) -> Any:
+    driver: Any = connection.connection.driver_connection
+    cursor = driver.cursor()
+    try:
+        (cursor.executemany if many else cursor.execute)(sql, parameters)
+    except connection.dialect.loaded_dbapi.Error as error:
+        is_gone = connection.dialect.is_disconnect(error, driver, None)
+        if is_gone:
+            connection.invalidate(error)
+        raise _told_by_sqlalchemy(connection.dialect, sql, error, is_gone) from error
+    return cursor
+
+
+def _told_by_sqlalchemy(dialect: Dialect, sql: str, error: Exception, is_gone: bool) -> BaseException:
+    """The driver's error as SQLAlchemy tells it; it quotes no values."""
+    base, options = dialect.loaded_dbapi.Error, {"hide_parameters": True, "dialect": dialect}
+    return DBAPIError.instance(sql, None, error, base, connection_invalidated=is_gone, **options)
