@@ -8,7 +8,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Dialect, Executable, Select, Subquery, bindparam, select
+from sqlalchemy import BindParameter, Connection, Dialect, Select, Subquery, UpdateBase, bindparam, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -23,13 +23,13 @@ Type = TypeEngine[Any]
 class Statement:
     """A Core statement, whose parameters are `given`, each one value, or `rows_of` values."""
 
-    def __init__(self, element: Executable) -> None:
-        self._element = replacement_traverse(element, {}, _as_literal)  # type: ignore[type-var]
-        self._compiled: dict[str, _Compiled] = {}
+    def __init__(self, element: Select[Any] | UpdateBase) -> None:
+        self._element: Any = replacement_traverse(element, {}, _as_literal)
+        self._compiled: dict[str, Compiled] = {}
 
     def all(self, connection: Connection, **values: Any) -> list[Any]:
         """Run it once. Returns its rows, whose columns have names."""
-        compiled = self._compiled_for(connection.dialect)
+        compiled = self.compiled_for(connection.dialect)
         cursor = _run(connection, compiled.sql, compiled.bind(values))
         rows = cursor.fetchall()
         cursor.close()
@@ -37,22 +37,22 @@ class Statement:
 
     def run(self, connection: Connection, **values: Any) -> None:
         """Run it once, for what it does."""
-        compiled = self._compiled_for(connection.dialect)
+        compiled = self.compiled_for(connection.dialect)
         _run(connection, compiled.sql, compiled.bind(values)).close()
 
     def run_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run it for each of the rows."""
-        compiled = self._compiled_for(connection.dialect)
+        compiled = self.compiled_for(connection.dialect)
         _run(connection, compiled.sql, [compiled.bind(row) for row in rows], many=True).close()
 
-    def _compiled_for(self, dialect: Dialect) -> "_Compiled":
+    def compiled_for(self, dialect: Dialect) -> "Compiled":
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
-            compiled = self._compiled[dialect.name] = _Compiled(self._element, dialect)
+            compiled = self._compiled[dialect.name] = Compiled(self._element, dialect)
         return compiled
 
 
-class _Compiled:
+class Compiled:
     """A statement in the words of one database, with what turns values into the driver's and back."""
 
     def __init__(self, element: Any, dialect: Dialect) -> None:
@@ -65,7 +65,8 @@ class _Compiled:
         writers = {name: type_.bind_processor(dialect) for name, type_ in types.items()}
         self._writers = {name: write for name, write in writers.items() if write is not None}
         columns = list(getattr(element, "exported_columns", ()))
-        self._row = namedtuple("Row", [column.key for column in columns])._make  # type: ignore[misc]
+        row: Any = namedtuple("row", [column.key for column in columns])  # type: ignore[misc]
+        self._row = row._make
         readers = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
         self._readers = [(at, read) for at, read in enumerate(readers) if read is not None]
 
@@ -115,6 +116,15 @@ class within(ColumnElement[bool]):
         return self
 
 
+class by_index(within):
+    """What a join says already, said again for PostgreSQL, which believes that an empty table stays small.
+
+    It would read all of it to join. SQLite takes the index without being told.
+    """
+
+    inherit_cache = False
+
+
 class _elements(FunctionElement[Any]):
     """The elements of a JSON array, one a row, in the column `value`."""
 
@@ -138,14 +148,14 @@ class _Rows(UserDefinedType[Sequence[Sequence[Any]]]):
     def __init__(self, types: tuple[Type, ...]) -> None:
         self.types = types
 
-    def get_col_spec(self) -> str:
+    def get_col_spec(self, **_: Any) -> str:
         return "JSON"
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[Sequence[Sequence[Any]]], str]:
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str]:
         writers = [type_.dialect_impl(dialect).bind_processor(dialect) for type_ in self.types]
         special = [(at, write) for at, write in enumerate(writers) if write is not None]
 
-        def process(rows: Sequence[Sequence[Any]]) -> str:
+        def process(rows: Any) -> str:
             written = [list(row) for row in rows]
             for row in written:
                 for at, write in special:
@@ -158,6 +168,11 @@ class _Rows(UserDefinedType[Sequence[Sequence[Any]]]):
 @compiles(within, "sqlite")
 def _within_on_sqlite(element: within, compiler: SQLCompiler, **options: Any) -> str:
     return f"{compiler.process(element.column, **options)} IN {compiler.process(element.found, **options)}"
+
+
+@compiles(by_index, "sqlite")
+def _by_index_on_sqlite(_element: by_index, _compiler: SQLCompiler, **_: Any) -> str:
+    return "1"
 
 
 @compiles(within, "postgresql")
@@ -209,5 +224,7 @@ def _run(connection: Connection, sql: str, parameters: Any, *, many: bool = Fals
 
 def _told_by_sqlalchemy(dialect: Dialect, sql: str, error: Exception, is_gone: bool) -> BaseException:
     """The driver's error as SQLAlchemy tells it; it quotes no values."""
-    base, options = dialect.loaded_dbapi.Error, {"hide_parameters": True, "dialect": dialect}
-    return DBAPIError.instance(sql, None, error, base, connection_invalidated=is_gone, **options)
+    base = dialect.loaded_dbapi.Error
+    return DBAPIError.instance(
+        sql, None, error, base, hide_parameters=True, connection_invalidated=is_gone, dialect=dialect
+    )

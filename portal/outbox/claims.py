@@ -95,14 +95,6 @@ _moment = UTCDateTime()
 _older, _waiting = delivery.alias("older"), delivery.alias("waiting")
 
 
-def _is_due(table: Any) -> ColumnElement[bool]:
-    return and_(
-        table.c.company_id == given("of_company", Key),
-        table.c.status == "pending",
-        table.c.next_attempt_at <= given("due_by", _moment),
-    )
-
-
 # The least, by the index: PostgreSQL would look for any such row from the beginning of a long log.
 _first_due_at = (
     select(func.min(delivery.c.next_attempt_at))
@@ -147,12 +139,18 @@ LEND = Statement(
         within(
             delivery.c.id,
             select(_waiting.c.id)
-            .where(_is_due(_waiting), func.coalesce(_first_open_id, _waiting.c.id) == _waiting.c.id)
+            .where(
+                _waiting.c.company_id == given("of_company", Key),
+                _waiting.c.status == "pending",
+                _waiting.c.next_attempt_at <= given("due_by", _moment),
+                func.coalesce(_first_open_id, _waiting.c.id) == _waiting.c.id,
+            )
             .order_by(_waiting.c.next_attempt_at, _waiting.c.id)
             .limit(given("room", Integer()))
             .with_for_update(skip_locked=True),
         ),
-        _is_due(delivery),  # once more: whoever was chosen may have been overtaken
+        # Once more, since what was chosen may have been overtaken; in words that no partial index is chosen for.
+        func.coalesce(delivery.c.status, "") == "pending",
     )
     .values(
         status="sending",

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from portal.database.db import Key, UTCDateTime
-from portal.database.driver import Statement, given, rows_of, within
+from portal.database.driver import Statement, by_index, given, rows_of, within
 from portal.models import OPEN_STATUSES, Attempt, Contact
 from portal.outbox.claims import CLAIM_COLUMNS, LEASE_EXPIRED, Claim, delivery, endpoint
 from portal.outbox.counting import count_attempts
@@ -82,9 +82,9 @@ HOLD_CONTACTS = Statement(
 MOVE_ON = Statement(
     update(delivery)
     .where(
+        by_index(delivery.c.id, select(_settled.alias("each").c.id)),
         delivery.c.id == _settled.c.id,
-        delivery.c.lease_token == _settled.c.token,
-        delivery.c.status == "sending",
+        delivery.c.lease_token == _settled.c.token,  # which only stands in what is being sent
         delivery.c.body.is_not(None),
     )
     .values(

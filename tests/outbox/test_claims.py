@@ -1,18 +1,23 @@
 """Claiming at its borders: what is due to the microsecond, and what guards itself when two come at once."""
 
+import re
 import threading
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert, select
 
 from portal import outbox
 from portal.clock import utcnow
 from portal.database.db import db
+from portal.database.driver import Statement
 from portal.models import Company, Delivery
 from portal.outbox import Claim, Rules
+from portal.outbox.claims import LEND
+from portal.outbox.settling import MOVE_ON
 from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
 from tests import factories
@@ -158,3 +163,27 @@ def test_companies_share_a_claim_evenly(app: Flask) -> None:
     with db.engine.begin() as connection:
         claims = claim_in(connection, utcnow(), limit=6)
     assert sorted(Counter(claim.company_id for claim in claims).values()) == [2, 2, 2]
+
+
+def test_claims_and_results_find_their_rows_by_index_in_a_table_that_was_empty_a_moment_ago(due_at: datetime) -> None:
+    """PostgreSQL believes such a table to be small until it is analysed, and would read all of it for each claim."""
+    (facts,) = db.session.execute(select(Delivery.__table__)).mappings()
+    rows = [{**facts, "id": number, "webhook_id": f"msg_{number}", "body": b"x" * 500} for number in range(9, 1009)]
+    db.session.execute(insert(Delivery), rows)
+    db.session.commit()
+    loan = {"of_company": facts["company_id"], "due_by": due_at, "room": 16, "token": "t", "until": due_at + LEASE}
+    claiming = plan_of(LEND, **loan)
+    settling = plan_of(MOVE_ON, settled=[(9, "t", "delivered", "ok_text", None, 1, None)], now=due_at)
+    assert not re.search(r"Seq Scan on delivery|SCAN (delivery|waiting)", claiming + settling)
+    for index in ("ix_delivery_due", "ix_delivery_open", "pk_delivery|delivery USING INTEGER PRIMARY KEY"):
+        assert re.search(index, claiming), claiming
+
+
+def plan_of(statement: Statement, **values: Any) -> str:
+    db.session.rollback()
+    with db.engine.begin() as connection:
+        compiled = statement.compiled_for(connection.dialect)
+        words = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+        cursor: Any = connection.connection.cursor()
+        cursor.execute(f"{words} {compiled.sql}", compiled.bind(values))
+        return "\n".join(str(row[-1]) for row in cursor.fetchall())
