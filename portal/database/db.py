@@ -39,7 +39,6 @@ from sqlalchemy.orm import DeclarativeBase, Session, declared_attr
 from sqlalchemy.pool import StaticPool
 
 from portal import clock
-
 from portal.database.driver import Statement, given
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout)

@@ -30,8 +30,10 @@ from portal.outbox.queue import (
     waiting_count,
     waiting_count_of,
 )
+from portal.outbox.rules import Rules
 from portal.outbox.sending import begin, request_of, send
-from portal.outbox.settling import Rules, recover, release_waiting, settle
+from portal.outbox.settling import recover, settle
+from portal.outbox.telling import release_waiting
 
 __all__ = [
     "DUE",

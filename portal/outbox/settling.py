@@ -1,8 +1,8 @@
 """Recording what came of the attempts: a row each, and the delivery's next state while its lease still holds."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -28,18 +28,13 @@ from portal.database.driver import Statement, by_index, given, rows_of, within
 from portal.models import OPEN_STATUSES, Attempt, Contact
 from portal.outbox.claims import CLAIM_COLUMNS, LEASE_EXPIRED, Claim, delivery, endpoint
 from portal.outbox.counting import count_attempts
-from portal.outbox.shapes import flag_changed, remember
-from portal.rules.circuit import Circuit, after_failed_probe, after_failure, after_success
-from portal.rules.retry import RetrySchedule
+from portal.outbox.rules import Rules
+from portal.outbox.shapes import flag_changed
+from portal.outbox.telling import tell_endpoints
 from portal.webhook import Outcome
 
 attempt: Table = Attempt.__table__  # type: ignore[assignment]
 contact: Table = Contact.__table__  # type: ignore[assignment]
-
-CIRCUIT_COLUMNS = tuple(field.name for field in fields(Circuit))
-DEFAULT_FIRST_PAUSE = timedelta(seconds=30)
-SAYS_NOTHING = ("interrupted", "internal_error")
-"""Reasons that say nothing about the receiver."""
 
 OUTCOME_COLUMNS = tuple(field.name for field in fields(Outcome) if field.name in attempt.c)
 
@@ -124,17 +119,6 @@ TELL_CONTACTS = Statement(
     )
 )
 """What the CRM learned last, whichever delivery that was: an old one can be sent again after a newer one."""
-TOLD_COLUMNS = (*CIRCUIT_COLUMNS, "last_success_at", "last_failure_at", "answer_shape")
-_endpoints = select(*(endpoint.c[name] for name in ("id", "company_id", "url", *TOLD_COLUMNS))).where(
-    within(endpoint.c.company_id, select(_told.c.id))
-)
-ENDPOINTS_OF = Statement(_endpoints)
-HOLD_ENDPOINTS = Statement(_endpoints.order_by(endpoint.c.company_id).with_for_update())
-TELL_ENDPOINT = Statement(
-    update(endpoint)
-    .where(endpoint.c.id == given("key", Key))
-    .values({name: given(name, endpoint.c[name].type) for name in TOLD_COLUMNS})
-)
 ABANDONED = Statement(
     select(
         *(*CLAIM_COLUMNS, delivery.c.lease_token, delivery.c.lease_expires_at),
@@ -147,23 +131,6 @@ ABANDONED = Statement(
     .with_for_update(skip_locked=True, of=delivery)
 )
 """What workers held that died, as their claims."""
-FRESH = timedelta(seconds=1)
-"""What an endpoint's last success may be behind: one after the other is not worth a write each."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What decides a delivery's next state besides its outcome."""
-
-    schedule: RetrySchedule
-    now: datetime
-    jitter: Callable[[], float]
-    """A number from 0 to 1, drawn anew for each retry."""
-
-    @property
-    def first_pause(self) -> timedelta:
-        """The pause before a failing endpoint is first probed: the one before a first retry."""
-        return self.schedule.delays[1] if len(self.schedule.delays) > 1 else DEFAULT_FIRST_PAUSE
 
 
 def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rules: Rules) -> None:
@@ -178,14 +145,16 @@ def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rul
     status_of = {(row.id, row.attempt_count): row.status for row in moved}
     mine = [each for each in results if _place(each) in status_of]
     late = _late(connection, [each for each in results if _place(each) not in status_of])
-    attempts = [_attempt_values(*each, late=is_late) for some, is_late in ((mine, False), (late, True)) for each in some]
+    attempts = [
+        _attempt_values(*each, late=is_late) for some, is_late in ((mine, False), (late, True)) for each in some
+    ]
     if attempts:
         RECORD.run_many(connection, attempts)
     if not mine:
         return
     if told := _contacts_told(mine):  # a late answer changes nothing: what was settled since stays so
         TELL_CONTACTS.run(connection, told=told)
-    _record_at_endpoints(connection, mine, rules)
+    tell_endpoints(connection, mine, rules)
     count_attempts(connection, [(*each, status_of[_place(each)]) for each in mine])
 
 
@@ -252,73 +221,3 @@ def _attempt_values(claim: Claim, outcome: Outcome, *, late: bool) -> dict[str, 
         "actor": claim.actor,
         "late": late,
     }
-
-
-def _record_at_endpoints(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rules: Rules) -> None:
-    """What the attempts say about their endpoints.
-
-    Tests say nothing, nor does what went to an address that is no longer the endpoint's, nor what never reached out.
-    """
-    telling: dict[int, list[tuple[Claim, Outcome]]] = {}
-    for claim, outcome in results:
-        if not claim.is_test and outcome.reason not in SAYS_NOTHING:
-            telling.setdefault(claim.company_id, []).append((claim, outcome))
-    if not telling:
-        return
-    # Looked at before they are held: two workers whose deliveries to one endpoint go well never wait for each other.
-    rows = ENDPOINTS_OF.all(connection, told=_ids(telling))
-    changing = [row.company_id for row in rows if _endpoint_after(row, telling[row.company_id], rules) is not None]
-    held = HOLD_ENDPOINTS.all(connection, told=_ids(changing)) if changing else []
-    for row in held:
-        facts = _endpoint_after(row, telling[row.company_id], rules)
-        if facts is None:
-            continue
-        TELL_ENDPOINT.run(connection, key=row.id, **facts)
-        if row.state == "failing" and facts["state"] == "active":
-            release_waiting(connection, row.company_id, now=rules.now)
-
-
-def _endpoint_after(row: Any, told: Sequence[tuple[Claim, Outcome]], rules: Rules) -> dict[str, Any] | None:
-    """An endpoint's columns after these results; None when there is nothing to write."""
-    before = Circuit(**{name: getattr(row, name) for name in CIRCUIT_COLUMNS})
-    here = [(claim, outcome) for claim, outcome in told if claim.url == row.url]
-    after = _fold(before, here, rules)
-    succeeded = any(outcome.delivered for _, outcome in here)
-    failed = not all(outcome.delivered for _, outcome in here)
-    is_fresh = row.last_success_at is not None and row.last_success_at > rules.now - FRESH
-    shapes = remember(row.answer_shape, [outcome.shape for _, outcome in here])
-    if not (failed or after != before or shapes != row.answer_shape or (succeeded and not is_fresh)):
-        return None
-    return {name: getattr(after, name) for name in CIRCUIT_COLUMNS} | {
-        "last_success_at": rules.now if succeeded else row.last_success_at,
-        "last_failure_at": rules.now if failed else row.last_failure_at,
-        "answer_shape": shapes,
-    }
-
-
-def _fold(circuit: Circuit, results: Sequence[tuple[Claim, Outcome]], rules: Rules) -> Circuit:
-    for claim, outcome in results:
-        if outcome.delivered:
-            circuit = after_success(circuit)
-            continue
-        now, first_pause, retry_after = rules.now, rules.first_pause, outcome.retry_after
-        circuit = after_failure(
-            circuit, claim.delivery_id, reason=outcome.reason, now=now, first_pause=first_pause, retry_after=retry_after
-        )
-        if claim.is_probe:
-            circuit = after_failed_probe(circuit, now=now, first_pause=first_pause, retry_after=retry_after)
-    return circuit
-
-
-def release_waiting(connection: Connection, company_id: int, *, now: datetime) -> None:
-    """The endpoint is back: everything that waits is due now, level 3 first, by a microsecond for each level."""
-    for level in (3, 2, 1):
-        connection.execute(
-            update(delivery)
-            .where(
-                delivery.c.company_id == company_id,
-                delivery.c.status == "pending",
-                delivery.c.interest_level == level,
-            )
-            .values(next_attempt_at=now + timedelta(microseconds=3 - level))
-        )
