@@ -150,6 +150,15 @@ def _make_folder(instance: Path) -> None:
 
 def load_or_create_key(path: Path) -> str:
     """The secret key in `path`, made once: when several processes start at the same time they all read one key."""
+    try:
+        return _load_or_create_key(path)
+    except OSError as error:
+        raise SettingError(f"PORTAL_SECRET_KEY: {path} cannot be read or made ({error.strerror}).") from error
+    except ValueError as error:
+        raise SettingError(f"PORTAL_SECRET_KEY: the key in {path} {error}") from error
+
+
+def _load_or_create_key(path: Path) -> str:
     if not path.exists():
         fresh = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -163,10 +172,7 @@ def load_or_create_key(path: Path) -> str:
             pass
         finally:
             fresh.unlink()
-    try:
-        return _read_key(path.read_text().strip())
-    except (OSError, ValueError) as error:
-        raise SettingError(f"PORTAL_SECRET_KEY: the key in {path} {error}") from error
+    return _read_key(path.read_text().strip())
 
 
 def _own(environ: Mapping[str, str]) -> dict[str, str]:

@@ -212,6 +212,17 @@ def test_the_secret_key_is_made_once_and_only_for_its_owner(tmp_path: Path) -> N
     assert stat.S_IMODE((tmp_path / "secret.key").stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_key_that_cannot_be_read_or_made_is_one_sentence(tmp_path: Path, is_there: bool) -> None:
+    path = tmp_path / "secret.key"
+    if is_there:
+        path.mkdir()
+    else:
+        path = tmp_path / ("k" * 250) / "secret.key"
+    with pytest.raises(SettingError, match=r"^PORTAL_SECRET_KEY: .*secret.key cannot be read or made \("):
+        load_or_create_key(path)
+
+
 def test_four_processes_starting_together_read_one_key(tmp_path: Path) -> None:
     program = "from portal.config import load_settings; print(load_settings().secret_key)"
     processes = [

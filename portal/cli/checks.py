@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal import audit, clock, mail
 from portal.cli.console import in_console_language
-from portal.cli.errors import DAMAGED, WRONG_KEY
+from portal.cli.errors import DAMAGED, WRONG_KEY, explain_error
 from portal.company.endpoint import state_of
 from portal.company.sealed import stored_secrets
 from portal.config import Settings
@@ -107,7 +107,7 @@ def check_database() -> Iterator[Finding]:
         yield Finding("database", "fail", str(error))
         return
     except SQLAlchemyError as error:
-        yield Finding("database", "fail", f"It cannot be used: {str(getattr(error, 'orig', error)).splitlines()[0]}")
+        yield Finding("database", "fail", explain_error(error) or f"It cannot be used: {type(error).__name__}.")
         return
     if (trouble := find_trouble(db.engine)) is not None:
         with in_console_language():

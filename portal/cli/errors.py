@@ -28,6 +28,17 @@ DAMAGED = (
     "second factor off for whom it belongs to."
 )
 
+MENDS = {
+    "database_away": "See that it runs, and that the portal's user may open it and reads and writes its folder.",
+    "disk_full": "Free some space on its disk: everything then goes on by itself.",
+    "disk_error": "Look at its disk for a defect, a quota, or a limit of a file's size.",
+    "database_read_only": "The portal's user has to own the file and its folder, on a disk that can be written.",
+    "database_damaged": "Put a backup in its place: portal restore FILE.",
+    "schema_mismatch": "Run portal upgrade, or put a backup of this version in its place.",
+    "database_busy": "Another process holds it: try again in a moment.",
+}
+"""What an operator does about the database's own trouble, by its code."""
+
 NO_DRIVER = "PostgreSQL needs its driver: install the portal with the extra `postgres`, or psycopg itself."
 
 
@@ -41,8 +52,8 @@ def explain_error(error: Exception) -> str | None:
         return "The cursor is none that a page of this log gave."
     if isinstance(error, SecretError):
         return WRONG_KEY if isinstance(error, WrongKey) else DAMAGED
-    if isinstance(error, DBAPIError) and name_trouble(error) is not None:
-        return f"The database cannot be used: {message_of(error)}."
+    if isinstance(error, DBAPIError) and (trouble := name_trouble(error)) is not None:
+        return f"The database cannot be used: {message_of(error)}. {MENDS[trouble.code]}"
     if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
         return NO_DRIVER
     return None

@@ -25,6 +25,14 @@ TROUBLES = {
         _l("O portal está ocupado agora"),
         _l("O que você acabou de enviar não foi salvo. Espere alguns segundos e tente de novo."),
     ),
+    "database_away": Trouble(
+        "database_away",
+        _l("O banco de dados não responde"),
+        _l(
+            "Nada do que você enviou foi salvo. Quem opera o portal precisa conferir se o banco de dados está no ar e "
+            "se o portal pode abri-lo: veja portal doctor. Depois disso tudo continua sozinho."
+        ),
+    ),
     "disk_full": Trouble(
         "disk_full",
         _l("O disco do portal está cheio"),
@@ -65,6 +73,7 @@ TROUBLES = {
 _BY_SQLITE = {
     sqlite3.SQLITE_FULL: "disk_full",
     sqlite3.SQLITE_IOERR: "disk_error",
+    sqlite3.SQLITE_CANTOPEN: "database_away",
     sqlite3.SQLITE_READONLY: "database_read_only",
     sqlite3.SQLITE_CORRUPT: "database_damaged",
     sqlite3.SQLITE_NOTADB: "database_damaged",
@@ -85,9 +94,10 @@ _NO_SUCH = ("no such column", "no such table", "has no column named")
 
 def name_trouble(error: SQLAlchemyError) -> Trouble | None:
     """What is wrong; None when the database is well, and the error is the fault of who asked it."""
-    code = _code_of(getattr(error, "orig", None))
+    orig = getattr(error, "orig", None)
+    code = _code_of(orig)
     if code is None and isinstance(error, AWAY):
-        code = "database_busy"
+        code = "database_away" if isinstance(orig, Exception) and _is_away(orig) else "database_busy"
     return TROUBLES[code] if code else None
 
 
@@ -112,3 +122,9 @@ def _code_of(error: BaseException | None) -> str | None:
             return "schema_mismatch"
         return _BY_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
     return _BY_SQLSTATE.get(getattr(error, "sqlstate", None) or "")
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether PostgreSQL could not be asked at all: nobody answered (None), it let nobody in, or it stops or starts."""
+    sqlstate = getattr(error, "sqlstate", "")
+    return sqlstate is None or sqlstate.startswith(("08", "28", "3D", "57P"))

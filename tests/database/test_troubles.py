@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from portal.cli.errors import MENDS
 from portal.clock import utcnow
 from portal.database.db import db
 from portal.database.schema import SchemaError, check_schema
@@ -50,7 +51,13 @@ def damage(file: Path) -> None:
         opened.write(b"x" * (size - 4096))
 
 
+def lock_out(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
 CASES = [
+    (lock_out, "database_away"),
     (forbid_writing, "database_read_only"),
     (lose_a_column, "schema_mismatch"),
     (lose_a_column_of_users, "schema_mismatch"),
@@ -133,6 +140,20 @@ def test_a_column_that_is_not_there_is_a_schema_of_another_version(app: Flask) -
     db.session.commit()
     with pytest.raises(SchemaError, match=r"lacks task\.kind"):
         check_schema(db.engine, db.metadata)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"), [("127.0.0.1:1/none", "onnection refused"), ("{there}/no_such_database", "does not exist")]
+)
+def test_a_postgresql_that_is_away_is_no_busy_one(run: Run, postgres_url: str, url: str, words: str) -> None:
+    there = postgres_url.partition("://")[2].rpartition("/")[0]
+    told = run("doctor", PORTAL_DATABASE_URL="postgresql://" + url.format(there=there))
+    assert words in told.stdout
+    assert MENDS["database_away"] in told.stdout
+
+
+def test_every_trouble_says_to_an_operator_what_to_do() -> None:
+    assert MENDS.keys() == TROUBLES.keys()
 
 
 @BOTH
