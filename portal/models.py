@@ -17,6 +17,7 @@ DELIVERY_STATUSES = ("pending", "sending", "delivered", "failed", "superseded", 
 OPEN_STATUSES = ("pending", "sending")
 DELIVERED = "delivered_at IS NOT NULL"
 BEHIND = "interest_level <> coalesce(delivered_level, 0)"  # of a contact: it has a level that the CRM does not know
+CHANGED = "data_changed_at > delivered_frozen_at"  # of a contact: the CRM has the data of before
 TRIGGERS = ("classification", "retry", "manual", "sync", "test")
 TASK_STATUSES = ("draft", "waiting", "running", "done", "failed")
 
@@ -135,6 +136,7 @@ class Contact(Numbered):
         Index("ix_contact_company_name", "company_id", "search_name", "id"),
         Index("ix_contact_warned", "company_id", "delivered_warning", "id", **only("delivered_warning IS NOT NULL")),
         Index("ix_contact_behind", "company_id", "interest_level", "classified_at", "id", **only(BEHIND)),
+        Index("ix_contact_changed", "company_id", "search_name", "id", **only(CHANGED)),
         one_of("interest_level", LEVELS),
     )
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
@@ -157,10 +159,13 @@ class Contact(Numbered):
     interest_level: Mapped[int | None] = mapped_column()
     classified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     is_level_imported: Mapped[bool] = mapped_column(default=False)  # the level came with a file
-    delivered_level: Mapped[int | None] = mapped_column()  # what the CRM learned last; `outbox.settle` keeps both
+    data_changed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # some field of its body that is told
+    delivered_level: Mapped[int | None] = mapped_column()  # what the CRM learned last; `outbox.settle` keeps it, with
+    delivered_frozen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when the body was made that said it
     delivered_warning: Mapped[str | None] = mapped_column(String(32))  # what it said to that; None once settled
     skills: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # as in the body, like the next
     experiences: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    merged: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)  # who was merged into it (`merging.REMEMBERED`)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
     company: Mapped[Company] = relationship()
@@ -240,6 +245,7 @@ class Delivery(Base):
     webhook_id: Mapped[str] = mapped_column(String(40), unique=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id", ondelete="SET NULL"))
+    former_contact_id: Mapped[int | None] = mapped_column(Key)  # the number in its body, of a contact merged into that
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"))
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     trigger: Mapped[str] = mapped_column(String(16))

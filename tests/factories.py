@@ -132,6 +132,7 @@ def mark_delivered(delivery: Delivery, *, warning: str | None = None) -> Deliver
     """As if the CRM had just taken it."""
     delivery.status, delivery.reason, delivery.delivered_at = "delivered", "ok_empty", delivery.created_at
     delivery.next_attempt_at, delivery.contact.delivered_level = None, delivery.interest_level
+    delivery.contact.delivered_frozen_at = delivery.created_at
     delivery.warning = delivery.contact.delivered_warning = warning
     db.session.commit()
     return delivery

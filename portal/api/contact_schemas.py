@@ -69,16 +69,23 @@ class MessageSchema(StrictSchema):
     pending_message = WholeNumber(validate=OneOf((0, 1), error="not_a_flag"))
 
 
-class ContactItemSchema(StrictSchema):
-    """A contact to make or to change; what is absent stays as it is."""
-
+class BodySchema(StrictSchema):
     contact = Object(FactsSchema, required=True)
     contact_owner = Object(OwnerSchema)
     campaign = Object(CampaignSchema)
     messages = ItemList(Object(MessageSchema), length=MAX_ITEMS)
 
 
-class ContactSchema(ContactItemSchema):
+class ContactItemSchema(BodySchema):
+    """A contact to make or to change; what is absent stays as it is."""
+
+    sync, warning, data_changed = (
+        fields.Raw(allow_none=True, load_only=True, metadata={"description": "Not used: what an answer says of it."})
+        for _ in range(3)
+    )
+
+
+class ContactSchema(BodySchema):
     """A contact as it is, in the body's shape."""
 
     sync = choice(SYNC_STATES, required=True)
@@ -88,13 +95,26 @@ class ContactSchema(ContactItemSchema):
         allow_none=True,
         metadata={"description": "Of the last answer that was accepted; null when there is none, or it was settled."},
     )
+    data_changed = fields.Boolean(
+        required=True,
+        metadata={
+            "description": "Whether contact, owner or campaign changed since the body was made that the receiver took "
+            "last. The level, `collect_date` and messages do not count."
+        },
+    )
 
 
 class ContactQuerySchema(ListQuerySchema):
     search = Text(200, metadata={"description": "A part of the contact's name."})
     level = choice(tuple(ASKED_LEVELS), metadata={"description": "`none`: contacts without a level."})
     sync = choice(SYNC_STATES, metadata={"description": "Whether the CRM knows the contact's level."})
-    state = choice(SHOWN_STATES, metadata={"description": "As pages show it: `sync`, or `with_warning` in its place."})
+    data_changed = choice(("true", "false"), metadata={"description": "Whether the receiver has the data of before."})
+    state = choice(
+        SHOWN_STATES,
+        metadata={
+            "description": "As pages show it: `sync`, or `with_warning` or `data_changed` in the place of `in_sync`."
+        },
+    )
     warning = choice(WARNINGS, metadata={"description": "Open warnings of that kind."})
 
 
@@ -115,6 +135,19 @@ class SavedSchema(StrictSchema):
     notes = fields.List(
         fields.Nested(NoteSchema), metadata={"description": "What was left out or mended; absent when nothing was."}
     )
+
+
+class SentSchema(StrictSchema):
+    contact_id = fields.Integer(required=True)
+    delivery_id = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "null when the receiver has it all, or it is on its way."},
+    )
+
+
+class MergeSchema(StrictSchema):
+    contact_id: fields.Integer = key(required=True, metadata={"description": "The contact that is gone after it."})
 
 
 class RepeatableSchema(StrictSchema):

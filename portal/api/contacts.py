@@ -12,15 +12,17 @@ from portal.api.contact_schemas import (
     ContactQuerySchema,
     ContactSchema,
     LevelSchema,
+    MergeSchema,
+    SentSchema,
 )
 from portal.api.protocol.access import admin, current_caller, member
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import Problem, refuse
-from portal.contacts import classifying
+from portal.contacts import classifying, merging, syncing
 from portal.contacts.body import payload_of
 from portal.contacts.filtering import read_filter
 from portal.contacts.listing import get_contact, page_contacts
-from portal.contacts.standing import standings_of
+from portal.contacts.standing import Standing, standings_of
 from portal.database.db import db
 from portal.database.paging import InvalidCursor
 from portal.database.upkeep import empty_log
@@ -39,8 +41,8 @@ blueprint = ApiBlueprint("contacts", __name__)
 def index(given: dict[str, Any]) -> Response:
     """The contacts that match every filter, by name
 
-    Each in the shape of the webhook's body, plus `sync` and `warning`. A cursor ends with the contact that it stands
-    for: when that one is erased, begin again.
+    Each in the shape of the webhook's body, plus `sync`, `warning` and `data_changed`. A cursor ends with the contact
+    that it stands for: when that one is erased, begin again.
     """
     company_id = current_caller().company_id
     wanted = read_filter(db.session, company_id, given)
@@ -62,8 +64,9 @@ def get_one(contact_id: int) -> Response:
     """One contact
 
     In the shape of the webhook's body, with dates in the company's time zone, plus `sync`: whether the CRM knows the
-    contact's level (`in_sync`, `waiting`, `out_of_sync`, `never_sent`), and `warning`: what was odd about the last
-    answer that was accepted, until somebody settles it.
+    contact's level (`in_sync`, `waiting`, `out_of_sync`, `never_sent`), `warning`: what was odd about the last
+    answer that was accepted, until somebody settles it, and `data_changed`: whether the receiver has the data of
+    before.
     """
     return jsonify(*shapes_of([get_contact_or_404(contact_id)]))
 
@@ -90,6 +93,46 @@ def classify(given: dict[str, Any], contact_id: int) -> dict[str, Any]:
     }
 
 
+@blueprint.route("/contacts/<int:contact_id>/sync", methods=["POST"], tags=["contacts"])
+@member
+@blueprint.response(200, SentSchema, example=examples.SENT)
+@blueprint.problems(404, 409)
+@blueprint.doc(operationId="sendContact")
+def send(contact_id: int) -> dict[str, Any]:
+    """Send a contact's data of now
+
+    One delivery (trigger `sync`) with the body of now, where the receiver has the data of before (`data_changed`) or
+    does not know the level. Nothing goes when it has all of it, or it is on its way, so asking twice sends once. A
+    contact without a level is refused with `no_level`.
+    """
+    get_contact_or_404(contact_id)
+    sent = syncing.send_current(db.session, current_caller().actor, contact_id)
+    db.session.commit()
+    return {"contact_id": contact_id, "delivery_id": sent}
+
+
+@blueprint.route("/contacts/<int:contact_id>/merge", methods=["POST"], tags=["contacts"])
+@admin
+@blueprint.arguments(MergeSchema, example={"contact_id": 12})
+@blueprint.response(200, ContactSchema, example=examples.CONTACT)
+@blueprint.problems(400, 404, 409, 413, 415)
+@blueprint.doc(operationId="mergeContacts")
+def merge(given: dict[str, Any], contact_id: int) -> Response:
+    """Merge another contact into this one
+
+    For one person who is there twice. This one keeps its number, its level and what it says; what it lacks comes from
+    the other, with the messages, the history and the deliveries, and the other is gone. No webhook fires. What waits
+    keeps its bytes, and with them the other's number: the receiver may know both.
+    """
+    other = get_contact_or_404(given["contact_id"])
+    merging.merge(db.session, current_caller().actor, get_contact_or_404(contact_id).id, other.id)
+    answer = jsonify(
+        *shapes_of([get_contact_or_404(contact_id)])
+    )  # read before the commit: a read takes the lock again
+    db.session.commit()
+    return answer
+
+
 @blueprint.route("/contacts/<int:contact_id>", methods=["DELETE"], tags=["contacts"])
 @admin
 @blueprint.response(204)
@@ -111,10 +154,11 @@ def erase(contact_id: int) -> None:
 def shapes_of(contacts: Sequence[Contact]) -> list[dict[str, Any]]:
     """Each contact in the shape of the webhook's body, with where it stands beside it."""
     standings = standings_of(db.session, contacts)
-    return [
-        payload_of(contact) | {"sync": standings[contact.id].sync, "warning": standings[contact.id].warning}
-        for contact in contacts
-    ]
+    return [payload_of(contact) | facts_beside(standings[contact.id]) for contact in contacts]
+
+
+def facts_beside(standing: Standing) -> dict[str, Any]:
+    return {"sync": standing.sync, "warning": standing.warning, "data_changed": standing.data_changed}
 
 
 def get_contact_or_404(contact_id: int) -> Contact:

@@ -50,10 +50,12 @@ CONTACT = {
     "messages": CONTACT_ITEM["messages"],
     "sync": "in_sync",
     "warning": None,
+    "data_changed": False,
 }
 CONTACT_PAGE = {"items": [CONTACT], "next_cursor": "7"}
 SAVED = {"results": [{"id": 7, "created": True, "delivery_id": DELIVERY_ID}]}
 CLASSIFIED = {"contact_id": 7, "interest_level": 3, "previous_level": 2, "delivery_id": DELIVERY_ID}
+SENT = {"contact_id": 7, "delivery_id": DELIVERY_ID}
 
 WEBHOOK = {
     "url": URL,

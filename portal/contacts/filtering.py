@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
-from portal.contacts.standing import SHOWN_STATES, SYNC_STATES, is_in_sync_state, is_shown_as
+from portal.contacts.standing import SHOWN_STATES, SYNC_STATES, has_changed_data, is_in_sync_state, is_shown_as
 from portal.database import filters
 from portal.database.filters import Filter, by, names_of, number, one_of, text
 from portal.models import LEVELS, Campaign, Contact, User
@@ -63,6 +63,7 @@ class ContactFilter(Filter):
     owner_id: int | None = field(default=None, metadata=by(owner_id_of, partial(eq, Contact.owner_id)))
     level: str | None = field(default=None, metadata=by(one_of(ASKED_LEVELS), _has_level))
     sync: str | None = field(default=None, metadata=by(one_of(SYNC_STATES), is_in_sync_state))
+    data_changed: str | None = field(default=None, metadata=by(one_of(("true", "false")), has_changed_data))
     state: str | None = field(default=None, metadata=by(one_of(SHOWN_STATES), is_shown_as))
     warning: str | None = field(default=None, metadata=by(one_of(WARNINGS), partial(eq, Contact.delivered_warning)))
 

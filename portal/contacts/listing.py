@@ -26,20 +26,36 @@ def page_contacts(
     `with_messages` reads the threads of the whole page at once, for who needs them. Raises InvalidCursor, also when the
     contact that the cursor stands for is gone.
     """
-    query = select_contacts(company_id, wanted)
+    after = None
     if cursor:
         last = get_contact(session, company_id, read_cursor(cursor))
         if last is None:
             raise InvalidCursor(cursor)
-        query = query.where(tuple_(Contact.search_name, Contact.id) > (last.search_name, last.id))
+        after = (last.search_name, last.id)
+    rows = read_contacts(session, company_id, wanted, after=after, limit=limit + 1, with_messages=with_messages)
+    return cut_page(rows, limit=limit)
+
+
+def read_contacts(
+    session: Session,
+    company_id: int,
+    wanted: ContactFilter,
+    *,
+    after: tuple[str, int] | None,
+    limit: int,
+    with_messages: bool = False,
+) -> Sequence[Contact]:
+    """The first contacts that match, by name, of those that come after this name (`search_name`) and number."""
+    query = select_contacts(company_id, wanted)
+    if after is not None:
+        query = query.where(tuple_(Contact.search_name, Contact.id) > after)
     if with_messages:
         query = query.options(selectinload(Contact.messages))
-    rows = session.scalars(
+    return session.scalars(
         query.order_by(Contact.search_name, Contact.id)
-        .limit(limit + 1)
+        .limit(limit)
         .options(joinedload(Contact.campaign), joinedload(Contact.owner))
     ).all()
-    return cut_page(rows, limit=limit)
 
 
 def contacts_of(session: Session, company_id: int, ids: Sequence[int]) -> Sequence[Contact]:

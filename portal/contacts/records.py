@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select, true
@@ -12,6 +13,10 @@ from portal.models import Campaign, Contact, Message, User
 
 contact_table: Table = Contact.__table__  # type: ignore[assignment]
 message_table: Table = Message.__table__  # type: ignore[assignment]
+
+UNTOLD = frozenset({"collect_date"})
+"""Facts of a contact that are no news to the CRM when they change alone (so are its level and its messages)."""
+NEXT_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +44,21 @@ class ContactRecord:
     messages: list[dict[str, Any]] = field(default_factory=list)
     is_changed: bool = False
     has_new_messages: bool = False
+    is_frozen: bool = False
+    """Whether its body was frozen in this batch."""
+
+    def mark_changed(self, now: datetime) -> None:
+        """A field of its body that is told changes: after what this batch froze, though the moment is the same."""
+        self.values["data_changed_at"] = now + NEXT_MOMENT if self.is_frozen else now
+        self.is_changed = True
+
+    def freeze(self, now: datetime) -> "ContactRecord":
+        """A copy of the contact as it is at this moment: nothing of it changed later, whatever the clock said then."""
+        changed_at = self.values["data_changed_at"]
+        if changed_at is not None and changed_at > now:
+            self.values["data_changed_at"] = now
+        self.is_frozen = True
+        return ContactRecord(dict(self.values), self.campaign, self.owner, self.messages)
 
 
 @dataclass(slots=True)

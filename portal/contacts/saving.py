@@ -19,7 +19,7 @@ from portal.company.endpoint import is_configured
 from portal.contacts.alike import number_alike
 from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, search_columns
 from portal.contacts.checking import SAME, ContactItem, InvalidContact, check_item
-from portal.contacts.records import CampaignRecord, Change, ContactRecord, Known, PersonRecord
+from portal.contacts.records import UNTOLD, CampaignRecord, Change, ContactRecord, Known, PersonRecord
 from portal.contacts.writing import WRITTEN, write_batch
 from portal.models import Campaign, Company, Contact, User
 
@@ -217,7 +217,7 @@ class _Batch:
     def _apply(self, record: ContactRecord, campaign: CampaignRecord, given: ContactItem) -> Differences:
         """Set what the item gives. Returns what that changed of the contact."""
         if given.campaign_facts.get("description", campaign.description) != campaign.description:
-            campaign.description, campaign.is_changed = given.campaign_facts["description"], True
+            self._describe(campaign, given.campaign_facts["description"])
         owner = self._owner(given) or record.owner
         facts = {name: value for name, value in given.facts.items() if record.values[name] != value}
         differences: Differences = {name: (record.values[name], value) for name, value in facts.items()}
@@ -229,6 +229,8 @@ class _Batch:
             self._known.leave_out(record)
             record.values.update(facts)
             record.values.update(search_columns(record.values))
+            if facts.keys() - UNTOLD or campaign is not record.campaign or owner is not record.owner:
+                record.mark_changed(self.now)
             record.campaign, record.owner = campaign, owner
             self._known.add(record)
         if given.messages is not None and given.messages != record.messages:
@@ -236,6 +238,12 @@ class _Batch:
             record.messages, record.has_new_messages = given.messages, True
         record.is_changed = record.is_changed or bool(differences)
         return differences
+
+    def _describe(self, campaign: CampaignRecord, description: str | None) -> None:
+        campaign.description, campaign.is_changed = description, True
+        for record in (*self._known.by_id.values(), *self.new):
+            if record.campaign is campaign:
+                record.mark_changed(self.now)
 
     def _owner(self, given: ContactItem) -> PersonRecord | None:
         if given.owner is None:
@@ -255,9 +263,7 @@ class _Batch:
             return None
         record.values.update(interest_level=level, classified_at=self.now, is_level_imported=self._rules is not None)
         record.is_changed = True
-        frozen = None
-        if level is not None and self._is_sending:
-            frozen = ContactRecord(dict(record.values), record.campaign, record.owner, record.messages)
+        frozen = record.freeze(self.now) if level is not None and self._is_sending else None
         change = Change(record, old, level, frozen, record.campaign.description)
         self.changes.append(change)
         return change

@@ -5,20 +5,24 @@ CRM said to that. The one place that says which state a contact is shown in.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal_column, not_, or_, select, true
 from sqlalchemy.orm import Session
 
 from portal.models import OPEN_STATUSES, Contact, Delivery
 from portal.rules.verdict import DOUBTS
 
 SYNC_STATES = ("in_sync", "waiting", "out_of_sync", "never_sent")
-SHOWN_STATES = ("in_sync", "with_warning", "waiting", "out_of_sync", "never_sent")
+SHOWN_STATES = ("in_sync", "data_changed", "with_warning", "waiting", "out_of_sync", "never_sent")
 
 is_behind = Contact.interest_level != func.coalesce(Contact.delivered_level, literal_column("0"))
 """A contact has a level that the CRM does not know: as `BEHIND`, whose index holds only these."""
+_own_open = and_(
+    Delivery.contact_id == Contact.id, Delivery.former_contact_id.is_(None), Delivery.status.in_(OPEN_STATUSES)
+)
+"""What is on its way to tell of this contact, not of one that was merged into it."""
 coming_level = (
     select(Delivery.interest_level)
-    .where(Delivery.contact_id == Contact.id, Delivery.status.in_(OPEN_STATUSES))
+    .where(_own_open)
     .order_by(Delivery.id.desc())
     .limit(1)
     .correlate(Contact)
@@ -26,8 +30,12 @@ coming_level = (
 )
 """What the CRM will learn last of what waits, since a contact's deliveries go out in order."""
 is_coming = coming_level == Contact.interest_level
+has_old_data = Contact.data_changed_at > Contact.delivered_frozen_at
+"""The CRM has the data of before: as `CHANGED`, whose index holds only these."""
+is_data_coming = exists().where(_own_open, Delivery.created_at >= Contact.data_changed_at).correlate(Contact)
 _was_sent = or_(
-    Contact.delivered_level.is_not(None), exists().where(Delivery.contact_id == Contact.id).correlate(Contact)
+    Contact.delivered_level.is_not(None),
+    exists().where(Delivery.contact_id == Contact.id, Delivery.former_contact_id.is_(None)).correlate(Contact),
 )
 _sync = case(
     (Contact.delivered_level == Contact.interest_level, "in_sync"),
@@ -36,27 +44,41 @@ _sync = case(
     (Contact.interest_level.is_(None), "in_sync"),  # a removed level is not told to the CRM (spec, section 2)
     else_="out_of_sync",
 )
-_is_doubtful = and_(Contact.delivered_warning.in_(DOUBTS), _sync == "in_sync")
+_is_in_sync = _sync == "in_sync"
+_shown = case(
+    (and_(_is_in_sync, Contact.delivered_warning.in_(DOUBTS)), "with_warning"),
+    (and_(_is_in_sync, has_old_data, is_data_coming), "waiting"),
+    (and_(_is_in_sync, has_old_data), "data_changed"),
+    else_=_sync,
+)
+_FEW = {
+    "with_warning": Contact.delivered_warning.is_not(None),
+    "data_changed": has_old_data,
+    "waiting": or_(is_behind, has_old_data),
+    "out_of_sync": is_behind,
+}
+"""What an index finds of the contacts in some states: the database begins with those few."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a contact stands: one of `SYNC_STATES`, and the warning of the last accepted answer until it is settled."""
+    """Where a contact stands: one of `SYNC_STATES`, with what is to be said beside it."""
 
     sync: str
     warning: str | None
-
-    @property
-    def shown(self) -> str:
-        """One of `SHOWN_STATES`: what the CRM took with words of an error is not called in sync."""
-        return "with_warning" if self.sync == "in_sync" and self.warning in DOUBTS else self.sync
+    """Of the last accepted answer, until it is settled."""
+    data_changed: bool
+    """Whether a field of the body changed since the body was made that the CRM took last."""
+    shown: str
+    """One of `SHOWN_STATES`: only what is in sync and needs no look is called so."""
 
 
 def standings_of(session: Session, contacts: Sequence[Contact]) -> dict[int, Standing]:
     """Where each of these contacts stands, by its number (spec, section 9)."""
     ids = [contact.id for contact in contacts]
-    rows = session.execute(select(Contact.id, _sync, Contact.delivered_warning).where(Contact.id.in_(ids)))
-    return {contact_id: Standing(sync, warning) for contact_id, sync, warning in rows}
+    facts = (_sync, Contact.delivered_warning, func.coalesce(has_old_data, false()), _shown)
+    rows = session.execute(select(Contact.id, *facts).where(Contact.id.in_(ids)))
+    return {row[0]: Standing(*row[1:]) for row in rows}
 
 
 def is_in_sync_state(state: str) -> ColumnElement[bool]:
@@ -66,10 +88,10 @@ def is_in_sync_state(state: str) -> ColumnElement[bool]:
 
 
 def is_shown_as(state: str) -> ColumnElement[bool]:
-    """The condition that a contact is shown in that one of `SHOWN_STATES`: the rule of `Standing.shown` in SQL."""
-    if state == "with_warning":
-        return _is_doubtful
-    if state == "in_sync":
-        is_clear = or_(Contact.delivered_warning.is_(None), Contact.delivered_warning.not_in(DOUBTS))
-        return and_(_sync == state, is_clear)
-    return is_in_sync_state(state)
+    """The condition that a contact is shown in that one of `SHOWN_STATES`."""
+    return and_(_FEW.get(state, true()), _shown == state)
+
+
+def has_changed_data(asked: str) -> ColumnElement[bool]:
+    """The condition that the CRM has a contact's data of before, or not: `true` or `false`."""
+    return has_old_data if asked == "true" else or_(has_old_data.is_(None), not_(has_old_data))

@@ -4,16 +4,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Engine, and_, case, func, select
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import ColumnElement, Engine, and_, case, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal import audit, clock, outbox
 from portal.audit import Actor
 from portal.company.endpoint import is_configured, lock_configured
-from portal.company.refusals import NoAddress
+from portal.company.refusals import NoAddress, Refusal
 from portal.contacts.body import freeze_body
-from portal.contacts.standing import coming_level, is_behind, is_coming
+from portal.contacts.standing import coming_level, has_old_data, is_behind, is_coming, is_data_coming
 from portal.database.db import reading
 from portal.models import Contact, Delivery, Task
 from portal.rules.verdict import DOUBTS
@@ -28,6 +30,14 @@ LOOK_BACK = 2000
 """Contacts whose causes are counted."""
 
 _is_to_be_sent = and_(is_behind, func.coalesce(coming_level, 0) != Contact.interest_level)
+_has_data_to_be_sent = and_(Contact.interest_level.is_not(None), has_old_data, ~is_data_coming)
+
+
+class NoLevel(Refusal):
+    """The contact has no level: the CRM is told of nobody without one (spec, section 2)."""
+
+    code = "no_level"
+    words = _l("Um contato sem nível não é enviado. Escolha um nível, e o CRM fica sabendo.")
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,29 @@ def bring_in_sync(session: Session, actor: Actor, contact_ids: Sequence[int]) ->
     What is on its way, or arrived meanwhile, is left alone, so asking twice sends once. The caller commits. Returns how
     many deliveries that made. Raises NoAddress.
     """
+    return len(_tell(session, actor, contact_ids, _is_to_be_sent))
+
+
+def send_current(session: Session, actor: Actor, contact_id: int) -> str | None:
+    """Enqueue one delivery with the contact's data of now, when the CRM has those of before or does not know the level.
+
+    Only a person asks for this, never an edit. The caller commits. Returns the delivery's public id; None when the CRM
+    has all of it, or it is on its way. Raises NoAddress and NoLevel.
+    """
+    has_level = select(Contact.interest_level.is_not(None)).where(
+        Contact.company_id == actor.company_id, Contact.id == contact_id
+    )
+    if not session.scalar(has_level):
+        raise NoLevel
+    sent = _tell(session, actor, [contact_id], or_(_is_to_be_sent, _has_data_to_be_sent))
+    if not sent:
+        return None
+    audit.record(session, actor, "contact.sent", subject=str(contact_id))
+    return sent[0]
+
+
+def _tell(session: Session, actor: Actor, contact_ids: Sequence[int], needs: ColumnElement[bool]) -> list[str]:
+    """Enqueue the bodies of now of those of these contacts that need it. Returns the deliveries' public ids."""
     company_id = actor.company_id
     if not is_configured(session, company_id):
         raise NoAddress
@@ -94,24 +127,28 @@ def bring_in_sync(session: Session, actor: Actor, contact_ids: Sequence[int]) ->
     # 2. Only a look that begins after that sees what was committed before.
     contacts = session.scalars(
         select(Contact)
-        .where(Contact.id.in_(held), _is_to_be_sent)
+        .where(Contact.id.in_(held), needs)
         .order_by(Contact.interest_level.desc(), Contact.id)
         .options(joinedload(Contact.campaign), joinedload(Contact.owner), joinedload(Contact.company))
         .options(selectinload(Contact.messages))
         .execution_options(populate_existing=True)
     ).all()
-    rows = [
-        {
-            "contact_id": contact.id,
-            "campaign_id": contact.campaign_id,
-            "owner_id": contact.owner_id,
-            "interest_level": contact.interest_level,
-            "previous_level": contact.delivered_level,
-            "body": freeze_body(contact),
-        }
-        for contact in contacts
-    ]
-    return len(outbox.enqueue(session, company_id, rows, trigger="sync", actor=actor.email, now=clock.utcnow()))
+    now = clock.utcnow()
+    rows = [_delivery_of(contact, now) for contact in contacts]
+    return outbox.enqueue(session, company_id, rows, trigger="sync", actor=actor.email, now=now)
+
+
+def _delivery_of(contact: Contact, now: datetime) -> dict[str, Any]:
+    if contact.data_changed_at is not None and contact.data_changed_at > now:
+        contact.data_changed_at = now  # the clock went back: what the body holds did not change after it
+    return {
+        "contact_id": contact.id,
+        "campaign_id": contact.campaign_id,
+        "owner_id": contact.owner_id,
+        "interest_level": contact.interest_level,
+        "previous_level": contact.delivered_level,
+        "body": freeze_body(contact),
+    }
 
 
 def start(session: Session, actor: Actor) -> Task:

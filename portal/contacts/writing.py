@@ -5,17 +5,17 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, bindparam, delete, insert, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, update
 from sqlalchemy.orm import Session
 
 from portal import outbox
 from portal.audit import Actor
 from portal.contacts.body import BODY_FIELDS, compose_payload
 from portal.contacts.records import Change, ContactRecord, Known, contact_table, message_table
-from portal.models import Campaign, Classification, Company, User
+from portal.models import Campaign, Classification, Company, Contact, User
 from portal.rules.payload import CampaignValues, MessageValues, PersonValues, encode_body
 
-KEPT = ("id", "company_id", "created_at", "delivered_level")
+KEPT = ("id", "company_id", "created_at", "delivered_level", "delivered_frozen_at", "delivered_warning", "merged")
 WRITTEN = tuple(column.name for column in contact_table.columns if column.name not in KEPT)
 """The columns that an update writes."""
 
@@ -32,7 +32,7 @@ def write_batch(
 ) -> None:
     """Write new and changed contacts, what they belong to, their classifications and the deliveries of these."""
     connection = session.connection()
-    _write_campaigns(connection, known, company.id)
+    _write_campaigns(session, known, company.id)
     _write_people(connection, known, company.id, now)
     records = [*known.by_id.values(), *new]
     for record in records:
@@ -49,13 +49,16 @@ def write_batch(
         change.delivery_id = delivery_id
 
 
-def _write_campaigns(connection: Connection, known: Known, company_id: int) -> None:
+def _write_campaigns(session: Session, known: Known, company_id: int) -> None:
+    connection = session.connection()
     for campaign in known.campaigns.values():
         facts = {"name": campaign.name, "description": campaign.description}
         if campaign.id is None:
             new = insert(Campaign).values(company_id=company_id, **facts).returning(Campaign.id)
             campaign.id = connection.execute(new).scalar_one()
         elif campaign.is_changed:
+            others = and_(Contact.campaign_id == campaign.id, Contact.id.not_in(known.by_id))
+            outbox.mark_changed(session, company_id, others)
             connection.execute(update(Campaign).where(Campaign.id == campaign.id).values(facts))
 
 

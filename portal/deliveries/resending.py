@@ -163,6 +163,14 @@ def risk_of(session: Session, delivery: Delivery) -> str | None:
     return session.scalar(select(_risk()).where(Delivery.id == delivery.id))
 
 
+def has_old_data(delivery: Delivery) -> bool:
+    """Whether the contact's body has other data by now than this delivery carries, the level aside."""
+    contact = delivery.contact
+    if contact is None or contact.data_changed_at is None or delivery.former_contact_id is not None:
+        return False
+    return contact.data_changed_at > delivery.created_at
+
+
 def resend(
     session: Session,
     actor: Actor,

@@ -1,6 +1,6 @@
 """A contact, as a form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,9 +8,13 @@ from zoneinfo import ZoneInfo
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import (
+    BooleanField,
     DateTimeLocalField,
     EmailField,
     Field,
+    FieldList,
+    Form,
+    FormField,
     SelectField,
     StringField,
     TextAreaField,
@@ -19,7 +23,7 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import Optional
 
-from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, InvalidContact
+from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS, InvalidContact
 from portal.forms.fields import at_most, required, strip
 from portal.models import Contact, User
 
@@ -35,6 +39,19 @@ def date_field(label: Any) -> DateTimeLocalField:
         format=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"],
         render_kw={"step": "1"},
     )
+
+
+class MessageForm(Form):
+    """A message of the thread; emptied, it is taken out."""
+
+    sender_name = StringField(_l("Quem escreveu"), [at_most(300)], filters=[strip])
+    date = date_field(_l("Quando"))
+    message = TextAreaField(_l("Mensagem"), [at_most(MAX_TEXT)], filters=[strip])
+    pending = BooleanField(_l("Ainda não enviada"))
+
+    def said(self) -> dict[str, Any]:
+        """What was typed."""
+        return _as_typed({name: field.data for name, field in self._fields.items()})
 
 
 class ContactForm(FlaskForm):
@@ -61,6 +78,8 @@ class ContactForm(FlaskForm):
         _l("Experiências"), description=_l("Uma por linha; depois de um ponto e vírgula, o endereço da empresa.")
     )
 
+    thread = FieldList(FormField(MessageForm), max_entries=MAX_ITEMS)
+
     def validate_skills(self, field: Field) -> None:
         for number, (_skill, count) in enumerate(read_lines(field.data), 1):
             if count and not (count.isascii() and count.isdecimal()):
@@ -72,32 +91,41 @@ class ContactForm(FlaskForm):
 
     def show(self, contact: Contact, zone: ZoneInfo) -> None:
         """Fill the fields with a contact as it is."""
-        for name in TEXT_FIELDS:
-            self[name].data = getattr(contact, name)
-        for name in DATE_FIELDS:
-            moment: datetime | None = getattr(contact, name)
-            self[name].data = moment.astimezone(zone) if moment else None
-        self.campaign.data = contact.campaign.name
-        self.owner.data = contact.owner.email
-        self.skills.data = write_lines(contact.skills, "skill", "endorsements")
-        self.experiences.data = write_lines(contact.experiences, "experience", "company_link")
+        for name, value in _shown(contact, zone).items():
+            self[name].data = value
+        for message in _thread(contact, zone)[-SHOWN_MESSAGES:]:
+            self.thread.append_entry(message)
+        self.thread.append_entry()
 
-    def item(self, contact_id: int | None) -> dict[str, Any]:
-        """The form in the body's shape, as `check_item` takes it."""
-        facts: dict[str, Any] = {name: self[name].data for name in (*TEXT_FIELDS, *DATE_FIELDS)}
-        facts["skills"] = [
-            {"skill": skill, "endorsements": int(count) if count else None}
-            for skill, count in read_lines(self.skills.data)
-        ]
-        facts["experiences"] = [
-            {"experience": experience, "company_link": link} for experience, link in read_lines(self.experiences.data)
-        ]
-        if contact_id is None:
+    def item(self, contact: Contact | None, zone: ZoneInfo) -> dict[str, Any]:
+        """The form in the body's shape, as `check_item` takes it; of a contact that exists, what is not as was shown.
+
+        What nobody touched says nothing, whatever a browser or the form does to spaces, line ends and seconds.
+        """
+        shown = _shown(contact, zone) if contact else {}
+        said = {field.name: field.data for field in self if field.name in FIELDS and not _is_same(field, shown)}
+        item: dict[str, Any] = {"contact": {name: read(said[name]) for name, read in READERS.items() if name in said}}
+        if contact is None:
             # What was left empty says nothing: the contact may exist already, under this LinkedIn id or e-mail.
-            facts = {name: value for name, value in facts.items() if value}
+            item["contact"] = {name: value for name, value in item["contact"].items() if value}
         else:
-            facts["id"] = contact_id
-        return {"contact": facts, "campaign": {"name": self.campaign.data}, "contact_owner": {"email": self.owner.data}}
+            item["contact"]["id"] = contact.id
+        if "campaign" in said:
+            item["campaign"] = {"name": said["campaign"]}
+        if "owner" in said:
+            item["contact_owner"] = {"email": said["owner"]}
+        return item | self._messages(contact, zone)
+
+    def _messages(self, contact: Contact | None, zone: ZoneInfo) -> dict[str, Any]:
+        """The whole thread, when it is not as it was shown; an entry without a text is none."""
+        if not self.thread.entries:  # what asks did not have the thread before it
+            return {}
+        before = _thread(contact, zone) if contact else []
+        written = [entry.form.said() for entry in self.thread if entry.form.message.data]
+        shown = before[-SHOWN_MESSAGES:]
+        if written == [_as_typed(message) for message in shown]:
+            return {}
+        return {"messages": [_in_body(message) for message in (*before[: len(before) - len(shown)], *written)]}
 
     def blame(self, error: InvalidContact) -> None:
         """Show at its field what the use case refused."""
@@ -109,6 +137,7 @@ class ContactForm(FlaskForm):
 
 INVALID_WORDS: Mapping[str, Any] = {
     "required": _l("Preencha este campo."),
+    "taken": _l("Já existe uma campanha com este nome."),
     "too_long": _l("O texto é longo demais."),
     "surrogate": _l("O texto tem um caractere quebrado, que nenhum sistema consegue ler. Digite-o de novo."),
     "not_a_count": _l("O número de confirmações não é válido."),
@@ -126,6 +155,77 @@ NOTE_WORDS: Mapping[str, Any] = {
 """What was left out or mended when a contact was saved, by its problem."""
 
 
+SHOWN_MESSAGES = 30
+"""Of a long thread the form holds the last ones; the others stay as they are."""
+
+
+def _read_skills(text: str | None) -> list[dict[str, Any]]:
+    return [{"skill": skill, "endorsements": int(count) if count else None} for skill, count in read_lines(text)]
+
+
+def _read_experiences(text: str | None) -> list[dict[str, Any]]:
+    return [{"experience": experience, "company_link": link} for experience, link in read_lines(text)]
+
+
+READERS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys((*TEXT_FIELDS, *DATE_FIELDS), lambda value: value),
+    "skills": _read_skills,
+    "experiences": _read_experiences,
+}
+"""The form's fields that are facts of the contact, with how a fact is read from what they hold."""
+FIELDS = (*READERS, "campaign", "owner")
+
+
+def _shown(contact: Contact, zone: ZoneInfo) -> dict[str, Any]:
+    """What the form's fields hold of a contact as it is."""
+    return {
+        **{name: getattr(contact, name) for name in TEXT_FIELDS},
+        **{name: _local(getattr(contact, name), zone) for name in DATE_FIELDS},
+        "campaign": contact.campaign.name,
+        "owner": contact.owner.email,
+        "skills": write_lines(contact.skills, "skill", "endorsements"),
+        "experiences": write_lines(contact.experiences, "experience", "company_link"),
+    }
+
+
+def _thread(contact: Contact, zone: ZoneInfo) -> list[dict[str, Any]]:
+    return [
+        {
+            "sender_name": message.sender_name,
+            "message": message.message,
+            "date": _local(message.date, zone),
+            "pending": message.pending,
+        }
+        for message in contact.messages
+    ]
+
+
+def _local(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
+    return moment.astimezone(zone) if moment else None
+
+
+def _is_same(field: Field, shown: Mapping[str, Any]) -> bool:
+    return field.name in shown and _plain(field.data) == _plain(shown[field.name])
+
+
+def _plain(value: Any) -> Any:
+    """The value as it comes back from a browser that nobody typed anything into."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None, microsecond=0)
+    return "\n".join((value or "").strip().splitlines()) if value is None or isinstance(value, str) else value
+
+
+def _as_typed(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in message.items()}
+
+
+def _in_body(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message in the body's shape."""
+    return {name: value for name, value in message.items() if name != "pending"} | {
+        "pending_message": int(message["pending"])
+    }
+
+
 def read_lines(text: str | None) -> list[tuple[str, str | None]]:
     """`first; second` of each line that is not empty, the second None when there is none."""
     lines = [line.rpartition(";") if ";" in line else (line, "", "") for line in (text or "").splitlines()]
@@ -134,7 +234,10 @@ def read_lines(text: str | None) -> list[tuple[str, str | None]]:
 
 def write_lines(items: Sequence[Mapping[str, Any]], first: str, second: str) -> str:
     """The reverse of `read_lines`."""
-    return "\n".join(
-        f"{item[first] or ''}; {item[second]}" if item.get(second) is not None else str(item[first] or "")
-        for item in items
-    )
+    return "\n".join(_write_line(item[first] or "", item.get(second)) for item in items)
+
+
+def _write_line(first: str, second: Any) -> str:
+    if second is not None:
+        return f"{first}; {second}"
+    return f"{first};" if ";" in first else first

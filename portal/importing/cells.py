@@ -4,14 +4,13 @@ import re
 from functools import lru_cache
 
 from portal.rules.folding import fold, word_set
+from portal.rules.formulas import unguard
 from portal.rules.identity import is_empty
 
 USUAL = re.compile(r"[a-mo-tv-zA-MO-TV-Z0-9À-ÖØ-öø-ÿ]\S*(?: \S+)*")
 """A cell that says what it says: it begins as nothing begins that stands for nothing, and has no odd space."""
 TEXT_MARK = re.compile(r'="(.*)"', re.DOTALL)
 """How spreadsheets are told in CSV that a number is a text."""
-GUARDED = re.compile(r"'(?=[=+\-@\t\r＝＋－＠])")
-"""The mark that our own tables put before what a spreadsheet would take for a formula."""
 HYPERLINK = re.compile(r'=\s*HYPERLINK\(\s*"([^"]*)"\s*[;,]\s*"([^"]*)"\s*\)', re.IGNORECASE)
 ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 """A long number as a spreadsheet shows and saves it: its digits are lost."""
@@ -36,7 +35,7 @@ def read_text(cell: str) -> str:
         if found := TEXT_MARK.fullmatch(text):
             text = found[1].replace('""', '"')
     elif text.startswith("'"):
-        text = GUARDED.sub("", text, count=1)
+        text = unguard(text)
     return "" if is_empty(text) else " ".join(text.split())
 
 

@@ -20,10 +20,12 @@ from portal.outbox.claims import (
     signing_secrets,
 )
 from portal.outbox.erasing import forget_contact, forget_old
+from portal.outbox.knowledge import hold_company, mark_changed
 from portal.outbox.queue import (
     cancel_waiting,
     enqueue,
     enqueue_test,
+    move_deliveries,
     resend,
     resend_many,
     take_back,
@@ -49,6 +51,9 @@ __all__ = [
     "forget_old",
     "has_due",
     "has_header",
+    "hold_company",
+    "mark_changed",
+    "move_deliveries",
     "pull_forward",
     "recover",
     "release",

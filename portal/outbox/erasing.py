@@ -18,8 +18,10 @@ _newer = delivery.alias("newer")
 _is_last_word = (
     delivery.c.contact_id.is_not(None)
     & delivery.c.delivered_at.is_not(None)
+    & delivery.c.former_contact_id.is_(None)
     & ~exists().where(
         _newer.c.contact_id == delivery.c.contact_id,
+        _newer.c.former_contact_id.is_(None),
         or_(
             _newer.c.delivered_at > delivery.c.delivered_at,
             (_newer.c.delivered_at == delivery.c.delivered_at) & (_newer.c.id > delivery.c.id),

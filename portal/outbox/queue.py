@@ -159,6 +159,22 @@ def take_back(session: Session, delivery_id: int, *, now: datetime) -> bool:
     return True
 
 
+def move_deliveries(session: Session, from_contact_id: int, to_contact_id: int) -> int:
+    """Give a contact's deliveries to another, which it is merged into. Returns how many there were.
+
+    Nothing else of them changes: what waits goes out as it is, in the order in which all were made, and one that is
+    being sent ends as ever. They tell the CRM of the number in their bodies, not of the contact that has them now.
+    """
+    moved = session.connection().execute(
+        update(delivery)
+        .where(delivery.c.contact_id == from_contact_id)
+        .values(
+            contact_id=to_contact_id, former_contact_id=func.coalesce(delivery.c.former_contact_id, from_contact_id)
+        )
+    )
+    return moved.rowcount
+
+
 def cancel_waiting(session: Session, company_id: int) -> int:
     """Cancel what waits for a company's endpoint. Returns how many deliveries that were."""
     cancelled = session.connection().execute(

@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     insert,
     null,
+    or_,
     select,
     update,
 )
@@ -40,8 +41,9 @@ OUTCOME_COLUMNS = tuple(field.name for field in fields(Outcome) if field.name in
 
 
 def _last_delivered(column: Column[Any]) -> ScalarSelect[Any]:
-    """That fact of the delivery which a contact's receiver took last."""
-    of_contact = select(column).where(delivery.c.contact_id == contact.c.id, delivery.c.delivered_at.is_not(None))
+    """That fact of the delivery which a contact's receiver took last. One of a merged contact tells nothing of this."""
+    is_own = and_(delivery.c.contact_id == contact.c.id, delivery.c.former_contact_id.is_(None))
+    of_contact = select(column).where(is_own, delivery.c.delivered_at.is_not(None))
     return of_contact.order_by(delivery.c.delivered_at.desc(), delivery.c.id.desc()).limit(1).scalar_subquery()
 
 
@@ -64,6 +66,8 @@ _is_overtaken = and_(
         _newer.c.contact_id == delivery.c.contact_id,
         _newer.c.id > delivery.c.id,
         _newer.c.status.in_(OPEN_STATUSES),
+        # That of a merged contact tells a receiver nothing of this one.
+        or_(_newer.c.former_contact_id.is_(None), _newer.c.former_contact_id == delivery.c.former_contact_id),
     ),
 )
 
@@ -115,6 +119,7 @@ TELL_CONTACTS = Statement(
     .where(within(contact.c.id, select(_told.c.id)))
     .values(
         delivered_level=_last_delivered(delivery.c.interest_level),
+        delivered_frozen_at=_last_delivered(delivery.c.created_at),
         delivered_warning=_last_delivered(delivery.c.warning),
     )
 )

@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 from portal import audit, clock
 from portal.audit import Actor
 from portal.company.endpoint import create_endpoint
-from portal.models import Company, User
+from portal.models import Company, Contact, User
+from portal.outbox import mark_changed
 from portal.people.links import create_link, drop_links
 from portal.people.passwords import InvalidAccount, end_sessions, set_password
 from portal.vault import Vault
@@ -54,6 +55,8 @@ def add_user(session: Session, company: Company, *, name: str, email: str, role:
     if user is None:
         user = User(company=company, email=email, created_at=clock.utcnow())
         session.add(user)
+    elif user.name != name:
+        mark_changed(session, company.id, Contact.owner_id == user.id)
     user.name, user.role = name, role
     if password is not None:
         set_password(user, password)

@@ -13,20 +13,21 @@ OVERLAP = 4000
 WIDEST_GAP = 5
 """Signs that may stand between two words of one text: those that end a cell and begin the next, and a space."""
 
+TELLING = ("name", "email", "linkedin_public_id", "phone")
+
 _WORD = re.compile(r"\w+")
 
 
 class Traces:
-    """A person's name, e-mail, LinkedIn id and telephone, as words in a row.
+    """A person's name, e-mail, LinkedIn id and telephone, as words in a row; of a merged contact also what it had been.
 
     They are found in any case, with accents or without, behind the escapes of JSON and addresses, and spread over two
     cells; never within a longer word or name of an account. A text without letters and digits tells nobody.
     """
 
     def __init__(self, contact: Contact) -> None:
-        texts = {
-            fold(text) for text in (contact.name, contact.email, contact.linkedin_public_id, contact.phone) if text
-        }
+        people = [{name: getattr(contact, name) for name in TELLING}, *(contact.merged or [])]
+        texts = {fold(text) for person in people for text in map(person.get, TELLING) if text}
         self._runs = [_Run(text, words) for text in sorted(texts) if (words := _WORD.findall(text))]
 
     def are_in(self, text: str) -> bool:

@@ -6,12 +6,15 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from portal.company.endpoint import is_configured
-from portal.contacts import doubts, filtering
+from portal.company.refusals import Refusal
+from portal.contacts import doubts, filtering, syncing
 from portal.contacts.checking import InvalidContact
 from portal.contacts.classifying import classify
+from portal.contacts.doubles import find_doubles_of
 from portal.contacts.filtering import ASKED_LEVELS, ContactFilter
 from portal.contacts.listing import (
     campaigns_of,
@@ -36,6 +39,8 @@ from portal.web import access
 from portal.web.redirects import back_or, see_other
 
 MAX_LIVE = 50
+SENT = _l("Os dados atuais saem agora para o CRM.")
+ALL_SENT = _l("Nada foi enviado: o CRM já tem os dados atuais, ou eles já estão a caminho.")
 
 bp = Blueprint("contacts", __name__, url_prefix="/contacts")
 
@@ -101,14 +106,33 @@ def settle(contact_id: int) -> ResponseReturnValue:
     return back_or(url_for(".show", contact_id=contact_id))
 
 
+@bp.post("/<int:contact_id>/send")
+@access.member
+def send(contact_id: int) -> ResponseReturnValue:
+    """Send the contact's data of now, once however often this is clicked."""
+    get_contact_or_404(contact_id)
+    try:
+        sent = syncing.send_current(db.session, access.current_actor(), contact_id)
+    except Refusal as refusal:
+        db.session.rollback()
+        flash(refusal.sentence, "error")
+    else:
+        db.session.commit()
+        flash(*(SENT, "success") if sent else (ALL_SENT, "info"))
+    return back_or(url_for(".show", contact_id=contact_id))
+
+
 @bp.get("/<int:contact_id>")
 @access.member
 def show(contact_id: int) -> ResponseReturnValue:
     contact = get_contact_or_404(contact_id)
+    standing = standings_of(db.session, [contact])[contact_id]
     return render_template(
         "contacts/show.html",
         contact=contact,
-        state=standings_of(db.session, [contact])[contact_id].shown,
+        state=standing.shown,
+        data_changed=standing.data_changed,
+        alike=find_doubles_of(db.session, contact),
         is_configured=is_configured(db.session, contact.company_id),
         history=history_of(db.session, contact),
         deliveries=page_deliveries(
@@ -124,17 +148,19 @@ def edit(contact_id: int | None = None) -> ResponseReturnValue:
     """A new contact, or one that exists: the same form."""
     contact = get_contact_or_404(contact_id) if contact_id is not None else None
     company = current_user.company
+    zone = ZoneInfo(company.timezone)
     form = ContactForm()
     form.offer(people_of(db.session, company.id))
     if not form.is_submitted():
         if contact is not None:
-            form.show(contact, ZoneInfo(company.timezone))
+            form.show(contact, zone)
         else:
             form.owner.data = current_user.email
+            form.thread.append_entry()
     elif form.validate():
         try:
             (saved,) = save_items(
-                db.session, access.current_actor(), [form.item(contact_id)], default_owner=current_user
+                db.session, access.current_actor(), [form.item(contact, zone)], default_owner=current_user
             )
             db.session.commit()
         except InvalidContact as error:

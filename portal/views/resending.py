@@ -22,7 +22,10 @@ def confirm(webhook_id: str) -> ResponseReturnValue:
     delivery = get_delivery_or_404(webhook_id)
     risk = resending.risk_of(db.session, delivery)
     words = resending.RISK_WORDS[risk] if risk else ()
-    return render_template("deliveries/resend.html", delivery=delivery, risk=risk, words=words)
+    has_old_data = resending.has_old_data(delivery)
+    return render_template(
+        "deliveries/resend.html", delivery=delivery, risk=risk, words=words, has_old_data=has_old_data
+    )
 
 
 @bp.post("/<webhook_id>/resend")
@@ -30,6 +33,8 @@ def confirm(webhook_id: str) -> ResponseReturnValue:
 def start(webhook_id: str) -> ResponseReturnValue:
     delivery = get_delivery_or_404(webhook_id)
     accepting = resending.RISKS if "confirmed" in request.form else ()
+    if not accepting and resending.has_old_data(delivery):
+        return see_other(url_for(".confirm", webhook_id=webhook_id))
     seen = request.form.get("seen_attempts", type=row_number)
     try:
         is_resent = resending.resend(

@@ -12,13 +12,11 @@ from flask_babel import force_locale, get_locale
 
 from portal import clock
 from portal.database.db import db, reading
+from portal.rules.formulas import guard
 
 BATCH = 500
 DELIMITER = ";"
 """What Excel set to Brazilian Portuguese takes a CSV apart by when it is opened with a double click."""
-
-FORMULA_STARTS = tuple("=+-@\t\r\n\0＝＋－＠")
-"""What a cell begins with that a spreadsheet takes for a formula, full-width forms included (OWASP, CSV injection)."""
 
 Cursor = TypeVar("Cursor")
 Batch = tuple[list[list[str]], Cursor | None]
@@ -69,10 +67,5 @@ def csv_text(rows: Iterable[Sequence[str]]) -> str:
 def write_row(cells: Sequence[str], *, delimiter: str = ",") -> str:
     """One row (RFC 4180), each cell that looks like a formula led by an apostrophe."""
     line = io.StringIO()
-    csv.writer(line, delimiter=delimiter).writerow([guard_cell(cell) for cell in cells])
+    csv.writer(line, delimiter=delimiter).writerow([guard(cell) for cell in cells])
     return line.getvalue()
-
-
-def guard_cell(cell: str) -> str:
-    """The cell as text and nothing else."""
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell

@@ -19,8 +19,10 @@ READS = ["/contacts", "/contacts/1", "/webhook", "/deliveries", "/deliveries/msg
 WRITES = [
     ("POST", "/contacts"),
     ("PUT", "/contacts/1/interest-level"),
+    ("POST", "/contacts/1/sync"),
     ("PUT", "/webhook"),
     ("DELETE", "/contacts/1"),
+    ("POST", "/contacts/1/merge"),
     ("POST", "/webhook/test"),
     ("POST", "/webhook/pause"),
     ("POST", "/webhook/resume"),
@@ -32,7 +34,7 @@ WRITES = [
     ("GET", "/jobs/1"),
 ]
 ALL = [("GET", path) for path in READS] + WRITES
-FOR_ADMINS = WRITES[2:]
+FOR_ADMINS = WRITES[3:]
 
 
 def api_rules(app: Flask) -> set[tuple[str, str]]:

@@ -58,15 +58,14 @@ def test_what_was_sent_is_read_back(api: Caller) -> None:
 
 def test_a_contact_is_read_in_the_documents_order(api: Caller, contact_id: int) -> None:
     sample = json.loads((api.get(f"/contacts/{contact_id}")).data)
-    assert list(sample) == ["contact", "contact_owner", "campaign", "messages", "sync"]
+    assert list(sample) == ["contact", "contact_owner", "campaign", "messages", "sync", "warning", "data_changed"]
     assert list(sample["contact"])[:3] == ["id", "name", "invite_date"]
     assert sample["sync"] == "never_sent"
 
 
 def test_what_is_read_may_be_sent_back(api: Caller, contact_id: int) -> None:
     answer = api.get(f"/contacts/{contact_id}").json
-    sent_back = {name: value for name, value in answer.items() if name != "sync"}
-    assert save(api, sent_back) == [{"id": contact_id, "created": False, "delivery_id": None}]
+    assert save(api, answer) == [{"id": contact_id, "created": False, "delivery_id": None}]
     assert api.get(f"/contacts/{contact_id}").json == answer
 
 
@@ -218,7 +217,6 @@ BAD_FIELDS = [
     ("contact", None, "null"),
     ("contact", [], "not_an_object"),
     ("company_id", 2, "unknown_field"),
-    ("sync", "in_sync", "unknown_field"),
 ]
 
 

@@ -25,11 +25,15 @@ GOOD = {
     "testWebhook": {},
     "resendDeliveries": {"filter": {}, "dry_run": False},
     "bringInSync": {},
+    "mergeContacts": {"contact_id": 2},
+    "settleWarnings": {"contact_id": 1},
 }
 """Bodies that are accepted."""
 BAD = {
     "saveContacts": {"contact": {"name": 1}},
     "classifyContact": {"interest_level": 4},
+    "mergeContacts": {"contact_id": "2"},
+    "settleWarnings": {"warning": "unknown"},
     "setWebhook": {"url": "javascript:alert(1)"},
     "testWebhook": {"url": "javascript:alert(1)"},
     "resendDeliveries": {"filter": {}, "dry_run": "yes"},
@@ -78,10 +82,12 @@ class Call:
         return self(**(BAD[self.name] if self.method == "GET" else {"json": BAD[self.name]}))
 
     def conflict(self) -> TestResponse:
-        """Saving meets its own key; everything else lacks an address."""
+        """Saving meets its own key, merging the same contact; everything else lacks an address."""
         if self.name == "saveContacts":
             self.patch.setattr(idempotency, "begin", raising(idempotency.KeyUnderWay()))
             return self(headers={"Idempotency-Key": "k"})
+        if self.name == "mergeContacts":
+            return self(json={"contact_id": self.ids["contact_id"]})
         with self.api.app.app_context():
             endpoint = factories.endpoint_of(db.session.get_one(Company, self.api.company_id))
             endpoint.url = None
@@ -139,6 +145,7 @@ def test_every_documented_answer_is_given(
     document: dict[str, Any] = app.test_client().get("/api/v1/openapi.json").json  # type: ignore[assignment]
     operation = document["paths"][path][method.lower()]
     with app.app_context():
+        factories.make_contact(db.session.get_one(Company, api.company_id))
         job_id = factories.make_import(db.session.get_one(Company, api.company_id)).id
     ids = {"contact_id": contact_id, "delivery_id": delivery_id, "job_id": job_id}
     for status in sorted(operation["responses"], key=lambda each: (each in LATE, each)):

@@ -55,6 +55,8 @@ OPERATIONS = [
     ("GET", "/api/v1/contacts/{contact_id}"),
     ("DELETE", "/api/v1/contacts/{contact_id}"),
     ("PUT", "/api/v1/contacts/{contact_id}/interest-level"),
+    ("POST", "/api/v1/contacts/{contact_id}/sync"),
+    ("POST", "/api/v1/contacts/{contact_id}/merge"),
     ("GET", "/api/v1/webhook"),
     ("PUT", "/api/v1/webhook"),
     ("POST", "/api/v1/webhook/test"),

@@ -19,7 +19,7 @@ from tests.factories import (
 
 TAKES_FROM_ANYBODY = {"inspector.receive"}
 """Views that other systems post to: they know a secret address, and no form."""
-OF_ONE_COMPANY = {"contact_id", "job_id", "task_id", "token_id", "user_id", "webhook_id"}
+OF_ONE_COMPANY = {"campaign_id", "contact_id", "job_id", "task_id", "token_id", "user_id", "webhook_id"}
 """What stands in an address for something that one company has."""
 REFUSED, FORBIDDEN, ABSENT = 302, 403, 404
 
@@ -32,6 +32,7 @@ def urls(app: Flask, company, receiver) -> list[tuple[Rule, str]]:
     classify_contact(contact, 2)
     values = {
         "contact_id": contact.id,
+        "campaign_id": contact.campaign_id,
         "webhook_id": db.session.query(Delivery).one().webhook_id,
         "task_id": make_import(company).id,
         "job_id": make_bulk_classification(contact).id,

@@ -1,9 +1,12 @@
 """Contacts: found, classified by one click, shown in full, written."""
 
+import re
+from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from portal.contacts.body import payload_of
 from portal.contacts.standing import SHOWN_STATES
 from portal.database.db import db
 from portal.models import Contact, Delivery
@@ -238,6 +241,94 @@ def test_editing_without_a_change_changes_nothing(member, company):
     assert facts_of(db.session.get(Contact, contact.id)) == before
 
 
+class Form(HTMLParser):
+    """What a browser sends of the page's main form when nobody touches it."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.values, self.name, self.text, self.is_in = {}, None, "", False
+        self.feed(page)
+
+    def handle_starttag(self, tag, pairs):
+        given = dict(pairs)
+        self.is_in = "form-page" in (given.get("class") or "") if tag == "form" else self.is_in
+        if not self.is_in:
+            return
+        if tag == "input" and (given.get("type") != "checkbox" or "checked" in given):
+            self.values[given["name"]] = given.get("value", "")
+        elif tag in ("textarea", "select"):
+            self.name, self.text = given["name"], ""
+        elif tag == "option" and "selected" in given:
+            self.text = given["value"]
+
+    def handle_data(self, data):
+        if self.name and self.lasttag == "textarea":
+            self.text += data
+
+    def handle_endtag(self, tag):
+        if tag in ("textarea", "select") and self.name:
+            self.values[self.name] = re.sub(r"\r?\n", "\r\n", re.sub(r"^\r?\n", "", self.text))
+            self.name = None
+        self.is_in = self.is_in and tag != "form"
+
+
+def form_of(page):
+    return Form(page).values
+
+
+SAID = {"sender_name": "Ana", "message": "Olá,\ntudo bem?", "date": "2026-01-22 12:30:00.25", "pending_message": 1}
+STRANGE = {
+    "contact": {
+        "name": "Ana",
+        "role": "  Sócia ",
+        "invite_date": "2026-01-22 12:28:47.5",
+        "skills": [{"skill": "a; b", "endorsements": None}, {"skill": "c", "endorsements": 2}],
+        "experiences": [{"experience": " x ", "company_link": None}],
+    },
+    "messages": [SAID, {"sender_name": "", "message": "sem data", "date": None, "pending_message": 0}],
+}
+
+
+def test_a_form_that_nobody_touched_changes_nothing_whatever_is_stored(member, company):
+    contact = save(company, STRANGE)
+    before = payload_of(contact), contact.updated_at, [message.id for message in contact.messages]
+    url = f"/contacts/{contact.id}/edit"
+    assert member.post(url, form_of(member.get(url).text)).status_code == 303
+    contact = db.session.get(Contact, contact.id)
+    assert (payload_of(contact), contact.updated_at, [message.id for message in contact.messages]) == before
+
+
+def test_the_thread_is_written_changed_and_shortened_by_the_form(member, company):
+    contact = save(company, STRANGE)
+    url = f"/contacts/{contact.id}/edit"
+    form = form_of(member.get(url).text)
+    form |= {"thread-0-message": "", "thread-2-sender_name": "Rui", "thread-2-message": "nova", "thread-2-pending": "y"}
+    assert member.post(url, form).status_code == 303
+    messages = db.session.get(Contact, contact.id).messages
+    assert [(each.sender_name, each.message, each.pending) for each in messages] == [
+        ("", "sem data", False),
+        ("Rui", "nova", True),
+    ]
+
+
+def test_of_a_long_thread_the_form_shows_the_end_and_keeps_the_beginning(member, company):
+    said = [SAID | {"message": f"mensagem {number}"} for number in range(40)]
+    contact = save(company, {"contact": {"name": "Ana"}, "messages": said})
+    url = f"/contacts/{contact.id}/edit"
+    page = member.get(url).text
+    assert ("mensagem 9<" in page, "mensagem 10<" in page) == (False, True)
+    assert member.post(url, form_of(page) | {"thread-0-message": "outra"}).status_code == 303
+    texts = [message.message for message in db.session.get(Contact, contact.id).messages]
+    assert texts == [*(f"mensagem {number}" for number in range(10)), "outra", *(s["message"] for s in said[11:])]
+
+
+def test_a_form_without_the_thread_leaves_it_alone(member, company):
+    contact = save(company, STRANGE)
+    given = {"name": "Ana B.", "campaign": "Geral", "owner": contact.owner.email}
+    assert member.post(f"/contacts/{contact.id}/edit", given).status_code == 303
+    assert len(db.session.get(Contact, contact.id).messages) == 2
+
+
 def local(contact):
     return contact.collect_date.astimezone(ZoneInfo("America/Sao_Paulo")).strftime("%Y-%m-%dT%H:%M:%S")
 
@@ -280,3 +371,28 @@ def test_a_person_of_another_company_cannot_be_made_owner(member, stranger):
 
 def test_an_empty_list_says_how_to_begin(member):
     assert "Nenhum contato ainda" in member.get("/contacts").text
+
+
+def test_the_data_of_now_are_sent_by_a_click_and_only_then(member, company):
+    set_url(company, "https://crm.example.com/hook")
+    contact = make_contact(company, name="Ana")
+    mark_delivered(make_delivery(contact))
+    url = f"/contacts/{contact.id}"
+    assert "Enviar os dados atuais" not in member.get(url).text
+    save(company, {"contact": {"id": contact.id, "role": "Sócia"}})
+    page = member.get(url).text
+    assert "O CRM tem os dados de antes" in page
+    assert f'action="{url}/send"' in page
+    assert db.session.query(Delivery).count() == 1
+    for _ in range(2):
+        assert member.post(f"{url}/send").location == url
+    assert [row.trigger for row in db.session.query(Delivery).order_by(Delivery.id)] == ["classification", "sync"]
+    assert "Enviar os dados atuais" not in member.get(url).text
+
+
+def test_a_contact_without_a_level_is_not_sent(member, company):
+    set_url(company, "https://crm.example.com/hook")
+    contact = make_contact(company)
+    member.post(f"/contacts/{contact.id}/send")
+    assert "Um contato sem nível não é enviado" in member.get(f"/contacts/{contact.id}").text
+    assert db.session.query(Delivery).count() == 0

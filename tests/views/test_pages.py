@@ -26,6 +26,7 @@ NO_PAGES = {
     "inspector.live",
     "jobs.progress",
     "audit.download",
+    "contact_export.download",
     "delivery_export.download",
     "handover.download",
     "imports.bad_rows",

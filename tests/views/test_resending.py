@@ -11,7 +11,7 @@ from portal.views import job_kinds
 from portal.worker import kinds as worker_kinds
 from portal.worker.task_runner import TaskRunner
 from tests.conftest import running_worker
-from tests.factories import NOON, make_contact, make_delivery, mark_delivered, set_url
+from tests.factories import NOON, make_contact, make_delivery, mark_delivered, save, set_url
 
 
 @pytest.fixture
@@ -184,3 +184,21 @@ def test_a_job_of_admins_is_not_shown_to_members(admin, member, failed):
 
 def test_every_kind_of_job_that_people_begin_has_its_page(app):
     assert {*job_kinds.KINDS, retention.KIND} == worker_kinds.KINDS.keys()
+
+
+def test_a_delivery_with_data_of_then_is_asked_about_and_those_of_now_are_offered(admin, company, receiver):
+    set_url(company, receiver.url)
+    contact = make_contact(company)
+    delivery = make_delivery(contact)
+    delivery.status, delivery.next_attempt_at = "failed", None
+    db.session.commit()
+    url = f"/deliveries/{delivery.webhook_id}/resend"
+    assert "os dados de então" not in admin.get(url).text
+    save(company, {"contact": {"id": contact.id, "role": "Sócia"}})
+    assert admin.post(url).location == url
+    page = admin.get(url).text
+    assert "Esta entrega leva os dados de então." in page
+    assert f'action="/contacts/{contact.id}/send"' in page
+    assert admin.post(url, {"confirmed": "yes"}).status_code == 303
+    db.session.expire_all()
+    assert db.session.get_one(type(delivery), delivery.id).status == "pending"

@@ -1,0 +1,64 @@
+"""Campaigns: listed with how many contacts they have, renamed and described. Contacts bring the names of new ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from portal import audit, outbox
+from portal.audit import Actor
+from portal.contacts.checking import InvalidContact, check_item
+from portal.contacts.filtering import find_campaign
+from portal.models import Campaign, Contact
+
+
+@dataclass(frozen=True)
+class CampaignCount:
+    """A campaign, with how many contacts it has, and how many of these have a level."""
+
+    campaign: Campaign
+    contacts: int
+    classified: int
+
+
+def count_campaigns(session: Session, company_id: int) -> Sequence[CampaignCount]:
+    """The company's campaigns by name, counted."""
+    query = (
+        select(Campaign, func.count(Contact.id), func.count(Contact.interest_level))
+        .outerjoin(Contact, Contact.campaign_id == Campaign.id)
+        .where(Campaign.company_id == company_id)
+        .group_by(Campaign.id)
+        .order_by(Campaign.name)
+    )
+    return [CampaignCount(*row) for row in session.execute(query)]
+
+
+def get_campaign(session: Session, company_id: int, campaign_id: int) -> Campaign | None:
+    """The campaign within its company, or None."""
+    return session.scalars(
+        select(Campaign).where(Campaign.company_id == company_id, Campaign.id == campaign_id)
+    ).one_or_none()
+
+
+def change_campaign(session: Session, actor: Actor, campaign: Campaign, *, name: str, description: str | None) -> bool:
+    """Rename and describe a campaign: the CRM then has its contacts' data of before. The caller commits.
+
+    Returns False, and changes nothing, when it is so already. Raises InvalidContact, also for another campaign's name.
+    """
+    item = check_item({"campaign": {"name": name, "description": description or None}}, ZoneInfo("UTC"))
+    if item.campaign is None or not name.strip():
+        raise InvalidContact("campaign.name", "required")
+    outbox.hold_company(session, actor.company_id)
+    session.refresh(campaign)
+    new = (item.campaign, item.campaign_facts["description"])
+    if new == (campaign.name, campaign.description):
+        return False
+    if (named := find_campaign(session, actor.company_id, item.campaign)) and named is not campaign:
+        raise InvalidContact("campaign.name", "taken")
+    outbox.mark_changed(session, actor.company_id, Contact.campaign_id == campaign.id)
+    audit.record(session, actor, "campaign.changed", subject=item.campaign)
+    campaign.name, campaign.description = new
+    session.flush()
+    return True

@@ -1,0 +1,93 @@
+"""Merging two contacts that are one person. A person asks for it; no webhook fires, and nothing that waits is changed.
+
+The one that stays keeps its number, its level and all that it says; what it leaves blank it takes from the other, with
+the messages, the history and the deliveries. Those keep their bytes, and with them the other's number: the CRM may know
+both.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from portal import audit, outbox
+from portal.audit import Actor
+from portal.company.refusals import Refusal
+from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem
+from portal.contacts.classifying import ContactGone
+from portal.contacts.saving import save_batch
+from portal.models import Classification, Contact, Message
+
+FILLED = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences")
+"""What the contact that stays takes from the other where it has nothing."""
+REMEMBERED = ("id", "name", "email", "linkedin_public_id", "phone")
+"""What is kept of the other beside that: who it was to the CRM, so that a search for the person finds it."""
+
+
+class SameContact(Refusal):
+    """A contact cannot be merged with itself."""
+
+    code = "same_contact"
+    words = _l("São o mesmo contato: escolha outro para unir.")
+
+
+def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> None:
+    """Make one contact of two of the company's: `other_id` is gone after it. The caller commits.
+
+    Raises SameContact, and ContactGone when one of the two is not there.
+    """
+    if contact_id == other_id:
+        raise SameContact
+    outbox.hold_company(session, actor.company_id)
+    # Contacts are held before their deliveries, in one order.
+    ids = (contact_id, other_id)
+    both = select(Contact).where(Contact.company_id == actor.company_id, Contact.id.in_(ids)).order_by(Contact.id)
+    held = session.scalars(both.with_for_update().execution_options(populate_existing=True)).all()
+    found = {contact.id: contact for contact in held}
+    if len(found) < 2:
+        raise ContactGone(*(each for each in ids if each not in found))
+    kept, other = found[contact_id], found[other_id]
+    item = ContactItem(contact_id, facts=blanks_of(kept, other), messages=_one_thread(kept.messages, other.messages))
+    save_batch(session, actor, [item])
+    moved = outbox.move_deliveries(session, other_id, contact_id)
+    kept.merged = [*(kept.merged or []), *(other.merged or []), _memory_of(other, is_told=moved > 0)]
+    history = update(Classification).where(Classification.contact_id == other_id).values(contact_id=contact_id)
+    session.execute(history.execution_options(synchronize_session=False))
+    audit.record(session, actor, "contact.merged", subject=f"{other_id} -> {contact_id}")
+    session.flush()
+    session.execute(delete(Contact).where(Contact.id == other_id))
+    session.expire(kept)
+
+
+def blanks_of(kept: Contact, other: Contact) -> dict[str, Any]:
+    """The other's facts where the contact that stays has none."""
+    return {name: getattr(other, name) for name in FILLED if not getattr(kept, name) and getattr(other, name)}
+
+
+def _one_thread(kept: Sequence[Message], others: Sequence[Message]) -> list[dict[str, Any]] | None:
+    """The messages of both by date, each behind the one that it came after; None when the other's bring nothing new."""
+    thread = [_said(message) for message in kept]
+    new = [said for said in map(_said, others) if said not in thread]
+    if not new:
+        return None
+    return [said for _, said in sorted([*_dated(thread), *_dated(new)], key=itemgetter(0))]
+
+
+def _dated(thread: Sequence[dict[str, Any]]) -> Iterator[tuple[datetime, dict[str, Any]]]:
+    """The messages with their dates; one without a date has that of the one before it."""
+    last = datetime.min.replace(tzinfo=UTC)
+    for said in thread:
+        last = said["date"] or last
+        yield last, said
+
+
+def _said(message: Message) -> dict[str, Any]:
+    return {name: getattr(message, name) for name in ("sender_name", "message", "date", "pending")}
+
+
+def _memory_of(other: Contact, *, is_told: bool) -> dict[str, Any]:
+    return {name: getattr(other, name) for name in REMEMBERED} | {"is_told": is_told}

@@ -1,0 +1,54 @@
+"""Campaigns: what there is in each, its name and its description."""
+
+from flask import Blueprint, abort, flash, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from portal.contacts.campaigns import change_campaign, count_campaigns, get_campaign
+from portal.contacts.checking import InvalidContact
+from portal.database.db import db
+from portal.forms.campaigns import CampaignForm
+from portal.models import Campaign
+from portal.web import access
+from portal.web.redirects import see_other
+
+bp = Blueprint("campaigns", __name__, url_prefix="/campaigns")
+
+
+@bp.get("")
+@access.member
+def index() -> ResponseReturnValue:
+    return render_template("campaigns/index.html", counts=count_campaigns(db.session, current_user.company_id))
+
+
+@bp.route("/<int:campaign_id>", methods=["GET", "POST"])
+@access.admin
+def edit(campaign_id: int) -> ResponseReturnValue:
+    """Rename and describe a campaign: the CRM is not told, and then has the data of before."""
+    campaign, form = get_campaign_or_404(campaign_id), CampaignForm()
+    if not form.is_submitted():
+        form.show(campaign)
+    elif form.validate():
+        try:
+            name, description = form.said(campaign)
+            is_changed = change_campaign(
+                db.session, access.current_actor(), campaign, name=name, description=description
+            )
+            db.session.commit()
+        except InvalidContact as error:
+            db.session.rollback()
+            form.blame(error)
+        else:
+            flash(_("Campanha salva.") if is_changed else _("Nada mudou na campanha."), "success")
+            return see_other(url_for(".index"))
+    page = render_template("campaigns/edit.html", form=form, campaign=get_campaign_or_404(campaign_id))
+    return page, 422 if form.errors else 200
+
+
+def get_campaign_or_404(campaign_id: int) -> Campaign:
+    """The campaign of the reader's company: nobody can forget to check whose it is."""
+    campaign = get_campaign(db.session, current_user.company_id, campaign_id)
+    if campaign is None:
+        abort(404)
+    return campaign

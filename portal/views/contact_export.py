@@ -1,0 +1,32 @@
+"""The contacts as a CSV file: what the list's filter shows, by name, in a form that an import takes back as it is."""
+
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from portal import audit
+from portal.contacts.listing import read_contacts
+from portal.contacts.table import row_of, titles_of
+from portal.database.db import db
+from portal.views.contacts import read_filter
+from portal.web import access, csv_file
+
+bp = Blueprint("contact_export", __name__)
+
+
+@bp.get("/contacts.csv")
+@access.member
+def download() -> ResponseReturnValue:
+    company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
+    audit.note(db.session, access.current_actor(), "contacts.exported")
+
+    def read(after: tuple[str, int] | None) -> csv_file.Batch[tuple[str, int]]:
+        rows = read_contacts(db.session, company_id, wanted, after=after, limit=csv_file.BATCH, with_messages=True)
+        last = (rows[-1].search_name, rows[-1].id) if len(rows) == csv_file.BATCH else None
+        return [row_of(contact, zone) for contact in rows], last
+
+    return csv_file.download(_("contatos"), titles_of(str(get_locale())), read, zone=zone)

@@ -1,0 +1,213 @@
+"""Merging two contacts: what stays, what goes along, what nobody notices; and finding those that look alike."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from portal import clock, outbox
+from portal.contacts import merging
+from portal.contacts.classifying import ContactGone
+from portal.contacts.doubles import find_doubles, find_doubles_of
+from portal.contacts.standing import standings_of
+from portal.database.db import db
+from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Message
+from portal.outbox import Claim, Rules
+from portal.privacy.erasing import erase_contact
+from portal.privacy.traces import Traces
+from portal.rules.retry import parse_schedule
+from portal.webhook import Outcome
+from tests.conftest import BOTH, URL
+from tests.factories import actor_of, classify_contact, make_company, make_delivery, mark_delivered, save
+
+pytestmark = BOTH
+LEASE = timedelta(seconds=15)
+
+
+def make(company: Company, name: str = "Maria", **facts: Any) -> Contact:
+    messages = facts.pop("messages", [])
+    return save(company, {"contact": {"name": name} | facts, "messages": messages})
+
+
+@pytest.fixture
+def kept(company: Company) -> Contact:
+    return make(company, linkedin_public_id="maria", role="Diretora")
+
+
+@pytest.fixture
+def other(company: Company) -> Contact:
+    return make(company, "Maria S.", email="maria@example.com", role="Sócia", phone="11 5555")
+
+
+def merge(kept: Contact, other: Contact) -> Contact:
+    merging.merge(db.session, actor_of(kept.company), kept.id, other.id)
+    db.session.commit()
+    return db.session.get_one(Contact, kept.id)
+
+
+def claim_due(now: Any = None) -> list[Claim]:
+    db.session.rollback()
+    with db.engine.begin() as connection:
+        return outbox.claim_due(connection, now=now or clock.utcnow(), lease=LEASE, limit=9, room_for=lambda *_: 9)
+
+
+def settle(claim: Claim, reason: str) -> None:
+    rules = Rules(parse_schedule("0s,30s,5m"), now=clock.utcnow(), jitter=lambda: 0.0)
+    outcome = Outcome(started_at=clock.utcnow(), duration_ms=1, url=URL, reason=reason)
+    db.session.rollback()
+    with db.engine.begin() as connection:
+        outbox.settle(connection, [(claim, outcome)], rules)
+    db.session.expire_all()
+
+
+def test_the_one_that_stays_keeps_what_it_says_and_takes_what_it_lacks(kept: Contact, other: Contact) -> None:
+    one = merge(kept, other)
+    assert (one.name, one.role, one.linkedin_public_id) == ("Maria", "Diretora", "maria")
+    assert (one.email, one.phone) == ("maria@example.com", "11 5555")
+    assert db.session.query(Contact).count() == 1
+    assert one.search_text.splitlines()[1] == "maria@example.com"
+    (entry,) = db.session.query(AuditEntry).filter_by(action="contact.merged")
+    assert entry.subject == f"{other.id} -> {kept.id}"
+
+
+def test_the_level_of_the_one_that_stays_counts_and_nothing_fires(kept: Contact, other: Contact) -> None:
+    make_delivery(other, 3)
+    before = db.session.query(Delivery).count()
+    one = merge(kept, other)
+    assert (one.interest_level, db.session.query(Delivery).count()) == (None, before)
+
+
+def test_messages_go_along_by_their_dates_and_none_comes_twice(company: Company) -> None:
+    def said(text: str, day: int | None = None) -> dict[str, Any]:
+        date = f"2026-03-{day:02} 10:00:00" if day else None
+        return {"sender_name": "Ana", "message": text, "date": date, "pending_message": 0}
+
+    kept = make(company, messages=[said("um", 1), said("sem data"), said("quatro", 4)])
+    other = make(company, "Mari", messages=[said("um", 1), said("três", 3)])
+    merge(kept, other)
+    texts = db.session.scalars(select(Message.message).where(Message.contact_id == kept.id).order_by(Message.id))
+    assert list(texts) == ["um", "sem data", "três", "quatro"]
+
+
+def test_the_history_and_the_deliveries_go_along(kept: Contact, other: Contact) -> None:
+    mark_delivered(make_delivery(other, 1))
+    classify_contact(kept, 2)
+    merge(kept, other)
+    assert {row.contact_id for row in db.session.query(Classification)} == {kept.id}
+    assert {row.contact_id for row in db.session.query(Delivery)} == {kept.id}
+    assert [row.former_contact_id for row in db.session.query(Delivery).order_by(Delivery.id)] == [other.id, None]
+
+
+def test_what_the_crm_knows_of_the_other_says_nothing_of_the_one_that_stays(kept: Contact, other: Contact) -> None:
+    other_id = other.id
+    mark_delivered(make_delivery(kept, 2))
+    waiting = make_delivery(other, 3)
+    body = waiting.body
+    one = merge(kept, other)
+    assert standings_of(db.session, [one])[one.id].sync == "in_sync"
+    db.session.commit()
+    (claim,) = claim_due()
+    assert (claim.body, claim.contact_id) == (body, kept.id)
+    settle(claim, "ok_text")
+    one = db.session.get_one(Contact, kept.id)
+    assert (one.delivered_level, standings_of(db.session, [one])[one.id].sync) == (2, "in_sync")
+    assert [(each["id"], each["name"], each["is_told"]) for each in one.merged or []] == [(other_id, "Maria S.", True)]
+
+
+def test_filling_a_blank_is_a_change_that_the_crm_does_not_know(kept: Contact, other: Contact) -> None:
+    mark_delivered(make_delivery(kept, 2))
+    one = merge(kept, other)
+    assert standings_of(db.session, [one])[one.id].data_changed
+
+
+def test_filling_nothing_leaves_the_contact_in_sync(company: Company, kept: Contact) -> None:
+    mark_delivered(make_delivery(kept, 2))
+    one = merge(kept, make(company, "Mari"))
+    assert standings_of(db.session, [one])[one.id].shown == "in_sync"
+
+
+def test_deliveries_of_both_go_out_in_the_order_in_which_they_were_made(kept: Contact, other: Contact) -> None:
+    made = [make_delivery(kept, 1).id, make_delivery(other, 2).id, make_delivery(kept, 3).id]
+    merge(kept, other)
+    sent = []
+    for _ in made:
+        (claim,) = claim_due()
+        sent.append(claim.delivery_id)
+        settle(claim, "ok_text")
+    assert sent == made
+
+
+def test_what_waits_of_the_other_does_not_supersede_what_tells_of_the_one_that_stays(
+    kept: Contact, other: Contact
+) -> None:
+    first, second = make_delivery(kept, 1).id, make_delivery(other, 2).id
+    merge(kept, other)
+    (claim,) = claim_due()
+    settle(claim, "server_error")
+    statuses = {row.id: row.status for row in db.session.query(Delivery)}
+    assert statuses == {first: "pending", second: "pending"}
+
+
+def test_a_newer_level_of_the_one_that_stays_supersedes_what_waits_for_a_retry_of_the_other(
+    kept: Contact, other: Contact
+) -> None:
+    old = make_delivery(other, 2).id
+    (claim,) = claim_due()
+    settle(claim, "server_error")
+    merge(kept, other)
+    classify_contact(kept, 3)
+    assert db.session.get_one(Delivery, old).status == "superseded"
+
+
+def test_one_that_is_being_sent_while_the_two_are_merged_ends_as_ever(kept: Contact, other: Contact) -> None:
+    sent = make_delivery(other, 2).id
+    (claim,) = claim_due()
+    merge(kept, other)
+    settle(claim, "ok_text")
+    assert db.session.get_one(Delivery, sent).status == "delivered"
+    assert db.session.get_one(Contact, kept.id).delivered_level is None
+
+
+def test_three_become_one(company: Company, kept: Contact, other: Contact) -> None:
+    third = make(company, "M.")
+    other_id, kept_id = other.id, kept.id
+    make_delivery(other, 1)
+    make_delivery(kept, 2)
+    merge(kept, other)
+    one = merge(third, db.session.get_one(Contact, kept_id))
+    formers = [row.former_contact_id for row in db.session.query(Delivery).order_by(Delivery.id)]
+    assert formers == [other_id, kept_id]
+    assert [each["id"] for each in one.merged or []] == [other_id, kept_id]
+
+
+def test_nobody_is_merged_with_themselves_nor_with_another_companys_contact(kept: Contact) -> None:
+    with pytest.raises(merging.SameContact):
+        merging.merge(db.session, actor_of(kept.company), kept.id, kept.id)
+    theirs = make(make_company("Outra"))
+    with pytest.raises(ContactGone):
+        merging.merge(db.session, actor_of(kept.company), kept.id, theirs.id)
+    assert db.session.query(Contact).count() == 2
+
+
+def test_erasing_the_person_finds_also_what_the_other_was_called(kept: Contact, other: Contact) -> None:
+    make_delivery(other, 2)
+    one = merge(kept, other)
+    assert Traces(one).are_in("…Maria S.;maria@example.com")
+    erase_contact(db.session, one, actor_of(one.company))
+    db.session.commit()
+    assert [(row.contact_id, row.body) for row in db.session.query(Delivery)] == [(None, None)]
+
+
+def test_contacts_look_alike_by_id_by_e_mail_or_by_name_and_company(company: Company) -> None:
+    ana = make(company, "Ana", linkedin_public_id="ana", email="a@example.com", current_company="ACME")
+    same_email = make(company, "A. Lima", linkedin_public_id="ana-2", email="a@example.com")
+    same_name = make(company, "ana", email="b@example.com", current_company="ACME")
+    make(company, "Ana", linkedin_public_id="ana-3", email="c@example.com", current_company="ACME")
+    make(company, "Ana", email="d@example.com", current_company="Outra")
+    save(company, {"contact": {"name": "Ana", "email": "a@example.com"}, "campaign": {"name": "Outra"}})
+    assert [each.id for each in find_doubles_of(db.session, ana)] == [same_email.id, same_name.id]
+    groups = [[each.id for each in group] for group in find_doubles(db.session, company.id)]
+    assert [ana.id, same_email.id] in groups
+    assert len(groups) == 2
+    assert find_doubles(db.session, make_company("Outra").id) == []
