@@ -10,6 +10,7 @@ from portal.contacts.listing import has_contacts
 from portal.contacts.syncing import LOOK_BACK, backlog_of, causes_of
 from portal.database.db import db
 from portal.deliveries.filtering import DeliveryFilter
+from portal.deliveries.first_steps import first_steps
 from portal.deliveries.log import COUNT_CAP, count_by_status, last_attempts, page_deliveries
 from portal.web import access
 from portal.web.charts import read_chart
@@ -40,5 +41,6 @@ def index() -> ResponseReturnValue:
         count_cap=COUNT_CAP,
         chart=read_chart(DeliveryFilter()),
         has_contacts=has_contacts(db.session, company_id),
+        steps=first_steps(db.session, company_id),
         latest=page_deliveries(db.session, company_id, DeliveryFilter(tests=False), limit=LATEST).items,
     )

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from portal import clock
 from portal.database.db import db
 from portal.models import Attempt
-from tests.factories import make_company, make_contact, make_delivery, make_user, mark_delivered, set_url
+from tests.factories import make_company, make_contact, make_delivery, make_user, mark_delivered, send_test, set_url
 
 
 def test_a_new_company_is_led_to_its_first_steps(admin):
@@ -15,6 +15,33 @@ def test_a_new_company_is_led_to_its_first_steps(admin):
     assert "Ainda não: falta dizer para onde enviar." in page
     assert 'href="/webhook"' in page
     assert 'href="/contacts/new"' in page
+
+
+def test_first_steps_tick_themselves_off_in_place_of_zeros(admin, company, receiver):
+    def done(page):
+        return re.findall(r"<h3>([^<]+)<span[^>]*> \(feito\)", page)
+
+    page = admin.get("/").text
+    assert "Primeiros passos" in page
+    assert "number-value" not in page
+    assert done(page) == []
+    set_url(company, receiver.url)
+    assert done(admin.get("/").text) == ["Diga para onde enviar"]
+    send_test(company)
+    contact = make_contact(company)
+    assert len(done(admin.get("/").text)) == 3
+    delivery = make_delivery(contact)  # from now on there is something to count
+    assert "number-value" in admin.get("/").text
+    mark_delivered(delivery)
+    page = admin.get("/").text
+    assert "Primeiros passos" not in page
+    assert "number-value" in page
+
+
+def test_a_test_that_failed_is_no_step(admin, company):
+    set_url(company, "http://127.0.0.1:9999/hook")
+    send_test(company)
+    assert admin.get("/").text.count("(feito)") == 1
 
 
 def test_a_member_is_not_sent_to_settings(member):
