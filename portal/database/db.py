@@ -273,5 +273,5 @@ def _open_postgresql(connection: Any, _record: Any) -> None:
 def _begin_postgresql(connection: Connection) -> None:
     if _read_only.get():
         connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-    elif _give_up_at.get() is not None:
+    if _give_up_at.get() is not None:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, round(patience_left() * 1000))}")  # 0: for ever

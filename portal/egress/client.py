@@ -151,7 +151,7 @@ class Egress:
         except LookupTimeoutError as error:
             answer(EgressError("dns_timeout", str(error)))
             return
-        pending.add_done_callback(lambda known: self._loop.call(partial(answer, known.result())))
+        pending.add_done_callback(lambda known: self._loop.call(partial(answer, _answers_of(known))))
 
     def _learn_route(
         self, address: Address, answers: tuple[str, ...], use: Callable[[Route], None], fail: Done
@@ -173,6 +173,12 @@ class Egress:
         if address.ip is not None:
             return (address.host,)
         return self._resolver.lookup(address.host, address.port, timeout=timeout)
+
+
+def _answers_of(known: Future[tuple[str, ...]]) -> tuple[str, ...] | EgressError:
+    """What a lookup that is done found."""
+    fault = known.exception()
+    return known.result() if fault is None else EgressError("dns_unavailable", str(fault))
 
 
 class EgressAdapter(BaseAdapter):

@@ -9,10 +9,16 @@ Resolve = Callable[[str, int], Iterable[str]]
 """Host and port to addresses as text; nothing, or any exception, when the name does not resolve."""
 
 MAX_PENDING_LOOKUPS = 256
+_FOR_NOW = (socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_SYSTEM)
+"""What getaddrinfo says when it has no answer, as against: there is no such name."""
 
 
 class LookupTimeoutError(Exception):
     """The name service did not answer in time."""
+
+
+class LookupFailedError(Exception):
+    """The name service could not tell: another time it may know the name."""
 
 
 def resolve_with_getaddrinfo(host: str, port: int) -> list[str]:
@@ -36,7 +42,7 @@ class Resolver:
     def lookup(self, host: str, port: int, *, timeout: float) -> tuple[str, ...]:
         """The addresses of a name, empty when it does not resolve.
 
-        Raises LookupTimeoutError after `timeout` seconds, or at once when too many lookups hang already.
+        Raises LookupFailedError, and LookupTimeoutError after `timeout` seconds, or at once when too many lookups hang already.
         """
         try:
             return self.begin(host, port).result(max(timeout, 0))
@@ -57,10 +63,16 @@ class Resolver:
         return future
 
     def _run(self, key: tuple[str, int], future: Future[tuple[str, ...]]) -> None:
+        answers: tuple[str, ...] = ()
+        fault: Exception | None = None
         try:
             answers = tuple(self._resolve(*key))
-        except Exception:  # gaierror, UnicodeError, ...: whatever a name does to a resolver, it did not resolve
-            answers = ()
+        except Exception as error:  # gaierror, UnicodeError, ...: whatever a name does to a resolver, it did not resolve
+            if isinstance(error, socket.gaierror) and error.errno in _FOR_NOW:
+                fault = LookupFailedError(f"the name service could not look up {key[0]}: {error.strerror}")
         with self._lock:
             del self._pending[key]
-        future.set_result(answers)
+        if fault is None:
+            future.set_result(answers)
+        else:
+            future.set_exception(fault)

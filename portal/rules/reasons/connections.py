@@ -30,6 +30,18 @@ CONNECTIONS = {
         rule=_NOTHING_SENT,
         advice=_("Confira a URL letra por letra. Se estiver certa, pode ser uma falha passageira da rede."),
     ),
+    "dns_unavailable": Words(
+        title=_("Serviço de nomes falhou"),
+        seen=_(
+            "O serviço de nomes (DNS) não conseguiu dizer agora onde fica o servidor do destino. "
+            "Isso não quer dizer que o nome não existe."
+        ),
+        rule=_NOTHING_SENT,
+        advice=_(
+            "Costuma passar sozinho. Se continuar, quem opera o portal deve conferir a rede e o serviço de nomes (DNS) "
+            "da máquina do portal; se só este nome falha, avise o responsável pelo destino."
+        ),
+    ),
     "dns_timeout": Words(
         title=_("Nome sem resposta"),
         seen=_("A busca do endereço do servidor pelo nome não teve resposta em %(connect)s segundos."),
