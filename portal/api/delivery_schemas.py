@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields
 from marshmallow.validate import OneOf, Range
 
-from portal.api.protocol.exchange import join_headers, message_of, text_of
+from portal.api.protocol.exchange import OFFER_NOTE, join_headers, message_of, offer_of, text_of
 from portal.api.protocol.fields import (
     MAX_KEY,
     Moment,
@@ -32,6 +32,15 @@ class Message(fields.String):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str:
         return message_of(obj)
+
+
+class Offer(fields.String):
+    """Where the answer to an attempt points."""
+
+    _CHECK_ATTRIBUTE = False
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return offer_of(obj)
 
 
 class Headers(fields.Dict):
@@ -138,6 +147,7 @@ class AttemptSchema(StrictSchema):
     status_code = fields.Integer(required=True, allow_none=True)
     reason = fields.String(required=True)
     message = Message(required=True, metadata={"description": "What was seen, which rule decided, what to do."})
+    offer = Offer(required=True, allow_none=True, metadata=OFFER_NOTE)
     warning = fields.String(required=True, allow_none=True)
     request_headers = Headers(required=True)
     response_headers = Headers(required=True)

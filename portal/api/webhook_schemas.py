@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import fields
 
+from portal.api.protocol.exchange import OFFER_NOTE
 from portal.api.protocol.fields import Moment, StrictSchema, Text, choice
 from portal.models import ENDPOINT_STATES
 
@@ -106,6 +107,7 @@ class TestResultSchema(StrictSchema):
     delivered = fields.Boolean(required=True)
     reason = fields.String(required=True)
     message = fields.String(required=True, metadata={"description": "What was seen, which rule decided, what to do."})
+    offer = fields.String(required=True, allow_none=True, metadata=OFFER_NOTE)
     warning = fields.String(required=True, allow_none=True)
     status_code = fields.Integer(required=True, allow_none=True)
     duration_ms = fields.Integer(required=True, allow_none=True)

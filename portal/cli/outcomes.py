@@ -1,5 +1,7 @@
 """What came of one try, to be read in a terminal: the same sentences as on the pages."""
 
+import shlex
+
 import click
 
 from portal.cli.console import in_console_language
@@ -17,6 +19,8 @@ def show_attempt(attempt: Attempt | Outcome) -> None:
     with in_console_language():
         words = runtime().explain(attempt)
         click.echo(inert(f"{words.title}: {words.message}"))
+        if words.offer:
+            click.echo(inert(f"To use that address: portal webhook set {shlex.quote(words.offer)}"))
     status = "no answer" if attempt.status_code is None else f"answered {attempt.status_code}"
     took = "" if attempt.duration_ms is None else f" in {attempt.duration_ms} ms"
     click.echo(f"{attempt.url}: {status}{took} ({attempt.reason})")

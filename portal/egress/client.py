@@ -1,6 +1,7 @@
 """The guarded way out: requests in, checked addresses, one deadline, answers or reasons out."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from http.client import responses
@@ -18,7 +19,7 @@ from portal import clock
 from portal.egress.address import Address, AddressError, AddressPolicy, check_answers, origin_of, parse_address
 from portal.egress.answer import Answer, EgressError
 from portal.egress.loop import Done, Exchange, Loop
-from portal.egress.resolver import LookupTimeoutError, Resolve, Resolver, resolve_with_getaddrinfo
+from portal.egress.resolver import LookupFailedError, LookupTimeoutError, Resolve, Resolver, resolve_with_getaddrinfo
 from portal.egress.transport import Request, Route
 
 ROUTE_SECONDS = 30.0
@@ -74,7 +75,7 @@ class Egress:
         address = parse_address(url, self.policy)
         try:
             answers = self._lookup(address, timeout=self.connect_timeout)
-        except LookupTimeoutError:
+        except (LookupTimeoutError, LookupFailedError):
             answers = ()
         return CheckedAddress(address, check_answers(address, answers, self.policy))
 

@@ -42,7 +42,7 @@ class Resolver:
     def lookup(self, host: str, port: int, *, timeout: float) -> tuple[str, ...]:
         """The addresses of a name, empty when it does not resolve.
 
-        Raises LookupFailedError, and LookupTimeoutError after `timeout` seconds, or at once when too many lookups hang already.
+        Raises LookupFailedError, and LookupTimeoutError after `timeout` seconds, or at once when too many hang already.
         """
         try:
             return self.begin(host, port).result(max(timeout, 0))
@@ -67,7 +67,9 @@ class Resolver:
         fault: Exception | None = None
         try:
             answers = tuple(self._resolve(*key))
-        except Exception as error:  # gaierror, UnicodeError, ...: whatever a name does to a resolver, it did not resolve
+        except (
+            Exception
+        ) as error:  # gaierror, UnicodeError, ...: whatever a name does to a resolver, it did not resolve
             if isinstance(error, socket.gaierror) and error.errno in _FOR_NOW:
                 fault = LookupFailedError(f"the name service could not look up {key[0]}: {error.strerror}")
         with self._lock:

@@ -42,7 +42,7 @@ def write_letter(session: Session, notice: Notice, *, base_url: str | None, limi
     subject = _impact(backlog, endpoint, state=notice.state)
     parts = [
         f"{subject}.",
-        _cause(session, notice, endpoint, limits=limits),
+        explain_cause(session, notice, limits=limits),
         _outlook(backlog, state=notice.state),
         _where(notice.state, base_url=base_url),
         _footer(endpoint.company),
@@ -102,8 +102,9 @@ def _weekday(moment: datetime) -> str:
     return str(format_datetime(moment, "EEEE HH:mm" if is_recent else "medium"))
 
 
-def _cause(session: Session, notice: Notice, endpoint: Endpoint, *, limits: Limits) -> str:
+def explain_cause(session: Session, notice: Notice, *, limits: Limits) -> str:
     """Why, in the log's own sentences about the attempt that failed last."""
+    endpoint = session.get_one(Endpoint, notice.endpoint_id)
     if notice.state == "active":
         return ""
     is_paused = notice.state == "paused"

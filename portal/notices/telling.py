@@ -12,7 +12,7 @@ from portal.config import Settings
 from portal.database.db import AWAY, reading
 from portal.mail import MailError, MailServer
 from portal.notices.due import Notice, claim, find_due, give_back, give_up
-from portal.notices.letters import Letter, write_letter
+from portal.notices.letters import Letter, explain_cause, write_letter
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,8 @@ class Teller:
         news = {notice.endpoint_id: (notice.state, notice.delivery_id) for notice in due}
         for notice in due:
             if notice.state != "active" and self._logged.get(notice.endpoint_id) != news[notice.endpoint_id]:
-                logger.warning("A company's CRM does not receive.", extra=_facts("endpoint_in_trouble", notice))
+                words = f"A company's CRM does not receive. {self._explain(notice)}".strip()
+                logger.warning("%s", words, extra=_facts("endpoint_in_trouble", notice))
         self._logged = news
 
     def _tell(self, notice: Notice) -> bool:
@@ -76,6 +77,17 @@ class Teller:
             return error.permanent
         logger.info("A notice was sent.", extra=_facts("notice_sent", notice))
         return True
+
+    def _explain(self, notice: Notice) -> str:
+        """Why, in the company's language; nothing where that cannot be told, for the log says the rest all the same."""
+        try:
+            with self._speaking(notice.language, notice.timezone), reading(), Session(self._engine) as session:
+                return explain_cause(session, notice, limits=self._settings.limits)
+        except AWAY:
+            raise
+        except Exception:
+            logger.exception("A cause could not be told.", extra=_facts("notice_failed", notice))
+            return ""
 
     def _write(self, notice: Notice) -> Letter | None:
         base_url, limits = self._settings.base_url, self._settings.limits

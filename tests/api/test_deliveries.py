@@ -22,7 +22,7 @@ ITEM_KEYS = [
     *("next_attempt_at", "waits_for", "created_at", "delivered_at"),
 ]
 ATTEMPT_KEYS = [
-    *("number", "trigger", "started_at", "duration_ms", "url", "status_code", "reason", "message", "warning"),
+    *("number", "trigger", "started_at", "duration_ms", "url", "status_code", "reason", "message", "offer", "warning"),
     *("request_headers", "response_headers", "response_body"),
 ]
 

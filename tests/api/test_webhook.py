@@ -110,7 +110,8 @@ def test_a_test_tells_exactly_what_was_sent_and_came_back(api: Caller, receiver:
 def test_a_test_has_these_members_and_no_others(api: Caller, hook: Receiver) -> None:
     result = api.post("/webhook/test").json
     assert list(result) == [
-        *("delivered", "reason", "message", "warning", "status_code", "duration_ms", "request", "response", "advice"),
+        *("delivered", "reason", "message", "offer", "warning", "status_code", "duration_ms", "request", "response"),
+        "advice",
     ]
 
 

@@ -1,6 +1,7 @@
 """The database's own trouble is told by its name: on pages, by the API, in the log, by doctor and by `/readyz`."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -162,3 +163,16 @@ def test_what_the_asker_did_wrong_is_no_trouble_of_the_database(app: Flask) -> N
         db.session.execute(text("INSERT INTO alembic_version VALUES (NULL)"))
     db.session.rollback()
     assert name_trouble(caught.value) is None
+
+
+@BOTH
+def test_readyz_does_not_wait_for_what_somebody_else_holds(app: Flask) -> None:
+    """It says within its own patience that the database is busy."""
+    with db.engine.connect() as holding, holding.begin():
+        if db.engine.dialect.name != "sqlite":  # there a transaction holds everything from its beginning
+            holding.execute(text("LOCK TABLE worker_heartbeat IN ACCESS EXCLUSIVE MODE"))
+        began = time.monotonic()
+        answer = app.test_client().get("/readyz")
+        took = time.monotonic() - began
+    assert (answer.status_code, answer.json["trouble"]) == (503, "database_busy")
+    assert took < 5

@@ -1,5 +1,6 @@
 """Each cause that keeps a request from its receiver has its own reason, and nothing is said to have gone out."""
 
+import socket
 import threading
 
 import pytest
@@ -34,3 +35,24 @@ def test_no_way_through_the_network(make_egress: MakeEgress, monkeypatch: pytest
     with pytest.raises(EgressError) as caught:
         egress.send(prepare("http://hook.test:9999/"))
     assert (caught.value.reason, caught.value.request_sent) == ("unreachable", False)
+
+
+@pytest.mark.parametrize(
+    ("errno", "reason"),
+    [
+        (socket.EAI_AGAIN, "dns_unavailable"),
+        (socket.EAI_FAIL, "dns_unavailable"),
+        (socket.EAI_NONAME, "dns_failure"),
+    ],
+)
+def test_a_name_service_that_cannot_tell_is_not_a_name_that_does_not_exist(
+    make_egress: MakeEgress, errno: int, reason: str
+) -> None:
+    def resolve(host: str, port: int) -> list[str]:
+        raise socket.gaierror(errno, "no answer")
+
+    egress = make_egress(resolve=resolve)
+    with pytest.raises(EgressError) as caught:
+        egress.send(prepare("http://hook.test/"))
+    assert (caught.value.reason, caught.value.request_sent) == (reason, False)
+    assert egress.check("http://hook.test/").warnings == ("plain_http", "unresolved")

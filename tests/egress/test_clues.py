@@ -1,5 +1,7 @@
 """What an answer betrays is told with the advice that fits it: each from a real receiver."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import responses
 
@@ -87,17 +89,35 @@ def ids(row: Row) -> str:
     return f"{row.code or 'none'} {row.status} {' '.join(row.headers)}"[:60]
 
 
-def outcome_of(row: Row, make_egress: MakeEgress) -> tuple[Outcome, dict[str, str]]:
-    """What came of a real POST, and the addresses that a row may name."""
+@contextmanager
+def serving(row: Row) -> Iterator[str]:
+    """A real receiver that answers so, and its address."""
     with HostileReceiver(lambda wire: answers(reply)(wire)) as receiver:
         url = f"http://{row.host}:{receiver.port}{row.path}"
-        facts = {"url": url, "rest": url.removeprefix("http:"), "bare": url.removesuffix(row.path)}
+        facts = facts_of(row, url)
         headers = [each.format(**facts) if "{" in each else each for each in row.headers]
         body = row.body.encode()
-        lines = [f"HTTP/1.1 {row.status} {responses[row.status]}", *headers, f"Content-Length: {len(body)}", "", ""]
+        lines = [
+            f"HTTP/1.1 {row.status} {responses.get(row.status, 'Unknown')}",
+            *headers,
+            f"Content-Length: {len(body)}",
+            "",
+            "",
+        ]
         reply = "\r\n".join(lines).encode() + body
+        yield url
+
+
+def facts_of(row: Row, url: str) -> dict[str, str]:
+    """The addresses that a row may name."""
+    return {"url": url, "rest": url.removeprefix("http:"), "bare": url.removesuffix(row.path)}
+
+
+def outcome_of(row: Row, make_egress: MakeEgress) -> tuple[Outcome, dict[str, str]]:
+    """What came of a real POST, and the addresses that a row may name."""
+    with serving(row) as url:
         request = WebhookRequest(url=url, webhook_id="msg_1", body=BODY, secrets=SECRETS)
-        return post(request, make_egress(deadline=5)), facts
+        return post(request, make_egress(deadline=5)), facts_of(row, url)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=ids)

@@ -38,7 +38,16 @@ REASONS = [
     *("html_page", "binary_body", "too_large", "undecodable", "incomplete", "invalid_url", "blocked_address"),
     *("dns_failure", "connection_refused", "connection_failed", "tls_failure", "timeout", "protocol_error"),
     *("interrupted", "internal_error"),
-    *("dns_timeout", "not_connected", "unreachable", "not_http", "tls_timeout", "tls_missing", "tls_expected"),
+    *(
+        "dns_unavailable",
+        "dns_timeout",
+        "not_connected",
+        "unreachable",
+        "not_http",
+        "tls_timeout",
+        "tls_missing",
+        "tls_expected",
+    ),
     *("tls_version", "tls_refused", "tls_client_certificate", "tls_expired", "tls_not_yet_valid", "tls_wrong_name"),
     *("tls_self_signed", "tls_untrusted", "tls_incomplete_chain"),
 ]

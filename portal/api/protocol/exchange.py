@@ -9,10 +9,17 @@ from portal.rules.verdict import decode
 from portal.runtime import runtime
 from portal.webhook import Outcome
 
+OFFER_NOTE = {"description": "The address to use instead, where the answer gave one; null otherwise."}
+
 
 def message_of(attempt: Attempt | Outcome) -> str:
     """What was seen, which rule decided, what to do."""
     return runtime().explain(attempt).message
+
+
+def offer_of(attempt: Attempt | Outcome) -> str | None:
+    """The address to use instead, where the answer gave one."""
+    return runtime().explain(attempt).offer
 
 
 def join_headers(headers: Iterable[Sequence[str]]) -> dict[str, str]:
@@ -41,6 +48,7 @@ def result_of(sent: TestSend) -> dict[str, Any]:
         "delivered": outcome.delivered,
         "reason": outcome.reason,
         "message": message_of(outcome),
+        "offer": offer_of(outcome),
         "warning": outcome.warning,
         "status_code": outcome.status_code,
         "duration_ms": outcome.duration_ms,
