@@ -12,8 +12,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -25,10 +25,9 @@ from portal.company import endpoint
 from portal.config import Settings
 from portal.database.db import db
 from portal.database.upgrading import upgrade_schema
-from portal.importing import Order, examine, prepare
+from portal.importing import Order, receive
 from portal.models import Classification, Contact, Delivery, Task
 from portal.tasks import store
-from portal.tasks.slices import BLOCK_BYTES
 from portal.worker.task_runner import TaskRunner
 from tests.factories import make_company, make_user
 from tests.postgres import throwaway_postgres
@@ -75,25 +74,25 @@ class MemoryWatch:
 
 
 def import_once(path: Path, company_id: int, user_id: int) -> None:
-    def blocks() -> Iterator[bytes]:
-        with path.open("rb") as file:
-            while block := file.read(BLOCK_BYTES):
-                yield block
-
     with MemoryWatch() as memory:
         begun = time.perf_counter()
-        found = examine(blocks)
-        examined = time.perf_counter() - begun
-        order = Order.of(found, user_id=user_id, campaign="Grande")
-        task = prepare(db.session, Actor(company_id, "bench"), order, total=found.total, blocks=blocks)
+        with path.open("rb") as file:
+            task = receive(db.session, Actor(company_id, "bench"), file, user_id=user_id, filename=path.name)
+        db.session.commit()
+        stored = time.perf_counter() - begun
+        runner = TaskRunner(db.engine, on_due=lambda: None)
+        runner.run_one()
+        examined = time.perf_counter() - begun - stored
+        db.session.expire_all()
+        order = replace(Order.from_json(task.arguments), campaign="Grande")
+        task.arguments, total = order.as_json(), task.total
         store.start(db.session, task)
         db.session.commit()
-        stored = time.perf_counter() - begun - examined
-        TaskRunner(db.engine, on_due=lambda: None).run_one()
+        runner.run_one()
         took = time.perf_counter() - begun
     done = db.session.get_one(Task, task.id, populate_existing=True)
     print(
-        f"{found.total} rows: {took:.1f} s ({found.total / took:.0f} a second; examining {examined:.1f} s,"
+        f"{total} rows: {took:.1f} s ({total / took:.0f} a second; examining {examined:.1f} s,"
         f" storing {stored:.1f} s),"
         f" memory +{memory.growth:.0f} MB, {done.status}, {done.counts}"
     )

@@ -22,7 +22,8 @@ from portal.database.db import db
 from portal.models import Company, Contact, Delivery, Endpoint, Task, User
 from portal.people import users
 from portal.runtime import runtime
-from portal.tasks.slices import BLOCK_BYTES
+from portal.tasks import store
+from portal.tasks.slices import BLOCK_BYTES, store_input
 from portal.worker.task_runner import TaskRunner
 
 PASSWORD = "correct horse battery staple"
@@ -139,11 +140,14 @@ def mark_delivered(delivery: Delivery, *, warning: str | None = None) -> Deliver
 
 
 def make_import(company: Company, content: bytes = b"Nome,E-mail\nAna,ana@example.com\n", **choices: Any) -> Task:
-    """A file that was sent and waits to be started."""
+    """A file that was sent and examined, and waits to be started."""
     found = importing.examine(lambda: iter([content]))
     order = importing.Order.of(found, **{"user_id": owner_of(company).id, "filename": "contatos.csv"} | choices)
     blocks = [content[start : start + BLOCK_BYTES] for start in range(0, len(content), BLOCK_BYTES)]
-    task = importing.prepare(db.session, actor_of(company), order, total=found.total, blocks=lambda: iter(blocks))
+    task = store.create(
+        db.session, actor_of(company), importing.KIND, total=found.total, arguments=order.as_json()
+    )
+    store_input(db.session, task.id, blocks)
     db.session.commit()
     return task
 

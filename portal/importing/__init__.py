@@ -1,7 +1,7 @@
 """Importing contacts from files: read as they come, cut into chunks, saved by the same rules as everywhere.
 
-`examine` says what a file is. `prepare` keeps it as a task, and `work` is how a worker does it; the console takes the
-chunks by itself. A bad row is kept with its line and the reason, and loses no good one.
+`receive` keeps a file as a task that examines it and becomes the draft of an import; `work` is how a worker does that.
+The console examines and takes the chunks by itself. A bad row is kept with its line and the reason, and loses no good one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,9 @@ from portal.contacts.checking import ContactItem
 from portal.database.db import reading as read_only
 from portal.importing.chunks import cut_into_chunks, read_row
 from portal.importing.columns import Column
-from portal.importing.encoding import Blocks, FileProblem, open_text
+from portal.importing.encoding import Blocks, FileProblem
+from portal.importing.examining import KIND as EXAMINATION
+from portal.importing.examining import examine_again, read_text, receive
 from portal.importing.findings import Finding, blank_findings, first_findings, read_findings
 from portal.importing.layout import Examined, Layout, examine, read_rows
 from portal.importing.mapping import choose, choose_by_name, recall, remember
@@ -32,6 +34,7 @@ from portal.tasks import slices, store
 from portal.tasks.store import Chunk, TaskClaim
 
 __all__ = [
+    "EXAMINATION",
     "HELD_HERE",
     "KIND",
     "Column",
@@ -49,19 +52,17 @@ __all__ = [
     "choose_by_name",
     "cut_into_chunks",
     "examine",
+    "examine_again",
     "first_findings",
-    "prepare",
     "preview",
     "read_findings",
     "read_text",
     "recall",
+    "receive",
     "row_reader",
     "work",
 ]
 
-MOST_UNFINISHED = 20
-"""Files of a company that wait or are being imported: each is kept whole until its end."""
-PIECE_CHARACTERS = 1_000_000
 HELD_HERE = timedelta(minutes=10)
 """How long an import whose caller does it by itself stays its own between two chunks. Nobody else has the file."""
 
@@ -76,22 +77,15 @@ class PreviewRow:
     findings: Sequence[Finding]
 
 
-def prepare(session: Session, actor: Actor, order: Order, *, total: int, blocks: Blocks) -> Task:
-    """Keep a file that was examined, as a draft of a task. Raises FileProblem when the company keeps many already."""
-    if store.count_unfinished(session, actor.company_id, KIND) >= MOST_UNFINISHED:
-        raise FileProblem("too_many_files")
-    row = store.create(session, actor, KIND, total=total, arguments=order.as_json())
-    slices.store_input(session, row.id, blocks())
-    return row
-
-
 def begin(session: Session, actor: Actor, order: Order, *, draft: Task | None = None) -> bool:
     """Note that an import begins, and let a worker take its draft, where it has one.
 
     Returns whether it begins now: a second click finds it begun.
     """
-    if draft is not None and not store.start(session, draft):
-        return False
+    if draft is not None:
+        if not store.start(session, draft):
+            return False
+        slices.drop_aside(session, draft.id)
     remember(session, actor.company_id, order)
     audit.record(session, actor, "contacts.imported", subject=order.filename)
     return True
@@ -123,14 +117,6 @@ def preview(session: Session, company_id: int, order: Order, *, blocks: Blocks, 
     reader = row_reader(session, company_id, order)
     rows = islice(read_rows(blocks, order.layout), count)
     return [PreviewRow(record.line, record.cells, *read_row(reader, record)) for record in rows]
-
-
-def read_text(engine: Engine, row: Task) -> Iterator[str]:
-    """The file of an import that has not ended, or of its rehearsal, as text in pieces."""
-    layout, file_id = Order.from_json(row.arguments).layout, row.arguments.get("file", row.id)
-    with open_text(lambda: slices.read_blocks(engine, file_id, "input"), layout.encoding) as text:
-        while piece := text.read(PIECE_CHARACTERS):
-            yield piece
 
 
 def blank_list(part: str, stored: bytes, is_meant: Callable[[str], bool]) -> bytes:

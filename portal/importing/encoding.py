@@ -24,6 +24,8 @@ WIDE_SHARE = 0.2
 """The share of NUL from which on a file may be UTF-16 without a mark."""
 
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+WORKBOOK_MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How XLSX and ODS begin, and XLS."""
 SIGNATURES = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
@@ -82,14 +84,8 @@ def detect_encoding(blocks: Blocks) -> str:
     first = b""
     while len(first) < SAMPLE_BYTES and (block := next(source, None)):
         first += block
-    if not first:
-        raise FileProblem("empty")
-    for start, reason in SIGNATURES.items():
-        if first.startswith(start):
-            raise FileProblem(reason)
-    marked = next((name for mark, name in MARKS if first.startswith(mark)), None) or _wide(first)
-    if marked in (None, "utf-8-sig") and first.count(0) > len(first) * NUL_SHARE:
-        raise FileProblem("binary")
+    check_signature(first)
+    marked = _mark_of(first)
     decoder = codecs.getincrementaldecoder(marked or "utf-8")()
     try:
         decoder.decode(first)
@@ -101,6 +97,31 @@ def detect_encoding(blocks: Blocks) -> str:
             raise FileProblem("undecodable") from error
         return _of_bytes(blocks())
     return marked or "utf-8"
+
+
+def check_signature(first: bytes) -> None:
+    """Raises FileProblem for a file that is none or that begins as another kind does."""
+    if not first:
+        raise FileProblem("empty")
+    for start, reason in SIGNATURES.items():
+        if first.startswith(start):
+            raise FileProblem(reason)
+
+
+def check_bytes(first: bytes) -> None:
+    """Raises FileProblem for a file that is neither a text nor a workbook by its first bytes."""
+    if first.startswith(WORKBOOK_MARKS):
+        return
+    check_signature(first)
+    check_start(first[:SAMPLE_BYTES].decode(_mark_of(first[:SAMPLE_BYTES]) or "utf-8", "replace"))
+
+
+def _mark_of(first: bytes) -> str | None:
+    """The encoding that a mark or the places of NULs tell. Raises FileProblem for what is no text."""
+    marked = next((name for mark, name in MARKS if first.startswith(mark)), None) or _wide(first)
+    if marked in (None, "utf-8-sig") and first.count(0) > len(first) * NUL_SHARE:
+        raise FileProblem("binary")
+    return marked
 
 
 def check_start(text: str) -> None:

@@ -30,6 +30,8 @@ class Order:
     """The fields that somebody chose for columns, by number; None leaves one out."""
     is_remembered: bool = False
     """Some of the choices were made for an earlier file of the same header."""
+    problem: str | None = None
+    """Why the file could not be read in another way, which somebody asked for."""
 
     @property
     def sets_levels(self) -> bool:

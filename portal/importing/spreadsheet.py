@@ -11,20 +11,19 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from portal.importing import workbook
 from portal.importing.columns import known_names
-from portal.importing.encoding import FileProblem, UnknownName
+from portal.importing.encoding import WORKBOOK_MARKS, FileProblem, UnknownName
 from portal.importing.layout import HEADER_WITHIN, Examination
 from portal.importing.reading import first_records
 from portal.tasks.slices import BLOCK_BYTES
 
-MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""How XLSX and ODS begin, and XLS."""
+MARK_LENGTH = len(WORKBOOK_MARKS[0])
 WORKBOOKS = frozenset(("xl/workbook.xml", "xl/workbook.bin", "content.xml"))
 MAX_PARTS = 1000
 MAX_PART_BYTES = 150 * 1024 * 1024
@@ -41,6 +40,14 @@ class Table:
     file: IO[bytes]
     sheets: tuple[str, ...] = ()
     sheet: str | None = None
+
+    @property
+    def size(self) -> int:
+        """How many bytes the file has."""
+        place = self.file.tell()
+        size = self.file.seek(0, 2)
+        self.file.seek(place)
+        return size
 
     def blocks(self) -> Iterator[bytes]:
         """The file from its beginning on, in blocks."""
@@ -61,25 +68,44 @@ def as_text_file(file: IO[bytes], sheet: str | None = None) -> Iterator[Table]:
 
     Raises FileProblem.
     """
-    file.seek(0)
-    start = file.read(len(MARKS[0]))
-    file.seek(0)
-    if start not in MARKS:
+    if not is_workbook(file):
         if sheet is not None:
             raise FileProblem("no_sheets")
         yield Table(file)
         return
-    if start == MARKS[0]:
+    with _sheets(file, sheet) as found:
+        yield max(found, key=_rank)
+
+
+def every_table(file: IO[bytes]) -> Iterator[Table]:
+    """The file itself, or each sheet of a workbook that may be read. Raises FileProblem."""
+    if is_workbook(file):
+        with _sheets(file, None) as found:
+            yield from found
+    else:
+        yield Table(file)
+
+
+def is_workbook(file: IO[bytes]) -> bool:
+    """Whether the file begins as a workbook does."""
+    file.seek(0)
+    return file.read(MARK_LENGTH) in WORKBOOK_MARKS
+
+
+@contextmanager
+def _sheets(file: IO[bytes], sheet: str | None) -> Iterator[list[Table]]:
+    """The sheet of this name, or all that can be seen."""
+    file.seek(0)
+    if file.read(MARK_LENGTH) == WORKBOOK_MARKS[0]:
         _check_parts(file)
-    with tempfile.TemporaryDirectory() as name:
+    file.seek(0)
+    with tempfile.TemporaryDirectory() as name, ExitStack() as opened:
         folder = Path(name)
-        path = folder / "workbook"
-        with path.open("wb") as copy:
+        with (folder / "workbook").open("wb") as copy:
             shutil.copyfileobj(file, copy)
-        sheets, read = _convert(path, folder, sheet)
-        best = max(range(len(read)), key=lambda number: _rank(folder / f"{number}.csv"))
-        with (folder / f"{best}.csv").open("rb") as table:
-            yield Table(table, tuple(sheets), read[best])
+        sheets, read = _convert(folder / "workbook", folder, sheet)
+        files = [opened.enter_context((folder / f"{number}.csv").open("rb")) for number in range(len(read))]
+        yield [Table(each, tuple(sheets), title) for each, title in zip(files, read, strict=True)]
 
 
 def _convert(path: Path, folder: Path, sheet: str | None) -> tuple[list[str], list[str]]:
@@ -101,16 +127,11 @@ def _convert(path: Path, folder: Path, sheet: str | None) -> tuple[list[str], li
     return said["sheets"], said["read"]
 
 
-def _rank(table: Path) -> tuple[int, int]:
+def _rank(table: Table) -> tuple[int, int]:
     """How likely a sheet is the one that is meant: by the known names of its columns, if rows follow, then by size."""
-
-    def blocks() -> Iterator[bytes]:
-        with table.open("rb") as file:
-            yield from iter(lambda: file.read(BLOCK_BYTES), b"")
-
-    first = first_records(blocks, "utf-8", ",", HEADER_WITHIN)
+    first = first_records(table.blocks, "utf-8", ",", HEADER_WITHIN)
     known = max((known_names(record.cells) for record in first[:-1]), default=0)
-    return known, table.stat().st_size
+    return known, table.size
 
 
 def _check_parts(file: IO[bytes]) -> None:

@@ -18,7 +18,7 @@ from portal.tasks import store
 
 ERASED = "erased"
 """Why a task ended that would have brought the person back."""
-FILE_KINDS = (importing.KIND, rehearsal.KIND)
+FILE_KINDS = (importing.EXAMINATION, importing.KIND, rehearsal.KIND)
 UNDER_WAY = ("draft", *store.OPEN)
 
 Place = tuple[type[Base], tuple[Any, ...]]
@@ -76,7 +76,7 @@ class Search:
         tasks = select(Task.id).where(Task.company_id == self._company_id)
         imports = tasks.where(Task.kind.in_(FILE_KINDS))
         findings = select(TaskBlock.task_id, TaskBlock.part, TaskBlock.number).where(
-            TaskBlock.part != "input", TaskBlock.task_id.in_(imports)
+            TaskBlock.part.not_in((store.INPUT, store.ASIDE)), TaskBlock.task_id.in_(imports)
         )
         received = select(InspectedRequest.id).where(InspectedRequest.company_id == self._company_id)
         for model, keys in ((Task, tasks), (TaskBlock, findings), (InspectedRequest, received)):

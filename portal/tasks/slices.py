@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor
 from portal.database.db import reading
 from portal.models import Task
 from portal.tasks import store
-from portal.tasks.store import Chunk, Done, TaskClaim, TaskError, block
+from portal.tasks.store import ASIDE, INPUT, Chunk, Done, TaskClaim, TaskError, block
 
 BLOCK_BYTES = 256 * 1024
-
 Part = Callable[[Session, TaskClaim, Sequence[int]], Counter[str]]
 """Does the work on some numbers, in the caller's transaction, and says what it counted. Raises TaskError."""
 Step = Callable[[Session], tuple[Counter[str], bool]]
@@ -48,7 +47,7 @@ def queue_numbers(
 def cut_numbers(engine: Engine, claim: TaskClaim, size: int, part: Part, *, width: int = 1) -> Iterator[Chunk]:
     """Chunks of `size` things each, from the task's position on. Raises TaskError when the numbers are gone."""
     numbers = array("q")
-    for data in read_blocks(engine, claim.task_id, "input"):
+    for data in read_blocks(engine, claim.task_id, INPUT):
         numbers.frombytes(data)
     if not numbers:
         raise TaskError("gone")
@@ -77,7 +76,38 @@ def cut_steps(steps: Iterable[Step]) -> Iterator[Chunk]:
 def store_input(session: Session, task_id: int, pieces: Iterable[bytes]) -> None:
     """Keep what the task is to work on; it goes when the task ends."""
     for number, piece in enumerate(pieces):
-        session.execute(insert(block).values(task_id=task_id, part="input", number=number, data=piece))
+        session.execute(insert(block).values(task_id=task_id, part=INPUT, number=number, data=piece))
+
+
+def replace_input(session: Session, task_id: int, pieces: Iterable[bytes]) -> None:
+    """Work on something else from here on. The first input is set aside, and stays until the task starts or ends."""
+    of_task = block.c.task_id == task_id
+    is_aside = select(block.c.number).where(of_task, block.c.part == ASIDE).limit(1)
+    if session.execute(is_aside).first() is None:
+        session.execute(update(block).where(of_task, block.c.part == INPUT).values(part=ASIDE))
+    session.execute(delete(block).where(of_task, block.c.part == INPUT))
+    store_input(session, task_id, pieces)
+
+
+def first_input(engine: Engine, task_id: int) -> Iterator[bytes]:
+    """The blocks of what the task was given first."""
+    is_aside = False
+    for data in read_blocks(engine, task_id, ASIDE):
+        is_aside = True
+        yield data
+    if not is_aside:
+        yield from read_blocks(engine, task_id, INPUT)
+
+
+def drop_aside(session: Session, task_id: int) -> None:
+    """Forget what was set aside."""
+    session.execute(delete(block).where(block.c.task_id == task_id, block.c.part == ASIDE))
+
+
+def input_size(session: Session, task_id: int) -> int:
+    """How many bytes the input has."""
+    size = select(func.sum(func.length(block.c.data))).where(block.c.task_id == task_id, block.c.part == INPUT)
+    return session.execute(size).scalar() or 0
 
 
 def read_blocks(engine: Engine, task_id: int, part: str) -> Iterator[bytes]:

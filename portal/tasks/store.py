@@ -12,7 +12,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
@@ -24,6 +38,8 @@ MAX_TRIES = 5
 """A task that kills its worker is not begun for ever."""
 DRAFT_LIFETIME = timedelta(days=1)
 REPORT_LIFETIME = timedelta(days=30)
+INPUT, ASIDE = "input", "aside"
+"""What a task works on, and what it was given before that became of it: both go when the task ends."""
 OPEN = ("waiting", "running")
 """A task in one of these states moves on by itself."""
 
@@ -88,10 +104,7 @@ def create(
 
 def get_task(session: Session, company_id: int, kinds: str | Collection[str], task_id: int) -> Task | None:
     """The company's task, when it is of that kind or one of those, or None."""
-    kinds = [kinds] if isinstance(kinds, str) else list(kinds)
-    return session.scalars(
-        select(Task).where(Task.company_id == company_id, Task.kind.in_(kinds), Task.id == task_id)
-    ).one_or_none()
+    return session.scalars(_tasks_of(company_id, kinds).where(Task.id == task_id)).one_or_none()
 
 
 def find_open(session: Session, company_id: int, kind: str) -> Task | None:
@@ -100,21 +113,32 @@ def find_open(session: Session, company_id: int, kind: str) -> Task | None:
     return session.scalars(query.order_by(Task.id.desc()).limit(1)).first()
 
 
-def count_unfinished(session: Session, company_id: int, kind: str) -> int:
-    """How many of the company's tasks of that kind wait to be started, or have not ended."""
-    query = select(func.count()).where(Task.company_id == company_id, Task.kind == kind, Task.finished_at.is_(None))
-    return session.scalar(query) or 0
+def count_unfinished(session: Session, company_id: int, kinds: Collection[str]) -> int:
+    """How many of the company's tasks of those kinds wait to be started, or have not ended."""
+    query = _tasks_of(company_id, kinds).where(Task.finished_at.is_(None))
+    return session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
-def recent_tasks(session: Session, company_id: int, kind: str, *, limit: int = 20) -> Sequence[Task]:
-    """The company's newest tasks of that kind."""
-    of_company = select(Task).where(Task.company_id == company_id, Task.kind == kind)
-    return session.scalars(of_company.order_by(Task.id.desc()).limit(limit)).all()
+def recent_tasks(session: Session, company_id: int, kinds: str | Collection[str], *, limit: int = 20) -> Sequence[Task]:
+    """The company's newest tasks of that kind, or of one of those."""
+    return session.scalars(_tasks_of(company_id, kinds).order_by(Task.id.desc()).limit(limit)).all()
 
 
 def start(session: Session, row: Task) -> bool:
     """Let a draft begin. Returns whether that changed anything: a second click finds it started."""
     return _leave_draft(session, row, update(task).values(status="waiting"))
+
+
+def requeue(session: Session, row: Task, *, kind: str, arguments: dict[str, Any], total: int) -> bool:
+    """Let a draft begin as a task of another kind, which ends as a draft again. Returns whether it was a draft."""
+    values = {"status": "waiting", "kind": kind, "arguments": arguments, "total": total}
+    return _leave_draft(session, row, update(task).values(values))
+
+
+def become_draft(connection: Connection, held: TaskClaim, *, kind: str, arguments: dict[str, Any], total: int) -> None:
+    """The task has prepared another one, which it becomes; it waits for somebody to start it, and is held no more."""
+    values = {"kind": kind, "arguments": arguments, "total": total, "position": 0, "counts": {}, "started_at": None}
+    _change(connection, held, **values, status="draft", tries=0, lease_token=None, lease_expires_at=None)
 
 
 def discard(session: Session, row: Task) -> bool:
@@ -194,7 +218,7 @@ def finish(connection: Connection, held: TaskClaim, *, now: datetime, reason: st
     if _change(
         connection, held, status=status, reason=reason, finished_at=now, lease_token=None, lease_expires_at=None
     ):
-        connection.execute(delete(block).where(block.c.task_id == held.task_id, block.c.part == "input"))
+        connection.execute(delete(block).where(block.c.task_id == held.task_id, block.c.part.in_((INPUT, ASIDE))))
 
 
 def end(session: Session, row: Task, *, reason: str, now: datetime) -> bool:
@@ -203,7 +227,7 @@ def end(session: Session, row: Task, *, reason: str, now: datetime) -> bool:
     values = {"status": "failed", "reason": reason, "finished_at": now, "lease_token": None, "lease_expires_at": None}
     changed = session.connection().execute(update(task).where(is_open).values(values))
     if changed.rowcount:
-        session.connection().execute(delete(block).where(block.c.task_id == row.id, block.c.part == "input"))
+        session.connection().execute(delete(block).where(block.c.task_id == row.id, block.c.part.in_((INPUT, ASIDE))))
     session.expire(row)
     return changed.rowcount == 1
 
@@ -211,9 +235,15 @@ def end(session: Session, row: Task, *, reason: str, now: datetime) -> bool:
 def forget(connection: Connection, *, now: datetime) -> None:
     """Remove drafts that nobody started, and what old tasks left behind: files and rows hold personal data."""
     connection.execute(delete(task).where(task.c.status == "draft", task.c.created_at < now - DRAFT_LIFETIME))
-    for is_meant, kept in ((block.c.part == "input", timedelta()), (block.c.part != "input", REPORT_LIFETIME)):
+    is_input = block.c.part.in_((INPUT, ASIDE))
+    for is_meant, kept in ((is_input, timedelta()), (~is_input, REPORT_LIFETIME)):
         ended = select(task.c.id).where(task.c.finished_at < now - kept)
         connection.execute(delete(block).where(is_meant, block.c.task_id.in_(ended)))
+
+
+def _tasks_of(company_id: int, kinds: str | Collection[str]) -> Select[Task]:
+    wanted = [kinds] if isinstance(kinds, str) else list(kinds)
+    return select(Task).where(Task.company_id == company_id, Task.kind.in_(wanted))
 
 
 def _free(now: datetime) -> ColumnElement[bool]:

@@ -1,6 +1,6 @@
 """Importing contacts: a file is sent, shown as it was understood, started, watched, and reported on."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 from flask import Blueprint, Response, abort, flash, render_template, request, url_for
@@ -14,7 +14,7 @@ from portal.contacts.listing import campaigns_of
 from portal.database.db import db
 from portal.importing import FileProblem, Finding, Order, PreviewRow
 from portal.importing.columns import FIELDS, NAMES
-from portal.importing.spreadsheet import Table
+from portal.importing.encoding import ENCODINGS
 from portal.importing.words import (
     DELIMITER_WORDS,
     ENCODING_WORDS,
@@ -32,6 +32,7 @@ from portal.web.redirects import see_other
 MAX_FILE_BYTES = 50 * 1024 * 1024
 MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 64 * 1024
 """A file with the form around it."""
+KINDS = (importing.EXAMINATION, importing.KIND)
 PREVIEW_ROWS = 20
 MAX_CAMPAIGN = 200
 
@@ -61,28 +62,19 @@ def upload() -> ResponseReturnValue:
         file.stream.seek(0, 2)
         if file.stream.tell() > MAX_FILE_BYTES:
             raise FileProblem("too_large")
-        with importing.as_text_file(file.stream) as opened:
-            task = _keep(opened, filename=file.filename)
+        actor = access.current_actor()
+        task = importing.receive(db.session, actor, file.stream, user_id=current_user.id, filename=file.filename[-200:])
     except FileProblem as problem:
         return _show_index(explain_file(problem.reason))
     db.session.commit()
-    return see_other(url_for(".show", task_id=task.id))
-
-
-def _keep(table: Table, *, filename: str) -> Task:
-    """A draft of the import of this file. Raises FileProblem."""
-    found = table.examination().finish()
-    actor = access.current_actor()
-    order = Order.of(found, user_id=current_user.id, filename=filename[-200:])
-    order = importing.recall(db.session, actor.company_id, order)
-    return importing.prepare(db.session, actor, order, total=found.total, blocks=table.blocks)
+    return see_other(url_for("jobs.show", job_id=task.id))
 
 
 @bp.get("/<int:task_id>")
 @access.member
 def show(task_id: int) -> ResponseReturnValue:
-    """The preview of a file; once it was started, the page of the job."""
-    task = get_task_or_404(task_id)
+    """The preview of a file; before it was examined, and once it was started, the page of the job."""
+    task = get_task_or_404(task_id, KINDS)
     return _show_draft(task) if task.status == "draft" else see_other(url_for("jobs.show", job_id=task_id))
 
 
@@ -102,6 +94,20 @@ def start(task_id: int) -> ResponseReturnValue:
             importing.begin(db.session, access.current_actor(), order, draft=task)
         db.session.commit()
     return see_other(url_for(".show", task_id=task_id))
+
+
+@bp.post("/<int:task_id>/examine")
+@access.member
+def examine_again(task_id: int) -> ResponseReturnValue:
+    """Read the file again, in another encoding or another sheet of it."""
+    task = get_task_or_404(task_id)
+    if task.status == "draft":
+        layout, chosen = Order.from_json(task.arguments).layout, request.form
+        sheet = next((name for name in layout.sheets if name == chosen.get("sheet")), layout.sheet)
+        encoding = next((name for name in ENCODINGS if name == chosen.get("encoding") and sheet is None), None)
+        importing.examine_again(db.session, task, encoding=encoding, sheet=sheet)
+        db.session.commit()
+    return see_other(url_for("jobs.show", job_id=task_id))
 
 
 @bp.post("/<int:task_id>/discard")
@@ -159,16 +165,16 @@ def _send_findings(
     return Response(lines(), mimetype="text/csv", headers={"Content-Disposition": disposition})
 
 
-def get_task_or_404(task_id: int) -> Task:
+def get_task_or_404(task_id: int, kinds: Collection[str] = (importing.KIND,)) -> Task:
     """The import of the reader's company: nobody can forget to check whose it is."""
-    task = store.get_task(db.session, current_user.company_id, importing.KIND, task_id)
+    task = store.get_task(db.session, current_user.company_id, kinds, task_id)
     if task is None:
         abort(404)
     return task
 
 
 def _show_index(error: str | None = None) -> ResponseReturnValue:
-    recent = store.recent_tasks(db.session, current_user.company_id, importing.KIND)
+    recent = store.recent_tasks(db.session, current_user.company_id, KINDS)
     return render_template("imports/index.html", recent=recent, error=error), 422 if error else 200
 
 
@@ -188,9 +194,11 @@ def _show_draft(task: Task, error: str | None = None) -> ResponseReturnValue:
         rows=rows,
         examples=[_example(rows, index) for index in range(len(order.layout.header))],
         error=error,
+        problem=explain_file(order.problem) if order.problem else None,
         explain=row_explainer(),
         fields={name: FIELD_WORDS[name] for name in FIELDS},
         encoding=ENCODING_WORDS[order.layout.encoding],
+        encodings={name: ENCODING_WORDS[name] for name in ENCODINGS},
         delimiter=DELIMITER_WORDS.get(order.layout.delimiter or ""),
         campaigns=campaigns_of(db.session, task.company_id),
         is_configured=is_configured(db.session, task.company_id),
@@ -204,6 +212,7 @@ def _read_order(order: Order) -> Order:
     campaign = " ".join(request.form.get("campaign", "").split())[:MAX_CAMPAIGN]
     return replace(
         importing.choose(order, [name if name in FIELDS else None for name in chosen]),
+        problem=None,
         campaign=campaign or None,
         is_sending="is_sending" in request.form,
     )

@@ -187,6 +187,17 @@ KINDS: Mapping[str, Kind] = {
         note=note_sent,
         links=(SEE_CONTACTS,),
     ),
+    importing.EXAMINATION: Kind(
+        title=_l("Importação"),
+        back=Link("", "imports.index", _l("Importar contatos")),
+        symbol="file-import",
+        running=_l("Lendo o arquivo"),
+        unit=_l("Quanto do arquivo foi lido"),
+        words={},
+        result=lambda _counts: "",
+        explain=explain_file,
+        links=(Link("upload", "imports.index", _l("Enviar outro arquivo")),),
+    ),
     importing.KIND: Kind(
         title=_l("Importação"),
         back=Link("", "imports.index", _l("Importar contatos")),

@@ -34,8 +34,11 @@ def show(job_id: int) -> ResponseReturnValue:
 @bp.get("/<int:job_id>/progress")
 @access.member
 def progress(job_id: int) -> ResponseReturnValue:
-    """What the page of a job says now, for a page that shows it."""
-    return _show("jobs/_progress.html", get_job_or_404(job_id))
+    """What the page of a job says now, for a page that shows it; once a file was examined, the way to its preview."""
+    task = get_job_or_404(job_id)
+    if task.status == "draft":
+        return "", 200, {"HX-Redirect": url_for("imports.show", task_id=job_id)}
+    return _show("jobs/_progress.html", task)
 
 
 def get_job_or_404(job_id: int) -> Task:

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from portal import importing
 from portal.contacts import classifying, syncing
 from portal.deliveries import resending
-from portal.importing import rehearsal
+from portal.importing import examining, rehearsal
 from portal.privacy import retention
 from portal.tasks.store import Work
 
 KINDS: Mapping[str, Work] = {
+    examining.KIND: examining.work,
     importing.KIND: importing.work,
     rehearsal.KIND: rehearsal.work,
     resending.KIND: resending.work,

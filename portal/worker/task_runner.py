@@ -17,8 +17,8 @@ from portal.worker.rounds import Round
 
 LEASE = timedelta(seconds=30)
 """How long a task waits for a worker that died; a chunk takes well under a second."""
-LOOK_SECONDS = 5.0
-"""The longest sleep between two looks when nobody wakes the runner."""
+LOOK_SECONDS = 1.0
+"""The sleep between two looks: somebody waits for a file to be examined."""
 PAUSE_SECONDS = 0.02
 """Between two chunks, so that whoever waits for SQLite's one write lock gets it."""
 

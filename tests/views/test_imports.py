@@ -4,9 +4,10 @@ import csv
 import io
 import re
 
+import openpyxl
 import pytest
 
-from portal import importing
+from portal.importing import examining
 from portal.database.db import db
 from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Task, TaskBlock
 from portal.tasks import store
@@ -19,9 +20,18 @@ from tests.importing.test_spreadsheet import workbook
 PEOPLE = "Nome;E-mail;Nível\nAna Lima;ana@example.com;3\nBia Reis;bia@example.com;\n".encode("cp1252")
 
 
-def send(person, content, name="contatos.csv"):
+def upload(person, content, name="contatos.csv"):
     file = (io.BytesIO(content), name)
     return person.post("/imports", {"file": file}, content_type="multipart/form-data")
+
+
+def send(person, content, name="contatos.csv"):
+    """A file that was sent and examined; the address of its preview, or what was answered at once."""
+    answer = upload(person, content, name)
+    if answer.status_code == 303:
+        run_tasks()
+        answer.location = answer.location.replace("/jobs/", "/imports/")
+    return answer
 
 
 def send_large(person, content):
@@ -184,7 +194,7 @@ def test_what_was_left_out_is_listed_and_can_be_downloaded(member):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"PK\x03\x04....", "está quebrada"),
+        (b"%PDF-1.7", "Isto é um PDF"),
         (b"", "nenhuma linha com dados"),
         (b"\0" * 100, "não é um arquivo de texto"),
     ],
@@ -194,6 +204,78 @@ def test_what_cannot_be_imported_is_refused_at_the_field(member, content, words)
     assert answer.status_code == 422
     assert words in answer.text
     assert db.session.query(Task).count() == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"PK\x03\x04....", "está quebrada"), (b"Nome,E-mail\n", "nenhuma linha com dados")]
+)
+def test_what_is_found_wrong_when_the_file_is_read_is_said_by_the_job(member, content, words):
+    page = follow(member, send(member, content).location)
+    assert "Parou antes do fim." in page
+    assert words in page
+    assert "Enviar outro arquivo" in page
+    assert db.session.query(TaskBlock).count() == 0
+    assert "Parou" in member.get("/imports").text
+
+
+def test_a_file_is_only_stored_when_it_is_sent_and_then_examined_as_a_job(member):
+    job = upload(member, PEOPLE).location
+    assert "Na fila" in member.get(job).text
+    assert member.get(job.replace("/jobs/", "/imports/")).location == job
+    assert "A conferir" not in member.get("/imports").text
+    assert "Na fila" in member.get(f"{job}/progress").text
+    run_tasks()
+    preview = job.replace("/jobs/", "/imports/")
+    assert member.get(job).location == preview
+    assert member.get(f"{job}/progress").headers["HX-Redirect"] == preview
+    assert "A conferir" in member.get("/imports").text
+
+
+def test_the_encoding_can_be_chosen_on_the_page(member):
+    url = send(member, "Nome,E-mail\nZoé,zoe@example.com\n".encode("cp850")).location
+    assert "Zoé" not in member.get(url).text
+    job = member.post(f"{url}/examine", {"encoding": "cp850"}).location
+    assert "Na fila" in member.get(job).text
+    run_tasks()
+    assert "Zoé" in member.get(url).text
+    member.post(f"{url}/examine", {"encoding": "klingon"})
+    run_tasks()
+    assert "DOS (850)</dd>" not in member.get(url).text
+
+
+def two_sheets():
+    book = openpyxl.Workbook()
+    for row in (["Nome"], ["Ana"], ["Bia"]):
+        book.active.append(row)
+    book.active.title = "Contatos"
+    companies = book.create_sheet("Empresas")
+    for row in (["Empresa"], ["Moinho"]):
+        companies.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def test_the_sheet_of_a_workbook_can_be_chosen_on_the_page_and_changed_again(member, company):
+    url = send(member, (DATA / "people.xls").read_bytes(), name="people.xls").location
+    page = member.get(url).text
+    assert "Contatos</dd>" in page
+    assert "<option>Leia-me</option>" in page
+    member.post(f"{url}/examine", {"sheet": "Leia-me"})
+    run_tasks()
+    kept = text_of(follow(member, url))
+    assert "O arquivo ficou como estava. O arquivo não tem nenhuma linha com dados." in kept
+    assert "Ana Lima" in kept
+    url = send(member, two_sheets(), name="x.xlsx").location
+    for sheet, words in (("Empresas", "Moinho"), ("Contatos", "Ana"), ("Nada", "Ana")):
+        member.post(f"{url}/examine", {"sheet": sheet})
+        run_tasks()
+        assert words in follow(member, url)
+    member.post(url, choices_of(member.get(url).text) | {"do": "start"})
+    run_tasks()
+    assert [contact.name for contact in db.session.query(Contact)] == ["Ana", "Bia"]
+    left = db.session.query(TaskBlock).filter_by(task_id=int(url.rpartition("/")[2]))
+    assert not {"input", "aside"} & {each.part for each in left}
 
 
 def test_without_a_file_the_page_asks_for_one(member):
@@ -291,6 +373,6 @@ def test_the_contacts_page_leads_here(member, company):
 
 
 def test_a_company_keeps_no_more_files_than_it_may(member, monkeypatch):
-    monkeypatch.setattr(importing, "MOST_UNFINISHED", 2)
+    monkeypatch.setattr(examining, "MOST_UNFINISHED", 2)
     statuses = [send(member, b"Nome\nAna\n").status_code for _ in range(3)]
     assert statuses == [303, 303, 422]
