@@ -12,7 +12,7 @@ from portal.database.db import db
 from portal.models import Classification, Contact, Delivery
 from tests.cli.conftest import Run
 from tests.factories import make_company, make_user
-from tests.importing.conftest import DATA
+from tests.importing.conftest import DATA, WORKBOOKS
 
 
 @pytest.fixture
@@ -197,10 +197,10 @@ def test_encoding_and_sheet_can_be_chosen(run: Run, company, tmp_path):
     text.write_bytes("Nome,E-mail\nJoão Ávila,joao@example.com\n".encode("cp850"))
     shape = json.loads(run("import", text, "--encoding", "IBM850", "--json").stdout)
     assert (shape["encoding"], shape["sheet"], names()) == ("cp850", None, ["João Ávila"])
-    wrong = run("import", DATA / "people.xls", "--sheet", "Nada")
+    wrong = run("import", WORKBOOKS / "people.xls", "--sheet", "Nada")
     assert "Nada: The workbook has no sheet of this name. There are: Leia-me, Contatos." in wrong.stderr
-    assert "A workbook says itself" in run("import", DATA / "people.xls", "--encoding", "cp850").stderr
-    shape = json.loads(run("import", DATA / "people.xls", "--sheet", "Contatos", "--json").stdout)
+    assert "A workbook says itself" in run("import", WORKBOOKS / "people.xls", "--encoding", "cp850").stderr
+    shape = json.loads(run("import", WORKBOOKS / "people.xls", "--sheet", "Contatos", "--json").stdout)
     assert (shape["sheet"], names()) == ("Contatos", ["João Ávila", "Ana Lima"])
 
 

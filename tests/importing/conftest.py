@@ -10,6 +10,7 @@ from portal.importing.encoding import Blocks
 from portal.worker.task_runner import TaskRunner
 
 DATA = Path(__file__).parent.parent / "data" / "imports"
+WORKBOOKS = DATA.parent / "workbooks"
 
 
 def blocks_of(content: bytes, size: int = 64 * 1024) -> Blocks:

@@ -18,7 +18,7 @@ from portal.importing.layout import read_rows
 from portal.importing.reading import Record
 from portal.importing.rows import RowReader
 from portal.importing.words import FILE_WORDS
-from tests.importing.conftest import DATA
+from tests.importing.conftest import WORKBOOKS
 from tests.importing.test_rows import ZONE
 
 HEADER = ["Nome", "E-mail", "Telefone", "Nível", "Conectado em"]
@@ -141,7 +141,7 @@ def test_a_sheet_whose_cells_lie_too_far_apart_for_memory_is_refused_and_harms_n
 
 @pytest.mark.parametrize("name", ["people.xls", "people.ods"])
 def test_other_programs_workbooks_are_read_too_from_the_sheet_that_holds_a_table(name: str) -> None:
-    with (DATA / name).open("rb") as file:
+    with (WORKBOOKS / name).open("rb") as file:
         rows = [row.cells[:4] for row in records(file)]
     assert rows == [
         ("João Ávila", "joao@example.com", "5511977771234", "3"),

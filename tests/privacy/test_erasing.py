@@ -1,5 +1,6 @@
 """Erasing a person: nothing about them is left in any table, nor in SQLite's files; the proof of what was sent is."""
 
+import io
 import json
 import time
 from datetime import timedelta
@@ -202,6 +203,14 @@ def test_an_import_that_would_bring_the_person_back_ends(
     left = db.session.get(Task, task_id)
     assert (left and (left.status, left.reason)) == (None if status == "draft" else ("failed", "erased"))
     db.session.commit()
+    assert not TaskRunner(db.engine, on_due=lambda: None).run_one()
+
+
+def test_a_file_that_is_not_examined_yet_ends_too_when_it_holds_the_person(company: Company, contact: Contact) -> None:
+    user_id, file = contact.owner_id, io.BytesIO(CSV)
+    importing.receive(db.session, factories.actor_of(company), file, user_id=user_id, filename="x.csv")
+    db.session.commit()
+    assert erase(contact).tasks == 1
     assert not TaskRunner(db.engine, on_due=lambda: None).run_one()
 
 

@@ -14,7 +14,7 @@ from portal.tasks import store
 from portal.views.imports import MAX_FILE_BYTES
 from portal.worker.task_runner import TaskRunner
 from tests.factories import make_import, set_url
-from tests.importing.conftest import DATA
+from tests.importing.conftest import DATA, WORKBOOKS
 from tests.importing.test_spreadsheet import workbook
 
 PEOPLE = "Nome;E-mail;Nível\nAna Lima;ana@example.com;3\nBia Reis;bia@example.com;\n".encode("cp1252")
@@ -257,7 +257,7 @@ def two_sheets():
 
 
 def test_the_sheet_of_a_workbook_can_be_chosen_on_the_page_and_changed_again(member, company):
-    url = send(member, (DATA / "people.xls").read_bytes(), name="people.xls").location
+    url = send(member, (WORKBOOKS / "people.xls").read_bytes(), name="people.xls").location
     page = member.get(url).text
     assert "Contatos</dd>" in page
     assert "<option>Leia-me</option>" in page

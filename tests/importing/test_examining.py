@@ -1,0 +1,102 @@
+"""Examining a file as a task: it moves on, becomes a draft, survives its worker, and can be searched meanwhile."""
+
+import io
+
+import pytest
+
+from portal import clock, importing
+from portal.database.db import db
+from portal.importing import examining
+from portal.importing.layout import LOOK_ROWS
+from portal.models import Task, TaskBlock
+from portal.tasks import store
+from portal.tasks.slices import BLOCK_BYTES
+from portal.worker.task_runner import LEASE, TaskRunner
+from tests.conftest import BOTH
+from tests.factories import actor_of, make_company, owner_of
+from tests.importing.conftest import DATA, WORKBOOKS
+
+ROWS = b"Nome,E-mail\n" + b"".join(b"Ana %d,ana%d@example.com\n" % (n, n) for n in range(3 * LOOK_ROWS + 1))
+
+
+@pytest.fixture
+def company(app):
+    return make_company()
+
+
+def receive(company, content: bytes, name: str = "x.csv") -> Task:
+    user_id = owner_of(company).id
+    row = importing.receive(db.session, actor_of(company), io.BytesIO(content), user_id=user_id, filename=name)
+    db.session.commit()
+    return row
+
+
+@BOTH
+def test_a_file_is_read_step_by_step_and_becomes_the_draft_of_its_import(company):
+    task = receive(company, ROWS)
+    assert (task.kind, task.status, task.total) == ("examination", "waiting", len(ROWS))
+    claim = store.claim(db.session.connection(), now=clock.utcnow(), lease=LEASE)
+    db.session.commit()
+    moved = []
+    for chunk in examining.work(db.engine, claim):
+        moved.append(chunk(db.session).moved)
+        db.session.commit()
+    assert sum(each > 0 for each in moved) > 1
+    assert 0 < sum(moved) <= len(ROWS)
+    db.session.expire_all()
+    assert (task.kind, task.status, task.total, task.position) == ("import", "draft", 3 * LOOK_ROWS + 1, 0)
+    assert (task.arguments["filename"], task.arguments["columns"]) == ("x.csv", ["name", "email"])
+    assert b"".join(block.data for block in db.session.query(TaskBlock).order_by(TaskBlock.number)) == ROWS
+
+
+@BOTH
+def test_a_worker_that_ends_midway_leaves_the_file_to_the_next(company, run_tasks):
+    task = receive(company, ROWS)
+    stopping = TaskRunner(db.engine, on_due=lambda: None)
+    pause, stopping.pause = stopping.pause, lambda seconds: (pause(0), task_moved() and stopping.stop())
+
+    def task_moved() -> bool:
+        db.session.expire_all()
+        moved = db.session.get_one(Task, task.id).position > 0
+        db.session.commit()
+        return moved
+
+    stopping.run_one()
+    db.session.expire_all()
+    assert (task.status, task.position > 0) == ("waiting", True)
+    reached = task.position
+    db.session.commit()
+    run_tasks()
+    assert (task.status, task.total) == ("draft", 3 * LOOK_ROWS + 1)
+    assert reached > 0
+
+
+@BOTH
+def test_a_workbook_is_kept_beside_its_table_until_the_import_begins(company, run_tasks):
+    task = receive(company, (WORKBOOKS / "people.ods").read_bytes(), "people.ods")
+    run_tasks()
+    assert {block.part for block in db.session.query(TaskBlock)} == {"input", "aside"}
+    assert examining.examine_again(db.session, task, sheet="Contatos")
+    assert (task.kind, task.status) == ("examination", "waiting")
+    run_tasks()
+    assert (task.status, task.total, task.arguments["layout"]["sheet"]) == ("draft", 2, "Contatos")
+    importing.begin(db.session, actor_of(company), importing.Order.from_json(task.arguments), draft=task)
+    assert {block.part for block in db.session.query(TaskBlock)} == {"input"}
+    assert not examining.examine_again(db.session, task, sheet="Contatos"), "it is no draft any more"
+
+
+def test_the_largest_file_is_stored_in_blocks(company):
+    task = receive(company, b"Nome\n" + b"Ana\n" * BLOCK_BYTES)
+    assert {len(block.data) <= BLOCK_BYTES for block in db.session.query(TaskBlock)} == {True}
+    assert task.total == 5 + 4 * BLOCK_BYTES
+
+
+@pytest.mark.parametrize("name", ["people.xls", "people.ods", "linkedin_utf16.csv"])
+@pytest.mark.parametrize("is_examined", [False, True])
+def test_all_that_a_file_says_is_found_before_and_after_it_was_examined(company, run_tasks, name, is_examined):
+    task = receive(company, ((WORKBOOKS if name.startswith("people") else DATA) / name).read_bytes(), name)
+    if is_examined:
+        run_tasks()
+    text = "".join(importing.read_text(db.engine, task))
+    words = ("First Name",) if name.endswith("csv") else ("Instruções", "João Ávila")
+    assert [word for word in words if word not in text] == []
