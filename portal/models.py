@@ -348,7 +348,6 @@ class ImportedContact(Base):
 class ColumnMapping(Base):
     """What somebody chose for the columns of a file: the fields by the columns' numbers, for files of its header."""
 
-    __tablename__ = "column_mapping"
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), primary_key=True)
     header_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     choices: Mapped[dict[str, str | None]] = mapped_column(JSON)

@@ -144,9 +144,7 @@ def make_import(company: Company, content: bytes = b"Nome,E-mail\nAna,ana@exampl
     found = importing.examine(lambda: iter([content]))
     order = importing.Order.of(found, **{"user_id": owner_of(company).id, "filename": "contatos.csv"} | choices)
     blocks = [content[start : start + BLOCK_BYTES] for start in range(0, len(content), BLOCK_BYTES)]
-    task = store.create(
-        db.session, actor_of(company), importing.KIND, total=found.total, arguments=order.as_json()
-    )
+    task = store.create(db.session, actor_of(company), importing.KIND, total=found.total, arguments=order.as_json())
     store_input(db.session, task.id, blocks)
     db.session.commit()
     return task

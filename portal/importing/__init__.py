@@ -1,7 +1,8 @@
 """Importing contacts from files: read as they come, cut into chunks, saved by the same rules as everywhere.
 
 `receive` keeps a file as a task that examines it and becomes the draft of an import; `work` is how a worker does that.
-The console examines and takes the chunks by itself. A bad row is kept with its line and the reason, and loses no good one.
+The console examines and takes the chunks by itself. A bad row is kept with its line and the reason, and loses no good
+one.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -35,7 +35,7 @@ PIECE_CHARACTERS = 1_000_000
 
 
 def receive(session: Session, actor: Actor, file: IO[bytes], *, user_id: int, filename: str) -> Task:
-    """Keep a file that a worker is to examine. Raises FileProblem for too many, and for what its beginning gives away."""
+    """Keep a file for a worker to examine. Raises FileProblem for too many, and for what is none by its beginning."""
     if store.count_unfinished(session, actor.company_id, (KIND, IMPORT)) >= MOST_UNFINISHED:
         raise FileProblem("too_many_files")
     table = Table(file)

@@ -7,8 +7,8 @@ import re
 import openpyxl
 import pytest
 
-from portal.importing import examining
 from portal.database.db import db
+from portal.importing import examining
 from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Task, TaskBlock
 from portal.tasks import store
 from portal.views.imports import MAX_FILE_BYTES
