@@ -70,14 +70,26 @@ def record(session: Session, actor: Actor | Stranger, action: str, *, subject: s
 
 
 def page_entries(
-    session: Session, company_id: int, wanted: AuditFilter, *, limit: int = PAGE_SIZE, cursor: str | None = None
+    session: Session,
+    company_id: int,
+    wanted: AuditFilter,
+    *,
+    limit: int = PAGE_SIZE,
+    cursor: str | None = None,
+    before: str | None = None,
 ) -> Page[AuditEntry]:
-    """The newest entries that match, or those after `cursor`, which an earlier page gave. Raises InvalidCursor."""
+    """The newest entries that match, those after `cursor`, or the ones just before `before`, which a page gave.
+
+    Raises InvalidCursor.
+    """
     query = narrow(select(AuditEntry).where(AuditEntry.company_id == company_id), wanted)
-    if cursor:
+    if before:
+        query = query.where(AuditEntry.id > read_cursor(before))
+    elif cursor:
         query = query.where(AuditEntry.id < read_cursor(cursor))
-    rows = session.scalars(query.order_by(AuditEntry.id.desc()).limit(limit + 1)).all()
-    return cut_page(rows, limit=limit)
+    order = AuditEntry.id if before else AuditEntry.id.desc()
+    rows = session.scalars(query.order_by(order).limit(limit + 1)).all()
+    return cut_page(rows, limit=limit, cursor=cursor, before=before)
 
 
 def note(session: Session, actor: Actor | Stranger, action: str, *, subject: str | None = None) -> None:

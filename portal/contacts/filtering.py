@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
+from portal.contacts.searching import is_found_by
 from portal.contacts.standing import SHOWN_STATES, SYNC_STATES, has_changed_data, is_in_sync_state, is_shown_as
 from portal.database import filters
 from portal.database.filters import Filter, by, names_of, number, one_of, text
 from portal.models import LEVELS, Campaign, Contact, User
 from portal.people import users
-from portal.rules.folding import fold
 from portal.rules.verdict import WARNINGS
 
 ASKED_LEVELS = {str(level): level for level in LEVELS} | {"none": None}
@@ -45,10 +45,6 @@ def _check_number(session: Session, company_id: int, table: type[Campaign | User
     return row_id
 
 
-def _matches_text(search: str) -> ColumnElement[bool]:
-    return Contact.search_text.contains(fold(search), autoescape=True)
-
-
 def _has_level(asked: str) -> ColumnElement[bool]:
     level = ASKED_LEVELS[asked]
     return Contact.interest_level.is_(None) if level is None else Contact.interest_level == level
@@ -58,7 +54,7 @@ def _has_level(asked: str) -> ColumnElement[bool]:
 class ContactFilter(Filter):
     """What a contact has to match; what is None or empty does not count. `level` is one of `ASKED_LEVELS`."""
 
-    search: str = field(default="", metadata=by(text, _matches_text))
+    search: str = field(default="", metadata=by(text, is_found_by))
     campaign_id: int | None = field(default=None, metadata=by(campaign_id_of, partial(eq, Contact.campaign_id)))
     owner_id: int | None = field(default=None, metadata=by(owner_id_of, partial(eq, Contact.owner_id)))
     level: str | None = field(default=None, metadata=by(one_of(ASKED_LEVELS), _has_level))

@@ -1,15 +1,27 @@
 """The contact list as people and programs read it, a page at a time, by name. Nothing here changes it."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, literal, select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.contacts.filtering import ContactFilter, select_contacts
+from portal.database.db import UTCDateTime
 from portal.database.paging import InvalidCursor, Page, cut_page, read_cursor
 from portal.models import Campaign, Classification, Contact, User
 
 PAGE_SIZE = 20
+COUNT_CAP = 1000
+"""Counting stops beyond: that there are more than so many answers the question."""
+LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+SORTS: dict[str, tuple[Any, bool]] = {
+    "name": (Contact.search_name, True),
+    "newest": (Contact.id, False),
+    "classified": (func.coalesce(Contact.classified_at, literal(LONG_AGO, UTCDateTime)), False),
+}
+"""What the list goes by, and whether that rises."""
 
 
 def page_contacts(
@@ -19,21 +31,35 @@ def page_contacts(
     *,
     limit: int = PAGE_SIZE,
     cursor: str | None = None,
+    before: str | None = None,
+    sort: str = "name",
     with_messages: bool = False,
 ) -> Page[Contact]:
-    """The contacts that match, by name, from the first or from those after `cursor`, which an earlier page gave.
+    """The contacts that match, in the order of one of `SORTS`: the first, those after `cursor`, or those just before
+    `before`, which a page gave.
 
     `with_messages` reads the threads of the whole page at once, for who needs them. Raises InvalidCursor, also when the
     contact that the cursor stands for is gone.
     """
-    after = None
-    if cursor:
-        last = get_contact(session, company_id, read_cursor(cursor))
-        if last is None:
-            raise InvalidCursor(cursor)
-        after = (last.search_name, last.id)
-    rows = read_contacts(session, company_id, wanted, after=after, limit=limit + 1, with_messages=with_messages)
-    return cut_page(rows, limit=limit)
+    place, after = before or cursor, None
+    if place:
+        key = SORTS[sort][0]
+        of_company = select(key, Contact.id).where(Contact.company_id == company_id, Contact.id == read_cursor(place))
+        found = session.execute(of_company).first()
+        if found is None:
+            raise InvalidCursor(place)
+        after = (found[0], found[1])
+    rows = read_contacts(
+        session,
+        company_id,
+        wanted,
+        after=after,
+        limit=limit + 1,
+        sort=sort,
+        is_back=bool(before),
+        with_messages=with_messages,
+    )
+    return cut_page(rows, limit=limit, cursor=cursor, before=before)
 
 
 def read_contacts(
@@ -41,21 +67,34 @@ def read_contacts(
     company_id: int,
     wanted: ContactFilter,
     *,
-    after: tuple[str, int] | None,
+    after: tuple[Any, int] | None,
     limit: int,
+    sort: str = "name",
+    is_back: bool = False,
     with_messages: bool = False,
 ) -> Sequence[Contact]:
-    """The first contacts that match, by name, of those that come after this name (`search_name`) and number."""
-    query = select_contacts(company_id, wanted)
+    """The first contacts that match of those that come after this place: what `sort` goes by, and a number.
+
+    `is_back` reads the other way.
+    """
+    query, (key, rises) = select_contacts(company_id, wanted), SORTS[sort]
+    is_rising = rises is not is_back
     if after is not None:
-        query = query.where(tuple_(Contact.search_name, Contact.id) > after)
+        here, there = tuple_(key, Contact.id), tuple_(literal(after[0], key.type), after[1])
+        query = query.where(here > there if is_rising else here < there)
     if with_messages:
         query = query.options(selectinload(Contact.messages))
     return session.scalars(
-        query.order_by(Contact.search_name, Contact.id)
+        query.order_by(*((key, Contact.id) if is_rising else (key.desc(), Contact.id.desc())))
         .limit(limit)
         .options(joinedload(Contact.campaign), joinedload(Contact.owner))
     ).all()
+
+
+def count_contacts(session: Session, company_id: int, wanted: ContactFilter) -> int:
+    """How many contacts match, counted up to one more than `COUNT_CAP`."""
+    found = select_contacts(company_id, wanted).with_only_columns(Contact.id).limit(COUNT_CAP + 1)
+    return session.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
 def contacts_of(session: Session, company_id: int, ids: Sequence[int]) -> Sequence[Contact]:

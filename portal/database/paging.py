@@ -18,16 +18,23 @@ class Page(Generic[T]):
 
     items: Sequence[T]
     next_cursor: str | None
+    previous_cursor: str | None = None
+    """The one before which the ones before come: None on the first page."""
 
 
 class InvalidCursor(ValueError):
     """The place to go on from is none that a page of this list gave."""
 
 
-def cut_page(rows: Sequence[T], *, limit: int) -> Page[T]:
-    """Returns the first `limit` of these rows as a page. One row more was read: it tells that there is a next page."""
-    shown: Sequence[Any] = rows[:limit]
-    return Page(shown, str(shown[-1].id) if len(rows) > limit else None)
+def cut_page(rows: Sequence[T], *, limit: int, cursor: str | None = None, before: str | None = None) -> Page[T]:
+    """Returns the first `limit` of these rows as a page. One row more was read: it tells that there are others.
+
+    They were read after `cursor`; or back from `before`, the nearest first.
+    """
+    shown: Sequence[Any] = rows[:limit][::-1] if before else rows[:limit]
+    has_more = len(rows) > limit
+    has_next, has_previous = (bool(shown), has_more) if before else (has_more, bool(shown and cursor))
+    return Page(shown, str(shown[-1].id) if has_next else None, str(shown[0].id) if has_previous else None)
 
 
 def read_cursor(cursor: str) -> int:

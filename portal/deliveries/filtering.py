@@ -1,5 +1,6 @@
 """What the delivery log is narrowed to, and the query that this makes."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -7,20 +8,25 @@ from functools import partial
 from operator import eq, ge, lt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from portal.contacts.filtering import campaign_id_of, owner_id_of
+from portal.contacts.searching import is_found_by
 from portal.contacts.standing import is_behind
 from portal.database import filters
 from portal.database.filters import Filter, by, moment, names_of, number, one_of, text
-from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Contact, Delivery
-from portal.rules.folding import fold
+from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Attempt, Contact, Delivery
 from portal.rules.reasons import WORDS
 from portal.rules.verdict import WARNINGS
 
 ID_PREFIX = "msg_"
+WHOLE_ID = re.compile(f"(?:{ID_PREFIX})?([0-9a-f]{{32}})")
+PART_OF_ID = re.compile("[0-9a-f]{6}")
+"""The first six characters of an id, or its last, as people read them to each other."""
+HTTP_CODE = re.compile("[1-5][0-9]{2}")
 
+DELIVERED_CODE = 200
 FEW = 500
 """Contacts that a search finds: with no more, the log is read by contact, and otherwise from its end."""
 
@@ -86,19 +92,36 @@ def select_deliveries(session: Session, company_id: int, wanted: DeliveryFilter)
 def _narrow(session: Session, company_id: int, wanted: DeliveryFilter) -> DeliveryFilter:
     """The same filter, with the contacts that its search finds when these are few: a long log is then searched soon."""
     search = wanted.search.strip()
-    if not search or search.startswith(ID_PREFIX) or wanted.contact_ids is not None:
+    is_special = search.startswith(ID_PREFIX) or any(
+        form.fullmatch(search) for form in (WHOLE_ID, PART_OF_ID, HTTP_CODE)
+    )
+    if not search or is_special or wanted.contact_ids is not None:
         return wanted
     found = session.scalars(_contacts_found_by(company_id, search).limit(FEW + 1)).all()
     return wanted if len(found) > FEW else replace(wanted, contact_ids=tuple(found))
 
 
 def _found_by(company_id: int, search: str) -> ColumnElement[bool]:
-    """What a person types to find a delivery: its id, or the contact's name or LinkedIn id."""
+    """What a person types to find a delivery: its id or an end of it, the code of its last answer, or its contact."""
+    if whole := WHOLE_ID.fullmatch(search):
+        return Delivery.webhook_id == ID_PREFIX + whole[1]
     if search.startswith(ID_PREFIX):
-        return Delivery.webhook_id == search
-    return Delivery.contact_id.in_(_contacts_found_by(company_id, search))
+        return Delivery.webhook_id.startswith(search, autoescape=True)
+    if HTTP_CODE.fullmatch(search):
+        return _was_answered_with(int(search))
+    of_contact = Delivery.contact_id.in_(_contacts_found_by(company_id, search))
+    if PART_OF_ID.fullmatch(search):
+        begins = Delivery.webhook_id.startswith(ID_PREFIX + search, autoescape=True)
+        return or_(begins, Delivery.webhook_id.endswith(search), of_contact)
+    return of_contact
+
+
+def _was_answered_with(code: int) -> ColumnElement[bool]:
+    """What is delivered was answered with 200, and its attempts need not be looked at for another code."""
+    is_last = and_(Attempt.delivery_id == Delivery.id, Attempt.number == Delivery.attempt_count)
+    is_answered = exists().where(is_last, Attempt.status_code == code)
+    return is_answered if code == DELIVERED_CODE else and_(Delivery.status != "delivered", is_answered)
 
 
 def _contacts_found_by(company_id: int, search: str) -> Select[int]:
-    is_found = Contact.search_text.contains(fold(search), autoescape=True)
-    return select(Contact.id).where(Contact.company_id == company_id, is_found)
+    return select(Contact.id).where(Contact.company_id == company_id, is_found_by(search))

@@ -48,14 +48,25 @@ def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery
 
 
 def page_deliveries(
-    session: Session, company_id: int, wanted: DeliveryFilter, *, limit: int = PAGE_SIZE, cursor: str | None = None
+    session: Session,
+    company_id: int,
+    wanted: DeliveryFilter,
+    *,
+    limit: int = PAGE_SIZE,
+    cursor: str | None = None,
+    before: str | None = None,
 ) -> Page[Delivery]:
-    """The newest deliveries that match, or those after `cursor`, which an earlier page gave. Raises InvalidCursor."""
+    """The newest deliveries that match, those after `cursor`, or the ones just before `before`, which a page gave.
+
+    Raises InvalidCursor.
+    """
     query = select_deliveries(session, company_id, wanted)
-    if cursor:
+    if before:
+        query = query.where(Delivery.id > read_cursor(before))
+    elif cursor:
         query = query.where(Delivery.id < read_cursor(cursor))
     rows = session.scalars(
-        query.order_by(Delivery.id.desc())
+        query.order_by(Delivery.id if before else Delivery.id.desc())
         .limit(limit + 1)
         .options(
             joinedload(Delivery.contact).load_only(Contact.name, Contact.linkedin_public_id),
@@ -64,7 +75,14 @@ def page_deliveries(
             WITH_ENDPOINT,
         )
     ).all()
-    return cut_page(rows, limit=limit)
+    return cut_page(rows, limit=limit, cursor=cursor, before=before)
+
+
+def neighbours_of(session: Session, delivery: Delivery, wanted: DeliveryFilter) -> list[Delivery | None]:
+    """The delivery before this one in the list of what matches, which is newer, and the one after it."""
+    newer = page_deliveries(session, delivery.company_id, wanted, limit=1, before=str(delivery.id)).items
+    older = page_deliveries(session, delivery.company_id, wanted, limit=1, cursor=str(delivery.id)).items
+    return [next(iter(found), None) for found in (newer, older)]
 
 
 def deliveries_of(session: Session, company_id: int, webhook_ids: Sequence[str]) -> Sequence[Delivery]:

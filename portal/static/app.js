@@ -208,8 +208,26 @@ document.addEventListener("htmx:oobAfterSwap", endOffer);
 
 window.addEventListener("pageshow", countPicked);
 
+// The way back leads to the list as it was left in this tab, and to the row.
+function keepPlace() {
+  const name = (path) => "list " + path;
+  try {
+    if (document.querySelector("[data-list]")) sessionStorage.setItem(name(location.pathname), location.pathname + location.search);
+    for (const link of document.querySelectorAll(".page-back[data-row-id]")) {
+      const kept = sessionStorage.getItem(name(link.pathname));
+      if (kept && (!link.search || link.search === new URL(kept, location).search)) link.href = kept;
+      link.hash = link.dataset.rowId;
+    }
+  } catch {
+    // Storage is closed to this page: the way back leads to the list's beginning.
+  }
+}
+
+keepPlace();
+// On a phone the tab that is open may be out of sight.
+document.querySelector(".tabs .is-here")?.scrollIntoView({ block: "nearest", inline: "center" });
 // Back to a row: the keys go on from there.
-if (location.hash.startsWith("#contato-")) document.getElementById(location.hash.slice(1))?.focus();
+if (/^#(contato|entrega)-/.test(location.hash)) document.getElementById(location.hash.slice(1))?.focus();
 endOffer();
 putBackDraft();
 markTheme();

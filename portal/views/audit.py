@@ -35,7 +35,8 @@ bp = Blueprint("audit", __name__, url_prefix="/audit")
 def index() -> ResponseReturnValue:
     wanted = read_filter()
     try:
-        page = page_entries(db.session, current_user.company_id, wanted, cursor=request.args.get("cursor"))
+        cursor, before = request.args.get("cursor"), request.args.get("before")
+        page = page_entries(db.session, current_user.company_id, wanted, cursor=cursor, before=before)
     except InvalidCursor:
         abort(400)
     people = people_of(db.session, current_user.company_id)

@@ -17,8 +17,11 @@ from portal.contacts.classifying import classify
 from portal.contacts.doubles import find_doubles_of
 from portal.contacts.filtering import ASKED_LEVELS, ContactFilter
 from portal.contacts.listing import (
+    COUNT_CAP,
+    SORTS,
     campaigns_of,
     contacts_of,
+    count_contacts,
     get_contact,
     has_contacts,
     history_of,
@@ -49,15 +52,23 @@ bp = Blueprint("contacts", __name__, url_prefix="/contacts")
 @access.member
 def index() -> ResponseReturnValue:
     company_id, wanted = current_user.company_id, read_filter()
+    sort = request.args.get("sort", "") if request.args.get("sort") in SORTS else "name"
+    cursor, before = request.args.get("cursor"), request.args.get("before")
     try:
-        page = page_contacts(db.session, company_id, wanted, cursor=request.args.get("cursor"))
+        page = page_contacts(db.session, company_id, wanted, sort=sort, cursor=cursor, before=before)
     except InvalidCursor:  # its contact was erased: begin again
-        page = page_contacts(db.session, company_id, wanted)
+        page = page_contacts(db.session, company_id, wanted, sort=sort)
+    if not page.items and (cursor or before):
+        page = page_contacts(db.session, company_id, wanted, sort=sort)
     return render_template(
         "contacts/index.html",
         page=page,
         wanted=wanted,
         asked=asked_filter(),
+        kept=asked_filter() | ({} if sort == "name" else {"sort": sort}),
+        sort=sort,
+        count=count_contacts(db.session, company_id, wanted),
+        count_cap=COUNT_CAP,
         is_filtered=wanted != ContactFilter(),
         has_any=bool(page.items) or has_contacts(db.session, company_id),
         standings=standings_of(db.session, page.items),

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal import audit, clock
@@ -24,6 +25,8 @@ from portal.deliveries.log import (
     deliveries_of,
     get_delivery,
     is_erased,
+    last_attempts,
+    neighbours_of,
     page_deliveries,
 )
 from portal.deliveries.resending import risk_of
@@ -68,10 +71,13 @@ def select_moving(deliveries: Sequence[Delivery]) -> list[Delivery]:
 @access.member
 def index() -> ResponseReturnValue:
     company_id, wanted = current_user.company_id, read_filter()
+    cursor, before = request.args.get("cursor"), request.args.get("before")
     try:
-        page = page_deliveries(db.session, company_id, wanted, cursor=request.args.get("cursor"))
+        page = page_deliveries(db.session, company_id, wanted, cursor=cursor, before=before)
     except InvalidCursor:
         abort(400)
+    if not page.items and (cursor or before):
+        page = page_deliveries(db.session, company_id, wanted)
     # The tabs of a status lead from the tests to what is none.
     counted = replace(wanted, trigger=None, tests=False) if wanted.tests else wanted
     is_filtered = counted != DeliveryFilter(status=wanted.status, tests=False)
@@ -82,7 +88,10 @@ def index() -> ResponseReturnValue:
     return render_template(
         "deliveries/index.html",
         page=page,
-        chart=None if request.args.get("cursor") else read_chart(wanted),
+        tries=last_attempts(db.session, [delivery.id for delivery in page.items]),
+        is_newest=page.previous_cursor is None,
+        chart=read_chart(wanted) if page.previous_cursor is None else None,
+        presets=day_presets(),
         wanted=wanted,
         kept=asked_filter(),
         is_filtered=is_filtered,
@@ -101,9 +110,11 @@ def index() -> ResponseReturnValue:
 def live() -> ResponseReturnValue:
     """The rows' news of the deliveries that were about to move, for a page that shows them."""
     ids = request.args.getlist("id")[:MAX_LIVE]
+    found = deliveries_of(db.session, current_user.company_id, ids)
     return render_template(
         "deliveries/_live.html",
-        deliveries=deliveries_of(db.session, current_user.company_id, ids),
+        deliveries=found,
+        tries=last_attempts(db.session, [delivery.id for delivery in found]),
         left=request.args.get("left", 0, type=row_number) - 1,
     )
 
@@ -129,6 +140,9 @@ def show(webhook_id: str) -> ResponseReturnValue:
     siblings = DeliveryFilter(contact_id=delivery.contact_id)
     others = page_deliveries(db.session, delivery.company_id, siblings, limit=11).items if delivery.contact_id else []
     attempts = delivery.attempts[::-1]
+    beside = replace(
+        read_filter(), tests=delivery.is_test, trigger="test" if delivery.is_test else read_filter().trigger
+    )
     return render_template(
         "deliveries/show.html",
         delivery=delivery,
@@ -138,6 +152,8 @@ def show(webhook_id: str) -> ResponseReturnValue:
         seen=request.args.get("seen", 0, type=row_number) or len(attempts),
         exchange=exchange,
         inline_bytes=INLINE_BYTES,
+        kept=asked_filter(),
+        beside=neighbours_of(db.session, delivery, beside),
         is_erased=is_erased(delivery),
         others=[other for other in others if other.id != delivery.id][:10],
     )
@@ -195,6 +211,13 @@ def read_filter_or_say() -> DeliveryFilter:
 def asked_filter() -> dict[str, Any]:
     """The part of the page's address that is its filter, for addresses that keep it."""
     return {name: request.args[name] for name in filtering.NAMES if request.args.get(name)}
+
+
+def day_presets() -> list[tuple[str, dict[str, str | None]]]:
+    """The spans of days that are asked for most, as parts of the page's address."""
+    today = clock.utcnow().astimezone(reader_zone()).date()
+    firsts = (_("Hoje"), today), (_("7 dias"), today - timedelta(days=6)), (_("Este mês"), today.replace(day=1))
+    return [(word, {"since": first.isoformat(), "until": None}) for word, first in firsts]
 
 
 def read_day(text: str | None, *, days_later: int = 0) -> datetime | None:

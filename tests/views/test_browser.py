@@ -36,7 +36,7 @@ def test_keys_typed_into_the_search_only_write(page):
     page.goto("/contacts")
     page.keyboard.press("/")
     page.keyboard.type("12j3?/0")
-    expect(page.get_by_label("Nome, e-mail, LinkedIn ou empresa")).to_have_value("12j3?/0")
+    expect(page.get_by_label("Nome, e-mail, telefone, LinkedIn ou empresa")).to_have_value("12j3?/0")
     assert page.locator("[aria-pressed=true][data-key], dialog[open]").count() == 0
 
 
