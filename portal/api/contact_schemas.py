@@ -9,6 +9,7 @@ from portal.api.protocol.fields import (
     KEY_TEXT,
     DateText,
     ItemList,
+    NumberParameter,
     Object,
     StrictSchema,
     Text,
@@ -116,6 +117,7 @@ class ContactQuerySchema(ListQuerySchema):
         },
     )
     warning = choice(WARNINGS, metadata={"description": "Open warnings of that kind."})
+    import_id = NumberParameter(data_key="import", metadata={"description": "The contacts that this import named."})
 
 
 class ContactPageSchema(StrictSchema):

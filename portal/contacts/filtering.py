@@ -13,7 +13,7 @@ from portal.contacts.searching import is_found_by
 from portal.contacts.standing import SHOWN_STATES, SYNC_STATES, has_changed_data, is_in_sync_state, is_shown_as
 from portal.database import filters
 from portal.database.filters import Filter, by, names_of, number, one_of, text
-from portal.models import LEVELS, Campaign, Contact, User
+from portal.models import LEVELS, Campaign, Contact, ImportedContact, Task, User
 from portal.people import users
 from portal.rules.verdict import WARNINGS
 
@@ -38,11 +38,20 @@ def owner_id_of(session: Session, company_id: int, asked: str | int) -> int:
     return named.id if named else _check_number(session, company_id, User, asked)
 
 
-def _check_number(session: Session, company_id: int, table: type[Campaign | User], asked: str | int) -> int:
+def import_id_of(session: Session, company_id: int, asked: str | int) -> int:
+    """Returns the number of the company's import. Raises ValueError when it has none of that number."""
+    return _check_number(session, company_id, Task, asked)
+
+
+def _check_number(session: Session, company_id: int, table: type[Campaign | User | Task], asked: str | int) -> int:
     row_id = number(session, company_id, asked)
     if session.scalar(select(table.id).where(table.company_id == company_id, table.id == row_id)) is None:
         raise ValueError(f"the company has no {table.__name__} {row_id}")
     return row_id
+
+
+def _is_named_in(import_id: int) -> ColumnElement[bool]:
+    return Contact.id.in_(select(ImportedContact.contact_id).where(ImportedContact.task_id == import_id))
 
 
 def _has_level(asked: str) -> ColumnElement[bool]:
@@ -62,6 +71,7 @@ class ContactFilter(Filter):
     data_changed: str | None = field(default=None, metadata=by(one_of(("true", "false")), has_changed_data))
     state: str | None = field(default=None, metadata=by(one_of(SHOWN_STATES), is_shown_as))
     warning: str | None = field(default=None, metadata=by(one_of(WARNINGS), partial(eq, Contact.delivered_warning)))
+    import_id: int | None = field(default=None, metadata=by(import_id_of, _is_named_in))
 
 
 NAMES = names_of(ContactFilter)

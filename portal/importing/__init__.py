@@ -78,24 +78,19 @@ class PreviewRow:
     findings: Sequence[Finding]
 
 
-def begin(session: Session, actor: Actor, order: Order, *, draft: Task | None = None) -> bool:
-    """Note that an import begins, and let a worker take its draft, where it has one.
-
-    Returns whether it begins now: a second click finds it begun.
-    """
-    if draft is not None:
-        if not store.start(session, draft):
-            return False
+def begin(session: Session, actor: Actor, draft: Task) -> Task:
+    """Let the import begin that a draft asks for; a second click finds it begun."""
+    if store.start(session, draft):
         slices.drop_aside(session, draft.id)
-    remember(session, actor.company_id, order)
-    audit.record(session, actor, "contacts.imported", subject=order.filename)
-    return True
+        remember(session, actor.company_id, Order.from_json(draft.arguments))
+        audit.record(session, actor, "contacts.imported", subject=draft.arguments["filename"])
+    return draft
 
 
 def begin_here(session: Session, actor: Actor, order: Order, *, total: int) -> TaskClaim:
     """Note an import that its caller does by itself, from a file of its own, and hold it. The caller commits."""
     row = store.create(session, actor, KIND, total=total, arguments=order.as_json())
-    begin(session, actor, order, draft=row)
+    begin(session, actor, row)
     return store.claim_this(session.connection(), row.id, now=clock.utcnow(), lease=HELD_HERE)
 
 

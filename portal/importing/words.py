@@ -55,6 +55,25 @@ FIELD_WORDS = {
     "reply_date": _l("Respondeu em"),
 }
 
+DIFFERENCE_WORDS = FIELD_WORDS | {
+    "linkedin_public_id": FIELD_WORDS["linkedin"],
+    "owner": FIELD_WORDS["owner_email"],
+    "skills": _l("Competências"),
+    "experiences": _l("Experiências"),
+    "messages": _l("Mensagens"),
+}
+"""What is said of a contact that changed: of lists only how long they are."""
+
+GROUP_WORDS = {
+    "created": _l("Novos"),
+    "changed": _l("Alterados"),
+    "unchanged": _l("Iguais"),
+    "elsewhere": _l("Já estão em outra campanha"),
+    "doubtful": _l("Podem ser a mesma pessoa"),
+    "kept": _l("Nível escolhido no portal, mantido"),
+    "missing": _l("Não estão mais no arquivo"),
+}
+
 PATH_WORDS = {
     "contact.linkedin_public_id": FIELD_WORDS["linkedin"],
     "contact_owner.email": FIELD_WORDS["owner_email"],

@@ -1,18 +1,22 @@
 """Importing contacts: a file is sent, shown as it was understood, started, watched, and reported on."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
-from flask import Blueprint, Response, abort, flash, render_template, request, url_for
+from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
+from sqlalchemy.orm import Session
 
 from portal import importing
+from portal.audit import Actor
 from portal.company.endpoint import is_configured
 from portal.contacts.listing import campaigns_of
 from portal.database.db import db
-from portal.importing import FileProblem, Finding, Order, PreviewRow
+from portal.database.paging import row_number
+from portal.importing import FileProblem, Order, PreviewRow, rehearsal
 from portal.importing.columns import FIELDS, NAMES
 from portal.importing.encoding import ENCODINGS
 from portal.importing.words import (
@@ -26,7 +30,6 @@ from portal.importing.words import (
 from portal.models import Task
 from portal.tasks import slices, store
 from portal.web import access, bodies
-from portal.web.csv_file import write_row
 from portal.web.redirects import see_other
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
@@ -81,19 +84,15 @@ def show(task_id: int) -> ResponseReturnValue:
 @bp.post("/<int:task_id>")
 @access.member
 def start(task_id: int) -> ResponseReturnValue:
-    """Keep what was chosen in the preview; then show it again, or start."""
-    task = get_task_or_404(task_id)
-    if task.status == "draft":
-        order = _read_order(Order.from_json(task.arguments))
-        task.arguments = order.as_json()
-        db.session.flush()
-        if request.form.get("do") == "start":
-            if order.layout.delimiter is not None and not NAMES & set(order.columns):
-                db.session.commit()
-                return _show_draft(task, explain_file("no_name"))
-            importing.begin(db.session, access.current_actor(), order, draft=task)
-        db.session.commit()
-    return see_other(url_for(".show", task_id=task_id))
+    """Keep what was chosen; then show it again, or start."""
+    return _keep_choices(get_task_or_404(task_id), importing.begin if request.form.get("do") == "start" else None)
+
+
+@bp.post("/<int:task_id>/check")
+@access.member
+def check(task_id: int) -> ResponseReturnValue:
+    """Keep what was chosen, and count what the import would do."""
+    return _keep_choices(get_task_or_404(task_id), rehearsal.queue)
 
 
 @bp.post("/<int:task_id>/examine")
@@ -118,51 +117,6 @@ def discard(task_id: int) -> ResponseReturnValue:
         flash(_("O arquivo foi descartado; nada foi importado."), "success")
     db.session.commit()
     return see_other(url_for(".index"))
-
-
-@bp.get("/<int:task_id>/bad-rows.csv")
-@access.member
-def bad_rows(task_id: int) -> ResponseReturnValue:
-    """The rows that were not imported, to be mended and imported again."""
-    task = get_task_or_404(task_id)
-    header = Order.from_json(task.arguments).layout.header
-    explain, more = row_explainer(), [_("Linha"), _("Problema")]
-
-    def row(finding: Finding) -> list[str]:
-        padding = [""] * (len(header) - len(finding.cells))
-        return [*finding.cells, *padding, str(finding.line), explain(finding.field, finding.problem)]
-
-    return _send_findings(task_id, "importacao", [*header, *more], row, is_warning=False)
-
-
-@bp.get("/<int:task_id>/warnings.csv")
-@access.member
-def warnings(task_id: int) -> ResponseReturnValue:
-    """The cells that were left out or mended."""
-    get_task_or_404(task_id)
-    explain = row_explainer()
-
-    def row(finding: Finding) -> list[str]:
-        return [str(finding.line), finding.column, *(finding.cells or [""]), explain(finding.field, finding.problem)]
-
-    header = [_("Linha"), _("Coluna"), _("Conteúdo"), _("Aviso")]
-    return _send_findings(task_id, "avisos", header, row, is_warning=True)
-
-
-def _send_findings(
-    task_id: int, name: str, header: list[str], row: Callable[[Finding], list[str]], *, is_warning: bool
-) -> Response:
-    engine = db.engine
-
-    def lines() -> Iterator[str]:
-        """Sent as it is read: the request's own context is over by then."""
-        yield "\ufeff" + write_row(header)
-        for finding in importing.read_findings(engine, task_id):
-            if finding.is_warning == is_warning:
-                yield write_row(row(finding))
-
-    disposition = f'attachment; filename="{name}-{task_id}.csv"'
-    return Response(lines(), mimetype="text/csv", headers={"Content-Disposition": disposition})
 
 
 def get_task_or_404(task_id: int, kinds: Collection[str] = (importing.KIND,)) -> Task:
@@ -206,16 +160,44 @@ def _show_draft(task: Task, error: str | None = None) -> ResponseReturnValue:
     return page, 422 if error else 200
 
 
-def _read_order(order: Order) -> Order:
-    """The order with what the form of the preview says."""
-    chosen = [request.form.get(f"column-{index}") for index in range(len(order.layout.header))]
-    campaign = " ".join(request.form.get("campaign", "").split())[:MAX_CAMPAIGN]
-    return replace(
-        importing.choose(order, [name if name in FIELDS else None for name in chosen]),
-        problem=None,
-        campaign=campaign or None,
-        is_sending="is_sending" in request.form,
+def _keep_choices(task: Task, then: Callable[[Session, Actor, Task], Task] | None) -> ResponseReturnValue:
+    """Keep what the form says of a draft, and do what comes next with it, if it can be imported."""
+    shown = task
+    if task.status == "draft":
+        order = _read_order(_rehearsed_order(task) or Order.from_json(task.arguments))
+        task.arguments = order.as_json()
+        db.session.flush()
+        if then is not None and order.layout.delimiter is not None and not NAMES & set(order.columns):
+            db.session.commit()
+            return _show_draft(task, explain_file("no_name"))
+        shown = then(db.session, access.current_actor(), task) if then else task
+        db.session.commit()
+    return see_other(url_for(".show", task_id=task.id) if shown is task else url_for("jobs.show", job_id=shown.id))
+
+
+def _rehearsed_order(task: Task) -> Order | None:
+    """The order whose counts the person has seen, when that is what is to be started."""
+    rehearsed = store.get_task(
+        db.session, task.company_id, rehearsal.KIND, request.form.get("rehearsal", 0, type=row_number)
     )
+    if rehearsed is None or rehearsed.arguments["file"] != task.id:
+        return None
+    return Order.from_json(rehearsed.arguments)
+
+
+def _read_order(order: Order) -> Order:
+    """The order with what the form says; what it does not ask stays."""
+    given: dict[str, Any] = {}
+    if "rehearsal" not in request.form:  # it is the form of the draft
+        chosen = [request.form.get(f"column-{index}") for index in range(len(order.layout.header))]
+        order = importing.choose(order, [name if name in FIELDS else None for name in chosen])
+        campaign = " ".join(request.form.get("campaign", "").split())[:MAX_CAMPAIGN]
+        given.update(problem=None, campaign=campaign or None, is_sending="is_sending" in request.form)
+    if "levels" in request.form:
+        given["keeps_levels"] = request.form["levels"] != "replace"
+    if "elsewhere" in request.form:
+        given["updates_elsewhere"] = request.form["elsewhere"] == "update"
+    return replace(order, **given)
 
 
 def _example(rows: Sequence[PreviewRow], index: int) -> str:

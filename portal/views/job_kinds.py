@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
@@ -13,11 +14,11 @@ from portal import importing
 from portal.contacts import classifying, syncing
 from portal.database.db import db
 from portal.deliveries import resending
-from portal.importing import Order
-from portal.importing.words import FIELD_WORDS, explain_file, row_explainer
+from portal.importing import rehearsal
+from portal.importing.words import explain_file
 from portal.models import OPEN_STATUSES, Task
-
-SHOWN_FINDINGS = 100
+from portal.tasks import store
+from portal.views.import_reports import report_of
 
 Counts = Counter[str]
 Words = object
@@ -38,6 +39,13 @@ class Link(NamedTuple):
     view: str
     words: str
     values: Mapping[str, str] = {}
+    number: str = ""
+    """What the address calls the task's own number, if it takes it."""
+
+    def url_for(self, task: Task) -> str:
+        """Where the link leads on the page of this task."""
+        values: dict[str, Any] = {**self.values, **({self.number: task.id} if self.number else {})}
+        return url_for(self.view, **values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +58,7 @@ class Kind:
     running: str
     unit: str
     """What the bar measures."""
+    heading: str = _l("O que foi feito")
     words: Mapping[str, str]
     """The words for each thing that is counted, in the order of the page."""
     result: Callable[[Counts], Words]
@@ -112,17 +121,30 @@ def classify_result(counts: Counts) -> Words:
 def import_result(counts: Counts) -> Words:
     if counts["bad"]:
         return ngettext("Pronto, menos %(num)s linha.", "Pronto, menos %(num)s linhas.", counts["bad"])
+    if not counts["created"] and not counts["changed"]:
+        return _("Pronto: nada mudou, o portal já tinha tudo.")
     return _("Pronto: todas as linhas foram importadas.")
 
 
-def report_import(task: Task) -> Mapping[str, object]:
-    """The first rows that were not imported, the first that were mended, and where each column went, in words."""
-    order = Order.from_json(task.arguments)
-    findings, warnings = importing.first_findings(db.engine, task.id, SHOWN_FINDINGS)
-    names = [name or _("Coluna %(number)d", number=number) for number, name in enumerate(order.layout.header, 1)]
-    fields = [FIELD_WORDS[field] if field else "" for field in order.columns]
-    columns = list(zip(names, fields, strict=True))
-    return {"findings": findings, "warnings": warnings, "columns": columns, "explain": row_explainer()}
+def rehearsal_result(counts: Counts) -> Words:
+    if not counts["created"] and not counts["changed"]:
+        return _("Nada mudaria: o portal já tem tudo deste arquivo.")
+    return _("Isto é o que a importação vai fazer. Nada foi gravado ainda.")
+
+
+def note_foreseen(counts: Counts) -> Words:
+    """How many webhooks an import would send."""
+    if counts["sent"]:
+        return ngettext(
+            "Ela envia %(num)s webhook ao seu CRM.", "Ela envia %(num)s webhooks ao seu CRM.", counts["sent"]
+        )
+    return _("Ela não envia nada ao seu CRM.")
+
+
+def report_rehearsal(task: Task) -> Mapping[str, object]:
+    """What an import would do, and the draft that it would be, if that still waits."""
+    draft = store.get_task(db.session, task.company_id, importing.KIND, task.arguments["file"])
+    return {**report_of(task), "draft": draft if draft and draft.status == "draft" else None}
 
 
 def note_sent(counts: Counts) -> Words:
@@ -139,6 +161,9 @@ def note_sent(counts: Counts) -> Words:
 SEE_DELIVERIES = Link("send", "deliveries.index", _l("Ver as entregas"))
 SEE_CONTACTS = Link("users", "contacts.index", _l("Ver os contatos"))
 GO_HOME = Link("home", "home.index", _l("Ir para o início"))
+
+IMPORT_WORDS = {"created": _l("Novos"), "changed": _l("Alterados"), "unchanged": _l("Iguais")}
+FINDING_WORDS = {"bad": _l("Com problema"), "warned": _l("Avisos")}
 
 KINDS: Mapping[str, Kind] = {
     resending.KIND: Kind(
@@ -204,19 +229,30 @@ KINDS: Mapping[str, Kind] = {
         symbol="file-import",
         running=_l("Importando: %(position)s de %(total)s linhas"),
         unit=_l("Linhas importadas"),
-        words={
-            "created": _l("Criados"),
-            "changed": _l("Alterados"),
-            "unchanged": _l("Iguais"),
-            "classified": _l("Classificados"),
-            "bad": _l("Com problema"),
-            "warned": _l("Avisos"),
-        },
+        words=IMPORT_WORDS | {"classified": _l("Classificados")} | FINDING_WORDS,
         result=import_result,
         note=note_sent,
         explain=explain_file,
         report_template="imports/_report.html",
-        report=report_import,
-        links=(SEE_CONTACTS, Link("upload", "imports.index", _l("Importar outro arquivo"))),
+        report=report_of,
+        links=(
+            SEE_CONTACTS._replace(number="import"),
+            Link("upload", "imports.index", _l("Importar outro arquivo")),
+        ),
+    ),
+    rehearsal.KIND: Kind(
+        title=_l("Conferir a importação"),
+        back=Link("", "imports.index", _l("Importar contatos")),
+        symbol="eye",
+        running=_l("Conferindo: %(position)s de %(total)s linhas"),
+        unit=_l("Linhas conferidas"),
+        heading=_l("O que a importação faz"),
+        words=IMPORT_WORDS | {"sent": _l("Webhooks")} | FINDING_WORDS,
+        result=rehearsal_result,
+        note=note_foreseen,
+        explain=explain_file,
+        report_template="imports/_rehearsal.html",
+        report=report_rehearsal,
+        links=(),
     ),
 }

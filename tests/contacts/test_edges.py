@@ -73,9 +73,10 @@ def world(app: Flask, instance: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     world = World(company, admin, Person(app.test_client(), admin), api, instance, [])
     write_batch, prepare = saving.write_batch, syncing.prepare
 
-    def writing(*given: Any, actor: Any, **named: Any) -> None:
-        world.calls.append(actor.email)
-        write_batch(*given, actor=actor, **named)
+    def writing(session: Any, *given: Any, actor: Any, **named: Any) -> None:
+        if session.get_bind().engine is db.engine:  # no rehearsal
+            world.calls.append(actor.email)
+        write_batch(session, *given, actor=actor, **named)
 
     def preparing(session: Any, actor: Any, contact_ids: Any) -> Task:
         world.calls.append(actor.email)
@@ -212,7 +213,8 @@ def test_without_an_address_every_edge_records_and_sends_nothing(
 def test_every_edge_refuses_an_unknown_level(world: World, contact: Contact, classify: Edge, level: str) -> None:
     status = classify(world, contact, level)
     assert status in (400, 422, 2) or classify is import_level  # of a file's row the rest is kept
-    assert (world.count(Classification), world.count(Delivery), world.count(Task)) == (0, 0, 0)
+    assert (world.count(Classification), world.count(Delivery)) == (0, 0)
+    assert world.count(Task) == (classify is import_level)
 
 
 @pytest.mark.parametrize("classify", [*BROWSER, classify_by_api, save_level_by_api])

@@ -10,6 +10,7 @@ from portal.company import inspector
 from portal.contacts import syncing
 from portal.database.db import db
 from portal.demo.server import Reply
+from portal.importing import rehearsal
 from portal.models import Company, Delivery, Task
 from portal.people import links, users
 from portal.people.tokens import create_token
@@ -24,6 +25,7 @@ from tests.factories import (
     make_delivery,
     make_import,
     make_user,
+    save_many,
 )
 from tests.views.browser import Site
 
@@ -64,6 +66,7 @@ def page_urls(site: Site) -> list[str]:
         "/imports",
         f"/imports/{make_import(company).id}",
         f"/jobs/{finished_import(company)}",
+        f"/jobs/{finished_rehearsal(company)}",
         "/integration",
         *administration(company),
     ]
@@ -136,6 +139,18 @@ def finished_import(company: Company) -> int:
     task = make_import(company, b"Nome,E-mail\nAna,arroba\nBia,bia@example.com\n")
     store.start(db.session, task)
     return finished(task)
+
+
+def finished_rehearsal(company: Company) -> int:
+    """What an import would do, with something in every list."""
+    nara = {"name": "Nara", "email": "nara@x.test", "linkedin_public_id": "nara"}
+    otto = {"name": "Otto", "linkedin_public_id": "otto", "interest_level": 1}
+    pia = {"contact": {"name": "Pia", "linkedin_public_id": "pia"}, "campaign": {"name": "Verão"}}
+    save_many(company, [{"contact": nara}, {"contact": otto}, pia])
+    header = "Nome,Perfil no LinkedIn,E-mail,Cargo,Nível de interesse\n"
+    rows = "Nara,nara,nara@x.test,Gerente,2\nNara,nara-2,nara@x.test,,\nPia,pia,,,\nOtto,otto,,,3\n,ninguem,,,\n"
+    draft = make_import(company, (header + rows).encode())
+    return finished(rehearsal.queue(db.session, Actor(company.id, draft.actor), draft))
 
 
 def finished(task: Task) -> int:

@@ -143,7 +143,8 @@ def test_a_file_is_imported_while_one_watches(page, site):
     file = {"name": "rd.csv", "mimeType": "text/csv", "buffer": "Nome;Email;Nível\nDora;dora@example.com;3\n".encode()}
     page.set_input_files("input[type=file]", files=[file])
     page.get_by_role("button", name="Enviar e conferir").click()
-    page.get_by_role("button", name="Importar 1 linha").click()
+    page.get_by_role("button", name="Conferir o que muda").click()
+    page.get_by_role("button", name="Importar e enviar 1 webhook").click(timeout=8000)
     expect(page.get_by_text("Pronto: todas as linhas foram importadas.")).to_be_visible(timeout=8000)
     assert site.receiver.wait_for(1)
 

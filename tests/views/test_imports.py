@@ -76,7 +76,7 @@ def test_a_file_is_checked_started_and_reported(member, company, receiver):
     answer = send(member, PEOPLE)
     assert answer.status_code == 303
     preview = member.get(answer.location).text
-    for words in ("Windows-1252", "ponto e vírgula", "Ana Lima", "bia@example.com", "Importar 2 linhas"):
+    for words in ("Windows-1252", "ponto e vírgula", "Ana Lima", "bia@example.com", "Conferir o que muda"):
         assert words in preview
     assert db.session.query(Contact).count() == 0
     started = member.post(answer.location, choices_of(preview) | {"campaign": " Verão  2026 ", "do": "start"})
@@ -84,7 +84,7 @@ def test_a_file_is_checked_started_and_reported(member, company, receiver):
     run_tasks()
     report = text_of(follow(member, answer.location))
     assert "Pronto: todas as linhas foram importadas." in report
-    assert "Criados 2" in report
+    assert "Novos 2" in report
     ana = db.session.query(Contact).filter_by(name="Ana Lima").one()
     assert (ana.campaign.name, ana.owner.email, ana.interest_level) == ("Verão 2026", member.email, 3)
     assert db.session.query(Delivery).one().actor == member.email
@@ -147,7 +147,7 @@ def test_columns_without_a_header_are_offered_by_their_number(member):
     page = text_of(member.get(send(member, b"Ana Lima;ana@example.com\nBia Mota;bia@example.com\n").location).text)
     assert "as células disseram o que é cada coluna" in page
     assert "Coluna 1 Ana Lima" in page
-    assert "Importar 2 linhas" in page
+    assert "Linhas com dados 2" in page
 
 
 def test_bad_rows_are_listed_and_can_be_downloaded_mended_and_sent_again(member):

@@ -147,6 +147,8 @@ def test_a_file_is_imported_classified_and_in_sync(walker, site):
     content = b"Nome;Email;Empresa\nDora Reis;dora@example.com;Acme\nElis Cruz;elis@example.com;Acme\n"
     walker.set_input_files("input[type=file]", files=[{"name": "rd.csv", "mimeType": "text/csv", "buffer": content}])
     walker.get_by_role("button", name="Enviar e conferir").click()
+    walker.get_by_role("button", name="Conferir o que muda").click()
+    arrives(walker, walker.get_by_text("Ela não envia nada ao seu CRM."))
     walker.get_by_role("button", name="Importar 2 linhas").click()
     arrives(walker, walker.get_by_text("Pronto: todas as linhas foram importadas."))
     walker.get_by_role("link", name="Ver os contatos").click()

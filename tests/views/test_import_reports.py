@@ -1,0 +1,184 @@
+"""What an import would do and what it did: counted and asked before, listed after, each list as a CSV."""
+
+import csv
+import io
+import re
+
+import pytest
+
+from portal.database.db import db
+from portal.models import Contact, Delivery, ImportedContact, Task
+from tests.factories import classify_contact, do_tasks, make_import, save_many, set_url
+from tests.views.test_imports import choices_of, follow, send, text_of
+
+HEADER = "Nome,Perfil no LinkedIn,E-mail,Cargo,Campanha,Nível de interesse\n"
+
+
+@pytest.fixture
+def known(company, receiver):
+    """Who is there before the file comes."""
+    set_url(company, receiver.url)
+    ana = {"name": "Ana Lima", "linkedin_public_id": "ana-lima", "email": "ana@x.test", "role": "Gerente"}
+    people = [
+        {"contact": ana},
+        {"contact": {"name": "Bia", "linkedin_public_id": "bia"}, "campaign": {"name": "Verão"}},
+        {"contact": {"name": "Caio", "linkedin_public_id": "caio"}},
+    ]
+    save_many(company, people)
+    classify_contact(db.session.query(Contact).filter_by(name="Caio").one(), 1)
+    db.session.commit()
+    db.session.query(Delivery).delete()
+    db.session.commit()
+
+
+FILE = (
+    HEADER
+    + "Ana Lima,ana-lima,ana@x.test,=Diretora,,3\n"
+    + "Bia,bia,,,,2\n"
+    + "Caio,caio,,,,3\n"
+    + "Ana Lima,ana-outra,ana@x.test,,,\n"
+    + ",sem-nome,,,,\n"
+)
+
+
+def check(member, url, **more):
+    """The page of what the import would do."""
+    page = member.get(url).text
+    answer = member.post(f"{url}/check", choices_of(page) | more)
+    assert re.fullmatch(r"/jobs/\d+", answer.location)
+    do_tasks()
+    return answer.location, member.get(answer.location).text
+
+
+def rows_of(member, url):
+    return list(csv.reader(io.StringIO(member.get(url).text.removeprefix("\ufeff"))))
+
+
+def rehearsal_form(page):
+    action = re.search(r'action="(/imports/\d+)"', page)[1]
+    return action, {"rehearsal": re.search(r'name="rehearsal" value="(\d+)"', page)[1]}
+
+
+def test_what_an_import_would_do_is_counted_and_asked_before_anything_is_written(member, company, known):
+    url = send(member, FILE.encode()).location
+    job, page = check(member, url)
+    text = text_of(page)
+    for words in (
+        "Isto é o que a importação vai fazer. Nada foi gravado ainda.",
+        "Ela envia 2 webhooks ao seu CRM.",
+        "Novos 2 Alterados 1 Iguais 1 Webhooks 2 Com problema 1",
+        "1 contato já existe em outra campanha: Verão (1)",
+        "1 nível do arquivo difere do escolhido no portal",
+        "Importar e enviar 2 webhooks",
+    ):
+        assert words in text, words
+    assert db.session.query(Contact).count() == 3
+    assert db.session.query(Delivery).count() == db.session.query(ImportedContact).count() == 0
+    action, form = rehearsal_form(page)
+    started = member.post(action, form | {"do": "start"})
+    do_tasks()
+    assert db.session.query(Delivery).count() == 2
+    report = text_of(follow(member, started.location))
+    assert "Pronto, menos 1 linha." in report
+    assert "Novos 2 Alterados 1 Iguais 1 Classificados 2 Com problema 1" in report
+    assert "Cargo: Gerente" in report
+    contacts = {(contact.name, contact.campaign.name): contact.interest_level for contact in db.session.query(Contact)}
+    assert contacts[("Caio", "Geral")] == 1
+    assert contacts[("Bia", "Geral")] == 2
+    assert contacts[("Bia", "Verão")] is None
+    assert "já foi importado" in member.get(job).text
+
+
+def test_the_person_chooses_who_is_changed_elsewhere_and_whose_level_wins(member, company, known):
+    url = send(member, FILE.encode()).location
+    _, page = check(member, url)
+    _, form = rehearsal_form(page)
+    elsewhere = member.post(f"{url}/check", form | {"elsewhere": "update"}).location
+    do_tasks()
+    _, form = rehearsal_form(member.get(elsewhere).text)
+    both = member.post(f"{url}/check", form | {"levels": "replace"}).location
+    do_tasks()
+    page = member.get(both).text
+    assert "Eles são atualizados lá" in page
+    assert "Vale o que o arquivo diz." in page
+    assert "Importar e enviar 3 webhooks" in page
+    action, form = rehearsal_form(page)
+    member.post(action, form | {"do": "start"})
+    do_tasks()
+    contacts = {(contact.name, contact.campaign.name): contact.interest_level for contact in db.session.query(Contact)}
+    assert (contacts[("Bia", "Verão")], contacts[("Caio", "Geral")]) == (2, 3)
+    assert ("Bia", "Geral") not in contacts
+
+
+def test_each_list_is_a_csv_in_which_no_cell_is_a_formula(member, company, known):
+    url = send(member, FILE.encode()).location
+    job, page = check(member, url)
+    before = {group: rows_of(member, f"/imports/{job.rpartition('/')[2]}/{group}.csv") for group in LISTS}
+    action, form = rehearsal_form(page)
+    member.post(action, form | {"do": "start"})
+    do_tasks()
+    after = {group: rows_of(member, f"{url}/{group}.csv") for group in LISTS}
+    for group, lines in LISTS.items():
+        for found in (before, after):
+            assert [row[0] for row in found[group][1:]] == lines, group
+    assert after["changed"][1][3:6] == ["Cargo", "Gerente", "'=Diretora"]
+    assert after["changed"][2][3:6] == ["Nível de interesse", "", "3"]
+    assert after["elsewhere"][1][6] == "Verão"
+    assert after["kept"][1][8] == "3"
+    assert before["created"][1][2] == "", "it has no number yet"
+    assert after["created"][1][2] != ""
+
+
+LISTS = {
+    "created": ["3", "5"],
+    "changed": ["2", "2"],
+    "unchanged": ["4"],
+    "elsewhere": ["3"],
+    "doubtful": ["5"],
+    "kept": ["4"],
+}
+
+
+def test_the_contacts_of_an_import_are_a_filter_of_the_list(member, company, known):
+    task = make_import(company)
+    member.post(f"/imports/{task.id}", {"column-0": "name", "column-1": "email", "do": "start"})
+    do_tasks()
+    report = member.get(f"/jobs/{task.id}").text
+    assert f'href="/contacts?import={task.id}"' in report
+    page = member.get(f"/contacts?import={task.id}").text
+    assert ("Ana" in page, "Caio" in page) == (True, False)
+    assert "pede algo que não existe" in member.get("/contacts?import=999").text
+
+
+def test_who_left_the_file_is_named(member, company):
+    rows = [f"Pessoa {number},pessoa-{number},,,,\n" for number in range(5)]
+    for lines in (rows, rows[1:]):
+        task = make_import(company, (HEADER + "".join(lines)).encode())
+        member.post(f"/imports/{task.id}", choices_of(member.get(f"/imports/{task.id}").text) | {"do": "start"})
+        do_tasks()
+    page = text_of(member.get(f"/jobs/{task.id}").text)
+    assert "Pronto: nada mudou, o portal já tinha tudo." in page
+    assert "Não estão mais no arquivo 1" in page
+    assert rows_of(member, f"/imports/{task.id}/missing.csv")[1][1:3] == ["Pessoa 0", "pessoa-0"]
+
+
+def test_another_company_sees_no_list_and_no_rehearsal(member, stranger, company):
+    task = make_import(company)
+    job = member.post(f"/imports/{task.id}/check", {"column-0": "name", "column-1": "email"}).location
+    do_tasks()
+    assert stranger.get(job).status_code == 404
+    assert stranger.post(f"/imports/{task.id}/check").status_code == 404
+    for number in (task.id, job.rpartition("/")[2]):
+        for name in (*LISTS, "missing", "bad-rows", "warnings"):
+            assert stranger.get(f"/imports/{number}/{name}.csv").status_code == 404
+    assert "pede algo que não existe" in stranger.get(f"/contacts?import={task.id}").text
+
+
+def test_the_rehearsal_of_one_file_starts_no_other(member, company):
+    one, other = make_import(company), make_import(company, b"Nome,E-mail,Cargo\nBia,bia@x.test,x\n")
+    member.post(f"/imports/{one.id}/check", {"column-0": "name", "column-1": "email"})
+    rehearsed = do_tasks()
+    member.post(f"/imports/{other.id}", {"rehearsal": str(rehearsed.id), "do": "start"})
+    do_tasks()
+    assert db.session.get_one(Task, other.id).status == "done"
+    assert [contact.name for contact in db.session.query(Contact)] == ["Bia"]
