@@ -74,6 +74,8 @@ class ContactItem:
     """What was left out or mended; it refuses nothing."""
     ordinal: int = 0
     """Which one it means of several contacts that only a name and a company tell."""
+    likely_id: int | None = None
+    """The number that the contact had in a file of ours: it counts where the contact there is the same person."""
 
     @property
     def is_named_only(self) -> bool:

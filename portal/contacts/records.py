@@ -101,7 +101,7 @@ class Known:
         self._is_locking = for_update
         emails = {item.owner.email for item in given if item.owner}
         self._load_people(User.email.in_(emails))
-        ids = {item.contact_id for item in given if _is_key(item.contact_id)}
+        ids = {each for item in given for each in (item.contact_id, item.likely_id) if _is_key(each)}
         rows = list(self._select(contact_table.c.id.in_(ids))) if ids else []
         names = {item.campaign or DEFAULT_CAMPAIGN for item in given}
         is_meant = or_(Campaign.name.in_(names), Campaign.id.in_({row["campaign_id"] for row in rows}))
@@ -119,9 +119,12 @@ class Known:
     def match(self, campaign: CampaignRecord | None, given: ContactItem) -> ContactRecord | None:
         """The contact of a campaign, or of any, that an item without an id means.
 
-        By the LinkedIn id; else by the e-mail, unless both have LinkedIn ids, which then differ; else, where neither
+        By the number of a file of ours, where it is the same person; else by the LinkedIn id; else by the e-mail, unless both have LinkedIn ids, which then differ; else, where neither
         has one of both, by name and company, of several the one in the item's place.
         """
+        likely = self.find(given.likely_id)
+        if likely is not None and likely.campaign is campaign and _is_same_person(likely.values, given.facts):
+            return likely
         linkedin = given.facts.get("linkedin_public_id")
         for key in _keys(given.facts):
             found = self._by_key.get((campaign, *key), [])
@@ -215,6 +218,10 @@ def _places(record: ContactRecord) -> list[tuple[CampaignRecord | None, str, str
     """Where a contact is found: in its campaign, and in none by what tells a person in all of them."""
     keys = _keys(record.values)
     return [*((record.campaign, *key) for key in keys), *((None, *key) for key in keys if key[0] != "name")]
+
+
+def _is_same_person(values: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    return any(facts.get(name) and values[name] == facts[name] for name in (*MATCH_FIELDS, "name"))
 
 
 def _is_key(value: Any) -> bool:

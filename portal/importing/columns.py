@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from portal.importing.evidence import Evidence
+from portal.importing.own import KIND as OWN_KIND
+from portal.importing.own import is_own, own_columns
 from portal.importing.vocabulary import (
     FILLING,
     KINDS,
@@ -42,6 +44,8 @@ class Column:
 
 def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None) -> tuple[Column, ...]:
     """What each column holds. Without a look at the cells only sure names are taken, and those for a name."""
+    if own := own_columns(header):
+        return tuple(Column(*each) for each in zip(header, own, strict=True))
     seen = evidence or [Evidence() for _ in header]
     sure = [_by_name(name, SURE_NAMES) for name in header]
     maybe = [_by_name(name, MAYBE_NAMES) for name in header]
@@ -66,6 +70,8 @@ def recognise_kind(header: Sequence[str]) -> str:
     names = {" ".join(words_of(name)) for name in header}
     if {"first name", "last name", "connected on"} <= names:
         return "linkedin"
+    if is_own(header):
+        return OWN_KIND
     if "record id" in names or {"lifecycle stage", "lead status"} & names:
         return "hubspot"
     if any(name.startswith(("person ", "pessoa ")) for name in names):

@@ -11,6 +11,16 @@ from portal.importing.reading import MAX_CELL
 from portal.rules.formulas import unguard
 
 KIND = "portal"
+FIELDS = {
+    "id": "portal_number",
+    "linkedin_public_id": "linkedin",
+    "campaign.name": "campaign",
+    "campaign.description": "campaign_description",
+    "contact_owner.name": "owner_name",
+    "contact_owner.email": "owner_email",
+}
+"""What an import calls a column of ours, where that is not the column's path in the body."""
+PROBLEMS = {"id": "unknown", "interest_level": "unknown_level"}
 
 
 def is_own(header: Sequence[str]) -> bool:
@@ -18,25 +28,27 @@ def is_own(header: Sequence[str]) -> bool:
     return fields_of(header) is not None
 
 
-def read_own(header: Sequence[str], cells: Sequence[str]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """A row in the body's shape, and the cells that do not hold what their column does: its path, and the text.
+def own_columns(header: Sequence[str]) -> tuple[str, ...]:
+    """What the columns of such a table hold; nothing for another table."""
+    return tuple(FIELDS.get(path, path) for path in fields_of(header) or ())
+
+
+def read_own(header: Sequence[str], cells: Sequence[str]) -> tuple[dict[str, Any], list[tuple[str, str, str]]]:
+    """A row in the body's shape, and the cells that do not hold what their column does: path, problem and text of each.
 
     A spreadsheet that saved the file again may have written its dates in another way, and its blanks as spaces.
     """
-    paths = fields_of(header) or []
-    texts = [unguard(cell) for cell in cells]
-    said = {path: text for path, text in zip(paths, texts, strict=False) if text.strip()}
-    refused = []
-    for path, text in list(said.items()):
-        if len(text) >= MAX_CELL:
-            refused.append((path, said.pop(path)))
-        elif path in DATE_FIELDS:
-            said[path] = _as_written(text)
+    texts = zip(fields_of(header) or (), map(unguard, cells), strict=False)
+    said = {path: text for path, text in texts if text.strip()}
+    refused = [(path, "too_long", said.pop(path)) for path in list(said) if len(said[path]) >= MAX_CELL]
+    for path in DATE_FIELDS:
+        if path in said:
+            said[path] = _as_written(said[path])
     while True:
         try:
             return item_of(said), refused
         except UnreadableCell as error:
-            refused.append((error.field, said.pop(error.field)))
+            refused.append((error.field, PROBLEMS.get(error.field, "not_a_list"), said.pop(error.field)))
 
 
 def _as_written(text: str) -> str:

@@ -7,7 +7,7 @@ or when its cells cannot be told apart.
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem, Inva
 from portal.importing.cells import is_rounded, read_label, read_level, read_link, read_phone, read_text
 from portal.importing.dates import read_date
 from portal.importing.layout import Layout
+from portal.importing.own import own_columns, read_own
 from portal.importing.order import Order
 from portal.importing.reading import Record
 from portal.models import Company, User
@@ -84,6 +85,7 @@ class RowReader:
         self._layout = layout
         self._columns = [(index, field) for index, field in enumerate(columns) if field is not None]
         self._names = [read_text(name).casefold() for name in layout.header]
+        self._is_own = bool(columns) and tuple(columns) == own_columns(layout.header)
         self._zone = zone
         self._campaign = campaign
         self._people = people
@@ -97,6 +99,8 @@ class RowReader:
             raise InvalidContact("", record.problem)
         if self._layout.delimiter is None:
             return self._read_json(record.cells[0])
+        if self._is_own:
+            return self._read_own(record.cells)
         cells = [read_text(cell) for cell in record.cells]
         said_of = self._cells_of_fields(cells)
         if reason := "footer" if record.is_below else self._is_no_contact(cells, said_of):
@@ -155,6 +159,18 @@ class RowReader:
         if item["contact"].get("interest_level") is None:
             item["contact"].pop("interest_level", None)  # no level is no order to remove one
         return self._checked(item, [], said_by=line)
+
+    def _read_own(self, cells: Sequence[str]) -> Reading:
+        item, refused = read_own(self._layout.header, cells)
+        number = item["contact"].pop("id", None)
+        if self._campaign is not None and not item.get("campaign"):
+            item["campaign"] = {"name": self._campaign}
+        if not item.get("contact_owner", {}).get("email"):
+            item.pop("contact_owner", None)
+        reading = self._checked(
+            item, [Note(_path(path), problem, None, said) for path, problem, said in refused], said_by=cells
+        )
+        return replace(reading, item=reading.item and replace(reading.item, likely_id=number))
 
     def _checked(self, item: dict[str, Any], notes: list[Note], *, said_by: Any) -> Reading:
         """The contact, without the values that are refused. Raises InvalidContact when it names nobody."""
@@ -239,6 +255,11 @@ class _Row:
             if email is None:
                 self.notes.append(Note("contact_owner.name", "unknown_owner", None, name))
         return {"email": email, "name": name or None} if email else None
+
+
+def _path(column: str) -> str:
+    """The path in the body of what a column of our own tables holds."""
+    return column if "." in column or column == "messages" else f"contact.{column}"
 
 
 def _leave_out(item: dict[str, Any], error: InvalidContact) -> str:

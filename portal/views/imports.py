@@ -19,6 +19,7 @@ from portal.database.paging import row_number
 from portal.importing import FileProblem, Order, PreviewRow, rehearsal
 from portal.importing.columns import FIELDS, NAMES
 from portal.importing.encoding import ENCODINGS
+from portal.importing.own import KIND as OWN_KIND
 from portal.importing.words import (
     DELIMITER_WORDS,
     ENCODING_WORDS,
@@ -190,7 +191,8 @@ def _read_order(order: Order) -> Order:
     given: dict[str, Any] = {}
     if "rehearsal" not in request.form:  # it is the form of the draft
         chosen = [request.form.get(f"column-{index}") for index in range(len(order.layout.header))]
-        order = importing.choose(order, [name if name in FIELDS else None for name in chosen])
+        if order.layout.kind != OWN_KIND:  # a file of ours is read to the letter, and has no columns to choose
+            order = importing.choose(order, [name if name in FIELDS else None for name in chosen])
         campaign = " ".join(request.form.get("campaign", "").split())[:MAX_CAMPAIGN]
         given.update(problem=None, campaign=campaign or None, is_sending="is_sending" in request.form)
     if "levels" in request.form:

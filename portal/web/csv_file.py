@@ -67,5 +67,7 @@ def csv_text(rows: Iterable[Sequence[str]]) -> str:
 def write_row(cells: Sequence[str], *, delimiter: str = ",") -> str:
     """One row (RFC 4180), each cell that looks like a formula led by an apostrophe."""
     line = io.StringIO()
-    csv.writer(line, delimiter=delimiter).writerow([guard(cell) for cell in cells])
+    # In quotes a cell keeps its leading spaces, whoever reads it.
+    quoting = csv.QUOTE_ALL if any(cell[:1].isspace() for cell in cells) else csv.QUOTE_MINIMAL
+    csv.writer(line, delimiter=delimiter, quoting=quoting).writerow([guard(cell) for cell in cells])
     return line.getvalue()

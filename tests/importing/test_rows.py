@@ -6,8 +6,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from portal.contacts.checking import SAME, ContactItem, InvalidContact
+from portal.contacts.table import titles_of
 from portal.importing.columns import FIELDS
 from portal.importing.layout import examine, read_rows
+from portal.importing.own import own_columns
 from portal.importing.rows import Reading, RowReader
 from portal.importing.words import FIELD_WORDS, KIND_WORDS, PATH_WORDS, PROBLEM_WORDS
 from tests.importing.conftest import DATA, blocks_of
@@ -269,7 +271,7 @@ def test_a_part_of_a_line_of_json_that_cannot_be_read_never_loses_the_contact(li
 
 
 def test_every_field_and_every_problem_has_words():
-    assert set(FIELD_WORDS) == set(FIELDS)
-    assert set(KIND_WORDS) == {"linkedin", "hubspot", "pipedrive", "rdstation", "generic", "jsonl"}
+    assert set(FIELD_WORDS) == {*FIELDS, *own_columns(titles_of("pt"))}
+    assert set(KIND_WORDS) == {"portal", "linkedin", "hubspot", "pipedrive", "rdstation", "generic", "jsonl"}
     assert {"contact.name", "contact.email", "contact_owner.email", "campaign.name"} <= set(PATH_WORDS)
     assert {"required", "unknown_level", "not_an_email", "not_a_date", "too_long"} <= set(PROBLEM_WORDS)
