@@ -119,8 +119,9 @@ class Known:
     def match(self, campaign: CampaignRecord | None, given: ContactItem) -> ContactRecord | None:
         """The contact of a campaign, or of any, that an item without an id means.
 
-        By the number of a file of ours, where it is the same person; else by the LinkedIn id; else by the e-mail, unless both have LinkedIn ids, which then differ; else, where neither
-        has one of both, by name and company, of several the one in the item's place.
+        By the number of a file of ours, where it is the same person; else by the LinkedIn id; else by the e-mail,
+        unless both have LinkedIn ids, which then differ; else, where neither has one of both, by name and company, of
+        several the one in the item's place.
         """
         likely = self.find(given.likely_id)
         if likely is not None and likely.campaign is campaign and _is_same_person(likely.values, given.facts):

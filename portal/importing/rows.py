@@ -19,8 +19,8 @@ from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem, Inva
 from portal.importing.cells import is_rounded, read_label, read_level, read_link, read_phone, read_text
 from portal.importing.dates import read_date
 from portal.importing.layout import Layout
-from portal.importing.own import own_columns, read_own
 from portal.importing.order import Order
+from portal.importing.own import own_columns, read_own
 from portal.importing.reading import Record
 from portal.models import Company, User
 from portal.rules.folding import fold
