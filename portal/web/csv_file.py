@@ -68,6 +68,8 @@ def write_row(cells: Sequence[str], *, delimiter: str = ",") -> str:
     """One row (RFC 4180), each cell that looks like a formula led by an apostrophe."""
     line = io.StringIO()
     # In quotes a cell keeps its leading spaces, whoever reads it.
-    quoting = csv.QUOTE_ALL if any(cell[:1].isspace() for cell in cells) else csv.QUOTE_MINIMAL
-    csv.writer(line, delimiter=delimiter, quoting=quoting).writerow([guard(cell) for cell in cells])
+    is_quoting = any(cell[:1].isspace() for cell in cells)
+    csv.writer(line, delimiter=delimiter, quoting=csv.QUOTE_ALL if is_quoting else csv.QUOTE_MINIMAL).writerow(
+        [guard(cell) for cell in cells]
+    )
     return line.getvalue()
