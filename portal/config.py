@@ -228,14 +228,24 @@ def _resolve_secret_files(given: dict[str, str]) -> dict[str, str]:
             continue
         if name in resolved:
             raise SettingError(f"{name}: given twice, by itself and by {name}_FILE.")
-        try:
-            resolved[name] = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-            raise SettingError(f"{name}_FILE: the file {path} cannot be read ({reason}).") from error
-        if not resolved[name]:
-            raise SettingError(f"{name}_FILE: the file {path} is empty.")
+        resolved[name] = _read_secret_file(name, path)
     return resolved
+
+
+def _read_secret_file(name: str, path: str) -> str:
+    try:
+        held = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise SettingError(f"{name}_FILE: the file {path} cannot be read ({reason}).") from error
+    if not held:
+        raise SettingError(f"{name}_FILE: the file {path} is empty.")
+    return held
+
+
+def read_database_file(path: str) -> str:
+    """The address of a database that a file holds. Raises SettingError."""
+    return str(_read_value("PORTAL_DATABASE_URL", _read_secret_file("PORTAL_DATABASE_URL", path), _read_database_url))
 
 
 def _read_value(name: str, text: str, read: Callable[[str], Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
-from portal.database.db import Base, Key, UTCDateTime, one_of, only
+from portal.database.db import GIVEN_ONCE, Base, Key, Numbered, UTCDateTime, one_of, only
 
 LEVELS = (1, 2, 3)
 ROLES = ("admin", "member")
@@ -20,13 +20,6 @@ BEHIND = "interest_level <> coalesce(delivered_level, 0)"  # of a contact: it ha
 CHANGED = "data_changed_at > delivered_frozen_at"  # of a contact: the CRM has the data of before
 TRIGGERS = ("classification", "retry", "manual", "sync", "test")
 TASK_STATUSES = ("draft", "waiting", "running", "done", "failed")
-
-
-class Numbered(Base):
-    """What every table inherits whose rows have a number."""
-
-    __abstract__ = True
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
 
 
 class Company(Numbered):
@@ -54,6 +47,7 @@ class User(Numbered):
         UniqueConstraint("company_id", "email"),
         Index("uq_user_account_login_email", "email", unique=True, **only(LOGS_IN)),
         one_of("role", ROLES),
+        GIVEN_ONCE,
     )
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     name: Mapped[str] = mapped_column(String(200))
@@ -121,7 +115,7 @@ class ApiToken(Numbered):
 class Campaign(Numbered):
     """A campaign of prospecting; its name tells it apart within the company."""
 
-    __table_args__ = (UniqueConstraint("company_id", "name"),)
+    __table_args__ = (UniqueConstraint("company_id", "name"), GIVEN_ONCE)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str | None] = mapped_column(Text)
@@ -138,6 +132,7 @@ class Contact(Numbered):
         Index("ix_contact_behind", "company_id", "interest_level", "classified_at", "id", **only(BEHIND)),
         Index("ix_contact_changed", "company_id", "search_name", "id", **only(CHANGED)),
         one_of("interest_level", LEVELS),
+        GIVEN_ONCE,
     )
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
@@ -225,8 +220,8 @@ class Endpoint(Numbered):
     company: Mapped[Company] = relationship()
 
 
-class Delivery(Base):
-    """One body to be brought to one endpoint: a row of the outbox while open, a line of the log for good."""
+class Delivery(Numbered):
+    """One body for one endpoint: a row of the outbox while open, in the order of numbers; a line of the log for good."""
 
     __table_args__ = (
         Index("ix_delivery_due", "company_id", "next_attempt_at", "id", **only("status = 'pending'")),
@@ -241,7 +236,6 @@ class Delivery(Base):
         one_of("trigger", TRIGGERS),
         one_of("next_trigger", TRIGGERS),
     )
-    id: Mapped[int] = mapped_column(Key, primary_key=True)  # rises: the order in which deliveries go out
     webhook_id: Mapped[str] = mapped_column(String(40), unique=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id", ondelete="SET NULL"))

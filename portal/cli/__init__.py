@@ -28,6 +28,7 @@ COMMANDS = {
     "listen": ("portal.cli.listen", "Run a local receiver that shows and verifies what arrives."),
     "backup": ("portal.cli.backup", "Write the database to one file, while the portal runs."),
     "restore": ("portal.cli.restore", "Put a backup in the place of the database, with the outbox held."),
+    "move": ("portal.cli.move", "Carry everything from SQLite to PostgreSQL, while the portal is stopped."),
     "purge": ("portal.cli.purge", "Delete what is kept no longer, and give the space back."),
     "erase": ("portal.cli.erase", "Erase a person: the contact, and the bodies and answers of its deliveries."),
     "doctor": ("portal.cli.doctor", "Check everything, and say what to do."),

@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import DeclarativeBase, Session, declared_attr
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
 from sqlalchemy.pool import StaticPool
 
 from portal import clock
@@ -79,6 +79,17 @@ class Base(DeclarativeBase):
 
 Key = BigInteger().with_variant(Integer(), "sqlite")
 """A row's number: SQLite counts by itself only in a column called INTEGER."""
+
+
+class Numbered(Base):
+    """What every table inherits whose rows have a number."""
+
+    __abstract__ = True
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+
+
+GIVEN_ONCE = {"sqlite_autoincrement": True}
+"""For tables whose numbers others keep: SQLite too never gives the number of a deleted row to another row."""
 
 
 def one_of(column: str, values: tuple[Any, ...]) -> CheckConstraint:

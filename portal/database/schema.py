@@ -5,8 +5,11 @@ from pathlib import Path
 from sqlalchemy import Engine, MetaData, inspect, text
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
-HEAD_REVISION = "0012"
+HEAD_REVISION = "0013"
 """The newest migration: the revision that this version of the portal works with."""
+
+UNFINISHED_MOVE = "moving"
+"""Stands in a revision's place while a database is being filled from another."""
 
 
 class SchemaError(Exception):
@@ -51,6 +54,8 @@ def _check_columns(engine: Engine, metadata: MetaData) -> None:
 
 def refuse_unknown(revision: str) -> None:
     """Raise SchemaError for a revision that this version has no migration for: a newer one made it."""
+    if revision == UNFINISHED_MOVE:
+        raise SchemaError("A move into this database did not end: run portal move again from where it came.")
     if not any((MIGRATIONS / "versions").glob(f"{revision}_*.py")):
         raise SchemaError(
             "The database was made by a newer version of the portal. Install that version, or restore the backup "

@@ -56,6 +56,7 @@ ACTION_WORDS: Mapping[str, Any] = {
     "deliveries.exported": _l("Baixou o registro de entregas"),
     "backup.made": _l("Fez uma cópia de segurança"),
     "backup.restored": _l("Restaurou uma cópia de segurança"),
+    "database.moved": _l("Levou o banco de dados do SQLite para o PostgreSQL"),
     "audit.exported": _l("Baixou o registro de auditoria"),
 }
 

@@ -339,3 +339,13 @@ def test_others_write_while_a_file_is_searched(
     assert written
     assert db.session.query(AuditEntry).filter_by(action="x.y").count() == 1
     assert [TOLD_BY[0].encode() in block.data for block in db.session.query(TaskBlock)] == [False]
+
+
+@BOTH
+def test_the_number_of_who_was_erased_is_nobody_else_s(company: Company) -> None:
+    erased = factories.make_contact(company, name="Última")
+    db.session.commit()
+    number = erased.id
+    erase_contact(db.session, erased, factories.actor_of(company))
+    db.session.commit()
+    assert factories.make_contact(company, name="Próxima").id > number

@@ -88,7 +88,7 @@ def test_the_questions_are_answered_for_this_company(admin, company, receiver, f
 
 @pytest.mark.parametrize("name", ["verify.php", "verify.py"])
 def test_the_readme_holds_the_same_code(name):
-    assert read_snippets()[name] in (ROOT / "README.md").read_text()
+    assert read_snippets()[name] in (ROOT / "docs" / "receiving.md").read_text()
 
 
 def test_the_php_receiver_is_the_one_of_the_manual_and_counts_as_delivered(tmp_path):

@@ -10,7 +10,7 @@ from portal.vault import SecretError
 
 IN_USE = (
     "A portal is running on this database: stop `portal serve`, every `portal worker` and whatever else has it open, "
-    "and restore again."
+    "and try again."
 )
 
 HOLD = (

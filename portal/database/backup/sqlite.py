@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, StaticPool, create_engine
 
 from portal import clock
 from portal.database.backup.contents import IN_USE, BackupError, Proof, only_revision, prove_copy
@@ -79,6 +79,15 @@ def _replace(live: Path, held: Path, keep_at: Path) -> Path | None:
             source.backup(target)
     live.chmod(0o600)
     return kept
+
+
+@contextmanager
+def open_alone(path: Path) -> Iterator[Connection]:
+    """The database for one user: nobody else gets in until the end. Raises BackupError when somebody has it open."""
+    with _as_backup_errors(), closing(sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)) as held:
+        _take_alone(held)
+        with create_engine("sqlite://", creator=lambda: held, poolclass=StaticPool).connect() as connection:
+            yield connection
 
 
 def _take_alone(target: sqlite3.Connection) -> None:
