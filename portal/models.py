@@ -221,7 +221,7 @@ class Endpoint(Numbered):
 
 
 class Delivery(Numbered):
-    """One body for one endpoint: a row of the outbox while open, in the order of numbers; a line of the log for good."""
+    """One body for one endpoint: an open row of the outbox, in the order of numbers; a line of the log for good."""
 
     __table_args__ = (
         Index("ix_delivery_due", "company_id", "next_attempt_at", "id", **only("status = 'pending'")),
