@@ -10,6 +10,7 @@ import pytest
 import requests
 from flask import Flask
 
+from portal.rules.clues import find_clue
 from tests import factories
 from tests.system.conftest import free_port
 
@@ -17,6 +18,11 @@ pytestmark = pytest.mark.slow
 
 HOOKS = [
     {"id": "lead", "execute-command": "/bin/true", "response-message": "lead received"},
+    {
+        "id": "ruled",
+        "execute-command": "/bin/true",
+        "trigger-rule": {"match": {"type": "value", "value": "x", "parameter": {"source": "header", "name": "X-Key"}}},
+    },
     {"id": "accepted", "execute-command": "/bin/true", "success-http-response-code": 202},
 ]
 
@@ -41,12 +47,19 @@ def hooks(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("hook", "status", "reason"),
-    [("lead", 200, "ok_text"), ("accepted", 202, "status_2xx"), ("none", 404, "client_error")],
+    ("hook", "status", "reason", "clue"),
+    [
+        ("lead", 200, "ok_text", None),
+        ("ruled", 200, "ok_text", "hook_rules"),
+        ("accepted", 202, "status_2xx", None),
+        ("none", 404, "client_error", None),
+    ],
 )
 def test_debians_webhook_is_judged_by_what_it_answers(
-    app: Flask, hooks: str, hook: str, status: int, reason: str
+    app: Flask, hooks: str, hook: str, status: int, reason: str, clue: str | None
 ) -> None:
     company = factories.make_company()
     sent = factories.send_test(company, f"{hooks}/{hook}")
     assert (sent.outcome.status_code, sent.outcome.reason) == (status, reason)
+    found = find_clue(sent.outcome)
+    assert (found.code if found else None) == clue

@@ -1,0 +1,1 @@
+<?php die("Connection failed: Access denied for user 'crm'@'localhost'");

@@ -1,0 +1,1 @@
+<?php save_contact();
