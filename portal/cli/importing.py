@@ -46,6 +46,7 @@ from portal.importing.rehearsal import rehearse
 from portal.importing.spreadsheet import Table
 from portal.importing.words import FIELD_WORDS, KIND_WORDS, column_names, explain_problem, row_explainer
 from portal.models import Company, User
+from portal.people import users
 from portal.tasks import store
 from portal.tasks.store import Chunk, Done, TaskClaim
 from portal.worker.task_runner import PAUSE_SECONDS
@@ -101,6 +102,12 @@ class Mapping(click.ParamType[tuple[str, str]]):
     show_default=True,
     help="Whether who is in another campaign is added to this one, or changed there.",
 )
+@click.option("--owner", metavar="EMAIL", help="Who owns contacts that name no owner, in place of the oldest admin.")
+@click.option(
+    "--new-owners",
+    is_flag=True,
+    help="Make people without a log-in of owners whom the company does not have; else these contacts go to --owner.",
+)
 @click.option(
     "--map", "fields", type=Mapping(), multiple=True, help='Where a column goes: "Perfil=linkedin". Repeatable.'
 )
@@ -118,7 +125,7 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
     """
     with open_app(), in_console_language(), open_file(file, asked["sheet"]) as table:
         company = pick_company(company_name)
-        actor, owner = Actor(company.id, ACTOR), oldest_user(db.session, company)
+        actor, owner = Actor(company.id, ACTOR), find_owner(db.session, company, asked["owner"])
         order, total = read_order(table, owner, filename="stdin" if str(file) == "-" else file.name, asked=asked)
         if not as_json:
             click.echo(
@@ -177,8 +184,16 @@ def import_here(actor: Actor, order: Order, blocks: Blocks, total: int) -> Itera
         db.session.commit()
 
 
-def oldest_user(session: Session, company: Company) -> User:
-    """Who owns contacts that name nobody: the first admin, else the first person. Raises a ClickException."""
+def find_owner(session: Session, company: Company, email: str | None) -> User:
+    """Who owns contacts that name nobody: who was asked for, else the first admin, else the first person.
+
+    Raises a ClickException.
+    """
+    if email is not None:
+        asked = users.find_person(session, company.id, email)
+        if asked is None:
+            raise click.ClickException(f"Nobody of {company.name} has the e-mail {email}.")
+        return asked
     people = select(User).where(User.company_id == company.id, User.disabled_at.is_(None))
     owner = session.scalars(people.order_by(User.role.is_(None), User.role, User.id).limit(1)).first()
     if owner is None:
@@ -214,6 +229,7 @@ def read_order(table: Table, owner: User, *, filename: str, asked: dict[str, Any
         filename=filename,
         campaign=asked["campaign"],
         is_sending=not asked["no_webhook"],
+        makes_owners=asked["new_owners"],
         keeps_levels=asked["levels"] == "keep",
         updates_elsewhere=asked["elsewhere"] == "update",
     )

@@ -17,6 +17,8 @@ class Order:
     user_id: int
     """Who owns a contact that names no owner."""
     filename: str = ""
+    makes_owners: bool = False
+    """Whoever a row names as owner by an e-mail that nobody of the company has becomes a person without a log-in."""
     campaign: str | None = None
     """For rows that name none."""
     is_sending: bool = True

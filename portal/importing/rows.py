@@ -6,7 +6,7 @@ or when its cells cannot be told apart.
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -71,7 +71,10 @@ class Reading:
 
 
 class RowReader:
-    """Reads the rows of one file. `people` are the company's, by folded name; an e-mail of None is not certain."""
+    """Reads the rows of one file. `people` are the company's, by folded name; an e-mail of None is not certain.
+
+    Owners have one of these e-mails; where there are none, any.
+    """
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class RowReader:
         zone: ZoneInfo,
         campaign: str | None,
         people: Mapping[str, str | None],
+        emails: Collection[str] | None = None,
     ) -> None:
         self._layout = layout
         self._columns = [(index, field) for index, field in enumerate(columns) if field is not None]
@@ -89,6 +93,7 @@ class RowReader:
         self._zone = zone
         self._campaign = campaign
         self._people = people
+        self._emails = emails
         self._alike = Alike()
         self.month_first = frozenset(layout.month_first)
         self.readers = [each for each in READERS if each[1] in columns]
@@ -183,6 +188,9 @@ class RowReader:
             for note in checked.notes:
                 said = item["contact"].get(note.field.partition(".")[2])
                 notes.append(Note(note.field, note.problem, None, _said(said)))
+            if checked.owner and self._emails is not None and checked.owner.email not in self._emails:
+                notes.append(Note("contact_owner.email", "not_of_company", None, checked.owner.email))
+                checked = replace(checked, owner=None)
             return Reading(self._alike.number(checked, said_by), tuple(notes))
 
 
@@ -282,8 +290,10 @@ def _said(value: Any) -> str:
 def row_reader(session: Session, company_id: int, order: Order) -> RowReader:
     """What reads the rows of a file for this company."""
     company = session.get_one(Company, company_id)
+    named = session.execute(select(User.name, User.email).where(User.company_id == company_id)).all()
     people: dict[str, str | None] = {}
-    for name, email in session.execute(select(User.name, User.email).where(User.company_id == company_id)):
+    for name, email in named:
         people[fold(name)] = None if fold(name) in people else email
+    emails = None if order.makes_owners else {email for _, email in named}
     zone = ZoneInfo(company.timezone)
-    return RowReader(order.layout, order.columns, zone=zone, campaign=order.campaign, people=people)
+    return RowReader(order.layout, order.columns, zone=zone, campaign=order.campaign, people=people, emails=emails)

@@ -104,6 +104,7 @@ PROBLEM_WORDS = {
     "too_long": _l("é longo demais."),
     "too_many": _l("tem itens demais."),
     "unknown": _l("não existe na sua empresa."),
+    "not_of_company": _l("ninguém da sua empresa tem este e-mail; o contato ficou com outro responsável."),
     "unknown_owner": _l("ninguém da sua empresa tem este nome, ou mais de uma pessoa tem; use o e-mail."),
     "nul": _l("contém um byte nulo."),
     "surrogate": _l("contém um caractere quebrado."),

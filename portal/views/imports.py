@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from portal import importing
 from portal.audit import Actor
 from portal.company.endpoint import is_configured
-from portal.contacts.listing import campaigns_of
+from portal.contacts.filtering import owner_id_of
+from portal.contacts.listing import campaigns_of, people_of
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.importing import FileProblem, Order, PreviewRow, rehearsal
@@ -156,6 +157,7 @@ def _show_draft(task: Task, error: str | None = None) -> ResponseReturnValue:
         encodings={name: ENCODING_WORDS[name] for name in ENCODINGS},
         delimiter=DELIMITER_WORDS.get(order.layout.delimiter or ""),
         campaigns=campaigns_of(db.session, task.company_id),
+        people=people_of(db.session, task.company_id),
         is_configured=is_configured(db.session, task.company_id),
     )
     return page, 422 if error else 200
@@ -195,11 +197,20 @@ def _read_order(order: Order) -> Order:
             order = importing.choose(order, [name if name in FIELDS else None for name in chosen])
         campaign = " ".join(request.form.get("campaign", "").split())[:MAX_CAMPAIGN]
         given.update(problem=None, campaign=campaign or None, is_sending="is_sending" in request.form)
+        given.update(makes_owners="makes_owners" in request.form, user_id=_read_owner() or order.user_id)
     if "levels" in request.form:
         given["keeps_levels"] = request.form["levels"] != "replace"
     if "elsewhere" in request.form:
         given["updates_elsewhere"] = request.form["elsewhere"] == "update"
     return replace(order, **given)
+
+
+def _read_owner() -> int | None:
+    """The person of the company who was chosen to own contacts that name no owner."""
+    try:
+        return owner_id_of(db.session, current_user.company_id, row_number(request.form.get("owner", "")))
+    except ValueError:
+        return None
 
 
 def _example(rows: Sequence[PreviewRow], index: int) -> str:

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from portal.database.db import db
-from portal.models import Classification, Contact, Delivery
+from portal.models import Classification, Contact, Delivery, ImportedContact, Task
 from tests.cli.conftest import Run
 from tests.factories import make_company, make_user
 from tests.importing.conftest import DATA, WORKBOOKS
@@ -209,3 +209,52 @@ def test_columns_without_a_header_are_called_by_their_number(run: Run, company):
     result = run("import", "-", "--map", "Coluna 3=role", stdin=rows)
     assert "Columns: Column 1 = Full name, Column 2 = E-mail, Column 3 = Role." in result.stdout
     assert names() == ["Ana Lima", "Bia Mota"]
+
+
+def test_whose_contacts_they_are_can_be_said(run: Run, company, tmp_path: Path):
+    path = tmp_path / "contatos.csv"
+    path.write_text("Nome,E-mail,E-mail do responsável\nAna,ana@x.test,nova@x.test\nBia,bia@x.test,\n")
+    refused = run("import", path, "--owner", "ninguem@x.test")
+    assert (refused.exit_code, "Nobody of" in refused.stderr) == (1, True)
+    first = run("import", path, "--owner", "membro@example.com")
+    assert "nobody of your company has this e-mail" in first.stderr
+    assert owners() == {"Ana": "membro@example.com", "Bia": "membro@example.com"}
+    assert run("import", path, "--new-owners").stderr == ""
+    assert owners() == {"Ana": "nova@x.test", "Bia": "membro@example.com"}
+
+
+def owners() -> dict[str, str]:
+    found = {contact.name: contact.owner.email for contact in db.session.query(Contact)}
+    db.session.commit()
+    return found
+
+
+def test_the_number_of_webhooks_is_said_before_the_first_goes(run: Run, company, bad_file):
+    out = run("import", bad_file).stdout
+    assert out.index("Webhooks to send: 1.") < out.index("created 2")
+    assert "Webhooks to send: 0." in run("import", bad_file).stdout
+
+
+def test_a_level_of_a_person_stays_unless_it_is_to_be_replaced(run: Run, company, bad_file):
+    run("import", bad_file, "--no-webhook")
+    assert run("classify", "1", "1").exit_code == 0
+    assert "classified 0, sent 0, warned 1, bad 1, kept 1." in run("import", bad_file).stdout
+    assert "classified 1, sent 1, warned 1, bad 1." in run("import", bad_file, "--levels", "replace").stdout
+
+
+def test_who_is_elsewhere_is_said_and_can_be_changed_there(run: Run, company, bad_file):
+    run("import", bad_file, "--campaign", "Verão")
+    dry = run("import", bad_file, "--campaign", "Inverno", "--dry-run", "--json")
+    report = json.loads(dry.stdout)
+    assert (report["created"], report["elsewhere"]) == (2, 1), "of Caio only the name is known"
+    assert (
+        "created 1, changed 0, unchanged 1"
+        in run("import", bad_file, "--campaign", "Inverno", "--elsewhere", "update").stdout
+    )
+
+
+def test_an_import_by_command_is_one_like_the_others(run: Run, company, bad_file):
+    run("import", bad_file)
+    (task,) = db.session.query(Task)
+    assert (task.status, task.position, task.counts["created"]) == ("done", 3, 2)
+    assert db.session.query(ImportedContact).filter_by(task_id=task.id, is_created=True).count() == 2

@@ -286,7 +286,7 @@ def test_json_lines_need_no_columns(member):
     url = send(member, (DATA / "contacts.jsonl").read_bytes(), "contatos.jsonl").location
     page = member.get(url).text
     assert "JSON, um contato por linha" in page
-    assert "<select" not in page
+    assert 'name="column-' not in page
     member.post(url, {"do": "start"})
     run_tasks()
     assert db.session.query(Contact).count() == 2
@@ -376,3 +376,25 @@ def test_a_company_keeps_no_more_files_than_it_may(member, monkeypatch):
     monkeypatch.setattr(examining, "MOST_UNFINISHED", 2)
     statuses = [send(member, b"Nome\nAna\n").status_code for _ in range(3)]
     assert statuses == [303, 303, 422]
+
+
+def test_owners_are_chosen_and_those_whom_nobody_knows_are_made_only_when_asked(member, admin, company):
+    content = "Nome,E-mail,E-mail do responsável\nAna,ana@x.test,nova@x.test\nBia,bia@x.test,\n".encode()
+    url = send(member, content).location
+    page = member.get(url).text
+    assert "Criar os responsáveis que o portal não conhece" in page
+    choices = choices_of(page) | {"owner": str(admin.id)}
+    job = member.post(f"{url}/check", choices).location
+    run_tasks()
+    assert "ninguém da sua empresa tem este e-mail" in member.get(job).text
+    member.post(url, choices | {"makes_owners": "yes", "do": "start"})
+    run_tasks()
+    owners = {contact.name: (contact.owner.email, contact.owner.role) for contact in db.session.query(Contact)}
+    assert owners == {"Ana": ("nova@x.test", None), "Bia": (admin.email, "admin")}
+
+
+def test_nobody_of_another_company_can_be_chosen_as_owner(member, stranger, company):
+    task = make_import(company)
+    owner_id = task.arguments["user_id"]
+    member.post(f"/imports/{task.id}", choices_of("") | {"owner": str(stranger.id), "do": "preview"})
+    assert db.session.get_one(Task, task.id, populate_existing=True).arguments["user_id"] == owner_id
