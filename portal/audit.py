@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from operator import eq, ge, lt
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,8 @@ from portal.models import AuditEntry
 PAGE_SIZE = 50
 LOOK_BACK = 500
 DAY = timedelta(days=1)
+PORTAL = "portal"
+"""Who acts by itself."""
 NOTE_SECONDS = 2.0
 """What a note on the side waits for other writers."""
 
@@ -67,6 +69,14 @@ def record(session: Session, actor: Actor | Stranger, action: str, *, subject: s
             created_at=clock.utcnow(),
         )
     )
+
+
+def record_by_portal(
+    connection: Connection, company_id: int, action: str, *, subject: str | None, now: datetime
+) -> None:
+    """Adds what the portal did by itself, as a part of the caller's transaction."""
+    values = {"company_id": company_id, "actor": PORTAL, "action": action, "subject": subject, "created_at": now}
+    connection.execute(insert(AuditEntry).values(values))
 
 
 def page_entries(

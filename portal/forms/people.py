@@ -14,7 +14,9 @@ from portal.models import ROLES
 
 
 class LogInForm(FlaskForm):
-    email = EmailField(_l("E-mail"), [required, at_most(254)], render_kw={"autocomplete": "username"})
+    email = EmailField(
+        _l("E-mail"), [required, at_most(254)], render_kw={"autocomplete": "username", "autofocus": True}
+    )
     password = PasswordField(_l("Senha"), [any_text], render_kw={"autocomplete": "current-password"})
 
 
@@ -86,13 +88,13 @@ class ChangePasswordForm(FlaskForm):
     password = new_password_field(_l("Senha nova"))
 
 
-def code_field(label: Any) -> StringField:
-    keys = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
+def code_field(label: Any, **more: Any) -> StringField:
+    keys = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false", **more}
     return StringField(label, [required, at_most(20)], render_kw=keys)
 
 
 class CodeForm(FlaskForm):
-    code = code_field(_l("Código de 6 dígitos"))
+    code = code_field(_l("Código de 6 dígitos"), autofocus=True)
 
 
 class TurnOnForm(FlaskForm):

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from portal import audit
 from portal.database.db import Key
 from portal.database.driver import Statement, given, rows_of, within
 from portal.outbox.claims import Claim, delivery, endpoint
@@ -56,8 +57,18 @@ def tell_endpoints(connection: Connection, results: Sequence[tuple[Claim, Outcom
         if facts is None:
             continue
         TELL_ENDPOINT.run(connection, key=row.id, **facts)
+        _record_change(connection, row, facts, now=rules.now)
         if row.state == "failing" and facts["state"] == "active":
             release_waiting(connection, row.company_id, now=rules.now)
+
+
+def _record_change(connection: Connection, row: Any, facts: dict[str, Any], *, now: datetime) -> None:
+    """Write down that the portal stopped sending by itself, or that the receiver is back."""
+    if row.state != "paused" and facts["state"] == "paused":
+        reason = facts["paused_reason"]
+        audit.record_by_portal(connection, row.company_id, "webhook.stopped", subject=reason, now=now)
+    elif row.state != "active" and facts["state"] == "active":
+        audit.record_by_portal(connection, row.company_id, "webhook.recovered", subject=None, now=now)
 
 
 def _endpoint_after(row: Any, told: Sequence[tuple[Claim, Outcome]], rules: Rules) -> dict[str, Any] | None:

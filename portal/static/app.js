@@ -223,6 +223,8 @@ function keepPlace() {
   }
 }
 
+// What has to be mended comes first.
+document.querySelector("main [aria-invalid=true]")?.focus();
 keepPlace();
 // On a phone the tab that is open may be out of sight.
 document.querySelector(".tabs .is-here")?.scrollIntoView({ block: "nearest", inline: "center" });

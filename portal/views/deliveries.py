@@ -140,9 +140,6 @@ def show(webhook_id: str) -> ResponseReturnValue:
     siblings = DeliveryFilter(contact_id=delivery.contact_id)
     others = page_deliveries(db.session, delivery.company_id, siblings, limit=11).items if delivery.contact_id else []
     attempts = delivery.attempts[::-1]
-    beside = replace(
-        read_filter(), tests=delivery.is_test, trigger="test" if delivery.is_test else read_filter().trigger
-    )
     return render_template(
         "deliveries/show.html",
         delivery=delivery,
@@ -153,10 +150,17 @@ def show(webhook_id: str) -> ResponseReturnValue:
         exchange=exchange,
         inline_bytes=INLINE_BYTES,
         kept=asked_filter(),
-        beside=neighbours_of(db.session, delivery, beside),
+        beside=neighbours_of(db.session, delivery, filter_around(delivery)),
+        successor=neighbours_of(db.session, delivery, siblings)[0] if delivery.contact_id else None,
         is_erased=is_erased(delivery),
         others=[other for other in others if other.id != delivery.id][:10],
     )
+
+
+def filter_around(delivery: Delivery) -> DeliveryFilter:
+    """The list that the delivery stands in: what the page's address is narrowed to, tests apart."""
+    wanted = read_filter()
+    return replace(wanted, tests=delivery.is_test, trigger="test" if delivery.is_test else wanted.trigger)
 
 
 @bp.get("/<webhook_id>/body")

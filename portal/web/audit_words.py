@@ -32,6 +32,8 @@ ACTION_WORDS: Mapping[str, Any] = {
     "webhook.header_set": _l("Salvou o cabeçalho fixo do webhook"),
     "webhook.header_removed": _l("Removeu o cabeçalho fixo do webhook"),
     "webhook.paused": _l("Pausou o envio"),
+    "webhook.stopped": _l("Parou de enviar sozinho"),
+    "webhook.recovered": _l("Viu o destino receber de novo"),
     "webhook.resumed": _l("Retomou o envio"),
     "webhook.secret_shown": _l("Viu o segredo de assinatura"),
     "webhook.secret_rotated": _l("Trocou o segredo de assinatura"),

@@ -23,6 +23,7 @@ from portal import clock
 from portal.company.endpoint import get_endpoint, state_of
 from portal.contacts.syncing import Backlog, backlog_of
 from portal.database.db import db
+from portal.deliveries.log import last_attempts
 from portal.models import Attempt, Endpoint
 from portal.outbox.next_try import next_try_at, next_try_of
 from portal.rules import reasons
@@ -55,6 +56,8 @@ def init_app(app: Flask) -> None:
     app.add_template_global(next_try_at)
     app.add_template_global(next_try_of)
     app.add_template_global(endpoint_in_trouble)
+    app.add_template_global(is_dead_end)
+    app.add_template_global(last_failure_of)
     app.add_template_global(company_backlog)
     app.context_processor(shared_names)
     app.jinja_env.install_gettext_callables(translate, translate_counted, newstyle=True)  # type: ignore[attr-defined]
@@ -105,6 +108,18 @@ def endpoint_in_trouble() -> Endpoint | None:
     """The reader's company's endpoint when it cannot be reached or is paused."""
     endpoint = get_endpoint(db.session, current_user.company_id)
     return endpoint if state_of(endpoint) in ("failing", "paused") else None
+
+
+def is_dead_end(attempt: Attempt | None, endpoint: Endpoint | None) -> bool:
+    """Whether the address that is still configured was wrong when it was tried: then it is looked at first."""
+    is_same = attempt is not None and endpoint is not None and attempt.url == endpoint.url
+    return is_same and attempt is not None and reasons.is_dead_address(attempt.reason, attempt.status_code)
+
+
+def last_failure_of(endpoint: Endpoint) -> Attempt | None:
+    """The newest try of the delivery with which the endpoint failed last."""
+    delivery_id = endpoint.last_failed_delivery_id
+    return last_attempts(db.session, [delivery_id]).get(delivery_id) if delivery_id else None
 
 
 def company_backlog() -> Backlog:

@@ -20,6 +20,7 @@ FIND_BARRIERS = """(options) => axe.run(options).then(
     ({violations}) => violations.map(({id, nodes}) => [id, nodes[0].target, nodes[0].failureSummary]))"""
 NO_PAGES = {
     "contacts.live",
+    "deliveries.body",
     "deliveries.live",
     "deliveries.news",
     "person.download",
@@ -108,7 +109,8 @@ HOSTILE = {
     "invisible": "A\u200b\u200d\ufeff\u2060na\u00ad",
     "heaped": "Z\u0335\u0321\u0322\u0323" * 200,
 }
-STRUCTURE = "() => [...document.querySelectorAll('body *:not(option)')].map((part) => part.tagName).join(' ')"
+STRUCTURE = """() => [...document.querySelectorAll('body *:not(option, .page-head [rel], .page-head [rel] *)')]
+    .map((part) => part.tagName).join(' ')"""
 TURNED_ROUND = """() => [...document.querySelectorAll('body *')].filter((part) => {
     const next = part.nextElementSibling;
     const isBeside = next && part.offsetTop === next.offsetTop && part.closest('.thread-who');

@@ -113,6 +113,16 @@ def explain(
     )
 
 
+NOBODY_THERE = frozenset({"gone", "redirect", "invalid_url", "blocked_address", "dns_failure"})
+"""Reasons of which only another address, or a mended one, is the end: sending again brings nothing."""
+NO_SUCH_PAGE = (404, 405, 410)
+
+
+def is_dead_address(reason: str, status_code: int | None = None) -> bool:
+    """Whether such an outcome says that the address itself is wrong."""
+    return reason in NOBODY_THERE or (reason == "client_error" and status_code in NO_SUCH_PAGE)
+
+
 def title_of(reason: str, warning: str | None = None) -> str:
     """The reason in one to four words, for lists; or what a delivered answer warns of. Raises KeyError."""
     if warning:
