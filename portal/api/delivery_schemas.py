@@ -103,7 +103,7 @@ class DeliveryFilterSchema(StrictSchema):
 class DeliveryQuerySchema(ListQuerySchema, DeliveryFilterSchema):
     """The same in a query, where numbers are texts."""
 
-    contact_id = NumberParameter(validate=Range(0, MAX_KEY, error="out_of_range"))
+    contact_id = NumberParameter(validate=Range(0, MAX_KEY, error=f"out_of_range:0:{MAX_KEY}"))
     level = NumberParameter(validate=OneOf(LEVELS, error="unknown_level"))
 
 

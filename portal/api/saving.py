@@ -1,5 +1,6 @@
 """Making and changing contacts by API, once however often the call is repeated."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, json, request
@@ -16,8 +17,8 @@ from portal.api.protocol import idempotency
 from portal.api.protocol.access import Caller, current_caller, member
 from portal.api.protocol.idempotency import KeyReused, KeyUnderWay
 from portal.api.protocol.parsing import ApiBlueprint, load_many, read_json
-from portal.api.protocol.problems import Problem, refuse
-from portal.contacts.checking import InvalidContact
+from portal.api.protocol.problems import FieldError, Problem, refuse
+from portal.contacts.checking import RefusedItems
 from portal.contacts.saving import Saved, save_items
 from portal.database.db import db
 from portal.models import User
@@ -45,7 +46,9 @@ def save_contacts(headers: dict[str, Any]) -> Response:
     e-mail is not stored, and `notes` says so. What is absent stays as it is. A campaign is made by its name; an owner
     whose e-mail is unknown becomes a person without log-in; without an owner a new contact is the token's user's. An
     `interest_level` that differs is a classification: `delivery_id` is the webhook that it fires. All or nothing: when
-    one contact is not accepted, none is saved, and `errors` names its place, as `3.contact.name`.
+    one contact is not accepted, none is saved, and `errors` names every one by its place, as `3.contact.name`, up to
+    100. What GET gives may be sent back: `sync`, `warning`, `data_changed` and the numbers of owner and campaign are
+    not used.
 
     With an `Idempotency-Key`, any text that you use once, a call may be repeated for 24 hours: the same request gets
     the first one's answer, with the header `Idempotent-Replayed: true`, and does nothing again. Another request with
@@ -53,11 +56,11 @@ def save_contacts(headers: dict[str, Any]) -> Response:
     """
     given = read_json(request)
     is_list = isinstance(given, list)
-    items = load_many(item_schema, given if is_list else [given], is_list=is_list, most=MAX_CONTACTS)
+    items, errors = load_many(item_schema, given if is_list else [given], most=MAX_CONTACTS)
     caller, key = current_caller(), headers.get("idempotency_key")
-    if key is not None and (answer := earlier_answer(caller, key, given)) is not None:
+    if key is not None and not errors and (answer := earlier_answer(caller, key, given)) is not None:
         return answer_with(answer, is_replayed=True)
-    answer = json.dumps({"results": save(caller, items, is_list=is_list)}, separators=(",", ":"))
+    answer = json.dumps({"results": save(caller, items, errors, is_list=is_list)}, separators=(",", ":"))
     if key is not None:
         idempotency.finish(db.session, caller.company_id, key, answer=answer)
     db.session.commit()
@@ -80,14 +83,28 @@ def answer_with(answer: str, *, is_replayed: bool = False) -> Response:
     return Response(answer, content_type="application/json", headers={REPLAYED: "true"} if is_replayed else None)
 
 
-def save(caller: Caller, items: list[dict[str, Any]], *, is_list: bool) -> list[dict[str, Any]]:
-    """Save the contacts, one result each. Raises Problem (422), which names the first that is not accepted."""
-    owner = db.session.get_one(User, caller.user_id)
+def save(
+    caller: Caller, items: Mapping[int, Any], errors: dict[int, list[FieldError]], *, is_list: bool
+) -> list[dict[str, Any]]:
+    """Save the contacts, one result each. Raises Problem (422), which names every one that is not accepted.
+
+    `errors` are of those that have not the form of a contact: all are looked at, and none is saved then.
+    """
+    owner, places = db.session.get_one(User, caller.user_id), list(items)
     try:
-        results = save_items(db.session, caller.actor, items, default_owner=owner)
-    except InvalidContact as error:
-        refuse([(f"{error.place}.{error.field}" if is_list else error.field, error.problem)])
+        results = save_items(db.session, caller.actor, list(items.values()), default_owner=owner)
+    except RefusedItems as refused:
+        for each in refused.every:
+            code = each.problem if each.most is None else f"{each.problem}:{each.most}"
+            errors[places[each.place]] = [(each.field, code)]
+    if errors:
+        db.session.rollback()
+        refuse([(_path(place, path, is_list), code) for place in sorted(errors) for path, code in errors[place]])
     return [_told(each) for each in results]
+
+
+def _path(place: int, path: str, is_list: bool) -> str:
+    return f"{place}.{path}".removesuffix(".") if is_list else path
 
 
 def _told(saved: Saved) -> dict[str, Any]:

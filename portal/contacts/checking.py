@@ -39,12 +39,25 @@ MAX_TEXT = 20_000
 class InvalidContact(ValueError):
     """A contact cannot be saved as given. `field` is the path in the body's shape, `problem` a stable code.
 
-    `place` is the contact's place in the list that it came in.
+    `place` is the contact's place in the list that it came in, `most` what there may be of something too long.
     """
 
-    def __init__(self, field: str, problem: str, *, place: int = 0) -> None:
+    def __init__(self, field: str, problem: str, *, place: int = 0, most: int | None = None) -> None:
         super().__init__(f"{field}: {problem}")
-        self.field, self.problem, self.place = field, problem, place
+        self.field, self.problem, self.place, self.most = field, problem, place, most
+
+    def at(self, place: int) -> "InvalidContact":
+        """The same of the contact in this place of a list."""
+        return InvalidContact(self.field, self.problem, place=place, most=self.most)
+
+
+class RefusedItems(InvalidContact):
+    """Some contacts of a list cannot be saved as given: the first of these, and `every` one."""
+
+    def __init__(self, every: Sequence[InvalidContact]) -> None:
+        first = every[0]
+        super().__init__(first.field, first.problem, place=first.place, most=first.most)
+        self.every = every
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +221,7 @@ def _items(given: Any, field: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
     if not isinstance(given, list) or not all(isinstance(item, Mapping) for item in given):
         raise InvalidContact(field, "not_a_list")
     if len(given) > MAX_ITEMS:
-        raise InvalidContact(field, "too_many")
+        raise InvalidContact(field, "too_many", most=MAX_ITEMS)
     return [(f"{field}.{index}", item) for index, item in enumerate(given)]
 
 
@@ -222,7 +235,7 @@ def _text(value: Any, field: str, length: int) -> str | None:
     except UnencodableText as error:
         raise InvalidContact(field, error.problem) from error
     if len(value) > length:
-        raise InvalidContact(field, "too_long")
+        raise InvalidContact(field, "too_long", most=length)
     return value
 
 

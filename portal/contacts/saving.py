@@ -7,6 +7,7 @@ of its items match each other as two batches would; what came of it is written a
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from portal.audit import Actor
 from portal.company.endpoint import is_configured
 from portal.contacts.alike import number_alike
 from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, search_columns
-from portal.contacts.checking import SAME, ContactItem, InvalidContact, check_item
+from portal.contacts.checking import SAME, ContactItem, InvalidContact, RefusedItems, check_item
 from portal.contacts.records import UNTOLD, CampaignRecord, Change, ContactRecord, Known, PersonRecord
 from portal.contacts.writing import WRITTEN, write_batch
 from portal.models import Campaign, Company, Contact, User
@@ -73,14 +74,20 @@ def save_items(
 ) -> list[Saved]:
     """Save objects in the body's shape (`check_item`), all or none.
 
-    Raises InvalidContact, with the place of the first item that is not accepted; the caller then rolls back.
+    Raises RefusedItems, with the place of every item that is not accepted; the caller then rolls back.
     """
     zone = ZoneInfo(session.get_one(Company, actor.company_id).timezone)
-    given = number_alike([_check(place, item, zone) for place, item in enumerate(items)])
-    results = save_batch(session, actor, given, default_owner=default_owner)
-    for place, result in enumerate(results):
-        if result.error is not None:
-            raise InvalidContact(result.error.field, result.error.problem, place=place)
+    given: dict[int, ContactItem] = {}
+    refused: list[InvalidContact] = []
+    for place, item in enumerate(items):
+        try:
+            given[place] = check_item(item, zone)
+        except InvalidContact as error:
+            refused.append(error.at(place))
+    results = save_batch(session, actor, number_alike(list(given.values())), default_owner=default_owner)
+    refused += [result.error.at(place) for place, result in zip(given, results, strict=True) if result.error]
+    if refused:
+        raise RefusedItems(sorted(refused, key=attrgetter("place")))
     return results
 
 
@@ -114,13 +121,6 @@ def save_batch(
         if isinstance(row, Contact | Campaign):
             session.expire(row)  # the statements went past it
     return [_result(plan, item, batch.now) for plan, item in zip(plans, items, strict=True)]
-
-
-def _check(place: int, item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
-    try:
-        return check_item(item, zone)
-    except InvalidContact as error:
-        raise InvalidContact(error.field, error.problem, place=place) from error
 
 
 def _hold_company(session: Session, actor: Actor, items: Sequence[ContactItem]) -> Company:

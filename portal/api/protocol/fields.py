@@ -35,17 +35,16 @@ class StrictSchema(Schema):
 class Text(fields.String):
     """A text of at most `length` characters that can be stored and sent."""
 
-    default_error_messages = CODES | {"invalid": "not_a_text", "surrogate": "surrogate", "too_long": "too_long"}
+    default_error_messages = CODES | {"invalid": "not_a_text", "surrogate": "surrogate"}
 
     def __init__(self, length: int, *, form: Regexp = NO_NUL, **kwargs: Any) -> None:
-        self._length = length
-        super().__init__(validate=[Length(max=length, error="too_long"), form], **kwargs)
+        self._length = Length(max=length, error=f"too_long:{length}")
+        super().__init__(validate=[self._length, form], **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise self.make_error("invalid")
-        if len(value) > self._length:
-            raise self.make_error("too_long")
+        self._length(value)
         try:
             return check_text(value, attr or "")
         except UnencodableText as error:
@@ -130,7 +129,7 @@ class ItemList(fields.List[Any]):
     default_error_messages = CODES | {"invalid": "not_a_list"}
 
     def __init__(self, inner: fields.Field[Any], *, length: int, **kwargs: Any) -> None:
-        super().__init__(inner, validate=Length(max=length, error="too_many"), **kwargs)
+        super().__init__(inner, validate=Length(max=length, error=f"too_many:{length}"), **kwargs)
 
 
 class Object(fields.Nested):
@@ -141,7 +140,7 @@ class Object(fields.Nested):
 
 def key(**kwargs: Any) -> WholeNumber:
     """A row's number."""
-    return WholeNumber(validate=Range(0, MAX_KEY, error="out_of_range"), **kwargs)
+    return WholeNumber(validate=Range(0, MAX_KEY, error=f"out_of_range:0:{MAX_KEY}"), **kwargs)
 
 
 def level(**kwargs: Any) -> WholeNumber:

@@ -12,5 +12,7 @@ PAGE_NOTE = {"description": "null on the last page."}
 class ListQuerySchema(StrictSchema):
     campaign = Text(200, metadata={"description": "A campaign's name, or its number."})
     owner = Text(254, metadata={"description": "An owner's e-mail, or their number."})
-    limit = NumberParameter(load_default=DEFAULT_LIMIT, validate=Range(1, MAX_LIMIT, error="out_of_range"))
+    limit = NumberParameter(
+        load_default=DEFAULT_LIMIT, validate=Range(1, MAX_LIMIT, error=f"out_of_range:1:{MAX_LIMIT}")
+    )
     cursor = Text(200, metadata={"description": "`next_cursor` of the page before."})

@@ -96,20 +96,18 @@ def read_json(req: Request) -> Any:
         raise Problem(400, "malformed_json") from error
 
 
-def load_many(schema: Schema, given: list[Any], *, is_list: bool, most: int) -> list[dict[str, Any]]:
-    """What was sent, in the schema's types. Raises Problem, which names every field that is wrong."""
+def load_many(schema: Schema, given: list[Any], *, most: int) -> tuple[dict[int, Any], dict[int, list[FieldError]]]:
+    """What was sent, in the schema's types, and each wrong field, both by place. Raises Problem for too many."""
     if len(given) > most:
-        refuse([("", "too_many")])
-    items: list[dict[str, Any]] = []
-    errors: list[FieldError] = []
-    for index, item in enumerate(given):
+        refuse([("", f"too_many:{most}")])
+    items: dict[int, Any] = {}
+    errors: dict[int, list[FieldError]] = {}
+    for place, item in enumerate(given):
         try:
-            items.append(schema.load(item))
+            items[place] = schema.load(item)
         except ValidationError as error:
-            errors.extend(flatten(error.messages_dict, str(index) if is_list else ""))
-    if errors:
-        refuse(errors)
-    return items
+            errors[place] = list(flatten(error.messages_dict))
+    return items, errors
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from flask import Blueprint, Response, json, request
+from flask_babel import format_decimal
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
@@ -34,7 +35,7 @@ CODES = {
 """The codes of what Flask itself refuses."""
 
 FieldError = tuple[str, str]
-"""Where (`3.contact.name`), and a stable code."""
+"""Where (`3.contact.name`), and a stable code, with the limits that it speaks of: `too_long:300`."""
 
 logger = logging.getLogger(__name__)
 
@@ -165,11 +166,15 @@ def answer_address(error: AddressError) -> Response:
 
 def refuse(errors: Sequence[FieldError]) -> NoReturn:
     """End the request with 422, naming the fields. Raises Problem."""
-    shown = [
-        {"path": path[:MAX_PATH], "code": code, "message": str(FIELD_SENTENCES.get(code, FIELD_SENTENCES["invalid"]))}
-        for path, code in errors[:MAX_ERRORS]
-    ]
-    raise Problem(422, "invalid_fields", errors=shown)
+    raise Problem(422, "invalid_fields", errors=[_field_error(*error) for error in errors[:MAX_ERRORS]])
+
+
+def _field_error(path: str, code: str) -> dict[str, str]:
+    """One field that is not accepted. What it may be at most, and at least, follows its code: `too_long:300`."""
+    name, *limits = code.split(":")
+    most_and_least = zip(("most", "least"), map(format_decimal, map(int, reversed(limits))), strict=False)
+    sentence = str(FIELD_SENTENCES.get(name, FIELD_SENTENCES["invalid"])) % dict(most_and_least)
+    return {"path": path[:MAX_PATH], "code": name, "message": sentence}
 
 
 def flatten(messages: Any, path: str = "") -> Iterator[FieldError]:

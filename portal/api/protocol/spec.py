@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+from flask import Response, jsonify, request
 from flask_smorest import Api  # type: ignore[import-untyped]
 from flask_smorest.utils import prepare_response  # type: ignore[import-untyped]
 from marshmallow import fields
@@ -10,6 +11,7 @@ from marshmallow import fields
 from portal.api.protocol.access import CALLS_A_SECOND, CALLS_AT_ONCE
 from portal.api.protocol.fields import StrictSchema
 from portal.api.protocol.problems import PROBLEM_TYPE
+from portal.runtime import runtime
 from portal.version import __version__
 
 EXAMPLE_CODES = {
@@ -92,6 +94,11 @@ class PortalApi(Api):  # type: ignore[misc]
     """flask-smorest with our problems in place of its errors."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _openapi_json(self) -> Response:
+        """The document, with the address that it was asked for at as its server."""
+        servers = [{"url": (runtime().settings.base_url or request.url_root).rstrip("/")}]
+        return jsonify(self.spec.to_dict() | {"servers": servers})
 
     def _register_error_handlers(self) -> None:
         """The blueprint has its own: smorest's would answer for pages too."""

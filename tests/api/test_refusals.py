@@ -1,0 +1,70 @@
+"""What is refused is named, all of it, with the limits that it goes over; what the document shows is accepted."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.api.conftest import Caller, check_problem, field_errors
+
+
+def messages(problem: dict[str, Any]) -> dict[str, str]:
+    return {error["path"]: error["message"] for error in problem["errors"]}
+
+
+def test_every_contact_that_is_not_accepted_is_named_whoever_refuses_it(api: Caller) -> None:
+    good, no_form = {"contact": {"name": "Ana"}}, {"contact": {"name": 7}}
+    unknown, too_early = {"contact": {"id": 99}}, {"contact": {"name": "Rui", "reply_date": "0001-01-01 00:00:00"}}
+    problem = check_problem(api.post("/contacts", [too_early, good, no_form, unknown]), 422, "invalid_fields")
+    assert field_errors(problem) == {
+        "0.contact.reply_date": "not_a_date",
+        "2.contact.name": "not_a_text",
+        "3.contact.id": "unknown",
+    }
+    assert api.get("/contacts").json["items"] == []
+
+
+def test_the_list_of_errors_is_bounded(api: Caller) -> None:
+    problem = check_problem(api.post("/contacts", [{"contact": {"id": 99}}] * 1000), 422, "invalid_fields")
+    assert len(problem["errors"]) == 100
+
+
+@pytest.mark.parametrize(
+    ("item", "path", "code", "words"),
+    [
+        ({"messages": [{"message": "x" * 20_001}]}, "messages.0.message", "too_long", "At most 20,000 characters."),
+        ({"campaign": {"name": "x" * 201}}, "campaign.name", "too_long", "At most 200 characters."),
+        ({"messages": [{}] * 2001}, "messages", "too_many", "At most 2,000 items."),
+        ({"contact": {"id": -1}}, "contact.id", "out_of_range", "Has to be between 0 and 9,223,372,036,854,775,807."),
+    ],
+)
+def test_a_limit_is_in_its_message(api: Caller, item: Any, path: str, code: str, words: str) -> None:
+    item = {"contact": {"name": "Ana"}} | item
+    problem = check_problem(api.post("/contacts", item, headers={"Accept-Language": "en"}), 422, "invalid_fields")
+    assert (field_errors(problem), messages(problem)) == ({path: code}, {path: words})
+    problem = check_problem(api.post("/contacts", item, headers={"Accept-Language": "pt-BR"}), 422, "invalid_fields")
+    assert messages(problem)[path] != words
+
+
+def test_so_many_contacts_at_once_and_no_more(api: Caller) -> None:
+    answer = api.post("/contacts", [{"contact": {"name": "Ana"}}] * 1001, headers={"Accept-Language": "en"})
+    assert messages(check_problem(answer, 422, "invalid_fields")) == {"": "At most 1,000 items."}
+
+
+def test_the_documents_example_of_a_contact_is_accepted_and_what_comes_back_too(app: Flask, api: Caller) -> None:
+    document: Any = api.get("/openapi.json").json
+    operation = document["paths"]["/api/v1/contacts"]["post"]
+    example = operation["requestBody"]["content"]["application/json"]["example"]
+    (saved,) = api.post("/contacts", example).json["results"]
+    contact = api.get(f"/contacts/{saved['id']}").json
+    assert api.post("/contacts", [contact]).json == {
+        "results": [{"id": saved["id"], "created": False, "delivery_id": None}]
+    }
+    assert api.get(f"/contacts/{saved['id']}").json == contact
+
+
+def test_the_document_names_its_server(app: Flask, api: Caller, make_app: Any) -> None:
+    assert api.get("/openapi.json").json["servers"] == [{"url": "http://localhost"}]
+    other = make_app(base_url="https://portal.example.com/vendas")
+    document: Any = other.test_client().get("/api/v1/openapi.json").json
+    assert document["servers"] == [{"url": "https://portal.example.com/vendas"}]
