@@ -50,10 +50,6 @@ def listen(
     A portal sends to this machine only when PORTAL_ALLOWED_NETWORKS permits it: 127.0.0.0/8.
     """
     stop = stop_on_signals()
-    if secret_file is not None:
-        if secret is not None:
-            raise click.UsageError("The key is given twice: by --secret or WEBHOOK_SECRET, and by --secret-file.")
-        secret = secret_file.read(MOST_OF_A_FILE).strip()
     try:
         receiver = Receiver(
             host,
@@ -63,7 +59,7 @@ def listen(
             content_type=content_type,
             delay=delay,
             fail_rate=fail_rate,
-            secret=secret,
+            secret=read_key(secret, secret_file),
             on_request=lambda received: show_request(receiver, received),
         )
     except ValueError as error:
@@ -81,6 +77,15 @@ def listen(
             pause.wait(LOOK_SECONDS)
     finally:
         receiver.stop()
+
+
+def read_key(secret: str | None, file: TextIO | None) -> str | None:
+    """The key, from where it was given. Raises UsageError when that is two places."""
+    if file is None:
+        return secret
+    if secret is not None:
+        raise click.UsageError("The key is given twice: by --secret or WEBHOOK_SECRET, and by --secret-file.")
+    return file.read(MOST_OF_A_FILE).strip()
 
 
 def show_request(receiver: Receiver, received: Received) -> None:
