@@ -10,7 +10,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import time, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -70,9 +70,16 @@ class Settings:
     smtp_url: MailServer | None = None
     """Where notices are handed over; without it nobody gets any."""
     mail_from: str | None = None
+    backup_at: time | None = None
+    """When a worker makes the day's backup, in the machine's local time; None: never."""
     log_format: str = "text"
     metrics_token: str | None = None
     """What Prometheus shows to read `/metrics`; without it only this machine may."""
+
+    @property
+    def backups(self) -> Path:
+        """The folder of the backups that the portal makes by itself."""
+        return self.instance / "backups"
 
     @property
     def lease(self) -> timedelta:
@@ -119,6 +126,8 @@ def load_settings(environ: Mapping[str, str] | None = None, *, of_existing: bool
         _require_instance(instance, values)
     else:
         _make_folder(instance)
+    if values["database_url"].startswith("sqlite"):
+        values.setdefault("backup_at", time(3))
     if "secret_key" not in values:
         values["secret_key"] = load_or_create_key(instance / "secret.key")
     settings = Settings(instance=instance, **values)
@@ -353,6 +362,15 @@ def _read_token(text: str) -> str:
     return text
 
 
+def _read_time_of_day(text: str) -> time | None:
+    if text == "off":
+        return None
+    if not re.fullmatch(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", text):
+        raise ValueError("is no time of day such as 03:00, nor off.")
+    hour, minute = text.split(":")
+    return time(int(hour), int(minute))
+
+
 def _read_log_format(text: str) -> str:
     if text not in ("text", "json"):
         raise ValueError("is neither text nor json.")
@@ -380,6 +398,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "PORTAL_RATE_LIMIT": _read_rate,
     "PORTAL_SMTP_URL": parse_mail_server,
     "PORTAL_MAIL_FROM": parse_sender,
+    "PORTAL_BACKUP_AT": _read_time_of_day,
     "PORTAL_LOG_FORMAT": _read_log_format,
     "PORTAL_METRICS_TOKEN": _read_token,
 }

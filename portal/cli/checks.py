@@ -6,7 +6,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from portal.cli.errors import DAMAGED, WRONG_KEY, explain_error
 from portal.company.endpoint import state_of
 from portal.company.sealed import stored_secrets
 from portal.config import Settings
+from portal.database.backup import nightly
 from portal.database.db import db
 from portal.database.schema import SchemaError, check_schema
 from portal.database.troubles import find_trouble
@@ -127,6 +128,21 @@ def check_database() -> Iterator[Finding]:
     if log.exists() and log.stat().st_size > LONG_LOG:
         length = log.stat().st_size // MEGABYTE
         yield Finding("database", "warn", f"Its log has {length} MB: some program keeps a long transaction open.")
+
+
+def check_backups(settings: Settings) -> Iterator[Finding]:
+    """Whether the portal backs itself up, and when it last did."""
+    if settings.backup_at is None:
+        yield Finding("backups", "ok", "PORTAL_BACKUP_AT is off: the portal makes none by itself.")
+        return
+    made_at = nightly.last_made_at(settings.backups)
+    if made_at is None:
+        yield Finding("backups", "warn", f"None is in {settings.backups} yet.")
+        return
+    at = datetime.fromtimestamp(made_at, UTC)
+    is_overdue = clock.utcnow() - at > nightly.OVERDUE
+    words = "The last one is old: see the worker's log and the disk." if is_overdue else "The last one:"
+    yield Finding("backups", "warn" if is_overdue else "ok", f"{words} {at:%F %T} UTC, in {settings.backups}")
 
 
 def check_key(held: Runtime) -> Iterator[Finding]:

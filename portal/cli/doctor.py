@@ -63,6 +63,7 @@ def examine_installation() -> Iterator[Finding]:
     for finding in checks.check_database():
         is_usable = is_usable and finding.level != "fail"
         yield finding
+    yield from checks.check_backups(held.settings)
     if is_usable:
         yield from checks.check_key(held)
         yield from checks.check_clock()

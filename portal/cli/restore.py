@@ -29,7 +29,7 @@ def restore(file: Path) -> None:
     app = create_app()
     with app.app_context():
         held = runtime()
-        done = backups.restore(db.engine, file, proof=prove, keep_at=held.settings.instance / "backups")
+        done = backups.restore(db.engine, file, proof=prove, keep_at=held.settings.backups)
         for company_id in db.session.scalars(select(Company.id)):
             audit.record(db.session, Actor(company_id, ACTOR), "backup.restored", subject=file.name)
         db.session.commit()

@@ -32,7 +32,7 @@ def upgrade() -> None:
 
 def bring_up_to_date() -> Path | None:
     """`bring_to_this_version` for the current application's database, after a backup. Returns the backup's path."""
-    return bring_to_this_version(db.engine, backups=runtime().settings.instance / "backups")
+    return bring_to_this_version(db.engine, backups=runtime().settings.backups)
 
 
 def bring_to_this_version(engine: Engine, *, backups: Path | None = None) -> Path | None:

@@ -1,14 +1,18 @@
 """The company: its name, and the time zone of its dates."""
 
+from datetime import UTC, datetime
+
 from flask import Blueprint, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal import audit
+from portal.database.backup import nightly
 from portal.database.db import db
 from portal.forms import CompanyForm, text_of
 from portal.people import users
+from portal.runtime import runtime
 from portal.web import access
 from portal.web.redirects import see_other
 
@@ -29,4 +33,6 @@ def index() -> ResponseReturnValue:
             flash(_("Alterações salvas."), "success")
             return see_other(url_for(".index"))
         form.name.errors = [_("Já existe uma empresa com este nome.")]
-    return render_template("company/index.html", form=form), 422 if form.errors else 200
+    made_at = nightly.last_made_at(runtime().settings.backups)
+    backed_up_at = None if made_at is None else datetime.fromtimestamp(made_at, UTC)
+    return render_template("company/index.html", form=form, backed_up_at=backed_up_at), 422 if form.errors else 200

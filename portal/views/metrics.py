@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from portal import clock
+from portal.database.backup import nightly
 from portal.database.db import db
 from portal.deliveries import figures
 from portal.runtime import runtime
@@ -84,6 +85,10 @@ class Figures(Collector):
             endpoints.add_metric((state,), number)
         yield endpoints
         yield GaugeMetricFamily("portal_workers", "Workers alive.", value=figures.count_workers(session, now=now))
+        if (made_at := nightly.last_made_at(runtime().settings.backups)) is not None:
+            yield GaugeMetricFamily(
+                "portal_last_backup_timestamp_seconds", "When the newest nightly backup was made.", value=made_at
+            )
         about = GaugeMetricFamily("portal_info", "The portal's version.", labels=("version",))
         about.add_metric((__version__,), 1)
         yield about

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.config import Settings
+from portal.database.backup.nightly import Nightly
 from portal.egress import Egress
 from portal.models import WorkerHeartbeat
 from portal.notices import Speaking, Teller
@@ -31,6 +32,7 @@ TICK_SECONDS = 1
 HEARTBEAT_SECONDS = 10
 NOTICE_SECONDS = 30
 HOUSEKEEPING_SECONDS = 3600
+BACKUP_LOOK_SECONDS = 60
 FIRST_HOUSEKEEPING_SECONDS = 60
 """A portal that never runs for an hour tidies up too."""
 MAIL_PATIENCE_SECONDS = 2.0
@@ -50,6 +52,9 @@ def run(
     heartbeat = Heartbeat(engine, ear, dispatcher)
     listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop), name="ear", daemon=True)
     scheduler = _schedule(engine, dispatcher, runner, notifier, heartbeat)
+    if settings.backup_at is not None:
+        nightly = Nightly(engine, settings.backups, settings.backup_at)
+        scheduler.add_job(lambda: nightly.turn(clock.utcnow().astimezone()), "interval", seconds=BACKUP_LOOK_SECONDS)
     scheduler.start()
     heartbeat.beat()
     for thread in (listening, runner, notifier):

@@ -1,6 +1,7 @@
 """`portal doctor`: what is wrong is said, and what to do about it."""
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -44,9 +45,24 @@ def test_a_well_installation_has_one_line_for_each_check(run: Run, well, receive
     names = {name for _, name, _ in lines}
     assert names == {
         "settings", "instance", "disk", "address", "authorities", "database",
-        "key", "clock", "worker", "queue", "webhook", "mail",
+        "backups", "key", "clock", "worker", "queue", "webhook", "mail",
     }  # fmt: skip
     assert receiver.received == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "setting", "said"),
+    [(1, "03:00", "ok    backups   The last one:"), (50, "03:00", "warn  backups   The last one is old"),
+     (None, "03:00", "warn  backups   None is in"), (50, "off", "ok    backups   PORTAL_BACKUP_AT is off")],
+)  # fmt: skip
+def test_the_last_backup_is_told(run: Run, well, instance: Path, hours: int | None, setting: str, said: str) -> None:
+    if hours is not None:
+        (instance / "backups").mkdir()
+        file = instance / "backups" / "nightly-2026-01-01.db"
+        file.touch()
+        at = utcnow().timestamp() - hours * 3600
+        os.utime(file, (at, at))
+    assert said in run("doctor", **well, PORTAL_BACKUP_AT=setting).stdout
 
 
 def test_the_operators_authorities_are_named(run: Run, well, authority: Authority) -> None:

@@ -1,7 +1,10 @@
 """The company's name and time zone, and the zone that a reader chose instead."""
 
 import json
+import os
+import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -50,3 +53,14 @@ def test_a_reader_without_a_zone_of_their_own_has_the_companys(admin):
     admin.post("/account", {"name": "Ana", "language": "pt_BR", "timezone": "UTC"})
     admin.post("/account", {"name": "Ana", "language": "pt_BR", "timezone": ""})
     assert db.session.get_one(User, admin.id).timezone is None
+
+
+def test_the_last_backup_is_told(admin, app):
+    assert "cópia de segurança" not in admin.get("/company").text
+    folder = Path(app.instance_path) / "backups"
+    folder.mkdir()
+    file = folder / "nightly-2026-01-01.db"
+    file.touch()
+    os.utime(file, (1767258000, 1767258000))
+    assert "Última cópia de segurança: 1 de jan. de 2026 06:00" in admin.get("/company").text
+    shutil.rmtree(folder)
