@@ -16,8 +16,11 @@ from argon2 import PasswordHasher
 from flask import Flask
 from sqlalchemy import create_engine
 
+from portal.cli import console, doctor
 from portal.cli.worker import run_worker
 from portal.clock import utcnow
+from portal.config import Settings
+from portal.database import db as sqlite
 from portal.database.db import prepare_engine
 from portal.database.upgrading import upgrade_schema
 from portal.demo.server import Receiver
@@ -88,6 +91,17 @@ def quick_hashing() -> None:
     """Passwords are kept with the least work that argon2 knows; `real_hashing` gives the portal's own back."""
     passwords.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     passwords._DUMMY_HASH = passwords.hasher.hash("nobody")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_writing() -> None:
+    """No test of this process waits for the disk, which matters when the power fails; `real_writing` waits."""
+    sqlite.SYNCHRONOUS = "OFF"
+
+
+@pytest.fixture
+def real_writing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "SYNCHRONOUS", "FULL")
 
 
 @pytest.fixture
@@ -171,6 +185,22 @@ MakeApp = Callable[..., Flask]
 @pytest.fixture(scope="session")
 def applications() -> Applications:
     return Applications()
+
+
+@pytest.fixture(autouse=True)
+def lent_to_commands(monkeypatch: pytest.MonkeyPatch, applications: Applications) -> Iterator[None]:
+    """Commands that run in this process are lent their application: making one takes longer than most commands."""
+    lent: list[Flask] = []
+
+    def lend(settings: Settings) -> Flask:
+        lent.append(applications.take(settings))
+        return lent[-1]
+
+    for module in (console, doctor):
+        monkeypatch.setattr(module, "create_app", lend)
+    yield
+    for app in lent:
+        applications.give_back(app)
 
 
 @pytest.fixture

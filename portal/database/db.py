@@ -47,6 +47,8 @@ BUSY_TIMEOUT_SECONDS = 15
 LOCK_NOT_AVAILABLE = "55P03"
 MOST_CONNECTIONS = 30
 """More than a process has threads: none waits for a connection while others wait for a lock."""
+SYNCHRONOUS = "FULL"
+"""A commit waits for SQLite's disk: what was answered survives a power cut."""
 INCREMENTAL = 2
 """SQLite's name for a file that shrinks when it is told to, a few pages at a time."""
 WAL_BYTES = 8 * 1024 * 1024
@@ -259,7 +261,7 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
     if connection.execute("PRAGMA page_count").fetchone() == (0,):  # later it would take the write lock, for nothing
         connection.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")

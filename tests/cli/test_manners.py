@@ -26,6 +26,7 @@ ARGUMENTS = {
     ("deliveries", "show"): ["msg_1"],
     ("erase",): ["--contact", "1"],
     ("import",): ["contacts.csv"],
+    ("move",): ["--to-file", "address.txt"],
     ("settle",): ["1"],
     ("token", "add"): ["--email", "a@b.example", "--label", "x"],
     ("user", "reset-second-factor"): ["--email", "a@b.example"],
@@ -44,10 +45,11 @@ def test_where_there_is_no_portal_a_command_says_so_and_creates_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "contacts.csv").write_text("Name\nAna\n")
+    (tmp_path / "address.txt").write_text("postgresql://postgres@127.0.0.1:1/none")
     result = run_in(tmp_path, *path, *ARGUMENTS.get(path, []))
     assert result.exit_code == 1
     assert "There is no portal here: " in result.output
-    assert [each.name for each in tmp_path.iterdir()] == ["contacts.csv"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["address.txt", "contacts.csv"]
 
 
 def test_a_database_without_its_key_is_no_portal_either(sqlite_url: str, instance: Path) -> None:

@@ -48,7 +48,7 @@ def test_concurrent_read_modify_writes_lose_nothing(app: Flask) -> None:
     assert db.session.get_one(Company, company_id).locale == "160"
 
 
-def test_sqlite_is_opened_to_survive_a_power_cut(app: Flask) -> None:
+def test_sqlite_is_opened_to_survive_a_power_cut(real_writing: None, app: Flask) -> None:
     with db.engine.connect() as connection:
         pragmas = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()

@@ -20,7 +20,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import delete, event, select
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from portal import clock, outbox
 from portal.database.db import db
@@ -69,8 +70,21 @@ class LastWord(RuleBasedStateMachine):
     )
     def somebody_classifies(self, contact: int, levels: list[int | None]) -> None:
         for level in levels:
-            factories.classify_contact(db.session.get_one(Contact, self.contact_ids[contact]), level)
-        db.session.remove()
+            self.classify(self.contact_ids[contact], level)
+
+    def classify(self, contact_id: int, level: int | None) -> None:
+        """What a classification leaves to the outbox, without all that is checked and looked up before it."""
+        with Session(db.engine) as session, session.begin():
+            held = select(Contact.interest_level, Contact.campaign_id, Contact.owner_id).where(Contact.id == contact_id)
+            row = session.execute(held.with_for_update()).one()
+            session.execute(update(Contact).where(Contact.id == contact_id).values(interest_level=level))
+            if level in (None, row.interest_level):
+                return
+            facts = {"contact_id": contact_id, "campaign_id": row.campaign_id, "owner_id": row.owner_id, "body": b"{}"}
+            facts |= {"interest_level": level, "previous_level": row.interest_level}
+            outbox.enqueue(
+                session, self.company_id, [facts], trigger="classification", actor="ana@example.com", now=self.now
+            )
 
     @rule()
     def the_receiver_goes_down_or_comes_back(self) -> None:
@@ -165,21 +179,12 @@ class LastWord(RuleBasedStateMachine):
 @pytest.fixture
 def machine(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[LastWord]]:
     monkeypatch.setattr(clock, "utcnow", clock.utcnow)  # put back afterwards: the machine sets its own
-    if db.engine.dialect.name == "sqlite":
-        event.listen(db.engine, "connect", wait_for_no_disk)
-        db.engine.dispose()
     company = factories.make_company(url=URL)
     LastWord.company_id = company.id
     LastWord.contact_ids = [factories.make_contact(company).id for _ in range(CONTACTS)]
     db.session.remove()
     yield LastWord
     db.session.remove()
-    if db.engine.dialect.name == "sqlite":
-        event.remove(db.engine, "connect", wait_for_no_disk)
-
-
-def wait_for_no_disk(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA synchronous = OFF")
 
 
 @pytest.mark.slow
