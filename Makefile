@@ -16,7 +16,7 @@ WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check lint programs strings lock screenshots
+.PHONY: help demo run test check lint mutants programs strings lock screenshots
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name text; \
@@ -36,6 +36,10 @@ check: lint programs ## For every save: style, types, layers, and the tests that
 
 lint: $(DEVELOPMENT) ## Check style, types, layers, and what is known to be unsafe.
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/bandit -q -r portal -ll
+
+mutants: $(DEVELOPMENT) ## Change the code in small ways, and show which of them no test notices (MUTANTS=10 of each room).
+	@$(INSTALL) cosmic-ray
+	@$(BIN)/python .ci/mutants
 
 programs: ## Install the programs that the tests need besides Python, by apt.
 	@.ci/programs
