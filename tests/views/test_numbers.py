@@ -6,15 +6,18 @@ from html import unescape
 from urllib.parse import urljoin
 
 import pytest
+from flask import Flask
 
 from portal import clock
 from portal.database.db import db
-from portal.models import Company, Delivery
+from portal.demo.server import Receiver, Reply
+from portal.models import OPEN_STATUSES, Company, Delivery
 from portal.people import tokens
-from tests.conftest import URL
+from tests.conftest import URL, running_worker
 from tests.deliveries.test_edges import settle
-from tests.factories import make_contact, make_delivery, make_user, mark_delivered, send_test, set_url
+from tests.factories import endpoint_of, make_contact, make_delivery, make_user, mark_delivered, send_test, set_url
 from tests.views.conftest import Person
+from tests.worker.test_dispatcher import wait_until
 
 ROW = re.compile(r"<tr data-row")
 NEXT = re.compile(r'<a class="btn" rel="next" href="([^"]+)"')
@@ -93,18 +96,10 @@ def numbers_on(page: str) -> list[tuple[str, int]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_number_that_is_a_link_leads_to_as_many(admin: Person, company: Company) -> None:
-    seen, wrong = 0, []
-    for page in PAGES:
-        for url, number in numbers_on(admin.get(page).text):
-            seen += 1
-            if url.startswith("/team"):
-                continue
-            shown = shown_at(admin, urljoin(page, url))
-            if shown != number:
-                wrong.append(f"{page}: {number} leads to {url}, which shows {shown}")
-    assert seen > 30
-    assert not wrong, "\n".join(wrong)
+    assert sum(len(numbers_on(admin.get(page).text)) for page in PAGES) > 30
+    assert disagreements(admin) == []
 
 
 def test_the_page_before_a_resend_accounts_for_all_that_match(admin: Person, company: Company) -> None:
@@ -135,3 +130,54 @@ def test_the_api_lists_tests_as_before(admin: Person, company: Company) -> None:
     db.session.commit()
     answer = admin.client.get("/api/v1/deliveries?trigger=test", headers={"Authorization": f"Bearer {token}"})
     assert len(answer.json["items"]) == 4
+
+
+def disagreements(admin: Person) -> list[str]:
+    """Where a number leads to more or fewer than it says, and where home, the log's tabs and the API differ."""
+    wrong = []
+    for page in PAGES:
+        for url, number in numbers_on(admin.get(page).text):
+            if not url.startswith("/team") and (shown := shown_at(admin, urljoin(page, url))) != number:
+                wrong.append(f"{page}: {number} leads to {url}, which shows {shown}")
+    tabs = {url.partition("?")[2]: number for url, number in numbers_on(admin.get("/deliveries").text)}
+    tiles = {url.partition("?")[2]: number for url, number in numbers_on(admin.get("/").text) if "?status" in url}
+    assert len(tiles.keys() & tabs.keys()) > 3
+    differing = [each for each in tiles.keys() & tabs.keys() if tiles[each] != tabs[each]]
+    return wrong + [f"home says {tiles[each]} of {each}, the log {tabs[each]}" for each in differing]
+
+
+@pytest.mark.slow
+def test_all_numbers_agree_at_each_step_of_an_outage_and_its_end(app: Flask, admin: Person, company: Company) -> None:
+    with Receiver() as receiver:
+        receiver.reply = Reply(500)
+        set_url(company, receiver.url)
+        contacts = [make_contact(company) for _ in range(4)]
+        for contact in contacts:
+            make_delivery(contact)
+        assert disagreements(admin) == []
+        with running_worker(app):
+            wait_until(lambda: state_now(company) == "failing", seconds=30)
+            assert disagreements(admin) == []
+        admin.post("/webhook/pause")
+        make_delivery(contacts[0], 3)
+        assert disagreements(admin) == []
+        receiver.reply = Reply(200, b"Erro ao salvar")
+        admin.post("/webhook/resume")
+        with running_worker(app):
+            wait_until(lambda: open_deliveries() == 0, seconds=30)
+            assert disagreements(admin) == []
+    assert "recebidos com aviso" in admin.get("/").text or "Conferir" in admin.get("/").text
+
+
+def open_deliveries() -> int:
+    db.session.rollback()
+    count = db.session.query(Delivery).filter(Delivery.status.in_(OPEN_STATUSES)).count()
+    db.session.rollback()  # or the worker would wait for the test
+    return count
+
+
+def state_now(company: Company) -> str:
+    db.session.rollback()
+    state = endpoint_of(company).state
+    db.session.rollback()
+    return state
