@@ -21,6 +21,7 @@ from flask import Flask
 
 from portal.cli import cli
 from portal.database.db import db
+from portal.egress.advice import advise
 from portal.egress.authorities import read_authorities
 from portal.i18n import speaking
 from portal.models import Attempt, Company, Endpoint, User
@@ -37,6 +38,7 @@ from tests.egress.test_clues import ROWS, Row, serving
 from tests.factories import LOOPBACK, make_company, make_user, send_test
 from tests.notices.conftest import MailHost, mail_host, start_mail
 from tests.views.conftest import Person
+from tests.views.test_address_advice import KINDS
 
 __all__ = ["mail_host", "start_mail"]  # fixtures
 
@@ -206,3 +208,24 @@ def test_no_two_causes_are_told_by_the_same_sentences(world: World, authority: A
             outcome = send_test(world.company, url).outcome
         message = explain_attempt(outcome, runtime().settings.limits).message
         assert told.setdefault(message, row.code) == row.code
+
+
+ADDRESSES = {code: url for url, code in reversed(KINDS) if code} | {"local": "http://127.0.0.1:9999/hook"}
+"""An address of each kind that the portal sends to here."""
+
+
+@pytest.mark.parametrize("code", ADDRESSES)
+def test_every_edge_gives_the_same_advice_about_an_address(code: str, world: World) -> None:
+    url = ADDRESSES[code]
+    for language in LANGUAGES:
+        with speaking(world.app, language, "UTC"):
+            (sentence,) = (plain(each.sentence) for each in advise(url))
+        world.speak(language)
+        world.browser.post("/webhook", {"url": url})
+        assert sentence in plain(world.browser.get("/webhook").text)
+        saved = world.call("PUT", "/webhook", language, json={"url": url})
+        assert [each["message"] for each in saved["advice"] if each["code"] == code] == [sentence]
+        tested = world.call("POST", "/webhook/test", language, json={"url": url})
+        assert [each["message"] for each in tested["advice"] if each["code"] == code] == [sentence]
+    for arguments in (("webhook", "set", url), ("webhook", "test", url), ("doctor",)):
+        assert sentence in plain(world.command(*arguments)), arguments
