@@ -20,6 +20,7 @@ COMMANDS = {
     "token": ("portal.cli.token", "Tokens for the API."),
     "webhook": ("portal.cli.webhook", "The address that deliveries go to."),
     "import": ("portal.cli.importing", "Import contacts from a CSV file, a workbook (XLSX, XLS, ODS) or JSON lines."),
+    "undo": ("portal.cli.undo", "Take an import back, as a job that a worker does."),
     "contacts": ("portal.cli.contacts", "The contacts, and what the CRM knows of them."),
     "classify": ("portal.cli.classify", "Set or remove a contact's interest level."),
     "deliveries": ("portal.cli.deliveries", "The delivery log, and sending again."),

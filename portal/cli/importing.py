@@ -136,9 +136,10 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
             is_telling = order.sets_levels and is_configured(db.session, company.id)
             webhooks = follow(rehearsed, total, None, label="Checking", is_hidden=False)["sent"] if is_telling else 0
             click.echo(f"Webhooks to send: {webhooks}.")
+        held = None if dry_run else begin_here(db.session, actor, order, total=total)
         findings: list[Finding] = []
         counts = follow(
-            rehearsed if dry_run else import_here(actor, order, table.blocks, total),
+            import_here(held, order, table.blocks) if held else rehearsed,
             total,
             (lambda done: findings.extend(findings_of(done))) if as_json else show_findings,
             label="Importing",
@@ -149,6 +150,8 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
         else:
             show_columns(order)
             click.echo(describe(counts) + (" (dry run)" if dry_run else "") + ".")
+            if held and counts["created"]:
+                click.echo(f"`portal undo {held.task_id}` takes it back.")
     if counts["bad"]:
         raise SystemExit(1)
 
@@ -167,14 +170,13 @@ def follow(
     return counts
 
 
-def import_here(actor: Actor, order: Order, blocks: Blocks, total: int) -> Iterator[Done]:
+def import_here(held: TaskClaim, order: Order, blocks: Blocks) -> Iterator[Done]:
     """Import a file of this process, chunk by chunk, as a task that this process holds."""
-    held = begin_here(db.session, actor, order, total=total)
-    reader = row_reader(db.session, actor.company_id, order)
+    reader = row_reader(db.session, held.company_id, order)
     db.session.commit()
     reason: str | None = "interrupted"
     try:
-        for chunk in cut_into_chunks(blocks, order, reader, actor=actor, task_id=held.task_id):
+        for chunk in cut_into_chunks(blocks, order, reader, actor=held.actor, task_id=held.task_id):
             yield do_chunk(chunk, held)
             clock.sleep(PAUSE_SECONDS)
         reason = None

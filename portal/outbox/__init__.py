@@ -22,6 +22,7 @@ from portal.outbox.claims import (
 from portal.outbox.erasing import forget_contact, forget_old
 from portal.outbox.knowledge import hold_company, mark_changed
 from portal.outbox.queue import (
+    cancel_contacts,
     cancel_waiting,
     enqueue,
     enqueue_test,
@@ -42,6 +43,7 @@ __all__ = [
     "Claim",
     "Rules",
     "begin",
+    "cancel_contacts",
     "cancel_strays",
     "cancel_waiting",
     "claim_due",

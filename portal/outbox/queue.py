@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -177,12 +177,17 @@ def move_deliveries(session: Session, from_contact_id: int, to_contact_id: int) 
 
 def cancel_waiting(session: Session, company_id: int) -> int:
     """Cancel what waits for a company's endpoint. Returns how many deliveries that were."""
-    cancelled = session.connection().execute(
-        update(delivery)
-        .where(delivery.c.company_id == company_id, delivery.c.status == "pending")
-        .values(status="cancelled", next_attempt_at=None)
-    )
-    return cancelled.rowcount
+    return _cancel(session, delivery.c.company_id == company_id)
+
+
+def cancel_contacts(session: Session, contact_ids: Collection[int]) -> int:
+    """Cancel what waits of these contacts. Returns how many deliveries that were."""
+    return _cancel(session, delivery.c.contact_id.in_(contact_ids))
+
+
+def _cancel(session: Session, wanted: ColumnElement[bool]) -> int:
+    waiting = update(delivery).where(wanted, delivery.c.status == "pending")
+    return session.connection().execute(waiting.values(status="cancelled", next_attempt_at=None)).rowcount
 
 
 def waiting_count(session: Session, company_id: int) -> int:

@@ -47,12 +47,15 @@ def report_of(task: Task) -> Mapping[str, object]:
     names = [name or _("Coluna %(number)d", number=number) for number, name in enumerate(order.layout.header, 1)]
     fields = [FIELD_WORDS[field] if field else "" for field in order.columns]
     missing = list(islice(read_missing(db.engine, task.id), SHOWN_OUTCOMES))
+    lists = first_outcomes(db.engine, task.id, task.counts, SHOWN_OUTCOMES)
+    named = {number for rows in lists.values() for row in rows for number in (row.contact_id, row.alike_id) if number}
     return {
         "findings": bad,
         "warnings": warned,
         "columns": list(zip(names, fields, strict=True)),
         "explain": row_explainer(),
-        "lists": first_outcomes(db.engine, task.id, task.counts, SHOWN_OUTCOMES),
+        "lists": lists,
+        "there": {contact.id for contact in contacts_of(db.session, task.company_id, sorted(named))},
         "missing": contacts_of(db.session, task.company_id, missing),
         "group_words": GROUP_WORDS,
         "elsewhere": elsewhere_of(task.counts),

@@ -14,7 +14,7 @@ from portal import importing
 from portal.contacts import classifying, syncing
 from portal.database.db import db
 from portal.deliveries import resending
-from portal.importing import rehearsal
+from portal.importing import rehearsal, undoing
 from portal.importing.words import explain_file
 from portal.models import OPEN_STATUSES, Task
 from portal.tasks import store
@@ -132,6 +132,29 @@ def rehearsal_result(counts: Counts) -> Words:
     return _("Isto é o que a importação vai fazer. Nada foi gravado ainda.")
 
 
+def count_undone(task: Task) -> Counts:
+    """What went and what stayed, with what stayed from the beginning."""
+    first = {name: task.arguments[name] for name in ("touched", "told")}
+    return Counter(task.counts) + Counter(first)
+
+
+def undo_result(counts: Counts) -> Words:
+    if counts["removed"]:
+        return ngettext("%(num)s contato apagado.", "%(num)s contatos apagados.", counts["removed"])
+    return _("Nada foi apagado: o que a importação criou mudou depois.")
+
+
+def note_told(counts: Counts) -> Words:
+    """What the CRM keeps."""
+    if counts["told"]:
+        return ngettext(
+            "O seu CRM já tinha recebido %(num)s deles, ou pode ter recebido: lá eles ficam.",
+            "O seu CRM já tinha recebido %(num)s deles, ou pode ter recebido: lá eles ficam.",
+            counts["told"],
+        )
+    return _("O seu CRM não tinha recebido nenhum deles.")
+
+
 def note_foreseen(counts: Counts) -> Words:
     """How many webhooks an import would send."""
     if counts["sent"]:
@@ -238,7 +261,20 @@ KINDS: Mapping[str, Kind] = {
         links=(
             SEE_CONTACTS._replace(number="import"),
             Link("upload", "imports.index", _l("Importar outro arquivo")),
+            Link("trash", "import_undoing.confirm", _l("Desfazer a importação"), number="task_id"),
         ),
+    ),
+    undoing.KIND: Kind(
+        title=_l("Desfazer a importação"),
+        back=Link("", "imports.index", _l("Importar contatos")),
+        symbol="trash",
+        running=_l("Desfazendo: %(position)s de %(total)s contatos"),
+        unit=_l("Contatos feitos"),
+        words={"removed": _l("Apagados"), "touched": _l("Mudaram e ficam"), "cancelled": _l("Webhooks cancelados")},
+        count=count_undone,
+        result=undo_result,
+        note=note_told,
+        links=(SEE_CONTACTS,),
     ),
     rehearsal.KIND: Kind(
         title=_l("Conferir a importação"),

@@ -43,6 +43,7 @@ ACTION_WORDS: Mapping[str, Any] = {
     "deliveries.resent": _l("Reenviou várias entregas"),
     "contacts.classified": _l("Classificou vários contatos"),
     "contacts.imported": _l("Importou contatos"),
+    "contacts.import_undone": _l("Desfez uma importação"),
     "contact.exported": _l("Baixou os dados de um contato"),
     "delivery.viewed": _l("Abriu o conteúdo de uma entrega"),
     "company.changed": _l("Mudou o nome ou o fuso horário da empresa"),

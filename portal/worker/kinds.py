@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from portal import importing
 from portal.contacts import classifying, syncing
 from portal.deliveries import resending
-from portal.importing import examining, rehearsal
+from portal.importing import examining, rehearsal, undoing
 from portal.privacy import retention
 from portal.tasks.store import Work
 
@@ -13,6 +13,7 @@ KINDS: Mapping[str, Work] = {
     examining.KIND: examining.work,
     importing.KIND: importing.work,
     rehearsal.KIND: rehearsal.work,
+    undoing.KIND: undoing.work,
     resending.KIND: resending.work,
     syncing.KIND: syncing.work,
     retention.KIND: retention.work,

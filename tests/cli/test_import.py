@@ -11,7 +11,7 @@ from flask import Flask
 from portal.database.db import db
 from portal.models import Classification, Contact, Delivery, ImportedContact, Task
 from tests.cli.conftest import Run
-from tests.factories import make_company, make_user
+from tests.factories import do_tasks, make_company, make_user
 from tests.importing.conftest import DATA, WORKBOOKS
 
 
@@ -258,3 +258,15 @@ def test_an_import_by_command_is_one_like_the_others(run: Run, company, bad_file
     (task,) = db.session.query(Task)
     assert (task.status, task.position, task.counts["created"]) == ("done", 3, 2)
     assert db.session.query(ImportedContact).filter_by(task_id=task.id, is_created=True).count() == 2
+
+
+def test_an_import_is_taken_back_by_command(run: Run, company, bad_file):
+    out = run("import", bad_file, "--no-webhook").stdout
+    assert "`portal undo 1` takes it back." in out
+    counted = run("undo", "1", "--dry-run")
+    assert "nobody touched since: 2. Touched, and stay: 0." in counted.stdout
+    assert len(names()) == 2
+    assert "Job 2: a worker removes 2 contacts." in run("undo", "1", "--yes").stdout
+    do_tasks()
+    assert names() == []
+    assert run("undo", "2").exit_code == 1, "it is no import"

@@ -67,6 +67,7 @@ def page_urls(site: Site) -> list[str]:
         f"/imports/{make_import(company).id}",
         f"/jobs/{finished_import(company)}",
         f"/jobs/{finished_rehearsal(company)}",
+        f"/imports/{finished_import(company, b'Nome,E-mail\nZuleica,zu@x.test\n')}/undo",
         "/integration",
         *administration(company),
     ]
@@ -134,9 +135,9 @@ def sync_job(company: Company) -> int:
     return finished(syncing.prepare(db.session, Actor(company.id, "ana@example.com"), [1]))
 
 
-def finished_import(company: Company) -> int:
-    """An import that is done, with a bad row to show."""
-    task = make_import(company, b"Nome,E-mail\nAna,arroba\nBia,bia@example.com\n")
+def finished_import(company: Company, content: bytes = b"Nome,E-mail\nAna,arroba\nBia,bia@example.com\n") -> int:
+    """An import that is done, with a warning to show."""
+    task = make_import(company, content)
     store.start(db.session, task)
     return finished(task)
 

@@ -182,3 +182,23 @@ def test_the_rehearsal_of_one_file_starts_no_other(member, company):
     do_tasks()
     assert db.session.get_one(Task, other.id).status == "done"
     assert [contact.name for contact in db.session.query(Contact)] == ["Bia"]
+
+
+def test_an_import_is_taken_back_after_it_was_counted(member, stranger, company, known):
+    task = make_import(company, (HEADER + "Duda,duda,,,,3\nElis,elis,,,,\n").encode())
+    member.post(f"/imports/{task.id}", choices_of(member.get(f"/imports/{task.id}").text) | {"do": "start"})
+    do_tasks()
+    assert f'href="/imports/{task.id}/undo"' in member.get(f"/jobs/{task.id}").text
+    page = text_of(member.get(f"/imports/{task.id}/undo").text)
+    assert "2 contatos foram criados por esta importação e ninguém os mudou depois." in page
+    assert "1 webhook que espera é cancelado." in page
+    for method in (stranger.get, stranger.post):
+        assert method(f"/imports/{task.id}/undo").status_code == 404
+    job = member.post(f"/imports/{task.id}/undo").location
+    do_tasks()
+    report = text_of(member.get(job).text)
+    assert "2 contatos apagados. O seu CRM não tinha recebido nenhum deles." in report
+    assert "Apagados 2 Mudaram e ficam 0 Webhooks cancelados 1" in report
+    assert sorted(contact.name for contact in db.session.query(Contact)) == ["Ana Lima", "Bia", "Caio"]
+    assert "Não há nada a desfazer" in member.get(f"/imports/{task.id}/undo").text
+    assert 'href="/contacts/4"' not in member.get(f"/jobs/{task.id}").text, "no link to who is gone"
