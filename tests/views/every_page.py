@@ -67,7 +67,7 @@ def page_urls(site: Site) -> list[str]:
         f"/imports/{make_import(company).id}",
         f"/jobs/{finished_import(company)}",
         f"/jobs/{finished_rehearsal(company)}",
-        f"/imports/{finished_import(company, b'Nome,E-mail\nZuleica,zu@x.test\n')}/undo",
+        f"/imports/{finished_import(company, ANOTHER_FILE)}/undo",
         "/integration",
         *administration(company),
     ]
@@ -133,6 +133,9 @@ def inspector_with_arrivals(company: Company) -> str:
 def sync_job(company: Company) -> int:
     """Bringing a contact in sync, done."""
     return finished(syncing.prepare(db.session, Actor(company.id, "ana@example.com"), [1]))
+
+
+ANOTHER_FILE = b"Nome,E-mail\nZuleica,zu@x.test\n"
 
 
 def finished_import(company: Company, content: bytes = b"Nome,E-mail\nAna,arroba\nBia,bia@example.com\n") -> int:
