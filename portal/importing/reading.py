@@ -108,7 +108,8 @@ class _Records:
                 self._has_short_rows = True
             is_below = is_after_gap and not self._has_short_rows
             problem = "too_many_columns" if len(cells) > MAX_COLUMNS else None
-            kept = tuple(cells) if self._feed.size <= MAX_CELL else tuple(cell[:MAX_CELL] for cell in cells)
+            is_short = sum(map(len, attempt.lines)) <= MAX_CELL
+            kept = tuple(cells) if is_short else tuple(cell[:MAX_CELL] for cell in cells)
             yield Record(attempt.line, kept, problem, is_below)
 
     def _attempt(self) -> _Attempt | None:
@@ -134,9 +135,25 @@ class _Records:
                 return None
             fits_better = self._shape.fitting(line.split(self._delimiter)) > self._shape.fitting(attempt.cells)
             return "unclosed_quote" if fits_better or line.count('"') % 2 else None
-        if len(attempt.cells) == self._shape.width and not self._is_any_row(attempt.lines[1:-1]):
-            return None
-        return "unclosed_quote"
+        is_whole = len(attempt.cells) == self._shape.width and not self._is_any_row(attempt.lines[1:-1])
+        return None if is_whole and not self._took_first_quote(attempt) else "unclosed_quote"
+
+    def _took_first_quote(self, attempt: _Attempt) -> bool:
+        """Whether the quote alone on the last line does not end this row, but begins the next one."""
+        if attempt.lines[-1].strip() != '"' or self._is_row_next():
+            return False
+        self._feed.push_back(attempt.lines[-1:])
+        is_row = self._is_row_next()
+        self._feed.skip(1)
+        return is_row
+
+    def _is_row_next(self) -> bool:
+        """Whether what follows is a row, or the end."""
+        following = self._attempt()
+        if following is None:
+            return True
+        self._feed.push_back(following.lines)
+        return following.problem is None and self._shape is not None and self._shape.is_row(following.cells)
 
     def _is_any_row(self, lines: Sequence[str]) -> bool:
         """Whether one of the lines is a row by itself, with its quotes as they should be."""
@@ -219,17 +236,20 @@ class _Feed:
         self._text = text
         self._again: deque[str] = deque()
         self._attempt = _Attempt(0, [])
-        self.size = 0
-        """Characters of the record under way."""
+        self._size = 0
         self.line = 0
         """The number of the last line that was handed out."""
-        for _ in range(skip):
-            self._take()
+        self.skip(skip)
 
     def begin(self) -> _Attempt:
         """The next line begins a record."""
-        self._attempt, self.size = _Attempt(self.line + 1, []), 0
+        self._attempt, self._size = _Attempt(self.line + 1, []), 0
         return self._attempt
+
+    def skip(self, count: int) -> None:
+        """Pass over the next lines."""
+        for _ in range(count):
+            self._take()
 
     def push_back(self, lines: Sequence[str]) -> None:
         """The last lines are to be handed out again."""
@@ -241,14 +261,14 @@ class _Feed:
 
     def __next__(self) -> str:
         lines = self._attempt.lines
-        if len(lines) == MAX_RECORD_LINES or self.size > MAX_LINE:
+        if len(lines) == MAX_RECORD_LINES or self._size > MAX_LINE:
             raise _NotOneRecord("unclosed_quote")
         line = self._take()
         if not line:
             if lines:
                 raise _NotOneRecord("unclosed_quote")
             raise StopIteration
-        self.size += len(line)
+        self._size += len(line)
         lines.append(line)
         if len(line) == MAX_LINE:
             raise _NotOneRecord("line_too_long" if len(lines) == 1 else "unclosed_quote")
