@@ -1,17 +1,22 @@
 """Files in the shapes of the tools that people use: what must come out of each, by every way in."""
 
 import json
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from click.testing import CliRunner
 
+from portal.cli import cli
 from portal.database.db import db
 from portal.models import Company, Contact, Delivery
 from portal.tasks import store
-from tests.conftest import BOTH
-from tests.factories import make_company, make_import, make_user, save_many
+from tests.conftest import BOTH, URL
+from tests.factories import do_tasks, make_company, make_import, make_user, save_many
 from tests.importing.conftest import DATA
+from tests.views.conftest import Person
+from tests.views.test_imports import choices_of
 
 CORPUS = DATA / "corpus"
 MANIFEST = [json.loads(line) for line in (CORPUS / "manifest.jsonl").read_text().splitlines()]
@@ -26,11 +31,11 @@ def company(app, receiver) -> Company:
     return company
 
 
-def contacts() -> list[dict[str, Any]]:
-    """All contacts, as far as the manifest speaks of them."""
+def contacts(company: Company) -> list[dict[str, Any]]:
+    """The company's contacts, as far as the manifest speaks of them."""
     zone = ZoneInfo("America/Sao_Paulo")
     found = []
-    for contact in db.session.query(Contact).order_by(Contact.id):
+    for contact in db.session.query(Contact).filter_by(company_id=company.id).order_by(Contact.id):
         names = ("name", "linkedin_public_id", "email", "current_company", "role", "phone", "interest_level")
         facts = {name: getattr(contact, name) for name in names}
         accepted = contact.accept_date
@@ -40,18 +45,17 @@ def contacts() -> list[dict[str, Any]]:
     return found
 
 
-def check(row: dict[str, Any]) -> None:
-    found = contacts()
+def check(company: Company, row: dict[str, Any]) -> None:
+    found = contacts(company)
     assert [
         {name: facts[name] for name in wanted} for facts, wanted in zip(found, row["contacts"], strict=True)
     ] == row["contacts"]
     for facts, wanted in zip(found, row["contacts"], strict=True):
         for name in ("linkedin_public_id", "interest_level"):
             assert facts[name] == wanted.get(name), "what is no profile and no level is stored nowhere"
-    assert db.session.query(Delivery).count() == row["webhooks"]
+    assert db.session.query(Delivery).filter_by(company_id=company.id).count() == row["webhooks"]
 
 
-@BOTH
 @every_file
 def test_a_file_gives_its_contacts_and_the_second_time_nothing(company, run_tasks, row):
     content = (CORPUS / row["file"]).read_bytes()
@@ -59,12 +63,12 @@ def test_a_file_gives_its_contacts_and_the_second_time_nothing(company, run_task
     store.start(db.session, first)
     run_tasks()
     assert first.counts.get("bad", 0) == row["bad_rows"]
-    check(row)
+    check(company, row)
     second = make_import(company, content)
     store.start(db.session, second)
     run_tasks()
     assert not {"created", "changed", "classified", "sent"} & set(second.counts)
-    check(row)
+    check(company, row)
 
 
 @every_file
@@ -73,4 +77,50 @@ def test_the_api_gives_the_same_contacts(company, row):
     facts = [{name: value for name, value in wanted.items() if value is not None} for wanted in row["contacts"]]
     save_many(company, [{"contact": each} for each in facts])
     db.session.commit()
-    check(row)
+    check(company, row)
+
+
+def import_by_page(person: Person, path: Path) -> dict[str, int]:
+    """What an import counted that somebody sent and started as the page offered it."""
+    with path.open("rb") as file:
+        sent = person.post("/imports", {"file": (file, path.name)}, content_type="multipart/form-data")
+    do_tasks()
+    url = sent.location.replace("/jobs/", "/imports/")
+    person.post(url, choices_of(person.get(url).text) | {"do": "start"})
+    return do_tasks().counts
+
+
+@pytest.mark.slow
+@BOTH
+def test_every_file_by_the_page(app):
+    for row in MANIFEST:
+        company = make_company(row["file"], url=URL)
+        person = Person(app.test_client(), make_user(company))
+        assert import_by_page(person, CORPUS / row["file"]).get("bad", 0) == row["bad_rows"], row["file"]
+        check(company, row)
+        again = import_by_page(person, CORPUS / row["file"])
+        assert not {"created", "changed", "classified", "sent"} & set(again), row["file"]
+
+
+def import_by_command(company: Company, path: Path, environ: dict[str, str]) -> dict[str, Any]:
+    """What `portal import` says as JSON, of a file that comes through a pipe."""
+    db.session.commit()
+    arguments = ["import", "-", "--company", company.name, "--json"]
+    result = CliRunner().invoke(cli, arguments, input=path.read_bytes(), env=environ)
+    report: dict[str, Any] = json.loads(result.stdout)
+    assert result.exit_code == (1 if report["bad"] else 0)
+    return report
+
+
+@pytest.mark.slow
+@BOTH
+def test_every_file_by_the_command(app, instance):
+    url = db.engine.url.render_as_string(hide_password=False)
+    environ = {"PORTAL_INSTANCE": str(instance), "PORTAL_SECRET_KEY": "k" * 48, "PORTAL_DATABASE_URL": url}
+    for row in MANIFEST:
+        company = make_company(row["file"], url=URL)
+        make_user(company)
+        assert import_by_command(company, CORPUS / row["file"], environ)["bad"] == row["bad_rows"], row["file"]
+        check(company, row)
+        again = import_by_command(company, CORPUS / row["file"], environ)
+        assert [again[name] for name in ("created", "changed", "classified", "sent")] == [0, 0, 0, 0], row["file"]

@@ -284,3 +284,14 @@ def test_a_layout_survives_being_stored():
     layout = Layout("generic", "utf-8", ";", 3, ("Nome", "Cargo"))
     assert Layout.from_json(layout.as_json()) == layout
     assert MAX_COLUMNS == 200
+
+
+def test_a_lost_quote_before_a_row_that_begins_with_one_costs_its_own_row_alone():
+    rows = [f'"{number}"\t"Pessoa {number}"\t"p{number}@x.test"\t"nota"\n' for number in range(6)]
+    rows[2] = '"2"\t"Pessoa 2"\t"p2@x.test"\t"nota\n'
+    rows[3] = '"\n, ""\n"\t"Pessoa 3"\t"p3@x.test"\t"nota"\n'
+    rows[4] = '"4"\t"Pessoa 4"\t"p4@x.test"\t"nota\n"\n'
+    content = "Código\tNome\tE-mail\tNotas\n" + "".join(rows)
+    found = list(read_rows(blocks_of(content.encode()), examine(blocks_of(content.encode())).layout))
+    names = [record.cells[1] for record in found if record.problem is None]
+    assert names == [f"Pessoa {number}" for number in (0, 1, 3, 4, 5)]

@@ -109,7 +109,7 @@ def names_of(file):
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(files())
 def test_one_fault_costs_at_most_its_own_row(file):
     note(repr(file.content))
