@@ -10,8 +10,7 @@ from portal.database.db import GIVEN_ONCE, Base, Key, Numbered, UTCDateTime, one
 
 LEVELS = (1, 2, 3)
 ROLES = ("admin", "member")
-SCOPES = ("read", "classify", "manage")
-"""What a token may do; each includes those before it."""
+SCOPES = ("read", "classify", "manage")  # what a token may do; each includes those before it
 ENDPOINT_STATES = ("active", "failing", "paused")
 DELIVERY_STATUSES = ("pending", "sending", "delivered", "failed", "superseded", "cancelled")
 OPEN_STATUSES = ("pending", "sending")
@@ -57,6 +56,7 @@ class User(Numbered):
     session_version: Mapped[int] = mapped_column(default=1)
     totp_secret: Mapped[str | None] = mapped_column(Text)  # sealed by the vault; None without a second factor
     totp_step: Mapped[int | None] = mapped_column(BigInteger)  # of the last code accepted: none counts twice
+    recovery_hashes: Mapped[list[str] | None] = mapped_column(JSON)  # of the codes that are unused
     locale: Mapped[str | None] = mapped_column(String(8))
     timezone: Mapped[str | None] = mapped_column(String(64))  # None: the company's
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -90,7 +90,7 @@ class ChangePasswordForm(FlaskForm):
 
 def code_field(label: Any, **more: Any) -> StringField:
     keys = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false", **more}
-    return StringField(label, [required, at_most(20)], render_kw=keys)
+    return StringField(label, [required, at_most(40)], render_kw=keys)
 
 
 class CodeForm(FlaskForm):

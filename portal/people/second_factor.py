@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from portal import audit, clock
 from portal.audit import Actor
 from portal.models import User
+from portal.people import recovery_codes
 from portal.people.logging_in import count_guess, forget_guess
 from portal.people.passwords import end_sessions
 from portal.vault import Vault
@@ -46,25 +47,31 @@ def turn_off(session: Session, user: User, *, actor: Actor) -> None:
     """Ask for no code any more."""
     if user.totp_secret is None:
         return
-    user.totp_secret, user.totp_step = None, None
+    user.totp_secret, user.totp_step, user.recovery_hashes = None, None, None
     audit.record(session, actor, "second_factor.removed", subject=user.email)
 
 
 def accept_code(session: Session, user: User, code: str, *, vault: Vault, ip: str) -> bool:
-    """Whether `code` is one of the user's, not used before; it is used up. A wrong one counts against the next guess.
+    """Whether `code` is the app's or a recovery code, not used before; it is used up. A wrong one counts as a guess.
 
     Raises TooManyFailures when guessing has to slow down: only who knows the password comes so far, so these guesses
     are counted whatever the address. Raises DamagedSecret when no code can be checked.
     """
     account = f"second factor of {user.id}"
     guess = count_guess(session, account, ip=ip, anywhere=True)
-    step = find_step(vault.open(user.totp_secret or "", purpose="second_factor", company_id=user.company_id), code)
-    if step is not None and _use_up(session, user, step):
-        forget_guess(session, guess)
-        audit.record(session, Actor(user.company_id, user.email, ip), "login.succeeded")
-        return True
-    audit.record(session, Actor(user.company_id, user.email, ip), "login.code_refused")
-    return False
+    actor = Actor(user.company_id, user.email, ip)
+    if recovery_codes.is_one(code):
+        accepted = recovery_codes.use_code(session, user, code)
+    else:
+        secret = vault.open(user.totp_secret or "", purpose="second_factor", company_id=user.company_id)
+        step = find_step(secret, code)
+        accepted = step is not None and _use_up(session, user, step)
+    if not accepted:
+        audit.record(session, actor, "login.code_refused")
+        return False
+    forget_guess(session, guess)
+    audit.record(session, actor, "login.recovered" if recovery_codes.is_one(code) else "login.succeeded")
+    return True
 
 
 def find_step(secret: str, code: str) -> int | None:

@@ -9,7 +9,7 @@ from flask_login import current_user
 from portal.database.db import db
 from portal.forms import TurnOffForm, TurnOnForm, text_of
 from portal.models import User
-from portal.people import second_factor
+from portal.people import recovery_codes, second_factor
 from portal.runtime import runtime
 from portal.views.team import get_user_or_404
 from portal.web import access, sessions
@@ -23,7 +23,7 @@ bp = Blueprint("second_factor", __name__)
 def show() -> ResponseReturnValue:
     """What it is, and a secret to scan; it counts only once a code proves that it was scanned."""
     if current_user.totp_secret is not None:
-        return render_template("account/turn_off.html", form=TurnOffForm(formdata=None))
+        return turn_off_page(TurnOffForm(formdata=None))
     return scan_page(TurnOnForm(formdata=None), drafted_secret() or draft_secret())
 
 
@@ -47,9 +47,26 @@ def turn_on() -> ResponseReturnValue:
     ):
         form.code.errors = [_("Este código não confere. Veja se o relógio do celular está certo e digite o próximo.")]
         return scan_page(form, secret), 422
+    codes = recovery_codes.make_codes(db.session, user, actor=actor)
     sessions.begin(user)
     flash(_("Verificação em duas etapas ligada. Da próxima vez, o portal pede também o código."), "success")
-    return see_other(url_for("account.index"))
+    return render_template("account/recovery_codes.html", codes=codes)
+
+
+@bp.post("/account/second-factor/codes")
+@access.member
+def make_codes() -> ResponseReturnValue:
+    """New recovery codes, for who knows the password, shown this once."""
+    form, user = TurnOffForm(), own_user()
+    if user.totp_secret is None:
+        return see_other(url_for(".show"))
+    if form.validate_on_submit() and not sessions.is_confirmed(form.current):
+        form.current.errors = [_("A senha atual não confere.")]
+    if form.errors:
+        return turn_off_page(TurnOffForm(formdata=None), form), 422
+    codes = recovery_codes.make_codes(db.session, own_user(), actor=access.current_actor())
+    db.session.commit()
+    return render_template("account/recovery_codes.html", codes=codes)
 
 
 @bp.post("/account/second-factor/remove")
@@ -59,7 +76,7 @@ def turn_off() -> ResponseReturnValue:
     if form.validate_on_submit() and not sessions.is_confirmed(form.current):
         form.current.errors = [_("A senha atual não confere.")]
     if form.errors:
-        return render_template("account/turn_off.html", form=form), 422
+        return turn_off_page(form), 422
     second_factor.turn_off(db.session, own_user(), actor=access.current_actor())
     db.session.commit()
     flash(_("Verificação em duas etapas desligada."), "success")
@@ -74,6 +91,14 @@ def remove(user_id: int) -> ResponseReturnValue:
     db.session.commit()
     flash(_("%(name)s entra só com a senha, até ligar a verificação de novo.", name=user.name), "success")
     return see_other(url_for("team.show", user_id=user_id))
+
+
+def turn_off_page(form: TurnOffForm, renewal: TurnOffForm | None = None) -> str:
+    """What is left of the recovery codes, new ones, and turning it off."""
+    left = len(own_user().recovery_hashes or [])
+    renewal = renewal or TurnOffForm(formdata=None)
+    renewal.current.id = "senha-codigos"
+    return render_template("account/turn_off.html", form=form, renewal=renewal, left=left)
 
 
 def draft_secret() -> str:

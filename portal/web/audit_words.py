@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _l
 
 ACTION_WORDS: Mapping[str, Any] = {
     "login.succeeded": _l("Entrou no portal"),
+    "login.recovered": _l("Entrou com um código de recuperação"),
     "login.failed": _l("Errou a senha ao entrar"),
     "login.code_refused": _l("Errou o código ao entrar"),
     "access.denied": _l("Tentou abrir uma página de administradores"),
@@ -24,6 +25,7 @@ ACTION_WORDS: Mapping[str, Any] = {
     "password.changed": _l("Trocou a própria senha"),
     "password.refused": _l("Errou a senha atual na própria conta"),
     "second_factor.enabled": _l("Ligou a verificação em duas etapas"),
+    "second_factor.codes_made": _l("Gerou códigos de recuperação"),
     "second_factor.removed": _l("Desligou a verificação em duas etapas"),
     "token.created": _l("Criou um token da API"),
     "token.revoked": _l("Revogou um token da API"),

@@ -1,6 +1,7 @@
 """The second factor: turned on with an app, asked for at log-in, each code good once."""
 
 import re
+import threading
 from datetime import timedelta
 
 import pyotp
@@ -8,10 +9,12 @@ import pytest
 import time_machine
 
 from portal import clock
+from portal.audit import Actor
 from portal.database.db import db
 from portal.models import AuditEntry, User
-from portal.people import links, logging_in, second_factor
+from portal.people import links, logging_in, recovery_codes, second_factor
 from portal.runtime import runtime
+from tests.conftest import BOTH
 from tests.factories import PASSWORD, make_company, make_user, second_factor_of, set_second_factor
 
 
@@ -53,7 +56,7 @@ def test_turning_it_on_takes_a_code_and_the_password(member):
     for values in ({"code": "000000", "current": PASSWORD}, {"code": code, "current": "wrong wrong"}):
         assert member.post("/account/second-factor", values).status_code == 422
     answer = member.post("/account/second-factor", {"code": code, "current": PASSWORD})
-    assert answer.location == "/account"
+    assert answer.status_code == 200
     assert "Ligada" in member.get("/account").text
     stored = db.session.get(User, member.id).totp_secret
     assert secret not in stored
@@ -73,7 +76,7 @@ def test_no_form_chooses_the_secret_nor_opens_one(member, company, owner):
         assert theirs not in answer.text.replace(" ", "")
     assert db.session.get(User, member.id).totp_secret is None
     values = {"secret": "", "code": pyotp.TOTP(mine).at(clock.utcnow()), "current": PASSWORD}
-    assert member.post("/account/second-factor", values).location == "/account"
+    assert member.post("/account/second-factor", values).status_code == 200
 
 
 def test_looking_at_the_page_turns_nothing_on_and_shows_the_same_secret_for_a_while(member):
@@ -224,3 +227,87 @@ def test_the_qr_code_needs_nothing_that_the_content_security_policy_forbids(memb
     page = member.get("/account/second-factor").text
     assert 'src="data:image/svg+xml' in page
     assert "style=" not in page
+
+
+def codes_in(page: str) -> list[str]:
+    return re.search(r'id="codigos"[^>]*>([^<]+)<', page)[1].split()
+
+
+@pytest.fixture
+def recovery(guarded) -> list[str]:
+    """The codes of `guarded`."""
+    codes = recovery_codes.make_codes(db.session, guarded, actor=Actor(guarded.company_id, guarded.email))
+    db.session.commit()
+    return codes
+
+
+def test_turning_it_on_shows_ten_recovery_codes_once_and_keeps_none(member):
+    code = pyotp.TOTP(scan(member)).at(clock.utcnow())
+    codes = codes_in(member.post("/account/second-factor", {"code": code, "current": PASSWORD}).text)
+    assert len(set(codes)) == 10
+    kept = db.session.get(User, member.id).recovery_hashes
+    assert len(kept) == 10
+    assert not any(code.replace("-", "") in "".join(kept) for code in codes)
+    page = member.get("/account/second-factor").text
+    assert "Restam 10 códigos" in page
+    assert codes[0] not in page
+
+
+@pytest.mark.parametrize("spelt", [str, lambda code: code.replace("-", ""), lambda code: f" {code.replace('-', ' ')} "])
+def test_a_recovery_code_lets_in_once(asked, person, guarded, recovery, spelt):
+    assert asked.post("/login/code", {"code": spelt(recovery[3])}).location == "/"
+    assert db.session.query(AuditEntry).filter_by(action="login.recovered").count() == 1
+    assert len(db.session.get(User, guarded.id).recovery_hashes) == 9
+    again = person()
+    log_in(again, guarded.email)
+    assert again.post("/login/code", {"code": recovery[3]}).status_code == 422
+    assert again.post("/login/code", {"code": recovery[4]}).location == "/"
+
+
+def test_guesses_of_recovery_codes_are_slowed_down_like_others(asked, recovery):
+    statuses = {asked.post("/login/code", {"code": "0" * 20}).status_code for _ in range(logging_in.FREE_FAILURES + 1)}
+    assert statuses == {422, 429}
+    assert asked.post("/login/code", {"code": recovery[0]}).status_code == 429
+
+
+def test_another_person_s_code_is_none(asked, company, recovery):
+    other = make_user(company)
+    codes = recovery_codes.make_codes(db.session, other, actor=Actor(company.id, other.email))
+    db.session.commit()
+    assert asked.post("/login/code", {"code": codes[0]}).status_code == 422
+
+
+def test_new_codes_take_the_password_and_replace_the_old_ones(member):
+    user = db.session.get(User, member.id)
+    set_second_factor(user, second_factor.new_secret())
+    old = recovery_codes.make_codes(db.session, user, actor=Actor(user.company_id, user.email))
+    db.session.commit()
+    assert member.post("/account/second-factor/codes", {"current": "wrong wrong"}).status_code == 422
+    new = codes_in(member.post("/account/second-factor/codes", {"current": PASSWORD}).text)
+    assert not set(old) & set(new)
+    member.post("/account/second-factor/remove", {"current": PASSWORD})
+    assert db.session.get(User, member.id).recovery_hashes is None
+    assert member.post("/account/second-factor/codes", {"current": PASSWORD}).location == "/account/second-factor"
+
+
+@BOTH
+def test_two_at_once_do_not_share_a_recovery_code(app, company):
+    user = make_user(company)
+    (code, *_) = recovery_codes.make_codes(db.session, user, actor=Actor(company.id, user.email))
+    user_id = user.id
+    db.session.commit()
+    start, used = threading.Barrier(2), []
+
+    def use() -> None:
+        with app.app_context():
+            start.wait()
+            used.append(recovery_codes.use_code(db.session, db.session.get_one(User, user_id), code))
+            db.session.commit()
+            db.session.remove()
+
+    threads = [threading.Thread(target=use) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(used) == [False, True]
