@@ -6,12 +6,24 @@ from typing import Any, TypeVar
 import click
 
 from portal.api.contacts import shapes_of
-from portal.cli.console import Words, company_option, json_option, open_app, pick_company, print_json, refuse_unknown
+from portal.audit import Actor
+from portal.cli.console import (
+    Words,
+    company_option,
+    json_option,
+    open_app,
+    open_company,
+    pick_company,
+    print_json,
+    refuse_unknown,
+)
 from portal.cli.terminal import inert
+from portal.contacts import merging, syncing
 from portal.contacts.filtering import ContactFilter, read_filter
 from portal.contacts.listing import get_contact, page_contacts
 from portal.database.db import db, reading
 from portal.database.filters import choices_of
+from portal.models import Contact
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,7 +48,7 @@ def contacts() -> None:
 @click.option("--cursor", metavar="CURSOR", help="Go on where the last page ended.")
 @json_option
 def list_contacts(company_name: str | None, limit: int, cursor: str | None, as_json: bool, **given: Any) -> None:
-    """List contacts by name, with their level and whether the CRM knows it."""
+    """List contacts by name, with their level and whether the CRM knows it; `*`: it has the data of before."""
     with reading(), open_app():
         company = pick_company(company_name)
         wanted = read_filter(db.session, company.id, given)
@@ -74,11 +86,64 @@ def show(contact_id: int, company_name: str | None, as_json: bool) -> None:
         click.echo(inert(f"  {message['date']} {message['sender_name']}: {message['message']}"))
 
 
+@contacts.command()
+@click.argument("contact_id", type=click.IntRange(1, 2**63 - 1))
+@company_option
+@json_option
+def send(contact_id: int, company_name: str | None, as_json: bool) -> None:
+    """Send a contact's data of now, where the CRM has those of before or does not know the level.
+
+    Nothing goes when the CRM has all of it, or it is on its way. A contact without a level is not sent.
+    """
+    with open_company(company_name) as actor:
+        check_contact(actor, contact_id)
+        sent = syncing.send_current(db.session, actor, contact_id)
+        db.session.commit()
+    if as_json:
+        print_json({"contact_id": contact_id, "delivery_id": sent})
+    elif sent:
+        click.echo(f"Delivery {sent} is on its way.")
+    else:
+        click.echo("The CRM has it all, or it is on its way: nothing is sent.")
+
+
+@contacts.command()
+@click.argument("contact_id", type=click.IntRange(1, 2**63 - 1))
+@click.argument("other_id", type=click.IntRange(1, 2**63 - 1))
+@company_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def merge(contact_id: int, other_id: int, company_name: str | None, yes: bool) -> None:
+    """Make one contact of two that are one person: CONTACT_ID stays, OTHER_ID is gone.
+
+    The one that stays keeps its number, its level and its data; what it lacks comes from the other, with the messages,
+    the history and the deliveries. Nothing is sent.
+    """
+    with open_company(company_name) as actor:
+        names = [check_contact(actor, each).name for each in (contact_id, other_id)]
+        db.session.rollback()
+        if not yes:
+            asked = f"Merge {names[1]} ({other_id}) into {names[0]} ({contact_id})? This cannot be undone."
+            click.confirm(inert(asked), abort=True, err=True)
+        merging.merge(db.session, actor, contact_id, other_id)
+        db.session.commit()
+        click.echo(f"Contact {other_id} is now part of contact {contact_id}.")
+
+
+def check_contact(actor: Actor, contact_id: int) -> Contact:
+    """The company's contact. Raises ClickException."""
+    contact = get_contact(db.session, actor.company_id, contact_id)
+    if contact is None:
+        raise click.ClickException(f"There is no contact {contact_id}.")
+    return contact
+
+
 def line_of(shape: dict[str, Any]) -> str:
     """One contact as a line for people."""
     facts = shape["contact"]
-    level = facts["interest_level"] or "-"
-    return inert(f"{facts['id']:>8}  {level}  {shape['sync']:<12} {facts['name']}  ({shape['campaign']['name']})")
+    level, mark = facts["interest_level"] or "-", "*" if shape["data_changed"] else " "
+    return inert(
+        f"{facts['id']:>8}  {level}  {shape['sync'] + mark:<12} {facts['name']}  ({shape['campaign']['name']})"
+    )
 
 
 def facts_of(shape: dict[str, Any]) -> list[tuple[str, Any]]:

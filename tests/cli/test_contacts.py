@@ -6,9 +6,11 @@ import pytest
 from flask import Flask
 
 from portal.contacts.filtering import NAMES
+from portal.database.db import db
+from portal.models import Contact, Delivery
 from tests.cli.conftest import Run
 from tests.conftest import URL
-from tests.factories import classify_contact, make_company, make_contact, save
+from tests.factories import classify_contact, make_company, make_contact, make_delivery, mark_delivered, save
 
 
 def test_contacts_are_listed_by_name_a_page_at_a_time(app: Flask, run: Run) -> None:
@@ -54,3 +56,28 @@ def test_a_contact_of_another_company_is_not_shown(app: Flask, run: Run) -> None
     contact = make_contact(other, name="Zeca")
     result = run("contacts", "show", str(contact.id), "--company", company.name)
     assert (result.exit_code, "has no contact" in result.stderr) == (1, True)
+
+
+def test_the_data_of_now_are_sent_by_command_once(app: Flask, run: Run) -> None:
+    company = make_company(url=URL)
+    contact = make_contact(company, name="Ana")
+    assert "A contact without a level is not sent" in run("contacts", "send", str(contact.id)).stderr
+    mark_delivered(make_delivery(contact))
+    assert "nothing is sent" in run("contacts", "send", str(contact.id)).stdout
+    save(company, {"contact": {"id": contact.id, "role": "CTO"}})
+    assert "in_sync*" in run("contacts", "list").stdout
+    sent = json.loads(run("contacts", "send", str(contact.id), "--json").stdout)["delivery_id"]
+    assert json.loads(run("contacts", "send", str(contact.id), "--json").stdout)["delivery_id"] is None
+    db.session.expire_all()
+    assert [row.trigger for row in db.session.query(Delivery).filter_by(webhook_id=sent)] == ["sync"]
+
+
+def test_two_are_merged_by_command_which_asks_first(app: Flask, run: Run) -> None:
+    company = make_company(url=URL)
+    kept, other = make_contact(company, name="Ana").id, make_contact(company, name="Ana L.").id
+    assert run("contacts", "merge", str(kept), str(other)).exit_code == 1
+    assert run("contacts", "merge", str(kept), "99", "--yes").exit_code == 1
+    assert run("contacts", "merge", str(kept), str(kept), "--yes").exit_code == 1
+    assert run("contacts", "merge", str(kept), str(other), "--yes").exit_code == 0
+    db.session.expire_all()
+    assert [row.id for row in db.session.query(Contact)] == [kept]
