@@ -31,7 +31,7 @@ from tests import factories
 from tests.applications import Applications
 from tests.authority import Authority
 from tests.postgres import Databases, shared_postgres, stop_server
-from tests.turns import Turns, group_of, starts_a_program
+from tests.turns import Turns, group_of, seconds_of, starts_a_program
 
 REAL_HASHER, REAL_DUMMY_HASH = passwords.hasher, passwords._DUMMY_HASH
 FOLDER = pytest.StashKey[Path]()
@@ -64,13 +64,17 @@ def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
     for item in items:
         if starts_a_program(item):
             item.add_marker("slow")
         if group := group_of(item):
             item.add_marker(pytest.mark.xdist_group(group))
+    yield
+    items.sort(
+        key=seconds_of, reverse=True
+    )  # what is left at the end should be short: then no worker waits for another
 
 
 @pytest.hookimpl(wrapper=True)

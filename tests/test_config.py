@@ -223,6 +223,7 @@ def test_a_key_that_cannot_be_read_or_made_is_one_sentence(tmp_path: Path, is_th
         load_or_create_key(path)
 
 
+@pytest.mark.slow
 def test_four_processes_starting_together_read_one_key(tmp_path: Path) -> None:
     program = "from portal.config import load_settings; print(load_settings().secret_key)"
     processes = [

@@ -46,6 +46,12 @@ def starts_a_program(item: pytest.Item) -> bool:
     return bool({"chromium", "portal", "start"} & set(getattr(item, "fixturenames", ())))
 
 
+def seconds_of(item: pytest.Item) -> float:
+    """How long the test takes, where its `slow` mark says so: such a one is among the first."""
+    marks = [mark.args[0] for mark in item.iter_markers("slow") if mark.args]
+    return float(marks[0]) if marks else 0.0
+
+
 def group_of(item: pytest.Item) -> str | None:
     """The tests that one worker runs, one after the other: those that run alone, and those that share a fixture."""
     if is_alone(item):

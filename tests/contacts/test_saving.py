@@ -94,7 +94,7 @@ def _without_numbers(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

@@ -42,6 +42,7 @@ def counts_of(company, wanted=None) -> dict[str, tuple[int, int]]:
     }
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_day_begins_at_midnight_of_the_company(company, make):
     make(datetime(2026, 3, 10, 2, 59, tzinfo=UTC))

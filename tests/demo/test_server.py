@@ -223,6 +223,7 @@ def test_connection_is_kept_for_many_requests(receiver: Receiver) -> None:
     connection.close()
 
 
+@pytest.mark.slow
 def test_five_thousand_posts_take_seconds() -> None:
     request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
     with Receiver() as receiver:

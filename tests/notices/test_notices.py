@@ -172,6 +172,7 @@ def test_a_failure_is_not_told_when_a_newer_delivery_of_the_contact_exists_or_it
     assert not mail_host.messages
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
@@ -190,6 +191,7 @@ def test_a_pause_is_told(app, company, mail_host, tuesday, reason, words):
     assert words in mail_host.messages[0].get_content().replace("\r\n", " ")
 
 
+@pytest.mark.slow
 def test_a_pause_that_an_admin_made_is_no_news(app, company, mail_host):
     endpoints.pause(db.session, actor_of(company))
     look(app)

@@ -187,7 +187,7 @@ def machine(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[LastWo
     db.session.remove()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(40)
 @BOTH
 def test_the_receivers_last_word_is_right_in_every_interleaving(machine: Any) -> None:
     run_state_machine_as_test(

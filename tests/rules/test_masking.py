@@ -182,6 +182,7 @@ def test_the_largest_body_is_learned_within_its_bound_and_hides_everything_beyon
     assert time.thread_time() - started < 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repeated", ["Ana ", "a.", "ab1 ", "é ", "x\\u00e3", "%C3%A3 ", "9 ", "a@b.c "])
 def test_learning_and_masking_are_linear(repeated: str) -> None:
     def seconds(length: int) -> float:

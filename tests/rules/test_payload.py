@@ -95,6 +95,7 @@ def test_corpus_bytes_are_refused_raw_and_as_surrogates(row: dict[str, Any]) -> 
         encode_body({"contact": {"name": raw.decode(errors="surrogateescape")}})
 
 
+@pytest.mark.slow
 @given(value=values)
 @example(value=[1.0, -0.0, 0.0, 1e16, 1e17, 123456789012345678.0, 1e25, 1e-4, 1e-5, 5e-324, 1.7976931348623157e308])
 @example(value=["\x7f", '\x7f\\u007f/"\x7f', "\0", "</script>", "\u2028", "\ud7ff\ue000\U0010ffff"])

@@ -141,6 +141,7 @@ def test_unusable_retry_after_is_ignored(value: str | None) -> None:
     assert parse_retry_after(value, NOW) is None
 
 
+@pytest.mark.slow
 @given(value=st.text())
 def test_retry_after_never_raises_nor_leaves_its_bounds(value: str) -> None:
     wait = parse_retry_after(value, NOW)

@@ -417,6 +417,7 @@ def test_judging_never_raises(status: int, body: bytes, label: str | None) -> No
     assert status == 200 or not verdict.delivered
 
 
+@pytest.mark.slow
 @given(
     value=st.recursive(
         st.none() | st.booleans() | st.text() | st.floats(allow_nan=False, allow_infinity=False),

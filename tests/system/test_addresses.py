@@ -74,6 +74,7 @@ def test_the_one_rule_judges_an_address_as_the_corpus_says(company: Company, row
     assert judged == row["expected"], row["why"]
 
 
+@pytest.mark.slow
 def test_the_api_neither_saves_nor_tests_a_refused_address(app: Flask, company: Company, admin: User) -> None:
     token = tokens.create_token(db.session, admin, label="test")
     db.session.commit()
@@ -95,6 +96,7 @@ def log_in(app: Flask, email: str) -> FlaskClient:
     return client
 
 
+@pytest.mark.slow
 def test_the_page_neither_saves_nor_tests_a_refused_address(app: Flask, company: Company, admin: User) -> None:
     db.session.remove()
     client = log_in(app, admin.email)
@@ -104,6 +106,7 @@ def test_the_page_neither_saves_nor_tests_a_refused_address(app: Flask, company:
     assert nothing_was_saved_or_sent(company)
 
 
+@pytest.mark.slow
 def test_the_console_neither_saves_nor_tests_a_refused_address(
     app: Flask, company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:

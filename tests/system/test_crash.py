@@ -17,6 +17,7 @@ SLOWNESS_SECONDS = 6
 """What a busy machine may add to the recovery."""
 
 
+@pytest.mark.slow(50)
 @pytest.mark.parametrize("database", KILLS)
 def test_no_kill_loses_a_delivery_or_repeats_one_without_saying_so(
     request: pytest.FixtureRequest, instance: Path, database: str

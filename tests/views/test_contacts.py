@@ -84,6 +84,7 @@ def test_a_contact_is_found_by_its_e_mail_linkedin_id_and_company_too(member, co
     assert names_in(member.get("/contacts", query_string={"search": search}).text) == ["Élio"]
 
 
+@pytest.mark.slow
 def test_long_lists_go_on_where_the_last_page_ended(member, company):
     for number in range(30):
         make_contact(company, name=f"Pessoa {number:02}")

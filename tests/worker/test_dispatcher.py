@@ -70,6 +70,7 @@ def test_two_failures_then_a_success_show_three_attempts(app: Flask, company: Co
     ]
 
 
+@pytest.mark.slow
 @BOTH
 def test_two_workers_send_each_delivery_once(app: Flask, company: Company, receiver: Receiver) -> None:
     for _ in range(150):
@@ -126,6 +127,7 @@ def test_a_slow_receiver_does_not_hold_up_another_company(make_app: MakeApp, rec
             assert time.monotonic() - started < 1.0
 
 
+@pytest.mark.slow
 def test_a_worker_that_stops_gives_back_what_it_has_not_sent(app: Flask, company: Company, receiver: Receiver) -> None:
     receiver.delay = 0.5
     for _ in range(60):
@@ -148,6 +150,7 @@ def test_a_test_send_takes_the_same_way_and_is_recorded(app: Flask, company: Com
     assert receiver.received[0].body == delivery.body
 
 
+@pytest.mark.slow
 def test_an_endpoint_gets_no_more_a_second_than_the_rate_limit_allows(make_app: MakeApp, receiver: Receiver) -> None:
     app = make_app(rate_limit=10.0)
     with app.app_context():

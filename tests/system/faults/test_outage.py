@@ -30,6 +30,7 @@ def fill(company_id: int) -> None:
         connection.execute(insert(Delivery), rows)
 
 
+@pytest.mark.slow(10)
 def test_ten_thousand_wait_whole_through_two_hundred_failed_probes_and_arrive_level_3_first(
     app: Flask, company: Company
 ) -> None:

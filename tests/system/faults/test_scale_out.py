@@ -72,12 +72,14 @@ def check_each_was_sent_once(ids: list[int], receiver: Receiver, running: list[R
     assert db.session.query(WorkerHeartbeat).count() == 0
 
 
+@pytest.mark.slow(30)
 def test_three_workers_on_one_sqlite_file_send_each_delivery_once(app: Flask, receiver: Receiver, start: Start) -> None:
     ids = fill(receiver.url)
     running = [start("worker") for _ in range(3)]
     check_each_was_sent_once(ids, receiver, running)
 
 
+@pytest.mark.slow(40)
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_four_webs_and_two_workers_on_one_postgresql_send_each_delivery_once(
     app: Flask, receiver: Receiver, start: Start
