@@ -1,7 +1,10 @@
 """What the forms share: kinds of fields, and what every field asks for."""
 
+from functools import cache
 from typing import Any
 
+from babel.dates import get_timezone_location
+from flask_babel import get_locale
 from flask_babel import lazy_gettext as _l
 from wtforms import PasswordField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
@@ -9,6 +12,7 @@ from wtforms.validators import DataRequired, InputRequired, Length
 
 from portal.i18n import timezones
 from portal.people.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
+from portal.rules.folding import fold
 
 required = DataRequired(_l("Preencha este campo."))
 any_text = InputRequired(_l("Preencha este campo."))
@@ -38,5 +42,14 @@ def new_password_field(label: Any) -> PasswordField:
     )
 
 
+@cache
+def timezone_words(language: str) -> tuple[tuple[str, str], ...]:
+    """The time zones with the names of their cities in that language, in the order of these."""
+    cities = [(name, get_timezone_location(name, locale=language, return_city=True)) for name in timezones()[1:]]
+    words = [(name, f"{city} ({name.replace('_', ' ')})") for name, city in cities]
+    return (("UTC", "UTC"), *sorted(words, key=lambda each: fold(each[1])))
+
+
 def timezone_choices() -> list[SelectChoice]:
-    return [SelectChoice(name, name.replace("_", " ")) for name in timezones()]
+    """By city, in the reader's language: typing its name into the open list finds it."""
+    return [SelectChoice(name, words) for name, words in timezone_words(str(get_locale()))]

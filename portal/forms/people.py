@@ -74,7 +74,7 @@ class ProfileForm(FlaskForm):
     timezone = SelectField(
         _l("Fuso horário"),
         default="",
-        choices=[SelectChoice("", _l("O da empresa")), *timezone_choices()],
+        choices=lambda: [SelectChoice("", _l("O da empresa")), *timezone_choices()],
         description=_l("Em que as páginas mostram os horários. O que vai para o CRM segue o fuso da empresa."),
     )
 

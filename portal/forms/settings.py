@@ -26,7 +26,7 @@ class CompanyForm(FlaskForm):
     name = StringField(_l("Nome da empresa"), [required, at_most(200)], filters=[strip])
     timezone = SelectField(
         _l("Fuso horário"),
-        choices=timezone_choices(),
+        choices=timezone_choices,
         description=_l("Em que vão as datas para o CRM, e os horários de quem não escolheu outro na própria conta."),
     )
 

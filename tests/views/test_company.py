@@ -64,3 +64,12 @@ def test_the_last_backup_is_told(admin, app):
     os.utime(file, (1767258000, 1767258000))
     assert "Última cópia de segurança: 1 de jan. de 2026 06:00" in admin.get("/company").text
     shutil.rmtree(folder)
+
+
+def test_time_zones_are_named_by_their_cities_in_the_reader_s_language(admin):
+    page = admin.get("/company").text
+    assert '<option selected value="America/Sao_Paulo">São Paulo (America/Sao Paulo)</option>' in page
+    assert page.index("Nova York (") < page.index("São Paulo (") < page.index("Tóquio (")
+    db.session.get(User, admin.id).locale = "en"
+    db.session.commit()
+    assert "New York (America/New York)" in admin.get("/company").text

@@ -222,3 +222,9 @@ def post(url: str, headers: dict[str, str], body: bytes = REQUEST.body) -> tuple
         except urllib.error.URLError:
             time.sleep(0.05)
     raise AssertionError("the server did not start")
+
+
+def test_the_api_s_pages_have_the_menu_for_whoever_is_logged_in(member, nobody):
+    for url in ("/api/docs", "/api/docs/contacts"):
+        assert 'id="navegacao"' in member.get(url).text
+        assert 'id="navegacao"' not in nobody.get(url).text
