@@ -13,19 +13,25 @@ from portal.contacts.checking import ContactItem
 
 
 class Alike:
-    """Numbers the people of one list who share campaign, name and company, in the order in which they come."""
+    """Numbers the people of one list who share campaign, name and company, in the order in which they come.
+
+    It keeps two numbers for each of them, not what the list says: about 25 MB for the longest file of such people.
+    """
 
     def __init__(self) -> None:
-        self._seen: dict[bytes, dict[bytes, int]] = {}
+        self._first: dict[int, int] = {}
+        self._others: dict[int, dict[int, int]] = {}
 
     def number(self, item: ContactItem, said: Any) -> ContactItem:
         """The item with its place among those alike; `said` is all that the list says of it."""
         if not item.is_named_only:
             return item
-        key = (item.campaign, item.facts.get("name"), item.facts.get("current_company"))
-        same = self._seen.setdefault(_digest(key), {})
-        place = same.setdefault(_digest(said), len(same))
-        return replace(item, ordinal=place) if place else item
+        key = _digest((item.campaign, item.facts.get("name"), item.facts.get("current_company")))
+        entry = _digest(said)
+        if self._first.setdefault(key, entry) == entry:
+            return item
+        others = self._others.setdefault(key, {})
+        return replace(item, ordinal=others.setdefault(entry, len(others) + 1))
 
 
 def number_alike(items: Sequence[ContactItem]) -> list[ContactItem]:
@@ -34,5 +40,6 @@ def number_alike(items: Sequence[ContactItem]) -> list[ContactItem]:
     return [alike.number(item, item) for item in items]
 
 
-def _digest(value: Any) -> bytes:
-    return hashlib.blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=12).digest()
+def _digest(value: Any) -> int:
+    """A number of 64 bits: two of 200,000 entries share one once in a billion files."""
+    return int.from_bytes(hashlib.blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=8).digest())
