@@ -63,8 +63,8 @@ class Settings:
     retry_schedule: RetrySchedule = field(default_factory=lambda: parse_schedule(DEFAULT_SCHEDULE))
     connect_timeout: float = 5.0
     deadline: float = 10.0
-    worker_threads: int = 16
-    endpoint_concurrency: int = 8
+    worker_threads: int = 64
+    endpoint_concurrency: int = 16
     rate_limit: float | None = None
     """Deliveries a second to one endpoint, by one worker."""
     smtp_url: MailServer | None = None

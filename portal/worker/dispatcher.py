@@ -92,7 +92,7 @@ class Dispatcher(Round):
             except Exception:  # its lease ends, and its tries do too
                 logger.exception("A result could not be recorded.", extra={"action": "outbox_refused"})
             self._unrecorded.remove(result)
-            self._shares.done(result[0], seconds=None)
+            self._shares.done(result[0], None)
 
     def _record_alone(self, claim: Claim, outcome: Outcome) -> None:
         try:
@@ -161,9 +161,9 @@ class Dispatcher(Round):
     def _account(self, claims: list[Claim]) -> None:
         """What was returned is recorded now, and these claims go."""
         for claim in self._unsent:
-            self._shares.done(claim, seconds=None)
+            self._shares.done(claim, None)
         for claim, outcome in self._unrecorded:
-            self._shares.done(claim, seconds=(outcome.duration_ms or 0) / 1000)
+            self._shares.done(claim, outcome)
         self._unrecorded, self._unsent = [], []
         self._shares.take(claims)
 

@@ -5,9 +5,13 @@ from math import inf
 
 from portal import clock
 from portal.outbox import Claim
+from portal.rules.window import Window, after_answer, after_strain
+from portal.webhook import Outcome
 
 SLOW_SECONDS = 1.0
 """A receiver that takes longer is slow: a quarter of the senders is kept free of such."""
+STRAINED = (429, 503)
+"""Statuses of a receiver that gets more than it can take."""
 NEW_WEIGHT = 0.3
 """How much the last answer counts in the average of a receiver's pace."""
 CATCH_UP_SECONDS = 0.05
@@ -15,11 +19,11 @@ CATCH_UP_SECONDS = 0.05
 
 
 class Shares:
-    """What is on its way of each company: at most `concurrency` at a time, and at most `rate` a second.
+    """What is on its way of each company: as much as its receiver keeps pace with, at most `concurrency` at a time.
 
     A delivery is on its way from its claim until what came of it is recorded. Claimed is only what a sender is free
     for, so that the death of a worker leaves nothing in doubt but what was being sent, and repeats no more than that;
-    while the database is away nothing more goes out. Belongs to one thread.
+    while the database is away nothing more goes out. At most `rate` a second go. Belongs to one thread.
     """
 
     def __init__(self, concurrency: int, *, senders: int, rate: float | None = None) -> None:
@@ -28,6 +32,9 @@ class Shares:
         self._most_slow = max(1, senders - max(1, senders // 4))
         self._interval = 1 / rate if rate else 0.0
         self._under_way: dict[int, set[int]] = {}
+        self._windows: dict[int, Window] = {}
+        self._in_use: dict[int, int] = {}
+        """How many of a company were on their way when it last got some."""
         self._pace: dict[int, float] = {}
         self._next_at: dict[int, float] = {}
         """When the rate lets the next of a company go."""
@@ -44,7 +51,8 @@ class Shares:
 
     def room_for(self, company_id: int, *, recorded: Set[int] = frozenset(), lent: Sequence[Claim] = ()) -> int:
         """How many more of a company may go, once the deliveries in `recorded` are and those `lent` just now go too."""
-        room = self._concurrency - len(self._under_way.get(company_id, set()) - recorded)
+        most = min(self._concurrency, int(self._windows.get(company_id, Window()).size))
+        room = most - len(self._under_way.get(company_id, set()) - recorded)
         if self._interval:
             room = min(room, self._due_by_rate(company_id))
         if self._is_slow(company_id):
@@ -56,19 +64,33 @@ class Shares:
     def take(self, claims: Iterable[Claim]) -> None:
         """These go to the senders now."""
         for claim in claims:
-            self._under_way.setdefault(claim.company_id, set()).add(claim.delivery_id)
+            ids = self._under_way.setdefault(claim.company_id, set())
+            ids.add(claim.delivery_id)
+            self._in_use[claim.company_id] = len(ids)
             if self._interval:
                 self._next_at[claim.company_id] = self._begin_of_rate(claim.company_id) + self._interval
 
-    def done(self, claim: Claim, *, seconds: float | None) -> None:
-        """What came of a claim is recorded; the try took so long, or there was none."""
-        ids = self._under_way.get(claim.company_id, set())
+    def done(self, claim: Claim, outcome: Outcome | None) -> None:
+        """What came of a claim is recorded, if anything did."""
+        company_id = claim.company_id
+        ids = self._under_way.get(company_id, set())
         ids.discard(claim.delivery_id)
         if not ids:
-            self._under_way.pop(claim.company_id, None)
-        if seconds is not None:
-            average = self._pace.get(claim.company_id, seconds)
-            self._pace[claim.company_id] = average + NEW_WEIGHT * (seconds - average)
+            self._under_way.pop(company_id, None)
+        if outcome is not None:
+            seconds = (outcome.duration_ms or 0) / 1000
+            average = self._pace.get(company_id, seconds)
+            self._pace[company_id] = average + NEW_WEIGHT * (seconds - average)
+            self._adapt(company_id, outcome, seconds)
+
+    def _adapt(self, company_id: int, outcome: Outcome, seconds: float) -> None:
+        """Let more go to a receiver that keeps pace, fewer to one that does not; other failures say nothing of it."""
+        window, in_use = self._windows.get(company_id, Window()), self._in_use.get(company_id, 1)
+        if outcome.delivered:
+            window = after_answer(window, seconds, in_use=in_use, most=self._concurrency)
+        elif outcome.status_code in STRAINED or (outcome.status_code is None and seconds > SLOW_SECONDS):
+            window = after_strain(window, in_use=in_use)
+        self._windows[company_id] = window
 
     def pause(self, longest: float) -> float:
         """In how many seconds the rate lets somebody go whom it kept waiting; at most `longest`."""

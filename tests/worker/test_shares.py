@@ -1,11 +1,16 @@
 """How senders are shared out between companies, and when a rate lets the next one go."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from portal import clock
 from portal.outbox import Claim
+from portal.webhook import Outcome
 from portal.worker.shares import Shares
 from tests.factories import NOON
+
+URL = "http://crm.example/"
 
 
 def make_claim(number: int, *, company_id: int = 1) -> Claim:
@@ -14,7 +19,7 @@ def make_claim(number: int, *, company_id: int = 1) -> Claim:
         webhook_id=f"msg_{number}",
         company_id=company_id,
         contact_id=None,
-        url="http://crm.example/",
+        url=URL,
         secrets=(),
         known_shapes=None,
         body=b"{}",
@@ -29,28 +34,50 @@ def make_claim(number: int, *, company_id: int = 1) -> Claim:
     )
 
 
+def answered(seconds: float, reason: str = "ok_text", status_code: int | None = 200) -> Outcome:
+    return Outcome(started_at=NOON, duration_ms=round(seconds * 1000), url=URL, reason=reason, status_code=status_code)
+
+
+def make_wide_shares(concurrency: int, *, senders: int) -> Shares:
+    """Companies 1, 2 and 3 have kept pace: each may have as many as there may be."""
+    shares = Shares(concurrency, senders=senders)
+    for company_id in (1, 2, 3):
+        while (room := shares.room_for(company_id)) < concurrency:
+            finish(shares, company_id, [0.1] * room)
+    return shares
+
+
+def finish(shares: Shares, company_id: int, seconds: Sequence[float]) -> None:
+    """As many deliveries begin together, and end with an answer each."""
+    claims = [make_claim(number, company_id=company_id) for number in range(len(seconds))]
+    shares.take(claims)
+    for claim, each in zip(claims, seconds, strict=True):
+        shares.done(claim, answered(each))
+
+
 def test_what_was_sent_keeps_its_place_until_it_is_recorded() -> None:
     shares = Shares(2, senders=8)
     first, second = make_claim(1), make_claim(2)
     shares.take([first, second])
     assert (shares.room_for(1), shares.room_for(2), shares.free()) == (0, 2, 6)
     assert (shares.room_for(1, recorded={1}), shares.free(recorded={1})) == (1, 7)
-    shares.done(first, seconds=0.01)
+    shares.done(first, answered(0.01))
     assert (shares.room_for(1), shares.free(), shares.under_way) == (1, 7, 1)
 
 
 def test_a_claim_of_before_frees_no_place() -> None:
     shares = Shares(1, senders=8)
     shares.take([make_claim(1)])
-    shares.done(make_claim(2), seconds=None)
+    shares.done(make_claim(2), None)
     assert shares.room_for(1) == 0
 
 
 def slow_shares() -> Shares:
     """Companies 1 and 2 are slow, 3 is not."""
-    shares = Shares(8, senders=16)
-    for company_id, seconds in ((1, 3.0), (2, 3.0), (3, 0.1)):
-        shares.done(make_claim(company_id, company_id=company_id), seconds=seconds)
+    shares = make_wide_shares(8, senders=16)
+    for company_id in (1, 2):
+        for _ in range(9):
+            shares.done(make_claim(company_id, company_id=company_id), answered(3.0, "client_error", 400))
     return shares
 
 
@@ -86,7 +113,7 @@ def go(shares: Shares) -> int:
     claims = [make_claim(number) for number in range(room)]
     shares.take(claims)
     for claim in claims:
-        shares.done(claim, seconds=0.0)
+        shares.done(claim, answered(0.0))
     return room
 
 
@@ -124,16 +151,44 @@ def test_after_a_while_without_anything_nothing_is_made_up_for(steady: SteadyClo
 
 
 def test_without_a_rate_there_is_nothing_to_wait_for(steady: SteadyClock) -> None:
-    shares = Shares(8, senders=16)
+    shares = make_wide_shares(8, senders=16)
     assert (go(shares), go(shares), shares.pause(5.0)) == (8, 8, 5.0)
 
 
 def test_one_slow_answer_among_quick_ones_makes_nobody_slow() -> None:
-    shares = Shares(8, senders=8)
+    shares = make_wide_shares(8, senders=8)
     claim = make_claim(1)
     for seconds in (0.1, 0.1, 2.0):
-        shares.done(claim, seconds=seconds)
+        shares.done(claim, answered(seconds, "client_error", 400))
     assert shares.room_for(1) == 8
     for _ in range(4):
-        shares.done(claim, seconds=2.0)
+        shares.done(claim, answered(2.0, "client_error", 400))
     assert shares.room_for(1) == 6
+
+
+def test_a_receiver_gets_more_while_it_keeps_pace_and_fewer_when_it_slows() -> None:
+    shares = Shares(16, senders=64)
+    rooms = [shares.room_for(1)]
+    for seconds in (0.2, 0.2, 0.2, 1.0, 0.2, 0.2):
+        finish(shares, 1, [seconds] * rooms[-1])
+        rooms.append(shares.room_for(1))
+    assert rooms == [4, 8, 16, 16, 8, 8, 9]
+    assert shares.room_for(2) == 4
+
+
+@pytest.mark.parametrize(
+    ("outcome", "room"),
+    [
+        (answered(0.1, "rate_limited", 429), 8),
+        (answered(0.1, "server_error", 503), 8),
+        (answered(10.0, "timeout", None), 8),
+        (answered(0.1, "server_error", 500), 16),
+        (answered(0.0, "connection_refused", None), 16),
+    ],
+)
+def test_of_failures_those_for_want_of_strength_narrow_the_window(outcome: Outcome, room: int) -> None:
+    shares = make_wide_shares(16, senders=64)
+    claim = make_claim(1)
+    shares.take([claim])
+    shares.done(claim, outcome)
+    assert shares.room_for(1) == room

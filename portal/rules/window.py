@@ -1,0 +1,50 @@
+"""How many deliveries may be on their way to one endpoint: more while it keeps its pace, fewer when it slows.
+
+Additive increase, multiplicative decrease, as TCP does it (RFC 5681): a window begins small and doubles with each round
+of answers until the first that came late; from then on it grows by one a round. A late answer is one that took longer
+than twice what the receiver takes at its best: so a slow receiver that serves many at once gets many, and one that
+serves them in turn is not flooded.
+"""
+
+from dataclasses import dataclass, replace
+
+FIRST = 4.0
+LATE_FACTOR = 2.0
+GRACE_SECONDS = 0.1
+"""What an answer may take besides: our own load and the network's moods."""
+FORGETTING = 0.01
+"""How much of the distance to each answer the best pace gives up: a receiver that became slower for good is that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`best_seconds` is the receiver's pace at its best, None before its first answer."""
+
+    size: float = FIRST
+    best_seconds: float | None = None
+    is_doubling: bool = True
+    unheeded: int = 0
+    """Answers that are still to come from before the window fell: they say nothing new."""
+
+
+def after_answer(window: Window, seconds: float, *, in_use: int, most: int) -> Window:
+    """The window after the receiver took a delivery in so many seconds.
+
+    `in_use` were on their way with it: a window that is hardly used does not grow. It never exceeds `most`.
+    """
+    best = window.best_seconds
+    is_late = best is not None and seconds > best * LATE_FACTOR + GRACE_SECONDS
+    best = seconds if best is None else min(seconds, best + FORGETTING * (seconds - best))
+    window = replace(window, best_seconds=best)
+    if is_late:
+        return after_strain(window, in_use=in_use)
+    step = 1.0 if window.is_doubling else 1.0 / window.size
+    size = window.size + step if in_use * 2 >= window.size else window.size
+    return replace(window, size=min(size, float(most)), unheeded=max(window.unheeded - 1, 0))
+
+
+def after_strain(window: Window, *, in_use: int) -> Window:
+    """The window after an answer that came late, or a refusal for want of strength: half as large, but at least 1."""
+    if window.unheeded:
+        return replace(window, unheeded=window.unheeded - 1)
+    return replace(window, size=max(window.size / 2, 1.0), is_doubling=False, unheeded=max(in_use - 1, 0))

@@ -1,0 +1,77 @@
+"""How many may be on their way to one receiver, tried on receivers of every kind."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.rules.window import FIRST, Window, after_answer, after_strain
+
+MOST = 16
+
+
+def play(window: Window, seconds: list[float], *, most: int = MOST) -> Window:
+    """The window after a round: as many answers as there were on their way."""
+    for each in seconds:
+        window = after_answer(window, each, in_use=len(seconds), most=most)
+    return window
+
+
+def serve(pace: float, *, at_once: int, rounds: int, most: int = MOST) -> list[int]:
+    """The window, round after round, at a receiver that serves so many at the same time and the rest in turn."""
+    window, sizes = Window(), []
+    for _ in range(rounds):
+        size = min(int(window.size), most)
+        window = play(window, [pace * -(-place // at_once) for place in range(1, size + 1)], most=most)
+        sizes.append(size)
+    return sizes
+
+
+answers = st.tuples(st.floats(0, 100), st.integers(1, 64), st.booleans())
+
+
+@given(st.lists(answers, max_size=200), st.integers(1, 64))
+def test_it_is_never_less_than_one_and_never_grows_above_the_most(
+    given_answers: list[tuple[float, int, bool]], most: int
+) -> None:
+    window = Window()
+    for seconds, in_use, is_strain in given_answers:
+        before = window.size
+        window = (
+            after_strain(window, in_use=in_use)
+            if is_strain
+            else after_answer(window, seconds, in_use=in_use, most=most)
+        )
+        assert 1 <= window.size <= max(before, most)
+
+
+@given(st.floats(0, 30), st.integers(1, 64))
+def test_a_receiver_of_a_steady_pace_gets_all_it_may_have_however_slow_it_is(pace: float, most: int) -> None:
+    sizes = serve(pace, at_once=64, rounds=6, most=most)
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == most
+
+
+@given(st.floats(0.5, 10), st.integers(1, 8))
+def test_one_that_serves_few_at_once_is_not_flooded(pace: float, at_once: int) -> None:
+    late = serve(pace, at_once=at_once, rounds=60)[10:]
+    assert sum(late) / len(late) <= at_once * 3
+    assert min(late) >= min(at_once, FIRST) / 2 - 1
+
+
+@given(st.floats(0.05, 1), st.integers(2, 16))
+def test_a_round_of_late_answers_halves_it_once(pace: float, size: int) -> None:
+    window = play(Window(size=float(size), best_seconds=pace), [pace * 3 + 1] * size)
+    assert window.size == max(size / 2, 1)
+
+
+def test_what_is_hardly_used_does_not_grow() -> None:
+    window = Window()
+    for _ in range(100):
+        window = after_answer(window, 0.1, in_use=1, most=MOST)
+    assert window.size == FIRST
+
+
+def test_a_receiver_that_became_slower_for_good_gets_all_again() -> None:
+    window = play(Window(), [0.1] * 50)
+    for _ in range(400):
+        window = play(window, [3.0] * int(window.size))
+    assert window.size == MOST
