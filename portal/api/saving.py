@@ -19,9 +19,9 @@ from portal.api.protocol.idempotency import KeyReused, KeyUnderWay
 from portal.api.protocol.parsing import ApiBlueprint, load_many, read_json
 from portal.api.protocol.problems import FieldError, Problem, refuse
 from portal.contacts.checking import RefusedItems
+from portal.contacts.records import PersonRecord
 from portal.contacts.saving import Saved, save_items
 from portal.database.db import db
-from portal.models import User
 
 REPLAYED = "Idempotent-Replayed"
 RETRY_AFTER_SECONDS = 1
@@ -90,7 +90,7 @@ def save(
 
     `errors` are of those that have not the form of a contact: all are looked at, and none is saved then.
     """
-    owner, places = db.session.get_one(User, caller.user_id), list(items)
+    owner, places = PersonRecord(caller.user_id, caller.name, caller.email), list(items)
     try:
         results = save_items(db.session, caller.actor, list(items.values()), default_owner=owner)
     except RefusedItems as refused:

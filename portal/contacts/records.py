@@ -19,6 +19,15 @@ UNTOLD = frozenset({"collect_date"})
 NEXT_MOMENT = timedelta(microseconds=1)
 
 
+@dataclass(frozen=True, slots=True)
+class CompanyRecord:
+    """The company of a batch; `is_configured` says whether there is an address to tell its CRM at."""
+
+    id: int
+    timezone: str
+    is_configured: bool
+
+
 @dataclass(slots=True, eq=False)
 class CampaignRecord:
     id: int | None
@@ -78,7 +87,7 @@ class Change:
 class Known:
     """The people, campaigns and contacts of a company that a batch has to do with."""
 
-    def __init__(self, connection: Connection, company_id: int, default_owner: User | None) -> None:
+    def __init__(self, connection: Connection, company_id: int, default_owner: User | PersonRecord | None) -> None:
         self._connection = connection
         self._company_id = company_id
         self._is_locking = True
@@ -99,17 +108,19 @@ class Known:
         Contacts are locked, as classification locks them, for who is going to change them.
         """
         self._is_locking = for_update
-        emails = {item.owner.email for item in given if item.owner}
-        self._load_people(User.email.in_(emails))
+        emails = {item.owner.email for item in given if item.owner} - self.people.keys()
+        if emails:
+            self._load_people(User.email.in_(emails))
         ids = {each for item in given for each in (item.contact_id, item.likely_id) if _is_key(each)}
         rows = list(self._select(contact_table.c.id.in_(ids))) if ids else []
         names = {item.campaign or DEFAULT_CAMPAIGN for item in given}
         is_meant = or_(Campaign.name.in_(names), Campaign.id.in_({row["campaign_id"] for row in rows}))
         self._load_campaigns(true() if everywhere else is_meant)
         rows += self._select_candidates(given)
-        self._load_people(User.id.in_({row["owner_id"] for row in rows}))
+        if owners := {row["owner_id"] for row in rows} - {person.id for person in self.people.values()}:
+            self._load_people(User.id.in_(owners))
         self._remember(rows)
-        if any(item.level is not SAME or item.messages is not None for item in given):
+        if self.by_id and any(item.level is not SAME or item.messages is not None for item in given):
             self._load_messages()
 
     def find(self, contact_id: Any) -> ContactRecord | None:

@@ -11,18 +11,32 @@ from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import Table, exists, select
 from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.audit import Actor
-from portal.company.endpoint import is_configured
 from portal.contacts.alike import number_alike
 from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, search_columns
+<<<<<<< HEAD
 from portal.contacts.checking import SAME, ContactItem, InvalidContact, RefusedItems, check_item
 from portal.contacts.records import UNTOLD, CampaignRecord, Change, ContactRecord, Known, PersonRecord
+=======
+from portal.contacts.checking import SAME, ContactItem, InvalidContact, check_item
+from portal.contacts.records import UNTOLD, CampaignRecord, Change, CompanyRecord, ContactRecord, Known, PersonRecord
+>>>>>>> 2968239 (A call of the API asks once whose token it is, reads the company once, and looks for nobody where nobody is named)
 from portal.contacts.writing import WRITTEN, write_batch
-from portal.models import Campaign, Company, Contact, User
+from portal.database.db import Key
+from portal.database.driver import Statement, given
+from portal.models import Campaign, Company, Contact, Endpoint, User
+
+_company: Table = Company.__table__  # type: ignore[assignment]
+_has_address = exists().where(Endpoint.company_id == _company.c.id, Endpoint.url.is_not(None))
+_read = select(_company.c.id, _company.c.timezone, _has_address.label("is_configured")).where(
+    _company.c.id == given("key", Key)
+)
+COMPANY = Statement(_read)
+HOLD_COMPANY = Statement(_read.with_for_update(key_share=True, of=_company))
 
 Differences = dict[str, tuple[Any, Any]]
 """What changed of a contact, by the names of its columns, `campaign`, `owner` and `messages`: before and after."""
@@ -70,12 +84,13 @@ class Saved:
 
 
 def save_items(
-    session: Session, actor: Actor, items: Sequence[Mapping[str, Any]], *, default_owner: User
+    session: Session, actor: Actor, items: Sequence[Mapping[str, Any]], *, default_owner: User | PersonRecord
 ) -> list[Saved]:
     """Save objects in the body's shape (`check_item`), all or none.
 
     Raises RefusedItems, with the place of every item that is not accepted; the caller then rolls back.
     """
+<<<<<<< HEAD
     zone = ZoneInfo(session.get_one(Company, actor.company_id).timezone)
     given: dict[int, ContactItem] = {}
     refused: list[InvalidContact] = []
@@ -88,6 +103,15 @@ def save_items(
     refused += [result.error.at(place) for place, result in zip(given, results, strict=True) if result.error]
     if refused:
         raise RefusedItems(sorted(refused, key=attrgetter("place")))
+=======
+    company = _read_company(session, actor, is_held=True)
+    zone = ZoneInfo(company.timezone)
+    checked = number_alike([_check(place, item, zone) for place, item in enumerate(items)])
+    results = _save(session, actor, company, checked, default_owner=default_owner)
+    for place, result in enumerate(results):
+        if result.error is not None:
+            raise InvalidContact(result.error.field, result.error.problem, place=place)
+>>>>>>> 2968239 (A call of the API asks once whose token it is, reads the company once, and looks for nobody where nobody is named)
     return results
 
 
@@ -109,11 +133,25 @@ def save_batch(
     """
     if not items:
         return []
-    company = _hold_company(session, actor, items)
+    # Whoever only classifies one contact makes nothing and waits for nobody.
+    company = _read_company(session, actor, is_held=len(items) > 1 or not items[0].is_level_only)
+    return _save(session, actor, company, items, default_owner=default_owner, is_sending=is_sending, rules=rules)
+
+
+def _save(
+    session: Session,
+    actor: Actor,
+    company: CompanyRecord,
+    items: Sequence[ContactItem],
+    *,
+    default_owner: User | PersonRecord | None,
+    is_sending: bool = True,
+    rules: FileRules | None = None,
+) -> list[Saved]:
     known = Known(session.connection(), company.id, default_owner)
     known.load(items, everywhere=rules is not None)
     has_levels = any(item.level is not SAME for item in items)
-    is_sending = is_sending and has_levels and is_configured(session, company.id)
+    is_sending = is_sending and has_levels and company.is_configured
     batch = _Batch(known, company.id, is_sending=is_sending, rules=rules)
     plans = [batch.plan(item) for item in items]
     write_batch(session, company, known, new=batch.new, changes=batch.changes, actor=actor, now=batch.now)
@@ -123,6 +161,7 @@ def save_batch(
     return [_result(plan, item, batch.now) for plan, item in zip(plans, items, strict=True)]
 
 
+<<<<<<< HEAD
 def _hold_company(session: Session, actor: Actor, items: Sequence[ContactItem]) -> Company:
     """The company, held by one batch at a time: two that name the same new contact would both make it.
 
@@ -132,6 +171,19 @@ def _hold_company(session: Session, actor: Actor, items: Sequence[ContactItem]) 
     if len(items) > 1 or not items[0].is_level_only:
         wanted = wanted.with_for_update(key_share=True)
     return session.scalars(wanted).one()
+=======
+def _check(place: int, item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
+    try:
+        return check_item(item, zone)
+    except InvalidContact as error:
+        raise InvalidContact(error.field, error.problem, place=place) from error
+
+
+def _read_company(session: Session, actor: Actor, *, is_held: bool) -> CompanyRecord:
+    """The company, held by one batch at a time: two that name the same new contact would both make it."""
+    (row,) = (HOLD_COMPANY if is_held else COMPANY).all(session.connection(), key=actor.company_id)
+    return CompanyRecord(*row)
+>>>>>>> 2968239 (A call of the API asks once whose token it is, reads the company once, and looks for nobody where nobody is named)
 
 
 @dataclass(slots=True)

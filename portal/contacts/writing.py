@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from portal import outbox
 from portal.audit import Actor
 from portal.contacts.body import BODY_FIELDS, compose_payload
-from portal.contacts.records import Change, ContactRecord, Known, contact_table, message_table
-from portal.models import Campaign, Classification, Company, Contact, User
+from portal.contacts.records import Change, CompanyRecord, ContactRecord, Known, contact_table, message_table
+from portal.models import Campaign, Classification, Contact, User
 from portal.rules.payload import CampaignValues, MessageValues, PersonValues, encode_body
 
 KEPT = ("id", "company_id", "created_at", "delivered_level", "delivered_frozen_at", "delivered_warning", "merged")
@@ -22,7 +22,7 @@ WRITTEN = tuple(column.name for column in contact_table.columns if column.name n
 
 def write_batch(
     session: Session,
-    company: Company,
+    company: CompanyRecord,
     known: Known,
     *,
     new: Sequence[ContactRecord],

@@ -269,11 +269,10 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     read_only = _read_only.get()
-    connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
-    milliseconds = round(patience_left() * 1000)
-    if connection.info.get("busy_timeout") != milliseconds:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
-        connection.info["busy_timeout"] = milliseconds
+    for name, value in (("query_only", int(read_only)), ("busy_timeout", round(patience_left() * 1000))):
+        if connection.info.get(name) != value:
+            connection.exec_driver_sql(f"PRAGMA {name} = {value}")
+            connection.info[name] = value
     connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
 
 

@@ -52,7 +52,8 @@ def rewrite(engine: Engine) -> bool:
             return False
     raw = engine.raw_connection()
     try:
-        raw.execute("PRAGMA query_only = OFF")
+        raw.execute("PRAGMA query_only = 0")
+        raw.info["query_only"] = 0  # as `db` remembers it
         raw.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
         raw.execute("VACUUM")
     finally:

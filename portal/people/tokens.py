@@ -4,11 +4,12 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, String, Table, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, joinedload
 
@@ -16,7 +17,8 @@ from portal import audit, clock
 from portal.audit import Actor
 from portal.company.refusals import Refusal
 from portal.database.db import patience, writing
-from portal.models import ApiToken, User
+from portal.database.driver import Statement, given
+from portal.models import ApiToken, Company, User
 from portal.people.hashing import hash_secret
 
 MOST_TOKENS = 100
@@ -59,7 +61,7 @@ def create_token(
     """
     if len(tokens_of(session, user.company_id)) >= MOST_TOKENS:
         raise TooManyTokens
-    if last_day is not None and not timedelta(0) <= last_day - _today(user) <= LONGEST:
+    if last_day is not None and not timedelta(0) <= last_day - _today(user.company.timezone) <= LONGEST:
         raise NoLastDay
     lookup, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     session.add(
@@ -79,21 +81,71 @@ def create_token(
     return f"cat_{lookup}_{secret}"
 
 
-def find_token(session: Session, presented: str) -> ApiToken | None:
-    """The token that these characters prove, unless it was revoked or its user may no longer log in."""
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whom a token proves, with what the token is good for, as the database has it at this moment."""
+
+    token_id: int
+    company_id: int
+    user_id: int
+    name: str
+    email: str
+    role: str
+    scope: str
+    last_day: date | None
+    last_used_at: datetime | None
+    timezone: str
+    """The company's."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the token's last day is past."""
+        return _is_past(self.last_day, self.timezone)
+
+
+_token: Table = ApiToken.__table__  # type: ignore[assignment]
+_user: Table = User.__table__  # type: ignore[assignment]
+_company: Table = Company.__table__  # type: ignore[assignment]
+BEARER = Statement(
+    select(
+        _token.c.secret_hash,
+        _token.c.id.label("token_id"),
+        _token.c.company_id,
+        _token.c.user_id,
+        _user.c.name,
+        _user.c.email,
+        _user.c.role,
+        _token.c.scope,
+        _token.c.last_day,
+        _token.c.last_used_at,
+        _company.c.timezone,
+    )
+    .select_from(
+        _token.join(_user, _user.c.id == _token.c.user_id).join(_company, _company.c.id == _token.c.company_id)
+    )
+    .where(
+        _token.c.lookup == given("lookup", String()),
+        _token.c.revoked_at.is_(None),
+        _user.c.disabled_at.is_(None),
+        _user.c.role.is_not(None),
+    )
+)
+"""Asked at every call of the API: nothing is remembered, and a token is worthless from the moment it is revoked."""
+
+
+def find_bearer(engine: Engine, presented: str) -> Bearer | None:
+    """Whom these characters prove; nobody when the token was revoked or its user may no longer log in.
+
+    It reads by itself, and holds no transaction that others would wait for.
+    """
     prefix, _, rest = presented.partition("_")
     lookup, _, secret = rest.partition("_")
-    token = session.scalars(select(ApiToken).where(ApiToken.lookup == lookup)).first()
-    if prefix != "cat" or token is None or not hmac.compare_digest(token.secret_hash, hash_secret(secret)):
+    with engine.connect() as connection:
+        rows = BEARER.all(connection, lookup=lookup)
+    if prefix != "cat" or not rows:
         return None
-    if token.revoked_at or token.user.disabled_at or token.user.role is None:
-        return None
-    return token
-
-
-def is_over(token: ApiToken) -> bool:
-    """Whether its last day is past."""
-    return token.last_day is not None and token.last_day < _today(token.user)
+    secret_hash, *facts = rows[0]
+    return Bearer(*facts) if hmac.compare_digest(secret_hash, hash_secret(secret)) else None
 
 
 def tokens_of(session: Session, company_id: int) -> Sequence[ApiToken]:
@@ -128,5 +180,14 @@ def record_token_use(engine: Engine, token_id: int) -> None:
         connection.execute(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=clock.utcnow()))
 
 
-def _today(user: User) -> date:
-    return clock.utcnow().astimezone(ZoneInfo(user.company.timezone)).date()
+def is_over(token: ApiToken) -> bool:
+    """Whether its last day is past."""
+    return _is_past(token.last_day, token.user.company.timezone)
+
+
+def _is_past(last_day: date | None, timezone: str) -> bool:
+    return last_day is not None and last_day < _today(timezone)
+
+
+def _today(timezone: str) -> date:
+    return clock.utcnow().astimezone(ZoneInfo(timezone)).date()

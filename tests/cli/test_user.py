@@ -109,9 +109,9 @@ def test_a_token_stands_alone_on_standard_output(app: Flask, run: Run) -> None:
     user = make_user(make_company(), email="ana@vendas.example")
     result = run("token", "add", "--email", "Ana@vendas.example", "--label", "CRM")
     assert result.exit_code == 0
-    token = tokens.find_token(db.session, result.stdout.removesuffix("\n"))
-    assert token is not None
-    assert (token.user_id, token.label) == (user.id, "CRM")
+    bearer = tokens.find_bearer(db.engine, result.stdout.removesuffix("\n"))
+    assert bearer is not None
+    assert (bearer.user_id, db.session.get_one(ApiToken, bearer.token_id).label) == (user.id, "CRM")
 
 
 def test_a_token_needs_somebody_who_logs_in(app: Flask, run: Run) -> None:
