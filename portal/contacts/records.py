@@ -1,22 +1,66 @@
 """The contacts of a batch in memory: what may be matched is read once, and stays found as the batch changes it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select, true
+from sqlalchemy import ColumnElement, Connection, String, Table, func, or_, select
 
 from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS, search_name
 from portal.contacts.checking import SAME, ContactItem
+from portal.database.db import Key
+from portal.database.driver import Statement, given, rows_of, within
 from portal.models import Campaign, Contact, Message, User
 
 contact_table: Table = Contact.__table__  # type: ignore[assignment]
 message_table: Table = Message.__table__  # type: ignore[assignment]
+campaign_table: Table = Campaign.__table__  # type: ignore[assignment]
 
 UNTOLD = frozenset({"collect_date"})
 """Facts of a contact that are no news to the CRM when they change alone (so are its level and its messages)."""
 NEXT_MOMENT = timedelta(microseconds=1)
+
+
+def _contacts(company: ColumnElement[int], *wanted: ColumnElement[bool]) -> tuple[Statement, Statement]:
+    """Reads contacts of a company, and the same with a lock, as classification locks them."""
+    query = select(contact_table).where(company == given("of_company", Key), *wanted).order_by(contact_table.c.id)
+    return Statement(query, plans_anew=True), Statement(query.with_for_update(), plans_anew=True)
+
+
+_company = contact_table.c.company_id
+_company_unindexed = func.coalesce(_company, 0)
+"""For what is found by another index: SQLite would read all of the company."""
+_wanted, _wanted_ids = rows_of("wanted", value=String()), rows_of("wanted", value=Key)
+_in_campaigns = within(contact_table.c.campaign_id, select(rows_of("campaigns", id=Key).c.id))
+_nothing_surer = [contact_table.c[name].is_(None) for name in MATCH_FIELDS]
+BY_ID = _contacts(_company_unindexed, within(contact_table.c.id, select(_wanted_ids.c.value)))
+BY_FIELD = {
+    name: _contacts(_company_unindexed, _in_campaigns, within(contact_table.c[name], select(_wanted.c.value)))
+    for name in MATCH_FIELDS
+}
+BY_NAME = _contacts(
+    _company, _in_campaigns, within(contact_table.c.search_name, select(_wanted.c.value)), *_nothing_surer
+)
+
+_campaigns = select(*(campaign_table.c[name] for name in ("id", "name", "description"))).where(
+    campaign_table.c.company_id == given("of_company", Key)
+)
+ALL_CAMPAIGNS = Statement(_campaigns)
+CAMPAIGNS = Statement(
+    _campaigns.where(
+        or_(
+            within(campaign_table.c.name, select(rows_of("names", value=String()).c.value)),
+            within(campaign_table.c.id, select(rows_of("ids", id=Key).c.id)),
+        )
+    )
+)
+MESSAGES = Statement(
+    select(message_table)
+    .where(within(message_table.c.contact_id, select(_wanted_ids.c.value)))
+    .order_by(message_table.c.id),
+    plans_anew=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +156,9 @@ class Known:
         if emails:
             self._load_people(User.email.in_(emails))
         ids = {each for item in given for each in (item.contact_id, item.likely_id) if _is_key(each)}
-        rows = list(self._select(contact_table.c.id.in_(ids))) if ids else []
+        rows = self._read(BY_ID, ids) if ids else []
         names = {item.campaign or DEFAULT_CAMPAIGN for item in given}
-        is_meant = or_(Campaign.name.in_(names), Campaign.id.in_({row["campaign_id"] for row in rows}))
-        self._load_campaigns(true() if everywhere else is_meant)
+        self._load_campaigns(None if everywhere else names, {row["campaign_id"] for row in rows})
         rows += self._select_candidates(given)
         if owners := {row["owner_id"] for row in rows} - {person.id for person in self.people.values()}:
             self._load_people(User.id.in_(owners))
@@ -169,25 +212,21 @@ class Known:
             if record in same:
                 same.remove(record)
 
-    def _select(self, wanted: ColumnElement[bool]) -> Iterable[dict[str, Any]]:
-        query = select(contact_table).where(contact_table.c.company_id == self._company_id, wanted)
-        query = query.order_by(contact_table.c.id)
-        rows = self._connection.execute(query.with_for_update() if self._is_locking else query)
-        return (dict(row) for row in rows.mappings())
+    def _read(self, contacts: tuple[Statement, Statement], wanted: Iterable[Any], **more: Any) -> list[dict[str, Any]]:
+        values = [(value,) for value in sorted(wanted)]
+        rows = contacts[self._is_locking].all(self._connection, of_company=self._company_id, wanted=values, **more)
+        return [row._asdict() for row in rows]
 
     def _select_candidates(self, given: Sequence[ContactItem]) -> list[dict[str, Any]]:
-        campaign_ids = [campaign.id for campaign in self.campaigns.values() if campaign.id is not None]
+        known = [(campaign.id,) for campaign in self.campaigns.values() if campaign.id is not None]
         rows: list[dict[str, Any]] = []
         for name in MATCH_FIELDS:
             values = {item.facts[name] for item in given if item.facts.get(name)}
-            if values and campaign_ids:
-                column = contact_table.c[name]
-                rows += self._select(contact_table.c.campaign_id.in_(campaign_ids) & column.in_(values))
+            if values and known:
+                rows += self._read(BY_FIELD[name], values, campaigns=known)
         names = {search_name(item.facts["name"]) for item in given if item.is_named_only and item.facts.get("name")}
-        if names and campaign_ids:
-            nothing_surer = [contact_table.c[name].is_(None) for name in MATCH_FIELDS]
-            wanted = contact_table.c.campaign_id.in_(campaign_ids) & contact_table.c.search_name.in_(names)
-            rows += self._select(and_(wanted, *nothing_surer))
+        if names and known:
+            rows += self._read(BY_NAME, names, campaigns=known)
         return rows
 
     def _load_people(self, wanted: ColumnElement[bool]) -> None:
@@ -195,11 +234,11 @@ class Known:
         for row in self._connection.execute(query):
             self.people.setdefault(row.email, PersonRecord(row.id, row.name, row.email))
 
-    def _load_campaigns(self, wanted: ColumnElement[bool]) -> None:
-        query = select(Campaign.id, Campaign.name, Campaign.description).where(
-            Campaign.company_id == self._company_id, wanted
-        )
-        for row in self._connection.execute(query):
+    def _load_campaigns(self, names: Collection[str] | None, ids: Collection[int]) -> None:
+        """Those of the names and ids; all of the company without names."""
+        meant = {"names": [(name,) for name in names or ()], "ids": [(number,) for number in ids]}
+        campaigns = ALL_CAMPAIGNS if names is None else CAMPAIGNS
+        for row in campaigns.all(self._connection, of_company=self._company_id, **meant):
             self.campaigns[row.name] = CampaignRecord(row.id, row.name, row.description)
 
     def _remember(self, rows: Iterable[dict[str, Any]]) -> None:
@@ -212,10 +251,9 @@ class Known:
                 self.add(record)
 
     def _load_messages(self) -> None:
-        query = select(message_table).where(message_table.c.contact_id.in_(self.by_id)).order_by(message_table.c.id)
-        for row in self._connection.execute(query).mappings():
-            message = {name: row[name] for name in ("sender_name", "message", "date", "pending")}
-            self.by_id[row["contact_id"]].messages.append(message)
+        for row in MESSAGES.all(self._connection, wanted=[(number,) for number in self.by_id]):
+            message = {name: getattr(row, name) for name in ("sender_name", "message", "date", "pending")}
+            self.by_id[row.contact_id].messages.append(message)
 
 
 def _keys(facts: Mapping[str, Any]) -> list[tuple[str, str]]:

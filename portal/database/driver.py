@@ -21,16 +21,21 @@ Type = TypeEngine[Any]
 
 
 class Statement:
-    """A Core statement, whose parameters are `given`, each one value, or `rows_of` values."""
+    """A Core statement, whose parameters are `given`, each one value, or `rows_of` values.
 
-    def __init__(self, element: Select[Any] | UpdateBase) -> None:
+    PostgreSQL keeps the plan of what is run often. With `plans_anew` it does not: for what finds few rows at one time
+    and many at another, while the table grows.
+    """
+
+    def __init__(self, element: Select[Any] | UpdateBase, *, plans_anew: bool = False) -> None:
+        self._plans_anew = plans_anew
         self._element: Any = replacement_traverse(element, {}, _as_literal)
         self._compiled: dict[str, Compiled] = {}
 
     def all(self, connection: Connection, **values: Any) -> list[Any]:
         """Run it once. Returns its rows, whose columns have names."""
         compiled = self.compiled_for(connection.dialect)
-        cursor = _run(connection, compiled.sql, compiled.bind(values))
+        cursor = _run(connection, compiled, compiled.bind(values))
         rows = cursor.fetchall()
         cursor.close()
         return [compiled.row_of(row) for row in rows]
@@ -38,24 +43,25 @@ class Statement:
     def run(self, connection: Connection, **values: Any) -> None:
         """Run it once, for what it does."""
         compiled = self.compiled_for(connection.dialect)
-        _run(connection, compiled.sql, compiled.bind(values)).close()
+        _run(connection, compiled, compiled.bind(values)).close()
 
     def run_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run it for each of the rows."""
         compiled = self.compiled_for(connection.dialect)
-        _run(connection, compiled.sql, [compiled.bind(row) for row in rows], many=True).close()
+        _run(connection, compiled, [compiled.bind(row) for row in rows], many=True).close()
 
     def compiled_for(self, dialect: Dialect) -> "Compiled":
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
-            compiled = self._compiled[dialect.name] = Compiled(self._element, dialect)
+            compiled = self._compiled[dialect.name] = Compiled(self._element, dialect, plans_anew=self._plans_anew)
         return compiled
 
 
 class Compiled:
     """A statement in the words of one database, with what turns values into the driver's and back."""
 
-    def __init__(self, element: Any, dialect: Dialect) -> None:
+    def __init__(self, element: Any, dialect: Dialect, *, plans_anew: bool) -> None:
+        self.options = {"prepare": False} if plans_anew and dialect.name == "postgresql" else {}
         compiled = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         self.sql = str(compiled)
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
@@ -91,7 +97,7 @@ def given(name: str, type_: Type) -> BindParameter[Any]:
     return bindparam(name, None, type_=type_)
 
 
-def rows_of(name: str, **types: Type) -> Subquery:
+def rows_of(name: str, /, **types: Type) -> Subquery:
     """Rows that come in as one parameter, of that name: as many lists of values, one for each of the types."""
     elements = _elements(given(name, _Rows(tuple(types.values())))).table_valued("value", name=f"{name}_json")
     columns = [_item(elements.c.value, at, type_).label(key) for at, (key, type_) in enumerate(types.items())]
@@ -209,16 +215,19 @@ def _as_literal(element: Any, **_: Any) -> BindParameter[Any] | None:
     return element.render_literal_execute() if is_said else None
 
 
-def _run(connection: Connection, sql: str, parameters: Any, *, many: bool = False) -> Any:
+def _run(connection: Connection, compiled: Compiled, parameters: Any, *, many: bool = False) -> Any:
     driver: Any = connection.connection.driver_connection
     cursor = driver.cursor()
     try:
-        (cursor.executemany if many else cursor.execute)(sql, parameters)
+        if many:
+            cursor.executemany(compiled.sql, parameters)
+        else:
+            cursor.execute(compiled.sql, parameters, **compiled.options)
     except connection.dialect.loaded_dbapi.Error as error:
         is_gone = connection.dialect.is_disconnect(error, driver, None)
         if is_gone:
             connection.invalidate(error)
-        raise _told_by_sqlalchemy(connection.dialect, sql, error, is_gone) from error
+        raise _told_by_sqlalchemy(connection.dialect, compiled.sql, error, is_gone) from error
     return cursor
 
 

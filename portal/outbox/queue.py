@@ -10,10 +10,32 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from portal.database.db import Key
+from portal.database.driver import Statement, given, rows_of, within
 from portal.models import OPEN_STATUSES, Delivery
 from portal.outbox.bell import DUE
 from portal.outbox.claims import CLAIM_COLUMNS, ENDPOINT_COLUMNS, Claim, delivery, endpoint, target_of
 from portal.rules.payload import encode_body, sample_payload
+
+_told = rows_of("told", id=Key)
+SUPERSEDE = Statement(
+    update(delivery)
+    .where(
+        within(delivery.c.contact_id, select(_told.c.id)),
+        delivery.c.status == "pending",
+        delivery.c.attempt_count > 0,
+    )
+    .values(status="superseded")  # when it was due stays: what superseded it may be taken back
+)
+ENQUEUED = (
+    *("webhook_id", "company_id", "contact_id", "campaign_id", "owner_id", "trigger", "next_trigger", "actor"),
+    *("interest_level", "previous_level", "status", "next_attempt_at", "created_at", "body"),
+)
+ENQUEUE = Statement(
+    insert(delivery).values(
+        {name: given(name, delivery.c[name].type) for name in ENQUEUED} | {"attempt_count": 0, "tries": 0}
+    )
+)
 
 
 def new_webhook_id() -> str:
@@ -48,7 +70,7 @@ def enqueue(
     }
     supersede_waiting(session, {row["contact_id"] for row in rows})
     values = [{**shared, **row, "webhook_id": new_webhook_id()} for row in rows]
-    session.connection().execute(insert(delivery), values)
+    ENQUEUE.run_many(session.connection(), values)
     session.info[DUE] = True
     return [row["webhook_id"] for row in values]
 
@@ -128,11 +150,7 @@ def _begin_again(actor: str, now: datetime) -> ReturningUpdate[Any]:
 
 def supersede_waiting(session: Session, contact_ids: Collection[int]) -> None:
     """A newer state of these contacts exists: what waits for a retry is no longer worth bringing."""
-    session.execute(
-        update(delivery)
-        .where(delivery.c.contact_id.in_(contact_ids), delivery.c.status == "pending", delivery.c.attempt_count > 0)
-        .values(status="superseded")  # when it was due stays: what superseded it may be taken back
-    )
+    SUPERSEDE.run(session.connection(), told=[(number,) for number in sorted(contact_ids)])
 
 
 def take_back(session: Session, delivery_id: int, *, now: datetime) -> bool:
