@@ -16,10 +16,10 @@ WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check lint mutants programs strings lock screenshots
+.PHONY: help demo run test check lint mutants programs strings lock screenshots bench bench-quick
 
 help: ## Show this list.
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name text; \
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; \
 		do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 demo: $(RUNTIME) ## Try it: a throw-away portal with sample data, and deliveries to watch.
@@ -55,6 +55,12 @@ lock: | $(BIN)/python ## Choose the versions of requirements.lock anew, within s
 	@$(INSTALL) uv
 	@echo 'setuptools>=77' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-annotate --extra postgres -c constraints.txt -o requirements.lock setup.cfg -
+
+bench: $(DEVELOPMENT) programs ## Measure against an earlier state, and write docs/performance.md (ARGS="--base COMMIT").
+	@$(BIN)/python benchmarks/bench.py --report docs/performance.md $(ARGS)
+
+bench-quick: $(DEVELOPMENT) ## The same in two minutes, for every change; it writes nothing.
+	@$(BIN)/python benchmarks/bench.py --quick $(ARGS)
 
 screenshots: $(DEVELOPMENT) ## Make the pictures of docs/images again.
 	@$(BIN)/python docs/screenshots.py

@@ -17,6 +17,7 @@ import time
 from ipaddress import ip_network
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from flask import Flask
 from sqlalchemy import delete, func, insert, select
@@ -56,21 +57,16 @@ class Receiver:
         return int(requests), int(connections)
 
 
-def prepare(app: Flask) -> tuple[int, bytes]:
-    """A company with its address and a contact; returns the contact's number and a body of usual size."""
-    upgrade_schema(db.engine, backups=Path("unused"), now=utcnow())
-    company = users.get_or_create_company(db.session, "Bench", vault=runtime().vault)
-    owner = users.add_user(db.session, company, name="Ana", email="ana@example.com", role="admin", password=None)
-    db.session.commit()
-    endpoints.set_address(
-        db.session, Actor(company.id, "benchmark"), URL, egress=runtime().egress, vault=runtime().vault
-    )
-    item = {
+def make_item(number: int) -> dict[str, Any]:
+    """A contact as the API takes it, of usual size, with a level."""
+    return {
         "contact": {
-            "name": "Contato de Medição",
+            "name": f"Contato de Medição {number}",
+            "linkedin_public_id": f"medicao-{number}",
+            "interest_level": 2,
             "role": "Gerente",
-            "skills": [{"skill": f"competência {number}", "endorsements": number} for number in range(12)],
-            "experiences": [{"experience": f"Cargo {number}", "company_link": None} for number in range(6)],
+            "skills": [{"skill": f"competência {place}", "endorsements": place} for place in range(12)],
+            "experiences": [{"experience": f"Cargo {place}", "company_link": None} for place in range(6)],
         },
         "messages": [
             {
@@ -82,7 +78,18 @@ def prepare(app: Flask) -> tuple[int, bytes]:
         ]
         * 3,
     }
-    (saved,) = save_items(db.session, Actor(company.id, owner.email), [item], default_owner=owner)
+
+
+def prepare(app: Flask) -> tuple[int, bytes]:
+    """A company with its address and a contact; returns the contact's number and a body of usual size."""
+    upgrade_schema(db.engine, backups=Path("unused"), now=utcnow())
+    company = users.get_or_create_company(db.session, "Bench", vault=runtime().vault)
+    owner = users.add_user(db.session, company, name="Ana", email="ana@example.com", role="admin", password=None)
+    db.session.commit()
+    endpoints.set_address(
+        db.session, Actor(company.id, "benchmark"), URL, egress=runtime().egress, vault=runtime().vault
+    )
+    (saved,) = save_items(db.session, Actor(company.id, owner.email), [make_item(0)], default_owner=owner)
     body = freeze_body(db.session.get_one(Contact, saved.contact_id))
     db.session.commit()
     return company.id, body

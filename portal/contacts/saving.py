@@ -181,6 +181,7 @@ def _check(place: int, item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
 
 def _read_company(session: Session, actor: Actor, *, is_held: bool) -> CompanyRecord:
     """The company, held by one batch at a time: two that name the same new contact would both make it."""
+    session.flush()  # what the caller changed is read too
     (row,) = (HOLD_COMPANY if is_held else COMPANY).all(session.connection(), key=actor.company_id)
     return CompanyRecord(*row)
 >>>>>>> 2968239 (A call of the API asks once whose token it is, reads the company once, and looks for nobody where nobody is named)
