@@ -18,13 +18,8 @@ from portal import clock
 from portal.audit import Actor
 from portal.contacts.alike import number_alike
 from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, search_columns
-<<<<<<< HEAD
 from portal.contacts.checking import SAME, ContactItem, InvalidContact, RefusedItems, check_item
-from portal.contacts.records import UNTOLD, CampaignRecord, Change, ContactRecord, Known, PersonRecord
-=======
-from portal.contacts.checking import SAME, ContactItem, InvalidContact, check_item
 from portal.contacts.records import UNTOLD, CampaignRecord, Change, CompanyRecord, ContactRecord, Known, PersonRecord
->>>>>>> 2968239 (A call of the API asks once whose token it is, reads the company once, and looks for nobody where nobody is named)
 from portal.contacts.writing import WRITTEN, write_batch
 from portal.database.db import Key
 from portal.database.driver import Statement, given
@@ -90,28 +85,20 @@ def save_items(
 
     Raises RefusedItems, with the place of every item that is not accepted; the caller then rolls back.
     """
-<<<<<<< HEAD
-    zone = ZoneInfo(session.get_one(Company, actor.company_id).timezone)
-    given: dict[int, ContactItem] = {}
+    company = _read_company(session, actor, is_held=True)
+    zone = ZoneInfo(company.timezone)
+    checked: dict[int, ContactItem] = {}
     refused: list[InvalidContact] = []
     for place, item in enumerate(items):
         try:
-            given[place] = check_item(item, zone)
+            checked[place] = check_item(item, zone)
         except InvalidContact as error:
             refused.append(error.at(place))
-    results = save_batch(session, actor, number_alike(list(given.values())), default_owner=default_owner)
-    refused += [result.error.at(place) for place, result in zip(given, results, strict=True) if result.error]
+    alike = number_alike(list(checked.values()))
+    results = _save(session, actor, company, alike, default_owner=default_owner) if alike else []
+    refused += [result.error.at(place) for place, result in zip(checked, results, strict=True) if result.error]
     if refused:
         raise RefusedItems(sorted(refused, key=attrgetter("place")))
-=======
-    company = _read_company(session, actor, is_held=True)
-    zone = ZoneInfo(company.timezone)
-    checked = number_alike([_check(place, item, zone) for place, item in enumerate(items)])
-    results = _save(session, actor, company, checked, default_owner=default_owner)
-    for place, result in enumerate(results):
-        if result.error is not None:
-            raise InvalidContact(result.error.field, result.error.problem, place=place)
->>>>>>> 2968239 (A call of the API asks once whose token it is, reads the company once, and looks for nobody where nobody is named)
     return results
 
 
@@ -161,30 +148,11 @@ def _save(
     return [_result(plan, item, batch.now) for plan, item in zip(plans, items, strict=True)]
 
 
-<<<<<<< HEAD
-def _hold_company(session: Session, actor: Actor, items: Sequence[ContactItem]) -> Company:
-    """The company, held by one batch at a time: two that name the same new contact would both make it.
-
-    Whoever only classifies one contact makes nothing and waits for nobody.
-    """
-    wanted = select(Company).where(Company.id == actor.company_id)
-    if len(items) > 1 or not items[0].is_level_only:
-        wanted = wanted.with_for_update(key_share=True)
-    return session.scalars(wanted).one()
-=======
-def _check(place: int, item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
-    try:
-        return check_item(item, zone)
-    except InvalidContact as error:
-        raise InvalidContact(error.field, error.problem, place=place) from error
-
-
 def _read_company(session: Session, actor: Actor, *, is_held: bool) -> CompanyRecord:
     """The company, held by one batch at a time: two that name the same new contact would both make it."""
     session.flush()  # what the caller changed is read too
     (row,) = (HOLD_COMPANY if is_held else COMPANY).all(session.connection(), key=actor.company_id)
     return CompanyRecord(*row)
->>>>>>> 2968239 (A call of the API asks once whose token it is, reads the company once, and looks for nobody where nobody is named)
 
 
 @dataclass(slots=True)
