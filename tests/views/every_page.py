@@ -93,6 +93,9 @@ def deliveries_of_every_state(site: Site, company: Company) -> list[str]:
     delivered = make_delivery(make_contact(company, name="Zoé"), 3)
     assert delivered is not None
     assert site.receiver.wait_for(4)
+    site.receiver.reply = Reply(200, b"Erro ao salvar")
+    classify_contact(make_contact(company, name="Nina"), 2)
+    assert site.receiver.wait_for(5)
     superseded = db.session.query(Delivery).order_by(Delivery.id).first()
     superseded.status = "superseded"
     db.session.commit()
