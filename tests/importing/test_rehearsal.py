@@ -15,6 +15,7 @@ from portal.importing import Order, chunks, rehearsal
 from portal.importing.missing import read_missing
 from portal.importing.outcomes import GROUPS, read_outcomes
 from portal.models import Campaign, Classification, Company, Contact, Delivery, ImportedContact, Task, User
+from portal.privacy.erasing import erase_contact
 from portal.tasks import store
 from portal.worker.task_runner import TaskRunner
 from tests.conftest import BOTH
@@ -183,3 +184,18 @@ def test_an_order_from_before_this_version_is_read(company):
     order = Order.from_json(stored)
     assert (order.keeps_levels, order.updates_elsewhere) == (True, False)
     assert Counter(order.as_json())["columns"]
+
+
+@BOTH
+def test_who_is_erased_is_in_no_list_any_more(company):
+    run(make_import(company, table(("Ana Lima", "ana-1", "ana@x.test", "", "", "", ""))))
+    content = table(("Ana Lima", "ana-1", "ana@x.test", "Gerente", "", "", ""), ("Bia", "bia-2", "", "", "", "", ""))
+    file = make_import(company, content)
+    rehearsed, done = rehearse(file), run(file)
+    contact = db.session.query(Contact).filter_by(linkedin_public_id="ana-1").one()
+    erase_contact(db.session, contact, Actor(company.id, "ana"))
+    db.session.commit()
+    for task in (rehearsed, done):
+        (changed,) = read_outcomes(db.engine, task.id, "changed")
+        assert (changed.line, changed.name, list(changed.differences)) == (2, "", [])
+        assert [outcome.name for outcome in read_outcomes(db.engine, task.id, "created")] == ["Bia"]
