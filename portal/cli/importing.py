@@ -25,6 +25,7 @@ from portal.cli.console import (
     pick_company,
     print_json,
 )
+from portal.cli.import_choices import Encoding, Mapping
 from portal.cli.terminal import inert
 from portal.company.endpoint import is_configured
 from portal.database.db import db
@@ -40,8 +41,8 @@ from portal.importing import (
     recall,
     row_reader,
 )
-from portal.importing.columns import FIELDS, NAMES
-from portal.importing.encoding import ENCODINGS, Blocks, UnknownName, find_encoding
+from portal.importing.columns import NAMES
+from portal.importing.encoding import Blocks, UnknownName
 from portal.importing.rehearsal import rehearse
 from portal.importing.spreadsheet import Table
 from portal.importing.words import FIELD_WORDS, KIND_WORDS, column_names, explain_problem, row_explainer
@@ -54,32 +55,6 @@ from portal.worker.task_runner import PAUSE_SECONDS
 COUNTS = ("created", "changed", "unchanged", "classified", "sent", "warned", "bad")
 MORE_COUNTS = ("elsewhere", "doubtful", "kept", "missing")
 """What is printed only where there is any."""
-
-
-class Encoding(click.ParamType[str]):
-    """The name of an encoding that a file may have."""
-
-    name = "name"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        found = find_encoding(str(value))
-        if found is None:
-            self.fail(f"{value} is none of {', '.join(ENCODINGS)}.", param, ctx)
-        return found
-
-
-class Mapping(click.ParamType[tuple[str, str]]):
-    """A column and the field that it goes to."""
-
-    name = "column=field"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        if isinstance(value, tuple):
-            return value
-        column, is_given, field = str(value).rpartition("=")
-        if not is_given:
-            self.fail(f"{value!r} has no =. Write COLUMN=FIELD; fields are {', '.join(FIELDS)}.", param, ctx)
-        return column.strip(), field.strip()
 
 
 @click.command(name="import")
