@@ -1,4 +1,4 @@
-"""n8n, from npm."""
+"""n8n, from npm: it wants the Node.js that its own release names, a compiler, and cdn.sheetjs.com."""
 
 import contextlib
 import json
