@@ -41,6 +41,7 @@ def urls(app: Flask, company, receiver) -> list[tuple[Rule, str]]:
         "user_id": make_user(company, role="member").id,
         "digest": "0123456789abcdef",
         "filename": "app.css",
+        "group": "created",
     }
     with app.test_request_context():
         return [(rule, rule.build(values, append_unknown=False)[1]) for rule in page_rules(app)]

@@ -37,7 +37,7 @@ def actions_in_code() -> set[str]:
     recording = [
         call
         for call in calls
-        if ast.unparse(call.func).split(".")[-1] in ("note", "note_once_a_day", "record", "count")
+        if ast.unparse(call.func).split(".")[-1] in ("note", "note_once_a_day", "record", "record_by_portal", "count")
     ]
     noted = [argument for call in recording for argument in call.args]
     return {action for node in named + noted for action in actions_of(node)}
@@ -47,6 +47,8 @@ def actions_of(node: ast.expr) -> list[str]:
     if isinstance(node, ast.JoinedStr):  # f"{purpose}.issued"
         ending = node.values[-1].value
         return [action for action in ACTION_WORDS if action.endswith(ending)]
+    if isinstance(node, ast.IfExp):
+        return actions_of(node.body) + actions_of(node.orelse)
     return [node.value] if isinstance(node, ast.Constant) and "." in str(node.value) else []
 
 
