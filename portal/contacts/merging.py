@@ -14,7 +14,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from portal import audit, outbox
+from portal import audit, clock, outbox
 from portal.audit import Actor
 from portal.company.refusals import Refusal
 from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem
@@ -54,6 +54,7 @@ def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> Non
     item = ContactItem(contact_id, facts=blanks_of(kept, other), messages=_one_thread(kept.messages, other.messages))
     save_batch(session, actor, [item])
     moved = outbox.move_deliveries(session, other_id, contact_id)
+    kept.updated_at = clock.utcnow()  # whoever takes back the import that made it leaves it alone
     kept.merged = [*(kept.merged or []), *(other.merged or []), _memory_of(other, is_told=moved > 0)]
     history = update(Classification).where(Classification.contact_id == other_id).values(contact_id=contact_id)
     session.execute(history.execution_options(synchronize_session=False))

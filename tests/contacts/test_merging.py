@@ -169,6 +169,12 @@ def test_one_that_is_being_sent_while_the_two_are_merged_ends_as_ever(kept: Cont
     assert db.session.get_one(Contact, kept.id).delivered_level is None
 
 
+def test_a_contact_that_another_was_merged_into_is_touched_though_nothing_was_filled(company: Company) -> None:
+    kept, other = make(company), make(company, "Mari")
+    before = kept.updated_at
+    assert merge(kept, other).updated_at > before
+
+
 def test_three_become_one(company: Company, kept: Contact, other: Contact) -> None:
     third = make(company, "M.")
     other_id, kept_id = other.id, kept.id
