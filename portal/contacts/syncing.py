@@ -31,6 +31,7 @@ LOOK_BACK = 2000
 
 _is_to_be_sent = and_(is_behind, func.coalesce(coming_level, 0) != Contact.interest_level)
 _has_data_to_be_sent = and_(Contact.interest_level.is_not(None), has_old_data, ~is_data_coming)
+_lacks_something = or_(_is_to_be_sent, _has_data_to_be_sent)
 
 
 class NoLevel(Refusal):
@@ -109,11 +110,19 @@ def send_current(session: Session, actor: Actor, contact_id: int) -> str | None:
     )
     if not session.scalar(has_level):
         raise NoLevel
-    sent = _tell(session, actor, [contact_id], or_(_is_to_be_sent, _has_data_to_be_sent))
+    sent = _tell(session, actor, [contact_id], _lacks_something)
     if not sent:
         return None
     audit.record(session, actor, "contact.sent", subject=str(contact_id))
     return sent[0]
+
+
+def send_current_of(session: Session, actor: Actor, contact_ids: Sequence[int]) -> int:
+    """Do what `send_current` does to several; who has no level is left out. Returns how many deliveries that made."""
+    sent = _tell(session, actor, contact_ids, _lacks_something)
+    if sent:
+        audit.record(session, actor, "contacts.synced", subject=str(len(sent)))
+    return len(sent)
 
 
 def _tell(session: Session, actor: Actor, contact_ids: Sequence[int], needs: ColumnElement[bool]) -> list[str]:

@@ -7,6 +7,7 @@ from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from flask_login import current_user
 
 from portal.company.endpoint import is_configured
@@ -18,6 +19,7 @@ from portal.contacts.doubles import find_doubles_of
 from portal.contacts.filtering import ASKED_LEVELS, ContactFilter
 from portal.contacts.listing import (
     COUNT_CAP,
+    PAGE_SIZE,
     SORTS,
     campaigns_of,
     contacts_of,
@@ -115,6 +117,25 @@ def settle(contact_id: int) -> ResponseReturnValue:
         db.session.commit()
         flash(_("Aviso de %(name)s resolvido.", name=contact.name), "success")
     return back_or(url_for(".show", contact_id=contact_id))
+
+
+@bp.post("/send")
+@access.member
+def send_ticked() -> ResponseReturnValue:
+    """Send the data of now of the contacts that were ticked on a page of the list."""
+    ids = list(dict.fromkeys(request.form.getlist("contact", type=row_number)))[:PAGE_SIZE]
+    try:
+        sent = syncing.send_current_of(db.session, access.current_actor(), ids)
+    except Refusal as refusal:
+        db.session.rollback()
+        flash(refusal.sentence, "error")
+    else:
+        db.session.commit()
+        words = ngettext(
+            "Os dados atuais de %(num)s contato saem agora.", "Os dados atuais de %(num)s contatos saem agora.", sent
+        )
+        flash(*(words, "success") if sent else (ALL_SENT, "info"))
+    return back_or(url_for(".index"))
 
 
 @bp.post("/<int:contact_id>/send")

@@ -397,3 +397,16 @@ def test_a_contact_without_a_level_is_not_sent(member, company):
     member.post(f"/contacts/{contact.id}/send")
     assert "Um contato sem nível não é enviado" in member.get(f"/contacts/{contact.id}").text
     assert db.session.query(Delivery).count() == 0
+
+
+def test_the_data_of_now_of_those_that_are_ticked_are_sent_at_once(member, company):
+    set_url(company, "https://crm.example.com/hook")
+    contacts = [make_contact(company, name=name) for name in ("Ana", "Rui", "Sem nível")]
+    for contact in contacts[:2]:
+        mark_delivered(make_delivery(contact))
+        save(company, {"contact": {"id": contact.id, "role": "Sócia"}})
+    assert 'formaction="/contacts/send"' in member.get("/contacts?state=data_changed").text
+    ids = [str(contact.id) for contact in contacts]
+    for _ in range(2):
+        assert member.post("/contacts/send", {"contact": ids}).status_code == 303
+    assert db.session.query(Delivery).filter_by(trigger="sync").count() == 2
