@@ -259,6 +259,7 @@ settings, `synchronous=FULL`, and a receiver in Python on the same machine. A ra
 compare nothing across runs or machines. CPU is that of the process that is measured: the worker, or who serves.
 
 Machine: {machine}. Its load when the run began and when it ended: {load}.
+Where that is above the number of processors, both waited for others, and the CPU tells more than the rates.
 
 | case | {base}, a second | now, a second | times as many | {base}, CPU ms each | now, CPU ms each | times as little |
 |---|---|---|---|---|---|---|
