@@ -80,7 +80,7 @@ def test_a_workbook_is_kept_beside_its_table_until_the_import_begins(company, ru
     assert (task.kind, task.status) == ("examination", "waiting")
     run_tasks()
     assert (task.status, task.total, task.arguments["layout"]["sheet"]) == ("draft", 2, "Contatos")
-    importing.begin(db.session, actor_of(company), importing.Order.from_json(task.arguments), draft=task)
+    importing.begin(db.session, actor_of(company), task)
     assert {block.part for block in db.session.query(TaskBlock)} == {"input"}
     assert not examining.examine_again(db.session, task, sheet="Contatos"), "it is no draft any more"
 
