@@ -22,6 +22,7 @@ from portal.contacts.checking import RefusedItems
 from portal.contacts.records import PersonRecord
 from portal.contacts.saving import Saved, save_items
 from portal.database.db import db
+from portal.web import bodies
 
 REPLAYED = "Idempotent-Replayed"
 RETRY_AFTER_SECONDS = 1
@@ -32,6 +33,7 @@ item_schema = ContactItemSchema()
 
 @blueprint.route("/contacts", methods=["POST"], tags=["contacts"])
 @member
+@bodies.up_to(bodies.FORM_BYTES, who_is_known=bodies.CALL_BYTES)
 @blueprint.arguments(RepeatableSchema, location="headers")
 @blueprint.response(200, ResultsSchema, example=examples.SAVED)
 @blueprint.problems(400, 409, 413, 415, 422)

@@ -57,7 +57,7 @@ def index() -> ResponseReturnValue:
 
 @bp.post("")
 @access.member
-@bodies.up_to(bodies.FORM_BYTES, who_logged_in=MAX_UPLOAD_BYTES)
+@bodies.up_to(bodies.FORM_BYTES, who_is_known=MAX_UPLOAD_BYTES)
 def upload() -> ResponseReturnValue:
     file = request.files.get("file")
     if file is None or not file.filename:

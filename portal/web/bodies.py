@@ -12,17 +12,17 @@ from werkzeug.exceptions import HTTPException
 FORM_BYTES = 512 * 1024
 """Any page's form; up to here nothing is written to the disk."""
 CALL_BYTES = 8 * 1024 * 1024
-"""A call of the API with a token."""
+"""Many contacts in one call of the API, with a token."""
 A_TOKEN = "bearer cat_"  # noqa: S105 - how every token begins
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-def up_to(anybody: int, *, who_logged_in: int | None = None) -> Callable[[View], View]:
-    """This view takes bodies of so many bytes, from anybody, and from people who have logged in."""
+def up_to(anybody: int, *, who_is_known: int | None = None) -> Callable[[View], View]:
+    """This view takes bodies of so many bytes, from anybody, and from who has logged in or shows a token."""
 
     def mark(view: View) -> View:
-        view.body_limits = (anybody, who_logged_in or anybody)  # type: ignore[attr-defined]
+        view.body_limits = (anybody, who_is_known or anybody)  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -39,16 +39,19 @@ class BoundedRequest(Request):
 
 def limit_of(app: Flask, environ: dict[str, Any]) -> int:
     """For how many bytes of body this head is good. It asks no database: a session counts by its signature."""
-    if environ.get("PATH_INFO", "").startswith("/api/"):
-        return CALL_BYTES if environ.get("HTTP_AUTHORIZATION", "").lower().startswith(A_TOKEN) else FORM_BYTES
+    path = environ.get("PATH_INFO", "")
     try:
-        view_name, _ = app.url_map.bind("").match(environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "GET"))
+        view_name, _ = app.url_map.bind("").match(path, environ.get("REQUEST_METHOD", "GET"))
     except HTTPException:
         return FORM_BYTES
-    anybody, who_logged_in = getattr(app.view_functions[view_name], "body_limits", (FORM_BYTES, FORM_BYTES))
-    if who_logged_in > anybody and _has_logged_in(app, environ):
-        return int(who_logged_in)
+    anybody, who_is_known = getattr(app.view_functions[view_name], "body_limits", (FORM_BYTES, FORM_BYTES))
+    if who_is_known > anybody and (_shows_token(environ) if path.startswith("/api/") else _has_logged_in(app, environ)):
+        return int(who_is_known)
     return int(anybody)
+
+
+def _shows_token(environ: dict[str, Any]) -> bool:
+    return str(environ.get("HTTP_AUTHORIZATION", "")).lower().startswith(A_TOKEN)
 
 
 def _has_logged_in(app: Flask, environ: dict[str, Any]) -> bool:

@@ -174,7 +174,8 @@ LIMITS = {
     "an import of a stranger": ("/imports", {}, FORM_BYTES, 413),
     "an import with a forged session": ("/imports", {"Cookie": "session=eyJfdXNlcl9pZCI6IjEifQ.x.y"}, FORM_BYTES, 413),
     "a call without a token": ("/api/v1/contacts", {}, FORM_BYTES, 401),
-    "a call with a token": ("/api/v1/contacts", {"Authorization": "Bearer {token}"}, CALL_BYTES, 413),
+    "contacts with a token": ("/api/v1/contacts", {"Authorization": "Bearer {token}"}, CALL_BYTES, 413),
+    "another call with a token": ("/api/v1/sync", {"Authorization": "Bearer {token}"}, FORM_BYTES, 413),
 }
 
 

@@ -129,7 +129,13 @@ class ItemList(fields.List[Any]):
     default_error_messages = CODES | {"invalid": "not_a_list"}
 
     def __init__(self, inner: fields.Field[Any], *, length: int, **kwargs: Any) -> None:
-        super().__init__(inner, validate=Length(max=length, error=f"too_many:{length}"), **kwargs)
+        self._fits = Length(max=length, error=f"too_many:{length}")
+        super().__init__(inner, validate=self._fits, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list):
+            self._fits(value)  # before any item is looked at
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Object(fields.Nested):

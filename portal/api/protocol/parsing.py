@@ -11,10 +11,12 @@ from marshmallow import RAISE, Schema, ValidationError
 from webargs import missing
 from webargs.flaskparser import FlaskParser
 
-from portal.api.protocol.problems import FieldError, Problem, flatten, refuse
+from portal.api.protocol.problems import MAX_ERRORS, FieldError, Problem, flatten, refuse
 from portal.api.protocol.unchanged import document_unchanged
 
 COMMON_PROBLEMS = (401, 429, 500, 503)
+MOST_MEMBERS = 1000
+"""Of one object: no schema has as many."""
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -89,7 +91,7 @@ def read_json(req: Request) -> Any:
     except UnicodeDecodeError as error:
         raise Problem(400, "not_utf8") from error
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_make_object)
     except RecursionError as error:
         raise Problem(400, "too_deep") from error
     except ValueError as error:
@@ -97,17 +99,29 @@ def read_json(req: Request) -> Any:
 
 
 def load_many(schema: Schema, given: list[Any], *, most: int) -> tuple[dict[int, Any], dict[int, list[FieldError]]]:
-    """What was sent, in the schema's types, and each wrong field, both by place. Raises Problem for too many."""
+    """What was sent, in the schema's types, and each wrong field, both by place. Raises Problem for too many.
+
+    It looks no further where there is more wrong than an answer lists.
+    """
     if len(given) > most:
         refuse([("", f"too_many:{most}")])
     items: dict[int, Any] = {}
     errors: dict[int, list[FieldError]] = {}
     for place, item in enumerate(given):
+        if sum(map(len, errors.values())) > MAX_ERRORS:
+            break
         try:
             items[place] = schema.load(item)
         except ValidationError as error:
             errors[place] = list(flatten(error.messages_dict))
     return items, errors
+
+
+def _make_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a request; one with more members than any has is not looked at any further."""
+    if len(members) > MOST_MEMBERS:
+        refuse([("", f"too_many:{MOST_MEMBERS}")])
+    return dict(members)
 
 
 def _refuse_constant(name: str) -> NoReturn:
