@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from portal.egress import AddressError, AddressPolicy, parse_address
-from portal.egress.address import BLOCKED_PORTS
+from portal.egress.address import BLOCKED_PORTS, MAX_URL_LENGTH
 from tests.egress.conftest import MakeEgress
 
 PUBLIC = AddressPolicy()
@@ -176,3 +176,10 @@ def test_refusal_does_not_tell_which_address_a_name_has(make_egress: MakeEgress)
         make_egress(PUBLIC, resolve=resolve_stub).check("http://priv.test/")
     assert (caught.value.reason, caught.value.problem) == ("blocked_address", "not_public")
     assert "10.0" not in str(caught.value)
+
+
+def test_an_address_that_escaping_makes_too_long_is_refused() -> None:
+    url = "https://crm.example.com/" + "é" * 600
+    assert len(url) < MAX_URL_LENGTH < len(url) + 5 * 600
+    with pytest.raises(AddressError):
+        parse_address(url, PUBLIC)

@@ -14,6 +14,7 @@ from portal.database.db import db
 from portal.database.upkeep import free_pages, size_of
 from portal.models import Attempt, AuditEntry, Company, Contact, Delivery, Task
 from portal.privacy import retention
+from portal.tasks import store
 from portal.worker.housekeeping import keep_house
 from portal.worker.task_runner import TaskRunner
 from tests.conftest import BOTH, running_worker
@@ -220,3 +221,33 @@ def test_the_file_gives_its_space_back(app: Flask, company: Company) -> None:
     assert full is not None
     assert full - before > 7_000_000
     assert (size_of(db.engine) or 0) - before < 5_000_000
+
+
+def test_an_imports_report_outlives_the_purges_own(company: Company) -> None:
+    retention.plan(db.session, now=utcnow())
+    store.create(db.session, Actor(company.id, "ana@example.com"), "import")
+    db.session.execute(update(Task).values(status="done", finished_at=utcnow() - timedelta(days=91)))
+    retention.plan(db.session, now=utcnow())
+    assert db.session.scalars(select(Task.kind)).all() == ["import"]
+
+
+def test_acts_of_nobody_go_in_their_time(company: Company) -> None:
+    for days in (729, 731):
+        moment = utcnow() - timedelta(days=days)
+        db.session.add(
+            AuditEntry(company_id=None, actor="x", action="login.failed", subject=str(days), created_at=moment)
+        )
+    db.session.commit()
+    retention.plan(db.session, now=utcnow())
+    of_nobody = select(AuditEntry.subject).where(AuditEntry.company_id.is_(None))
+    assert db.session.scalars(of_nobody).all() == ["729"]
+
+
+def test_a_long_audit_log_goes_in_as_many_rounds_as_it_takes(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    db.session.execute(delete(AuditEntry))
+    for _ in range(5):
+        audit.record(db.session, Actor(company.id, "a"), "webhook.paused")
+    db.session.execute(update(AuditEntry).values(created_at=utcnow() - timedelta(days=800)))
+    db.session.commit()
+    assert purge(company)["entries"] == 5
