@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
+from portal import clock
 from portal.api.protocol import access, idempotency
 from portal.api.protocol.rate_limit import RateLimit
 from portal.database.db import db
@@ -76,7 +78,8 @@ class Call:
         return self(json=GOOD[self.name] | {"dry_run": True}) if self.name in COUNTED else self()
 
     def unchanged(self) -> TestResponse:
-        return self(headers={"If-None-Match": self().headers["ETag"]})
+        with time_machine.travel(clock.utcnow(), tick=False):  # what is due is due now, at every moment
+            return self(headers={"If-None-Match": self().headers["ETag"]})
 
     def refused(self) -> TestResponse:
         return self(**(BAD[self.name] if self.method == "GET" else {"json": BAD[self.name]}))
