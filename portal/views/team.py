@@ -27,7 +27,7 @@ bp = Blueprint("team", __name__, url_prefix="/team")
 @access.admin
 def index() -> ResponseReturnValue:
     """The people of one state, active ones at first, narrowed by name or e-mail."""
-    state = request.args.get("state") if request.args.get("state") in USER_STATES else "active"
+    state = request.args.get("state") or "active"
     search = request.args.get("search", "").strip()
     people = people_of(db.session, current_user.company_id)
     found = [person for person in people if state_of(person) == state and is_found(person, search)]
@@ -37,6 +37,7 @@ def index() -> ResponseReturnValue:
         found=len(found),
         counts=Counter(state_of(person) for person in people),
         state=state,
+        wanted={"unknown": () if state in USER_STATES else ("state",)},
         search=search,
         role_words=ROLE_WORDS,
     )

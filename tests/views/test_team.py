@@ -43,6 +43,10 @@ def test_people_without_log_in_and_disabled_ones_have_lists_of_their_own(admin, 
     admin.post(f"/team/{gone.id}/disable")
     assert "Dona" in admin.get("/team?state=without_login").text
     assert "Gil" in admin.get("/team?state=disabled").text
+    unknown = admin.get("/team?state=desligada").text
+    assert "O filtro pede algo que não existe" in unknown
+    assert "desligada" in unknown
+    assert not any(name in unknown for name in ("Dona", "Gil"))
     assert not {"Dona", "Gil"} & set(re.findall(r"\w+", admin.get("/team").text))
 
 
