@@ -3,10 +3,11 @@
 
 FROM python:3.13-slim AS build
 WORKDIR /source
-COPY pyproject.toml setup.cfg constraints.txt README.md LICENSE MANIFEST.in ./
+COPY requirements.lock ./
+RUN python -m venv /opt/portal && /opt/portal/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY pyproject.toml setup.cfg README.md LICENSE MANIFEST.in ./
 COPY portal portal
-RUN python -m venv /opt/portal \
-    && /opt/portal/bin/pip install --no-cache-dir -c constraints.txt '.[postgres,xlsx]'
+RUN /opt/portal/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --home-dir /data portal \
