@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, not_, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -137,9 +137,10 @@ def resend_many(
 
 def _begin_again(actor: str, now: datetime) -> ReturningUpdate[Any]:
     """Makes deliveries due at once, but for those that are being sent, are due already, or have no body any more."""
-    may_go = or_(
-        delivery.c.status.not_in(OPEN_STATUSES), and_(delivery.c.status == "pending", delivery.c.next_attempt_at > now)
-    )
+    # Who asked at the same moment may have read the clock a little later: what was made due by hand is due already.
+    was_made_due = and_(delivery.c.next_trigger == "manual", delivery.c.tries == 0)
+    waits = and_(delivery.c.status == "pending", delivery.c.next_attempt_at > now, not_(was_made_due))
+    may_go = or_(delivery.c.status.not_in(OPEN_STATUSES), waits)
     return (
         update(delivery)
         .where(may_go, delivery.c.body.is_not(None))

@@ -22,6 +22,8 @@ ARGUMENTS = {
     ("backup",): ["copy.db"],
     ("classify",): ["1", "2"],
     ("contacts", "show"): ["1"],
+    ("contacts", "merge"): ["1", "2"],
+    ("contacts", "send"): ["1"],
     ("deliveries", "resend"): ["--status", "failed", "--yes"],
     ("deliveries", "show"): ["msg_1"],
     ("erase",): ["--contact", "1"],
@@ -29,6 +31,7 @@ ARGUMENTS = {
     ("move",): ["--to-file", "address.txt"],
     ("settle",): ["1"],
     ("token", "add"): ["--email", "a@b.example", "--label", "x"],
+    ("undo",): ["1"],
     ("user", "reset-second-factor"): ["--email", "a@b.example"],
     ("webhook", "set"): [URL],
 }

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from portal import outbox
+from portal import clock, outbox
 from portal.database.db import db
 from portal.models import Attempt, Company, Contact, Delivery
 from portal.outbox import Claim, Rules
@@ -218,6 +218,14 @@ def test_a_double_click_on_resend_sends_once(company: Company) -> None:
     (again,) = claim_due()
     settle(again, answered("ok_text"))
     assert not resend(reload(claim.delivery_id), seen_attempts=1)
+
+
+def test_a_second_click_that_read_the_clock_a_little_earlier_changes_nothing(company: Company) -> None:
+    factories.make_delivery(factories.make_contact(company))
+    (claim,) = claim_due()
+    delivery = settle(claim, answered("ok_text"))
+    assert resend(delivery, seen_attempts=1)
+    assert not outbox.resend(db.session, delivery, actor="ana@example.com", now=clock.utcnow(), seen_attempts=1)
 
 
 def test_resend_leaves_a_delivery_alone_that_is_being_sent(company: Company) -> None:

@@ -28,7 +28,7 @@ def contact_id(portal: Portal) -> int:
         ("after the commit, before the claim", 1, ["ok_text"]),
         ("after the claim, before the send", 1, ["interrupted", "ok_text"]),
         ("after the answer, before the record", 2, ["interrupted", "ok_text"]),
-        ("between the attempt and the state", 2, ["interrupted", "ok_text"]),
+        ("between the state and the attempt", 2, ["interrupted", "ok_text"]),
     ],
 )
 def test_nothing_is_lost_when_the_portal_is_killed(

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from portal import webhook
+from portal.database import driver
 from portal.outbox import claims
 from portal.worker import sender
 
@@ -39,13 +40,18 @@ def crash_before(module: Any, name: str) -> None:
 def crash_before_sql(beginning: str, after: str) -> None:
     """Crash before a statement that begins so, in a connection that has run one that begins with `after`."""
 
-    def watch(connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+    def watch(connection: Any, statement: str) -> None:
         if statement.startswith(after):
             connection.info["seen"] = True
         elif statement.startswith(beginning) and connection.info.get("seen"):
             crash()
 
-    event.listen(Engine, "before_cursor_execute", watch)
+    def run(connection: Any, compiled: Any, *args: Any, **kwargs: Any) -> Any:
+        watch(connection, compiled.sql)
+        return original(connection, compiled, *args, **kwargs)
+
+    event.listen(Engine, "before_cursor_execute", lambda connection, _, statement, *__: watch(connection, statement))
+    original, driver._run = driver._run, run
 
 
 POINTS = {
@@ -53,7 +59,7 @@ POINTS = {
     "after the commit, before the claim": lambda: crash_before(claims, "_claim_of"),
     "after the claim, before the send": lambda: crash_before(webhook, "begin"),
     "after the answer, before the record": lambda: crash_before(sender.Sender, "_end"),
-    "between the attempt and the state": lambda: crash_before_sql("UPDATE delivery", "INSERT INTO attempt"),
+    "between the state and the attempt": lambda: crash_before_sql("INSERT INTO attempt", "UPDATE delivery"),
 }
 
 if "CRASH_AT" in os.environ:
