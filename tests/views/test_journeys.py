@@ -106,7 +106,7 @@ def test_a_wrong_address_is_understood_mended_and_made_good(walker, site):
     go(walker, "Início")
     arrives(walker, walker.get_by_text("O destino respondeu com o código 410"))
     expect(walker.get_by_role("heading", name="1 contato não chegou ao seu CRM.")).to_be_visible()
-    walker.get_by_role("link", name="Ver o que fazer").click()
+    walker.get_by_role("link", name="Conferir a URL").click()
     with Receiver() as mended:
         walker.get_by_label("URL de destino").fill(mended.url)
         walker.get_by_role("button", name="Salvar URL").click()
@@ -147,7 +147,9 @@ def test_a_file_is_imported_classified_and_in_sync(walker, site):
     content = b"Nome;Email;Empresa\nDora Reis;dora@example.com;Acme\nElis Cruz;elis@example.com;Acme\n"
     walker.set_input_files("input[type=file]", files=[{"name": "rd.csv", "mimeType": "text/csv", "buffer": content}])
     walker.get_by_role("button", name="Enviar e conferir").click()
-    walker.get_by_role("button", name="Conferir o que muda").click()
+    check = walker.get_by_role("button", name="Conferir o que muda")
+    arrives(walker, check)  # once the worker has examined the file
+    check.click()
     arrives(walker, walker.get_by_text("Ela não envia nada ao seu CRM."))
     walker.get_by_role("button", name="Importar 2 linhas").click()
     arrives(walker, walker.get_by_text("Pronto: todas as linhas foram importadas."))
@@ -184,8 +186,10 @@ def test_one_delivery_among_a_hundred_thousand_is_found_and_sent_again(page, sit
     page.keyboard.press("/")
     page.keyboard.type("zuleica rara")
     page.keyboard.press("Enter")
-    page.get_by_role("link", name="Zuleica Rara").click()
+    page.get_by_role("link", name="Zuleica Rara", exact=True).click()
     expect(page.get_by_role("heading", name="Não chegou ao seu CRM")).to_be_visible()
+    page.get_by_role("button", name="Reenviar").click()
+    expect(page.get_by_text("Esta entrega leva os dados de então.")).to_be_visible()
     page.get_by_role("button", name="Reenviar").click()
     expect(page.get_by_role("heading", name="Entregue: o seu CRM recebeu.")).to_be_visible(timeout=SECONDS * 1000)
     assert [received.body for received in site.receiver.received] == [b"{}"]

@@ -66,6 +66,7 @@ def test_a_dead_address_is_looked_at_first(admin, dead, company):
     for url in ("/", f"/deliveries/{dead.webhook_id}", "/contacts"):
         page = admin.get(url).text
         assert primary_of(page)[0].strip() == CHECK, url
+        assert page.count(CHECK) == 1, url
     with Receiver() as other:
         set_url(company, other.url)
         assert CHECK not in admin.get("/").text
