@@ -144,7 +144,7 @@ class SentSchema(StrictSchema):
     delivery_id = fields.String(
         required=True,
         allow_none=True,
-        metadata={"description": "null when the receiver has it all, or it is on its way."},
+        metadata={"description": "null when the receiver has it all, or it is queued."},
     )
 
 

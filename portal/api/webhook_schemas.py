@@ -43,7 +43,7 @@ class WebhookSchema(StrictSchema):
             "days of nothing but failure (`outage`), or a backup was restored (`restored`)."
         },
     )
-    waiting = fields.Integer(required=True, metadata={"description": "Deliveries on their way."})
+    waiting = fields.Integer(required=True, metadata={"description": "Deliveries in the queue."})
     consecutive_failures = fields.Integer(required=True)
     last_success_at = Moment(required=True, allow_none=True)
     last_failure_at = Moment(required=True, allow_none=True)

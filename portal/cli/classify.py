@@ -27,7 +27,7 @@ def classify(contact_id: int, level: str) -> None:
         db.session.commit()
         click.echo(f"Contact {contact_id}: {done.previous_level or 'none'} -> {level}.")
         if done.delivery_id is not None:
-            click.echo(f"Delivery {done.delivery_id} is on its way.")
+            click.echo(f"Delivery {done.delivery_id} is queued.")
         elif done.previous_level == wanted:
             click.echo("It was so already: nothing is sent.")
         elif wanted is None:

@@ -93,7 +93,7 @@ def show(contact_id: int, company_name: str | None, as_json: bool) -> None:
 def send(contact_id: int, company_name: str | None, as_json: bool) -> None:
     """Send a contact's data of now, where the CRM has those of before or does not know the level.
 
-    Nothing goes when the CRM has all of it, or it is on its way. A contact without a level is not sent.
+    Nothing goes when the CRM has all of it, or it is queued. A contact without a level is not sent.
     """
     with open_company(company_name) as actor:
         check_contact(actor, contact_id)
@@ -102,9 +102,9 @@ def send(contact_id: int, company_name: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"contact_id": contact_id, "delivery_id": sent})
     elif sent:
-        click.echo(f"Delivery {sent} is on its way.")
+        click.echo(f"Delivery {sent} is queued.")
     else:
-        click.echo("The CRM has it all, or it is on its way: nothing is sent.")
+        click.echo("The CRM has it all, or it is queued: nothing is sent.")
 
 
 @contacts.command()

@@ -8,8 +8,9 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, func, inspect, select, text
+from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Result, Table, func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from portal.database.backup.sqlite import open_alone
@@ -17,7 +18,8 @@ from portal.database.schema import HEAD_REVISION, UNFINISHED_MOVE, check_schema,
 from portal.database.troubles import message_of
 from portal.database.upgrading import upgrade_schema
 
-CHUNK = 2000
+CHUNK = 500
+"""Rows that are in memory at a time."""
 Report = Callable[[str, int], None]
 """Hears a table's name and how many of its rows are there."""
 
@@ -74,13 +76,14 @@ def _note_revision(connection: Connection, revision: str) -> None:
 
 def _copy(held: Connection, target: Engine, table: Table, report: Report) -> None:
     number = _number_of(table)
-    if number is None:  # small, and its order is another one there: all of it at once
+    if number is None:  # its order may be another one there: all of it in one transaction
+        done = 0
         with target.begin() as connection:
             connection.execute(table.delete())
-            rows = [dict(row._mapping) for row in held.execute(select(table))]
-            if rows:
-                connection.execute(table.insert(), rows)
-        report(table.name, len(rows))
+            for part in _stream(held, table).partitions():
+                connection.execute(table.insert(), [dict(row._mapping) for row in part])
+                done += len(part)
+        report(table.name, done)
         return
     with target.connect() as connection:
         last = connection.scalar(select(func.max(number))) or 0
@@ -114,10 +117,14 @@ def _compare(held: Connection, target: Engine, table: Table) -> int:
 def _sum(connection: Connection, table: Table) -> tuple[int, int]:
     """How many rows there are, and the sum of a digest of each, whatever their order."""
     count = total = 0
-    for row in connection.execution_options(yield_per=CHUNK).execute(select(table)):
+    for row in _stream(connection, table):
         digest = hashlib.blake2b(repr(tuple(row)).encode(), digest_size=16).digest()
         count, total = count + 1, total + int.from_bytes(digest, "big")
     return count, total
+
+
+def _stream(connection: Connection, table: Table) -> Result[Any]:
+    return connection.execute(select(table), execution_options={"yield_per": CHUNK})
 
 
 def _go_on_counting(held: Connection, connection: Connection, table: Table) -> None:

@@ -45,7 +45,7 @@ from portal.web.redirects import back_or, see_other
 
 MAX_LIVE = 50
 SENT = _l("Os dados atuais saem agora para o CRM.")
-ALL_SENT = _l("Nada foi enviado: o CRM já tem os dados atuais, ou eles já estão a caminho.")
+ALL_SENT = _l("Nada foi enviado: o CRM já tem os dados atuais, ou eles já estão na fila.")
 
 bp = Blueprint("contacts", __name__, url_prefix="/contacts")
 

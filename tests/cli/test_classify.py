@@ -18,7 +18,7 @@ def test_classify_makes_a_delivery(app: Flask, run: Run) -> None:
     result = run("classify", contact.id, 3)
     assert result.exit_code == 0
     delivery = db.session.scalars(select(Delivery)).one()
-    assert result.stdout == f"Contact {contact.id}: none -> 3.\nDelivery {delivery.webhook_id} is on its way.\n"
+    assert result.stdout == f"Contact {contact.id}: none -> 3.\nDelivery {delivery.webhook_id} is queued.\n"
     assert (delivery.actor, delivery.interest_level) == ("console", 3)
 
 
