@@ -1,7 +1,6 @@
 """The certificate authorities that receivers are checked against: certifi's, and those that the operator adds."""
 
 import os
-import re
 import secrets
 import ssl
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 import certifi
 
 BUNDLE = "authorities.pem"
-_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ def read_authorities(file: str) -> Authorities:
         text = Path(file).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise ValueError(f"cannot be read ({error.strerror}).") from error
-    found = tuple(_CERTIFICATE.findall(text))
+    found = tuple(_BEGIN + "".join(each.partition(_END)[:2]) for each in text.split(_BEGIN)[1:])
     if not found:
         raise ValueError("holds no certificate in PEM form (-----BEGIN CERTIFICATE-----).")
     for number, certificate in enumerate(found, 1):
