@@ -20,7 +20,7 @@ from portal.rules import clues
 
 ROOT = Path(portal.__file__).parent
 TAKERS = {"compile", "match", "fullmatch", "search", "sub", "split", "findall", "finditer", "Regexp"}
-SHORT, LONG = 750, 3_000
+SHORT, LONG = 3_000, 12_000
 QUICK_SECONDS = 0.002
 """What the long text may take without a second look: a pattern that is not linear takes a hundred times as long."""
 ONE_OF_EACH = "aZ0é@ .\n"
