@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
-from portal.database.db import GIVEN_ONCE, Base, Key, Numbered, UTCDateTime, one_of, only
+import portal.working_models  # noqa: F401  # whoever uses any table has the metadata of all
+from portal.database.db import GIVEN_ONCE, Key, Numbered, UTCDateTime, one_of, only
 
 LEVELS = (1, 2, 3)
 ROLES = ("admin", "member")
@@ -84,15 +85,6 @@ class AccessLink(Numbered):
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     user: Mapped[User | None] = relationship()
-
-
-class LoginFailure(Numbered):
-    """A log-in that failed, counted against its account and its address to slow guessing down."""
-
-    __table_args__ = tuple(Index(f"ix_login_failure_{name}", name, "at") for name in ("account_key", "ip"))
-    account_key: Mapped[str] = mapped_column(String(64))
-    ip: Mapped[str] = mapped_column(String(45))
-    at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class ApiToken(Numbered):
@@ -321,54 +313,6 @@ class Task(Numbered):
     finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
-class TaskBlock(Base):
-    """A piece of what a task works on (`input`) or of a list that it leaves behind, in the order of its number."""
-
-    task_id: Mapped[int] = mapped_column(ForeignKey("task.id", ondelete="CASCADE"), primary_key=True)
-    part: Mapped[str] = mapped_column(String(16), primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    data: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-class ImportedContact(Base):
-    """A contact that a file named, and when its import last wrote to it: None where it found all as it was."""
-
-    task_id: Mapped[int] = mapped_column(ForeignKey("task.id", ondelete="CASCADE"), primary_key=True)
-    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True, index=True)
-    is_created: Mapped[bool] = mapped_column()
-    saved_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-
-
-class ColumnMapping(Base):
-    """What somebody chose for the columns of a file: the fields by the columns' numbers, for files of its header."""
-
-    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), primary_key=True)
-    header_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    choices: Mapped[dict[str, str | None]] = mapped_column(JSON)
-
-
-class IdempotencyKey(Base):
-    """A call of the API that its caller may repeat, with what it was answered; no answer until its work is done."""
-
-    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), primary_key=True)
-    key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    request_hash: Mapped[str] = mapped_column(String(64))
-    answer: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
-
-
-class InspectedRequest(Numbered):
-    """What arrived at a company's own test address: its body's first 64 KiB, and the size of the whole in bytes."""
-
-    __table_args__ = (Index("ix_inspected_request_company", "company_id", "id"),)
-    signature: Mapped[str] = mapped_column(String(16))
-    headers: Mapped[list[list[str]]] = mapped_column(JSON)
-    body: Mapped[bytes] = mapped_column(LargeBinary)
-    size: Mapped[int] = mapped_column()
-    received_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
-
-
 class AuditEntry(Numbered):
     """An administrative act: who did what, when, from where. Only ever added; what is refused again is counted."""
 
@@ -380,21 +324,3 @@ class AuditEntry(Numbered):
     ip: Mapped[str | None] = mapped_column(String(45))
     times: Mapped[int] = mapped_column(default=1, server_default="1")
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
-
-
-class AttemptCount(Base):
-    """How many attempts ended so, and how long they took: counted as they are recorded, and never taken back."""
-
-    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), primary_key=True)
-    status: Mapped[str] = mapped_column(String(16), primary_key=True)  # the delivery's, after the attempt
-    reason: Mapped[str] = mapped_column(String(32), primary_key=True)
-    up_to_ms: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 0 when it took no known time
-    number: Mapped[int] = mapped_column(BigInteger)
-    total_ms: Mapped[int] = mapped_column(BigInteger)
-
-
-class WorkerHeartbeat(Base):
-    """The last sign of life of each worker process."""
-
-    worker: Mapped[str] = mapped_column(String(100), primary_key=True)
-    seen_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -13,10 +13,11 @@ from werkzeug.datastructures import Headers
 
 from portal import audit
 from portal.audit import Actor
-from portal.models import Company, Endpoint, InspectedRequest
+from portal.models import Company, Endpoint
 from portal.outbox import signing_secrets
 from portal.rules.signing import Signature, check_signature, make_verifier
 from portal.vault import SecretError, Vault
+from portal.working_models import InspectedRequest
 
 MAX_BODY_BYTES = 1024 * 1024
 KEPT_BODY_BYTES = 64 * 1024

@@ -13,9 +13,10 @@ from portal.contacts.searching import is_found_by
 from portal.contacts.standing import SHOWN_STATES, SYNC_STATES, has_changed_data, is_in_sync_state, is_shown_as
 from portal.database import filters
 from portal.database.filters import Filter, by, names_of, number, one_of, text
-from portal.models import LEVELS, Campaign, Contact, ImportedContact, Task, User
+from portal.models import LEVELS, Campaign, Contact, Task, User
 from portal.people import users
 from portal.rules.verdict import WARNINGS
+from portal.working_models import ImportedContact
 
 ASKED_LEVELS = {str(level): level for level in LEVELS} | {"none": None}
 """The levels as people ask for them, with that of contacts without one."""

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from portal.importing.columns import FIELDS
 from portal.importing.encoding import FileProblem, UnknownName
 from portal.importing.order import Order
-from portal.models import ColumnMapping
 from portal.rules.folding import fold
+from portal.working_models import ColumnMapping
 
 UNNAMED = ("Coluna", "Column")
 

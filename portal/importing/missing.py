@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from portal.contacts.checking import ContactItem
 from portal.importing.order import Order
-from portal.models import Contact, ImportedContact, Task, TaskBlock
+from portal.models import Contact, Task
 from portal.tasks import slices
 from portal.tasks.store import Done
+from portal.working_models import ImportedContact, TaskBlock
 
 KIND = "import"
 MISSING = "missing"

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session, aliased
 
 from portal import audit, outbox
 from portal.audit import Actor
-from portal.models import OPEN_STATUSES, Contact, Delivery, ImportedContact, Task
+from portal.models import OPEN_STATUSES, Contact, Delivery, Task
 from portal.tasks.slices import cut_numbers, queue_numbers
 from portal.tasks.store import Chunk, TaskClaim
+from portal.working_models import ImportedContact
 
 KIND = "undo"
 CHUNK = 200

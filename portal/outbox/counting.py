@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from portal.database.db import insert_or_add
-from portal.models import AttemptCount
 from portal.outbox.claims import Claim
 from portal.webhook import Outcome
+from portal.working_models import AttemptCount
 
 attempt_count: Table = AttemptCount.__table__  # type: ignore[assignment]
 

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from portal import audit, clock
 from portal.audit import Actor, Stranger
-from portal.models import LoginFailure, User
+from portal.models import User
 from portal.people.hashing import hash_secret
 from portal.people.passwords import hash_password, hasher, is_password
+from portal.working_models import LoginFailure
 
 FAILURE_WINDOW = timedelta(minutes=15)
 FREE_FAILURES = 10

@@ -12,9 +12,10 @@ from portal import audit, clock, importing, outbox
 from portal.audit import Actor
 from portal.database.db import Base, reading
 from portal.importing import rehearsal
-from portal.models import Contact, InspectedRequest, Task, TaskBlock
+from portal.models import Contact, Task
 from portal.privacy.traces import Traces
 from portal.tasks import store
+from portal.working_models import InspectedRequest, TaskBlock
 
 ERASED = "erased"
 """Why a task ended that would have brought the person back."""

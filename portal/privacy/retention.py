@@ -16,10 +16,11 @@ from portal import audit, clock, outbox
 from portal.audit import Actor
 from portal.database.db import reading
 from portal.database.upkeep import free_pages, give_back
-from portal.models import Company, IdempotencyKey, Task
+from portal.models import Company, Task
 from portal.tasks import store
 from portal.tasks.slices import Step, cut_steps
 from portal.tasks.store import Chunk, TaskClaim
+from portal.working_models import IdempotencyKey
 
 KIND = "purge"
 ACTOR = "portal"

@@ -32,7 +32,8 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.audit import Actor
-from portal.models import Task, TaskBlock
+from portal.models import Task
+from portal.working_models import TaskBlock
 
 MAX_TRIES = 5
 """A task that kills its worker is not begun for ever."""

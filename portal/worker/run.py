@@ -19,7 +19,6 @@ from portal import clock
 from portal.config import Settings
 from portal.database.backup.nightly import Nightly
 from portal.egress import Egress
-from portal.models import WorkerHeartbeat
 from portal.notices import Speaking, Teller
 from portal.outbox.bell import Ear, make_ear
 from portal.vault import Vault
@@ -27,6 +26,7 @@ from portal.worker.dispatcher import Dispatcher
 from portal.worker.housekeeping import keep_house
 from portal.worker.notifier import Notifier
 from portal.worker.task_runner import TaskRunner
+from portal.working_models import WorkerHeartbeat
 
 TICK_SECONDS = 1
 HEARTBEAT_SECONDS = 10

@@ -17,8 +17,9 @@ from portal.api import saving
 from portal.api.protocol import idempotency
 from portal.database.db import db
 from portal.demo.server import Receiver
-from portal.models import Contact, Delivery, IdempotencyKey
+from portal.models import Contact, Delivery
 from portal.worker.housekeeping import keep_house
+from portal.working_models import IdempotencyKey
 from tests.api.conftest import Caller, check_problem, field_errors
 from tests.api.test_contacts import person
 from tests.conftest import BOTH

@@ -13,7 +13,8 @@ from portal.cli.console import check_stored_secrets
 from portal.clock import utcnow
 from portal.database.db import db
 from portal.demo.server import Receiver
-from portal.models import Delivery, Endpoint, WorkerHeartbeat
+from portal.models import Delivery, Endpoint
+from portal.working_models import WorkerHeartbeat
 from tests.authority import Authority
 from tests.cli.conftest import Run
 from tests.factories import endpoint_of, make_company, make_contact, make_delivery

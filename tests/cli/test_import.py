@@ -9,7 +9,8 @@ import pytest
 from flask import Flask
 
 from portal.database.db import db
-from portal.models import Classification, Contact, Delivery, ImportedContact, Task
+from portal.models import Classification, Contact, Delivery, Task
+from portal.working_models import ImportedContact
 from tests.cli.conftest import Run
 from tests.factories import do_tasks, make_company, make_user
 from tests.importing.conftest import DATA, WORKBOOKS

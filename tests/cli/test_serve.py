@@ -12,8 +12,9 @@ from sqlalchemy import select
 
 from portal.database.db import db
 from portal.demo.server import Receiver
-from portal.models import AccessLink, Delivery, WorkerHeartbeat
+from portal.models import AccessLink, Delivery
 from portal.people import links
+from portal.working_models import WorkerHeartbeat
 from tests.cli.conftest import Run, Running, Start
 from tests.factories import make_company, make_contact, make_delivery, make_user
 

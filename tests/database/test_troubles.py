@@ -16,8 +16,9 @@ from portal.clock import utcnow
 from portal.database.db import db
 from portal.database.schema import SchemaError, check_schema
 from portal.database.troubles import TROUBLES, name_trouble
-from portal.models import Company, WorkerHeartbeat
+from portal.models import Company
 from portal.people import tokens
+from portal.working_models import WorkerHeartbeat
 from tests.cli.conftest import Run, environ, run
 from tests.conftest import BOTH
 from tests.factories import make_user

@@ -8,10 +8,11 @@ from portal import clock, importing
 from portal.database.db import db
 from portal.importing import examining
 from portal.importing.layout import LOOK_ROWS
-from portal.models import Task, TaskBlock
+from portal.models import Task
 from portal.tasks import store
 from portal.tasks.slices import BLOCK_BYTES
 from portal.worker.task_runner import LEASE, TaskRunner
+from portal.working_models import TaskBlock
 from tests.conftest import BOTH
 from tests.factories import actor_of, make_company, owner_of
 from tests.importing.conftest import DATA, WORKBOOKS

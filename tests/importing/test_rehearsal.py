@@ -14,10 +14,11 @@ from portal.database.db import db
 from portal.importing import Order, chunks, rehearsal
 from portal.importing.missing import read_missing
 from portal.importing.outcomes import GROUPS, read_outcomes
-from portal.models import Campaign, Classification, Company, Contact, Delivery, ImportedContact, Task, User
+from portal.models import Campaign, Classification, Company, Contact, Delivery, Task, User
 from portal.privacy.erasing import erase_contact
 from portal.tasks import store
 from portal.worker.task_runner import TaskRunner
+from portal.working_models import ImportedContact
 from tests.conftest import BOTH
 from tests.factories import classify_contact, do_tasks, make_company, make_import, make_user
 

@@ -12,10 +12,11 @@ from portal import importing
 from portal.clock import utcnow
 from portal.database.db import db
 from portal.importing import chunks, read_findings
-from portal.models import Classification, Contact, Delivery, Task, TaskBlock
+from portal.models import Classification, Contact, Delivery, Task
 from portal.tasks import store
 from portal.worker.housekeeping import keep_house
 from portal.worker.task_runner import LEASE, TaskRunner
+from portal.working_models import TaskBlock
 from tests.conftest import BOTH, running_worker
 from tests.factories import make_company, make_import, set_url
 from tests.importing.conftest import DATA

@@ -9,9 +9,9 @@ from flask import Flask
 
 from portal import clock
 from portal.database.db import db
-from portal.models import LoginFailure
 from portal.people import logging_in
 from portal.people.logging_in import ACCOUNTS_A_HOST, network_of
+from portal.working_models import LoginFailure
 from tests.conftest import BOTH
 from tests.factories import PASSWORD, make_company, make_user, session_of
 

@@ -18,13 +18,14 @@ from portal.contacts.classifying import ContactGone, classify
 from portal.database.db import Base, db, writing
 from portal.database.upkeep import empty_log
 from portal.demo.server import Receiver, Reply
-from portal.models import Attempt, AuditEntry, Company, Contact, Delivery, InspectedRequest, Task, TaskBlock
+from portal.models import Attempt, AuditEntry, Company, Contact, Delivery, Task
 from portal.outbox import Claim, Rules
 from portal.privacy.erasing import Erased, erase_contact
 from portal.rules.retry import parse_schedule
 from portal.tasks import store
 from portal.webhook import Outcome
 from portal.worker.task_runner import TaskRunner
+from portal.working_models import InspectedRequest, TaskBlock
 from tests import factories
 from tests.conftest import BOTH, running_worker
 

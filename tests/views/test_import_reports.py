@@ -7,7 +7,8 @@ import re
 import pytest
 
 from portal.database.db import db
-from portal.models import Contact, Delivery, ImportedContact, Task
+from portal.models import Contact, Delivery, Task
+from portal.working_models import ImportedContact
 from tests.factories import classify_contact, do_tasks, make_import, save_many, set_url
 from tests.views.test_imports import choices_of, follow, send, text_of
 

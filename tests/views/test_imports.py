@@ -9,10 +9,11 @@ import pytest
 
 from portal.database.db import db
 from portal.importing import examining
-from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Task, TaskBlock
+from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Task
 from portal.tasks import store
 from portal.views.imports import MAX_FILE_BYTES
 from portal.worker.task_runner import TaskRunner
+from portal.working_models import TaskBlock
 from tests.factories import make_import, set_url
 from tests.importing.conftest import DATA, WORKBOOKS
 from tests.importing.test_spreadsheet import workbook

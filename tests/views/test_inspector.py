@@ -11,10 +11,11 @@ from werkzeug.serving import make_server
 from portal import clock
 from portal.company import endpoint, inspector
 from portal.database.db import db, reading
-from portal.models import AuditEntry, InspectedRequest
+from portal.models import AuditEntry
 from portal.rules.payload import encode_body, sample_payload
 from portal.webhook import USER_AGENT, sign
 from portal.worker import run
+from portal.working_models import InspectedRequest
 from tests.conftest import BOTH, running_worker
 from tests.factories import endpoint_of, make_company, make_user, secret_of
 from tests.views.conftest import Person

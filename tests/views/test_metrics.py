@@ -10,7 +10,8 @@ from sqlalchemy import update
 from portal.clock import utcnow
 from portal.database.db import db
 from portal.demo.server import Receiver
-from portal.models import Delivery, WorkerHeartbeat
+from portal.models import Delivery
+from portal.working_models import WorkerHeartbeat
 from tests.conftest import BOTH, MakeApp, running_worker
 from tests.factories import classify_contact, endpoint_of, make_company, make_contact, make_delivery, send_test
 

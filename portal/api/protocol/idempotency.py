@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.database.db import LockedTooLong, waiting_for_locks
-from portal.models import IdempotencyKey
 from portal.privacy.retention import CALLS_KEPT
+from portal.working_models import IdempotencyKey
 
 WAIT_SECONDS = 2.0
 """How long a call waits for an earlier one with its key, on PostgreSQL; on SQLite it waits as every writer does."""

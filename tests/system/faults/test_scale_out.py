@@ -14,8 +14,9 @@ from portal.company import endpoint
 from portal.contacts.classifying import classify
 from portal.database.db import db
 from portal.demo.server import Receiver
-from portal.models import Company, WorkerHeartbeat
+from portal.models import Company
 from portal.people import tokens
+from portal.working_models import WorkerHeartbeat
 from tests import factories
 from tests.cli.conftest import Running
 from tests.conftest import running_worker

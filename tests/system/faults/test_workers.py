@@ -19,10 +19,11 @@ from portal.cli.worker import run_worker
 from portal.config import LEASE_MARGIN
 from portal.database.db import db
 from portal.demo.server import Receiver
-from portal.models import Attempt, Company, Delivery, WorkerHeartbeat
+from portal.models import Attempt, Company, Delivery
 from portal.outbox.bell import DatagramBell, DatagramEar, NotifyBell
 from portal.vault import Vault
 from portal.worker import dispatcher, rounds, run
+from portal.working_models import WorkerHeartbeat
 from tests import factories
 from tests.cli.conftest import Running
 from tests.conftest import BOTH, MakeApp, make_schema, running_worker

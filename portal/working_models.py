@@ -1,0 +1,83 @@
+"""The tables of the portal's own work: what tasks hold, repeated calls, guesses, counts, signs of life."""
+
+from datetime import datetime
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.database.db import Base, Numbered, UTCDateTime
+
+
+class TaskBlock(Base):
+    """A piece of what a task works on (`input`) or of a list that it leaves behind, in the order of its number."""
+
+    task_id: Mapped[int] = mapped_column(ForeignKey("task.id", ondelete="CASCADE"), primary_key=True)
+    part: Mapped[str] = mapped_column(String(16), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ImportedContact(Base):
+    """A contact that a file named, and when its import last wrote to it: None where it found all as it was."""
+
+    task_id: Mapped[int] = mapped_column(ForeignKey("task.id", ondelete="CASCADE"), primary_key=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True, index=True)
+    is_created: Mapped[bool] = mapped_column()
+    saved_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class ColumnMapping(Base):
+    """What somebody chose for the columns of a file: the fields by the columns' numbers, for files of its header."""
+
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), primary_key=True)
+    header_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    choices: Mapped[dict[str, str | None]] = mapped_column(JSON)
+
+
+class IdempotencyKey(Base):
+    """A call of the API that its caller may repeat, with what it was answered; no answer until its work is done."""
+
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    answer: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+
+
+class LoginFailure(Numbered):
+    """A log-in that failed, counted against its account and its address to slow guessing down."""
+
+    __table_args__ = tuple(Index(f"ix_login_failure_{name}", name, "at") for name in ("account_key", "ip"))
+    account_key: Mapped[str] = mapped_column(String(64))
+    ip: Mapped[str] = mapped_column(String(45))
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class InspectedRequest(Numbered):
+    """What arrived at a company's own test address: its body's first 64 KiB, and the size of the whole in bytes."""
+
+    __table_args__ = (Index("ix_inspected_request_company", "company_id", "id"),)
+    signature: Mapped[str] = mapped_column(String(16))
+    headers: Mapped[list[list[str]]] = mapped_column(JSON)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    size: Mapped[int] = mapped_column()
+    received_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
+
+
+class AttemptCount(Base):
+    """How many attempts ended so, and how long they took: counted as they are recorded, and never taken back."""
+
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16), primary_key=True)  # the delivery's, after the attempt
+    reason: Mapped[str] = mapped_column(String(32), primary_key=True)
+    up_to_ms: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 0 when it took no known time
+    number: Mapped[int] = mapped_column(BigInteger)
+    total_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class WorkerHeartbeat(Base):
+    """The last sign of life of each worker process."""
+
+    worker: Mapped[str] = mapped_column(String(100), primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
