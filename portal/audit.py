@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from operator import eq, ge, lt
 
-from sqlalchemy import Connection, Select, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -145,6 +145,14 @@ def last_noted(session: Session, action: str, *, since: datetime) -> Sequence[Au
     """What belongs to no company and was noted since then, newest first."""
     of_nobody = select(AuditEntry).where(AuditEntry.company_id.is_(None), AuditEntry.action == action)
     return session.scalars(of_nobody.where(AuditEntry.created_at >= since).order_by(AuditEntry.id.desc())).all()
+
+
+def count_since(session: Session, company_id: int, action: str, *, since: datetime) -> int:
+    """How often that was done since then. Only what is newer is read, however long the log is."""
+    of_company = select(AuditEntry.id).where(AuditEntry.company_id == company_id)
+    before = of_company.where(AuditEntry.created_at <= since).order_by(AuditEntry.id.desc()).limit(1).scalar_subquery()
+    lately = of_company.where(AuditEntry.id > func.coalesce(before, 0), AuditEntry.action == action)
+    return session.scalar(select(func.count()).select_from(lately.subquery())) or 0
 
 
 def _try_to_note(session: Session, actor: Actor | Stranger, action: str, *, subject: str) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal import audit, clock, outbox
 from portal.audit import Actor
+from portal.company.asking import check_address
 from portal.company.header import FixedHeader, HeaderChoice, seal_header
 from portal.company.refusals import NoAddress
 from portal.egress import Egress, origin_of
@@ -138,10 +139,9 @@ def set_address(
     """Send to this address from now on, with this header. What waits goes there too, unless it is to be cancelled.
 
     The saved header stays where the origin stays, and is forgotten with any other. Ends the caller's transaction:
-    checking an address asks the network. Raises AddressError.
+    checking an address asks the network. Raises AddressError and TooManyTests.
     """
-    session.rollback()
-    checked = egress.check(url)
+    checked = check_address(session, actor, url, egress=egress)
     url, advice = checked.address.url, advise_checked(checked)
     endpoint = lock_endpoint(session, actor.company_id)
     advice += advise_header(endpoint, url, header)

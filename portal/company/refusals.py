@@ -25,10 +25,10 @@ class NoAddress(Refusal):
 
 
 class TooManyTests(Refusal):
-    """The company made all the tests that a minute allows."""
+    """The company had as many addresses looked at as a minute allows."""
 
     code = "too_many_tests"
-    words = _l("São no máximo %(max)d testes por minuto. Espere um pouco.")
+    words = _l("Em um minuto, uma empresa pode salvar, testar e retomar URLs %(max)d vezes ao todo. Espere um pouco.")
 
     def __init__(self, most: int, *, wait_seconds: int) -> None:
         super().__init__(most)

@@ -2,27 +2,22 @@
 
 import random
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock, outbox
 from portal.audit import Actor
+from portal.company.asking import check_address, take_turn
 from portal.company.endpoint import advise_header, close_circuit, get_endpoint, lock_endpoint
 from portal.company.header import HeaderChoice, seal_header
-from portal.company.refusals import ChangedMeanwhile, NoAddress, NotDelivered, TooManyTests
+from portal.company.refusals import ChangedMeanwhile, NoAddress, NotDelivered
 from portal.config import Settings
 from portal.egress import Egress
 from portal.egress.advice import Advice, advise, advise_checked
-from portal.models import Attempt, Delivery, Endpoint
+from portal.models import Attempt, Endpoint
 from portal.rules.reasons import Explanation, explain_attempt
 from portal.vault import Vault
 from portal.webhook import Outcome
-
-MAX_TESTS_A_MINUTE = 30
-"""Of one company, over all edges: enough to try an address out, too few to scan a network."""
-MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -62,8 +57,7 @@ def send_test(
     url = url or endpoint.url
     if url is None:
         raise NoAddress
-    session.rollback()
-    checked = means.egress.check(url)
+    checked = check_address(session, actor, url, egress=means.egress)
     url = checked.address.url
     advice = advise_checked(checked) + advise_header(endpoint, url, header)
     return _send(session, means, endpoint.company_id, url, actor, advice, header)
@@ -81,6 +75,7 @@ def resume(session: Session, means: Means, actor: Actor) -> TestSend | None:
         raise NoAddress
     if endpoint.state == "active":
         return None
+    take_turn(session, actor, url)
     sent = _send(session, means, endpoint.company_id, url, actor, advise(url))
     if not sent.outcome.delivered:
         raise NotDelivered(sent.webhook_id, sent.outcome, means.explain(sent.outcome).message)
@@ -114,7 +109,6 @@ def _send(
     engine, settings = session.get_bind().engine, means.settings
     with engine.begin() as connection:
         now = clock.utcnow()
-        _take_turn(connection, company_id, now=now)
         claim = outbox.enqueue_test(
             connection, company_id=company_id, url=url, actor=actor.email, now=now, lease=settings.lease
         )
@@ -125,13 +119,3 @@ def _send(
         rules = outbox.Rules(settings.retry_schedule, now=clock.utcnow(), jitter=random.random)
         outbox.settle(connection, [(claim, outcome)], rules)
     return TestSend(claim.webhook_id, claim.body, outcome, advice)
-
-
-def _take_turn(connection: Connection, company_id: int, *, now: datetime) -> None:
-    """Raises TooManyTests when the last minute had as many as it may have; a company's tests pass here one by one."""
-    connection.execute(select(Endpoint.id).where(Endpoint.company_id == company_id).with_for_update())
-    lately = select(func.count()).where(
-        Delivery.company_id == company_id, Delivery.trigger == "test", Delivery.created_at > now - MINUTE
-    )
-    if connection.execute(lately).scalar_one() >= MAX_TESTS_A_MINUTE:
-        raise TooManyTests(MAX_TESTS_A_MINUTE, wait_seconds=round(MINUTE.total_seconds()))

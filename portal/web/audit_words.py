@@ -29,6 +29,7 @@ ACTION_WORDS: Mapping[str, Any] = {
     "second_factor.removed": _l("Desligou a verificação em duas etapas"),
     "token.created": _l("Criou um token da API"),
     "token.revoked": _l("Revogou um token da API"),
+    "webhook.address_checked": _l("Mandou conferir uma URL"),
     "webhook.url_set": _l("Salvou a URL do webhook"),
     "webhook.url_removed": _l("Removeu a URL do webhook"),
     "webhook.header_set": _l("Salvou o cabeçalho fixo do webhook"),

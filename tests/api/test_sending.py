@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from standardwebhooks import Webhook
 
 from portal import clock, outbox
-from portal.company import testing
+from portal.company import asking
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
 from portal.models import AuditEntry, Delivery, Endpoint
@@ -59,7 +59,7 @@ def test_resuming_tests_first_and_sends_what_waited(
     with running_worker(app):
         assert hook.wait_for(2)
     assert hook.received[1].headers["webhook-id"] == delivery_id
-    assert acts(open_database) == ["webhook.paused", "webhook.resumed"]
+    assert acts(open_database) == ["webhook.paused", "webhook.address_checked", "webhook.resumed"]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_test_of_one_address_does_not_resume_another(
 
 
 def test_tries_to_resume_count_as_tests(api: Caller, hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(testing, "MAX_TESTS_A_MINUTE", 1)
+    monkeypatch.setattr(asking, "MAX_A_MINUTE", 1)
     api.post("/webhook/test")
     api.post("/webhook/pause")
     check_problem(api.post("/webhook/resume"), 429, "too_many_tests")

@@ -2,6 +2,7 @@
 
 import html
 import json
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from sqlalchemy import select, update
 
 from portal import outbox
 from portal.cli import cli
-from portal.company import endpoint, testing
+from portal.company import asking, endpoint, testing
 from portal.company.refusals import ChangedMeanwhile, HeaderRefused, NoAddress, NotDelivered, Refusal, TooManyTests
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
@@ -185,10 +186,15 @@ def test_acts_leave_the_same_state_and_the_same_audit_entries(
         states.append((endpoint_of(installed).url, endpoint_of(installed).state))
     assert states == [(url, "active")] * 3 + [(url, "paused")] * 2 + [(url, "active")] * 3 + [(None, "active")] * 2
     assert len(receiver.received) == 2  # the test, and the test of the resume: what is active needs none
+    looked = ("webhook.address_checked", url)
     assert acts_of() == [
+        looked,
         ("webhook.url_set", url),
         ("webhook.header_set", "X-Api-Key"),
+        looked,
+        looked,
         ("webhook.paused", None),
+        looked,
         ("webhook.resumed", None),
         ("webhook.secret_rotated", None),
         ("webhook.url_removed", None),
@@ -234,19 +240,50 @@ def test_advice_is_given(installed: Installation, receiver: Receiver, edge: str,
     assert "This is n8n’s test URL" in said
 
 
-@pytest.mark.parametrize("act", ["test", "resume"])
-@pytest.mark.parametrize(("first", "second"), [(a, b) for a in EDGES for b in EDGES])
-def test_the_limit_counts_the_tests_of_every_edge(
-    installed: Installation, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, first: str, second: str, act: str
+@pytest.mark.parametrize("act", ["set", "test", "resume"])
+@pytest.mark.parametrize("first", ["set", "test"])
+@pytest.mark.parametrize(("one", "other"), [(a, b) for a in EDGES for b in EDGES])
+def test_one_limit_counts_the_addresses_of_every_edge_and_act(
+    installed: Installation,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    one: str,
+    other: str,
+    first: str,
+    act: str,
 ) -> None:
     factories.set_url(installed.company, receiver.url)
     endpoint_of(installed).state = "failing"
-    monkeypatch.setattr(testing, "MAX_TESTS_A_MINUTE", 1)
-    assert installed.act(first, "test", receiver.url)[0]
-    done, said = installed.act(second, act, receiver.url if act == "test" else None)
+    monkeypatch.setattr(asking, "MAX_A_MINUTE", 2)  # the address of above is one
+    assert installed.act(one, first, receiver.url)[0]
+    done, said = installed.act(other, act, receiver.url + "new" if act != "resume" else None)
     assert not done
+    assert in_english(installed.app, lambda: TooManyTests(2, wait_seconds=60).sentence) in said
+    assert (len(receiver.received), endpoint_of(installed).state) == (int(first == "test"), "failing")
+    assert endpoint_of(installed).url == receiver.url
+
+
+@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize("act", ["set", "test"])
+def test_a_name_that_leads_inwards_is_counted_and_told_without_its_address(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch, edge: str, act: str
+) -> None:
+    """Whether there is such a name can be learned, a few times a minute and on record; where it leads cannot."""
+
+    def resolve(host: str, port: int, **_more: Any) -> Any:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.77.88.99", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(asking, "MAX_A_MINUTE", 1)
+    url = "http://intranet.example.com/hook"
+    done, said = installed.act(edge, act, url)
+    assert not done
+    assert in_english(installed.app, lambda: explain_address("not_public")) in said
+    assert "10.77" not in said
+    assert acts_of() == [("webhook.address_checked", url)]
+    done, said = installed.act(edge, act, url)
     assert in_english(installed.app, lambda: TooManyTests(1, wait_seconds=60).sentence) in said
-    assert (len(receiver.received), endpoint_of(installed).state) == (1, "failing")
+    assert (done, len(acts_of())) == (False, 1)
 
 
 @pytest.mark.parametrize("edge", EDGES)
@@ -260,7 +297,8 @@ def test_nothing_is_resumed_when_the_test_fails(installed: Installation, receive
     test = db.session.query(Delivery).one()
     outcome = testing.Attempt(reason="server_error", status_code=500, request_sent=True)
     assert in_english(installed.app, lambda: runtime().explain(outcome).message) in said
-    assert (test.trigger, endpoint_of(installed).state, acts_of()) == ("test", "failing", [])
+    assert (test.trigger, endpoint_of(installed).state) == ("test", "failing")
+    assert acts_of() == [("webhook.address_checked", receiver.url)]
 
 
 @pytest.mark.parametrize("change", [{"url": "http://127.0.0.1:9999/"}, {"state": "paused", "paused_reason": "manual"}])
@@ -281,7 +319,8 @@ def test_nothing_is_resumed_that_changed_during_the_test(
     done, said = installed.act(edge, "resume")
     assert not done
     assert in_english(installed.app, lambda: ChangedMeanwhile().sentence) in said
-    assert (endpoint_of(installed).state != "active", acts_of()) == (True, [])
+    assert endpoint_of(installed).state != "active"
+    assert acts_of() == [("webhook.address_checked", receiver.url)]
 
 
 @pytest.mark.parametrize("edge", ["page", "command"])

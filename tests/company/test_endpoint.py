@@ -118,10 +118,12 @@ def test_every_act_is_in_the_audit_log_without_the_secret(company: Company, endp
     db.session.commit()
     entries = db.session.query(AuditEntry).order_by(AuditEntry.id).all()
     assert [entry.action for entry in entries] == [
+        "webhook.address_checked",
         "webhook.url_set",
         "webhook.secret_shown",
         "webhook.secret_rotated",
         "webhook.paused",
+        "webhook.address_checked",
         "webhook.resumed",
         "webhook.url_removed",
     ]

@@ -54,7 +54,7 @@ def test_a_test_is_in_the_log_marked_as_one(admin, receiver):
 
 
 def test_tests_are_limited_to_some_a_minute(admin, receiver, monkeypatch):
-    monkeypatch.setattr("portal.company.testing.MAX_TESTS_A_MINUTE", 10)
+    monkeypatch.setattr("portal.company.asking.MAX_A_MINUTE", 10)
     statuses = [admin.post("/webhook/test", {"url": receiver.url}).status_code for _ in range(11)]
     assert statuses == [303] * 10 + [429]
     assert len(receiver.received) == 10
