@@ -18,7 +18,7 @@ from portal.api.protocol.fields import (
     key,
     level,
 )
-from portal.api.protocol.lists import PAGE_NOTE, ListQuerySchema
+from portal.api.protocol.lists import PAGE_NOTE, FilterSchema, ListQuerySchema
 from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS
 from portal.contacts.filtering import ASKED_LEVELS
 from portal.contacts.standing import SHOWN_STATES, SYNC_STATES
@@ -105,7 +105,9 @@ class ContactSchema(BodySchema):
     )
 
 
-class ContactQuerySchema(ListQuerySchema):
+class ContactFilterSchema(FilterSchema):
+    """The filters of `listContacts`, as an object."""
+
     search = Text(200, metadata={"description": "A part of the contact's name."})
     level = choice(tuple(ASKED_LEVELS), metadata={"description": "`none`: contacts without a level."})
     sync = choice(SYNC_STATES, metadata={"description": "Whether the CRM knows the contact's level."})
@@ -117,6 +119,12 @@ class ContactQuerySchema(ListQuerySchema):
         },
     )
     warning = choice(WARNINGS, metadata={"description": "Open warnings of that kind."})
+    import_id: fields.Integer = key(data_key="import", metadata={"description": "The contacts that this import named."})
+
+
+class ContactQuerySchema(ListQuerySchema, ContactFilterSchema):
+    """The same in a query, where numbers are texts."""
+
     import_id = NumberParameter(data_key="import", metadata={"description": "The contacts that this import named."})
 
 

@@ -15,18 +15,20 @@ from portal.api.contact_schemas import (
     MergeSchema,
     SentSchema,
 )
+from portal.api.job_schemas import JobSchema
 from portal.api.protocol.access import admin, current_caller, member
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import Problem, refuse
-from portal.contacts import classifying, merging, syncing
+from portal.api.sync_schemas import CountSchema, SendCurrentSchema
+from portal.contacts import classifying, completing, merging, syncing
 from portal.contacts.body import payload_of
 from portal.contacts.filtering import read_filter
 from portal.contacts.listing import get_contact, page_contacts
 from portal.contacts.standing import Standing, standings_of
-from portal.database.db import db
+from portal.database.db import db, reading
 from portal.database.paging import InvalidCursor
 from portal.database.upkeep import empty_log
-from portal.models import Contact
+from portal.models import Contact, Task
 from portal.privacy import erasing
 
 blueprint = ApiBlueprint("contacts", __name__)
@@ -109,6 +111,30 @@ def send(contact_id: int) -> dict[str, Any]:
     sent = syncing.send_current(db.session, current_caller().actor, contact_id)
     db.session.commit()
     return {"contact_id": contact_id, "delivery_id": sent}
+
+
+@blueprint.route("/contacts/sync", methods=["POST"], tags=["contacts"])
+@admin
+@blueprint.arguments(SendCurrentSchema, example={"filter": {"data_changed": "true"}, "dry_run": True})
+@blueprint.response(202, JobSchema, description="The job that sends them.", example=examples.SEND_CURRENT_JOB)
+@blueprint.other_response(200, CountSchema, description="A dry run: what would be sent.", example=examples.COUNT)
+@blueprint.problems(400, 409, 413, 415)
+@blueprint.doc(operationId="sendContacts")
+def send_current(given: dict[str, Any]) -> Task | Response:
+    """Send the data of now of all contacts that match
+
+    As `sendContact` does for one, as a job, level 3 first: a delivery for each contact that matches, has a level, and
+    of which the receiver has the data of before or does not know the level. What is on its way already is left alone,
+    so asking twice sends once. `dry_run` counts those contacts and sends nothing.
+    """
+    actor = current_caller().actor
+    wanted = read_filter(db.session, actor.company_id, given["filter"])
+    if given["dry_run"]:
+        with reading():
+            return jsonify(CountSchema().dump({"count": completing.look(db.session, actor.company_id, wanted).count}))
+    task = completing.start(db.session, actor, wanted)
+    db.session.commit()
+    return task
 
 
 @blueprint.route("/contacts/<int:contact_id>/merge", methods=["POST"], tags=["contacts"])

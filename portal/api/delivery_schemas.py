@@ -18,7 +18,7 @@ from portal.api.protocol.fields import (
     key,
     level,
 )
-from portal.api.protocol.lists import PAGE_NOTE, ListQuerySchema
+from portal.api.protocol.lists import PAGE_NOTE, FilterSchema, ListQuerySchema
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS
 from portal.outbox.next_try import WAITS_FOR, next_try_of
 from portal.rules.reasons import WORDS
@@ -81,13 +81,11 @@ class WaitsFor(fields.String):
         return coming.waits_for if coming else None
 
 
-class DeliveryFilterSchema(StrictSchema):
+class DeliveryFilterSchema(FilterSchema):
     """The filters of `listDeliveries`, as an object."""
 
     status = choice(DELIVERY_STATUSES)
     contact_id: fields.Integer = key()
-    campaign = Text(200, metadata={"description": "A campaign's name, or its number."})
-    owner = Text(254, metadata={"description": "An owner's e-mail, or their number."})
     level: fields.Integer = WholeNumber(validate=OneOf(LEVELS, error="unknown_level"))
     reason = choice(tuple(WORDS))
     warning = choice(WARNINGS)

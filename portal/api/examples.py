@@ -132,3 +132,4 @@ JOB = {
     "reason": None,
 }
 SYNC_JOB = JOB | {"kind": "sync", "status": "waiting", "position": 0, "counts": {}}
+SEND_CURRENT_JOB = SYNC_JOB | {"kind": "send_current"}

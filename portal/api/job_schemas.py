@@ -40,7 +40,9 @@ class ResendCountSchema(StrictSchema):
 
 class JobSchema(StrictSchema):
     id = fields.Integer(required=True)
-    kind = fields.String(required=True, metadata={"description": "`resend`, `sync`, `classify`, `import` or `purge`."})
+    kind = fields.String(
+        required=True, metadata={"description": "`resend`, `sync`, `send_current`, `classify`, `import`, `purge` ..."}
+    )
     status = choice(TASK_STATUSES, required=True)
     position = fields.Integer(required=True, metadata={"description": "How many are done."})
     total = fields.Integer(required=True)

@@ -2,13 +2,19 @@
 
 from marshmallow import fields
 
-from portal.api.protocol.fields import Flag, StrictSchema, TimeParameter, choice, key
+from portal.api.contact_schemas import ContactFilterSchema
+from portal.api.protocol.fields import Flag, Object, StrictSchema, TimeParameter, choice, key
 from portal.rules.verdict import WARNINGS
 
 
 class SyncSchema(StrictSchema):
     optional_body = True
 
+    dry_run = Flag(load_default=False, metadata={"description": "Only count; nothing is sent."})
+
+
+class SendCurrentSchema(StrictSchema):
+    filter = Object(ContactFilterSchema, required=True, metadata={"description": "Empty: every contact."})
     dry_run = Flag(load_default=False, metadata={"description": "Only count; nothing is sent."})
 
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from portal.api.contacts import shapes_of
+from portal.api.job_schemas import JobSchema
 from portal.audit import Actor
 from portal.cli.console import (
     Words,
@@ -18,12 +19,12 @@ from portal.cli.console import (
     refuse_unknown,
 )
 from portal.cli.terminal import inert
-from portal.contacts import merging, syncing
+from portal.contacts import completing, merging, syncing
 from portal.contacts.filtering import ContactFilter, read_filter
 from portal.contacts.listing import get_contact, page_contacts
 from portal.database.db import db, reading
 from portal.database.filters import choices_of
-from portal.models import Contact
+from portal.models import Company, Contact
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -87,22 +88,63 @@ def show(contact_id: int, company_name: str | None, as_json: bool) -> None:
 
 
 @contacts.command()
-@click.argument("contact_id", type=click.IntRange(1, 2**63 - 1))
+@click.argument("contact_id", required=False, type=click.IntRange(1, 2**63 - 1))
 @company_option
+@filter_options
+@click.option("--dry-run", is_flag=True, help="With a filter: only count.")
+@click.option("--yes", is_flag=True, help="With a filter: do not ask.")
 @json_option
-def send(contact_id: int, company_name: str | None, as_json: bool) -> None:
+def send(
+    contact_id: int | None, company_name: str | None, dry_run: bool, yes: bool, as_json: bool, **given: Any
+) -> None:
     """Send a contact's data of now, where the CRM has those of before or does not know the level.
 
-    Nothing goes when the CRM has all of it, or it is queued. A contact without a level is not sent.
+    Name one contact, or give a filter, such as --state data_changed: then a worker does it as a job. Nothing goes when
+    the CRM has all of it, or it is queued. A contact without a level is not sent.
     """
+    has_filter = any(value is not None for value in given.values())
+    if (contact_id is not None) == has_filter:
+        raise click.UsageError("Give either the number of a contact or a filter, such as --state data_changed.")
     with open_company(company_name) as actor:
-        check_contact(actor, contact_id)
-        sent = syncing.send_current(db.session, actor, contact_id)
-        db.session.commit()
+        if contact_id is not None:
+            send_one(actor, contact_id, as_json=as_json)
+            return
+        wanted = read_filter(db.session, actor.company_id, given)
+        refuse_unknown(wanted, db.session.get_one(Company, actor.company_id), given)
+        send_many(actor, wanted, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+def send_one(actor: Actor, contact_id: int, *, as_json: bool) -> None:
+    """Send one contact's data of now. Raises Refusal and ClickException."""
+    check_contact(actor, contact_id)
+    sent = syncing.send_current(db.session, actor, contact_id)
+    db.session.commit()
     if as_json:
         print_json({"contact_id": contact_id, "delivery_id": sent})
     elif sent:
         click.echo(f"Delivery {sent} is queued.")
+    else:
+        click.echo("The CRM has it all, or it is queued: nothing is sent.")
+
+
+def send_many(actor: Actor, wanted: ContactFilter, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Count what matches, and let a worker send it as a job. Raises Refusal."""
+    with reading():
+        matching = completing.look(db.session, actor.company_id, wanted)
+    db.session.rollback()
+    if matching.without_level:
+        click.echo(f"Left out: {matching.without_level} without a level.", err=True)
+    if dry_run:
+        print_json({"count": matching.count}) if as_json else click.echo(f"{matching.count} contacts would be sent.")
+        return
+    if not yes and matching.count:
+        click.confirm(f"Send {matching.count} contacts?", abort=True, err=True)
+    task = completing.start(db.session, actor, wanted, newest_id=matching.newest_id)
+    db.session.commit()
+    if as_json:
+        print_json(JobSchema().dump(task))
+    elif task.total:
+        click.echo(f"Job {task.id}: a worker sends {task.total} contacts.")
     else:
         click.echo("The CRM has it all, or it is queued: nothing is sent.")
 

@@ -1,9 +1,10 @@
 """What the CRM does not know of the company's contacts: how many, why, and bringing it in sync."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -31,7 +32,8 @@ LOOK_BACK = 2000
 
 _is_to_be_sent = and_(is_behind, func.coalesce(coming_level, 0) != Contact.interest_level)
 _has_data_to_be_sent = and_(Contact.interest_level.is_not(None), has_old_data, ~is_data_coming)
-_lacks_something = or_(_is_to_be_sent, _has_data_to_be_sent)
+lacks_something = or_(_is_to_be_sent, _has_data_to_be_sent)
+"""A contact has a level, and the CRM does not know this level or these data, and will not by what waits."""
 
 
 class NoLevel(Refusal):
@@ -110,7 +112,7 @@ def send_current(session: Session, actor: Actor, contact_id: int) -> str | None:
     )
     if not session.scalar(has_level):
         raise NoLevel
-    sent = _tell(session, actor, [contact_id], _lacks_something)
+    sent = _tell(session, actor, [contact_id], lacks_something)
     if not sent:
         return None
     audit.record(session, actor, "contact.sent", subject=str(contact_id))
@@ -119,10 +121,15 @@ def send_current(session: Session, actor: Actor, contact_id: int) -> str | None:
 
 def send_current_of(session: Session, actor: Actor, contact_ids: Sequence[int]) -> int:
     """Do what `send_current` does to several; who has no level is left out. Returns how many deliveries that made."""
-    sent = _tell(session, actor, contact_ids, _lacks_something)
+    sent = complete(session, actor, contact_ids)
     if sent:
-        audit.record(session, actor, "contacts.synced", subject=str(len(sent)))
-    return len(sent)
+        audit.record(session, actor, "contacts.synced", subject=str(sent))
+    return sent
+
+
+def complete(session: Session, actor: Actor, contact_ids: Sequence[int]) -> int:
+    """The same as part of a task, which wrote down before what it does. Raises NoAddress."""
+    return len(_tell(session, actor, contact_ids, lacks_something))
 
 
 def _tell(session: Session, actor: Actor, contact_ids: Sequence[int], needs: ColumnElement[bool]) -> list[str]:
@@ -183,12 +190,18 @@ def prepare(session: Session, actor: Actor, contact_ids: Sequence[int]) -> Task:
 
 def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     """Enqueues what the chosen contacts need, as a task. Raises TaskError."""
-    return cut_numbers(engine, claim, BATCH_SIZE, _sync_part)
+    return cut_numbers(engine, claim, BATCH_SIZE, partial(send_part, bring_in_sync))
 
 
-def _sync_part(session: Session, claim: TaskClaim, contact_ids: Sequence[int]) -> Counter[str]:
+def send_part(
+    send: Callable[[Session, Actor, Sequence[int]], int],
+    session: Session,
+    claim: TaskClaim,
+    contact_ids: Sequence[int],
+) -> Counter[str]:
+    """Sends what some contacts need as a part of a task: how many were `sent` and needed nothing. Raises TaskError."""
     try:
-        sent = bring_in_sync(session, claim.actor, contact_ids)
+        sent = send(session, claim.actor, contact_ids)
     except NoAddress as refusal:
         raise TaskError(refusal.code) from refusal
     return Counter(sent=sent, unchanged=len(contact_ids) - sent)

@@ -6,7 +6,8 @@ from flask_login import current_user
 
 from portal.company.endpoint import get_endpoint, state_of
 from portal.contacts.doubts import doubts_of
-from portal.contacts.listing import has_contacts
+from portal.contacts.filtering import ContactFilter
+from portal.contacts.listing import count_contacts, has_contacts
 from portal.contacts.syncing import LOOK_BACK, backlog_of, causes_of
 from portal.database.db import db
 from portal.deliveries.filtering import DeliveryFilter
@@ -34,6 +35,7 @@ def index() -> ResponseReturnValue:
         state=state_of(endpoint),
         backlog=backlog_of(db.session, company_id),
         doubtful=sum(doubt.contacts for doubt in doubts_of(db.session, company_id)),
+        outdated=count_contacts(db.session, company_id, ContactFilter(state="data_changed")),
         causes=causes,
         look_back=LOOK_BACK,
         examples=last_attempts(db.session, [cause.delivery_id for cause in causes]),

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from flask import url_for
@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
 from portal import importing
-from portal.contacts import classifying, syncing
+from portal.contacts import classifying, completing, syncing
 from portal.database.db import db
 from portal.deliveries import resending
 from portal.importing import rehearsal, undoing
@@ -188,6 +188,26 @@ GO_HOME = Link("home", "home.index", _l("Ir para o início"))
 IMPORT_WORDS = {"created": _l("Novos"), "changed": _l("Alterados"), "unchanged": _l("Iguais")}
 FINDING_WORDS = {"bad": _l("Com problema"), "warned": _l("Avisos")}
 
+SYNC = Kind(
+    title=_l("Colocar em dia"),
+    back=Link("", "home.index", _l("Início")),
+    symbol="send",
+    running=_l("Colocando em dia: %(position)s de %(total)s contatos"),
+    unit=_l("Contatos feitos"),
+    words={
+        "arrived": _l("Em dia"),
+        "doubtful": _l("Recebidos, com aviso"),
+        "coming": _l("Na fila"),
+        "lost": _l("Não chegaram"),
+        "unchanged": _l("Não precisavam mais"),
+    },
+    result=sync_result,
+    note=lambda counts: _("O resultado aparece aqui conforme o CRM responde.") if counts["coming"] else "",
+    count=count_sync,
+    links=(SEE_DELIVERIES._replace(values={"trigger": "sync"}), GO_HOME),
+    is_for_admins=True,
+)
+
 KINDS: Mapping[str, Kind] = {
     resending.KIND: Kind(
         title=_l("Reenvio"),
@@ -205,24 +225,12 @@ KINDS: Mapping[str, Kind] = {
         links=(SEE_DELIVERIES, GO_HOME),
         is_for_admins=True,
     ),
-    syncing.KIND: Kind(
-        title=_l("Colocar em dia"),
-        back=Link("", "home.index", _l("Início")),
-        symbol="send",
-        running=_l("Colocando em dia: %(position)s de %(total)s contatos"),
-        unit=_l("Contatos feitos"),
-        words={
-            "arrived": _l("Em dia"),
-            "doubtful": _l("Recebidos, com aviso"),
-            "coming": _l("Na fila"),
-            "lost": _l("Não chegaram"),
-            "unchanged": _l("Não precisavam mais"),
-        },
-        result=sync_result,
-        note=lambda counts: _("O resultado aparece aqui conforme o CRM responde.") if counts["coming"] else "",
-        count=count_sync,
-        links=(SEE_DELIVERIES._replace(values={"trigger": "sync"}), GO_HOME),
-        is_for_admins=True,
+    syncing.KIND: SYNC,
+    completing.KIND: replace(
+        SYNC,
+        title=_l("Enviar os dados atuais"),
+        back=Link("", "contacts.index", _l("Contatos")),
+        running=_l("Enviando os dados atuais: %(position)s de %(total)s contatos"),
     ),
     classifying.KIND: Kind(
         title=_l("Classificar muitos"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from portal import importing
-from portal.contacts import classifying, syncing
+from portal.contacts import classifying, completing, syncing
 from portal.deliveries import resending
 from portal.importing import examining, rehearsal, undoing
 from portal.privacy import retention
@@ -16,6 +16,7 @@ KINDS: Mapping[str, Work] = {
     undoing.KIND: undoing.work,
     resending.KIND: resending.work,
     syncing.KIND: syncing.work,
+    completing.KIND: completing.work,
     retention.KIND: retention.work,
     classifying.KIND: classifying.work,
 }

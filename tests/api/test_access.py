@@ -29,6 +29,7 @@ WRITES = [
     ("POST", "/webhook/rotate-secret"),
     ("POST", "/deliveries/msg_1/resend"),
     ("POST", "/sync"),
+    ("POST", "/contacts/sync"),
     ("POST", "/warnings/settle"),
     ("POST", "/deliveries/resend"),
     ("GET", "/jobs/1"),

@@ -28,7 +28,7 @@ def open_page(app: Flask, url: str) -> str:
     response = app.test_client().get(url, headers={"Accept-Language": "en"})
     assert response.status_code == 200
     assert response.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
-    assert len(response.data) < 60_000
+    assert len(response.data) < 80_000
     return html.unescape(response.get_data(as_text=True))
 
 

@@ -20,6 +20,7 @@ BODIES = [
     ("PUT", "/webhook"),
     ("POST", "/webhook/test"),
     ("POST", "/sync"),
+    ("POST", "/contacts/sync"),
 ]
 
 

@@ -27,6 +27,7 @@ WITH_RULES = [
     ("POST", "/api/v1/webhook/resume"),  # there is an address, and the test is delivered
     ("POST", "/api/v1/warnings/settle"),  # something is named
     ("POST", "/api/v1/contacts/{contact_id}/merge"),  # a whole number is written without a fraction
+    ("POST", "/api/v1/contacts/sync"),
     ("POST", "/api/v1/deliveries/resend"),  # a whole number is written without a fraction
     ("GET", "/api/v1/contacts"),  # the cursor comes from a page
     ("GET", "/api/v1/deliveries"),
@@ -71,6 +72,7 @@ OPERATIONS = [
     ("GET", "/api/v1/deliveries/{delivery_id}"),
     ("POST", "/api/v1/deliveries/{delivery_id}/resend"),
     ("POST", "/api/v1/sync"),
+    ("POST", "/api/v1/contacts/sync"),
     ("POST", "/api/v1/warnings/settle"),
 ]
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from portal.audit import Actor
+from portal.company import endpoint
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import AuditEntry, Contact, Delivery
@@ -53,6 +55,29 @@ def test_a_member_sends_the_data_of_now_once(
         assert (delivery.trigger, delivery.interest_level) == ("sync", 2)
         entries = db.session.query(AuditEntry).filter_by(action="contact.sent")
         assert [(row.actor, row.subject) for row in entries] == [(member.email, str(told))]
+
+
+def test_the_data_of_now_of_all_that_match_are_counted_and_sent_as_a_job(
+    api: Caller, told: int, open_database: OpenDatabase
+) -> None:
+    change(api, told)
+    everybody, nobody = {"filter": {"data_changed": "true"}}, {"filter": {"level": "3"}}
+    for given, count in ((everybody, 1), (nobody, 0)):
+        assert api.post("/contacts/sync", given | {"dry_run": True}).json == {"count": count}
+    jobs = [api.post("/contacts/sync", given).json for given in (everybody, everybody, nobody)]
+    assert [(job["kind"], job["total"], job["status"]) for job in jobs] == [
+        ("send_current", 1, "waiting"),
+        ("send_current", 1, "waiting"),
+        ("send_current", 0, "done"),
+    ]
+    with open_database():
+        factories.do_tasks()
+    assert [api.get(f"/jobs/{job['id']}").json["counts"] for job in jobs] == [{"sent": 1}, {"unchanged": 1}, {}]
+    check_problem(api.post("/contacts/sync", {"filter": {"import": "1"}}), 422, "invalid_fields")
+    with open_database():
+        endpoint.remove_address(db.session, Actor(api.company_id, api.email))
+        db.session.commit()
+    check_problem(api.post("/contacts/sync", everybody), 409, "webhook_unset")
 
 
 def test_without_a_level_or_an_address_nothing_is_sent(api: Caller, contact_id: int) -> None:

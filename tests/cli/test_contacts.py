@@ -10,7 +10,7 @@ from portal.database.db import db
 from portal.models import Contact, Delivery
 from tests.cli.conftest import Run
 from tests.conftest import URL
-from tests.factories import classify_contact, make_company, make_contact, make_delivery, mark_delivered, save
+from tests.factories import classify_contact, do_tasks, make_company, make_contact, make_delivery, mark_delivered, save
 
 
 def test_contacts_are_listed_by_name_a_page_at_a_time(app: Flask, run: Run) -> None:
@@ -70,6 +70,27 @@ def test_the_data_of_now_are_sent_by_command_once(app: Flask, run: Run) -> None:
     assert json.loads(run("contacts", "send", str(contact.id), "--json").stdout)["delivery_id"] is None
     db.session.expire_all()
     assert [row.trigger for row in db.session.query(Delivery).filter_by(webhook_id=sent)] == ["sync"]
+
+
+def test_the_data_of_now_of_all_that_match_are_counted_and_sent_by_command(app: Flask, run: Run) -> None:
+    company = make_company(url=URL)
+    contacts = [make_contact(company, name=name) for name in ("Ana", "Rui", "Zoe")]
+    for contact in contacts:
+        mark_delivered(make_delivery(contact))
+        save(company, {"contact": {"id": contact.id, "role": "CTO"}})
+    classify_contact(contacts[0], None)
+    wanted = ("contacts", "send", "--state", "data_changed")
+    counted = run(*wanted, "--dry-run")
+    assert (counted.stdout, counted.stderr) == ("2 contacts would be sent.\n", "Left out: 1 without a level.\n")
+    assert json.loads(run(*wanted, "--search", "rui", "--dry-run", "--json").stdout) == {"count": 1}
+    assert "Send 2 contacts?" in run(*wanted).stderr
+    assert run("contacts", "send").exit_code == run("contacts", "send", "1", "--level", "2").exit_code == 2
+    assert "has no campaign" in run("contacts", "send", "--campaign", "Nenhuma").stderr
+    assert "a worker sends 2 contacts." in run(*wanted, "--yes").stdout
+    do_tasks()
+    assert db.session.query(Delivery).filter_by(trigger="sync").count() == 2
+    db.session.commit()
+    assert "nothing is sent" in run(*wanted, "--yes").stdout
 
 
 def test_two_are_merged_by_command_which_asks_first(app: Flask, run: Run) -> None:

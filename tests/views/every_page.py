@@ -62,6 +62,7 @@ def page_urls(site: Site) -> list[str]:
         inspector_with_arrivals(company),
         "/warnings",
         "/sync",
+        "/sync/contacts?data_changed=true",
         f"/jobs/{sync_job(company)}",
         "/imports",
         f"/imports/{make_import(company).id}",

@@ -8,6 +8,7 @@ PAGES = (
     "/contacts",
     "/contacts/live",
     "/contacts/classify/all",
+    "/sync/contacts",
     "/deliveries",
     "/deliveries/live",
     "/deliveries/news",

@@ -7,7 +7,18 @@ from zoneinfo import ZoneInfo
 from portal import clock
 from portal.database.db import db
 from portal.models import Attempt
-from tests.factories import make_company, make_contact, make_delivery, make_user, mark_delivered, send_test, set_url
+from tests.factories import (
+    classify_contact,
+    do_tasks,
+    make_company,
+    make_contact,
+    make_delivery,
+    make_user,
+    mark_delivered,
+    save,
+    send_test,
+    set_url,
+)
 
 
 def test_a_new_company_is_led_to_its_first_steps(admin):
@@ -127,3 +138,27 @@ def test_the_days_are_shown_with_a_table(member, company, receiver):
     day = f"{clock.utcnow().astimezone(ZoneInfo('America/Sao_Paulo')):%Y-%m-%d}"
     assert f"/deliveries?since={day}&amp;until={day}" in page
     assert page.index("resposta") < page.index("chart-plot")
+
+
+def test_data_of_before_is_said_where_every_level_arrived_and_is_sent_from_there(admin, member, company, receiver):
+    set_url(company, receiver.url)
+    contacts = [make_contact(company) for _ in range(3)]
+    for contact in contacts:
+        mark_delivered(make_delivery(contact, 3))
+    for contact in contacts[:2]:
+        save(company, {"contact": {"id": contact.id, "role": "Sócia"}})
+    page = " ".join(admin.get("/").text.split())
+    assert "Todos os níveis chegaram, mas o CRM tem os dados de antes de 2 contatos." in page
+    assert "Ver 2 contatos com dados de antes" in page
+    url = "/sync/contacts?state=data_changed"
+    assert f'href="{url}"' in admin.get("/contacts?state=data_changed").text
+    assert f'href="{url}"' not in member.get("/contacts?state=data_changed").text
+    classify_contact(contacts[0], None)
+    page = " ".join(admin.get(url).text.split())
+    assert "Enviar os dados atuais de 1 contato?" in page
+    assert "Outro não tem nível e não é enviado." in page
+    job = admin.post(url, {"newest_id": "99"}).location
+    do_tasks()
+    assert "1 contato está na fila para o CRM." in admin.get(job).text
+    assert "Contatos sem nível não são enviados" not in admin.get(url).text
+    assert "Um contato sem nível não é enviado." in admin.get(url).text

@@ -15,7 +15,16 @@ from portal.models import OPEN_STATUSES, Company, Delivery
 from portal.people import tokens
 from tests.conftest import URL, running_worker
 from tests.deliveries.test_edges import settle
-from tests.factories import endpoint_of, make_contact, make_delivery, make_user, mark_delivered, send_test, set_url
+from tests.factories import (
+    endpoint_of,
+    make_contact,
+    make_delivery,
+    make_user,
+    mark_delivered,
+    save,
+    send_test,
+    set_url,
+)
 from tests.views.conftest import Person
 from tests.worker.test_dispatcher import wait_until
 
@@ -24,7 +33,17 @@ NEXT = re.compile(r'<a class="btn" rel="next" href="([^"]+)"')
 LINK = re.compile(r'<a\b[^>]*href="([^"]+)"[^>]*>(.*?)</a>', re.DOTALL)
 NUMBER = re.compile(r"\b([\d.]+)\s+(?:contatos?|entregas?|avisos?|pessoas?|que correspondem|linhas?)\b")
 PAGES = (
-    *("/", "/contacts", "/contacts?state=with_warning", "/warnings", "/sync", "/webhook", "/team", "/imports"),
+    *(
+        "/",
+        "/contacts",
+        "/contacts?state=with_warning",
+        "/warnings",
+        "/sync",
+        "/sync/contacts",
+        "/webhook",
+        "/team",
+        "/imports",
+    ),
     *("/deliveries", "/deliveries?status=failed", "/deliveries?trigger=test", "/deliveries?level=2"),
     *("/deliveries?status=failed&reason=timeout", "/deliveries/resend?status=failed", "/contacts/classify/all"),
 )
@@ -51,6 +70,10 @@ def company(company: Company) -> Company:
     for _ in range(2):
         waiting = settle(make_delivery(make_contact(company)), "pending", "server_error", status_code=500)
         waiting.next_attempt_at = clock.utcnow() + timedelta(hours=1)
+    for _ in range(3):
+        changed = make_contact(company)
+        mark_delivered(make_delivery(changed))
+        save(company, {"contact": {"id": changed.id, "role": "Sócia"}})
     make_delivery(make_contact(company))
     purged = settle(make_delivery(make_contact(company)), "failed", "connection_refused")
     purged.body = None
@@ -118,7 +141,7 @@ def test_tests_count_nowhere(admin: Person, company: Company) -> None:
     home = admin.get("/").text
     assert re.search(r'status=failed">.*?number-value">29<', home, re.DOTALL)
     assert "29 falharam" in home
-    assert rows_behind(admin, "/deliveries") == 22 + 6 + 6 + 2 + 2 + 1 + 1
+    assert rows_behind(admin, "/deliveries") == 22 + 6 + 6 + 3 + 2 + 2 + 1 + 1
     assert rows_behind(admin, "/deliveries?trigger=test") == 4
     assert "Teste" not in admin.get("/").text.partition('id="ultimas"')[2]
     assert admin.get("/metrics", environ_base={"REMOTE_ADDR": "127.0.0.1"}).text.count('status="failed"') == 0

@@ -1,0 +1,97 @@
+"""Sending the data of now of all contacts that a filter matches, as a task: counted before it is done.
+
+What an edit leaves behind in the CRM goes out only when somebody asks for it (spec, section 9).
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import Engine, and_, case, func, select
+from sqlalchemy.orm import Session
+
+from portal import audit
+from portal.audit import Actor
+from portal.company.endpoint import lock_configured
+from portal.contacts import syncing
+from portal.contacts.filtering import ContactFilter, select_contacts
+from portal.contacts.standing import has_old_data
+from portal.contacts.syncing import lacks_something
+from portal.database.db import reading
+from portal.models import Contact, Task
+from portal.tasks.slices import cut_numbers, queue_numbers
+from portal.tasks.store import Chunk, TaskClaim
+
+KIND = "send_current"
+
+_becomes = case(
+    (lacks_something, "sent"),
+    (and_(Contact.interest_level.is_(None), has_old_data), "without_level"),
+    else_="needless",
+)
+
+
+@dataclass(frozen=True)
+class Matching:
+    """What matches a filter: how many would be sent, by level, the highest first, and what stays out.
+
+    `newest_id` is the newest contact of all: what comes later was not counted.
+    """
+
+    by_level: dict[int, int]
+    without_level: int
+    """The CRM has their data of before and keeps them: who has no level is not sent."""
+    needless: int
+    """The CRM has all of them, or they are on their way."""
+    newest_id: int
+
+    @property
+    def count(self) -> int:
+        """How many would be sent."""
+        return sum(self.by_level.values())
+
+    @property
+    def total(self) -> int:
+        return self.count + self.without_level + self.needless
+
+
+def look(session: Session, company_id: int, wanted: ContactFilter) -> Matching:
+    """What matches, counted. It reads every contact that does."""
+    facts = (_becomes.label("becomes"), Contact.interest_level.label("level"), Contact.id.label("id"))
+    found = select_contacts(company_id, wanted).with_only_columns(*facts).subquery()
+    counted = select(found.c.becomes, found.c.level, func.count().label("number"), func.max(found.c.id).label("newest"))
+    rows = session.execute(counted.group_by(found.c.becomes, found.c.level)).all()
+    numbers: Counter[str] = Counter()
+    for row in rows:
+        numbers[row.becomes] += row.number
+    by_level = {row.level: row.number for row in rows if row.becomes == "sent"}
+    return Matching(
+        by_level=dict(sorted(by_level.items(), reverse=True)),
+        without_level=numbers["without_level"],
+        needless=numbers["needless"],
+        newest_id=max((row.newest for row in rows), default=0),
+    )
+
+
+def start(session: Session, actor: Actor, wanted: ContactFilter, *, newest_id: int | None = None) -> Task:
+    """A task that sends what matches, and was there to be counted, the highest level first. Raises NoAddress.
+
+    It ends the caller's transaction, since choosing among many holds up nobody who writes; the caller commits the task.
+    """
+    session.rollback()
+    chosen = select_contacts(actor.company_id, wanted).with_only_columns(Contact.id).where(lacks_something)
+    if newest_id is not None:
+        chosen = chosen.where(Contact.id <= newest_id)
+    with reading():
+        contact_ids = session.scalars(chosen.order_by(Contact.interest_level.desc(), Contact.id)).all()
+        session.rollback()
+    lock_configured(session, actor.company_id)
+    if contact_ids:
+        audit.record(session, actor, "contacts.synced", subject=str(len(contact_ids)))
+    return queue_numbers(session, actor, KIND, contact_ids)
+
+
+def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
+    """Enqueues the chosen contacts' data of now, as a task. Raises TaskError."""
+    return cut_numbers(engine, claim, syncing.BATCH_SIZE, partial(syncing.send_part, syncing.complete))
