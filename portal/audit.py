@@ -137,8 +137,13 @@ def note_once_a_day(session: Session, actor: Actor, action: str, *, subject: str
 
 def note_first_of_day(session: Session, actor: Actor | Stranger, action: str, *, subject: str) -> None:
     """`note`, unless the same actor did that within a day, whatever to."""
-    if session.scalar(_find_recent(actor, action)) is None:
+    if not has_recent(session, actor, action):
         _try_to_note(session, actor, action, subject=subject)
+
+
+def has_recent(session: Session, actor: Actor | Stranger, action: str) -> bool:
+    """Whether the actor did that within a day."""
+    return session.scalar(_find_recent(actor, action)) is not None
 
 
 def last_noted(session: Session, action: str, *, since: datetime) -> Sequence[AuditEntry]:

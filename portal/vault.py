@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import hashlib
+import hmac
 import os
 from functools import lru_cache
 from typing import Literal
@@ -42,7 +44,12 @@ class Vault:
         self._cipher = AESGCM(key)
         self._key_name = _derive(key.hex(), b"catacliente key name")[:6].hex()
         self._old = Fernet(base64.urlsafe_b64encode(_derive(secret_key, b"catacliente webhook secrets")))
+        self._marking = _derive(secret_key, b"catacliente marks")
         self._open = lru_cache(REMEMBERED)(self._open_unremembered)
+
+    def mark(self, text: str) -> str:
+        """A keyed hash: tells whether a text is the one that was marked, and nothing to who lacks the key."""
+        return hmac.new(self._marking, text.encode(), hashlib.sha256).hexdigest()
 
     def seal(self, secret: str, *, purpose: Purpose, company_id: int) -> str:
         """The secret as text that may be stored, and that only the same purpose of the same company opens."""

@@ -65,6 +65,12 @@ class InspectedRequest(Numbered):
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
 
 
+class Erasure(Base):
+    """An erased person, as a keyed hash (`privacy.marks`): a backup that is put back still holds who it was."""
+
+    mark: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
 class AttemptCount(Base):
     """How many attempts ended so, and how long they took: counted as they are recorded, and never taken back."""
 

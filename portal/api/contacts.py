@@ -27,9 +27,9 @@ from portal.contacts.listing import get_contact, page_contacts
 from portal.contacts.standing import Standing, standings_of
 from portal.database.db import db, reading
 from portal.database.paging import InvalidCursor
-from portal.database.upkeep import empty_log
 from portal.models import Contact, Task
 from portal.privacy import erasing
+from portal.runtime import runtime
 
 blueprint = ApiBlueprint("contacts", __name__)
 
@@ -171,10 +171,10 @@ def erase(contact_id: int) -> None:
     cancelled. Deliveries stay in the log without data. An import under way that holds the person ends. What the
     receiver got is not taken back: tell it by its own means.
     """
-    contact = get_contact_or_404(contact_id)
-    erasing.erase_contact(db.session, contact, current_caller().actor)
+    contact, held = get_contact_or_404(contact_id), runtime()
+    erasing.erase_contact(db.session, contact, current_caller().actor, vault=held.vault)
     db.session.commit()
-    empty_log(db.engine)
+    erasing.finish(db.engine, held.settings.instance)
 
 
 def shapes_of(contacts: Sequence[Contact]) -> list[dict[str, Any]]:

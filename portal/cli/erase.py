@@ -5,9 +5,9 @@ import click
 from portal.audit import Actor
 from portal.cli.console import ACTOR, open_app
 from portal.database.db import db
-from portal.database.upkeep import empty_log
 from portal.models import Contact
-from portal.privacy.erasing import erase_contact
+from portal.privacy import erasing
+from portal.runtime import runtime
 
 
 @click.command()
@@ -25,9 +25,10 @@ def erase(contact_id: int, yes: bool) -> None:
         if not yes:
             click.confirm(f"Erase {name} (contact {contact_id}) for good?", abort=True, err=True)
         contact = contact_or_fail(contact_id)
-        done = erase_contact(db.session, contact, Actor(contact.company_id, ACTOR))
+        held = runtime()
+        done = erasing.erase_contact(db.session, contact, Actor(contact.company_id, ACTOR), vault=held.vault)
         db.session.commit()
-        is_emptied = empty_log(db.engine)
+        is_emptied = erasing.finish(db.engine, held.settings.instance)
     click.echo(f"Contact {contact_id} is erased. Deliveries kept as proof, without data: {done.deliveries}.")
     if done.tasks:
         click.echo(f"Imports that were ended because they hold the person: {done.tasks}.")

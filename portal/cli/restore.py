@@ -1,5 +1,6 @@
 """`portal restore`."""
 
+from collections.abc import Set
 from pathlib import Path
 
 import click
@@ -14,7 +15,11 @@ from portal.database import backup as backups
 from portal.database.db import db
 from portal.database.schema import check_schema
 from portal.models import Company
+from portal.privacy import marks
+from portal.privacy.erasing import erase_contact
+from portal.privacy.marks import Known
 from portal.runtime import runtime
+from portal.vault import Vault
 
 
 @click.command()
@@ -25,11 +30,14 @@ def restore(file: Path) -> None:
     Stop the portal first. A copy of the backup is brought to this version and looked at before anything changes. What
     the backup holds waiting may have been sent since, so nothing is sent until an admin resumes on the Webhook page.
     The database that was there is kept in the backups folder of the instance; on PostgreSQL make a backup of it before.
+    Who was erased since the backup was made is erased in it, too.
     """
     app = create_app()
     with app.app_context():
         held = runtime()
-        done = backups.restore(db.engine, file, proof=prove, keep_at=held.settings.backups)
+        known = marks.read_known(db.engine, held.settings.instance)
+        again = Again(known.marks)
+        done = backups.restore(db.engine, file, proof=again.prove, keep_at=held.settings.backups)
         for company_id in db.session.scalars(select(Company.id)):
             audit.record(db.session, Actor(company_id, ACTOR), "backup.restored", subject=file.name)
         db.session.commit()
@@ -37,15 +45,46 @@ def restore(file: Path) -> None:
     click.echo(f"Restored {file}.")
     if done.replaced is not None:
         click.echo(f"The database that was there is kept as {done.replaced}.")
+    tell_erasures(known, again)
     click.echo(
         "Nothing is sent yet: what waits in this backup may have been sent since it was made. An admin looks at it and "
         "resumes on the Webhook page."
     )
 
 
-def prove(engine: Engine) -> None:
-    """Bring a copy of a backup to this version. Raises what keeps this version, or this key, from working with it."""
-    bring_to_this_version(engine)
-    check_schema(engine, db.metadata)
-    with Session(engine) as session:
-        check_stored_secrets(session)
+class Again:
+    """Brings a copy of a backup to this version, and erases in it who was erased since it was made."""
+
+    def __init__(self, known: Set[str]) -> None:
+        self._known = known
+        self.erased = 0
+
+    def prove(self, engine: Engine) -> None:
+        """Raises what keeps this version, or this key, from working with the copy."""
+        bring_to_this_version(engine)
+        check_schema(engine, db.metadata)
+        with Session(engine) as session:
+            check_stored_secrets(session)
+            self._erase_again(session, runtime().vault)
+
+    def _erase_again(self, session: Session, vault: Vault) -> None:
+        for contact in marks.find_marked(session, self._known, vault):
+            erase_contact(session, contact, Actor(contact.company_id, ACTOR), vault=vault)
+            session.commit()
+            self.erased += 1
+        marks.add(session, self._known)
+        session.commit()
+
+
+def tell_erasures(known: Known, again: Again) -> None:
+    """Say who stays erased, and what could not be known about that."""
+    if again.erased:
+        click.echo(f"Erased again, because they had been erased since the backup was made: {again.erased}.")
+    if known.trouble is not None:
+        click.echo(f"Who was erased could not be read from the database that was there: {known.trouble}.", err=True)
+    if not known.is_listed:
+        click.echo(
+            "No list of who was erased was found, neither in a database that was there nor in the instance folder: "
+            "whoever was erased since the backup was made is in it again.",
+            err=True,
+        )

@@ -25,7 +25,8 @@ from portal.models import Classification, Contact, Message
 FILLED = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences")
 """What the contact that stays takes from the other where it has nothing."""
 REMEMBERED = ("id", "name", "email", "linkedin_public_id", "phone")
-"""What is kept of the other beside that: who it was to the CRM, so that a search for the person finds it."""
+"""What is kept of the other beside that: who it was to the CRM, so that a search for the person finds it. With the
+number, the time that it was made tells it apart for good (`privacy.marks`)."""
 
 
 class SameContact(Refusal):
@@ -91,4 +92,5 @@ def _said(message: Message) -> dict[str, Any]:
 
 
 def _memory_of(other: Contact, *, is_told: bool) -> dict[str, Any]:
-    return {name: getattr(other, name) for name in REMEMBERED} | {"is_told": is_told}
+    told = {"is_told": is_told, "created_at": other.created_at.isoformat()}
+    return {name: getattr(other, name) for name in REMEMBERED} | told

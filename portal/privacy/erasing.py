@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, delete, select
@@ -11,10 +12,13 @@ from sqlalchemy.orm import Session
 from portal import audit, clock, importing, outbox
 from portal.audit import Actor
 from portal.database.db import Base, reading
+from portal.database.upkeep import empty_log
 from portal.importing import rehearsal
 from portal.models import Contact, Task
+from portal.privacy import marks
 from portal.privacy.traces import Traces
 from portal.tasks import store
+from portal.vault import Vault
 from portal.working_models import InspectedRequest, TaskBlock
 
 ERASED = "erased"
@@ -34,13 +38,13 @@ class Erased:
     tasks: int
 
 
-def erase_contact(session: Session, contact: Contact, actor: Actor) -> Erased:
-    """Erase a contact and what is kept about the person. The caller commits, and then calls `empty_log`.
+def erase_contact(session: Session, contact: Contact, actor: Actor, *, vault: Vault) -> Erased:
+    """Erase a contact and what is kept about the person. The caller commits, and then calls `finish`.
 
     Gone are the contact with its messages and classifications, the bodies and answers of its deliveries, its cells in
     the reports of imports, and what the company's own test address received about it. What waited to be sent is
     cancelled. An import under way that holds the person would bring them back, so it ends. Deliveries and attempts
-    stay, without data; so do the answers kept for repeated calls, which are numbers.
+    stay, without data; so do the answers kept for repeated calls, which are numbers, and a mark of who was erased.
 
     Ends the caller's transaction first: files are searched while everybody else may write.
     """
@@ -55,10 +59,20 @@ def erase_contact(session: Session, contact: Contact, actor: Actor) -> Erased:
     # 2. Nobody classifies the contact from here on.
     session.execute(select(Contact.id).where(Contact.id == contact_id).with_for_update())
     deliveries = outbox.forget_contact(session, contact_id)
+    marks.remember(session, session.get_one(Contact, contact_id), vault)
     session.execute(delete(Contact).where(Contact.id == contact_id))
     audit.record(session, actor, "contact.erased", subject=str(contact_id))
     session.flush()
     return Erased(deliveries, ended)
+
+
+def finish(engine: Engine, instance: Path) -> bool:
+    """What follows the commit of an erasure: its mark lies in the instance folder too, and SQLite's log is emptied.
+
+    Returns whether nothing stood in the way of that; what did is short, and the house-keeping does it within the hour.
+    """
+    marks.keep_beside(engine, instance)
+    return empty_log(engine)
 
 
 class Search:

@@ -1,13 +1,14 @@
 """The company: its name, and the time zone of its dates."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import Blueprint, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit
+from portal import audit, clock
 from portal.database.backup import nightly
 from portal.database.db import db
 from portal.forms import CompanyForm, text_of
@@ -33,6 +34,15 @@ def index() -> ResponseReturnValue:
             flash(_("Alterações salvas."), "success")
             return see_other(url_for(".index"))
         form.name.errors = [_("Já existe uma empresa com este nome.")]
-    made_at = nightly.last_made_at(runtime().settings.backups)
-    backed_up_at = None if made_at is None else datetime.fromtimestamp(made_at, UTC)
-    return render_template("company/index.html", form=form, backed_up_at=backed_up_at), 422 if form.errors else 200
+    return render_template("company/index.html", form=form, **backup_facts()), 422 if form.errors else 200
+
+
+def backup_facts() -> dict[str, Any]:
+    """When the last backup was made, and since when there has been none for too long."""
+    settings, now = runtime().settings, clock.utcnow()
+    made_at = nightly.last_made_at(settings.backups)
+    overdue = nightly.find_overdue(settings.backups, begun_at=current_user.company.created_at, now=now)
+    return {
+        "backed_up_at": None if made_at is None else datetime.fromtimestamp(made_at, UTC),
+        "no_backup_since": overdue if settings.backup_at is not None else None,
+    }

@@ -1,13 +1,17 @@
 """Is the process alive, and is the portal ready: for whoever watches the machine."""
 
+from datetime import UTC, datetime
+
 from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal import clock
+from portal.database.backup import nightly
 from portal.database.db import db, patience
 from portal.database.schema import SchemaError, check_schema
 from portal.database.troubles import Trouble, find_trouble, name_trouble
 from portal.deliveries import figures
+from portal.runtime import runtime
 from portal.web import access
 
 PATIENCE_SECONDS = 3.0
@@ -28,9 +32,10 @@ def healthz() -> Response:
 @bp.get("/readyz")
 @access.public
 def readyz() -> tuple[Response, int]:
-    """Database, schema, writing, worker, and for how many seconds the oldest due delivery has waited."""
+    """Database, schema, writing, worker, how long the oldest due delivery has waited, and the last backup."""
     names = ("database", "schema", "writable", "worker")
-    checks: dict[str, object] = dict.fromkeys(names, False) | {"trouble": None, "oldest_due_seconds": None}
+    facts: dict[str, object] = {"trouble": None, "oldest_due_seconds": None, "last_backup_at": last_backup_at()}
+    checks: dict[str, object] = {**dict.fromkeys(names, False), **facts}
     try:
         with patience(PATIENCE_SECONDS):
             look(checks)
@@ -42,6 +47,12 @@ def readyz() -> tuple[Response, int]:
         checks["trouble"] = trouble.code if trouble else "database_busy"
     ready = all(checks[name] for name in names)
     return jsonify(ready=ready, **checks), 200 if ready else 503
+
+
+def last_backup_at() -> str | None:
+    """When the newest nightly backup was made, as RFC 3339."""
+    made_at = nightly.last_made_at(runtime().settings.backups)
+    return None if made_at is None else datetime.fromtimestamp(made_at, UTC).isoformat(timespec="seconds")
 
 
 def look(checks: dict[str, object]) -> None:

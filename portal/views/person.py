@@ -8,9 +8,9 @@ from flask_babel import gettext as _
 
 from portal import audit, clock, outbox
 from portal.database.db import db
-from portal.database.upkeep import empty_log
-from portal.privacy.erasing import erase_contact
+from portal.privacy import erasing
 from portal.privacy.export import export_contact
+from portal.runtime import runtime
 from portal.views.contacts import get_contact_or_404
 from portal.web import access
 from portal.web.redirects import see_other
@@ -31,9 +31,10 @@ def confirm_erase(contact_id: int) -> ResponseReturnValue:
 @bp.post("/erase")
 @access.admin
 def erase(contact_id: int) -> ResponseReturnValue:
-    done = erase_contact(db.session, get_contact_or_404(contact_id), access.current_actor())
+    contact, held = get_contact_or_404(contact_id), runtime()
+    done = erasing.erase_contact(db.session, contact, access.current_actor(), vault=held.vault)
     db.session.commit()
-    empty_log(db.engine)  # when something stands in the way, the house-keeping does it within the hour
+    erasing.finish(db.engine, held.settings.instance)
     flash(_("Os dados da pessoa foram apagados. No registro fica só a prova do envio, sem os dados."), "success")
     if done.tasks:
         flash(_("Uma importação em andamento trazia esta pessoa, e por isso foi interrompida."), "warning")

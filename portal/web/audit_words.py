@@ -61,6 +61,7 @@ ACTION_WORDS: Mapping[str, Any] = {
     "contacts.exported": _l("Baixou a lista de contatos"),
     "deliveries.exported": _l("Baixou o registro de entregas"),
     "backup.made": _l("Fez uma cópia de segurança"),
+    "backup.overdue": _l("Avisou que falta uma cópia de segurança recente"),
     "backup.restored": _l("Restaurou uma cópia de segurança"),
     "database.moved": _l("Levou o banco de dados do SQLite para o PostgreSQL"),
     "audit.exported": _l("Baixou o registro de auditoria"),

@@ -1,16 +1,17 @@
-"""What a worker removes once an hour because it is kept no longer."""
+"""What a worker sees to once an hour: what is kept no longer goes, and who was erased is noted twice."""
+
+from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.company import inspector
-from portal.database.upkeep import empty_log
-from portal.privacy import retention
+from portal.privacy import erasing, retention
 from portal.tasks import store
 
 
-def keep_house(engine: Engine) -> None:
+def keep_house(engine: Engine, instance: Path) -> None:
     """Remove what is kept no longer; what companies decide about is a task, once a day."""
     with Session(engine) as session, session.begin():
         now = clock.utcnow()
@@ -18,4 +19,4 @@ def keep_house(engine: Engine) -> None:
         inspector.forget_old(session.connection(), now=now)
         retention.forget_repeated_calls(session, now=now)
         retention.plan(session, now=now)
-    empty_log(engine)
+    erasing.finish(engine, instance)

@@ -1,6 +1,6 @@
 """Sending the notices: one thread of a worker. A mail server that is down or slow delays nothing but the notices."""
 
-from portal.notices import Teller
+from portal.notices import BackupWatch, Teller
 from portal.worker.rounds import Round
 
 RETRY_SECONDS = 60.0
@@ -10,13 +10,15 @@ LOOK_SECONDS = 60.0
 
 
 class Notifier(Round):
-    """Lets the teller tell what is due, at each wake-up."""
+    """Lets what is due be told, at each wake-up."""
 
-    def __init__(self, teller: Teller) -> None:
+    def __init__(self, teller: Teller, watch: BackupWatch) -> None:
         super().__init__("notices")
         self._teller = teller
+        self._watch = watch
 
     def turn(self) -> float:
+        self._watch.tell_overdue()
         if not self._teller.tell_due(unless=lambda: self.is_stopping):
             self.pause(RETRY_SECONDS)
         return LOOK_SECONDS

@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine, delete
@@ -19,7 +20,7 @@ from portal import clock
 from portal.config import Settings
 from portal.database.backup.nightly import Nightly
 from portal.egress import Egress
-from portal.notices import Speaking, Teller
+from portal.notices import BackupWatch, Speaking, Teller
 from portal.outbox.bell import Ear, make_ear
 from portal.vault import Vault
 from portal.worker.dispatcher import Dispatcher
@@ -48,10 +49,10 @@ def run(
     ear = make_ear(engine, settings.instance)
     dispatcher = Dispatcher(engine, settings, vault, egress)
     runner = TaskRunner(engine, on_due=dispatcher.wake)
-    notifier = Notifier(Teller(engine, settings, speaking))
+    notifier = Notifier(Teller(engine, settings, speaking), BackupWatch(engine, settings, speaking))
     heartbeat = Heartbeat(engine, ear, dispatcher)
     listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop), name="ear", daemon=True)
-    scheduler = _schedule(engine, dispatcher, runner, notifier, heartbeat)
+    scheduler = _schedule(engine, settings.instance, dispatcher, runner, notifier, heartbeat)
     if settings.backup_at is not None:
         nightly = Nightly(engine, settings.backups, settings.backup_at)
         scheduler.add_job(lambda: nightly.turn(clock.utcnow().astimezone()), "interval", seconds=BACKUP_LOOK_SECONDS)
@@ -76,7 +77,12 @@ def run(
 
 
 def _schedule(
-    engine: Engine, dispatcher: Dispatcher, runner: TaskRunner, notifier: Notifier, heartbeat: "Heartbeat"
+    engine: Engine,
+    instance: Path,
+    dispatcher: Dispatcher,
+    runner: TaskRunner,
+    notifier: Notifier,
+    heartbeat: "Heartbeat",
 ) -> BackgroundScheduler:
     scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
     for wake, seconds in (
@@ -87,7 +93,7 @@ def _schedule(
     ):
         scheduler.add_job(wake, "interval", seconds=seconds)
     soon = clock.utcnow() + timedelta(seconds=min(FIRST_HOUSEKEEPING_SECONDS, HOUSEKEEPING_SECONDS))
-    scheduler.add_job(keep_house, "interval", [engine], seconds=HOUSEKEEPING_SECONDS, next_run_time=soon)
+    scheduler.add_job(keep_house, "interval", [engine, instance], seconds=HOUSEKEEPING_SECONDS, next_run_time=soon)
     return scheduler
 
 

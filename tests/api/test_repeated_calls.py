@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,14 +141,16 @@ def test_a_key_is_honoured_for_24_hours(api: Caller, open_database: OpenDatabase
             assert db.session.query(IdempotencyKey).count() == 1
 
 
-def test_the_house_keeping_removes_what_is_honoured_no_more(api: Caller, open_database: OpenDatabase) -> None:
+def test_the_house_keeping_removes_what_is_honoured_no_more(
+    api: Caller, open_database: OpenDatabase, instance: Path
+) -> None:
     post(api, person())
     with open_database():
-        keep_house(db.engine)
+        keep_house(db.engine, instance)
         assert db.session.query(IdempotencyKey).count() == 1
         db.session.commit()
         with time_machine.travel(clock.utcnow() + timedelta(hours=25)):
-            keep_house(db.engine)
+            keep_house(db.engine, instance)
         assert db.session.query(IdempotencyKey).count() == 0
 
 

@@ -13,6 +13,7 @@ from alembic import command
 from flask import Flask
 from sqlalchemy import create_engine, select, text
 
+from portal.contacts.merging import merge
 from portal.database.backup import back_up
 from portal.database.db import db, prepare_engine
 from portal.database.upgrading import config_for
@@ -21,7 +22,7 @@ from portal.models import AuditEntry, Contact, Delivery
 from tests.cli.conftest import Run, Start
 from tests.cli.test_serve import READY, get, serve
 from tests.conftest import MakeApp
-from tests.factories import classify_contact, endpoint_of, make_company, make_contact, make_delivery, set_url
+from tests.factories import actor_of, classify_contact, endpoint_of, make_company, make_contact, make_delivery, set_url
 from tests.system.faults.conftest import wait_until
 
 ALL_ROWS = "SELECT (SELECT count(*) FROM contact), (SELECT count(*) FROM classification)"
@@ -113,6 +114,79 @@ def test_a_restore_brings_the_database_back_and_keeps_what_was_there(app: Flask,
     assert "backup.restored" in db.session.scalars(select(AuditEntry.action)).all()
     [kept] = (instance / "backups").glob("before-restore-*.db")
     assert rows_of(kept)[0] == 2
+
+
+@pytest.fixture
+def with_erased(app: Flask, run: Run, instance: Path) -> Path:
+    """A backup that holds Zu and, merged into Zu since, Zuzu; Zu was erased after it. Returns the backup."""
+    company = make_company(url="http://127.0.0.1:9999/hook")
+    make_contact(company, name="Fica")
+    erased, other = (make_contact(company, name=f"{name} Quintanilha") for name in ("Zu", "Zuzu"))
+    make_delivery(erased)
+    erased_id = erased.id
+    db.session.rollback()
+    assert run("backup", instance / "b.db").exit_code == 0
+    merge(db.session, actor_of(company), erased_id, other.id)
+    db.session.commit()
+    result = run("erase", "--contact", erased_id, "--yes")
+    assert result.exit_code == 0, result.output
+    close(app)
+    return instance / "b.db"
+
+
+def assert_erased(instance: Path) -> None:
+    assert db.session.scalars(select(Contact.name)).all() == ["Fica"]
+    assert db.session.scalars(select(Delivery.body)).all() == [None]
+    db.session.rollback()
+    db.engine.dispose()
+    assert b"Quintanilha" not in (instance / "portal.db").read_bytes()
+
+
+def test_who_was_erased_since_the_backup_stays_erased(with_erased: Path, run: Run, instance: Path) -> None:
+    result = run("restore", with_erased)
+    assert result.exit_code == 0, result.output
+    assert "Erased again, because they had been erased since the backup was made: 2." in result.stdout
+    assert_erased(instance)
+    (instance / "erasures").unlink()
+    assert "Erased again" in run("restore", with_erased).stdout, "the restored database itself knows who was erased"
+
+
+@pytest.mark.parametrize("there", ["damaged", "gone"])
+def test_the_instance_folder_knows_who_was_erased_when_the_database_does_not(
+    with_erased: Path, run: Run, instance: Path, there: str
+) -> None:
+    (instance / "portal.db").unlink()
+    if there == "damaged":
+        (instance / "portal.db").write_bytes(b"no database at all, though long enough to be looked at " * 20)
+    result = run("restore", with_erased)
+    assert result.exit_code == 0, result.output
+    assert ("could not be read" in result.stderr) is (there == "damaged")
+    assert_erased(instance)
+    kept = [path.read_bytes()[:14] for path in (instance / "backups").glob("before-restore-*.db")]
+    assert kept == ([b"no database at"] if there == "damaged" else []), "what was there is kept, whatever it is"
+
+
+def test_a_restore_says_when_nobody_knows_who_was_erased(with_erased: Path, run: Run, instance: Path) -> None:
+    (instance / "portal.db").unlink()
+    (instance / "erasures").unlink()
+    result = run("restore", with_erased)
+    assert "whoever was erased since the backup was made is in it again" in result.stderr
+    assert len(db.session.scalars(select(Contact.name)).all()) == 3
+
+
+def test_a_new_contact_with_an_erased_ones_number_is_nobody_that_was_erased(
+    with_erased: Path, app: Flask, run: Run, instance: Path
+) -> None:
+    (instance / "erasures").unlink()
+    (instance / "portal.db").rename(instance / "before.db")
+    run("restore", with_erased)
+    db.session.execute(text("UPDATE contact SET created_at = '2020-01-01 00:00:00.000000'"))
+    db.session.commit()
+    run("backup", instance / "other.db")
+    close(app)
+    (instance / "before.db").rename(instance / "portal.db")
+    assert "Erased again" not in run("restore", instance / "other.db").stdout
+    assert len(db.session.scalars(select(Contact.name)).all()) == 3
 
 
 def test_what_waits_in_a_backup_is_held_until_an_admin_resumes(

@@ -14,6 +14,7 @@ from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import AuditEntry, Company
 from portal.privacy import erasing
+from portal.runtime import runtime
 from tests.cli.conftest import Run
 from tests.conftest import MakeApp, running_worker
 from tests.factories import (
@@ -42,7 +43,7 @@ def filled(app: Flask, receiver: Receiver, tmp_path: Path) -> Iterator[Flask]:
         classify_contact(make_contact(company, name=name), level)
     last = make_contact(company, name="Apagada")
     db.session.commit()
-    erasing.erase_contact(db.session, last, actor_of(company))
+    erasing.erase_contact(db.session, last, actor_of(company), vault=runtime().vault)
     make_import(company)
     make_company("Outra")
     db.session.commit()

@@ -17,6 +17,7 @@ from portal.outbox import Claim, Rules
 from portal.privacy.erasing import erase_contact
 from portal.privacy.traces import Traces
 from portal.rules.retry import parse_schedule
+from portal.runtime import runtime
 from portal.webhook import Outcome
 from tests.conftest import BOTH, URL
 from tests.factories import actor_of, classify_contact, make_company, make_delivery, mark_delivered, save
@@ -200,7 +201,7 @@ def test_erasing_the_person_finds_also_what_the_other_was_called(kept: Contact, 
     make_delivery(other, 2)
     one = merge(kept, other)
     assert Traces(one).are_in("…Maria S.;maria@example.com")
-    erase_contact(db.session, one, actor_of(one.company))
+    erase_contact(db.session, one, actor_of(one.company), vault=runtime().vault)
     db.session.commit()
     assert [(row.contact_id, row.body) for row in db.session.query(Delivery)] == [(None, None)]
 

@@ -31,6 +31,7 @@ FROZEN = {
     "0012_data_changed.py": "959d1068df9773cd",
     "0013_numbers_given_once.py": "d379681288db0107",
     "0014_recovery_codes.py": "68731c51a592e3d8",
+    "0016_erasures.py": "524f6aa930e03ced",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 

@@ -16,6 +16,7 @@ from portal.importing.missing import read_missing
 from portal.importing.outcomes import GROUPS, read_outcomes
 from portal.models import Campaign, Classification, Company, Contact, Delivery, Task, User
 from portal.privacy.erasing import erase_contact
+from portal.runtime import runtime
 from portal.tasks import store
 from portal.worker.task_runner import TaskRunner
 from portal.working_models import ImportedContact
@@ -194,7 +195,7 @@ def test_who_is_erased_is_in_no_list_any_more(company):
     file = make_import(company, content)
     rehearsed, done = rehearse(file), run(file)
     contact = db.session.query(Contact).filter_by(linkedin_public_id="ana-1").one()
-    erase_contact(db.session, contact, Actor(company.id, "ana"))
+    erase_contact(db.session, contact, Actor(company.id, "ana"), vault=runtime().vault)
     db.session.commit()
     for task in (rehearsed, done):
         (changed,) = read_outcomes(db.engine, task.id, "changed")

@@ -236,21 +236,21 @@ def test_two_workers_do_a_task_once(app, company, small_chunks):
     assert count(Contact) == count(Delivery) == 12
 
 
-def test_drafts_and_old_findings_are_forgotten(company, run_tasks):
+def test_drafts_and_old_findings_are_forgotten(company, run_tasks, instance):
     make_import(company, people(2))
     done = start(make_import(company, b"Nome,E-mail\nAna,arroba\n"))
     run_tasks()
     imports = db.session.query(Task).filter_by(kind="import")
-    keep_house(db.engine)
+    keep_house(db.engine, instance)
     assert imports.count() == 2
     db.session.commit()
     with time_machine.travel(utcnow() + timedelta(days=2)):
-        keep_house(db.engine)
+        keep_house(db.engine, instance)
     assert [task.id for task in imports] == [done.id]
     assert list(read_findings(db.engine, done.id))
     db.session.commit()
     with time_machine.travel(utcnow() + timedelta(days=31)):
-        keep_house(db.engine)
+        keep_house(db.engine, instance)
     assert not list(read_findings(db.engine, done.id))
 
 

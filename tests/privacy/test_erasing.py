@@ -22,6 +22,7 @@ from portal.models import Attempt, AuditEntry, Company, Contact, Delivery, Task
 from portal.outbox import Claim, Rules
 from portal.privacy.erasing import Erased, erase_contact
 from portal.rules.retry import parse_schedule
+from portal.runtime import runtime
 from portal.tasks import store
 from portal.webhook import Outcome
 from portal.worker.task_runner import TaskRunner
@@ -60,7 +61,7 @@ def contact(company: Company) -> Contact:
 
 
 def erase(contact: Contact) -> Erased:
-    erased = erase_contact(db.session, contact, factories.actor_of(contact.company))
+    erased = erase_contact(db.session, contact, factories.actor_of(contact.company), vault=runtime().vault)
     db.session.commit()
     db.session.remove()
     assert empty_log(db.engine)
@@ -277,7 +278,8 @@ def test_another_companys_data_is_not_looked_at(app: Flask, contact: Contact) ->
 def test_who_classifies_a_contact_that_was_just_erased_is_told(app: Flask, contact: Contact) -> None:
     factories.classify_contact(contact, 1)
     with factories.session_of(app) as session:
-        erase_contact(session, session.get_one(Contact, contact.id), Actor(contact.company_id, "ana@example.com"))
+        actor = Actor(contact.company_id, "ana@example.com")
+        erase_contact(session, session.get_one(Contact, contact.id), actor, vault=runtime().vault)
         session.commit()
     with pytest.raises(ContactGone):
         classify(db.session, Actor(contact.company_id, "ana@example.com"), contact.id, 2)
@@ -347,6 +349,6 @@ def test_the_number_of_who_was_erased_is_nobody_else_s(company: Company) -> None
     erased = factories.make_contact(company, name="Última")
     db.session.commit()
     number = erased.id
-    erase_contact(db.session, erased, factories.actor_of(company))
+    erase_contact(db.session, erased, factories.actor_of(company), vault=runtime().vault)
     db.session.commit()
     assert factories.make_contact(company, name="Próxima").id > number

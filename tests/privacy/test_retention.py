@@ -1,6 +1,7 @@
 """What is kept no longer goes, and nothing else does."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -173,11 +174,11 @@ def test_it_is_planned_once_a_day_for_each_company(company: Company) -> None:
     db.session.rollback()
 
 
-def test_the_workers_house_keeping_purges_and_keeps_a_report(app: Flask, company: Company) -> None:
+def test_the_workers_house_keeping_purges_and_keeps_a_report(app: Flask, company: Company, instance: Path) -> None:
     delivery = aged(make_delivery(make_contact(company)), 40)
     runner = TaskRunner(db.engine, on_due=lambda: None)
     db.session.rollback()
-    keep_house(db.engine)
+    keep_house(db.engine, instance)
     assert runner.run_one()
     assert not runner.run_one()
     db.session.expire_all()

@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,16 @@ def test_the_last_backup_is_told(admin, app):
     os.utime(file, (1767258000, 1767258000))
     assert "Última cópia de segurança: 1 de jan. de 2026 06:00" in admin.get("/company").text
     shutil.rmtree(folder)
+
+
+def test_a_backup_that_is_missing_for_days_is_told(admin, app, company, monkeypatch):
+    held = app.extensions["portal"]
+    settings = replace(held.settings, backup_at=time(3))
+    monkeypatch.setitem(app.extensions, "portal", replace(held, settings=settings))
+    assert "Não há cópia de segurança" not in admin.get("/company").text, "there is a portal for two days at most"
+    company.created_at = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
+    db.session.commit()
+    assert "Não há cópia de segurança desde 10 de mar. de 2026 09:30" in admin.get("/company").text
 
 
 def test_time_zones_are_named_by_their_cities_in_the_reader_s_language(admin):

@@ -1,6 +1,8 @@
 """What Prometheus reads, and who may read it."""
 
+import os
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -118,5 +120,13 @@ def test_readyz_says_what_is_missing(app: Flask) -> None:
         db.session.commit()
     assert app.test_client().get("/readyz").json == {
         "ready": True, "database": True, "schema": True, "writable": True, "worker": True, "trouble": None,
-        "oldest_due_seconds": 0.0,
+        "oldest_due_seconds": 0.0, "last_backup_at": None,
     }  # fmt: skip
+
+
+def test_readyz_says_when_the_last_backup_was_made(app: Flask, instance: Path) -> None:
+    (instance / "backups").mkdir()
+    file = instance / "backups" / "nightly-2026-01-01.db"
+    file.touch()
+    os.utime(file, (1767240000, 1767240000))
+    assert app.test_client().get("/readyz").json["last_backup_at"] == "2026-01-01T04:00:00+00:00"

@@ -4,7 +4,7 @@ import logging
 import re
 import shutil
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -87,3 +87,10 @@ def choose_kept(days: Iterable[date]) -> set[date]:
 def last_made_at(folder: Path) -> float | None:
     """When the newest of them was written, in seconds since 1970; None when there is none."""
     return max((file.stat().st_mtime for file in find_all(folder).values()), default=None)
+
+
+def find_overdue(folder: Path, *, begun_at: datetime, now: datetime) -> datetime | None:
+    """Since when there is none, when that is too long. `begun_at` is when there first was something to back up."""
+    made_at = last_made_at(folder)
+    last = begun_at if made_at is None else datetime.fromtimestamp(made_at, UTC)
+    return last if now - last > OVERDUE else None

@@ -1,5 +1,6 @@
 """SQLite: copied by its backup API, which gives one moment of a live database, its log included."""
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +14,8 @@ from portal.database.db import engine_options, prepare_engine
 
 WAIT_SECONDS = 3.0
 """How long a restore waits for the last user of the database to let go of it."""
+
+BEYOND_READING = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 PLAIN_COPY = "A plain copy of the file of a running portal lacks what is in SQLite's log: use `portal backup`."
 
@@ -64,21 +67,39 @@ def load(engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Path | N
 
 
 def _replace(live: Path, held: Path, keep_at: Path) -> Path | None:
+    """Put `held` in the place of the live database. Returns where that is kept, if there was one."""
+    kept = None
+    if live.exists():
+        keep_at.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kept = keep_at / f"before-restore-{clock.utcnow():%Y%m%dT%H%M%SZ}.db"
+    try:
+        _copy_over(live, held, kept)
+    except sqlite3.DatabaseError as error:
+        if kept is None or error.sqlite_errorcode & 0xFF not in BEYOND_READING:
+            raise
+        _move_aside(live, kept)  # nobody can work with it any more, nor keep us out
+        _copy_over(live, held, None)
+    live.chmod(0o600)
+    return kept
+
+
+def _copy_over(live: Path, held: Path, kept: Path | None) -> None:
     """Copy `held` over the live database, within one lock that nobody else can have been in."""
-    existed = live.exists()
     with closing(sqlite3.connect(live, timeout=WAIT_SECONDS, isolation_level=None)) as target:
         _take_alone(target)
-        kept = None
-        if existed:
-            keep_at.mkdir(mode=0o700, parents=True, exist_ok=True)
-            kept = keep_at / f"before-restore-{clock.utcnow():%Y%m%dT%H%M%SZ}.db"
+        if kept is not None:
             with closing(sqlite3.connect(kept)) as copy:
                 target.backup(copy)
             kept.chmod(0o600)
         with closing(sqlite3.connect(held)) as source:
             source.backup(target)
-    live.chmod(0o600)
-    return kept
+
+
+def _move_aside(live: Path, kept: Path) -> None:
+    for suffix in ("-wal", "-shm", ""):
+        file = live.with_name(live.name + suffix)
+        if file.exists():
+            shutil.move(file, kept.with_name(kept.name + suffix))
 
 
 @contextmanager

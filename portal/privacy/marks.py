@@ -1,0 +1,114 @@
+"""Marks of the people who were erased, by which they stay erased when an older backup is put back.
+
+A mark is a keyed hash of a contact's company, number and time of creation. The database keeps them, and each instance
+folder has a copy for the day when the database cannot be read any more.
+"""
+
+import logging
+import os
+from collections.abc import Collection, Iterator, Set
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, inspect, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from portal.database.db import reading
+from portal.database.troubles import message_of
+from portal.models import Contact
+from portal.vault import Vault
+from portal.working_models import Erasure
+
+FILE = "erasures"
+"""The copy in the instance folder: a mark a line."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Known:
+    """The marks that were found, whether there was any list of them, and what kept the database's from being read."""
+
+    marks: Set[str]
+    is_listed: bool
+    trouble: str | None = None
+
+
+def remember(session: Session, contact: Contact, vault: Vault) -> None:
+    """Mark a contact, and those that were merged into it, as erased."""
+    made = [(contact.id, contact.created_at)]
+    made += [(each["id"], datetime.fromisoformat(each["created_at"])) for each in _datable(contact)]
+    marks = {_mark(vault, contact.company_id, number, created_at) for number, created_at in made}
+    add(session, marks)
+
+
+def add(session: Session, marks: Collection[str]) -> None:
+    """Keep these marks, too."""
+    known = set(session.scalars(select(Erasure.mark)))
+    session.add_all(Erasure(mark=mark) for mark in marks if mark not in known)
+
+
+def find_marked(session: Session, marks: Set[str], vault: Vault) -> Iterator[Contact]:
+    """The contacts that were erased once. The session may end its transaction between two of them."""
+    rows = session.execute(select(Contact.id, Contact.company_id, Contact.created_at)).all() if marks else ()
+    for number, company_id, created_at in rows:
+        if _mark(vault, company_id, number, created_at) in marks and (contact := session.get(Contact, number)):
+            yield contact
+
+
+def read_known(engine: Engine, instance: Path) -> Known:
+    """Every mark of the database and of the instance folder; neither has to be there, or whole."""
+    beside, kept, trouble = _read_file(instance), None, None
+    try:
+        kept = _read_database(engine)
+    except DBAPIError as error:
+        trouble = message_of(error)
+    found = [marks for marks in (beside, kept) if marks is not None]
+    return Known(set().union(*found), bool(found), trouble)
+
+
+def keep_beside(engine: Engine, instance: Path) -> None:
+    """Bring the copy in the instance folder up to date; where it cannot be written, the log says so."""
+    kept = _read_file(instance) or set()
+    wanted = kept | (_read_database(engine) or set())
+    if wanted == kept:
+        return
+    fresh = instance / f".{FILE}.{os.getpid()}"
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.writelines(f"{mark}\n" for mark in sorted(wanted))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(instance / FILE)
+    except OSError as error:
+        words = "Who was erased is known to the database alone: %s cannot be written (%s)."
+        logger.warning(words, instance / FILE, error.strerror, extra={"action": "erasures_unwritten"})
+
+
+def _read_database(engine: Engine) -> set[str] | None:
+    """None where the database is not there, or an older version's."""
+    if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists():
+        return None
+    with reading(), Session(engine) as session:
+        is_listed = inspect(session.connection()).has_table(Erasure.__tablename__)
+        return set(session.scalars(select(Erasure.mark))) if is_listed else None
+
+
+def _read_file(instance: Path) -> set[str] | None:
+    try:
+        return set((instance / FILE).read_text().split())
+    except FileNotFoundError:
+        return None
+
+
+def _datable(contact: Contact) -> list[dict[str, Any]]:
+    """Who was merged into the contact, as far as it is known when they were made."""
+    return [each for each in contact.merged or [] if "created_at" in each]
+
+
+def _mark(vault: Vault, company_id: int, number: int, created_at: datetime) -> str:
+    return vault.mark(f"{company_id}:{number}:{created_at.isoformat()}")
