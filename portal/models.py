@@ -96,8 +96,7 @@ class ApiToken(Numbered):
     lookup: Mapped[str] = mapped_column(String(16), unique=True)
     secret_hash: Mapped[str] = mapped_column(String(64))
     scope: Mapped[str] = mapped_column(String(10), server_default="manage")
-    last_day: Mapped[date | None]
-    """In the company's time zone."""
+    last_day: Mapped[date | None]  # in the company's time zone
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

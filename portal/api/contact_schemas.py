@@ -108,8 +108,12 @@ class ContactSchema(BodySchema):
 class ContactFilterSchema(FilterSchema):
     """The filters of `listContacts`, as an object."""
 
+    owner = Text(254, metadata={"description": "An owner's e-mail or number; `me`: whose token it is."})
     search = Text(200, metadata={"description": "A part of the contact's name."})
     level = choice(tuple(ASKED_LEVELS), metadata={"description": "`none`: contacts without a level."})
+    replied = choice(
+        ("yes", "since"), metadata={"description": "`since`: after the level was set, or there is none yet."}
+    )
     sync = choice(SYNC_STATES, metadata={"description": "Whether the CRM knows the contact's level."})
     data_changed = choice(("true", "false"), metadata={"description": "Whether the receiver has the data of before."})
     state = choice(

@@ -47,7 +47,7 @@ def index(given: dict[str, Any]) -> Response:
     that it stands for: when that one is erased, begin again.
     """
     company_id = current_caller().company_id
-    wanted = read_filter(db.session, company_id, given)
+    wanted = read_filter(db.session, company_id, given, reader_id=current_caller().user_id)
     try:
         page = page_contacts(
             db.session, company_id, wanted, limit=given["limit"], cursor=given.get("cursor"), with_messages=True
@@ -128,7 +128,7 @@ def send_current(given: dict[str, Any]) -> Task | Response:
     so asking twice sends once. `dry_run` counts those contacts and sends nothing.
     """
     actor = current_caller().actor
-    wanted = read_filter(db.session, actor.company_id, given["filter"])
+    wanted = read_filter(db.session, actor.company_id, given["filter"], reader_id=current_caller().user_id)
     if given["dry_run"]:
         with reading():
             return jsonify(CountSchema().dump({"count": completing.look(db.session, actor.company_id, wanted).count}))

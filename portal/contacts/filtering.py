@@ -6,7 +6,7 @@ from functools import partial
 from operator import eq
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from portal.contacts.searching import is_found_by
@@ -18,6 +18,8 @@ from portal.people import users
 from portal.rules.verdict import WARNINGS
 from portal.working_models import ImportedContact
 
+ME = "me"
+"""The owner that stands for whoever asks."""
 ASKED_LEVELS = {str(level): level for level in LEVELS} | {"none": None}
 """The levels as people ask for them, with that of contacts without one."""
 
@@ -55,6 +57,12 @@ def _is_named_in(import_id: int) -> ColumnElement[bool]:
     return Contact.id.in_(select(ImportedContact.contact_id).where(ImportedContact.task_id == import_id))
 
 
+def _has_replied(asked: str) -> ColumnElement[bool]:
+    """`yes`: ever; `since`: after somebody set the level, or there is none yet."""
+    is_news = or_(Contact.classified_at.is_(None), Contact.reply_date > Contact.classified_at)
+    return Contact.reply_date.is_not(None) if asked == "yes" else and_(Contact.reply_date.is_not(None), is_news)
+
+
 def _has_level(asked: str) -> ColumnElement[bool]:
     level = ASKED_LEVELS[asked]
     return Contact.interest_level.is_(None) if level is None else Contact.interest_level == level
@@ -68,6 +76,7 @@ class ContactFilter(Filter):
     campaign_id: int | None = field(default=None, metadata=by(campaign_id_of, partial(eq, Contact.campaign_id)))
     owner_id: int | None = field(default=None, metadata=by(owner_id_of, partial(eq, Contact.owner_id)))
     level: str | None = field(default=None, metadata=by(one_of(ASKED_LEVELS), _has_level))
+    replied: str | None = field(default=None, metadata=by(one_of(("yes", "since")), _has_replied))
     sync: str | None = field(default=None, metadata=by(one_of(SYNC_STATES), is_in_sync_state))
     data_changed: str | None = field(default=None, metadata=by(one_of(("true", "false")), has_changed_data))
     state: str | None = field(default=None, metadata=by(one_of(SHOWN_STATES), is_shown_as))
@@ -78,11 +87,15 @@ class ContactFilter(Filter):
 NAMES = names_of(ContactFilter)
 
 
-def read_filter(session: Session, company_id: int, asked: Mapping[str, Any]) -> ContactFilter:
+def read_filter(
+    session: Session, company_id: int, asked: Mapping[str, Any], *, reader_id: int | None = None
+) -> ContactFilter:
     """Returns the filter that an edge was asked for, by the names of its fields, with or without their `_id`.
 
-    Campaigns are given by name or number, owners by e-mail or number. None and "" do not count.
+    Campaigns are given by name or number, owners by e-mail or number, or as `ME`: the reader. None and "" do not count.
     """
+    if reader_id is not None and asked.get("owner") == ME:
+        asked = {**asked, "owner": reader_id}
     return filters.read_filter(ContactFilter, session, company_id, asked)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, literal, select, tuple_
+from sqlalchemy import ColumnElement, func, literal, select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.contacts.filtering import ContactFilter, select_contacts
@@ -80,8 +80,7 @@ def read_contacts(
     query, (key, rises) = select_contacts(company_id, wanted), SORTS[sort]
     is_rising = rises is not is_back
     if after is not None:
-        here, there = tuple_(key, Contact.id), tuple_(literal(after[0], key.type), after[1])
-        query = query.where(here > there if is_rising else here < there)
+        query = query.where(_is_beyond(after, key, is_rising=is_rising))
     if with_messages:
         query = query.options(selectinload(Contact.messages))
     return session.scalars(
@@ -91,10 +90,22 @@ def read_contacts(
     ).all()
 
 
-def count_contacts(session: Session, company_id: int, wanted: ContactFilter) -> int:
-    """How many contacts match, counted up to one more than `COUNT_CAP`."""
-    found = select_contacts(company_id, wanted).with_only_columns(Contact.id).limit(COUNT_CAP + 1)
-    return session.scalar(select(func.count()).select_from(found.subquery())) or 0
+def _is_beyond(place: tuple[Any, int], key: Any, *, is_rising: bool) -> ColumnElement[bool]:
+    here, there = tuple_(key, Contact.id), tuple_(literal(place[0], key.type), place[1])
+    return here > there if is_rising else here < there
+
+
+def count_contacts(
+    session: Session, company_id: int, wanted: ContactFilter, *, after: tuple[str, int] | None = None
+) -> int:
+    """How many contacts match, of all or of those that come after this place by name: a search name and a number.
+
+    Counted up to one more than `COUNT_CAP`.
+    """
+    query = select_contacts(company_id, wanted).with_only_columns(Contact.id)
+    if after is not None:
+        query = query.where(_is_beyond(after, Contact.search_name, is_rising=True))
+    return session.scalar(select(func.count()).select_from(query.limit(COUNT_CAP + 1).subquery())) or 0
 
 
 def contacts_of(session: Session, company_id: int, ids: Sequence[int]) -> Sequence[Contact]:

@@ -227,7 +227,7 @@ def read_filter() -> ContactFilter:
     """The filter that the page's address holds: rows by their numbers."""
     numbers = {name: request.args.get(name, type=row_number) for name in ("campaign", "owner", "import")}
     meant = {name: number for name, number in numbers.items() if number is not None}
-    return filtering.read_filter(db.session, current_user.company_id, asked_filter() | meant)
+    return filtering.read_filter(db.session, current_user.company_id, asked_filter() | meant, reader_id=current_user.id)
 
 
 def asked_filter() -> dict[str, Any]:

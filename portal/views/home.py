@@ -7,6 +7,7 @@ from flask_login import current_user
 from portal.company.endpoint import get_endpoint, state_of
 from portal.contacts.doubts import doubts_of
 from portal.contacts.filtering import ContactFilter
+from portal.contacts.listing import COUNT_CAP as CONTACT_CAP
 from portal.contacts.listing import count_contacts, has_contacts
 from portal.contacts.syncing import LOOK_BACK, backlog_of, causes_of
 from portal.database.db import db
@@ -42,6 +43,8 @@ def index() -> ResponseReturnValue:
         counts=count_by_status(db.session, company_id),
         count_cap=COUNT_CAP,
         chart=read_chart(DeliveryFilter()),
+        contact_cap=CONTACT_CAP,
+        unclassified=count_contacts(db.session, company_id, ContactFilter(level="none")),
         has_contacts=has_contacts(db.session, company_id),
         steps=first_steps(db.session, company_id),
         latest=page_deliveries(db.session, company_id, DeliveryFilter(tests=False), limit=LATEST).items,

@@ -1,0 +1,75 @@
+"""Triage: the contacts of a filter one at a time; a level, and the next one comes by itself."""
+
+from flask import Blueprint, flash, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from portal.contacts import triage
+from portal.contacts.listing import COUNT_CAP, campaigns_of, count_contacts, history_of, people_of
+from portal.contacts.standing import standings_of
+from portal.contacts.triage import Overtaken, Turn
+from portal.database.db import db
+from portal.database.paging import row_number
+from portal.views import undoing
+from portal.views.contacts import asked_filter, get_contact_or_404, read_filter, read_level
+from portal.views.warnings import read_moment
+from portal.web import access
+from portal.web.redirects import see_other
+
+SHOWN_MESSAGES = 6
+"""The last ones; those before them open by a click."""
+
+bp = Blueprint("triage", __name__, url_prefix="/triage")
+
+
+@bp.get("")
+@access.member
+def index() -> ResponseReturnValue:
+    """The first contact that matches, or the first after one that had its turn."""
+    wanted, after_id = triage.meant(read_filter()), request.args.get("after", type=row_number)
+    return page(triage.find_next(db.session, current_user.company_id, wanted, after_id=after_id))
+
+
+@bp.get("/<int:contact_id>")
+@access.member
+def show(contact_id: int) -> ResponseReturnValue:
+    """One contact, also when it does not match any more: whoever goes back wants to see it."""
+    return page(triage.turn_of(db.session, get_contact_or_404(contact_id), triage.meant(read_filter())))
+
+
+@bp.post("/<int:contact_id>")
+@access.member
+def choose(contact_id: int) -> ResponseReturnValue:
+    level, seen = read_level(), request.form.get("seen_at")
+    seen_at = read_moment(seen) if seen else None
+    try:
+        saved = triage.choose(db.session, access.current_actor(), contact_id, level, seen_at=seen_at)
+    except Overtaken as refusal:
+        db.session.rollback()
+        flash(refusal.sentence, "warning")
+        return see_other(url_for(".show", contact_id=contact_id, **asked_filter()))
+    db.session.commit()
+    undoing.offer([saved], level)
+    return see_other(url_for(".index", after=contact_id, **asked_filter()))
+
+
+def page(turn: Turn | None) -> str:
+    company_id, wanted = current_user.company_id, triage.meant(read_filter())
+    choices = {
+        "wanted": wanted,
+        "asked": asked_filter(),
+        "campaigns": campaigns_of(db.session, company_id),
+        "people": people_of(db.session, company_id),
+        "count_cap": COUNT_CAP,
+    }
+    if turn is None:
+        return render_template("triage/end.html", skipped=count_contacts(db.session, company_id, wanted), **choices)
+    return render_template(
+        "triage/show.html",
+        turn=turn,
+        contact=turn.contact,
+        state=standings_of(db.session, [turn.contact])[turn.contact.id].shown,
+        history=history_of(db.session, turn.contact),
+        shown_messages=SHOWN_MESSAGES,
+        **choices,
+    )

@@ -1,0 +1,134 @@
+"""Triage in a browser: sixty by keyboard, by a thumb, without scripts, two at once, and the way back."""
+
+import pytest
+from playwright.sync_api import expect
+from sqlalchemy import select
+
+from portal.database.db import db
+from portal.models import Classification, Contact, Delivery
+from tests.factories import classify_contact, make_company, make_contact, save
+from tests.views.browser import NARROW, Watched
+
+SIXTY = 60
+
+
+@pytest.fixture
+def sixty(site) -> list[str]:
+    """Contacts, in the order of their names."""
+    company = make_company("Acme Prospecção")
+    for number in range(SIXTY - 3):
+        make_contact(company, name=f"Paula {number:02}")
+    names = [name for (name,) in db.session.query(Contact.name).order_by(Contact.search_name)]
+    db.session.commit()
+    return names
+
+
+def levels() -> list[int | None]:
+    """The contacts' by name; nobody waits for the look."""
+    db.session.rollback()
+    found = [level for (level,) in db.session.query(Contact.interest_level).order_by(Contact.search_name)]
+    db.session.rollback()
+    return found
+
+
+@pytest.mark.slow(30)
+def test_sixty_are_classified_by_keys_alone_in_order_each_once(page, site, sixty):
+    page.get_by_role("link", name="Triagem", exact=True).click()
+    for place, name in enumerate(sixty):
+        expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+        expect(
+            page.get_by_text(f"Falta {SIXTY - place}" if place == SIXTY - 1 else f"Faltam {SIXTY - place}")
+        ).to_be_visible()
+        page.keyboard.press("123"[place % 3])
+    expect(page.get_by_role("heading", name="Nada mais a classificar.")).to_be_visible()
+    assert site.receiver.wait_for(SIXTY, timeout=20)
+    db.session.rollback()
+    done = db.session.execute(
+        select(Contact.name, Classification.new_level)
+        .join(Classification, Classification.contact_id == Contact.id)
+        .order_by(Classification.id)
+    ).all()
+    count = db.session.query(Delivery).count()
+    db.session.rollback()
+    assert count == SIXTY
+    assert [tuple(row) for row in done] == [(name, 1 + place % 3) for place, name in enumerate(sixty)]
+
+
+def test_keys_skip_go_back_and_undo(page, site):
+    site.receiver.stop()
+    page.goto("/triage")
+    heading = page.get_by_role("heading", level=1)
+    for key, name in (("j", "Bruno Lima"), ("3", "Carla Nunes"), ("k", "Bruno Lima"), ("j", "Carla Nunes")):
+        page.keyboard.press(key)
+        expect(heading).to_have_text(name)
+    page.keyboard.press("2")
+    expect(heading).to_have_text("Triagem")
+    expect(page.get_by_text("1 contato continua na triagem.")).to_be_visible()
+    page.keyboard.press("u")
+    expect(heading).to_have_text("Carla Nunes")
+    expect(page.get_by_text("Desfeito: 1 contato voltou ao que era.")).to_be_visible()
+    page.keyboard.press("0")
+    expect(page.get_by_text("2 contatos continuam na triagem.")).to_be_visible()
+    assert levels() == [None, 3, None]
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_thumb_classifies_on_a_phone(chromium, site, scripts):
+    company = make_company("Acme Prospecção")
+    thread = [{"sender_name": "Íris", "message": f"Mensagem {number} " + "x" * 200} for number in range(9)]
+    save(company, {"contact": {"name": "Ágata", "role": "R" * 300}, "messages": thread})
+    watched = Watched(chromium, site, viewport=NARROW, java_script_enabled=scripts, has_touch=True)
+    page = watched.log_in(site.admin_email)
+    page.goto("/triage")
+    expect(page.get_by_text("3 mensagens antes")).to_be_visible()
+    expect(page.get_by_text("Mensagem 8 ")).to_be_attached()
+    for name, level in (
+        ("Ágata", "Alto"),
+        ("Ana Souza", "Baixo"),
+        ("Bruno Lima", "Médio"),
+        ("Carla Nunes", "Sem nível"),
+    ):
+        expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+        if scripts:
+            assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+        button = page.get_by_role("button", name=level)
+        expect(button).to_be_in_viewport(ratio=1)
+        assert button.bounding_box()["height"] >= 48
+        button.tap()
+    expect(page.get_by_text("1 contato continua na triagem.")).to_be_visible()
+    watched.close()
+    assert levels() == [3, 1, 2, None]
+
+
+def test_the_filter_is_kept_from_turn_to_turn(member, company):
+    for name, campaign in (("Ana", "Verão"), ("Bia", "Inverno"), ("Caio", "Verão")):
+        save(company, {"contact": {"name": name}, "campaign": {"name": campaign}})
+    page = member.get("/triage?campaign=Ver%C3%A3o").text
+    assert "<h1>Ana</h1>" in page
+    assert "Faltam 2" in page
+    first = db.session.query(Contact).filter_by(name="Ana").one().id
+    answer = member.post(f"/triage/{first}?campaign=Ver%C3%A3o", {"level": "2", "seen_at": ""})
+    assert answer.status_code == 303
+    assert "<h1>Caio</h1>" in member.get(answer.location).text
+
+
+def test_what_somebody_else_chose_is_said_and_nothing_is_saved(member, company):
+    contact = make_contact(company)
+    classify_contact(contact, 3)
+    answer = member.post(f"/triage/{contact.id}", {"level": "1", "seen_at": ""})
+    assert answer.location == f"/triage/{contact.id}"
+    assert "ana@example.com escolheu 3." in member.get(answer.location).text
+    assert db.session.get(Contact, contact.id).interest_level == 3
+
+
+@pytest.mark.parametrize(
+    "form", [{"level": "4"}, {"level": "1", "seen_at": "yesterday"}, {"level": "1", "seen_at": "2026-01-01"}]
+)
+def test_what_no_page_of_ours_sends_is_refused(member, company, form):
+    assert member.post(f"/triage/{make_contact(company).id}", form).status_code == 400
+
+
+def test_a_filter_that_asks_for_what_does_not_exist_says_so(member, company):
+    make_contact(company)
+    page = member.get("/triage?owner=99").text
+    assert "O filtro pede algo que não existe" in page
