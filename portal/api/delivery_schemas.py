@@ -95,6 +95,7 @@ class DeliveryFilterSchema(FilterSchema):
     outstanding = choice(
         ("yes",), metadata={"description": "Only the newest of each contact whose level the CRM does not know."}
     )
+    outage_id: fields.Integer = key(metadata={"description": "Only what that outage held up."})
     search = Text(200, metadata={"description": "The contact's name, LinkedIn id, or the delivery's id."})
 
 
@@ -102,6 +103,7 @@ class DeliveryQuerySchema(ListQuerySchema, DeliveryFilterSchema):
     """The same in a query, where numbers are texts."""
 
     contact_id = NumberParameter(validate=Range(0, MAX_KEY, error=f"out_of_range:0:{MAX_KEY}"))
+    outage_id = NumberParameter(validate=Range(0, MAX_KEY, error=f"out_of_range:0:{MAX_KEY}"))
     level = NumberParameter(validate=OneOf(LEVELS, error="unknown_level"))
 
 

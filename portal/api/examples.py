@@ -133,3 +133,25 @@ JOB = {
 }
 SYNC_JOB = JOB | {"kind": "sync", "status": "waiting", "position": 0, "counts": {}}
 SEND_CURRENT_JOB = SYNC_JOB | {"kind": "send_current"}
+OUTAGE_PAGE = {
+    "items": [
+        {
+            "id": 3,
+            "began_at": "2026-01-23T21:10:00Z",
+            "ended_at": "2026-01-26T12:02:00Z",
+            "reason": "server_error",
+            "status_code": 503,
+            "held": 14,
+            "waiting": 0,
+            "delivered": 14,
+            "failed": 0,
+            "superseded": 0,
+            "cancelled": 0,
+            "forgotten": 0,
+            "last_delivered_at": "2026-01-26T12:04:00Z",
+            "message": "Fora de 23/01/2026 18:10 a 26/01/2026 09:02 (HTTP 503); 14 entregas esperaram e todas chegaram "
+            "até 09:04.",
+        }
+    ],
+    "next_cursor": None,
+}

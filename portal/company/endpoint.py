@@ -147,6 +147,7 @@ def set_address(
     advice += advise_header(endpoint, url, header)
     cancelled = 0
     if url != endpoint.url:
+        end_outage(session, endpoint)  # before anything is cancelled: that waited, too
         cancelled = outbox.cancel_waiting(session, endpoint.company_id) if cancel_waiting else 0
         endpoint.url, endpoint.answer_shape = url, None
         if endpoint.paused_reason not in ("manual", "restored"):
@@ -187,6 +188,7 @@ def remove_address(session: Session, actor: Actor) -> int:
     endpoint = lock_endpoint(session, actor.company_id)
     if endpoint.url is None:
         return 0
+    end_outage(session, endpoint)
     endpoint.url, endpoint.updated_at = None, clock.utcnow()
     audit.record(session, actor, "webhook.url_removed")
     _forget_header(session, endpoint, actor)
@@ -201,6 +203,11 @@ def pause(session: Session, actor: Actor) -> None:
     endpoint.state, endpoint.paused_reason, endpoint.next_probe_at = "paused", "manual", None
     endpoint.updated_at = clock.utcnow()
     audit.record(session, actor, "webhook.paused")
+
+
+def end_outage(session: Session, endpoint: Endpoint) -> None:
+    """Whatever held deliveries up is over: somebody changed where they go, or lets them go again."""
+    outbox.end_outage(session.connection(), endpoint.company_id, now=clock.utcnow())
 
 
 def close_circuit(endpoint: Endpoint) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from portal import audit, clock, outbox
 from portal.audit import Actor
 from portal.company.asking import check_address, take_turn
-from portal.company.endpoint import advise_header, close_circuit, get_endpoint, lock_endpoint
+from portal.company.endpoint import advise_header, close_circuit, end_outage, get_endpoint, lock_endpoint
 from portal.company.header import HeaderChoice, seal_header
 from portal.company.refusals import ChangedMeanwhile, NoAddress, NotDelivered
 from portal.config import Settings
@@ -89,6 +89,7 @@ def resume(session: Session, means: Means, actor: Actor) -> TestSend | None:
 
 def _begin_again(session: Session, endpoint: Endpoint) -> None:
     now = clock.utcnow()
+    end_outage(session, endpoint)
     close_circuit(endpoint)
     endpoint.updated_at = now
     outbox.release_waiting(session.connection(), endpoint.company_id, now=now)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from portal.models import ENDPOINT_STATES, Delivery, Endpoint
+from portal.models import ENDPOINT_STATES, Delivery, Endpoint, Outage
 from portal.outbox.counting import BOUNDS_MS, LONGER, NO_TIME
 from portal.working_models import AttemptCount, WorkerHeartbeat
 
@@ -61,6 +61,11 @@ def count_endpoints(session: Session) -> dict[str, int]:
     for row in session.execute(counted.group_by(Endpoint.state, Endpoint.url.is_(None))):
         counts["unset" if row.is_unset else row.state] += row.number
     return counts
+
+
+def count_outages(session: Session) -> int:
+    """How often a company's receiver began to take nothing."""
+    return session.scalar(select(func.count()).select_from(Outage)) or 0
 
 
 def count_ends(session: Session) -> Mapping[tuple[str, str], int]:

@@ -16,7 +16,7 @@ from portal.contacts.searching import is_found_by
 from portal.contacts.standing import is_behind
 from portal.database import filters
 from portal.database.filters import Filter, by, moment, names_of, number, one_of, text
-from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Attempt, Contact, Delivery
+from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Attempt, Contact, Delivery, HeldDelivery, Outage
 from portal.rules.reasons import WORDS
 from portal.rules.verdict import WARNINGS
 
@@ -29,6 +29,18 @@ HTTP_CODE = re.compile("[1-5][0-9]{2}")
 DELIVERED_CODE = 200
 FEW = 500
 """Contacts that a search finds: with no more, the log is read by contact, and otherwise from its end."""
+
+
+def outage_id_of(session: Session, company_id: int, asked: str | int) -> int:
+    """Returns the number of the company's outage. Raises ValueError when it has none of that number."""
+    row_id = number(session, company_id, asked)
+    if session.scalar(select(Outage.id).where(Outage.company_id == company_id, Outage.id == row_id)) is None:
+        raise ValueError(f"the company has no outage {row_id}")
+    return row_id
+
+
+def _is_held_by(outage_id: int) -> ColumnElement[bool]:
+    return Delivery.id.in_(select(HeldDelivery.delivery_id).where(HeldDelivery.outage_id == outage_id))
 
 
 def _is_outstanding(_asked: str) -> ColumnElement[bool]:
@@ -54,6 +66,7 @@ class DeliveryFilter(Filter):
     until: datetime | None = field(default=None, metadata=by(moment, partial(lt, Delivery.created_at)))
     outstanding: str | None = field(default=None, metadata=by(one_of(("yes",)), _is_outstanding))
     """Only the newest delivery of each contact whose level the CRM does not know."""
+    outage_id: int | None = field(default=None, metadata=by(outage_id_of, _is_held_by))
     search: str = field(default="", metadata=by(text))
     tests: bool = True
     """Whether tests count. Pages show them apart, by their trigger."""
@@ -76,7 +89,7 @@ def select_deliveries(session: Session, company_id: int, wanted: DeliveryFilter)
     """Returns the query for the company's deliveries that match, without an order and without their bodies."""
     wanted = _narrow(session, company_id, wanted)
     query = select(Delivery)
-    if wanted.contact_id is None and wanted.contact_ids is None:
+    if wanted.contact_id is None and wanted.contact_ids is None and wanted.outage_id is None:
         query = query.where(Delivery.company_id == company_id)
     else:  # by no index of the company, which a database takes for more selective than it is
         query = query.where(Delivery.company_id + 0 == company_id)

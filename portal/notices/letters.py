@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
+from portal.company.outages import last_outage
 from portal.contacts.syncing import Backlog, backlog_of
 from portal.models import Attempt, Company, Contact, Endpoint, User
 from portal.notices.due import Notice, is_newest, latest_failed
@@ -42,7 +43,7 @@ def write_letter(session: Session, notice: Notice, *, base_url: str | None, limi
     subject = _impact(backlog, endpoint, state=notice.state)
     parts = [
         f"{subject}.",
-        explain_cause(session, notice, limits=limits),
+        _last_outage(session, notice) or explain_cause(session, notice, limits=limits),
         _outlook(backlog, state=notice.state),
         _where(notice.state, base_url=base_url),
         _footer(endpoint.company),
@@ -94,6 +95,12 @@ def _impact(backlog: Backlog, endpoint: Endpoint, *, state: str) -> str:
     else:
         impact = _("O CRM não recebe nada desde %(since)s", **facts) if since else _("O CRM não está recebendo nada")
     return str(_("Envio parado: %(impact)s", impact=impact) if state == "paused" else impact)
+
+
+def _last_outage(session: Session, notice: Notice) -> str:
+    """What a recovery ended, in a sentence."""
+    outage = last_outage(session, notice.company_id) if notice.state == "active" else None
+    return outage.message if outage is not None and outage.ended_at is not None else ""
 
 
 def _weekday(moment: datetime) -> str:

@@ -21,6 +21,7 @@ from portal.outbox.claims import (
 )
 from portal.outbox.erasing import forget_contact, forget_old
 from portal.outbox.knowledge import hold_company, mark_changed
+from portal.outbox.outages import end_outage
 from portal.outbox.queue import (
     cancel_contacts,
     cancel_waiting,
@@ -47,6 +48,7 @@ __all__ = [
     "cancel_strays",
     "cancel_waiting",
     "claim_due",
+    "end_outage",
     "enqueue",
     "enqueue_test",
     "forget_contact",

@@ -11,6 +11,7 @@ from portal import audit
 from portal.database.db import Key
 from portal.database.driver import Statement, given, rows_of, within
 from portal.outbox.claims import Claim, delivery, endpoint
+from portal.outbox.outages import begin_outage, end_outage
 from portal.outbox.rules import Rules
 from portal.outbox.shapes import remember
 from portal.rules.circuit import Circuit, after_failed_probe, after_failure, after_success
@@ -57,18 +58,27 @@ def tell_endpoints(connection: Connection, results: Sequence[tuple[Claim, Outcom
         if facts is None:
             continue
         TELL_ENDPOINT.run(connection, key=row.id, **facts)
-        _record_change(connection, row, facts, now=rules.now)
+        _record_change(connection, row, facts, telling[row.company_id], now=rules.now)
         if row.state == "failing" and facts["state"] == "active":
             release_waiting(connection, row.company_id, now=rules.now)
 
 
-def _record_change(connection: Connection, row: Any, facts: dict[str, Any], *, now: datetime) -> None:
-    """Write down that the portal stopped sending by itself, or that the receiver is back."""
+def _record_change(
+    connection: Connection, row: Any, facts: dict[str, Any], told: Sequence[tuple[Claim, Outcome]], *, now: datetime
+) -> None:
+    """Write down that the receiver takes nothing, that the portal stopped sending by itself, or that it is back."""
+    here = [(claim, outcome) for claim, outcome in told if claim.url == row.url]
+    if row.state == "active" and facts["state"] != "active":
+        cause = next(outcome for _, outcome in reversed(here) if not outcome.delivered)
+        begin_outage(connection, row.company_id, cause, began_at=facts["failing_since"])
+        audit.record_by_portal(connection, row.company_id, "webhook.failing", subject=cause.reason, now=now)
+    elif row.state != "active" and facts["state"] == "active":
+        arrived = [claim.delivery_id for claim, outcome in here if outcome.delivered]
+        held = end_outage(connection, row.company_id, now=now, arrived=arrived)
+        audit.record_by_portal(connection, row.company_id, "webhook.recovered", subject=held, now=now)
     if row.state != "paused" and facts["state"] == "paused":
         reason = facts["paused_reason"]
         audit.record_by_portal(connection, row.company_id, "webhook.stopped", subject=reason, now=now)
-    elif row.state != "active" and facts["state"] == "active":
-        audit.record_by_portal(connection, row.company_id, "webhook.recovered", subject=None, now=now)
 
 
 def _endpoint_after(row: Any, told: Sequence[tuple[Claim, Outcome]], rules: Rules) -> dict[str, Any] | None:

@@ -196,7 +196,7 @@ def read_filter() -> DeliveryFilter:
     """The filter that the page's address holds: rows by their numbers, days where the reader is, tests when named."""
     asked = asked_filter()
     read: dict[str, object] = {
-        name: request.args.get(name, type=row_number) for name in ("contact", "campaign", "owner", "level")
+        name: request.args.get(name, type=row_number) for name in ("contact", "campaign", "owner", "level", "outage")
     }
     read |= {"since": read_day(asked.get("since")), "until": read_day(asked.get("until"), days_later=1)}
     meant = {name: value for name, value in read.items() if value is not None}

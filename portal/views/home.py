@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from portal.company.endpoint import get_endpoint, state_of
+from portal.company.outages import last_outage
 from portal.contacts.doubts import doubts_of
 from portal.contacts.filtering import ContactFilter
 from portal.contacts.listing import COUNT_CAP as CONTACT_CAP
@@ -37,6 +38,7 @@ def index() -> ResponseReturnValue:
         backlog=backlog_of(db.session, company_id),
         doubtful=sum(doubt.contacts for doubt in doubts_of(db.session, company_id)),
         outdated=count_contacts(db.session, company_id, ContactFilter(state="data_changed")),
+        outage=last_outage(db.session, company_id),
         causes=causes,
         look_back=LOOK_BACK,
         examples=last_attempts(db.session, [cause.delivery_id for cause in causes]),

@@ -84,6 +84,7 @@ class Figures(Collector):
         for state, number in figures.count_endpoints(session).items():
             endpoints.add_metric((state,), number)
         yield endpoints
+        yield CounterMetricFamily("portal_outages", "Outages that began.", value=figures.count_outages(session))
         yield GaugeMetricFamily("portal_workers", "Workers alive.", value=figures.count_workers(session, now=now))
         if (made_at := nightly.last_made_at(runtime().settings.backups)) is not None:
             yield GaugeMetricFamily(

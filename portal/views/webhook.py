@@ -8,6 +8,7 @@ from flask_login import current_user
 
 from portal.company import endpoint, testing
 from portal.company.header import FixedHeader
+from portal.company.outages import page_outages
 from portal.company.refusals import HeaderRefused, NotDelivered, Refusal, TooManyTests
 from portal.contacts.syncing import backlog_of
 from portal.database.db import db
@@ -185,6 +186,7 @@ def page(form: WebhookForm, *, attempt: Attempt | None = None, **more: object) -
         state=status.state,
         stuck=backlog_of(db.session, company_id).stuck,
         waiting=status.waiting,
+        outages=page_outages(db.session, company_id).items,
         old_secret_until=status.old_secret_until,
         exchange=exchange,
         mail=notices.facts_of(endpoint.get_endpoint(db.session, company_id)),

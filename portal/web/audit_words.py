@@ -35,6 +35,7 @@ ACTION_WORDS: Mapping[str, Any] = {
     "webhook.header_set": _l("Salvou o cabeçalho fixo do webhook"),
     "webhook.header_removed": _l("Removeu o cabeçalho fixo do webhook"),
     "webhook.paused": _l("Pausou o envio"),
+    "webhook.failing": _l("Viu que o destino não recebe"),
     "webhook.stopped": _l("Parou de enviar sozinho"),
     "webhook.recovered": _l("Viu o destino receber de novo"),
     "webhook.resumed": _l("Retomou o envio"),

@@ -32,6 +32,7 @@ FROZEN = {
     "0013_numbers_given_once.py": "d379681288db0107",
     "0014_recovery_codes.py": "68731c51a592e3d8",
     "0016_erasures.py": "524f6aa930e03ced",
+    "0017_outages.py": "96bc72636fade7dc",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 

@@ -20,7 +20,7 @@ from portal.database.db import db
 from portal.demo.server import Receiver, Reply
 from portal.i18n import speaking
 from portal.mail import MailServer
-from portal.models import Attempt, Company, Delivery, Endpoint
+from portal.models import Attempt, Company, Delivery, Endpoint, Outage
 from portal.notices import Teller
 from portal.worker import run
 from tests import factories
@@ -223,6 +223,17 @@ def test_recovery_is_told_once_and_only_when_something_arrived(app, company, mai
     assert "1 contato está na fila." in mail_host.messages[1].get_content()
     look(app, after=timedelta(hours=2), moved=tuesday)
     assert len(mail_host.messages) == 2
+
+
+def test_recovery_says_what_the_outage_was(app, company, mail_host, tuesday):
+    began_at = clock.utcnow() - timedelta(days=3, hours=1)
+    outage = Outage(company_id=company.id, began_at=began_at, ended_at=clock.utcnow(), reason="server_error", held=0)
+    outage.status_code = 503
+    db.session.add(outage)
+    set_endpoint(company, notified_state="failing", notified_at=began_at, last_success_at=clock.utcnow())
+    look(app)
+    text = mail_host.messages[0].get_content()
+    assert "Fora de sábado 13:10 a terça-feira 14:10 (HTTP 503); nenhuma entrega esperou." in text
 
 
 def test_recovery_names_what_must_be_sent_again(app, company, mail_host, tuesday):

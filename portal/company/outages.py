@@ -1,0 +1,169 @@
+"""Outages as people and programs read them: when, why, and what became of what they held up. It only reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask_babel import format_datetime, ngettext, to_user_timezone
+from flask_babel import gettext as _
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.database.paging import Page, cut_page, read_cursor
+from portal.models import OPEN_STATUSES, Delivery, HeldDelivery, Outage
+from portal.rules import reasons
+
+PAGE_SIZE = 10
+RECENT = timedelta(days=6)
+"""How long ago a weekday alone says which day it was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutageFacts:
+    """One outage, with what became of the deliveries that it held up."""
+
+    id: int
+    began_at: datetime
+    ended_at: datetime | None
+    """None while it lasts."""
+    reason: str
+    status_code: int | None
+    held: int
+    """How many deliveries it held up; while it lasts, those that wait now."""
+    waiting: int = 0
+    delivered: int = 0
+    failed: int = 0
+    superseded: int = 0
+    cancelled: int = 0
+    last_delivered_at: datetime | None = None
+
+    @property
+    def forgotten(self) -> int:
+        """Deliveries that retention has removed: nobody knows any more what became of them."""
+        known = self.waiting + self.delivered + self.failed + self.superseded + self.cancelled
+        return max(0, self.held - known)
+
+    @property
+    def message(self) -> str:
+        """The outage in a sentence, in the reader's language and time zone."""
+        return explain(self)
+
+
+def page_outages(
+    session: Session, company_id: int, *, limit: int = PAGE_SIZE, cursor: str | None = None
+) -> Page[OutageFacts]:
+    """The company's outages, the newest first. Raises InvalidCursor."""
+    query = select(Outage).where(Outage.company_id == company_id)
+    if cursor:
+        query = query.where(Outage.id < read_cursor(cursor))
+    rows = session.scalars(query.order_by(Outage.id.desc()).limit(limit + 1)).all()
+    page = cut_page(rows, limit=limit, cursor=cursor)
+    return Page(_report(session, company_id, page.items), page.next_cursor, page.previous_cursor)
+
+
+def last_outage(session: Session, company_id: int) -> OutageFacts | None:
+    """The company's newest outage, or None when it has had none."""
+    return next(iter(page_outages(session, company_id, limit=1).items), None)
+
+
+def outages_between(session: Session, company_id: int, since: datetime, until: datetime) -> Sequence[OutageFacts]:
+    """The outages that had a part in that time, the newest first; at most a hundred."""
+    query = select(Outage).where(
+        Outage.company_id == company_id,
+        Outage.began_at < until,
+        func.coalesce(Outage.ended_at, until) >= since,
+    )
+    return _report(session, company_id, session.scalars(query.order_by(Outage.id.desc()).limit(100)).all())
+
+
+def _report(session: Session, company_id: int, outages: Sequence[Outage]) -> list[OutageFacts]:
+    became = case((Delivery.status.in_(OPEN_STATUSES), "waiting"), else_=Delivery.status)
+    query = (
+        select(HeldDelivery.outage_id, became.label("became"), func.count(), func.max(Delivery.delivered_at))
+        .join(Delivery, Delivery.id == HeldDelivery.delivery_id)
+        .where(HeldDelivery.outage_id.in_([outage.id for outage in outages]))
+        .group_by(HeldDelivery.outage_id, became)
+    )
+    fates: dict[int, dict[str, int]] = {}
+    arrivals: dict[int, datetime] = {}
+    for outage_id, status, number, delivered_at in session.execute(query) if outages else ():
+        fates.setdefault(outage_id, {})[status] = number
+        if status == "delivered":
+            arrivals[outage_id] = delivered_at
+    return [
+        OutageFacts(
+            id=outage.id,
+            began_at=outage.began_at,
+            ended_at=outage.ended_at,
+            reason=outage.reason,
+            status_code=outage.status_code,
+            **_held_by(session, outage, fates.get(outage.id, {})),
+            last_delivered_at=arrivals.get(outage.id),
+        )
+        for outage in outages
+    ]
+
+
+def _held_by(session: Session, outage: Outage, fate: dict[str, int]) -> dict[str, int]:
+    """What an outage held up; while it lasts, what waits."""
+    if outage.held is not None:
+        return {"held": outage.held, **fate}
+    waiting = select(func.count()).where(Delivery.company_id == outage.company_id, Delivery.status == "pending")
+    number = session.scalar(waiting) or 0
+    return {"held": number, "waiting": number}
+
+
+def explain(outage: OutageFacts) -> str:
+    """Such as `Fora de sexta-feira 18:10 a segunda-feira 9:02 (HTTP 503); 14 esperaram, todas chegaram até 9:04.`"""
+    cause = f"HTTP {outage.status_code}" if outage.status_code else reasons.title_of(outage.reason)
+    if outage.ended_at is None:
+        facts = {"began": _say(outage.began_at), "cause": cause}
+        waiting = ngettext("%(num)s entrega espera", "%(num)s entregas esperam", outage.held)
+        return str(_("Fora desde %(began)s (%(cause)s); %(held)s.", held=waiting, **facts))
+    facts = {"began": _say(outage.began_at), "ended": _say(outage.ended_at, outage.began_at), "cause": cause}
+    return str(_("Fora de %(began)s a %(ended)s (%(cause)s); %(held)s.", held=_fate(outage), **facts))
+
+
+def _fate(outage: OutageFacts) -> str:
+    if not outage.held:
+        return str(_("nenhuma entrega esperou"))
+    held = ngettext("%(num)s entrega esperou", "%(num)s entregas esperaram", outage.held)
+    time = _say(outage.last_delivered_at, outage.ended_at) if outage.last_delivered_at else ""
+    if outage.delivered == outage.held:
+        arrived = ngettext("e chegou até %(time)s", "e todas chegaram até %(time)s", outage.held, time=time)
+        return f"{held} {arrived}"
+    parts = [
+        (
+            outage.delivered,
+            ngettext("%(num)s chegou até %(time)s", "%(num)s chegaram até %(time)s", outage.delivered, time=time),
+        ),
+        (outage.waiting, ngettext("%(num)s ainda espera", "%(num)s ainda esperam", outage.waiting)),
+        (outage.failed, ngettext("%(num)s falhou", "%(num)s falharam", outage.failed)),
+        (
+            outage.superseded,
+            ngettext(
+                "%(num)s foi substituída por outra mais nova",
+                "%(num)s foram substituídas por outras mais novas",
+                outage.superseded,
+            ),
+        ),
+        (outage.cancelled, ngettext("%(num)s foi cancelada", "%(num)s foram canceladas", outage.cancelled)),
+        (
+            outage.forgotten,
+            ngettext(
+                "de %(num)s o registro já não guarda o fim",
+                "de %(num)s o registro já não guarda o fim",
+                outage.forgotten,
+            ),
+        ),
+    ]
+    return f"{held}: " + ", ".join(str(words) for number, words in parts if number)
+
+
+def _say(moment: datetime, beside: datetime | None = None) -> str:
+    """`18:10` on the day of what stands beside it, else `sexta-feira 18:10`; the whole date of what is longer ago."""
+    if beside is not None and to_user_timezone(moment).date() == to_user_timezone(beside).date():
+        return str(format_datetime(moment, "HH:mm"))
+    is_recent = clock.utcnow() - moment < RECENT
+    return str(format_datetime(moment, "EEEE HH:mm" if is_recent else "short"))
