@@ -7,7 +7,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String,
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 import portal.working_models  # noqa: F401  # whoever uses any table has the metadata of all
-from portal.database.db import GIVEN_ONCE, Base, Key, Numbered, UTCDateTime, one_of, only
+from portal.database.db import GIVEN_ONCE, Key, Numbered, UTCDateTime, one_of, only
 
 LEVELS = (1, 2, 3)
 ROLES = ("admin", "member")
@@ -209,27 +209,6 @@ class Endpoint(Numbered):
     notice_error: Mapped[str | None] = mapped_column(String(200))  # why the last notice could not be sent
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
     company: Mapped[Company] = relationship()
-
-
-class Outage(Numbered):
-    """A time in which a company's receiver took nothing: from the first failure in a row until it was sent to again."""
-
-    __table_args__ = (Index("ix_outage_company", "company_id", "id"),)
-    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
-    began_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    reason: Mapped[str] = mapped_column(String(32))  # of the failure that told, with its code
-    status_code: Mapped[int | None] = mapped_column()
-    held: Mapped[int | None] = mapped_column()  # how many deliveries it held up; None while it lasts
-
-
-class HeldDelivery(Base):
-    """A delivery that an outage held up: it waited when the outage ended, or failed for good while it lasted."""
-
-    outage_id: Mapped[int] = mapped_column(ForeignKey("outage.id", ondelete="CASCADE"), primary_key=True)
-    delivery_id: Mapped[int] = mapped_column(
-        ForeignKey("delivery.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
 
 
 class Delivery(Numbered):

@@ -87,3 +87,24 @@ class WorkerHeartbeat(Base):
 
     worker: Mapped[str] = mapped_column(String(100), primary_key=True)
     seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class Outage(Numbered):
+    """A time in which a company's receiver took nothing: from the first failure in a row until it was sent to again."""
+
+    __table_args__ = (Index("ix_outage_company", "company_id", "id"),)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
+    began_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    reason: Mapped[str] = mapped_column(String(32))  # of the failure that told, with its code
+    status_code: Mapped[int | None] = mapped_column()
+    held: Mapped[int | None] = mapped_column()  # how many deliveries it held up; None while it lasts
+
+
+class HeldDelivery(Base):
+    """A delivery that an outage held up: it waited when the outage ended, or failed for good while it lasted."""
+
+    outage_id: Mapped[int] = mapped_column(ForeignKey("outage.id", ondelete="CASCADE"), primary_key=True)
+    delivery_id: Mapped[int] = mapped_column(
+        ForeignKey("delivery.id", ondelete="CASCADE"), primary_key=True, index=True
+    )

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.database.paging import Page, cut_page, read_cursor
-from portal.models import OPEN_STATUSES, Delivery, HeldDelivery, Outage
+from portal.models import OPEN_STATUSES, Delivery
 from portal.rules import reasons
+from portal.working_models import HeldDelivery, Outage
 
 PAGE_SIZE = 10
 RECENT = timedelta(days=6)

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from portal.models import ENDPOINT_STATES, Delivery, Endpoint, Outage
-from portal.outbox.counting import BOUNDS_MS, LONGER, NO_TIME
-from portal.working_models import AttemptCount, WorkerHeartbeat
+from portal.models import ENDPOINT_STATES, Delivery, Endpoint
+from portal.working_models import AttemptCount, Outage, WorkerHeartbeat
 
 SILENT_AFTER = timedelta(seconds=60)
 """A worker shows itself every ten seconds; after so long without a sign there is none."""

@@ -16,9 +16,10 @@ from portal.contacts.searching import is_found_by
 from portal.contacts.standing import is_behind
 from portal.database import filters
 from portal.database.filters import Filter, by, moment, names_of, number, one_of, text
-from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Attempt, Contact, Delivery, HeldDelivery, Outage
+from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Attempt, Contact, Delivery
 from portal.rules.reasons import WORDS
 from portal.rules.verdict import WARNINGS
+from portal.working_models import HeldDelivery, Outage
 
 ID_PREFIX = "msg_"
 WHOLE_ID = re.compile(f"(?:{ID_PREFIX})?([0-9a-f]{{32}})")

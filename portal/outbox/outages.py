@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Table, and_, exists, func, insert, literal, select, union, update
 
-from portal.models import OPEN_STATUSES, Attempt, HeldDelivery, Outage
+from portal.models import OPEN_STATUSES, Attempt
 from portal.outbox.claims import delivery
 from portal.webhook import Outcome
+from portal.working_models import HeldDelivery, Outage
 
 outage: Table = Outage.__table__  # type: ignore[assignment]
 held_delivery: Table = HeldDelivery.__table__  # type: ignore[assignment]

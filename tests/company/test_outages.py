@@ -13,7 +13,8 @@ from portal.company.outages import OutageFacts, last_outage, page_outages
 from portal.database.db import db
 from portal.deliveries.filtering import read_filter
 from portal.deliveries.log import page_deliveries
-from portal.models import AuditEntry, Company, Delivery, HeldDelivery, Outage
+from portal.models import AuditEntry, Company, Delivery
+from portal.working_models import HeldDelivery, Outage
 from tests import factories
 from tests.conftest import BOTH, URL
 from tests.outbox.test_outbox import answered, claim_due, settle

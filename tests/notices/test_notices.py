@@ -20,9 +20,10 @@ from portal.database.db import db
 from portal.demo.server import Receiver, Reply
 from portal.i18n import speaking
 from portal.mail import MailServer
-from portal.models import Attempt, Company, Delivery, Endpoint, Outage
+from portal.models import Attempt, Company, Delivery, Endpoint
 from portal.notices import Teller
 from portal.worker import run
+from portal.working_models import Outage
 from tests import factories
 from tests.conftest import BOTH, MakeApp, running_worker
 from tests.factories import actor_of, endpoint_of, make_contact, make_delivery, make_user, send_test
