@@ -8,6 +8,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from portal.models import ENDPOINT_STATES, Delivery, Endpoint
+from portal.outbox.counting import BOUNDS_MS, LONGER, NO_TIME
 from portal.working_models import AttemptCount, Outage, WorkerHeartbeat
 
 SILENT_AFTER = timedelta(seconds=60)
