@@ -24,6 +24,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from portal.outbox.queue import STORE_BODY
+
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from flask import Flask
@@ -136,6 +138,7 @@ def fill(engine: Engine, company_id: int, *, contacts: int, deliveries: int) -> 
         rows = [delivery(number, company_id, contacts, deliveries, now) for number in numbers]
         with engine.begin() as connection:
             connection.execute(insert(Delivery), rows)
+            STORE_BODY.run_many(connection, [{"webhook_id": row["webhook_id"], "body": BODY} for row in rows])
             connection.execute(
                 insert(Attempt), [attempt(number + 1, row) for number, row in zip(numbers, rows, strict=True)]
             )
@@ -188,7 +191,6 @@ def delivery(number: int, company_id: int, contacts: int, deliveries: int, now: 
         "next_attempt_at": now + timedelta(minutes=number % 60) if status == "pending" else None,
         "created_at": made_at,
         "delivered_at": made_at if arrived else None,
-        "body": BODY,
     }
 
 
@@ -203,8 +205,6 @@ def attempt(delivery_id: int, row: dict[str, Any]) -> dict[str, Any]:
         "reason": row["reason"],
         "status_code": 200 if row["delivered_at"] else None,
         "request_sent": True,
-        "request_headers": [["Content-Type", "application/json"]],
-        "response_headers": [],
     }
 
 

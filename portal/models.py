@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 import portal.working_models  # noqa: F401  # whoever uses any table has the metadata of all
@@ -249,7 +249,7 @@ class Delivery(Numbered):
     lease_expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     delivered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    body: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)  # last: the others are read without it
+    has_body: Mapped[bool] = mapped_column(default=True, server_default=true())  # who locks the row knows it
     contact: Mapped[Contact | None] = relationship()
     campaign: Mapped[Campaign | None] = relationship()
     owner: Mapped[User | None] = relationship()
@@ -257,10 +257,22 @@ class Delivery(Numbered):
         primaryjoin=lambda: foreign(Delivery.company_id) == Endpoint.company_id, viewonly=True
     )
     attempts: Mapped[list["Attempt"]] = relationship(order_by="Attempt.id")
+    stored_body: Mapped["DeliveryBody | None"] = relationship(passive_deletes=True)
+
+    @property
+    def body(self) -> bytes | None:
+        return self.stored_body.content if self.stored_body else None
 
     @property
     def is_test(self) -> bool:
         return self.trigger == "test"
+
+
+class DeliveryBody(Base):
+    """The exact bytes of a delivery: apart from its state, which changes while they do not, and deleted whole."""
+
+    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id", ondelete="CASCADE"), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class Attempt(Numbered):
@@ -279,11 +291,34 @@ class Attempt(Numbered):
     status_code: Mapped[int | None] = mapped_column()
     reason: Mapped[str] = mapped_column(String(32))
     warning: Mapped[str | None] = mapped_column(String(32))
-    detail: Mapped[str | None] = mapped_column(Text)
     request_sent: Mapped[bool] = mapped_column(default=False)
+    response_size: Mapped[int | None] = mapped_column()
+    exchange: Mapped["Exchange | None"] = relationship(lazy="joined", passive_deletes=True)
+
+    @property
+    def detail(self) -> str | None:
+        return self.exchange.detail if self.exchange else None
+
+    @property
+    def request_headers(self) -> list[list[str]]:
+        return self.exchange.request_headers if self.exchange else []
+
+    @property
+    def response_headers(self) -> list[list[str]]:
+        return self.exchange.response_headers if self.exchange else []
+
+    @property
+    def response_body(self) -> bytes | None:
+        return self.exchange.response_body if self.exchange else None
+
+
+class Exchange(Base):
+    """What was said at an attempt, on either side: kept for as long as bodies are, and deleted whole."""
+
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempt.id", ondelete="CASCADE"), primary_key=True)
+    detail: Mapped[str | None] = mapped_column(Text)
     request_headers: Mapped[list[list[str]]] = mapped_column(JSON, default=list)
     response_headers: Mapped[list[list[str]]] = mapped_column(JSON, default=list)
-    response_size: Mapped[int | None] = mapped_column()
     response_body: Mapped[bytes | None] = mapped_column(LargeBinary)  # the first 16 KiB of the answer
 
 

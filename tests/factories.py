@@ -1,11 +1,13 @@
 """Installations, companies, people and contacts for tests, made through the portal's own use cases."""
 
 import itertools
+from collections.abc import Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import Connection, delete, insert
 from sqlalchemy.orm import Session
 
 from portal import importing
@@ -19,7 +21,8 @@ from portal.contacts.classifying import classify
 from portal.contacts.listing import get_contact
 from portal.contacts.saving import Saved, save_items
 from portal.database.db import db
-from portal.models import Company, Contact, Delivery, Endpoint, Task, User
+from portal.models import Attempt, Company, Contact, Delivery, DeliveryBody, Endpoint, Exchange, Task, User
+from portal.outbox.queue import STORE_BODY
 from portal.people import users
 from portal.runtime import runtime
 from portal.tasks import store
@@ -127,6 +130,27 @@ def make_delivery(contact: Contact, level: int = 2) -> Delivery:
     delivery = db.session.query(Delivery).filter_by(webhook_id=saved.delivery_id).one()
     db.session.commit()
     return delivery
+
+
+def insert_deliveries(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Rows of the outbox as they are, each with its body."""
+    names = set(Delivery.__table__.c.keys())
+    connection.execute(insert(Delivery), [{name: row[name] for name in row.keys() & names} for row in rows])
+    STORE_BODY.run_many(connection, rows)
+
+
+def forget_body(delivery: Delivery) -> None:
+    """As if its retention were over. The caller commits."""
+    db.session.execute(delete(DeliveryBody).where(DeliveryBody.delivery_id == delivery.id))
+    delivery.has_body = False
+    db.session.expire(delivery, ["stored_body"])
+
+
+def attempt_of(delivery: Delivery | None = None, **facts: Any) -> Attempt:
+    """An attempt, not yet in the database, with what was said at it where `facts` tell that."""
+    said = {name: facts.pop(name) for name in Exchange.__table__.c.keys() & facts.keys()}
+    exchange = Exchange(**{"request_headers": [], "response_headers": []} | said) if said else None
+    return Attempt(delivery_id=delivery.id if delivery else None, exchange=exchange, **facts)
 
 
 def mark_delivered(delivery: Delivery, *, warning: str | None = None) -> Delivery:

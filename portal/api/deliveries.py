@@ -44,7 +44,7 @@ def show(delivery_id: str) -> Delivery:
 
     The audit log keeps who read a body, once a day for each person.
     """
-    if get_delivery_or_404(delivery_id).body is not None:
+    if get_delivery_or_404(delivery_id).has_body:
         audit.note_once_a_day(db.session, current_caller().actor, "delivery.viewed", subject=delivery_id)
     return get_delivery_or_404(delivery_id)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import case, func, literal, select
-from sqlalchemy.orm import QueryableAttribute, Session, joinedload, selectinload, undefer
+from sqlalchemy.orm import QueryableAttribute, Session, joinedload, selectinload
 
 from portal.database.paging import Page, cut_page, read_cursor
 from portal.deliveries.filtering import DeliveryFilter, select_deliveries
@@ -41,7 +41,7 @@ def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery
             joinedload(Delivery.owner),
             WITH_ENDPOINT,
             selectinload(Delivery.attempts),
-            undefer(Delivery.body),
+            joinedload(Delivery.stored_body),
         )
         .execution_options(populate_existing=True)
     ).one_or_none()

@@ -187,7 +187,7 @@ def resend(
     """
     if delivery.is_test:
         raise NotForTests
-    if delivery.body is None:
+    if not delivery.has_body:
         raise PersonErased if is_erased(delivery) else BodyPurged
     require_address(session, delivery.company_id)
     risk = risk_of(session, delivery)
@@ -283,9 +283,7 @@ def _resend_part(session: Session, claim: TaskClaim, numbers: Sequence[int]) -> 
 def _can_go(now: datetime) -> ColumnElement[bool]:
     """Whether a delivery can be sent again: no test, its body kept, and neither being sent nor due already."""
     waits = and_(Delivery.status == "pending", Delivery.next_attempt_at > now)
-    return and_(
-        Delivery.trigger != "test", Delivery.body.is_not(None), or_(Delivery.status.not_in(OPEN_STATUSES), waits)
-    )
+    return and_(Delivery.trigger != "test", Delivery.has_body, or_(Delivery.status.not_in(OPEN_STATUSES), waits))
 
 
 def _risk() -> ColumnElement[Any]:

@@ -26,10 +26,11 @@ from sqlalchemy import (
 from portal.database.db import Key, UTCDateTime
 from portal.database.driver import Statement, given, rows_of, within
 from portal.egress import origin_of
-from portal.models import OPEN_STATUSES, Delivery, Endpoint
+from portal.models import OPEN_STATUSES, Delivery, DeliveryBody, Endpoint
 from portal.rules.circuit import LONGEST_PAUSE
 
 delivery: Table = Delivery.__table__  # type: ignore[assignment]
+delivery_body: Table = DeliveryBody.__table__  # type: ignore[assignment]
 endpoint: Table = Endpoint.__table__  # type: ignore[assignment]
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -73,7 +74,7 @@ CLAIM_COLUMNS = (
     delivery.c.webhook_id,
     delivery.c.company_id,
     delivery.c.contact_id,
-    delivery.c.body,
+    select(delivery_body.c.content).where(delivery_body.c.delivery_id == delivery.c.id).scalar_subquery().label("body"),
     delivery.c.next_trigger.label("trigger"),
     delivery.c.next_actor.label("actor"),
     (delivery.c.trigger == "test").label("is_test"),

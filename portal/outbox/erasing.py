@@ -1,18 +1,16 @@
 """Forgetting what deliveries carried. The rows stay: they prove that something was sent, when, and with what result."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, cast, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from portal.models import OPEN_STATUSES
-from portal.outbox.claims import delivery
-from portal.outbox.settling import attempt
-
-NO_CONTENT: dict[str, Any] = {"detail": None, "request_headers": [], "response_headers": [], "response_body": None}
-"""An attempt's columns without what was sent and answered."""
+from portal.outbox.claims import delivery, delivery_body
+from portal.outbox.settling import attempt, exchange
 
 _newer = delivery.alias("newer")
 _is_last_word = (
@@ -29,9 +27,6 @@ _is_last_word = (
     )
 )
 """What a contact's CRM learned last: the fact is kept as long as the contact, or nobody knew any more that it was."""
-_has_content = or_(
-    attempt.c.response_body.is_not(None), attempt.c.detail.is_not(None), cast(attempt.c.request_headers, Text) != "[]"
-)
 
 
 @dataclass(frozen=True)
@@ -63,15 +58,24 @@ def forget_old(
     old = [row.id for row in rows if row.created_at < facts_before]
     gone = session.execute(delete(delivery).where(delivery.c.id.in_(old), is_settled, ~_is_last_word))
     aged = [row.id for row in rows if row.created_at < bodies_before]
-    emptied = session.execute(
-        update(delivery).where(delivery.c.id.in_(aged), is_settled, delivery.c.body.is_not(None)).values(body=None)
+    emptied = _empty(session, delivery.c.id.in_(aged), is_settled)
+    answers = _forget_said(session, attempt.c.delivery_id.in_(aged), attempt.c.started_at < bodies_before)
+    return Forgotten(rows[-1].id, len(emptied), answers, _count(gone))
+
+
+def _empty(session: Session, *which: ColumnElement[bool]) -> Sequence[int]:
+    """Delete deliveries' bodies, once their rows are held and say that there is none. Returns whose that were."""
+    emptied = update(delivery).where(*which, delivery.c.has_body).values(has_body=False).returning(delivery.c.id)
+    ids = session.scalars(emptied).all()
+    session.execute(delete(delivery_body).where(delivery_body.c.delivery_id.in_(ids)))
+    return ids
+
+
+def _forget_said(session: Session, *which: ColumnElement[bool]) -> int:
+    """Delete what was said at those attempts. Returns at how many that was."""
+    return _count(
+        session.execute(delete(exchange).where(exchange.c.attempt_id.in_(select(attempt.c.id).where(*which))))
     )
-    answers = session.execute(
-        update(attempt)
-        .where(attempt.c.delivery_id.in_(aged), attempt.c.started_at < bodies_before, _has_content)
-        .values(NO_CONTENT)
-    )
-    return Forgotten(rows[-1].id, _count(emptied), _count(answers), _count(gone))
 
 
 def _count(result: Any) -> int:
@@ -91,10 +95,7 @@ def forget_contact(session: Session, contact_id: int) -> int:
         .where(of_contact, delivery.c.status.in_(OPEN_STATUSES))
         .values(status="cancelled", next_attempt_at=None, lease_token=None, lease_expires_at=None)
     )
-    ids = session.scalars(update(delivery).where(of_contact).values(body=None).returning(delivery.c.id)).all()
+    _empty(session, of_contact)
     # 2. Their attempts, with those that were recorded meanwhile.
-    session.execute(
-        update(attempt).where(attempt.c.delivery_id.in_(select(delivery.c.id).where(of_contact))).values(NO_CONTENT)
-    )
-    session.execute(update(delivery).where(of_contact).values(contact_id=None))
-    return len(ids)
+    _forget_said(session, attempt.c.delivery_id.in_(select(delivery.c.id).where(of_contact)))
+    return _count(session.execute(update(delivery).where(of_contact).values(contact_id=None)))

@@ -14,7 +14,7 @@ from portal.database.db import Key
 from portal.database.driver import Statement, given, rows_of, within
 from portal.models import OPEN_STATUSES, Delivery
 from portal.outbox.bell import DUE
-from portal.outbox.claims import CLAIM_COLUMNS, ENDPOINT_COLUMNS, Claim, delivery, endpoint, target_of
+from portal.outbox.claims import CLAIM_COLUMNS, ENDPOINT_COLUMNS, Claim, delivery, delivery_body, endpoint, target_of
 from portal.rules.payload import encode_body, sample_payload
 
 _told = rows_of("told", id=Key)
@@ -29,11 +29,20 @@ SUPERSEDE = Statement(
 )
 ENQUEUED = (
     *("webhook_id", "company_id", "contact_id", "campaign_id", "owner_id", "trigger", "next_trigger", "actor"),
-    *("interest_level", "previous_level", "status", "next_attempt_at", "created_at", "body"),
+    *("interest_level", "previous_level", "status", "next_attempt_at", "created_at"),
 )
 ENQUEUE = Statement(
     insert(delivery).values(
-        {name: given(name, delivery.c[name].type) for name in ENQUEUED} | {"attempt_count": 0, "tries": 0}
+        {name: given(name, delivery.c[name].type) for name in ENQUEUED}
+        | {"attempt_count": 0, "tries": 0, "has_body": True}
+    )
+)
+STORE_BODY = Statement(
+    insert(delivery_body).from_select(
+        ["delivery_id", "content"],
+        select(delivery.c.id, given("body", delivery_body.c.content.type)).where(
+            delivery.c.webhook_id == given("webhook_id", delivery.c.webhook_id.type)
+        ),
     )
 )
 
@@ -71,6 +80,7 @@ def enqueue(
     supersede_waiting(session, {row["contact_id"] for row in rows})
     values = [{**shared, **row, "webhook_id": new_webhook_id()} for row in rows]
     ENQUEUE.run_many(session.connection(), values)
+    STORE_BODY.run_many(session.connection(), values)
     session.info[DUE] = True
     return [row["webhook_id"] for row in values]
 
@@ -95,9 +105,11 @@ def enqueue_test(
         "lease_token": secrets.token_hex(16),
         "lease_expires_at": now + lease,
         "created_at": now,
-        "body": encode_body(sample),
     }
-    row = connection.execute(insert(delivery).values(values).returning(*CLAIM_COLUMNS)).one()
+    connection.execute(insert(delivery).values(values))
+    STORE_BODY.run(connection, webhook_id=values["webhook_id"], body=encode_body(sample))
+    made = select(*CLAIM_COLUMNS).where(delivery.c.webhook_id == values["webhook_id"])
+    row = connection.execute(made).one()
     lease_held = {name: values[name] for name in ("lease_token", "lease_expires_at")}
     return Claim(**row._mapping, **lease_held, **target_of(target, now=now, url=url))
 
@@ -143,7 +155,7 @@ def _begin_again(actor: str, now: datetime) -> ReturningUpdate[Any]:
     may_go = or_(delivery.c.status.not_in(OPEN_STATUSES), waits)
     return (
         update(delivery)
-        .where(may_go, delivery.c.body.is_not(None))
+        .where(may_go, delivery.c.has_body)
         .values(status="pending", tries=0, next_attempt_at=now, next_trigger="manual", next_actor=actor)
         .returning(delivery.c.id)
     )
@@ -169,9 +181,7 @@ def take_back(session: Session, delivery_id: int, *, now: datetime) -> bool:
     before = select(func.max(delivery.c.id)).where(delivery.c.contact_id == contact_id, delivery.c.id < delivery_id)
     session.execute(
         update(delivery)
-        .where(
-            delivery.c.id == before.scalar_subquery(), delivery.c.status == "superseded", delivery.c.body.is_not(None)
-        )
+        .where(delivery.c.id == before.scalar_subquery(), delivery.c.status == "superseded", delivery.c.has_body)
         .values(status="pending", next_attempt_at=func.coalesce(delivery.c.next_attempt_at, now))
     )
     session.info[DUE] = True

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Connection,
     Integer,
@@ -26,7 +27,7 @@ from sqlalchemy import (
 
 from portal.database.db import Key, UTCDateTime
 from portal.database.driver import Statement, by_index, given, rows_of, within
-from portal.models import OPEN_STATUSES, Attempt, Contact
+from portal.models import OPEN_STATUSES, Attempt, Contact, Exchange
 from portal.outbox.claims import CLAIM_COLUMNS, LEASE_EXPIRED, Claim, delivery, endpoint
 from portal.outbox.counting import count_attempts
 from portal.outbox.rules import Rules
@@ -36,8 +37,9 @@ from portal.webhook import Outcome
 
 attempt: Table = Attempt.__table__  # type: ignore[assignment]
 contact: Table = Contact.__table__  # type: ignore[assignment]
+exchange: Table = Exchange.__table__  # type: ignore[assignment]
 
-OUTCOME_COLUMNS = tuple(field.name for field in fields(Outcome) if field.name in attempt.c)
+OUTCOME_COLUMNS = tuple(field.name for field in fields(Outcome) if field.name in attempt.c or field.name in exchange.c)
 
 
 def _last_delivered(column: Column[Any]) -> ScalarSelect[Any]:
@@ -84,7 +86,7 @@ MOVE_ON = Statement(
         by_index(delivery.c.id, select(_settled.alias("each").c.id)),
         delivery.c.id == _settled.c.id,
         delivery.c.lease_token == _settled.c.token,  # which only stands in what is being sent
-        delivery.c.body.is_not(None),
+        delivery.c.has_body,
     )
     .values(
         status=case((_is_overtaken, "superseded"), else_=_settled.c.status),
@@ -104,7 +106,7 @@ One that failed and whose contact has a newer one on its way is not tried again.
 """
 STILL_THERE = Statement(
     select(delivery.c.id)
-    .where(within(delivery.c.id, select(_told.c.id)), delivery.c.body.is_not(None))
+    .where(within(delivery.c.id, select(_told.c.id)), delivery.c.has_body)
     .order_by(delivery.c.id)
     .with_for_update()
 )
@@ -114,6 +116,18 @@ RECORD = Statement(
         {column.name: given(column.name, column.type) for column in attempt.c if column.name != "id"}
     )
 )
+_said = [column for column in exchange.c if column.name != "attempt_id"]
+RECORD_SAID = Statement(
+    insert(exchange).from_select(
+        ["attempt_id", *(column.name for column in _said)],
+        select(func.max(attempt.c.id), *(given(column.name, column.type) for column in _said)).where(
+            attempt.c.delivery_id == given("delivery_id", Key),
+            attempt.c.number == given("number", Integer()),
+            attempt.c.late == given("late", Boolean()),
+        ),
+    )
+)
+"""What was said at an attempt that was just recorded: the last of its number."""
 TELL_CONTACTS = Statement(
     update(contact)
     .where(within(contact.c.id, select(_told.c.id)))
@@ -155,6 +169,7 @@ def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rul
     ]
     if attempts:
         RECORD.run_many(connection, attempts)
+        RECORD_SAID.run_many(connection, [each for each in attempts if any(each[column.name] for column in _said)])
     if not mine:
         return
     if told := _contacts_told(mine):  # a late answer changes nothing: what was settled since stays so

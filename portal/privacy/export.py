@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload, undefer
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.database.db import Base
-from portal.models import Classification, Contact, Delivery
+from portal.models import Attempt, Classification, Contact, Delivery, Exchange
 from portal.rules.verdict import decode
 
 
@@ -19,7 +19,7 @@ def export_contact(session: Session, contact: Contact, *, now: datetime) -> dict
         select(Delivery)
         .where(Delivery.contact_id == contact.id)
         .order_by(Delivery.id)
-        .options(undefer(Delivery.body), selectinload(Delivery.attempts))
+        .options(joinedload(Delivery.stored_body), selectinload(Delivery.attempts))
     )
     return {
         "exported_at": now.isoformat(),
@@ -29,11 +29,16 @@ def export_contact(session: Session, contact: Contact, *, now: datetime) -> dict
         "messages": [_columns_of(message, without=("contact_id",)) for message in contact.messages],
         "classifications": [_columns_of(row, without=("company_id", "contact_id")) for row in session.scalars(history)],
         "deliveries": [
-            _columns_of(row, without=("id", "company_id", "contact_id", "lease_token", "lease_expires_at"))
-            | {"attempts": [_columns_of(attempt, without=("id", "delivery_id")) for attempt in row.attempts]}
+            _columns_of(row, without=("id", "company_id", "contact_id", "lease_token", "lease_expires_at", "has_body"))
+            | {"body": _plain(row.body), "attempts": [_attempt(each) for each in row.attempts]}
             for row in session.scalars(deliveries)
         ],
     }
+
+
+def _attempt(row: Attempt) -> dict[str, Any]:
+    said = row.exchange or Exchange(request_headers=[], response_headers=[])
+    return _columns_of(row, without=("id", "delivery_id")) | _columns_of(said, without=("attempt_id",))
 
 
 def _columns_of(row: Base, *, without: Collection[str]) -> dict[str, Any]:

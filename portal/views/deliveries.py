@@ -179,7 +179,7 @@ def body(webhook_id: str) -> ResponseReturnValue:
 
 def open_delivery_or_404(webhook_id: str) -> Delivery:
     """The same, for a page with personal data: who looks at them is written down."""
-    if get_delivery_or_404(webhook_id).body is not None:
+    if get_delivery_or_404(webhook_id).has_body:
         audit.note_once_a_day(db.session, access.current_actor(), "delivery.viewed", subject=webhook_id)
     return get_delivery_or_404(webhook_id)
 

@@ -17,7 +17,7 @@ from portal.contacts import standing, syncing
 from portal.contacts.classifying import classify
 from portal.database.db import db
 from portal.demo.server import Receiver
-from portal.models import Company, Contact, Delivery
+from portal.models import Company, Contact, Delivery, DeliveryBody
 from portal.outbox.queue import new_webhook_id
 from tests import factories
 from tests.api.conftest import Caller, check_problem, field_errors
@@ -60,7 +60,7 @@ def make_delivery(contact: Contact, status: str, level: int, hours: int | None) 
         created_at=factories.NOON,
         next_attempt_at=factories.NOON if status == "pending" else None,
         delivered_at=None if hours is None else factories.NOON + timedelta(hours=hours),
-        body=b"{}",
+        stored_body=DeliveryBody(content=b"{}"),
     )
 
 

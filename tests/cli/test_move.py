@@ -28,7 +28,10 @@ from tests.factories import (
     set_url,
 )
 
-ROWS = "SELECT webhook_id, contact_id, status, attempt_count, body FROM delivery ORDER BY id"
+ROWS = (
+    "SELECT webhook_id, contact_id, status, attempt_count, content FROM delivery"
+    " LEFT JOIN delivery_body ON delivery_id = id ORDER BY id"
+)
 
 
 @pytest.fixture

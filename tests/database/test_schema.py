@@ -1,5 +1,7 @@
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -8,12 +10,14 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, event, func, inspect, select, text
+from sqlalchemy.orm import Session
 
 from portal.clock import utcnow
 from portal.database.db import Base, db, prepare_engine
-from portal.database.schema import HEAD_REVISION, MIGRATIONS, SchemaError, check_schema
+from portal.database.schema import HEAD_REVISION, MIGRATIONS, SchemaError, check_schema, current_revision
 from portal.database.upgrading import config_for, upgrade_schema
+from portal.models import Delivery, Exchange
 from tests.conftest import BOTH
 
 FROZEN = {
@@ -33,6 +37,7 @@ FROZEN = {
     "0014_recovery_codes.py": "68731c51a592e3d8",
     "0016_erasures.py": "524f6aa930e03ced",
     "0017_outages.py": "96bc72636fade7dc",
+    "0018_bodies_apart.py": "9b12b5793e180497",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 
@@ -159,3 +164,95 @@ INSERT INTO delivery (webhook_id, company_id, contact_id, trigger, next_trigger,
     ('m2', 1, 1, 'sync', 'sync', 'a', 'delivered', 1, 1, 2, '2026-01-02', '2026-01-03', NULL),
     ('m3', 1, 1, 'sync', 'sync', 'a', 'failed', 1, 1, 3, '2026-01-03', NULL, NULL)
 """
+
+
+OLD_WORDS = """
+INSERT INTO company (id, name, timezone, locale, keep_bodies_days, keep_log_days, keep_audit_days, created_at)
+    VALUES (1, 'A', 'UTC', 'en', 30, 365, 730, '2026-01-01');
+INSERT INTO delivery
+    (id, webhook_id, company_id, trigger, next_trigger, actor, status, attempt_count, tries, created_at, body) VALUES (1, 'm1', 1, 'sync', 'sync', 'a', 'pending', 1, 1, '2026-01-01', NULL),
+    (2, 'm2', 1, 'sync', 'sync', 'a', 'failed', 1, 1, '2026-01-02', NULL);
+INSERT INTO attempt (id, delivery_id, number, trigger, late, started_at, url, reason, request_sent, detail,
+    request_headers, response_headers) VALUES
+    (1, 1, 1, 'sync', false, '2026-01-01', 'u', 'timeout', true, 'slow', '[["a", "b"]]', '[]'),
+    (2, 2, 1, 'sync', false, '2026-01-02', 'u', 'timeout', true, NULL, '[]', '[]')
+"""
+
+
+@pytest.fixture
+def old_engine(database_url: str, instance: Path) -> Iterator[Engine]:
+    """A database of before bodies had a table of their own, with one that has its body and one that lost it."""
+    (instance / "portal.db").unlink(missing_ok=True)
+    engine = create_engine(database_url)
+    prepare_engine(engine)
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+        command.upgrade(config_for(connection), "0017")
+        for statement in OLD_WORDS.split(";"):
+            connection.execute(text(statement))
+        connection.execute(text("UPDATE delivery SET body = :body WHERE id = 1"), {"body": b"{}"})
+    yield engine
+    engine.dispose()
+
+
+@BOTH
+def test_bodies_and_answers_find_their_own_tables(old_engine: Engine) -> None:
+    before = indexes_of(old_engine)
+    upgrade_schema(old_engine, backups=None, now=utcnow())
+    check_moved(old_engine)
+    assert indexes_of(old_engine) == before
+
+
+@BOTH
+def test_an_upgrade_that_dies_at_any_statement_has_changed_nothing(old_engine: Engine) -> None:
+    left: list[int] = [0]
+
+    def die(*_: Any) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Died
+
+    event.listen(old_engine, "before_cursor_execute", die)
+    deaths, is_over = 0, False
+    while not is_over:
+        left[0] = deaths + 1
+        try:
+            upgrade_schema(old_engine, backups=None, now=utcnow())
+            is_over, left[0] = True, -1
+        except Died:
+            deaths += 1
+            left[0] = -1
+            assert (current_revision(old_engine), body_columns(old_engine)) == ("0017", {"delivery"})
+    assert deaths > 10
+    check_moved(old_engine)
+
+
+class Died(BaseException):
+    """Stands for kill -9: nothing runs after it."""
+
+
+def body_columns(engine: Engine) -> set[str]:
+    columns = inspect(engine).get_multi_columns()
+    return {table for (_, table), found in columns.items() for each in found if each["name"] == "body"} & {"delivery"}
+
+
+def indexes_of(engine: Engine) -> list[Any]:
+    """The indexes of both tables; SQLite chooses among such as are alike by the order in which they were made."""
+    tables = ("delivery", "attempt")
+    if engine.dialect.name == "postgresql":
+        return [sorted(inspect(engine).get_indexes(table), key=str) for table in tables]
+    with engine.connect() as connection:
+        kept = "FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = :table ORDER BY rowid"
+        return [connection.execute(text(f"SELECT name, sql {kept}"), {"table": table}).all() for table in tables]
+
+
+def check_moved(engine: Engine) -> None:
+    with Session(engine) as session:
+        with_body, without = session.scalars(select(Delivery).order_by(Delivery.id))
+        assert [(row.has_body, row.body) for row in (with_body, without)] == [(True, b"{}"), (False, None)]
+        ((said,), (unsaid,)) = with_body.attempts, without.attempts
+        assert (said.detail, said.request_headers, said.response_headers) == ("slow", [["a", "b"]], [])
+        assert (unsaid.exchange, unsaid.request_headers) == (None, [])
+        assert session.scalar(select(func.count()).select_from(Exchange)) == 1

@@ -16,11 +16,21 @@ from flask_babel import force_locale
 from portal.cli import cli
 from portal.company import endpoint
 from portal.database.db import db
-from portal.models import Attempt, AuditEntry, Company, Delivery, Task
+from portal.models import AuditEntry, Company, Delivery, Task
 from portal.people import tokens
 from portal.rules.reasons import explain
 from portal.worker.task_runner import TaskRunner
-from tests.factories import LOOPBACK, NOON, actor_of, make_contact, make_delivery, make_user, mark_delivered
+from tests.factories import (
+    LOOPBACK,
+    NOON,
+    actor_of,
+    attempt_of,
+    forget_body,
+    make_contact,
+    make_delivery,
+    make_user,
+    mark_delivered,
+)
 from tests.views.conftest import Person
 
 FILTER = {"trigger": "classification", "level": 2}
@@ -123,7 +133,7 @@ def settle(row: Delivery, status: str, reason: str, **facts: Any) -> Delivery:
     row.status, row.reason, row.attempt_count, row.next_attempt_at = status, reason, 1, None
     row.delivered_at = NOON if status == "delivered" else None
     values = {"trigger": "classification", "started_at": NOON, "url": "https://crm.example/", "reason": reason}
-    db.session.add(Attempt(delivery_id=row.id, number=1, **values, **facts))
+    db.session.add(attempt_of(row, number=1, **values, **facts))
     db.session.commit()
     return row
 
@@ -145,7 +155,7 @@ def forget_address(company: Company) -> None:
 
 
 def purge(row: Delivery) -> None:
-    row.body = None
+    forget_body(row)
     db.session.commit()
 
 
@@ -170,7 +180,7 @@ def test_what_cannot_be_sent_again_is_refused(edge: Edge, company: Company, deli
     if code == "test_delivery":
         delivery.trigger = "test"
     elif code == "body_purged":
-        delivery.body = None
+        forget_body(delivery)
     else:
         forget_address(company)
     db.session.commit()

@@ -11,13 +11,15 @@ from portal.contacts import syncing
 from portal.database.db import db
 from portal.deliveries import resending
 from portal.deliveries.filtering import DeliveryFilter
-from portal.models import Attempt, Contact, Delivery, Task
+from portal.models import Contact, Delivery, Task
 from portal.tasks import store
 from portal.worker.task_runner import LEASE, TaskRunner
 from tests.conftest import BOTH
 from tests.factories import (
     NOON,
+    attempt_of,
     endpoint_of,
+    forget_body,
     make_company,
     make_contact,
     make_delivery,
@@ -42,7 +44,7 @@ def company(app):
 def end(delivery: Delivery, status: str = "failed", **attempt) -> Delivery:
     """The delivery after its last attempt, which got no answer and did not reach out unless `attempt` says so."""
     facts = {"trigger": "classification", "started_at": NOON, "url": URL, "reason": "connection_refused", "number": 1}
-    db.session.add(Attempt(delivery_id=delivery.id, **(facts | attempt)))
+    db.session.add(attempt_of(delivery, **(facts | attempt)))
     delivery.status, delivery.next_attempt_at, delivery.attempt_count = status, None, 1
     db.session.commit()
     return delivery
@@ -91,7 +93,7 @@ def test_what_matches_is_told_apart_by_what_sending_it_again_would_do(company):
     replaced = end(make_delivery(make_contact(company)), "superseded")
     make_delivery(make_contact(company))  # due already
     purged = end(make_delivery(make_contact(company)))
-    purged.body = None
+    forget_body(purged)
     db.session.commit()
     assert {row.id: resending.risk_of(db.session, row) for row in db.session.query(Delivery)} == dict.fromkeys(
         row.id for row in db.session.query(Delivery)

@@ -20,13 +20,13 @@ from portal.database.db import db
 from portal.demo.server import Receiver, Reply
 from portal.i18n import speaking
 from portal.mail import MailServer
-from portal.models import Attempt, Company, Delivery, Endpoint
+from portal.models import Company, Delivery, Endpoint
 from portal.notices import Teller
 from portal.worker import run
 from portal.working_models import Outage
 from tests import factories
 from tests.conftest import BOTH, MakeApp, running_worker
-from tests.factories import actor_of, endpoint_of, make_contact, make_delivery, make_user, send_test
+from tests.factories import actor_of, attempt_of, endpoint_of, make_contact, make_delivery, make_user, send_test
 from tests.notices.conftest import MailHost
 from tests.postgres import free_port
 
@@ -85,7 +85,7 @@ def set_endpoint(company: Company, **facts: Any) -> Endpoint:
 def fail(delivery: Delivery, *, status: str = "failed", **facts: Any) -> None:
     """The delivery's last attempt failed now."""
     shown = {"reason": "server_error", "status_code": 500, "url": "http://x/", "number": 1, "trigger": "retry"} | facts
-    db.session.add(Attempt(delivery_id=delivery.id, started_at=clock.utcnow(), **shown))
+    db.session.add(attempt_of(delivery, started_at=clock.utcnow(), **shown))
     delivery.status, delivery.next_attempt_at = status, None
     db.session.commit()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from portal import outbox
 from portal.clock import utcnow
@@ -168,8 +168,8 @@ def test_companies_share_a_claim_evenly(app: Flask) -> None:
 def test_claims_and_results_find_their_rows_by_index_in_a_table_that_was_empty_a_moment_ago(due_at: datetime) -> None:
     """PostgreSQL believes such a table to be small until it is analysed, and would read all of it for each claim."""
     (facts,) = db.session.execute(select(Delivery.__table__)).mappings()
-    rows = [{**facts, "id": number, "webhook_id": f"msg_{number}", "body": b"x" * 500} for number in range(9, 1009)]
-    db.session.execute(insert(Delivery), rows)
+    rows = [{**facts, "id": number, "webhook_id": f"msg_{number}", "body": b"{}"} for number in range(9, 4009)]
+    factories.insert_deliveries(db.session.connection(), rows)
     db.session.commit()
     loan = {"of_company": facts["company_id"], "due_by": due_at, "room": 16, "token": "t", "until": due_at + LEASE}
     claiming = plan_of(LEND, **loan)

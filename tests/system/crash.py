@@ -29,7 +29,7 @@ from portal.config import LEASE_MARGIN, load_settings
 from portal.database.db import db, prepare_engine, reading
 from portal.database.upgrading import upgrade_schema
 from portal.demo.server import Receiver
-from portal.models import Attempt, Contact, Delivery
+from portal.models import Attempt, Contact, Delivery, DeliveryBody
 from tests import factories
 from tests.postgres import throwaway_postgres
 
@@ -243,7 +243,11 @@ class Run:
                 books.late += attempt.late
                 unexpected = attempt.reason not in ("ok_text", "interrupted", "timeout")
                 books.check(unexpected, f"{attempt.reason}: {attempt.detail}")
-            bodies = dict(db.session.execute(select(Delivery.webhook_id, Delivery.body)).all())
+            bodies = dict(
+                db.session.execute(
+                    select(Delivery.webhook_id, DeliveryBody.content).outerjoin(Delivery.stored_body)
+                ).all()
+            )
             for webhook_id, row in rows.items():
                 got = posts.get(webhook_id, [])
                 books.check(row.status not in ("delivered", "superseded"), f"{webhook_id} is {row.status}")

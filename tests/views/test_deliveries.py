@@ -9,7 +9,7 @@ from portal.database.db import db
 from portal.deliveries import filtering
 from portal.models import Attempt, AuditEntry, Delivery, Task
 from tests.conftest import running_worker
-from tests.factories import NOON, classify_contact, make_contact, make_delivery, save, set_url
+from tests.factories import NOON, attempt_of, classify_contact, forget_body, make_contact, make_delivery, save, set_url
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def delivery(company, receiver) -> Delivery:
 
 def settle_as(delivery: Delivery, status: str, reason: str, **facts) -> Attempt:
     """The delivery after one attempt with this outcome."""
-    attempt = Attempt(
-        delivery_id=delivery.id,
+    attempt = attempt_of(
+        delivery,
         number=1,
         trigger=delivery.trigger,
         started_at=NOON,
@@ -286,7 +286,8 @@ def test_an_unknown_delivery_is_not_found(member):
 
 def test_a_delivery_whose_contact_was_erased_shows_what_is_known(admin, delivery):
     settle_as(delivery, "failed", "timeout")
-    delivery.contact_id, delivery.body = None, None
+    forget_body(delivery)
+    delivery.contact_id = None
     db.session.commit()
     page = admin.get(url_of(delivery)).text
     for words in ("Contato apagado", "Os dados deste contato foram apagados.", "<strong>Geral</strong>", "Médio"):

@@ -8,7 +8,7 @@ from portal.database.db import db
 from portal.demo.server import Reply
 from portal.models import Attempt, Delivery, User
 from tests.conftest import running_worker
-from tests.factories import make_contact, make_delivery, set_url
+from tests.factories import forget_body, make_contact, make_delivery, set_url
 
 PERSON = {"name": "Mariana Duarte", "email": "mariana@duarte.example", "phone": "+55 11 98877-6655"}
 HEADERS = (("X-Request-Id", "req-77"), ("Set-Cookie", "session=abcdef"))
@@ -87,7 +87,7 @@ def test_it_is_in_the_readers_language(admin, delivery):
 
 
 def test_without_the_body_the_answer_is_not_shown_either(member, delivery):
-    delivery.body = None
+    forget_body(delivery)
     text = pack_of(member, delivery).text
     assert "HTTP 422" in text
     assert "no field for" not in text

@@ -20,7 +20,7 @@ from portal.models import Contact, Delivery
 from portal.people import links
 from portal.rules.retry import parse_schedule
 from tests.conftest import MakeApp
-from tests.factories import make_company, make_contact
+from tests.factories import insert_deliveries, make_company, make_contact
 from tests.views.browser import WIDE, Site, Watched, row, served
 
 NAMES = (b"Contato Teste", b"Ana Souza")
@@ -166,7 +166,7 @@ def test_all_that_failed_is_sent_again_at_once(walker, site):
     for number in range(12):
         contact = make_contact(company, name=f"Paula {number}")
         values = facts_of(contact) | FAILED | {"webhook_id": f"msg_{number:032x}", "body": b'{"n":%d}' % number}
-        db.session.execute(insert(Delivery).values(values))
+        insert_deliveries(db.session.connection(), [values])
     db.session.commit()
     go(walker, "Entregas")
     walker.get_by_role("navigation", name="Estado").get_by_role("link", name="Falharam").click()
@@ -201,7 +201,7 @@ def fill_the_log(number: int) -> None:
     rare, often = make_contact(company, name="Zuleica Rara"), make_contact(company, name="Otto Comum")
     arrived = {"status": "delivered", "reason": "ok_text", "delivered_at": clock.utcnow() - timedelta(days=2)}
     add_rows(facts_of(often) | arrived, number // 2)
-    db.session.execute(insert(Delivery).values(facts_of(rare) | FAILED | {"webhook_id": "msg_rare"}))
+    insert_deliveries(db.session.connection(), [facts_of(rare) | FAILED | {"webhook_id": "msg_rare"}])
     add_rows(facts_of(often) | arrived, number // 2)
     db.session.commit()
 
@@ -231,6 +231,7 @@ def add_rows(values: dict[str, Any], number: int) -> None:
     """So many deliveries with these values, made by the database itself."""
     count = select(literal(1).label("n")).cte("count", recursive=True)
     count = count.union_all(select(count.c.n + 1).where(count.c.n < number))
+    values = {name: value for name, value in values.items() if name != "body"} | {"has_body": False}
     names = ["webhook_id", *values]
     webhook_id = literal("msg_") + cast(func.random(), String)
     typed = [literal(value, Delivery.__table__.c[name].type) for name, value in values.items()]

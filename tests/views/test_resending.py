@@ -5,13 +5,13 @@ import re
 import pytest
 
 from portal.database.db import db
-from portal.models import Attempt, AuditEntry, Delivery, Task
+from portal.models import AuditEntry, Delivery, Task
 from portal.privacy import retention
 from portal.views import job_kinds
 from portal.worker import kinds as worker_kinds
 from portal.worker.task_runner import TaskRunner
 from tests.conftest import running_worker
-from tests.factories import NOON, make_contact, make_delivery, mark_delivered, save, set_url
+from tests.factories import NOON, attempt_of, make_contact, make_delivery, mark_delivered, save, set_url
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def fail(delivery: Delivery, *, sent: bool = False) -> Delivery:
     delivery.status, delivery.reason, delivery.attempt_count = "failed", "timeout", 1
     delivery.next_attempt_at = None
     facts = {"trigger": "classification", "started_at": NOON, "url": "https://crm.example/", "reason": "timeout"}
-    db.session.add(Attempt(delivery_id=delivery.id, number=1, request_sent=sent, **facts))
+    db.session.add(attempt_of(delivery, number=1, request_sent=sent, **facts))
     db.session.commit()
     return delivery
 

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from portal.models import Attempt
 from portal.web.exchange import curl_command, pretty_json, readable, shown_headers
+from tests.factories import attempt_of
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,9 @@ def test_only_the_beginning_of_a_secret_header_is_shown():
 
 
 def test_the_curl_command_survives_a_shell():
-    attempt = Attempt(url="https://x.example/?a=1&b='", request_headers=[["A", "it's"], ["webhook-signature", "v1,x"]])
+    attempt = attempt_of(
+        url="https://x.example/?a=1&b='", request_headers=[["A", "it's"], ["webhook-signature", "v1,x"]]
+    )
     command = curl_command(attempt, b'{"a":"it\'s $HOME `id`"}')
     shown = subprocess.run(["sh", "-c", f"printf '%s|' {command}"], capture_output=True, text=True, check=True).stdout
     body = '{"a":"it\'s $HOME `id`"}'

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from portal import outbox
 from portal.clock import utcnow
@@ -27,7 +27,7 @@ def fill(company_id: int) -> None:
     shared |= {"status": "pending", "next_attempt_at": now, "created_at": now, "body": b"{}"}
     rows = [shared | {"webhook_id": f"msg_{each}", "interest_level": 1 + each % 3} for each in range(WAITING)]
     with db.engine.begin() as connection:
-        connection.execute(insert(Delivery), rows)
+        factories.insert_deliveries(connection, rows)
 
 
 @pytest.mark.slow(10)

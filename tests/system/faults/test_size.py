@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, insert, text
+from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from portal import outbox
@@ -18,11 +18,12 @@ from portal.clock import utcnow
 from portal.database.db import db, reading
 from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.log import page_deliveries
-from portal.models import Company, Delivery
+from portal.models import Company
 from portal.outbox import Rules
 from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
 from tests.conftest import BOTH
+from tests.factories import insert_deliveries
 from tests.system.faults.conftest import LEASE, make_deliveries
 
 ROWS, WAITING = 200_000, 5_000
@@ -41,9 +42,9 @@ def fill(company_id: int) -> None:
             rows = [
                 shared | {"webhook_id": f"msg_{each}", "status": "delivered"} for each in range(start, start + 20_000)
             ]
-            connection.execute(insert(Delivery), rows)
+            insert_deliveries(connection, rows)
         later = shared | {"status": "pending", "next_attempt_at": now + timedelta(days=1), "attempt_count": 1}
-        connection.execute(insert(Delivery), [later | {"webhook_id": f"msg_later_{each}"} for each in range(WAITING)])
+        insert_deliveries(connection, [later | {"webhook_id": f"msg_later_{each}"} for each in range(WAITING)])
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
 
