@@ -170,7 +170,8 @@ OLD_WORDS = """
 INSERT INTO company (id, name, timezone, locale, keep_bodies_days, keep_log_days, keep_audit_days, created_at)
     VALUES (1, 'A', 'UTC', 'en', 30, 365, 730, '2026-01-01');
 INSERT INTO delivery
-    (id, webhook_id, company_id, trigger, next_trigger, actor, status, attempt_count, tries, created_at, body) VALUES (1, 'm1', 1, 'sync', 'sync', 'a', 'pending', 1, 1, '2026-01-01', NULL),
+    (id, webhook_id, company_id, trigger, next_trigger, actor, status, attempt_count, tries, created_at, body)
+    VALUES (1, 'm1', 1, 'sync', 'sync', 'a', 'pending', 1, 1, '2026-01-01', NULL),
     (2, 'm2', 1, 'sync', 'sync', 'a', 'failed', 1, 1, '2026-01-02', NULL);
 INSERT INTO attempt (id, delivery_id, number, trigger, late, started_at, url, reason, request_sent, detail,
     request_headers, response_headers) VALUES
@@ -229,8 +230,8 @@ def test_an_upgrade_that_dies_at_any_statement_has_changed_nothing(old_engine: E
     check_moved(old_engine)
 
 
-class Died(BaseException):
-    """Stands for kill -9: nothing runs after it."""
+class Died(Exception):
+    """Stands for what ends an upgrade in its midst."""
 
 
 def body_columns(engine: Engine) -> set[str]:
