@@ -44,13 +44,19 @@ def queue_numbers(
     return row
 
 
-def cut_numbers(engine: Engine, claim: TaskClaim, size: int, part: Part, *, width: int = 1) -> Iterator[Chunk]:
-    """Chunks of `size` things each, from the task's position on. Raises TaskError when the numbers are gone."""
+def numbers_of(engine: Engine, claim: TaskClaim) -> "array[int]":
+    """The numbers that a task works on. Raises TaskError when they are gone."""
     numbers = array("q")
     for data in read_blocks(engine, claim.task_id, INPUT):
         numbers.frombytes(data)
     if not numbers:
         raise TaskError("gone")
+    return numbers
+
+
+def cut_numbers(engine: Engine, claim: TaskClaim, size: int, part: Part, *, width: int = 1) -> Iterator[Chunk]:
+    """Chunks of `size` things each, from the task's position on. Raises TaskError when the numbers are gone."""
+    numbers = numbers_of(engine, claim)
     for position in range(claim.position, len(numbers) // width, size):
         yield partial(_do_part, claim, part, numbers[position * width : (position + size) * width].tolist(), width)
 

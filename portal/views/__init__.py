@@ -4,6 +4,7 @@ from flask import Blueprint, Flask
 
 from portal.views import (
     account,
+    assigning,
     audit,
     auth,
     campaigns,
@@ -54,6 +55,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     merging.bp,
     campaigns.bp,
     classifying.bp,
+    assigning.bp,
     triage.bp,
     undoing.bp,
     import_reports.bp,

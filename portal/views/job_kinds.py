@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 from flask import url_for
@@ -11,7 +12,8 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
 from portal import importing
-from portal.contacts import classifying, completing, syncing
+from portal.contacts import assigning, classifying, completing, syncing
+from portal.contacts.listing import contacts_of
 from portal.database.db import db
 from portal.deliveries import resending
 from portal.importing import rehearsal, undoing
@@ -20,6 +22,7 @@ from portal.models import OPEN_STATUSES, Task
 from portal.tasks import store
 from portal.views.import_reports import report_of
 
+SHOWN_PRESENT = 100
 Counts = Counter[str]
 Words = object
 """What flask_babel returns."""
@@ -116,6 +119,18 @@ def classify_result(counts: Counts) -> Words:
     if counts["classified"]:
         return ngettext("%(num)s contato classificado.", "%(num)s contatos classificados.", counts["classified"])
     return _("Nada mudou: todos já estavam neste nível.")
+
+
+def assign_result(counts: Counts) -> Words:
+    if counts["assigned"]:
+        return ngettext("%(num)s contato mudou.", "%(num)s contatos mudaram.", counts["assigned"])
+    return _("Nada mudou.")
+
+
+def report_present(task: Task) -> Mapping[str, object]:
+    """Who was not moved: the first of them."""
+    first = list(islice(assigning.read_present(db.engine, task.id), SHOWN_PRESENT))
+    return {"present": contacts_of(db.session, task.company_id, first)}
 
 
 def import_result(counts: Counts) -> Words:
@@ -242,6 +257,27 @@ KINDS: Mapping[str, Kind] = {
         result=classify_result,
         note=note_sent,
         links=(SEE_CONTACTS,),
+    ),
+    assigning.KIND: Kind(
+        title=_l("Mudar responsável ou campanha"),
+        back=Link("", "contacts.index", _l("Contatos")),
+        symbol="users",
+        running=_l("Mudando: %(position)s de %(total)s contatos"),
+        unit=_l("Contatos feitos"),
+        words={
+            "assigned": _l("Mudaram"),
+            "unchanged": _l("Já estavam assim"),
+            assigning.PRESENT: _l("Já estão na campanha"),
+        },
+        result=assign_result,
+        note=lambda counts: (
+            _("O CRM não é avisado: ele tem os dados de antes até alguém enviar os atuais.")
+            if counts["assigned"]
+            else ""
+        ),
+        links=(SEE_CONTACTS,),
+        report_template="assigning/_present.html",
+        report=report_present,
     ),
     importing.EXAMINATION: Kind(
         title=_l("Importação"),

@@ -7,8 +7,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal.contacts.listing import people_of
+from portal.contacts import assigning
+from portal.contacts.filtering import ContactFilter
+from portal.contacts.listing import COUNT_CAP, count_contacts, people_of
 from portal.database.db import db
+from portal.database.paging import row_number
 from portal.forms import ACCOUNT_WORDS, ROLE_WORDS, InvitationForm, RoleForm, text_of
 from portal.models import User
 from portal.people import links, passwords, users
@@ -106,16 +109,20 @@ def set_role(user_id: int) -> ResponseReturnValue:
 @bp.post("/<int:user_id>/disable")
 @access.admin
 def disable(user_id: int) -> ResponseReturnValue:
-    user = get_user_or_404(user_id)
+    """Shut somebody out; their contacts go to whom the form names, or stay."""
+    user, actor = get_user_or_404(user_id), access.current_actor()
     if user.role is None:
         abort(400)
+    heir_id = request.form.get("heir", type=row_number)
+    heir = get_user_or_404(heir_id) if heir_id and heir_id != user_id else None
     try:
-        users.disable(db.session, user, actor=access.current_actor())
+        task = assigning.hand_over(db.session, actor, user_id, heir.id) if heir else None
+        users.disable(db.session, get_user_or_404(user_id), actor=actor)
     except passwords.InvalidAccount as error:
         return refuse(user, error)
     db.session.commit()
-    flash(_("%(name)s não entra mais no portal.", name=user.name), "success")
-    return see_other(url_for(".show", user_id=user_id))
+    flash(_("%(name)s não entra mais no portal.", name=get_user_or_404(user_id).name), "success")
+    return see_other(url_for("jobs.show", job_id=task.id) if task and task.total else url_for(".show", user_id=user_id))
 
 
 @bp.post("/<int:user_id>/enable")
@@ -165,5 +172,13 @@ def page(user: User, *, link: str | None = None) -> str:
         mail_shown_link(user, link)
         user = get_user_or_404(user.id)
     return render_template(
-        "team/show.html", user=user, state=state_of(user), form=form, link=link, role_words=ROLE_WORDS
+        "team/show.html",
+        user=user,
+        state=state_of(user),
+        form=form,
+        link=link,
+        role_words=ROLE_WORDS,
+        contacts=count_contacts(db.session, user.company_id, ContactFilter(owner_id=user.id)),
+        contact_cap=COUNT_CAP,
+        people=people_of(db.session, user.company_id),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from portal import importing
-from portal.contacts import classifying, completing, syncing
+from portal.contacts import assigning, classifying, completing, syncing
 from portal.deliveries import resending
 from portal.importing import examining, rehearsal, undoing
 from portal.privacy import retention
@@ -19,4 +19,5 @@ KINDS: Mapping[str, Work] = {
     completing.KIND: completing.work,
     retention.KIND: retention.work,
     classifying.KIND: classifying.work,
+    assigning.KIND: assigning.work,
 }

@@ -54,6 +54,8 @@ def page_urls(site: Site) -> list[str]:
         "/campaigns",
         "/campaigns/1",
         "/contacts/classify/all",
+        "/contacts/assign",
+        "/contacts/assign?contact=1",
         f"/jobs/{finished(make_bulk_classification(make_contact(company)))}",
         "/deliveries",
         "/deliveries?status=cancelled",

@@ -1,0 +1,143 @@
+"""Giving many contacts another owner or campaign, as a task. No webhook fires: the CRM then has their data of before.
+
+Who stands in the target campaign already, as another contact, is not moved: one person would be there twice.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from portal import audit, outbox
+from portal.audit import Actor
+from portal.contacts import classifying
+from portal.contacts.body import MATCH_FIELDS
+from portal.contacts.campaigns import get_campaign
+from portal.contacts.checking import ContactItem, OwnerItem
+from portal.contacts.filtering import ContactFilter
+from portal.contacts.listing import contacts_of
+from portal.contacts.records import Known
+from portal.contacts.saving import save_batch
+from portal.database.db import reading
+from portal.models import Contact, Task
+from portal.people.users import get_user
+from portal.tasks.slices import numbers_of, queue_numbers, read_blocks
+from portal.tasks.store import Chunk, Done, TaskClaim, TaskError
+
+KIND = "assign"
+CHUNK = 200
+PRESENT = "present"
+"""The list of those who were not moved, and their count."""
+IDENTITY = ("name", "current_company", *MATCH_FIELDS)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Whom contacts are given to, by number; None stays as it is."""
+
+    owner_id: int | None = None
+    campaign_id: int | None = None
+
+
+def start(session: Session, actor: Actor, wanted: ContactFilter, target: Target, *, newest_id: int) -> Task:
+    """A task that gives the target what matches and was there to be counted.
+
+    It ends the caller's transaction, since choosing among many holds up nobody who writes; the caller commits the task.
+    """
+    session.rollback()
+    with reading():
+        contact_ids = classifying.choose(session, actor.company_id, wanted, newest_id=newest_id)
+        session.rollback()
+    return prepare(session, actor, contact_ids, target)
+
+
+def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], target: Target) -> Task:
+    """A task that gives the target these contacts. The caller commits. Raises LookupError for a target of nobody's."""
+    item = _item_of(session, actor.company_id, target)
+    if contact_ids:
+        to = " ".join(part for part in (item.owner.email if item.owner else None, item.campaign) if part)
+        audit.record(session, actor, "contacts.assigned", subject=f"{len(contact_ids)} -> {to}"[:300])
+    arguments = {"owner_id": target.owner_id, "campaign_id": target.campaign_id}
+    return queue_numbers(session, actor, KIND, contact_ids, arguments=arguments)
+
+
+def hand_over(session: Session, actor: Actor, owner_id: int, heir_id: int) -> Task:
+    """A task that gives all contacts of one person to another. As `start`."""
+    mine = ContactFilter(owner_id=owner_id)
+    newest_id = classifying.look(session, actor.company_id, mine).newest_id
+    return start(session, actor, mine, Target(owner_id=heir_id), newest_id=newest_id)
+
+
+def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
+    """Gives the chosen contacts to the target, as a task. Raises TaskError."""
+    numbers = numbers_of(engine, claim)
+    for position in range(claim.position, len(numbers), CHUNK):
+        yield partial(_assign_part, claim, numbers[position : position + CHUNK].tolist())
+
+
+def read_present(engine: Engine, task_id: int) -> Iterator[int]:
+    """The contacts that were not moved, since the campaign has them already."""
+    for data in read_blocks(engine, task_id, PRESENT):
+        numbers = array("q")
+        numbers.frombytes(data)
+        yield from numbers
+
+
+def _assign_part(claim: TaskClaim, contact_ids: Sequence[int], session: Session) -> Done:
+    """Counts those that are `assigned`, were there already (`unchanged`), or are `present` as another contact."""
+    try:
+        item = _item_of(session, claim.company_id, Target(**claim.arguments))
+    except LookupError as error:
+        raise TaskError("gone") from error
+    outbox.hold_company(session, claim.company_id)
+    present = _find_present(session, claim.company_id, contact_ids, item.campaign) if item.campaign else set()
+    given = [number for number in contact_ids if number not in present]
+    items = [ContactItem(number, owner=item.owner, campaign=item.campaign) for number in given]
+    results = [result for result in save_batch(session, claim.actor, items) if result.error is None]
+    assigned = sum(result.changed for result in results)
+    counts = Counter(assigned=assigned, unchanged=len(results) - assigned, present=len(present))
+    kept = {PRESENT: array("q", sorted(present)).tobytes()} if present else {}
+    return Done(moved=len(contact_ids), counts=+counts, kept=kept)
+
+
+def _find_present(session: Session, company_id: int, contact_ids: Sequence[int], campaign_name: str) -> set[int]:
+    """Those of the contacts who are in the campaign as another contact, or will be once those before them are."""
+    contacts = contacts_of(session, company_id, contact_ids)
+    items = {contact.id: _who(contact, campaign_name) for contact in contacts}
+    known = Known(session.connection(), company_id, None)
+    known.load([*items.values(), *(ContactItem(number) for number in items)])
+    campaign = known.campaigns[campaign_name]
+    present = set()
+    for number in contact_ids:
+        record = known.find(number)
+        if record is None or record.campaign is campaign:
+            continue
+        if known.match(campaign, items[number]):
+            present.add(number)
+        else:
+            known.leave_out(record)
+            record.campaign = campaign
+            known.add(record)
+    return present
+
+
+def _who(contact: Contact, campaign_name: str) -> ContactItem:
+    """What tells the contact from others, as somebody new to the campaign."""
+    return ContactItem(None, facts={name: getattr(contact, name) for name in IDENTITY}, campaign=campaign_name)
+
+
+def _item_of(session: Session, company_id: int, target: Target) -> ContactItem:
+    """What is set on each contact. Raises LookupError when the company has no such person or campaign."""
+    owner = get_user(session, company_id, target.owner_id) if target.owner_id is not None else None
+    campaign = get_campaign(session, company_id, target.campaign_id) if target.campaign_id is not None else None
+    if (owner is None) != (target.owner_id is None) or (campaign is None) != (target.campaign_id is None):
+        raise LookupError(target)
+    return ContactItem(
+        None,
+        owner=OwnerItem(owner.email, owner.name) if owner else None,
+        campaign=campaign.name if campaign else None,
+    )
