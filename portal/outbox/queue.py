@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, not_, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -17,6 +17,7 @@ from portal.outbox.bell import DUE
 from portal.outbox.claims import CLAIM_COLUMNS, ENDPOINT_COLUMNS, Claim, delivery, delivery_body, endpoint, target_of
 from portal.rules.payload import encode_body, sample_payload
 
+_newer = delivery.alias("newer")
 _told = rows_of("told", id=Key)
 SUPERSEDE = Statement(
     update(delivery)
@@ -173,19 +174,36 @@ def take_back(session: Session, delivery_id: int, *, now: datetime) -> bool:
         update(delivery)
         .where(*never_claimed)
         .values(status="cancelled", next_attempt_at=None)
-        .returning(delivery.c.contact_id)
+        .returning(delivery.c.contact_id, delivery.c.previous_level)
     )
-    contact_id = cancelled.scalar()
-    if contact_id is None:
+    taken = cancelled.first()
+    if taken is None:
         return False
-    before = select(func.max(delivery.c.id)).where(delivery.c.contact_id == contact_id, delivery.c.id < delivery_id)
+    # What a removal of the address cancelled in between was never taken back: its level is not the one before.
+    tells_the_level_before = or_(
+        delivery.c.former_contact_id.is_not(None), delivery.c.interest_level == taken.previous_level
+    )
     session.execute(
         update(delivery)
-        .where(delivery.c.id == before.scalar_subquery(), delivery.c.status == "superseded", delivery.c.has_body)
+        .where(
+            *(delivery.c.contact_id == taken.contact_id, delivery.c.id < delivery_id, delivery.c.has_body),
+            *(delivery.c.status == "superseded", ~_is_followed_before(delivery_id), tells_the_level_before),
+        )
         .values(status="pending", next_attempt_at=func.coalesce(delivery.c.next_attempt_at, now))
     )
     session.info[DUE] = True
     return True
+
+
+def _is_followed_before(delivery_id: int) -> ColumnElement[bool]:
+    """Whether there is another between a delivery and that one, which tells the same and was not taken back."""
+    tells_the_same = or_(
+        _newer.c.former_contact_id.is_(None), _newer.c.former_contact_id == delivery.c.former_contact_id
+    )
+    return exists().where(
+        *(_newer.c.contact_id == delivery.c.contact_id, _newer.c.id > delivery.c.id, _newer.c.id < delivery_id),
+        *(_newer.c.status != "cancelled", tells_the_same),
+    )
 
 
 def move_deliveries(session: Session, from_contact_id: int, to_contact_id: int) -> int:

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from portal import clock, outbox
-from portal.contacts import undoing
+from portal.company import endpoint
+from portal.contacts import merging, undoing
 from portal.contacts.classifying import classify_many
 from portal.contacts.undoing import ACCEPTED, Undone
 from portal.database.db import db
@@ -16,7 +17,7 @@ from portal.outbox import Claim, Rules
 from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
 from tests import factories
-from tests.conftest import BOTH
+from tests.conftest import BOTH, URL
 
 pytestmark = BOTH
 LEASE = timedelta(seconds=15)
@@ -111,6 +112,38 @@ def test_an_earlier_superseded_one_stays_superseded(contact: Contact) -> None:
     set_at = classify(contact, 3)
     undo(contact, set_at)
     assert deliveries() == [("superseded", 1), ("pending", 2), ("cancelled", 3)]
+
+
+def test_it_waits_again_after_each_of_several_that_are_undone(contact: Contact) -> None:
+    classify(contact, 1)
+    settle(claim()[0], "server_error")
+    for level in (2, 3):
+        undo(contact, classify(contact, level))
+    assert deliveries() == [("pending", 1), ("cancelled", 2), ("cancelled", 3)]
+
+
+def test_it_waits_again_though_the_contact_was_merged_with_another_meanwhile(contact: Contact) -> None:
+    other = factories.make_contact(contact.company)
+    classify(contact, 1)
+    classify(other, 2)
+    for claimed in claim():
+        settle(claimed, "server_error")
+    set_at = classify(contact, 3)
+    merging.merge(db.session, factories.actor_of(contact.company), contact.id, other.id)
+    db.session.commit()
+    undo(contact, set_at)
+    assert deliveries() == [("pending", 1), ("pending", 2), ("cancelled", 3)]
+
+
+def test_an_older_level_stays_superseded_when_the_one_before_was_cancelled_with_the_address(contact: Contact) -> None:
+    classify(contact, 1)
+    settle(claim()[0], "server_error")
+    classify(contact, 2)
+    endpoint.remove_address(db.session, factories.actor_of(contact.company))
+    db.session.commit()
+    factories.set_url(contact.company, URL)
+    undo(contact, classify(contact, 3))
+    assert deliveries() == [("superseded", 1), ("cancelled", 2), ("cancelled", 3)]
 
 
 @pytest.mark.parametrize("is_settled", [False, True])

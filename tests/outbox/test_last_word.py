@@ -1,11 +1,12 @@
 """The promise, tried in every interleaving: at least once, in order per contact, and the receiver's last word is right.
 
 A state machine runs the real outbox and the real circuit against a receiver that goes up and down, workers that die
-with or without having sent, and a clock that jumps. The model is small: what the receiver got, in the order it got it.
+with or without having sent, people who undo what they set or merge two contacts, and a clock that jumps. The model is
+small: what the receiver got, in the order it got it.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,10 +21,12 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from portal import clock, outbox
+from portal.audit import Actor
+from portal.contacts import merging, undoing
 from portal.database.db import db
 from portal.models import Attempt, Classification, Contact, Delivery, Endpoint
 from portal.outbox import Claim, Rules
@@ -36,9 +39,12 @@ LEASE = timedelta(seconds=15)
 SCHEDULE = parse_schedule("0s,30s,5m,30m")
 URL = "http://127.0.0.1:9999/hook"
 CONTACTS = 2
-EXAMPLES = {"sqlite": 500, "postgresql": 200}
+EXAMPLES = {"sqlite": 400, "postgresql": 150}
 """Each takes twice as long on PostgreSQL."""
-FINAL = {"delivered", "superseded", "failed"}
+ENDED = (Delivery.id, Delivery.contact_id, Delivery.former_contact_id, Delivery.status, Delivery.interest_level)
+FINAL = {"delivered", "superseded", "failed", "cancelled"}
+ACTOR = "ana@example.com"
+FACTS = [column.name for column in Contact.__table__.c if column.name != "id"]
 
 
 class LastWord(RuleBasedStateMachine):
@@ -46,23 +52,31 @@ class LastWord(RuleBasedStateMachine):
 
     app: Flask
     company_id: int
-    contact_ids: list[int]
+    facts: dict[str, Any]
 
     @initialize()
     def begin(self) -> None:
         self.now = factories.NOON
         clock.utcnow = lambda: self.now  # type: ignore[assignment]
         self.is_up = True
-        self.got: list[tuple[int, int]] = []  # (contact, delivery) as they reached the receiver
+        self.got: list[
+            tuple[int, int]
+        ] = []  # (the contact's number in the body, delivery) as they reached the receiver
+        self.set_at: dict[int, datetime] = {}  # when a contact's level was last set
         self.in_hand: list[Claim] = []
         self.frozen: list[tuple[Claim, Outcome]] = []  # sent, by workers that sleep over their lease
         with db.engine.begin() as connection:
             for table in (Attempt, Delivery, Classification):
                 connection.execute(delete(table))
-            connection.execute(Contact.__table__.update().values(interest_level=None))
+            connection.execute(delete(Contact))
             fresh = {"state": "active", "consecutive_failures": 0, "failed_deliveries": 0, "probe_count": 0}
             nothing = dict.fromkeys(("failing_since", "next_probe_at", "last_failed_delivery_id", "paused_reason"))
             connection.execute(Endpoint.__table__.update().values(**fresh, **nothing))
+        self.contact_ids = [self.make_contact() for _ in range(CONTACTS)]
+
+    def make_contact(self) -> int:
+        with db.engine.begin() as connection:
+            return connection.execute(insert(Contact).values(self.facts)).inserted_primary_key[0]
 
     @rule(
         contact=st.integers(0, CONTACTS - 1),
@@ -73,18 +87,39 @@ class LastWord(RuleBasedStateMachine):
             self.classify(self.contact_ids[contact], level)
 
     def classify(self, contact_id: int, level: int | None) -> None:
-        """What a classification leaves to the outbox, without all that is checked and looked up before it."""
+        """What a classification leaves behind, without all that is checked and looked up before it."""
+        self.now += timedelta(microseconds=1)
         with Session(db.engine) as session, session.begin():
             held = select(Contact.interest_level, Contact.campaign_id, Contact.owner_id).where(Contact.id == contact_id)
             row = session.execute(held.with_for_update()).one()
+            if level == row.interest_level:
+                return
+            self.set_at[contact_id] = self.now
             session.execute(update(Contact).where(Contact.id == contact_id).values(interest_level=level))
-            if level in (None, row.interest_level):
+            change = {"old_level": row.interest_level, "new_level": level, "actor": ACTOR, "created_at": self.now}
+            session.add(Classification(company_id=self.company_id, contact_id=contact_id, **change))
+            if level is None:
                 return
             facts = {"contact_id": contact_id, "campaign_id": row.campaign_id, "owner_id": row.owner_id, "body": b"{}"}
             facts |= {"interest_level": level, "previous_level": row.interest_level}
-            outbox.enqueue(
-                session, self.company_id, [facts], trigger="classification", actor="ana@example.com", now=self.now
-            )
+            outbox.enqueue(session, self.company_id, [facts], trigger="classification", actor=ACTOR, now=self.now)
+
+    @rule(contact=st.integers(0, CONTACTS - 1), after=st.sampled_from([(), (1,), (2,), (3,)]))
+    def somebody_undoes_the_last_level(self, contact: int, after: tuple[int, ...]) -> None:
+        contact_id = self.contact_ids[contact]
+        for level in after:
+            self.classify(contact_id, level)
+        if set_at := self.set_at.pop(contact_id, None):
+            self.now += timedelta(microseconds=1)
+            with Session(db.engine) as session, session.begin():
+                undoing.undo(session, Actor(self.company_id, ACTOR), [contact_id], set_at=set_at)
+
+    @rule()
+    def somebody_merges_the_two(self) -> None:
+        kept, other = self.contact_ids
+        with Session(db.engine) as session, session.begin():
+            merging.merge(session, Actor(self.company_id, ACTOR), kept, other)
+        self.contact_ids = [kept, self.make_contact()]
 
     @rule()
     def the_receiver_goes_down_or_comes_back(self) -> None:
@@ -117,7 +152,7 @@ class LastWord(RuleBasedStateMachine):
             return
         took_it = self.is_up
         if took_it:
-            self.got.append((claim.contact_id or 0, claim.delivery_id))
+            self.got.append((self.number_in_body(claim.delivery_id), claim.delivery_id))
         if end == "recorded":
             with db.engine.begin() as connection:
                 outbox.settle(connection, [(claim, self.outcome(took_it))], self.now_rules())
@@ -131,6 +166,11 @@ class LastWord(RuleBasedStateMachine):
         result = self.frozen.pop(pick % len(self.frozen))
         with db.engine.begin() as connection:
             outbox.settle(connection, [result], self.now_rules())
+
+    def number_in_body(self, delivery_id: int) -> int:
+        number = func.coalesce(Delivery.former_contact_id, Delivery.contact_id)
+        with db.engine.connect() as connection:
+            return connection.scalar(select(number).where(Delivery.id == delivery_id)) or 0
 
     def outcome(self, took_it: bool) -> Outcome:
         reason = "ok_text" if took_it else "connection_refused"
@@ -158,17 +198,20 @@ class LastWord(RuleBasedStateMachine):
                 self.finish(claim)
             self.in_hand = []
         with db.engine.connect() as connection:
-            rows = connection.execute(
-                select(Delivery.id, Delivery.contact_id, Delivery.status).order_by(Delivery.id)
-            ).all()
+            rows = connection.execute(select(*ENDED).order_by(Delivery.id)).all()
+            levels = dict(connection.execute(select(Contact.id, Contact.interest_level)).all())
         assert {row.status for row in rows} <= FINAL
+        got = {delivery_id for _, delivery_id in self.got}
+        assert {row.id for row in rows if row.status == "delivered"} <= got
+        assert not {row.id for row in rows if row.status == "cancelled"} & got
         for contact_id in self.contact_ids:
-            mine = [row for row in rows if row.contact_id == contact_id]
-            if mine and mine[-1].status != "failed":
-                assert mine[-1].status == "delivered"
-                assert [delivery_id for contact, delivery_id in self.got if contact == contact_id][-1] == mine[-1].id
-        delivered = {row.id for row in rows if row.status == "delivered"}
-        assert delivered <= {delivery_id for _, delivery_id in self.got}
+            own = [row for row in rows if row.contact_id == contact_id and row.former_contact_id is None]
+            own = [row for row in own if row.status != "cancelled"]  # was taken back, as if it had never been
+            if own and own[-1].status != "failed":
+                assert own[-1].status == "delivered"
+                assert [delivery_id for number, delivery_id in self.got if number == contact_id][-1] == own[-1].id
+            if levels[contact_id] is not None:
+                assert own[-1].interest_level == levels[contact_id]
 
     def all_has_ended(self) -> bool:
         with db.engine.connect() as connection:
@@ -180,8 +223,9 @@ class LastWord(RuleBasedStateMachine):
 def machine(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[LastWord]]:
     monkeypatch.setattr(clock, "utcnow", clock.utcnow)  # put back afterwards: the machine sets its own
     company = factories.make_company(url=URL)
+    contact = factories.make_contact(company)
     LastWord.company_id = company.id
-    LastWord.contact_ids = [factories.make_contact(company).id for _ in range(CONTACTS)]
+    LastWord.facts = {name: getattr(contact, name) for name in FACTS}
     db.session.remove()
     yield LastWord
     db.session.remove()
