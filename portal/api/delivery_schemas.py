@@ -19,6 +19,7 @@ from portal.api.protocol.fields import (
     level,
 )
 from portal.api.protocol.lists import PAGE_NOTE, FilterSchema, ListQuerySchema
+from portal.deliveries.filtering import SEARCHED
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS
 from portal.outbox.next_try import WAITS_FOR, next_try_of
 from portal.rules.reasons import WORDS
@@ -96,7 +97,13 @@ class DeliveryFilterSchema(FilterSchema):
         ("yes",), metadata={"description": "Only the newest of each contact whose level the CRM does not know."}
     )
     outage_id: fields.Integer = key(metadata={"description": "Only what that outage held up."})
-    search = Text(200, metadata={"description": "The contact's name, LinkedIn id, or the delivery's id."})
+    search = Text(
+        200,
+        metadata={
+            "description": "The contact's name, e-mail, phone, LinkedIn id or company; the delivery's id; or, among "
+            f"the latest {SEARCHED:,} deliveries, an HTTP code, or the first or last six characters of an id."
+        },
+    )
 
 
 class DeliveryQuerySchema(ListQuerySchema, DeliveryFilterSchema):

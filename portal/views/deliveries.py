@@ -16,7 +16,7 @@ from portal.contacts.listing import campaigns_of, people_of
 from portal.database.db import db
 from portal.database.paging import InvalidCursor, row_number
 from portal.deliveries import filtering
-from portal.deliveries.filtering import DeliveryFilter
+from portal.deliveries.filtering import SEARCHED, DeliveryFilter
 from portal.deliveries.log import (
     COUNT_CAP,
     count_by_status,
@@ -42,6 +42,7 @@ from portal.web.charts import read_chart
 SOON = timedelta(minutes=1)
 """A page looks for news of deliveries that are tried within this time."""
 MAX_LIVE = 50
+FIRST_FAILURES = 3
 INLINE_BYTES = 16 * 1024
 """A longer body is not in its delivery's page until it is asked for, nor is it there twice."""
 FIRST_DAY, LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
@@ -89,6 +90,7 @@ def index() -> ResponseReturnValue:
         "deliveries/index.html",
         page=page,
         tries=last_attempts(db.session, [delivery.id for delivery in page.items]),
+        failures=first_failures(wanted) if page.previous_cursor is None else [],
         is_newest=page.previous_cursor is None,
         chart=read_chart(wanted) if page.previous_cursor is None else None,
         presets=day_presets(),
@@ -98,11 +100,21 @@ def index() -> ResponseReturnValue:
         counts=counts,
         matching=counts.get(wanted.status, COUNT_CAP) if wanted.status else sum(counts.values()) or COUNT_CAP,
         count_cap=COUNT_CAP,
+        searched=SEARCHED,
         reason_codes=tuple(WORDS),
         warning_codes=WARNINGS,
         campaigns=campaigns_of(db.session, company_id),
         people=people_of(db.session, company_id),
     )
+
+
+def first_failures(wanted: DeliveryFilter) -> Sequence[Delivery]:
+    """What failed last, for the narrow screen that shows it before everything else; nothing when a filter is on."""
+    if wanted != DeliveryFilter(tests=False):
+        return []
+    return page_deliveries(
+        db.session, current_user.company_id, replace(wanted, status="failed"), limit=FIRST_FAILURES
+    ).items
 
 
 @bp.get("/live")

@@ -31,6 +31,7 @@ def index() -> ResponseReturnValue:
     company_id = current_user.company_id
     endpoint = get_endpoint(db.session, company_id)
     causes = causes_of(db.session, company_id)[:CAUSES]
+    latest = page_deliveries(db.session, company_id, DeliveryFilter(tests=False), limit=LATEST).items
     return render_template(
         "home/index.html",
         endpoint=endpoint,
@@ -49,5 +50,6 @@ def index() -> ResponseReturnValue:
         unclassified=count_contacts(db.session, company_id, ContactFilter(level="none")),
         has_contacts=has_contacts(db.session, company_id),
         steps=first_steps(db.session, company_id),
-        latest=page_deliveries(db.session, company_id, DeliveryFilter(tests=False), limit=LATEST).items,
+        latest=latest,
+        tries=last_attempts(db.session, [delivery.id for delivery in latest]),
     )

@@ -18,7 +18,7 @@ from portal.database.db import db
 from portal.database.troubles import message_of, name_trouble
 from portal.vault import SecretError
 from portal.web import origin
-from portal.web.access import access_of_view
+from portal.web.access import access_of_view, is_api
 from portal.web.extensions import login_manager
 from portal.web.redirects import page_before
 
@@ -42,6 +42,8 @@ def show_error(error: HTTPException) -> ResponseReturnValue:
     if isinstance(error, SecurityError):
         return show_foreign_host()
     code = error.code or 500
+    if code == 413 and has_lost_session():  # who has logged in may send more
+        return login_manager.unauthorized()  # type: ignore[no-any-return]
     return render_error("origin" if "mismatch" in g else code, code=code), code
 
 
@@ -63,9 +65,15 @@ def show_csrf_error(_error: CSRFError) -> ResponseReturnValue:
         origin.tell(mismatch)
         g.mismatch = mismatch
         return render_error("origin", code=400), 400
-    if access_of_view() in ("member", "admin") and not current_user.is_authenticated:
+    if has_lost_session():
         return login_manager.unauthorized()  # type: ignore[no-any-return]
     return render_error("csrf", code=400), 400
+
+
+def has_lost_session() -> bool:
+    """Whether somebody who is not logged in asked for what only they may who are."""
+    is_of_portal = request.endpoint is not None and not is_api()
+    return is_of_portal and access_of_view() in ("member", "admin") and not current_user.is_authenticated
 
 
 def render_error(kind: str | int, *, code: int, **facts: Any) -> str:

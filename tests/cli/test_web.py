@@ -171,8 +171,8 @@ def test_running_out_of_descriptors_is_one_line_of_the_log_and_passes(
 LIMITS = {
     "a missing page": ("/nothing-here", {}, FORM_BYTES, 404),
     "the log-in": ("/login", {}, FORM_BYTES, 413),
-    "an import of a stranger": ("/imports", {}, FORM_BYTES, 413),
-    "an import with a forged session": ("/imports", {"Cookie": "session=eyJfdXNlcl9pZCI6IjEifQ.x.y"}, FORM_BYTES, 413),
+    "an import of a stranger": ("/imports", {}, FORM_BYTES, 303),
+    "an import with a forged session": ("/imports", {"Cookie": "session=eyJfdXNlcl9pZCI6IjEifQ.x.y"}, FORM_BYTES, 303),
     "a call without a token": ("/api/v1/contacts", {}, FORM_BYTES, 401),
     "contacts with a token": ("/api/v1/contacts", {"Authorization": "Bearer {token}"}, CALL_BYTES, 413),
     "another call with a token": ("/api/v1/sync", {"Authorization": "Bearer {token}"}, FORM_BYTES, 413),

@@ -306,7 +306,12 @@ def test_a_file_beyond_the_limit_is_refused(member, nobody):
     assert (answer.status_code, "mais de 50 MB" in answer.text) == (422, True)
     answer = send_large(member, content + b"b" * 2**20)
     assert (answer.status_code, "O arquivo é grande demais" in answer.text) == (413, True)
-    assert send_large(nobody, b"Nome\n" + b"a\n" * 5 * 2**20).status_code == 413
+
+
+def test_a_file_that_comes_after_the_session_ended_leads_to_the_log_in_which_says_so(nobody):
+    answer = send_large(nobody, b"Nome\n" + b"a\n" * 5 * 2**20)
+    assert (answer.status_code, answer.location) == (303, "/login?next=/imports")
+    assert "A sessão terminou: entre de novo." in nobody.get(answer.location).text
 
 
 def test_a_draft_is_discarded_with_its_file(member, company):

@@ -10,7 +10,7 @@ from portal import clock
 from portal.contacts import listing
 from portal.contacts.filtering import ContactFilter
 from portal.database.db import db
-from portal.deliveries import log
+from portal.deliveries import filtering, log
 from portal.deliveries.filtering import DeliveryFilter
 from portal.models import Attempt, Contact, Delivery
 from tests.conftest import BOTH, URL
@@ -120,6 +120,8 @@ def test_what_is_not_it_is_not_found(member, answered, search):
 
 def test_a_row_tells_code_time_and_that_it_was_sent_again(member, answered):
     assert "HTTP 404 · 87 ms · reenviada" in member.get("/deliveries").text
+    home = member.get("/").text
+    assert home.count("HTTP 404 · 87 ms · reenviada") == 2, "beside the cause, and in its row"
 
 
 def test_each_part_of_a_filter_can_be_taken_out(member, answered):
@@ -177,3 +179,38 @@ def test_next_and_previous_stay_within_the_filter(admin, company):
     assert 'rel="prev"' not in page
     assert f'rel="next" href="/deliveries/{made[1].webhook_id}"' in admin.get(f"/deliveries/{last}").text
     assert db.session.query(Contact).count() == 3
+
+
+@BOTH
+@pytest.mark.parametrize("search", ["503", "{first}", "{last}"])
+def test_what_no_index_finds_is_looked_for_among_the_latest_and_the_page_says_so(member, company, monkeypatch, search):
+    set_url(company, URL)
+    rows = [make_delivery(make_contact(company)) for _ in range(3)]
+    for row in rows:
+        row.status, row.attempt_count = "failed", 1
+        facts = {"number": 1, "trigger": "classification", "started_at": NOON, "url": URL, "reason": "server_error"}
+        db.session.add(Attempt(delivery_id=row.id, status_code=503, **facts))
+        row.webhook_id = f"msg_{row.id}1b2c3{'0' * 20}{row.id}9e8d7"
+    db.session.commit()
+    search = search.format(first=rows[0].webhook_id[4:10], last=rows[0].webhook_id[-6:])
+    note = "olha as últimas"
+    page = member.get(f"/deliveries?search={search}").text
+    assert (f'entrega-{rows[0].id}"' in page, note in page) == (True, False)
+    monkeypatch.setattr(filtering, "SEARCHED", 2)
+    page = member.get(f"/deliveries?search={search}").text
+    assert (f'entrega-{rows[0].id}"' in page, note in page) == (False, True)
+    whole = member.get(f"/deliveries?search={rows[0].webhook_id[:-1]}").text
+    assert (f'entrega-{rows[0].id}"' in whole, note in whole) == (True, False)
+
+
+def test_a_narrow_screen_shows_first_what_failed(member, company):
+    set_url(company, URL)
+    failed, other = [make_delivery(make_contact(company, name=name)) for name in ("Ana", "Rui")]
+    failed.status = "failed"
+    db.session.commit()
+    page = member.get("/deliveries").text
+    first, rows = page.partition('class="failed-first"')[2].split("<table", 1)
+    assert (f"/deliveries/{failed.webhook_id}" in first, other.webhook_id in first) == (True, False)
+    assert failed.webhook_id in rows
+    for narrowed in ("?status=failed", "?search=ana"):
+        assert "failed-first" not in member.get(f"/deliveries{narrowed}").text
