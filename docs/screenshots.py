@@ -59,7 +59,7 @@ def main() -> None:
         running(make_app(Path(folder)), receiver.url) as (address, names),
         sync_playwright() as playwright,
     ):
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium-headless-shell", args=["--no-sandbox"])
         take_all(chromium, address, names)
         chromium.close()
 

@@ -1,5 +1,6 @@
 """What every test may ask for: an application on a database of its own, a worker, a receiver, loopback only."""
 
+import gc
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from flask import Flask
+from flask import Flask, has_app_context
 from sqlalchemy import create_engine
 
 from portal.cli import console, doctor
@@ -21,7 +22,7 @@ from portal.cli.worker import run_worker
 from portal.clock import utcnow
 from portal.config import Settings
 from portal.database import db as sqlite
-from portal.database.db import prepare_engine
+from portal.database.db import db, prepare_engine
 from portal.database.upgrading import upgrade_schema
 from portal.demo.server import Receiver
 from portal.models import Company
@@ -40,6 +41,7 @@ TURNS = pytest.StashKey[Turns]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.set_threshold(50_000, 20, 50)  # thousands of tests stay in memory: to look through them takes long
     if is_worker(config):
         folder = Path(config.workerinput["folder"])
     else:
@@ -260,6 +262,8 @@ def running_worker(app: Flask) -> Iterator[None]:
     try:
         yield
     finally:
+        if has_app_context():
+            db.session.rollback()  # the worker need not wait for what the test left open
         stop.set()
         thread.join(30)
         assert not thread.is_alive(), "the worker did not stop"
