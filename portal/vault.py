@@ -46,6 +46,8 @@ class Vault:
         self._old = Fernet(base64.urlsafe_b64encode(_derive(secret_key, b"catacliente webhook secrets")))
         self._marking = _derive(secret_key, b"catacliente marks")
         self._open = lru_cache(REMEMBERED)(self._open_unremembered)
+        self._is_proven = False
+        """Whether it opened anything: from then on, what seems to need another key is damaged."""
 
     def mark(self, text: str) -> str:
         """A keyed hash: tells whether a text is the one that was marked, and nothing to who lacks the key."""
@@ -58,21 +60,22 @@ class Vault:
         return f"{FORM}.{self._key_name}.{base64.urlsafe_b64encode(sealed).decode()}"
 
     def open(self, sealed: str, *, purpose: Purpose, company_id: int) -> str:
-        """The secret behind stored text. Raises WrongKey or DamagedSecret."""
-        return self._open(sealed, purpose, company_id)
+        """The secret behind stored text. Raises DamagedSecret, and WrongKey as long as this key opened nothing."""
+        try:
+            secret = self._open(sealed, purpose, company_id)
+        except WrongKey as error:
+            if self._is_proven:
+                raise DamagedSecret(DamagedSecret.__doc__) from error
+            raise
+        self._is_proven = True
+        return secret
 
-    def check_key(self, sealed: str) -> None:
-        """Raise WrongKey when another key sealed that text, whatever for."""
-        if is_old(sealed):
-            self._open_old(sealed)
+    def _open_unremembered(self, sealed: str, purpose: Purpose, company_id: int) -> str:
+        if is_old(sealed) and purpose in OLD_PURPOSES:
+            return self._open_old(sealed)
         form, *rest = sealed.split(".")
         if form == FORM and len(rest) == 2 and rest[0] != self._key_name:
             raise WrongKey(WrongKey.__doc__)
-
-    def _open_unremembered(self, sealed: str, purpose: Purpose, company_id: int) -> str:
-        self.check_key(sealed)
-        if is_old(sealed) and purpose in OLD_PURPOSES:
-            return self._open_old(sealed)
         beginning = f"{FORM}.{self._key_name}."
         if not sealed.startswith(beginning):
             raise DamagedSecret(DamagedSecret.__doc__)

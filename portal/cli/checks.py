@@ -17,7 +17,7 @@ from portal import audit, clock, mail
 from portal.cli.console import in_console_language
 from portal.cli.errors import DAMAGED, WRONG_KEY, explain_error
 from portal.company.endpoint import state_of
-from portal.company.sealed import stored_secrets
+from portal.company.sealed import prove_key, stored_secrets
 from portal.config import Settings
 from portal.database.backup import nightly
 from portal.database.db import db
@@ -147,14 +147,16 @@ def check_backups(settings: Settings) -> Iterator[Finding]:
 
 def check_key(held: Runtime) -> Iterator[Finding]:
     """Whether the key in use opens what the database holds."""
+    try:
+        prove_key(db.session, held.vault)
+    except WrongKey:
+        yield Finding("key", "fail", WRONG_KEY)
+        return
     count = 0
     for stored in stored_secrets(db.session):
         count += 1
         try:
             stored.open(held.vault)
-        except WrongKey:
-            yield Finding("key", "fail", WRONG_KEY)
-            return
         except DamagedSecret:
             place = f"{stored.column.class_.__tablename__}.{stored.column.key}, row {stored.row_id}"
             yield Finding("key", "fail", f"{DAMAGED} ({place})")

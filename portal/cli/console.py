@@ -17,7 +17,7 @@ from portal import create_app
 from portal.audit import Actor
 from portal.cli.upgrade import bring_up_to_date
 from portal.company.refusals import Refusal
-from portal.company.sealed import stored_secrets
+from portal.company.sealed import prove_key
 from portal.config import load_settings
 from portal.database.db import db
 from portal.database.filters import Filter
@@ -129,9 +129,8 @@ def refuse_unknown(wanted: Filter, company: Company, given: Mapping[str, Any]) -
 
 
 def check_stored_secrets(session: Session) -> None:
-    """Raise WrongKey when the database holds a secret that the key in use did not seal."""
-    for stored in stored_secrets(session):
-        runtime().vault.check_key(stored.sealed)
+    """Raise WrongKey when the database holds secrets, and the key in use opens none of them."""
+    prove_key(session, runtime().vault)
     session.rollback()
 
 

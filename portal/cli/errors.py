@@ -24,8 +24,8 @@ WRONG_KEY = (
 )
 
 DAMAGED = (
-    "A secret in the database is damaged. Make a new webhook secret on the Webhook page, or let an admin turn the "
-    "second factor off for whom it belongs to."
+    "A secret in the database is damaged. Make a new webhook secret, or type the header anew, on the Webhook page; let "
+    "an admin turn the second factor off for whom it belongs to."
 )
 
 MENDS = {

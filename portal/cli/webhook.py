@@ -1,13 +1,16 @@
 """`portal webhook`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, Any, TypeVar
 
 import click
 
 from portal.api.protocol.exchange import result_of
 from portal.api.webhook_schemas import TestResultSchema, WebhookSchema
+from portal.audit import Actor
 from portal.cli.console import (
+    check_stored_secrets,
     company_option,
     json_option,
     open_company,
@@ -41,6 +44,14 @@ def read_options(name: str | None, file: IO[str] | None) -> HeaderChoice:
     return "saved" if name is None or file is None else read_header(name, file.read(MAX_VALUE + 2))
 
 
+@contextmanager
+def open_webhook(company_name: str | None) -> Iterator[Actor]:
+    """`open_company`, once the key is known to be the database's: a secret that does not open is damaged, then."""
+    with open_company(company_name) as actor:
+        check_stored_secrets(db.session)
+        yield actor
+
+
 @click.group()
 def webhook() -> None:
     """The address that deliveries go to."""
@@ -58,7 +69,7 @@ def set_address(
 
     A saved header stays as long as scheme, host and port of the address stay.
     """
-    with open_company(company_name) as actor:
+    with open_webhook(company_name) as actor:
         header = None if no_header else read_options(header_name, header_file)
         held = runtime()
         address = endpoint.set_address(db.session, actor, url, egress=held.egress, vault=held.vault, header=header)
@@ -74,7 +85,7 @@ def set_address(
 @company_option
 def remove(company_name: str | None) -> None:
     """Send nothing any more. What waits is cancelled, and stays in the log."""
-    with open_company(company_name) as actor:
+    with open_webhook(company_name) as actor:
         count = endpoint.remove_address(db.session, actor)
         db.session.commit()
         click.echo(f"Nothing is sent any more. Cancelled: {count}.")
@@ -96,7 +107,7 @@ def test(
 
     Exit code 0 when it counts as delivered, else 1. The log keeps it, marked as a test.
     """
-    with open_company(company_name) as actor:
+    with open_webhook(company_name) as actor:
         header = read_options(header_name, header_file)
         sent = testing.send_test(db.session, runtime(), actor, url, header=header)
         if as_json:
@@ -113,7 +124,7 @@ def test(
 @company_option
 def pause(company_name: str | None) -> None:
     """Send nothing until somebody resumes; deliveries wait, and nothing is lost."""
-    with open_company(company_name) as actor:
+    with open_webhook(company_name) as actor:
         endpoint.pause(db.session, actor)
         db.session.commit()
         click.echo("Paused: what is classified waits.")
@@ -123,7 +134,7 @@ def pause(company_name: str | None) -> None:
 @company_option
 def resume(company_name: str | None) -> None:
     """Send again, once a test has shown that somebody is there."""
-    with open_company(company_name) as actor:
+    with open_webhook(company_name) as actor:
         testing.resume(db.session, runtime(), actor)
         db.session.commit()
         click.echo("Active: what waited goes out now.")
@@ -133,7 +144,7 @@ def resume(company_name: str | None) -> None:
 @company_option
 def rotate_secret(company_name: str | None) -> None:
     """Sign with a new key, which is printed alone; the one before signs too for 24 hours."""
-    with open_company(company_name) as actor:
+    with open_webhook(company_name) as actor:
         secret = endpoint.rotate_secret(db.session, actor, vault=runtime().vault)
         db.session.commit()
         click.echo(secret)
@@ -145,7 +156,7 @@ def rotate_secret(company_name: str | None) -> None:
 @json_option
 def show(company_name: str | None, secret: bool, as_json: bool) -> None:
     """Show where deliveries go, and how it has been going."""
-    with open_company(company_name) as actor:
+    with open_webhook(company_name) as actor:
         if secret:
             key = endpoint.show_secret(db.session, actor, vault=runtime().vault)
             db.session.commit()

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from portal.models import Endpoint, User
-from portal.vault import Purpose, Vault, is_old
+from portal.vault import DamagedSecret, Purpose, Vault, WrongKey, is_old
 
 PURPOSES: Mapping[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], Purpose] = {
     Endpoint.secret: "webhook_secret",
@@ -40,18 +40,42 @@ def stored_secrets(session: Session) -> Iterator[StoredSecret]:
             yield StoredSecret(column, *row)
 
 
+def prove_key(session: Session, vault: Vault) -> None:
+    """Raises WrongKey when the key opens none of the stored secrets; when it opens one, the others are damaged."""
+    wrong: WrongKey | None = None
+    for stored in stored_secrets(session):
+        try:
+            stored.open(vault)
+        except WrongKey as error:
+            wrong = error
+        except DamagedSecret:
+            continue
+        else:
+            return
+    if wrong is not None:
+        raise wrong
+
+
 def has_old(session: Session) -> bool:
     """Whether there is a secret that an older version sealed."""
     return any(is_old(stored.sealed) for stored in stored_secrets(session))
 
 
 def reseal(session: Session, vault: Vault) -> int:
-    """Seal what an older version sealed for its purpose and company. Returns how many. Raises WrongKey."""
+    """Seal what an older version sealed for its purpose and company, as far as it opens.
+
+    Returns how many. Raises WrongKey.
+    """
+    prove_key(session, vault)
     count = 0
     for stored in stored_secrets(session):
         if is_old(stored.sealed):
             purpose, model = PURPOSES[stored.column], stored.column.class_
-            fresh = vault.seal(stored.open(vault), purpose=purpose, company_id=stored.company_id)
+            try:
+                secret = stored.open(vault)
+            except DamagedSecret:  # it stays as it is: the doctor names it
+                continue
+            fresh = vault.seal(secret, purpose=purpose, company_id=stored.company_id)
             is_same = (model.id == stored.row_id) & (stored.column == stored.sealed)
             session.execute(update(model).where(is_same).values({stored.column.key: fresh}))
             count += 1
