@@ -11,6 +11,7 @@ from portal.database.db import GIVEN_ONCE, Base, Key, Numbered, UTCDateTime, one
 
 LEVELS = (1, 2, 3)
 ROLES = ("admin", "member")
+REPORTS = ("week", "month")  # how often somebody gets the report by e-mail
 SCOPES = ("read", "classify", "manage")  # what a token may do; each includes those before it
 ENDPOINT_STATES = ("active", "failing", "paused")
 DELIVERY_STATUSES = ("pending", "sending", "delivered", "failed", "superseded", "cancelled")
@@ -60,6 +61,8 @@ class User(Numbered):
     recovery_hashes: Mapped[list[str] | None] = mapped_column(JSON)  # of the codes that are unused
     locale: Mapped[str | None] = mapped_column(String(8))
     timezone: Mapped[str | None] = mapped_column(String(64))  # None: the company's
+    report_every: Mapped[str | None] = mapped_column(String(8))  # one of `REPORTS`; None: it is not mailed
+    report_told: Mapped[date | None]  # the day on which the span ended that was mailed last
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     company: Mapped[Company] = relationship()
@@ -172,6 +175,8 @@ class Message(Numbered):
 
 class Classification(Numbered):
     """A dated fact: somebody set, changed or removed a contact's interest level."""
+
+    __table_args__ = (Index("ix_classification_day", "company_id", "created_at", "new_level", "contact_id"),)
 
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)

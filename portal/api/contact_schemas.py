@@ -124,6 +124,13 @@ class ContactFilterSchema(FilterSchema):
     )
     warning = choice(WARNINGS, metadata={"description": "Open warnings of that kind."})
     import_id: fields.Integer = key(data_key="import", metadata={"description": "The contacts that this import named."})
+    reached = Text(
+        100,
+        metadata={
+            "description": "Who reached a level since then and before: `level,since,until`, and perhaps `in_crm`, "
+            "`with_warning` or `missing`, as `getReport` counts them."
+        },
+    )
 
 
 class ContactQuerySchema(ListQuerySchema, ContactFilterSchema):

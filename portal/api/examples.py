@@ -155,3 +155,20 @@ OUTAGE_PAGE = {
     ],
     "next_cursor": None,
 }
+_LEVELS = [
+    {"level": 3, "contacts": 41, "in_crm": 39, "with_warning": 1, "missing": 1},
+    {"level": 2, "contacts": 12, "in_crm": 12, "with_warning": 0, "missing": 0},
+    {"level": 1, "contacts": 0, "in_crm": 0, "with_warning": 0, "missing": 0},
+]
+REPORT = {
+    "message": "Janeiro: 41 contatos de nível alto; 39 no CRM, 1 com aviso, 1 não.",
+    "since": "2026-01-01T03:00:00Z",
+    "until": "2026-02-01T03:00:00Z",
+    "levels": _LEVELS,
+    "campaigns": [{"id": 1, "name": "Indústria 2026", "levels": _LEVELS}],
+    "owners": [{"id": 2, "name": "Ana Lima", "levels": _LEVELS}],
+    "weeks": [{"since": "2026-01-19T03:00:00Z", "until": "2026-01-26T03:00:00Z", "levels": _LEVELS}],
+    "median_seconds": 1.4,
+    "timed": 53,
+    "outages": OUTAGE_PAGE["items"],
+}

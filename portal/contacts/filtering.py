@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
+from portal.contacts.reaching import Reached, has_reached, read_reached
 from portal.contacts.searching import is_found_by
 from portal.contacts.standing import SHOWN_STATES, SYNC_STATES, has_changed_data, is_in_sync_state, is_shown_as
 from portal.database import filters
@@ -82,6 +83,8 @@ class ContactFilter(Filter):
     state: str | None = field(default=None, metadata=by(one_of(SHOWN_STATES), is_shown_as))
     warning: str | None = field(default=None, metadata=by(one_of(WARNINGS), partial(eq, Contact.delivered_warning)))
     import_id: int | None = field(default=None, metadata=by(import_id_of, _is_named_in))
+    reached: Reached | None = field(default=None, metadata=by(read_reached, has_reached))
+    """What a number of the report counts."""
 
 
 NAMES = names_of(ContactFilter)

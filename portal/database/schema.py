@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy import Engine, MetaData, inspect, text
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
-HEAD_REVISION = "0018"
+HEAD_REVISION = "0019"
 """The newest migration: the revision that this version of the portal works with."""
 
 UNFINISHED_MOVE = "moving"

@@ -38,7 +38,9 @@ from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.log import page_deliveries
 from portal.forms import ContactForm
 from portal.forms.contacts import NOTE_WORDS
+from portal.i18n import reader_zone
 from portal.models import Contact
+from portal.report.words import say_reached
 from portal.views import undoing
 from portal.web import access
 from portal.web.redirects import back_or, see_other
@@ -72,6 +74,7 @@ def index() -> ResponseReturnValue:
         count=count_contacts(db.session, company_id, wanted),
         count_cap=COUNT_CAP,
         is_filtered=wanted != ContactFilter(),
+        reached=say_reached(wanted.reached, zone=reader_zone()) if wanted.reached else None,
         has_any=bool(page.items) or has_contacts(db.session, company_id),
         standings=standings_of(db.session, page.items),
         campaigns=campaigns_of(db.session, company_id),

@@ -61,6 +61,7 @@ ACTION_WORDS: Mapping[str, Any] = {
     "warning.settled": _l("Conferiu no CRM um contato recebido com aviso"),
     "warnings.settled": _l("Conferiu no CRM os contatos recebidos com um aviso"),
     "contacts.exported": _l("Baixou a lista de contatos"),
+    "report.exported": _l("Baixou o relatório"),
     "deliveries.exported": _l("Baixou o registro de entregas"),
     "backup.made": _l("Fez uma cópia de segurança"),
     "backup.overdue": _l("Avisou que falta uma cópia de segurança recente"),

@@ -63,6 +63,8 @@ def page_urls(site: Site) -> list[str]:
         *(f"/deliveries/{webhook_id}" for webhook_id in ids),
         f"/deliveries/{ids[0]}/resend",
         f"/deliveries/{ids[-1]}/resend",
+        "/report",
+        "/report?since=2026-01-01&until=2026-12-31",
         "/webhook",
         inspector_with_arrivals(company),
         "/warnings",

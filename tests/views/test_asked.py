@@ -13,13 +13,31 @@ PAGES = (
     "/deliveries/live",
     "/deliveries/news",
     "/deliveries/resend",
+    "/report",
+    "/report/report.csv",
     "/audit",
     "/audit/audit.csv",
     "/team",
     "/webhook",
 )
 NAMES = (
-    *("action", "actor", "campaign", "contact", "id", "left", "level", "owner", "reason", "search", "seen", "since"),
+    *(
+        "action",
+        "actor",
+        "campaign",
+        "contact",
+        "id",
+        "left",
+        "level",
+        "month",
+        "outage",
+        "owner",
+        "reached",
+        "reason",
+        "search",
+        "seen",
+        "since",
+    ),
     *("state", "status", "sync", "test", "than", "trigger"),
 )
 ALONE = ("cursor", "after", "until")

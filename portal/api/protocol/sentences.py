@@ -5,6 +5,7 @@ from flask_babel import lazy_gettext as _l
 from portal.company.refusals import NoAddress
 from portal.database.troubles import TROUBLES
 from portal.deliveries.resending import BodyPurged, NotForTests, PersonErased
+from portal.report import BadSpan
 
 TITLES = {
     400: _l("Pedido inválido"),
@@ -73,5 +74,6 @@ FIELD_SENTENCES = {
     "too_many": _l("São no máximo %(most)s itens."),
     "nul": _l("Contém o caractere U+0000, que não pode ser salvo."),
     "surrogate": _l("Contém metade de um par substituto, que não é um caractere."),
+    BadSpan.code: BadSpan.words,
     "invalid_cursor": _l("Não é um cursor que uma página anterior tenha dado."),
 }

@@ -1,0 +1,106 @@
+"""The report by API: who reached which level in a span of time, and whether the CRM knows."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from marshmallow import fields
+
+from portal import clock
+from portal.api import examples
+from portal.api.outages import OutageSchema
+from portal.api.protocol.access import current_caller, member
+from portal.api.protocol.fields import Moment, StrictSchema, TimeParameter
+from portal.api.protocol.lists import FilterSchema
+from portal.api.protocol.parsing import ApiBlueprint
+from portal.api.protocol.problems import refuse
+from portal.database.db import db
+from portal.models import Company
+from portal.report import BadSpan, Report, make_report, month_of, read_filter
+from portal.report.words import say
+
+blueprint = ApiBlueprint("report", __name__)
+
+
+class ReportQuerySchema(FilterSchema):
+    since = TimeParameter(metadata={"description": "The beginning of this month where it is not given."})
+    until = TimeParameter(metadata={"description": "The end of this month where it is not given."})
+
+
+class TallySchema(StrictSchema):
+    level = fields.Integer(required=True)
+    contacts = fields.Integer(required=True, metadata={"description": "Who was set to it in that time, each once."})
+    in_crm = fields.Integer(
+        required=True, metadata={"description": "Of these, whose last such level, or something later, was delivered."}
+    )
+    with_warning = fields.Integer(
+        required=True, metadata={"description": "The same, with an open warning that speaks of an error."}
+    )
+    missing = fields.Integer(required=True)
+
+
+class GroupSchema(StrictSchema):
+    id = fields.Integer(required=True)
+    name = fields.String(required=True)
+    levels = fields.List(fields.Nested(TallySchema), required=True)
+
+
+class WeekSchema(StrictSchema):
+    since = Moment(required=True)
+    until = Moment(required=True)
+    levels = fields.List(fields.Nested(TallySchema), required=True)
+
+
+class ReportSchema(StrictSchema):
+    message = fields.String(required=True, metadata={"description": "The report in a sentence."})
+    since = Moment(required=True)
+    until = Moment(required=True)
+    levels = fields.List(fields.Nested(TallySchema), required=True)
+    campaigns = fields.List(fields.Nested(GroupSchema), required=True)
+    owners = fields.List(fields.Nested(GroupSchema), required=True)
+    weeks = fields.List(
+        fields.Nested(WeekSchema),
+        required=True,
+        metadata={"description": "From Monday to Monday in the company's time zone."},
+    )
+    median_seconds = fields.Float(
+        required=True, allow_none=True, metadata={"description": "From a classification until the CRM had it."}
+    )
+    timed = fields.Integer(required=True, metadata={"description": "How many that was told from, at most 5000."})
+    outages = fields.List(fields.Nested(OutageSchema), required=True)
+
+
+@blueprint.route("/report", tags=["contacts"])
+@member
+@blueprint.arguments(ReportQuerySchema, location="query")
+@blueprint.response(200, ReportSchema, example=examples.REPORT)
+@blueprint.problems()
+@blueprint.doc(operationId="getReport")
+def show(given: dict[str, Any]) -> dict[str, Any]:
+    """Who reached which level, and whether the CRM knows
+
+    A contact counts once for each level that it was set to within the time, which is at most a year. With `reached`,
+    `listContacts` lists whom a number counts.
+    """
+    company = db.session.get_one(Company, current_caller().company_id)
+    zone = ZoneInfo(company.timezone)
+    since, until = month_of(clock.utcnow().astimezone(zone).date(), zone)
+    wanted = read_filter(db.session, company.id, {"since": since, "until": until} | given)
+    try:
+        return shape_of(make_report(db.session, company.id, wanted, zone=zone), zone)
+    except BadSpan as refusal:
+        refuse([("until", refusal.code)])
+
+
+def shape_of(report: Report, zone: ZoneInfo) -> dict[str, Any]:
+    """The report as `ReportSchema` has it."""
+    whole = report.whole.wanted
+    return {
+        "message": say(report, zone=zone),
+        "since": whole.since,
+        "until": whole.until,
+        "levels": report.whole.levels,
+        "campaigns": [{"id": part.wanted.campaign_id, **vars(part)} for part in report.campaigns],
+        "owners": [{"id": part.wanted.owner_id, **vars(part)} for part in report.owners],
+        "weeks": [{**vars(part.wanted), "levels": part.levels} for part in report.weeks],
+        **{name: getattr(report, name) for name in ("median_seconds", "timed", "outages")},
+    }

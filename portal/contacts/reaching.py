@@ -1,0 +1,78 @@
+"""Who reached a level, and whether the CRM knows. A contact counts once for each level that it was set to within a span
+of time, and is in the CRM when what told of the last such classification was delivered, or anything later of it was.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Subquery, case, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from portal.models import LEVELS, Classification, Contact, Delivery
+from portal.rules.verdict import DOUBTS
+
+ARRIVALS = ("in_crm", "with_warning", "missing")
+"""Of what told of a level: the CRM has it, has it with an open warning that speaks of an error, or does not have it."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Contacts of a company that reached a level since then and before `until`; None: whatever the CRM knows."""
+
+    company_id: int
+    level: int
+    since: datetime
+    until: datetime
+    arrival: str | None = None
+
+    def __str__(self) -> str:
+        """As an address has it, and `read_reached` reads it."""
+        times = (moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for moment in (self.since, self.until))
+        return ",".join((str(self.level), *times, *([self.arrival] if self.arrival else [])))
+
+
+def read_reached(_session: Session, company_id: int, asked: str) -> Reached:
+    """Reads `3,2026-11-01T03:00:00Z,2026-12-01T03:00:00Z`, perhaps with one of `ARRIVALS`. Raises ValueError."""
+    level, since, until, *more = asked.split(",")
+    moments = [datetime.fromisoformat(text) for text in (since, until)]
+    arrival = more[0] if more else None
+    is_known = level in map(str, LEVELS) and arrival in (None, *ARRIVALS) and len(more) < 2
+    if not is_known or not all(each.tzinfo for each in moments):
+        raise ValueError(asked)
+    return Reached(company_id, int(level), moments[0].astimezone(UTC), moments[1].astimezone(UTC), arrival)
+
+
+def reached_between(company_id: int, since: datetime, until: datetime) -> Subquery:
+    """Each contact and level that it was set to in that time, and when that was last: `contact_id`, `level`, `at`."""
+    facts = (Classification.contact_id, Classification.new_level.label("level"))
+    within = (Classification.created_at >= since, Classification.created_at < until)
+    return (
+        select(*facts, func.max(Classification.created_at).label("at"))
+        .where(Classification.company_id == company_id, *within, Classification.new_level.is_not(None))
+        .group_by(Classification.contact_id, Classification.new_level)
+        .subquery("reached")
+    )
+
+
+def arrival_of(contact: Any, at: ColumnElement[datetime]) -> ColumnElement[str]:
+    """Which of `ARRIVALS` holds for what told of a contact's level of that moment."""
+    # What the CRM took last is mostly the newest there is; who was sent an old one again is looked up.
+    of_contact = (Delivery.contact_id == contact.id, Delivery.former_contact_id.is_(None))
+    another = exists().where(*of_contact, Delivery.delivered_at.is_not(None), Delivery.created_at >= at)
+    is_known = or_(contact.delivered_frozen_at >= at, another)
+    return case(
+        (~func.coalesce(is_known, False), "missing"),
+        (contact.delivered_warning.in_(DOUBTS), "with_warning"),
+        else_="in_crm",
+    )
+
+
+def has_reached(wanted: Reached) -> ColumnElement[bool]:
+    """The condition that a contact did."""
+    found, contact = reached_between(wanted.company_id, wanted.since, wanted.until), aliased(Contact)
+    query = select(found.c.contact_id).where(found.c.level == wanted.level)
+    if wanted.arrival is not None:
+        query = query.join(contact, contact.id == found.c.contact_id)
+        query = query.where(arrival_of(contact, found.c.at) == wanted.arrival)
+    return Contact.id.in_(query)

@@ -1,0 +1,179 @@
+"""The report: who reached which level in a span of time, what the CRM knows of it, how soon it did, and the outages.
+
+One function counts for the page, the file, the API, the command and the mail.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from operator import eq
+from statistics import median
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from portal.company.outages import OutageFacts, outages_between
+from portal.company.refusals import Refusal
+from portal.contacts.filtering import campaign_id_of, owner_id_of
+from portal.contacts.reaching import ARRIVALS, arrival_of, reached_between
+from portal.database import filters
+from portal.database.filters import Filter, by, moment, narrow
+from portal.models import LEVELS, Attempt, Campaign, Contact, Delivery, User
+from portal.rules.verdict import DELIVERED_REASONS
+
+LONGEST = timedelta(days=366, hours=1)
+"""A year of any kind, and the hour by which a zone may change within it."""
+TIMED = 5000
+"""The latest levels of a span whose way to the CRM is timed."""
+
+
+class BadSpan(Refusal):
+    """There is nothing to count in it, or too much."""
+
+    code = "bad_span"
+    words = _l("O período precisa terminar depois de começar, e ter no máximo 366 dias.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFilter(Filter):
+    """What is reported: a span of time, perhaps of one campaign or owner alone. `since` is included, `until` is not."""
+
+    since: datetime = field(metadata=by(moment))
+    until: datetime = field(metadata=by(moment))
+    campaign_id: int | None = field(default=None, metadata=by(campaign_id_of, partial(eq, Contact.campaign_id)))
+    owner_id: int | None = field(default=None, metadata=by(owner_id_of, partial(eq, Contact.owner_id)))
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many contacts reached a level, by what the CRM knows of it."""
+
+    level: int
+    in_crm: int = 0
+    with_warning: int = 0
+    missing: int = 0
+
+    @property
+    def contacts(self) -> int:
+        return self.in_crm + self.with_warning + self.missing
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a report: a campaign's, an owner's or a week's. `levels` are the highest first."""
+
+    wanted: ReportFilter
+    name: str | None
+    levels: Sequence[Tally]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `make_report` found. `whole` counts all of it; weeks count each contact again that reached a level again."""
+
+    whole: Part
+    campaigns: Sequence[Part]
+    owners: Sequence[Part]
+    weeks: Sequence[Part]
+    median_seconds: float | None
+    """From a classification until the CRM had it; None when nothing is known to have arrived."""
+    timed: int
+    """How many that was told from."""
+    outages: Sequence[OutageFacts]
+
+
+def read_filter(session: Session, company_id: int, asked: Mapping[str, Any]) -> ReportFilter:
+    """Returns what an edge was asked for: campaigns by name or number, owners by e-mail or number; both times."""
+    return filters.read_filter(ReportFilter, session, company_id, asked)
+
+
+def month_of(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The beginning of the day's month in the zone, and its end."""
+    first = day.replace(day=1)
+    following = (first + timedelta(days=32)).replace(day=1)
+    return begin_of(first, zone), begin_of(following, zone)
+
+
+def begin_of(day: date, zone: ZoneInfo) -> datetime:
+    """The beginning of a day in a zone, in UTC."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def make_report(session: Session, company_id: int, wanted: ReportFilter, *, zone: ZoneInfo) -> Report:
+    """Count what is asked for. Weeks begin on Mondays of the zone. Raises BadSpan."""
+    if not timedelta(0) < wanted.until - wanted.since <= LONGEST:
+        raise BadSpan
+    rows = _count(session, company_id, wanted)
+    seconds = _times(session, company_id, wanted)
+    return Report(
+        whole=Part(wanted, None, _tallies(rows)),
+        campaigns=_parts(session, Campaign, rows, wanted, "campaign_id"),
+        owners=_parts(session, User, rows, wanted, "owner_id"),
+        weeks=[Part(week, None, _tallies(_count(session, company_id, week))) for week in _weeks_of(wanted, zone)],
+        median_seconds=median(seconds) if seconds else None,
+        timed=len(seconds),
+        outages=outages_between(session, company_id, wanted.since, wanted.until),
+    )
+
+
+def _count(session: Session, company_id: int, wanted: ReportFilter) -> Sequence[Any]:
+    """How many reached each level, by campaign, owner and what the CRM knows."""
+    found = reached_between(company_id, wanted.since, wanted.until)
+    facts = (Contact.campaign_id, Contact.owner_id, found.c.level, arrival_of(Contact, found.c.at).label("arrival"))
+    query = select(*facts, func.count().label("number")).join(found, found.c.contact_id == Contact.id)
+    return session.execute(narrow(query, wanted).group_by(*facts)).all()
+
+
+def _tallies(rows: Sequence[Any]) -> list[Tally]:
+    counts = {(level, arrival): 0 for level in LEVELS for arrival in ARRIVALS}
+    for row in rows:
+        counts[row.level, row.arrival] += row.number
+    return [Tally(level, *(counts[level, arrival] for arrival in ARRIVALS)) for level in reversed(LEVELS)]
+
+
+def _parts(
+    session: Session, table: type[Campaign | User], rows: Sequence[Any], wanted: ReportFilter, column: str
+) -> list[Part]:
+    """A part for each campaign or owner, by name."""
+    rows_of: dict[int, list[Any]] = {}
+    for row in rows:
+        rows_of.setdefault(getattr(row, column), []).append(row)
+    named = session.execute(select(table.id, table.name).where(table.id.in_(rows_of)).order_by(table.name, table.id))
+    narrowed: Any = partial(replace, wanted)
+    return [Part(narrowed(**{column: row_id}), name, _tallies(rows_of[row_id])) for row_id, name in named]
+
+
+def _weeks_of(wanted: ReportFilter, zone: ZoneInfo) -> list[ReportFilter]:
+    """The weeks that have a part in the span, each cut to it."""
+    day = wanted.since.astimezone(zone).date()
+    monday, weeks = day - timedelta(days=day.weekday()), []
+    while (since := begin_of(monday, zone)) < wanted.until:
+        monday += timedelta(days=7)
+        until = min(begin_of(monday, zone), wanted.until)
+        weeks.append(replace(wanted, since=max(since, wanted.since), until=until))
+    return weeks
+
+
+def _times(session: Session, company_id: int, wanted: ReportFilter) -> list[float]:
+    """How long each of the latest levels took to reach the CRM for the first time, in seconds, where that is known."""
+    found = reached_between(company_id, wanted.since, wanted.until)
+    query = select(found.c.at, _first_arrival(found.c.at).label("arrived_at")).join(
+        Contact, found.c.contact_id == Contact.id
+    )
+    rows = session.execute(narrow(query, wanted).order_by(found.c.at.desc()).limit(TIMED))
+    return [(row.arrived_at - row.at).total_seconds() for row in rows if row.arrived_at is not None]
+
+
+def _first_arrival(at: ColumnElement[datetime]) -> Any:
+    """When a delivery of the contact first arrived that told of that moment or a later one."""
+    # What is sent again arrives again: the first time is that of the earlier try.
+    earlier = (Attempt.delivery_id == Delivery.id, Attempt.number < Delivery.attempt_count)
+    accepted = select(func.min(Attempt.started_at)).where(*earlier, Attempt.reason.in_(DELIVERED_REASONS))
+    first = func.coalesce(accepted.correlate(Delivery).scalar_subquery(), Delivery.delivered_at)
+    own = (Delivery.contact_id == Contact.id, Delivery.former_contact_id.is_(None), Delivery.delivered_at.is_not(None))
+    query = select(func.min(first)).where(*own, Delivery.created_at >= at)
+    return query.correlate(Contact, at.table).scalar_subquery()

@@ -1,0 +1,155 @@
+"""The report: who reached which level in a month or any other span, and whether the CRM knows; also as a file."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, flash, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+
+from portal import audit, clock
+from portal.contacts.listing import campaigns_of, people_of
+from portal.contacts.reaching import Reached
+from portal.database.db import db
+from portal.database.paging import row_number
+from portal.i18n import reader_zone
+from portal.report import BadSpan, Part, Report, ReportFilter, begin_of, make_report, month_of, read_filter
+from portal.report.words import name_span, say, say_duration
+from portal.views.deliveries import read_day
+from portal.web import access, csv_file
+from portal.web.stacks import stack
+
+MONTHS = 13
+"""How many months the page offers."""
+COLUMNS = (
+    *(
+        _l("Por"),
+        _l("Nome"),
+        _l("De"),
+        _l("Até"),
+        _l("Nível"),
+        _l("Contatos"),
+        _l("No CRM"),
+        _l("Com aviso"),
+        _l("Não"),
+    ),
+)
+
+bp = Blueprint("report", __name__, url_prefix="/report")
+
+
+@bp.get("")
+@access.member
+def index() -> ResponseReturnValue:
+    report, zone = read_report(), reader_zone()
+    company_id = current_user.company_id
+    return render_template(
+        "report/index.html",
+        report=report,
+        sentence=say(report, zone=zone),
+        months=months(),
+        asked=asked_span(),
+        campaigns=campaigns_of(db.session, company_id),
+        people=people_of(db.session, company_id),
+        chart=stack([high_of(week) for week in report.weeks]),
+        last_day=last_day,
+        name_span=lambda part: name_span(part.wanted, zone),
+        say_duration=say_duration,
+        opened_by=opened_by,
+    )
+
+
+@bp.get("/report.csv")
+@access.member
+def download() -> ResponseReturnValue:
+    report, zone = read_report(), reader_zone()
+    audit.note(db.session, access.current_actor(), "report.exported")
+    rows = list(rows_of(report))
+    return csv_file.download(_("relatorio"), COLUMNS, lambda _cursor: (rows, None), zone=zone)
+
+
+def read_report() -> Report:
+    """What the page's address asks for; of a span that cannot be, this month."""
+    company_id, zone = current_user.company_id, reader_zone()
+    try:
+        return make_report(db.session, company_id, read_wanted(), zone=zone)
+    except BadSpan as refusal:
+        db.session.rollback()
+        flash(refusal.sentence, "warning")
+        since, until = month_of(today(), zone)
+        return make_report(db.session, company_id, ReportFilter(since=since, until=until), zone=zone)
+
+
+def read_wanted() -> ReportFilter:
+    """A month, or two days and what lies between them, of a campaign and an owner."""
+    since, until = month_of(read_month(request.args.get("month")) or today(), reader_zone())
+    if first := read_day(request.args.get("since")):
+        since, until = first, begin_of(today() + timedelta(days=1), reader_zone())
+    until = read_day(request.args.get("until"), days_later=1) or until
+    rows = {name: request.args.get(name, type=row_number) for name in ("campaign", "owner")}
+    return read_filter(db.session, current_user.company_id, {"since": since, "until": until, **rows})
+
+
+def read_month(text: str | None) -> date | None:
+    """The first day of a month such as `2026-11`, when there may be one."""
+    try:
+        month = datetime.strptime(text or "", "%Y-%m").date()
+    except ValueError:
+        return None
+    return month if 2 <= month.year <= 9998 else None
+
+
+def today() -> date:
+    return clock.utcnow().astimezone(reader_zone()).date()
+
+
+def months() -> Iterator[tuple[str, str]]:
+    """The last months, the newest first, as an address has them and in words."""
+    day = today().replace(day=1)
+    for _number in range(MONTHS):
+        since, until = month_of(day, reader_zone())
+        yield f"{day:%Y-%m}", name_span(ReportFilter(since=since, until=until), reader_zone())
+        day = (day - timedelta(days=1)).replace(day=1)
+
+
+def asked_span() -> dict[str, Any]:
+    """The part of the page's address that says what is reported."""
+    names = ("month", "since", "until", "campaign", "owner")
+    return {name: request.args[name] for name in names if request.args.get(name)}
+
+
+def last_day(until: datetime) -> date:
+    """The last day before that moment, where the reader is."""
+    return (until - timedelta(microseconds=1)).astimezone(reader_zone()).date()
+
+
+def opened_by(part: Part, level: int, arrival: str | None = None) -> dict[str, Any]:
+    """What the list of contacts is narrowed to by a click on a number: as many contacts as it says."""
+    wanted = part.wanted
+    reached = Reached(current_user.company_id, level, wanted.since, wanted.until, arrival)
+    return {"reached": str(reached), "campaign": wanted.campaign_id, "owner": wanted.owner_id}
+
+
+def high_of(week: Part) -> dict[str, int]:
+    """What stands above one another in the picture: the contacts of the highest level."""
+    high = week.levels[0]
+    return {"delivered": high.in_crm, "warned": high.with_warning, "failed": high.missing}
+
+
+def rows_of(report: Report) -> Iterator[list[str]]:
+    """The report as the rows of a file: the whole, then each part, by level."""
+    groups: Sequence[tuple[Any, Sequence[Part]]] = (
+        (_("Tudo"), [report.whole]),
+        (_("Campanha"), report.campaigns),
+        (_("Responsável"), report.owners),
+        (_("Semana"), report.weeks),
+    )
+    for group, parts in groups:
+        for part in parts:
+            since, until = part.wanted.since.astimezone(reader_zone()).date(), last_day(part.wanted.until)
+            for tally in part.levels:
+                counts = (tally.level, tally.contacts, tally.in_crm, tally.with_warning, tally.missing)
+                yield [str(group), part.name or "", str(since), str(until), *map(str, counts)]

@@ -1,0 +1,180 @@
+"""The report: every number is what a plain count of the tables says, and opens as many contacts."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import time_machine
+from sqlalchemy import text
+
+from portal.contacts.filtering import ContactFilter
+from portal.contacts.filtering import read_filter as read_contact_filter
+from portal.contacts.listing import count_contacts
+from portal.contacts.reaching import ARRIVALS, Reached, read_reached
+from portal.database.db import db
+from portal.models import Attempt, Company, Contact, Delivery
+from portal.report import Part, Report, ReportFilter, make_report, read_filter
+from portal.report.words import say
+from tests import factories
+from tests.conftest import BOTH
+from tests.factories import classify_contact, make_delivery, mark_delivered, save
+
+ZONE = ZoneInfo("America/Sao_Paulo")
+SINCE, UNTIL = datetime(2026, 3, 1, 3, tzinfo=UTC), datetime(2026, 4, 1, 3, tzinfo=UTC)
+MARCH = ReportFilter(since=SINCE, until=UNTIL)
+
+pytestmark = BOTH
+
+
+def on(day: int, hour: int = 12) -> Any:
+    return time_machine.travel(datetime(2026, 3, 1, hour, tzinfo=UTC) + timedelta(days=day - 1), tick=False)
+
+
+def contact_of(company: Company, name: str, campaign: str) -> Contact:
+    return save(company, {"contact": {"name": name, "linkedin_public_id": name}, "campaign": {"name": campaign}})
+
+
+@pytest.fixture
+def march(company: Company) -> None:
+    """Five contacts of two campaigns, with what may happen to a level."""
+    with on(-3):
+        ana, bia, caio, davi, eva = (
+            contact_of(company, name, campaign)
+            for name, campaign in (("ana", "Norte"), ("bia", "Norte"), ("caio", "Sul"), ("davi", "Sul"), ("eva", "Sul"))
+        )
+        mark_delivered(make_delivery(eva, 1))  # before the span
+    with on(2):
+        mark_delivered(make_delivery(ana, 3))
+        mark_delivered(make_delivery(bia, 2), warning="error_words")
+        make_delivery(caio, 3)  # waits
+    with on(11):
+        make_delivery(ana, 2)  # on its way
+        late = make_delivery(davi, 3)
+    with on(12):
+        late.status, late.delivered_at, late.contact.delivered_level = "delivered", datetime.now(UTC), 3
+        late.contact.delivered_frozen_at = late.created_at
+        db.session.commit()
+    with on(20):
+        mark_delivered(make_delivery(ana, 3))  # once more in the span
+        classify_contact(davi, None)
+        mark_delivered(make_delivery(bia, 3), warning="error_words")
+
+
+def march_report(company: Company, **facts: Any) -> Report:
+    return make_report(db.session, company.id, ReportFilter(since=SINCE, until=UNTIL, **facts), zone=ZONE)
+
+
+COUNT = """
+SELECT count(*) FROM contact c WHERE c.company_id = :company AND EXISTS (
+  SELECT 1 FROM classification k WHERE k.contact_id = c.id AND k.new_level = :level
+  AND k.created_at >= :since AND k.created_at < :until)
+"""
+ARRIVED = """
+ AND EXISTS (SELECT 1 FROM delivery d WHERE d.contact_id = c.id AND d.delivered_at IS NOT NULL AND d.created_at >= (
+  SELECT max(k.created_at) FROM classification k WHERE k.contact_id = c.id AND k.new_level = :level
+  AND k.created_at >= :since AND k.created_at < :until))
+"""
+
+
+def plain(company: Company, level: int, since: datetime, until: datetime, more: str = "") -> int:
+    form = "%Y-%m-%d %H:%M:%S.%f" if db.engine.dialect.name == "sqlite" else "%Y-%m-%d %H:%M:%S.%f+00"
+    times = {"since": since.strftime(form), "until": until.strftime(form)}
+    return int(db.session.execute(text(COUNT + more), {"company": company.id, "level": level, **times}).scalar_one())
+
+
+def opened(company: Company, part: Part, level: int, arrival: str | None) -> int:
+    """How many contacts the number opens."""
+    reached = str(Reached(company.id, level, part.wanted.since, part.wanted.until, arrival))
+    asked = {"reached": reached, "campaign": part.wanted.campaign_id, "owner": part.wanted.owner_id}
+    wanted = read_contact_filter(db.session, company.id, asked)
+    assert wanted.unknown == ()
+    return count_contacts(db.session, company.id, wanted)
+
+
+@pytest.mark.usefixtures("march")
+def test_every_number_is_a_plain_count_and_opens_as_many_contacts(company: Company) -> None:
+    report = march_report(company)
+    assert [[tally.contacts, tally.in_crm, tally.with_warning, tally.missing] for tally in report.whole.levels] == [
+        [4, 2, 1, 1],
+        [2, 1, 1, 0],
+        [0, 0, 0, 0],
+    ]
+    for part in (report.whole, *report.weeks):
+        for tally in part.levels:
+            span = (tally.level, part.wanted.since, part.wanted.until)
+            assert tally.contacts == plain(company, *span)
+            assert tally.in_crm + tally.with_warning == plain(company, *span, ARRIVED)
+            doubt = ARRIVED + " AND c.delivered_warning IN ('error_words', 'error_in_json')"
+            assert tally.with_warning == plain(company, *span, doubt)
+    for part in (report.whole, *report.weeks, *report.campaigns, *report.owners):
+        for tally in part.levels:
+            assert opened(company, part, tally.level, None) == tally.contacts
+            for arrival in ARRIVALS:
+                assert opened(company, part, tally.level, arrival) == getattr(tally, arrival)
+
+
+@pytest.mark.usefixtures("march")
+def test_parts_add_up_and_weeks_begin_on_mondays_within_the_span(company: Company) -> None:
+    report = march_report(company)
+    for parts in (report.campaigns, report.owners):
+        for at, tally in enumerate(report.whole.levels):
+            assert sum(part.levels[at].contacts for part in parts) == tally.contacts
+    assert [part.name for part in report.campaigns] == ["Norte", "Sul"]
+    starts = [part.wanted.since.astimezone(ZONE) for part in report.weeks]
+    assert [start.day for start in starts] == [1, 2, 9, 16, 23, 30]
+    assert report.weeks[-1].wanted.until == UNTIL
+    assert all(before.wanted.until == after.wanted.since for before, after in pairwise(report.weeks))
+    assert march_report(company, campaign_id=report.campaigns[0].wanted.campaign_id).whole.levels[0].contacts == 2
+
+
+@pytest.mark.usefixtures("march")
+def test_one_sentence_says_it(company: Company) -> None:
+    with on(25):
+        assert say(march_report(company), zone=ZONE) == "Março: 4 contatos de nível alto; 2 no CRM, 1 com aviso, 1 não."
+        week = march_report(company).weeks[3]
+        report = make_report(db.session, company.id, week.wanted, zone=ZONE)
+        assert say(report, zone=ZONE) == "De 16/03/2026 a 22/03/2026: 2 contatos de nível alto; 1 no CRM, 1 com aviso."
+        april = ReportFilter(since=UNTIL, until=UNTIL + timedelta(days=30))
+        assert say(make_report(db.session, company.id, april, zone=ZONE), zone=ZONE) == (
+            "Abril: nenhum contato de nível alto."
+        )
+
+
+@pytest.mark.usefixtures("march")
+def test_the_time_to_the_crm_is_that_of_the_first_arrival(company: Company) -> None:
+    """Davi's took a day, the others no time; caio's has not arrived. What is sent again does not arrive later."""
+    report = march_report(company)
+    assert (report.median_seconds, report.timed) == (0.0, 5)
+    davi = march_report(company, campaign_id=report.campaigns[1].wanted.campaign_id)
+    assert (davi.median_seconds, davi.timed) == (86400.0, 1)
+    row = db.session.query(Delivery).join(Contact).filter(Contact.name == "davi").one()
+    for number in (1, 2):
+        facts = {"trigger": "retry", "started_at": row.delivered_at, "url": "", "reason": "ok_json"}
+        db.session.add(Attempt(delivery_id=row.id, number=number, **facts))
+    row.attempt_count, row.delivered_at = 2, UNTIL + timedelta(days=30)
+    db.session.commit()
+    again = march_report(company, campaign_id=report.campaigns[1].wanted.campaign_id)
+    assert (again.median_seconds, again.timed) == (86400.0, 1)
+
+
+@pytest.mark.usefixtures("march")
+def test_another_company_sees_nothing_of_it(company: Company) -> None:
+    other = factories.make_company("Outra")
+    report = make_report(db.session, other.id, MARCH, zone=ZONE)
+    assert [tally.contacts for tally in report.whole.levels] == [0, 0, 0]
+    assert (report.campaigns, report.owners, report.median_seconds) == ([], [], None)
+    campaign = march_report(company).campaigns[0].wanted.campaign_id
+    asked = {"since": SINCE, "until": UNTIL, "campaign": campaign}
+    assert read_filter(db.session, other.id, asked).unknown == ("campaign",)
+    reached = read_reached(db.session, other.id, str(Reached(company.id, 3, SINCE, UNTIL)))
+    assert count_contacts(db.session, other.id, ContactFilter(reached=reached)) == 0
+
+
+@pytest.mark.parametrize(
+    "asked", ["3", "3,,", "4,2026-03-01T00:00:00Z,2026-04-01T00:00:00Z", "3,2026-03-01T00:00:00,2026-04-01T00:00:00Z",
+              "3,2026-03-01T00:00:00Z,2026-04-01T00:00:00Z,all", "3,a,b,c,d"]
+)  # fmt: skip
+def test_what_says_no_span_is_refused(company: Company, asked: str) -> None:
+    assert read_contact_filter(db.session, company.id, {"reached": asked}).unknown == ("reached",)

@@ -1,0 +1,68 @@
+"""The report as a page and a file: the sentence, numbers that open as many contacts, and any span."""
+
+import csv
+import io
+import re
+from html import unescape
+
+import pytest
+
+from tests.conftest import URL
+from tests.factories import classify_contact, make_contact, make_delivery, mark_delivered, set_url
+from tests.report.test_report import on
+
+MARCH = "/report?month=2026-03"
+
+
+@pytest.fixture
+def march(company):
+    set_url(company, URL)
+    with on(4):
+        for name in ("Ana", "Bia"):
+            mark_delivered(make_delivery(make_contact(company, name=name), 3))
+        make_delivery(make_contact(company, name="Caio"), 3)
+        mark_delivered(make_delivery(make_contact(company, name="Davi"), 1), warning="error_words")
+
+
+@pytest.mark.usefixtures("march")
+@pytest.mark.parametrize("reader", ["admin", "member"])
+def test_every_number_of_the_page_opens_as_many_contacts(request, reader):
+    person = request.getfixturevalue(reader)
+    page = person.get(MARCH).text
+    assert "3 contatos de nível alto; 2 no CRM, 1 não." in page
+    numbers = re.findall(r'<a href="(/contacts\?[^"]*reached[^"]*)">(\d+)</a>', page)
+    assert len(numbers) >= 4 * 3
+    for address, number in set(numbers):
+        shown = person.get(unescape(address)).text
+        assert re.search(rf">{number} contatos?</p>", shown), address
+        assert "Do relatório: <strong>nível" in shown
+
+
+@pytest.mark.usefixtures("march")
+def test_a_span_a_campaign_and_what_cannot_be(admin, company):
+    assert "De 01/03/2026 a 03/03/2026: nenhum contato" in admin.get("/report?since=2026-03-01&until=2026-03-03").text
+    assert "4 de março de 2026: 3 contatos" in admin.get("/report?since=2026-03-04&until=2026-03-04").text
+    assert "nenhum contato" in admin.get(f"{MARCH}&campaign=999").text
+    for span in ("since=2026-03-04&until=2026-03-01", "since=2020-01-01&until=2026-01-01"):
+        assert "O período precisa terminar depois de começar" in admin.get(f"/report?{span}").text
+    mark_delivered(make_delivery(make_contact(company), 3))
+    for address in ("/report", "/report?month=x"):
+        assert ": 1 contato de nível alto; está no CRM." in admin.get(address).text
+
+
+@pytest.mark.usefixtures("march")
+def test_the_file_has_the_numbers_of_the_page(admin):
+    answer = admin.get("/report/report.csv?month=2026-03")
+    header, *rows = csv.reader(io.StringIO(answer.data.decode("utf-8-sig")), delimiter=";")
+    assert header == ["Por", "Nome", "De", "Até", "Nível", "Contatos", "No CRM", "Com aviso", "Não"]
+    assert rows[0] == ["Tudo", "", "2026-03-01", "2026-03-31", "3", "3", "2", "0", "1"]
+    assert rows[2] == ["Tudo", "", "2026-03-01", "2026-03-31", "1", "1", "0", "1", "0"]
+    assert {row[0] for row in rows} == {"Tudo", "Campanha", "Responsável", "Semana"}
+
+
+def test_a_level_that_was_taken_away_still_counts_as_reached(admin, company):
+    with on(5):
+        contact = make_contact(company, name="Eva")
+        classify_contact(contact, 2)
+        classify_contact(contact, None)
+    assert "Médio" in admin.get(MARCH).text
