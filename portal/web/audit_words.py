@@ -41,6 +41,8 @@ ACTION_WORDS: Mapping[str, Any] = {
     "webhook.resumed": _l("Retomou o envio"),
     "webhook.secret_shown": _l("Viu o segredo de assinatura"),
     "webhook.secret_rotated": _l("Trocou o segredo de assinatura"),
+    "chat.set": _l("Salvou o chat que recebe avisos"),
+    "chat.removed": _l("Removeu o chat que recebe avisos"),
     "inspector.opened": _l("Criou o endereço de teste do inspetor"),
     "inspector.closed": _l("Apagou o endereço de teste do inspetor"),
     "delivery.resent": _l("Reenviou uma entrega"),
