@@ -48,6 +48,11 @@ def configure(log_format: str) -> None:
         logger.setLevel(level)
 
 
+def writes_json() -> bool:
+    """Whether `configure` was last told so."""
+    return any(isinstance(handler.formatter, JsonFormatter) for handler in logging.getLogger("portal").handlers)
+
+
 def extra_of(record: logging.LogRecord) -> dict[str, object]:
     """What the caller added with `extra=`."""
     return {name: value for name, value in vars(record).items() if name not in STANDARD_ATTRIBUTES}

@@ -2,6 +2,8 @@
 
 import difflib
 import json
+import logging
+import os
 from importlib import import_module
 from keyword import iskeyword
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from portal import logs
 from portal.version import __version__
 
 COMMANDS = {
@@ -36,6 +39,9 @@ COMMANDS = {
     "completion": ("portal.cli.completion", "Print what makes a shell complete commands and options."),
 }
 """Where each command is, and its summary: the list of commands is shown without importing any of them."""
+
+LOGGING = ("serve", "worker")
+"""The commands that write a log: with PORTAL_LOG_FORMAT=json whatever they say is a line of it."""
 
 AS_JSON = "portal.cli.as_json"
 """Whether what the command prints is for programs, in the context's `meta`."""
@@ -83,9 +89,12 @@ class PortalGroup(click.Group):
         try:
             return self._invoke(ctx)
         except (click.ClickException, click.Abort) as error:
-            if not ctx.meta[AS_JSON]:
+            if ctx.meta[AS_JSON]:
+                click.echo(json.dumps({"error": describe_error(error)}))
+            elif ctx.invoked_subcommand in LOGGING and isinstance(error, click.ClickException) and is_log_json():
+                log_failure(error)
+            else:
                 raise
-            click.echo(json.dumps({"error": describe_error(error)}))
             ctx.exit(getattr(error, "exit_code", 1))
 
     def _invoke(self, ctx: click.Context) -> Any:
@@ -100,6 +109,17 @@ class PortalGroup(click.Group):
             if sentence is None:
                 raise
             raise click.ClickException(sentence) from error
+
+
+def is_log_json() -> bool:
+    """Whether machines read the log, also while no setting could be read yet."""
+    return os.environ.get("PORTAL_LOG_FORMAT", "").strip() == "json" or logs.writes_json()
+
+
+def log_failure(error: click.ClickException) -> None:
+    """Write why the command ended to the log."""
+    logs.configure("json")
+    logging.getLogger(__name__).error("%s", error.format_message(), extra={"action": "not_started"})
 
 
 def describe_error(error: click.ClickException | click.Abort) -> dict[str, str]:

@@ -2,6 +2,7 @@
 anything.
 """
 
+import os
 import shutil
 import stat
 from collections.abc import Iterator
@@ -56,7 +57,10 @@ def check_instance(settings: Settings) -> Iterator[Finding]:
         yield Finding("instance", "ok", f"{folder} does not exist: the database and the key are elsewhere")
         return
     mode = stat.S_IMODE(folder.stat().st_mode)
-    if mode & 0o007:
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        whose = f"It belongs to user {folder.stat().st_uid}, and this is user {os.geteuid()}"
+        yield Finding("instance", "fail", f"{folder} cannot be written. {whose}: chown it, or run as the other.")
+    elif mode & 0o007:
         yield Finding("instance", "warn", f"{folder} is open to every user of this machine: chmod 750 {folder}")
     else:
         yield Finding("instance", "ok", str(folder))
@@ -134,6 +138,9 @@ def check_backups(settings: Settings) -> Iterator[Finding]:
     """Whether the portal backs itself up, and when it last did."""
     if settings.backup_at is None:
         yield Finding("backups", "ok", "PORTAL_BACKUP_AT is off: the portal makes none by itself.")
+        return
+    if settings.backups.exists() and not os.access(settings.backups, os.W_OK | os.X_OK):
+        yield Finding("backups", "fail", f"{settings.backups} cannot be written: chown it to the portal's user.")
         return
     made_at = nightly.last_made_at(settings.backups)
     if made_at is None:

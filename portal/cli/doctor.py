@@ -1,6 +1,6 @@
 """`portal doctor`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -8,7 +8,8 @@ from portal import create_app
 from portal.cli import checks
 from portal.cli.checks import Finding
 from portal.cli.console import json_option, print_json
-from portal.config import NoInstance, SettingError, load_settings
+from portal.cli.errors import explain_error
+from portal.config import NoInstance, load_settings
 from portal.database.db import db, reading
 from portal.runtime import runtime
 
@@ -38,11 +39,8 @@ def examine() -> Iterator[Finding]:
     """Every check; what a failed one makes useless is left out."""
     try:
         app = create_app(load_settings(of_existing=True))
-    except NoInstance as error:
-        yield Finding("instance", "fail", str(error))
-        return
-    except SettingError as error:
-        yield Finding("settings", "fail", str(error))
+    except Exception as error:
+        yield finding_of("instance" if isinstance(error, NoInstance | OSError) else "settings", error)
         return
     yield Finding("settings", "ok", "Every setting can be used.")
     with app.app_context():
@@ -56,18 +54,34 @@ def examine() -> Iterator[Finding]:
 
 def examine_installation() -> Iterator[Finding]:
     held = runtime()
-    yield from checks.check_instance(held.settings)
+    yield from endure("instance", checks.check_instance(held.settings))
     yield from checks.check_base_url(held.settings)
     yield from checks.check_authorities(held.settings)
     is_usable = True
-    for finding in checks.check_database():
+    for finding in endure("database", checks.check_database()):
         is_usable = is_usable and finding.level != "fail"
         yield finding
-    yield from checks.check_backups(held.settings)
+    yield from endure("backups", checks.check_backups(held.settings))
     if is_usable:
-        yield from checks.check_key(held)
+        yield from endure("key", checks.check_key(held))
         yield from checks.check_clock()
         yield from checks.check_origins()
         yield from checks.check_sending()
         yield from checks.check_endpoints(held)
     yield from checks.check_mail(held)
+
+
+def endure(check: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings, and what ended the check early: it is the finding, and the other checks go on."""
+    try:
+        yield from findings
+    except Exception as error:
+        yield finding_of(check, error)
+
+
+def finding_of(check: str, error: Exception) -> Finding:
+    """An error that an operator can mend; any other is raised again."""
+    sentence = explain_error(error)
+    if sentence is None:
+        raise error
+    return Finding(check, "fail", sentence)

@@ -1,12 +1,16 @@
 """Errors that people can mend, as one sentence each."""
 
+import errno
+import os
+import sqlite3
+
 from sqlalchemy.exc import DBAPIError
 
 from portal.config import SettingError
 from portal.database.backup import BackupError
 from portal.database.paging import InvalidCursor
 from portal.database.schema import SchemaError
-from portal.database.troubles import message_of, name_trouble
+from portal.database.troubles import message_of, name_sqlite_trouble, name_trouble
 from portal.people.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, InvalidAccount
 from portal.vault import SecretError, WrongKey
 
@@ -39,6 +43,20 @@ MENDS = {
 }
 """What an operator does about the database's own trouble, by its code."""
 
+FILE_MENDS = {
+    errno.EACCES: "The user that runs the portal has to own it and its folder, and may read, write and enter them.",
+    errno.EROFS: "It lies on a disk that can only be read: mount it for writing, or name another place.",
+    errno.ENOSPC: MENDS["disk_full"],
+    errno.EDQUOT: MENDS["disk_full"],
+    errno.EIO: MENDS["disk_error"],
+    errno.ENOENT: "Its folder does not exist.",
+    errno.ENOTDIR: "A file stands where a folder should be.",
+    errno.EISDIR: "A folder stands where a file should be.",
+    errno.EEXIST: "Something else stands in its place.",
+    errno.ELOOP: "Its links lead nowhere.",
+}
+"""What an operator does about a file or folder, by the system's number of the error."""
+
 NO_DRIVER = "PostgreSQL needs its driver: install the portal with the extra `postgres`, or psycopg itself."
 
 
@@ -54,6 +72,17 @@ def explain_error(error: Exception) -> str | None:
         return WRONG_KEY if isinstance(error, WrongKey) else DAMAGED
     if isinstance(error, DBAPIError) and (trouble := name_trouble(error)) is not None:
         return f"The database cannot be used: {message_of(error)}. {MENDS[trouble.code]}"
+    if isinstance(error, sqlite3.Error) and (trouble := name_sqlite_trouble(error)) is not None:
+        return f"The database cannot be used: {error}. {MENDS[trouble.code]}"
+    if isinstance(error, OSError) and error.filename is not None:
+        return _explain_file(error)
     if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
         return NO_DRIVER
     return None
+
+
+def _explain_file(error: OSError) -> str | None:
+    number = errno.EACCES if error.errno == errno.EPERM else error.errno
+    if number not in FILE_MENDS:
+        return None
+    return f"{os.fsdecode(error.filename)} cannot be used ({error.strerror}). {FILE_MENDS[number]}"

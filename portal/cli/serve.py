@@ -1,7 +1,12 @@
 """`portal serve`: the pages, the API and the worker, by one command."""
 
+import fcntl
+import logging
+import os
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
+from pathlib import Path
+from typing import IO
 
 import click
 from flask import Flask
@@ -14,10 +19,13 @@ from portal.cli.upgrade import bring_up_to_date
 from portal.cli.web import WebServer
 from portal.config import Settings, load_settings
 from portal.database.db import db
+from portal.database.schema import check_schema
 from portal.people import links, users
 
 PATIENCE_SECONDS = 1.5
 """What stopping may take beyond the deadline of what is being sent."""
+
+logger = logging.getLogger(__name__)
 
 
 @click.command()
@@ -69,8 +77,10 @@ def run_portal(
     """
     stop = stop_on_signals()
     app = create_app(settings)
+    lock = hold_instance(settings.instance)
     with app.app_context():
         bring_up_to_date()
+        check_schema(db.engine, db.metadata)
         check_stored_secrets(db.session)
     web = WebServer(app, host=host, port=port)
     supervisor = Supervisor(environ)
@@ -84,6 +94,32 @@ def run_portal(
     finally:
         if with_worker:
             supervisor.stop(settings.deadline + PATIENCE_SECONDS)
+        if lock is not None:
+            lock.close()
+
+
+def hold_instance(instance: Path) -> IO[str] | None:
+    """Marks the instance as this process's until the file is closed; where another one has it, the log says so."""
+    try:
+        file = os.fdopen(os.open(instance / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600), "r+")
+    except OSError:  # on PostgreSQL nothing has to be written here
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        logger.warning(
+            "Another `portal serve` (process %s) has this instance, too. Nothing is sent twice by that, but there are "
+            "two of everything: stop one of them, unless it is meant.",
+            file.read().strip() or "unknown",
+            extra={"action": "instance_shared"},
+        )
+    except OSError:  # a disk of the network that knows no locks
+        pass
+    else:
+        file.truncate()
+        file.write(str(os.getpid()))
+        file.flush()
+    return file
 
 
 def address_of(settings: Settings, host: str, port: int) -> str:
@@ -97,11 +133,17 @@ def address_of(settings: Settings, host: str, port: int) -> str:
 
 def announce(app: Flask, address: str) -> None:
     """Print the address, and on an empty installation the link that sets it up."""
-    click.echo(f"The portal is at {address} (Ctrl-C stops it).")
+    say(app, f"The portal is at {address} (Ctrl-C stops it).")
     with app.app_context():
         if users.is_empty(db.session):
             token = links.create_link(db.session, purpose="setup")
             db.session.commit()
-            click.echo(
-                f"Nobody can log in yet. Make the first company and its admin here, once: {address}/setup/{token}"
-            )
+            say(app, f"Nobody can log in yet. Make the first company and its admin here, once: {address}/setup/{token}")
+
+
+def say(app: Flask, words: str) -> None:
+    """Tell who started the portal: a line of its own, or of the log where machines read that."""
+    if app.extensions["portal"].settings.log_format == "json":
+        logger.info("%s", words, extra={"action": "serving"})
+    else:
+        click.echo(words)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from sqlalchemy import Engine, MetaData, inspect, text
+from sqlalchemy import Connection, Engine, MetaData, inspect, text
+from sqlalchemy.engine.interfaces import ReflectedColumn
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 HEAD_REVISION = "0019"
@@ -19,10 +20,21 @@ class SchemaError(Exception):
 def current_revision(engine: Engine) -> str | None:
     """The revision the database is at; None when it is empty."""
     with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        return revision
+        return revision_in(connection)
+
+
+def revision_in(connection: Connection) -> str | None:
+    """`current_revision`, as this transaction sees it."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return revision
+
+
+def columns_in(connection: Connection) -> dict[str, set[str]]:
+    """The names of every table's columns."""
+    found = inspect(connection).get_multi_columns()
+    return {table: {column["name"] for column in columns} for (_, table), columns in found.items()}
 
 
 def check_schema(engine: Engine, metadata: MetaData) -> None:
@@ -42,14 +54,23 @@ def check_schema(engine: Engine, metadata: MetaData) -> None:
 def _check_columns(engine: Engine, metadata: MetaData) -> None:
     """The revision is only a note: a restored table, or an upgrade that did not end, can make it false."""
     found = inspect(engine).get_multi_columns()
-    there = {(table, column["name"]) for (_, table), columns in found.items() for column in columns}
-    wanted = {(table.name, column.name) for table in metadata.sorted_tables for column in table.columns}
-    if missing := sorted(wanted - there):
-        table, column = missing[0]
-        raise SchemaError(
-            f"The database says that it fits this version of the portal, but it lacks {table}.{column}. "
-            "Stop the portal and restore a backup."
-        )
+    there = {f"{table}.{column['name']}" for (_, table), columns in found.items() for column in columns}
+    needed = {
+        f"{table}.{each['name']}" for (_, table), columns in found.items() for each in columns if _is_needed(each)
+    }
+    tables = {table.name for table in metadata.sorted_tables}
+    wanted = {str(column) for table in metadata.sorted_tables for column in table.columns}
+    strange = {name for name in needed - wanted if name.partition(".")[0] in tables}
+    for fault, names in (("lacks", wanted - there), ("has, and this version would not fill,", strange)):
+        if names:
+            raise SchemaError(
+                f"The database says that it fits this version of the portal, but it {fault} {min(names)}. "
+                "Stop the portal and restore a backup."
+            )
+
+
+def _is_needed(column: ReflectedColumn) -> bool:
+    return not column["nullable"] and column["default"] is None and not column.get("autoincrement")
 
 
 def refuse_unknown(revision: str) -> None:

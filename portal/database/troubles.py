@@ -84,12 +84,14 @@ _BY_SQLSTATE = {
     "25006": "database_read_only",
     "42703": "schema_mismatch",
     "42P01": "schema_mismatch",
+    "42701": "schema_mismatch",
+    "42P07": "schema_mismatch",
     "XX001": "database_damaged",
     "XX002": "database_damaged",
 }
 PROBE_SECONDS = 2.0
 """A database that others keep locked for longer is busy."""
-_NO_SUCH = ("no such column", "no such table", "has no column named")
+_OTHER_TABLES = ("no such column", "no such table", "has no column named", "duplicate column", "already exists")
 
 
 def name_trouble(error: SQLAlchemyError) -> Trouble | None:
@@ -98,6 +100,12 @@ def name_trouble(error: SQLAlchemyError) -> Trouble | None:
     code = _code_of(orig)
     if code is None and isinstance(error, AWAY):
         code = "database_away" if isinstance(orig, Exception) and _is_away(orig) else "database_busy"
+    return TROUBLES[code] if code else None
+
+
+def name_sqlite_trouble(error: sqlite3.Error) -> Trouble | None:
+    """`name_trouble` for an error that SQLite's own module raised."""
+    code = _code_of(error) or ("database_busy" if isinstance(error, sqlite3.OperationalError) else None)
     return TROUBLES[code] if code else None
 
 
@@ -118,7 +126,7 @@ def message_of(error: DBAPIError) -> str:
 
 def _code_of(error: BaseException | None) -> str | None:
     if isinstance(error, sqlite3.Error):
-        if any(words in str(error) for words in _NO_SUCH):
+        if any(words in str(error) for words in _OTHER_TABLES):
             return "schema_mismatch"
         return _BY_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
     return _BY_SQLSTATE.get(getattr(error, "sqlstate", None) or "")

@@ -9,10 +9,18 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, text
 
 from portal.database.backup import copy_database
-from portal.database.schema import HEAD_REVISION, MIGRATIONS, current_revision, refuse_unknown
+from portal.database.schema import (
+    HEAD_REVISION,
+    MIGRATIONS,
+    SchemaError,
+    columns_in,
+    current_revision,
+    refuse_unknown,
+    revision_in,
+)
 
 KEPT_BACKUPS = 5
 _OWN_BACKUP = re.compile(r"portal-[0-9]{4}-([0-9]{8}T[0-9]{6}Z)\.db")
@@ -38,8 +46,31 @@ def upgrade_schema(engine: Engine, *, backups: Path | None, now: datetime) -> Pa
         if engine.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL lock_timeout = 0"))  # another process may be at it, for long
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+        _refuse_lie(connection)
         command.upgrade(config_for(connection), "head")
     return backup
+
+
+def _refuse_lie(connection: Connection) -> None:
+    """Raise SchemaError for a database whose tables are not those of its revision: migrations would garble it.
+
+    Such were made between two releases. Only tables that the revision knows count: others may be the operator's.
+    """
+    revision = revision_in(connection)
+    if revision is None or revision == HEAD_REVISION:
+        return
+    with create_engine("sqlite://", poolclass=StaticPool).begin() as scratch:
+        command.upgrade(config_for(scratch), revision)
+        promised = columns_in(scratch)
+    found = columns_in(connection)
+    for table, columns in sorted(promised.items()):
+        there = found.get(table, set())
+        for fault, names in (("lacks", columns - there), ("already has", there - columns)):
+            if names:
+                raise SchemaError(
+                    f"The database says that it is at revision {revision}, but it {fault} {table}.{min(names)}: it was "
+                    "made between two releases. Nothing was changed. Restore a backup that a release made."
+                )
 
 
 @contextmanager

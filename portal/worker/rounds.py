@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from portal import clock
 from portal.database.db import AWAY
+from portal.worker.outage import outage
 
 FAULT_PAUSE_SECONDS = 1.0
 LAST_PAUSE_SECONDS = 0.1
@@ -52,6 +53,7 @@ class Round(threading.Thread, ABC):
         while not self.is_stopping:
             with self.enduring():
                 seconds = self.turn()
+                outage.end(self.name)
                 self.turned_at = clock.monotonic()
                 if seconds and self._wake.wait(seconds):
                     self._wake.clear()
@@ -63,9 +65,7 @@ class Round(threading.Thread, ABC):
             yield
         except Exception as error:
             if isinstance(error, AWAY):
-                cause = error.__cause__ or error  # the cause alone does not quote what was to be written
-                facts = {"action": f"{self.name}_unreachable"}
-                logger.error("The %s could not be reached: %s", self.name, cause, extra=facts)
+                outage.note(self.name, error.__cause__ or error)  # the cause does not quote what was to be written
             else:
                 logger.exception("A turn of the %s failed.", self.name, extra={"action": f"{self.name}_refused"})
             self.mend(error)

@@ -8,7 +8,9 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -19,6 +21,7 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.config import Settings
 from portal.database.backup.nightly import Nightly
+from portal.database.db import AWAY
 from portal.egress import Egress
 from portal.notices import BackupWatch, Speaking, Teller
 from portal.outbox.bell import Ear, make_ear
@@ -26,6 +29,7 @@ from portal.vault import Vault
 from portal.worker.dispatcher import Dispatcher
 from portal.worker.housekeeping import keep_house
 from portal.worker.notifier import Notifier
+from portal.worker.outage import outage
 from portal.worker.task_runner import TaskRunner
 from portal.working_models import WorkerHeartbeat
 
@@ -90,12 +94,23 @@ def _schedule(
         (dispatcher.wake, TICK_SECONDS),
         (runner.wake, TICK_SECONDS),
         (notifier.wake, NOTICE_SECONDS),
-        (heartbeat.beat, HEARTBEAT_SECONDS),
+        (partial(_try, heartbeat.beat), HEARTBEAT_SECONDS),
     ):
         scheduler.add_job(wake, "interval", seconds=seconds)
     soon = clock.utcnow() + timedelta(seconds=min(FIRST_HOUSEKEEPING_SECONDS, HOUSEKEEPING_SECONDS))
-    scheduler.add_job(keep_house, "interval", [engine, instance], seconds=HOUSEKEEPING_SECONDS, next_run_time=soon)
+    house = partial(_try, keep_house, engine, instance)
+    scheduler.add_job(house, "interval", seconds=HOUSEKEEPING_SECONDS, next_run_time=soon)
     return scheduler
+
+
+def _try(job: Callable[..., object], *arguments: object) -> None:
+    """Do it, unless the database is away: it is done the next time, and the log says so once."""
+    try:
+        job(*arguments)
+    except AWAY as error:
+        outage.note("database", error.__cause__ or error)
+    else:
+        outage.end("database")
 
 
 class Heartbeat:

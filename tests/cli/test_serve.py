@@ -1,5 +1,6 @@
 """The whole portal as people start it: web and worker in processes of their own."""
 
+import json
 import os
 import signal
 import time
@@ -230,3 +231,37 @@ def test_web_and_worker_run_apart_on_postgresql(
     assert run("classify", contact_id, 2, PORTAL_DATABASE_URL=postgres_url).exit_code == 0
     assert receiver.wait_for(1)
     assert get(f"{address}/readyz")[0] == 200
+
+
+def test_a_second_serve_on_the_same_instance_says_so(start: Start) -> None:
+    first, _ = serve(start, "--no-worker")
+    second, _ = serve(start, "--no-worker")
+    assert f"Another `portal serve` (process {first.process.pid}) has this instance, too." in second.output
+    assert "Another" not in first.output
+    for running in (first, second):
+        running.stop()
+    third, _ = serve(start, "--no-worker")
+    assert "Another" not in third.output
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_with_a_json_log_every_line_is_json_from_the_first_to_the_last(start: Start, command: str) -> None:
+    as_json = {"PORTAL_LOG_FORMAT": "json"}
+    start("upgrade").process.wait(30)
+    running = start(command, *(["--port", "0"] if command == "serve" else []), **as_json)
+    running.wait_for(READY)
+    running.stop()
+    lines = [json.loads(line) for line in running.output.splitlines()]
+    assert {"worker_started", "worker_stopped"} <= {line.get("action") for line in lines}
+    assert any("The portal is at" in line["message"] for line in lines) is (command == "serve")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"PORTAL_DEADLINE": "soon"}, {"PORTAL_DATABASE_URL": "sqlite:////nowhere/at/all.db"}]
+)
+def test_with_a_json_log_a_start_that_fails_is_a_line_of_it(start: Start, wrong: dict[str, str]) -> None:
+    running = start("serve", "--port", "0", PORTAL_LOG_FORMAT="json", **wrong)
+    assert running.process.wait(30) == 1
+    running.close()
+    (line,) = [json.loads(line) for line in running.output.splitlines()]
+    assert (line["level"], line["action"]) == ("ERROR", "not_started")

@@ -1,5 +1,6 @@
 """The loop of a worker's threads: turns, sleeps that a call ends, faults that are endured, and a clean stop."""
 
+import logging
 import threading
 from collections.abc import Callable
 from logging.handlers import BufferingHandler
@@ -7,7 +8,9 @@ from logging.handlers import BufferingHandler
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from portal import clock
 from portal.worker import rounds
+from portal.worker.outage import Outage
 from portal.worker.rounds import Round
 
 
@@ -61,7 +64,10 @@ def test_faults_of_every_kind_are_told_and_endured(
     begin: Callable[..., Counting], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = BufferingHandler(100)
-    monkeypatch.setattr(rounds.logger, "handlers", [written])
+    for logger in (rounds.logger, logging.getLogger("portal.worker.outage")):
+        monkeypatch.setattr(logger, "handlers", [written])
+        logger.setLevel(logging.INFO)
+    monkeypatch.setattr(rounds, "outage", Outage())
     away, ours = OperationalError("SELECT secret", {}, Exception("no route")), ZeroDivisionError("a fault of ours")
     counting = begin(away, ours)
     assert counting.turns.acquire(timeout=10)
@@ -69,7 +75,33 @@ def test_faults_of_every_kind_are_told_and_endured(
     end(counting)
     assert counting.mended == [away, ours]
     told = [(record.levelname, getattr(record, "action", None)) for record in written.buffer]
-    assert told == [("ERROR", "tests_unreachable"), ("ERROR", "tests_refused")]
+    assert told == [("ERROR", "tests_unreachable"), ("ERROR", "tests_refused"), ("INFO", "tests_reached")]
+
+
+def test_a_database_that_is_away_is_one_line_for_all_threads_more_at_growing_intervals_and_one_when_it_is_back(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(clock, "monotonic", lambda: now)
+    monkeypatch.setattr(logging.getLogger("portal"), "propagate", True)
+    caplog.set_level("INFO", "portal")
+    outage, away = Outage(), ConnectionError("no route")
+    seen = []
+    for second in range(3600):
+        now = 1000.0 + second
+        for subject in ("outbox", "tasks", "database"):
+            outage.note(subject, away)
+        if len(caplog.records) > len(seen):
+            seen.append(second)
+    assert seen == [0, 15, 45, 105, 225, 465, 945, 1845, 2745]
+    for subject in ("tasks", "outbox", "outbox"):
+        outage.end(subject)
+    assert [record.getMessage() for record in caplog.records[-2:]] == [
+        "The outbox could still not be reached: no route",
+        "The outbox is reached again, after 3599 s.",
+    ]
+    outage.note("tasks", away)
+    assert caplog.records[-1].getMessage() == "The tasks could not be reached: no route"
 
 
 def test_a_stop_ends_the_sleep(begin: Callable[..., Counting]) -> None:

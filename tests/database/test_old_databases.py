@@ -1,0 +1,114 @@
+"""Databases of every earlier state are brought to this version, or refused by name; dying on the way does no harm."""
+
+import gzip
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, text
+
+from portal.clock import utcnow
+from portal.database.db import Base, prepare_engine
+from portal.database.schema import HEAD_REVISION, SchemaError, check_schema
+from portal.database.upgrading import upgrade_schema
+from tests.database.old_databases import FOLDER
+
+STORED = sorted(FOLDER.glob("*.sql.gz"))
+LYING = {
+    "0003-21d7d339": "already has company.keep_audit_days",
+    "0004-2a44dae2": "lacks attempt_count.company_id",
+    "0004-3c8dc67a": "lacks attempt_count.company_id",
+    "0004-522b89a6": "lacks attempt_count.company_id",
+    "0004-85c49292": "already has idempotency_key.status",
+    "0004-868b8c47": "lacks attempt_count.company_id",
+    "0004-cc9f1425": "already has idempotency_key.status",
+    "0005-b31b9bcb": "lacks endpoint.header_secret",
+}
+"""Databases that were made between two releases: their revision is one that came to mean other columns."""
+TRUE = [file.name.partition(".")[0] for file in STORED if file.name.partition(".")[0] not in LYING]
+COUNTED = ("company", "user_account", "campaign", "contact", "classification", "endpoint", "delivery", "attempt")
+
+
+def unpack(name: str, folder: Path) -> Path:
+    path = folder / "portal.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.executescript(gzip.decompress((FOLDER / f"{name}.sql.gz").read_bytes()).decode())
+    return path
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    engine = create_engine(f"sqlite:///{unpack(request.param, tmp_path)}")
+    prepare_engine(engine)
+    yield engine
+    engine.dispose()
+
+
+def rows_in(engine: Engine) -> list[int]:
+    with engine.connect() as connection:
+        return [connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in COUNTED]
+
+
+def test_there_is_one_of_every_revision_from_the_first_that_could_be_run() -> None:
+    assert {int(name[:4]) for name in TRUE} >= set(range(4, 15)) - {3}
+
+
+@pytest.mark.parametrize("engine", TRUE, indirect=True)
+def test_an_older_database_is_brought_to_this_version_with_all_its_rows(engine: Engine, tmp_path: Path) -> None:
+    before = rows_in(engine)
+    upgrade_schema(engine, backups=tmp_path / "backups", now=utcnow())
+    check_schema(engine, Base.metadata)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+    assert rows_in(engine) == before == [1] * len(COUNTED)
+
+
+@pytest.mark.parametrize(("engine", "fault"), LYING.items(), indirect=["engine"])
+def test_a_revision_that_lies_about_its_columns_is_refused_by_name_and_nothing_is_changed(
+    engine: Engine, fault: str, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "portal.db")) as file:
+        before = list(file.iterdump())
+    with pytest.raises(SchemaError, match=f"{fault}: it was made between two releases. Nothing was changed."):
+        upgrade_schema(engine, backups=tmp_path / "backups", now=utcnow())
+    with closing(sqlite3.connect(tmp_path / "portal.db")) as file:
+        assert list(file.iterdump()) == before
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("ALTER TABLE endpoint DROP COLUMN header_origin", "lacks endpoint.header_origin"),
+        ("DROP TABLE column_mapping", "lacks column_mapping.choices"),
+        ("ALTER TABLE idempotency_key ADD COLUMN status INTEGER NOT NULL", "would not fill, idempotency_key.status"),
+    ],
+)
+@pytest.mark.parametrize("engine", [TRUE[-1]], indirect=True)
+def test_a_database_at_this_revision_is_refused_for_what_it_lacks_or_has_too_much(
+    engine: Engine, statement: str, fault: str, tmp_path: Path
+) -> None:
+    upgrade_schema(engine, backups=tmp_path / "backups", now=utcnow())
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM idempotency_key"))
+        connection.execute(text(statement))
+    with pytest.raises(SchemaError, match=fault):
+        check_schema(engine, Base.metadata)
+
+
+@pytest.mark.slow(30)
+def test_an_upgrade_that_dies_at_any_statement_is_made_by_the_next_start(tmp_path: Path) -> None:
+    path = unpack(TRUE[0], tmp_path)
+    command = [sys.executable, "-m", "tests.database.killed_upgrades", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent.parent)
+    assert done.returncode == 0, done.stderr
+    *found, last, statements = done.stdout.split()
+    assert int(statements) > 100
+    assert set(found) == {TRUE[0][:4]}, "an upgrade is made whole or not at all"
+    assert last == HEAD_REVISION
