@@ -53,7 +53,7 @@ from portal.tasks.store import Chunk, Done, TaskClaim
 from portal.worker.task_runner import PAUSE_SECONDS
 
 COUNTS = ("created", "changed", "unchanged", "classified", "sent", "warned", "bad")
-MORE_COUNTS = ("elsewhere", "doubtful", "kept", "missing")
+MORE_COUNTS = ("elsewhere", "doubtful", "kept", "renamed", "missing")
 """What is printed only where there is any."""
 
 
@@ -89,6 +89,7 @@ MORE_COUNTS = ("elsewhere", "doubtful", "kept", "missing")
 @click.option("--ignore", "left_out", metavar="COLUMN", multiple=True, help="A column to leave out. Repeatable.")
 @click.option("--encoding", type=Encoding(), help="How the file's characters are written, where it was not told right.")
 @click.option("--sheet", metavar="NAME", help="The sheet of a workbook, in place of the one that holds a table.")
+@click.option("--no-header", is_flag=True, help="The first row is a contact already, and names no columns.")
 @json_option
 def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, **asked: Any) -> None:
     """Import contacts from a CSV file, a workbook (XLSX, XLS, ODS) or JSON lines.
@@ -199,7 +200,7 @@ def open_file(file: Path, sheet: str | None) -> Iterator[Table]:
 def read_order(table: Table, owner: User, *, filename: str, asked: dict[str, Any]) -> tuple[Order, int]:
     """What the file is and what is to be done with it, and how many rows it has. Raises FileProblem."""
     db.session.rollback()  # no transaction stays open while a long file is read
-    found = table.examination(asked["encoding"]).finish()
+    found = table.examination(asked["encoding"], has_header=not asked["no_header"]).finish()
     order = Order.of(
         found,
         user_id=owner.id,
@@ -249,6 +250,8 @@ def describe(counts: Counter[str]) -> str:
 
 def show_columns(order: Order) -> None:
     """Print which column went where, and which were left out or only offered."""
+    if order.layout.is_header_doubtful:
+        click.echo("No name of a column is known: line 1 was taken for a header. If it is a contact, use --no-header.")
     if order.is_remembered:
         click.echo("Some columns go where they were put for an earlier file of the same header.")
     columns = list(zip(column_names(order.layout.header), order.columns, order.offers, strict=True))

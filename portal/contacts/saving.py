@@ -18,7 +18,7 @@ from portal import clock
 from portal.audit import Actor
 from portal.contacts.alike import number_alike
 from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, search_columns
-from portal.contacts.checking import SAME, ContactItem, InvalidContact, RefusedItems, check_item
+from portal.contacts.checking import MAX_ITEMS, SAME, ContactItem, InvalidContact, RefusedItems, check_item
 from portal.contacts.records import UNTOLD, CampaignRecord, Change, CompanyRecord, ContactRecord, Known, PersonRecord
 from portal.contacts.writing import WRITTEN, write_batch
 from portal.database.db import Key
@@ -45,6 +45,8 @@ class FileRules:
     """A level that was not set by a file stays as it is."""
     updates_elsewhere: bool = False
     """Who is in another campaign is changed there, and not added to this one."""
+    adds_messages: bool = False
+    """Its messages are added to a contact's thread, and do not replace it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,8 @@ def save_batch(
     """Make or change contacts and classify them; one result an item, in their order. The caller commits.
 
     An item is matched by `contact.id`, else as `Known.match` says, within the campaign. An item that is refused leaves
-    the others as they are. `default_owner` owns a new contact that names no owner. Without
-    `is_sending` levels are recorded and the CRM is not told. `rules` are those of a file, when that is where the items
-    come from.
+    the others as they are. `default_owner` owns a new contact that names no owner. Without `is_sending` levels are
+    recorded and the CRM is not told. `rules` are those of a file, when that is where the items come from.
     """
     if not items:
         return []
@@ -254,11 +255,20 @@ class _Batch:
                 record.mark_changed(self.now)
             record.campaign, record.owner = campaign, owner
             self._known.add(record)
-        if given.messages is not None and given.messages != record.messages:
-            differences["messages"] = (len(record.messages), len(given.messages))
-            record.messages, record.has_new_messages = given.messages, True
+        if (messages := self._thread(record, given)) != record.messages:
+            differences["messages"] = (len(record.messages), len(messages))
+            record.messages, record.has_new_messages = messages, True
         record.is_changed = record.is_changed or bool(differences)
         return differences
+
+    def _thread(self, record: ContactRecord, given: ContactItem) -> list[dict[str, Any]]:
+        """The contact's messages with those that the item gives, or these alone; the newest that there is room for."""
+        if given.messages is None:
+            return record.messages
+        if self._rules is None or not self._rules.adds_messages:
+            return given.messages
+        new = [message for message in given.messages if message not in record.messages]
+        return [*record.messages, *new][-MAX_ITEMS:] if new else record.messages
 
     def _describe(self, campaign: CampaignRecord, description: str | None) -> None:
         campaign.description, campaign.is_changed = description, True

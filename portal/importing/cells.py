@@ -1,5 +1,6 @@
 """What one cell says: a text, a phone, a level."""
 
+import html
 import re
 from functools import lru_cache
 
@@ -11,10 +12,15 @@ USUAL = re.compile(r"[a-mo-tv-zA-MO-TV-Z0-9À-ÖØ-öø-ÿ]\S*(?: \S+)*")
 """A cell that says what it says: it begins as nothing begins that stands for nothing, and has no odd space."""
 TEXT_MARK = re.compile(r'="(.*)"', re.DOTALL)
 """How spreadsheets are told in CSV that a number is a text."""
-HYPERLINK = re.compile(r'=\s*HYPERLINK\(\s*"([^"]*)"\s*[;,]\s*"([^"]*)"\s*\)', re.IGNORECASE)
+HYPERLINK = re.compile(r'=\s*(?:HYPERLINK|HIPERLINK|HIPERVINCULO)\(\s*"([^"]*)"\s*[;,]\s*"([^"]*)"\s*\)', re.IGNORECASE)
 ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 """A long number as a spreadsheet shows and saves it: its digits are lost."""
-SEVERAL = re.compile(r":::|[;|\n]")
+MIN_DIGITS = 3
+SEVERAL = re.compile(r":::|[;|\n]| / ")
+ENTITY = re.compile(
+    r"&(?:amp|quot|apos|lt|gt|nbsp|#x?[0-9a-f]{2,5}|[a-z]{1,2}(?:acute|grave|circ|tilde|cedil|uml));", re.I
+)
+"""What web pages write in place of some characters, and exports of programs that live in them."""
 LEVEL_WORDS = {
     **dict.fromkeys(("1", "baixo", "baixa", "bajo", "baja", "low"), 1),
     **dict.fromkeys(("2", "medio", "media", "medium"), 2),
@@ -28,6 +34,8 @@ MAX_LEVEL = 60
 
 def read_text(cell: str) -> str:
     """A cell on one line, without the marks of programs; empty when it holds what stands for nothing."""
+    if "&" in cell and ENTITY.search(cell):
+        cell = html.unescape(cell)
     if USUAL.fullmatch(cell):
         return cell
     text = cell.strip()
@@ -57,7 +65,7 @@ def read_phone(text: str) -> str | None:
     if is_rounded(text):
         return None
     phone = SEVERAL.split(read_label(text))[0].strip().removeprefix("tel:").removesuffix(".0").strip()
-    return phone if any(character.isdecimal() for character in phone) else None
+    return phone if sum(character.isdecimal() for character in phone) >= MIN_DIGITS else None
 
 
 def is_rounded(text: str) -> bool:

@@ -22,12 +22,22 @@ from portal.rules.folding import fold
 FIELDS = tuple(SURE)
 NAMES = frozenset(("name", "first_name", "last_name"))
 """Fields of which one is enough to import."""
+OF_MESSAGES = frozenset(("message_date", "message_sender"))
+"""Fields that say something of a message, and nothing without one."""
 OFFERED = frozenset(("interest_level", "role"))
 """What somebody is told that a column which is left out might hold."""
 HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
 WORD = re.compile(r"[^\W_]+")
 JOINED = (("e mail", "email"), ("linked in", "linkedin"), ("whats app", "whatsapp"), ("hub spot", "hubspot"))
+OF_TOOLS = {
+    "hubspot": ("record id", "lifecycle stage", "lead status", "associated ", "marketing contact status"),
+    "pipedrive": ("person ", "pessoa "),
+    "rdstation": ("estagio no funil", "lead scoring ", "data da primeira conversao", "evento da ", "url publica"),
+}
+"""How the names begin of which an export of these tools has more than one."""
+ANOTHER = re.compile(r"\b(?:contact|contato|contacto|person|pessoa|persona|lead|socio) ?[2-9]\b")
+"""A second person of a row, which is about the first."""
 MAX_NAME = 300
 MAX_WORDS = 12
 """A longer text is no name of a column."""
@@ -47,16 +57,22 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
     if own := own_columns(header):
         return tuple(Column(*each) for each in zip(header, own, strict=True))
     seen = evidence or [Evidence() for _ in header]
-    sure = [_by_name(name, SURE_NAMES) for name in header]
+    sure = [None if ANOTHER.search(fold(name[:MAX_NAME])) else _by_name(name, SURE_NAMES) for name in header]
     maybe = [_by_name(name, MAYBE_NAMES) for name in header]
-    fields = [_by_cells(*each) for each in zip(header, sure, maybe, seen, strict=True)]
+    is_named = any(field == "linkedin" and each.are("profiles") for field, each in zip(sure, seen, strict=True))
+    fields = [_by_cells(*each, is_named) for each in zip(header, sure, maybe, seen, strict=True)]
     _take_probable(fields, maybe, seen)
     _take_by_cells_alone(fields, header, maybe, seen)
     if not any(header):
         _take_name_by_cells(fields, seen)
     if "last_name" in fields and "first_name" not in fields:
         _rename_first(fields, header)
+    if "message" not in fields:
+        fields = [None if field in OF_MESSAGES else field for field in fields]
     offers = [each if each in OFFERED and each not in fields else None for each in maybe]
+    if not NAMES & set(fields):
+        pairs = zip(fields, offers, seen, strict=True)
+        offers = ["name" if field is None and each.are("names") else offer for field, offer, each in pairs]
     return tuple(Column(*each) for each in zip(header, fields, offers, strict=True))
 
 
@@ -72,12 +88,9 @@ def recognise_kind(header: Sequence[str]) -> str:
         return "linkedin"
     if is_own(header):
         return OWN_KIND
-    if "record id" in names or {"lifecycle stage", "lead status"} & names:
-        return "hubspot"
-    if any(name.startswith(("person ", "pessoa ")) for name in names):
-        return "pipedrive"
-    if {"nome", "empresa", "cargo", "email"} <= names:
-        return "rdstation"
+    for kind, beginnings in OF_TOOLS.items():
+        if sum(name.startswith(beginnings) for name in names) > 1:
+            return kind
     return "generic"
 
 
@@ -122,12 +135,18 @@ def _shorter(words: Sequence[str]) -> Iterator[frozenset[str]]:
     yield from (_key(words), _key(plain), _key([word for word in plain if word not in PERSONS]))
 
 
-def _by_cells(name: str, sure: str | None, maybe: str | None, seen: Evidence) -> str | None:
-    """The field of a column for itself, where what its cells hold may overrule its name."""
+def _by_cells(name: str, sure: str | None, maybe: str | None, seen: Evidence, is_named: bool) -> str | None:
+    """The field of a column for itself, where what its cells hold may overrule its name.
+
+    `is_named` says that another column holds the profiles by its name.
+    """
     is_of_contact = not OTHERS & set(words_of(name))
-    if seen.are("profiles") and (sure == "current_company_link" or (is_of_contact and sure in (None, "linkedin"))):
+    is_theirs = maybe == "linkedin" or (not is_named and seen.tells_apart)
+    if maybe == "name" and seen.are("links"):
+        return sure
+    if seen.are("profiles") and (sure == "current_company_link" or (is_of_contact and sure is None and is_theirs)):
         return "linkedin"
-    if maybe not in (None, "linkedin") and is_of_contact and seen.are("emails"):
+    if maybe not in (None, "linkedin") and is_of_contact and seen.are("emails") and seen.tells_apart:
         return "email"
     return sure
 
@@ -135,6 +154,8 @@ def _by_cells(name: str, sure: str | None, maybe: str | None, seen: Evidence) ->
 def _take_probable(fields: list[str | None], maybe: Sequence[str | None], seen: Sequence[Evidence]) -> None:
     """Fields that no sure column holds, from the columns that probably do."""
     taken = set(fields)
+    if "first_name" not in taken:
+        taken.add("last_name")  # `apelido` is a surname in Portugal, and a nickname in Brazil
     for index, field in enumerate(maybe):
         if fields[index] is None and field is not None and field not in taken and seen[index].allows(field):
             fields[index] = field
@@ -149,7 +170,7 @@ def _take_by_cells_alone(
             continue
         for index, name in enumerate(header):
             is_free = fields[index] in (None, maybe[index]) and not OTHERS & set(words_of(name))
-            if is_free and seen[index].are(kind):
+            if is_free and seen[index].are(kind) and (kind == "phones" or seen[index].tells_apart):
                 fields[index] = field
                 break
 

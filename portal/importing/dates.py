@@ -35,6 +35,8 @@ EPOCH = datetime(1899, 12, 30)
 """The day 0 of a spreadsheet, as it counts since March 1900."""
 SERIALS = range(20_000, 80_000)
 """From 1954 to 2119."""
+SECONDS = range(10**9, 4 * 10**9)
+"""From 2001 to 2096."""
 TIME = re.compile(
     r"(?<![\d:/.-])(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d{1,9})?)?|h(?P<minutes>\d{2})?\b)"
     r"\s?(?P<half>[ap]\.?\s?m\b\.?)?"
@@ -65,10 +67,23 @@ def read_date(text: str, *, month_first: bool = False) -> datetime | None:
     if SERIAL.fullmatch(text):
         days = float(text.replace(",", "."))
         return EPOCH + timedelta(seconds=round(days * 86400)) if int(days) in SERIALS else None
+    if text.isdecimal():
+        return _read_digits(text)
     try:
         return _read_parts(REMARK.sub("", text), month_first)
     except ValueError:
         return None
+
+
+def _read_digits(text: str) -> datetime | None:
+    """A day as `20240305`, or the seconds or milliseconds since 1970 that programs count."""
+    try:
+        if len(text) == 8:
+            return datetime.strptime(text, "%Y%m%d")
+    except ValueError:
+        return None
+    seconds = int(text) // {10: 1, 13: 1000}.get(len(text), 10**9)
+    return datetime.fromtimestamp(seconds, UTC) if seconds in SECONDS else None
 
 
 def first_numbers(text: str) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ Nothing is trusted: memory stays flat whatever the file holds, and what is no te
 
 import codecs
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
@@ -49,6 +50,8 @@ BEGINNINGS = {
 }
 """How texts begin that are no table, after space and in lower case."""
 ASCII = bytes(range(128))
+TWICE = re.compile("Ã[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]")
+"""How the accents of UTF-8 look that was read as cp1252."""
 LETTERS = "áàâãäéêíóôõöúüçñÁÂÃÉÊÍÓÔÕÚÇ"
 """The letters beyond ASCII that names are written with here."""
 
@@ -76,7 +79,7 @@ def find_encoding(name: str) -> str | None:
 
 
 def detect_encoding(blocks: Blocks) -> str:
-    """By byte order mark, else UTF-8 when all of it is, else a mixture, Mac Roman or cp1252.
+    """By byte order mark, else UTF-8 when all of it is, else a mixture, cp1252, Mac Roman or the code page of DOS.
 
     Raises FileProblem for what is no text.
     """
@@ -141,6 +144,20 @@ def open_text(blocks: Blocks, encoding: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(raw, "utf-8", errors=MIXED, newline="")
 
 
+def mend_accents(line: str) -> str:
+    """A line of UTF-8 that somebody had saved as if it were cp1252, as in `JosÃ©`; another as it is."""
+    if "Ã" not in line or not TWICE.search(line):
+        return line
+    try:
+        return b"".join(map(_byte_of, line)).decode()
+    except UnicodeError:
+        return line
+
+
+def _byte_of(character: str) -> bytes:
+    return character.encode("latin-1" if character < "\xa0" else "cp1252")
+
+
 def _read_as_cp1252(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeDecodeError):
         raise error
@@ -165,9 +182,9 @@ def _of_bytes(source: Iterator[bytes]) -> str:
         counts.update(block.translate(None, ASCII))
     likely = {
         name: sum(count for byte, count in counts.items() if bytes((byte,)).decode(name, "replace") in LETTERS)
-        for name in ("cp1252", "mac_roman")
+        for name in ("cp1252", "mac_roman", "cp850")
     }
-    return "mac_roman" if likely["mac_roman"] > likely["cp1252"] else "cp1252"
+    return max(likely, key=lambda name: likely[name])  # of equal ones the first
 
 
 class _BlockReader(io.RawIOBase):

@@ -20,6 +20,7 @@ WORD = r"[^\W\d_][^\W\d_'’.-]*"
 NAME = re.compile(rf"{WORD}(?P<more>(?: {WORD})*)")
 MAX_WORDS_OF_NAME = 6
 SALUTATIONS = word_set("sr sra srta sr(a) dr dra prof profa mr mrs ms miss mx dona don dna senhor senhora")
+FLAGS = word_set("true false yes no sim nao si verdadeiro falso sent enviada enviado ok x")
 MAX_LOOKED_AT = 300
 
 
@@ -29,6 +30,7 @@ class Evidence:
     def __init__(self) -> None:
         self.filled = 0
         self.counts: Counter[str] = Counter()
+        self._people: set[str] = set()
         self.day_first = self.month_first = self.ambiguous = 0
         self.has_dates = False
         self.levels = 0
@@ -49,9 +51,15 @@ class Evidence:
     def are(self, kind: str) -> bool:
         """Whether at least half of the filled cells are of that kind.
 
-        The kinds are `profiles`, `emails`, `phones`, `dates`, `salutations`, `words`, and `names` of several words.
+        The kinds are `profiles`, `links`, `emails`, `phones`, `dates`, `flags`, `salutations`, `words`, and `names` of
+        several words.
         """
         return self.counts[kind] * 2 >= self.filled > 0
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether its profiles and e-mails are as many people's as there are rows, and not a few senders'."""
+        return len(self._people) * 2 > self.counts["profiles"] + self.counts["emails"]
 
     def allows(self, field: str) -> bool:
         """Whether the cells are such that a name which is not sure of the field may be believed."""
@@ -61,6 +69,8 @@ class Evidence:
             return self.are("dates")
         if field == "linkedin":
             return self.are("profiles")
+        if field == "message":
+            return not (self.are("dates") or self.are("flags"))
         return not (field == "role" and self.are("salutations"))
 
     @property
@@ -75,18 +85,25 @@ class Evidence:
     def _sample(self, text: str) -> None:
         self.filled += 1
         if "@" in text:
-            self.counts["emails"] += email_address(text) is not None
+            self._add_person("emails", email_address(text))
         elif ("/" in text and " " not in text.strip()) or text.startswith("="):
-            self.counts["profiles"] += "/" in text and linkedin_id(text) is not None
+            self._add_person("profiles", linkedin_id(text) if "/" in text else None)
+            self.counts["links"] += text.startswith("=")
         elif text[-1].isdecimal() and PHONE.fullmatch(text) and not NO_PHONE.fullmatch(text):
             self.counts["phones"] += 1
         elif (found := NAME.fullmatch(text)) and text.count(" ") < MAX_WORDS_OF_NAME and not text.islower():
             self.counts["names" if found["more"] else "words"] += 1
-        if text.lower().rstrip(".") in SALUTATIONS:
-            self.counts["salutations"] += 1
+        word = text.lower().rstrip(".")
+        self.counts["salutations"] += word in SALUTATIONS
+        self.counts["flags"] += word in FLAGS or word.isdecimal()
         if any(character.isdecimal() for character in text[:20]) and read_date(text):
             self.counts["dates"] += 1
             self.has_dates = True
+
+    def _add_person(self, kind: str, found: str | None) -> None:
+        if found is not None:
+            self.counts[kind] += 1
+            self._people.add(found)
 
     def _add_level(self, text: str) -> None:
         try:

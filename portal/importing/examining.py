@@ -47,15 +47,17 @@ def receive(session: Session, actor: Actor, file: IO[bytes], *, user_id: int, fi
     return row
 
 
-def examine_again(session: Session, draft: Task, *, encoding: str | None = None, sheet: str | None = None) -> bool:
-    """Let a worker examine the file of a draft in this encoding, or another sheet of it. False when it is no draft.
+def examine_again(
+    session: Session, draft: Task, *, encoding: str | None = None, sheet: str | None = None, has_header: bool = True
+) -> bool:
+    """Let a worker examine the file of a draft again, as somebody says it is to be read. False when it is no draft.
 
     The draft comes back as it was, with the reason, where that cannot be.
     """
     order, size = Order.from_json(draft.arguments), slices.input_size(session, draft.id)
     before = {"arguments": draft.arguments, "total": draft.total}
     given = {"user_id": order.user_id, "filename": order.filename, "before": before}
-    arguments = given | {"encoding": encoding, "sheet": sheet}
+    arguments = given | {"encoding": encoding, "sheet": sheet, "has_header": has_header}
     return store.requeue(session, draft, kind=KIND, arguments=arguments, total=size)
 
 
@@ -74,7 +76,7 @@ def _examine(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     encoding, sheet = (claim.arguments.get(name) for name in ("encoding", "sheet"))
     with _sent_file(engine, claim.task_id) as file, as_text_file(file, sheet) as table:
         size, moved = Table(file).size, claim.position
-        examination = table.examination(encoding)
+        examination = table.examination(encoding, has_header=claim.arguments.get("has_header", True))
         for _ in examination:
             reached = size * table.file.tell() // max(table.size, 1)
             if reached > moved:  # one that goes on begins at the first row again

@@ -1,6 +1,7 @@
 """What was found wrong or doubtful in the rows of a file, and how a task keeps it."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import islice
@@ -30,6 +31,11 @@ class Finding:
     """The name of a warning's column, if it has one."""
     is_warning: bool = False
 
+    @property
+    def says(self) -> tuple[str, ...]:
+        """What it says, in whatever line."""
+        return (self.field, self.problem, self.column, *self.cells)
+
     @classmethod
     def read(cls, stored: bytes) -> "Iterator[Finding]":
         """The findings of one chunk, as a task keeps them."""
@@ -56,11 +62,14 @@ def read_findings(engine: Engine, task_id: int) -> Iterator[Finding]:
         yield from Finding.read(block)
 
 
-def first_findings(engine: Engine, task_id: int, count: int) -> tuple[list[Finding], list[Finding]]:
-    """The first bad rows and the first warnings of an import, for a page."""
+def first_findings(engine: Engine, task_id: int, count: int) -> tuple[list[Finding], list[tuple[Finding, int]]]:
+    """The first bad rows and the first warnings of an import, for a page; of warnings how many more say the same."""
     found = list(islice(read_findings(engine, task_id), MAX_LOOKED_AT))
     bad, warned = ([each for each in found if each.is_warning == is_warning] for is_warning in (False, True))
-    return bad[:count], warned[:count]
+    same = Counter(each.says for each in warned)
+    first = {each.says: each for each in reversed(warned)}
+    shown = sorted(first.values(), key=lambda each: each.line)[:count]
+    return bad[:count], [(each, same[each.says] - 1) for each in shown]
 
 
 def blank_findings(stored: bytes, is_meant: Callable[[str], bool]) -> bytes:

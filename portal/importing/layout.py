@@ -9,10 +9,11 @@ from portal.importing.cells import read_text
 from portal.importing.columns import Column, known_names, recognise, recognise_kind
 from portal.importing.encoding import Blocks, FileProblem, check_start, detect_encoding, open_text
 from portal.importing.evidence import Evidence, look_at
-from portal.importing.reading import MAX_COLUMNS, Record, find_shape, first_records, read_lines, read_records
+from portal.importing.quoting import MAX_COLUMNS
+from portal.importing.reading import Record, find_shape, first_records, read_lines, read_records
 from portal.rules.identity import email_address, linkedin_id
 
-DELIMITERS = (",", ";", "\t")
+DELIMITERS = (",", ";", "\t", "|")
 MAX_ROWS = 200_000
 LOOK_ROWS = 5000
 """Rows between two looks at an examination under way."""
@@ -45,6 +46,11 @@ class Layout:
         """Whether a line of the file names its columns."""
         return self.delimiter is None or self.header_line > 0
 
+    @property
+    def is_header_doubtful(self) -> bool:
+        """Whether the first row was taken for a header, though no name in it is known."""
+        return self.header_line > 0 and known_names(self.header) == 0
+
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -65,20 +71,27 @@ class Examined:
 
 
 class Examination:
-    """A file being examined, to its end, in an encoding if somebody chose one. Going through it raises FileProblem."""
+    """A file being examined to its end, as somebody says that it is to be read. Going through it raises FileProblem."""
 
     def __init__(
-        self, blocks: Blocks, *, encoding: str | None = None, sheet: str | None = None, sheets: tuple[str, ...] = ()
+        self,
+        blocks: Blocks,
+        *,
+        encoding: str | None = None,
+        has_header: bool = True,
+        sheet: str | None = None,
+        sheets: tuple[str, ...] = (),
     ) -> None:
         self._blocks = blocks
         self._encoding = encoding
+        self._has_header = has_header
         self._sheets: dict[str, Any] = {"sheet": sheet, "sheets": sheets}
         self.found: Examined
         """What the file is, once it was gone through."""
 
     def __iter__(self) -> Iterator[int]:
         """The number of rows so far, every `LOOK_ROWS` rows."""
-        layout = find_layout(self._blocks, self._encoding)
+        layout = find_layout(self._blocks, self._encoding, has_header=self._has_header)
         evidence = [Evidence() for _ in layout.header]
         still, total = list(range(len(evidence))), 0
         for record in read_rows(self._blocks, layout):
@@ -108,8 +121,11 @@ def examine(blocks: Blocks, *, encoding: str | None = None) -> Examined:
     return Examination(blocks, encoding=encoding).finish()
 
 
-def find_layout(blocks: Blocks, chosen: str | None = None) -> Layout:
-    """The file's layout, from its bytes and the way it begins. Raises FileProblem."""
+def find_layout(blocks: Blocks, chosen: str | None = None, *, has_header: bool = True) -> Layout:
+    """The file's layout, from its bytes and the way it begins. Raises FileProblem.
+
+    Without `has_header` its first row is no header, whatever it looks like.
+    """
     encoding = chosen or detect_encoding(blocks)
     with open_text(blocks, encoding) as text:
         start = text.read(4096).lstrip("\ufeff \t\r\n")
@@ -120,13 +136,12 @@ def find_layout(blocks: Blocks, chosen: str | None = None) -> Layout:
         return Layout("jsonl", encoding)
     if start[0] == "[":
         raise FileProblem("json_list")
-    found = [(each, _find_header(first_records(blocks, encoding, each, HEADER_WITHIN))) for each in DELIMITERS]
-    delimiter, header = max(found, key=lambda each: (_recognised(each[1]), len(each[1].cells)))
+    delimiter, header = _find_table(blocks, encoding)
     if header.problem is not None:
         raise FileProblem(header.problem if header.problem == "too_many_columns" else "no_header")
     if len(header.cells) > MAX_COLUMNS:
         raise FileProblem("too_many_columns")
-    if not _is_header(header):
+    if not has_header or not _is_header(header):
         return Layout("generic", encoding, delimiter, 0, ("",) * len(header.cells))
     cells = tuple(cell.strip().removeprefix("\ufeff") for cell in header.cells)
     return Layout(recognise_kind(cells), encoding, delimiter, header.line, cells)
@@ -144,6 +159,21 @@ def read_rows(blocks: Blocks, layout: Layout) -> Iterator[Record]:
         for record in read_records(text, layout.delimiter, shape, skip=above):
             if record.line > layout.header_line:
                 yield record
+
+
+def _find_table(blocks: Blocks, encoding: str) -> tuple[str, Record]:
+    """The delimiter and the row of the names; rows that stand in quotes as a whole are opened where none is known."""
+    plain, wrapped = (
+        max(
+            (
+                (each, _find_header(first_records(blocks, encoding, each, HEADER_WITHIN, is_wrapped=is_wrapped)))
+                for each in DELIMITERS
+            ),
+            key=lambda each: (_recognised(each[1]), len(each[1].cells)),
+        )
+        for is_wrapped in (False, True)
+    )
+    return plain if _recognised(plain[1]) or not _recognised(wrapped[1]) else wrapped
 
 
 def _find_header(records: list[Record]) -> Record:

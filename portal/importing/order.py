@@ -6,6 +6,7 @@ from typing import Any
 
 from portal.contacts.saving import FileRules
 from portal.importing.layout import Examined, Layout
+from portal.importing.own import KIND as OWN_KIND
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,10 @@ class Order:
 
     @property
     def rules(self) -> FileRules:
-        return FileRules(keeps_levels=self.keeps_levels, updates_elsewhere=self.updates_elsewhere)
+        is_whole = self.layout.delimiter is None or self.layout.kind == OWN_KIND
+        return FileRules(
+            keeps_levels=self.keeps_levels, updates_elsewhere=self.updates_elsewhere, adds_messages=not is_whole
+        )
 
     @classmethod
     def of(cls, found: Examined, **choices: Any) -> "Order":

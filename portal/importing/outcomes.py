@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from portal.contacts.checking import ContactItem
 from portal.contacts.saving import Saved
 from portal.importing.reading import Record
+from portal.rules.folding import fold
 from portal.tasks import slices
 
 GROUPS: Mapping[str, Callable[["Outcome"], bool]] = {
@@ -22,6 +23,7 @@ GROUPS: Mapping[str, Callable[["Outcome"], bool]] = {
     "elsewhere": lambda outcome: outcome.elsewhere is not None,
     "doubtful": lambda outcome: outcome.alike_id is not None,
     "kept": lambda outcome: outcome.kept_level is not None,
+    "renamed": lambda outcome: outcome.is_renamed,
 }
 """The lists. Every row that was saved is in one of the first three, and may be in others."""
 REHEARSED = 2**40
@@ -46,6 +48,12 @@ class Outcome:
     alike_id: int | None = None
     kept_level: int | None = None
     """The level in the file that was not taken."""
+
+    @property
+    def is_renamed(self) -> bool:
+        """Whether the name became another one, of which no word is the same: it may be somebody else's e-mail."""
+        names = next(((old, new) for field, old, new in self.differences if field == "name"), None)
+        return names is not None and not set(fold(names[0]).split()) & set(fold(names[1]).split())
 
     @classmethod
     def of(cls, record: Record, item: ContactItem, result: Saved) -> "Outcome":

@@ -33,6 +33,11 @@ def own_columns(header: Sequence[str]) -> tuple[str, ...]:
     return tuple(FIELDS.get(path, path) for path in fields_of(header) or ())
 
 
+def path_of(column: str) -> str:
+    """The path in the body of what such a column holds."""
+    return column if "." in column or column == "messages" else f"contact.{column}"
+
+
 def read_own(header: Sequence[str], cells: Sequence[str]) -> tuple[dict[str, Any], list[tuple[str, str, str]]]:
     """A row in the body's shape, and the cells that do not hold what their column does: path, problem and text of each.
 

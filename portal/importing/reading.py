@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
-from portal.importing.encoding import Blocks, open_text
+from portal.importing.encoding import Blocks, mend_accents, open_text
+from portal.importing.quoting import MAX_COLUMNS, split_leniently, unwrap
 from portal.importing.shape import Shape
 
-MAX_COLUMNS = 200
 MAX_CELL = 10_000
 """Characters of a cell; what is beyond them is cut off."""
 MAX_LINE = 250_000
@@ -58,10 +58,15 @@ def read_lines(text: io.TextIOWrapper) -> Iterator[Record]:
             yield Record(number, (line,), problem)
 
 
-def first_records(blocks: Blocks, encoding: str, delimiter: str, count: int, *, skip: int = 0) -> list[Record]:
-    """How the file begins, read with this delimiter."""
+def first_records(
+    blocks: Blocks, encoding: str, delimiter: str, count: int, *, skip: int = 0, is_wrapped: bool = False
+) -> list[Record]:
+    """How the file begins, read with this delimiter; rows that stand in quotes as a whole are opened if asked for."""
     with open_text(blocks, encoding) as text:
-        return list(islice(read_records(text, delimiter, skip=skip), count))
+        found = list(islice(read_records(text, delimiter, skip=skip), count))
+    if not is_wrapped:
+        return found
+    return [row._replace(cells=tuple(unwrap(row.cells, delimiter) or row.cells)) for row in found]
 
 
 def find_shape(blocks: Blocks, encoding: str, delimiter: str, *, width: int, skip: int) -> Shape:
@@ -95,6 +100,8 @@ class _Records:
     def read(self) -> Iterator[Record]:
         is_after_gap = False
         while (attempt := self._attempt()) is not None:
+            if len(attempt.cells) < self._width and (inner := self._unwrapped(attempt.cells)):
+                attempt.cells = inner
             cells = attempt.cells
             is_odd = attempt.problem or len(attempt.lines) > 1 or len(cells) < self._width
             if is_odd and (problem := attempt.problem or self._swallowed_cells(attempt)):
@@ -125,17 +132,25 @@ class _Records:
             attempt.problem = "unclosed_quote"
         return attempt
 
+    def _unwrapped(self, cells: Sequence[str]) -> Sequence[str] | None:
+        """The cells of a row that stands in quotes as a whole."""
+        inner = unwrap(cells, self._delimiter)
+        return inner if inner and len(inner) == self._width else None
+
     def _swallowed_cells(self, attempt: _Attempt) -> str | None:
         """Says that a stray quote took other cells of a short row, or other rows, into one cell."""
         if self._shape is None:
             return None
         if len(attempt.lines) == 1:
             line = attempt.lines[0]
-            if '"' not in line:
+            if '"' not in line or len(attempt.cells) == self._width:
                 return None
             fits_better = self._shape.fitting(line.split(self._delimiter)) > self._shape.fitting(attempt.cells)
             return "unclosed_quote" if fits_better or line.count('"') % 2 else None
-        is_whole = len(attempt.cells) == self._shape.width and not self._is_any_row(attempt.lines[1:-1])
+        is_whole = len(attempt.cells) == self._shape.width and not self._shape.holds_others(
+            attempt.cells, self._delimiter
+        )
+        is_whole = is_whole and not self._is_any_row(attempt.lines[1:-1])
         return None if is_whole and not self._took_first_quote(attempt) else "unclosed_quote"
 
     def _took_first_quote(self, attempt: _Attempt) -> bool:
@@ -202,20 +217,6 @@ class _Records:
         return []
 
 
-def split_leniently(line: str, delimiter: str) -> tuple[str, ...] | None:
-    """The cells of a line where a quote ends a cell only before a delimiter; None when one is never ended."""
-    cells: list[str] = []
-    rest = line.rstrip("\r\n") + delimiter
-    while rest and len(cells) <= MAX_COLUMNS:
-        rest = rest.lstrip(" ")
-        is_quoted = rest.startswith('"')
-        cell, found, rest = rest[is_quoted:].partition('"' + delimiter if is_quoted else delimiter)
-        if not found:
-            return None
-        cells.append(cell.replace('""', '"') if is_quoted else cell)
-    return tuple(cells)
-
-
 def _skip_line(text: io.TextIOWrapper) -> None:
     while (rest := text.readline(MAX_LINE)) and not rest.endswith(("\n", "\r")):
         pass
@@ -279,7 +280,7 @@ class _Feed:
         if self._again:
             line = self._again.popleft()
         else:
-            line = self._text.readline(MAX_LINE)
+            line = mend_accents(self._text.readline(MAX_LINE))
             if len(line) == MAX_LINE and not line.endswith(("\n", "\r")):
                 _skip_line(self._text)
         self.line += bool(line)

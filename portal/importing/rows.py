@@ -5,7 +5,6 @@ or when its cells cannot be told apart.
 """
 
 import json
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,12 +17,14 @@ from portal.contacts.alike import Alike
 from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem, InvalidContact, check_item
 from portal.importing.cells import is_rounded, read_label, read_level, read_link, read_phone, read_text
 from portal.importing.dates import read_date
+from portal.importing.footers import find_reason
 from portal.importing.layout import Layout
 from portal.importing.order import Order
-from portal.importing.own import own_columns, read_own
+from portal.importing.own import own_columns, path_of, read_own
 from portal.importing.reading import Record
 from portal.models import Company, User
 from portal.rules.folding import fold
+from portal.rules.formulas import unguard
 from portal.rules.identity import email_address, linkedin_id, says_nothing
 
 NAMES = ("name", "first_name", "middle_name", "last_name")
@@ -41,15 +42,9 @@ CUT = {f"contact.{name}": TEXT_FIELDS[name] for name in ("name", "current_compan
     "campaign.name": 200
 }
 """Texts that are cut where they are too long, rather than left out."""
-_SaidOf = dict[str, list[tuple[int, str]]]
+_Cell = tuple[int, str]
+_SaidOf = dict[str, list[_Cell]]
 """The filled cells of each field, with their columns."""
-FOOTER = re.compile(
-    r"(?:(?:sub|grand )?tota(?:l|is|les)\b|\d+ (?:records?|registros?|contat|contacts?|rows?|linhas?|results?|leads?)"
-    r"|confiden[ct]ial\b|copyright\b|©|\(c\)|(?:generated|gerado|generado|exported|exportado|created|criado) "
-    r"(?:by|on|at|from|por|em|el|de)\b|powered by\b|pag(?:e|ina) \d|end of|fim do|(?:fonte|source|fuente):"
-    r"|filtered by\b|filtros?:|as of \d)"
-)
-"""How the lines begin that reports put below their table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +103,12 @@ class RowReader:
             return self._read_own(record.cells)
         cells = [read_text(cell) for cell in record.cells]
         said_of = self._cells_of_fields(cells)
-        if reason := "footer" if record.is_below else self._is_no_contact(cells, said_of):
+        if reason := "footer" if record.is_below else find_reason(cells, self._names, said_of):
             said = " · ".join(filter(None, cells))
             return Reading(None, (Note("", reason, None, said),) if said else ())
         if any(cells[len(self._layout.header) :]):
             raise InvalidContact("", "extra_cells")
-        row = _Row(self, said_of)
+        row = _Row(self, said_of, record.cells)
         return self._checked(row.item(), row.notes, said_by=cells)
 
     def _cells_of_fields(self, cells: Sequence[str]) -> _SaidOf:
@@ -131,23 +126,13 @@ class RowReader:
     def header(self) -> Sequence[str]:
         return self._layout.header
 
+    def columns_of(self, field: str) -> list[int]:
+        """The columns that hold this field."""
+        return [index for index, each in self._columns if each == field]
+
     @property
     def campaign(self) -> str | None:
         return self._campaign
-
-    def _is_no_contact(self, cells: Sequence[str], said_of: _SaidOf) -> str | None:
-        """Why the row is no contact: nothing in it is imported, it is the header again, or the foot of a report."""
-        if not said_of:
-            return "no_contact"
-        filled = list(filter(None, cells))
-        is_like_header = filled[0].casefold() in self._names and len(filled) > 1
-        if is_like_header and [cell.casefold() for cell in cells] == self._names:
-            return "repeated_header"
-        if "email" in said_of or "linkedin" in said_of:
-            return None
-        start = fold(filled[0])
-        is_foot = FOOTER.match(start) and (len(filled) == 1 or "total" in start)
-        return "footer" if is_foot else None
 
     def _read_json(self, line: str) -> Reading:
         try:
@@ -172,9 +157,8 @@ class RowReader:
             item["campaign"] = {"name": self._campaign}
         if not item.get("contact_owner", {}).get("email"):
             item.pop("contact_owner", None)
-        reading = self._checked(
-            item, [Note(_path(path), problem, None, said) for path, problem, said in refused], said_by=cells
-        )
+        notes = [Note(path_of(column), problem, None, said) for column, problem, said in refused]
+        reading = self._checked(item, notes, said_by=cells)
         return replace(reading, item=reading.item and replace(reading.item, likely_id=number))
 
     def _checked(self, item: dict[str, Any], notes: list[Note], *, said_by: Any) -> Reading:
@@ -197,9 +181,10 @@ class RowReader:
 class _Row:
     """One row under way."""
 
-    def __init__(self, reader: RowReader, said_of: _SaidOf) -> None:
+    def __init__(self, reader: RowReader, said_of: _SaidOf, written: Sequence[str]) -> None:
         self._reader = reader
         self._said_of = said_of
+        self._written = written
         self.notes: list[Note] = []
 
     def item(self) -> dict[str, Any]:
@@ -215,9 +200,26 @@ class _Row:
         item: dict[str, Any] = {"contact": {name: value for name, value in facts.items() if value or name == "name"}}
         if campaign := self._text("campaign") or self._reader.campaign:
             item["campaign"] = {"name": campaign}
+        if description := self._text("campaign_description"):
+            item.setdefault("campaign", {})["description"] = description
         if owner := self._owner():
             item["contact_owner"] = owner
+        if "message" in self._said_of:
+            item["messages"] = [self._message(column) for column, _ in self._said_of["message"]]
         return item
+
+    def _message(self, column: int) -> dict[str, Any]:
+        """A message with its lines as they are written, its date and its sender."""
+        date, sender = (self._beside(column, field) for field in ("message_date", "message_sender"))
+        text = unguard(self._written[column]).strip()
+        sent_at = self._first("message_date", read_date, "not_a_date", cells=[date]) if date else None
+        return {"message": text, "date": sent_at, "sender_name": read_label(sender[1]) if sender else None}
+
+    def _beside(self, column: int, field: str) -> _Cell | None:
+        """The cell that says more of a message: of as many columns as messages have the one in its place."""
+        messages, more = (self._reader.columns_of(each) for each in ("message", field))
+        place = messages.index(column) if len(more) == len(messages) else 0
+        return next((cell for cell in self._said_of.get(field, ()) if cell[0] in more[place : place + 1]), None)
 
     def _text(self, field: str) -> str:
         found = self._said_of.get(field)
@@ -235,10 +237,10 @@ class _Row:
         links = [text for name in NAMES for _, text in self._said_of.get(name, ()) if text.startswith("=")]
         return next(filter(None, map(linkedin_id, map(read_link, links))), None)
 
-    def _first(self, field: str, read: Callable[..., Any], problem: str) -> Any:
-        """What the first cell of the field that can be read says. A note tells of the first, where none can."""
+    def _first(self, field: str, read: Callable[..., Any], problem: str, *, cells: Sequence[_Cell] = ()) -> Any:
+        """What the first of the field's cells that can be read says. A note tells of the first, where none can."""
         refused: Note | None = None
-        for column, text in self._said_of.get(field, ()):
+        for column, text in cells or self._said_of.get(field, ()):
             is_month_first = read is read_date and column in self._reader.month_first
             try:
                 found = read(text, month_first=True) if is_month_first else read(text)
@@ -263,11 +265,6 @@ class _Row:
             if email is None:
                 self.notes.append(Note("contact_owner.name", "unknown_owner", None, name))
         return {"email": email, "name": name or None} if email else None
-
-
-def _path(column: str) -> str:
-    """The path in the body of what a column of our own tables holds."""
-    return column if "." in column or column == "messages" else f"contact.{column}"
 
 
 def _leave_out(item: dict[str, Any], error: InvalidContact) -> str:

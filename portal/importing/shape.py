@@ -38,6 +38,11 @@ class Shape:
         fitting, filled = self.fitting(cells)
         return len(cells) == self.width and fitting * 2 >= filled
 
+    def holds_others(self, cells: Sequence[str], delimiter: str) -> bool:
+        """Whether a cell that should be of one kind is none, but goes over lines and holds what parts cells."""
+        odd = (cells[index] for index, kind in self.kinds if index < len(cells) and not kind.fullmatch(cells[index]))
+        return any(delimiter in cell and ("\n" in cell or "\r" in cell) for cell in odd)
+
     def fitting(self, cells: Sequence[str]) -> tuple[int, int]:
         """How many cells of the columns of one kind are of it, and how many are filled."""
         filled = [

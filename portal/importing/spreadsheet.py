@@ -55,11 +55,11 @@ class Table:
         while block := self.file.read(BLOCK_BYTES):
             yield block
 
-    def examination(self, encoding: str | None = None) -> Examination:
+    def examination(self, encoding: str | None = None, *, has_header: bool = True) -> Examination:
         """The examination of the file. Raises FileProblem for a workbook's encoding, which nobody can choose."""
         if self.sheet is not None and encoding is not None:
             raise FileProblem("no_encoding")
-        return Examination(self.blocks, encoding=encoding, sheet=self.sheet, sheets=self.sheets)
+        return Examination(self.blocks, encoding=encoding, has_header=has_header, sheet=self.sheet, sheets=self.sheets)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ SURE = {
         deal contact person, contact person, razao contato, name surname, nome sobrenome, nombre apellido""",
     "first_name": "first name, firstname, given name, primeiro nome, nome proprio, prenome, primer nombre, forename",
     "middle_name": "middle name, middlename, additional name, nome do meio, nome meio, segundo nome, segundo nombre",
-    "last_name": """last name, lastname, surname, family name, sobrenome, ultimo nome, apellido, apelido,
+    "last_name": """last name, lastname, surname, family name, sobrenome, ultimo nome, apellido,
         primer apellido, nome familia""",
     "linkedin": """linkedin, linkedin url, linkedin perfil, linkedin profile, linkedin profile url, linkedin perfil url,
         linkedin public id, linkedin public identifier, linkedin identificador, linkedin bio, linkedin id,
@@ -50,6 +50,11 @@ SURE = {
         deal owner, opportunity owner, dono oportunidade, oportunidade responsavel, negocio responsavel, dono negocio,
         negocio proprietario, sales rep, consultor""",
     "campaign": "campaign, campaign name, campanha, campanha nome, campana, campana nombre",
+    "campaign_description": "campaign description, campanha descricao, campana descripcion",
+    "message": "message text, message content, message body, mensagem texto, mensagem conteudo, mensaje texto",
+    "message_date": "message date, message sent at, mensagem data, data envio mensagem, mensaje fecha",
+    "message_sender": """message sender, sender, sender name, mensagem remetente, remetente, remetente nome,
+        mensaje remitente, remitente""",
     "invite_date": """invite date, invited at, invited on, invitation date, invitation sent, invitation sent at,
         invite sent, invite sent at, date invited, data convite, convite enviado, convite enviado em,
         data envio convite,
@@ -58,17 +63,17 @@ SURE = {
         connected on, connected at, connected since, connection date, connection at, data conexao, conectado em,
         conectado desde, convite aceito, convite aceito em, data aceite, aceito em, conectado el, fecha conexion""",
     "collect_date": """collect date, create date, created at, created on, created time, created date, creation date,
-        date created, data criacao, data cadastro, data entrada, criado em, cadastrado em, inserido sistema,
-        fecha creacion,
-        creado el, date added, added on, added at, 
-        adicionado em""",
+        date created, data criada, data criacao, data cadastro, data entrada, criado em, cadastrado em,
+        inserido sistema, fecha creacion, creado el, date added, added on, added at, adicionado em""",
     "reply_date": """reply date, replied at, replied on, date replied, data resposta, respondeu em, respondido em,
         fecha respuesta, last reply, last reply date""",
 }
 """The fields of a contact that a column may hold, each with the names that need no look at the cells."""
 
 MAYBE = {
-    "name": "name, nome, nombre, contact, contato, contacto, lead, pessoa, person, persona, cliente, prospect",
+    "name": """name, nome, nombre, contact, contato, contacto, lead, pessoa, person, persona, cliente, prospect,
+        main contact, primary contact, contato principal, contato primario, contacto principal""",
+    "last_name": "apelido",
     "linkedin": "url, link, profile, perfil, social, rede social, redes sociais",
     "role": "title, titulo, headline",
     "current_company": "account, conta, business, firma, cuenta",
@@ -78,6 +83,10 @@ MAYBE = {
     "invite_date": "invited, invite, invitation, convite, invitacion",
     "reply_date": "replied, reply, resposta, respondeu, respuesta",
     "collect_date": "created, criado, cadastro",
+    "message": """message, mensagem, mensaje, last message, ultima mensagem, ultimo mensaje, message sent,
+        mensagem enviada, mensaje enviado, linkedin message, linkedin mensagem""",
+    "message_date": """last message date, last message at, data ultima mensagem, fecha ultimo mensaje,
+        mensagem enviada em""",
 }
 """Names that are taken only where no surer column is there, and as far as the cells allow."""
 
@@ -96,15 +105,15 @@ PERSONS = word_set(
 """What an export calls the one that the row is about."""
 KINDS = word_set(
     """principal primary main preferred work home business office personal pessoal profissional professional corporativo
-    corporate comercial commercial trabalho trabajo laboral particular residencial direct direto other outro otro value
-    valor secondary secundario secundaria mailing default padrao atual current actual best valid default number
+    corporate comercial commercial trabalho trabajo laboral particular residencial casa direct direto other outro otro
+    value valor secondary secundario secundaria mailing default padrao atual current actual best valid default number
     numero"""
 )
 """Which one of several a column holds."""
 OF_SEVERAL = word_set("email phone linkedin location city state country role current_company owner_email")
 """The fields that there may be several of."""
 OTHERS = word_set(
-    """owner responsavel vendedor proprietario dono created criado criador creator author autor assigned atribuido
+    """from owner responsavel vendedor proprietario dono created criado criador creator author autor assigned atribuido
     modified modificado alterado updated user usuario sender remetente sdr manager gerente rep company empresa by
     colega referral indicado indicacao assistant assistente"""
 )

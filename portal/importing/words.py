@@ -29,7 +29,7 @@ ENCODING_WORDS = {
     "mixed": _l("UTF-8, com trechos em Windows-1252"),
 }
 
-DELIMITER_WORDS = {",": _l("vírgula"), ";": _l("ponto e vírgula"), "\t": _l("tabulação")}
+DELIMITER_WORDS = {",": _l("vírgula"), ";": _l("ponto e vírgula"), "\t": _l("tabulação"), "|": _l("barra vertical")}
 
 FIELD_WORDS = {
     "name": _l("Nome completo"),
@@ -55,6 +55,9 @@ FIELD_WORDS = {
     "skills": _l("Competências"),
     "experiences": _l("Experiências"),
     "messages": _l("Mensagens"),
+    "message": _l("Mensagem"),
+    "message_date": _l("Data da mensagem"),
+    "message_sender": _l("Remetente da mensagem"),
     "invite_date": _l("Convite enviado em"),
     "accept_date": _l("Convite aceito em"),
     "collect_date": _l("Inserido no sistema em"),
@@ -77,6 +80,7 @@ GROUP_WORDS = {
     "elsewhere": _l("Já estão em outra campanha"),
     "doubtful": _l("Podem ser a mesma pessoa"),
     "kept": _l("Nível escolhido no portal, mantido"),
+    "renamed": _l("Passaram a ter outro nome"),
     "missing": _l("Não estão mais no arquivo"),
 }
 
@@ -105,7 +109,9 @@ PROBLEM_WORDS = {
     "too_many": _l("tem itens demais."),
     "unknown": _l("não existe na sua empresa."),
     "not_of_company": _l("ninguém da sua empresa tem este e-mail; o contato ficou com outro responsável."),
-    "unknown_owner": _l("ninguém da sua empresa tem este nome, ou mais de uma pessoa tem; use o e-mail."),
+    "unknown_owner": _l(
+        "ninguém da sua empresa tem este nome, ou mais de uma pessoa tem; o contato ficou com outro responsável."
+    ),
     "nul": _l("contém um byte nulo."),
     "surrogate": _l("contém um caractere quebrado."),
 }
@@ -154,7 +160,7 @@ FILE_WORDS = {
         "A empresa já tem 20 arquivos à espera ou em importação. Comece ou descarte algum antes de enviar outro."
     ),
     "too_large": _l("O arquivo tem mais de 50 MB. Divida-o em partes menores."),
-    "no_name": _l("Nenhuma coluna foi escolhida para o nome do contato."),
+    "no_name": _l("Nenhuma coluna foi escolhida para o nome do contato. Escolha a que o diz."),
     "gone": _l("O arquivo não está mais guardado. Envie-o de novo."),
     "erased": _l(
         "Uma pessoa deste arquivo foi apagada do portal, e a importação parou para não a trazer de volta. "

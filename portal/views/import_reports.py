@@ -33,6 +33,7 @@ FILES = {
     "elsewhere": "em-outra-campanha",
     "doubtful": "duvidosos",
     "kept": "niveis-mantidos",
+    "renamed": "outro-nome",
     MISSING: "fora-do-arquivo",
 }
 """What the file of each list is called."""
@@ -111,7 +112,7 @@ def warnings(task_id: int) -> ResponseReturnValue:
     return _send(f"avisos-{task_id}", [_("Linha"), _("Coluna"), _("Conteúdo"), _("Aviso")], found)
 
 
-@bp.get("/<int:task_id>/<any(created, changed, unchanged, elsewhere, doubtful, kept):group>.csv")
+@bp.get("/<int:task_id>/<any(created, changed, unchanged, elsewhere, doubtful, kept, renamed):group>.csv")
 @access.member
 def rows(task_id: int, group: str) -> ResponseReturnValue:
     """One list of what became of the rows; of a contact that changed, a line for each of its fields."""

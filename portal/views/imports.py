@@ -86,8 +86,11 @@ def show(task_id: int) -> ResponseReturnValue:
 @bp.post("/<int:task_id>")
 @access.member
 def start(task_id: int) -> ResponseReturnValue:
-    """Keep what was chosen; then show it again, or start."""
-    return _keep_choices(get_task_or_404(task_id), importing.begin if request.form.get("do") == "start" else None)
+    """Keep what was chosen; then show it again, or start what was counted; what was not is counted first."""
+    task = get_task_or_404(task_id)
+    if request.form.get("do") != "start":
+        return _keep_choices(task, None)
+    return _keep_choices(task, importing.begin if _rehearsed_order(task) else rehearsal.queue)
 
 
 @bp.post("/<int:task_id>/check")
@@ -100,13 +103,14 @@ def check(task_id: int) -> ResponseReturnValue:
 @bp.post("/<int:task_id>/examine")
 @access.member
 def examine_again(task_id: int) -> ResponseReturnValue:
-    """Read the file again, in another encoding or another sheet of it."""
+    """Read the file again: in another encoding, another sheet of it, or without a header."""
     task = get_task_or_404(task_id)
     if task.status == "draft":
         layout, chosen = Order.from_json(task.arguments).layout, request.form
         sheet = next((name for name in layout.sheets if name == chosen.get("sheet")), layout.sheet)
         encoding = next((name for name in ENCODINGS if name == chosen.get("encoding") and sheet is None), None)
-        importing.examine_again(db.session, task, encoding=encoding, sheet=sheet)
+        has_header = chosen.get("header") != "none"
+        importing.examine_again(db.session, task, encoding=encoding, sheet=sheet, has_header=has_header)
         db.session.commit()
     return see_other(url_for("jobs.show", job_id=task_id))
 
@@ -143,12 +147,17 @@ def _show_draft(task: Task, error: str | None = None) -> ResponseReturnValue:
         blocks=lambda: slices.read_blocks(db.engine, task.id, "input"),
         count=PREVIEW_ROWS,
     )
+    columns = range(len(order.columns))
+    warned = {each.says: each for row in reversed(rows) for each in row.findings}
     page = render_template(
         "imports/draft.html",
         task=task,
         order=order,
         rows=rows,
-        examples=[_example(rows, index) for index in range(len(order.layout.header))],
+        first_warnings=warned.values(),
+        examples=[_example(rows, index) for index in columns],
+        taken=[index for index in columns if order.columns[index] or order.offers[index]],
+        left_out=[index for index in columns if not (order.columns[index] or order.offers[index])],
         error=error,
         problem=explain_file(order.problem) if order.problem else None,
         explain=row_explainer(),
@@ -183,7 +192,7 @@ def _rehearsed_order(task: Task) -> Order | None:
     rehearsed = store.get_task(
         db.session, task.company_id, rehearsal.KIND, request.form.get("rehearsal", 0, type=row_number)
     )
-    if rehearsed is None or rehearsed.arguments["file"] != task.id:
+    if rehearsed is None or rehearsed.status != "done" or rehearsed.arguments["file"] != task.id:
         return None
     return Order.from_json(rehearsed.arguments)
 

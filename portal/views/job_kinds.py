@@ -44,6 +44,8 @@ class Link(NamedTuple):
     values: Mapping[str, str] = {}
     number: str = ""
     """What the address calls the task's own number, if it takes it."""
+    needs: str = ""
+    """What the task must have counted, if there is to be a link at all."""
 
     def url_for(self, task: Task) -> str:
         """Where the link leads on the page of this task."""
@@ -305,7 +307,7 @@ KINDS: Mapping[str, Kind] = {
         links=(
             SEE_CONTACTS._replace(number="import"),
             Link("upload", "imports.index", _l("Importar outro arquivo")),
-            Link("trash", "import_undoing.confirm", _l("Desfazer a importação"), number="task_id"),
+            Link("trash", "import_undoing.confirm", _l("Desfazer a importação"), number="task_id", needs="created"),
         ),
     ),
     undoing.KIND: Kind(

@@ -82,7 +82,7 @@ def test_without_webhooks_levels_are_recorded(run: Run, company, bad_file):
         (b"BEGIN:VCARD\n", "business cards (vCard)"),
         (b"%PDF-1.4", "This is a PDF"),
         (b"", "no row with data"),
-        (b"Quem\nAna\n", "No column was chosen for the contact's name. There are: Quem."),
+        (b"Quem\nAna\n", "No column was chosen for the contact's name. Choose the one that says it. There are: Quem."),
     ],
 )
 def test_what_cannot_be_imported_is_said_in_one_sentence(run: Run, company, tmp_path, content, words):

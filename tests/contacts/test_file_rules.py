@@ -110,3 +110,27 @@ def test_what_changed_is_told_with_what_was(company, owner):
         "owner": ("dona@example.com", "outra@example.com"),
     }
     assert one(save_many(company, owner, [changed])).differences == {}
+
+
+def thread(*texts: str) -> dict[str, Any]:
+    return item(email="ana@x.test") | {"messages": [{"message": text, "sender_name": "Bia"} for text in texts]}
+
+
+@BOTH
+def test_messages_of_a_table_are_added_to_the_thread_once(company, owner):
+    rules = FileRules(adds_messages=True)
+    save_many(company, owner, [thread("um", "dois")])
+    added = one(save_many(company, owner, [thread("dois", "três")], rules=rules))
+    assert added.differences == {"messages": (2, 3)}
+    contact = db.session.query(Contact).one()
+    assert [message.message for message in contact.messages] == ["um", "dois", "três"]
+    again = one(save_many(company, owner, [thread("dois", "três")], rules=rules))
+    assert (again.changed, again.saved_at) == (False, None)
+
+
+@BOTH
+def test_a_thread_keeps_its_newest_messages(company, owner, monkeypatch):
+    monkeypatch.setattr("portal.contacts.saving.MAX_ITEMS", 2)
+    save_many(company, owner, [thread("um", "dois")])
+    save_many(company, owner, [thread("três")], rules=FileRules(adds_messages=True))
+    assert [message.message for message in db.session.query(Contact).one().messages] == ["dois", "três"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.importing.columns import recognise
+from portal.importing.columns import recognise, recognise_kind
 from portal.importing.layout import examine
 from tests.importing.conftest import blocks_of
 
@@ -110,6 +110,12 @@ def test_of_two_names_the_surer_wins():
         ("Conexão", ["1º grau"], None),
         ("Title", ["CTO", "Gerente"], "role"),
         ("Title", ["Sra.", "Dr."], None),
+        ("Mensagem", ["Oi, tudo bem?"], "message"),
+        ("Last message", ["2024-03-05 10:00", "2024-03-06 11:00"], None),
+        ("Message sent", ["true", "false"], None),
+        ("Enviado por", ["sdr@x.test", "sdr@x.test"], None),
+        ("query", ["https://www.linkedin.com/in/eu", "https://www.linkedin.com/in/eu"], None),
+        ("lastMessageFromUrl", ["https://www.linkedin.com/in/eu"], None),
     ],
 )
 def test_cells_decide_where_the_name_does_not(name, cells, field):
@@ -146,3 +152,51 @@ def test_a_file_without_a_header_is_noticed_and_its_cells_decide(rows, fields):
 def test_a_header_of_odd_names_is_one(header):
     found = examine(blocks_of(f"{header}\nAna Lima,ana@x.test\n".encode()))
     assert (found.layout.header, found.total) == (tuple(header.split(",")), 1)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "fields"),
+    [
+        ("Nome,Apelido", "Ana Lima,Aninha", ["name", None]),
+        ("Nome próprio,Apelido", "Ana,Lima", ["first_name", "last_name"]),
+        (
+            "Contato 1 Nome,Contato 1 E-mail,Contato 2 Nome,Contato 2 E-mail",
+            "Ana,,Bia,b@x.test",
+            ["name", "email", None, None],
+        ),
+        ("Nome,Mensagem,Remetente", "Ana,Oi,Bia", ["name", "message", "message_sender"]),
+        ("Nome,Remetente", "Ana,Bia", ["name", None]),
+    ],
+)
+def test_columns_are_understood_beside_each_other(header, row, fields):
+    assert [column.field for column in examine(blocks_of(f"{header}\n{row}\n".encode())).columns] == fields
+
+
+def test_of_two_columns_of_profiles_the_named_one_says_who_it_is():
+    rows = [
+        "profileUrl,query,Name",
+        "linkedin.com/in/ana,linkedin.com/in/um,Ana",
+        "linkedin.com/in/bia,linkedin.com/in/eu,Bia",
+    ]
+    content = "\n".join(rows).encode()
+    assert [column.field for column in examine(blocks_of(content)).columns] == ["linkedin", None, "name"]
+
+
+def test_a_column_of_names_is_offered_where_none_says_so():
+    found = examine(blocks_of("Quem é,E-mail\nAna Lima,ana@x.test\nBia Mota,bia@x.test\n".encode()))
+    assert [(column.field, column.offer) for column in found.columns] == [(None, "name"), ("email", None)]
+
+
+@pytest.mark.parametrize(
+    ("header", "kind"),
+    [
+        ("Pessoa - Nome,Pessoa - E-mail,Pessoa - Organização", "pipedrive"),
+        ("First Name,Person Linkedin Url,Email", "generic"),
+        ("Nome,Email,Empresa,Cargo", "generic"),
+        ("Nome,Email,Estágio no funil,Lead Scoring - Perfil", "rdstation"),
+        ("Record ID,First Name,Lead Status", "hubspot"),
+        ("Record Id,Contact Owner,Full Name", "generic"),
+    ],
+)
+def test_whose_export_it_is_takes_more_than_one_name(header, kind):
+    assert recognise_kind(header.split(",")) == kind

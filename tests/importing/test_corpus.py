@@ -16,7 +16,7 @@ from tests.conftest import BOTH, URL
 from tests.factories import do_tasks, make_company, make_import, make_user, save_many
 from tests.importing.conftest import DATA
 from tests.views.conftest import Person
-from tests.views.test_imports import choices_of
+from tests.views.test_imports import begin, choices_of
 
 CORPUS = DATA / "corpus"
 MANIFEST = [json.loads(line) for line in (CORPUS / "manifest.jsonl").read_text().splitlines()]
@@ -86,7 +86,7 @@ def import_by_page(person: Person, path: Path) -> dict[str, int]:
         sent = person.post("/imports", {"file": (file, path.name)}, content_type="multipart/form-data")
     do_tasks()
     url = sent.location.replace("/jobs/", "/imports/")
-    person.post(url, choices_of(person.get(url).text) | {"do": "start"})
+    begin(person, url, choices_of(person.get(url).text))
     return do_tasks().counts
 
 

@@ -45,6 +45,9 @@ BRASILIA = timezone(timedelta(hours=-3))
         ("Tue, 12 Mar 2024 10:00:00 GMT", datetime(2024, 3, 12, 10, tzinfo=UTC)),
         ("45363", datetime(2024, 3, 12)),
         ("45363,5", datetime(2024, 3, 12, 12)),
+        ("20240312", datetime(2024, 3, 12)),
+        ("1709640000", datetime(2024, 3, 5, 12, tzinfo=UTC)),
+        ("1709640000000", datetime(2024, 3, 5, 12, tzinfo=UTC)),
     ],
 )
 def test_dates_are_read_as_people_write_them(text, expected):
@@ -66,6 +69,9 @@ def test_the_month_may_come_first():
             "31/02/2024",
             "12 Foo 2024",
             "12345",
+            "20241301",
+            "11988887777",
+            "1234567890123456",
             "99999",
             "2024-13-01",
             "10.0.0.1",

@@ -6,7 +6,7 @@ import pytest
 
 from portal import clock, importing
 from portal.database.db import db
-from portal.importing import examining
+from portal.importing import Order, examining
 from portal.importing.layout import LOOK_ROWS
 from portal.models import Task
 from portal.tasks import store
@@ -84,6 +84,16 @@ def test_a_workbook_is_kept_beside_its_table_until_the_import_begins(company, ru
     importing.begin(db.session, actor_of(company), task)
     assert {block.part for block in db.session.query(TaskBlock)} == {"input"}
     assert not examining.examine_again(db.session, task, sheet="Contatos"), "it is no draft any more"
+
+
+def test_the_first_row_is_a_contact_where_somebody_says_so(company, run_tasks):
+    task = receive(company, b"Ana Lima;Moinho Azul\nBia Reis;Casa Clara\n")
+    run_tasks()
+    assert (task.total, Order.from_json(task.arguments).layout.is_header_doubtful) == (1, True)
+    assert examining.examine_again(db.session, task, has_header=False)
+    run_tasks()
+    order = Order.from_json(task.arguments)
+    assert (task.total, order.layout.has_header, order.columns) == (2, False, ("name", None))
 
 
 def test_the_largest_file_is_stored_in_blocks(company):

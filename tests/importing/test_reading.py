@@ -9,7 +9,8 @@ import pytest
 
 from portal.importing.encoding import Blocks, FileProblem
 from portal.importing.layout import MAX_ROWS, Layout, examine, read_rows
-from portal.importing.reading import MAX_CELL, MAX_COLUMNS
+from portal.importing.quoting import MAX_COLUMNS
+from portal.importing.reading import MAX_CELL
 from tests.importing.conftest import DATA, blocks_of, repeated
 
 LINKEDIN = ("linkedin", "utf-8", ",")
@@ -52,6 +53,8 @@ TEXT = "Nome;E-mail\r\nJoão D'Ávila;joao@example.com\r\n"
         (TEXT.encode("cp1252"), "cp1252"),
         (TEXT.encode("mac_roman"), "mac_roman"),
         (TEXT.encode("mac_roman").replace(b"\r\n", b"\r"), "mac_roman"),
+        (TEXT.encode("cp850"), "cp850"),
+        (TEXT.encode().decode("latin-1").encode(), "utf-8"),
     ],
 )
 def test_every_encoding_gives_the_same_rows(encoded, encoding):
@@ -295,3 +298,31 @@ def test_a_lost_quote_before_a_row_that_begins_with_one_costs_its_own_row_alone(
     found = list(read_rows(blocks_of(content.encode()), examine(blocks_of(content.encode())).layout))
     names = [record.cells[1] for record in found if record.problem is None]
     assert names == [f"Pessoa {number}" for number in (0, 1, 3, 4, 5)]
+
+
+def names_of(text):
+    blocks = blocks_of(text.encode())
+    found = examine(blocks)
+    assert found.columns[0].field == "name"
+    return [record.cells[0] for record in read_rows(blocks, found.layout) if record.problem is None]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Nome,E-mail,Empresa\nAna,ana@x.test,Acme\n"Bia,bia@x.test,""Xis, Ltda"""\nCaio,caio@x.test,Y\n',
+        '"Nome,E-mail,Empresa"\n"Ana,ana@x.test,Acme"\n"Bia,bia@x.test,Xis"\n"Caio,caio@x.test,Y"\n',
+        '"Nome;""E-mail"";Empresa"\n"Ana;""a@x.test"";Acme"\n"Bia;""b@x.test"";Xis"\n"Caio;""c@x.test"";Y"\n',
+        "Nome|E-mail\nAna|ana@x.test\nBia|bia@x.test\nCaio|caio@x.test\n",
+    ],
+)
+def test_rows_that_were_saved_with_another_delimiter_are_opened(text):
+    assert names_of(text) == ["Ana", "Bia", "Caio"]
+
+
+def test_a_quote_that_took_the_next_row_into_an_e_mail_costs_its_own_row():
+    rows = [f"Pessoa {number};https://www.linkedin.com/in/p-{number};;p{number}@x.test" for number in range(7)]
+    rows[3] = rows[3].replace(";;", ';; ";')
+    rows[4] = rows[4].replace(";;", ';"\n";')
+    names = names_of("\n".join(["Nome;LinkedIn;Empresa;E-mail", *rows]))
+    assert names == [f"Pessoa {number}" for number in (0, 1, 2, 4, 5, 6)]

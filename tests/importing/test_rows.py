@@ -7,6 +7,7 @@ import pytest
 
 from portal.contacts.checking import SAME, ContactItem, InvalidContact
 from portal.contacts.table import titles_of
+from portal.importing.cells import read_label, read_phone, read_text
 from portal.importing.columns import FIELDS
 from portal.importing.layout import examine, read_rows
 from portal.importing.own import own_columns
@@ -31,6 +32,10 @@ def read(content: bytes, **options: str) -> list[ContactItem]:
     found = readings(content, **options)
     assert not any(reading.notes for reading in found)
     return [reading.item for reading in found if reading.item]
+
+
+def read_table(text: str) -> list[ContactItem]:
+    return read(text.encode())
 
 
 def read_file(name: str, **options: str) -> list[ContactItem]:
@@ -227,8 +232,8 @@ def test_missing_cells_are_empty_ones():
 
 def test_of_several_columns_for_one_field_the_first_that_is_filled_counts():
     header = "Person - Name,Person - Phone - Work,Person - Phone - Mobile"
-    first, second = read(f"{header}\nAna,1,2\nBia,,3\n".encode())
-    assert (first.facts["phone"], second.facts["phone"]) == ("1", "3")
+    first, second = read(f"{header}\nAna,111,222\nBia,,333\n".encode())
+    assert (first.facts["phone"], second.facts["phone"]) == ("111", "333")
 
 
 def test_the_mark_against_formulas_is_taken_off_again():
@@ -275,3 +280,44 @@ def test_every_field_and_every_problem_has_words():
     assert set(KIND_WORDS) == {"portal", "linkedin", "hubspot", "pipedrive", "rdstation", "generic", "jsonl"}
     assert {"contact.name", "contact.email", "contact_owner.email", "campaign.name"} <= set(PATH_WORDS)
     assert {"required", "unknown_level", "not_an_email", "not_a_date", "too_long"} <= set(PROBLEM_WORDS)
+
+
+def test_messages_of_a_table_have_their_lines_dates_and_senders():
+    (ana,) = read_table(
+        "Nome;Mensagem 1;Data da mensagem 1;Remetente 1;Mensagem 2;Data da mensagem 2;Remetente 2\n"
+        'Ana;"Oi!\nTudo bem?";05/03/2024 10:00;Bia;Claro;06/03/2024;Ana\n'
+    )
+    assert ana.messages is not None
+    assert [(each["sender_name"], each["message"]) for each in ana.messages] == [
+        ("Bia", "Oi!\nTudo bem?"),
+        ("Ana", "Claro"),
+    ]
+    assert [each["date"].day for each in ana.messages] == [5, 6]
+
+
+def test_an_empty_message_is_none_and_a_description_goes_to_its_campaign():
+    ana, bia = read_table(
+        "Nome,Campanha,Descrição da campanha,Última mensagem\nAna,Verão,Fábricas do sul,\nBia,Verão,,Oi\n"
+    )
+    assert (ana.messages, ana.campaign_facts) == (None, {"description": "Fábricas do sul"})
+    assert bia.messages is not None
+    assert (bia.messages[0]["message"], bia.messages[0]["date"]) == ("Oi", None)
+
+
+@pytest.mark.parametrize(
+    ("cell", "read"),
+    [
+        ("Jos&eacute; &amp; Cia", "José & Cia"),
+        ("AT&T; x", "AT&T; x"),
+        ('=HIPERLINK("http://x.test";"Ana Lima")', "Ana Lima"),
+    ],
+)
+def test_a_cell_says_what_a_program_meant(cell, read):
+    assert read_label(read_text(cell)) == read
+
+
+@pytest.mark.parametrize(
+    ("cell", "phone"), [("0", None), ("(11) 98888-7777 / 3333-4444", "(11) 98888-7777"), ("113", "113")]
+)
+def test_a_phone_has_some_digits(cell, phone):
+    assert read_phone(cell) == phone

@@ -9,6 +9,7 @@ from portal.database.db import db
 from portal.models import AuditEntry, Contact, Delivery, Task
 from portal.web import csv_file
 from tests.factories import do_tasks, make_company, make_contact, make_delivery, mark_delivered, save, set_url
+from tests.views.test_imports import begin
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_the_file_comes_back_in_through_the_pages_and_changes_nothing(member, pe
     page = member.get(f"/imports/{draft.id}").text
     assert "Contatos deste portal" in page
     assert 'name="column-0"' not in page
-    member.post(f"/imports/{draft.id}", {"do": "start", "is_sending": "yes"})
+    begin(member, f"/imports/{draft.id}", {"is_sending": "yes"})
     assert do_tasks().status == "done"
     after = [(row.id, row.updated_at, row.data_changed_at) for row in db.session.query(Contact).order_by(Contact.id)]
     assert after == before

@@ -10,7 +10,7 @@ from portal.database.db import db
 from portal.models import Contact, Delivery, Task
 from portal.working_models import ImportedContact
 from tests.factories import classify_contact, do_tasks, make_import, save_many, set_url
-from tests.views.test_imports import choices_of, follow, send, text_of
+from tests.views.test_imports import begin, choices_of, follow, send, text_of
 
 HEADER = "Nome,Perfil no LinkedIn,E-mail,Cargo,Campanha,Nível de interesse\n"
 
@@ -142,7 +142,7 @@ LISTS = {
 
 def test_the_contacts_of_an_import_are_a_filter_of_the_list(member, company, known):
     task = make_import(company)
-    member.post(f"/imports/{task.id}", {"column-0": "name", "column-1": "email", "do": "start"})
+    begin(member, f"/imports/{task.id}", {"column-0": "name", "column-1": "email"})
     do_tasks()
     report = member.get(f"/jobs/{task.id}").text
     assert f'href="/contacts?import={task.id}"' in report
@@ -155,7 +155,7 @@ def test_who_left_the_file_is_named(member, company):
     rows = [f"Pessoa {number},pessoa-{number},,,,\n" for number in range(5)]
     for lines in (rows, rows[1:]):
         task = make_import(company, (HEADER + "".join(lines)).encode())
-        member.post(f"/imports/{task.id}", choices_of(member.get(f"/imports/{task.id}").text) | {"do": "start"})
+        begin(member, f"/imports/{task.id}", choices_of(member.get(f"/imports/{task.id}").text))
         do_tasks()
     page = text_of(member.get(f"/jobs/{task.id}").text)
     assert "Pronto: nada mudou, o portal já tinha tudo." in page
@@ -180,14 +180,14 @@ def test_the_rehearsal_of_one_file_starts_no_other(member, company):
     member.post(f"/imports/{one.id}/check", {"column-0": "name", "column-1": "email"})
     rehearsed = do_tasks()
     member.post(f"/imports/{other.id}", {"rehearsal": str(rehearsed.id), "do": "start"})
-    do_tasks()
-    assert db.session.get_one(Task, other.id).status == "done"
-    assert [contact.name for contact in db.session.query(Contact)] == ["Bia"]
+    assert do_tasks().kind == "rehearse", "what it would do is counted and shown, and nothing is done"
+    assert db.session.get_one(Task, other.id).status == "draft"
+    assert db.session.query(Contact).count() == 0
 
 
 def test_an_import_is_taken_back_after_it_was_counted(member, stranger, company, known):
     task = make_import(company, (HEADER + "Duda,duda,,,,3\nElis,elis,,,,\n").encode())
-    member.post(f"/imports/{task.id}", choices_of(member.get(f"/imports/{task.id}").text) | {"do": "start"})
+    begin(member, f"/imports/{task.id}", choices_of(member.get(f"/imports/{task.id}").text))
     do_tasks()
     assert f'href="/imports/{task.id}/undo"' in member.get(f"/jobs/{task.id}").text
     page = text_of(member.get(f"/imports/{task.id}/undo").text)

@@ -63,6 +63,15 @@ def choices_of(page):
     return chosen | {"is_sending": "yes"}
 
 
+def begin(person, url, choices):
+    """Start an import as the pages offer it: what it would do is counted first."""
+    counted = person.post(f"{url}/check", choices)
+    if counted.status_code != 303:
+        return counted
+    run_tasks()
+    return person.post(url, {"rehearsal": counted.location.rsplit("/", 1)[1], "do": "start"})
+
+
 def follow(person, url):
     """The page that an address leads to."""
     return person.get(url, follow_redirects=True).text
@@ -80,7 +89,7 @@ def test_a_file_is_checked_started_and_reported(member, company, receiver):
     for words in ("Windows-1252", "ponto e vírgula", "Ana Lima", "bia@example.com", "Conferir o que muda"):
         assert words in preview
     assert db.session.query(Contact).count() == 0
-    started = member.post(answer.location, choices_of(preview) | {"campaign": " Verão  2026 ", "do": "start"})
+    started = begin(member, answer.location, choices_of(preview) | {"campaign": " Verão  2026 "})
     assert "Na fila" in follow(member, started.location)
     run_tasks()
     report = text_of(follow(member, answer.location))
@@ -97,7 +106,7 @@ def test_a_spreadsheet_is_imported_as_its_csv_would_be(member, company, receiver
     rows = [["Ana", "ana@example.com", 3], ["Bia", "bia@example.com", "médio"], ["", "sem nome"]]
     file = workbook(["Nome", "E-mail", "Nível"], *rows)
     page = send(member, file.getvalue(), name="contatos.xlsx").location
-    member.post(page, choices_of(member.get(page).text) | {"do": "start"})
+    begin(member, page, choices_of(member.get(page).text))
     run_tasks()
     assert [(contact.name, contact.interest_level) for contact in db.session.query(Contact)] == [("Ana", 3), ("Bia", 2)]
     assert "contatos.xlsx" in follow(member, page)
@@ -109,7 +118,7 @@ def test_switched_off_nothing_is_sent(member, company, receiver):
     url = send(member, PEOPLE).location
     choices = choices_of(member.get(url).text)
     del choices["is_sending"]
-    member.post(url, choices | {"do": "start"})
+    begin(member, url, choices)
     run_tasks()
     assert db.session.query(Classification).count() == 1
     assert db.session.query(Delivery).count() == 0
@@ -119,14 +128,14 @@ def test_switched_off_nothing_is_sent(member, company, receiver):
 def test_the_columns_can_be_corrected(member):
     url = send(member, b"Quem;Onde trabalha\nAna;Moinho\n").location
     assert choices_of(member.get(url).text)["column-0"] == ""
-    refused = member.post(url, {"column-0": "", "do": "start"})
+    refused = begin(member, url, {"column-0": ""})
     assert refused.status_code == 422
     assert "Nenhuma coluna foi escolhida para o nome" in refused.text
     again = member.post(url, {"column-0": "name", "column-1": "current_company", "do": "preview"})
     page = member.get(again.location).text
     assert "Moinho" in page
     assert choices_of(page) == {"column-0": "name", "column-1": "current_company", "is_sending": "yes"}
-    member.post(url, {"column-0": "name", "column-1": "current_company", "column-9": "email", "do": "start"})
+    begin(member, url, {"column-0": "name", "column-1": "current_company", "column-9": "email"})
     run_tasks()
     contact = db.session.query(Contact).one()
     assert (contact.name, contact.current_company) == ("Ana", "Moinho")
@@ -135,7 +144,7 @@ def test_the_columns_can_be_corrected(member):
 def test_what_was_chosen_for_a_header_is_remembered_and_said(member, company):
     first = send(member, b"Quem;Perfil;Cargo\nAna Lima;;Gerente\n").location
     assert "última importação" not in member.get(first).text
-    member.post(first, {"column-0": "name", "column-1": "linkedin", "column-2": "", "do": "start"})
+    begin(member, first, {"column-0": "name", "column-1": "linkedin", "column-2": ""})
     page = member.get(send(member, b"Quem;Perfil;Cargo\nBia Mota;;Chefe\n").location).text
     assert "As colunas vão para onde foram postas na última importação" in page
     chosen = choices_of(page)
@@ -156,7 +165,7 @@ def test_bad_rows_are_listed_and_can_be_downloaded_mended_and_sent_again(member)
     url = send(member, bad.encode()).location
     page = member.get(url).text
     assert "está em branco, e é obrigatório" in page
-    member.post(url, choices_of(page) | {"do": "start"})
+    begin(member, url, choices_of(page))
     run_tasks()
     report = follow(member, url)
     assert "Pronto, menos 1 linha." in report
@@ -166,7 +175,7 @@ def test_bad_rows_are_listed_and_can_be_downloaded_mended_and_sent_again(member)
     assert rows[0] == ["Nome", "E-mail", "Cargo", "Linha", "Problema"]
     assert rows[1] == ["", "'=1+1", "'+55", "2", "Nome completo: está em branco, e é obrigatório."]
     mended = send(member, answer.data.replace(b"\r\n,'=1+1", b"\r\n'=1+1,x@example.com")).location
-    member.post(mended, choices_of(member.get(mended).text) | {"do": "start"})
+    begin(member, mended, choices_of(member.get(mended).text))
     run_tasks()
     contact = db.session.query(Contact).filter_by(email="x@example.com").one()
     assert (contact.name, contact.role) == ("=1+1", "+55")
@@ -177,7 +186,7 @@ def test_what_was_left_out_is_listed_and_can_be_downloaded(member):
     page = member.get(url).text
     assert "Pode ser: Nível de interesse." in page
     assert "não é um endereço de e-mail" in page
-    member.post(url, choices_of(page) | {"do": "start"})
+    begin(member, url, choices_of(page))
     run_tasks()
     report = text_of(follow(member, url))
     assert "Pronto: todas as linhas foram importadas." in report
@@ -272,7 +281,7 @@ def test_the_sheet_of_a_workbook_can_be_chosen_on_the_page_and_changed_again(mem
         member.post(f"{url}/examine", {"sheet": sheet})
         run_tasks()
         assert words in follow(member, url)
-    member.post(url, choices_of(member.get(url).text) | {"do": "start"})
+    begin(member, url, choices_of(member.get(url).text))
     run_tasks()
     assert [contact.name for contact in db.session.query(Contact)] == ["Ana", "Bia"]
     left = db.session.query(TaskBlock).filter_by(task_id=int(url.rpartition("/")[2]))
@@ -288,7 +297,7 @@ def test_json_lines_need_no_columns(member):
     page = member.get(url).text
     assert "JSON, um contato por linha" in page
     assert 'name="column-' not in page
-    member.post(url, {"do": "start"})
+    begin(member, url, {})
     run_tasks()
     assert db.session.query(Contact).count() == 2
 
@@ -322,11 +331,14 @@ def test_a_draft_is_discarded_with_its_file(member, company):
 
 def test_starting_twice_imports_once(member, company):
     task = make_import(company)
-    choices = choices_of(member.get(f"/imports/{task.id}").text) | {"do": "start"}
-    for _ in range(2):
-        assert member.post(f"/imports/{task.id}", choices).status_code == 303
+    url = f"/imports/{task.id}"
+    counted = member.post(f"{url}/check", choices_of(member.get(url).text)).location
     run_tasks()
-    assert member.post(f"/imports/{task.id}", choices).status_code == 303
+    start = {"rehearsal": counted.rsplit("/", 1)[1], "do": "start"}
+    for _ in range(2):
+        assert member.post(url, start).status_code == 303
+    run_tasks()
+    assert member.post(url, start).status_code == 303
     assert member.post(f"/imports/{task.id}/discard").status_code == 303
     assert db.session.query(Contact).count() == 1
     assert db.session.query(AuditEntry).filter_by(action="contacts.imported").count() == 1
@@ -366,7 +378,7 @@ def test_foreign_text_stays_text(member):
     url = send(member, content, f"{hostile}.csv").location
     choices = choices_of(member.get(url).text)
     pages = [member.get(url).text]
-    member.post(url, choices | {"do": "start", "campaign": hostile})
+    begin(member, url, choices | {"campaign": hostile})
     run_tasks()
     pages += [follow(member, page) for page in (url, "/imports")]
     for page in pages:
@@ -393,7 +405,7 @@ def test_owners_are_chosen_and_those_whom_nobody_knows_are_made_only_when_asked(
     job = member.post(f"{url}/check", choices).location
     run_tasks()
     assert "ninguém da sua empresa tem este e-mail" in member.get(job).text
-    member.post(url, choices | {"makes_owners": "yes", "do": "start"})
+    begin(member, url, choices | {"makes_owners": "yes"})
     run_tasks()
     owners = {contact.name: (contact.owner.email, contact.owner.role) for contact in db.session.query(Contact)}
     assert owners == {"Ana": ("nova@x.test", None), "Bia": (admin.email, "admin")}

@@ -21,8 +21,11 @@ from portal.people import links
 from portal.rules.retry import parse_schedule
 from tests.conftest import MakeApp
 from tests.factories import insert_deliveries, make_company, make_contact
+from tests.importing.conftest import DATA
 from tests.views.browser import WIDE, Site, Watched, row, served
 
+TOOLS = sorted((DATA / "tools").glob("*.csv"))
+"""What eight tools export, with columns that are no matter of the portal."""
 NAMES = (b"Contato Teste", b"Ana Souza")
 SECONDS = 10
 """How long anything may take that the worker does meanwhile."""
@@ -159,6 +162,22 @@ def test_a_file_is_imported_classified_and_in_sync(walker, site):
         go(walker, "Contatos")
     arrives(walker, row(walker, "Elis Cruz").get_by_text("Em dia"))
     arrives(walker, row(walker, "Dora Reis").get_by_text("Em dia"))
+
+
+@pytest.mark.parametrize("tool", [path.stem for path in TOOLS])
+def test_the_file_of_any_tool_leads_to_a_contact_in_sync_by_the_buttons_alone(page, site, tool):
+    go(page, "Contatos")
+    page.get_by_role("link", name="Importar").click()
+    page.set_input_files("input[type=file]", next(path for path in TOOLS if path.stem == tool))
+    page.get_by_role("button", name="Enviar e conferir").click()
+    page.get_by_role("button", name="Conferir o que muda").click()
+    page.get_by_role("button", name="Importar").click()
+    expect(page.get_by_role("heading", name="Pronto: todas as linhas foram importadas.")).to_be_visible()
+    page.get_by_role("link", name="Ver os contatos").click()
+    expect(page.get_by_text("3 contatos")).to_be_visible()
+    classify(page, "Carla Rocha", "Alto")
+    arrives(page, row(page, "Carla Rocha").get_by_text("Em dia"))
+    assert any(b'"linkedin_public_id":"carla-rocha-' in got.body for got in site.receiver.received)
 
 
 def test_all_that_failed_is_sent_again_at_once(walker, site):

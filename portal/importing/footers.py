@@ -1,0 +1,32 @@
+"""Rows that reports put below their tables or between them, and that are no contacts."""
+
+import re
+from collections.abc import Collection, Sequence
+
+from portal.rules.folding import fold
+
+FOOTER = re.compile(
+    r"(?:(?:sub|grand )?tota(?:l|is|les)\b|\d+ (?:records?|registros?|contat|contacts?|rows?|linhas?|results?|leads?)"
+    r"|confiden[ct]ial\b|copyright\b|©|\(c\)|(?:generated|gerado|generado|exported|exportado|created|criado) "
+    r"(?:by|on|at|from|por|em|el|de)\b|powered by\b|pag(?:e|ina) \d|end of|fim do|(?:fonte|source|fuente):"
+    r"|filtered by\b|filtros?:|as of \d)"
+)
+"""How the lines begin that reports put below their table."""
+
+
+def find_reason(cells: Sequence[str], names: Sequence[str], fields: Collection[str]) -> str | None:
+    """Why a row is no contact: nothing in it is imported, it is the header again, or the foot of a report.
+
+    `names` are those of the header, in lower case; `fields` those that the row says something of.
+    """
+    if not fields:
+        return "no_contact"
+    filled = list(filter(None, cells))
+    is_like_header = filled[0].casefold() in names and len(filled) > 1
+    if is_like_header and [cell.casefold() for cell in cells] == names:
+        return "repeated_header"
+    if "email" in fields or "linkedin" in fields:
+        return None
+    start = fold(filled[0])
+    is_foot = FOOTER.match(start) and (len(filled) == 1 or "total" in start)
+    return "footer" if is_foot else None
