@@ -18,7 +18,7 @@ from portal.importing.findings import Finding, bad_row, store_findings, warning
 from portal.importing.layout import read_rows
 from portal.importing.missing import Comparison, link
 from portal.importing.order import Order
-from portal.importing.outcomes import Outcome, count_outcomes, store_outcomes
+from portal.importing.outcomes import Outcome, count_outcomes, sort_outcomes, store_outcomes
 from portal.importing.reading import Record
 from portal.importing.rows import RowReader
 from portal.models import User
@@ -60,8 +60,9 @@ class Rows:
         keep_links(session, self.task_id, results)
         counts.update("warned" if finding.is_warning else "bad" for finding in findings)
         findings.sort(key=lambda finding: finding.line)
-        kept = store_outcomes(outcomes) | ({"finding": store_findings(findings)} if findings else {})
-        return Done(moved=len(self.rows), counts=+(counts + count_outcomes(outcomes)), kept=kept)
+        lists = sort_outcomes(outcomes)
+        kept = store_outcomes(lists) | ({"finding": store_findings(findings)} if findings else {})
+        return Done(moved=len(self.rows), counts=+(counts + count_outcomes(lists)), kept=kept)
 
     def _save(self, session: Session, items: Sequence[ContactItem]) -> list[Saved]:
         """All at once; when the database refuses that, each by itself."""

@@ -3,8 +3,8 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 
@@ -17,8 +17,7 @@ MAX_LOOKED_AT = 5000
 """Findings among which a page looks for the first of each kind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A bad row with its cells, or a warning: the contact entered without a cell, or with a part of it."""
 
     line: int
@@ -53,7 +52,7 @@ def warning(record: Record, note: Note, header: Sequence[str]) -> Finding:
 
 def store_findings(findings: Sequence[Finding]) -> bytes:
     """What `Finding.read` reads."""
-    return "\n".join(json.dumps(astuple(each)) for each in findings).encode()
+    return "\n".join(json.dumps(each) for each in findings).encode()
 
 
 def read_findings(engine: Engine, task_id: int) -> Iterator[Finding]:
@@ -74,5 +73,5 @@ def first_findings(engine: Engine, task_id: int, count: int) -> tuple[list[Findi
 
 def blank_findings(stored: bytes, is_meant: Callable[[str], bool]) -> bytes:
     """The findings of one chunk without the cells of those whose text is meant; line and reason stay."""
-    findings = [replace(each, cells=()) if is_meant("\n".join(each.cells)) else each for each in Finding.read(stored)]
+    findings = [each._replace(cells=()) if is_meant("\n".join(each.cells)) else each for each in Finding.read(stored)]
     return store_findings(findings)

@@ -3,10 +3,9 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
@@ -16,24 +15,22 @@ from portal.importing.reading import Record
 from portal.rules.folding import fold
 from portal.tasks import slices
 
-GROUPS: Mapping[str, Callable[["Outcome"], bool]] = {
-    "created": lambda outcome: outcome.what == "created",
-    "changed": lambda outcome: outcome.what == "changed",
-    "unchanged": lambda outcome: outcome.what == "unchanged",
+MORE_GROUPS: Mapping[str, Callable[["Outcome"], bool]] = {
     "elsewhere": lambda outcome: outcome.elsewhere is not None,
     "doubtful": lambda outcome: outcome.alike_id is not None,
     "kept": lambda outcome: outcome.kept_level is not None,
     "renamed": lambda outcome: outcome.is_renamed,
 }
+GROUPS = ("created", "changed", "unchanged", *MORE_GROUPS)
 """The lists. Every row that was saved is in one of the first three, and may be in others."""
+encode = json.JSONEncoder(ensure_ascii=False).encode
 REHEARSED = 2**40
 """Rows that exist only in a rehearsal are numbered from here on."""
 ELSEWHERE = "elsewhere:"
 """How the count of those who are in another campaign begins; the campaign's name follows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one row."""
 
     line: int
@@ -52,6 +49,8 @@ class Outcome:
     @property
     def is_renamed(self) -> bool:
         """Whether the name became another one, of which no word is the same: it may be somebody else's e-mail."""
+        if not self.differences:
+            return False
         names = next(((old, new) for field, old, new in self.differences if field == "name"), None)
         return names is not None and not set(fold(names[0]).split()) & set(fold(names[1]).split())
 
@@ -78,20 +77,27 @@ class Outcome:
         return (cls(*json.loads(line)) for line in stored.splitlines())
 
 
-def count_outcomes(outcomes: Iterable[Outcome]) -> Counter[str]:
-    """How many are in each group, and in each other campaign."""
-    counts: Counter[str] = Counter()
+def sort_outcomes(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
+    """The lists of some outcomes that hold anything."""
+    lists: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        counts.update(group for group, is_in in GROUPS.items() if is_in(outcome))
-        if outcome.elsewhere is not None:
-            counts[ELSEWHERE + outcome.elsewhere] += 1
+        lists.setdefault(outcome.what, []).append(outcome)
+        for group, is_in in MORE_GROUPS.items():
+            if is_in(outcome):
+                lists.setdefault(group, []).append(outcome)
+    return lists
+
+
+def count_outcomes(lists: Mapping[str, Sequence[Outcome]]) -> Counter[str]:
+    """How many are in each list, and in each other campaign."""
+    counts = Counter({group: len(found) for group, found in lists.items()})
+    counts.update(f"{ELSEWHERE}{outcome.elsewhere}" for outcome in lists.get("elsewhere", ()))
     return counts
 
 
-def store_outcomes(outcomes: Sequence[Outcome]) -> dict[str, bytes]:
-    """The lists of one chunk, each as `Outcome.read` reads it."""
-    lists = {group: [each for each in outcomes if is_in(each)] for group, is_in in GROUPS.items()}
-    return {group: _lines(found) for group, found in lists.items() if found}
+def store_outcomes(lists: Mapping[str, Sequence[Outcome]]) -> dict[str, bytes]:
+    """Each list as `Outcome.read` reads it."""
+    return {group: _lines(found) for group, found in lists.items()}
 
 
 def read_outcomes(engine: Engine, task_id: int, group: str) -> Iterator[Outcome]:
@@ -110,13 +116,13 @@ def blank_outcomes(stored: bytes, is_meant: Callable[[str], bool]) -> bytes:
 
     def rest_of(outcome: Outcome) -> Outcome:
         texts = (outcome.name, *(text for _, *texts in outcome.differences for text in texts))
-        return replace(outcome, name="", differences=()) if is_meant("\n".join(texts)) else outcome
+        return outcome._replace(name="", differences=()) if is_meant("\n".join(texts)) else outcome
 
     return _lines([rest_of(outcome) for outcome in Outcome.read(stored)])
 
 
 def _lines(outcomes: Iterable[Outcome]) -> bytes:
-    return "\n".join(json.dumps(astuple(each), ensure_ascii=False) for each in outcomes).encode()
+    return "\n".join(encode(each) for each in outcomes).encode()
 
 
 def _stored(contact_id: int | None) -> int:

@@ -91,6 +91,8 @@ class RowReader:
         self._emails = emails
         self._alike = Alike()
         self.month_first = frozenset(layout.month_first)
+        self.has_places = not {*PLACES}.isdisjoint(columns)
+        self.has_owners = not {"owner_name", "owner_email"}.isdisjoint(columns)
         self.readers = [each for each in READERS if each[1] in columns]
 
     def read(self, record: Record) -> Reading:
@@ -192,7 +194,9 @@ class _Row:
         facts: dict[str, Any] = {"name": self._name()}
         for name in ("current_company", "role"):
             facts[name] = self._text(name)
-        facts["location"] = self._text("location") or ", ".join(filter(None, map(self._text, PLACES)))
+        facts["location"] = self._text("location")
+        if not facts["location"] and self._reader.has_places:
+            facts["location"] = ", ".join(filter(None, map(self._text, PLACES)))
         for name, field, read, problem in self._reader.readers:
             if field in self._said_of:
                 facts[name] = self._first(field, read, problem)
@@ -202,7 +206,7 @@ class _Row:
             item["campaign"] = {"name": campaign}
         if description := self._text("campaign_description"):
             item.setdefault("campaign", {})["description"] = description
-        if owner := self._owner():
+        if self._reader.has_owners and (owner := self._owner()):
             item["contact_owner"] = owner
         if "message" in self._said_of:
             item["messages"] = [self._message(column) for column, _ in self._said_of["message"]]
@@ -226,8 +230,8 @@ class _Row:
         return read_label(found[0][1]) if found else ""
 
     def _name(self) -> str:
-        whole, first, middle, last = map(self._text, NAMES)
-        if not whole:
+        if not (whole := self._text("name")):
+            first, middle, last = map(self._text, NAMES[1:])
             is_whole = last and " " in first and fold(first).endswith(f" {fold(last)}")
             whole = first if is_whole else " ".join(filter(None, (first, middle, last)))
         return whole
