@@ -122,6 +122,7 @@ class Contact(Numbered):
         Index("ix_contact_campaign_linkedin", "campaign_id", "linkedin_public_id"),
         Index("ix_contact_campaign_email", "campaign_id", "email"),
         Index("ix_contact_company_name", "company_id", "search_name", "id"),
+        Index("ix_contact_unclassified", "company_id", "search_name", "id", **only("interest_level IS NULL")),
         Index("ix_contact_warned", "company_id", "delivered_warning", "id", **only("delivered_warning IS NOT NULL")),
         Index("ix_contact_behind", "company_id", "interest_level", "classified_at", "id", **only(BEHIND)),
         Index("ix_contact_changed", "company_id", "search_name", "id", **only(CHANGED)),
@@ -186,27 +187,11 @@ class Classification(Numbered):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class Told(Numbered):
-    """What a company was told last by one way of telling, when, and why the last notice did not reach everybody."""
-
-    __abstract__ = True
-    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), unique=True)
-    notified_state: Mapped[str] = mapped_column(String(16), default="active")
-    notified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    notice_error: Mapped[str | None] = mapped_column(String(200))
-
-
-class Chat(Told):
-    """The address of a chat's incoming webhook, to which a company's notices go besides the mail."""
-
-    host: Mapped[str] = mapped_column(String(255))
-    address_secret: Mapped[str] = mapped_column(Text)  # sealed: whoever has the address may write to the chat
-
-
-class Endpoint(Told):
+class Endpoint(Numbered):
     """A company's configured address, with its secret, its state and what happened there last."""
 
     __table_args__ = (one_of("state", ENDPOINT_STATES),)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), unique=True)
     url: Mapped[str | None] = mapped_column(Text)
     secret: Mapped[str] = mapped_column(Text)  # sealed by the vault, like the old one, which signs too until its end
     old_secret: Mapped[str | None] = mapped_column(Text)
@@ -225,6 +210,9 @@ class Endpoint(Told):
     last_success_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_failure_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     answer_shape: Mapped[str | None] = mapped_column(String(200))  # of its accepted answers (`outbox.shapes`)
+    notified_state: Mapped[str] = mapped_column(String(16), default="active")
+    notified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    notice_error: Mapped[str | None] = mapped_column(String(200))  # why the last notice could not be sent
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
     company: Mapped[Company] = relationship()
 

@@ -34,6 +34,16 @@ class ColumnMapping(Base):
     choices: Mapped[dict[str, str | None]] = mapped_column(JSON)
 
 
+class CauseNote(Base):
+    """What somebody wrote about a kind of failure or warning of the company."""
+
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), primary_key=True)
+    cause: Mapped[str] = mapped_column(String(32), primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(300))
+    written_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
 class IdempotencyKey(Base):
     """A call of the API that its caller may repeat, with what it was answered; no answer until its work is done."""
 

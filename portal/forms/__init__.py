@@ -1,5 +1,6 @@
 """What people type into pages: the fields, and what is wrong with them in the reader's language."""
 
+from portal.forms.causes import NoteForm
 from portal.forms.contacts import ContactForm
 from portal.forms.fields import text_of
 from portal.forms.people import (
@@ -17,14 +18,13 @@ from portal.forms.people import (
     TurnOffForm,
     TurnOnForm,
 )
-from portal.forms.settings import SCOPE_WORDS, ChatForm, CompanyForm, RetentionForm, TokenForm, WebhookForm
+from portal.forms.settings import SCOPE_WORDS, CompanyForm, RetentionForm, TokenForm, WebhookForm
 
 __all__ = [
     "ACCOUNT_WORDS",
     "ROLE_WORDS",
     "SCOPE_WORDS",
     "ChangePasswordForm",
-    "ChatForm",
     "CodeForm",
     "CompanyForm",
     "ContactForm",
@@ -32,6 +32,7 @@ __all__ = [
     "InvitationForm",
     "LogInForm",
     "NewPasswordForm",
+    "NoteForm",
     "ProfileForm",
     "RetentionForm",
     "RoleForm",

@@ -5,14 +5,12 @@
 """
 
 from portal.notices.backups import BackupWatch
-from portal.notices.chat import ChatError, post_to_chat
 from portal.notices.due import Notice, claim, find_due, give_back, give_up
 from portal.notices.letters import Letter, recipients_of, write_letter, write_trial
 from portal.notices.telling import Speaking, Teller, post
 
 __all__ = [
     "BackupWatch",
-    "ChatError",
     "Letter",
     "Notice",
     "Speaking",
@@ -22,7 +20,6 @@ __all__ = [
     "give_back",
     "give_up",
     "post",
-    "post_to_chat",
     "recipients_of",
     "write_letter",
     "write_trial",

@@ -10,6 +10,7 @@ from portal.contacts.doubts import doubts_of
 from portal.contacts.filtering import ContactFilter
 from portal.contacts.listing import COUNT_CAP as CONTACT_CAP
 from portal.contacts.listing import count_contacts, has_contacts
+from portal.contacts.notes import notes_of
 from portal.contacts.syncing import LOOK_BACK, backlog_of, causes_of
 from portal.database.db import db
 from portal.deliveries.filtering import DeliveryFilter
@@ -42,6 +43,7 @@ def index() -> ResponseReturnValue:
         outage=last_outage(db.session, company_id),
         causes=causes,
         look_back=LOOK_BACK,
+        notes=notes_of(db.session, company_id),
         examples=last_attempts(db.session, [cause.delivery_id for cause in causes]),
         counts=count_by_status(db.session, company_id),
         count_cap=COUNT_CAP,

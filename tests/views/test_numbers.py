@@ -38,6 +38,7 @@ PAGES = (
         "/contacts",
         "/contacts?state=with_warning",
         "/warnings",
+        "/causes",
         "/sync",
         "/sync/contacts",
         "/webhook",
@@ -101,7 +102,7 @@ def shown_at(admin: Person, url: str) -> int:
     if path in ("/contacts", "/deliveries"):
         return rows_behind(admin, url)
     text = admin.get(url).text
-    if path == "/warnings":
+    if path in ("/warnings", "/causes"):
         return sum(int(number) for number in re.findall(r'cause-side"><a[^>]*>(\d+) contato', text))
     heading = re.search(r"<h1>.*?(\d+)", text, re.DOTALL)
     assert heading, url

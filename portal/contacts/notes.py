@@ -1,0 +1,36 @@
+"""One note for each cause: what somebody found out about a kind of failure or warning, for whoever looks at it next."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal import audit, clock, outbox
+from portal.audit import Actor
+from portal.rules.reasons import WORDS
+from portal.rules.verdict import WARNINGS
+from portal.working_models import CauseNote
+
+CAUSES = (*WORDS, *WARNINGS)
+"""What a note may be about: the codes of failures and warnings."""
+MAX_NOTE = 500
+
+
+def notes_of(session: Session, company_id: int) -> dict[str, CauseNote]:
+    """The company's notes, by their causes."""
+    found = session.scalars(select(CauseNote).where(CauseNote.company_id == company_id))
+    return {note.cause: note for note in found}
+
+
+def write_note(session: Session, actor: Actor, cause: str, text: str) -> None:
+    """Write the note about a cause, in the place of what it said; without text there is none. The caller commits."""
+    outbox.hold_company(session, actor.company_id)
+    note = session.get(CauseNote, (actor.company_id, cause))
+    if text == (note.text if note else ""):
+        return
+    if note is None:
+        note = CauseNote(company_id=actor.company_id, cause=cause)
+        session.add(note)
+    if text:
+        note.text, note.actor, note.written_at = text, actor.email, clock.utcnow()
+    else:
+        session.delete(note)
+    audit.record(session, actor, "cause.noted", subject=f"{cause}: {text}"[:300])

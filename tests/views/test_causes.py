@@ -1,0 +1,93 @@
+"""Why, in groups: each failure and warning once, with one note; settled or sent again for all of a group."""
+
+import re
+
+import pytest
+
+from portal.contacts.notes import MAX_NOTE
+from portal.database.db import db
+from portal.models import Attempt, AuditEntry, Delivery
+from portal.working_models import CauseNote
+from tests.conftest import URL
+from tests.factories import NOON, do_tasks, make_contact, make_delivery, mark_delivered, set_url
+
+
+@pytest.fixture
+def troubled(company):
+    """Two contacts that failed for one cause, one for another, and one that was received with words of an error."""
+    set_url(company, URL)
+    for reason in ("html_page", "html_page", "timeout"):
+        fail(make_delivery(make_contact(company)), reason)
+    mark_delivered(make_delivery(make_contact(company)), warning="error_words")
+    return company
+
+
+def fail(delivery: Delivery, reason: str) -> None:
+    delivery.status, delivery.reason, delivery.next_attempt_at, delivery.attempt_count = "failed", reason, None, 1
+    db.session.add(
+        Attempt(delivery_id=delivery.id, number=1, trigger="classification", started_at=NOON, url=URL, reason=reason)
+    )
+    db.session.commit()
+
+
+def groups(page: str) -> list[tuple[str, str]]:
+    """The heading and the number of each group."""
+    return re.findall(r'<li class="cause.*?<h3>([^<]+?)\s*<.*?cause-side">\s*<a[^>]*>(\d+) contatos?', page, re.DOTALL)
+
+
+def test_each_cause_is_a_group_with_the_failures_first(member, troubled):
+    found = groups(member.get("/causes").text)
+    assert [number for _, number in found] == ["2", "1", "1"]
+    assert [words for words, _ in found[:2]] == ["Página HTML na resposta", "Sem resposta a tempo"]
+    assert "erro" in found[2][0]
+
+
+def test_one_note_is_shown_wherever_the_cause_is(admin, member, troubled):
+    text = "Falei com o suporte,\nprotocolo <123>"
+    answer = admin.post("/causes", {"cause": "html_page", "text": f"  {text} ", "next": "/causes"})
+    assert (answer.status_code, answer.location) == (303, "/causes")
+    admin.post("/causes", {"cause": "error_words", "text": "Já confirmei"})
+    for url in ("/causes", "/"):
+        assert "Falei com o suporte,\nprotocolo &lt;123&gt;" in member.get(url).text
+    for url in ("/causes", "/warnings"):
+        assert "Já confirmei" in member.get(url).text
+    assert [entry.subject for entry in db.session.query(AuditEntry).filter_by(action="cause.noted")] == [
+        f"html_page: {text}",
+        "error_words: Já confirmei",
+    ]
+
+
+def test_a_note_is_changed_and_taken_away(admin, troubled):
+    for text in ("um", "dois", "dois", ""):
+        admin.post("/causes", {"cause": "timeout", "text": text})
+    assert db.session.query(CauseNote).count() == 0
+    assert db.session.query(AuditEntry).filter_by(action="cause.noted").count() == 3
+
+
+def test_a_note_is_the_company_s_own_and_bounded(admin, stranger, member, troubled):
+    admin.post("/causes", {"cause": "timeout", "text": "segredo"})
+    assert "segredo" not in stranger.get("/causes").text
+    assert member.post("/causes", {"cause": "timeout", "text": "x"}).status_code == 403
+    assert admin.post("/causes", {"cause": "nonsense", "text": "x"}).status_code == 400
+    page = admin.post("/causes", {"cause": "timeout", "text": "x" * (MAX_NOTE + 1)}, follow_redirects=True).text
+    assert f"São no máximo {MAX_NOTE} caracteres." in page
+    assert db.session.query(CauseNote).one().text == "segredo"
+
+
+def test_a_group_is_sent_again_and_settled_as_one(admin, troubled):
+    page = admin.get("/causes").text
+    (resend,) = re.findall(r'href="(/deliveries/resend\?[^"]*reason=html_page[^"]*)"', page)
+    confirm = admin.get(resend.replace("&amp;", "&")).text
+    assert "Reenviar 2 entregas?" in confirm
+    newest_id = re.search(r'name="newest_id" value="(\d+)"', confirm)[1]
+    admin.post(resend.replace("&amp;", "&"), {"newest_id": newest_id})
+    assert do_tasks().counts == {"resent": 2}
+    seen_at = re.search(r'name="seen_at" value="([^"]+)"', page)[1]
+    answer = admin.post("/warnings", {"warning": "error_words", "seen_at": seen_at, "next": "/causes"})
+    assert answer.location == "/causes"
+    left = groups(admin.get("/causes").text)
+    assert [number for _, number in left] == ["1", "2"]  # what was sent again is under way
+
+
+def test_without_trouble_there_is_nothing_to_explain(member):
+    assert "Nada a explicar" in member.get("/causes").text
