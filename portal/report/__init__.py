@@ -103,6 +103,12 @@ def begin_of(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
+def days_of(wanted: ReportFilter, zone: ZoneInfo) -> tuple[date, date]:
+    """The first and the last day of what is reported, in the zone."""
+    last = wanted.until - timedelta(microseconds=1)
+    return wanted.since.astimezone(zone).date(), last.astimezone(zone).date()
+
+
 def make_report(session: Session, company_id: int, wanted: ReportFilter, *, zone: ZoneInfo) -> Report:
     """Count what is asked for. Weeks begin on Mondays of the zone. Raises BadSpan."""
     if not timedelta(0) < wanted.until - wanted.since <= LONGEST:

@@ -8,18 +8,17 @@ from flask_babel import gettext as _
 
 from portal import clock
 from portal.contacts.reaching import Reached
-from portal.report import Report, ReportFilter, Tally, month_of
+from portal.report import Report, ReportFilter, Tally, days_of, month_of
 
 
 def say(report: Report, *, zone: ZoneInfo) -> str:
     """Such as `Novembro: 41 contatos de nível alto; 39 no CRM, 1 com aviso, 1 não.`"""
-    return f"{name_span(report.whole.wanted, zone)}: {_say_tally(report.whole.levels[0])}."
+    return f"{name_span(report.whole.wanted, zone)}: {say_tally(report.whole.levels[0])}."
 
 
 def name_span(wanted: ReportFilter, zone: ZoneInfo) -> str:
     """`Novembro`, `Novembro de 2025`, or the first and the last day."""
-    first = wanted.since.astimezone(zone).date()
-    last = (wanted.until - timedelta(microseconds=1)).astimezone(zone).date()
+    first, last = days_of(wanted, zone)
     if (wanted.since, wanted.until) == month_of(first, zone):
         is_recent = first.year == clock.utcnow().astimezone(zone).year
         name = str(format_date(first, "LLLL" if is_recent else _("LLLL 'de' y")))
@@ -37,14 +36,17 @@ def say_reached(reached: Reached, *, zone: ZoneInfo) -> str:
     return ", ".join((str(_("nível %(level)s", level=reached.level)), span, *map(str, known)))
 
 
-def say_duration(seconds: float) -> str:
-    """A time in one unit: `2 segundos`, `3 horas`; `menos de um segundo`."""
-    if seconds < 1:
-        return str(_("menos de um segundo"))
-    return str(format_timedelta(timedelta(seconds=seconds), threshold=1.5))
+def say_time(report: Report) -> str:
+    """How long a level took to the CRM; nothing where that is not known."""
+    seconds = report.median_seconds
+    if seconds is None:
+        return ""
+    time = _("menos de um segundo") if seconds < 1 else format_timedelta(timedelta(seconds=seconds), threshold=1.5)
+    return str(_("Da classificação ao CRM: %(time)s (mediana).", time=time))
 
 
-def _say_tally(tally: Tally) -> str:
+def say_tally(tally: Tally) -> str:
+    """The contacts of the highest level, such as `41 contatos de nível alto; todos no CRM`."""
     if not tally.contacts:
         return str(_("nenhum contato de nível alto"))
     contacts = ngettext("%(num)s contato de nível alto", "%(num)s contatos de nível alto", tally.contacts)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, flash, render_template, request
+from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -16,10 +16,14 @@ from portal.contacts.reaching import Reached
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.i18n import reader_zone
-from portal.report import BadSpan, Part, Report, ReportFilter, begin_of, make_report, month_of, read_filter
-from portal.report.words import name_span, say, say_duration
+from portal.models import REPORTS
+from portal.report import BadSpan, Part, Report, ReportFilter, begin_of, days_of, make_report, month_of, read_filter
+from portal.report.mailing import subscribe
+from portal.report.words import name_span, say, say_time
+from portal.runtime import runtime
 from portal.views.deliveries import read_day
 from portal.web import access, csv_file
+from portal.web.redirects import back_or
 from portal.web.stacks import stack
 
 MONTHS = 13
@@ -55,10 +59,11 @@ def index() -> ResponseReturnValue:
         campaigns=campaigns_of(db.session, company_id),
         people=people_of(db.session, company_id),
         chart=stack([high_of(week) for week in report.weeks]),
-        last_day=last_day,
+        last_day=lambda part: days_of(part.wanted, zone)[1],
         name_span=lambda part: name_span(part.wanted, zone),
-        say_duration=say_duration,
+        took=say_time(report),
         opened_by=opened_by,
+        has_mail=runtime().settings.smtp_url is not None,
     )
 
 
@@ -69,6 +74,21 @@ def download() -> ResponseReturnValue:
     audit.note(db.session, access.current_actor(), "report.exported")
     rows = list(rows_of(report))
     return csv_file.download(_("relatorio"), COLUMNS, lambda _cursor: (rows, None), zone=zone)
+
+
+@bp.post("/mail")
+@access.member
+def mail() -> ResponseReturnValue:
+    """Mail the report to the reader from the next time on, or no more."""
+    every = request.form.get("every") or None
+    if every not in (None, *REPORTS):
+        abort(400)
+    subscribe(current_user, every)
+    db.session.commit()
+    words = {"week": _("O relatório vai para %(email)s às segundas-feiras.", email=current_user.email)}
+    words["month"] = _("O relatório vai para %(email)s no dia 1º de cada mês.", email=current_user.email)
+    flash(words[every] if every else _("O relatório não vai mais por e-mail."), "success")
+    return back_or(url_for(".index"))
 
 
 def read_report() -> Report:
@@ -121,11 +141,6 @@ def asked_span() -> dict[str, Any]:
     return {name: request.args[name] for name in names if request.args.get(name)}
 
 
-def last_day(until: datetime) -> date:
-    """The last day before that moment, where the reader is."""
-    return (until - timedelta(microseconds=1)).astimezone(reader_zone()).date()
-
-
 def opened_by(part: Part, level: int, arrival: str | None = None) -> dict[str, Any]:
     """What the list of contacts is narrowed to by a click on a number: as many contacts as it says."""
     wanted = part.wanted
@@ -149,7 +164,7 @@ def rows_of(report: Report) -> Iterator[list[str]]:
     )
     for group, parts in groups:
         for part in parts:
-            since, until = part.wanted.since.astimezone(reader_zone()).date(), last_day(part.wanted.until)
+            days = [str(day) for day in days_of(part.wanted, reader_zone())]
             for tally in part.levels:
                 counts = (tally.level, tally.contacts, tally.in_crm, tally.with_warning, tally.missing)
-                yield [str(group), part.name or "", str(since), str(until), *map(str, counts)]
+                yield [str(group), part.name or "", *days, *map(str, counts)]

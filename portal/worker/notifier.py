@@ -1,6 +1,6 @@
 """Sending the notices: one thread of a worker. A mail server that is down or slow delays nothing but the notices."""
 
-from portal.notices import BackupWatch, Teller
+from portal.notices import BackupWatch, ReportMail, Teller
 from portal.worker.rounds import Round
 
 RETRY_SECONDS = 60.0
@@ -12,14 +12,16 @@ LOOK_SECONDS = 60.0
 class Notifier(Round):
     """Lets what is due be told, at each wake-up."""
 
-    def __init__(self, teller: Teller, watch: BackupWatch) -> None:
+    def __init__(self, teller: Teller, watch: BackupWatch, reports: ReportMail) -> None:
         super().__init__("notices")
         self._teller = teller
         self._watch = watch
+        self._reports = reports
 
     def turn(self) -> float:
         self._watch.tell_overdue()
-        if not self._teller.tell_due(unless=lambda: self.is_stopping):
+        took_all = self._teller.tell_due(unless=lambda: self.is_stopping)
+        if not (self._reports.send_due(unless=lambda: self.is_stopping) and took_all):
             self.pause(RETRY_SECONDS)
         return LOOK_SECONDS
 

@@ -23,7 +23,7 @@ from portal.config import Settings
 from portal.database.backup.nightly import Nightly
 from portal.database.db import AWAY
 from portal.egress import Egress
-from portal.notices import BackupWatch, Speaking, Teller
+from portal.notices import BackupWatch, ReportMail, Speaking, Teller
 from portal.outbox.bell import Ear, make_ear
 from portal.vault import Vault
 from portal.worker.dispatcher import Dispatcher
@@ -53,7 +53,8 @@ def run(
     ear = make_ear(engine, settings.instance)
     dispatcher = Dispatcher(engine, settings, vault, egress)
     runner = TaskRunner(engine, on_due=dispatcher.wake)
-    notifier = Notifier(Teller(engine, settings, speaking), BackupWatch(engine, settings, speaking))
+    held = (engine, settings, speaking)
+    notifier = Notifier(Teller(*held), BackupWatch(*held), ReportMail(*held))
     heartbeat = Heartbeat(engine, ear, dispatcher)
     listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop), name="ear", daemon=True)
     scheduler = _schedule(engine, settings.instance, dispatcher, runner, notifier, heartbeat)

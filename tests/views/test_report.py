@@ -7,6 +7,8 @@ from html import unescape
 
 import pytest
 
+from portal.database.db import db
+from portal.models import User
 from tests.conftest import URL
 from tests.factories import classify_contact, make_contact, make_delivery, mark_delivered, set_url
 from tests.report.test_report import on
@@ -66,3 +68,13 @@ def test_a_level_that_was_taken_away_still_counts_as_reached(admin, company):
         classify_contact(contact, 2)
         classify_contact(contact, None)
     assert "Médio" in admin.get(MARCH).text
+
+
+def test_whoever_wants_it_by_mail_says_so(member):
+    assert "por-email" not in member.get("/report").text
+    for every, kept in (("week", "week"), ("month", "month"), ("", None)):
+        answer = member.post("/report/mail", {"every": every})
+        assert answer.status_code == 303
+        db.session.expire_all()
+        assert db.session.query(User).filter_by(role="member").one().report_every == kept
+    assert member.post("/report/mail", {"every": "day"}).status_code == 400
