@@ -15,6 +15,7 @@ _ENDLESS_LENGTH = re.compile(rb"content-length:[ \t]*0*[1-9][0-9]{18}", re.IGNOR
 
 _BANNERS = re.compile(rb"SSH-|220[ -]|\* OK|\+OK|RFB |AMQP|-ERR|.\x00\x00\x00\x0a", re.DOTALL)
 """How SSH, SMTP and FTP, IMAP, POP3, VNC, AMQP, Redis and MySQL begin to speak."""
+_STATUS_START = b"HTTP/1."
 _TLS_ALERT = b"\x15\x03"
 
 _STOP = 0
@@ -116,5 +117,8 @@ def _name_service(data: bytes) -> tuple[str, str]:
     if data.startswith(_TLS_ALERT):
         return "tls_expected", "the answer is a TLS alert"
     shown = data[:80].split(b"\n")[0].decode("ascii", errors="backslashreplace").strip()
-    reason = "not_http" if _BANNERS.match(data) else "connection_failed"
+    if _BANNERS.match(data):
+        reason = "not_http"
+    else:  # of a status line that was cut nobody knows more than that the connection ended
+        reason = "connection_failed" if _STATUS_START.startswith(data[: len(_STATUS_START)]) else "protocol_error"
     return reason, f"the answer has no status line: {shown!r}"

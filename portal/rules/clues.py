@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from portal.rules import services
 from portal.rules.verdict import DELIVERED_REASONS, decode
@@ -81,9 +81,12 @@ def _find_clues(answer: _Answer, status_code: int) -> Iterator[Clue]:
 
 # --- redirects
 
+_OF_ADDRESSES = "%/:?#[]@!$&'()*+,;=~"
+"""What an address is written with (RFC 3986); the rest, bytes that are no ASCII too, browsers escape."""
+
 
 def _find_redirect(answer: _Answer) -> Clue | None:
-    location = answer.headers.get("location", "")
+    location = quote(answer.headers.get("location", ""), safe=_OF_ADDRESSES, encoding="latin-1")
     target = urlsplit(urljoin(answer.given.url, location))
     host = target.hostname or ""
     if not location or not host or target.scheme not in ("http", "https"):
@@ -95,6 +98,8 @@ def _find_redirect(answer: _Answer) -> Clue | None:
         return Clue("redirect_login", {"host": host})
     if services.is_under(host, services.PARKING_HOSTS) or target.path.lower() in services.PARKING_PATHS:
         return Clue("redirect_parking", {"host": host})
+    if target.geturl() == answer.url._replace(fragment="").geturl():
+        return Clue("redirect_loop")
     code = _name_difference(answer.url, target)
     facts = {"target": _show(target)}
     is_usable = len(target.geturl()) <= MAX_OFFERED and code != "redirect_home"

@@ -10,14 +10,16 @@ from typing import Any
 DELIVERED_REASONS = frozenset({"ok_empty", "ok_json", "ok_text"})
 """The reasons that mean: the receiver took the delivery."""
 
-WARNINGS = ("error_in_json", "invalid_json", "error_words", "shape_changed")
+WARNINGS = ("error_in_json", "invalid_json", "source_code", "error_words", "shape_changed")
 """What a delivered answer can carry besides, the first that applies; never a failure. An answer by itself does not tell
 the last: the outbox does, which knows the shapes of those before (`shape_of`).
 """
 
 
-DOUBTS = ("error_in_json", "error_words")
-"""The warnings that speak of an error: the receiver took the delivery, and may not have done what it is for."""
+DOUBTS = ("error_in_json", "source_code", "error_words")
+"""The warnings that speak of an error, or of a script that was not run: the receiver took the delivery, and may not
+have done what it is for.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +196,12 @@ _SUCCESS_KEY = re.compile(r"(?:is)?success|successful|succeeded|ok|sucesso|statu
 _STATUS_KEY = re.compile(r"(?:http)?(?:status|code)|statuscode|state|result|type")
 _MESSAGE_KEY = re.compile(r"message|msg|mensagem|details?|title|description|reason")
 _ERROR_STATUS = re.compile(r"error|erro|fail|failed|failure|falha|falhou|exception|fatal|ko|nok|[45][0-9][0-9]")
+_WRAPPERS = frozenset(("body", "data", "payload", "resposta", "response", "result", "retorno"))
+"""Keys that answers put their whole content under."""
 _NOTHING = re.compile(r"|0|0\.0|false|no|none|null|ok|não|nao|nenhum|success|sucesso")
 _FALSE = re.compile(r"false|no|0|não|nao")
+_SOURCE_STARTS = ("<?php", "<?=", "<%", "#!/")
+"""How the scripts of PHP, JSP, ASP and shells begin: a server that does not run them shows them."""
 _WORDS_SEARCHED = 64 * 1024
 
 # An underscore parts words here (EVENT_ERROR), and a capital does for the names of exceptions (TypeError).
@@ -204,7 +210,10 @@ _ERROR_WORDS = re.compile(
     (?: (?<![^\W_]) (?<!\bno[ ]) (?<!\bnot[ ]) (?<!\b0[ ]) (?<!\bzero[ ]) (?<!\bsem[ ]) (?<!\bnenhum[ ])
         (?<!\bnenhuma[ ]) (?<!\bwithout[ ])
         (?: errors? | erros? | exceptions? | exceç(?:ão|ões) | fatal | fail(?:s|ed|ures?)? | falh(?:as?|ou|aram)
-          | warnings? | traceback | not[ ]satisfied | denied | negado | unauthori[sz]ed | forbidden | rejected )
+          | warnings? | traceback | not[ ]satisfied | denied | negado | unauthori[sz]ed | forbidden | rejected
+          | not[ ]authori[sz]ed | não[ ]autorizad[oa] | invalid | inválid[oa]s? | expired | expirad[oa] | expirou
+          | not[ ]found | não[ ]encontrad[oa] | log[ ]?in[ ]required | required[ ]log[ ]?in | sqlstate
+          | faults? | faultstring | em[ ]manutenção | under[ ]maintenance )
       | (?<=[a-z]) (?-i:Error|Exception) )
     (?![^\W_])
     (?! \s{0,3} [:=] \s{0,3} (?: 0 | none | null | false | no ) (?![^\W_]) )
@@ -230,7 +239,9 @@ def _json_warning(value: Any) -> str | None:
         return "error_words" if _has_error_words(value) else None
     # Some services answer with a list of errors or of results.
     items = value[:100] if isinstance(value, list) else [value]
-    objects = [_read_facts(item) for item in items if isinstance(item, dict)]
+    given = [item for item in items if isinstance(item, dict)]
+    wrapped = [item for outer in given for key, item in outer.items() if key.lower() in _WRAPPERS]
+    objects = [_read_facts(item) for item in (*given, *wrapped) if isinstance(item, dict)]
     if any(_says_error(key, item) for facts in objects for key, item in facts):
         return "error_in_json"
     if any(_has_error_message(facts) for facts in objects):
@@ -275,6 +286,8 @@ def _text_warning(text: str, content_type: str) -> str | None:
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type.endswith(("/json", "+json")) or text.startswith(("{", "[")):
         return "invalid_json"
+    if text.startswith(_SOURCE_STARTS):
+        return "source_code"
     return "error_words" if _has_error_words(text) else None
 
 

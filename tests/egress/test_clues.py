@@ -45,6 +45,8 @@ ROWS = [
     Row("redirect_https", 301, ("Location: https://www.hook.test/hook/",), offer="https://www.hook.test/hook/"),
     Row("redirect_www", 301, ("Location: http://www.hook.test/hook",), offer="http://www.hook.test/hook"),
     Row("redirect_moved", 307, ("Location: https://new.test/v2?key=1",), offer="https://new.test/v2?key=1"),
+    Row("redirect_moved", 302, ("Location: /caf\u00e9 1/{{x}}",), offer="{bare}/caf%C3%A9%201/%7Bx%7D"),
+    Row("redirect_loop", 307, ("Location: {url}",)),
     Row("redirect_home", 302, ("Location: /",)),
     Row("redirect_login", 302, ("Location: /users/sign_in?next=%2Fhook",)),
     Row("redirect_login", 302, ("Location: https://accounts.google.com/v3/x",)),

@@ -264,6 +264,8 @@ def test_replacement_characters_the_receiver_sent_are_text() -> None:
         '{"code":"500"}',
         '{"result":"falha"}',
         '[{"errorCode":"X","message":"y"}]',
+        '{"data":{"error":"inner"}}',
+        '{"Response":{"success":false}}',
     ],
 )
 def test_error_object_in_a_200_is_a_warning(body: str) -> None:
@@ -279,7 +281,7 @@ def test_error_object_in_a_200_is_a_warning(body: str) -> None:
         '{"error":"none","status":0,"code":200}',
         '{"success":true,"message":"errors are logged elsewhere"}',
         '{"message":"0 errors"}',
-        '{"data":{"error":"inner"}}',
+        '{"contact":{"error":"inner"}}',
         '{"status":"ok","success":null}',
         '{"status":200,"type":"contact"}',
         "[]",
@@ -291,6 +293,11 @@ def test_error_object_in_a_200_is_a_warning(body: str) -> None:
 )
 def test_harmless_json_has_no_warning(body: str) -> None:
     assert warning_of(body) is None
+
+
+@pytest.mark.parametrize("body", ["<?php\necho 'OK';", "<?= 1 ?>", "<%@ page %>ok", "#!/bin/sh\necho"])
+def test_a_script_that_is_shown_in_place_of_being_run_is_a_warning(body: str) -> None:
+    assert warning_of(body) == "source_code"
 
 
 @pytest.mark.parametrize(
@@ -311,6 +318,15 @@ def test_harmless_json_has_no_warning(body: str) -> None:
         '"Erro 5"',
         '{"message":"Access denied"}',
         "exceção",
+        "Invalid token",
+        "Token inválido",
+        "Não autorizado",
+        "Sessão expirada",
+        "404 Not Found",
+        "Login required",
+        "SQLSTATE[23000]: Integrity constraint violation",
+        "<soap:Fault><faultstring>x</faultstring></soap:Fault>",
+        "Sistema em manutenção",
     ],
 )
 def test_words_of_an_error_are_a_warning(body: str) -> None:
@@ -322,6 +338,10 @@ def test_words_of_an_error_are_a_warning(body: str) -> None:
     [
         "OK",
         "terror",
+        "default",
+        "validado",
+        "found",
+        "not expired",
         "mirrors",
         "failsafe",
         "no errors",

@@ -147,6 +147,7 @@ ANSWERS = {
 WARNING_TITLES = {
     "error_in_json": _("a resposta indica um erro"),
     "invalid_json": _("o JSON está mal escrito"),
+    "source_code": _("é o código-fonte do script"),
     "error_words": _("o texto fala em erro"),
     "shape_changed": _("a resposta mudou de forma"),
 }
@@ -158,6 +159,10 @@ ANSWER_WARNINGS = {
     "invalid_json": _(
         "A entrega foi aceita, mas a resposta parece um JSON e não está bem escrita. Confira no destino "
         "se o processamento terminou bem."
+    ),
+    "source_code": _(
+        "A entrega foi aceita, mas a resposta é o código-fonte do script, e não o resultado dele: o servidor do "
+        "destino não o executou. Peça ao responsável que ative nele o PHP, ou a linguagem do script, e depois reenvie."
     ),
     "error_words": _(
         "A entrega foi aceita, mas o texto da resposta fala em erro. Leia a resposta e confira no CRM "

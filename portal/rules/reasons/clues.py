@@ -19,6 +19,10 @@ CLUES = {
         "O destino levou à página inicial do site, %(target)s: em geral, a URL não existe mais. "
         "Copie de novo a URL do webhook de onde ela foi criada."
     ),
+    "redirect_loop": _(
+        "O destino desvia para este mesmo endereço, sem fim: costuma esperar o cookie de um login. Use a URL que foi "
+        "criada para webhooks, ou peça ao responsável que ela responda sem desviar."
+    ),
     "redirect_login": _(
         "O destino levou a uma tela de login (%(host)s). A URL precisa receber dados sem login: use a que foi criada "
         "para webhooks, ou torne o acesso público."
