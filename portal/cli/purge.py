@@ -1,5 +1,6 @@
 """`portal purge`."""
 
+import sys
 from collections import Counter
 
 import click
@@ -8,6 +9,7 @@ from sqlalchemy import select
 from portal import clock
 from portal.audit import Actor
 from portal.cli.console import ACTOR, company_option, json_option, open_app, pick_company, print_json
+from portal.cli.terminal import inert
 from portal.database.db import db
 from portal.database.upkeep import empty_log, rewrite, size_of
 from portal.models import Company
@@ -30,8 +32,10 @@ def purge(company_name: str | None, dry_run: bool, as_json: bool) -> None:
         companies = [pick_company(company_name)] if company_name else db.session.scalars(select(Company)).all()
         db.session.rollback()
         before = size_of(db.engine)
-        reports = [{"company": each.name} | dict(purge_company(each, dry_run=dry_run)) for each in companies]
+        reports = [{"company": each.name} | dict(purge_company(each, dry_run, is_hidden=as_json)) for each in companies]
         if not dry_run:
+            if not as_json:
+                click.echo("Giving the space back to the disk", err=True)
             rewrite(db.engine)
             empty_log(db.engine)
         freed = None if before is None else max(0, before - (size_of(db.engine) or 0))
@@ -45,19 +49,22 @@ def purge(company_name: str | None, dry_run: bool, as_json: bool) -> None:
         click.echo(f"Given back to the disk: {freed / 1_000_000:.1f} MB.")
 
 
-def purge_company(company: Company, *, dry_run: bool) -> Counter[str]:
-    """Purge one company, or only count; returns how many of each."""
+def purge_company(company: Company, dry_run: bool, *, is_hidden: bool) -> Counter[str]:
+    """Purge one company, or only count, and show that it moves; returns how many of each."""
     now, company_id = clock.utcnow(), company.id
     limits = retention.limits_of(company, now=now)
     counts = Counter(dict.fromkeys(retention.COUNTS, 0))
     db.session.rollback()
-    for chunk in retention.cut_into_chunks(company_id, limits):
-        counts.update(chunk(db.session).counts)
-        if dry_run:
-            db.session.rollback()
-        else:
-            db.session.commit()
-        clock.sleep(PAUSE_SECONDS)
+    chunks = retention.cut_into_chunks(company_id, limits)
+    label = f"Purging {inert(company.name)}"
+    with click.progressbar(chunks, label=label, show_pos=True, file=sys.stderr, hidden=is_hidden) as bar:
+        for chunk in bar:
+            counts.update(chunk(db.session).counts)
+            if dry_run:
+                db.session.rollback()
+            else:
+                db.session.commit()
+            clock.sleep(PAUSE_SECONDS)
     if not dry_run:
         retention.record_report(db.session, Actor(company_id, ACTOR), counts, now=now)
         db.session.commit()

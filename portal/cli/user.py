@@ -5,14 +5,13 @@ import sys
 import click
 from sqlalchemy import select
 
-from portal import audit
 from portal.audit import Actor
 from portal.cli.console import ACTOR, Words, company_option, json_option, open_app, pick_company, print_json
 from portal.cli.terminal import inert
 from portal.contacts.listing import people_of
 from portal.database.db import db, reading
 from portal.models import ROLES, User
-from portal.people import links, second_factor, users
+from portal.people import second_factor, users
 from portal.runtime import runtime
 
 
@@ -38,9 +37,9 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
             company = pick_company(None)
         else:
             company = users.get_or_create_company(db.session, company_name, vault=runtime().vault)
-        person = users.add_user(db.session, company, name=name, email=email, role=role, password=password)
-        audit.record(db.session, Actor(company.id, ACTOR), "user.added", subject=person.email)
-        token = None if password else links.create_link(db.session, purpose="invitation", user=person)
+        person, token = users.admit(
+            db.session, company, name=name, email=email, role=role, password=password, actor=Actor(company.id, ACTOR)
+        )
         db.session.commit()
         click.echo(f"{person.email} is {role} of {company.name}.", err=token is not None)
         if token is not None:

@@ -38,6 +38,8 @@ class SettingError(ValueError):
 class NoInstance(SettingError):
     """There is no portal where the settings look for one."""
 
+    code = "no_portal"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:

@@ -11,9 +11,12 @@ from portal.audit import Actor
 from portal.models import AccessLink, User
 from portal.people.hashing import hash_secret
 from portal.people.logging_in import find_user
+from portal.people.passwords import set_password
 
 LINK_LIFETIMES = {"setup": timedelta(days=7), "invitation": timedelta(days=7), "reset": timedelta(days=1)}
 RESET_PAUSE = timedelta(minutes=5)
+ACTIONS = {"invitation": "invitation.accepted", "reset": "password.reset"}
+"""What the audit log calls the use of a link, by its purpose."""
 
 
 def create_link(session: Session, *, purpose: str, user: User | None = None) -> str:
@@ -84,6 +87,13 @@ def why_closed(session: Session, token: str, *, purpose: str) -> str | None:
     if link is None or (link.used_at is None and link.expires_at > clock.utcnow()):
         return None
     return "expired" if link.used_at is None else "used"
+
+
+def choose_password(session: Session, link: AccessLink, user: User, password: str, *, ip: str | None) -> None:
+    """Set the password of the link's user, and use the link up. Raises InvalidAccount."""
+    set_password(user, password)
+    use_link(session, link)
+    audit.record(session, Actor(user.company_id, user.email, ip), ACTIONS[link.purpose])
 
 
 def use_link(session: Session, link: AccessLink) -> None:

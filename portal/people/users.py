@@ -6,9 +6,9 @@ from sqlalchemy.orm import Session
 from portal import audit, clock
 from portal.audit import Actor
 from portal.company.endpoint import create_endpoint
-from portal.models import Company, Contact, User
+from portal.models import AccessLink, Company, Contact, User
 from portal.outbox import mark_changed
-from portal.people.links import create_link, drop_links
+from portal.people.links import create_link, drop_links, use_link
 from portal.people.passwords import InvalidAccount, end_sessions, set_password
 from portal.vault import Vault
 
@@ -64,6 +64,37 @@ def add_user(session: Session, company: Company, *, name: str, email: str, role:
     return user
 
 
+def set_up(
+    session: Session,
+    link: AccessLink,
+    *,
+    company: str,
+    name: str,
+    email: str,
+    password: str,
+    vault: Vault,
+    ip: str | None,
+) -> User:
+    """Make a company and its first admin, by the link of a portal that nobody uses yet. Raises InvalidAccount."""
+    made = get_or_create_company(session, company, vault=vault)
+    user = add_user(session, made, name=name, email=email, role="admin", password=password)
+    use_link(session, link)
+    audit.record(session, Actor(made.id, user.email, ip), "company.created")
+    return user
+
+
+def admit(
+    session: Session, company: Company, *, name: str, email: str, role: str, password: str | None, actor: Actor
+) -> tuple[User, str | None]:
+    """Give somebody a log-in, and without a password the token of the link by which they choose one.
+
+    Raises InvalidAccount.
+    """
+    user = add_user(session, company, name=name, email=email, role=role, password=password)
+    audit.record(session, actor, "user.added", subject=user.email)
+    return user, create_link(session, purpose="invitation", user=user) if password is None else None
+
+
 def invite(session: Session, company: Company, *, name: str, email: str, role: str, actor: Actor) -> tuple[User, str]:
     """Give somebody a log-in, and the token of the link by which they choose a password. Raises InvalidAccount."""
     user = add_user(session, company, name=name, email=email, role=role, password=None)
@@ -80,6 +111,13 @@ def change_role(session: Session, user: User, role: str, *, actor: Actor) -> Non
     audit.record(session, actor, "user.role_changed", subject=f"{user.email}: {user.role} -> {role}")
     user.role = role
     end_sessions(user)
+
+
+def change_password(session: Session, user: User, password: str, *, actor: Actor) -> None:
+    """Set another password; every session and link of the user ends. Raises InvalidAccount."""
+    set_password(user, password)
+    drop_links(session, user.id)
+    audit.record(session, actor, "password.changed")
 
 
 def disable(session: Session, user: User, *, actor: Actor) -> None:

@@ -6,11 +6,10 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit
 from portal.database.db import db
 from portal.forms import ACCOUNT_WORDS, ChangePasswordForm, ProfileForm, text_of
 from portal.models import User
-from portal.people import links, passwords
+from portal.people import passwords, users
 from portal.views.language import remember_language
 from portal.web import access, sessions
 from portal.web.redirects import see_other
@@ -49,12 +48,10 @@ def change_password() -> ResponseReturnValue:
         return page(password=form), 422
     user = db.session.get_one(User, current_user.id)
     try:
-        passwords.set_password(user, text_of(form.password))
+        users.change_password(db.session, user, text_of(form.password), actor=access.current_actor())
     except passwords.InvalidAccount as error:
         form.password.errors = [ACCOUNT_WORDS[error.problem]]
         return page(password=form), 422
-    links.drop_links(db.session, user.id)
-    audit.record(db.session, access.current_actor(), "password.changed")
     sessions.begin(user)
     flash(_("Senha trocada. As sessões em outros aparelhos terminaram."), "success")
     return see_other(url_for(".index"))

@@ -3,8 +3,6 @@
 from flask import Blueprint, abort, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from portal import audit
-from portal.audit import Actor
 from portal.database.db import db
 from portal.forms import ACCOUNT_WORDS, NewPasswordForm, SetUpForm, text_of
 from portal.models import AccessLink, User
@@ -23,22 +21,21 @@ def set_up(token: str) -> ResponseReturnValue:
     link = open_link(token, purpose="setup")
     form = SetUpForm()
     if form.validate_on_submit():
-        company = users.get_or_create_company(db.session, text_of(form.company), vault=runtime().vault)
         try:
-            user = users.add_user(
+            user = users.set_up(
                 db.session,
-                company,
+                link,
+                company=text_of(form.company),
                 name=text_of(form.name),
                 email=text_of(form.email),
-                role="admin",
                 password=text_of(form.password),
+                vault=runtime().vault,
+                ip=request.remote_addr,
             )
         except passwords.InvalidAccount as error:
             db.session.rollback()
             form[error.field].errors = [ACCOUNT_WORDS[error.problem]]
         else:
-            links.use_link(db.session, link)
-            audit.record(db.session, Actor(company.id, user.email, request.remote_addr), "company.created")
             return enter(user)
     return render_template("auth/set_up.html", form=form), 422 if form.errors else 200
 
@@ -49,8 +46,8 @@ def accept_invitation(token: str) -> ResponseReturnValue:
     """Choose the first password."""
     link, user = open_link_of_user(token, purpose="invitation")
     form = NewPasswordForm()
-    if form.validate_on_submit() and sets_password(form, user):
-        return use_and_enter(link, user, action="invitation.accepted")
+    if form.validate_on_submit() and sets_password(form, link, user):
+        return enter(user)
     return render_template("auth/invitation.html", form=form, user=user), 422 if form.errors else 200
 
 
@@ -60,8 +57,8 @@ def reset(token: str) -> ResponseReturnValue:
     """Choose another password, by a link that an admin made or a mail brought."""
     link, user = open_link_of_user(token, purpose="reset")
     form = NewPasswordForm()
-    if form.validate_on_submit() and sets_password(form, user):
-        return use_and_enter(link, user, action="password.reset")
+    if form.validate_on_submit() and sets_password(form, link, user):
+        return enter(user)
     return render_template("auth/reset.html", form=form, user=user), 422 if form.errors else 200
 
 
@@ -80,17 +77,11 @@ def open_link_of_user(token: str, *, purpose: str) -> tuple[AccessLink, User]:
     return link, link.user
 
 
-def sets_password(form: NewPasswordForm, user: User) -> bool:
+def sets_password(form: NewPasswordForm, link: AccessLink, user: User) -> bool:
     """Set the password that the form holds; when it is refused, its field says why."""
     try:
-        passwords.set_password(user, text_of(form.password))
+        links.choose_password(db.session, link, user, text_of(form.password), ip=request.remote_addr)
     except passwords.InvalidAccount as error:
         form.password.errors = [ACCOUNT_WORDS[error.problem]]
         return False
     return True
-
-
-def use_and_enter(link: AccessLink, user: User, *, action: str) -> ResponseReturnValue:
-    links.use_link(db.session, link)
-    audit.record(db.session, Actor(user.company_id, user.email, request.remote_addr), action)
-    return enter(user)

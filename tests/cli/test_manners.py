@@ -108,6 +108,11 @@ def test_with_json_a_failure_is_json(app: Flask, run: Run, typed: list[str], cod
     assert error["message"]
 
 
+def test_with_json_no_portal_has_a_code_of_its_own(tmp_path: Path) -> None:
+    result = run_in(tmp_path, "webhook", "show", "--json")
+    assert json.loads(result.stdout)["error"]["code"] == "no_portal"
+
+
 def test_a_question_that_nobody_answers_is_json_too(app: Flask, run: Run) -> None:
     make_company("Alfa", url=URL)
     result = run("deliveries", "resend", "--status", "failed", "--json")

@@ -42,6 +42,7 @@ def test_a_purge_says_what_went(run: Run, contact: Contact) -> None:
     result = run("purge")
     assert result.exit_code == 0
     assert result.stdout.startswith("Vendas Exemplo: bodies 1, answers 0, deliveries 0, entries 0.\n")
+    assert result.stderr == "Purging Vendas Exemplo\nGiving the space back to the disk\n"
     assert bodies() == []
     report = retention.last_report(db.session, contact.company_id)
     assert report is not None
@@ -51,6 +52,7 @@ def test_a_purge_says_what_went(run: Run, contact: Contact) -> None:
 def test_a_dry_run_says_the_same_and_changes_nothing(run: Run, contact: Contact) -> None:
     result = run("purge", "--dry-run", "--json")
     report = json.loads(result.stdout)
+    assert result.stderr == ""
     assert report["dry_run"]
     assert report["companies"] == [
         {"company": "Vendas Exemplo", "bodies": 1, "answers": 0, "deliveries": 0, "entries": 0}

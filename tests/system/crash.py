@@ -7,23 +7,25 @@ against both. SQLite runs `portal serve`; PostgreSQL runs `portal serve --no-wor
 """
 
 import argparse
+import multiprocessing
 import os
 import random
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import create_engine, select, text
 
 from portal import create_app
+from portal.cli import cli
 from portal.clock import utcnow
 from portal.config import LEASE_MARGIN, load_settings
 from portal.database.db import db, prepare_engine, reading
@@ -45,6 +47,9 @@ RECOVERY_SECONDS = DEADLINE_SECONDS + LEASE_MARGIN.total_seconds() + 1
 """After the last kill: the lease of what the dead had claimed, and the tick that finds it."""
 START_SECONDS = 60
 """What the start of a process may take on a busy machine."""
+READY = multiprocessing.get_context("forkserver")
+"""Starts processes in which the portal is imported already: most of the time between two kills went into that."""
+READY.set_forkserver_preload(["portal.application", "portal.cli.serve", "portal.cli.worker", "tests.system.crash"])
 
 
 def environment(instance: Path, database_url: str, *, concurrency: int) -> dict[str, str]:
@@ -66,24 +71,20 @@ def environment(instance: Path, database_url: str, *, concurrency: int) -> dict[
 class Member:
     """One process of the portal or of the people who use it: started, killed, started again."""
 
-    def __init__(self, command: list[str], environ: dict[str, str], log: Path) -> None:
-        self._command, self._environ, self._log = command, environ, log
-        self.committed: list[str] = []
-        """What the process printed: the ids that a feeder saw committed."""
+    def __init__(self, run: Callable[..., object], arguments: Any, environ: dict[str, str], folder: Path) -> None:
+        self._run, self._arguments, self._environ = run, arguments, environ
+        self._log = folder / "crash.log"
+        self._printed = folder / f"printed.{id(self)}"
 
     def start(self) -> None:
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-u", "-m", *self._command],
-                env=self._environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
-            )  # fmt: skip
-        self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
-        self._reader.start()
+        given = (self._run, self._arguments, self._environ, self._log, self._printed)
+        self.process = READY.Process(target=enter, args=given)
+        self.process.start()
 
-    def _read(self, process: "subprocess.Popen[str]") -> None:
-        assert process.stdout is not None
-        with process.stdout as lines:
-            self.committed += [line.strip() for line in lines if line.endswith("\n")]
+    @property
+    def committed(self) -> list[str]:
+        """What the processes printed: the ids that a feeder saw committed."""
+        return self._printed.read_text().split()
 
     def children(self) -> list[int]:
         listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
@@ -91,17 +92,27 @@ class Member:
 
     def kill(self, *, children: bool = True) -> None:
         """kill -9, of its children too unless they are to notice by themselves."""
+        assert self.process.pid is not None
         for pid in [self.process.pid, *(self.children() if children else [])]:
             kill(pid)
-        self._reap()
+        self.process.join(START_SECONDS)
 
     def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self._reap()
+        self.process.terminate()
+        self.process.join(START_SECONDS)
 
-    def _reap(self) -> None:
-        self.process.wait(START_SECONDS)
-        self._reader.join(START_SECONDS)
+
+def enter(run: Callable[..., object], arguments: Any, environ: dict[str, str], log: Path, printed: Path) -> None:
+    """In the new process: take on its environment and outputs, and run."""
+    os.environ.clear()
+    os.environ.update(environ)
+    for output, path in ((1, printed), (2, log)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), output)
+    run(arguments)
+
+
+def run_portal(command: list[str]) -> None:
+    cli(command, prog_name="portal")
 
 
 def kill(pid: int) -> None:
@@ -141,14 +152,11 @@ class Run:
         self.environ = environment(instance, database_url, concurrency=concurrency)
         self.app = create_app(load_settings(self.environ))
         self.receiver = Receiver(delay=0.004)
-        log = instance / "crash.log"
-        portal = [["portal", "serve", "--port", "0"]]
+        portal = [["serve", "--port", "0"]]
         if not database_url.startswith("sqlite"):
-            portal = [["portal", "serve", "--port", "0", "--no-worker"], ["portal", "worker"], ["portal", "worker"]]
-        self.portal = [Member(command, self.environ, log) for command in portal]
-        self.feeders = [
-            Member(["tests.system.crash", "--feed", str(seed + number)], self.environ, log) for number in range(FEEDERS)
-        ]
+            portal = [["serve", "--port", "0", "--no-worker"], ["worker"], ["worker"]]
+        self.portal = [Member(run_portal, command, self.environ, instance) for command in portal]
+        self.feeders = [Member(feed, seed + number, self.environ, instance) for number in range(FEEDERS)]
 
     def run(self, kills: int, *, seconds: float = inf) -> Books:
         """Kill that often, or as often as there is time for, let everything settle, and balance."""
@@ -190,7 +198,7 @@ class Run:
         time.sleep(self.chance.uniform(0, 0.05))
 
     def _describe(self) -> str:
-        codes = [member.process.poll() for member in (*self.portal, *self.feeders)]
+        codes = [member.process.exitcode for member in (*self.portal, *self.feeders)]
         return f"{self._open()} open, exit codes {codes}, {(self.instance / 'crash.log').read_text()[-6000:]}"
 
     def _kill_one(self) -> None:
@@ -306,7 +314,7 @@ def feed(seed: int) -> None:
             contact = db.session.get_one(Contact, chance.choice(ids))
             made = factories.classify_contact(contact, chance.choice([1, 2, 3])).delivery_id
             if made is not None:
-                print(made, flush=True)
+                os.write(1, f"{made}\n".encode())  # all of it or nothing
             db.session.rollback()
             db.session.expunge_all()
             time.sleep(0.01)
@@ -330,10 +338,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--concurrency", type=int, default=1, help="posts to one endpoint at a time")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
-    parser.add_argument("--feed", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args(argv)
-    if asked.feed is not None:
-        feed(asked.feed)
     with tempfile.TemporaryDirectory(prefix="portal-crash-") as folder:
         run: Callable[[str], Books] = lambda url: crash(  # noqa: E731
             Path(folder),
