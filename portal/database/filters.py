@@ -90,8 +90,8 @@ class _OneOf:
 
 
 def number(_session: Session, _company_id: int, asked: int | str) -> int:
-    """Reads a row's number."""
-    return asked if isinstance(asked, int) else row_number(asked)
+    """Reads a row's number. Raises ValueError for one that no row can have."""
+    return row_number(str(asked))
 
 
 def moment(_session: Session, _company_id: int, asked: Any) -> datetime:

@@ -44,6 +44,23 @@ def test_two_admins_who_demote_each_other_leave_one(app: Flask) -> None:
     assert db.session.query(User).filter_by(role="admin").count() == 1
 
 
+def test_neither_another_companys_admins_nor_who_cannot_log_in_lets_the_last_one_go(app: Flask) -> None:
+    company, other = make_company(), make_company("Outra")
+    admin = make_user(company)
+    for_nothing = [make_user(other), make_user(other), make_user(company, role="member"), make_user(company)]
+    for_nothing[3].password_hash = None  # invited, and not there yet
+    disabled = make_user(company)
+    disabled.disabled_at = clock.utcnow()
+    db.session.commit()
+    refused: list[str] = []
+    demote(app, admin.id, refused)
+    assert refused == ["last_admin"]
+    for_nothing[3].password_hash = admin.password_hash
+    db.session.commit()
+    demote(app, admin.id, [])
+    assert db.session.get_one(User, admin.id, populate_existing=True).role == "member"
+
+
 def enter_code(app: Flask, user_id: int, code: str, start: threading.Barrier, accepted: list[bool]) -> None:
     with session_of(app) as session:
         user = session.get_one(User, user_id)

@@ -79,9 +79,11 @@ def test_a_person_is_erased_after_being_asked(admin, contact):
 
 def test_one_person_is_exported_with_everything_that_is_kept(app, admin, company, contact, receiver):
     set_url(company, receiver.url)
+    make_delivery(make_contact(company))
     with running_worker(app):
         classify_contact(contact, 3)
-        assert receiver.wait_for(1)
+        assert receiver.wait_for(2)
+    make_delivery(make_contact(company))
     answer = admin.get(f"/contacts/{contact.id}/person.json")
     assert answer.headers["Content-Disposition"] == f'attachment; filename="contato-{contact.id}.json"'
     told = json.loads(answer.text)
