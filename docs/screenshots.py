@@ -29,7 +29,7 @@ from portal.database.upgrading import upgrade_schema
 from portal.demo.receiver import MoodyReceiver
 from portal.demo.sample import TEAM
 from portal.demo.story import classify_contact, prepare
-from portal.models import Delivery
+from portal.models import Delivery, DeliveryBody
 from portal.rules.retry import parse_schedule
 
 IMAGES = Path(__file__).parent / "images"
@@ -43,6 +43,7 @@ PICTURES = {
     "home": ("/", 1280, 800, "light", "pt-BR"),
     "home-dark": ("/", 1280, 800, "dark", "pt-BR"),
     "home-phone": ("/", 390, 844, "light", "pt-BR"),
+    "report": ("/report", 1280, 800, "light", "pt-BR"),
     "contacts": ("/contacts", 1280, 800, "light", "pt-BR"),
     "deliveries": ("/deliveries", 1280, 800, "light", "pt-BR"),
     "delivery-failed": ("/deliveries/{failed}", 1280, 800, "light", "pt-BR"),
@@ -100,7 +101,7 @@ def running(app: Flask, receiver_url: str) -> Iterator[tuple[str, dict[str, str]
 def write_history() -> None:
     """Deliveries of the four weeks before, some of which failed."""
     first = db.session.scalars(select(Delivery).order_by(Delivery.id).limit(1)).one()
-    shared = {name: getattr(first, name) for name in ("company_id", "campaign_id", "owner_id", "actor", "body")}
+    shared = {name: getattr(first, name) for name in ("company_id", "campaign_id", "owner_id", "actor")}
     for day in range(28, 0, -1):
         when = NOW - timedelta(days=day)
         for number in range(0 if when.weekday() > 4 else 6 + day * 7 % 11):
@@ -117,6 +118,7 @@ def write_history() -> None:
                     tries=1,
                     created_at=when + timedelta(minutes=number),
                     delivered_at=None if has_failed else when + timedelta(minutes=number),
+                    stored_body=DeliveryBody(content=first.body),
                     **shared,
                 )
             )

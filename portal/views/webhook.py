@@ -23,6 +23,7 @@ from portal.runtime import runtime
 from portal.views import notices
 from portal.views.inspector import address_of
 from portal.web import access, exchange
+from portal.web.health import read_health
 from portal.web.redirects import see_other
 
 bp = Blueprint("webhook", __name__, url_prefix="/webhook")
@@ -186,6 +187,7 @@ def page(form: WebhookForm, *, attempt: Attempt | None = None, **more: object) -
         state=status.state,
         stuck=backlog_of(db.session, company_id).stuck,
         waiting=status.waiting,
+        health=read_health(),
         outages=page_outages(db.session, company_id).items,
         old_secret_until=status.old_secret_until,
         exchange=exchange,

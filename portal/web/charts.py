@@ -102,7 +102,7 @@ def draw(counts: Sequence[DayCount], zone: ZoneInfo) -> Chart | None:
     return Chart(bars, top)
 
 
-def height_of(count: int, top: int) -> float:
+def height_of(count: float, top: int) -> float:
     return max(SMALLEST, 100 * count / top) if count else 0.0
 
 

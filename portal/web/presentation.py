@@ -24,6 +24,7 @@ from portal.company.endpoint import get_endpoint, state_of
 from portal.contacts.syncing import Backlog, backlog_of
 from portal.database.db import db
 from portal.deliveries.log import last_attempts
+from portal.i18n import reader_zone
 from portal.models import Attempt, Endpoint
 from portal.outbox.next_try import next_try_at, next_try_of
 from portal.rules import reasons
@@ -45,6 +46,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(full_time)
     app.add_template_filter(relative_time)
     app.add_template_filter(since_time)
+    app.add_template_filter(day_of)
     app.add_template_filter(long_day)
     app.add_template_filter(short_day)
     app.add_template_filter(format_number, "number")
@@ -154,6 +156,11 @@ def since_time(moment: datetime) -> str:
     if 1 < days < 7:
         return str(gettext("%(weekday)s às %(time)s", weekday=format_date(moment, "EEEE"), time=time))
     return full_time(moment)
+
+
+def day_of(moment: datetime) -> date:
+    """The day of a moment where the reader is."""
+    return moment.astimezone(reader_zone()).date()
 
 
 def long_day(day: date) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from portal.web.charts import GAP, height_of, round_up
 
@@ -37,12 +38,12 @@ class Stack:
     top: int
 
 
-def stack(counts: Sequence[Mapping[str, int]], *, top: int | None = None) -> Stack | None:
+def stack(counts: Sequence[Mapping[str, float]], *, top: int | None = None) -> Stack | None:
     """Place the columns, their kinds from below; None when all counts are 0."""
     most = max((sum(each.values()) for each in counts), default=0)
     if not most:
         return None
-    top, step = top or round_up(most), 100 / len(counts)
+    top, step = top or round_up(ceil(most)), 100 / len(counts)
     columns = [
         Column(number, number * step + step * GAP / 2, step * (1 - GAP), _segments(each, top))
         for number, each in enumerate(counts)
@@ -50,7 +51,7 @@ def stack(counts: Sequence[Mapping[str, int]], *, top: int | None = None) -> Sta
     return Stack(columns, top)
 
 
-def _segments(counts: Mapping[str, int], top: int) -> list[Segment]:
+def _segments(counts: Mapping[str, float], top: int) -> list[Segment]:
     segments, y = [], 100.0
     for kind, count in counts.items():
         if count:

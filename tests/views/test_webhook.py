@@ -2,9 +2,11 @@
 
 import pytest
 
+from portal import clock
 from portal.database.db import db
 from portal.demo.server import Reply
-from portal.models import AuditEntry, Delivery
+from portal.models import Attempt, AuditEntry, Delivery
+from tests.conftest import URL
 from tests.factories import endpoint_of, make_contact, make_delivery, secret_of, set_url
 
 REFUSED = ["http://169.254.169.254/", "ftp://crm.example/", "javascript:alert(1)", "http://user:pass@crm.example/", "x"]
@@ -220,3 +222,15 @@ def test_a_header_is_removed_and_another_origin_says_that_it_is_left_out(admin, 
     admin.post("/webhook", {"url": receiver.url, **TYPED})
     admin.post("/webhook", {"url": receiver.url, "header_kind": "none"})
     assert (endpoint_of(company).url, endpoint_of(company).header_name) == (receiver.url, None)
+
+
+def test_the_crm_s_health_is_drawn_once_something_was_tried(admin, company):
+    assert "Saúde do CRM" not in admin.get("/webhook").text
+    set_url(company, URL)
+    delivery = make_delivery(make_contact(company))
+    facts = {"started_at": clock.utcnow(), "duration_ms": 120, "reason": "ok_json", "warning": "error_words"}
+    db.session.add(Attempt(delivery_id=delivery.id, number=1, trigger="classification", url=URL, **facts))
+    db.session.commit()
+    page = admin.get("/webhook").text
+    assert "1 tentativa, 1 recebidas, 1 com aviso" in page
+    assert "mediana 120 ms, 95% até 120 ms" in page

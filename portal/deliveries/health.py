@@ -1,0 +1,79 @@
+"""How the CRM answers, day by day: how much it takes, with how many warnings, and how long that takes it."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from statistics import median
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.models import Attempt, Delivery
+from portal.outbox.telling import SAYS_NOTHING
+from portal.rules.verdict import DELIVERED_REASONS
+
+LOOKED_AT = 5000
+"""A company's latest deliveries whose tries are looked at; the days before them are left out."""
+
+
+@dataclass(frozen=True)
+class DayHealth:
+    """The tries of one day, tests aside. `start` is the day's beginning."""
+
+    start: datetime
+    delivered: int = 0
+    """Tries that the receiver took, with those that it took with a warning."""
+    warned: int = 0
+    failed: int = 0
+    durations: Sequence[int] = ()
+    """How many milliseconds each took, in order."""
+
+    @property
+    def tries(self) -> int:
+        return self.delivered + self.failed
+
+    @property
+    def median_ms(self) -> int | None:
+        return round(median(self.durations)) if self.durations else None
+
+    @property
+    def p95_ms(self) -> int | None:
+        """What 95 of 100 tries did not exceed."""
+        return self.durations[ceil(0.95 * len(self.durations)) - 1] if self.durations else None
+
+
+def health_by_day(session: Session, company_id: int, *, starts: Sequence[datetime]) -> list[DayHealth]:
+    """The days that begin with `starts`, oldest first; its last is the end of the newest.
+
+    Days that begin before the latest `LOOKED_AT` deliveries of the company do are left out.
+    """
+    floor = session.execute(
+        select(Delivery.id, Delivery.created_at)
+        .where(Delivery.company_id == company_id)
+        .order_by(Delivery.id.desc())
+        .offset(LOOKED_AT)
+        .limit(1)
+    ).first()
+    if floor is not None:
+        starts = [start for start in starts[:-1] if start > floor.created_at] + [starts[-1]]
+    query = (
+        select(Attempt.started_at, Attempt.duration_ms, Attempt.reason, Attempt.warning)
+        .join(Delivery, Delivery.id == Attempt.delivery_id)
+        .where(Delivery.company_id == company_id, Delivery.id > (floor.id if floor is not None else 0))
+        .where(Delivery.trigger != "test", Attempt.reason.not_in(SAYS_NOTHING))
+        .where(Attempt.started_at >= starts[0], Attempt.started_at < starts[-1])
+    )
+    tries: list[list[Any]] = [[] for _ in starts[:-1]]
+    for row in session.execute(query):
+        tries[bisect_right(starts, row.started_at) - 1].append(row)
+    return [_day_of(start, rows) for start, rows in zip(starts, tries, strict=False)]
+
+
+def _day_of(start: datetime, tries: Sequence[Any]) -> DayHealth:
+    taken = [row for row in tries if row.reason in DELIVERED_REASONS]
+    warned = sum(row.warning is not None for row in taken)
+    durations = sorted(row.duration_ms for row in tries if row.duration_ms is not None)
+    return DayHealth(start, len(taken), warned, len(tries) - len(taken), durations)
