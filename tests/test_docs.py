@@ -18,7 +18,7 @@ def test_the_pages_of_reasons_are_what_the_words_make() -> None:
     reasons = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(reasons)
     for path, text in reasons.pages():
-        assert path.read_text("utf-8") == text, f"python docs/reasons.py writes {path.name} anew"
+        assert path.read_text("utf-8") == text, f"make strings writes {path.name} anew"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
