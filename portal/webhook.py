@@ -187,6 +187,8 @@ def apps_script_hop(url: str, answer: Answer) -> str | None:
 
 def _hide(credentials: Sequence[str], answer: Answer) -> Answer:
     """The answer without the credentials that a receiver repeats: the log keeps none."""
+    if not credentials:
+        return answer
     headers = [(name, blot(value, credentials)) for name, value in answer.headers]
     return replace(answer, headers=headers, body=blot_body(answer.body, credentials))
 

@@ -39,7 +39,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapp
 from sqlalchemy.pool import StaticPool
 
 from portal import clock
-from portal.database.driver import Statement, given
+from portal.database.driver import Statement, given, run_words
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 """The database is locked, full or gone: it is nobody's fault who wanted to write, and trying again helps."""
@@ -271,9 +271,9 @@ def _begin_sqlite(connection: Connection) -> None:
     read_only = _read_only.get()
     for name, value in (("query_only", int(read_only)), ("busy_timeout", round(patience_left() * 1000))):
         if connection.info.get(name) != value:
-            connection.exec_driver_sql(f"PRAGMA {name} = {value}")
+            run_words(connection, f"PRAGMA {name} = {value}")
             connection.info[name] = value
-    connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
+    run_words(connection, "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
 
 
 def _open_postgresql(connection: Any, _record: Any) -> None:

@@ -65,11 +65,12 @@ class Compiled:
         compiled = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         self.sql = str(compiled)
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
-        self._names = compiled.params.keys() - self._fixed.keys()
-        self._places: list[str] | None = compiled.positiontup
-        types = {name: compiled.binds[name].type.dialect_impl(dialect) for name in self._names}
-        writers = {name: type_.bind_processor(dialect) for name, type_ in types.items()}
-        self._writers = {name: write for name, write in writers.items() if write is not None}
+        types = {name: bound.type.dialect_impl(dialect) for name, bound in compiled.binds.items()}
+        writers = {
+            name: None if name in self._fixed else type_.bind_processor(dialect) for name, type_ in types.items()
+        }
+        self._is_by_place = compiled.positiontup is not None
+        self._ways = [(name, writers[name]) for name in compiled.positiontup or compiled.params]
         columns = list(getattr(element, "exported_columns", ()))
         row: Any = namedtuple("row", [column.key for column in columns])  # type: ignore[misc]
         self._row = row._make
@@ -78,10 +79,11 @@ class Compiled:
 
     def bind(self, values: Mapping[str, Any]) -> Any:
         """The parameters as the driver takes them: by place, or by name."""
-        given = self._fixed | {name: values[name] for name in self._names}
-        for name, write in self._writers.items():
-            given[name] = write(given[name])
-        return given if self._places is None else [given[name] for name in self._places]
+        if self._fixed:
+            values = {**values, **self._fixed}
+        if self._is_by_place:
+            return [values[name] if write is None else write(values[name]) for name, write in self._ways]
+        return {name: values[name] if write is None else write(values[name]) for name, write in self._ways}
 
     def row_of(self, row: Sequence[Any]) -> Any:
         """A row of the driver's, in Python's types."""
@@ -215,6 +217,17 @@ def _as_literal(element: Any, **_: Any) -> BindParameter[Any] | None:
     return element.render_literal_execute() if is_said else None
 
 
+def run_words(connection: Connection, sql: str) -> None:
+    """Run what has no parameters and gives nothing back, such as a BEGIN."""
+    driver: Any = connection.connection.driver_connection
+    cursor = driver.cursor()
+    try:
+        cursor.execute(sql)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _told(connection, sql, error) from error
+    cursor.close()
+
+
 def _run(connection: Connection, compiled: Compiled, parameters: Any, *, many: bool = False) -> Any:
     driver: Any = connection.connection.driver_connection
     cursor = driver.cursor()
@@ -224,11 +237,15 @@ def _run(connection: Connection, compiled: Compiled, parameters: Any, *, many: b
         else:
             cursor.execute(compiled.sql, parameters, **compiled.options)
     except connection.dialect.loaded_dbapi.Error as error:
-        is_gone = connection.dialect.is_disconnect(error, driver, None)
-        if is_gone:
-            connection.invalidate(error)
-        raise _told_by_sqlalchemy(connection.dialect, compiled.sql, error, is_gone) from error
+        raise _told(connection, compiled.sql, error) from error
     return cursor
+
+
+def _told(connection: Connection, sql: str, error: Any) -> BaseException:
+    is_gone = connection.dialect.is_disconnect(error, connection.connection.driver_connection, None)
+    if is_gone:
+        connection.invalidate(error)
+    return _told_by_sqlalchemy(connection.dialect, sql, error, is_gone)
 
 
 def _told_by_sqlalchemy(dialect: Dialect, sql: str, error: Exception, is_gone: bool) -> BaseException:

@@ -21,6 +21,7 @@ from portal.database.schema import (
     refuse_unknown,
     revision_in,
 )
+from portal.database.upkeep import rewrite_where_there_is_room
 
 KEPT_BACKUPS = 5
 _OWN_BACKUP = re.compile(r"portal-[0-9]{4}-([0-9]{8}T[0-9]{6}Z)\.db")
@@ -48,6 +49,8 @@ def upgrade_schema(engine: Engine, *, backups: Path | None, now: datetime) -> Pa
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         _refuse_lie(connection)
         command.upgrade(config_for(connection), "head")
+    if revision is not None:
+        rewrite_where_there_is_room(engine)
     return backup
 
 

@@ -1,5 +1,9 @@
 """The upkeep of SQLite's file: empty its log, give pages back, write it anew. PostgreSQL sees to its own."""
 
+import logging
+import shutil
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -8,6 +12,12 @@ from portal.database.db import BUSY_TIMEOUT_SECONDS, INCREMENTAL, reading
 
 EMPTYING_SECONDS = 2
 """How long writers are kept out, at most, while the log waits for its last readers."""
+ROOM = 3
+"""A file is written anew by itself while so many times its size are free: SQLite makes a copy, and then its log."""
+MUCH = 0.25
+"""The share of a file's pages that hold nothing from which on a copy costs less than giving them back one by one."""
+
+logger = logging.getLogger(__name__)
 
 
 def empty_log(engine: Engine) -> bool:
@@ -37,7 +47,8 @@ def free_pages(connection: Connection) -> int:
 def give_back(connection: Connection, pages: int) -> None:
     """Take at most so many empty pages off the end of SQLite's file, in the caller's transaction."""
     driver: Any = connection.connection.driver_connection
-    driver.execute(f"PRAGMA incremental_vacuum({pages:d})").fetchall()  # each step gives one page back
+    for _ in range(pages):  # Python's driver takes one step of the PRAGMA, which is one page, whatever number it names
+        driver.execute("PRAGMA incremental_vacuum(1)")
 
 
 def rewrite(engine: Engine) -> bool:
@@ -45,11 +56,8 @@ def rewrite(engine: Engine) -> bool:
 
     Returns whether there was a need for it.
     """
-    if engine.dialect.name != "sqlite":
+    if engine.dialect.name != "sqlite" or not _is_worth_rewriting(engine):
         return False
-    with reading(), engine.connect() as connection:
-        if _shrinks(connection):
-            return False
     raw = engine.raw_connection()
     try:
         raw.execute("PRAGMA query_only = 0")
@@ -59,6 +67,27 @@ def rewrite(engine: Engine) -> bool:
     finally:
         raw.close()
     return True
+
+
+def rewrite_where_there_is_room(engine: Engine) -> bool:
+    """The same after an upgrade, but for a disk that is too full for it and a file that somebody else is using.
+
+    Nothing is wrong without it: what is free is used again, and `portal purge` tries once more.
+    """
+    size = size_of(engine)
+    if size is None or shutil.disk_usage(Path(str(engine.url.database)).parent).free < ROOM * size:
+        return False
+    try:
+        return rewrite(engine)
+    except sqlite3.OperationalError as error:
+        logger.warning("The file was not written anew: %s", error, extra={"action": "rewrite_skipped"})
+        return False
+
+
+def _is_worth_rewriting(engine: Engine) -> bool:
+    with reading(), engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        return not _shrinks(connection) or free_pages(connection) > pages * MUCH
 
 
 def size_of(engine: Engine) -> int | None:

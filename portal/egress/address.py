@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 from urllib.parse import quote, urlsplit
 
@@ -88,6 +89,7 @@ class AddressError(ValueError):
         self.reason = "blocked_address" if blocked else "invalid_url"
 
 
+@lru_cache(maxsize=4096)
 def origin_of(url: str) -> str:
     """Scheme, host and port of a normalised address: what one trusts when one trusts a server."""
     parts = urlsplit(url)

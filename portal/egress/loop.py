@@ -54,6 +54,7 @@ class Loop:
         self._free: list[Transport] = []
         self._running: dict[pycurl.Curl, tuple[Transport, Exchange]] = {}
         self._stand_ins: dict[tuple[str, Route], StandIn] = {}
+        self._watched: set[int] = set()
         self._timer: float | None = None
         """When libcurl wants to be called."""
         self._thread: threading.Thread | None = None
@@ -164,12 +165,14 @@ class Loop:
     def _watch(self, what: int, descriptor: int, *_: Any) -> None:
         """CURLMOPT_SOCKETFUNCTION: which sockets libcurl wants to hear of."""
         if what == pycurl.POLL_REMOVE:
-            if descriptor in self._selector.get_map():
+            if descriptor in self._watched:
+                self._watched.remove(descriptor)
                 self._selector.unregister(descriptor)
-        elif descriptor in self._selector.get_map():
+        elif descriptor in self._watched:
             self._selector.modify(descriptor, _EVENTS[what])
         else:
             self._selector.register(descriptor, _EVENTS[what])
+            self._watched.add(descriptor)
 
     def _set_timer(self, milliseconds: int) -> None:
         """CURLMOPT_TIMERFUNCTION."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -40,6 +41,7 @@ contact: Table = Contact.__table__  # type: ignore[assignment]
 exchange: Table = Exchange.__table__  # type: ignore[assignment]
 
 OUTCOME_COLUMNS = tuple(field.name for field in fields(Outcome) if field.name in attempt.c or field.name in exchange.c)
+_read_outcome = attrgetter(*OUTCOME_COLUMNS)
 
 
 def _last_delivered(column: Column[Any]) -> ScalarSelect[Any]:
@@ -230,7 +232,7 @@ def _next_state(claim: Claim, outcome: Outcome, rules: Rules) -> tuple[Any, ...]
 
 
 def _attempt_values(claim: Claim, outcome: Outcome, *, late: bool) -> dict[str, Any]:
-    kept = {name: getattr(outcome, name) for name in OUTCOME_COLUMNS}
+    kept = dict(zip(OUTCOME_COLUMNS, _read_outcome(outcome), strict=True))
     if outcome.detail is not None:
         # It may quote a receiver: PostgreSQL stores no NUL, and neither database a lone surrogate.
         kept["detail"] = outcome.detail.replace("\0", "\ufffd").encode(errors="replace").decode()

@@ -29,11 +29,14 @@ class Circuit:
     paused_reason: str | None = None
 
 
+CLOSED = Circuit()
+
+
 def after_success(circuit: Circuit) -> Circuit:
     """The receiver took a delivery: whatever was wrong is over. A pause stays, since an admin ends it."""
     if circuit.state == "paused":
         return Circuit(state="paused", paused_reason=circuit.paused_reason)
-    return Circuit()
+    return CLOSED
 
 
 def after_failure(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -14,12 +15,18 @@ Signature = Literal["valid", "invalid", "unsigned", "unchecked"]
 def sign(webhook_id: str, body: bytes, secrets: Sequence[str], *, at: datetime) -> dict[str, str]:
     """Returns the three headers that sign `body` with every one of `secrets` (`whsec_...`)."""
     text = body.decode("ascii")
-    signatures = [Webhook(secret).sign(webhook_id, at, text) for secret in secrets]
+    signatures = [_signer_of(secret).sign(webhook_id, at, text) for secret in secrets]
     return {
         "webhook-id": webhook_id,
         "webhook-timestamp": str(int(at.timestamp())),
         "webhook-signature": " ".join(signatures),
     }
+
+
+@lru_cache(maxsize=256)
+def _signer_of(secret: str) -> Webhook:
+    """The key is decoded once, and not for each delivery."""
+    return Webhook(secret)
 
 
 def check_signature(verifier: Webhook | None, headers: Headers, body: bytes) -> Signature:

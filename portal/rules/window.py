@@ -35,12 +35,11 @@ def after_answer(window: Window, seconds: float, *, in_use: int, most: int) -> W
     best = window.best_seconds
     is_late = best is not None and seconds > best * LATE_FACTOR + GRACE_SECONDS
     best = seconds if best is None else min(seconds, best + FORGETTING * (seconds - best))
-    window = replace(window, best_seconds=best)
     if is_late:
-        return after_strain(window, in_use=in_use)
+        return after_strain(replace(window, best_seconds=best), in_use=in_use)
     step = 1.0 if window.is_doubling else 1.0 / window.size
     size = window.size + step if in_use * 2 >= window.size else window.size
-    return replace(window, size=min(size, float(most)), unheeded=max(window.unheeded - 1, 0))
+    return Window(min(size, float(most)), best, window.is_doubling, max(window.unheeded - 1, 0))
 
 
 def after_strain(window: Window, *, in_use: int) -> Window:

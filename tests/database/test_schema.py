@@ -1,6 +1,10 @@
 import hashlib
+import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +21,7 @@ from portal.clock import utcnow
 from portal.database.db import Base, db, prepare_engine
 from portal.database.schema import HEAD_REVISION, MIGRATIONS, SchemaError, check_schema, current_revision
 from portal.database.upgrading import config_for, upgrade_schema
+from portal.database.upkeep import rewrite_where_there_is_room, size_of
 from portal.models import Delivery, Exchange
 from tests.conftest import BOTH
 
@@ -230,6 +235,36 @@ def test_an_upgrade_that_dies_at_any_statement_has_changed_nothing(old_engine: E
             assert (current_revision(old_engine), body_columns(old_engine)) == ("0017", {"delivery"})
     assert deaths > 10
     check_moved(old_engine)
+
+
+@pytest.mark.parametrize("room", [2.9, 3.1])
+def test_an_upgrade_writes_the_file_anew_where_there_is_room(
+    old_engine: Engine, instance: Path, monkeypatch: pytest.MonkeyPatch, room: float
+) -> None:
+    old_engine.dispose()
+    with closing(sqlite3.connect(instance / "portal.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA auto_vacuum = NONE")
+        connection.execute("VACUUM")
+        connection.execute("CREATE TABLE ballast AS SELECT zeroblob(3000000)")
+        connection.execute("DROP TABLE ballast")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=room * (size_of(old_engine) or 0)))
+    upgrade_schema(old_engine, backups=None, now=utcnow())
+    check_moved(old_engine)
+    assert ((size_of(old_engine) or 0) < 2_000_000) == (room > 3)
+
+
+@pytest.mark.slow
+def test_an_upgrade_leaves_a_file_that_somebody_uses_as_it_is(old_engine: Engine, caplog: Any) -> None:
+    upgrade_schema(old_engine, backups=None, now=utcnow())
+    with old_engine.begin() as connection:
+        connection.execute(text("CREATE TABLE ballast AS SELECT zeroblob(3000000)"))
+        connection.execute(text("DROP TABLE ballast"))
+    old_engine.dispose()
+    with old_engine.begin():
+        assert not rewrite_where_there_is_room(old_engine)
+    assert "was not written anew" in caplog.text
+    assert rewrite_where_there_is_room(old_engine)
 
 
 class Died(Exception):

@@ -17,6 +17,7 @@ from tests.conftest import URL, running_worker
 from tests.deliveries.test_edges import settle
 from tests.factories import (
     endpoint_of,
+    forget_body,
     make_contact,
     make_delivery,
     make_user,
@@ -77,7 +78,7 @@ def company(company: Company) -> Company:
         save(company, {"contact": {"id": changed.id, "role": "Sócia"}})
     make_delivery(make_contact(company))
     purged = settle(make_delivery(make_contact(company)), "failed", "connection_refused")
-    purged.body = None
+    forget_body(purged)
     db.session.commit()
     for _ in range(4):
         send_test(company)

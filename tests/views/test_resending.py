@@ -11,7 +11,7 @@ from portal.views import job_kinds
 from portal.worker import kinds as worker_kinds
 from portal.worker.task_runner import TaskRunner
 from tests.conftest import running_worker
-from tests.factories import NOON, attempt_of, make_contact, make_delivery, mark_delivered, save, set_url
+from tests.factories import NOON, attempt_of, forget_body, make_contact, make_delivery, mark_delivered, save, set_url
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_failed_one_that_a_newer_one_overtook_is_asked_about(admin, company, f
 
 
 def test_what_was_erased_is_not_sent_again(admin, failed):
-    failed[0].body = None
+    forget_body(failed[0])
     db.session.commit()
     answer = admin.post(f"/deliveries/{failed[0].webhook_id}/resend", {"seen_attempts": "1"})
     assert "já foi apagado" in admin.get(answer.location).text

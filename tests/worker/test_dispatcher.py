@@ -99,7 +99,7 @@ def test_a_delivery_that_cannot_be_sent_fails_with_its_reason_and_keeps_nobody_w
     app: Flask, company: Company, receiver: Receiver
 ) -> None:
     broken = factories.make_delivery(factories.make_contact(company))
-    broken.body = b"\xff not what we write"
+    broken.stored_body.content = b"\xff not what we write"
     factories.make_delivery(factories.make_contact(company))
     db.session.commit()
     db.session.remove()
