@@ -24,8 +24,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from portal.outbox.queue import STORE_BODY
-
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from flask import Flask
@@ -38,6 +36,7 @@ from portal.config import Settings
 from portal.database.db import db
 from portal.database.upgrading import upgrade_schema
 from portal.models import Attempt, Campaign, Contact, Delivery, Endpoint, User
+from portal.outbox.queue import STORE_BODY
 from portal.people import tokens
 from tests.factories import make_company, make_user
 from tests.postgres import throwaway_postgres
