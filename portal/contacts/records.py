@@ -203,7 +203,8 @@ class Known:
         for key in _places(record):
             same = self._by_key.setdefault(key, [])
             same.append(record)
-            same.sort(key=lambda each: each.values["id"] or float("inf"))  # the oldest is the one that is matched
+            if len(same) > 1:  # the oldest is the one that is matched
+                same.sort(key=lambda each: each.values["id"] or float("inf"))
 
     def leave_out(self, record: ContactRecord) -> None:
         """The contact is about to hold something else."""

@@ -22,6 +22,8 @@ MAX_WORDS_OF_NAME = 6
 SALUTATIONS = word_set("sr sra srta sr(a) dr dra prof profa mr mrs ms miss mx dona don dna senhor senhora")
 FLAGS = word_set("true false yes no sim nao si verdadeiro falso sent enviada enviado ok x")
 MAX_LOOKED_AT = 300
+MOST_KNOWN = 2000
+"""Cells of a column that are kept, so that one that is repeated below the sample is looked at once."""
 
 
 class Evidence:
@@ -31,6 +33,7 @@ class Evidence:
         self.filled = 0
         self.counts: Counter[str] = Counter()
         self._people: set[str] = set()
+        self._known: set[str] = set()
         self.day_first = self.month_first = self.ambiguous = 0
         self.has_dates = False
         self.levels = 0
@@ -38,8 +41,10 @@ class Evidence:
 
     def add(self, cell: str) -> bool:
         """Look at one more cell. Returns whether more of them could still tell something."""
-        if not cell or not (text := read_text(cell[:MAX_LOOKED_AT])):
+        if not cell or cell in self._known or not (text := read_text(cell[:MAX_LOOKED_AT])):
             return True
+        if self.filled == SAMPLE_ROWS and len(self._known) < MOST_KNOWN:
+            self._known.add(cell)
         if self.filled < SAMPLE_ROWS:
             self._sample(text)
         if self.is_all_levels:

@@ -1,7 +1,7 @@
 """Rows that reports put below their tables or between them, and that are no contacts."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 
 from portal.rules.folding import fold
 
@@ -14,10 +14,12 @@ FOOTER = re.compile(
 """How the lines begin that reports put below their table."""
 
 
-def find_reason(cells: Sequence[str], names: Sequence[str], fields: Collection[str]) -> str | None:
+def find_reason(
+    cells: Sequence[str], names: Sequence[str], fields: Mapping[str, Sequence[tuple[int, str]]]
+) -> str | None:
     """Why a row is no contact: nothing in it is imported, it is the header again, or the foot of a report.
 
-    `names` are those of the header, in lower case; `fields` those that the row says something of.
+    `names` are those of the header, in lower case; `fields` those that the row says something of, with what it says.
     """
     if not fields:
         return "no_contact"
@@ -25,7 +27,7 @@ def find_reason(cells: Sequence[str], names: Sequence[str], fields: Collection[s
     is_like_header = filled[0].casefold() in names and len(filled) > 1
     if is_like_header and [cell.casefold() for cell in cells] == names:
         return "repeated_header"
-    if "email" in fields or "linkedin" in fields:
+    if any(not text.isdecimal() for field in ("email", "linkedin") for _, text in fields.get(field, ())):
         return None
     start = fold(filled[0])
     is_foot = FOOTER.match(start) and (len(filled) == 1 or "total" in start)

@@ -1,8 +1,10 @@
 """How a file is laid out: whose export it is, its encoding, its delimiter, and where its header row stands."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 from portal.importing.cells import read_text
@@ -182,8 +184,24 @@ def _find_header(records: list[Record]) -> Record:
         raise FileProblem("empty")
     best = max(records, key=lambda record: (_recognised(record), -record.line))
     if _recognised(best):
-        return best
+        above = [record for record in records if record.line < best.line]
+        return _with_groups(best, above[-1]) if above else best
     return next((record for record in records if len(record.cells) > 1), records[0])
+
+
+def _with_groups(header: Record, above: Record) -> Record:
+    """The header whose repeated names say their group too, of merged cells in the row above, where that is known."""
+    if above.problem or sum(map(bool, map(str.strip, above.cells))) < 2:
+        return header
+    groups: list[str] = []
+    for cell in above.cells[: len(header.cells)]:
+        groups.append(cell.strip() or (groups[-1] if groups else ""))
+    names = Counter(map(str.strip, header.cells))
+    whole = [f"{group} {cell}".strip() for cell, group in zip_longest(header.cells, groups, fillvalue="")]
+    pairs = zip(header.cells, whole, strict=True)
+    return header._replace(
+        cells=tuple(each if names[cell.strip()] > 1 and known_names([each]) else cell for cell, each in pairs)
+    )
 
 
 def _recognised(record: Record) -> int:

@@ -4,11 +4,16 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
-from sqlalchemy import Engine, Table, select
+from sqlalchemy import Engine, Table, delete, exists, not_, select
 from sqlalchemy.orm import Session
 
+from portal.contacts.body import MATCH_FIELDS
 from portal.contacts.checking import ContactItem
+from portal.contacts.records import contact_table
 from portal.importing.order import Order
 from portal.models import Contact, Task
 from portal.tasks import slices
@@ -69,10 +74,29 @@ def contacts_of(session: Session, company_id: int, ids: Sequence[int]) -> Sequen
     return session.scalars(wanted.order_by(Contact.search_name, Contact.id)).all()
 
 
+def forget(session: Session, company_id: int, *, before: datetime, limit: int) -> int:
+    """Forget which contacts the imports named that ended before a moment, some of them. Returns how many. No commit."""
+    old = select(Task.id).where(Task.company_id == company_id, Task.kind == KIND, Task.finished_at < before)
+    found = session.execute(select(link.c.task_id, link.c.contact_id).where(link.c.task_id.in_(old)).limit(limit)).all()
+    for task_id, rows in groupby(sorted(found), key=itemgetter(0)):
+        ids = [contact_id for _, contact_id in rows]
+        session.execute(delete(link).where(link.c.task_id == task_id, link.c.contact_id.in_(ids)))
+    return len(found)
+
+
 def _difference(session: Session, earlier_id: int, task_id: int) -> list[int]:
-    """The contacts of the earlier import that this one does not name; none when most are: it is another list then."""
+    """The contacts of the earlier import that this one does not name; none when most are: it is another list then.
+
+    Who has a LinkedIn id or an e-mail of somebody whom it names is in the file, though in another campaign.
+    """
     named = select(link.c.contact_id).where(link.c.task_id == task_id)
     earlier = select(link.c.contact_id).where(link.c.task_id == earlier_id).order_by(link.c.contact_id)
-    missing = list(session.scalars(earlier.where(link.c.contact_id.not_in(named))))
+    contact, other, here = contact_table.alias(), contact_table.alias(), link.alias()
+    of_another = [
+        exists().where(here.c.task_id == task_id, here.c.contact_id == other.c.id, other.c[name] == contact.c[name])
+        for name in MATCH_FIELDS
+    ]
+    gone = earlier.outerjoin(contact, contact.c.id == link.c.contact_id).where(link.c.contact_id.not_in(named))
+    missing = list(session.scalars(gone.where(*map(not_, of_another))))
     all_of_them = session.scalars(earlier).all()
     return missing if len(missing) * 2 <= len(all_of_them) else []

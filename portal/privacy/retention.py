@@ -16,6 +16,7 @@ from portal import audit, clock, outbox
 from portal.audit import Actor
 from portal.database.db import reading
 from portal.database.upkeep import free_pages, give_back
+from portal.importing import missing
 from portal.models import Company, Task
 from portal.tasks import store
 from portal.tasks.slices import Step, cut_steps
@@ -80,7 +81,8 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
 
 def cut_into_chunks(company_id: int, limits: Limits) -> Iterator[Chunk]:
     """A company's purge, a batch at a time. Between two of them no transaction is open."""
-    return cut_steps((_forget_deliveries(company_id, limits), _forget_audit(company_id, limits), _give_back))
+    forgetting = (_forget_deliveries, _forget_imports, _forget_audit)
+    return cut_steps((*(forget(company_id, limits) for forget in forgetting), _give_back))
 
 
 def last_report(session: Session, company_id: int) -> Task | None:
@@ -112,6 +114,15 @@ def _forget_deliveries(company_id: int, limits: Limits) -> Step:
             return Counter(), False
         last_id = done.last_id
         return Counter(bodies=done.bodies, answers=done.answers, deliveries=done.deliveries), True
+
+    return step
+
+
+def _forget_imports(company_id: int, limits: Limits) -> Step:
+    """Which contacts a file named is a fact of the log."""
+
+    def step(session: Session) -> tuple[Counter[str], bool]:
+        return Counter(), missing.forget(session, company_id, before=limits.log, limit=BATCH) == BATCH
 
     return step
 

@@ -215,6 +215,8 @@ _Path = tuple["_Path", str | int] | None
 
 def _encode(value: Any, path: _Path, depth: int) -> str:
     # One frame a level, so that the depth limit is met long before Python's own.
+    if value is None:
+        return "null"
     if isinstance(value, str):
         return _encode_text(value, path)
     if not isinstance(value, dict | list | tuple):
@@ -232,8 +234,6 @@ def _encode(value: Any, path: _Path, depth: int) -> str:
 
 
 def _encode_scalar(value: Any, path: _Path) -> str:
-    if value is None:
-        return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):

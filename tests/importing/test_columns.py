@@ -172,6 +172,12 @@ def test_columns_are_understood_beside_each_other(header, row, fields):
     assert [column.field for column in examine(blocks_of(f"{header}\n{row}\n".encode())).columns] == fields
 
 
+def test_repeated_names_are_told_apart_by_the_row_of_groups_above():
+    found = examine(blocks_of(b"Dados da pessoa,,Empresa,\nNome,E-mail,Nome,Site\nAna,ana@x.test,Acme,acme.test\n"))
+    assert found.layout.header == ("Nome", "E-mail", "Empresa Nome", "Site")
+    assert [column.field for column in found.columns] == ["name", "email", "current_company", "current_company_link"]
+
+
 def test_of_two_columns_of_profiles_the_named_one_says_who_it_is():
     rows = [
         "profileUrl,query,Name",

@@ -78,6 +78,8 @@ def test_the_api_gives_the_same_contacts(company, row):
     save_many(company, [{"contact": each} for each in facts])
     db.session.commit()
     check(company, row)
+    again = save_many(company, [{"contact": each} for each in facts])
+    assert not any(saved.created or saved.changed or saved.classified or saved.sent for saved in again)
 
 
 def import_by_page(person: Person, path: Path) -> dict[str, int]:

@@ -154,6 +154,21 @@ def test_who_is_not_in_the_file_any_more_is_named_and_stays(company):
     assert db.session.query(Contact).count() == 7
 
 
+@BOTH
+def test_who_went_to_another_campaign_is_in_the_file_still(company):
+    people = [f"P {number},p-{number},p{number}@x.test" for number in range(4)]
+    files = [
+        "\n".join(
+            ["Nome,LinkedIn,E-mail,Campanha", *(f"{each},{name}" for each, name in zip(people, names, strict=True))]
+        )
+        for names in (["A"] * 4, ["A", "A", "A", "B"])
+    ]
+    run(make_import(company, files[0].encode()))
+    file = make_import(company, files[1].encode())
+    rehearsed, done = rehearse(file), run(file)
+    assert rehearsed.counts == done.counts == {"created": 1, "unchanged": 3, "elsewhere": 1, "elsewhere:A": 1}
+
+
 def test_another_list_of_the_same_shape_misses_nobody(company):
     run(make_import(company, table(*((f"P {number}", f"p-{number}", "", "", "", "", "") for number in range(4)))))
     other = run(make_import(company, table(("P 0", "p-0", "", "", "", "", ""), ("Nova", "nova", "", "", "", "", ""))))

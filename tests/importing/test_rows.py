@@ -316,6 +316,11 @@ def test_a_cell_says_what_a_program_meant(cell, read):
     assert read_label(read_text(cell)) == read
 
 
+def test_a_total_under_the_column_of_e_mails_is_no_contact():
+    found = readings(b"Nome,E-mail\nAna,ana@x.test\nTotal de leads,1\n")
+    assert [reading.item and reading.item.facts["name"] for reading in found] == ["Ana", None]
+
+
 @pytest.mark.parametrize(
     ("cell", "phone"), [("0", None), ("(11) 98888-7777 / 3333-4444", "(11) 98888-7777"), ("113", "113")]
 )

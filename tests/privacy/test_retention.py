@@ -18,8 +18,18 @@ from portal.privacy import retention
 from portal.tasks import store
 from portal.worker.housekeeping import keep_house
 from portal.worker.task_runner import TaskRunner
+from portal.working_models import ImportedContact
 from tests.conftest import BOTH, running_worker
-from tests.factories import attempt_of, classify_contact, make_company, make_contact, make_delivery
+from tests.factories import (
+    attempt_of,
+    classify_contact,
+    do_tasks,
+    make_company,
+    make_contact,
+    make_delivery,
+    make_import,
+    make_user,
+)
 
 pytestmark = BOTH
 
@@ -231,6 +241,19 @@ def test_an_imports_report_outlives_the_purges_own(company: Company) -> None:
     db.session.execute(update(Task).values(status="done", finished_at=utcnow() - timedelta(days=91)))
     retention.plan(db.session, now=utcnow())
     assert db.session.scalars(select(Task.kind)).all() == ["import"]
+
+
+def test_whom_a_file_named_is_forgotten_with_the_log(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    make_user(company)
+    old, new = (make_import(company, b"Nome\nAna\nBia\nCaio\n") for _ in range(2))
+    for task in (old, new):
+        store.start(db.session, task)
+    do_tasks()
+    old.finished_at = utcnow() - timedelta(days=company.keep_log_days + 1)
+    purge(company)
+    assert {row.task_id for row in db.session.query(ImportedContact)} == {new.id}
+    assert db.session.query(ImportedContact).count() == db.session.query(Contact).count() == 3
 
 
 def test_acts_of_nobody_go_in_their_time(company: Company) -> None:
