@@ -13,6 +13,7 @@ from portal.importing.encoding import Blocks, FileProblem, check_start, detect_e
 from portal.importing.evidence import Evidence, look_at
 from portal.importing.quoting import MAX_COLUMNS
 from portal.importing.reading import Record, find_shape, first_records, read_lines, read_records
+from portal.importing.torn import refuse_torn
 from portal.rules.identity import email_address, linkedin_id
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -158,7 +159,7 @@ def read_rows(blocks: Blocks, layout: Layout) -> Iterator[Record]:
         width = len(layout.header)
         shape = find_shape(blocks, layout.encoding, layout.delimiter, width=width, skip=layout.header_line)
         above = max(layout.header_line - 1, 0)
-        for record in read_records(text, layout.delimiter, shape, skip=above):
+        for record in refuse_torn(read_records(text, layout.delimiter, shape, skip=above), width):
             if record.line > layout.header_line:
                 yield record
 

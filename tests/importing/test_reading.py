@@ -326,3 +326,14 @@ def test_a_quote_that_took_the_next_row_into_an_e_mail_costs_its_own_row():
     rows[4] = rows[4].replace(";;", ';"\n";')
     names = names_of("\n".join(["Nome;LinkedIn;Empresa;E-mail", *rows]))
     assert names == [f"Pessoa {number}" for number in (0, 1, 2, 4, 5, 6)]
+
+
+def test_the_lines_of_a_cell_whose_first_quote_was_lost_are_nobody():
+    rows = [f"Pessoa {number},p{number}@x.test,03 Mar 2024," for number in range(4)]
+    rows[0] += '\nBar\n"'
+    assert names_of("\n".join(["Nome,E-mail,Conectado em,Empresa", *rows])) == [f"Pessoa {n}" for n in range(4)]
+
+
+def test_short_rows_are_rows_where_a_table_has_them():
+    rows = ["Ana,ana@x.test,Acme", "Bia", "Caio,caio@x.test,Y", "Duda", '"Elis,elis@x.test,Z', "Fabi,f@x.test,W"]
+    assert names_of("\n".join(["Nome,E-mail,Empresa", *rows])) == ["Ana", "Bia", "Caio", "Duda", "Fabi"]
