@@ -4,16 +4,24 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from flask import Blueprint, abort, render_template, request
+from flask_babel import lazy_gettext as _l
 
 from portal.api.examples import DELIVERY_ID
+from portal.api.protocol.portuguese import translate
 
 PATH_VALUES = {"contact_id": "7", "delivery_id": DELIVERY_ID, "job_id": "4"}
 """What stands for the variable parts of an address in the curl lines."""
 
+TAG_WORDS = {
+    "contacts": _l("Contatos"),
+    "webhook": _l("Webhook"),
+    "deliveries": _l("Entregas"),
+    "jobs": _l("Tarefas"),
+    "sync": _l("O que o CRM sabe"),
+}
 Json = Mapping[str, Any]
 
 
@@ -53,22 +61,38 @@ class Operation:
     curl: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Pages:
+    """What the pages say in one language: of the whole, and every call by its tag."""
+
+    description: str
+    groups: Mapping[str, tuple[Operation, ...]]
+
+    @classmethod
+    def of(cls, document: Json) -> "Pages":
+        """Read the document, once."""
+        operations = read_operations(document)
+        tags = dict.fromkeys(operation.tag for operation in operations)
+        groups = {tag: tuple(each for each in operations if each.tag == tag) for tag in tags}
+        return cls(document["info"]["description"], groups)
+
+
 def make_blueprint(document: Json) -> Blueprint:
     """The pages of this OpenAPI document, which is read once, now: every call in short, and those of each tag whole.
 
-    Anybody may open them.
+    They are in the reader's language. Anybody may open them.
     """
-    operations = read_operations(document)
-    groups = {tag: tuple(of_tag) for tag, of_tag in groupby(operations, key=lambda operation: operation.tag)}
+    pages = {"en": Pages.of(document), "pt-BR": Pages.of(translate(document))}
     blueprint = Blueprint("api_docs", __name__)
 
     def index() -> str:
-        return render_template("api/docs.html", info=document["info"], groups=groups)
+        return render_template("api/docs.html", pages=pages, tag_words=TAG_WORDS)
 
     def show(tag: str) -> str:
-        if tag not in groups:
+        if tag not in pages["en"].groups:
             abort(404)
-        return render_template("api/docs_tag.html", tag=tag, operations=groups[tag], origin=request.url_root[:-1])
+        title = TAG_WORDS.get(tag, tag)
+        return render_template("api/docs_tag.html", pages=pages, tag=tag, title=title, origin=request.url_root[:-1])
 
     blueprint.add_url_rule("/api/docs", "index", index)
     blueprint.add_url_rule("/api/docs/<tag>", "show", show)

@@ -9,6 +9,7 @@ import jsonschema_rs
 import pytest
 from flask import Flask
 
+from portal.api.protocol import portuguese
 from portal.database.db import db
 from portal.web.headers import CONTENT_SECURITY_POLICY
 from tests.api.conftest import Caller
@@ -114,9 +115,38 @@ def test_a_page_asks_for_nothing_from_elsewhere_and_needs_no_script(app: Flask, 
     assert 'href="http' not in page
 
 
-@pytest.mark.parametrize(("language", "word"), [("pt-BR", "Corpo do pedido"), ("en", "Request body")])
-def test_its_own_words_are_in_the_readers_language(app: Flask, language: str, word: str) -> None:
-    assert f"<h3>{word}</h3>" in app.test_client().get("/api/docs/contacts", headers={"Accept-Language": language}).text
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (
+            "pt-BR",
+            ("Corpo do pedido", "Criar ou alterar contatos", "Cada um na forma do corpo", "400 Pedido malformado"),
+        ),
+        ("en", ("Request body", "Make or change contacts", "Each in the shape of", "400 Bad Request")),
+    ],
+)
+def test_its_words_are_in_the_readers_language(app: Flask, language: str, words: tuple[str, ...]) -> None:
+    page = app.test_client().get("/api/docs/contacts", headers={"Accept-Language": language}).text
+    assert [word for word in words if word not in page] == []
+
+
+def texts_of(part: Any) -> list[str]:
+    """Every summary and description, examples apart."""
+    if isinstance(part, list):
+        return [text for item in part for text in texts_of(item)]
+    if not isinstance(part, dict):
+        return []
+    own = [part[name] for name in portuguese.TEXTS if isinstance(part.get(name), str)]
+    return own + [text for name, item in part.items() if name != "example" for text in texts_of(item)]
+
+
+def test_every_text_is_there_in_portuguese_and_names_the_same_codes(app: Flask, document: dict[str, Any]) -> None:
+    translated = app.test_client().get("/api/v1/openapi.json?language=pt-BR").json
+    pairs = list(zip(texts_of(document), texts_of(translated), strict=True))
+    same_in_both = {"", "OK", "`resend`, `sync`, `send_current`, `classify`, `import`, `purge` ..."}
+    assert {english for english, shown in pairs if english == shown} <= same_in_both
+    codes = [(sorted(english.split("`")[1::2]), sorted(shown.split("`")[1::2])) for english, shown in pairs]
+    assert [each for each in codes if each[0] != each[1]] == []
 
 
 @pytest.mark.parametrize("url", PAGES[:2])

@@ -48,7 +48,7 @@ def shown(company: Company) -> dict[int, str]:
 @BOTH
 def test_only_words_of_an_error_take_in_sync_away(company: Company) -> None:
     made = {warning: received(company, warning).id for warning in (*WARNINGS, None)}
-    expected = {"error_in_json": "with_warning", "error_words": "with_warning"}
+    expected = dict.fromkeys(("error_in_json", "source_code", "error_words"), "with_warning")
     assert shown(company) == {key: expected.get(str(warning), "in_sync") for warning, key in made.items()}
     contact = db.session.get_one(Contact, made["error_words"])
     classify_contact(contact, 3)  # what waits is more than what was said to the last

@@ -10,6 +10,7 @@ from marshmallow import fields
 
 from portal.api.protocol.access import CALLS_A_SECOND, CALLS_AT_ONCE
 from portal.api.protocol.fields import StrictSchema
+from portal.api.protocol.portuguese import translate
 from portal.api.protocol.problems import PROBLEM_TYPE
 from portal.runtime import runtime
 from portal.version import __version__
@@ -96,9 +97,12 @@ class PortalApi(Api):  # type: ignore[misc]
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def _openapi_json(self) -> Response:
-        """The document, with the address that it was asked for at as its server."""
+        """The document, with the address that it was asked for at as its server; in Portuguese on demand."""
         servers = [{"url": (runtime().settings.base_url or request.url_root).rstrip("/")}]
-        return jsonify(self.spec.to_dict() | {"servers": servers})
+        document = self.spec.to_dict()
+        if request.args.get("language") == "pt-BR":
+            document = translate(document)
+        return jsonify(document | {"servers": servers})
 
     def _register_error_handlers(self) -> None:
         """The blueprint has its own: smorest's would answer for pages too."""
