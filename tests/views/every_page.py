@@ -16,6 +16,7 @@ from portal.people import links, users
 from portal.people.tokens import create_token
 from portal.runtime import runtime
 from portal.tasks import store
+from portal.working_models import HeldDelivery, Outage
 from tests.factories import (
     actor_of,
     classify_contact,
@@ -37,6 +38,7 @@ def page_urls(site: Site) -> list[str]:
     """What an admin sees."""
     company = make_company("Acme Prospecção")
     ids = deliveries_of_every_state(site, company)
+    outage(company)
     return [
         "/",
         "/contacts",
@@ -109,6 +111,17 @@ def deliveries_of_every_state(site: Site, company: Company) -> list[str]:
     superseded.status = "superseded"
     db.session.commit()
     return [row.webhook_id for row in db.session.query(Delivery)]
+
+
+def outage(company: Company) -> None:
+    """A time in which the receiver took nothing, with one delivery that waited."""
+    moment = clock.utcnow()
+    facts = {"began_at": moment, "ended_at": moment, "reason": "server_error", "status_code": 503, "held": 1}
+    row = Outage(company_id=company.id, **facts)
+    db.session.add(row)
+    db.session.flush()
+    db.session.add(HeldDelivery(outage_id=row.id, delivery_id=db.session.query(Delivery.id).first()[0]))
+    db.session.commit()
 
 
 def administration(company: Company) -> list[str]:

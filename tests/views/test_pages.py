@@ -30,6 +30,7 @@ NO_PAGES = {
     "contact_export.download",
     "delivery_export.download",
     "handover.download",
+    "report.download",
     "import_reports.bad_rows",
     "import_reports.missing",
     "import_reports.rows",

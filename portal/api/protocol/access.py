@@ -122,6 +122,7 @@ def authenticate() -> Caller:
     if bearer is None or bearer.is_over:
         code = "invalid_token" if bearer is None else "token_over"
         raise Problem(401, code, headers={"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'})
+    g.timezone = bearer.timezone  # in which sentences name times
     if bearer.last_used_at is None or clock.utcnow() - bearer.last_used_at >= USE_RECORDED_EVERY:
         tokens.record_token_use(db.engine, bearer.token_id)
     return Caller(
