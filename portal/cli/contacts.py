@@ -1,12 +1,12 @@
 """`portal contacts`."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import click
 
 from portal.api.contacts import shapes_of
-from portal.api.job_schemas import JobSchema
 from portal.audit import Actor
 from portal.cli.console import (
     Words,
@@ -18,6 +18,7 @@ from portal.cli.console import (
     print_json,
     refuse_unknown,
 )
+from portal.cli.sync import send_in_job
 from portal.cli.terminal import inert
 from portal.contacts import completing, merging, syncing
 from portal.contacts.filtering import ContactFilter, read_filter
@@ -25,6 +26,8 @@ from portal.contacts.listing import get_contact, page_contacts
 from portal.database.db import db, reading
 from portal.database.filters import choices_of
 from portal.models import Company, Contact
+
+ALL_SENT = "The CRM has it all, or it is queued: nothing is sent."
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -124,7 +127,7 @@ def send_one(actor: Actor, contact_id: int, *, as_json: bool) -> None:
     elif sent:
         click.echo(f"Delivery {sent} is queued.")
     else:
-        click.echo("The CRM has it all, or it is queued: nothing is sent.")
+        click.echo(ALL_SENT)
 
 
 def send_many(actor: Actor, wanted: ContactFilter, *, dry_run: bool, yes: bool, as_json: bool) -> None:
@@ -134,19 +137,8 @@ def send_many(actor: Actor, wanted: ContactFilter, *, dry_run: bool, yes: bool, 
     db.session.rollback()
     if matching.without_level:
         click.echo(f"Left out: {matching.without_level} without a level.", err=True)
-    if dry_run:
-        print_json({"count": matching.count}) if as_json else click.echo(f"{matching.count} contacts would be sent.")
-        return
-    if not yes and matching.count:
-        click.confirm(f"Send {matching.count} contacts?", abort=True, err=True)
-    task = completing.start(db.session, actor, wanted, newest_id=matching.newest_id)
-    db.session.commit()
-    if as_json:
-        print_json(JobSchema().dump(task))
-    elif task.total:
-        click.echo(f"Job {task.id}: a worker sends {task.total} contacts.")
-    else:
-        click.echo("The CRM has it all, or it is queued: nothing is sent.")
+    start = partial(completing.start, db.session, actor, wanted, newest_id=matching.newest_id)
+    send_in_job(matching.count, start, ALL_SENT, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @contacts.command()

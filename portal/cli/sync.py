@@ -1,11 +1,15 @@
 """`portal sync`."""
 
+from collections.abc import Callable
+from functools import partial
+
 import click
 
 from portal.api.job_schemas import JobSchema
 from portal.cli.console import company_option, json_option, open_company, print_json
 from portal.contacts import syncing
 from portal.database.db import db, reading
+from portal.models import Task
 
 
 @click.command()
@@ -23,16 +27,23 @@ def sync(company_name: str | None, dry_run: bool, yes: bool, as_json: bool) -> N
         with reading():
             count = sum(syncing.count_out_of_sync(db.session, actor.company_id).values())
         db.session.rollback()
-        if dry_run:
-            print_json({"count": count}) if as_json else click.echo(f"{count} contacts would be sent.")
-            return
-        if not yes and count:
-            click.confirm(f"Send {count} contacts?", abort=True, err=True)
-        task = syncing.start(db.session, actor)
-        db.session.commit()
-        if as_json:
-            print_json(JobSchema().dump(task))
-        elif task.total:
-            click.echo(f"Job {task.id}: a worker sends {task.total} contacts.")
-        else:
-            click.echo("The CRM knows every level, or will soon: nothing is sent.")
+        nothing = "The CRM knows every level, or will soon: nothing is sent."
+        start = partial(syncing.start, db.session, actor)
+        send_in_job(count, start, nothing, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+def send_in_job(
+    count: int, start: Callable[[], Task], nothing: str, *, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    """Ask whether so many contacts are to be sent, start the job that sends them, and say so; or only count."""
+    if dry_run:
+        print_json({"count": count}) if as_json else click.echo(f"{count} contacts would be sent.")
+        return
+    if not yes and count:
+        click.confirm(f"Send {count} contacts?", abort=True, err=True)
+    task = start()
+    db.session.commit()
+    if as_json:
+        print_json(JobSchema().dump(task))
+    else:
+        click.echo(f"Job {task.id}: a worker sends {task.total} contacts." if task.total else nothing)

@@ -1,7 +1,6 @@
 """Pages that say what went wrong, that nothing is lost, and where to go on."""
 
 import logging
-import secrets
 from typing import Any
 
 from flask import Flask, g, render_template, request
@@ -15,14 +14,12 @@ from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, Se
 
 from portal.contacts.classifying import ContactGone
 from portal.database.db import db
-from portal.database.troubles import message_of, name_trouble
 from portal.vault import SecretError
 from portal.web import origin
 from portal.web.access import access_of_view, is_api
 from portal.web.extensions import login_manager
+from portal.web.failures import RETRY_AFTER_SECONDS, note_failure, note_trouble, note_unreadable
 from portal.web.redirects import page_before
-
-RETRY_AFTER_SECONDS = 10
 
 logger = logging.getLogger(__name__)
 
@@ -94,29 +91,17 @@ def show_gone(_error: ContactGone) -> ResponseReturnValue:
 
 def show_trouble(error: DBAPIError) -> ResponseReturnValue:
     """The database is locked, full, damaged or away: nothing was written, and the page says by which cause."""
-    db.session.rollback()
-    trouble = name_trouble(error)
-    if trouble is None:
-        raise error
+    trouble = note_trouble(error)
     g.database_in_trouble = True
-    logger.error("The database refused: %s", message_of(error), extra={"action": trouble.code, "path": request.path})
     page = render_error("trouble", trouble=trouble, code=503)
     return page, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 
 def show_unreadable(error: SecretError) -> ResponseReturnValue:
     """A stored secret cannot be opened: people can mend that, and the page says how."""
-    db.session.rollback()
-    logger.error("%s", error, extra={"action": "secret_unreadable", "path": request.path})
+    note_unreadable(error)
     return render_error("secret", code=409), 409
 
 
 def show_failure(error: InternalServerError) -> ResponseReturnValue:
-    db.session.rollback()
-    error_id = secrets.token_hex(4)
-    logger.error(
-        "A request failed.",
-        extra={"action": "request_failed", "error_id": error_id, "path": request.path},
-        exc_info=error.original_exception,
-    )
-    return render_error(500, code=500, error_id=error_id), 500
+    return render_error(500, code=500, error_id=note_failure(error)), 500

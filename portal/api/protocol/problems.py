@@ -1,11 +1,10 @@
 """What went wrong, as RFC 9457 says it: `application/problem+json` with a stable code and a sentence for people."""
 
 import logging
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from flask import Blueprint, Response, json, request
+from flask import Blueprint, Response, json
 from flask_babel import format_decimal
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
@@ -14,13 +13,12 @@ from portal.api.protocol.sentences import DETAILS, FIELD_SENTENCES, TITLES
 from portal.company.refusals import HeaderRefused, NotDelivered, Refusal, TooManyTests
 from portal.contacts.classifying import ContactGone
 from portal.database.db import db
-from portal.database.troubles import message_of, name_trouble
 from portal.egress import AddressError
 from portal.rules.reasons import explain_address
 from portal.vault import SecretError
+from portal.web.failures import RETRY_AFTER_SECONDS, note_failure, note_trouble, note_unreadable
 
 PROBLEM_TYPE = "application/problem+json"
-RETRY_AFTER_SECONDS = 10
 MAX_ERRORS = 100
 """Field errors that one answer lists at most."""
 MAX_PATH = 200
@@ -102,22 +100,12 @@ def answer_http_error(error: HTTPException) -> Response:
 
 def answer_failure(error: InternalServerError) -> Response:
     """A fault of ours: the log has the details, under an id that the answer names."""
-    error_id = secrets.token_hex(4)
-    logger.error(
-        "A request failed.",
-        extra={"action": "request_failed", "error_id": error_id, "path": request.path},
-        exc_info=error.original_exception,
-    )
-    return answer_problem(Problem(500, "internal_error", error_id=error_id))
+    return answer_problem(Problem(500, "internal_error", error_id=note_failure(error)))
 
 
 def answer_trouble(error: DBAPIError) -> Response:
     """The database is locked, full, damaged or away: nothing was written, and the answer says by which cause."""
-    db.session.rollback()
-    trouble = name_trouble(error)
-    if trouble is None:
-        raise error
-    logger.error("The database refused: %s", message_of(error), extra={"action": trouble.code, "path": request.path})
+    trouble = note_trouble(error)
     detail, headers = str(trouble.sentence), {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return answer_problem(Problem(503, trouble.code, detail=detail, headers=headers))
 
@@ -131,8 +119,7 @@ def answer_conflict(error: IntegrityError) -> Response:
 
 def answer_unreadable(error: SecretError) -> Response:
     """A stored secret cannot be opened: people can mend that."""
-    db.session.rollback()
-    logger.error("%s", error, extra={"action": "secret_unreadable", "path": request.path})
+    note_unreadable(error)
     return answer_problem(Problem(409, "secret_unreadable"))
 
 
