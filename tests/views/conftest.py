@@ -45,7 +45,8 @@ class Person:
             return self.client.open(url, **options)
 
     def token(self) -> str:
-        page = self.get("/login", follow_redirects=True).text
+        answer = self.get("/login")
+        page = (answer if answer.status_code == 200 else self.get("/account", follow_redirects=True)).text
         found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page)
         assert found, "the page has no form"
         return found[1]
