@@ -114,6 +114,48 @@ def test_what_matches_is_told_apart_by_what_sending_it_again_would_do(company):
     assert [key for key, _ in resending.choose(db.session, company.id, EVERYTHING, risks=())] == [plain.id, answered.id]
 
 
+def test_a_newer_one_that_failed_is_not_older_than_one_that_arrived(company):
+    contact = make_contact(company)
+    mark_delivered(make_delivery(contact, 1))
+    failed = end(make_delivery(contact, 2))
+    assert resending.risk_of(db.session, failed) is None
+    assert [key for key, _ in resending.choose(db.session, company.id, EVERYTHING, risks=())] == [failed.id]
+
+
+def test_a_test_is_not_sent_again(company):
+    test = end(make_delivery(make_contact(company)))
+    test.trigger, test.contact_id = "test", None
+    db.session.commit()
+    assert resending.look(db.session, company.id, EVERYTHING).count() == 0
+    assert resending.choose(db.session, company.id, EVERYTHING, risks=resending.RISKS) == []
+
+
+def test_what_is_chosen_stands_in_the_order_of_its_making_and_its_days_are_told(company):
+    made = []
+    for day in range(4):
+        row = end(make_delivery(make_contact(company), 1 + day % 3))
+        row.created_at = NOON + timedelta(days=day)
+        made.append(row)
+    db.session.commit()
+    made[0].tries = 5  # on PostgreSQL a row that changes moves to the end
+    db.session.commit()
+    assert [key for key, _ in resending.choose(db.session, company.id, EVERYTHING, risks=())] == [row.id for row in made]
+    matching = resending.look(db.session, company.id, EVERYTHING)
+    assert (matching.first, matching.last) == (NOON, NOON + timedelta(days=3))
+
+
+def test_data_are_old_that_changed_after_the_delivery_of_this_contact(company):
+    failed = end(make_delivery(make_contact(company)))
+    contact, second = failed.contact, timedelta(seconds=1)
+    facts = {(None, None): False, (-second, None): False, (second, None): True, (second, contact.id): False}
+    for (changed, former), is_old in facts.items():
+        contact.data_changed_at = changed and failed.created_at + changed
+        failed.former_contact_id = former
+        assert resending.has_old_data(failed) is is_old
+    failed.contact = None
+    assert not resending.has_old_data(failed)
+
+
 def test_what_is_included_or_named_by_the_filters_status_is_meant(company):
     assert resending.risks_meant(EVERYTHING) == frozenset()
     assert resending.risks_meant(EVERYTHING, ["maybe_received"]) == {"maybe_received"}

@@ -43,6 +43,7 @@ ROWS = [
     Row("redirect_slash", 301, ("Location: /hook",), path="/hook/", offer="{bare}/hook"),
     Row("redirect_https", 301, ("Location: https://hook.test/hook",), offer="https://hook.test/hook"),
     Row("redirect_https", 301, ("Location: https://www.hook.test/hook/",), offer="https://www.hook.test/hook/"),
+    Row("redirect_moved", 301, ("Location: https://hook.test/hook?to=1",), offer="https://hook.test/hook?to=1"),
     Row("redirect_www", 301, ("Location: http://www.hook.test/hook",), offer="http://www.hook.test/hook"),
     Row("redirect_moved", 307, ("Location: https://new.test/v2?key=1",), offer="https://new.test/v2?key=1"),
     Row("redirect_moved", 302, ("Location: /caf\u00e9 1/{{x}}",), offer="{bare}/caf%C3%A9%201/%7Bx%7D"),

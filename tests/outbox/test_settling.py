@@ -144,6 +144,16 @@ def test_a_failing_endpoint_is_not_probed_before_it_asked_for_the_next_request(c
     assert factories.endpoint_of(company).next_probe_at == begun + timedelta(minutes=15)
 
 
+def test_a_success_closes_the_circuit_however_short_ago_the_one_before_was(company: Company) -> None:
+    now = utcnow()
+    probe = claim_probe(company)
+    endpoint = factories.endpoint_of(company)
+    endpoint.last_success_at, endpoint.consecutive_failures, endpoint.answer_shape = now, 7, None
+    db.session.commit()
+    settle(probe, "ok_text", now=now + timedelta(milliseconds=500))
+    assert circuit_of(company) == ("active", 0)
+
+
 @pytest.mark.parametrize("reason", ["internal_error", "interrupted"])
 def test_what_never_reached_out_says_nothing_about_the_receiver(company: Company, reason: str) -> None:
     for _ in range(6):

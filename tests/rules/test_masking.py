@@ -199,3 +199,8 @@ def test_learning_and_masking_are_linear(repeated: str) -> None:
 
 def test_a_name_of_one_letter_or_sign_masks_nothing() -> None:
     assert Masker(b'{"contact": {"name": "A", "role": ".", "current_company": "C++"}}').mask("a c . C") == "a c . C"
+
+
+def test_the_small_words_of_a_name_tell_nobody_and_its_others_do() -> None:
+    body = encode_body({"contact": {"name": "Ana da Costa de 2 Lagos"}})
+    assert Masker(body).mask("Costa, da rua de 2 andares") == mask("Costa") + ", da rua de 2 andares"
