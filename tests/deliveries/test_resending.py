@@ -139,7 +139,8 @@ def test_what_is_chosen_stands_in_the_order_of_its_making_and_its_days_are_told(
     db.session.commit()
     made[0].tries = 5  # on PostgreSQL a row that changes moves to the end
     db.session.commit()
-    assert [key for key, _ in resending.choose(db.session, company.id, EVERYTHING, risks=())] == [row.id for row in made]
+    chosen = resending.choose(db.session, company.id, EVERYTHING, risks=())
+    assert [key for key, _ in chosen] == [row.id for row in made]
     matching = resending.look(db.session, company.id, EVERYTHING)
     assert (matching.first, matching.last) == (NOON, NOON + timedelta(days=3))
 
