@@ -104,8 +104,20 @@ def below(path: str, serve: "WSGIApplication") -> "WSGIApplication":
 
 def trusted_hosts(settings: Settings) -> list[str]:
     """The names under which the portal answers: the configured ones, and this machine itself."""
-    own = urlsplit(settings.base_url or "").hostname
-    return ["localhost", "127.0.0.1", "[::1]", *settings.trusted_hosts, *([own] if own else [])]
+    own = urlsplit(settings.base_url or "").hostname or "localhost"
+    hosts = ["localhost", "127.0.0.1", "[::1]", *settings.trusted_hosts, f"[{own}]" if ":" in own else own]
+    return [Bracketed(host) if host.startswith("[") else host for host in hosts]
+
+
+class Bracketed(str):
+    """An address of IPv6 among the trusted hosts. Werkzeug 3.2 cuts each of them at its first colon, as if a port came
+    behind it, and would compare "[".
+    """
+
+    __slots__ = ()
+
+    def partition(self, sep: str, /) -> tuple[str, str, str]:
+        return self, "", ""
 
 
 def current_bell() -> Bell:

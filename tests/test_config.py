@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from portal.application import trusted_hosts
 from portal.config import READERS, SECRETS, SettingError, Settings, load_or_create_key, load_settings
 
 
@@ -247,3 +248,12 @@ def test_who_makes_the_key_second_takes_the_firsts(tmp_path: Path, monkeypatch: 
 def test_every_setting_has_a_reader_that_takes_its_default(tmp_path: Path) -> None:
     settings = load(tmp_path)
     assert {name.removeprefix("PORTAL_").lower() for name in READERS} | {"instance"} == set(vars(settings))
+
+
+@pytest.mark.parametrize(
+    ("base_url", "host"),
+    [("https://portal.example.com/portal", "portal.example.com"), ("http://[2001:db8::7]:8000", "[2001:db8::7]")],
+)
+def test_the_portal_answers_to_the_name_in_its_base_url(tmp_path: Path, base_url: str, host: str) -> None:
+    settings = load_settings({"PORTAL_INSTANCE": str(tmp_path), "PORTAL_BASE_URL": base_url})
+    assert trusted_hosts(settings)[-1] == host

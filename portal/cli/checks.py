@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal import audit, clock, mail
 from portal.cli.console import in_console_language
-from portal.cli.errors import DAMAGED, WRONG_KEY, explain_error
+from portal.cli.errors import DAMAGED, MENDS, WRONG_KEY, explain_error
 from portal.company.endpoint import state_of
 from portal.company.sealed import prove_key, stored_secrets
 from portal.config import Settings
@@ -116,7 +116,7 @@ def check_database() -> Iterator[Finding]:
         return
     if (trouble := find_trouble(db.engine)) is not None:
         with in_console_language():
-            yield Finding("database", "fail", f"{trouble.title}. {trouble.sentence}")
+            yield Finding("database", "fail", f"{trouble.title}. {MENDS[trouble.code]}")
         return
     if db.engine.dialect.name != "sqlite":
         yield Finding("database", "ok", "PostgreSQL, at this version's schema")
@@ -124,7 +124,8 @@ def check_database() -> Iterator[Finding]:
     file = Path(str(db.engine.url.database))
     problem = db.session.execute(text("PRAGMA quick_check(1)")).scalar_one()
     if problem != "ok":
-        yield Finding("database", "fail", f"{file} is damaged ({problem}): stop the portal and restore a backup.")
+        said = " ".join(str(problem).split())
+        yield Finding("database", "fail", f"{file} is damaged ({said}): stop the portal and restore a backup.")
         return
     size = (size_of(db.engine) or 0) / MEGABYTE
     yield Finding("database", "ok", f"{file}, {size:.1f} MB, whole, at this version's schema")

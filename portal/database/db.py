@@ -62,6 +62,10 @@ NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",
 }
 
+POOLED = "pooled"
+"""Key in a connection's `info`: something such as pgbouncer stands before PostgreSQL, and the next transaction may have
+another server. So nothing is prepared there, and no setting outlives a transaction."""
+
 _inherited: list[Any] = []
 """Pools of the parent process, kept so that nothing closes its connections from here."""
 
@@ -276,14 +280,19 @@ def _begin_sqlite(connection: Connection) -> None:
     run_words(connection, "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
 
 
-def _open_postgresql(connection: Any, _record: Any) -> None:
+def _open_postgresql(connection: Any, record: Any) -> None:
     connection.autocommit = True  # a setting made within a transaction goes with it
-    connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
+    (pid,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+    record.info[POOLED] = pid != connection.info.backend_pid
+    if record.info[POOLED]:
+        connection.prepare_threshold = None
+    else:
+        connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
     connection.autocommit = False
 
 
 def _begin_postgresql(connection: Connection) -> None:
     if _read_only.get():
         connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-    if _give_up_at.get() is not None:
+    if _give_up_at.get() is not None or connection.info.get(POOLED):
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, round(patience_left() * 1000))}")  # 0: for ever

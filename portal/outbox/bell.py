@@ -6,6 +6,7 @@ processes may be anywhere, it is NOTIFY, which the server sends when the transac
 """
 
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, scoped_session
 
 from portal import clock
+from portal.database.db import POOLED
 
 DUE = "outbox_due"
 """Key in `Session.info`: this transaction makes a delivery due, so a worker should look once it is committed."""
@@ -25,6 +27,10 @@ STALE_SECONDS = 60
 """A port file that its worker has not touched for so long belongs to a worker that was killed."""
 
 CHANNEL = "portal_due"
+PROOF_SECONDS = 2.0
+"""For how long a call on trial may be under way."""
+
+logger = logging.getLogger(__name__)
 
 
 class Bell(Protocol):
@@ -137,17 +143,25 @@ class NotifyBell:
 
 
 class NotifyEar:
-    """Listens on a connection of its own, and makes another when that one breaks."""
+    """Listens on a connection of its own, and makes another when that one breaks.
+
+    Behind a pool that lends a server for one transaction nothing is heard: it says so, and leaves it to the ticks.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._connection: Any = None
+        self._is_deaf = False
         self.name = f"{id(self):x}"
 
     def wait(self, timeout: float) -> bool:
+        if self._is_deaf:
+            clock.sleep(timeout)
+            return False
         try:
             if self._connection is None:
                 self._connection = self._listen()
+                self._is_deaf = not self._hears()
                 return True  # what was called out before is not heard: look once
             return any(True for _ in self._connection.driver_connection.notifies(timeout=timeout, stop_after=1))
         except (DBAPIError, self._engine.dialect.loaded_dbapi.Error):
@@ -170,3 +184,19 @@ class NotifyEar:
         connection.driver_connection.autocommit = True  # type: ignore[union-attr]
         connection.cursor().execute(f"LISTEN {CHANNEL}")
         return connection
+
+    def _hears(self) -> bool:
+        """Whether calls arrive; only behind a pool that is in doubt, and tried."""
+        if not self._connection.info.get(POOLED):
+            return True
+        with self._engine.begin() as other:
+            other.execute(text(f"NOTIFY {CHANNEL}"))
+        if any(True for _ in self._connection.driver_connection.notifies(timeout=PROOF_SECONDS, stop_after=1)):
+            return True
+        self.close()
+        logger.warning(
+            "The pool before PostgreSQL lends a server for one transaction (pgbouncer: pool_mode = transaction), so "
+            "this worker is not woken at once: it looks once a second.",
+            extra={"action": "bell_unheard"},
+        )
+        return False
