@@ -193,6 +193,15 @@ def test_a_wrong_value_is_a_usage_error_that_says_what_there_is(run: Run, compan
     assert words in result.stderr
 
 
+def test_the_first_row_is_a_contact_where_somebody_says_so(run: Run, company, tmp_path):
+    people = tmp_path / "people.csv"
+    people.write_text("Ana Lima;Moinho Azul\nBia Reis;Casa Clara\n")
+    refused = run("import", people, "--dry-run")
+    assert "Choose the one that says it. There are: Ana Lima, Moinho Azul." in refused.stderr
+    report = json.loads(run("import", people, "--no-header", "--map", "Coluna 2=current_company", "--json").stdout)
+    assert (report["created"], names()) == (2, ["Ana Lima", "Bia Reis"])
+
+
 def test_encoding_and_sheet_can_be_chosen(run: Run, company, tmp_path):
     text = tmp_path / "dos.csv"
     text.write_bytes("Nome,E-mail\nJoão Ávila,joao@example.com\n".encode("cp850"))

@@ -160,7 +160,20 @@ def test_who_left_the_file_is_named(member, company):
     page = text_of(member.get(f"/jobs/{task.id}").text)
     assert "Pronto: nada mudou, o portal já tinha tudo." in page
     assert "Não estão mais no arquivo 1" in page
+    assert "Desfazer a importação" not in page, "it created nobody"
     assert rows_of(member, f"/imports/{task.id}/missing.csv")[1][1:3] == ["Pessoa 0", "pessoa-0"]
+
+
+def test_an_e_mail_that_two_people_share_and_a_warning_of_many_rows_are_said(member, company):
+    rows = "".join(f"{name},contato@acme.test,Nina\n" for name in ("Ana Lima", "Bia Reis", "Bia Reis Souza"))
+    task = make_import(company, f"Nome,E-mail,Responsável\n{rows}".encode())
+    job, page = check(member, f"/imports/{task.id}")
+    text = text_of(page)
+    assert "Passaram a ter outro nome 1" in text
+    assert "2 e mais 2" in text, "one line for the same warning of three rows"
+    assert page.count("ninguém da sua empresa tem este nome") == 1
+    number = job.rpartition("/")[2]
+    assert rows_of(member, f"/imports/{number}/renamed.csv")[1][3:6] == ["Nome completo", "Ana Lima", "Bia Reis"]
 
 
 def test_another_company_sees_no_list_and_no_rehearsal(member, stranger, company):

@@ -292,6 +292,28 @@ def test_without_a_file_the_page_asks_for_one(member):
     assert "Escolha um arquivo." in member.post("/imports").text
 
 
+def test_a_first_row_of_words_is_read_as_a_contact_at_a_click(member):
+    url = send(member, b"Ana Lima;Moinho Azul\nBia Reis;Casa Clara\n").location
+    page = member.get(url).text
+    assert "A linha 1 foi tomada por cabeçalho: “Ana Lima · Moinho Azul”." in page
+    chosen = dict(re.findall(r'type="hidden" name="(header|sheet|encoding)" value="([^"]*)"', page))
+    member.post(f"{url}/examine", chosen)
+    run_tasks()
+    page = member.get(url).text
+    assert "foi tomada por cabeçalho" not in page
+    begin(member, url, choices_of(page))
+    run_tasks()
+    assert [contact.name for contact in db.session.query(Contact).order_by(Contact.id)] == ["Ana Lima", "Bia Reis"]
+
+
+def test_nothing_begins_that_was_not_counted(member, company):
+    task = make_import(company)
+    answer = member.post(f"/imports/{task.id}", choices_of(member.get(f"/imports/{task.id}").text) | {"do": "start"})
+    run_tasks()
+    assert "Isto é o que a importação vai fazer." in member.get(answer.location).text
+    assert db.session.query(Contact).count() == 0
+
+
 def test_json_lines_need_no_columns(member):
     url = send(member, (DATA / "contacts.jsonl").read_bytes(), "contatos.jsonl").location
     page = member.get(url).text
