@@ -210,6 +210,8 @@ class Endpoint(Numbered):
     last_success_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_failure_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     answer_shape: Mapped[str | None] = mapped_column(String(200))  # of its accepted answers (`outbox.shapes`)
+    link_pointer: Mapped[str | None] = mapped_column(String(300))  # where an answer says the id of the CRM's record
+    link_template: Mapped[str | None] = mapped_column(String(1000))  # what makes an address of it; None: no links
     notified_state: Mapped[str] = mapped_column(String(16), default="active")
     notified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     notice_error: Mapped[str | None] = mapped_column(String(200))  # why the last notice could not be sent

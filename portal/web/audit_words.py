@@ -41,6 +41,8 @@ ACTION_WORDS: Mapping[str, Any] = {
     "webhook.resumed": _l("Retomou o envio"),
     "webhook.secret_shown": _l("Viu o segredo de assinatura"),
     "webhook.secret_rotated": _l("Trocou o segredo de assinatura"),
+    "webhook.link_set": _l("Disse como abrir os contatos no CRM"),
+    "webhook.link_removed": _l("Tirou o link para o CRM"),
     "inspector.opened": _l("Criou o endereço de teste do inspetor"),
     "inspector.closed": _l("Apagou o endereço de teste do inspetor"),
     "delivery.resent": _l("Reenviou uma entrega"),

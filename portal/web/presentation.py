@@ -24,8 +24,9 @@ from portal.company.endpoint import get_endpoint, state_of
 from portal.contacts.syncing import Backlog, backlog_of
 from portal.database.db import db
 from portal.deliveries.log import last_attempts
+from portal.deliveries.opening import crm_address_of
 from portal.i18n import reader_zone
-from portal.models import Attempt, Endpoint
+from portal.models import Attempt, Contact, Endpoint
 from portal.outbox.next_try import next_try_at, next_try_of
 from portal.rules import reasons
 from portal.runtime import runtime
@@ -61,6 +62,7 @@ def init_app(app: Flask) -> None:
     app.add_template_global(is_dead_end)
     app.add_template_global(last_failure_of)
     app.add_template_global(company_backlog)
+    app.add_template_global(crm_address)
     app.context_processor(shared_names)
     app.jinja_env.install_gettext_callables(translate, translate_counted, newstyle=True)  # type: ignore[attr-defined]
 
@@ -127,6 +129,11 @@ def last_failure_of(endpoint: Endpoint) -> Attempt | None:
 def company_backlog() -> Backlog:
     """What the CRM of the reader's company does not know."""
     return backlog_of(db.session, current_user.company_id)
+
+
+def crm_address(contact: Contact) -> str | None:
+    """Where the contact is found in the CRM, if its answers say so."""
+    return crm_address_of(db.session, contact)
 
 
 def dialled(phone: str | None) -> str:

@@ -45,6 +45,7 @@ FROZEN = {
     "0018_bodies_apart.py": "9b12b5793e180497",
     "0019_reports.py": "cd2c3664108c1e6f",
     "0020_cause_notes.py": "7f0b45eb3e0b9305",
+    "0021_crm_link.py": "9ff7a09f998fe196",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 

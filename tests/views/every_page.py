@@ -68,6 +68,7 @@ def page_urls(site: Site) -> list[str]:
         "/report",
         "/report?since=2026-01-01&until=2026-12-31",
         "/webhook",
+        "/webhook/link",
         inspector_with_arrivals(company),
         "/warnings",
         "/causes",

@@ -1,0 +1,57 @@
+"""What a CRM answered, as far as it says where a contact is found there. It only reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from portal.company.endpoint import get_endpoint
+from portal.models import Attempt, Contact, Delivery, Exchange
+from portal.rules.crm_link import build_address, find, places_of, read_answer
+
+LOOK_BACK = 20
+"""Answers that are looked through for one that says something."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """An answer of the CRM: whose delivery it was, and what could be an id in it, by its pointer."""
+
+    webhook_id: str
+    places: dict[str, str]
+
+
+def find_example(session: Session, company_id: int) -> Example | None:
+    """The last answer that was accepted, also to a test, and that holds something that could be an id."""
+    of_company = _answers(Delivery.webhook_id).where(Delivery.company_id == company_id)
+    for webhook_id, body in session.execute(of_company.order_by(Delivery.id.desc(), Attempt.id.desc())):
+        if places := places_of(read_answer(body)):
+            return Example(webhook_id, places)
+    return None
+
+
+def crm_address_of(session: Session, contact: Contact) -> str | None:
+    """Where the contact is found in the CRM, by the last answer that says so; None when nobody said how to tell."""
+    endpoint = get_endpoint(session, contact.company_id)
+    if endpoint.link_template is None:
+        return None
+    for _, body in session.execute(_answers_about(contact)):
+        value = find(read_answer(body), endpoint.link_pointer or "")
+        if value is not None:
+            return build_address(endpoint.link_template, value)
+    return None
+
+
+def _answers_about(contact: Contact) -> Select[Any]:
+    own = _answers(Delivery.id).where(Delivery.contact_id == contact.id, Delivery.former_contact_id.is_(None))
+    return own.order_by(Delivery.delivered_at.desc(), Attempt.id.desc())
+
+
+def _answers(*facts: Any) -> Select[Any]:
+    """Accepted answers of JSON, with a fact of each."""
+    columns: Sequence[Any] = (*facts, Exchange.response_body)
+    query = select(*columns).select_from(Delivery).join(Attempt, Attempt.delivery_id == Delivery.id)
+    query = query.join(Exchange, Exchange.attempt_id == Attempt.id)
+    return query.where(Delivery.delivered_at.is_not(None), Attempt.reason == "ok_json").limit(LOOK_BACK)

@@ -1,0 +1,58 @@
+"""*Abrir no CRM*: an admin shows where the id stands in a real answer of the CRM, and says how its address is made."""
+
+from flask import Blueprint, flash, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from portal import audit
+from portal.company import crm_link
+from portal.company.crm_link import LinkRefused
+from portal.company.endpoint import get_endpoint
+from portal.database.db import db
+from portal.deliveries.opening import find_example
+from portal.rules.crm_link import MAX_TEMPLATE, build_address
+from portal.web import access
+from portal.web.redirects import see_other
+
+bp = Blueprint("crm_link", __name__, url_prefix="/webhook/link")
+
+
+@bp.get("")
+@access.admin
+def index() -> ResponseReturnValue:
+    """The last answer; whoever looks at it is written down, as with any delivery's content."""
+    example = find_example(db.session, current_user.company_id)
+    if example:
+        audit.note_once_a_day(db.session, access.current_actor(), "delivery.viewed", subject=example.webhook_id)
+    endpoint = get_endpoint(db.session, current_user.company_id)
+    value = example.places.get(endpoint.link_pointer or "") if example and endpoint.link_template else None
+    return render_template(
+        "crm_link/index.html",
+        endpoint=endpoint,
+        example=example,
+        address=build_address(endpoint.link_template, value) if endpoint.link_template and value else None,
+        template_length=MAX_TEMPLATE,
+    )
+
+
+@bp.post("")
+@access.admin
+def save() -> ResponseReturnValue:
+    """What was chosen there, or nothing any more."""
+    actor, pointer = access.current_actor(), request.form.get("pointer")
+    if "remove" in request.form:
+        crm_link.remove_link(db.session, actor)
+        flash(_("Os contatos não têm mais um link para o CRM."), "success")
+    elif pointer is None:
+        flash(_("Escolha na resposta onde está o id ou o link."), "warning")
+    else:
+        try:
+            crm_link.set_link(db.session, actor, pointer, request.form.get("template", ""))
+        except LinkRefused as refusal:
+            db.session.rollback()
+            flash(refusal.sentence, "error")
+        else:
+            flash(_("Salvo: cada contato entregue tem um link para o CRM."), "success")
+    db.session.commit()
+    return see_other(url_for(".index"))

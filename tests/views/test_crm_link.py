@@ -1,0 +1,113 @@
+"""*Abrir no CRM*: chosen by an admin in a real answer, and then a link of every contact that was delivered."""
+
+import pytest
+from playwright.sync_api import expect
+
+from portal.database.db import db
+from portal.demo.server import Receiver, Reply
+from portal.models import AuditEntry, Delivery, Endpoint
+from tests.conftest import running_worker
+from tests.factories import endpoint_of, make_company, make_contact, make_delivery, send_test, set_url
+from tests.views.browser import row
+from tests.worker.test_dispatcher import wait_until
+
+TEMPLATE = "https://crm.example/leads/{id}"
+
+
+@pytest.fixture
+def delivered(app, company, receiver: Receiver):
+    """A contact that the CRM knows by the number 41."""
+    set_url(company, receiver.url)
+    receiver.reply = Reply(200, b'{"data": {"id": 41, "url": "javascript:alert(1)"}}', "application/json")
+    contact = make_contact(company, name="Ana")
+    make_delivery(contact, 3)
+    with running_worker(app):
+        wait_until(is_delivered, seconds=30)
+    return contact
+
+
+def is_delivered() -> bool:
+    found = db.session.query(Delivery.status).all()
+    db.session.rollback()
+    return found == [("delivered",)]
+
+
+def test_no_contact_has_a_link_until_somebody_says_where(admin, member, delivered):
+    assert "Abrir no CRM" not in member.get(f"/contacts/{delivered.id}").text
+    page = admin.get("/webhook/link").text
+    assert 'value="/data/id"' in page
+    answer = admin.post("/webhook/link", {"pointer": "/data/id", "template": TEMPLATE}, follow_redirects=True)
+    assert 'href="https://crm.example/leads/41"' in answer.text
+    link = 'href="https://crm.example/leads/41" target="_blank" rel="noopener noreferrer nofollow"'
+    for path in (f"/contacts/{delivered.id}", f"/triage/{delivered.id}"):
+        assert link in member.get(path).text
+    assert link in admin.get(f"/deliveries/{webhook_id()}").text
+    assert actions() == ["delivery.viewed", "webhook.link_set"]
+    admin.post("/webhook/link", {"remove": "yes"})
+    assert "crm.example" not in member.get(f"/contacts/{delivered.id}").text
+
+
+def webhook_id() -> str:
+    found = db.session.query(Delivery).one().webhook_id
+    db.session.commit()
+    return found
+
+
+def actions() -> list[str]:
+    wanted = ("delivery.viewed", "webhook.link_set")
+    entries = db.session.query(AuditEntry).order_by(AuditEntry.id)
+    found = [entry.action for entry in entries if entry.action in wanted]
+    db.session.commit()
+    return found[:2]
+
+
+def test_a_link_that_the_answer_holds_is_opened_only_if_it_is_safe(admin, member, delivered):
+    page = admin.post("/webhook/link", {"pointer": "/data/url", "template": ""}, follow_redirects=True).text
+    assert "Esta resposta não dá um link." in page
+    assert "javascript:alert" not in member.get(f"/contacts/{delivered.id}").text
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"pointer": "/data/id", "template": "http://crm.example/{id}"},
+        {"pointer": "/data/id", "template": "javascript:{id}"},
+        {"pointer": "data", "template": TEMPLATE},
+        {"template": TEMPLATE},
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_words(admin, delivered, form):
+    page = admin.post("/webhook/link", form, follow_redirects=True).text
+    assert "O endereço precisa começar com https://" in page or "Escolha na resposta" in page
+    assert db.session.query(Endpoint).filter(Endpoint.link_template.is_not(None)).count() == 0
+
+
+def test_another_company_s_answers_are_not_shown_and_their_contacts_have_no_link(admin, stranger, delivered):
+    admin.post("/webhook/link", {"pointer": "/data/id", "template": TEMPLATE})
+    assert "Ainda não há uma resposta JSON" in stranger.get("/webhook/link").text
+    other = make_company("Outra Empresa")
+    assert endpoint_of(other).link_template is None
+
+
+def test_a_test_s_answer_serves_to_choose(admin, company, receiver):
+    set_url(company, receiver.url)
+    receiver.reply = Reply(200, b'{"id": "abc"}', "application/json")
+    send_test(company)
+    db.session.commit()
+    assert 'value="/id"' in admin.get("/webhook/link").text
+
+
+def test_it_is_chosen_by_clicks(page, site):
+    site.receiver.reply = Reply(200, b'{"lead": {"id": 9}}', "application/json")
+    page.goto("/contacts")
+    row(page, "Ana Souza").get_by_role("button", name="Alto").click()
+    expect(row(page, "Ana Souza").get_by_text("Em dia")).to_be_visible()
+    page.goto("/webhook")
+    page.get_by_role("region", name="Abrir no CRM").get_by_role("link").click()
+    page.get_by_label("/lead/id").check()
+    page.get_by_label("Como é o endereço no CRM?").fill(TEMPLATE)
+    page.get_by_role("button", name="Salvar").click()
+    expect(page.get_by_role("link", name="https://crm.example/leads/9")).to_be_visible()
+    page.goto("/contacts")
+    page.get_by_role("link", name="Ana Souza").click()
+    expect(page.get_by_role("link", name="Abrir no CRM")).to_have_attribute("href", "https://crm.example/leads/9")
