@@ -1,14 +1,17 @@
 """What the forms share: kinds of fields, and what every field asks for."""
 
+from collections import Counter
 from functools import cache
 from typing import Any
 
 from babel.dates import get_timezone_location
 from flask_babel import get_locale
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
 from wtforms import PasswordField, StringField
-from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import DataRequired, InputRequired, Length
+from wtforms.widgets import TextInput
 
 from portal.i18n import timezones
 from portal.people.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
@@ -50,6 +53,41 @@ def timezone_words(language: str) -> tuple[tuple[str, str], ...]:
     return (("UTC", "UTC"), *sorted(words, key=lambda each: fold(each[1])))
 
 
-def timezone_choices() -> list[SelectChoice]:
-    """By city, in the reader's language: typing its name into the open list finds it."""
-    return [SelectChoice(name, words) for name, words in timezone_words(str(get_locale()))]
+@cache
+def timezones_by_words(language: str) -> dict[str, str]:
+    """The zones by all that people may type for one: its words, its name, or its city where no other has that name."""
+    words = timezone_words(language)
+    cities = Counter(fold(each.partition(" (")[0]) for _name, each in words)
+    by_city = {fold(each.partition(" (")[0]): name for name, each in words}
+    found = {city: name for city, name in by_city.items() if cities[city] == 1}
+    return found | {fold(key): name for name, each in words for key in (name, name.replace("_", " "), each)}
+
+
+class TimezoneInput(TextInput):
+    """A line that offers the zones that fit what is typed, without any script."""
+
+    def __call__(self, field: Any, **kwargs: Any) -> Markup:
+        listed = f"{field.id}-list"
+        options = Markup("").join(
+            Markup('<option value="{}"></option>').format(words) for _name, words in timezone_words(str(get_locale()))
+        )
+        line = super().__call__(field, list=listed, **kwargs)
+        return line + Markup('<datalist id="{}">{}</datalist>').format(listed, options)
+
+
+class TimezoneField(StringField):
+    """A time zone that is found by typing its city. Its value is the zone's name; nothing typed is ""."""
+
+    widget = TimezoneInput()
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        typed = str(valuelist[0]).strip() if valuelist else ""
+        self.raw_data = [typed]
+        self.data = timezones_by_words(str(get_locale())).get(fold(typed)) if typed else ""
+        if self.data is None:
+            raise ValueError(_("Não conhecemos esta cidade. Escolha uma da lista."))
+
+    def _value(self) -> str:
+        if self.errors and self.raw_data:
+            return str(self.raw_data[0])
+        return dict(timezone_words(str(get_locale()))).get(self.data or "", self.data or "")

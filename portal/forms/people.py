@@ -8,7 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 
-from portal.forms.fields import any_text, at_most, new_password_field, required, strip, timezone_choices
+from portal.forms.fields import TimezoneField, any_text, at_most, new_password_field, required, strip
 from portal.i18n import LANGUAGES
 from portal.models import ROLES
 
@@ -71,11 +71,13 @@ class ProfileForm(FlaskForm):
         render_kw={"autocomplete": "name"},
     )
     language = SelectField(_l("Idioma"), choices=[SelectChoice(code, word) for code, word in LANGUAGES.items()])
-    timezone = SelectField(
+    timezone = TimezoneField(
         _l("Fuso horário"),
-        default="",
-        choices=lambda: [SelectChoice("", _l("O da empresa")), *timezone_choices()],
-        description=_l("Em que as páginas mostram os horários. O que vai para o CRM segue o fuso da empresa."),
+        description=_l(
+            "Em que as páginas mostram os horários. O que vai para o CRM segue o fuso da empresa. Para mudar, apague e "
+            "digite o nome da cidade; vazio, vale o da empresa."
+        ),
+        render_kw={"placeholder": _l("O da empresa")},
     )
 
 

@@ -11,7 +11,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import NumberRange, Optional
 
 from portal.company.header import HeaderChoice, basic_header, bearer_header, read_header
-from portal.forms.fields import any_text, at_most, required, strip, timezone_choices
+from portal.forms.fields import TimezoneField, any_text, at_most, required, strip
 from portal.forms.people import ROLE_WORDS
 from portal.models import User
 
@@ -24,10 +24,13 @@ def typed_field(label: Any) -> StringField:
 
 class CompanyForm(FlaskForm):
     name = StringField(_l("Nome da empresa"), [required, at_most(200)], filters=[strip])
-    timezone = SelectField(
+    timezone = TimezoneField(
         _l("Fuso horário"),
-        choices=timezone_choices,
-        description=_l("Em que vão as datas para o CRM, e os horários de quem não escolheu outro na própria conta."),
+        [any_text],
+        description=_l(
+            "Em que vão as datas para o CRM, e os horários de quem não escolheu outro na própria conta. Para mudar, "
+            "apague e digite o nome da cidade."
+        ),
     )
 
 
