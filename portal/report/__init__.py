@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import Subquery, func, select
 from sqlalchemy.orm import Session
 
 from portal.company.outages import OutageFacts, outages_between
@@ -167,19 +167,20 @@ def _weeks_of(wanted: ReportFilter, zone: ZoneInfo) -> list[ReportFilter]:
 def _times(session: Session, company_id: int, wanted: ReportFilter) -> list[float]:
     """How long each of the latest levels took to reach the CRM for the first time, in seconds, where that is known."""
     found = reached_between(company_id, wanted.since, wanted.until)
-    query = select(found.c.at, _first_arrival(found.c.at).label("arrived_at")).join(
-        Contact, found.c.contact_id == Contact.id
-    )
-    rows = session.execute(narrow(query, wanted).order_by(found.c.at.desc()).limit(TIMED))
+    query = select(found.c.contact_id, found.c.at)
+    if wanted.campaign_id or wanted.owner_id or wanted.unknown:
+        query = narrow(query.join(Contact, found.c.contact_id == Contact.id), wanted)
+    latest = query.order_by(found.c.at.desc()).limit(TIMED).subquery("latest")
+    rows = session.execute(select(latest.c.at, _first_arrival(latest).label("arrived_at")))
     return [(row.arrived_at - row.at).total_seconds() for row in rows if row.arrived_at is not None]
 
 
-def _first_arrival(at: ColumnElement[datetime]) -> Any:
+def _first_arrival(latest: Subquery) -> Any:
     """When a delivery of the contact first arrived that told of that moment or a later one."""
     # What is sent again arrives again: the first time is that of the earlier try.
     earlier = (Attempt.delivery_id == Delivery.id, Attempt.number < Delivery.attempt_count)
     accepted = select(func.min(Attempt.started_at)).where(*earlier, Attempt.reason.in_(DELIVERED_REASONS))
     first = func.coalesce(accepted.correlate(Delivery).scalar_subquery(), Delivery.delivered_at)
-    own = (Delivery.contact_id == Contact.id, Delivery.former_contact_id.is_(None), Delivery.delivered_at.is_not(None))
-    query = select(func.min(first)).where(*own, Delivery.created_at >= at)
-    return query.correlate(Contact, at.table).scalar_subquery()
+    own = (Delivery.contact_id == latest.c.contact_id, Delivery.former_contact_id.is_(None))
+    query = select(func.min(first)).where(*own, Delivery.delivered_at.is_not(None), Delivery.created_at >= latest.c.at)
+    return query.correlate(latest).scalar_subquery()
