@@ -1,23 +1,23 @@
-"""Lines of a cell whose first quote was lost: they look like rows of one cell, until its other quote comes."""
+"""Lines of a cell whose first quote was lost: they look like short rows, until its other quote comes."""
 
 import re
 from collections.abc import Iterator
 
 from portal.importing.reading import MAX_LINES_OF_BROKEN_ROW, Record
 
-ENDING = re.compile(r'\s*" *(?:[,;\t|\r\n]|$)')
-"""A line that begins with the quote that ends a cell."""
+ENDING = re.compile(r'[^"]*" *(?:[,;\t|\r\n]|$)')
+"""A line whose first quote ends a cell."""
 
 
 def refuse_torn(records: Iterator[Record], width: int) -> Iterator[Record]:
-    """The records of a table; rows of one cell are bad where a quote that ends a cell follows them.
+    """The records of a table; short rows are bad where a quote that ends a cell follows them.
 
     In a table that has had such rows they are rows, whatever follows.
     """
     held: list[Record] = []
     is_usual = width < 3
     for record in records:
-        if not is_usual and record.problem is None and len(record.cells) == 1:
+        if not is_usual and record.problem is None and len(record.cells) < width:
             held.append(record)
             is_usual = len(held) > MAX_LINES_OF_BROKEN_ROW
         elif held:

@@ -328,9 +328,10 @@ def test_a_quote_that_took_the_next_row_into_an_e_mail_costs_its_own_row():
     assert names == [f"Pessoa {number}" for number in (0, 1, 2, 4, 5, 6)]
 
 
-def test_the_lines_of_a_cell_whose_first_quote_was_lost_are_nobody():
+@pytest.mark.parametrize("rest", ['\nBar\n"', '\nBar\nBar"', '\nBar\nBar, da\n"'])
+def test_the_lines_of_a_cell_whose_first_quote_was_lost_are_nobody(rest):
     rows = [f"Pessoa {number},p{number}@x.test,03 Mar 2024," for number in range(4)]
-    rows[0] += '\nBar\n"'
+    rows[0] += rest
     assert names_of("\n".join(["Nome,E-mail,Conectado em,Empresa", *rows])) == [f"Pessoa {n}" for n in range(4)]
 
 
