@@ -18,7 +18,7 @@ DELIVERY_STATUSES = ("pending", "sending", "delivered", "failed", "superseded", 
 OPEN_STATUSES = ("pending", "sending")
 DELIVERED = "delivered_at IS NOT NULL"
 BEHIND = "interest_level <> coalesce(delivered_level, 0)"  # of a contact: it has a level that the CRM does not know
-CHANGED = "data_changed_at > delivered_frozen_at"  # of a contact: the CRM has the data of before
+CHANGED = "data_changed_at > delivered_frozen_at"  # of a contact: the CRM has the old data
 TRIGGERS = ("classification", "retry", "manual", "sync", "test")
 TASK_STATUSES = ("draft", "waiting", "running", "done", "failed")
 

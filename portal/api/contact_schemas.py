@@ -115,7 +115,7 @@ class ContactFilterSchema(FilterSchema):
         ("yes", "since"), metadata={"description": "`since`: after the level was set, or there is none yet."}
     )
     sync = choice(SYNC_STATES, metadata={"description": "Whether the CRM knows the contact's level."})
-    data_changed = choice(("true", "false"), metadata={"description": "Whether the receiver has the data of before."})
+    data_changed = choice(("true", "false"), metadata={"description": "Whether the receiver has the old data."})
     state = choice(
         SHOWN_STATES,
         metadata={

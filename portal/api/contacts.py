@@ -101,9 +101,9 @@ def classify(given: dict[str, Any], contact_id: int) -> dict[str, Any]:
 @blueprint.problems(404, 409)
 @blueprint.doc(operationId="sendContact")
 def send(contact_id: int) -> dict[str, Any]:
-    """Send a contact's data of now
+    """Send a contact's current data
 
-    One delivery (trigger `sync`) with the body of now, where the receiver has the data of before (`data_changed`) or
+    One delivery (trigger `sync`) with the current body, where the receiver has the old data (`data_changed`) or
     does not know the level. Nothing goes when it has all of it, or it is on its way, so asking twice sends once. A
     contact without a level is refused with `no_level`.
     """
@@ -121,10 +121,10 @@ def send(contact_id: int) -> dict[str, Any]:
 @blueprint.problems(400, 409, 413, 415)
 @blueprint.doc(operationId="sendContacts")
 def send_current(given: dict[str, Any]) -> Task | Response:
-    """Send the data of now of all contacts that match
+    """Send the current data of all contacts that match
 
     As `sendContact` does for one, as a job, level 3 first: a delivery for each contact that matches, has a level, and
-    of which the receiver has the data of before or does not know the level. What is on its way already is left alone,
+    of which the receiver has the old data or does not know the level. What is on its way already is left alone,
     so asking twice sends once. `dry_run` counts those contacts and sends nothing.
     """
     actor = current_caller().actor

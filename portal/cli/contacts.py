@@ -52,7 +52,7 @@ def contacts() -> None:
 @click.option("--cursor", metavar="CURSOR", help="Go on where the last page ended.")
 @json_option
 def list_contacts(company_name: str | None, limit: int, cursor: str | None, as_json: bool, **given: Any) -> None:
-    """List contacts by name, with their level and whether the CRM knows it; `*`: it has the data of before."""
+    """List contacts by name, with their level and whether the CRM knows it; `*`: it has the old data."""
     with reading(), open_app():
         company = pick_company(company_name)
         wanted = read_filter(db.session, company.id, given)
@@ -100,7 +100,7 @@ def show(contact_id: int, company_name: str | None, as_json: bool) -> None:
 def send(
     contact_id: int | None, company_name: str | None, dry_run: bool, yes: bool, as_json: bool, **given: Any
 ) -> None:
-    """Send a contact's data of now, where the CRM has those of before or does not know the level.
+    """Send a contact's current data, where the CRM has the old data or does not know the level.
 
     Name one contact, or give a filter, such as --state data_changed: then a worker does it as a job. Nothing goes when
     the CRM has all of it, or it is queued. A contact without a level is not sent.
@@ -118,7 +118,7 @@ def send(
 
 
 def send_one(actor: Actor, contact_id: int, *, as_json: bool) -> None:
-    """Send one contact's data of now. Raises Refusal and ClickException."""
+    """Send one contact's current data. Raises Refusal and ClickException."""
     check_contact(actor, contact_id)
     sent = syncing.send_current(db.session, actor, contact_id)
     db.session.commit()

@@ -67,7 +67,7 @@ def explain_error(error: Exception) -> str | None:
     if isinstance(error, InvalidAccount):
         return ACCOUNT_PROBLEMS.get(error.problem, str(error))
     if isinstance(error, InvalidCursor):
-        return "The cursor is none that a page of this log gave."
+        return "The cursor is not one that a page of this log gave."
     if isinstance(error, SecretError):
         return WRONG_KEY if isinstance(error, WrongKey) else DAMAGED
     if isinstance(error, DBAPIError) and (trouble := name_trouble(error)) is not None:

@@ -1,4 +1,4 @@
-"""Giving many contacts another owner or campaign, as a task. No webhook fires: the CRM then has their data of before.
+"""Giving many contacts another owner or campaign, as a task. No webhook fires: the CRM then has their old data.
 
 Who stands in the target campaign already, as another contact, is not moved: one person would be there twice.
 """

@@ -43,7 +43,7 @@ def get_campaign(session: Session, company_id: int, campaign_id: int) -> Campaig
 
 
 def change_campaign(session: Session, actor: Actor, campaign: Campaign, *, name: str, description: str | None) -> bool:
-    """Rename and describe a campaign: the CRM then has its contacts' data of before. The caller commits.
+    """Rename and describe a campaign: the CRM then has its contacts' old data. The caller commits.
 
     Returns False, and changes nothing, when it is so already. Raises InvalidContact, also for another campaign's name.
     """

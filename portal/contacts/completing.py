@@ -1,4 +1,4 @@
-"""Sending the data of now of all contacts that a filter matches, as a task: counted before it is done.
+"""Sending the current data of all contacts that a filter matches, as a task: counted before it is done.
 
 What an edit leaves behind in the CRM goes out only when somebody asks for it (spec, section 9).
 """
@@ -41,7 +41,7 @@ class Matching:
 
     by_level: dict[int, int]
     without_level: int
-    """The CRM has their data of before and keeps them: who has no level is not sent."""
+    """The CRM keeps the old data of those without a level: they are not sent."""
     needless: int
     """The CRM has all of them, or they are on their way."""
     newest_id: int
@@ -93,5 +93,5 @@ def start(session: Session, actor: Actor, wanted: ContactFilter, *, newest_id: i
 
 
 def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
-    """Enqueues the chosen contacts' data of now, as a task. Raises TaskError."""
+    """Enqueues the chosen contacts' current data, as a task. Raises TaskError."""
     return cut_numbers(engine, claim, syncing.BATCH_SIZE, partial(syncing.send_part, syncing.complete))

@@ -38,7 +38,7 @@ def page_contacts(
     """The contacts that match, in the order of one of `SORTS`: the first, those after `cursor`, or those just before
     `before`, which a page gave.
 
-    `with_messages` reads the threads of the whole page at once, for who needs them. Raises InvalidCursor, also when the
+    `with_messages` reads the threads of the whole page at once. Raises InvalidCursor, also when the
     contact that the cursor stands for is gone.
     """
     place, after = before or cursor, None

@@ -149,7 +149,7 @@ class Known:
     def load(self, given: Sequence[ContactItem], *, everywhere: bool = False, for_update: bool = True) -> None:
         """Read all that the items may match or belong to, in their campaigns or in all.
 
-        Contacts are locked, as classification locks them, for who is going to change them.
+        Contacts are locked, as classification locks them, for whoever is going to change them.
         """
         self._is_locking = for_update
         emails = {item.owner.email for item in given if item.owner} - self.people.keys()

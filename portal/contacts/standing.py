@@ -31,7 +31,7 @@ coming_level = (
 """What the CRM will learn last of what waits, since a contact's deliveries go out in order."""
 is_coming = coming_level == Contact.interest_level
 has_old_data = Contact.data_changed_at > Contact.delivered_frozen_at
-"""The CRM has the data of before: as `CHANGED`, whose index holds only these."""
+"""The CRM has the old data: as `CHANGED`, whose index holds only these."""
 is_data_coming = exists().where(_own_open, Delivery.created_at >= Contact.data_changed_at).correlate(Contact)
 _was_sent = or_(
     Contact.delivered_level.is_not(None),
@@ -93,5 +93,5 @@ def is_shown_as(state: str) -> ColumnElement[bool]:
 
 
 def has_changed_data(asked: str) -> ColumnElement[bool]:
-    """The condition that the CRM has a contact's data of before, or not: `true` or `false`."""
+    """The condition that the CRM has a contact's old data, or not: `true` or `false`."""
     return has_old_data if asked == "true" else or_(has_old_data.is_(None), not_(has_old_data))

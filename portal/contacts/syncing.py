@@ -102,7 +102,7 @@ def bring_in_sync(session: Session, actor: Actor, contact_ids: Sequence[int]) ->
 
 
 def send_current(session: Session, actor: Actor, contact_id: int) -> str | None:
-    """Enqueue one delivery with the contact's data of now, when the CRM has those of before or does not know the level.
+    """Enqueue one delivery with the contact's current data, when the CRM has the old data or does not know the level.
 
     Only a person asks for this, never an edit. The caller commits. Returns the delivery's public id; None when the CRM
     has all of it, or it is on its way. Raises NoAddress and NoLevel.
@@ -133,7 +133,7 @@ def complete(session: Session, actor: Actor, contact_ids: Sequence[int]) -> int:
 
 
 def _tell(session: Session, actor: Actor, contact_ids: Sequence[int], needs: ColumnElement[bool]) -> list[str]:
-    """Enqueue the bodies of now of those of these contacts that need it. Returns the deliveries' public ids."""
+    """Enqueue the current bodies of those of these contacts that need it. Returns the deliveries' public ids."""
     company_id = actor.company_id
     if not is_configured(session, company_id):
         raise NoAddress

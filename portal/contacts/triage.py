@@ -1,4 +1,4 @@
-"""Triage: one contact at a time of those that match a filter, by name; each is classified by who has just read it."""
+"""Triage: one contact at a time of those that match a filter, by name; whoever has read one classifies it."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

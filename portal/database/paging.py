@@ -23,7 +23,7 @@ class Page(Generic[T]):
 
 
 class InvalidCursor(ValueError):
-    """The place to go on from is none that a page of this list gave."""
+    """The place to go on from is not one that a page of this list gave."""
 
 
 def cut_page(rows: Sequence[T], *, limit: int, cursor: str | None = None, before: str | None = None) -> Page[T]:

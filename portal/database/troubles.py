@@ -95,7 +95,7 @@ _OTHER_TABLES = ("no such column", "no such table", "has no column named", "dupl
 
 
 def name_trouble(error: SQLAlchemyError) -> Trouble | None:
-    """What is wrong; None when the database is well, and the error is the fault of who asked it."""
+    """What is wrong; None when the database is well, and the error is the fault of whoever asked it."""
     orig = getattr(error, "orig", None)
     code = _code_of(orig)
     if code is None and isinstance(error, AWAY):

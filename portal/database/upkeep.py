@@ -13,7 +13,7 @@ from portal.database.db import BUSY_TIMEOUT_SECONDS, INCREMENTAL, reading
 EMPTYING_SECONDS = 2
 """How long writers are kept out, at most, while the log waits for its last readers."""
 ROOM = 3
-"""A file is written anew by itself while so many times its size are free: SQLite makes a copy, and then its log."""
+"""A file is rewritten by itself while so many times its size are free: SQLite makes a copy, and then its log."""
 MUCH = 0.25
 """The share of a file's pages that hold nothing from which on a copy costs less than giving them back one by one."""
 
@@ -80,7 +80,7 @@ def rewrite_where_there_is_room(engine: Engine) -> bool:
     try:
         return rewrite(engine)
     except sqlite3.OperationalError as error:
-        logger.warning("The file was not written anew: %s", error, extra={"action": "rewrite_skipped"})
+        logger.warning("The file was not rewritten: %s", error, extra={"action": "rewrite_skipped"})
         return False
 
 

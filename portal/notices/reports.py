@@ -1,4 +1,4 @@
-"""Mailing the report to who asks for it, in their language and time zone."""
+"""Mailing the report to whoever asks for it, in their language and time zone."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the CRM knows of a contact may be the data of before. Two moments say so: when a field of the contact's body
+"""What the CRM knows of a contact may be the old data. Two moments say so: when a field of the contact's body
 last changed (`data_changed_at`), and when the body was frozen that was delivered last (`delivered_frozen_at`).
 """
 
@@ -17,7 +17,7 @@ def hold_company(session: Session, company_id: int) -> None:
 def mark_changed(session: Session, company_id: int, which: ColumnElement[bool]) -> None:
     """Write down that a field of these contacts' bodies changes, before the caller writes the field where it stands.
 
-    The company is held, as by who makes contacts, and each of the contacts: a body that is frozen before this has an
+    The company is held, as when contacts are made, and each of the contacts: a body that is frozen before this has an
     earlier moment, and one that is frozen after it waits for the caller's commit and has the new field.
     """
     hold_company(session, company_id)

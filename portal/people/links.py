@@ -45,7 +45,7 @@ def issue_link(session: Session, user: User, *, actor: Actor) -> tuple[str, str]
 
 
 def request_reset(session: Session, email: str, *, ip: str) -> tuple[User, str] | None:
-    """The person who logs in with this address, and the token of a link for a new password, for who forgot it.
+    """The person who logs in with this address, and the token of a link for a new password, for whoever forgot it.
 
     None when nobody does, and when there is a link younger than RESET_PAUSE: nobody floods somebody else with mail.
     """

@@ -1,4 +1,4 @@
-"""Everything that is kept about one person, for who asks for it (LGPD, access and portability)."""
+"""Everything that is kept about one person, for whoever asks for it (LGPD, access and portability)."""
 
 from collections.abc import Collection
 from datetime import datetime

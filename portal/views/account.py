@@ -39,7 +39,7 @@ def save() -> ResponseReturnValue:
 @bp.post("/password")
 @access.member
 def change_password() -> ResponseReturnValue:
-    """Another password, for who knows the present one. Every other session ends."""
+    """Another password, for whoever knows the present one. Every other session ends."""
     form = ChangePasswordForm()
     if not form.validate_on_submit():
         return page(password=form), 422

@@ -56,7 +56,7 @@ def log_in() -> ResponseReturnValue:
 @bp.route("/login/code", methods=["GET", "POST"])
 @access.public
 def enter_code() -> ResponseReturnValue:
-    """The second factor, for who has just proven the password."""
+    """The second factor, for whoever has just proven the password."""
     user = sessions.proven_user()
     if user is None or user.totp_secret is None:
         return see_other(url_for(".log_in", next=wanted_page()))

@@ -25,7 +25,7 @@ def index() -> ResponseReturnValue:
 @bp.route("/<int:campaign_id>", methods=["GET", "POST"])
 @access.admin
 def edit(campaign_id: int) -> ResponseReturnValue:
-    """Rename and describe a campaign: the CRM is not told, and then has the data of before."""
+    """Rename and describe a campaign: the CRM is not told, and then has the old data."""
     campaign, form = get_campaign_or_404(campaign_id), CampaignForm()
     if not form.is_submitted():
         form.show(campaign)

@@ -125,7 +125,7 @@ def settle(contact_id: int) -> ResponseReturnValue:
 @bp.post("/send")
 @access.member
 def send_ticked() -> ResponseReturnValue:
-    """Send the data of now of the contacts that were ticked on a page of the list."""
+    """Send the current data of the contacts that were ticked on a page of the list."""
     ids = list(dict.fromkeys(request.form.getlist("contact", type=row_number)))[:PAGE_SIZE]
     try:
         sent = syncing.send_current_of(db.session, access.current_actor(), ids)
@@ -144,7 +144,7 @@ def send_ticked() -> ResponseReturnValue:
 @bp.post("/<int:contact_id>/send")
 @access.member
 def send(contact_id: int) -> ResponseReturnValue:
-    """Send the contact's data of now, once however often this is clicked."""
+    """Send the contact's current data, once however often this is clicked."""
     get_contact_or_404(contact_id)
     try:
         sent = syncing.send_current(db.session, access.current_actor(), contact_id)

@@ -56,7 +56,7 @@ def turn_on() -> ResponseReturnValue:
 @bp.post("/account/second-factor/codes")
 @access.member
 def make_codes() -> ResponseReturnValue:
-    """New recovery codes, for who knows the password, shown this once."""
+    """New recovery codes, for whoever knows the password, shown this once."""
     form, user = TurnOffForm(), own_user()
     if user.totp_secret is None:
         return see_other(url_for(".show"))

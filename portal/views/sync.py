@@ -1,4 +1,4 @@
-"""Bringing the CRM in sync: how many contacts it does not know as they are, and sending it those; and the data of now
+"""Bringing the CRM in sync: how many contacts it does not know as they are, and sending it those; and the current data
 of all that match the filter of the contact list.
 """
 

@@ -79,7 +79,7 @@ def show(user_id: int) -> ResponseReturnValue:
 @bp.post("/<int:user_id>/link")
 @access.admin
 def issue_link(user_id: int) -> ResponseReturnValue:
-    """A new link to choose a password: an invitation for who has none yet, else a reset. Shown this once."""
+    """A new link to choose a password: an invitation for whoever has none yet, else a reset. Shown this once."""
     user = get_user_or_404(user_id)
     if state_of(user) != "active":
         abort(400)

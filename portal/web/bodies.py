@@ -19,7 +19,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def up_to(anybody: int, *, who_is_known: int | None = None) -> Callable[[View], View]:
-    """This view takes bodies of so many bytes, from anybody, and from who has logged in or shows a token."""
+    """This view takes bodies of so many bytes, from anybody, and from whoever has logged in or shows a token."""
 
     def mark(view: View) -> View:
         view.body_limits = (anybody, who_is_known or anybody)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""One-time links by e-mail: sent to whom an admin invites, and to who forgot the password."""
+"""One-time links by e-mail: sent to whom an admin invites, and to whoever forgot the password."""
 
 import logging
 import threading
@@ -28,7 +28,7 @@ def link_to(view_name: str, token: str) -> str:
 
 
 def is_possible() -> bool:
-    """Whether a link can be mailed to who is not logged in: that takes a mail server, and an address of our own."""
+    """Whether a link can be mailed to whoever is not logged in: that takes a mail server, and an address of our own."""
     settings = runtime().settings
     return bool(settings.smtp_url and settings.mail_from and settings.base_url)
 

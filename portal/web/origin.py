@@ -82,7 +82,7 @@ def named_page() -> tuple[str, str]:
 
 
 def tell(mismatch: Mismatch) -> None:
-    """Say to who operates the portal what disagrees: in the log, and once a day where `portal doctor` looks."""
+    """Say to whoever operates the portal what disagrees: in the log, and once a day where `portal doctor` looks."""
     logger.warning("A form was refused. %s", mismatch, extra={"action": "origin_refused", "cause": mismatch.cause})
     actor = Stranger(f"proxy ({mismatch.cause})", request.remote_addr or "")
     audit.note_first_of_day(db.session, actor, ACTION, subject=str(mismatch))

@@ -12,7 +12,7 @@ from portal.worker.outage import outage
 
 FAULT_PAUSE_SECONDS = 1.0
 LAST_PAUSE_SECONDS = 0.1
-"""The pause of who has been told to stop and still has something to finish."""
+"""The pause of whoever has been told to stop and still has something to finish."""
 
 logger = logging.getLogger(__name__)
 

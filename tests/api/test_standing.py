@@ -1,4 +1,4 @@
-"""By API: whether the receiver has a contact's data of before, sending those of now, and merging two contacts."""
+"""By API: whether the receiver has a contact's old data, sending the current data, and merging two contacts."""
 
 from collections.abc import Callable
 from typing import Any

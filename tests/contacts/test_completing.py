@@ -1,4 +1,4 @@
-"""Sending the data of now of all that match a filter: counted before, and only what needs it goes."""
+"""Sending the current data of all that match a filter: counted before, and only what needs it goes."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def change(*contacts: Contact) -> None:
 
 @pytest.fixture
 def contacts(company: Company) -> list[Contact]:
-    """Of levels 1, 3 and 3 with data of before, one of them without a level now, one in the queue, and one in sync."""
+    """Of levels 1, 3 and 3 with old data, one of them without a level now, one in the queue, and one in sync."""
     found = [told(company, level) for level in (1, 3, 3, 2, 2, 2)]
     change(*found[:5])
     classify_contact(found[3], None)

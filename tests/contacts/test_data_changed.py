@@ -1,4 +1,4 @@
-"""Whether the CRM has the data of before: what counts as a change, whoever makes it, and telling the CRM of it."""
+"""Whether the CRM has the old data: what counts as a change, whoever makes it, and telling the CRM of it."""
 
 import threading
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""One-time links by e-mail: to whom an admin invites, and to who forgot the password."""
+"""One-time links by e-mail: to whom an admin invites, and to whoever forgot the password."""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""The report by e-mail: to who asks for it, on Mondays or on the 1st, once, in their language."""
+"""The report by e-mail: to whoever asks for it, on Mondays or on the 1st, once, in their language."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial

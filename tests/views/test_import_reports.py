@@ -215,4 +215,4 @@ def test_an_import_is_taken_back_after_it_was_counted(member, stranger, company,
     assert "Apagados 2 Mudaram e ficam 0 Webhooks cancelados 1" in report
     assert sorted(contact.name for contact in db.session.query(Contact)) == ["Ana Lima", "Bia", "Caio"]
     assert "Não há nada a desfazer" in member.get(f"/imports/{task.id}/undo").text
-    assert 'href="/contacts/4"' not in member.get(f"/jobs/{task.id}").text, "no link to who is gone"
+    assert 'href="/contacts/4"' not in member.get(f"/jobs/{task.id}").text, "no link to whoever is gone"

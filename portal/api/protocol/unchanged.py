@@ -1,4 +1,4 @@
-"""Answers that the caller has already: every GET answers with an ETag, and with 304 to who sends it back."""
+"""Answers that the caller has already: every GET answers with an ETag, and with 304 to whoever sends it back."""
 
 from typing import Any
 
