@@ -97,12 +97,15 @@ def reach(server: MailServer) -> None:
 
 
 def send(server: MailServer, message: EmailMessage) -> None:
-    """Hand the message over. The caller has no transaction open: a server may be slow. Raises MailError."""
+    """Hand the message over. The caller has no transaction open: a server may be slow.
+
+    Raises MailError; a permanent one names the recipients that were refused when the others were not.
+    """
     try:
         with _connect(server) as connection:
             if server.user is not None:
                 connection.login(server.user, server.password or "")
-            connection.send_message(message)
+            refused = connection.send_message(message)
     except smtplib.SMTPRecipientsRefused as error:
         answers = error.recipients.values()
         detail = "; ".join(sorted({_answer(code, words) for code, words in answers}))
@@ -111,6 +114,8 @@ def send(server: MailServer, message: EmailMessage) -> None:
         raise MailError(_answer(error.smtp_code, error.smtp_error)) from error
     except (OSError, smtplib.SMTPException, ValueError) as error:  # ValueError: a header or a line that is no mail
         raise MailError(str(error) or type(error).__name__) from error
+    if refused:  # the others have it, and would have it twice
+        raise MailError("; ".join(f"{to}: {_answer(*answer)}" for to, answer in refused.items()), permanent=True)
 
 
 def _connect(server: MailServer) -> smtplib.SMTP:

@@ -187,11 +187,27 @@ class Classification(Numbered):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class Endpoint(Numbered):
+class Told(Numbered):
+    """What a company was told last by one way of telling, when, and why the last notice did not reach everybody."""
+
+    __abstract__ = True
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), unique=True)
+    notified_state: Mapped[str] = mapped_column(String(16), default="active")
+    notified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    notice_error: Mapped[str | None] = mapped_column(String(200))
+
+
+class Chat(Told):
+    """The address of a chat's incoming webhook, to which a company's notices go besides the mail."""
+
+    host: Mapped[str] = mapped_column(String(255))
+    address_secret: Mapped[str] = mapped_column(Text)  # sealed: whoever has the address may write to the chat
+
+
+class Endpoint(Told):
     """A company's configured address, with its secret, its state and what happened there last."""
 
     __table_args__ = (one_of("state", ENDPOINT_STATES),)
-    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), unique=True)
     url: Mapped[str | None] = mapped_column(Text)
     secret: Mapped[str] = mapped_column(Text)  # sealed by the vault, like the old one, which signs too until its end
     old_secret: Mapped[str | None] = mapped_column(Text)
@@ -212,9 +228,6 @@ class Endpoint(Numbered):
     answer_shape: Mapped[str | None] = mapped_column(String(200))  # of its accepted answers (`outbox.shapes`)
     link_pointer: Mapped[str | None] = mapped_column(String(300))  # where an answer says the id of the CRM's record
     link_template: Mapped[str | None] = mapped_column(String(1000))  # what makes an address of it; None: no links
-    notified_state: Mapped[str] = mapped_column(String(16), default="active")
-    notified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    notice_error: Mapped[str | None] = mapped_column(String(200))  # why the last notice could not be sent
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
     company: Mapped[Company] = relationship()
 

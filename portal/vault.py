@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-Purpose = Literal["webhook_secret", "webhook_header", "second_factor", "second_factor_draft"]
+Purpose = Literal["webhook_secret", "webhook_header", "second_factor", "second_factor_draft", "chat_address"]
 
 REMEMBERED = 256
 """Secrets kept in memory as they are read, so that each delivery does not open its endpoint's again."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from portal.models import Endpoint, User
+from portal.models import Chat, Endpoint, User
 from portal.vault import DamagedSecret, Purpose, Vault, WrongKey, is_old
 
 PURPOSES: Mapping[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], Purpose] = {
@@ -14,6 +14,7 @@ PURPOSES: Mapping[InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
     Endpoint.old_secret: "webhook_secret",
     Endpoint.header_secret: "webhook_header",
     User.totp_secret: "second_factor",
+    Chat.address_secret: "chat_address",
 }
 """Every column that holds sealed text, and what it is sealed for."""
 

@@ -2,7 +2,7 @@
 
 from portal.egress.address import Address, AddressError, AddressPolicy, origin_of, parse_address
 from portal.egress.answer import Answer, EgressError
-from portal.egress.client import CheckedAddress, Egress, EgressAdapter
+from portal.egress.client import CheckedAddress, Egress, EgressAdapter, open_session
 
 __all__ = [
     "Address",
@@ -13,6 +13,7 @@ __all__ = [
     "Egress",
     "EgressAdapter",
     "EgressError",
+    "open_session",
     "origin_of",
     "parse_address",
 ]

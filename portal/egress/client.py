@@ -9,7 +9,7 @@ from io import BytesIO
 from queue import SimpleQueue
 
 import certifi
-from requests import PreparedRequest, Response
+from requests import PreparedRequest, Response, Session
 from requests.adapters import BaseAdapter
 from requests.exceptions import InvalidHeader
 from requests.structures import CaseInsensitiveDict
@@ -209,6 +209,15 @@ class EgressAdapter(BaseAdapter):
     def close(self) -> None:
         """Close the egress with the session."""
         self._egress.close()
+
+
+def open_session(egress: Egress) -> Session:
+    """A session whose every request goes out by the egress. It is not to be closed: the egress has other users."""
+    session = Session()
+    session.trust_env = False
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, EgressAdapter(egress))
+    return session
 
 
 def _build_response(request: PreparedRequest, answer: Answer) -> Response:

@@ -18,13 +18,14 @@ from portal.forms.people import (
     TurnOffForm,
     TurnOnForm,
 )
-from portal.forms.settings import SCOPE_WORDS, CompanyForm, RetentionForm, TokenForm, WebhookForm
+from portal.forms.settings import SCOPE_WORDS, ChatForm, CompanyForm, RetentionForm, TokenForm, WebhookForm
 
 __all__ = [
     "ACCOUNT_WORDS",
     "ROLE_WORDS",
     "SCOPE_WORDS",
     "ChangePasswordForm",
+    "ChatForm",
     "CodeForm",
     "CompanyForm",
     "ContactForm",

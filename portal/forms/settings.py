@@ -80,6 +80,16 @@ class WebhookForm(FlaskForm):
         return None if kind == "none" else "saved"
 
 
+class ChatForm(FlaskForm):
+    url = StringField(
+        _l("Endereço do chat"),
+        [required, at_most(2000)],
+        filters=[strip],
+        description=_l("A URL que o chat mostra quando você cria nele um webhook de entrada (incoming webhook)."),
+        render_kw={"inputmode": "url", "autocomplete": "off", "spellcheck": "false", "placeholder": "https://"},
+    )
+
+
 def days_field(label: Any, description: Any) -> IntegerField:
     return IntegerField(
         label,

@@ -5,6 +5,7 @@
 """
 
 from portal.notices.backups import BackupWatch
+from portal.notices.chat import ChatError, post_to_chat
 from portal.notices.due import Notice, claim, find_due, give_back, give_up
 from portal.notices.letters import Letter, recipients_of, write_letter, write_trial
 from portal.notices.reports import ReportMail
@@ -12,6 +13,7 @@ from portal.notices.telling import Speaking, Teller, post
 
 __all__ = [
     "BackupWatch",
+    "ChatError",
     "Letter",
     "Notice",
     "ReportMail",
@@ -22,6 +24,7 @@ __all__ = [
     "give_back",
     "give_up",
     "post",
+    "post_to_chat",
     "recipients_of",
     "write_letter",
     "write_trial",

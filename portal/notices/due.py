@@ -1,12 +1,12 @@
-"""What is to be told to whom now. An endpoint remembers what was told last (`notified_state`) and when."""
+"""What is to be told to whom now. An endpoint remembers what was mailed last and when, a chat what was posted there."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Subquery, exists, or_, select, update
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, aliased, joinedload
 
-from portal.models import Attempt, Delivery, Endpoint
+from portal.models import Attempt, Delivery, Endpoint, Told
 
 QUIET = timedelta(hours=1)
 """Between two notices to one company."""
@@ -18,10 +18,15 @@ FAILED_LOOKED_AT = 200
 """A company's latest failed deliveries that are looked at."""
 
 
+Way = type[Told]
+"""By mail (Endpoint) or in a chat (Chat): the table that remembers the notices that went that way."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Notice:
     """What is to be told of one endpoint: `failed` (a delivery, for good), `failing`, `paused`, or `active` again."""
 
+    way: Way
     endpoint_id: int
     company_id: int
     state: str
@@ -34,28 +39,30 @@ class Notice:
     told_at: datetime | None
 
 
-def find_due(session: Session, *, now: datetime) -> list[Notice]:
-    """What is to be told now, at most one notice a company; those that could not be sent before come last."""
-    is_quiet = or_(Endpoint.notified_at.is_(None), Endpoint.notified_at <= now - QUIET)
-    endpoints = session.scalars(
-        select(Endpoint)
-        .where(Endpoint.url.is_not(None), is_quiet)
-        .order_by(Endpoint.notice_error.is_not(None), Endpoint.id)
-        .options(joinedload(Endpoint.company))
+def find_due(session: Session, way: Way, *, now: datetime) -> list[Notice]:
+    """What is to be told that way now, at most one notice a company; those that could not be sent come last."""
+    is_quiet = or_(way.notified_at.is_(None), way.notified_at <= now - QUIET)
+    at = aliased(Endpoint)
+    endpoints = session.execute(
+        select(at, way)
+        .where(at.url.is_not(None), way.company_id == at.company_id, is_quiet)
+        .order_by(way.notice_error.is_not(None), at.id)
+        .options(joinedload(at.company))
     )
-    found = [(endpoint, _news_of(session, endpoint, now=now)) for endpoint in endpoints]
+    found = [(endpoint, told, _news_of(session, endpoint, told, now=now)) for endpoint, told in endpoints]
     return [
         Notice(
+            way=way,
             endpoint_id=endpoint.id,
             company_id=endpoint.company_id,
             state=news[0],
             delivery_id=news[1],
             language=endpoint.company.locale,
             timezone=endpoint.company.timezone,
-            told=endpoint.notified_state,
-            told_at=endpoint.notified_at,
+            told=told.notified_state,
+            told_at=told.notified_at,
         )
-        for endpoint, news in found
+        for endpoint, told, news in found
         if news is not None
     ]
 
@@ -71,37 +78,37 @@ def give_back(session: Session, notice: Notice, *, claimed_at: datetime, error: 
 
 
 def give_up(session: Session, notice: Notice, *, claimed_at: datetime, error: str) -> None:
-    """The notice was refused for good: it is not sent, and `error` is shown to the admins."""
+    """The notice was refused for good, by all or by some: it is not sent again, and `error` is shown to the admins."""
     _change(session, notice, (notice.state, claimed_at), (notice.state, claimed_at), error=error)
 
 
-def _news_of(session: Session, endpoint: Endpoint, *, now: datetime) -> tuple[str, int | None] | None:
+def _news_of(session: Session, endpoint: Endpoint, last: Told, *, now: datetime) -> tuple[str, int | None] | None:
     """The state to tell of and the delivery that shows the cause, or None."""
-    told, last_failed = endpoint.notified_state, endpoint.last_failed_delivery_id
+    told, last_failed = last.notified_state, endpoint.last_failed_delivery_id
     if endpoint.state == "paused":
         is_news = endpoint.paused_reason != "manual" and told != "paused"
         return ("paused", last_failed) if is_news else None
     if endpoint.state == "failing":
         return ("failing", last_failed) if told not in ("failing", "paused") else None
     if told in ("failing", "paused"):
-        return ("active", None) if _has_succeeded_since_told(endpoint) else None
-    failed = _failed_since_told(session, endpoint, now=now)
+        has_succeeded = _is_later(endpoint.last_success_at, last.notified_at)
+        return ("active", None) if has_succeeded else None
+    failed = _failed_since_told(session, endpoint.company_id, last, now=now)
     return ("failed", failed) if failed is not None else None
 
 
-def _has_succeeded_since_told(endpoint: Endpoint) -> bool:
-    last, told_at = endpoint.last_success_at, endpoint.notified_at
-    return last is not None and (told_at is None or last > told_at)
+def _is_later(moment: datetime | None, told_at: datetime | None) -> bool:
+    return moment is not None and (told_at is None or moment > told_at)
 
 
-def _failed_since_told(session: Session, endpoint: Endpoint, *, now: datetime) -> int | None:
+def _failed_since_told(session: Session, company_id: int, last: Told, *, now: datetime) -> int | None:
     """The newest delivery that failed for good after the last notice and is its contact's newest, or None."""
     since = now - LOOK_BACK
-    if endpoint.notified_at is not None:
-        if endpoint.notified_state == "failed" and now - endpoint.notified_at < FAILED_AGAIN_AFTER:
+    if last.notified_at is not None:
+        if last.notified_state == "failed" and now - last.notified_at < FAILED_AGAIN_AFTER:
             return None
-        since = max(since, endpoint.notified_at)
-    latest = latest_failed(endpoint.company_id)
+        since = max(since, last.notified_at)
+    latest = latest_failed(company_id)
     tried = exists().where(Attempt.delivery_id == latest.c.id, Attempt.started_at > since)
     found = select(latest.c.id).where(tried, is_newest(latest))
     return session.scalar(found.order_by(latest.c.id.desc()).limit(1))
@@ -133,12 +140,13 @@ def _change(
 ) -> bool:
     """Write what was told and when, if that is still what is `held`; tell whether it was."""
     (held_state, held_at), (state, at) = held, wanted
-    is_held = Endpoint.notified_at.is_(None) if held_at is None else Endpoint.notified_at == held_at
+    way = notice.way
+    is_held = way.notified_at.is_(None) if held_at is None else way.notified_at == held_at
     changed = session.execute(
-        update(Endpoint)
-        .where(Endpoint.id == notice.endpoint_id, Endpoint.notified_state == held_state, is_held)
+        update(way)
+        .where(way.company_id == notice.company_id, way.notified_state == held_state, is_held)
         .values(notified_state=state, notified_at=at, notice_error=error and error[:200])
-        .returning(Endpoint.id)
+        .returning(way.id)
         .execution_options(synchronize_session=False)
     )
     return changed.first() is not None

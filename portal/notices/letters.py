@@ -36,6 +36,12 @@ def write_letter(session: Session, notice: Notice, *, base_url: str | None, limi
     recipients = recipients_of(session, notice.company_id)
     if not recipients:
         return None
+    subject, text = write_notice(session, notice, base_url=base_url, limits=limits)
+    return Letter(recipients, subject, text)
+
+
+def write_notice(session: Session, notice: Notice, *, base_url: str | None, limits: Limits) -> tuple[str, str]:
+    """The subject and the text, in the current language and time zone."""
     endpoint = session.get_one(Endpoint, notice.endpoint_id, options=[joinedload(Endpoint.company)])
     backlog = (
         _failed(session, notice.company_id) if notice.state == "failed" else backlog_of(session, notice.company_id)
@@ -48,7 +54,7 @@ def write_letter(session: Session, notice: Notice, *, base_url: str | None, limi
         _where(notice.state, base_url=base_url),
         _footer(endpoint.company),
     ]
-    return Letter(recipients, subject, "\n\n".join(part for part in parts if part) + "\n")
+    return subject, "\n\n".join(part for part in parts if part) + "\n"
 
 
 def write_trial(company: Company, recipient: str) -> Letter:

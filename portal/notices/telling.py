@@ -1,54 +1,60 @@
-"""Telling what is due, in no transaction: a line in the log for operators, and a letter to a company's admins."""
+"""Telling what is due, in no transaction: a line in the log, a letter to a company's admins, a post in its chat."""
 
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from portal import clock, mail
+from portal.company.chat import get_chat
 from portal.config import Settings
 from portal.database.db import AWAY, reading
+from portal.egress import Egress, open_session
 from portal.mail import MailError, MailServer
+from portal.models import Chat, Endpoint
+from portal.notices.chat import ChatError, post_to_chat
 from portal.notices.due import Notice, claim, find_due, give_back, give_up
-from portal.notices.letters import Letter, explain_cause, write_letter
+from portal.notices.letters import Letter, explain_cause, write_letter, write_notice
+from portal.vault import Vault
 
 logger = logging.getLogger(__name__)
 
+Send = Callable[[], None]
+"""Sends a notice that is written. Raises MailError or ChatError."""
 Speaking = Callable[[str, str], AbstractContextManager[None]]
 """Makes texts come in a language and a time zone."""
 
 
 class Teller:
-    """Tells admins and the log; without a mail server, the log alone."""
+    """Tells admins, the company's chat and the log; without a mail server, the chat and the log."""
 
-    def __init__(self, engine: Engine, settings: Settings, speaking: Speaking) -> None:
+    def __init__(self, engine: Engine, settings: Settings, speaking: Speaking, vault: Vault, egress: Egress) -> None:
         self._engine = engine
         self._settings = settings
         self._speaking = speaking
+        self._vault = vault
+        self._session = open_session(egress)
         self._logged: dict[int, tuple[str, int | None]] = {}
         """By endpoint, what the log was told last."""
 
     def tell_due(self, *, unless: Callable[[], bool] = lambda: False) -> bool:
-        """Tell what is due now; before each letter `unless` may call it off.
+        """Tell what is due now; before each notice `unless` may call it off.
 
-        Returns False when the mail server did not take something that it may take later.
+        Returns False when the mail server or a chat did not take something that it may take later.
         """
         with reading(), Session(self._engine) as session:
-            due = find_due(session, now=clock.utcnow())
-        self._log(due)
-        for notice in due:
+            by_mail, in_chats = (find_due(session, way, now=clock.utcnow()) for way in (Endpoint, Chat))
+        self._log(by_mail)
+        are_posted = [self._tell(notice, self._prepare_post) for notice in in_chats if not unless()]
+        for notice in by_mail:
             if unless():
                 break
-            try:
-                if not self._tell(notice):
-                    return False
-            except AWAY:
-                raise
-            except Exception:  # whatever is wrong with one notice, the others are sent and the log says it
-                logger.exception("A notice could not be written.", extra=_facts("notice_failed", notice))
-        return True
+            if not self._tell(notice, self._prepare_letter):
+                return False  # all letters go to one server
+        return all(are_posted)
 
     def _log(self, due: Sequence[Notice]) -> None:
         """Say once in the log what is wrong: operators may look nowhere else."""
@@ -59,18 +65,26 @@ class Teller:
                 logger.warning("%s", words, extra=_facts("endpoint_in_trouble", notice))
         self._logged = news
 
-    def _tell(self, notice: Notice) -> bool:
-        server, sender = self._settings.smtp_url, self._settings.mail_from
-        if server is None or sender is None or (letter := self._write(notice)) is None:
+    def _tell(self, notice: Notice, prepare: Callable[[Notice], Send | None]) -> bool:
+        """Whether that is done; False where it is to be tried again. Whatever else is wrong with a notice is logged."""
+        try:
+            send = prepare(notice)
+            return send is None or self._send(notice, send)
+        except AWAY:
+            raise
+        except Exception:  # whatever is wrong with one notice, the others are sent and the log says it
+            logger.exception("A notice could not be written.", extra=_facts("notice_failed", notice))
             return True
+
+    def _send(self, notice: Notice, send: Send) -> bool:
         now = clock.utcnow()
         with Session(self._engine) as session, session.begin():
             if not claim(session, notice, now=now):
                 return True
         try:
-            post(letter, server=server, sender=sender)
-        except MailError as error:
-            logger.error("A notice could not be sent: %s", error, extra=_facts("notice_failed", notice))
+            send()
+        except (MailError, ChatError) as error:
+            logger.error("A notice did not reach everybody: %s", error, extra=_facts("notice_failed", notice))
             end = give_up if error.permanent else give_back
             with Session(self._engine) as session, session.begin():
                 end(session, notice, claimed_at=now, error=str(error))
@@ -89,14 +103,25 @@ class Teller:
             logger.exception("A cause could not be told.", extra=_facts("notice_failed", notice))
             return ""
 
-    def _write(self, notice: Notice) -> Letter | None:
+    def _prepare_letter(self, notice: Notice) -> Send | None:
+        server, sender = self._settings.smtp_url, self._settings.mail_from
+        if server is None or sender is None:
+            return None
         base_url, limits = self._settings.base_url, self._settings.limits
         with self._speaking(notice.language, notice.timezone), reading(), Session(self._engine) as session:
-            return write_letter(session, notice, base_url=base_url, limits=limits)
+            letter = write_letter(session, notice, base_url=base_url, limits=limits)
+        return None if letter is None else partial(post, letter, server=server, sender=sender)
+
+    def _prepare_post(self, notice: Notice) -> Send | None:
+        base_url, limits = self._settings.base_url, self._settings.limits
+        with self._speaking(notice.language, notice.timezone), reading(), Session(self._engine) as session:
+            chat = get_chat(session, notice.company_id)
+            _subject, text = write_notice(session, notice, base_url=base_url, limits=limits)
+        return None if chat is None else partial(post_to_chat, self._session, chat, text, vault=self._vault)
 
 
 def post(letter: Letter, *, server: MailServer, sender: str) -> None:
-    """Hand a letter to the mail server. Raises MailError."""
+    """Hand a letter to the mail server. Raises MailError, permanent when only some recipients were refused."""
     message = mail.write_message(sender=sender, recipients=letter.recipients, subject=letter.subject, text=letter.text)
     mail.send(server, message)
 

@@ -1,16 +1,19 @@
-"""Notices by e-mail, on the webhook's page: who gets them, whether they can be sent, and a trial."""
+"""Notices: who gets them by mail, the chat that gets them too, why the last did not arrive, and trials."""
 
-from dataclasses import dataclass
-
-from flask import Blueprint, flash, url_for
+from flask import Blueprint, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
+from portal.company import endpoint
+from portal.company.chat import get_chat, remove_chat, set_chat, take_trial
+from portal.company.refusals import TooManyTests
 from portal.database.db import db
+from portal.egress import AddressError, open_session
+from portal.forms import ChatForm, text_of
 from portal.mail import MailError
-from portal.models import Endpoint
-from portal.notices import post, recipients_of, write_trial
+from portal.notices import ChatError, post, post_to_chat, recipients_of, write_trial
+from portal.rules import reasons
 from portal.runtime import runtime
 from portal.web import access
 from portal.web.redirects import see_other
@@ -18,18 +21,10 @@ from portal.web.redirects import see_other
 bp = Blueprint("notices", __name__, url_prefix="/notices")
 
 
-@dataclass(frozen=True)
-class MailFacts:
-    """What the page shows: whether there is a mail server, who gets notices, and why the last was not sent."""
-
-    is_configured: bool
-    recipients: tuple[str, ...]
-    error: str | None
-
-
-def facts_of(endpoint: Endpoint) -> MailFacts:
-    is_configured = runtime().settings.smtp_url is not None
-    return MailFacts(is_configured, recipients_of(db.session, endpoint.company_id), endpoint.notice_error)
+@bp.get("")
+@access.admin
+def index() -> ResponseReturnValue:
+    return page(ChatForm(formdata=None))
 
 
 @bp.post("/test")
@@ -41,11 +36,78 @@ def test() -> ResponseReturnValue:
     db.session.rollback()  # a mail server may be slow: no transaction waits for it
     if settings.smtp_url is None or settings.mail_from is None:
         flash(_("Nenhum servidor de e-mail está configurado."), "error")
-        return see_other(url_for("webhook.index"))
+        return see_other(url_for(".index"))
     try:
         post(letter, server=settings.smtp_url, sender=settings.mail_from)
     except MailError as error:
         flash(_("O servidor de e-mail não aceitou a mensagem: %(error)s", error=error), "error")
     else:
         flash(_("Enviamos um e-mail de teste a %(email)s.", email=recipient), "success")
-    return see_other(url_for("webhook.index"))
+    return see_other(url_for(".index"))
+
+
+@bp.post("/chat")
+@access.admin
+def save_chat() -> ResponseReturnValue:
+    form = ChatForm()
+    if not form.validate_on_submit():
+        return page(form), 422
+    means = runtime()
+    set_chat(db.session, access.current_actor(), text_of(form.url), egress=means.egress, vault=means.vault)
+    db.session.commit()
+    flash(_("Chat salvo. Envie uma mensagem de teste para ver se ela chega."), "success")
+    return see_other(url_for(".index"))
+
+
+@bp.post("/chat/test")
+@access.admin
+def test_chat() -> ResponseReturnValue:
+    """Post a trial, the way notices go."""
+    words = write_trial(current_user.company, "").text
+    chat = take_trial(db.session, access.current_actor())
+    if chat is None:
+        flash(_("Nenhum chat está configurado."), "error")
+        return see_other(url_for(".index"))
+    try:
+        post_to_chat(open_session(runtime().egress), chat, words, vault=runtime().vault)
+    except ChatError as error:
+        flash(_("O chat não aceitou a mensagem: %(error)s", error=error), "error")
+    else:
+        flash(_("Enviamos uma mensagem de teste ao chat. Veja se ela apareceu."), "success")
+    return see_other(url_for(".index"))
+
+
+@bp.post("/chat/remove")
+@access.admin
+def drop_chat() -> ResponseReturnValue:
+    remove_chat(db.session, access.current_actor())
+    db.session.commit()
+    flash(_("Chat removido. Os avisos não vão mais para lá."), "success")
+    return see_other(url_for(".index"))
+
+
+@bp.errorhandler(AddressError)
+def explain_address(error: AddressError) -> ResponseReturnValue:
+    """The form as it was sent; its field says why the address is refused."""
+    form = ChatForm()
+    form.url.errors = [reasons.explain_address(error.problem)]
+    return page(form), 422
+
+
+@bp.errorhandler(TooManyTests)
+def explain_limit(refusal: TooManyTests) -> ResponseReturnValue:
+    db.session.rollback()
+    flash(refusal.sentence, "warning")
+    return page(ChatForm()), 429
+
+
+def page(form: ChatForm) -> str:
+    company_id = current_user.company_id
+    return render_template(
+        "notices/index.html",
+        form=form,
+        has_mail_server=runtime().settings.smtp_url is not None,
+        recipients=recipients_of(db.session, company_id),
+        mail_error=endpoint.get_endpoint(db.session, company_id).notice_error,
+        chat=get_chat(db.session, company_id),
+    )

@@ -20,7 +20,6 @@ from portal.models import Attempt
 from portal.rules import reasons
 from portal.rules.credentials import is_masked
 from portal.runtime import runtime
-from portal.views import notices
 from portal.views.inspector import address_of
 from portal.web import access, exchange
 from portal.web.health import read_health
@@ -191,6 +190,5 @@ def page(form: WebhookForm, *, attempt: Attempt | None = None, **more: object) -
         outages=page_outages(db.session, company_id).items,
         old_secret_until=status.old_secret_until,
         exchange=exchange,
-        mail=notices.facts_of(endpoint.get_endpoint(db.session, company_id)),
         **more,
     )

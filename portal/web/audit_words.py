@@ -43,6 +43,8 @@ ACTION_WORDS: Mapping[str, Any] = {
     "webhook.secret_rotated": _l("Trocou o segredo de assinatura"),
     "webhook.link_set": _l("Disse como abrir os contatos no CRM"),
     "webhook.link_removed": _l("Tirou o link para o CRM"),
+    "chat.set": _l("Salvou o chat que recebe avisos"),
+    "chat.removed": _l("Removeu o chat que recebe avisos"),
     "inspector.opened": _l("Criou o endereço de teste do inspetor"),
     "inspector.closed": _l("Apagou o endereço de teste do inspetor"),
     "delivery.resent": _l("Reenviou uma entrega"),

@@ -54,7 +54,7 @@ def run(
     dispatcher = Dispatcher(engine, settings, vault, egress)
     runner = TaskRunner(engine, on_due=dispatcher.wake)
     held = (engine, settings, speaking)
-    notifier = Notifier(Teller(*held), BackupWatch(*held), ReportMail(*held))
+    notifier = Notifier(Teller(*held, vault, egress), BackupWatch(*held), ReportMail(*held))
     heartbeat = Heartbeat(engine, ear, dispatcher)
     listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop), name="ear", daemon=True)
     scheduler = _schedule(engine, settings.instance, dispatcher, runner, notifier, heartbeat)

@@ -59,7 +59,8 @@ def server_at(port: int) -> MailServer:
 
 
 def teller_of(app: Flask) -> Teller:
-    return Teller(db.engine, app.extensions["portal"].settings, partial(speaking, app))
+    means = app.extensions["portal"]
+    return Teller(db.engine, means.settings, partial(speaking, app), means.vault, means.egress)
 
 
 def look(app: Flask, *, after: timedelta = timedelta(0), moved: Any = None) -> bool:
@@ -323,13 +324,13 @@ def test_many_workers_send_one_letter(app, company, mail_host):
 def test_a_notice_is_found_and_claimed_once(app, company):
     fail(wait(company, 3)[0])
     now = clock.utcnow()
-    (notice,) = notices.find_due(db.session, now=now)
+    (notice,) = notices.find_due(db.session, Endpoint, now=now)
     assert (notice.state, notice.told, notice.told_at) == ("failed", "active", None)
     assert notices.claim(db.session, notice, now=now)
     assert not notices.claim(db.session, notice, now=now)
     notices.give_back(db.session, notice, claimed_at=now, error="x" * 500)
     db.session.commit()
-    assert len(notices.find_due(db.session, now=now)) == 1
+    assert len(notices.find_due(db.session, Endpoint, now=now)) == 1
     db.session.rollback()
 
 

@@ -26,7 +26,7 @@ def admin_of(make_app: MakeApp):
 
 def test_a_trial_reaches_whoever_asks_for_it(admin_of, mail_host: MailHost):
     admin = admin_of(smtp_url=mail_host.address, mail_from=SENDER)
-    assert "ana@example.com" in admin.get("/webhook").text
+    assert "ana@example.com" in admin.get("/notices").text
     page = admin.get(admin.post("/notices/test").location).text
     assert "Enviamos um e-mail de teste a ana@example.com." in page
     ((envelope, message),) = mail_host.arrived
@@ -43,13 +43,13 @@ def test_a_trial_that_is_not_taken_says_why(admin_of):
 
 def test_without_a_mail_server_the_page_says_what_is_missing(admin_of):
     admin = admin_of()
-    assert "PORTAL_SMTP_URL" in admin.get("/webhook").text
+    assert "PORTAL_SMTP_URL" in admin.get("/notices").text
     assert "Nenhum servidor de e-mail está configurado." in admin.get(admin.post("/notices/test").location).text
 
 
 def test_a_notice_that_could_not_be_sent_is_shown(admin_of, mail_host):
     admin = admin_of(smtp_url=mail_host.address, mail_from=SENDER)
     endpoint_of(make_company("Ágil")).notice_error = "535 <b>wrong</b> password"
-    page = admin.get("/webhook").text
-    assert "O último aviso não pôde ser enviado." in page
+    page = admin.get("/notices").text
+    assert "O último aviso não chegou a todos." in page
     assert "535 &lt;b&gt;wrong" in page

@@ -133,7 +133,8 @@ class World:
         db.session.query(Endpoint).update(facts | {"notified_state": "active", "notified_at": None, "url": URL})
         db.session.commit()
         self.log.clear()
-        Teller(db.engine, runtime().settings, partial(speaking, self.app)).tell_due()
+        means = runtime()
+        Teller(db.engine, means.settings, partial(speaking, self.app), means.vault, means.egress).tell_due()
         lines = [record.getMessage() for record in self.log.records if record.name.startswith("portal.notices")]
         return lines[0], self.mail.messages[-1].get_content()
 

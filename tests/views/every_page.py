@@ -138,6 +138,7 @@ def administration(company: Company) -> list[str]:
         "/account/second-factor",
         "/team/new",
         *(f"/team/{user.id}" for user in states),
+        "/notices",
         "/tokens",
         "/company",
         "/privacy",

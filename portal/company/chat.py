@@ -1,0 +1,53 @@
+"""The chat that a company's notices go to besides the mail: its address is set, removed, and read to be used."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal import audit
+from portal.audit import Actor
+from portal.company.asking import take_turn
+from portal.egress import Egress, parse_address
+from portal.models import Chat
+from portal.vault import Vault
+
+
+def get_chat(session: Session, company_id: int) -> Chat | None:
+    """The company's chat, if it has one."""
+    return session.scalars(select(Chat).where(Chat.company_id == company_id)).one_or_none()
+
+
+def read_address(chat: Chat, vault: Vault) -> str:
+    """The address to post to. Raises WrongKey or DamagedSecret."""
+    return vault.open(chat.address_secret, purpose="chat_address", company_id=chat.company_id)
+
+
+def set_chat(session: Session, actor: Actor, url: str, *, egress: Egress, vault: Vault) -> str:
+    """Send notices to this address too, from now on. Returns its host.
+
+    Ends the caller's transaction: checking an address asks the network. Raises AddressError and TooManyTests.
+    """
+    host = parse_address(url, egress.policy).host
+    take_turn(session, actor, host)
+    url = egress.check(url).address.url
+    chat = get_chat(session, actor.company_id) or Chat(company_id=actor.company_id, notified_state="active")
+    chat.address_secret = vault.seal(url, purpose="chat_address", company_id=actor.company_id)
+    chat.host, chat.notice_error = host, None
+    session.add(chat)
+    audit.record(session, actor, "chat.set", subject=host)
+    return host
+
+
+def take_trial(session: Session, actor: Actor) -> Chat | None:
+    """The chat, to be tried out. Ends the caller's transaction. Raises TooManyTests."""
+    chat = get_chat(session, actor.company_id)
+    if chat is not None:
+        take_turn(session, actor, chat.host)
+    return chat
+
+
+def remove_chat(session: Session, actor: Actor) -> None:
+    """Send notices to no chat any more, and forget the address."""
+    chat = get_chat(session, actor.company_id)
+    if chat is not None:
+        session.delete(chat)
+        audit.record(session, actor, "chat.removed", subject=chat.host)
