@@ -95,6 +95,38 @@ def test_each_of_a_batch_gets_what_came_of_it(company: Company) -> None:
     assert [contact.delivered_level for contact in contacts if not db.session.refresh(contact)] == [1] + [None] * 4
 
 
+def test_what_was_erased_while_it_was_sent_leaves_no_answer_and_keeps_no_other(company: Company) -> None:
+    for _ in range(2):
+        factories.make_delivery(factories.make_contact(company))
+    claims = claim_due()
+    erased, other = (db.session.get_one(Delivery, claim.delivery_id) for claim in claims)
+    factories.forget_body(erased)
+    db.session.commit()
+    answer = Outcome(started_at=utcnow(), duration_ms=1, url=URL, reason="ok_text", response_body=b"Ana Lima")
+    rules = outbox.Rules(parse_schedule("0s"), now=utcnow(), jitter=lambda: 0.0)
+    with worker_transaction() as connection:
+        outbox.settle(connection, [(claim, answer) for claim in claims], rules)
+    db.session.expire_all()
+    assert (len(erased.attempts), len(other.attempts)) == (0, 1)
+
+
+def test_of_a_merged_contact_only_its_own_newer_one_overtakes_an_older(company: Company) -> None:
+    """A failed one is not tried again when a newer one is on its way; what the other contact had is no news of it."""
+    former, found = factories.make_contact(company).id, []
+    for numbers in ((None, None), (former, former), (None, former), (former, None)):
+        kept = factories.make_contact(company)
+        factories.make_delivery(kept, 1)
+        claim = claim_one()
+        newer = factories.make_delivery(kept, 2)
+        older = db.session.get_one(Delivery, claim.delivery_id)
+        older.former_contact_id, newer.former_contact_id = numbers
+        db.session.commit()
+        found.append(settle(claim, "timeout").status)
+        outbox.cancel_waiting(db.session, company.id)
+        db.session.commit()
+    assert found == ["superseded", "superseded", "pending", "superseded"]
+
+
 def claim_probe(company: Company) -> Claim:
     factories.make_delivery(factories.make_contact(company))
     endpoint = factories.endpoint_of(company)
