@@ -17,6 +17,8 @@ ENDPOINT_STATES = ("active", "failing", "paused")
 DELIVERY_STATUSES = ("pending", "sending", "delivered", "failed", "superseded", "cancelled")
 OPEN_STATUSES = ("pending", "sending")
 DELIVERED = "delivered_at IS NOT NULL"
+RARE_REASON = "reason NOT IN ('ok_empty', 'ok_json', 'ok_text')"  # of a delivery; like the next it keeps an index small
+RARE_TRIGGER = "trigger <> 'classification'"
 BEHIND = "interest_level <> coalesce(delivered_level, 0)"  # of a contact: it has a level that the CRM does not know
 CHANGED = "data_changed_at > delivered_frozen_at"  # of a contact: the CRM has the old data
 TRIGGERS = ("classification", "retry", "manual", "sync", "test")
@@ -243,6 +245,9 @@ class Delivery(Numbered):
         Index("ix_delivery_status", "company_id", "status", "id"),
         Index("ix_delivery_contact", "contact_id", "id"),
         Index("ix_delivery_day", "company_id", "created_at", "status", "trigger"),
+        Index("ix_delivery_reason", "company_id", "reason", "id", **only(RARE_REASON)),
+        Index("ix_delivery_trigger", "company_id", "trigger", "id", **only(RARE_TRIGGER)),
+        Index("ix_delivery_warning", "company_id", "warning", "id", **only("warning IS NOT NULL")),
         Index("ix_delivery_reached", "contact_id", "delivered_at", "id", "interest_level", **only(DELIVERED)),
         one_of("status", DELIVERY_STATUSES),
         one_of("trigger", TRIGGERS),

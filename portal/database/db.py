@@ -230,6 +230,17 @@ def prepare_engine(engine: Engine) -> None:
         event.listen(engine, "begin", _begin_postgresql)
 
 
+def always_take_indexes(engine: Engine) -> None:
+    """Let PostgreSQL read no table as a whole where an index would do, on connections that are made from now on.
+
+    It plans a worker's statements once, by what it believes of the tables then: of one that has just begun to grow,
+    that reading all of it is cheap.
+    """
+    if engine.dialect.name == "postgresql" and not event.contains(engine, "connect", _set_scans_aside):
+        event.listen(engine, "connect", _set_scans_aside)
+        engine.dispose()
+
+
 def scratch_engine(tables: MetaData) -> Engine:
     """An empty database with these tables for one thread, on disk where it grows, which goes when it is disposed of."""
     engine = create_engine(
@@ -288,6 +299,12 @@ def _open_postgresql(connection: Any, record: Any) -> None:
         connection.prepare_threshold = None
     else:
         connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
+    connection.autocommit = False
+
+
+def _set_scans_aside(connection: Any, _record: Any) -> None:
+    connection.autocommit = True
+    connection.execute("SET enable_seqscan = off")
     connection.autocommit = False
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.config import Settings
 from portal.database.backup.nightly import Nightly
-from portal.database.db import AWAY
+from portal.database.db import AWAY, always_take_indexes
 from portal.egress import Egress
 from portal.notices import BackupWatch, ReportMail, Speaking, Teller
 from portal.outbox.bell import Ear, make_ear
@@ -50,6 +50,7 @@ def run(
     engine: Engine, settings: Settings, vault: Vault, egress: Egress, *, speaking: Speaking, stop: threading.Event
 ) -> None:
     """Dispatch a database's deliveries until `stop` is set; then finish what is being sent, and return."""
+    always_take_indexes(engine)
     ear = make_ear(engine, settings.instance)
     dispatcher = Dispatcher(engine, settings, vault, egress)
     runner = TaskRunner(engine, on_due=dispatcher.wake)

@@ -47,6 +47,7 @@ FROZEN = {
     "0019_reports.py": "cd2c3664108c1e6f",
     "0020_cause_notes.py": "7f0b45eb3e0b9305",
     "0021_crm_link.py": "9ff7a09f998fe196",
+    "0022_rare_deliveries.py": "a5a6e1db789ff4a5",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 
