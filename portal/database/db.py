@@ -302,7 +302,9 @@ def _open_postgresql(connection: Any, record: Any) -> None:
     connection.autocommit = False
 
 
-def _set_scans_aside(connection: Any, _record: Any) -> None:
+def _set_scans_aside(connection: Any, record: Any) -> None:
+    if record.info[POOLED]:
+        return  # it keeps no plans
     connection.autocommit = True
     connection.execute("SET enable_seqscan = off")
     connection.execute("SET jit = off")  # a scan that has to be counts as so dear that it would be compiled first
