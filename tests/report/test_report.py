@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from portal.contacts.filtering import ContactFilter
 from portal.contacts.filtering import read_filter as read_contact_filter
 from portal.contacts.listing import count_contacts
-from portal.contacts.reaching import ARRIVALS, Reached, read_reached
+from portal.contacts.reaching import ARRIVALS, Reached, reached_between, read_reached
 from portal.database.db import db
 from portal.models import Attempt, Company, Contact, Delivery
 from portal.report import Part, Report, ReportFilter, make_report, read_filter
@@ -178,3 +178,14 @@ def test_another_company_sees_nothing_of_it(company: Company) -> None:
 )  # fmt: skip
 def test_what_says_no_span_is_refused(company: Company, asked: str) -> None:
     assert read_contact_filter(db.session, company.id, {"reached": asked}).unknown == ("reached",)
+
+
+@pytest.mark.usefixtures("march")
+def test_the_classifications_of_a_span_are_found_by_an_index(company: Company) -> None:
+    is_sqlite = db.engine.dialect.name == "sqlite"
+    if not is_sqlite:
+        db.session.execute(text("SET LOCAL enable_seqscan = off"))
+    found = select(reached_between(company.id, SINCE, UNTIL))
+    sql = str(found.compile(db.engine, compile_kwargs={"literal_binds": True}))
+    plan = db.session.execute(text(f"EXPLAIN {'QUERY PLAN ' if is_sqlite else ''}{sql}"))
+    assert "ix_classification_day" in " ".join(str(row) for row in plan)
