@@ -7,6 +7,7 @@ from tests.conftest import BOTH
 PAGES = (
     "/contacts",
     "/contacts/live",
+    "/contacts/assign",
     "/contacts/classify/all",
     "/sync/contacts",
     "/deliveries",
@@ -18,6 +19,7 @@ PAGES = (
     "/audit",
     "/audit/audit.csv",
     "/team",
+    "/triage",
     "/webhook",
 )
 NAMES = (
