@@ -1,17 +1,13 @@
-"""Bringing the CRM in sync: how many contacts it does not know as they are, and sending it those; and the current data
-of all that match the filter of the contact list.
-"""
+"""Bringing the CRM in sync: how many contacts it does not know as they are, and sending it those."""
 
-from flask import Blueprint, flash, render_template, request, url_for
+from flask import Blueprint, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from portal.company.endpoint import get_endpoint, state_of
 from portal.company.refusals import NoAddress
-from portal.contacts import completing, syncing
+from portal.contacts import syncing
 from portal.database.db import db
-from portal.database.paging import row_number
-from portal.views.contacts import asked_filter, read_filter
 from portal.web import access
 from portal.web.redirects import see_other
 
@@ -41,34 +37,5 @@ def start() -> ResponseReturnValue:
         return see_other(url_for(".confirm"))
     if not task.total:
         return see_other(url_for(".confirm"))
-    db.session.commit()
-    return see_other(url_for("jobs.show", job_id=task.id))
-
-
-@bp.get("/contacts")
-@access.admin
-def confirm_current() -> ResponseReturnValue:
-    """How many of the contacts that match the filter of the address would be sent, and why the others are not."""
-    company_id = current_user.company_id
-    return render_template(
-        "sync/confirm_current.html",
-        matching=completing.look(db.session, company_id, read_filter()),
-        asked=asked_filter(),
-        state=state_of(get_endpoint(db.session, company_id)),
-    )
-
-
-@bp.post("/contacts")
-@access.admin
-def start_current() -> ResponseReturnValue:
-    """Send what was counted there, as a task."""
-    newest_id, wanted = request.form.get("newest_id", 0, type=row_number), read_filter()
-    try:
-        task = completing.start(db.session, access.current_actor(), wanted, newest_id=newest_id)
-    except NoAddress as refusal:
-        flash(refusal.sentence, "error")
-        return see_other(url_for(".confirm_current", **asked_filter()))
-    if not task.total:
-        return see_other(url_for(".confirm_current", **asked_filter()))
     db.session.commit()
     return see_other(url_for("jobs.show", job_id=task.id))
