@@ -15,8 +15,6 @@ from portal.people.passwords import set_password
 
 LINK_LIFETIMES = {"setup": timedelta(days=7), "invitation": timedelta(days=7), "reset": timedelta(days=1)}
 RESET_PAUSE = timedelta(minutes=5)
-ACTIONS = {"invitation": "invitation.accepted", "reset": "password.reset"}
-"""What the audit log calls the use of a link, by its purpose."""
 
 
 def create_link(session: Session, *, purpose: str, user: User | None = None) -> str:
@@ -93,7 +91,8 @@ def choose_password(session: Session, link: AccessLink, user: User, password: st
     """Set the password of the link's user, and use the link up. Raises InvalidAccount."""
     set_password(user, password)
     use_link(session, link)
-    audit.record(session, Actor(user.company_id, user.email, ip), ACTIONS[link.purpose])
+    actor = Actor(user.company_id, user.email, ip)
+    audit.record(session, actor, "password.reset" if link.purpose == "reset" else "invitation.accepted")
 
 
 def use_link(session: Session, link: AccessLink) -> None:
