@@ -213,7 +213,8 @@ def test_bodies_and_answers_find_their_own_tables(old_engine: Engine) -> None:
     before = indexes_of(old_engine)
     upgrade_schema(old_engine, backups=None, now=utcnow())
     check_moved(old_engine)
-    assert indexes_of(old_engine) == before
+    after = indexes_of(old_engine)
+    assert [[each for each in now if each in then] for now, then in zip(after, before, strict=True)] == before
 
 
 @BOTH
