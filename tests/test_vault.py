@@ -47,7 +47,10 @@ def test_another_key_is_told_from_damage(vault: Vault) -> None:
         vault.open(sealed, purpose="webhook_secret", company_id=7)
 
 
-@pytest.mark.parametrize("sealed", [Vault("another key").seal("s", purpose="webhook_secret", company_id=7), "old"])
+@pytest.mark.parametrize(
+    "sealed",
+    [pytest.param(Vault("another key").seal("s", purpose="webhook_secret", company_id=7), id="another key"), "old"],
+)
 def test_a_key_that_opened_something_is_the_right_one_and_the_rest_damaged(vault: Vault, sealed: str) -> None:
     sealed = seal_as_before(SECRET, "another key") if sealed == "old" else sealed
     with pytest.raises(WrongKey):
