@@ -23,7 +23,7 @@ from portal.report.words import say, say_time
 @click.option("--owner", metavar="EMAIL", type=Words(254))
 @json_option
 def report(company_name: str | None, since: str | None, until: str | None, as_json: bool, **given: str | None) -> None:
-    """Say who reached which level, and whether the CRM knows: as the page Relatório does."""
+    """Say who reached which level, and whether the CRM knows."""
     with reading(), open_company(company_name) as actor:
         company = db.session.get_one(Company, actor.company_id)
         g.timezone = company.timezone

@@ -15,7 +15,7 @@ from portal.models import SCOPES, ApiToken, User
 from tests import factories
 from tests.api.conftest import Caller, check_problem
 
-READS = ["/contacts", "/contacts/1", "/webhook", "/deliveries", "/deliveries/msg_1"]
+READS = ["/contacts", "/contacts/1", "/webhook", "/deliveries", "/deliveries/msg_1", "/outages", "/report"]
 WRITES = [
     ("POST", "/contacts"),
     ("PUT", "/contacts/1/interest-level"),
@@ -150,7 +150,7 @@ def test_a_token_is_good_until_the_end_of_its_last_day_in_the_companys_zone(
         check_problem(response, 401, "token_over")
 
 
-@pytest.mark.parametrize("path", ["/contacts", "/webhook", "/deliveries"])
+@pytest.mark.parametrize("path", ["/contacts", "/webhook", "/deliveries", "/outages", "/report"])
 def test_a_member_may_read(member: Caller, path: str) -> None:
     assert member.get(path).status_code == 200
 

@@ -27,6 +27,7 @@ GOOD = {
     "testWebhook": {},
     "resendDeliveries": {"filter": {}, "dry_run": False},
     "bringInSync": {},
+    "sendContacts": {"filter": {}},
     "mergeContacts": {"contact_id": 2},
     "settleWarnings": {"contact_id": 1},
 }
@@ -40,11 +41,14 @@ BAD = {
     "testWebhook": {"url": "javascript:alert(1)"},
     "resendDeliveries": {"filter": {}, "dry_run": "yes"},
     "bringInSync": {"dry_run": "yes"},
+    "sendContacts": {"filter": {}, "dry_run": "yes"},
     "listContacts": {"query_string": "level=9"},
     "listDeliveries": {"query_string": "limit=0"},
+    "listOutages": {"query_string": "cursor=x"},
+    "getReport": {"query_string": "since=2020-01-01T00:00:00Z"},
 }
 """Bodies that are refused, and queries."""
-COUNTED = ("resendDeliveries", "bringInSync")
+COUNTED = ("resendDeliveries", "bringInSync", "sendContacts")
 """Operations that answer 200 when they only count."""
 UNKNOWN = {"contact_id": 999, "delivery_id": "msg_0", "job_id": 999}
 

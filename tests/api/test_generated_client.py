@@ -19,6 +19,7 @@ from portal.database.db import db
 from portal.models import Company, Contact
 from tests import factories
 from tests.api.conftest import Caller
+from tests.company.test_outages import break_down
 
 pytestmark = pytest.mark.slow
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:.]+(Z|\+00:00)$")
@@ -112,5 +113,13 @@ def test_every_call_of_a_generated_client_is_understood_both_ways(
     call("webhook.resume_webhook")
     call("webhook.rotate_secret")
     call("webhook.set_webhook", body=models.Url(url=api.get("/webhook").json["url"]))
+    with open_database():
+        break_down(db.session.get_one(Company, api.company_id), waiting=1)
+    everybody = models.SendCurrent.from_dict({"filter": {"level": "3"}, "dry_run": True})
+    assert call("contacts.send_contacts", body=everybody).count == 0
+    everybody.dry_run = False
+    assert call("contacts.send_contacts", body=everybody).kind == "send_current"
+    (outage,) = call("webhook.list_outages", limit=1).items
+    assert [each.id for each in call("contacts.get_report").outages] == [outage.id]
     call("contacts.erase_contact", contact_id)
     assert tried == calls()

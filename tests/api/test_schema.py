@@ -31,6 +31,8 @@ WITH_RULES = [
     ("POST", "/api/v1/deliveries/resend"),  # a whole number is written without a fraction
     ("GET", "/api/v1/contacts"),  # the cursor comes from a page
     ("GET", "/api/v1/deliveries"),
+    ("GET", "/api/v1/outages"),
+    ("GET", "/api/v1/report"),  # a span ends after it began, and is at most a year
 ]
 """Operations with rules that no schema says: 422 is right there for what the schema admits."""
 
@@ -74,6 +76,8 @@ OPERATIONS = [
     ("POST", "/api/v1/sync"),
     ("POST", "/api/v1/contacts/sync"),
     ("POST", "/api/v1/warnings/settle"),
+    ("GET", "/api/v1/outages"),
+    ("GET", "/api/v1/report"),
 ]
 
 

@@ -27,6 +27,7 @@ from portal.database.db import db, reading
 from portal.models import ApiToken
 from portal.people import tokens
 from portal.views.imports import MAX_UPLOAD_BYTES
+from portal.web import sessions
 from portal.web.bodies import CALL_BYTES, FORM_BYTES
 from tests.factories import make_company, make_user
 
@@ -205,7 +206,7 @@ def test_who_has_logged_in_may_send_a_file_and_nothing_longer(app: Flask, web: W
     user = make_user(make_company())
     db.session.commit()
     with client.session_transaction() as session:
-        session["_user_id"] = user.get_id()
+        session["_user_id"], session["since"] = user.get_id(), sessions.seconds_now()
     cookie = client.get_cookie("session")
     assert cookie is not None
     name = f"session={cookie.value}"
