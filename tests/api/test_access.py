@@ -11,9 +11,10 @@ from sqlalchemy import select, update
 
 from portal import clock
 from portal.database.db import db
-from portal.models import SCOPES, ApiToken, User
+from portal.models import SCOPES, ApiToken, Company, User
 from tests import factories
 from tests.api.conftest import Caller, check_problem
+from tests.company.test_outages import break_down
 
 READS = ["/contacts", "/contacts/1", "/webhook", "/deliveries", "/deliveries/msg_1", "/outages", "/report"]
 WRITES = [
@@ -163,6 +164,23 @@ def test_another_companys_things_are_not_found(stranger: Caller, contact_id: int
     check_problem(stranger.post(f"/deliveries/{delivery_id}/resend"), 404, "not_found")
     assert stranger.get("/deliveries").json == {"items": [], "next_cursor": None}
     assert stranger.get(f"/deliveries?contact_id={contact_id}").json == {"items": [], "next_cursor": None}
+
+
+def test_another_companys_things_are_not_counted(
+    api: Caller, stranger: Caller, delivery_id: str, open_database: Callable[[], Any]
+) -> None:
+    with open_database():
+        company = db.session.get_one(Company, api.company_id)
+        break_down(company, waiting=1)
+        factories.make_contact(company).interest_level = 2
+        db.session.commit()
+    for caller, is_its_own in ((api, True), (stranger, False)):
+        assert bool(caller.get("/outages").json["items"]) is is_its_own  # type: ignore[index]
+        report: Any = caller.get("/report").json
+        assert any(level["contacts"] for level in report["levels"]) is is_its_own
+        assert bool(report["outages"]) is is_its_own
+        count: Any = caller.post("/contacts/sync", {"filter": {}, "dry_run": True}).json
+        assert (count["count"] > 0) is is_its_own
 
 
 def test_another_companys_contact_cannot_be_changed_by_its_number(stranger: Caller, contact_id: int) -> None:
