@@ -136,7 +136,7 @@ def with_erased(app: Flask, run: Run, instance: Path) -> Path:
 
 def assert_erased(instance: Path) -> None:
     assert db.session.scalars(select(Contact.name)).all() == ["Fica"]
-    assert db.session.scalars(select(Delivery.body)).all() == [None]
+    assert [delivery.body for delivery in db.session.scalars(select(Delivery))] == [None]
     db.session.rollback()
     db.engine.dispose()
     assert b"Quintanilha" not in (instance / "portal.db").read_bytes()
@@ -373,7 +373,7 @@ def test_postgresql_is_backed_up_and_restored_by_its_own_tools(
     ("statement", "words"),
     [
         ("DELETE FROM alembic_version", "does not say which version"),
-        ("DROP TABLE attempt", "lacks attempt."),
+        ("DROP TABLE exchange", "lacks exchange."),
         (DROPPED, "lacks endpoint.header_origin"),
         ("UPDATE alembic_version SET version_num = '0004'", "nothing was changed"),
     ],

@@ -24,7 +24,7 @@ def delivered(app: Flask, receiver: Receiver) -> Delivery:
     delivery = make_delivery(make_contact(make_company(url=receiver.url)), level=3)
     with running_worker(app):
         assert receiver.wait_for(1)
-    db.session.refresh(delivery, ["status", "body"])
+    db.session.refresh(delivery, ["status", "stored_body"])
     assert delivery.status == "delivered"
     db.session.expunge(delivery)
     db.session.rollback()  # an open transaction would keep the command from writing
