@@ -274,7 +274,7 @@ SPOILED = {
     "a missing table": ("DROP TABLE attempt", "lacks attempt."),
     "a missing column": (DROPPED, "lacks endpoint.header_origin"),
     "a row without its company": ("UPDATE contact SET company_id = 99", "belongs to one of company"),
-    "a secret of another key": ("UPDATE endpoint SET old_secret = 'v2.000000000000.AAAA'", "Put back the secret.key"),
+    "a secret of another key": ("UPDATE endpoint SET secret = 'v2.000000000000.AAAA'", "Put back the secret.key"),
 }
 
 
