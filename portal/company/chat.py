@@ -42,6 +42,10 @@ def take_trial(session: Session, actor: Actor) -> Chat | None:
     chat = get_chat(session, actor.company_id)
     if chat is not None:
         take_turn(session, actor, chat.host)
+        chat = get_chat(session, actor.company_id)
+    if chat is not None:
+        session.expunge(chat)  # read whole: nothing of it asks the database while the network is asked
+        session.rollback()
     return chat
 
 

@@ -89,11 +89,11 @@ def read_present(engine: Engine, task_id: int) -> Iterator[int]:
 
 def _assign_part(claim: TaskClaim, contact_ids: Sequence[int], session: Session) -> Done:
     """Counts those that are `assigned`, were there already (`unchanged`), or are `present` as another contact."""
+    outbox.hold_company(session, claim.company_id)
     try:
         item = _item_of(session, claim.company_id, Target(**claim.arguments))
     except LookupError as error:
         raise TaskError("gone") from error
-    outbox.hold_company(session, claim.company_id)
     present = _find_present(session, claim.company_id, contact_ids, item.campaign) if item.campaign else set()
     given = [number for number in contact_ids if number not in present]
     items = [ContactItem(number, owner=item.owner, campaign=item.campaign) for number in given]
@@ -107,6 +107,8 @@ def _assign_part(claim: TaskClaim, contact_ids: Sequence[int], session: Session)
 def _find_present(session: Session, company_id: int, contact_ids: Sequence[int], campaign_name: str) -> set[int]:
     """Those of the contacts who are in the campaign as another contact, or will be once those before them are."""
     contacts = contacts_of(session, company_id, contact_ids)
+    if not contacts:
+        return set()
     items = {contact.id: _who(contact, campaign_name) for contact in contacts}
     known = Known(session.connection(), company_id, None)
     known.load([*items.values(), *(ContactItem(number) for number in items)])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Subquery, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from portal.models import LEVELS, Classification, Contact, Delivery
@@ -38,7 +38,7 @@ def read_reached(_session: Session, company_id: int, asked: str) -> Reached:
     moments = [datetime.fromisoformat(text) for text in (since, until)]
     arrival = more[0] if more else None
     is_known = level in map(str, LEVELS) and arrival in (None, *ARRIVALS) and len(more) < 2
-    if not is_known or not all(each.tzinfo for each in moments):
+    if not is_known or not all(each.tzinfo and 2 <= each.year <= 9998 for each in moments):
         raise ValueError(asked)
     return Reached(company_id, int(level), moments[0].astimezone(UTC), moments[1].astimezone(UTC), arrival)
 
@@ -58,8 +58,9 @@ def reached_between(company_id: int, since: datetime, until: datetime) -> Subque
 def arrival_of(contact: Any, at: ColumnElement[datetime]) -> ColumnElement[str]:
     """Which of `ARRIVALS` holds for what told of a contact's level of that moment."""
     # What the CRM took last is mostly the newest there is; who was sent an old one again is looked up.
-    of_contact = (Delivery.contact_id == contact.id, Delivery.former_contact_id.is_(None))
-    another = exists().where(*of_contact, Delivery.delivered_at.is_not(None), Delivery.created_at >= at)
+    # Of a contact that was merged into this one, only what told of that very classification counts.
+    tells = or_(Delivery.created_at == at, and_(Delivery.former_contact_id.is_(None), Delivery.created_at > at))
+    another = exists().where(Delivery.contact_id == contact.id, Delivery.delivered_at.is_not(None), tells)
     is_known = or_(contact.delivered_frozen_at >= at, another)
     return case(
         (~func.coalesce(is_known, False), "missing"),

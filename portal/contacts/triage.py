@@ -49,8 +49,8 @@ class Turn:
 
 def meant(asked: ContactFilter) -> ContactFilter:
     """What is to be gone through: contacts without a level, unless the filter says what the CRM or a level is to be."""
-    is_said = asked.level or asked.replied or asked.state or asked.sync or asked.warning or asked.data_changed
-    return asked if is_said else replace(asked, level="none")
+    said = (asked.level, asked.replied, asked.state, asked.sync, asked.warning, asked.data_changed, asked.reached)
+    return asked if any(said) else replace(asked, level="none")
 
 
 def find_next(session: Session, company_id: int, wanted: ContactFilter, *, after_id: int | None = None) -> Turn | None:

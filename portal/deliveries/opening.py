@@ -15,6 +15,10 @@ LOOK_BACK = 20
 """Answers that are looked through for one that says something."""
 
 
+DELIVERIES_LOOKED_AT = 5000
+"""A company's latest deliveries among which such an answer is looked for."""
+
+
 @dataclass(frozen=True)
 class Example:
     """An answer of the CRM: whose delivery it was, and what could be an id in it, by its pointer."""
@@ -25,7 +29,9 @@ class Example:
 
 def find_example(session: Session, company_id: int) -> Example | None:
     """The last answer that was accepted, also to a test, and that holds something that could be an id."""
-    of_company = _answers(Delivery.webhook_id).where(Delivery.company_id == company_id)
+    newest = select(Delivery.id).where(Delivery.company_id == company_id).order_by(Delivery.id.desc())
+    floor = session.scalar(newest.offset(DELIVERIES_LOOKED_AT).limit(1)) or 0
+    of_company = _answers(Delivery.webhook_id).where(Delivery.company_id == company_id, Delivery.id > floor)
     for webhook_id, body in session.execute(of_company.order_by(Delivery.id.desc(), Attempt.id.desc())):
         if places := places_of(read_answer(body)):
             return Example(webhook_id, places)

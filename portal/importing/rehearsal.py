@@ -21,7 +21,7 @@ from portal.importing.missing import find_earlier, link
 from portal.importing.order import Order
 from portal.importing.outcomes import REHEARSED
 from portal.importing.rows import row_reader
-from portal.models import Campaign, Classification, Company, Contact, Delivery, Endpoint, Task, User
+from portal.models import Campaign, Classification, Company, Contact, Delivery, DeliveryBody, Endpoint, Task, User
 from portal.tasks import slices, store
 from portal.tasks.store import Chunk, Done, TaskClaim
 
@@ -97,6 +97,7 @@ class _Scratch:
         with Session(self._own) as own, own.begin():
             self._copy(own, known)
             done = chunk(own)
+            own.execute(delete(DeliveryBody))  # they would only take room
             own.execute(delete(Delivery))  # they would only take room
             own.execute(delete(Classification))
         return done

@@ -8,12 +8,15 @@ from requests import RequestException, Session
 
 from portal.company.chat import read_address
 from portal.models import Chat
+from portal.rules.credentials import blot
 from portal.rules.services import is_under
 from portal.vault import SecretError, Vault
 
 MOST_CHARACTERS = 1900
 """Discord takes 2000, all others more."""
 TIMEOUT_SECONDS = 10
+SECRET_LENGTH = 6
+"""Parts of the address from this length on may be its key, which some hosts repeat when they refuse."""
 PLAIN = str.maketrans("<>", "‹›")
 """`<!channel>` or `<users/all>` would call everybody, whoever wrote it."""
 
@@ -37,7 +40,9 @@ def post_to_chat(session: Session, chat: Chat, text: str, *, vault: Vault) -> No
         raise ChatError(str(error)) from error
     if not 200 <= response.status_code < 300:
         is_refused = response.status_code < 500 and response.status_code not in (408, 429)
-        words = " ".join(response.text.split())[:100]
+        parts = urlsplit(url)
+        secrets = [each for each in (parts.path, parts.query, *parts.path.split("/")) if len(each) >= SECRET_LENGTH]
+        words = blot(" ".join(response.text.split()), secrets)[:100]
         raise ChatError(f"{response.status_code} {words}".strip(), permanent=is_refused)
 
 

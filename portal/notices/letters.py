@@ -106,6 +106,8 @@ def _impact(backlog: Backlog, endpoint: Endpoint, *, state: str) -> str:
 def _last_outage(session: Session, notice: Notice) -> str:
     """What a recovery ended, in a sentence."""
     outage = last_outage(session, notice.company_id) if notice.state == "active" else None
+    if outage is not None and outage.ended_at and notice.told_at and outage.ended_at < notice.told_at:
+        return ""  # an older one: what was told last was no outage
     return outage.message if outage is not None and outage.ended_at is not None else ""
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.config import Settings
-from portal.database.db import reading
+from portal.database.db import AWAY, reading
 from portal.mail import MailError
 from portal.notices.letters import Letter
 from portal.notices.telling import Speaking, post
@@ -35,7 +35,16 @@ class ReportMail:
             return True
         with reading(), Session(self._engine) as session:
             due = find_due(session, now=clock.utcnow())
-        return all(self._send(issue) for issue in due if not unless())
+        return all([self._try(issue) for issue in due if not unless()])
+
+    def _try(self, issue: Issue) -> bool:
+        try:
+            return self._send(issue)
+        except AWAY:
+            raise
+        except Exception:  # whatever is wrong with one report, the others are sent and the log says it
+            logger.exception("A report could not be written.", extra={"action": "report_failed"})
+            return True
 
     def _send(self, issue: Issue) -> bool:
         server, sender = self._settings.smtp_url, self._settings.mail_from

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal import audit, clock, importing, outbox
 from portal.audit import Actor
+from portal.contacts.classifying import ContactGone
 from portal.database.db import Base, reading
 from portal.database.upkeep import empty_log
 from portal.importing import rehearsal
@@ -57,7 +58,8 @@ def erase_contact(session: Session, contact: Contact, actor: Actor, *, vault: Va
     # 1. Tasks come first: who works on one holds its row before a contact's.
     ended = _forget_found(session, search)
     # 2. Nobody classifies the contact from here on.
-    session.execute(select(Contact.id).where(Contact.id == contact_id).with_for_update())
+    if session.scalar(select(Contact.id).where(Contact.id == contact_id).with_for_update()) is None:
+        raise ContactGone(contact_id)
     deliveries = outbox.forget_contact(session, contact_id)
     marks.remember(session, session.get_one(Contact, contact_id), vault)
     session.execute(delete(Contact).where(Contact.id == contact_id))

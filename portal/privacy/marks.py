@@ -72,21 +72,22 @@ def read_known(engine: Engine, instance: Path) -> Known:
 
 def keep_beside(engine: Engine, instance: Path) -> None:
     """Bring the copy in the instance folder up to date; where it cannot be written, the log says so."""
-    kept = _read_file(instance) or set()
-    wanted = kept | (_read_database(engine) or set())
-    if wanted == kept:
-        return
     fresh = instance / f".{FILE}.{os.getpid()}"
     try:
+        kept = _read_file(instance) or set()
+        wanted = kept | (_read_database(engine) or set())
+        if wanted == kept:
+            return
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.writelines(f"{mark}\n" for mark in sorted(wanted))
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(instance / FILE)
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         words = "Who was erased is known to the database alone: %s cannot be written (%s)."
-        logger.warning(words, instance / FILE, error.strerror, extra={"action": "erasures_unwritten"})
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        logger.warning(words, instance / FILE, why, extra={"action": "erasures_unwritten"})
 
 
 def _read_database(engine: Engine) -> set[str] | None:

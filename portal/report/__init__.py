@@ -111,7 +111,8 @@ def days_of(wanted: ReportFilter, zone: ZoneInfo) -> tuple[date, date]:
 
 def make_report(session: Session, company_id: int, wanted: ReportFilter, *, zone: ZoneInfo) -> Report:
     """Count what is asked for. Weeks begin on Mondays of the zone. Raises BadSpan."""
-    if not timedelta(0) < wanted.until - wanted.since <= LONGEST:
+    is_far = wanted.since.year < 2 or wanted.until.year > 9998
+    if is_far or not timedelta(0) < wanted.until - wanted.since <= LONGEST:
         raise BadSpan
     rows = _count(session, company_id, wanted)
     seconds = _times(session, company_id, wanted)

@@ -73,7 +73,7 @@ def _walk(answer: Any) -> Iterator[tuple[str, str]]:
             named = value.items() if isinstance(value, dict) else enumerate(value)
             inner = [(f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}", each) for name, each in named]
             waiting += reversed(inner)
-        elif (text := _value_of(value)) is not None and len(pointer) <= MAX_POINTER:
+        elif (text := _value_of(value)) is not None and len(pointer) <= MAX_POINTER and pointer.isprintable():
             yield pointer, text
 
 

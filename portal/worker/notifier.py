@@ -19,9 +19,10 @@ class Notifier(Round):
         self._reports = reports
 
     def turn(self) -> float:
-        self._watch.tell_overdue()
         took_all = self._teller.tell_due(unless=lambda: self.is_stopping)
-        if not (self._reports.send_due(unless=lambda: self.is_stopping) and took_all):
+        took_all = self._reports.send_due(unless=lambda: self.is_stopping) and took_all
+        self._watch.tell_overdue()
+        if not took_all:
             self.pause(RETRY_SECONDS)
         return LOOK_SECONDS
 

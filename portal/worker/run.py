@@ -107,11 +107,12 @@ def _schedule(
 def _try(job: Callable[..., object], *arguments: object) -> None:
     """Do it, unless the database is away: it is done the next time, and the log says so once."""
     try:
-        job(*arguments)
+        reached = job(*arguments) is not False
     except AWAY as error:
         outage.note("database", error.__cause__ or error)
     else:
-        outage.end("database")
+        if reached:
+            outage.end("database")
 
 
 class Heartbeat:
@@ -123,15 +124,17 @@ class Heartbeat:
         self._dispatcher = dispatcher
         self._name = f"{socket.gethostname()}:{os.getpid()}:{ear.name}"
 
-    def beat(self) -> None:
+    def beat(self) -> bool:
+        """Whether the database was told."""
         if not self._dispatcher.is_well:
-            return  # ticks alone are no life
+            return False  # ticks alone are no life
         self._ear.show_life()
         now = clock.utcnow()
         with Session(self._engine) as session:
             session.merge(WorkerHeartbeat(worker=self._name, seen_at=now))
             session.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.seen_at < now - FORGOTTEN_AFTER))
             session.commit()
+        return True
 
     def end(self) -> None:
         try:

@@ -236,7 +236,8 @@ def test_an_upgrade_that_dies_at_any_statement_has_changed_nothing(old_engine: E
         except Died:
             deaths += 1
             left[0] = -1
-            assert (current_revision(old_engine), body_columns(old_engine)) == ("0017", {"delivery"})
+            found = current_revision(old_engine), body_columns(old_engine)
+            assert found in (("0017", {"delivery"}), (HEAD_REVISION, set())), "an upgrade is made whole or not at all"
     assert deaths > 10
     check_moved(old_engine)
 

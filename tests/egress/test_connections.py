@@ -277,7 +277,7 @@ def test_closing_closes_the_connections_of_every_thread(make_egress: MakeEgress)
             thread.start()
         alive.wait()
         egress.close()
-        assert all(ended.acquire(timeout=2) for _ in range(3))
+        assert all(ended.acquire(timeout=15) for _ in range(3))
         go.set()
         for thread in threads:
             thread.join()
