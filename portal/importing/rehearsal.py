@@ -97,8 +97,8 @@ class _Scratch:
         with Session(self._own) as own, own.begin():
             self._copy(own, known)
             done = chunk(own)
-            own.execute(delete(DeliveryBody))  # they would only take room
-            own.execute(delete(Delivery))  # they would only take room
+            own.execute(delete(DeliveryBody))  # bodies and deliveries would only take room
+            own.execute(delete(Delivery))
             own.execute(delete(Classification))
         return done
 

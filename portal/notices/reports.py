@@ -35,7 +35,8 @@ class ReportMail:
             return True
         with reading(), Session(self._engine) as session:
             due = find_due(session, now=clock.utcnow())
-        return all([self._try(issue) for issue in due if not unless()])
+        are_sent = [self._try(issue) for issue in due if not unless()]
+        return all(are_sent)
 
     def _try(self, issue: Issue) -> bool:
         try:
