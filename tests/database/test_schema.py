@@ -43,7 +43,7 @@ FROZEN = {
     "0015_chats.py": "2af768e003fe4e6c",
     "0016_erasures.py": "bc7eb522d61c8cc9",
     "0017_outages.py": "96bc72636fade7dc",
-    "0018_bodies_apart.py": "9b12b5793e180497",
+    "0018_bodies_apart.py": "2b55cbbc0deb724d",
     "0019_reports.py": "cd2c3664108c1e6f",
     "0020_cause_notes.py": "7f0b45eb3e0b9305",
     "0021_crm_link.py": "9ff7a09f998fe196",

@@ -50,7 +50,7 @@ def upgrade() -> None:
     )
     op.execute("INSERT INTO delivery_body SELECT id, body FROM delivery WHERE body IS NOT NULL ORDER BY id")
     op.execute(
-        f"INSERT INTO exchange SELECT id, {', '.join(SAID)} FROM attempt"
+        f"INSERT INTO exchange SELECT id, {', '.join(SAID)} FROM attempt"  # nosec B608
         " WHERE response_body IS NOT NULL OR detail IS NOT NULL OR CAST(request_headers AS TEXT) <> '[]' ORDER BY id"
     )
     op.add_column("delivery", sa.Column("has_body", sa.Boolean(), nullable=False, server_default=sa.true()))
@@ -89,7 +89,7 @@ def downgrade() -> None:
         op.add_column("attempt", column)
     for name in SAID:
         op.execute(
-            f"UPDATE attempt SET {name} = (SELECT {name} FROM exchange WHERE attempt_id = attempt.id)"
+            f"UPDATE attempt SET {name} = (SELECT {name} FROM exchange WHERE attempt_id = attempt.id)"  # nosec B608
             " WHERE id IN (SELECT attempt_id FROM exchange)"
         )
     op.drop_table("exchange")
