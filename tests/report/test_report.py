@@ -183,8 +183,11 @@ def test_what_says_no_span_is_refused(company: Company, asked: str) -> None:
 @pytest.mark.usefixtures("march")
 def test_the_classifications_of_a_span_are_found_by_an_index(company: Company) -> None:
     is_sqlite = db.engine.dialect.name == "sqlite"
-    if not is_sqlite:
-        db.session.execute(text("SET LOCAL enable_seqscan = off"))
+    if not is_sqlite:  # which looks at how much there is
+        others = "SELECT company_id, contact_id, 1, 'x', created_at - g * interval '1 hour' FROM classification, "
+        facts = "INSERT INTO classification (company_id, contact_id, new_level, actor, created_at) "
+        db.session.execute(text(f"{facts}{others}generate_series(2000, 4000) g"))
+        db.session.execute(text("ANALYZE classification"))
     found = select(reached_between(company.id, SINCE, UNTIL))
     sql = str(found.compile(db.engine, compile_kwargs={"literal_binds": True}))
     plan = db.session.execute(text(f"EXPLAIN {'QUERY PLAN ' if is_sqlite else ''}{sql}"))
