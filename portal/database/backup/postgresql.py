@@ -12,10 +12,12 @@ from pathlib import Path
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from portal import clock
 from portal.database.backup.contents import IN_USE, BackupError, Proof, only_revision, prove_copy
 from portal.database.db import prepare_engine
 from portal.database.troubles import message_of
 
+LOOKS, PAUSE_SECONDS = 10, 0.2
 AS_THEY_ARE = ("--no-owner", "--no-privileges")
 OTHERS = (
     "SELECT count(*) FROM pg_stat_activity"
@@ -39,10 +41,7 @@ def load(engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Path | N
     The copy that is proven is a database of its own on the same server; what it has become takes the place of what was
     there, in one transaction.
     """
-    with engine.connect() as connection:
-        others = connection.execute(text(OTHERS)).scalar_one()
-    engine.dispose()
-    if others:
+    if _is_used(engine):
         raise BackupError(IN_USE)
     with tempfile.TemporaryDirectory() as folder, _beside(engine) as copy:
         _load(copy, path)
@@ -52,6 +51,19 @@ def load(engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Path | N
         copy.dispose()
         _load(engine, proven)
     return None
+
+
+def _is_used(engine: Engine) -> bool:
+    """Whether somebody else has the database open; who has just left it may be listed for a moment."""
+    try:
+        for _ in range(LOOKS):
+            with engine.connect() as connection:
+                if not connection.execute(text(OTHERS)).scalar_one():
+                    return False
+            clock.sleep(PAUSE_SECONDS)
+        return True
+    finally:
+        engine.dispose()
 
 
 def _load(engine: Engine, path: Path) -> None:
