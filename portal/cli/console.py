@@ -13,8 +13,8 @@ from flask_babel import force_locale
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal import create_app
 from portal.audit import Actor
+from portal.cli.holding import hold_app
 from portal.cli.upgrade import bring_up_to_date
 from portal.company.refusals import Refusal
 from portal.company.sealed import prove_key
@@ -41,17 +41,11 @@ def open_app(*, or_make: bool = False) -> Iterator[Flask]:
 
     Raises NoInstance, and makes nothing, where there is no portal; `or_make` makes one, with an empty database.
     """
-    app = create_app(load_settings(of_existing=not or_make))
-    with app.app_context():
-        try:
-            if or_make and current_revision(db.engine) is None:
-                bring_up_to_date()
-            check_schema(db.engine, db.metadata)
-            yield app
-        finally:
-            db.session.close()
-            db.engine.dispose()
-            runtime().egress.close()
+    with hold_app(load_settings(of_existing=not or_make)) as app:
+        if or_make and current_revision(db.engine) is None:
+            bring_up_to_date()
+        check_schema(db.engine, db.metadata)
+        yield app
 
 
 def in_console_language() -> AbstractContextManager[None]:

@@ -7,10 +7,12 @@ import click
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from portal import audit, create_app
+from portal import audit
 from portal.audit import Actor
 from portal.cli.console import ACTOR, check_stored_secrets
+from portal.cli.holding import hold_app
 from portal.cli.upgrade import bring_to_this_version
+from portal.config import load_settings
 from portal.database import backup as backups
 from portal.database.db import db
 from portal.database.schema import check_schema
@@ -32,8 +34,7 @@ def restore(file: Path) -> None:
     The database that was there is kept in the backups folder of the instance; on PostgreSQL make a backup of it before.
     Who was erased since the backup was made is erased in it, too.
     """
-    app = create_app()
-    with app.app_context():
+    with hold_app(load_settings()):
         held = runtime()
         known = marks.read_known(db.engine, held.settings.instance)
         again = Again(known.marks)
@@ -41,7 +42,6 @@ def restore(file: Path) -> None:
         for company_id in db.session.scalars(select(Company.id)):
             audit.record(db.session, Actor(company_id, ACTOR), "backup.restored", subject=file.name)
         db.session.commit()
-        db.engine.dispose()
     click.echo(f"Restored {file}.")
     if done.replaced is not None:
         click.echo(f"The database that was there is kept as {done.replaced}.")

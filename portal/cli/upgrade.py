@@ -6,8 +6,10 @@ import click
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from portal import clock, create_app
+from portal import clock
+from portal.cli.holding import hold_app
 from portal.company.sealed import has_old, reseal
+from portal.config import load_settings
 from portal.database.db import db, reading
 from portal.database.schema import HEAD_REVISION, current_revision
 from portal.runtime import runtime
@@ -19,7 +21,7 @@ def upgrade() -> None:
 
     `portal serve` does the same at its start. PostgreSQL is not backed up: use its own tools before.
     """
-    with create_app().app_context():
+    with hold_app(load_settings()):
         was_current = current_revision(db.engine) == HEAD_REVISION
         backup = bring_up_to_date()
     if was_current:

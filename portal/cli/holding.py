@@ -1,0 +1,24 @@
+"""The application for one command that sees to its database itself; `console.open_app` is for all others."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask
+
+from portal import create_app
+from portal.config import Settings
+from portal.database.db import db
+from portal.runtime import runtime
+
+
+@contextmanager
+def hold_app(settings: Settings) -> Iterator[Flask]:
+    """The application in its context; whatever comes of the command, it leaves no connection behind."""
+    app = create_app(settings)
+    with app.app_context():
+        try:
+            yield app
+        finally:
+            db.session.close()
+            db.engine.dispose()
+            runtime().egress.close()
