@@ -62,6 +62,8 @@ NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",
 }
 
+SCANS_ASIDE = "scans_aside"
+"""Key in a connection's `info`: it takes indexes wherever it can."""
 POOLED = "pooled"
 """Key in a connection's `info`: something such as pgbouncer stands before PostgreSQL, and the next transaction may have
 another server. So nothing is prepared there, and no setting outlives a transaction."""
@@ -231,14 +233,13 @@ def prepare_engine(engine: Engine) -> None:
 
 
 def always_take_indexes(engine: Engine) -> None:
-    """Let PostgreSQL read no table as a whole where an index would do, on connections that are made from now on.
+    """Let PostgreSQL read no table as a whole where an index would do, on whatever connection is taken from now on.
 
     It plans a worker's statements once, by what it believes of the tables then: of one that has just begun to grow,
     that reading all of it is cheap.
     """
-    if engine.dialect.name == "postgresql" and not event.contains(engine, "connect", _set_scans_aside):
-        event.listen(engine, "connect", _set_scans_aside)
-        engine.dispose()
+    if engine.dialect.name == "postgresql" and not event.contains(engine, "checkout", _set_scans_aside):
+        event.listen(engine, "checkout", _set_scans_aside)
 
 
 def scratch_engine(tables: MetaData) -> Engine:
@@ -302,13 +303,14 @@ def _open_postgresql(connection: Any, record: Any) -> None:
     connection.autocommit = False
 
 
-def _set_scans_aside(connection: Any, record: Any) -> None:
-    if record.info[POOLED]:
-        return  # it keeps no plans
+def _set_scans_aside(connection: Any, record: Any, _proxy: Any) -> None:
+    if record.info[POOLED] or record.info.get(SCANS_ASIDE):
+        return  # a pooled one keeps no plans
     connection.autocommit = True
     connection.execute("SET enable_seqscan = off")
     connection.execute("SET jit = off")  # a scan that has to be counts as so dear that it would be compiled first
     connection.autocommit = False
+    record.info[SCANS_ASIDE] = True
 
 
 def _begin_postgresql(connection: Connection) -> None:
