@@ -1,8 +1,9 @@
 """Who gets the report by e-mail, and when: on Mondays the week before, or on the 1st the month before."""
 
+import logging
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload
@@ -10,6 +11,8 @@ from sqlalchemy.orm import Session, joinedload
 from portal import clock
 from portal.models import REPORTS, User
 from portal.report import ReportFilter, begin_of, month_of
+
+logger = logging.getLogger(__name__)
 
 AT = timedelta(hours=7)
 """How long after the midnight of its day it is sent."""
@@ -43,7 +46,7 @@ def find_due(session: Session, *, now: datetime) -> list[Issue]:
     """What is to be mailed now; of those that were missed, the newest."""
     subscribed = select(User).where(User.report_every.is_not(None), User.role.is_not(None), User.disabled_at.is_(None))
     people = session.scalars(subscribed.order_by(User.id).options(joinedload(User.company))).all()
-    return [issue for issue in (_issue_of(user, now) for user in people) if issue is not None]
+    return [issue for issue in (_issue_of(user, now) for user in people if _has_zone(user)) if issue is not None]
 
 
 def claim(session: Session, issue: Issue) -> bool:
@@ -86,6 +89,16 @@ def _last_day(every: str, local: datetime) -> date:
     """The last day on which such a report was due: a Monday, or the first of a month."""
     day = local.date()
     return day - timedelta(days=day.weekday()) if every == "week" else day.replace(day=1)
+
+
+def _has_zone(user: User) -> bool:
+    """Whether this machine knows the zone of a person; the log names who gets no report for that."""
+    try:
+        _zone_of(user)
+    except ZoneInfoNotFoundError as error:
+        logger.error("A report cannot be dated: %s", error, extra={"action": "report_failed", "user_id": user.id})
+        return False
+    return True
 
 
 def _zone_of(user: User) -> ZoneInfo:

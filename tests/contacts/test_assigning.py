@@ -103,3 +103,19 @@ def test_nothing_goes_to_another_company(app, company):
     assigning.prepare(db.session, actor_of(company), [foreign.id], Target(campaign_id=campaign_id("Verão")))
     assert do_tasks().counts == {}
     assert campaigns() == [("Íris", "Verão"), ("Eva", "Delas")]
+
+
+@BOTH
+def test_a_part_whose_contacts_are_gone_ends_no_task(app, company, monkeypatch):
+    monkeypatch.setattr(assigning, "CHUNK", 1)
+    make(company, "Noé", "Inverno")
+    gone, left = make(company, "Ana"), make(company, "Bia")
+    target = Target(campaign_id=campaign_id("Inverno"))
+    newest_id = classifying.look(db.session, company.id, ContactFilter()).newest_id
+    assigning.start(db.session, actor_of(company), ContactFilter(), target, newest_id=newest_id)
+    db.session.delete(gone)
+    db.session.commit()
+    task = do_tasks()
+    assert (task.status, task.counts["assigned"]) == ("done", 1)
+    assert ("Bia", "Inverno") in campaigns()
+    assert left.id

@@ -127,3 +127,11 @@ def test_of_two_at_once_one_is_told(app, company, three):
         each.join()
     assert sorted(ends) == ["saved", "told"]
     assert db.session.query(Classification).count() == 1
+
+
+def test_who_reached_a_level_has_a_turn_though_the_level_is_there(company, three):
+    classify_contact(three[1], 3)
+    moments = [(clock.utcnow() + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ") for days in (-1, 1)]
+    asked = read_filter(db.session, company.id, {"reached": ",".join(("3", *moments))})
+    assert asked.reached
+    assert [name for name, *_ in walk(company, triage.meant(asked))] == [three[1].name]

@@ -15,12 +15,13 @@ from portal.clock import utcnow
 from portal.database.db import db
 from portal.i18n import speaking
 from portal.models import AuditEntry
-from portal.notices import BackupWatch
+from portal.notices import BackupWatch, ReportMail, Teller
+from portal.worker.notifier import Notifier
 from tests import factories
-from tests.conftest import BOTH, MakeApp
+from tests.conftest import BOTH, URL, MakeApp
 from tests.factories import make_company, make_user
 from tests.notices.conftest import MailHost
-from tests.notices.test_notices import SENDER, server_at
+from tests.notices.test_notices import SENDER, server_at, set_endpoint
 from tests.postgres import free_port
 
 TOLD = "O portal não faz cópia de segurança desde"
@@ -123,3 +124,18 @@ def test_a_mail_server_that_is_away_is_told_in_the_log(app: Flask, admins: None,
     logging.getLogger("portal").propagate = True
     watch.tell_overdue()
     assert "A notice could not be sent" in caplog.text
+
+
+def test_a_folder_that_cannot_be_read_silences_no_other_notice(app: Flask, mail_host: MailHost) -> None:
+    class Unreadable(BackupWatch):
+        def tell_overdue(self) -> None:
+            raise PermissionError("backups")
+
+    company = make_company(url=URL)
+    make_user(company, email="ana@example.com")
+    set_endpoint(company, state="failing", failing_since=factories.NOON)
+    means, held = app.extensions["portal"], (db.engine, app.extensions["portal"].settings, partial(speaking, app))
+    notifier = Notifier(Teller(*held, means.vault, means.egress), Unreadable(*held), ReportMail(*held))
+    with pytest.raises(PermissionError):
+        notifier.turn()
+    assert [message["To"] for message in mail_host.messages] == ["ana@example.com"]

@@ -2,8 +2,10 @@
 
 import json
 import re
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -59,23 +61,29 @@ HOSTS: dict[str, Callable[[Any], int]] = {
 
 
 class ChatHosts:
-    """All the hosts on one port of loopback; `status` is what they answer to what they take, when it is set."""
+    """All the hosts on one port of loopback; `status` and `words` are what they answer to what they take, when set.
+
+    `meanwhile` is done before each answer.
+    """
 
     def __init__(self) -> None:
         self.arrived: list[tuple[str, Any]] = []
         self.status: int | None = None
+        self.words = "<b>no_service</b>"
+        self.meanwhile: Callable[[], object] = lambda: None
         hosts = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                hosts.meanwhile()
                 host = self.headers["Host"].partition(":")[0]
                 status = HOSTS[host](body)
                 if status < 300:
                     hosts.arrived.append((host, body))
                 self.send_response(hosts.status or status)
                 self.end_headers()
-                self.wfile.write(b"" if status == 204 else b"<b>no_service</b>" if hosts.status else b"ok")
+                self.wfile.write(b"" if status == 204 else hosts.words.encode() if hosts.status else b"ok")
 
             def log_message(self, *_args: object) -> None:
                 pass
@@ -249,3 +257,25 @@ def test_a_recipient_that_the_mail_server_refuses_is_shown_and_the_others_are_wr
     assert endpoint_of(company).notice_error == "bia@example.com: 550 no such user"
     admin = Person(app.test_client(), make_user(company, email="caio@example.com"))
     assert "bia@example.com: 550 no such user" in admin.get("/notices").text
+
+
+def test_a_refusal_that_repeats_the_address_tells_no_secret(app, company, chats, mail_host):
+    chat = give_chat(app, company, chats.url("hooks.slack.com"))
+    break_down(company, wait(company, 1)[0])
+    chats.status, chats.words = 404, "Cannot POST /services/T0/B0/secret"
+    assert tell(app)
+    assert chat.notice_error == f"404 Cannot POST {'*' * len('/services/T0/B0/secret')}"
+
+
+def test_a_chat_that_is_tried_holds_up_no_writer(app, company, chats):
+    admin = Person(app.test_client(), make_user(company, email="bia@example.com"))
+    admin.post("/notices/chat", {"url": chats.url("hooks.slack.com")})
+
+    database = str(db.engine.url.database)
+
+    def write() -> None:
+        with closing(sqlite3.connect(database, timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+
+    chats.meanwhile = write
+    assert "Enviamos uma mensagem de teste" in admin.get(admin.post("/notices/chat/test").location).text

@@ -391,3 +391,15 @@ def test_a_hanging_mail_server_holds_up_no_worker_that_stops(make_app, receiver)
             with running_worker(app):
                 time.sleep(0.3)
             assert time.monotonic() - started < 5
+
+
+def test_recovery_from_what_was_no_outage_tells_of_no_old_one(app, company, mail_host, tuesday):
+    began_at = clock.utcnow() - timedelta(days=60)
+    old = {"began_at": began_at, "ended_at": began_at + timedelta(hours=1), "reason": "server_error", "held": 0}
+    db.session.add(Outage(company_id=company.id, **old))
+    paused_at = clock.utcnow() - timedelta(hours=2)
+    set_endpoint(company, notified_state="paused", notified_at=paused_at, last_success_at=clock.utcnow())
+    look(app)
+    text = mail_host.messages[0].get_content()
+    assert "O CRM voltou a receber." in text
+    assert "Fora de" not in text

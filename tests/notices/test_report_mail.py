@@ -98,3 +98,13 @@ def test_a_server_that_is_busy_is_asked_again_and_one_that_refuses_is_not(app, c
 def test_there_are_two_rhythms(app, company):
     with pytest.raises(ValueError, match="day"):
         subscribe(make_user(company), "day")
+
+
+def test_a_report_that_cannot_be_written_holds_up_no_other(app, company, mail_host):
+    for email, facts in (("ana@x.test", {"timezone": "Nowhere/Land"}), ("bia@x.test", {"locale": "zz"})):
+        user = asking(company, "week", email=email)
+        for name, value in facts.items():
+            setattr(user, name, value)
+    asking(company, "week", email="caio@x.test")
+    assert look(app, MONDAY)
+    assert [message["To"] for message in mail_host.messages] == ["caio@x.test"]

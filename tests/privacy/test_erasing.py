@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from portal.database.upkeep import empty_log
 from portal.demo.server import Receiver, Reply
 from portal.models import Attempt, AuditEntry, Company, Contact, Delivery, Task
 from portal.outbox import Claim, Rules
+from portal.privacy import marks
 from portal.privacy.erasing import Erased, erase_contact
 from portal.rules.retry import parse_schedule
 from portal.runtime import runtime
@@ -29,6 +31,7 @@ from portal.worker.task_runner import TaskRunner
 from portal.working_models import InspectedRequest, TaskBlock
 from tests import factories
 from tests.conftest import BOTH, running_worker
+from tests.factories import session_of
 
 TOLD_BY = ["Zuleica Quintanilha", "zuleica quintanilha", "zuleica.q@example.com", "zuleica-q-77", "+55 11 97777-1234"]
 """What the person below is told by, as stored and as searched."""
@@ -352,3 +355,24 @@ def test_the_number_of_who_was_erased_is_nobody_else_s(company: Company) -> None
     erase_contact(db.session, erased, factories.actor_of(company), vault=runtime().vault)
     db.session.commit()
     assert factories.make_contact(company, name="Próxima").id > number
+
+
+@BOTH
+def test_who_erases_somebody_that_was_just_erased_is_told(app: Flask, contact: Contact) -> None:
+    with session_of(app) as other:
+        erase_contact(
+            other, other.get_one(Contact, contact.id), factories.actor_of(contact.company), vault=runtime().vault
+        )
+        other.commit()
+    with pytest.raises(ContactGone):
+        erase(contact)
+
+
+def test_a_list_of_the_erased_that_cannot_be_read_is_said_and_stops_nothing(
+    app: Flask, contact: Contact, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (runtime().settings.instance / marks.FILE).write_bytes(b"\xff\xfe")
+    monkeypatch.setattr(logging.getLogger("portal"), "propagate", True)
+    erase(contact)
+    marks.keep_beside(db.engine, runtime().settings.instance)
+    assert "erasures_unwritten" in [getattr(record, "action", None) for record in caplog.records]

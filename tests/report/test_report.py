@@ -12,10 +12,11 @@ from sqlalchemy import select, text
 from portal.contacts.filtering import ContactFilter
 from portal.contacts.filtering import read_filter as read_contact_filter
 from portal.contacts.listing import count_contacts
+from portal.contacts.merging import merge
 from portal.contacts.reaching import ARRIVALS, Reached, reached_between, read_reached
 from portal.database.db import db
 from portal.models import Attempt, Company, Contact, Delivery
-from portal.report import Part, Report, ReportFilter, make_report, read_filter
+from portal.report import BadSpan, Part, Report, ReportFilter, make_report, read_filter
 from portal.report.words import say
 from tests import factories
 from tests.conftest import BOTH
@@ -192,3 +193,27 @@ def test_the_classifications_of_a_span_are_found_by_an_index(company: Company) -
     sql = str(found.compile(db.engine, compile_kwargs={"literal_binds": True}))
     plan = db.session.execute(text(f"EXPLAIN {'QUERY PLAN ' if is_sqlite else ''}{sql}"))
     assert "ix_classification_day" in " ".join(str(row) for row in plan)
+
+
+def test_what_a_merged_contact_was_told_counts_for_who_stays(company: Company) -> None:
+    with on(2):
+        kept, other = contact_of(company, "ana", "Norte"), contact_of(company, "ana-2", "Norte")
+        mark_delivered(make_delivery(kept, 3))
+    with on(3):
+        mark_delivered(make_delivery(other, 3))
+    with on(4):
+        merge(db.session, factories.actor_of(company), kept.id, other.id)
+        db.session.commit()
+    high = march_report(company).whole.levels[0]
+    assert (high.level, high.contacts, high.in_crm, high.missing) == (3, 1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "span", ["0001-01-01T00:00:00+05:00,2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z,9999-12-31T23:59:59-05:00"]
+)
+def test_the_ends_of_the_calendar_are_refused(company: Company, span: str) -> None:
+    assert read_contact_filter(db.session, company.id, {"reached": f"3,{span}"}).unknown == ("reached",)
+    since = datetime(9999, 12, 20, tzinfo=UTC)
+    for far in (since, datetime(1, 1, 1, tzinfo=UTC)):
+        with pytest.raises(BadSpan):
+            make_report(db.session, company.id, ReportFilter(since=far, until=far + timedelta(days=10)), zone=ZONE)

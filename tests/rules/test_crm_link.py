@@ -103,3 +103,8 @@ def test_an_id_is_escaped_wherever_it_goes(value: str, address: str | None) -> N
 )
 def test_an_answer_s_own_link_is_opened_over_https_alone(value: str, is_opened: bool) -> None:
     assert build_address("{id}", value) == (value if is_opened else None)
+
+
+@pytest.mark.parametrize("key", ["\\ud800", "\\u0000", "\\u202e"])
+def test_a_key_that_cannot_be_shown_is_no_place(key: str) -> None:
+    assert places_of(read_answer(f'{{"{key}": "1", "id": "2"}}'.encode())) == {"/id": "2"}

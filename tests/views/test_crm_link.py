@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from portal.database.db import db
+from portal.deliveries import opening
 from portal.demo.server import Receiver, Reply
 from portal.models import AuditEntry, Delivery, Endpoint
 from tests.conftest import running_worker
@@ -111,3 +112,11 @@ def test_it_is_chosen_by_clicks(page, site):
     page.goto("/contacts")
     page.get_by_role("link", name="Ana Souza").click()
     expect(page.get_by_role("link", name="Abrir no CRM")).to_have_attribute("href", "https://crm.example/leads/9")
+
+
+def test_an_example_is_looked_for_among_the_latest_deliveries_only(delivered, company, monkeypatch):
+    assert opening.find_example(db.session, company.id) is not None
+    monkeypatch.setattr(opening, "DELIVERIES_LOOKED_AT", 2)
+    for level in (2, 1):
+        make_delivery(delivered, level)
+    assert opening.find_example(db.session, company.id) is None

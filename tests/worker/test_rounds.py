@@ -10,8 +10,9 @@ from sqlalchemy.exc import OperationalError
 
 from portal import clock
 from portal.worker import rounds
-from portal.worker.outage import Outage
+from portal.worker.outage import Outage, outage
 from portal.worker.rounds import Round
+from portal.worker.run import _try
 
 
 class Counting(Round):
@@ -107,3 +108,12 @@ def test_a_database_that_is_away_is_one_line_for_all_threads_more_at_growing_int
 
 def test_a_stop_ends_the_sleep(begin: Callable[..., Counting]) -> None:
     end(begin())
+
+
+def test_only_what_reached_the_database_ends_its_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+    monkeypatch.setattr(outage, "end", ended.append)
+    _try(lambda: False)
+    assert ended == []
+    _try(lambda: None)
+    assert ended == ["database"]
