@@ -48,7 +48,7 @@ class DayHealth:
 def health_by_day(session: Session, company_id: int, *, starts: Sequence[datetime]) -> list[DayHealth]:
     """The days that begin with `starts`, oldest first; its last is the end of the newest.
 
-    Days that begin before the latest `LOOKED_AT` deliveries of the company do are left out.
+    Days that begin before the latest `LOOKED_AT` deliveries of the company do are left out, but for the newest.
     """
     floor = session.execute(
         select(Delivery.id, Delivery.created_at)
@@ -58,7 +58,7 @@ def health_by_day(session: Session, company_id: int, *, starts: Sequence[datetim
         .limit(1)
     ).first()
     if floor is not None:
-        starts = [start for start in starts[:-1] if start > floor.created_at] + [starts[-1]]
+        starts = [start for start in starts[:-2] if start > floor.created_at] + [*starts[-2:]]
     query = (
         select(Attempt.started_at, Attempt.duration_ms, Attempt.reason, Attempt.warning)
         .join(Delivery, Delivery.id == Attempt.delivery_id)

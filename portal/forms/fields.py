@@ -4,6 +4,7 @@ from collections import Counter
 from functools import cache
 from typing import Any
 
+from babel.core import get_global
 from babel.dates import get_timezone_location
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -56,9 +57,10 @@ def timezone_words(language: str) -> tuple[tuple[str, str], ...]:
 @cache
 def timezones_by_words(language: str) -> dict[str, str]:
     """The zones by all that people may type for one: its words, its name, or its city where no other has that name."""
-    words = timezone_words(language)
-    cities = Counter(fold(each.partition(" (")[0]) for _name, each in words)
-    by_city = {fold(each.partition(" (")[0]): name for name, each in words}
+    words, former = timezone_words(language), get_global("zone_aliases")
+    of_today = [(name, each) for name, each in words if name not in former]
+    cities = Counter(fold(each.partition(" (")[0]) for _name, each in of_today)
+    by_city = {fold(each.partition(" (")[0]): name for name, each in of_today}
     found = {city: name for city, name in by_city.items() if cities[city] == 1}
     return found | {fold(key): name for name, each in words for key in (name, name.replace("_", " "), each)}
 

@@ -21,7 +21,12 @@ bp = Blueprint("crm_link", __name__, url_prefix="/webhook/link")
 @bp.get("")
 @access.admin
 def index() -> ResponseReturnValue:
-    """The last answer; whoever looks at it is written down, as with any delivery's content."""
+    endpoint = get_endpoint(db.session, current_user.company_id)
+    return page(endpoint.link_pointer if endpoint.link_template else None, endpoint.link_template or "")
+
+
+def page(chosen: str | None, template: str) -> str:
+    """The last answer with what was chosen in it. Whoever looks at it is written down, as with any delivery's content."""
     example = find_example(db.session, current_user.company_id)
     if example:
         audit.note_once_a_day(db.session, access.current_actor(), "delivery.viewed", subject=example.webhook_id)
@@ -32,6 +37,8 @@ def index() -> ResponseReturnValue:
         endpoint=endpoint,
         example=example,
         address=build_address(endpoint.link_template, value) if endpoint.link_template and value else None,
+        chosen=chosen,
+        template=template,
         template_length=MAX_TEMPLATE,
     )
 
@@ -39,20 +46,21 @@ def index() -> ResponseReturnValue:
 @bp.post("")
 @access.admin
 def save() -> ResponseReturnValue:
-    """What was chosen there, or nothing any more."""
-    actor, pointer = access.current_actor(), request.form.get("pointer")
+    """What was chosen there, or nothing any more. What is refused stands in the form as it was sent."""
+    actor, pointer, template = access.current_actor(), request.form.get("pointer"), request.form.get("template", "")
     if "remove" in request.form:
         crm_link.remove_link(db.session, actor)
         flash(_("Os contatos não têm mais um link para o CRM."), "success")
     elif pointer is None:
         flash(_("Escolha na resposta onde está o id ou o link."), "warning")
+        return page(None, template), 422
     else:
         try:
-            crm_link.set_link(db.session, actor, pointer, request.form.get("template", ""))
+            crm_link.set_link(db.session, actor, pointer, template)
         except LinkRefused as refusal:
             db.session.rollback()
             flash(refusal.sentence, "error")
-        else:
-            flash(_("Salvo: cada contato entregue tem um link para o CRM."), "success")
+            return page(pointer, template), 422
+        flash(_("Salvo: cada contato entregue tem um link para o CRM."), "success")
     db.session.commit()
     return see_other(url_for(".index"))

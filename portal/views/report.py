@@ -1,6 +1,7 @@
 """The report: who reached which level in a month or any other span, and whether the CRM knows; also as a file."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -23,7 +24,7 @@ from portal.report.words import name_span, say, say_time
 from portal.runtime import runtime
 from portal.views.deliveries import read_day
 from portal.web import access, csv_file
-from portal.web.redirects import back_or
+from portal.web.redirects import back_or, see_other
 from portal.web.stacks import stack
 
 MONTHS = 13
@@ -70,7 +71,12 @@ def index() -> ResponseReturnValue:
 @bp.get("/report.csv")
 @access.member
 def download() -> ResponseReturnValue:
-    report, zone = read_report(), reader_zone()
+    """The report as CSV; of a span that cannot be, the page, which says so."""
+    zone = reader_zone()
+    try:
+        report = make_report(db.session, current_user.company_id, read_wanted(), zone=zone)
+    except BadSpan:
+        return see_other(url_for(".index", **asked_span()))
     audit.note(db.session, access.current_actor(), "report.exported")
     rows = list(rows_of(report))
     return csv_file.download(_("relatorio"), COLUMNS, lambda _cursor: (rows, None), zone=zone)
@@ -92,15 +98,15 @@ def mail() -> ResponseReturnValue:
 
 
 def read_report() -> Report:
-    """What the page's address asks for; of a span that cannot be, this month."""
-    company_id, zone = current_user.company_id, reader_zone()
+    """What the page's address asks for; in place of a span that cannot be, this month."""
+    company_id, zone, wanted = current_user.company_id, reader_zone(), read_wanted()
     try:
-        return make_report(db.session, company_id, read_wanted(), zone=zone)
+        return make_report(db.session, company_id, wanted, zone=zone)
     except BadSpan as refusal:
         db.session.rollback()
         flash(refusal.sentence, "warning")
         since, until = month_of(today(), zone)
-        return make_report(db.session, company_id, ReportFilter(since=since, until=until), zone=zone)
+        return make_report(db.session, company_id, replace(wanted, since=since, until=until), zone=zone)
 
 
 def read_wanted() -> ReportFilter:

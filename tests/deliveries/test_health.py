@@ -67,8 +67,8 @@ def test_tests_and_other_companies_count_for_nothing(company: Company) -> None:
 
 
 @pytest.mark.usefixtures("tries")
-def test_of_a_long_log_the_days_before_its_latest_are_left_out(
+def test_of_a_long_log_the_days_before_its_latest_are_left_out_but_for_the_newest(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "LOOKED_AT", 2)
-    assert health_by_day(db.session, company.id, starts=STARTS) == []
+    assert [(day.start, day.tries) for day in health_by_day(db.session, company.id, starts=STARTS)] == [(STARTS[-2], 2)]

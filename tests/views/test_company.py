@@ -41,6 +41,7 @@ def test_a_company_without_a_name_or_in_no_zone_is_refused(admin, company, value
         ("São Paulo (America/Sao Paulo)", "America/Sao_Paulo"),
         ("nova york", "America/New_York"),
         ("europe/lisbon", "Europe/Lisbon"),
+        ("rio branco", "America/Rio_Branco"),
     ],
 )
 def test_a_zone_is_found_by_its_city(admin, company, typed, name):

@@ -78,7 +78,11 @@ def test_a_link_that_the_answer_holds_is_opened_only_if_it_is_safe(admin, member
     ],
 )
 def test_what_cannot_be_used_is_refused_in_words(admin, delivered, form):
-    page = admin.post("/webhook/link", form, follow_redirects=True).text
+    answer = admin.post("/webhook/link", form)
+    page = answer.text
+    assert answer.status_code == 422
+    assert f'value="{form["template"]}"' in page
+    assert page.count(" checked") == (form.get("pointer") == "/data/id")
     assert "O endereço precisa começar com https://" in page or "Escolha na resposta" in page
     assert db.session.query(Endpoint).filter(Endpoint.link_template.is_not(None)).count() == 0
 

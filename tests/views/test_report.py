@@ -47,6 +47,8 @@ def test_a_span_a_campaign_and_what_cannot_be(admin, company):
     assert "nenhum contato" in admin.get(f"{MARCH}&campaign=999").text
     for span in ("since=2026-03-04&until=2026-03-01", "since=2020-01-01&until=2026-01-01"):
         assert "O período precisa terminar depois de começar" in admin.get(f"/report?{span}").text
+        answer = admin.get(f"/report/report.csv?{span}&campaign=999&_external=1&_scheme=ftp")
+        assert (answer.status_code, answer.location) == (303, f"/report?{span}&campaign=999")
     mark_delivered(make_delivery(make_contact(company), 3))
     for address in ("/report", "/report?month=x"):
         assert ": 1 contato de nível alto; está no CRM." in admin.get(address).text
