@@ -26,7 +26,7 @@ def index() -> ResponseReturnValue:
 
 
 def page(chosen: str | None, template: str) -> str:
-    """The last answer with what was chosen in it. Whoever looks at it is written down, as with any delivery's content."""
+    """The last answer with what was chosen in it. Whoever looks at it is noted, as with any delivery's content."""
     example = find_example(db.session, current_user.company_id)
     if example:
         audit.note_once_a_day(db.session, access.current_actor(), "delivery.viewed", subject=example.webhook_id)
