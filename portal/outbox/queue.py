@@ -169,6 +169,10 @@ def supersede_waiting(session: Session, contact_ids: Collection[int]) -> None:
 
 def take_back(session: Session, delivery_id: int, *, now: datetime) -> bool:
     """Cancel a delivery that no worker has had in hand; what it superseded waits again. Returns whether it did that."""
+    # What is being settled ends first: it may be superseded by the one that is about to be cancelled.
+    contact = select(delivery.c.contact_id).where(delivery.c.id == delivery_id).scalar_subquery()
+    older = (delivery.c.contact_id == contact, delivery.c.id < delivery_id, delivery.c.status.in_(OPEN_STATUSES))
+    session.execute(select(delivery.c.id).where(*older).order_by(delivery.c.id).with_for_update())
     never_claimed = (delivery.c.id == delivery_id, delivery.c.status == "pending", delivery.c.attempt_count == 0)
     cancelled = session.connection().execute(
         update(delivery)

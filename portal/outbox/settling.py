@@ -162,6 +162,8 @@ def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rul
         HOLD_CONTACTS.run(connection, told=held)
     results = [(claim, flag_changed(claim, outcome)) for claim, outcome in results]
     settled = [_next_state(*result, rules) for result in sorted(results, key=_place)]
+    if undelivered := _ids(claim.delivery_id for claim, outcome in results if not outcome.delivered):
+        STILL_THERE.all(connection, told=undelivered)  # `MOVE_ON` then sees what whoever takes one back has left
     moved = MOVE_ON.all(connection, settled=settled, now=rules.now)
     status_of = {(row.id, row.attempt_count): row.status for row in moved}
     mine = [each for each in results if _place(each) in status_of]

@@ -4,7 +4,9 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from flask import Flask
+from sqlalchemy import Connection, select
+from sqlalchemy.orm import Session
 
 from portal import clock, outbox
 from portal.company import endpoint
@@ -46,11 +48,15 @@ def claim() -> list[Claim]:
 
 
 def settle(claimed: Claim, reason: str) -> None:
+    with db.engine.begin() as connection:
+        settle_in(connection, claimed, reason)
+    db.session.expire_all()
+
+
+def settle_in(connection: Connection, claimed: Claim, reason: str) -> None:
     rules = Rules(parse_schedule("0s,30s,5m"), clock.utcnow(), lambda: 0.0)
     outcome = Outcome(reason=reason, url=claimed.url, started_at=clock.utcnow(), duration_ms=1, request_sent=True)
-    with db.engine.begin() as connection:
-        outbox.settle(connection, [(claimed, outcome)], rules)
-    db.session.expire_all()
+    outbox.settle(connection, [(claimed, outcome)], rules)
 
 
 def deliveries() -> list[tuple[str, int | None]]:
@@ -120,6 +126,41 @@ def test_it_waits_again_after_each_of_several_that_are_undone(contact: Contact) 
     for level in (2, 3):
         undo(contact, classify(contact, level))
     assert deliveries() == [("pending", 1), ("cancelled", 2), ("cancelled", 3)]
+
+
+@pytest.mark.parametrize("is_settled_first", [True, False])
+def test_an_older_one_that_fails_at_that_moment_is_not_lost(
+    app: Flask, contact: Contact, is_settled_first: bool
+) -> None:
+    """Whichever comes first, the other waits for it: else each would count on the delivery of the other."""
+    classify(contact, 1)
+    (claimed,) = claim()
+    set_at, actor, number = classify(contact, 3), factories.actor_of(contact.company), contact.id
+    db.session.remove()
+
+    def take_back(session: Session) -> None:
+        undoing.undo(session, actor, [number], set_at=set_at)
+
+    def in_own_transaction() -> None:
+        with factories.session_of(app) as session:
+            if is_settled_first:
+                take_back(session)
+            else:
+                settle_in(session.connection(), claimed, "server_error")
+            session.commit()
+
+    second = threading.Thread(target=in_own_transaction)
+    with factories.session_of(app) as session:
+        if is_settled_first:
+            settle_in(session.connection(), claimed, "server_error")
+        else:
+            take_back(session)
+        second.start()
+        second.join(0.5)
+        assert second.is_alive()
+        session.commit()
+    second.join(20)
+    assert deliveries() == [("pending", 1), ("cancelled", 3)]
 
 
 def test_it_waits_again_though_the_contact_was_merged_with_another_meanwhile(contact: Contact) -> None:
