@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.audit import Actor
+from portal.contacts.body import MATCH_FIELDS
 from portal.contacts.checking import ContactItem
 from portal.contacts.records import Known, contact_table, message_table
 from portal.database.db import Base, reading, scratch_engine
 from portal.importing.chunks import cut_into_chunks
 from portal.importing.encoding import Blocks, FileProblem
-from portal.importing.missing import find_earlier, link
+from portal.importing.missing import Comparison, find_earlier, link
 from portal.importing.order import Order
 from portal.importing.outcomes import REHEARSED
 from portal.importing.rows import row_reader
@@ -85,9 +86,9 @@ class _Scratch:
                     (Endpoint, Endpoint.company_id == actor.company_id),
                 ):
                     _copy_rows(session, own, row.__table__, wanted)
-                earlier_id = find_earlier(session, actor.company_id, order, but=REHEARSED)
-                _copy_rows(session, own, Task.__table__, Task.id == earlier_id)
-                _copy_rows(session, own, link, link.c.task_id == earlier_id)
+                self._earlier_id = find_earlier(session, actor.company_id, order, but=REHEARSED)
+                _copy_rows(session, own, Task.__table__, Task.id == self._earlier_id)
+                _copy_rows(session, own, link, link.c.task_id == self._earlier_id)
 
     def do(self, chunk: Chunk, items: Sequence[ContactItem]) -> Done:
         """What the chunk would do."""
@@ -96,6 +97,8 @@ class _Scratch:
             known.load(items, everywhere=True, for_update=False)
         with Session(self._own) as own, own.begin():
             self._copy(own, known)
+            if isinstance(chunk, Comparison):
+                self._copy_earlier(own)
             done = chunk(own)
             own.execute(delete(DeliveryBody))  # bodies and deliveries would only take room
             own.execute(delete(Delivery))
@@ -128,23 +131,32 @@ class _Scratch:
             [{"contact_id": record.values["id"], **each} for record in new for each in record.messages],
         )
 
+    def _copy_earlier(self, own: Session) -> None:
+        """Bring what tells the contacts of the earlier import apart, at the end: who is there by then stays."""
+        told_by = [contact_table.c[name] for name in ("id", "company_id", *MATCH_FIELDS)]
+        named = select(link.c.contact_id).where(link.c.task_id == self._earlier_id)
+        wanted = select(*told_by).where(contact_table.c.id.in_(named)).execution_options(yield_per=1000)
+        blank = _blank_contact()
+        with reading(), Session(self._real) as session:
+            for rows in session.execute(wanted).mappings().partitions():
+                _add(own, contact_table, [{**blank, **row} for row in rows])
+
     def _begin_numbers(self, own: Session) -> None:
         """One row of nobody's in each table that gets new ones: SQLite counts on from the highest number."""
         now = clock.utcnow()
         shared = {"id": REHEARSED, "company_id": 0, "name": ""}
         _add(own, User.__table__, [{**shared, "email": "", "session_version": 1, "created_at": now}])
         _add(own, Campaign.__table__, [shared])
-        texts: dict[str, Any] = {
-            "campaign_id": 0,
-            "owner_id": 0,
-            "search_name": "",
-            "search_text": "",
-            "skills": [],
-            "experiences": [],
-        }
-        _add(
-            own, contact_table, [{**shared, **texts, "is_level_imported": False, "created_at": now, "updated_at": now}]
-        )
+        _add(own, contact_table, [{**_blank_contact(), **shared}])
+
+
+def _blank_contact() -> dict[str, Any]:
+    """What a contact's row has to hold besides its number, its company and what it is told by."""
+    now = clock.utcnow()
+    texts = dict.fromkeys(("name", "search_name", "search_text"), "")
+    lists: dict[str, Any] = {"skills": [], "experiences": []}
+    times = {"created_at": now, "updated_at": now}
+    return {"campaign_id": 0, "owner_id": 0, "is_level_imported": False, **texts, **lists, **times}
 
 
 def _copy_rows(session: Session, own: Session, table: Any, wanted: ColumnElement[bool]) -> None:

@@ -91,7 +91,7 @@ a_row = st.tuples(
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     first=st.lists(a_row, max_size=8),
-    second=st.lists(a_row, min_size=1, max_size=12),
+    second=st.lists(a_row, min_size=1, max_size=12).filter(lambda rows: any(map(any, rows))),  # else it is empty
     by_hand=st.sampled_from([None, 2]),
     choices=st.fixed_dictionaries({"keeps_levels": st.booleans(), "updates_elsewhere": st.booleans()}),
 )
@@ -110,6 +110,21 @@ def test_a_rehearsal_says_what_the_import_does(company, small_chunks, first, sec
     assert lists_of(rehearsed) == lists_of(done)
     assert list(read_missing(db.engine, rehearsed.id)) == list(read_missing(db.engine, done.id))
     assert rows_of_everything()[3] - before[3] == rehearsed.counts.get("sent", 0)
+
+
+@BOTH
+def test_who_is_missing_is_told_by_what_is_stored_of_people_whom_the_file_does_not_name(company):
+    run(make_import(company, table(("Ana B.", "bia-2", "ana@x.test", "", "Inverno", "", ""))))
+    run(
+        make_import(
+            company, table(("Zoé", "zoe-1", "", "", "", "", ""), ("Ana", "ana-1", "ana@x.test", "", "", "", ""))
+        )
+    )
+    file = make_import(company, table(("Ana B.", "bia-2", "", "", "Inverno", "", "")))
+    rehearsed = rehearse(file)
+    done = run(file)
+    assert rehearsed.counts["missing"] == done.counts["missing"] == 1
+    assert list(read_missing(db.engine, rehearsed.id)) == list(read_missing(db.engine, done.id))
 
 
 def test_a_rehearsal_that_was_stopped_goes_on_and_counts_each_row_once(company, small_chunks, monkeypatch):
