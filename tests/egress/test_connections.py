@@ -260,10 +260,13 @@ def test_only_get_and_post_of_bytes_are_sent(egress: Egress) -> None:
 
 def test_closing_closes_the_connections_of_every_thread(make_egress: MakeEgress) -> None:
     egress, alive, go = make_egress(), threading.Barrier(4), threading.Event()
-    ended = threading.Semaphore(0)
+    together, ended = threading.Barrier(3), threading.Semaphore(0)
 
     def until_closed(wire: Wire) -> None:
-        always_ok(wire)
+        wire.read_request()
+        together.wait()  # so that none of the three is free for another thread
+        wire.say(OK)
+        assert not wire.read_request()
         ended.release()
 
     def send_and_stay(url: str) -> None:
