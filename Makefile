@@ -16,7 +16,7 @@ WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check lint mutants programs strings lock screenshots bench bench-quick
+.PHONY: help demo run test check lint mutants programs strings lock screenshots bench bench-quick release
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; \
@@ -65,6 +65,10 @@ bench-quick: $(DEVELOPMENT) ## The same in two minutes, for every change; it wri
 
 screenshots: $(DEVELOPMENT) ## Make the pictures of docs/images again.
 	@$(BIN)/python docs/screenshots.py
+
+release: $(DEVELOPMENT) ## Make a version of the last commit: changelog, sdist, wheel, checks, tag (VERSION=1.2.3).
+	@$(INSTALL) twine
+	@$(BIN)/python .ci/release "$(VERSION)"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
