@@ -80,12 +80,13 @@ class User(Numbered):
 
 
 class AccessLink(Numbered):
-    """A link that works once: the first set-up, an invitation, or a new password. Only its hash is kept."""
+    """A link that works once: first set-up, invitation, new password, another e-mail. Only its hash is kept."""
 
-    __table_args__ = (one_of("purpose", ("setup", "invitation", "reset")),)
+    __table_args__ = (one_of("purpose", ("setup", "invitation", "reset", "email")),)
     purpose: Mapped[str] = mapped_column(String(16))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"))
+    email: Mapped[str | None] = mapped_column(String(254))  # the one that an `email` link confirms
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

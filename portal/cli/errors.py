@@ -17,6 +17,8 @@ from portal.vault import SecretError, WrongKey
 ACCOUNT_PROBLEMS = {
     "taken": "Somebody logs in with this e-mail address already.",
     "not_an_email": "This is no e-mail address.",
+    "unchanged": "This is the e-mail already.",
+    "taken_here": "Somebody else of the company has this e-mail.",
     "too_short": f"The password is shorter than {MIN_PASSWORD_LENGTH} characters.",
     "too_long": f"The password is longer than {MAX_PASSWORD_LENGTH} characters.",
     "too_common": "The password is one of the first that somebody would try.",

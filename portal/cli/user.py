@@ -11,7 +11,7 @@ from portal.cli.terminal import inert
 from portal.contacts.listing import people_of
 from portal.database.db import db, reading
 from portal.models import ROLES, User
-from portal.people import second_factor, users
+from portal.people import emails, second_factor, users
 from portal.runtime import runtime
 
 
@@ -65,16 +65,34 @@ def list_users(company_name: str | None, as_json: bool) -> None:
 def reset_second_factor(email: str) -> None:
     """Let somebody who lost the phone log in with the password alone."""
     with open_app():
-        email = users.normalise_email(email)
-        who_may = select(User).where(User.email == email, User.role.is_not(None))
-        person = db.session.scalars(who_may.order_by(User.password_hash.is_(None))).first()
-        if person is None:
-            raise click.ClickException(f"Nobody logs in as {email}.")
+        person = find_login(email)
         if person.totp_secret is None:
-            raise click.ClickException(f"{email} has no second factor.")
+            raise click.ClickException(f"{person.email} has no second factor.")
         second_factor.turn_off(db.session, person, actor=Actor(person.company_id, ACTOR))
         db.session.commit()
-        click.echo(f"{email} logs in with the password alone.")
+        click.echo(f"{person.email} logs in with the password alone.")
+
+
+@user.command()
+@click.option("--email", required=True, help="Whose: the address until now.")
+@click.option("--to", "new", required=True, type=Words(254), help="The address from now on.")
+def change_email(email: str, new: str) -> None:
+    """Give somebody who logs in another e-mail, at once; their sessions end."""
+    with open_app():
+        person = find_login(email)
+        old = emails.change(db.session, person, new, actor=Actor(person.company_id, ACTOR))
+        db.session.commit()
+        click.echo(f"{old} logs in as {person.email} from now on.")
+
+
+def find_login(email: str) -> User:
+    """Who logs in with this address; who has a password goes before others' invitations to it."""
+    email = users.normalise_email(email)
+    who_may = select(User).where(User.email == email, User.role.is_not(None))
+    person = db.session.scalars(who_may.order_by(User.password_hash.is_(None))).first()
+    if person is None:
+        raise click.ClickException(f"Nobody logs in as {email}.")
+    return person
 
 
 def shape_of(person: User) -> dict[str, str | bool | None]:

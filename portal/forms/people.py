@@ -90,6 +90,17 @@ class ChangePasswordForm(FlaskForm):
     password = new_password_field(_l("Senha nova"))
 
 
+class ChangeEmailForm(FlaskForm):
+    email = EmailField(
+        _l("E-mail novo"), [required, at_most(254)], filters=[strip], render_kw={"autocomplete": "email"}
+    )
+    current = current_password_field()
+
+
+class OtherEmailForm(FlaskForm):
+    email = EmailField(_l("E-mail"), [required, at_most(254)], filters=[strip], render_kw={"autocomplete": "off"})
+
+
 def code_field(label: Any, **more: Any) -> StringField:
     keys = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false", **more}
     return StringField(label, [required, at_most(40)], render_kw=keys)
@@ -111,6 +122,9 @@ class TurnOffForm(FlaskForm):
 ACCOUNT_WORDS: Mapping[str, Any] = {
     "too_common": _l("Esta senha está entre as primeiras que alguém tentaria. Escolha outra."),
     "taken": _l("Alguém já entra no portal com este e-mail."),
+    "taken_here": _l("Outra pessoa da empresa já tem este e-mail."),
+    "unchanged": _l("Este já é o e-mail da conta."),
+    "too_soon": _l("Um link acabou de ser enviado. Espere cinco minutos para pedir outro."),
     "not_an_email": _l("Este não é um endereço de e-mail válido."),
     "last_admin": _l("Esta é a única pessoa que administra a empresa. Antes, torne outra pessoa administradora."),
 }

@@ -1,4 +1,4 @@
-"""Links that work once: the first set-up, an invitation, a new password."""
+"""Links that work once: the first set-up, an invitation, a new password, another e-mail."""
 
 import secrets
 from datetime import timedelta
@@ -13,11 +13,17 @@ from portal.people.hashing import hash_secret
 from portal.people.logging_in import find_user
 from portal.people.passwords import set_password
 
-LINK_LIFETIMES = {"setup": timedelta(days=7), "invitation": timedelta(days=7), "reset": timedelta(days=1)}
-RESET_PAUSE = timedelta(minutes=5)
+LINK_LIFETIMES = {
+    "setup": timedelta(days=7),
+    "invitation": timedelta(days=7),
+    "reset": timedelta(days=1),
+    "email": timedelta(days=1),
+}
+PAUSE = timedelta(minutes=5)
+"""Between two links that somebody has mailed without an admin."""
 
 
-def create_link(session: Session, *, purpose: str, user: User | None = None) -> str:
+def create_link(session: Session, *, purpose: str, user: User | None = None, email: str | None = None) -> str:
     """A one-time link's token; earlier unused links of the same purpose and user stop working."""
     now = clock.utcnow()
     _use_up(session, purpose=purpose, user_id=user.id if user else None)
@@ -27,6 +33,7 @@ def create_link(session: Session, *, purpose: str, user: User | None = None) -> 
             purpose=purpose,
             token_hash=hash_secret(token),
             user=user,
+            email=email,
             created_at=now,
             expires_at=now + LINK_LIFETIMES[purpose],
         )
@@ -45,20 +52,20 @@ def issue_link(session: Session, user: User, *, actor: Actor) -> tuple[str, str]
 def request_reset(session: Session, email: str, *, ip: str) -> tuple[User, str] | None:
     """The person who logs in with this address, and the token of a link for a new password, for whoever forgot it.
 
-    None when nobody does, and when there is a link younger than RESET_PAUSE: nobody floods somebody else with mail.
+    None when nobody does, and when there is a link younger than PAUSE: nobody floods somebody else with mail.
     """
     user = find_user(session, email)
-    if user is None:
-        return None
-    made = select(AccessLink.id).where(
-        AccessLink.user_id == user.id,
-        AccessLink.purpose == "reset",
-        AccessLink.created_at > clock.utcnow() - RESET_PAUSE,
-    )
-    if session.scalars(made.limit(1)).first() is not None:
+    if user is None or has_recent(session, user, purpose="reset"):
         return None
     audit.record(session, Actor(user.company_id, user.email, ip), "reset.requested")
     return user, create_link(session, purpose="reset", user=user)
+
+
+def has_recent(session: Session, user: User, *, purpose: str) -> bool:
+    """Whether a link was made for this within the last PAUSE."""
+    is_theirs = AccessLink.user_id == user.id, AccessLink.purpose == purpose
+    made = select(AccessLink.id).where(*is_theirs, AccessLink.created_at > clock.utcnow() - PAUSE)
+    return session.scalars(made.limit(1)).first() is not None
 
 
 def find_link(session: Session, token: str, *, purpose: str) -> AccessLink | None:
@@ -96,7 +103,7 @@ def choose_password(session: Session, link: AccessLink, user: User, password: st
 
 
 def use_link(session: Session, link: AccessLink) -> None:
-    """Use a link up, and with it every other way to set the same person's password."""
+    """Use a link up, and with it every other of the same person."""
     link.used_at = clock.utcnow()
     if link.user_id is not None:
         drop_links(session, link.user_id)
@@ -104,7 +111,7 @@ def use_link(session: Session, link: AccessLink) -> None:
 
 def drop_links(session: Session, user_id: int) -> None:
     """Make every unused link of this person worthless."""
-    for purpose in ("invitation", "reset"):
+    for purpose in ("invitation", "reset", "email"):
         _use_up(session, purpose=purpose, user_id=user_id)
 
 

@@ -113,6 +113,13 @@ def change_role(session: Session, user: User, role: str, *, actor: Actor) -> Non
     end_sessions(user)
 
 
+def change_profile(session: Session, user: User, *, name: str, language: str, timezone: str | None) -> None:
+    """What somebody says of themselves. The name is in the bodies of the person's contacts."""
+    if name != user.name:
+        mark_changed(session, user.company_id, Contact.owner_id == user.id)
+    user.name, user.locale, user.timezone = name, language, timezone
+
+
 def change_password(session: Session, user: User, password: str, *, actor: Actor) -> None:
     """Set another password; every session and link of the user ends. Raises InvalidAccount."""
     set_password(user, password)

@@ -1,17 +1,21 @@
-"""One's own account: name, language, password, and leaving everywhere."""
+"""One's own account: name, language, e-mail, password, and leaving everywhere."""
 
-from flask import Blueprint, flash, make_response, render_template, url_for
+from flask import Blueprint, abort, flash, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.database.db import db
-from portal.forms import ACCOUNT_WORDS, ChangePasswordForm, ProfileForm, text_of
-from portal.models import User
-from portal.people import passwords, users
+from portal.forms import ACCOUNT_WORDS, ChangeEmailForm, ChangePasswordForm, ProfileForm, text_of
+from portal.mail import MailError
+from portal.models import AccessLink, User
+from portal.people import emails, passwords, users
+from portal.runtime import runtime
 from portal.views.language import remember_language
+from portal.views.links import open_link
 from portal.web import access, sessions
+from portal.web.link_mail import link_to, send_link, tell_old_address, this_app
 from portal.web.redirects import see_other
 
 bp = Blueprint("account", __name__, url_prefix="/account")
@@ -29,8 +33,8 @@ def save() -> ResponseReturnValue:
     form = ProfileForm()
     if not form.validate_on_submit():
         return page(profile=form), 422
-    current_user.name, current_user.locale = text_of(form.name), form.language.data
-    current_user.timezone = form.timezone.data or None
+    chosen = {"language": form.language.data, "timezone": form.timezone.data or None}
+    users.change_profile(db.session, own_user(), name=text_of(form.name), **chosen)
     db.session.commit()
     flash(_("Alterações salvas."), "success")
     return remember_language(make_response(see_other(url_for(".index"))), form.language.data)
@@ -46,7 +50,7 @@ def change_password() -> ResponseReturnValue:
     if not sessions.is_confirmed(form.current):
         form.current.errors = [_("A senha atual não confere.")]
         return page(password=form), 422
-    user = db.session.get_one(User, current_user.id)
+    user = own_user()
     try:
         users.change_password(db.session, user, text_of(form.password), actor=access.current_actor())
     except passwords.InvalidAccount as error:
@@ -57,11 +61,86 @@ def change_password() -> ResponseReturnValue:
     return see_other(url_for(".index"))
 
 
-def page(*, profile: ProfileForm | None = None, password: ChangePasswordForm | None = None) -> str:
+@bp.post("/email")
+@access.member
+def ask_for_email() -> ResponseReturnValue:
+    """Mail a link to another address, which whoever is logged in confirms by it."""
+    form = ChangeEmailForm()
+    if not is_mailing():
+        return see_other(url_for(".index"))
+    if not form.validate_on_submit():
+        return page(email=form), 422
+    if not sessions.is_confirmed(form.current):
+        form.current.errors = [_("A senha atual não confere.")]
+        return page(email=form), 422
+    recipient = text_of(form.email)
+    try:
+        token = emails.ask(db.session, own_user(), recipient, actor=access.current_actor())
+    except passwords.InvalidAccount as error:
+        form.email.errors = [ACCOUNT_WORDS[error.problem]]
+        return page(email=form), 422
+    db.session.commit()
+    link = link_to("account.confirm_email", token)
+    try:
+        send_link(this_app(), own_user(), link, purpose="email", recipient=recipient)
+    except MailError as error:
+        flash(_("O e-mail não foi aceito (%(error)s). Nada mudou.", error=error), "error")
+    else:
+        flash(_("Enviamos um link a %(email)s. O seu e-mail muda quando você o abrir.", email=recipient), "success")
+    return see_other(url_for(".index"))
+
+
+@bp.route("/email/<token>", methods=["GET", "POST"])
+@access.member
+def confirm_email(token: str) -> ResponseReturnValue:
+    """Take the address that the link was sent to. Who reads that mail has to be logged in as whom it was made for."""
+    link = open_own_link_or_404(token)
+    if request.method == "GET":
+        return render_template("account/confirm_email.html", email=link.email)
+    user = own_user()
+    try:
+        old = emails.confirm(db.session, link, actor=access.current_actor())
+    except passwords.InvalidAccount as error:
+        db.session.rollback()
+        flash(str(ACCOUNT_WORDS[error.problem]), "error")
+        return see_other(url_for(".index"))
+    sessions.begin(user)
+    tell_old_address(user, old)
+    flash(_("E-mail trocado. As sessões em outros aparelhos terminaram."), "success")
+    return see_other(url_for(".index"))
+
+
+def open_own_link_or_404(token: str) -> AccessLink:
+    """The link, if whoever is logged in is the one whom it was made for."""
+    link = open_link(token, purpose="email")
+    if link.user_id != current_user.id:
+        abort(404)
+    return link
+
+
+def own_user() -> User:
+    """Whoever is logged in, as a row of the present transaction."""
+    return db.session.get_one(User, current_user.id)
+
+
+def is_mailing() -> bool:
+    return runtime().settings.smtp_url is not None
+
+
+def page(
+    *,
+    profile: ProfileForm | None = None,
+    email: ChangeEmailForm | None = None,
+    password: ChangePasswordForm | None = None,
+) -> str:
+    new_email = email or ChangeEmailForm(formdata=None)
+    new_email.current.id = "senha-email"  # the page has another
     language, timezone = current_user.locale or str(get_locale()), current_user.timezone or ""
     stored = {"name": current_user.name, "language": language, "timezone": timezone}
     return render_template(
         "account/index.html",
         profile=profile or ProfileForm(formdata=None, **stored),
+        email=new_email,
         password=password or ChangePasswordForm(formdata=None),
+        is_mailing=is_mailing(),
     )

@@ -8,9 +8,9 @@ from flask_login import current_user
 
 from portal.database.db import db
 from portal.forms import TurnOffForm, TurnOnForm, text_of
-from portal.models import User
 from portal.people import recovery_codes, second_factor
 from portal.runtime import runtime
+from portal.views.account import own_user
 from portal.views.team import get_user_or_404
 from portal.web import access, sessions
 from portal.web.redirects import see_other
@@ -112,11 +112,6 @@ def drafted_secret() -> str | None:
     """The secret that was drafted for this user a while ago, if it was."""
     sealed, company_id = sessions.kept_draft(), current_user.company_id
     return sealed and runtime().vault.open(sealed, purpose="second_factor_draft", company_id=company_id)
-
-
-def own_user() -> User:
-    """Whoever is logged in, as a row of the present transaction."""
-    return db.session.get_one(User, current_user.id)
 
 
 def scan_page(form: TurnOnForm, secret: str) -> str:

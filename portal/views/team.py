@@ -12,9 +12,9 @@ from portal.contacts.filtering import ContactFilter
 from portal.contacts.listing import COUNT_CAP, count_contacts, people_of
 from portal.database.db import db
 from portal.database.paging import row_number
-from portal.forms import ACCOUNT_WORDS, ROLE_WORDS, InvitationForm, RoleForm, text_of
+from portal.forms import ACCOUNT_WORDS, ROLE_WORDS, InvitationForm, OtherEmailForm, RoleForm, text_of
 from portal.models import User
-from portal.people import links, passwords, users
+from portal.people import emails, links, passwords, users
 from portal.people.users import USER_STATES, state_of
 from portal.rules.folding import fold
 from portal.web import access
@@ -86,6 +86,30 @@ def issue_link(user_id: int) -> ResponseReturnValue:
     purpose, token = links.issue_link(db.session, user, actor=access.current_actor())
     db.session.commit()
     return page(user, link=link_to("links.reset" if purpose == "reset" else "links.accept_invitation", token))
+
+
+@bp.post("/<int:user_id>/email")
+@access.admin
+def change_email(user_id: int) -> ResponseReturnValue:
+    """Another e-mail: at once for who has no password, else by a link that the person confirms. Shown this once."""
+    user, form = get_user_or_404(user_id), OtherEmailForm()
+    if not form.validate_on_submit():
+        flash(str(ACCOUNT_WORDS["not_an_email"]), "error")
+        return see_other(url_for(".show", user_id=user_id))
+    email, actor = text_of(form.email), access.current_actor()
+    try:
+        if user.password_hash is None:
+            emails.change(db.session, user, email, actor=actor)
+            token = None
+        else:
+            token = emails.ask(db.session, user, email, actor=actor)
+    except passwords.InvalidAccount as error:
+        return refuse(user, error)
+    db.session.commit()
+    if token is not None:
+        return page(user, link=link_to("account.confirm_email", token), email=email)
+    flash(_("E-mail trocado."), "success")
+    return see_other(url_for(".show", user_id=user_id))
 
 
 @bp.post("/<int:user_id>/role")
@@ -166,10 +190,11 @@ def refuse(user: User, error: passwords.InvalidAccount) -> ResponseReturnValue:
     return see_other(url_for(".show", user_id=user.id))
 
 
-def page(user: User, *, link: str | None = None) -> str:
+def page(user: User, *, link: str | None = None, email: str | None = None) -> str:
+    """`email` is the one that the link confirms."""
     form = RoleForm(formdata=None, role=user.role or "member")
     if link is not None:
-        mail_shown_link(user, link)
+        mail_shown_link(user, link, email=email)
         user = get_user_or_404(user.id)
     return render_template(
         "team/show.html",
@@ -177,6 +202,8 @@ def page(user: User, *, link: str | None = None) -> str:
         state=state_of(user),
         form=form,
         link=link,
+        new_email=email,
+        email_form=OtherEmailForm(formdata=None, email=user.email),
         role_words=ROLE_WORDS,
         contacts=count_contacts(db.session, user.company_id, ContactFilter(owner_id=user.id)),
         contact_cap=COUNT_CAP,

@@ -23,6 +23,8 @@ ACTION_WORDS: Mapping[str, Any] = {
     "reset.requested": _l("Pediu um link para senha nova"),
     "password.reset": _l("Trocou a senha por um link"),
     "password.changed": _l("Trocou a própria senha"),
+    "email.change_asked": _l("Pediu a troca de um e-mail"),
+    "email.changed": _l("Trocou um e-mail"),
     "password.refused": _l("Errou a senha atual na própria conta"),
     "second_factor.enabled": _l("Ligou a verificação em duas etapas"),
     "second_factor.codes_made": _l("Gerou códigos de recuperação"),

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 
 from flask import Flask, Response, current_app, flash, request
 from flask_babel import gettext as _
@@ -33,17 +34,25 @@ def is_possible() -> bool:
     return bool(settings.smtp_url and settings.mail_from and settings.base_url)
 
 
-def mail_shown_link(user: User, link: str) -> None:
-    """Mail the link that an admin is shown, when there is a mail server; the page says whether it went."""
+def mail_shown_link(user: User, link: str, *, email: str | None = None) -> None:
+    """Mail the link that an admin is shown, when there is a mail server; the page says whether it went.
+
+    `email` is the one that the link confirms.
+    """
     if runtime().settings.smtp_url is None:
         return
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    purpose = "email" if email else "reset" if user.password_hash else "invitation"
+    recipient = email or user.email
     try:
-        send_link(app, user, link, is_invitation=user.password_hash is None)
+        send_link(this_app(), user, link, purpose=purpose, recipient=recipient)
     except MailError as error:
         flash(_("O e-mail não foi aceito (%(error)s). Entregue o link você mesmo.", error=error), "error")
     else:
-        flash(_("Enviamos o link também a %(email)s.", email=user.email), "success")
+        flash(_("Enviamos o link também a %(email)s.", email=recipient), "success")
+
+
+def this_app() -> Flask:
+    return current_app._get_current_object()  # type: ignore[attr-defined, no-any-return]
 
 
 def mail_reset_after(answer: Response, email: str, *, ip: str) -> None:
@@ -51,7 +60,7 @@ def mail_reset_after(answer: Response, email: str, *, ip: str) -> None:
 
     Nobody can tell from the answer, or from the time it takes, whether somebody does.
     """
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = this_app()
     answer.call_on_close(lambda: _start_sender(app, email, ip))
 
 
@@ -70,7 +79,7 @@ def _mail_reset(app: Flask, email: str, ip: str) -> None:
             if asked is None:
                 return
             user, token = asked
-            send_link(app, user, link_to("links.reset", token), is_invitation=False)
+            send_link(app, user, link_to("links.reset", token), purpose="reset", recipient=user.email)
     except MailError as error:
         logger.warning("A link was not mailed: %s", error, extra={"action": "reset_mail_failed"})
     except Exception:  # there is nobody to raise it to: the log says it
@@ -79,28 +88,53 @@ def _mail_reset(app: Flask, email: str, ip: str) -> None:
         _senders.release()
 
 
-def send_link(app: Flask, user: User, link: str, *, is_invitation: bool) -> None:
+def send_link(app: Flask, user: User, link: str, *, purpose: str, recipient: str) -> None:
     """Mail a person their link, in their language. Raises MailError."""
+    _post(app, user, lambda facts: write_letter(facts, link, recipient=recipient, purpose=purpose))
+
+
+def tell_old_address(user: User, old: str) -> None:
+    """Tell whoever reads the old address that the account has another one; without a mail server nobody is told."""
+    email = user.email
+    try:
+        _post(this_app(), user, lambda facts: write_farewell(facts, email, recipient=old))
+    except MailError as error:
+        logger.warning("The old address was not told: %s", error, extra={"action": "email_notice_failed"})
+
+
+def _post(app: Flask, user: User, write: Callable[[dict[str, str]], Letter]) -> None:
     settings, company = runtime().settings, user.company
     language, zone = user.locale or company.locale, company.timezone
     facts = {"name": user.name, "company": company.name}
-    recipient = user.email
     db.session.rollback()  # a mail server may be slow: no transaction waits for it
-    with speaking(app, language, zone):
-        letter = write_letter(facts, link, recipient=recipient, is_invitation=is_invitation)
     if settings.smtp_url is not None and settings.mail_from is not None:
+        with speaking(app, language, zone):
+            letter = write(facts)
         post(letter, server=settings.smtp_url, sender=settings.mail_from)
 
 
-def write_letter(facts: dict[str, str], link: str, *, recipient: str, is_invitation: bool) -> Letter:
+def write_letter(facts: dict[str, str], link: str, *, recipient: str, purpose: str) -> Letter:
     """The mail that brings a link, in the current language."""
     greeting = _("Olá, %(name)s!", **facts)
-    if is_invitation:
+    if purpose == "invitation":
         subject = _("O seu acesso ao portal da %(company)s", **facts)
         text = _("Você foi convidado para o portal da %(company)s. Escolha uma senha em:", **facts)
         end = _("O link vale uma vez e vence em 7 dias.")
-    else:
+    elif purpose == "reset":
         subject = _("Senha nova para o portal da %(company)s", **facts)
         text = _("Alguém pediu uma senha nova para a sua conta. Se foi você, escolha a senha em:")
         end = _("O link vale uma vez e vence em 24 horas. Se não foi você, ignore esta mensagem: nada muda.")
+    else:
+        subject = _("O seu e-mail novo no portal da %(company)s", **facts)
+        text = _("Para entrar no portal com este e-mail, confirme em:")
+        end = _("O link vale uma vez e vence em 24 horas. Se não foi você, ignore esta mensagem: nada muda.")
     return Letter((recipient,), str(subject), f"{greeting}\n\n{text}\n\n{link}\n\n{end}\n")
+
+
+def write_farewell(facts: dict[str, str], email: str, *, recipient: str) -> Letter:
+    """The mail to an address that an account no longer has."""
+    greeting = _("Olá, %(name)s!", **facts)
+    subject = _("O e-mail da sua conta mudou no portal da %(company)s", **facts)
+    text = _("A sua conta agora é de %(email)s, e com este e-mail não se entra mais.", email=email)
+    end = _("Se não foi você, avise já quem administra o portal na sua empresa.")
+    return Letter((recipient,), str(subject), f"{greeting}\n\n{text}\n\n{end}\n")

@@ -133,3 +133,22 @@ def test_a_token_has_the_scope_and_the_end_that_were_asked_for(app: Flask, run: 
         assert (refused.exit_code, refused.stdout) == (1, "")
         assert "within ten years" in refused.stderr
     assert run(*add, "--until", "tomorrow").exit_code == 2
+
+
+def test_somebody_who_logs_in_gets_another_e_mail(app: Flask, run: Run) -> None:
+    ana = make_user(make_company(), email="ana@example.com")
+    session_id = ana.get_id()
+    result = run("user", "change-email", "--email", "Ana@example.com", "--to", "nova@example.com")
+    assert (result.exit_code, result.stdout) == (0, "ana@example.com logs in as nova@example.com from now on.\n")
+    db.session.expire_all()
+    assert (ana.email, ana.get_id() != session_id) == ("nova@example.com", True)
+    entry = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "email.changed")).one()
+    assert (entry.actor, entry.subject) == ("console", "ana@example.com -> nova@example.com")
+
+
+def test_an_e_mail_that_somebody_else_has_is_refused(app: Flask, run: Run) -> None:
+    make_user(make_company("Outra"), email="vera@example.com")
+    make_user(make_company(), email="ana@example.com")
+    result = run("user", "change-email", "--email", "ana@example.com", "--to", "vera@example.com")
+    assert (result.exit_code, result.stderr) == (1, "Error: Somebody logs in with this e-mail address already.\n")
+    assert run("user", "change-email", "--email", "x@example.com", "--to", "y@example.com").exit_code == 1

@@ -48,6 +48,7 @@ FROZEN = {
     "0020_cause_notes.py": "7f0b45eb3e0b9305",
     "0021_crm_link.py": "9ff7a09f998fe196",
     "0022_rare_deliveries.py": "a5a6e1db789ff4a5",
+    "0023_email_changes.py": "5d0c11d27078112b",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 

@@ -17,7 +17,7 @@ def user(app: Flask) -> User:
     return make_user(company, role="member")
 
 
-@pytest.mark.parametrize("purpose", ["setup", "invitation", "reset"])
+@pytest.mark.parametrize("purpose", list(links.LINK_LIFETIMES))
 def test_a_link_opens_what_it_was_made_for_only(user: User, purpose: str) -> None:
     token = links.create_link(db.session, purpose=purpose, user=None if purpose == "setup" else user)
     opened = {each for each in links.LINK_LIFETIMES if links.find_link(db.session, token, purpose=each)}

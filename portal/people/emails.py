@@ -1,0 +1,70 @@
+"""Another e-mail for somebody: asked for by themselves or an admin, and confirmed by who opens the link sent there.
+
+Whether somebody has an address already is not told before its link is opened, as with invitations.
+"""
+
+from sqlalchemy import exists, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from portal import audit
+from portal.audit import Actor
+from portal.models import AccessLink, Contact, User
+from portal.outbox import mark_changed
+from portal.people.links import create_link, drop_links, has_recent
+from portal.people.passwords import InvalidAccount, end_sessions
+from portal.people.users import normalise_email
+
+
+def ask(session: Session, user: User, email: str, *, actor: Actor) -> str:
+    """The token of the link by which the person, logged in, confirms another e-mail. Raises InvalidAccount.
+
+    Who asks for themselves does so once in a while only: the link is mailed to an address that they name.
+    """
+    email = _read_other(user, email)
+    if actor.email == user.email and has_recent(session, user, purpose="email"):
+        raise InvalidAccount("email", "too_soon")
+    audit.record(session, actor, "email.change_asked", subject=f"{user.email} -> {email}")
+    return create_link(session, purpose="email", user=user, email=email)
+
+
+def confirm(session: Session, link: AccessLink, *, actor: Actor) -> str:
+    """Give the link's person the e-mail that it holds. Returns the old one. Raises InvalidAccount."""
+    if link.user is None or link.email is None:
+        raise InvalidAccount("email", "not_an_email")
+    return change(session, link.user, link.email, actor=actor)
+
+
+def change(session: Session, user: User, email: str, *, actor: Actor) -> str:
+    """Give somebody another e-mail, and end their sessions and links. Returns the old one.
+
+    Raises InvalidAccount when it is none, is theirs already, or belongs to somebody else.
+    """
+    email, old = _read_other(user, email), user.email
+    _refuse_taken(session, user, email)
+    mark_changed(session, user.company_id, Contact.owner_id == user.id)
+    try:
+        with session.begin_nested():
+            user.email = email
+    except IntegrityError as error:  # somebody else took it this moment
+        raise InvalidAccount("email", "taken") from error
+    end_sessions(user)
+    drop_links(session, user.id)
+    audit.record(session, actor, "email.changed", subject=f"{old} -> {email}")
+    return old
+
+
+def _read_other(user: User, email: str) -> str:
+    email = normalise_email(email)
+    if email == user.email:
+        raise InvalidAccount("email", "unchanged")
+    return email
+
+
+def _refuse_taken(session: Session, user: User, email: str) -> None:
+    others = User.email == email, User.id != user.id
+    if session.scalar(select(exists().where(*others, User.company_id == user.company_id))):
+        raise InvalidAccount("email", "taken_here")
+    is_login = User.role.is_not(None), User.password_hash.is_not(None)
+    if user.role and user.password_hash and session.scalar(select(exists().where(*others, *is_login))):
+        raise InvalidAccount("email", "taken")
