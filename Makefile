@@ -44,13 +44,14 @@ mutants: $(DEVELOPMENT) ## Change the code in small ways, and show which of them
 programs: ## Install the programs that the tests need besides Python, by apt.
 	@.ci/programs
 
-strings: $(DEVELOPMENT) ## Collect the strings to translate into messages.po, compile it, and write docs/reasons.md.
+strings: $(DEVELOPMENT) ## Collect the strings to translate into messages.po, compile it, and write the pages of docs/ that are generated.
 	@mkdir -p build
 	@$(BIN)/pybabel -q extract -F babel.cfg -k _l --no-location --sort-output -o build/messages.pot .
 	@$(BIN)/pybabel -q update -i build/messages.pot -d portal/translations -l en --no-wrap --no-fuzzy-matching \
 		--ignore-obsolete --ignore-pot-creation-date
 	@$(BIN)/pybabel -q compile -d portal/translations
 	@$(BIN)/python docs/reasons.py
+	@$(BIN)/python docs/configuration.py
 
 lock: | $(BIN)/python ## Choose the versions of requirements.lock anew, within setup.cfg and constraints.txt.
 	@$(INSTALL) uv

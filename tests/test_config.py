@@ -1,3 +1,4 @@
+import re
 import stat
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from portal.application import trusted_hosts
-from portal.config import READERS, SECRETS, SettingError, Settings, load_or_create_key, load_settings
+from portal.config import KNOWN, SECRETS, SettingError, Settings, load_or_create_key, load_settings
 
 
 def load(tmp_path: Path, **values: str) -> Settings:
@@ -69,7 +70,7 @@ def test_a_wrong_setting_says_which_and_why_in_one_sentence(tmp_path: Path, name
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("name", ["PORTAL_INSTANCE", *READERS, *(f"{name}_FILE" for name in SECRETS)])
+@pytest.mark.parametrize("name", ["PORTAL_INSTANCE", *KNOWN, *(f"{name}_FILE" for name in SECRETS)])
 @pytest.mark.parametrize("blank", ["", "  "])
 @pytest.mark.parametrize("in_file", [False, True])
 def test_a_blank_setting_never_becomes_its_default(tmp_path: Path, name: str, blank: str, in_file: bool) -> None:
@@ -82,7 +83,7 @@ def test_a_blank_setting_never_becomes_its_default(tmp_path: Path, name: str, bl
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", KNOWN)
 @pytest.mark.parametrize(
     "value",
     [
@@ -245,9 +246,31 @@ def test_who_makes_the_key_second_takes_the_firsts(tmp_path: Path, monkeypatch: 
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_every_setting_has_a_reader_that_takes_its_default(tmp_path: Path) -> None:
+def test_every_setting_is_known_and_no_other(tmp_path: Path) -> None:
     settings = load(tmp_path)
-    assert {name.removeprefix("PORTAL_").lower() for name in READERS} | {"instance"} == set(vars(settings))
+    assert {name.removeprefix("PORTAL_").lower() for name in KNOWN} | {"instance"} == set(vars(settings))
+
+
+@pytest.mark.parametrize("name", [name for name in KNOWN if re.fullmatch("(`[^`]*`)?", KNOWN[name].default)])
+def test_the_default_that_the_docs_name_is_the_real_one(tmp_path: Path, name: str) -> None:
+    real, said = getattr(load(tmp_path), name.removeprefix("PORTAL_").lower()), KNOWN[name].default.strip("`")
+    assert real == KNOWN[name].read(said) if said else not real
+
+
+def test_the_file_in_the_docs_is_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text()
+    text = "\n".join(re.findall(r"^    (.*)$", page, re.MULTILINE))
+    (tmp_path / "smtp").write_text("smtp://localhost\n")
+    (tmp_path / "instance").mkdir()
+    (tmp_path / "instance" / "portal.cfg").write_text(text.replace("/run/secrets/portal-smtp", str(tmp_path / "smtp")))
+    settings = load(tmp_path)
+    assert (settings.proxy_hops, settings.mail_from) == (1, "Portal <portal@example.com>")
+    assert settings.smtp_url is not None
+
+
+@pytest.mark.parametrize("name", [name for name in KNOWN if name != "PORTAL_CA_FILE"])
+def test_the_example_in_the_docs_may_be_set(name: str) -> None:
+    KNOWN[name].read(KNOWN[name].example)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from portal.cli.serve import serve
 from portal.cli.worker import worker
-from portal.config import READERS
+from portal.config import KNOWN
 from portal.views.imports import MAX_UPLOAD_BYTES
 
 ROOT = Path(__file__).parent.parent
@@ -23,7 +23,7 @@ UNITS = sorted((ROOT / "deploy").glob("*.service"))
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_every_setting_named_is_one(file: Path) -> None:
-    assert set(re.findall(r"\bPORTAL_[A-Z_]+", file.read_text())) <= {"PORTAL_INSTANCE", *READERS}
+    assert set(re.findall(r"\bPORTAL_[A-Z_]+", file.read_text())) <= {"PORTAL_INSTANCE", *KNOWN}
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -11,14 +12,23 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "README.pt-BR.md", *sorted(DOCS.rglob("*.md"))]
 
 
-def test_the_pages_of_reasons_are_what_the_words_make() -> None:
-    spec = importlib.util.spec_from_file_location("reasons", DOCS / "reasons.py")
+def load_generator(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
-    reasons = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(reasons)
-    for path, text in reasons.pages():
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_pages_of_reasons_are_what_the_words_make() -> None:
+    for path, text in load_generator("reasons").pages():
         assert path.read_text("utf-8") == text, f"make strings writes {path.name} anew"
+
+
+def test_the_page_of_settings_is_what_the_settings_make() -> None:
+    configuration = load_generator("configuration")
+    assert configuration.PAGE.read_text("utf-8") == configuration.page(), "make strings writes configuration.md anew"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
 
-from portal.config.readers import READERS, SECRETS, Network, read_database_url, read_key
+from portal.config.known import KNOWN, SECRETS
+from portal.config.readers import Network, read_database_url, read_key
 from portal.egress.authorities import Authorities
 from portal.mail import MailServer
 from portal.rules.reasons import Limits
@@ -112,8 +113,8 @@ def load_settings(environ: Mapping[str, str] | None = None, *, of_existing: bool
     _refuse_unknown(given)
     given = _resolve_secret_files(given)
     values: dict[str, Any] = {
-        name.removeprefix("PORTAL_").lower(): _read_value(name, given[name].strip(), read)
-        for name, read in READERS.items()
+        name.removeprefix("PORTAL_").lower(): _read_value(name, given[name].strip(), setting.read)
+        for name, setting in KNOWN.items()
         if name in given
     }
     values.setdefault("database_url", f"sqlite:///{instance / 'portal.db'}")
@@ -217,7 +218,7 @@ def _refuse_blank(given: Mapping[str, str]) -> None:
 
 
 def _refuse_unknown(given: Mapping[str, str]) -> None:
-    known = ["PORTAL_INSTANCE", *READERS, *(f"{name}_FILE" for name in SECRETS)]
+    known = ["PORTAL_INSTANCE", *KNOWN, *(f"{name}_FILE" for name in SECRETS)]
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)

@@ -1,18 +1,13 @@
-"""How each setting is read from text. A reader raises ValueError with what follows the name in its sentence."""
+"""How settings are read from text. A reader raises ValueError with what follows the name in its sentence."""
 
 import re
 from collections.abc import Callable
 from datetime import time
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
-
-from portal.egress.authorities import read_authorities
-from portal.mail import parse_mail_server, parse_sender
-from portal.rules.retry import parse_schedule
 
 Network = IPv4Network | IPv6Network
 
@@ -20,14 +15,14 @@ MINIMUM_KEY_LENGTH = 32
 MINIMUM_TOKEN_LENGTH = 16
 
 
-def _read_bool(text: str) -> bool:
+def read_bool(text: str) -> bool:
     words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
     if text.lower() not in words:
         raise ValueError("is neither 1 nor 0.")
     return words[text.lower()]
 
 
-def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
+def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not text.isdecimal() or not minimum <= int(text) <= maximum:
             raise ValueError(f"is not a whole number from {minimum} to {maximum}.")
@@ -36,7 +31,7 @@ def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
     return read
 
 
-def _read_seconds(text: str) -> float:
+def read_seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
@@ -46,7 +41,7 @@ def _read_seconds(text: str) -> float:
     return seconds
 
 
-def _read_rate(text: str) -> float:
+def read_rate(text: str) -> float:
     try:
         rate = float(text)
     except ValueError:
@@ -56,7 +51,7 @@ def _read_rate(text: str) -> float:
     return rate
 
 
-def _read_networks(text: str) -> tuple[Network, ...]:
+def read_networks(text: str) -> tuple[Network, ...]:
     networks = []
     for part in _split(text):
         try:
@@ -66,7 +61,7 @@ def _read_networks(text: str) -> tuple[Network, ...]:
     return tuple(networks)
 
 
-def _read_base_url(text: str) -> str:
+def read_base_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         is_plain = parts.port != 0 and not (parts.username or parts.query or parts.fragment or re.search(r"\s", text))
@@ -77,7 +72,7 @@ def _read_base_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _read_hosts(text: str) -> tuple[str, ...]:
+def read_hosts(text: str) -> tuple[str, ...]:
     hosts = _split(text)
     for host in hosts:
         if not re.fullmatch(r"\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]", host):
@@ -111,13 +106,13 @@ def read_key(text: str) -> str:
     return text
 
 
-def _read_token(text: str) -> str:
+def read_token(text: str) -> str:
     if len(text) < MINIMUM_TOKEN_LENGTH or not text.isascii() or not text.isprintable():
         raise ValueError(f"is no token of at least {MINIMUM_TOKEN_LENGTH} plain characters.")
     return text
 
 
-def _read_time_of_day(text: str) -> time | None:
+def read_time_of_day(text: str) -> time | None:
     if text == "off":
         return None
     if not re.fullmatch(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", text):
@@ -126,7 +121,7 @@ def _read_time_of_day(text: str) -> time | None:
     return time(int(hour), int(minute))
 
 
-def _read_log_format(text: str) -> str:
+def read_log_format(text: str) -> str:
     if text not in ("text", "json"):
         raise ValueError("is neither text nor json.")
     return text
@@ -134,27 +129,3 @@ def _read_log_format(text: str) -> str:
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-READERS: dict[str, Callable[[str], Any]] = {
-    "PORTAL_DATABASE_URL": read_database_url,
-    "PORTAL_SECRET_KEY": read_key,
-    "PORTAL_BASE_URL": _read_base_url,
-    "PORTAL_TRUSTED_HOSTS": _read_hosts,
-    "PORTAL_PROXY_HOPS": _whole_number(0, 10),
-    "PORTAL_ALLOWED_NETWORKS": _read_networks,
-    "PORTAL_CA_FILE": read_authorities,
-    "PORTAL_REQUIRE_HTTPS": _read_bool,
-    "PORTAL_RETRY_SCHEDULE": parse_schedule,
-    "PORTAL_CONNECT_TIMEOUT": _read_seconds,
-    "PORTAL_DEADLINE": _read_seconds,
-    "PORTAL_WORKER_THREADS": _whole_number(1, 512),
-    "PORTAL_ENDPOINT_CONCURRENCY": _whole_number(1, 512),
-    "PORTAL_RATE_LIMIT": _read_rate,
-    "PORTAL_SMTP_URL": parse_mail_server,
-    "PORTAL_MAIL_FROM": parse_sender,
-    "PORTAL_BACKUP_AT": _read_time_of_day,
-    "PORTAL_LOG_FORMAT": _read_log_format,
-    "PORTAL_METRICS_TOKEN": _read_token,
-}
-SECRETS = ("PORTAL_DATABASE_URL", "PORTAL_SECRET_KEY", "PORTAL_SMTP_URL", "PORTAL_METRICS_TOKEN")

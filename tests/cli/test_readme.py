@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from portal import clock, config
+from portal import clock
 from portal.rules.payload import encode_body, sample_payload
-from portal.rules.retry import DEFAULT_SCHEDULE
 from portal.webhook import WebhookRequest, sign
 from tests.postgres import free_port
 
@@ -100,16 +99,6 @@ def test_every_listed_call_of_the_api_exists(app: Flask, line: str) -> None:
         for name in rule.methods or ()
     }
     assert (method, path) in rules
-
-
-def test_the_listed_defaults_are_the_real_ones(instance: Path) -> None:
-    settings = config.load_settings({"PORTAL_INSTANCE": str(instance)})
-    listed = dict(re.findall(r"^\| `PORTAL_(\w+)` \| `([^`]*)` \|", README, re.MULTILINE))
-    assert listed.pop("INSTANCE") == "./instance"
-    assert listed.pop("RETRY_SCHEDULE") == DEFAULT_SCHEDULE
-    for name, default in listed.items():
-        value = getattr(settings, name.lower())
-        assert default == (value if isinstance(value, str) else f"{value:g}")
 
 
 def test_the_readme_is_short() -> None:
