@@ -33,7 +33,7 @@ from portal.database.db import db, reading
 from portal.database.upgrading import upgrade_schema
 from portal.egress import AddressPolicy, Egress
 from portal.models import Attempt, Contact, Delivery
-from portal.outbox.queue import STORE_BODY, new_webhook_id
+from portal.outbox.queue import new_webhook_id, store_bodies
 from portal.people import users
 from portal.runtime import runtime
 from portal.webhook import WebhookRequest, post
@@ -113,7 +113,7 @@ def fill(company_id: int, body: bytes, count: int) -> None:
         connection.execute(delete(Attempt))
         connection.execute(delete(Delivery))
         connection.execute(insert(Delivery), rows)
-        STORE_BODY.run_many(connection, [each | {"body": body} for each in rows])
+        store_bodies(connection, [each | {"body": body} for each in rows])
 
 
 def drain(environment: dict[str, str], company_id: int, *, workers: int, count: int) -> tuple[float, float]:

@@ -36,7 +36,7 @@ from portal.config import Settings
 from portal.database.db import db
 from portal.database.upgrading import upgrade_schema
 from portal.models import Attempt, Campaign, Contact, Delivery, Endpoint, User
-from portal.outbox.queue import STORE_BODY
+from portal.outbox.queue import store_bodies
 from portal.people import tokens
 from tests.factories import make_company, make_user
 from tests.postgres import throwaway_postgres
@@ -137,7 +137,7 @@ def fill(engine: Engine, company_id: int, *, contacts: int, deliveries: int) -> 
         rows = [delivery(number, company_id, contacts, deliveries, now) for number in numbers]
         with engine.begin() as connection:
             connection.execute(insert(Delivery), rows)
-            STORE_BODY.run_many(connection, [{"webhook_id": row["webhook_id"], "body": BODY} for row in rows])
+            store_bodies(connection, [{"webhook_id": row["webhook_id"], "body": BODY} for row in rows])
             connection.execute(
                 insert(Attempt), [attempt(number + 1, row) for number, row in zip(numbers, rows, strict=True)]
             )

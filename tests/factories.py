@@ -22,7 +22,7 @@ from portal.contacts.listing import get_contact
 from portal.contacts.saving import Saved, save_items
 from portal.database.db import db
 from portal.models import Attempt, Company, Contact, Delivery, DeliveryBody, Endpoint, Exchange, Task, User
-from portal.outbox.queue import STORE_BODY
+from portal.outbox.queue import store_bodies
 from portal.people import users
 from portal.runtime import runtime
 from portal.tasks import store
@@ -136,7 +136,7 @@ def insert_deliveries(connection: Connection, rows: Sequence[dict[str, Any]]) ->
     """Rows of the outbox as they are, each with its body."""
     names = set(Delivery.__table__.c.keys())
     connection.execute(insert(Delivery), [{name: row[name] for name in row.keys() & names} for row in rows])
-    STORE_BODY.run_many(connection, rows)
+    store_bodies(connection, rows)
 
 
 def forget_body(delivery: Delivery) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, String, and_, exists, func, insert, not_, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -38,12 +38,13 @@ ENQUEUE = Statement(
         | {"attempt_count": 0, "tries": 0, "has_body": True}
     )
 )
+_made = rows_of("made", webhook_id=String())
+MADE = Statement(
+    select(delivery.c.id, delivery.c.webhook_id).where(within(delivery.c.webhook_id, select(_made.c.webhook_id)))
+)
 STORE_BODY = Statement(
-    insert(delivery_body).from_select(
-        ["delivery_id", "content"],
-        select(delivery.c.id, given("body", delivery_body.c.content.type)).where(
-            delivery.c.webhook_id == given("webhook_id", delivery.c.webhook_id.type)
-        ),
+    insert(delivery_body).values(
+        delivery_id=given("delivery_id", Key), content=given("body", delivery_body.c.content.type)
     )
 )
 
@@ -81,9 +82,15 @@ def enqueue(
     supersede_waiting(session, {row["contact_id"] for row in rows})
     values = [{**shared, **row, "webhook_id": new_webhook_id()} for row in rows]
     ENQUEUE.run_many(session.connection(), values)
-    STORE_BODY.run_many(session.connection(), values)
+    store_bodies(session.connection(), values)
     session.info[DUE] = True
     return [row["webhook_id"] for row in values]
+
+
+def store_bodies(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store the `body` of each delivery that has just been made, by its `webhook_id`."""
+    ids = {row.webhook_id: row.id for row in MADE.all(connection, made=[(row["webhook_id"],) for row in rows])}
+    STORE_BODY.run_many(connection, [{"delivery_id": ids[row["webhook_id"]], "body": row["body"]} for row in rows])
 
 
 def enqueue_test(
@@ -108,7 +115,7 @@ def enqueue_test(
         "created_at": now,
     }
     connection.execute(insert(delivery).values(values))
-    STORE_BODY.run(connection, webhook_id=values["webhook_id"], body=encode_body(sample))
+    store_bodies(connection, [{"webhook_id": values["webhook_id"], "body": encode_body(sample)}])
     made = select(*CLAIM_COLUMNS).where(delivery.c.webhook_id == values["webhook_id"])
     row = connection.execute(made).one()
     lease_held = {name: values[name] for name in ("lease_token", "lease_expires_at")}
