@@ -3,13 +3,29 @@
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from portal.api import contacts, deliveries, docs, jobs, outages, report, saving, sync, warnings, webhook
+from portal.api import (
+    assigning,
+    causes,
+    contacts,
+    deliveries,
+    docs,
+    jobs,
+    outages,
+    report,
+    saving,
+    sync,
+    warnings,
+    webhook,
+)
 from portal.api.protocol import access, problems, unchanged
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.spec import CONFIG, PortalApi
 from portal.web.extensions import csrf
 
-NOUNS = [module.blueprint for module in (saving, contacts, webhook, outages, report, deliveries, jobs, sync, warnings)]
+NOUNS = [
+    module.blueprint
+    for module in (saving, contacts, assigning, webhook, outages, report, deliveries, jobs, sync, causes, warnings)
+]
 
 v1 = ApiBlueprint("api", __name__, url_prefix="/api/v1")
 for noun in NOUNS:

@@ -133,6 +133,16 @@ JOB = {
 }
 SYNC_JOB = JOB | {"kind": "sync", "status": "waiting", "position": 0, "counts": {}}
 SEND_CURRENT_JOB = SYNC_JOB | {"kind": "send_current"}
+CAUSE_NOTE = {
+    "cause": "server_error",
+    "note": {"text": "Ticket 123", "actor": "ana@example.com", "written_at": "2026-01-26T12:02:00.000Z"},
+}
+CAUSES = {
+    "items": [
+        CAUSE_NOTE | {"status": "failed", "contacts": 3, "message": "The receiver answered 503: an error of its own."}
+    ]
+}
+ASSIGN_JOB = SYNC_JOB | {"kind": "assign"}
 OUTAGE_PAGE = {
     "items": [
         {

@@ -65,7 +65,7 @@ class ReportSchema(StrictSchema):
     median_seconds = fields.Float(
         required=True, allow_none=True, metadata={"description": "From a classification until the CRM had it."}
     )
-    timed = fields.Integer(required=True, metadata={"description": "How many that was told from, at most 5000."})
+    timed = fields.Integer(required=True, metadata={"description": "How many that was told from, at most 1000."})
     outages = fields.List(fields.Nested(OutageSchema), required=True)
 
 

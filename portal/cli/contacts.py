@@ -18,9 +18,9 @@ from portal.cli.console import (
     print_json,
     refuse_unknown,
 )
-from portal.cli.sync import send_in_job
+from portal.cli.sync import do_in_job
 from portal.cli.terminal import inert
-from portal.contacts import completing, merging, syncing
+from portal.contacts import assigning, classifying, completing, merging, syncing
 from portal.contacts.filtering import ContactFilter, read_filter
 from portal.contacts.listing import get_contact, page_contacts
 from portal.database.db import db, reading
@@ -138,7 +138,46 @@ def send_many(actor: Actor, wanted: ContactFilter, *, dry_run: bool, yes: bool, 
     if matching.without_level:
         click.echo(f"Left out: {matching.without_level} without a level.", err=True)
     start = partial(completing.start, db.session, actor, wanted, newest_id=matching.newest_id)
-    send_in_job(matching.count, start, ALL_SENT, dry_run=dry_run, yes=yes, as_json=as_json)
+    do_in_job(matching.count, start, ALL_SENT, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+@contacts.command()
+@click.option("--to-owner", type=Words(254), help="Who gets them: an e-mail.")
+@click.option("--to-campaign", type=Words(200), help="Where they go: a campaign's name.")
+@company_option
+@filter_options
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def assign(
+    to_owner: str | None,
+    to_campaign: str | None,
+    company_name: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Give the contacts that match a filter another owner or campaign, as a job that a worker does.
+
+    `--owner old@example.com --to-owner new@example.com` hands one person's contacts over. Nothing is sent. Who is in
+    the campaign already, as another contact, is not moved.
+    """
+    if all(value is None for value in given.values()):
+        raise click.UsageError("Give a filter, such as --owner ana@example.com.")
+    with open_company(company_name) as actor:
+        wanted = read_filter(db.session, actor.company_id, given)
+        refuse_unknown(wanted, db.session.get_one(Company, actor.company_id), given)
+        try:
+            target = assigning.read_target(db.session, actor.company_id, to_owner, to_campaign)
+        except LookupError as error:
+            raise click.BadParameter("The company does not have it.", param_hint=f"--to-{error.args[0]}") from error
+        with reading():
+            matching = classifying.look(db.session, actor.company_id, wanted)
+        db.session.rollback()
+        start = partial(assigning.start, db.session, actor, wanted, target, newest_id=matching.newest_id)
+        moving: dict[str, Any] = {"verb": ("move", "moved"), "dry_run": dry_run, "yes": yes, "as_json": as_json}
+        do_in_job(matching.count, start, "Nobody matches.", **moving)
 
 
 @contacts.command()

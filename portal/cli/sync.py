@@ -29,21 +29,29 @@ def sync(company_name: str | None, dry_run: bool, yes: bool, as_json: bool) -> N
         db.session.rollback()
         nothing = "The CRM knows every level, or will soon: nothing is sent."
         start = partial(syncing.start, db.session, actor)
-        send_in_job(count, start, nothing, dry_run=dry_run, yes=yes, as_json=as_json)
+        do_in_job(count, start, nothing, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
-def send_in_job(
-    count: int, start: Callable[[], Task], nothing: str, *, dry_run: bool, yes: bool, as_json: bool
+def do_in_job(
+    count: int,
+    start: Callable[[], Task],
+    nothing: str,
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    verb: tuple[str, str] = ("send", "sent"),
 ) -> None:
-    """Ask whether so many contacts are to be sent, start the job that sends them, and say so; or only count."""
+    """Ask whether it is to be done with so many contacts, start the job that does it, and say so; or only count."""
+    do, done = verb
     if dry_run:
-        print_json({"count": count}) if as_json else click.echo(f"{count} contacts would be sent.")
+        print_json({"count": count}) if as_json else click.echo(f"{count} contacts would be {done}.")
         return
     if not yes and count:
-        click.confirm(f"Send {count} contacts?", abort=True, err=True)
+        click.confirm(f"{do.capitalize()} {count} contacts?", abort=True, err=True)
     task = start()
     db.session.commit()
     if as_json:
         print_json(JobSchema().dump(task))
     else:
-        click.echo(f"Job {task.id}: a worker sends {task.total} contacts." if task.total else nothing)
+        click.echo(f"Job {task.id}: a worker {do}s {task.total} contacts." if task.total else nothing)

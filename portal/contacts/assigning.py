@@ -9,16 +9,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from portal import audit, outbox
 from portal.audit import Actor
+from portal.company.refusals import Refusal
 from portal.contacts import classifying
 from portal.contacts.body import MATCH_FIELDS
 from portal.contacts.campaigns import get_campaign
 from portal.contacts.checking import ContactItem, OwnerItem
-from portal.contacts.filtering import ContactFilter
+from portal.contacts.filtering import ContactFilter, campaign_id_of, owner_id_of
 from portal.contacts.listing import contacts_of
 from portal.contacts.records import Known
 from portal.contacts.saving import save_batch
@@ -43,8 +45,32 @@ class Target:
     campaign_id: int | None = None
 
 
-def start(session: Session, actor: Actor, wanted: ContactFilter, target: Target, *, newest_id: int) -> Task:
-    """A task that gives the target what matches and was there to be counted.
+class NoTarget(Refusal):
+    """Neither an owner nor a campaign is named."""
+
+    code = "no_target"
+    words = _l("Escolha um responsável ou uma campanha.")
+
+
+def read_target(session: Session, company_id: int, owner: str | None, campaign: str | None) -> Target:
+    """The target that an edge was asked for: an owner by e-mail or number, a campaign by name or number.
+
+    Raises LookupError, with `owner` or `campaign`, for one that the company does not have.
+    """
+    asked = {"owner": (owner_id_of, owner), "campaign": (campaign_id_of, campaign)}
+    found = {}
+    for name, (number_of, text) in asked.items():
+        try:
+            found[f"{name}_id"] = number_of(session, company_id, text) if text else None
+        except ValueError as error:
+            raise LookupError(name) from error
+    return Target(**found)
+
+
+def start(
+    session: Session, actor: Actor, wanted: ContactFilter, target: Target, *, newest_id: int | None = None
+) -> Task:
+    """A task that gives the target what matches and was there to be counted. Raises NoTarget.
 
     It ends the caller's transaction, since choosing among many holds up nobody who writes; the caller commits the task.
     """
@@ -56,7 +82,12 @@ def start(session: Session, actor: Actor, wanted: ContactFilter, target: Target,
 
 
 def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], target: Target) -> Task:
-    """A task that gives the target these contacts. The caller commits. Raises LookupError for a target of nobody's."""
+    """A task that gives the target these contacts. The caller commits.
+
+    Raises NoTarget, and LookupError for a target of nobody's.
+    """
+    if target == Target():
+        raise NoTarget
     item = _item_of(session, actor.company_id, target)
     if contact_ids:
         to = " ".join(part for part in (item.owner.email if item.owner else None, item.campaign) if part)
@@ -67,9 +98,7 @@ def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], target: 
 
 def hand_over(session: Session, actor: Actor, owner_id: int, heir_id: int) -> Task:
     """A task that gives all contacts of one person to another. As `start`."""
-    mine = ContactFilter(owner_id=owner_id)
-    newest_id = classifying.look(session, actor.company_id, mine).newest_id
-    return start(session, actor, mine, Target(owner_id=heir_id), newest_id=newest_id)
+    return start(session, actor, ContactFilter(owner_id=owner_id), Target(owner_id=heir_id))
 
 
 def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:

@@ -69,9 +69,11 @@ def look(session: Session, company_id: int, wanted: ContactFilter) -> Matching:
     return Matching(dict(counts), max((newest for _, _, newest in rows), default=0))
 
 
-def choose(session: Session, company_id: int, wanted: ContactFilter, *, newest_id: int) -> Sequence[int]:
+def choose(session: Session, company_id: int, wanted: ContactFilter, *, newest_id: int | None) -> Sequence[int]:
     """The contacts that match and were there to be counted, by name: the order in which the CRM is told."""
-    query = select_contacts(company_id, wanted).with_only_columns(Contact.id).where(Contact.id <= newest_id)
+    query = select_contacts(company_id, wanted).with_only_columns(Contact.id)
+    if newest_id is not None:
+        query = query.where(Contact.id <= newest_id)
     return session.scalars(query.order_by(Contact.search_name, Contact.id)).all()
 
 

@@ -20,17 +20,19 @@ def notes_of(session: Session, company_id: int) -> dict[str, CauseNote]:
     return {note.cause: note for note in found}
 
 
-def write_note(session: Session, actor: Actor, cause: str, text: str) -> None:
+def write_note(session: Session, actor: Actor, cause: str, text: str) -> CauseNote | None:
     """Write the note about a cause, in the place of what it said; without text there is none. The caller commits."""
+    text = text.replace("\r\n", "\n").strip()
     outbox.hold_company(session, actor.company_id)
     note = session.get(CauseNote, (actor.company_id, cause))
     if text == (note.text if note else ""):
-        return
+        return note
+    audit.record(session, actor, "cause.noted", subject=f"{cause}: {text}"[:300])
     if note is None:
         note = CauseNote(company_id=actor.company_id, cause=cause)
         session.add(note)
-    if text:
-        note.text, note.actor, note.written_at = text, actor.email, clock.utcnow()
-    else:
+    elif not text:
         session.delete(note)
-    audit.record(session, actor, "cause.noted", subject=f"{cause}: {text}"[:300])
+        return None
+    note.text, note.actor, note.written_at = text, actor.email, clock.utcnow()
+    return note

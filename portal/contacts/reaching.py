@@ -2,6 +2,7 @@
 of time, and is in the CRM when what told of the last such classification was delivered, or anything later of it was.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -43,16 +44,35 @@ def read_reached(_session: Session, company_id: int, asked: str) -> Reached:
     return Reached(company_id, int(level), moments[0].astimezone(UTC), moments[1].astimezone(UTC), arrival)
 
 
+def are_levels_between(company_id: int, since: datetime, until: datetime) -> Sequence[ColumnElement[bool]]:
+    """The conditions that a classification set a level in that time."""
+    within = (Classification.created_at >= since, Classification.created_at < until)
+    return (Classification.company_id == company_id, *within, Classification.new_level.is_not(None))
+
+
 def reached_between(company_id: int, since: datetime, until: datetime) -> Subquery:
     """Each contact and level that it was set to in that time, and when that was last: `contact_id`, `level`, `at`."""
     facts = (Classification.contact_id, Classification.new_level.label("level"))
-    within = (Classification.created_at >= since, Classification.created_at < until)
     return (
         select(*facts, func.max(Classification.created_at).label("at"))
-        .where(Classification.company_id == company_id, *within, Classification.new_level.is_not(None))
+        .where(*are_levels_between(company_id, since, until))
         .group_by(Classification.contact_id, Classification.new_level)
         .subquery("reached")
     )
+
+
+def reached_in_parts(company_id: int, since: datetime, ends: Sequence[datetime]) -> Subquery:
+    """The same for each part of a time that begins then and is cut at these ends: with `part`, and with `is_last`,
+    which holds of the last part in which a contact was set to the level.
+    """
+    part = case(*((Classification.created_at < end, place) for place, end in enumerate(ends)))
+    facts = (Classification.contact_id, Classification.new_level.label("level"), Classification.created_at.label("at"))
+    levels = select(*facts, part.label("part")).where(*are_levels_between(company_id, since, ends[-1]))
+    found = levels.subquery("found")
+    keys = (found.c.contact_id, found.c.level, found.c.part)
+    last = func.max(found.c.at)
+    is_last = last == func.max(last).over(partition_by=keys[:2])
+    return select(*keys, last.label("at"), is_last.label("is_last")).group_by(*keys).subquery("parts")
 
 
 def arrival_of(contact: Any, at: ColumnElement[datetime]) -> ColumnElement[str]:
@@ -61,12 +81,9 @@ def arrival_of(contact: Any, at: ColumnElement[datetime]) -> ColumnElement[str]:
     # Of a contact that was merged into this one, only what told of that very classification counts.
     tells = or_(Delivery.created_at == at, and_(Delivery.former_contact_id.is_(None), Delivery.created_at > at))
     another = exists().where(Delivery.contact_id == contact.id, Delivery.delivered_at.is_not(None), tells)
-    is_known = or_(contact.delivered_frozen_at >= at, another)
-    return case(
-        (~func.coalesce(is_known, False), "missing"),
-        (contact.delivered_warning.in_(DOUBTS), "with_warning"),
-        else_="in_crm",
-    )
+    known = case((contact.delivered_warning.in_(DOUBTS), "with_warning"), else_="in_crm")
+    # One after the other: SQLite evaluates both sides of an OR whose value it needs.
+    return case((contact.delivered_frozen_at >= at, known), (another, known), else_="missing")
 
 
 def has_reached(wanted: Reached) -> ColumnElement[bool]:

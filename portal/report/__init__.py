@@ -19,15 +19,15 @@ from sqlalchemy.orm import Session
 from portal.company.outages import OutageFacts, outages_between
 from portal.company.refusals import Refusal
 from portal.contacts.filtering import campaign_id_of, owner_id_of
-from portal.contacts.reaching import ARRIVALS, arrival_of, reached_between
+from portal.contacts.reaching import ARRIVALS, are_levels_between, arrival_of, reached_in_parts
 from portal.database import filters
 from portal.database.filters import Filter, by, moment, narrow
-from portal.models import LEVELS, Attempt, Campaign, Contact, Delivery, User
+from portal.models import LEVELS, Attempt, Campaign, Classification, Contact, Delivery, User
 from portal.rules.verdict import DELIVERED_REASONS
 
 LONGEST = timedelta(days=366, hours=1)
 """A year of any kind, and the hour by which a zone may change within it."""
-TIMED = 5000
+TIMED = 1000
 """The latest levels of a span whose way to the CRM is timed."""
 
 
@@ -114,25 +114,33 @@ def make_report(session: Session, company_id: int, wanted: ReportFilter, *, zone
     is_far = wanted.since.year < 2 or wanted.until.year > 9998
     if is_far or not timedelta(0) < wanted.until - wanted.since <= LONGEST:
         raise BadSpan
-    rows = _count(session, company_id, wanted)
+    weeks = _weeks_of(wanted, zone)
+    rows = _count(session, company_id, wanted, weeks)
+    whole = [row for row in rows if row.is_last]
     seconds = _times(session, company_id, wanted)
     return Report(
-        whole=Part(wanted, None, _tallies(rows)),
-        campaigns=_parts(session, Campaign, rows, wanted, "campaign_id"),
-        owners=_parts(session, User, rows, wanted, "owner_id"),
-        weeks=[Part(week, None, _tallies(_count(session, company_id, week))) for week in _weeks_of(wanted, zone)],
+        whole=Part(wanted, None, _tallies(whole)),
+        campaigns=_parts(session, Campaign, whole, wanted, "campaign_id"),
+        owners=_parts(session, User, whole, wanted, "owner_id"),
+        weeks=[
+            Part(week, None, _tallies([row for row in rows if row.part == place])) for place, week in enumerate(weeks)
+        ],
         median_seconds=median(seconds) if seconds else None,
         timed=len(seconds),
         outages=outages_between(session, company_id, wanted.since, wanted.until),
     )
 
 
-def _count(session: Session, company_id: int, wanted: ReportFilter) -> Sequence[Any]:
-    """How many reached each level, by campaign, owner and what the CRM knows."""
-    found = reached_between(company_id, wanted.since, wanted.until)
-    facts = (Contact.campaign_id, Contact.owner_id, found.c.level, arrival_of(Contact, found.c.at).label("arrival"))
-    query = select(*facts, func.count().label("number")).join(found, found.c.contact_id == Contact.id)
-    return session.execute(narrow(query, wanted).group_by(*facts)).all()
+def _count(session: Session, company_id: int, wanted: ReportFilter, weeks: Sequence[ReportFilter]) -> Sequence[Any]:
+    """How many reached each level, by week, campaign, owner and what the CRM knows: all that is counted, in one go.
+
+    Each contact and level has one row of which `is_last` holds.
+    """
+    found = reached_in_parts(company_id, wanted.since, [week.until for week in weeks])
+    facts = (Contact.campaign_id, Contact.owner_id, found.c.level, found.c.part, found.c.is_last)
+    told = arrival_of(Contact, found.c.at).label("arrival")
+    query = narrow(select(*facts, told).join(found, found.c.contact_id == Contact.id), wanted).subquery("each")
+    return session.execute(select(*query.c, func.count().label("number")).group_by(*query.c)).all()
 
 
 def _tallies(rows: Sequence[Any]) -> list[Tally]:
@@ -167,11 +175,17 @@ def _weeks_of(wanted: ReportFilter, zone: ZoneInfo) -> list[ReportFilter]:
 
 def _times(session: Session, company_id: int, wanted: ReportFilter) -> list[float]:
     """How long each of the latest levels took to reach the CRM for the first time, in seconds, where that is known."""
-    found = reached_between(company_id, wanted.since, wanted.until)
-    query = select(found.c.contact_id, found.c.at)
+    facts: tuple[Any, ...] = (
+        Classification.contact_id,
+        Classification.new_level.label("level"),
+        Classification.created_at,
+    )
+    query = select(*facts).where(*are_levels_between(company_id, wanted.since, wanted.until))
     if wanted.campaign_id or wanted.owner_id or wanted.unknown:
-        query = narrow(query.join(Contact, found.c.contact_id == Contact.id), wanted)
-    latest = query.order_by(found.c.at.desc()).limit(TIMED).subquery("latest")
+        query = narrow(query.join(Contact, Classification.contact_id == Contact.id), wanted)
+    some = query.order_by(Classification.created_at.desc()).limit(TIMED).subquery("some")
+    last = select(some.c.contact_id, func.max(some.c.created_at).label("at"))
+    latest = last.group_by(some.c.contact_id, some.c.level).subquery("latest")
     rows = session.execute(select(latest.c.at, _first_arrival(latest).label("arrived_at")))
     return [(row.arrived_at - row.at).total_seconds() for row in rows if row.arrived_at is not None]
 

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.contacts import assigning, classifying
-from portal.contacts.assigning import Target
+from portal.contacts.assigning import NoTarget, Target
 from portal.contacts.listing import PAGE_SIZE, campaigns_of, contacts_of, people_of
 from portal.database.db import db
 from portal.database.paging import row_number
@@ -54,15 +54,15 @@ def start() -> ResponseReturnValue:
     actor, wanted = access.current_actor(), read_filter()
     target = Target(*(request.form.get(name, type=row_number) for name in ("owner", "campaign")))
     ticked = request.form.getlist("contact", type=row_number)[:PAGE_SIZE]
-    if target == Target():
-        flash(_("Escolha um responsável ou uma campanha."), "warning")
-        return see_other(url_for(".confirm", contact=ticked, **asked_filter()))
     try:
         if ticked:
             task = assigning.prepare(db.session, actor, ticked, target)
         else:
             newest_id = request.form.get("newest_id", 0, type=row_number)
             task = assigning.start(db.session, actor, wanted, target, newest_id=newest_id)
+    except NoTarget as refusal:
+        flash(refusal.sentence, "warning")
+        return see_other(url_for(".confirm", contact=ticked, **asked_filter()))
     except LookupError:
         abort(400)
     if not task.total:

@@ -30,6 +30,8 @@ GOOD = {
     "sendContacts": {"filter": {}},
     "mergeContacts": {"contact_id": 2},
     "settleWarnings": {"contact_id": 1},
+    "assignContacts": {"filter": {}, "campaign": "1"},
+    "writeCauseNote": {"text": "Ticket 123"},
 }
 """Bodies that are accepted."""
 BAD = {
@@ -37,6 +39,8 @@ BAD = {
     "classifyContact": {"interest_level": 4},
     "mergeContacts": {"contact_id": "2"},
     "settleWarnings": {"warning": "unknown"},
+    "assignContacts": {"filter": {}, "owner": "nobody@example.com"},
+    "writeCauseNote": {"text": 1},
     "setWebhook": {"url": "javascript:alert(1)"},
     "testWebhook": {"url": "javascript:alert(1)"},
     "resendDeliveries": {"filter": {}, "dry_run": "yes"},
@@ -48,9 +52,9 @@ BAD = {
     "getReport": {"query_string": "since=2020-01-01T00:00:00Z"},
 }
 """Bodies that are refused, and queries."""
-COUNTED = ("resendDeliveries", "bringInSync", "sendContacts")
+COUNTED = ("resendDeliveries", "bringInSync", "sendContacts", "assignContacts")
 """Operations that answer 200 when they only count."""
-UNKNOWN = {"contact_id": 999, "delivery_id": "msg_0", "job_id": 999}
+UNKNOWN = {"cause": "none", "contact_id": 999, "delivery_id": "msg_0", "job_id": 999}
 
 
 LATE = ("200", "202", "204", "409")
@@ -89,10 +93,12 @@ class Call:
         return self(**(BAD[self.name] if self.method == "GET" else {"json": BAD[self.name]}))
 
     def conflict(self) -> TestResponse:
-        """Saving meets its own key, merging the same contact; everything else lacks an address."""
+        """Saving meets its own key, merging the same contact, assigning nobody; everything else lacks an address."""
         if self.name == "saveContacts":
             self.patch.setattr(idempotency, "begin", raising(idempotency.KeyUnderWay()))
             return self(headers={"Idempotency-Key": "k"})
+        if self.name == "assignContacts":
+            return self(json={"filter": {}})
         if self.name == "mergeContacts":
             return self(json={"contact_id": self.ids["contact_id"]})
         with self.api.app.app_context():
@@ -154,7 +160,7 @@ def test_every_documented_answer_is_given(
     with app.app_context():
         factories.make_contact(db.session.get_one(Company, api.company_id))
         job_id = factories.make_import(db.session.get_one(Company, api.company_id)).id
-    ids = {"contact_id": contact_id, "delivery_id": delivery_id, "job_id": job_id}
+    ids = {"cause": "timeout", "contact_id": contact_id, "delivery_id": delivery_id, "job_id": job_id}
     for status in sorted(operation["responses"], key=lambda each: (each in LATE, each)):
         with monkeypatch.context() as patch:
             call = Call(operation["operationId"], method, path, api, member, ids, patch)

@@ -28,6 +28,7 @@ WITH_RULES = [
     ("POST", "/api/v1/warnings/settle"),  # something is named
     ("POST", "/api/v1/contacts/{contact_id}/merge"),  # a whole number is written without a fraction
     ("POST", "/api/v1/contacts/sync"),
+    ("POST", "/api/v1/contacts/assign"),  # who gets them is named, and known
     ("POST", "/api/v1/deliveries/resend"),  # a whole number is written without a fraction
     ("GET", "/api/v1/contacts"),  # the cursor comes from a page
     ("GET", "/api/v1/deliveries"),
@@ -75,6 +76,9 @@ OPERATIONS = [
     ("POST", "/api/v1/deliveries/{delivery_id}/resend"),
     ("POST", "/api/v1/sync"),
     ("POST", "/api/v1/contacts/sync"),
+    ("POST", "/api/v1/contacts/assign"),
+    ("GET", "/api/v1/causes"),
+    ("PUT", "/api/v1/causes/{cause}/note"),
     ("POST", "/api/v1/warnings/settle"),
     ("GET", "/api/v1/outages"),
     ("GET", "/api/v1/report"),

@@ -1,5 +1,6 @@
 """The report: every number is what a plain count of the tables says, and opens as many contacts."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -15,7 +16,7 @@ from portal.contacts.listing import count_contacts
 from portal.contacts.merging import merge
 from portal.contacts.reaching import ARRIVALS, Reached, reached_between, read_reached
 from portal.database.db import db
-from portal.models import Attempt, Company, Contact, Delivery
+from portal.models import Attempt, Campaign, Company, Contact, Delivery
 from portal.report import BadSpan, Part, Report, ReportFilter, make_report, read_filter
 from portal.report.words import say
 from tests import factories
@@ -217,3 +218,65 @@ def test_the_ends_of_the_calendar_are_refused(company: Company, span: str) -> No
     for far in (since, datetime(1, 1, 1, tzinfo=UTC)):
         with pytest.raises(BadSpan):
             make_report(db.session, company.id, ReportFilter(since=far, until=far + timedelta(days=10)), zone=ZONE)
+
+
+class Acts:
+    """What may happen to contacts, at random, within weeks of March and around it."""
+
+    def __init__(self, company: Company, seed: int) -> None:
+        self.company, self.random = company, random.Random(seed)
+        with on(-9):
+            self.ids = [
+                contact_of(company, name, campaign).id for name, campaign in zip("abcdef", "NNNSSS", strict=True)
+            ]
+
+    def do(self, day: float) -> None:
+        contact = db.session.get(Contact, self.random.choice(self.ids))
+        acts = (self.deliver, self.deliver, self.wait, self.remove, self.send_again, self.settle, self.move)
+        with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC) + timedelta(days=day), tick=False):
+            self.random.choice(acts)(contact)
+            db.session.commit()
+
+    def deliver(self, contact: Contact) -> None:
+        warning = self.random.choice((None, None, "error_words"))
+        mark_delivered(make_delivery(contact, self.level_of(contact)), warning=warning)
+
+    def wait(self, contact: Contact) -> None:
+        make_delivery(contact, self.level_of(contact))
+
+    def remove(self, contact: Contact) -> None:
+        if contact.interest_level is not None:
+            classify_contact(contact, None)
+
+    def send_again(self, contact: Contact) -> None:
+        """Some delivery of it arrives, or arrives once more."""
+        own = db.session.query(Delivery).filter_by(contact_id=contact.id).order_by(Delivery.id).all()
+        if own:
+            mark_delivered(self.random.choice(own))
+
+    def settle(self, contact: Contact) -> None:
+        contact.delivered_warning = None
+
+    def move(self, contact: Contact) -> None:
+        contact.campaign_id = self.random.choice([row.id for row in db.session.query(Campaign)])
+
+    def level_of(self, contact: Contact) -> int:
+        return self.random.choice([level for level in (1, 2, 3) if level != contact.interest_level])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_numbers_are_plain_counts_whatever_happened(company: Company, seed: int) -> None:
+    acts = Acts(company, seed)
+    for place in range(40):
+        acts.do(-8 + place)
+    report = march_report(company)
+    assert sum(tally.contacts for tally in report.whole.levels) > 6
+    for part in (report.whole, *report.weeks):
+        for tally in part.levels:
+            span = (tally.level, part.wanted.since, part.wanted.until)
+            counted = (tally.contacts, tally.in_crm + tally.with_warning)
+            assert counted == (plain(company, *span), plain(company, *span, ARRIVED))
+    for part in (*report.campaigns, *report.owners, *report.weeks):
+        for tally in part.levels:
+            for arrival in ARRIVALS:
+                assert opened(company, part, tally.level, arrival) == getattr(tally, arrival)

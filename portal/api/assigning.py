@@ -1,0 +1,59 @@
+"""Giving many contacts another owner or campaign by API, as a job."""
+
+from typing import Any
+
+from flask import Response, jsonify
+from marshmallow import fields
+
+from portal.api import examples
+from portal.api.contact_schemas import ContactFilterSchema
+from portal.api.job_schemas import JobSchema
+from portal.api.protocol.access import admin, current_caller
+from portal.api.protocol.fields import Flag, Object, StrictSchema, Text
+from portal.api.protocol.parsing import ApiBlueprint
+from portal.api.protocol.problems import refuse
+from portal.contacts import assigning, classifying
+from portal.contacts.filtering import read_filter
+from portal.database.db import db, reading
+from portal.models import Task
+
+blueprint = ApiBlueprint("assigning", __name__)
+
+
+class AssignSchema(StrictSchema):
+    filter = Object(ContactFilterSchema, required=True, metadata={"description": "Empty: every contact."})
+    owner = Text(254, allow_none=True, metadata={"description": "Who gets them: an e-mail or a number."})
+    campaign = Text(200, allow_none=True, metadata={"description": "Where they go: a campaign's name or number."})
+    dry_run = Flag(load_default=False, metadata={"description": "Only count; nobody is moved."})
+
+
+class MatchingSchema(StrictSchema):
+    count = fields.Integer(required=True, metadata={"description": "Contacts that match."})
+
+
+@blueprint.route("/contacts/assign", methods=["POST"], tags=["jobs"])
+@admin
+@blueprint.arguments(AssignSchema, example={"filter": {"owner": "ana@example.com"}, "owner": "rui@example.com"})
+@blueprint.response(202, JobSchema, description="The job that moves them.", example=examples.ASSIGN_JOB)
+@blueprint.other_response(200, MatchingSchema, description="A dry run.", example=examples.COUNT)
+@blueprint.problems(400, 409, 413, 415)
+@blueprint.doc(operationId="assignContacts")
+def assign(given: dict[str, Any]) -> Task | Response:
+    """Give all contacts that match another owner or campaign
+
+    As a job; with the filter `owner` it hands one person's contacts over to another. Who is in the campaign already,
+    as another contact, is not moved: the job counts them as `present`. No webhook fires: the receiver then has the old
+    data (`data_changed`). `dry_run` counts those that match.
+    """
+    caller = current_caller()
+    wanted = read_filter(db.session, caller.company_id, given["filter"], reader_id=caller.user_id)
+    try:
+        target = assigning.read_target(db.session, caller.company_id, given.get("owner"), given.get("campaign"))
+    except LookupError as error:
+        refuse([(str(error.args[0]), "unknown_value")])
+    if given["dry_run"]:
+        with reading():
+            return jsonify({"count": classifying.look(db.session, caller.company_id, wanted).count})
+    task = assigning.start(db.session, caller.actor, wanted, target)
+    db.session.commit()
+    return task

@@ -1,0 +1,105 @@
+"""Why contacts have not arrived, or arrived with a warning, by API: in groups by cause, with one note a group."""
+
+from typing import Any
+
+from marshmallow import fields
+
+from portal.api import examples
+from portal.api.protocol.access import admin, current_caller, member
+from portal.api.protocol.exchange import message_of
+from portal.api.protocol.fields import Moment, StrictSchema, Text, choice
+from portal.api.protocol.parsing import ApiBlueprint
+from portal.api.protocol.problems import Problem
+from portal.contacts import doubts, notes
+from portal.contacts.doubts import Doubt
+from portal.contacts.syncing import Cause, causes_of
+from portal.database.db import db
+from portal.deliveries.log import last_attempts
+from portal.models import DELIVERY_STATUSES
+
+blueprint = ApiBlueprint("causes", __name__)
+
+
+class CauseNoteSchema(StrictSchema):
+    text = fields.String(required=True)
+    actor = fields.String(required=True)
+    written_at = Moment(required=True)
+
+
+class CauseSchema(StrictSchema):
+    cause = fields.String(required=True, metadata={"description": "A `reason`, or a `warning` of what was accepted."})
+    status = choice(DELIVERY_STATUSES, required=True, metadata={"description": "`delivered` where it is a warning."})
+    contacts = fields.Integer(required=True)
+    message = fields.String(required=True, metadata={"description": "Of the newest such attempt: what to do."})
+    note = fields.Nested(CauseNoteSchema, required=True, allow_none=True)
+
+
+class CausesSchema(StrictSchema):
+    items = fields.List(fields.Nested(CauseSchema), required=True)
+
+
+class NewNoteSchema(StrictSchema):
+    text = Text(
+        notes.MAX_NOTE, required=True, allow_none=True, metadata={"description": "null or empty: there is none."}
+    )
+
+
+class WrittenSchema(StrictSchema):
+    cause = fields.String(required=True)
+    note = fields.Nested(CauseNoteSchema, required=True, allow_none=True)
+
+
+@blueprint.route("/causes", tags=["sync"])
+@member
+@blueprint.response(200, CausesSchema, example=examples.CAUSES)
+@blueprint.problems()
+@blueprint.doc(operationId="listCauses")
+def index() -> dict[str, Any]:
+    """Why contacts have not arrived, or arrived with a warning
+
+    In groups by cause, with the note that somebody wrote about it: what has failed, then what waits, then what was
+    accepted with a warning. `listDeliveries` with `outstanding`, `status` and `reason` lists a group of the first two,
+    `listContacts` with `warning` one of the last.
+    """
+    return {"items": shapes_of(current_caller().company_id)}
+
+
+@blueprint.route("/causes/<cause>/note", methods=["PUT"], tags=["sync"])
+@admin
+@blueprint.arguments(NewNoteSchema, example={"text": "I spoke to support, ticket 123"})
+@blueprint.response(200, WrittenSchema, example=examples.CAUSE_NOTE)
+@blueprint.problems(400, 404, 413, 415)
+@blueprint.doc(operationId="writeCauseNote")
+def write(given: dict[str, Any], cause: str) -> dict[str, Any]:
+    """Write the note about a cause
+
+    One for all that failed for that `reason`, or arrived with that `warning`, in the place of what it said.
+    """
+    if cause not in notes.CAUSES:
+        raise Problem(404, "not_found")
+    note = notes.write_note(db.session, current_caller().actor, cause, given["text"] or "")
+    facts = {name: getattr(note, name) for name in CauseNoteSchema().fields} if note else None
+    db.session.commit()
+    return {"cause": cause, "note": facts}
+
+
+def shapes_of(company_id: int) -> list[dict[str, Any]]:
+    """Each cause as `CauseSchema` has it."""
+    stuck, odd = causes_of(db.session, company_id), doubts.doubts_of(db.session, company_id)
+    kept = notes.notes_of(db.session, company_id)
+    found: list[tuple[str, str, Cause | Doubt]] = [
+        *((each.reason, each.status, each) for each in stuck),
+        *((each.warning, "delivered", each) for each in odd),
+    ]
+    examples_of = last_attempts(db.session, [each.delivery_id for _, _, each in found])
+    return [
+        {
+            "cause": cause,
+            "status": status,
+            "contacts": each.contacts,
+            "message": message_of(examples_of[each.delivery_id]),
+            "note": kept.get(cause),
+        }
+        for cause, status, each in found
+        if each.delivery_id in examples_of
+    ]

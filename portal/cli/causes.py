@@ -1,0 +1,42 @@
+"""`portal causes`."""
+
+import click
+
+from portal.api.causes import CauseSchema, shapes_of
+from portal.cli.console import Words, company_option, json_option, open_company, print_json
+from portal.cli.terminal import inert
+from portal.contacts import notes
+from portal.database.db import db, reading
+
+
+@click.group()
+def causes() -> None:
+    """Why contacts have not arrived, or arrived with a warning."""
+
+
+@causes.command(name="list")
+@company_option
+@json_option
+def list_causes(company_name: str | None, as_json: bool) -> None:
+    """List the causes, with the note about each."""
+    with reading(), open_company(company_name) as actor:
+        shapes = CauseSchema(many=True).dump(shapes_of(actor.company_id))
+    if as_json:
+        print_json({"items": shapes})
+        return
+    for shape in shapes:
+        click.echo(inert(f"{shape['contacts']:>7}  {shape['status']:<10} {shape['cause']:<20} {shape['message']}"))
+        if shape["note"]:
+            click.echo(inert(f"         {shape['note']['actor']}: {shape['note']['text']}"))
+
+
+@causes.command()
+@click.argument("cause", type=click.Choice(notes.CAUSES))
+@click.argument("text", required=False, type=Words(notes.MAX_NOTE))
+@company_option
+def note(cause: str, text: str | None, company_name: str | None) -> None:
+    """Write the note about a cause, such as "ticket 123"; without a text there is none any more."""
+    with open_company(company_name) as actor:
+        notes.write_note(db.session, actor, cause, text or "")
+        db.session.commit()
+        click.echo("The note is saved." if text else "There is no note.")
