@@ -4,23 +4,25 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from queue import SimpleQueue
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from portal import clock
-from portal.egress import Answer, Egress, EgressError
+from portal.egress import Answer, Cut, Egress, EgressError, make_fields
 from portal.rules.credentials import blot, blot_body, credentials_of, mask_value
 from portal.rules.retry import parse_retry_after
 from portal.rules.signing import sign
-from portal.rules.verdict import DELIVERED_REASONS, judge, shape_of
+from portal.rules.verdict import DELIVERED_REASONS, Verdict, judge, shape_of
 from portal.version import __version__
 
 logger = logging.getLogger(__name__)
 
 KEPT_BODY_BYTES = 16 * 1024
+SMALL_BYTES = 1024
 USER_AGENT = f"Catacliente-Portal/{__version__}"
+COMMON = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
 
 APPS_SCRIPT_HOST = "script.google.com"
 APPS_SCRIPT_ANSWER_HOST = "script.googleusercontent.com"
@@ -103,19 +105,12 @@ class _Attempt:
     def __init__(self, request: WebhookRequest, egress: Egress, done: Callable[[Outcome], None]) -> None:
         self._request, self._egress, self._done = request, egress, done
         self._started_at, self._started = clock.utcnow(), clock.monotonic()
-        fixed = dict([request.header]) if request.header else {}
-        self._credentials = [each for value in fixed.values() for each in credentials_of(value)]
-        self._headers = {
-            "Content-Type": "application/json",
-            "Content-Length": str(len(request.body)),
-            "User-Agent": USER_AGENT,
-            **sign(request.webhook_id, request.body, request.secrets, at=self._started_at),
-            **fixed,
-        }
-        self._shown = self._headers | {name: mask_value(value) for name, value in fixed.items()}
+        self._fixed = _fixed_of(request.header)
+        self._signed = sign(request.webhook_id, request.body, request.secrets, at=self._started_at)
 
     def begin(self) -> None:
-        self._egress.begin(self._request.url, self._headers, self._request.body, self._on_answer)
+        fields = [*self._fixed.fields, *(f"{name}: {value}" for name, value in self._signed.items())]
+        self._egress.begin(self._request.url, fields, self._request.body, self._on_answer)
 
     def _on_answer(self, answer: Answer | Exception) -> None:
         hop = apps_script_hop(self._request.url, answer) if isinstance(answer, Answer) else None
@@ -123,7 +118,7 @@ class _Attempt:
             self._end(answer, was_posted=False)
             return
         left = self._egress.deadline - (clock.monotonic() - self._started)
-        self._egress.begin(hop, {}, None, partial(self._end, was_posted=True), deadline=left)
+        self._egress.begin(hop, make_fields({}), None, partial(self._end, was_posted=True), deadline=left)
 
     def _end(self, answer: Answer | Exception, *, was_posted: bool) -> None:
         try:
@@ -136,17 +131,17 @@ class _Attempt:
     def _outcome_of(self, answer: Answer | Exception, *, was_posted: bool) -> Outcome:
         if isinstance(answer, EgressError):
             is_sent = was_posted or answer.request_sent
-            detail = blot(answer.detail, self._credentials)
+            detail = blot(answer.detail, self._fixed.credentials)
             return self._outcome(answer.reason, detail=detail, address=answer.address, request_sent=is_sent)
         if isinstance(answer, Exception):
             raise answer
-        answer = _hide(self._credentials, answer)
-        content_type = _header(answer, "content-type")
-        verdict = judge(answer.status_code, answer.body, content_type=content_type, cut=answer.cut)
+        answer = _hide(self._fixed.credentials, answer)
+        seen = (answer.status_code, answer.body, _header(answer, "content-type"), answer.cut)
+        verdict, shape = (_judge_again if len(answer.body) <= SMALL_BYTES else _judge)(*seen)
         return self._outcome(
             verdict.reason,
             warning=verdict.warning,
-            shape=shape_of(verdict.reason, answer.body),
+            shape=shape,
             status_code=answer.status_code,
             address=answer.address,
             request_sent=True,
@@ -162,9 +157,46 @@ class _Attempt:
             duration_ms=round((clock.monotonic() - self._started) * 1000),
             url=self._request.url,
             reason=reason,
-            request_headers=tuple(self._shown.items()),
+            request_headers=(
+                ("Content-Type", COMMON["Content-Type"]),
+                ("Content-Length", str(len(self._request.body))),  # libcurl's own, told here
+                ("User-Agent", USER_AGENT),
+                *self._signed.items(),
+                *self._fixed.shown,
+            ),
             **facts,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """What is the same for every delivery of an endpoint."""
+
+    fields: tuple[str, ...]
+    """As libcurl takes them."""
+    shown: tuple[tuple[str, str], ...]
+    """The header that the company set, as the log may show it."""
+    credentials: tuple[str, ...] = field(repr=False)
+
+
+@lru_cache(maxsize=256)
+def _fixed_of(header: tuple[str, str] | None) -> _Fixed:
+    """Raises InvalidHeader."""
+    fixed = dict([header]) if header else {}
+    return _Fixed(
+        fields=tuple(make_fields(COMMON | fixed)),
+        shown=tuple((name, mask_value(value)) for name, value in fixed.items()),
+        credentials=tuple(each for value in fixed.values() for each in credentials_of(value)),
+    )
+
+
+def _judge(status_code: int, body: bytes, content_type: str | None, cut: Cut | None) -> tuple[Verdict, str | None]:
+    verdict = judge(status_code, body, content_type=content_type, cut=cut)
+    return verdict, shape_of(verdict.reason, body)
+
+
+_judge_again = lru_cache(maxsize=512)(_judge)
+"""For short answers: most receivers say the same each time."""
 
 
 def apps_script_hop(url: str, answer: Answer) -> str | None:

@@ -1,6 +1,6 @@
 """The guarded way out: requests in, checked addresses, one deadline, answers or reasons out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -84,10 +84,11 @@ class Egress:
         self._loop.call(function)
 
     def begin(
-        self, url: str, headers: Mapping[str, str], body: bytes | None, done: Done, *, deadline: float | None = None
+        self, url: str, fields: Sequence[str], body: bytes | None, done: Done, *, deadline: float | None = None
     ) -> None:
         """Send a POST of `body`, or a GET for None, once, following no redirect. From any thread; nothing waits.
 
+        The headers come as `make_fields` makes them.
         `done` gets the Answer or, when there is none to judge, the EgressError, on the thread that sends.
         """
         started = clock.monotonic()
@@ -107,13 +108,13 @@ class Egress:
                 self._routes.pop((address.host, address.port), None)  # the name may have moved to another machine
             done(result)
 
-        fields = make_fields(headers)
         self._loop.call(partial(self._find_route, address, ends_at, exchange, finish))
 
     def send(self, prepared: PreparedRequest, *, deadline: float | None = None) -> Answer:
         """Send a prepared GET or POST once, and wait for its answer. Raises EgressError when there is none to judge."""
         result: SimpleQueue[Answer | Exception] = SimpleQueue()
-        self.begin(prepared.url or "", prepared.headers or {}, _body(prepared), result.put, deadline=deadline)
+        fields = make_fields(prepared.headers or {})
+        self.begin(prepared.url or "", fields, _body(prepared), result.put, deadline=deadline)
         answer = result.get()
         if isinstance(answer, Exception):
             raise answer

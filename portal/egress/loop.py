@@ -62,7 +62,10 @@ class Loop:
         self._is_asleep = self._is_closing = self._has_ended = False
 
     def call(self, function: Callable[[], None]) -> None:
-        """Run a function on the loop's thread, soon. From any thread."""
+        """Run a function on the loop's thread: soon, or at once for whoever is there already. From any thread."""
+        if threading.current_thread() is self._thread:
+            function()
+            return
         self._calls.put(function)
         if self._thread is None:
             self._start()

@@ -155,7 +155,8 @@ class Dispatcher(Round):
                 )
         self._mend_times, self._woken = self._mend_times and not mend, self._woken and not mend
         self._account(claims)
-        self._look = bool(claims) if look else self._look
+        if look:  # again where somebody has room left; with none left, only what is done makes some
+            self._look = any(self._shares.room_for(each) for each in {claim.company_id for claim in claims})
         return claims
 
     def _account(self, claims: list[Claim]) -> None:

@@ -1,6 +1,6 @@
 """Sending claims: they go to the thread that sends, and what comes of each is put into a queue."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from queue import SimpleQueue
@@ -36,14 +36,18 @@ class Sender:
         self._inbox, self._on_wrong_key = inbox, on_wrong_key
         self._is_stopping = False
 
-    def put(self, claims: Iterable[Claim]) -> None:
+    def put(self, claims: Sequence[Claim]) -> None:
         """Let these go. From any thread."""
-        for claim in claims:
-            self._egress.call(partial(self._begin, claim))
+        if claims:
+            self._egress.call(partial(self._begin_all, claims))
 
     def stop(self) -> None:
         """Send nothing that has not begun: it comes back as it is."""
         self._is_stopping = True
+
+    def _begin_all(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            self._begin(claim)
 
     def _begin(self, claim: Claim) -> None:
         if self._is_stopping or not self._has_time(claim):
