@@ -1,6 +1,7 @@
 """Sending one e-mail through the operator's mail server. Knows SMTP only; what is written, `portal.notices` knows."""
 
 import smtplib
+import socket
 import ssl
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -93,7 +94,7 @@ def reach(server: MailServer) -> None:
     except smtplib.SMTPResponseException as error:
         raise MailError(_answer(error.smtp_code, error.smtp_error)) from error
     except (smtplib.SMTPException, OSError) as error:
-        raise MailError(str(error) or type(error).__name__) from error
+        raise MailError(_detail(error)) from error
 
 
 def send(server: MailServer, message: EmailMessage) -> None:
@@ -113,7 +114,7 @@ def send(server: MailServer, message: EmailMessage) -> None:
     except smtplib.SMTPResponseException as error:
         raise MailError(_answer(error.smtp_code, error.smtp_error)) from error
     except (OSError, smtplib.SMTPException, ValueError) as error:  # ValueError: a header or a line that is no mail
-        raise MailError(str(error) or type(error).__name__) from error
+        raise MailError(_detail(error)) from error
     if refused:  # the others have it, and would have it twice
         raise MailError("; ".join(f"{to}: {_answer(*answer)}" for to, answer in refused.items()), permanent=True)
 
@@ -130,6 +131,23 @@ def _connect(server: MailServer) -> smtplib.SMTP:
             connection.close()
             raise
     return connection
+
+
+def _detail(error: Exception) -> str:
+    """What kept a message from the server; what befell the connection begins with its reason code."""
+    words = str(error) or type(error).__name__
+    if isinstance(error, smtplib.SMTPException):
+        return words
+    return next((f"{reason}: {words}" for kind, reason in _REASONS if isinstance(error, kind)), words)
+
+
+_REASONS = (
+    (socket.gaierror, "dns_failure"),
+    (ConnectionRefusedError, "connection_refused"),
+    (TimeoutError, "timeout"),
+    (ssl.SSLError, "tls_failure"),
+    (OSError, "connection_failed"),
+)
 
 
 def _answer(code: int, words: bytes | str) -> str:

@@ -19,7 +19,7 @@ from portal.api.protocol.fields import (
     level,
 )
 from portal.api.protocol.lists import PAGE_NOTE, FilterSchema, ListQuerySchema
-from portal.deliveries.filtering import SEARCHED
+from portal.deliveries.filtering import OUTSTANDING, SEARCHED
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS
 from portal.outbox.next_try import WAITS_FOR, next_try_of
 from portal.rules.reasons import WORDS
@@ -94,7 +94,11 @@ class DeliveryFilterSchema(FilterSchema):
     since = TimeParameter(metadata={"description": "Created at this time or later."})
     until = TimeParameter(metadata={"description": "Created before this time."})
     outstanding = choice(
-        ("yes",), metadata={"description": "Only the newest of each contact whose level the CRM does not know."}
+        OUTSTANDING,
+        metadata={
+            "description": "`yes`: only the newest of each contact whose level the CRM does not know. `warning`: only "
+            "those with an open warning that speaks of an error."
+        },
     )
     outage_id: fields.Integer = key(metadata={"description": "Only what that outage held up."})
     search = Text(

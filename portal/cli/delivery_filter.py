@@ -39,6 +39,13 @@ OPTIONS = (
         default=None,
         help="Only the newest of each contact that the CRM does not know.",
     ),
+    click.option(
+        "--open-warning",
+        "outstanding",
+        flag_value="warning",
+        default=None,
+        help="Only those with a warning that speaks of an error and that nobody has settled.",
+    ),
     click.option("--outage", type=click.IntRange(1, 2**63 - 1), metavar="ID", help="Only what that outage held up."),
     click.option(
         "--search", metavar="TEXT", type=Words(200), help="A contact's name or LinkedIn id, or a delivery's id."

@@ -4,31 +4,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, exists, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from portal import audit
 from portal.audit import Actor
 from portal.contacts.standing import is_shown_as
 from portal.models import Contact, Delivery
+from portal.rules.verdict import DOUBTS
+
+_taken = aliased(Delivery)
+_last_taken = (
+    select(_taken.id)
+    .where(_taken.contact_id == Contact.id, _taken.former_contact_id.is_(None), _taken.delivered_at.is_not(None))
+    .order_by(_taken.delivered_at.desc(), _taken.id.desc())
+    .limit(1)
+    .correlate(Contact)
+    .scalar_subquery()
+)
+"""The delivery whose answer is the last that the CRM gave about a contact, as `outbox.settle` tells the contact."""
 
 
 @dataclass(frozen=True)
 class Doubt:
-    """How many contacts are shown with one kind of warning, and the newest delivery that was answered so."""
+    """How many contacts are shown with one kind of warning, how many deliveries are left that were answered so, and
+    the newest of these.
+    """
 
     warning: str
     contacts: int
-    delivery_id: int
+    deliveries: int
+    delivery_id: int | None
 
 
 def doubts_of(session: Session, company_id: int) -> Sequence[Doubt]:
     """The company's contacts that are shown with a warning, by its kind, the most frequent first."""
-    newest = select(func.max(Delivery.id)).where(
-        Delivery.contact_id == Contact.id, Delivery.warning == Contact.delivered_warning
-    )
     query = (
-        select(Contact.delivered_warning, func.count(), func.max(newest.correlate(Contact).scalar_subquery()))
+        select(Contact.delivered_warning, func.count(), func.count(_last_taken), func.max(_last_taken))
         .where(Contact.company_id == company_id, is_shown_as("with_warning"))
         .group_by(Contact.delivered_warning)
     )
@@ -40,11 +52,13 @@ def is_open(session: Session, delivery: Delivery) -> bool:
     """Whether the contact's open warning is this delivery's: the last that the CRM took."""
     if delivery.contact is None or delivery.warning is None or delivery.contact.delivered_warning is None:
         return False
-    of_contact = select(Delivery.id).where(
-        Delivery.contact_id == delivery.contact_id, Delivery.delivered_at.is_not(None)
-    )
-    last = of_contact.order_by(Delivery.delivered_at.desc(), Delivery.id.desc()).limit(1)
-    return session.scalar(last) == delivery.id
+    return session.scalar(select(_last_taken).where(Contact.id == delivery.contact_id)) == delivery.id
+
+
+def is_open_answer() -> ColumnElement[bool]:
+    """The condition that a contact is shown with a warning because of this delivery's answer."""
+    is_shown = and_(Contact.id == Delivery.contact_id, is_shown_as("with_warning"), _last_taken == Delivery.id)
+    return and_(Delivery.warning.in_(DOUBTS), exists().where(is_shown).correlate(Delivery))
 
 
 def settle(

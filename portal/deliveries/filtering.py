@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session, aliased
 
+from portal.contacts.doubts import is_open_answer
 from portal.contacts.filtering import campaign_id_of, owner_id_of
 from portal.contacts.searching import is_found_by
 from portal.contacts.standing import is_behind
@@ -27,6 +28,11 @@ WHOLE_ID = re.compile(f"(?:{ID_PREFIX})?([0-9a-f]{{32}})")
 PART_OF_ID = re.compile("[0-9a-f]{6}")
 """The first six characters of an id, or its last, as people read them to each other."""
 HTTP_CODE = re.compile("[1-5][0-9]{2}")
+
+OUTSTANDING = ("yes", "warning")
+"""`yes`: only the newest delivery of each contact whose level the CRM does not know. `warning`: only the delivery whose
+answer is why a contact is shown with a warning, until somebody settles it.
+"""
 
 DELIVERED_CODE = 200
 SEARCHED = 100_000
@@ -58,7 +64,9 @@ def _has_trigger(asked: str) -> ColumnElement[bool]:
     return said if asked == "classification" else and_(said, sql(f"delivery.{RARE_TRIGGER}"))
 
 
-def _is_outstanding(_asked: str) -> ColumnElement[bool]:
+def _is_outstanding(asked: str) -> ColumnElement[bool]:
+    if asked == "warning":
+        return is_open_answer()
     newer = aliased(Delivery)
     newest = select(func.max(newer.id)).where(newer.contact_id == Delivery.contact_id).correlate(Delivery)
     is_of_behind = exists().where(Contact.id == Delivery.contact_id, is_behind).correlate(Delivery)
@@ -79,8 +87,7 @@ class DeliveryFilter(Filter):
     trigger: str | None = field(default=None, metadata=by(one_of(TRIGGERS), _has_trigger))
     since: datetime | None = field(default=None, metadata=by(moment, partial(ge, Delivery.created_at)))
     until: datetime | None = field(default=None, metadata=by(moment, partial(lt, Delivery.created_at)))
-    outstanding: str | None = field(default=None, metadata=by(one_of(("yes",)), _is_outstanding))
-    """Only the newest delivery of each contact whose level the CRM does not know."""
+    outstanding: str | None = field(default=None, metadata=by(one_of(OUTSTANDING), _is_outstanding))
     outage_id: int | None = field(default=None, metadata=by(outage_id_of, _is_held_by))
     search: str = field(default="", metadata=by(text))
     tests: bool = True

@@ -19,7 +19,9 @@ from portal.notices.letters import Letter, recipients_of
 from portal.notices.telling import Speaking, post
 
 ACTION = "backup.overdue"
-"""Stands in a company's audit log when its admins are told; who finds it there within a day does not tell again."""
+"""Stands in a company's audit log before its admins are written to; who finds it there within a day does not write."""
+TOLD = "backup.told"
+"""Stands there once they have been."""
 FIRST_LOOK = timedelta(minutes=10)
 """Of a worker that has just started: it makes the backup that is missing first."""
 
@@ -49,7 +51,7 @@ class BackupWatch:
                 actor = Actor(company.id, audit.PORTAL)
                 is_told = audit.has_recent(session, actor, ACTION)
                 if not is_told:
-                    audit.record(session, actor, "backup.overdue", subject=f"{since:%F %T} UTC")
+                    audit.record(session, actor, ACTION, subject=f"{since:%F %T} UTC")
             if not is_told:
                 self._tell(company, since)
 
@@ -71,8 +73,10 @@ class BackupWatch:
             post(letter, server=server, sender=sender)
         except MailError as error:
             logger.error("A notice could not be sent: %s", error, extra=facts | {"action": "notice_failed"})
-        else:
-            logger.info("A notice was sent.", extra=facts)
+            return
+        logger.info("A notice was sent.", extra=facts)
+        with Session(self._engine) as session, session.begin():
+            audit.record(session, Actor(company.id, audit.PORTAL), TOLD)
 
 
 def write_overdue(recipients: tuple[str, ...], since: datetime) -> Letter:

@@ -17,12 +17,17 @@ MOST_CHARACTERS = 1900
 TIMEOUT_SECONDS = 10
 SECRET_LENGTH = 6
 """Parts of the address from this length on may be its key, which some hosts repeat when they refuse."""
+UNREADABLE = "unreadable"
+"""What a ChatError says when the stored address cannot be opened any more."""
 PLAIN = str.maketrans("<>", "‹›")
 """`<!channel>` or `<users/all>` would call everybody, whoever wrote it."""
 
 
 class ChatError(Exception):
-    """The chat did not take a message; `permanent` when it will not take it later either."""
+    """The chat did not take a message: a status with the chat's words, a reason code with a detail, or `UNREADABLE`.
+
+    `permanent` when it will not take it later either.
+    """
 
     def __init__(self, message: str, *, permanent: bool = False) -> None:
         super().__init__(message)
@@ -35,7 +40,7 @@ def post_to_chat(session: Session, chat: Chat, text: str, *, vault: Vault) -> No
         url = read_address(chat, vault)
         response = session.post(url, json=make_message(url, text), timeout=TIMEOUT_SECONDS, allow_redirects=False)
     except SecretError as error:
-        raise ChatError(str(error), permanent=True) from error
+        raise ChatError(UNREADABLE, permanent=True) from error
     except RequestException as error:
         raise ChatError(str(error)) from error
     if not 200 <= response.status_code < 300:

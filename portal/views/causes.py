@@ -23,7 +23,7 @@ bp = Blueprint("causes", __name__, url_prefix="/causes")
 def index() -> ResponseReturnValue:
     company_id = current_user.company_id
     causes, doubtful = causes_of(db.session, company_id), doubts.doubts_of(db.session, company_id)
-    examples = [*(cause.delivery_id for cause in causes), *(doubt.delivery_id for doubt in doubtful)]
+    examples = [each.delivery_id for each in (*causes, *doubtful) if each.delivery_id]
     return render_template(
         "causes/index.html",
         causes=causes,

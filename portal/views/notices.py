@@ -13,6 +13,7 @@ from portal.egress import AddressError, open_session
 from portal.forms import ChatForm, text_of
 from portal.mail import MailError
 from portal.notices import ChatError, post, post_to_chat, recipients_of, write_trial
+from portal.notices.explaining import explain_chat_error, explain_error
 from portal.rules import reasons
 from portal.runtime import runtime
 from portal.web import access
@@ -40,7 +41,7 @@ def test() -> ResponseReturnValue:
     try:
         post(letter, server=settings.smtp_url, sender=settings.mail_from)
     except MailError as error:
-        flash(_("O servidor de e-mail não aceitou a mensagem: %(error)s", error=error), "error")
+        flash(_("O e-mail não foi enviado. %(reason)s", reason=explain_error(str(error))), "error")
     else:
         flash(_("Enviamos um e-mail de teste a %(email)s.", email=recipient), "success")
     return see_other(url_for(".index"))
@@ -71,7 +72,7 @@ def test_chat() -> ResponseReturnValue:
     try:
         post_to_chat(open_session(runtime().egress), chat, words, vault=runtime().vault)
     except ChatError as error:
-        flash(_("O chat não aceitou a mensagem: %(error)s", error=error), "error")
+        flash(_("A mensagem não chegou ao chat. %(reason)s", reason=explain_chat_error(str(error))), "error")
     else:
         flash(_("Enviamos uma mensagem de teste ao chat. Veja se ela apareceu."), "success")
     return see_other(url_for(".index"))
@@ -105,6 +106,8 @@ def page(form: ChatForm) -> str:
     company_id = current_user.company_id
     return render_template(
         "notices/index.html",
+        explain_error=explain_error,
+        explain_chat_error=explain_chat_error,
         form=form,
         has_mail_server=runtime().settings.smtp_url is not None,
         recipients=recipients_of(db.session, company_id),

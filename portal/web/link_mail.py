@@ -12,6 +12,7 @@ from portal.i18n import speaking
 from portal.mail import MailError
 from portal.models import User
 from portal.notices import Letter, post
+from portal.notices.explaining import explain_error
 from portal.people import links
 from portal.runtime import runtime
 
@@ -46,7 +47,8 @@ def mail_shown_link(user: User, link: str, *, email: str | None = None) -> None:
     try:
         send_link(this_app(), user, link, purpose=purpose, recipient=recipient)
     except MailError as error:
-        flash(_("O e-mail não foi aceito (%(error)s). Entregue o link você mesmo.", error=error), "error")
+        reason = explain_error(str(error))
+        flash(_("O e-mail não foi enviado. %(reason)s Entregue o link você mesmo.", reason=reason), "error")
     else:
         flash(_("Enviamos o link também a %(email)s.", email=recipient), "success")
 

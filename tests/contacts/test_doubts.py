@@ -8,10 +8,11 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal import clock
-from portal.contacts import doubts
+from portal.contacts import doubts, merging
 from portal.contacts.filtering import ContactFilter, select_contacts
 from portal.contacts.standing import SHOWN_STATES, SYNC_STATES, standings_of
 from portal.database.db import db
+from portal.deliveries.filtering import DeliveryFilter, select_deliveries
 from portal.demo.server import Receiver, Reply
 from portal.models import Company, Contact, Delivery
 from portal.rules.verdict import WARNINGS
@@ -207,3 +208,47 @@ def test_the_warning_is_told_and_filtered_everywhere(world: World) -> None:
         assert "com aviso" in world.browser.get(page).text
     settle_one_by_page(world, contact)
     assert "com aviso" not in world.browser.get("/").text
+
+
+@BOTH
+def test_open_answers_are_those_why_contacts_are_shown_with_a_warning(company: Company) -> None:
+    """Not what was settled, what a newer answer replaced, what another warning said, nor what tells of a merged one."""
+    still_open = [received(company, warning).id for warning in ("error_words", "error_in_json")]
+    received(company, "invalid_json")
+    doubts.settle(db.session, actor_of(company), contact_id=received(company, "error_words").id)
+    answered_well = received(company, "error_words")
+    mark_delivered(make_delivery(answered_well, 3))
+    moves_on = received(company, "error_words")
+    classify_contact(moves_on, 3)
+    kept = received(company, None)
+    merging.merge(db.session, actor_of(company), kept.id, received(company, "error_words").id)
+    received(make_company("Outra", url="http://127.0.0.1:9999/"), "error_words")
+    db.session.commit()
+    wanted = DeliveryFilter(outstanding="warning")
+    found = db.session.scalars(select_deliveries(db.session, company.id, wanted)).all()
+    assert sorted(delivery.contact_id for delivery in found) == still_open
+    assert [(doubt.contacts, doubt.deliveries) for doubt in doubts.doubts_of(db.session, company.id)] == [(1, 1)] * 2
+
+
+def test_a_warning_whose_delivery_was_purged_has_nothing_to_send_again(world: World) -> None:
+    contact = received(world.company, "error_words")
+    assert "Reenviar 1 entrega" in world.browser.get("/warnings").text
+    db.session.delete(db.session.scalars(select(Delivery).where(Delivery.contact_id == contact.id)).one())
+    db.session.commit()
+    page = world.browser.get("/warnings").text
+    assert "1 contato" in page
+    assert "Reenviar" not in page
+    assert "Ver as respostas" not in page
+
+
+def test_every_edge_lists_open_warnings_alone(world: World) -> None:
+    contact = received(world.company, "error_words")
+    settle_one_by_page(world, received(world.company, "error_words"))
+    (item,) = world.api.get("/deliveries?outstanding=warning").json["items"]
+    assert item["contact_id"] == contact.id
+    assert world.command("deliveries", "list", "--open-warning").output.count("msg_") == 1
+    page = world.browser.get("/deliveries?outstanding=warning&warning=error_words").text
+    assert page.count("<tr data-row") == 1
+    assert "Avisos em aberto</strong>" in page
+    answer = world.api.post("/deliveries/resend", {"filter": {"outstanding": "warning"}, "dry_run": True}).json
+    assert (answer["count"], answer["left_out"]["delivered"]) == (0, 1)  # it has it: only who means that sends it again

@@ -65,6 +65,10 @@ def make_backup(instance: Path) -> None:
     os.utime(file, (utcnow().timestamp(), utcnow().timestamp()))
 
 
+def acts() -> list[str]:
+    return [each.action for each in db.session.query(AuditEntry).filter(AuditEntry.action.startswith("backup."))]
+
+
 def subjects(mail_host: MailHost) -> list[str]:
     return [f"{message['To']}: {message['Subject']}" for message in mail_host.messages]
 
@@ -109,6 +113,7 @@ def test_a_worker_that_just_started_makes_the_backup_that_is_missing_first(
     moved.shift(MINUTES)
     watch.tell_overdue()
     assert len(mail_host.messages) == 2, "none was ever made"
+    assert acts() == ["backup.overdue", "backup.told"] * 2
 
 
 def test_who_wants_no_backups_is_told_nothing(app: Flask, admins: None, mail_host: MailHost, moved) -> None:
@@ -124,6 +129,7 @@ def test_a_mail_server_that_is_away_is_told_in_the_log(app: Flask, admins: None,
     logging.getLogger("portal").propagate = True
     watch.tell_overdue()
     assert "A notice could not be sent" in caplog.text
+    assert acts() == ["backup.overdue"] * 2, "nobody was told"
 
 
 def test_a_folder_that_cannot_be_read_silences_no_other_notice(app: Flask, mail_host: MailHost) -> None:

@@ -196,7 +196,7 @@ def test_a_chat_that_is_away_or_whose_address_is_damaged_holds_up_no_other(app, 
     assert away.notice_error is not None
     assert "connection_refused" in away.notice_error
     assert damaged.notice_error is not None
-    assert "damaged" in damaged.notice_error
+    assert damaged.notice_error == "unreadable"
 
 
 def test_nobody_is_called_and_nothing_is_too_long() -> None:
@@ -227,7 +227,8 @@ def test_an_admin_sets_tries_and_removes_it_and_nobody_sees_the_address(app, com
     assert "Os avisos do Catacliente Portal chegam" in chats.arrived[0][1]["text"]
     chats.status = 404
     page = admin.get(admin.post("/notices/chat/test").location).text
-    assert "O chat não aceitou a mensagem: 404 &lt;b&gt;no_service" in page
+    assert "A mensagem não chegou ao chat. A resposta foi: “404 &lt;b&gt;no_service" in page
+    assert "crie outro lá e salve-o aqui." in page
     admin.post("/notices/chat/remove")
     assert "Nenhum chat está configurado." in admin.get(admin.post("/notices/chat/test").location).text
     acts = [entry.action for entry in db.session.query(AuditEntry).order_by(AuditEntry.id) if "chat" in entry.action]
@@ -235,6 +236,29 @@ def test_an_admin_sets_tries_and_removes_it_and_nobody_sees_the_address(app, com
     asked = [entry.subject for entry in db.session.query(AuditEntry) if entry.action == "webhook.address_checked"]
     assert asked[1:] == ["hooks.slack.com"] * 3  # the first was the CRM's
     assert "secret" not in "".join(entry.subject or "" for entry in db.session.query(AuditEntry))
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [
+        ("pt", "A mensagem não chegou ao chat. Conexão recusada. Detalhe técnico: "),
+        ("en", "The message did not reach the chat. Connection refused. Technical detail: "),
+    ],
+)
+def test_a_chat_that_is_away_is_told_in_the_readers_language(app, company, locale, words):
+    user = make_user(company, email="bia@example.com")
+    user.locale = locale
+    give_chat(app, company, f"http://127.0.0.1:{free_port()}/").notice_error = "connection_refused: 127.0.0.1"
+    admin = Person(app.test_client(), user)
+    assert words in admin.get(admin.post("/notices/chat/test").location).text
+    assert f"{words.partition('. ')[2]}127.0.0.1." in admin.get("/notices").text
+
+
+def test_an_address_that_cannot_be_read_is_said_in_words(app, company, chats):
+    chat = give_chat(app, company, chats.url("hooks.slack.com"))
+    chat.address_secret = chat.address_secret[:-6] + "AAAAA="
+    admin = Person(app.test_client(), make_user(company, email="bia@example.com"))
+    assert "não pode mais ser lido: salve-o de novo." in admin.get(admin.post("/notices/chat/test").location).text
 
 
 def test_saving_and_trying_share_the_limit_of_looks_at_addresses(app, company, chats):

@@ -177,6 +177,6 @@ def test_an_invitation_that_cannot_be_mailed_is_shown_all_the_same(site, mail_ho
     mail_host.refusal = "550 no such <b>box</b>"
     admin = Person(app.test_client(), make_user(company))
     page = admin.post("/team/new", {"name": "Bia", "email": "bia@example.com", "role": "member"}).text
-    assert "O e-mail não foi aceito (550 no such &lt;b&gt;box" in page
+    assert "O e-mail não foi enviado. A resposta foi: “550 no such &lt;b&gt;box" in page
     assert f"{BASE}/invitation/" in page
     assert db.session.query(User).filter_by(email="bia@example.com").one().role == "member"

@@ -37,7 +37,7 @@ def test_a_trial_reaches_whoever_asks_for_it(admin_of, mail_host: MailHost):
 def test_a_trial_that_is_not_taken_says_why(admin_of):
     admin = admin_of(smtp_url=server_at(free_port()), mail_from=SENDER)
     page = admin.get(admin.post("/notices/test").location).text
-    assert "O servidor de e-mail não aceitou a mensagem" in page
+    assert "O e-mail não foi enviado. Conexão recusada. Detalhe técnico:" in page
     assert "refused" in page
 
 
