@@ -125,6 +125,7 @@ class Contact(Numbered):
         Index("ix_contact_campaign_linkedin", "campaign_id", "linkedin_public_id"),
         Index("ix_contact_campaign_email", "campaign_id", "email"),
         Index("ix_contact_company_name", "company_id", "search_name", "id"),
+        Index("ix_contact_classified", "company_id", "classified_at", "id"),
         Index("ix_contact_unclassified", "company_id", "search_name", "id", **only("interest_level IS NULL")),
         Index("ix_contact_warned", "company_id", "delivered_warning", "id", **only("delivered_warning IS NOT NULL")),
         Index("ix_contact_behind", "company_id", "interest_level", "classified_at", "id", **only(BEHIND)),

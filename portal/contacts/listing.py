@@ -1,27 +1,25 @@
 """The contact list as people and programs read it, a page at a time, by name. Nothing here changes it."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, func, literal, select, true, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.contacts.filtering import ContactFilter, select_contacts
-from portal.database.db import UTCDateTime
 from portal.database.paging import InvalidCursor, Page, cut_page, read_cursor
 from portal.models import Campaign, Classification, Contact, User
 
 PAGE_SIZE = 20
 COUNT_CAP = 1000
 """Counting stops beyond: that there are more than so many answers the question."""
-LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 SORTS: dict[str, tuple[Any, bool]] = {
     "name": (Contact.search_name, True),
     "newest": (Contact.id, False),
-    "classified": (func.coalesce(Contact.classified_at, literal(LONG_AGO, UTCDateTime)), False),
+    "classified": (Contact.classified_at, False),
 }
-"""What the list goes by, and whether that rises."""
+"""What the list goes by, and whether that rises. Contacts that have no such come after all that have one."""
+HAVE_BLANKS = ("classified",)
 
 
 def page_contacts(
@@ -77,21 +75,38 @@ def read_contacts(
 
     `is_back` reads the other way.
     """
-    query, (key, rises) = select_contacts(company_id, wanted), SORTS[sort]
+    key, rises = SORTS[sort]
     is_rising = rises is not is_back
-    if after is not None:
-        query = query.where(_is_beyond(after, key, is_rising=is_rising))
+    query = select_contacts(company_id, wanted).options(joinedload(Contact.campaign), joinedload(Contact.owner))
     if with_messages:
         query = query.options(selectinload(Contact.messages))
-    return session.scalars(
-        query.order_by(*((key, Contact.id) if is_rising else (key.desc(), Contact.id.desc())))
-        .limit(limit)
-        .options(joinedload(Contact.campaign), joinedload(Contact.owner))
-    ).all()
+    found: list[Contact] = []
+    for part, place in _parts_beyond(key, after, is_back=is_back) if sort in HAVE_BLANKS else [(true(), after)]:
+        each = query.where(part)
+        if place is not None:
+            each = each.where(_is_beyond(place, key if place[0] is not None else Contact.id, is_rising=is_rising))
+        order = (key, Contact.id) if is_rising else (key.desc(), Contact.id.desc())
+        found += session.scalars(each.order_by(*order).limit(limit - len(found)))
+        if len(found) == limit:
+            break
+    return found
+
+
+def _parts_beyond(
+    key: Any, after: tuple[Any, int] | None, *, is_back: bool
+) -> list[tuple[ColumnElement[bool], tuple[Any, int] | None]]:
+    """The contacts that have the key and those that have none, as they come after a place, which is in the first of
+    these: one index gives each part in its order.
+    """
+    parts = [key.is_(None), key.is_not(None)] if is_back else [key.is_not(None), key.is_(None)]
+    if after is not None and (after[0] is None) is not is_back:
+        return [(parts[1], after)]
+    return [(parts[0], after), (parts[1], None)]
 
 
 def _is_beyond(place: tuple[Any, int], key: Any, *, is_rising: bool) -> ColumnElement[bool]:
-    here, there = tuple_(key, Contact.id), tuple_(literal(place[0], key.type), place[1])
+    value = place[1] if place[0] is None else place[0]
+    here, there = tuple_(key, Contact.id), tuple_(literal(value, key.type), place[1])
     return here > there if is_rising else here < there
 
 

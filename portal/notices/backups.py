@@ -20,8 +20,6 @@ from portal.notices.telling import Speaking, post
 
 ACTION = "backup.overdue"
 """Stands in a company's audit log before its admins are written to; who finds it there within a day does not write."""
-TOLD = "backup.told"
-"""Stands there once they have been."""
 FIRST_LOOK = timedelta(minutes=10)
 """Of a worker that has just started: it makes the backup that is missing first."""
 
@@ -51,7 +49,7 @@ class BackupWatch:
                 actor = Actor(company.id, audit.PORTAL)
                 is_told = audit.has_recent(session, actor, ACTION)
                 if not is_told:
-                    audit.record(session, actor, ACTION, subject=f"{since:%F %T} UTC")
+                    audit.record(session, actor, "backup.overdue", subject=f"{since:%F %T} UTC")
             if not is_told:
                 self._tell(company, since)
 
@@ -76,7 +74,7 @@ class BackupWatch:
             return
         logger.info("A notice was sent.", extra=facts)
         with Session(self._engine) as session, session.begin():
-            audit.record(session, Actor(company.id, audit.PORTAL), TOLD)
+            audit.record(session, Actor(company.id, audit.PORTAL), "backup.told")
 
 
 def write_overdue(recipients: tuple[str, ...], since: datetime) -> Letter:

@@ -23,12 +23,12 @@ bp = Blueprint("causes", __name__, url_prefix="/causes")
 def index() -> ResponseReturnValue:
     company_id = current_user.company_id
     causes, doubtful = causes_of(db.session, company_id), doubts.doubts_of(db.session, company_id)
-    examples = [each.delivery_id for each in (*causes, *doubtful) if each.delivery_id]
+    named = [*(cause.delivery_id for cause in causes), *(doubt.delivery_id for doubt in doubtful)]
     return render_template(
         "causes/index.html",
         causes=causes,
         doubts=doubtful,
-        examples=last_attempts(db.session, examples),
+        examples=last_attempts(db.session, [each for each in named if each]),
         notes=notes.notes_of(db.session, company_id),
         note_length=notes.MAX_NOTE,
         backlog=backlog_of(db.session, company_id),

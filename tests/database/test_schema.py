@@ -49,6 +49,7 @@ FROZEN = {
     "0021_crm_link.py": "9ff7a09f998fe196",
     "0022_rare_deliveries.py": "a5a6e1db789ff4a5",
     "0023_email_changes.py": "5d0c11d27078112b",
+    "0024_last_classified.py": "5df4cf8a4aefe296",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 

@@ -18,6 +18,7 @@ from tests.egress.hostile import HostileReceiver, answers
 
 BODY = b'{"a":1}'
 SECRETS = ("whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0",)
+JSON = "Content-Type: application/json"
 HTML = "Content-Type: text/html"
 CHALLENGE = "<!DOCTYPE html><title>Just a moment...</title>"
 PHP_PLACE = "in <b>/var/www/hook.php</b> on line <b>3</b><br />"
@@ -73,6 +74,54 @@ ROWS = [
     Row("php_error", 500, (), "PHP Fatal error:  Uncaught Error: x in /hook.php:3\n thrown in /hook.php on line 3"),
     Row("hook_rules", 200, (), "Hook rules were not satisfied."),
     Row("n8n_inactive", 404, (), N8N),
+    Row("bot_wall", 403, ("CF-RAY: 8a-GRU", HTML), "<!DOCTYPE html><title>Access denied</title> Error 1020"),
+    Row("bot_wall", 429, ("CF-RAY: 8a-GRU",), "error code: 1015"),
+    Row("bot_wall", 403, (HTML,), "<H1>Access Denied</H1><P>https&#58;&#47;&#47;errors&#46;edgesuite&#46;net"),
+    Row("bot_wall", 403, (HTML,), "Access denied by Imunify360 bot-protection."),
+    Row("bot_wall", 403, (HTML, "Server: LiteSpeed"), "<!DOCTYPE html>Please verify that you are not a robot."),
+    Row("bot_wall", 202, (HTML, "SG-Captcha: challenge"), '<html><meta http-equiv="refresh" content="0"></html>'),
+    Row("bot_wall", 200, (HTML,), '<html><body><script src="/aes.js" ></script></body></html>'),
+    Row("host_refused", 403, (HTML,), "<!DOCTYPE html><h1>Blocked hosts: hook.test</h1>"),
+    Row("csrf", 422, (HTML,), "<!DOCTYPE html><title>The change you wanted was rejected (422)</title>"),
+    Row("csrf", 422, (HTML,), "<!DOCTYPE html><h1>ActionController::InvalidAuthenticityToken</h1>"),
+    Row("csrf", 400, (HTML,), "<title>400 Bad Request</title><p>Session expired (invalid CSRF token)</p>"),
+    Row("csrf", 403, (JSON,), '{"message":"Invalid CSRF token found for http://x/hook","status":403}'),
+    Row("n8n_method", 404, (JSON,), '{"code":404,"message":"This webhook is not registered for POST requests."}'),
+    Row("n8n_no_answer", 500, (JSON,), '{"code":0,"message":"No Respond to Webhook node found in the workflow"}'),
+    Row("queue_full", 400, (), "Queue is full."),
+    Row("flow_off", 500, (), "There is no scenario listening for this webhook."),
+    Row("flow_off", 410, (), "There is no scenario listening for this webhook."),
+    Row("flow_off", 404, (JSON,), '{"status":"error","message":"Zap is not enabled"}'),
+    Row(
+        "flow_off", 404, (JSON,), '{"error":{"code":"WorkflowTriggerIsNotEnabled","message":"trigger is not enabled"}}'
+    ),
+    Row("flow_off", 404, (JSON,), '{"error":"workflow disabled"}'),
+    Row("flow_off", 400, (JSON,), '{"status":"error","message":"Workflow is inactive"}'),
+    Row("flow_off", 540, (JSON,), '{"message":"Project paused"}'),
+    Row("flow_off", 402, ("x-vercel-error: DEPLOYMENT_DISABLED",), "Payment required\n\nDEPLOYMENT_DISABLED"),
+    Row("flow_off", 403, (HTML,), "<!DOCTYPE html><h1>Error 403 - This web app is stopped.</h1>"),
+    Row("flow_private", 401, (JSON,), '{"error":{"code":"DirectApiAuthorizationRequired"}}'),
+    Row("function_private", 403, (JSON,), '{"Message":"Forbidden. For troubleshooting Function URL authorization"}'),
+    Row(
+        "function_private", 403, (HTML,), "<html><h2>Your client does not have permission to get URL /hook</h2></html>"
+    ),
+    Row("aws_no_route", 403, (JSON,), '{"message":"Missing Authentication Token"}'),
+    Row("key_wanted", 401, ('WWW-Authenticate: Key realm="kong"',), '{"message":"No API key found in request"}'),
+    Row("key_wanted", 401, (JSON,), '{"code":401,"message":"Missing authorization header"}'),
+    Row("key_wanted", 403, (), "Authorization data is wrong!"),
+    Row("wordpress_route", 404, (JSON,), '{"code":"rest_no_route","message":"x","data":{"status":404}}'),
+    Row("apps_script_no_post", 200, (HTML,), "<!DOCTYPE html><div>Script function not found: doPost</div>"),
+    Row("apps_script_no_post", 200, (HTML,), "<!DOCTYPE html><div>Função de script não encontrada: doPost</div>"),
+    Row("pipedream_page", 200, (HTML,), "<p><b>Success!</b></p><p>To customize this response, check out our docs</p>"),
+    Row("app_missing", 404, ("x-vercel-error: DEPLOYMENT_NOT_FOUND",), "The deployment could not be found on Vercel."),
+    Row("app_missing", 404, (HTML,), '<iframe src="//www.herokucdn.com/error-pages/no-such-app.html"></iframe>'),
+    Row("app_missing", 404, (JSON, "X-Railway-Fallback: true"), '{"message":"Application not found"}'),
+    Row("app_missing", 404, ("x-render-routing: no-server",), "Not Found"),
+    Row("app_missing", 404, ("Server: Netlify",), "Not Found - Request ID: 01H"),
+    Row("app_missing", 404, (HTML,), "<!DOCTYPE html><title>Site Not Found</title>"),
+    Row("tunnel_closed", 530, ("CF-RAY: 8a-GRU",), "error code: 1033"),
+    Row("tunnel_closed", 503, (), "503 - Tunnel Unavailable"),
+    Row("parking_page", 200, (HTML,), "<html><body>This Account has been suspended.</body></html>"),
     Row("tunnel_closed", 404, ("ngrok-error-code: ERR_NGROK_3200",), "The endpoint is offline."),
     Row("login_page", 200, (HTML,), '<!doctype html><form><input name="p" type="password"></form>'),
     Row("parking_page", 200, (HTML,), "<html><body>This domain is for sale!</body></html>"),
@@ -83,6 +132,13 @@ NO_CLUE = [
     Row("", 302, ("Location: http://[/",)),
     Row("", 403, ("Server: cloudflare", "CF-RAY: 8a-GRU"), '{"error":"forbidden"}'),
     Row("", 401),
+    Row("", 404, (), "404 page not found"),
+    Row("", 404, (JSON, "Server: kong/3.4"), '{"message":"no Route matched with those values"}'),
+    Row("", 521, ("CF-RAY: 8a-GRU",), "error code: 521"),
+    Row("", 403, ("CF-RAY: 8a-GRU",), "error code: 1000"),
+    Row("", 403, ("ngrok-error-code: ERR_NGROK_727",), "ERR_NGROK_727"),
+    Row("", 546, (JSON,), '{"code":"WORKER_LIMIT","message":"not enough compute resources"}'),
+    Row("", 503, (HTML,), "<h1>Briefly unavailable for scheduled maintenance.</h1>"),
     Row("", 200, (), "Warning: all is well"),
     Row("", 200, (), '{"error":"Fatal error: x in y on line 3"}'),
 ]

@@ -248,6 +248,7 @@ def test_an_admin_sets_tries_and_removes_it_and_nobody_sees_the_address(app, com
 def test_a_chat_that_is_away_is_told_in_the_readers_language(app, company, locale, words):
     user = make_user(company, email="bia@example.com")
     user.locale = locale
+    db.session.commit()
     give_chat(app, company, f"http://127.0.0.1:{free_port()}/").notice_error = "connection_refused: 127.0.0.1"
     admin = Person(app.test_client(), user)
     assert words in admin.get(admin.post("/notices/chat/test").location).text

@@ -32,7 +32,8 @@ CLUES = {
         "pode ter vencido. Avise o responsável pelo destino."
     ),
     "parking_page": _(
-        "A página é de um domínio à venda: o domínio do destino pode ter vencido. Avise o responsável pelo destino."
+        "A página é de um domínio à venda ou de uma hospedagem suspensa: um dos dois pode ter vencido. Avise o "
+        "responsável pelo destino."
     ),
     "login_page": _(
         "A página é uma tela de login. A URL precisa receber dados sem login: use a que foi criada para webhooks, "
@@ -82,6 +83,57 @@ CLUES = {
         "O n8n diz que este webhook não está registrado: ative o fluxo e use a URL de produção; a de teste só "
         "funciona enquanto o editor está escutando."
     ),
-    "tunnel_closed": _("O túnel do ngrok está desligado, ou o programa por trás dele: ligue-os de novo."),
+    "n8n_method": _(
+        "O webhook existe no n8n, mas para outro método: no nó Webhook, escolha POST em “HTTP Method”, e ative o fluxo "
+        "de novo."
+    ),
+    "n8n_no_answer": _(
+        "O n8n recebeu o pedido, e o fluxo não tem com que responder: acrescente o nó “Respond to Webhook”, ou escolha "
+        "“Immediately” em “Respond”, no nó Webhook."
+    ),
+    "queue_full": _(
+        "A fila do destino está cheia (no Make, “Queue is full”): ligue o cenário, ou apague da fila o que ele não vai "
+        "mais usar. Os dados desta entrega não entraram nela."
+    ),
+    "flow_off": _(
+        "O destino diz que o que está por trás desta URL está desligado (um fluxo, cenário, Zap ou projeto): ligue-o lá. "
+        "O que falhou sem novas tentativas é preciso reenviar."
+    ),
+    "flow_private": _(
+        "O fluxo do Power Automate só aceita quem entra com uma conta. No gatilho dele, escolha “Qualquer pessoa” "
+        "(Anyone) em “Quem pode disparar o fluxo”, e use a URL completa, com o parâmetro sig."
+    ),
+    "function_private": _(
+        "A função na nuvem não é pública: peça ao responsável que permita chamadas sem autenticação (na AWS, “Auth "
+        "type: NONE”; no Google Cloud, “Allow unauthenticated”), e que ela confira a assinatura do webhook."
+    ),
+    "aws_no_route": _(
+        "O API Gateway da AWS responde assim quando não existe a rota ou ela não aceita POST: confira o caminho da URL, "
+        "com o estágio (como /prod)."
+    ),
+    "key_wanted": _(
+        "O destino pede uma chave de acesso em um cabeçalho. Cadastre-a como cabeçalho fixo, na página Webhook; se já "
+        "está lá, confira o nome e o valor."
+    ),
+    "csrf": _(
+        "É uma proteção CSRF, feita para formulários: no programa do destino, isente dela a rota do webhook (no Rails, "
+        "skip_forgery_protection; no Odoo, csrf=False; no Spring, ignoringRequestMatchers)."
+    ),
+    "wordpress_route": _(
+        "O WordPress respondeu que esta rota não existe: ative o plugin que a cria, e copie dele a URL de novo."
+    ),
+    "apps_script_no_post": _(
+        "O script do Google não tem a função doPost, ou foi implantado antes de tê-la: acrescente-a e faça uma nova "
+        "implantação como app da Web."
+    ),
+    "pipedream_page": _(
+        "O Pipedream recebeu os dados e respondeu com uma página. No gatilho HTTP, em “HTTP Response”, escolha uma "
+        "resposta estática ou do fluxo, com um texto curto, como OK."
+    ),
+    "app_missing": _(
+        "A hospedagem (%(name)s) diz que não há nenhuma aplicação neste endereço: foi apagada, ou mudou de nome. Peça "
+        "a URL nova ao responsável pelo destino."
+    ),
+    "tunnel_closed": _("O túnel (%(name)s) está desligado, ou o programa por trás dele: ligue-os de novo."),
 }
 """By the codes of `rules.clues`."""

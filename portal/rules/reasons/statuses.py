@@ -9,7 +9,8 @@ _LOGIN = _(
 )
 _NO_ACCESS = _(
     "O destino exige login ou permissão: use a URL pública feita para webhooks e confira se a chave de acesso nela "
-    "ainda vale. No Google Apps Script, o acesso deve ser para “Qualquer pessoa”."
+    "ainda vale. Uma chave que vai em um cabeçalho se cadastra na página Webhook. No Google Apps Script, o acesso "
+    "deve ser para “Qualquer pessoa”."
 )
 _BAD_GATEWAY = _(
     "O servidor de entrada do destino não conseguiu falar com o sistema por trás dele. "
