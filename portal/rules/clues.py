@@ -257,7 +257,8 @@ _COMPLAINTS: tuple[tuple[Container[int], re.Pattern[str], str], ...] = (
     (
         _ANY_FAILURE,
         re.compile(
-            r"(?i)no scenario listening|WorkflowTriggerIsNotEnabled|Zap is not enabled|Project paused|DEPLOYMENT_DISABLED"
+            r"(?i)no scenario listening|WorkflowTriggerIsNotEnabled|Zap is not enabled|Project paused"
+            r"|DEPLOYMENT_DISABLED"
             r"|(?:flow|workflow|scenario) (?:is )?(?:disabled|inactive|paused|switched off|not enabled|turned off)"
             r"|web app is stopped"
         ),

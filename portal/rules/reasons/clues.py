@@ -96,8 +96,8 @@ CLUES = {
         "mais usar. Os dados desta entrega não entraram nela."
     ),
     "flow_off": _(
-        "O destino diz que o que está por trás desta URL está desligado (um fluxo, cenário, Zap ou projeto): ligue-o lá. "
-        "O que falhou sem novas tentativas é preciso reenviar."
+        "O destino diz que o que está por trás desta URL está desligado (um fluxo, cenário, Zap ou projeto): ligue-o "
+        "lá. O que falhou sem novas tentativas é preciso reenviar."
     ),
     "flow_private": _(
         "O fluxo do Power Automate só aceita quem entra com uma conta. No gatilho dele, escolha “Qualquer pessoa” "
@@ -108,8 +108,8 @@ CLUES = {
         "type: NONE”; no Google Cloud, “Allow unauthenticated”), e que ela confira a assinatura do webhook."
     ),
     "aws_no_route": _(
-        "O API Gateway da AWS responde assim quando não existe a rota ou ela não aceita POST: confira o caminho da URL, "
-        "com o estágio (como /prod)."
+        "O API Gateway da AWS responde assim quando não existe a rota ou ela não aceita POST: confira o caminho da "
+        "URL, com o estágio (como /prod)."
     ),
     "key_wanted": _(
         "O destino pede uma chave de acesso em um cabeçalho. Cadastre-a como cabeçalho fixo, na página Webhook; se já "
