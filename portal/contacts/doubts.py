@@ -28,19 +28,21 @@ _last_taken = (
 @dataclass(frozen=True)
 class Doubt:
     """How many contacts are shown with one kind of warning, how many deliveries are left that were answered so, and
-    the newest of these.
+    the newest of these; 0 when none is.
     """
 
     warning: str
     contacts: int
     deliveries: int
-    delivery_id: int | None
+    delivery_id: int
 
 
 def doubts_of(session: Session, company_id: int) -> Sequence[Doubt]:
     """The company's contacts that are shown with a warning, by its kind, the most frequent first."""
     query = (
-        select(Contact.delivered_warning, func.count(), func.count(_last_taken), func.max(_last_taken))
+        select(
+            Contact.delivered_warning, func.count(), func.count(_last_taken), func.coalesce(func.max(_last_taken), 0)
+        )
         .where(Contact.company_id == company_id, is_shown_as("with_warning"))
         .group_by(Contact.delivered_warning)
     )

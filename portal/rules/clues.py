@@ -74,8 +74,8 @@ def _find_clues(answer: _Answer, status_code: int) -> Iterator[Clue]:
     for statuses, find in _FINDERS:
         if status_code in statuses and (clue := find(answer)) is not None:
             yield clue
-    for statuses, words, name in _COMPLAINTS:
-        if status_code in statuses and words.search(answer.text):
+    for codes, words, name in _COMPLAINTS:
+        if status_code in codes and words.search(answer.text):
             yield Clue(name)
 
 

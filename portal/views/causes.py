@@ -28,7 +28,7 @@ def index() -> ResponseReturnValue:
         "causes/index.html",
         causes=causes,
         doubts=doubtful,
-        examples=last_attempts(db.session, [each for each in named if each]),
+        examples=last_attempts(db.session, named),
         notes=notes.notes_of(db.session, company_id),
         note_length=notes.MAX_NOTE,
         backlog=backlog_of(db.session, company_id),

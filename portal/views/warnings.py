@@ -25,7 +25,7 @@ def index() -> ResponseReturnValue:
     return render_template(
         "warnings/index.html",
         doubts=found,
-        examples=last_attempts(db.session, [doubt.delivery_id for doubt in found if doubt.delivery_id]),
+        examples=last_attempts(db.session, [doubt.delivery_id for doubt in found]),
         notes=notes.notes_of(db.session, current_user.company_id),
         note_length=notes.MAX_NOTE,
         now=clock.utcnow(),
