@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from portal import audit
 from portal.audit import Actor
 from portal.company.asking import take_turn
+from portal.company.endpoint import lock_endpoint
 from portal.egress import Egress, parse_address
 from portal.models import Chat
 from portal.vault import Vault
@@ -29,6 +30,7 @@ def set_chat(session: Session, actor: Actor, url: str, *, egress: Egress, vault:
     host = parse_address(url, egress.policy).host
     take_turn(session, actor, host)
     url = egress.check(url).address.url
+    lock_endpoint(session, actor.company_id)  # two who set it, or who set and remove it, do so one after the other
     chat = get_chat(session, actor.company_id) or Chat(company_id=actor.company_id, notified_state="active")
     chat.address_secret = vault.seal(url, purpose="chat_address", company_id=actor.company_id)
     chat.host, chat.notice_error = host, None
@@ -51,6 +53,7 @@ def take_trial(session: Session, actor: Actor) -> Chat | None:
 
 def remove_chat(session: Session, actor: Actor) -> None:
     """Send notices to no chat any more, and forget the address."""
+    lock_endpoint(session, actor.company_id)
     chat = get_chat(session, actor.company_id)
     if chat is not None:
         session.delete(chat)

@@ -32,6 +32,7 @@ NEVER_KEPT = ("cookie", "authorization", "proxy-authorization")
 
 def open_inspector(session: Session, company: Company, actor: Actor) -> None:
     """Give the company an address, when it has none."""
+    session.refresh(company, with_for_update=True)
     if company.inspector_token is None:
         company.inspector_token = secrets.token_urlsafe(24)
         audit.record(session, actor, "inspector.opened")
@@ -39,6 +40,7 @@ def open_inspector(session: Session, company: Company, actor: Actor) -> None:
 
 def close_inspector(session: Session, company: Company, actor: Actor) -> None:
     """Take the address away, with what arrived there."""
+    session.refresh(company, with_for_update=True)
     if company.inspector_token is not None:
         company.inspector_token = None
         session.execute(delete(InspectedRequest).where(InspectedRequest.company_id == company.id))

@@ -31,10 +31,10 @@ def revision_in(connection: Connection) -> str | None:
     return revision
 
 
-def columns_in(connection: Connection) -> dict[str, set[str]]:
-    """The names of every table's columns."""
-    found = inspect(connection).get_multi_columns()
-    return {table: {column["name"] for column in columns} for (_, table), columns in found.items()}
+def columns_in(bind: Connection | Engine) -> dict[str, dict[str, ReflectedColumn]]:
+    """Every table's columns, by their names."""
+    found = inspect(bind).get_multi_columns()
+    return {table: {column["name"]: column for column in columns} for (_, table), columns in found.items()}
 
 
 def check_schema(engine: Engine, metadata: MetaData) -> None:
@@ -53,10 +53,10 @@ def check_schema(engine: Engine, metadata: MetaData) -> None:
 
 def _check_columns(engine: Engine, metadata: MetaData) -> None:
     """The revision is only a note: a restored table, or an upgrade that did not end, can make it false."""
-    found = inspect(engine).get_multi_columns()
-    there = {f"{table}.{column['name']}" for (_, table), columns in found.items() for column in columns}
+    found = columns_in(engine)
+    there = {f"{table}.{name}" for table, columns in found.items() for name in columns}
     needed = {
-        f"{table}.{each['name']}" for (_, table), columns in found.items() for each in columns if _is_needed(each)
+        f"{table}.{name}" for table, columns in found.items() for name, column in columns.items() if is_needed(column)
     }
     tables = {table.name for table in metadata.sorted_tables}
     wanted = {str(column) for table in metadata.sorted_tables for column in table.columns}
@@ -69,7 +69,8 @@ def _check_columns(engine: Engine, metadata: MetaData) -> None:
             )
 
 
-def _is_needed(column: ReflectedColumn) -> bool:
+def is_needed(column: ReflectedColumn) -> bool:
+    """Whether a row cannot be made without it."""
     return not column["nullable"] and column["default"] is None and not column.get("autoincrement")
 
 

@@ -18,6 +18,7 @@ from portal.database.schema import (
     SchemaError,
     columns_in,
     current_revision,
+    is_needed,
     refuse_unknown,
     revision_in,
 )
@@ -57,7 +58,8 @@ def upgrade_schema(engine: Engine, *, backups: Path | None, now: datetime) -> Pa
 def _refuse_lie(connection: Connection) -> None:
     """Raise SchemaError for a database whose tables are not those of its revision: migrations would garble it.
 
-    Such were made between two releases. Only tables that the revision knows count: others may be the operator's.
+    Such were made between two releases. Other tables may be the operator's, and so may columns that no migration is
+    going to make, if rows can be made without them.
     """
     revision = revision_in(connection)
     if revision is None or revision == HEAD_REVISION:
@@ -65,10 +67,13 @@ def _refuse_lie(connection: Connection) -> None:
     with create_engine("sqlite://", poolclass=StaticPool).begin() as scratch:
         command.upgrade(config_for(scratch), revision)
         promised = columns_in(scratch)
+        command.upgrade(config_for(scratch), "head")
+        to_come = columns_in(scratch)
     found = columns_in(connection)
     for table, columns in sorted(promised.items()):
-        there = found.get(table, set())
-        for fault, names in (("lacks", columns - there), ("already has", there - columns)):
+        there, new = found.get(table, {}), to_come.get(table, {})
+        strange = {name for name in there.keys() - columns if name in new or is_needed(there[name])}
+        for fault, names in (("lacks", columns.keys() - there), ("already has", strange)):
             if names:
                 raise SchemaError(
                     f"The database says that it is at revision {revision}, but it {fault} {table}.{min(names)}: it was "

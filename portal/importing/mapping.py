@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
+from portal import outbox
 from portal.importing.columns import FIELDS
 from portal.importing.encoding import FileProblem, UnknownName
 from portal.importing.order import Order
@@ -57,6 +58,7 @@ def recall(session: Session, company_id: int, order: Order) -> Order:
 def remember(session: Session, company_id: int, order: Order) -> None:
     """Keep what was chosen, for files of the same header."""
     if order.choices and any(order.layout.header):
+        outbox.hold_company(session, company_id)
         session.merge(ColumnMapping(company_id=company_id, header_hash=_hash(order), choices=order.choices))
 
 

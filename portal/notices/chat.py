@@ -1,8 +1,9 @@
 """A notice in a chat: the letter's words, in the body that the address's host takes."""
 
+import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from requests import RequestException, Session
 
@@ -45,10 +46,16 @@ def post_to_chat(session: Session, chat: Chat, text: str, *, vault: Vault) -> No
         raise ChatError(str(error)) from error
     if not 200 <= response.status_code < 300:
         is_refused = response.status_code < 500 and response.status_code not in (408, 429)
-        parts = urlsplit(url)
-        secrets = [each for each in (parts.path, parts.query, *parts.path.split("/")) if len(each) >= SECRET_LENGTH]
-        words = blot(" ".join(response.text.split()), secrets)[:100]
+        words = blot(" ".join(response.text.split()), secrets_of(url))[:100]
         raise ChatError(f"{response.status_code} {words}".strip(), permanent=is_refused)
+
+
+def secrets_of(url: str) -> list[str]:
+    """What of the address may be its key, in the forms in which a host may repeat it, the longest first."""
+    path, query = urlsplit(url)[2:4]
+    written = [path, query, *re.split(r"[/?&=]", f"{path}?{query}")]
+    found = {form for each in written for form in (each, unquote(each), each.replace("/", "\\/"))}
+    return sorted((each for each in found if len(each) >= SECRET_LENGTH), key=len, reverse=True)
 
 
 def make_message(url: str, text: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def end_outage(connection: Connection, company_id: int, *, now: datetime, arrive
     if lasting is None:
         return None
     outage_id, began_at = lasting
-    of_company = select(literal(outage_id), delivery.c.id).where(delivery.c.company_id == company_id)
+    of_company = select(delivery.c.id).where(delivery.c.company_id == company_id)
     latest_failed = (
         select(delivery.c.id)
         .where(delivery.c.company_id == company_id, delivery.c.status == "failed")
@@ -52,7 +52,13 @@ def end_outage(connection: Connection, company_id: int, *, now: datetime, arrive
         of_company.where(delivery.c.id.in_(arrived)),
         of_company.where(delivery.c.id.in_(latest_failed), delivery.c.trigger != "test", exists().where(tried)),
     )
-    connection.execute(insert(held_delivery).from_select(["outage_id", "delivery_id"], found))
+    # Each is held in place until the commit: the house-keeping may be about to delete some of them.
+    kept = (
+        select(literal(outage_id), delivery.c.id)
+        .where(delivery.c.id.in_(found))
+        .with_for_update(read=True, key_share=True)
+    )
+    connection.execute(insert(held_delivery).from_select(["outage_id", "delivery_id"], kept))
     counted = select(func.count()).where(held_delivery.c.outage_id == outage_id)
     held = connection.execute(counted).scalar_one()
     connection.execute(update(outage).where(outage.c.id == outage_id).values(ended_at=now, held=held))

@@ -1,12 +1,14 @@
 """Passwords: what makes a good one, how it is kept, and how it is proven."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import cache
 from importlib.resources import files
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from sqlalchemy import exists, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import object_session
 
 from portal.models import User
@@ -43,8 +45,14 @@ def set_password(user: User, password: str) -> None:
         raise InvalidAccount("password", "too_common")
     if user.password_hash is None and _is_taken(user):
         raise InvalidAccount("email", "taken")
-    user.password_hash = hash_password(password)
+    hashed = hash_password(password)
     end_sessions(user)
+    session = object_session(user)
+    try:
+        with session.begin_nested() if session else nullcontext():
+            user.password_hash = hashed
+    except IntegrityError as error:  # somebody of another company chose the first password at this moment
+        raise InvalidAccount("email", "taken") from error
 
 
 def _is_taken(user: User) -> bool:

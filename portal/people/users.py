@@ -1,13 +1,14 @@
 """Companies and their people: who may log in, and as what."""
 
 from sqlalchemy import exists, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
 from portal.audit import Actor
 from portal.company.endpoint import create_endpoint
 from portal.models import AccessLink, Company, Contact, User
-from portal.outbox import mark_changed
+from portal.outbox import hold_company, mark_changed
 from portal.people.links import create_link, drop_links, use_link
 from portal.people.passwords import InvalidAccount, end_sessions, set_password
 from portal.vault import Vault
@@ -29,12 +30,15 @@ def is_empty(session: Session) -> bool:
 
 def get_or_create_company(session: Session, name: str, *, vault: Vault) -> Company:
     """The company of that name; a new one comes with its endpoint."""
-    company = session.scalars(select(Company).where(Company.name == name)).first()
-    if company is None:
-        company = Company(name=name, created_at=clock.utcnow())
-        session.add(company)
-        session.flush()
-        create_endpoint(session, company, vault=vault)
+    if company := find_company(session, name):
+        return company
+    company = Company(name=name, created_at=clock.utcnow())
+    try:
+        with session.begin_nested():
+            session.add(company)
+    except IntegrityError:  # somebody else made it meanwhile
+        return session.scalars(select(Company).where(Company.name == name)).one()
+    create_endpoint(session, company, vault=vault)
     return company
 
 
@@ -49,6 +53,7 @@ def add_user(session: Session, company: Company, *, name: str, email: str, role:
     Whether somebody of another company has the address is not told before a password is chosen.
     """
     email = normalise_email(email)
+    hold_company(session, company.id)  # nobody else makes a person of this address meanwhile
     user = session.scalars(select(User).where(User.company_id == company.id, User.email == email)).first()
     if user is not None and user.role is not None:
         raise InvalidAccount("email", "taken")

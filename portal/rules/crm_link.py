@@ -69,11 +69,13 @@ def _walk(answer: Any) -> Iterator[tuple[str, str]]:
     waiting = [("", answer)]
     while waiting:
         pointer, value = waiting.pop()
+        if len(pointer) > MAX_POINTER:
+            continue
         if isinstance(value, dict | list):
             named = value.items() if isinstance(value, dict) else enumerate(value)
             inner = [(f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}", each) for name, each in named]
             waiting += reversed(inner)
-        elif (text := _value_of(value)) is not None and len(pointer) <= MAX_POINTER and pointer.isprintable():
+        elif (text := _value_of(value)) is not None and pointer.isprintable():
             yield pointer, text
 
 

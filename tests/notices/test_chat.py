@@ -18,7 +18,7 @@ from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.egress import Egress
 from portal.models import AuditEntry, Chat, Company
-from portal.notices.chat import MOST_CHARACTERS, make_message
+from portal.notices.chat import MOST_CHARACTERS, make_message, secrets_of
 from tests import factories
 from tests.conftest import BOTH, MakeApp
 from tests.factories import actor_of, endpoint_of, make_user
@@ -290,6 +290,17 @@ def test_a_refusal_that_repeats_the_address_tells_no_secret(app, company, chats,
     chats.status, chats.words = 404, "Cannot POST /services/T0/B0/secret"
     assert tell(app)
     assert chat.notice_error == f"404 Cannot POST {'*' * len('/services/T0/B0/secret')}"
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    ["/v1/spaces/AAAA1234/messages?key=AIzaSy12&token=t0k%3Dn-9", "AIzaSy12", "t0k%3Dn-9", "t0k=n-9", "AAAA1234"]
+    + [r"\/v1\/spaces\/AAAA1234\/messages"],
+)
+def test_no_part_of_an_address_is_told_in_any_form(repeated: str) -> None:
+    url = "https://chat.googleapis.com/v1/spaces/AAAA1234/messages?key=AIzaSy12&token=t0k%3Dn-9"
+    told = blot(f"no such {repeated}", secrets_of(url))
+    assert not [part for part in ("AAAA1234", "AIzaSy12", "t0k%3Dn-9", "t0k=n-9") if part in told]
 
 
 def test_a_chat_that_is_tried_holds_up_no_writer(app, company, chats):
