@@ -19,6 +19,7 @@ from portal.demo.server import Receiver
 from portal.egress import Egress
 from portal.models import AuditEntry, Chat, Company
 from portal.notices.chat import MOST_CHARACTERS, make_message, secrets_of
+from portal.rules.credentials import blot
 from tests import factories
 from tests.conftest import BOTH, MakeApp
 from tests.factories import actor_of, endpoint_of, make_user

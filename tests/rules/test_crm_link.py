@@ -1,6 +1,7 @@
 """Where an answer says an id, and the address that it makes: what is found, and what is never opened."""
 
 import json
+import tracemalloc
 
 import pytest
 
@@ -43,6 +44,14 @@ def test_hostile_answers_are_bounded() -> None:
     assert places_of(read_answer(b"9" * 16_000)) == {}
     assert len(places_of(read_answer(json.dumps(list(range(5000))).encode()))) == MOST_PLACES
     assert places_of(["x" * (MAX_VALUE + 1), "a\u202eb", "a\nb"]) == {}
+
+
+def test_a_long_name_is_not_written_again_for_each_that_it_holds() -> None:
+    answer = {"x" * 8000: list(range(4000))}
+    tracemalloc.start()
+    assert places_of(answer) == {}
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("text", ["https://crm.example/leads/{id}", " https://crm.example:8443/?l={id}#{id} ", "{id}"])
