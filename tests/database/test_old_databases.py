@@ -116,7 +116,7 @@ def test_a_column_of_an_operators_that_no_row_can_be_without_stops_the_upgrade(e
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM idempotency_key"))
         connection.execute(text("ALTER TABLE idempotency_key ADD COLUMN own INTEGER NOT NULL"))
-    with pytest.raises(SchemaError, match="already has idempotency_key.own"):
+    with pytest.raises(SchemaError, match=r"already has idempotency_key\.own"):
         upgrade_schema(engine, backups=tmp_path / "backups", now=utcnow())
 
 

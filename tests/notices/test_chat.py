@@ -295,8 +295,11 @@ def test_a_refusal_that_repeats_the_address_tells_no_secret(app, company, chats,
 
 @pytest.mark.parametrize(
     "repeated",
-    ["/v1/spaces/AAAA1234/messages?key=AIzaSy12&token=t0k%3Dn-9", "AIzaSy12", "t0k%3Dn-9", "t0k=n-9", "AAAA1234"]
-    + [r"\/v1\/spaces\/AAAA1234\/messages"],
+    [
+        "/v1/spaces/AAAA1234/messages?key=AIzaSy12&token=t0k%3Dn-9",
+        r"\/v1\/spaces\/AAAA1234\/messages",
+        *("AIzaSy12", "t0k%3Dn-9", "t0k=n-9", "AAAA1234"),
+    ],
 )
 def test_no_part_of_an_address_is_told_in_any_form(repeated: str) -> None:
     url = "https://chat.googleapis.com/v1/spaces/AAAA1234/messages?key=AIzaSy12&token=t0k%3Dn-9"
