@@ -14,7 +14,7 @@ RUN useradd --system --uid 10001 --home-dir /data portal \
     && install -d -o portal -g portal -m 700 /data
 COPY --from=build /opt/portal /opt/portal
 ENV PATH=/opt/portal/bin:$PATH PORTAL_INSTANCE=/data PYTHONUNBUFFERED=1
-USER portal
+USER 10001
 WORKDIR /data
 VOLUME /data
 EXPOSE 8000

@@ -21,6 +21,7 @@ from portal.web import headers, sessions
 from portal.web.assets import init_assets
 from portal.web.bodies import BoundedRequest
 from portal.web.extensions import compress, csrf, login_manager
+from portal.web.root import path_within
 from portal.web.row_numbers import RowNumber
 
 if TYPE_CHECKING:
@@ -93,9 +94,7 @@ def below(path: str, serve: "WSGIApplication") -> "WSGIApplication":
     """The same application below a path of its host, whether the proxy in front takes that path away or leaves it."""
 
     def serve_below(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        asked = environ.get("PATH_INFO", "")
-        if asked == path or asked.startswith(f"{path}/"):
-            environ["PATH_INFO"] = asked.removeprefix(path)
+        environ["PATH_INFO"] = path_within(path, environ.get("PATH_INFO", ""))
         environ["SCRIPT_NAME"] = path
         return serve(environ, start_response)
 

@@ -13,11 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from portal.cli.serve import serve
 from portal.cli.worker import worker
 from portal.config import KNOWN
-from portal.views.imports import MAX_UPLOAD_BYTES
 
 ROOT = Path(__file__).parent.parent
 FILES = [ROOT / "Dockerfile", ROOT / "compose.yaml", *sorted((ROOT / "deploy").iterdir())]
 PROMTOOL = shutil.which("promtool")
+SYSTEMD_ANALYZE = shutil.which("systemd-analyze")
 UNITS = sorted((ROOT / "deploy").glob("*.service"))
 
 
@@ -39,11 +39,12 @@ def test_every_unit_shuts_itself_in(unit: Path) -> None:
     assert walls <= set(unit.read_text().splitlines())
 
 
-def test_a_proxy_lets_through_what_an_import_may_hold() -> None:
-    nginx = re.findall(r"client_max_body_size (\d+)m", (ROOT / "deploy" / "nginx.conf").read_text())
-    caddy = re.findall(r"max_size (\d+)MB", (ROOT / "deploy" / "Caddyfile").read_text())
-    assert int(nginx[0]) * 1024**2 >= MAX_UPLOAD_BYTES
-    assert int(caddy[0]) * 1000**2 >= MAX_UPLOAD_BYTES
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_rates_every_unit_under_two_of_ten(unit: Path) -> None:
+    assert SYSTEMD_ANALYZE, "systemd-analyze is not installed: see .ci/programs"
+    command = [SYSTEMD_ANALYZE, "security", "--offline=true", "--threshold=20", unit]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def names_told(app: Flask) -> set[str]:

@@ -46,7 +46,7 @@ class Lanes:
         request = channel.requests[0]
         channel.patient_until = clock.monotonic() + BUSY_TIMEOUT_SECONDS
         lane = self._readers if request.error or request.command in READING else self._writers
-        (self._health if getattr(request, "path", None) == HEALTH else lane).add_task(channel)
+        (self._health if request.within == HEALTH else lane).add_task(channel)
 
     def shutdown(self) -> None:
         """End the threads."""
@@ -70,11 +70,15 @@ class Body(OverflowableBuffer):  # type: ignore[misc]
 class Parser(HTTPRequestParser):  # type: ignore[misc]
     """A request as it comes in: its head says how long its body may be."""
 
+    within: str | None = None
+    """The path that is asked for, below that of the portal."""
+
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
+        self.within = self.adj.path_within(self.path)
         if self.body_rcv is not None:
             environ = {f"HTTP_{name}": value for name, value in self.headers.items()}
-            environ |= {"PATH_INFO": self.path, "REQUEST_METHOD": self.command}
+            environ |= {"PATH_INFO": self.within, "REQUEST_METHOD": self.command}
             self.body_rcv.buf = Body(self.adj.inbuf_overflow, self.adj.limit_of(environ))
 
     def received(self, data: bytes) -> int:

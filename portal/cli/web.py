@@ -13,6 +13,7 @@ from portal import clock
 from portal.cli.connections import Channel, Lanes, Listener, most_connections
 from portal.runtime import Runtime
 from portal.web.bodies import limit_of
+from portal.web.root import path_within
 
 CLEANUP_SECONDS = 5
 MOST_BODY_BYTES = 1024**3
@@ -40,6 +41,7 @@ class WebServer:
             clear_untrusted_proxy_headers=held.settings.proxy_hops == 0,
         )
         settings.limit_of = partial(limit_of, app)
+        settings.path_within = partial(path_within, held.settings.path)
         lanes = Lanes()
         try:
             for address in settings.listen:
