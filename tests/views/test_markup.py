@@ -1,4 +1,6 @@
-"""The markup of every page: each id once, references that lead somewhere, no empty address, no button in a link."""
+"""The markup of every page: each id once, references that lead somewhere, no empty address, no button in a link, and
+without scripts nothing that does nothing.
+"""
 
 from collections import Counter
 from html.parser import HTMLParser
@@ -24,6 +26,8 @@ class Markup(HTMLParser):
         self.ids: Counter[str] = Counter()
         self.references: set[str] = set()
         self.open: list[str] = []
+        self.away: list[bool] = []
+        """Whether each of the open elements is there only with scripts."""
 
     def handle_starttag(self, tag, attrs):
         names = Counter(name for name, _ in attrs)
@@ -34,6 +38,9 @@ class Markup(HTMLParser):
             f"{tag} in {outer}" for outer in self.open if tag in ACTING - {"label"} and outer in {"a", "button"}
         ]
         self.found += ["form in form"] if tag == "form" and "form" in self.open else []
+        is_away = tag == "dialog" or "needs-js" in values.get("class", "").split()
+        if tag == "button" and values.get("type") == "button" and not (is_away or any(self.away)):
+            self.found.append("a button that does nothing without scripts")
         self.ids.update([values["id"]] if "id" in values else [])
         for name in REFERENCES:
             self.references.update(values.get(name, "").split())
@@ -41,6 +48,7 @@ class Markup(HTMLParser):
             self.references.add(values["href"][1:])
         if tag not in EMPTY:
             self.open.append(tag)
+            self.away.append(is_away)
 
     def handle_endtag(self, tag):
         if tag in EMPTY:
@@ -48,7 +56,7 @@ class Markup(HTMLParser):
         if tag not in self.open:
             self.found.append(f"{tag} ends and was not begun")
             return
-        while self.open.pop() != tag:
+        while self.away.pop() is not None and self.open.pop() != tag:
             pass
 
     def complaints(self) -> list[str]:
