@@ -59,6 +59,11 @@ FILE_MENDS = {
 }
 """What an operator does about a file or folder, by the system's number of the error."""
 
+NO_ROOM = (
+    "This machine gives the portal no more memory or threads. Raise the limit: of memory (ulimit -v, MemoryMax), or of "
+    "processes and threads (ulimit -u, TasksMax, a container's pids limit)."
+)
+
 NO_DRIVER = "PostgreSQL needs its driver: install the portal with the extra `postgres`, or psycopg itself."
 
 
@@ -78,6 +83,8 @@ def explain_error(error: Exception) -> str | None:
         return f"The database cannot be used: {error}. {MENDS[trouble.code]}"
     if isinstance(error, OSError) and error.filename is not None:
         return _explain_file(error)
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "start new thread" in str(error)):
+        return NO_ROOM
     if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
         return NO_DRIVER
     return None

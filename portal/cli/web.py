@@ -1,5 +1,6 @@
 """The web server: waitress, in this process's main thread, stopped without cutting a request that is under way."""
 
+import errno
 import logging
 import threading
 from functools import partial
@@ -29,17 +30,20 @@ class WebServer:
         held: Runtime = app.extensions["portal"]
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is nothing to tell people about
         self._map: dict[int, wasyncore.dispatcher] = {}
-        settings = Adjustments(
-            host=host,
-            port=port,
-            ident=None,
-            connection_limit=2 * most_connections(),  # who listens lets the oldest go before
-            cleanup_interval=CLEANUP_SECONDS,
-            log_socket_errors=False,  # whoever goes away in the middle is nothing to tell people about
-            max_request_body_size=MOST_BODY_BYTES,
-            # With a proxy in front, its headers are read by the application, which knows how many proxies to trust.
-            clear_untrusted_proxy_headers=held.settings.proxy_hops == 0,
-        )
+        try:
+            settings = Adjustments(
+                host=host,
+                port=port,
+                ident=None,
+                connection_limit=2 * most_connections(),  # who listens lets the oldest go before
+                cleanup_interval=CLEANUP_SECONDS,
+                log_socket_errors=False,  # whoever goes away in the middle is nothing to tell people about
+                max_request_body_size=MOST_BODY_BYTES,
+                # With a proxy in front, its headers are read by the application, which knows how many proxies to trust.
+                clear_untrusted_proxy_headers=held.settings.proxy_hops == 0,
+            )
+        except ValueError as error:  # waitress knows the name of no address
+            raise click.ClickException(f"--host: {host!r} is no address of this machine, nor a name of one.") from error
         settings.limit_of = partial(limit_of, app)
         settings.path_within = partial(path_within, held.settings.path)
         lanes = Lanes()
@@ -47,8 +51,9 @@ class WebServer:
             for address in settings.listen:
                 Listener(app, self._map, dispatcher=lanes, adj=settings, sockinfo=address)
         except OSError as error:
+            option = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
             raise click.ClickException(
-                f"Port {port} of {host} cannot be listened on: {error.strerror}. Choose another with --port."
+                f"Port {port} of {host} cannot be listened on: {error.strerror}. Choose another with {option}."
             ) from error
 
     @property

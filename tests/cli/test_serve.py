@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -174,6 +176,27 @@ def test_a_port_in_use_is_one_sentence(start: Start, receiver: Receiver, sqlite_
     running.wait_for(rf"Error: Port {receiver.port} of 127\.0\.0\.1 cannot be listened on")
     assert "Traceback" not in running.output
     assert READY not in running.output
+
+
+@pytest.mark.parametrize(
+    ("host", "sentence"),
+    [
+        ("no such host", "Error: --host: 'no such host' is no address of this machine"),
+        ("192.0.2.1", r"another with --host\."),
+    ],
+)
+def test_an_address_that_is_not_this_machines_is_one_sentence(start: Start, host: str, sentence: str) -> None:
+    running = start("serve", "--host", host, "--port", "0", PORTAL_BASE_URL="http://portal.example.com")
+    assert running.process.wait(20) == 1
+    running.wait_for(sentence)
+    assert "Traceback" not in running.output
+
+
+@pytest.mark.slow
+def test_a_machine_that_gives_no_more_threads_is_one_sentence(environ: dict[str, str], sqlite_url: str) -> None:
+    command = ["prlimit", f"--as={600 * 1024**2}", sys.executable, "-m", "portal", "serve", "--port", "0"]
+    done = subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stderr[:60]) == (1, "Error: This machine gives the portal no more memory or threa")
 
 
 def test_it_refuses_to_listen_to_others_without_a_name(run: Run) -> None:
