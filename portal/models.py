@@ -36,6 +36,7 @@ class Company(Numbered):
     keep_audit_days: Mapped[int] = mapped_column(default=730)
     inspector_token: Mapped[str | None] = mapped_column(String(32), unique=True)  # the secret part of its test address
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # it is being erased since then
 
 
 LOGS_IN = "role IS NOT NULL AND password_hash IS NOT NULL"

@@ -76,7 +76,7 @@ class InspectedRequest(Numbered):
 
 
 class Erasure(Base):
-    """An erased person, as a keyed hash (`privacy.marks`): a backup that is put back still holds who it was."""
+    """Who was erased, person or company, as a keyed hash (`privacy.marks`): a backup put back still has them."""
 
     mark: Mapped[str] = mapped_column(String(64), primary_key=True)
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "worker": ("portal.cli.worker", "Run a worker alone, against the same database."),
     "demo": ("portal.cli.demo", "Run a throw-away portal with sample data."),
     "upgrade": ("portal.cli.upgrade", "Bring the database to this version, after a backup."),
+    "company": ("portal.cli.company", "A company's data as files, and closing it."),
     "user": ("portal.cli.user", "People who log in."),
     "token": ("portal.cli.token", "Tokens for the API."),
     "webhook": ("portal.cli.webhook", "The address that deliveries go to."),

@@ -110,7 +110,7 @@ def pick_company(name: str | None) -> Company:
         if company is None:
             raise click.ClickException(f"There is no company {name!r}. {_known_companies()}")
         return company
-    companies = db.session.scalars(select(Company).limit(2)).all()
+    companies = db.session.scalars(select(Company).where(Company.closed_at.is_(None)).limit(2)).all()
     if len(companies) == 1:
         return companies[0]
     raise click.UsageError(f"Say which company, with --company NAME. {_known_companies()}")
@@ -136,7 +136,9 @@ def time_in(company: Company, moment: datetime | None) -> str:
 
 
 def _known_companies() -> str:
-    names = db.session.scalars(select(Company.name).order_by(Company.name).limit(20)).all()
+    names = db.session.scalars(
+        select(Company.name).where(Company.closed_at.is_(None)).order_by(Company.name).limit(20)
+    ).all()
     if not names:
         return "There is none yet: `portal user add --company NAME ...` makes one, and so does the first set-up."
     return f"There {'is' if len(names) == 1 else 'are'}: {', '.join(names)}."

@@ -17,7 +17,7 @@ from portal.database import backup as backups
 from portal.database.db import db
 from portal.database.schema import check_schema
 from portal.models import Company
-from portal.privacy import marks
+from portal.privacy import closing, marks
 from portal.privacy.erasing import erase_contact
 from portal.privacy.marks import Known
 from portal.runtime import runtime
@@ -32,7 +32,7 @@ def restore(file: Path) -> None:
     Stop the portal first. A copy of the backup is brought to this version and looked at before anything changes. What
     the backup holds waiting may have been sent since, so nothing is sent until an admin resumes on the Webhook page.
     The database that was there is kept in the backups folder of the instance; on PostgreSQL make a backup of it before.
-    Who was erased since the backup was made is erased in it, too.
+    Who was erased since the backup was made is erased in it, too, and so is a company that was closed.
     """
     with hold_app(load_settings()):
         held = runtime()
@@ -57,7 +57,7 @@ class Again:
 
     def __init__(self, known: Set[str]) -> None:
         self._known = known
-        self.erased = 0
+        self.erased = self.companies = 0
 
     def prove(self, engine: Engine) -> None:
         """Raises what keeps this version, or this key, from working with the copy."""
@@ -68,6 +68,12 @@ class Again:
             self._erase_again(session, runtime().vault)
 
     def _erase_again(self, session: Session, vault: Vault) -> None:
+        for company_id in marks.find_marked_companies(session, self._known, vault):
+            company = session.get_one(Company, company_id)
+            closing.close(session, company, Actor(company_id, ACTOR), vault=vault)
+            session.commit()
+            closing.erase(session.get_bind().engine, company_id)
+            self.companies += 1
         for contact in marks.find_marked(session, self._known, vault):
             erase_contact(session, contact, Actor(contact.company_id, ACTOR), vault=vault)
             session.commit()
@@ -80,6 +86,8 @@ def tell_erasures(known: Known, again: Again) -> None:
     """Say who stays erased, and what could not be known about that."""
     if again.erased:
         click.echo(f"Erased again, because they had been erased since the backup was made: {again.erased}.")
+    if again.companies:
+        click.echo(f"Companies that were closed since the backup was made, and are erased again: {again.companies}.")
     if known.trouble is not None:
         click.echo(f"Who was erased could not be read from the database that was there: {known.trouble}.", err=True)
     if not known.is_listed:

@@ -20,7 +20,7 @@ from portal.forms.people import (
     TurnOffForm,
     TurnOnForm,
 )
-from portal.forms.settings import SCOPE_WORDS, ChatForm, CompanyForm, RetentionForm, TokenForm, WebhookForm
+from portal.forms.settings import SCOPE_WORDS, ChatForm, CloseForm, CompanyForm, RetentionForm, TokenForm, WebhookForm
 
 __all__ = [
     "ACCOUNT_WORDS",
@@ -29,6 +29,7 @@ __all__ = [
     "ChangeEmailForm",
     "ChangePasswordForm",
     "ChatForm",
+    "CloseForm",
     "CodeForm",
     "CompanyForm",
     "ContactForm",

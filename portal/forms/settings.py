@@ -12,7 +12,7 @@ from wtforms.validators import NumberRange, Optional
 
 from portal.company.header import HeaderChoice, basic_header, bearer_header, read_header
 from portal.forms.fields import TimezoneField, any_text, at_most, required, strip
-from portal.forms.people import ROLE_WORDS
+from portal.forms.people import ROLE_WORDS, current_password_field
 from portal.models import User
 
 MOST_DAYS = 3650
@@ -32,6 +32,17 @@ class CompanyForm(FlaskForm):
             "apague e digite o nome da cidade."
         ),
     )
+
+
+class CloseForm(FlaskForm):
+    name = StringField(
+        _l("Nome da empresa"),
+        [required, at_most(200)],
+        filters=[strip],
+        description=_l("Digite-o como está acima."),
+        render_kw={"autocomplete": "off"},
+    )
+    current = current_password_field()
 
 
 HEADER_KINDS = [

@@ -43,8 +43,8 @@ def get_or_create_company(session: Session, name: str, *, vault: Vault) -> Compa
 
 
 def find_company(session: Session, name: str) -> Company | None:
-    """The company of that name, or None."""
-    return session.scalars(select(Company).where(Company.name == name)).first()
+    """The company of that name, unless it was closed, or None."""
+    return session.scalars(select(Company).where(Company.name == name, Company.closed_at.is_(None))).first()
 
 
 def add_user(session: Session, company: Company, *, name: str, email: str, role: str, password: str | None) -> User:

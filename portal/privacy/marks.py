@@ -1,7 +1,7 @@
-"""Marks of the people who were erased, by which they stay erased when an older backup is put back.
+"""Marks of the people and companies that were erased, which stay erased when an older backup is put back.
 
-A mark is a keyed hash of a contact's company, number and time of creation. The database keeps them, and each instance
-folder has a copy for the day when the database cannot be read any more.
+A mark is a keyed hash of a contact's company, number and time of creation, or of a company's number and time. The
+database keeps them, and each instance folder has a copy for the day when the database cannot be read any more.
 """
 
 import logging
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from portal.database.db import reading
 from portal.database.troubles import message_of
-from portal.models import Contact
+from portal.models import Company, Contact
 from portal.vault import Vault
 from portal.working_models import Erasure
 
@@ -43,6 +43,17 @@ def remember(session: Session, contact: Contact, vault: Vault) -> None:
     made += [(each["id"], datetime.fromisoformat(each["created_at"])) for each in _datable(contact)]
     marks = {_mark(vault, contact.company_id, number, created_at) for number, created_at in made}
     add(session, marks)
+
+
+def remember_company(session: Session, company: Company, vault: Vault) -> None:
+    """Mark a company as erased."""
+    add(session, {_mark_company(vault, company.id, company.created_at)})
+
+
+def find_marked_companies(session: Session, marks: Set[str], vault: Vault) -> list[int]:
+    """The numbers of the companies that were erased once."""
+    rows = session.execute(select(Company.id, Company.created_at)).all()
+    return [number for number, created_at in rows if _mark_company(vault, number, created_at) in marks]
 
 
 def add(session: Session, marks: Collection[str]) -> None:
@@ -109,6 +120,10 @@ def _read_file(instance: Path) -> set[str] | None:
 def _datable(contact: Contact) -> list[dict[str, Any]]:
     """Who was merged into the contact, as far as it is known when they were made."""
     return [each for each in contact.merged or [] if "created_at" in each]
+
+
+def _mark_company(vault: Vault, number: int, created_at: datetime) -> str:
+    return vault.mark(f"company:{number}:{created_at.isoformat()}")
 
 
 def _mark(vault: Vault, company_id: int, number: int, created_at: datetime) -> str:

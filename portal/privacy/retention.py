@@ -82,7 +82,7 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
 def cut_into_chunks(company_id: int, limits: Limits) -> Iterator[Chunk]:
     """A company's purge, a batch at a time. Between two of them no transaction is open."""
     forgetting = (_forget_deliveries, _forget_imports, _forget_audit)
-    return cut_steps((*(forget(company_id, limits) for forget in forgetting), _give_back))
+    return cut_steps((*(forget(company_id, limits) for forget in forgetting), give_pages_back))
 
 
 def last_report(session: Session, company_id: int) -> Task | None:
@@ -135,7 +135,8 @@ def _forget_audit(company_id: int, limits: Limits) -> Step:
     return step
 
 
-def _give_back(session: Session) -> tuple[Counter[str], bool]:
+def give_pages_back(session: Session) -> tuple[Counter[str], bool]:
+    """A step that gives empty pages of the file back to the disk, a few at a time."""
     free = free_pages(session.connection())
     if free >= PAGES_AT_ONCE:
         give_back(session.connection(), PAGES_AT_ONCE)

@@ -59,12 +59,17 @@ def download() -> ResponseReturnValue:
     if wanted.unknown:
         return see_other(url_for(".index", **dict[str, Any](request.args)))
     audit.note(db.session, access.current_actor(), "audit.exported")
+    return csv_file.download(_("auditoria"), COLUMNS, reader_of(company_id, wanted, zone), zone=zone)
+
+
+def reader_of(company_id: int, wanted: AuditFilter, zone: ZoneInfo) -> csv_file.Reader[str]:
+    """What reads the rows of the acts that match."""
 
     def read(cursor: str | None) -> csv_file.Batch[str]:
         page = page_entries(db.session, company_id, wanted, limit=csv_file.BATCH, cursor=cursor)
         return [row_of(entry, zone) for entry in page.items], page.next_cursor
 
-    return csv_file.download(_("auditoria"), COLUMNS, read, zone=zone)
+    return read
 
 
 def row_of(entry: AuditEntry, zone: ZoneInfo) -> list[str]:

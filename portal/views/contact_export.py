@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal import audit
+from portal.contacts.filtering import ContactFilter
 from portal.contacts.listing import read_contacts
 from portal.contacts.table import row_of, titles_of
 from portal.database.db import db
@@ -23,10 +24,16 @@ bp = Blueprint("contact_export", __name__)
 def download() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
     audit.note(db.session, access.current_actor(), "contacts.exported")
+    titles, read = titles_of(str(get_locale())), reader_of(company_id, wanted, zone)
+    return csv_file.download(_("contatos"), titles, read, zone=zone)
+
+
+def reader_of(company_id: int, wanted: ContactFilter, zone: ZoneInfo) -> csv_file.Reader[tuple[str, int]]:
+    """What reads the rows of the contacts that match."""
 
     def read(after: tuple[str, int] | None) -> csv_file.Batch[tuple[str, int]]:
         rows = read_contacts(db.session, company_id, wanted, after=after, limit=csv_file.BATCH, with_messages=True)
         last = (rows[-1].search_name, rows[-1].id) if len(rows) == csv_file.BATCH else None
         return [row_of(contact, zone) for contact in rows], last
 
-    return csv_file.download(_("contatos"), titles_of(str(get_locale())), read, zone=zone)
+    return read

@@ -10,6 +10,7 @@ from flask_login import current_user
 
 from portal import audit
 from portal.database.db import db
+from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.log import page_deliveries
 from portal.models import Delivery
 from portal.outbox.next_try import next_try_of
@@ -54,12 +55,17 @@ bp = Blueprint("delivery_export", __name__)
 def download() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter_or_say()
     audit.note(db.session, access.current_actor(), "deliveries.exported")
+    return csv_file.download(_("entregas"), COLUMNS, reader_of(company_id, wanted, zone), zone=zone)
+
+
+def reader_of(company_id: int, wanted: DeliveryFilter, zone: ZoneInfo) -> csv_file.Reader[str]:
+    """What reads the rows of the deliveries that match."""
 
     def read(cursor: str | None) -> csv_file.Batch[str]:
         page = page_deliveries(db.session, company_id, wanted, limit=csv_file.BATCH, cursor=cursor)
         return [row_of(delivery, zone) for delivery in page.items], page.next_cursor
 
-    return csv_file.download(_("entregas"), COLUMNS, read, zone=zone)
+    return read
 
 
 def row_of(delivery: Delivery, zone: ZoneInfo) -> list[str]:

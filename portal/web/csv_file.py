@@ -21,12 +21,12 @@ DELIMITER = ";"
 Cursor = TypeVar("Cursor")
 Batch = tuple[list[list[str]], Cursor | None]
 """The cells of some rows, and where the next ones begin."""
+Reader = Callable[[Cursor | None], Batch[Cursor]]
+"""Gives a batch, the first one for None."""
 
 
-def download(
-    name: str, columns: Iterable[object], read: Callable[[Cursor | None], Batch[Cursor]], *, zone: ZoneInfo
-) -> Response:
-    """The answer that brings the file `name-2026-03-10.csv`. `read` gives a batch, the first one for None.
+def download(name: str, columns: Iterable[object], read: Reader[Cursor], *, zone: ZoneInfo) -> Response:
+    """The answer that brings the file `name-2026-03-10.csv`.
 
     The file is written while it is read: a long list needs no memory and holds no transaction open.
     """
@@ -36,9 +36,7 @@ def download(
     return Response(lines, mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{named}"'})
 
 
-def write_lines(
-    app: Flask, columns: Iterable[object], read: Callable[[Cursor | None], Batch[Cursor]], *, locale: str
-) -> Iterator[str]:
+def write_lines(app: Flask, columns: Iterable[object], read: Reader[Cursor], *, locale: str) -> Iterator[str]:
     """The file in pieces, a batch each; a byte order mark tells spreadsheets that it is UTF-8."""
     with app.app_context(), force_locale(locale):
         piece = "\ufeff" + csv_text([[str(title) for title in columns]])

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.company import inspector
-from portal.privacy import erasing, retention
+from portal.privacy import closing, erasing, retention
 from portal.tasks import store
 
 
@@ -19,4 +19,5 @@ def keep_house(engine: Engine, instance: Path) -> None:
         inspector.forget_old(session.connection(), now=now)
         retention.forget_repeated_calls(session, now=now)
         retention.plan(session, now=now)
+        closing.plan(session)
     erasing.finish(engine, instance)

@@ -6,7 +6,7 @@ from portal import importing
 from portal.contacts import assigning, classifying, completing, syncing
 from portal.deliveries import resending
 from portal.importing import examining, rehearsal, undoing
-from portal.privacy import retention
+from portal.privacy import closing, retention
 from portal.tasks.store import Work
 
 KINDS: Mapping[str, Work] = {
@@ -18,6 +18,7 @@ KINDS: Mapping[str, Work] = {
     syncing.KIND: syncing.work,
     completing.KIND: completing.work,
     retention.KIND: retention.work,
+    closing.KIND: closing.work,
     classifying.KIND: classifying.work,
     assigning.KIND: assigning.work,
 }

@@ -166,6 +166,22 @@ def test_the_instance_folder_knows_who_was_erased_when_the_database_does_not(
     assert kept == ([b"no database at"] if there == "damaged" else []), "what was there is kept, whatever it is"
 
 
+def test_a_company_that_was_closed_since_the_backup_stays_closed(app: Flask, run: Run, instance: Path) -> None:
+    for name in ("Sai", "Fica"):
+        make_contact(make_company(name, url="http://127.0.0.1:9999/hook"), name=f"De {name}")
+    db.session.commit()
+    assert run("backup", instance / "b.db").exit_code == 0
+    assert run("company", "close", "--company", "Sai", "--yes").exit_code == 0
+    close(app)
+    result = run("restore", instance / "b.db")
+    assert result.exit_code == 0, result.output
+    assert "Companies that were closed since the backup was made, and are erased again: 1." in result.stdout
+    assert db.session.scalars(select(Contact.name)).all() == ["De Fica"]
+    db.session.rollback()
+    db.engine.dispose()
+    assert b"De Sai" not in (instance / "portal.db").read_bytes()
+
+
 def test_a_restore_says_when_nobody_knows_who_was_erased(with_erased: Path, run: Run, instance: Path) -> None:
     (instance / "portal.db").unlink()
     (instance / "erasures").unlink()

@@ -150,6 +150,7 @@ def administration(company: Company) -> list[str]:
         "/notices",
         "/tokens",
         "/company",
+        "/company/close",
         "/privacy",
         "/audit",
         "/audit?actor=console",

@@ -38,6 +38,7 @@ NO_PAGES = {
     "health.healthz",
     "health.readyz",
     "metrics.metrics",
+    "leaving.download",
     "static",
     "auth.enter_code",  # `test_the_code_s_page_has_no_barrier` gets there
 }

@@ -6,7 +6,7 @@ import pytest
 
 from portal.database.db import db
 from portal.models import AuditEntry, Delivery, Task
-from portal.privacy import retention
+from portal.privacy import closing, retention
 from portal.views import job_kinds
 from portal.worker import kinds as worker_kinds
 from portal.worker.task_runner import TaskRunner
@@ -183,7 +183,7 @@ def test_a_job_of_admins_is_not_shown_to_members(admin, member, failed):
 
 
 def test_every_kind_of_job_that_people_begin_has_its_page(app):
-    assert {*job_kinds.KINDS, retention.KIND} == worker_kinds.KINDS.keys()
+    assert {*job_kinds.KINDS, retention.KIND, closing.KIND} == worker_kinds.KINDS.keys()
 
 
 def test_a_delivery_with_data_of_then_is_asked_about_and_those_of_now_are_offered(admin, company, receiver):

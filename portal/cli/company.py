@@ -1,0 +1,66 @@
+"""`portal company`."""
+
+import os
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+from flask import Flask
+
+from portal import audit
+from portal.audit import Actor
+from portal.cli.console import ACTOR, Words, company_option, open_app, pick_company
+from portal.database.db import db
+from portal.privacy import closing, erasing
+from portal.runtime import runtime
+from portal.views.leaving import files_of
+from portal.web.zip_file import write_zip
+
+
+@click.group()
+def company() -> None:
+    """A company's data as files, and closing it."""
+
+
+@company.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@company_option
+def export(file: Path, company_name: str | None) -> None:
+    """Write the company's contacts, deliveries, attempts and audit log as CSV into one ZIP file."""
+    with open_app() as app:
+        chosen = pick_company(company_name)
+        audit.note(db.session, Actor(chosen.id, ACTOR), "company.exported")
+        write_file(app, file, chosen.id, ZoneInfo(chosen.timezone), locale=chosen.locale)
+    click.echo(f"Wrote {file}.")
+
+
+@company.command()
+@click.option("--company", "company_name", metavar="NAME", type=Words(200), required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def close(company_name: str, yes: bool) -> None:
+    """Close a company: nothing is sent any more, nobody of it comes in, and everything of it is erased.
+
+    It cannot be undone, and no backup that is put back brings the company back: export its data first.
+    """
+    with open_app():
+        chosen, held = pick_company(company_name), runtime()
+        company_id, holdings = chosen.id, closing.holdings_of(db.session, chosen.id)
+        click.echo(f"{company_name}: {', '.join(f'{name} {count}' for name, count in holdings.items())}.", err=True)
+        db.session.rollback()
+        if not yes and click.prompt("Type the company's name to close it for good", err=True) != company_name:
+            raise click.ClickException("That is not its name. Nothing was changed.")
+        closing.close(db.session, pick_company(company_name), Actor(company_id, ACTOR), vault=held.vault)
+        db.session.commit()
+        erasing.finish(db.engine, held.settings.instance)
+        closing.erase(db.engine, company_id)
+    click.echo(f"{company_name} is closed, and everything of it is erased.")
+
+
+def write_file(app: Flask, file: Path, company_id: int, zone: ZoneInfo, *, locale: str) -> None:
+    """The company's data in that file, which only this user may read."""
+    try:
+        with open(file, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as target:
+            for piece in write_zip(files_of(app, company_id, zone, locale=locale)):
+                target.write(piece)
+    except FileExistsError as error:
+        raise click.ClickException(f"{file} is there already.") from error

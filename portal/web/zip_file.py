@@ -1,0 +1,38 @@
+"""Files of any length in one ZIP, made while it is read: it needs no memory and no disk."""
+
+import io
+import zipfile
+from collections.abc import Iterable, Iterator
+
+Files = Iterable[tuple[str, Iterable[str]]]
+"""The name of each file, and its text in pieces."""
+
+
+class _Pipe(io.RawIOBase):
+    """Takes what is written until somebody takes it away."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: "bytes | bytearray | memoryview") -> int:  # type: ignore[override]
+        self._held += piece
+        return len(piece)
+
+    def take(self) -> bytes:
+        taken, self._held = bytes(self._held), bytearray()
+        return taken
+
+
+def write_zip(files: Files) -> Iterator[bytes]:
+    """The archive in pieces, as the files come."""
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, pieces in files:
+            with archive.open(name, "w", force_zip64=True) as entry:
+                for piece in pieces:
+                    entry.write(piece.encode())
+                    yield pipe.take()
+    yield pipe.take()

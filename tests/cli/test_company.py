@@ -1,0 +1,43 @@
+"""A company's data as files, and closing it, on the console."""
+
+import zipfile
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import select
+
+from portal.database.db import db
+from portal.models import AuditEntry, Company, Contact
+from tests.cli.conftest import Run
+from tests.factories import make_company, make_contact
+
+
+def test_a_companys_data_is_one_file_that_only_its_owner_reads(app: Flask, run: Run, tmp_path: Path) -> None:
+    make_contact(make_company("Sai"), name="Zuleica")
+    make_contact(make_company("Fica"), name="Alheia")
+    file = tmp_path / "dados.zip"
+    assert run("company", "export", file, "--company", "Sai").exit_code == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    with zipfile.ZipFile(file) as archive:
+        assert archive.namelist() == ["contatos.csv", "entregas.csv", "tentativas.csv", "auditoria.csv"]
+        assert "Zuleica" in archive.read("contatos.csv").decode()
+        assert "Alheia" not in archive.read("contatos.csv").decode()
+    result = run("company", "export", file, "--company", "Sai")
+    assert (result.exit_code, result.stderr) == (1, f"Error: {file} is there already.\n")
+
+
+def test_closing_asks_for_the_name_and_erases_here_and_now(app: Flask, run: Run) -> None:
+    make_contact(make_company("Sai"))
+    make_contact(make_company("Fica"))
+    refused = run("company", "close", "--company", "Sai", stdin="Fica\n")
+    assert refused.exit_code == 1
+    assert "contacts 1" in refused.stderr
+    assert len(db.session.scalars(select(Company)).all()) == 2
+    db.session.rollback()
+    done = run("company", "close", "--company", "Sai", stdin="Sai\n")
+    assert (done.exit_code, done.stdout) == (0, "Sai is closed, and everything of it is erased.\n")
+    db.session.expire_all()
+    assert db.session.scalars(select(Company.name)).all() == ["Fica"]
+    assert len(db.session.scalars(select(Contact)).all()) == 1
+    entry = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "company.closed")).one()
+    assert (entry.actor, entry.subject, entry.company_id) == ("console", "Sai", None)

@@ -1,0 +1,204 @@
+"""A company that is closed: nothing of it is left in any table, nothing of it comes back, and others stay whole."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.audit import Actor
+from portal.database.db import Base, db
+from portal.models import ApiToken, AuditEntry, Company, Delivery, Task, User
+from portal.people import links, logging_in, tokens, users
+from portal.privacy import closing, marks
+from portal.runtime import runtime
+from portal.worker import housekeeping
+from portal.worker.task_runner import TaskRunner
+from portal.working_models import Erasure
+from tests.conftest import BOTH
+from tests.database.old_databases import fill
+from tests.factories import (
+    PASSWORD,
+    classify_contact,
+    make_company,
+    make_contact,
+    make_delivery,
+    make_import,
+    make_user,
+    set_url,
+)
+
+OF_NOBODY = {"erasure", "login_failure", "worker_heartbeat"}
+"""Tables of the portal itself: they hold keyed hashes, addresses of guessers, and workers."""
+URL = "http://127.0.0.1:9999/hook"
+
+
+def close(company: Company) -> bool:
+    actor = Actor(company.id, "ana@example.com", "192.0.2.7")
+    done = closing.close(db.session, company, actor, vault=runtime().vault)
+    db.session.commit()
+    return done
+
+
+def run_tasks() -> None:
+    db.session.commit()
+    runner = TaskRunner(db.engine, on_due=lambda: None)
+    while runner.run_one():
+        pass
+    db.session.expire_all()
+
+
+def is_of_companies(table: Table) -> bool:
+    """Whether its rows belong to a company, themselves or by what they refer to."""
+    if table.name == "company" or "company_id" in table.columns:
+        return True
+    return any(is_of_companies(key.column.table) for key in table.foreign_keys)
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    tables = [table for table in Base.metadata.sorted_tables if is_of_companies(table)]
+    return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
+
+
+def go_on_counting(connection: Connection) -> None:
+    """PostgreSQL does not know of numbers that were given by hand."""
+    if connection.dialect.name == "postgresql":
+        for table in Base.metadata.sorted_tables:
+            if "id" in table.columns:
+                connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), 1)"))
+
+
+@BOTH
+def test_no_row_of_any_table_is_left(app: Flask) -> None:
+    with db.engine.begin() as connection:
+        fill(connection)
+        go_on_counting(connection)
+        before = counts(connection)
+    assert set(before.values()) == {1}, "every table of companies holds something of it"
+    assert {table.name for table in Base.metadata.sorted_tables} - before.keys() == OF_NOBODY
+    close(db.session.get_one(Company, 1))
+    run_tasks()
+    with db.engine.connect() as connection:
+        after = counts(connection)
+    assert {name: count for name, count in after.items() if count} == {"audit_entry": 2}
+    entries = db.session.query(AuditEntry).order_by(AuditEntry.id).all()
+    assert [(entry.company_id, entry.action, entry.actor) for entry in entries] == [
+        (None, "company.closed", "ana@example.com"),
+        (None, "company.erased", "portal"),
+    ]
+
+
+@BOTH
+def test_another_company_keeps_everything(app: Flask) -> None:
+    gone, stays = make_company("Sai", url=URL), make_company("Fica", url=URL)
+    for company in (gone, stays):
+        classify_contact(make_contact(company), 2)
+        make_import(company)
+        tokens.create_token(db.session, make_user(company), label="CRM")
+        db.session.commit()
+    with db.engine.connect() as connection:
+        before = counts(connection)
+    close(gone)
+    run_tasks()
+    with db.engine.connect() as connection:
+        after = counts(connection)
+    assert after == {name: before[name] - before[name] // 2 for name in before} | {"audit_entry": after["audit_entry"]}
+    assert [company.name for company in db.session.query(Company)] == ["Fica"]
+    assert db.session.query(Delivery).one().status == "pending"
+
+
+def test_from_that_moment_nobody_comes_in_and_nothing_is_sent(app: Flask) -> None:
+    company = make_company("Sai", url=URL)
+    user = make_user(company, email="ana@example.com")
+    token = tokens.create_token(db.session, user, label="CRM")
+    reset, session_id = links.create_link(db.session, purpose="reset", user=user), user.get_id()
+    delivery = make_delivery(make_contact(company), 2)
+    assert delivery is not None
+    assert close(company)
+    db.session.expire_all()
+    assert logging_in.find_log_in(db.session, user.email, ip="192.0.2.1").user_id is None
+    assert user.get_id() != session_id
+    assert links.find_link(db.session, reset, purpose="reset") is None
+    assert tokens.find_bearer(db.engine, token) is None
+    assert db.session.query(ApiToken).one().revoked_at is not None
+    assert delivery.status == "cancelled"
+    assert users.find_company(db.session, "Sai") is None
+    assert not close(company), "a second click finds it closed"
+    assert db.session.query(Task).filter_by(kind=closing.KIND).count() == 1
+
+
+def test_the_name_and_the_addresses_are_free_at_once(app: Flask) -> None:
+    company = make_company("Sai")
+    make_user(company, email="ana@example.com")
+    close(company)
+    run_tasks()
+    assert users.is_empty(db.session), "an operator sets up a new one"
+    again = users.get_or_create_company(db.session, "Sai", vault=runtime().vault)
+    users.add_user(db.session, again, name="Ana", email="ana@example.com", role="admin", password=PASSWORD)
+    assert again.id != company.id or db.session.query(Company).one() is again
+
+
+def test_a_task_of_the_company_that_waits_ends_and_changes_nothing_more(app: Flask) -> None:
+    company = make_company("Sai")
+    task = make_import(company)
+    task.status = "waiting"
+    db.session.commit()
+    close(company)
+    db.session.expire_all()
+    assert (task.status, task.reason) == ("failed", "closed")
+
+
+def test_what_is_sent_at_this_moment_is_waited_for(app: Flask) -> None:
+    company = make_company("Sai", url=URL)
+    delivery = make_delivery(make_contact(company), 2)
+    assert delivery is not None
+    delivery.status, delivery.lease_expires_at = "sending", clock.utcnow() + timedelta(minutes=5)
+    db.session.commit()
+    step = closing._await_sending(company.id)
+    assert step(db.session)[1]
+    delivery.lease_expires_at = clock.utcnow()
+    db.session.commit()
+    assert not step(db.session)[1]
+
+
+def test_an_erasing_that_failed_begins_again(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    company = make_company("Sai")
+    close(company)
+
+    def break_down(*_: Any) -> None:
+        raise RuntimeError("a defect")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(closing, "_remove", break_down)
+        run_tasks()
+    assert db.session.query(Company).count() == 1
+    db.session.rollback()
+    housekeeping.keep_house(db.engine, runtime().settings.instance)
+    run_tasks()
+    assert db.session.query(Company).count() == 0
+
+
+def test_a_mark_knows_the_company_and_no_other(app: Flask) -> None:
+    gone, stays = make_company("Sai"), make_company("Fica")
+    marks.remember_company(db.session, gone, runtime().vault)
+    known = set(db.session.scalars(select(Erasure.mark)))
+    assert marks.find_marked_companies(db.session, known, runtime().vault) == [gone.id]
+    assert stays.id not in marks.find_marked_companies(db.session, known, runtime().vault)
+
+
+def test_holdings_say_what_would_go(app: Flask) -> None:
+    company, other = make_company("Sai"), make_company("Fica", url=URL)
+    make_delivery(make_contact(other), 1)
+    set_url(company, URL)
+    user = make_user(company)
+    tokens.create_token(db.session, user, label="CRM")
+    make_delivery(make_contact(company), 2)
+    with Session(db.engine) as session:
+        holdings = closing.holdings_of(session, company.id)
+        people = session.query(User).filter_by(company_id=company.id).count()
+    assert holdings == {
+        "contacts": 1, "campaigns": 1, "deliveries": 1, "people": people, "tokens": 1, "waiting": 1,
+    }  # fmt: skip
