@@ -19,6 +19,7 @@ from portal.cli.console import (
 )
 from portal.cli.delivery_filter import filter_options, read_filter
 from portal.cli.outcomes import show_attempt
+from portal.company.endpoint import say_when_it_leaves
 from portal.database.db import db, reading
 from portal.deliveries import resending
 from portal.deliveries.filtering import DeliveryFilter
@@ -124,7 +125,7 @@ def resend_one(actor: Actor, company: Company, delivery_id: str, *, yes: bool) -
     db.session.commit()
     if not is_resent:
         raise click.ClickException(f"{delivery_id}: {resending.UNDER_WAY}")
-    click.echo(f"{delivery_id}: {resending.RESENT}")
+    click.echo(f"{delivery_id}: {resending.RESENT} {say_when_it_leaves(db.session, company.id)}")
 
 
 def resend_many(

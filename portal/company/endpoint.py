@@ -24,6 +24,12 @@ HEADER_LEFT_OUT = _l(
     "O cabeçalho %(name)s não vai para este endereço: o valor foi salvo para outro. Se este também precisar dele, "
     "digite-o de novo."
 )
+LEAVES = {
+    "active": _l("Sai agora."),
+    "failing": _l("O CRM não está recebendo: sai quando ele voltar."),
+    "paused": _l("O envio está em pausa: sai quando alguém o retomar."),
+}
+"""When what is put in the queue leaves, by the state of where it goes."""
 OLD_SECRET_LIFETIME = timedelta(hours=24)
 
 
@@ -106,6 +112,11 @@ def new_secret() -> str:
 def state_of(endpoint: Endpoint) -> str:
     """The state as the API and the pages name it: `unset`, `active`, `failing` or `paused`."""
     return "unset" if endpoint.url is None else endpoint.state
+
+
+def say_when_it_leaves(session: Session, company_id: int) -> str:
+    """When what has just been put in the queue leaves, in a sentence."""
+    return str(LEAVES[get_endpoint(session, company_id).state])
 
 
 def describe(session: Session, company_id: int) -> Status:

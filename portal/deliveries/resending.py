@@ -34,7 +34,7 @@ RISKS = ("delivered", "older", "maybe_received")
 goes back to this one. `maybe_received`: a request went out and no whole answer came back, so it may have it.
 """
 
-RESENT = _l("Reenvio pedido: a entrega sai agora.")
+RESENT = _l("Reenvio pedido.")
 UNDER_WAY = _l("Esta entrega já está na fila; nada foi repetido.")
 NOTHING = _l("Nada foi reenviado: nenhuma das entregas escolhidas precisa disso.")
 

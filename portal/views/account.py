@@ -10,6 +10,7 @@ from portal.database.db import db
 from portal.forms import ACCOUNT_WORDS, ChangeEmailForm, ChangePasswordForm, ProfileForm, text_of
 from portal.mail import MailError
 from portal.models import AccessLink, User
+from portal.notices.explaining import explain_error
 from portal.people import emails, passwords, users
 from portal.runtime import runtime
 from portal.views.language import remember_language
@@ -84,7 +85,7 @@ def ask_for_email() -> ResponseReturnValue:
     try:
         send_link(this_app(), own_user(), link, purpose="email", recipient=recipient)
     except MailError as error:
-        flash(_("O e-mail não foi aceito (%(error)s). Nada mudou.", error=error), "error")
+        flash(_("O e-mail não foi enviado. %(reason)s Nada mudou.", reason=explain_error(str(error))), "error")
     else:
         flash(_("Enviamos um link a %(email)s. O seu e-mail muda quando você o abrir.", email=recipient), "success")
     return see_other(url_for(".index"))

@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from flask_login import current_user
 
-from portal.company.endpoint import is_configured
+from portal.company.endpoint import is_configured, say_when_it_leaves
 from portal.company.refusals import Refusal
 from portal.contacts import doubts, filtering, syncing
 from portal.contacts.checking import InvalidContact
@@ -46,7 +46,7 @@ from portal.web import access
 from portal.web.redirects import back_or, see_other
 
 MAX_LIVE = 50
-SENT = _l("Os dados atuais saem agora para o CRM.")
+SENT = _l("O envio dos dados atuais foi pedido.")
 ALL_SENT = _l("Nada foi enviado: o CRM já tem os dados atuais, ou eles já estão na fila.")
 
 bp = Blueprint("contacts", __name__, url_prefix="/contacts")
@@ -135,9 +135,11 @@ def send_ticked() -> ResponseReturnValue:
     else:
         db.session.commit()
         words = ngettext(
-            "Os dados atuais de %(num)s contato saem agora.", "Os dados atuais de %(num)s contatos saem agora.", sent
+            "O envio dos dados atuais de %(num)s contato foi pedido.",
+            "O envio dos dados atuais de %(num)s contatos foi pedido.",
+            sent,
         )
-        flash(*(words, "success") if sent else (ALL_SENT, "info"))
+        flash_sent(words, is_sent=bool(sent))
     return back_or(url_for(".index"))
 
 
@@ -153,8 +155,16 @@ def send(contact_id: int) -> ResponseReturnValue:
         flash(refusal.sentence, "error")
     else:
         db.session.commit()
-        flash(*(SENT, "success") if sent else (ALL_SENT, "info"))
+        flash_sent(SENT, is_sent=bool(sent))
     return back_or(url_for(".show", contact_id=contact_id))
+
+
+def flash_sent(words: str, *, is_sent: bool) -> None:
+    """Say that data were asked to be sent, and when they leave; or that there was nothing to send."""
+    if is_sent:
+        flash(f"{words} {say_when_it_leaves(db.session, current_user.company_id)}", "success")
+    else:
+        flash(ALL_SENT, "info")
 
 
 @bp.get("/<int:contact_id>")

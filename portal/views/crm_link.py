@@ -61,6 +61,6 @@ def save() -> ResponseReturnValue:
             db.session.rollback()
             flash(refusal.sentence, "error")
             return page(pointer, template), 422
-        flash(_("Salvo: cada contato entregue tem um link para o CRM."), "success")
+        flash(_("Salvo: cada contato cuja resposta ainda está guardada tem um link para o CRM."), "success")
     db.session.commit()
     return see_other(url_for(".index"))

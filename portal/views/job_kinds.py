@@ -235,9 +235,7 @@ KINDS: Mapping[str, Kind] = {
         words={"resent": _l("Voltaram para a fila"), "unchanged": _l("Já estavam na fila")},
         result=resend_result,
         note=lambda counts: (
-            _("Elas saem agora, na ordem de cada contato, com o mesmo conteúdo e o mesmo código.")
-            if counts["resent"]
-            else ""
+            _("Elas saem na ordem de cada contato, com o mesmo conteúdo e o mesmo código.") if counts["resent"] else ""
         ),
         links=(SEE_DELIVERIES, GO_HOME),
         is_for_admins=True,

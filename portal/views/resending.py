@@ -4,6 +4,7 @@ from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from portal.company.endpoint import say_when_it_leaves
 from portal.company.refusals import Refusal
 from portal.database.db import db
 from portal.database.paging import row_number
@@ -43,7 +44,10 @@ def start(webhook_id: str) -> ResponseReturnValue:
     except resending.NeedsConfirmation:
         return see_other(url_for(".confirm", webhook_id=webhook_id))
     db.session.commit()
-    flash(*(resending.RESENT, "success") if is_resent else (resending.UNDER_WAY, "info"))
+    if is_resent:
+        flash(f"{resending.RESENT} {say_when_it_leaves(db.session, current_user.company_id)}", "success")
+    else:
+        flash(resending.UNDER_WAY, "info")
     return back_or(url_for("deliveries.show", webhook_id=webhook_id))
 
 

@@ -68,6 +68,8 @@ def save() -> ResponseReturnValue:
     db.session.commit()
     flash_cancelled(address.cancelled)
     flash(_("URL salva. As próximas classificações vão para este endereço."), "success")
+    if endpoint.get_endpoint(db.session, current_user.company_id).state == "paused":
+        flash(_("O envio continua em pausa: nada sai até que alguém o retome."), "warning")
     for advice in address.advice:
         if advice not in advise(address.url):  # those stand beside the field
             flash(advice.sentence, "warning")

@@ -11,7 +11,17 @@ from portal.views import job_kinds
 from portal.worker import kinds as worker_kinds
 from portal.worker.task_runner import TaskRunner
 from tests.conftest import running_worker
-from tests.factories import NOON, attempt_of, forget_body, make_contact, make_delivery, mark_delivered, save, set_url
+from tests.factories import (
+    NOON,
+    attempt_of,
+    endpoint_of,
+    forget_body,
+    make_contact,
+    make_delivery,
+    mark_delivered,
+    save,
+    set_url,
+)
 
 
 @pytest.fixture
@@ -202,3 +212,33 @@ def test_a_delivery_with_data_of_then_is_asked_about_and_those_of_now_are_offere
     assert admin.post(url, {"confirmed": "yes"}).status_code == 303
     db.session.expire_all()
     assert db.session.get_one(type(delivery), delivery.id).status == "pending"
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("active", "Sai agora."),
+        ("failing", "O CRM não está recebendo: sai quando ele voltar."),
+        ("paused", "O envio está em pausa: sai quando alguém o retomar."),
+    ],
+)
+def test_when_it_leaves_is_said_as_it_is(admin, company, failed, state, words):
+    changed = make_contact(company)
+    mark_delivered(make_delivery(changed))
+    save(company, {"contact": {"id": changed.id, "role": "Sócia"}})
+    endpoint_of(company).state = state
+    db.session.commit()
+    acts = {
+        f"/deliveries/{failed[0].webhook_id}/resend": "Reenvio pedido.",
+        f"/contacts/{changed.id}/send": "O envio dos dados atuais foi pedido.",
+    }
+    for url, done in acts.items():
+        assert f"{done} {words}" in admin.post(url, follow_redirects=True).text
+
+
+def test_an_address_that_is_saved_in_a_pause_sends_nothing_and_says_so(admin, company, failed, receiver):
+    said = "O envio continua em pausa: nada sai até que alguém o retome."
+    url = f"{receiver.url}another"
+    assert said not in admin.post("/webhook", {"url": url}, follow_redirects=True).text
+    admin.post("/webhook/pause")
+    assert said in admin.post("/webhook", {"url": receiver.url}, follow_redirects=True).text
