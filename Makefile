@@ -52,6 +52,7 @@ strings: $(DEVELOPMENT) ## Collect the strings to translate into messages.po, co
 	@$(BIN)/pybabel -q compile -d portal/translations
 	@$(BIN)/python docs/reasons.py
 	@$(BIN)/python docs/configuration.py
+	@$(BIN)/python docs/api.py
 
 lock: | $(BIN)/python ## Choose the versions of requirements.lock anew, within setup.cfg and constraints.txt.
 	@$(INSTALL) uv

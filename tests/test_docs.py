@@ -37,9 +37,10 @@ def test_the_pages_of_reasons_are_what_the_words_make() -> None:
         assert path.read_text("utf-8") == text, f"make strings writes {path.name} anew"
 
 
-def test_the_page_of_settings_is_what_the_settings_make() -> None:
-    configuration = load_generator("configuration")
-    assert configuration.PAGE.read_text("utf-8") == configuration.page(), "make strings writes configuration.md anew"
+@pytest.mark.parametrize("name", ["configuration", "api"])
+def test_the_page_of_settings_and_that_of_calls_are_what_the_portal_makes(name: str) -> None:
+    made = load_generator(name)
+    assert made.PAGE.read_text("utf-8") == made.page(), f"make strings writes {name}.md anew"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -2,7 +2,9 @@
 
 import html
 import json
+import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -101,11 +103,23 @@ def test_every_example_is_of_its_schema(document: dict[str, Any]) -> None:
 
 def test_a_curl_line_is_a_call_that_works(api: Caller, contact_id: int, page: str) -> None:
     section = section_of(page, "classifyContact")
-    lines = section.partition(">curl ")[2].partition("</pre>")[0].replace("\\\n", "")
-    address, _, method, _, token, _, content_type, _, body = shlex.split(lines)
+    address, _, method, _, token, _, content_type, _, body = words_of(section.partition(">curl ")[2])
     assert (method, token) == ("PUT", "Authorization: Bearer $TOKEN")
     path = address.removeprefix("http://localhost/api/v1").replace("/7/", f"/{contact_id}/")
     assert api.call(method, path, data=body, content_type=content_type.partition(": ")[2]).status_code == 200
+
+
+def test_the_curl_line_of_the_docs_is_a_call_that_works(api: Caller, contact_id: int) -> None:
+    docs = (Path(__file__).parent.parent.parent / "docs" / "api.md").read_text()
+    _, method, address, _, body, _, token, _, content_type = words_of(docs.partition("curl ")[2])
+    assert (method, token) == ("PUT", "Authorization: Bearer $TOKEN")
+    path = address.partition("/api/v1")[2].replace("/7/", f"/{contact_id}/")
+    assert api.call(method, path, data=body, content_type=content_type.partition(": ")[2]).status_code == 200
+
+
+def words_of(command: str) -> list[str]:
+    """The words of a command over several lines, up to the end of its example."""
+    return shlex.split(re.split("</pre>|\n\n", command)[0].replace("\\\n", ""))
 
 
 @pytest.mark.parametrize("url", PAGES)

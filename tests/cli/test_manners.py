@@ -11,16 +11,20 @@ from click.testing import CliRunner, Result
 from flask import Flask
 
 from portal.cli import COMMANDS, cli
+from portal.config.known import KNOWN
 from tests.cli.conftest import Run
 from tests.cli.test_commands import ALL
 from tests.conftest import URL
 from tests.factories import make_company, make_user
+from tests.test_config import WRONG_VALUES, refusal
 
 MAKERS = [("serve",), ("demo",), ("upgrade",), ("restore",), ("user", "add")]
 WITHOUT_A_PORTAL = [("listen",), ("completion",)]
 ARGUMENTS = {
     ("backup",): ["copy.db"],
+    ("causes", "note"): ["gone", "ticket 123"],
     ("classify",): ["1", "2"],
+    ("contacts", "assign"): ["--owner", "a@b.example", "--to-campaign", "Q1", "--yes"],
     ("contacts", "show"): ["1"],
     ("contacts", "merge"): ["1", "2"],
     ("contacts", "send"): ["1"],
@@ -32,6 +36,7 @@ ARGUMENTS = {
     ("settle",): ["1"],
     ("token", "add"): ["--email", "a@b.example", "--label", "x"],
     ("undo",): ["1"],
+    ("user", "change-email"): ["--email", "a@b.example", "--to", "c@d.example"],
     ("user", "reset-second-factor"): ["--email", "a@b.example"],
     ("webhook", "set"): [URL],
 }
@@ -161,3 +166,15 @@ def test_a_shell_completes_commands_and_options() -> None:
     assert set(complete("")) == set(COMMANDS)
     assert complete("deliveries", "re") == ["resend"]
     assert complete("webhook", "show", "--js") == ["--json"]
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_every_command_says_the_same_of_a_setting_that_cannot_be_used(tmp_path: Path, name: str) -> None:
+    value, sentence = next(
+        (value, sentence) for value in WRONG_VALUES[1:] if (sentence := refusal(tmp_path / "other", name, value))
+    )
+    for command in ("serve", "worker", "upgrade", "doctor", "purge"):
+        result = run_in(tmp_path, command, **{name: value})
+        assert result.exit_code == 1, command
+        assert sentence in result.output, command
+    assert not (tmp_path / "instance").exists()
