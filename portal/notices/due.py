@@ -115,10 +115,13 @@ def _failed_since_told(session: Session, company_id: int, last: Told, *, now: da
 
 
 def latest_failed(company_id: int) -> Subquery:
-    """The company's deliveries that failed for good, with `id` and `contact_id`; neither tests nor erased people's."""
+    """The company's deliveries that failed for good, with `id` and `contact_id`: neither tests nor erased people's, nor
+    what the CRM had taken before it was sent again.
+    """
     return (
         select(Delivery.id, Delivery.contact_id)
         .where(Delivery.company_id == company_id, Delivery.status == "failed", Delivery.contact_id.is_not(None))
+        .where(Delivery.delivered_at.is_(None))
         .order_by(Delivery.id.desc())
         .limit(FAILED_LOOKED_AT)
         .subquery()

@@ -1,5 +1,6 @@
 """A notice in words: the impact in the subject, then the log's own sentences, what comes next, and the page to open."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
 from portal.company.outages import last_outage
+from portal.contacts.doubts import Doubt, doubts_of
 from portal.contacts.syncing import Backlog, backlog_of
 from portal.models import Attempt, Company, Contact, Endpoint, User
 from portal.notices.due import Notice, is_newest, latest_failed
@@ -50,7 +52,7 @@ def write_notice(session: Session, notice: Notice, *, base_url: str | None, limi
     parts = [
         f"{subject}.",
         _last_outage(session, notice) or explain_cause(session, notice, limits=limits),
-        _outlook(backlog, state=notice.state),
+        _outlook(backlog, doubts_of(session, notice.company_id), state=notice.state),
         _where(notice.state, base_url=base_url),
         _footer(endpoint.company),
     ]
@@ -134,7 +136,7 @@ def explain_cause(session: Session, notice: Notice, *, limits: Limits) -> str:
     return words
 
 
-def _outlook(backlog: Backlog, *, state: str) -> str:
+def _outlook(backlog: Backlog, doubts: Sequence[Doubt], *, state: str) -> str:
     """What the portal does by itself, and what a person has to."""
     outlooks = {
         "failing": _("Nada se perde: o portal continua tentando e envia tudo quando ele voltar."),
@@ -143,7 +145,7 @@ def _outlook(backlog: Backlog, *, state: str) -> str:
         "active": _("Tudo o que foi classificado chegou. Não é preciso fazer nada."),
     }
     if state == "active":
-        return _left(backlog) or str(outlooks[state])
+        return _left(backlog, sum(doubt.contacts for doubt in doubts)) or str(outlooks[state])
     return f"{_in_all(backlog)} {outlooks[state]}".strip()
 
 
@@ -160,8 +162,8 @@ def _in_all(backlog: Backlog) -> str:
     )
 
 
-def _left(backlog: Backlog) -> str:
-    """What a recovery leaves to arrive, and to do."""
+def _left(backlog: Backlog, doubtful: int) -> str:
+    """What a recovery leaves to arrive, to do, and to look at."""
     parts = []
     if backlog.waiting:
         parts.append(ngettext("%(num)s contato está na fila.", "%(num)s contatos estão na fila.", backlog.waiting))
@@ -171,6 +173,14 @@ def _left(backlog: Backlog) -> str:
                 "%(num)s contato não chega sozinho: é preciso enviá-lo de novo.",
                 "%(num)s contatos não chegam sozinhos: é preciso enviá-los de novo.",
                 backlog.stuck,
+            )
+        )
+    if doubtful:
+        parts.append(
+            ngettext(
+                "%(num)s contato foi recebido com um aviso que fala em erro: confira no CRM se foi salvo.",
+                "%(num)s contatos foram recebidos com um aviso que fala em erro: confira no CRM se foram salvos.",
+                doubtful,
             )
         )
     return " ".join(parts)

@@ -26,7 +26,16 @@ from portal.worker import run
 from portal.working_models import Outage
 from tests import factories
 from tests.conftest import BOTH, MakeApp, running_worker
-from tests.factories import actor_of, attempt_of, endpoint_of, make_contact, make_delivery, make_user, send_test
+from tests.factories import (
+    actor_of,
+    attempt_of,
+    endpoint_of,
+    make_contact,
+    make_delivery,
+    make_user,
+    mark_delivered,
+    send_test,
+)
 from tests.notices.conftest import MailHost
 from tests.postgres import free_port
 
@@ -164,6 +173,14 @@ def test_a_delivery_that_failed_for_good_is_told_and_the_next_ones_once_a_day(ap
     assert len(mail_host.messages) == 2
 
 
+def test_what_the_crm_had_taken_before_it_was_sent_again_is_no_contact_that_did_not_arrive(app, company, mail_host):
+    (delivery,) = wait(company, 3)
+    mark_delivered(delivery)
+    fail(delivery)
+    assert look(app)
+    assert mail_host.messages == []
+
+
 def test_a_failure_is_not_told_when_a_newer_delivery_of_the_contact_exists_or_it_is_a_test(app, company, mail_host):
     contact = make_contact(company)
     old = make_delivery(contact, 1)
@@ -245,6 +262,16 @@ def test_recovery_names_what_must_be_sent_again(app, company, mail_host, tuesday
     look(app)
     text = mail_host.messages[0].get_content()
     assert "1 contato não chega sozinho: é preciso enviá-lo de novo." in text
+
+
+def test_recovery_never_says_that_there_is_nothing_to_do_while_a_warning_is_open(app, company, mail_host, tuesday):
+    mark_delivered(wait(company, 2)[0], warning="error_words")
+    told = {"notified_state": "failing", "notified_at": clock.utcnow() - timedelta(days=2)}
+    set_endpoint(company, **told, last_success_at=clock.utcnow())
+    look(app)
+    text = mail_host.messages[0].get_content()
+    assert "1 contato foi recebido com um aviso que fala em erro: confira no CRM se foi salvo." in text
+    assert "Não é preciso fazer nada" not in text
 
 
 def test_trouble_that_comes_and_goes_within_the_hour_is_told_once(app, company, mail_host, tuesday):

@@ -10,6 +10,7 @@ from portal.contacts.body import payload_of
 from portal.contacts.standing import SHOWN_STATES
 from portal.database.db import db
 from portal.models import Contact, Delivery
+from tests.conftest import URL
 from tests.factories import classify_contact, make_contact, make_delivery, make_user, mark_delivered, save, set_url
 
 
@@ -410,3 +411,21 @@ def test_the_data_of_now_of_those_that_are_ticked_are_sent_at_once(member, compa
     for _ in range(2):
         assert member.post("/contacts/send", {"contact": ids}).status_code == 303
     assert db.session.query(Delivery).filter_by(trigger="sync").count() == 2
+
+
+def test_a_contact_without_a_level_says_what_the_crm_keeps_and_whether_it_is_told(member, company):
+    contact = make_contact(company)
+    assert "Nada é enviado até que haja uma URL de destino." in member.get(f"/contacts/{contact.id}").text
+    set_url(company, URL)
+    assert "Ao escolher um, o CRM é avisado." in member.get(f"/contacts/{contact.id}").text
+    mark_delivered(make_delivery(contact, 3))
+    classify_contact(contact, None)
+    assert "O CRM continua com 3: a remoção de um nível não é enviada." in member.get(f"/contacts/{contact.id}").text
+
+
+def test_a_level_whose_delivery_was_purged_is_not_said_to_be_older_than_the_address(member, company):
+    set_url(company, URL)
+    contact = make_contact(company)
+    db.session.delete(make_delivery(contact, 2))
+    db.session.commit()
+    assert "ou o envio já saiu do registro" in member.get(f"/contacts/{contact.id}").text

@@ -242,3 +242,14 @@ def test_an_address_that_is_saved_in_a_pause_sends_nothing_and_says_so(admin, co
     assert said not in admin.post("/webhook", {"url": url}, follow_redirects=True).text
     admin.post("/webhook/pause")
     assert said in admin.post("/webhook", {"url": receiver.url}, follow_redirects=True).text
+
+
+def test_what_was_taken_before_is_never_said_not_to_have_arrived(admin, company, failed):
+    delivery = mark_delivered(make_delivery(make_contact(company)))
+    url = f"/deliveries/{delivery.webhook_id}"
+    admin.post(f"{url}/resend", {"confirmed": "1"})
+    assert "O reenvio está na fila. O seu CRM já tinha recebido" in admin.get(url).text
+    fail(delivery)
+    page = admin.get(url).text
+    assert "O reenvio não chegou, e o portal não tenta mais sozinho. O seu CRM já tinha recebido" in page
+    assert "Não chegou ao seu CRM" not in page
