@@ -5,19 +5,32 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, update
 from sqlalchemy.orm import Session
 
 from portal import outbox
 from portal.audit import Actor
 from portal.contacts.body import BODY_FIELDS, compose_payload
 from portal.contacts.records import Change, CompanyRecord, ContactRecord, Known, contact_table, message_table
+from portal.database.driver import Statement, given
 from portal.models import Campaign, Classification, Contact, User
 from portal.rules.payload import CampaignValues, MessageValues, PersonValues, encode_body
 
 KEPT = ("id", "company_id", "created_at", "delivered_level", "delivered_frozen_at", "delivered_warning", "merged")
 WRITTEN = tuple(column.name for column in contact_table.columns if column.name not in KEPT)
 """The columns that an update writes."""
+
+
+def _inserted_into(table: Table) -> Statement:
+    return Statement(
+        insert(table).values(
+            {column.name: given(column.name, column.type) for column in table.c if column.name != "id"}
+        )
+    )
+
+
+ADD_MESSAGE = _inserted_into(message_table)
+ADD_CLASSIFICATION = _inserted_into(Classification.__table__)  # type: ignore[arg-type]
 
 
 def write_batch(
@@ -39,6 +52,7 @@ def write_batch(
         record.values.update(campaign_id=record.campaign.id, owner_id=record.owner.id)
     _insert_contacts(connection, new)
     _update_contacts(connection, [record for record in known.by_id.values() if record.is_changed], now)
+    _forget_messages(connection, [record for record in known.by_id.values() if record.has_new_messages])
     _write_messages(connection, [record for record in records if record.has_new_messages])
     _write_classifications(connection, company.id, changes, actor=actor.email, now=now)
     zone = ZoneInfo(company.timezone)
@@ -91,14 +105,16 @@ def _update_contacts(connection: Connection, records: Sequence[ContactRecord], n
     connection.execute(query, rows)
 
 
+def _forget_messages(connection: Connection, records: Sequence[ContactRecord]) -> None:
+    if records:
+        ids = [record.values["id"] for record in records]
+        connection.execute(delete(message_table).where(message_table.c.contact_id.in_(ids)))
+
+
 def _write_messages(connection: Connection, records: Sequence[ContactRecord]) -> None:
-    if not records:
-        return
-    ids = [record.values["id"] for record in records]
-    connection.execute(delete(message_table).where(message_table.c.contact_id.in_(ids)))
     rows = [{"contact_id": record.values["id"], **message} for record in records for message in record.messages]
     if rows:
-        connection.execute(insert(message_table), rows)
+        ADD_MESSAGE.run_many(connection, rows)
 
 
 def _write_classifications(
@@ -111,7 +127,7 @@ def _write_classifications(
         {"contact_id": change.record.values["id"], "old_level": change.old, "new_level": change.new, **shared}
         for change in changes
     ]
-    connection.execute(insert(Classification), rows)
+    ADD_CLASSIFICATION.run_many(connection, rows)
 
 
 def _delivery(change: Change, frozen: ContactRecord, zone: ZoneInfo) -> dict[str, Any]:

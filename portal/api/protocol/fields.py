@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields
+from marshmallow import RAISE, Schema, ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from portal.models import LEVELS
@@ -142,6 +142,17 @@ class Object(fields.Nested):
     """An object within an object."""
 
     default_error_messages = CODES | {"type": "not_an_object"}
+
+    def _load(self, value: Any, partial: Any = None) -> Any:
+        """Field by field, which takes half of a schema's time; what is wrong anywhere, the schema says of all."""
+        known = self.schema.load_fields
+        needed = {name for name, each in known.items() if each.required}
+        if isinstance(value, dict) and needed <= value.keys() <= known.keys():
+            try:
+                return {name: known[name].deserialize(given, name, value) for name, given in value.items()}
+            except ValidationError:
+                pass
+        return super()._load(value, partial=partial)
 
 
 def key(**kwargs: Any) -> WholeNumber:
