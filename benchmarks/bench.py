@@ -20,13 +20,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import psycopg
 
+from benchmarks.comparison import REPORT, Case, Result, draw
 from benchmarks.drain import KEY, LOOPBACK, URL, Receiver, make_item
 from tests.postgres import throwaway_postgres
 
@@ -34,16 +34,9 @@ ROOT = Path(__file__).parent.parent
 PORT = 9872
 TICKS = os.sysconf("SC_CLK_TCK")
 COMPANY, EMAIL = "Bench", "ana@example.com"
+PICTURE = "performance.svg"
 LIST = 100
 """Contacts in one call, where there are several."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one case gave: how many a second, and milliseconds of CPU for each."""
-
-    rate: float
-    cpu_ms: float
 
 
 @dataclass(frozen=True)
@@ -58,8 +51,8 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("SQLite", 500, 9_500),
-    Setting("PostgreSQL", 500, 4_500, is_on_postgresql=True),
+    Setting("SQLite", 500, 5_500),
+    Setting("PostgreSQL", 300, 2_700, is_on_postgresql=True),
     Setting("SQLite, a receiver that takes 50 ms", 0, 3_000, delay=0.05),
 )
 QUICK = (Setting("SQLite", 200, 2_800),)
@@ -236,38 +229,23 @@ def tree_of(commit: str) -> Path:
     return tree
 
 
-def compare(settings: tuple[Setting, ...], base: Path, rounds: int) -> list[str]:
-    """The table's rows: medians of both, and the medians of the rounds' ratios."""
-    rows = []
-    for setting in settings:
-        pairs = [(run_round(base, setting), run_round(ROOT, setting)) for _ in range(rounds)]
-        for name in pairs[0][0]:
-            before, now = [each[name] for each, _ in pairs], [each[name] for _, each in pairs]
-            rates = [f"{median(each.rate for each in some):,.0f}" for some in (before, now)]
-            cpus = [f"{median(each.cpu_ms for each in some):.2f}" for some in (before, now)]
-            faster = median(new.rate / old.rate for old, new in zip(before, now, strict=True))
-            less = median(old.cpu_ms / new.cpu_ms for old, new in zip(before, now, strict=True))
-            rows.append("| " + " | ".join((name, *rates, f"**{faster:.1f}**", *cpus, f"**{less:.1f}**")) + " |")
-            print(rows[-1], flush=True)
-    return rows
-
-
-REPORT = """# Performance
-
-Measured by `make {target}` on {day}: this code against its own state at {base}, in turn, {rounds}, with default
-settings, `synchronous=FULL`, and a receiver in Python on the same machine. A ratio is the median of the rounds' own;
-compare nothing across runs or machines. CPU is that of the process that is measured: the worker, or who serves.
-
-Machine: {machine}. Its load when the run began and when it ended: {load}.
-Where that is above the number of processors, both waited for others, and the CPU tells more than the rates.
-
-| case | {base}, a second | now, a second | times as many | {base}, CPU ms each | now, CPU ms each | times as little |
-|---|---|---|---|---|---|---|
-{rows}
-
-`python benchmarks/drain.py` compares a worker with a bare loop of its own sender, `benchmarks/pages.py` asks for the
-pages over a long log, `benchmarks/saving.py` and `benchmarks/import.py` measure saving and importing contacts.
-"""
+def compare(settings: tuple[Setting, ...], base: Path, *, rounds: int, minutes: float) -> list[Case]:
+    """Run both in turn, as many whole rounds as fit into the time: at least one."""
+    cases: dict[str, Case] = {}
+    begun = time.monotonic()
+    for _ in range(rounds):
+        started = time.monotonic()
+        for setting in settings:
+            before, now = run_round(base, setting), run_round(ROOT, setting)
+            for name in before:
+                case = cases.setdefault(name, Case(name))
+                case.before.append(before[name])
+                case.now.append(now[name])
+                print(case, flush=True)
+        ended = time.monotonic()
+        if (ended - begun) + (ended - started) > minutes * 60:
+            break
+    return list(cases.values())
 
 
 def main() -> None:
@@ -275,11 +253,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--base", default="8ce35a0")
     parser.add_argument("--rounds", type=int)
+    parser.add_argument("--minutes", type=float, default=11, help="no round begins that would end later")
     parser.add_argument("--report", type=Path)
     chosen = parser.parse_args()
-    rounds = chosen.rounds or (1 if chosen.quick else 3)
+    rounds, settings = chosen.rounds or (1 if chosen.quick else 3), QUICK if chosen.quick else SETTINGS
     load = [os.getloadavg()[0]]
-    rows = compare(QUICK if chosen.quick else SETTINGS, tree_of(chosen.base), rounds)
+    cases = compare(settings, tree_of(chosen.base), rounds=rounds, minutes=chosen.minutes)
+    rounds = len(cases[0].now)
     load.append(os.getloadavg()[0])
     if chosen.report:
         facts = {
@@ -290,8 +270,10 @@ def main() -> None:
             "machine": f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}, "
             f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
             "load": " and ".join(f"{each:.1f}" for each in load),
-            "rows": "\n".join(rows),
+            "rows": "\n".join(map(str, cases)),
+            "picture": f"images/{PICTURE}",
         }
+        (chosen.report.parent / "images" / PICTURE).write_text(draw(cases, chosen.base))
         chosen.report.write_text(REPORT.format(**facts))
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from portal import audit
 from portal.audit import Actor
 from portal.contacts.standing import is_shown_as
+from portal.database.driver import within
 from portal.models import Contact, Delivery
 from portal.rules.verdict import DOUBTS
 
@@ -59,8 +60,8 @@ def is_open(session: Session, delivery: Delivery) -> bool:
 
 def is_open_answer() -> ColumnElement[bool]:
     """The condition that a contact is shown with a warning because of this delivery's answer."""
-    is_shown = and_(Contact.id == Delivery.contact_id, is_shown_as("with_warning"), _last_taken == Delivery.id)
-    return and_(Delivery.warning.in_(DOUBTS), exists().where(is_shown).correlate(Delivery))
+    of_shown = select(_last_taken).where(is_shown_as("with_warning")).correlate(None)
+    return and_(Delivery.warning.in_(DOUBTS), within(Delivery.__table__.c.id, of_shown))
 
 
 def settle(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from operator import eq, ge, lt
 from typing import Any
@@ -17,7 +17,9 @@ from portal.contacts.filtering import campaign_id_of, owner_id_of
 from portal.contacts.searching import is_found_by
 from portal.contacts.standing import is_behind
 from portal.database import filters
+from portal.database.driver import within
 from portal.database.filters import Filter, by, moment, names_of, number, one_of, text
+from portal.database.paging import DIGITS
 from portal.models import DELIVERY_STATUSES, LEVELS, RARE_REASON, RARE_TRIGGER, TRIGGERS, Attempt, Contact, Delivery
 from portal.rules.reasons import WORDS
 from portal.rules.verdict import DELIVERED_REASONS, WARNINGS
@@ -37,6 +39,8 @@ answer is why a contact is shown with a warning, until somebody settles it.
 DELIVERED_CODE = 200
 SEARCHED = 100_000
 """An HTTP code or a part of an id is looked for among so many of a company's latest deliveries: no index finds it."""
+ASTRAY = timedelta(days=1)
+"""What is made so much later has a larger number."""
 FEW = 500
 """Contacts that a search finds: with no more, the log is read by contact, and otherwise from its end."""
 
@@ -68,9 +72,25 @@ def _is_outstanding(asked: str) -> ColumnElement[bool]:
     if asked == "warning":
         return is_open_answer()
     newer = aliased(Delivery)
-    newest = select(func.max(newer.id)).where(newer.contact_id == Delivery.contact_id).correlate(Delivery)
-    is_of_behind = exists().where(Contact.id == Delivery.contact_id, is_behind).correlate(Delivery)
-    return and_(Delivery.id == newest.scalar_subquery(), is_of_behind)
+    newest = select(func.max(newer.id)).where(newer.contact_id == Contact.id).correlate(Contact).scalar_subquery()
+    return within(Delivery.__table__.c.id, select(newest).where(is_behind).correlate(None))
+
+
+def _numbers_within(company_id: int, wanted: "DeliveryFilter") -> list[ColumnElement[bool]]:
+    """Between which numbers stands what was made in the filter's time: a list goes by number, and reads no others.
+
+    Numbers and times rise together, but for transactions that overlap and clocks that are set: `ASTRAY` is for these.
+    """
+    bounds: list[ColumnElement[bool]] = []
+    other = aliased(Delivery)
+    of_company = select(other.id).where(other.company_id == company_id).limit(1)
+    if wanted.since:
+        older = of_company.where(other.created_at < wanted.since - ASTRAY).order_by(other.created_at.desc())
+        bounds.append(Delivery.id > func.coalesce(older.scalar_subquery(), 0))
+    if wanted.until:
+        newer = of_company.where(other.created_at >= wanted.until + ASTRAY).order_by(other.created_at)
+        bounds.append(Delivery.id < func.coalesce(newer.scalar_subquery(), 10**DIGITS))
+    return bounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,10 +133,11 @@ def select_deliveries(session: Session, company_id: int, wanted: DeliveryFilter)
     """Returns the query for the company's deliveries that match, without an order and without their bodies."""
     wanted = _narrow(session, company_id, wanted)
     query = select(Delivery)
-    if wanted.contact_id is None and wanted.contact_ids is None and wanted.outage_id is None:
+    if not any((wanted.contact_id, wanted.contact_ids is not None, wanted.outage_id, wanted.outstanding)):
         query = query.where(Delivery.company_id == company_id)
     else:  # by no index of the company, which a database takes for more selective than it is
         query = query.where(Delivery.company_id + 0 == company_id)
+    query = query.where(*_numbers_within(company_id, wanted))
     if wanted.after_id is not None:
         query = query.where(Delivery.id > wanted.after_id)
     if not wanted.tests:

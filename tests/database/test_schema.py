@@ -51,6 +51,7 @@ FROZEN = {
     "0023_email_changes.py": "5d0c11d27078112b",
     "0024_last_classified.py": "5df4cf8a4aefe296",
     "0025_closed_companies.py": "dfc97888c9751a82",
+    "0026_deliveries_of_few.py": "d231250f538b3588",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 
