@@ -52,6 +52,8 @@ class Settings:
     base_url: str | None = None
     trusted_hosts: tuple[str, ...] = ()
     proxy_hops: int = 0
+    remote_user_header: str | None = None
+    """Where a proxy that logs people in names their e-mail."""
     allowed_networks: tuple[Network, ...] = ()
     ca_file: Authorities | None = None
     """Certificate authorities that receivers may have besides the known ones."""
@@ -129,6 +131,8 @@ def load_settings(environ: Mapping[str, str] | None = None, *, of_existing: bool
     settings = Settings(instance=instance, **values)
     if settings.connect_timeout > settings.deadline:
         raise SettingError("PORTAL_CONNECT_TIMEOUT: must not be longer than PORTAL_DEADLINE, which covers it.")
+    if settings.remote_user_header and not settings.proxy_hops:
+        raise SettingError("PORTAL_REMOTE_USER_HEADER: needs PORTAL_PROXY_HOPS, or anybody could send that header.")
     if settings.smtp_url is not None and settings.mail_from is None:
         raise SettingError("PORTAL_MAIL_FROM: must say, with PORTAL_SMTP_URL, from which address notices come.")
     return settings

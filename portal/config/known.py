@@ -60,6 +60,12 @@ REACHING = {
         example="1",
         default="`0`",
     ),
+    "PORTAL_REMOTE_USER_HEADER": Setting(
+        read=readers.read_header_name,
+        does="The header in which a proxy that logs people in (Authelia, Authentik, oauth2-proxy) names their e-mail. "
+        "Only with `PORTAL_PROXY_HOPS`.",
+        example="Remote-Email",
+    ),
 }
 SENDING = {
     "PORTAL_ALLOWED_NETWORKS": Setting(

@@ -51,6 +51,12 @@ def read_rate(text: str) -> float:
     return rate
 
 
+def read_header_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,99}", text):
+        raise ValueError("is no name of a header such as Remote-Email.")
+    return text
+
+
 def read_networks(text: str) -> tuple[Network, ...]:
     networks = []
     for part in _split(text):

@@ -62,6 +62,17 @@ def find_user(session: Session, email: str) -> User | None:
     return session.scalars(who_may.order_by(User.password_hash.is_(None), User.id).limit(1)).first()
 
 
+def find_proxied(session: Session, email: str) -> User | None:
+    """Whom a trusted proxy means by this address. An invitation counts only where it is the only one to the address.
+
+    Otherwise another company could invite somebody's address, and have whoever is meant come in there.
+    """
+    who_may = select(User).where(User.email == email, User.role.is_not(None), User.disabled_at.is_(None))
+    found = session.scalars(who_may.order_by(User.password_hash.is_(None))).all()
+    is_clear = len(found) == 1 or (found and found[0].password_hash is not None)
+    return found[0] if is_clear else None
+
+
 def count_guess(session: Session, account: str, *, ip: str, anywhere: bool = False) -> int:
     """Count a guess before it is checked, so that none of many at once goes uncounted. Returns its number.
 

@@ -1,20 +1,26 @@
 """Coming in and going out: log-in, with a code where somebody asks for one, and log-out."""
 
+import logging
+
 from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user, logout_user
 
+from portal import audit
+from portal.audit import Actor
 from portal.database.db import db
 from portal.forms import CodeForm, LogInForm, text_of
 from portal.models import User
 from portal.people import logging_in, passwords, second_factor, users
 from portal.runtime import runtime
-from portal.web import access, sessions
+from portal.web import access, proxied, sessions
+from portal.web.errors import render_error
 from portal.web.extensions import login_manager
 from portal.web.redirects import is_local, page_at, page_before, see_other, this_page
 
 bp = Blueprint("auth", __name__)
+logger = logging.getLogger(__name__)
 
 
 @login_manager.unauthorized_handler
@@ -36,6 +42,8 @@ def send_to_log_in() -> ResponseReturnValue:
 def log_in() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return see_other(url_for("home.index"))
+    if request.method == "GET" and "left" not in request.args and (email := proxied.named_email()):
+        return enter_proxied(email)
     form = LogInForm()
     if form.validate_on_submit():
         try:
@@ -49,7 +57,9 @@ def log_in() -> ResponseReturnValue:
             return enter(user)
         db.session.commit()
         form.form_errors.append(_("E-mail ou senha não conferem."))
-    page = render_template("auth/log_in.html", form=form, is_empty=users.is_empty(db.session))
+    page = render_template(
+        "auth/log_in.html", form=form, is_empty=users.is_empty(db.session), is_proxied=proxied.named_email()
+    )
     return page, 422 if form.errors else 200
 
 
@@ -83,7 +93,19 @@ def log_out() -> ResponseReturnValue:
     db.session.commit()
     logout_user()
     session.clear()
-    return see_other(url_for("auth.log_in"))
+    return see_other(url_for("auth.log_in", left="yes" if proxied.named_email() else None))
+
+
+def enter_proxied(email: str) -> ResponseReturnValue:
+    """Let in whom a trusted proxy has logged in, whose second factor is its affair, if the portal knows them."""
+    user = logging_in.find_proxied(db.session, email)
+    if user is None:
+        logger.warning("The proxy names somebody who has no access.", extra={"action": "proxied_unknown"})
+        return render_error("proxied", code=403, email=email), 403
+    user_id, actor = user.id, Actor(user.company_id, user.email, request.remote_addr)
+    audit.note(db.session, actor, "login.proxied")
+    sessions.begin(db.session.get_one(User, user_id))
+    return see_other(wanted_page() or url_for("home.index"))
 
 
 def enter(user: User) -> ResponseReturnValue:

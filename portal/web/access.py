@@ -17,7 +17,7 @@ from portal import audit
 from portal.audit import Actor
 from portal.database.db import db, reading
 from portal.models import User
-from portal.web import origin, sessions
+from portal.web import origin, proxied, sessions
 from portal.web.extensions import login_manager
 
 logger = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def current_actor() -> Actor:
 def load_user(session_id: str) -> User | None:
     """The user of a session cookie, unless the session was ended.
 
-    Age ends it, log-out, a new password or role, and a disabled account.
+    Age ends it, log-out, a new password or role, a disabled account, and a proxy that names somebody else.
     """
     if sessions.is_over() or g.get("database_in_trouble"):  # the page that says so asks for nobody
         return None
@@ -119,5 +119,7 @@ def load_user(session_id: str) -> User | None:
     user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
     if user is None or user.disabled_at or user.role is None or str(user.session_version) != version:
         return None
+    if proxied.named_email() not in (None, user.email):
+        return None  # the proxy says that somebody else is there
     g.timezone, g.language = user.timezone or user.company.timezone, user.locale
     return user

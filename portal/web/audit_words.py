@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _l
 
 ACTION_WORDS: Mapping[str, Any] = {
     "login.succeeded": _l("Entrou no portal"),
+    "login.proxied": _l("Entrou pelo proxy da organização"),
     "login.recovered": _l("Entrou com um código de recuperação"),
     "login.failed": _l("Errou a senha ao entrar"),
     "login.code_refused": _l("Errou o código ao entrar"),
