@@ -44,6 +44,14 @@ class CauseNote(Base):
     written_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
+class CrmRecord(Base):
+    """The id or link of a contact's record in the CRM: what stood at that place of the last answer that had it."""
+
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True)
+    pointer: Mapped[str] = mapped_column(String(300))
+    value: Mapped[str] = mapped_column(String(500))
+
+
 class IdempotencyKey(Base):
     """A call of the API that its caller may repeat, with what it was answered; no answer until its work is done."""
 

@@ -24,6 +24,7 @@ from portal.contacts.filtering import ASKED_LEVELS
 from portal.contacts.standing import SHOWN_STATES, SYNC_STATES
 from portal.rules.verdict import WARNINGS
 
+CRM_URL = "The contact's record in the CRM, where a company has said how its answers tell."
 MAX_CONTACTS = 1000
 """Contacts that one request saves at most."""
 
@@ -80,9 +81,9 @@ class BodySchema(StrictSchema):
 class ContactItemSchema(BodySchema):
     """A contact to make or to change; what is absent stays as it is."""
 
-    sync, warning, data_changed = (
+    sync, warning, data_changed, crm_url = (
         fields.Raw(allow_none=True, load_only=True, metadata={"description": "Not used: what an answer says of it."})
-        for _ in range(3)
+        for _ in range(4)
     )
 
 
@@ -103,6 +104,7 @@ class ContactSchema(BodySchema):
             "last. The level, `collect_date` and messages do not count."
         },
     )
+    crm_url = fields.String(required=True, allow_none=True, metadata={"description": CRM_URL})
 
 
 class ContactFilterSchema(FilterSchema):

@@ -27,6 +27,7 @@ from portal.contacts.listing import get_contact, page_contacts
 from portal.contacts.standing import Standing, standings_of
 from portal.database.db import db, reading
 from portal.database.paging import InvalidCursor
+from portal.deliveries.opening import crm_addresses_of
 from portal.models import Contact, Task
 from portal.privacy import erasing
 from portal.runtime import runtime
@@ -43,8 +44,8 @@ blueprint = ApiBlueprint("contacts", __name__)
 def index(given: dict[str, Any]) -> Response:
     """The contacts that match every filter, by name
 
-    Each in the shape of the webhook's body, plus `sync`, `warning` and `data_changed`. A cursor ends with the contact
-    that it stands for: when that one is erased, begin again.
+    Each in the shape of the webhook's body, plus `sync`, `warning`, `data_changed` and `crm_url`. A cursor ends with
+    the contact that it stands for: when that one is erased, begin again.
     """
     company_id = current_caller().company_id
     wanted = read_filter(db.session, company_id, given, reader_id=current_caller().user_id)
@@ -180,7 +181,11 @@ def erase(contact_id: int) -> None:
 def shapes_of(contacts: Sequence[Contact]) -> list[dict[str, Any]]:
     """Each contact in the shape of the webhook's body, with where it stands beside it."""
     standings = standings_of(db.session, contacts)
-    return [payload_of(contact) | facts_beside(standings[contact.id]) for contact in contacts]
+    addresses = crm_addresses_of(db.session, contacts[0].company_id, contacts) if contacts else {}
+    return [
+        payload_of(contact) | facts_beside(standings[contact.id]) | {"crm_url": addresses.get(contact.id)}
+        for contact in contacts
+    ]
 
 
 def facts_beside(standing: Standing) -> dict[str, Any]:

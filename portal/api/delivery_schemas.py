@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import fields
 from marshmallow.validate import OneOf, Range
 
+from portal.api.contact_schemas import CRM_URL
 from portal.api.protocol.exchange import OFFER_NOTE, join_headers, message_of, offer_of, text_of
 from portal.api.protocol.fields import (
     MAX_KEY,
@@ -19,7 +20,9 @@ from portal.api.protocol.fields import (
     level,
 )
 from portal.api.protocol.lists import PAGE_NOTE, FilterSchema, ListQuerySchema
+from portal.database.db import db
 from portal.deliveries.filtering import OUTSTANDING, SEARCHED
+from portal.deliveries.opening import crm_address_of
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS
 from portal.outbox.next_try import WAITS_FOR, next_try_of
 from portal.rules.reasons import WORDS
@@ -165,6 +168,15 @@ class AttemptSchema(StrictSchema):
     response_body = BodyText(required=True, allow_none=True, metadata={"description": "The first 16 KiB, as text."})
 
 
+class CrmUrl(fields.String):
+    """Where the contact of a delivery is found in the CRM."""
+
+    _CHECK_ATTRIBUTE = False
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return crm_address_of(db.session, obj.contact) if obj.contact else None
+
+
 class DeliverySchema(DeliveryItemSchema):
     body = BodyText(
         required=True, allow_none=True, metadata={"description": "The exact bytes; null once the retention is over."}
@@ -172,6 +184,7 @@ class DeliverySchema(DeliveryItemSchema):
     attempts = fields.List(
         fields.Nested(AttemptSchema), required=True, metadata={"description": "In the order they were made."}
     )
+    crm_url = CrmUrl(required=True, allow_none=True, metadata={"description": CRM_URL})
 
 
 class DeliveryPageSchema(StrictSchema):

@@ -51,6 +51,7 @@ CONTACT = {
     "sync": "in_sync",
     "warning": None,
     "data_changed": False,
+    "crm_url": "https://crm.example/leads/41",
 }
 CONTACT_PAGE = {"items": [CONTACT], "next_cursor": "7"}
 SAVED = {"results": [{"id": 7, "created": True, "delivery_id": DELIVERY_ID}]}
@@ -118,7 +119,7 @@ ATTEMPT = {
     "response_headers": _TEXT,
     "response_body": "OK",
 }
-DELIVERY = DELIVERY_ITEM | {"body": '{"contact":{"id":7}}', "attempts": [ATTEMPT]}
+DELIVERY = DELIVERY_ITEM | {"body": '{"contact":{"id":7}}', "attempts": [ATTEMPT], "crm_url": None}
 RESENT = DELIVERY | {"status": "pending", "next_attempt_at": "2026-01-22T18:20:00.000Z", "waits_for": "its_time"}
 COUNT = {"count": 12}
 RESEND_COUNT = {"count": 12, "left_out": {"delivered": 3, "older": 0, "maybe_received": 1}}

@@ -69,7 +69,7 @@ class ReportSchema(StrictSchema):
     outages = fields.List(fields.Nested(OutageSchema), required=True)
 
 
-@blueprint.route("/report", tags=["contacts"])
+@blueprint.route("/report", tags=["sync"])
 @member
 @blueprint.arguments(ReportQuerySchema, location="query")
 @blueprint.response(200, ReportSchema, example=examples.REPORT)

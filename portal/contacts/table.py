@@ -40,6 +40,11 @@ TITLES: Mapping[str, tuple[str, str]] = {
 """The columns, by the path of what they hold in the body, with their titles in Portuguese and in English."""
 
 
+LINK = "crm_url"
+LINK_TITLES = ("Link no CRM", "Link in the CRM")
+"""A column for reading, behind the others, of a company that opens contacts in its CRM. It is not taken back."""
+
+
 class UnreadableCell(ValueError):
     """A cell does not hold what its column does. `field` is the column's path in the body."""
 
@@ -48,17 +53,19 @@ class UnreadableCell(ValueError):
         self.field = field
 
 
-def titles_of(language: str) -> list[str]:
+def titles_of(language: str, *, with_link: bool = False) -> list[str]:
     """The header row."""
-    return [titles[0 if language.startswith("pt") else 1] for titles in TITLES.values()]
+    place = 0 if language.startswith("pt") else 1
+    return [titles[place] for titles in (*TITLES.values(), *([LINK_TITLES] if with_link else []))]
 
 
 def fields_of(header: Sequence[str]) -> list[str] | None:
     """The paths of a header row's columns, whatever their order; None when it is not the header of our table."""
     for place in (0, 1):
         paths = {titles[place]: path for path, titles in TITLES.items()}
-        if len(header) == len(paths) and paths.keys() == set(header):
-            return [paths[title] for title in header]
+        known = paths | ({LINK_TITLES[place]: LINK} if LINK_TITLES[place] in header else {})
+        if len(header) == len(known) and known.keys() == set(header):
+            return [known[title] for title in header]
     return None
 
 

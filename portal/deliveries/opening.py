@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from portal.company.endpoint import get_endpoint
 from portal.models import Attempt, Contact, Delivery, Exchange
 from portal.rules.crm_link import build_address, find, places_of, read_answer
+from portal.working_models import CrmRecord
 
 LOOK_BACK = 20
 """Answers that are looked through for one that says something."""
@@ -40,19 +41,37 @@ def find_example(session: Session, company_id: int) -> Example | None:
 
 def crm_address_of(session: Session, contact: Contact) -> str | None:
     """Where the contact is found in the CRM, by the last answer that says so; None when nobody said how to tell."""
-    endpoint = get_endpoint(session, contact.company_id)
+    return crm_addresses_of(session, contact.company_id, [contact]).get(contact.id)
+
+
+def crm_addresses_of(session: Session, company_id: int, contacts: Sequence[Contact]) -> dict[int, str]:
+    """The same of many contacts of a company, by their numbers.
+
+    What was answered before somebody said where to look was not kept: it is read as long as the answer is stored.
+    """
+    endpoint = get_endpoint(session, company_id)
     if endpoint.link_template is None:
-        return None
-    for _, body in session.execute(_answers_about(contact)):
-        value = find(read_answer(body), endpoint.link_pointer or "")
+        return {}
+    pointer = endpoint.link_pointer or ""
+    kept = select(CrmRecord.contact_id, CrmRecord.value).where(
+        CrmRecord.contact_id.in_([contact.id for contact in contacts]), CrmRecord.pointer == pointer
+    )
+    values: dict[int, str | None] = {row.contact_id: row.value for row in session.execute(kept)}
+    for contact in contacts:
+        if contact.id not in values and contact.delivered_frozen_at is not None:
+            values[contact.id] = _said_of(session, contact.id, pointer)
+    addresses = {key: build_address(endpoint.link_template, value) for key, value in values.items() if value}
+    return {key: address for key, address in addresses.items() if address}
+
+
+def _said_of(session: Session, contact_id: int, pointer: str) -> str | None:
+    """What the last stored answer says there that says anything."""
+    own = _answers(Delivery.id).where(Delivery.contact_id == contact_id, Delivery.former_contact_id.is_(None))
+    for _, body in session.execute(own.order_by(Delivery.delivered_at.desc(), Attempt.id.desc())):
+        value = find(read_answer(body), pointer)
         if value is not None:
-            return build_address(endpoint.link_template, value)
+            return value
     return None
-
-
-def _answers_about(contact: Contact) -> Select[Any]:
-    own = _answers(Delivery.id).where(Delivery.contact_id == contact.id, Delivery.former_contact_id.is_(None))
-    return own.order_by(Delivery.delivered_at.desc(), Attempt.id.desc())
 
 
 def _answers(*facts: Any) -> Select[Any]:

@@ -5,21 +5,22 @@ from datetime import datetime
 from typing import Any
 
 from portal.contacts.checking import DATE_FIELDS
-from portal.contacts.table import UnreadableCell, fields_of, item_of
+from portal.contacts.table import LINK, UnreadableCell, fields_of, item_of
 from portal.importing.dates import read_date
 from portal.importing.reading import MAX_CELL
 from portal.rules.formulas import unguard
 
 KIND = "portal"
-FIELDS = {
+FIELDS: dict[str, str | None] = {
     "id": "portal_number",
     "linkedin_public_id": "linkedin",
     "campaign.name": "campaign",
     "campaign.description": "campaign_description",
     "contact_owner.name": "owner_name",
     "contact_owner.email": "owner_email",
+    LINK: None,
 }
-"""What an import calls a column of ours, where that is not the column's path in the body."""
+"""What an import calls a column of ours, where that is not the column's path in the body; None: nothing of it."""
 PROBLEMS = {"id": "unknown", "interest_level": "unknown_level"}
 
 
@@ -28,7 +29,7 @@ def is_own(header: Sequence[str]) -> bool:
     return fields_of(header) is not None
 
 
-def own_columns(header: Sequence[str]) -> tuple[str, ...]:
+def own_columns(header: Sequence[str]) -> tuple[str | None, ...]:
     """What the columns of such a table hold; nothing for another table."""
     return tuple(FIELDS.get(path, path) for path in fields_of(header) or ())
 
@@ -44,7 +45,7 @@ def read_own(header: Sequence[str], cells: Sequence[str]) -> tuple[dict[str, Any
     A spreadsheet that saved the file again may have written its dates in another way, and its blanks as spaces.
     """
     texts = zip(fields_of(header) or (), map(unguard, cells), strict=False)
-    said = {path: text for path, text in texts if text.strip()}
+    said = {path: text for path, text in texts if text.strip() and path != LINK}
     refused = [(path, "too_long", said.pop(path)) for path in list(said) if len(said[path]) >= MAX_CELL]
     for path in DATE_FIELDS:
         if path in said:

@@ -57,6 +57,8 @@ class Claim:
     """The fixed header's name and its sealed value."""
     known_shapes: str | None = None
     """The shapes of the answers that the endpoint gave before this was claimed (`outbox.shapes`)."""
+    link_pointer: str | None = None
+    """Where an answer says the id of the CRM's record (`rules.crm_link`)."""
     body: bytes
     trigger: str
     actor: str | None
@@ -86,7 +88,7 @@ CLAIM_COLUMNS = (
 ENDPOINT_COLUMNS = tuple(
     endpoint.c[name]
     for name in (
-        *("url", "secret", "old_secret", "old_secret_until", "answer_shape"),
+        *("url", "secret", "old_secret", "old_secret_until", "answer_shape", "link_pointer"),
         *("header_name", "header_secret", "header_origin"),
     )
 )
@@ -207,6 +209,7 @@ def target_of(row: AnyRow, *, now: datetime, url: str | None = None) -> dict[str
         "secrets": signing_secrets(row, now=now),
         "header": (row.header_name, row.header_secret) if has_header(row, url) else None,
         "known_shapes": row.answer_shape if url == row.url else None,
+        "link_pointer": row.link_pointer,
     }
 
 

@@ -31,6 +31,7 @@ from portal.database.driver import Statement, by_index, given, rows_of, within
 from portal.models import OPEN_STATUSES, Attempt, Contact, Exchange
 from portal.outbox.claims import CLAIM_COLUMNS, LEASE_EXPIRED, Claim, delivery, endpoint
 from portal.outbox.counting import count_attempts
+from portal.outbox.records import keep_records
 from portal.outbox.rules import Rules
 from portal.outbox.shapes import flag_changed
 from portal.outbox.telling import tell_endpoints
@@ -178,6 +179,7 @@ def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rul
         return
     if told := _contacts_told(mine):  # a late answer changes nothing: what was settled since stays so
         TELL_CONTACTS.run(connection, told=told)
+        keep_records(connection, mine)
     tell_endpoints(connection, mine, rules)
     count_attempts(connection, [(*each, status_of[_place(each)]) for each in mine])
 

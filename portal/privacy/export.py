@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from portal.database.db import Base
 from portal.models import Attempt, Classification, Contact, Delivery, Exchange
 from portal.rules.verdict import decode
+from portal.working_models import CrmRecord
 
 
 def export_contact(session: Session, contact: Contact, *, now: datetime) -> dict[str, Any]:
@@ -26,6 +27,7 @@ def export_contact(session: Session, contact: Contact, *, now: datetime) -> dict
         "contact": _columns_of(contact, without=("company_id", "search_name", "search_text")),
         "campaign": contact.campaign.name,
         "owner": {"name": contact.owner.name, "email": contact.owner.email},
+        "crm_record": session.scalar(select(CrmRecord.value).where(CrmRecord.contact_id == contact.id)),
         "messages": [_columns_of(message, without=("contact_id",)) for message in contact.messages],
         "classifications": [_columns_of(row, without=("company_id", "contact_id")) for row in session.scalars(history)],
         "deliveries": [

@@ -81,6 +81,7 @@
     x: tick,
     u: undo,
     l: () => press("[data-profile]"),
+    c: () => press("[data-crm]"),
     "/": search,
     "?": () => document.getElementById("teclas").showModal(),
     1: () => press("[data-key='1']"),

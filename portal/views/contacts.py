@@ -36,6 +36,7 @@ from portal.database.db import db
 from portal.database.paging import InvalidCursor, row_number
 from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.log import page_deliveries
+from portal.deliveries.opening import crm_address_of
 from portal.forms import ContactForm
 from portal.forms.contacts import NOTE_WORDS
 from portal.i18n import reader_zone
@@ -184,6 +185,17 @@ def show(contact_id: int) -> ResponseReturnValue:
             db.session, contact.company_id, DeliveryFilter(contact_id=contact_id), limit=20
         ).items,
     )
+
+
+@bp.get("/<int:contact_id>/crm")
+@access.member
+def in_crm(contact_id: int) -> ResponseReturnValue:
+    """The contact's record in the CRM; where that is not known, the contact's page, which says so."""
+    contact = get_contact_or_404(contact_id)
+    address = crm_address_of(db.session, contact)
+    if address is None:
+        flash(_("O CRM ainda não disse onde este contato está: nenhuma resposta guardada traz o id."), "info")
+    return see_other(address or url_for(".show", contact_id=contact_id))
 
 
 @bp.route("/new", methods=["GET", "POST"])

@@ -63,6 +63,7 @@ def init_app(app: Flask) -> None:
     app.add_template_global(last_failure_of)
     app.add_template_global(company_backlog)
     app.add_template_global(crm_address)
+    app.add_template_global(has_crm_link)
     app.context_processor(shared_names)
     app.jinja_env.install_gettext_callables(translate, translate_counted, newstyle=True)  # type: ignore[attr-defined]
 
@@ -134,6 +135,13 @@ def company_backlog() -> Backlog:
 def crm_address(contact: Contact) -> str | None:
     """Where the contact is found in the CRM, if its answers say so."""
     return crm_address_of(db.session, contact)
+
+
+def has_crm_link() -> bool:
+    """Whether the reader's company has said where its CRM's records are found."""
+    if "has_crm_link" not in g:
+        g.has_crm_link = get_endpoint(db.session, current_user.company_id).link_template is not None
+    return bool(g.has_crm_link)
 
 
 def dialled(phone: str | None) -> str:

@@ -52,6 +52,7 @@ FROZEN = {
     "0024_last_classified.py": "5df4cf8a4aefe296",
     "0025_closed_companies.py": "dfc97888c9751a82",
     "0026_deliveries_of_few.py": "d231250f538b3588",
+    "0027_crm_records.py": "145934134afbcf8e",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 

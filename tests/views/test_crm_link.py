@@ -6,7 +6,8 @@ from playwright.sync_api import expect
 from portal.database.db import db
 from portal.deliveries import opening
 from portal.demo.server import Receiver, Reply
-from portal.models import AuditEntry, Delivery, Endpoint
+from portal.models import AuditEntry, Contact, Delivery, Endpoint, Exchange
+from portal.working_models import CrmRecord
 from tests.conftest import running_worker
 from tests.factories import endpoint_of, make_company, make_contact, make_delivery, send_test, set_url
 from tests.views.browser import row
@@ -116,6 +117,49 @@ def test_it_is_chosen_by_clicks(page, site):
     page.goto("/contacts")
     page.get_by_role("link", name="Ana Souza").click()
     expect(page.get_by_role("link", name="Abrir no CRM")).to_have_attribute("href", "https://crm.example/leads/9")
+
+
+def test_the_link_outlives_the_answer_that_it_was_read_in(app, admin, member, company, receiver):
+    set_url(company, receiver.url)
+    admin.post("/webhook/link", {"pointer": "/id", "template": TEMPLATE})
+    contact = deliver(app, company, receiver, b'{"id": 41}')
+    db.session.query(Exchange).delete()
+    db.session.commit()
+    assert member.get(f"/contacts/{contact.id}/crm").location == "https://crm.example/leads/41"
+    assert f'data-crm href="/contacts/{contact.id}/crm"' in member.get("/contacts").text
+    assert ";https://crm.example/leads/41\r\n" in member.get("/contacts.csv").text
+    admin.post("/webhook/link", {"pointer": "/other", "template": TEMPLATE})
+    answer = member.get(f"/contacts/{contact.id}/crm")
+    assert answer.location == f"/contacts/{contact.id}"
+    assert "O CRM ainda não disse onde este contato está" in member.get(answer.location).text
+
+
+def test_what_the_last_answer_says_is_kept_and_goes_with_the_contact(app, admin, member, company, receiver):
+    set_url(company, receiver.url)
+    admin.post("/webhook/link", {"pointer": "/id", "template": TEMPLATE})
+    contact = deliver(app, company, receiver, b'{"id": 41}')
+    for answer, known in ((b'{"id": 42}', 42), (b'{"ok": true}', 42)):
+        deliver(app, company, receiver, answer, contact)
+        assert member.get(f"/contacts/{contact.id}/crm").location == f"https://crm.example/leads/{known}"
+    db.session.delete(db.session.get(Contact, contact.id))
+    db.session.commit()
+    assert db.session.query(CrmRecord).count() == 0
+
+
+def deliver(app, company, receiver, answer: bytes, contact=None):
+    """A contact whose next level the CRM answered so."""
+    receiver.reply = Reply(200, answer, "application/json")
+    contact = contact or make_contact(company, name="Ana")
+    make_delivery(contact, 3 if contact.interest_level != 3 else 2)
+    with running_worker(app):
+        wait_until(all_delivered, seconds=30)
+    return contact
+
+
+def all_delivered() -> bool:
+    found = {status for (status,) in db.session.query(Delivery.status)}
+    db.session.rollback()
+    return found == {"delivered"}
 
 
 def test_an_example_is_looked_for_among_the_latest_deliveries_only(delivered, company, monkeypatch):

@@ -1,0 +1,68 @@
+"""What an answer says of the CRM's record is kept with the contact that it is about, as the delivery is settled."""
+
+import pytest
+from flask import Flask
+
+from portal.clock import utcnow
+from portal.contacts import merging
+from portal.database.db import db
+from portal.models import Company
+from portal.outbox import Claim
+from portal.webhook import Outcome
+from portal.working_models import CrmRecord
+from tests.conftest import BOTH, URL
+from tests.factories import actor_of, endpoint_of, make_company, make_contact, make_delivery
+from tests.outbox.test_outbox import claim_due
+from tests.outbox.test_outbox import settle as settle_outcome
+
+pytestmark = BOTH
+
+
+@pytest.fixture
+def company(app: Flask) -> Company:
+    made = make_company(url=URL)
+    endpoint_of(made).link_pointer, endpoint_of(made).link_template = "/id", "https://crm.example/{id}"
+    db.session.commit()
+    return made
+
+
+def settle(claim: Claim, body: bytes, reason: str = "ok_json") -> None:
+    settle_outcome(claim, Outcome(started_at=utcnow(), duration_ms=1, url=URL, reason=reason, response_body=body))
+
+
+def kept() -> list[tuple[int, str]]:
+    db.session.expire_all()
+    found = [(row.contact_id, row.value) for row in db.session.query(CrmRecord).order_by(CrmRecord.contact_id)]
+    db.session.commit()
+    return found
+
+
+def test_the_last_answer_that_says_it_is_kept(company: Company) -> None:
+    ana, bia = (make_contact(company, name=name) for name in ("Ana", "Bia"))
+    for level, body, reason in ((1, b'{"id": 41}', "ok_json"), (2, b'{"id": "a/b"}', "ok_json"), (3, b"{}", "ok_json")):
+        make_delivery(ana, level)
+        (claim,) = claim_due()
+        settle(claim, body, reason)
+    assert kept() == [(ana.id, "a/b")]
+    make_delivery(bia, 1)
+    (claim,) = claim_due()
+    settle(claim, b'{"id": 7}', "html_page")
+    assert kept() == [(ana.id, "a/b")]
+
+
+def test_nothing_is_kept_while_nobody_has_said_where_to_look(company: Company) -> None:
+    endpoint_of(company).link_pointer = endpoint_of(company).link_template = None
+    make_delivery(make_contact(company), 1)
+    (claim,) = claim_due()
+    settle(claim, b'{"id": 41}')
+    assert kept() == []
+
+
+def test_the_answer_about_a_merged_contact_is_not_told_of_who_stays(company: Company) -> None:
+    stays, goes = make_contact(company, name="Ana"), make_contact(company, name="Ana S.")
+    make_delivery(goes, 1)
+    (claim,) = claim_due()
+    merging.merge(db.session, actor_of(company), stays.id, goes.id)
+    db.session.commit()
+    settle(claim, b'{"id": 41}')
+    assert kept() == []
