@@ -18,6 +18,9 @@ from portal.people import tokens
 from tests import factories
 from tests.conftest import MakeApp
 
+BESIDE = ("sync", "warning", "data_changed", "crm_url")
+"""What an answer says of a contact beside its body."""
+
 
 @dataclass(frozen=True)
 class Caller:

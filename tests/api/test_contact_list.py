@@ -9,7 +9,7 @@ from sqlalchemy import delete
 from portal.database.db import db
 from portal.models import Company, Contact
 from tests import factories
-from tests.api.conftest import Caller, check_problem, field_errors
+from tests.api.conftest import BESIDE, Caller, check_problem, field_errors
 from tests.applications import statements_of
 
 OpenDatabase = Callable[[], Any]
@@ -36,7 +36,7 @@ def names(api: Caller, query: str = "") -> list[str]:
 def test_an_item_is_what_the_contact_itself_answers(api: Caller, people: list[int]) -> None:
     items = api.get("/contacts").json["items"]
     assert items == [api.get(f"/contacts/{contact_id}").json for contact_id in people]
-    assert list(items[0]) == ["contact", "contact_owner", "campaign", "messages", "sync", "warning", "data_changed"]
+    assert list(items[0]) == ["contact", "contact_owner", "campaign", "messages", *BESIDE]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from portal.api.examples import CONTACT_ITEM as EXAMPLE
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Campaign, Classification, Contact, Delivery, User
-from tests.api.conftest import Caller, check_problem, field_errors
+from tests.api.conftest import BESIDE, Caller, check_problem, field_errors
 
 OpenDatabase = Callable[[], Any]
 
@@ -58,7 +58,7 @@ def test_what_was_sent_is_read_back(api: Caller) -> None:
 
 def test_a_contact_is_read_in_the_documents_order(api: Caller, contact_id: int) -> None:
     sample = json.loads((api.get(f"/contacts/{contact_id}")).data)
-    assert list(sample) == ["contact", "contact_owner", "campaign", "messages", "sync", "warning", "data_changed"]
+    assert list(sample) == ["contact", "contact_owner", "campaign", "messages", *BESIDE]
     assert list(sample["contact"])[:3] == ["id", "name", "invite_date"]
     assert sample["sync"] == "never_sent"
 
