@@ -116,8 +116,10 @@ def fill(company_id: int, body: bytes, count: int) -> None:
         store_bodies(connection, [each | {"body": body} for each in rows])
 
 
-def drain(environment: dict[str, str], company_id: int, *, workers: int, count: int) -> tuple[float, float]:
-    """Deliveries a second from the first attempt to the last record, and CPU seconds per 1000 of the workers."""
+def drain(environment: dict[str, str], company_id: int, *, workers: int, count: int) -> tuple[float, float, int]:
+    """Deliveries a second from the first attempt to the last record, and of the workers the CPU seconds per 1000, and
+    the MB of memory that one of them had at most.
+    """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "portal", "worker"]
     running = [subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) for _ in range(workers)]
@@ -127,12 +129,19 @@ def drain(environment: dict[str, str], company_id: int, *, workers: int, count: 
     while open_count(company_id):
         time.sleep(0.05)
     seconds = time.monotonic() - started
+    memory = max(most_memory(process.pid) for process in running)
     for process in running:
         process.terminate()
         process.wait()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return begun / seconds, cpu * 1000 / count
+    return begun / seconds, cpu * 1000 / count, memory
+
+
+def most_memory(pid: int) -> int:
+    """The MB that a process had at most, so far."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 def open_count(company_id: int) -> int:
@@ -197,12 +206,12 @@ def main() -> None:
                 receiver.stop()
                 fill(company_id, body, chosen.count)
                 receiver = Receiver(chosen.delay)
-                rate, cpu = drain(environment, company_id, workers=chosen.workers, count=chosen.count)
+                rate, cpu, memory = drain(environment, company_id, workers=chosen.workers, count=chosen.count)
                 requests, connections = receiver.stop()
                 ratios.append(rate / bare)
                 print(
                     f"bare loop {bare:7.0f}/s   portal {rate:7.0f}/s   ratio {rate / bare:.2f}   "
-                    f"CPU {cpu:.2f} s per 1000   {requests} requests on {connections} connections"
+                    f"CPU {cpu:.2f} s per 1000   {memory} MB   {requests} requests on {connections} connections"
                 )
             print(f"median ratio {median(ratios):.2f}")
 

@@ -1,6 +1,7 @@
-"""What nineteen companies notice of a twentieth whose receiver accepts connections and never answers.
+"""What some companies notice of others whose receivers accept connections and never answer.
 
-By hand: `python -m tests.system.black_hole --events 400 --rounds 5`. As a test: faults/test_neighbours.py.
+By hand: `python -m tests.system.black_hole --events 400 --rounds 5`, or with `--companies 100 --dead 99`. As a test:
+faults/test_neighbours.py.
 """
 
 import argparse
@@ -59,23 +60,25 @@ def p95(values: list[float]) -> float:
     return statistics.quantiles(values, n=20)[-1]
 
 
-def compare(*, rounds: int, events: int) -> list[tuple[float, float]]:
-    """The others' p95 from commit to receipt in seconds, of each round: alone, and beside the black hole."""
+def compare(*, rounds: int, events: int, count: int = COMPANIES, dead: int = 1) -> list[tuple[float, float]]:
+    """The others' p95 from commit to receipt in seconds, of each round: alone, and beside the black holes."""
     found = []
     with Receiver() as receiver, black_hole() as hole:
-        companies = [factories.make_company(f"Empresa {each}", url=receiver.url) for each in range(COMPANIES)]
-        holed, others = companies[0], companies[1:]
+        companies = [factories.make_company(f"Empresa {each}", url=receiver.url) for each in range(count)]
+        holed, others = companies[:dead], companies[dead:]
         ids = [add_contacts(company, events // len(others) + 1) for company in others]
         mixed = [group[number] for number in range(len(ids[0])) for group in ids][:events]
         db.session.remove()
         with running_worker(current_app._get_current_object()):  # type: ignore[attr-defined]
             for number in range(rounds):
                 if number:
-                    factories.set_url(db.session.merge(holed), receiver.url)
+                    for company in holed:
+                        factories.set_url(db.session.merge(company), receiver.url)
                     wait_until(lambda: statuses().keys() == {"delivered"}, seconds=60)
                 alone = p95(classify_each(mixed, receiver))
-                factories.set_url(db.session.merge(holed), hole)
-                make_deliveries(db.session.merge(holed), HOLED)
+                for company in holed:
+                    factories.set_url(db.session.merge(company), hole)
+                    make_deliveries(db.session.merge(company), max(1, HOLED // dead))
                 time.sleep(0.2)  # its share of the senders is stuck
                 beside = p95(classify_each(mixed, receiver))
                 found.append((alone, beside))
@@ -86,6 +89,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--companies", type=int, default=COMPANIES)
+    parser.add_argument("--dead", type=int, default=1)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/portal.db"
@@ -94,7 +99,7 @@ def main() -> None:
         with create_app(
             factories.settings_for(Path(folder), database_url=url, allowed_networks=networks)
         ).app_context():
-            rounds = compare(rounds=asked.rounds, events=asked.events)
+            rounds = compare(rounds=asked.rounds, events=asked.events, count=asked.companies, dead=asked.dead)
     for alone, beside in rounds:
         print(
             f"p95 {alone * 1000:6.1f} ms alone  {beside * 1000:6.1f} ms beside a black hole  ratio {beside / alone:.2f}"

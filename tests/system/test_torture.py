@@ -50,6 +50,15 @@ FIELDS = {
     "/deliveries.csv": ("search",),
     "/audit": ("actor", "since"),
     "/team": ("search",),
+    "/causes": ("text", "cause"),
+    "/webhook/link": ("pointer", "template"),
+    "/notices/chat": ("url",),
+    "/report": ("month", "since", "until", "campaign", "owner"),
+    "/triage": ("search", "campaign", "reached", "after"),
+    "/contacts/assign": ("campaign", "owner", "contact", "reached"),
+    "/contacts/1/merge": ("other",),
+    "/company": ("name", "timezone"),
+    "/campaigns/1": ("name", "description"),
 }
 """Fields that are searched, checked or taken apart, each alone as long as it may be."""
 
