@@ -9,7 +9,7 @@ from portal.rules.window import Window, after_answer, after_strain
 from portal.webhook import Outcome
 
 SLOW_SECONDS = 1.0
-"""A receiver that takes longer is slow: a quarter of the senders is kept free of such."""
+"""A receiver that takes longer is slow: a quarter of the senders is kept free of such, and of those not heard from yet."""
 STRAINED = (429, 503)
 """Statuses of a receiver that gets more than it can take."""
 NEW_WEIGHT = 0.3
@@ -100,7 +100,7 @@ class Shares:
         return min(pause, longest)
 
     def _is_slow(self, company_id: int) -> bool:
-        return self._pace.get(company_id, 0.0) > SLOW_SECONDS
+        return self._pace.get(company_id, inf) > SLOW_SECONDS
 
     def _due_by_rate(self, company_id: int) -> int:
         begin = self._begin_of_rate(company_id)

@@ -72,6 +72,18 @@ def test_a_claim_of_before_frees_no_place() -> None:
     assert shares.room_for(1) == 0
 
 
+def test_many_who_were_never_heard_leave_a_quarter_of_the_senders_to_who_answers() -> None:
+    shares = make_wide_shares(8, senders=8)
+    for company_id in range(10, 30):
+        if room := shares.room_for(company_id):
+            shares.take([make_claim(company_id, company_id=company_id)][:room])
+    assert (shares.under_way, shares.room_for(99)) == (6, 0)
+    assert shares.room_for(1) == 8
+    shares.done(make_claim(10, company_id=10), answered(0.1))
+    assert shares.room_for(10) > 0  # heard, and quick
+    assert shares.room_for(99) > 0
+
+
 def slow_shares() -> Shares:
     """Companies 1 and 2 are slow, 3 is not."""
     shares = make_wide_shares(8, senders=16)
