@@ -9,7 +9,7 @@ from portal.rules.window import Window, after_answer, after_strain
 from portal.webhook import Outcome
 
 SLOW_SECONDS = 1.0
-"""A receiver that takes longer is slow: a quarter of the senders is kept free of such, and of those not heard from yet."""
+"""A receiver that takes longer is slow: a quarter of the senders is kept free of such, and of those never heard yet."""
 STRAINED = (429, 503)
 """Statuses of a receiver that gets more than it can take."""
 NEW_WEIGHT = 0.3
