@@ -5,20 +5,28 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, update
+from sqlalchemy import Connection, Integer, Table, and_, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from portal import outbox
 from portal.audit import Actor
 from portal.contacts.body import BODY_FIELDS, compose_payload
 from portal.contacts.records import Change, CompanyRecord, ContactRecord, Known, contact_table, message_table
-from portal.database.driver import Statement, given
+from portal.database.driver import Statement, given, rows_of
 from portal.models import Campaign, Classification, Contact, User
 from portal.rules.payload import CampaignValues, MessageValues, PersonValues, encode_body
 
 KEPT = ("id", "company_id", "created_at", "delivered_level", "delivered_frozen_at", "delivered_warning", "merged")
 WRITTEN = tuple(column.name for column in contact_table.columns if column.name not in KEPT)
 """The columns that an update writes."""
+INSERTED = ("company_id", "created_at", *WRITTEN)
+_new = rows_of("new", place=Integer(), **{name: contact_table.c[name].type for name in INSERTED})
+INSERT = Statement(
+    insert(contact_table)
+    .from_select(INSERTED, select(*(_new.c[name] for name in INSERTED)).order_by(_new.c.place))
+    .returning(contact_table.c.id)
+)
+"""Numbers rise in the order of the rows, which the database need not return in that order."""
 
 
 def _inserted_into(table: Table) -> Statement:
@@ -87,9 +95,9 @@ def _write_people(connection: Connection, known: Known, company_id: int, now: da
 def _insert_contacts(connection: Connection, records: Sequence[ContactRecord]) -> None:
     if not records:
         return
-    rows = [{name: value for name, value in record.values.items() if name != "id"} for record in records]
-    query = insert(contact_table).returning(contact_table.c.id, sort_by_parameter_order=True)
-    for record, contact_id in zip(records, connection.execute(query, rows).scalars(), strict=True):
+    rows = [(place, *map(record.values.__getitem__, INSERTED)) for place, record in enumerate(records)]
+    made = sorted(row.id for row in INSERT.all(connection, new=rows))
+    for record, contact_id in zip(records, made, strict=True):
         record.values["id"] = contact_id
 
 

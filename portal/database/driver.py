@@ -8,7 +8,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Dialect, Select, Subquery, UpdateBase, bindparam, select
+from sqlalchemy import JSON, BindParameter, Connection, Dialect, Select, Subquery, UpdateBase, bindparam, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -160,8 +160,9 @@ class _Rows(UserDefinedType[Sequence[Sequence[Any]]]):
         return "JSON"
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], str]:
-        writers = [type_.dialect_impl(dialect).bind_processor(dialect) for type_ in self.types]
-        special = [(at, write) for at, write in enumerate(writers) if write is not None]
+        others = [(at, type_) for at, type_ in enumerate(self.types) if not isinstance(type_, JSON)]  # it nests
+        writers = [(at, type_.dialect_impl(dialect).bind_processor(dialect)) for at, type_ in others]
+        special = [(at, write) for at, write in writers if write is not None]
 
         def process(rows: Any) -> str:
             written = [list(row) for row in rows]

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor
 from portal.contacts.checking import ContactItem, InvalidContact
 from portal.contacts.saving import Saved, save_batch
+from portal.database.db import Key
+from portal.database.driver import Statement, given, rows_of, within
 from portal.importing.encoding import Blocks
 from portal.importing.findings import Finding, bad_row, store_findings, warning
 from portal.importing.layout import read_rows
@@ -26,6 +28,16 @@ from portal.tasks.store import Done
 
 CHUNK_ROWS = 400
 CHUNK_CHARACTERS = 1_000_000
+
+_is_named = (link.c.task_id == given("task", Key), within(link.c.contact_id, select(rows_of("named", id=Key).c.id)))
+LINKED = Statement(select(link.c.contact_id).where(*_is_named), plans_anew=True)
+_values = {column.name: given(column.name, column.type) for column in link.c}
+LINK = Statement(insert(link).values(_values))
+TOUCH = Statement(
+    update(link)
+    .where(link.c.task_id == _values["task_id"], link.c.contact_id == _values["contact_id"])
+    .values(saved_at=_values["saved_at"])
+)
 
 _Row = tuple[ContactItem | None, Sequence[Finding], Record]
 """A row of the file: the contact if it holds one, what is wrong or doubtful, and the row itself."""
@@ -118,19 +130,14 @@ def keep_links(session: Session, task_id: int, results: Sequence[Saved]) -> None
         if result.contact_id is not None:
             is_created, saved_at = named.get(result.contact_id, (result.created, None))
             named[result.contact_id] = (is_created, result.saved_at or saved_at)
-    is_known = (link.c.task_id == task_id, link.c.contact_id.in_(named))
-    known = set(session.scalars(select(link.c.contact_id).where(*is_known)))
-    new = [
-        {"task_id": task_id, "contact_id": contact_id, "is_created": is_created, "saved_at": saved_at}
-        for contact_id, (is_created, saved_at) in named.items()
-        if contact_id not in known
-    ]
-    written = [{"contact": key, "now": named[key][1]} for key in known if named[key][1] is not None]
-    is_one = (link.c.task_id == task_id, link.c.contact_id == bindparam("contact"))
-    if new:
-        session.connection().execute(insert(link), new)
-    if written:
-        session.connection().execute(update(link).where(*is_one).values(saved_at=bindparam("now")), written)
+    connection = session.connection()
+    known = {row.contact_id for row in LINKED.all(connection, task=task_id, named=[(key,) for key in named])}
+    rows = {
+        key: {"task_id": task_id, "contact_id": key, "is_created": is_created, "saved_at": saved_at}
+        for key, (is_created, saved_at) in named.items()
+    }
+    LINK.run_many(connection, [row for key, row in rows.items() if key not in known])
+    TOUCH.run_many(connection, [row for key, row in rows.items() if key in known and row["saved_at"] is not None])
 
 
 def _take(rows: Iterator[Record], reader: RowReader) -> Sequence[_Row]:
