@@ -5,10 +5,11 @@ of its items match each other as two batches would; what came of it is written a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, exists, select
@@ -33,7 +34,7 @@ _read = select(_company.c.id, _company.c.timezone, _has_address.label("is_config
 COMPANY = Statement(_read)
 HOLD_COMPANY = Statement(_read.with_for_update(key_share=True, of=_company))
 
-Differences = dict[str, tuple[Any, Any]]
+Differences = Mapping[str, tuple[Any, Any]]
 """What changed of a contact, by the names of its columns, `campaign`, `owner` and `messages`: before and after."""
 
 
@@ -49,8 +50,7 @@ class FileRules:
     """Its messages are added to a contact's thread, and do not replace it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(NamedTuple):
     """What became of one item: an error, or what was done to which contact."""
 
     error: InvalidContact | None = None
@@ -64,7 +64,7 @@ class Saved:
     """The public id of the delivery that tells the CRM."""
     notes: tuple[InvalidContact, ...] = ()
     """What was left out or mended."""
-    differences: Differences = field(default_factory=dict)
+    differences: Differences = MappingProxyType({})
     """Of a contact that existed."""
     saved_at: datetime | None = None
     """None when nothing was written."""
@@ -183,7 +183,7 @@ def _result(plan: _Plan | InvalidContact, item: ContactItem, now: datetime) -> S
         classified_at=plan.record.values["classified_at"] if plan.change else None,
         delivery_id=plan.change.delivery_id if plan.change else None,
         notes=item.notes,
-        differences=plan.differences if is_changed else {},
+        differences=plan.differences if is_changed else MappingProxyType({}),
         saved_at=now if plan.is_new or is_changed or is_classified else None,
         elsewhere=plan.elsewhere,
         alike_id=plan.alike.values["id"] if plan.alike else None,
@@ -242,7 +242,7 @@ class _Batch:
             self._describe(campaign, given.campaign_facts["description"])
         owner = self._owner(given) or record.owner
         facts = {name: value for name, value in given.facts.items() if record.values[name] != value}
-        differences: Differences = {name: (record.values[name], value) for name, value in facts.items()}
+        differences: dict[str, tuple[Any, Any]] = {name: (record.values[name], value) for name, value in facts.items()}
         if campaign is not record.campaign:
             differences["campaign"] = (record.campaign.name, campaign.name)
         if owner is not record.owner:
