@@ -19,7 +19,8 @@ from portal.config import Settings
 from portal.contacts import classifying
 from portal.contacts.classifying import classify
 from portal.contacts.listing import get_contact
-from portal.contacts.saving import Saved, save_items
+from portal.contacts.saved import Saved
+from portal.contacts.saving import save_items
 from portal.database.db import db
 from portal.models import Attempt, Company, Contact, Delivery, DeliveryBody, Endpoint, Exchange, Task, User
 from portal.outbox.queue import store_bodies

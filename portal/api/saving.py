@@ -20,7 +20,8 @@ from portal.api.protocol.parsing import ApiBlueprint, load_many, read_json
 from portal.api.protocol.problems import FieldError, Problem, refuse
 from portal.contacts.checking import RefusedItems
 from portal.contacts.records import PersonRecord
-from portal.contacts.saving import Saved, save_items
+from portal.contacts.saved import Saved
+from portal.contacts.saving import save_items
 from portal.database.db import db
 from portal.web import bodies
 

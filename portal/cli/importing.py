@@ -23,16 +23,15 @@ from portal.cli.console import (
     json_option,
     open_app,
     pick_company,
-    print_json,
 )
 from portal.cli.import_choices import Encoding, Mapping
+from portal.cli.import_report import Findings, describe, print_report, show_columns
 from portal.cli.terminal import inert
 from portal.company.endpoint import is_configured
 from portal.database.db import db
 from portal.importing import (
     HELD_HERE,
     FileProblem,
-    Finding,
     Order,
     as_text_file,
     begin_here,
@@ -45,16 +44,12 @@ from portal.importing.columns import NAMES
 from portal.importing.encoding import Blocks, UnknownName
 from portal.importing.rehearsal import rehearse
 from portal.importing.spreadsheet import Table
-from portal.importing.words import FIELD_WORDS, KIND_WORDS, column_names, explain_problem, row_explainer
+from portal.importing.words import KIND_WORDS, column_names, explain_problem
 from portal.models import Company, User
 from portal.people import users
 from portal.tasks import store
 from portal.tasks.store import Chunk, Done, TaskClaim
 from portal.worker.task_runner import PAUSE_SECONDS
-
-COUNTS = ("created", "changed", "unchanged", "classified", "sent", "warned", "bad")
-MORE_COUNTS = ("elsewhere", "doubtful", "kept", "renamed", "missing")
-"""What is printed only where there is any."""
 
 
 @click.command(name="import")
@@ -113,17 +108,13 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
             webhooks = follow(rehearsed, total, None, label="Checking", is_hidden=False)["sent"] if is_telling else 0
             click.echo(f"Webhooks to send: {webhooks}.")
         held = None if dry_run else begin_here(db.session, actor, order, total=total)
-        findings: list[Finding] = []
-        counts = follow(
-            import_here(held, order, table.blocks) if held else rehearsed,
-            total,
-            (lambda done: findings.extend(findings_of(done))) if as_json else show_findings,
-            label="Importing",
-            is_hidden=as_json,
-        )
+        chunks = import_here(held, order, table.blocks) if held else rehearsed
+        told = Findings(is_kept=as_json)
+        counts = follow(chunks, total, told.tell, label="Importing", is_hidden=as_json)
         if as_json:
-            print_report(order, counts, findings, total=total, dry_run=dry_run)
+            print_report(order, counts, told.kept, total=total, dry_run=dry_run)
         else:
+            told.tell_rest()
             show_columns(order)
             click.echo(describe(counts) + (" (dry run)" if dry_run else "") + ".")
             if held and counts["created"]:
@@ -226,67 +217,3 @@ def do_chunk(chunk: Chunk, held: TaskClaim) -> Done:
     store.record(connection, held, done)
     db.session.commit()
     return done
-
-
-def findings_of(done: Done) -> Iterator[Finding]:
-    """The bad rows and the warnings of a chunk."""
-    return Finding.read(done.kept.get("finding", b""))
-
-
-def show_findings(done: Done) -> None:
-    """Print the bad rows and the warnings of a chunk, each with its line."""
-    explain = row_explainer()
-    for finding in findings_of(done):
-        said = f" ({', '.join(filter(None, (finding.column, *finding.cells)))})" if finding.is_warning else ""
-        label = "warning: " if finding.is_warning else ""
-        click.echo(inert(f"line {finding.line}: {label}{explain(finding.field, finding.problem)}{said}"), err=True)
-
-
-def describe(counts: Counter[str]) -> str:
-    """What an import did, in one line."""
-    shown = [*COUNTS, *(name for name in MORE_COUNTS if counts[name])]
-    return ", ".join(f"{name} {counts[name]}" for name in shown)
-
-
-def show_columns(order: Order) -> None:
-    """Print which column went where, and which were left out or only offered."""
-    if order.layout.is_header_doubtful:
-        click.echo("No name of a column is known: line 1 was taken for a header. If it is a contact, use --no-header.")
-    if order.is_remembered:
-        click.echo("Some columns go where they were put for an earlier file of the same header.")
-    columns = list(zip(column_names(order.layout.header), order.columns, order.offers, strict=True))
-    taken = [f"{name} = {FIELD_WORDS[field]}" for name, field, _ in columns if field]
-    left = [f"{name} (perhaps {FIELD_WORDS[offer]})" if offer else name for name, field, offer in columns if not field]
-    for label, names in (("Columns", taken), ("Left out", left)):
-        if names:
-            click.echo(inert(f"{label}: {', '.join(names)}."))
-
-
-def print_report(order: Order, counts: Counter[str], findings: list[Finding], *, total: int, dry_run: bool) -> None:
-    """What became of the file, for programs."""
-    explain = row_explainer()
-    rows = [
-        {
-            "line": row.line,
-            "field": row.field,
-            "problem": row.problem,
-            "message": explain(row.field, row.problem),
-        }
-        | ({"column": row.column, "said": "".join(row.cells)} if row.is_warning else {})
-        for row in findings
-    ]
-    columns = [
-        {"name": name, "field": field, "offer": offer}
-        for name, field, offer in zip(column_names(order.layout.header), order.columns, order.offers, strict=True)
-    ]
-    summary = {
-        "kind": order.layout.kind,
-        "rows": total,
-        "dry_run": dry_run,
-        "encoding": order.layout.encoding,
-        "sheet": order.layout.sheet,
-        "columns": columns,
-        "remembered": order.is_remembered,
-    }
-    lists = {"bad_rows": [row for row in rows if "said" not in row], "warnings": [row for row in rows if "said" in row]}
-    print_json(summary | {name: counts[name] for name in (*COUNTS, *MORE_COUNTS)} | lists)

@@ -16,7 +16,8 @@ from portal import audit
 from portal.audit import Actor
 from portal.contacts.checking import ContactItem, check_level
 from portal.contacts.filtering import ContactFilter, select_contacts
-from portal.contacts.saving import Saved, save_batch
+from portal.contacts.saved import Saved
+from portal.contacts.saving import save_batch
 from portal.database.db import reading
 from portal.models import Contact, Task
 from portal.tasks.slices import cut_numbers, queue_numbers

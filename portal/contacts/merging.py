@@ -5,9 +5,6 @@ the messages, the history and the deliveries. Those keep their bytes, and with t
 both.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from operator import itemgetter
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -20,7 +17,8 @@ from portal.company.refusals import Refusal
 from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem
 from portal.contacts.classifying import ContactGone
 from portal.contacts.saving import save_batch
-from portal.models import Classification, Contact, Message
+from portal.contacts.threads import Thread, join_threads
+from portal.models import Classification, Contact
 
 FILLED = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences")
 """What the contact that stays takes from the other where it has nothing."""
@@ -52,7 +50,9 @@ def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> Non
     if len(found) < 2:
         raise ContactGone(*(each for each in ids if each not in found))
     kept, other = found[contact_id], found[other_id]
-    item = ContactItem(contact_id, facts=blanks_of(kept, other), messages=_one_thread(kept.messages, other.messages))
+    item = ContactItem(
+        contact_id, facts=blanks_of(kept, other), messages=join_threads(_thread_of(kept), _thread_of(other))
+    )
     save_batch(session, actor, [item])
     moved = outbox.move_deliveries(session, other_id, contact_id)
     kept.updated_at = clock.utcnow()  # whoever takes back the import that made it leaves it alone
@@ -70,25 +70,9 @@ def blanks_of(kept: Contact, other: Contact) -> dict[str, Any]:
     return {name: getattr(other, name) for name in FILLED if not getattr(kept, name) and getattr(other, name)}
 
 
-def _one_thread(kept: Sequence[Message], others: Sequence[Message]) -> list[dict[str, Any]] | None:
-    """The messages of both by date, each behind the one that it came after; None when the other's bring nothing new."""
-    thread = [_said(message) for message in kept]
-    new = [said for said in map(_said, others) if said not in thread]
-    if not new:
-        return None
-    return [said for _, said in sorted([*_dated(thread), *_dated(new)], key=itemgetter(0))]
-
-
-def _dated(thread: Sequence[dict[str, Any]]) -> Iterator[tuple[datetime, dict[str, Any]]]:
-    """The messages with their dates; one without a date has that of the one before it."""
-    last = datetime.min.replace(tzinfo=UTC)
-    for said in thread:
-        last = said["date"] or last
-        yield last, said
-
-
-def _said(message: Message) -> dict[str, Any]:
-    return {name: getattr(message, name) for name in ("sender_name", "message", "date", "pending")}
+def _thread_of(contact: Contact) -> Thread:
+    names = ("sender_name", "message", "date", "pending")
+    return [{name: getattr(message, name) for name in names} for message in contact.messages]
 
 
 def _memory_of(other: Contact, *, is_told: bool) -> dict[str, Any]:

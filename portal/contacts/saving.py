@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, exists, select
@@ -19,8 +18,10 @@ from portal import clock
 from portal.audit import Actor
 from portal.contacts.alike import number_alike
 from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, search_columns
-from portal.contacts.checking import MAX_ITEMS, SAME, ContactItem, InvalidContact, RefusedItems, check_item
+from portal.contacts.checking import SAME, ContactItem, InvalidContact, RefusedItems, check_item
 from portal.contacts.records import UNTOLD, CampaignRecord, Change, CompanyRecord, ContactRecord, Known, PersonRecord
+from portal.contacts.saved import UNCHANGED, FileRules, Saved
+from portal.contacts.threads import add_messages
 from portal.contacts.writing import WRITTEN, write_batch
 from portal.database.db import Key
 from portal.database.driver import Statement, given
@@ -33,51 +34,6 @@ _read = select(_company.c.id, _company.c.timezone, _has_address.label("is_config
 )
 COMPANY = Statement(_read)
 HOLD_COMPANY = Statement(_read.with_for_update(key_share=True, of=_company))
-
-Differences = Mapping[str, tuple[Any, Any]]
-"""What changed of a contact, by the names of its columns, `campaign`, `owner` and `messages`: before and after."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileRules:
-    """What holds for the contacts of a file, and for no others."""
-
-    keeps_levels: bool = True
-    """A level that was not set by a file stays as it is."""
-    updates_elsewhere: bool = False
-    """Who is in another campaign is changed there, and not added to this one."""
-    adds_messages: bool = False
-    """Its messages are added to a contact's thread, and do not replace it."""
-
-
-class Saved(NamedTuple):
-    """What became of one item: an error, or what was done to which contact."""
-
-    error: InvalidContact | None = None
-    contact_id: int | None = None
-    created: bool = False
-    changed: bool = False
-    classified: bool = False
-    previous_level: int | None = None
-    classified_at: datetime | None = None
-    delivery_id: str | None = None
-    """The public id of the delivery that tells the CRM."""
-    notes: tuple[InvalidContact, ...] = ()
-    """What was left out or mended."""
-    differences: Differences = MappingProxyType({})
-    """Of a contact that existed."""
-    saved_at: datetime | None = None
-    """None when nothing was written."""
-    elsewhere: str | None = None
-    """The other campaign that has this person, of a file's contact that its own campaign does not have."""
-    alike_id: int | None = None
-    """Another contact of the same name and e-mail, whose LinkedIn id differs from that of this new one."""
-    is_level_kept: bool = False
-    """The file's level was not taken, since somebody had set another."""
-
-    @property
-    def sent(self) -> bool:
-        return self.delivery_id is not None
 
 
 def save_items(
@@ -162,12 +118,13 @@ class _Plan:
 
     record: ContactRecord
     is_new: bool
-    differences: Differences
+    differences: dict[str, tuple[Any, Any]]
     previous_level: int | None
     change: Change | None
     elsewhere: str | None
     alike: ContactRecord | None
     is_level_kept: bool
+    lost_messages: int
 
 
 def _result(plan: _Plan | InvalidContact, item: ContactItem, now: datetime) -> Saved:
@@ -183,11 +140,12 @@ def _result(plan: _Plan | InvalidContact, item: ContactItem, now: datetime) -> S
         classified_at=plan.record.values["classified_at"] if plan.change else None,
         delivery_id=plan.change.delivery_id if plan.change else None,
         notes=item.notes,
-        differences=plan.differences if is_changed else MappingProxyType({}),
+        differences=plan.differences if is_changed else UNCHANGED,
         saved_at=now if plan.is_new or is_changed or is_classified else None,
         elsewhere=plan.elsewhere,
         alike_id=plan.alike.values["id"] if plan.alike else None,
         is_level_kept=plan.is_level_kept,
+        lost_messages=plan.lost_messages,
     )
 
 
@@ -223,9 +181,13 @@ class _Batch:
             alike = self._known.find_alike(campaign, given)
             record = self._begin(campaign)
         differences = self._apply(record, campaign, given)
+        before, lost = record.messages, self._set_messages(record, given)
+        if record.messages is not before:
+            differences["messages"] = (len(before), len(record.messages))
+        record.is_changed = record.is_changed or bool(differences)
         previous, is_level_kept = record.values["interest_level"], self._keeps_level(record, given.level)
         change = None if is_level_kept else self._classify(record, given.level)
-        return _Plan(record, is_new, differences, previous, change, elsewhere, alike, is_level_kept)
+        return _Plan(record, is_new, differences, previous, change, elsewhere, alike, is_level_kept, lost)
 
     def _begin(self, campaign: CampaignRecord) -> ContactRecord:
         values: dict[str, Any] = dict.fromkeys((*BODY_FIELDS, *WRITTEN))
@@ -236,7 +198,7 @@ class _Batch:
         self._known.add(record)
         return record
 
-    def _apply(self, record: ContactRecord, campaign: CampaignRecord, given: ContactItem) -> Differences:
+    def _apply(self, record: ContactRecord, campaign: CampaignRecord, given: ContactItem) -> dict[str, tuple[Any, Any]]:
         """Set what the item gives. Returns what that changed of the contact."""
         if given.campaign_facts.get("description", campaign.description) != campaign.description:
             self._describe(campaign, given.campaign_facts["description"])
@@ -255,20 +217,18 @@ class _Batch:
                 record.mark_changed(self.now)
             record.campaign, record.owner = campaign, owner
             self._known.add(record)
-        if (messages := self._thread(record, given)) != record.messages:
-            differences["messages"] = (len(record.messages), len(messages))
-            record.messages, record.has_new_messages = messages, True
-        record.is_changed = record.is_changed or bool(differences)
         return differences
 
-    def _thread(self, record: ContactRecord, given: ContactItem) -> list[dict[str, Any]]:
-        """The contact's messages with those that the item gives, or these alone; the newest that there is room for."""
+    def _set_messages(self, record: ContactRecord, given: ContactItem) -> int:
+        """Set the messages that the item gives, or add those of a file. Returns how many there was no room for."""
         if given.messages is None:
-            return record.messages
-        if self._rules is None or not self._rules.adds_messages:
-            return given.messages
-        new = [message for message in given.messages if message not in record.messages]
-        return [*record.messages, *new][-MAX_ITEMS:] if new else record.messages
+            return 0
+        messages, lost = given.messages, 0
+        if self._rules is not None and self._rules.adds_messages:
+            messages, lost = add_messages(record.messages, given.messages)
+        if messages != record.messages:
+            record.messages, record.has_new_messages = messages, True
+        return lost
 
     def _describe(self, campaign: CampaignRecord, description: str | None) -> None:
         campaign.description, campaign.is_changed = description, True

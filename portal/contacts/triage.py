@@ -12,7 +12,7 @@ from portal.company.refusals import Refusal
 from portal.contacts.classifying import ContactGone, classify
 from portal.contacts.filtering import ContactFilter
 from portal.contacts.listing import count_contacts, get_contact, read_contacts
-from portal.contacts.saving import Saved
+from portal.contacts.saved import Saved
 from portal.models import Classification, Contact
 
 

@@ -3,6 +3,7 @@
 import html
 import re
 from functools import lru_cache
+from typing import Any
 
 from portal.rules.folding import fold, word_set
 from portal.rules.formulas import unguard
@@ -30,6 +31,11 @@ NO_LEVEL_WORDS = word_set("0 nenhum nenhuma none ninguno sem no nao not zero nul
 LEVEL_FILLING = word_set("nivel level grau grado interesse interest interes de of")
 LEVEL_PART = re.compile(r"\d+|[a-z]+|[.,+−-]\d")
 MAX_LEVEL = 60
+HIDDEN_NAME = re.compile(
+    r"linkedin[ -](?:member|user|mitglied)|(?:membro|usuari[oa]|utilizador|miembro|membre|utilisateur|utente)"
+    r"(?: (?:do|de|di))? linkedin"
+)
+"""What LinkedIn shows in place of the name of somebody whom it hides."""
 
 
 def read_text(cell: str) -> str:
@@ -66,6 +72,15 @@ def read_phone(text: str) -> str | None:
         return None
     phone = SEVERAL.split(read_label(text))[0].strip().removeprefix("tel:").removesuffix(".0").strip()
     return phone if sum(character.isdecimal() for character in phone) >= MIN_DIGITS else None
+
+
+def is_hidden_name(text: Any) -> bool:
+    """Whether a name is what LinkedIn shows in its place: `LinkedIn Member`, `Usuário do LinkedIn`."""
+    return (
+        isinstance(text, str)
+        and "linkedin" in text.lower()
+        and HIDDEN_NAME.fullmatch(" ".join(fold(text).split())) is not None
+    )
 
 
 def is_rounded(text: str) -> bool:

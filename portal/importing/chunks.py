@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from portal.audit import Actor
 from portal.contacts.checking import ContactItem, InvalidContact
-from portal.contacts.saving import Saved, save_batch
+from portal.contacts.saved import Saved
+from portal.contacts.saving import save_batch
 from portal.database.db import Key
 from portal.database.driver import Statement, given, rows_of, within
 from portal.importing.encoding import Blocks
@@ -67,6 +68,9 @@ class Rows:
             if result.error is not None:
                 findings.append(bad_row(record, result.error))
                 continue
+            if result.lost_messages:
+                said = (str(result.lost_messages),)
+                findings.append(Finding(record.line, "messages", "thread_full", said, is_warning=True))
             outcomes.append(Outcome.of(record, item, result))
             counts.update(classified=result.classified, sent=result.sent)
         keep_links(session, self.task_id, results)

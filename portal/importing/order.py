@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from portal.contacts.saving import FileRules
+from portal.contacts.saved import FileRules
 from portal.importing.layout import Examined, Layout
 from portal.importing.own import KIND as OWN_KIND
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine
 
 from portal.contacts.checking import ContactItem
-from portal.contacts.saving import Saved
+from portal.contacts.saved import Saved
 from portal.importing.reading import Record
 from portal.rules.folding import fold
 from portal.tasks import slices

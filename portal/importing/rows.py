@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from portal.contacts.alike import Alike
 from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem, InvalidContact, check_item
-from portal.importing.cells import is_rounded, read_label, read_level, read_link, read_phone, read_text
+from portal.importing.cells import is_hidden_name, is_rounded, read_label, read_level, read_link, read_phone, read_text
 from portal.importing.dates import read_date
 from portal.importing.footers import find_reason
 from portal.importing.layout import Layout
@@ -86,7 +86,7 @@ class RowReader:
         self._names = [read_text(name).casefold() for name in layout.header]
         self._is_own = bool(columns) and tuple(columns) == own_columns(layout.header)
         self._zone = zone
-        self._campaign = campaign
+        self.campaign = campaign
         self._people = people
         self._emails = emails
         self._alike = Alike()
@@ -132,10 +132,6 @@ class RowReader:
         """The columns that hold this field."""
         return [index for index, each in self._columns if each == field]
 
-    @property
-    def campaign(self) -> str | None:
-        return self._campaign
-
     def _read_json(self, line: str) -> Reading:
         try:
             item = json.loads(line)
@@ -143,8 +139,8 @@ class RowReader:
             raise InvalidContact("", "not_json") from error
         if not isinstance(item, dict) or not isinstance(item.get("contact"), dict):
             raise InvalidContact("contact", "not_an_object")
-        if self._campaign is not None and not item.get("campaign"):
-            item["campaign"] = {"name": self._campaign}
+        if self.campaign is not None and not item.get("campaign"):
+            item["campaign"] = {"name": self.campaign}
         owner = item.get("contact_owner")
         if isinstance(owner, dict) and not owner.get("email") and not owner.get("name"):
             del item["contact_owner"]
@@ -155,8 +151,8 @@ class RowReader:
     def _read_own(self, cells: Sequence[str]) -> Reading:
         item, refused = read_own(self._layout.header, cells)
         number = item["contact"].pop("id", None)
-        if self._campaign is not None and not item.get("campaign"):
-            item["campaign"] = {"name": self._campaign}
+        if self.campaign is not None and not item.get("campaign"):
+            item["campaign"] = {"name": self.campaign}
         if not item.get("contact_owner", {}).get("email"):
             item.pop("contact_owner", None)
         notes = [Note(path_of(column), problem, None, said) for column, problem, said in refused]
@@ -165,6 +161,8 @@ class RowReader:
 
     def _checked(self, item: dict[str, Any], notes: list[Note], *, said_by: Any) -> Reading:
         """The contact, without the values that are refused. Raises InvalidContact when it names nobody."""
+        if is_hidden_name(item["contact"].get("name")):
+            raise InvalidContact("contact.name", "name_hidden")
         while True:
             try:
                 checked = check_item(item, self._zone)

@@ -13,7 +13,7 @@ from flask_login import current_user
 from portal import clock
 from portal.contacts import undoing
 from portal.contacts.listing import contacts_of
-from portal.contacts.saving import Saved
+from portal.contacts.saved import Saved
 from portal.contacts.undoing import OFFERED, Undone
 from portal.database.db import db
 from portal.database.paging import row_number

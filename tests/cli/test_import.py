@@ -54,6 +54,18 @@ def test_a_file_is_imported_and_bad_rows_are_reported_by_line(run: Run, company,
     assert db.session.query(Delivery).one().actor == "console"
 
 
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_many_warnings_of_one_kind_are_counted_and_every_bad_row_is_told(run: Run, company, tmp_path, options):
+    path = tmp_path / "contatos.csv"
+    rows = [f"Pessoa {number},arroba {number}" for number in range(15)] + [f",b{n}@example.com" for n in range(12)]
+    path.write_text("\n".join(["Nome,E-mail", *rows]) + "\n")
+    told = run("import", path, *options).stderr.splitlines()
+    assert sum("warning: E-mail" in line for line in told) == 10
+    assert told[-1] == "5 more warnings: E-mail: is not an e-mail address. (E-mail) All of them: --json."
+    assert sum("Full name" in line for line in told) == 12
+    assert len(json.loads(run("import", path, *options, "--json").stdout)["warnings"]) == 15
+
+
 def test_a_good_file_ends_well_and_the_second_time_nothing_changes(run: Run, company):
     assert run("import", DATA / "linkedin_preamble_3.csv").exit_code == 0
     assert "unchanged 3" in run("import", DATA / "linkedin_preamble_3.csv").stdout

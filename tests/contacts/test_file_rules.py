@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from portal.contacts.saving import FileRules, Saved
+from portal.contacts.saved import FileRules, Saved
 from portal.database.db import db
 from portal.models import Company, Contact, Delivery, User
 from tests.conftest import BOTH
@@ -129,8 +129,20 @@ def test_messages_of_a_table_are_added_to_the_thread_once(company, owner):
 
 
 @BOTH
-def test_a_thread_keeps_its_newest_messages(company, owner, monkeypatch):
-    monkeypatch.setattr("portal.contacts.saving.MAX_ITEMS", 2)
-    save_many(company, owner, [thread("um", "dois")])
-    save_many(company, owner, [thread("três")], rules=FileRules(adds_messages=True))
-    assert [message.message for message in db.session.query(Contact).one().messages] == ["dois", "três"]
+def test_a_full_thread_keeps_its_newest_messages_and_says_how_many_it_lost(company, owner, monkeypatch):
+    monkeypatch.setattr("portal.contacts.threads.MAX_ITEMS", 2)
+    texts = ["um", "dois", "três", "quatro"]
+    told = [
+        item(email="ana@x.test") | {"messages": [{"message": text, "date": f"2024-03-0{day}"}]}
+        for day, text in enumerate(texts, 1)
+    ]
+    rules = FileRules(adds_messages=True)
+
+    def kept() -> list[str]:
+        return [message.message for message in db.session.query(Contact).populate_existing().one().messages]
+
+    assert [saved.lost_messages for saved in save_many(company, owner, told, rules=rules)] == [0, 0, 1, 1]
+    assert kept() == ["três", "quatro"]
+    again = save_many(company, owner, told, rules=rules)
+    assert [(saved.lost_messages, saved.saved_at) for saved in again] == [(1, None), (1, None), (0, None), (0, None)]
+    assert kept() == ["três", "quatro"], "the same messages, given again, change nothing"

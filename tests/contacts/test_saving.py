@@ -14,7 +14,8 @@ from sqlalchemy import select
 from portal.audit import Actor
 from portal.contacts.body import payload_of
 from portal.contacts.checking import InvalidContact, check_item
-from portal.contacts.saving import Saved, save_batch, save_items
+from portal.contacts.saved import Saved
+from portal.contacts.saving import save_batch, save_items
 from portal.database.db import db
 from portal.models import Campaign, Classification, Company, Contact, Delivery, User
 from tests import factories

@@ -196,6 +196,24 @@ def test_a_row_without_a_name_is_bad(name):
     assert (refused.value.field, refused.value.problem) == ("contact.name", "required")
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["LinkedIn Member", "linkedin  member", "Membro do LinkedIn", "Usuário do LinkedIn", "Miembro de LinkedIn"]
+    + ["LinkedIn-Mitglied", "Utilisateur LinkedIn", "LinkedIn User"],
+)
+def test_whom_linkedin_hides_has_no_name(name):
+    first, _, last = name.partition(" ")
+    for content in (table(Nome=name), table(**{"First Name": first, "Last Name": last, "E-mail": "ana@x.test"})):
+        with pytest.raises(InvalidContact) as refused:
+            readings(content)
+        assert (refused.value.field, refused.value.problem) == ("contact.name", "name_hidden")
+
+
+@pytest.mark.parametrize("name", ["Ana LinkedIn", "Member", "LinkedIn Membership Services"])
+def test_a_name_that_speaks_of_linkedin_is_one(name):
+    assert read_one(Nome=name).facts["name"] == name
+
+
 def test_marks_are_taken_out_of_names():
     (reading,) = readings("Nome\n\u202eAna\u202c \u200bLima\n".encode())
     assert reading.item is not None

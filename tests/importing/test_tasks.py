@@ -195,6 +195,16 @@ def test_a_row_that_the_database_refuses_loses_no_other(app, company, monkeypatc
     assert count(Contact) == count(Delivery) == 4
 
 
+def test_messages_for_which_a_thread_has_no_room_are_warnings(company, monkeypatch, run_tasks):
+    monkeypatch.setattr("portal.contacts.threads.MAX_ITEMS", 2)
+    days = "".join(f"Ana,ana@x.test,Oi {day},0{day}/03/2024\n" for day in range(1, 5))
+    task = start(make_import(company, f"Nome,E-mail,Mensagem,Data da mensagem\n{days}".encode()))
+    run_tasks()
+    found = [(finding.line, finding.problem) for finding in read_findings(db.engine, task.id)]
+    assert found == [(4, "thread_full"), (5, "thread_full")]
+    assert fresh(task).counts["warned"] == 2
+
+
 def test_a_task_that_fails_unforeseen_says_so_and_keeps_nobody_waiting(company):
     broken, good = start(make_import(company, people(2))), start(make_import(company, people(3)))
     broken_id, work = fresh(broken).id, importing.work

@@ -1,0 +1,57 @@
+"""What holds for a batch that comes from a file, and what became of each item of a batch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from portal.contacts.checking import InvalidContact
+
+Differences = Mapping[str, tuple[Any, Any]]
+"""What changed of a contact, by the names of its columns, `campaign`, `owner` and `messages`: before and after."""
+UNCHANGED: Differences = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRules:
+    """What holds for the contacts of a file, and for no others."""
+
+    keeps_levels: bool = True
+    """A level that was not set by a file stays as it is."""
+    updates_elsewhere: bool = False
+    """Who is in another campaign is changed there, and not added to this one."""
+    adds_messages: bool = False
+    """Its messages are added to a contact's thread, and do not replace it."""
+
+
+class Saved(NamedTuple):
+    """What became of one item: an error, or what was done to which contact."""
+
+    error: InvalidContact | None = None
+    contact_id: int | None = None
+    created: bool = False
+    changed: bool = False
+    classified: bool = False
+    previous_level: int | None = None
+    classified_at: datetime | None = None
+    delivery_id: str | None = None
+    """The public id of the delivery that tells the CRM."""
+    notes: tuple[InvalidContact, ...] = ()
+    """What was left out or mended."""
+    differences: Differences = UNCHANGED
+    """Of a contact that existed."""
+    saved_at: datetime | None = None
+    """None when nothing was written."""
+    elsewhere: str | None = None
+    """The other campaign that has this person, of a file's contact that its own campaign does not have."""
+    alike_id: int | None = None
+    """Another contact of the same name and e-mail, whose LinkedIn id differs from that of this new one."""
+    is_level_kept: bool = False
+    """The file's level was not taken, since somebody had set another."""
+    lost_messages: int = 0
+    """A thread holds a number of messages: so many old ones left it, or found no room."""
+
+    @property
+    def sent(self) -> bool:
+        return self.delivery_id is not None

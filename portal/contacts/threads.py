@@ -1,0 +1,50 @@
+"""The thread of a contact's messages: what is added to it, and two that become one."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any
+
+from portal.contacts.checking import MAX_ITEMS
+
+Thread = list[dict[str, Any]]
+"""Messages by the names of their columns, in order."""
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def add_messages(thread: Thread, given: Sequence[dict[str, Any]]) -> tuple[Thread, int]:
+    """The thread with those of the messages that it does not hold, and how many have left it or found no room.
+
+    In a full thread a message takes the place of the oldest when it is newer than all; so the same messages, given
+    again, change nothing.
+    """
+    found, lost = list(thread), 0
+    newest = max((message["date"] or LONG_AGO for message in thread), default=LONG_AGO)
+    for message in given:
+        if message in found:
+            continue
+        date = message["date"] or LONG_AGO
+        if len(found) >= MAX_ITEMS:
+            lost += 1
+            if date <= newest:
+                continue
+            del found[0]
+        newest = max(newest, date)
+        found.append(message)
+    return found, lost
+
+
+def join_threads(thread: Thread, other: Thread) -> Thread | None:
+    """The messages of both by date, each behind the one that it came after; None when the other brings nothing new."""
+    new = [message for message in other if message not in thread]
+    if not new:
+        return None
+    return [message for _, message in sorted([*_dated(thread), *_dated(new)], key=itemgetter(0))]
+
+
+def _dated(thread: Thread) -> Iterator[tuple[datetime, dict[str, Any]]]:
+    """The messages with their dates; one without a date has that of the one before it."""
+    last = LONG_AGO
+    for message in thread:
+        last = message["date"] or last
+        yield last, message
