@@ -19,6 +19,7 @@ from portal.contacts.classifying import ContactGone
 from portal.contacts.saving import save_batch
 from portal.contacts.threads import Thread, join_threads
 from portal.models import Classification, Contact
+from portal.working_models import ImportedContact
 
 FILLED = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences")
 """What the contact that stays takes from the other where it has nothing."""
@@ -57,12 +58,22 @@ def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> Non
     moved = outbox.move_deliveries(session, other_id, contact_id)
     kept.updated_at = clock.utcnow()  # whoever takes back the import that made it leaves it alone
     kept.merged = [*(kept.merged or []), *(other.merged or []), _memory_of(other, is_told=moved > 0)]
+    _move_links(session, other_id, contact_id)
     history = update(Classification).where(Classification.contact_id == other_id).values(contact_id=contact_id)
     session.execute(history.execution_options(synchronize_session=False))
     audit.record(session, actor, "contact.merged", subject=f"{other_id} -> {contact_id}")
     session.flush()
     session.execute(delete(Contact).where(Contact.id == other_id))
     session.expire(kept)
+
+
+def _move_links(session: Session, other_id: int, contact_id: int) -> None:
+    """The files that named the other named the one that stays; of one that named both, the other's line goes."""
+    named = select(ImportedContact.task_id).where(ImportedContact.contact_id == contact_id)
+    of_other = update(ImportedContact).where(
+        ImportedContact.contact_id == other_id, ImportedContact.task_id.not_in(named)
+    )
+    session.execute(of_other.values(contact_id=contact_id).execution_options(synchronize_session=False))
 
 
 def blanks_of(kept: Contact, other: Contact) -> dict[str, Any]:

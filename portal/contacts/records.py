@@ -1,6 +1,6 @@
 """The contacts of a batch in memory: what may be matched is read once, and stays found as the batch changes it."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, String, Table, func, or_, sele
 
 from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS, search_name
 from portal.contacts.checking import SAME, ContactItem
+from portal.contacts.matching import all_keys, former_keys, is_same_person, keys_of
 from portal.database.db import Key
 from portal.database.driver import Statement, given, rows_of, within
 from portal.models import Campaign, Contact, Message, User
@@ -42,6 +43,12 @@ BY_FIELD = {
 BY_NAME = _contacts(
     _company, _in_campaigns, within(contact_table.c.search_name, select(_wanted.c.value)), *_nothing_surer
 )
+MERGED = Statement(
+    select(contact_table.c.id, contact_table.c.campaign_id, contact_table.c.merged).where(
+        _company == given("of_company", Key), contact_table.c.merged.is_not(None)
+    )
+)
+"""Contacts that others were merged into, by an index of only these."""
 
 _campaigns = select(*(campaign_table.c[name] for name in ("id", "name", "description"))).where(
     campaign_table.c.company_id == given("of_company", Key)
@@ -178,10 +185,10 @@ class Known:
         several the one in the item's place.
         """
         likely = self.find(given.likely_id)
-        if likely is not None and likely.campaign is campaign and _is_same_person(likely.values, given.facts):
+        if likely is not None and likely.campaign is campaign and is_same_person(likely.values, given.facts):
             return likely
         linkedin = given.facts.get("linkedin_public_id")
-        for key in _keys(given.facts):
+        for key in keys_of(given.facts):
             found = self._by_key.get((campaign, *key), [])
             if key[0] == "email":
                 found = [each for each in found if not linkedin or not each.values["linkedin_public_id"]]
@@ -200,11 +207,12 @@ class Known:
 
     def add(self, record: ContactRecord) -> None:
         """Let the contact be matched from now on, by what it holds."""
-        for key in _places(record):
-            same = self._by_key.setdefault(key, [])
+        for place in _places(record):
+            same = self._by_key.setdefault(place, [])
             same.append(record)
-            if len(same) > 1:  # the oldest is the one that is matched
-                same.sort(key=lambda each: each.values["id"] or float("inf"))
+            if len(same) > 1:  # who holds it itself is the one that is matched, and of these the oldest
+                held = place[1:]
+                same.sort(key=lambda each: (held not in keys_of(each.values), each.values["id"] or float("inf")))
 
     def leave_out(self, record: ContactRecord) -> None:
         """The contact is about to hold something else."""
@@ -225,10 +233,19 @@ class Known:
             values = {item.facts[name] for item in given if item.facts.get(name)}
             if values and known:
                 rows += self._read(BY_FIELD[name], values, campaigns=known)
+        rows += self._select_merged(given)
         names = {search_name(item.facts["name"]) for item in given if item.is_named_only and item.facts.get("name")}
         if names and known:
             rows += self._read(BY_NAME, names, campaigns=known)
         return rows
+
+    def _select_merged(self, given: Sequence[ContactItem]) -> list[dict[str, Any]]:
+        """Those that took somebody in whom an item names."""
+        named = {key for item in given for key in keys_of(item.facts)}
+        every = MERGED.all(self._connection, of_company=self._company_id) if named else []
+        here = {campaign.id for campaign in self.campaigns.values()}
+        ids = {row.id for row in every if row.campaign_id in here and named & former_keys(row.merged)}
+        return self._read(BY_ID, ids) if ids else []
 
     def _load_people(self, wanted: ColumnElement[bool]) -> None:
         query = select(User.id, User.name, User.email).where(User.company_id == self._company_id, wanted)
@@ -257,22 +274,10 @@ class Known:
             self.by_id[row.contact_id].messages.append(message)
 
 
-def _keys(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What a contact with these facts is matched by, the surest first."""
-    keys = [(name, facts[name]) for name in MATCH_FIELDS if facts.get(name)]
-    if not keys and facts.get("name"):
-        keys.append(("name", "\n".join((facts["name"], facts.get("current_company") or ""))))
-    return keys
-
-
 def _places(record: ContactRecord) -> list[tuple[CampaignRecord | None, str, str]]:
     """Where a contact is found: in its campaign, and in none by what tells a person in all of them."""
-    keys = _keys(record.values)
+    keys = all_keys(record.values)
     return [*((record.campaign, *key) for key in keys), *((None, *key) for key in keys if key[0] != "name")]
-
-
-def _is_same_person(values: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
-    return any(facts.get(name) and values[name] == facts[name] for name in (*MATCH_FIELDS, "name"))
 
 
 def _is_key(value: Any) -> bool:

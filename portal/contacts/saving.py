@@ -5,7 +5,7 @@ of its items match each other as two batches would; what came of it is written a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.audit import Actor
 from portal.contacts.alike import number_alike
-from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, search_columns
+from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, MATCH_FIELDS, search_columns
 from portal.contacts.checking import SAME, ContactItem, InvalidContact, RefusedItems, check_item
+from portal.contacts.matching import names_former
 from portal.contacts.records import UNTOLD, CampaignRecord, Change, CompanyRecord, ContactRecord, Known, PersonRecord
 from portal.contacts.saved import UNCHANGED, FileRules, Saved
 from portal.contacts.threads import add_messages
@@ -169,6 +170,8 @@ class _Batch:
         name = given.campaign or (record.campaign.name if record else DEFAULT_CAMPAIGN)
         campaign = self._known.campaigns.get(name) or CampaignRecord(None, name)
         record = record or self._known.match(campaign, given)
+        if record is not None and given.contact_id is None and names_former(record.values, given.facts):
+            given = self._without_former(given)
         other = self._known.match(None, given) if record is None and self._rules else None
         elsewhere = other.campaign.name if other else None
         if other is not None and self._rules and self._rules.updates_elsewhere:
@@ -188,6 +191,15 @@ class _Batch:
         previous, is_level_kept = record.values["interest_level"], self._keeps_level(record, given.level)
         change = None if is_level_kept else self._classify(record, given.level)
         return _Plan(record, is_new, differences, previous, change, elsewhere, alike, is_level_kept, lost)
+
+    def _without_former(self, given: ContactItem) -> ContactItem:
+        """The item without what it says of somebody who was merged into the contact that it means.
+
+        A file says that of many at once, and says the contact itself, too: only its messages count.
+        """
+        if self._rules is not None:
+            return ContactItem(None, campaign=given.campaign, messages=given.messages)
+        return replace(given, facts={name: each for name, each in given.facts.items() if name not in MATCH_FIELDS})
 
     def _begin(self, campaign: CampaignRecord) -> ContactRecord:
         values: dict[str, Any] = dict.fromkeys((*BODY_FIELDS, *WRITTEN))

@@ -4,23 +4,34 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 
 from portal import clock, outbox
 from portal.contacts import merging
 from portal.contacts.classifying import ContactGone
 from portal.contacts.doubles import find_doubles, find_doubles_of
 from portal.contacts.standing import standings_of
-from portal.database.db import db
-from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Message
+from portal.database.db import Base, db
+from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Message, Task
 from portal.outbox import Claim, Rules
 from portal.privacy.erasing import erase_contact
 from portal.privacy.traces import Traces
 from portal.rules.retry import parse_schedule
 from portal.runtime import runtime
+from portal.tasks import store
 from portal.webhook import Outcome
+from portal.working_models import ImportedContact
 from tests.conftest import BOTH, URL
-from tests.factories import actor_of, classify_contact, make_company, make_delivery, mark_delivered, save
+from tests.factories import (
+    actor_of,
+    classify_contact,
+    do_tasks,
+    make_company,
+    make_delivery,
+    make_import,
+    mark_delivered,
+    save,
+)
 
 pytestmark = BOTH
 LEASE = timedelta(seconds=15)
@@ -174,6 +185,83 @@ def test_a_contact_that_another_was_merged_into_is_touched_though_nothing_was_fi
     kept, other = make(company), make(company, "Mari")
     before = kept.updated_at
     assert merge(kept, other).updated_at > before
+
+
+LEVELS_FILE = b"Nome,LinkedIn,Cargo,Nivel de interesse\nMaria,maria,Diretora,1\nMaria S.,maria-s,Socia,2\n"
+
+
+def import_file(company: Company, content: bytes) -> Task:
+    store.start(db.session, make_import(company, content))
+    return do_tasks()
+
+
+def test_a_file_does_not_bring_back_who_was_merged(company: Company) -> None:
+    import_file(company, LEVELS_FILE)
+    kept, other = db.session.scalars(select(Contact).order_by(Contact.id)).all()
+    before = [(each.name, each.role, each.linkedin_public_id, each.interest_level) for each in (kept,)]
+    merge(kept, other)
+    sent = db.session.query(Delivery).count()
+    again = import_file(company, LEVELS_FILE)
+    assert again.counts == {"unchanged": 2}
+    found = db.session.scalars(select(Contact)).all()
+    assert [(each.name, each.role, each.linkedin_public_id, each.interest_level) for each in found] == before
+    assert db.session.query(Delivery).count() == sent
+    without = import_file(company, LEVELS_FILE.replace(b"Maria,maria,Diretora,1\n", b""))
+    assert "missing" not in without.counts, "the one that stays is in the file, by what the other was called"
+
+
+def test_a_call_that_names_who_was_merged_means_the_one_that_stays(company: Company) -> None:
+    kept, other = make(company, linkedin_public_id="maria"), make(company, "Maria S.", linkedin_public_id="maria-s")
+    merge(kept, other)
+    one = save(company, {"contact": {"name": "Maria S.", "linkedin_public_id": "maria-s", "interest_level": 3}})
+    assert (one.id, one.name, one.linkedin_public_id, one.interest_level) == (kept.id, "Maria S.", "maria", 3)
+
+
+def test_who_has_an_id_now_comes_before_who_once_had_it(company: Company) -> None:
+    kept, other = make(company, linkedin_public_id="maria"), make(company, "Maria S.", linkedin_public_id="maria-s")
+    merge(kept, other)
+    newcomer = make(company, "Marta", linkedin_public_id="marta")
+    newcomer.linkedin_public_id = "maria-s"  # by hand, on the contact's page
+    db.session.commit()
+    assert save(company, {"contact": {"name": "Marta", "linkedin_public_id": "maria-s"}}).id == newcomer.id
+
+
+def test_all_that_hangs_on_the_other_goes_along_and_nothing_outlives_an_erased_person(company: Company) -> None:
+    """Whatever table refers to contacts: one that is added later is in this test by itself."""
+    import_file(company, LEVELS_FILE)
+    import_file(company, LEVELS_FILE)
+    kept, other = db.session.scalars(select(Contact).order_by(Contact.id)).all()
+    kept_id, other_id = kept.id, other.id
+    db.session.add_all(Message(contact_id=each.id, sender_name="Bia", message=each.name) for each in (kept, other))
+    db.session.execute(
+        delete(ImportedContact).where(ImportedContact.task_id == 1, ImportedContact.contact_id == kept_id)
+    )
+    db.session.commit()
+    columns = [
+        key.parent
+        for table in Base.metadata.tables.values()
+        for key in table.foreign_keys
+        if key.column is Contact.__table__.c.id
+    ]
+    assert {column.table.name for column in columns} >= {"message", "classification", "delivery", "imported_contact"}
+
+    def rows(contact_id: int) -> dict[str, int]:
+        count = {
+            str(column): db.session.scalar(select(func.count()).where(column == contact_id)) or 0 for column in columns
+        }
+        db.session.rollback()
+        return count
+
+    before = rows(other_id)
+    assert all(before.values()), f"the test has to make a row of each for the other: {before}"
+    both = {name: number + before[name] for name, number in rows(kept_id).items()}
+    both["imported_contact.contact_id"] -= 1  # the second file named both
+    merge(kept, other)
+    assert not any(rows(other_id).values())
+    assert rows(kept_id) == both
+    erase_contact(db.session, db.session.get_one(Contact, kept_id), actor_of(company), vault=runtime().vault)
+    db.session.commit()
+    assert not any(rows(kept_id).values())
 
 
 def test_three_become_one(company: Company, kept: Contact, other: Contact) -> None:

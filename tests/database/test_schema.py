@@ -53,6 +53,7 @@ FROZEN = {
     "0025_closed_companies.py": "dfc97888c9751a82",
     "0026_deliveries_of_few.py": "d231250f538b3588",
     "0027_crm_records.py": "145934134afbcf8e",
+    "0028_merged_contacts.py": "053004d000a605cd",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 

@@ -1,0 +1,40 @@
+"""What a contact is matched by: what it holds itself, and what those held that were merged into it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from portal.contacts.body import MATCH_FIELDS
+
+MatchKey = tuple[str, str]
+"""A field of `MATCH_FIELDS`, or `name`, and what it holds."""
+
+
+def keys_of(facts: Mapping[str, Any]) -> list[MatchKey]:
+    """What a contact with these facts is matched by, the surest first."""
+    keys = [(name, facts[name]) for name in MATCH_FIELDS if facts.get(name)]
+    if not keys and facts.get("name"):
+        keys.append(("name", "\n".join((facts["name"], facts.get("current_company") or ""))))
+    return keys
+
+
+def former_keys(merged: Iterable[Mapping[str, Any]] | None) -> set[MatchKey]:
+    """What those were matched by that were merged into a contact."""
+    return {(name, former[name]) for former in merged or () for name in MATCH_FIELDS if former.get(name)}
+
+
+def all_keys(values: Mapping[str, Any]) -> list[MatchKey]:
+    """What a contact is matched by, its own first."""
+    return list(dict.fromkeys((*keys_of(values), *former_keys(values.get("merged")))))
+
+
+def names_former(values: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    """Whether these facts are of somebody who was merged into the contact, and not of the contact itself."""
+    if not values.get("merged"):
+        return False
+    named = set(keys_of(facts))
+    return named.isdisjoint(keys_of(values)) and not named.isdisjoint(former_keys(values["merged"]))
+
+
+def is_same_person(values: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    """Whether facts and a contact have an identifier or the name in common."""
+    return any(facts.get(name) and values[name] == facts[name] for name in (*MATCH_FIELDS, "name"))
