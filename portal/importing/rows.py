@@ -25,7 +25,7 @@ from portal.importing.reading import Record
 from portal.models import Company, User
 from portal.rules.folding import fold
 from portal.rules.formulas import unguard
-from portal.rules.identity import email_address, linkedin_id, says_nothing
+from portal.rules.identity import email_address, linkedin_id, public_id, says_nothing
 
 NAMES = ("name", "first_name", "middle_name", "last_name")
 PLACES = ("city", "state", "country")
@@ -242,7 +242,10 @@ class _Row:
     def _first(self, field: str, read: Callable[..., Any], problem: str, *, cells: Sequence[_Cell] = ()) -> Any:
         """What the first of the field's cells that can be read says. A note tells of the first, where none can."""
         refused: Note | None = None
-        for column, text in cells or self._said_of.get(field, ()):
+        said = cells or self._said_of.get(field, ())
+        if len(said) > 1 and read is linkedin_id:  # some tools write a member's key beside the id that others know
+            said = sorted(said, key=lambda cell: public_id(cell[1]) is None)
+        for column, text in said:
             is_month_first = read is read_date and column in self._reader.month_first
             try:
                 found = read(text, month_first=True) if is_month_first else read(text)
@@ -251,8 +254,8 @@ class _Row:
             if found is not None:
                 return found
             if not says_nothing(text):
-                said = "rounded" if is_rounded(text) else problem
-                refused = refused or Note(f"contact.{field}", said, column, text)
+                kind = "rounded" if is_rounded(text) else problem
+                refused = refused or Note(f"contact.{field}", kind, column, text)
         if refused:
             self.notes.append(refused)
         return None

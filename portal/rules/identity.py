@@ -101,10 +101,16 @@ def has_marks(text: str) -> bool:
 
 def is_empty(text: str) -> bool:
     """Whether a cell holds nothing, or only what programs write in place of nothing: `-`, `#N/A`, `undefined`."""
-    if not text[:1].isalnum() and not any(character.isalnum() for character in text):
+    if not text[:1].isalnum() and not any(map(_says_something, text)):
         return True
     start = text.lstrip()[0]
     return start in EMPTY_STARTS and len(text) < 40 and all(word in EMPTY for word in text.lower().split())
+
+
+def public_id(text: str) -> str | None:
+    """The id of a profile that its member shows, and not a key, which some tools write beside it."""
+    found = linkedin_id(text)
+    return None if found is None or MEMBER_KEY.fullmatch(found) else found
 
 
 def says_nothing(text: str) -> bool:
@@ -166,6 +172,11 @@ def _unquote(text: str) -> str:
         except UnicodeDecodeError:
             text = raw.decode("latin-1")
     return clean_text(text)
+
+
+def _says_something(character: str) -> bool:
+    """Whether it is a letter, a digit or a picture, such as a star."""
+    return character.isalnum() or (character not in FILLERS and unicodedata.category(character) == "So")
 
 
 def _is_mark(character: str) -> bool:
