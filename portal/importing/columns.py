@@ -67,11 +67,8 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
         _take_name_by_cells(fields, seen)
     if "last_name" in fields and "first_name" not in fields:
         _rename_first(fields, header)
-    if not {"city", "country"} & set(fields):  # alone, `state` is how far a contact has come
-        fields = [
-            None if field == "state" and "uf" not in words_of(name) else field
-            for field, name in zip(fields, header, strict=True)
-        ]
+    if not {"city", "country"} & set(fields):  # alone, it is how far a contact has come
+        fields = [None if words_of(name) == ["state"] else each for name, each in zip(header, fields, strict=True)]
     if "message" not in fields:
         fields = [None if field in OF_MESSAGES else field for field in fields]
     offers = [each if each in OFFERED and each not in fields else None for each in maybe]

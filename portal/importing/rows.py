@@ -291,11 +291,10 @@ def _said(value: Any) -> str:
 
 def row_reader(session: Session, company_id: int, order: Order) -> RowReader:
     """What reads the rows of a file for this company."""
-    company = session.get_one(Company, company_id)
     named = session.execute(select(User.name, User.email).where(User.company_id == company_id)).all()
     people: dict[str, str | None] = {}
     for name, email in named:
         people[fold(name)] = None if fold(name) in people else email
     emails = None if order.makes_owners else {email for _, email in named}
-    zone = ZoneInfo(company.timezone)
+    zone = ZoneInfo(session.get_one(Company, company_id).timezone)
     return RowReader(order.layout, order.columns, zone=zone, campaign=order.campaign, people=people, emails=emails)

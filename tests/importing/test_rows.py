@@ -253,6 +253,26 @@ def test_of_several_columns_for_one_field_the_first_that_is_filled_counts():
     assert (first.facts["phone"], second.facts["phone"]) == ("111", "333")
 
 
+KEY = "https://www.linkedin.com/in/ACwAAB1234567890123456789"
+
+
+def test_a_public_id_comes_before_a_members_key_and_a_key_is_better_than_none():
+    content = f"Nome,Profile URL,LinkedIn URL\nAna,{KEY},linkedin.com/in/ana-lima\nBia,{KEY}0,\n".encode()
+    found = [contact.facts["linkedin_public_id"] for contact in read(content)]
+    assert found == ["ana-lima", "ACwAAB12345678901234567890"]
+
+
+def test_a_state_is_a_place_beside_a_city_or_a_country():
+    assert read_one(Nome="Ana", State="connected").facts == {"name": "Ana"}
+    assert read_one(Nome="Ana", City="Campinas", State="SP").facts["location"] == "Campinas, SP"
+    assert read_one(Nome="Ana", UF="SP").facts["location"] == "SP"
+
+
+def test_stars_are_no_level_and_not_silent_and_a_picture_is_a_name():
+    assert note_of(Nome="Ana", **{"Nível de interesse": "★★★"}) == ("contact.interest_level", "unknown_level", "★★★")
+    assert read_one(Nome="😀", LinkedIn="ana-lima").facts["name"] == "😀"
+
+
 def test_the_mark_against_formulas_is_taken_off_again():
     assert read_one(Nome="Ana", Telefone="'+55 11 9").facts["phone"] == "+55 11 9"
     assert read_one(Nome="'Ana", Cargo="'x").facts == {"name": "'Ana", "role": "'x"}
