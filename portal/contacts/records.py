@@ -24,8 +24,12 @@ NEXT_MOMENT = timedelta(microseconds=1)
 
 
 def _contacts(company: ColumnElement[int], *wanted: ColumnElement[bool]) -> tuple[Statement, Statement]:
-    """Reads contacts of a company, and the same with a lock, as classification locks them."""
-    query = select(contact_table).where(company == given("of_company", Key), *wanted).order_by(contact_table.c.id)
+    """Reads contacts of a company, and the same with a lock, as classification locks them.
+
+    Their order is computed: SQLite would read all of the company to have them in the order of an index.
+    """
+    in_order = func.coalesce(contact_table.c.id, 0)
+    query = select(contact_table).where(company == given("of_company", Key), *wanted).order_by(in_order)
     return Statement(query, plans_anew=True), Statement(query.with_for_update(), plans_anew=True)
 
 
