@@ -1,11 +1,15 @@
-"""Kills an upgrade of a SQLite file at each of its statements: `python -m tests.database.killed_upgrades FILE`.
+"""Kills an upgrade of a SQLite file at its statements: `python -m tests.database.killed_upgrades FILE`.
 
-Prints, for each kill, the revision that the file was found at, and at last how many there were.
+A death leaves behind what the files hold at that moment. It dies at every statement after which they hold something
+else than before, and at many of those between. Prints, for each kill, the revision that the file was found at, and at
+last how many statements there were.
 """
 
 import os
+import shutil
 import sqlite3
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -16,10 +20,12 @@ from portal.database.db import prepare_engine
 from portal.database.upgrading import upgrade_schema
 
 KILLED = 9
+BETWEEN = 40
+"""Statements from one kill to the next while the files stay as they are."""
 
 
-def upgrade(path: Path, *, statements: int | None) -> None:
-    """Upgrade the file; with `statements`, die after so many."""
+def upgrade(path: Path, *, after_each: Callable[[int], None] = lambda number: None) -> None:
+    """Upgrade the file; `after_each` statement is given its number."""
     engine = create_engine(f"sqlite:///{path}")
     prepare_engine(engine)
     done = 0
@@ -28,12 +34,32 @@ def upgrade(path: Path, *, statements: int | None) -> None:
         nonlocal done
         if connection.engine is engine:  # type: ignore[attr-defined]
             done += 1
-            if done == statements:
-                os._exit(KILLED)
+            after_each(done)
 
     event.listen(engine, "after_cursor_execute", count)
     upgrade_schema(engine, backups=path.parent / "backups", now=utcnow())
     engine.dispose()
+
+
+def find_moments(path: Path) -> tuple[list[int], int]:
+    """The statements of the file's upgrade after which its folder holds something else, and the number of all."""
+    path = Path(shutil.copytree(path.parent, path.parent / "whole")) / path.name
+    moments, held, statements = [], {}, 0
+
+    def look(number: int) -> None:
+        nonlocal held, statements
+        before, held, statements = held, contents_of(path.parent), number
+        if held != before:
+            moments.append(number)
+
+    upgrade(path, after_each=look)
+    return moments, statements
+
+
+def contents_of(folder: Path) -> dict[Path, bytes]:
+    """Every file's, but for what SQLite's processes share while they live."""
+    files = [file for file in folder.rglob("*") if file.is_file() and not file.name.endswith("-shm")]
+    return {file: file.read_bytes() for file in files}
 
 
 def find_revision(path: Path) -> str:
@@ -44,16 +70,16 @@ def find_revision(path: Path) -> str:
 
 
 def main(path: Path) -> None:
-    statements = 0
-    code = KILLED
-    while code == KILLED:
-        statements += 1
+    moments, statements = find_moments(path)
+    for moment in sorted({*moments, *range(1, statements, BETWEEN), statements + 1}):
         if (child := os.fork()) == 0:
-            upgrade(path, statements=statements)
+            upgrade(path, after_each=lambda number: os._exit(KILLED) if number == moment else None)  # noqa: B023
             os._exit(0)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         sys.stdout.write(f"{find_revision(path)}\n")
-    sys.stdout.write(f"{statements - 1}\n")
+        if code != KILLED:
+            break
+    sys.stdout.write(f"{statements}\n")
     raise SystemExit(code)
 
 

@@ -140,7 +140,7 @@ def test_a_database_at_this_revision_is_refused_for_what_it_lacks_or_has_too_muc
         check_schema(engine, Base.metadata)
 
 
-@pytest.mark.slow(30)
+@pytest.mark.slow
 def test_an_upgrade_that_dies_at_any_statement_is_made_by_the_next_start(tmp_path: Path) -> None:
     path = unpack(TRUE[0], tmp_path)
     command = [sys.executable, "-m", "tests.database.killed_upgrades", str(path)]
