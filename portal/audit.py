@@ -15,7 +15,7 @@ from portal import clock
 from portal.database.db import patience, writing
 from portal.database.filters import Filter, by, moment, narrow, text
 from portal.database.paging import Page, cut_page, read_cursor
-from portal.models import AuditEntry
+from portal.models import AuditEntry, Company
 
 PAGE_SIZE = 50
 LOOK_BACK = 500
@@ -100,6 +100,12 @@ def page_entries(
     order = AuditEntry.id if before else AuditEntry.id.desc()
     rows = session.scalars(query.order_by(order).limit(limit + 1)).all()
     return cut_page(rows, limit=limit, cursor=cursor, before=before)
+
+
+def record_everywhere(session: Session, who: str, action: str, *, subject: str | None = None) -> None:
+    """Record what was done to the whole installation, with every company."""
+    for company_id in session.scalars(select(Company.id)).all():
+        record(session, Actor(company_id, who), action, subject=subject)
 
 
 def note(session: Session, actor: Actor | Stranger, action: str, *, subject: str | None = None) -> None:

@@ -1,10 +1,8 @@
 """Applications for tests. Making one takes longer than most tests, so each serves many tests, one after the other."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -26,7 +24,7 @@ class Applications:
     """
 
     def __init__(self) -> None:
-        self._idle: dict[Settings, list[Flask]] = defaultdict(list)
+        self._idle: dict[Hashable, list[Flask]] = defaultdict(list)
         self._configs: dict[Flask, dict[str, Any]] = {}
 
     def take(self, settings: Settings) -> Flask:
@@ -59,10 +57,9 @@ class Applications:
         return app
 
 
-def kind_of(settings: Settings) -> Settings:
-    """What two applications have in common when one can take the other's place."""
-    backend = make_url(settings.database_url).get_backend_name()
-    return replace(settings, instance=Path(), database_url=backend)
+def kind_of(settings: Settings) -> Hashable:
+    """What an application is made by; every other setting is read when it is needed, and may change."""
+    return make_url(settings.database_url).get_backend_name(), settings.proxy_hops, settings.path
 
 
 def connect_where_the_url_says(engine: Engine) -> None:

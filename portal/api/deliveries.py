@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from portal import audit
 from portal.api import examples
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliveryQuerySchema, DeliverySchema
 from portal.api.protocol.access import admin, current_caller, member
@@ -12,7 +11,7 @@ from portal.database.db import db
 from portal.database.paging import InvalidCursor, Page
 from portal.deliveries import resending
 from portal.deliveries.filtering import read_filter
-from portal.deliveries.log import get_delivery, page_deliveries
+from portal.deliveries.log import get_delivery, page_deliveries, read_content
 from portal.models import Delivery
 
 blueprint = ApiBlueprint("deliveries", __name__)
@@ -44,9 +43,7 @@ def show(delivery_id: str) -> Delivery:
 
     The audit log keeps who read a body, once a day for each person.
     """
-    if get_delivery_or_404(delivery_id).has_body:
-        audit.note_once_a_day(db.session, current_caller().actor, "delivery.viewed", subject=delivery_id)
-    return get_delivery_or_404(delivery_id)
+    return found(read_content(db.session, current_caller().actor, delivery_id))
 
 
 @blueprint.route("/deliveries/<delivery_id>/resend", methods=["POST"], tags=["deliveries"])
@@ -69,9 +66,10 @@ def resend(delivery_id: str) -> Delivery:
 
 def get_delivery_or_404(delivery_id: str) -> Delivery:
     """The delivery of the caller's company: nobody can forget to check whose it is."""
-    delivery = None
-    if delivery_id.isascii() and delivery_id.isprintable():
-        delivery = get_delivery(db.session, current_caller().company_id, delivery_id)
+    return found(get_delivery(db.session, current_caller().company_id, delivery_id))
+
+
+def found(delivery: Delivery | None) -> Delivery:
     if delivery is None:
         raise Problem(404, "not_found")
     return delivery

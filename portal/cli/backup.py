@@ -3,14 +3,11 @@
 from pathlib import Path
 
 import click
-from sqlalchemy import select
 
 from portal import audit
-from portal.audit import Actor
 from portal.cli.console import ACTOR, open_app
 from portal.database import backup as backups
 from portal.database.db import db
-from portal.models import Company
 from portal.runtime import runtime
 
 MEGABYTE = 1_000_000
@@ -33,8 +30,7 @@ def backup(file: Path, force: bool) -> None:
             "be restored.",
             err=True,
         )
-        for company_id in db.session.scalars(select(Company.id)):
-            audit.record(db.session, Actor(company_id, ACTOR), "backup.made", subject=file.name)
+        audit.record_everywhere(db.session, ACTOR, "backup.made", subject=file.name)
         db.session.commit()
 
 

@@ -4,16 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from sqlalchemy import Engine, create_engine, select
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
-from portal.audit import Actor
 from portal.cli.console import ACTOR, open_app
 from portal.config import read_database_file
 from portal.database import moving
 from portal.database.db import db, engine_options, prepare_engine
-from portal.models import Company
 
 
 @click.command()
@@ -39,8 +37,7 @@ def move(file: str) -> None:
         except moving.MoveError as error:
             raise click.ClickException(str(error)) from error
         with Session(target) as session:
-            for company_id in session.scalars(select(Company.id)):
-                audit.record(session, Actor(company_id, ACTOR), "database.moved")
+            audit.record_everywhere(session, ACTOR, "database.moved")
             session.commit()
     click.echo(f"Moved: {rows} rows, compared cell by cell.")
     click.echo(

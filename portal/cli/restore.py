@@ -4,7 +4,7 @@ from collections.abc import Set
 from pathlib import Path
 
 import click
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from portal import audit
@@ -39,8 +39,7 @@ def restore(file: Path) -> None:
         known = marks.read_known(db.engine, held.settings.instance)
         again = Again(known.marks)
         done = backups.restore(db.engine, file, proof=again.prove, keep_at=held.settings.backups)
-        for company_id in db.session.scalars(select(Company.id)):
-            audit.record(db.session, Actor(company_id, ACTOR), "backup.restored", subject=file.name)
+        audit.record_everywhere(db.session, ACTOR, "backup.restored", subject=file.name)
         db.session.commit()
     click.echo(f"Restored {file}.")
     if done.replaced is not None:

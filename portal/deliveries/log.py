@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import case, func, literal, select
 from sqlalchemy.orm import QueryableAttribute, Session, joinedload, selectinload
 
+from portal import audit
+from portal.audit import Actor
 from portal.database.paging import Page, cut_page, read_cursor
 from portal.deliveries.filtering import DeliveryFilter, select_deliveries
 from portal.models import DELIVERY_STATUSES, Attempt, Contact, Delivery, Endpoint
@@ -32,6 +34,8 @@ WITH_ENDPOINT = joinedload(Delivery.endpoint).load_only(Endpoint.url, Endpoint.s
 
 def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery | None:
     """The delivery within its company, with its body and its attempts, or None."""
+    if not (webhook_id.isascii() and webhook_id.isprintable()):
+        return None  # PostgreSQL would refuse to look for some of these
     return session.scalars(
         select(Delivery)
         .where(Delivery.company_id == company_id, Delivery.webhook_id == webhook_id)
@@ -45,6 +49,15 @@ def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery
         )
         .execution_options(populate_existing=True)
     ).one_or_none()
+
+
+def read_content(session: Session, actor: Actor, webhook_id: str) -> Delivery | None:
+    """What `get_delivery` gives, for somebody who is shown its body: the audit log keeps who looks, once a day."""
+    found = get_delivery(session, actor.company_id, webhook_id)
+    if found is None or not found.has_body:
+        return found
+    audit.note_once_a_day(session, actor, "delivery.viewed", subject=webhook_id)
+    return get_delivery(session, actor.company_id, webhook_id)
 
 
 def page_deliveries(

@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from portal import audit
+from portal.audit import Actor
 from portal.company.endpoint import get_endpoint
 from portal.models import Attempt, Contact, Delivery, Exchange
 from portal.rules.crm_link import build_address, find, places_of, read_answer
@@ -28,8 +30,18 @@ class Example:
     places: dict[str, str]
 
 
-def find_example(session: Session, company_id: int) -> Example | None:
-    """The last answer that was accepted, also to a test, and that holds something that could be an id."""
+def find_example(session: Session, actor: Actor) -> Example | None:
+    """The last answer that was accepted, also to a test, and that holds something that could be an id.
+
+    The audit log keeps who looks at it, as at any delivery's content.
+    """
+    example = _find_example(session, actor.company_id)
+    if example:
+        audit.note_once_a_day(session, actor, "delivery.viewed", subject=example.webhook_id)
+    return example
+
+
+def _find_example(session: Session, company_id: int) -> Example | None:
     newest = select(Delivery.id).where(Delivery.company_id == company_id).order_by(Delivery.id.desc())
     floor = session.scalar(newest.offset(DELIVERIES_LOOKED_AT).limit(1)) or 0
     of_company = _answers(Delivery.webhook_id).where(Delivery.company_id == company_id, Delivery.id > floor)

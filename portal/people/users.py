@@ -47,6 +47,16 @@ def find_company(session: Session, name: str) -> Company | None:
     return session.scalars(select(Company).where(Company.name == name, Company.closed_at.is_(None))).first()
 
 
+def change_company(session: Session, actor: Actor, company: Company, *, name: str, timezone: str) -> bool:
+    """Give a company its name and zone. Returns False, and changes nothing, when another has the name."""
+    other = find_company(session, name)
+    if other is not None and other.id != company.id:
+        return False
+    company.name, company.timezone = name, timezone
+    audit.record(session, actor, "company.changed", subject=timezone)
+    return True
+
+
 def add_user(session: Session, company: Company, *, name: str, email: str, role: str, password: str | None) -> User:
     """Give somebody a log-in; a person who so far only owned contacts keeps them. Raises InvalidAccount.
 

@@ -7,14 +7,25 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from portal import audit
+from portal.audit import Actor
 from portal.database.db import Base
 from portal.models import Attempt, Classification, Contact, Delivery, Exchange
 from portal.rules.verdict import decode
 from portal.working_models import CrmRecord
 
 
-def export_contact(session: Session, contact: Contact, *, now: datetime) -> dict[str, Any]:
-    """Everything that is kept about one person, as plain values: what the person may ask for. Times are RFC 3339."""
+def export_contact(session: Session, actor: Actor, contact: Contact, *, now: datetime) -> dict[str, Any]:
+    """Everything that is kept about one person, as plain values: what the person may ask for. Times are RFC 3339.
+
+    The audit log keeps who took it.
+    """
+    kept, contact_id = _all_about(session, contact, now=now), contact.id
+    audit.note(session, actor, "contact.exported", subject=str(contact_id))
+    return kept
+
+
+def _all_about(session: Session, contact: Contact, *, now: datetime) -> dict[str, Any]:
     history = select(Classification).where(Classification.contact_id == contact.id).order_by(Classification.id)
     deliveries = (
         select(Delivery)

@@ -5,7 +5,7 @@ a task like an import: one a day for each company, done in short transactions wi
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,6 +34,7 @@ REPORTS_KEPT = timedelta(days=90)
 OF_NOBODY_KEPT = timedelta(days=730)
 """Acts that belong to no company, such as log-ins that failed."""
 CALLS_KEPT = timedelta(hours=24)
+PERIODS = ("keep_bodies_days", "keep_log_days", "keep_audit_days")
 COUNTS = ("bodies", "answers", "deliveries", "entries")
 """What a purge counts: bodies and answers emptied; deliveries and audit entries deleted."""
 
@@ -54,6 +55,13 @@ def limits_of(company: Company, *, now: datetime) -> Limits:
         log=now - timedelta(days=company.keep_log_days),
         audit=now - timedelta(days=company.keep_audit_days),
     )
+
+
+def keep_for(session: Session, actor: Actor, company: Company, days: Mapping[str, int]) -> None:
+    """Keep the company's data for so many days from now on, by the names of PERIODS. The caller commits."""
+    for name in PERIODS:
+        setattr(company, name, days[name])
+    audit.record(session, actor, "retention.changed", subject=", ".join(str(days[name]) for name in PERIODS))
 
 
 def forget_repeated_calls(session: Session, *, now: datetime) -> None:

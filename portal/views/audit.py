@@ -10,7 +10,6 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from portal import audit
 from portal.audit import AuditFilter, page_entries
 from portal.contacts.listing import people_of
 from portal.database import filters
@@ -58,8 +57,9 @@ def download() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
     if wanted.unknown:
         return see_other(url_for(".index", **dict[str, Any](request.args)))
-    audit.note(db.session, access.current_actor(), "audit.exported")
-    return csv_file.download(_("auditoria"), COLUMNS, reader_of(company_id, wanted, zone), zone=zone)
+    return csv_file.download(
+        _("auditoria"), COLUMNS, reader_of(company_id, wanted, zone), zone=zone, action="audit.exported"
+    )
 
 
 def reader_of(company_id: int, wanted: AuditFilter, zone: ZoneInfo) -> csv_file.Reader[str]:

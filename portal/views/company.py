@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit, clock
+from portal import clock
 from portal.database.backup import nightly
 from portal.database.db import db
 from portal.forms import CompanyForm, text_of
@@ -26,10 +26,8 @@ def index() -> ResponseReturnValue:
     company = current_user.company
     form = CompanyForm(obj=company)
     if form.validate_on_submit():
-        other = users.find_company(db.session, text_of(form.name))
-        if other is None or other.id == company.id:
-            form.populate_obj(company)
-            audit.record(db.session, access.current_actor(), "company.changed", subject=company.timezone)
+        given = {"name": text_of(form.name), "timezone": text_of(form.timezone)}
+        if users.change_company(db.session, access.current_actor(), company, **given):
             db.session.commit()
             flash(_("Alterações salvas."), "success")
             return see_other(url_for(".index"))

@@ -8,7 +8,6 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit
 from portal.company.endpoint import get_endpoint
 from portal.contacts.filtering import ContactFilter
 from portal.contacts.listing import read_contacts
@@ -26,10 +25,9 @@ bp = Blueprint("contact_export", __name__)
 def download() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
     has_link = get_endpoint(db.session, company_id).link_template is not None
-    audit.note(db.session, access.current_actor(), "contacts.exported")
     titles = titles_of(str(get_locale()), with_link=has_link)
     read = reader_of(company_id, wanted, zone, with_link=has_link)
-    return csv_file.download(_("contatos"), titles, read, zone=zone)
+    return csv_file.download(_("contatos"), titles, read, zone=zone, action="contacts.exported")
 
 
 def reader_of(

@@ -5,7 +5,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit
 from portal.company import crm_link
 from portal.company.crm_link import LinkRefused
 from portal.company.endpoint import get_endpoint
@@ -26,10 +25,8 @@ def index() -> ResponseReturnValue:
 
 
 def page(chosen: str | None, template: str) -> str:
-    """The last answer with what was chosen in it. Whoever looks at it is noted, as with any delivery's content."""
-    example = find_example(db.session, current_user.company_id)
-    if example:
-        audit.note_once_a_day(db.session, access.current_actor(), "delivery.viewed", subject=example.webhook_id)
+    """The last answer with what was chosen in it."""
+    example = find_example(db.session, access.current_actor())
     endpoint = get_endpoint(db.session, current_user.company_id)
     value = example.places.get(endpoint.link_pointer or "") if example and endpoint.link_template else None
     return render_template(

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit, clock
+from portal import clock
 from portal.contacts import doubts
 from portal.contacts.listing import campaigns_of, people_of
 from portal.database.db import db
@@ -28,6 +28,7 @@ from portal.deliveries.log import (
     last_attempts,
     neighbours_of,
     page_deliveries,
+    read_content,
 )
 from portal.deliveries.resending import risk_of
 from portal.i18n import reader_zone
@@ -191,9 +192,10 @@ def body(webhook_id: str) -> ResponseReturnValue:
 
 def open_delivery_or_404(webhook_id: str) -> Delivery:
     """The same, for a page with personal data: who looks at them is written down."""
-    if get_delivery_or_404(webhook_id).has_body:
-        audit.note_once_a_day(db.session, access.current_actor(), "delivery.viewed", subject=webhook_id)
-    return get_delivery_or_404(webhook_id)
+    delivery = read_content(db.session, access.current_actor(), webhook_id)
+    if delivery is None:
+        abort(404)
+    return delivery
 
 
 def get_delivery_or_404(webhook_id: str) -> Delivery:

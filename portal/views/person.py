@@ -6,7 +6,7 @@ from flask import Blueprint, Response, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal import audit, clock, outbox
+from portal import clock, outbox
 from portal.database.db import db
 from portal.privacy import erasing
 from portal.privacy.export import export_contact
@@ -46,8 +46,8 @@ def erase(contact_id: int) -> ResponseReturnValue:
 def download(contact_id: int) -> ResponseReturnValue:
     """Everything that is kept about one person, as a file."""
     contact = get_contact_or_404(contact_id)
-    text = json.dumps(export_contact(db.session, contact, now=clock.utcnow()), ensure_ascii=False, indent=2)
+    kept = export_contact(db.session, access.current_actor(), contact, now=clock.utcnow())
+    text = json.dumps(kept, ensure_ascii=False, indent=2)
     named = f"{_('contato')}-{contact_id}.json"
-    audit.note(db.session, access.current_actor(), "contact.exported", subject=str(contact_id))
     headers = {"Content-Disposition": f'attachment; filename="{named}"'}
     return Response(text + "\n", mimetype="application/json", headers=headers)

@@ -5,7 +5,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal import audit
 from portal.database.db import db
 from portal.forms import RetentionForm
 from portal.privacy import retention
@@ -22,9 +21,8 @@ def index() -> ResponseReturnValue:
     company = current_user.company
     form = RetentionForm(obj=company)
     if form.validate_on_submit():
-        form.populate_obj(company)
-        kept = f"{company.keep_bodies_days}, {company.keep_log_days}, {company.keep_audit_days}"
-        audit.record(db.session, access.current_actor(), "retention.changed", subject=kept)
+        days = {name: value for name, value in form.data.items() if name in retention.PERIODS}
+        retention.keep_for(db.session, access.current_actor(), company, days)
         db.session.commit()
         flash(_("Prazos salvos. A próxima limpeza já segue estes prazos."), "success")
         return see_other(url_for(".index"))

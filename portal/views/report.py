@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from portal import audit, clock
+from portal import clock
 from portal.contacts.listing import campaigns_of, people_of
 from portal.contacts.reaching import Reached
 from portal.database.db import db
@@ -77,9 +77,8 @@ def download() -> ResponseReturnValue:
         report = make_report(db.session, current_user.company_id, read_wanted(), zone=zone)
     except BadSpan:
         return see_other(url_for(".index", **asked_span()))
-    audit.note(db.session, access.current_actor(), "report.exported")
     rows = list(rows_of(report))
-    return csv_file.download(_("relatorio"), COLUMNS, lambda _cursor: (rows, None), zone=zone)
+    return csv_file.download(_("relatorio"), COLUMNS, lambda _cursor: (rows, None), zone=zone, action="report.exported")
 
 
 @bp.post("/mail")

@@ -9,7 +9,7 @@ from portal.demo.server import Receiver, Reply
 from portal.models import AuditEntry, Contact, Delivery, Endpoint, Exchange
 from portal.working_models import CrmRecord
 from tests.conftest import running_worker
-from tests.factories import endpoint_of, make_company, make_contact, make_delivery, send_test, set_url
+from tests.factories import actor_of, endpoint_of, make_company, make_contact, make_delivery, send_test, set_url
 from tests.views.browser import row
 from tests.worker.test_dispatcher import wait_until
 
@@ -163,8 +163,8 @@ def all_delivered() -> bool:
 
 
 def test_an_example_is_looked_for_among_the_latest_deliveries_only(delivered, company, monkeypatch):
-    assert opening.find_example(db.session, company.id) is not None
+    assert opening.find_example(db.session, actor_of(company)) is not None
     monkeypatch.setattr(opening, "DELIVERIES_LOOKED_AT", 2)
     for level in (2, 1):
         make_delivery(delivered, level)
-    assert opening.find_example(db.session, company.id) is None
+    assert opening.find_example(db.session, actor_of(company)) is None
