@@ -25,6 +25,9 @@ def record(company, action="webhook.paused", actor="ana@example.com", **facts):
     db.session.commit()
 
 
+RECORDING = ("note", "note_once_a_day", "record", "record_by_portal", "record_everywhere", "count")
+
+
 def actions_in_code() -> set[str]:
     """Every action that some call names."""
     calls = [
@@ -37,7 +40,7 @@ def actions_in_code() -> set[str]:
     recording = [
         call
         for call in calls
-        if ast.unparse(call.func).split(".")[-1] in ("note", "note_once_a_day", "record", "record_by_portal", "count")
+        if ast.unparse(call.func).split(".")[-1] in RECORDING
     ]
     noted = [argument for call in recording for argument in call.args]
     return {action for node in named + noted for action in actions_of(node)}
