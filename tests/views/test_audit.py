@@ -37,11 +37,7 @@ def actions_in_code() -> set[str]:
         if isinstance(node, ast.Call)
     ]
     named = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "action"]
-    recording = [
-        call
-        for call in calls
-        if ast.unparse(call.func).split(".")[-1] in RECORDING
-    ]
+    recording = [call for call in calls if ast.unparse(call.func).split(".")[-1] in RECORDING]
     noted = [argument for call in recording for argument in call.args]
     return {action for node in named + noted for action in actions_of(node)}
 
