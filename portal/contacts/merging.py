@@ -19,7 +19,7 @@ from portal.contacts.classifying import ContactGone
 from portal.contacts.saving import save_batch
 from portal.contacts.threads import Thread, join_threads
 from portal.models import Classification, Contact
-from portal.working_models import ImportedContact
+from portal.working_models import CrmRecord, ImportedContact
 
 FILLED = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences")
 """What the contact that stays takes from the other where it has nothing."""
@@ -59,6 +59,7 @@ def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> Non
     kept.updated_at = clock.utcnow()  # whoever takes back the import that made it leaves it alone
     kept.merged = [*(kept.merged or []), *(other.merged or []), _memory_of(other, is_told=moved > 0)]
     _move_links(session, other_id, contact_id)
+    _move_crm_record(session, other_id, contact_id)
     history = update(Classification).where(Classification.contact_id == other_id).values(contact_id=contact_id)
     session.execute(history.execution_options(synchronize_session=False))
     audit.record(session, actor, "contact.merged", subject=f"{other_id} -> {contact_id}")
@@ -73,6 +74,13 @@ def _move_links(session: Session, other_id: int, contact_id: int) -> None:
     of_other = update(ImportedContact).where(
         ImportedContact.contact_id == other_id, ImportedContact.task_id.not_in(named)
     )
+    session.execute(of_other.values(contact_id=contact_id).execution_options(synchronize_session=False))
+
+
+def _move_crm_record(session: Session, other_id: int, contact_id: int) -> None:
+    """Where the CRM has the other is where it has the one that stays, unless it has that one elsewhere."""
+    known = select(CrmRecord.contact_id).where(CrmRecord.contact_id == contact_id)
+    of_other = update(CrmRecord).where(CrmRecord.contact_id == other_id, ~known.exists())
     session.execute(of_other.values(contact_id=contact_id).execution_options(synchronize_session=False))
 
 

@@ -20,7 +20,7 @@ from portal.rules.retry import parse_schedule
 from portal.runtime import runtime
 from portal.tasks import store
 from portal.webhook import Outcome
-from portal.working_models import ImportedContact
+from portal.working_models import CrmRecord, ImportedContact
 from tests.conftest import BOTH, URL
 from tests.factories import (
     actor_of,
@@ -233,6 +233,7 @@ def test_all_that_hangs_on_the_other_goes_along_and_nothing_outlives_an_erased_p
     kept, other = db.session.scalars(select(Contact).order_by(Contact.id)).all()
     kept_id, other_id = kept.id, other.id
     db.session.add_all(Message(contact_id=each.id, sender_name="Bia", message=each.name) for each in (kept, other))
+    db.session.add(CrmRecord(contact_id=other_id, pointer="/id", value="7"))
     db.session.execute(
         delete(ImportedContact).where(ImportedContact.task_id == 1, ImportedContact.contact_id == kept_id)
     )
