@@ -1,6 +1,7 @@
 """`python -m portal`, and the console script `portal`."""
 
 import gc
+import os
 
 from portal.cli import cli
 
@@ -10,6 +11,7 @@ OBJECTS_BEFORE_COLLECTION = 20_000
 
 def main() -> None:
     """Run the command line; ends the process with 0, 1 (it did not work) or 2 (it was asked wrongly)."""
+    os.umask(0o077)  # what it writes holds personal data: nobody else's, whatever the folder is
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
     cli(prog_name="portal")
 

@@ -146,7 +146,7 @@ def test_a_delivery_shows_its_body_and_its_attempts(app: Flask, api: Caller, del
     with running_worker(app):
         assert hook.wait_for(1)
     delivery = api.get(f"/deliveries/{delivery_id}").json
-    assert list(delivery) == [*ITEM_KEYS, "body", "attempts"]
+    assert list(delivery) == [*ITEM_KEYS, "body", "attempts", "crm_url"]
     assert delivery["body"].encode() == hook.received[0].body
     (attempt,) = delivery["attempts"]
     assert list(attempt) == ATTEMPT_KEYS

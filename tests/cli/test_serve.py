@@ -288,3 +288,12 @@ def test_with_a_json_log_a_start_that_fails_is_a_line_of_it(start: Start, wrong:
     running.close()
     (line,) = [json.loads(line) for line in running.output.splitlines()]
     assert (line["level"], line["action"]) == ("ERROR", "not_started")
+
+
+def test_what_the_portal_writes_is_nobody_elses_whatever_the_folder_is(instance: Path, start: Start) -> None:
+    instance.mkdir(mode=0o755, exist_ok=True)
+    instance.chmod(0o755)
+    serve(start)
+    files = [path for path in instance.rglob("*") if path.is_file()]
+    assert instance / "portal.db" in files
+    assert [path for path in files if path.stat().st_mode & 0o077] == []
