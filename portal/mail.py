@@ -4,9 +4,11 @@ import smtplib
 import socket
 import ssl
 from dataclasses import dataclass, field
+from email.header import Header
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime, make_msgid, parseaddr
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from portal import clock
@@ -71,9 +73,20 @@ def parse_sender(text: str) -> str:
     return text
 
 
+class MailPolicy(EmailPolicy):
+    """Encodes the whole of a subject, where Python's own encodes some of its words and may lose or add a space."""
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        is_plain = value.isascii() and len(f"{name}: {value}") <= (self.max_line_length or 0)
+        if name != "Subject" or is_plain:
+            return super().fold_binary(name, value)
+        words = Header(str(value), "utf-8", maxlinelen=75, header_name=name).encode(linesep=self.linesep)
+        return f"{name}: {words}{self.linesep}".encode("ascii")
+
+
 def write_message(*, sender: str, recipients: tuple[str, ...], subject: str, text: str) -> EmailMessage:
     """A message in plain text that says of itself that a program wrote it, so that no absence note answers it."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=MailPolicy(linesep="\r\n"))
     message["From"] = sender
     message["To"] = ", ".join(recipients)
     message["Subject"] = subject

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from portal import audit
@@ -16,8 +16,8 @@ from portal.working_models import CrmRecord
 
 LOOK_BACK = 20
 """Answers that are looked through for one that says something."""
-
-
+READ_AT_ONCE = 100
+"""Of those answers, which may be 16 KiB each."""
 DELIVERIES_LOOKED_AT = 5000
 """A company's latest deliveries among which such an answer is looked for."""
 
@@ -44,7 +44,8 @@ def find_example(session: Session, actor: Actor) -> Example | None:
 def _find_example(session: Session, company_id: int) -> Example | None:
     newest = select(Delivery.id).where(Delivery.company_id == company_id).order_by(Delivery.id.desc())
     floor = session.scalar(newest.offset(DELIVERIES_LOOKED_AT).limit(1)) or 0
-    of_company = _answers(Delivery.webhook_id).where(Delivery.company_id == company_id, Delivery.id > floor)
+    of_company = _accepted(Delivery.webhook_id, Exchange.response_body).join(Exchange)
+    of_company = of_company.where(Delivery.company_id == company_id, Delivery.id > floor).limit(LOOK_BACK)
     for webhook_id, body in session.execute(of_company.order_by(Delivery.id.desc(), Attempt.id.desc())):
         if places := places_of(read_answer(body)):
             return Example(webhook_id, places)
@@ -68,27 +69,33 @@ def crm_addresses_of(session: Session, company_id: int, contacts: Sequence[Conta
     kept = select(CrmRecord.contact_id, CrmRecord.value).where(
         CrmRecord.contact_id.in_([contact.id for contact in contacts]), CrmRecord.pointer == pointer
     )
-    values: dict[int, str | None] = {row.contact_id: row.value for row in session.execute(kept)}
-    for contact in contacts:
-        if contact.id not in values and contact.delivered_frozen_at is not None:
-            values[contact.id] = _said_of(session, contact.id, pointer)
+    values: dict[int, str] = {row.contact_id: row.value for row in session.execute(kept)}
+    others = [each.id for each in contacts if each.id not in values and each.delivered_frozen_at is not None]
+    if others:
+        values |= _said_of(session, others, pointer)
     addresses = {key: build_address(endpoint.link_template, value) for key, value in values.items() if value}
     return {key: address for key, address in addresses.items() if address}
 
 
-def _said_of(session: Session, contact_id: int, pointer: str) -> str | None:
-    """What the last stored answer says there that says anything."""
-    own = _answers(Delivery.id).where(Delivery.contact_id == contact_id, Delivery.former_contact_id.is_(None))
-    for _, body in session.execute(own.order_by(Delivery.delivered_at.desc(), Attempt.id.desc())):
-        value = find(read_answer(body), pointer)
+def _said_of(session: Session, contact_ids: Sequence[int], pointer: str) -> dict[int, str]:
+    """What the last stored answer of each contact says there that says anything. It reads them all at once."""
+    newest = Delivery.delivered_at.desc(), Attempt.id.desc()
+    rank = func.row_number().over(partition_by=Delivery.contact_id, order_by=newest).label("rank")
+    own = Delivery.contact_id.in_(contact_ids), Delivery.former_contact_id.is_(None)
+    ranked = _accepted(Delivery.contact_id, Attempt.id.label("attempt_id"), rank).where(*own).subquery()
+    answers = select(ranked.c.contact_id, Exchange.response_body).join(
+        ranked, Exchange.attempt_id == ranked.c.attempt_id
+    )
+    answers = answers.where(ranked.c.rank <= LOOK_BACK).order_by(ranked.c.contact_id, ranked.c.rank)
+    said: dict[int, str] = {}
+    for contact_id, body in session.execute(answers, execution_options={"yield_per": READ_AT_ONCE}):
+        value = None if contact_id in said else find(read_answer(body), pointer)
         if value is not None:
-            return value
-    return None
+            said[contact_id] = value
+    return said
 
 
-def _answers(*facts: Any) -> Select[Any]:
-    """Accepted answers of JSON, with a fact of each."""
-    columns: Sequence[Any] = (*facts, Exchange.response_body)
-    query = select(*columns).select_from(Delivery).join(Attempt, Attempt.delivery_id == Delivery.id)
-    query = query.join(Exchange, Exchange.attempt_id == Attempt.id)
-    return query.where(Delivery.delivered_at.is_not(None), Attempt.reason == "ok_json").limit(LOOK_BACK)
+def _accepted(*facts: Any) -> Select[Any]:
+    """Facts of each attempt that was answered in JSON, and by that delivered."""
+    query = select(*facts).select_from(Delivery).join(Attempt, Attempt.delivery_id == Delivery.id)
+    return query.where(Delivery.delivered_at.is_not(None), Attempt.reason == "ok_json")

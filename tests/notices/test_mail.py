@@ -1,6 +1,9 @@
 """Mail is handed over to a real server, safely or not at all."""
 
+import re
 import socket
+from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 
 import pytest
 
@@ -59,6 +62,21 @@ def test_a_message_arrives_whole(mail_host: MailHost):
     assert arrived.get_content().strip() == "Olá."
     assert arrived["Auto-Submitted"] == "auto-generated"
     assert arrived["Message-ID"].endswith("@example.com>")
+
+
+@pytest.mark.parametrize(
+    "words", ["2 contacts have not reached the CRM since Tuesday", "2 não chegaram desde terça-feira"]
+)
+def test_a_subject_arrives_as_it_is_wherever_its_lines_end(words: str):
+    for length in range(100):
+        subject = f"{'A' * length}:  {words}{' 14:10 ou São João'[: length // 6]}{'-' * length}."
+        wire = bytes(message(subject))
+        head, _, _ = wire.partition(b"\r\n\r\n")
+        assert message_from_bytes(wire, policy=policy.default)["Subject"] == subject
+        assert str(make_header(decode_header(message_from_bytes(wire)["Subject"]))) == subject
+        assert max(map(len, head.split(b"\r\n"))) <= 78
+        assert max(map(len, re.findall(rb".*=\?.*", head)), default=0) <= 76
+        assert max(map(len, re.findall(rb"=\?.*?\?=", head)), default=0) <= 75
 
 
 def test_a_subject_adds_no_header_of_its_own(mail_host: MailHost):
