@@ -61,7 +61,7 @@ class User(Numbered):
     session_version: Mapped[int] = mapped_column(default=1)
     totp_secret: Mapped[str | None] = mapped_column(Text)  # sealed by the vault; None without a second factor
     totp_step: Mapped[int | None] = mapped_column(BigInteger)  # of the last code accepted: none counts twice
-    recovery_hashes: Mapped[list[str] | None] = mapped_column(JSON)  # of the codes that are unused
+    recovery_hashes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))  # of the codes that are unused
     locale: Mapped[str | None] = mapped_column(String(8))
     timezone: Mapped[str | None] = mapped_column(String(64))  # None: the company's
     report_every: Mapped[str | None] = mapped_column(String(8))  # one of `REPORTS`; None: it is not mailed
@@ -162,7 +162,7 @@ class Contact(Numbered):
     delivered_warning: Mapped[str | None] = mapped_column(String(32))  # what it said to that; None once settled
     skills: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # as in the body, like the next
     experiences: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
-    merged: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)  # who was merged into it (`merging.REMEMBERED`)
+    merged: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))  # `merging.REMEMBERED` of each
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
     company: Mapped[Company] = relationship()

@@ -28,11 +28,15 @@ def all_keys(values: Mapping[str, Any]) -> list[MatchKey]:
 
 
 def names_former(values: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
-    """Whether these facts are of somebody who was merged into the contact, and not of the contact itself."""
+    """Whether these facts are of somebody who was merged into the contact, and not of the contact itself.
+
+    The surest of them says so that either has: two of one e-mail are told apart by their LinkedIn ids.
+    """
     if not values.get("merged"):
         return False
-    named = set(keys_of(facts))
-    return named.isdisjoint(keys_of(values)) and not named.isdisjoint(former_keys(values["merged"]))
+    own, known = set(keys_of(values)), set(all_keys(values))
+    surest = next((key for key in keys_of(facts) if key in known), None)
+    return surest is not None and surest not in own
 
 
 def is_same_person(values: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:

@@ -51,6 +51,8 @@ class Saved(NamedTuple):
     """The file's level was not taken, since somebody had set another."""
     lost_messages: int = 0
     """A thread holds a number of messages: so many old ones left it, or found no room."""
+    is_former: bool = False
+    """The item names somebody who was merged into this contact: it only added what the contact lacked."""
 
     @property
     def sent(self) -> bool:

@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.audit import Actor
 from portal.contacts.alike import number_alike
-from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, MATCH_FIELDS, search_columns
+from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, search_columns
 from portal.contacts.checking import SAME, ContactItem, InvalidContact, RefusedItems, check_item
-from portal.contacts.matching import names_former
+from portal.contacts.matching import former_keys, names_former
 from portal.contacts.records import UNTOLD, CampaignRecord, Change, CompanyRecord, ContactRecord, Known, PersonRecord
 from portal.contacts.saved import UNCHANGED, FileRules, Saved
 from portal.contacts.threads import add_messages
@@ -126,6 +126,7 @@ class _Plan:
     alike: ContactRecord | None
     is_level_kept: bool
     lost_messages: int
+    is_former: bool
 
 
 def _result(plan: _Plan | InvalidContact, item: ContactItem, now: datetime) -> Saved:
@@ -140,13 +141,14 @@ def _result(plan: _Plan | InvalidContact, item: ContactItem, now: datetime) -> S
         previous_level=plan.previous_level,
         classified_at=plan.record.values["classified_at"] if plan.change else None,
         delivery_id=plan.change.delivery_id if plan.change else None,
-        notes=item.notes,
+        notes=(*item.notes, InvalidContact("contact", "merged_away")) if plan.is_former else item.notes,
         differences=plan.differences if is_changed else UNCHANGED,
         saved_at=now if plan.is_new or is_changed or is_classified else None,
         elsewhere=plan.elsewhere,
         alike_id=plan.alike.values["id"] if plan.alike else None,
         is_level_kept=plan.is_level_kept,
         lost_messages=plan.lost_messages,
+        is_former=plan.is_former,
     )
 
 
@@ -170,12 +172,13 @@ class _Batch:
         name = given.campaign or (record.campaign.name if record else DEFAULT_CAMPAIGN)
         campaign = self._known.campaigns.get(name) or CampaignRecord(None, name)
         record = record or self._known.match(campaign, given)
-        if record is not None and given.contact_id is None and names_former(record.values, given.facts):
-            given = self._without_former(given)
         other = self._known.match(None, given) if record is None and self._rules else None
         elsewhere = other.campaign.name if other else None
         if other is not None and self._rules and self._rules.updates_elsewhere:
-            record, campaign = other, other.campaign
+            record, campaign, given = other, other.campaign, replace(given, campaign_facts={})
+        is_former = record is not None and given.contact_id is None and names_former(record.values, given.facts)
+        if record is not None and is_former:
+            given = self._without_former(record, given)
         if record is None and "name" not in given.facts:
             return InvalidContact("contact.name", "required")
         self._known.campaigns[campaign.name] = campaign
@@ -184,22 +187,22 @@ class _Batch:
             alike = self._known.find_alike(campaign, given)
             record = self._begin(campaign)
         differences = self._apply(record, campaign, given)
-        before, lost = record.messages, self._set_messages(record, given)
+        before, lost = record.messages, self._set_messages(record, given, is_former=is_former)
         if record.messages is not before:
             differences["messages"] = (len(before), len(record.messages))
         record.is_changed = record.is_changed or bool(differences)
         previous, is_level_kept = record.values["interest_level"], self._keeps_level(record, given.level)
         change = None if is_level_kept else self._classify(record, given.level)
-        return _Plan(record, is_new, differences, previous, change, elsewhere, alike, is_level_kept, lost)
+        return _Plan(record, is_new, differences, previous, change, elsewhere, alike, is_level_kept, lost, is_former)
 
-    def _without_former(self, given: ContactItem) -> ContactItem:
-        """The item without what it says of somebody who was merged into the contact that it means.
+    def _without_former(self, record: ContactRecord, given: ContactItem) -> ContactItem:
+        """What an item says of somebody who was merged into the contact, and the contact lacks.
 
-        A file says that of many at once, and says the contact itself, too: only its messages count.
+        Its messages count, and its level unless it comes from a file: that says the contact itself, too.
         """
-        if self._rules is not None:
-            return ContactItem(None, campaign=given.campaign, messages=given.messages)
-        return replace(given, facts={name: each for name, each in given.facts.items() if name not in MATCH_FIELDS})
+        held, former = record.values, former_keys(record.values["merged"])
+        facts = {name: each for name, each in given.facts.items() if not held[name] and (name, each) not in former}
+        return replace(given, facts=facts, owner=None, level=given.level if self._rules is None else SAME)
 
     def _begin(self, campaign: CampaignRecord) -> ContactRecord:
         values: dict[str, Any] = dict.fromkeys((*BODY_FIELDS, *WRITTEN))
@@ -231,12 +234,15 @@ class _Batch:
             self._known.add(record)
         return differences
 
-    def _set_messages(self, record: ContactRecord, given: ContactItem) -> int:
-        """Set the messages that the item gives, or add those of a file. Returns how many there was no room for."""
+    def _set_messages(self, record: ContactRecord, given: ContactItem, *, is_former: bool) -> int:
+        """Set the messages that the item gives, or add those of a file and of who was merged into the contact.
+
+        Returns how many there was no room for.
+        """
         if given.messages is None:
             return 0
         messages, lost = given.messages, 0
-        if self._rules is not None and self._rules.adds_messages:
+        if is_former or (self._rules is not None and self._rules.adds_messages):
             messages, lost = add_messages(record.messages, given.messages)
         if messages != record.messages:
             record.messages, record.has_new_messages = messages, True

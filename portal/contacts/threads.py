@@ -15,23 +15,17 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 def add_messages(thread: Thread, given: Sequence[dict[str, Any]]) -> tuple[Thread, int]:
     """The thread with those of the messages that it does not hold, and how many have left it or found no room.
 
-    In a full thread a message takes the place of the oldest when it is newer than all; so the same messages, given
-    again, change nothing.
+    In a full thread a message takes the place of the oldest, wherever that stands, when it is newer; so the same
+    messages, given again, change nothing.
     """
-    found, lost = list(thread), 0
-    newest = max((message["date"] or LONG_AGO for message in thread), default=LONG_AGO)
+    found = list(thread)
     for message in given:
-        if message in found:
-            continue
-        date = message["date"] or LONG_AGO
-        if len(found) >= MAX_ITEMS:
-            lost += 1
-            if date <= newest:
-                continue
-            del found[0]
-        newest = max(newest, date)
-        found.append(message)
-    return found, lost
+        if message not in found:
+            found.append(message)
+    lost = max(0, len(found) - max(MAX_ITEMS, len(thread)))
+    by_age = sorted(range(len(found)), key=lambda at: (found[at]["date"] or LONG_AGO, at < len(thread)))
+    gone = set(by_age[:lost])
+    return [message for at, message in enumerate(found) if at not in gone], lost
 
 
 def join_threads(thread: Thread, other: Thread) -> Thread | None:

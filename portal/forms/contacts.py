@@ -151,6 +151,7 @@ NOTE_WORDS: Mapping[str, Any] = {
         "O LinkedIn não foi salvo: o que foi digitado não é um perfil, como linkedin.com/in/maria-silva."
     ),
     "marks_removed": _l("Caracteres invisíveis foram tirados do nome."),
+    "merged_away": _l("Esta pessoa foi unida a este contato: ele só recebeu o que tinha em branco."),
 }
 """What was left out or mended when a contact was saved, by its problem."""
 

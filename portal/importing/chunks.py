@@ -71,6 +71,9 @@ class Rows:
             if result.lost_messages:
                 said = (str(result.lost_messages),)
                 findings.append(Finding(record.line, "messages", "thread_full", said, is_warning=True))
+            if result.is_former:
+                said = (item.facts.get("name") or "",)
+                findings.append(Finding(record.line, "contact", "merged_away", said, is_warning=True))
             outcomes.append(Outcome.of(record, item, result))
             counts.update(classified=result.classified, sent=result.sent)
         keep_links(session, self.task_id, results)

@@ -127,6 +127,9 @@ ROW_WORDS = {
     "footer": _l("A linha é do rodapé ou do total de um relatório, e não é um contato."),
     "repeated_header": _l("A linha repete o cabeçalho, e não é um contato."),
     "not_json": _l("A linha não é um JSON válido."),
+    "merged_away": _l(
+        "Esta pessoa foi unida a outro contato: a linha só acrescenta a ele mensagens e o que ele tem em branco."
+    ),
     "not_saved": _l("O banco de dados recusou esta linha."),
 }
 

@@ -146,3 +146,20 @@ def test_a_full_thread_keeps_its_newest_messages_and_says_how_many_it_lost(compa
     again = save_many(company, owner, told, rules=rules)
     assert [(saved.lost_messages, saved.saved_at) for saved in again] == [(1, None), (1, None), (0, None), (0, None)]
     assert kept() == ["três", "quatro"], "the same messages, given again, change nothing"
+
+
+@BOTH
+def test_a_full_thread_that_begins_with_the_newest_loses_its_oldest(company, owner, monkeypatch):
+    monkeypatch.setattr("portal.contacts.threads.MAX_ITEMS", 2)
+
+    def told(*days: int) -> dict[str, Any]:
+        messages = [{"message": f"dia {day}", "date": f"2024-03-0{day}"} for day in days]
+        return item(email="ana@x.test") | {"messages": messages}
+
+    save_many(company, owner, [told(4, 2)])
+    rules = FileRules(adds_messages=True)
+    added = one(save_many(company, owner, [told(5, 4, 3, 2, 1)], rules=rules))
+    kept = [message.message for message in db.session.query(Contact).one().messages]
+    assert (kept, added.lost_messages) == (["dia 4", "dia 5"], 3)
+    again = one(save_many(company, owner, [told(5, 4, 3, 2, 1)], rules=rules))
+    assert again.saved_at is None, "the same messages, given again, change nothing"

@@ -2,17 +2,24 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import delete, func, select
 
 from portal import clock, outbox
 from portal.contacts import merging
+from portal.contacts.alike import number_alike
+from portal.contacts.checking import check_item
 from portal.contacts.classifying import ContactGone
 from portal.contacts.doubles import find_doubles, find_doubles_of
+from portal.contacts.saved import FileRules, Saved
+from portal.contacts.saving import save_batch
 from portal.contacts.standing import standings_of
 from portal.database.db import Base, db
-from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Message, Task
+from portal.importing.findings import read_findings
+from portal.importing.words import row_explainer
+from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Message, Task, User
 from portal.outbox import Claim, Rules
 from portal.privacy.erasing import erase_contact
 from portal.privacy.traces import Traces
@@ -202,7 +209,7 @@ def test_a_file_does_not_bring_back_who_was_merged(company: Company) -> None:
     merge(kept, other)
     sent = db.session.query(Delivery).count()
     again = import_file(company, LEVELS_FILE)
-    assert again.counts == {"unchanged": 2}
+    assert again.counts == {"unchanged": 2, "warned": 1}
     found = db.session.scalars(select(Contact)).all()
     assert [(each.name, each.role, each.linkedin_public_id, each.interest_level) for each in found] == before
     assert db.session.query(Delivery).count() == sent
@@ -214,7 +221,68 @@ def test_a_call_that_names_who_was_merged_means_the_one_that_stays(company: Comp
     kept, other = make(company, linkedin_public_id="maria"), make(company, "Maria S.", linkedin_public_id="maria-s")
     merge(kept, other)
     one = save(company, {"contact": {"name": "Maria S.", "linkedin_public_id": "maria-s", "interest_level": 3}})
-    assert (one.id, one.name, one.linkedin_public_id, one.interest_level) == (kept.id, "Maria S.", "maria", 3)
+    assert (one.id, one.name, one.linkedin_public_id, one.interest_level) == (kept.id, "Maria", "maria", 3)
+
+
+def save_row(company: Company, item: dict[str, Any], rules: FileRules | None) -> Saved:
+    (checked,) = number_alike([check_item(item, ZoneInfo(company.timezone))])
+    owner = db.session.scalars(select(User).where(User.company_id == company.id)).first()
+    (saved,) = save_batch(db.session, actor_of(company), [checked], default_owner=owner, rules=rules)
+    db.session.commit()
+    return saved
+
+
+ANYWHERE = FileRules(keeps_levels=False, updates_elsewhere=True)
+
+
+@pytest.mark.parametrize("rules", [None, FileRules(keeps_levels=False), ANYWHERE], ids=["call", "file", "elsewhere"])
+def test_who_was_merged_gives_the_one_that_stays_only_what_that_lacks(
+    company: Company, rules: FileRules | None
+) -> None:
+    said = {"sender_name": "Ana", "message": "Oi", "date": None, "pending_message": 0}
+    kept = make(company, linkedin_public_id="ana-new", email="ana@example.com", role="Diretora", messages=[said])
+    other = make(company, "Ana O.", linkedin_public_id="ana-old", email="ana@example.com")
+    merge(kept, other)
+    facts = {"name": "Ana O.", "linkedin_public_id": "ana-old", "email": "ana@example.com", "role": "Sócia"}
+    campaign = {"name": "Inverno", "description": "Outra"} if rules is ANYWHERE else {}
+    item = {"contact": facts | {"phone": "11 5555", "interest_level": 3}, "messages": [], "campaign": campaign}
+    saved = save_row(company, item, rules)
+    one = db.session.get_one(Contact, kept.id, populate_existing=True)
+    assert (saved.contact_id, db.session.query(Contact).count()) == (kept.id, 1)
+    assert (one.name, one.linkedin_public_id, one.email, one.role) == (
+        "Maria",
+        "ana-new",
+        "ana@example.com",
+        "Diretora",
+    )
+    assert (one.phone, one.interest_level) == ("11 5555", 3 if rules is None else None)
+    assert [message.message for message in one.messages] == ["Oi"], "a thread that is given empty wipes no joined one"
+    assert one.campaign.description is None
+    assert [note.problem for note in saved.notes] == ["merged_away"]
+
+
+def test_a_new_linkedin_id_under_a_former_e_mail_goes_to_a_contact_that_has_none(company: Company) -> None:
+    kept = make(company, email="ana@new.example")
+    merge(kept, make(company, "Ana O.", email="ana@old.example"))
+    item = {"contact": {"name": "Ana O.", "email": "ana@old.example", "linkedin_public_id": "ana"}}
+    saved = save_row(company, item, None)
+    one = db.session.get_one(Contact, kept.id, populate_existing=True)
+    assert (saved.contact_id, one.name, one.email, one.linkedin_public_id) == (
+        kept.id,
+        "Maria",
+        "ana@new.example",
+        "ana",
+    )
+
+
+def test_the_row_of_a_file_that_names_who_was_merged_says_so(company: Company) -> None:
+    import_file(company, LEVELS_FILE)
+    kept, other = db.session.scalars(select(Contact).order_by(Contact.id)).all()
+    merge(kept, other)
+    again = import_file(company, LEVELS_FILE)
+    (found,) = read_findings(db.engine, again.id)
+    assert (found.line, found.problem, found.cells, found.is_warning) == (3, "merged_away", ["Maria S."], True)
+    assert row_explainer()(found.field, found.problem).startswith("Esta pessoa foi unida a outro contato")
 
 
 def test_who_has_an_id_now_comes_before_who_once_had_it(company: Company) -> None:

@@ -54,6 +54,7 @@ FROZEN = {
     "0026_deliveries_of_few.py": "d231250f538b3588",
     "0027_crm_records.py": "145934134afbcf8e",
     "0028_merged_contacts.py": "053004d000a605cd",
+    "0029_absent_json.py": "e25bcb4e6f1d80f1",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 
