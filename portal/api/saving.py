@@ -47,12 +47,12 @@ def save_contacts(headers: dict[str, Any]) -> Response:
     these differ; else by name and company where neither has a LinkedIn id or an e-mail (of a list, entries that differ
     are as many people). A LinkedIn id may come as any address of a profile. A text that is no LinkedIn id or no
     e-mail is not stored, and `notes` says so. What is absent stays as it is. Who was merged into another contact means
-    that one: it takes the level, adds the messages, and takes what it lacks (`merged_away` in `notes`). A campaign is made by its name; an owner
-    whose e-mail is unknown becomes a person without log-in; without an owner a new contact is the token's user's. An
-    `interest_level` that differs is a classification: `delivery_id` is the webhook that it fires. All or nothing: when
-    one contact is not accepted, none is saved, and `errors` names every one by its place, as `3.contact.name`, up to
-    100. What GET gives may be sent back: `sync`, `warning`, `data_changed` and the numbers of owner and campaign are
-    not used.
+    that one: it takes the level, adds the messages, and takes what it lacks (`merged_away` in `notes`). A campaign is
+    made by its name; an owner whose e-mail is unknown becomes a person without log-in; without an owner a new contact
+    is the token's user's. An `interest_level` that differs is a classification: `delivery_id` is the webhook that it
+    fires. All or nothing: when one contact is not accepted, none is saved, and `errors` names every one by its place,
+    as `3.contact.name`, up to 100. What GET gives may be sent back: `sync`, `warning`, `data_changed` and the numbers
+    of owner and campaign are not used.
 
     With an `Idempotency-Key`, any text that you use once, a call may be repeated for 24 hours: the same request gets
     the first one's answer, with the header `Idempotent-Replayed: true`, and does nothing again. Another request with
