@@ -103,8 +103,8 @@ def page_entries(
 
 
 def record_everywhere(session: Session, who: str, action: str, *, subject: str | None = None) -> None:
-    """Record what was done to the whole installation, with every company."""
-    for company_id in session.scalars(select(Company.id)).all():
+    """Record what was done to the whole installation, with every company that is not closed."""
+    for company_id in session.scalars(select(Company.id).where(Company.closed_at.is_(None))).all():
         record(session, Actor(company_id, who), action, subject=subject)
 
 

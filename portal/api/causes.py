@@ -16,6 +16,7 @@ from portal.contacts.syncing import Cause, causes_of
 from portal.database.db import db
 from portal.deliveries.log import last_attempts
 from portal.models import DELIVERY_STATUSES
+from portal.rules.reasons import explain_warning
 
 blueprint = ApiBlueprint("causes", __name__)
 
@@ -30,7 +31,10 @@ class CauseSchema(StrictSchema):
     cause = fields.String(required=True, metadata={"description": "A `reason`, or a `warning` of what was accepted."})
     status = choice(DELIVERY_STATUSES, required=True, metadata={"description": "`delivered` where it is a warning."})
     contacts = fields.Integer(required=True)
-    message = fields.String(required=True, metadata={"description": "Of the newest such attempt: what to do."})
+    message = fields.String(
+        required=True,
+        metadata={"description": "Of the newest such attempt that is kept, or of the warning: what to do."},
+    )
     note = fields.Nested(CauseNoteSchema, required=True, allow_none=True)
 
 
@@ -97,9 +101,11 @@ def shapes_of(company_id: int) -> list[dict[str, Any]]:
             "cause": cause,
             "status": status,
             "contacts": each.contacts,
-            "message": message_of(examples_of[each.delivery_id]),
+            "message": message_of(examples_of[each.delivery_id])
+            if each.delivery_id in examples_of
+            else explain_warning(cause),
             "note": kept.get(cause),
         }
         for cause, status, each in found
-        if each.delivery_id in examples_of
+        if each.delivery_id in examples_of or isinstance(each, Doubt)  # a warning stays open when its answer is purged
     ]

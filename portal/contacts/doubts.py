@@ -58,9 +58,10 @@ def is_open(session: Session, delivery: Delivery) -> bool:
     return session.scalar(select(_last_taken).where(Contact.id == delivery.contact_id)) == delivery.id
 
 
-def is_open_answer() -> ColumnElement[bool]:
-    """The condition that a contact is shown with a warning because of this delivery's answer."""
-    of_shown = select(_last_taken).where(is_shown_as("with_warning")).correlate(None)
+def is_open_answer(company_id: int) -> ColumnElement[bool]:
+    """The condition that a contact of the company is shown with a warning because of this delivery's answer."""
+    is_shown = Contact.company_id == company_id, is_shown_as("with_warning")
+    of_shown = select(_last_taken).where(*is_shown).correlate(None)
     return and_(Delivery.warning.in_(DOUBTS), within(Delivery.__table__.c.id, of_shown))
 
 

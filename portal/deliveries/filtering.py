@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from operator import eq, ge, lt
 from typing import Any
@@ -41,6 +41,10 @@ SEARCHED = 100_000
 """An HTTP code or a part of an id is looked for among so many of a company's latest deliveries: no index finds it."""
 ASTRAY = timedelta(days=1)
 """What is made so much later has a larger number."""
+FIRST_MOMENT, LAST_MOMENT = (
+    end.replace(tzinfo=UTC) + days for end, days in ((datetime.min, ASTRAY), (datetime.max, -ASTRAY))
+)
+"""Between these the calendar goes on by `ASTRAY` to both sides."""
 FEW = 500
 """Contacts that a search finds: with no more, the log is read by contact, and otherwise from its end."""
 
@@ -68,12 +72,13 @@ def _has_trigger(asked: str) -> ColumnElement[bool]:
     return said if asked == "classification" else and_(said, sql(f"delivery.{RARE_TRIGGER}"))
 
 
-def _is_outstanding(asked: str) -> ColumnElement[bool]:
+def _is_outstanding(company_id: int, asked: str) -> ColumnElement[bool]:
     if asked == "warning":
-        return is_open_answer()
+        return is_open_answer(company_id)
     newer = aliased(Delivery)
     newest = select(func.max(newer.id)).where(newer.contact_id == Contact.id).correlate(Contact).scalar_subquery()
-    return within(Delivery.__table__.c.id, select(newest).where(is_behind).correlate(None))
+    behind = select(newest).where(Contact.company_id == company_id, is_behind).correlate(None)
+    return within(Delivery.__table__.c.id, behind)
 
 
 def _numbers_within(company_id: int, wanted: "DeliveryFilter") -> list[ColumnElement[bool]]:
@@ -84,10 +89,10 @@ def _numbers_within(company_id: int, wanted: "DeliveryFilter") -> list[ColumnEle
     bounds: list[ColumnElement[bool]] = []
     other = aliased(Delivery)
     of_company = select(other.id).where(other.company_id == company_id).limit(1)
-    if wanted.since:
+    if wanted.since and wanted.since > FIRST_MOMENT:
         older = of_company.where(other.created_at < wanted.since - ASTRAY).order_by(other.created_at.desc())
         bounds.append(Delivery.id > func.coalesce(older.scalar_subquery(), 0))
-    if wanted.until:
+    if wanted.until and wanted.until < LAST_MOMENT:
         newer = of_company.where(other.created_at >= wanted.until + ASTRAY).order_by(other.created_at)
         bounds.append(Delivery.id < func.coalesce(newer.scalar_subquery(), 10**DIGITS))
     return bounds
@@ -107,7 +112,7 @@ class DeliveryFilter(Filter):
     trigger: str | None = field(default=None, metadata=by(one_of(TRIGGERS), _has_trigger))
     since: datetime | None = field(default=None, metadata=by(moment, partial(ge, Delivery.created_at)))
     until: datetime | None = field(default=None, metadata=by(moment, partial(lt, Delivery.created_at)))
-    outstanding: str | None = field(default=None, metadata=by(one_of(OUTSTANDING), _is_outstanding))
+    outstanding: str | None = field(default=None, metadata=by(one_of(OUTSTANDING)))
     outage_id: int | None = field(default=None, metadata=by(outage_id_of, _is_held_by))
     search: str = field(default="", metadata=by(text))
     tests: bool = True
@@ -140,6 +145,8 @@ def select_deliveries(session: Session, company_id: int, wanted: DeliveryFilter)
     query = query.where(*_numbers_within(company_id, wanted))
     if wanted.after_id is not None:
         query = query.where(Delivery.id > wanted.after_id)
+    if wanted.outstanding:
+        query = query.where(_is_outstanding(company_id, wanted.outstanding))
     if not wanted.tests:
         query = query.where(Delivery.trigger != "test")
     if wanted.contact_ids is not None:

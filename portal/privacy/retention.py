@@ -72,7 +72,7 @@ def forget_repeated_calls(session: Session, *, now: datetime) -> None:
 def plan(session: Session, *, now: datetime) -> int:
     """Let today's purge begin for each company that has had none yet. Returns how many that are. The caller commits."""
     recent = select(Task.company_id).where(Task.kind == KIND, Task.created_at > now - EVERY)
-    due = session.scalars(select(Company.id).where(Company.id.not_in(recent))).all()
+    due = session.scalars(select(Company.id).where(Company.id.not_in(recent), Company.closed_at.is_(None))).all()
     for company_id in due:
         store.start(session, store.create(session, Actor(company_id, ACTOR), KIND))
     session.execute(delete(Task).where(Task.kind == KIND, Task.finished_at < now - REPORTS_KEPT))

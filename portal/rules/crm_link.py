@@ -96,6 +96,7 @@ def _is_safe(address: str) -> bool:
         return False
     try:
         parts = urlsplit(address)
-        return bool(parts.hostname) and "@" not in parts.netloc and (parts.port is None or parts.port > 0)
+        host = (parts.hostname or "").encode("idna")
+        return bool(host) and "@" not in parts.netloc and (parts.port is None or parts.port > 0)
     except ValueError:
         return False

@@ -49,7 +49,7 @@ def change_password() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return page(password=form), 422
     if not sessions.is_confirmed(form.current):
-        form.current.errors = [_("A senha atual não confere.")]
+        form.current.errors = [sessions.why_refused()]
         return page(password=form), 422
     user = own_user()
     try:
@@ -72,7 +72,7 @@ def ask_for_email() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return page(email=form), 422
     if not sessions.is_confirmed(form.current):
-        form.current.errors = [_("A senha atual não confere.")]
+        form.current.errors = [sessions.why_refused()]
         return page(email=form), 422
     recipient = text_of(form.email)
     try:

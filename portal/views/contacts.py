@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from flask_login import current_user
 
-from portal.company.endpoint import is_configured, say_when_it_leaves
+from portal.company.endpoint import get_endpoint, is_configured, say_when_it_leaves
 from portal.company.refusals import Refusal
 from portal.contacts import doubts, filtering, syncing
 from portal.contacts.checking import InvalidContact
@@ -193,7 +193,11 @@ def in_crm(contact_id: int) -> ResponseReturnValue:
     """The contact's record in the CRM; where that is not known, the contact's page, which says so."""
     contact = get_contact_or_404(contact_id)
     address = crm_address_of(db.session, contact)
-    if address is None:
+    if get_endpoint(db.session, contact.company_id).link_template is None:
+        flash(
+            _("Falta dizer onde o CRM mostra os contatos: um administrador faz isso em Webhook, Abrir no CRM."), "info"
+        )
+    elif address is None:
         flash(_("O CRM ainda não disse onde este contato está: nenhuma resposta guardada traz o id."), "info")
     return see_other(address or url_for(".show", contact_id=contact_id))
 

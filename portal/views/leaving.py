@@ -81,7 +81,7 @@ def is_meant(form: CloseForm, company: Company) -> bool:
     if text_of(form.name) != company.name:
         form.name.errors = [_("O nome da empresa não confere.")]
     elif not sessions.is_confirmed(form.current):
-        form.current.errors = [_("A senha atual não confere.")]
+        form.current.errors = [sessions.why_refused()]
     return not form.errors
 
 

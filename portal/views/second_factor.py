@@ -39,7 +39,7 @@ def turn_on() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return scan_page(form, secret), 422
     if not sessions.is_confirmed(form.current):
-        form.current.errors = [_("A senha atual não confere.")]
+        form.current.errors = [sessions.why_refused()]
         return scan_page(form, secret), 422
     user, actor = own_user(), access.current_actor()
     if not second_factor.turn_on(
@@ -61,7 +61,7 @@ def make_codes() -> ResponseReturnValue:
     if user.totp_secret is None:
         return see_other(url_for(".show"))
     if form.validate_on_submit() and not sessions.is_confirmed(form.current):
-        form.current.errors = [_("A senha atual não confere.")]
+        form.current.errors = [sessions.why_refused()]
     if form.errors:
         return turn_off_page(TurnOffForm(formdata=None), form), 422
     codes = recovery_codes.make_codes(db.session, own_user(), actor=access.current_actor())
@@ -74,7 +74,7 @@ def make_codes() -> ResponseReturnValue:
 def turn_off() -> ResponseReturnValue:
     form = TurnOffForm()
     if form.validate_on_submit() and not sessions.is_confirmed(form.current):
-        form.current.errors = [_("A senha atual não confere.")]
+        form.current.errors = [sessions.why_refused()]
     if form.errors:
         return turn_off_page(form), 422
     second_factor.turn_off(db.session, own_user(), actor=access.current_actor())

@@ -1,6 +1,6 @@
 """What the CRM accepted with words of an error: how many contacts, why, and that somebody looked there."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -49,6 +49,6 @@ def read_moment(text: str) -> datetime:
     """A moment that the page itself wrote."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else abort(400)
+    except (ValueError, OverflowError):
         abort(400)
-    return moment if moment.tzinfo else abort(400)

@@ -6,6 +6,7 @@ It ends after eight hours without a request, after seven days in any case, and w
 from datetime import timedelta
 
 from flask import abort, request, session
+from flask_babel import gettext as _
 from flask_login import current_user, login_user
 from wtforms import PasswordField
 
@@ -88,3 +89,12 @@ def is_confirmed(field: PasswordField) -> bool:
 
 def seconds_now() -> int:
     return int(clock.utcnow().timestamp())
+
+
+def why_refused() -> str:
+    """What `is_confirmed` did not find, in words. Whom a proxy logs in may have no password."""
+    if current_user.password_hash is None:
+        return _(
+            "Você ainda não tem senha no portal. Outro administrador, ou quem opera o portal, faz um link para criá-la."
+        )
+    return _("A senha atual não confere.")

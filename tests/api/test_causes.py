@@ -6,7 +6,8 @@ import pytest
 from flask import Flask
 
 from portal.database.db import db
-from portal.models import AuditEntry, Company
+from portal.models import AuditEntry, Company, Delivery
+from portal.rules.reasons import explain_warning
 from tests.api.conftest import Caller, check_problem
 from tests.cli.conftest import Run, environ, run  # noqa: F401
 from tests.company.test_outages import break_down
@@ -54,3 +55,14 @@ def test_a_command_lists_them_and_writes_a_note(app: Flask, run: Run) -> None:  
     with app.app_context():
         notes = [entry.subject for entry in db.session.query(AuditEntry).filter_by(action="cause.noted")]
     assert notes == ["server_error: ticket 123", "server_error: "]
+
+
+@pytest.mark.usefixtures("troubles")
+def test_an_open_warning_outlives_its_delivery(app: Flask, api: Caller) -> None:
+    with app.app_context():
+        db.session.delete(db.session.query(Delivery).filter_by(warning="error_words").one())
+        db.session.commit()
+    (item,) = [item for item in api.get("/causes").json["items"] if item["cause"] == "error_words"]
+    assert (item["status"], item["contacts"]) == ("delivered", 1)
+    with app.test_request_context(headers={"Accept-Language": "pt-BR"}):
+        assert item["message"] == explain_warning("error_words")

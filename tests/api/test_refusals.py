@@ -68,3 +68,10 @@ def test_the_document_names_its_server(app: Flask, api: Caller, make_app: Any) -
     other = make_app(base_url="https://portal.example.com/vendas")
     document: Any = other.test_client().get("/api/v1/openapi.json").json
     assert document["servers"] == [{"url": "https://portal.example.com/vendas"}]
+
+
+def test_a_filter_s_fields_have_the_documented_names_alone(api: Caller) -> None:
+    asked = {"owner": api.email, "dry_run": True}
+    assert api.post("/contacts/assign", asked | {"filter": {"import": 4, "level": "none"}}).status_code != 400
+    problem = check_problem(api.post("/contacts/assign", asked | {"filter": {"import_id": 4}}), 422, "invalid_fields")
+    assert field_errors(problem) == {"filter.import_id": "unknown_field"}

@@ -181,7 +181,14 @@ def test_a_member_only_looks(world: World, app: Flask) -> None:
     assert "Conferi no CRM" in world.browser.get("/warnings").text
 
 
-@pytest.mark.parametrize("form", [{}, {"warning": "x"}, {"warning": "error_words", "seen_at": "ontem"}])
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"warning": "x"},
+        *({"warning": "error_words", "seen_at": at} for at in ("ontem", "0001-01-01T00:00:00+14:00")),
+    ],
+)
 def test_a_form_that_the_page_did_not_write_is_refused(world: World, form: dict[str, str]) -> None:
     assert world.browser.post("/warnings", form).status_code == 400
 

@@ -1,5 +1,6 @@
 """The filter of the log: every edge has the same fields, and what does not exist matches nothing."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from portal.api.protocol.lists import ListQuerySchema
 from portal.cli.delivery_filter import OPTIONS
 from portal.database.db import db
 from portal.deliveries import filtering, log, resending
-from portal.deliveries.filtering import DeliveryFilter, read_filter
+from portal.deliveries.filtering import DeliveryFilter, read_filter, select_deliveries
 from portal.models import Company, Delivery
 from tests.factories import make_company, make_contact, make_delivery
 
@@ -77,3 +78,16 @@ def test_a_row_of_another_company_does_not_exist(company: Company, delivery: Del
     assert read_filter(db.session, other.id, {"campaign": "Geral"}).unknown == ("campaign",)
     for asked in ({"campaign": delivery.campaign_id}, {"owner": delivery.owner_id}):
         assert read_filter(db.session, other.id, asked).unknown == tuple(asked)
+
+
+def test_the_ends_of_the_calendar_are_times_too(company: Company, delivery: Delivery) -> None:
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    for days in range(3):
+        step = timedelta(days=days)
+        assert found(company, DeliveryFilter(since=first + step, until=last - step)) == 1
+
+
+@pytest.mark.parametrize("asked", ["yes", "warning"])
+def test_what_is_outstanding_is_looked_for_among_the_companys_contacts_alone(company: Company, asked: str) -> None:
+    query = select_deliveries(db.session, company.id, DeliveryFilter(outstanding=asked))
+    assert "contact.company_id = " in str(query.with_only_columns(Delivery.id).compile(db.engine))

@@ -181,7 +181,8 @@ def test_it_is_planned_once_a_day_for_each_company(company: Company) -> None:
     now = utcnow()
     assert retention.plan(db.session, now=now) == 2
     assert retention.plan(db.session, now=now + timedelta(hours=23)) == 0
-    assert retention.plan(db.session, now=now + timedelta(hours=25)) == 2
+    company.closed_at = now
+    assert retention.plan(db.session, now=now + timedelta(hours=25)) == 1, "a task of its own erases a closed company"
     db.session.rollback()
 
 

@@ -107,6 +107,9 @@ def test_an_id_is_escaped_wherever_it_goes(value: str, address: str | None) -> N
         ("HTTPS://crm.example", False),
         ("https://me@crm.example/7", False),
         ("//crm.example/7", False),
+        ("https://ação.example/7", True),
+        ("https://a..é.com/x", False),
+        (f"https://{'x' * 64}.com/", False),
         ("7", False),
     ],
 )

@@ -168,3 +168,10 @@ def test_an_example_is_looked_for_among_the_latest_deliveries_only(delivered, co
     for level in (2, 1):
         make_delivery(delivered, level)
     assert opening.find_example(db.session, actor_of(company)) is None
+
+
+def test_where_nobody_said_how_the_contact_s_page_says_that(member, company):
+    contact = make_contact(company, name="Ana")
+    answer = member.get(f"/contacts/{contact.id}/crm", follow_redirects=True)
+    assert "Falta dizer onde o CRM mostra os contatos" in answer.text
+    assert "O CRM ainda não disse" not in answer.text

@@ -153,3 +153,15 @@ def test_behind_nginx_with_auth_request(make_app, tmp_path, authority):
     service.server_close()
     assert EMAIL in page
     assert "vera@example.com" not in page
+
+
+def test_who_has_no_password_is_told_so_where_one_is_asked_for(company, person):
+    make_user(company, email=EMAIL).password_hash = None
+    db.session.commit()
+    browser = person()
+    ask(browser, "/login")
+    headers, peer = {"Remote-Email": EMAIL, "X-Forwarded-For": "192.0.2.7"}, {"REMOTE_ADDR": "127.0.0.1"}
+    given = {"name": company.name, "current": "guessed it"}
+    answer = browser.post("/company/close", given, headers=headers, environ_base=peer)
+    assert answer.status_code == 422
+    assert "Você ainda não tem senha no portal." in answer.text

@@ -145,11 +145,14 @@ class Object(fields.Nested):
 
     def _load(self, value: Any, partial: Any = None) -> Any:
         """Field by field, which takes half of a schema's time; what is wrong anywhere, the schema says of all."""
-        known = self.schema.load_fields
+        known = {each.data_key or name: each for name, each in self.schema.load_fields.items()}
         needed = {name for name, each in known.items() if each.required}
         if isinstance(value, dict) and needed <= value.keys() <= known.keys():
             try:
-                return {name: known[name].deserialize(given, name, value) for name, given in value.items()}
+                found = ((known[name], name, given) for name, given in value.items())
+                return {
+                    each.attribute or each.name: each.deserialize(given, name, value) for each, name, given in found
+                }
             except ValidationError:
                 pass
         return super()._load(value, partial=partial)
