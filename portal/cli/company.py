@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from zoneinfo import ZoneInfo
 
 import click
@@ -13,7 +14,7 @@ from portal.cli.console import ACTOR, Words, company_option, open_app, pick_comp
 from portal.database.db import db
 from portal.privacy import closing, erasing
 from portal.runtime import runtime
-from portal.views.leaving import files_of
+from portal.views.company_export import files_of
 from portal.web.zip_file import write_zip
 
 
@@ -26,11 +27,17 @@ def company() -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @company_option
 def export(file: Path, company_name: str | None) -> None:
-    """Write the company's contacts, deliveries, attempts and audit log as CSV into one ZIP file."""
+    """Write the company's lists as CSV into one ZIP file.
+
+    Contacts with their messages, classifications, campaigns, people, deliveries, attempts, notes and the audit log;
+    not what was sent and answered.
+    """
     with open_app() as app:
         chosen = pick_company(company_name)
-        audit.note(db.session, Actor(chosen.id, ACTOR), "company.exported")
-        write_file(app, file, chosen.id, ZoneInfo(chosen.timezone), locale=chosen.locale)
+        actor, zone, locale = Actor(chosen.id, ACTOR), ZoneInfo(chosen.timezone), chosen.locale
+        db.session.rollback()
+        write_file(app, file, actor.company_id, zone, locale=locale)
+        audit.note(db.session, actor, "company.exported")
     click.echo(f"Wrote {file}.")
 
 
@@ -57,10 +64,18 @@ def close(company_name: str, yes: bool) -> None:
 
 
 def write_file(app: Flask, file: Path, company_id: int, zone: ZoneInfo, *, locale: str) -> None:
-    """The company's data in that file, which only this user may read."""
+    """The company's data in that file, which only this user may read: the whole of it, or no file."""
     try:
-        with open(file, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as target:
+        if os.path.lexists(file):
+            raise FileExistsError
+        with NamedTemporaryFile(prefix=f".{file.name}.", dir=file.parent) as beside:
             for piece in write_zip(files_of(app, company_id, zone, locale=locale)):
-                target.write(piece)
+                beside.write(piece)
+            beside.flush()
+            os.fsync(beside.fileno())
+            os.link(beside.name, file)
     except FileExistsError as error:
         raise click.ClickException(f"{file} is there already.") from error
+    except OSError as error:
+        error.filename = str(file)  # a disk that is full does not say of what file
+        raise

@@ -1,44 +1,24 @@
 """A company leaves: its data as files, and closing it."""
 
-from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Flask, Response, flash, render_template, session, url_for
+from flask import Blueprint, Response, flash, render_template, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import force_locale, get_locale
+from flask_babel import get_locale
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_login import current_user, logout_user
-from sqlalchemy import select
 
 from portal import audit, clock
-from portal.audit import AuditFilter
-from portal.contacts.filtering import ContactFilter
-from portal.contacts.table import titles_of
 from portal.database.db import db
-from portal.deliveries.filtering import DeliveryFilter
 from portal.forms import CloseForm, text_of
-from portal.models import Attempt, Company, Delivery
+from portal.models import Company
 from portal.privacy import closing, erasing
 from portal.runtime import runtime
-from portal.views import audit as audit_views
-from portal.views import contact_export, delivery_export
-from portal.web import access, csv_file, sessions
-from portal.web.csv_file import Batch, time_text
+from portal.views.company_export import files_of
+from portal.web import access, sessions
 from portal.web.link_mail import this_app
 from portal.web.redirects import see_other
 from portal.web.zip_file import write_zip
-
-ATTEMPT_COLUMNS = (
-    _l("Código da entrega"),
-    _l("Tentativa"),
-    _l("Quando"),
-    _l("Duração (ms)"),
-    _l("URL"),
-    _l("HTTP"),
-    _l("Código do resultado"),
-    _l("Aviso"),
-)
 
 bp = Blueprint("leaving", __name__, url_prefix="/company")
 
@@ -46,7 +26,7 @@ bp = Blueprint("leaving", __name__, url_prefix="/company")
 @bp.get("/data.zip")
 @access.admin
 def download() -> ResponseReturnValue:
-    """All of the company's lists in one file."""
+    """The company's lists in one file."""
     company_id, zone, locale = current_user.company_id, ZoneInfo(current_user.company.timezone), str(get_locale())
     audit.note(db.session, access.current_actor(), "company.exported")
     name = _("dados")
@@ -83,36 +63,3 @@ def is_meant(form: CloseForm, company: Company) -> bool:
     elif not sessions.is_confirmed(form.current):
         form.current.errors = [sessions.why_refused()]
     return not form.errors
-
-
-def files_of(app: Flask, company_id: int, zone: ZoneInfo, *, locale: str) -> Iterator[tuple[str, Iterator[str]]]:
-    """The company's contacts, deliveries, attempts and audit log as CSV, each with its name, in this language."""
-    with app.app_context(), force_locale(locale):
-        names = [f"{name}.csv" for name in (_("contatos"), _("entregas"), _("tentativas"), _("auditoria"))]
-    contacts = titles_of(locale), contact_export.reader_of(company_id, ContactFilter(), zone)
-    deliveries = delivery_export.COLUMNS, delivery_export.reader_of(company_id, DeliveryFilter(), zone)
-    attempts = ATTEMPT_COLUMNS, lambda after: read_attempts(company_id, zone, after)
-    entries = audit_views.COLUMNS, audit_views.reader_of(company_id, AuditFilter(), zone)
-    for name, (columns, read) in zip(names, (contacts, deliveries, attempts, entries), strict=True):
-        yield name, csv_file.write_lines(app, columns, read, locale=locale)  # type: ignore[arg-type]
-
-
-def read_attempts(company_id: int, zone: ZoneInfo, after: int | None) -> Batch[int]:
-    """The tries of the next deliveries after that one, oldest first."""
-    query = select(Delivery.id).where(Delivery.company_id == company_id, Delivery.id > (after or 0))
-    numbers = db.session.scalars(query.order_by(Delivery.id).limit(csv_file.BATCH)).all()
-    made = select(Attempt, Delivery.webhook_id).join(Delivery).where(Attempt.delivery_id.in_(numbers))
-    rows = [
-        [
-            webhook_id,
-            str(attempt.number),
-            time_text(attempt.started_at, zone),
-            str(attempt.duration_ms or ""),
-            attempt.url,
-            str(attempt.status_code or ""),
-            attempt.reason,
-            attempt.warning or "",
-        ]
-        for attempt, webhook_id in db.session.execute(made.order_by(Attempt.delivery_id, Attempt.id))
-    ]
-    return rows, numbers[-1] if len(numbers) == csv_file.BATCH else None

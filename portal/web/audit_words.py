@@ -59,7 +59,7 @@ ACTION_WORDS: Mapping[str, Any] = {
     "contact.exported": _l("Baixou os dados de um contato"),
     "delivery.viewed": _l("Abriu o conteúdo de uma entrega"),
     "company.changed": _l("Mudou o nome ou o fuso horário da empresa"),
-    "company.exported": _l("Baixou todos os dados da empresa"),
+    "company.exported": _l("Baixou os dados da empresa"),
     "company.closed": _l("Encerrou a empresa"),
     "company.erased": _l("Apagou os dados de uma empresa encerrada"),
     "retention.changed": _l("Mudou por quanto tempo guardar os dados"),

@@ -5,16 +5,33 @@ import io
 import zipfile
 
 import pytest
+from sqlalchemy import event
 
+from portal.contacts import notes
 from portal.database.db import db
-from portal.models import Attempt, AuditEntry, Company, Delivery
+from portal.models import Attempt, AuditEntry, Company, Delivery, Exchange
 from portal.people import logging_in
 from portal.runtime import runtime
 from portal.web import csv_file
 from portal.web.csv_file import DELIMITER
 from portal.web.zip_file import write_zip
-from tests.factories import NOON, PASSWORD, make_company, make_contact, make_delivery
+from portal.working_models import CrmRecord
+from tests.factories import (
+    NOON,
+    PASSWORD,
+    actor_of,
+    classify_contact,
+    endpoint_of,
+    make_company,
+    make_contact,
+    make_delivery,
+)
 from tests.views.test_account import log_in
+
+FILES = [
+    *("contatos.csv", "classificacoes.csv", "campanhas.csv", "pessoas.csv"),
+    *("entregas.csv", "tentativas.csv", "notas.csv", "auditoria.csv"),
+]
 
 
 @pytest.fixture
@@ -49,7 +66,7 @@ def test_the_file_holds_what_the_company_has_and_nothing_of_others(admin, holdin
     assert answer.mimetype == "application/zip"
     assert "dados-" in answer.headers["Content-Disposition"]
     files = files_in(answer)
-    assert list(files) == ["contatos.csv", "entregas.csv", "tentativas.csv", "auditoria.csv"]
+    assert list(files) == FILES
     assert "Zuleica" in files["contatos.csv"][1]
     assert [row[0] for row in files["entregas.csv"][1:]] == [holding[1].webhook_id]
     assert files["tentativas.csv"][0][0] == "Código da entrega"
@@ -57,6 +74,49 @@ def test_the_file_holds_what_the_company_has_and_nothing_of_others(admin, holdin
     text = str(files)
     assert "Alheia" not in text
     assert other.webhook_id not in text
+
+
+def test_histories_campaigns_people_and_notes_are_in_the_file(admin, company, holding):
+    contact = holding[0]
+    campaign, owner = contact.campaign, contact.owner
+    campaign.description = "Feiras"
+    classify_contact(contact, 3)
+    notes.write_note(db.session, actor_of(company), "timeout", "Falei com o suporte")
+    endpoint = endpoint_of(company)
+    endpoint.link_pointer, endpoint.link_template = "/id", "https://crm.example/{id}"
+    db.session.add(CrmRecord(contact_id=contact.id, pointer="/id", value="41"))
+    db.session.commit()
+    number, names = str(contact.id), (campaign.name, owner.email)
+    files = files_in(admin.get("/company/data.zip"))
+    history = [(row[0], row[2], row[3]) for row in files["classificacoes.csv"][1:]]
+    assert history == [
+        (number, "", "2"),
+        (number, "2", "3"),
+    ]
+    assert files["campanhas.csv"][1:] == [[names[0], "Feiras"]]
+    people = {row[1]: row[2] for row in files["pessoas.csv"][1:]}
+    assert people[admin.email] == "Administrador"
+    assert names[1] in people
+    assert [row[:2] for row in files["notas.csv"][1:]] == [["timeout", "Falei com o suporte"]]
+    assert files["contatos.csv"][1][-1] == "https://crm.example/41"
+
+
+def test_what_the_crm_answered_is_not_read_for_the_file(admin, company, holding):
+    facts = {"number": 1, "trigger": "sync", "url": "http://x.test/", "reason": "timeout", "started_at": NOON}
+    attempt = Attempt(delivery_id=holding[1].id, **facts)
+    attempt.exchange = Exchange(response_body=b"x" * 100)
+    db.session.add(attempt)
+    db.session.commit()
+    asked = []
+
+    def note(_connection, _cursor, statement, *_):
+        asked.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    assert len(files_in(admin.get("/company/data.zip"))["tentativas.csv"]) == 2
+    event.remove(db.engine, "before_cursor_execute", note)
+    assert any("FROM attempt" in statement for statement in asked)
+    assert not [statement for statement in asked if "exchange" in statement]
 
 
 def test_every_try_of_every_delivery_is_in_the_file(admin, company, monkeypatch):
