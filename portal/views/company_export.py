@@ -9,7 +9,8 @@ from flask import Flask
 from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import Select, select
+from sqlalchemy.orm import QueryableAttribute
 
 from portal.audit import AuditFilter
 from portal.company.endpoint import get_endpoint
@@ -103,7 +104,11 @@ def notes_of(company_id: int, zone: ZoneInfo) -> Reader[None]:
 
 
 def _hanging_on(
-    kind: type[Contact] | type[Delivery], company_id: int, query: Select[Any], key: ColumnElement[int], zone: ZoneInfo
+    kind: type[Contact] | type[Delivery],
+    company_id: int,
+    query: "Select[*tuple[Any, ...]]",
+    key: QueryableAttribute[int],
+    zone: ZoneInfo,
 ) -> Reader[int]:
     """Reads what hangs on the company's contacts or deliveries, for so many of these at a time."""
 

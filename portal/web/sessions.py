@@ -94,7 +94,9 @@ def seconds_now() -> int:
 def why_refused() -> str:
     """What `is_confirmed` did not find, in words. Whom a proxy logs in may have no password."""
     if current_user.password_hash is None:
-        return _(
+        words = _(
             "Você ainda não tem senha no portal. Outro administrador, ou quem opera o portal, faz um link para criá-la."
         )
-    return _("A senha atual não confere.")
+    else:
+        words = _("A senha atual não confere.")
+    return str(words)

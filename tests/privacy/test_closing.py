@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.orm import Session
 
-from portal import clock
+from portal import audit, clock
 from portal.audit import Actor
 from portal.database.db import Base, db
 from portal.models import ApiToken, AuditEntry, Company, Delivery, Task, User
@@ -179,6 +179,15 @@ def test_an_erasing_that_failed_begins_again(app: Flask, monkeypatch: pytest.Mon
     housekeeping.keep_house(db.engine, runtime().settings.instance)
     run_tasks()
     assert db.session.query(Company).count() == 0
+
+
+def test_what_is_done_to_the_whole_installation_is_not_noted_with_a_closed_company(app: Flask) -> None:
+    gone, stays = make_company("Sai"), make_company("Fica")
+    close(gone)
+    audit.record_everywhere(db.session, "console", "backup.made")
+    db.session.commit()
+    entries = db.session.query(AuditEntry).filter_by(action="backup.made")
+    assert [entry.company_id for entry in entries] == [stays.id]
 
 
 def test_a_mark_knows_the_company_and_no_other(app: Flask) -> None:
