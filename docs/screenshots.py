@@ -44,6 +44,8 @@ PICTURES = {
     "home-dark": ("/", 1280, 800, "dark", "pt-BR"),
     "home-phone": ("/", 390, 844, "light", "pt-BR"),
     "report": ("/report", 1280, 800, "light", "pt-BR"),
+    "causes": ("/causes", 1280, 800, "light", "pt-BR"),
+    "triage-phone": ("/triage", 390, 844, "light", "pt-BR"),
     "contacts": ("/contacts", 1280, 800, "light", "pt-BR"),
     "deliveries": ("/deliveries", 1280, 800, "light", "pt-BR"),
     "delivery-failed": ("/deliveries/{failed}", 1280, 800, "light", "pt-BR"),
