@@ -9,15 +9,12 @@ both. Of who was erased no word may be left in any file.
 """
 
 import argparse
-import hashlib
 import os
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +22,7 @@ from unittest import mock
 
 from alembic import command
 from click.testing import CliRunner
-from sqlalchemy import ColumnElement, create_engine, func, select, text
+from sqlalchemy import ColumnElement, create_engine, func, select
 
 from portal import clock, create_app
 from portal.cli import cli
@@ -33,7 +30,7 @@ from portal.config import load_settings
 from portal.database.backup.nightly import Nightly
 from portal.database.db import db, prepare_engine
 from portal.database.upgrading import _foreign_keys_set_aside, config_for
-from portal.demo.server import Received, Receiver
+from portal.demo.server import Receiver
 from portal.models import Company, Contact, Delivery, DeliveryBody, Endpoint, Task
 from portal.privacy import retention
 from portal.runtime import runtime
@@ -42,14 +39,23 @@ from portal.worker.dispatcher import Dispatcher
 from portal.worker.housekeeping import keep_house
 from tests import factories
 from tests.postgres import throwaway_postgres
+from tests.system.year_books import (
+    WORDS,
+    Books,
+    Ledger,
+    Notes,
+    balance,
+    digest,
+    files_in,
+    words_in_postgres,
+    words_of_files,
+)
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 UPGRADES = 10
 ERASE_AT, RESTORE_AT, MOVE_AT = (0.15, 0.25, 0.35), 0.25, 0.75
 """Shares of the year. From the last erasure to the move are as many days as a nightly backup is kept, or more."""
 LEAST_DAYS = 90
-WORDS = ("quaxforn", "vildebeck", "zuntharel")
-"""Each is in all that is known of one person, and nowhere else."""
 FAIL_RATE = 0.03
 BATCH = 500
 WAIT_SECONDS = 600
@@ -85,95 +91,6 @@ class Calendar:
             yield
 
 
-class Ledger:
-    """What the receiver got, a line a request, in a file that the portal knows nothing of."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-
-    def close(self) -> None:
-        os.close(self._file)
-
-    def note(self, got: Received) -> None:
-        os.write(self._file, f"{got.headers['webhook-id']} {digest(got.body)} {got.answered_status}\n".encode())
-
-    def read(self) -> dict[str, list[tuple[str, bool]]]:
-        """Of each delivery the digest of what came, and whether it was accepted, time after time."""
-        found = defaultdict(list)
-        for line in self._path.read_text().splitlines():
-            webhook_id, came, status = line.split()
-            found[webhook_id].append((came, status == "200"))
-        return found
-
-
-@dataclass(frozen=True)
-class Committed:
-    """What people were told is done."""
-
-    digest: str
-    day: int
-
-
-@dataclass
-class Books:
-    """What was found at the end. `faults` is empty when every promise was kept."""
-
-    committed: int = 0
-    posts: int = 0
-    statuses: Counter[str] = field(default_factory=Counter)
-    refused: int = 0
-    purged: int = 0
-    gone_by_restore: int = 0
-    """Made after the backup that was put back: the receiver may know them, the database does not."""
-    held_by_restore: int = 0
-    again_after_restore: int = 0
-    """Of those held, the ones that had been delivered since the backup, and came a second time."""
-    held_over_move: int = 0
-    erased: int = 0
-    upgrades: int = 0
-    backups: int = 0
-    sizes: dict[str, int] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-
-    def check(self, wrong: bool, fault: str) -> None:
-        if wrong:
-            self.faults.append(fault)
-
-
-def digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=12).hexdigest()
-
-
-def words_in(blocks: Iterable[bytes]) -> set[str]:
-    """Which of the erased words these bytes hold, also where two blocks meet."""
-    found, end = set[str](), b""
-    for block in blocks:
-        end = (end[-64:] + block).lower()
-        found |= {word for word in WORDS if word.encode() in end}
-    return found
-
-
-def blocks_of(files: Iterable[Path]) -> Iterator[bytes]:
-    for path in files:
-        with path.open("rb") as file:
-            while block := file.read(1 << 22):
-                yield block
-
-
-def files_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def dumped() -> Iterator[bytes]:
-    """Every cell that PostgreSQL holds, as it keeps it."""
-    with db.engine.connect() as connection:
-        driver: Any = connection.connection.driver_connection
-        for table in db.metadata.sorted_tables:
-            with driver.cursor().copy(f"COPY {table.name} TO STDOUT (FORMAT binary)") as copy:
-                yield from map(bytes, copy)
-
-
 class Year:
     """One installation, the receiver of its one company, and what both did."""
 
@@ -186,8 +103,7 @@ class Year:
         self._pool = max(2 * deliveries // days, 10)
         self._calendar, self._ledger = Calendar(), Ledger(folder / "ledger")
         self._receiver = Receiver(fail_rate=FAIL_RATE, seed=1, on_request=self._ledger.note)
-        self._committed: dict[str, Committed] = {}
-        self._gone = self._again = set[str]()
+        self._notes = Notes()
         self._persons = list(WORDS)
         self._books = Books()
         self._sqlite = self._instance / "portal.db"
@@ -202,19 +118,21 @@ class Year:
                 for day in range(move_on):
                     self._live(day)
                 self._work_late(move_on - 1)
-                waiting = self._ids(WAITING)
+                self._notes.moved = self._ids(WAITING)
                 self._note_sizes()
                 self._tidy()
             self._move()
             with self._portal():
-                self._books.check(self._ids(WAITING) != waiting, "what waited is not what waited before the move")
-                self._books.held_over_move = len(waiting)
+                self._books.check(
+                    self._ids(WAITING) != self._notes.moved, "what waited is not what waits after the move"
+                )
                 for day in range(move_on, self._days):
                     self._live(day)
                 for hour in range(13, 24):
                     self._calendar.go_to(self._days - 1, hour)
                     self._drain()
-                self._balance(set(waiting))
+                balance(self._books, self._notes, self._ledger, young_from=self._days - self._log_days)
+                self._check_words()
         return self._books
 
     # One day.
@@ -322,12 +240,12 @@ class Year:
 
     def _erase(self) -> None:
         word = self._persons.pop(0)
-        self._books.check(word not in words_in(blocks_of(files_in(self._instance))), f"{word} never was anywhere")
+        self._books.check(word not in words_of_files(files_in(self._instance)), f"{word} never was anywhere")
         number = db.session.scalars(select(Contact.id).where(Contact.linkedin_public_id == word)).one()
         db.session.remove()
         self._command("erase", "--contact", number, "--yes")
         live = [path for path in files_in(self._instance) if path.parent == self._instance]
-        self._books.check(word in words_in(blocks_of(live)), f"{word} is still in the database after its erasure")
+        self._books.check(word in words_of_files(live), f"{word} is still in the database after its erasure")
         self._books.erased += 1
 
     def _restore(self, day: int) -> None:
@@ -335,11 +253,10 @@ class Year:
         before, sent = set(self._ids()), self._ledger.read()
         with self._stopped():
             self._command("restore", self._last_backup)
-        self._gone, held = before - set(self._ids()), self._ids(WAITING)
-        self._again = {each for each in held if any(accepted for _, accepted in sent.get(each, ()))}
-        self._books.gone_by_restore, self._books.held_by_restore = len(self._gone), len(held)
-        self._books.again_after_restore = len(self._again)
-        self._books.check(not self._again, "nothing waited in the backup and was sent: the restore shows nothing")
+        self._notes.gone, held = before - set(self._ids()), self._ids(WAITING)
+        self._notes.again = {each for each in held if any(accepted for _, accepted in sent.get(each, ()))}
+        self._books.held_by_restore = len(held)
+        self._books.check(not self._notes.again, "nothing waited in the backup and was sent: the restore shows nothing")
         self._calendar.go_to(day, 16)
         self._drain()
         self._books.check(self._ledger.read() != sent, "something was sent before anybody resumed")
@@ -432,7 +349,7 @@ class Year:
             select(Delivery.webhook_id, DeliveryBody.content).join(Delivery.stored_body).where(which)
         ).all()
         db.session.remove()
-        self._committed |= {webhook_id: Committed(digest(content), day) for webhook_id, content in rows}
+        self._notes.committed |= {webhook_id: (digest(content), day) for webhook_id, content in rows}
         return len(rows)
 
     def _note_sizes(self) -> None:
@@ -444,46 +361,10 @@ class Year:
             found = [path.stat().st_size for path in backups.glob(f"{name}-*")]
             sizes[f"{len(found)} backups {name}-*"] = sum(found)
 
-    def _balance(self, moved: set[str]) -> None:
-        books, ledger, there = self._books, self._ledger.read(), set[str]()
-        columns = (Delivery.webhook_id, Delivery.status, Delivery.contact_id, Delivery.trigger, DeliveryBody.content)
-        for webhook_id, status, contact_id, trigger, content in db.session.execute(
-            select(*columns).outerjoin(Delivery.stored_body).execution_options(yield_per=BATCH)
-        ):
-            there.add(webhook_id)
-            books.statuses[status] += 1
-            accepted = sum(was_accepted for _, was_accepted in ledger.get(webhook_id, ()))
-            expected = (status == "delivered") + (webhook_id in self._again and status == "delivered")
-            is_erased = contact_id is None and trigger != "test"
-            settled = ("delivered", "superseded", "cancelled") if is_erased else ("delivered", "superseded")
-            books.check(status not in settled, f"{webhook_id} is {status}")
-            books.check(accepted != expected and not is_erased, f"{webhook_id} is {status} and came {accepted} times")
-            books.check(status == "delivered" and not accepted, f"{webhook_id} is called delivered and never came")
-            books.check(webhook_id not in self._committed, f"{webhook_id} is in the database, and nobody made it")
-            is_other = content is not None and digest(content) != self._committed[webhook_id].digest
-            books.check(is_other, f"{webhook_id} has other bytes now")
-            books.check(content is not None and is_erased, f"{webhook_id} is of an erased person, and has its body")
-        db.session.remove()
-        for webhook_id, times in ledger.items():
-            known = self._committed.get(webhook_id)
-            books.check(known is None, f"{webhook_id} came, and nobody made it")
-            is_other = known is not None and any(came != known.digest for came, _ in times)
-            books.check(is_other, f"{webhook_id} came with other bytes")
-        purged = self._committed.keys() - there - self._gone
-        books.check(len(purged) != books.purged, f"{len(purged)} are gone, and the purges say {books.purged}")
-        young = [each for each in purged if self._committed[each].day > self._days - self._log_days]
-        books.check(bool(young), f"{len(young)} are gone before their time")
-        books.check(not moved <= there, f"{len(moved - there)} that waited over the move are gone")
-        books.committed, books.posts = len(self._committed), sum(map(len, ledger.values()))
-        books.refused = sum(not accepted for times in ledger.values() for _, accepted in times)
-        books.sizes["deliveries in PostgreSQL"] = len(there)
-        with db.engine.connect() as connection:
-            size = connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
-            books.sizes["PostgreSQL"] = int(size)
-        found = words_in(blocks_of(files_in(self._instance)))
-        books.check(bool(found), f"found in the instance's files: {sorted(found)}")
-        found = words_in(dumped())
-        books.check(bool(found), f"found in PostgreSQL: {sorted(found)}")
+    def _check_words(self) -> None:
+        self._books.check(bool(found := words_of_files(files_in(self._instance))), f"in the files: {sorted(found)}")
+        found = words_in_postgres([*WORDS, "pessoa-1"])
+        self._books.check(found != {"pessoa-1"}, f"in PostgreSQL: {sorted(found)}")
 
 
 def item_of(name: str, level: int) -> dict[str, Any]:
