@@ -197,9 +197,11 @@ def merge(contact_id: int, other_id: int, company_name: str | None, yes: bool) -
         if not yes:
             asked = f"Merge {names[1]} ({other_id}) into {names[0]} ({contact_id})? This cannot be undone."
             click.confirm(inert(asked), abort=True, err=True)
-        merging.merge(db.session, actor, contact_id, other_id)
+        lost = merging.merge(db.session, actor, contact_id, other_id)
         db.session.commit()
         click.echo(f"Contact {other_id} is now part of contact {contact_id}.")
+        if lost:
+            click.echo(f"A thread holds 2,000 messages: the oldest ones of both had no room ({lost}).", err=True)
 
 
 def check_contact(actor: Actor, contact_id: int) -> Contact:

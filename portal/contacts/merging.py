@@ -35,10 +35,10 @@ class SameContact(Refusal):
     words = _l("São o mesmo contato: escolha outro para unir.")
 
 
-def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> None:
+def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> int:
     """Make one contact of two of the company's: `other_id` is gone after it. The caller commits.
 
-    Raises SameContact, and ContactGone when one of the two is not there.
+    Returns how many of the oldest messages found no room in the thread of both. Raises SameContact, and ContactGone when one of the two is not there.
     """
     if contact_id == other_id:
         raise SameContact
@@ -51,10 +51,8 @@ def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> Non
     if len(found) < 2:
         raise ContactGone(*(each for each in ids if each not in found))
     kept, other = found[contact_id], found[other_id]
-    item = ContactItem(
-        contact_id, facts=blanks_of(kept, other), messages=join_threads(_thread_of(kept), _thread_of(other))
-    )
-    save_batch(session, actor, [item])
+    messages, lost = join(kept, other)
+    save_batch(session, actor, [ContactItem(contact_id, facts=blanks_of(kept, other), messages=messages)])
     moved = outbox.move_deliveries(session, other_id, contact_id)
     kept.updated_at = clock.utcnow()  # whoever takes back the import that made it leaves it alone
     kept.merged = [*(kept.merged or []), *(other.merged or []), _memory_of(other, is_told=moved > 0)]
@@ -66,6 +64,7 @@ def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> Non
     session.flush()
     session.execute(delete(Contact).where(Contact.id == other_id))
     session.expire(kept)
+    return lost
 
 
 def _move_links(session: Session, other_id: int, contact_id: int) -> None:
@@ -87,6 +86,11 @@ def _move_crm_record(session: Session, other_id: int, contact_id: int) -> None:
 def blanks_of(kept: Contact, other: Contact) -> dict[str, Any]:
     """The other's facts where the contact that stays has none."""
     return {name: getattr(other, name) for name in FILLED if not getattr(kept, name) and getattr(other, name)}
+
+
+def join(kept: Contact, other: Contact) -> tuple[Thread | None, int]:
+    """The thread of both, if it is another than the one that stays has, and how many messages find no room in it."""
+    return join_threads(_thread_of(kept), _thread_of(other))
 
 
 def _thread_of(contact: Contact) -> Thread:

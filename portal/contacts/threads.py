@@ -28,12 +28,16 @@ def add_messages(thread: Thread, given: Sequence[dict[str, Any]]) -> tuple[Threa
     return [message for at, message in enumerate(found) if at not in gone], lost
 
 
-def join_threads(thread: Thread, other: Thread) -> Thread | None:
-    """The messages of both by date, each behind the one that it came after; None when the other brings nothing new."""
+def join_threads(thread: Thread, other: Thread) -> tuple[Thread | None, int]:
+    """The newest messages of both by date, each behind the one that it came after, and how many found no room.
+
+    None in their place when the other brings nothing new.
+    """
     new = [message for message in other if message not in thread]
     if not new:
-        return None
-    return [message for _, message in sorted([*_dated(thread), *_dated(new)], key=itemgetter(0))]
+        return None, 0
+    joined = [message for _, message in sorted([*_dated(thread), *_dated(new)], key=itemgetter(0))]
+    return joined[-MAX_ITEMS:], max(len(joined) - MAX_ITEMS, 0)
 
 
 def _dated(thread: Thread) -> Iterator[tuple[datetime, dict[str, Any]]]:

@@ -19,8 +19,12 @@ ENCODINGS = ("utf-8", "utf-16", "cp1252", "mac_roman", "cp850")
 MIXED = "mixed"
 """UTF-8 with bytes of cp1252 in between: what two programs wrote into one file."""
 SAMPLE_BYTES = 4096
-NUL_SHARE = 0.001
-"""A file that begins with more NUL than this is no text."""
+CONTROLS = bytes((*range(9), *range(14, 27), *range(28, 32)))
+"""The bytes that no text has."""
+FEW_CONTROLS, CONTROL_SHARE = 8, 0.05
+"""A file that begins with more of them than both is no text; fewer are a fault of the program that wrote it."""
+STRAY_SHARE = 0.001
+"""The share of NUL up to which those in odd places do not speak against UTF-16."""
 WIDE_SHARE = 0.2
 """The share of NUL from which on a file may be UTF-16 without a mark."""
 
@@ -122,7 +126,8 @@ def check_bytes(first: bytes) -> None:
 def _mark_of(first: bytes) -> str | None:
     """The encoding that a mark or the places of NULs tell. Raises FileProblem for what is no text."""
     marked = next((name for mark, name in MARKS if first.startswith(mark)), None) or _wide(first)
-    if marked in (None, "utf-8-sig") and first.count(0) > len(first) * NUL_SHARE:
+    controls = len(first) - len(first.translate(None, CONTROLS))
+    if marked in (None, "utf-8-sig") and controls > max(FEW_CONTROLS, len(first) * CONTROL_SHARE):
         raise FileProblem("binary")
     return marked
 
@@ -167,7 +172,7 @@ def _read_as_cp1252(error: UnicodeError) -> tuple[str, int]:
 def _wide(first: bytes) -> str | None:
     """UTF-16 without a mark, as the places of its NULs tell."""
     even, odd = first[::2].count(0), first[1::2].count(0)
-    if max(even, odd) < len(first) * WIDE_SHARE or min(even, odd) > len(first) * NUL_SHARE:
+    if max(even, odd) < len(first) * WIDE_SHARE or min(even, odd) > len(first) * STRAY_SHARE:
         return None
     return "utf-16-be" if even > odd else "utf-16-le"
 

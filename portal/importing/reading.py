@@ -63,10 +63,17 @@ def first_records(
 ) -> list[Record]:
     """How the file begins, read with this delimiter; rows that stand in quotes as a whole are opened if asked for."""
     with open_text(blocks, encoding) as text:
-        found = list(islice(read_records(text, delimiter, skip=skip), count))
+        found = [without_nuls(row) for row in islice(read_records(text, delimiter, skip=skip), count)]
     if not is_wrapped:
         return found
     return [row._replace(cells=tuple(unwrap(row.cells, delimiter) or row.cells)) for row in found]
+
+
+def without_nuls(record: Record) -> Record:
+    """The record without the NUL bytes that a program left in its cells; the same one where there are none."""
+    if not any("\0" in cell for cell in record.cells):
+        return record
+    return record._replace(cells=tuple(cell.replace("\0", "") for cell in record.cells))
 
 
 def find_shape(blocks: Blocks, encoding: str, delimiter: str, *, width: int, skip: int) -> Shape:

@@ -21,7 +21,7 @@ from portal.importing.footers import find_reason
 from portal.importing.layout import Layout
 from portal.importing.order import Order
 from portal.importing.own import own_columns, path_of, read_own
-from portal.importing.reading import Record
+from portal.importing.reading import Record, without_nuls
 from portal.models import Company, User
 from portal.rules.folding import fold
 from portal.rules.formulas import unguard
@@ -99,6 +99,9 @@ class RowReader:
         """The contact and the level of one row, with what was doubtful. Raises InvalidContact for a bad row."""
         if record.problem is not None:
             raise InvalidContact("", record.problem)
+        if (clean := without_nuls(record)) is not record:
+            reading = self.read(clean)
+            return replace(reading, notes=(Note("", "nuls_removed", None, ""), *reading.notes))
         if self._layout.delimiter is None:
             return self._read_json(record.cells[0])
         if self._is_own:

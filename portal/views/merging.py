@@ -3,6 +3,7 @@
 from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_login import current_user
 
 from portal import outbox
@@ -43,6 +44,7 @@ def confirm(contact_id: int) -> ResponseReturnValue:
         contact=contact,
         other=other,
         filled=merging.blanks_of(contact, other),
+        lost=merging.join(contact, other)[1],
         waiting=outbox.waiting_count_of(db.session, other.id),
     )
 
@@ -61,11 +63,20 @@ def merge(contact_id: int) -> ResponseReturnValue:
     contact = get_contact_or_404(contact_id)
     other = get_contact_or_404(request.form.get("other", 0, type=row_number))
     try:
-        merging.merge(db.session, access.current_actor(), contact.id, other.id)
+        lost = merging.merge(db.session, access.current_actor(), contact.id, other.id)
     except Refusal as refusal:
         db.session.rollback()
         flash(refusal.sentence, "error")
         return see_other(url_for(".confirm", contact_id=contact_id))
     db.session.commit()
     flash(_("Os dois contatos agora são um. Nada foi enviado."), "success")
+    if lost:
+        flash(
+            ngettext(
+                "A conversa dos dois passa de 2.000 mensagens: a mais antiga não coube.",
+                "A conversa dos dois passa de 2.000 mensagens: as %(num)s mais antigas não couberam.",
+                lost,
+            ),
+            "warning",
+        )
     return see_other(url_for("contacts.show", contact_id=contact_id))

@@ -102,3 +102,13 @@ def test_two_are_merged_by_command_which_asks_first(app: Flask, run: Run) -> Non
     assert run("contacts", "merge", str(kept), str(other), "--yes").exit_code == 0
     db.session.expire_all()
     assert [row.id for row in db.session.query(Contact)] == [kept]
+
+
+def test_a_merge_says_how_many_messages_had_no_room(app: Flask, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portal.contacts.threads.MAX_ITEMS", 1)
+    company = make_company(url=URL)
+    kept, other = (
+        save(company, {"contact": {"name": name}, "messages": [{"message": name}]}).id for name in ("Ana", "Ana L.")
+    )
+    db.session.commit()
+    assert "had no room (1)" in run("contacts", "merge", str(kept), str(other), "--yes").stderr

@@ -109,6 +109,17 @@ def test_messages_go_along_by_their_dates_and_none_comes_twice(company: Company)
     assert list(texts) == ["um", "sem data", "três", "quatro"]
 
 
+def test_of_more_messages_than_a_thread_holds_the_newest_stay(company: Company, monkeypatch) -> None:
+    monkeypatch.setattr("portal.contacts.threads.MAX_ITEMS", 3)
+    kept, other = (
+        make(company, name, messages=[{"message": f"dia {day}", "date": f"2026-03-{day:02}"} for day in days])
+        for name, days in (("Maria", (1, 3, 5)), ("Mari", (2, 3, 4)))
+    )
+    lost = merging.merge(db.session, actor_of(company), kept.id, other.id)
+    db.session.commit()
+    assert ([message.message for message in kept.messages], lost) == (["dia 3", "dia 4", "dia 5"], 2)
+
+
 def test_the_history_and_the_deliveries_go_along(kept: Contact, other: Contact) -> None:
     mark_delivered(make_delivery(other, 1))
     classify_contact(kept, 2)

@@ -45,6 +45,19 @@ def test_merging_fires_nothing_and_the_contact_says_what_else_the_crm_knows(admi
     assert [row.actor for row in db.session.query(AuditEntry).filter_by(action="contact.merged")] == [admin.email]
 
 
+def test_a_page_says_before_and_after_how_many_messages_find_no_room(admin, company, monkeypatch):
+    monkeypatch.setattr("portal.contacts.threads.MAX_ITEMS", 2)
+    kept, other = (
+        save(company, {"contact": {"name": name}, "messages": [{"message": f"{name} {number}"} for number in (1, 2)]}).id
+        for name in ("Maria", "Mari")
+    )
+    db.session.commit()
+    said = "A conversa dos dois passa de 2.000 mensagens: as 2 mais antigas não "
+    assert f"{said}cabem." in admin.get(f"/contacts/{kept}/merge?other={other}").text
+    admin.post(f"/contacts/{kept}/merge", {"other": str(other)})
+    assert f"{said}couberam." in admin.get(f"/contacts/{kept}").text
+
+
 @pytest.mark.parametrize("other", ["", "0", "x", "999"])
 def test_somebody_who_is_not_there_is_merged_with_nobody(admin, two, other):
     assert admin.post(f"/contacts/{two[0]}/merge", {"other": other}).status_code == 404
