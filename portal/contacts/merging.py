@@ -38,7 +38,8 @@ class SameContact(Refusal):
 def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> int:
     """Make one contact of two of the company's: `other_id` is gone after it. The caller commits.
 
-    Returns how many of the oldest messages found no room in the thread of both. Raises SameContact, and ContactGone when one of the two is not there.
+    Returns how many of the oldest messages found no room in the thread of both. Raises SameContact, and ContactGone
+    when one of the two is not there.
     """
     if contact_id == other_id:
         raise SameContact

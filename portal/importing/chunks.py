@@ -22,7 +22,7 @@ from portal.importing.layout import read_rows
 from portal.importing.missing import Comparison, link
 from portal.importing.order import Order
 from portal.importing.outcomes import Outcome, count_outcomes, sort_outcomes, store_outcomes
-from portal.importing.reading import Record
+from portal.importing.reading import Record, without_nuls
 from portal.importing.rows import RowReader
 from portal.models import User
 from portal.tasks.store import Done
@@ -123,11 +123,13 @@ def cut_into_chunks(
 
 def read_row(reader: RowReader, record: Record) -> tuple[ContactItem | None, list[Finding]]:
     """The contact of a row, if it holds one, and what is wrong or doubtful."""
+    clean = without_nuls(record)
+    found = [] if clean is record else [Finding(record.line, "", "nuls_removed", (), is_warning=True)]
     try:
-        reading = reader.read(record)
+        reading = reader.read(clean)
     except InvalidContact as error:
-        return None, [bad_row(record, error)]
-    return reading.item, [warning(record, note, reader.header) for note in reading.notes]
+        return None, [bad_row(clean, error)]
+    return reading.item, [*found, *(warning(clean, note, reader.header) for note in reading.notes)]
 
 
 def keep_links(session: Session, task_id: int, results: Sequence[Saved]) -> None:

@@ -16,6 +16,7 @@ from portal.importing.vocabulary import (
     PERSONS,
     SURE,
     WHOLE_OR_FIRST,
+    WHOLE_OR_LAST,
 )
 from portal.rules.folding import fold
 
@@ -67,6 +68,8 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
         _take_name_by_cells(fields, seen)
     if "last_name" in fields and "first_name" not in fields:
         _rename_first(fields, header)
+    if "first_name" in fields and "last_name" not in fields:
+        _rename_last(fields, header)
     if not {"city", "country"} & set(fields):  # alone, it is how far a contact has come
         fields = [None if words_of(name) == ["state"] else each for name, each in zip(header, fields, strict=True)]
     if "message" not in fields:
@@ -192,4 +195,12 @@ def _rename_first(fields: list[str | None], header: Sequence[str]) -> None:
     for index, name in enumerate(header):
         if fields[index] in ("name", None) and WHOLE_OR_FIRST >= set(words_of(name)) - FILLING - PERSONS != set():
             fields[index] = "first_name"
+            return
+
+
+def _rename_last(fields: list[str | None], header: Sequence[str]) -> None:
+    words = [" ".join(words_of(name)) for name in header]
+    for index, name in enumerate(words):
+        if fields[index] in ("name", None) and WHOLE_OR_LAST.get(name) in words:
+            fields[index] = "last_name"
             return

@@ -1,8 +1,9 @@
 """Rows that reports put below their tables or between them, and that are no contacts."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from portal.importing.headings import Cells, Reader, is_explanation
 from portal.rules.folding import fold
 
 FOOTER = re.compile(
@@ -15,11 +16,12 @@ FOOTER = re.compile(
 
 
 def find_reason(
-    cells: Sequence[str], names: Sequence[str], fields: Mapping[str, Sequence[tuple[int, str]]]
+    cells: Sequence[str], names: Sequence[str], fields: Cells, readers: Sequence[Reader] = ()
 ) -> str | None:
-    """Why a row is no contact: nothing in it is imported, it is the header again, or the foot of a report.
+    """Why a row is no contact: nothing in it is imported, it is the header again or explains it, or a report's foot.
 
-    `names` are those of the header, in lower case; `fields` those that the row says something of, with what it says.
+    `names` are those of the header, in lower case; `fields` those that the row says something of, with what it says;
+    `readers` read its columns, where it stands so near the header that it may explain it.
     """
     if not fields:
         return "no_contact"
@@ -27,6 +29,8 @@ def find_reason(
     is_like_header = filled[0].casefold() in names and len(filled) > 1
     if is_like_header and [cell.casefold() for cell in cells] == names:
         return "repeated_header"
+    if readers and any(names) and is_explanation(fields, readers):
+        return "explains_columns"
     if any(not text.isdecimal() for field in ("email", "linkedin") for _, text in fields.get(field, ())):
         return None
     start = fold(filled[0])

@@ -11,6 +11,7 @@ from portal.importing.cells import read_text
 from portal.importing.columns import Column, known_names, recognise, recognise_kind
 from portal.importing.encoding import Blocks, FileProblem, check_start, detect_encoding, open_text
 from portal.importing.evidence import Evidence, look_at
+from portal.importing.headings import explains_columns
 from portal.importing.quoting import MAX_COLUMNS
 from portal.importing.reading import Record, find_shape, first_records, read_lines, read_records
 from portal.importing.torn import refuse_torn
@@ -20,6 +21,8 @@ DELIMITERS = (",", ";", "\t", "|")
 MAX_ROWS = 200_000
 LOOK_ROWS = 5000
 """Rows between two looks at an examination under way."""
+MOST_EXPLAINING = 3
+"""Rows below the header that may explain its columns."""
 HEADER_WITHIN = 12
 """Records among which the header row is looked for: LinkedIn puts up to three others before it."""
 NUMBER = re.compile(r"\s*[^\w\s]*\d(?:[^\w]|\d)*")
@@ -101,7 +104,8 @@ class Examination:
             total += 1
             if total > MAX_ROWS:
                 raise FileProblem("too_many_rows")
-            if still and record.problem is None:
+            is_row = record.problem is None and not (total <= MOST_EXPLAINING and explains_columns(record.cells))
+            if still and is_row:
                 still = look_at(evidence, still, record.cells)
             if total % LOOK_ROWS == 0:
                 yield total

@@ -18,16 +18,16 @@ from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem, Inva
 from portal.importing.cells import is_hidden_name, is_rounded, read_label, read_level, read_link, read_phone, read_text
 from portal.importing.dates import read_date
 from portal.importing.footers import find_reason
+from portal.importing.headings import NAMES, WITHIN_LINES, Cells
 from portal.importing.layout import Layout
 from portal.importing.order import Order
 from portal.importing.own import own_columns, path_of, read_own
-from portal.importing.reading import Record, without_nuls
+from portal.importing.reading import Record
 from portal.models import Company, User
 from portal.rules.folding import fold
 from portal.rules.formulas import unguard
 from portal.rules.identity import email_address, linkedin_id, public_id, says_nothing
 
-NAMES = ("name", "first_name", "middle_name", "last_name")
 PLACES = ("city", "state", "country")
 READERS: Sequence[tuple[str, str, Callable[..., Any], str]] = (
     ("current_company_link", "current_company_link", read_link, ""),
@@ -43,8 +43,6 @@ CUT = {f"contact.{name}": TEXT_FIELDS[name] for name in ("name", "current_compan
 }
 """Texts that are cut where they are too long, rather than left out."""
 _Cell = tuple[int, str]
-_SaidOf = dict[str, list[_Cell]]
-"""The filled cells of each field, with their columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +97,14 @@ class RowReader:
         """The contact and the level of one row, with what was doubtful. Raises InvalidContact for a bad row."""
         if record.problem is not None:
             raise InvalidContact("", record.problem)
-        if (clean := without_nuls(record)) is not record:
-            reading = self.read(clean)
-            return replace(reading, notes=(Note("", "nuls_removed", None, ""), *reading.notes))
         if self._layout.delimiter is None:
             return self._read_json(record.cells[0])
         if self._is_own:
             return self._read_own(record.cells)
         cells = [read_text(cell) for cell in record.cells]
         said_of = self._cells_of_fields(cells)
-        if reason := "footer" if record.is_below else find_reason(cells, self._names, said_of):
+        readers = self.readers if record.line <= self._layout.header_line + WITHIN_LINES else ()
+        if reason := "footer" if record.is_below else find_reason(cells, self._names, said_of, readers):
             said = " · ".join(filter(None, cells))
             return Reading(None, (Note("", reason, None, said),) if said else ())
         if any(cells[len(self._layout.header) :]):
@@ -116,8 +112,8 @@ class RowReader:
         row = _Row(self, said_of, record.cells)
         return self._checked(row.item(), row.notes, said_by=cells)
 
-    def _cells_of_fields(self, cells: Sequence[str]) -> _SaidOf:
-        said_of: _SaidOf = {}
+    def _cells_of_fields(self, cells: Sequence[str]) -> Cells:
+        said_of: dict[str, list[_Cell]] = {}
         for index, field in self._columns:
             if index < len(cells) and (cell := cells[index]):
                 said_of.setdefault(field, []).append((index, cell))
@@ -184,7 +180,7 @@ class RowReader:
 class _Row:
     """One row under way."""
 
-    def __init__(self, reader: RowReader, said_of: _SaidOf, written: Sequence[str]) -> None:
+    def __init__(self, reader: RowReader, said_of: Cells, written: Sequence[str]) -> None:
         self._reader = reader
         self._said_of = said_of
         self._written = written

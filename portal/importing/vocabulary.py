@@ -1,4 +1,4 @@
-"""The words by which columns are known, in Portuguese, English and Spanish, folded.
+"""The words by which columns are known, in Portuguese, English and Spanish, the commonest in French and German; folded.
 
 A name is a set of words: `URL do LinkedIn` and `linkedin_url` are the same one.
 """
@@ -7,11 +7,13 @@ from portal.rules.folding import word_set
 
 SURE = {
     "name": """nome completo, full name, nombre completo, contact name, nome contato, nome pessoa, nombre contacto,
-        deal contact person, contact person, razao contato, name surname, nome sobrenome, nombre apellido""",
-    "first_name": "first name, firstname, given name, primeiro nome, nome proprio, prenome, primer nombre, forename",
+        deal contact person, contact person, razao contato, nom complet, name surname, nome sobrenome,
+        nombre apellido""",
+    "first_name": """first name, firstname, given name, primeiro nome, nome proprio, prenome, primer nombre,
+        forename, prenom, vorname""",
     "middle_name": "middle name, middlename, additional name, nome do meio, nome meio, segundo nome, segundo nombre",
     "last_name": """last name, lastname, surname, family name, sobrenome, ultimo nome, apellido,
-        primer apellido, nome familia""",
+        primer apellido, nome familia, nom famille, nachname, familienname""",
     "linkedin": """linkedin, linkedin url, linkedin perfil, linkedin profile, linkedin profile url, linkedin perfil url,
         linkedin public id, linkedin public identifier, linkedin identificador, linkedin bio, linkedin id,
         linkedin link, linkedin profile link, linkedin perfil link, linkedin endereco, linkedin usuario,
@@ -19,15 +21,18 @@ SURE = {
         linkedin username, linkedin account, linkedin conta, linkedin contact profile url, profile url, profile link,
         public profile url, default profile url, public identifier, perfil url, perfil link, vanity name""",
     "email": """email, email address, email endereco, endereco eletronico, correo, correo electronico, email direccion,
-        direccion correo electronico, correo electronico direccion, correio eletronico, mail, email contato""",
+        direccion correo electronico, correo electronico direccion, correio eletronico, mail, email contato,
+        courriel, adresse email, email adresse""",
     "phone": """phone, phone number, telephone, mobile, mobile number, mobile phone, mobile phone number, cell,
         cell phone, cellphone, telefone, telefone numero, telefone celular, celular, celular numero, fone, tel,
         whatsapp,
-        whatsapp numero, whatsapp number, whatsapp telefone, telefono, telefono movil, movil, telefono numero""",
+        whatsapp numero, whatsapp number, whatsapp telefone, telefono, telefono movil, movil, telefono numero,
+        telefon, handy, mobiltelefon""",
     "current_company": """company, company name, organization, organisation, organization name, organisation name,
         associated company, account name, conta nome, empresa, empresa nome, nombre empresa, organizacao,
         organizacao nome, organizacion, organizacion nombre, nome fantasia, employer, empregador, deal organization,
-        negocio organizacao, negocio empresa, oportunidade empresa""",
+        negocio organizacao, negocio empresa, oportunidade empresa, entreprise, societe, nom entreprise, nom societe,
+        unternehmen, firmenname""",
     "current_company_link": """company url, company website, company site, company link, company profile,
         company profile url, company linkedin, company linkedin url, company linkedin profile, current company link,
         website, website url, website address, web page, web site, site, site empresa, link empresa, empresa linkedin,
@@ -35,12 +40,13 @@ SURE = {
         organization website, organizacao site, company page""",
     "role": """role, position, job title, job, job position, cargo, cargo atual, funcao, posicao, puesto,
         puesto trabajo,
-        organization title, occupation, ocupacao, ocupacion, profissao, designation, cargo contato""",
+        organization title, occupation, ocupacao, ocupacion, profissao, designation, cargo contato,
+        fonction, berufsbezeichnung""",
     "location": """location, localizacao, localidade, ubicacion, city state, cidade estado, cidade uf, localizacion,
         geographic location, city state country""",
-    "city": "city, cidade, municipio, ciudad",
+    "city": "city, cidade, municipio, ciudad, ville, stadt",
     "state": "state, state region, estado, uf, provincia, province, region, regiao, state province, estado uf",
-    "country": "country, country region, pais, country code",
+    "country": "country, country region, pais, country code, pays",
     "interest_level": "interest level, nivel interesse, grau interesse, nivel interes, grado interes, level interest",
     "owner_email": """owner email, email responsavel, email dono, email proprietario, email vendedor, email responsable,
         owner email address""",
@@ -60,8 +66,9 @@ SURE = {
         data envio convite,
         fecha invitacion, invitacion enviada""",
     "accept_date": """accept date, accepted at, accepted on, acceptance date, date accepted, date connected,
-        connected on, connected at, connected since, connection date, connection at, data conexao, conectado em,
-        conectado desde, convite aceito, convite aceito em, data aceite, aceito em, conectado el, fecha conexion""",
+        connected on, connected at, connected since, connection since, connection date, connection at, data conexao,
+        conectado em, conectado desde, convite aceito, convite aceito em, data aceite, aceito em, conectado el,
+        fecha conexion""",
     "collect_date": """collect date, create date, created at, created on, created time, created date, creation date,
         date created, data criada, data criacao, data cadastro, data entrada, criado em, cadastrado em,
         inserido sistema, fecha creacion, creado el, date added, added on, added at, adicionado em""",
@@ -72,10 +79,10 @@ SURE = {
 
 MAYBE = {
     "name": """name, nome, nombre, contact, contato, contacto, lead, pessoa, person, persona, cliente, prospect,
-        main contact, primary contact, contato principal, contato primario, contacto principal""",
+        nom, main contact, primary contact, contato principal, contato primario, contacto principal""",
     "last_name": "apelido",
     "linkedin": "url, link, profile, perfil, social, rede social, redes sociais",
-    "role": "title, titulo, headline",
+    "role": "title, titulo, headline, poste",
     "current_company": "account, conta, business, firma, cuenta",
     "location": "address, endereco, postal address, direccion",
     "interest_level": "level, nivel, interest, interesse, interes, grau, lead level",
@@ -92,13 +99,26 @@ MAYBE = {
 
 WHOLE_OR_FIRST = frozenset(("name", "nome", "nombre"))
 """The whole name, or the first one where another column holds the last."""
+WHOLE_OR_LAST = {"nom": "prenom", "name": "vorname"}
+"""The whole name, or the last one where the other word names the column of the first."""
 
 FILLING = word_set(
     """de do da dos das of the el la los las del no na nos nas em on in at a o os as e y and or ou para por for by
     com with
-    your you seu sua su tu what which qual quais is are eh please informe digite insira escreva enter favor"""
+    your you seu sua su tu le les du des l d what which qual quais is are eh please informe digite insira escreva
+    enter favor"""
 )
 """Words that join others."""
+EXPLAINING = word_set(
+    """obrigatorio obrigatoria obligatorio obligatoria requerido requerida opcional required mandatory optional
+    text texto string varchar integer number numero numerico date datetime fecha boolean picklist lookup field campo
+    tipo type formato format single line"""
+)
+"""Words that say below a header of which kind a column is, or whether it must be filled."""
+NAMING = word_set(
+    "name nome nombre surname sobrenome apellido firstname lastname forename prenome nom prenom vorname nachname"
+)
+"""Words that the name of a column of names has, and no person."""
 PERSONS = word_set(
     "contact contato contacto person pessoa persona lead prospect member membro individual people pessoal"
 )
@@ -107,7 +127,7 @@ KINDS = word_set(
     """principal primary main preferred work home business office personal pessoal profissional professional corporativo
     corporate comercial commercial trabalho trabajo laboral particular residencial casa direct direto other outro otro
     value valor secondary secundario secundaria mailing default padrao atual current actual best valid default number
-    numero"""
+    numero pro perso"""
 )
 """Which one of several a column holds."""
 OF_SEVERAL = word_set("email phone linkedin location city state country role current_company owner_email")

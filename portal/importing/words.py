@@ -126,6 +126,7 @@ ROW_WORDS = {
     "no_contact": _l("A linha não tem nada de um contato."),
     "footer": _l("A linha é do rodapé ou do total de um relatório, e não é um contato."),
     "repeated_header": _l("A linha repete o cabeçalho, e não é um contato."),
+    "explains_columns": _l("A linha explica as colunas, e não é um contato."),
     "nuls_removed": _l("A linha tinha bytes nulos, que foram tirados."),
     "not_json": _l("A linha não é um JSON válido."),
     "merged_away": _l(

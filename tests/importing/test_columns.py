@@ -23,7 +23,9 @@ def field_of(name: str, *cells: str) -> str | None:
         ("name", ["Nome completo", "Full Name", "fullName"]),
         ("name", ["full_name", "Person - Name", "Nome do contato", "Contact Name"]),
         ("first_name", ["First Name", "firstName", "FIRST_NAME"]),
-        ("first_name", ["Primeiro nome", "Given Name", "contact.first-name"]),
+        ("name", ["Nom complet"]),
+        ("first_name", ["Primeiro nome", "Given Name", "contact.first-name", "Prénom", "Vorname"]),
+        ("last_name", ["Nom de famille", "Nachname"]),
         ("last_name", ["Last Name", "Sobrenome", "Apellidos", "2. Sobrenome *", "Contact: Last Name"]),
         ("middle_name", ["Middle Name", "Nome do meio", "Additional Name"]),
         ("linkedin", ["LinkedIn", "linkedinUrl", "LinkedIn URL"]),
@@ -33,13 +35,15 @@ def field_of(name: str, *cells: str) -> str | None:
         ("email", ["E-mail", "Email Address", "E-mail 1 - Value"]),
         ("email", ["Person - Email - Work", "Endereço de e-mail", "eMail"]),
         ("email", ["Primary Email", "E-mail comercial"]),
+        ("email", ["persoEmail", "proEmail", "Adresse e-mail", "E-Mail-Adresse"]),
         ("email", ["Correo electrónico", "Work E-mail", "Qual é o seu e-mail?"]),
-        ("phone", ["Phone Number", "Telefone (principal)", "Mobile Phone"]),
+        ("phone", ["Phone Number", "Telefone (principal)", "Mobile Phone", "Téléphone", "Telefon"]),
         ("phone", ["Celular/WhatsApp", "Phone 1 - Value", "Fone"]),
         ("phone", ["Corporate Phone", "Teléfono móvil", "phone_number", "Work Direct Phone", "Telefones"]),
         ("current_company", ["Company", "companyName"]),
         ("current_company", ["Account Name", "Organization - Name", "Deal - Organization"]),
         ("current_company", ["Empresa", "Empresa do contato"]),
+        ("current_company", ["Société", "Entreprise", "Nom de l'entreprise", "Unternehmen"]),
         ("current_company", ["Nome da empresa", "Person - Organization", "Current Company"]),
         ("current_company_link", ["Website", "Company Linkedin Url", "CompanyProfile", "Site da empresa"]),
         ("role", ["Cargo", "Job Title", "Position"]),
@@ -56,7 +60,7 @@ def field_of(name: str, *cells: str) -> str | None:
         ("owner_email", ["Owner Email", "contact_owner.email", "E-mail do responsável"]),
         ("campaign", ["Campaign", "campaign.name", "Campanha", "Nome da campanha"]),
         ("accept_date", ["Connected On", "Conectado em", "accept_date"]),
-        ("accept_date", ["Data de conexão", "connectedAt", "Conectado el"]),
+        ("accept_date", ["Data de conexão", "connectedAt", "connectionSince", "Conectado el"]),
         ("invite_date", ["Invite Date", "Convite enviado em", "Data do convite", "invitationSentAt"]),
         ("collect_date", ["Created At", "Create Date", "Data de cadastro", "Criado em"]),
         ("reply_date", ["Data da resposta", "Replied At", "reply_date"]),
@@ -75,6 +79,22 @@ def test_a_name_is_known_however_it_is_written(field, names):
 )  # fmt: skip
 def test_a_name_of_something_else_is_left_out(name):
     assert fields(name) == [None]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("Nom,E-mail", ["name", "email"]),
+        ("Prénom,Nom,Société,Poste", ["first_name", "last_name", "current_company", "role"]),
+        ("Nom,Prénom,Entreprise,Téléphone", ["last_name", "first_name", "current_company", "phone"]),
+        ("Vorname,Name,Firma,Position", ["first_name", "last_name", "current_company", "role"]),
+        ("Vorname,Nachname,Name", ["first_name", "last_name", "name"]),
+        ("First Name,Name", ["first_name", "name"]),
+        ("Fonction,Poste,Nom", ["role", None, "name"]),
+    ],
+)
+def test_french_and_german_names_are_known_by_what_stands_beside_them(names, expected):
+    assert fields(*names.split(",")) == expected
 
 
 def test_of_two_names_the_surer_wins():

@@ -235,6 +235,14 @@ def test_what_cannot_be_imported_is_refused_with_the_reason(content, reason):
     assert refused.value.reason == reason
 
 
+@pytest.mark.parametrize(
+    "content", [b"No\0me,E-mail\nAna,\n", b"\xef\xbb\xbfNome\nA\0na\n", b"Nome;Cargo\nAna;\0\0\0\n"]
+)
+def test_a_few_nul_bytes_do_not_make_a_text_binary(content):
+    found = examine(blocks_of(content))
+    assert (found.columns[0].field, found.total) == ("name", 1)
+
+
 LINE = b"Ana Maria de Souza,ana@example.com,Empresa de Exemplo\n"
 HOSTILE: dict[str, tuple[Blocks, str | None]] = {
     "nul": (repeated(b"\0" * 65536, 50), "binary"),

@@ -220,6 +220,37 @@ def test_marks_are_taken_out_of_names():
     assert [note.problem for note in reading.notes] == ["marks_removed"]
 
 
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("Nome,E-mail,Cargo,Telefone", "(obrigatório),(obrigatório),(opcional),"),
+        ("Nome,E-mail,Cargo,Telefone", "Texto,texto,Texto,varchar(255)"),
+        ("First Name,Last Name,Email,Lead Status", "firstname,lastname,email,hs_lead_status"),
+        ("Contact Name,Email,Title", "Contact.Name,Contact.Email,Contact.Title"),
+        ("Nome,LinkedIn,Cargo", "string,hs_linkedin_url,string"),
+        ("Nome,E-mail,Empresa", "Nome completo do contato,no formato nome@empresa.com,Empresa onde trabalha"),
+        ("Nome,Nível", "texto,número"),
+    ],
+)
+def test_a_row_below_the_header_that_explains_it_is_no_contact(header, row):
+    more = "," * (header.count(",") - 1)
+    first, second = readings(f"{header}\n{row}\nAna,{'2' if 'Nível' in header else more}\n".encode())
+    assert (first.item, [note.problem for note in first.notes]) == (None, ["explains_columns"])
+    assert second.item is not None
+    assert second.item.facts["name"] == "Ana"
+    assert (second.item.level == 2) == ("Nível" in header), "nor do its words count as cells of the column"
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["Ana Souza,a confirmar,a confirmar,", "Contato,a confirmar,,Empresa X", "Lead,text,,text", "Nome,ana@x.test,texto,",
+     "Nome,,+55 11 5555-5555,texto", "Nome,,,Acme", "Nome,,,", "Max,text,text,text"],
+)  # fmt: skip
+def test_a_row_below_the_header_that_could_be_somebody_is_a_contact(row):
+    (reading,) = readings(f"Nome,E-mail,Telefone,Empresa\n{row}\n".encode())
+    assert reading.item is not None
+
+
 def test_rows_that_are_no_contacts_are_named_and_are_not_bad():
     content = b"Nome,E-mail,Notas\nAna,a@x.test,\nNome,E-mail,Notas\n,,so uma nota\n#N/A,#N/A,\nTotal: 1,,\n"
     assert [[note.problem for note in reading.notes] for reading in readings(content)] == [

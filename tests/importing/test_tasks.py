@@ -205,6 +205,17 @@ def test_messages_for_which_a_thread_has_no_room_are_warnings(company, monkeypat
     assert fresh(task).counts["warned"] == 2
 
 
+@BOTH
+def test_nul_bytes_are_taken_out_and_said_whatever_else_the_row_holds(company, run_tasks):
+    told = b'Nome,E-mail,Cargo\nA\0na,ana@x.test,CE\0O\n"Bia,bia\0@x.test,\nEva,eva@x.test,CTO\n'
+    task = start(make_import(company, told))
+    run_tasks()
+    found = [(finding.line, finding.problem) for finding in read_findings(db.engine, task.id)]
+    assert found == [(2, "nuls_removed"), (3, "unclosed_quote")]
+    people = db.session.query(Contact).order_by(Contact.name)
+    assert [(person.name, person.role) for person in people] == [("Ana", "CEO"), ("Eva", "CTO")]
+
+
 def test_a_task_that_fails_unforeseen_says_so_and_keeps_nobody_waiting(company):
     broken, good = start(make_import(company, people(2))), start(make_import(company, people(3)))
     broken_id, work = fresh(broken).id, importing.work

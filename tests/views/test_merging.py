@@ -48,7 +48,9 @@ def test_merging_fires_nothing_and_the_contact_says_what_else_the_crm_knows(admi
 def test_a_page_says_before_and_after_how_many_messages_find_no_room(admin, company, monkeypatch):
     monkeypatch.setattr("portal.contacts.threads.MAX_ITEMS", 2)
     kept, other = (
-        save(company, {"contact": {"name": name}, "messages": [{"message": f"{name} {number}"} for number in (1, 2)]}).id
+        save(
+            company, {"contact": {"name": name}, "messages": [{"message": f"{name} {number}"} for number in (1, 2)]}
+        ).id
         for name in ("Maria", "Mari")
     )
     db.session.commit()
