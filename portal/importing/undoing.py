@@ -65,14 +65,14 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
 
 
 def _undo_part(session: Session, claim: TaskClaim, contact_ids: Sequence[int]) -> Counter[str]:
-    """Remove those that nobody has touched even now."""
+    """Remove those that nobody has touched even now; who is not there any more was neither touched nor stays."""
     import_id = claim.arguments["import"]
     meant = and_(Contact.company_id == claim.company_id, Contact.id.in_(contact_ids))
-    session.execute(select(Contact.id).where(meant).order_by(Contact.id).with_for_update())
+    present = session.scalars(select(Contact.id).where(meant).order_by(Contact.id).with_for_update()).all()
     ids = session.scalars(select(Contact.id).join(ImportedContact).where(meant, _is_untouched(import_id))).all()
     cancelled = outbox.cancel_contacts(session, ids)
     session.execute(delete(Contact).where(Contact.id.in_(ids)).execution_options(synchronize_session=False))
-    return Counter(removed=len(ids), touched=len(contact_ids) - len(ids), cancelled=cancelled)
+    return Counter(removed=len(ids), touched=len(present) - len(ids), cancelled=cancelled)
 
 
 def _is_created(company_id: int, import_id: int) -> ColumnElement[bool]:

@@ -243,7 +243,7 @@ def test_a_row_below_the_header_that_explains_it_is_no_contact(header, row):
 
 @pytest.mark.parametrize(
     "row",
-    ["Ana Souza,a confirmar,a confirmar,", "Contato,a confirmar,,Empresa X", "Lead,text,,text", "Nome,ana@x.test,texto,",
+    ["Ana Souza,a confirmar,a confirmar,", "Contato,a confirmar,,Empresa X", "Lead,text,,text", "Nome,a@x.test,texto,",
      "Nome,,+55 11 5555-5555,texto", "Nome,,,Acme", "Nome,,,", "Max,text,text,text"],
 )  # fmt: skip
 def test_a_row_below_the_header_that_could_be_somebody_is_a_contact(row):
