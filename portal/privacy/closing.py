@@ -15,14 +15,14 @@ from sqlalchemy.orm import Session
 from portal import audit, clock, outbox
 from portal.audit import Actor, Stranger
 from portal.company import endpoint
-from portal.database.db import Base
+from portal.database.db import Base, reading
 from portal.database.upkeep import empty_log
 from portal.models import AccessLink, ApiToken, Campaign, Company, Contact, Delivery, Task, User
 from portal.privacy import marks
 from portal.privacy.retention import give_pages_back
 from portal.tasks import store
 from portal.tasks.slices import Step, cut_steps
-from portal.tasks.store import Chunk, TaskClaim
+from portal.tasks.store import Chunk, ComeBack, Done, TaskClaim
 from portal.vault import Vault
 
 KIND = "closing"
@@ -90,7 +90,12 @@ def plan(session: Session) -> None:
 
 
 def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
-    """Erasing a company as a task, whose own row goes last."""
+    """Erasing a company as a task, whose own row goes last. Raises ComeBack while somebody still sends."""
+    with reading(), Session(engine) as session:
+        is_sending = _is_sending(session, claim.company_id)
+    if is_sending:
+        yield lambda _session: Done(moved=0)  # so that it was no try in vain
+        raise ComeBack
     yield from cut_steps(_steps_of(claim.company_id))
     _remove(engine, claim.company_id)
 
@@ -117,13 +122,16 @@ def _steps_of(company_id: int) -> Iterator[Step]:
 
 
 def _await_sending(company_id: int) -> Step:
-    """Somebody who sends right now records it within the lease, and finds the delivery that it belongs to."""
-
     def step(session: Session) -> tuple[Counter[str], bool]:
-        is_held = Delivery.status == "sending", Delivery.lease_expires_at > clock.utcnow()
-        return Counter(), bool(session.scalar(select(exists().where(Delivery.company_id == company_id, *is_held))))
+        return Counter(), _is_sending(session, company_id)
 
     return step
+
+
+def _is_sending(session: Session, company_id: int) -> bool:
+    """Somebody who sends right now records it within the lease, and finds the delivery that it belongs to."""
+    is_held = Delivery.status == "sending", Delivery.lease_expires_at > clock.utcnow()
+    return bool(session.scalar(select(exists().where(Delivery.company_id == company_id, *is_held))))
 
 
 def _forget_rows(table: Table, company_id: int) -> Step:

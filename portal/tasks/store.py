@@ -84,6 +84,10 @@ class TaskError(Exception):
         self.reason = reason
 
 
+class ComeBack(Exception):
+    """The task has to wait for somebody: others go first, and it is gone on with when its lease ends."""
+
+
 def create(
     session: Session, actor: Actor, kind: str, *, total: int = 0, arguments: dict[str, Any] | None = None
 ) -> Task:

@@ -11,7 +11,7 @@ from portal import clock
 from portal.database.db import AWAY, reading
 from portal.outbox import DUE
 from portal.tasks import store
-from portal.tasks.store import Chunk, TaskClaim, TaskError, Work
+from portal.tasks.store import Chunk, ComeBack, TaskClaim, TaskError, Work
 from portal.worker.kinds import KINDS
 from portal.worker.rounds import Round
 
@@ -49,6 +49,8 @@ class TaskRunner(Round):
             return False
         try:
             self._do(held)
+        except ComeBack:
+            pass
         except TaskError as error:
             self._finish(held, error.reason)
         except AWAY:

@@ -15,6 +15,7 @@ from portal.models import ApiToken, AuditEntry, Company, Delivery, Task, User
 from portal.people import links, logging_in, tokens, users
 from portal.privacy import closing, marks
 from portal.runtime import runtime
+from portal.tasks import store
 from portal.worker import housekeeping
 from portal.worker.task_runner import TaskRunner
 from portal.working_models import Erasure
@@ -162,6 +163,22 @@ def test_what_is_sent_at_this_moment_is_waited_for(app: Flask) -> None:
     delivery.lease_expires_at = clock.utcnow()
     db.session.commit()
     assert not step(db.session)[1]
+
+
+def test_tasks_of_others_go_first_while_somebody_still_sends(app: Flask) -> None:
+    gone, stays = make_company("Sai", url=URL), make_company("Fica")
+    delivery = make_delivery(make_contact(gone), 2)
+    delivery.status, delivery.lease_expires_at = "sending", clock.utcnow() + timedelta(minutes=5)
+    db.session.commit()
+    close(gone)
+    of_other, erasing = make_import(stays), db.session.query(Task).filter_by(kind=closing.KIND).one()
+    for _ in range(store.MAX_TRIES + 1):
+        of_other.status, erasing.lease_expires_at = "waiting", clock.utcnow()
+        run_tasks()
+        assert (of_other.finished_at is not None, erasing.status) == (True, "running")
+    delivery.lease_expires_at = erasing.lease_expires_at = clock.utcnow()
+    run_tasks()
+    assert [company.name for company in db.session.query(Company)] == ["Fica"]
 
 
 def test_an_erasing_that_failed_begins_again(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
