@@ -1,7 +1,8 @@
 """The audit log: administrative acts, with who, when and from where. Rows are added and read; time removes them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -108,21 +109,27 @@ def record_everywhere(session: Session, who: str, action: str, *, subject: str |
         record(session, Actor(company_id, who), action, subject=subject)
 
 
-def note(session: Session, actor: Actor | Stranger, action: str, *, subject: str | None = None) -> None:
-    """Adds an act of a request that changes nothing else.
+@contextmanager
+def aside(session: Session) -> Iterator[Session]:
+    """A short transaction of its own, for what is noted of a request that may only read.
 
-    The request's own transaction ends first: it may only read, or hold the lock that this one waits for.
+    The request's own transaction ends first: it may hold the lock that this one waits for.
     """
     session.rollback()
     with writing(), patience(NOTE_SECONDS), Session(session.get_bind()) as own, own.begin():
+        yield own
+
+
+def note(session: Session, actor: Actor | Stranger, action: str, *, subject: str | None = None) -> None:
+    """Adds an act of a request that changes nothing else, `aside`."""
+    with aside(session) as own:
         record(own, actor, action, subject=subject)
 
 
 def count(session: Session, actor: Actor, action: str, *, subject: str) -> None:
     """`note`, or once more for the entry of the same within a day: nobody fills the log by trying again."""
-    session.rollback()
     try:
-        with writing(), patience(NOTE_SECONDS), Session(session.get_bind()) as own, own.begin():
+        with aside(session) as own:
             known = own.scalar(_find_recent(actor, action, subject=subject))
             if known is None:
                 record(own, actor, action, subject=subject)

@@ -50,6 +50,7 @@ class User(Numbered):
     __table_args__ = (
         UniqueConstraint("company_id", "email"),
         Index("uq_user_account_login_email", "email", unique=True, **only(LOGS_IN)),
+        Index("uq_user_account_proxied_email", "email", unique=True, **only("proxied_at IS NOT NULL")),
         one_of("role", ROLES),
         GIVEN_ONCE,
     )
@@ -58,6 +59,7 @@ class User(Numbered):
     email: Mapped[str] = mapped_column(String(254))
     role: Mapped[str | None] = mapped_column(String(16))
     password_hash: Mapped[str | None] = mapped_column(String(255))
+    proxied_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # a trusted proxy means this account since then
     session_version: Mapped[int] = mapped_column(default=1)
     totp_secret: Mapped[str | None] = mapped_column(Text)  # sealed by the vault; None without a second factor
     totp_step: Mapped[int | None] = mapped_column(BigInteger)  # of the last code accepted: none counts twice
@@ -91,6 +93,7 @@ class AccessLink(Numbered):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    mailed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # to whoever asked for it themselves
     user: Mapped[User | None] = relationship()
 
 

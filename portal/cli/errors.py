@@ -19,6 +19,10 @@ ACCOUNT_PROBLEMS = {
     "not_an_email": "This is no e-mail address.",
     "unchanged": "This is the e-mail already.",
     "taken_here": "Somebody else of the company has this e-mail.",
+    "owns_contacts": (
+        "Somebody of the company who only owns contacts has this e-mail. On that person's page (Team), give them "
+        "another e-mail and their contacts another owner: then it is free."
+    ),
     "too_short": f"The password is shorter than {MIN_PASSWORD_LENGTH} characters.",
     "too_long": f"The password is longer than {MAX_PASSWORD_LENGTH} characters.",
     "too_common": "The password is one of the first that somebody would try.",

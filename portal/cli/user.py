@@ -77,12 +77,19 @@ def reset_second_factor(email: str) -> None:
 @click.option("--email", required=True, help="Whose: the address until now.")
 @click.option("--to", "new", required=True, type=Words(254), help="The address from now on.")
 def change_email(email: str, new: str) -> None:
-    """Give somebody who logs in another e-mail, at once; their sessions end."""
+    """Give somebody who logs in another e-mail, at once; their sessions end.
+
+    For who has not accepted the invitation yet it prints a new link.
+    """
     with open_app():
         person = find_login(email)
-        old = emails.change(db.session, person, new, actor=Actor(person.company_id, ACTOR))
+        actor = Actor(person.company_id, ACTOR)
+        old = emails.change(db.session, person, new, actor=actor)
+        token = emails.renew_invitation(db.session, person, actor=actor)
         db.session.commit()
-        click.echo(f"{old} logs in as {person.email} from now on.")
+        click.echo(f"{old} logs in as {person.email} from now on.", err=token is not None)
+        if token is not None:
+            show_invitation(token)
 
 
 def find_login(email: str) -> User:

@@ -3,7 +3,7 @@
 Whether somebody has an address already is not told before its link is opened, as with invitations.
 """
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -11,8 +11,8 @@ from portal import audit
 from portal.audit import Actor
 from portal.models import AccessLink, Contact, User
 from portal.outbox import mark_changed
-from portal.people.links import create_link, drop_links, has_recent
-from portal.people.passwords import InvalidAccount, end_sessions
+from portal.people.links import create_link, drop_links, has_recent, issue_link
+from portal.people.passwords import InvalidAccount, end_sessions, is_taken
 from portal.people.users import normalise_email
 
 
@@ -22,10 +22,11 @@ def ask(session: Session, user: User, email: str, *, actor: Actor) -> str:
     Who asks for themselves does so once in a while only: the link is mailed to an address that they name.
     """
     email = _read_other(user, email)
-    if actor.email == user.email and has_recent(session, user, purpose="email"):
+    is_own = actor.email == user.email
+    if is_own and has_recent(session, user, purpose="email"):
         raise InvalidAccount("email", "too_soon")
     audit.record(session, actor, "email.change_asked", subject=f"{user.email} -> {email}")
-    return create_link(session, purpose="email", user=user, email=email)
+    return create_link(session, purpose="email", user=user, email=email, is_mailed=is_own)
 
 
 def confirm(session: Session, link: AccessLink, *, actor: Actor) -> str:
@@ -33,6 +34,26 @@ def confirm(session: Session, link: AccessLink, *, actor: Actor) -> str:
     if link.user is None or link.email is None:
         raise InvalidAccount("email", "not_an_email")
     return change(session, link.user, link.email, actor=actor)
+
+
+def change_for(session: Session, user: User, email: str, *, actor: Actor) -> tuple[str, str] | None:
+    """What an admin does for somebody: at once for who has no password, else by a link that the person confirms.
+
+    Returns the purpose and the token of the link to hand over: `email`, or a new `invitation` for who was invited to
+    the old address. None for who does not log in. Raises InvalidAccount.
+    """
+    if user.password_hash is not None:
+        return "email", ask(session, user, email, actor=actor)
+    change(session, user, email, actor=actor)
+    token = renew_invitation(session, user, actor=actor)
+    return None if token is None else ("invitation", token)
+
+
+def renew_invitation(session: Session, user: User, *, actor: Actor) -> str | None:
+    """The token of a new invitation for who has not accepted the one to the old address; None for anybody else."""
+    if user.role is None or user.password_hash is not None or user.disabled_at is not None:
+        return None
+    return issue_link(session, user, actor=actor)[1]
 
 
 def change(session: Session, user: User, email: str, *, actor: Actor) -> str:
@@ -45,7 +66,7 @@ def change(session: Session, user: User, email: str, *, actor: Actor) -> str:
     mark_changed(session, user.company_id, Contact.owner_id == user.id)
     try:
         with session.begin_nested():
-            user.email = email
+            user.email, user.proxied_at = email, None
     except IntegrityError as error:  # somebody else took it this moment
         raise InvalidAccount("email", "taken") from error
     end_sessions(user)
@@ -62,9 +83,9 @@ def _read_other(user: User, email: str) -> str:
 
 
 def _refuse_taken(session: Session, user: User, email: str) -> None:
-    others = User.email == email, User.id != user.id
-    if session.scalar(select(exists().where(*others, User.company_id == user.company_id))):
-        raise InvalidAccount("email", "taken_here")
-    is_login = User.role.is_not(None), User.password_hash.is_not(None)
-    if user.role and user.password_hash and session.scalar(select(exists().where(*others, *is_login))):
+    is_here = User.email == email, User.id != user.id, User.company_id == user.company_id
+    other = session.scalars(select(User).where(*is_here)).first()
+    if other is not None:
+        raise InvalidAccount("email", "taken_here" if other.role else "owns_contacts")
+    if user.role and user.password_hash and is_taken(user, email):
         raise InvalidAccount("email", "taken")

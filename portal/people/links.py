@@ -23,8 +23,13 @@ PAUSE = timedelta(minutes=5)
 """Between two links that somebody has mailed without an admin."""
 
 
-def create_link(session: Session, *, purpose: str, user: User | None = None, email: str | None = None) -> str:
-    """A one-time link's token; earlier unused links of the same purpose and user stop working."""
+def create_link(
+    session: Session, *, purpose: str, user: User | None = None, email: str | None = None, is_mailed: bool = False
+) -> str:
+    """A one-time link's token; earlier unused links of the same purpose and user stop working.
+
+    `is_mailed`: whoever asked for it themselves has it mailed, and the next one only after PAUSE.
+    """
     now = clock.utcnow()
     _use_up(session, purpose=purpose, user_id=user.id if user else None)
     token = secrets.token_urlsafe(32)
@@ -36,6 +41,7 @@ def create_link(session: Session, *, purpose: str, user: User | None = None, ema
             email=email,
             created_at=now,
             expires_at=now + LINK_LIFETIMES[purpose],
+            mailed_at=now if is_mailed else None,
         )
     )
     session.flush()
@@ -58,14 +64,20 @@ def request_reset(session: Session, email: str, *, ip: str) -> tuple[User, str] 
     if user is None or has_recent(session, user, purpose="reset"):
         return None
     audit.record(session, Actor(user.company_id, user.email, ip), "reset.requested")
-    return user, create_link(session, purpose="reset", user=user)
+    return user, create_link(session, purpose="reset", user=user, is_mailed=True)
 
 
 def has_recent(session: Session, user: User, *, purpose: str) -> bool:
-    """Whether a link was made for this within the last PAUSE."""
+    """Whether a link for this was mailed to the person within the last PAUSE, as they asked for it."""
     is_theirs = AccessLink.user_id == user.id, AccessLink.purpose == purpose
-    made = select(AccessLink.id).where(*is_theirs, AccessLink.created_at > clock.utcnow() - PAUSE)
+    made = select(AccessLink.id).where(*is_theirs, AccessLink.mailed_at > clock.utcnow() - PAUSE)
     return session.scalars(made.limit(1)).first() is not None
+
+
+def take_back(session: Session, token: str) -> None:
+    """Make a link worthless whose mail did not go: another may be asked for at once."""
+    is_this = AccessLink.token_hash == hash_secret(token)
+    session.execute(update(AccessLink).where(is_this).values(used_at=clock.utcnow(), mailed_at=None))
 
 
 def find_link(session: Session, token: str, *, purpose: str) -> AccessLink | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
@@ -58,19 +58,43 @@ def find_log_in(session: Session, email: str, *, ip: str) -> LogIn:
 
 def find_user(session: Session, email: str) -> User | None:
     """Who may log in with this address; who has a password goes before others' invitations to the same address."""
-    who_may = select(User).where(User.email == email, User.role.is_not(None), User.disabled_at.is_(None))
-    return session.scalars(who_may.order_by(User.password_hash.is_(None), User.id).limit(1)).first()
+    return session.scalars(_who_may(email).order_by(User.password_hash.is_(None), User.id).limit(1)).first()
 
 
 def find_proxied(session: Session, email: str) -> User | None:
-    """Whom a trusted proxy means by this address. An invitation counts only where it is the only one to the address.
+    """Whom a trusted proxy means by this address: the one it has meant before, else the only one of that address.
 
-    Otherwise another company could invite somebody's address, and have whoever is meant come in there.
+    Of several, none is meant before the person has shown which: another company can invite any address, and choose the
+    password for its own invitation.
     """
-    who_may = select(User).where(User.email == email, User.role.is_not(None), User.disabled_at.is_(None))
-    found = session.scalars(who_may.order_by(User.password_hash.is_(None))).all()
-    is_clear = len(found) == 1 or (found and found[0].password_hash is not None)
-    return found[0] if is_clear else None
+    found = session.scalars(_who_may(email)).all()
+    meant = [user for user in found if user.proxied_at is not None] or found
+    return meant[0] if len(meant) == 1 else None
+
+
+def enter_proxied(session: Session, email: str, *, ip: str | None) -> User | None:
+    """Record that a trusted proxy lets this address in, and return whom it means; None for nobody.
+
+    The request only reads: what it read before is read anew.
+    """
+    user = find_proxied(session, email)
+    if user is None:
+        return None
+    user_id = user.id
+    with audit.aside(session) as own:
+        user = own.get_one(User, user_id)
+        keep_for_proxy(own, user)
+        audit.record(own, Actor(user.company_id, user.email, ip), "login.proxied")
+    return session.get_one(User, user_id)
+
+
+def keep_for_proxy(session: Session, user: User) -> None:
+    """From now on a trusted proxy that says this user's address means this user, unless it means somebody else.
+
+    The caller knows that the proxy says it now, and that whoever is there may be the user.
+    """
+    if user.proxied_at is None and find_proxied(session, user.email) in (None, user):
+        user.proxied_at = clock.utcnow()
 
 
 def count_guess(session: Session, account: str, *, ip: str, anywhere: bool = False) -> int:
@@ -108,6 +132,10 @@ def network_of(ip: str) -> str:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
         return str(ip_network((int(address) >> 64 << 64, 64)).network_address)
     return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _who_may(email: str) -> Select[User]:
+    return select(User).where(User.email == email, User.role.is_not(None), User.disabled_at.is_(None))
 
 
 def _wait_for_turn(session: Session, name: str) -> None:

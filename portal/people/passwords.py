@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import exists, select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import object_session
 
@@ -43,7 +43,7 @@ def set_password(user: User, password: str) -> None:
         raise InvalidAccount("password", "too_long")
     if is_obvious(password, user):
         raise InvalidAccount("password", "too_common")
-    if user.password_hash is None and _is_taken(user):
+    if user.password_hash is None and is_taken(user, user.email):
         raise InvalidAccount("email", "taken")
     hashed = hash_password(password)
     end_sessions(user)
@@ -55,8 +55,10 @@ def set_password(user: User, password: str) -> None:
         raise InvalidAccount("email", "taken") from error
 
 
-def _is_taken(user: User) -> bool:
-    others = User.email == user.email, User.id != user.id, User.role.is_not(None), User.password_hash.is_not(None)
+def is_taken(user: User, email: str) -> bool:
+    """Whether somebody else logs in with the address, by a password or by a trusted proxy."""
+    logs_in = User.role.is_not(None), or_(User.password_hash.is_not(None), User.proxied_at.is_not(None))
+    others = User.email == email, User.id != user.id, *logs_in
     session = object_session(user)
     return session is not None and bool(session.scalar(select(exists().where(*others))))
 

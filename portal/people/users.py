@@ -52,7 +52,11 @@ def change_company(session: Session, actor: Actor, company: Company, *, name: st
     other = find_company(session, name)
     if other is not None and other.id != company.id:
         return False
-    company.name, company.timezone = name, timezone
+    try:
+        with session.begin_nested():
+            company.name, company.timezone = name, timezone
+    except IntegrityError:  # another takes it this moment
+        return False
     audit.record(session, actor, "company.changed", subject=timezone)
     return True
 
@@ -147,7 +151,7 @@ def disable(session: Session, user: User, *, actor: Actor) -> None:
     if user.disabled_at is not None:
         return
     _keep_an_admin(session, user)
-    user.disabled_at = clock.utcnow()
+    user.disabled_at, user.proxied_at = clock.utcnow(), None
     end_sessions(user)
     drop_links(session, user.id)
     audit.record(session, actor, "user.disabled", subject=user.email)

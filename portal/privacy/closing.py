@@ -74,7 +74,7 @@ def _let_nobody_in(session: Session, company_id: int, now: datetime) -> None:
     """End every session, link and token of the company's people."""
     of_company = User.company_id == company_id
     shut_out = {"disabled_at": func.coalesce(User.disabled_at, now), "session_version": User.session_version + 1}
-    session.execute(update(User).where(of_company).values(shut_out))
+    session.execute(update(User).where(of_company).values(proxied_at=None, **shut_out))
     links = AccessLink.user_id.in_(select(User.id).where(of_company)), AccessLink.used_at.is_(None)
     session.execute(update(AccessLink).where(*links).values(used_at=now))
     tokens = ApiToken.company_id == company_id, ApiToken.revoked_at.is_(None)

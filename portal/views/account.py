@@ -11,7 +11,7 @@ from portal.forms import ACCOUNT_WORDS, ChangeEmailForm, ChangePasswordForm, Pro
 from portal.mail import MailError
 from portal.models import AccessLink, User
 from portal.notices.explaining import explain_error
-from portal.people import emails, passwords, users
+from portal.people import emails, links, passwords, users
 from portal.runtime import runtime
 from portal.views.language import remember_language
 from portal.views.links import open_link
@@ -85,9 +85,14 @@ def ask_for_email() -> ResponseReturnValue:
     try:
         send_link(this_app(), own_user(), link, purpose="email", recipient=recipient)
     except MailError as error:
+        links.take_back(db.session, token)
+        db.session.commit()
         flash(_("O e-mail não foi enviado. %(reason)s Nada mudou.", reason=explain_error(str(error))), "error")
     else:
-        flash(_("Enviamos um link a %(email)s. O seu e-mail muda quando você o abrir.", email=recipient), "success")
+        flash(
+            _("Enviamos um link a %(email)s. O seu e-mail muda quando você o abre e confirma.", email=recipient),
+            "success",
+        )
     return see_other(url_for(".index"))
 
 

@@ -7,8 +7,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user, logout_user
 
-from portal import audit
-from portal.audit import Actor
 from portal.database.db import db
 from portal.forms import CodeForm, LogInForm, text_of
 from portal.models import User
@@ -45,7 +43,9 @@ def log_in() -> ResponseReturnValue:
     if request.method == "GET" and "left" not in request.args and (email := proxied.named_email()):
         return enter_proxied(email)
     form = LogInForm()
-    if form.validate_on_submit():
+    if form.is_submitted() and (refusal := proxied.refusal_of(text_of(form.email))):
+        form.form_errors.append(refusal)
+    elif form.validate_on_submit():
         try:
             log_in = logging_in.find_log_in(db.session, text_of(form.email), ip=request.remote_addr or "")
         except logging_in.TooManyFailures:
@@ -98,13 +98,12 @@ def log_out() -> ResponseReturnValue:
 
 def enter_proxied(email: str) -> ResponseReturnValue:
     """Let in whom a trusted proxy has logged in, whose second factor is its affair, if the portal knows them."""
-    user = logging_in.find_proxied(db.session, email)
+    user = logging_in.enter_proxied(db.session, email, ip=request.remote_addr)
     if user is None:
         logger.warning("The proxy names somebody who has no access.", extra={"action": "proxied_unknown"})
-        return render_error("proxied", code=403, email=email), 403
-    user_id, actor = user.id, Actor(user.company_id, user.email, request.remote_addr)
-    audit.note(db.session, actor, "login.proxied")
-    sessions.begin(db.session.get_one(User, user_id))
+        known = logging_in.find_user(db.session, email)
+        return render_error("proxied", code=403, email=email, has_password=bool(known and known.password_hash)), 403
+    sessions.begin(user)
     return see_other(wanted_page() or url_for("home.index"))
 
 

@@ -9,7 +9,7 @@ from portal.models import AccessLink, User
 from portal.people import links, passwords, users
 from portal.runtime import runtime
 from portal.views.auth import enter
-from portal.web import access
+from portal.web import access, proxied
 from portal.web.errors import render_error
 
 bp = Blueprint("links", __name__)
@@ -20,7 +20,9 @@ bp = Blueprint("links", __name__)
 def set_up(token: str) -> ResponseReturnValue:
     link = open_link(token, purpose="setup")
     form = SetUpForm()
-    if form.validate_on_submit():
+    if form.is_submitted() and (refusal := proxied.refusal_of(text_of(form.email))):
+        form.form_errors.append(refusal)
+    elif form.validate_on_submit():
         try:
             user = users.set_up(
                 db.session,
@@ -78,7 +80,10 @@ def open_link_of_user(token: str, *, purpose: str) -> tuple[AccessLink, User]:
 
 
 def sets_password(form: NewPasswordForm, link: AccessLink, user: User) -> bool:
-    """Set the password that the form holds; when it is refused, its field says why."""
+    """Set the password that the form holds; when it is refused, the form says why."""
+    if refusal := proxied.refusal_of(user.email):
+        form.form_errors.append(refusal)
+        return False
     try:
         links.choose_password(db.session, link, user, text_of(form.password), ip=request.remote_addr)
     except passwords.InvalidAccount as error:

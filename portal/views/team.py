@@ -91,24 +91,22 @@ def issue_link(user_id: int) -> ResponseReturnValue:
 @bp.post("/<int:user_id>/email")
 @access.admin
 def change_email(user_id: int) -> ResponseReturnValue:
-    """Another e-mail: at once for who has no password, else by a link that the person confirms. Shown this once."""
+    """Another e-mail, or the link by which the person confirms it or accepts the invitation. Shown this once."""
     user, form = get_user_or_404(user_id), OtherEmailForm()
     if not form.validate_on_submit():
         flash(str(ACCOUNT_WORDS["not_an_email"]), "error")
         return see_other(url_for(".show", user_id=user_id))
     email, actor = text_of(form.email), access.current_actor()
     try:
-        if user.password_hash is None:
-            emails.change(db.session, user, email, actor=actor)
-            token = None
-        else:
-            token = emails.ask(db.session, user, email, actor=actor)
+        link = emails.change_for(db.session, user, email, actor=actor)
     except passwords.InvalidAccount as error:
         return refuse(user, error)
     db.session.commit()
-    if token is not None:
-        return page(user, link=link_to("account.confirm_email", token), email=email)
+    if link is not None and link[0] == "email":
+        return page(user, link=link_to("account.confirm_email", link[1]), email=email)
     flash(_("E-mail trocado."), "success")
+    if link is not None:
+        return page(user, link=link_to("links.accept_invitation", link[1]))
     return see_other(url_for(".show", user_id=user_id))
 
 

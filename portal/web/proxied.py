@@ -4,11 +4,27 @@ The header counts only in a request that came through a proxy: PORTAL_PROXY_HOPS
 portal is of this machine or a private network. Whoever can speak to the portal directly from there can name anybody.
 """
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from flask import request
+from flask_babel import gettext as _
 
 from portal.runtime import runtime
+
+NEAR = tuple(
+    ip_network(block)
+    for block in (
+        "127.0.0.0/8",
+        "::1/128",  # this machine
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",  # private, RFC 1918
+        "fc00::/7",  # private, RFC 4193
+        "169.254.0.0/16",
+        "fe80::/10",  # of this link alone
+    )
+)
+"""Where a proxy may stand: this machine, its link, and private networks."""
 
 
 def named_email() -> str | None:
@@ -16,6 +32,15 @@ def named_email() -> str | None:
     header = runtime().settings.remote_user_header
     value = request.headers.get(header, "").strip().lower() if header else ""
     return value[:254] if value and _is_proxy(_peer()) else None
+
+
+def refusal_of(email: str) -> str | None:
+    """Why nobody comes in with this e-mail by other means: the proxy says that somebody else is there. Else None."""
+    named = named_email()
+    if named in (None, email.strip().lower()):
+        return None
+    words = _("A sua organização diz que quem está aqui é %(email)s, e só com este e-mail se entra agora.", email=named)
+    return str(words)
 
 
 def _peer() -> str:
@@ -26,6 +51,8 @@ def _peer() -> str:
 
 def _is_proxy(address: str) -> bool:
     try:
-        return not ip_address(address).is_global
+        ip = ip_address(address)
     except ValueError:  # a socket of this machine has no address
         return not address
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return any(ip in network for network in NEAR)

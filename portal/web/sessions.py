@@ -15,6 +15,7 @@ from portal.audit import Actor
 from portal.database.db import db
 from portal.models import User
 from portal.people import logging_in
+from portal.web import proxied
 
 IDLE_LIFETIME = timedelta(hours=8)
 WHOLE_LIFETIME = timedelta(days=7)
@@ -25,7 +26,12 @@ DRAFT_LIFETIME = timedelta(minutes=15)
 
 
 def begin(user: User) -> None:
-    """Commit, and begin a session of this user in a cookie of its own: nothing of an earlier one stays."""
+    """Commit, and begin a session of this user in a cookie of its own: nothing of an earlier one stays.
+
+    Who has shown who they are while a trusted proxy says the same is from then on whom the proxy means.
+    """
+    if proxied.named_email() == user.email:
+        logging_in.keep_for_proxy(db.session, user)
     db.session.commit()
     session.clear()
     session.permanent = True

@@ -146,6 +146,17 @@ def test_somebody_who_logs_in_gets_another_e_mail(app: Flask, run: Run) -> None:
     assert (entry.actor, entry.subject) == ("console", "ana@example.com -> nova@example.com")
 
 
+def test_who_was_invited_to_the_old_e_mail_gets_another_link(app: Flask, run: Run) -> None:
+    make_user(make_company(), email="ana@example.com")
+    assert run("user", "add", "--email", "bia@example.com", "--name", "Bia", "--role", "member").exit_code == 0
+    result = run("user", "change-email", "--email", "bia@example.com", "--to", "nova@example.com")
+    token = result.stdout.strip().rpartition("/invitation/")[2]
+    link = links.find_link(db.session, token, purpose="invitation")
+    assert link is not None
+    assert (link.user.email if link.user else None) == "nova@example.com"
+    assert "from now on" in result.stderr
+
+
 def test_an_e_mail_that_somebody_else_has_is_refused(app: Flask, run: Run) -> None:
     make_user(make_company("Outra"), email="vera@example.com")
     make_user(make_company(), email="ana@example.com")

@@ -55,6 +55,7 @@ FROZEN = {
     "0027_crm_records.py": "145934134afbcf8e",
     "0028_merged_contacts.py": "053004d000a605cd",
     "0029_absent_json.py": "e25bcb4e6f1d80f1",
+    "0030_proxied_people.py": "12aff8afc0f497eb",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 

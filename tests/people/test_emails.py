@@ -54,7 +54,8 @@ def test_asking_tells_nobody_whether_an_address_is_taken_and_confirming_does(app
     ana, bia = (make_user(company, email=f"{name}@example.com") for name in ("ana", "bia"))
     elsewhere, here = own_link(ana, "vera@example.com"), own_link(bia, "dona@example.com")
     assert problem_of(emails.confirm, db.session, elsewhere, actor=actor_for(ana)) == "taken"
-    assert problem_of(emails.confirm, db.session, here, actor=actor_for(bia)) == "taken_here"
+    assert problem_of(emails.confirm, db.session, here, actor=actor_for(bia)) == "owns_contacts"
+    assert problem_of(emails.change, db.session, bia, "ana@example.com", actor=actor_for(bia)) == "taken_here"
     assert (ana.email, bia.email) == ("ana@example.com", "bia@example.com")
 
 

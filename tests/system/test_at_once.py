@@ -232,6 +232,24 @@ def test_two_campaigns_do_not_take_one_name(app: Flask, world: World) -> None:
     assert str(refused).startswith("campaign.name")
 
 
+def test_two_companies_do_not_take_one_name(app: Flask, world: World) -> None:
+    renamed = []
+
+    def rename(company: Company) -> Act:
+        company_id = company.id
+
+        def act(session: Session) -> None:
+            found = session.get_one(Company, company_id)
+            renamed.append(users.change_company(session, world.actor, found, name="Uma", timezone="UTC"))
+
+        return act
+
+    assert at_once(app, *map(rename, db.session.scalars(select(Company)).all())) == []
+    assert sorted(renamed) == [False, True]
+    assert db.session.scalars(select(Company.timezone).where(Company.name == "Uma")).all() == ["UTC"]
+    assert db.session.scalar(select(func.count()).where(Company.timezone == "UTC")) == 1
+
+
 @pytest.mark.parametrize("acts", [(remove_chat, remove_chat), (remove_chat, None), (None, remove_chat)])
 def test_a_chat_is_set_and_removed_at_once(app: Flask, world: World, acts: tuple[Any, Any]) -> None:
     chat(world)(db.session)

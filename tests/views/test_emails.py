@@ -92,6 +92,18 @@ def test_nobody_floods_an_address_with_links(member, mail_host):
 def test_a_mail_that_is_not_taken_is_said(member, mail_host):
     mail_host.refusal = "550 no such box"
     assert "550 no such box" in ask(member, follow_redirects=True).text
+    mail_host.refusal = None
+    assert "confirma" in ask(member, follow_redirects=True).text, "another may be asked for at once"
+    assert member.get(link_in(mail_host.messages[-1])).status_code == 200
+    assert db.session.query(AccessLink).filter_by(used_at=None).count() == 1
+
+
+def test_an_admins_link_holds_nobody_up(admin, member, mail_host):
+    mail_host.refusal = "550 no such box"
+    link = link_on(admin.post(f"/team/{member.id}/email", {"email": NEW}))
+    assert member.get(link).status_code == 200
+    mail_host.refusal = None
+    assert ask(member).status_code == 303
 
 
 @pytest.mark.parametrize("email", ["", "ana", "a" * 255 + "@example.com"])
@@ -123,6 +135,17 @@ def test_the_address_of_who_has_no_password_is_changed_at_once(admin, company):
     owner = make_user(company, role=None)
     admin.post(f"/team/{owner.id}/email", {"email": NEW})
     assert reload(owner).email == NEW
+
+
+@UNMAILED
+def test_who_was_invited_to_the_old_address_gets_another_link(admin, person):
+    old = link_on(admin.post("/team/new", {"name": "Bia", "email": "bia@example.com", "role": "member"}))
+    bia = db.session.query(User).filter_by(email="bia@example.com").one()
+    page = admin.post(f"/team/{bia.id}/email", {"email": NEW})
+    assert "E-mail trocado." in page.text
+    assert person().get(old).status_code == 410
+    assert person().post(link_on(page), {"password": PASSWORD}).location == "/"
+    assert log_in(person(), NEW).location == "/"
 
 
 @UNMAILED
