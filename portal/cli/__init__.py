@@ -30,7 +30,7 @@ COMMANDS = {
     "deliveries": ("portal.cli.deliveries", "The delivery log, and sending again."),
     "sync": ("portal.cli.sync", "Bring the CRM in sync, as a job that a worker does."),
     "report": ("portal.cli.report", "Say who reached which level, and whether the CRM knows."),
-    "causes": ("portal.cli.causes", "Why contacts have not arrived, by cause, with one note a cause."),
+    "causes": ("portal.cli.causes", "Why contacts have not arrived, or arrived with a warning."),
     "settle": ("portal.cli.settle", "Say that what the CRM accepted with a warning is right there."),
     "listen": ("portal.cli.listen", "Run a local receiver that shows and verifies what arrives."),
     "backup": ("portal.cli.backup", "Write the database to one file, while the portal runs."),

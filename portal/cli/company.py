@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 import click
 from flask import Flask
 
-from portal import audit
 from portal.audit import Actor
 from portal.cli.console import ACTOR, Words, company_option, open_app, pick_company
 from portal.database.db import db
 from portal.privacy import closing, erasing
+from portal.privacy.export import note_company_export
 from portal.runtime import runtime
 from portal.views.company_export import files_of
 from portal.web.zip_file import write_zip
@@ -37,7 +37,7 @@ def export(file: Path, company_name: str | None) -> None:
         actor, zone, locale = Actor(chosen.id, ACTOR), ZoneInfo(chosen.timezone), chosen.locale
         db.session.rollback()
         write_file(app, file, actor.company_id, zone, locale=locale)
-        audit.note(db.session, actor, "company.exported")
+        note_company_export(db.session, actor)
     click.echo(f"Wrote {file}.")
 
 
@@ -50,17 +50,19 @@ def close(company_name: str, yes: bool) -> None:
     It cannot be undone, and no backup that is put back brings the company back: export its data first.
     """
     with open_app():
-        chosen, held = pick_company(company_name), runtime()
+        chosen, portal = pick_company(company_name), runtime()
         company_id, holdings = chosen.id, closing.holdings_of(db.session, chosen.id)
         click.echo(f"{company_name}: {', '.join(f'{name} {count}' for name, count in holdings.items())}.", err=True)
         db.session.rollback()
         if not yes and click.prompt("Type the company's name to close it for good", err=True) != company_name:
             raise click.ClickException("That is not its name. Nothing was changed.")
-        closing.close(db.session, pick_company(company_name), Actor(company_id, ACTOR), vault=held.vault)
+        actor = Actor(company_id, ACTOR)
+        held = closing.close_here(db.session, pick_company(company_name), actor, vault=portal.vault)
         db.session.commit()
-        erasing.finish(db.engine, held.settings.instance)
-        closing.erase(db.engine, company_id)
-    click.echo(f"{company_name} is closed, and everything of it is erased.")
+        erasing.finish(db.engine, portal.settings.instance)
+        is_erased = held is not None and closing.erase(db.engine, company_id, held)
+    end = "and everything of it is erased" if is_erased else "and a worker erases everything of it"
+    click.echo(f"{company_name} is closed, {end}.")
 
 
 def write_file(app: Flask, file: Path, company_id: int, zone: ZoneInfo, *, locale: str) -> None:

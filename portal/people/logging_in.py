@@ -168,3 +168,11 @@ def record_log_in(session: Session, log_in: LogIn, *, password: str, proven: boo
     if user.totp_secret is None:
         audit.record(session, actor, "login.succeeded")
     return user
+
+
+def record_confirmation(session: Session, log_in: LogIn, actor: Actor, *, proven: bool) -> None:
+    """Write down whether somebody who is in knew the own password when asked once more. A failure stays counted."""
+    if proven:
+        forget_guess(session, log_in.guess)
+    else:
+        audit.record(session, actor, "password.refused")

@@ -7,7 +7,7 @@ the portal keeps who closed it and when, and a mark, by which no backup that is 
 import secrets
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, Table, delete, exists, func, select, tuple_, update
 from sqlalchemy.orm import Session
@@ -31,6 +31,8 @@ ROWS = 200
 ONE_BY_ONE = ("campaign", "user_account", "task")
 """Tables of which one row at a time is erased: the deliveries are searched for each, or a whole file hangs on it."""
 PAUSE_SECONDS = 0.02
+HELD_HERE = timedelta(minutes=1)
+"""How long a worker waits before it goes on with what a command began to erase."""
 
 
 def holdings_of(session: Session, company_id: int) -> dict[str, int]:
@@ -49,8 +51,8 @@ def holdings_of(session: Session, company_id: int) -> dict[str, int]:
     return counts | {"waiting": outbox.waiting_count(session, company_id)}
 
 
-def close(session: Session, company: Company, actor: Actor, *, vault: Vault) -> bool:
-    """Let nobody in and send nothing from now on, and let a worker erase everything. Returns whether it was open.
+def close(session: Session, company: Company, actor: Actor, *, vault: Vault) -> Task | None:
+    """Let nobody in and send nothing from now on, and let a worker erase everything. None when it was closed before.
 
     What waits to be sent is cancelled. The caller commits, and then calls `erasing.finish`.
     """
@@ -59,15 +61,24 @@ def close(session: Session, company: Company, actor: Actor, *, vault: Vault) -> 
         store.end(session, task, reason="closed", now=now)
     session.refresh(company, with_for_update=True)
     if company.closed_at is not None:
-        return False
+        return None
     endpoint.remove_address(session, actor)
     _let_nobody_in(session, company.id, now)
     marks.remember_company(session, company, vault)
     audit.record(session, Stranger(actor.email, actor.ip or ""), "company.closed", subject=company.name)
     company.name = f"closed {company.id} {secrets.token_hex(4)}"  # the name is free for another company
     company.closed_at, company.inspector_token = now, None
-    store.start(session, store.create(session, actor, KIND))
-    return True
+    erasing = store.create(session, actor, KIND)
+    store.start(session, erasing)
+    return erasing
+
+
+def close_here(session: Session, company: Company, actor: Actor, *, vault: Vault) -> TaskClaim | None:
+    """The same, and hold what erases everything, for the caller to do it by `erase`. No worker does it meanwhile."""
+    erasing = close(session, company, actor, vault=vault)
+    if erasing is None:
+        return None
+    return store.claim_this(session.connection(), erasing.id, now=clock.utcnow(), lease=HELD_HERE)
 
 
 def _let_nobody_in(session: Session, company_id: int, now: datetime) -> None:
@@ -100,13 +111,16 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     _remove(engine, claim.company_id)
 
 
-def erase(engine: Engine, company_id: int) -> None:
-    """Erase a closed company here and now, as the task does."""
+def erase(engine: Engine, company_id: int, held: TaskClaim | None = None) -> bool:
+    """Erase a closed company here and now, as the task does. False when that was held, and a worker took it over."""
     for chunk in cut_steps(_steps_of(company_id)):
         with Session(engine) as session, session.begin():
+            if held and not store.hold(session.connection(), held, now=clock.utcnow(), lease=HELD_HERE):
+                return False
             chunk(session)
         clock.sleep(PAUSE_SECONDS)
     _remove(engine, company_id)
+    return True
 
 
 def tables_of_companies() -> list[Table]:

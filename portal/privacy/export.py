@@ -1,4 +1,4 @@
-"""Everything that is kept about one person, for whoever asks for it (LGPD, access and portability)."""
+"""Everything that is kept about one person, for whoever asks for it (LGPD, access and portability), or of a company."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -23,6 +23,11 @@ def export_contact(session: Session, actor: Actor, contact: Contact, *, now: dat
     kept, contact_id = _all_about(session, contact, now=now), contact.id
     audit.note(session, actor, "contact.exported", subject=str(contact_id))
     return kept
+
+
+def note_company_export(session: Session, actor: Actor) -> None:
+    """Let the audit log keep who took the data of a company."""
+    audit.note(session, actor, "company.exported")
 
 
 def _all_about(session: Session, contact: Contact, *, now: datetime) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user, logout_user
 
-from portal import audit, clock
+from portal import clock
 from portal.database.db import db
 from portal.forms import CloseForm, text_of
 from portal.models import Company
 from portal.privacy import closing, erasing
+from portal.privacy.export import note_company_export
 from portal.runtime import runtime
 from portal.views.company_export import files_of
 from portal.web import access, sessions
@@ -28,7 +29,7 @@ bp = Blueprint("leaving", __name__, url_prefix="/company")
 def download() -> ResponseReturnValue:
     """The company's lists in one file."""
     company_id, zone, locale = current_user.company_id, ZoneInfo(current_user.company.timezone), str(get_locale())
-    audit.note(db.session, access.current_actor(), "company.exported")
+    note_company_export(db.session, access.current_actor())
     name = _("dados")
     named = f"{name}-{clock.utcnow().astimezone(zone):%Y-%m-%d}.zip"
     pieces = write_zip(files_of(this_app(), company_id, zone, locale=locale))

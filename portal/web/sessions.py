@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_login import current_user, login_user
 from wtforms import PasswordField
 
-from portal import audit, clock
+from portal import clock
 from portal.audit import Actor
 from portal.database.db import db
 from portal.models import User
@@ -85,10 +85,7 @@ def is_confirmed(field: PasswordField) -> bool:
         abort(429)
     db.session.commit()  # it counts before it is proven, which takes a while: no transaction is open meanwhile
     is_right = log_in.proves(field.data or "")
-    if is_right:
-        logging_in.forget_guess(db.session, log_in.guess)
-    else:
-        audit.record(db.session, Actor(company_id, email, ip), "password.refused")
+    logging_in.record_confirmation(db.session, log_in, Actor(company_id, email, ip), proven=is_right)
     db.session.commit()
     return is_right
 

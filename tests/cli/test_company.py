@@ -10,8 +10,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from portal import clock
 from portal.database.db import db
 from portal.models import AuditEntry, Company, Contact
+from portal.worker.task_runner import TaskRunner
 from tests.cli.conftest import Run
 from tests.factories import make_company, make_contact
 from tests.views.test_leaving import FILES
@@ -23,6 +25,9 @@ def test_a_companys_data_is_one_file_that_only_its_owner_reads(app: Flask, run: 
     file = tmp_path / "dados.zip"
     assert run("company", "export", file, "--company", "Sai").exit_code == 0
     assert file.stat().st_mode & 0o777 == 0o600
+    noted = select(AuditEntry.actor).where(AuditEntry.action == "company.exported")
+    assert db.session.scalars(noted).all() == ["console"]
+    db.session.rollback()
     with zipfile.ZipFile(file) as archive:
         assert archive.namelist() == FILES
         assert "Zuleica" in archive.read("contatos.csv").decode()
@@ -67,3 +72,13 @@ def test_closing_asks_for_the_name_and_erases_here_and_now(app: Flask, run: Run)
     assert len(db.session.scalars(select(Contact)).all()) == 1
     entry = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "company.closed")).one()
     assert (entry.actor, entry.subject, entry.company_id) == ("console", "Sai", None)
+
+
+def test_no_worker_erases_the_same_at_the_same_time(app: Flask, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_contact(make_company("Sai"))
+    found: list[bool] = []
+    monkeypatch.setattr(clock, "sleep", lambda _: found.append(TaskRunner(db.engine, on_due=lambda: None).run_one()))
+    assert run("company", "close", "--company", "Sai", "--yes").exit_code == 0
+    assert found
+    assert not any(found)
+    assert db.session.scalars(select(Company)).all() == []

@@ -24,6 +24,8 @@ ARGUMENTS = {
     ("backup",): ["copy.db"],
     ("causes", "note"): ["gone", "ticket 123"],
     ("classify",): ["1", "2"],
+    ("company", "close"): ["--company", "Sai", "--yes"],
+    ("company", "export"): ["data.zip"],
     ("contacts", "assign"): ["--owner", "a@b.example", "--to-campaign", "Q1", "--yes"],
     ("contacts", "show"): ["1"],
     ("contacts", "merge"): ["1", "2"],

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Table, func, select, text, update
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
@@ -41,7 +41,7 @@ def close(company: Company) -> bool:
     actor = Actor(company.id, "ana@example.com", "192.0.2.7")
     done = closing.close(db.session, company, actor, vault=runtime().vault)
     db.session.commit()
-    return done
+    return done is not None
 
 
 def run_tasks() -> None:
@@ -205,6 +205,31 @@ def test_what_is_done_to_the_whole_installation_is_not_noted_with_a_closed_compa
     db.session.commit()
     entries = db.session.query(AuditEntry).filter_by(action="backup.made")
     assert [entry.company_id for entry in entries] == [stays.id]
+
+
+@BOTH
+def test_what_a_command_erases_no_worker_does_unless_the_command_slept(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    company, runner = make_company("Sai", url=URL), TaskRunner(db.engine, on_due=lambda: None)
+    make_delivery(make_contact(company), 2)
+    company_id, actor = company.id, Actor(company.id, "console")
+    db.session.commit()
+    held = closing.close_here(db.session, company, actor, vault=runtime().vault)
+    db.session.commit()
+    assert held is not None
+    assert not runner.run_one()
+
+    def sleep_long(_seconds: float) -> None:
+        with db.engine.begin() as connection:
+            connection.execute(update(Task).values(lease_expires_at=clock.utcnow()))
+        assert runner.run_one()
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(clock, "sleep", sleep_long)
+        assert not closing.erase(db.engine, company_id, held)
+    assert db.session.query(Company).count() == 0
+    assert not [entry for entry in caplog.records if entry.levelname in ("WARNING", "ERROR")]
 
 
 def test_a_mark_knows_the_company_and_no_other(app: Flask) -> None:
