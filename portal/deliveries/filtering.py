@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from operator import eq, ge, lt
 from typing import Any
@@ -19,7 +19,6 @@ from portal.contacts.standing import is_behind
 from portal.database import filters
 from portal.database.driver import within
 from portal.database.filters import Filter, by, moment, names_of, number, one_of, text
-from portal.database.paging import DIGITS
 from portal.models import DELIVERY_STATUSES, LEVELS, RARE_REASON, RARE_TRIGGER, TRIGGERS, Attempt, Contact, Delivery
 from portal.rules.reasons import WORDS
 from portal.rules.verdict import DELIVERED_REASONS, WARNINGS
@@ -39,12 +38,8 @@ answer is why a contact is shown with a warning, until somebody settles it.
 DELIVERED_CODE = 200
 SEARCHED = 100_000
 """An HTTP code or a part of an id is looked for among so many of a company's latest deliveries: no index finds it."""
-ASTRAY = timedelta(days=1)
-"""What is made so much later has a larger number."""
-FIRST_MOMENT, LAST_MOMENT = (
-    end.replace(tzinfo=UTC) + days for end, days in ((datetime.min, ASTRAY), (datetime.max, -ASTRAY))
-)
-"""Between these the calendar goes on by `ASTRAY` to both sides."""
+SPANNED = 8000
+"""Deliveries made in a span of time: with no more, the log is read between their numbers, and otherwise from its end."""
 FEW = 500
 """Contacts that a search finds: with no more, the log is read by contact, and otherwise from its end."""
 
@@ -81,21 +76,20 @@ def _is_outstanding(company_id: int, asked: str) -> ColumnElement[bool]:
     return within(Delivery.__table__.c.id, behind)
 
 
-def _numbers_within(company_id: int, wanted: "DeliveryFilter") -> list[ColumnElement[bool]]:
-    """Between which numbers stands what was made in the filter's time: a list goes by number, and reads no others.
+def _numbers_within(session: Session, company_id: int, wanted: "DeliveryFilter") -> tuple[int, int] | None:
+    """The least and the greatest number of what was made in the filter's time; None for more than `SPANNED`.
 
-    Numbers and times rise together, but for transactions that overlap and clocks that are set: `ASTRAY` is for these.
+    A list goes by number, and reads no others. Numbers and times need not rise together: clocks are set.
     """
-    bounds: list[ColumnElement[bool]] = []
-    other = aliased(Delivery)
-    of_company = select(other.id).where(other.company_id == company_id).limit(1)
-    if wanted.since and wanted.since > FIRST_MOMENT:
-        older = of_company.where(other.created_at < wanted.since - ASTRAY).order_by(other.created_at.desc())
-        bounds.append(Delivery.id > func.coalesce(older.scalar_subquery(), 0))
-    if wanted.until and wanted.until < LAST_MOMENT:
-        newer = of_company.where(other.created_at >= wanted.until + ASTRAY).order_by(other.created_at)
-        bounds.append(Delivery.id < func.coalesce(newer.scalar_subquery(), 10**DIGITS))
-    return bounds
+    if wanted.since is None and wanted.until is None:
+        return None
+    made = select(Delivery.id).where(Delivery.company_id == company_id)
+    for bound, compare in ((wanted.since, ge), (wanted.until, lt)):
+        if bound is not None:
+            made = made.where(compare(Delivery.created_at, bound))
+    found = made.order_by(Delivery.created_at).limit(SPANNED + 1).subquery()
+    count, first, last = session.execute(select(func.count(), func.min(found.c.id), func.max(found.c.id))).one()
+    return (first or 0, last or 0) if count <= SPANNED else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +136,8 @@ def select_deliveries(session: Session, company_id: int, wanted: DeliveryFilter)
         query = query.where(Delivery.company_id == company_id)
     else:  # by no index of the company, which a database takes for more selective than it is
         query = query.where(Delivery.company_id + 0 == company_id)
-    query = query.where(*_numbers_within(company_id, wanted))
+    if numbers := _numbers_within(session, company_id, wanted):
+        query = query.where(Delivery.id.between(*numbers))
     if wanted.after_id is not None:
         query = query.where(Delivery.id > wanted.after_id)
     if wanted.outstanding:

@@ -12,7 +12,8 @@ from portal.database.db import db
 from portal.deliveries import filtering, log, resending
 from portal.deliveries.filtering import DeliveryFilter, read_filter, select_deliveries
 from portal.models import Company, Delivery
-from tests.factories import make_company, make_contact, make_delivery
+from tests.conftest import BOTH
+from tests.factories import NOON, make_company, make_contact, make_delivery
 
 
 @pytest.fixture
@@ -63,6 +64,32 @@ def test_a_field_counts_in_all_that_is_read_of_the_log(company: Company, deliver
     ):
         assert found(company, read_filter(db.session, company.id, asked)) == 2, asked
     assert found(company, read_filter(db.session, company.id, {"until": moment})) == 0
+
+
+@BOTH
+@pytest.mark.parametrize("spanned", [8000, 1])
+def test_what_was_made_while_the_clock_was_off_hides_nothing(
+    company: Company, monkeypatch: pytest.MonkeyPatch, spanned: int
+) -> None:
+    monkeypatch.setattr(filtering, "SPANNED", spanned)
+    made = [make_delivery(make_contact(company, name=f"Ana {n}")) for n in range(6)]
+    for delivery, days in zip(made, (0, 400, 0, 1, -400, 1), strict=True):
+        delivery.created_at = NOON + timedelta(days=days)
+        delivery.status = "failed"
+    db.session.commit()
+    day = timedelta(days=1)
+    for since, until, number in (
+        (None, NOON + day, 3),
+        (NOON, NOON + day, 2),
+        (NOON, NOON + 2 * day, 4),
+        (NOON, None, 5),
+        (NOON + 9 * day, NOON + 10 * day, 0),
+        (datetime.max.replace(tzinfo=UTC), None, 0),
+        (None, datetime.min.replace(tzinfo=UTC), 0),
+    ):
+        assert found(company, DeliveryFilter(since=since, until=until)) == number
+    starts = [NOON, NOON + day, NOON + 2 * day]
+    assert [each.failed for each in log.count_by_day(db.session, company.id, DeliveryFilter(), starts=starts)] == [2, 2]
 
 
 @pytest.mark.parametrize("name", sorted(set(filtering.NAMES) - {"search"}))
