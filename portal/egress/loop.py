@@ -194,11 +194,11 @@ class Loop:
         stand_in = self._stand_in_of(request.origin, request.route)
         try:
             transport.begin(request, stand_in, connect_timeout=self._connect_timeout, timeout=timeout, fresh=fresh)
+            self._multi.add_handle(transport.curl)
         except (pycurl.error, ValueError) as error:  # what libcurl does not even take
             exchange.done(error)
             return
         self._running[transport.curl] = transport, exchange
-        self._multi.add_handle(transport.curl)
 
     def _stand_in_of(self, origin: str, route: Route) -> StandIn:
         stand_in = self._stand_ins.pop((origin, route), None)

@@ -5,7 +5,9 @@ import socket
 import threading
 import time
 from ipaddress import ip_network
+from typing import Any
 
+import pycurl
 import pytest
 import requests
 from requests.exceptions import InvalidHeader
@@ -315,3 +317,22 @@ def test_of_more_connections_than_are_known_the_oldest_is_forgotten(monkeypatch:
     assert [kept.is_disturbed(("127.0.0.1", number)) for number in range(3)] == [False, True, True]
     for ours, _ in pairs:
         ours.close()
+
+
+def test_what_libcurl_does_not_take_is_told_and_the_sender_still_ends(
+    make_egress: MakeEgress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libcurl refuses a handle that another of its loops has."""
+    other, begin = pycurl.CurlMulti(), transport.Transport.begin
+
+    def begin_twice(self: transport.Transport, *given: Any, **options: Any) -> None:
+        begin(self, *given, **options)
+        other.add_handle(self.curl)
+
+    egress = make_egress()
+    with HostileReceiver(always_ok) as receiver, monkeypatch.context() as patched:
+        patched.setattr(transport.Transport, "begin", begin_twice)
+        with pytest.raises(pycurl.error):
+            egress.send(prepare(receiver.url()))
+    egress.close()
+    assert not egress._loop._running
