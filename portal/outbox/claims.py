@@ -150,7 +150,7 @@ LEND = Statement(
             )
             .order_by(_waiting.c.next_attempt_at, _waiting.c.id)
             .limit(given("room", Integer()))
-            .with_for_update(skip_locked=True),
+            .with_for_update(skip_locked=True, key_share=True),
         ),
         # Once more, since what was chosen may have been overtaken; in words that no partial index is chosen for.
         func.coalesce(delivery.c.status, "") == "pending",

@@ -111,9 +111,12 @@ STILL_THERE = Statement(
     select(delivery.c.id)
     .where(within(delivery.c.id, select(_told.c.id)), delivery.c.has_body)
     .order_by(delivery.c.id)
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
-"""Those of some deliveries that were not erased, held: whoever erases one comes before, or empties what is added."""
+"""Those of some deliveries that were not erased, held: whoever erases one comes before, or empties what is added.
+
+Like all who hold deliveries here it leaves their keys free: who ends an outage holds the endpoint, and refers to them.
+"""
 RECORD = Statement(
     insert(attempt).values(
         {column.name: given(column.name, column.type) for column in attempt.c if column.name != "id"}
@@ -150,7 +153,7 @@ ABANDONED = Statement(
     .outerjoin(endpoint, endpoint.c.company_id == delivery.c.company_id)
     .where(LEASE_EXPIRED)
     .limit(500)
-    .with_for_update(skip_locked=True, of=delivery)
+    .with_for_update(skip_locked=True, key_share=True, of=delivery)
 )
 """What workers held that died, as their claims."""
 

@@ -1,0 +1,53 @@
+"""Workers of PostgreSQL that hold rows of one company at the same time; of SQLite one writes at a time."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, text
+
+from portal.clock import utcnow
+from portal.database.db import db
+from portal.models import Company
+from portal.outbox.outages import begin_outage, end_outage
+from portal.outbox.settling import ABANDONED, STILL_THERE
+from portal.outbox.telling import HOLD_ENDPOINTS
+from portal.webhook import Outcome
+from tests import factories
+from tests.conftest import URL
+from tests.outbox.test_claims import claim_in
+from tests.outbox.test_outbox import claim_due
+
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+@pytest.mark.parametrize("hold", ["STILL_THERE", "ABANDONED", "LEND"])
+@pytest.mark.parametrize("is_held_first", [True, False])
+def test_who_ends_an_outage_and_who_holds_a_delivery_do_not_wait_for_each_other(
+    company: Company, hold: str, is_held_first: bool
+) -> None:
+    """One holds the endpoint and refers to the delivery, the other holds the delivery and wants the endpoint."""
+    delivery = factories.make_delivery(factories.make_contact(company))
+    with db.engine.begin() as connection:
+        begin_outage(connection, company.id, Outcome.interrupted(url=URL, started_at=utcnow()), began_at=utcnow())
+    if hold == "ABANDONED":
+        claim_due()
+    now, delivery_id, company_id = utcnow() + timedelta(minutes=1), delivery.id, company.id
+    db.session.rollback()
+
+    def hold_it(connection: Connection) -> None:
+        if hold == "STILL_THERE":
+            assert STILL_THERE.all(connection, told=[(delivery_id,)])
+        elif hold == "ABANDONED":
+            assert ABANDONED.all(connection, now=now)
+        else:
+            assert claim_in(connection, now)
+
+    def end_it(connection: Connection) -> None:
+        HOLD_ENDPOINTS.all(connection, companies=[(company_id,)])
+        assert (end_outage(connection, company_id, now=now) or "").endswith("(1)")
+
+    with db.engine.connect() as first, db.engine.connect() as second:
+        for connection in (first, second):
+            connection.execute(text("SET LOCAL lock_timeout = '1s'"))
+        for connection, act in zip((first, second), [hold_it, end_it][:: 1 if is_held_first else -1], strict=True):
+            act(connection)
