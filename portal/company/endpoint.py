@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import exists, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock, outbox
@@ -16,9 +16,10 @@ from portal.company.header import FixedHeader, HeaderChoice, seal_header
 from portal.company.refusals import NoAddress
 from portal.egress import Egress, origin_of
 from portal.egress.advice import Advice, advise_checked
-from portal.models import Company, Endpoint
+from portal.models import Company, Contact, Endpoint
 from portal.rules.circuit import Circuit
 from portal.vault import DamagedSecret, Vault
+from portal.working_models import CrmRecord
 
 HEADER_LEFT_OUT = _l(
     "O cabeçalho %(name)s não vai para este endereço: o valor foi salvo para outro. Se este também precisar dele, "
@@ -160,6 +161,8 @@ def set_address(
     if url != endpoint.url:
         end_outage(session, endpoint)  # before anything is cancelled: that waited, too
         cancelled = outbox.cancel_waiting(session, endpoint.company_id) if cancel_waiting else 0
+        if endpoint.url is not None and origin_of(endpoint.url) != origin_of(url):
+            _forget_records(session, endpoint)
         endpoint.url, endpoint.answer_shape = url, None
         if endpoint.paused_reason not in ("manual", "restored"):
             close_circuit(endpoint)  # what happened at the old address says nothing about this one
@@ -187,6 +190,12 @@ def _forget_header(session: Session, endpoint: Endpoint, actor: Actor) -> None:
     endpoint.updated_at = clock.utcnow()
 
 
+def _forget_records(session: Session, endpoint: Endpoint) -> None:
+    """Where contacts are found in a CRM says nothing of another: an id opens somebody else's record there."""
+    of_company = select(Contact.id).where(Contact.company_id == endpoint.company_id)
+    session.execute(delete(CrmRecord).where(CrmRecord.contact_id.in_(of_company)))
+
+
 def advise_header(endpoint: Endpoint, url: str, header: HeaderChoice) -> tuple[Advice, ...]:
     """What to mind when the saved header does not go to an address."""
     if header != "saved" or endpoint.header_name is None or outbox.has_header(endpoint, url):
@@ -200,6 +209,7 @@ def remove_address(session: Session, actor: Actor) -> int:
     if endpoint.url is None:
         return 0
     end_outage(session, endpoint)
+    _forget_records(session, endpoint)
     endpoint.url, endpoint.updated_at = None, clock.utcnow()
     audit.record(session, actor, "webhook.url_removed")
     _forget_header(session, endpoint, actor)

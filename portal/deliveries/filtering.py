@@ -19,6 +19,7 @@ from portal.contacts.standing import is_behind
 from portal.database import filters
 from portal.database.driver import within
 from portal.database.filters import Filter, by, moment, names_of, number, one_of, text
+from portal.database.paging import DIGITS
 from portal.models import DELIVERY_STATUSES, LEVELS, RARE_REASON, RARE_TRIGGER, TRIGGERS, Attempt, Contact, Delivery
 from portal.rules.reasons import WORDS
 from portal.rules.verdict import DELIVERED_REASONS, WARNINGS
@@ -77,7 +78,7 @@ def _is_outstanding(company_id: int, asked: str) -> ColumnElement[bool]:
 
 
 def _numbers_within(session: Session, company_id: int, wanted: "DeliveryFilter") -> tuple[int, int] | None:
-    """The least and the greatest number of what was made in the filter's time; None for more than `SPANNED`.
+    """The least and the greatest number of what was made in the filter's time: of more than `SPANNED`, any number.
 
     A list goes by number, and reads no others. Numbers and times need not rise together: clocks are set.
     """
@@ -89,7 +90,7 @@ def _numbers_within(session: Session, company_id: int, wanted: "DeliveryFilter")
             made = made.where(compare(Delivery.created_at, bound))
     found = made.order_by(Delivery.created_at).limit(SPANNED + 1).subquery()
     count, first, last = session.execute(select(func.count(), func.min(found.c.id), func.max(found.c.id))).one()
-    return (first or 0, last or 0) if count <= SPANNED else None
+    return (first or 0, last or 0) if count <= SPANNED else (0, 10**DIGITS)
 
 
 @dataclass(frozen=True, kw_only=True)
