@@ -40,7 +40,7 @@ DELIVERED_CODE = 200
 SEARCHED = 100_000
 """An HTTP code or a part of an id is looked for among so many of a company's latest deliveries: no index finds it."""
 SPANNED = 8000
-"""Deliveries made in a span of time: with no more, the log is read between their numbers, and otherwise from its end."""
+"""Deliveries made in a span of time: with no more, the log is read between their numbers, else from its end."""
 FEW = 500
 """Contacts that a search finds: with no more, the log is read by contact, and otherwise from its end."""
 

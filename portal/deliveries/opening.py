@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from portal import audit
 from portal.audit import Actor
 from portal.company.endpoint import get_endpoint
-from portal.models import Attempt, Contact, Delivery, Exchange
+from portal.egress import origin_of
+from portal.models import Attempt, Contact, Delivery, Endpoint, Exchange
 from portal.rules.crm_link import build_address, find, places_of, read_answer
 from portal.working_models import CrmRecord
 
@@ -44,10 +45,11 @@ def find_example(session: Session, actor: Actor) -> Example | None:
 def _find_example(session: Session, company_id: int) -> Example | None:
     newest = select(Delivery.id).where(Delivery.company_id == company_id).order_by(Delivery.id.desc())
     floor = session.scalar(newest.offset(DELIVERIES_LOOKED_AT).limit(1)) or 0
-    of_company = _accepted(Delivery.webhook_id, Exchange.response_body).join(Exchange)
+    of_company = _accepted(Delivery.webhook_id, Attempt.url, Exchange.response_body).join(Exchange)
     of_company = of_company.where(Delivery.company_id == company_id, Delivery.id > floor).limit(LOOK_BACK)
-    for webhook_id, body in session.execute(of_company.order_by(Delivery.id.desc(), Attempt.id.desc())):
-        if places := places_of(read_answer(body)):
+    endpoint = get_endpoint(session, company_id)
+    for webhook_id, url, body in session.execute(of_company.order_by(Delivery.id.desc(), Attempt.id.desc())):
+        if _is_of(endpoint, url) and (places := places_of(read_answer(body))):
             return Example(webhook_id, places)
     return None
 
@@ -72,27 +74,34 @@ def crm_addresses_of(session: Session, company_id: int, contacts: Sequence[Conta
     values: dict[int, str] = {row.contact_id: row.value for row in session.execute(kept)}
     others = [each.id for each in contacts if each.id not in values and each.delivered_frozen_at is not None]
     if others:
-        values |= _said_of(session, others, pointer)
+        values |= _said_of(session, others, endpoint)
     addresses = {key: build_address(endpoint.link_template, value) for key, value in values.items() if value}
     return {key: address for key, address in addresses.items() if address}
 
 
-def _said_of(session: Session, contact_ids: Sequence[int], pointer: str) -> dict[int, str]:
+def _said_of(session: Session, contact_ids: Sequence[int], endpoint: Endpoint) -> dict[int, str]:
     """What the last stored answer of each contact says there that says anything. It reads them all at once."""
     newest = Delivery.delivered_at.desc(), Attempt.id.desc()
     rank = func.row_number().over(partition_by=Delivery.contact_id, order_by=newest).label("rank")
     own = Delivery.contact_id.in_(contact_ids), Delivery.former_contact_id.is_(None)
-    ranked = _accepted(Delivery.contact_id, Attempt.id.label("attempt_id"), rank).where(*own).subquery()
-    answers = select(ranked.c.contact_id, Exchange.response_body).join(
+    ranked = _accepted(Delivery.contact_id, Attempt.id.label("attempt_id"), Attempt.url, rank).where(*own).subquery()
+    answers = select(ranked.c.contact_id, ranked.c.url, Exchange.response_body).join(
         ranked, Exchange.attempt_id == ranked.c.attempt_id
     )
     answers = answers.where(ranked.c.rank <= LOOK_BACK).order_by(ranked.c.contact_id, ranked.c.rank)
     said: dict[int, str] = {}
-    for contact_id, body in session.execute(answers, execution_options={"yield_per": READ_AT_ONCE}):
-        value = None if contact_id in said else find(read_answer(body), pointer)
+    for contact_id, url, body in session.execute(answers, execution_options={"yield_per": READ_AT_ONCE}):
+        if contact_id in said or not _is_of(endpoint, url):
+            continue
+        value = find(read_answer(body), endpoint.link_pointer or "")
         if value is not None:
             said[contact_id] = value
     return said
+
+
+def _is_of(endpoint: Endpoint, url: str) -> bool:
+    """Whether that address is one of the CRM that is sent to now: another's ids are of other records."""
+    return endpoint.url is not None and origin_of(endpoint.url) == origin_of(url)
 
 
 def _accepted(*facts: Any) -> Select[Any]:

@@ -4,14 +4,16 @@ import pytest
 from flask import Flask
 
 from portal.clock import utcnow
+from portal.company.endpoint import remove_address
 from portal.contacts import merging
 from portal.database.db import db
+from portal.deliveries import opening
 from portal.models import Company
 from portal.outbox import Claim
 from portal.webhook import Outcome
 from portal.working_models import CrmRecord
 from tests.conftest import BOTH, URL
-from tests.factories import actor_of, endpoint_of, make_company, make_contact, make_delivery
+from tests.factories import actor_of, endpoint_of, make_company, make_contact, make_delivery, set_url
 from tests.outbox.test_outbox import claim_due
 from tests.outbox.test_outbox import settle as settle_outcome
 
@@ -65,4 +67,36 @@ def test_the_answer_about_a_merged_contact_is_not_told_of_who_stays(company: Com
     merging.merge(db.session, actor_of(company), stays.id, goes.id)
     db.session.commit()
     settle(claim, b'{"id": 41}')
+    assert kept() == []
+
+
+def test_another_crm_knows_nothing_of_what_the_one_before_answered(company: Company) -> None:
+    """Its ids would open other people's records: neither kept, nor in flight, nor in a stored answer do they count."""
+    ana, bia = (make_contact(company, name=name) for name in ("Ana", "Bia"))
+    make_delivery(ana, 1)
+    (claim,) = claim_due()
+    settle(claim, b'{"id": 41}')
+    make_delivery(bia, 1)
+    (in_flight,) = claim_due()
+    set_url(company, URL + "/other/path")
+    assert kept() == [(ana.id, "41")]
+    assert opening.crm_address_of(db.session, ana) == "https://crm.example/41"
+    set_url(company, "http://127.0.0.1:9998/hook")
+    settle(in_flight, b'{"id": 42}')
+    assert kept() == []
+    for contact in (ana, bia):
+        assert contact.delivered_frozen_at is not None
+        assert opening.crm_address_of(db.session, contact) is None
+    assert opening.find_example(db.session, actor_of(company)) is None
+
+
+def test_a_company_that_changes_its_address_keeps_the_other_companies_records(company: Company) -> None:
+    ana = make_contact(company)
+    make_delivery(ana, 1)
+    (claim,) = claim_due()
+    settle(claim, b'{"id": 41}')
+    other = make_company("Outra", url=URL)
+    set_url(other, "http://127.0.0.1:9998/hook")
+    assert kept() == [(ana.id, "41")]
+    remove_address(db.session, actor_of(company))
     assert kept() == []
