@@ -135,7 +135,6 @@ class Contact(Numbered):
         Index("ix_contact_warned", "company_id", "delivered_warning", "id", **only("delivered_warning IS NOT NULL")),
         Index("ix_contact_behind", "company_id", "interest_level", "classified_at", "id", **only(BEHIND)),
         Index("ix_contact_changed", "company_id", "search_name", "id", **only(CHANGED)),
-        Index("ix_contact_merged", "company_id", "id", **only("merged IS NOT NULL")),
         one_of("interest_level", LEVELS),
         GIVEN_ONCE,
     )

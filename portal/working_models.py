@@ -44,6 +44,14 @@ class CauseNote(Base):
     written_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
+class FormerKey(Base):
+    """What somebody was matched by who was merged into a contact (`matching.former_keys`), for finding it by that."""
+
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True)
+    field: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[str] = mapped_column(String(254), primary_key=True, index=True)
+
+
 class CrmRecord(Base):
     """The id or link of a contact's record in the CRM: what stood at that place of the last answer that had it."""
 

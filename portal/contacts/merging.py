@@ -16,10 +16,11 @@ from portal.audit import Actor
 from portal.company.refusals import Refusal
 from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem
 from portal.contacts.classifying import ContactGone
+from portal.contacts.matching import former_keys
 from portal.contacts.saving import save_batch
 from portal.contacts.threads import Thread, join_threads
 from portal.models import Classification, Contact
-from portal.working_models import CrmRecord, ImportedContact
+from portal.working_models import CrmRecord, FormerKey, ImportedContact
 
 FILLED = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences")
 """What the contact that stays takes from the other where it has nothing."""
@@ -57,6 +58,7 @@ def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> int
     moved = outbox.move_deliveries(session, other_id, contact_id)
     kept.updated_at = clock.utcnow()  # whoever takes back the import that made it leaves it alone
     kept.merged = [*(kept.merged or []), *(other.merged or []), _memory_of(other, is_told=moved > 0)]
+    _keep_keys(session, kept)
     _move_links(session, other_id, contact_id)
     _move_crm_record(session, other_id, contact_id)
     history = update(Classification).where(Classification.contact_id == other_id).values(contact_id=contact_id)
@@ -66,6 +68,13 @@ def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> int
     session.execute(delete(Contact).where(Contact.id == other_id))
     session.expire(kept)
     return lost
+
+
+def _keep_keys(session: Session, kept: Contact) -> None:
+    """Whoever was merged into the contact is found by it; the other's keys go with the other."""
+    session.execute(delete(FormerKey).where(FormerKey.contact_id == kept.id))
+    keys = former_keys(kept.merged)
+    session.add_all(FormerKey(contact_id=kept.id, field=field, value=value) for field, value in sorted(keys))
 
 
 def _move_links(session: Session, other_id: int, contact_id: int) -> None:

@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, Connection, String, Table, func, or_, sele
 
 from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS, search_name
 from portal.contacts.checking import SAME, ContactItem
-from portal.contacts.matching import all_keys, former_keys, is_same_person, keys_of
+from portal.contacts.matching import all_keys, is_same_person, keys_of
 from portal.database.db import Key
 from portal.database.driver import Statement, given, rows_of, within
 from portal.models import Campaign, Contact, Message, User
+from portal.working_models import FormerKey
 
 contact_table: Table = Contact.__table__  # type: ignore[assignment]
 message_table: Table = Message.__table__  # type: ignore[assignment]
@@ -47,12 +48,14 @@ BY_FIELD = {
 BY_NAME = _contacts(
     _company, _in_campaigns, within(contact_table.c.search_name, select(_wanted.c.value)), *_nothing_surer
 )
+_former: Table = FormerKey.__table__  # type: ignore[assignment]
 MERGED = Statement(
-    select(contact_table.c.id, contact_table.c.campaign_id, contact_table.c.merged).where(
-        _company == given("of_company", Key), contact_table.c.merged.is_not(None)
-    )
+    select(contact_table.c.id, contact_table.c.campaign_id, _former.c.field, _former.c.value)
+    .join_from(_former, contact_table, _former.c.contact_id == contact_table.c.id)
+    .where(within(_former.c.value, select(_wanted.c.value)), _company_unindexed == given("of_company", Key)),
+    plans_anew=True,
 )
-"""Contacts that others were merged into, by an index of only these."""
+"""Contacts that others were merged into, by what those were matched by."""
 
 _campaigns = select(*(campaign_table.c[name] for name in ("id", "name", "description"))).where(
     campaign_table.c.company_id == given("of_company", Key)
@@ -245,10 +248,11 @@ class Known:
 
     def _select_merged(self, given: Sequence[ContactItem]) -> list[dict[str, Any]]:
         """Those that took somebody in whom an item names."""
-        named = {key for item in given for key in keys_of(item.facts)}
-        every = MERGED.all(self._connection, of_company=self._company_id) if named else []
+        named = {key for item in given for key in keys_of(item.facts) if key[0] in MATCH_FIELDS}
+        wanted = [(value,) for value in sorted({value for _, value in named})]
+        found = MERGED.all(self._connection, of_company=self._company_id, wanted=wanted) if wanted else []
         here = {campaign.id for campaign in self.campaigns.values()}
-        ids = {row.id for row in every if row.campaign_id in here and named & former_keys(row.merged)}
+        ids = {row.id for row in found if row.campaign_id in here and (row.field, row.value) in named}
         return self._read(BY_ID, ids) if ids else []
 
     def _load_people(self, wanted: ColumnElement[bool]) -> None:

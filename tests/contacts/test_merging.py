@@ -311,6 +311,7 @@ def test_all_that_hangs_on_the_other_goes_along_and_nothing_outlives_an_erased_p
     import_file(company, LEVELS_FILE)
     kept, other = db.session.scalars(select(Contact).order_by(Contact.id)).all()
     kept_id, other_id = kept.id, other.id
+    merge(other, make(company, "M.", linkedin_public_id="m-s"))
     db.session.add_all(Message(contact_id=each.id, sender_name="Bia", message=each.name) for each in (kept, other))
     db.session.add(CrmRecord(contact_id=other_id, pointer="/id", value="7"))
     db.session.execute(
@@ -336,6 +337,7 @@ def test_all_that_hangs_on_the_other_goes_along_and_nothing_outlives_an_erased_p
     assert all(before.values()), f"the test has to make a row of each for the other: {before}"
     both = {name: number + before[name] for name, number in rows(kept_id).items()}
     both["imported_contact.contact_id"] -= 1  # the second file named both
+    both["former_key.contact_id"] += 1  # the other's own
     merge(kept, other)
     assert not any(rows(other_id).values())
     assert rows(kept_id) == both

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from portal.contacts.records import BY_FIELD, BY_ID, BY_NAME, MESSAGES
+from portal.contacts.records import BY_FIELD, BY_ID, BY_NAME, MERGED, MESSAGES
 from portal.database.db import db
 from portal.database.driver import Statement
 
@@ -18,8 +18,9 @@ from portal.database.driver import Statement
         (BY_FIELD["email"][1], "ix_contact_campaign_email"),
         (BY_NAME[1], "ix_contact_company_name"),
         (MESSAGES, "ix_message_contact_id"),
+        (MERGED, "ix_former_key_value"),
     ],
-    ids=["ids", "linkedin", "email", "names", "messages"],
+    ids=["ids", "linkedin", "email", "names", "messages", "merged"],
 )
 def test_sqlite_finds_contacts_by_their_index_knowing_nothing_of_the_tables(
     app: Flask, statement: Statement, index: str

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -56,6 +57,7 @@ FROZEN = {
     "0028_merged_contacts.py": "053004d000a605cd",
     "0029_absent_json.py": "e25bcb4e6f1d80f1",
     "0030_proxied_people.py": "12aff8afc0f497eb",
+    "0031_former_keys.py": "74dfa6df34ec2015",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 
@@ -223,6 +225,33 @@ def test_bodies_and_answers_find_their_own_tables(old_engine: Engine) -> None:
     check_moved(old_engine)
     after = indexes_of(old_engine)
     assert [[each for each in now if each in then] for now, then in zip(after, before, strict=True)] == before
+
+
+MERGED_ROWS = """
+INSERT INTO user_account (id, company_id, name, email, session_version, created_at, recovery_hashes)
+    VALUES (1, 1, 'A', 'a@example.com', 1, '2026-01-01', 'null');
+INSERT INTO campaign (id, company_id, name) VALUES (1, 1, 'A');
+INSERT INTO contact (id, company_id, campaign_id, owner_id, name, search_name, search_text, skills, experiences,
+    created_at, updated_at, is_level_imported, merged) VALUES
+    (1, 1, 1, 1, 'A', 'a', 'a', '[]', '[]', '2026-01-01', '2026-01-01', false, :merged),
+    (2, 1, 1, 1, 'B', 'b', 'b', '[]', '[]', '2026-01-01', '2026-01-01', false, 'null')
+"""
+
+
+@BOTH
+def test_what_those_were_matched_by_who_were_merged_is_found_and_null_is_nothing(old_engine: Engine) -> None:
+    person = {"linkedin_public_id": "ana", "email": None}
+    merged = json.dumps([person, person | {"email": "a@x.test"}])
+    with old_engine.begin() as connection:
+        command.upgrade(config_for(connection), "0028")
+        for statement in MERGED_ROWS.split(";"):
+            connection.execute(text(statement), {"merged": merged} if ":merged" in statement else {})
+    upgrade_schema(old_engine, backups=None, now=utcnow())
+    with old_engine.begin() as connection:
+        keys = connection.execute(text("SELECT contact_id, field, value FROM former_key ORDER BY field")).all()
+        assert [tuple(key) for key in keys] == [(1, "email", "a@x.test"), (1, "linkedin_public_id", "ana")]
+        assert connection.execute(text("SELECT id FROM contact WHERE merged IS NULL")).scalars().all() == [2]
+        assert not connection.scalar(text("SELECT count(*) FROM user_account WHERE recovery_hashes IS NOT NULL"))
 
 
 @BOTH
