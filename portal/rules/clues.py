@@ -264,7 +264,7 @@ _COMPLAINTS: tuple[tuple[Container[int], re.Pattern[str], str], ...] = (
         ),
         "flow_off",
     ),
-    ((401,), re.compile(r"DirectApi[A-Za-z]*Authorization"), "flow_private"),
+    ((401,), re.compile(r"DirectApi[A-Za-z]{0,20}Authorization"), "flow_private"),
     (
         (401, 403),
         re.compile(r"Function URL authorization|does not have permission to get URL"),
