@@ -62,8 +62,9 @@ def file(tmp_path: Path, postgres_url: str) -> Path:
 
 
 def count_absent() -> dict[str, int]:
-    """How many rows have nothing in each column that may hold nothing, as SQL counts them."""
-    columns = [column for table in Base.metadata.sorted_tables for column in table.columns if column.nullable]
+    """How many rows have nothing in each column that may hold nothing, as SQL counts it; a move adds audit entries."""
+    tables = [table for table in Base.metadata.sorted_tables if table is not AuditEntry.__table__]
+    columns = [column for table in tables for column in table.columns if column.nullable]
     found = {}
     for column in columns:
         query = select(func.count()).select_from(column.table).where(type_coerce(column, String).is_(None))
