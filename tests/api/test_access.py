@@ -16,7 +16,7 @@ from tests import factories
 from tests.api.conftest import Caller, check_problem
 from tests.company.test_outages import break_down
 
-READS = ["/contacts", "/contacts/1", "/webhook", "/deliveries", "/deliveries/msg_1", "/outages", "/report"]
+READS = ["/contacts", "/contacts/1", "/webhook", "/deliveries", "/deliveries/msg_1", "/outages", "/report", "/causes"]
 WRITES = [
     ("POST", "/contacts"),
     ("PUT", "/contacts/1/interest-level"),
@@ -32,6 +32,8 @@ WRITES = [
     ("POST", "/sync"),
     ("POST", "/contacts/sync"),
     ("POST", "/warnings/settle"),
+    ("POST", "/contacts/assign"),
+    ("PUT", "/causes/timeout/note"),
     ("POST", "/deliveries/resend"),
     ("GET", "/jobs/1"),
 ]

@@ -120,6 +120,10 @@ def test_every_call_of_a_generated_client_is_understood_both_ways(
     everybody.dry_run = False
     assert call("contacts.send_contacts", body=everybody).kind == "send_current"
     (outage,) = call("webhook.list_outages", limit=1).items
-    assert [each.id for each in call("contacts.get_report").outages] == [outage.id]
+    assert [each.id for each in call("sync.get_report").outages] == [outage.id]
+    call("sync.list_causes")
+    assert call("sync.write_cause_note", "timeout", body=models.NewNote(text="ticket 123")).note.text == "ticket 123"
+    moved = models.Assign.from_dict({"filter": {}, "owner": api.email})
+    assert call("jobs.assign_contacts", body=moved).kind == "assign"
     call("contacts.erase_contact", contact_id)
     assert tried == calls()

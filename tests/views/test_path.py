@@ -45,7 +45,8 @@ def test_every_address_on_every_page_leads_below_the_path(app: Flask, admin: Per
     for url in pages(app):
         environ = {"SCRIPT_NAME": "", "PATH_INFO": f"/portal{url}"} if is_kept else {}
         answer = admin.get(url, base_url=ROOT, environ_overrides=environ)
-        addresses = [*ADDRESS.findall(answer.text), *([answer.location] if answer.location else [])]
+        text = answer.get_data().decode(errors="replace")  # a ZIP is no text
+        addresses = [*ADDRESS.findall(text), *([answer.location] if answer.location else [])]
         assert [address for address in addresses if not address.startswith("/portal/")] == [], url
         found += len(addresses)
     assert found > 300
