@@ -7,7 +7,8 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String,
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 import portal.working_models  # noqa: F401  # whoever uses any table has the metadata of all
-from portal.database.db import GIVEN_ONCE, Base, Key, Numbered, UTCDateTime, one_of, only
+from portal.database.db import GIVEN_ONCE, Base, Key, Numbered, one_of, only
+from portal.database.times import UTCDateTime
 
 LEVELS = (1, 2, 3)
 ROLES = ("admin", "member")

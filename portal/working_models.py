@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.database.db import Base, Numbered, UTCDateTime
+from portal.database.db import Base, Numbered
+from portal.database.times import UTCDateTime
 
 
 class TaskBlock(Base):

@@ -51,6 +51,13 @@ def set_url(company: Company, url: str) -> None:
     db.session.commit()
 
 
+def set_crm_link(company: Company) -> None:
+    """The CRM's answers hold the record's id, which its address ends in."""
+    place = endpoint_of(company)
+    place.link_pointer, place.link_template = "/id", "https://crm.example/{id}"
+    db.session.commit()
+
+
 def actor_of(company: Company, email: str = "ana@example.com") -> Actor:
     return Actor(company.id, email)
 

@@ -14,7 +14,7 @@ from portal.database.db import db
 from portal.privacy import closing, erasing
 from portal.privacy.export import note_company_export
 from portal.runtime import runtime
-from portal.views.company_export import files_of
+from portal.web.exports.company import files_of
 from portal.web.zip_file import write_zip
 
 

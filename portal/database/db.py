@@ -1,4 +1,4 @@
-"""The database as one technical concern: naming, times in UTC, and what SQLite and PostgreSQL need said.
+"""The database as one technical concern: naming, and what SQLite and PostgreSQL need said.
 
 SQLite's recipe is the one that loses no write under concurrency: autocommit at the driver, and our own BEGIN, which is
 IMMEDIATE for whoever may write. A transaction inside `reading()` is DEFERRED, blocks nobody, and cannot write, on both
@@ -12,7 +12,6 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +20,10 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Connection,
-    DateTime,
-    Dialect,
     Engine,
     Integer,
     MetaData,
     Table,
-    TypeDecorator,
     create_engine,
     event,
     text,
@@ -120,45 +116,6 @@ class Database(SQLAlchemy):
 
 # Rows stay readable after a commit: reading them again would begin another transaction, and on SQLite that is a lock.
 db = Database(metadata=Base.metadata, session_options={"expire_on_commit": False})
-
-
-ZONE = "+00:00"
-
-
-class UTCDateTime(TypeDecorator[datetime]):
-    """An aware datetime in UTC, also on SQLite, which keeps no zone.
-
-    What SQLite keeps is written and read here in the form that SQLAlchemy gives it, in a third of its time.
-    """
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else _in_utc(value)
-
-    def bind_processor(self, dialect: Dialect) -> Any:
-        return _as_text if dialect.name == "sqlite" else super().bind_processor(dialect)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC)
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
-        return _from_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
-
-
-def _in_utc(value: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise ValueError("a time without a zone cannot be stored")
-    return value if value.tzinfo is UTC else value.astimezone(UTC)
-
-
-def _as_text(value: datetime | None) -> str | None:
-    return None if value is None else _in_utc(value).isoformat(" ", "microseconds").removesuffix(ZONE)
-
-
-def _from_text(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text + ZONE)
 
 
 @contextmanager

@@ -80,7 +80,8 @@ def _is_outstanding(company_id: int, asked: str) -> ColumnElement[bool]:
 def _numbers_within(session: Session, company_id: int, wanted: "DeliveryFilter") -> tuple[int, int] | None:
     """The least and the greatest number of what was made in the filter's time: of more than `SPANNED`, any number.
 
-    A list goes by number, and reads no others. Numbers and times need not rise together: clocks are set.
+    A list goes by number, and reads no others. Without bounds SQLite would take the index of times, and sort all that
+    it finds. Numbers and times need not rise together: clocks are set.
     """
     if wanted.since is None and wanted.until is None:
         return None

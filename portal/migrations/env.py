@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 from alembic import context
 
-from portal.database.db import Base, UTCDateTime
+from portal.database.db import Base
+from portal.database.times import UTCDateTime
 
 
 def render_item(kind: str, item: Any, _autogenerate: Any) -> str | Literal[False]:

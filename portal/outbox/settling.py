@@ -26,8 +26,9 @@ from sqlalchemy import (
     update,
 )
 
-from portal.database.db import Key, UTCDateTime
+from portal.database.db import Key
 from portal.database.driver import Statement, by_index, given, rows_of, within
+from portal.database.times import UTCDateTime
 from portal.models import OPEN_STATUSES, Attempt, Contact, Exchange
 from portal.outbox.claims import CLAIM_COLUMNS, LEASE_EXPIRED, Claim, delivery, endpoint
 from portal.outbox.counting import count_attempts

@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 DELIVERED_REASONS = frozenset({"ok_empty", "ok_json", "ok_text"})
@@ -15,10 +14,6 @@ WARNINGS = ("error_in_json", "invalid_json", "source_code", "error_words", "shap
 """What a delivered answer can carry besides, the first that applies; never a failure. An answer by itself does not tell
 the last: the outbox does, which knows the shapes of those before (`shape_of`).
 """
-
-
-SHORT = 256
-"""Bytes of an answer that is remembered with its verdict: most receivers say the same few words each time."""
 DOUBTS = ("error_in_json", "source_code", "error_words")
 """The warnings that speak of an error, or of a script that was not run: the receiver took the delivery, and may not
 have done what it is for.
@@ -48,7 +43,7 @@ def judge(status_code: int, body: bytes, *, content_type: str | None = None, cut
         return Verdict(_judge_status(status_code))
     if cut is not None:
         return Verdict(cut)
-    return (_judge_body_once if len(body) <= SHORT else _judge_body)(body, content_type or "")
+    return _judge_body(body, content_type or "")
 
 
 def shape_of(reason: str, body: bytes) -> str | None:
@@ -60,19 +55,12 @@ def shape_of(reason: str, body: bytes) -> str | None:
         return None
     if reason != "ok_json":
         return reason.removeprefix("ok_")
-    return (_shape_of_json_once if len(body) <= SHORT else _shape_of_json)(body)
-
-
-def _shape_of_json(body: bytes) -> str:
     value = _parse_json(decode(body).strip(_BLANKS))
     if isinstance(value, dict):
         keys = sorted({re.sub(r"\d+", "0", key) for key in value})
         digest = hashlib.sha256(json.dumps(keys).encode()).hexdigest()
         return f"object:{digest[:8]}"
     return "list" if isinstance(value, list) else "string" if isinstance(value, str) else "value"
-
-
-_shape_of_json_once = lru_cache(maxsize=256)(_shape_of_json)
 
 
 def _judge_status(status_code: int) -> str:
@@ -96,9 +84,6 @@ def _judge_body(body: bytes, content_type: str) -> Verdict:
     if _is_html_page(content):
         return Verdict("html_page")
     return Verdict("ok_text", _text_warning(content, content_type))
-
-
-_judge_body_once = lru_cache(maxsize=256)(_judge_body)
 
 
 # --- decoding

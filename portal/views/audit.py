@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from portal.audit import AuditFilter, page_entries
@@ -16,15 +15,13 @@ from portal.database import filters
 from portal.database.db import db
 from portal.database.filters import names_of
 from portal.database.paging import InvalidCursor
-from portal.models import AuditEntry
 from portal.views.deliveries import read_day
 from portal.web import access, csv_file
 from portal.web.audit_words import ACTION_WORDS, action_words
-from portal.web.csv_file import time_text
+from portal.web.exports import audit as exports
 from portal.web.redirects import see_other
 
 CONSOLE = "console"
-COLUMNS = (_l("Quando"), _l("Quem"), _l("O que fez"), _l("Código"), _l("Sobre o quê"), _l("De onde"), _l("Vezes"))
 
 bp = Blueprint("audit", __name__, url_prefix="/audit")
 
@@ -57,32 +54,8 @@ def download() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
     if wanted.unknown:
         return see_other(url_for(".index", **dict[str, Any](request.args)))
-    return csv_file.download(
-        _("auditoria"), COLUMNS, reader_of(company_id, wanted, zone), zone=zone, action="audit.exported"
-    )
-
-
-def reader_of(company_id: int, wanted: AuditFilter, zone: ZoneInfo) -> csv_file.Reader[str]:
-    """What reads the rows of the acts that match."""
-
-    def read(cursor: str | None) -> csv_file.Batch[str]:
-        page = page_entries(db.session, company_id, wanted, limit=csv_file.BATCH, cursor=cursor)
-        return [row_of(entry, zone) for entry in page.items], page.next_cursor
-
-    return read
-
-
-def row_of(entry: AuditEntry, zone: ZoneInfo) -> list[str]:
-    """The cells of one act, its time in the company's zone."""
-    return [
-        time_text(entry.created_at, zone),
-        entry.actor,
-        action_words(entry.action),
-        entry.action,
-        entry.subject or "",
-        entry.ip or "",
-        str(entry.times),
-    ]
+    read = exports.reader_of(company_id, wanted, zone)
+    return csv_file.download(_("auditoria"), exports.COLUMNS, read, zone=zone, action="audit.exported")
 
 
 def read_filter() -> AuditFilter:

@@ -15,8 +15,8 @@ from portal.models import Company
 from portal.privacy import closing, erasing
 from portal.privacy.export import note_company_export
 from portal.runtime import runtime
-from portal.views.company_export import files_of
 from portal.web import access, sessions
+from portal.web.exports.company import files_of
 from portal.web.link_mail import this_app
 from portal.web.redirects import see_other
 from portal.web.zip_file import write_zip

@@ -13,7 +13,14 @@ from portal.models import Company, Contact
 from portal.working_models import CrmRecord
 from tests.applications import statements_of
 from tests.conftest import BOTH, URL
-from tests.factories import attempt_of, endpoint_of, make_company, make_contact, make_delivery, mark_delivered
+from tests.factories import (
+    attempt_of,
+    make_company,
+    make_contact,
+    make_delivery,
+    mark_delivered,
+    set_crm_link,
+)
 
 pytestmark = BOTH
 
@@ -21,8 +28,7 @@ pytestmark = BOTH
 @pytest.fixture
 def company(app: Flask) -> Company:
     made = make_company(url=URL)
-    endpoint_of(made).link_pointer, endpoint_of(made).link_template = "/id", "https://crm.example/{id}"
-    db.session.commit()
+    set_crm_link(made)
     return made
 
 

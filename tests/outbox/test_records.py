@@ -13,7 +13,7 @@ from portal.outbox import Claim
 from portal.webhook import Outcome
 from portal.working_models import CrmRecord
 from tests.conftest import BOTH, URL
-from tests.factories import actor_of, endpoint_of, make_company, make_contact, make_delivery, set_url
+from tests.factories import actor_of, endpoint_of, make_company, make_contact, make_delivery, set_crm_link, set_url
 from tests.outbox.test_outbox import claim_due
 from tests.outbox.test_outbox import settle as settle_outcome
 
@@ -23,8 +23,7 @@ pytestmark = BOTH
 @pytest.fixture
 def company(app: Flask) -> Company:
     made = make_company(url=URL)
-    endpoint_of(made).link_pointer, endpoint_of(made).link_template = "/id", "https://crm.example/{id}"
-    db.session.commit()
+    set_crm_link(made)
     return made
 
 

@@ -21,10 +21,10 @@ from tests.factories import (
     PASSWORD,
     actor_of,
     classify_contact,
-    endpoint_of,
     make_company,
     make_contact,
     make_delivery,
+    set_crm_link,
 )
 from tests.views.test_account import log_in
 
@@ -82,8 +82,7 @@ def test_histories_campaigns_people_and_notes_are_in_the_file(admin, company, ho
     campaign.description = "Feiras"
     classify_contact(contact, 3)
     notes.write_note(db.session, actor_of(company), "timeout", "Falei com o suporte")
-    endpoint = endpoint_of(company)
-    endpoint.link_pointer, endpoint.link_template = "/id", "https://crm.example/{id}"
+    set_crm_link(company)
     db.session.add(CrmRecord(contact_id=contact.id, pointer="/id", value="41"))
     db.session.commit()
     number, names = str(contact.id), (campaign.name, owner.email)

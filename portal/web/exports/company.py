@@ -20,9 +20,9 @@ from portal.database.db import db
 from portal.deliveries.filtering import DeliveryFilter
 from portal.forms import ROLE_WORDS
 from portal.models import Attempt, Campaign, Classification, Contact, Delivery, User
-from portal.views import audit, contact_export, delivery_export
 from portal.web import csv_file
 from portal.web.csv_file import Batch, Reader, time_text
+from portal.web.exports import audit, contacts, deliveries
 from portal.working_models import CauseNote
 
 ATTEMPT_COLUMNS = (
@@ -46,13 +46,13 @@ def files_of(app: Flask, company_id: int, zone: ZoneInfo, *, locale: str) -> Ite
     with app.app_context(), force_locale(locale):
         has_link = get_endpoint(db.session, company_id).link_template is not None
         db.session.rollback()
-        contacts = contact_export.reader_of(company_id, ContactFilter(), zone, with_link=has_link)
+        read_contacts = contacts.reader_of(company_id, ContactFilter(), zone, with_link=has_link)
         lists: list[tuple[str, Any, Reader[Any]]] = [
-            (_("contatos"), titles_of(locale, with_link=has_link), contacts),
+            (_("contatos"), titles_of(locale, with_link=has_link), read_contacts),
             (_("classificacoes"), CLASSIFICATION_COLUMNS, classifications_of(company_id, zone)),
             (_("campanhas"), CAMPAIGN_COLUMNS, campaigns_of(company_id)),
             (_("pessoas"), PERSON_COLUMNS, people_of(company_id, zone)),
-            (_("entregas"), delivery_export.COLUMNS, delivery_export.reader_of(company_id, DeliveryFilter(), zone)),
+            (_("entregas"), deliveries.COLUMNS, deliveries.reader_of(company_id, DeliveryFilter(), zone)),
             (_("tentativas"), ATTEMPT_COLUMNS, attempts_of(company_id, zone)),
             (_("notas"), NOTE_COLUMNS, notes_of(company_id, zone)),
             (_("auditoria"), audit.COLUMNS, audit.reader_of(company_id, AuditFilter(), zone)),
