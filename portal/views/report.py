@@ -60,7 +60,7 @@ def index() -> ResponseReturnValue:
         campaigns=campaigns_of(db.session, company_id),
         people=people_of(db.session, company_id),
         chart=stack([high_of(week) for week in report.weeks]),
-        last_day=lambda part: days_of(part.wanted, zone)[1],
+        first_day=lambda part: days_of(part.wanted, zone)[0],
         name_span=lambda part: name_span(part.wanted, zone),
         took=say_time(report),
         opened_by=opened_by,
