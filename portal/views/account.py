@@ -46,10 +46,7 @@ def save() -> ResponseReturnValue:
 def change_password() -> ResponseReturnValue:
     """Another password, for whoever knows the present one. Every other session ends."""
     form = ChangePasswordForm()
-    if not form.validate_on_submit():
-        return page(password=form), 422
-    if not sessions.is_confirmed(form.current):
-        form.current.errors = [sessions.why_refused()]
+    if not form.validate_on_submit() or not sessions.is_confirmed(form.current):
         return page(password=form), 422
     user = own_user()
     try:
@@ -69,10 +66,7 @@ def ask_for_email() -> ResponseReturnValue:
     form = ChangeEmailForm()
     if not is_mailing():
         return see_other(url_for(".index"))
-    if not form.validate_on_submit():
-        return page(email=form), 422
-    if not sessions.is_confirmed(form.current):
-        form.current.errors = [sessions.why_refused()]
+    if not form.validate_on_submit() or not sessions.is_confirmed(form.current):
         return page(email=form), 422
     recipient = text_of(form.email)
     try:

@@ -10,7 +10,8 @@ from portal.contacts.assigning import NoTarget, Target
 from portal.contacts.listing import PAGE_SIZE, campaigns_of, contacts_of, people_of
 from portal.database.db import db
 from portal.database.paging import row_number
-from portal.views.contacts import asked_filter, read_filter
+from portal.views.contacts import asked_filter, read_filter, read_ticked
+from portal.views.jobs import begin_job
 from portal.web import access
 from portal.web.redirects import see_other
 
@@ -21,11 +22,10 @@ bp = Blueprint("assigning", __name__, url_prefix="/contacts/assign")
 @access.member
 def ticked() -> ResponseReturnValue:
     """The contacts that were ticked on a page of the list."""
-    contact_ids = list(dict.fromkeys(request.form.getlist("contact", type=row_number)))[:PAGE_SIZE]
-    if not contact_ids:
-        flash(_("Nenhum contato foi marcado."), "info")
-        return see_other(url_for("contacts.index"))
-    return see_other(url_for(".confirm", contact=contact_ids))
+    if contact_ids := read_ticked():
+        return see_other(url_for(".confirm", contact=contact_ids))
+    flash(_("Nenhum contato foi marcado."), "info")
+    return see_other(url_for("contacts.index"))
 
 
 @bp.get("")
@@ -53,7 +53,7 @@ def start() -> ResponseReturnValue:
     """Begin with what was counted there, as a task."""
     actor, wanted = access.current_actor(), read_filter()
     target = Target(*(request.form.get(name, type=row_number) for name in ("owner", "campaign")))
-    ticked = request.form.getlist("contact", type=row_number)[:PAGE_SIZE]
+    ticked = read_ticked()
     try:
         if ticked:
             task = assigning.prepare(db.session, actor, ticked, target)
@@ -65,7 +65,4 @@ def start() -> ResponseReturnValue:
         return see_other(url_for(".confirm", contact=ticked, **asked_filter()))
     except LookupError:
         abort(400)
-    if not task.total:
-        return see_other(url_for(".confirm", **asked_filter()))
-    db.session.commit()
-    return see_other(url_for("jobs.show", job_id=task.id))
+    return begin_job(task, instead=url_for(".confirm", **asked_filter()))

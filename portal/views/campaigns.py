@@ -1,6 +1,6 @@
 """Campaigns: what there is in each, its name and its description."""
 
-from flask import Blueprint, abort, flash, render_template, url_for
+from flask import Blueprint, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -48,7 +48,4 @@ def edit(campaign_id: int) -> ResponseReturnValue:
 
 def get_campaign_or_404(campaign_id: int) -> Campaign:
     """The campaign of the reader's company: nobody can forget to check whose it is."""
-    campaign = get_campaign(db.session, current_user.company_id, campaign_id)
-    if campaign is None:
-        abort(404)
-    return campaign
+    return access.or_404(get_campaign(db.session, current_user.company_id, campaign_id))

@@ -8,13 +8,13 @@ from flask_login import current_user
 
 from portal.company.endpoint import is_configured
 from portal.contacts import classifying
-from portal.contacts.listing import PAGE_SIZE
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.views import undoing
-from portal.views.contacts import asked_filter, read_filter, read_level
+from portal.views.contacts import asked_filter, read_filter, read_level, read_ticked
+from portal.views.jobs import begin_job
 from portal.web import access
-from portal.web.redirects import back_or, see_other
+from portal.web.redirects import back_or
 
 bp = Blueprint("classifying", __name__, url_prefix="/contacts/classify")
 
@@ -23,8 +23,7 @@ bp = Blueprint("classifying", __name__, url_prefix="/contacts/classify")
 @access.member
 def ticked() -> ResponseReturnValue:
     """Classify the contacts that were ticked on a page of the list."""
-    contact_ids = list(dict.fromkeys(request.form.getlist("contact", type=row_number)))[:PAGE_SIZE]
-    level = read_level()
+    contact_ids, level = read_ticked(), read_level()
     if not contact_ids:
         flash(_("Nenhum contato foi marcado."), "info")
         return back_or(url_for("contacts.index"))
@@ -55,10 +54,7 @@ def start() -> ResponseReturnValue:
     newest_id = request.form.get("newest_id", 0, type=row_number)
     actor = access.current_actor()
     task = classifying.start(db.session, actor, read_filter(), read_level(), newest_id=newest_id)
-    if not task.total:
-        return see_other(url_for(".confirm", **asked_filter()))
-    db.session.commit()
-    return see_other(url_for("jobs.show", job_id=task.id))
+    return begin_job(task, instead=url_for(".confirm", **asked_filter()))
 
 
 def tell(count: int) -> None:

@@ -10,6 +10,7 @@ from portal.contacts import completing
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.views.contacts import asked_filter, read_filter
+from portal.views.jobs import begin_job
 from portal.web import access
 from portal.web.redirects import see_other
 
@@ -39,7 +40,4 @@ def start() -> ResponseReturnValue:
     except NoAddress as refusal:
         flash(refusal.sentence, "error")
         return see_other(url_for(".confirm", **asked_filter()))
-    if not task.total:
-        return see_other(url_for(".confirm", **asked_filter()))
-    db.session.commit()
-    return see_other(url_for("jobs.show", job_id=task.id))
+    return begin_job(task, instead=url_for(".confirm", **asked_filter()))

@@ -127,9 +127,8 @@ def settle(contact_id: int) -> ResponseReturnValue:
 @access.member
 def send_ticked() -> ResponseReturnValue:
     """Send the current data of the contacts that were ticked on a page of the list."""
-    ids = list(dict.fromkeys(request.form.getlist("contact", type=row_number)))[:PAGE_SIZE]
     try:
-        sent = syncing.send_current_of(db.session, access.current_actor(), ids)
+        sent = syncing.send_current_of(db.session, access.current_actor(), read_ticked())
     except Refusal as refusal:
         db.session.rollback()
         flash(refusal.sentence, "error")
@@ -252,6 +251,11 @@ def read_level() -> int | None:
     return ASKED_LEVELS[level]
 
 
+def read_ticked() -> list[int]:
+    """The contacts that were ticked on a page of the list, each once."""
+    return list(dict.fromkeys(request.form.getlist("contact", type=row_number)))[:PAGE_SIZE]
+
+
 def read_filter() -> ContactFilter:
     """The filter that the page's address holds: rows by their numbers."""
     numbers = {name: request.args.get(name, type=row_number) for name in ("campaign", "owner", "import")}
@@ -266,7 +270,4 @@ def asked_filter() -> dict[str, Any]:
 
 def get_contact_or_404(contact_id: int) -> Contact:
     """The contact of the reader's company: nobody can forget to check whose it is."""
-    contact = get_contact(db.session, current_user.company_id, contact_id)
-    if contact is None:
-        abort(404)
-    return contact
+    return access.or_404(get_contact(db.session, current_user.company_id, contact_id))

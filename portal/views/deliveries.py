@@ -65,7 +65,7 @@ def select_moving(deliveries: Sequence[Delivery]) -> list[Delivery]:
     return [
         delivery
         for delivery, coming in tries
-        if delivery.status == "sending" or (coming is not None and coming.at is not None and coming.at < soon)
+        if delivery.status == "sending" or (coming and coming.at and coming.at < soon)
     ]
 
 
@@ -192,18 +192,12 @@ def body(webhook_id: str) -> ResponseReturnValue:
 
 def open_delivery_or_404(webhook_id: str) -> Delivery:
     """The same, for a page with personal data: who looks at them is written down."""
-    delivery = read_content(db.session, access.current_actor(), webhook_id)
-    if delivery is None:
-        abort(404)
-    return delivery
+    return access.or_404(read_content(db.session, access.current_actor(), webhook_id))
 
 
 def get_delivery_or_404(webhook_id: str) -> Delivery:
     """The delivery of the reader's company: nobody can forget to check whose it is."""
-    delivery = get_delivery(db.session, current_user.company_id, webhook_id)
-    if delivery is None:
-        abort(404)
-    return delivery
+    return access.or_404(get_delivery(db.session, current_user.company_id, webhook_id))
 
 
 def read_filter() -> DeliveryFilter:

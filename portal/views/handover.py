@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -38,7 +38,8 @@ def download(webhook_id: str) -> ResponseReturnValue:
         moment=lambda at: moment_text(at, ZoneInfo(current_user.company.timezone)),
         now=clock.utcnow(),
     )
-    return as_file(text, f"{_('entrega')}-{webhook_id}.txt")
+    named = f"{_('entrega')}-{webhook_id}.txt"
+    return Response(text, mimetype="text/plain", headers={"Content-Disposition": f'attachment; filename="{named}"'})
 
 
 def indented(body: bytes) -> str:
@@ -54,10 +55,3 @@ def moment_text(at: datetime, zone: ZoneInfo) -> str:
     local, form = at.astimezone(zone), "%Y-%m-%d %H:%M:%S"
     offset = local.isoformat()[-6:]
     return f"{local.strftime(form)} {offset} ({zone.key}), {at.astimezone(UTC).strftime(form)} UTC"
-
-
-def as_file(text: str, filename: str) -> Response:
-    response = make_response(text)
-    response.mimetype = "text/plain"
-    response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
-    return response

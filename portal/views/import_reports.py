@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort
+from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -152,10 +152,7 @@ def missing(task_id: int) -> ResponseReturnValue:
 
 def get_report_or_404(task_id: int) -> Task:
     """The import or the rehearsal of the reader's company: nobody can forget to check whose it is."""
-    task = store.get_task(db.session, current_user.company_id, KINDS, task_id)
-    if task is None:
-        abort(404)
-    return task
+    return access.or_404(store.get_task(db.session, current_user.company_id, KINDS, task_id))
 
 
 def _send(name: str, header: Iterable[str], found: Iterable[list[str]]) -> Response:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -127,10 +127,7 @@ def discard(task_id: int) -> ResponseReturnValue:
 
 def get_task_or_404(task_id: int, kinds: Collection[str] = (importing.KIND,)) -> Task:
     """The import of the reader's company: nobody can forget to check whose it is."""
-    task = store.get_task(db.session, current_user.company_id, kinds, task_id)
-    if task is None:
-        abort(404)
-    return task
+    return access.or_404(store.get_task(db.session, current_user.company_id, kinds, task_id))
 
 
 def _show_index(error: str | None = None) -> ResponseReturnValue:

@@ -2,7 +2,7 @@
 
 from urllib.parse import urljoin
 
-from flask import Blueprint, Response, abort, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.datastructures import Headers
@@ -88,9 +88,7 @@ def receive(token: str) -> ResponseReturnValue:
     """Take what anybody sends who knows the address, and answer as a receiver should."""
     now = clock.utcnow()
     with reading():  # a stranger with a wrong token holds nobody up who wants to write
-        company = inspector.find_company(db.session, token)
-        if company is None:
-            abort(404)
+        company = access.or_404(inspector.find_company(db.session, token))
         too_busy = inspector.is_too_busy(db.session, company.id, now=now)
         db.session.rollback()
     if too_busy:

@@ -1,12 +1,10 @@
 """What the page of a task says, for each kind of task."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import islice
-from typing import Any, NamedTuple
 
-from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
@@ -21,61 +19,9 @@ from portal.importing.words import explain_file
 from portal.models import OPEN_STATUSES, Task
 from portal.tasks import store
 from portal.views.import_reports import report_of
+from portal.views.job_page import Counts, Kind, Link, Words, say
 
 SHOWN_PRESENT = 100
-Counts = Counter[str]
-Words = object
-"""What flask_babel returns."""
-
-
-def explain_failure(reason: str) -> Words:
-    """Why a task went no further."""
-    if reason == "webhook_unset":
-        return _("A URL de destino foi removida no meio do caminho. Configure o webhook e comece de novo.")
-    return _("Aconteceu algo que o portal não esperava. O que já foi feito vale, e começar de novo não repete nada.")
-
-
-class Link(NamedTuple):
-    """A way to another page: its symbol, the view's name, the words, and the values of its address."""
-
-    symbol: str
-    view: str
-    words: str
-    values: Mapping[str, str] = {}
-    number: str = ""
-    """What the address calls the task's own number, if it takes it."""
-    needs: str = ""
-    """What the task must have counted, if there is to be a link at all."""
-
-    def url_for(self, task: Task) -> str:
-        """Where the link leads on the page of this task."""
-        values: dict[str, Any] = {**self.values, **({self.number: task.id} if self.number else {})}
-        return url_for(self.view, **values)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kind:
-    """What is said of one kind of task."""
-
-    title: str
-    back: Link
-    symbol: str
-    running: str
-    unit: str
-    """What the bar measures."""
-    heading: str = _l("O que foi feito")
-    words: Mapping[str, str]
-    """The words for each thing that is counted, in the order of the page."""
-    result: Callable[[Counts], Words]
-    note: Callable[[Counts], Words] = lambda _counts: ""
-    count: Callable[[Task], Mapping[str, int]] = lambda task: task.counts
-    explain: Callable[[str], Words] = explain_failure
-    links: tuple[Link, ...]
-    """Where to go at the end."""
-    is_for_admins: bool = False
-    report_template: str | None = None
-    """What else is shown, and `report` the values that it takes."""
-    report: Callable[[Task], Mapping[str, object]] = lambda _task: {}
 
 
 def count_sync(task: Task) -> Counts:
@@ -109,26 +55,6 @@ def sync_result(counts: Counts) -> Words:
     return _("Nada chegou ao CRM.")
 
 
-def resend_result(counts: Counts) -> Words:
-    if counts["resent"]:
-        return ngettext(
-            "%(num)s entrega voltou para a fila.", "%(num)s entregas voltaram para a fila.", counts["resent"]
-        )
-    return _("Nada foi preciso: todas já estavam na fila.")
-
-
-def classify_result(counts: Counts) -> Words:
-    if counts["classified"]:
-        return ngettext("%(num)s contato classificado.", "%(num)s contatos classificados.", counts["classified"])
-    return _("Nada mudou: todos já estavam neste nível.")
-
-
-def assign_result(counts: Counts) -> Words:
-    if counts["assigned"]:
-        return ngettext("%(num)s contato mudou.", "%(num)s contatos mudaram.", counts["assigned"])
-    return _("Nada mudou.")
-
-
 def report_present(task: Task) -> Mapping[str, object]:
     """Who was not moved: the first of them."""
     first = list(islice(assigning.read_present(db.engine, task.id), SHOWN_PRESENT))
@@ -153,32 +79,6 @@ def count_undone(task: Task) -> Counts:
     """What went and what stayed, with what stayed from the beginning."""
     first = {name: task.arguments[name] for name in ("touched", "told")}
     return Counter(task.counts) + Counter(first)
-
-
-def undo_result(counts: Counts) -> Words:
-    if counts["removed"]:
-        return ngettext("%(num)s contato apagado.", "%(num)s contatos apagados.", counts["removed"])
-    return _("Nada foi apagado: o que a importação criou mudou depois.")
-
-
-def note_told(counts: Counts) -> Words:
-    """What the CRM keeps."""
-    if counts["told"]:
-        return ngettext(
-            "O seu CRM já tinha recebido %(num)s deles, ou pode ter recebido: lá eles ficam.",
-            "O seu CRM já tinha recebido %(num)s deles, ou pode ter recebido: lá eles ficam.",
-            counts["told"],
-        )
-    return _("O seu CRM não tinha recebido nenhum deles.")
-
-
-def note_foreseen(counts: Counts) -> Words:
-    """How many webhooks an import would send."""
-    if counts["sent"]:
-        return ngettext(
-            "Ela envia %(num)s webhook ao seu CRM.", "Ela envia %(num)s webhooks ao seu CRM.", counts["sent"]
-        )
-    return _("Ela não envia nada ao seu CRM.")
 
 
 def report_rehearsal(task: Task) -> Mapping[str, object]:
@@ -210,7 +110,6 @@ SYNC = Kind(
     back=Link("", "home.index", _l("Início")),
     symbol="send",
     running=_l("Colocando em dia: %(position)s de %(total)s contatos"),
-    unit=_l("Contatos feitos"),
     words={
         "arrived": _l("Em dia"),
         "doubtful": _l("Recebidos, com aviso"),
@@ -219,10 +118,21 @@ SYNC = Kind(
         "unchanged": _l("Não precisavam mais"),
     },
     result=sync_result,
-    note=lambda counts: _("O resultado aparece aqui conforme o CRM responde.") if counts["coming"] else "",
+    note=say("coming", lambda _num: _("O resultado aparece aqui conforme o CRM responde.")),
     count=count_sync,
     links=(SEE_DELIVERIES._replace(values={"trigger": "sync"}), GO_HOME),
     is_for_admins=True,
+)
+
+EXAMINATION = Kind(
+    title=_l("Importação"),
+    back=Link("", "imports.index", _l("Importar contatos")),
+    symbol="file-import",
+    running=_l("Lendo o arquivo"),
+    unit=_l("Quanto do arquivo foi lido"),
+    words={},
+    explain=explain_file,
+    links=(Link("upload", "imports.index", _l("Enviar outro arquivo")),),
 )
 
 KINDS: Mapping[str, Kind] = {
@@ -233,9 +143,13 @@ KINDS: Mapping[str, Kind] = {
         running=_l("Reenviando: %(position)s de %(total)s entregas"),
         unit=_l("Entregas feitas"),
         words={"resent": _l("Voltaram para a fila"), "unchanged": _l("Já estavam na fila")},
-        result=resend_result,
-        note=lambda counts: (
-            _("Elas saem na ordem de cada contato, com o mesmo conteúdo e o mesmo código.") if counts["resent"] else ""
+        result=say(
+            "resent",
+            lambda num: ngettext("%(num)s entrega voltou para a fila.", "%(num)s entregas voltaram para a fila.", num),
+            _l("Nada foi preciso: todas já estavam na fila."),
+        ),
+        note=say(
+            "resent", lambda _num: _("Elas saem na ordem de cada contato, com o mesmo conteúdo e o mesmo código.")
         ),
         links=(SEE_DELIVERIES, GO_HOME),
         is_for_admins=True,
@@ -252,9 +166,12 @@ KINDS: Mapping[str, Kind] = {
         back=Link("", "contacts.index", _l("Contatos")),
         symbol="users",
         running=_l("Classificando: %(position)s de %(total)s contatos"),
-        unit=_l("Contatos feitos"),
         words={"classified": _l("Classificados"), "unchanged": _l("Já estavam assim"), "sent": _l("Webhooks")},
-        result=classify_result,
+        result=say(
+            "classified",
+            lambda num: ngettext("%(num)s contato classificado.", "%(num)s contatos classificados.", num),
+            _l("Nada mudou: todos já estavam neste nível."),
+        ),
         note=note_sent,
         links=(SEE_CONTACTS,),
     ),
@@ -263,43 +180,31 @@ KINDS: Mapping[str, Kind] = {
         back=Link("", "contacts.index", _l("Contatos")),
         symbol="users",
         running=_l("Mudando: %(position)s de %(total)s contatos"),
-        unit=_l("Contatos feitos"),
         words={
             "assigned": _l("Mudaram"),
             "unchanged": _l("Já estavam assim"),
             assigning.PRESENT: _l("Já estão na campanha"),
         },
-        result=assign_result,
-        note=lambda counts: (
-            _("O CRM não é avisado: ele tem os dados de antes até alguém enviar os atuais.")
-            if counts["assigned"]
-            else ""
+        result=say(
+            "assigned",
+            lambda num: ngettext("%(num)s contato mudou.", "%(num)s contatos mudaram.", num),
+            _l("Nada mudou."),
+        ),
+        note=say(
+            "assigned", lambda _num: _("O CRM não é avisado: ele tem os dados de antes até alguém enviar os atuais.")
         ),
         links=(SEE_CONTACTS,),
         report_template="assigning/_present.html",
         report=report_present,
     ),
-    importing.EXAMINATION: Kind(
-        title=_l("Importação"),
-        back=Link("", "imports.index", _l("Importar contatos")),
-        symbol="file-import",
-        running=_l("Lendo o arquivo"),
-        unit=_l("Quanto do arquivo foi lido"),
-        words={},
-        result=lambda _counts: "",
-        explain=explain_file,
-        links=(Link("upload", "imports.index", _l("Enviar outro arquivo")),),
-    ),
-    importing.KIND: Kind(
-        title=_l("Importação"),
-        back=Link("", "imports.index", _l("Importar contatos")),
-        symbol="file-import",
+    importing.EXAMINATION: EXAMINATION,
+    importing.KIND: replace(
+        EXAMINATION,
         running=_l("Importando: %(position)s de %(total)s linhas"),
         unit=_l("Linhas importadas"),
         words=IMPORT_WORDS | {"classified": _l("Classificados")} | FINDING_WORDS,
         result=import_result,
         note=note_sent,
-        explain=explain_file,
         report_template="imports/_report.html",
         report=report_of,
         links=(
@@ -313,24 +218,40 @@ KINDS: Mapping[str, Kind] = {
         back=Link("", "imports.index", _l("Importar contatos")),
         symbol="trash",
         running=_l("Desfazendo: %(position)s de %(total)s contatos"),
-        unit=_l("Contatos feitos"),
         words={"removed": _l("Apagados"), "touched": _l("Mudaram e ficam"), "cancelled": _l("Webhooks cancelados")},
         count=count_undone,
-        result=undo_result,
-        note=note_told,
+        result=say(
+            "removed",
+            lambda num: ngettext("%(num)s contato apagado.", "%(num)s contatos apagados.", num),
+            _l("Nada foi apagado: o que a importação criou mudou depois."),
+        ),
+        note=say(
+            "told",
+            lambda num: ngettext(
+                "O seu CRM já tinha recebido %(num)s deles, ou pode ter recebido: lá eles ficam.",
+                "O seu CRM já tinha recebido %(num)s deles, ou pode ter recebido: lá eles ficam.",
+                num,
+            ),
+            _l("O seu CRM não tinha recebido nenhum deles."),
+        ),
         links=(SEE_CONTACTS,),
     ),
-    rehearsal.KIND: Kind(
+    rehearsal.KIND: replace(
+        EXAMINATION,
         title=_l("Conferir a importação"),
-        back=Link("", "imports.index", _l("Importar contatos")),
         symbol="eye",
         running=_l("Conferindo: %(position)s de %(total)s linhas"),
         unit=_l("Linhas conferidas"),
         heading=_l("O que a importação faz"),
         words=IMPORT_WORDS | {"sent": _l("Webhooks")} | FINDING_WORDS,
         result=rehearsal_result,
-        note=note_foreseen,
-        explain=explain_file,
+        note=say(
+            "sent",
+            lambda num: ngettext(
+                "Ela envia %(num)s webhook ao seu CRM.", "Ela envia %(num)s webhooks ao seu CRM.", num
+            ),
+            _l("Ela não envia nada ao seu CRM."),
+        ),
         report_template="imports/_rehearsal.html",
         report=report_rehearsal,
         links=(),

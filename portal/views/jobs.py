@@ -41,11 +41,17 @@ def progress(job_id: int) -> ResponseReturnValue:
     return _show("jobs/_progress.html", task)
 
 
+def begin_job(task: Task, *, instead: str) -> ResponseReturnValue:
+    """Keep a job that has something to do, and show it; one that has nothing is not kept and leads to `instead`."""
+    if not task.total:
+        return see_other(instead)
+    db.session.commit()
+    return see_other(url_for("jobs.show", job_id=task.id))
+
+
 def get_job_or_404(job_id: int) -> Task:
     """The job of the reader's company, if the reader may see it: nobody can forget to check whose it is."""
-    task = store.get_task(db.session, current_user.company_id, KINDS, job_id)
-    if task is None:
-        abort(404)
+    task = access.or_404(store.get_task(db.session, current_user.company_id, KINDS, job_id))
     if KINDS[task.kind].is_for_admins and not current_user.is_admin:
         abort(403)
     return task

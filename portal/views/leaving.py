@@ -61,6 +61,5 @@ def is_meant(form: CloseForm, company: Company) -> bool:
     """Whether the form names this company, and its password is right; its fields say what is not."""
     if text_of(form.name) != company.name:
         form.name.errors = [_("O nome da empresa não confere.")]
-    elif not sessions.is_confirmed(form.current):
-        form.current.errors = [sessions.why_refused()]
-    return not form.errors
+        return False
+    return sessions.is_confirmed(form.current)

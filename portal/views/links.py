@@ -74,9 +74,7 @@ def open_link(token: str, *, purpose: str) -> AccessLink:
 
 def open_link_of_user(token: str, *, purpose: str) -> tuple[AccessLink, User]:
     link = open_link(token, purpose=purpose)
-    if link.user is None:
-        abort(404)
-    return link, link.user
+    return link, access.or_404(link.user)
 
 
 def sets_password(form: NewPasswordForm, link: AccessLink, user: User) -> bool:

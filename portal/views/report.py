@@ -29,19 +29,8 @@ from portal.web.stacks import stack
 
 MONTHS = 13
 """How many months the page offers."""
-COLUMNS = (
-    *(
-        _l("Por"),
-        _l("Nome"),
-        _l("De"),
-        _l("Até"),
-        _l("Nível"),
-        _l("Contatos"),
-        _l("No CRM"),
-        _l("Com aviso"),
-        _l("Não"),
-    ),
-)
+SPAN_COLUMNS = (_l("Por"), _l("Nome"), _l("De"), _l("Até"))
+COLUMNS = (*SPAN_COLUMNS, _l("Nível"), _l("Contatos"), _l("No CRM"), _l("Com aviso"), _l("Não"))
 
 bp = Blueprint("report", __name__, url_prefix="/report")
 

@@ -36,10 +36,7 @@ def turn_on() -> ResponseReturnValue:
     if secret is None:
         flash(_("Esta chave perdeu a validade. Escaneie a nova."), "warning")
         return see_other(url_for(".show"))
-    if not form.validate_on_submit():
-        return scan_page(form, secret), 422
-    if not sessions.is_confirmed(form.current):
-        form.current.errors = [sessions.why_refused()]
+    if not form.validate_on_submit() or not sessions.is_confirmed(form.current):
         return scan_page(form, secret), 422
     user, actor = own_user(), access.current_actor()
     if not second_factor.turn_on(
@@ -60,9 +57,7 @@ def make_codes() -> ResponseReturnValue:
     form, user = TurnOffForm(), own_user()
     if user.totp_secret is None:
         return see_other(url_for(".show"))
-    if form.validate_on_submit() and not sessions.is_confirmed(form.current):
-        form.current.errors = [sessions.why_refused()]
-    if form.errors:
+    if not form.validate_on_submit() or not sessions.is_confirmed(form.current):
         return turn_off_page(TurnOffForm(formdata=None), form), 422
     codes = recovery_codes.make_codes(db.session, own_user(), actor=access.current_actor())
     db.session.commit()
@@ -73,9 +68,7 @@ def make_codes() -> ResponseReturnValue:
 @access.member
 def turn_off() -> ResponseReturnValue:
     form = TurnOffForm()
-    if form.validate_on_submit() and not sessions.is_confirmed(form.current):
-        form.current.errors = [sessions.why_refused()]
-    if form.errors:
+    if not form.validate_on_submit() or not sessions.is_confirmed(form.current):
         return turn_off_page(form), 422
     second_factor.turn_off(db.session, own_user(), actor=access.current_actor())
     db.session.commit()

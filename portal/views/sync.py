@@ -8,6 +8,7 @@ from portal.company.endpoint import get_endpoint, state_of
 from portal.company.refusals import NoAddress
 from portal.contacts import syncing
 from portal.database.db import db
+from portal.views.jobs import begin_job
 from portal.web import access
 from portal.web.redirects import see_other
 
@@ -35,7 +36,4 @@ def start() -> ResponseReturnValue:
     except NoAddress as refusal:
         flash(refusal.sentence, "error")
         return see_other(url_for(".confirm"))
-    if not task.total:
-        return see_other(url_for(".confirm"))
-    db.session.commit()
-    return see_other(url_for("jobs.show", job_id=task.id))
+    return begin_job(task, instead=url_for(".confirm"))

@@ -159,10 +159,7 @@ def enable(user_id: int) -> ResponseReturnValue:
 
 def get_user_or_404(user_id: int) -> User:
     """The person of the reader's company: nobody can forget to check whose it is."""
-    user = users.get_user(db.session, current_user.company_id, user_id)
-    if user is None:
-        abort(404)
-    return user
+    return access.or_404(users.get_user(db.session, current_user.company_id, user_id))
 
 
 def is_found(person: User, search: str) -> bool:

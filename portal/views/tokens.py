@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, abort, flash, render_template, url_for
+from flask import Blueprint, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -33,9 +33,7 @@ def create() -> ResponseReturnValue:
     form = make_form()
     if not form.validate_on_submit():
         return page(form), 422
-    user = users.get_user(db.session, current_user.company_id, form.user.data)
-    if user is None:
-        abort(404)
+    user = access.or_404(users.get_user(db.session, current_user.company_id, form.user.data))
     try:
         token = create_token(
             db.session,
@@ -55,9 +53,7 @@ def create() -> ResponseReturnValue:
 @bp.post("/<int:token_id>/revoke")
 @access.admin
 def revoke(token_id: int) -> ResponseReturnValue:
-    token = get_token(db.session, current_user.company_id, token_id)
-    if token is None:
-        abort(404)
+    token = access.or_404(get_token(db.session, current_user.company_id, token_id))
     revoke_token(db.session, token, actor=access.current_actor())
     db.session.commit()
     flash(_("O token “%(label)s” não vale mais.", label=token.label), "success")

@@ -23,6 +23,7 @@ from portal.web.extensions import login_manager
 logger = logging.getLogger(__name__)
 
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
+Found = TypeVar("Found")
 
 
 def public(view: View) -> View:
@@ -106,6 +107,13 @@ def access_of_view() -> str | None:
 def current_actor() -> Actor:
     """Whoever is logged in, for the audit log."""
     return Actor(current_user.company_id, current_user.email, request.remote_addr)
+
+
+def or_404(found: Found | None) -> Found:
+    """What was found within the reader's company; when it is nothing, there is no such page."""
+    if found is None:
+        abort(404)
+    return found
 
 
 def load_user(session_id: str) -> User | None:

@@ -1,8 +1,8 @@
-"""The days of the delivery log as bars: counts in, places in per cent out; the template draws them."""
+"""The days of the delivery log as columns: counts in, places in per cent out; the template draws them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from flask_login import current_user
@@ -12,63 +12,32 @@ from portal.database.db import db
 from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.log import DayCount, count_by_day
 from portal.i18n import reader_zone
+from portal.web.stacks import Stack, stack
 
 DAYS = 30
-GAP = 0.3
-"""The part of a day's width that stays free."""
-SMALLEST = 3.0
-"""Per cent of the height: one failure among hundreds is still seen."""
-LABEL_EVERY = 7
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One day. Places and sizes are per cent of the plot; `middle` is where a label stands."""
-
-    day: date
-    delivered: int
-    failed: int
-    x: float
-    width: float
-    delivered_height: float
-    failed_height: float
-    is_labelled: bool
-
-    @property
-    def middle(self) -> float:
-        return self.x + self.width / 2
-
-    @property
-    def delivered_y(self) -> float:
-        return 100 - self.delivered_height
-
-    @property
-    def failed_y(self) -> float:
-        return 100 - self.delivered_height - self.failed_height
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Bars for some days in a row, `top` being the number at the plot's upper edge."""
+    """Some days in a row, with their columns: delivered below, failed above."""
 
-    bars: Sequence[Bar]
-    top: int
+    days: Sequence[DayCount]
+    plot: Stack
 
     @property
     def delivered(self) -> int:
-        return sum(bar.delivered for bar in self.bars)
+        return sum(day.delivered for day in self.days)
 
     @property
     def failed(self) -> int:
-        return sum(bar.failed for bar in self.bars)
+        return sum(day.failed for day in self.days)
 
 
 def read_chart(wanted: DeliveryFilter) -> Chart | None:
     """The last days of what matches, up to the filter's end; None when there is nothing to draw."""
-    zone = reader_zone()
     end = clock.utcnow() if wanted.until is None else min(wanted.until - timedelta(seconds=1), clock.utcnow())
-    starts = day_starts(end, zone)
-    return draw(count_by_day(db.session, current_user.company_id, wanted, starts=starts), zone)
+    starts = day_starts(end, reader_zone())
+    return draw(count_by_day(db.session, current_user.company_id, wanted, starts=starts))
 
 
 def day_starts(end: datetime, zone: ZoneInfo) -> list[datetime]:
@@ -78,37 +47,7 @@ def day_starts(end: datetime, zone: ZoneInfo) -> list[datetime]:
     return [datetime.combine(day, time(), zone).astimezone(UTC) for day in days]
 
 
-def draw(counts: Sequence[DayCount], zone: ZoneInfo) -> Chart | None:
-    """Place the bars; None when all counts are 0."""
-    if not any(count.delivered or count.failed for count in counts):
-        return None
-    top = round_up(max(count.delivered + count.failed for count in counts))
-    step = 100 / len(counts)
-    bars = []
-    for number, count in enumerate(counts):
-        failed_height = height_of(count.failed, top)
-        bars.append(
-            Bar(
-                day=count.start.astimezone(zone).date(),
-                delivered=count.delivered,
-                failed=count.failed,
-                x=number * step + step * GAP / 2,
-                width=step * (1 - GAP),
-                delivered_height=min(height_of(count.delivered, top), 100 - failed_height),
-                failed_height=failed_height,
-                is_labelled=(len(counts) - 1 - number) % LABEL_EVERY == 0,
-            )
-        )
-    return Chart(bars, top)
-
-
-def height_of(count: float, top: int) -> float:
-    return max(SMALLEST, 100 * count / top) if count else 0.0
-
-
-def round_up(number: int) -> int:
-    """The next number of the row 2, 4, 6, 8, 10, 20, 40 ...: its half is a whole number too."""
-    size = 1
-    while number > 10 * size:
-        size *= 10
-    return next(step * size for step in (2, 4, 6, 8, 10) if step * size >= number)
+def draw(days: Sequence[DayCount]) -> Chart | None:
+    """Place the columns; None when all counts are 0."""
+    plot = stack([{"delivered": day.delivered, "failed": day.failed} for day in days])
+    return Chart(days, plot) if plot else None

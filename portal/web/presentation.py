@@ -42,28 +42,14 @@ class SupportsGettext(Protocol):
 
 def init_app(app: Flask) -> None:
     """Give the templates their filters and names."""
-    app.add_template_filter(dialled)
-    app.add_template_filter(rfc3339)
-    app.add_template_filter(full_time)
-    app.add_template_filter(relative_time)
-    app.add_template_filter(since_time)
-    app.add_template_filter(day_of)
-    app.add_template_filter(long_day)
-    app.add_template_filter(short_day)
+    times = (rfc3339, full_time, relative_time, since_time, day_of, long_day, short_day)
+    for words in (*times, dialled, reason_title, reasons.warning_title):
+        app.add_template_filter(words)
     app.add_template_filter(format_number, "number")
-    app.add_template_filter(reason_title)
-    app.add_template_filter(reasons.warning_title)
     app.add_template_filter(reasons.explain_warning, "warning_words")
-    app.add_template_global(here)
-    app.add_template_global(explained)
-    app.add_template_global(next_try_at)
-    app.add_template_global(next_try_of)
-    app.add_template_global(endpoint_in_trouble)
-    app.add_template_global(is_dead_end)
-    app.add_template_global(last_failure_of)
-    app.add_template_global(company_backlog)
-    app.add_template_global(crm_address)
-    app.add_template_global(has_crm_link)
+    of_the_company = (endpoint_in_trouble, company_backlog, crm_address, has_crm_link)
+    for function in (*of_the_company, here, explained, next_try_at, next_try_of, is_dead_end, last_failure_of):
+        app.add_template_global(function)
     app.context_processor(shared_names)
     app.jinja_env.install_gettext_callables(translate, translate_counted, newstyle=True)  # type: ignore[attr-defined]
 

@@ -77,7 +77,10 @@ def is_over() -> bool:
 
 
 def is_confirmed(field: PasswordField) -> bool:
-    """Whether the field holds the password of whoever is logged in. A wrong one is counted, as at log-in."""
+    """Whether the field holds the password of whoever is logged in; else it says so. A wrong one counts as at log-in.
+
+    Whom a proxy logs in may have no password.
+    """
     email, company_id, ip = current_user.email, current_user.company_id, request.remote_addr or ""
     try:
         log_in = logging_in.find_log_in(db.session, email, ip=ip)
@@ -87,19 +90,17 @@ def is_confirmed(field: PasswordField) -> bool:
     is_right = log_in.proves(field.data or "")
     logging_in.record_confirmation(db.session, log_in, Actor(company_id, email, ip), proven=is_right)
     db.session.commit()
+    if not is_right and current_user.password_hash is None:
+        field.errors = [
+            _(
+                "Você ainda não tem senha no portal. Outro administrador, ou quem opera o portal, faz um link para "
+                "criá-la."
+            )
+        ]
+    elif not is_right:
+        field.errors = [_("A senha atual não confere.")]
     return is_right
 
 
 def seconds_now() -> int:
     return int(clock.utcnow().timestamp())
-
-
-def why_refused() -> str:
-    """What `is_confirmed` did not find, in words. Whom a proxy logs in may have no password."""
-    if current_user.password_hash is None:
-        words = _(
-            "Você ainda não tem senha no portal. Outro administrador, ou quem opera o portal, faz um link para criá-la."
-        )
-    else:
-        words = _("A senha atual não confere.")
-    return str(words)

@@ -7,10 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from portal.deliveries.log import DayCount
-from portal.web.charts import day_starts, draw, round_up
+from portal.web.charts import day_starts, draw
+from portal.web.stacks import round_up, stack
 from tests.factories import NOON
-
-SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 
 
 def test_a_day_may_have_23_hours():
@@ -21,18 +20,26 @@ def test_a_day_may_have_23_hours():
 
 
 def test_bars_stand_on_each_other_within_the_plot_and_one_failure_is_seen():
-    chart = draw([DayCount(NOON, 499, 1), DayCount(NOON, 0, 0), DayCount(NOON, 3, 0)], SAO_PAULO)
+    chart = draw([DayCount(NOON, 499, 1), DayCount(NOON, 0, 0), DayCount(NOON, 3, 0)])
     assert chart is not None
-    first = chart.bars[0]
-    assert (chart.top, chart.delivered, chart.failed) == (600, 502, 1)
-    assert first.failed_height == 3.0
-    assert first.failed_y >= 0
-    assert first.failed_y + first.failed_height == pytest.approx(first.delivered_y)
-    assert chart.bars[-1].x + chart.bars[-1].width <= 100
+    delivered, failed = chart.plot.columns[0].segments
+    assert (chart.plot.top, chart.delivered, chart.failed) == (600, 502, 1)
+    assert failed.height == 3.0
+    assert failed.y >= 0
+    assert failed.y + failed.height == pytest.approx(delivered.y)
+    assert chart.plot.columns[-1].x + chart.plot.columns[-1].width <= 100
+
+
+def test_a_failure_is_seen_above_a_column_that_fills_the_plot():
+    drawn = stack([{"delivered": 999, "failed": 1}], top=1000)
+    assert drawn is not None
+    delivered, failed = drawn.columns[0].segments
+    assert (failed.y, failed.height) == (0.0, 3.0)
+    assert (delivered.y, delivered.height) == (3.0, 97.0)
 
 
 def test_nothing_is_drawn_of_nothing():
-    assert draw([DayCount(NOON, 0, 0)], SAO_PAULO) is None
+    assert draw([DayCount(NOON, 0, 0)]) is None
 
 
 @pytest.mark.parametrize(("number", "top"), [(1, 2), (2, 2), (3, 4), (9, 10), (10, 10), (11, 20), (101, 200)])
