@@ -7,7 +7,8 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.database.db import db
-from portal.forms import ACCOUNT_WORDS, ChangeEmailForm, ChangePasswordForm, ProfileForm, text_of
+from portal.forms.fields import text_of
+from portal.forms.people import ACCOUNT_WORDS, ChangeEmailForm, ChangePasswordForm, ProfileForm
 from portal.mail import MailError
 from portal.models import AccessLink, User
 from portal.notices.explaining import explain_error

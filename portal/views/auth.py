@@ -8,7 +8,8 @@ from flask_babel import gettext as _
 from flask_login import current_user, logout_user
 
 from portal.database.db import db
-from portal.forms import CodeForm, LogInForm, text_of
+from portal.forms.fields import text_of
+from portal.forms.people import CodeForm, LogInForm
 from portal.models import User
 from portal.people import logging_in, passwords, second_factor, users
 from portal.runtime import runtime

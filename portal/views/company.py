@@ -11,7 +11,8 @@ from flask_login import current_user
 from portal import clock
 from portal.database.backup import nightly
 from portal.database.db import db
-from portal.forms import CompanyForm, text_of
+from portal.forms.fields import text_of
+from portal.forms.settings import CompanyForm
 from portal.people import users
 from portal.runtime import runtime
 from portal.web import access

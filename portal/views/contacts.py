@@ -37,8 +37,7 @@ from portal.database.paging import InvalidCursor, row_number
 from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.log import page_deliveries
 from portal.deliveries.opening import crm_address_of
-from portal.forms import ContactForm
-from portal.forms.contacts import NOTE_WORDS
+from portal.forms.contacts import NOTE_WORDS, ContactForm
 from portal.i18n import reader_zone
 from portal.models import Contact
 from portal.report.words import say_reached

@@ -4,7 +4,8 @@ from flask import Blueprint, abort, make_response, render_template, request, url
 from flask.typing import ResponseReturnValue
 
 from portal.database.db import db
-from portal.forms import ForgottenForm, text_of
+from portal.forms.fields import text_of
+from portal.forms.people import ForgottenForm
 from portal.people import logging_in
 from portal.web import access, link_mail
 from portal.web.redirects import see_other

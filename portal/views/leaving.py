@@ -10,7 +10,8 @@ from flask_login import current_user, logout_user
 
 from portal import clock
 from portal.database.db import db
-from portal.forms import CloseForm, text_of
+from portal.forms.fields import text_of
+from portal.forms.settings import CloseForm
 from portal.models import Company
 from portal.privacy import closing, erasing
 from portal.privacy.export import note_company_export

@@ -4,7 +4,8 @@ from flask import Blueprint, abort, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from portal.database.db import db
-from portal.forms import ACCOUNT_WORDS, NewPasswordForm, SetUpForm, text_of
+from portal.forms.fields import text_of
+from portal.forms.people import ACCOUNT_WORDS, NewPasswordForm, SetUpForm
 from portal.models import AccessLink, User
 from portal.people import links, passwords, users
 from portal.runtime import runtime

@@ -10,7 +10,8 @@ from portal.company.chat import get_chat, remove_chat, set_chat, take_trial
 from portal.company.refusals import TooManyTests
 from portal.database.db import db
 from portal.egress import AddressError, open_session
-from portal.forms import ChatForm, text_of
+from portal.forms.fields import text_of
+from portal.forms.settings import ChatForm
 from portal.mail import MailError
 from portal.notices import ChatError, post, post_to_chat, recipients_of, write_trial
 from portal.notices.explaining import explain_chat_error, explain_error

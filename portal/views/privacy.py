@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.database.db import db
-from portal.forms import RetentionForm
+from portal.forms.settings import RetentionForm
 from portal.privacy import retention
 from portal.web import access
 from portal.web.redirects import see_other

@@ -7,7 +7,8 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.database.db import db
-from portal.forms import TurnOffForm, TurnOnForm, text_of
+from portal.forms.fields import text_of
+from portal.forms.people import TurnOffForm, TurnOnForm
 from portal.people import recovery_codes, second_factor
 from portal.runtime import runtime
 from portal.views.account import own_user

@@ -12,7 +12,8 @@ from portal.contacts.filtering import ContactFilter
 from portal.contacts.listing import COUNT_CAP, count_contacts, people_of
 from portal.database.db import db
 from portal.database.paging import row_number
-from portal.forms import ACCOUNT_WORDS, ROLE_WORDS, InvitationForm, OtherEmailForm, RoleForm, text_of
+from portal.forms.fields import text_of
+from portal.forms.people import ACCOUNT_WORDS, ROLE_WORDS, InvitationForm, OtherEmailForm, RoleForm
 from portal.models import User
 from portal.people import emails, links, passwords, users
 from portal.people.users import USER_STATES, state_of

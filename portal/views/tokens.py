@@ -10,7 +10,9 @@ from flask_login import current_user
 from portal.company.refusals import Refusal
 from portal.contacts.listing import people_of
 from portal.database.db import db
-from portal.forms import ROLE_WORDS, SCOPE_WORDS, TokenForm, text_of
+from portal.forms.fields import text_of
+from portal.forms.people import ROLE_WORDS
+from portal.forms.settings import SCOPE_WORDS, TokenForm
 from portal.people import users
 from portal.people.tokens import create_token, get_token, is_over, revoke_token, tokens_of
 from portal.people.users import state_of

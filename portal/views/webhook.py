@@ -15,7 +15,8 @@ from portal.database.db import db
 from portal.deliveries.log import get_delivery
 from portal.egress import AddressError
 from portal.egress.advice import advise
-from portal.forms import WebhookForm, text_of
+from portal.forms.fields import text_of
+from portal.forms.settings import WebhookForm
 from portal.models import Attempt
 from portal.rules import reasons
 from portal.rules.credentials import is_masked

@@ -18,7 +18,7 @@ from portal.contacts.filtering import ContactFilter
 from portal.contacts.table import titles_of
 from portal.database.db import db
 from portal.deliveries.filtering import DeliveryFilter
-from portal.forms import ROLE_WORDS
+from portal.forms.people import ROLE_WORDS
 from portal.models import Attempt, Campaign, Classification, Contact, Delivery, User
 from portal.web import csv_file
 from portal.web.csv_file import Batch, Reader, time_text
