@@ -1,9 +1,12 @@
 """What every test may ask for: an application on a database of its own, a worker, a receiver, loopback only."""
 
 import gc
+import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -35,6 +38,8 @@ from tests.postgres import Databases, shared_postgres, stop_server
 from tests.turns import Turns, group_of, seconds_of, starts_a_program
 
 REAL_HASHER, REAL_DUMMY_HASH = passwords.hasher, passwords._DUMMY_HASH
+MOST_SECONDS = 4
+"""Of processor, for a test that is not `slow`: what takes one on a quiet machine takes more on a busy one."""
 FOLDER = pytest.StashKey[Path]()
 """What the workers of one run share: their PostgreSQL server, and their turns."""
 TURNS = pytest.StashKey[Turns]()
@@ -85,6 +90,21 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         return (yield)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that takes more than a second is marked `slow`; one that takes several and is not, fails."""
+    before = processor_seconds()
+    result = yield
+    took = processor_seconds() - before
+    assert took < MOST_SECONDS or item.get_closest_marker("slow"), f"it took {took:.1f} s of processor: mark it `slow`"
+    return result
+
+
+def processor_seconds() -> float:
+    """What this process and its ended children have taken, which says more than a clock while others work too."""
+    return sum(os.times()[:4])
+
+
 @pytest.fixture(scope="session", autouse=True)
 def heard_interrupts() -> None:
     """Started in the background of a shell, the tests ignore Ctrl-C, and so would every process that they start."""
@@ -127,6 +147,19 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def programs_are_slow(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that starts another Python takes a second by that alone, and has to say so."""
+    start = subprocess.Popen.__init__
+
+    def guarded(self: "subprocess.Popen[Any]", args: Any, *rest: Any, **options: Any) -> None:
+        assert sys.executable not in args, "a test that starts Python is marked `slow`"
+        start(self, args, *rest, **options)
+
+    if request.node.get_closest_marker("slow") is None:
+        monkeypatch.setattr(subprocess.Popen, "__init__", guarded)
 
 
 def make_schema(url: str) -> None:

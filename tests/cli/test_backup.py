@@ -270,6 +270,7 @@ def test_a_restore_refuses_what_a_newer_version_made(app: Flask, run: Run, insta
     assert "newer version" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_restore_brings_an_older_backup_to_this_version(run: Run, instance: Path) -> None:
     engine = create_engine(f"sqlite:///{instance / 'old.db'}")
     prepare_engine(engine)
@@ -363,6 +364,7 @@ def test_a_plain_copy_of_a_running_portals_file_is_refused(instance: Path, run: 
     assert "use `portal backup`" in result.stderr
 
 
+@pytest.mark.slow
 def test_postgresql_is_backed_up_and_restored_by_its_own_tools(
     make_app: MakeApp, run: Run, postgres_url: str, tmp_path: Path, receiver: Receiver
 ) -> None:
@@ -385,6 +387,7 @@ def test_postgresql_is_backed_up_and_restored_by_its_own_tools(
         assert endpoint_of(company).paused_reason == "restored"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "words"),
     [

@@ -258,7 +258,10 @@ def test_every_row_of_the_page_is_tried() -> None:
     assert len(ROWS) >= 25
 
 
-@pytest.mark.parametrize(("name", "check", "words"), ROWS, ids=[name for name, _, _ in ROWS])
+@pytest.mark.parametrize(
+    ("name", "check", "words"),
+    [pytest.param(*row, marks=[pytest.mark.slow] if row[0] in OF_PERMISSIONS else [], id=row[0]) for row in ROWS],
+)
 def test_doctor_names_it(broken: Broken, environ: dict[str, str], name: str, check: str, words: str) -> None:
     if name in OF_PERMISSIONS and MAY_NOTHING and shutil.which("setpriv") is None:
         pytest.skip("root may do everything here")
@@ -272,6 +275,7 @@ def test_doctor_names_it(broken: Broken, environ: dict[str, str], name: str, che
     assert (code, complaint) == (int(any(level == "fail" for level, _, _ in lines)), "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("upgrade",), ("serve", "--port", "0"), ("worker",), ("backup", "b.db")])
 @pytest.mark.parametrize("fault", ["a folder of another's", "a file that can only be read", "a damaged file"])
 def test_no_command_ends_in_a_traceback(

@@ -63,6 +63,7 @@ def test_help_lists_every_command(run: Run) -> None:
     assert all(f"  {name} " in result.stdout for name in COMMANDS)
 
 
+@pytest.mark.slow
 def test_help_imports_neither_flask_nor_sqlalchemy() -> None:
     """It is typed often, and answers at once."""
     source = "import portal.__main__, sys; print(sorted({'flask', 'sqlalchemy', 'requests'} & set(sys.modules)))"

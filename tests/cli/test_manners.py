@@ -164,6 +164,7 @@ def complete(*words: str) -> list[str]:
     return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_a_shell_completes_commands_and_options() -> None:
     assert set(complete("")) == set(COMMANDS)
     assert complete("deliveries", "re") == ["resend"]

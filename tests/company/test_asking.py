@@ -32,6 +32,7 @@ def turns_of(actor: Actor, tries: int) -> int:
     return passed
 
 
+@pytest.mark.slow
 @BOTH
 def test_of_forty_at_once_thirty_pass(app: Flask) -> None:
     actor, engine = factories.actor_of(factories.make_company()), db.engine
