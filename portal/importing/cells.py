@@ -17,7 +17,7 @@ HYPERLINK = re.compile(r'=\s*(?:HYPERLINK|HIPERLINK|HIPERVINCULO)\(\s*"([^"]*)"\
 ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 """A long number as a spreadsheet shows and saves it: its digits are lost."""
 MIN_DIGITS = 3
-SEVERAL = re.compile(r":::|[;|\n]| / ")
+SEVERAL = re.compile(r":::|[;|\n]| / |,\s*(?=[+(\d])")
 ENTITY = re.compile(
     r"&(?:amp|quot|apos|lt|gt|nbsp|#x?[0-9a-f]{2,5}|[a-z]{1,2}(?:acute|grave|circ|tilde|cedil|uml));", re.I
 )
@@ -81,6 +81,18 @@ def is_hidden_name(text: Any) -> bool:
         and "linkedin" in text.lower()
         and HIDDEN_NAME.fullmatch(" ".join(fold(text).split())) is not None
     )
+
+
+def put_name_together(whole: str, first: str, middle: str, last: str) -> str:
+    """The name of a contact from what its columns say of it.
+
+    A whole name without a word of the first and the last one is a title of a lead or a deal.
+    """
+    if whole and not (first and last):
+        return whole
+    is_whole = last and " " in first and fold(first).endswith(f" {fold(last)}")
+    parts = first if is_whole else " ".join(filter(None, (first, middle, last)))
+    return whole if whole and not word_set(fold(whole)).isdisjoint(word_set(fold(parts))) else parts
 
 
 def is_rounded(text: str) -> bool:

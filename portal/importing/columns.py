@@ -33,6 +33,7 @@ WORD = re.compile(r"[^\W_]+")
 JOINED = (("e mail", "email"), ("linked in", "linkedin"), ("whats app", "whatsapp"), ("hub spot", "hubspot"))
 OF_TOOLS = {
     "hubspot": ("record id", "lifecycle stage", "lead status", "associated ", "marketing contact status"),
+    "piperun": ("oportunidade ",),
     "pipedrive": ("person ", "pessoa "),
     "rdstation": ("estagio no funil", "lead scoring ", "data da primeira conversao", "evento da ", "url publica"),
 }
@@ -63,6 +64,7 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
     is_named = any(field == "linkedin" and each.are("profiles") for field, each in zip(sure, seen, strict=True))
     fields = [_by_cells(*each, is_named) for each in zip(header, sure, maybe, seen, strict=True)]
     _take_probable(fields, maybe, seen)
+    _settle_name(fields, header, maybe, seen)
     _take_by_cells_alone(fields, header, maybe, seen)
     if not any(header):
         _take_name_by_cells(fields, seen)
@@ -70,8 +72,7 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
         _rename_first(fields, header)
     if "first_name" in fields and "last_name" not in fields:
         _rename_last(fields, header)
-    if not {"city", "country"} & set(fields):  # alone, it is how far a contact has come
-        fields = [None if words_of(name) == ["state"] else each for name, each in zip(header, fields, strict=True)]
+    _leave_out_progress(fields, header, seen)
     if "message" not in fields:
         fields = [None if field in OF_MESSAGES else field for field in fields]
     offers = [each if each in OFFERED and each not in fields else None for each in maybe]
@@ -166,6 +167,23 @@ def _take_probable(fields: list[str | None], maybe: Sequence[str | None], seen: 
             fields[index] = field
 
 
+def _settle_name(
+    fields: list[str | None], header: Sequence[str], maybe: Sequence[str | None], seen: Sequence[Evidence]
+) -> None:
+    """Of several columns that probably hold the name only the likeliest, where it is filled as often as the others.
+
+    Beside `Contato principal` a `Nome` is a deal's or a company's; beside `Nome` a `Cliente` is whom they work for.
+    """
+    probable = [index for index, field in enumerate(fields) if field == "name" == maybe[index]]
+    if len(probable) < 2:
+        return
+    words = {index: set(words_of(header[index])) - FILLING for index in probable}
+    best = min(probable, key=lambda index: (words[index].isdisjoint(KINDS), not words[index] <= WHOLE_OR_FIRST))
+    if all(seen[best].filled >= seen[index].filled for index in probable):
+        for index in probable:
+            fields[index] = "name" if index == best else None
+
+
 def _take_by_cells_alone(
     fields: list[str | None], header: Sequence[str], maybe: Sequence[str | None], seen: Sequence[Evidence]
 ) -> None:
@@ -189,6 +207,14 @@ def _take_name_by_cells(fields: list[str | None], seen: Sequence[Evidence]) -> N
         fields[words[0]], fields[words[0] + 1] = "first_name", "last_name"
     elif whole is not None or words:
         fields[whole if whole is not None else words[0]] = "name"
+
+
+def _leave_out_progress(fields: list[str | None], header: Sequence[str], seen: Sequence[Evidence]) -> None:
+    """The state is none of a country where it stands alone, or says `connected`: it is how far a contact has come."""
+    is_alone = not {"city", "country"} & set(fields)
+    for index, name in enumerate(header):
+        if fields[index] == "state" and words_of(name) == ["state"] and (is_alone or seen[index].are("codes")):
+            fields[index] = None
 
 
 def _rename_first(fields: list[str | None], header: Sequence[str]) -> None:

@@ -56,8 +56,8 @@ class Evidence:
     def are(self, kind: str) -> bool:
         """Whether at least half of the filled cells are of that kind.
 
-        The kinds are `profiles`, `links`, `emails`, `phones`, `dates`, `flags`, `salutations`, `words`, and `names` of
-        several words.
+        The kinds are `profiles`, `links`, `emails`, `phones`, `dates`, `flags`, `codes` (of a program, in lower case),
+        `salutations`, `words`, and `names` of several words.
         """
         return self.counts[kind] * 2 >= self.filled > 0
 
@@ -99,6 +99,7 @@ class Evidence:
         elif (found := NAME.fullmatch(text)) and text.count(" ") < MAX_WORDS_OF_NAME and not text.islower():
             self.counts["names" if found["more"] else "words"] += 1
         word = text.lower().rstrip(".")
+        self.counts["codes"] += len(text) > 3 and text.islower() and " " not in text
         self.counts["salutations"] += word in SALUTATIONS
         self.counts["flags"] += word in FLAGS or word.isdecimal()
         if any(character.isdecimal() for character in text[:20]) and read_date(text):

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from portal.importing.headings import Cells, Reader, is_explanation
+from portal.importing.headings import Cells, Reader, is_example, is_explanation
 from portal.rules.folding import fold
+from portal.rules.identity import email_address, linkedin_id
 
 FOOTER = re.compile(
     r"(?:(?:sub|grand )?tota(?:l|is|les)\b|\d+ (?:records?|registros?|contat|contacts?|rows?|linhas?|results?|leads?)"
@@ -29,10 +30,16 @@ def find_reason(
     is_like_header = filled[0].casefold() in names and len(filled) > 1
     if is_like_header and [cell.casefold() for cell in cells] == names:
         return "repeated_header"
+    if readers and any(names) and is_example(fields):
+        return "example_row"
     if readers and any(names) and is_explanation(fields, readers):
         return "explains_columns"
-    if any(not text.isdecimal() for field in ("email", "linkedin") for _, text in fields.get(field, ())):
-        return None
     start = fold(filled[0])
     is_foot = FOOTER.match(start) and (len(filled) == 1 or "total" in start)
-    return "footer" if is_foot else None
+    return "footer" if is_foot and not _tells_somebody(fields) else None
+
+
+def _tells_somebody(fields: Cells) -> bool:
+    """Whether a row has somebody's e-mail or profile, and no more than a word or a number in their columns."""
+    emails, links = ([text for _, text in fields.get(field, ())] for field in ("email", "linkedin"))
+    return any(map(email_address, emails)) or any("/" in text and linkedin_id(text) for text in links)

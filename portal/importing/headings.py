@@ -1,5 +1,6 @@
 """Rows below the header that explain the columns, and are no contacts: what is required, kinds, technical names."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,11 @@ from portal.importing.vocabulary import EXPLAINING, FILLING, NAMING
 WITHIN_LINES = 12
 """How far below the header such a row may stand."""
 NAMES = ("name", "first_name", "middle_name", "last_name")
+EXAMPLE = re.compile(
+    r"\(?(?:[Ee]xemplo|[Ee]xample|[Ee]jemplo|[Ee]x|[Pp]\. ?[Ee]x|[Pp]or [Ee]xemplo|e\.g)(?:\.?:|\.|\)|$)"
+)
+"""How the name begins in a row of a template that shows how to fill it in."""
+EXAMPLE_EMAIL = re.compile(r"(?:exemplo|example|ejemplo|sample|nome|name|seu[._-]?e?-?mail|your[._-]?e?-?mail)@")
 
 Cells = Mapping[str, Sequence[tuple[int, str]]]
 """The filled cells of each field, with their columns."""
@@ -20,6 +26,16 @@ def explains_columns(cells: Sequence[str]) -> bool:
     """Whether most cells are names of columns, or words that say of which kind a column is."""
     filled = list(filter(None, map(str.strip, cells)))
     return len(filled) > 1 and sum(map(_is_label, filled)) * 2 > len(filled)
+
+
+def is_example(fields: Cells) -> bool:
+    """Whether a row says in place of a name that it is an example: `Ex.: Maria Silva`."""
+    return any(EXAMPLE.match(text) for field in NAMES for _, text in fields.get(field, ())[:1])
+
+
+def is_example_email(address: str | None) -> bool:
+    """Whether an address is one that templates show: `exemplo@empresa.com`."""
+    return address is not None and EXAMPLE_EMAIL.match(address) is not None
 
 
 def is_explanation(fields: Cells, readers: Sequence[Reader]) -> bool:

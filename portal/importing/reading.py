@@ -193,10 +193,11 @@ class _Records:
     def _give_up(self, attempt: _Attempt, problem: str) -> Record:
         """A bad row: the lines up to the next that has a row's shape; those after it are read again."""
         self._feed.push_back(attempt.lines[1:])
-        lines = attempt.lines[:1]
-        if problem == "unclosed_quote" and not self._has_short_rows and attempt.line >= self._no_row_before:
+        lines, mended = attempt.lines[:1], self._mend(attempt)
+        is_over = self._has_short_rows or (mended is not None and not lines[0].rstrip().endswith('"'))
+        if problem == "unclosed_quote" and not is_over and attempt.line >= self._no_row_before:
             lines += self._lines_before_next_row()
-        if len(lines) == 1 and (mended := self._mend(attempt)) is not None:
+        if len(lines) == 1 and mended is not None:
             return Record(attempt.line, mended)
         return Record(attempt.line, ("".join(lines)[:MAX_CELL].rstrip("\r\n"),), problem)
 

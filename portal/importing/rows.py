@@ -15,10 +15,19 @@ from sqlalchemy.orm import Session
 
 from portal.contacts.alike import Alike
 from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem, InvalidContact, check_item
-from portal.importing.cells import is_hidden_name, is_rounded, read_label, read_level, read_link, read_phone, read_text
+from portal.importing.cells import (
+    is_hidden_name,
+    is_rounded,
+    put_name_together,
+    read_label,
+    read_level,
+    read_link,
+    read_phone,
+    read_text,
+)
 from portal.importing.dates import read_date
 from portal.importing.footers import find_reason
-from portal.importing.headings import NAMES, WITHIN_LINES, Cells
+from portal.importing.headings import NAMES, WITHIN_LINES, Cells, is_example_email
 from portal.importing.layout import Layout
 from portal.importing.order import Order
 from portal.importing.own import own_columns, path_of, read_own
@@ -89,7 +98,6 @@ class RowReader:
         self._emails = emails
         self._alike = Alike()
         self.month_first = frozenset(layout.month_first)
-        self.has_places = not {*PLACES}.isdisjoint(columns)
         self.has_owners = not {"owner_name", "owner_email"}.isdisjoint(columns)
         self.readers = [each for each in READERS if each[1] in columns]
 
@@ -188,15 +196,14 @@ class _Row:
 
     def item(self) -> dict[str, Any]:
         """The row in the body's shape."""
-        facts: dict[str, Any] = {"name": self._name()}
-        for name in ("current_company", "role"):
-            facts[name] = self._text(name)
-        facts["location"] = self._text("location")
-        if not facts["location"] and self._reader.has_places:
-            facts["location"] = ", ".join(filter(None, map(self._text, PLACES)))
+        facts: dict[str, Any] = {name: self._text(name) for name in ("current_company", "role", "location")}
+        facts["name"] = put_name_together(*map(self._text, NAMES))
+        facts["location"] = facts["location"] or ", ".join(filter(None, map(self._text, PLACES)))
         for name, field, read, problem in self._reader.readers:
             if field in self._said_of:
                 facts[name] = self._first(field, read, problem)
+        if is_example_email(facts.get("email")):
+            self.notes.append(Note("contact.email", "example_email", None, facts["email"]))
         facts["linkedin_public_id"] = facts.get("linkedin_public_id") or self._linked_id()
         item: dict[str, Any] = {"contact": {name: value for name, value in facts.items() if value or name == "name"}}
         if campaign := self._text("campaign") or self._reader.campaign:
@@ -225,13 +232,6 @@ class _Row:
     def _text(self, field: str) -> str:
         found = self._said_of.get(field)
         return read_label(found[0][1]) if found else ""
-
-    def _name(self) -> str:
-        if not (whole := self._text("name")):
-            first, middle, last = map(self._text, NAMES[1:])
-            is_whole = last and " " in first and fold(first).endswith(f" {fold(last)}")
-            whole = first if is_whole else " ".join(filter(None, (first, middle, last)))
-        return whole
 
     def _linked_id(self) -> str | None:
         """The profile that a name leads to."""

@@ -15,7 +15,7 @@ SURE = {
     "last_name": """last name, lastname, surname, family name, sobrenome, ultimo nome, apellido,
         primer apellido, nome familia, nom famille, nachname, familienname""",
     "linkedin": """linkedin, linkedin url, linkedin perfil, linkedin profile, linkedin profile url, linkedin perfil url,
-        linkedin public id, linkedin public identifier, linkedin identificador, linkedin bio, linkedin id,
+        linkedin public id, public id, linkedin public identifier, linkedin identificador, linkedin bio, linkedin id,
         linkedin link, linkedin profile link, linkedin perfil link, linkedin endereco, linkedin usuario,
         linkedin handle,
         linkedin username, linkedin account, linkedin conta, linkedin contact profile url, profile url, profile link,
@@ -29,8 +29,10 @@ SURE = {
         whatsapp numero, whatsapp number, whatsapp telefone, telefono, telefono movil, movil, telefono numero,
         telefon, handy, mobiltelefon""",
     "current_company": """company, company name, organization, organisation, organization name, organisation name,
-        associated company, account name, conta nome, empresa, empresa nome, nombre empresa, organizacao,
-        organizacao nome, organizacion, organizacion nombre, nome fantasia, employer, empregador, deal organization,
+        associated company, empresa associada, empresa asociada, company account, empresa conta, account name, conta
+        nome, empresa, empresa nome, nombre empresa, organizacao,
+        organizacao nome, organizacion, organizacion nombre, nome fantasia, empresa nome fantasia, empresa razao
+        social, employer, empregador, deal organization,
         negocio organizacao, negocio empresa, oportunidade empresa, entreprise, societe, nom entreprise, nom societe,
         unternehmen, firmenname""",
     "current_company_link": """company url, company website, company site, company link, company profile,
@@ -40,13 +42,15 @@ SURE = {
         organization website, organizacao site, company page""",
     "role": """role, position, job title, job, job position, cargo, cargo atual, funcao, posicao, puesto,
         puesto trabajo,
-        organization title, occupation, ocupacao, ocupacion, profissao, designation, cargo contato,
+        organization title, company position, occupation, ocupacao, ocupacion, profissao, designation, cargo contato,
         fonction, berufsbezeichnung""",
     "location": """location, localizacao, localidade, ubicacion, city state, cidade estado, cidade uf, localizacion,
-        geographic location, city state country""",
-    "city": "city, cidade, municipio, ciudad, ville, stadt",
-    "state": "state, state region, estado, uf, provincia, province, region, regiao, state province, estado uf",
-    "country": "country, country region, pais, country code, pays",
+        geographic location, location name, city state country""",
+    "city": "city, cidade, municipio, ciudad, ville, stadt, address city, endereco cidade, direccion ciudad",
+    "state": """state, state region, estado, uf, provincia, province, region, regiao, state province, estado uf,
+        address state, address region, endereco estado, direccion provincia""",
+    "country": """country, country region, pais, country code, pays, pais regiao, address country, endereco pais,
+        pais regiao endereco, direccion pais""",
     "interest_level": "interest level, nivel interesse, grau interesse, nivel interes, grado interes, level interest",
     "owner_email": """owner email, email responsavel, email dono, email proprietario, email vendedor, email responsable,
         owner email address""",
@@ -83,7 +87,7 @@ MAYBE = {
     "last_name": "apelido",
     "linkedin": "url, link, profile, perfil, social, rede social, redes sociais",
     "role": "title, titulo, headline, poste",
-    "current_company": "account, conta, business, firma, cuenta",
+    "current_company": "account, conta, business, firma, cuenta, razao social",
     "location": "address, endereco, postal address, direccion",
     "interest_level": "level, nivel, interest, interesse, interes, grau, lead level",
     "accept_date": "connected, conectado, conexao, connection, aceito, accepted, aceite",
@@ -125,7 +129,8 @@ PERSONS = word_set(
 """What an export calls the one that the row is about."""
 KINDS = word_set(
     """principal primary main preferred work home business office personal pessoal profissional professional corporativo
-    corporate comercial commercial trabalho trabajo laboral particular residencial casa direct direto other outro otro
+    corporate comercial commercial trabalho trabajo laboral particular private privado privada residencial residencia
+    casa direct direto other outro otro
     value valor secondary secundario secundaria mailing default padrao atual current actual best valid default number
     numero pro perso"""
 )

@@ -11,6 +11,7 @@ KIND_WORDS = {
     "linkedin": _l("Conexões do LinkedIn"),
     "hubspot": _l("HubSpot"),
     "pipedrive": _l("Pipedrive"),
+    "piperun": _l("PipeRun"),
     "rdstation": _l("RD Station"),
     "portal": _l("Contatos deste portal"),
     "generic": _l("Planilha em CSV"),
@@ -99,6 +100,7 @@ PROBLEM_WORDS = {
     "rounded": _l("a planilha arredondou este número, e os últimos algarismos se perderam."),
     "marks_removed": _l("tinha caracteres invisíveis, que foram tirados."),
     "not_an_email": _l("não é um endereço de e-mail."),
+    "example_email": _l("parece o de um exemplo de como preencher; o contato entra como está."),
     "not_a_profile": _l("não é o endereço de um perfil, como linkedin.com/in/maria-silva."),
     "not_a_date": _l("não é uma data como 31/01/2026."),
     "not_a_text": _l("não é um texto."),
@@ -127,6 +129,7 @@ ROW_WORDS = {
     "footer": _l("A linha é do rodapé ou do total de um relatório, e não é um contato."),
     "repeated_header": _l("A linha repete o cabeçalho, e não é um contato."),
     "explains_columns": _l("A linha explica as colunas, e não é um contato."),
+    "example_row": _l("A linha é um exemplo de como preencher, e não é um contato."),
     "nuls_removed": _l("A linha tinha bytes nulos, que foram tirados."),
     "not_json": _l("A linha não é um JSON válido."),
     "merged_away": _l(

@@ -127,6 +127,11 @@ def test_reading_goes_on_at_the_next_row_when_a_later_cell_is_quoted():
     assert names(text) == ["Ana", "Caio", "Dani", "Edu"]
 
 
+def test_a_row_whose_quotes_can_be_mended_is_read_before_a_broken_one():
+    text = 'Nome,Empresa,E-mail\nAna,"A "Boa Fé" Ltda",a@x.test\nBia,"Bar,b@x.test\nCaio,z,c@x.test\n'
+    assert [cells[0] for _, cells, problem in rows(text) if problem is None] == ["Ana", "Caio"]
+
+
 def test_the_lines_of_a_broken_row_are_no_rows():
     text = 'Ana,a@x.test,x\nBia,b@x.test,"disse "oi"\ne, claro, saiu\ntchau"\nCaio,c@x.test,z\n'
     assert names(text) == ["Ana", "Caio"]

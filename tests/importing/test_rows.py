@@ -251,6 +251,21 @@ def test_a_row_below_the_header_that_could_be_somebody_is_a_contact(row):
     assert reading.item is not None
 
 
+@pytest.mark.parametrize("name", ["Ex.: Maria Silva", "exemplo: Maria", "e.g. Maria", "(Exemplo) Maria", "Exemplo"])
+def test_a_row_of_a_template_that_says_it_is_an_example_is_no_contact_and_is_named(name):
+    first, second = readings(f"Nome,E-mail\n{name},exemplo@exemplo.com\nEx-aluna Ana,ana@x.test\n".encode())
+    assert (first.item, [note.problem for note in first.notes]) == (None, ["example_row"])
+    assert second.item is not None
+
+
+def test_an_address_of_an_example_is_said_and_its_contact_enters():
+    assert note_of(Nome="Maria Silva", Email="exemplo@empresa.com") == (
+        "contact.email",
+        "example_email",
+        "exemplo@empresa.com",
+    )
+
+
 def test_rows_that_are_no_contacts_are_named_and_are_not_bad():
     content = b"Nome,E-mail,Notas\nAna,a@x.test,\nNome,E-mail,Notas\n,,so uma nota\n#N/A,#N/A,\nTotal: 1,,\n"
     assert [[note.problem for note in reading.notes] for reading in readings(content)] == [
@@ -266,6 +281,11 @@ def test_a_name_is_put_together_once():
     content = "Nome,Nome do meio,Sobrenome\nRita,de,Luz\nRita de Luz,,Luz\nRita,,\n"
     names = [item.facts["name"] for item in read(content.encode())]
     assert names == ["Rita de Luz", "Rita de Luz", "Rita"]
+
+
+def test_the_title_of_a_lead_is_not_its_name():
+    text = "Nome do lead,Primeiro nome,Sobrenome\nLead do site #7,Ana,Lima\nDra. Bia Mota,Bia,Mota\nSó título,,\n"
+    assert [item.facts["name"] for item in read_table(text)] == ["Ana Lima", "Dra. Bia Mota", "Só título"]
 
 
 def test_more_cells_than_columns_are_a_missing_quote():
@@ -345,7 +365,7 @@ def test_a_part_of_a_line_of_json_that_cannot_be_read_never_loses_the_contact(li
 
 def test_every_field_and_every_problem_has_words():
     assert set(FIELD_WORDS) == {*FIELDS, *own_columns(titles_of("pt"))}
-    assert set(KIND_WORDS) == {"portal", "linkedin", "hubspot", "pipedrive", "rdstation", "generic", "jsonl"}
+    assert set(KIND_WORDS) == {"portal", "linkedin", "hubspot", "pipedrive", "piperun", "rdstation", "generic", "jsonl"}
     assert {"contact.name", "contact.email", "contact_owner.email", "campaign.name"} <= set(PATH_WORDS)
     assert {"required", "unknown_level", "not_an_email", "not_a_date", "too_long"} <= set(PROBLEM_WORDS)
 
@@ -384,13 +404,25 @@ def test_a_cell_says_what_a_program_meant(cell, read):
     assert read_label(read_text(cell)) == read
 
 
+def test_a_total_in_words_under_the_column_of_e_mails_is_no_contact():
+    first, total, third = readings(b"Email,Nome\nana@x.test,Ana\nTotal: 2 leads,\ntotal@x.test,Bia\n")
+    assert (first.item is None, total.item, third.item is None) == (False, None, False)
+    assert [note.problem for note in total.notes] == ["footer"]
+
+
 def test_a_total_under_the_column_of_e_mails_is_no_contact():
     found = readings(b"Nome,E-mail\nAna,ana@x.test\nTotal de leads,1\n")
     assert [reading.item and reading.item.facts["name"] for reading in found] == ["Ana", None]
 
 
 @pytest.mark.parametrize(
-    ("cell", "phone"), [("0", None), ("(11) 98888-7777 / 3333-4444", "(11) 98888-7777"), ("113", "113")]
+    ("cell", "phone"),
+    [
+        ("0", None),
+        ("(11) 98888-7777 / 3333-4444", "(11) 98888-7777"),
+        ("113", "113"),
+        ("(85) 98888-0000, (85) 3333-0000", "(85) 98888-0000"),
+    ],
 )
 def test_a_phone_has_some_digits(cell, phone):
     assert read_phone(cell) == phone
