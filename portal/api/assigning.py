@@ -9,7 +9,7 @@ from portal.api import examples
 from portal.api.contact_schemas import ContactFilterSchema
 from portal.api.job_schemas import JobSchema
 from portal.api.protocol.access import admin, current_caller
-from portal.api.protocol.fields import Flag, Object, StrictSchema, Text
+from portal.api.protocol.fields import AnswerSchema, Flag, Object, StrictSchema, Text, about
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import refuse
 from portal.contacts import assigning, classifying
@@ -21,14 +21,14 @@ blueprint = ApiBlueprint("assigning", __name__)
 
 
 class AssignSchema(StrictSchema):
-    filter = Object(ContactFilterSchema, required=True, metadata={"description": "Empty: every contact."})
-    owner = Text(254, allow_none=True, metadata={"description": "Who gets them: an e-mail or a number."})
-    campaign = Text(200, allow_none=True, metadata={"description": "Where they go: a campaign's name or number."})
-    dry_run = Flag(load_default=False, metadata={"description": "Only count; nobody is moved."})
+    filter = Object(ContactFilterSchema, required=True, metadata=about("Empty: every contact."))
+    owner = Text(254, allow_none=True, metadata=about("Who gets them: an e-mail or a number."))
+    campaign = Text(200, allow_none=True, metadata=about("Where they go: a campaign's name or number."))
+    dry_run = Flag(load_default=False, metadata=about("Only count; nobody is moved."))
 
 
-class MatchingSchema(StrictSchema):
-    count = fields.Integer(required=True, metadata={"description": "Contacts that match."})
+class MatchingSchema(AnswerSchema):
+    count = fields.Integer(metadata=about("Contacts that match."))
 
 
 @blueprint.route("/contacts/assign", methods=["POST"], tags=["jobs"])

@@ -7,7 +7,7 @@ from marshmallow import fields
 from portal.api import examples
 from portal.api.protocol.access import admin, current_caller, member
 from portal.api.protocol.exchange import message_of
-from portal.api.protocol.fields import Moment, StrictSchema, Text, choice
+from portal.api.protocol.fields import AnswerSchema, Moment, StrictSchema, Text, about, choice
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import Problem
 from portal.contacts import doubts, notes
@@ -21,36 +21,31 @@ from portal.rules.reasons import explain_warning
 blueprint = ApiBlueprint("causes", __name__)
 
 
-class CauseNoteSchema(StrictSchema):
-    text = fields.String(required=True)
-    actor = fields.String(required=True)
-    written_at = Moment(required=True)
+class CauseNoteSchema(AnswerSchema):
+    text = fields.String()
+    actor = fields.String()
+    written_at = Moment()
 
 
-class CauseSchema(StrictSchema):
-    cause = fields.String(required=True, metadata={"description": "A `reason`, or a `warning` of what was accepted."})
-    status = choice(DELIVERY_STATUSES, required=True, metadata={"description": "`delivered` where it is a warning."})
-    contacts = fields.Integer(required=True)
-    message = fields.String(
-        required=True,
-        metadata={"description": "Of the newest such attempt that is kept, or of the warning: what to do."},
-    )
-    note = fields.Nested(CauseNoteSchema, required=True, allow_none=True)
+class CauseSchema(AnswerSchema):
+    cause = fields.String(metadata=about("A `reason`, or a `warning` of what was accepted."))
+    status = choice(DELIVERY_STATUSES, metadata=about("`delivered` where it is a warning."))
+    contacts = fields.Integer()
+    message = fields.String(metadata=about("Of the newest such attempt that is kept, or of the warning: what to do."))
+    note = fields.Nested(CauseNoteSchema, allow_none=True)
 
 
-class CausesSchema(StrictSchema):
-    items = fields.List(fields.Nested(CauseSchema), required=True)
+class CausesSchema(AnswerSchema):
+    items = fields.List(fields.Nested(CauseSchema))
 
 
 class NewNoteSchema(StrictSchema):
-    text = Text(
-        notes.MAX_NOTE, required=True, allow_none=True, metadata={"description": "null or empty: there is none."}
-    )
+    text = Text(notes.MAX_NOTE, required=True, allow_none=True, metadata=about("null or empty: there is none."))
 
 
-class WrittenSchema(StrictSchema):
-    cause = fields.String(required=True)
-    note = fields.Nested(CauseNoteSchema, required=True, allow_none=True)
+class WrittenSchema(AnswerSchema):
+    cause = fields.String()
+    note = fields.Nested(CauseNoteSchema, allow_none=True)
 
 
 @blueprint.route("/causes", tags=["sync"])

@@ -7,6 +7,7 @@ from portal.api.examples import CONTACT_ITEM
 from portal.api.protocol.fields import (
     EMAIL,
     KEY_TEXT,
+    AnswerSchema,
     DateText,
     ItemList,
     NumberParameter,
@@ -14,6 +15,7 @@ from portal.api.protocol.fields import (
     StrictSchema,
     Text,
     WholeNumber,
+    about,
     choice,
     key,
     level,
@@ -41,10 +43,10 @@ class ExperienceSchema(StrictSchema):
 
 FactsSchema = StrictSchema.from_dict(
     {
-        "id": key(allow_none=True, metadata={"description": "An existing contact's number; it has to be known."}),
+        "id": key(allow_none=True, metadata=about("An existing contact's number; it has to be known.")),
         **{name: Text(length, allow_none=name != "name") for name, length in TEXT_FIELDS.items()},
         **{name: DateText() for name in DATE_FIELDS},
-        "interest_level": level(metadata={"description": "One that differs is a classification; null removes it."}),
+        "interest_level": level(metadata=about("One that differs is a classification; null removes it.")),
         "skills": ItemList(Object(SkillSchema), length=MAX_ITEMS),
         "experiences": ItemList(Object(ExperienceSchema), length=MAX_ITEMS),
     },
@@ -53,13 +55,13 @@ FactsSchema = StrictSchema.from_dict(
 
 
 class OwnerSchema(StrictSchema):
-    id = key(allow_none=True, metadata={"description": "Not used: owners are told apart by their e-mail."})
+    id = key(allow_none=True, metadata=about("Not used: owners are told apart by their e-mail."))
     name = Text(200, allow_none=True)
     email = Text(254, form=EMAIL, required=True)
 
 
 class CampaignSchema(StrictSchema):
-    id = key(allow_none=True, metadata={"description": "Not used: campaigns are told apart by their name."})
+    id = key(allow_none=True, metadata=about("Not used: campaigns are told apart by their name."))
     name = Text(200, allow_none=True)
     description = Text(MAX_TEXT, allow_none=True)
 
@@ -82,7 +84,7 @@ class ContactItemSchema(BodySchema):
     """A contact to make or to change; what is absent stays as it is."""
 
     sync, warning, data_changed, crm_url = (
-        fields.Raw(allow_none=True, load_only=True, metadata={"description": "Not used: what an answer says of it."})
+        fields.Raw(allow_none=True, load_only=True, metadata=about("Not used: what an answer says of it."))
         for _ in range(4)
     )
 
@@ -95,55 +97,51 @@ class ContactSchema(BodySchema):
         WARNINGS,
         required=True,
         allow_none=True,
-        metadata={"description": "Of the last answer that was accepted; null when there is none, or it was settled."},
+        metadata=about("Of the last answer that was accepted; null when there is none, or it was settled."),
     )
     data_changed = fields.Boolean(
         required=True,
-        metadata={
-            "description": "Whether contact, owner or campaign changed since the body was made that the receiver took "
+        metadata=about(
+            "Whether contact, owner or campaign changed since the body was made that the receiver took "
             "last. The level, `collect_date` and messages do not count."
-        },
+        ),
     )
-    crm_url = fields.String(required=True, allow_none=True, metadata={"description": CRM_URL})
+    crm_url = fields.String(required=True, allow_none=True, metadata=about(CRM_URL))
 
 
 class ContactFilterSchema(FilterSchema):
     """The filters of `listContacts`, as an object."""
 
-    owner = Text(254, metadata={"description": "An owner's e-mail or number; `me`: whose token it is."})
-    search = Text(200, metadata={"description": "A part of the contact's name."})
-    level = choice(tuple(ASKED_LEVELS), metadata={"description": "`none`: contacts without a level."})
-    replied = choice(
-        ("yes", "since"), metadata={"description": "`since`: after the level was set, or there is none yet."}
-    )
-    sync = choice(SYNC_STATES, metadata={"description": "Whether the CRM knows the contact's level."})
-    data_changed = choice(("true", "false"), metadata={"description": "Whether the receiver has the old data."})
+    owner = Text(254, metadata=about("An owner's e-mail or number; `me`: whose token it is."))
+    search = Text(200, metadata=about("A part of the contact's name."))
+    level = choice(tuple(ASKED_LEVELS), metadata=about("`none`: contacts without a level."))
+    replied = choice(("yes", "since"), metadata=about("`since`: after the level was set, or there is none yet."))
+    sync = choice(SYNC_STATES, metadata=about("Whether the CRM knows the contact's level."))
+    data_changed = choice(("true", "false"), metadata=about("Whether the receiver has the old data."))
     state = choice(
         SHOWN_STATES,
-        metadata={
-            "description": "As pages show it: `sync`, or `with_warning` or `data_changed` in the place of `in_sync`."
-        },
+        metadata=about("As pages show it: `sync`, or `with_warning` or `data_changed` in the place of `in_sync`."),
     )
-    warning = choice(WARNINGS, metadata={"description": "Open warnings of that kind."})
-    import_id: fields.Integer = key(data_key="import", metadata={"description": "The contacts that this import named."})
+    warning = choice(WARNINGS, metadata=about("Open warnings of that kind."))
+    import_id: fields.Integer = key(data_key="import", metadata=about("The contacts that this import named."))
     reached = Text(
         100,
-        metadata={
-            "description": "Who reached a level since then and before: `level,since,until`, and perhaps `in_crm`, "
+        metadata=about(
+            "Who reached a level since then and before: `level,since,until`, and perhaps `in_crm`, "
             "`with_warning` or `missing`, as `getReport` counts them."
-        },
+        ),
     )
 
 
 class ContactQuerySchema(ListQuerySchema, ContactFilterSchema):
     """The same in a query, where numbers are texts."""
 
-    import_id = NumberParameter(data_key="import", metadata={"description": "The contacts that this import named."})
+    import_id = NumberParameter(data_key="import", metadata=about("The contacts that this import named."))
 
 
-class ContactPageSchema(StrictSchema):
-    items = fields.List(fields.Nested(ContactSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True, metadata=PAGE_NOTE)
+class ContactPageSchema(AnswerSchema):
+    items = fields.List(fields.Nested(ContactSchema))
+    next_cursor = fields.String(allow_none=True, metadata=PAGE_NOTE)
 
 
 class NoteSchema(StrictSchema):
@@ -156,21 +154,17 @@ class SavedSchema(StrictSchema):
     created = fields.Boolean(required=True)
     delivery_id = fields.String(required=True, allow_none=True)
     notes = fields.List(
-        fields.Nested(NoteSchema), metadata={"description": "What was left out or mended; absent when nothing was."}
+        fields.Nested(NoteSchema), metadata=about("What was left out or mended; absent when nothing was.")
     )
 
 
-class SentSchema(StrictSchema):
-    contact_id = fields.Integer(required=True)
-    delivery_id = fields.String(
-        required=True,
-        allow_none=True,
-        metadata={"description": "null when the receiver has it all, or it is queued."},
-    )
+class SentSchema(AnswerSchema):
+    contact_id = fields.Integer()
+    delivery_id = fields.String(allow_none=True, metadata=about("null when the receiver has it all, or it is queued."))
 
 
 class MergeSchema(StrictSchema):
-    contact_id: fields.Integer = key(required=True, metadata={"description": "The contact that is gone after it."})
+    contact_id: fields.Integer = key(required=True, metadata=about("The contact that is gone after it."))
 
 
 class RepeatableSchema(StrictSchema):
@@ -180,25 +174,25 @@ class RepeatableSchema(StrictSchema):
         255,
         form=KEY_TEXT,
         data_key="Idempotency-Key",
-        metadata={"description": "Makes the call safe to repeat for 24 hours, such as a UUID."},
+        metadata=about("Makes the call safe to repeat for 24 hours, such as a UUID."),
     )
 
 
-class ResultsSchema(StrictSchema):
+class ResultsSchema(AnswerSchema):
     """One result for each contact sent, in the same order."""
 
-    results = fields.List(fields.Nested(SavedSchema), required=True)
+    results = fields.List(fields.Nested(SavedSchema))
 
 
 class LevelSchema(StrictSchema):
     interest_level = level(required=True)
 
 
-class ClassifiedSchema(StrictSchema):
-    contact_id = fields.Integer(required=True)
-    interest_level = level(required=True)
-    previous_level = level(required=True)
-    delivery_id = fields.String(required=True, allow_none=True, metadata={"description": "null when no webhook fires."})
+class ClassifiedSchema(AnswerSchema):
+    contact_id = fields.Integer()
+    interest_level = level()
+    previous_level = level()
+    delivery_id = fields.String(allow_none=True, metadata=about("null when no webhook fires."))
 
 
 SAVE_BODY = {
@@ -206,10 +200,7 @@ SAVE_BODY = {
     "content": {
         "application/json": {
             "schema": {
-                "oneOf": [
-                    ContactItemSchema,
-                    {"type": "array", "items": ContactItemSchema, "maxItems": MAX_CONTACTS},
-                ]
+                "oneOf": [ContactItemSchema, {"type": "array", "items": ContactItemSchema, "maxItems": MAX_CONTACTS}]
             },
             "example": CONTACT_ITEM,
         }

@@ -18,7 +18,7 @@ from portal.api.contact_schemas import (
 from portal.api.job_schemas import JobSchema
 from portal.api.protocol.access import admin, current_caller, member
 from portal.api.protocol.parsing import ApiBlueprint
-from portal.api.protocol.problems import Problem, refuse
+from portal.api.protocol.problems import or_404
 from portal.api.sync_schemas import CountSchema, SendCurrentSchema
 from portal.contacts import classifying, completing, merging, syncing
 from portal.contacts.body import payload_of
@@ -26,7 +26,6 @@ from portal.contacts.filtering import read_filter
 from portal.contacts.listing import get_contact, page_contacts
 from portal.contacts.standing import Standing, standings_of
 from portal.database.db import db, reading
-from portal.database.paging import InvalidCursor
 from portal.deliveries.opening import crm_addresses_of
 from portal.models import Contact, Task
 from portal.privacy import erasing
@@ -49,12 +48,9 @@ def index(given: dict[str, Any]) -> Response:
     """
     company_id = current_caller().company_id
     wanted = read_filter(db.session, company_id, given, reader_id=current_caller().user_id)
-    try:
-        page = page_contacts(
-            db.session, company_id, wanted, limit=given["limit"], cursor=given.get("cursor"), with_messages=True
-        )
-    except InvalidCursor:
-        refuse([("cursor", "invalid_cursor")])
+    page = page_contacts(
+        db.session, company_id, wanted, limit=given["limit"], cursor=given.get("cursor"), with_messages=True
+    )
     return jsonify({"items": shapes_of(page.items), "next_cursor": page.next_cursor})
 
 
@@ -132,7 +128,7 @@ def send_current(given: dict[str, Any]) -> Task | Response:
     wanted = read_filter(db.session, actor.company_id, given["filter"], reader_id=current_caller().user_id)
     if given["dry_run"]:
         with reading():
-            return jsonify(CountSchema().dump({"count": completing.look(db.session, actor.company_id, wanted).count}))
+            return jsonify({"count": completing.look(db.session, actor.company_id, wanted).count})
     task = completing.start(db.session, actor, wanted)
     db.session.commit()
     return task
@@ -154,9 +150,7 @@ def merge(given: dict[str, Any], contact_id: int) -> Response:
     """
     other = get_contact_or_404(given["contact_id"])
     merging.merge(db.session, current_caller().actor, get_contact_or_404(contact_id).id, other.id)
-    answer = jsonify(
-        *shapes_of([get_contact_or_404(contact_id)])
-    )  # read before the commit: a read takes the lock again
+    answer = jsonify(*shapes_of([get_contact_or_404(contact_id)]))  # before the commit: a read takes the lock again
     db.session.commit()
     return answer
 
@@ -183,19 +177,14 @@ def shapes_of(contacts: Sequence[Contact]) -> list[dict[str, Any]]:
     """Each contact in the shape of the webhook's body, with where it stands beside it."""
     standings = standings_of(db.session, contacts)
     addresses = crm_addresses_of(db.session, contacts[0].company_id, contacts) if contacts else {}
-    return [
-        payload_of(contact) | facts_beside(standings[contact.id]) | {"crm_url": addresses.get(contact.id)}
-        for contact in contacts
-    ]
+    return [shape_of(contact, standings[contact.id], addresses.get(contact.id)) for contact in contacts]
 
 
-def facts_beside(standing: Standing) -> dict[str, Any]:
-    return {"sync": standing.sync, "warning": standing.warning, "data_changed": standing.data_changed}
+def shape_of(contact: Contact, standing: Standing, crm_url: str | None) -> dict[str, Any]:
+    beside = {"sync": standing.sync, "warning": standing.warning, "data_changed": standing.data_changed}
+    return payload_of(contact) | beside | {"crm_url": crm_url}
 
 
 def get_contact_or_404(contact_id: int) -> Contact:
     """The contact of the caller's company: nobody can forget to check whose it is."""
-    contact = get_contact(db.session, current_caller().company_id, contact_id)
-    if contact is None:
-        raise Problem(404, "not_found")
-    return contact
+    return or_404(get_contact(db.session, current_caller().company_id, contact_id))

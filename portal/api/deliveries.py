@@ -6,9 +6,9 @@ from portal.api import examples
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliveryQuerySchema, DeliverySchema
 from portal.api.protocol.access import admin, current_caller, member
 from portal.api.protocol.parsing import ApiBlueprint
-from portal.api.protocol.problems import Problem, refuse
+from portal.api.protocol.problems import or_404
 from portal.database.db import db
-from portal.database.paging import InvalidCursor, Page
+from portal.database.paging import Page
 from portal.deliveries import resending
 from portal.deliveries.filtering import read_filter
 from portal.deliveries.log import get_delivery, page_deliveries, read_content
@@ -27,10 +27,7 @@ def index(given: dict[str, Any]) -> Page[Delivery]:
     """The deliveries that match every filter, newest first"""
     company_id = current_caller().company_id
     wanted = read_filter(db.session, company_id, given)
-    try:
-        return page_deliveries(db.session, company_id, wanted, limit=given["limit"], cursor=given.get("cursor"))
-    except InvalidCursor:
-        refuse([("cursor", "invalid_cursor")])
+    return page_deliveries(db.session, company_id, wanted, limit=given["limit"], cursor=given.get("cursor"))
 
 
 @blueprint.route("/deliveries/<webhook_id:delivery_id>", tags=["deliveries"])
@@ -43,7 +40,7 @@ def show(delivery_id: str) -> Delivery:
 
     The audit log keeps who read a body, once a day for each person.
     """
-    return found(read_content(db.session, current_caller().actor, delivery_id))
+    return or_404(read_content(db.session, current_caller().actor, delivery_id))
 
 
 @blueprint.route("/deliveries/<delivery_id>/resend", methods=["POST"], tags=["deliveries"])
@@ -66,10 +63,4 @@ def resend(delivery_id: str) -> Delivery:
 
 def get_delivery_or_404(delivery_id: str) -> Delivery:
     """The delivery of the caller's company: nobody can forget to check whose it is."""
-    return found(get_delivery(db.session, current_caller().company_id, delivery_id))
-
-
-def found(delivery: Delivery | None) -> Delivery:
-    if delivery is None:
-        raise Problem(404, "not_found")
-    return delivery
+    return or_404(get_delivery(db.session, current_caller().company_id, delivery_id))

@@ -8,7 +8,7 @@ from portal.api import examples
 from portal.api.job_schemas import JobSchema, ResendCountSchema, ResendSchema
 from portal.api.protocol.access import admin, current_caller
 from portal.api.protocol.parsing import ApiBlueprint
-from portal.api.protocol.problems import Problem
+from portal.api.protocol.problems import or_404
 from portal.database.db import db
 from portal.deliveries import resending
 from portal.deliveries.filtering import read_filter
@@ -51,7 +51,4 @@ def resend(given: dict[str, Any]) -> Task | Response:
 @blueprint.doc(operationId="getJob")
 def show(job_id: int) -> Task:
     """How far a job is, and what came of it"""
-    task = store.get_task(db.session, current_caller().company_id, KINDS, job_id)
-    if task is None:
-        raise Problem(404, "not_found")
-    return task
+    return or_404(store.get_task(db.session, current_caller().company_id, KINDS, job_id))

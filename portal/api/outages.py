@@ -6,43 +6,36 @@ from marshmallow import fields
 
 from portal.api import examples
 from portal.api.protocol.access import current_caller, member
-from portal.api.protocol.fields import Moment, StrictSchema
+from portal.api.protocol.fields import AnswerSchema, Moment, about
 from portal.api.protocol.lists import PAGE_NOTE, ListQuerySchema
 from portal.api.protocol.parsing import ApiBlueprint
-from portal.api.protocol.problems import refuse
 from portal.company.outages import OutageFacts, page_outages
 from portal.database.db import db
-from portal.database.paging import InvalidCursor, Page
+from portal.database.paging import Page
 
 blueprint = ApiBlueprint("outages", __name__)
 
 
-class OutageSchema(StrictSchema):
-    id = fields.Integer(required=True)
-    began_at = Moment(required=True, metadata={"description": "The first failure in a row."})
-    ended_at = Moment(required=True, allow_none=True, metadata={"description": "null while it lasts."})
-    reason = fields.String(required=True, metadata={"description": "Of the failure that told."})
-    status_code = fields.Integer(required=True, allow_none=True)
-    held = fields.Integer(
-        required=True, metadata={"description": "Deliveries that it held up; while it lasts, those that wait now."}
-    )
-    waiting = fields.Integer(required=True, metadata={"description": "How many of these are still on their way."})
-    delivered = fields.Integer(required=True)
-    failed = fields.Integer(required=True)
-    superseded = fields.Integer(required=True)
-    cancelled = fields.Integer(required=True)
-    forgotten = fields.Integer(
-        required=True, metadata={"description": "Those that retention has removed: their end is not known any more."}
-    )
-    last_delivered_at = Moment(
-        required=True, allow_none=True, metadata={"description": "When the last of those that arrived did."}
-    )
-    message = fields.String(required=True, metadata={"description": "The outage in a sentence."})
+class OutageSchema(AnswerSchema):
+    id = fields.Integer()
+    began_at = Moment(metadata=about("The first failure in a row."))
+    ended_at = Moment(allow_none=True, metadata=about("null while it lasts."))
+    reason = fields.String(metadata=about("Of the failure that told."))
+    status_code = fields.Integer(allow_none=True)
+    held = fields.Integer(metadata=about("Deliveries that it held up; while it lasts, those that wait now."))
+    waiting = fields.Integer(metadata=about("How many of these are still on their way."))
+    delivered = fields.Integer()
+    failed = fields.Integer()
+    superseded = fields.Integer()
+    cancelled = fields.Integer()
+    forgotten = fields.Integer(metadata=about("Those that retention has removed: their end is not known any more."))
+    last_delivered_at = Moment(allow_none=True, metadata=about("When the last of those that arrived did."))
+    message = fields.String(metadata=about("The outage in a sentence."))
 
 
-class OutagePageSchema(StrictSchema):
-    items = fields.List(fields.Nested(OutageSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True, metadata=PAGE_NOTE)
+class OutagePageSchema(AnswerSchema):
+    items = fields.List(fields.Nested(OutageSchema))
+    next_cursor = fields.String(allow_none=True, metadata=PAGE_NOTE)
 
 
 @blueprint.route("/outages", tags=["webhook"])
@@ -58,7 +51,4 @@ def index(given: dict[str, Any]) -> Page[OutageFacts]:
     arrives, or when somebody resumes sending or changes the address. `listDeliveries` with `outage_id` lists what it
     held up.
     """
-    try:
-        return page_outages(db.session, current_caller().company_id, limit=given["limit"], cursor=given.get("cursor"))
-    except InvalidCursor:
-        refuse([("cursor", "invalid_cursor")])
+    return page_outages(db.session, current_caller().company_id, limit=given["limit"], cursor=given.get("cursor"))

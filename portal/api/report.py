@@ -9,7 +9,7 @@ from portal import clock
 from portal.api import examples
 from portal.api.outages import OutageSchema
 from portal.api.protocol.access import current_caller, member
-from portal.api.protocol.fields import Moment, StrictSchema, TimeParameter
+from portal.api.protocol.fields import AnswerSchema, Moment, TimeParameter, about
 from portal.api.protocol.lists import FilterSchema
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import refuse
@@ -22,51 +22,41 @@ blueprint = ApiBlueprint("report", __name__)
 
 
 class ReportQuerySchema(FilterSchema):
-    since = TimeParameter(metadata={"description": "The beginning of this month where it is not given."})
-    until = TimeParameter(metadata={"description": "The end of this month where it is not given."})
+    since = TimeParameter(metadata=about("The beginning of this month where it is not given."))
+    until = TimeParameter(metadata=about("The end of this month where it is not given."))
 
 
-class TallySchema(StrictSchema):
-    level = fields.Integer(required=True)
-    contacts = fields.Integer(required=True, metadata={"description": "Who was set to it in that time, each once."})
-    in_crm = fields.Integer(
-        required=True, metadata={"description": "Of these, whose last such level, or something later, was delivered."}
-    )
-    with_warning = fields.Integer(
-        required=True, metadata={"description": "The same, with an open warning that speaks of an error."}
-    )
-    missing = fields.Integer(required=True)
+class TallySchema(AnswerSchema):
+    level = fields.Integer()
+    contacts = fields.Integer(metadata=about("Who was set to it in that time, each once."))
+    in_crm = fields.Integer(metadata=about("Of these, whose last such level, or something later, was delivered."))
+    with_warning = fields.Integer(metadata=about("The same, with an open warning that speaks of an error."))
+    missing = fields.Integer()
 
 
-class GroupSchema(StrictSchema):
-    id = fields.Integer(required=True)
-    name = fields.String(required=True)
-    levels = fields.List(fields.Nested(TallySchema), required=True)
+class GroupSchema(AnswerSchema):
+    id = fields.Integer()
+    name = fields.String()
+    levels = fields.List(fields.Nested(TallySchema))
 
 
-class WeekSchema(StrictSchema):
-    since = Moment(required=True)
-    until = Moment(required=True)
-    levels = fields.List(fields.Nested(TallySchema), required=True)
+class WeekSchema(AnswerSchema):
+    since = Moment()
+    until = Moment()
+    levels = fields.List(fields.Nested(TallySchema))
 
 
-class ReportSchema(StrictSchema):
-    message = fields.String(required=True, metadata={"description": "The report in a sentence."})
-    since = Moment(required=True)
-    until = Moment(required=True)
-    levels = fields.List(fields.Nested(TallySchema), required=True)
-    campaigns = fields.List(fields.Nested(GroupSchema), required=True)
-    owners = fields.List(fields.Nested(GroupSchema), required=True)
-    weeks = fields.List(
-        fields.Nested(WeekSchema),
-        required=True,
-        metadata={"description": "From Monday to Monday in the company's time zone."},
-    )
-    median_seconds = fields.Float(
-        required=True, allow_none=True, metadata={"description": "From a classification until the CRM had it."}
-    )
-    timed = fields.Integer(required=True, metadata={"description": "How many that was told from, at most 1000."})
-    outages = fields.List(fields.Nested(OutageSchema), required=True)
+class ReportSchema(AnswerSchema):
+    message = fields.String(metadata=about("The report in a sentence."))
+    since = Moment()
+    until = Moment()
+    levels = fields.List(fields.Nested(TallySchema))
+    campaigns = fields.List(fields.Nested(GroupSchema))
+    owners = fields.List(fields.Nested(GroupSchema))
+    weeks = fields.List(fields.Nested(WeekSchema), metadata=about("From Monday to Monday in the company's time zone."))
+    median_seconds = fields.Float(allow_none=True, metadata=about("From a classification until the CRM had it."))
+    timed = fields.Integer(metadata=about("How many that was told from, at most 1000."))
+    outages = fields.List(fields.Nested(OutageSchema))
 
 
 @blueprint.route("/report", tags=["sync"])

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
+from portal.api.protocol.fields import about
 from portal.company.testing import TestSend
 from portal.models import Attempt
 from portal.rules.verdict import decode
 from portal.runtime import runtime
 from portal.webhook import Outcome
 
-OFFER_NOTE = {"description": "The address to use instead, where the answer gave one; null otherwise."}
+OFFER_NOTE = about("The address to use instead, where the answer gave one; null otherwise.")
 
 
 def message_of(attempt: Attempt | Outcome) -> str:
@@ -45,13 +46,9 @@ def result_of(sent: TestSend) -> dict[str, Any]:
     """A test as the API tells it, with exactly what was sent and what came back."""
     outcome = sent.outcome
     return {
-        "delivered": outcome.delivered,
-        "reason": outcome.reason,
+        **{name: getattr(outcome, name) for name in ("delivered", "reason", "warning", "status_code", "duration_ms")},
         "message": message_of(outcome),
         "offer": offer_of(outcome),
-        "warning": outcome.warning,
-        "status_code": outcome.status_code,
-        "duration_ms": outcome.duration_ms,
         "request": {
             "method": "POST",
             "url": outcome.url,

@@ -32,6 +32,18 @@ class StrictSchema(Schema):
     error_messages = {"unknown": "unknown_field", "type": "not_an_object"}  # noqa: RUF012 - marshmallow's own form
 
 
+class AnswerSchema(StrictSchema):
+    """An object of an answer: it has every field."""
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        field_obj.required = True
+
+
+def about(text: str) -> dict[str, str]:
+    """What the OpenAPI document says of a field."""
+    return {"description": text}
+
+
 class Text(fields.String):
     """A text of at most `length` characters that can be stored and sent."""
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from flask import Blueprint, Response, json
 from flask_babel import format_decimal
@@ -13,6 +13,7 @@ from portal.api.protocol.sentences import DETAILS, FIELD_SENTENCES, TITLES
 from portal.company.refusals import HeaderRefused, NotDelivered, Refusal, TooManyTests
 from portal.contacts.classifying import ContactGone
 from portal.database.db import db
+from portal.database.paging import InvalidCursor
 from portal.egress import AddressError
 from portal.rules.reasons import explain_address
 from portal.vault import SecretError
@@ -34,6 +35,8 @@ CODES = {
 
 FieldError = tuple[str, str]
 """Where (`3.contact.name`), and a stable code, with the limits that it speaks of: `too_long:300`."""
+
+Found = TypeVar("Found")
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +75,7 @@ def init_blueprint(blueprint: Blueprint) -> None:
     blueprint.register_error_handler(ContactGone, answer_gone)
     blueprint.register_error_handler(Refusal, answer_refusal)
     blueprint.register_error_handler(AddressError, answer_address)
+    blueprint.register_error_handler(InvalidCursor, answer_cursor)
 
 
 def answer_problem(problem: Problem) -> Response:
@@ -149,6 +153,18 @@ def answer_address(error: AddressError) -> Response:
     sentence = explain_address(error.problem)
     errors = [{"path": "url", "code": error.problem, "message": sentence}]
     return answer_problem(Problem(422, error.reason, detail=sentence, errors=errors, problem=error.problem))
+
+
+def answer_cursor(_error: InvalidCursor) -> Response:
+    """A cursor that no page has given."""
+    return answer_problem(Problem(422, "invalid_fields", errors=[_field_error("cursor", "invalid_cursor")]))
+
+
+def or_404(found: Found | None) -> Found:
+    """What was found within the caller's company. Raises Problem (404) when it is nothing."""
+    if found is None:
+        raise Problem(404, "not_found")
+    return found
 
 
 def refuse(errors: Sequence[FieldError]) -> NoReturn:

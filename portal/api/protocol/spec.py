@@ -9,7 +9,7 @@ from flask_smorest.utils import prepare_response  # type: ignore[import-untyped]
 from marshmallow import fields
 
 from portal.api.protocol.access import CALLS_A_SECOND, CALLS_AT_ONCE
-from portal.api.protocol.fields import StrictSchema
+from portal.api.protocol.fields import AnswerSchema, StrictSchema, about
 from portal.api.protocol.portuguese import translate
 from portal.api.protocol.problems import PROBLEM_TYPE
 from portal.runtime import runtime
@@ -55,10 +55,10 @@ CONFIG = {
 }
 
 
-class FieldErrorSchema(StrictSchema):
-    path = fields.String(required=True, metadata={"description": "As `3.contact.name`; empty for the body itself."})
-    code = fields.String(required=True)
-    message = fields.String(required=True)
+class FieldErrorSchema(AnswerSchema):
+    path = fields.String(metadata=about("As `3.contact.name`; empty for the body itself."))
+    code = fields.String()
+    message = fields.String()
 
 
 class ProblemSchema(StrictSchema):
@@ -70,11 +70,11 @@ class ProblemSchema(StrictSchema):
     detail = fields.String(required=True)
     code = fields.String(required=True)
     errors = fields.List(fields.Nested(FieldErrorSchema))
-    reason = fields.String(metadata={"description": "Why a test was not delivered."})
-    delivery_id = fields.String(metadata={"description": "Of that test, in the log."})
-    scope = fields.String(metadata={"description": "What a token must be good for: `read`, `classify` or `manage`."})
-    problem = fields.String(metadata={"description": "What exactly is wrong with a refused address."})
-    error_id = fields.String(metadata={"description": "Under which the server's log tells about a fault."})
+    reason = fields.String(metadata=about("Why a test was not delivered."))
+    delivery_id = fields.String(metadata=about("Of that test, in the log."))
+    scope = fields.String(metadata=about("What a token must be good for: `read`, `classify` or `manage`."))
+    problem = fields.String(metadata=about("What exactly is wrong with a refused address."))
+    error_id = fields.String(metadata=about("Under which the server's log tells about a fault."))
 
 
 def problem_example(status: HTTPStatus) -> dict[str, Any]:
