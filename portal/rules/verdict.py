@@ -5,14 +5,15 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+
+from portal.rules import complaints
 
 DELIVERED_REASONS = frozenset({"ok_empty", "ok_json", "ok_text"})
 """The reasons that mean: the receiver took the delivery."""
 
 WARNINGS = ("error_in_json", "invalid_json", "source_code", "error_words", "shape_changed")
-"""What a delivered answer can carry besides, the first that applies; never a failure. An answer by itself does not tell
-the last: the outbox does, which knows the shapes of those before (`shape_of`).
+"""What a delivered answer can carry besides; never a failure. An answer by itself does not tell the last: the outbox
+does, which knows the shapes of those before (`shape_of`).
 """
 DOUBTS = ("error_in_json", "source_code", "error_words")
 """The warnings that speak of an error, or of a script that was not run: the receiver took the delivery, and may not
@@ -55,7 +56,7 @@ def shape_of(reason: str, body: bytes) -> str | None:
         return None
     if reason != "ok_json":
         return reason.removeprefix("ok_")
-    value = _parse_json(decode(body).strip(_BLANKS))
+    value = complaints.parse_json(decode(body).strip(_BLANKS))
     if isinstance(value, dict):
         keys = sorted({re.sub(r"\d+", "0", key) for key in value})
         digest = hashlib.sha256(json.dumps(keys).encode()).hexdigest()
@@ -76,14 +77,14 @@ def _judge_body(body: bytes, content_type: str) -> Verdict:
         return Verdict("ok_empty")
     # A whole JSON value counts first: a JSON text may well hold a page.
     try:
-        return Verdict("ok_json", _json_warning(_parse_json(content)))
+        return Verdict("ok_json", complaints.of_value(complaints.parse_json(content)))
     except (ValueError, RecursionError):
         pass
     if is_binary:
         return Verdict("binary_body")
     if _is_html_page(content):
         return Verdict("html_page")
-    return Verdict("ok_text", _text_warning(content, content_type))
+    return Verdict("ok_text", complaints.of_text(content, content_type))
 
 
 # --- decoding
@@ -181,116 +182,3 @@ def _has_page_element(text: str) -> bool:
         elif name in opened:
             return True
     return False
-
-
-# --- JSON and warnings
-
-# Keys are compared without case and signs, so that errorCode, error_code and Error-Code are one.
-_ERROR_KEY = re.compile(
-    r"(?:has|is)?(?:error|erro)s?|err|err(?:or)?(?:no|code|msg|messages?|description|details?|type)"
-    r"|exceptions?|fault(?:code|string)?|fail(?:ed|ures?)|falhas?"
-)
-_SUCCESS_KEY = re.compile(r"(?:is)?success|successful|succeeded|ok|sucesso|status")
-_STATUS_KEY = re.compile(r"(?:http)?(?:status|code)|statuscode|state|result|type")
-_MESSAGE_KEY = re.compile(r"message|msg|mensagem|details?|title|description|reason")
-_ERROR_STATUS = re.compile(r"error|erro|fail|failed|failure|falha|falhou|exception|fatal|ko|nok|[45][0-9][0-9]")
-_WRAPPERS = frozenset(("body", "data", "payload", "resposta", "response", "result", "retorno"))
-"""Keys that answers put their whole content under."""
-_NOTHING = re.compile(r"|0|0\.0|false|no|none|null|ok|não|nao|nenhum|success|sucesso")
-_FALSE = re.compile(r"false|no|0|não|nao")
-_SOURCE_STARTS = ("<?php", "<?=", "<%", "#!/")
-"""How the scripts of PHP, JSP, ASP and shells begin: a server that does not run them shows them."""
-_WORDS_SEARCHED = 64 * 1024
-
-# An underscore parts words here (EVENT_ERROR), and a capital does for the names of exceptions (TypeError).
-_ERROR_WORDS = re.compile(
-    r"""
-    (?: (?<![^\W_]) (?<!\bno[ ]) (?<!\bnot[ ]) (?<!\b0[ ]) (?<!\bzero[ ]) (?<!\bsem[ ]) (?<!\bnenhum[ ])
-        (?<!\bnenhuma[ ]) (?<!\bwithout[ ])
-        (?: errors? | erros? | exceptions? | exceç(?:ão|ões) | fatal | fail(?:s|ed|ures?)? | falh(?:as?|ou|aram)
-          | warnings? | traceback | not[ ]satisfied | denied | negado | unauthori[sz]ed | forbidden | rejected
-          | not[ ]authori[sz]ed | não[ ]autorizad[oa] | invalid | inválid[oa]s? | expired | expirad[oa] | expirou
-          | not[ ]found | não[ ]encontrad[oa] | log[ ]?in[ ]required | required[ ]log[ ]?in | sqlstate
-          | faults? | faultstring | em[ ]manutenção | under[ ]maintenance )
-      | (?<=[a-z]) (?-i:Error|Exception) )
-    (?![^\W_])
-    (?! \s{0,3} [:=] \s{0,3} (?: 0 | none | null | false | no ) (?![^\W_]) )
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
-
-# What PHP prints about a slip of a script, which has none of these words.
-_PHP_NOTICE = re.compile(r"\b(?:Notice|Deprecated): .{1,300} on line \d")
-
-
-def _parse_json(text: str) -> Any:
-    """Parse strictly; ints become floats, because Python refuses to read very long ones."""
-    return json.loads(text, parse_int=float, parse_constant=_refuse_constant)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _json_warning(value: Any) -> str | None:
-    if isinstance(value, str):
-        return "error_words" if _has_error_words(value) else None
-    # Some services answer with a list of errors or of results.
-    items = value[:100] if isinstance(value, list) else [value]
-    given = [item for item in items if isinstance(item, dict)]
-    wrapped = [item for outer in given for key, item in outer.items() if key.lower() in _WRAPPERS]
-    objects = [_read_facts(item) for item in (*given, *wrapped) if isinstance(item, dict)]
-    if any(_says_error(key, item) for facts in objects for key, item in facts):
-        return "error_in_json"
-    if any(_has_error_message(facts) for facts in objects):
-        return "error_words"
-    return None
-
-
-_Facts = list[tuple[str, Any]]
-
-
-def _read_facts(value: dict[str, Any]) -> _Facts:
-    return [(re.sub(r"[^a-z]", "", key[:40].lower()), item) for key, item in value.items()]
-
-
-def _says_error(key: str, item: Any) -> bool:
-    word = _word(item)
-    if _ERROR_KEY.fullmatch(key):
-        return bool(item) and (not isinstance(item, str) or not _NOTHING.fullmatch(word))
-    if _STATUS_KEY.fullmatch(key) and (_ERROR_STATUS.fullmatch(word) or _is_error_number(item)):
-        return True
-    if _SUCCESS_KEY.fullmatch(key):
-        # A status of 0 mostly means that all is well.
-        return item is False or (key != "status" and (item == 0 or _FALSE.fullmatch(word) is not None))
-    return False
-
-
-def _has_error_message(facts: _Facts) -> bool:
-    if any(item is True and _SUCCESS_KEY.fullmatch(key) for key, item in facts):
-        return False
-    return any(isinstance(item, str) and _has_error_words(item) for key, item in facts if _MESSAGE_KEY.fullmatch(key))
-
-
-def _word(item: Any) -> str:
-    return item[:20].strip().lower() if isinstance(item, str) else ""
-
-
-def _is_error_number(item: Any) -> bool:
-    return isinstance(item, float) and 400 <= item <= 599
-
-
-def _text_warning(text: str, content_type: str) -> str | None:
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type.endswith(("/json", "+json")) or text.startswith(("{", "[")):
-        return "invalid_json"
-    if text.startswith(_SOURCE_STARTS):
-        return "source_code"
-    return "error_words" if _has_error_words(text) else None
-
-
-def _has_error_words(text: str) -> bool:
-    return (
-        _ERROR_WORDS.search(text, 0, _WORDS_SEARCHED) is not None
-        or _PHP_NOTICE.search(text, 0, _WORDS_SEARCHED) is not None
-    )

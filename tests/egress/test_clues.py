@@ -55,6 +55,7 @@ ROWS = [
     Row("redirect_parking", 302, ("Location: https://ww1.sedoparking.com/x",)),
     Row("redirect_parking", 302, ("Location: /cgi-sys/suspendedpage.cgi",)),
     Row("crm_key", 401, host="api.hubapi.com"),
+    Row("crm_key_in_url", 401, host="acme.bitrix24.com.br"),
     Row("basic_key", 401, ('WWW-Authenticate: Basic realm="x"',)),
     Row("bearer_key", 401, ("WWW-Authenticate: Bearer",)),
     Row("bot_wall", 403, ("cf-mitigated: challenge", HTML), CHALLENGE),
@@ -125,11 +126,43 @@ ROWS = [
     Row("tunnel_closed", 404, ("ngrok-error-code: ERR_NGROK_3200",), "The endpoint is offline."),
     Row("login_page", 200, (HTML,), '<!doctype html><form><input name="p" type="password"></form>'),
     Row("parking_page", 200, (HTML,), "<html><body>This domain is for sale!</body></html>"),
+    Row("bot_wall", 403, ("Server: AkamaiGHost", HTML), "<H1>Access Denied</H1> Reference&#32;&#35;18"),
+    Row("bot_wall", 403, ("X-Iinfo: 9-1", HTML), '<iframe src="/_Incapsula_Resource?CWUDNSAI=1"></iframe>'),
+    Row("bot_wall", 403, ("Server: CloudFront", HTML), "<H1>403 ERROR</H1>Request blocked. We can't connect"),
+    Row("bot_wall", 403, ("Server: awselb/2.0", HTML), "<html><center><h1>403 Forbidden</h1></center></html>"),
+    Row("bot_wall", 405, ("x-amzn-waf-action: captcha", HTML), "<html><title>Human Verification</title></html>"),
+    Row("bot_wall", 403, ("X-Sucuri-ID: 1", HTML), "<title>Sucuri WebSite Firewall - Access Denied</title>"),
+    Row(
+        *("bot_wall", 200, (HTML,)),
+        "<html>The requested URL was rejected. Please consult with your administrator.</html>",
+    ),
+    Row("bot_wall", 403, (HTML,), "<html><style>.fgd_icon{}</style>Web Page Blocked!</html>"),
+    Row(
+        *("bot_wall", 403, ("Server: Microsoft-Azure-Application-Gateway/v2", HTML)),
+        "<html><center><h1>403 Forbidden</h1></center></html>",
+    ),
+    Row("bot_wall", 403, ("x-azure-ref: 0a", HTML), "<!DOCTYPE html>The request is blocked."),
+    Row("bot_wall", 403, ("x-datadome: protected", JSON), '{"url":"https://geo.captcha-delivery.com/captcha/"}'),
+    Row("bot_wall", 403, (HTML,), '<!DOCTYPE html><script>window._pxAppId="PX1"</script>'),
+    Row("bot_wall", 429, ("x-vercel-mitigated: challenge", HTML), "<html>Vercel Security Checkpoint</html>"),
+    Row("login_page", 200, (HTML,), "<!doctype html><title>Fazer login nas Contas do Google</title>"),
+    Row("login_page", 200, (HTML,), "<!DOCTYPE html><title>Sign in to your account</title>"),
 ]
 NO_CLUE = [
     Row("", 302),
     Row("", 302, ("Location: ftp://hook.test/",)),
     Row("", 302, ("Location: http://[/",)),
+    Row("", 304),
+    Row("", 503, ("Server: AkamaiGHost", HTML), "<H1>Service Unavailable - DNS failure</H1>"),
+    Row("", 403, ("X-Iinfo: 9-1", "X-CDN: Imperva", JSON), '{"error":"invalid token"}'),
+    Row("", 503, ("X-Iinfo: 9-1", "X-CDN: Imperva", JSON), '{"message":"try later"}'),
+    Row("", 202, ("X-Iinfo: 9-1", "X-CDN: Imperva", JSON), '{"status":"queued"}'),
+    Row("", 200, ("X-Iinfo: 9-1", "X-CDN: Imperva", HTML), "<!doctype html><html><body>Home</body></html>"),
+    Row("", 503, ("X-Sucuri-ID: 1", HTML), "<h1>Briefly unavailable for scheduled maintenance.</h1>"),
+    Row("", 403, ("X-DataDome: protected", JSON), '{"error":"invalid token"}'),
+    Row("", 403, ("Server: awselb/2.0", JSON), '{"error":"invalid token"}'),
+    Row("", 200, (HTML,), "<!doctype html><title>Planilha</title><a href='//accounts.google.com/ServiceLogin'>x</a>"),
+    Row("", 200, (), "Recebido: Mod_Security, Imunify360. Please verify that you are not a robot"),
     Row("", 403, ("Server: cloudflare", "CF-RAY: 8a-GRU"), '{"error":"forbidden"}'),
     Row("", 401),
     Row("", 404, (), "404 page not found"),
@@ -197,6 +230,13 @@ def test_an_answer_that_betrays_nothing_keeps_the_advice_about_its_status(row: R
     outcome, _ = outcome_of(row, make_egress)
     assert find_clue(outcome) is None
     assert explain_attempt(outcome, Limits()).message
+
+
+def test_a_code_of_its_class_alone_is_told_without_an_address_that_it_does_not_name(make_egress: MakeEgress) -> None:
+    outcome, _ = outcome_of(Row("", 304), make_egress)
+    message = explain_attempt(outcome, Limits()).message
+    assert "não mudou" in message
+    assert "outro endereço" not in message
 
 
 def test_every_clue_has_a_receiver_that_shows_it() -> None:

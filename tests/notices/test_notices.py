@@ -116,7 +116,7 @@ def test_first_trouble_is_told_with_its_impact_its_cause_and_where_to_look(app, 
     text = message.get_content()
     for words in (
         "2 contatos de nível alto não chegaram ao CRM desde terça-feira 14:10.",
-        "O destino teve um erro interno e respondeu com o código 500. Pela regra da integração",
+        "O destino respondeu com o código 500: o problema está do lado dele. Pela regra da integração",
         "Ao todo, 3 contatos não chegaram ao CRM. Nada se perde: o portal continua tentando",
         "http://portal.example.com/webhook",
         "aos administradores de Vendas Exemplo",

@@ -30,7 +30,7 @@ def running(place: Place) -> Iterator[tuple[str, Sequence[Case]]]:
                 Case("201", f"{at}/created", "status_2xx", "", "criou um registro"),
                 Case("`sendStatus(204)`", f"{at}/no-content", "status_2xx", "", "código 204"),
                 Case("no such route", f"{at}/missing", "client_error", "", "Não existe nada nesta URL"),
-                Case("the handler throws", f"{at}/crash", "server_error", "", "erro interno"),
+                Case("the handler throws", f"{at}/crash", "server_error", "", "do lado dele"),
                 Case("`express.json({limit})`", f"{at}/small", "client_error", "body_too_long", "bytes"),
                 Case("redirect to the same with a slash", f"{at}/moved", "redirect", "redirect_slash", f"{at}/moved/"),
                 Case("redirect to a log-in", f"{at}/private", "redirect", "redirect_login", "tela de login"),

@@ -63,7 +63,7 @@ def cases(port: int, tls: int, client: int) -> list[Case]:
         Case("a warning of PHP before OK", f"{at}/warning.php", "html_page", "php_warning", "display_errors"),
         Case("the same, as text", f"{at}/warning_text.php", "ok_text", "php_warning", "fala em erro"),
         Case("a fatal error with status 200", f"{at}/fatal.php", "html_page", "php_error", "parou com um erro"),
-        Case("a fatal error that is hidden", f"{at}/fatal_hidden.php", "server_error", "", "erro interno"),
+        Case("a fatal error that is hidden", f"{at}/fatal_hidden.php", "server_error", "", "do lado dele"),
         Case("`die` about its database", f"{at}/die.php", "ok_text", "error_words", "fala em erro"),
         Case("a script that is not there", f"{at}/none.php", "client_error", "", "Não existe nada nesta URL"),
         Case("a page of the site", f"{at}/index.html", "client_error", "", "não aceita dados enviados"),

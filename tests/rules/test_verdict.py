@@ -266,6 +266,25 @@ def test_replacement_characters_the_receiver_sent_are_text() -> None:
         '[{"errorCode":"X","message":"y"}]',
         '{"data":{"error":"inner"}}',
         '{"Response":{"success":false}}',
+        '{"data":[{"code":"INVALID_DATA","message":"x","status":"error"}]}',
+        '{"results":[{"id":1},{"status":"error"}]}',
+        '{"data":{"createLead":{"lead":null,"userErrors":[{"message":"is invalid"}]}}}',
+        '{"statusCode":200,"body":"{\\"success\\":false}"}',
+        '"{\\"success\\":false}"',
+        '{"accepted":false}',
+        '{"isValid":"false"}',
+        '{"error_count":2}',
+        '{"numErrors":3}',
+        '{"object":"error"}',
+        '{"type":"ValidationError"}',
+        '{"resultado":"erro"}',
+        '{"outcome":"failure"}',
+        *[
+            f'{{"status":"{word}"}}'
+            for word in ("NOT_OK", "rejected", "invalid", "denied", "failed_validation", "Recusado")
+        ],
+        '{"error":{"code":0,"message":"could not save"}}',
+        '{"errors":{"email":["is invalid"]}}',
     ],
 )
 def test_error_object_in_a_200_is_a_warning(body: str) -> None:
@@ -284,6 +303,16 @@ def test_error_object_in_a_200_is_a_warning(body: str) -> None:
         '{"contact":{"error":"inner"}}',
         '{"status":"ok","success":null}',
         '{"status":200,"type":"contact"}',
+        '{"error":{"code":0,"message":"OK"},"errors":[null],"erro":{"mensagem":null}}',
+        *[f'{{"error":"{word}"}}' for word in ("N/A", "No error", "sem erro", "00", "undefined", "Success", "-")],
+        '{"erro":"Nenhum erro."}',
+        '{"errcode":0,"errmsg":"ok"}',
+        '{"error_count":0,"numErrors":0,"failed":0}',
+        '{"data":{"createLead":{"lead":{"id":1},"userErrors":[]}}}',
+        '{"data":{"lead":{"status":"rejected"}}}',
+        '{"code":"NO_ERROR"}',
+        '{"type":"error_report"}',
+        '{"statusCode":200,"body":"{\\"ok\\":true}"}',
         "[]",
         "false",
         '["x"]',
@@ -327,10 +356,47 @@ def test_a_script_that_is_shown_in_place_of_being_run_is_a_warning(body: str) ->
         "SQLSTATE[23000]: Integrity constraint violation",
         "<soap:Fault><faultstring>x</faultstring></soap:Fault>",
         "Sistema em manutenção",
+        "Nao autorizado",
+        "Contato não foi salvo.",
+        "Contact was not saved",
+        "Não foi possível salvar o contato",
+        "Nada foi gravado",
+        "Unable to process",
+        "could not save lead",
+        "Ocorreu um problema",
+        "Bad Request",
+        "Service Unavailable",
+        "Too many requests",
+        "maintenance mode",
+        "Faça login para continuar",
+        "limit exceeded",
+        "Request timed out",
+        "success=false",
+        "ok: 0",
+        "NOK",
+        "KO",
+        "not ok",
+        "timeout",
+        "<resposta><erro>Contato duplicado</erro></resposta>",
+        "{'success': False}",
+        '{"ok":false,"error":"x",}',
     ],
 )
 def test_words_of_an_error_are_a_warning(body: str) -> None:
     assert warning_of(body) == "error_words"
+
+
+def test_words_of_an_error_in_latin1_are_a_warning() -> None:
+    assert judge(200, "Não autorizado".encode("latin-1")).warning == "error_words"
+
+
+def test_words_of_an_error_weigh_more_than_json_that_does_not_parse() -> None:
+    assert warning_of("Error: contact not saved", content_type="application/json") == "error_words"
+
+
+def test_a_line_of_a_log_is_no_json() -> None:
+    assert warning_of("[2026-01-01 10:00] contato recebido") is None
+    assert warning_of("[INFO] contato recebido") is None
 
 
 @pytest.mark.parametrize(
@@ -350,6 +416,19 @@ def test_words_of_an_error_are_a_warning(body: str) -> None:
         "errors: 0",
         "error = none",
         "nenhum erro",
+        "without any errors",
+        "Error-free",
+        "errors found: 0",
+        "created 1, failed 0",
+        "errors: []",
+        'error="0"',
+        "<erro>0</erro>",
+        "<r><erro>false</erro></r>",
+        "<r><errors/></r>",
+        "<r><errors></errors></r>",
+        "success: true",
+        "Konica",
+        "Contato salvo. Lead já existe",
     ],
 )
 def test_other_words_are_no_warning(body: str) -> None:
@@ -364,8 +443,8 @@ def test_other_words_are_no_warning(body: str) -> None:
         ('{"ok":true', None),
         ("[1,]", "text/plain"),
         ("NaN", "application/json"),
-        ("{'error': 1}", None),
-        ("error", "application/json"),
+        ("{'ok': True}", None),
+        ('[{"a":1}', None),
         ('{"a":NaN}', None),
     ],
 )
@@ -397,6 +476,11 @@ def test_json_that_does_not_parse_is_a_warning(body: str, label: str | None) -> 
         "error",
         "no error ",
         "error : ",
+        "não foi cri",
+        "success : ",
+        "errors found ",
+        '{"data":',
+        "[2026",
         "no ",
         "-",
         "é",

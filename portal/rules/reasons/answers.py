@@ -38,10 +38,8 @@ ANSWERS = {
     ),
     "redirect": Words(
         title=_("Redirecionamento"),
-        seen=_("O destino respondeu com o código %(status)s, que indica outro endereço."),
-        rule=_(
-            "O portal não segue esse desvio, para que os dados dos contatos não vão a um lugar que ninguém conferiu."
-        ),
+        seen=_("O destino respondeu com o código %(status)s, que é de redirecionamento."),
+        rule=_("O portal não segue desvios, para que os dados dos contatos não vão a um lugar que ninguém conferiu."),
         advice=_("Peça ao responsável pelo destino a URL final, a que responde sem desviar."),
     ),
     "client_error": Words(
@@ -67,7 +65,7 @@ ANSWERS = {
     ),
     "server_error": Words(
         title=_("Erro no destino"),
-        seen=_("O destino teve um erro interno e respondeu com o código %(status)s."),
+        seen=_("O destino respondeu com o código %(status)s: o problema está do lado dele."),
         rule=_ONLY_200,
         advice=_(
             "Veja os erros registrados no destino (no fluxo, na automação ou no CRM) "

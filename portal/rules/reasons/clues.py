@@ -40,13 +40,21 @@ CLUES = {
         "ou torne o acesso público."
     ),
     "crm_key": _(
-        "Este é um endereço do %(name)s, que exige uma chave de acesso em um cabeçalho. "
-        "Cadastre a chave como cabeçalho fixo, na página Webhook."
+        "Este é um endereço do %(name)s, que exige uma chave de acesso. Cadastre-a como cabeçalho fixo, na página "
+        "Webhook; se já está lá, confira o nome e o valor."
+    ),
+    "crm_key_in_url": _(
+        "Este é um endereço do %(name)s, que leva a chave de acesso na própria URL, e não a aceitou. Copie a URL do "
+        "webhook de novo, inteira, de onde ela foi criada."
     ),
     "basic_key": _(
-        "O destino pede usuário e senha (autenticação Basic). Cadastre-os como cabeçalho fixo, na página Webhook."
+        "O destino pede usuário e senha (autenticação Basic). Cadastre-os como cabeçalho fixo, na página Webhook; se "
+        "já estão lá, confira-os."
     ),
-    "bearer_key": _("O destino pede uma chave de acesso (Bearer). Cadastre-a como cabeçalho fixo, na página Webhook."),
+    "bearer_key": _(
+        "O destino pede uma chave de acesso (Bearer). Cadastre-a como cabeçalho fixo, na página Webhook; se já está "
+        "lá, confira-a."
+    ),
     "bot_wall": _(
         "Uma proteção contra robôs (%(name)s) barrou o pedido antes de ele chegar ao sistema. Peça ao responsável "
         "pelo destino que libere nela os pedidos do portal a esta URL."

@@ -39,6 +39,10 @@ ADVICE_BY_STATUS: dict[tuple[str, int | None], str] = {
     ("redirect", 303): _LOGIN,
     ("redirect", 307): _LOGIN,
     ("redirect", 308): _MOVED,
+    ("redirect", 304): _(
+        "O código 304 diz que uma página não mudou desde a última visita: quem respondeu foi um cache ou um site, e "
+        "não um webhook. Confira com o responsável pelo destino se a URL está certa."
+    ),
     ("client_error", 400): _(
         "O destino não entendeu ou não aceitou os dados. Confira se ele espera o formato descrito "
         "na página Integração; se espera outro, coloque um intermediário, como o Zapier, para converter."
