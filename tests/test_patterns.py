@@ -17,7 +17,7 @@ import pytest
 import portal
 from portal.egress import advice
 from portal.importing import shape
-from portal.rules import clues
+from portal.rules import services
 
 ROOT = Path(portal.__file__).parent
 TAKERS = {"compile", "match", "fullmatch", "search", "sub", "split", "findall", "finditer", "Regexp"}
@@ -29,7 +29,7 @@ ONE_OF_EACH = "aZ0é@ .\n"
 
 TABLES: dict[str, tuple[list[str], bool]] = {
     "kind.path": ([kind.path for kind in advice.KINDS], True),
-    "words": ([words for _, _, words, _ in clues._BOT_WALLS if words], True),
+    "words": ([words for _, _, words, _ in services.BOT_WALLS if words], True),
     "pattern": ([kind.pattern for kind in shape.KINDS], False),
 }
 """Patterns of a table of constants, by their name where they are used; and whether they look in every place."""

@@ -40,21 +40,31 @@ KINDS = (
     Kind("apps_script_editor", "script.google.com script.googleusercontent.com"),
     Kind("office_file", "onedrive.live.com 1drv.ms .sharepoint.com excel.cloud.microsoft"),
     Kind("n8n_test", path="/webhook-test/"),
-    Kind("editor", ".n8n.cloud", r"\A(?!/webhook)"),
+    Kind("editor", ".n8n.cloud", r"\A/(?!webhook|form)"),
+    Kind("editor", path=r"\A/workflow/(?=\D{0,21}\d)\w{1,21}/?\Z"),
     Kind("zapier", "hooks.zapier.com"),
-    Kind("make", "hook.make.com hook.*.make.com hook.integromat.com"),
+    Kind("make", "hook.make.com hook.*.make.com hook.integromat.com hook.make.celonis.com hook.*.make.celonis.com"),
+    Kind("docs_page", "docs.* developer.* developers.* help.zapier.com help.make.com www.make.com"),
     Kind("pipedream", ".m.pipedream.net"),
     Kind("editor", ".zapier.com .make.com .integromat.com .pipedream.com make.powerautomate.com flow.microsoft.com"),
     Kind("power_automate", ".logic.azure.com .powerplatform.com .powerautomate.com"),
     Kind("jira_automation", "api-private.atlassian.com automation.atlassian.com"),
     Kind("automation", "hooks.airtable.com", name="Airtable"),
     Kind("automation", "flow.zoho.*", "/webhook/", name="Zoho Flow"),
+    Kind("automation", "services.leadconnectorhq.com", "/webhook-trigger/", name="HighLevel"),
     Kind("chat", ".slack.com", name="Slack"),
     Kind("chat", ".discord.com .discordapp.com", name="Discord"),
     Kind("chat", ".webhook.office.com outlook.office.com teams.microsoft.com teams.live.com", name="Teams"),
-    Kind("inspector", ".webhook.site .beeceptor.com .requestcatcher.com .hookbin.com"),
+    Kind("chat", "chat.googleapis.com", name="Google Chat"),
+    Kind("chat", "api.telegram.org", name="Telegram"),
+    Kind("chat", "graph.facebook.com wa.me api.whatsapp.com", name="WhatsApp"),
+    Kind("inspector", ".webhook.site .beeceptor.com .requestcatcher.com .hookbin.com requestbin.com httpbin.org"),
+    Kind("inspector", "ptsv3.com typedwebhook.tools postman-echo.com"),
+    Kind("tunnel", ".ngrok-free.app .ngrok.app .ngrok.io .ngrok.dev .trycloudflare.com .loca.lt .serveo.net"),
+    Kind("tunnel", ".devtunnels.ms .lhr.life"),
+    Kind("short_link", "bit.ly tinyurl.com t.ly is.gd cutt.ly rebrand.ly encurtador.com.br"),
     Kind("login_page", " ".join(LOGIN_HOSTS)),
-    Kind("login_page", path=r"/(wp-)?(log-?in|sign[-_]?in|entrar)(\.\w+)?/?\Z|/wp-admin(/|\Z)"),
+    Kind("login_page", path=r"/(wp-)?(log-?in|sign[-_]?in|entrar)(\.\w+)?/?\Z|/wp-admin(/(?!admin-)|\Z)"),
 )
 """The first one that fits counts. CRMs follow (`rules.services`), then what is told by the kind of host or path."""
 
@@ -92,6 +102,18 @@ SENTENCES = {
     "inspector": _l(
         "Este serviço só mostra o que chega, a quem tiver o link, e não leva nada ao CRM. Serve para ver um teste; não "
         "classifique contatos reais com ele."
+    ),
+    "docs_page": _l(
+        "Esta parece uma página de documentação ou de ajuda, que não recebe dados. Use a URL que foi criada para "
+        "receber webhooks."
+    ),
+    "tunnel": _l(
+        "Este é um túnel até um computador: só funciona enquanto os dois estiverem ligados. Serve para testar; no dia "
+        "a dia, use o endereço de um servidor."
+    ),
+    "short_link": _l(
+        "Este é um link encurtado: responde com um desvio, que o portal não segue. Use o endereço inteiro a que ele "
+        "leva."
     ),
     "editor": _l("Este parece o endereço da tela em que a automação é montada. Copie de dentro dela a URL do webhook."),
     "zapier": _l("Zapier: ele responde 200 também com o Zap desligado. Confira que o Zap está publicado e ligado."),
