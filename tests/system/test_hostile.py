@@ -5,6 +5,7 @@ import pytest
 from tests.system.hostile import DEADLINE_SECONDS, measure
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_every_hostile_receiver_ends_in_time_and_takes_no_memory() -> None:
     measured = measure(rounds=2)

@@ -294,6 +294,7 @@ def is_exempt(asker: str) -> bool:
     return any(words in asker for words in EXEMPT)
 
 
+@pytest.mark.slow
 def test_no_question_reads_all_of_a_long_log(app: Flask, company: Company, listener: Listener) -> None:
     company_id = company.id
     ask_lists(company_id, listener)

@@ -160,6 +160,7 @@ def test_the_sheet_receiver_writes_a_row_in_which_nothing_is_a_formula():
                    "'Usuário Teste", "'Campanha Teste"]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "command", "path", "answer"),
     [
