@@ -15,7 +15,7 @@ from portal.report import ReportFilter, begin_of, month_of
 logger = logging.getLogger(__name__)
 
 AT = timedelta(hours=7)
-"""How long after the midnight of its day it is sent."""
+"""What its reader's clock shows when it is sent."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _change(session: Session, issue: Issue, held: date | None, told: date | None
 
 def _issue_of(user: User, now: datetime) -> Issue | None:
     zone, every = _zone_of(user), str(user.report_every)
-    day = _last_day(every, (now - AT).astimezone(zone))
+    day = _last_day(every, now.astimezone(zone) - AT)
     if user.report_told is not None and user.report_told >= day:
         return None
     until = begin_of(day, zone)

@@ -10,11 +10,13 @@ from portal.database.db import db
 from portal.i18n import speaking
 from portal.models import User
 from portal.notices import ReportMail
-from portal.report.mailing import subscribe
+from portal.report.mailing import find_due, subscribe
 from tests import factories
 from tests.conftest import BOTH, URL
 from tests.factories import make_contact, make_delivery, make_user, mark_delivered
 from tests.notices.conftest import MailHost
+
+pytestmark = BOTH
 
 SENDER = "Portal <portal@example.com>"
 SATURDAY = datetime(2026, 2, 28, 15, tzinfo=UTC)
@@ -45,13 +47,16 @@ def asking(company, every, **facts) -> User:
     return user
 
 
+def mailer(app) -> ReportMail:
+    return ReportMail(db.engine, app.extensions["portal"].settings, partial(speaking, app))
+
+
 def look(app, at: datetime) -> bool:
     db.session.commit()
     with time_machine.travel(at, tick=False):
-        return ReportMail(db.engine, app.extensions["portal"].settings, partial(speaking, app)).send_due()
+        return mailer(app).send_due()
 
 
-@BOTH
 def test_on_monday_the_week_before_is_told_once_and_only_to_who_asks(app, company, mail_host):
     asking(company, "week", email="bia@example.com", role="member")
     make_user(company)
@@ -108,3 +113,69 @@ def test_a_report_that_cannot_be_written_holds_up_no_other(app, company, mail_ho
     asking(company, "week", email="caio@x.test")
     assert look(app, MONDAY)
     assert [message["To"] for message in mail_host.messages] == ["caio@x.test"]
+
+
+@pytest.mark.parametrize(
+    ("timezone", "every", "at", "subject"),
+    [  # the clocks go back in the night to Sunday, the 1st; that Monday's report covers an hour more than a week
+        ("America/New_York", "month", "2026-11-01T12:00Z", "Outubro: 2 contatos de nível alto; 0 no CRM, 2 não"),
+        ("America/New_York", "week", "2026-11-02T12:00Z", "De 26/10/2026 a 01/11/2026: 2 contatos de nível alto; "),
+        # They go forward at Sunday's midnight, which that day does not have.
+        ("Asia/Beirut", "week", "2027-03-29T04:00Z", "De 22/03/2027 a 28/03/2027: 2 contatos de nível alto; "),
+    ],
+)
+def test_at_seven_by_the_reader_s_clock_also_where_it_was_just_set(
+    app, company, mail_host, timezone, every, at, subject
+):
+    asking(company, every).timezone = timezone
+    due = datetime.fromisoformat(at)
+    midnight = due - timedelta(hours=7 if every == "week" else 8)
+    for moment in (midnight - timedelta(minutes=1), midnight - timedelta(hours=30), midnight + timedelta(minutes=1)):
+        with time_machine.travel(moment, tick=False):
+            make_delivery(make_contact(company), 3)
+    look(app, due - timedelta(days=2))  # the ones before
+    mail_host.arrived.clear()
+    look(app, due - timedelta(seconds=1))
+    assert mail_host.messages == []
+    look(app, due)
+    (message,) = mail_host.messages
+    assert message["Subject"].startswith(subject)
+
+
+def test_what_was_due_while_the_portal_was_off_is_sent_once_when_it_is_back(app, company, mail_host):
+    asking(company, "week")
+    back = MONDAY + timedelta(days=17, hours=5)
+    for _round in range(2):
+        look(app, back)
+    look(app, back + timedelta(days=3))
+    (message,) = mail_host.messages
+    assert message["Subject"].startswith("De 09/03/2026 a 15/03/2026")
+
+
+def test_of_two_workers_that_see_it_due_one_sends_it(app, company, mail_host):
+    asking(company, "week")
+    with time_machine.travel(MONDAY, tick=False):
+        (issue,) = find_due(db.session, now=MONDAY)
+        db.session.rollback()
+        mailer(app)._send(issue)
+        assert mailer(app)._send(issue)
+    assert len(mail_host.messages) == 1
+
+
+def test_each_company_s_people_get_its_own_numbers_whoever_else_is_refused(app, company, mail_host):
+    """One server says no for good to one reader, and later to another; nobody gets it twice."""
+    other = factories.make_company("Outra", url=URL)
+    with time_machine.travel(SATURDAY, tick=False):
+        make_delivery(make_contact(other), 3)
+    other.locale = "en"
+    for at, name in ((company, "ana"), (company, "bia"), (other, "caio"), (other, "davi")):
+        asking(at, "week", email=f"{name}@x.test")
+    mail_host.refusals = {"ana@x.test": "550 no such user", "caio@x.test": "451 later"}
+    assert not look(app, MONDAY)
+    mail_host.refusals = {}
+    assert look(app, MONDAY + timedelta(minutes=1))
+    assert [(message["To"], message["Subject"]) for message in mail_host.messages] == [
+        ("bia@x.test", "De 23/02/2026 a 01/03/2026: 2 contatos de nível alto; 1 no CRM, 1 não"),
+        *((f"{name}@x.test", "From 2/23/26 to 3/1/26: 1 contact of high interest; 0 in the CRM, 1 not")
+          for name in ("davi", "caio")),
+    ]  # fmt: skip
