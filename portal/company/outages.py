@@ -73,7 +73,7 @@ def outages_between(session: Session, company_id: int, since: datetime, until: d
     query = select(Outage).where(
         Outage.company_id == company_id,
         Outage.began_at < until,
-        func.coalesce(Outage.ended_at, until) >= since,
+        func.coalesce(Outage.ended_at, until) > since,
     )
     return _report(session, company_id, session.scalars(query.order_by(Outage.id.desc()).limit(100)).all())
 

@@ -75,15 +75,16 @@ def reached_in_parts(company_id: int, since: datetime, ends: Sequence[datetime])
     return select(*keys, last.label("at"), is_last.label("is_last")).group_by(*keys).subquery("parts")
 
 
-def arrival_of(contact: Any, at: ColumnElement[datetime]) -> ColumnElement[str]:
-    """Which of `ARRIVALS` holds for what told of a contact's level of that moment."""
+def arrival_of(contact: Any, at: ColumnElement[datetime]) -> ColumnElement[int]:
+    """Which of `ARRIVALS` holds for what told of a contact's level of that moment, by its place there."""
     # What the CRM took last is mostly the newest there is; who was sent an old one again is looked up.
     # Of a contact that was merged into this one, only what told of that very classification counts.
     tells = or_(Delivery.created_at == at, and_(Delivery.former_contact_id.is_(None), Delivery.created_at > at))
     another = exists().where(Delivery.contact_id == contact.id, Delivery.delivered_at.is_not(None), tells)
-    known = case((contact.delivered_warning.in_(DOUBTS), "with_warning"), else_="in_crm")
+    in_crm, with_warning, missing = range(len(ARRIVALS))
+    known = case((contact.delivered_warning.in_(DOUBTS), with_warning), else_=in_crm)
     # One after the other: SQLite evaluates both sides of an OR whose value it needs.
-    return case((contact.delivered_frozen_at >= at, known), (another, known), else_="missing")
+    return case((contact.delivered_frozen_at >= at, known), (another, known), else_=missing)
 
 
 def has_reached(wanted: Reached) -> ColumnElement[bool]:
@@ -92,5 +93,5 @@ def has_reached(wanted: Reached) -> ColumnElement[bool]:
     query = select(found.c.contact_id).where(found.c.level == wanted.level)
     if wanted.arrival is not None:
         query = query.join(contact, contact.id == found.c.contact_id)
-        query = query.where(arrival_of(contact, found.c.at) == wanted.arrival)
+        query = query.where(arrival_of(contact, found.c.at) == ARRIVALS.index(wanted.arrival))
     return Contact.id.in_(query)

@@ -1,5 +1,6 @@
 """Triage: one contact at a time of those that match a filter, by name; whoever has read one classifies it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -53,9 +54,15 @@ def meant(asked: ContactFilter) -> ContactFilter:
     return asked if any(said) else replace(asked, level="none")
 
 
-def find_next(session: Session, company_id: int, wanted: ContactFilter, *, after_id: int | None = None) -> Turn | None:
-    """The turn of the first contact that matches, or of the first after that one; None when all had theirs."""
-    before = get_contact(session, company_id, after_id) if after_id is not None else None
+def find_next(
+    session: Session, company_id: int, wanted: ContactFilter, *, after_ids: Sequence[int] = ()
+) -> Turn | None:
+    """The turn of the first contact that matches, or of the first after the first of those that is still there.
+
+    None when all had theirs.
+    """
+    found = (get_contact(session, company_id, after_id) for after_id in after_ids)
+    before = next((contact for contact in found if contact is not None), None)
     found = read_contacts(session, company_id, wanted, after=_place(before), limit=1)
     return turn_of(session, found[0], wanted, previous_id=before.id if before else None) if found else None
 

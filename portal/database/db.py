@@ -276,6 +276,7 @@ def _open_postgresql(connection: Any, record: Any) -> None:
         connection.prepare_threshold = None
     else:
         connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
+        connection.execute("SET jit = off")  # to compile a statement of ours takes longer than to run it
     connection.autocommit = False
 
 
@@ -284,7 +285,6 @@ def _set_scans_aside(connection: Any, record: Any, _proxy: Any) -> None:
         return  # a pooled one keeps no plans
     connection.autocommit = True
     connection.execute("SET enable_seqscan = off")
-    connection.execute("SET jit = off")  # a scan that has to be counts as so dear that it would be compiled first
     connection.autocommit = False
     record.info[SCANS_ASIDE] = True
 

@@ -144,10 +144,10 @@ def _count(session: Session, company_id: int, wanted: ReportFilter, weeks: Seque
 
 
 def _tallies(rows: Sequence[Any]) -> list[Tally]:
-    counts = {(level, arrival): 0 for level in LEVELS for arrival in ARRIVALS}
+    counts = {level: [0] * len(ARRIVALS) for level in LEVELS}
     for row in rows:
-        counts[row.level, row.arrival] += row.number
-    return [Tally(level, *(counts[level, arrival] for arrival in ARRIVALS)) for level in reversed(LEVELS)]
+        counts[row.level][row.arrival] += row.number
+    return [Tally(level, *counts[level]) for level in reversed(LEVELS)]
 
 
 def _parts(

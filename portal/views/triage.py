@@ -2,9 +2,11 @@
 
 from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.contacts import triage
+from portal.contacts.classifying import ContactGone
 from portal.contacts.listing import COUNT_CAP, campaigns_of, count_contacts, history_of, people_of
 from portal.contacts.standing import standings_of
 from portal.contacts.triage import Overtaken, Turn
@@ -25,9 +27,9 @@ bp = Blueprint("triage", __name__, url_prefix="/triage")
 @bp.get("")
 @access.member
 def index() -> ResponseReturnValue:
-    """The first contact that matches, or the first after one that had its turn."""
-    wanted, after_id = triage.meant(read_filter()), request.args.get("after", type=row_number)
-    return page(triage.find_next(db.session, current_user.company_id, wanted, after_id=after_id))
+    """The first contact that matches, or the first after one that had its turn: the one before, should it be gone."""
+    wanted, after_ids = triage.meant(read_filter()), request.args.getlist("after", type=row_number)
+    return page(triage.find_next(db.session, current_user.company_id, wanted, after_ids=after_ids[:2]))
 
 
 @bp.get("/<int:contact_id>")
@@ -42,15 +44,21 @@ def show(contact_id: int) -> ResponseReturnValue:
 def choose(contact_id: int) -> ResponseReturnValue:
     level, seen = read_level(), request.form.get("seen_at")
     seen_at = read_moment(seen) if seen else None
+    after = [contact_id, *request.form.getlist("previous", type=row_number)]
+    following = url_for(".index", after=after, **asked_filter())
     try:
         saved = triage.choose(db.session, access.current_actor(), contact_id, level, seen_at=seen_at)
     except Overtaken as refusal:
         db.session.rollback()
         flash(refusal.sentence, "warning")
         return see_other(url_for(".show", contact_id=contact_id, **asked_filter()))
+    except ContactGone:
+        db.session.rollback()
+        flash(_("Este contato não existe mais: foi apagado, ou juntado a outro, enquanto você lia."), "warning")
+        return see_other(following)
     db.session.commit()
     undoing.offer([saved], level)
-    return see_other(url_for(".index", after=contact_id, **asked_filter()))
+    return see_other(following)
 
 
 def page(turn: Turn | None) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, text
 
 from portal.clock import utcnow
 from portal.company import endpoint
-from portal.company.outages import OutageFacts, last_outage, page_outages
+from portal.company.outages import OutageFacts, last_outage, outages_between, page_outages
 from portal.database.db import db
 from portal.deliveries.filtering import read_filter
 from portal.deliveries.log import page_deliveries
@@ -97,6 +97,21 @@ def test_what_retention_removed_is_said_to_be_unknown(company: Company) -> None:
     outage = last(company)
     assert (outage.held, outage.delivered, outage.forgotten) == (14, 10, 4)
     assert "de 4 o registro já não guarda o fim" in outage.message
+
+
+@pytest.mark.usefixtures("weekend")
+def test_each_span_that_it_has_a_part_in_has_it(company: Company) -> None:
+    """Such as both months, of one that lasted over the 1st; what ends or begins with it has none."""
+    day = timedelta(days=1)
+
+    def count_between(since: datetime, until: datetime) -> int:
+        return len(outages_between(db.session, company.id, since, until))
+
+    assert [count_between(FRIDAY - day, FRIDAY + day), count_between(FRIDAY + day, MONDAY + day)] == [1, 1]
+    assert [count_between(FRIDAY - day, FRIDAY), count_between(MONDAY, MONDAY + day)] == [0, 0]
+    break_down(company)
+    lasting = last(company).began_at
+    assert [count_between(lasting - day, lasting + day), count_between(lasting + day, lasting + 2 * day)] == [1, 1]
 
 
 def test_while_it_lasts_it_says_how_many_wait_now(company: Company) -> None:

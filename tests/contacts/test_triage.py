@@ -31,7 +31,7 @@ def three(company: Company) -> list[Contact]:
 def walk(company: Company, wanted: ContactFilter) -> list[tuple[str, int, int | None]]:
     """The turns, each after the one before: whose it is, how many are left, and who came before."""
     turns, last = [], None
-    while turn := triage.find_next(db.session, company.id, wanted, after_id=last):
+    while turn := triage.find_next(db.session, company.id, wanted, after_ids=[last] if last else []):
         turns.append((turn.contact.name, turn.left, turn.previous_id))
         last = turn.contact.id
     return turns
@@ -47,12 +47,13 @@ def test_contacts_without_a_level_have_their_turn_by_name(company, three):
 def test_the_turn_goes_on_from_a_contact_that_has_a_level_by_now_and_back_to_it(company, three):
     wanted = triage.meant(ContactFilter())
     classify_contact(three[0], 3)
-    turn = triage.find_next(db.session, company.id, wanted, after_id=three[0].id)
+    turn = triage.find_next(db.session, company.id, wanted, after_ids=[three[0].id])
     assert (turn.contact.id, turn.left, turn.previous_id) == (three[1].id, 2, three[0].id)
     assert triage.turn_of(db.session, three[2], wanted).previous_id == three[1].id
     db.session.delete(db.session.get(Contact, three[2].id))
     db.session.commit()
-    assert triage.find_next(db.session, company.id, wanted, after_id=999).contact.id == three[1].id
+    assert triage.find_next(db.session, company.id, wanted, after_ids=[999]).contact.id == three[1].id
+    assert triage.find_next(db.session, company.id, wanted, after_ids=[999, three[1].id]) is None
 
 
 @pytest.mark.parametrize("asked", [{"level": "2"}, {"replied": "since"}, {"state": "never_sent"}, {"sync": "in_sync"}])

@@ -57,3 +57,9 @@ def test_sqlite_is_opened_to_survive_a_power_cut(real_writing: None, app: Flask)
         patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
     assert patience >= 10_000  # milliseconds: who writes waits for others, and is not refused at once
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_postgresql_compiles_no_statement(app: Flask) -> None:
+    """It would take longer than all the counts of a large company's report."""
+    assert db.session.scalar(text("SHOW jit")) == "off"

@@ -1,5 +1,8 @@
 """Triage in a browser: sixty by keyboard, by a thumb, without scripts, two at once, and the way back."""
 
+import re
+from html import unescape
+
 import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
@@ -119,6 +122,45 @@ def test_what_somebody_else_chose_is_said_and_nothing_is_saved(member, company):
     assert answer.location == f"/triage/{contact.id}"
     assert "ana@example.com escolheu 3." in member.get(answer.location).text
     assert db.session.get(Contact, contact.id).interest_level == 3
+
+
+def test_who_is_gone_meanwhile_is_said_so_and_the_next_comes(member, company):
+    """Erased while it was read, or merged: who was skipped before has no second turn for that."""
+    ana, bia, caio = [make_contact(company, name=name) for name in ("Ana", "Bia", "Caio")]
+    page = member.get(f"/triage?after={ana.id}").text
+    form = dict(re.findall(r'type="hidden" name="(seen_at|previous)" value="([^"]*)"', page))
+    skip = unescape(re.search(r'rel="next" href="([^"]+)"', page)[1])
+    db.session.delete(db.session.get(Contact, bia.id))
+    db.session.commit()
+    answer = member.post(f"/triage/{bia.id}", form | {"level": "3"}, follow_redirects=True)
+    assert "Este contato não existe mais" in answer.text
+    assert "<h1>Caio</h1>" in answer.text
+    assert "<h1>Caio</h1>" in member.get(skip).text
+    assert levels() == [None, None]
+    assert caio.id != ana.id
+
+
+def test_two_people_go_through_one_list_and_each_contact_has_one_level(member, admin, company):
+    """Both read the same one: the second to choose is told, sees what was chosen, and goes on."""
+    for name in ("Ana", "Bia", "Caio", "Davi"):
+        make_contact(company, name=name)
+    both = {person: person.get("/triage") for person in (member, admin)}
+    told = 0
+    while any("<h1>Triagem</h1>" not in page.text for page in both.values()):
+        for person, level in ((member, "1"), (admin, "3")):
+            page = both[person]
+            found = re.search(r'action="(/triage/\d+)', page.text)
+            if found is None:
+                continue
+            seen = re.search(r'name="seen_at" value="([^"]*)"', page.text)[1]
+            both[person] = person.post(found[1], {"level": level, "seen_at": seen}, follow_redirects=True)
+            if "mudou enquanto você lia" in both[person].text:
+                told += 1
+                both[person] = person.get(unescape(re.search(r'rel="next" href="([^"]+)"', both[person].text)[1]))
+    assert told > 0
+    db.session.rollback()
+    assert db.session.query(Classification).count() == 4
+    assert set(levels()) <= {1, 3}
 
 
 @pytest.mark.parametrize(
