@@ -61,8 +61,8 @@ def find_next(
 
     None when all had theirs.
     """
-    found = (get_contact(session, company_id, after_id) for after_id in after_ids)
-    before = next((contact for contact in found if contact is not None), None)
+    passed = (get_contact(session, company_id, after_id) for after_id in after_ids)
+    before = next((contact for contact in passed if contact is not None), None)
     found = read_contacts(session, company_id, wanted, after=_place(before), limit=1)
     return turn_of(session, found[0], wanted, previous_id=before.id if before else None) if found else None
 
