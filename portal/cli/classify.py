@@ -3,14 +3,14 @@
 import click
 
 from portal.audit import Actor
-from portal.cli.console import ACTOR, open_app
+from portal.cli.console import ACTOR, NUMBER, contact_or_fail, open_app
 from portal.contacts import classifying
 from portal.database.db import db
-from portal.models import LEVELS, Contact
+from portal.models import LEVELS
 
 
 @click.command()
-@click.argument("contact_id", type=click.IntRange(1, 2**63 - 1))
+@click.argument("contact_id", type=NUMBER)
 @click.argument("level", type=click.Choice([*map(str, LEVELS), "none"]))
 def classify(contact_id: int, level: str) -> None:
     """Set or remove a contact's interest level.
@@ -20,9 +20,7 @@ def classify(contact_id: int, level: str) -> None:
     """
     wanted = None if level == "none" else int(level)
     with open_app():
-        contact = db.session.get(Contact, contact_id)
-        if contact is None:
-            raise click.ClickException(f"There is no contact {contact_id}.")
+        contact = contact_or_fail(contact_id)
         done = classifying.classify(db.session, Actor(contact.company_id, ACTOR), contact_id, wanted)
         db.session.commit()
         click.echo(f"Contact {contact_id}: {done.previous_level or 'none'} -> {level}.")

@@ -23,7 +23,7 @@ from portal.database.db import db
 from portal.database.filters import Filter
 from portal.database.schema import check_schema, current_revision
 from portal.egress import AddressError
-from portal.models import Company
+from portal.models import Company, Contact
 from portal.people.users import find_company
 from portal.rules import reasons
 from portal.rules.payload import UnencodableText, check_text
@@ -33,6 +33,9 @@ ACTOR = "console"
 """Who did it, in the log: whoever may run commands on this machine."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+NUMBER = click.IntRange(1, 2**63 - 1)
+"""The number of a row."""
 
 
 @contextmanager
@@ -114,6 +117,14 @@ def pick_company(name: str | None) -> Company:
     if len(companies) == 1:
         return companies[0]
     raise click.UsageError(f"Say which company, with --company NAME. {_known_companies()}")
+
+
+def contact_or_fail(contact_id: int) -> Contact:
+    """The contact of whichever company. Raises a ClickException when there is none."""
+    contact = db.session.get(Contact, contact_id)
+    if contact is None:
+        raise click.ClickException(f"There is no contact {contact_id}.")
+    return contact
 
 
 def refuse_unknown(wanted: Filter, company: Company, given: Mapping[str, Any]) -> None:

@@ -1,14 +1,15 @@
 """`portal contacts`."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from portal.api.contacts import shapes_of
 from portal.audit import Actor
 from portal.cli.console import (
+    NUMBER,
+    Command,
     Words,
     company_option,
     json_option,
@@ -23,13 +24,11 @@ from portal.cli.terminal import inert
 from portal.contacts import assigning, classifying, completing, merging, syncing
 from portal.contacts.filtering import ContactFilter, read_filter
 from portal.contacts.listing import get_contact, page_contacts
-from portal.database.db import db, reading
+from portal.database.db import db, reading, reading_apart
 from portal.database.filters import choices_of
 from portal.models import Company, Contact
 
 ALL_SENT = "The CRM has it all, or it is queued: nothing is sent."
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def filter_options(command: Command) -> Command:
@@ -69,7 +68,7 @@ def list_contacts(company_name: str | None, limit: int, cursor: str | None, as_j
 
 
 @contacts.command()
-@click.argument("contact_id", type=click.IntRange(1, 2**63 - 1))
+@click.argument("contact_id", type=NUMBER)
 @company_option
 @json_option
 def show(contact_id: int, company_name: str | None, as_json: bool) -> None:
@@ -91,7 +90,7 @@ def show(contact_id: int, company_name: str | None, as_json: bool) -> None:
 
 
 @contacts.command()
-@click.argument("contact_id", required=False, type=click.IntRange(1, 2**63 - 1))
+@click.argument("contact_id", required=False, type=NUMBER)
 @company_option
 @filter_options
 @click.option("--dry-run", is_flag=True, help="With a filter: only count.")
@@ -132,9 +131,8 @@ def send_one(actor: Actor, contact_id: int, *, as_json: bool) -> None:
 
 def send_many(actor: Actor, wanted: ContactFilter, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Count what matches, and let a worker send it as a job. Raises Refusal."""
-    with reading():
+    with reading_apart(db.session):
         matching = completing.look(db.session, actor.company_id, wanted)
-    db.session.rollback()
     if matching.without_level:
         click.echo(f"Left out: {matching.without_level} without a level.", err=True)
     start = partial(completing.start, db.session, actor, wanted, newest_id=matching.newest_id)
@@ -172,17 +170,16 @@ def assign(
             target = assigning.read_target(db.session, actor.company_id, to_owner, to_campaign)
         except LookupError as error:
             raise click.BadParameter("The company does not have it.", param_hint=f"--to-{error.args[0]}") from error
-        with reading():
+        with reading_apart(db.session):
             matching = classifying.look(db.session, actor.company_id, wanted)
-        db.session.rollback()
         start = partial(assigning.start, db.session, actor, wanted, target, newest_id=matching.newest_id)
         moving: dict[str, Any] = {"verb": ("move", "moved"), "dry_run": dry_run, "yes": yes, "as_json": as_json}
         do_in_job(matching.count, start, "Nobody matches.", **moving)
 
 
 @contacts.command()
-@click.argument("contact_id", type=click.IntRange(1, 2**63 - 1))
-@click.argument("other_id", type=click.IntRange(1, 2**63 - 1))
+@click.argument("contact_id", type=NUMBER)
+@click.argument("other_id", type=NUMBER)
 @company_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def merge(contact_id: int, other_id: int, company_name: str | None, yes: bool) -> None:

@@ -1,13 +1,12 @@
 """The options that narrow the delivery log down, for every command that takes them."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
-from portal.cli.console import Words, refuse_unknown
+from portal.cli.console import NUMBER, Command, Words, refuse_unknown
 from portal.database.db import db
 from portal.deliveries import filtering
 from portal.deliveries.filtering import DeliveryFilter
@@ -15,11 +14,9 @@ from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Company
 from portal.rules.reasons import WORDS
 from portal.rules.verdict import WARNINGS
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 OPTIONS = (
     click.option("--status", type=click.Choice(DELIVERY_STATUSES)),
-    click.option("--contact", type=click.IntRange(1, 2**63 - 1), metavar="ID"),
+    click.option("--contact", type=NUMBER, metavar="ID"),
     click.option("--campaign", metavar="NAME", type=Words(200)),
     click.option("--owner", metavar="EMAIL", type=Words(254)),
     click.option("--level", type=click.Choice(LEVELS)),
@@ -46,7 +43,7 @@ OPTIONS = (
         default=None,
         help="Only those with a warning that speaks of an error and that nobody has settled.",
     ),
-    click.option("--outage", type=click.IntRange(1, 2**63 - 1), metavar="ID", help="Only what that outage held up."),
+    click.option("--outage", type=NUMBER, metavar="ID", help="Only what that outage held up."),
     click.option(
         "--search", metavar="TEXT", type=Words(200), help="A contact's name or LinkedIn id, or a delivery's id."
     ),

@@ -1,16 +1,17 @@
 """`portal doctor`."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 
 import click
 
-from portal import create_app
 from portal.cli import checks
 from portal.cli.checks import Finding
 from portal.cli.console import json_option, print_json
 from portal.cli.errors import explain_error
+from portal.cli.holding import hold_app
 from portal.config import NoInstance, load_settings
-from portal.database.db import db, reading
+from portal.database.db import reading
 from portal.runtime import runtime
 
 
@@ -37,19 +38,14 @@ def doctor(as_json: bool) -> None:
 
 def examine() -> Iterator[Finding]:
     """Every check; what a failed one makes useless is left out."""
-    try:
-        app = create_app(load_settings(of_existing=True))
-    except Exception as error:
-        yield finding_of("instance" if isinstance(error, NoInstance | OSError) else "settings", error)
-        return
-    yield Finding("settings", "ok", "Every setting can be used.")
-    with app.app_context():
+    with ExitStack() as held:
         try:
-            yield from examine_installation()
-        finally:
-            db.session.close()
-            db.engine.dispose()
-            runtime().egress.close()
+            held.enter_context(hold_app(load_settings(of_existing=True)))
+        except Exception as error:
+            yield finding_of("instance" if isinstance(error, NoInstance | OSError) else "settings", error)
+            return
+        yield Finding("settings", "ok", "Every setting can be used.")
+        yield from examine_installation()
 
 
 def examine_installation() -> Iterator[Finding]:

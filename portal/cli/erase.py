@@ -3,15 +3,14 @@
 import click
 
 from portal.audit import Actor
-from portal.cli.console import ACTOR, open_app
+from portal.cli.console import ACTOR, NUMBER, contact_or_fail, open_app
 from portal.database.db import db
-from portal.models import Contact
 from portal.privacy import erasing
 from portal.runtime import runtime
 
 
 @click.command()
-@click.option("--contact", "contact_id", required=True, type=click.IntRange(1, 2**63 - 1), metavar="ID")
+@click.option("--contact", "contact_id", required=True, type=NUMBER, metavar="ID")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def erase(contact_id: int, yes: bool) -> None:
     """Erase a person: the contact, and the bodies and answers of its deliveries.
@@ -34,11 +33,3 @@ def erase(contact_id: int, yes: bool) -> None:
         click.echo(f"Imports that were ended because they hold the person: {done.tasks}.")
     if not is_emptied:
         click.echo("The database's log is in use: a worker empties it within the hour.", err=True)
-
-
-def contact_or_fail(contact_id: int) -> Contact:
-    """The contact. Raises a ClickException when there is none."""
-    contact = db.session.get(Contact, contact_id)
-    if contact is None:
-        raise click.ClickException(f"There is no contact {contact_id}.")
-    return contact

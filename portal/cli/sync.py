@@ -8,7 +8,7 @@ import click
 from portal.api.job_schemas import JobSchema
 from portal.cli.console import company_option, json_option, open_company, print_json
 from portal.contacts import syncing
-from portal.database.db import db, reading
+from portal.database.db import db, reading_apart
 from portal.models import Task
 
 
@@ -24,9 +24,8 @@ def sync(company_name: str | None, dry_run: bool, yes: bool, as_json: bool) -> N
     left alone. While such a job is under way it is the answer, so that asking twice sends once.
     """
     with open_company(company_name) as actor:
-        with reading():
+        with reading_apart(db.session):
             count = sum(syncing.count_out_of_sync(db.session, actor.company_id).values())
-        db.session.rollback()
         nothing = "The CRM knows every level, or will soon: nothing is sent."
         start = partial(syncing.start, db.session, actor)
         do_in_job(count, start, nothing, dry_run=dry_run, yes=yes, as_json=as_json)

@@ -1,8 +1,8 @@
 """`portal webhook`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any, TypeVar
+from typing import IO
 
 import click
 
@@ -10,6 +10,7 @@ from portal.api.protocol.exchange import result_of
 from portal.api.webhook_schemas import TestResultSchema, WebhookSchema
 from portal.audit import Actor
 from portal.cli.console import (
+    Command,
     check_stored_secrets,
     company_option,
     json_option,
@@ -24,8 +25,6 @@ from portal.database.db import db
 from portal.egress.advice import Advice
 from portal.models import Company
 from portal.runtime import runtime
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def header_options(command: Command) -> Command:

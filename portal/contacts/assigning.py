@@ -3,7 +3,6 @@
 Who stands in the target campaign already, as another contact, is not moved: one person would be there twice.
 """
 
-from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,10 +23,10 @@ from portal.contacts.filtering import ContactFilter, campaign_id_of, owner_id_of
 from portal.contacts.listing import contacts_of
 from portal.contacts.records import Known
 from portal.contacts.saving import save_batch
-from portal.database.db import reading
+from portal.database.db import reading_apart
 from portal.models import Contact, Task
 from portal.people.users import get_user
-from portal.tasks.slices import numbers_of, queue_numbers, read_blocks
+from portal.tasks.slices import numbers_of, pack_numbers, queue_numbers, read_numbers
 from portal.tasks.store import Chunk, Done, TaskClaim, TaskError
 
 KIND = "assign"
@@ -72,12 +71,10 @@ def start(
 ) -> Task:
     """A task that gives the target what matches and was there to be counted. Raises NoTarget.
 
-    It ends the caller's transaction, since choosing among many holds up nobody who writes; the caller commits the task.
+    It ends the caller's transaction; the caller commits the task.
     """
-    session.rollback()
-    with reading():
+    with reading_apart(session):
         contact_ids = classifying.choose(session, actor.company_id, wanted, newest_id=newest_id)
-        session.rollback()
     return prepare(session, actor, contact_ids, target)
 
 
@@ -110,10 +107,7 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
 
 def read_present(engine: Engine, task_id: int) -> Iterator[int]:
     """The contacts that were not moved, since the campaign has them already."""
-    for data in read_blocks(engine, task_id, PRESENT):
-        numbers = array("q")
-        numbers.frombytes(data)
-        yield from numbers
+    return read_numbers(engine, task_id, PRESENT)
 
 
 def _assign_part(claim: TaskClaim, contact_ids: Sequence[int], session: Session) -> Done:
@@ -129,7 +123,7 @@ def _assign_part(claim: TaskClaim, contact_ids: Sequence[int], session: Session)
     results = [result for result in save_batch(session, claim.actor, items) if result.error is None]
     assigned = sum(result.changed for result in results)
     counts = Counter(assigned=assigned, unchanged=len(results) - assigned, present=len(present))
-    kept = {PRESENT: array("q", sorted(present)).tobytes()} if present else {}
+    kept = {PRESENT: pack_numbers(sorted(present))} if present else {}
     return Done(moved=len(contact_ids), counts=+counts, kept=kept)
 
 

@@ -1,8 +1,4 @@
-"""Contacts: found within their company, made and changed through one door, and frozen into the body of a webhook.
-
-The door is `save_contact`. It takes the body's own shape, as the API, an import and the form give it, so that a field
-means the same whichever way it came in.
-"""
+"""A contact as the object of the source document, and the exact bytes of it that a webhook carries."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -114,9 +114,11 @@ def check_item(item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
         facts=_facts(facts, zone, notes),
         owner=_owner(owner) if owner else None,
         campaign=_text(campaign.get("name"), "campaign.name", 200) or None,
-        campaign_facts={
-            name: _text(campaign[name], f"campaign.{name}", MAX_TEXT) for name in ("description",) if name in campaign
-        },
+        campaign_facts=(
+            {"description": _text(campaign["description"], "campaign.description", MAX_TEXT)}
+            if "description" in campaign
+            else {}
+        ),
         messages=_messages(messages, zone) if messages is not None else None,
         level=check_level(facts["interest_level"]) if "interest_level" in facts else SAME,
         notes=tuple(notes),

@@ -18,7 +18,7 @@ from portal.contacts.checking import ContactItem, check_level
 from portal.contacts.filtering import ContactFilter, select_contacts
 from portal.contacts.saved import Saved
 from portal.contacts.saving import save_batch
-from portal.database.db import reading
+from portal.database.db import reading_apart
 from portal.models import Contact, Task
 from portal.tasks.slices import cut_numbers, queue_numbers
 from portal.tasks.store import Chunk, TaskClaim
@@ -81,12 +81,10 @@ def choose(session: Session, company_id: int, wanted: ContactFilter, *, newest_i
 def start(session: Session, actor: Actor, wanted: ContactFilter, level: int | None, *, newest_id: int) -> Task:
     """A task that classifies what matches and was there to be counted. Raises InvalidContact.
 
-    It ends the caller's transaction, since choosing among many holds up nobody who writes; the caller commits the task.
+    It ends the caller's transaction; the caller commits the task.
     """
-    session.rollback()
-    with reading():
+    with reading_apart(session):
         contact_ids = choose(session, actor.company_id, wanted, newest_id=newest_id)
-        session.rollback()
     return prepare(session, actor, contact_ids, check_level(level))
 
 

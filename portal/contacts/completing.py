@@ -18,7 +18,7 @@ from portal.contacts import syncing
 from portal.contacts.filtering import ContactFilter, select_contacts
 from portal.contacts.standing import has_old_data
 from portal.contacts.syncing import lacks_something
-from portal.database.db import reading
+from portal.database.db import reading_apart
 from portal.models import Contact, Task
 from portal.tasks.slices import cut_numbers, queue_numbers
 from portal.tasks.store import Chunk, TaskClaim
@@ -77,15 +77,13 @@ def look(session: Session, company_id: int, wanted: ContactFilter) -> Matching:
 def start(session: Session, actor: Actor, wanted: ContactFilter, *, newest_id: int | None = None) -> Task:
     """A task that sends what matches, and was there to be counted, the highest level first. Raises NoAddress.
 
-    It ends the caller's transaction, since choosing among many holds up nobody who writes; the caller commits the task.
+    It ends the caller's transaction; the caller commits the task.
     """
-    session.rollback()
     chosen = select_contacts(actor.company_id, wanted).with_only_columns(Contact.id).where(lacks_something)
     if newest_id is not None:
         chosen = chosen.where(Contact.id <= newest_id)
-    with reading():
+    with reading_apart(session):
         contact_ids = session.scalars(chosen.order_by(Contact.interest_level.desc(), Contact.id)).all()
-        session.rollback()
     lock_configured(session, actor.company_id)
     if contact_ids:
         audit.record(session, actor, "contacts.synced", subject=str(len(contact_ids)))

@@ -17,7 +17,7 @@ from portal.company.endpoint import is_configured, lock_configured
 from portal.company.refusals import NoAddress, Refusal
 from portal.contacts.body import freeze_body
 from portal.contacts.standing import coming_level, has_old_data, is_behind, is_coming, is_data_coming
-from portal.database.db import reading
+from portal.database.db import reading_apart
 from portal.models import Contact, Delivery, Task
 from portal.rules.verdict import DOUBTS
 from portal.tasks import store
@@ -170,13 +170,10 @@ def _delivery_of(contact: Contact, now: datetime) -> dict[str, Any]:
 def start(session: Session, actor: Actor) -> Task:
     """A task that brings the CRM in sync, or the one under way: asking twice sends once. Raises NoAddress.
 
-    It ends the caller's transaction, since looking through many contacts holds up nobody who writes; the caller commits
-    the task.
+    It ends the caller's transaction; the caller commits the task.
     """
-    session.rollback()
-    with reading():
+    with reading_apart(session):
         contact_ids = find_out_of_sync(session, actor.company_id)
-        session.rollback()
     lock_configured(session, actor.company_id)
     return store.find_open(session, actor.company_id, KIND) or prepare(session, actor, contact_ids)
 

@@ -129,6 +129,20 @@ def reading() -> Iterator[None]:
 
 
 @contextmanager
+def reading_apart(session: Session) -> Iterator[None]:
+    """A transaction of its own that holds up nobody who writes, however much it reads.
+
+    It ends the session's transaction, and expires the rows that it holds.
+    """
+    session.rollback()
+    with reading():
+        try:
+            yield
+        finally:
+            session.rollback()
+
+
+@contextmanager
 def writing() -> Iterator[None]:
     """Transactions begun inside may write, also within `reading()`: for a note on the side, not for the work itself."""
     token = _read_only.set(False)

@@ -130,6 +130,12 @@ def read_filter(session: Session, company_id: int, asked: Mapping[str, Any]) -> 
     return _narrow(session, company_id, filters.read_filter(DeliveryFilter, session, company_id, asked))
 
 
+def last_before_latest(session: Session, company_id: int, count: int) -> Any:
+    """Returns `id` and `created_at` of the delivery before the company's latest `count`; None with no more of them."""
+    newest = select(Delivery.id, Delivery.created_at).where(Delivery.company_id == company_id)
+    return session.execute(newest.order_by(Delivery.id.desc()).offset(count).limit(1)).first()
+
+
 def select_deliveries(session: Session, company_id: int, wanted: DeliveryFilter) -> Select[Delivery]:
     """Returns the query for the company's deliveries that match, without an order and without their bodies."""
     wanted = _narrow(session, company_id, wanted)
@@ -162,8 +168,8 @@ def _narrow(session: Session, company_id: int, wanted: DeliveryFilter) -> Delive
     if not search or wanted.contact_ids is not None or wanted.after_id is not None:
         return wanted
     if HTTP_CODE.fullmatch(search) or PART_OF_ID.fullmatch(search):
-        latest = select(Delivery.id).where(Delivery.company_id == company_id).order_by(Delivery.id.desc())
-        return replace(wanted, after_id=session.scalar(latest.offset(SEARCHED).limit(1)))
+        before = last_before_latest(session, company_id, SEARCHED)
+        return replace(wanted, after_id=before.id if before else None)
     if search.startswith(ID_PREFIX) or WHOLE_ID.fullmatch(search):
         return wanted
     found = session.scalars(_contacts_found_by(company_id, search).limit(FEW + 1)).all()

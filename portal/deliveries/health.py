@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.deliveries.filtering import last_before_latest
 from portal.models import Attempt, Delivery
 from portal.outbox.telling import SAYS_NOTHING
 from portal.rules.verdict import DELIVERED_REASONS
@@ -50,19 +51,13 @@ def health_by_day(session: Session, company_id: int, *, starts: Sequence[datetim
 
     Days that begin before the latest `LOOKED_AT` deliveries of the company do are left out, but for the newest.
     """
-    floor = session.execute(
-        select(Delivery.id, Delivery.created_at)
-        .where(Delivery.company_id == company_id)
-        .order_by(Delivery.id.desc())
-        .offset(LOOKED_AT)
-        .limit(1)
-    ).first()
-    if floor is not None:
+    floor = last_before_latest(session, company_id, LOOKED_AT)
+    if floor:
         starts = [start for start in starts[:-2] if start > floor.created_at] + [*starts[-2:]]
     query = (
         select(Attempt.started_at, Attempt.duration_ms, Attempt.reason, Attempt.warning)
         .join(Delivery, Delivery.id == Attempt.delivery_id)
-        .where(Delivery.company_id == company_id, Delivery.id > (floor.id if floor is not None else 0))
+        .where(Delivery.company_id == company_id, Delivery.id > (floor.id if floor else 0))
         .where(Delivery.trigger != "test", Attempt.reason.not_in(SAYS_NOTHING))
         .where(Attempt.started_at >= starts[0], Attempt.started_at < starts[-1])
     )

@@ -12,7 +12,7 @@ from sqlalchemy.orm import QueryableAttribute, Session, joinedload, selectinload
 from portal import audit
 from portal.audit import Actor
 from portal.database.paging import Page, cut_page, read_cursor
-from portal.deliveries.filtering import DeliveryFilter, select_deliveries
+from portal.deliveries.filtering import DeliveryFilter, last_before_latest, select_deliveries
 from portal.models import DELIVERY_STATUSES, Attempt, Contact, Delivery, Endpoint
 
 PAGE_SIZE = 20
@@ -118,9 +118,8 @@ def count_by_status(session: Session, company_id: int) -> dict[str, int]:
         select(literal(status), func.count()).select_from(
             select(Delivery.id)
             .where(Delivery.company_id == company_id, Delivery.status == status, Delivery.trigger != "test")
-            .order_by(
-                Delivery.id.desc()
-            )  # by the index of a status: another one, which also has the trigger, is read whole
+            # By the index of a status: another one, which also has the trigger, is read whole.
+            .order_by(Delivery.id.desc())
             .limit(COUNT_CAP)
             .subquery()
         )
@@ -153,24 +152,15 @@ def count_by_day(
     `starts` are the beginnings of the days, oldest first, and at last the end of the newest. Days that begin before the
     latest `CHART_CAP` deliveries of the company do are left out: a long log stays as quick as a short one.
     """
-    floor = session.execute(
-        select(Delivery.id, Delivery.created_at)
-        .where(Delivery.company_id == company_id)
-        .order_by(Delivery.id.desc())
-        .offset(CHART_CAP)
-        .limit(1)
-    ).first()
-    if floor is not None:
+    floor = last_before_latest(session, company_id, CHART_CAP)
+    if floor:
         starts = [start for start in starts[:-1] if start > floor.created_at] + [starts[-1]]
     day = _position_among(Delivery.created_at, starts).label("day")
     since, until = max(wanted.since or starts[0], starts[0]), min(wanted.until or starts[-1], starts[-1])
     query = select_deliveries(session, company_id, replace(wanted, since=since, until=until)).with_only_columns(
         day, Delivery.status, func.count().label("number")
     )
-    query = query.where(
-        Delivery.id > (floor.id if floor is not None else 0),
-        Delivery.status.in_(("delivered", "failed")),
-    )
+    query = query.where(Delivery.id > (floor.id if floor else 0), Delivery.status.in_(("delivered", "failed")))
     if wanted.trigger is None:
         query = query.where(Delivery.trigger != "test")
     counts = {(row.day, row.status): row.number for row in session.execute(query.group_by(day, Delivery.status))}

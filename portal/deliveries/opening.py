@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from portal import audit
 from portal.audit import Actor
 from portal.company.endpoint import get_endpoint
+from portal.deliveries.filtering import last_before_latest
 from portal.egress import origin_of
 from portal.models import Attempt, Contact, Delivery, Endpoint, Exchange
 from portal.rules.crm_link import build_address, find, places_of, read_answer
@@ -43,12 +44,12 @@ def find_example(session: Session, actor: Actor) -> Example | None:
 
 
 def _find_example(session: Session, company_id: int) -> Example | None:
-    newest = select(Delivery.id).where(Delivery.company_id == company_id).order_by(Delivery.id.desc())
-    floor = session.scalar(newest.offset(DELIVERIES_LOOKED_AT).limit(1)) or 0
+    floor = last_before_latest(session, company_id, DELIVERIES_LOOKED_AT)
     of_company = _accepted(Delivery.webhook_id, Attempt.url, Exchange.response_body).join(Exchange)
-    of_company = of_company.where(Delivery.company_id == company_id, Delivery.id > floor).limit(LOOK_BACK)
+    of_company = of_company.where(Delivery.company_id == company_id, Delivery.id > (floor.id if floor else 0))
+    latest = of_company.order_by(Delivery.id.desc(), Attempt.id.desc()).limit(LOOK_BACK)
     endpoint = get_endpoint(session, company_id)
-    for webhook_id, url, body in session.execute(of_company.order_by(Delivery.id.desc(), Attempt.id.desc())):
+    for webhook_id, url, body in session.execute(latest):
         if _is_of(endpoint, url) and (places := places_of(read_answer(body))):
             return Example(webhook_id, places)
     return None

@@ -5,7 +5,6 @@ Pages, API and commands only ask. Many go as a task, which any worker does.
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +17,7 @@ from portal import audit, clock, outbox
 from portal.audit import Actor
 from portal.company.endpoint import is_configured, require_address
 from portal.company.refusals import NoAddress, Refusal
-from portal.database.db import reading
+from portal.database.db import reading_apart
 from portal.deliveries.filtering import DeliveryFilter, select_deliveries
 from portal.deliveries.log import is_erased
 from portal.models import OPEN_STATUSES, Attempt, Delivery, Task
@@ -207,24 +206,13 @@ def resend_many(
     What is newer than `newest_id` stays out, and what somebody sends again meanwhile is left alone. When nothing
     matches, the task is done at once. Ends the session's transaction. Raises NoAddress.
     """
-    with _only_reading(session):
+    with reading_apart(session):
         require_address(session, actor.company_id)
         chosen = choose(session, actor.company_id, wanted, risks=risks, newest_id=newest_id)
     task = queue_numbers(session, actor, KIND, [number for pair in chosen for number in pair], width=2)
     if chosen:
         audit.record(session, actor, "deliveries.resent", subject=str(len(chosen)))
     return task
-
-
-@contextmanager
-def _only_reading(session: Session) -> Iterator[None]:
-    """A transaction of its own that holds up nobody who writes, however many deliveries it looks through."""
-    session.rollback()
-    with reading():
-        try:
-            yield
-        finally:
-            session.rollback()
 
 
 def risks_meant(wanted: DeliveryFilter, include: Collection[str] = ()) -> frozenset[str]:
@@ -237,7 +225,7 @@ def look(session: Session, company_id: int, wanted: DeliveryFilter) -> Matching:
     """What matches, counted. It reads every delivery that does, and ends the session's transaction."""
     can_go, risk = _can_go(clock.utcnow()), _risk()
     facts = (func.count(), func.min(Delivery.created_at), func.max(Delivery.created_at), func.max(Delivery.id))
-    with _only_reading(session):
+    with reading_apart(session):
         query = select_deliveries(session, company_id, wanted).with_only_columns(
             can_go.label("can_go"), case((can_go, risk)).label("risk"), Delivery.interest_level, *facts
         )

@@ -1,6 +1,5 @@
 """Who was in the file the last time and is not any more, such as removed connections. They are named, never deleted."""
 
-from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from portal.contacts.body import MATCH_FIELDS
 from portal.contacts.checking import ContactItem
 from portal.contacts.records import contact_table
 from portal.importing.order import Order
-from portal.models import Contact, Task
+from portal.models import Task
 from portal.tasks import slices
 from portal.tasks.store import Done
 from portal.working_models import ImportedContact, TaskBlock
@@ -44,7 +43,7 @@ class Comparison:
             select(TaskBlock.number).where(TaskBlock.task_id == self.task_id, TaskBlock.part == MISSING)
         )
         missing = [] if earlier_id is None or is_done is not None else _difference(session, earlier_id, self.task_id)
-        kept = {MISSING: array("q", missing).tobytes()} if missing else {}
+        kept = {MISSING: slices.pack_numbers(missing)} if missing else {}
         return Done(moved=0, counts=Counter({MISSING: len(missing)}), kept=kept)
 
 
@@ -64,14 +63,7 @@ def find_earlier(session: Session, company_id: int, order: Order, *, but: int) -
 
 def read_missing(engine: Engine, task_id: int) -> Iterator[int]:
     """The contacts that are not in the file any more."""
-    for block in slices.read_blocks(engine, task_id, MISSING):
-        yield from array("q", block)
-
-
-def contacts_of(session: Session, company_id: int, ids: Sequence[int]) -> Sequence[Contact]:
-    """Those of them that there still are, by name."""
-    wanted = select(Contact).where(Contact.company_id == company_id, Contact.id.in_(ids))
-    return session.scalars(wanted.order_by(Contact.search_name, Contact.id)).all()
+    return slices.read_numbers(engine, task_id, MISSING)
 
 
 def forget(session: Session, company_id: int, *, before: datetime, limit: int) -> int:

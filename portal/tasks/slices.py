@@ -36,7 +36,7 @@ def queue_numbers(
     Without any number it is done at once. The caller commits.
     """
     row = store.create(session, actor, kind, total=len(numbers) // width, arguments=arguments)
-    packed = array("q", numbers).tobytes()
+    packed = pack_numbers(numbers)
     store_input(session, row.id, (packed[at : at + BLOCK_BYTES] for at in range(0, len(packed), BLOCK_BYTES)))
     store.start(session, row)
     if not numbers:
@@ -46,12 +46,21 @@ def queue_numbers(
 
 def numbers_of(engine: Engine, claim: TaskClaim) -> "array[int]":
     """The numbers that a task works on. Raises TaskError when they are gone."""
-    numbers = array("q")
-    for data in read_blocks(engine, claim.task_id, INPUT):
-        numbers.frombytes(data)
+    numbers = array("q", read_numbers(engine, claim.task_id, INPUT))
     if not numbers:
         raise TaskError("gone")
     return numbers
+
+
+def pack_numbers(numbers: Iterable[int]) -> bytes:
+    """The numbers as a block, for `read_numbers`."""
+    return array("q", numbers).tobytes()
+
+
+def read_numbers(engine: Engine, task_id: int, part: str) -> Iterator[int]:
+    """The numbers of one part, in order, a block at a time."""
+    for data in read_blocks(engine, task_id, part):
+        yield from array("q", data)
 
 
 def cut_numbers(engine: Engine, claim: TaskClaim, size: int, part: Part, *, width: int = 1) -> Iterator[Chunk]:

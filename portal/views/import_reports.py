@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from portal import importing
 from portal.contacts.checking import DATE_FIELDS
+from portal.contacts.listing import contacts_of
 from portal.database.db import db, reading
 from portal.importing import Finding, Order, rehearsal
-from portal.importing.missing import MISSING, contacts_of, read_missing
+from portal.importing.missing import MISSING, read_missing
 from portal.importing.outcomes import ELSEWHERE, Outcome, first_outcomes, read_outcomes
 from portal.importing.words import DIFFERENCE_WORDS, FIELD_WORDS, GROUP_WORDS, row_explainer
 from portal.models import Company, Task
