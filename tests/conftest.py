@@ -20,7 +20,7 @@ from argon2 import PasswordHasher
 from flask import Flask, has_app_context
 from sqlalchemy import create_engine
 
-from portal.cli import doctor, holding
+from portal.cli import holding
 from portal.cli.worker import run_worker
 from portal.clock import utcnow
 from portal.config import Settings
@@ -235,8 +235,7 @@ def lent_to_commands(monkeypatch: pytest.MonkeyPatch, applications: Applications
         lent.append(applications.take(settings))
         return lent[-1]
 
-    for module in (holding, doctor):
-        monkeypatch.setattr(module, "create_app", lend)
+    monkeypatch.setattr(holding, "create_app", lend)
     yield
     for app in lent:
         applications.give_back(app)
