@@ -31,8 +31,9 @@ run: $(RUNTIME) ## Run the portal of ./instance on this machine.
 test: $(DEVELOPMENT) programs ## Run every test, on SQLite and on PostgreSQL (ARGS="-k name" for some).
 	@$(BIN)/python -m pytest -n $(WORKERS) --durations 20 --durations-min 5 $(ARGS)
 
-check: lint programs ## For every save: style, types, layers, and the tests that take a second or less.
-	@$(BIN)/python -m pytest -n $(WORKERS) -q -m "not slow and not alone" --durations 10 --durations-min 1 $(ARGS)
+check: lint programs ## For every save: style, types, layers, and the quick tests of what is not committed yet (SINCE=main for more).
+	@$(BIN)/python -m pytest -n $(WORKERS) -q -m "not slow and not alone and not postgresql" --durations 10 --durations-min 1 \
+		$(ARGS) $$($(BIN)/python -m tests.changed $(SINCE))
 
 lint: $(DEVELOPMENT) ## Check style, types, layers, and what is known to be unsafe.
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/bandit -q -r portal -ll

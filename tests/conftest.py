@@ -35,7 +35,7 @@ from tests import factories
 from tests.applications import Applications
 from tests.authority import Authority
 from tests.postgres import Databases, shared_postgres, stop_server
-from tests.turns import Turns, group_of, seconds_of, starts_a_program
+from tests.turns import Turns, group_of, needs_postgresql, seconds_of, starts_a_program
 
 REAL_HASHER, REAL_DUMMY_HASH = passwords.hasher, passwords._DUMMY_HASH
 MOST_SECONDS = 4
@@ -76,6 +76,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
     for item in items:
         if starts_a_program(item):
             item.add_marker("slow")
+        if needs_postgresql(item):
+            item.add_marker("postgresql")
         if group := group_of(item):
             item.add_marker(pytest.mark.xdist_group(group))
     yield

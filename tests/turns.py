@@ -46,6 +46,13 @@ def starts_a_program(item: pytest.Item) -> bool:
     return bool({"chromium", "portal", "start"} & set(getattr(item, "fixturenames", ())))
 
 
+def needs_postgresql(item: pytest.Item) -> bool:
+    given = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return "postgres_url" in getattr(item, "fixturenames", ()) or bool(
+        {"postgresql", "postgres_url"} & set(map(str, given))
+    )
+
+
 def seconds_of(item: pytest.Item) -> float:
     """How long the test takes, where its `slow` mark says so: such a one is among the first."""
     marks = [mark.args[0] for mark in item.iter_markers("slow") if mark.args]
