@@ -45,13 +45,20 @@ def save(given: dict[str, Any]) -> dict[str, Any]:
 
     Deliveries that wait go to the new address; when it is removed they are cancelled. An address that the portal does
     not send to is refused with `code` `invalid_url` or `blocked_address`, a header with `invalid_header`. The value of
-    the header goes to the scheme, host and port that it was saved for: with others it has to be given again.
+    the header goes to the scheme, host and port that it was saved for: with others it has to be given again. Contacts
+    that were in sync stay so, unless `other_crm` says that the address leads to another CRM, or to another account.
     """
     actor, held = current_caller().actor, runtime()
     header = header_of(given)
     if given["url"] is not None:
         saved = endpoint.set_address(
-            db.session, actor, given["url"], egress=held.egress, vault=held.vault, header=header
+            db.session,
+            actor,
+            given["url"],
+            egress=held.egress,
+            vault=held.vault,
+            header=header,
+            other_crm=given["other_crm"],
         )
         return vars(commit()) | {"advice": saved.advice}
     if isinstance(header, FixedHeader):

@@ -68,6 +68,9 @@ class UrlSchema(StrictSchema):
             "this member the saved one stays, as long as scheme, host and port of the address stay."
         ),
     )
+    other_crm = fields.Boolean(
+        load_default=False, metadata=about("It is another CRM, or another account: no contact is in sync with it.")
+    )
 
 
 class TestUrlSchema(StrictSchema):

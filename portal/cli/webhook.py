@@ -61,8 +61,14 @@ def webhook() -> None:
 @company_option
 @header_options
 @click.option("--no-header", is_flag=True, help="Send no fixed header any more.")
+@click.option("--other-crm", is_flag=True, help="It is another CRM, or another account: no contact is in sync with it.")
 def set_address(
-    url: str, company_name: str | None, header_name: str | None, header_file: IO[str] | None, no_header: bool
+    url: str,
+    company_name: str | None,
+    header_name: str | None,
+    header_file: IO[str] | None,
+    no_header: bool,
+    other_crm: bool,
 ) -> None:
     """Send deliveries to URL from now on, those that wait included.
 
@@ -71,7 +77,9 @@ def set_address(
     with open_webhook(company_name) as actor:
         header = None if no_header else read_options(header_name, header_file)
         held = runtime()
-        address = endpoint.set_address(db.session, actor, url, egress=held.egress, vault=held.vault, header=header)
+        address = endpoint.set_address(
+            db.session, actor, url, egress=held.egress, vault=held.vault, header=header, other_crm=other_crm
+        )
         waiting = endpoint.describe(db.session, actor.company_id).waiting
         db.session.commit()
         show_advice(address.advice)

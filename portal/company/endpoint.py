@@ -6,24 +6,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import delete, exists, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from portal import audit, clock, outbox
 from portal.audit import Actor
 from portal.company.asking import check_address
 from portal.company.header import FixedHeader, HeaderChoice, seal_header
+from portal.company.knowledge import begin_anew, forget_records, was_told
 from portal.company.refusals import NoAddress
 from portal.egress import Egress, origin_of
 from portal.egress.advice import Advice, advise_checked
-from portal.models import Company, Contact, Endpoint
+from portal.models import Company, Endpoint
 from portal.rules.circuit import Circuit
 from portal.vault import DamagedSecret, Vault
-from portal.working_models import CrmRecord
 
 HEADER_LEFT_OUT = _l(
     "O cabeçalho %(name)s não vai para este endereço: o valor foi salvo para outro. Se este também precisar dele, "
     "digite-o de novo."
+)
+SAME_CRM = _l(
+    "Quem estava em dia continua contado assim, pelo que o endereço anterior confirmou. Se este leva a outro CRM, ou a "
+    "outra conta, diga isso ao salvar a URL: os contatos deixam de estar em dia, e você pode enviá-los."
 )
 LEAVES = {
     "active": _l("Sai agora."),
@@ -147,22 +151,26 @@ def set_address(
     vault: Vault,
     header: HeaderChoice = "saved",
     cancel_waiting: bool = False,
+    other_crm: bool = False,
 ) -> AddressSet:
     """Send to this address from now on, with this header. What waits goes there too, unless it is to be cancelled.
 
+    `other_crm` says that another CRM is there, or another account: it knows of no contact.
     The saved header stays where the origin stays, and is forgotten with any other. Ends the caller's transaction:
     checking an address asks the network. Raises AddressError and TooManyTests.
     """
     checked = check_address(session, actor, url, egress=egress)
     url, advice = checked.address.url, advise_checked(checked)
+    if other_crm:
+        begin_anew(session, actor)
     endpoint = lock_endpoint(session, actor.company_id)
-    advice += advise_header(endpoint, url, header)
+    advice += advise_header(endpoint, url, header) + _advise_same_crm(session, endpoint, url)
     cancelled = 0
     if url != endpoint.url:
         end_outage(session, endpoint)  # before anything is cancelled: that waited, too
         cancelled = outbox.cancel_waiting(session, endpoint.company_id) if cancel_waiting else 0
         if endpoint.url is not None and origin_of(endpoint.url) != origin_of(url):
-            _forget_records(session, endpoint)
+            forget_records(session, endpoint.company_id)
         endpoint.url, endpoint.answer_shape = url, None
         if endpoint.paused_reason not in ("manual", "restored"):
             close_circuit(endpoint)  # what happened at the old address says nothing about this one
@@ -190,17 +198,18 @@ def _forget_header(session: Session, endpoint: Endpoint, actor: Actor) -> None:
     endpoint.updated_at = clock.utcnow()
 
 
-def _forget_records(session: Session, endpoint: Endpoint) -> None:
-    """Where contacts are found in a CRM says nothing of another: an id opens somebody else's record there."""
-    of_company = select(Contact.id).where(Contact.company_id == endpoint.company_id)
-    session.execute(delete(CrmRecord).where(CrmRecord.contact_id.in_(of_company)))
-
-
 def advise_header(endpoint: Endpoint, url: str, header: HeaderChoice) -> tuple[Advice, ...]:
     """What to mind when the saved header does not go to an address."""
     if header != "saved" or endpoint.header_name is None or outbox.has_header(endpoint, url):
         return ()
     return (Advice("header_left_out", str(HEADER_LEFT_OUT) % {"name": endpoint.header_name}),)
+
+
+def _advise_same_crm(session: Session, endpoint: Endpoint, url: str) -> tuple[Advice, ...]:
+    """What to mind when an address takes the place of one that confirmed deliveries: only people know whose it is."""
+    if url == endpoint.url or not was_told(session, endpoint.company_id):
+        return ()
+    return (Advice("same_crm", str(SAME_CRM)),)
 
 
 def remove_address(session: Session, actor: Actor) -> int:
@@ -209,7 +218,7 @@ def remove_address(session: Session, actor: Actor) -> int:
     if endpoint.url is None:
         return 0
     end_outage(session, endpoint)
-    _forget_records(session, endpoint)
+    forget_records(session, endpoint.company_id)
     endpoint.url, endpoint.updated_at = None, clock.utcnow()
     audit.record(session, actor, "webhook.url_removed")
     _forget_header(session, endpoint, actor)

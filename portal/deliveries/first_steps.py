@@ -6,6 +6,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from portal.company.endpoint import is_configured
+from portal.company.knowledge import was_told
 from portal.contacts.listing import has_contacts
 from portal.models import Delivery
 
@@ -19,9 +20,9 @@ class Step:
 
 
 def first_steps(session: Session, company_id: int) -> tuple[Step, ...]:
-    """The steps in their order; none once a delivery that is no test has arrived."""
+    """The steps in their order; none once a delivery that is no test has arrived, though the log may have lost it."""
     arrived = exists().where(Delivery.company_id == company_id, Delivery.status == "delivered")
-    if session.scalar(select(arrived.where(Delivery.trigger != "test"))):
+    if session.scalar(select(arrived.where(Delivery.trigger != "test"))) or was_told(session, company_id):
         return ()
     return (
         Step("address", is_configured(session, company_id)),

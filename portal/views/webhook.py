@@ -8,6 +8,7 @@ from flask_login import current_user
 
 from portal.company import endpoint, testing
 from portal.company.header import FixedHeader
+from portal.company.knowledge import was_told
 from portal.company.outages import page_outages
 from portal.company.refusals import HeaderRefused, NotDelivered, Refusal, TooManyTests
 from portal.contacts.syncing import backlog_of
@@ -65,6 +66,7 @@ def save() -> ResponseReturnValue:
         vault=runtime().vault,
         header=form.header(),
         cancel_waiting=request.form.get("waiting") == "cancel",
+        other_crm="other_crm" in request.form,
     )
     db.session.commit()
     flash_cancelled(address.cancelled)
@@ -189,6 +191,7 @@ def page(form: WebhookForm, *, attempt: Attempt | None = None, **more: object) -
         state=status.state,
         stuck=backlog_of(db.session, company_id).stuck,
         waiting=status.waiting,
+        was_told=was_told(db.session, company_id),
         health=read_health(),
         outages=page_outages(db.session, company_id).items,
         old_secret_until=status.old_secret_until,

@@ -34,6 +34,7 @@ ACTION_WORDS: Mapping[str, Any] = {
     "token.revoked": _l("Revogou um token da API"),
     "webhook.address_checked": _l("Mandou conferir uma URL"),
     "webhook.url_set": _l("Salvou a URL do webhook"),
+    "webhook.crm_changed": _l("Disse que o webhook leva a outro CRM: contatos que deixaram de estar em dia"),
     "webhook.url_removed": _l("Removeu a URL do webhook"),
     "webhook.header_set": _l("Salvou o cabeçalho fixo do webhook"),
     "webhook.header_removed": _l("Removeu o cabeçalho fixo do webhook"),

@@ -151,3 +151,13 @@ def test_a_header_without_its_file_is_refused(app: Flask, run: Run) -> None:
     make_company()
     result = run("webhook", "set", "http://127.0.0.1:9000/", "--header-name", "X-Api-Key")
     assert (result.exit_code, "belong together" in result.stderr) == (2, True)
+
+
+def test_another_address_says_what_is_assumed_and_another_crm_knows_nobody(app: Flask, run: Run) -> None:
+    contact = make_contact(make_company(url="http://127.0.0.1:9999/1"))
+    contact.interest_level = contact.delivered_level = 2
+    db.session.commit()
+    assert "Contacts that were in sync still count so" in run("webhook", "set", "http://127.0.0.1:9999/2").stderr
+    assert run("webhook", "set", "http://127.0.0.1:9999/2", "--other-crm").exit_code == 0
+    db.session.expire_all()
+    assert contact.delivered_level is None

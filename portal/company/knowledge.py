@@ -1,0 +1,40 @@
+"""What the company's CRM was told of its contacts. Another CRM, or another account of the same, knows nothing of it."""
+
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import Session
+
+from portal import audit
+from portal.audit import Actor
+from portal.models import Contact
+from portal.working_models import CrmRecord
+
+
+def was_told(session: Session, company_id: int) -> bool:
+    """Whether the CRM confirmed the level of any contact."""
+    told = exists().where(Contact.company_id == company_id, Contact.delivered_level.is_not(None))
+    return bool(session.scalar(select(told)))
+
+
+def begin_anew(session: Session, actor: Actor) -> int:
+    """Another CRM takes the place: no contact is in sync with it. Sends nothing. Returns how many were told of before.
+
+    Has to come before the endpoint is held: whoever settles deliveries holds contacts first, in the same order. The
+    caller commits.
+    """
+    told = select(Contact.id).where(Contact.company_id == actor.company_id, Contact.delivered_level.is_not(None))
+    count = len(session.scalars(told.order_by(Contact.id).with_for_update()).all())
+    session.execute(
+        update(Contact)
+        .where(Contact.company_id == actor.company_id, Contact.delivered_level.is_not(None))
+        .values(delivered_level=None, delivered_frozen_at=None, delivered_warning=None)
+        .execution_options(synchronize_session=False)
+    )
+    forget_records(session, actor.company_id)
+    audit.record(session, actor, "webhook.crm_changed", subject=str(count))
+    return count
+
+
+def forget_records(session: Session, company_id: int) -> None:
+    """Where contacts are found in a CRM says nothing of another: an id opens somebody else's record there."""
+    of_company = select(Contact.id).where(Contact.company_id == company_id)
+    session.execute(delete(CrmRecord).where(CrmRecord.contact_id.in_(of_company)))

@@ -1,0 +1,97 @@
+"""Another CRM takes the place: only people know that, and then no contact is in sync with it."""
+
+import pytest
+from flask import Flask
+
+from portal.company import endpoint as endpoints
+from portal.contacts.standing import standings_of
+from portal.contacts.syncing import backlog_of, bring_in_sync, find_out_of_sync
+from portal.database.db import db
+from portal.deliveries.first_steps import first_steps
+from portal.demo.server import Receiver, Reply
+from portal.models import AuditEntry, Company, Contact, Delivery
+from portal.runtime import runtime
+from portal.working_models import CrmRecord
+from tests import factories
+from tests.conftest import BOTH, running_worker
+
+pytestmark = BOTH
+
+
+@pytest.fixture
+def company(app: Flask, receiver: Receiver) -> Company:
+    return factories.make_company(url=f"{receiver.url}account/1")
+
+
+@pytest.fixture
+def told(app: Flask, company: Company, receiver: Receiver) -> Contact:
+    """A contact that the CRM took, and of which it said where it is found there."""
+    endpoint = factories.endpoint_of(company)
+    endpoint.link_pointer, endpoint.link_template = "/id", "https://crm.example/{id}"
+    receiver.reply = Reply(200, b'{"id":41}', "application/json")
+    contact = factories.make_contact(company)
+    factories.make_delivery(contact)
+    db.session.commit()
+    deliver(app, receiver, count=1)
+    return contact
+
+
+def deliver(app: Flask, receiver: Receiver, *, count: int) -> None:
+    db.session.remove()
+    with running_worker(app):
+        assert receiver.wait_for(count, timeout=10)
+
+
+def set_address(company: Company, url: str, *, other_crm: bool = False) -> list[str]:
+    """Save it. Returns the codes of what to mind."""
+    held, actor = runtime(), factories.actor_of(company)
+    saved = endpoints.set_address(db.session, actor, url, egress=held.egress, vault=held.vault, other_crm=other_crm)
+    db.session.commit()
+    return [advice.code for advice in saved.advice if advice.code == "same_crm"]
+
+
+def state_of(contact_id: int) -> str:
+    db.session.expire_all()
+    return standings_of(db.session, [db.session.get_one(Contact, contact_id)])[contact_id].shown
+
+
+def test_another_path_may_be_another_account_so_what_is_assumed_is_said(
+    company: Company, receiver: Receiver, told: Contact
+) -> None:
+    assert set_address(company, f"{receiver.url}account/2") == ["same_crm"]
+    assert state_of(told.id) == "in_sync"
+    assert set_address(company, f"{receiver.url}account/2") == []
+
+
+def test_nothing_is_assumed_where_nobody_was_told_of(company: Company, receiver: Receiver) -> None:
+    factories.make_contact(company)
+    assert set_address(company, f"{receiver.url}account/2") == []
+
+
+def test_another_crm_knows_of_nobody_and_is_told_when_asked_to(
+    app: Flask, company: Company, receiver: Receiver, told: Contact
+) -> None:
+    elsewhere = factories.make_company("Beta", url=receiver.url)
+    other = factories.make_contact(elsewhere)
+    other.interest_level = other.delivered_level = 3
+    db.session.commit()
+    contact_id, other_id = told.id, other.id
+    set_address(company, f"{receiver.url}account/2", other_crm=True)
+    assert (state_of(contact_id), state_of(other_id)) == ("out_of_sync", "in_sync")
+    assert db.session.query(CrmRecord).count() == 0
+    assert backlog_of(db.session, company.id).stuck == 1
+    assert db.session.query(AuditEntry).filter_by(action="webhook.crm_changed", subject="1").count() == 1
+    sent = bring_in_sync(db.session, factories.actor_of(company), find_out_of_sync(db.session, company.id))
+    db.session.commit()
+    assert sent == 1
+    deliver(app, receiver, count=2)
+    assert receiver.received[-1].path == "/account/2"
+    assert state_of(contact_id) == "in_sync"
+
+
+def test_first_steps_stay_done_when_the_log_has_lost_the_first_delivery(company: Company, told: Contact) -> None:
+    company_id = company.id
+    assert first_steps(db.session, company_id) == ()
+    db.session.query(Delivery).delete()
+    db.session.commit()
+    assert first_steps(db.session, company_id) == ()
