@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, true
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 import portal.working_models  # noqa: F401  # whoever uses any table has the metadata of all
@@ -20,6 +20,7 @@ OPEN_STATUSES = ("pending", "sending")
 DELIVERED = "delivered_at IS NOT NULL"
 RARE_REASON = "reason NOT IN ('ok_empty', 'ok_json', 'ok_text')"  # of a delivery; like the next it keeps an index small
 RARE_TRIGGER = "trigger <> 'classification'"
+UNPURGED = "NOT is_purged"
 BEHIND = "interest_level <> coalesce(delivered_level, 0)"  # of a contact: it has a level that the CRM does not know
 CHANGED = "data_changed_at > delivered_frozen_at"  # of a contact: the CRM has the old data
 TRIGGERS = ("classification", "retry", "manual", "sync", "test")
@@ -258,6 +259,7 @@ class Delivery(Numbered):
         Index("ix_delivery_reason", "company_id", "reason", "id", **only(RARE_REASON)),
         Index("ix_delivery_trigger", "company_id", "trigger", "id", **only(RARE_TRIGGER)),
         Index("ix_delivery_warning", "company_id", "warning", "id", **only("warning IS NOT NULL")),
+        Index("ix_delivery_unpurged", "company_id", "created_at", "id", **only(UNPURGED)),
         Index("ix_delivery_reached", "contact_id", "delivered_at", "id", "interest_level", **only(DELIVERED)),
         one_of("status", DELIVERY_STATUSES),
         one_of("trigger", TRIGGERS),
@@ -286,6 +288,7 @@ class Delivery(Numbered):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     delivered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     has_body: Mapped[bool] = mapped_column(default=True, server_default=true())  # who locks the row knows it
+    is_purged: Mapped[bool] = mapped_column(default=False, server_default=false())  # neither body nor answer is there
     contact: Mapped[Contact | None] = relationship()
     campaign: Mapped[Campaign | None] = relationship()
     owner: Mapped[User | None] = relationship()

@@ -19,7 +19,7 @@ from portal.outbox.claims import (
     release,
     signing_secrets,
 )
-from portal.outbox.erasing import forget_contact, forget_old
+from portal.outbox.erasing import FIRST, Forgotten, Place, forget_contact, forget_facts, forget_said
 from portal.outbox.knowledge import hold_company, mark_changed
 from portal.outbox.outages import end_outage
 from portal.outbox.queue import (
@@ -41,7 +41,10 @@ from portal.outbox.telling import release_waiting
 
 __all__ = [
     "DUE",
+    "FIRST",
     "Claim",
+    "Forgotten",
+    "Place",
     "Rules",
     "begin",
     "cancel_contacts",
@@ -52,7 +55,8 @@ __all__ = [
     "enqueue",
     "enqueue_test",
     "forget_contact",
-    "forget_old",
+    "forget_facts",
+    "forget_said",
     "has_due",
     "has_header",
     "hold_company",

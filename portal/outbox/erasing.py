@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, or_, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
-from portal.models import OPEN_STATUSES
+from portal.models import OPEN_STATUSES, UNPURGED
 from portal.outbox.claims import delivery, delivery_body
 from portal.outbox.settling import attempt, exchange
 
@@ -29,38 +29,65 @@ _is_last_word = (
 """What a contact's CRM learned last: the fact is kept as long as the contact, or nobody knew any more that it was."""
 
 
+_is_settled = delivery.c.status.not_in(OPEN_STATUSES)
+_place = tuple_(delivery.c.created_at, delivery.c.id)
+
+Place = tuple[datetime, int]
+"""Where a walk over deliveries is: when one was made, and its number."""
+FIRST: Place = (datetime.min.replace(tzinfo=UTC), 0)
+
+
 @dataclass(frozen=True)
 class Forgotten:
-    """What became of some deliveries: bodies and answers emptied, rows deleted; `last_id` is the last looked at."""
+    """What became of some deliveries: bodies and answers emptied, rows deleted; `last` is the last looked at."""
 
-    last_id: int
-    bodies: int
-    answers: int
-    deliveries: int
+    last: Place
+    bodies: int = 0
+    answers: int = 0
+    deliveries: int = 0
 
 
-def forget_old(
-    session: Session, company_id: int, *, after_id: int, limit: int, bodies_before: datetime, facts_before: datetime
+def forget_facts(
+    session: Session, company_id: int, *, before: datetime, after: Place, looks: int, limit: int
 ) -> Forgotten | None:
-    """Empty or delete what is too old of the company's next deliveries after `after_id`; None when all were looked at.
+    """Delete at most `limit` of the company's next deliveries that are too old, and of `looks` that are looked at.
+
+    None when all were. What contacts' CRM learned last stays, so that it is looked at each time.
+    """
+    goes = (_is_settled & ~_is_last_word).label("goes")
+    chosen = select(delivery.c.created_at, delivery.c.id, goes)
+    rows = session.execute(_old(chosen, company_id, before=before, after=after).limit(looks)).all()
+    if not rows:
+        return None
+    going = [row for row in rows if row.goes][:limit]
+    last = going[-1] if len(going) == limit else rows[-1]
+    ids = [row.id for row in going]
+    gone = session.execute(delete(delivery).where(delivery.c.id.in_(ids), _is_settled, ~_is_last_word))
+    return Forgotten((last.created_at, last.id), deliveries=_count(gone))
+
+
+def forget_said(session: Session, company_id: int, *, before: datetime, after: Place, limit: int) -> Forgotten | None:
+    """Empty what is too old of the company's next deliveries of which something is left; None when all were.
 
     What is on its way keeps its body, however old, and so does what is re-sent meanwhile.
     """
-    rows = session.execute(
-        select(delivery.c.id, delivery.c.created_at)
-        .where(delivery.c.company_id == company_id, delivery.c.id > after_id)
-        .order_by(delivery.c.id)
-        .limit(limit)
-    ).all()
-    if all(row.created_at >= max(bodies_before, facts_before) for row in rows):
+    chosen = select(delivery.c.created_at, delivery.c.id).where(text(UNPURGED))
+    rows = session.execute(_old(chosen, company_id, before=before, after=after).limit(limit)).all()
+    if not rows:
         return None
-    is_settled = delivery.c.status.not_in(OPEN_STATUSES)
-    old = [row.id for row in rows if row.created_at < facts_before]
-    gone = session.execute(delete(delivery).where(delivery.c.id.in_(old), is_settled, ~_is_last_word))
-    aged = [row.id for row in rows if row.created_at < bodies_before]
-    emptied = _empty(session, delivery.c.id.in_(aged), is_settled)
-    answers = _forget_said(session, attempt.c.delivery_id.in_(aged), attempt.c.started_at < bodies_before)
-    return Forgotten(rows[-1].id, len(emptied), answers, _count(gone))
+    is_one = delivery.c.id.in_([row.id for row in rows])
+    bodies = _empty(session, is_one, _is_settled)
+    of_one = attempt.c.delivery_id.in_([row.id for row in rows])
+    answers = _forget_said(session, of_one, attempt.c.started_at < before)
+    has_answer = exists().where(attempt.c.delivery_id == delivery.c.id, exchange.c.attempt_id == attempt.c.id)
+    session.execute(update(delivery).where(is_one, ~delivery.c.has_body, ~has_answer).values(is_purged=True))
+    return Forgotten((rows[-1].created_at, rows[-1].id), len(bodies), answers)
+
+
+def _old(chosen: Select[Any], company_id: int, *, before: datetime, after: Place) -> Select[Any]:
+    """What is `chosen` of the company's deliveries made before a moment, the oldest first, behind a place."""
+    is_old = delivery.c.company_id == company_id, delivery.c.created_at < before
+    return chosen.where(*is_old, _place > after).order_by(delivery.c.created_at, delivery.c.id)
 
 
 def _empty(session: Session, *which: ColumnElement[bool]) -> Sequence[int]:
@@ -98,4 +125,4 @@ def forget_contact(session: Session, contact_id: int) -> int:
     _empty(session, of_contact)
     # 2. Their attempts, with those that were recorded meanwhile.
     _forget_said(session, attempt.c.delivery_id.in_(select(delivery.c.id).where(of_contact)))
-    return _count(session.execute(update(delivery).where(of_contact).values(contact_id=None)))
+    return _count(session.execute(update(delivery).where(of_contact).values(contact_id=None, is_purged=True)))

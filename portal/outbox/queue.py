@@ -35,7 +35,7 @@ ENQUEUED = (
 ENQUEUE = Statement(
     insert(delivery).values(
         {name: given(name, delivery.c[name].type) for name in ENQUEUED}
-        | {"attempt_count": 0, "tries": 0, "has_body": True}
+        | {"attempt_count": 0, "tries": 0, "has_body": True, "is_purged": False}
     )
 )
 _made = rows_of("made", webhook_id=String())

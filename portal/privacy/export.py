@@ -14,6 +14,9 @@ from portal.models import Attempt, Classification, Contact, Delivery, Exchange
 from portal.rules.verdict import decode
 from portal.working_models import CrmRecord
 
+OF_THE_PORTAL = ("id", "company_id", "contact_id", "lease_token", "lease_expires_at", "has_body", "is_purged")
+"""What a delivery has for the portal's own work."""
+
 
 def export_contact(session: Session, actor: Actor, contact: Contact, *, now: datetime) -> dict[str, Any]:
     """Everything that is kept about one person, as plain values: what the person may ask for. Times are RFC 3339.
@@ -47,7 +50,7 @@ def _all_about(session: Session, contact: Contact, *, now: datetime) -> dict[str
         "messages": [_columns_of(message, without=("contact_id",)) for message in contact.messages],
         "classifications": [_columns_of(row, without=("company_id", "contact_id")) for row in session.scalars(history)],
         "deliveries": [
-            _columns_of(row, without=("id", "company_id", "contact_id", "lease_token", "lease_expires_at", "has_body"))
+            _columns_of(row, without=OF_THE_PORTAL)
             | {"body": _plain(row.body), "attempts": [_attempt(each) for each in row.attempts]}
             for row in session.scalars(deliveries)
         ],

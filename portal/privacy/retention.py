@@ -1,11 +1,12 @@
 """How long data is kept: what each company has had for longer is emptied or deleted, a little at a time.
 
-Bodies and answers go first, then the facts of the log, then the audit log; each company says after how many days. It is
-a task like an import: one a day for each company, done in short transactions with pauses. `portal purge` does the same.
+The facts of the log go, then bodies and answers of what stays, then the audit log; each company says after how many
+days. It is a task like an import: one a day for each company, done in short transactions with pauses. `portal purge`
+does the same.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,7 +28,9 @@ KIND = "purge"
 ACTOR = "portal"
 EVERY = timedelta(days=1)
 BATCH = 500
-"""Rows that one transaction looks at."""
+"""Rows that one transaction empties or deletes."""
+LOOKS = 5_000
+"""Rows that it looks at, where most of them stay."""
 PAGES_AT_ONCE = 500
 """Pages that one transaction gives back, 2 MB; fewer empty ones are left for what comes next."""
 REPORTS_KEPT = timedelta(days=90)
@@ -89,7 +92,7 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
 
 def cut_into_chunks(company_id: int, limits: Limits) -> Iterator[Chunk]:
     """A company's purge, a batch at a time. Between two of them no transaction is open."""
-    forgetting = (_forget_deliveries, _forget_imports, _forget_audit)
+    forgetting = (_forget_facts, _forget_said, _forget_imports, _forget_audit)
     return cut_steps((*(forget(company_id, limits) for forget in forgetting), give_pages_back))
 
 
@@ -105,25 +108,33 @@ def record_report(session: Session, actor: Actor, counts: Counter[str], *, now: 
     row.status, row.counts, row.started_at, row.finished_at = "done", dict(counts), now, clock.utcnow()
 
 
-def _forget_deliveries(company_id: int, limits: Limits) -> Step:
-    last_id = 0
+def _walk(forget: Callable[[Session, outbox.Place], outbox.Forgotten | None]) -> Step:
+    """A step that goes over the deliveries from where the one before ended."""
+    place = outbox.FIRST
 
     def step(session: Session) -> tuple[Counter[str], bool]:
-        nonlocal last_id
-        done = outbox.forget_old(
-            session,
-            company_id,
-            after_id=last_id,
-            limit=BATCH,
-            bodies_before=limits.bodies,
-            facts_before=limits.log,
-        )
+        nonlocal place
+        done = forget(session, place)
         if done is None:
             return Counter(), False
-        last_id = done.last_id
+        place = done.last
         return Counter(bodies=done.bodies, answers=done.answers, deliveries=done.deliveries), True
 
     return step
+
+
+def _forget_facts(company_id: int, limits: Limits) -> Step:
+    return _walk(
+        lambda session, after: outbox.forget_facts(
+            session, company_id, before=limits.log, after=after, looks=LOOKS, limit=BATCH
+        )
+    )
+
+
+def _forget_said(company_id: int, limits: Limits) -> Step:
+    return _walk(
+        lambda session, after: outbox.forget_said(session, company_id, before=limits.bodies, after=after, limit=BATCH)
+    )
 
 
 def _forget_imports(company_id: int, limits: Limits) -> Step:

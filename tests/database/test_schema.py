@@ -58,6 +58,7 @@ FROZEN = {
     "0029_absent_json.py": "e25bcb4e6f1d80f1",
     "0030_proxied_people.py": "12aff8afc0f497eb",
     "0031_former_keys.py": "74dfa6df34ec2015",
+    "0032_purged_deliveries.py": "5b91f204425356b8",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 
