@@ -188,7 +188,7 @@ def test_what_stays_of_the_log_is_looked_at_in_few_transactions(
     for contact in contacts:
         aged(make_delivery(contact), 500)
     for contact in contacts[::3]:
-        aged(make_delivery(contact), 400)
+        aged(make_delivery(contact, 3), 400)
     assert purge(company)["deliveries"] == 2
     empty = len(list(walk(make_company("Outra"))))
     assert len(list(walk(company))) == empty + 1
