@@ -48,10 +48,10 @@
     if (row) focus(row);
   }
 
-  // What can be pressed where the focus is: in its row; on a contact's own page, of the contact.
+  // What can be pressed where the focus is: in its row; on a contact's own page, of the contact, and in the page's head.
   function press(selector) {
     const part = document.activeElement.closest("[data-keys]") || document.querySelector("[data-keys]:not([data-row])");
-    const button = !isLeaving && part && part.querySelector(selector);
+    const button = !isLeaving && (part?.querySelector(selector) || document.querySelector(".page-head " + selector));
     if (button) button.click();
     return Boolean(button);
   }

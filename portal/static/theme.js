@@ -3,6 +3,7 @@
 (function () {
   const root = document.documentElement;
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const paper = window.matchMedia("print"); // has no dark ground, so no light words
 
   function choice() {
     try {
@@ -14,7 +15,8 @@
 
   function paint() {
     const chosen = choice();
-    root.setAttribute("data-bs-theme", chosen === "system" ? (dark.matches ? "dark" : "light") : chosen);
+    const theme = chosen === "system" ? (dark.matches ? "dark" : "light") : chosen;
+    root.setAttribute("data-bs-theme", paper.matches ? "light" : theme);
   }
 
   window.portalTheme = {
@@ -29,6 +31,6 @@
     },
   };
   root.classList.add("js");
-  dark.addEventListener("change", paint);
+  for (const each of [dark, paper]) each.addEventListener("change", paint);
   paint();
 })();

@@ -1,7 +1,7 @@
 """*Abrir no CRM*: chosen by an admin in a real answer, and then a link of every contact that was delivered."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from portal.database.db import db
 from portal.deliveries import opening
@@ -9,7 +9,16 @@ from portal.demo.server import Receiver, Reply
 from portal.models import AuditEntry, Contact, Delivery, Endpoint, Exchange
 from portal.working_models import CrmRecord
 from tests.conftest import running_worker
-from tests.factories import actor_of, endpoint_of, make_company, make_contact, make_delivery, send_test, set_url
+from tests.factories import (
+    actor_of,
+    endpoint_of,
+    make_company,
+    make_contact,
+    make_delivery,
+    send_test,
+    set_crm_link,
+    set_url,
+)
 from tests.views.browser import row
 from tests.worker.test_dispatcher import wait_until
 
@@ -117,6 +126,40 @@ def test_it_is_chosen_by_clicks(page, site):
     page.goto("/contacts")
     page.get_by_role("link", name="Ana Souza").click()
     expect(page.get_by_role("link", name="Abrir no CRM")).to_have_attribute("href", "https://crm.example/leads/9")
+
+
+def test_a_key_opens_the_contact_in_the_crm(page, site):
+    """From its row, its page and the triage; where the CRM said nothing of somebody, the key does nothing."""
+    site.receiver.reply = Reply(200, b'{"id": "a/b"}', "application/json")
+    company = make_company("Acme Prospecção")
+    set_crm_link(company)
+    contact_id = db.session.query(Contact).filter_by(name="Ana Souza").one().id
+    make_delivery(db.session.get(Contact, contact_id), 3)
+    wait_until(all_delivered, seconds=30)
+    page.goto("/contacts")
+    page.keyboard.press("j")
+    expect(page.get_by_role("link", name="Ana Souza")).to_be_focused()
+    assert opened(page) == "https://crm.example/a%2Fb"
+    for path in (f"/contacts/{contact_id}", f"/triage/{contact_id}", f"/deliveries/{webhook_id()}"):
+        page.goto(path)
+        assert opened(page) == "https://crm.example/a%2Fb"
+    page.goto("/triage")
+    expect(page.get_by_role("heading", name="Bruno Lima", level=1)).to_be_visible()
+    page.keyboard.press("c")
+    page.keyboard.press("3")  # which the page takes after it
+    expect(page.get_by_role("heading", name="Carla Nunes", level=1)).to_be_visible()
+    assert len(page.context.pages) == 1
+
+
+def opened(page: Page) -> str:
+    """What the key asks for, in a page of its own, which is closed again."""
+    with (
+        page.context.expect_event("request", lambda request: request.url.startswith("https://")) as asked,
+        page.expect_popup() as popup,
+    ):
+        page.keyboard.press("c")
+    popup.value.close()
+    return asked.value.url
 
 
 def test_the_link_outlives_the_answer_that_it_was_read_in(app, admin, member, company, receiver):

@@ -14,7 +14,7 @@ from portal.models import Delivery
 from portal.rules.retry import parse_schedule
 from tests.conftest import MakeApp
 from tests.factories import make_company, make_contact, make_delivery
-from tests.views.browser import Site
+from tests.views.browser import NARROW, WIDE, Site
 
 LONG_SECONDS = 60
 
@@ -54,6 +54,12 @@ def wait_for(what: str, is_so) -> None:
 @pytest.mark.slow(30)
 @pytest.mark.usefixtures("weekend")
 def test_each_question_is_one_click_from_home(page: Page) -> None:
+    for viewport in (WIDE, NARROW):
+        page.set_viewport_size(viewport)
+        walk(page)
+
+
+def walk(page: Page) -> None:
     heading = page.get_by_role("heading", level=1)
     # Did it fail over the weekend? Home says so; a click shows what waited.
     page.goto("/")
@@ -74,7 +80,7 @@ def test_each_question_is_one_click_from_home(page: Page) -> None:
     expect(page.get_by_text("HTTP 500").first).to_be_visible()
     # What is the month so far?
     page.goto("/")
-    page.get_by_role("link", name="Relatório").click()
+    page.get_by_role("link", name="Relatório: o mês até agora").click()
     expect(page.get_by_text("6 contatos de nível alto")).to_be_visible()
     # What's left to classify?
     page.goto("/")

@@ -6,12 +6,14 @@ import re
 from html import unescape
 
 import pytest
+from playwright.sync_api import expect
 
 from portal.database.db import db
-from portal.models import User
+from portal.models import Contact, User
 from tests.conftest import URL
 from tests.factories import classify_contact, make_contact, make_delivery, mark_delivered, set_url
 from tests.report.test_report import on
+from tests.views.browser import WIDE, Watched
 
 MARCH = "/report?month=2026-03"
 
@@ -80,3 +82,21 @@ def test_whoever_wants_it_by_mail_says_so(member):
         db.session.expire_all()
         assert db.session.query(User).filter_by(role="member").one().report_every == kept
     assert member.post("/report/mail", {"every": "day"}).status_code == 400
+
+
+def test_the_paper_has_the_numbers_in_dark_ink_and_what_they_mean(chromium, site):
+    """Also from a dark screen: paper shows no dark ground behind light words, and takes no clicks."""
+    site.receiver.stop()
+    contact = db.session.query(Contact).first()
+    make_delivery(contact, 3)
+    watched = Watched(chromium, site, viewport=WIDE, color_scheme="dark")
+    page = watched.log_in(site.admin_email)
+    page.goto("/report")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.emulate_media(media="print")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+    expect(page.get_by_role("heading", name=re.compile("1 contato de nível alto"))).to_be_visible()
+    expect(page.get_by_text("Um contato conta uma vez por nível em cada período")).to_be_visible()
+    for gone in ("Baixar CSV", "Salvar", "Mostrar", "Por e-mail"):
+        expect(page.get_by_text(gone, exact=True)).to_be_hidden()
+    watched.close()
