@@ -138,6 +138,9 @@ def disable(user_id: int) -> ResponseReturnValue:
         abort(400)
     heir_id = request.form.get("heir", type=row_number)
     heir = get_user_or_404(heir_id) if heir_id and heir_id != user_id else None
+    if heir is not None and heir.disabled_at:
+        flash(_("%(name)s também não entra mais no portal: escolha outra pessoa.", name=heir.name), "error")
+        return see_other(url_for(".show", user_id=user_id))
     try:
         task = assigning.hand_over(db.session, actor, user_id, heir.id) if heir else None
         users.disable(db.session, get_user_or_404(user_id), actor=actor)

@@ -81,6 +81,20 @@ def test_who_is_shut_out_may_keep_them_and_no_stranger_gets_them(admin, company,
     assert owners() == {leaver.id}
 
 
+def test_nobody_s_contacts_go_to_who_was_shut_out_meanwhile(admin, company):
+    first, second = (make_user(company, role="member", name=name) for name in ("Sai", "Saiu"))
+    contact = make_contact(company)
+    db.session.get(Contact, contact.id).owner_id = first.id
+    db.session.commit()
+    admin.post(f"/team/{second.id}/disable")
+    answer = admin.post(f"/team/{first.id}/disable", {"heir": second.id}, follow_redirects=True)
+    assert "Saiu também não entra mais no portal: escolha outra pessoa." in answer.text
+    assert (owners(), db.session.get(User, first.id).disabled_at) == ({first.id}, None)
+    choices = admin.get("/contacts/assign").text
+    assert "Sai (" in choices
+    assert "Saiu (" not in choices
+
+
 def test_the_last_admin_stays_and_so_do_their_contacts(admin, company):
     contact = make_contact(company)
     db.session.get(Contact, contact.id).owner_id = admin.id
