@@ -1,9 +1,10 @@
 """What a contact is matched by: what it holds itself, and what those held that were merged into it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from portal.contacts.body import MATCH_FIELDS
+from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS
+from portal.contacts.checking import ContactItem
 
 MatchKey = tuple[str, str]
 """A field of `MATCH_FIELDS`, or `name`, and what it holds."""
@@ -24,7 +25,23 @@ def former_keys(merged: Iterable[Mapping[str, Any]] | None) -> set[MatchKey]:
 
 def all_keys(values: Mapping[str, Any]) -> list[MatchKey]:
     """What a contact is matched by, its own first."""
-    return list(dict.fromkeys((*keys_of(values), *former_keys(values.get("merged")))))
+    own, merged = keys_of(values), values.get("merged")
+    return list(dict.fromkeys((*own, *former_keys(merged)))) if merged else own
+
+
+def without_found(
+    given: Sequence[ContactItem], name: str, found: Collection[tuple[int, str]], campaigns: Mapping[str, int | None]
+) -> Sequence[ContactItem]:
+    """The items whose contact is not found yet by this field: for the others what is less sure tells nothing.
+
+    `found` are the campaigns' ids and values that contacts have. Where an item says a number, the contact of that
+    number may be given another value, and every item is still looked for.
+    """
+    if any(item.contact_id is not None or item.likely_id is not None for item in given):
+        return given
+    return [
+        item for item in given if (campaigns.get(item.campaign or DEFAULT_CAMPAIGN), item.facts.get(name)) not in found
+    ]
 
 
 def names_former(values: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, String, Table, func, or_, sele
 
 from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS, search_name
 from portal.contacts.checking import SAME, ContactItem
-from portal.contacts.matching import all_keys, is_same_person, keys_of
+from portal.contacts.matching import all_keys, is_same_person, keys_of, without_found
 from portal.database.db import Key
 from portal.database.driver import Statement, given, rows_of, within
 from portal.models import Campaign, Contact, Message, User
@@ -235,11 +235,14 @@ class Known:
 
     def _select_candidates(self, given: Sequence[ContactItem]) -> list[dict[str, Any]]:
         known = [(campaign.id,) for campaign in self.campaigns.values() if campaign.id is not None]
+        ids = {each.name: each.id for each in self.campaigns.values()}
         rows: list[dict[str, Any]] = []
+        unmatched = given
         for name in MATCH_FIELDS:
-            values = {item.facts[name] for item in given if item.facts.get(name)}
+            values = {item.facts[name] for item in unmatched if item.facts.get(name)}
             if values and known:
                 rows += self._read(BY_FIELD[name], values, campaigns=known)
+                unmatched = without_found(unmatched, name, {(row["campaign_id"], row[name]) for row in rows}, ids)
         rows += self._select_merged(given)
         names = {search_name(item.facts["name"]) for item in given if item.is_named_only and item.facts.get("name")}
         if names and known:

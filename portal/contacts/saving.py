@@ -210,7 +210,6 @@ class _Batch:
         values.update(skills=[], experiences=[], is_level_imported=False)
         record = ContactRecord(values, campaign, self._known.default_owner)
         self.new.append(record)
-        self._known.add(record)
         return record
 
     def _apply(self, record: ContactRecord, campaign: CampaignRecord, given: ContactItem) -> dict[str, tuple[Any, Any]]:

@@ -37,7 +37,6 @@ from portal.rules.folding import fold
 from portal.rules.formulas import unguard
 from portal.rules.identity import email_address, linkedin_id, public_id, says_nothing
 
-PLACES = ("city", "state", "country")
 READERS: Sequence[tuple[str, str, Callable[..., Any], str]] = (
     ("current_company_link", "current_company_link", read_link, ""),
     ("phone", "phone", read_phone, "not_a_phone"),
@@ -97,7 +96,10 @@ class RowReader:
         self._people = people
         self._emails = emails
         self._alike = Alike()
+        self.header: Sequence[str] = layout.header
         self.month_first = frozenset(layout.month_first)
+        self.texts = [name for name in ("current_company", "role", "location") if name in columns]
+        self.places = [name for name in ("city", "state", "country") if name in columns]
         self.has_owners = not {"owner_name", "owner_email"}.isdisjoint(columns)
         self.readers = [each for each in READERS if each[1] in columns]
 
@@ -130,10 +132,6 @@ class RowReader:
     def owner_of(self, name: str) -> str | None:
         """The e-mail of the person of the company who alone has this name."""
         return self._people.get(fold(name))
-
-    @property
-    def header(self) -> Sequence[str]:
-        return self._layout.header
 
     def columns_of(self, field: str) -> list[int]:
         """The columns that hold this field."""
@@ -196,9 +194,9 @@ class _Row:
 
     def item(self) -> dict[str, Any]:
         """The row in the body's shape."""
-        facts: dict[str, Any] = {name: self._text(name) for name in ("current_company", "role", "location")}
+        facts: dict[str, Any] = {name: self._text(name) for name in self._reader.texts}
         facts["name"] = put_name_together(*map(self._text, NAMES))
-        facts["location"] = facts["location"] or ", ".join(filter(None, map(self._text, PLACES)))
+        facts["location"] = facts.get("location") or ", ".join(filter(None, map(self._text, self._reader.places)))
         for name, field, read, problem in self._reader.readers:
             if field in self._said_of:
                 facts[name] = self._first(field, read, problem)

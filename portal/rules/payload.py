@@ -226,7 +226,7 @@ def _encode(value: Any, path: _Path, depth: int) -> str:
     parts = []
     if isinstance(value, dict):
         for key, item in value.items():
-            parts.append(f"{_encode_key(key)}:{_encode(item, (path, key), depth + 1)}")
+            parts.append(f"{_encode_key(key)}:{'null' if item is None else _encode(item, (path, key), depth + 1)}")
         return f"{{{','.join(parts)}}}"
     for position, item in enumerate(value):
         parts.append(_encode(item, (path, position), depth + 1))

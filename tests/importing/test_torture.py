@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from dataclasses import dataclass
 
 import pytest
@@ -9,14 +10,21 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from portal.contacts.checking import InvalidContact
+from portal.database.db import db
 from portal.importing.layout import examine, read_rows
 from portal.importing.rows import RowReader
+from portal.models import Contact, Delivery
+from tests.conftest import BOTH, URL
+from tests.factories import make_company, make_user
 from tests.importing.conftest import blocks_of
+from tests.importing.test_corpus import environ_of, import_by_command, import_by_page
 from tests.importing.test_rows import ZONE
+from tests.views.conftest import Person
 
 COLUMNS = {
     "E-mail": lambda number, _: f"p{number}@x.test",
-    "LinkedIn": lambda number, _: f"https://www.linkedin.com/in/p-{number}",
+    "LinkedIn": lambda number, _: f"https://www.linkedin.com/in/p-{number:02}",
+    "Nível de interesse": lambda number, _: ("Baixo", "2 - Médio", "3", "", "Nenhum")[number % 5],
     "Conectado em": lambda number, _: f"{number % 28 + 1:02d} Mar 2024",
     "Telefone": lambda number, _: f"+55 11 9777-{1000 + number}",
     "Empresa": lambda _, prose: prose,
@@ -44,7 +52,7 @@ class File:
 
 
 @st.composite
-def files(draw):
+def files(draw, encodings=ENCODINGS):
     others = draw(st.lists(st.sampled_from([*COLUMNS]), unique=True))
     header = draw(st.permutations(list(dict.fromkeys(["Nome", draw(st.sampled_from(IDENTIFYING)), *others]))))
     rows = [
@@ -62,7 +70,7 @@ def files(draw):
         del names[broken - 1]
     if not draw(st.booleans()):
         lines[-1] = lines[-1].removesuffix(end)
-    encoding = draw(st.sampled_from(ENCODINGS))
+    encoding = draw(st.sampled_from(encodings))
     return File("".join(lines).encode(encoding), encoding, names, f"Pessoa {broken - 1}")
 
 
@@ -116,3 +124,60 @@ def test_one_fault_costs_at_most_its_own_row(file):
     names = list(names_of(file))
     assert [name for name in names if name in file.good] == file.good
     assert len(names) <= len(file.good) + 1, "the broken row enters once at most, and none of its lines as another"
+
+
+whole_way = settings(
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+companies = itertools.count(1)
+
+
+def make_crm():
+    """A company whose CRM is told of levels, and its admin; a new one for each file."""
+    company = make_company(f"Empresa {next(companies)}", url=URL)
+    return company, make_user(company)
+
+
+def state_of(company):
+    """The contacts that a company has, in the order of their making, and how many deliveries."""
+    found = db.session.query(Contact.name, Contact.interest_level).filter_by(company_id=company.id).order_by(Contact.id)
+    contacts = [tuple(row) for row in found]
+    sent = db.session.query(Delivery).filter_by(company_id=company.id).count()
+    db.session.commit()
+    return contacts, sent
+
+
+def check_whole_way(company, file, import_file):
+    """Import the file, and again: everybody of the good rows is there once, and the second time nothing happens."""
+    note(repr(file.content))
+    import_file()
+    contacts, sent = state_of(company)
+    names = [name for name, _ in contacts]
+    assert [name for name in names if name in file.good] == file.good
+    assert len(names) <= len(file.good) + 1
+    assert sent == sum(level is not None for _, level in contacts)
+    again = import_file()
+    assert not any(again.get(name) for name in ("created", "changed", "classified", "sent"))
+    assert state_of(company) == (contacts, sent)
+
+
+@pytest.mark.slow
+@BOTH
+@whole_way
+@given(file=files(encodings=[each for each in ENCODINGS if each.startswith("utf")]))
+def test_a_file_with_a_fault_comes_in_by_the_page(app, file):
+    company, user = make_crm()
+    person = Person(app.test_client(), user)
+    check_whole_way(company, file, lambda: import_by_page(person, file.content))
+
+
+@pytest.mark.slow
+@BOTH
+@whole_way
+@given(file=files())
+def test_a_file_with_a_fault_comes_in_by_the_command(app, instance, file):
+    company, _ = make_crm()
+    options = [] if file.encoding.startswith("utf") else ["--encoding", file.encoding]
+    check_whole_way(company, file, lambda: import_by_command(company, file.content, environ_of(instance), *options))
