@@ -63,9 +63,9 @@ def get_one(contact_id: int) -> Response:
     """One contact
 
     In the shape of the webhook's body, with dates in the company's time zone, plus `sync`: whether the CRM knows the
-    contact's level (`in_sync`, `waiting`, `out_of_sync`, `never_sent`), `warning`: what was odd about the last
-    answer that was accepted, until somebody settles it, and `data_changed`: whether the receiver has the data of
-    before.
+    contact's level (`in_sync`, `waiting`, `out_of_sync`, `never_sent`: no send of it is in the log), `warning`: what
+    was odd about the last answer that was accepted, until somebody settles it, and `data_changed`: whether the receiver
+    has the data of before.
     """
     return jsonify(*shapes_of([get_contact_or_404(contact_id)]))
 

@@ -1,6 +1,8 @@
 """Every number that leads somewhere: the page that it leads to shows as many, and tests count nowhere."""
 
 import re
+from collections import Counter, deque
+from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
 from urllib.parse import urljoin
@@ -9,13 +11,18 @@ import pytest
 from flask import Flask
 
 from portal import clock
+from portal.company.knowledge import begin_anew
+from portal.contacts import merging
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
 from portal.models import OPEN_STATUSES, Company, Delivery
 from portal.people import tokens
+from portal.privacy import erasing
+from portal.runtime import runtime
 from tests.conftest import URL, running_worker
 from tests.deliveries.test_edges import settle
 from tests.factories import (
+    actor_of,
     endpoint_of,
     forget_body,
     make_contact,
@@ -165,6 +172,69 @@ def test_the_api_lists_tests_as_before(admin: Person, company: Company) -> None:
     db.session.commit()
     answer = admin.client.get("/api/v1/deliveries?trigger=test", headers={"Authorization": f"Bearer {token}"})
     assert len(answer.json["items"]) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("other_crm", [False, True])
+def test_numbers_agree_on_every_page_that_links_lead_to(admin: Person, company: Company, *, other_crm: bool) -> None:
+    """With contacts that were erased, merged or forgotten by the log, and all of it told to another CRM."""
+    add_rare_states(company)
+    if other_crm:
+        begin_anew(db.session, actor_of(company))
+        db.session.commit()
+    shown: dict[str, int] = {}
+    wrong, walked = [], 0
+    for page, text in walk(admin, pages=120):
+        walked += 1
+        for url, number in numbers_on(text):
+            target = urljoin(page, url)
+            if target not in shown:
+                shown[target] = shown_at(admin, target)
+            if shown[target] != number:
+                wrong.append(f"{page}: {number} leads to {target}, which shows {shown[target]}")
+    assert wrong == []
+    assert walked > 80
+    assert len(shown) > 60
+
+
+def add_rare_states(company: Company) -> None:
+    actor = actor_of(company)
+    erased, kept, merged, sending, lost = (make_contact(company) for _ in range(5))
+    mark_delivered(make_delivery(erased))
+    settle(make_delivery(erased, 3), "failed", "timeout")
+    mark_delivered(make_delivery(kept))
+    mark_delivered(make_delivery(merged, 1), warning="error_words")
+    make_delivery(sending).status = "sending"
+    settle(make_delivery(lost), "failed", "timeout")
+    for warning, status in (("source_code", "failed"), ("error_words", "cancelled"), ("shape_changed", "superseded")):
+        warned = make_contact(company)
+        mark_delivered(make_delivery(warned), warning=warning)
+        settle(make_delivery(warned, 3), status, "server_error", status_code=503)
+    db.session.flush()
+    db.session.query(Delivery).filter_by(contact_id=lost.id).delete()
+    db.session.commit()
+    merging.merge(db.session, actor, kept.id, merged.id)
+    erasing.erase_contact(db.session, erased, actor, vault=runtime().vault)
+    db.session.commit()
+
+
+def walk(admin: Person, *, pages: int) -> Iterator[tuple[str, str]]:
+    """The pages that links lead to from home, breadth first, of each kind of address no more than four."""
+    seen, ahead, kinds = {"/"}, deque(["/"]), Counter[str]()
+    for _ in range(pages):
+        page = ahead.popleft()
+        answer = admin.get(page, follow_redirects=True)
+        assert answer.status_code == 200, page
+        if answer.mimetype != "text/html":
+            continue
+        yield page, answer.text
+        for href, _words in LINK.findall(answer.text.partition("<main")[2]):
+            url = urljoin(page, unescape(href)).partition("#")[0]
+            kind = re.sub(r"\d+|=[^&]*", "", url)
+            if url.startswith("/") and url not in seen and kinds[kind] < 4:
+                kinds[kind] += 1
+                seen.add(url)
+                ahead.append(url)
 
 
 def disagreements(admin: Person) -> list[str]:
