@@ -181,18 +181,20 @@ def claim_due(
     lease: timedelta,
     limit: int,
     room_for: Callable[[int, Sequence[Claim]], int],
+    goes_besides: Callable[[int, Sequence[Claim]], bool] = lambda *_: False,
 ) -> list[Claim]:
     """Lend at most `limit` due deliveries to the caller, and of each company at most what it has `room_for`.
 
     `room_for` is asked with a company and what was lent before it. Companies share the limit evenly, and what one does
-    not use goes to the next. A contact's deliveries go out in order: none is lent while an older one of the same
-    contact is open. Of a failing endpoint one delivery is lent when its next probe is due, whenever that delivery
-    itself is.
+    not use goes to the next; where nothing is left, one goes of each company that `goes_besides`. A contact's
+    deliveries go out in order: none is lent while an older one of the same contact is open. Of a failing endpoint one
+    delivery is lent when its next probe is due, whenever that delivery itself is.
     """
     claims: list[Claim] = []
     targets = [row for row in _endpoints_with_due(connection, now) if room_for(row.company_id, ())]
     for left, target in zip(range(len(targets), 0, -1), targets, strict=True):
-        share = min(ceil((limit - len(claims)) / left), room_for(target.company_id, claims))
+        share = max(ceil((limit - len(claims)) / left), int(goes_besides(target.company_id, claims)))
+        share = min(share, room_for(target.company_id, claims))
         if share <= 0:
             continue
         if target.state == "failing":

@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 class Dispatcher(Round):
-    """Brings due deliveries to their endpoints, `worker_threads` of them at the same time."""
+    """Brings due deliveries to their endpoints, about `worker_threads` of them at the same time (`worker.shares`)."""
 
     def __init__(self, engine: Engine, settings: Settings, vault: Vault, egress: Egress) -> None:
         super().__init__("outbox")
@@ -106,7 +106,7 @@ class Dispatcher(Round):
 
     def _gather(self, timeout: float) -> None:
         """Take results and wake-ups from the inbox: wait for the first, then for what follows closely."""
-        is_busy = self._unrecorded or self._unsent or (self._look and self._shares.free())
+        is_busy = self._unrecorded or self._unsent or (self._look and self._shares.look().free)
         wait = self._pause_for_more() if is_busy else timeout
         try:
             while len(self._unrecorded) < BATCH:
@@ -131,9 +131,7 @@ class Dispatcher(Round):
         self._heed_clock()
         now = clock.utcnow()
         done = [*self._unsent, *(claim for claim, _ in self._unrecorded)]
-        recorded = {claim.delivery_id for claim in done}
-        free = self._shares.free(recorded=recorded)
-        look = claiming and free > 0 and bool(self._look or done)
+        look = claiming and bool(self._look or done)
         mend = look and (self._woken or self._mend_times)
         if not done and not (look and (self._mend_times or self._has_due(now))):
             self._look, self._woken = self._look and not look, self._woken and not look
@@ -146,17 +144,20 @@ class Dispatcher(Round):
             if mend:
                 self._mend(connection, rules)
             if look:
+                may_go = self._shares.look({claim.delivery_id for claim in done})
                 claims = outbox.claim_due(
                     connection,
                     now=now,
                     lease=self._settings.lease,
-                    limit=free,
-                    room_for=lambda company_id, lent: self._shares.room_for(company_id, recorded=recorded, lent=lent),
+                    limit=may_go.free,
+                    room_for=may_go.room_for,
+                    goes_besides=may_go.goes_besides,
                 )
         self._mend_times, self._woken = self._mend_times and not mend, self._woken and not mend
         self._account(claims)
         if look:  # again where somebody has room left; with none left, only what is done makes some
-            self._look = any(self._shares.room_for(each) for each in {claim.company_id for claim in claims})
+            may_go = self._shares.look()
+            self._look = any(may_go.room_for(each) for each in {claim.company_id for claim in claims})
         return claims
 
     def _account(self, claims: list[Claim]) -> None:

@@ -10,6 +10,8 @@ from portal.webhook import Outcome
 
 SLOW_SECONDS = 1.0
 """A receiver that takes longer is slow: a quarter of the senders is kept free of such, and of those never heard yet."""
+MOST_BESIDES = 256
+"""How many more than there are senders may be on their way: each holds a descriptor and some memory, and no thread."""
 STRAINED = (429, 503)
 """Statuses of a receiver that gets more than it can take."""
 NEW_WEIGHT = 0.3
@@ -24,14 +26,18 @@ class Shares:
     A delivery is on its way from its claim until what came of it is recorded. Claimed is only what a sender is free
     for, so that the death of a worker leaves nothing in doubt but what was being sent, and repeats no more than that;
     while the database is away nothing more goes out. At most `rate` a second go. Belongs to one thread.
+
+    Many receivers may die at one moment, and nothing tells before whose they are. So what has waited for long holds no
+    sender, and one of a company that has none on its way goes although no sender is free.
     """
 
     def __init__(self, concurrency: int, *, senders: int, rate: float | None = None) -> None:
-        self._senders = senders
+        self.senders = senders
         self._concurrency = min(concurrency, senders)
-        self._most_slow = max(1, senders - max(1, senders // 4))
+        self.most_slow = max(1, senders - max(1, senders // 4))
         self._interval = 1 / rate if rate else 0.0
-        self._under_way: dict[int, set[int]] = {}
+        self.begun: dict[int, dict[int, float]] = {}
+        """When each delivery under way began, by company; the oldest first."""
         self._windows: dict[int, Window] = {}
         self._in_use: dict[int, int] = {}
         """How many of a company were on their way when it last got some."""
@@ -43,29 +49,23 @@ class Shares:
 
     @property
     def under_way(self) -> int:
-        return sum(map(len, self._under_way.values()))
+        return sum(map(len, self.begun.values()))
 
-    def free(self, *, recorded: Set[int] = frozenset()) -> int:
-        """How many senders have nothing to do once the deliveries in `recorded` are."""
-        return self._senders - sum(len(ids - recorded) for ids in self._under_way.values())
+    def look(self, recorded: Set[int] = frozenset()) -> "Look":
+        """What may go now, once the deliveries in `recorded` are."""
+        return Look(self, recorded)
 
-    def room_for(self, company_id: int, *, recorded: Set[int] = frozenset(), lent: Sequence[Claim] = ()) -> int:
-        """How many more of a company may go, once the deliveries in `recorded` are and those `lent` just now go too."""
-        most = min(self._concurrency, int(self._windows.get(company_id, Window()).size))
-        room = most - len(self._under_way.get(company_id, set()) - recorded)
-        if self._interval:
-            room = min(room, self._due_by_rate(company_id))
-        if self._is_slow(company_id):
-            slow = sum(len(ids - recorded) for each, ids in self._under_way.items() if self._is_slow(each))
-            slow += sum(self._is_slow(claim.company_id) for claim in lent)
-            room = min(room, self._most_slow - slow)
-        return max(room, 0)
+    def room_for(self, company_id: int, under_way: int) -> int:
+        """How many more of a company its receiver and the rate take, while so many are on their way."""
+        room = min(self._concurrency, int(self._windows.get(company_id, Window()).size)) - under_way
+        return min(room, self._due_by_rate(company_id)) if self._interval else room
 
     def take(self, claims: Iterable[Claim]) -> None:
         """These go to the senders now."""
+        now = clock.monotonic()
         for claim in claims:
-            ids = self._under_way.setdefault(claim.company_id, set())
-            ids.add(claim.delivery_id)
+            ids = self.begun.setdefault(claim.company_id, {})
+            ids[claim.delivery_id] = now
             self._in_use[claim.company_id] = len(ids)
             if self._interval:
                 self._next_at[claim.company_id] = self._begin_of_rate(claim.company_id) + self._interval
@@ -73,10 +73,10 @@ class Shares:
     def done(self, claim: Claim, outcome: Outcome | None) -> None:
         """What came of a claim is recorded, if anything did."""
         company_id = claim.company_id
-        ids = self._under_way.get(company_id, set())
-        ids.discard(claim.delivery_id)
+        ids = self.begun.get(company_id, {})
+        ids.pop(claim.delivery_id, None)
         if not ids:
-            self._under_way.pop(company_id, None)
+            self.begun.pop(company_id, None)
         if outcome is not None:
             seconds = (outcome.duration_ms or 0) / 1000
             average = self._pace.get(company_id, seconds)
@@ -99,8 +99,10 @@ class Shares:
             self._look_at = inf  # said once
         return min(pause, longest)
 
-    def _is_slow(self, company_id: int) -> bool:
-        return self._pace.get(company_id, inf) > SLOW_SECONDS
+    def is_slow(self, company_id: int) -> bool:
+        """Whether its receiver took long lately, does so now, or was never heard."""
+        oldest = next(iter(self.begun.get(company_id, {}).values()), inf)
+        return max(self._pace.get(company_id, inf), clock.monotonic() - oldest) > SLOW_SECONDS
 
     def _due_by_rate(self, company_id: int) -> int:
         begin = self._begin_of_rate(company_id)
@@ -115,3 +117,30 @@ class Shares:
         now = clock.monotonic()
         begin = self._next_at.get(company_id, now)
         return begin if begin > now - CATCH_UP_SECONDS else now
+
+
+class Look:
+    """What may go of each company at one moment: counted once, since a worker asks for every company in turn."""
+
+    def __init__(self, shares: Shares, recorded: Set[int]) -> None:
+        self._shares = shares
+        self._under_way = {company_id: ids.keys() - recorded for company_id, ids in shares.begun.items()}
+        self._slow = sum(len(ids) for company_id, ids in self._under_way.items() if shares.is_slow(company_id))
+        late = clock.monotonic() - SLOW_SECONDS
+        young = sum(begun[number] >= late for each, begun in shares.begun.items() for number in self._under_way[each])
+        self._besides = shares.senders + MOST_BESIDES - sum(map(len, self._under_way.values()))
+        self.free = max(min(shares.senders - young, self._besides), 0)
+        """How many senders have nothing to do."""
+
+    def room_for(self, company_id: int, lent: Sequence[Claim] = ()) -> int:
+        """How many more of a company may go when those `lent` just now go too."""
+        room = self._shares.room_for(company_id, len(self._under_way.get(company_id, ())))
+        if room > 0 and self._shares.is_slow(company_id):
+            slow = self._slow + sum(self._shares.is_slow(claim.company_id) for claim in lent)
+            room = min(room, self._shares.most_slow - slow)
+        return max(room, 0)
+
+    def goes_besides(self, company_id: int, lent: Sequence[Claim] = ()) -> bool:
+        """Whether one of a company goes although no sender is free: it has none on its way, and is not known slow."""
+        is_quiet = not self._under_way.get(company_id) and not self._shares.is_slow(company_id)
+        return is_quiet and len(lent) < self._besides

@@ -3,6 +3,7 @@
 import re
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,6 +51,37 @@ def claim_in(connection: Connection, now: datetime, *, limit: int = 9) -> list[C
 def has_due(now: datetime) -> bool:
     with db.engine.begin() as connection:
         return outbox.has_due(connection, now=now)
+
+
+def test_beyond_the_limit_one_goes_of_each_company_that_may_go_besides(company: Company) -> None:
+    companies = [company, *(factories.make_company(f"Empresa {number}", url=URL) for number in range(3))]
+    for each in companies:
+        for _ in range(3):
+            factories.make_delivery(factories.make_contact(each))
+    ids = [each.id for each in companies]
+    db.session.rollback()
+    asked: list[tuple[int, int]] = []
+
+    def goes_besides(company_id: int, lent: Sequence[Claim]) -> bool:
+        asked.append((company_id, len(lent)))
+        return company_id in ids[1:]
+
+    def claim(limit: int, room: int) -> list[int]:
+        with db.engine.begin() as connection:
+            claims = outbox.claim_due(
+                connection,
+                now=utcnow(),
+                lease=LEASE,
+                limit=limit,
+                room_for=lambda company_id, _: 0 if company_id == ids[3] else room,
+                goes_besides=goes_besides,
+            )
+        return sorted(claim.company_id for claim in claims)
+
+    assert claim(limit=0, room=2) == ids[1:3]
+    assert sorted(lent for _, lent in asked) in ([0, 0, 1], [0, 1, 1], [0, 1, 2])
+    assert claim(limit=0, room=0) == []
+    assert claim(limit=9, room=2) == sorted([ids[0], ids[1], ids[2]] * 2)
 
 
 def test_looking_and_claiming_agree_to_the_microsecond(due_at: datetime) -> None:

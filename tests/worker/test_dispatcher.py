@@ -1,3 +1,4 @@
+import threading
 import time
 from itertools import repeat
 from typing import Any
@@ -125,6 +126,33 @@ def test_a_slow_receiver_does_not_hold_up_another_company(make_app: MakeApp, rec
             db.session.rollback()
             assert quick.wait_for(1, timeout=5)
             assert time.monotonic() - started < 1.0
+
+
+def test_more_quick_receivers_than_senders_die_at_one_moment_and_another_gets_its_own(
+    make_app: MakeApp, receiver: Receiver
+) -> None:
+    app = make_app(worker_threads=4, deadline=60.0)
+    is_alive = threading.Event()
+    is_alive.set()
+    with app.app_context(), Receiver(on_request=lambda _: is_alive.wait(60)) as dying:
+        contacts = [factories.make_contact(factories.make_company(f"{each}", url=dying.url)) for each in range(9)]
+        contacts.append(factories.make_contact(factories.make_company("Viva", url=receiver.url)))
+        with running_worker(app):
+            for contact in contacts:
+                factories.make_delivery(contact, 1)
+            wait_until(lambda: statuses() == {"delivered": 10})
+            is_alive.clear()
+            for contact in contacts[:9]:
+                factories.make_delivery(db.session.merge(contact), 2)
+            db.session.rollback()
+            try:
+                assert dying.wait_for(18, timeout=20)
+                factories.make_delivery(db.session.merge(contacts[9]), 2)
+                db.session.rollback()
+                assert receiver.wait_for(2, timeout=20)
+            finally:
+                is_alive.set()
+            wait_until(lambda: statuses() == {"delivered": 20})
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 from portal import clock
 from portal.outbox import Claim
 from portal.webhook import Outcome
-from portal.worker.shares import Shares
+from portal.worker.shares import MOST_BESIDES, Shares
 from tests.factories import NOON
 
 URL = "http://crm.example/"
@@ -42,7 +42,7 @@ def make_wide_shares(concurrency: int, *, senders: int) -> Shares:
     """Companies 1, 2 and 3 have kept pace: each may have as many as there may be."""
     shares = Shares(concurrency, senders=senders)
     for company_id in (1, 2, 3):
-        while (room := shares.room_for(company_id)) < concurrency:
+        while (room := shares.look().room_for(company_id)) < concurrency:
             finish(shares, company_id, [0.1] * room)
     return shares
 
@@ -59,29 +59,29 @@ def test_what_was_sent_keeps_its_place_until_it_is_recorded() -> None:
     shares = Shares(2, senders=8)
     first, second = make_claim(1), make_claim(2)
     shares.take([first, second])
-    assert (shares.room_for(1), shares.room_for(2), shares.free()) == (0, 2, 6)
-    assert (shares.room_for(1, recorded={1}), shares.free(recorded={1})) == (1, 7)
+    assert (shares.look().room_for(1), shares.look().room_for(2), shares.look().free) == (0, 2, 6)
+    assert (shares.look({1}).room_for(1), shares.look({1}).free) == (1, 7)
     shares.done(first, answered(0.01))
-    assert (shares.room_for(1), shares.free(), shares.under_way) == (1, 7, 1)
+    assert (shares.look().room_for(1), shares.look().free, shares.under_way) == (1, 7, 1)
 
 
 def test_a_claim_of_before_frees_no_place() -> None:
     shares = Shares(1, senders=8)
     shares.take([make_claim(1)])
     shares.done(make_claim(2), None)
-    assert shares.room_for(1) == 0
+    assert shares.look().room_for(1) == 0
 
 
 def test_many_who_were_never_heard_leave_a_quarter_of_the_senders_to_who_answers() -> None:
     shares = make_wide_shares(8, senders=8)
     for company_id in range(10, 30):
-        if room := shares.room_for(company_id):
+        if room := shares.look().room_for(company_id):
             shares.take([make_claim(company_id, company_id=company_id)][:room])
-    assert (shares.under_way, shares.room_for(99)) == (6, 0)
-    assert shares.room_for(1) == 8
+    assert (shares.under_way, shares.look().room_for(99)) == (6, 0)
+    assert shares.look().room_for(1) == 8
     shares.done(make_claim(10, company_id=10), answered(0.1))
-    assert shares.room_for(10) > 0  # heard, and quick
-    assert shares.room_for(99) > 0
+    assert shares.look().room_for(10) > 0  # heard, and quick
+    assert shares.look().room_for(99) > 0
 
 
 def slow_shares() -> Shares:
@@ -96,13 +96,13 @@ def slow_shares() -> Shares:
 def test_a_quarter_of_the_senders_is_kept_free_of_slow_receivers() -> None:
     shares = slow_shares()
     shares.take(make_claim(number) for number in range(10, 18))
-    assert (shares.room_for(2), shares.room_for(3)) == (4, 8)
+    assert (shares.look().room_for(2), shares.look().room_for(3)) == (4, 8)
 
 
 def test_slow_receivers_share_what_they_may_have_also_within_one_claim() -> None:
     shares = slow_shares()
     lent = [make_claim(number) for number in range(10, 18)]
-    assert (shares.room_for(2, lent=lent), shares.room_for(3, lent=lent)) == (4, 8)
+    assert (shares.look().room_for(2, lent=lent), shares.look().room_for(3, lent=lent)) == (4, 8)
 
 
 class SteadyClock:
@@ -120,8 +120,65 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> SteadyClock:
     return steady
 
 
+def fill(shares: Shares, companies: Sequence[int]) -> list[int]:
+    """One turn of the dispatcher: one goes of each company, or none; the companies of which one went."""
+    lent: list[Claim] = []
+    for company_id in companies:
+        goes = shares.look().free > len(lent) or shares.look().goes_besides(company_id, lent)
+        if goes and shares.look().room_for(company_id, lent):
+            lent.append(make_claim(company_id, company_id=company_id))
+    shares.take(lent)
+    return [claim.company_id for claim in lent]
+
+
+def quick_shares(companies: Sequence[int], *, senders: int = 16) -> Shares:
+    """Each of them answered quickly."""
+    shares = Shares(8, senders=senders)
+    for company_id in companies:
+        finish(shares, company_id, [0.05] * 4)
+    return shares
+
+
+def test_when_ninety_nine_die_at_one_moment_the_hundredth_goes_at_once(steady: SteadyClock) -> None:
+    dead, living = list(range(1, 100)), 100
+    shares = quick_shares([*dead, living])
+    assert fill(shares, dead) == dead
+    assert (shares.look().free, fill(shares, dead)) == (0, [])
+    for _ in range(3):
+        assert fill(shares, [living]) == [living]
+        assert fill(shares, [living]) == []
+        shares.done(make_claim(living, company_id=living), answered(0.05))
+
+
+def test_what_waits_for_long_holds_no_sender_and_makes_its_company_slow(steady: SteadyClock) -> None:
+    shares = quick_shares(range(1, 31))
+    shares.take(make_claim(company_id, company_id=company_id) for company_id in range(1, 21))
+    assert (shares.look().free, shares.look().room_for(1)) == (0, 7)
+    steady.now += 1.01
+    assert shares.look().free == 16
+    assert [shares.look().room_for(1), shares.look().goes_besides(21), shares.look().room_for(21)] == [0, True, 8]
+    assert not shares.look({1}).goes_besides(1)  # it is known slow until it answers in time
+
+
+def test_what_goes_besides_is_bounded(steady: SteadyClock) -> None:
+    companies = list(range(1, 1000))
+    shares = quick_shares(companies)
+    assert len(fill(shares, companies)) == 16 + MOST_BESIDES
+    assert (shares.look().free, fill(shares, companies)) == (0, [])
+    steady.now += 1.01
+    assert (shares.look().free, shares.look().goes_besides(999)) == (0, False)
+    assert shares.look(set(range(1, 10))).free == 9
+    assert shares.look({1}).goes_besides(999)
+    assert not shares.look({1}).goes_besides(999, [make_claim(1)])
+
+
+def test_who_was_never_heard_goes_not_besides(steady: SteadyClock) -> None:
+    shares = quick_shares([1])
+    assert (shares.look().goes_besides(1), shares.look().goes_besides(2)) == (True, False)
+
+
 def go(shares: Shares) -> int:
-    room = shares.room_for(1)
+    room = shares.look().room_for(1)
     claims = [make_claim(number) for number in range(room)]
     shares.take(claims)
     for claim in claims:
@@ -131,7 +188,7 @@ def go(shares: Shares) -> int:
 
 def test_a_rate_lets_one_go_at_a_time_and_says_when_the_next_may(steady: SteadyClock) -> None:
     shares = Shares(8, senders=16, rate=10.0)
-    assert (go(shares), go(shares), shares.room_for(2)) == (1, 0, 1)
+    assert (go(shares), go(shares), shares.look().room_for(2)) == (1, 0, 1)
     assert shares.pause(5.0) == pytest.approx(0.1)
     steady.now += 0.11
     assert shares.pause(5.0) == 0.0
@@ -172,20 +229,20 @@ def test_one_slow_answer_among_quick_ones_makes_nobody_slow() -> None:
     claim = make_claim(1)
     for seconds in (0.1, 0.1, 2.0):
         shares.done(claim, answered(seconds, "client_error", 400))
-    assert shares.room_for(1) == 8
+    assert shares.look().room_for(1) == 8
     for _ in range(4):
         shares.done(claim, answered(2.0, "client_error", 400))
-    assert shares.room_for(1) == 6
+    assert shares.look().room_for(1) == 6
 
 
 def test_a_receiver_gets_more_while_it_keeps_pace_and_fewer_when_it_slows() -> None:
     shares = Shares(16, senders=64)
-    rooms = [shares.room_for(1)]
+    rooms = [shares.look().room_for(1)]
     for seconds in (0.2, 0.2, 0.2, 1.0, 0.2, 0.2):
         finish(shares, 1, [seconds] * rooms[-1])
-        rooms.append(shares.room_for(1))
+        rooms.append(shares.look().room_for(1))
     assert rooms == [4, 8, 16, 16, 8, 8, 9]
-    assert shares.room_for(2) == 4
+    assert shares.look().room_for(2) == 4
 
 
 @pytest.mark.parametrize(
@@ -203,4 +260,4 @@ def test_of_failures_those_for_want_of_strength_narrow_the_window(outcome: Outco
     claim = make_claim(1)
     shares.take([claim])
     shares.done(claim, outcome)
-    assert shares.room_for(1) == room
+    assert shares.look().room_for(1) == room
