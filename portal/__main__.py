@@ -2,6 +2,10 @@
 
 import gc
 import os
+import sys
+import threading
+from contextlib import suppress
+from typing import NoReturn
 
 from portal.cli import cli
 
@@ -13,7 +17,20 @@ def main() -> None:
     """Run the command line; ends the process with 0, 1 (it did not work) or 2 (it was asked wrongly)."""
     os.umask(0o077)  # what it writes holds personal data: nobody else's, whatever the folder is
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
-    cli(prog_name="portal")
+    try:
+        cli(prog_name="portal")
+    except SystemExit as end:
+        if end.code and threading.active_count() > 1:
+            leave(end.code)
+        raise
+
+
+def leave(code: str | int) -> NoReturn:
+    """End a process that failed without waiting for its threads: one may be stuck, as where memory is out."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else 1)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from portal.config import Settings, load_settings
 from portal.database.db import db
 from portal.database.schema import check_schema
 from portal.people import links, users
+from portal.worker.starting import starting_threads
 
 PATIENCE_SECONDS = 1.5
 """What stopping may take beyond the deadline of what is being sent."""
@@ -82,10 +83,11 @@ def run_portal(
         bring_up_to_date()
         check_schema(db.engine, db.metadata)
         check_stored_secrets(db.session)
-    web = WebServer(app, host=host, port=port)
     supervisor = Supervisor(environ)
-    if with_worker:
-        supervisor.start()
+    with starting_threads():
+        web = WebServer(app, host=host, port=port)
+        if with_worker:
+            supervisor.start()
     try:
         (on_ready or announce)(app, address_of(settings, host, web.port))
         web.run(stop)

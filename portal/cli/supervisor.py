@@ -71,8 +71,8 @@ class Supervisor:
         """Run one worker to its end. Returns how it ended, in words, and its exit code."""
         try:
             process = self._spawn()
-        except OSError as error:  # no memory or no processes left for now: that passes
-            return f"The worker could not be started ({error})", None
+        except (OSError, MemoryError) as error:  # no memory or no processes left for now: that passes
+            return f"The worker could not be started ({error or 'out of memory'})", None
         return "The worker ended", None if process is None else process.wait()
 
     def _spawn(self) -> "subprocess.Popen[bytes] | None":

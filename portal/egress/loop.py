@@ -103,7 +103,13 @@ class Loop:
                 os.set_blocking(self._reader, False)
                 os.set_blocking(self._writer, False)
                 self._thread = threading.Thread(target=self._run, name="egress", daemon=True)
-                self._thread.start()
+                try:
+                    self._thread.start()
+                except RuntimeError:  # the next call tries again
+                    self._thread = None
+                    os.close(self._reader)
+                    os.close(self._writer)
+                    raise
 
     def _wake(self) -> None:
         try:

@@ -42,7 +42,8 @@ class Resolver:
     def lookup(self, host: str, port: int, *, timeout: float) -> tuple[str, ...]:
         """The addresses of a name, empty when it does not resolve.
 
-        Raises LookupFailedError, and LookupTimeoutError after `timeout` seconds, or at once when too many hang already.
+        Raises LookupFailedError, and LookupTimeoutError after `timeout` seconds, or at once when too many hang already
+        or there is no thread for it.
         """
         try:
             return self.begin(host, port).result(max(timeout, 0))
@@ -50,7 +51,7 @@ class Resolver:
             raise LookupTimeoutError(f"no answer about {host} within {timeout:.1f} s") from None
 
     def begin(self, host: str, port: int) -> Future[tuple[str, ...]]:
-        """Begin a lookup, or join the one under way. Raises LookupTimeoutError when too many hang already."""
+        """Begin a lookup, or join the one under way. Raises LookupTimeoutError when there is no thread for it."""
         key = (host, port)
         with self._lock:
             future = self._pending.get(key)
@@ -59,7 +60,12 @@ class Resolver:
             if len(self._pending) >= MAX_PENDING_LOOKUPS:
                 raise LookupTimeoutError("too many lookups wait for an answer")
             future = self._pending[key] = Future()
-        Thread(target=self._run, args=(key, future), name=f"resolve {host}", daemon=True).start()
+        try:
+            Thread(target=self._run, args=(key, future), name=f"resolve {host}", daemon=True).start()
+        except RuntimeError:
+            with self._lock:
+                del self._pending[key]  # or all who ask for the name would wait for this one for ever
+            raise LookupTimeoutError("this machine gives no thread to look it up") from None
         return future
 
     def _run(self, key: tuple[str, int], future: Future[tuple[str, ...]]) -> None:

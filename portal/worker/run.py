@@ -30,6 +30,7 @@ from portal.worker.dispatcher import Dispatcher
 from portal.worker.housekeeping import keep_house
 from portal.worker.notifier import Notifier
 from portal.worker.outage import outage
+from portal.worker.starting import starting_threads
 from portal.worker.task_runner import TaskRunner
 from portal.working_models import WorkerHeartbeat
 
@@ -62,10 +63,11 @@ def run(
     if settings.backup_at is not None:
         nightly = Nightly(engine, settings.backups, settings.backup_at)
         scheduler.add_job(lambda: nightly.turn(clock.utcnow().astimezone()), "interval", seconds=BACKUP_LOOK_SECONDS)
-    scheduler.start()
-    heartbeat.beat()
-    for thread in (listening, runner, notifier):
-        thread.start()
+    with starting_threads():
+        scheduler.start()
+        heartbeat.beat()
+        for thread in (listening, runner, notifier):
+            thread.start()
     logger.info("The worker is ready.", extra={"action": "worker_started"})
     try:
         dispatcher.run()

@@ -202,11 +202,24 @@ threading.Thread.start = refuse
 from portal.__main__ import main
 main()
 """
+STUCK_THREAD = "import threading; threading.Thread(target=threading.Event().wait).start()" + NO_THREADS
+THREADS_THAT_DIE = """
+import threading
+
+threading.Thread._bootstrap = lambda thread: None  # as without memory: it never says that it began
+from portal.worker import starting
+starting.START_SECONDS = 1.0
+from portal.__main__ import main
+main()
+"""
 
 
 @pytest.mark.slow
-def test_a_machine_that_gives_no_more_threads_is_one_sentence(environ: dict[str, str], sqlite_url: str) -> None:
-    command = [sys.executable, "-c", NO_THREADS, "serve", "--port", "0"]
+@pytest.mark.parametrize("program", [NO_THREADS, STUCK_THREAD, THREADS_THAT_DIE], ids=["none", "a stuck one", "dying"])
+def test_a_machine_that_gives_no_more_threads_is_one_sentence(
+    environ: dict[str, str], sqlite_url: str, program: str
+) -> None:
+    command = [sys.executable, "-c", program, "serve", "--port", "0"]
     done = subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, timeout=100)
     assert (done.returncode, done.stderr[:60]) == (1, "Error: This machine gives the portal no more memory or threa")
 

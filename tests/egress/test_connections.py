@@ -336,3 +336,24 @@ def test_what_libcurl_does_not_take_is_told_and_the_sender_still_ends(
             egress.send(prepare(receiver.url()))
     egress.close()
     assert not egress._loop._running
+
+
+@pytest.mark.parametrize("refused", ["egress", "resolve hook.test"])
+def test_a_machine_without_a_thread_for_a_moment_fails_that_request_and_no_later_one(
+    egress: Egress, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    start, names = threading.Thread.start, [refused]
+
+    def refuse_once(thread: threading.Thread) -> None:
+        if thread.name in names:
+            names.remove(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_once)
+    with HostileReceiver(always_ok) as receiver:
+        request = prepare(receiver.url(host="hook.test"))
+        with pytest.raises((EgressError, RuntimeError), match="thread"):
+            egress.send(request)
+        assert egress.send(request).status_code == 200
+    assert not names
