@@ -102,8 +102,8 @@ SENDING = {
     ),
     "PORTAL_WORKER_THREADS": Setting(
         read=readers.whole_number(1, 512),
-        does="Deliveries that a worker sends at the same time, besides those that have waited for more than a second and "
-        "one of each company that has no other on its way; never more than 256 besides.",
+        does="Deliveries that a worker sends at the same time, besides those that have waited for more than a second "
+        "and one of each company that has no other on its way; at most 256 besides.",
         example="32",
         default="`64`",
     ),
