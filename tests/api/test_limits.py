@@ -1,10 +1,17 @@
 """How often a token may call, and answers that the caller has already."""
 
+import json
+import threading
+from contextlib import suppress
+from typing import Any
+
 import pytest
-from flask import Flask
+from flask import Flask, Request
+from werkzeug.test import EnvironBuilder
 
 from portal import clock
-from portal.api.protocol import access
+from portal.api.protocol import access, parsing
+from portal.api.protocol.parsing import read_json
 from portal.api.protocol.rate_limit import RateLimit
 from tests.api.conftest import Caller, check_problem, make_caller
 from tests.conftest import MakeApp
@@ -48,3 +55,29 @@ def test_calls_come_back_at_their_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [limit.take("a"), limit.take("a")] == [0, pytest.approx(0.4)]
     now += 1000
     assert [limit.take("a") for _ in range(5)] == [0, 0, 0, 0, 0.5]
+
+
+def test_large_bodies_are_read_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting, met = threading.Barrier(2), []
+    loads = json.loads
+
+    def read(text: str, **options: Any) -> Any:
+        with suppress(threading.BrokenBarrierError):
+            meeting.wait(0.5)
+            met.append(True)
+        return loads(text, **options)
+
+    def read_both(body: bytes) -> int:
+        met.clear()
+        meeting.reset()
+        requests = [Request(EnvironBuilder(data=body, content_type="application/json").get_environ()) for _ in "12"]
+        threads = [threading.Thread(target=read_json, args=(request,)) for request in requests]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return len(met)
+
+    monkeypatch.setattr(parsing.json, "loads", read)
+    assert read_both(b'"' + b"a" * parsing.LARGE + b'"') == 0
+    assert read_both(b'"a"') == 2  # others wait for nobody

@@ -1,7 +1,9 @@
 """Reading requests: strict JSON in UTF-8, known fields only, and errors that name the field."""
 
 import json
+import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -17,6 +19,10 @@ from portal.api.protocol.unchanged import document_unchanged
 COMMON_PROBLEMS = (401, 429, 500, 503)
 MOST_MEMBERS = 1000
 """Of one object: no schema has as many."""
+LARGE = 512 * 1024
+"""Characters of a body that is read while no other such is: reading one holds up every thread of the process."""
+
+_one_at_a_time = threading.Lock()
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -91,7 +97,8 @@ def read_json(req: Request) -> Any:
     except UnicodeDecodeError as error:
         raise Problem(400, "not_utf8") from error
     try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_make_object)
+        with _one_at_a_time if len(text) > LARGE else nullcontext():
+            return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_make_object)
     except RecursionError as error:
         raise Problem(400, "too_deep") from error
     except ValueError as error:
