@@ -1,7 +1,9 @@
 """The only module that reads the time, so that a test can set it and a reader can find who depends on it."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
+from zoneinfo import ZoneInfo
 
 STEP_SECONDS = 1.0
 """A clock that is adjusted by less than this was not set."""
@@ -10,6 +12,11 @@ STEP_SECONDS = 1.0
 def utcnow() -> datetime:
     """The wall clock: an aware datetime in UTC."""
     return datetime.now(UTC)
+
+
+def begin_of(day: date, zone: ZoneInfo) -> datetime:
+    """The beginning of a day in a zone, in UTC."""
+    return datetime.combine(day, time_of_day(), zone).astimezone(UTC)
 
 
 def monotonic() -> float:

@@ -39,9 +39,7 @@ def take_turn(session: Session, actor: Actor, url: str) -> None:
     with Session(session.get_bind()) as own, own.begin():
         # The turns of a company are taken one by one, so that none of many at once goes uncounted.
         own.execute(select(Endpoint.id).where(Endpoint.company_id == actor.company_id).with_for_update())
-        if (
-            audit.count_since(own, actor.company_id, "webhook.address_checked", since=clock.utcnow() - MINUTE)
-            >= MAX_A_MINUTE
-        ):
+        lately = clock.utcnow() - MINUTE
+        if audit.count_since(own, actor.company_id, "webhook.address_checked", since=lately) >= MAX_A_MINUTE:
             raise TooManyTests(MAX_A_MINUTE, wait_seconds=round(MINUTE.total_seconds()))
         audit.record(own, actor, "webhook.address_checked", subject=url)

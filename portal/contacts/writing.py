@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Integer, Table, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Integer, and_, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from portal import outbox
 from portal.audit import Actor
 from portal.contacts.body import BODY_FIELDS, compose_payload
 from portal.contacts.records import Change, CompanyRecord, ContactRecord, Known, contact_table, message_table
-from portal.database.driver import Statement, given, rows_of
+from portal.database.driver import Statement, insert_into, rows_of
 from portal.models import Campaign, Classification, Contact, User
 from portal.rules.payload import CampaignValues, MessageValues, PersonValues, encode_body
 
@@ -29,16 +29,8 @@ INSERT = Statement(
 """Numbers rise in the order of the rows, which the database need not return in that order."""
 
 
-def _inserted_into(table: Table) -> Statement:
-    return Statement(
-        insert(table).values(
-            {column.name: given(column.name, column.type) for column in table.c if column.name != "id"}
-        )
-    )
-
-
-ADD_MESSAGE = _inserted_into(message_table)
-ADD_CLASSIFICATION = _inserted_into(Classification.__table__)  # type: ignore[arg-type]
+ADD_MESSAGE = insert_into(message_table)
+ADD_CLASSIFICATION = insert_into(Classification.__table__)  # type: ignore[arg-type]
 
 
 def write_batch(

@@ -9,10 +9,9 @@ import os
 import re
 import sqlite3
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flask_sqlalchemy import SQLAlchemy
@@ -23,19 +22,17 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
-    Table,
     create_engine,
     event,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
 from sqlalchemy.pool import StaticPool
 
 from portal import clock
-from portal.database.driver import Statement, given, run_words
+from portal.database.driver import run_words
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 """The database is locked, full or gone: it is nobody's fault who wanted to write, and trying again helps."""
@@ -244,22 +241,6 @@ def scratch_engine(tables: MetaData) -> Engine:
     with writing():
         tables.create_all(engine)
     return engine
-
-
-def insert_or_add(
-    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, adding: tuple[str, ...]
-) -> None:
-    """Insert the rows; where one of that key exists, add the columns `adding` to it instead."""
-    _insert_or_add(connection.dialect.name, table, adding).run_many(connection, rows)
-
-
-@cache
-def _insert_or_add(dialect: str, table: Table, adding: tuple[str, ...]) -> Statement:
-    insert: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
-    insert = insert.values({column.name: given(column.name, column.type) for column in table.columns})
-    sums = {name: table.c[name] + insert.excluded[name] for name in adding}
-    keys = [column.name for column in table.primary_key]
-    return Statement(insert.on_conflict_do_update(index_elements=keys, set_=sums))
 
 
 def _open_sqlite(connection: Any, _record: Any) -> None:

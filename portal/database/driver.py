@@ -6,9 +6,23 @@ What SQLAlchemy does around each execution costs more there than what the databa
 import json
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, BindParameter, Connection, Dialect, Select, Subquery, UpdateBase, bindparam, select
+from sqlalchemy import (
+    JSON,
+    BindParameter,
+    Connection,
+    Dialect,
+    Select,
+    Subquery,
+    Table,
+    UpdateBase,
+    bindparam,
+    insert,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -104,6 +118,28 @@ def rows_of(name: str, /, **types: Type) -> Subquery:
     elements = _elements(given(name, _Rows(tuple(types.values())))).table_valued("value", name=f"{name}_json")
     columns = [_item(elements.c.value, at, type_).label(key) for at, (key, type_) in enumerate(types.items())]
     return select(*columns).select_from(elements).subquery(name)
+
+
+def insert_into(table: Table) -> Statement:
+    """The statement that inserts a row, from a value for each of its columns but the number."""
+    columns = [column for column in table.columns if column.name != "id"]
+    return Statement(insert(table).values({column.name: given(column.name, column.type) for column in columns}))
+
+
+def insert_or_add(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, adding: tuple[str, ...]
+) -> None:
+    """Insert the rows; where one of that key exists, add the columns `adding` to it instead."""
+    _insert_or_add(connection.dialect.name, table, adding).run_many(connection, rows)
+
+
+@cache
+def _insert_or_add(dialect: str, table: Table, adding: tuple[str, ...]) -> Statement:
+    adds: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    adds = adds.values({column.name: given(column.name, column.type) for column in table.columns})
+    sums = {name: table.c[name] + adds.excluded[name] for name in adding}
+    keys = [column.name for column in table.primary_key]
+    return Statement(adds.on_conflict_do_update(index_elements=keys, set_=sums))
 
 
 class within(ColumnElement[bool]):
@@ -243,15 +279,11 @@ def _run(connection: Connection, compiled: Compiled, parameters: Any, *, many: b
 
 
 def _told(connection: Connection, sql: str, error: Any) -> BaseException:
-    is_gone = connection.dialect.is_disconnect(error, connection.connection.driver_connection, None)
+    """The driver's error as SQLAlchemy tells it; it quotes no values."""
+    dialect = connection.dialect
+    is_gone = dialect.is_disconnect(error, connection.connection.driver_connection, None)
     if is_gone:
         connection.invalidate(error)
-    return _told_by_sqlalchemy(connection.dialect, sql, error, is_gone)
-
-
-def _told_by_sqlalchemy(dialect: Dialect, sql: str, error: Exception, is_gone: bool) -> BaseException:
-    """The driver's error as SQLAlchemy tells it; it quotes no values."""
-    base = dialect.loaded_dbapi.Error
-    return DBAPIError.instance(
-        sql, None, error, base, hide_parameters=True, connection_invalidated=is_gone, dialect=dialect
-    )
+    facts: dict[str, Any] = {"hide_parameters": True, "connection_invalidated": is_gone, "dialect": dialect}
+    told: BaseException = DBAPIError.instance(sql, None, error, dialect.loaded_dbapi.Error, **facts)
+    return told

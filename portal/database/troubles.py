@@ -19,13 +19,13 @@ class Trouble:
     sentence: str
 
 
-TROUBLES = {
-    "database_busy": Trouble(
+_ALL = (
+    Trouble(
         "database_busy",
         _l("O portal está ocupado agora"),
         _l("O que você acabou de enviar não foi salvo. Espere alguns segundos e tente de novo."),
     ),
-    "database_away": Trouble(
+    Trouble(
         "database_away",
         _l("O banco de dados não responde"),
         _l(
@@ -33,7 +33,7 @@ TROUBLES = {
             "se o portal pode abri-lo: veja portal doctor. Depois disso tudo continua sozinho."
         ),
     ),
-    "disk_full": Trouble(
+    Trouble(
         "disk_full",
         _l("O disco do portal está cheio"),
         _l(
@@ -41,7 +41,7 @@ TROUBLES = {
             "depois disso tudo continua sozinho."
         ),
     ),
-    "disk_error": Trouble(
+    Trouble(
         "disk_error",
         _l("O disco do portal não está gravando"),
         _l(
@@ -49,7 +49,7 @@ TROUBLES = {
             "ou um limite de tamanho de arquivo."
         ),
     ),
-    "database_read_only": Trouble(
+    Trouble(
         "database_read_only",
         _l("O portal não pode gravar"),
         _l(
@@ -57,17 +57,18 @@ TROUBLES = {
             "permissões da pasta e do arquivo, ou o disco: veja portal doctor."
         ),
     ),
-    "schema_mismatch": Trouble(
+    Trouble(
         "schema_mismatch",
         _l("O banco de dados não é desta versão do portal"),
         _l("Nada foi salvo. Quem opera o portal precisa rodar portal upgrade, ou restaurar a cópia de segurança."),
     ),
-    "database_damaged": Trouble(
+    Trouble(
         "database_damaged",
         _l("O arquivo do banco de dados está danificado"),
         _l("Nada foi salvo. Quem opera o portal precisa pará-lo e restaurar uma cópia de segurança (portal restore)."),
     ),
-}
+)
+TROUBLES = {each.code: each for each in _ALL}
 """By code."""
 
 _BY_SQLITE = {

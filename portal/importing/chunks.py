@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ from portal.contacts.checking import ContactItem, InvalidContact
 from portal.contacts.saved import Saved
 from portal.contacts.saving import save_batch
 from portal.database.db import Key
-from portal.database.driver import Statement, given, rows_of, within
+from portal.database.driver import Statement, given, insert_into, rows_of, within
 from portal.importing.encoding import Blocks
 from portal.importing.findings import Finding, bad_row, store_findings, warning
 from portal.importing.layout import read_rows
@@ -32,12 +32,12 @@ CHUNK_CHARACTERS = 1_000_000
 
 _is_named = (link.c.task_id == given("task", Key), within(link.c.contact_id, select(rows_of("named", id=Key).c.id)))
 LINKED = Statement(select(link.c.contact_id).where(*_is_named), plans_anew=True)
-_values = {column.name: given(column.name, column.type) for column in link.c}
-LINK = Statement(insert(link).values(_values))
+LINK = insert_into(link)
+_given = {column.name: given(column.name, column.type) for column in link.c}
 TOUCH = Statement(
     update(link)
-    .where(link.c.task_id == _values["task_id"], link.c.contact_id == _values["contact_id"])
-    .values(saved_at=_values["saved_at"])
+    .where(link.c.task_id == _given["task_id"], link.c.contact_id == _given["contact_id"])
+    .values(saved_at=_given["saved_at"])
 )
 
 _Row = tuple[ContactItem | None, Sequence[Finding], Record]

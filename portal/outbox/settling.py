@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from portal.database.db import Key
-from portal.database.driver import Statement, by_index, given, rows_of, within
+from portal.database.driver import Statement, by_index, given, insert_into, rows_of, within
 from portal.database.times import UTCDateTime
 from portal.models import OPEN_STATUSES, Attempt, Contact, Exchange
 from portal.outbox.claims import CLAIM_COLUMNS, LEASE_EXPIRED, Claim, delivery, endpoint
@@ -118,11 +118,7 @@ STILL_THERE = Statement(
 
 Like all who hold deliveries here it leaves their keys free: who ends an outage holds the endpoint, and refers to them.
 """
-RECORD = Statement(
-    insert(attempt).values(
-        {column.name: given(column.name, column.type) for column in attempt.c if column.name != "id"}
-    )
-)
+RECORD = insert_into(attempt)
 _said = [column for column in exchange.c if column.name != "attempt_id"]
 RECORD_SAID = Statement(
     insert(exchange).from_select(

@@ -25,7 +25,6 @@ from portal.tasks.store import Chunk, TaskClaim
 from portal.working_models import IdempotencyKey
 
 KIND = "purge"
-ACTOR = "portal"
 EVERY = timedelta(days=1)
 BATCH = 500
 """Rows that one transaction empties or deletes."""
@@ -77,7 +76,7 @@ def plan(session: Session, *, now: datetime) -> int:
     recent = select(Task.company_id).where(Task.kind == KIND, Task.created_at > now - EVERY)
     due = session.scalars(select(Company.id).where(Company.id.not_in(recent), Company.closed_at.is_(None))).all()
     for company_id in due:
-        store.start(session, store.create(session, Actor(company_id, ACTOR), KIND))
+        store.start(session, store.create(session, Actor(company_id, audit.PORTAL), KIND))
     session.execute(delete(Task).where(Task.kind == KIND, Task.finished_at < now - REPORTS_KEPT))
     audit.forget(session, None, before=now - OF_NOBODY_KEPT, limit=BATCH)
     return len(due)

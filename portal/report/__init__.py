@@ -5,7 +5,7 @@ One function counts for the page, the file, the API, the command and the mail.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from operator import eq
 from statistics import median
@@ -16,6 +16,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import Subquery, func, select
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.company.outages import OutageFacts, outages_between
 from portal.company.refusals import Refusal
 from portal.contacts.filtering import campaign_id_of, owner_id_of
@@ -95,12 +96,7 @@ def month_of(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """The beginning of the day's month in the zone, and its end."""
     first = day.replace(day=1)
     following = (first + timedelta(days=32)).replace(day=1)
-    return begin_of(first, zone), begin_of(following, zone)
-
-
-def begin_of(day: date, zone: ZoneInfo) -> datetime:
-    """The beginning of a day in a zone, in UTC."""
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+    return clock.begin_of(first, zone), clock.begin_of(following, zone)
 
 
 def days_of(wanted: ReportFilter, zone: ZoneInfo) -> tuple[date, date]:
@@ -166,9 +162,9 @@ def _weeks_of(wanted: ReportFilter, zone: ZoneInfo) -> list[ReportFilter]:
     """The weeks that have a part in the span, each cut to it."""
     day = wanted.since.astimezone(zone).date()
     monday, weeks = day - timedelta(days=day.weekday()), []
-    while (since := begin_of(monday, zone)) < wanted.until:
+    while (since := clock.begin_of(monday, zone)) < wanted.until:
         monday += timedelta(days=7)
-        until = min(begin_of(monday, zone), wanted.until)
+        until = min(clock.begin_of(monday, zone), wanted.until)
         weeks.append(replace(wanted, since=max(since, wanted.since), until=until))
     return weeks
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
 from portal.models import REPORTS, User
-from portal.report import ReportFilter, begin_of, month_of
+from portal.report import ReportFilter, month_of
 
 logger = logging.getLogger(__name__)
 
@@ -70,8 +70,9 @@ def _issue_of(user: User, now: datetime) -> Issue | None:
     day = _last_day(every, now.astimezone(zone) - AT)
     if user.report_told is not None and user.report_told >= day:
         return None
-    until = begin_of(day, zone)
-    since = begin_of(day - timedelta(days=7), zone) if every == "week" else month_of(day - timedelta(days=1), zone)[0]
+    until = clock.begin_of(day, zone)
+    month_before, _ = month_of(day - timedelta(days=1), zone)
+    since = clock.begin_of(day - timedelta(days=7), zone) if every == "week" else month_before
     return Issue(
         user_id=user.id,
         company_id=user.company_id,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
@@ -238,4 +238,4 @@ def read_day(text: str | None, *, days_later: int = 0) -> datetime | None:
         day = datetime.strptime(text or "", "%Y-%m-%d").date() + timedelta(days=days_later)
     except (ValueError, OverflowError):
         return None
-    return datetime.combine(min(max(day, FIRST_DAY), LAST_DAY), time(), reader_zone()).astimezone(UTC)
+    return clock.begin_of(min(max(day, FIRST_DAY), LAST_DAY), reader_zone())

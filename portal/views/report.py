@@ -18,7 +18,7 @@ from portal.database.db import db
 from portal.database.paging import row_number
 from portal.i18n import reader_zone
 from portal.models import REPORTS
-from portal.report import BadSpan, Part, Report, ReportFilter, begin_of, days_of, make_report, month_of, read_filter
+from portal.report import BadSpan, Part, Report, ReportFilter, days_of, make_report, month_of, read_filter
 from portal.report.mailing import subscribe
 from portal.report.words import name_span, say, say_time
 from portal.runtime import runtime
@@ -101,7 +101,7 @@ def read_wanted() -> ReportFilter:
     """A month, or two days and what lies between them, of a campaign and an owner."""
     since, until = month_of(read_month(request.args.get("month")) or today(), reader_zone())
     if first := read_day(request.args.get("since")):
-        since, until = first, begin_of(today() + timedelta(days=1), reader_zone())
+        since, until = first, clock.begin_of(today() + timedelta(days=1), reader_zone())
     until = read_day(request.args.get("until"), days_later=1) or until
     rows = {name: request.args.get(name, type=row_number) for name in ("campaign", "owner")}
     return read_filter(db.session, current_user.company_id, {"since": since, "until": until, **rows})

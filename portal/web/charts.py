@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from flask_login import current_user
@@ -44,7 +44,7 @@ def day_starts(end: datetime, zone: ZoneInfo) -> list[datetime]:
     """The beginnings, in UTC, of the last `DAYS` days up to that of `end`, and the end of that one."""
     last = end.astimezone(zone).date()
     days = [last + timedelta(days=number) for number in range(1 - DAYS, 2)]
-    return [datetime.combine(day, time(), zone).astimezone(UTC) for day in days]
+    return [clock.begin_of(day, zone) for day in days]
 
 
 def draw(days: Sequence[DayCount]) -> Chart | None:

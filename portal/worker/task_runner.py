@@ -38,7 +38,7 @@ class TaskRunner(Round):
         return 0.0 if self.run_one() else LOOK_SECONDS
 
     def run_one(self) -> bool:
-        """TaskClaim one task and do it, to its end or until `stop`. Returns whether there was one."""
+        """Claim one task and do it, to its end or until `stop`. Returns whether there was one."""
         now = clock.utcnow()
         with reading(), self._engine.connect() as connection:
             if not store.has_free(connection, now=now):
