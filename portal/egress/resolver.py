@@ -73,9 +73,7 @@ class Resolver:
         fault: Exception | None = None
         try:
             answers = tuple(self._resolve(*key))
-        except (
-            Exception
-        ) as error:  # gaierror, UnicodeError, ...: whatever a name does to a resolver, it did not resolve
+        except Exception as error:  # gaierror, UnicodeError, ...: whatever it was, the name did not resolve
             if isinstance(error, socket.gaierror) and error.errno in _FOR_NOW:
                 fault = LookupFailedError(f"the name service could not look up {key[0]}: {error.strerror}")
         with self._lock:

@@ -206,40 +206,39 @@ def in_crm(contact_id: int) -> ResponseReturnValue:
 def edit(contact_id: int | None = None) -> ResponseReturnValue:
     """A new contact, or one that exists: the same form."""
     contact = get_contact_or_404(contact_id) if contact_id is not None else None
-    company = current_user.company
-    zone = ZoneInfo(company.timezone)
-    form = ContactForm()
-    form.offer(people_of(db.session, company.id))
-    if not form.is_submitted():
-        if contact is not None:
-            form.show(contact, zone)
-        else:
-            form.owner.data = current_user.email
-            form.thread.append_entry()
-    elif form.validate():
-        try:
-            (saved,) = save_items(
-                db.session, access.current_actor(), [form.item(contact, zone)], default_owner=current_user
-            )
-            db.session.commit()
-        except InvalidContact as error:
-            db.session.rollback()
-            form.blame(error)
-        else:
-            existed = contact is None and not saved.created
-            text = (
-                _("Este contato já existia na campanha; os dados foram atualizados.")
-                if existed
-                else _("Contato salvo.")
-            )
-            flash(text, "success")
-            for note in saved.notes:
-                flash(NOTE_WORDS[note.problem], "warning")
-            return see_other(url_for(".show", contact_id=saved.contact_id))
+    company_id, zone, form = current_user.company_id, ZoneInfo(current_user.company.timezone), ContactForm()
+    form.offer(people_of(db.session, company_id))
+    if form.validate_on_submit() and (saved_id := save(form, contact, zone)):
+        return see_other(url_for(".show", contact_id=saved_id))
+    if contact is not None and not form.is_submitted():
+        form.show(contact, zone)
+    elif not form.is_submitted():
+        form.owner.data = current_user.email
+        form.thread.append_entry()
     page = render_template(
-        "contacts/edit.html", form=form, contact=contact, campaigns=campaigns_of(db.session, current_user.company_id)
+        "contacts/edit.html", form=form, contact=contact, campaigns=campaigns_of(db.session, company_id)
     )
     return page, 422 if form.errors else 200
+
+
+def save(form: ContactForm, contact: Contact | None, zone: ZoneInfo) -> int | None:
+    """Save what a valid form says, and tell what came of it. Returns the contact; None, when its fields say why not."""
+    try:
+        (saved,) = save_items(
+            db.session, access.current_actor(), [form.item(contact, zone)], default_owner=current_user
+        )
+    except InvalidContact as error:
+        db.session.rollback()
+        form.blame(error)
+        return None
+    db.session.commit()
+    if contact is None and not saved.created:
+        flash(_("Este contato já existia na campanha; os dados foram atualizados."), "success")
+    else:
+        flash(_("Contato salvo."), "success")
+    for note in saved.notes:
+        flash(NOTE_WORDS[note.problem], "warning")
+    return saved.contact_id
 
 
 def read_level() -> int | None:

@@ -80,20 +80,15 @@ def index() -> ResponseReturnValue:
         abort(400)
     if not page.items and (cursor or before):
         page = page_deliveries(db.session, company_id, wanted)
-    # The tabs of a status lead from the tests to what is none.
-    counted = replace(wanted, trigger=None, tests=False) if wanted.tests else wanted
-    is_filtered = counted != DeliveryFilter(status=wanted.status, tests=False)
-    if is_filtered:
-        counts = count_matching_by_status(db.session, company_id, counted)
-    else:
-        counts = count_by_status(db.session, company_id)
+    counts, is_filtered = count_tabs(wanted)
+    is_newest = page.previous_cursor is None
     return render_template(
         "deliveries/index.html",
         page=page,
         tries=last_attempts(db.session, [delivery.id for delivery in page.items]),
-        failures=first_failures(wanted) if page.previous_cursor is None else [],
-        is_newest=page.previous_cursor is None,
-        chart=read_chart(wanted) if page.previous_cursor is None else None,
+        failures=first_failures(wanted) if is_newest else [],
+        is_newest=is_newest,
+        chart=read_chart(wanted) if is_newest else None,
         presets=day_presets(),
         wanted=wanted,
         kept=asked_filter(),
@@ -107,6 +102,14 @@ def index() -> ResponseReturnValue:
         campaigns=campaigns_of(db.session, company_id),
         people=people_of(db.session, company_id),
     )
+
+
+def count_tabs(wanted: DeliveryFilter) -> tuple[dict[str, int], bool]:
+    """How many there are of each status, and whether a filter is on; a status leads from the tests to what is none."""
+    counted = replace(wanted, trigger=None, tests=False) if wanted.tests else wanted
+    if counted == DeliveryFilter(status=wanted.status, tests=False):
+        return count_by_status(db.session, current_user.company_id), False
+    return count_matching_by_status(db.session, current_user.company_id, counted), True
 
 
 def first_failures(wanted: DeliveryFilter) -> Sequence[Delivery]:
