@@ -153,8 +153,8 @@ def _fate(outage: OutageFacts) -> str:
         (
             outage.forgotten,
             ngettext(
-                "de %(num)s o registro já não guarda o fim",
-                "de %(num)s o registro já não guarda o fim",
+                "o registro já não guarda o fim de %(num)s",
+                "o registro já não guarda o fim de %(num)s",
                 outage.forgotten,
             ),
         ),

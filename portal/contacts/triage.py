@@ -33,7 +33,8 @@ class Overtaken(Refusal):
         if self.last is None:
             return f"{self.words} {self.advice}"
         by = {"who": self.last.actor, "level": self.last.new_level}
-        told = _l("%(who)s escolheu %(level)s.", **by) if self.last.new_level else _l("%(who)s tirou o nível.", **by)
+        chose, took = _l("%(who)s escolheu o nível %(level)s.", **by), _l("%(who)s tirou o nível.", **by)
+        told = chose if self.last.new_level else took
         return f"{self.words} {told} {self.advice}"
 
 

@@ -74,7 +74,7 @@ class ProfileForm(FlaskForm):
     timezone = TimezoneField(
         _l("Fuso horário"),
         description=_l(
-            "Em que as páginas mostram os horários. O que vai para o CRM segue o fuso da empresa. Para mudar, apague e "
+            "O fuso dos horários nas páginas. O que vai para o CRM segue o fuso da empresa. Para mudar, apague e "
             "digite o nome da cidade; vazio, vale o da empresa."
         ),
         render_kw={"placeholder": _l("O da empresa")},
@@ -125,7 +125,7 @@ ACCOUNT_WORDS: Mapping[str, Any] = {
     "taken_here": _l("Outra pessoa da empresa já tem este e-mail."),
     "owns_contacts": _l(
         "Este e-mail já é de um responsável por contatos desta empresa, sem acesso ao portal. Um administrador abre "
-        "essa pessoa em Equipe, dá a ela outro e-mail e passa os contatos dela; depois, este e-mail está livre."
+        "essa pessoa em Equipe, dá a ela outro e-mail e passa os contatos dela; depois, este e-mail fica livre."
     ),
     "unchanged": _l("Este já é o e-mail da conta."),
     "too_soon": _l("Um link acabou de ser enviado. Espere cinco minutos para pedir outro."),

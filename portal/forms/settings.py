@@ -28,8 +28,8 @@ class CompanyForm(FlaskForm):
         _l("Fuso horário"),
         [any_text],
         description=_l(
-            "Em que vão as datas para o CRM, e os horários de quem não escolheu outro na própria conta. Para mudar, "
-            "apague e digite o nome da cidade."
+            "O fuso das datas que vão para o CRM, e dos horários de quem não escolheu outro na própria conta. Para "
+            "mudar, apague e digite o nome da cidade."
         ),
     )
 

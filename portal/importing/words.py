@@ -150,14 +150,14 @@ FILE_WORDS = {
     "xml": _l("Isto é um XML. Abra-o na planilha e salve como XLSX ou CSV."),
     "broken_spreadsheet": _l("Esta planilha está quebrada ou tem senha. Abra-a e salve de novo, ou como CSV."),
     "spreadsheet_too_large": _l(
-        "Esta planilha se abre em algo grande demais. Salve só a folha dos contatos, como CSV."
+        "Esta planilha fica grande demais quando é aberta. Salve só a aba dos contatos, como CSV."
     ),
-    "no_such_sheet": _l("A planilha não tem uma folha com este nome."),
+    "no_such_sheet": _l("A planilha não tem uma aba com este nome."),
     "no_such_column": _l("O arquivo não tem uma coluna com este nome."),
     "no_such_field": _l("Um contato não tem um campo com este nome."),
     "no_columns": _l("Um arquivo JSON não tem colunas."),
     "no_encoding": _l("Uma planilha diz ela mesma como escreve os caracteres: não há codificação a escolher."),
-    "no_sheets": _l("Isto é um texto, e não uma planilha: não tem folhas."),
+    "no_sheets": _l("Isto é um texto, e não uma planilha: não tem abas."),
     "binary": _l("Isto não é um arquivo de texto. Exporte os contatos como CSV."),
     "undecodable": _l("O começo do arquivo diz uma codificação, e o resto tem outra. Salve-o de novo como CSV UTF-8."),
     "json_list": _l(

@@ -51,7 +51,7 @@ def sync_result(counts: Counts) -> Words:
     if counts["arrived"]:
         return ngettext("%(num)s contato em dia.", "%(num)s contatos em dia.", counts["arrived"])
     if not counts["sent"]:
-        return _("Nada foi preciso: o CRM já sabia, ou já ia saber.")
+        return _("Não foi preciso enviar nada: o CRM já sabia, ou já ia saber.")
     return _("Nada chegou ao CRM.")
 
 
@@ -146,7 +146,7 @@ KINDS: Mapping[str, Kind] = {
         result=say(
             "resent",
             lambda num: ngettext("%(num)s entrega voltou para a fila.", "%(num)s entregas voltaram para a fila.", num),
-            _l("Nada foi preciso: todas já estavam na fila."),
+            _l("Não foi preciso reenviar nada: todas já estavam na fila."),
         ),
         note=say(
             "resent", lambda _num: _("Elas saem na ordem de cada contato, com o mesmo conteúdo e o mesmo código.")

@@ -54,7 +54,7 @@ def choose(contact_id: int) -> ResponseReturnValue:
         return see_other(url_for(".show", contact_id=contact_id, **asked_filter()))
     except ContactGone:
         db.session.rollback()
-        flash(_("Este contato não existe mais: foi apagado, ou juntado a outro, enquanto você lia."), "warning")
+        flash(_("Este contato não existe mais: foi apagado, ou unido a outro, enquanto você lia."), "warning")
         return see_other(following)
     db.session.commit()
     undoing.offer([saved], level)

@@ -54,7 +54,7 @@ ACTION_WORDS: Mapping[str, Any] = {
     "delivery.resent": _l("Reenviou uma entrega"),
     "deliveries.resent": _l("Reenviou várias entregas"),
     "contacts.classified": _l("Classificou vários contatos"),
-    "contacts.assigned": _l("Deu vários contatos a outra pessoa ou campanha"),
+    "contacts.assigned": _l("Passou vários contatos a outra pessoa ou campanha"),
     "contacts.imported": _l("Importou contatos"),
     "contacts.import_undone": _l("Desfez uma importação"),
     "contact.exported": _l("Baixou os dados de um contato"),

@@ -50,7 +50,7 @@ def show_foreign_host() -> ResponseReturnValue:
     logger.warning("Asked by a name that is not the portal's: %r", host, extra={"action": "host_refused"})
     text = gettext(
         "O portal não atende pelo nome “%(host)s”, que veio no cabeçalho Host. Quem opera o portal acrescenta este "
-        "nome a PORTAL_TRUSTED_HOSTS, ou faz o proxy passar em Host o nome que está em PORTAL_BASE_URL.",
+        "nome a PORTAL_TRUSTED_HOSTS, ou configura o proxy para passar em Host o nome que está em PORTAL_BASE_URL.",
         host=escape(host),
     )
     return text, 400

@@ -137,6 +137,6 @@ def write_farewell(facts: dict[str, str], email: str, *, recipient: str) -> Lett
     """The mail to an address that an account no longer has."""
     greeting = _("Olá, %(name)s!", **facts)
     subject = _("O e-mail da sua conta mudou no portal da %(company)s", **facts)
-    text = _("A sua conta agora é de %(email)s, e com este e-mail não se entra mais.", email=email)
+    text = _("A sua conta agora usa %(email)s, e este e-mail não entra mais no portal.", email=email)
     end = _("Se não foi você, avise já quem administra o portal na sua empresa.")
     return Letter((recipient,), str(subject), f"{greeting}\n\n{text}\n\n{end}\n")

@@ -96,7 +96,7 @@ def test_what_retention_removed_is_said_to_be_unknown(company: Company) -> None:
     db.session.commit()
     outage = last(company)
     assert (outage.held, outage.delivered, outage.forgotten) == (14, 10, 4)
-    assert "de 4 o registro já não guarda o fim" in outage.message
+    assert "o registro já não guarda o fim de 4" in outage.message
 
 
 @pytest.mark.usefixtures("weekend")

@@ -94,7 +94,7 @@ def test_what_somebody_else_chose_meanwhile_is_told_and_kept(company, three):
     with pytest.raises(Overtaken) as refused:
         choose(company, contact, 1, seen_at=None)
     db.session.rollback()
-    assert "ana@example.com escolheu 3." in refused.value.sentence
+    assert "ana@example.com escolheu o nível 3." in refused.value.sentence
     assert db.session.get(Contact, contact.id).interest_level == 3
     choose(company, contact, 3, seen_at=None)  # the same: nothing is overwritten
     choose(company, contact, 1, seen_at=db.session.get(Contact, contact.id).classified_at)

@@ -146,7 +146,7 @@ def test_what_was_chosen_for_a_header_is_remembered_and_said(member, company):
     assert "última importação" not in member.get(first).text
     begin(member, first, {"column-0": "name", "column-1": "linkedin", "column-2": ""})
     page = member.get(send(member, b"Quem;Perfil;Cargo\nBia Mota;;Chefe\n").location).text
-    assert "As colunas vão para onde foram postas na última importação" in page
+    assert "As colunas vão para onde foram na última importação" in page
     chosen = choices_of(page)
     assert [chosen[f"column-{number}"] for number in range(3)] == ["name", "linkedin", ""]
     other = choices_of(member.get(send(member, b"Quem;Cargo;Perfil\nBia;Chefe;\n").location).text)

@@ -203,11 +203,11 @@ def test_a_delivery_with_data_of_then_is_asked_about_and_those_of_now_are_offere
     delivery.status, delivery.next_attempt_at = "failed", None
     db.session.commit()
     url = f"/deliveries/{delivery.webhook_id}/resend"
-    assert "os dados de então" not in admin.get(url).text
+    assert "os dados daquele momento" not in admin.get(url).text
     save(company, {"contact": {"id": contact.id, "role": "Sócia"}})
     assert admin.post(url).location == url
     page = admin.get(url).text
-    assert "Esta entrega leva os dados de então." in page
+    assert "Esta entrega leva os dados daquele momento." in page
     assert f'action="/contacts/{contact.id}/send"' in page
     assert admin.post(url, {"confirmed": "yes"}).status_code == 303
     db.session.expire_all()

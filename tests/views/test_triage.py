@@ -120,7 +120,7 @@ def test_what_somebody_else_chose_is_said_and_nothing_is_saved(member, company):
     classify_contact(contact, 3)
     answer = member.post(f"/triage/{contact.id}", {"level": "1", "seen_at": ""})
     assert answer.location == f"/triage/{contact.id}"
-    assert "ana@example.com escolheu 3." in member.get(answer.location).text
+    assert "ana@example.com escolheu o nível 3." in member.get(answer.location).text
     assert db.session.get(Contact, contact.id).interest_level == 3
 
 

@@ -105,7 +105,7 @@ CLUES = {
     ),
     "flow_off": _(
         "O destino diz que o que está por trás desta URL está desligado (um fluxo, cenário, Zap ou projeto): ligue-o "
-        "lá. O que falhou sem novas tentativas é preciso reenviar."
+        "lá. Depois, reenvie o que falhou sem novas tentativas."
     ),
     "flow_private": _(
         "O fluxo do Power Automate só aceita quem entra com uma conta. No gatilho dele, escolha “Qualquer pessoa” "
