@@ -63,6 +63,7 @@ def test_every_metric_named_is_one(app: Flask, instance: Path, name: str) -> Non
     assert named <= names_told(app)
 
 
+@pytest.mark.slow
 def test_the_alerts_do_what_they_say() -> None:
     assert PROMTOOL, "promtool is not installed: see .ci/programs"
     command = [PROMTOOL, "test", "rules", "prometheus-rules.test.yml"]

@@ -193,11 +193,13 @@ def test_patterns_are_found_and_none_is_made_of_what_people_type() -> None:
     assert {"portal.rules.masking", "portal.rules.verdict"} <= {place.partition(":")[0] for place, _, _ in patterns()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [r"^[^\s@]+@[^\s@]+\.[^\s@]+$", r"\s*,", r"[^,]*;"])
 def test_a_bad_pattern_would_be_noticed(bad: str) -> None:
     assert find_slow(re.compile(bad), anywhere=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [place for place, _, _ in patterns()])
 def test_every_pattern_is_linear(place: str) -> None:
     ((pattern, anywhere),) = {(pattern, anywhere) for at, pattern, anywhere in patterns() if at == place}
