@@ -35,7 +35,7 @@ from tests import factories
 from tests.applications import Applications
 from tests.authority import Authority
 from tests.postgres import Databases, shared_postgres, stop_server
-from tests.turns import Turns, group_of, needs_postgresql, seconds_of, starts_a_program
+from tests.turns import Turns, group_of, is_quick, needs_postgresql, seconds_of, starts_a_program
 
 REAL_HASHER, REAL_DUMMY_HASH = passwords.hasher, passwords._DUMMY_HASH
 MOST_SECONDS = 4
@@ -98,7 +98,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     before = processor_seconds()
     result = yield
     took = processor_seconds() - before
-    assert took < MOST_SECONDS or item.get_closest_marker("slow"), f"it took {took:.1f} s of processor: mark it `slow`"
+    assert took < MOST_SECONDS or not is_quick(item), f"it took {took:.1f} s of processor: mark it `slow`"
     return result
 
 
@@ -160,7 +160,7 @@ def programs_are_slow(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
         assert sys.executable not in args or "-I" in args, "a test that starts Python is marked `slow`"
         start(self, args, *rest, **options)
 
-    if request.node.get_closest_marker("slow") is None:
+    if is_quick(request.node):
         monkeypatch.setattr(subprocess.Popen, "__init__", guarded)
 
 

@@ -41,6 +41,11 @@ def is_alone(item: pytest.Item) -> bool:
     return item.get_closest_marker("alone") is not None
 
 
+def is_quick(item: pytest.Item) -> bool:
+    """Whether `make check` runs it, when it needs no more than SQLite."""
+    return item.get_closest_marker("slow") is None and not is_alone(item)
+
+
 def starts_a_program(item: pytest.Item) -> bool:
     """Whether it starts the portal or a browser, which takes a second by itself."""
     return bool({"chromium", "portal", "start"} & set(getattr(item, "fixturenames", ())))
