@@ -146,6 +146,8 @@ def _by_cells(name: str, sure: str | None, maybe: str | None, seen: Evidence, is
 
     `is_named` says that another column holds the profiles by its name.
     """
+    if sure == "owner_name" and seen.are("emails"):
+        return "owner_email"
     is_of_contact = not OTHERS & set(words_of(name))
     is_theirs = maybe == "linkedin" or (not is_named and seen.tells_apart)
     if maybe == "name" and seen.are("links"):

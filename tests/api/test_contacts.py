@@ -69,6 +69,46 @@ def test_what_is_read_may_be_sent_back(api: Caller, contact_id: int) -> None:
     assert api.get(f"/contacts/{contact_id}").json == answer
 
 
+ODD = [
+    {"contact": {"name": "Só Nome"}},
+    {"contact": {"name": "Só Nome", "current_company": "Xis"}},
+    {"contact": {"name": "José \u0301Ñandú 李 🙂 O'Neil \"B\" </b>", "email": "ação@exãmple.test"}},
+    {"contact": {"name": "Éder", "linkedin_public_id": "https://br.linkedin.com/in/%C3%A9der-s%C3%A1/pt?trk=x"}},
+    {"contact": {"name": "Sem Id", "linkedin_public_id": "não tem", "email": "-", "phone": ""}},
+    {"contact": {"name": "Dias", "email": "d@x.test"}
+     | dict.fromkeys(("invite_date", "accept_date", "collect_date", "reply_date"), "2018-11-04 00:30:00")},
+    {"contact": {"name": "Cheio", "email": "c@x.test", "interest_level": 3, "role": "=1+1", "location": "a\tb",
+                 "skills": [{"skill": "Vendas", "endorsements": None}, {"skill": "Vendas", "endorsements": 2}],
+                 "experiences": [{"experience": "", "company_link": None}]},
+     "campaign": {"name": "Feira 1/2", "description": "linha 1\r\nlinha 2"},
+     "contact_owner": {"name": "Bia", "email": "BIA@x.test"},
+     "messages": [{"message": " oi\n\n🙂 ", "date": None, "pending_message": 1},
+                  {"sender_name": "Ana", "message": "", "date": "2021-01-22 12:28:47", "pending_message": 0}]},
+    {"contact": {"name": "Cheio", "email": "c@x.test", "interest_level": 1}, "campaign": {"name": "Outra"}},
+]  # fmt: skip
+
+
+def every_contact(api: Caller) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = api.get("/contacts?limit=100").json["items"]
+    return items
+
+
+def test_whatever_is_read_may_be_sent_back_and_changes_nothing(
+    api: Caller, hook: Receiver, open_database: OpenDatabase
+) -> None:
+    first, *_ = [each["id"] for each in save(api, *ODD)]
+    other = save(api, {"contact": {"name": "Antiga", "linkedin_public_id": "antiga", "interest_level": 2}})[0]["id"]
+    assert api.post(f"/contacts/{first}/merge", {"contact_id": other}).status_code == 200
+    before, sent = every_contact(api), count(open_database, Delivery)
+    unchanged = [{"id": each["contact"]["id"], "created": False, "delivery_id": None} for each in before]
+    assert save(api, *before) == unchanged
+    assert [save(api, each)[0] for each in before] == unchanged
+    assert (every_contact(api), count(open_database, Delivery)) == (before, sent)
+    without_numbers = [each | {"contact": {**each["contact"], "id": None}} for each in before]
+    assert save(api, *without_numbers) == unchanged
+    assert (every_contact(api), count(open_database, Delivery)) == (before, sent)
+
+
 def test_the_webhooks_own_sample_is_taken_but_for_its_unknown_number(api: Caller, data_sample: dict[str, Any]) -> None:
     problem = check_problem(api.post("/contacts", data_sample), 422, "invalid_fields")
     assert field_errors(problem) == {"contact.id": "unknown"}

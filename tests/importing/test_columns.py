@@ -120,6 +120,8 @@ def test_of_two_names_the_surer_wins():
         ("Contato", ["ana@x.test", "bia@x.test"], "email"),
         ("Onde escrever", ["ana@x.test", "bia@x.test"], "email"),
         ("Criado por", ["ana@x.test", "bia@x.test"], None),
+        ("Contact Owner", ["ana@x.test", "ana@x.test"], "owner_email"),
+        ("Dono do Lead", ["Ana Lima", "Bia Mota"], "owner_name"),
         ("Ligar para", ["+55 11 99999-0000", "(11) 98888-7777"], "phone"),
         ("CPF", ["123.456.789-09"], None),
         ("Código", ["11999990000"], None),
