@@ -29,6 +29,7 @@ from portal.deliveries import figures
 from portal.egress import AddressError
 from portal.egress.advice import advise_checked
 from portal.models import Company, Delivery, Endpoint
+from portal.privacy.copies import find_old
 from portal.rules import reasons
 from portal.runtime import Runtime
 from portal.vault import DamagedSecret, WrongKey
@@ -151,6 +152,18 @@ def check_backups(settings: Settings) -> Iterator[Finding]:
     is_overdue = clock.utcnow() - at > nightly.OVERDUE
     words = "The last one is old: see the worker's log and the disk." if is_overdue else "The last one:"
     yield Finding("backups", "warn" if is_overdue else "ok", f"{words} {at:%F %T} UTC, in {settings.backups}")
+
+
+def check_copies(settings: Settings) -> Iterator[Finding]:
+    """Whether a copy of the database may still hold somebody who was erased."""
+    old = find_old(settings)
+    if old is None:
+        return
+    since = f"made before the last erasure ({old.erased_at:%F %T} UTC) may still hold who was erased"
+    if old.staying:
+        yield Finding("copies", "warn", f"{len(old.staying)} {since}, and stay until you remove them: {old.command}")
+    if old.passing:
+        yield Finding("copies", "ok", f"{len(old.passing)} nightly ones {since}; they go by themselves within weeks.")
 
 
 def check_key(held: Runtime) -> Iterator[Finding]:

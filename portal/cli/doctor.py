@@ -58,6 +58,7 @@ def examine_installation() -> Iterator[Finding]:
         is_usable = is_usable and finding.level != "fail"
         yield finding
     yield from endure("backups", checks.check_backups(held.settings))
+    yield from endure("copies", checks.check_copies(held.settings))
     if is_usable:
         yield from endure("key", checks.check_key(held))
         yield from checks.check_clock()

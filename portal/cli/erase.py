@@ -6,6 +6,7 @@ from portal.audit import Actor
 from portal.cli.console import ACTOR, NUMBER, contact_or_fail, open_app
 from portal.database.db import db
 from portal.privacy import erasing
+from portal.privacy.copies import find_old
 from portal.runtime import runtime
 
 
@@ -16,7 +17,8 @@ def erase(contact_id: int, yes: bool) -> None:
     """Erase a person: the contact, and the bodies and answers of its deliveries.
 
     What waits to be sent is cancelled. The log keeps that something was sent, when and with what result, and nothing
-    about the person. Backups made before still hold the data. It cannot be undone.
+    about the person. Copies made before still hold the data: it says which lie in the instance's folder. It cannot be
+    undone.
     """
     with open_app():
         name = contact_or_fail(contact_id).name
@@ -28,8 +30,13 @@ def erase(contact_id: int, yes: bool) -> None:
         done = erasing.erase_contact(db.session, contact, Actor(contact.company_id, ACTOR), vault=held.vault)
         db.session.commit()
         is_emptied = erasing.finish(db.engine, held.settings.instance)
+        old = find_old(held.settings)
     click.echo(f"Contact {contact_id} is erased. Deliveries kept as proof, without data: {done.deliveries}.")
     if done.tasks:
         click.echo(f"Imports that were ended because they hold the person: {done.tasks}.")
     if not is_emptied:
         click.echo("The database's log is in use: a worker empties it within the hour.", err=True)
+    if old and old.staying:
+        click.echo(f"Copies made before may still hold the person. To remove them: {old.command}")
+    if old and old.passing:
+        click.echo(f"So may nightly backups, which go by themselves within weeks: {len(old.passing)}.")

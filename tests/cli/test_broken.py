@@ -157,6 +157,12 @@ def old_backup(broken: Broken) -> None:
     os.utime(file, (0, 0))
 
 
+def copy_from_before_an_erasure(broken: Broken) -> None:
+    (broken.instance / "backups").mkdir()
+    (broken.instance / "backups" / "before-restore-20260101T000000Z.db").touch()
+    (broken.instance / "erasures").touch()
+
+
 def late_queue(broken: Broken) -> None:
     db.session.execute(update(Delivery).values(next_attempt_at=utcnow() - timedelta(hours=1)))
     db.session.commit()
@@ -194,6 +200,7 @@ BREAK: dict[str, Callable[[Broken], None]] = {
     "PostgreSQL does not answer": setting(PORTAL_DATABASE_URL=f"postgresql://portal@127.0.0.1:{free_port()}/portal"),
     "the nightly backups cannot be written": backups_of_another,
     "the last backup is old": old_backup,
+    "a copy is older than an erasure": copy_from_before_an_erasure,
     "no worker runs": change("DELETE FROM worker_heartbeat"),
     "deliveries wait for long": late_queue,
     "this machine's clock is behind": clock_behind,

@@ -21,7 +21,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Column, Connection, MetaData, Table, create_engine, insert, text
+from sqlalchemy import Column, Connection, MetaData, Table, create_engine, insert, null, text
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "tests" / "data" / "databases"
@@ -118,7 +118,7 @@ def value_for(column: Column[Any]) -> Any:
         bool: False, int: 1, str: "a", bytes: b"{}", datetime: MOMENT, date: MOMENT.date(), dict: {}, list: [],
         object: [],
     }  # fmt: skip
-    return None if column.nullable else values[kind]
+    return null() if column.nullable else values[kind]
 
 
 @contextmanager

@@ -63,7 +63,9 @@ def rows_in(engine: Engine) -> list[int]:
 
 
 def test_there_is_one_of_every_revision_from_the_first_that_could_be_run() -> None:
-    assert {int(name[:4]) for name in TRUE} >= set(range(4, 15)) - {3}
+    """After a migration: `python -m tests.database.old_databases`. 0015 came along with 0016."""
+    stored = {int(file.name[:4]) for file in STORED}
+    assert stored >= set(range(4, int(HEAD_REVISION))) - {15}, "an upgrade from there is tried with nobody's rows"
 
 
 @pytest.mark.parametrize(("engine", "name"), [(name, name) for name in TRUE], indirect=["engine"], ids=TRUE)
