@@ -82,7 +82,7 @@ class Calendar:
 
     @contextmanager
     def ruling(self) -> Iterator[None]:
-        """The portal reads this clock, purges each day at the same hour, and makes no pauses between a purge's parts."""
+        """The portal reads this clock, purges each day at the same hour, and makes no pauses within a purge."""
         with (
             mock.patch.object(clock, "utcnow", self.utcnow),
             mock.patch.object(clock, "monotonic", self.monotonic),
