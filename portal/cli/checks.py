@@ -29,6 +29,7 @@ from portal.deliveries import figures
 from portal.egress import AddressError
 from portal.egress.advice import advise_checked
 from portal.models import Company, Delivery, Endpoint
+from portal.privacy import marks
 from portal.privacy.copies import find_old
 from portal.rules import reasons
 from portal.runtime import Runtime
@@ -141,6 +142,9 @@ def check_backups(settings: Settings) -> Iterator[Finding]:
     if settings.backup_at is None:
         yield Finding("backups", "ok", "PORTAL_BACKUP_AT is off: the portal makes none by itself.")
         return
+    if settings.backups.exists() and not settings.backups.is_dir():
+        yield Finding("backups", "fail", f"{settings.backups} is no folder, so none can be made: move it away.")
+        return
     if settings.backups.exists() and not os.access(settings.backups, os.W_OK | os.X_OK):
         yield Finding("backups", "fail", f"{settings.backups} cannot be written: chown it to the portal's user.")
         return
@@ -156,6 +160,10 @@ def check_backups(settings: Settings) -> Iterator[Finding]:
 
 def check_copies(settings: Settings) -> Iterator[Finding]:
     """Whether a copy of the database may still hold somebody who was erased."""
+    listed = settings.instance / marks.FILE
+    if listed.exists() and not listed.is_file():
+        yield Finding("copies", "fail", f"{listed} is no file, so who was erased is not noted there: move it away.")
+        return
     old = find_old(settings)
     if old is None:
         return

@@ -163,6 +163,8 @@ def load_or_create_key(path: Path) -> str:
         return _load_or_create_key(path)
     except OSError as error:
         raise SettingError(f"PORTAL_SECRET_KEY: {path} cannot be read or made ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise SettingError(f"PORTAL_SECRET_KEY: what is in {path} is no text.") from error
     except ValueError as error:
         raise SettingError(f"PORTAL_SECRET_KEY: the key in {path} {error}") from error
 

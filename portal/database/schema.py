@@ -46,7 +46,9 @@ def check_schema(engine: Engine, metadata: MetaData) -> None:
     if revision == HEAD_REVISION:
         _check_columns(engine, metadata)
         return
-    if revision is not None:
+    if revision is None:
+        refuse_unnamed(engine, metadata)
+    else:
         refuse_unknown(revision)
     raise SchemaError("The database is older than this version of the portal. Run: portal upgrade")
 
@@ -72,6 +74,15 @@ def _check_columns(engine: Engine, metadata: MetaData) -> None:
 def is_needed(column: ReflectedColumn) -> bool:
     """Whether a row cannot be made without it."""
     return not column["nullable"] and column["default"] is None and not column.get("autoincrement")
+
+
+def refuse_unnamed(bind: Connection | Engine, metadata: MetaData) -> None:
+    """Raise SchemaError where a table of this version's is there, and no note of the version that made it."""
+    if names := metadata.tables.keys() & set(inspect(bind).get_table_names()):
+        raise SchemaError(
+            f"The database has a table {min(names)}, but does not say of which version. If another program made it, "
+            "give the portal a database of its own; if the portal did, restore a backup."
+        )
 
 
 def refuse_unknown(revision: str) -> None:

@@ -12,6 +12,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, text
 
 from portal.database.backup import copy_database
+from portal.database.db import Base
 from portal.database.schema import (
     HEAD_REVISION,
     MIGRATIONS,
@@ -20,6 +21,7 @@ from portal.database.schema import (
     current_revision,
     is_needed,
     refuse_unknown,
+    refuse_unnamed,
     revision_in,
 )
 from portal.database.upkeep import rewrite_where_there_is_room
@@ -62,6 +64,8 @@ def _refuse_lie(connection: Connection) -> None:
     going to make, if rows can be made without them.
     """
     revision = revision_in(connection)
+    if revision is None:
+        refuse_unnamed(connection, Base.metadata)
     if revision is None or revision == HEAD_REVISION:
         return
     with create_engine("sqlite://", poolclass=StaticPool).begin() as scratch:

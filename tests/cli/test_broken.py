@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -157,6 +158,27 @@ def old_backup(broken: Broken) -> None:
     os.utime(file, (0, 0))
 
 
+def foreign_tables(broken: Broken) -> None:
+    broken.leave()
+    broken.file.unlink()
+    with closing(sqlite3.connect(broken.file)) as other:
+        other.execute("CREATE TABLE company (number INTEGER)")
+
+
+def file_as_backups(broken: Broken) -> None:
+    (broken.instance / "backups").touch()
+
+
+def folder_as_erasures(broken: Broken) -> None:
+    (broken.instance / "erasures").mkdir()
+
+
+def binary_key(broken: Broken) -> None:
+    broken.environ["PORTAL_SECRET_KEY"] = "-"
+    broken.key.write_bytes(b"\xff" * 64)
+    broken.key.chmod(0o600)
+
+
 def copy_from_before_an_erasure(broken: Broken) -> None:
     (broken.instance / "backups").mkdir()
     (broken.instance / "backups" / "before-restore-20260101T000000Z.db").touch()
@@ -180,6 +202,7 @@ BREAK: dict[str, Callable[[Broken], None]] = {
     "others may read the secret key": open_key,
     "the secret key is gone": no_key,
     "the secret key is cut off": short_key,
+    "the secret key is no text": binary_key,
     "a folder stands where the key should be": folder_as_key,
     "the key of another installation": other_key,
     "a secret in the database is damaged": damaged_secret,
@@ -191,6 +214,8 @@ BREAK: dict[str, Callable[[Broken], None]] = {
     "the database was never made": never_made,
     "the database is older than the program": change("UPDATE alembic_version SET version_num = '0013'"),
     "the database is newer than the program": change("UPDATE alembic_version SET version_num = '9999'"),
+    "another program's tables are in the database": foreign_tables,
+    "the database does not say its version": change("DELETE FROM alembic_version"),
     "a column is missing": change("ALTER TABLE contact DROP COLUMN merged"),
     "the database's file is no database any more": overwrite(0, 1),
     "pages of the database's file are damaged": overwrite(5, 60),
@@ -199,8 +224,10 @@ BREAK: dict[str, Callable[[Broken], None]] = {
     "a move into PostgreSQL was cut off": change("UPDATE alembic_version SET version_num = 'moving'"),
     "PostgreSQL does not answer": setting(PORTAL_DATABASE_URL=f"postgresql://portal@127.0.0.1:{free_port()}/portal"),
     "the nightly backups cannot be written": backups_of_another,
+    "a file stands where the backups should be": file_as_backups,
     "the last backup is old": old_backup,
     "a copy is older than an erasure": copy_from_before_an_erasure,
+    "a folder stands where the list of the erased should be": folder_as_erasures,
     "no worker runs": change("DELETE FROM worker_heartbeat"),
     "deliveries wait for long": late_queue,
     "this machine's clock is behind": clock_behind,
