@@ -2,8 +2,8 @@
 
     python benchmarks/purging.py [--deliveries N] [--postgres]
 
-An admin asks for pages and contacts are saved, in turn, while a worker's task purges the bodies of
-100,000 deliveries, and then most of their lines. The goal: no request over a second meanwhile.
+An admin asks for pages and contacts are saved, in turn, while a worker's task purges the bodies of 100,000 deliveries,
+and then most of their lines. The goal, on a machine that does nothing else: no request over a second meanwhile.
 """
 
 import argparse
