@@ -2,10 +2,11 @@
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 from werkzeug.routing import Rule
 
 from portal.database.db import db
-from portal.models import ApiToken, Delivery, User
+from portal.models import ApiToken, Classification, Delivery, User
 from portal.people import tokens
 from portal.web.headers import CONTENT_SECURITY_POLICY
 from tests.factories import (
@@ -23,6 +24,8 @@ OF_ONE_PERSON = {"account.confirm_email"}
 """Views behind a link that was made for one person: tests/views/test_emails.py opens them."""
 LEADS_ON = {"contacts.in_crm"}
 """Views that have no page of their own."""
+GOES_ON = {"triage.choose"}
+"""Views that lead to the next contact where there is none of that number, whether it is gone or another company's."""
 OF_ONE_COMPANY = {"campaign_id", "contact_id", "job_id", "task_id", "token_id", "user_id", "webhook_id"}
 """What stands in an address for something that one company has."""
 REFUSED, FORBIDDEN, ABSENT = 302, 403, 404
@@ -100,9 +103,14 @@ def test_an_admin_opens_everything(app, urls, admin):
 def test_another_company_finds_nothing_of_ours(app, urls, stranger):
     ours = [(rule, url) for rule, url in urls if rule.arguments & OF_ONE_COMPANY]
     assert {name for rule, _ in ours for name in rule.arguments} >= OF_ONE_COMPANY
-    for method, url in sweep(app, ours, ("member", "admin"), methods=("GET", "POST")):
+    for method, url in sweep(app, ours, ("member", "admin"), methods=("GET", "POST"), without=GOES_ON):
         answer = stranger.get(url) if method == "GET" else stranger.post(url, {"level": "1"})
         assert answer.status_code == ABSENT, (method, url)
+    known = db.session.scalars(select(Classification.id)).all()
+    for rule, url in ours:
+        if rule.endpoint in GOES_ON:
+            assert stranger.post(url, {"level": "1"}).location.startswith("/triage?"), url
+    assert db.session.scalars(select(Classification.id)).all() == known
 
 
 def test_lists_and_searches_of_another_company_show_nothing_of_ours(urls, company, stranger):
