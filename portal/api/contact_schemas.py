@@ -1,7 +1,6 @@
 """The shapes of contacts: the body's own, as the source document has it."""
 
 from marshmallow import fields
-from marshmallow.validate import OneOf, Range
 
 from portal.api.examples import CONTACT_ITEM
 from portal.api.protocol.fields import (
@@ -33,7 +32,7 @@ MAX_CONTACTS = 1000
 
 class SkillSchema(StrictSchema):
     skill = Text(300, allow_none=True)
-    endorsements = WholeNumber(validate=Range(0, 2**31 - 1, error="not_a_count"), allow_none=True)
+    endorsements = WholeNumber(range(2**31), error="not_a_count", allow_none=True)
 
 
 class ExperienceSchema(StrictSchema):
@@ -70,7 +69,7 @@ class MessageSchema(StrictSchema):
     sender_name = Text(300)
     message = Text(MAX_TEXT)
     date = DateText()
-    pending_message = WholeNumber(validate=OneOf((0, 1), error="not_a_flag"))
+    pending_message = WholeNumber((0, 1), error="not_a_flag")
 
 
 class BodySchema(StrictSchema):

@@ -88,7 +88,7 @@ class DeliveryFilterSchema(FilterSchema):
 
     status = choice(DELIVERY_STATUSES)
     contact_id: fields.Integer = key()
-    level: fields.Integer = WholeNumber(validate=OneOf(LEVELS, error="unknown_level"))
+    level: fields.Integer = WholeNumber(LEVELS, error="unknown_level")
     reason = choice(tuple(WORDS))
     warning = choice(WARNINGS)
     trigger = choice(TRIGGERS)

@@ -15,6 +15,7 @@ from portal.api.contact_schemas import (
 )
 from portal.api.protocol import idempotency
 from portal.api.protocol.access import Caller, current_caller, member
+from portal.api.protocol.fields import Object
 from portal.api.protocol.idempotency import KeyReused, KeyUnderWay
 from portal.api.protocol.parsing import ApiBlueprint, load_many, read_json
 from portal.api.protocol.problems import FieldError, Problem, refuse
@@ -29,7 +30,7 @@ REPLAYED = "Idempotent-Replayed"
 RETRY_AFTER_SECONDS = 1
 
 blueprint = ApiBlueprint("saving", __name__)
-item_schema = ContactItemSchema()
+item_form = Object(ContactItemSchema)
 
 
 @blueprint.route("/contacts", methods=["POST"], tags=["contacts"])
@@ -60,7 +61,7 @@ def save_contacts(headers: dict[str, Any]) -> Response:
     """
     given = read_json(request)
     is_list = isinstance(given, list)
-    items, errors = load_many(item_schema, given if is_list else [given], most=MAX_CONTACTS)
+    items, errors = load_many(item_form, given if is_list else [given], most=MAX_CONTACTS)
     caller, key = current_caller(), headers.get("idempotency_key")
     if key is not None and not errors and (answer := earlier_answer(caller, key, given)) is not None:
         return answer_with(answer, is_replayed=True)

@@ -18,6 +18,7 @@ from portal.working_models import FormerKey
 contact_table: Table = Contact.__table__  # type: ignore[assignment]
 message_table: Table = Message.__table__  # type: ignore[assignment]
 campaign_table: Table = Campaign.__table__  # type: ignore[assignment]
+person_table: Table = User.__table__  # type: ignore[assignment]
 
 UNTOLD = frozenset({"collect_date"})
 """Facts of a contact that are no news to the CRM when they change alone (so are its level and its messages)."""
@@ -69,6 +70,11 @@ CAMPAIGNS = Statement(
         )
     )
 )
+_people = select(*(person_table.c[name] for name in ("id", "name", "email"))).where(
+    person_table.c.company_id == given("of_company", Key)
+)
+PEOPLE_BY_EMAIL = Statement(_people.where(within(person_table.c.email, select(_wanted.c.value))))
+PEOPLE_BY_ID = Statement(_people.where(within(person_table.c.id, select(_wanted_ids.c.value))))
 MESSAGES = Statement(
     select(message_table)
     .where(within(message_table.c.contact_id, select(_wanted_ids.c.value)))
@@ -146,7 +152,7 @@ class Known:
     """The people, campaigns and contacts of a company that a batch has to do with."""
 
     def __init__(self, connection: Connection, company_id: int, default_owner: User | PersonRecord | None) -> None:
-        self._connection = connection
+        self.connection = connection
         self._company_id = company_id
         self._is_locking = True
         self.campaigns: dict[str, CampaignRecord] = {}
@@ -168,14 +174,14 @@ class Known:
         self._is_locking = for_update
         emails = {item.owner.email for item in given if item.owner} - self.people.keys()
         if emails:
-            self._load_people(User.email.in_(emails))
+            self._load_people(PEOPLE_BY_EMAIL, emails)
         ids = {each for item in given for each in (item.contact_id, item.likely_id) if _is_key(each)}
         rows = self._read(BY_ID, ids) if ids else []
         names = {item.campaign or DEFAULT_CAMPAIGN for item in given}
         self._load_campaigns(None if everywhere else names, {row["campaign_id"] for row in rows})
         rows += self._select_candidates(given)
         if owners := {row["owner_id"] for row in rows} - {person.id for person in self.people.values()}:
-            self._load_people(User.id.in_(owners))
+            self._load_people(PEOPLE_BY_ID, owners)
         self._remember(rows)
         if self.by_id and any(item.level is not SAME or item.messages is not None for item in given):
             self._load_messages()
@@ -230,7 +236,7 @@ class Known:
 
     def _read(self, contacts: tuple[Statement, Statement], wanted: Iterable[Any], **more: Any) -> list[dict[str, Any]]:
         values = [(value,) for value in sorted(wanted)]
-        rows = contacts[self._is_locking].all(self._connection, of_company=self._company_id, wanted=values, **more)
+        rows = contacts[self._is_locking].all(self.connection, of_company=self._company_id, wanted=values, **more)
         return [row._asdict() for row in rows]
 
     def _select_candidates(self, given: Sequence[ContactItem]) -> list[dict[str, Any]]:
@@ -253,21 +259,21 @@ class Known:
         """Those that took somebody in whom an item names."""
         named = {key for item in given for key in keys_of(item.facts) if key[0] in MATCH_FIELDS}
         wanted = [(value,) for value in sorted({value for _, value in named})]
-        found = MERGED.all(self._connection, of_company=self._company_id, wanted=wanted) if wanted else []
+        found = MERGED.all(self.connection, of_company=self._company_id, wanted=wanted) if wanted else []
         here = {campaign.id for campaign in self.campaigns.values()}
         ids = {row.id for row in found if row.campaign_id in here and (row.field, row.value) in named}
         return self._read(BY_ID, ids) if ids else []
 
-    def _load_people(self, wanted: ColumnElement[bool]) -> None:
-        query = select(User.id, User.name, User.email).where(User.company_id == self._company_id, wanted)
-        for row in self._connection.execute(query):
+    def _load_people(self, people: Statement, wanted: Iterable[Any]) -> None:
+        values = [(value,) for value in sorted(wanted)]
+        for row in people.all(self.connection, of_company=self._company_id, wanted=values):
             self.people.setdefault(row.email, PersonRecord(row.id, row.name, row.email))
 
     def _load_campaigns(self, names: Collection[str] | None, ids: Collection[int]) -> None:
         """Those of the names and ids; all of the company without names."""
         meant = {"names": [(name,) for name in names or ()], "ids": [(number,) for number in ids]}
         campaigns = ALL_CAMPAIGNS if names is None else CAMPAIGNS
-        for row in campaigns.all(self._connection, of_company=self._company_id, **meant):
+        for row in campaigns.all(self.connection, of_company=self._company_id, **meant):
             self.campaigns[row.name] = CampaignRecord(row.id, row.name, row.description)
 
     def _remember(self, rows: Iterable[dict[str, Any]]) -> None:
@@ -280,7 +286,7 @@ class Known:
                 self.add(record)
 
     def _load_messages(self) -> None:
-        for row in MESSAGES.all(self._connection, wanted=[(number,) for number in self.by_id]):
+        for row in MESSAGES.all(self.connection, wanted=[(number,) for number in self.by_id]):
             message = {name: getattr(row, name) for name in ("sender_name", "message", "date", "pending")}
             self.by_id[row.contact_id].messages.append(message)
 

@@ -5,14 +5,15 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Integer, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Integer, and_, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from portal import outbox
 from portal.audit import Actor
 from portal.contacts.body import BODY_FIELDS, compose_payload
 from portal.contacts.records import Change, CompanyRecord, ContactRecord, Known, contact_table, message_table
-from portal.database.driver import Statement, insert_into, rows_of
+from portal.database.db import Key
+from portal.database.driver import Statement, given, insert_into, rows_of, within
 from portal.models import Campaign, Classification, Contact, User
 from portal.rules.payload import CampaignValues, MessageValues, PersonValues, encode_body
 
@@ -27,6 +28,15 @@ INSERT = Statement(
     .returning(contact_table.c.id)
 )
 """Numbers rise in the order of the rows, which the database need not return in that order."""
+
+UPDATE = Statement(
+    update(contact_table)
+    .where(contact_table.c.id == given("id", Key))
+    .values({name: given(name, contact_table.c[name].type) for name in WRITTEN})
+)
+FORGET_MESSAGES = Statement(
+    delete(message_table).where(within(message_table.c.contact_id, select(rows_of("told", id=Key).c.id)))
+)
 
 
 ADD_MESSAGE = insert_into(message_table)
@@ -44,7 +54,7 @@ def write_batch(
     now: datetime,
 ) -> None:
     """Write new and changed contacts, what they belong to, their classifications and the deliveries of these."""
-    connection = session.connection()
+    connection = known.connection
     _write_campaigns(session, known, company.id)
     _write_people(connection, known, company.id, now)
     records = [*known.by_id.values(), *new]
@@ -64,7 +74,7 @@ def write_batch(
 
 
 def _write_campaigns(session: Session, known: Known, company_id: int) -> None:
-    connection = session.connection()
+    connection = known.connection
     for campaign in known.campaigns.values():
         facts = {"name": campaign.name, "description": campaign.description}
         if campaign.id is None:
@@ -96,19 +106,12 @@ def _insert_contacts(connection: Connection, records: Sequence[ContactRecord]) -
 def _update_contacts(connection: Connection, records: Sequence[ContactRecord], now: datetime) -> None:
     if not records:
         return
-    columns: dict[str, Any] = {name: bindparam(name) for name in WRITTEN}
-    query = update(contact_table).where(contact_table.c.id == bindparam("contact_id")).values(columns)
-    rows = [
-        {**{name: record.values[name] for name in WRITTEN}, "updated_at": now, "contact_id": record.values["id"]}
-        for record in records
-    ]
-    connection.execute(query, rows)
+    UPDATE.run_many(connection, ({**record.values, "updated_at": now} for record in records))
 
 
 def _forget_messages(connection: Connection, records: Sequence[ContactRecord]) -> None:
     if records:
-        ids = [record.values["id"] for record in records]
-        connection.execute(delete(message_table).where(message_table.c.contact_id.in_(ids)))
+        FORGET_MESSAGES.run(connection, told=[(record.values["id"],) for record in records])
 
 
 def _write_messages(connection: Connection, records: Sequence[ContactRecord]) -> None:

@@ -79,10 +79,11 @@ def enqueue(
         "next_attempt_at": now,
         "created_at": now,
     }
-    supersede_waiting(session, {row["contact_id"] for row in rows})
+    connection = session.connection()
+    _supersede_waiting(connection, {row["contact_id"] for row in rows})
     values = [{**shared, **row, "webhook_id": new_webhook_id()} for row in rows]
-    ENQUEUE.run_many(session.connection(), values)
-    store_bodies(session.connection(), values)
+    ENQUEUE.run_many(connection, values)
+    store_bodies(connection, values)
     session.info[DUE] = True
     return [row["webhook_id"] for row in values]
 
@@ -169,9 +170,9 @@ def _begin_again(actor: str, now: datetime) -> ReturningUpdate[Any]:
     )
 
 
-def supersede_waiting(session: Session, contact_ids: Collection[int]) -> None:
+def _supersede_waiting(connection: Connection, contact_ids: Collection[int]) -> None:
     """A newer state of these contacts exists: what waits for a retry is no longer worth bringing."""
-    SUPERSEDE.run(session.connection(), told=[(number,) for number in sorted(contact_ids)])
+    SUPERSEDE.run(connection, told=[(number,) for number in sorted(contact_ids)])
 
 
 def take_back(session: Session, delivery_id: int, *, now: datetime) -> bool:

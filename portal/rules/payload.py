@@ -194,9 +194,14 @@ def check_text(value: str, field: str) -> str:
     """
     if "\0" in value:
         raise UnencodableText(field, "nul")
-    if not value.isascii() and not _is_encodable(value):
+    if not is_storable(value):
         raise UnencodableText(field, "surrogate")
     return value
+
+
+def is_storable(value: str) -> bool:
+    """Whether the text may be stored, as `check_text` says it."""
+    return "\0" not in value and (value.isascii() or _is_encodable(value))
 
 
 def encode_body(payload: Any) -> bytes:
@@ -223,14 +228,14 @@ def _encode(value: Any, path: _Path, depth: int) -> str:
         return _encode_scalar(value, path)
     if depth == MAX_DEPTH:
         raise EncodingError(_path_name(path), "depth")
+    is_object = isinstance(value, dict)
     parts = []
-    if isinstance(value, dict):
-        for key, item in value.items():
-            parts.append(f"{_encode_key(key)}:{'null' if item is None else _encode(item, (path, key), depth + 1)}")
-        return f"{{{','.join(parts)}}}"
-    for position, item in enumerate(value):
-        parts.append(_encode(item, (path, position), depth + 1))
-    return f"[{','.join(parts)}]"
+    for step, item in value.items() if isinstance(value, dict) else enumerate(value):
+        # A text, which most values are, needs no frame of its own.
+        way = (path, step)
+        text = _encode_text(item, way) if type(item) is str else _encode(item, way, depth + 1)
+        parts.append(f"{_encode_key(step)}:{text}" if is_object else text)
+    return f"{{{','.join(parts)}}}" if is_object else f"[{','.join(parts)}]"
 
 
 def _encode_scalar(value: Any, path: _Path) -> str:

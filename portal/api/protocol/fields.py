@@ -1,15 +1,16 @@
 """Marshmallow fields whose errors are stable codes, and which take no value for another type's."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from portal.models import LEVELS
-from portal.rules.payload import UnencodableText, check_text
+from portal.rules.payload import UnencodableText, check_text, is_storable
 
 MAX_KEY = 2**63 - 1
 NO_NUL = Regexp(r"^[^\u0000]*$", error="nul")
@@ -44,14 +45,32 @@ def about(text: str) -> dict[str, str]:
     return {"description": text}
 
 
-class Text(fields.String):
+class Quick(fields.Field[Any]):
+    """A field that takes at a glance what is right; of anything else marshmallow says what is wrong with it."""
+
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Any:
+        is_right = self.allow_none if value is None else self._is_right(value)
+        return value if is_right else super().deserialize(value, attr, data, **kwargs)
+
+    def _is_right(self, value: Any) -> bool:
+        """Whether the value is certainly right, and stays as it is."""
+        raise NotImplementedError
+
+
+class Text(Quick, fields.String):
     """A text of at most `length` characters that can be stored and sent."""
 
     default_error_messages = CODES | {"invalid": "not_a_text", "surrogate": "surrogate"}
 
     def __init__(self, length: int, *, form: Regexp = NO_NUL, **kwargs: Any) -> None:
+        self._most, self._has_any_form = length, form is NO_NUL
         self._length = Length(max=length, error=f"too_long:{length}")
         super().__init__(validate=[self._length, form], **kwargs)
+
+    def _is_right(self, value: Any) -> bool:
+        return type(value) is str and len(value) <= self._most and self._has_any_form and is_storable(value)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
@@ -65,7 +84,7 @@ class Text(fields.String):
             raise self.make_error("surrogate") from error
 
 
-class DateText(fields.String):
+class DateText(Quick, fields.String):
     """A date as the body has it, `YYYY-MM-DD HH:MM:SS` in the company's time zone; RFC 3339 is understood too."""
 
     default_error_messages = CODES | {"invalid": "not_a_date"}
@@ -73,16 +92,28 @@ class DateText(fields.String):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(validate=Regexp(DATE, error="not_a_date"), allow_none=True, **kwargs)
 
+    def _is_right(self, value: Any) -> bool:
+        return type(value) is str and DATE.match(value) is not None
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise self.make_error("invalid")
         return value
 
 
-class WholeNumber(fields.Integer):
-    """A JSON integer: no text, no `true`, no fraction."""
+class WholeNumber(Quick, fields.Integer):
+    """A JSON integer: no text, no `true`, no fraction. `among` are those that are taken; of others `error` is said."""
 
     default_error_messages = CODES | {"invalid": "not_an_integer"}
+
+    def __init__(self, among: range | tuple[int, ...], *, error: str, **kwargs: Any) -> None:
+        self._among = among
+        is_range = isinstance(among, range)
+        rule = Range(among[0], among[-1], error=error) if is_range else OneOf(among, error=error)
+        super().__init__(validate=rule, **kwargs)
+
+    def _is_right(self, value: Any) -> bool:
+        return type(value) is int and value in self._among
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if type(value) is not int:
@@ -155,29 +186,43 @@ class Object(fields.Nested):
 
     default_error_messages = CODES | {"type": "not_an_object"}
 
-    def _load(self, value: Any, partial: Any = None) -> Any:
-        """Field by field, which takes half of a schema's time; what is wrong anywhere, the schema says of all."""
-        known = {each.data_key or name: each for name, each in self.schema.load_fields.items()}
-        needed = {name for name, each in known.items() if each.required}
-        if isinstance(value, dict) and needed <= value.keys() <= known.keys():
+    @cached_property
+    def _ways(self) -> dict[str, tuple[str, Callable[..., Any]]]:
+        """By a member's name, the name that its value gets, and what reads it."""
+        known = self.schema.load_fields.items()
+        return {each.data_key or name: (each.attribute or name, each.deserialize) for name, each in known}
+
+    @cached_property
+    def _needed(self) -> set[str]:
+        known = self.schema.load_fields.items()
+        return {each.data_key or name for name, each in known if each.required}
+
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Any:
+        """Field by field, which takes a fifth of a schema's time; what is wrong anywhere, the schema says of all."""
+        ways = self._ways
+        if type(value) is dict and self._needed <= value.keys() <= ways.keys():
             try:
-                found = ((known[name], name, given) for name, given in value.items())
-                return {
-                    each.attribute or each.name: each.deserialize(given, name, value) for each, name, given in found
-                }
+                found: dict[str, Any] = {}
+                for name, given in value.items():
+                    attribute, read = ways[name]
+                    found[attribute] = read(given, name, value)
             except ValidationError:
                 pass
-        return super()._load(value, partial=partial)
+            else:
+                return found
+        return super().deserialize(value, attr, data, **kwargs)
 
 
 def key(**kwargs: Any) -> WholeNumber:
     """A row's number."""
-    return WholeNumber(validate=Range(0, MAX_KEY, error=f"out_of_range:0:{MAX_KEY}"), **kwargs)
+    return WholeNumber(range(MAX_KEY + 1), error=f"out_of_range:0:{MAX_KEY}", **kwargs)
 
 
 def level(**kwargs: Any) -> WholeNumber:
     """An interest level, or null."""
-    return WholeNumber(validate=OneOf(LEVELS, error="unknown_level"), allow_none=True, **kwargs)
+    return WholeNumber(LEVELS, error="unknown_level", allow_none=True, **kwargs)
 
 
 def choice(values: tuple[str, ...], **kwargs: Any) -> fields.String:

@@ -13,6 +13,7 @@ from marshmallow import RAISE, Schema, ValidationError
 from webargs import missing
 from webargs.flaskparser import FlaskParser
 
+from portal.api.protocol.fields import Object
 from portal.api.protocol.problems import MAX_ERRORS, FieldError, Problem, flatten, refuse
 from portal.api.protocol.unchanged import document_unchanged
 
@@ -63,7 +64,8 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
 
     def arguments(self, schema: type[Schema], **options: Any) -> Callable[[View], View]:
         """What comes in; the view gets it first."""
-        return cast(Callable[[View], View], super().arguments(schema, **options))
+        made = schema()  # once, and not for each call
+        return cast(Callable[[View], View], super().arguments(made, **options))
 
     def response(self, status_code: int, schema: type[Schema] | None = None, **options: Any) -> Callable[[View], View]:
         """What goes out."""
@@ -105,8 +107,8 @@ def read_json(req: Request) -> Any:
         raise Problem(400, "malformed_json") from error
 
 
-def load_many(schema: Schema, given: list[Any], *, most: int) -> tuple[dict[int, Any], dict[int, list[FieldError]]]:
-    """What was sent, in the schema's types, and each wrong field, both by place. Raises Problem for too many.
+def load_many(form: Object, given: list[Any], *, most: int) -> tuple[dict[int, Any], dict[int, list[FieldError]]]:
+    """What was sent, in the form's types, and each wrong field, both by place. Raises Problem for too many.
 
     It looks no further where there is more wrong than an answer lists.
     """
@@ -118,7 +120,7 @@ def load_many(schema: Schema, given: list[Any], *, most: int) -> tuple[dict[int,
         if sum(map(len, errors.values())) > MAX_ERRORS:
             break
         try:
-            items[place] = schema.load(item)
+            items[place] = form.deserialize(item)
         except ValidationError as error:
             errors[place] = list(flatten(error.messages_dict))
     return items, errors
