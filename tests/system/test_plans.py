@@ -6,7 +6,7 @@ database is run once more and measured: by SQLite's steps, and by the rows that 
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -35,6 +35,8 @@ from tests.conftest import BOTH, URL
 from tests.factories import make_company, make_user
 
 CONTACTS, DELIVERIES = 5_000, 30_000
+KINDS = 11
+"""Campaigns, and people who own contacts; the last of each has none."""
 LARGE = ("contact", "message", "classification", "delivery", "delivery_body", "attempt", "exchange", "audit_entry")
 """The tables that grow with what a company does."""
 FILLING = (
@@ -42,26 +44,28 @@ FILLING = (
         (company_id, campaign_id, owner_id, name, search_name, search_text, email, linkedin_public_id, interest_level,
          classified_at, is_level_imported, delivered_level, delivered_frozen_at, skills, experiences, created_at,
          updated_at)
-        SELECT :company, 1 + i % 10, 1 + i % 10, 'Pessoa ' || i, 'pessoa ' || i, 'pessoa ' || i, 'p' || i || '@x.test',
-         'p-' || i, 1 + i % 3, :now, false, CASE WHEN i % 100 <> 0 THEN 1 + i % 3 END, :now, '[]', '[]', :old, :old
+        SELECT :company, {kinds} + 1 + i % 10, {kinds} + 1 + i % 10, 'Pessoa ' || i, 'pessoa ' || i, 'pessoa ' || i,
+         'p' || i || '@x.test', 'p-' || i, 1 + i % 3, :now, false,
+         CASE WHEN i % 100 <> 0 THEN 1 + i % 3 END, :now, '[]', '[]', :old, :old
     """),
-    ("message", CONTACTS, "(contact_id, sender_name, message, pending) SELECT i, 'Ana', 'oi', false"),
+    ("message", CONTACTS, "(contact_id, sender_name, message, pending) SELECT {contacts} + i, 'Ana', 'oi', false"),
     ("classification", DELIVERIES, f"""
         (company_id, contact_id, new_level, actor, created_at)
-        SELECT :company, 1 + i % {CONTACTS}, 1 + i % 3, 'ana@example.com', {{moment}}
+        SELECT :company, {{contacts}} + 1 + i % {CONTACTS}, 1 + i % 3, 'ana@example.com', {{moment}}
     """),
     ("delivery", DELIVERIES, f"""
         (webhook_id, company_id, contact_id, campaign_id, owner_id, "trigger", actor, interest_level, status, reason,
          attempt_count, tries, next_trigger, next_attempt_at, created_at, delivered_at, has_body)
-        SELECT 'msg_' || i, :company, 1 + i % {CONTACTS}, 1 + i % 10, 1 + i % 10, 'classification', 'ana@example.com',
-         1 + i % 3, CASE i % 1000 WHEN 0 THEN 'failed' WHEN 1 THEN 'pending' ELSE 'delivered' END,
+        SELECT 'msg_' || ({{deliveries}} + i), :company, {{contacts}} + 1 + i % {CONTACTS}, {{kinds}} + 1 + i % 10,
+         {{kinds}} + 1 + i % 10, 'classification', 'ana@example.com', 1 + i % 3,
+         CASE i % 1000 WHEN 0 THEN 'failed' WHEN 1 THEN 'pending' ELSE 'delivered' END,
          CASE WHEN i % 1000 < 2 THEN 'server_error' ELSE 'ok_json' END, 1, 1, 'retry',
          CASE WHEN i % 1000 = 1 THEN CAST(:later AS {{time}}) END, {{moment}},
          CASE WHEN i % 1000 >= 2 THEN {{moment}} END, true
     """),
     ("attempt", DELIVERIES, """
         (delivery_id, number, "trigger", late, started_at, duration_ms, url, status_code, reason, request_sent)
-        SELECT i, 1, 'classification', false, {moment}, 80, 'https://crm.example.com/',
+        SELECT {deliveries} + i, 1, 'classification', false, {moment}, 80, 'https://crm.example.com/',
          CASE WHEN i % 1000 < 2 THEN 500 ELSE 200 END, 'ok_json', true
     """),
     ("audit_entry", DELIVERIES, """
@@ -90,26 +94,37 @@ Asked = tuple[str, str, Any]
 
 @pytest.fixture
 def company(app: Flask) -> Company:
-    """One with a long log."""
-    company, now, dialect = make_company(url=URL), utcnow(), db.engine.dialect.name
+    """One with a long log, beside another whose log is as long, and newer."""
+    company, other = make_company(url=URL), make_company("Outra Empresa", url=URL)
+    fill(company, {"kinds": 0, "contacts": 0, "deliveries": 0})
+    fill(other, {"kinds": KINDS, "contacts": CONTACTS, "deliveries": DELIVERIES})
+    if db.engine.dialect.name == "postgresql":  # as its own house-keeping does; SQLite's portal keeps no statistics
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+    return company
+
+
+def fill(company: Company, there: Mapping[str, int]) -> None:
+    """Give the company all of that, behind so many rows that are there."""
+    now, dialect = utcnow(), db.engine.dialect.name
     with db.engine.begin() as connection:
-        connection.execute(insert(Campaign), [{"company_id": company.id, "name": f"Campanha {n}"} for n in range(11)])
+        connection.execute(
+            insert(Campaign), [{"company_id": company.id, "name": f"Campanha {n}"} for n in range(KINDS)]
+        )
         people = [
             {"company_id": company.id, "name": f"Dono {n}", "email": f"dono{n}@x.test", "created_at": now}
-            for n in range(11)
+            for n in range(KINDS)
         ]
         connection.execute(insert(User), people)
         times = {"now": now, "old": now - timedelta(days=365), "later": now + timedelta(days=1)}
         if dialect == "sqlite":
             times = {name: moment.strftime("%Y-%m-%d %H:%M:%S.000000") for name, moment in times.items()}
         for table, count, rows in FILLING:
-            words = f"{COUNTING.format(count=count)} INSERT INTO {table} {rows} FROM n".format(**DIALECTS[dialect])
+            words = f"{COUNTING.format(count=count)} INSERT INTO {table} {rows} FROM n".format(
+                **DIALECTS[dialect], **there
+            )
             given = {"company": company.id} | times
             connection.execute(text(words), {name: given[name] for name in re.findall(r"(?<!:):(\w+)", words)})
-    if dialect == "postgresql":  # as its own house-keeping does; SQLite's portal keeps no statistics
-        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM ANALYZE"))
-    return company
 
 
 class Listener:
@@ -142,7 +157,7 @@ def listener(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
     event.remove(db.engine, "before_cursor_execute", note)
 
 
-FEW = 11
+FEW = KINDS
 """The number of a campaign and of a person who have no delivery and no contact."""
 SEARCHES = ("nobody", "pessoa 4211")
 MOST_STEPS = 120_000
