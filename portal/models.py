@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 import portal.working_models  # noqa: F401  # whoever uses any table has the metadata of all
 from portal.database.db import GIVEN_ONCE, Base, Key, Numbered, one_of, only
+from portal.database.headers import Headers
 from portal.database.times import UTCDateTime
 
 LEVELS = (1, 2, 3)
@@ -356,8 +357,8 @@ class Exchange(Base):
 
     attempt_id: Mapped[int] = mapped_column(ForeignKey("attempt.id", ondelete="CASCADE"), primary_key=True)
     detail: Mapped[str | None] = mapped_column(Text)
-    request_headers: Mapped[list[list[str]]] = mapped_column(JSON, default=list)
-    response_headers: Mapped[list[list[str]]] = mapped_column(JSON, default=list)
+    request_headers: Mapped[list[list[str]]] = mapped_column(Headers, default=list)
+    response_headers: Mapped[list[list[str]]] = mapped_column(Headers, default=list)
     response_body: Mapped[bytes | None] = mapped_column(LargeBinary)  # the first 16 KiB of the answer
 
 

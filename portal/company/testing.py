@@ -1,7 +1,7 @@
 """A test of an address: the sample, sent as deliveries are, with one try. Sending is resumed by such a test."""
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -114,7 +114,7 @@ def _send(
             connection, company_id=company_id, url=url, actor=actor.email, now=now, lease=settings.lease
         )
     if header != "saved":
-        claim = replace(claim, header=seal_header(header, company_id, vault=means.vault) if header else None)
+        claim = claim._replace(header=seal_header(header, company_id, vault=means.vault) if header else None)
     outcome = outbox.send(claim, means.vault, means.egress)
     with engine.begin() as connection:
         rules = outbox.Rules(settings.retry_schedule, now=clock.utcnow(), jitter=random.random)

@@ -71,6 +71,14 @@ class Statement:
         return compiled
 
 
+class Hold(Statement):
+    """A Core select that only locks rows. Whoever writes on SQLite has locked all of them, and asks nothing there."""
+
+    def run(self, connection: Connection, **values: Any) -> None:
+        if connection.dialect.name != "sqlite":
+            super().run(connection, **values)
+
+
 class Compiled:
     """A statement in the words of one database, with what turns values into the driver's and back."""
 
@@ -81,7 +89,9 @@ class Compiled:
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
         types = {name: bound.type.dialect_impl(dialect) for name, bound in compiled.binds.items()}
         writers = {
-            name: None if name in self._fixed else type_.bind_processor(dialect) for name, type_ in types.items()
+            # Both drivers take what is true or false as it is.
+            name: None if name in self._fixed or isinstance(type_, Boolean) else type_.bind_processor(dialect)
+            for name, type_ in types.items()
         }
         self._is_by_place = compiled.positiontup is not None
         self._ways = [(name, writers[name]) for name in compiled.positiontup or compiled.params]

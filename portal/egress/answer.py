@@ -2,8 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from requests import RequestException
 
@@ -15,8 +14,7 @@ MAX_GZIP_MEMBERS = 100
 Headers = list[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """An answer whose status is known and whose headers came whole."""
 
     status_code: int

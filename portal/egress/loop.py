@@ -5,11 +5,10 @@ import os
 import selectors
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, NamedTuple
 
 import pycurl
 
@@ -32,8 +31,7 @@ _EVENTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """A request with its time, and who is told what came of it. Times are monotonic, in seconds."""
 
     request: Request

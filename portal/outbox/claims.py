@@ -2,10 +2,9 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -43,14 +42,23 @@ ANY_PAUSE = timedelta(days=365)
 """Longer than anything waits: a probe takes a delivery before its time."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A delivery in a worker's hand, with all that sending it takes; no session is open when it is used."""
 
+    # First what `CLAIM_COLUMNS` reads, in that order.
     delivery_id: int
     webhook_id: str
     company_id: int
     contact_id: int | None
+    body: bytes
+    trigger: str
+    actor: str | None
+    is_test: bool
+    number: int
+    tries: int
+
+    lease_token: str
+    lease_expires_at: datetime
     url: str
     secrets: tuple[str, ...] = ()
     """The keys that sign, encrypted as stored."""
@@ -60,16 +68,8 @@ class Claim:
     """The shapes of the answers that the endpoint gave before this was claimed (`outbox.shapes`)."""
     link_pointer: str | None = None
     """Where an answer says the id of the CRM's record (`rules.crm_link`)."""
-    body: bytes
-    trigger: str
-    actor: str | None
-    is_test: bool
     is_probe: bool = False
     """It asks whether a failing endpoint is back, at no cost to its tries."""
-    number: int
-    tries: int
-    lease_token: str
-    lease_expires_at: datetime
 
 
 CLAIM_COLUMNS = (
@@ -291,4 +291,4 @@ def _claim_of(
     rows = LEND.all(connection, of_company=target.company_id, due_by=due_by, room=limit, token=token, until=until)
     facts = target_of(target, now=now) | {"is_probe": target.state == "failing"}
     facts |= {"lease_token": token, "lease_expires_at": until}
-    return sorted((Claim(**row._asdict(), **facts) for row in rows), key=lambda claim: claim.delivery_id)
+    return sorted(Claim(*row, **facts) for row in rows)

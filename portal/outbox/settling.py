@@ -1,7 +1,6 @@
 """Recording what came of the attempts: a row each, and the delivery's next state while its lease still holds."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from datetime import timedelta
 from operator import attrgetter
 from typing import Any
@@ -27,7 +26,7 @@ from sqlalchemy import (
 )
 
 from portal.database.db import Key
-from portal.database.driver import Statement, by_index, given, insert_into, rows_of, within
+from portal.database.driver import Hold, Statement, by_index, given, insert_into, rows_of, within
 from portal.database.times import UTCDateTime
 from portal.models import OPEN_STATUSES, Attempt, Contact, Exchange
 from portal.outbox.claims import CLAIM_COLUMNS, LEASE_EXPIRED, Claim, delivery, endpoint
@@ -42,7 +41,7 @@ attempt: Table = Attempt.__table__  # type: ignore[assignment]
 contact: Table = Contact.__table__  # type: ignore[assignment]
 exchange: Table = Exchange.__table__  # type: ignore[assignment]
 
-OUTCOME_COLUMNS = tuple(field.name for field in fields(Outcome) if field.name in attempt.c or field.name in exchange.c)
+OUTCOME_COLUMNS = tuple(name for name in Outcome._fields if name in attempt.c or name in exchange.c)
 _read_outcome = attrgetter(*OUTCOME_COLUMNS)
 
 
@@ -77,7 +76,7 @@ _is_overtaken = and_(
     ),
 )
 
-HOLD_CONTACTS = Statement(
+HOLD_CONTACTS = Hold(
     select(contact.c.id)
     .where(within(contact.c.id, select(_told.c.id)))
     .order_by(contact.c.id)

@@ -5,7 +5,6 @@ last; several, because a receiver may well answer one thing to a new contact and
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from portal.outbox.claims import Claim
 from portal.webhook import Outcome
@@ -22,7 +21,7 @@ def flag_changed(claim: Claim, outcome: Outcome) -> Outcome:
     known = (claim.known_shapes or "").split()
     if not known or outcome.warning or outcome.shape is None or outcome.shape in known:
         return outcome
-    return replace(outcome, warning="shape_changed")
+    return outcome._replace(warning="shape_changed")
 
 
 def remember(known: str | None, shapes: Sequence[str | None]) -> str | None:

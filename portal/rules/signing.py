@@ -15,21 +15,26 @@ Signature = Literal["valid", "invalid", "unsigned", "unchecked"]
 
 
 def sign(webhook_id: str, body: bytes, secrets: Sequence[str], *, at: datetime) -> dict[str, str]:
-    """Returns the three headers that sign `body` with every one of `secrets` (`whsec_...`)."""
+    """Returns the three headers that sign `body` with every one of `secrets` (`whsec_...`).
+
+    Raises ValueError for a body that is not in ASCII: the contract has none.
+    """
+    if not body.isascii():
+        raise ValueError("a body that is not in ASCII is not signed")
     seconds = str(int(at.timestamp()))
-    text = f"{webhook_id}.{seconds}.{body.decode('ascii')}".encode()
-    signatures = [b64encode(hmac.digest(_key_of(secret), text, "sha256")).decode() for secret in secrets]
-    return {
-        "webhook-id": webhook_id,
-        "webhook-timestamp": seconds,
-        "webhook-signature": " ".join(f"v1,{each}" for each in signatures),
-    }
+    signatures = []
+    for secret in secrets:
+        begun = _begun_with(secret).copy()
+        begun.update(f"{webhook_id}.{seconds}.".encode())
+        begun.update(body)
+        signatures.append(f"v1,{b64encode(begun.digest()).decode()}")
+    return {"webhook-id": webhook_id, "webhook-timestamp": seconds, "webhook-signature": " ".join(signatures)}
 
 
 @lru_cache(maxsize=256)
-def _key_of(secret: str) -> bytes:
-    """The key is decoded once, and not for each delivery."""
-    return b64decode(secret.removeprefix("whsec_"))
+def _begun_with(secret: str) -> hmac.HMAC:
+    """The key is taken in once, and not for each delivery, which takes half of the time of a short text."""
+    return hmac.new(b64decode(secret.removeprefix("whsec_")), digestmod="sha256")
 
 
 def check_signature(verifier: Webhook | None, headers: Headers, body: bytes) -> Signature:

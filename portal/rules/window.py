@@ -6,7 +6,7 @@ than twice what the receiver takes at its best: so a slow receiver that serves m
 serves them in turn is not flooded.
 """
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 FIRST = 4.0
 LATE_FACTOR = 2.0
@@ -16,8 +16,7 @@ FORGETTING = 0.01
 """How much of the distance to each answer the best pace gives up: a receiver that became slower for good is that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """`best_seconds` is the receiver's pace at its best, None before its first answer."""
 
     size: float = FIRST
@@ -36,7 +35,7 @@ def after_answer(window: Window, seconds: float, *, in_use: int, most: int) -> W
     is_late = best is not None and seconds > best * LATE_FACTOR + GRACE_SECONDS
     best = seconds if best is None else min(seconds, best + FORGETTING * (seconds - best))
     if is_late:
-        return after_strain(replace(window, best_seconds=best), in_use=in_use)
+        return after_strain(window._replace(best_seconds=best), in_use=in_use)
     step = 1.0 if window.is_doubling else 1.0 / window.size
     size = window.size + step if in_use * 2 >= window.size else window.size
     return Window(min(size, float(most)), best, window.is_doubling, max(window.unheeded - 1, 0))
@@ -45,5 +44,5 @@ def after_answer(window: Window, seconds: float, *, in_use: int, most: int) -> W
 def after_strain(window: Window, *, in_use: int) -> Window:
     """The window after an answer that came late, or a refusal for want of strength: half as large, but at least 1."""
     if window.unheeded:
-        return replace(window, unheeded=window.unheeded - 1)
-    return replace(window, size=max(window.size / 2, 1.0), is_doubling=False, unheeded=max(in_use - 1, 0))
+        return window._replace(unheeded=window.unheeded - 1)
+    return window._replace(size=max(window.size / 2, 1.0), is_doubling=False, unheeded=max(in_use - 1, 0))

@@ -1,6 +1,5 @@
 """Recording what came of attempts, where an older delivery or another worker is in the way."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -77,7 +76,7 @@ def test_each_of_a_batch_gets_what_came_of_it(company: Company) -> None:
     factories.make_delivery(contacts[3], 2)
     reasons = ["ok_text", "timeout", "internal_error", "timeout", "ok_text"]
     outcomes = [Outcome(started_at=utcnow(), duration_ms=1, url=URL, reason=reason) for reason in reasons]
-    claims[4] = replace(claims[4], lease_token="of another")
+    claims[4] = claims[4]._replace(lease_token="of another")
     now = utcnow()
     rules = outbox.Rules(parse_schedule("0s,30s"), now=now, jitter=lambda: 0.0)
     with worker_transaction() as connection:
