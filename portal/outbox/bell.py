@@ -122,15 +122,20 @@ class DatagramEar:
         return True
 
     def show_life(self) -> None:
-        """Touch this worker's file, and remove those of workers that were killed."""
-        self._file.touch()
-        for file in self._file.parent.iterdir():
-            with contextlib.suppress(OSError):
-                if file.name.isdecimal() and clock.utcnow().timestamp() - file.stat().st_mtime > STALE_SECONDS:
-                    file.unlink()
+        """Touch this worker's file, and remove those of workers that were killed.
+
+        A disk that cannot be written is said by who writes to the database: SQLite lies on it too.
+        """
+        with contextlib.suppress(OSError):
+            self._file.touch()
+            for file in self._file.parent.iterdir():
+                with contextlib.suppress(OSError):
+                    if file.name.isdecimal() and clock.utcnow().timestamp() - file.stat().st_mtime > STALE_SECONDS:
+                        file.unlink()
 
     def close(self) -> None:
-        self._file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a file that stays is removed as that of a worker that was killed
+            self._file.unlink(missing_ok=True)
         self._socket.close()
 
 

@@ -109,6 +109,7 @@ def test_what_matches_is_told_apart_by_what_sending_it_again_would_do(company):
     matching = resending.look(db.session, company.id, EVERYTHING)
     assert [matching.count(risk) for risk in (None, *resending.RISKS)] == [2, 3, 2, 2]
     assert (matching.count(), matching.left_out) == (9, 2)
+    assert matching.tell(("older",)) == {"count": 4, "left_out": {"delivered": 3, "maybe_received": 2}}
     assert matching.by_level() == {3: 1, 2: 7, 1: 1}
     assert matching.newest_id == purged.id
     assert [key for key, _ in resending.choose(db.session, company.id, EVERYTHING, risks=())] == [plain.id, answered.id]

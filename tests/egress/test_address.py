@@ -183,3 +183,11 @@ def test_an_address_that_escaping_makes_too_long_is_refused() -> None:
     assert len(url) < MAX_URL_LENGTH < len(url) + 5 * 600
     with pytest.raises(AddressError):
         parse_address(url, PUBLIC)
+
+
+def test_an_address_is_as_long_as_it_may_be_and_no_longer() -> None:
+    begin = "https://hook.test/"
+    longest = begin + "a" * (MAX_URL_LENGTH - len(begin))
+    assert parse_address(longest, AddressPolicy()).url == longest
+    with pytest.raises(AddressError, match="longer than"):
+        parse_address(longest + "a", AddressPolicy())

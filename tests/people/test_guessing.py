@@ -91,3 +91,22 @@ def test_a_right_password_counts_against_nobody(app: Flask) -> None:
         assert logging_in.record_log_in(db.session, log_in, password=PASSWORD, proven=log_in.proves(PASSWORD))
         db.session.commit()
     assert db.session.query(LoginFailure).count() == 0
+
+
+def test_who_has_a_password_is_meant_before_an_older_invitation_to_the_same_address(app: Flask) -> None:
+    invited, own = make_user(make_company("Alheia")), make_user(make_company("Sua"))
+    invited.email = own.email = "ana@example.com"
+    invited.password_hash = None
+    db.session.commit()
+    assert invited.id < own.id
+    assert logging_in.find_user(db.session, "ana@example.com") == own
+
+
+def test_a_proxy_means_nobody_else_once_it_means_somebody(app: Flask) -> None:
+    first, second = make_user(make_company("Primeira")), make_user(make_company("Segunda"))
+    first.email = second.email = "ana@example.com"
+    second.password_hash = None
+    db.session.flush()
+    logging_in.keep_for_proxy(db.session, first)
+    logging_in.keep_for_proxy(db.session, second)
+    assert (first.proxied_at is not None, second.proxied_at) == (True, None)

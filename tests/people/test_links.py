@@ -39,3 +39,9 @@ def test_disabling_a_person_ends_their_links_for_good(user: User) -> None:
     users.disable(db.session, user, actor=actor)
     users.enable(db.session, user, actor=actor)
     assert links.find_link(db.session, token, purpose="reset") is None
+
+
+def test_the_link_of_somebody_without_a_log_in_opens_nothing(user: User) -> None:
+    token = links.create_link(db.session, purpose="reset", user=user)
+    user.role = None
+    assert links.find_link(db.session, token, purpose="reset") is None

@@ -78,3 +78,14 @@ def test_tokens_are_listed_and_found_within_their_company(app: Flask) -> None:
     assert (mine.label, foreign.label) == (ours.name, theirs.name)
     assert tokens.get_token(db.session, ours.id, mine.id) is mine
     assert tokens.get_token(db.session, ours.id, foreign.id) is None
+
+
+def test_a_last_day_is_today_or_later_within_ten_years(app: Flask) -> None:
+    user = make_user(make_company())
+    user.company.timezone = "UTC"
+    today = clock.utcnow().date()
+    for days in (0, 3653):
+        tokens.create_token(db.session, user, label="CRM", last_day=today + timedelta(days=days))
+    for days in (-2, 3655):
+        with pytest.raises(tokens.NoLastDay):
+            tokens.create_token(db.session, user, label="CRM", last_day=today + timedelta(days=days))

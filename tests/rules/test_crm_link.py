@@ -120,3 +120,8 @@ def test_an_answer_s_own_link_is_opened_over_https_alone(value: str, is_opened: 
 @pytest.mark.parametrize("key", ["\\ud800", "\\u0000", "\\u202e"])
 def test_a_key_that_cannot_be_shown_is_no_place(key: str) -> None:
     assert places_of(read_answer(f'{{"{key}": "1", "id": "2"}}'.encode())) == {"/id": "2"}
+
+
+def test_what_is_as_long_as_it_may_be_is_taken_and_no_more() -> None:
+    assert list(places_of(["x" * MAX_VALUE, "y" * (MAX_VALUE + 1)])) == ["/0"]
+    assert [find(["a", "b"], pointer) for pointer in ("/00001", "/000001")] == ["b", None]

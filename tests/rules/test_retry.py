@@ -150,3 +150,11 @@ def test_retry_after_never_raises_nor_leaves_its_bounds(value: str) -> None:
 
 def test_a_date_whose_year_has_twenty_digits_is_no_date() -> None:
     assert parse_retry_after("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", NOW) is None
+
+
+def test_the_most_tries_and_the_longest_pause_are_taken_and_no_more() -> None:
+    assert len(parse_schedule("0s" + ",1s" * 49).delays) == 50
+    assert parse_schedule("30d,2592000s").longest == timedelta(days=33)
+    for text in ("0s" + ",1s" * 50, "2592001s", "31d"):
+        with pytest.raises(ValueError, match="are the most"):
+            parse_schedule(text)

@@ -550,3 +550,8 @@ def test_an_error_is_looked_for_in_the_first_hundred_items_of_a_list(position: i
 def test_words_of_an_error_are_searched_in_the_first_64_kib_only(words: str, beyond: int, warning: str | None) -> None:
     text = " " * (64 * 1024 - len(words) - 1 + beyond)
     assert judge(200, f"a{text}{words}".encode()).warning == warning
+
+
+@pytest.mark.parametrize(("controls", "reason"), [(2, "ok_text"), (3, "binary_body")])
+def test_text_has_up_to_three_of_ten_characters_that_no_text_has(controls: int, reason: str) -> None:
+    assert reason_of(b"\xff" + b"\x01" * controls + b"a" * (9 - controls)) == reason

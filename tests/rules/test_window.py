@@ -75,3 +75,15 @@ def test_a_receiver_that_became_slower_for_good_gets_all_again() -> None:
     for _ in range(400):
         window = play(window, [3.0] * int(window.size))
     assert window.size == MOST
+
+
+def test_a_window_that_is_half_used_grows_and_one_used_less_does_not() -> None:
+    assert [after_answer(Window(8.0), 0.1, in_use=in_use, most=MOST).size for in_use in (3, 4, 5)] == [8.0, 9.0, 9.0]
+
+
+def test_after_a_late_answer_the_others_on_their_way_say_nothing_new() -> None:
+    window = after_strain(Window(8.0), in_use=3)
+    assert (window.size, window.unheeded) == (4.0, 2)
+    again = [after_strain(window, in_use=3), after_strain(after_strain(window, in_use=3), in_use=3)]
+    assert [each.size for each in again] == [4.0, 4.0]
+    assert after_strain(again[-1], in_use=0) == Window(2.0, is_doubling=False)
