@@ -259,3 +259,16 @@ def test_every_edge_lists_open_warnings_alone(world: World) -> None:
     assert "Avisos em aberto</strong>" in page
     answer = world.api.post("/deliveries/resend", {"filter": {"outstanding": "warning"}, "dry_run": True}).json
     assert (answer["count"], answer["left_out"]["delivered"]) == (0, 1)  # it has it: only who means that sends it again
+
+
+def test_the_open_warning_is_that_of_what_the_crm_took_last_not_of_what_was_made_last(company: Company) -> None:
+    contact = make_contact(company)
+    newer = [mark_delivered(make_delivery(contact, level)) for level in (1, 2)][1]
+    again = received(company, "source_code")
+    older = db.session.query(Delivery).filter_by(contact_id=contact.id, interest_level=1).one()
+    older.warning = contact.delivered_warning = "source_code"
+    older.delivered_at = newer.delivered_at + timedelta(minutes=1)
+    db.session.commit()
+    assert (doubts.is_open(db.session, older), doubts.is_open(db.session, newer)) == (True, False)
+    newest = db.session.query(Delivery).filter_by(contact_id=again.id).one()
+    assert doubts.is_open(db.session, newest)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from portal import clock, outbox
-from portal.contacts import merging
+from portal.contacts import doubts, merging
 from portal.contacts.alike import number_alike
 from portal.contacts.checking import check_item
 from portal.contacts.classifying import ContactGone
@@ -388,3 +388,22 @@ def test_contacts_look_alike_by_id_by_e_mail_or_by_name_and_company(company: Com
     assert [ana.id, same_email.id] in groups
     assert len(groups) == 2
     assert find_doubles(db.session, make_company("Outra").id) == []
+
+
+def test_where_the_crm_has_both_the_record_of_the_one_that_stays_is_kept(company: Company) -> None:
+    kept, other = make(company), make(company, "M. Souza")
+    db.session.add_all(CrmRecord(contact_id=each.id, pointer="/id", value=each.name) for each in (kept, other))
+    db.session.commit()
+    merge(kept, other)
+    assert [record.value for record in db.session.query(CrmRecord)] == ["Maria"]
+
+
+def test_a_warning_stays_open_although_the_crm_took_something_of_the_merged_one_later(company: Company) -> None:
+    kept, other = make(company), make(company, "M. Souza")
+    doubtful, later = (mark_delivered(make_delivery(each, 2)) for each in (kept, other))
+    doubtful.warning = kept.delivered_warning = "source_code"
+    later.delivered_at = doubtful.delivered_at + timedelta(minutes=1)
+    db.session.commit()
+    merge(kept, other)
+    assert (doubts.is_open(db.session, doubtful), doubts.is_open(db.session, later)) == (True, False)
+    assert [doubt.delivery_id for doubt in doubts.doubts_of(db.session, company.id)] == [doubtful.id]

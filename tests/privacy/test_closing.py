@@ -64,6 +64,12 @@ def counts(connection: Connection) -> dict[str, int]:
     return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
 
 
+def rows(connection: Connection) -> dict[str, set[str]]:
+    """All that stands in the tables of companies."""
+    tables = [table for table in Base.metadata.sorted_tables if is_of_companies(table)]
+    return {table.name: {repr(row) for row in connection.execute(select(table))} for table in tables}
+
+
 def go_on_counting(connection: Connection) -> None:
     """PostgreSQL does not know of numbers that were given by hand."""
     if connection.dialect.name == "postgresql":
@@ -98,14 +104,19 @@ def test_another_company_keeps_everything(app: Flask) -> None:
     for company in (gone, stays):
         classify_contact(make_contact(company), 2)
         make_import(company)
-        tokens.create_token(db.session, make_user(company), label="CRM")
+        user = make_user(company)
+        tokens.create_token(db.session, user, label="CRM")
+        links.create_link(db.session, purpose="reset", user=user)
         db.session.commit()
     with db.engine.connect() as connection:
-        before = counts(connection)
+        before, stood = counts(connection), rows(connection)
     close(gone)
     run_tasks()
     with db.engine.connect() as connection:
-        after = counts(connection)
+        after, left = counts(connection), rows(connection)
+    assert {name: found - stood[name] for name, found in left.items() if name != "audit_entry"} == {
+        name: set() for name in stood if name != "audit_entry"
+    }
     assert after == {name: before[name] - before[name] // 2 for name in before} | {"audit_entry": after["audit_entry"]}
     assert [company.name for company in db.session.query(Company)] == ["Fica"]
     assert db.session.query(Delivery).one().status == "pending"
@@ -152,14 +163,15 @@ def test_a_task_of_the_company_that_waits_ends_and_changes_nothing_more(app: Fla
     assert (task.status, task.reason) == ("failed", "closed")
 
 
-def test_what_is_sent_at_this_moment_is_waited_for(app: Flask) -> None:
-    company = make_company("Sai", url=URL)
+def test_what_is_sent_at_this_moment_is_waited_for_and_what_others_send_is_not(app: Flask) -> None:
+    company, other = make_company("Sai", url=URL), make_company("Fica", url=URL)
     delivery = make_delivery(make_contact(company), 2)
     assert delivery is not None
     delivery.status, delivery.lease_expires_at = "sending", clock.utcnow() + timedelta(minutes=5)
     db.session.commit()
     step = closing._await_sending(company.id)
     assert step(db.session)[1]
+    assert not closing._await_sending(other.id)(db.session)[1]
     delivery.lease_expires_at = clock.utcnow()
     db.session.commit()
     assert not step(db.session)[1]

@@ -251,11 +251,13 @@ def test_the_report_of_an_import_keeps_its_lines_without_the_person(company: Com
 
 
 def test_what_the_companys_own_test_address_received_goes(company: Company, contact: Contact) -> None:
-    for name in (TOLD_BY[0], "Ana Lima"):
+    other = factories.make_company("Outra Empresa")
+    ids = company.id, other.id
+    for each, name in ((company, TOLD_BY[0]), (company, "Ana Lima"), (other, TOLD_BY[0])):
         body = json.dumps({"contact": {"name": name}}).encode()
         db.session.add(
             InspectedRequest(
-                company_id=company.id,
+                company_id=each.id,
                 signature="valid",
                 headers=[],
                 body=body,
@@ -265,7 +267,11 @@ def test_what_the_companys_own_test_address_received_goes(company: Company, cont
         )
     db.session.commit()
     erase(contact)
-    assert [b"Ana Lima" in body for body in db.session.scalars(select(InspectedRequest.body))] == [True]
+    left = select(InspectedRequest.company_id, InspectedRequest.body).order_by(InspectedRequest.id)
+    assert [(number, b"Ana Lima" in body) for number, body in db.session.execute(left)] == [
+        (ids[0], True),
+        (ids[1], False),
+    ]
 
 
 def test_another_companys_data_is_not_looked_at(app: Flask, contact: Contact) -> None:
