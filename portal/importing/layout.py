@@ -25,7 +25,7 @@ MOST_EXPLAINING = 3
 """Rows below the header that may explain its columns."""
 HEADER_WITHIN = 12
 """Records among which the header row is looked for: LinkedIn puts up to three others before it."""
-NUMBER = re.compile(r"\s*[^\w\s]*\d(?:[^\w]|\d)*")
+IN_DIGITS = re.compile(r"\s*[^\w\s]*\d(?:[^\w]|\d)*")
 """A number, a phone or a date in digits."""
 
 
@@ -223,4 +223,4 @@ def _is_of_somebody(record: Record) -> bool:
 
 def _is_header(record: Record) -> bool:
     """Whether a row names columns; one whose names are not known does where no cell is a number, a phone or a date."""
-    return _recognised(record) > 0 or not (_is_of_somebody(record) or any(map(NUMBER.fullmatch, record.cells)))
+    return _recognised(record) > 0 or not (_is_of_somebody(record) or any(map(IN_DIGITS.fullmatch, record.cells)))
