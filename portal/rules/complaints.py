@@ -55,7 +55,9 @@ _SUCCESS_KEY = re.compile(
 )
 _STATUS_KEY = re.compile(r"(?:http)?(?:status|code)|statuscode|state|result|resultado|outcome|situacao")
 _TYPE_KEY = re.compile(r"type|object|tipo")
-_MESSAGE_KEY = re.compile(r"message|msg|mensagem|details?|title|description|reason|motivo")
+_MESSAGE_KEY = re.compile(
+    r"(?:status)?(?:message|msg|mensagem)|details?|title|description|descricao(?:status)?|reason|motivo"
+)
 _ERROR_STATUS = re.compile(
     r"(?<!no )(?<!not )(?<!sem )(?<!without )\b(?:errors?|erros?|fail|failed|failure|falha|falhou|exception|fatal"
     r"|ko|nok|not (?:ok|found|authori[sz]ed|allowed)|bad request|unauthori[sz]ed|forbidden|denied|negad[oa]|invalid"
@@ -161,7 +163,7 @@ _ERROR_WORDS = re.compile(
     _any_accents(
         r"""
     (?: (?<![^\W_]) (?<!</) (?<!\bno[ ]) (?<!\bnot[ ]) (?<!\b0[ ]) (?<!\bzero[ ]) (?<!\bsem[ ]) (?<!\bnenhum[ ])
-        (?<!\bnenhuma[ ]) (?<!\bwithout[ ]) (?<!\bwithout[ ]any[ ])
+        (?<!\bnenhuma[ ]) (?<!\bwithout[ ]) (?<!\bwithout[ ]any[ ]) (?<!\bnot[ ]an[ ])
         (?: errors? | erros? | exceptions? | exceç(?:ão|ões) | fatal | fail(?:s|ed|ures?)? | falh(?:as?|ou|aram)
           | warnings? | traceback | denied | negad[oa] | unauthori[sz]ed | forbidden | rejected | rejeitad[oa]
           | refused | recusad[oa] | invalid | inválid[oa]s? | expired | expirad[oa] | expirou | excedid[oa] | exceeded
@@ -178,8 +180,8 @@ _ERROR_WORDS = re.compile(
           | (?:success | sucesso | ok)["']?\s{0,3}[:=>]\s{0,3}["']?(?:false | 0 | no | não) )
       | (?<=[a-z]) (?-i:Error|Exception) )
     (?![^\W_])
-    (?! -free | \s{0,3}/> | ></ | [ ]0(?![^\W_])
-      | (?:[ ](?:found|count|encontrados))? ["']? \s{0,3} [:=>] \s{0,3}
+    (?! -free | \s{0,3}/> | ></ | =(?:&|\Z) | [ ]xsi:nil="true" | [ ]0(?![^\W_])
+      | (?:[ _](?:found|count|code|number|encontrados))? ["']? \s{0,3} [:=>] \s{0,3}
         (?: ["']? (?: 0 | none | null | false | no | não | nenhum ) (?![^\W_]) | "" | '' | \[\s?\] | \{\s?\} ) )
     """
     ),

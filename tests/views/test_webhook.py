@@ -7,7 +7,7 @@ from portal.database.db import db
 from portal.demo.server import Reply
 from portal.models import Attempt, AuditEntry, Delivery
 from tests.conftest import URL
-from tests.factories import endpoint_of, make_contact, make_delivery, secret_of, set_url
+from tests.factories import endpoint_of, make_contact, make_delivery, mark_delivered, secret_of, set_url
 
 REFUSED = ["http://169.254.169.254/", "ftp://crm.example/", "javascript:alert(1)", "http://user:pass@crm.example/", "x"]
 
@@ -65,6 +65,25 @@ def test_tests_are_limited_to_some_a_minute(admin, receiver, monkeypatch):
 def test_a_test_of_another_company_is_not_shown(admin, stranger, receiver):
     location = stranger.post("/webhook/test", {"url": receiver.url}).location
     assert "O teste deu certo." not in admin.get(location).text
+
+
+def test_another_crm_is_asked_about_where_somebody_is_in_sync(admin, company):
+    box = 'name="other_crm" value="yes"'
+    set_url(company, URL)
+    assert box not in admin.get("/webhook").text
+    contact = make_contact(company)
+    mark_delivered(make_delivery(contact))
+    db.session.commit()
+    assert f"{box} aria" in admin.get("/webhook").text
+    assert f"{box} checked" in admin.post("/webhook", {"url": "x", "other_crm": "yes"}).text
+    page = admin.get(admin.post("/webhook", {"url": f"{URL}/2"}).location).text
+    assert "Quem estava em dia continua contado assim" in page
+    assert "Em dia" in admin.get(f"/contacts/{contact.id}").text
+    page = admin.get(admin.post("/webhook", {"url": f"{URL}/2", "other_crm": "yes"}).location).text
+    assert "O seu CRM não sabe o nível de 1 contato." in page
+    assert "Quem estava em dia" not in page
+    assert "Desatualizado" in admin.get(f"/contacts/{contact.id}").text
+    assert "Disse que o webhook leva a outro CRM" in admin.get("/audit").text
 
 
 def test_deliveries_that_wait_may_be_cancelled_with_a_new_address(admin, company, receiver):
