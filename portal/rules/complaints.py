@@ -162,22 +162,10 @@ def _any_accents(pattern: str) -> str:
 _ERROR_WORDS = re.compile(
     _any_accents(
         r"""
-    (?: (?<![^\W_]) (?<!</) (?<!\bno[ ]) (?<!\bnot[ ]) (?<!\b0[ ]) (?<!\bzero[ ]) (?<!\bsem[ ]) (?<!\bnenhum[ ])
-        (?<!\bnenhuma[ ]) (?<!\bwithout[ ]) (?<!\bwithout[ ]any[ ]) (?<!\bnot[ ]an[ ])
+    (?: (?<![^\W_])
         (?: errors? | erros? | exceptions? | exceç(?:ão|ões) | fatal | fail(?:s|ed|ures?)? | falh(?:as?|ou|aram)
-          | warnings? | traceback | denied | negad[oa] | unauthori[sz]ed | forbidden | rejected | rejeitad[oa]
-          | refused | recusad[oa] | invalid | inválid[oa]s? | expired | expirad[oa] | expirou | excedid[oa] | exceeded
-          | not[ ](?:satisfied | authori[sz]ed | authenticated | found | allowed | supported | implemented | saved
-              | processed | created | accepted | received | available | ok)
-          | could[ ]not | couldn't | can't | cannot | unable[ ]to | timed[ ]out | bad[ ]request | unavailable
-          | too[ ]many[ ]requests | went[ ]wrong | deu[ ]errado | nok
-          | não[ ](?:autorizad[oa] | autenticad[oa] | encontrad[oa] | permitid[oa] | foi[ ]possível
-              | (?:foi | foram)[ ](?:salv | process | cri | receb | aceit | encontrad | registrad | inclu)[^\W_]*)
-          | nada[ ]foi | (?:ocorreu | houve)[ ]um[ ]problema
-          | log[ -]?in[ ]required | required[ ]log[ ]?in | please[ ](?:log|sign)[ -]?in | faça[ ]login | sqlstate
-          | faults? | faultstring | em[ ]manutenção | under[ ]maintenance | maintenance[ ]mode
-          | account[ ](?:has[ ]been[ ]|is[ ])?suspended
-          | (?:success | sucesso | ok)["']?\s{0,3}[:=>]\s{0,3}["']?(?:false | 0 | no | não) )
+          | faults? | faultstring | warnings? | denied | negad[oa] | unauthori[sz]ed | forbidden | rejected
+          | rejeitad[oa] | refused | recusad[oa] | invalid | inválid[oa]s? | expired | expirad[oa] | expirou )
       | (?<=[a-z]) (?-i:Error|Exception) )
     (?![^\W_])
     (?! -free | \s{0,3}/> | ></ | =(?:&|\Z) | [ ]xsi:nil="true" | [ ]0(?![^\W_])
@@ -187,14 +175,35 @@ _ERROR_WORDS = re.compile(
     ),
     re.IGNORECASE | re.VERBOSE,
 )
+_DENIED = re.compile(r"(?:\b(?:no|not|not an|0|zero|sem|nenhuma?|without(?: any)?) |</)\Z", re.IGNORECASE)
+"""What stands before a word that speaks of no error."""
+_LONGEST_DENIAL = len(" without any ")
+_ERROR_PHRASES = re.compile(
+    _any_accents(
+        r"""(?<![^\W_])
+    (?: traceback | sqlstate | nok | excedid[oa] | exceeded | unavailable | could[ ]not | couldn't | can't | cannot
+      | not[ ](?:satisfied | authori[sz]ed | authenticated | found | allowed | supported | implemented | saved
+          | processed | created | accepted | received | available | ok)
+      | unable[ ]to | timed[ ]out | bad[ ]request | too[ ]many[ ]requests | went[ ]wrong | deu[ ]errado
+      | não[ ](?:autorizad[oa] | autenticad[oa] | encontrad[oa] | permitid[oa] | foi[ ]possível
+          | (?:foi | foram)[ ](?:salv | process | cri | receb | aceit | encontrad | registrad | inclu)[^\W_]*)
+      | nada[ ]foi | (?:ocorreu | houve)[ ]um[ ]problema
+      | log[ -]?in[ ]required | required[ ]log[ ]?in | please[ ](?:log|sign)[ -]?in | faça[ ]login
+      | em[ ]manutenção | under[ ]maintenance | maintenance[ ]mode | account[ ](?:has[ ]been[ ]|is[ ])?suspended
+      | (?:success | sucesso | ok)["']?\s{0,3}[:=>]\s{0,3}["']?(?:false | 0 | no | não) )
+    (?![^\W_])"""
+    ),
+    re.IGNORECASE | re.VERBOSE,
+)
 
 # What PHP prints about a slip of a script, which has none of these words.
 _PHP_NOTICE = re.compile(r"\b(?:Notice|Deprecated): .{1,300} on line \d")
 
 
 def _has_error_words(text: str) -> bool:
-    return (
-        text.strip(" \r\n.!").lower() in ("ko", "not ok", "timeout")
-        or _ERROR_WORDS.search(text, 0, _WORDS_SEARCHED) is not None
-        or _PHP_NOTICE.search(text, 0, _WORDS_SEARCHED) is not None
-    )
+    if text.strip(" \r\n.!").lower() in ("ko", "not ok", "timeout"):
+        return True
+    if any(each.search(text, 0, _WORDS_SEARCHED) for each in (_ERROR_PHRASES, _PHP_NOTICE)):
+        return True
+    words = (word.start() for word in _ERROR_WORDS.finditer(text, 0, _WORDS_SEARCHED))
+    return any(not _DENIED.search(text, max(0, start - _LONGEST_DENIAL), start) for start in words)

@@ -88,8 +88,8 @@ CLUES = {
         "não foram satisfeitas. Confira essas regras."
     ),
     "n8n_inactive": _(
-        "O n8n diz que este webhook não está registrado: ative o fluxo e use a URL de produção; a de teste só "
-        "funciona enquanto o editor está escutando."
+        "O n8n diz que este webhook não está registrado: ative o fluxo (“Publish”, nas versões novas) e use a URL de "
+        "produção; a de teste só funciona enquanto o editor está escutando."
     ),
     "n8n_method": _(
         "O webhook existe no n8n, mas para outro método: no nó Webhook, escolha POST em “HTTP Method”, e ative o fluxo "
