@@ -19,7 +19,7 @@ from tests import factories
 Run = Callable[..., Result]
 Start = Callable[..., "Running"]
 
-EXTRA_SECONDS = 20
+EXTRA_SECONDS = 60
 """What a process may take to say something on a busy machine."""
 
 
