@@ -3,14 +3,14 @@
 import click
 
 from portal.audit import Actor
-from portal.cli.console import ACTOR, NUMBER, contact_or_fail, open_app
+from portal.cli.console import ACTOR, ROW_NUMBER, contact_or_fail, open_app
 from portal.contacts import classifying
 from portal.database.db import db
 from portal.models import LEVELS
 
 
 @click.command()
-@click.argument("contact_id", type=NUMBER)
+@click.argument("contact_id", type=ROW_NUMBER)
 @click.argument("level", type=click.Choice([*map(str, LEVELS), "none"]))
 def classify(contact_id: int, level: str) -> None:
     """Set or remove a contact's interest level.

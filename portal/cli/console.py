@@ -34,7 +34,7 @@ ACTOR = "console"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-NUMBER = click.IntRange(1, 2**63 - 1)
+ROW_NUMBER = click.IntRange(1, 2**63 - 1)
 """The number of a row."""
 
 

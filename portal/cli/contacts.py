@@ -8,7 +8,7 @@ import click
 from portal.api.contacts import shapes_of
 from portal.audit import Actor
 from portal.cli.console import (
-    NUMBER,
+    ROW_NUMBER,
     Command,
     Words,
     company_option,
@@ -68,7 +68,7 @@ def list_contacts(company_name: str | None, limit: int, cursor: str | None, as_j
 
 
 @contacts.command()
-@click.argument("contact_id", type=NUMBER)
+@click.argument("contact_id", type=ROW_NUMBER)
 @company_option
 @json_option
 def show(contact_id: int, company_name: str | None, as_json: bool) -> None:
@@ -90,7 +90,7 @@ def show(contact_id: int, company_name: str | None, as_json: bool) -> None:
 
 
 @contacts.command()
-@click.argument("contact_id", required=False, type=NUMBER)
+@click.argument("contact_id", required=False, type=ROW_NUMBER)
 @company_option
 @filter_options
 @click.option("--dry-run", is_flag=True, help="With a filter: only count.")
@@ -178,8 +178,8 @@ def assign(
 
 
 @contacts.command()
-@click.argument("contact_id", type=NUMBER)
-@click.argument("other_id", type=NUMBER)
+@click.argument("contact_id", type=ROW_NUMBER)
+@click.argument("other_id", type=ROW_NUMBER)
 @company_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def merge(contact_id: int, other_id: int, company_name: str | None, yes: bool) -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from portal.cli.console import NUMBER, Command, Words, refuse_unknown
+from portal.cli.console import ROW_NUMBER, Command, Words, refuse_unknown
 from portal.database.db import db
 from portal.deliveries import filtering
 from portal.deliveries.filtering import DeliveryFilter
@@ -16,7 +16,7 @@ from portal.rules.verdict import WARNINGS
 
 OPTIONS = (
     click.option("--status", type=click.Choice(DELIVERY_STATUSES)),
-    click.option("--contact", type=NUMBER, metavar="ID"),
+    click.option("--contact", type=ROW_NUMBER, metavar="ID"),
     click.option("--campaign", metavar="NAME", type=Words(200)),
     click.option("--owner", metavar="EMAIL", type=Words(254)),
     click.option("--level", type=click.Choice(LEVELS)),
@@ -43,7 +43,7 @@ OPTIONS = (
         default=None,
         help="Only those with a warning that speaks of an error and that nobody has settled.",
     ),
-    click.option("--outage", type=NUMBER, metavar="ID", help="Only what that outage held up."),
+    click.option("--outage", type=ROW_NUMBER, metavar="ID", help="Only what that outage held up."),
     click.option(
         "--search", metavar="TEXT", type=Words(200), help="A contact's name or LinkedIn id, or a delivery's id."
     ),

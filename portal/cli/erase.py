@@ -3,7 +3,7 @@
 import click
 
 from portal.audit import Actor
-from portal.cli.console import ACTOR, NUMBER, contact_or_fail, open_app
+from portal.cli.console import ACTOR, ROW_NUMBER, contact_or_fail, open_app
 from portal.database.db import db
 from portal.privacy import erasing
 from portal.privacy.copies import find_old
@@ -11,7 +11,7 @@ from portal.runtime import runtime
 
 
 @click.command()
-@click.option("--contact", "contact_id", required=True, type=NUMBER, metavar="ID")
+@click.option("--contact", "contact_id", required=True, type=ROW_NUMBER, metavar="ID")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def erase(contact_id: int, yes: bool) -> None:
     """Erase a person: the contact, and the bodies and answers of its deliveries.

@@ -2,14 +2,14 @@
 
 import click
 
-from portal.cli.console import NUMBER, company_option, open_company
+from portal.cli.console import ROW_NUMBER, company_option, open_company
 from portal.contacts import doubts
 from portal.database.db import db
 from portal.rules.verdict import WARNINGS
 
 
 @click.command()
-@click.argument("contact_id", required=False, type=NUMBER)
+@click.argument("contact_id", required=False, type=ROW_NUMBER)
 @click.option("--warning", type=click.Choice(WARNINGS), help="All open warnings of that kind.")
 @company_option
 def settle(contact_id: int | None, warning: str | None, company_name: str | None) -> None:

@@ -3,14 +3,14 @@
 import click
 
 from portal import importing
-from portal.cli.console import NUMBER, company_option, open_company
+from portal.cli.console import ROW_NUMBER, company_option, open_company
 from portal.database.db import db, reading
 from portal.importing import undoing
 from portal.tasks import store
 
 
 @click.command()
-@click.argument("number", type=NUMBER, metavar="IMPORT")
+@click.argument("number", type=ROW_NUMBER, metavar="IMPORT")
 @company_option
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
