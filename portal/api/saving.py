@@ -30,7 +30,7 @@ REPLAYED = "Idempotent-Replayed"
 RETRY_AFTER_SECONDS = 1
 
 blueprint = ApiBlueprint("saving", __name__)
-item_form = Object(ContactItemSchema)
+item_form = Object(ContactItemSchema, error_messages={"null": "not_an_object"})
 
 
 @blueprint.route("/contacts", methods=["POST"], tags=["contacts"])

@@ -51,6 +51,21 @@ class NoTarget(Refusal):
     words = _l("Escolha um responsável ou uma campanha.")
 
 
+class OwnerGone(Refusal):
+    """The person to whom contacts would go was shut out."""
+
+    code = "owner_gone"
+    words = _l("%(name)s não entra mais no portal: escolha outra pessoa.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    @property
+    def sentence(self) -> str:
+        return super().sentence % {"name": self.name}
+
+
 def read_target(session: Session, company_id: int, owner: str | None, campaign: str | None) -> Target:
     """The target that an edge was asked for: an owner by e-mail or number, a campaign by name or number.
 
@@ -69,7 +84,7 @@ def read_target(session: Session, company_id: int, owner: str | None, campaign: 
 def start(
     session: Session, actor: Actor, wanted: ContactFilter, target: Target, *, newest_id: int | None = None
 ) -> Task:
-    """A task that gives the target what matches and was there to be counted. Raises NoTarget.
+    """A task that gives the target what matches and was there to be counted. Raises NoTarget and OwnerGone.
 
     It ends the caller's transaction; the caller commits the task.
     """
@@ -81,11 +96,14 @@ def start(
 def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], target: Target) -> Task:
     """A task that gives the target these contacts. The caller commits.
 
-    Raises NoTarget, and LookupError for a target of nobody's.
+    Raises NoTarget, OwnerGone, and LookupError for a target of nobody's.
     """
     if target == Target():
         raise NoTarget
     item = _item_of(session, actor.company_id, target)
+    owner = get_user(session, actor.company_id, target.owner_id) if target.owner_id is not None else None
+    if owner is not None and owner.disabled_at:
+        raise OwnerGone(owner.name)
     if contact_ids:
         to = " ".join(part for part in (item.owner.email if item.owner else None, item.campaign) if part)
         audit.record(session, actor, "contacts.assigned", subject=f"{len(contact_ids)} -> {to}"[:300])

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
+from portal.company.refusals import Refusal
 from portal.contacts import assigning
 from portal.contacts.filtering import ContactFilter
 from portal.contacts.listing import COUNT_CAP, count_contacts, people_of
@@ -138,14 +139,14 @@ def disable(user_id: int) -> ResponseReturnValue:
         abort(400)
     heir_id = request.form.get("heir", type=row_number)
     heir = get_user_or_404(heir_id) if heir_id and heir_id != user_id else None
-    if heir is not None and heir.disabled_at:
-        flash(_("%(name)s também não entra mais no portal: escolha outra pessoa.", name=heir.name), "error")
-        return see_other(url_for(".show", user_id=user_id))
     try:
         task = assigning.hand_over(db.session, actor, user_id, heir.id) if heir else None
         users.disable(db.session, get_user_or_404(user_id), actor=actor)
     except passwords.InvalidAccount as error:
         return refuse(user, error)
+    except Refusal as refusal:
+        flash(refusal.sentence, "error")
+        return see_other(url_for(".show", user_id=user_id))
     db.session.commit()
     flash(_("%(name)s não entra mais no portal.", name=get_user_or_404(user_id).name), "success")
     return see_other(url_for("jobs.show", job_id=task.id) if task and task.total else url_for(".show", user_id=user_id))

@@ -5,8 +5,9 @@ import json
 import pytest
 from flask import Flask
 
+from portal import clock
 from portal.database.db import db
-from portal.models import Company, Contact, Task
+from portal.models import Company, Contact, Task, User
 from tests.api.conftest import Caller, check_problem, field_errors
 from tests.cli.conftest import Run, environ, run  # noqa: F401
 from tests.factories import do_tasks, make_company, make_user, save
@@ -51,6 +52,21 @@ def test_what_names_nobody_of_the_company_is_refused_by_api(app: Flask, api: Cal
         assert field_errors(problem) == dict.fromkeys(asked, "unknown_value")
     with app.app_context():
         assert db.session.query(Task).count() == 0
+
+
+@pytest.mark.usefixtures("two")
+def test_nobody_s_contacts_go_to_who_was_shut_out(app: Flask, api: Caller, run: Run) -> None:  # noqa: F811
+    with app.app_context():
+        db.session.query(User).filter_by(email="rui@example.com").one().disabled_at = clock.utcnow()
+        db.session.commit()
+    asked = {"filter": {"owner": "ana@example.com"}, "owner": "rui@example.com"}
+    problem = check_problem(api.post("/contacts/assign", asked), 409, "owner_gone")
+    assert problem["detail"].endswith(" não entra mais no portal: escolha outra pessoa.")
+    given = ("--company", "Vendas Exemplo", "--owner", "ana@example.com", "--to-owner", "rui@example.com", "--yes")
+    result = run("contacts", "assign", *given)
+    assert result.exit_code == 1
+    assert "can no longer log in: choose somebody else." in result.stderr
+    assert standing(app) == [("ana", "ana@example.com", "Norte"), ("rui", "rui@example.com", "Sul")]
 
 
 @pytest.mark.usefixtures("two")

@@ -88,7 +88,7 @@ def test_nobody_s_contacts_go_to_who_was_shut_out_meanwhile(admin, company):
     db.session.commit()
     admin.post(f"/team/{second.id}/disable")
     answer = admin.post(f"/team/{first.id}/disable", {"heir": second.id}, follow_redirects=True)
-    assert "Saiu também não entra mais no portal: escolha outra pessoa." in answer.text
+    assert "Saiu não entra mais no portal: escolha outra pessoa." in answer.text
     assert (owners(), db.session.get(User, first.id).disabled_at) == ({first.id}, None)
     choices = admin.get("/contacts/assign").text
     assert "Sai (" in choices

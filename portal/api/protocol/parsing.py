@@ -122,7 +122,7 @@ def load_many(form: Object, given: list[Any], *, most: int) -> tuple[dict[int, A
         try:
             items[place] = form.deserialize(item)
         except ValidationError as error:
-            errors[place] = list(flatten(error.messages_dict))
+            errors[place] = list(flatten(error.messages))
     return items, errors
 
 
