@@ -68,11 +68,13 @@ def _refuse_lie(connection: Connection) -> None:
         refuse_unnamed(connection, Base.metadata)
     if revision is None or revision == HEAD_REVISION:
         return
-    with create_engine("sqlite://", poolclass=StaticPool).begin() as scratch:
+    memory = create_engine("sqlite://", poolclass=StaticPool)
+    with memory.begin() as scratch:
         command.upgrade(config_for(scratch), revision)
         promised = columns_in(scratch)
         command.upgrade(config_for(scratch), "head")
         to_come = columns_in(scratch)
+    memory.dispose()
     found = columns_in(connection)
     for table, columns in sorted(promised.items()):
         there, new = found.get(table, {}), to_come.get(table, {})
