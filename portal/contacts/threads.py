@@ -22,7 +22,7 @@ def add_messages(thread: Thread, given: Sequence[dict[str, Any]]) -> tuple[Threa
     for message in given:
         if message not in found:
             found.append(message)
-    lost = max(0, len(found) - max(MAX_ITEMS, len(thread)))
+    lost = max(0, len(found) - MAX_ITEMS)
     by_age = sorted(range(len(found)), key=lambda at: (found[at]["date"] or LONG_AGO, at < len(thread)))
     gone = set(by_age[:lost])
     return [message for at, message in enumerate(found) if at not in gone], lost

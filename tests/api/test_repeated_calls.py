@@ -24,6 +24,7 @@ from portal.working_models import IdempotencyKey
 from tests.api.conftest import Caller, check_problem, field_errors
 from tests.api.test_contacts import person
 from tests.conftest import BOTH
+from tests.factories import make_company
 
 OpenDatabase = Callable[[], Any]
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
@@ -61,6 +62,18 @@ def test_the_same_request_is_the_same_however_its_json_is_written(api: Caller) -
     other = json.dumps({"contact": {"phone": "1", "linkedin_public_id": "ana", "name": "Ana"}}, indent=3)
     again = api.post("/contacts", data=other, content_type="application/json", headers={"Idempotency-Key": KEY})
     assert again.headers["Idempotent-Replayed"] == "true"
+
+
+@BOTH
+def test_the_key_of_another_company_says_nothing(open_database: OpenDatabase) -> None:
+    with open_database():
+        companies = [make_company(name).id for name in ("Primeira", "Segunda")]
+        for company_id in companies:
+            assert idempotency.begin(db.session, company_id, KEY, request_hash="the same") is None
+            idempotency.finish(db.session, company_id, KEY, answer=f"of {company_id}")
+            db.session.commit()
+        for company_id in companies:
+            assert idempotency.begin(db.session, company_id, KEY, request_hash="the same") == f"of {company_id}"
 
 
 def test_another_request_with_the_key_is_refused(api: Caller, open_database: OpenDatabase) -> None:

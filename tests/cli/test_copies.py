@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from portal.privacy import marks
 from tests.cli.conftest import Run
 from tests.factories import make_company, make_contact
 
@@ -50,6 +51,12 @@ def test_what_was_made_after_the_erasure_is_not_named(run: Run, copies: list[Pat
         os.utime(path)
     os.utime(copies[0].parent / NIGHTLY)
     assert "may still hold" not in run("doctor").stdout
+
+
+def test_what_was_made_at_the_same_moment_is_named(run: Run, copies: list[Path], instance: Path) -> None:
+    erase_somebody(run)
+    os.utime(instance / marks.FILE, (1_000_000, 1_000_000))
+    assert "may still hold" in run("doctor").stdout
 
 
 def test_nobody_erased_nothing_named(run: Run, copies: list[Path]) -> None:

@@ -95,3 +95,10 @@ def test_first_steps_stay_done_when_the_log_has_lost_the_first_delivery(company:
     db.session.query(Delivery).delete()
     db.session.commit()
     assert first_steps(db.session, company_id) == ()
+
+
+def test_where_the_crm_had_a_contact_is_forgotten_with_its_address(company: Company, told: Contact) -> None:
+    assert db.session.query(CrmRecord).count() == 1
+    endpoints.remove_address(db.session, factories.actor_of(company))
+    db.session.commit()
+    assert db.session.query(CrmRecord).count() == 0

@@ -7,6 +7,7 @@ import pytest
 import time_machine
 from sqlalchemy import delete, func, select, text
 
+from portal import outbox
 from portal.clock import utcnow
 from portal.company import endpoint
 from portal.company.outages import OutageFacts, last_outage, outages_between, page_outages
@@ -134,6 +135,29 @@ def test_what_failed_for_good_in_it_did_not_arrive(company: Company) -> None:
     assert (outage.held, outage.failed, outage.delivered, outage.waiting) == (7, failed, 1, 1) == (7, 5, 1, 1)
     assert "7 entregas esperaram: 1 chegou até" in outage.message
     assert outage.message.endswith("1 ainda espera, 5 falharam.")
+
+
+def test_a_test_that_is_under_way_was_not_held_up(company: Company) -> None:
+    company_id = company.id
+    break_down(company, waiting=2)
+    db.session.commit()
+    with db.engine.begin() as connection:
+        begun = {"actor": "ana@example.com", "now": utcnow(), "lease": timedelta(hours=2)}
+        outbox.enqueue_test(connection, company_id=company_id, url=URL, **begun)
+    assert arrive(now=utcnow() + timedelta(hours=1), limit=1) == 1
+    assert last(company).held == 7
+
+
+def test_it_began_with_the_first_failure_in_a_row(company: Company) -> None:
+    for _ in range(5):
+        factories.make_delivery(factories.make_contact(company))
+    begun = utcnow()
+    for minute, claim in enumerate(claim_due(now=begun, limit=5)):
+        at = begun + timedelta(minutes=minute)
+        reason = "timeout" if minute < 4 else "server_error"
+        settle(claim, answered(reason, status_code=None, started_at=at), now=at)
+    outage = last(company)
+    assert (outage.began_at, outage.reason) == (begun, "server_error")
 
 
 def test_gone_is_an_outage_until_somebody_gives_another_address(company: Company) -> None:

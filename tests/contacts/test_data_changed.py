@@ -122,8 +122,12 @@ def test_a_campaign_that_is_renamed_or_described_makes_data_of_before_of_its_con
 
 
 def test_a_description_that_a_file_brings_counts_for_every_contact_of_the_campaign(told: Contact) -> None:
-    save(told.company, {"contact": {"name": "Rui"}, "campaign": {"name": "Feira", "description": "De maio"}})
-    assert standing(told).shown == "data_changed"
+    other = save(told.company, {"contact": {"name": "Eva"}, "campaign": {"name": "Outra"}})
+    mark_delivered(make_delivery(other, 1))
+    rui = {"contact": {"name": "Rui"}, "campaign": {"name": "Feira", "description": "De maio"}}
+    save_many(told.company, [rui, {"contact": {"id": other.id}, "campaign": {"name": "Outra"}}])
+    db.session.commit()
+    assert (standing(told).shown, standing(other).shown) == ("data_changed", "in_sync")
 
 
 def test_an_owner_who_gets_another_name_makes_data_of_before(told: Contact) -> None:

@@ -91,6 +91,7 @@ def choose(company: Company, contact: Contact, level: int | None, **seen) -> Non
 def test_what_somebody_else_chose_meanwhile_is_told_and_kept(company, three):
     contact = three[0]
     classify_contact(contact, 3)
+    choose(company, three[1], 1, seen_at=None)  # of another contact, and later
     with pytest.raises(Overtaken) as refused:
         choose(company, contact, 1, seen_at=None)
     db.session.rollback()

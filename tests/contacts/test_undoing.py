@@ -201,6 +201,16 @@ def test_what_was_claimed_is_set_back_and_the_crm_is_told(contact: Contact, is_s
     assert levels_of_history() == [1, 3, 1]
 
 
+def test_what_a_worker_tried_once_is_not_taken_back_though_it_waits_again(contact: Contact) -> None:
+    """The receiver may have had it and answered an error."""
+    classify(contact, 1)
+    settle(claim()[0], "ok_text")
+    set_at = classify(contact, 3)
+    settle(claim()[0], "server_error")
+    assert undo(contact, set_at) == Undone(told=(contact.id,))
+    assert deliveries() == [("delivered", 1), ("superseded", 3), ("pending", 1)]
+
+
 def test_where_there_was_no_level_the_crm_keeps_the_one_it_was_sent(contact: Contact) -> None:
     set_at = classify(contact, 3)
     claim()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from portal.database.db import db
 from portal.deliveries import health
@@ -61,6 +61,9 @@ def test_each_day_is_what_a_plain_look_says(company: Company) -> None:
 def test_tests_and_other_companies_count_for_nothing(company: Company) -> None:
     before = health_by_day(db.session, company.id, starts=STARTS)
     send_test(company)
+    of_test = db.session.scalars(select(Attempt).where(Attempt.trigger == "test")).one()
+    of_test.started_at = NOW - timedelta(minutes=1)
+    db.session.commit()
     assert health_by_day(db.session, company.id, starts=STARTS) == before
     other = make_company("Outra")
     assert not any(day.tries for day in health_by_day(db.session, other.id, starts=STARTS))

@@ -7,6 +7,7 @@ from flask import Flask
 from sqlalchemy import delete
 
 from portal.clock import utcnow
+from portal.contacts import merging
 from portal.database.db import db
 from portal.deliveries import opening
 from portal.models import Company, Contact
@@ -14,6 +15,7 @@ from portal.working_models import CrmRecord
 from tests.applications import statements_of
 from tests.conftest import BOTH, URL
 from tests.factories import (
+    actor_of,
     attempt_of,
     make_company,
     make_contact,
@@ -77,3 +79,12 @@ def test_each_contact_has_what_its_own_last_answer_says_that_says_anything(
     assert read(company, contacts)[0] == ["2", None, None, "kept"]
     db.session.execute(delete(CrmRecord))
     assert read(company, contacts)[0] == ["2", None, None, "4"]
+
+
+def test_what_was_answered_about_who_was_merged_is_another_record(company: Company) -> None:
+    kept, other = make_contact(company), make_contact(company)
+    answer(kept, b'{"id": 1}')
+    answer(other, b'{"id": 2}', b'{"id": 3}')
+    merging.merge(db.session, actor_of(company), kept.id, other.id)
+    db.session.execute(delete(CrmRecord))
+    assert read(company, [kept])[0] == ["1"]

@@ -229,6 +229,14 @@ def test_a_second_click_that_read_the_clock_a_little_earlier_changes_nothing(com
     assert not outbox.resend(db.session, delivery, actor="ana@example.com", now=earlier, seen_attempts=1)
 
 
+def test_what_is_due_this_moment_is_due_already(company: Company) -> None:
+    delivery = factories.make_delivery(factories.make_contact(company))
+    assert delivery.next_attempt_at is not None
+    asked = {"actor": "ana@example.com", "now": delivery.next_attempt_at}
+    assert not outbox.resend(db.session, delivery, **asked)
+    assert outbox.resend_many(db.session, company.id, [(delivery.id, 0)], **asked) == 0
+
+
 def test_resend_leaves_a_delivery_alone_that_is_being_sent(company: Company) -> None:
     delivery = factories.make_delivery(factories.make_contact(company))
     claim_due()

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal import audit, clock
 from portal.audit import Actor
+from portal.company import inspector
 from portal.database.db import Base, db
 from portal.models import ApiToken, AuditEntry, Company, Delivery, Task, User
 from portal.people import links, logging_in, tokens, users
@@ -129,6 +130,7 @@ def test_from_that_moment_nobody_comes_in_and_nothing_is_sent(app: Flask) -> Non
     reset, session_id = links.create_link(db.session, purpose="reset", user=user), user.get_id()
     delivery = make_delivery(make_contact(company), 2)
     assert delivery is not None
+    company.inspector_token = "token"
     assert close(company)
     db.session.expire_all()
     assert logging_in.find_log_in(db.session, user.email, ip="192.0.2.1").user_id is None
@@ -138,6 +140,9 @@ def test_from_that_moment_nobody_comes_in_and_nothing_is_sent(app: Flask) -> Non
     assert db.session.query(ApiToken).one().revoked_at is not None
     assert delivery.status == "cancelled"
     assert users.find_company(db.session, "Sai") is None
+    assert inspector.find_company(db.session, "token") is None
+    known = set(db.session.scalars(select(Erasure.mark)))
+    assert marks.find_marked_companies(db.session, known, runtime().vault) == [company.id], "no backup brings it back"
     assert not close(company), "a second click finds it closed"
     assert db.session.query(Task).filter_by(kind=closing.KIND).count() == 1
 

@@ -161,6 +161,18 @@ def test_the_time_to_the_crm_is_that_of_the_first_arrival(company: Company) -> N
     assert (again.median_seconds, again.timed) == (86400.0, 1)
 
 
+def test_campaigns_and_owners_stand_by_name_whichever_came_first(company: Company) -> None:
+    with on(2):
+        for name in ("Sul", "Norte", "Leste"):
+            owner = {"name": name, "email": f"{name}@x.test".lower()}
+            make_delivery(
+                save(company, {"contact": {"name": name}, "campaign": {"name": name}, "contact_owner": owner}), 3
+            )
+    report = march_report(company)
+    for parts in (report.campaigns, report.owners):
+        assert [part.name for part in parts] == ["Leste", "Norte", "Sul"]
+
+
 @pytest.mark.usefixtures("march")
 def test_another_company_sees_nothing_of_it(company: Company) -> None:
     other = factories.make_company("Outra")

@@ -93,6 +93,8 @@ def act(company: Company, do: str) -> None:
             resending.resend_many(db.session, actor, DeliveryFilter(), risks=resending.RISKS)
         case "cancel":
             outbox.cancel_waiting(db.session, company.id)
+        case "release":
+            outbox.release_waiting(db.session.connection(), company.id, now=clock.utcnow())
         case "address":
             endpoint.remove_address(db.session, actor)
         case "person":
@@ -114,7 +116,7 @@ def act(company: Company, do: str) -> None:
 
 ACTS = (
     *("save", "classify", "merge", "note", "assign", "settle", "sync", "resend", "cancel", "address", "person"),
-    *("purge", "erase", "close"),
+    *("release", "purge", "erase", "close"),
 )
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from werkzeug.routing import Rule
 
 from portal.database.db import db
-from portal.models import ApiToken, Classification, Delivery, User
+from portal.models import ApiToken, AuditEntry, Classification, Delivery, User
 from portal.people import tokens
 from portal.web.headers import CONTENT_SECURITY_POLICY
 from tests.factories import (
@@ -113,6 +113,12 @@ def test_another_company_finds_nothing_of_ours(app, urls, stranger):
     assert db.session.scalars(select(Classification.id)).all() == known
 
 
+def test_who_asks_for_a_page_of_admins_stands_in_the_audit_log(member):
+    assert member.get("/team").status_code == FORBIDDEN
+    refused = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "access.denied")).one()
+    assert (refused.actor, refused.subject) == (db.session.get_one(User, member.id).email, "/team")
+
+
 def test_lists_and_searches_of_another_company_show_nothing_of_ours(urls, company, stranger):
     name = make_contact(company, name="Zuleica Rara").name
     classify_contact(db.session.merge(make_contact(company)), 1)
@@ -137,6 +143,7 @@ def test_every_answer_carries_the_security_headers(app, urls, admin, nobody):
         assert answer.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Referrer-Policy"] == "same-origin"
+        assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
 def test_pages_are_not_kept_by_browsers(admin):

@@ -197,6 +197,15 @@ def test_a_password_proven_before_the_sessions_ended_counts_no_more(asked, guard
     assert asked.post("/login/code", {"code": code_of(guarded)}).location == "/login"
 
 
+@pytest.mark.parametrize("change", [{"disabled_at": clock.utcnow()}, {"role": None}], ids=["disabled", "no log-in"])
+def test_the_code_lets_nobody_in_who_may_not_log_in_any_more(asked, guarded, change):
+    code = code_of(guarded)
+    for name, value in change.items():
+        setattr(guarded, name, value)
+    db.session.commit()
+    assert asked.post("/login/code", {"code": code}).location == "/login"
+
+
 def test_without_the_password_no_code_is_asked_for(nobody, guarded):
     assert nobody.get("/login/code").location == "/login"
     assert nobody.post("/login/code", {"code": code_of(guarded)}).location == "/login"
