@@ -17,7 +17,9 @@ HYPERLINK = re.compile(r'=\s*(?:HYPERLINK|HIPERLINK|HIPERVINCULO)\(\s*"([^"]*)"\
 ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 """A long number as a spreadsheet shows and saves it: its digits are lost."""
 MIN_DIGITS = 3
-SEVERAL = re.compile(r":::|[;|\n]| / |,\s*(?=[+(\d])")
+SEVERAL = re.compile(r":::|[;|\n]| / ")
+TWO_PHONES = re.compile(r"((?:\D*\d){8,}?\D*?),(?=(?:[^,\d]*\d){8})")
+"""The first of two phones with a comma between them. Fewer digits beside one are a part of a phone: `11,987654321`."""
 ENTITY = re.compile(
     r"&(?:amp|quot|apos|lt|gt|nbsp|#x?[0-9a-f]{2,5}|[a-z]{1,2}(?:acute|grave|circ|tilde|cedil|uml));", re.I
 )
@@ -70,7 +72,10 @@ def read_phone(text: str) -> str | None:
     """The first phone of a cell, as it is written; None when there is none, or only a rounded number."""
     if is_rounded(text):
         return None
-    phone = SEVERAL.split(read_label(text))[0].strip().removeprefix("tel:").removesuffix(".0").strip()
+    phone = SEVERAL.split(read_label(text))[0]
+    if found := TWO_PHONES.match(phone):
+        phone = found[1]
+    phone = phone.strip().removeprefix("tel:").removesuffix(".0").strip()
     return phone if sum(character.isdecimal() for character in phone) >= MIN_DIGITS else None
 
 

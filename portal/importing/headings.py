@@ -11,9 +11,11 @@ WITHIN_LINES = 12
 """How far below the header such a row may stand."""
 NAMES = ("name", "first_name", "middle_name", "last_name")
 EXAMPLE = re.compile(
-    r"\(?(?:[Ee]xemplo|[Ee]xample|[Ee]jemplo|[Ee]x|[Pp]\. ?[Ee]x|[Pp]or [Ee]xemplo|e\.g)(?:\.?:|\.|\)|$)"
+    r"\(?(?:(?:por )?(?:exemplo|example|ejemplo)(?: ?:|\.|\)|$)|(?:p\. ?)?ex\.? ?:|p\. ?ex\.|(?-i:[Ee]\.g\.)"
+    r"|(?<=\()ex\.?\))",
+    re.IGNORECASE,
 )
-"""How the name begins in a row of a template that shows how to fill it in."""
+"""How the name begins in a row of a template that shows how to fill it in. `Ex.mo Sr.` and `Ex. Sra.` are titles."""
 EXAMPLE_EMAIL = re.compile(r"(?:exemplo|example|ejemplo|sample|nome|name|seu[._-]?e?-?mail|your[._-]?e?-?mail)@")
 
 Cells = Mapping[str, Sequence[tuple[int, str]]]
@@ -29,8 +31,9 @@ def explains_columns(cells: Sequence[str]) -> bool:
 
 
 def is_example(fields: Cells) -> bool:
-    """Whether a row says in place of a name that it is an example: `Ex.: Maria Silva`."""
-    return any(EXAMPLE.match(text) for field in NAMES for _, text in fields.get(field, ())[:1])
+    """Whether a row says in place of a name that it is an example: `Ex.: Maria Silva`. A last name alone may be one."""
+    first = next((cells[0][1] for field in NAMES if (cells := fields.get(field))), "")
+    return EXAMPLE.match(first) is not None
 
 
 def is_example_email(address: str | None) -> bool:

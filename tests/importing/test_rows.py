@@ -251,11 +251,32 @@ def test_a_row_below_the_header_that_could_be_somebody_is_a_contact(row):
     assert reading.item is not None
 
 
-@pytest.mark.parametrize("name", ["Ex.: Maria Silva", "exemplo: Maria", "e.g. Maria", "(Exemplo) Maria", "Exemplo"])
+@pytest.mark.parametrize(
+    "name",
+    ["Ex.: Maria Silva", "ex: Maria", "EXEMPLO: Maria", "(Ex.) Maria", "(Ex.: Maria)", "P. ex. Maria", "Por exemplo: Ana",
+     "e.g. Maria", "(Exemplo) Maria", "Exemplo"],
+)  # fmt: skip
 def test_a_row_of_a_template_that_says_it_is_an_example_is_no_contact_and_is_named(name):
     first, second = readings(f"Nome,E-mail\n{name},exemplo@exemplo.com\nEx-aluna Ana,ana@x.test\n".encode())
     assert (first.item, [note.problem for note in first.notes]) == (None, ["example_row"])
     assert second.item is not None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Ex.mo Sr. João da Silva", "Ex.ma Sra. Ana", "Exmo. Sr. João", "Ex. Sr. João", "EX. SRA. ANA", "Ex-aluna Ana",
+     "E.G. Silva", "Exemplo Ltda", "Exemplo de Souza", "Ana Modelo", "Modelo", "Teste", "Teste Ltda", "Alex: vendas"],
+)  # fmt: skip
+def test_a_title_or_a_name_that_is_like_an_example_is_somebody(name):
+    (reading,) = readings(f"Nome,Empresa\n{name},Exemplo\n".encode())
+    assert reading.item is not None
+    assert reading.item.facts["name"] == name
+
+
+def test_a_last_name_is_no_example():
+    (reading,) = readings("Nome,Sobrenome,E-mail\nJoão,Exemplo,joao@x.test\n".encode())
+    assert reading.item is not None
+    assert reading.item.facts["name"] == "João Exemplo"
 
 
 def test_an_address_of_an_example_is_said_and_its_contact_enters():
@@ -422,6 +443,14 @@ def test_a_total_under_the_column_of_e_mails_is_no_contact():
         ("(11) 98888-7777 / 3333-4444", "(11) 98888-7777"),
         ("113", "113"),
         ("(85) 98888-0000, (85) 3333-0000", "(85) 98888-0000"),
+        ("98888-0000,3333-0000,3333-1111", "98888-0000"),
+        ("98888-0000, celular (85) 3333-0000", "98888-0000"),
+        ("+55 11 98765,4321", "+55 11 98765,4321"),
+        ("+55 11 98765,4321, 11 3333-4444", "+55 11 98765,4321"),
+        ("11,987654321", "11,987654321"),
+        ("11 3333-4444, 5555", "11 3333-4444, 5555"),
+        ("11 3333-4444, ramal 12", "11 3333-4444, ramal 12"),
+        ("55,11,987654321", "55,11,987654321"),
     ],
 )
 def test_a_phone_has_some_digits(cell, phone):
