@@ -148,12 +148,7 @@ class Egress:
         timeout = min(self.connect_timeout, ends_at - clock.monotonic())
         late = EgressError("dns_timeout", f"no answer about {address.host} within {timeout:.1f} s")
         self._loop.call_later(timeout, partial(answer, late))
-        try:
-            pending = self._resolver.begin(*key)
-        except LookupTimeoutError as error:
-            answer(EgressError("dns_timeout", str(error)))
-            return
-        pending.add_done_callback(lambda known: self._loop.call(partial(answer, _answers_of(known))))
+        self._resolver.begin(*key).add_done_callback(lambda known: self._loop.call(partial(answer, _answers_of(known))))
 
     def _learn_route(
         self, address: Address, answers: tuple[str, ...], use: Callable[[Route], None], fail: Done
@@ -180,7 +175,9 @@ class Egress:
 def _answers_of(known: Future[tuple[str, ...]]) -> tuple[str, ...] | EgressError:
     """What a lookup that is done found."""
     fault = known.exception()
-    return known.result() if fault is None else EgressError("dns_unavailable", str(fault))
+    if fault is None:
+        return known.result()
+    return EgressError("dns_timeout" if isinstance(fault, LookupTimeoutError) else "dns_unavailable", str(fault))
 
 
 class EgressAdapter(BaseAdapter):

@@ -1,6 +1,7 @@
 """Name resolution with a limit of time, which `getaddrinfo` does not have."""
 
 import socket
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from threading import Lock, Thread
@@ -8,7 +9,10 @@ from threading import Lock, Thread
 Resolve = Callable[[str, int], Iterable[str]]
 """Host and port to addresses as text; nothing, or any exception, when the name does not resolve."""
 
-MAX_PENDING_LOOKUPS = 256
+MAX_THREADS = 256
+"""How many names are looked up at the same time; others wait for one of these."""
+MAX_PENDING_LOOKUPS = 1024
+"""More than the most that one worker has on its way (`worker.shares`)."""
 _FOR_NOW = (socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_SYSTEM)
 """What getaddrinfo says when it has no answer, as against: there is no such name."""
 
@@ -28,16 +32,19 @@ def resolve_with_getaddrinfo(host: str, port: int) -> list[str]:
 
 
 class Resolver:
-    """Runs each lookup in a thread of its own, shared by all who ask for the same name meanwhile.
+    """Runs lookups in threads of their own, each shared by all who ask for the same name meanwhile.
 
-    A name server that hangs holds one thread per name, and callers of other names never wait for it. The threads are
-    daemons: a process that ends does not wait for them either.
+    A name server that hangs holds one thread per name, and callers of other names do not wait for it while there are
+    threads. The threads are daemons: a process that ends does not wait for them either.
     """
 
     def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
         self._lock = Lock()
         self._pending: dict[tuple[str, int], Future[tuple[str, ...]]] = {}
+        self._waiting: deque[tuple[str, int]] = deque()
+        """Those of the pending that have no thread yet."""
+        self._threads = 0
 
     def lookup(self, host: str, port: int, *, timeout: float) -> tuple[str, ...]:
         """The addresses of a name, empty when it does not resolve.
@@ -51,34 +58,51 @@ class Resolver:
             raise LookupTimeoutError(f"no answer about {host} within {timeout:.1f} s") from None
 
     def begin(self, host: str, port: int) -> Future[tuple[str, ...]]:
-        """Begin a lookup, or join the one under way. Raises LookupTimeoutError when there is no thread for it."""
+        """Begin a lookup, or join the one under way; it waits while all threads are taken. Nothing is raised here."""
         key = (host, port)
         with self._lock:
-            future = self._pending.get(key)
-            if future is not None:
-                return future
+            if (known := self._pending.get(key)) is not None:
+                return known
+            future: Future[tuple[str, ...]] = Future()
             if len(self._pending) >= MAX_PENDING_LOOKUPS:
-                raise LookupTimeoutError("too many lookups wait for an answer")
-            future = self._pending[key] = Future()
+                future.set_exception(LookupTimeoutError("too many lookups wait for an answer"))
+                return future
+            self._pending[key] = future
+            if self._threads >= MAX_THREADS:
+                self._waiting.append(key)
+                return future
+            self._threads += 1
         try:
-            Thread(target=self._run, args=(key, future), name=f"resolve {host}", daemon=True).start()
+            Thread(target=self._run, args=(key,), name=f"resolve {host}", daemon=True).start()
         except RuntimeError:
-            with self._lock:
-                del self._pending[key]  # or all who ask for the name would wait for this one for ever
-            raise LookupTimeoutError("this machine gives no thread to look it up") from None
+            fault = LookupTimeoutError("this machine gives no thread to look it up")
+            failed: tuple[str, int] | None = key
+            while failed is not None:  # also those that came to wait for it meanwhile
+                failed = self._end(failed, fault)
         return future
 
-    def _run(self, key: tuple[str, int], future: Future[tuple[str, ...]]) -> None:
-        answers: tuple[str, ...] = ()
-        fault: Exception | None = None
+    def _run(self, key: tuple[str, int] | None) -> None:
+        """Look up one name after the other, while any waits."""
+        while key is not None:
+            key = self._end(key, self._look_up(*key))
+
+    def _look_up(self, host: str, port: int) -> tuple[str, ...] | Exception:
         try:
-            answers = tuple(self._resolve(*key))
+            return tuple(self._resolve(host, port))
         except Exception as error:  # gaierror, UnicodeError, ...: whatever it was, the name did not resolve
             if isinstance(error, socket.gaierror) and error.errno in _FOR_NOW:
-                fault = LookupFailedError(f"the name service could not look up {key[0]}: {error.strerror}")
+                return LookupFailedError(f"the name service could not look up {host}: {error.strerror}")
+            return ()
+
+    def _end(self, key: tuple[str, int], result: tuple[str, ...] | Exception) -> tuple[str, int] | None:
+        """Tell all who asked for a name what came of it. Returns the name that its thread takes next."""
         with self._lock:
-            del self._pending[key]
-        if fault is None:
-            future.set_result(answers)
+            future = self._pending.pop(key)
+            following = self._waiting.popleft() if self._waiting else None
+            if following is None:
+                self._threads -= 1
+        if isinstance(result, Exception):
+            future.set_exception(result)
         else:
-            future.set_exception(fault)
+            future.set_result(result)
+        return following

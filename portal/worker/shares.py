@@ -11,7 +11,10 @@ from portal.webhook import Outcome
 SLOW_SECONDS = 1.0
 """A receiver that takes longer is slow: a quarter of the senders is kept free of such, and of those never heard yet."""
 MOST_BESIDES = 256
-"""How many more than there are senders may be on their way: each holds a descriptor and some memory, and no thread."""
+"""How many more than there are senders may be on their way: each holds a descriptor and some memory.
+
+A thread is held by none but those whose name is being looked up, each name by one (`egress.resolver`).
+"""
 STRAINED = (429, 503)
 """Statuses of a receiver that gets more than it can take."""
 NEW_WEIGHT = 0.3
