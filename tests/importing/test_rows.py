@@ -253,8 +253,8 @@ def test_a_row_below_the_header_that_could_be_somebody_is_a_contact(row):
 
 @pytest.mark.parametrize(
     "name",
-    ["Ex.: Maria Silva", "ex: Maria", "EXEMPLO: Maria", "(Ex.) Maria", "(Ex.: Maria)", "P. ex. Maria", "Por exemplo: Ana",
-     "e.g. Maria", "(Exemplo) Maria", "Exemplo"],
+    ["Ex.: Maria Silva", "ex: Maria", "EXEMPLO: Maria", "(Ex.) Maria", "(Ex.: Maria)", "P. ex. Maria",
+     "Por exemplo: Ana", "e.g. Maria", "(Exemplo) Maria", "Exemplo"],
 )  # fmt: skip
 def test_a_row_of_a_template_that_says_it_is_an_example_is_no_contact_and_is_named(name):
     first, second = readings(f"Nome,E-mail\n{name},exemplo@exemplo.com\nEx-aluna Ana,ana@x.test\n".encode())
