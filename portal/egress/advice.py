@@ -13,10 +13,14 @@ from portal.egress.address import is_local_name
 from portal.egress.client import CheckedAddress
 from portal.egress.networks import is_public
 from portal.rules.reasons import explain_address_warning
-from portal.rules.services import LOGIN_HOSTS, crm_of, is_under
+from portal.rules.services import CRMS, LOGIN_HOSTS, crm_of, is_under
 
 FUNCTION_HOSTS = ("m.pipedream.net", "workers.dev", "run.app", "on.aws", "deno.dev", "val.run")
 """Here an address without a path is a program, not a home page."""
+DOCS_HOSTS = "docs.n8n.io help.zapier.com docs.zapier.com help.make.com developers.make.com www.make.com " + " ".join(
+    f"{name}.{domain}" for domain in CRMS for name in ("docs", "developer", "developers")
+)
+"""Pages of help of the services that are known; elsewhere a host of such a name may well receive."""
 
 
 class Kind(NamedTuple):
@@ -41,10 +45,11 @@ KINDS = (
     Kind("office_file", "onedrive.live.com 1drv.ms .sharepoint.com excel.cloud.microsoft"),
     Kind("n8n_test", path="/webhook-test/"),
     Kind("editor", ".n8n.cloud", r"\A/(?!webhook|form)"),
-    Kind("editor", path=r"\A/workflow/(?=\D{0,21}\d)\w{1,21}/?\Z"),
+    Kind("editor", "*n8n*", r"\A/workflow/"),
+    Kind("editor", path=r"\A/workflow/(?-i:(?=[^/]*[a-z])(?=[^/]*[A-Z])[a-zA-Z0-9]{16})/?\Z"),
     Kind("zapier", "hooks.zapier.com"),
     Kind("make", "hook.make.com hook.*.make.com hook.integromat.com hook.make.celonis.com hook.*.make.celonis.com"),
-    Kind("docs_page", "docs.* developer.* developers.* help.zapier.com help.make.com www.make.com"),
+    Kind("docs_page", DOCS_HOSTS),
     Kind("pipedream", ".m.pipedream.net"),
     Kind("editor", ".zapier.com .make.com .integromat.com .pipedream.com make.powerautomate.com flow.microsoft.com"),
     Kind("power_automate", ".logic.azure.com .powerplatform.com .powerautomate.com"),

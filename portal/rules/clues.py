@@ -96,10 +96,7 @@ def _find_redirect(answer: _Answer) -> Clue | None:
     host = target.hostname or ""
     if not location or not host or target.scheme not in ("http", "https"):
         return None
-    steps = target.path.lower().split("/")
-    if services.is_under(host, services.LOGIN_HOSTS) or any(
-        word in step for step in steps for word in services.LOGIN_WORDS
-    ):
+    if services.is_under(host, services.LOGIN_HOSTS) or services.LOGIN_PATH.search(target.path):
         return Clue("redirect_login", {"host": host})
     if services.is_under(host, services.PARKING_HOSTS) or target.path.lower() in services.PARKING_PATHS:
         return Clue("redirect_parking", {"host": host})
@@ -257,7 +254,8 @@ _COMPLAINTS: tuple[tuple[Container[int], re.Pattern[str], str], ...] = (
         (200,),
         re.compile(
             r"(?i)<input[^>]{1,300}type=[\"']?password"
-            r"|<title>[^<]{0,80}\b(?:log ?in|log-in|sign[ -]?in|logon|entrar|inici(?:e|ar) sess[ãa]o)\b"
+            r"|<title>[^<]{0,80}\b(?:log ?in|log-in|sign[ -]?in|logon|inici(?:e|ar) sess[ãa]o)\b"
+            r"|<title>(?:[^<]{0,80}[-|–—:·;])?\s{0,9}entrar(?:\s{0,9}[-|–—:·&<]|\sn[oa]\b)"
         ),
         "login_page",
     ),

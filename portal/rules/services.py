@@ -1,5 +1,7 @@
 """Services that an address or an answer is recognised by. Pure."""
 
+import re
+
 CRMS = {
     "rdstation.com.br": "RD Station",
     "rdstation.com": "RD Station",
@@ -47,7 +49,7 @@ CRMS = {
 KEY_IN_ADDRESS = ("Bitrix24", "Trello")
 """CRMs whose key is a part of the address, and in no header."""
 LOGIN_HOSTS = ("accounts.google.com", "login.microsoftonline.com", "login.live.com")
-LOGIN_WORDS = ("login", "log-in", "signin", "sign-in", "sign_in", "entrar", "auth")
+LOGIN_PATH = re.compile(r"(?i)log-?in|sign[-_]?in|/entrar(?![-_\w])|/(?:o?auth\d?|authori[sz]e|authenticate)(?![-_\w])")
 PARKING_HOSTS = (
     *("sedoparking.com", "sedo.com", "parkingcrew.net", "bodis.com", "hugedomains.com", "dan.com", "afternic.com"),
     *("godaddy.com", "above.com", "suspended-domain.com"),

@@ -52,6 +52,11 @@ ROWS = [
     Row("redirect_home", 302, ("Location: /",)),
     Row("redirect_login", 302, ("Location: /users/sign_in?next=%2Fhook",)),
     Row("redirect_login", 302, ("Location: https://accounts.google.com/v3/x",)),
+    Row("redirect_login", 302, ("Location: /oauth2/authorize?client_id=1",)),
+    Row("redirect_login", 302, ("Location: /entrar",)),
+    Row("redirect_login", 302, ("Location: /auth/realms/crm",)),
+    Row("redirect_moved", 302, ("Location: {bare}/entrar-em-contato",), offer="{bare}/entrar-em-contato"),
+    Row("redirect_moved", 302, ("Location: {bare}/authors/7",), offer="{bare}/authors/7"),
     Row("redirect_parking", 302, ("Location: https://ww1.sedoparking.com/x",)),
     Row("redirect_parking", 302, ("Location: /cgi-sys/suspendedpage.cgi",)),
     Row("crm_key", 401, host="api.hubapi.com"),
@@ -147,6 +152,10 @@ ROWS = [
     Row("bot_wall", 429, ("x-vercel-mitigated: challenge", HTML), "<html>Vercel Security Checkpoint</html>"),
     Row("login_page", 200, (HTML,), "<!doctype html><title>Fazer login nas Contas do Google</title>"),
     Row("login_page", 200, (HTML,), "<!DOCTYPE html><title>Sign in to your account</title>"),
+    Row("login_page", 200, (HTML,), "<!DOCTYPE html><title>Entrar</title>"),
+    Row("login_page", 200, (HTML,), "<!DOCTYPE html><title>Entrar | Empresa</title>"),
+    Row("login_page", 200, (HTML,), "<!DOCTYPE html><title>Empresa - Entrar</title>"),
+    Row("login_page", 200, (HTML,), "<!DOCTYPE html><title>Entrar no CRM</title>"),
 ]
 NO_CLUE = [
     Row("", 302),
@@ -172,6 +181,8 @@ NO_CLUE = [
     Row("", 403, ("ngrok-error-code: ERR_NGROK_727",), "ERR_NGROK_727"),
     Row("", 546, (JSON,), '{"code":"WORKER_LIMIT","message":"not enough compute resources"}'),
     Row("", 503, (HTML,), "<h1>Briefly unavailable for scheduled maintenance.</h1>"),
+    Row("", 200, (HTML,), "<!DOCTYPE html><title>Entrar em contato - Empresa</title>"),
+    Row("", 200, (HTML,), "<!DOCTYPE html><title>Como entrar no mercado</title>"),
     Row("", 200, (), "Warning: all is well"),
     Row("", 200, (), '{"error":"Fatal error: x in y on line 3"}'),
 ]

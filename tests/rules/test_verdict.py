@@ -272,7 +272,6 @@ def test_replacement_characters_the_receiver_sent_are_text() -> None:
         '{"statusCode":200,"body":"{\\"success\\":false}"}',
         '"{\\"success\\":false}"',
         '{"accepted":false}',
-        '{"isValid":"false"}',
         '{"error_count":2}',
         '{"numErrors":3}',
         '{"object":"error"}',

@@ -1,0 +1,410 @@
+"""What an accepted answer complains of: ordinary good answers have no warning, and real complaints have one."""
+
+import pytest
+
+from portal.rules.verdict import judge
+
+GOOD = r"""
+{"result":"nenhum erro"}
+{"result":"nenhuma falha"}
+{"status":"0 errors"}
+{"status":"ok","result":"0 invalid"}
+{"result":"1 ok, 0 failed"}
+{"resultado":"0 erros, 1 contato salvo"}
+{"status":"Processado com 0 erros"}
+{"status":"não rejeitado"}
+{"result":"nothing failed"}
+{"id":7,"status":"Rejeitado"}
+{"data":{"id":1,"status":"Recusado"}}
+{"situacao":"Negado","id":3}
+{"id":10,"name":"Ana","status":"Inválido"}
+{"status":"not found, created"}
+{"state":"ko-fi"}
+{"id":1,"motivo":"Recusado por preço"}
+{"results":[{"id":1,"title":"Head of Failed Payments"}]}
+{"data":{"id":5,"is_valid":false}}
+{"accepted":0,"queued":1}
+We received it. You cannot reply to this e-mail.
+Your message was received. If you can't see it, refresh.
+Nada foi enviado ao cliente, apenas salvo
+Saved. Unavailable fields were ignored
+Cadastro realizado, não houve erro.
+não ocorreu erro
+não há erros
+{"message":"Processado. Não houve falhas."}
+0 campos inválidos
+{"error":"Nenhum erro encontrado"}
+{"error":"no errors found"}
+{"errors":"0 errors"}
+{"errorCode":"00","errorMessage":"Operação realizada com sucesso"}
+{"errorMessage":"Success."}
+{"id":"512","properties":{"createdate":"2026-01-01T00:00:00Z","email":"ana@a.com"},"archived":false}
+{"results":[{"id":"1","properties":{"hs_lead_status":"BAD_TIMING"}}],"status":"COMPLETE","startedAt":"2026","completedAt":"2026"}
+{"status":"COMPLETE","results":[],"numErrors":0,"errors":[]}
+{"success":true,"data":{"id":5,"name":"Erro da Silva","lost_reason":"Recusado","status":"lost"},"additional_data":null}
+{"success":true,"data":{"id":5,"title":"Fail Fast Ltda deal","status":"open","valid":false,"is_valid":false}}
+{"event_uuid":"5408c5a3-4711-4f2e-8d0b-13407a3e30f3"}
+{"uuid":"c2f3d2b3","name":"Ana","job_title":"Head of Error Handling","bio":"Falhou e tentou de novo"}
+{"id":"00Q5e00001AbCdE","success":true,"errors":[]}
+{"hasErrors":false,"results":[{"statusCode":201,"result":{"id":"00Q","success":true,"errors":[]}}]}
+{"data":[{"code":"SUCCESS","details":{"Modified_Time":"2026","id":"55"},"message":"record added","status":"success"}]}
+{"code":"success","details":{"output":"0 erros","id":"1"},"message":"function executed successfully"}
+{"result":101,"time":{"start":1.5,"finish":1.6,"operating_reset_at":1700000000,"operating":0}}
+{"result":true,"time":{"start":1.5}}
+{"_links":{"self":{"href":"https://x.kommo.com/api/v4/leads"}},"_embedded":{"leads":[{"id":1,"request_id":"0"}]}}
+{"status":"ok","processed":1,"failed":0}
+{"@odata.context":"$metadata#Contacts","value":[{"Id":1,"Name":"Não deu certo","Status":{"Id":1,"Name":"Inválido"}}]}
+{"data":{"id":7,"name":"Erro","description":"Contato recusado em 2025","leadOrigin":{"id":1,"name":"Falha"}}}
+{"success":true,"message":"Operação efetuada com sucesso","data":{"id":9,"title":"Invalid Co","reason_close":"Negado"}}
+Accepted
+{"id":"0198","request_id":"01","attempt":"01","status":"success"}
+{"message":"Workflow was started"}
+{"message":"Workflow got started."}
+[{"success":true}]
+{"result":"success"}
+{"status":"success","message":"Linha 7 adicionada: Error Corp"}
+{"status":"OK","linha":12,"erro":null}
+{"headers":{"host":"a"},"params":{},"query":{},"body":{"contact":{"name":"Erro","message":"não deu certo"},"level":3}}
+{"data":"{\"company\":\"Fail Fast Ltda\",\"observacao\":\"não deu certo\"}"}
+{"received":true,"payload":{"note":"deu errado","company":"Denied Tees"}}
+{"codigo":0,"mensagem":"Cadastro efetuado com sucesso"}
+{"codigo":"200","mensagem":"Registro incluído com sucesso!","erros":[]}
+{"sucesso":true,"erros":null,"dados":{"id":3}}
+{"retorno":{"status":"OK","codigo_erro":0,"registros":[{"id":1}]}}
+{"retorno":{"status_processamento":3,"status":"OK","registro":{"sequencia":1,"status":"OK","id":5}}}
+{"codigo_status":"0","descricao_status":"Cliente cadastrado com sucesso!","codigo_cliente_omie":12}
+{"faultstring":"","faultcode":"0"}
+{"errorCode":0,"errorMessage":"Nenhuma falha"}
+{"erro":"Não houve erro"}
+{"erro":"não há erros"}
+{"error":"0 - Sucesso"}
+{"errors":"nenhum"}
+{"erro":"Nenhum erro encontrado."}
+{"message":"Não foram encontrados erros"}
+{"message":"Lead Fail Fast Ltda criado com sucesso"}
+{"message":"Contato Erro criado com sucesso."}
+Contato "Ana Falha" salvo com sucesso!
+Lead Erro created successfully
+Recebido. Não houve nenhuma falha.
+Não foi encontrado nenhum erro
+Não foram registradas falhas
+Processado sem nenhum erro
+Processado sem erro algum
+Processed without errors. 1 created, 0 failed, 0 rejected.
+3 registros: 3 ok, 0 inválidos, 0 rejeitados
+0 registros com erro
+0 de 3 falharam
+Nothing failed.
+Nada falhou
+No fields were rejected
+Nenhum campo foi rejeitado
+None failed
+Thank you! Your submission has been received. If you cannot see it, please log in.
+Thanks, received. Please do not reply, you can't answer this message
+Lead recebido. Faça login para ver.
+Contact not found, created new one
+Contato não encontrado, criado novo
+{"status":"Contact not found, created"}
+{"message":"Contato não encontrado. Novo contato criado com sucesso."}
+{"id":33,"status":"expired"}
+{"id":33,"nome":"Ana","situacao":"Expirado"}
+{"id":33,"name":"Ana","aceito":false,"recebido":false}
+{"contactId":7,"name":"Ana","state":"denied"}
+{"uuid":"7a","situacao":"Recusada pelo cliente"}
+{"result":{"id":7,"status":"Inválido","reason":"Telefone inválido"}}
+{"items":[{"id":1,"status":"rejected"}],"total":1}
+{"accepted":0,"received":1}
+{"saved":0,"updated":1}
+{"received":1,"accepted":1,"rejected":0,"invalid":0}
+{"status":"queued","message":"Will be processed. You cannot cancel it."}
+{"message":"Obrigado! Recebemos seu contato."}
+{"ok":true,"message":"error log cleared"}
+{"status":"ok","message":"Fail Fast Ltda updated"}
+{"state":"Kogi","uf":"KO"}
+{"name":"Ana","title":"Exception Manager","description":"Expert in failed startups"}
+<response><status>ok</status><errors>0</errors></response>
+<?xml version="1.0"?><ns:r><erros/><mensagem>Nenhum erro</mensagem></ns:r>
+status=success&errors=0
+EVENT_RECEIVED
+1
+ok - no warnings
+no exceptions were thrown
+Never failed
+{"status":"Sem falhas"}
+{"status":"completed_without_errors"}
+{"status":"no_error"}
+{"status":"completed with 0 errors"}
+{"result":"Nenhum contato rejeitado"}
+{"resultado":"Nenhum campo inválido"}
+{"result":"never rejected"}
+{"errors":["nenhum erro"]}
+{"falhas":"0 falhas"}
+{"error":"False."}
+{"warnings":["telefone vazio"],"status":"ok"}
+Your message was received. We are under maintenance on Sunday.
+{"result":450,"time":{"start":1}}
+{"id":5,"code":450,"name":"x"}
+{"result":"{\"name\":\"Erro\"}"}
+{"id":5,"status":false}
+{"id":"a","nome":"Falha Zero ME","mensagem":"Contato incluído"}
+{"status":"success","message":"Lead already exists. Not created again"}
+{"message":"Lead 404 criado"}
+{"status":"200 OK"}
+{"status":{"code":200,"message":"OK"}}
+{"status":"0","message":"Nenhuma rejeição"}
+{"lead":{"status":"rejected"}}
+{"msg":"Nada deu errado"}
+Nothing went wrong
+200 - Registro gravado. Sem inconsistências. Nenhum erro foi detectado.
+Não houve nenhum erro
+Nenhum erro ocorreu
+não tem erros
+There were no errors.
+There are no failed items
+There was never an error
+no validation errors
+sem erros de validação
+0 validation errors
+0 leads inválidos e 0 rejeitados
+Importação concluída: 1 contato, 0 com falha
+Erros: 0
+Falhas: nenhuma
+Erros: nenhum
+errors = no
+Rejected: 0, Invalid: 0, Accepted: 1
+rejeitados: 0
+{"message":"Importado. Erros: 0. Avisos: 0."}
+{"message":"Created: 1 | Failed: 0"}
+{"detail":"Received"}
+{"ok":true}
+{"status":"accepted","id":"run_1"}
+{"title":"Contato","description":"Novo contato"}
+{"data":{"title":"Exception handling expert","name":"Ana"}}
+"OK, sem erros"
+{"type":"success","message":"Salvo"}
+{"code":"SUCCESS","error":{"code":"NONE"}}
+{"error":"0","erro":"não"}
+{"errors":{"count":0,"items":[]}}
+{"mensagem_erro":"","status":1}
+{"status":1,"msg_erro":null}
+{"message":"Thank you for contacting Failsafe Inc"}
+{"message":"Obrigado! Seu contato foi recebido e não será recusado"}
+Mensagem recebida, aguarde. Não há necessidade de novo envio
+{"return":"OK","warning":""}
+{"isError":false,"hasFailed":false}
+{"error":false,"message":"Contato já cadastrado, dados inválidos foram ignorados"}
+{"error":false,"status":"ok","message":"invalid fields ignored"}
+lead_id=7&status=ok
+{"contacts":[{"id":1,"errors":[{"x":1}]}]}
+{"leads":[{"id":1}],"_total":1}
+Falhas: não
+{"message":"Erros: nenhum; avisos: nenhum"}
+{"objectId":"1","objectType":"CONTACT","propertyErrors":{}}
+{"status":"success","log":"","id":"abc","attempt":"def"}
+{"inlineMessage":"Obrigado"}
+{"leads":[{"id":"0"}],"success":true}
+{"success":1,"id":77}
+{"status":"OK","id_cliente":"1","mensagem":""}
+{"pessoa":{"id":1,"nome":"Falha"},"resultado":"criado"}
+{"resultado":"OK"}
+{"resultado":1}
+{"result":500}
+{"result":"id 500"}
+{"status":"approved"}
+{"status":"active"}
+{"status":"new","name":"Ana"}
+{"state":"RJ","city":"Rio"}
+{"status":"Enfileirado"}
+{"status":true,"message":"Contato inválido corrigido"}
+{"status":1,"message":"Contato adicionado"}
+{"type":"lead","id":4,"attributes":{"error":"x"}}
+{"jsonapi":{"version":"1.0"},"data":{"type":"leads","id":"1","attributes":{"status":"failed"}}}
+Dados recebidos. Caso haja erro, avisaremos.
+{"message":"Recebido. Se houver algum erro avisaremos por e-mail"}
+If there is an error we will email you. Received.
+OK (duplicate ignored)
+<xml><status>1</status><erro/></xml>
+<?xml version="1.0" encoding="UTF-8"?><Result><Success>true</Success><Error></Error></Result>
+Contato atualizado (campo telefone ignorado)
+{"mensagem":"Já existe, nada foi alterado"}
+{"info":"not modified"}
+{"status":"skipped","reason":"already exists"}
+{"message":"No changes"}
+{"message":"Lead is not rejected"}
+error_free
+{"erros":[],"avisos":[]}
+{"Erro":"","Sucesso":"S"}
+{"status":"S"}
+{"sucesso":"S","mensagem":"Gravado"}
+{"error":[],"result":{"id":1}}
+{"errorCode":null,"errors":null}
+{"exception":null}
+{"code":0,"msg":"success"}
+{"code":1000,"description":"Lead created"}
+{"errcode":"0","errmsg":"0"}
+{"error":{"message":null,"code":null}}
+{"deal":{"stage":"Negado"},"ok":true}
+{"answer":"no"}
+{"received":1}
+{"received":"sim"}
+{"message":"Saved. In case of error, call us"}
+Recebido. Em caso de falha, avisamos.
+{"message":"Se ocorrer algum erro, avise"}
+""".strip().splitlines()
+"""Of CRMs, of automations and of scripts: what they say when all is well, and echoes of what they were sent."""
+
+COMPLAINTS = r"""
+{"success":false,"message":"Lead recusado"}
+{"error":"Nenhum contato encontrado"}
+{"error":"No such object"}
+{"error":"No API key"}
+{"error":"Not found"}
+{"error":"Sem permissão"}
+{"error":"não autorizado"}
+{"erro":"Não foi possível salvar com sucesso"}
+{"error":"0 registros salvos"}
+{"status":"error","message":"ok"}
+{"status":"processed with 2 errors"}
+{"status":"Processado com 10 erros"}
+{"status":"1 ok, 1 failed"}
+{"result":"0 ok, 1 failed"}
+{"status":"rejected"}
+{"id":null,"status":"rejected"}
+{"status":"lead rejeitado"}
+{"status":"invalid_token"}
+{"status":"access_denied"}
+{"id":7,"status":"failed"}
+{"id":"req_1","message":"Invalid token"}
+{"name":"UnauthorizedError","message":"Token inválido"}
+{"code":401,"message":"x"}
+{"status":"not found"}
+{"title":"Bad Request","detail":"x"}
+{"title":"One or more validation errors occurred."}
+{"motivo":"Campo inválido"}
+{"sucesso":0}
+{"success":"0"}
+{"ok":"false"}
+{"accepted":false}
+{"result":"ko"}
+{"status":"KO"}
+{"errorCode":"17","errorMessage":"Operação não permitida"}
+{"errorMessage":"Contato duplicado"}
+{"hasErrors":true}
+{"results":[{"status":"error","id":1}]}
+{"message":"Processado com sucesso, mas com 1 falha"}
+Request processed successfully with 2 errors
+Processado. Houve falhas.
+3 falharam, 2 salvos com sucesso
+Ocorreu um erro
+Não salvou. Erro 5
+não foi salvo
+Nada foi salvo
+Nada foi feito
+You cannot access this resource
+We received your request, but cannot process it
+We received your request but could not save it
+Service Unavailable
+Lead not found
+Contato não encontrado
+Please log in
+Sessão expirou
+Token expirado
+No token. Invalid request
+Sem token: acesso negado
+Version 2.0 error
+HTTP 500 error
+10 erros
+Not saved: error 5
+{"status":"not authorized"}
+{"message":"No lead was created: invalid e-mail"}
+Contact cannot be saved
+{"status":"unauthorized"}
+{"status":"Erro ao salvar: nenhum campo preenchido"}
+{"message":"Nenhum contato salvo, erro interno"}
+{"status":"Error","message":"x"}
+{"id":"","errors":["x"]}
+{"id":3,"success":false}
+{"id":3,"name":"Ana","error":"E-mail já usado"}
+{"id":3,"name":"Ana","message":"Falha ao salvar"}
+{"status":"FAIL"}
+{"status":500,"id":1}
+{"code":"401","message":"x"}
+{"statusCode":"422"}
+Erro: nenhum contato
+Erro 0x80004005
+Não foi possível: não houve retorno
+Unable to save: no errors reported
+falha; nada foi salvo
+{"message":"0 criados. 1 erro."}
+Nenhum lead criado. Falha na API
+{"message":"Validation failed: name not found"}
+{"message":"User not found"}
+{"message":"Não encontrado"}
+{"detail":"Not found."}
+{"detail":"Authentication credentials were not provided. Invalid."}
+{"message":"The given data was invalid."}
+{"message":"Unauthenticated. Token expired"}
+{"reason":"Quota exceeded"}
+{"message":"Limite excedido"}
+{"message":"Sucesso: não"}
+1 sucesso, 1 falha
+Salvo com sucesso: não
+{"message":"Dados inválidos"}
+{"msg":"Something went wrong"}
+{"mensagem":"Algo deu errado"}
+ERRO! Contato salvo com sucesso em outra lista; falha
+{"errorMessage":"Não foi salvo com sucesso"}
+Could not find any errors table
+{"status":"processado parcialmente, 1 erro"}
+success: false
+{"data":[{"status":"error"}]}
+não salvo: token inválido
+Contato recebido mas não foi salvo
+Lead received but rejected
+{"errors":[{"id":1,"title":"Rejected"}]}
+{"status":"success","errors":["x"]}
+{"result":{"error":"x"}}
+{"error":"Tente novamente mais tarde"}
+Erro: não existe contato
+Error: no lead
+{"message":"Erro: não salvou"}
+{"sucesso":"N"}
+{"sucesso":"não"}
+{"success":"N","msg":"x"}
+{"status":"ERRO","mensagem":"CPF inválido"}
+{"Erro":"CPF obrigatório","Sucesso":"N"}
+{"retorno":{"status":"Erro","erros":[{"erro":{"erro":"Token inválido"}}]}}
+{"retorno":{"status_processamento":2,"status":"Erro","codigo_erro":31}}
+{"code":"DUPLICATE_DATA","status":"error","message":"duplicate data"}
+{"data":[{"code":"MANDATORY_NOT_FOUND","details":{},"message":"required field not found","status":"error"}]}
+{"error":"INVALID_CREDENTIALS","error_description":"Invalid request credentials"}
+{"error_type":"BUSINESS_RULE"}
+{"errors":{"error_type":"UNAUTHORIZED","error_message":"Invalid token."}}
+[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]
+{"status":"error","message":"Property values were not valid","category":"VALIDATION_ERROR"}
+{"success":false,"error":"unauthorized access","errorCode":401}
+{"title":"Unauthorized","type":"https://httpstatuses.com/401","status":401,"detail":"x"}
+Exception: Cannot read properties of undefined
+TypeError: Cannot read property 'contact' of undefined (linha 5)
+{"result":"error","error":{"name":"Exception"}}
+Erro de conexão com o banco
+mysqli_connect(): Access denied for user
+Duplicate entry error
+{"message":"Internal server error"}
+{"message":"Erro interno"}
+{"Message":"An error has occurred."}
+{"message":"Forbidden"}
+{"exception":"App\\Exceptions\\X"}
+Acesso negado
+Chave inválida
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("body", GOOD)
+def test_a_good_answer_is_no_complaint(body: str) -> None:
+    assert judge(200, body.encode()).warning is None
+
+
+@pytest.mark.parametrize("body", COMPLAINTS)
+def test_a_complaint_is_found(body: str) -> None:
+    assert judge(200, body.encode()).warning in ("error_in_json", "error_words")
