@@ -167,7 +167,7 @@ def check_copies(settings: Settings) -> Iterator[Finding]:
     old = find_old(settings)
     if old is None:
         return
-    since = f"made before the last erasure ({old.erased_at:%F %T} UTC) may still hold who was erased"
+    since = "made before an erasure may still hold who was erased"
     if old.staying:
         yield Finding("copies", "warn", f"{len(old.staying)} {since}, and stay until you remove them: {old.command}")
     if old.passing:

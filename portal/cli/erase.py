@@ -30,12 +30,12 @@ def erase(contact_id: int, yes: bool) -> None:
         done = erasing.erase_contact(db.session, contact, Actor(contact.company_id, ACTOR), vault=held.vault)
         db.session.commit()
         is_emptied = erasing.finish(db.engine, held.settings.instance)
+        click.echo(f"Contact {contact_id} is erased. Deliveries kept as proof, without data: {done.deliveries}.")
+        if done.tasks:
+            click.echo(f"Imports that were ended because they hold the person: {done.tasks}.")
+        if not is_emptied:
+            click.echo("The database's log is in use: a worker empties it within the hour.", err=True)
         old = find_old(held.settings)
-    click.echo(f"Contact {contact_id} is erased. Deliveries kept as proof, without data: {done.deliveries}.")
-    if done.tasks:
-        click.echo(f"Imports that were ended because they hold the person: {done.tasks}.")
-    if not is_emptied:
-        click.echo("The database's log is in use: a worker empties it within the hour.", err=True)
     if old and old.staying:
         click.echo(f"Copies made before may still hold the person. To remove them: {old.command}")
     if old and old.passing:

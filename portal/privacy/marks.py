@@ -72,7 +72,7 @@ def find_marked(session: Session, marks: Set[str], vault: Vault) -> Iterator[Con
 
 def read_known(engine: Engine, instance: Path) -> Known:
     """Every mark of the database and of the instance folder; neither has to be there, or whole."""
-    beside, kept, trouble = _read_file(instance), None, None
+    beside, kept, trouble = read_beside(instance), None, None
     try:
         kept = _read_database(engine)
     except DBAPIError as error:
@@ -85,7 +85,7 @@ def keep_beside(engine: Engine, instance: Path) -> None:
     """Bring the copy in the instance folder up to date; where it cannot be written, the log says so."""
     fresh = instance / f".{FILE}.{os.getpid()}"
     try:
-        kept = _read_file(instance) or set()
+        kept = read_beside(instance) or set()
         wanted = kept | (_read_database(engine) or set())
         if wanted == kept:
             return
@@ -101,6 +101,14 @@ def keep_beside(engine: Engine, instance: Path) -> None:
         logger.warning(words, instance / FILE, why, extra={"action": "erasures_unwritten"})
 
 
+def read_beside(instance: Path) -> set[str] | None:
+    """The marks in the instance folder; None where none were written. Raises OSError and UnicodeDecodeError."""
+    try:
+        return set((instance / FILE).read_text().split())
+    except FileNotFoundError:
+        return None
+
+
 def _read_database(engine: Engine) -> set[str] | None:
     """None where the database is not there, or an older version's."""
     if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists():
@@ -108,13 +116,6 @@ def _read_database(engine: Engine) -> set[str] | None:
     with reading(), Session(engine) as session:
         is_listed = inspect(session.connection()).has_table(Erasure.__tablename__)
         return set(session.scalars(select(Erasure.mark))) if is_listed else None
-
-
-def _read_file(instance: Path) -> set[str] | None:
-    try:
-        return set((instance / FILE).read_text().split())
-    except FileNotFoundError:
-        return None
 
 
 def _datable(contact: Contact) -> list[dict[str, Any]]:

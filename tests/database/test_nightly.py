@@ -83,3 +83,8 @@ def test_one_that_fails_is_said_and_tried_again_after_an_hour(
 def test_the_weeks_are_those_before_the_kept_days() -> None:
     assert choose_kept([]) == set()
     assert choose_kept([date(2026, 1, 1)]) == {date(2026, 1, 1)}
+
+
+def test_a_backup_that_is_just_being_removed_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "nightly-2026-01-01.db").symlink_to(tmp_path / "gone")
+    assert last_made_at(tmp_path) is None

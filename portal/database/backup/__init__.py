@@ -19,7 +19,7 @@ from portal.database.backup import postgresql, sqlite
 from portal.database.backup.contents import BackupError, Proof
 from portal.database.schema import refuse_unknown
 
-__all__ = ["BackupError", "Restored", "back_up", "copy_database", "restore"]
+__all__ = ["BackupError", "Restored", "back_up", "copy_database", "read_column", "restore"]
 
 copy_database = sqlite.copy_database
 
@@ -32,6 +32,9 @@ class Tool(Protocol):
 
     def read_revision(self, path: Path) -> str:
         """Which version's schema a backup has, once it is sound."""
+
+    def read_column(self, path: Path, table: str, column: str) -> set[str]:
+        """The values of a column in a backup of the portal; none where that has no such table."""
 
     def load(self, engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Path | None:
         """Prove a copy of the backup, and put it in the place of the database, held.
@@ -76,8 +79,22 @@ def restore(engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Resto
     return Restored(revision, tool.load(engine, path, proof=proof, keep_at=keep_at))
 
 
+def read_column(path: Path, table: str, column: str) -> set[str] | None:
+    """The values of a column in a copy of either database; None when it is not to be read as one of the portal."""
+    try:
+        with path.open("rb") as file:
+            tool = _TOOLS_BY_START.get(file.read(5))
+        return tool.read_column(path, table, column) if tool else None
+    except (BackupError, OSError):
+        return None
+
+
 def _tool(engine: Engine) -> Tool:
     return sqlite if engine.dialect.name == "sqlite" else postgresql
+
+
+_TOOLS_BY_START: dict[bytes, Tool] = {b"SQLit": sqlite, b"PGDMP": postgresql}
+"""How the files of each begin."""
 
 
 @contextmanager

@@ -86,7 +86,15 @@ def choose_kept(days: Iterable[date]) -> set[date]:
 
 def last_made_at(folder: Path) -> float | None:
     """When the newest of them was written, in seconds since 1970; None when there is none."""
-    return max((file.stat().st_mtime for file in find_all(folder).values()), default=None)
+    return max(filter(None, map(written_at, find_all(folder).values())), default=None)
+
+
+def written_at(path: Path) -> float | None:
+    """When a file was written, in seconds since 1970; None when there is none: a worker may just have removed it."""
+    try:
+        return path.stat().st_mtime if path.is_file() else None
+    except FileNotFoundError:
+        return None
 
 
 def find_overdue(folder: Path, *, begun_at: datetime, now: datetime) -> datetime | None:

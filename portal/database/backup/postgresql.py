@@ -35,6 +35,11 @@ def read_revision(path: Path) -> str:
     return only_revision([row["version_num"] for row in _rows_in(path, "alembic_version")], path)
 
 
+def read_column(path: Path, table: str, column: str) -> set[str]:
+    read_revision(path)
+    return {row[column] for row in _rows_in(path, table)}
+
+
 def load(engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Path | None:
     """Nothing is kept of what was there: `portal backup` makes a file of it before.
 

@@ -41,11 +41,18 @@ def read_revision(path: Path) -> str:
     with _as_backup_errors():
         _check(path)
         with closing(_open_to_read(path)) as file:
-            tables = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            if not {"alembic_version", "endpoint"} <= set(tables):
-                raise BackupError(f"{path} holds no database of the portal. {PLAIN_COPY}")
+            _refuse_foreign(file, path)
             revisions = [revision for (revision,) in file.execute("SELECT version_num FROM alembic_version")]
     return only_revision(revisions, path)
+
+
+def read_column(path: Path, table: str, column: str) -> set[str]:
+    # Immutable, or files of a log would be made beside it.
+    with _as_backup_errors(), closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as file:
+        _refuse_foreign(file, path)
+        found = file.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
+        select = f'SELECT "{column}" FROM "{table}"'  # noqa: S608  # nosec B608 - no names but ours
+        return {value for (value,) in file.execute(select)} if found else set()
 
 
 def load(engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Path | None:
@@ -135,6 +142,12 @@ def _check(path: Path, *, name: Path | None = None) -> None:
         raise BackupError(f"{name} is damaged: {problems[0]}.")
     if astray:
         raise BackupError(f"{name} is damaged: a row of {astray[0]} belongs to one of {astray[2]} that is not there.")
+
+
+def _refuse_foreign(file: sqlite3.Connection, path: Path) -> None:
+    tables = {name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not {"alembic_version", "endpoint"} <= tables:
+        raise BackupError(f"{path} holds no database of the portal. {PLAIN_COPY}")
 
 
 def _open_to_read(path: Path) -> sqlite3.Connection:
