@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from portal.privacy import marks
 from portal.database.db import db
+from portal.privacy import marks
 from tests.cli.conftest import Run
 from tests.conftest import MakeApp
 from tests.factories import make_company, make_contact
