@@ -110,7 +110,7 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
         held = None if dry_run else begin_here(db.session, actor, order, total=total)
         chunks = import_here(held, order, table.blocks) if held else rehearsed
         told = Findings(is_kept=as_json)
-        counts = follow(chunks, total, told.tell, label="Importing", is_hidden=as_json)
+        counts = follow(chunks, total, told.tell, label="Checking" if dry_run else "Importing", is_hidden=as_json)
         if as_json:
             print_report(order, counts, told.kept, total=total, dry_run=dry_run)
         else:
@@ -126,9 +126,11 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
 def follow(
     chunks: Iterable[Done], total: int, tell: Callable[[Done], None] | None, *, label: str, is_hidden: bool
 ) -> Counter[str]:
-    """Do an import or its rehearsal to the end and show how far it is. Returns what it counted."""
+    """Do an import or its rehearsal to the end and show a person at a terminal how far it is. Returns what it counted."""
     counts: Counter[str] = Counter()
-    with click.progressbar(length=total, label=label, hidden=is_hidden) as bar:
+    with click.progressbar(
+        length=total, label=label, file=sys.stderr, hidden=is_hidden or not sys.stderr.isatty()
+    ) as bar:
         for done in chunks:
             counts += done.counts
             bar.update(done.moved)

@@ -15,7 +15,7 @@ from portal.contacts.syncing import backlog_of
 from portal.database.db import db
 from portal.deliveries.log import get_delivery
 from portal.egress import AddressError
-from portal.egress.advice import advise
+from portal.egress.advice import Advice, advise
 from portal.forms.fields import text_of
 from portal.forms.settings import WebhookForm
 from portal.models import Attempt
@@ -73,9 +73,7 @@ def save() -> ResponseReturnValue:
     flash(_("URL salva. As próximas classificações vão para este endereço."), "success")
     if endpoint.get_endpoint(db.session, current_user.company_id).state == "paused":
         flash(_("O envio continua em pausa: nada sai até que alguém o retome."), "warning")
-    for advice in address.advice:
-        if advice not in advise(address.url):  # those stand beside the field
-            flash(advice.sentence, "warning")
+    flash_advice(address.url, address.advice)
     return see_other(url_for(".index"))
 
 
@@ -88,6 +86,7 @@ def test() -> ResponseReturnValue:
         return page(form), 422
     actor, header = access.current_actor(), form.header()
     sent = testing.send_test(db.session, runtime(), actor, text_of(form.url), header=header)
+    flash_advice(text_of(form.url), sent.advice)
     return shown(sent.webhook_id, header="typed" if isinstance(header, FixedHeader) else None)
 
 
@@ -169,6 +168,12 @@ def address_offered_by(webhook_id: str) -> str | None:
 def shown(webhook_id: str, *, header: str | None = None) -> ResponseReturnValue:
     """To what came of a test."""
     return see_other(url_for(".index", test=webhook_id, header=header, _anchor="resultado"))
+
+
+def flash_advice(url: str, given: tuple[Advice, ...]) -> None:
+    for advice in given:
+        if advice not in advise(url):  # those stand beside the field
+            flash(advice.sentence, "warning")
 
 
 def flash_cancelled(count: int) -> None:

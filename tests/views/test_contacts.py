@@ -389,7 +389,9 @@ def test_the_data_of_now_are_sent_by_a_click_and_only_then(member, company):
     for _ in range(2):
         assert member.post(f"{url}/send").location == url
     assert [row.trigger for row in db.session.query(Delivery).order_by(Delivery.id)] == ["classification", "sync"]
-    assert "Enviar os dados atuais" not in member.get(url).text
+    page = member.get(url).text
+    assert "Enviar os dados atuais" not in page
+    assert '<span class="visually-hidden">para</span>' not in page  # the level stayed: no change is drawn
 
 
 def test_a_contact_without_a_level_is_not_sent(member, company):

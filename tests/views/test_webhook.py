@@ -233,6 +233,15 @@ def test_a_refused_header_is_explained_at_its_field(admin, company, receiver, mo
     assert endpoint_of(company).url is None
 
 
+def test_a_test_of_another_origin_says_that_the_saved_header_did_not_go_along(admin, company, receiver):
+    admin.post("/webhook", {"url": receiver.url, **TYPED})
+    told = "O cabeçalho X-Api-Key não vai para este endereço"
+    for url, is_told in ((receiver.url, False), (receiver.url.replace("127.0.0.1", "localhost"), True)):
+        admin.post("/webhook/test", {"url": url, "header_kind": "saved"})
+        assert (told in admin.get("/webhook").text) is is_told
+        assert ("X-Api-Key" in receiver.received[-1].headers) is not is_told
+
+
 def test_a_header_is_removed_and_another_origin_says_that_it_is_left_out(admin, company, receiver):
     admin.post("/webhook", {"url": receiver.url, **TYPED})
     admin.post("/webhook", {"url": "http://127.0.0.1:9999/", "header_kind": "saved"})
