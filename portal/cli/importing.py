@@ -126,7 +126,7 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
 def follow(
     chunks: Iterable[Done], total: int, tell: Callable[[Done], None] | None, *, label: str, is_hidden: bool
 ) -> Counter[str]:
-    """Do an import or its rehearsal to the end and show a person at a terminal how far it is. Returns what it counted."""
+    """Do an import or its rehearsal to the end, and show on a terminal how far it is. Returns what it counted."""
     counts: Counter[str] = Counter()
     with click.progressbar(
         length=total, label=label, file=sys.stderr, hidden=is_hidden or not sys.stderr.isatty()
