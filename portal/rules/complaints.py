@@ -60,7 +60,7 @@ _MESSAGE_KEY = re.compile(r"(?:status)?(?:message|msg|mensagem)|descricaostatus"
 _TITLE_KEY = re.compile(r"details?|title|description|descricao|reason|motivo")
 _RECORD_KEY = re.compile(r"(?:uu|gu)?id|name|nome")
 """What a contact or a deal has: there a refusal, a title or a state is the record's own, and no complaint."""
-_FAILURE = re.compile(r"errors?|erros?|fail|failed|failure|falha|falhou|exception|fatal")
+_FAILURE = re.compile(r"(?:errors?|erros?|fail|failed|failure|falha|falhou|exception|fatal)(?::.*)?")
 _ERROR_TYPE = re.compile(r"(?:\w* )?(?:error|erro|exception|fault)|[a-z]+(?:error|exception)")
 _WRAPPERS = frozenset(
     ("body", "data", "payload", "resposta", "response", "responses", "result", "results", "resultado", "retorno")
@@ -129,7 +129,7 @@ def _says_error(key: str, item: Any, *, is_record: bool) -> bool:
         return _ERROR_TYPE.fullmatch(word) is not None
     if _SUCCESS_KEY.fullmatch(key):
         return item in (False, "0") or _FALSE.fullmatch(word) is not None
-    if _STATUS_KEY.fullmatch(key) and _FAILURE.fullmatch(word):
+    if _STATUS_KEY.fullmatch(key) and _FAILURE.fullmatch(word) and has_error_words(word):
         return True
     if _NUMBER_KEY.fullmatch(key) and _is_error_number(item) and not (is_record and key == "code"):
         return True

@@ -15,6 +15,7 @@ GOOD = r"""
 {"status":"não rejeitado"}
 {"result":"nothing failed"}
 {"id":7,"status":"Rejeitado"}
+{"id":7,"status":"Errors: 0"}
 {"data":{"id":1,"status":"Recusado"}}
 {"situacao":"Negado","id":3}
 {"id":10,"name":"Ana","status":"Inválido"}
@@ -274,6 +275,35 @@ COMPLAINTS = r"""
 {"status":"invalid_token"}
 {"status":"access_denied"}
 {"id":7,"status":"failed"}
+{"id":3,"name":"Ana","status":"error","message":"x"}
+{"id":1,"status":"Error: x"}
+{"error":{"name":"x"}}
+{"ok":false,"description":"Unauthorized"}
+{"result":"fail","reason":"x"}
+{"status":"ok","success":false}
+{"success":true,"errors":["e-mail invalid"]}
+Nao foi possivel
+Nenhuma conta, acesso negado
+Sem conexão com banco: falha
+{"message":"no access, forbidden"}
+If you see this, an error occurred
+Caso 5: erro
+{"message":"Invalid e-mail if empty"}
+Falha se repetir
+Não enviado. Falha
+Not created successfully
+{"status":"not processed"}
+{"resultado":"não encontrado"}
+{"status":"unavailable"}
+Erro: 404
+{"status":"erro ao gravar"}
+{"result":"Erro: cliente inativo"}
+{"status":"ok","results":[{"status":"failed"}]}
+não existe contato: erro
+{"mensagem":"Não foram encontrados contatos, erro"}
+{"mensagem":"Não houve retorno do servidor, falha"}
+{"mensagem":"Nada foi gravado"}
+never saved, failed
 {"id":"req_1","message":"Invalid token"}
 {"name":"UnauthorizedError","message":"Token inválido"}
 {"code":401,"message":"x"}
