@@ -19,6 +19,7 @@ from portal.api.protocol import idempotency
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Contact, Delivery
+from portal.privacy.retention import CALLS_KEPT
 from portal.worker.housekeeping import keep_house
 from portal.working_models import IdempotencyKey
 from tests.api.conftest import Caller, check_problem, field_errors
@@ -74,6 +75,21 @@ def test_the_key_of_another_company_says_nothing(open_database: OpenDatabase) ->
             db.session.commit()
         for company_id in companies:
             assert idempotency.begin(db.session, company_id, KEY, request_hash="the same") == f"of {company_id}"
+
+
+def test_a_key_is_honoured_for_less_than_a_day(open_database: OpenDatabase) -> None:
+    begun = clock.utcnow()
+
+    def begin(after: timedelta) -> str | None:
+        with time_machine.travel(begun + after, tick=False):
+            return idempotency.begin(db.session, company_id, KEY, request_hash="the same")
+
+    with open_database():
+        company_id = make_company().id
+        assert begin(timedelta(0)) is None
+        idempotency.finish(db.session, company_id, KEY, answer="first")
+        assert begin(CALLS_KEPT - timedelta(microseconds=1)) == "first"
+        assert begin(CALLS_KEPT) is None
 
 
 def test_another_request_with_the_key_is_refused(api: Caller, open_database: OpenDatabase) -> None:

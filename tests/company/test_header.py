@@ -171,6 +171,11 @@ def test_another_origin_makes_it_forgotten_and_says_so(company: Company, receive
     assert actions[-2:] == ["webhook.url_set", "webhook.header_removed"]
 
 
+def test_what_takes_its_place_is_no_header_that_was_left_out(company: Company) -> None:
+    assert "header_left_out" not in save(company, "http://127.0.0.2:9999/", FixedHeader("X-Other", VALUE))
+    assert "header_left_out" not in save(company, "http://127.0.0.3:9999/", None)
+
+
 def test_a_test_of_another_origin_never_gets_it(company: Company, receiver: Receiver) -> None:
     with Receiver() as thief:
         sent = factories.send_test(company, thief.url)

@@ -380,10 +380,11 @@ def test_contacts_look_alike_by_id_by_e_mail_or_by_name_and_company(company: Com
     ana = make(company, "Ana", linkedin_public_id="ana", email="a@example.com", current_company="ACME")
     same_email = make(company, "A. Lima", linkedin_public_id="ana-2", email="a@example.com")
     same_name = make(company, "ana", email="b@example.com", current_company="ACME")
-    make(company, "Ana", linkedin_public_id="ana-3", email="c@example.com", current_company="ACME")
+    another = make(company, "Ana", linkedin_public_id="ana-3", email="c@example.com", current_company="ACME")
     make(company, "Ana", email="d@example.com", current_company="Outra")
     save(company, {"contact": {"name": "Ana", "email": "a@example.com"}, "campaign": {"name": "Outra"}})
     assert [each.id for each in find_doubles_of(db.session, ana)] == [same_email.id, same_name.id]
+    assert [each.id for each in find_doubles_of(db.session, same_name)] == [ana.id, another.id]
     groups = [[each.id for each in group] for group in find_doubles(db.session, company.id)]
     assert [ana.id, same_email.id] in groups
     assert len(groups) == 2

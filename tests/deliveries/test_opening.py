@@ -81,6 +81,17 @@ def test_each_contact_has_what_its_own_last_answer_says_that_says_anything(
     assert read(company, contacts)[0] == ["2", None, None, "4"]
 
 
+def test_an_example_is_an_answer_to_the_company_that_asks(company: Company) -> None:
+    other = make_company("Outra", url=URL)
+    answer(make_contact(other), b'{"id": 1}')
+    assert opening.find_example(db.session, actor_of(company)) is None
+    answer(make_contact(company), b'{"id": 2}')
+    answer(make_contact(other), b'{"id": 3}')
+    found = opening.find_example(db.session, actor_of(company))
+    assert found is not None
+    assert found.places == {"/id": "2"}
+
+
 def test_what_was_answered_about_who_was_merged_is_another_record(company: Company) -> None:
     kept, other = make_contact(company), make_contact(company)
     answer(kept, b'{"id": 1}')

@@ -181,6 +181,7 @@ def test_a_dead_workers_delivery_is_due_again_and_its_try_is_shown_as_interrupte
     assert (again.webhook_id, again.body, again.number) == (claim.webhook_id, claim.body, 2)
     (attempt,) = attempts_of(reload(claim.delivery_id))
     assert (attempt.reason, attempt.number, attempt.duration_ms) == ("interrupted", 1, None)
+    assert attempt.started_at == claim.lease_expires_at - LEASE, "when it was claimed"
 
 
 def test_release_gives_back_what_was_not_sent(company: Company) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from portal.clock import utcnow
 from portal.database.db import db
+from portal.deliveries.figures import SILENT_AFTER, count_workers
 from portal.demo.server import Receiver
 from portal.models import Delivery
 from portal.working_models import WorkerHeartbeat
@@ -130,3 +131,11 @@ def test_readyz_says_when_the_last_backup_was_made(app: Flask, instance: Path) -
     file.touch()
     os.utime(file, (1767240000, 1767240000))
     assert app.test_client().get("/readyz").json["last_backup_at"] == "2026-01-01T04:00:00+00:00"
+
+
+def test_a_worker_that_was_silent_for_a_minute_is_none(app: Flask) -> None:
+    seen_at = utcnow()
+    db.session.add(WorkerHeartbeat(worker="a", seen_at=seen_at))
+    db.session.commit()
+    moments = (seen_at + SILENT_AFTER - timedelta(microseconds=1), seen_at + SILENT_AFTER)
+    assert [count_workers(db.session, now=moment) for moment in moments] == [1, 0]
