@@ -230,6 +230,16 @@ def test_a_second_click_that_read_the_clock_a_little_earlier_changes_nothing(com
     assert not outbox.resend(db.session, delivery, actor="ana@example.com", now=earlier, seen_attempts=1)
 
 
+def test_what_has_no_body_any_more_is_not_due_again(company: Company) -> None:
+    factories.make_delivery(factories.make_contact(company))
+    delivery = settle(claim_due()[0], answered("server_error"), schedule="0s")
+    factories.forget_body(delivery)
+    db.session.commit()
+    assert not resend(delivery)
+    asked = {"actor": "ana@example.com", "now": clock.utcnow()}
+    assert outbox.resend_many(db.session, company.id, [(delivery.id, 1)], **asked) == 0
+
+
 def test_what_is_due_this_moment_is_due_already(company: Company) -> None:
     delivery = factories.make_delivery(factories.make_contact(company))
     assert delivery.next_attempt_at is not None

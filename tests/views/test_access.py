@@ -144,6 +144,7 @@ def test_every_answer_carries_the_security_headers(app, urls, admin, nobody):
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Referrer-Policy"] == "same-origin"
         assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert "Strict-Transport-Security" not in answer.headers, "a portal without TLS would be shut out for a year"
 
 
 def test_pages_are_not_kept_by_browsers(admin):
