@@ -141,8 +141,9 @@ def _find_bot_wall(answer: _Answer) -> Clue | None:
 
 
 def _find_key(answer: _Answer) -> Clue | None:
-    """Which key a 401 asks for."""
-    scheme = answer.headers.get("www-authenticate", "").partition(" ")[0].lower()
+    """Which key a 401 asks for. n8n names Basic for its JWT too, and only its words tell."""
+    wanted = "bearer" if "No token provided" in answer.text else answer.headers.get("www-authenticate", "")
+    scheme = wanted.partition(" ")[0].lower()
     crm = services.crm_of(answer.url.hostname or "")
     if crm:
         return Clue("crm_key_in_url" if crm in services.KEY_IN_ADDRESS else "crm_key", {"name": crm})
@@ -217,6 +218,9 @@ _COMPLAINTS: tuple[tuple[Container[int], re.Pattern[str], str], ...] = (
     ((404,), re.compile(r"requested webhook .{1,300}? is not registered"), "n8n_inactive"),
     ((404,), re.compile(r"webhook is not registered for POST requests"), "n8n_method"),
     ((500,), re.compile(r"No Respond to Webhook node found"), "n8n_no_answer"),
+    ((500,), re.compile(r"Unused Respond to Webhook node found"), "n8n_unused_answer"),
+    ((403,), re.compile(r"Authorization data is wrong!"), "n8n_key"),
+    ((403,), re.compile(r"IP is not allowed to access the webhook"), "n8n_address"),
     ((400,), re.compile(r"Queue is full"), "queue_full"),
     (
         _ANY_FAILURE,
@@ -237,9 +241,7 @@ _COMPLAINTS: tuple[tuple[Container[int], re.Pattern[str], str], ...] = (
     ((403,), re.compile(r"Missing Authentication Token"), "aws_no_route"),
     (
         (401, 403),
-        re.compile(
-            r"(?i)No API key found|Missing authorization header|Authorization data is wrong|missing api[ -_]?key"
-        ),
+        re.compile(r"(?i)No API key found|Missing authorization header|missing api[ -_]?key"),
         "key_wanted",
     ),
     ((404,), re.compile(r"rest_no_route"), "wordpress_route"),

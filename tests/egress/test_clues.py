@@ -63,6 +63,7 @@ ROWS = [
     Row("crm_key_in_url", 401, host="acme.bitrix24.com.br"),
     Row("basic_key", 401, ('WWW-Authenticate: Basic realm="x"',)),
     Row("bearer_key", 401, ("WWW-Authenticate: Bearer",)),
+    Row("bearer_key", 401, ('WWW-Authenticate: Basic realm="Webhook"',), "No token provided"),
     Row("bot_wall", 403, ("cf-mitigated: challenge", HTML), CHALLENGE),
     Row("bot_wall", 403, ("CF-RAY: 8a-GRU",), "error code: 1020"),
     Row("bot_wall", 503, ("CF-RAY: 8a-GRU", HTML), CHALLENGE),
@@ -94,6 +95,11 @@ ROWS = [
     Row("csrf", 403, (JSON,), '{"message":"Invalid CSRF token found for http://x/hook","status":403}'),
     Row("n8n_method", 404, (JSON,), '{"code":404,"message":"This webhook is not registered for POST requests."}'),
     Row("n8n_no_answer", 500, (JSON,), '{"code":0,"message":"No Respond to Webhook node found in the workflow"}'),
+    Row(
+        "n8n_unused_answer", 500, (JSON,), '{"code":0,"message":"Unused Respond to Webhook node found in the workflow"}'
+    ),
+    Row("n8n_key", 403, ('WWW-Authenticate: Basic realm="Webhook"',), "Authorization data is wrong!"),
+    Row("n8n_address", 403, (), "IP is not allowed to access the webhook!"),
     Row("queue_full", 400, (), "Queue is full."),
     Row("flow_off", 500, (), "There is no scenario listening for this webhook."),
     Row("flow_off", 410, (), "There is no scenario listening for this webhook."),
@@ -114,7 +120,6 @@ ROWS = [
     Row("aws_no_route", 403, (JSON,), '{"message":"Missing Authentication Token"}'),
     Row("key_wanted", 401, ('WWW-Authenticate: Key realm="kong"',), '{"message":"No API key found in request"}'),
     Row("key_wanted", 401, (JSON,), '{"code":401,"message":"Missing authorization header"}'),
-    Row("key_wanted", 403, (), "Authorization data is wrong!"),
     Row("wordpress_route", 404, (JSON,), '{"code":"rest_no_route","message":"x","data":{"status":404}}'),
     Row("apps_script_no_post", 200, (HTML,), "<!DOCTYPE html><div>Script function not found: doPost</div>"),
     Row("apps_script_no_post", 200, (HTML,), "<!DOCTYPE html><div>Função de script não encontrada: doPost</div>"),

@@ -99,6 +99,19 @@ CLUES = {
         "O n8n recebeu o pedido, e o fluxo não tem com que responder: acrescente o nó “Respond to Webhook”, ou escolha "
         "“Immediately” em “Respond”, no nó Webhook."
     ),
+    "n8n_unused_answer": _(
+        "O fluxo do n8n tem um nó “Respond to Webhook”, e o nó Webhook não o usa: no nó Webhook, escolha em “Respond” "
+        "a opção “Using 'Respond to Webhook' Node”, ou apague o outro nó."
+    ),
+    "n8n_key": _(
+        "O nó Webhook do n8n recusou o pedido. Se ele pede autenticação, cadastre como cabeçalho fixo, na página "
+        "Webhook, o mesmo nome e valor que estão nele, ou confira-os. Se não pede, desligue nele a opção “Ignore "
+        "Bots”, que recusa o portal."
+    ),
+    "n8n_address": _(
+        "O nó Webhook do n8n só aceita pedidos de certos endereços IP: acrescente o do portal na opção “IP(s) "
+        "Allowlist”, ou apague essa opção."
+    ),
     "queue_full": _(
         "A fila do destino está cheia (no Make, “Queue is full”): ligue o cenário, ou apague da fila o que ele não vai "
         "mais usar. Os dados desta entrega não entraram nela."
