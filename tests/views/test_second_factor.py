@@ -269,7 +269,9 @@ def test_a_recovery_code_lets_in_once(asked, person, guarded, recovery, spelt):
     assert len(db.session.get(User, guarded.id).recovery_hashes) == 9
     again = person()
     log_in(again, guarded.email)
-    assert again.post("/login/code", {"code": recovery[3]}).status_code == 422
+    refused = again.post("/login/code", {"code": recovery[3]})
+    assert (refused.status_code, "não vale, ou já foi usado" in refused.text) == (422, True)
+    assert "Espere o próximo" in again.post("/login/code", {"code": "000000"}).text
     assert again.post("/login/code", {"code": recovery[4]}).location == "/"
 
 
