@@ -164,7 +164,7 @@ class Contact(Numbered):
     data_changed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # some field of its body that is told
     delivered_level: Mapped[int | None] = mapped_column()  # what the CRM learned last; `outbox.settle` keeps it, with
     delivered_frozen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when the body was made that said it
-    delivered_warning: Mapped[str | None] = mapped_column(String(32))  # what it said to that; None once settled
+    delivered_warning: Mapped[str | None] = mapped_column(String(32))  # what it, or one before, said; None if settled
     skills: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # as in the body, like the next
     experiences: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     merged: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))  # `merging.REMEMBERED` of each
@@ -190,7 +190,6 @@ class Classification(Numbered):
     """A dated fact: somebody set, changed or removed a contact's interest level."""
 
     __table_args__ = (Index("ix_classification_day", "company_id", "created_at", "new_level", "contact_id"),)
-
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)
     old_level: Mapped[int | None] = mapped_column()
@@ -240,6 +239,7 @@ class Endpoint(Told):
     answer_shape: Mapped[str | None] = mapped_column(String(200))  # of its accepted answers (`outbox.shapes`)
     link_pointer: Mapped[str | None] = mapped_column(String(300))  # where an answer says the id of the CRM's record
     link_template: Mapped[str | None] = mapped_column(String(1000))  # what makes an address of it; None: no links
+    crm_since: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when somebody said that another CRM is there
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
     company: Mapped[Company] = relationship()
 

@@ -6,6 +6,7 @@ from portal.api import examples
 from portal.api.protocol.access import admin, current_caller, member
 from portal.api.protocol.exchange import result_of
 from portal.api.protocol.parsing import ApiBlueprint
+from portal.api.protocol.problems import refuse
 from portal.api.webhook_schemas import (
     SavedWebhookSchema,
     SecretSchema,
@@ -63,6 +64,8 @@ def save(given: dict[str, Any]) -> dict[str, Any]:
         return vars(commit()) | {"advice": saved.advice}
     if isinstance(header, FixedHeader):
         raise HeaderRefused("name", "no_address")
+    if given["other_crm"]:
+        refuse([("other_crm", "no_address")])
     endpoint.remove_address(db.session, actor)
     return vars(commit()) | {"advice": ()}
 

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields
 
 from portal.api.protocol.exchange import OFFER_NOTE
-from portal.api.protocol.fields import AnswerSchema, Moment, StrictSchema, Text, about, choice
+from portal.api.protocol.fields import AnswerSchema, Flag, Moment, StrictSchema, Text, about, choice
 from portal.models import ENDPOINT_STATES
 
 STATES = ("unset", *ENDPOINT_STATES)
@@ -68,7 +68,7 @@ class UrlSchema(StrictSchema):
             "this member the saved one stays, as long as scheme, host and port of the address stay."
         ),
     )
-    other_crm = fields.Boolean(
+    other_crm = Flag(
         load_default=False, metadata=about("It is another CRM, or another account: no contact is in sync with it.")
     )
 

@@ -164,6 +164,8 @@ def set_address(
     if other_crm:
         begin_anew(session, actor)
     endpoint = lock_endpoint(session, actor.company_id)
+    if other_crm:  # what answered before, or is on its way, says nothing of this one
+        endpoint.crm_since, endpoint.answer_shape = clock.utcnow(), None
     advice += advise_header(endpoint, url, header) + _advise_same_crm(session, endpoint, url)
     cancelled = 0
     if url != endpoint.url:

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from portal import audit
 from portal.audit import Actor
 from portal.models import Contact
+from portal.outbox import hold_company
 from portal.working_models import CrmRecord
 
 
@@ -18,15 +19,18 @@ def was_told(session: Session, company_id: int) -> bool:
 def begin_anew(session: Session, actor: Actor) -> int:
     """Another CRM takes the place: no contact is in sync with it. Sends nothing. Returns how many were told of before.
 
-    Has to come before the endpoint is held: whoever settles deliveries holds contacts first, in the same order. The
-    caller commits.
+    It holds every contact, also who was never told of: what is on its way to the CRM before is settled until then, or
+    sees what the caller says of the endpoint. That is held later: whoever settles deliveries holds contacts first, in
+    the same order. What the CRM before said of contacts stays for the report. The caller commits.
     """
-    told = select(Contact.id).where(Contact.company_id == actor.company_id, Contact.delivered_level.is_not(None))
-    count = len(session.scalars(told.order_by(Contact.id).with_for_update()).all())
+    hold_company(session, actor.company_id)
+    of_company = select(Contact.id, Contact.delivered_level).where(Contact.company_id == actor.company_id)
+    held = session.execute(of_company.order_by(Contact.id).with_for_update()).all()
+    count = sum(contact.delivered_level is not None for contact in held)
     session.execute(
         update(Contact)
         .where(Contact.company_id == actor.company_id, Contact.delivered_level.is_not(None))
-        .values(delivered_level=None, delivered_frozen_at=None, delivered_warning=None)
+        .values(delivered_level=None, delivered_frozen_at=None)
         .execution_options(synchronize_session=False)
     )
     forget_records(session, actor.company_id)

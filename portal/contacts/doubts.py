@@ -53,7 +53,8 @@ def doubts_of(session: Session, company_id: int) -> Sequence[Doubt]:
 
 def is_open(session: Session, delivery: Delivery) -> bool:
     """Whether the contact's open warning is this delivery's: the last that the CRM took."""
-    if delivery.contact is None or delivery.warning is None or delivery.contact.delivered_warning is None:
+    contact = delivery.contact
+    if contact is None or None in (delivery.warning, contact.delivered_warning, contact.delivered_level):
         return False
     return session.scalar(select(_last_taken).where(Contact.id == delivery.contact_id)) == delivery.id
 
@@ -78,6 +79,7 @@ def settle(
     What the CRM took after `seen_at` nobody has looked at: it stays open. The caller commits.
     """
     meant = [Contact.company_id == actor.company_id, Contact.delivered_warning.is_not(None)]
+    meant.append(Contact.delivered_level.is_not(None))  # of the CRM before nothing is open
     if contact_id is not None:
         meant.append(Contact.id == contact_id)
     if warning is not None:

@@ -11,7 +11,14 @@ from sqlalchemy.orm import Session
 
 from portal.contacts.reaching import Reached, has_reached, read_reached
 from portal.contacts.searching import is_found_by
-from portal.contacts.standing import SHOWN_STATES, SYNC_STATES, has_changed_data, is_in_sync_state, is_shown_as
+from portal.contacts.standing import (
+    SHOWN_STATES,
+    SYNC_STATES,
+    has_changed_data,
+    has_open_warning,
+    is_in_sync_state,
+    is_shown_as,
+)
 from portal.database import filters
 from portal.database.filters import Filter, by, names_of, number, one_of, text
 from portal.models import LEVELS, Campaign, Contact, Task, User
@@ -81,7 +88,7 @@ class ContactFilter(Filter):
     sync: str | None = field(default=None, metadata=by(one_of(SYNC_STATES), is_in_sync_state))
     data_changed: str | None = field(default=None, metadata=by(one_of(("true", "false")), has_changed_data))
     state: str | None = field(default=None, metadata=by(one_of(SHOWN_STATES), is_shown_as))
-    warning: str | None = field(default=None, metadata=by(one_of(WARNINGS), partial(eq, Contact.delivered_warning)))
+    warning: str | None = field(default=None, metadata=by(one_of(WARNINGS), has_open_warning))
     import_id: int | None = field(default=None, metadata=by(import_id_of, _is_named_in))
     reached: Reached | None = field(default=None, metadata=by(read_reached, has_reached))
     """What a number of the report counts."""

@@ -16,6 +16,8 @@ SHOWN_STATES = ("in_sync", "data_changed", "with_warning", "waiting", "out_of_sy
 
 is_behind = Contact.interest_level != func.coalesce(Contact.delivered_level, literal_column("0"))
 """A contact has a level that the CRM does not know: as `BEHIND`, whose index holds only these."""
+open_warning = case((Contact.delivered_level.is_not(None), Contact.delivered_warning))
+"""What the CRM said to the last that it took; of who was told to none but the CRM before, nothing is open."""
 _own_open = and_(
     Delivery.contact_id == Contact.id, Delivery.former_contact_id.is_(None), Delivery.status.in_(OPEN_STATUSES)
 )
@@ -46,7 +48,7 @@ _sync = case(
 )
 _is_in_sync = _sync == "in_sync"
 _shown = case(
-    (and_(_is_in_sync, Contact.delivered_warning.in_(DOUBTS)), "with_warning"),
+    (and_(_is_in_sync, open_warning.in_(DOUBTS)), "with_warning"),
     (and_(_is_in_sync, has_old_data, is_data_coming), "waiting"),
     (and_(_is_in_sync, has_old_data), "data_changed"),
     else_=_sync,
@@ -76,7 +78,7 @@ class Standing:
 def standings_of(session: Session, contacts: Sequence[Contact]) -> dict[int, Standing]:
     """Where each of these contacts stands, by its number (spec, section 9)."""
     ids = [contact.id for contact in contacts]
-    facts = (_sync, Contact.delivered_warning, func.coalesce(has_old_data, false()), _shown)
+    facts = (_sync, open_warning, func.coalesce(has_old_data, false()), _shown)
     rows = session.execute(select(Contact.id, *facts).where(Contact.id.in_(ids)))
     return {row[0]: Standing(*row[1:]) for row in rows}
 
@@ -90,6 +92,11 @@ def is_in_sync_state(state: str) -> ColumnElement[bool]:
 def is_shown_as(state: str) -> ColumnElement[bool]:
     """The condition that a contact is shown in that one of `SHOWN_STATES`."""
     return and_(_FEW.get(state, true()), _shown == state)
+
+
+def has_open_warning(asked: str) -> ColumnElement[bool]:
+    """The condition that the CRM said so to the last that it took of a contact, and nobody settled it."""
+    return and_(Contact.delivered_warning == asked, Contact.delivered_level.is_not(None))
 
 
 def has_changed_data(asked: str) -> ColumnElement[bool]:

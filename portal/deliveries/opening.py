@@ -45,10 +45,10 @@ def find_example(session: Session, actor: Actor) -> Example | None:
 
 def _find_example(session: Session, company_id: int) -> Example | None:
     floor = last_before_latest(session, company_id, DELIVERIES_LOOKED_AT)
-    of_company = _accepted(Delivery.webhook_id, Attempt.url, Exchange.response_body).join(Exchange)
+    endpoint = get_endpoint(session, company_id)
+    of_company = _accepted(endpoint, Delivery.webhook_id, Attempt.url, Exchange.response_body).join(Exchange)
     of_company = of_company.where(Delivery.company_id == company_id, Delivery.id > (floor.id if floor else 0))
     latest = of_company.order_by(Delivery.id.desc(), Attempt.id.desc()).limit(LOOK_BACK)
-    endpoint = get_endpoint(session, company_id)
     for webhook_id, url, body in session.execute(latest):
         if _is_of(endpoint, url) and (places := places_of(read_answer(body))):
             return Example(webhook_id, places)
@@ -85,7 +85,8 @@ def _said_of(session: Session, contact_ids: Sequence[int], endpoint: Endpoint) -
     newest = Delivery.delivered_at.desc(), Attempt.id.desc()
     rank = func.row_number().over(partition_by=Delivery.contact_id, order_by=newest).label("rank")
     own = Delivery.contact_id.in_(contact_ids), Delivery.former_contact_id.is_(None)
-    ranked = _accepted(Delivery.contact_id, Attempt.id.label("attempt_id"), Attempt.url, rank).where(*own).subquery()
+    facts = Delivery.contact_id, Attempt.id.label("attempt_id"), Attempt.url, rank
+    ranked = _accepted(endpoint, *facts).where(*own).subquery()
     answers = select(ranked.c.contact_id, ranked.c.url, Exchange.response_body).join(
         ranked, Exchange.attempt_id == ranked.c.attempt_id
     )
@@ -105,7 +106,8 @@ def _is_of(endpoint: Endpoint, url: str) -> bool:
     return endpoint.url is not None and origin_of(endpoint.url) == origin_of(url)
 
 
-def _accepted(*facts: Any) -> Select[Any]:
-    """Facts of each attempt that was answered in JSON, and by that delivered."""
+def _accepted(endpoint: Endpoint, *facts: Any) -> Select[Any]:
+    """Facts of each attempt that was answered in JSON, and by that delivered, since that CRM is there."""
     query = select(*facts).select_from(Delivery).join(Attempt, Attempt.delivery_id == Delivery.id)
-    return query.where(Delivery.delivered_at.is_not(None), Attempt.reason == "ok_json")
+    query = query.where(Delivery.delivered_at.is_not(None), Attempt.reason == "ok_json")
+    return query if endpoint.crm_since is None else query.where(Attempt.started_at >= endpoint.crm_since)

@@ -68,6 +68,8 @@ class Claim(NamedTuple):
     """The shapes of the answers that the endpoint gave before this was claimed (`outbox.shapes`)."""
     link_pointer: str | None = None
     """Where an answer says the id of the CRM's record (`rules.crm_link`)."""
+    crm_since: datetime | None = None
+    """Which CRM was there when this was claimed: the one of that moment."""
     is_probe: bool = False
     """It asks whether a failing endpoint is back, at no cost to its tries."""
 
@@ -89,7 +91,7 @@ CLAIM_COLUMNS = (
 ENDPOINT_COLUMNS = tuple(
     endpoint.c[name]
     for name in (
-        *("url", "secret", "old_secret", "old_secret_until", "answer_shape", "link_pointer"),
+        *("url", "secret", "old_secret", "old_secret_until", "answer_shape", "link_pointer", "crm_since"),
         *("header_name", "header_secret", "header_origin"),
     )
 )
@@ -213,6 +215,7 @@ def target_of(row: AnyRow, *, now: datetime, url: str | None = None) -> dict[str
         "header": (row.header_name, row.header_secret) if has_header(row, url) else None,
         "known_shapes": row.answer_shape if url == row.url else None,
         "link_pointer": row.link_pointer,
+        "crm_since": row.crm_since,
     }
 
 

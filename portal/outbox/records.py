@@ -1,6 +1,7 @@
 """Keeping where a contact is found in the CRM, as the answer to its delivery says: the answer itself is purged."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, String, Table, delete, insert, select
 
@@ -8,7 +9,6 @@ from portal.database.db import Key
 from portal.database.driver import Statement, given, rows_of, within
 from portal.egress import origin_of
 from portal.outbox.claims import Claim, delivery
-from portal.outbox.telling import ENDPOINTS_OF
 from portal.rules.crm_link import find, read_answer
 from portal.webhook import Outcome
 from portal.working_models import CrmRecord
@@ -38,18 +38,19 @@ KEEP = Statement(
 )
 
 
-def keep_records(connection: Connection, results: Sequence[tuple[Claim, Outcome]]) -> None:
+def keep_records(
+    connection: Connection, results: Sequence[tuple[Claim, Outcome]], endpoints: Mapping[int, Any]
+) -> None:
     """Keep what these answers say, of each contact what the last one does. Its company has said where to look.
 
     What answered from an origin that is not the endpoint's any more was another CRM.
     """
-    results = [each for each in results if each[0].link_pointer is not None and each[1].reason == "ok_json"]
-    companies = sorted({claim.company_id for claim, _ in results})
-    rows = ENDPOINTS_OF.all(connection, companies=[(each,) for each in companies]) if companies else []
-    origins = {row.company_id: origin_of(row.url) for row in rows if row.url is not None}
     found: dict[int | None, dict[str, int | str]] = {}
     for claim, outcome in results:
-        if claim.link_pointer is not None and origins.get(claim.company_id) == origin_of(claim.url):
+        url = endpoints[claim.company_id].url
+        if claim.link_pointer is None or outcome.reason != "ok_json" or url is None:
+            continue
+        if origin_of(url) == origin_of(claim.url):
             value = find(read_answer(outcome.response_body), claim.link_pointer)
             if value is not None:
                 row: dict[str, int | str] = {"delivery_id": claim.delivery_id, "value": value}

@@ -34,7 +34,7 @@ from portal.outbox.counting import count_attempts
 from portal.outbox.records import keep_records
 from portal.outbox.rules import Rules
 from portal.outbox.shapes import flag_changed
-from portal.outbox.telling import tell_endpoints
+from portal.outbox.telling import endpoints_of, tell_endpoints
 from portal.webhook import Outcome
 
 attempt: Table = Attempt.__table__  # type: ignore[assignment]
@@ -101,7 +101,7 @@ MOVE_ON = Statement(
         next_actor=null(),
         **{name: _settled.c[name] for name in ("reason", "warning", "tries")},
     )
-    .returning(delivery.c.id, delivery.c.attempt_count, delivery.c.status)
+    .returning(delivery.c.id, delivery.c.attempt_count, delivery.c.status, delivery.c.former_contact_id)
 )
 """Deliveries' next states, each written only while the lease is the one it was sent under; says which were.
 
@@ -165,9 +165,9 @@ def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rul
     if undelivered := _ids(claim.delivery_id for claim, outcome in results if not outcome.delivered):
         STILL_THERE.all(connection, told=undelivered)  # `MOVE_ON` then sees what whoever takes one back has left
     moved = MOVE_ON.all(connection, settled=settled, now=rules.now)
-    status_of = {(row.id, row.attempt_count): row.status for row in moved}
-    mine = [each for each in results if _place(each) in status_of]
-    late = _late(connection, [each for each in results if _place(each) not in status_of])
+    states = {(row.id, row.attempt_count): row for row in moved}
+    mine = [each for each in results if _place(each) in states]
+    late = _late(connection, [each for each in results if _place(each) not in states])
     attempts = [
         _attempt_values(*each, late=is_late) for some, is_late in ((mine, False), (late, True)) for each in some
     ]
@@ -176,11 +176,15 @@ def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rul
         RECORD_SAID.run_many(connection, [each for each in attempts if any(each[column.name] for column in _said)])
     if not mine:
         return
-    if told := _contacts_told(mine):  # a late answer changes nothing: what was settled since stays so
+    # A late answer changes nothing: what was settled since stays so. Nor does that of a CRM which another replaced, of
+    # which the contacts held say whether it did: whoever replaces it holds them all.
+    endpoints = endpoints_of(connection, mine)
+    known = [each for each in mine if each[0].crm_since == endpoints[each[0].company_id].crm_since]
+    if told := _contacts_told([each for each in known if states[_place(each)].former_contact_id is None]):
         TELL_CONTACTS.run(connection, told=told)
-        keep_records(connection, mine)
-    tell_endpoints(connection, mine, rules)
-    count_attempts(connection, [(*each, status_of[_place(each)]) for each in mine])
+        keep_records(connection, known, endpoints)
+    tell_endpoints(connection, mine, endpoints, rules)
+    count_attempts(connection, [(*each, states[_place(each)].status) for each in mine])
 
 
 def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:

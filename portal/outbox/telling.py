@@ -1,6 +1,6 @@
 """What attempts say about their endpoints: whether these work, and what their answers look like."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ FRESH = timedelta(seconds=1)
 CIRCUIT_COLUMNS = tuple(field.name for field in fields(Circuit))
 TOLD_COLUMNS = (*CIRCUIT_COLUMNS, "last_success_at", "last_failure_at", "answer_shape")
 _companies = rows_of("companies", id=Key)
-_endpoints = select(*(endpoint.c[name] for name in ("id", "company_id", "url", *TOLD_COLUMNS))).where(
+_endpoints = select(*(endpoint.c[name] for name in ("id", "company_id", "url", "crm_since", *TOLD_COLUMNS))).where(
     within(endpoint.c.company_id, select(_companies.c.id))
 )
 ENDPOINTS_OF = Statement(_endpoints)
@@ -38,10 +38,19 @@ TELL_ENDPOINT = Statement(
 )
 
 
-def tell_endpoints(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rules: Rules) -> None:
-    """What the attempts say about their endpoints.
+def endpoints_of(connection: Connection, results: Sequence[tuple[Claim, Outcome]]) -> dict[int, Any]:
+    """The endpoints of what was sent, as they are now, by their companies."""
+    companies = sorted({claim.company_id for claim, _ in results})
+    return {row.company_id: row for row in ENDPOINTS_OF.all(connection, companies=[(each,) for each in companies])}
 
-    Tests say nothing, nor does what went to an address that is no longer the endpoint's, nor what never reached out.
+
+def tell_endpoints(
+    connection: Connection, results: Sequence[tuple[Claim, Outcome]], endpoints: Mapping[int, Any], rules: Rules
+) -> None:
+    """What the attempts say about their endpoints, which `endpoints_of` found.
+
+    Tests say nothing, nor does what went to an address or a CRM that is no longer the endpoint's, nor what never
+    reached out.
     """
     telling: dict[int, list[tuple[Claim, Outcome]]] = {}
     for claim, outcome in results:
@@ -50,8 +59,7 @@ def tell_endpoints(connection: Connection, results: Sequence[tuple[Claim, Outcom
     if not telling:
         return
     # Looked at before they are held: two workers whose deliveries to one endpoint go well never wait for each other.
-    rows = ENDPOINTS_OF.all(connection, companies=[(company_id,) for company_id in telling])
-    changing = [row.company_id for row in rows if _endpoint_after(row, telling[row.company_id], rules) is not None]
+    changing = [each for each in telling if _endpoint_after(endpoints[each], telling[each], rules) is not None]
     held = HOLD_ENDPOINTS.all(connection, companies=[(company_id,) for company_id in changing]) if changing else []
     for row in held:
         facts = _endpoint_after(row, telling[row.company_id], rules)
@@ -67,7 +75,7 @@ def _record_change(
     connection: Connection, row: Any, facts: dict[str, Any], told: Sequence[tuple[Claim, Outcome]], *, now: datetime
 ) -> None:
     """Write down that the receiver takes nothing, that the portal stopped sending by itself, or that it is back."""
-    here = [(claim, outcome) for claim, outcome in told if claim.url == row.url]
+    here = _sent_there(row, told)
     if row.state == "active" and facts["state"] != "active":
         cause = next(outcome for _, outcome in reversed(here) if not outcome.delivered)
         begin_outage(connection, row.company_id, cause, began_at=facts["failing_since"])
@@ -84,7 +92,7 @@ def _record_change(
 def _endpoint_after(row: Any, told: Sequence[tuple[Claim, Outcome]], rules: Rules) -> dict[str, Any] | None:
     """An endpoint's columns after these results; None when there is nothing to write."""
     before = Circuit(**{name: getattr(row, name) for name in CIRCUIT_COLUMNS})
-    here = [(claim, outcome) for claim, outcome in told if claim.url == row.url]
+    here = _sent_there(row, told)
     after = _fold(before, here, rules)
     succeeded = any(outcome.delivered for _, outcome in here)
     failed = not all(outcome.delivered for _, outcome in here)
@@ -97,6 +105,11 @@ def _endpoint_after(row: Any, told: Sequence[tuple[Claim, Outcome]], rules: Rule
         "last_failure_at": rules.now if failed else row.last_failure_at,
         "answer_shape": shapes,
     }
+
+
+def _sent_there(row: Any, told: Sequence[tuple[Claim, Outcome]]) -> list[tuple[Claim, Outcome]]:
+    """Those that went where the endpoint leads now."""
+    return [each for each in told if (each[0].url, each[0].crm_since) == (row.url, row.crm_since)]
 
 
 def _fold(circuit: Circuit, results: Sequence[tuple[Claim, Outcome]], rules: Rules) -> Circuit:

@@ -1,10 +1,14 @@
 """What is refused is named, all of it, with the limits that it goes over; what the document shows is accepted."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
+from marshmallow import Schema, ValidationError, fields
 
+from portal.api.protocol.problems import flatten
+from portal.api.protocol.sentences import FIELD_SENTENCES
 from tests.api.conftest import Caller, check_problem, field_errors
 
 
@@ -75,3 +79,34 @@ def test_a_filter_s_fields_have_the_documented_names_alone(api: Caller) -> None:
     assert api.post("/contacts/assign", asked | {"filter": {"import": 4, "level": "none"}}).status_code != 400
     problem = check_problem(api.post("/contacts/assign", asked | {"filter": {"import_id": 4}}), 422, "invalid_fields")
     assert field_errors(problem) == {"filter.import_id": "unknown_field"}
+
+
+JSON_KINDS = (None, True, 1, 0, 1.5, "talvez", "yes", "on", "1", "\x00", [], ["x"], {}, {"x": 1})
+
+
+def fields_of(schema: Schema) -> Iterator[fields.Field[Any]]:
+    """Every field that a request's body may have, those of inner objects too."""
+    for each in schema.load_fields.values():
+        field = each
+        while isinstance(field, fields.List):
+            yield field
+            field = field.inner
+        yield field
+        if isinstance(field, fields.Nested):
+            yield from fields_of(field.schema)
+
+
+def test_a_body_s_fields_take_no_value_for_another_and_refuse_it_by_the_documented_codes(app: Flask) -> None:
+    views = [view for name, view in app.view_functions.items() if name.startswith("api.")]
+    asked = [each for view in views for each in getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", ())]
+    found = [field for each in asked if each["in"] == "json" for field in fields_of(each["schema"])]
+    assert len(found) > 40
+    for field in found:
+        for value in JSON_KINDS:
+            try:
+                taken = field.deserialize(value)
+            except ValidationError as error:
+                codes = {code.partition(":")[0] for _path, code in flatten(error.messages)}
+                assert codes <= FIELD_SENTENCES.keys(), (field, value)
+            else:
+                assert type(taken) is type(value), (field, value)

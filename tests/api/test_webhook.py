@@ -13,6 +13,7 @@ from portal.demo.server import Receiver, Reply
 from portal.models import AuditEntry, Delivery
 from tests.api.conftest import Caller, check_problem, field_errors
 from tests.conftest import running_worker
+from tests.factories import mark_delivered
 
 UNSET = {
     "url": None,
@@ -201,6 +202,30 @@ def test_a_test_of_another_origin_says_that_the_header_stayed_here(api: Caller, 
     assert "header_left_out" in [advice["code"] for advice in result["advice"]]
     api.post("/webhook/test", {"url": receiver.url, "header": HEADER})
     assert receiver.received[1].headers["X-Api-Key"] == HEADER["value"]
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ({"other_crm": "yes"}, "not_a_boolean"),
+        ({"other_crm": 1}, "not_a_boolean"),
+        ({"other_crm": None}, "null"),
+        ({"other_crm": True, "url": None}, "no_address"),
+    ],
+)
+def test_who_does_not_say_clearly_that_it_is_another_crm_changes_nothing(
+    app: Flask, api: Caller, value: dict[str, Any], code: str
+) -> None:
+    api.put("/webhook", {"url": "http://127.0.0.1:9999/"})
+    contact = api.post("/contacts", {"contact": {"name": "Ana", "interest_level": 2}}).json["results"][0]["id"]
+    with app.app_context():
+        mark_delivered(db.session.query(Delivery).one())
+    before = api.get("/webhook").json
+    problem = check_problem(api.put("/webhook", {"url": "http://127.0.0.1:9999/"} | value), 422, "invalid_fields")
+    assert field_errors(problem) == {"other_crm": code}
+    assert (api.get("/webhook").json, api.get(f"/contacts/{contact}").json["sync"]) == (before, "in_sync")
+    answer = api.put("/webhook", {"url": "http://127.0.0.1:9999/", "other_crm": True})
+    assert (answer.status_code, api.get(f"/contacts/{contact}").json["sync"]) == (200, "out_of_sync")
 
 
 @pytest.mark.parametrize(

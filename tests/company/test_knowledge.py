@@ -3,17 +3,26 @@
 import pytest
 from flask import Flask
 
+from portal.clock import utcnow
 from portal.company import endpoint as endpoints
+from portal.contacts import doubts, merging
+from portal.contacts.filtering import ContactFilter
+from portal.contacts.listing import count_contacts
 from portal.contacts.standing import standings_of
 from portal.contacts.syncing import backlog_of, bring_in_sync, find_out_of_sync
 from portal.database.db import db
 from portal.deliveries.first_steps import first_steps
 from portal.demo.server import Receiver, Reply
 from portal.models import AuditEntry, Company, Contact, Delivery
+from portal.outbox import Claim, Rules, settle
+from portal.rules.retry import parse_schedule
+from portal.rules.verdict import judge, shape_of
 from portal.runtime import runtime
+from portal.webhook import Outcome
 from portal.working_models import CrmRecord
 from tests import factories
-from tests.conftest import BOTH, running_worker
+from tests.conftest import BOTH, URL, running_worker
+from tests.outbox.test_outbox import claim_due, worker_transaction
 
 pytestmark = BOTH
 
@@ -102,3 +111,85 @@ def test_where_the_crm_had_a_contact_is_forgotten_with_its_address(company: Comp
     endpoints.remove_address(db.session, factories.actor_of(company))
     db.session.commit()
     assert db.session.query(CrmRecord).count() == 0
+
+
+def claim(contact: Contact, level: int = 3) -> Claim:
+    """The contact's new delivery, as a worker has it in hand."""
+    factories.make_delivery(contact, level)
+    (claimed,) = claim_due()
+    return claimed
+
+
+def answer(claimed: Claim, body: bytes = b'{"id":41}') -> Delivery:
+    db.session.rollback()
+    verdict = judge(200, body)
+    facts = {"reason": verdict.reason, "warning": verdict.warning, "shape": shape_of(verdict.reason, body)}
+    outcome = Outcome(started_at=utcnow(), duration_ms=1, url=claimed.url, status_code=200, response_body=body, **facts)
+    rules = Rules(parse_schedule("0s,30s"), now=utcnow(), jitter=lambda: 0.0)
+    with worker_transaction() as connection:
+        settle(connection, [(claimed, outcome)], rules)
+    db.session.expire_all()
+    return db.session.get_one(Delivery, claimed.delivery_id, populate_existing=True)
+
+
+@pytest.fixture
+def linked(app: Flask) -> Company:
+    made = factories.make_company(url=URL)
+    factories.set_crm_link(made)
+    return made
+
+
+@pytest.mark.parametrize("url", [URL, f"{URL}/2"])
+@pytest.mark.parametrize("was_told", [True, False])
+def test_what_was_under_way_to_the_crm_before_tells_nothing_of_this_one(
+    linked: Company, url: str, *, was_told: bool
+) -> None:
+    contact = factories.make_contact(linked)
+    if was_told:
+        answer(claim(contact, 1))
+    in_flight = claim(contact)
+    set_address(linked, url, other_crm=True)
+    assert answer(in_flight).status == "delivered"
+    assert state_of(contact.id) == "out_of_sync"
+    assert db.session.query(CrmRecord).count() == 0
+    assert factories.endpoint_of(linked).answer_shape is None
+    found = find_out_of_sync(db.session, linked.id)
+    assert bring_in_sync(db.session, factories.actor_of(linked), found) == 1
+    db.session.commit()
+    (anew,) = claim_due()
+    assert answer(anew, b'{"other":1,"id":7}').warning is None
+    assert state_of(contact.id) == "in_sync"
+    assert db.session.query(CrmRecord).one().value == "7"
+
+
+def test_the_answer_about_a_merged_contact_says_nothing_of_who_stays(linked: Company) -> None:
+    stays, goes = factories.make_contact(linked), factories.make_contact(linked)
+    answer(claim(stays))
+    factories.make_delivery(goes, 3)
+    set_address(linked, URL, other_crm=True)
+    merging.merge(db.session, factories.actor_of(linked), stays.id, goes.id)
+    db.session.commit()
+    (anew,) = claim_due()
+    answer(anew)
+    assert state_of(stays.id) == "out_of_sync"
+
+
+def test_a_warning_of_the_crm_before_is_open_no_more(linked: Company) -> None:
+    contact = factories.make_contact(linked)
+    warned = answer(claim(contact), b'{"error":"no such field"}')
+    assert doubts.is_open(db.session, warned)
+    set_address(linked, URL, other_crm=True)
+    db.session.expire_all()
+    assert not doubts.is_open(db.session, warned)
+    assert standings_of(db.session, [contact])[contact.id].warning is None
+    assert count_contacts(db.session, linked.id, ContactFilter(warning="error_in_json")) == 0
+    factories.classify_contact(contact, None)
+    assert state_of(contact.id) == "in_sync"
+    assert doubts.settle(db.session, factories.actor_of(linked), warning="error_in_json") == 0
+
+
+def test_another_account_at_the_same_address_may_answer_as_it_likes(linked: Company) -> None:
+    answer(claim(factories.make_contact(linked)))
+    set_address(linked, URL, other_crm=True)
+    assert answer(claim(factories.make_contact(linked)), b"Accepted").warning is None
+    assert answer(claim(factories.make_contact(linked)), b"[]").warning == "shape_changed"

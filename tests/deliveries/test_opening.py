@@ -3,20 +3,24 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import delete
 
 from portal.clock import utcnow
+from portal.company.endpoint import set_address
 from portal.contacts import merging
 from portal.database.db import db
 from portal.deliveries import opening
 from portal.models import Company, Contact
+from portal.runtime import runtime
 from portal.working_models import CrmRecord
 from tests.applications import statements_of
 from tests.conftest import BOTH, URL
 from tests.factories import (
     actor_of,
     attempt_of,
+    classify_contact,
     make_company,
     make_contact,
     make_delivery,
@@ -99,3 +103,24 @@ def test_what_was_answered_about_who_was_merged_is_another_record(company: Compa
     merging.merge(db.session, actor_of(company), kept.id, other.id)
     db.session.execute(delete(CrmRecord))
     assert read(company, [kept])[0] == ["1"]
+
+
+def test_no_answer_of_an_account_before_says_where_a_contact_is_in_this_one(company: Company) -> None:
+    ana = make_contact(company)
+    answer(ana, b'{"id": 1}')
+    runtime_, at = runtime(), utcnow()
+    with time_machine.travel(at + timedelta(days=1)):
+        set_address(db.session, actor_of(company), URL, egress=runtime_.egress, vault=runtime_.vault, other_crm=True)
+        db.session.commit()
+    with time_machine.travel(at + timedelta(days=2)):
+        classify_contact(ana, None)
+        answer(ana, b'{"ok": true}')
+    assert read(company, [ana])[0] == [None]
+    assert opening.find_example(db.session, actor_of(company)) is None
+    with time_machine.travel(at + timedelta(days=3)):
+        classify_contact(ana, None)
+        answer(ana, b'{"id": 2}')
+    assert read(company, [ana])[0] == ["2"]
+    example = opening.find_example(db.session, actor_of(company))
+    assert example is not None
+    assert example.places == {"/id": "2"}

@@ -4,13 +4,18 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
+from portal import outbox
 from portal.clock import utcnow
+from portal.company.knowledge import begin_anew
 from portal.database.db import db
 from portal.models import Company
+from portal.outbox import Rules
 from portal.outbox.outages import begin_outage, end_outage
 from portal.outbox.settling import ABANDONED, STILL_THERE
 from portal.outbox.telling import HOLD_ENDPOINTS
+from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
 from tests import factories
 from tests.conftest import URL
@@ -51,3 +56,18 @@ def test_who_ends_an_outage_and_who_holds_a_delivery_do_not_wait_for_each_other(
             connection.execute(text("SET LOCAL lock_timeout = '1s'"))
         for connection, act in zip((first, second), [hold_it, end_it][:: 1 if is_held_first else -1], strict=True):
             act(connection)
+
+
+def test_whoever_says_that_another_crm_is_there_waits_for_who_is_just_being_told_of(company: Company) -> None:
+    """Also where the contact was never told of: else it would count as known to the new one."""
+    factories.make_delivery(factories.make_contact(company))
+    (claim,) = claim_due()
+    actor = factories.actor_of(company)
+    db.session.rollback()
+    outcome = Outcome(started_at=utcnow(), duration_ms=1, url=URL, reason="ok_text", status_code=200)
+    with db.engine.begin() as connection:
+        outbox.settle(connection, [(claim, outcome)], Rules(parse_schedule("0s"), now=utcnow(), jitter=lambda: 0.0))
+        db.session.execute(text("SET LOCAL lock_timeout = '1s'"))
+        with pytest.raises(OperationalError, match="lock timeout"):
+            begin_anew(db.session, actor)
+        db.session.rollback()

@@ -10,6 +10,8 @@ import pytest
 import time_machine
 from sqlalchemy import select, text
 
+from portal.company.knowledge import begin_anew
+from portal.contacts import doubts
 from portal.contacts.filtering import ContactFilter
 from portal.contacts.filtering import read_filter as read_contact_filter
 from portal.contacts.listing import count_contacts
@@ -115,6 +117,21 @@ def test_every_number_is_a_plain_count_and_opens_as_many_contacts(company: Compa
             assert opened(company, part, tally.level, None) == tally.contacts
             for arrival in ARRIVALS:
                 assert opened(company, part, tally.level, arrival) == getattr(tally, arrival)
+
+
+@pytest.mark.usefixtures("march")
+def test_what_past_months_were_told_stays_when_another_crm_takes_the_place(company: Company) -> None:
+    """Also which warnings were settled: the CRM before had what it had."""
+    with on(21):
+        settled = contact_of(company, "fabi", "Norte")
+        mark_delivered(make_delivery(settled, 3), warning="error_words")
+        doubts.settle(db.session, factories.actor_of(company), contact_id=settled.id)
+        db.session.commit()
+    before = march_report(company).whole.levels
+    assert [tally.with_warning for tally in before] == [1, 1, 0]
+    begin_anew(db.session, factories.actor_of(company))
+    db.session.commit()
+    assert march_report(company).whole.levels == before
 
 
 @pytest.mark.usefixtures("march")

@@ -72,6 +72,7 @@ FIELD_SENTENCES = {
     "out_of_range": _l("Precisa estar entre %(least)s e %(most)s."),
     "too_long": _l("São no máximo %(most)s caracteres."),
     "too_many": _l("São no máximo %(most)s itens."),
+    "no_address": _l("É a URL que leva a outro CRM: sem URL, não há o que dizer dela."),
     "nul": _l("Contém o caractere U+0000, que não pode ser salvo."),
     "surrogate": _l("Contém metade de um par substituto, que não é um caractere."),
     BadSpan.code: BadSpan.words,
