@@ -86,7 +86,8 @@ def choose_kept(days: Iterable[date]) -> set[date]:
 
 def last_made_at(folder: Path) -> float | None:
     """When the newest of them was written, in seconds since 1970; None when there is none."""
-    return max(filter(None, map(written_at, find_all(folder).values())), default=None)
+    times = map(written_at, find_all(folder).values())
+    return max((at for at in times if at is not None), default=None)
 
 
 def written_at(path: Path) -> float | None:
