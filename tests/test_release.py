@@ -70,6 +70,7 @@ def test_a_version_without_a_change_is_refused(project: Path) -> None:
         release.release(project, "1.2.0")
 
 
+@pytest.mark.slow
 def test_a_version_that_cannot_be_built_leaves_no_trace(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "Ana")

@@ -11,7 +11,7 @@ from portal.importing.rows import RowReader
 from tests.importing.conftest import DATA, blocks_of
 from tests.importing.test_rows import ZONE
 
-SHAPES = [json.loads(line) for line in (DATA / "shapes.jsonl").read_text().splitlines()]
+SHAPES = [json.loads(line) for line in (DATA.parent / "shapes.jsonl").read_text().splitlines()]
 
 
 def told(item: ContactItem) -> dict[str, Any]:
