@@ -154,6 +154,17 @@ def test_the_page_before_a_resend_accounts_for_all_that_match(admin: Person, com
     assert "Outra fica de fora" in page
 
 
+def test_each_delivery_stands_in_one_tab_also_the_one_that_is_on_its_way(admin: Person, company: Company) -> None:
+    assert 'status=sending"' not in admin.get("/").text
+    make_delivery(make_contact(company)).status = "sending"
+    db.session.commit()
+    assert ("/deliveries?status=sending", 1) in numbers_on(admin.get("/").text)
+    tabs = dict(numbers_on(admin.get("/deliveries").text))
+    statuses = [count for url, count in tabs.items() if re.fullmatch(r"/deliveries\?status=\w+", url)]
+    everything = db.session.query(Delivery).filter(Delivery.company_id == company.id, Delivery.trigger != "test")
+    assert sum(statuses) == everything.count()
+
+
 def test_tests_count_nowhere(admin: Person, company: Company) -> None:
     """Neither in tiles, chart, headline nor lists; the log has a tab for them."""
     assert db.session.query(Delivery).filter_by(trigger="test", status="failed").count() == 4
