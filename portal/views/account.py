@@ -1,6 +1,6 @@
 """One's own account: name, language, e-mail, password, and leaving everywhere."""
 
-from flask import Blueprint, abort, flash, make_response, render_template, request, url_for
+from flask import abort, flash, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -20,17 +20,15 @@ from portal.web import access, sessions
 from portal.web.link_mail import link_to, send_link, tell_old_address, this_app
 from portal.web.redirects import see_other
 
-bp = Blueprint("account", __name__, url_prefix="/account")
+bp = access.Pages("account", __name__, url_prefix="/account")
 
 
-@bp.get("")
-@access.member
+@bp.get("", access="member")
 def index() -> ResponseReturnValue:
     return page()
 
 
-@bp.post("")
-@access.member
+@bp.post("", access="member")
 def save() -> ResponseReturnValue:
     form = ProfileForm()
     if not form.validate_on_submit():
@@ -42,8 +40,7 @@ def save() -> ResponseReturnValue:
     return remember_language(make_response(see_other(url_for(".index"))), form.language.data)
 
 
-@bp.post("/password")
-@access.member
+@bp.post("/password", access="member")
 def change_password() -> ResponseReturnValue:
     """Another password, for whoever knows the present one. Every other session ends."""
     form = ChangePasswordForm()
@@ -60,8 +57,7 @@ def change_password() -> ResponseReturnValue:
     return see_other(url_for(".index"))
 
 
-@bp.post("/email")
-@access.member
+@bp.post("/email", access="member")
 def ask_for_email() -> ResponseReturnValue:
     """Mail a link to another address, which whoever is logged in confirms by it."""
     form = ChangeEmailForm()
@@ -91,8 +87,7 @@ def ask_for_email() -> ResponseReturnValue:
     return see_other(url_for(".index"))
 
 
-@bp.route("/email/<token>", methods=["GET", "POST"])
-@access.member
+@bp.route("/email/<token>", methods=["GET", "POST"], access="member")
 def confirm_email(token: str) -> ResponseReturnValue:
     """Take the address that the link was sent to. Who reads that mail has to be logged in as whom it was made for."""
     link = open_own_link_or_404(token)

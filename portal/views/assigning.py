@@ -1,6 +1,6 @@
 """Giving many contacts another owner or campaign: the ticked ones, and all that match the list's filter, as a task."""
 
-from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask import abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -16,11 +16,10 @@ from portal.views.jobs import begin_job
 from portal.web import access
 from portal.web.redirects import see_other
 
-bp = Blueprint("assigning", __name__, url_prefix="/contacts/assign")
+bp = access.Pages("assigning", __name__, url_prefix="/contacts/assign")
 
 
-@bp.post("/ticked")
-@access.member
+@bp.post("/ticked", access="member")
 def ticked() -> ResponseReturnValue:
     """The contacts that were ticked on a page of the list."""
     if contact_ids := read_ticked():
@@ -29,8 +28,7 @@ def ticked() -> ResponseReturnValue:
     return see_other(url_for("contacts.index"))
 
 
-@bp.get("")
-@access.member
+@bp.get("", access="member")
 def confirm() -> ResponseReturnValue:
     """How many contacts match the filter of the address, or are named there, and whom to give them to."""
     company_id = current_user.company_id
@@ -48,8 +46,7 @@ def confirm() -> ResponseReturnValue:
     )
 
 
-@bp.post("")
-@access.member
+@bp.post("", access="member")
 def start() -> ResponseReturnValue:
     """Begin with what was counted there, as a task."""
     actor, wanted = access.current_actor(), read_filter()

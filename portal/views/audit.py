@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -23,11 +23,10 @@ from portal.web.redirects import see_other
 
 CONSOLE = "console"
 
-bp = Blueprint("audit", __name__, url_prefix="/audit")
+bp = access.Pages("audit", __name__, url_prefix="/audit")
 
 
-@bp.get("")
-@access.admin
+@bp.get("", access="admin")
 def index() -> ResponseReturnValue:
     wanted = read_filter()
     try:
@@ -48,8 +47,7 @@ def index() -> ResponseReturnValue:
     )
 
 
-@bp.get("/audit.csv")
-@access.admin
+@bp.get("/audit.csv", access="admin")
 def download() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
     if wanted.unknown:

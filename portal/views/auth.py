@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask import abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user, logout_user
@@ -18,7 +18,7 @@ from portal.web.errors import render_error
 from portal.web.extensions import login_manager
 from portal.web.redirects import is_local, page_at, page_before, see_other, this_page
 
-bp = Blueprint("auth", __name__)
+bp = access.Pages("auth", __name__)
 logger = logging.getLogger(__name__)
 
 
@@ -36,8 +36,7 @@ def send_to_log_in() -> ResponseReturnValue:
     return ("", 204, {"HX-Redirect": target}) if is_part else redirect(target, 302 if is_page else 303)
 
 
-@bp.route("/login", methods=["GET", "POST"])
-@access.public
+@bp.route("/login", methods=["GET", "POST"], access="public")
 def log_in() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return see_other(url_for("home.index"))
@@ -64,8 +63,7 @@ def log_in() -> ResponseReturnValue:
     return page, 422 if form.errors else 200
 
 
-@bp.route("/login/code", methods=["GET", "POST"])
-@access.public
+@bp.route("/login/code", methods=["GET", "POST"], access="public")
 def enter_code() -> ResponseReturnValue:
     """The second factor, for whoever has just proven the password."""
     user = sessions.proven_user()
@@ -89,8 +87,7 @@ def enter_code() -> ResponseReturnValue:
     return render_template("auth/code.html", form=form), 422 if form.errors else 200
 
 
-@bp.post("/logout")
-@access.member
+@bp.post("/logout", access="member")
 def log_out() -> ResponseReturnValue:
     """End this session, and every other of the same person: a copied cookie is worth nothing afterwards."""
     passwords.end_sessions(current_user)

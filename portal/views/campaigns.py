@@ -1,6 +1,6 @@
 """Campaigns: what there is in each, its name and its description."""
 
-from flask import Blueprint, flash, render_template, url_for
+from flask import flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -13,17 +13,15 @@ from portal.models import Campaign
 from portal.web import access
 from portal.web.redirects import see_other
 
-bp = Blueprint("campaigns", __name__, url_prefix="/campaigns")
+bp = access.Pages("campaigns", __name__, url_prefix="/campaigns")
 
 
-@bp.get("")
-@access.member
+@bp.get("", access="member")
 def index() -> ResponseReturnValue:
     return render_template("campaigns/index.html", counts=count_campaigns(db.session, current_user.company_id))
 
 
-@bp.route("/<int:campaign_id>", methods=["GET", "POST"])
-@access.admin
+@bp.route("/<int:campaign_id>", methods=["GET", "POST"], access="admin")
 def edit(campaign_id: int) -> ResponseReturnValue:
     """Rename and describe a campaign: the CRM is not told, and then has the old data."""
     campaign, form = get_campaign_or_404(campaign_id), CampaignForm()

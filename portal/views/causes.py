@@ -1,6 +1,6 @@
 """Why contacts have not arrived, or arrived with a warning: in groups by cause, with one note a group."""
 
-from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask import abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -15,11 +15,10 @@ from portal.forms.causes import NoteForm
 from portal.web import access
 from portal.web.redirects import back_or
 
-bp = Blueprint("causes", __name__, url_prefix="/causes")
+bp = access.Pages("causes", __name__, url_prefix="/causes")
 
 
-@bp.get("")
-@access.member
+@bp.get("", access="member")
 def index() -> ResponseReturnValue:
     company_id = current_user.company_id
     causes, doubtful = causes_of(db.session, company_id), doubts.doubts_of(db.session, company_id)
@@ -38,8 +37,7 @@ def index() -> ResponseReturnValue:
     )
 
 
-@bp.post("")
-@access.admin
+@bp.post("", access="admin")
 def write() -> ResponseReturnValue:
     """Write the note about one cause, or take it away."""
     cause, form = request.form.get("cause"), NoteForm()

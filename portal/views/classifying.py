@@ -1,6 +1,6 @@
 """Classifying many contacts: the ticked ones at once, and all that match the list's filter as a task."""
 
-from flask import Blueprint, flash, render_template, request, url_for
+from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -16,11 +16,10 @@ from portal.views.jobs import begin_job
 from portal.web import access
 from portal.web.redirects import back_or
 
-bp = Blueprint("classifying", __name__, url_prefix="/contacts/classify")
+bp = access.Pages("classifying", __name__, url_prefix="/contacts/classify")
 
 
-@bp.post("")
-@access.member
+@bp.post("", access="member")
 def ticked() -> ResponseReturnValue:
     """Classify the contacts that were ticked on a page of the list."""
     contact_ids, level = read_ticked(), read_level()
@@ -34,8 +33,7 @@ def ticked() -> ResponseReturnValue:
     return back_or(url_for("contacts.index"))
 
 
-@bp.get("/all")
-@access.member
+@bp.get("/all", access="member")
 def confirm() -> ResponseReturnValue:
     """How many contacts match the filter of the address, and which level they are to have."""
     company_id = current_user.company_id
@@ -47,8 +45,7 @@ def confirm() -> ResponseReturnValue:
     )
 
 
-@bp.post("/all")
-@access.member
+@bp.post("/all", access="member")
 def start() -> ResponseReturnValue:
     """Classify what was counted there, as a task."""
     newest_id = request.form.get("newest_id", 0, type=row_number)

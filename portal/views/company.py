@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, flash, render_template, url_for
+from flask import flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -18,11 +18,10 @@ from portal.runtime import runtime
 from portal.web import access
 from portal.web.redirects import see_other
 
-bp = Blueprint("company", __name__, url_prefix="/company")
+bp = access.Pages("company", __name__, url_prefix="/company")
 
 
-@bp.route("", methods=["GET", "POST"])
-@access.admin
+@bp.route("", methods=["GET", "POST"], access="admin")
 def index() -> ResponseReturnValue:
     company = current_user.company
     form = CompanyForm(obj=company)

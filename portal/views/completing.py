@@ -1,6 +1,6 @@
 """Sending the current data of all contacts that match the filter of the list: counted before it is done."""
 
-from flask import Blueprint, flash, render_template, request, url_for
+from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -14,11 +14,10 @@ from portal.views.jobs import begin_job
 from portal.web import access
 from portal.web.redirects import see_other
 
-bp = Blueprint("completing", __name__, url_prefix="/sync/contacts")
+bp = access.Pages("completing", __name__, url_prefix="/sync/contacts")
 
 
-@bp.get("")
-@access.admin
+@bp.get("", access="admin")
 def confirm() -> ResponseReturnValue:
     """How many of the contacts that match the filter of the address would be sent, and why the others are not."""
     company_id = current_user.company_id
@@ -30,8 +29,7 @@ def confirm() -> ResponseReturnValue:
     )
 
 
-@bp.post("")
-@access.admin
+@bp.post("", access="admin")
 def start() -> ResponseReturnValue:
     """Send what was counted there, as a task."""
     newest_id, wanted = request.form.get("newest_id", 0, type=row_number), read_filter()

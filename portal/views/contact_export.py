@@ -2,7 +2,6 @@
 
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -15,11 +14,10 @@ from portal.views.contacts import read_filter
 from portal.web import access, csv_file
 from portal.web.exports import contacts
 
-bp = Blueprint("contact_export", __name__)
+bp = access.Pages("contact_export", __name__)
 
 
-@bp.get("/contacts.csv")
-@access.member
+@bp.get("/contacts.csv", access="member")
 def download() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
     has_link = get_endpoint(db.session, company_id).link_template is not None

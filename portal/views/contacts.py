@@ -3,7 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask import abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -49,11 +49,10 @@ MAX_LIVE = 50
 SENT = _l("O envio dos dados atuais foi pedido.")
 ALL_SENT = _l("Nada foi enviado: o CRM já tem os dados atuais, ou eles já estão na fila.")
 
-bp = Blueprint("contacts", __name__, url_prefix="/contacts")
+bp = access.Pages("contacts", __name__, url_prefix="/contacts")
 
 
-@bp.get("")
-@access.member
+@bp.get("", access="member")
 def index() -> ResponseReturnValue:
     company_id, wanted = current_user.company_id, read_filter()
     sort = request.args.get("sort", "") if request.args.get("sort") in SORTS else "name"
@@ -82,8 +81,7 @@ def index() -> ResponseReturnValue:
     )
 
 
-@bp.get("/live")
-@access.member
+@bp.get("/live", access="member")
 def live() -> ResponseReturnValue:
     """The sync badges of the contacts that were on their way, for a page that shows them."""
     ids = request.args.getlist("id", type=row_number)[:MAX_LIVE]
@@ -96,8 +94,7 @@ def live() -> ResponseReturnValue:
     )
 
 
-@bp.post("/<int:contact_id>/level")
-@access.member
+@bp.post("/<int:contact_id>/level", access="member")
 def set_level(contact_id: int) -> ResponseReturnValue:
     level = read_level()
     saved = classify(db.session, access.current_actor(), contact_id, level)
@@ -111,8 +108,7 @@ def set_level(contact_id: int) -> ResponseReturnValue:
     return back_or(url_for(".show", contact_id=contact_id))
 
 
-@bp.post("/<int:contact_id>/settle")
-@access.admin
+@bp.post("/<int:contact_id>/settle", access="admin")
 def settle(contact_id: int) -> ResponseReturnValue:
     """Somebody looked into the CRM, and the contact is right there."""
     contact = get_contact_or_404(contact_id)
@@ -122,8 +118,7 @@ def settle(contact_id: int) -> ResponseReturnValue:
     return back_or(url_for(".show", contact_id=contact_id))
 
 
-@bp.post("/send")
-@access.member
+@bp.post("/send", access="member")
 def send_ticked() -> ResponseReturnValue:
     """Send the current data of the contacts that were ticked on a page of the list."""
     try:
@@ -142,8 +137,7 @@ def send_ticked() -> ResponseReturnValue:
     return back_or(url_for(".index"))
 
 
-@bp.post("/<int:contact_id>/send")
-@access.member
+@bp.post("/<int:contact_id>/send", access="member")
 def send(contact_id: int) -> ResponseReturnValue:
     """Send the contact's current data, once however often this is clicked."""
     get_contact_or_404(contact_id)
@@ -166,8 +160,7 @@ def flash_sent(words: str, *, is_sent: bool) -> None:
         flash(ALL_SENT, "info")
 
 
-@bp.get("/<int:contact_id>")
-@access.member
+@bp.get("/<int:contact_id>", access="member")
 def show(contact_id: int) -> ResponseReturnValue:
     contact = get_contact_or_404(contact_id)
     standing = standings_of(db.session, [contact])[contact_id]
@@ -185,8 +178,7 @@ def show(contact_id: int) -> ResponseReturnValue:
     )
 
 
-@bp.get("/<int:contact_id>/crm")
-@access.member
+@bp.get("/<int:contact_id>/crm", access="member")
 def in_crm(contact_id: int) -> ResponseReturnValue:
     """The contact's record in the CRM; where that is not known, the contact's page, which says so."""
     contact = get_contact_or_404(contact_id)
@@ -200,9 +192,8 @@ def in_crm(contact_id: int) -> ResponseReturnValue:
     return see_other(address or url_for(".show", contact_id=contact_id))
 
 
-@bp.route("/new", methods=["GET", "POST"])
-@bp.route("/<int:contact_id>/edit", methods=["GET", "POST"])
-@access.member
+@bp.route("/new", methods=["GET", "POST"], access="member")
+@bp.route("/<int:contact_id>/edit", methods=["GET", "POST"], access="member")
 def edit(contact_id: int | None = None) -> ResponseReturnValue:
     """A new contact, or one that exists: the same form."""
     contact = get_contact_or_404(contact_id) if contact_id is not None else None

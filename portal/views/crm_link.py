@@ -1,6 +1,6 @@
 """*Abrir no CRM*: an admin shows where the id stands in a real answer of the CRM, and says how its address is made."""
 
-from flask import Blueprint, flash, render_template, request, url_for
+from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -14,11 +14,10 @@ from portal.rules.crm_link import MAX_TEMPLATE, build_address
 from portal.web import access
 from portal.web.redirects import see_other
 
-bp = Blueprint("crm_link", __name__, url_prefix="/webhook/link")
+bp = access.Pages("crm_link", __name__, url_prefix="/webhook/link")
 
 
-@bp.get("")
-@access.admin
+@bp.get("", access="admin")
 def index() -> ResponseReturnValue:
     endpoint = get_endpoint(db.session, current_user.company_id)
     return page(endpoint.link_pointer if endpoint.link_template else None, endpoint.link_template or "")
@@ -40,8 +39,7 @@ def page(chosen: str | None, template: str) -> str:
     )
 
 
-@bp.post("")
-@access.admin
+@bp.post("", access="admin")
 def save() -> ResponseReturnValue:
     """What was chosen there, or nothing any more. What is refused stands in the form as it was sent."""
     actor, pointer, template = access.current_actor(), request.form.get("pointer"), request.form.get("template", "")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -49,7 +49,7 @@ INLINE_BYTES = 16 * 1024
 FIRST_DAY, LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
 """Beyond, the calendar ends within some time zone, or within the days of the chart."""
 
-bp = Blueprint("deliveries", __name__, url_prefix="/deliveries")
+bp = access.Pages("deliveries", __name__, url_prefix="/deliveries")
 
 
 @bp.app_context_processor
@@ -69,8 +69,7 @@ def select_moving(deliveries: Sequence[Delivery]) -> list[Delivery]:
     ]
 
 
-@bp.get("")
-@access.member
+@bp.get("", access="member")
 def index() -> ResponseReturnValue:
     company_id, wanted = current_user.company_id, read_filter()
     cursor, before = request.args.get("cursor"), request.args.get("before")
@@ -121,8 +120,7 @@ def first_failures(wanted: DeliveryFilter) -> Sequence[Delivery]:
     ).items
 
 
-@bp.get("/live")
-@access.member
+@bp.get("/live", access="member")
 def live() -> ResponseReturnValue:
     """The rows' news of the deliveries that were about to move, for a page that shows them."""
     ids = request.args.getlist("id")[:MAX_LIVE]
@@ -135,8 +133,7 @@ def live() -> ResponseReturnValue:
     )
 
 
-@bp.get("/news")
-@access.member
+@bp.get("/news", access="member")
 def news() -> ResponseReturnValue:
     """Whether newer deliveries match than the list shows: it is told, for what somebody reads is not moved."""
     than_id = request.args.get("than", 0, type=row_number)
@@ -149,8 +146,7 @@ def news() -> ResponseReturnValue:
     )
 
 
-@bp.get("/<webhook_id>")
-@access.member
+@bp.get("/<webhook_id>", access="member")
 def show(webhook_id: str) -> ResponseReturnValue:
     delivery = open_delivery_or_404(webhook_id)
     siblings = DeliveryFilter(contact_id=delivery.contact_id)
@@ -179,8 +175,7 @@ def filter_around(delivery: Delivery) -> DeliveryFilter:
     return replace(wanted, tests=delivery.is_test, trigger="test" if delivery.is_test else wanted.trigger)
 
 
-@bp.get("/<webhook_id>/body")
-@access.member
+@bp.get("/<webhook_id>/body", access="member")
 def body(webhook_id: str) -> ResponseReturnValue:
     """The bytes that are sent: as a part of the delivery's page, which leaves out a long one, or by themselves."""
     delivery = open_delivery_or_404(webhook_id)

@@ -1,6 +1,6 @@
 """Who forgot the password asks for a link by e-mail; without a mail server the page says whom to ask."""
 
-from flask import Blueprint, abort, make_response, render_template, request, url_for
+from flask import abort, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.database.db import db
@@ -10,11 +10,10 @@ from portal.people import logging_in
 from portal.web import access, link_mail
 from portal.web.redirects import see_other
 
-bp = Blueprint("forgotten", __name__, url_prefix="/forgotten")
+bp = access.Pages("forgotten", __name__, url_prefix="/forgotten")
 
 
-@bp.get("")
-@access.public
+@bp.get("", access="public")
 def show() -> ResponseReturnValue:
     return render_template(
         "auth/forgotten.html",
@@ -24,8 +23,7 @@ def show() -> ResponseReturnValue:
     )
 
 
-@bp.post("")
-@access.public
+@bp.post("", access="public")
 def ask() -> ResponseReturnValue:
     """Mail a link, if somebody logs in with the address. The answer is the same if nobody does."""
     form, ip = ForgottenForm(), request.remote_addr or ""

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, render_template
+from flask import Response, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -16,11 +16,10 @@ from portal.views.deliveries import get_delivery_or_404
 from portal.web import access
 from portal.web.exchange import readable, shown_headers
 
-bp = Blueprint("handover", __name__, url_prefix="/deliveries")
+bp = access.Pages("handover", __name__, url_prefix="/deliveries")
 
 
-@bp.get("/<webhook_id>/support.txt")
-@access.member
+@bp.get("/<webhook_id>/support.txt", access="member")
 def download(webhook_id: str) -> ResponseReturnValue:
     """What was sent, what came back, when, and what the rule says: to be sent on without showing who the contact is."""
     delivery = get_delivery_or_404(webhook_id)

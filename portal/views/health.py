@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Response, current_app, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal import clock
@@ -19,18 +19,16 @@ PATIENCE_SECONDS = 3.0
 PROBE_SECONDS = 5.0
 """How old an answer may be: whoever asks costs no more than one write in that time."""
 
-bp = Blueprint("health", __name__)
+bp = access.Pages("health", __name__)
 
 
-@bp.get("/healthz")
-@access.public
+@bp.get("/healthz", access="public")
 def healthz() -> Response:
     """The process answers."""
     return Response("ok\n", mimetype="text/plain")
 
 
-@bp.get("/readyz")
-@access.public
+@bp.get("/readyz", access="public")
 def readyz() -> tuple[Response, int]:
     """Database, schema, writing, worker, how long the oldest due delivery has waited, and the last backup."""
     names = ("database", "schema", "writable", "worker")

@@ -1,6 +1,6 @@
 """The first page: does the CRM know what we know, and if not, what to do?"""
 
-from flask import Blueprint, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -23,11 +23,10 @@ LATEST = 8
 CAUSES = 3
 """Reasons that are explained; the log has the others."""
 
-bp = Blueprint("home", __name__)
+bp = access.Pages("home", __name__)
 
 
-@bp.get("/")
-@access.member
+@bp.get("/", access="member")
 def index() -> ResponseReturnValue:
     company_id = current_user.company_id
     endpoint = get_endpoint(db.session, company_id)

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response
+from flask import Response
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -39,7 +39,7 @@ FILES = {
 }
 """What the file of each list is called."""
 
-bp = Blueprint("import_reports", __name__, url_prefix="/imports")
+bp = access.Pages("import_reports", __name__, url_prefix="/imports")
 
 
 def report_of(task: Task) -> Mapping[str, object]:
@@ -84,8 +84,7 @@ def sayer(company_id: int) -> Callable[[str, str], tuple[str, str]]:
     return say
 
 
-@bp.get("/<int:task_id>/bad-rows.csv")
-@access.member
+@bp.get("/<int:task_id>/bad-rows.csv", access="member")
 def bad_rows(task_id: int) -> ResponseReturnValue:
     """The rows that were not imported, to be mended and imported again."""
     header = Order.from_json(get_report_or_404(task_id).arguments).layout.header
@@ -99,8 +98,7 @@ def bad_rows(task_id: int) -> ResponseReturnValue:
     return _send(f"importacao-{task_id}", [*header, _("Linha"), _("Problema")], found)
 
 
-@bp.get("/<int:task_id>/warnings.csv")
-@access.member
+@bp.get("/<int:task_id>/warnings.csv", access="member")
 def warnings(task_id: int) -> ResponseReturnValue:
     """The cells that were left out or mended."""
     get_report_or_404(task_id)
@@ -113,8 +111,9 @@ def warnings(task_id: int) -> ResponseReturnValue:
     return _send(f"avisos-{task_id}", [_("Linha"), _("Coluna"), _("Conteúdo"), _("Aviso")], found)
 
 
-@bp.get("/<int:task_id>/<any(created, changed, unchanged, elsewhere, doubtful, kept, renamed):group>.csv")
-@access.member
+@bp.get(
+    "/<int:task_id>/<any(created, changed, unchanged, elsewhere, doubtful, kept, renamed):group>.csv", access="member"
+)
 def rows(task_id: int, group: str) -> ResponseReturnValue:
     """One list of what became of the rows; of a contact that changed, a line for each of its fields."""
     say = sayer(get_report_or_404(task_id).company_id)
@@ -132,8 +131,7 @@ def rows(task_id: int, group: str) -> ResponseReturnValue:
     return _send(f"{FILES[group]}-{task_id}", header, found)
 
 
-@bp.get("/<int:task_id>/missing.csv")
-@access.member
+@bp.get("/<int:task_id>/missing.csv", access="member")
 def missing(task_id: int) -> ResponseReturnValue:
     """Who was in the same file before, and is not any more."""
     company_id = get_report_or_404(task_id).company_id

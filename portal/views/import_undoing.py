@@ -1,6 +1,6 @@
 """Taking an import back: what would go is counted first."""
 
-from flask import Blueprint, render_template, url_for
+from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -10,11 +10,10 @@ from portal.views.imports import get_task_or_404
 from portal.web import access
 from portal.web.redirects import see_other
 
-bp = Blueprint("import_undoing", __name__, url_prefix="/imports")
+bp = access.Pages("import_undoing", __name__, url_prefix="/imports")
 
 
-@bp.get("/<int:task_id>/undo")
-@access.member
+@bp.get("/<int:task_id>/undo", access="member")
 def confirm(task_id: int) -> ResponseReturnValue:
     """What would go and what stays, before anything does."""
     task = get_task_or_404(task_id)
@@ -22,8 +21,7 @@ def confirm(task_id: int) -> ResponseReturnValue:
     return render_template("imports/undo.html", task=task, found=found)
 
 
-@bp.post("/<int:task_id>/undo")
-@access.member
+@bp.post("/<int:task_id>/undo", access="member")
 def start(task_id: int) -> ResponseReturnValue:
     job = undoing.start(db.session, access.current_actor(), get_task_or_404(task_id))
     db.session.commit()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, flash, render_template, request, url_for
+from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -41,7 +41,7 @@ KINDS = (importing.EXAMINATION, importing.KIND)
 PREVIEW_ROWS = 20
 MAX_CAMPAIGN = 200
 
-bp = Blueprint("imports", __name__, url_prefix="/imports")
+bp = access.Pages("imports", __name__, url_prefix="/imports")
 
 
 @bp.app_context_processor
@@ -49,14 +49,12 @@ def shared_names() -> dict[str, object]:
     return {"import_kinds": KIND_WORDS, "max_file_bytes": MAX_FILE_BYTES}
 
 
-@bp.get("")
-@access.member
+@bp.get("", access="member")
 def index() -> ResponseReturnValue:
     return _show_index()
 
 
-@bp.post("")
-@access.member
+@bp.post("", access="member")
 @bodies.up_to(bodies.FORM_BYTES, who_is_known=MAX_UPLOAD_BYTES)
 def upload() -> ResponseReturnValue:
     file = request.files.get("file")
@@ -75,16 +73,14 @@ def upload() -> ResponseReturnValue:
     return see_other(url_for("jobs.show", job_id=task.id))
 
 
-@bp.get("/<int:task_id>")
-@access.member
+@bp.get("/<int:task_id>", access="member")
 def show(task_id: int) -> ResponseReturnValue:
     """The preview of a file; before it was examined, and once it was started, the page of the job."""
     task = get_task_or_404(task_id, KINDS)
     return _show_draft(task) if task.status == "draft" else see_other(url_for("jobs.show", job_id=task_id))
 
 
-@bp.post("/<int:task_id>")
-@access.member
+@bp.post("/<int:task_id>", access="member")
 def start(task_id: int) -> ResponseReturnValue:
     """Keep what was chosen; then show it again, or start what was counted; what was not is counted first."""
     task = get_task_or_404(task_id)
@@ -93,15 +89,13 @@ def start(task_id: int) -> ResponseReturnValue:
     return _keep_choices(task, importing.begin if _rehearsed_order(task) else rehearsal.queue)
 
 
-@bp.post("/<int:task_id>/check")
-@access.member
+@bp.post("/<int:task_id>/check", access="member")
 def check(task_id: int) -> ResponseReturnValue:
     """Keep what was chosen, and count what the import would do."""
     return _keep_choices(get_task_or_404(task_id), rehearsal.queue)
 
 
-@bp.post("/<int:task_id>/examine")
-@access.member
+@bp.post("/<int:task_id>/examine", access="member")
 def examine_again(task_id: int) -> ResponseReturnValue:
     """Read the file again: in another encoding, another sheet of it, or without a header."""
     task = get_task_or_404(task_id)
@@ -115,8 +109,7 @@ def examine_again(task_id: int) -> ResponseReturnValue:
     return see_other(url_for("jobs.show", job_id=task_id))
 
 
-@bp.post("/<int:task_id>/discard")
-@access.member
+@bp.post("/<int:task_id>/discard", access="member")
 def discard(task_id: int) -> ResponseReturnValue:
     """Forget a file that was not started."""
     if store.discard(db.session, get_task_or_404(task_id)):

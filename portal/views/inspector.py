@@ -2,7 +2,7 @@
 
 from urllib.parse import urljoin
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.datastructures import Headers
@@ -21,11 +21,10 @@ from portal.web.redirects import see_other
 LIVE_LOOKS = 900
 """How often an open page looks for what arrived, every two seconds: for half an hour."""
 
-bp = Blueprint("inspector", __name__, url_prefix="/inspector")
+bp = access.Pages("inspector", __name__, url_prefix="/inspector")
 
 
-@bp.get("")
-@access.admin
+@bp.get("", access="admin")
 def index() -> str:
     """What arrived, newest first, and the address to send to."""
     company_id, token = current_user.company_id, current_user.company.inspector_token
@@ -44,8 +43,7 @@ def index() -> str:
     )
 
 
-@bp.get("/live")
-@access.admin
+@bp.get("/live", access="admin")
 def live() -> ResponseReturnValue:
     """What arrived since the page looked last; an empty answer leaves the page alone."""
     after, left = request.args.get("after", 0, type=row_number), request.args.get("left", 0, type=row_number) - 1
@@ -56,33 +54,29 @@ def live() -> ResponseReturnValue:
     )
 
 
-@bp.post("")
-@access.admin
+@bp.post("", access="admin")
 def open_address() -> ResponseReturnValue:
     inspector.open_inspector(db.session, current_user.company, access.current_actor())
     db.session.commit()
     return see_other(url_for(".index"))
 
 
-@bp.post("/close")
-@access.admin
+@bp.post("/close", access="admin")
 def close_address() -> ResponseReturnValue:
     inspector.close_inspector(db.session, current_user.company, access.current_actor())
     db.session.commit()
     return see_other(url_for("webhook.index"))
 
 
-@bp.post("/clear")
-@access.admin
+@bp.post("/clear", access="admin")
 def clear() -> ResponseReturnValue:
     inspector.clear(db.session, current_user.company_id)
     db.session.commit()
     return see_other(url_for(".index"))
 
 
-@bp.post("/<token>")
+@bp.post("/<token>", access="public")
 @csrf.exempt
-@access.public
 @bodies.up_to(inspector.MAX_BODY_BYTES)
 def receive(token: str) -> ResponseReturnValue:
     """Take what anybody sends who knows the address, and answer as a receiver should."""

@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Blueprint, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import format_timedelta
 from flask_login import current_user
@@ -18,11 +18,10 @@ from portal.webhook import USER_AGENT
 
 SNIPPETS = Path(__file__).parent.parent / "templates" / "integration" / "snippets"
 
-bp = Blueprint("integration", __name__, url_prefix="/integration")
+bp = access.Pages("integration", __name__, url_prefix="/integration")
 
 
-@bp.get("")
-@access.member
+@bp.get("", access="member")
 def index() -> ResponseReturnValue:
     """Everything a receiver has to know. Of the address only the host: the rest is often a password."""
     endpoint = get_endpoint(db.session, current_user.company_id)

@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 
-from flask import Blueprint, abort, render_template, url_for
+from flask import abort, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -18,11 +18,10 @@ from portal.web.redirects import see_other
 WATCHED_FOR = timedelta(minutes=5)
 """How long after its end the page of a job looks for what arrives of it."""
 
-bp = Blueprint("jobs", __name__, url_prefix="/jobs")
+bp = access.Pages("jobs", __name__, url_prefix="/jobs")
 
 
-@bp.get("/<int:job_id>")
-@access.member
+@bp.get("/<int:job_id>", access="member")
 def show(job_id: int) -> ResponseReturnValue:
     """The progress of a job, or its report; a file that nobody started yet has its preview."""
     task = get_job_or_404(job_id)
@@ -31,8 +30,7 @@ def show(job_id: int) -> ResponseReturnValue:
     return _show("jobs/show.html", task)
 
 
-@bp.get("/<int:job_id>/progress")
-@access.member
+@bp.get("/<int:job_id>/progress", access="member")
 def progress(job_id: int) -> ResponseReturnValue:
     """What the page of a job says now, for a page that shows it; once a file was examined, the way to its preview."""
     task = get_job_or_404(job_id)

@@ -1,6 +1,6 @@
 """The language of the pages, as somebody chooses it."""
 
-from flask import Blueprint, Response, abort, make_response, request, url_for
+from flask import Response, abort, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -12,11 +12,10 @@ from portal.web.redirects import back_or
 
 YEAR_SECONDS = 365 * 24 * 60 * 60
 
-bp = Blueprint("language", __name__)
+bp = access.Pages("language", __name__)
 
 
-@bp.post("/language")
-@access.public
+@bp.post("/language", access="public")
 def choose() -> ResponseReturnValue:
     chosen = request.form.get("language", "")
     if chosen not in LANGUAGES:

@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, flash, render_template, session, url_for
+from flask import Response, flash, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -22,11 +22,10 @@ from portal.web.link_mail import this_app
 from portal.web.redirects import see_other
 from portal.web.zip_file import write_zip
 
-bp = Blueprint("leaving", __name__, url_prefix="/company")
+bp = access.Pages("leaving", __name__, url_prefix="/company")
 
 
-@bp.get("/data.zip")
-@access.admin
+@bp.get("/data.zip", access="admin")
 def download() -> ResponseReturnValue:
     """The company's lists in one file."""
     company_id, zone, locale = current_user.company_id, ZoneInfo(current_user.company.timezone), str(get_locale())
@@ -39,8 +38,7 @@ def download() -> ResponseReturnValue:
     )
 
 
-@bp.route("/close", methods=["GET", "POST"])
-@access.admin
+@bp.route("/close", methods=["GET", "POST"], access="admin")
 def close() -> ResponseReturnValue:
     """Say what would go; then, for who types the company's name and the password, close it for good."""
     form, company = CloseForm(), current_user.company

@@ -1,6 +1,6 @@
 """Links that work once: the first set-up, an invitation, a new password. Each leads into the portal."""
 
-from flask import Blueprint, abort, make_response, render_template, request
+from flask import abort, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from portal.database.db import db
@@ -13,11 +13,10 @@ from portal.views.auth import enter
 from portal.web import access, proxied
 from portal.web.errors import render_error
 
-bp = Blueprint("links", __name__)
+bp = access.Pages("links", __name__)
 
 
-@bp.route("/setup/<token>", methods=["GET", "POST"])
-@access.public
+@bp.route("/setup/<token>", methods=["GET", "POST"], access="public")
 def set_up(token: str) -> ResponseReturnValue:
     link = open_link(token, purpose="setup")
     form = SetUpForm()
@@ -43,8 +42,7 @@ def set_up(token: str) -> ResponseReturnValue:
     return render_template("auth/set_up.html", form=form), 422 if form.errors else 200
 
 
-@bp.route("/invitation/<token>", methods=["GET", "POST"])
-@access.public
+@bp.route("/invitation/<token>", methods=["GET", "POST"], access="public")
 def accept_invitation(token: str) -> ResponseReturnValue:
     """Choose the first password."""
     link, user = open_link_of_user(token, purpose="invitation")
@@ -54,8 +52,7 @@ def accept_invitation(token: str) -> ResponseReturnValue:
     return render_template("auth/invitation.html", form=form, user=user), 422 if form.errors else 200
 
 
-@bp.route("/reset/<token>", methods=["GET", "POST"])
-@access.public
+@bp.route("/reset/<token>", methods=["GET", "POST"], access="public")
 def reset(token: str) -> ResponseReturnValue:
     """Choose another password, by a link that an admin made or a mail brought."""
     link, user = open_link_of_user(token, purpose="reset")

@@ -1,6 +1,6 @@
 """Merging two contacts that are one person: which look alike, what merging would do, and doing it."""
 
-from flask import Blueprint, flash, render_template, request, url_for
+from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -20,18 +20,16 @@ from portal.web.redirects import see_other
 
 MOST_FOUND = 10
 
-bp = Blueprint("merging", __name__, url_prefix="/contacts")
+bp = access.Pages("merging", __name__, url_prefix="/contacts")
 
 
-@bp.get("/doubles")
-@access.admin
+@bp.get("/doubles", access="admin")
 def doubles() -> ResponseReturnValue:
     """The contacts that look alike, in groups."""
     return render_template("merging/doubles.html", groups=find_doubles(db.session, current_user.company_id))
 
 
-@bp.get("/<int:contact_id>/merge")
-@access.admin
+@bp.get("/<int:contact_id>/merge", access="admin")
 def confirm(contact_id: int) -> ResponseReturnValue:
     """What merging would do, before it is done; first, whom to merge the contact with."""
     contact = get_contact_or_404(contact_id)
@@ -57,8 +55,7 @@ def choose(contact_id: int) -> ResponseReturnValue:
     return render_template("merging/choose.html", contact=contact, alike=alike, search=search, others=others)
 
 
-@bp.post("/<int:contact_id>/merge")
-@access.admin
+@bp.post("/<int:contact_id>/merge", access="admin")
 def merge(contact_id: int) -> ResponseReturnValue:
     contact = get_contact_or_404(contact_id)
     other = get_contact_or_404(request.form.get("other", 0, type=row_number))

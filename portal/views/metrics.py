@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -19,11 +19,10 @@ from portal.runtime import runtime
 from portal.version import __version__
 from portal.web import access
 
-bp = Blueprint("metrics", __name__)
+bp = access.Pages("metrics", __name__)
 
 
-@bp.get("/metrics")
-@access.public
+@bp.get("/metrics", access="public")
 def metrics() -> Response:
     """For whoever knows PORTAL_METRICS_TOKEN; when it is not set, for this machine only."""
     if not may_read():

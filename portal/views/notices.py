@@ -1,6 +1,6 @@
 """Notices: who gets them by mail, the chat that gets them too, why the last did not arrive, and trials."""
 
-from flask import Blueprint, flash, render_template, url_for
+from flask import flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -20,17 +20,15 @@ from portal.runtime import runtime
 from portal.web import access
 from portal.web.redirects import see_other
 
-bp = Blueprint("notices", __name__, url_prefix="/notices")
+bp = access.Pages("notices", __name__, url_prefix="/notices")
 
 
-@bp.get("")
-@access.admin
+@bp.get("", access="admin")
 def index() -> ResponseReturnValue:
     return page(ChatForm(formdata=None))
 
 
-@bp.post("/test")
-@access.admin
+@bp.post("/test", access="admin")
 def test() -> ResponseReturnValue:
     """Mail a trial to the reader, the way notices go."""
     settings, recipient = runtime().settings, current_user.email
@@ -48,8 +46,7 @@ def test() -> ResponseReturnValue:
     return see_other(url_for(".index"))
 
 
-@bp.post("/chat")
-@access.admin
+@bp.post("/chat", access="admin")
 def save_chat() -> ResponseReturnValue:
     form = ChatForm()
     if not form.validate_on_submit():
@@ -61,8 +58,7 @@ def save_chat() -> ResponseReturnValue:
     return see_other(url_for(".index"))
 
 
-@bp.post("/chat/test")
-@access.admin
+@bp.post("/chat/test", access="admin")
 def test_chat() -> ResponseReturnValue:
     """Post a trial, the way notices go."""
     words = write_trial(current_user.company, "").text
@@ -79,8 +75,7 @@ def test_chat() -> ResponseReturnValue:
     return see_other(url_for(".index"))
 
 
-@bp.post("/chat/remove")
-@access.admin
+@bp.post("/chat/remove", access="admin")
 def drop_chat() -> ResponseReturnValue:
     remove_chat(db.session, access.current_actor())
     db.session.commit()

@@ -2,7 +2,7 @@
 
 import json
 
-from flask import Blueprint, Response, flash, render_template, url_for
+from flask import Response, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -15,11 +15,10 @@ from portal.views.contacts import get_contact_or_404
 from portal.web import access
 from portal.web.redirects import see_other
 
-bp = Blueprint("person", __name__, url_prefix="/contacts/<int:contact_id>")
+bp = access.Pages("person", __name__, url_prefix="/contacts/<int:contact_id>")
 
 
-@bp.get("/erase")
-@access.admin
+@bp.get("/erase", access="admin")
 def confirm_erase(contact_id: int) -> ResponseReturnValue:
     """Say what erasing would do, before it is done."""
     contact = get_contact_or_404(contact_id)
@@ -28,8 +27,7 @@ def confirm_erase(contact_id: int) -> ResponseReturnValue:
     )
 
 
-@bp.post("/erase")
-@access.admin
+@bp.post("/erase", access="admin")
 def erase(contact_id: int) -> ResponseReturnValue:
     contact, held = get_contact_or_404(contact_id), runtime()
     done = erasing.erase_contact(db.session, contact, access.current_actor(), vault=held.vault)
@@ -41,8 +39,7 @@ def erase(contact_id: int) -> ResponseReturnValue:
     return see_other(url_for("contacts.index"))
 
 
-@bp.get("/person.json")
-@access.admin
+@bp.get("/person.json", access="admin")
 def download(contact_id: int) -> ResponseReturnValue:
     """Everything that is kept about one person, as a file."""
     contact = get_contact_or_404(contact_id)

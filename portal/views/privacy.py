@@ -1,6 +1,6 @@
 """Personal data: for how long it is kept, and what went last."""
 
-from flask import Blueprint, flash, render_template, url_for
+from flask import flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -11,11 +11,10 @@ from portal.privacy import retention
 from portal.web import access
 from portal.web.redirects import see_other
 
-bp = Blueprint("privacy", __name__, url_prefix="/privacy")
+bp = access.Pages("privacy", __name__, url_prefix="/privacy")
 
 
-@bp.route("", methods=["GET", "POST"])
-@access.admin
+@bp.route("", methods=["GET", "POST"], access="admin")
 def index() -> ResponseReturnValue:
     """For how many days data is kept, and what the last purge took away."""
     company = current_user.company

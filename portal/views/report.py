@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask import abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -32,11 +32,10 @@ MONTHS = 13
 SPAN_COLUMNS = (_l("Por"), _l("Nome"), _l("De"), _l("Até"))
 COLUMNS = (*SPAN_COLUMNS, _l("Nível"), _l("Contatos"), _l("No CRM"), _l("Com aviso"), _l("Não"))
 
-bp = Blueprint("report", __name__, url_prefix="/report")
+bp = access.Pages("report", __name__, url_prefix="/report")
 
 
-@bp.get("")
-@access.member
+@bp.get("", access="member")
 def index() -> ResponseReturnValue:
     report, zone = read_report(), reader_zone()
     company_id = current_user.company_id
@@ -57,8 +56,7 @@ def index() -> ResponseReturnValue:
     )
 
 
-@bp.get("/report.csv")
-@access.member
+@bp.get("/report.csv", access="member")
 def download() -> ResponseReturnValue:
     """The report as CSV; of a span that cannot be, the page, which says so."""
     zone = reader_zone()
@@ -70,8 +68,7 @@ def download() -> ResponseReturnValue:
     return csv_file.download(_("relatorio"), COLUMNS, lambda _cursor: (rows, None), zone=zone, action="report.exported")
 
 
-@bp.post("/mail")
-@access.member
+@bp.post("/mail", access="member")
 def mail() -> ResponseReturnValue:
     """Mail the report to the reader from the next time on, or no more."""
     every = request.form.get("every") or None

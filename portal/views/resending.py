@@ -1,6 +1,6 @@
 """Sending again: one delivery, or all that a filter matches; what would surprise the CRM is said before."""
 
-from flask import Blueprint, flash, render_template, request, url_for
+from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -13,11 +13,10 @@ from portal.views.deliveries import asked_filter, get_delivery_or_404, read_filt
 from portal.web import access
 from portal.web.redirects import back_or, see_other
 
-bp = Blueprint("resending", __name__, url_prefix="/deliveries")
+bp = access.Pages("resending", __name__, url_prefix="/deliveries")
 
 
-@bp.get("/<webhook_id>/resend")
-@access.admin
+@bp.get("/<webhook_id>/resend", access="admin")
 def confirm(webhook_id: str) -> ResponseReturnValue:
     """Say what sending again would do, before it is done."""
     delivery = get_delivery_or_404(webhook_id)
@@ -29,8 +28,7 @@ def confirm(webhook_id: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/<webhook_id>/resend")
-@access.admin
+@bp.post("/<webhook_id>/resend", access="admin")
 def start(webhook_id: str) -> ResponseReturnValue:
     delivery = get_delivery_or_404(webhook_id)
     accepting = resending.RISKS if "confirmed" in request.form else ()
@@ -51,8 +49,7 @@ def start(webhook_id: str) -> ResponseReturnValue:
     return back_or(url_for("deliveries.show", webhook_id=webhook_id))
 
 
-@bp.get("/resend")
-@access.admin
+@bp.get("/resend", access="admin")
 def confirm_many() -> ResponseReturnValue:
     """What matches the filter of the page's address, told apart by what sending it again would do."""
     wanted = read_filter_or_say()
@@ -64,8 +61,7 @@ def confirm_many() -> ResponseReturnValue:
     )
 
 
-@bp.post("/resend")
-@access.admin
+@bp.post("/resend", access="admin")
 def start_many() -> ResponseReturnValue:
     """Send again what was shown there, as a task; of what has a risk, only what was ticked."""
     risks, newest_id = request.form.getlist("risk"), request.form.get("newest_id", type=row_number)

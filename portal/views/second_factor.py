@@ -1,7 +1,7 @@
 """Turning the second factor on and off: one's own, and, for admins, off for somebody who lost the phone."""
 
 import segno
-from flask import Blueprint, flash, render_template, url_for
+from flask import flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -16,11 +16,10 @@ from portal.views.team import get_user_or_404
 from portal.web import access, sessions
 from portal.web.redirects import see_other
 
-bp = Blueprint("second_factor", __name__)
+bp = access.Pages("second_factor", __name__)
 
 
-@bp.get("/account/second-factor")
-@access.member
+@bp.get("/account/second-factor", access="member")
 def show() -> ResponseReturnValue:
     """What it is, and a secret to scan; it counts only once a code proves that it was scanned."""
     if current_user.totp_secret is not None:
@@ -28,8 +27,7 @@ def show() -> ResponseReturnValue:
     return scan_page(TurnOnForm(formdata=None), drafted_secret() or draft_secret())
 
 
-@bp.post("/account/second-factor")
-@access.member
+@bp.post("/account/second-factor", access="member")
 def turn_on() -> ResponseReturnValue:
     form, secret = TurnOnForm(), drafted_secret()
     if current_user.totp_secret is not None:
@@ -51,8 +49,7 @@ def turn_on() -> ResponseReturnValue:
     return render_template("account/recovery_codes.html", codes=codes)
 
 
-@bp.post("/account/second-factor/codes")
-@access.member
+@bp.post("/account/second-factor/codes", access="member")
 def make_codes() -> ResponseReturnValue:
     """New recovery codes, for whoever knows the password, shown this once."""
     form, user = TurnOffForm(), own_user()
@@ -65,8 +62,7 @@ def make_codes() -> ResponseReturnValue:
     return render_template("account/recovery_codes.html", codes=codes)
 
 
-@bp.post("/account/second-factor/remove")
-@access.member
+@bp.post("/account/second-factor/remove", access="member")
 def turn_off() -> ResponseReturnValue:
     form = TurnOffForm()
     if not form.validate_on_submit() or not sessions.is_confirmed(form.current):
@@ -77,8 +73,7 @@ def turn_off() -> ResponseReturnValue:
     return see_other(url_for("account.index"))
 
 
-@bp.post("/team/<int:user_id>/second-factor/remove")
-@access.admin
+@bp.post("/team/<int:user_id>/second-factor/remove", access="admin")
 def remove(user_id: int) -> ResponseReturnValue:
     user = get_user_or_404(user_id)
     second_factor.turn_off(db.session, user, actor=access.current_actor())

@@ -1,6 +1,6 @@
 """Bringing the CRM in sync: how many contacts it does not know as they are, and sending it those."""
 
-from flask import Blueprint, flash, render_template, url_for
+from flask import flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -12,11 +12,10 @@ from portal.views.jobs import begin_job
 from portal.web import access
 from portal.web.redirects import see_other
 
-bp = Blueprint("sync", __name__, url_prefix="/sync")
+bp = access.Pages("sync", __name__, url_prefix="/sync")
 
 
-@bp.get("")
-@access.admin
+@bp.get("", access="admin")
 def confirm() -> ResponseReturnValue:
     """What would be sent, before anything is."""
     return render_template(
@@ -27,8 +26,7 @@ def confirm() -> ResponseReturnValue:
     )
 
 
-@bp.post("")
-@access.admin
+@bp.post("", access="admin")
 def start() -> ResponseReturnValue:
     """Begin; who asks twice is shown what was begun."""
     try:

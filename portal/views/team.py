@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask import abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -25,11 +25,10 @@ from portal.web.redirects import see_other
 
 MAX_SHOWN = 200
 
-bp = Blueprint("team", __name__, url_prefix="/team")
+bp = access.Pages("team", __name__, url_prefix="/team")
 
 
-@bp.get("")
-@access.admin
+@bp.get("", access="admin")
 def index() -> ResponseReturnValue:
     """The people of one state, active ones at first, narrowed by name or e-mail."""
     state = request.args.get("state") or "active"
@@ -48,8 +47,7 @@ def index() -> ResponseReturnValue:
     )
 
 
-@bp.route("/new", methods=["GET", "POST"])
-@access.admin
+@bp.route("/new", methods=["GET", "POST"], access="admin")
 def new() -> ResponseReturnValue:
     """Invite somebody; the answer shows the link, this once."""
     form = InvitationForm()
@@ -72,14 +70,12 @@ def new() -> ResponseReturnValue:
     return render_template("team/new.html", form=form), 422 if form.errors else 200
 
 
-@bp.get("/<int:user_id>")
-@access.admin
+@bp.get("/<int:user_id>", access="admin")
 def show(user_id: int) -> ResponseReturnValue:
     return page(get_user_or_404(user_id))
 
 
-@bp.post("/<int:user_id>/link")
-@access.admin
+@bp.post("/<int:user_id>/link", access="admin")
 def issue_link(user_id: int) -> ResponseReturnValue:
     """A new link to choose a password: an invitation for whoever has none yet, else a reset. Shown this once."""
     user = get_user_or_404(user_id)
@@ -90,8 +86,7 @@ def issue_link(user_id: int) -> ResponseReturnValue:
     return page(user, link=link_to("links.reset" if purpose == "reset" else "links.accept_invitation", token))
 
 
-@bp.post("/<int:user_id>/email")
-@access.admin
+@bp.post("/<int:user_id>/email", access="admin")
 def change_email(user_id: int) -> ResponseReturnValue:
     """Another e-mail, or the link by which the person confirms it or accepts the invitation. Shown this once."""
     user, form = get_user_or_404(user_id), OtherEmailForm()
@@ -112,8 +107,7 @@ def change_email(user_id: int) -> ResponseReturnValue:
     return see_other(url_for(".show", user_id=user_id))
 
 
-@bp.post("/<int:user_id>/role")
-@access.admin
+@bp.post("/<int:user_id>/role", access="admin")
 def set_role(user_id: int) -> ResponseReturnValue:
     """Change the role; who could not log in so far is invited, and the answer shows the link."""
     user, form = get_user_or_404(user_id), RoleForm()
@@ -130,8 +124,7 @@ def set_role(user_id: int) -> ResponseReturnValue:
     return see_other(url_for(".show", user_id=user_id))
 
 
-@bp.post("/<int:user_id>/disable")
-@access.admin
+@bp.post("/<int:user_id>/disable", access="admin")
 def disable(user_id: int) -> ResponseReturnValue:
     """Shut somebody out; their contacts go to whom the form names, or stay."""
     user, actor = get_user_or_404(user_id), access.current_actor()
@@ -152,8 +145,7 @@ def disable(user_id: int) -> ResponseReturnValue:
     return see_other(url_for("jobs.show", job_id=task.id) if task and task.total else url_for(".show", user_id=user_id))
 
 
-@bp.post("/<int:user_id>/enable")
-@access.admin
+@bp.post("/<int:user_id>/enable", access="admin")
 def enable(user_id: int) -> ResponseReturnValue:
     user = get_user_or_404(user_id)
     users.enable(db.session, user, actor=access.current_actor())

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, flash, render_template, url_for
+from flask import flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -19,17 +19,15 @@ from portal.people.users import state_of
 from portal.web import access
 from portal.web.redirects import see_other
 
-bp = Blueprint("tokens", __name__, url_prefix="/tokens")
+bp = access.Pages("tokens", __name__, url_prefix="/tokens")
 
 
-@bp.get("")
-@access.admin
+@bp.get("", access="admin")
 def index() -> ResponseReturnValue:
     return page(make_form(formdata=None, user=current_user.id))
 
 
-@bp.post("")
-@access.admin
+@bp.post("", access="admin")
 def create() -> ResponseReturnValue:
     """Make a token; the answer shows it, this once."""
     form = make_form()
@@ -52,8 +50,7 @@ def create() -> ResponseReturnValue:
     return page(make_form(formdata=None, user=user.id), token=token)
 
 
-@bp.post("/<int:token_id>/revoke")
-@access.admin
+@bp.post("/<int:token_id>/revoke", access="admin")
 def revoke(token_id: int) -> ResponseReturnValue:
     token = access.or_404(get_token(db.session, current_user.company_id, token_id))
     revoke_token(db.session, token, actor=access.current_actor())

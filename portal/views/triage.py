@@ -1,6 +1,6 @@
 """Triage: the contacts of a filter one at a time; a level, and the next one comes by itself."""
 
-from flask import Blueprint, flash, render_template, request, url_for
+from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -21,26 +21,23 @@ from portal.web.redirects import see_other
 SHOWN_MESSAGES = 6
 """The last ones; those before them open by a click."""
 
-bp = Blueprint("triage", __name__, url_prefix="/triage")
+bp = access.Pages("triage", __name__, url_prefix="/triage")
 
 
-@bp.get("")
-@access.member
+@bp.get("", access="member")
 def index() -> ResponseReturnValue:
     """The first contact that matches, or the first after one that had its turn: the one before, should it be gone."""
     wanted, after_ids = triage.meant(read_filter()), request.args.getlist("after", type=row_number)
     return page(triage.find_next(db.session, current_user.company_id, wanted, after_ids=after_ids[:2]))
 
 
-@bp.get("/<int:contact_id>")
-@access.member
+@bp.get("/<int:contact_id>", access="member")
 def show(contact_id: int) -> ResponseReturnValue:
     """One contact, also when it does not match any more: whoever goes back wants to see it."""
     return page(triage.turn_of(db.session, get_contact_or_404(contact_id), triage.meant(read_filter())))
 
 
-@bp.post("/<int:contact_id>")
-@access.member
+@bp.post("/<int:contact_id>", access="member")
 def choose(contact_id: int) -> ResponseReturnValue:
     level, seen = read_level(), request.form.get("seen_at")
     seen_at = read_moment(seen) if seen else None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flask import Blueprint, flash, request, session, url_for
+from flask import flash, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -20,7 +20,7 @@ from portal.database.paging import row_number
 from portal.web import access
 from portal.web.redirects import back_or
 
-bp = Blueprint("undoing", __name__, url_prefix="/contacts")
+bp = access.Pages("undoing", __name__, url_prefix="/contacts")
 
 MOST = 50
 MICROSECONDS = 1_000_000
@@ -58,8 +58,7 @@ def current_offer() -> Offer | None:
     return Offer(names, contact_ids, level, set_at, round(left * 1000))
 
 
-@bp.post("/undo")
-@access.member
+@bp.post("/undo", access="member")
 def undo() -> ResponseReturnValue:
     """Undo it, and say what became of it, and what the CRM keeps."""
     contact_ids = request.form.getlist("contact", type=row_number)[:MOST]

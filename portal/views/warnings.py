@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask import abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import ngettext
 from flask_login import current_user
@@ -15,11 +15,10 @@ from portal.rules.verdict import WARNINGS
 from portal.web import access
 from portal.web.redirects import back_or
 
-bp = Blueprint("warnings", __name__, url_prefix="/warnings")
+bp = access.Pages("warnings", __name__, url_prefix="/warnings")
 
 
-@bp.get("")
-@access.member
+@bp.get("", access="member")
 def index() -> ResponseReturnValue:
     found = doubts.doubts_of(db.session, current_user.company_id)
     return render_template(
@@ -32,8 +31,7 @@ def index() -> ResponseReturnValue:
     )
 
 
-@bp.post("")
-@access.admin
+@bp.post("", access="admin")
 def settle() -> ResponseReturnValue:
     """Settle all of a kind that were there when the page was."""
     warning, seen_at = request.form.get("warning"), read_moment(request.form.get("seen_at", ""))

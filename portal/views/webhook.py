@@ -1,6 +1,6 @@
 """The webhook's settings: the address, a test of it, the secret that signs, and how it has been going."""
 
-from flask import Blueprint, flash, render_template, request, url_for
+from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -27,11 +27,10 @@ from portal.web import access, exchange
 from portal.web.health import read_health
 from portal.web.redirects import see_other
 
-bp = Blueprint("webhook", __name__, url_prefix="/webhook")
+bp = access.Pages("webhook", __name__, url_prefix="/webhook")
 
 
-@bp.get("")
-@access.admin
+@bp.get("", access="admin")
 def index() -> ResponseReturnValue:
     """The settings; `?test=` shows what came of that test, with the address it went to in the field. `?inspector=` puts
     the inspector's there, and `?offered=` the one that the answer to that delivery pointed to.
@@ -52,8 +51,7 @@ def index() -> ResponseReturnValue:
     return page(form, test=test, attempt=attempts[0] if attempts else None)
 
 
-@bp.post("")
-@access.admin
+@bp.post("", access="admin")
 def save() -> ResponseReturnValue:
     form = WebhookForm()
     if not form.validate_on_submit():
@@ -77,8 +75,7 @@ def save() -> ResponseReturnValue:
     return see_other(url_for(".index"))
 
 
-@bp.post("/test")
-@access.admin
+@bp.post("/test", access="admin")
 def test() -> ResponseReturnValue:
     """Send the sample to what is in the field, saved or not, the same way as every delivery."""
     form = WebhookForm()
@@ -90,8 +87,7 @@ def test() -> ResponseReturnValue:
     return shown(sent.webhook_id, header="typed" if isinstance(header, FixedHeader) else None)
 
 
-@bp.post("/remove")
-@access.admin
+@bp.post("/remove", access="admin")
 def remove() -> ResponseReturnValue:
     count = endpoint.remove_address(db.session, access.current_actor())
     db.session.commit()
@@ -100,8 +96,7 @@ def remove() -> ResponseReturnValue:
     return see_other(url_for(".index"))
 
 
-@bp.post("/pause")
-@access.admin
+@bp.post("/pause", access="admin")
 def pause() -> ResponseReturnValue:
     endpoint.pause(db.session, access.current_actor())
     db.session.commit()
@@ -109,8 +104,7 @@ def pause() -> ResponseReturnValue:
     return see_other(url_for(".index"))
 
 
-@bp.post("/resume")
-@access.admin
+@bp.post("/resume", access="admin")
 def resume() -> ResponseReturnValue:
     """Send again, once a test has shown that somebody is there."""
     try:
@@ -123,8 +117,7 @@ def resume() -> ResponseReturnValue:
     return see_other(url_for(".index"))
 
 
-@bp.post("/secret")
-@access.admin
+@bp.post("/secret", access="admin")
 def show_secret() -> ResponseReturnValue:
     """The key that signs, to be copied into the receiver; a new one when asked."""
     act = endpoint.rotate_secret if "rotate" in request.form else endpoint.show_secret

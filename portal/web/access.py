@@ -1,15 +1,15 @@
-"""Who may open what. Every view says it with one of three decorators; a view that says nothing is refused to everybody.
+"""Who may open what. Every view says it beside its address: there is no route without `access`.
 
-`public`: anybody. `member`: whoever is logged in. `admin`: whoever is logged in with that role.
+`public`: anybody. `member`: whoever is logged in, within the own company. `admin`: of these, whoever has that role.
 """
 
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from flask import Flask, abort, current_app, g, request
-from flask.typing import ResponseReturnValue
+from flask import Blueprint, Flask, abort, current_app, g, request
+from flask.typing import ResponseReturnValue, RouteCallable
 from flask_login import current_user
 from werkzeug.exceptions import Forbidden
 
@@ -22,26 +22,30 @@ from portal.web.extensions import login_manager
 
 logger = logging.getLogger(__name__)
 
-View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
+ACCESS = ("public", "member", "admin")
+View = TypeVar("View", bound=RouteCallable)
 Found = TypeVar("Found")
 
 
-def public(view: View) -> View:
-    """Anybody may open this."""
-    view.access = "public"  # type: ignore[attr-defined]
-    return view
+class Pages(Blueprint):
+    """Views that belong together: `@bp.get("/new", access="admin")`."""
+
+    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """The address of a view, and whom it admits."""
+        access, register = options.pop("access"), super().route(rule, **options)
+
+        def decorate(view: View) -> View:
+            mark(view, access)
+            return register(view)
+
+        return decorate
 
 
-def member(view: View) -> View:
-    """Whoever is logged in may open this, within the own company."""
-    view.access = "member"  # type: ignore[attr-defined]
-    return view
-
-
-def admin(view: View) -> View:
-    """Admins may open this, within the own company."""
-    view.access = "admin"  # type: ignore[attr-defined]
-    return view
+def mark(view: Callable[..., Any], access: str) -> None:
+    """Say of a view whom it admits."""
+    if access not in ACCESS:
+        raise ValueError(f"{access!r} is none of {ACCESS}.")
+    view.access = access  # type: ignore[attr-defined]
 
 
 def init_app(app: Flask) -> None:
