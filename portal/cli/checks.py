@@ -23,6 +23,7 @@ from portal.config import Settings
 from portal.database.backup import nightly
 from portal.database.db import db
 from portal.database.schema import SchemaError, check_schema
+from portal.database.structure import find_flaws
 from portal.database.troubles import find_trouble
 from portal.database.upkeep import size_of
 from portal.deliveries import figures
@@ -135,6 +136,12 @@ def check_database() -> Iterator[Finding]:
     if log.exists() and log.stat().st_size > LONG_LOG:
         length = log.stat().st_size // MEGABYTE
         yield Finding("database", "warn", f"Its log has {length} MB: some program keeps a long transaction open.")
+
+
+def check_structure() -> Iterator[Finding]:
+    """Whether its indexes and constraints are there, and every row refers to one that is."""
+    for flaw in find_flaws(db.session.connection(), db.metadata):
+        yield Finding("database", "warn" if flaw.is_slow else "fail", flaw.message)
 
 
 def check_backups(settings: Settings) -> Iterator[Finding]:

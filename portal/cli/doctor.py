@@ -60,6 +60,7 @@ def examine_installation() -> Iterator[Finding]:
     yield from endure("backups", checks.check_backups(held.settings))
     yield from endure("copies", checks.check_copies(held.settings))
     if is_usable:
+        yield from endure("database", checks.check_structure())
         yield from endure("key", checks.check_key(held))
         yield from checks.check_clock()
         yield from checks.check_origins()

@@ -125,6 +125,24 @@ def change(statement: str) -> Callable[[Broken], None]:
     return lambda broken: broken.change(statement)
 
 
+def by_another_program(*statements: str) -> Callable[[Broken], None]:
+    """SQLite's own shell minds no foreign keys."""
+
+    def run(broken: Broken) -> None:
+        broken.leave()
+        with closing(sqlite3.connect(broken.file)) as other, other:
+            for statement in statements:
+                other.execute(statement)
+
+    return run
+
+
+no_constraint = by_another_program(
+    "PRAGMA writable_schema = ON",
+    "UPDATE sqlite_schema SET sql = replace(sql, 'ck_delivery_status', 'ck_delivery_other') WHERE name = 'delivery'",
+)
+
+
 def overwrite(start: int, pages: int) -> Callable[[Broken], None]:
     def write(broken: Broken) -> None:
         broken.leave()
@@ -217,6 +235,9 @@ BREAK: dict[str, Callable[[Broken], None]] = {
     "another program's tables are in the database": foreign_tables,
     "the database does not say its version": change("DELETE FROM alembic_version"),
     "a column is missing": change("ALTER TABLE contact DROP COLUMN merged"),
+    "an index is gone, or another one bears its name": change("DROP INDEX ix_delivery_due"),
+    "a constraint is gone": no_constraint,
+    "rows refer to what is not there": by_another_program("DELETE FROM contact"),
     "the database's file is no database any more": overwrite(0, 1),
     "pages of the database's file are damaged": overwrite(5, 60),
     "the database's file can only be read": read_only_file,

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, create_engine, text
 from portal.clock import utcnow
 from portal.database.db import Base, prepare_engine
 from portal.database.schema import HEAD_REVISION, SchemaError, check_schema
+from portal.database.structure import find_flaws
 from portal.database.upgrading import upgrade_schema
 from tests.database.old_databases import FOLDER
 
@@ -78,7 +79,7 @@ def test_an_older_database_is_brought_to_this_version_with_all_its_rows(
     with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
         assert [f"{each[2]}.{each[3].name}" for each in differences] == LEFT_OVER.get(name, [])
-        assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+        assert list(find_flaws(connection, Base.metadata)) == []
     assert rows_in(engine) == before == [1] * len(COUNTED)
 
 
