@@ -8,7 +8,7 @@ from marshmallow import fields
 from portal.api import examples
 from portal.api.contact_schemas import ContactFilterSchema
 from portal.api.job_schemas import JobSchema
-from portal.api.protocol.access import admin, current_caller
+from portal.api.protocol.access import current_caller
 from portal.api.protocol.fields import AnswerSchema, Flag, Object, StrictSchema, Text, about
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import refuse
@@ -17,7 +17,7 @@ from portal.contacts.filtering import read_filter
 from portal.database.db import db, reading
 from portal.models import Task
 
-blueprint = ApiBlueprint("assigning", __name__)
+blueprint = ApiBlueprint("assigning", __name__, tag="jobs")
 
 
 class AssignSchema(StrictSchema):
@@ -31,14 +31,11 @@ class MatchingSchema(AnswerSchema):
     count = fields.Integer(metadata=about("Contacts that match."))
 
 
-@blueprint.route("/contacts/assign", methods=["POST"], tags=["jobs"])
-@admin
+@blueprint.route("POST /contacts/assign", access="admin", problems=(409,))
 @blueprint.arguments(AssignSchema, example={"filter": {"owner": "ana@example.com"}, "owner": "rui@example.com"})
 @blueprint.response(202, JobSchema, description="The job that moves them.", example=examples.ASSIGN_JOB)
 @blueprint.other_response(200, MatchingSchema, description="A dry run.", example=examples.COUNT)
-@blueprint.problems(400, 409, 413, 415)
-@blueprint.doc(operationId="assignContacts")
-def assign(given: dict[str, Any]) -> Task | Response:
+def assign_contacts(given: dict[str, Any]) -> Task | Response:
     """Give all contacts that match another owner or campaign
 
     As a job; with the filter `owner` it hands one person's contacts over to another. Who is in the campaign already,

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields
 
 from portal.api import examples
-from portal.api.protocol.access import admin, current_caller, member
+from portal.api.protocol.access import current_caller
 from portal.api.protocol.exchange import message_of
 from portal.api.protocol.fields import AnswerSchema, Moment, StrictSchema, Text, about, choice
 from portal.api.protocol.parsing import ApiBlueprint
@@ -18,7 +18,7 @@ from portal.deliveries.log import last_attempts
 from portal.models import DELIVERY_STATUSES
 from portal.rules.reasons import explain_warning
 
-blueprint = ApiBlueprint("causes", __name__)
+blueprint = ApiBlueprint("causes", __name__, tag="sync")
 
 
 class CauseNoteSchema(AnswerSchema):
@@ -48,12 +48,9 @@ class WrittenSchema(AnswerSchema):
     note = fields.Nested(CauseNoteSchema, allow_none=True)
 
 
-@blueprint.route("/causes", tags=["sync"])
-@member
+@blueprint.route("GET /causes", access="member")
 @blueprint.response(200, CausesSchema, example=examples.CAUSES)
-@blueprint.problems()
-@blueprint.doc(operationId="listCauses")
-def index() -> dict[str, Any]:
+def list_causes() -> dict[str, Any]:
     """Why contacts have not arrived, or arrived with a warning
 
     In groups by cause, with the note that somebody wrote about it: what has failed, then what waits, then what was
@@ -63,13 +60,10 @@ def index() -> dict[str, Any]:
     return {"items": shapes_of(current_caller().company_id)}
 
 
-@blueprint.route("/causes/<cause>/note", methods=["PUT"], tags=["sync"])
-@admin
+@blueprint.route("PUT /causes/<cause>/note", access="admin")
 @blueprint.arguments(NewNoteSchema, example={"text": "I spoke to support, ticket 123"})
 @blueprint.response(200, WrittenSchema, example=examples.CAUSE_NOTE)
-@blueprint.problems(400, 404, 413, 415)
-@blueprint.doc(operationId="writeCauseNote")
-def write(given: dict[str, Any], cause: str) -> dict[str, Any]:
+def write_cause_note(given: dict[str, Any], cause: str) -> dict[str, Any]:
     """Write the note about a cause
 
     One for all that failed for that `reason`, or arrived with that `warning`, in the place of what it said.

@@ -16,14 +16,13 @@ from portal.api.contact_schemas import (
     SentSchema,
 )
 from portal.api.job_schemas import JobSchema
-from portal.api.protocol.access import admin, current_caller, member
+from portal.api.protocol.access import current_caller
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import or_404
 from portal.api.sync_schemas import CountSchema, SendCurrentSchema
-from portal.contacts import classifying, completing, merging, syncing
+from portal.contacts import classifying, completing, listing, merging, syncing
 from portal.contacts.body import payload_of
 from portal.contacts.filtering import read_filter
-from portal.contacts.listing import get_contact, page_contacts
 from portal.contacts.standing import Standing, standings_of
 from portal.database.db import db, reading
 from portal.deliveries.opening import crm_addresses_of
@@ -31,16 +30,13 @@ from portal.models import Contact, Task
 from portal.privacy import erasing
 from portal.runtime import runtime
 
-blueprint = ApiBlueprint("contacts", __name__)
+blueprint = ApiBlueprint("contacts", __name__, tag="contacts")
 
 
-@blueprint.route("/contacts", tags=["contacts"])
-@member
+@blueprint.route("GET /contacts", access="member")
 @blueprint.arguments(ContactQuerySchema, location="query")
 @blueprint.response(200, ContactPageSchema, example=examples.CONTACT_PAGE)
-@blueprint.problems()
-@blueprint.doc(operationId="listContacts")
-def index(given: dict[str, Any]) -> Response:
+def list_contacts(given: dict[str, Any]) -> Response:
     """The contacts that match every filter, by name
 
     Each in the shape of the webhook's body, plus `sync`, `warning`, `data_changed` and `crm_url`. A cursor ends with
@@ -48,18 +44,15 @@ def index(given: dict[str, Any]) -> Response:
     """
     company_id = current_caller().company_id
     wanted = read_filter(db.session, company_id, given, reader_id=current_caller().user_id)
-    page = page_contacts(
+    page = listing.page_contacts(
         db.session, company_id, wanted, limit=given["limit"], cursor=given.get("cursor"), with_messages=True
     )
     return jsonify({"items": shapes_of(page.items), "next_cursor": page.next_cursor})
 
 
-@blueprint.route("/contacts/<int:contact_id>", tags=["contacts"])
-@member
+@blueprint.route("GET /contacts/<int:contact_id>", access="member")
 @blueprint.response(200, ContactSchema, example=examples.CONTACT)
-@blueprint.problems(404)
-@blueprint.doc(operationId="getContact")
-def get_one(contact_id: int) -> Response:
+def get_contact(contact_id: int) -> Response:
     """One contact
 
     In the shape of the webhook's body, with dates in the company's time zone, plus `sync`: whether the CRM knows the
@@ -70,13 +63,10 @@ def get_one(contact_id: int) -> Response:
     return jsonify(*shapes_of([get_contact_or_404(contact_id)]))
 
 
-@blueprint.route("/contacts/<int:contact_id>/interest-level", methods=["PUT"], tags=["contacts"])
-@member
+@blueprint.route("PUT /contacts/<int:contact_id>/interest-level", access="member")
 @blueprint.arguments(LevelSchema, example={"interest_level": 3})
 @blueprint.response(200, ClassifiedSchema, example=examples.CLASSIFIED)
-@blueprint.problems(400, 404, 413, 415)
-@blueprint.doc(operationId="classifyContact")
-def classify(given: dict[str, Any], contact_id: int) -> dict[str, Any]:
+def classify_contact(given: dict[str, Any], contact_id: int) -> dict[str, Any]:
     """Classify a contact
 
     A webhook fires when a level is set for the first time or changed; not when it is saved again or removed (null).
@@ -92,12 +82,9 @@ def classify(given: dict[str, Any], contact_id: int) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/contacts/<int:contact_id>/sync", methods=["POST"], tags=["contacts"])
-@member
+@blueprint.route("POST /contacts/<int:contact_id>/sync", access="member", problems=(409,))
 @blueprint.response(200, SentSchema, example=examples.SENT)
-@blueprint.problems(404, 409)
-@blueprint.doc(operationId="sendContact")
-def send(contact_id: int) -> dict[str, Any]:
+def send_contact(contact_id: int) -> dict[str, Any]:
     """Send a contact's current data
 
     One delivery (trigger `sync`) with the current body, where the receiver has the old data (`data_changed`) or
@@ -110,14 +97,11 @@ def send(contact_id: int) -> dict[str, Any]:
     return {"contact_id": contact_id, "delivery_id": sent}
 
 
-@blueprint.route("/contacts/sync", methods=["POST"], tags=["contacts"])
-@admin
+@blueprint.route("POST /contacts/sync", access="admin", problems=(409,))
 @blueprint.arguments(SendCurrentSchema, example={"filter": {"data_changed": "true"}, "dry_run": True})
 @blueprint.response(202, JobSchema, description="The job that sends them.", example=examples.SEND_CURRENT_JOB)
 @blueprint.other_response(200, CountSchema, description="A dry run: what would be sent.", example=examples.COUNT)
-@blueprint.problems(400, 409, 413, 415)
-@blueprint.doc(operationId="sendContacts")
-def send_current(given: dict[str, Any]) -> Task | Response:
+def send_contacts(given: dict[str, Any]) -> Task | Response:
     """Send the current data of all contacts that match
 
     As `sendContact` does for one, as a job, level 3 first: a delivery for each contact that matches, has a level, and
@@ -134,13 +118,10 @@ def send_current(given: dict[str, Any]) -> Task | Response:
     return task
 
 
-@blueprint.route("/contacts/<int:contact_id>/merge", methods=["POST"], tags=["contacts"])
-@admin
+@blueprint.route("POST /contacts/<int:contact_id>/merge", access="admin", problems=(409,))
 @blueprint.arguments(MergeSchema, example={"contact_id": 12})
 @blueprint.response(200, ContactSchema, example=examples.CONTACT)
-@blueprint.problems(400, 404, 409, 413, 415)
-@blueprint.doc(operationId="mergeContacts")
-def merge(given: dict[str, Any], contact_id: int) -> Response:
+def merge_contacts(given: dict[str, Any], contact_id: int) -> Response:
     """Merge another contact into this one
 
     For one person who is there twice. This one keeps its number, its level and what it says; what it lacks comes from
@@ -155,12 +136,9 @@ def merge(given: dict[str, Any], contact_id: int) -> Response:
     return answer
 
 
-@blueprint.route("/contacts/<int:contact_id>", methods=["DELETE"], tags=["contacts"])
-@admin
+@blueprint.route("DELETE /contacts/<int:contact_id>", access="admin")
 @blueprint.response(204)
-@blueprint.problems(404)
-@blueprint.doc(operationId="eraseContact")
-def erase(contact_id: int) -> None:
+def erase_contact(contact_id: int) -> None:
     """Erase a contact for good
 
     With its messages and history, and with the bodies and answers of its deliveries; what waits to be sent is
@@ -187,4 +165,4 @@ def shape_of(contact: Contact, standing: Standing, crm_url: str | None) -> dict[
 
 def get_contact_or_404(contact_id: int) -> Contact:
     """The contact of the caller's company: nobody can forget to check whose it is."""
-    return or_404(get_contact(db.session, current_caller().company_id, contact_id))
+    return or_404(listing.get_contact(db.session, current_caller().company_id, contact_id))

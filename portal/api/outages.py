@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields
 
 from portal.api import examples
-from portal.api.protocol.access import current_caller, member
+from portal.api.protocol.access import current_caller
 from portal.api.protocol.fields import AnswerSchema, Moment, about
 from portal.api.protocol.lists import PAGE_NOTE, ListQuerySchema
 from portal.api.protocol.parsing import ApiBlueprint
@@ -13,7 +13,7 @@ from portal.company.outages import OutageFacts, page_outages
 from portal.database.db import db
 from portal.database.paging import Page
 
-blueprint = ApiBlueprint("outages", __name__)
+blueprint = ApiBlueprint("outages", __name__, tag="webhook")
 
 
 class OutageSchema(AnswerSchema):
@@ -38,13 +38,10 @@ class OutagePageSchema(AnswerSchema):
     next_cursor = fields.String(allow_none=True, metadata=PAGE_NOTE)
 
 
-@blueprint.route("/outages", tags=["webhook"])
-@member
+@blueprint.route("GET /outages", access="member")
 @blueprint.arguments(ListQuerySchema, location="query")
 @blueprint.response(200, OutagePageSchema, example=examples.OUTAGE_PAGE)
-@blueprint.problems()
-@blueprint.doc(operationId="listOutages")
-def index(given: dict[str, Any]) -> Page[OutageFacts]:
+def list_outages(given: dict[str, Any]) -> Page[OutageFacts]:
     """When the receiver took nothing, the newest first
 
     An outage begins with the first of several failures in a row, of different deliveries, and ends when a delivery

@@ -8,7 +8,7 @@ from marshmallow import fields
 from portal import clock
 from portal.api import examples
 from portal.api.outages import OutageSchema
-from portal.api.protocol.access import current_caller, member
+from portal.api.protocol.access import current_caller
 from portal.api.protocol.fields import AnswerSchema, Moment, TimeParameter, about
 from portal.api.protocol.lists import FilterSchema
 from portal.api.protocol.parsing import ApiBlueprint
@@ -18,7 +18,7 @@ from portal.models import Company
 from portal.report import BadSpan, Report, make_report, month_of, read_filter
 from portal.report.words import say
 
-blueprint = ApiBlueprint("report", __name__)
+blueprint = ApiBlueprint("report", __name__, tag="sync")
 
 
 class ReportQuerySchema(FilterSchema):
@@ -59,13 +59,10 @@ class ReportSchema(AnswerSchema):
     outages = fields.List(fields.Nested(OutageSchema))
 
 
-@blueprint.route("/report", tags=["sync"])
-@member
+@blueprint.route("GET /report", access="member")
 @blueprint.arguments(ReportQuerySchema, location="query")
 @blueprint.response(200, ReportSchema, example=examples.REPORT)
-@blueprint.problems()
-@blueprint.doc(operationId="getReport")
-def show(given: dict[str, Any]) -> dict[str, Any]:
+def get_report(given: dict[str, Any]) -> dict[str, Any]:
     """Who reached which level, and whether the CRM knows
 
     A contact counts once for each level that it was set to within the time, which is at most a year. With `reached`,

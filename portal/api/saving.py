@@ -14,7 +14,7 @@ from portal.api.contact_schemas import (
     ResultsSchema,
 )
 from portal.api.protocol import idempotency
-from portal.api.protocol.access import Caller, current_caller, member
+from portal.api.protocol.access import Caller, current_caller
 from portal.api.protocol.fields import Object
 from portal.api.protocol.idempotency import KeyReused, KeyUnderWay
 from portal.api.protocol.parsing import ApiBlueprint, load_many, read_json
@@ -29,17 +29,15 @@ from portal.web import bodies
 REPLAYED = "Idempotent-Replayed"
 RETRY_AFTER_SECONDS = 1
 
-blueprint = ApiBlueprint("saving", __name__)
+blueprint = ApiBlueprint("saving", __name__, tag="contacts")
 item_form = Object(ContactItemSchema, error_messages={"null": "not_an_object"})
 
 
-@blueprint.route("/contacts", methods=["POST"], tags=["contacts"])
-@member
+@blueprint.route("POST /contacts", access="member", problems=(400, 409, 413, 415))
 @bodies.up_to(bodies.FORM_BYTES, who_is_known=bodies.CALL_BYTES)
 @blueprint.arguments(RepeatableSchema, location="headers")
 @blueprint.response(200, ResultsSchema, example=examples.SAVED)
-@blueprint.problems(400, 409, 413, 415, 422)
-@blueprint.doc(operationId="saveContacts", requestBody=SAVE_BODY)
+@blueprint.doc(requestBody=SAVE_BODY)
 def save_contacts(headers: dict[str, Any]) -> Response:
     """Make or change contacts
 

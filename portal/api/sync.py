@@ -6,23 +6,20 @@ from flask import Response, jsonify
 
 from portal.api import examples
 from portal.api.job_schemas import JobSchema
-from portal.api.protocol.access import admin, current_caller
+from portal.api.protocol.access import current_caller
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.sync_schemas import CountSchema, SyncSchema
 from portal.contacts import syncing
 from portal.database.db import db, reading
 from portal.models import Task
 
-blueprint = ApiBlueprint("sync", __name__)
+blueprint = ApiBlueprint("sync", __name__, tag="sync")
 
 
-@blueprint.route("/sync", methods=["POST"], tags=["sync"])
-@admin
+@blueprint.route("POST /sync", access="admin", problems=(409,))
 @blueprint.arguments(SyncSchema, required=False, example={"dry_run": True})
 @blueprint.response(202, JobSchema, description="The job that sends them.", example=examples.SYNC_JOB)
 @blueprint.other_response(200, CountSchema, description="A dry run: what would be sent.", example=examples.COUNT)
-@blueprint.problems(400, 409, 413, 415)
-@blueprint.doc(operationId="bringInSync")
 def bring_in_sync(given: dict[str, Any]) -> Task | Response:
     """Bring the CRM in sync
 

@@ -5,23 +5,20 @@ from typing import Any
 from flask import Response, jsonify
 
 from portal.api import examples
-from portal.api.protocol.access import admin, current_caller
+from portal.api.protocol.access import current_caller
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import refuse
 from portal.api.sync_schemas import SettledSchema, SettleSchema
 from portal.contacts import doubts
 from portal.database.db import db
 
-blueprint = ApiBlueprint("warnings", __name__)
+blueprint = ApiBlueprint("warnings", __name__, tag="sync")
 
 
-@blueprint.route("/warnings/settle", methods=["POST"], tags=["sync"])
-@admin
+@blueprint.route("POST /warnings/settle", access="admin")
 @blueprint.arguments(SettleSchema, example={"warning": "error_words"})
 @blueprint.response(200, SettledSchema, example=examples.COUNT)
-@blueprint.problems(400, 413, 415)
-@blueprint.doc(operationId="settleWarnings")
-def settle(given: dict[str, Any]) -> Response:
+def settle_warnings(given: dict[str, Any]) -> Response:
     """Settle warnings
 
     The CRM accepted deliveries and answered something odd; somebody looked there, and all is well. `contact_id` settles

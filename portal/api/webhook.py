@@ -3,7 +3,7 @@
 from typing import Any
 
 from portal.api import examples
-from portal.api.protocol.access import admin, current_caller, member
+from portal.api.protocol.access import current_caller
 from portal.api.protocol.exchange import result_of
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import refuse
@@ -22,26 +22,20 @@ from portal.company.refusals import HeaderRefused
 from portal.database.db import db
 from portal.runtime import runtime
 
-blueprint = ApiBlueprint("webhook", __name__)
+blueprint = ApiBlueprint("webhook", __name__, tag="webhook")
 
 
-@blueprint.route("/webhook", tags=["webhook"])
-@member
+@blueprint.route("GET /webhook", access="member")
 @blueprint.response(200, WebhookSchema, example=examples.WEBHOOK)
-@blueprint.problems()
-@blueprint.doc(operationId="getWebhook")
-def show() -> Status:
+def get_webhook() -> Status:
     """The company's webhook: where it goes, and how it has been going"""
     return endpoint.describe(db.session, current_caller().company_id)
 
 
-@blueprint.route("/webhook", methods=["PUT"], tags=["webhook"])
-@admin
+@blueprint.route("PUT /webhook", access="admin")
 @blueprint.arguments(UrlSchema, example={"url": examples.URL})
 @blueprint.response(200, SavedWebhookSchema, example=examples.SAVED_WEBHOOK)
-@blueprint.problems(400, 413, 415)
-@blueprint.doc(operationId="setWebhook")
-def save(given: dict[str, Any]) -> dict[str, Any]:
+def set_webhook(given: dict[str, Any]) -> dict[str, Any]:
     """Set the address, or remove it (null)
 
     Deliveries that wait go to the new address; when it is removed they are cancelled. An address that the portal does
@@ -70,13 +64,10 @@ def save(given: dict[str, Any]) -> dict[str, Any]:
     return vars(commit()) | {"advice": ()}
 
 
-@blueprint.route("/webhook/test", methods=["POST"], tags=["webhook"])
-@admin
+@blueprint.route("POST /webhook/test", access="admin", problems=(409,))
 @blueprint.arguments(TestUrlSchema, required=False, example={"url": examples.URL})
 @blueprint.response(200, TestResultSchema, example=examples.TEST_RESULT)
-@blueprint.problems(400, 409, 413, 415)
-@blueprint.doc(operationId="testWebhook")
-def send_test(given: dict[str, Any]) -> dict[str, Any]:
+def test_webhook(given: dict[str, Any]) -> dict[str, Any]:
     """Send the sample to an address, saved or not, and say what came of it
 
     The same code sends as for every delivery. The test stands in the log, marked as a test, and is never retried.
@@ -86,23 +77,17 @@ def send_test(given: dict[str, Any]) -> dict[str, Any]:
     return result_of(testing.send_test(db.session, runtime(), actor, given.get("url"), header=header))
 
 
-@blueprint.route("/webhook/pause", methods=["POST"], tags=["webhook"])
-@admin
+@blueprint.route("POST /webhook/pause", access="admin", problems=(409,))
 @blueprint.response(200, WebhookSchema, example=examples.PAUSED)
-@blueprint.problems(409)
-@blueprint.doc(operationId="pauseWebhook")
-def pause() -> Status:
+def pause_webhook() -> Status:
     """Send nothing until somebody resumes; what is classified waits, and nothing is lost"""
     endpoint.pause(db.session, current_caller().actor)
     return commit()
 
 
-@blueprint.route("/webhook/resume", methods=["POST"], tags=["webhook"])
-@admin
+@blueprint.route("POST /webhook/resume", access="admin", problems=(409,))
 @blueprint.response(200, WebhookSchema, example=examples.WEBHOOK)
-@blueprint.problems(409)
-@blueprint.doc(operationId="resumeWebhook")
-def resume() -> Status:
+def resume_webhook() -> Status:
     """Send again, once a test has shown that somebody is there
 
     The sample is sent to the configured address first. When that is not delivered, nothing is resumed: `code` is
@@ -113,11 +98,8 @@ def resume() -> Status:
     return commit()
 
 
-@blueprint.route("/webhook/rotate-secret", methods=["POST"], tags=["webhook"])
-@admin
+@blueprint.route("POST /webhook/rotate-secret", access="admin")
 @blueprint.response(200, SecretSchema, example=examples.SECRET)
-@blueprint.problems()
-@blueprint.doc(operationId="rotateSecret")
 def rotate_secret() -> dict[str, Any]:
     """Sign with a new key
 

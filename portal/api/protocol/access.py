@@ -1,6 +1,6 @@
 """Who calls the API: whoever a bearer token proves. Cookies count for nothing here, and what says nothing is refused.
 
-Every route carries `member` (any token) or `admin` (an admin's token) directly below it, as pages do.
+Every route says `access="member"` (any token) or "admin" (an admin's token), as pages do.
 """
 
 import math
@@ -11,7 +11,6 @@ from flask import Flask, current_app, g, request
 from flask.typing import ResponseReturnValue
 
 from portal import clock
-from portal.api.protocol.parsing import View
 from portal.api.protocol.problems import Problem, answer_http_error
 from portal.api.protocol.rate_limit import RateLimit
 from portal.api.protocol.sentences import DETAILS
@@ -30,18 +29,6 @@ PUBLIC = {"api-docs.openapi_json", "api_docs.index", "api_docs.show"}
 READING = ("GET", "HEAD", "OPTIONS")
 USE_RECORDED_EVERY = timedelta(minutes=1)
 CHALLENGE = 'Bearer realm="portal"'
-
-
-def member(view: View) -> View:
-    """Every token of the company may call this."""
-    view.access = "member"  # type: ignore[attr-defined]
-    return view
-
-
-def admin(view: View) -> View:
-    """Tokens of admins may call this."""
-    view.access = "admin"  # type: ignore[attr-defined]
-    return view
 
 
 @dataclass(frozen=True)

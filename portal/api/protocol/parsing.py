@@ -16,8 +16,10 @@ from webargs.flaskparser import FlaskParser
 from portal.api.protocol.fields import Object
 from portal.api.protocol.problems import MAX_ERRORS, FieldError, Problem, flatten, refuse
 from portal.api.protocol.unchanged import document_unchanged
+from portal.web.access import Pages
 
-COMMON_PROBLEMS = (401, 429, 500, 503)
+COMMON_PROBLEMS, BODY_PROBLEMS = {401, 429, 500, 503}, {400, 413, 415}
+"""The statuses of every route, and of every one that takes JSON."""
 MOST_MEMBERS = 1000
 """Of one object: no schema has as many."""
 LARGE = 512 * 1024
@@ -42,23 +44,33 @@ class JsonParser(FlaskParser):
         refuse([found for messages in error.messages_dict.values() for found in flatten(messages)])
 
 
-class ApiBlueprint(Blueprint):  # type: ignore[misc]
+class ApiBlueprint(Pages, Blueprint):  # type: ignore[misc]
     """Routes that are documented, and whose arguments are read by our rules."""
 
     ARGUMENTS_PARSER = JsonParser()
 
-    def __init__(self, *given: Any, **options: Any) -> None:
+    def __init__(self, *given: Any, tag: str | None = None, **options: Any) -> None:
         super().__init__(*given, **options)
+        self._tags = [tag]
         self._prepare_doc_cbks.append(document_unchanged)
 
     def route(self, rule: str, **options: Any) -> Callable[[View], View]:
-        """The address, `methods` and `tags`. Stands on top."""
-        register = super().route(rule, **options)
+        """`PUT /causes/<cause>/note`, and whom it admits; stands on top.
+
+        The view's name is the operation's. `problems` are what it answers with besides what follows from its parts.
+        """
+        method, path = rule.split()
+        problems = {*COMMON_PROBLEMS, *options.pop("problems", ())}
+        if options["access"] == "admin":
+            problems.add(HTTPStatus.FORBIDDEN)
+        if "<" in path:
+            problems.add(HTTPStatus.NOT_FOUND)
+        register = super().route(path, methods=[method], tags=self._tags, **options)
 
         def decorate(view: View) -> View:
-            if getattr(view, "access", None) == "admin":
-                view = self.alt_response(403, HTTPStatus.FORBIDDEN.name)(view)
-            return cast(View, register(view))
+            statuses = sorted(problems | (BODY_PROBLEMS if takes_body(view) else set()))
+            names = {status: HTTPStatus(status).name for status in statuses}
+            return register(self.doc(operationId=camel_case(view.__name__), responses=names)(view))
 
         return decorate
 
@@ -79,15 +91,17 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         """What else the document says."""
         return cast(Callable[[View], View], super().doc(**facts))
 
-    def problems(self, *statuses: int) -> Callable[[View], View]:
-        """The problems it answers with, besides those of every route, and of every admin's."""
 
-        def decorate(view: View) -> View:
-            for status in (*statuses, *COMMON_PROBLEMS):
-                view = self.alt_response(status, HTTPStatus(status).name)(view)
-            return view
+def takes_body(view: Callable[..., Any]) -> bool:
+    """Whether the arguments of a view come as JSON."""
+    arguments = view._apidoc.get("arguments", {"parameters": ()})  # type: ignore[attr-defined]
+    return any(each["in"] == "json" for each in arguments["parameters"])
 
-        return decorate
+
+def camel_case(name: str) -> str:
+    """`listContacts` of `list_contacts`."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.title, others))
 
 
 def read_json(req: Request) -> Any:
