@@ -1,7 +1,7 @@
-"""Telling apart the people of one list of whom only a name and a company are known.
+"""Telling apart the people of one list of whom only a name and a company are known, and those who share an e-mail.
 
 Entries that are equal in all they say mean one person; entries that differ in anything mean as many people, which the
-same list means again, in its order, when it comes a second time.
+same list means again, in its order, when it comes a second time. Names tell apart who shares an e-mail.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from portal.contacts.checking import ContactItem
+from portal.rules.folding import fold
 
 
 class Alike:
@@ -21,10 +22,13 @@ class Alike:
     def __init__(self) -> None:
         self._first: dict[int, int] = {}
         self._others: dict[int, dict[int, int]] = {}
+        self._holders: dict[int, int] = {}
+        self._shared: set[int] = set()
 
     def number(self, item: ContactItem, said: Any) -> ContactItem:
         """The item with its place among those alike; `said` is all that the list says of it."""
         if not item.is_named_only:
+            self._note_holder(item)
             return item
         key = _digest((item.campaign, item.facts.get("name"), item.facts.get("current_company")))
         entry = _digest(said)
@@ -32,6 +36,18 @@ class Alike:
             return item
         others = self._others.setdefault(key, {})
         return replace(item, ordinal=others.setdefault(entry, len(others) + 1))
+
+    def mark_sharing(self, item: ContactItem) -> ContactItem:
+        """The item, marked where an entry so far has its e-mail under another name."""
+        is_shared = self._shared and hash(item.facts.get("email")) in self._shared
+        return replace(item, shares_email=True) if is_shared else item
+
+    def _note_holder(self, item: ContactItem) -> None:
+        email, name = item.facts.get("email"), item.facts.get("name")
+        if email and name:
+            named = hash(fold(name))
+            if self._holders.setdefault(hash(email), named) != named:
+                self._shared.add(hash(email))
 
 
 def number_alike(items: Sequence[ContactItem]) -> list[ContactItem]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS
 from portal.contacts.checking import ContactItem
+from portal.rules.folding import fold
 
 MatchKey = tuple[str, str]
 """A field of `MATCH_FIELDS`, or `name`, and what it holds."""
@@ -59,3 +60,16 @@ def names_former(values: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
 def is_same_person(values: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
     """Whether facts and a contact have an identifier or the name in common."""
     return any(facts.get(name) and values[name] == facts[name] for name in (*MATCH_FIELDS, "name"))
+
+
+def holders_meant(holders: Sequence[Mapping[str, Any]], given: ContactItem) -> Sequence[int]:
+    """The places of those who have the item's e-mail and whom it may mean.
+
+    Two LinkedIn ids are two people. Of the others the one with the nearest name is meant, of which one holds all words
+    of the other; where there is no such name the first, unless the list names several under this e-mail.
+    """
+    linkedin, words = given.facts.get("linkedin_public_id"), set(fold(given.facts.get("name") or "").split())
+    places = [place for place, each in enumerate(holders) if not linkedin or not each["linkedin_public_id"]]
+    names = {place: set(fold(holders[place]["name"]).split()) for place in places}
+    near = [place for place in places if names[place] <= words or words <= names[place]]
+    return sorted(near, key=lambda place: len(names[place] ^ words)) or ([] if given.shares_email else places)

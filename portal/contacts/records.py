@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, String, Table, func, or_, sele
 
 from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS, search_name
 from portal.contacts.checking import SAME, ContactItem
-from portal.contacts.matching import all_keys, is_same_person, keys_of, without_found
+from portal.contacts.matching import all_keys, holders_meant, is_same_person, keys_of, without_found
 from portal.database.db import Key
 from portal.database.driver import Statement, given, rows_of, within
 from portal.models import Campaign, Contact, Message, User
@@ -194,17 +194,16 @@ class Known:
         """The contact of a campaign, or of any, that an item without an id means.
 
         By the number of a file of ours, where it is the same person; else by the LinkedIn id; else by the e-mail,
-        unless both have LinkedIn ids, which then differ; else, where neither has one of both, by name and company, of
-        several the one in the item's place.
+        as `holders_meant` says; else, where neither has one of both, by name and company, of several the one in the
+        item's place.
         """
         likely = self.find(given.likely_id)
         if likely is not None and likely.campaign is campaign and is_same_person(likely.values, given.facts):
             return likely
-        linkedin = given.facts.get("linkedin_public_id")
         for key in keys_of(given.facts):
             found = self._by_key.get((campaign, *key), [])
             if key[0] == "email":
-                found = [each for each in found if not linkedin or not each.values["linkedin_public_id"]]
+                found = [found[place] for place in holders_meant([each.values for each in found], given)]
             place = given.ordinal if key[0] == "name" else 0
             if place < len(found):
                 return found[place]

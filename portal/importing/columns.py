@@ -15,6 +15,7 @@ from portal.importing.vocabulary import (
     OTHERS,
     PERSONS,
     SURE,
+    SURELY_PERSONS,
     WHOLE_OR_FIRST,
     WHOLE_OR_LAST,
 )
@@ -59,7 +60,7 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
     if own := own_columns(header):
         return tuple(Column(*each) for each in zip(header, own, strict=True))
     seen = evidence or [Evidence() for _ in header]
-    sure = [None if ANOTHER.search(fold(name[:MAX_NAME])) else _by_name(name, SURE_NAMES) for name in header]
+    sure = [None if _is_of_another(name) else _by_name(name, SURE_NAMES) for name in header]
     maybe = [_by_name(name, MAYBE_NAMES) for name in header]
     is_named = any(field == "linkedin" and each.are("profiles") for field, each in zip(sure, seen, strict=True))
     fields = [_by_cells(*each, is_named) for each in zip(header, sure, maybe, seen, strict=True)]
@@ -136,6 +137,10 @@ def _by_name(name: str, names: Mapping[frozenset[str], str]) -> str | None:
     return alone.pop() if len(alone) == 1 else None
 
 
+def _is_of_another(name: str) -> bool:
+    return ANOTHER.search(fold(name[:MAX_NAME])) is not None
+
+
 def _shorter(words: Sequence[str]) -> Iterator[frozenset[str]]:
     plain = [word for word in words if word not in FILLING]
     yield from (_key(words), _key(plain), _key([word for word in plain if word not in PERSONS]))
@@ -164,6 +169,8 @@ def _take_probable(fields: list[str | None], maybe: Sequence[str | None], seen: 
     taken = set(fields)
     if "first_name" not in taken:
         taken.add("last_name")  # `apelido` is a surname in Portugal, and a nickname in Brazil
+    if "city" in taken:
+        taken.add("location")  # the address is the street's
     for index, field in enumerate(maybe):
         if fields[index] is None and field is not None and field not in taken and seen[index].allows(field):
             fields[index] = field
@@ -174,13 +181,21 @@ def _settle_name(
 ) -> None:
     """Of several columns that probably hold the name only the likeliest, where it is filled as often as the others.
 
-    Beside `Contato principal` a `Nome` is a deal's or a company's; beside `Nome` a `Cliente` is whom they work for.
+    Beside `Contato principal` a `Nome` is a deal's or a company's; beside `Nome` a `Cliente` is whom they work for, and
+    beside `Contato` a `Lead` too.
     """
     probable = [index for index, field in enumerate(fields) if field == "name" == maybe[index]]
     if len(probable) < 2:
         return
     words = {index: set(words_of(header[index])) - FILLING for index in probable}
-    best = min(probable, key=lambda index: (words[index].isdisjoint(KINDS), not words[index] <= WHOLE_OR_FIRST))
+    best = min(
+        probable,
+        key=lambda index: (
+            words[index].isdisjoint(KINDS),
+            not words[index] <= WHOLE_OR_FIRST,
+            words[index].isdisjoint(SURELY_PERSONS),
+        ),
+    )
     if all(seen[best].filled >= seen[index].filled for index in probable):
         for index in probable:
             fields[index] = "name" if index == best else None
@@ -189,12 +204,13 @@ def _settle_name(
 def _take_by_cells_alone(
     fields: list[str | None], header: Sequence[str], maybe: Sequence[str | None], seen: Sequence[Evidence]
 ) -> None:
-    """The e-mail and the phone, from a column of a name that says neither, where no other column holds them."""
+    """The e-mail and the phone, from a column of a name that says neither, where no column that is filled says it."""
     for field, kind in (("email", "emails"), ("phone", "phones")):
-        if field in fields:
+        if any(each == field and seen[index].filled for index, each in enumerate(fields)):
             continue
         for index, name in enumerate(header):
-            is_free = fields[index] in (None, maybe[index]) and not OTHERS & set(words_of(name))
+            is_of_contact = not (OTHERS & set(words_of(name)) or _is_of_another(name))
+            is_free = is_of_contact and fields[index] in (None, maybe[index])
             if is_free and seen[index].are(kind) and (kind == "phones" or seen[index].tells_apart):
                 fields[index] = field
                 break

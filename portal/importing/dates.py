@@ -1,4 +1,4 @@
-"""Dates as people and programs write them, in Portuguese, English and Spanish."""
+"""Dates as people and programs write them, in Portuguese, English and Spanish, months also in French and German."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,18 +10,18 @@ MAX_LENGTH = 80
 MONTHS = tuple(
     word_set(names)
     for names in (
-        "january janeiro enero",
-        "february fevereiro febrero",
-        "march marco marzo",
-        "april abril",
-        "may maio mayo",
-        "june junho junio",
-        "july julho julio",
-        "august agosto",
-        "september setembro septiembre setiembre",
-        "october outubro octubre",
-        "november novembro noviembre",
-        "december dezembro diciembre",
+        "january janeiro enero janvier januar",
+        "february fevereiro febrero fevrier februar",
+        "march marco marzo mars marz",
+        "april abril avril",
+        "may maio mayo mai",
+        "june junho junio juin juni",
+        "july julho julio juillet juli",
+        "august agosto aout",
+        "september setembro septiembre setiembre septembre",
+        "october outubro octubre octobre oktober",
+        "november novembro noviembre novembre",
+        "december dezembro diciembre decembre dezember",
     )
 )
 DAYS = word_set(

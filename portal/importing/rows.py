@@ -35,7 +35,7 @@ from portal.importing.reading import Record
 from portal.models import Company, User
 from portal.rules.folding import fold
 from portal.rules.formulas import unguard
-from portal.rules.identity import email_address, linkedin_id, public_id, says_nothing
+from portal.rules.identity import email_address, linkedin_id, public_id, says_nothing, shows_link
 
 READERS: Sequence[tuple[str, str, Callable[..., Any], str]] = (
     ("current_company_link", "current_company_link", read_link, ""),
@@ -95,7 +95,7 @@ class RowReader:
         self.campaign = campaign
         self._people = people
         self._emails = emails
-        self._alike = Alike()
+        self.alike = Alike()
         self.header: Sequence[str] = layout.header
         self.month_first = frozenset(layout.month_first)
         self.texts = [name for name in ("current_company", "role", "location") if name in columns]
@@ -180,7 +180,7 @@ class RowReader:
             if checked.owner and self._emails is not None and checked.owner.email not in self._emails:
                 notes.append(Note("contact_owner.email", "not_of_company", None, checked.owner.email))
                 checked = replace(checked, owner=None)
-            return Reading(self._alike.number(checked, said_by), tuple(notes))
+            return Reading(self.alike.number(checked, said_by), tuple(notes))
 
 
 class _Row:
@@ -250,8 +250,9 @@ class _Row:
                 found = None
             if found is not None:
                 return found
-            if not says_nothing(text):
-                kind = "rounded" if is_rounded(text) else problem
+            is_link = field == "linkedin" and shows_link(text)
+            if is_link or not says_nothing(text):
+                kind = "link_lost" if is_link else "rounded" if is_rounded(text) else problem
                 refused = refused or Note(f"contact.{field}", kind, column, text)
         if refused:
             self.notes.append(refused)

@@ -27,7 +27,7 @@ SURE = {
         cell phone, cellphone, telefone, telefone numero, telefone celular, celular, celular numero, fone, tel,
         whatsapp,
         whatsapp numero, whatsapp number, whatsapp telefone, telefono, telefono movil, movil, telefono numero,
-        telefon, handy, mobiltelefon""",
+        telefon, handy, mobiltelefon, sms""",
     "current_company": """company, company name, organization, organisation, organization name, organisation name,
         associated company, empresa associada, empresa asociada, company account, empresa conta, account name, conta
         nome, empresa, empresa nome, nombre empresa, organizacao,
@@ -72,7 +72,7 @@ SURE = {
     "accept_date": """accept date, accepted at, accepted on, acceptance date, date accepted, date connected,
         connected on, connected at, connected since, connection since, connection date, connection at, data conexao,
         conectado em, conectado desde, convite aceito, convite aceito em, data aceite, aceito em, conectado el,
-        fecha conexion""",
+        fecha conexion, connecte le, date connexion, verbunden am, vernetzt am""",
     "collect_date": """collect date, create date, created at, created on, created time, created date, creation date,
         date created, data criada, data criacao, data cadastro, data entrada, criado em, cadastrado em,
         inserido sistema, fecha creacion, creado el, date added, added on, added at, adicionado em""",
@@ -83,7 +83,8 @@ SURE = {
 
 MAYBE = {
     "name": """name, nome, nombre, contact, contato, contacto, lead, pessoa, person, persona, cliente, prospect,
-        nom, main contact, primary contact, contato principal, contato primario, contacto principal""",
+        nom, main contact, primary contact, contato principal, contato primario, contacto principal, decisor,
+        decision maker, socio""",
     "last_name": "apelido",
     "linkedin": "url, link, profile, perfil, social, rede social, redes sociais",
     "role": "title, titulo, headline, poste",
@@ -110,7 +111,7 @@ FILLING = word_set(
     """de do da dos das of the el la los las del no na nos nas em on in at a o os as e y and or ou para por for by
     com with
     your you seu sua su tu le les du des l d what which qual quais is are eh please informe digite insira escreva
-    enter favor"""
+    enter favor voce usted trabalha atua custom personalizado personalizada"""
 )
 """Words that join others."""
 EXPLAINING = word_set(
@@ -124,9 +125,12 @@ NAMING = word_set(
 )
 """Words that the name of a column of names has, and no person."""
 PERSONS = word_set(
-    "contact contato contacto person pessoa persona lead prospect member membro individual people pessoal"
+    """contact contato contacto person pessoa persona lead prospect member membro individual people pessoal decisor
+    decisora socio socia candidate candidato candidata participant participante attendee"""
 )
 """What an export calls the one that the row is about."""
+SURELY_PERSONS = word_set("contact contato contacto person pessoa persona decisor socio")
+"""Those of them that no company is called, as a lead may be."""
 KINDS = word_set(
     """principal primary main preferred work home business office personal pessoal profissional professional corporativo
     corporate comercial commercial trabalho trabajo laboral particular private privado privada residencial residencia

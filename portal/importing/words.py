@@ -102,6 +102,7 @@ PROBLEM_WORDS = {
     "not_an_email": _l("não é um endereço de e-mail."),
     "example_email": _l("parece o de um exemplo de como preencher; o contato entra como está."),
     "not_a_profile": _l("não é o endereço de um perfil, como linkedin.com/in/maria-silva."),
+    "link_lost": _l("mostra um link cujo endereço não veio no arquivo: escreva o endereço, ou envie um XLSX."),
     "not_a_date": _l("não é uma data como 31/01/2026."),
     "not_a_text": _l("não é um texto."),
     "not_a_count": _l("não é um número de confirmações."),

@@ -15,7 +15,8 @@ MAX_LOOKED_AT = 4000
 """Characters of a text in which an address is looked for."""
 
 HOST = re.compile(r"linkedin\.[a-z]{2,3}(?:\.[a-z]{2})?(?::\d+)?/+([^\s\"'<>]+)", re.IGNORECASE)
-ID = re.compile(r"[^\s/\\?#&\"'<>(),;:|=@.!*\[\]{}]+")
+ID = re.compile(r"[^\s/\\?#&\"'<>(),;:|=@.!*\[\]{}]++(?!\.\w)")
+"""An id ends at a sign that it never has; what goes on after a dot is none, and not a part of it."""
 PROFILES = ("in", "pub")
 DETOURS = frozenset(("comm", "mwlite", "mobile", "m", "profile", "public-profile"))
 """What may stand before `in` or `pub` in the address of a profile."""
@@ -39,11 +40,12 @@ EMPTY = word_set(
 EMPTY_STARTS = frozenset("nNuU(<[#")
 NOBODY = word_set(
     """na nd nan nil none nenhum nenhuma nada ninguem sem vazio empty blank missing unknown desconhecido desconocido
-    ninguno ninguna tbd pendente 0 false true sim nao no yes si ok x xx xxx linkedin perfil profile ver
-    link url teste test"""
+    ninguno ninguna tbd pendente 0 false true sim nao no yes si ok x xx xxx teste test me"""
 )
 """What people write where they have no identifier."""
-NOBODY_OR_BLANK = NOBODY | {""}
+LINK_WORDS = word_set("linkedin perfil profile ver link url")
+"""What a link to a profile shows, and is left of it in a file that keeps no links."""
+NOBODY_OR_BLANK = NOBODY | LINK_WORDS | {""}
 NO_ID = re.compile(r"(?:nao|sem|no|not|sin|without) \S.*")
 """`não tem`, `sem LinkedIn`, `no email`, `not available`."""
 
@@ -119,8 +121,18 @@ def says_nothing(text: str) -> bool:
         return True
     if len(text) > MAX_LOOKED_AT:
         return False
-    folded = fold(clean_text(text)).strip("()[]<>.!?- ")
-    return len(folded) < 40 and "@" not in folded and (folded in NOBODY or NO_ID.fullmatch(folded) is not None)
+    folded = _bare_words(text)
+    is_nobody = folded in NOBODY_OR_BLANK or NO_ID.fullmatch(folded) is not None
+    return len(folded) < 40 and "@" not in folded and is_nobody
+
+
+def shows_link(text: str) -> bool:
+    """Whether a text is what a link to a profile shows, without where it leads: `Perfil`, `LinkedIn`."""
+    return len(text) < 40 and _bare_words(text) in LINK_WORDS
+
+
+def _bare_words(text: str) -> str:
+    return fold(clean_text(text)).strip("()[]<>.!?- ")
 
 
 def _paths(text: str) -> list[str]:

@@ -167,6 +167,7 @@ def test_a_column_that_does_not_tell_its_order_is_named():
     [
         ({"Email": "arroba"}, ("contact.email", "not_an_email", "arroba")),
         ({"LinkedIn": "https://example.com/ana"}, ("contact.linkedin", "not_a_profile", "https://example.com/ana")),
+        ({"LinkedIn": "Perfil"}, ("contact.linkedin", "link_lost", "Perfil")),
         ({"Telefone": "5,51199E+12"}, ("contact.phone", "rounded", "5,51199E+12")),
         ({"Telefone": "ligar antes"}, ("contact.phone", "not_a_phone", "ligar antes")),
         ({"Responsável": "Ninguém Nunca"}, ("contact_owner.name", "unknown_owner", "Ninguém Nunca")),

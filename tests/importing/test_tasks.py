@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from portal import importing
@@ -18,7 +19,7 @@ from portal.worker.housekeeping import keep_house
 from portal.worker.task_runner import LEASE, TaskRunner
 from portal.working_models import TaskBlock
 from tests.conftest import BOTH, running_worker
-from tests.factories import make_company, make_import, set_url
+from tests.factories import make_company, make_import, save, set_url
 from tests.importing.conftest import DATA
 
 HEADER = "Nome,E-mail,Nível\n"
@@ -70,6 +71,26 @@ def test_an_import_is_done_and_counted(app, company, run_tasks):
     assert done.counts == {"created": 7, "unchanged": 1, "classified": 7, "sent": 7, "bad": 1}
     assert [(finding.line, finding.problem) for finding in read_findings(db.engine, task.id)] == [(9, "required")]
     assert db.session.query(TaskBlock).filter_by(part="input").count() == 0
+
+
+@BOTH
+@pytest.mark.parametrize("is_known_before", [False, True])
+def test_people_who_share_an_e_mail_are_as_many_as_their_names_also_in_a_later_file(
+    company, run_tasks, small_chunks, is_known_before
+):
+    rows = ["Bia,c@x.test,2", "Outra,o@x.test,", "Outra,o@x.test,", "Ana Lima,c@x.test,1", "ANA LIMA Sá,c@x.test,1"]
+    if is_known_before:
+        save(company, {"contact": {"name": "Ana Lima", "email": "c@x.test", "interest_level": 3}})
+        rows[1:3] = []  # the one who is known stands in the same chunk
+    text = HEADER + "\n".join(rows)
+    start(make_import(company, text.encode()))
+    run_tasks()
+    shared = select(Contact.name).where(Contact.email == "c@x.test").order_by(Contact.name)
+    assert db.session.scalars(shared).all() == ["ANA LIMA Sá", "Bia"]
+    assert db.session.scalars(select(Contact.interest_level).where(Contact.name == "Bia")).all() == [2]
+    again = start(make_import(company, text.encode().replace(b"Ana Lima,c@x.test,1\n", b"")))
+    run_tasks()
+    assert fresh(again).counts == {"unchanged": fresh(again).total} | ({"kept": 1} if is_known_before else {})
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DATA.iterdir() if path.suffix in (".csv", ".jsonl")))

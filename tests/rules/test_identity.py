@@ -13,6 +13,7 @@ from portal.rules.identity import MAX_LOOKED_AT, clean_text, email_address, has_
     ("text", "expected"),
     [
         ("https://www.linkedin.com/in/maria-silva", "maria-silva"),
+        ("Veja linkedin.com/in/maria-silva.", "maria-silva"),
         ("linkedin.com/in/maria-silva/?trk=x#about", "maria-silva"),
         ("https://br.linkedin.com/in/um/?locale=pt_BR", "um"),
         ("http://www.linkedin.com:443//in//dois/en", "dois"),
@@ -69,6 +70,8 @@ def test_some_texts_name_nobody_and_say_so(text):
         "Ana Lira",
         "12",
         "https://www.linkedin.com/in/undefined",
+        "https://www.linkedin.com/in/me/",
+        "https://www.linkedin.com/in/Ana.Lima",
         "x" * 201,
         "https://www.linkedin.com/in/ana" + " " * MAX_LOOKED_AT,
     ],
