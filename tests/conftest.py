@@ -86,6 +86,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
     )  # what is left at the end should be short: then no worker waits for another
 
 
+def pytest_collection_finish() -> None:
+    gc.freeze()  # what was imported and collected stays to the end: no look for what may go has to pass it again
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
     with item.config.stash[TURNS].turn(item, nextitem):
@@ -225,8 +229,8 @@ MakeApp = Callable[..., Flask]
 
 
 @pytest.fixture(scope="session")
-def applications() -> Applications:
-    return Applications()
+def applications(request: pytest.FixtureRequest) -> Applications:
+    return Applications(request.config.stash[FOLDER] / "templates")
 
 
 @pytest.fixture(autouse=True)
