@@ -21,8 +21,8 @@ from portal.rules import services
 
 ROOT = Path(portal.__file__).parent
 TAKERS = {"compile", "match", "fullmatch", "search", "sub", "split", "findall", "finditer", "Regexp"}
-SHORT, LONG = 3_000, 12_000
-QUICK_SECONDS = 0.002
+SHORT, LONG = 1_500, 6_000
+QUICK_SECONDS = 0.001
 """What the long text may take without a second look: a pattern that is not linear takes a hundred times as long."""
 MOST_GROWTH = 8
 """Times as long, at most, that four times the text may take: a square takes sixteen."""
@@ -180,6 +180,7 @@ def growth(pattern: re.Pattern[Any], text: Callable[[int], str], *, anywhere: bo
     return (long if long <= MOST_GROWTH * short else min(long, measure(LONG, 2))) / short
 
 
+@cache
 def find_slow(pattern: re.Pattern[Any], *, anywhere: bool) -> str | None:
     """A text on which the pattern takes the square of its length, or more: how it begins, what it repeats, its end."""
     for unit in adversarial_units(pattern):

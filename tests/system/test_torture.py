@@ -19,7 +19,7 @@ from tests.views.conftest import Person, admin, company, person
 
 __all__ = ["admin", "company", "environ", "person", "run"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 MOST_CPU_SECONDS = 1.0
 FIELD = FORM_BYTES - 20_000
@@ -64,15 +64,22 @@ FIELDS = {
 
 
 def slow_ones(calls: Iterator[tuple[str, Callable[[], int]]]) -> list[str]:
-    """The calls that took too much work or failed."""
+    """The calls that failed or took too much work, twice: once may be what else the machine does."""
     found = []
     for name, call in calls:
-        started = time.process_time()
-        status = call()
-        took = time.process_time() - started
+        took, status = work_of(call)
+        if took >= MOST_CPU_SECONDS:
+            took = min(took, work_of(call)[0])
         if took >= MOST_CPU_SECONDS or status == 500:
             found.append(f"{name}: {status}, {took:.2f} s")
     return found
+
+
+def work_of(call: Callable[[], int]) -> tuple[float, int]:
+    """What the call takes of the processor, and its status."""
+    started = time.process_time()
+    status = call()
+    return time.process_time() - started, status
 
 
 @pytest.mark.parametrize("path", FIELDS)
