@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 import time_machine
@@ -9,7 +10,7 @@ from flask import Flask
 
 from portal import clock
 from portal.database.db import db
-from portal.people import logging_in
+from portal.people import logging_in, passwords
 from portal.people.logging_in import ACCOUNTS_A_HOST, network_of
 from portal.working_models import LoginFailure
 from tests.conftest import BOTH
@@ -91,6 +92,18 @@ def test_a_right_password_counts_against_nobody(app: Flask) -> None:
         assert logging_in.record_log_in(db.session, log_in, password=PASSWORD, proven=log_in.proves(PASSWORD))
         db.session.commit()
     assert db.session.query(LoginFailure).count() == 0
+
+
+def test_an_address_may_be_typed_with_capitals_and_spaces_around(app: Flask) -> None:
+    user = make_user(make_company(), email="ana@example.com")
+    assert logging_in.find_log_in(db.session, "  Ana@Example.com ", ip="192.0.2.1").user_id == user.id
+
+
+def test_no_more_of_a_typed_password_is_hashed_than_one_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(passwords, "hasher", SimpleNamespace(verify=lambda _hash, typed: seen.append(len(typed))))
+    passwords.is_password("a hash", "x" * 10_000)
+    assert seen == [passwords.MAX_PASSWORD_LENGTH]
 
 
 def test_who_has_a_password_is_meant_before_an_older_invitation_to_the_same_address(app: Flask) -> None:

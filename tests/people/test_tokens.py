@@ -70,10 +70,11 @@ def test_a_token_ends_with_its_user_and_leaves_others(app: Flask, change: str) -
 
 def test_tokens_are_listed_and_found_within_their_company(app: Flask) -> None:
     ours, theirs = make_company(), make_company("Outra")
-    for company in (ours, theirs):
-        tokens.create_token(db.session, make_user(company), label=company.name)
+    for company, label in ((ours, "primeiro"), (theirs, theirs.name), (ours, ours.name)):
+        tokens.create_token(db.session, make_user(company), label=label)
     db.session.commit()
-    (mine,) = tokens.tokens_of(db.session, ours.id)
+    mine, older = tokens.tokens_of(db.session, ours.id)
+    assert older.label == "primeiro"
     (foreign,) = tokens.tokens_of(db.session, theirs.id)
     assert (mine.label, foreign.label) == (ours.name, theirs.name)
     assert tokens.get_token(db.session, ours.id, mine.id) is mine
