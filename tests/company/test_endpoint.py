@@ -7,8 +7,8 @@ import svix.webhooks
 from flask import Flask
 
 from portal import clock
+from portal.company import crm_link, inspector, testing
 from portal.company import endpoint as endpoints
-from portal.company import testing
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import AuditEntry, Company, Delivery, Endpoint
@@ -111,10 +111,18 @@ def test_every_act_is_in_the_audit_log_without_the_secret(company: Company, endp
     actor = factories.actor_of(company)
     endpoints.show_secret(db.session, actor, vault=runtime().vault)
     secret = endpoints.rotate_secret(db.session, actor, vault=runtime().vault)
-    endpoints.pause(db.session, actor)
+    for _ in range(2):  # the second time it is so already
+        endpoints.pause(db.session, actor)
+        crm_link.set_link(db.session, actor, "/id", "https://crm.example/{id}")
     db.session.commit()
     testing.resume(db.session, runtime(), actor)
-    endpoints.remove_address(db.session, actor)
+    for _ in range(2):
+        crm_link.remove_link(db.session, actor)
+        endpoints.remove_address(db.session, actor)
+    for act in (inspector.open_inspector, inspector.close_inspector):
+        for _ in range(2):
+            act(db.session, company, actor)
+            db.session.flush()
     db.session.commit()
     entries = db.session.query(AuditEntry).order_by(AuditEntry.id).all()
     assert [entry.action for entry in entries] == [
@@ -123,8 +131,12 @@ def test_every_act_is_in_the_audit_log_without_the_secret(company: Company, endp
         "webhook.secret_shown",
         "webhook.secret_rotated",
         "webhook.paused",
+        "webhook.link_set",
         "webhook.address_checked",
         "webhook.resumed",
+        "webhook.link_removed",
         "webhook.url_removed",
+        "inspector.opened",
+        "inspector.closed",
     ]
     assert all(secret not in str(vars(entry)) for entry in entries)

@@ -5,8 +5,13 @@ from flask import Flask
 
 from portal import outbox
 from portal.clock import utcnow
+from portal.company import endpoint, testing
+from portal.contacts import syncing
+from portal.contacts.classifying import classify
 from portal.database.db import db
+from portal.demo.server import Receiver
 from portal.models import Delivery
+from portal.runtime import runtime
 from tests import factories
 from tests.conftest import BOTH
 
@@ -38,3 +43,31 @@ def test_cancelling_and_counting_keep_to_one_company(failed: Delivery) -> None:
     assert outbox.cancel_waiting(db.session, failed.company_id) == 0
     assert outbox.waiting_count(db.session, other.id) == 1
     assert outbox.cancel_waiting(db.session, other.id) == 1
+
+
+@pytest.mark.parametrize("act", ["level", "data", "again", "many again", "back", "address", "resume"])
+def test_whoever_makes_a_delivery_due_wakes_the_workers(failed: Delivery, receiver: Receiver, act: str) -> None:
+    contact, company, actor = failed.contact, failed.contact.company, factories.actor_of(failed.contact.company)
+    if act in ("back", "resume"):
+        factories.set_url(company, receiver.url)
+        made = classify(db.session, actor, contact.id, 3).delivery_id
+        endpoint.pause(db.session, actor)
+        db.session.commit()
+    match act:
+        case "level":
+            classify(db.session, actor, contact.id, 3)
+        case "data":
+            syncing.send_current(db.session, actor, contact.id)
+        case "again":
+            outbox.resend(db.session, failed, actor=actor.email, now=utcnow())
+        case "many again":
+            outbox.resend_many(db.session, company.id, [(failed.id, 9)], actor=actor.email, now=utcnow())
+        case "back":
+            delivery = db.session.query(Delivery).filter_by(webhook_id=made).one()
+            assert outbox.take_back(db.session, delivery.id, now=utcnow())
+        case "address":
+            egress, vault = runtime().egress, runtime().vault
+            endpoint.set_address(db.session, actor, receiver.url, egress=egress, vault=vault)
+        case "resume":
+            testing.resume(db.session, runtime(), actor)
+    assert db.session.info.get(outbox.DUE)

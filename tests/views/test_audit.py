@@ -55,6 +55,11 @@ def test_every_action_of_the_code_has_words_and_no_other():
     assert actions_in_code() == set(ACTION_WORDS)
 
 
+def test_every_action_is_looked_for_by_a_test():
+    tests = "".join(path.read_text() for path in Path(__file__).parents[1].rglob("test_*.py"))
+    assert {action for action in ACTION_WORDS if f'"{action}"' not in tests} == set()
+
+
 def test_the_log_says_who_did_what_when_and_from_where(admin, company):
     record(company, subject="https://crm.example", ip="192.0.2.7")
     page = admin.get("/audit").text

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from portal.database.db import db
-from portal.models import Contact, User
+from portal.models import AuditEntry, Contact, User
 from tests.conftest import URL
 from tests.factories import classify_contact, make_contact, make_delivery, mark_delivered, set_url
 from tests.report.test_report import on
@@ -64,6 +64,7 @@ def test_the_file_has_the_numbers_of_the_page(admin):
     assert rows[0] == ["Tudo", "", "2026-03-01", "2026-03-31", "3", "3", "2", "0", "1"]
     assert rows[2] == ["Tudo", "", "2026-03-01", "2026-03-31", "1", "1", "0", "1", "0"]
     assert {row[0] for row in rows} == {"Tudo", "Campanha", "Responsável", "Semana"}
+    assert db.session.query(AuditEntry).filter_by(action="report.exported").one().actor == admin.email
 
 
 def test_a_level_that_was_taken_away_still_counts_as_reached(admin, company):
