@@ -24,7 +24,7 @@ from tests.applications import statements_of
 from tests.conftest import URL
 from tests.factories import actor_of, make_company, make_contact, make_delivery, make_user, save_many
 
-HELD = re.compile(r"\bFROM (\w+).*\bFOR (?:NO KEY )?UPDATE", re.DOTALL)
+HELD = re.compile(r"\bFROM (\w+).*\bFOR (?:NO KEY )?UPDATE(?: OF (\w+))?", re.DOTALL)
 
 
 def holds_of(act: Callable[[], object]) -> list[str]:
@@ -35,7 +35,7 @@ def holds_of(act: Callable[[], object]) -> list[str]:
         act()
     db.session.rollback()
     found = [(match, statement) for statement in asked if (match := HELD.search(statement))]
-    return [match[1] + "*" * ("ORDER BY" in statement) for match, statement in found]
+    return [(match[2] or match[1]) + "*" * ("ORDER BY" in statement) for match, statement in found]
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -74,7 +74,7 @@ def test_whoever_changes_what_others_may_change_holds_it(app: Flask) -> None:
         "close": lambda: closing.close(session, company, actor, vault=vault),
     }
     assert {name: holds_of(act) for name, act in acts.items()} == {
-        "save": ["company"],
+        "save": ["company", "contact*"],
         "level": ["contact*"],
         "level in turn": ["contact", "contact*"],
         "undo": ["contact*"],

@@ -11,8 +11,9 @@ from sqlalchemy import select
 from portal.audit import Actor
 from portal.clock import utcnow
 from portal.database.db import db
-from portal.models import AuditEntry, Company, Contact, Delivery
+from portal.models import AuditEntry, Company, Contact, Delivery, Message
 from portal.privacy import retention
+from portal.working_models import CrmRecord
 from tests.conftest import running_worker
 from tests.factories import classify_contact, forget_body, make_contact, make_delivery, set_url
 
@@ -55,10 +56,13 @@ def test_deadlines_that_make_no_sense_are_refused(admin, company, wrong):
 
 
 def test_the_page_shows_what_the_last_purge_took(admin, company):
-    counts = Counter(bodies=1234, answers=5)
-    retention.record_report(db.session, Actor(company.id, "portal"), counts, now=utcnow())
-    db.session.commit()
-    assert "1.234" in admin.get("/privacy").text
+    for bodies in (5678, 1234):
+        counts = Counter(bodies=bodies, answers=5)
+        retention.record_report(db.session, Actor(company.id, "portal"), counts, now=utcnow())
+        db.session.commit()
+    page = admin.get("/privacy").text
+    assert "1.234" in page
+    assert "5.678" not in page
 
 
 def test_a_person_is_erased_after_being_asked(admin, contact):
@@ -80,6 +84,9 @@ def test_a_person_is_erased_after_being_asked(admin, contact):
 def test_one_person_is_exported_with_everything_that_is_kept(app, admin, company, contact, receiver):
     set_url(company, receiver.url)
     make_delivery(make_contact(company))
+    db.session.add(Message(contact_id=contact.id, sender_name="Ana", message="Oi", pending=False))
+    db.session.add(CrmRecord(contact_id=contact.id, pointer="/id", value="41"))
+    db.session.commit()
     with running_worker(app):
         classify_contact(contact, 3)
         assert receiver.wait_for(2)
@@ -88,6 +95,12 @@ def test_one_person_is_exported_with_everything_that_is_kept(app, admin, company
     assert answer.headers["Content-Disposition"] == f'attachment; filename="contato-{contact.id}.json"'
     told = json.loads(answer.text)
     assert told["contact"]["email"] == "zuleica@example.com"
+    assert (told["campaign"], told["owner"], told["crm_record"], told["messages"]) == (
+        "Geral",
+        {"name": contact.owner.name, "email": contact.owner.email},
+        "41",
+        [{"id": 1, "sender_name": "Ana", "message": "Oi", "date": None, "pending": False}],
+    )
     assert [row["new_level"] for row in told["classifications"]] == [3]
     [delivery] = told["deliveries"]
     assert json.loads(delivery["body"])["contact"]["name"] == "Zuleica Rara"

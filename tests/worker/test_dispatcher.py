@@ -174,7 +174,7 @@ def test_a_test_send_takes_the_same_way_and_is_recorded(app: Flask, company: Com
     assert sent.outcome.reason == "status_2xx"
     delivery = db.session.query(Delivery).one()
     assert (delivery.trigger, delivery.status, delivery.webhook_id) == ("test", "failed", sent.webhook_id)
-    assert [attempt.status_code for attempt in delivery.attempts] == [202]
+    assert [(attempt.number, attempt.status_code) for attempt in delivery.attempts] == [(1, 202)]
     assert receiver.received[0].body == delivery.body
 
 
