@@ -39,9 +39,12 @@ FIRST: Place = (datetime.min.replace(tzinfo=UTC), 0)
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What became of some deliveries: bodies and answers emptied, rows deleted; `last` is the last looked at."""
+    """What became of some deliveries: bodies and answers emptied, rows deleted; `last` is where the next ones begin.
 
-    last: Place
+    It is None when all were looked at.
+    """
+
+    last: Place | None
     bodies: int = 0
     answers: int = 0
     deliveries: int = 0
@@ -49,45 +52,49 @@ class Forgotten:
 
 def forget_facts(
     session: Session, company_id: int, *, before: datetime, after: Place, looks: int, limit: int
-) -> Forgotten | None:
+) -> Forgotten:
     """Delete at most `limit` of the company's next deliveries that are too old, and of `looks` that are looked at.
 
-    None when all were. What contacts' CRM learned last stays, so that it is looked at each time.
+    What contacts' CRM learned last stays, so that it is looked at each time. The database stops looking at the limit.
     """
     goes = (_is_settled & ~_is_last_word).label("goes")
-    chosen = select(delivery.c.created_at, delivery.c.id, goes)
-    rows = session.execute(_old(chosen, company_id, before=before, after=after).limit(looks)).all()
-    if not rows:
-        return None
-    going = [row for row in rows if row.goes][:limit]
-    last = going[-1] if len(going) == limit else rows[-1]
+    looked = _old(company_id, goes, before=before, after=after).limit(looks).subquery()
+    going = session.execute(select(looked.c.created_at, looked.c.id).where(looked.c.goes).limit(limit)).all()
+    if len(going) == limit:
+        last = max(going)
+    else:
+        last = session.execute(_old(company_id, before=before, after=after).limit(1).offset(looks - 1)).first()
     ids = [row.id for row in going]
     gone = session.execute(delete(delivery).where(delivery.c.id.in_(ids), _is_settled, ~_is_last_word))
-    return Forgotten((last.created_at, last.id), deliveries=_count(gone))
+    return Forgotten(_place_of(last), deliveries=_count(gone))
 
 
-def forget_said(session: Session, company_id: int, *, before: datetime, after: Place, limit: int) -> Forgotten | None:
-    """Empty what is too old of the company's next deliveries of which something is left; None when all were.
+def forget_said(session: Session, company_id: int, *, before: datetime, after: Place, limit: int) -> Forgotten:
+    """Empty what is too old of at most `limit` of the company's next deliveries of which something is left.
 
     What is on its way keeps its body, however old, and so does what is re-sent meanwhile.
     """
-    chosen = select(delivery.c.created_at, delivery.c.id).where(text(UNPURGED))
-    rows = session.execute(_old(chosen, company_id, before=before, after=after).limit(limit)).all()
-    if not rows:
-        return None
+    chosen = _old(company_id, before=before, after=after).where(text(UNPURGED)).limit(limit)
+    rows = session.execute(chosen).all()
     is_one = delivery.c.id.in_([row.id for row in rows])
     bodies = _empty(session, is_one, _is_settled)
     of_one = attempt.c.delivery_id.in_([row.id for row in rows])
     answers = _forget_said(session, of_one, attempt.c.started_at < before)
     has_answer = exists().where(attempt.c.delivery_id == delivery.c.id, exchange.c.attempt_id == attempt.c.id)
     session.execute(update(delivery).where(is_one, ~delivery.c.has_body, ~has_answer).values(is_purged=True))
-    return Forgotten((rows[-1].created_at, rows[-1].id), len(bodies), answers)
+    last = rows[-1] if len(rows) == limit else None
+    return Forgotten(_place_of(last), len(bodies), answers)
 
 
-def _old(chosen: Select[Any], company_id: int, *, before: datetime, after: Place) -> Select[Any]:
-    """What is `chosen` of the company's deliveries made before a moment, the oldest first, behind a place."""
+def _place_of(row: Any) -> Place | None:
+    return None if row is None else (row.created_at, row.id)
+
+
+def _old(company_id: int, *more: ColumnElement[Any], before: datetime, after: Place) -> Select[Any]:
+    """The places of the company's deliveries made before a moment, the oldest first, behind a place; and `more`."""
     is_old = delivery.c.company_id == company_id, delivery.c.created_at < before
-    return chosen.where(*is_old, _place > after).order_by(delivery.c.created_at, delivery.c.id)
+    chosen = select(delivery.c.created_at, delivery.c.id, *more).where(*is_old, _place > after)
+    return chosen.order_by(delivery.c.created_at, delivery.c.id)
 
 
 def _empty(session: Session, *which: ColumnElement[bool]) -> Sequence[int]:

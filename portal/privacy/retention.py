@@ -107,17 +107,15 @@ def record_report(session: Session, actor: Actor, counts: Counter[str], *, now: 
     row.status, row.counts, row.started_at, row.finished_at = "done", dict(counts), now, clock.utcnow()
 
 
-def _walk(forget: Callable[[Session, outbox.Place], outbox.Forgotten | None]) -> Step:
+def _walk(forget: Callable[[Session, outbox.Place], outbox.Forgotten]) -> Step:
     """A step that goes over the deliveries from where the one before ended."""
-    place = outbox.FIRST
+    place: outbox.Place | None = outbox.FIRST
 
     def step(session: Session) -> tuple[Counter[str], bool]:
         nonlocal place
-        done = forget(session, place)
-        if done is None:
-            return Counter(), False
+        done = forget(session, place or outbox.FIRST)
         place = done.last
-        return Counter(bodies=done.bodies, answers=done.answers, deliveries=done.deliveries), True
+        return Counter(bodies=done.bodies, answers=done.answers, deliveries=done.deliveries), place is not None
 
     return step
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, func, select, text, update
 
 from portal import audit, outbox
 from portal.audit import Actor
@@ -191,7 +191,17 @@ def test_what_stays_of_the_log_is_looked_at_in_few_transactions(
         aged(make_delivery(contact, 3), 400)
     assert purge(company)["deliveries"] == 2
     empty = len(list(walk(make_company("Outra"))))
-    assert len(list(walk(company))) == empty + 1
+    assert len(list(walk(company))) == empty
+
+
+def test_a_purge_goes_on_behind_what_stays_of_the_log(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "LOOKS", 2)
+    contacts = [make_contact(company) for _ in range(5)]
+    for contact in contacts:
+        aged(make_delivery(contact), 500)
+    aged(make_delivery(contacts[-1], 3), 400)
+    assert purge(company)["deliveries"] == 1
+    assert db.session.scalar(select(func.count()).select_from(Delivery)) == 5
 
 
 def test_an_answer_that_is_younger_than_its_delivery_goes_in_its_time(company: Company) -> None:
