@@ -60,10 +60,8 @@ def forget_facts(
     goes = (_is_settled & ~_is_last_word).label("goes")
     looked = _old(company_id, goes, before=before, after=after).limit(looks).subquery()
     going = session.execute(select(looked.c.created_at, looked.c.id).where(looked.c.goes).limit(limit)).all()
-    if len(going) == limit:
-        last = max(going)
-    else:
-        last = session.execute(_old(company_id, before=before, after=after).limit(1).offset(looks - 1)).first()
+    end = _old(company_id, before=before, after=after).limit(1).offset(looks - 1)
+    last = max(going) if len(going) == limit else session.execute(end).first()
     ids = [row.id for row in going]
     gone = session.execute(delete(delivery).where(delivery.c.id.in_(ids), _is_settled, ~_is_last_word))
     return Forgotten(_place_of(last), deliveries=_count(gone))
