@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from queue import SimpleQueue
@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 from portal import clock
 from portal.egress import Answer, Cut, Egress, EgressError, make_fields
+from portal.rules.complaints import without_echo
 from portal.rules.credentials import blot, blot_body, credentials_of, mask_value
 from portal.rules.retry import parse_retry_after
 from portal.rules.signing import sign
@@ -140,6 +141,9 @@ class _Attempt:
         answer = _hide(self._fixed.credentials, answer)
         seen = (answer.status_code, answer.body, _header(answer, "content-type"), answer.cut)
         verdict, shape = (_judge_again if len(answer.body) <= SMALL_BYTES else _judge)(*seen)
+        if verdict.warning == "error_words":
+            own = without_echo(answer.body, self._request.body)
+            verdict = replace(verdict, warning=_judge(seen[0], own, *seen[2:])[0].warning)
         return self._outcome(
             verdict.reason,
             warning=verdict.warning,

@@ -111,6 +111,15 @@ def test_the_outcome_shows_what_was_sent_and_what_came_back(egress: Egress) -> N
     assert outcome.duration_ms is not None
 
 
+@pytest.mark.parametrize(("said", "warning"), [("Recebido: Ana Falha", None), ("Erro: Ana Falha", "error_words")])
+def test_a_name_that_the_receiver_repeats_is_no_complaint(egress: Egress, said: str, warning: str | None) -> None:
+    body = encode_body({"contact": {"name": "Ana Falha"}})
+    with Receiver(body=said.encode()) as receiver:
+        request = WebhookRequest(url=receiver.url, webhook_id="msg_1", body=body, secrets=(SECRET,))
+        outcome = post(request, egress)
+    assert (outcome.reason, outcome.warning, outcome.response_body) == ("ok_text", warning, said.encode())
+
+
 def test_only_the_first_16_kib_of_an_answer_are_kept(egress: Egress) -> None:
     with Receiver(body=b"x" * 100_000) as receiver:
         outcome = post(request_to(receiver.url), egress)

@@ -119,7 +119,7 @@ class ContactFilterSchema(FilterSchema):
     data_changed = choice(("true", "false"), metadata=about("Whether the receiver has the old data."))
     state = choice(
         SHOWN_STATES,
-        metadata=about("As pages show it: `sync`, or `with_warning` or `data_changed` in the place of `in_sync`."),
+        metadata=about("As pages show it: `sync`, or what is told in the place of `in_sync`."),
     )
     warning = choice(WARNINGS, metadata=about("Open warnings of that kind."))
     import_id: fields.Integer = key(data_key="import", metadata=about("The contacts that this import named."))

@@ -164,20 +164,20 @@ def set_address(
     if other_crm:
         begin_anew(session, actor)
     endpoint = lock_endpoint(session, actor.company_id)
-    if other_crm:  # what answered before, or is on its way, says nothing of this one
-        endpoint.crm_since, endpoint.answer_shape = clock.utcnow(), None
     advice += advise_header(endpoint, url, header) + _advise_same_crm(session, endpoint, url)
-    cancelled = 0
-    if url != endpoint.url:
+    cancelled, is_moved = 0, url != endpoint.url
+    if is_moved or other_crm:  # what answered or happened there says nothing about this one
         end_outage(session, endpoint)  # before anything is cancelled: that waited, too
         cancelled = outbox.cancel_waiting(session, endpoint.company_id) if cancel_waiting else 0
         if endpoint.url is not None and origin_of(endpoint.url) != origin_of(url):
             forget_records(session, endpoint.company_id)
-        endpoint.url, endpoint.answer_shape = url, None
+        endpoint.url, endpoint.answer_shape, endpoint.updated_at = url, None, clock.utcnow()
         if endpoint.paused_reason not in ("manual", "restored"):
-            close_circuit(endpoint)  # what happened at the old address says nothing about this one
-        endpoint.updated_at = clock.utcnow()
+            close_circuit(endpoint)
         session.info[outbox.DUE] = True
+    if other_crm:
+        endpoint.crm_since = endpoint.updated_at
+    if is_moved:
         audit.record(session, actor, "webhook.url_set", subject=url)
     if isinstance(header, FixedHeader):
         _set_header(session, endpoint, actor, header, vault=vault)

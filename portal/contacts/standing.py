@@ -12,7 +12,7 @@ from portal.models import OPEN_STATUSES, Contact, Delivery
 from portal.rules.verdict import DOUBTS
 
 SYNC_STATES = ("in_sync", "waiting", "out_of_sync", "never_sent")
-SHOWN_STATES = ("in_sync", "data_changed", "with_warning", "waiting", "out_of_sync", "never_sent")
+SHOWN_STATES = ("in_sync", "data_changed", "with_warning", "level_removed", "waiting", "out_of_sync", "never_sent")
 
 is_behind = Contact.interest_level != func.coalesce(Contact.delivered_level, literal_column("0"))
 """A contact has a level that the CRM does not know: as `BEHIND`, whose index holds only these."""
@@ -51,6 +51,7 @@ _shown = case(
     (and_(_is_in_sync, open_warning.in_(DOUBTS)), "with_warning"),
     (and_(_is_in_sync, has_old_data, is_data_coming), "waiting"),
     (and_(_is_in_sync, has_old_data), "data_changed"),
+    (and_(Contact.interest_level.is_(None), Contact.delivered_level.is_not(None)), "level_removed"),
     else_=_sync,
 )
 _FEW = {

@@ -203,6 +203,10 @@ _FINDERS: tuple[tuple[tuple[int, ...], Callable[[_Answer], Clue | None]], ...] =
 # --- what it complains of
 
 _ANY_FAILURE = range(400, 600)
+_FRESH_SERVER = (
+    r"<title>(?:Welcome to (?:nginx|OpenResty|CentOS)|Apache2 [^<]{1,40}Default Page|IIS Windows|Test Page for)"
+    r"|<h1>It works!</h1>"
+)
 _COMPLAINTS: tuple[tuple[Container[int], re.Pattern[str], str], ...] = (
     ((200,), re.compile(r"Hook rules were not satisfied"), "hook_rules"),
     ((400,), re.compile(r"[Nn]o required SSL certificate was sent|SSL certificate error"), "client_certificate_wanted"),
@@ -227,11 +231,21 @@ _COMPLAINTS: tuple[tuple[Container[int], re.Pattern[str], str], ...] = (
         re.compile(
             r"(?i)no scenario listening|WorkflowTriggerIsNotEnabled|Zap is not enabled|Project paused"
             r"|DEPLOYMENT_DISABLED"
-            r"|(?:flow|workflow|scenario) (?:is )?(?:disabled|inactive|paused|switched off|not enabled|turned off)"
+            r"|(?:flow|workflow|scenario|service) (?:is |has been )?"
+            r"(?:disabled|inactive|paused|suspended|switched off|not enabled|turned off)"
             r"|web app is stopped"
         ),
         "flow_off",
     ),
+    (
+        (500, 502, 503, 504),
+        re.compile(
+            r"Error in workflow|Workflow could not be started|Scenario failed to complete|error code: 110[12]"
+            r"|\"code\"\s?:\s?\"NoResponse\"|FUNCTION_INVOCATION_|herokucdn\.com/error-pages/application-error"
+        ),
+        "flow_failed",
+    ),
+    ((403, 409, 530), re.compile(r"(?:error code:|Error) 10(?:0[01]|16)\b"), "cloudflare_dns"),
     ((401,), re.compile(r"DirectApi[A-Za-z]{0,20}Authorization"), "flow_private"),
     (
         (401, 403),
@@ -247,15 +261,21 @@ _COMPLAINTS: tuple[tuple[Container[int], re.Pattern[str], str], ...] = (
     ((404,), re.compile(r"rest_no_route"), "wordpress_route"),
     (
         (200,),
-        re.compile(r"(?i)(?:script function not found|função de script não encontrada): doPost"),
+        re.compile(r"(?i)(?:not found|não encontrad[ao]|no se (?:encontró|ha encontrado) la [^<:]{1,60}): doPost"),
         "apps_script_no_post",
     ),
+    (
+        (200,),
+        re.compile(r"\((?:line|linha|línea) \d{1,6}, (?:file|arquivo|archivo) &quot;"),
+        "apps_script_error",
+    ),
+    ((200, 403, 404), re.compile(_FRESH_SERVER), "server_page"),
     ((200,), re.compile(r"To customize this response, check out our docs"), "pipedream_page"),
     ((200, 403, 503), re.compile(r"(?i)account (?:has been )?suspended"), "parking_page"),
     (
-        (200,),
+        (200, 401, 403),
         re.compile(
-            r"(?i)<input[^>]{1,300}type=[\"']?password"
+            r"(?i)Vercel Authentication|<input[^>]{1,300}type=[\"']?password"
             r"|<title>[^<]{0,80}\b(?:log ?in|log-in|sign[ -]?in|logon|inici(?:e|ar) sess[ãa]o)\b"
             r"|<title>(?:[^<]{0,80}[-|–—:·;])?\s{0,9}entrar(?:\s{0,9}[-|–—:·&<]|\sn[oa]\b)"
         ),

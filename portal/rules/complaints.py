@@ -5,11 +5,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from portal.rules.error_words import denies_errors, has_error_words
+from portal.rules.error_words import begins_with_error, denies_errors, has_error_words
+from portal.rules.folding import fold
 
 _SOURCE_STARTS = ("<?php", "<?=", "<%", "#!/")
 """How the scripts of PHP, JSP, ASP and shells begin: a server that does not run them shows them."""
 _JSON_START = re.compile(r"\{|\[\s*+(?:[\[{\"\]]|-?\d++\s*+[,\]])")
+_SENT_NAMES = ("name", "sender_name", "current_company", "role", "experience")
 _ITEMS_READ, _DEPTH_READ, _STATUS_READ = 100, 4, 120
 
 
@@ -34,6 +36,26 @@ def of_text(text: str, content_type: str) -> str | None:
     return "invalid_json" if media_type.endswith(("/json", "+json")) or _JSON_START.match(text) else None
 
 
+def without_echo(answer: bytes, sent: bytes) -> bytes:
+    """The answer without the names of people, companies, jobs and campaigns that it repeats of what was sent.
+
+    Only those of two words and more: "Erro ao salvar" repeats nobody called Erro.
+    """
+    names: set[str] = set()
+    try:
+        json.loads(sent, object_pairs_hook=lambda pairs: names.update(_names_in(pairs)))
+    except (ValueError, RecursionError):
+        return answer
+    for name in sorted(names, key=len, reverse=True):
+        for form in (name.encode(), json.dumps(name)[1:-1].encode()):
+            answer = answer.replace(form, b"x")
+    return answer
+
+
+def _names_in(pairs: list[tuple[str, Any]]) -> list[str]:
+    return [item for key, item in pairs if key in _SENT_NAMES and isinstance(item, str) and " " in item.strip()]
+
+
 def parse_json(text: str) -> Any:
     """Parse strictly; ints become floats, because Python refuses to read very long ones."""
     return json.loads(text, parse_int=float, parse_constant=_refuse_constant)
@@ -51,26 +73,30 @@ _ERROR_KEY = re.compile(
     r"|err|err(?:or)?(?:no|code|msg|messages?|description|details?|type)"
     r"|exceptions?|fault(?:code|string)?|fail(?:ed|ures?)(?:count)?|falhas?"
 )
-_SUCCESS_KEY = re.compile(r"(?:is|was)?(?:success|successful|succeeded|ok)|sucesso")
-_TAKEN_KEY = re.compile(r"(?:is|was)?(?:accepted|received|saved)|aceit[oa]|recebid[oa]|salv[oa]|status")
-_STATUS_KEY = re.compile(r"(?:http)?(?:status|code)|statuscode|state|result|resultado|outcome|situacao")
+_SUCCESS_KEY = re.compile(r"(?:is|was)?(?:success|successful|succeeded|ok)|sucesso|exito")
+_TAKEN_KEY = re.compile(
+    r"(?:is|was)?(?:accepted|received|saved)|aceit[oa]|recebid[oa]|recibid[oa]|salv[oa]|guardad[oa]|status"
+)
+_STATUS_KEY = re.compile(r"(?:http)?(?:status|code)|statuscode|state|result|resultado|outcome|situacao|estado")
 _NUMBER_KEY = re.compile(r"(?:http)?(?:status|code)|statuscode")
 _TYPE_KEY = re.compile(r"type|object|tipo")
-_MESSAGE_KEY = re.compile(r"(?:status)?(?:message|msg|mensagem)|descricaostatus")
+_MESSAGE_KEY = re.compile(r"(?:status)?(?:message|msg|mensagem|mensaje)|descricaostatus")
 _TITLE_KEY = re.compile(r"details?|title|description|descricao|reason|motivo")
 _RECORD_KEY = re.compile(r"(?:uu|gu)?id|name|nome")
 """What a contact or a deal has: there a refusal, a title or a state is the record's own, and no complaint."""
 _FAILURE = re.compile(r"(?:errors?|erros?|fail|failed|failure|falha|falhou|exception|fatal)(?::.*)?")
 _ERROR_TYPE = re.compile(r"(?:\w* )?(?:error|erro|exception|fault)|[a-z]+(?:error|exception)")
 _WRAPPERS = frozenset(
-    ("body", "data", "payload", "resposta", "response", "responses", "result", "results", "resultado", "retorno")
+    ("body", "d", "data", "payload", "resposta", "response", "responses", "result", "results", "resultado", "retorno")
 )
 """Keys that answers put their whole content under."""
 _NOTHING = re.compile(
-    r"[\W_0]*(?:0\.0|n/?a|false|no|none|null|nil|undefined|não|nao|nenhuma?|200|ok|success|successful|sucesso)?[.!]?"
+    r"[\W_0]*(?:0\.0|n|n/?a|false|no|none|null|nil|undefined|não|nao|nenhuma?|ningun[oa]?|200|ok|success|successful|sucesso)?[.!]?"
 )
 _FALSE = re.compile(r"false|no?|não|nao")
-_SUCCESS = re.compile(r"ok|success|successful|sucesso")
+_SUCCESS = re.compile(r"ok|success|successful|sucesso|exito")
+_TRUE = re.compile(r"true|yes|sim?|s|y|1")
+_ERROR_NAME = re.compile(r"[A-Z][A-Za-z]+(?:Error|Exception)")
 _Facts = list[tuple[str, Any]]
 
 
@@ -109,7 +135,7 @@ def _unwrap(value: Any) -> Any:
 
 
 def _fold(key: str) -> str:
-    return re.sub(r"[^a-z]", "", key[:40].lower())
+    return re.sub(r"[^a-z]", "", fold(key[:40]))
 
 
 def _is_record(facts: _Facts) -> bool:
@@ -125,6 +151,8 @@ def _says_error(key: str, item: Any, *, is_record: bool) -> bool:
     if _ERROR_KEY.fullmatch(key):
         return _says_something(item)
     word = _word_of(item)
+    if key == "name" and isinstance(item, str) and _ERROR_NAME.fullmatch(item[:_STATUS_READ]):
+        return True
     if _TYPE_KEY.fullmatch(key):
         return _ERROR_TYPE.fullmatch(word) is not None
     if _SUCCESS_KEY.fullmatch(key):
@@ -157,13 +185,10 @@ def _says_something(item: Any, depth: int = 0) -> bool:
 
 
 def _has_error_message(facts: _Facts) -> bool:
-    if any(_says_success(key, item) for key, item in facts):
-        return False
+    is_complaint = begins_with_error if any(_says_success(key, item) for key, item in facts) else has_error_words
     keys = (_MESSAGE_KEY,) if _is_record(facts) else (_MESSAGE_KEY, _TITLE_KEY)
     return any(
-        isinstance(item, str) and has_error_words(item)
-        for key, item in facts
-        if any(each.fullmatch(key) for each in keys)
+        isinstance(item, str) and is_complaint(item) for key, item in facts if any(each.fullmatch(key) for each in keys)
     )
 
 
@@ -172,7 +197,11 @@ def _says_success(key: str, item: Any) -> bool:
         return bool(_SUCCESS_KEY.fullmatch(key) or _TAKEN_KEY.fullmatch(key))
     if item is False:
         return _ERROR_KEY.fullmatch(key) is not None
-    return bool(_STATUS_KEY.fullmatch(key) and _SUCCESS.fullmatch(_word_of(item)))
+    word = _word_of(item)
+    return bool(
+        (_STATUS_KEY.fullmatch(key) and _SUCCESS.fullmatch(word))
+        or (_SUCCESS_KEY.fullmatch(key) and _TRUE.fullmatch(word))
+    )
 
 
 def _is_error_number(item: Any) -> bool:

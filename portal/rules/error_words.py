@@ -7,7 +7,7 @@ _WORDS_SEARCHED = 64 * 1024
 
 def _any_accents(pattern: str) -> str:
     """The pattern, which finds words without their accents too, and those of Latin-1 that were read as UTF-8."""
-    plain = {"ã": "a", "á": "a", "ç": "c", "é": "e", "í": "i", "ó": "o", "õ": "o", "ô": "o"}
+    plain = {"ã": "a", "á": "a", "ç": "c", "é": "e", "í": "i", "ó": "o", "õ": "o", "ô": "o", "ú": "u"}
     return "".join(f"[{each}{plain[each]}\ufffd]" if each in plain else each for each in pattern)
 
 
@@ -17,14 +17,19 @@ _ERROR_WORDS = re.compile(
     _any_accents(
         r"""
     (?: (?<![^\W_])
-        (?: errors? | erros? | exceptions? | exceç(?:ão|ões) | fatal | fail(?:s|ed|ures?)? | falh(?:as?|ou|aram)
-          | faults? | faultstring | warnings? | denied | negad[oa] | unauthori[sz]ed | forbidden | rejected
-          | rejeitad[oa] | refused | recusad[oa] | invalid | inválid[oa]s? | expired | expirad[oa] | expirou )
+        (?: errors? | erros? | errores | exceptions? | exceç(?:ão|ões) | excepci(?:ón|ones) | fatal
+          | fail(?:s|ed|ures?)? | falh(?:as?|ou|aram) | fall(?:ó|os?|aron) | faults? | faultstring | warnings? | denied
+          | (?:de)?negad[oa]
+          | unauthori[sz]ed | unauthenticated | unprocessable | malformed | mismatch
+          | violat(?:ed|ion) | forbidden | rejected
+          | rejeitad[oa] | rechazad[oa] | refused | recusad[oa] | invalid | inválid[oa]s? | incorrect
+          | incorrec?t[oa]s? | expired | expirad[oa] | expir(?:ou|ó) )
       | (?<=[a-z]) (?-i:Error|Exception) )
     (?![^\W_])
-    (?! [ _-]free | \s{0,3}/> | ></ | =(?:&|\Z) | [ ]xsi:nil="true" | [ ]0(?![^\W_])
-      | (?:[ _](?:found|count|code|number|encontrados))? ["']? \s{0,3} [:=>] \s{0,3}
-        (?: ["']? (?: 0 | none | null | false | (?:no | não | nenhuma?)(?![ ][^\W_]) ) (?![^\W_])
+    (?! [ _-]free | [ ](?:will[ ]be | ser(?:á | ão))(?![^\W_]) | \s{0,3}/> | ></ | =(?:&|\Z)
+      | [ ]xsi:nil="true" | [ ]0(?![^\W_])
+      | (?:[ _](?:found|count|code|number|encontrados))? ["']? \s{0,3} [:=>?] \s{0,3}
+        (?: ["']? (?: 0 | n(?=["'<]) | none | null | false | (?:no | não | nenhuma?)(?![ ][^\W_]) ) (?![^\W_])
           | "" | '' | \[\s?\] | \{\s?\} ) )
     """
     ),
@@ -33,11 +38,13 @@ _ERROR_WORDS = re.compile(
 _DENIED = re.compile(
     _any_accents(
         r"""</\Z | (?<![\w.,])
-    (?: (?: 0 | no | none | nothing | zero | sem | nenhuma? | nada | without ) (?:[ ](?!such)[^\W\d_]{1,20})?
+    (?: (?: 0 | no | none | nothing | zero | sem | nenhuma? | nada | sin | ningún | ninguna | without )
+        (?:[ ](?: warnings? | avisos? | errors? | erros? | falhas? )[ ](?: or | nor | and | ou | nem | e )
+          | [ ](?!such)[^\W\d_]{1,20} )?
         (?:[ ](?: was | were | foi | foram | com | with | (?:de|of)[ ]\d{1,9} ))?
-      | (?: not | never | não )
-        (?:[ ](?: an? | any | há | houve | ocorre[ur]\w{0,3} | foi | foram | será | be | tem | teve | existem?
-          | (?:encontr | registr | detect)[^\W\d_]{1,9} | nenhuma? )){0,3}
+      | (?: not | never | não | no )
+        (?:[ ](?: an? | any | há | houve | hay | hubo | se | ocorre[ur]\w{0,3} | foi | foram | será | be | tem | teve
+          | existem? | (?:encontr | registr | detect)[^\W\d_]{1,9} | nenhuma? | ningún | ninguna )){0,3}
       | (?: if | caso | case | se[ ](?:houver | ocorrer) )(?:[ ][^\W\d_]{1,12}){1,3} )
     [ ]\Z"""
     ),
@@ -45,18 +52,30 @@ _DENIED = re.compile(
 )
 """What stands before words that speak of no error, or of one that may come."""
 _LONGEST_DENIAL = 48
-_NO_ERROR_FOLLOWS = r"(?![^\W_])(?![ ](?:(?:nenhuma?|any)[ ])?(?:erros?|errors?|falhas?|failures?|problemas?))"
+_NO_ERROR_FOLLOWS = (
+    r"(?![^\W_])(?![ ](?:(?:nenhuma?|ningún|any)[ ])?(?:erros?|error(?:e?s)?|falhas?|failures?|problemas?))"
+)
 _ERROR_PHRASES = re.compile(
     _any_accents(
         r"""(?<![^\W_])
-    (?: traceback | sqlstate | nok | excedid[oa] | exceeded | could[ ]not | couldn't | (?<!you[ ])(?:can't | cannot)
-      | not[ ](?:satisfied | authori[sz]ed | authenticated | allowed | supported | implemented | saved
-          | processed | created | accepted | received | available | ok)
+    (?: traceback | sqlstate | ora-[0-9]{5} | nok | excedid[oa] | exceeded | could[ ]not | couldn't
+      | (?<!you[ ])(?:can't | cannot)
+      | undefined[ ](?:index | variable | offset | property | array[ ]key)
+      | unexpected[ ](?:token | end) | missing[ ](?:required | param | field | header | token | key | api)[^\W_]*
+      | (?:limite? | maximum | máximo)[ ][^.\n]{0,40}(?:reached | atingid[oa])
+      | (?:conta | account | usuário | user | empresa | plano | plan)[ ](?:is[ ] | está[ ] | foi[ ])?
+        (?:bloquead[oa] | blocked | suspens[oa] | suspended | disabled | inativ[oa] | inactive | desativad[oa])
+      | (?:sem | no | not[ ]have)[ ]permiss(?:ão | ion) | (?:no[ ]data | nothing)[ ](?:was[ ])?(?:received | saved)
+      | nenhum[ ]dado[ ]recebido | bad[ ]gateway | gateway[ ]time-?out | not[ ](?:satisfied | authori[sz]ed
+          | authenticated | allowed | supported | implemented | saved | processed | created | accepted | received
+          | available | ok)
       | unable[ ]to | timed[ ]out | bad[ ]request | too[ ]many[ ]requests | went[ ]wrong | deu[ ]errado
-      | não[ ](?:autorizad[oa] | autenticad[oa] | permitid[oa] | foi[ ]possível)
-      | (?:não | nada)[ ](?:foi | foram)[ ](?:salv | grav | feit | process | cri | receb | aceit | registr | inclu)
-        [^\W_]*
-      | (?:ocorreu | houve)[ ]um[ ]problema | account[ ](?:has[ ]been[ ]|is[ ])?suspended
+      | não[ ](?:deu[ ]certo | confere | conectou | suportad[oa])
+      | (?:não | no)[ ](?:autorizad[oa] | autenticad[oa] | permitid[oa]) | não[ ]foi[ ]possível | no[ ]se[ ]pud[^\W_]+
+      | (?:não | nada)[ ](?:(?:foi | foram)[ ])?(?:salv | grav | feit | process | cri | receb | aceit | registr | inclu)
+        (?:[ia]d | íd)?[oa]s?
+      | (?:ocorreu | houve)[ ]um[ ]problema | (?:ocurrió | hubo)[ ]un[ ]problema
+      | account[ ]has[ ]been[ ]suspended
       | (?:success | sucesso | ok)["']?\s{0,3}[:=>]\s{0,3}["']?(?:false | 0 | no | não) )
     """
         + _NO_ERROR_FOLLOWS
@@ -66,7 +85,9 @@ _ERROR_PHRASES = re.compile(
 _DOUBTFUL_PHRASES = re.compile(
     _any_accents(
         r"""(?<![^\W_])
-    (?: you[ ](?:can't | cannot) | unavailable | not[ ]found | não[ ](?:(?:foi | foram)[ ])?encontrad[oa]s?
+    (?: you[ ](?:can't | cannot) | (?:try | tente)[ ](?:again | novamente) | (?:is | are)[ ](?:required | missing)
+      | obrigatóri[oa] | ausente | indisponível | fora[ ]do[ ]ar | unavailable | not[ ]found
+      | não[ ](?:(?:foi | foram)[ ])?encontrad[oa]s?
       | log[ -]?in[ ]required | required[ ]log[ ]?in | please[ ](?:log|sign)[ -]?in | faça[ ]login
       | em[ ]manutenção | under[ ]maintenance | maintenance[ ]mode )
     """
@@ -77,34 +98,53 @@ _DOUBTFUL_PHRASES = re.compile(
 """What a receiver says, too, that took the contact and says so: then it is no complaint."""
 _TAKEN = re.compile(
     _any_accents(
-        r"(?<!not )(?<!t be )(?<!não )(?<!não foi )(?<![^\W_])(?:received|saved|created|added|processed|thanks"
-        r"|thank you|success(?:fully)?|recebemos|obrigad[oa]|(?:recebid|salv|criad|cadastrad)[oa]s?|sucesso)(?![^\W_])"
+        r"(?<!not )(?<!t be )(?<!não )(?<!não foi )(?<![^\W_])(?:received|saved|created|updated|added|processed|thanks"
+        r"|thank you|success(?:fully)?|recebemos|obrigad[oa]|gracias|sucesso|éxito"
+        r"|(?:recebid|recibid|salv|guardad|criad|cread|cadastrad|atualizad)[oa]s?)(?![^\W_])"
     ),
     re.IGNORECASE,
 )
-_PLAIN_SUCCESS = re.compile(r"[^.,;:!\n]{0,200}\b(?:com (?:sucesso|êxito)|successfully)[.!]?", re.IGNORECASE)
+_PLAIN_SUCCESS = re.compile(
+    r"[^.,;:!\n]{0,200}\b(?:com (?:sucesso|êxito)|con éxito|correctamente|successfully)[.!]?", re.IGNORECASE
+)
 """One clause that ends so speaks of what was done, whatever it was called."""
 
 # What PHP prints about a slip of a script, which has none of these words.
-_PHP_NOTICE = re.compile(r"\b(?:Notice|Deprecated): .{1,300} on line \d")
+_PHP_NOTICE = re.compile(r"\b(?:Notice|Deprecated)(?:</b>)?: .{1,300} on line (?:<b>)?\d")
+_COMPLAINT_FIRST = re.compile(
+    _any_accents(
+        r"""\W*(?: (?:an[ ]|(?:ocorreu|houve|hubo|ha[ ]ocurrido)[ ]uma?n?[ ])?
+        (?:error | erro | exception | exceção | fail(?:ed|ure)? | falha | fallo)(?:[ ][0-9]{1,5})?
+            (?: \s?[:!-] | [ ](?:ao | na | no | em | intern[oa] | inesperad[oa] | to | while | when | in | during
+              | occurred | al | en)(?![^\W_]) )
+      | não[ ]foi[ ]possível | could[ ]not | couldn't | unable[ ]to | no[ ]se[ ]pud | something[ ]went[ ]wrong )"""
+    ),
+    re.IGNORECASE | re.VERBOSE,
+)
+
+_ADDRESS = re.compile(r"https?://[^\s\"'<>]+|[\w.+-]{1,64}@[\w.-]+")
 
 
 def has_error_words(text: str) -> bool:
     """Whether a text speaks of an error, and neither denies it nor plainly says that it took what it was sent."""
-    if text.strip(" \r\n.!").lower() in ("ko", "not ok", "timeout") or _PHP_NOTICE.search(text, 0, _WORDS_SEARCHED):
+    text = _ADDRESS.sub("@", text[:_WORDS_SEARCHED])
+    if text.strip(" \r\n.!").lower() in ("ko", "not ok", "timeout") or _PHP_NOTICE.search(text):
         return True
     if _finds(_ERROR_PHRASES, text):
         return True
     if _PLAIN_SUCCESS.fullmatch(text.strip()):
         return False
-    return _finds(_ERROR_WORDS, text) or (
-        _finds(_DOUBTFUL_PHRASES, text) and not _TAKEN.search(text, 0, _WORDS_SEARCHED)
-    )
+    return _finds(_ERROR_WORDS, text) or (_finds(_DOUBTFUL_PHRASES, text) and not _TAKEN.search(text))
+
+
+def begins_with_error(text: str) -> bool:
+    """Whether a text begins by saying what went wrong ("Erro ao salvar"), and not with a name ("Erro Silva salvo")."""
+    return _COMPLAINT_FIRST.match(text) is not None and has_error_words(text)
 
 
 def _finds(words: re.Pattern[str], text: str) -> bool:
     """Whether the words stand in the text, and nothing before them denies them."""
-    starts = (found.start() for found in words.finditer(text, 0, _WORDS_SEARCHED))
+    starts = (found.start() for found in words.finditer(text))
     return any(not _DENIED.search(text, max(0, start - _LONGEST_DENIAL), start) for start in starts)
 
 

@@ -89,6 +89,7 @@ NGROK_AWAY = ("ERR_NGROK_3200", "ERR_NGROK_3004", "ERR_NGROK_8012")
 TUNNELS = (
     ("error code: 1033", "Cloudflare"),
     ("Error 1033", "Cloudflare"),
+    ("traffic from cloudflared", "Cloudflare"),
     ("Tunnel Unavailable", "localtunnel"),
     ("Tunnel not found", "dev tunnels"),
 )
@@ -99,6 +100,8 @@ APP_HOSTS = (
     ("x-railway-fallback", "", "Application not found", "Railway"),
     ("x-render-routing", "no-server", "", "Render"),
     ("server", "Netlify", "Not Found - Request ID", "Netlify"),
+    ("server", "Netlify", "<title>Site not found", "Netlify"),
+    ("", "", "404 Web Site not found", "Azure"),
     ("", "", "<title>Site Not Found</title>", "Firebase"),
 )
 """Hosts of many applications, by what they say where there is none, or none any more."""

@@ -42,7 +42,7 @@ class SupportsGettext(Protocol):
 
 def init_app(app: Flask) -> None:
     """Give the templates their filters and names."""
-    times = (rfc3339, full_time, relative_time, since_time, day_of, long_day, short_day)
+    times = (rfc3339, full_time, relative_time, since_time, day_of, long_day, short_day, written_day)
     for words in (*times, dialled, reason_title, reasons.warning_title):
         app.add_template_filter(words)
     app.add_template_filter(format_number, "number")
@@ -172,6 +172,14 @@ def long_day(day: date) -> str:
 def short_day(day: date) -> str:
     """`10/03`, in the order that the reader's language has."""
     return str(format_skeleton("MMdd", day, locale=get_locale()))
+
+
+def written_day(text: str | None) -> str | None:
+    """`26/11/2026` for the `2026-11-26` of an address; what is no day stays as it is."""
+    try:
+        return str(format_date(date.fromisoformat(text or ""), "short"))
+    except ValueError:
+        return text
 
 
 def relative_time(moment: datetime) -> str:

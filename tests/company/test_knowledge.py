@@ -140,6 +140,26 @@ def linked(app: Flask) -> Company:
 
 
 @pytest.mark.parametrize("url", [URL, f"{URL}/2"])
+@pytest.mark.parametrize("cancel", [True, False])
+def test_what_happened_to_the_account_before_says_nothing_of_this_one(
+    linked: Company, url: str, *, cancel: bool
+) -> None:
+    waits = factories.make_delivery(factories.make_contact(linked), 3)
+    db.session.commit()
+    endpoint = factories.endpoint_of(linked)
+    endpoint.state, endpoint.consecutive_failures = "failing", 9
+    db.session.commit()
+    held, actor = runtime(), factories.actor_of(linked)
+    endpoints.set_address(
+        db.session, actor, url, egress=held.egress, vault=held.vault, other_crm=True, cancel_waiting=cancel
+    )
+    db.session.commit()
+    assert (endpoint.state, endpoint.consecutive_failures) == ("active", 0)
+    db.session.refresh(waits)
+    assert waits.status == ("cancelled" if cancel else "pending")
+
+
+@pytest.mark.parametrize("url", [URL, f"{URL}/2"])
 @pytest.mark.parametrize("was_told", [True, False])
 def test_what_was_under_way_to_the_crm_before_tells_nothing_of_this_one(
     linked: Company, url: str, *, was_told: bool

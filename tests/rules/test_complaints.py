@@ -2,6 +2,8 @@
 
 import pytest
 
+from portal.rules.complaints import without_echo
+from portal.rules.payload import encode_body
 from portal.rules.verdict import judge
 
 GOOD = r"""
@@ -251,6 +253,133 @@ error_free
 {"message":"Saved. In case of error, call us"}
 Recebido. Em caso de falha, avisamos.
 {"message":"Se ocorrer algum erro, avise"}
+{"erro":"N","mensagem":"Gravado"}
+{"success":"true","msg":"Contato \"Falha Zero\" criado"}
+{"status":"ok","message":"Erro Silva cadastrado"}
+{"status":"ok","message":"Error log cleared"}
+{"success":true,"message":"Cannot be undone"}
+{"exito":true,"mensaje":"guardado"}
+{"éxito":"sí","estado":"abierto"}
+{"estado":"RJ"}
+{"name":"Erro"}
+{"name":"Ana Error"}
+{"last_error":"timeout","retries":3}
+{"received":true,"error_policy":"ignore","failed_at":null}
+{"statusCode":200,"headers":{},"body":"\"OK\""}
+{"ok":1,"nErrors":0,"writeErrors":[]}
+{"_shards":{"total":2,"successful":2,"failed":0},"result":"created"}
+{"success":1,"failure":0,"results":[{"message_id":"1"}]}
+Recibido sin errores
+Ningún error
+No hay errores
+No hubo ningún error
+Contacto guardado correctamente. 0 errores.
+Sin errores: 1 contacto creado
+Contacto no encontrado, creado
+erro = null
+ok;erros=0;avisos=0
+Webhook received: errors=[] warnings=[]
+{"status":"success","data":{"failed_jobs":0,"errors_total":0}}
+{"ok":true,"result":{"message_id":5,"text":"Novo lead: Falha Ltda"}}
+{"message":"Contact created","warnings":[]}
+{"message":"Contato criado","warnings":null,"errors":{}}
+{"data":{"attributes":{"status":"invalid"}},"meta":{"errors":0}}
+{"code":200,"error":"false","message":"OK"}
+{"code":"0000","message":"Transaction without errors"}
+{"errno":0,"errmsg":"ok"}
+{"err":null,"res":"done"}
+{"err":0}
+{"ret":0,"msg":""}
+{"ErrorCode":0,"ErrorMessage":"No Error"}
+{"ResultCode":"0","ResultMessage":"Sem erro"}
+{"resposta":"Sem erros encontrados"}
+{"resposta":"Nenhum problema encontrado"}
+{"retorno":{"erro":"0","mensagem":"Processado"}}
+{"errors":[null]}
+{"errors":["0"]}
+{"errors":""}
+{"error_messages":[]}
+{"validationErrors":[],"isValid":true}
+{"failedRecords":[],"savedRecords":["1"]}
+{"records":[{"id":"rec","fields":{"Status":"Failed"}}]}
+{"id":"rec9","createdTime":"2026","fields":{"Erro":"x"}}
+{"gid":"1","resource_type":"task","name":"Fix error page"}
+{"id":"5","idList":"x","name":"Erro no site","badges":{"due":null}}
+{"object":"page","id":"x","properties":{"Status":{"select":{"name":"Invalid"}}}}
+{"object":"event","type":"contact.failed"}
+{"type":"contact.failed","id":"1"}
+{"key":"LEAD-1","id":"10","self":"https://x.atlassian.net/rest/api/2/issue/10"}
+{"ticket":{"id":1,"subject":"Error on page","status":"new"}}
+{"audit":{"events":[{"type":"Create","value":"Denied"}]}}
+{"contact":{"id":"1","email":"a@b.c","errors":null}}
+{"contact":{"id":"1","email":"error@falha.com"}}
+{"email":"error@falha.com"}
+{"message":"Enviado para error@falha.com"}
+Enviado para error@falha.com
+https://crm.example/errors/1
+{"url":"https://crm.example/error"}
+{"redirect":"/erro/404"}
+{"message":"See https://docs.example/errors for details"}
+Lead #404 saved
+200
+0
+OK 0 errors
+OK, 0 erros
+OK - nenhum erro
+success, no failures
+Successfully processed with no errors
+Sucesso (sem avisos nem erros)
+Sem nenhum erro ou aviso
+Sem avisos ou erros
+No warnings or errors
+No errors or warnings found
+0 errors, 0 warnings
+0 warnings, 0 errors, 1 created
+errors: 0, warnings: 0
+Errors: none
+Error count: 0
+error_count=0
+Total de erros: 0
+Quantidade de falhas: 0
+Erro: não
+Error: No
+Error? No.
+{"hasError":"false"}
+{"isError":"N"}
+{"erro":"false"}
+{"Error":"None"}
+{"error":"ok"}
+{"error":"Success"}
+{"error":"00"}
+{"error":"-"}
+{"error":"N/A"}
+{"exception":""}
+{"success":"SIM"}
+{"success":1,"errors":0}
+{"sucesso":"1"}
+{"status":"Sucesso","mensagem":"Lead Falha cadastrado"}
+{"message":"Error-free processing"}
+error-free
+{"status":"failover-ok"}
+{"message":"Webhook aceito. Em caso de erro, tentaremos de novo."}
+{"message":"Any errors will be emailed"}
+{"message":"Errors will be reported to admin"}
+Erros serão enviados por e-mail
+{"message":"Duplicate ignored"}
+{"message":"already exists"}
+{"skipped":true,"reason":"duplicate"}
+{"ignored":1}
+{"deduplicated":true,"error_code":""}
+<html-free text>
+<ok/>
+<Response/>
+<?xml version="1.0"?><Response></Response>
+<result code="0" error="">ok</result>
+<status error="false">ok</status>
+<resposta><erro>0</erro><msg>gravado</msg></resposta>
+<resposta><erro>false</erro></resposta>
+<resposta><erro>N</erro></resposta>
+<faultcode/>
 """.strip().splitlines()
 """Of CRMs, of automations and of scripts: what they say when all is well, and echoes of what they were sent."""
 
@@ -427,6 +556,125 @@ Duplicate entry error
 {"exception":"App\\Exceptions\\X"}
 Acesso negado
 Chave inválida
+{"status":"ok","message":"Erro ao gravar o contato"}
+{"success":true,"message":"Falha ao inserir: duplicado"}
+{"ok":true,"message":"Error: could not reach database"}
+{"status":"success","message":"Não foi possível criar o negócio"}
+{"error":false,"message":"Ocorreu um erro interno"}
+{"d":"{\"Success\":false,\"Message\":\"x\"}"}
+{"name":"FeathersError","message":"x","code":404,"className":"not-found"}
+{"codigo":1,"mensagem":"Usuário ou senha incorretos"}
+{"situação":"erro"}
+{"exito":false,"mensaje":"falta el correo"}
+{"éxito":"no"}
+{"estado":"error"}
+{"mensaje":"Error al guardar"}
+{"success":0,"failure":1,"results":[{"error":"NotRegistered"}]}
+{"took":3,"errors":true,"items":[]}
+{"ok":1,"writeErrors":[{"code":11000}]}
+OK<br /><b>Deprecated</b>:  Creation of dynamic property in <b>/x.php</b> on line <b>9</b><br />
+ERRO|CPF já cadastrado
+callback({"error":"x"})
+Ha ocurrido un error
+No se pudo guardar el contacto
+No autorizado
+Acceso denegado
+Solicitud rechazada
+Contraseña incorrecta
+{"ErrorCode":5,"ErrorMessage":"CPF"}
+{"errno":1062}
+{"err":"duplicate key"}
+{"ok":0,"errmsg":"E11000 duplicate key"}
+{"ret":-1,"msg":"sign error"}
+{"error":true}
+{"error":1}
+{"error":"S"}
+{"error":"sim"}
+{"error":{}, "errors":["x"]}
+{"message":"Not authorized"}
+{"message":"Unauthenticated."}
+{"message":"Access token is missing"}
+{"message":"Token ausente"}
+{"mensagem":"Campo obrigatório não informado"}
+{"mensagem":"E-mail é obrigatório"}
+{"message":"The name field is required."}
+{"message":"Email is required"}
+{"message":"Missing required parameter: email"}
+Missing parameter: email
+Parâmetro obrigatório ausente: email
+Campo obrigatório: nome
+{"result":"not_found"}
+{"result":"denied"}
+{"status":"invalid"}
+{"status":"unprocessable_entity"}
+{"status":"bad_request"}
+{"status":"forbidden"}
+{"status":422,"message":"x"}
+{"status":"400","message":"x"}
+{"status":"fail","data":{"title":"A title is required"}}
+{"response":{"status":"error"}}
+{"success":false}
+{"Success":"False"}
+{"isOk":false}
+Fatal error: Allowed memory size exhausted
+SQLSTATE[42S02]: Base table or view not found
+ORA-00001: unique constraint violated
+psycopg2.errors.UniqueViolation: duplicate key value violates unique constraint
+Undefined index: contact
+Undefined variable $data
+Traceback (most recent call last):
+java.lang.NullPointerException
+Uncaught (in promise) ReferenceError: x is not defined
+panic: runtime error: index out of range
+Segmentation fault
+Internal Server Error
+Bad Gateway
+504 Gateway Time-out
+Service Temporarily Unavailable
+Rate limit exceeded
+Limite de requisições atingido
+Cota excedida
+Maximum number of contacts reached
+Plano expirado
+Assinatura inválida
+Invalid signature
+Signature mismatch
+Assinatura não confere
+Hash mismatch
+Método não suportado
+Method not allowed
+Nothing was saved
+No data received
+Nenhum dado recebido
+Dados não recebidos
+JSON inválido
+Malformed JSON
+Unexpected token < in JSON at position 0
+Syntax error
+Erro ao decodificar JSON
+Requisição inválida
+Connection refused
+Connection timed out
+Could not connect to database
+Não conectou
+Banco de dados indisponível
+Sistema indisponível
+Servidor fora do ar
+Permission denied
+Sem permissão
+You do not have permission
+Usuário não encontrado
+Usuário bloqueado
+Conta suspensa
+Account disabled
+Empresa inativa
+Falhou
+Deu erro
+Não deu certo
+Algo deu errado
+Tente novamente
+Tente novamente mais tarde
+Please try again later
 """.strip().splitlines()
 
 
@@ -438,3 +686,27 @@ def test_a_good_answer_is_no_complaint(body: str) -> None:
 @pytest.mark.parametrize("body", COMPLAINTS)
 def test_a_complaint_is_found(body: str) -> None:
     assert judge(200, body.encode()).warning in ("error_in_json", "error_words")
+
+
+SENT = encode_body({"contact": {"name": "Ana Falha", "current_company": "Erro & Cia", "role": "Error analyst"}})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Recebido: Ana Falha, de Erro & Cia",
+        r'{"message":"Ana Falha \u00e9 Error analyst"}',
+    ],
+)
+def test_a_name_that_was_sent_and_is_repeated_is_no_complaint(body: str) -> None:
+    assert judge(200, body.encode()).warning == "error_words"
+    assert judge(200, without_echo(body.encode(), SENT)).warning is None
+
+
+@pytest.mark.parametrize("body", ["Ana Falha: erro ao salvar", "Falha", "Erro ao salvar Ana"])
+def test_a_complaint_beside_a_name_is_one(body: str) -> None:
+    assert judge(200, without_echo(body.encode(), SENT)).warning == "error_words"
+
+
+def test_nothing_is_an_echo_of_a_body_that_is_no_json() -> None:
+    assert without_echo(b"Ana Falha", b"Ana Falha") == b"Ana Falha"

@@ -422,7 +422,10 @@ def test_a_contact_without_a_level_says_what_the_crm_keeps_and_whether_it_is_tol
     assert "Ao escolher um, o CRM é avisado." in member.get(f"/contacts/{contact.id}").text
     mark_delivered(make_delivery(contact, 3))
     classify_contact(contact, None)
-    assert "O CRM continua com 3: a remoção de um nível não é enviada." in member.get(f"/contacts/{contact.id}").text
+    page = member.get(f"/contacts/{contact.id}").text
+    assert "O CRM continua com 3: a remoção de um nível não é enviada." in page
+    assert "Em dia" not in page
+    assert "O CRM continua com o nível" in page[page.index(f'id="sync-{contact.id}"') :]
 
 
 def test_a_level_whose_delivery_was_purged_is_not_said_to_be_older_than_the_address(member, company):

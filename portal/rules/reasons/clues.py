@@ -120,6 +120,14 @@ CLUES = {
         "O destino diz que o que está por trás desta URL está desligado (um fluxo, cenário, Zap ou projeto): ligue-o "
         "lá. Depois, reenvie o que falhou sem novas tentativas."
     ),
+    "flow_failed": _(
+        "O fluxo ou programa do destino começou e parou com um erro, ou sem chegar à resposta: veja no histórico de "
+        "execuções dele em que passo foi."
+    ),
+    "cloudflare_dns": _(
+        "O Cloudflare não encontra o servidor do destino: o endereço dele está errado no DNS do domínio. Peça ao "
+        "responsável pelo destino que o corrija lá."
+    ),
     "flow_private": _(
         "O fluxo do Power Automate só aceita quem entra com uma conta. No gatilho dele, escolha “Qualquer pessoa” "
         "(Anyone) em “Quem pode disparar o fluxo”, e use a URL completa, com o parâmetro sig."
@@ -146,6 +154,14 @@ CLUES = {
     "apps_script_no_post": _(
         "O script do Google não tem a função doPost, ou foi implantado antes de tê-la: acrescente-a e faça uma nova "
         "implantação como app da Web."
+    ),
+    "apps_script_error": _(
+        "O script do Google parou com um erro, que está na resposta: corrija-o e faça uma nova implantação como app da "
+        "Web. O que ele fez antes do erro ficou feito."
+    ),
+    "server_page": _(
+        "É a página inicial de um servidor recém-instalado: o programa que deve receber o webhook não está neste "
+        "endereço. Confira o domínio e o caminho na URL."
     ),
     "pipedream_page": _(
         "O Pipedream recebeu os dados e respondeu com uma página. No gatilho HTTP, em “HTTP Response”, escolha uma "

@@ -20,6 +20,10 @@ _CLOUDFLARE = _(
     "O Cloudflare não conseguiu falar com o servidor do destino, que fica por trás dele. "
     "Costuma passar sozinho; se continuar, avise o responsável pelo destino."
 )
+_CLOUDFLARE_TLS = _(
+    "O Cloudflare não aceitou a conexão segura (https) do servidor do destino, que fica por trás dele: o certificado "
+    "desse servidor pode ter vencido ou ser de outro nome. Peça ao responsável pelo destino que o renove."
+)
 
 ADVICE_BY_STATUS: dict[tuple[str, int | None], str] = {
     ("status_2xx", 201): _(
@@ -85,6 +89,7 @@ ADVICE_BY_STATUS: dict[tuple[str, int | None], str] = {
         "se continuar, avise o responsável por ele."
     ),
     ("server_error", 504): _BAD_GATEWAY,
-    **{("server_error", status): _CLOUDFLARE for status in (520, 521, 522, 523, 524, 525, 526, 530)},
+    **{("server_error", status): _CLOUDFLARE for status in (520, 521, 522, 523, 524, 530)},
+    **{("server_error", status): _CLOUDFLARE_TLS for status in (525, 526)},
 }
 """By reason and status code."""

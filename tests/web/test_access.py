@@ -1,0 +1,21 @@
+"""Whose clock and language a page goes by: its reader's, else the company's."""
+
+import pytest
+from flask import Flask, session
+
+from portal.clock import utcnow
+from portal.i18n import reader_zone
+from portal.web import access
+from tests.factories import make_company, make_user
+
+
+@pytest.mark.parametrize(("own", "shown"), [("Europe/Lisbon", "Europe/Lisbon"), (None, "America/Manaus")])
+def test_the_zone_of_a_page_is_its_readers(app: Flask, own: str | None, shown: str) -> None:
+    company = make_company()
+    company.timezone = "America/Manaus"
+    user = make_user(company)
+    user.timezone = own
+    with app.test_request_context():
+        session["since"] = utcnow().timestamp()
+        assert access.load_user(f"{user.id}.{user.session_version}") is user
+        assert reader_zone().key == shown
