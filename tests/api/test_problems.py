@@ -134,13 +134,14 @@ def test_a_fault_of_ours_tells_nothing_but_its_number(api: Caller, monkeypatch: 
 
 
 def test_two_requests_that_make_the_same_thing_at_once_do_not_fail_as_ours(
-    api: Caller, monkeypatch: pytest.MonkeyPatch
+    api: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def collide(*_args: Any, **_kwargs: Any) -> None:
         raise IntegrityError("INSERT", {}, sqlite3.IntegrityError("UNIQUE"))
 
     monkeypatch.setattr(saving, "save_items", collide)
     check_problem(api.post("/contacts", {"contact": {"name": "Ana"}}), 409, "conflict")
+    assert [getattr(record, "action", "") for record in caplog.records] == ["request_conflict"]
 
 
 def test_a_locked_database_asks_to_come_back(
@@ -157,6 +158,11 @@ def test_a_locked_database_asks_to_come_back(
         other.close()
     check_problem(response, 503, "database_busy")
     assert int(response.headers["Retry-After"]) > 0
+
+
+def test_a_name_that_is_too_long_is_told_by_its_beginning(api: Caller) -> None:
+    response = api.post("/contacts", {"contact": {"name": "Ana", "x" * 5000: 1}})
+    assert field_errors(response.json) == {("contact." + "x" * 5000)[:200]: "unknown_field"}
 
 
 @pytest.mark.parametrize("language", ["pt-BR", "en"])

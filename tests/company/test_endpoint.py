@@ -113,7 +113,7 @@ def test_every_act_is_in_the_audit_log_without_the_secret(company: Company, endp
     secret = endpoints.rotate_secret(db.session, actor, vault=runtime().vault)
     for _ in range(2):  # the second time it is so already
         endpoints.pause(db.session, actor)
-        crm_link.set_link(db.session, actor, "/id", "https://crm.example/{id}")
+        crm_link.set_link(db.session, actor, "", "https://crm.example/{id}")  # the whole answer is the id
     db.session.commit()
     testing.resume(db.session, runtime(), actor)
     for _ in range(2):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, insert, select, text
 
 from portal import outbox
 from portal.clock import utcnow
@@ -113,6 +113,14 @@ def test_each_span_that_it_has_a_part_in_has_it(company: Company) -> None:
     break_down(company)
     lasting = last(company).began_at
     assert [count_between(lasting - day, lasting + day), count_between(lasting + day, lasting + 2 * day)] == [1, 1]
+    flapped = {
+        "company_id": company.id,
+        "began_at": FRIDAY - 9 * day,
+        "ended_at": FRIDAY - 8 * day,
+        "reason": "timeout",
+    }
+    db.session.execute(insert(Outage), [flapped | {"held": 0}] * 101)
+    assert count_between(FRIDAY - 9 * day, FRIDAY - 8 * day) == 100
 
 
 def test_while_it_lasts_it_says_how_many_wait_now(company: Company) -> None:

@@ -42,9 +42,15 @@ def test_every_edge_has_the_same_fields() -> None:
 
 def test_a_field_counts_in_all_that_is_read_of_the_list(company: Company, contact: Contact) -> None:
     make_contact(company, name="Bia")
-    one: list[dict[str, Any]] = [{"search": " elio "}, {"level": "2"}, {"level": "none"}, {"sync": "waiting"}]
+    contact.phone = "+55 (11) 91234-5678"
+    db.session.commit()
+    one: list[dict[str, Any]] = [
+        *({"search": text} for text in (" elio ", "11 9123", "5678", "souza Élio")),
+        *({"level": "2"}, {"level": "none"}, {"sync": "waiting"}),
+    ]
     for asked in one:
         assert found(company, read_filter(db.session, company.id, asked)) == 1, asked
+    assert found(company, ContactFilter(search="567")) == 0
     both: list[dict[str, Any]] = [
         {},
         {"campaign": "Geral"},

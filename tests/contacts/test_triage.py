@@ -8,6 +8,7 @@ from flask import Flask
 
 from portal import clock
 from portal.contacts import triage
+from portal.contacts.classifying import ContactGone
 from portal.contacts.filtering import ContactFilter, read_filter
 from portal.contacts.triage import Overtaken
 from portal.database.db import db
@@ -72,6 +73,12 @@ def test_who_replied_since_the_level_was_set_has_a_turn_again(company, three):
     db.session.commit()
     assert [name for name, _, _ in walk(company, ContactFilter(replied="since"))] == ["Bia", "Élio"]
     assert [name for name, _, _ in walk(company, ContactFilter(replied="yes"))] == ["Ana", "Bia", "Élio"]
+
+
+def test_another_companys_contact_is_gone_whatever_was_seen_of_it(company, three):
+    classify_contact(three[0], 3)
+    with pytest.raises(ContactGone):
+        triage.choose(db.session, actor_of(make_company("Outra")), three[0].id, 1, seen_at=None)
 
 
 def test_one_s_own_contacts_are_those_of_whoever_asks(company, three):

@@ -12,7 +12,7 @@ from portal import clock, outbox
 from portal.company import endpoint
 from portal.contacts import merging, undoing
 from portal.contacts.classifying import classify_many
-from portal.contacts.undoing import ACCEPTED, Undone
+from portal.contacts.undoing import OFFERED, Undone
 from portal.database.db import db
 from portal.models import Classification, Company, Contact, Delivery
 from portal.outbox import Claim, Rules
@@ -254,9 +254,11 @@ def test_only_its_own_last_act_is_undone_and_not_for_long(contact: Contact, monk
     assert undo(contact, set_at) == Undone()
     set_at = classify(contact, 1)
     with monkeypatch.context() as patch:
-        patch.setattr(clock, "utcnow", lambda: set_at + ACCEPTED + timedelta(microseconds=1))
+        patch.setattr(clock, "utcnow", lambda: set_at + timedelta(seconds=15, microseconds=1))
         assert undo(contact, set_at) == Undone()
-    assert contact.interest_level == 1
+        patch.setattr(clock, "utcnow", lambda: set_at + timedelta(seconds=15))
+        assert undo(contact, set_at) != Undone()
+    assert OFFERED.total_seconds() == 10
 
 
 def test_twice_undoes_once(contact: Contact) -> None:

@@ -15,6 +15,7 @@ from portal.importing import examine
 from portal.importing.findings import read_findings
 from portal.models import Campaign, Contact, Delivery, Message, User
 from portal.rules.formulas import FORMULA_STARTS, guard, unguard
+from portal.rules.payload import sample_payload
 from portal.tasks import store
 from portal.web.csv_file import csv_text
 from tests.conftest import BOTH
@@ -61,6 +62,12 @@ def stored() -> list[Any]:
         rows += [[getattr(row, name) for name in names] for row in db.session.query(model).order_by(model.id)]
     db.session.commit()
     return rows
+
+
+def test_every_field_of_the_body_has_its_column() -> None:
+    body = sample_payload()
+    paths = [name if part == "contact" else f"{part}.{name}" for part in list(body)[:3] for name in body[part]]
+    assert {*paths, "messages"} == {*TITLES, "contact_owner.id", "campaign.id"}
 
 
 @pytest.fixture

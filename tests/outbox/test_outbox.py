@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import select
 
 from portal import clock, outbox
+from portal.company import endpoint
 from portal.database.db import db
 from portal.models import Attempt, Company, Contact, Delivery
 from portal.outbox import Claim, Rules
@@ -375,6 +376,16 @@ def test_after_three_days_of_nothing_but_failure_the_endpoint_is_paused_and_noth
     waiting = db.session.scalars(select(Delivery.status)).all()
     assert set(waiting) == {"pending"}
     assert claim_due(now=now + timedelta(days=1)) == []
+
+
+def test_a_dead_workers_delivery_ends_though_its_address_was_removed(company: Company) -> None:
+    factories.make_delivery(factories.make_contact(company))
+    (claim,) = claim_due()
+    endpoint.remove_address(db.session, factories.actor_of(company))
+    db.session.commit()
+    assert recover(after_now(minutes=1)) == 1
+    (attempt,) = attempts_of(reload(claim.delivery_id))
+    assert (attempt.reason, attempt.url) == ("interrupted", "")
 
 
 def test_a_probe_whose_worker_died_is_asked_again_after_its_lease(company: Company) -> None:

@@ -28,7 +28,9 @@ def test_each_act_on_people_is_written_down_once(app: Flask) -> None:
     users.admit(db.session, company, name="Caio", email="caio@x.test", role="member", password=PASSWORD, actor=boss)
     use_link(user, actor=boss, password=PASSWORD)
     use_link(user, actor=boss, password="uma frase bem outra")
+    reset = links.create_link(db.session, purpose="reset", user=user)
     users.change_password(db.session, user, PASSWORD, actor=Actor(company.id, user.email, IP))
+    assert links.find_link(db.session, reset, purpose="reset") is None
     secret = second_factor.new_secret()
     code = pyotp.TOTP(secret).at(clock.utcnow())
     assert second_factor.turn_on(db.session, user, code, secret=secret, vault=vault, actor=boss)
@@ -46,7 +48,8 @@ def test_each_act_on_people_is_written_down_once(app: Flask) -> None:
     assert user.recovery_hashes is None
     for _ in range(2):
         users.enable(db.session, user, actor=boss)
-    users.change_company(db.session, boss, company, name="Nova", timezone="UTC")
+    for zone in ("UTC", "America/Manaus"):
+        assert users.change_company(db.session, boss, company, name="Nova", timezone=zone)
     db.session.commit()
     written = db.session.query(AuditEntry).order_by(AuditEntry.id)
     assert [(entry.action, entry.actor, entry.subject) for entry in written] == [
@@ -66,6 +69,7 @@ def test_each_act_on_people_is_written_down_once(app: Flask) -> None:
         ("user.disabled", boss.email, "bia@x.test"),
         ("user.enabled", boss.email, "bia@x.test"),
         ("company.changed", boss.email, "UTC"),
+        ("company.changed", boss.email, "America/Manaus"),
     ]
     assert {entry.ip for entry in written} == {IP}
 

@@ -9,9 +9,11 @@ import time_machine
 from flask import Flask
 
 from portal import clock
+from portal.audit import Actor
 from portal.database.db import db
-from portal.people import logging_in, passwords
+from portal.people import logging_in, passwords, recovery_codes, second_factor
 from portal.people.logging_in import ACCOUNTS_A_HOST, network_of
+from portal.runtime import runtime
 from portal.working_models import LoginFailure
 from tests.conftest import BOTH
 from tests.factories import PASSWORD, make_company, make_user, session_of
@@ -104,6 +106,15 @@ def test_no_more_of_a_typed_password_is_hashed_than_one_may_have(monkeypatch: py
     monkeypatch.setattr(passwords, "hasher", SimpleNamespace(verify=lambda _hash, typed: seen.append(len(typed))))
     passwords.is_password("a hash", "x" * 10_000)
     assert seen == [passwords.MAX_PASSWORD_LENGTH]
+
+
+def test_a_right_code_counts_against_nobody(app: Flask) -> None:
+    user = make_user(make_company())
+    codes = recovery_codes.make_codes(db.session, user, actor=Actor(user.company_id, user.email))
+    for code in codes:
+        assert second_factor.accept_code(db.session, user, code, vault=runtime().vault, ip="192.0.2.1")
+    assert db.session.query(LoginFailure).count() == 0
+    assert not second_factor.accept_code(db.session, user, codes[0], vault=runtime().vault, ip="192.0.2.1")
 
 
 def test_who_has_a_password_is_meant_before_an_older_invitation_to_the_same_address(app: Flask) -> None:

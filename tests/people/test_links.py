@@ -1,5 +1,7 @@
 """Links that work once: for one purpose, and for nobody who may not come in."""
 
+from datetime import timedelta
+
 import pytest
 from flask import Flask
 
@@ -22,6 +24,17 @@ def test_a_link_opens_what_it_was_made_for_only(user: User, purpose: str) -> Non
     token = links.create_link(db.session, purpose=purpose, user=None if purpose == "setup" else user)
     opened = {each for each in links.LINK_LIFETIMES if links.find_link(db.session, token, purpose=each)}
     assert opened == {purpose}
+
+
+def test_links_last_as_long_as_their_mails_say() -> None:
+    days = {"setup": 7, "invitation": 7, "reset": 1, "email": 1}
+    assert {purpose: timedelta(days=each) for purpose, each in days.items()} == links.LINK_LIFETIMES
+
+
+def test_who_was_given_a_link_by_an_admin_may_still_ask_for_one(user: User) -> None:
+    links.issue_link(db.session, user, actor=Actor(user.company_id, "dona@x.test"))
+    assert links.request_reset(db.session, user.email, ip="192.0.2.7") is not None
+    assert links.request_reset(db.session, user.email, ip="192.0.2.7") is None
 
 
 def test_using_one_link_uses_up_the_others_of_the_same_person(user: User) -> None:

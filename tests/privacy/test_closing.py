@@ -12,7 +12,7 @@ from portal import audit, clock
 from portal.audit import Actor
 from portal.company import inspector
 from portal.database.db import Base, db
-from portal.models import ApiToken, AuditEntry, Company, Delivery, Task, User
+from portal.models import ApiToken, AuditEntry, Company, Contact, Delivery, Task, User
 from portal.people import links, logging_in, tokens, users
 from portal.privacy import closing, marks
 from portal.runtime import runtime
@@ -97,6 +97,15 @@ def test_no_row_of_any_table_is_left(app: Flask) -> None:
         (None, "company.closed", "ana@example.com"),
         (None, "company.erased", "portal"),
     ]
+
+
+def test_no_transaction_erases_more_rows_than_it_may(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closing, "ROWS", 2)
+    company = make_company("Sai")
+    for _ in range(5):
+        make_contact(company)
+    step = closing._forget_rows(Contact.__table__, company.id)  # type: ignore[arg-type]
+    assert [step(db.session) for _ in range(3)] == [({"rows": 2}, True), ({"rows": 2}, True), ({"rows": 1}, False)]
 
 
 @BOTH

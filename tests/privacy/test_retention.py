@@ -252,6 +252,13 @@ def test_reports_are_not_kept_for_ever(company: Company) -> None:
     assert db.session.scalars(select(Task)).all() == []
 
 
+def test_reports_are_kept_for_three_months(company: Company) -> None:
+    retention.plan(db.session, now=utcnow())
+    db.session.execute(update(Task).values(status="done", finished_at=utcnow() - timedelta(days=89)))
+    retention.plan(db.session, now=utcnow())
+    assert len(db.session.scalars(select(Task)).all()) == 1
+
+
 def test_a_purge_beside_a_working_portal_loses_no_delivery(app: Flask, company: Company, receiver) -> None:
     endpoint = db.session.execute(text("SELECT id FROM endpoint")).scalar_one()
     db.session.execute(text("UPDATE endpoint SET url = :url WHERE id = :id"), {"url": receiver.url, "id": endpoint})

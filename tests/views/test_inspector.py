@@ -134,7 +134,10 @@ def test_only_the_last_ones_are_kept_and_nothing_longer_than_a_day(nobody, compa
         for number in range(60):
             send(nobody, path, body=str(number).encode())
             moved.shift(timedelta(seconds=3))
-        assert [each.body for each in kept(company)] == [str(number).encode() for number in range(59, 9, -1)]
+        found = kept(company)
+        assert [each.body for each in found] == [str(number).encode() for number in range(59, 9, -1)]
+        newer = inspector.requests_of(db.session, company.id, now=clock.utcnow(), after=found[2].id)
+        assert [each.body for each in newer] == [b"59", b"58"]
         moved.shift(timedelta(days=1))
         assert kept(company) == []
         db.session.rollback()
