@@ -29,7 +29,7 @@ def make_codes(session: Session, user: User, *, actor: Actor) -> list[str]:
 def is_one(typed: str) -> bool:
     """Whether this has the form of a recovery code, however it is grouped."""
     digits = _digits_of(typed)
-    return len(digits) == DIGITS and digits.isascii() and digits.isdecimal()
+    return len(digits) == DIGITS and digits.isdecimal()
 
 
 def use_code(session: Session, user: User, typed: str) -> bool:

@@ -12,6 +12,7 @@ from portal.company import endpoint as endpoints
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import AuditEntry, Company, Delivery, Endpoint
+from portal.rules.crm_link import MAX_POINTER
 from portal.runtime import runtime
 from tests import factories
 from tests.conftest import BOTH, running_worker
@@ -114,6 +115,9 @@ def test_every_act_is_in_the_audit_log_without_the_secret(company: Company, endp
     for _ in range(2):  # the second time it is so already
         endpoints.pause(db.session, actor)
         crm_link.set_link(db.session, actor, "", "https://crm.example/{id}")  # the whole answer is the id
+    for pointer in ("id", "/" * (MAX_POINTER + 1)):
+        with pytest.raises(crm_link.LinkRefused):
+            crm_link.set_link(db.session, actor, pointer, "")
     db.session.commit()
     testing.resume(db.session, runtime(), actor)
     for _ in range(2):

@@ -6,7 +6,8 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from portal.contacts.checking import InvalidContact
-from portal.contacts.classifying import classify
+from portal.contacts.classifying import choose, classify
+from portal.contacts.filtering import ContactFilter
 from portal.database.db import db
 from portal.models import Classification, Company, Contact, Delivery
 from tests import factories
@@ -24,6 +25,11 @@ def company(app: Flask) -> Company:
 @pytest.fixture
 def contact(company: Company) -> Contact:
     return factories.make_contact(company)
+
+
+def test_what_matches_is_chosen_by_name_and_no_newer_than_what_was_counted(company: Company) -> None:
+    ids = [factories.make_contact(company, name=name).id for name in ("Zoé", "Élio", "ana", "Bia")]
+    assert list(choose(db.session, company.id, ContactFilter(), newest_id=ids[2])) == [ids[2], ids[1], ids[0]]
 
 
 @pytest.mark.parametrize(

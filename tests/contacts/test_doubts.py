@@ -97,9 +97,11 @@ def test_what_came_after_the_look_stays_open(company: Company) -> None:
     seen = received(company, "error_words")
     later = received(company, "error_words")
     delivery = db.session.scalars(select(Delivery).where(Delivery.contact_id == later.id)).one()
-    delivery.delivered_at = clock.utcnow() + timedelta(minutes=1)
+    seen_at = clock.utcnow()
+    delivery.delivered_at = seen_at + timedelta(microseconds=1)
+    db.session.scalars(select(Delivery).where(Delivery.contact_id == seen.id)).one().delivered_at = seen_at
     db.session.commit()
-    assert doubts.settle(db.session, actor_of(company), warning="error_words", seen_at=clock.utcnow()) == 1
+    assert doubts.settle(db.session, actor_of(company), warning="error_words", seen_at=seen_at) == 1
     db.session.commit()
     assert shown(company) == {seen.id: "in_sync", later.id: "with_warning"}
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from portal.audit import Actor
 from portal.contacts.body import payload_of
-from portal.contacts.checking import InvalidContact, check_item
+from portal.contacts.checking import InvalidContact, OwnerItem, check_item
 from portal.contacts.saved import Saved
 from portal.contacts.saving import save_batch, save_items
 from portal.database.db import db
@@ -33,6 +33,11 @@ def company(app, receiver) -> Company:
 @pytest.fixture
 def owner(company) -> User:
     return make_user(company, email="dona@example.com")
+
+
+def test_an_owner_is_told_by_the_address_whatever_its_letters_and_the_spaces_around_it() -> None:
+    item = check_item({"contact": {}, "contact_owner": {"email": "  Dona@Example.com "}}, ZONE)
+    assert item.owner == OwnerItem("dona@example.com", None)
 
 
 def save_many(company: Company, owner: User, items: list[dict[str, Any]], **options: Any) -> list[Saved]:

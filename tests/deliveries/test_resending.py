@@ -267,6 +267,15 @@ def test_what_a_sync_made_is_counted_by_what_became_of_it(company):
     assert levels == [3, 2, 1]
 
 
+def test_what_is_not_tried_any_more_is_told_before_what_holds_back_more(company):
+    for status, reason, number in (("pending", "timeout", 3), ("failed", "gone", 1), ("cancelled", "timeout", 2)):
+        for _ in range(number):
+            end(make_delivery(make_contact(company)), status).reason = reason
+    db.session.commit()
+    told = [(cause.status, cause.reason, cause.contacts) for cause in syncing.causes_of(db.session, company.id)]
+    assert told == [("cancelled", "timeout", 2), ("failed", "gone", 1), ("pending", "timeout", 3)]
+
+
 def test_home_and_sync_count_by_one_rule(company):
     behind = [make_contact(company) for _ in range(6)]
     end(make_delivery(behind[0], 3))

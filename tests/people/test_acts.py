@@ -29,7 +29,9 @@ def test_each_act_on_people_is_written_down_once(app: Flask) -> None:
     use_link(user, actor=boss, password=PASSWORD)
     use_link(user, actor=boss, password="uma frase bem outra")
     reset = links.create_link(db.session, purpose="reset", user=user)
+    session_id = user.get_id()
     users.change_password(db.session, user, PASSWORD, actor=Actor(company.id, user.email, IP))
+    assert user.get_id() != session_id
     assert links.find_link(db.session, reset, purpose="reset") is None
     secret = second_factor.new_secret()
     code = pyotp.TOTP(secret).at(clock.utcnow())

@@ -11,7 +11,7 @@ from portal import clock
 from portal.audit import Actor
 from portal.database.db import db
 from portal.models import AccessLink, AuditEntry, Contact, User
-from portal.people import emails, links
+from portal.people import emails, links, users
 from portal.people.passwords import InvalidAccount
 from tests.conftest import BOTH
 from tests.factories import make_company, make_contact, make_user
@@ -36,11 +36,13 @@ def problem_of(call: object, *arguments: object, **more: object) -> str:
 @BOTH
 def test_a_confirmed_address_is_the_persons_and_every_session_and_link_ends(app: Flask) -> None:
     user = make_user(make_company(), email="ana@example.com")
+    user.proxied_at = clock.utcnow()
     reset, session_id = links.create_link(db.session, purpose="reset", user=user), user.get_id()
     assert emails.confirm(db.session, own_link(user, " Ana@Nova.example "), actor=actor_for(user)) == "ana@example.com"
     db.session.commit()
     assert user.email == "ana@nova.example"
     assert user.get_id() != session_id
+    assert user.proxied_at is None
     assert links.find_link(db.session, reset, purpose="reset") is None
     entry = db.session.query(AuditEntry).filter_by(action="email.changed").one()
     assert (entry.actor, entry.subject, entry.ip) == (
@@ -61,6 +63,8 @@ def test_asking_tells_nobody_whether_an_address_is_taken_and_confirming_does(app
     assert problem_of(emails.confirm, db.session, here, actor=actor_for(bia)) == "owns_contacts"
     assert problem_of(emails.change, db.session, bia, "ana@example.com", actor=actor_for(bia)) == "taken_here"
     assert (ana.email, bia.email) == ("ana@example.com", "bia@example.com")
+    bia.password_hash = None  # invited only: whoever opens the link is told
+    assert emails.change(db.session, bia, "vera@example.com", actor=actor_for(ana)) == "bia@example.com"
 
 
 @BOTH
@@ -105,13 +109,21 @@ def test_a_newer_link_and_a_new_password_end_an_older_one(app: Flask) -> None:
 
 
 @BOTH
-def test_the_crm_has_the_old_data_of_the_owners_contacts(app: Flask) -> None:
+@pytest.mark.parametrize("act", ["email", "name", "log-in"])
+def test_the_crm_has_the_old_data_of_the_owners_contacts(app: Flask, act: str) -> None:
     company = make_company()
     mine, theirs = make_contact(company), make_contact(company)
     theirs.owner = make_user(company, email="outra@example.com")
     mine.data_changed_at = theirs.data_changed_at = None
     db.session.commit()
-    emails.change(db.session, mine.owner, "nova@example.com", actor=Actor(company.id, "console"))
+    match act:
+        case "email":
+            emails.change(db.session, mine.owner, "nova@example.com", actor=Actor(company.id, "console"))
+        case "name":
+            users.change_profile(db.session, mine.owner, name="Outro", language="en", timezone=None)
+        case "log-in":
+            who = {"email": mine.owner.email, "role": "member", "password": None}
+            users.add_user(db.session, company, name="Outro", **who)
     db.session.commit()
     db.session.expire_all()
     changed = {each.id for each in db.session.query(Contact) if each.data_changed_at is not None}

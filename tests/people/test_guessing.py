@@ -6,12 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 import time_machine
+from argon2 import PasswordHasher
 from flask import Flask
 
 from portal import clock
 from portal.audit import Actor
 from portal.database.db import db
-from portal.people import logging_in, passwords, recovery_codes, second_factor
+from portal.people import logging_in, passwords, recovery_codes, second_factor, users
 from portal.people.logging_in import ACCOUNTS_A_HOST, network_of
 from portal.runtime import runtime
 from portal.working_models import LoginFailure
@@ -108,6 +109,20 @@ def test_no_more_of_a_typed_password_is_hashed_than_one_may_have(monkeypatch: py
     assert seen == [passwords.MAX_PASSWORD_LENGTH]
 
 
+def test_a_password_that_was_kept_with_less_work_is_kept_anew(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    user = make_user(make_company())
+    old = user.password_hash
+    log_in = logging_in.find_log_in(db.session, user.email, ip="192.0.2.1")
+    more = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1)
+    for room in (passwords, logging_in):
+        monkeypatch.setattr(room, "hasher", more)
+    for proven in (False, True):
+        assert user.password_hash == old
+        logging_in.record_log_in(db.session, log_in, password=PASSWORD, proven=proven)
+    assert user.password_hash != old
+    assert passwords.is_password(user.password_hash, PASSWORD)
+
+
 def test_a_right_code_counts_against_nobody(app: Flask) -> None:
     user = make_user(make_company())
     codes = recovery_codes.make_codes(db.session, user, actor=Actor(user.company_id, user.email))
@@ -127,10 +142,15 @@ def test_who_has_a_password_is_meant_before_an_older_invitation_to_the_same_addr
 
 
 def test_a_proxy_means_nobody_else_once_it_means_somebody(app: Flask) -> None:
-    first, second = make_user(make_company("Primeira")), make_user(make_company("Segunda"))
+    first, second = make_user(make_company("Primeira"), role="member"), make_user(make_company("Segunda"))
     first.email = second.email = "ana@example.com"
     second.password_hash = None
     db.session.flush()
     logging_in.keep_for_proxy(db.session, first)
-    logging_in.keep_for_proxy(db.session, second)
-    assert (first.proxied_at is not None, second.proxied_at) == (True, None)
+    since = first.proxied_at
+    for user in (second, first):
+        logging_in.keep_for_proxy(db.session, user)
+    assert (first.proxied_at, second.proxied_at) == (since, None)
+    assert since is not None
+    users.disable(db.session, first, actor=Actor(first.company_id, "dona@example.com"))
+    assert first.proxied_at is None

@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from flask import Flask
 
+from portal import clock
 from portal.audit import Actor
 from portal.database.db import db
 from portal.models import User
@@ -35,6 +37,19 @@ def test_who_was_given_a_link_by_an_admin_may_still_ask_for_one(user: User) -> N
     links.issue_link(db.session, user, actor=Actor(user.company_id, "dona@x.test"))
     assert links.request_reset(db.session, user.email, ip="192.0.2.7") is not None
     assert links.request_reset(db.session, user.email, ip="192.0.2.7") is None
+
+
+def test_why_a_link_opens_nothing_is_told_of_our_own_only(user: User) -> None:
+    token = links.create_link(db.session, purpose="reset", user=user)
+
+    def why(purpose: str = "reset") -> str | None:
+        return links.why_closed(db.session, token, purpose=purpose)
+
+    assert why() is None
+    with time_machine.travel(clock.utcnow() + timedelta(days=2)):
+        assert (why(), why("email")) == ("expired", None)
+    links.drop_links(db.session, user.id)
+    assert (why(), links.why_closed(db.session, "x", purpose="reset")) == ("used", None)
 
 
 def test_using_one_link_uses_up_the_others_of_the_same_person(user: User) -> None:

@@ -1,5 +1,6 @@
 """Whom a token proves: its own user in its own company, whoever else there is."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -86,7 +87,12 @@ def test_a_last_day_is_today_or_later_within_ten_years(app: Flask) -> None:
     user.company.timezone = "UTC"
     today = clock.utcnow().date()
     for days in (0, 3653):
-        tokens.create_token(db.session, user, label="CRM", last_day=today + timedelta(days=days))
+        token = tokens.create_token(db.session, user, label="CRM", last_day=today + timedelta(days=days))
+        db.session.commit()
+        bearer = tokens.find_bearer(db.engine, token)
+        assert bearer is not None
+        assert not bearer.is_over
+        assert replace(bearer, last_day=today - timedelta(days=2)).is_over
     for days in (-2, 3655):
         with pytest.raises(tokens.NoLastDay):
             tokens.create_token(db.session, user, label="CRM", last_day=today + timedelta(days=days))

@@ -11,7 +11,7 @@ from flask import Flask
 from portal import outbox
 from portal.clock import utcnow
 from portal.company import asking, endpoint, inspector, knowledge
-from portal.contacts import campaigns, doubts, merging, notes, syncing, triage, undoing
+from portal.contacts import assigning, campaigns, doubts, merging, notes, syncing, triage, undoing
 from portal.contacts.classifying import classify
 from portal.database import driver
 from portal.database.db import db
@@ -45,6 +45,7 @@ def test_whoever_changes_what_others_may_change_holds_it(app: Flask) -> None:
     boss, other = make_user(company), make_user(company)
     ana, bia = make_contact(company), make_contact(company)
     delivery, seen_at = make_delivery(ana, 2).id, ana.classified_at
+    given: Any = SimpleNamespace(company_id=company.id, actor=actor, arguments={"owner_id": other.id})
     file: Any = SimpleNamespace(company_id=company.id, arguments={"import": 1})
     one_campaign = {"name": "Outra", "description": None}
     acts: dict[str, Callable[[], object]] = {
@@ -59,6 +60,7 @@ def test_whoever_changes_what_others_may_change_holds_it(app: Flask) -> None:
         "campaign": lambda: campaigns.change_campaign(session, actor, ana.campaign, **one_campaign),
         "note": lambda: notes.write_note(session, actor, "timeout", "x"),
         "undo import": lambda: _undo_part(session, file, [ana.id, bia.id]),
+        "assign": lambda: assigning._assign_part(given, [ana.id], session),
         "erase": lambda: erase_contact(session, ana, actor, vault=vault),
         "name": lambda: users.change_profile(session, ana.owner, name="Outra", language="en", timezone=None),
         "role": lambda: users.change_role(session, boss, "member", actor=actor),
@@ -85,6 +87,7 @@ def test_whoever_changes_what_others_may_change_holds_it(app: Flask) -> None:
         "campaign": ["company", "company", "contact*"],
         "note": ["company"],
         "undo import": ["contact*"],
+        "assign": ["company", "company", "contact*"],
         "erase": ["contact"],
         "name": ["company", "contact*"],
         "role": ["company"],
