@@ -8,7 +8,7 @@ from marshmallow import fields
 from portal.api import examples
 from portal.api.contact_schemas import ContactFilterSchema
 from portal.api.job_schemas import JobSchema
-from portal.api.protocol.access import current_caller
+from portal.api.protocol.access import current_actor, current_caller
 from portal.api.protocol.fields import AnswerSchema, Flag, Object, StrictSchema, Text, about
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import refuse
@@ -51,6 +51,6 @@ def assign_contacts(given: dict[str, Any]) -> Task | Response:
     if given["dry_run"]:
         with reading():
             return jsonify({"count": classifying.look(db.session, caller.company_id, wanted).count})
-    task = assigning.start(db.session, caller.actor, wanted, target)
+    task = assigning.start(db.session, current_actor(), wanted, target)
     db.session.commit()
     return task

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields
 
 from portal.api import examples
-from portal.api.protocol.access import current_caller
+from portal.api.protocol.access import current_actor, current_caller
 from portal.api.protocol.exchange import message_of
 from portal.api.protocol.fields import AnswerSchema, Moment, StrictSchema, Text, about, choice
 from portal.api.protocol.parsing import ApiBlueprint
@@ -70,7 +70,7 @@ def write_cause_note(given: dict[str, Any], cause: str) -> dict[str, Any]:
     """
     if cause not in notes.CAUSES:
         raise Problem(404, "not_found")
-    note = notes.write_note(db.session, current_caller().actor, cause, given["text"] or "")
+    note = notes.write_note(db.session, current_actor(), cause, given["text"] or "")
     facts = {name: getattr(note, name) for name in CauseNoteSchema().fields} if note else None
     db.session.commit()
     return {"cause": cause, "note": facts}

@@ -8,6 +8,7 @@ from portal.api.protocol.fields import (
     KEY_TEXT,
     AnswerSchema,
     DateText,
+    Flag,
     ItemList,
     NumberParameter,
     Object,
@@ -160,6 +161,11 @@ class SavedSchema(StrictSchema):
 class SentSchema(AnswerSchema):
     contact_id = fields.Integer()
     delivery_id = fields.String(allow_none=True, metadata=about("null when the receiver has it all, or it is queued."))
+
+
+class SendCurrentSchema(StrictSchema):
+    filter = Object(ContactFilterSchema, required=True, metadata=about("Empty: every contact."))
+    dry_run = Flag(load_default=False, metadata=about("Only count; nothing is sent."))
 
 
 class MergeSchema(StrictSchema):

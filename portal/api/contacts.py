@@ -13,13 +13,13 @@ from portal.api.contact_schemas import (
     ContactSchema,
     LevelSchema,
     MergeSchema,
+    SendCurrentSchema,
     SentSchema,
 )
 from portal.api.job_schemas import JobSchema
-from portal.api.protocol.access import current_caller
+from portal.api.protocol.access import current_actor, current_caller
 from portal.api.protocol.parsing import ApiBlueprint
-from portal.api.protocol.problems import or_404
-from portal.api.sync_schemas import CountSchema, SendCurrentSchema
+from portal.api.sync import CountSchema
 from portal.contacts import classifying, completing, listing, merging, syncing
 from portal.contacts.body import payload_of
 from portal.contacts.filtering import read_filter
@@ -29,6 +29,7 @@ from portal.deliveries.opening import crm_addresses_of
 from portal.models import Contact, Task
 from portal.privacy import erasing
 from portal.runtime import runtime
+from portal.web.access import or_404
 
 blueprint = ApiBlueprint("contacts", __name__, tag="contacts")
 
@@ -72,7 +73,7 @@ def classify_contact(given: dict[str, Any], contact_id: int) -> dict[str, Any]:
     A webhook fires when a level is set for the first time or changed; not when it is saved again or removed (null).
     """
     level = given["interest_level"]
-    classified = classifying.classify(db.session, current_caller().actor, contact_id, level)
+    classified = classifying.classify(db.session, current_actor(), contact_id, level)
     db.session.commit()
     return {
         "contact_id": contact_id,
@@ -92,7 +93,7 @@ def send_contact(contact_id: int) -> dict[str, Any]:
     contact without a level is refused with `no_level`.
     """
     get_contact_or_404(contact_id)
-    sent = syncing.send_current(db.session, current_caller().actor, contact_id)
+    sent = syncing.send_current(db.session, current_actor(), contact_id)
     db.session.commit()
     return {"contact_id": contact_id, "delivery_id": sent}
 
@@ -108,7 +109,7 @@ def send_contacts(given: dict[str, Any]) -> Task | Response:
     of which the receiver has the old data or does not know the level. What is on its way already is left alone,
     so asking twice sends once. `dry_run` counts those contacts and sends nothing.
     """
-    actor = current_caller().actor
+    actor = current_actor()
     wanted = read_filter(db.session, actor.company_id, given["filter"], reader_id=current_caller().user_id)
     if given["dry_run"]:
         with reading():
@@ -130,7 +131,7 @@ def merge_contacts(given: dict[str, Any], contact_id: int) -> Response:
     know both.
     """
     other = get_contact_or_404(given["contact_id"])
-    merging.merge(db.session, current_caller().actor, get_contact_or_404(contact_id).id, other.id)
+    merging.merge(db.session, current_actor(), get_contact_or_404(contact_id).id, other.id)
     answer = jsonify(*shapes_of([get_contact_or_404(contact_id)]))  # before the commit: a read takes the lock again
     db.session.commit()
     return answer
@@ -146,7 +147,7 @@ def erase_contact(contact_id: int) -> None:
     receiver got is not taken back: tell it by its own means.
     """
     contact, held = get_contact_or_404(contact_id), runtime()
-    erasing.erase_contact(db.session, contact, current_caller().actor, vault=held.vault)
+    erasing.erase_contact(db.session, contact, current_actor(), vault=held.vault)
     db.session.commit()
     erasing.finish(db.engine, held.settings.instance)
 

@@ -7,14 +7,14 @@ from flask import Response, jsonify
 from portal.api import examples
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliveryQuerySchema, DeliverySchema
 from portal.api.job_schemas import JobSchema, ResendCountSchema, ResendSchema
-from portal.api.protocol.access import current_caller
+from portal.api.protocol.access import current_actor, current_caller
 from portal.api.protocol.parsing import ApiBlueprint
-from portal.api.protocol.problems import or_404
 from portal.database.db import db
 from portal.database.paging import Page
 from portal.deliveries import log, resending
 from portal.deliveries.filtering import read_filter
 from portal.models import Delivery, Task
+from portal.web.access import or_404
 
 blueprint = ApiBlueprint("deliveries", __name__, tag="deliveries")
 
@@ -36,7 +36,7 @@ def get_delivery(delivery_id: str) -> Delivery:
 
     The audit log keeps who read a body, once a day for each person.
     """
-    return or_404(log.read_content(db.session, current_caller().actor, delivery_id))
+    return or_404(log.read_content(db.session, current_actor(), delivery_id))
 
 
 @blueprint.route("POST /deliveries/<delivery_id>/resend", access="admin", problems=(409,))
@@ -48,7 +48,7 @@ def resend_delivery(delivery_id: str) -> Delivery:
     delivered before reaches the receiver twice; what was superseded puts an older state back.
     """
     delivery = get_delivery_or_404(delivery_id)
-    resending.resend(db.session, current_caller().actor, delivery, accepting=resending.RISKS)
+    resending.resend(db.session, current_actor(), delivery, accepting=resending.RISKS)
     answer = get_delivery_or_404(delivery_id)  # read before the commit: later, a read takes the lock again
     db.session.commit()
     return answer
@@ -65,7 +65,7 @@ def resend_deliveries(given: dict[str, Any]) -> Task | Response:
     way already and what has no body any more are left out. Which deliveries go is settled when the job is made; one
     that somebody sends again meanwhile is not sent twice. `dry_run` counts and sends nothing.
     """
-    actor = current_caller().actor
+    actor = current_actor()
     wanted = read_filter(db.session, current_caller().company_id, given["filter"])
     risks = resending.risks_meant(wanted, given.get("include", ()))
     if given["dry_run"]:

@@ -7,7 +7,7 @@ from marshmallow import fields
 from marshmallow.validate import OneOf, Range
 
 from portal.api.contact_schemas import CRM_URL
-from portal.api.protocol.exchange import OFFER_NOTE, join_headers, message_of, offer_of, text_of
+from portal.api.protocol.exchange import OFFER_NOTE, join_headers, message_of, offer_of
 from portal.api.protocol.fields import (
     MAX_KEY,
     AnswerSchema,
@@ -28,7 +28,7 @@ from portal.deliveries.opening import crm_address_of
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Delivery
 from portal.outbox.next_try import WAITS_FOR, next_try_of
 from portal.rules.reasons import WORDS
-from portal.rules.verdict import WARNINGS
+from portal.rules.verdict import WARNINGS, decode
 
 
 class Told(fields.String):
@@ -55,11 +55,10 @@ class Headers(fields.Dict):
 
 
 class BodyText(fields.String):
-    """Bytes, shown as text."""
+    """Bytes, shown as text: by their byte order mark, or as UTF-8."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        shown: str | None = text_of(value)
-        return shown
+        return None if value is None else decode(value)
 
 
 class NextAttempt(Moment):

@@ -4,10 +4,10 @@ from portal.api import examples
 from portal.api.job_schemas import JobSchema
 from portal.api.protocol.access import current_caller
 from portal.api.protocol.parsing import ApiBlueprint
-from portal.api.protocol.problems import or_404
 from portal.database.db import db
 from portal.models import Task
 from portal.tasks import store
+from portal.web.access import or_404
 from portal.worker.kinds import KINDS
 
 blueprint = ApiBlueprint("jobs", __name__, tag="jobs")

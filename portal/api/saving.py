@@ -14,7 +14,7 @@ from portal.api.contact_schemas import (
     ResultsSchema,
 )
 from portal.api.protocol import idempotency
-from portal.api.protocol.access import Caller, current_caller
+from portal.api.protocol.access import current_actor, current_caller
 from portal.api.protocol.fields import Object
 from portal.api.protocol.idempotency import KeyReused, KeyUnderWay
 from portal.api.protocol.parsing import ApiBlueprint, load_many, read_json
@@ -24,6 +24,7 @@ from portal.contacts.records import PersonRecord
 from portal.contacts.saved import Saved
 from portal.contacts.saving import save_items
 from portal.database.db import db
+from portal.people.tokens import Bearer
 from portal.web import bodies
 
 REPLAYED = "Idempotent-Replayed"
@@ -70,7 +71,7 @@ def save_contacts(headers: dict[str, Any]) -> Response:
     return answer_with(answer)
 
 
-def earlier_answer(caller: Caller, key: str, given: Any) -> str | None:
+def earlier_answer(caller: Bearer, key: str, given: Any) -> str | None:
     """What the first call with this key was answered; None when this is the first. Raises Problem."""
     request_hash = idempotency.fingerprint(request.path, caller.user_id, given)
     try:
@@ -87,7 +88,7 @@ def answer_with(answer: str, *, is_replayed: bool = False) -> Response:
 
 
 def save(
-    caller: Caller, items: Mapping[int, Any], errors: dict[int, list[FieldError]], *, is_list: bool
+    caller: Bearer, items: Mapping[int, Any], errors: dict[int, list[FieldError]], *, is_list: bool
 ) -> list[dict[str, Any]]:
     """Save the contacts, one result each. Raises Problem (422), which names every one that is not accepted.
 
@@ -95,7 +96,7 @@ def save(
     """
     owner, places = PersonRecord(caller.user_id, caller.name, caller.email), list(items)
     try:
-        results = save_items(db.session, caller.actor, list(items.values()), default_owner=owner)
+        results = save_items(db.session, current_actor(), list(items.values()), default_owner=owner)
     except RefusedItems as refused:
         for each in refused.every:
             code = each.problem if each.most is None else f"{each.problem}:{each.most}"

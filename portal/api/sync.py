@@ -3,17 +3,28 @@
 from typing import Any
 
 from flask import Response, jsonify
+from marshmallow import fields
 
 from portal.api import examples
 from portal.api.job_schemas import JobSchema
-from portal.api.protocol.access import current_caller
+from portal.api.protocol.access import current_actor, current_caller
+from portal.api.protocol.fields import AnswerSchema, Flag, StrictSchema, about
 from portal.api.protocol.parsing import ApiBlueprint
-from portal.api.sync_schemas import CountSchema, SyncSchema
 from portal.contacts import syncing
 from portal.database.db import db, reading
 from portal.models import Task
 
 blueprint = ApiBlueprint("sync", __name__, tag="sync")
+
+
+class SyncSchema(StrictSchema):
+    optional_body = True
+
+    dry_run = Flag(load_default=False, metadata=about("Only count; nothing is sent."))
+
+
+class CountSchema(AnswerSchema):
+    count = fields.Integer(metadata=about("Contacts that would get a delivery."))
 
 
 @blueprint.route("POST /sync", access="admin", problems=(409,))
@@ -31,6 +42,6 @@ def bring_in_sync(given: dict[str, Any]) -> Task | Response:
         with reading():
             by_level = syncing.count_out_of_sync(db.session, current_caller().company_id)
         return jsonify({"count": sum(by_level.values())})
-    task = syncing.start(db.session, current_caller().actor)
+    task = syncing.start(db.session, current_actor())
     db.session.commit()
     return task

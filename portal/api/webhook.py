@@ -3,7 +3,7 @@
 from typing import Any
 
 from portal.api import examples
-from portal.api.protocol.access import current_caller
+from portal.api.protocol.access import current_actor, current_caller
 from portal.api.protocol.exchange import result_of
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import refuse
@@ -43,7 +43,7 @@ def set_webhook(given: dict[str, Any]) -> dict[str, Any]:
     the header goes to the scheme, host and port that it was saved for: with others it has to be given again. Contacts
     that were in sync stay so, unless `other_crm` says that the address leads to another CRM, or to another account.
     """
-    actor, held = current_caller().actor, runtime()
+    actor, held = current_actor(), runtime()
     header = header_of(given)
     if given["url"] is not None:
         saved = endpoint.set_address(
@@ -73,7 +73,7 @@ def test_webhook(given: dict[str, Any]) -> dict[str, Any]:
     The same code sends as for every delivery. The test stands in the log, marked as a test, and is never retried.
     Repeated headers are joined by a comma.
     """
-    actor, header = current_caller().actor, header_of(given)
+    actor, header = current_actor(), header_of(given)
     return result_of(testing.send_test(db.session, runtime(), actor, given.get("url"), header=header))
 
 
@@ -81,7 +81,7 @@ def test_webhook(given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, WebhookSchema, example=examples.PAUSED)
 def pause_webhook() -> Status:
     """Send nothing until somebody resumes; what is classified waits, and nothing is lost"""
-    endpoint.pause(db.session, current_caller().actor)
+    endpoint.pause(db.session, current_actor())
     return commit()
 
 
@@ -94,7 +94,7 @@ def resume_webhook() -> Status:
     `test_failed`, `detail` says what was seen, `reason` is the test's, and `delivery_id` finds it in the log. While
     nothing is paused or failing, nothing is sent and nothing changes.
     """
-    testing.resume(db.session, runtime(), current_caller().actor)
+    testing.resume(db.session, runtime(), current_actor())
     return commit()
 
 
@@ -105,7 +105,7 @@ def rotate_secret() -> dict[str, Any]:
 
     It is told this once. The key before it signs too, until `old_secret_until`; one before that does not any more.
     """
-    secret = endpoint.rotate_secret(db.session, current_caller().actor, vault=runtime().vault)
+    secret = endpoint.rotate_secret(db.session, current_actor(), vault=runtime().vault)
     return {"secret": secret, "old_secret_until": commit().old_secret_until}
 
 

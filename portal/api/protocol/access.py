@@ -4,7 +4,6 @@ Every route says `access="member"` (any token) or "admin" (an admin's token), as
 """
 
 import math
-from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import Flask, current_app, g, request
@@ -18,6 +17,7 @@ from portal.audit import Actor
 from portal.database.db import db
 from portal.models import SCOPES
 from portal.people import tokens
+from portal.people.tokens import Bearer
 
 PREFIX = "/api/"
 CALLS_A_SECOND, CALLS_AT_ONCE = 50, 1000
@@ -29,24 +29,6 @@ PUBLIC = {"api-docs.openapi_json", "api_docs.index", "api_docs.show"}
 READING = ("GET", "HEAD", "OPTIONS")
 USE_RECORDED_EVERY = timedelta(minutes=1)
 CHALLENGE = 'Bearer realm="portal"'
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Whose token came with the request."""
-
-    token_id: int
-    company_id: int
-    user_id: int
-    name: str
-    email: str
-    is_admin: bool
-    scope: str
-
-    @property
-    def actor(self) -> Actor:
-        """The caller, for the audit log."""
-        return Actor(self.company_id, self.email, request.remote_addr)
 
 
 def init_app(app: Flask) -> None:
@@ -73,7 +55,7 @@ def check_request() -> ResponseReturnValue | None:
     if wait := current_app.extensions[LIMIT].take(g.caller.token_id):
         raise Problem(429, "too_many_calls", headers={"Retry-After": str(math.ceil(wait))})
     access = getattr(current_app.view_functions[str(request.endpoint)], "access", None)
-    if access != "member" and not (access == "admin" and g.caller.is_admin):
+    if access != "member" and not (access == "admin" and g.caller.role == "admin"):
         raise Problem(403, "forbidden")
     check_scope(needed_scope(access, request.method))
     return None
@@ -94,13 +76,18 @@ def check_scope(needed: str) -> None:
         raise Problem(403, "scope_missing", detail=detail, headers={"WWW-Authenticate": challenge}, scope=needed)
 
 
-def current_caller() -> Caller:
+def current_caller() -> Bearer:
     """Whoever the request was authenticated for."""
-    caller: Caller = g.caller
+    caller: Bearer = g.caller
     return caller
 
 
-def authenticate() -> Caller:
+def current_actor() -> Actor:
+    """The caller, for the audit log."""
+    return Actor(g.caller.company_id, g.caller.email, request.remote_addr)
+
+
+def authenticate() -> Bearer:
     """The caller that the request's token proves. Raises Problem (401)."""
     presented = request.authorization
     if presented is None or presented.type != "bearer" or not presented.token:
@@ -112,12 +99,4 @@ def authenticate() -> Caller:
     g.timezone = bearer.timezone  # in which sentences name times
     if bearer.last_used_at is None or clock.utcnow() - bearer.last_used_at >= USE_RECORDED_EVERY:
         tokens.record_token_use(db.engine, bearer.token_id)
-    return Caller(
-        bearer.token_id,
-        bearer.company_id,
-        bearer.user_id,
-        bearer.name,
-        bearer.email,
-        is_admin=bearer.role == "admin",
-        scope=bearer.scope,
-    )
+    return bearer

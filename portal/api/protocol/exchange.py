@@ -1,7 +1,7 @@
 """A request and its answer as JSON tells them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, overload
+from typing import Any
 
 from portal.api.protocol.fields import about
 from portal.company.testing import TestSend
@@ -33,15 +33,6 @@ def join_headers(headers: Iterable[Sequence[str]]) -> dict[str, str]:
     return joined
 
 
-@overload
-def text_of(body: bytes) -> str: ...
-@overload
-def text_of(body: None) -> None: ...
-def text_of(body: bytes | None) -> str | None:
-    """Bytes as text, by their byte order mark or as UTF-8; what cannot be decoded is replaced."""
-    return None if body is None else decode(body)
-
-
 def result_of(sent: TestSend) -> dict[str, Any]:
     """A test as the API tells it, with exactly what was sent and what came back."""
     outcome = sent.outcome
@@ -53,7 +44,7 @@ def result_of(sent: TestSend) -> dict[str, Any]:
             "method": "POST",
             "url": outcome.url,
             "headers": join_headers(outcome.request_headers),
-            "body": text_of(sent.body),
+            "body": decode(sent.body),
         },
         "response": response_of(outcome),
         "advice": sent.advice,
@@ -67,7 +58,7 @@ def response_of(attempt: Attempt | Outcome) -> dict[str, Any] | None:
     kept, size = attempt.response_body or b"", attempt.response_size or 0
     return {
         "headers": join_headers(attempt.response_headers),
-        "body": text_of(kept),
+        "body": decode(kept),
         "size": size,
         "truncated": size > len(kept),
     }

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from flask import Blueprint, Response, json
 from flask_babel import format_decimal
@@ -35,8 +35,6 @@ CODES = {
 
 FieldError = tuple[str, str]
 """Where (`3.contact.name`), and a stable code, with the limits that it speaks of: `too_long:300`."""
-
-Found = TypeVar("Found")
 
 logger = logging.getLogger(__name__)
 
@@ -158,13 +156,6 @@ def answer_address(error: AddressError) -> Response:
 def answer_cursor(_error: InvalidCursor) -> Response:
     """A cursor that no page has given."""
     return answer_problem(Problem(422, "invalid_fields", errors=[_field_error("cursor", "invalid_cursor")]))
-
-
-def or_404(found: Found | None) -> Found:
-    """What was found within the caller's company. Raises Problem (404) when it is nothing."""
-    if found is None:
-        raise Problem(404, "not_found")
-    return found
 
 
 def refuse(errors: Sequence[FieldError]) -> NoReturn:
