@@ -15,7 +15,6 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal import audit, clock, mail
-from portal.cli.console import in_console_language
 from portal.cli.errors import DAMAGED, MENDS, WRONG_KEY, explain_error
 from portal.company.endpoint import state_of
 from portal.company.sealed import prove_key, stored_secrets
@@ -118,8 +117,7 @@ def check_database() -> Iterator[Finding]:
         yield Finding("database", "fail", explain_error(error) or f"It cannot be used: {type(error).__name__}.")
         return
     if (trouble := find_trouble(db.engine)) is not None:
-        with in_console_language():
-            yield Finding("database", "fail", f"{trouble.title}. {MENDS[trouble.code]}")
+        yield Finding("database", "fail", f"{trouble.title}. {MENDS[trouble.code]}")
         return
     if db.engine.dialect.name != "sqlite":
         yield Finding("database", "ok", "PostgreSQL, at this version's schema")
@@ -268,12 +266,11 @@ def _judge_state(endpoint: Endpoint) -> tuple[str, str]:
 
 
 def _check_address(held: Runtime, name: str, url: str) -> Iterator[Finding]:
-    with in_console_language():
-        try:
-            checked = held.egress.check(url)
-        except AddressError as error:
-            yield Finding("webhook", "fail", f"{name}: {url}: {reasons.explain_address(error.problem)}")
-            return
-        for advice in advise_checked(checked):
-            level = "ok" if advice.is_reminder else "warn"
-            yield Finding("webhook", level, f"{name}: {url}: {advice.sentence}")
+    try:
+        checked = held.egress.check(url)
+    except AddressError as error:
+        yield Finding("webhook", "fail", f"{name}: {url}: {reasons.explain_address(error.problem)}")
+        return
+    for advice in advise_checked(checked):
+        level = "ok" if advice.is_reminder else "warn"
+        yield Finding("webhook", level, f"{name}: {url}: {advice.sentence}")

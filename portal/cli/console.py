@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
 from flask import Flask
-from flask_babel import force_locale
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -42,31 +41,26 @@ ROW_NUMBER = click.IntRange(1, 2**63 - 1)
 def open_app(*, or_make: bool = False) -> Iterator[Flask]:
     """The application in its context, for one command. Raises SettingError and SchemaError.
 
-    Raises NoInstance, and makes nothing, where there is no portal; `or_make` makes one, with an empty database.
+    Raises NoInstance, and makes nothing, where there is no portal; `or_make` makes one, with an empty database. What a
+    room refuses is one sentence and exit code 1.
     """
     with hold_app(load_settings(of_existing=not or_make)) as app:
         if or_make and current_revision(db.engine) is None:
             bring_up_to_date()
         check_schema(db.engine, db.metadata)
-        yield app
-
-
-def in_console_language() -> AbstractContextManager[None]:
-    """Sentences that pages show too come in the one language of the console, English."""
-    forced: AbstractContextManager[None] = force_locale("en")
-    return forced
-
-
-@contextmanager
-def open_company(name: str | None) -> Iterator[Actor]:
-    """The console, acting for that company. What a room refuses is one sentence and exit code 1."""
-    with open_app(), in_console_language():
         try:
-            yield Actor(pick_company(name).id, ACTOR)
+            yield app
         except Refusal as refusal:
             raise click.ClickException(refusal.sentence) from refusal
         except AddressError as error:
             raise click.ClickException(reasons.explain_address(error.problem)) from error
+
+
+@contextmanager
+def open_company(name: str | None) -> Iterator[Actor]:
+    """The console, acting for that company."""
+    with open_app():
+        yield Actor(pick_company(name).id, ACTOR)
 
 
 class Words(click.ParamType[str]):

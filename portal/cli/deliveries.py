@@ -10,7 +10,6 @@ from portal.api.job_schemas import JobSchema
 from portal.audit import Actor
 from portal.cli.console import (
     company_option,
-    in_console_language,
     open_app,
     open_company,
     pick_company,
@@ -67,8 +66,7 @@ def show(delivery_id: str, company_name: str | None, as_json: bool) -> None:
         company = pick_company(company_name)
         row = get_delivery_or_fail(company, delivery_id)
         if as_json:
-            with in_console_language():
-                print_json(DeliverySchema().dump(row))
+            print_json(DeliverySchema().dump(row))
             return
         click.echo(line_of(row, company))
         for attempt in reversed(row.attempts):

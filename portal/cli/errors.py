@@ -11,22 +11,7 @@ from portal.database.backup import BackupError
 from portal.database.paging import InvalidCursor
 from portal.database.schema import SchemaError
 from portal.database.troubles import message_of, name_sqlite_trouble, name_trouble
-from portal.people.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, InvalidAccount
 from portal.vault import SecretError, WrongKey
-
-ACCOUNT_PROBLEMS = {
-    "taken": "Somebody logs in with this e-mail address already.",
-    "not_an_email": "This is no e-mail address.",
-    "unchanged": "This is the e-mail already.",
-    "taken_here": "Somebody else of the company has this e-mail.",
-    "owns_contacts": (
-        "Somebody of the company who only owns contacts has this e-mail. On that person's page (Team), give them "
-        "another e-mail and their contacts another owner: then it is free."
-    ),
-    "too_short": f"The password is shorter than {MIN_PASSWORD_LENGTH} characters.",
-    "too_long": f"The password is longer than {MAX_PASSWORD_LENGTH} characters.",
-    "too_common": "The password is one of the first that somebody would try.",
-}
 
 WRONG_KEY = (
     "The webhook secrets in the database were sealed with another key than the one in use. Put back the secret.key "
@@ -75,8 +60,6 @@ def explain_error(error: Exception) -> str | None:
     """The sentence for whoever typed the command; None for an error that nobody expected."""
     if isinstance(error, SettingError | SchemaError | BackupError):
         return str(error)
-    if isinstance(error, InvalidAccount):
-        return ACCOUNT_PROBLEMS.get(error.problem, str(error))
     if isinstance(error, InvalidCursor):
         return "The cursor is not one that a page of this log gave."
     if isinstance(error, SecretError):

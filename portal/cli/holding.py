@@ -1,9 +1,12 @@
-"""The application for one command that sees to its database itself; `console.open_app` is for all others."""
+"""The application for one command that sees to its database itself; `console.open_app` is for all others.
+
+The console has one language, English, also for the sentences that pages show in the reader's.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Flask
+from flask import Flask, g
 
 from portal import create_app
 from portal.config import Settings
@@ -16,6 +19,7 @@ def hold_app(settings: Settings) -> Iterator[Flask]:
     """The application in its context; whatever comes of the command, it leaves no connection behind."""
     app = create_app(settings)
     with app.app_context():
+        g.language = "en"
         try:
             yield app
         finally:

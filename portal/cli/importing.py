@@ -19,7 +19,6 @@ from portal.cli.console import (
     ACTOR,
     Words,
     company_option,
-    in_console_language,
     json_option,
     open_app,
     pick_company,
@@ -94,7 +93,7 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
     of the same header too. A row that is not accepted is reported on standard error with its line and loses no other;
     the exit code is then 1.
     """
-    with open_app(), in_console_language(), open_file(file, asked["sheet"]) as table:
+    with open_app(), open_file(file, asked["sheet"]) as table:
         company = pick_company(company_name)
         actor, owner = Actor(company.id, ACTOR), find_owner(db.session, company, asked["owner"])
         order, total = read_order(table, owner, filename="stdin" if str(file) == "-" else file.name, asked=asked)

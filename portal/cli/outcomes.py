@@ -4,7 +4,6 @@ import shlex
 
 import click
 
-from portal.cli.console import in_console_language
 from portal.cli.terminal import inert
 from portal.models import Attempt
 from portal.rules.verdict import decode
@@ -16,11 +15,10 @@ SHOWN_CHARACTERS = 500
 
 def show_attempt(attempt: Attempt | Outcome) -> None:
     """Print the verdict in words, the facts, and the beginning of the answer. Needs an application context."""
-    with in_console_language():
-        words = runtime().explain(attempt)
-        click.echo(inert(f"{words.title}: {words.message}"))
-        if words.offer:
-            click.echo(inert(f"To use that address: portal webhook set {shlex.quote(words.offer)}"))
+    words = runtime().explain(attempt)
+    click.echo(inert(f"{words.title}: {words.message}"))
+    if words.offer:
+        click.echo(inert(f"To use that address: portal webhook set {shlex.quote(words.offer)}"))
     status = "no answer" if attempt.status_code is None else f"answered {attempt.status_code}"
     took = "" if attempt.duration_ms is None else f" in {attempt.duration_ms} ms"
     click.echo(f"{attempt.url}: {status}{took} ({attempt.reason})")

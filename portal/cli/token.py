@@ -5,8 +5,7 @@ from datetime import datetime
 import click
 
 from portal.audit import Actor
-from portal.cli.console import ACTOR, Words, in_console_language, open_app
-from portal.company.refusals import Refusal
+from portal.cli.console import ACTOR, Words, open_app
 from portal.database.db import db
 from portal.models import SCOPES
 from portal.people import logging_in, tokens, users
@@ -31,16 +30,12 @@ def token() -> None:
 def add(email: str, label: str, scope: str, until: datetime | None) -> None:
     """Print a new API token, alone on standard output. It cannot be shown again."""
     last_day = until.date() if until else None
-    with open_app(), in_console_language():
+    with open_app():
         email = users.normalise_email(email)
         person = logging_in.find_user(db.session, email)
         if person is None:
             raise click.ClickException(f"Nobody logs in as {email}.")
-        try:
-            made = tokens.create_token(
-                db.session, person, label=label, scope=scope, last_day=last_day, actor=Actor(person.company_id, ACTOR)
-            )
-        except Refusal as refusal:
-            raise click.ClickException(refusal.sentence) from refusal
+        actor = Actor(person.company_id, ACTOR)
+        made = tokens.create_token(db.session, person, label=label, scope=scope, last_day=last_day, actor=actor)
         db.session.commit()
         click.echo(made)

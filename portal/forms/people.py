@@ -117,19 +117,3 @@ class TurnOnForm(FlaskForm):
 
 class TurnOffForm(FlaskForm):
     current = current_password_field()
-
-
-ACCOUNT_WORDS: Mapping[str, Any] = {
-    "too_common": _l("Esta senha está entre as primeiras que alguém tentaria. Escolha outra."),
-    "taken": _l("Alguém já entra no portal com este e-mail."),
-    "taken_here": _l("Outra pessoa da empresa já tem este e-mail."),
-    "owns_contacts": _l(
-        "Este e-mail já é de um responsável por contatos desta empresa, sem acesso ao portal. Um administrador abre "
-        "essa pessoa em Equipe, dá a ela outro e-mail e passa os contatos dela; depois, este e-mail fica livre."
-    ),
-    "unchanged": _l("Este já é o e-mail da conta."),
-    "too_soon": _l("Um link acabou de ser enviado. Espere cinco minutos para pedir outro."),
-    "not_an_email": _l("Este não é um endereço de e-mail válido."),
-    "last_admin": _l("Esta é a única pessoa que administra a empresa. Antes, torne outra pessoa administradora."),
-}
-"""What the problems of `InvalidAccount` mean."""

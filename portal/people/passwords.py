@@ -4,13 +4,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import exists, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import object_session
 
+from portal.company.refusals import Refusal
 from portal.models import User
 
 MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 8, 128
@@ -23,12 +26,30 @@ _DUMMY_HASH = "$argon2id$v=19$m=19456,t=2,p=1$e/FhKpGOywypgSpMbdMKqg$7h/pXAyXCv8
 """Of no account's password, made with the same settings: an unknown account takes as long as a known one."""
 
 
-class InvalidAccount(ValueError):
-    """An account cannot be made or changed as asked. `field` says where, `problem` is a stable code."""
+ACCOUNT_WORDS: dict[str, Any] = {
+    "too_short": _l("A senha tem menos de %(min)d caracteres.", min=MIN_PASSWORD_LENGTH),
+    "too_long": _l("A senha tem mais de %(max)d caracteres.", max=MAX_PASSWORD_LENGTH),
+    "too_common": _l("Esta senha está entre as primeiras que alguém tentaria. Escolha outra."),
+    "taken": _l("Alguém já entra no portal com este e-mail."),
+    "taken_here": _l("Outra pessoa da empresa já tem este e-mail."),
+    "owns_contacts": _l(
+        "Este e-mail já é de um responsável por contatos desta empresa, sem acesso ao portal. Um administrador abre "
+        "essa pessoa em Equipe, dá a ela outro e-mail e passa os contatos dela; depois, este e-mail fica livre."
+    ),
+    "unchanged": _l("Este já é o e-mail da conta."),
+    "too_soon": _l("Um link acabou de ser enviado. Espere cinco minutos para pedir outro."),
+    "not_an_email": _l("Este não é um endereço de e-mail válido."),
+    "last_admin": _l("Esta é a única pessoa que administra a empresa. Antes, torne outra pessoa administradora."),
+}
+
+
+class InvalidAccount(Refusal):
+    """An account cannot be made or changed as asked. `field` says where, `problem` (a stable code) what is wrong."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")
         self.field, self.problem = field, problem
+        self.code, self.words = problem, ACCOUNT_WORDS[problem]
 
 
 def set_password(user: User, password: str) -> None:

@@ -8,7 +8,7 @@ from flask_login import current_user
 
 from portal.database.db import db
 from portal.forms.fields import text_of
-from portal.forms.people import ACCOUNT_WORDS, ChangeEmailForm, ChangePasswordForm, ProfileForm
+from portal.forms.people import ChangeEmailForm, ChangePasswordForm, ProfileForm
 from portal.mail import MailError
 from portal.models import AccessLink, User
 from portal.notices.explaining import explain_error
@@ -50,7 +50,7 @@ def change_password() -> ResponseReturnValue:
     try:
         users.change_password(db.session, user, text_of(form.password), actor=access.current_actor())
     except passwords.InvalidAccount as error:
-        form.password.errors = [ACCOUNT_WORDS[error.problem]]
+        form.password.errors = [error.sentence]
         return page(password=form), 422
     sessions.begin(user)
     flash(_("Senha trocada. As sessões em outros aparelhos terminaram."), "success")
@@ -69,7 +69,7 @@ def ask_for_email() -> ResponseReturnValue:
     try:
         token = emails.ask(db.session, own_user(), recipient, actor=access.current_actor())
     except passwords.InvalidAccount as error:
-        form.email.errors = [ACCOUNT_WORDS[error.problem]]
+        form.email.errors = [error.sentence]
         return page(email=form), 422
     db.session.commit()
     link = link_to("account.confirm_email", token)
@@ -98,7 +98,7 @@ def confirm_email(token: str) -> ResponseReturnValue:
         old = emails.confirm(db.session, link, actor=access.current_actor())
     except passwords.InvalidAccount as error:
         db.session.rollback()
-        flash(str(ACCOUNT_WORDS[error.problem]), "error")
+        flash(error.sentence, "error")
         return see_other(url_for(".index"))
     sessions.begin(user)
     tell_old_address(user, old)

@@ -5,7 +5,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal.company.refusals import Refusal
 from portal.contacts import assigning, classifying
 from portal.contacts.assigning import Target
 from portal.contacts.listing import PAGE_SIZE, campaigns_of, contacts_of, people_of
@@ -58,9 +57,6 @@ def start() -> ResponseReturnValue:
         else:
             newest_id = request.form.get("newest_id", 0, type=row_number)
             task = assigning.start(db.session, actor, wanted, target, newest_id=newest_id)
-    except Refusal as refusal:
-        flash(refusal.sentence, "warning")
-        return see_other(url_for(".confirm", contact=ticked, **asked_filter()))
     except LookupError:
         abort(400)
     return begin_job(task, instead=url_for(".confirm", **asked_filter()))

@@ -16,7 +16,7 @@ from portal.runtime import runtime
 from portal.web import access, proxied, sessions
 from portal.web.errors import render_error
 from portal.web.extensions import login_manager
-from portal.web.redirects import is_local, page_at, page_before, see_other, this_page
+from portal.web.redirects import is_local, page_of_form, see_other, this_page
 
 bp = access.Pages("auth", __name__)
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ def send_to_log_in() -> ResponseReturnValue:
     """Log in first, then go on to the page that was asked for, or that the form stood on: it keeps what was typed."""
     is_part = "HX-Request" in request.headers
     is_page = request.method == "GET" and not is_part
-    wanted = this_page() if is_page else page_before() or page_at(request.root_path + request.path)
+    wanted = this_page() if is_page else page_of_form()
     if not is_page:
         flash(_("A sessão terminou: entre de novo. Nada do que você enviou foi salvo ainda."), "warning")
     elif "_user_id" in session:

@@ -11,7 +11,6 @@ from flask_babel import ngettext
 from flask_login import current_user
 
 from portal.company.endpoint import get_endpoint, is_configured, say_when_it_leaves
-from portal.company.refusals import Refusal
 from portal.contacts import doubts, filtering, syncing
 from portal.contacts.checking import InvalidContact
 from portal.contacts.classifying import classify
@@ -121,19 +120,14 @@ def settle(contact_id: int) -> ResponseReturnValue:
 @bp.post("/send", access="member")
 def send_ticked() -> ResponseReturnValue:
     """Send the current data of the contacts that were ticked on a page of the list."""
-    try:
-        sent = syncing.send_current_of(db.session, access.current_actor(), read_ticked())
-    except Refusal as refusal:
-        db.session.rollback()
-        flash(refusal.sentence, "error")
-    else:
-        db.session.commit()
-        words = ngettext(
-            "O envio dos dados atuais de %(num)s contato foi pedido.",
-            "O envio dos dados atuais de %(num)s contatos foi pedido.",
-            sent,
-        )
-        flash_sent(words, is_sent=bool(sent))
+    sent = syncing.send_current_of(db.session, access.current_actor(), read_ticked())
+    db.session.commit()
+    words = ngettext(
+        "O envio dos dados atuais de %(num)s contato foi pedido.",
+        "O envio dos dados atuais de %(num)s contatos foi pedido.",
+        sent,
+    )
+    flash_sent(words, is_sent=bool(sent))
     return back_or(url_for(".index"))
 
 
@@ -141,14 +135,9 @@ def send_ticked() -> ResponseReturnValue:
 def send(contact_id: int) -> ResponseReturnValue:
     """Send the contact's current data, once however often this is clicked."""
     get_contact_or_404(contact_id)
-    try:
-        sent = syncing.send_current(db.session, access.current_actor(), contact_id)
-    except Refusal as refusal:
-        db.session.rollback()
-        flash(refusal.sentence, "error")
-    else:
-        db.session.commit()
-        flash_sent(SENT, is_sent=bool(sent))
+    sent = syncing.send_current(db.session, access.current_actor(), contact_id)
+    db.session.commit()
+    flash_sent(SENT, is_sent=bool(sent))
     return back_or(url_for(".show", contact_id=contact_id))
 
 

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.database.db import db
 from portal.forms.fields import text_of
-from portal.forms.people import ACCOUNT_WORDS, NewPasswordForm, SetUpForm
+from portal.forms.people import NewPasswordForm, SetUpForm
 from portal.models import AccessLink, User
 from portal.people import links, passwords, users
 from portal.runtime import runtime
@@ -36,7 +36,7 @@ def set_up(token: str) -> ResponseReturnValue:
             )
         except passwords.InvalidAccount as error:
             db.session.rollback()
-            form[error.field].errors = [ACCOUNT_WORDS[error.problem]]
+            form[error.field].errors = [error.sentence]
         else:
             return enter(user)
     return render_template("auth/set_up.html", form=form), 422 if form.errors else 200
@@ -83,6 +83,6 @@ def sets_password(form: NewPasswordForm, link: AccessLink, user: User) -> bool:
     try:
         links.choose_password(db.session, link, user, text_of(form.password), ip=request.remote_addr)
     except passwords.InvalidAccount as error:
-        form.password.errors = [ACCOUNT_WORDS[error.problem]]
+        form.password.errors = [error.sentence]
         return False
     return True

@@ -7,7 +7,6 @@ from flask_babel import ngettext
 from flask_login import current_user
 
 from portal import outbox
-from portal.company.refusals import Refusal
 from portal.contacts import merging
 from portal.contacts.doubles import find_doubles, find_doubles_of
 from portal.contacts.filtering import ContactFilter
@@ -59,12 +58,7 @@ def choose(contact_id: int) -> ResponseReturnValue:
 def merge(contact_id: int) -> ResponseReturnValue:
     contact = get_contact_or_404(contact_id)
     other = get_contact_or_404(request.form.get("other", 0, type=row_number))
-    try:
-        lost = merging.merge(db.session, access.current_actor(), contact.id, other.id)
-    except Refusal as refusal:
-        db.session.rollback()
-        flash(refusal.sentence, "error")
-        return see_other(url_for(".confirm", contact_id=contact_id))
+    lost = merging.merge(db.session, access.current_actor(), contact.id, other.id)
     db.session.commit()
     flash(_("Os dois contatos agora são um. Nada foi enviado."), "success")
     if lost:

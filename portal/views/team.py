@@ -14,7 +14,7 @@ from portal.contacts.listing import COUNT_CAP, count_contacts, people_of
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.forms.fields import text_of
-from portal.forms.people import ACCOUNT_WORDS, ROLE_WORDS, InvitationForm, OtherEmailForm, RoleForm
+from portal.forms.people import ROLE_WORDS, InvitationForm, OtherEmailForm, RoleForm
 from portal.models import User
 from portal.people import emails, links, passwords, users
 from portal.people.users import USER_STATES, state_of
@@ -63,7 +63,7 @@ def new() -> ResponseReturnValue:
             )
         except passwords.InvalidAccount as error:
             db.session.rollback()
-            form[error.field].errors = [ACCOUNT_WORDS[error.problem]]
+            form[error.field].errors = [error.sentence]
         else:
             db.session.commit()
             return page(user, link=link_to("links.accept_invitation", token))
@@ -91,13 +91,9 @@ def change_email(user_id: int) -> ResponseReturnValue:
     """Another e-mail, or the link by which the person confirms it or accepts the invitation. Shown this once."""
     user, form = get_user_or_404(user_id), OtherEmailForm()
     if not form.validate_on_submit():
-        flash(str(ACCOUNT_WORDS["not_an_email"]), "error")
-        return see_other(url_for(".show", user_id=user_id))
-    email, actor = text_of(form.email), access.current_actor()
-    try:
-        link = emails.change_for(db.session, user, email, actor=actor)
-    except passwords.InvalidAccount as error:
-        return refuse(user, error)
+        raise passwords.InvalidAccount("email", "not_an_email")
+    email = text_of(form.email)
+    link = emails.change_for(db.session, user, email, actor=access.current_actor())
     db.session.commit()
     if link is not None and link[0] == "email":
         return page(user, link=link_to("account.confirm_email", link[1]), email=email)
@@ -115,10 +111,7 @@ def set_role(user_id: int) -> ResponseReturnValue:
         abort(400)
     if user.role is None:
         return invite_owner(user, form.role.data)
-    try:
-        users.change_role(db.session, user, form.role.data, actor=access.current_actor())
-    except passwords.InvalidAccount as error:
-        return refuse(user, error)
+    users.change_role(db.session, user, form.role.data, actor=access.current_actor())
     db.session.commit()
     flash(_("Papel de %(name)s salvo.", name=user.name), "success")
     return see_other(url_for(".show", user_id=user_id))
@@ -132,14 +125,8 @@ def disable(user_id: int) -> ResponseReturnValue:
         abort(400)
     heir_id = request.form.get("heir", type=row_number)
     heir = get_user_or_404(heir_id) if heir_id and heir_id != user_id else None
-    try:
-        task = assigning.hand_over(db.session, actor, user_id, heir.id) if heir else None
-        users.disable(db.session, get_user_or_404(user_id), actor=actor)
-    except passwords.InvalidAccount as error:
-        return refuse(user, error)
-    except Refusal as refusal:
-        flash(refusal.sentence, "error")
-        return see_other(url_for(".show", user_id=user_id))
+    task = assigning.hand_over(db.session, actor, user_id, heir.id) if heir else None
+    users.disable(db.session, get_user_or_404(user_id), actor=actor)
     db.session.commit()
     flash(_("%(name)s não entra mais no portal.", name=get_user_or_404(user_id).name), "success")
     return see_other(url_for("jobs.show", job_id=task.id) if task and task.total else url_for(".show", user_id=user_id))
@@ -166,20 +153,18 @@ def is_found(person: User, search: str) -> bool:
 
 def invite_owner(user: User, role: str) -> ResponseReturnValue:
     """Give a log-in to somebody who so far only owned contacts."""
-    try:
-        user, token = users.invite(
-            db.session, user.company, name=user.name, email=user.email, role=role, actor=access.current_actor()
-        )
-    except passwords.InvalidAccount as error:
-        return refuse(user, error)
+    actor = access.current_actor()
+    user, token = users.invite(db.session, user.company, name=user.name, email=user.email, role=role, actor=actor)
     db.session.commit()
     return page(user, link=link_to("links.accept_invitation", token))
 
 
-def refuse(user: User, error: passwords.InvalidAccount) -> ResponseReturnValue:
+@bp.errorhandler(Refusal)
+def explain_refusal(refusal: Refusal) -> ResponseReturnValue:
+    """Back to the person's page, which says why nothing was changed."""
     db.session.rollback()
-    flash(str(ACCOUNT_WORDS[error.problem]), "error")
-    return see_other(url_for(".show", user_id=user.id))
+    flash(refusal.sentence, "error")
+    return see_other(url_for(".show", **(request.view_args or {})))
 
 
 def page(user: User, *, link: str | None = None, email: str | None = None) -> str:

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from flask import Flask, g, render_template, request
+from flask import Flask, flash, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
@@ -12,6 +12,7 @@ from markupsafe import escape
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, SecurityError
 
+from portal.company.refusals import Refusal
 from portal.contacts.classifying import ContactGone
 from portal.database.db import db
 from portal.vault import SecretError
@@ -19,7 +20,7 @@ from portal.web import origin
 from portal.web.access import access_of_view, is_api
 from portal.web.extensions import login_manager
 from portal.web.failures import RETRY_AFTER_SECONDS, note_failure, note_trouble, note_unreadable
-from portal.web.redirects import page_before
+from portal.web.redirects import back_or, page_before, page_of_form
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ def init_app(app: Flask) -> None:
         app.register_error_handler(code, show_error)
     app.register_error_handler(CSRFError, show_csrf_error)
     app.register_error_handler(ContactGone, show_gone)
+    app.register_error_handler(Refusal, show_refusal)
     app.register_error_handler(DBAPIError, show_trouble)
     app.register_error_handler(SecretError, show_unreadable)
     app.register_error_handler(InternalServerError, show_failure)
@@ -87,6 +89,13 @@ def show_gone(_error: ContactGone) -> ResponseReturnValue:
     """The contact was erased while the request was under way: nothing of it was written."""
     db.session.rollback()
     return show_error(NotFound())
+
+
+def show_refusal(refusal: Refusal) -> ResponseReturnValue:
+    """Nothing was done: the page that asked for it says why."""
+    db.session.rollback()
+    flash(refusal.sentence, "error")
+    return back_or(page_of_form() or url_for("home.index"))
 
 
 def show_trouble(error: DBAPIError) -> ResponseReturnValue:

@@ -29,6 +29,11 @@ def page_before() -> str | None:
     return page_at(f"{parts.path}?{parts.query}" if parts.query else parts.path)
 
 
+def page_of_form() -> str | None:
+    """The page that a form stood on: the one it was sent from, else the page of its own address, if there is one."""
+    return page_before() or page_at(this_page())
+
+
 def page_at(target: str | None) -> str | None:
     """This path on this host, if a browser can open it as a page of the portal."""
     if not target or not is_local(target):

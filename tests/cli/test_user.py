@@ -68,7 +68,7 @@ def test_an_address_that_logs_in_already_is_refused(app: Flask, run: Run) -> Non
 
 def test_a_refused_user_leaves_no_company_behind(app: Flask, run: Run) -> None:
     result = run("user", "add", "--company", "Nova", "--email", "nobody", "--name", "N", "--role", "member")
-    assert (result.exit_code, result.stderr) == (1, "Error: This is no e-mail address.\n")
+    assert (result.exit_code, result.stderr) == (1, "Error: This is not a valid e-mail address.\n")
     assert not db.session.scalars(select(Company)).all()
 
 
@@ -101,7 +101,7 @@ def test_a_common_password_is_refused(run: Run) -> None:
     result = run("user", "add", "--company", "A", *ANA, "--password-stdin", stdin="password1\n")
     assert (result.exit_code, result.stderr) == (
         1,
-        "Error: The password is one of the first that somebody would try.\n",
+        "Error: This password is one of the first that somebody would try. Choose another.\n",
     )
 
 
