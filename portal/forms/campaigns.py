@@ -2,11 +2,11 @@
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import StringField, TextAreaField
+from wtforms import TextAreaField
 
 from portal.contacts.checking import MAX_TEXT, InvalidContact
 from portal.forms.contacts import INVALID_WORDS
-from portal.forms.fields import at_most, required, strip, text_of
+from portal.forms.fields import at_most, line_field, strip, text_of
 from portal.models import Campaign
 
 
@@ -18,7 +18,7 @@ def one_line_end(value: str | None) -> str | None:
 class CampaignForm(FlaskForm):
     """A campaign's name and description, which every body of its contacts has."""
 
-    name = StringField(_l("Nome"), [required, at_most(200)], filters=[strip])
+    name = line_field(_l("Nome"), 200)
     description = TextAreaField(_l("Descrição"), [at_most(MAX_TEXT)], filters=[strip, one_line_end])
 
     def show(self, campaign: Campaign) -> None:

@@ -24,7 +24,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import Optional
 
 from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS, InvalidContact
-from portal.forms.fields import at_most, required, strip
+from portal.forms.fields import at_most, line_field, strip
 from portal.models import Contact, User
 
 
@@ -57,8 +57,8 @@ class MessageForm(Form):
 class ContactForm(FlaskForm):
     """Every field of the body that a person may set; dates are in the company's time zone."""
 
-    name = StringField(_l("Nome"), [required, at_most(300)], filters=[strip])
-    campaign = StringField(_l("Campanha"), [required, at_most(200)], filters=[strip], render_kw={"list": "campanhas"})
+    name = line_field(_l("Nome"), 300)
+    campaign = line_field(_l("Campanha"), 200, list="campanhas")
     owner = SelectField(_l("Responsável"))
     linkedin_public_id = text_field(_l("Identificador no LinkedIn"), "linkedin_public_id", placeholder="maria-silva")
     role = text_field(_l("Cargo"), "role")

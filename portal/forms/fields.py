@@ -10,7 +10,7 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
-from wtforms import PasswordField, StringField
+from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length
 from wtforms.widgets import TextInput
 
@@ -35,6 +35,25 @@ def text_of(field: StringField) -> str:
 
 def at_most(length: int) -> Length:
     return Length(max=length, message=_l("São no máximo %(max)d caracteres."))
+
+
+def line_field(label: Any, length: int, *, description: Any = "", **render_kw: str) -> StringField:
+    """A line that has to be filled."""
+    return StringField(
+        label, [required, at_most(length)], filters=[strip], description=description, render_kw=render_kw
+    )
+
+
+def email_field(label: Any, autocomplete: str, **keys: Any) -> EmailField:
+    """An e-mail address that has to be given."""
+    keys |= {"autocomplete": autocomplete}
+    return EmailField(label, [required, at_most(254)], filters=[strip], render_kw=keys)
+
+
+def url_field(label: Any, length: int, *, description: Any) -> StringField:
+    """A web address that has to be given."""
+    keys = {"inputmode": "url", "autocomplete": "off", "spellcheck": "false", "placeholder": "https://"}
+    return line_field(label, length, description=description, **keys)
 
 
 def new_password_field(label: Any) -> PasswordField:

@@ -5,34 +5,27 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField, SelectField, StringField
+from wtforms import PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 
-from portal.forms.fields import TimezoneField, any_text, at_most, new_password_field, required, strip
+from portal.forms.fields import TimezoneField, any_text, email_field, line_field, new_password_field
 from portal.i18n import LANGUAGES
 from portal.models import ROLES
 
 
 class LogInForm(FlaskForm):
-    email = EmailField(
-        _l("E-mail"), [required, at_most(254)], render_kw={"autocomplete": "username", "autofocus": True}
-    )
+    email = email_field(_l("E-mail"), "username", autofocus=True)
     password = PasswordField(_l("Senha"), [any_text], render_kw={"autocomplete": "current-password"})
 
 
 class ForgottenForm(FlaskForm):
-    email = EmailField(_l("E-mail"), [required, at_most(254)], render_kw={"autocomplete": "username"})
+    email = email_field(_l("E-mail"), "username")
 
 
 class SetUpForm(FlaskForm):
-    company = StringField(
-        _l("Nome da empresa"),
-        [required, at_most(200)],
-        filters=[strip],
-        render_kw={"autocomplete": "organization"},
-    )
-    name = StringField(_l("Seu nome"), [required, at_most(200)], filters=[strip], render_kw={"autocomplete": "name"})
-    email = EmailField(_l("Seu e-mail"), [required, at_most(254)], render_kw={"autocomplete": "username"})
+    company = line_field(_l("Nome da empresa"), 200, autocomplete="organization")
+    name = line_field(_l("Seu nome"), 200, autocomplete="name")
+    email = email_field(_l("Seu e-mail"), "username")
     password = new_password_field(_l("Senha"))
 
 
@@ -53,8 +46,8 @@ def role_field() -> SelectField:
 
 
 class InvitationForm(FlaskForm):
-    name = StringField(_l("Nome"), [required, at_most(200)], filters=[strip], render_kw={"autocomplete": "off"})
-    email = EmailField(_l("E-mail"), [required, at_most(254)], filters=[strip], render_kw={"autocomplete": "off"})
+    name = line_field(_l("Nome"), 200, autocomplete="off")
+    email = email_field(_l("E-mail"), "off")
     role = role_field()
 
 
@@ -63,12 +56,11 @@ class RoleForm(FlaskForm):
 
 
 class ProfileForm(FlaskForm):
-    name = StringField(
+    name = line_field(
         _l("Nome"),
-        [required, at_most(200)],
-        filters=[strip],
+        200,
         description=_l("Vai também para o CRM, nos contatos pelos quais você é responsável."),
-        render_kw={"autocomplete": "name"},
+        autocomplete="name",
     )
     language = SelectField(_l("Idioma"), choices=[SelectChoice(code, word) for code, word in LANGUAGES.items()])
     timezone = TimezoneField(
@@ -91,19 +83,16 @@ class ChangePasswordForm(FlaskForm):
 
 
 class ChangeEmailForm(FlaskForm):
-    email = EmailField(
-        _l("E-mail novo"), [required, at_most(254)], filters=[strip], render_kw={"autocomplete": "email"}
-    )
+    email = email_field(_l("E-mail novo"), "email")
     current = current_password_field()
 
 
 class OtherEmailForm(FlaskForm):
-    email = EmailField(_l("E-mail"), [required, at_most(254)], filters=[strip], render_kw={"autocomplete": "off"})
+    email = email_field(_l("E-mail"), "off")
 
 
 def code_field(label: Any, **more: Any) -> StringField:
-    keys = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false", **more}
-    return StringField(label, [required, at_most(40)], render_kw=keys)
+    return line_field(label, 40, autocomplete="one-time-code", inputmode="numeric", spellcheck="false", **more)
 
 
 class CodeForm(FlaskForm):

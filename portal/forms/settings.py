@@ -11,7 +11,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import NumberRange, Optional
 
 from portal.company.header import HeaderChoice, basic_header, bearer_header, read_header
-from portal.forms.fields import TimezoneField, any_text, at_most, required, strip
+from portal.forms.fields import TimezoneField, any_text, line_field, url_field
 from portal.forms.people import ROLE_WORDS, current_password_field
 from portal.models import User
 
@@ -23,7 +23,7 @@ def typed_field(label: Any) -> StringField:
 
 
 class CompanyForm(FlaskForm):
-    name = StringField(_l("Nome da empresa"), [required, at_most(200)], filters=[strip])
+    name = line_field(_l("Nome da empresa"), 200)
     timezone = TimezoneField(
         _l("Fuso horário"),
         [any_text],
@@ -35,13 +35,7 @@ class CompanyForm(FlaskForm):
 
 
 class CloseForm(FlaskForm):
-    name = StringField(
-        _l("Nome da empresa"),
-        [required, at_most(200)],
-        filters=[strip],
-        description=_l("Digite-o como está acima."),
-        render_kw={"autocomplete": "off"},
-    )
+    name = line_field(_l("Nome da empresa"), 200, description=_l("Digite-o como está acima."), autocomplete="off")
     current = current_password_field()
 
 
@@ -54,12 +48,10 @@ HEADER_KINDS = [
 
 
 class WebhookForm(FlaskForm):
-    url = StringField(
+    url = url_field(
         _l("URL de destino"),
-        [required, at_most(4000)],
-        filters=[strip],
+        4000,
         description=_l("O endereço que o seu CRM ou a sua automação criou para receber webhooks."),
-        render_kw={"inputmode": "url", "autocomplete": "off", "spellcheck": "false", "placeholder": "https://"},
     )
     header_kind = SelectField(_l("Cabeçalho fixo"), choices=HEADER_KINDS, validate_choice=False)
     header_name = typed_field(_l("Nome do cabeçalho"))
@@ -92,12 +84,10 @@ class WebhookForm(FlaskForm):
 
 
 class ChatForm(FlaskForm):
-    url = StringField(
+    url = url_field(
         _l("Endereço do chat"),
-        [required, at_most(2000)],
-        filters=[strip],
+        2000,
         description=_l("A URL que o chat mostra quando você cria nele um webhook de entrada (incoming webhook)."),
-        render_kw={"inputmode": "url", "autocomplete": "off", "spellcheck": "false", "placeholder": "https://"},
     )
 
 
@@ -133,12 +123,11 @@ SCOPE_WORDS: Mapping[str, Any] = {
 
 
 class TokenForm(FlaskForm):
-    label = StringField(
+    label = line_field(
         _l("Para que serve"),
-        [required, at_most(100)],
-        filters=[strip],
+        100,
         description=_l("Um nome para reconhecer o token depois, como “n8n” ou “planilha do financeiro”."),
-        render_kw={"autocomplete": "off"},
+        autocomplete="off",
     )
     user = SelectField(
         _l("Em nome de quem"),

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import abort, render_template, request, url_for
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -14,9 +14,8 @@ from portal.contacts.listing import people_of
 from portal.database import filters
 from portal.database.db import db
 from portal.database.filters import names_of
-from portal.database.paging import InvalidCursor
-from portal.views.deliveries import read_day
 from portal.web import access, csv_file
+from portal.web.asked import asked, asked_days
 from portal.web.audit_words import ACTION_WORDS, action_words
 from portal.web.exports import audit as exports
 from portal.web.redirects import see_other
@@ -29,11 +28,8 @@ bp = access.Pages("audit", __name__, url_prefix="/audit")
 @bp.get("", access="admin")
 def index() -> ResponseReturnValue:
     wanted = read_filter()
-    try:
-        cursor, before = request.args.get("cursor"), request.args.get("before")
-        page = page_entries(db.session, current_user.company_id, wanted, cursor=cursor, before=before)
-    except InvalidCursor:
-        abort(400)
+    cursor, before = request.args.get("cursor"), request.args.get("before")
+    page = page_entries(db.session, current_user.company_id, wanted, cursor=cursor, before=before)
     people = people_of(db.session, current_user.company_id)
     return render_template(
         "audit/index.html",
@@ -58,8 +54,6 @@ def download() -> ResponseReturnValue:
 
 def read_filter() -> AuditFilter:
     """The filter that the page's address holds."""
-    asked = {name: request.args[name] for name in names_of(AuditFilter) if request.args.get(name)}
-    days = {"since": read_day(asked.get("since")), "until": read_day(asked.get("until"), days_later=1)}
-    meant = {name: day for name, day in days.items() if day is not None}
-    wanted = filters.read_filter(AuditFilter, db.session, current_user.company_id, asked | meant)
+    meant = asked(names_of(AuditFilter)) | asked_days()
+    wanted = filters.read_filter(AuditFilter, db.session, current_user.company_id, meant)
     return wanted if wanted.action in {None, *ACTION_WORDS} else replace(wanted, unknown=(*wanted.unknown, "action"))

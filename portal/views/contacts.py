@@ -42,6 +42,7 @@ from portal.models import Contact
 from portal.report.words import say_reached
 from portal.views import undoing
 from portal.web import access
+from portal.web.asked import asked, asked_numbers
 from portal.web.redirects import back_or, see_other
 
 MAX_LIVE = 50
@@ -236,14 +237,13 @@ def read_ticked() -> list[int]:
 
 def read_filter() -> ContactFilter:
     """The filter that the page's address holds: rows by their numbers."""
-    numbers = {name: request.args.get(name, type=row_number) for name in ("campaign", "owner", "import")}
-    meant = {name: number for name, number in numbers.items() if number is not None}
-    return filtering.read_filter(db.session, current_user.company_id, asked_filter() | meant, reader_id=current_user.id)
+    meant = asked_filter() | asked_numbers("campaign", "owner", "import")
+    return filtering.read_filter(db.session, current_user.company_id, meant, reader_id=current_user.id)
 
 
 def asked_filter() -> dict[str, Any]:
     """The part of the page's address that is its filter, for addresses that keep it."""
-    return {name: request.args[name] for name in filtering.NAMES if request.args.get(name)}
+    return asked(filtering.NAMES)
 
 
 def get_contact_or_404(contact_id: int) -> Contact:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from flask import Response, abort, redirect, render_template, request, url_for
@@ -14,7 +14,7 @@ from portal import clock
 from portal.contacts import doubts
 from portal.contacts.listing import campaigns_of, people_of
 from portal.database.db import db
-from portal.database.paging import InvalidCursor, row_number
+from portal.database.paging import row_number
 from portal.deliveries import filtering
 from portal.deliveries.filtering import SEARCHED, DeliveryFilter
 from portal.deliveries.log import (
@@ -38,6 +38,7 @@ from portal.rules.reasons import WORDS
 from portal.rules.verdict import WARNINGS
 from portal.runtime import runtime
 from portal.web import access, exchange
+from portal.web.asked import asked, asked_days, asked_numbers
 from portal.web.charts import read_chart
 
 SOON = timedelta(minutes=1)
@@ -46,8 +47,6 @@ MAX_LIVE = 50
 FIRST_FAILURES = 3
 INLINE_BYTES = 16 * 1024
 """A longer body is not in its delivery's page until it is asked for, nor is it there twice."""
-FIRST_DAY, LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
-"""Beyond, the calendar ends within some time zone, or within the days of the chart."""
 
 bp = access.Pages("deliveries", __name__, url_prefix="/deliveries")
 
@@ -73,10 +72,7 @@ def select_moving(deliveries: Sequence[Delivery]) -> list[Delivery]:
 def index() -> ResponseReturnValue:
     company_id, wanted = current_user.company_id, read_filter()
     cursor, before = request.args.get("cursor"), request.args.get("before")
-    try:
-        page = page_deliveries(db.session, company_id, wanted, cursor=cursor, before=before)
-    except InvalidCursor:
-        abort(400)
+    page = page_deliveries(db.session, company_id, wanted, cursor=cursor, before=before)
     if not page.items and (cursor or before):
         page = page_deliveries(db.session, company_id, wanted)
     counts, is_filtered = count_tabs(wanted)
@@ -200,13 +196,8 @@ def get_delivery_or_404(webhook_id: str) -> Delivery:
 
 def read_filter() -> DeliveryFilter:
     """The filter that the page's address holds: rows by their numbers, days where the reader is, tests when named."""
-    asked = asked_filter()
-    read: dict[str, object] = {
-        name: request.args.get(name, type=row_number) for name in ("contact", "campaign", "owner", "level", "outage")
-    }
-    read |= {"since": read_day(asked.get("since")), "until": read_day(asked.get("until"), days_later=1)}
-    meant = {name: value for name, value in read.items() if value is not None}
-    wanted = filtering.read_filter(db.session, current_user.company_id, asked | meant)
+    meant = asked_numbers("contact", "campaign", "owner", "level", "outage") | asked_days()
+    wanted = filtering.read_filter(db.session, current_user.company_id, asked_filter() | meant)
     return replace(wanted, tests=wanted.trigger == "test")
 
 
@@ -220,7 +211,7 @@ def read_filter_or_say() -> DeliveryFilter:
 
 def asked_filter() -> dict[str, Any]:
     """The part of the page's address that is its filter, for addresses that keep it."""
-    return {name: request.args[name] for name in filtering.NAMES if request.args.get(name)}
+    return asked(filtering.NAMES)
 
 
 def day_presets() -> list[tuple[str, dict[str, str | None]]]:
@@ -228,12 +219,3 @@ def day_presets() -> list[tuple[str, dict[str, str | None]]]:
     today = clock.utcnow().astimezone(reader_zone()).date()
     firsts = (_("Hoje"), today), (_("7 dias"), today - timedelta(days=6)), (_("Este mês"), today.replace(day=1))
     return [(word, {"since": first.isoformat(), "until": None}) for word, first in firsts]
-
-
-def read_day(text: str | None, *, days_later: int = 0) -> datetime | None:
-    """The beginning of a day where the reader is, as a time in UTC."""
-    try:
-        day = datetime.strptime(text or "", "%Y-%m-%d").date() + timedelta(days=days_later)
-    except (ValueError, OverflowError):
-        return None
-    return clock.begin_of(min(max(day, FIRST_DAY), LAST_DAY), reader_zone())

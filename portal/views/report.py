@@ -15,15 +15,14 @@ from portal import clock
 from portal.contacts.listing import campaigns_of, people_of
 from portal.contacts.reaching import Reached
 from portal.database.db import db
-from portal.database.paging import row_number
 from portal.i18n import reader_zone
 from portal.models import REPORTS
 from portal.report import BadSpan, Part, Report, ReportFilter, days_of, make_report, month_of, read_filter
 from portal.report.mailing import subscribe
 from portal.report.words import name_span, say, say_time
 from portal.runtime import runtime
-from portal.views.deliveries import read_day
 from portal.web import access, csv_file
+from portal.web.asked import asked, asked_days, asked_numbers
 from portal.web.redirects import back_or, see_other
 from portal.web.stacks import stack
 
@@ -97,11 +96,11 @@ def read_report() -> Report:
 def read_wanted() -> ReportFilter:
     """A month, or two days and what lies between them, of a campaign and an owner."""
     since, until = month_of(read_month(request.args.get("month")) or today(), reader_zone())
-    if first := read_day(request.args.get("since")):
-        since, until = first, clock.begin_of(today() + timedelta(days=1), reader_zone())
-    until = read_day(request.args.get("until"), days_later=1) or until
-    rows = {name: request.args.get(name, type=row_number) for name in ("campaign", "owner")}
-    return read_filter(db.session, current_user.company_id, {"since": since, "until": until, **rows})
+    days = asked_days()
+    if "since" in days:
+        until = clock.begin_of(today() + timedelta(days=1), reader_zone())
+    meant = {"since": since, "until": until} | days | asked_numbers("campaign", "owner")
+    return read_filter(db.session, current_user.company_id, meant)
 
 
 def read_month(text: str | None) -> date | None:
@@ -128,8 +127,7 @@ def months() -> Iterator[tuple[str, str]]:
 
 def asked_span() -> dict[str, Any]:
     """The part of the page's address that says what is reported."""
-    names = ("month", "since", "until", "campaign", "owner")
-    return {name: request.args[name] for name in names if request.args.get(name)}
+    return asked(("month", "since", "until", "campaign", "owner"))
 
 
 def opened_by(part: Part, level: int, arrival: str | None = None) -> dict[str, Any]:

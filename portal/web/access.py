@@ -127,11 +127,8 @@ def load_user(session_id: str) -> User | None:
     """
     if sessions.is_over() or g.get("database_in_trouble"):  # the page that says so asks for nobody
         return None
-    user_id, _, version = session_id.partition(".")
-    user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
-    if user is None or user.disabled_at or user.role is None or str(user.session_version) != version:
-        return None
-    if proxied.named_email() not in (None, user.email):
+    user = sessions.find_user(session_id)
+    if user is None or proxied.named_email() not in (None, user.email):
         return None  # the proxy says that somebody else is there
     g.timezone, g.language = user.timezone or user.company.timezone, user.locale
     return user

@@ -10,11 +10,12 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from markupsafe import escape
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, SecurityError
+from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, NotFound, SecurityError
 
 from portal.company.refusals import Refusal
 from portal.contacts.classifying import ContactGone
 from portal.database.db import db
+from portal.database.paging import InvalidCursor
 from portal.vault import SecretError
 from portal.web import origin
 from portal.web.access import access_of_view, is_api
@@ -31,6 +32,7 @@ def init_app(app: Flask) -> None:
         app.register_error_handler(code, show_error)
     app.register_error_handler(CSRFError, show_csrf_error)
     app.register_error_handler(ContactGone, show_gone)
+    app.register_error_handler(InvalidCursor, show_no_page)
     app.register_error_handler(Refusal, show_refusal)
     app.register_error_handler(DBAPIError, show_trouble)
     app.register_error_handler(SecretError, show_unreadable)
@@ -89,6 +91,10 @@ def show_gone(_error: ContactGone) -> ResponseReturnValue:
     """The contact was erased while the request was under way: nothing of it was written."""
     db.session.rollback()
     return show_error(NotFound())
+
+
+def show_no_page(_error: InvalidCursor) -> ResponseReturnValue:
+    return show_error(BadRequest())
 
 
 def show_refusal(refusal: Refusal) -> ResponseReturnValue:

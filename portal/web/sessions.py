@@ -51,6 +51,11 @@ def proven_user() -> User | None:
     session_id, since = session.get("proven") or ("", 0)
     if seconds_now() - since > CODE_LIFETIME.total_seconds():
         return None
+    return find_user(session_id)
+
+
+def find_user(session_id: str) -> User | None:
+    """Whose session that is, unless something ended all of the user's since: log-out, a new password, a lost role."""
     user_id, _, _ = session_id.partition(".")
     user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
     if user is None or user.get_id() != session_id or user.disabled_at or user.role is None:

@@ -1,0 +1,40 @@
+"""What the address of a page asks for: the parts that narrow a list."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from flask import request
+
+from portal import clock
+from portal.database.paging import row_number
+from portal.i18n import reader_zone
+
+FIRST_DAY, LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
+"""Beyond, the calendar ends within some time zone, or within the days of the chart."""
+
+
+def asked(names: Iterable[str]) -> dict[str, Any]:
+    """The parts of these names that say something, for addresses that keep them."""
+    return {name: request.args[name] for name in names if request.args.get(name)}
+
+
+def asked_numbers(*names: str) -> dict[str, int]:
+    """Those of these names that are numbers, as the numbers of rows."""
+    found = {name: request.args.get(name, type=row_number) for name in names}
+    return {name: number for name, number in found.items() if number is not None}
+
+
+def asked_days() -> dict[str, datetime]:
+    """The span from the day `since` to the end of the day `until`, as times in UTC, each where there is such a day."""
+    days = {"since": read_day(request.args.get("since")), "until": read_day(request.args.get("until"), days_later=1)}
+    return {name: moment for name, moment in days.items() if moment is not None}
+
+
+def read_day(text: str | None, *, days_later: int = 0) -> datetime | None:
+    """The beginning of a day where the reader is, as a time in UTC."""
+    try:
+        day = datetime.strptime(text or "", "%Y-%m-%d").date() + timedelta(days=days_later)
+    except (ValueError, OverflowError):
+        return None
+    return clock.begin_of(min(max(day, FIRST_DAY), LAST_DAY), reader_zone())
