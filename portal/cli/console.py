@@ -121,9 +121,10 @@ def contact_or_fail(contact_id: int) -> Contact:
     return contact
 
 
-def refuse_unknown(wanted: Filter, company: Company, given: Mapping[str, Any]) -> None:
+def refuse_unknown(wanted: Filter, company_id: int, given: Mapping[str, Any]) -> None:
     """Raise BadParameter for what was asked of a list and does not exist."""
     for name in wanted.unknown:
+        company = db.session.get_one(Company, company_id)
         raise click.BadParameter(f"{company.name} has no {name} {given[name]!r}.", param_hint=f"--{name}")
 
 

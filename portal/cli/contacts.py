@@ -1,5 +1,6 @@
 """`portal contacts`."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,9 +14,7 @@ from portal.cli.console import (
     Words,
     company_option,
     json_option,
-    open_app,
     open_company,
-    pick_company,
     print_json,
     refuse_unknown,
 )
@@ -26,7 +25,7 @@ from portal.contacts.filtering import ContactFilter, read_filter
 from portal.contacts.listing import get_contact, page_contacts
 from portal.database.db import db, reading, reading_apart
 from portal.database.filters import choices_of
-from portal.models import Company, Contact
+from portal.models import Contact
 
 ALL_SENT = "The CRM has it all, or it is queued: nothing is sent."
 
@@ -37,6 +36,13 @@ def filter_options(command: Command) -> Command:
         kind = Words(254) if values is None else click.Choice(tuple(map(str, values)))
         command = click.option(f"--{name.replace('_', '-')}", type=kind)(command)
     return command
+
+
+def read_wanted(actor: Actor, given: Mapping[str, Any]) -> ContactFilter:
+    """The filter that the options make. Raises BadParameter for what the company does not have."""
+    wanted = read_filter(db.session, actor.company_id, given)
+    refuse_unknown(wanted, actor.company_id, given)
+    return wanted
 
 
 @click.group()
@@ -52,11 +58,9 @@ def contacts() -> None:
 @json_option
 def list_contacts(company_name: str | None, limit: int, cursor: str | None, as_json: bool, **given: Any) -> None:
     """List contacts by name, with their level and whether the CRM knows it; `*`: it has the old data."""
-    with reading(), open_app():
-        company = pick_company(company_name)
-        wanted = read_filter(db.session, company.id, given)
-        refuse_unknown(wanted, company, given)
-        page = page_contacts(db.session, company.id, wanted, limit=limit, cursor=cursor, with_messages=True)
+    with reading(), open_company(company_name) as actor:
+        wanted = read_wanted(actor, given)
+        page = page_contacts(db.session, actor.company_id, wanted, limit=limit, cursor=cursor, with_messages=True)
         shapes = shapes_of(page.items)
     if as_json:
         print_json({"items": shapes, "next_cursor": page.next_cursor})
@@ -73,12 +77,8 @@ def list_contacts(company_name: str | None, limit: int, cursor: str | None, as_j
 @json_option
 def show(contact_id: int, company_name: str | None, as_json: bool) -> None:
     """Show one contact with all that is known of it."""
-    with reading(), open_app():
-        company = pick_company(company_name)
-        contact = get_contact(db.session, company.id, contact_id)
-        if contact is None:
-            raise click.ClickException(f"{company.name} has no contact {contact_id}.")
-        (shape,) = shapes_of([contact])
+    with reading(), open_company(company_name) as actor:
+        (shape,) = shapes_of([check_contact(actor, contact_id)])
     if as_json:
         print_json(shape)
         return
@@ -111,8 +111,7 @@ def send(
         if contact_id is not None:
             send_one(actor, contact_id, as_json=as_json)
             return
-        wanted = read_filter(db.session, actor.company_id, given)
-        refuse_unknown(wanted, db.session.get_one(Company, actor.company_id), given)
+        wanted = read_wanted(actor, given)
         send_many(actor, wanted, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
@@ -164,8 +163,7 @@ def assign(
     if all(value is None for value in given.values()):
         raise click.UsageError("Give a filter, such as --owner ana@example.com.")
     with open_company(company_name) as actor:
-        wanted = read_filter(db.session, actor.company_id, given)
-        refuse_unknown(wanted, db.session.get_one(Company, actor.company_id), given)
+        wanted = read_wanted(actor, given)
         try:
             target = assigning.read_target(db.session, actor.company_id, to_owner, to_campaign)
         except LookupError as error:

@@ -61,7 +61,7 @@ def read_filter(company: Company, given: dict[str, Any]) -> DeliveryFilter:
     """What was asked for. Raises BadParameter for what does not exist."""
     moments = {name: read_time(given[name], company, option=f"--{name}") for name in ("since", "until")}
     wanted = filtering.read_filter(db.session, company.id, given | moments)
-    refuse_unknown(wanted, company, given)
+    refuse_unknown(wanted, company.id, given)
     return wanted
 
 

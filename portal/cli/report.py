@@ -34,7 +34,7 @@ def report(company_name: str | None, since: str | None, until: str | None, as_js
             "until": read_time(until, company, option="--until") or last,
         }
         wanted = read_filter(db.session, company.id, given | span)
-        refuse_unknown(wanted, company, given)
+        refuse_unknown(wanted, company.id, given)
         made = make_report(db.session, company.id, wanted, zone=zone)
         if as_json:
             print_json(ReportSchema().dump(shape_of(made, zone)))

@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import abort, flash, redirect, render_template, request, session, url_for
+from flask import abort, flash, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user, logout_user
@@ -16,6 +16,7 @@ from portal.runtime import runtime
 from portal.web import access, proxied, sessions
 from portal.web.errors import render_error
 from portal.web.extensions import login_manager
+from portal.web.presentation import show_form
 from portal.web.redirects import is_local, page_of_form, see_other, this_page
 
 bp = access.Pages("auth", __name__)
@@ -57,10 +58,7 @@ def log_in() -> ResponseReturnValue:
             return enter(user)
         db.session.commit()
         form.form_errors.append(_("E-mail ou senha não conferem."))
-    page = render_template(
-        "auth/log_in.html", form=form, is_empty=users.is_empty(db.session), is_proxied=proxied.named_email()
-    )
-    return page, 422 if form.errors else 200
+    return show_form("auth/log_in.html", form, is_empty=users.is_empty(db.session), is_proxied=proxied.named_email())
 
 
 @bp.route("/login/code", methods=["GET", "POST"], access="public")
@@ -84,7 +82,7 @@ def enter_code() -> ResponseReturnValue:
             form.code.errors = [_("Este código de recuperação não vale, ou já foi usado. Digite outro.")]
         else:
             form.code.errors = [_("Este código não vale. Espere o próximo e tente de novo.")]
-    return render_template("auth/code.html", form=form), 422 if form.errors else 200
+    return show_form("auth/code.html", form)
 
 
 @bp.post("/logout", access="member")

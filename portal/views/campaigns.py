@@ -11,6 +11,7 @@ from portal.database.db import db
 from portal.forms.campaigns import CampaignForm
 from portal.models import Campaign
 from portal.web import access
+from portal.web.presentation import show_form
 from portal.web.redirects import see_other
 
 bp = access.Pages("campaigns", __name__, url_prefix="/campaigns")
@@ -40,8 +41,7 @@ def edit(campaign_id: int) -> ResponseReturnValue:
         else:
             flash(_("Campanha salva.") if is_changed else _("Nada mudou na campanha."), "success")
             return see_other(url_for(".index"))
-    page = render_template("campaigns/edit.html", form=form, campaign=get_campaign_or_404(campaign_id))
-    return page, 422 if form.errors else 200
+    return show_form("campaigns/edit.html", form, campaign=get_campaign_or_404(campaign_id))
 
 
 def get_campaign_or_404(campaign_id: int) -> Campaign:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import flash, render_template, url_for
+from flask import url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -16,7 +16,8 @@ from portal.forms.settings import CompanyForm
 from portal.people import users
 from portal.runtime import runtime
 from portal.web import access
-from portal.web.redirects import see_other
+from portal.web.presentation import show_form
+from portal.web.redirects import done
 
 bp = access.Pages("company", __name__, url_prefix="/company")
 
@@ -28,11 +29,9 @@ def index() -> ResponseReturnValue:
     if form.validate_on_submit():
         given = {"name": text_of(form.name), "timezone": text_of(form.timezone)}
         if users.change_company(db.session, access.current_actor(), company, **given):
-            db.session.commit()
-            flash(_("Alterações salvas."), "success")
-            return see_other(url_for(".index"))
+            return done(_("Alterações salvas."), url_for(".index"))
         form.name.errors = [_("Já existe uma empresa com este nome.")]
-    return render_template("company/index.html", form=form, **backup_facts()), 422 if form.errors else 200
+    return show_form("company/index.html", form, **backup_facts())
 
 
 def backup_facts() -> dict[str, Any]:

@@ -43,6 +43,7 @@ from portal.report.words import say_reached
 from portal.views import undoing
 from portal.web import access
 from portal.web.asked import asked, asked_numbers
+from portal.web.presentation import show_form
 from portal.web.redirects import back_or, see_other
 
 MAX_LIVE = 50
@@ -196,10 +197,7 @@ def edit(contact_id: int | None = None) -> ResponseReturnValue:
     elif not form.is_submitted():
         form.owner.data = current_user.email
         form.thread.append_entry()
-    page = render_template(
-        "contacts/edit.html", form=form, contact=contact, campaigns=campaigns_of(db.session, company_id)
-    )
-    return page, 422 if form.errors else 200
+    return show_form("contacts/edit.html", form, contact=contact, campaigns=campaigns_of(db.session, company_id))
 
 
 def save(form: ContactForm, contact: Contact | None, zone: ZoneInfo) -> int | None:

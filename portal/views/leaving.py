@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-from flask import Response, flash, render_template, session, url_for
+from flask import Response, flash, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -19,6 +19,7 @@ from portal.runtime import runtime
 from portal.web import access, sessions
 from portal.web.exports.company import files_of
 from portal.web.link_mail import this_app
+from portal.web.presentation import show_form
 from portal.web.redirects import see_other
 from portal.web.zip_file import write_zip
 
@@ -52,8 +53,7 @@ def close() -> ResponseReturnValue:
         flash(_("A empresa foi encerrada. Nada mais é enviado, e todos os dados estão sendo apagados."), "success")
         return see_other(url_for("auth.log_in"))
     holdings = closing.holdings_of(db.session, current_user.company_id)
-    page = render_template("company/close.html", form=form, company=current_user.company, holdings=holdings)
-    return page, 422 if form.errors else 200
+    return show_form("company/close.html", form, company=current_user.company, holdings=holdings)
 
 
 def is_meant(form: CloseForm, company: Company) -> bool:

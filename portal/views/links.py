@@ -1,6 +1,6 @@
 """Links that work once: the first set-up, an invitation, a new password. Each leads into the portal."""
 
-from flask import abort, make_response, render_template, request
+from flask import abort, make_response, request
 from flask.typing import ResponseReturnValue
 
 from portal.database.db import db
@@ -12,6 +12,7 @@ from portal.runtime import runtime
 from portal.views.auth import enter
 from portal.web import access, proxied
 from portal.web.errors import render_error
+from portal.web.presentation import show_form
 
 bp = access.Pages("links", __name__)
 
@@ -39,7 +40,7 @@ def set_up(token: str) -> ResponseReturnValue:
             form[error.field].errors = [error.sentence]
         else:
             return enter(user)
-    return render_template("auth/set_up.html", form=form), 422 if form.errors else 200
+    return show_form("auth/set_up.html", form)
 
 
 @bp.route("/invitation/<token>", methods=["GET", "POST"], access="public")
@@ -49,7 +50,7 @@ def accept_invitation(token: str) -> ResponseReturnValue:
     form = NewPasswordForm()
     if form.validate_on_submit() and sets_password(form, link, user):
         return enter(user)
-    return render_template("auth/invitation.html", form=form, user=user), 422 if form.errors else 200
+    return show_form("auth/invitation.html", form, user=user)
 
 
 @bp.route("/reset/<token>", methods=["GET", "POST"], access="public")
@@ -59,7 +60,7 @@ def reset(token: str) -> ResponseReturnValue:
     form = NewPasswordForm()
     if form.validate_on_submit() and sets_password(form, link, user):
         return enter(user)
-    return render_template("auth/reset.html", form=form, user=user), 422 if form.errors else 200
+    return show_form("auth/reset.html", form, user=user)
 
 
 def open_link(token: str, *, purpose: str) -> AccessLink:

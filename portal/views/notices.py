@@ -18,7 +18,7 @@ from portal.notices.explaining import explain_chat_error, explain_error
 from portal.rules import reasons
 from portal.runtime import runtime
 from portal.web import access
-from portal.web.redirects import see_other
+from portal.web.redirects import done, see_other
 
 bp = access.Pages("notices", __name__, url_prefix="/notices")
 
@@ -53,9 +53,7 @@ def save_chat() -> ResponseReturnValue:
         return page(form), 422
     means = runtime()
     set_chat(db.session, access.current_actor(), text_of(form.url), egress=means.egress, vault=means.vault)
-    db.session.commit()
-    flash(_("Chat salvo. Envie uma mensagem de teste para ver se ela chega."), "success")
-    return see_other(url_for(".index"))
+    return done(_("Chat salvo. Envie uma mensagem de teste para ver se ela chega."), url_for(".index"))
 
 
 @bp.post("/chat/test", access="admin")
@@ -78,9 +76,7 @@ def test_chat() -> ResponseReturnValue:
 @bp.post("/chat/remove", access="admin")
 def drop_chat() -> ResponseReturnValue:
     remove_chat(db.session, access.current_actor())
-    db.session.commit()
-    flash(_("Chat removido. Os avisos não vão mais para lá."), "success")
-    return see_other(url_for(".index"))
+    return done(_("Chat removido. Os avisos não vão mais para lá."), url_for(".index"))
 
 
 @bp.errorhandler(AddressError)

@@ -1,6 +1,6 @@
 """Personal data: for how long it is kept, and what went last."""
 
-from flask import flash, render_template, url_for
+from flask import url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -9,7 +9,8 @@ from portal.database.db import db
 from portal.forms.settings import RetentionForm
 from portal.privacy import retention
 from portal.web import access
-from portal.web.redirects import see_other
+from portal.web.presentation import show_form
+from portal.web.redirects import done
 
 bp = access.Pages("privacy", __name__, url_prefix="/privacy")
 
@@ -22,9 +23,6 @@ def index() -> ResponseReturnValue:
     if form.validate_on_submit():
         days = {name: value for name, value in form.data.items() if name in retention.PERIODS}
         retention.keep_for(db.session, access.current_actor(), company, days)
-        db.session.commit()
-        flash(_("Prazos salvos. A próxima limpeza já segue estes prazos."), "success")
-        return see_other(url_for(".index"))
+        return done(_("Prazos salvos. A próxima limpeza já segue estes prazos."), url_for(".index"))
     report = retention.last_report(db.session, company.id)
-    page = render_template("privacy/index.html", form=form, report=report)
-    return page, 422 if form.errors else 200
+    return show_form("privacy/index.html", form, report=report)

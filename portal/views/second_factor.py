@@ -14,7 +14,7 @@ from portal.runtime import runtime
 from portal.views.account import own_user
 from portal.views.team import get_user_or_404
 from portal.web import access, sessions
-from portal.web.redirects import see_other
+from portal.web.redirects import done, see_other
 
 bp = access.Pages("second_factor", __name__)
 
@@ -68,18 +68,17 @@ def turn_off() -> ResponseReturnValue:
     if not form.validate_on_submit() or not sessions.is_confirmed(form.current):
         return turn_off_page(form), 422
     second_factor.turn_off(db.session, own_user(), actor=access.current_actor())
-    db.session.commit()
-    flash(_("Verificação em duas etapas desligada."), "success")
-    return see_other(url_for("account.index"))
+    return done(_("Verificação em duas etapas desligada."), url_for("account.index"))
 
 
 @bp.post("/team/<int:user_id>/second-factor/remove", access="admin")
 def remove(user_id: int) -> ResponseReturnValue:
     user = get_user_or_404(user_id)
     second_factor.turn_off(db.session, user, actor=access.current_actor())
-    db.session.commit()
-    flash(_("%(name)s entra só com a senha, até ligar a verificação de novo.", name=user.name), "success")
-    return see_other(url_for("team.show", user_id=user_id))
+    return done(
+        _("%(name)s entra só com a senha, até ligar a verificação de novo.", name=user.name),
+        url_for("team.show", user_id=user_id),
+    )
 
 
 def turn_off_page(form: TurnOffForm, renewal: TurnOffForm | None = None) -> str:

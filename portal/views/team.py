@@ -21,7 +21,8 @@ from portal.people.users import USER_STATES, state_of
 from portal.rules.folding import fold
 from portal.web import access
 from portal.web.link_mail import link_to, mail_shown_link
-from portal.web.redirects import see_other
+from portal.web.presentation import show_form
+from portal.web.redirects import done, see_other
 
 MAX_SHOWN = 200
 
@@ -67,7 +68,7 @@ def new() -> ResponseReturnValue:
         else:
             db.session.commit()
             return page(user, link=link_to("links.accept_invitation", token))
-    return render_template("team/new.html", form=form), 422 if form.errors else 200
+    return show_form("team/new.html", form)
 
 
 @bp.get("/<int:user_id>", access="admin")
@@ -112,9 +113,7 @@ def set_role(user_id: int) -> ResponseReturnValue:
     if user.role is None:
         return invite_owner(user, form.role.data)
     users.change_role(db.session, user, form.role.data, actor=access.current_actor())
-    db.session.commit()
-    flash(_("Papel de %(name)s salvo.", name=user.name), "success")
-    return see_other(url_for(".show", user_id=user_id))
+    return done(_("Papel de %(name)s salvo.", name=user.name), url_for(".show", user_id=user_id))
 
 
 @bp.post("/<int:user_id>/disable", access="admin")
@@ -127,18 +126,17 @@ def disable(user_id: int) -> ResponseReturnValue:
     heir = get_user_or_404(heir_id) if heir_id and heir_id != user_id else None
     task = assigning.hand_over(db.session, actor, user_id, heir.id) if heir else None
     users.disable(db.session, get_user_or_404(user_id), actor=actor)
-    db.session.commit()
-    flash(_("%(name)s não entra mais no portal.", name=get_user_or_404(user_id).name), "success")
-    return see_other(url_for("jobs.show", job_id=task.id) if task and task.total else url_for(".show", user_id=user_id))
+    return done(
+        _("%(name)s não entra mais no portal.", name=get_user_or_404(user_id).name),
+        url_for("jobs.show", job_id=task.id) if task and task.total else url_for(".show", user_id=user_id),
+    )
 
 
 @bp.post("/<int:user_id>/enable", access="admin")
 def enable(user_id: int) -> ResponseReturnValue:
     user = get_user_or_404(user_id)
     users.enable(db.session, user, actor=access.current_actor())
-    db.session.commit()
-    flash(_("%(name)s pode entrar de novo.", name=user.name), "success")
-    return see_other(url_for(".show", user_id=user_id))
+    return done(_("%(name)s pode entrar de novo.", name=user.name), url_for(".show", user_id=user_id))
 
 
 def get_user_or_404(user_id: int) -> User:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import flash, render_template, url_for
+from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -17,7 +17,7 @@ from portal.people import users
 from portal.people.tokens import create_token, get_token, is_over, revoke_token, tokens_of
 from portal.people.users import state_of
 from portal.web import access
-from portal.web.redirects import see_other
+from portal.web.redirects import done
 
 bp = access.Pages("tokens", __name__, url_prefix="/tokens")
 
@@ -54,9 +54,7 @@ def create() -> ResponseReturnValue:
 def revoke(token_id: int) -> ResponseReturnValue:
     token = access.or_404(get_token(db.session, current_user.company_id, token_id))
     revoke_token(db.session, token, actor=access.current_actor())
-    db.session.commit()
-    flash(_("O token “%(label)s” não vale mais.", label=token.label), "success")
-    return see_other(url_for(".index"))
+    return done(_("O token “%(label)s” não vale mais.", label=token.label), url_for(".index"))
 
 
 def make_form(**options: Any) -> TokenForm:

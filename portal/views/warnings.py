@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from flask import abort, flash, render_template, request, url_for
+from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import ngettext
 from flask_login import current_user
@@ -13,7 +13,7 @@ from portal.database.db import db
 from portal.deliveries.log import last_attempts
 from portal.rules.verdict import WARNINGS
 from portal.web import access
-from portal.web.redirects import back_or
+from portal.web.redirects import done
 
 bp = access.Pages("warnings", __name__, url_prefix="/warnings")
 
@@ -38,9 +38,7 @@ def settle() -> ResponseReturnValue:
     if warning not in WARNINGS:
         abort(400)
     count = doubts.settle(db.session, access.current_actor(), warning=warning, seen_at=seen_at)
-    db.session.commit()
-    flash(ngettext("%(num)s contato conferido.", "%(num)s contatos conferidos.", count), "success")
-    return back_or(url_for(".index"))
+    return done(ngettext("%(num)s contato conferido.", "%(num)s contatos conferidos.", count), url_for(".index"))
 
 
 def read_moment(text: str) -> datetime:

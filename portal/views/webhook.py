@@ -24,8 +24,8 @@ from portal.rules.credentials import is_masked
 from portal.runtime import runtime
 from portal.views.inspector import address_of
 from portal.web import access, exchange
-from portal.web.health import read_health
-from portal.web.redirects import see_other
+from portal.web.charts import read_health
+from portal.web.redirects import done, see_other
 
 bp = access.Pages("webhook", __name__, url_prefix="/webhook")
 
@@ -99,9 +99,7 @@ def remove() -> ResponseReturnValue:
 @bp.post("/pause", access="admin")
 def pause() -> ResponseReturnValue:
     endpoint.pause(db.session, access.current_actor())
-    db.session.commit()
-    flash(_("Envio em pausa. O que for classificado espera aqui, e nada se perde."), "success")
-    return see_other(url_for(".index"))
+    return done(_("Envio em pausa. O que for classificado espera aqui, e nada se perde."), url_for(".index"))
 
 
 @bp.post("/resume", access="admin")
@@ -112,9 +110,7 @@ def resume() -> ResponseReturnValue:
     except NotDelivered as failed:
         flash(failed.sentence, "error")
         return shown(failed.webhook_id)
-    db.session.commit()
-    flash(_("Envio retomado: o que esperava sai agora, o nível alto primeiro."), "success")
-    return see_other(url_for(".index"))
+    return done(_("Envio retomado: o que esperava sai agora, o nível alto primeiro."), url_for(".index"))
 
 
 @bp.post("/secret", access="admin")

@@ -4,7 +4,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from babel.dates import format_skeleton
-from flask import Flask, g, request
+from flask import Flask, g, render_template, request
+from flask.typing import ResponseReturnValue
 from flask_babel import (
     format_date,
     format_datetime,
@@ -17,6 +18,7 @@ from flask_babel import (
     to_user_timezone,
 )
 from flask_login import current_user
+from flask_wtf import FlaskForm
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from portal import clock
@@ -72,6 +74,11 @@ def translate_counted(singular: str, plural: str, count: int) -> str:
 
 def shared_names() -> dict[str, Any]:
     return {"html_lang": str(get_locale()).replace("_", "-")}
+
+
+def show_form(template: str, form: FlaskForm, **more: Any) -> ResponseReturnValue:
+    """The page of a form; 422 where the form says what is wrong with it."""
+    return render_template(template, form=form, **more), 422 if form.errors else 200
 
 
 def here() -> str:

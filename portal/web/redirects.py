@@ -2,9 +2,11 @@
 
 from urllib.parse import urlsplit
 
-from flask import current_app, redirect, request
+from flask import current_app, flash, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
+
+from portal.database.db import db
 
 
 def is_local(target: str | None) -> bool:
@@ -57,3 +59,10 @@ def back_or(target: str) -> ResponseReturnValue:
     """Back to the page the form names as `next`, else to `target`."""
     wanted = request.form.get("next")
     return see_other(wanted if wanted and is_local(wanted) else target)
+
+
+def done(words: str, target: str) -> ResponseReturnValue:
+    """Keep what was done; the page to which `back_or` leads says so."""
+    db.session.commit()
+    flash(words, "success")
+    return back_or(target)
