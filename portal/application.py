@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import BaseConverter
 
 from portal import logs
 from portal.api import register_api
@@ -18,21 +17,13 @@ from portal.outbox.bell import Bell, ring_on_commit
 from portal.runtime import attach_runtime, runtime
 from portal.views import register_views
 from portal.web import headers, sessions
+from portal.web.addresses import RowNumber, WebhookId, path_within
 from portal.web.assets import init_assets
 from portal.web.bodies import BoundedRequest
 from portal.web.extensions import compress, csrf, login_manager
-from portal.web.root import path_within
-from portal.web.row_numbers import RowNumber
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-
-class WebhookId(BaseConverter):
-    """A delivery's id in an address, told from `resend`, which is an address of its own and allows other methods."""
-
-    regex = "(?!resend$)[^/]+"
-    part_isolating = True
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -13,8 +13,8 @@ from waitress.adjustments import Adjustments
 from portal import clock
 from portal.cli.connections import Channel, Lanes, Listener, most_connections
 from portal.runtime import Runtime
+from portal.web.addresses import path_within
 from portal.web.bodies import limit_of
-from portal.web.root import path_within
 
 CLEANUP_SECONDS = 5
 MOST_BODY_BYTES = 1024**3

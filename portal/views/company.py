@@ -1,23 +1,31 @@
-"""The company: its name, and the time zone of its dates."""
+"""The company: its name, the time zone of its dates, its data as files, and closing it."""
 
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from flask import url_for
+from flask import Response, flash, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
 from flask_babel import gettext as _
-from flask_login import current_user
+from flask_login import current_user, logout_user
 
 from portal import clock
 from portal.database.backup import nightly
 from portal.database.db import db
 from portal.forms.fields import text_of
-from portal.forms.settings import CompanyForm
+from portal.forms.settings import CloseForm, CompanyForm
+from portal.models import Company
 from portal.people import users
+from portal.privacy import closing, erasing
+from portal.privacy.export import note_company_export
 from portal.runtime import runtime
-from portal.web import access
+from portal.web import access, sessions
+from portal.web.exports.company import files_of
+from portal.web.link_mail import this_app
 from portal.web.presentation import show_form
-from portal.web.redirects import done
+from portal.web.redirects import done, see_other
+from portal.web.zip_file import write_zip
 
 bp = access.Pages("company", __name__, url_prefix="/company")
 
@@ -43,3 +51,41 @@ def backup_facts() -> dict[str, Any]:
         "backed_up_at": None if made_at is None else datetime.fromtimestamp(made_at, UTC),
         "no_backup_since": overdue if settings.backup_at is not None else None,
     }
+
+
+@bp.get("/data.zip", access="admin")
+def download() -> ResponseReturnValue:
+    """The company's lists in one file."""
+    company_id, zone, locale = current_user.company_id, ZoneInfo(current_user.company.timezone), str(get_locale())
+    note_company_export(db.session, access.current_actor())
+    name = _("dados")
+    named = f"{name}-{clock.utcnow().astimezone(zone):%Y-%m-%d}.zip"
+    pieces = write_zip(files_of(this_app(), company_id, zone, locale=locale))
+    return Response(
+        pieces, mimetype="application/zip", headers={"Content-Disposition": f'attachment; filename="{named}"'}
+    )
+
+
+@bp.route("/close", methods=["GET", "POST"], access="admin")
+def close() -> ResponseReturnValue:
+    """Say what would go; then, for who types the company's name and the password, close it for good."""
+    form, company = CloseForm(), current_user.company
+    if form.validate_on_submit() and is_meant(form, company):
+        actor, held = access.current_actor(), runtime()
+        closing.close(db.session, db.session.get_one(Company, actor.company_id), actor, vault=held.vault)
+        db.session.commit()
+        erasing.finish(db.engine, held.settings.instance)
+        logout_user()
+        session.clear()
+        flash(_("A empresa foi encerrada. Nada mais é enviado, e todos os dados estão sendo apagados."), "success")
+        return see_other(url_for("auth.log_in"))
+    holdings = closing.holdings_of(db.session, current_user.company_id)
+    return show_form("company/close.html", form, company=current_user.company, holdings=holdings)
+
+
+def is_meant(form: CloseForm, company: Company) -> bool:
+    """Whether the form names this company, and its password is right; its fields say what is not."""
+    if text_of(form.name) != company.name:
+        form.name.errors = [_("O nome da empresa não confere.")]
+        return False
+    return sessions.is_confirmed(form.current)

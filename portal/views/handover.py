@@ -1,6 +1,5 @@
 """The hand-over pack: one text file about a delivery for the CRM vendor's support, with personal data masked."""
 
-import json
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -14,7 +13,7 @@ from portal.deliveries.log import is_erased
 from portal.rules.masking import Masker, mask_body, mask_query
 from portal.views.deliveries import get_delivery_or_404
 from portal.web import access
-from portal.web.exchange import readable, shown_headers
+from portal.web.exchange import pretty_json, readable, shown_headers
 
 bp = access.Pages("handover", __name__, url_prefix="/deliveries")
 
@@ -31,7 +30,7 @@ def download(webhook_id: str) -> ResponseReturnValue:
         is_erased=is_erased(delivery),
         body=mask_body(delivery.body) if delivery.body else None,
         mask=masker.mask,
-        answer_of=lambda body: masker.mask(indented(body)),
+        answer_of=lambda body: masker.mask(readable(pretty_json(body).encode(errors="replace"))),
         mask_query=mask_query,
         shown_headers=shown_headers,
         moment=lambda at: moment_text(at, ZoneInfo(current_user.company.timezone)),
@@ -39,14 +38,6 @@ def download(webhook_id: str) -> ResponseReturnValue:
     )
     named = f"{_('entrega')}-{webhook_id}.txt"
     return Response(text, mimetype="text/plain", headers={"Content-Disposition": f'attachment; filename="{named}"'})
-
-
-def indented(body: bytes) -> str:
-    """An answer as text: JSON indented and without escapes, so that what it repeats is recognised."""
-    try:
-        return readable(json.dumps(json.loads(body), indent=2, ensure_ascii=False).encode(errors="replace"))
-    except (ValueError, RecursionError):
-        return readable(body)
 
 
 def moment_text(at: datetime, zone: ZoneInfo) -> str:

@@ -17,7 +17,7 @@ def pretty_json(body: bytes) -> str:
     """The body indented, with letters instead of escapes; as it is when it is no JSON."""
     try:
         return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return readable(body)
 
 

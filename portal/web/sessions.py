@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from flask import abort, request, session
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user, login_user
 from wtforms import PasswordField
 
@@ -21,6 +22,9 @@ IDLE_LIFETIME = timedelta(hours=8)
 WHOLE_LIFETIME = timedelta(days=7)
 CODE_LIFETIME = timedelta(minutes=5)
 """How long after the password the second factor's code may come."""
+NO_PASSWORD = _l(
+    "Você ainda não tem senha no portal. Outro administrador, ou quem opera o portal, faz um link para criá-la."
+)
 DRAFT_LIFETIME = timedelta(minutes=15)
 """How long somebody may take to scan a second factor's secret and type its first code."""
 
@@ -95,15 +99,8 @@ def is_confirmed(field: PasswordField) -> bool:
     is_right = log_in.proves(field.data or "")
     logging_in.record_confirmation(db.session, log_in, Actor(company_id, email, ip), proven=is_right)
     db.session.commit()
-    if not is_right and current_user.password_hash is None:
-        field.errors = [
-            _(
-                "Você ainda não tem senha no portal. Outro administrador, ou quem opera o portal, faz um link para "
-                "criá-la."
-            )
-        ]
-    elif not is_right:
-        field.errors = [_("A senha atual não confere.")]
+    if not is_right:
+        field.errors = [_("A senha atual não confere.") if current_user.password_hash else NO_PASSWORD]
     return is_right
 
 

@@ -28,8 +28,8 @@ NO_PAGES = {
     "inspector.live",
     "jobs.progress",
     "audit.download",
-    "contact_export.download",
-    "delivery_export.download",
+    "exports.download_contacts",
+    "exports.download_deliveries",
     "handover.download",
     "report.download",
     "import_reports.bad_rows",
@@ -39,7 +39,7 @@ NO_PAGES = {
     "health.healthz",
     "health.readyz",
     "metrics.metrics",
-    "leaving.download",
+    "company.download",
     "static",
     "auth.enter_code",  # `test_the_code_s_page_has_no_barrier` gets there
 }

@@ -1,4 +1,4 @@
-"""The contacts as a CSV file: what the list's filter shows."""
+"""The list of contacts and the delivery log as CSV files: what the filter of each shows."""
 
 from zoneinfo import ZoneInfo
 
@@ -11,16 +11,24 @@ from portal.company.endpoint import get_endpoint
 from portal.contacts.table import titles_of
 from portal.database.db import db
 from portal.views.contacts import read_filter
+from portal.views.deliveries import read_filter_or_say
 from portal.web import access, csv_file
-from portal.web.exports import contacts
+from portal.web.exports import contacts, deliveries
 
-bp = access.Pages("contact_export", __name__)
+bp = access.Pages("exports", __name__)
 
 
 @bp.get("/contacts.csv", access="member")
-def download() -> ResponseReturnValue:
+def download_contacts() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
     has_link = get_endpoint(db.session, company_id).link_template is not None
     titles = titles_of(str(get_locale()), with_link=has_link)
     read = contacts.reader_of(company_id, wanted, zone, with_link=has_link)
     return csv_file.download(_("contatos"), titles, read, zone=zone, action="contacts.exported")
+
+
+@bp.get("/deliveries.csv", access="member")
+def download_deliveries() -> ResponseReturnValue:
+    company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter_or_say()
+    read = deliveries.reader_of(company_id, wanted, zone)
+    return csv_file.download(_("entregas"), deliveries.COLUMNS, read, zone=zone, action="deliveries.exported")
