@@ -6,13 +6,7 @@ from typing import Any
 from flask import Response, json, request
 
 from portal.api import examples
-from portal.api.contact_schemas import (
-    MAX_CONTACTS,
-    SAVE_BODY,
-    ContactItemSchema,
-    RepeatableSchema,
-    ResultsSchema,
-)
+from portal.api.contact_schemas import MAX_CONTACTS, SAVE_BODY, ContactItemSchema, RepeatableSchema, ResultsSchema
 from portal.api.protocol import idempotency
 from portal.api.protocol.access import current_actor, current_caller
 from portal.api.protocol.fields import Object

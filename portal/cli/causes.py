@@ -3,7 +3,8 @@
 import click
 
 from portal.api.causes import CauseSchema, shapes_of
-from portal.cli.console import Words, company_option, json_option, open_company, print_json
+from portal.audit import Actor
+from portal.cli.console import Words, for_company, json_option, print_json
 from portal.cli.terminal import inert
 from portal.contacts import notes
 from portal.database.db import db, reading
@@ -15,12 +16,12 @@ def causes() -> None:
 
 
 @causes.command(name="list")
-@company_option
+@reading()
+@for_company
 @json_option
-def list_causes(company_name: str | None, as_json: bool) -> None:
+def list_causes(actor: Actor, as_json: bool) -> None:
     """List the causes, with the note about each."""
-    with reading(), open_company(company_name) as actor:
-        shapes = CauseSchema(many=True).dump(shapes_of(actor.company_id))
+    shapes = CauseSchema(many=True).dump(shapes_of(actor.company_id))
     if as_json:
         print_json({"items": shapes})
         return
@@ -33,10 +34,9 @@ def list_causes(company_name: str | None, as_json: bool) -> None:
 @causes.command()
 @click.argument("cause", type=click.Choice(notes.CAUSES))
 @click.argument("text", required=False, type=Words(notes.MAX_NOTE))
-@company_option
-def note(cause: str, text: str | None, company_name: str | None) -> None:
+@for_company
+def note(actor: Actor, cause: str, text: str | None) -> None:
     """Write the note about a cause, such as "ticket 123"; without a text there is none any more."""
-    with open_company(company_name) as actor:
-        notes.write_note(db.session, actor, cause, text or "")
-        db.session.commit()
-        click.echo("The note is saved." if text else "There is no note.")
+    notes.write_note(db.session, actor, cause, text or "")
+    db.session.commit()
+    click.echo("The note is saved." if text else "There is no note.")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import wraps
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -56,13 +57,6 @@ def open_app(*, or_make: bool = False) -> Iterator[Flask]:
             raise click.ClickException(reasons.explain_address(error.problem)) from error
 
 
-@contextmanager
-def open_company(name: str | None) -> Iterator[Actor]:
-    """The console, acting for that company."""
-    with open_app():
-        yield Actor(pick_company(name).id, ACTOR)
-
-
 class Words(click.ParamType[str]):
     """Text that names something: not empty, at most `length` characters, and fit to be sent in a body."""
 
@@ -98,6 +92,17 @@ def company_option(command: Command) -> Command:
         "--company", "company_name", metavar="NAME", type=Words(200), help="May be left out when there is only one."
     )
     return option(command)
+
+
+def for_company(command: Callable[..., None]) -> Callable[..., None]:
+    """Let the command run in the application, with the console acting for the company that `--company` names."""
+
+    @wraps(command)
+    def run(company_name: str | None, **given: Any) -> None:
+        with open_app():
+            command(Actor(pick_company(company_name).id, ACTOR), **given)
+
+    return company_option(run)
 
 
 def pick_company(name: str | None) -> Company:

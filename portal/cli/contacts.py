@@ -8,16 +8,7 @@ import click
 
 from portal.api.contacts import shapes_of
 from portal.audit import Actor
-from portal.cli.console import (
-    ROW_NUMBER,
-    Command,
-    Words,
-    company_option,
-    json_option,
-    open_company,
-    print_json,
-    refuse_unknown,
-)
+from portal.cli.console import ROW_NUMBER, Command, Words, for_company, json_option, print_json, refuse_unknown
 from portal.cli.sync import do_in_job
 from portal.cli.terminal import inert
 from portal.contacts import assigning, classifying, completing, merging, syncing
@@ -51,17 +42,17 @@ def contacts() -> None:
 
 
 @contacts.command(name="list")
-@company_option
+@reading()
+@for_company
 @filter_options
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--cursor", metavar="CURSOR", help="Go on where the last page ended.")
 @json_option
-def list_contacts(company_name: str | None, limit: int, cursor: str | None, as_json: bool, **given: Any) -> None:
+def list_contacts(actor: Actor, limit: int, cursor: str | None, as_json: bool, **given: Any) -> None:
     """List contacts by name, with their level and whether the CRM knows it; `*`: it has the old data."""
-    with reading(), open_company(company_name) as actor:
-        wanted = read_wanted(actor, given)
-        page = page_contacts(db.session, actor.company_id, wanted, limit=limit, cursor=cursor, with_messages=True)
-        shapes = shapes_of(page.items)
+    wanted = read_wanted(actor, given)
+    page = page_contacts(db.session, actor.company_id, wanted, limit=limit, cursor=cursor, with_messages=True)
+    shapes = shapes_of(page.items)
     if as_json:
         print_json({"items": shapes, "next_cursor": page.next_cursor})
         return
@@ -73,12 +64,12 @@ def list_contacts(company_name: str | None, limit: int, cursor: str | None, as_j
 
 @contacts.command()
 @click.argument("contact_id", type=ROW_NUMBER)
-@company_option
+@reading()
+@for_company
 @json_option
-def show(contact_id: int, company_name: str | None, as_json: bool) -> None:
+def show(actor: Actor, contact_id: int, as_json: bool) -> None:
     """Show one contact with all that is known of it."""
-    with reading(), open_company(company_name) as actor:
-        (shape,) = shapes_of([check_contact(actor, contact_id)])
+    (shape,) = shapes_of([check_contact(actor, contact_id)])
     if as_json:
         print_json(shape)
         return
@@ -91,14 +82,12 @@ def show(contact_id: int, company_name: str | None, as_json: bool) -> None:
 
 @contacts.command()
 @click.argument("contact_id", required=False, type=ROW_NUMBER)
-@company_option
+@for_company
 @filter_options
 @click.option("--dry-run", is_flag=True, help="With a filter: only count.")
 @click.option("--yes", is_flag=True, help="With a filter: do not ask.")
 @json_option
-def send(
-    contact_id: int | None, company_name: str | None, dry_run: bool, yes: bool, as_json: bool, **given: Any
-) -> None:
+def send(actor: Actor, contact_id: int | None, dry_run: bool, yes: bool, as_json: bool, **given: Any) -> None:
     """Send a contact's current data, where the CRM has the old data or does not know the level.
 
     Name one contact, or give a filter, such as --state data_changed: then a worker does it as a job. Nothing goes when
@@ -107,12 +96,11 @@ def send(
     has_filter = any(value is not None for value in given.values())
     if (contact_id is not None) == has_filter:
         raise click.UsageError("Give either the number of a contact or a filter, such as --state data_changed.")
-    with open_company(company_name) as actor:
-        if contact_id is not None:
-            send_one(actor, contact_id, as_json=as_json)
-            return
-        wanted = read_wanted(actor, given)
-        send_many(actor, wanted, dry_run=dry_run, yes=yes, as_json=as_json)
+    if contact_id is not None:
+        send_one(actor, contact_id, as_json=as_json)
+        return
+    wanted = read_wanted(actor, given)
+    send_many(actor, wanted, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 def send_one(actor: Actor, contact_id: int, *, as_json: bool) -> None:
@@ -141,15 +129,15 @@ def send_many(actor: Actor, wanted: ContactFilter, *, dry_run: bool, yes: bool, 
 @contacts.command()
 @click.option("--to-owner", type=Words(254), help="Who gets them: an e-mail.")
 @click.option("--to-campaign", type=Words(200), help="Where they go: a campaign's name.")
-@company_option
+@for_company
 @filter_options
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def assign(
+    actor: Actor,
     to_owner: str | None,
     to_campaign: str | None,
-    company_name: str | None,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -162,41 +150,39 @@ def assign(
     """
     if all(value is None for value in given.values()):
         raise click.UsageError("Give a filter, such as --owner ana@example.com.")
-    with open_company(company_name) as actor:
-        wanted = read_wanted(actor, given)
-        try:
-            target = assigning.read_target(db.session, actor.company_id, to_owner, to_campaign)
-        except LookupError as error:
-            raise click.BadParameter("The company does not have it.", param_hint=f"--to-{error.args[0]}") from error
-        with reading_apart(db.session):
-            matching = classifying.look(db.session, actor.company_id, wanted)
-        start = partial(assigning.start, db.session, actor, wanted, target, newest_id=matching.newest_id)
-        moving: dict[str, Any] = {"verb": ("move", "moved"), "dry_run": dry_run, "yes": yes, "as_json": as_json}
-        do_in_job(matching.count, start, "Nobody matches.", **moving)
+    wanted = read_wanted(actor, given)
+    try:
+        target = assigning.read_target(db.session, actor.company_id, to_owner, to_campaign)
+    except LookupError as error:
+        raise click.BadParameter("The company does not have it.", param_hint=f"--to-{error.args[0]}") from error
+    with reading_apart(db.session):
+        matching = classifying.look(db.session, actor.company_id, wanted)
+    start = partial(assigning.start, db.session, actor, wanted, target, newest_id=matching.newest_id)
+    moving: dict[str, Any] = {"verb": ("move", "moved"), "dry_run": dry_run, "yes": yes, "as_json": as_json}
+    do_in_job(matching.count, start, "Nobody matches.", **moving)
 
 
 @contacts.command()
 @click.argument("contact_id", type=ROW_NUMBER)
 @click.argument("other_id", type=ROW_NUMBER)
-@company_option
+@for_company
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def merge(contact_id: int, other_id: int, company_name: str | None, yes: bool) -> None:
+def merge(actor: Actor, contact_id: int, other_id: int, yes: bool) -> None:
     """Make one contact of two that are one person: CONTACT_ID stays, OTHER_ID is gone.
 
     The one that stays keeps its number, its level and its data; what it lacks comes from the other, with the messages,
     the history and the deliveries. Nothing is sent.
     """
-    with open_company(company_name) as actor:
-        names = [check_contact(actor, each).name for each in (contact_id, other_id)]
-        db.session.rollback()
-        if not yes:
-            asked = f"Merge {names[1]} ({other_id}) into {names[0]} ({contact_id})? This cannot be undone."
-            click.confirm(inert(asked), abort=True, err=True)
-        lost = merging.merge(db.session, actor, contact_id, other_id)
-        db.session.commit()
-        click.echo(f"Contact {other_id} is now part of contact {contact_id}.")
-        if lost:
-            click.echo(f"A thread holds 2,000 messages: the oldest ones of both had no room ({lost}).", err=True)
+    names = [check_contact(actor, each).name for each in (contact_id, other_id)]
+    db.session.rollback()
+    if not yes:
+        asked = f"Merge {names[1]} ({other_id}) into {names[0]} ({contact_id})? This cannot be undone."
+        click.confirm(inert(asked), abort=True, err=True)
+    lost = merging.merge(db.session, actor, contact_id, other_id)
+    db.session.commit()
+    click.echo(f"Contact {other_id} is now part of contact {contact_id}.")
+    if lost:
+        click.echo(f"A thread holds 2,000 messages: the oldest ones of both had no room ({lost}).", err=True)
 
 
 def check_contact(actor: Actor, contact_id: int) -> Contact:

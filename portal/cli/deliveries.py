@@ -8,14 +8,7 @@ import click
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliverySchema
 from portal.api.job_schemas import JobSchema
 from portal.audit import Actor
-from portal.cli.console import (
-    company_option,
-    open_app,
-    open_company,
-    pick_company,
-    print_json,
-    time_in,
-)
+from portal.cli.console import for_company, print_json, time_in
 from portal.cli.delivery_filter import filter_options, read_filter
 from portal.cli.outcomes import show_attempt
 from portal.company.endpoint import say_when_it_leaves
@@ -36,56 +29,55 @@ def deliveries() -> None:
 
 
 @deliveries.command(name="list")
-@company_option
+@reading()
+@for_company
 @filter_options
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--cursor", metavar="CURSOR", help="Go on where the last page ended.")
 @json_option
-def list_deliveries(company_name: str | None, limit: int, cursor: str | None, as_json: bool, **given: Any) -> None:
+def list_deliveries(actor: Actor, limit: int, cursor: str | None, as_json: bool, **given: Any) -> None:
     """List deliveries, newest first."""
-    with reading(), open_app():
-        company = pick_company(company_name)
-        wanted = read_filter(company, given)
-        page = page_deliveries(db.session, company.id, wanted, limit=limit, cursor=cursor)
-        if as_json:
-            print_json(DeliveryPageSchema().dump(page))
-            return
-        for item in page.items:
-            click.echo(line_of(item, company))
-        if page.next_cursor:
-            click.echo(f"There are more: --cursor {page.next_cursor}", err=True)
+    company = db.session.get_one(Company, actor.company_id)
+    page = page_deliveries(db.session, company.id, read_filter(company, given), limit=limit, cursor=cursor)
+    if as_json:
+        print_json(DeliveryPageSchema().dump(page))
+        return
+    for item in page.items:
+        click.echo(line_of(item, company))
+    if page.next_cursor:
+        click.echo(f"There are more: --cursor {page.next_cursor}", err=True)
 
 
 @deliveries.command()
 @click.argument("delivery_id")
-@company_option
+@reading()
+@for_company
 @json_option
-def show(delivery_id: str, company_name: str | None, as_json: bool) -> None:
+def show(actor: Actor, delivery_id: str, as_json: bool) -> None:
     """Show one delivery and every try of it, newest first."""
-    with reading(), open_app():
-        company = pick_company(company_name)
-        row = get_delivery_or_fail(company, delivery_id)
-        if as_json:
-            print_json(DeliverySchema().dump(row))
-            return
-        click.echo(line_of(row, company))
-        for attempt in reversed(row.attempts):
-            click.echo()
-            click.echo(f"Try {attempt.number}, {attempt.trigger}, {time_in(company, attempt.started_at)}")
-            show_attempt(attempt)
+    company = db.session.get_one(Company, actor.company_id)
+    row = get_delivery_or_fail(company, delivery_id)
+    if as_json:
+        print_json(DeliverySchema().dump(row))
+        return
+    click.echo(line_of(row, company))
+    for attempt in reversed(row.attempts):
+        click.echo()
+        click.echo(f"Try {attempt.number}, {attempt.trigger}, {time_in(company, attempt.started_at)}")
+        show_attempt(attempt)
 
 
 @deliveries.command()
 @click.argument("delivery_ids", nargs=-1, metavar="[DELIVERY_ID]...")
-@company_option
+@for_company
 @filter_options
 @click.option("--include", type=click.Choice(RISKS), multiple=True, help="With a filter: send these too.")
 @click.option("--dry-run", is_flag=True, help="With a filter: only count.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def resend(
+    actor: Actor,
     delivery_ids: tuple[str, ...],
-    company_name: str | None,
     include: tuple[str, ...],
     dry_run: bool,
     yes: bool,
@@ -101,12 +93,11 @@ def resend(
     has_filter = any(value is not None for value in given.values())
     if bool(delivery_ids) == has_filter:
         raise click.UsageError("Give either ids of deliveries or a filter, such as --status failed.")
-    with open_company(company_name) as actor:
-        company = db.session.get_one(Company, actor.company_id)
-        if has_filter:
-            resend_many(actor, read_filter(company, given), include, dry_run=dry_run, yes=yes, as_json=as_json)
-        for delivery_id in delivery_ids:
-            resend_one(actor, company, delivery_id, yes=yes)
+    company = db.session.get_one(Company, actor.company_id)
+    if has_filter:
+        resend_many(actor, read_filter(company, given), include, dry_run=dry_run, yes=yes, as_json=as_json)
+    for delivery_id in delivery_ids:
+        resend_one(actor, company, delivery_id, yes=yes)
 
 
 def resend_one(actor: Actor, company: Company, delivery_id: str, *, yes: bool) -> None:

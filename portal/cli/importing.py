@@ -15,14 +15,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.audit import Actor
-from portal.cli.console import (
-    ACTOR,
-    Words,
-    company_option,
-    json_option,
-    open_app,
-    pick_company,
-)
+from portal.cli.console import ACTOR, Words, company_option, json_option, open_app, pick_company
 from portal.cli.import_choices import Encoding, Mapping
 from portal.cli.import_report import Findings, describe, print_report, show_columns
 from portal.cli.terminal import inert

@@ -7,7 +7,8 @@ from flask import g
 
 from portal import clock
 from portal.api.report import ReportSchema, shape_of
-from portal.cli.console import Words, company_option, json_option, open_company, print_json, refuse_unknown
+from portal.audit import Actor
+from portal.cli.console import Words, for_company, json_option, print_json, refuse_unknown
 from portal.cli.delivery_filter import read_time
 from portal.database.db import db, reading
 from portal.models import Company
@@ -16,28 +17,28 @@ from portal.report.words import say, say_time
 
 
 @click.command()
-@company_option
+@reading()
+@for_company
 @click.option("--since", metavar="TIME", help="2026-01-31 or 2026-01-31T12:00; this month's beginning when left out.")
 @click.option("--until", metavar="TIME", help="Before then; this month's end when left out.")
 @click.option("--campaign", metavar="NAME", type=Words(200))
 @click.option("--owner", metavar="EMAIL", type=Words(254))
 @json_option
-def report(company_name: str | None, since: str | None, until: str | None, as_json: bool, **given: str | None) -> None:
+def report(actor: Actor, since: str | None, until: str | None, as_json: bool, **given: str | None) -> None:
     """Say who reached which level, and whether the CRM knows."""
-    with reading(), open_company(company_name) as actor:
-        company = db.session.get_one(Company, actor.company_id)
-        g.timezone = company.timezone
-        zone = ZoneInfo(company.timezone)
-        first, last = month_of(clock.utcnow().astimezone(zone).date(), zone)
-        span = {
-            "since": read_time(since, company, option="--since") or first,
-            "until": read_time(until, company, option="--until") or last,
-        }
-        wanted = read_filter(db.session, company.id, given | span)
-        refuse_unknown(wanted, company.id, given)
-        made = make_report(db.session, company.id, wanted, zone=zone)
-        if as_json:
-            print_json(ReportSchema().dump(shape_of(made, zone)))
-            return
-        lines = [say(made, zone=zone), say_time(made), *(outage.message for outage in made.outages)]
-        click.echo("\n".join(line for line in lines if line))
+    company = db.session.get_one(Company, actor.company_id)
+    g.timezone = company.timezone
+    zone = ZoneInfo(company.timezone)
+    first, last = month_of(clock.utcnow().astimezone(zone).date(), zone)
+    span = {
+        "since": read_time(since, company, option="--since") or first,
+        "until": read_time(until, company, option="--until") or last,
+    }
+    wanted = read_filter(db.session, company.id, given | span)
+    refuse_unknown(wanted, company.id, given)
+    made = make_report(db.session, company.id, wanted, zone=zone)
+    if as_json:
+        print_json(ReportSchema().dump(shape_of(made, zone)))
+        return
+    lines = [say(made, zone=zone), say_time(made), *(outage.message for outage in made.outages)]
+    click.echo("\n".join(line for line in lines if line))

@@ -2,7 +2,8 @@
 
 import click
 
-from portal.cli.console import ROW_NUMBER, company_option, open_company
+from portal.audit import Actor
+from portal.cli.console import ROW_NUMBER, for_company
 from portal.contacts import doubts
 from portal.database.db import db
 from portal.rules.verdict import WARNINGS
@@ -11,15 +12,14 @@ from portal.rules.verdict import WARNINGS
 @click.command()
 @click.argument("contact_id", required=False, type=ROW_NUMBER)
 @click.option("--warning", type=click.Choice(WARNINGS), help="All open warnings of that kind.")
-@company_option
-def settle(contact_id: int | None, warning: str | None, company_name: str | None) -> None:
+@for_company
+def settle(actor: Actor, contact_id: int | None, warning: str | None) -> None:
     """Say that what the CRM accepted with a warning is right there.
 
     Somebody looked. Name a contact, or a kind of warning. The next answer with a warning opens a new one.
     """
     if contact_id is None and warning is None:
         raise click.UsageError("Give a contact's number, or --warning.")
-    with open_company(company_name) as actor:
-        count = doubts.settle(db.session, actor, contact_id=contact_id, warning=warning)
-        db.session.commit()
-        click.echo(f"Settled: {count}.")
+    count = doubts.settle(db.session, actor, contact_id=contact_id, warning=warning)
+    db.session.commit()
+    click.echo(f"Settled: {count}.")

@@ -6,29 +6,29 @@ from functools import partial
 import click
 
 from portal.api.job_schemas import JobSchema
-from portal.cli.console import company_option, json_option, open_company, print_json
+from portal.audit import Actor
+from portal.cli.console import for_company, json_option, print_json
 from portal.contacts import syncing
 from portal.database.db import db, reading_apart
 from portal.models import Task
 
 
 @click.command()
-@company_option
+@for_company
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-def sync(company_name: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
+def sync(actor: Actor, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Bring the CRM in sync, as a job that a worker does.
 
     It sends the latest state of each contact whose level the CRM does not know, level 3 first. What is on its way is
     left alone. While such a job is under way it is the answer, so that asking twice sends once.
     """
-    with open_company(company_name) as actor:
-        with reading_apart(db.session):
-            count = sum(syncing.count_out_of_sync(db.session, actor.company_id).values())
-        nothing = "The CRM knows every level, or will soon: nothing is sent."
-        start = partial(syncing.start, db.session, actor)
-        do_in_job(count, start, nothing, dry_run=dry_run, yes=yes, as_json=as_json)
+    with reading_apart(db.session):
+        count = sum(syncing.count_out_of_sync(db.session, actor.company_id).values())
+    nothing = "The CRM knows every level, or will soon: nothing is sent."
+    start = partial(syncing.start, db.session, actor)
+    do_in_job(count, start, nothing, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 def do_in_job(

@@ -1,23 +1,15 @@
 """`portal webhook`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO
+from collections.abc import Callable
+from functools import wraps
+from typing import IO, Any
 
 import click
 
 from portal.api.protocol.exchange import result_of
 from portal.api.webhook_schemas import TestResultSchema, WebhookSchema
 from portal.audit import Actor
-from portal.cli.console import (
-    Command,
-    check_stored_secrets,
-    company_option,
-    json_option,
-    open_company,
-    print_json,
-    time_in,
-)
+from portal.cli.console import Command, check_stored_secrets, for_company, json_option, print_json, time_in
 from portal.cli.outcomes import show_attempt
 from portal.company import endpoint, testing
 from portal.company.header import MAX_VALUE, HeaderChoice, read_header
@@ -43,12 +35,15 @@ def read_options(name: str | None, file: IO[str] | None) -> HeaderChoice:
     return "saved" if name is None or file is None else read_header(name, file.read(MAX_VALUE + 2))
 
 
-@contextmanager
-def open_webhook(company_name: str | None) -> Iterator[Actor]:
-    """`open_company`, once the key is known to be the database's: a secret that does not open is damaged, then."""
-    with open_company(company_name) as actor:
+def for_webhook(command: Command) -> Callable[..., None]:
+    """`for_company`, once the key is known to be the database's: a secret that does not open is damaged, then."""
+
+    @wraps(command)
+    def run(actor: Actor, **given: Any) -> None:
         check_stored_secrets(db.session)
-        yield actor
+        command(actor, **given)
+
+    return for_company(run)
 
 
 @click.group()
@@ -58,13 +53,13 @@ def webhook() -> None:
 
 @webhook.command(name="set")
 @click.argument("url")
-@company_option
+@for_webhook
 @header_options
 @click.option("--no-header", is_flag=True, help="Send no fixed header any more.")
 @click.option("--other-crm", is_flag=True, help="It is another CRM, or another account: no contact is in sync with it.")
 def set_address(
+    actor: Actor,
     url: str,
-    company_name: str | None,
     header_name: str | None,
     header_file: IO[str] | None,
     no_header: bool,
@@ -74,114 +69,101 @@ def set_address(
 
     A saved header stays as long as scheme, host and port of the address stay.
     """
-    with open_webhook(company_name) as actor:
-        header = None if no_header else read_options(header_name, header_file)
-        held = runtime()
-        address = endpoint.set_address(
-            db.session, actor, url, egress=held.egress, vault=held.vault, header=header, other_crm=other_crm
-        )
-        waiting = endpoint.describe(db.session, actor.company_id).waiting
-        db.session.commit()
-        show_advice(address.advice)
-        click.echo(f"Deliveries go to {address.url}.")
-        if waiting:
-            click.echo(f"Waiting now: {waiting}.")
+    header = None if no_header else read_options(header_name, header_file)
+    held = runtime()
+    address = endpoint.set_address(
+        db.session, actor, url, egress=held.egress, vault=held.vault, header=header, other_crm=other_crm
+    )
+    waiting = endpoint.describe(db.session, actor.company_id).waiting
+    db.session.commit()
+    show_advice(address.advice)
+    click.echo(f"Deliveries go to {address.url}.")
+    if waiting:
+        click.echo(f"Waiting now: {waiting}.")
 
 
 @webhook.command()
-@company_option
-def remove(company_name: str | None) -> None:
+@for_webhook
+def remove(actor: Actor) -> None:
     """Send nothing any more. What waits is cancelled, and stays in the log."""
-    with open_webhook(company_name) as actor:
-        count = endpoint.remove_address(db.session, actor)
-        db.session.commit()
-        click.echo(f"Nothing is sent any more. Cancelled: {count}.")
+    count = endpoint.remove_address(db.session, actor)
+    db.session.commit()
+    click.echo(f"Nothing is sent any more. Cancelled: {count}.")
 
 
 @webhook.command()
 @click.argument("url", required=False)
-@company_option
+@for_webhook
 @header_options
 @json_option
-def test(
-    url: str | None,
-    company_name: str | None,
-    header_name: str | None,
-    header_file: IO[str] | None,
-    as_json: bool,
-) -> None:
+def test(actor: Actor, url: str | None, header_name: str | None, header_file: IO[str] | None, as_json: bool) -> None:
     """Send the sample to URL, or to the address that is set, and say what came of it.
 
     Exit code 0 when it counts as delivered, else 1. The log keeps it, marked as a test.
     """
-    with open_webhook(company_name) as actor:
-        header = read_options(header_name, header_file)
-        sent = testing.send_test(db.session, runtime(), actor, url, header=header)
-        if as_json:
-            print_json({"delivery_id": sent.webhook_id} | TestResultSchema().dump(result_of(sent)))
-        else:
-            show_advice(sent.advice)
-            show_attempt(sent.outcome)
-            click.echo(f"In the log: {sent.webhook_id}")
+    header = read_options(header_name, header_file)
+    sent = testing.send_test(db.session, runtime(), actor, url, header=header)
+    if as_json:
+        print_json({"delivery_id": sent.webhook_id} | TestResultSchema().dump(result_of(sent)))
+    else:
+        show_advice(sent.advice)
+        show_attempt(sent.outcome)
+        click.echo(f"In the log: {sent.webhook_id}")
     if not sent.outcome.delivered:
         raise SystemExit(1)
 
 
 @webhook.command()
-@company_option
-def pause(company_name: str | None) -> None:
+@for_webhook
+def pause(actor: Actor) -> None:
     """Send nothing until somebody resumes; deliveries wait, and nothing is lost."""
-    with open_webhook(company_name) as actor:
-        endpoint.pause(db.session, actor)
-        db.session.commit()
-        click.echo("Paused: what is classified waits.")
+    endpoint.pause(db.session, actor)
+    db.session.commit()
+    click.echo("Paused: what is classified waits.")
 
 
 @webhook.command()
-@company_option
-def resume(company_name: str | None) -> None:
+@for_webhook
+def resume(actor: Actor) -> None:
     """Send again, once a test has shown that somebody is there."""
-    with open_webhook(company_name) as actor:
-        testing.resume(db.session, runtime(), actor)
-        db.session.commit()
-        click.echo("Active: what waited goes out now.")
+    testing.resume(db.session, runtime(), actor)
+    db.session.commit()
+    click.echo("Active: what waited goes out now.")
 
 
 @webhook.command()
-@company_option
-def rotate_secret(company_name: str | None) -> None:
+@for_webhook
+def rotate_secret(actor: Actor) -> None:
     """Sign with a new key, which is printed alone; the one before signs too for 24 hours."""
-    with open_webhook(company_name) as actor:
-        secret = endpoint.rotate_secret(db.session, actor, vault=runtime().vault)
-        db.session.commit()
-        click.echo(secret)
+    secret = endpoint.rotate_secret(db.session, actor, vault=runtime().vault)
+    db.session.commit()
+    click.echo(secret)
 
 
 @webhook.command()
-@company_option
+@for_webhook
 @click.option("--secret", is_flag=True, help="Print only the key that signs; the audit log keeps that it was shown.")
 @json_option
-def show(company_name: str | None, secret: bool, as_json: bool) -> None:
+def show(actor: Actor, secret: bool, as_json: bool) -> None:
     """Show where deliveries go, and how it has been going."""
-    with open_webhook(company_name) as actor:
-        if secret:
-            key = endpoint.show_secret(db.session, actor, vault=runtime().vault)
-            db.session.commit()
-            click.echo(key)
-            return
-        status = endpoint.describe(db.session, actor.company_id)
-        if as_json:
-            print_json(WebhookSchema().dump(status))
-            return
-        company = db.session.get_one(Company, actor.company_id)
-        paused = f" ({status.paused_reason})" if status.paused_reason else ""
-        click.echo(f"Address:       {status.url or '-'}")
-        click.echo(f"Header:        {status.header_name or '-'}")
-        click.echo(f"State:         {status.state}{paused}")
-        click.echo(f"Waiting:       {status.waiting}")
-        click.echo(f"Failed in row: {status.consecutive_failures}")
-        click.echo(f"Last success:  {time_in(company, status.last_success_at)}")
-        click.echo(f"Last failure:  {time_in(company, status.last_failure_at)}")
+    if secret:
+        key = endpoint.show_secret(db.session, actor, vault=runtime().vault)
+        db.session.commit()
+        click.echo(key)
+        return
+    status = endpoint.describe(db.session, actor.company_id)
+    if as_json:
+        print_json(WebhookSchema().dump(status))
+        return
+    company = db.session.get_one(Company, actor.company_id)
+    paused = f" ({status.paused_reason})" if status.paused_reason else ""
+    click.echo(f"Address:       {status.url or '-'}")
+    click.echo(f"Header:        {status.header_name or '-'}")
+    click.echo(f"State:         {status.state}{paused}")
+    click.echo(f"Waiting:       {status.waiting}")
+    click.echo(f"Failed in row: {status.consecutive_failures}")
+    click.echo(f"Last success:  {time_in(company, status.last_success_at)}")
+    click.echo(f"Last failure:  {time_in(company, status.last_failure_at)}")
 
 
 def show_advice(advice: tuple[Advice, ...]) -> None:

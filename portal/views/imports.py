@@ -21,14 +21,7 @@ from portal.importing import FileProblem, Order, PreviewRow, rehearsal
 from portal.importing.columns import FIELDS, NAMES
 from portal.importing.encoding import ENCODINGS
 from portal.importing.own import KIND as OWN_KIND
-from portal.importing.words import (
-    DELIMITER_WORDS,
-    ENCODING_WORDS,
-    FIELD_WORDS,
-    KIND_WORDS,
-    explain_file,
-    row_explainer,
-)
+from portal.importing.words import DELIMITER_WORDS, ENCODING_WORDS, FIELD_WORDS, KIND_WORDS, explain_file, row_explainer
 from portal.models import Task
 from portal.tasks import slices, store
 from portal.web import access, bodies
