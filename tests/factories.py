@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, String, cast, delete, insert, literal, select, true
 from sqlalchemy.orm import Session
 
 from portal import importing
@@ -145,6 +145,19 @@ def insert_deliveries(connection: Connection, rows: Sequence[dict[str, Any]]) ->
     names = set(Delivery.__table__.c.keys())
     connection.execute(insert(Delivery), [{name: row[name] for name in row.keys() & names} for row in rows])
     store_bodies(connection, rows)
+
+
+def repeat_delivery(connection: Connection, webhook_id: str, times: int) -> None:
+    """So many more rows like that one, and bodies: the database makes them, which is quicker than to send it each."""
+    number = select(literal(1).label("i")).cte("number", recursive=True)
+    number = number.union_all(select(number.c.i + 1).where(number.c.i < times))
+    made = [column for column in Delivery.__table__.c if column.name not in ("id", "webhook_id")]
+    new_id = Delivery.webhook_id + "_" + cast(number.c.i, String)
+    rows = select(new_id, *made).join_from(Delivery, number, true()).where(Delivery.webhook_id == webhook_id)
+    connection.execute(insert(Delivery).from_select(["webhook_id", *made], rows))
+    first = select(DeliveryBody.content).join(Delivery).where(Delivery.webhook_id == webhook_id).scalar_subquery()
+    bodies = select(Delivery.id, first).where(Delivery.webhook_id.startswith(f"{webhook_id}_", autoescape=True))
+    connection.execute(insert(DeliveryBody).from_select(["delivery_id", "content"], bodies))
 
 
 def forget_body(delivery: Delivery) -> None:

@@ -23,12 +23,11 @@ from tests.system.black_hole import add_contacts, classify_each, compare, p95
 from tests.system.faults.conftest import make_deliveries, statuses, wait_until
 
 HERD, FAST_COMPANIES = 1500, 20
-pytestmark = pytest.mark.alone
-
 TOLERANCE_SECONDS = 0.1
 """What a machine shared with other work may add to any one figure."""
 
 
+@pytest.mark.alone
 def test_a_company_that_is_black_holed_slows_none_of_nineteen_others_down(make_app: MakeApp) -> None:
     with make_app(worker_threads=16).app_context():
         ((baseline, measured),) = compare(rounds=1, events=60)
@@ -36,6 +35,7 @@ def test_a_company_that_is_black_holed_slows_none_of_nineteen_others_down(make_a
     assert measured <= 1.2 * baseline + TOLERANCE_SECONDS
 
 
+@pytest.mark.alone
 def test_two_slow_companies_with_long_queues_leave_room_for_a_third(make_app: MakeApp) -> None:
     """Together they could fill all that a worker claims, and all its senders too."""
     app = make_app(worker_threads=16, deadline=4.0)
@@ -55,6 +55,7 @@ def test_two_slow_companies_with_long_queues_leave_room_for_a_third(make_app: Ma
     assert statistics.median(times) < 0.75
 
 
+@pytest.mark.alone
 def test_a_herd_that_is_due_at_once_keeps_the_quick_ones_quick(make_app: MakeApp) -> None:
     """After an outage: one slow company with a long queue, and as much again for many fast ones."""
     app = make_app(worker_threads=16)
@@ -84,6 +85,7 @@ def test_a_herd_that_is_due_at_once_keeps_the_quick_ones_quick(make_app: MakeApp
     assert most_at_once <= app.extensions["portal"].settings.endpoint_concurrency + 1
 
 
+@pytest.mark.alone
 def test_a_name_service_that_hangs_holds_up_its_own_company_only(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +162,7 @@ def gone(how: str, port: int) -> Iterator[None]:
                 connection.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["refuses", "swallows", "resets"])
 def test_a_receiver_that_is_gone_for_a_while_gets_everything_when_it_is_back(make_app: MakeApp, how: str) -> None:
     """As when a machine starts again, a cable is pulled, or a proxy has nobody behind it."""

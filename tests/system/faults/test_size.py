@@ -1,7 +1,6 @@
 """A log of many rows changes neither what a claim reads nor what a page of the log reads."""
 
 import re
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from portal.outbox import Rules
 from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
 from tests.conftest import BOTH
-from tests.factories import insert_deliveries
+from tests.factories import insert_deliveries, repeat_delivery
 from tests.system.faults.conftest import LEASE, make_deliveries
 
 ROWS, WAITING = 200_000, 5_000
@@ -38,14 +37,12 @@ def fill(company_id: int) -> None:
     now = utcnow()
     shared = {"company_id": company_id, "trigger": "classification", "next_trigger": "retry", "actor": "test"}
     shared |= {"created_at": now, "body": BODY, "interest_level": 2}
+    later = {"status": "pending", "next_attempt_at": now + timedelta(days=1), "attempt_count": 1}
+    old = {"status": "delivered", "next_attempt_at": None, "attempt_count": 0}
     with db.engine.begin() as connection:
-        for start in range(0, ROWS, 20_000):
-            rows = [
-                shared | {"webhook_id": f"msg_{each}", "status": "delivered"} for each in range(start, start + 20_000)
-            ]
-            insert_deliveries(connection, rows)
-        later = shared | {"status": "pending", "next_attempt_at": now + timedelta(days=1), "attempt_count": 1}
-        insert_deliveries(connection, [later | {"webhook_id": f"msg_later_{each}"} for each in range(WAITING)])
+        for name, own, times in (("msg_old", old, ROWS), ("msg_later", later, WAITING)):
+            insert_deliveries(connection, [shared | own | {"webhook_id": name}])
+            repeat_delivery(connection, name, times)
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
 
@@ -87,7 +84,7 @@ def check_plans(seen: list[tuple[str, Any]]) -> None:
             assert not sorts or int(sorts[1]) < 1000, f"{statement}\n{plan}"
 
 
-@pytest.mark.alone
+@pytest.mark.slow
 def test_claiming_settling_and_a_page_read_no_more_of_a_long_log_than_they_need(app: Flask, company: Company) -> None:
     company_id = company.id
     make_deliveries(company, 120)
@@ -115,14 +112,15 @@ def test_claiming_settling_and_a_page_read_no_more_of_a_long_log_than_they_need(
                 page_deliveries(session, company_id, wanted)
         return time.perf_counter() - begun
 
-    def median(work: Callable[[], float], times: int) -> float:
-        return statistics.median(work() for _ in range(times)) * 1000
+    def best(work: Callable[[], float], times: int) -> float:
+        """The quickest, in milliseconds: the others are what else the machine did."""
+        return min(work() for _ in range(times)) * 1000
 
-    short = median(turn, 2), median(page, 4)
+    short = best(turn, 2), best(page, 4)
     db.session.remove()
     fill(company_id)
     with statements() as seen:
-        long = median(turn, 3), median(page, 4)
+        long = best(turn, 3), best(page, 4)
     print(f"claim of 20: {short[0]:.1f} ms, then {long[0]:.1f}; two pages: {short[1]:.1f} ms, then {long[1]:.1f}")
     check_plans(list(dict(seen_once(seen)).items()))
     assert long[0] < 3 * short[0] + 10
