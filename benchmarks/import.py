@@ -25,7 +25,8 @@ from portal.company import endpoint
 from portal.config import Settings
 from portal.database.db import db
 from portal.database.upgrading import upgrade_schema
-from portal.importing import Order, receive
+from portal.importing.examining import receive
+from portal.importing.order import Order
 from portal.models import Classification, Contact, Delivery, Task
 from portal.tasks import store
 from portal.worker.task_runner import TaskRunner

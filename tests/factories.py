@@ -10,7 +10,6 @@ from flask import Flask
 from sqlalchemy import Connection, String, cast, delete, insert, literal, select, true
 from sqlalchemy.orm import Session
 
-from portal import importing
 from portal.audit import Actor
 from portal.company import endpoint, testing
 from portal.company.header import HeaderChoice
@@ -22,6 +21,9 @@ from portal.contacts.listing import get_contact
 from portal.contacts.saved import Saved
 from portal.contacts.saving import save_items
 from portal.database.db import db
+from portal.importing.layout import examine
+from portal.importing.order import KIND as IMPORT
+from portal.importing.order import Order
 from portal.models import Attempt, Company, Contact, Delivery, DeliveryBody, Endpoint, Exchange, Task, User
 from portal.outbox.queue import store_bodies
 from portal.people import users
@@ -186,10 +188,10 @@ def mark_delivered(delivery: Delivery, *, warning: str | None = None) -> Deliver
 
 def make_import(company: Company, content: bytes = b"Nome,E-mail\nAna,ana@example.com\n", **choices: Any) -> Task:
     """A file that was sent and examined, and waits to be started."""
-    found = importing.examine(lambda: iter([content]))
-    order = importing.Order.of(found, **{"user_id": owner_of(company).id, "filename": "contatos.csv"} | choices)
+    found = examine(lambda: iter([content]))
+    order = Order.of(found, **{"user_id": owner_of(company).id, "filename": "contatos.csv"} | choices)
     blocks = [content[start : start + BLOCK_BYTES] for start in range(0, len(content), BLOCK_BYTES)]
-    task = store.create(db.session, actor_of(company), importing.KIND, total=found.total, arguments=order.as_json())
+    task = store.create(db.session, actor_of(company), IMPORT, total=found.total, arguments=order.as_json())
     store_input(db.session, task.id, blocks)
     db.session.commit()
     return task

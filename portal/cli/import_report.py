@@ -6,7 +6,8 @@ import click
 
 from portal.cli.console import print_json
 from portal.cli.terminal import inert
-from portal.importing import Finding, Order
+from portal.importing.findings import Finding
+from portal.importing.order import Order
 from portal.importing.words import FIELD_WORDS, column_names, row_explainer
 from portal.tasks.store import Done
 

@@ -21,21 +21,15 @@ from portal.cli.import_report import Findings, describe, print_report, show_colu
 from portal.cli.terminal import inert
 from portal.company.endpoint import is_configured
 from portal.database.db import db
-from portal.importing import (
-    HELD_HERE,
-    FileProblem,
-    Order,
-    as_text_file,
-    begin_here,
-    choose_by_name,
-    cut_into_chunks,
-    recall,
-    row_reader,
-)
+from portal.importing.chunks import cut_into_chunks
 from portal.importing.columns import NAMES
-from portal.importing.encoding import Blocks, UnknownName
+from portal.importing.encoding import Blocks, FileProblem, UnknownName
+from portal.importing.mapping import choose_by_name, recall
+from portal.importing.order import Order
 from portal.importing.rehearsal import rehearse
-from portal.importing.spreadsheet import Table
+from portal.importing.rows import row_reader
+from portal.importing.running import HELD_HERE, begin_here
+from portal.importing.spreadsheet import Table, as_text_file
 from portal.importing.words import KIND_WORDS, column_names, explain_problem
 from portal.models import Company, User
 from portal.people import users

@@ -2,11 +2,11 @@
 
 import click
 
-from portal import importing
 from portal.audit import Actor
 from portal.cli.console import ROW_NUMBER, for_company
 from portal.database.db import db, reading
 from portal.importing import undoing
+from portal.importing.order import KIND as IMPORT
 from portal.tasks import store
 
 
@@ -22,7 +22,7 @@ def undo(actor: Actor, number: int, dry_run: bool, yes: bool) -> None:
     the CRM was told. `portal import` says the number of an import; so does the address of its page.
     """
     with reading():
-        file = store.get_task(db.session, actor.company_id, importing.KIND, number)
+        file = store.get_task(db.session, actor.company_id, IMPORT, number)
         if file is None:
             raise click.ClickException(f"There is no import {number}.")
         found = undoing.look(db.session, actor.company_id, number)

@@ -19,7 +19,7 @@ from portal.audit import Actor
 from portal.importing.encoding import FileProblem, check_bytes, detect_encoding, open_text
 from portal.importing.layout import Examined
 from portal.importing.mapping import recall
-from portal.importing.missing import KIND as IMPORT
+from portal.importing.order import KIND as IMPORT
 from portal.importing.order import Order
 from portal.importing.spreadsheet import Table, as_text_file, every_table
 from portal.models import Task

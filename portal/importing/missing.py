@@ -13,13 +13,12 @@ from sqlalchemy.orm import Session
 from portal.contacts.body import MATCH_FIELDS
 from portal.contacts.checking import ContactItem
 from portal.contacts.records import contact_table
-from portal.importing.order import Order
+from portal.importing.order import KIND, Order
 from portal.models import Task
 from portal.tasks import slices
 from portal.tasks.store import Done
 from portal.working_models import ImportedContact, TaskBlock
 
-KIND = "import"
 MISSING = "missing"
 """The list, as a task keeps it and counts it."""
 link: Table = ImportedContact.__table__  # type: ignore[assignment]

@@ -8,6 +8,9 @@ from portal.contacts.saved import FileRules
 from portal.importing.layout import Examined, Layout
 from portal.importing.own import KIND as OWN_KIND
 
+KIND = "import"
+"""The kind of the task that does it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Order:

@@ -11,6 +11,8 @@ from sqlalchemy import Engine
 
 from portal.contacts.checking import ContactItem
 from portal.contacts.saved import Saved
+from portal.importing.findings import blank_findings
+from portal.importing.missing import MISSING
 from portal.importing.reading import Record
 from portal.rules.folding import fold
 from portal.tasks import slices
@@ -119,6 +121,13 @@ def blank_outcomes(stored: bytes, is_meant: Callable[[str], bool]) -> bytes:
         return outcome._replace(name="", differences=()) if is_meant("\n".join(texts)) else outcome
 
     return _lines([rest_of(outcome) for outcome in Outcome.read(stored)])
+
+
+def blank_list(part: str, stored: bytes, is_meant: Callable[[str], bool]) -> bytes:
+    """A piece of a list that an import left behind, without what those lines say whose text is meant."""
+    if part == MISSING:
+        return stored  # numbers
+    return blank_findings(stored, is_meant) if part == "finding" else blank_outcomes(stored, is_meant)
 
 
 def _lines(outcomes: Iterable[Outcome]) -> bytes:

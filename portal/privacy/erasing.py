@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
-from portal import audit, clock, importing, outbox
+from portal import audit, clock, outbox
 from portal.audit import Actor
 from portal.contacts.classifying import ContactGone
 from portal.database.db import Base, reading
 from portal.database.upkeep import empty_log
-from portal.importing import rehearsal
+from portal.importing import examining, outcomes, rehearsal
+from portal.importing.order import KIND as IMPORT
 from portal.models import Contact, Task
 from portal.privacy import marks
 from portal.privacy.traces import Traces
@@ -24,7 +25,7 @@ from portal.working_models import InspectedRequest, TaskBlock
 
 ERASED = "erased"
 """Why a task ended that would have brought the person back."""
-FILE_KINDS = (importing.EXAMINATION, importing.KIND, rehearsal.KIND)
+FILE_KINDS = (examining.KIND, IMPORT, rehearsal.KIND)
 UNDER_WAY = ("draft", *store.OPEN)
 
 Place = tuple[type[Base], tuple[Any, ...]]
@@ -118,7 +119,7 @@ class Search:
             case Task():
                 return _blank(row.arguments, self._traces) if self._is_named_in(row) else row
             case TaskBlock():
-                blanked = importing.blank_list(row.part, row.data, self._traces.are_in)
+                blanked = outcomes.blank_list(row.part, row.data, self._traces.are_in)
                 return row if blanked == row.data else blanked
             case InspectedRequest():
                 return None if self._traces.are_in(row.body.decode(errors="replace")) else row
@@ -127,7 +128,7 @@ class Search:
         if self._traces.are_in(json.dumps(row.arguments)):
             return True
         is_file = row.kind in FILE_KINDS and row.status in UNDER_WAY
-        return is_file and self._traces.are_in_any(importing.read_text(self._engine, row))
+        return is_file and self._traces.are_in_any(examining.read_text(self._engine, row))
 
 
 def _forget_found(session: Session, search: Search) -> int:

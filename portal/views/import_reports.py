@@ -11,12 +11,14 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from portal import importing
 from portal.contacts.checking import DATE_FIELDS
 from portal.contacts.listing import contacts_of
 from portal.database.db import db, reading
-from portal.importing import Finding, Order, rehearsal
+from portal.importing import rehearsal
+from portal.importing.findings import Finding, first_findings, read_findings
 from portal.importing.missing import MISSING, read_missing
+from portal.importing.order import KIND as IMPORT
+from portal.importing.order import Order
 from portal.importing.outcomes import ELSEWHERE, Outcome, first_outcomes, read_outcomes
 from portal.importing.words import DIFFERENCE_WORDS, FIELD_WORDS, GROUP_WORDS, row_explainer
 from portal.models import Company, Task
@@ -24,7 +26,7 @@ from portal.tasks import store
 from portal.web import access
 from portal.web.csv_file import BATCH, write_row
 
-KINDS = (importing.KIND, rehearsal.KIND)
+KINDS = (IMPORT, rehearsal.KIND)
 SHOWN_FINDINGS = 100
 SHOWN_OUTCOMES = 20
 FILES = {
@@ -45,7 +47,7 @@ bp = access.Pages("import_reports", __name__, url_prefix="/imports")
 def report_of(task: Task) -> Mapping[str, object]:
     """How each list begins, who is where, and what became of each column, for the page of an import or a rehearsal."""
     order = Order.from_json(task.arguments)
-    bad, warned = importing.first_findings(db.engine, task.id, SHOWN_FINDINGS)
+    bad, warned = first_findings(db.engine, task.id, SHOWN_FINDINGS)
     names = [name or _("Coluna %(number)d", number=number) for number, name in enumerate(order.layout.header, 1)]
     fields = [FIELD_WORDS[field] if field else "" for field in order.columns]
     missing = list(islice(read_missing(db.engine, task.id), SHOWN_OUTCOMES))
@@ -94,7 +96,7 @@ def bad_rows(task_id: int) -> ResponseReturnValue:
         padding = [""] * (len(header) - len(finding.cells))
         return [*finding.cells, *padding, str(finding.line), explain(finding.field, finding.problem)]
 
-    found = (row(each) for each in importing.read_findings(db.engine, task_id) if not each.is_warning)
+    found = (row(each) for each in read_findings(db.engine, task_id) if not each.is_warning)
     return _send(f"importacao-{task_id}", [*header, _("Linha"), _("Problema")], found)
 
 
@@ -107,7 +109,7 @@ def warnings(task_id: int) -> ResponseReturnValue:
     def row(finding: Finding) -> list[str]:
         return [str(finding.line), finding.column, *(finding.cells or [""]), explain(finding.field, finding.problem)]
 
-    found = (row(each) for each in importing.read_findings(db.engine, task_id) if each.is_warning)
+    found = (row(each) for each in read_findings(db.engine, task_id) if each.is_warning)
     return _send(f"avisos-{task_id}", [_("Linha"), _("Coluna"), _("Conteúdo"), _("Aviso")], found)
 
 

@@ -10,16 +10,18 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from portal import importing
 from portal.audit import Actor
 from portal.company.endpoint import is_configured
 from portal.contacts.filtering import owner_id_of
 from portal.contacts.listing import campaigns_of, people_of
 from portal.database.db import db
 from portal.database.paging import row_number
-from portal.importing import FileProblem, Order, PreviewRow, rehearsal
+from portal.importing import examining, rehearsal, running
 from portal.importing.columns import FIELDS, NAMES
-from portal.importing.encoding import ENCODINGS
+from portal.importing.encoding import ENCODINGS, FileProblem
+from portal.importing.mapping import choose
+from portal.importing.order import KIND as IMPORT
+from portal.importing.order import Order
 from portal.importing.own import KIND as OWN_KIND
 from portal.importing.words import DELIMITER_WORDS, ENCODING_WORDS, FIELD_WORDS, KIND_WORDS, explain_file, row_explainer
 from portal.models import Task
@@ -30,7 +32,7 @@ from portal.web.redirects import see_other
 MAX_FILE_BYTES = 50 * 1024 * 1024
 MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 64 * 1024
 """A file with the form around it."""
-KINDS = (importing.EXAMINATION, importing.KIND)
+KINDS = (examining.KIND, IMPORT)
 PREVIEW_ROWS = 20
 MAX_CAMPAIGN = 200
 
@@ -59,7 +61,7 @@ def upload() -> ResponseReturnValue:
         if file.stream.tell() > MAX_FILE_BYTES:
             raise FileProblem("too_large")
         actor = access.current_actor()
-        task = importing.receive(db.session, actor, file.stream, user_id=current_user.id, filename=file.filename[-200:])
+        task = examining.receive(db.session, actor, file.stream, user_id=current_user.id, filename=file.filename[-200:])
     except FileProblem as problem:
         return _show_index(explain_file(problem.reason))
     db.session.commit()
@@ -79,7 +81,7 @@ def start(task_id: int) -> ResponseReturnValue:
     task = get_task_or_404(task_id)
     if request.form.get("do") != "start":
         return _keep_choices(task, None)
-    return _keep_choices(task, importing.begin if _rehearsed_order(task) else rehearsal.queue)
+    return _keep_choices(task, running.begin if _rehearsed_order(task) else rehearsal.queue)
 
 
 @bp.post("/<int:task_id>/check", access="member")
@@ -97,7 +99,7 @@ def examine_again(task_id: int) -> ResponseReturnValue:
         sheet = next((name for name in layout.sheets if name == chosen.get("sheet")), layout.sheet)
         encoding = next((name for name in ENCODINGS if name == chosen.get("encoding") and sheet is None), None)
         has_header = chosen.get("header") != "none"
-        importing.examine_again(db.session, task, encoding=encoding, sheet=sheet, has_header=has_header)
+        examining.examine_again(db.session, task, encoding=encoding, sheet=sheet, has_header=has_header)
         db.session.commit()
     return see_other(url_for("jobs.show", job_id=task_id))
 
@@ -111,7 +113,7 @@ def discard(task_id: int) -> ResponseReturnValue:
     return see_other(url_for(".index"))
 
 
-def get_task_or_404(task_id: int, kinds: Collection[str] = (importing.KIND,)) -> Task:
+def get_task_or_404(task_id: int, kinds: Collection[str] = (IMPORT,)) -> Task:
     """The import of the reader's company: nobody can forget to check whose it is."""
     return access.or_404(store.get_task(db.session, current_user.company_id, kinds, task_id))
 
@@ -123,7 +125,7 @@ def _show_index(error: str | None = None) -> ResponseReturnValue:
 
 def _show_draft(task: Task, error: str | None = None) -> ResponseReturnValue:
     order = Order.from_json(task.arguments)
-    rows = importing.preview(
+    rows = running.preview(
         db.session,
         task.company_id,
         order,
@@ -186,7 +188,7 @@ def _read_order(order: Order) -> Order:
     if "rehearsal" not in request.form:  # it is the form of the draft
         chosen = [request.form.get(f"column-{index}") for index in range(len(order.layout.header))]
         if order.layout.kind != OWN_KIND:  # a file of ours is read to the letter, and has no columns to choose
-            order = importing.choose(order, [name if name in FIELDS else None for name in chosen])
+            order = choose(order, [name if name in FIELDS else None for name in chosen])
         campaign = " ".join(request.form.get("campaign", "").split())[:MAX_CAMPAIGN]
         given.update(problem=None, campaign=campaign or None, is_sending="is_sending" in request.form)
         given.update(makes_owners="makes_owners" in request.form, user_id=_read_owner() or order.user_id)
@@ -205,6 +207,6 @@ def _read_owner() -> int | None:
         return None
 
 
-def _example(rows: Sequence[PreviewRow], index: int) -> str:
+def _example(rows: Sequence[running.PreviewRow], index: int) -> str:
     """The first value of a column."""
     return next((row.cells[index] for row in rows if index < len(row.cells) and row.cells[index].strip()), "")

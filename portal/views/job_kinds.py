@@ -9,12 +9,12 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
-from portal import importing
 from portal.contacts import assigning, classifying, completing, syncing
 from portal.contacts.listing import contacts_of
 from portal.database.db import db
 from portal.deliveries import resending
-from portal.importing import rehearsal, undoing
+from portal.importing import examining, rehearsal, undoing
+from portal.importing.order import KIND as IMPORT
 from portal.importing.words import explain_file
 from portal.models import OPEN_STATUSES, Task
 from portal.tasks import store
@@ -83,7 +83,7 @@ def count_undone(task: Task) -> Counts:
 
 def report_rehearsal(task: Task) -> Mapping[str, object]:
     """What an import would do, and the draft that it would be, if that still waits."""
-    draft = store.get_task(db.session, task.company_id, importing.KIND, task.arguments["file"])
+    draft = store.get_task(db.session, task.company_id, IMPORT, task.arguments["file"])
     return {**report_of(task), "draft": draft if draft and draft.status == "draft" else None}
 
 
@@ -197,8 +197,8 @@ KINDS: Mapping[str, Kind] = {
         report_template="assigning/_present.html",
         report=report_present,
     ),
-    importing.EXAMINATION: EXAMINATION,
-    importing.KIND: replace(
+    examining.KIND: EXAMINATION,
+    IMPORT: replace(
         EXAMINATION,
         running=_l("Importando: %(position)s de %(total)s linhas"),
         unit=_l("Linhas importadas"),

@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 
-from portal import importing
 from portal.contacts import assigning, classifying, completing, syncing
 from portal.deliveries import resending
-from portal.importing import examining, rehearsal, undoing
+from portal.importing import examining, order, rehearsal, running, undoing
 from portal.privacy import closing, retention
 from portal.tasks.store import Work
 
 KINDS: Mapping[str, Work] = {
     examining.KIND: examining.work,
-    importing.KIND: importing.work,
+    order.KIND: running.work,
     rehearsal.KIND: rehearsal.work,
     undoing.KIND: undoing.work,
     resending.KIND: resending.work,

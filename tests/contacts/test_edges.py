@@ -15,7 +15,7 @@ from portal.cli import cli
 from portal.company.refusals import NoAddress
 from portal.contacts import saving, syncing
 from portal.database.db import db
-from portal.importing import read_findings
+from portal.importing.findings import read_findings
 from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Task, User
 from portal.people import tokens
 from portal.tasks import store

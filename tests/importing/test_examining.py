@@ -4,10 +4,11 @@ import io
 
 import pytest
 
-from portal import clock, importing
+from portal import clock
 from portal.database.db import db
-from portal.importing import Order, examining
+from portal.importing import examining, running
 from portal.importing.layout import LOOK_ROWS
+from portal.importing.order import Order
 from portal.models import Task
 from portal.tasks import store
 from portal.tasks.slices import BLOCK_BYTES
@@ -27,7 +28,7 @@ def company(app):
 
 def receive(company, content: bytes, name: str = "x.csv") -> Task:
     user_id = owner_of(company).id
-    row = importing.receive(db.session, actor_of(company), io.BytesIO(content), user_id=user_id, filename=name)
+    row = examining.receive(db.session, actor_of(company), io.BytesIO(content), user_id=user_id, filename=name)
     db.session.commit()
     return row
 
@@ -81,7 +82,7 @@ def test_a_workbook_is_kept_beside_its_table_until_the_import_begins(company, ru
     assert (task.kind, task.status) == ("examination", "waiting")
     run_tasks()
     assert (task.status, task.total, task.arguments["layout"]["sheet"]) == ("draft", 2, "Contatos")
-    importing.begin(db.session, actor_of(company), task)
+    running.begin(db.session, actor_of(company), task)
     assert {block.part for block in db.session.query(TaskBlock)} == {"input"}
     assert not examining.examine_again(db.session, task, sheet="Contatos"), "it is no draft any more"
 
@@ -108,6 +109,6 @@ def test_all_that_a_file_says_is_found_before_and_after_it_was_examined(company,
     task = receive(company, ((WORKBOOKS if name.startswith("people") else DATA) / name).read_bytes(), name)
     if is_examined:
         run_tasks()
-    text = "".join(importing.read_text(db.engine, task))
+    text = "".join(examining.read_text(db.engine, task))
     words = ("First Name",) if name.endswith("csv") else ("Instruções", "João Ávila")
     assert [word for word in words if word not in text] == []

@@ -11,8 +11,8 @@ from portal.contacts.filtering import ContactFilter
 from portal.contacts.listing import read_contacts
 from portal.contacts.table import TITLES, row_of, titles_of
 from portal.database.db import db
-from portal.importing import examine
 from portal.importing.findings import read_findings
+from portal.importing.layout import examine
 from portal.models import Campaign, Contact, Delivery, Message, User
 from portal.rules.formulas import FORMULA_STARTS, guard, unguard
 from portal.rules.payload import sample_payload

@@ -264,7 +264,8 @@ HOSTILE: dict[str, tuple[Blocks, str | None]] = {
 
 MEASURED = """
 import json, time
-from portal.importing import FileProblem, examine
+from portal.importing.encoding import FileProblem
+from portal.importing.layout import examine
 from tests.importing.memory import peak_kilobytes
 from tests.importing.test_reading import HOSTILE
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from portal.audit import Actor
 from portal.database.db import db
-from portal.importing import Order, chunks, rehearsal
+from portal.importing import chunks, rehearsal
 from portal.importing.missing import read_missing
+from portal.importing.order import Order
 from portal.importing.outcomes import GROUPS, read_outcomes
 from portal.models import Campaign, Classification, Company, Contact, Delivery, Task, User
 from portal.privacy.erasing import erase_contact

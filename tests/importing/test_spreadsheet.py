@@ -12,11 +12,11 @@ from typing import IO, Any
 import openpyxl
 import pytest
 
-from portal.importing import as_text_file, examine
 from portal.importing.encoding import FileProblem, UnknownName
-from portal.importing.layout import read_rows
+from portal.importing.layout import examine, read_rows
 from portal.importing.reading import Record
 from portal.importing.rows import RowReader
+from portal.importing.spreadsheet import as_text_file
 from portal.importing.words import FILE_WORDS
 from tests.importing.conftest import WORKBOOKS
 from tests.importing.test_rows import ZONE
@@ -187,7 +187,7 @@ def test_reading_many_rows_takes_little_memory(tmp_path: Path) -> None:
     book.save(tmp_path / "many.xlsx")
     program = (
         "import sys\n"
-        "from portal.importing import as_text_file\n"
+        "from portal.importing.spreadsheet import as_text_file\n"
         "from tests.importing.memory import peak_kilobytes\n"
         "before = peak_kilobytes()\n"
         "with open(sys.argv[1], 'rb') as file, as_text_file(file): pass\n"

@@ -9,10 +9,11 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from portal import importing
 from portal.clock import utcnow
 from portal.database.db import db
-from portal.importing import chunks, read_findings
+from portal.importing import chunks, running
+from portal.importing.findings import read_findings
+from portal.importing.order import KIND
 from portal.models import Classification, Contact, Delivery, Task
 from portal.tasks import store
 from portal.worker.housekeeping import keep_house
@@ -239,14 +240,14 @@ def test_nul_bytes_are_taken_out_and_said_whatever_else_the_row_holds(company, r
 
 def test_a_task_that_fails_unforeseen_says_so_and_keeps_nobody_waiting(company):
     broken, good = start(make_import(company, people(2))), start(make_import(company, people(3)))
-    broken_id, work = fresh(broken).id, importing.work
+    broken_id, work = fresh(broken).id, running.work
 
     def failing(engine, claim):
         if claim.task_id == broken_id:
             raise RuntimeError("unforeseen")
         return work(engine, claim)
 
-    runner = TaskRunner(db.engine, on_due=lambda: None, kinds={importing.KIND: failing})
+    runner = TaskRunner(db.engine, on_due=lambda: None, kinds={KIND: failing})
     while runner.run_one():
         pass
     assert (fresh(broken).status, fresh(broken).reason) == ("failed", "internal_error")

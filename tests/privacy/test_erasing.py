@@ -13,12 +13,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from portal import clock, importing, outbox
+from portal import clock, outbox
 from portal.audit import Actor
 from portal.contacts.classifying import ContactGone, classify
 from portal.database.db import Base, db, writing
 from portal.database.upkeep import empty_log
 from portal.demo.server import Receiver, Reply
+from portal.importing import examining
+from portal.importing.findings import read_findings
 from portal.models import Attempt, AuditEntry, Company, Contact, Delivery, Task
 from portal.outbox import Claim, Rules
 from portal.privacy import marks
@@ -213,7 +215,7 @@ def test_an_import_that_would_bring_the_person_back_ends(
 
 def test_a_file_that_is_not_examined_yet_ends_too_when_it_holds_the_person(company: Company, contact: Contact) -> None:
     user_id, file = contact.owner_id, io.BytesIO(CSV)
-    importing.receive(db.session, factories.actor_of(company), file, user_id=user_id, filename="x.csv")
+    examining.receive(db.session, factories.actor_of(company), file, user_id=user_id, filename="x.csv")
     db.session.commit()
     assert erase(contact).tasks == 1
     assert not TaskRunner(db.engine, on_due=lambda: None).run_one()
@@ -245,7 +247,7 @@ def test_the_report_of_an_import_keeps_its_lines_without_the_person(company: Com
     db.session.commit()
     TaskRunner(db.engine, on_due=lambda: None).run_one()
     erase(contact)
-    found = [(each.line, each.problem, list(each.cells)) for each in importing.read_findings(db.engine, task.id)]
+    found = [(each.line, each.problem, list(each.cells)) for each in read_findings(db.engine, task.id)]
     assert found == [(3, "required", []), (4, "not_an_email", []), (5, "not_an_email", ["arroba"])]
     assert db.session.get_one(Task, task.id).arguments["filename"] == ""
 
@@ -331,7 +333,7 @@ def test_others_write_while_a_file_is_searched(
 ) -> None:
     """Another import comes, and holds the person: it is seen too, before the erasure writes anything."""
     factories.make_import(company, b"Nome,E-mail\nAna,ana@example.com\n")
-    read, written = importing.read_text, []
+    read, written = examining.read_text, []
 
     def read_slowly(engine: Any, row: Task) -> Any:
         if not written:
@@ -346,7 +348,7 @@ def test_others_write_while_a_file_is_searched(
 
     company_id = company.id
     db.session.commit()
-    monkeypatch.setattr(importing, "read_text", read_slowly)
+    monkeypatch.setattr(examining, "read_text", read_slowly)
     erase(contact)
     assert written
     assert db.session.query(AuditEntry).filter_by(action="x.y").count() == 1
