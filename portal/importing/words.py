@@ -68,9 +68,6 @@ FIELD_WORDS = {
 DIFFERENCE_WORDS = FIELD_WORDS | {
     "linkedin_public_id": FIELD_WORDS["linkedin"],
     "owner": FIELD_WORDS["owner_email"],
-    "skills": _l("Competências"),
-    "experiences": _l("Experiências"),
-    "messages": _l("Mensagens"),
 }
 """What is said of a contact that changed: of lists only how long they are."""
 
