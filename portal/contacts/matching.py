@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS
+from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS, search_name
 from portal.contacts.checking import ContactItem
 from portal.rules.folding import fold
 
@@ -73,3 +73,20 @@ def holders_meant(holders: Sequence[Mapping[str, Any]], given: ContactItem) -> S
     names = {place: set(fold(holders[place]["name"]).split()) for place in places}
     near = [place for place in places if names[place] <= words or words <= names[place]]
     return sorted(near, key=lambda place: len(names[place] ^ words)) or ([] if given.shares_email else places)
+
+
+def likeness_of(facts: Mapping[str, Any]) -> tuple[str, str] | None:
+    """By what a person looks like another: name and company; a single word of a name alone tells nothing."""
+    name = facts.get("search_name") or search_name(facts.get("name") or "")
+    company = facts.get("current_company") or ""
+    return (name, company) if company or " " in name else None
+
+
+def may_be_one(values: Mapping[str, Any], given: ContactItem) -> bool:
+    """Whether a contact may be the person of its name and company whom an item would make anew.
+
+    Two LinkedIn ids are two people; those of whom nothing surer is known are told apart by the list itself.
+    """
+    if values["linkedin_public_id"] and given.facts.get("linkedin_public_id"):
+        return False
+    return not given.is_named_only or any(values[name] for name in MATCH_FIELDS)

@@ -5,82 +5,37 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, Table, func, or_, select
+from sqlalchemy import Connection
 
 from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS, search_name
 from portal.contacts.checking import SAME, ContactItem
-from portal.contacts.matching import all_keys, holders_meant, is_same_person, keys_of, without_found
-from portal.database.db import Key
-from portal.database.driver import Statement, given, rows_of, within
-from portal.models import Campaign, Contact, Message, User
-from portal.working_models import FormerKey
-
-contact_table: Table = Contact.__table__  # type: ignore[assignment]
-message_table: Table = Message.__table__  # type: ignore[assignment]
-campaign_table: Table = Campaign.__table__  # type: ignore[assignment]
-person_table: Table = User.__table__  # type: ignore[assignment]
+from portal.contacts.matching import (
+    all_keys,
+    holders_meant,
+    is_same_person,
+    keys_of,
+    likeness_of,
+    may_be_one,
+    without_found,
+)
+from portal.contacts.statements import (
+    ALL_CAMPAIGNS,
+    BY_FIELD,
+    BY_ID,
+    BY_NAME,
+    CAMPAIGNS,
+    MERGED,
+    MESSAGES,
+    NAMESAKES,
+    PEOPLE_BY_EMAIL,
+    PEOPLE_BY_ID,
+)
+from portal.database.driver import Statement
+from portal.models import User
 
 UNTOLD = frozenset({"collect_date"})
 """Facts of a contact that are no news to the CRM when they change alone (so are its level and its messages)."""
 NEXT_MOMENT = timedelta(microseconds=1)
-
-
-def _contacts(company: ColumnElement[int], *wanted: ColumnElement[bool]) -> tuple[Statement, Statement]:
-    """Reads contacts of a company, and the same with a lock, as classification locks them.
-
-    Their order is computed: SQLite would read all of the company to have them in the order of an index.
-    """
-    in_order = func.coalesce(contact_table.c.id, 0)
-    query = select(contact_table).where(company == given("of_company", Key), *wanted).order_by(in_order)
-    return Statement(query, plans_anew=True), Statement(query.with_for_update(), plans_anew=True)
-
-
-_company = contact_table.c.company_id
-_company_unindexed = func.coalesce(_company, 0)
-"""For what is found by another index: SQLite would read all of the company."""
-_wanted, _wanted_ids = rows_of("wanted", value=String()), rows_of("wanted", value=Key)
-_in_campaigns = within(contact_table.c.campaign_id, select(rows_of("campaigns", id=Key).c.id))
-_nothing_surer = [contact_table.c[name].is_(None) for name in MATCH_FIELDS]
-BY_ID = _contacts(_company_unindexed, within(contact_table.c.id, select(_wanted_ids.c.value)))
-BY_FIELD = {
-    name: _contacts(_company_unindexed, _in_campaigns, within(contact_table.c[name], select(_wanted.c.value)))
-    for name in MATCH_FIELDS
-}
-BY_NAME = _contacts(
-    _company, _in_campaigns, within(contact_table.c.search_name, select(_wanted.c.value)), *_nothing_surer
-)
-_former: Table = FormerKey.__table__  # type: ignore[assignment]
-MERGED = Statement(
-    select(contact_table.c.id, contact_table.c.campaign_id, _former.c.field, _former.c.value)
-    .join_from(_former, contact_table, _former.c.contact_id == contact_table.c.id)
-    .where(within(_former.c.value, select(_wanted.c.value)), _company_unindexed == given("of_company", Key)),
-    plans_anew=True,
-)
-"""Contacts that others were merged into, by what those were matched by."""
-
-_campaigns = select(*(campaign_table.c[name] for name in ("id", "name", "description"))).where(
-    campaign_table.c.company_id == given("of_company", Key)
-)
-ALL_CAMPAIGNS = Statement(_campaigns)
-CAMPAIGNS = Statement(
-    _campaigns.where(
-        or_(
-            within(campaign_table.c.name, select(rows_of("names", value=String()).c.value)),
-            within(campaign_table.c.id, select(rows_of("ids", id=Key).c.id)),
-        )
-    )
-)
-_people = select(*(person_table.c[name] for name in ("id", "name", "email"))).where(
-    person_table.c.company_id == given("of_company", Key)
-)
-PEOPLE_BY_EMAIL = Statement(_people.where(within(person_table.c.email, select(_wanted.c.value))))
-PEOPLE_BY_ID = Statement(_people.where(within(person_table.c.id, select(_wanted_ids.c.value))))
-MESSAGES = Statement(
-    select(message_table)
-    .where(within(message_table.c.contact_id, select(_wanted_ids.c.value)))
-    .order_by(message_table.c.id),
-    plans_anew=True,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +134,7 @@ class Known:
         rows = self._read(BY_ID, ids) if ids else []
         names = {item.campaign or DEFAULT_CAMPAIGN for item in given}
         self._load_campaigns(None if everywhere else names, {row["campaign_id"] for row in rows})
-        rows += self._select_candidates(given)
+        rows += self._select_candidates(given, with_namesakes=everywhere)
         if owners := {row["owner_id"] for row in rows} - {person.id for person in self.people.values()}:
             self._load_people(PEOPLE_BY_ID, owners)
         self._remember(rows)
@@ -210,12 +165,17 @@ class Known:
         return None
 
     def find_alike(self, campaign: CampaignRecord, given: ContactItem) -> ContactRecord | None:
-        """The contact of a campaign that has the item's name and e-mail, and another LinkedIn id."""
-        name, email, linkedin = (given.facts.get(each) for each in ("name", "email", "linkedin_public_id"))
-        if not name or not email or not linkedin:
-            return None
-        found = self._by_key.get((campaign, "email", email), [])
-        return next((each for each in found if each.values["search_name"] == search_name(name)), None)
+        """The contact of a campaign that an item, which is to be a new one, may mean after all.
+
+        Both have one name, and one e-mail under two LinkedIn ids; or one company too, and one of them no LinkedIn id.
+        """
+        name = search_name(given.facts["name"])
+        holders = self._by_key.get((campaign, "email", given.facts.get("email") or ""), [])
+        named = [each for each in holders if each.values["search_name"] == name]
+        likeness = likeness_of(given.facts)
+        namesakes = self._by_key.get((campaign, "likeness", "\n".join(likeness)), []) if likeness else []
+        named += [each for each in namesakes if may_be_one(each.values, given)]
+        return named[0] if named else None
 
     def add(self, record: ContactRecord) -> None:
         """Let the contact be matched from now on, by what it holds."""
@@ -238,7 +198,7 @@ class Known:
         rows = contacts[self._is_locking].all(self.connection, of_company=self._company_id, wanted=values, **more)
         return [row._asdict() for row in rows]
 
-    def _select_candidates(self, given: Sequence[ContactItem]) -> list[dict[str, Any]]:
+    def _select_candidates(self, given: Sequence[ContactItem], *, with_namesakes: bool) -> list[dict[str, Any]]:
         known = [(campaign.id,) for campaign in self.campaigns.values() if campaign.id is not None]
         ids = {each.name: each.id for each in self.campaigns.values()}
         rows: list[dict[str, Any]] = []
@@ -252,7 +212,15 @@ class Known:
         names = {search_name(item.facts["name"]) for item in given if item.is_named_only and item.facts.get("name")}
         if names and known:
             rows += self._read(BY_NAME, names, campaigns=known)
+        if with_namesakes and known:
+            likenesses = map(likeness_of, (item.facts for item in unmatched))
+            rows += self._select_namesakes({each[0] for each in likenesses if each})
         return rows
+
+    def _select_namesakes(self, names: Collection[str]) -> list[dict[str, Any]]:
+        wanted = [(name,) for name in sorted(names)]
+        found = NAMESAKES.all(self.connection, of_company=self._company_id, wanted=wanted) if wanted else []
+        return self._read(BY_ID, {row.id for row in found}) if found else []
 
     def _select_merged(self, given: Sequence[ContactItem]) -> list[dict[str, Any]]:
         """Those that took somebody in whom an item names."""
@@ -292,8 +260,9 @@ class Known:
 
 def _places(record: ContactRecord) -> list[tuple[CampaignRecord | None, str, str]]:
     """Where a contact is found: in its campaign, and in none by what tells a person in all of them."""
-    keys = all_keys(record.values)
-    return [*((record.campaign, *key) for key in keys), *((None, *key) for key in keys if key[0] != "name")]
+    keys, likeness = all_keys(record.values), likeness_of(record.values)
+    alike = [(record.campaign, "likeness", "\n".join(likeness))] if likeness else []
+    return [*alike, *((record.campaign, *key) for key in keys), *((None, *key) for key in keys if key[0] != "name")]
 
 
 def _is_key(value: Any) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.contacts.body import MATCH_FIELDS
 from portal.contacts.checking import ContactItem
-from portal.contacts.records import contact_table
+from portal.contacts.statements import contact_table
 from portal.importing.order import KIND, Order
 from portal.models import Task
 from portal.tasks import slices

@@ -100,6 +100,33 @@ def test_one_name_and_e_mail_under_two_ids_looks_alike(company, owner):
     assert (first.alike_id, second.alike_id, other.alike_id) == (None, first.contact_id, None)
 
 
+NEW = [
+    (item("Ana", current_company="Xis", email="ana@x.test"), True),
+    (item("ANA", current_company="Xis", linkedin_public_id="ana"), True),
+    (item("Ana", current_company="Xis"), False),  # the list says by its rows how many these are
+    (item("Ana", email="ana@x.test"), False),
+    (item("Ana", current_company="Xis", email="ana@x.test", campaign="Outra"), False),
+]
+
+
+@BOTH
+@pytest.mark.parametrize(("new", "is_alike"), NEW, ids=[str(number) for number in range(len(NEW))])
+def test_who_gains_an_id_or_an_e_mail_looks_like_whom_only_name_and_company_told(company, owner, new, is_alike):
+    known = one(save_many(company, owner, [item("Ana", current_company="Xis", role="CTO")]))
+    found = one(save_many(company, owner, [new], rules=KEEP))
+    assert found.alike_id == (known.contact_id if is_alike else None)
+
+
+@BOTH
+def test_of_two_who_have_one_name_and_company_only_those_without_a_linkedin_id_look_alike(company, owner):
+    ana = {"current_company": "Xis", "campaign": "Geral"}
+    first = one(save_many(company, owner, [item("Ana", linkedin_public_id="ana-1", **ana)]))
+    assert one(save_many(company, owner, [item("Ana", linkedin_public_id="ana-2", **ana)], rules=KEEP)).alike_id is None
+    assert (
+        one(save_many(company, owner, [item("Ana", email="a@x.test", **ana)], rules=KEEP)).alike_id == first.contact_id
+    )
+
+
 def test_what_changed_is_told_with_what_was(company, owner):
     save_many(company, owner, [item(email="ana@x.test", role="Gerente")])
     changed = item("Ana Lima", email="ana@x.test", role="Gerente", phone="+55 11 5555")
