@@ -7,7 +7,8 @@ import pytest
 from flask import Flask
 
 from portal.contacts.checking import check_item
-from portal.contacts.records import BY_FIELD, BY_ID, BY_NAME, MERGED, MESSAGES, Known
+from portal.contacts.records import Known
+from portal.contacts.statements import BY_FIELD, BY_ID, BY_NAME, MERGED, MESSAGES, NAMESAKES
 from portal.database.db import db
 from portal.database.driver import Statement
 from tests.factories import make_company, save_many
@@ -42,10 +43,11 @@ def test_whom_the_linkedin_id_finds_is_not_read_by_the_e_mail_again(
         (BY_FIELD["linkedin_public_id"][1], "ix_contact_campaign_linkedin"),
         (BY_FIELD["email"][1], "ix_contact_campaign_email"),
         (BY_NAME[1], "ix_contact_company_name"),
+        (NAMESAKES, "ix_contact_company_name"),
         (MESSAGES, "ix_message_contact_id"),
         (MERGED, "ix_former_key_value"),
     ],
-    ids=["ids", "linkedin", "email", "names", "messages", "merged"],
+    ids=["ids", "linkedin", "email", "names", "namesakes", "messages", "merged"],
 )
 def test_sqlite_finds_contacts_by_their_index_knowing_nothing_of_the_tables(
     app: Flask, statement: Statement, index: str
