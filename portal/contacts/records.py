@@ -7,29 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from portal.contacts import matching, statements
 from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS, search_name
 from portal.contacts.checking import SAME, ContactItem
-from portal.contacts.matching import (
-    all_keys,
-    holders_meant,
-    is_same_person,
-    keys_of,
-    likeness_of,
-    may_be_one,
-    without_found,
-)
-from portal.contacts.statements import (
-    ALL_CAMPAIGNS,
-    BY_FIELD,
-    BY_ID,
-    BY_NAME,
-    CAMPAIGNS,
-    MERGED,
-    MESSAGES,
-    NAMESAKES,
-    PEOPLE_BY_EMAIL,
-    PEOPLE_BY_ID,
-)
 from portal.database.driver import Statement
 from portal.models import User
 
@@ -129,14 +109,14 @@ class Known:
         self._is_locking = for_update
         emails = {item.owner.email for item in given if item.owner} - self.people.keys()
         if emails:
-            self._load_people(PEOPLE_BY_EMAIL, emails)
+            self._load_people(statements.PEOPLE_BY_EMAIL, emails)
         ids = {each for item in given for each in (item.contact_id, item.likely_id) if _is_key(each)}
-        rows = self._read(BY_ID, ids) if ids else []
+        rows = self._read(statements.BY_ID, ids) if ids else []
         names = {item.campaign or DEFAULT_CAMPAIGN for item in given}
         self._load_campaigns(None if everywhere else names, {row["campaign_id"] for row in rows})
         rows += self._select_candidates(given, with_namesakes=everywhere)
         if owners := {row["owner_id"] for row in rows} - {person.id for person in self.people.values()}:
-            self._load_people(PEOPLE_BY_ID, owners)
+            self._load_people(statements.PEOPLE_BY_ID, owners)
         self._remember(rows)
         if self.by_id and any(item.level is not SAME or item.messages is not None for item in given):
             self._load_messages()
@@ -153,12 +133,12 @@ class Known:
         item's place.
         """
         likely = self.find(given.likely_id)
-        if likely is not None and likely.campaign is campaign and is_same_person(likely.values, given.facts):
+        if likely is not None and likely.campaign is campaign and matching.is_same_person(likely.values, given.facts):
             return likely
-        for key in keys_of(given.facts):
+        for key in matching.keys_of(given.facts):
             found = self._by_key.get((campaign, *key), [])
             if key[0] == "email":
-                found = [found[place] for place in holders_meant([each.values for each in found], given)]
+                found = [found[place] for place in matching.holders_meant([each.values for each in found], given)]
             place = given.ordinal if key[0] == "name" else 0
             if place < len(found):
                 return found[place]
@@ -172,9 +152,9 @@ class Known:
         name = search_name(given.facts["name"])
         holders = self._by_key.get((campaign, "email", given.facts.get("email") or ""), [])
         named = [each for each in holders if each.values["search_name"] == name]
-        likeness = likeness_of(given.facts)
+        likeness = matching.likeness_of(given.facts)
         namesakes = self._by_key.get((campaign, "likeness", "\n".join(likeness)), []) if likeness else []
-        named += [each for each in namesakes if may_be_one(each.values, given)]
+        named += [each for each in namesakes if matching.may_be_one(each.values, given)]
         return named[0] if named else None
 
     def add(self, record: ContactRecord) -> None:
@@ -184,7 +164,9 @@ class Known:
             same.append(record)
             if len(same) > 1:  # who holds it itself is the one that is matched, and of these the oldest
                 held = place[1:]
-                same.sort(key=lambda each: (held not in keys_of(each.values), each.values["id"] or float("inf")))
+                same.sort(
+                    key=lambda each: (held not in matching.keys_of(each.values), each.values["id"] or float("inf"))
+                )
 
     def leave_out(self, record: ContactRecord) -> None:
         """The contact is about to hold something else."""
@@ -206,30 +188,32 @@ class Known:
         for name in MATCH_FIELDS:
             values = {item.facts[name] for item in unmatched if item.facts.get(name)}
             if values and known:
-                rows += self._read(BY_FIELD[name], values, campaigns=known)
-                unmatched = without_found(unmatched, name, {(row["campaign_id"], row[name]) for row in rows}, ids)
+                rows += self._read(statements.BY_FIELD[name], values, campaigns=known)
+                unmatched = matching.without_found(
+                    unmatched, name, {(row["campaign_id"], row[name]) for row in rows}, ids
+                )
         rows += self._select_merged(given)
         names = {search_name(item.facts["name"]) for item in given if item.is_named_only and item.facts.get("name")}
         if names and known:
-            rows += self._read(BY_NAME, names, campaigns=known)
+            rows += self._read(statements.BY_NAME, names, campaigns=known)
         if with_namesakes and known:
-            likenesses = map(likeness_of, (item.facts for item in unmatched))
+            likenesses = map(matching.likeness_of, (item.facts for item in unmatched))
             rows += self._select_namesakes({each[0] for each in likenesses if each})
         return rows
 
     def _select_namesakes(self, names: Collection[str]) -> list[dict[str, Any]]:
         wanted = [(name,) for name in sorted(names)]
-        found = NAMESAKES.all(self.connection, of_company=self._company_id, wanted=wanted) if wanted else []
-        return self._read(BY_ID, {row.id for row in found}) if found else []
+        found = statements.NAMESAKES.all(self.connection, of_company=self._company_id, wanted=wanted) if wanted else []
+        return self._read(statements.BY_ID, {row.id for row in found}) if found else []
 
     def _select_merged(self, given: Sequence[ContactItem]) -> list[dict[str, Any]]:
         """Those that took somebody in whom an item names."""
-        named = {key for item in given for key in keys_of(item.facts) if key[0] in MATCH_FIELDS}
+        named = {key for item in given for key in matching.keys_of(item.facts) if key[0] in MATCH_FIELDS}
         wanted = [(value,) for value in sorted({value for _, value in named})]
-        found = MERGED.all(self.connection, of_company=self._company_id, wanted=wanted) if wanted else []
+        found = statements.MERGED.all(self.connection, of_company=self._company_id, wanted=wanted) if wanted else []
         here = {campaign.id for campaign in self.campaigns.values()}
         ids = {row.id for row in found if row.campaign_id in here and (row.field, row.value) in named}
-        return self._read(BY_ID, ids) if ids else []
+        return self._read(statements.BY_ID, ids) if ids else []
 
     def _load_people(self, people: Statement, wanted: Iterable[Any]) -> None:
         values = [(value,) for value in sorted(wanted)]
@@ -239,7 +223,7 @@ class Known:
     def _load_campaigns(self, names: Collection[str] | None, ids: Collection[int]) -> None:
         """Those of the names and ids; all of the company without names."""
         meant = {"names": [(name,) for name in names or ()], "ids": [(number,) for number in ids]}
-        campaigns = ALL_CAMPAIGNS if names is None else CAMPAIGNS
+        campaigns = statements.ALL_CAMPAIGNS if names is None else statements.CAMPAIGNS
         for row in campaigns.all(self.connection, of_company=self._company_id, **meant):
             self.campaigns[row.name] = CampaignRecord(row.id, row.name, row.description)
 
@@ -253,14 +237,14 @@ class Known:
                 self.add(record)
 
     def _load_messages(self) -> None:
-        for row in MESSAGES.all(self.connection, wanted=[(number,) for number in self.by_id]):
+        for row in statements.MESSAGES.all(self.connection, wanted=[(number,) for number in self.by_id]):
             message = {name: getattr(row, name) for name in ("sender_name", "message", "date", "pending")}
             self.by_id[row.contact_id].messages.append(message)
 
 
 def _places(record: ContactRecord) -> list[tuple[CampaignRecord | None, str, str]]:
     """Where a contact is found: in its campaign, and in none by what tells a person in all of them."""
-    keys, likeness = all_keys(record.values), likeness_of(record.values)
+    keys, likeness = matching.all_keys(record.values), matching.likeness_of(record.values)
     alike = [(record.campaign, "likeness", "\n".join(likeness))] if likeness else []
     return [*alike, *((record.campaign, *key) for key in keys), *((None, *key) for key in keys if key[0] != "name")]
 

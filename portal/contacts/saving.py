@@ -5,10 +5,10 @@ of its items match each other as two batches would; what came of it is written a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, exists, select
@@ -103,7 +103,7 @@ def _save(
     for row in list(session):
         if isinstance(row, Contact | Campaign):
             session.expire(row)  # the statements went past it
-    return [_result(plan, item, batch.now) for plan, item in zip(plans, items, strict=True)]
+    return [Saved(error=plan) if isinstance(plan, InvalidContact) else plan.written() for plan in plans]
 
 
 def _read_company(session: Session, actor: Actor, *, is_held: bool) -> CompanyRecord:
@@ -113,43 +113,23 @@ def _read_company(session: Session, actor: Actor, *, is_held: bool) -> CompanyRe
     return CompanyRecord(*row)
 
 
-@dataclass(slots=True)
-class _Plan:
-    """What one item does, before it is written."""
+class _Plan(NamedTuple):
+    """What one item does, as far as it is known before it is written."""
 
     record: ContactRecord
-    is_new: bool
-    differences: dict[str, tuple[Any, Any]]
-    previous_level: int | None
-    change: Change | None
-    elsewhere: str | None
-    alike: ContactRecord | None
-    is_level_kept: bool
-    lost_messages: int
-    is_former: bool
+    result: Saved
+    change: Change | None = None
+    alike: ContactRecord | None = None
 
-
-def _result(plan: _Plan | InvalidContact, item: ContactItem, now: datetime) -> Saved:
-    if isinstance(plan, InvalidContact):
-        return Saved(error=plan)
-    is_changed, is_classified = bool(plan.differences) and not plan.is_new, plan.change is not None
-    return Saved(
-        contact_id=plan.record.values["id"],
-        created=plan.is_new,
-        changed=is_changed,
-        classified=is_classified,
-        previous_level=plan.previous_level,
-        classified_at=plan.record.values["classified_at"] if plan.change else None,
-        delivery_id=plan.change.delivery_id if plan.change else None,
-        notes=(*item.notes, InvalidContact("contact", "merged_away")) if plan.is_former else item.notes,
-        differences=plan.differences if is_changed else UNCHANGED,
-        saved_at=now if plan.is_new or is_changed or is_classified else None,
-        elsewhere=plan.elsewhere,
-        alike_id=plan.alike.values["id"] if plan.alike else None,
-        is_level_kept=plan.is_level_kept,
-        lost_messages=plan.lost_messages,
-        is_former=plan.is_former,
-    )
+    def written(self) -> Saved:
+        """What the item did, with the numbers of what was written."""
+        values, change = self.record.values, self.change
+        return self.result._replace(
+            contact_id=values["id"],
+            classified_at=values["classified_at"] if change else None,
+            delivery_id=change.delivery_id if change else None,
+            alike_id=self.alike.values["id"] if self.alike else None,
+        )
 
 
 class _Batch:
@@ -193,7 +173,21 @@ class _Batch:
         record.is_changed = record.is_changed or bool(differences)
         previous, is_level_kept = record.values["interest_level"], self._keeps_level(record, given.level)
         change = None if is_level_kept else self._classify(record, given.level)
-        return _Plan(record, is_new, differences, previous, change, elsewhere, alike, is_level_kept, lost, is_former)
+        is_changed, is_classified = bool(differences) and not is_new, change is not None
+        result = Saved(
+            created=is_new,
+            changed=is_changed,
+            classified=is_classified,
+            previous_level=previous,
+            notes=(*given.notes, InvalidContact("contact", "merged_away")) if is_former else given.notes,
+            differences=differences if is_changed else UNCHANGED,
+            saved_at=self.now if is_new or is_changed or is_classified else None,
+            elsewhere=elsewhere,
+            is_level_kept=is_level_kept,
+            lost_messages=lost,
+            is_former=is_former,
+        )
+        return _Plan(record, result, change, alike)
 
     def _without_former(self, record: ContactRecord, given: ContactItem) -> ContactItem:
         """What an item says of somebody who was merged into the contact, and the contact lacks.
