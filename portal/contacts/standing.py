@@ -31,6 +31,7 @@ coming_level = (
     .scalar_subquery()
 )
 """What the CRM will learn last of what waits, since a contact's deliveries go out in order."""
+_has_open = exists().where(_own_open).correlate(Contact)
 is_coming = coming_level == Contact.interest_level
 has_old_data = Contact.data_changed_at > Contact.delivered_frozen_at
 """The CRM has the old data: as `CHANGED`, whose index holds only these."""
@@ -50,6 +51,7 @@ _is_in_sync = _sync == "in_sync"
 _shown = case(
     (and_(_is_in_sync, open_warning.in_(DOUBTS)), "with_warning"),
     (and_(_is_in_sync, has_old_data, is_data_coming), "waiting"),
+    (and_(Contact.interest_level.is_(None), _has_open), "waiting"),  # of a level that was removed meanwhile
     (and_(_is_in_sync, has_old_data), "data_changed"),
     (and_(Contact.interest_level.is_(None), Contact.delivered_level.is_not(None)), "level_removed"),
     else_=_sync,
@@ -57,7 +59,9 @@ _shown = case(
 _FEW = {
     "with_warning": Contact.delivered_warning.is_not(None),
     "data_changed": has_old_data,
-    "waiting": or_(is_behind, has_old_data),
+    "waiting": or_(
+        is_behind, has_old_data, Contact.id.in_(select(Delivery.contact_id).where(Delivery.status.in_(OPEN_STATUSES)))
+    ),
     "out_of_sync": is_behind,
 }
 """What an index finds of the contacts in some states: the database begins with those few."""

@@ -39,6 +39,7 @@ _DENIED = re.compile(
     _any_accents(
         r"""</\Z | (?<![\w.,])
     (?: (?: 0 | no | none | nothing | zero | sem | nenhuma? | nada | sin | ningún | ninguna | without )
+        (?:[ ](?: further | more | other ))?
         (?:[ ](?: warnings? | avisos? | errors? | erros? | falhas? )[ ](?: or | nor | and | ou | nem | e )
           | [ ](?!such)[^\W\d_]{1,20} )?
         (?:[ ](?: was | were | foi | foram | com | with | (?:de|of)[ ]\d{1,9} ))?
@@ -71,7 +72,8 @@ _ERROR_PHRASES = re.compile(
           | available | ok)
       | unable[ ]to | timed[ ]out | bad[ ]request | too[ ]many[ ]requests | went[ ]wrong | deu[ ]errado
       | não[ ](?:deu[ ]certo | confere | conectou | suportad[oa])
-      | (?:não | no)[ ](?:autorizad[oa] | autenticad[oa] | permitid[oa]) | não[ ]foi[ ]possível | no[ ]se[ ]pud[^\W_]+
+      | (?:não | no)[ ](?:autorizad[oa] | autenticad[oa] | permitid[oa]) | não[ ]foi[ ]possível 
+      | no[ ](?:se | fue)[ ](?:pud | posible | guard | cre | proces | recib | acept)[^\W_]*
       | (?:não | nada)[ ](?:(?:foi | foram)[ ])?(?:salv | grav | feit | process | cri | receb | aceit | registr | inclu)
         (?:[ia]d | íd)?[oa]s?
       | (?:ocorreu | houve)[ ]um[ ]problema | (?:ocurrió | hubo)[ ]un[ ]problema

@@ -63,6 +63,10 @@ def test_each_contact_is_found_by_what_it_is_shown_as_and_by_nothing_else(compan
         received(company, warning)
     classify_contact(make_contact(company), 1)
     make_contact(company)
+    removed = make_contact(company)
+    make_delivery(removed, 2)
+    classify_contact(removed, None)
+    assert shown(company)[removed.id] == "waiting"
     everybody = shown(company)
     for state in SHOWN_STATES:
         found = db.session.scalars(select_contacts(company.id, ContactFilter(state=state))).all()

@@ -380,6 +380,9 @@ Erros serão enviados por e-mail
 <resposta><erro>false</erro></resposta>
 <resposta><erro>N</erro></resposta>
 <faultcode/>
+No further action is required.
+Thanks! No more information is required
+Nada más es necesario
 """.strip().splitlines()
 """Of CRMs, of automations and of scripts: what they say when all is well, and echoes of what they were sent."""
 
@@ -581,6 +584,9 @@ No autorizado
 Acceso denegado
 Solicitud rechazada
 Contraseña incorrecta
+No se guardó correctamente
+No fue posible guardar
+No se recibió ningún dato
 {"ErrorCode":5,"ErrorMessage":"CPF"}
 {"errno":1062}
 {"err":"duplicate key"}

@@ -148,5 +148,5 @@ def test_a_file_as_large_as_may_be_arrives_and_a_larger_one_is_refused_in_the_po
     assert arrived.status_code == 303, arrived.text
     refused = visitor.send_form("/imports", "/imports", largest + bytes(8 * 1024**2))
     assert refused.status_code == 413
-    assert "O arquivo é grande demais" in refused.text
+    assert "O que foi enviado é grande demais" in refused.text
     assert db.session.scalars(select(Task.status)).all() == ["waiting"]

@@ -336,7 +336,7 @@ def test_a_file_beyond_the_limit_is_refused(member, nobody):
     answer = send_large(member, content)
     assert (answer.status_code, "mais de 50 MB" in answer.text) == (422, True)
     answer = send_large(member, content + b"b" * 2**20)
-    assert (answer.status_code, "O arquivo é grande demais" in answer.text) == (413, True)
+    assert (answer.status_code, "O que foi enviado é grande demais" in answer.text) == (413, True)
 
 
 def test_a_file_that_comes_after_the_session_ended_leads_to_the_log_in_which_says_so(nobody):
