@@ -22,7 +22,7 @@ from unittest import mock
 
 from alembic import command
 from click.testing import CliRunner
-from sqlalchemy import ColumnElement, create_engine, func, select
+from sqlalchemy import ColumnElement, create_engine, exists, func, literal, select
 
 from portal import clock, create_app
 from portal.cli import cli
@@ -60,7 +60,7 @@ FAIL_RATE = 0.03
 BATCH = 500
 WAIT_SECONDS = 600
 LEVELS = select(Contact.linkedin_public_id, Contact.interest_level)
-WAITING = Delivery.status == "pending"
+WAITING = Delivery.status == literal("pending", literal_execute=True)  # said in the words of its index
 
 
 class Calendar:
@@ -202,10 +202,12 @@ class Year:
     def _drain(self) -> None:
         """Until nothing is due any more. What failed is due on another day."""
         end, self._receiver.received[:] = time.monotonic() + WAIT_SECONDS, []
-        due = (WAITING & (Delivery.next_attempt_at <= clock.utcnow())) | (Delivery.status == "sending")
-        open_ids = select(Delivery.id).join(Endpoint, Endpoint.company_id == Delivery.company_id)
+        of_company = Delivery.company_id == Endpoint.company_id
+        is_due = exists().where(of_company, WAITING, Delivery.next_attempt_at <= clock.utcnow())
+        is_sent = exists().where(of_company, Delivery.status == literal("sending", literal_execute=True))
+        taking = select(Endpoint.id).where(Endpoint.state == "active", is_due | is_sent)
         self._dispatcher.wake()
-        while db.session.scalar(open_ids.where(due, Endpoint.state == "active").limit(1)) is not None:
+        while db.session.scalar(taking) is not None:
             db.session.remove()
             assert time.monotonic() < end, "what is due is not sent"
             time.sleep(0.02)
