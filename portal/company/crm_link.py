@@ -31,7 +31,7 @@ def set_link(session: Session, actor: Actor, pointer: str, template: str) -> Non
     endpoint = lock_endpoint(session, actor.company_id)
     if (endpoint.link_pointer, endpoint.link_template) != (pointer, template):
         endpoint.link_pointer, endpoint.link_template = pointer, template
-        audit.record(session, actor, "webhook.link_set", subject=template[:300])
+        audit.record(session, actor, "webhook.link_set", subject=template)
 
 
 def remove_link(session: Session, actor: Actor) -> None:

@@ -106,7 +106,7 @@ def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], target: 
         raise OwnerGone(owner.name)
     if contact_ids:
         to = " ".join(part for part in (item.owner.email if item.owner else None, item.campaign) if part)
-        audit.record(session, actor, "contacts.assigned", subject=f"{len(contact_ids)} -> {to}"[:300])
+        audit.record(session, actor, "contacts.assigned", subject=f"{len(contact_ids)} -> {to}")
     arguments = {"owner_id": target.owner_id, "campaign_id": target.campaign_id}
     return queue_numbers(session, actor, KIND, contact_ids, arguments=arguments)
 

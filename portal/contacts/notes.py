@@ -27,7 +27,7 @@ def write_note(session: Session, actor: Actor, cause: str, text: str) -> CauseNo
     note = session.get(CauseNote, (actor.company_id, cause))
     if text == (note.text if note else ""):
         return note
-    audit.record(session, actor, "cause.noted", subject=f"{cause}: {text}"[:300])
+    audit.record(session, actor, "cause.noted", subject=f"{cause}: {text}")
     if note is None:
         note = CauseNote(company_id=actor.company_id, cause=cause)
         session.add(note)

@@ -89,6 +89,10 @@ def test_what_is_no_header_is_refused(app: Flask, name: str, value: str, part: s
         assert refused.value.sentence
 
 
+def test_a_header_may_be_as_long_as_its_limits() -> None:
+    assert read_header("x" * 100, " " + "v" * 4096 + " ") == FixedHeader("x" * 100, "v" * 4096)
+
+
 def test_a_value_stands_in_no_representation() -> None:
     assert VALUE not in repr(read_header("X-Api-Key", f" {VALUE}\n"))
 

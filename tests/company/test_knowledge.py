@@ -87,6 +87,7 @@ def test_another_crm_knows_of_nobody_and_is_told_when_asked_to(
     contact_id, other_id = told.id, other.id
     set_address(company, f"{receiver.url}account/2", other_crm=True)
     assert (state_of(contact_id), state_of(other_id)) == ("out_of_sync", "in_sync")
+    assert db.session.get_one(Contact, contact_id).delivered_frozen_at is None
     assert db.session.query(CrmRecord).count() == 0
     assert backlog_of(db.session, company.id).stuck == 1
     assert db.session.query(AuditEntry).filter_by(action="webhook.crm_changed", subject="1").count() == 1

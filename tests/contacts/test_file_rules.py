@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from portal.contacts.saved import FileRules, Saved
+from portal.contacts.threads import add_messages
 from portal.database.db import db
 from portal.models import Company, Contact, Delivery, User
 from tests.conftest import BOTH
@@ -190,3 +191,10 @@ def test_a_full_thread_that_begins_with_the_newest_loses_its_oldest(company, own
     assert (kept, added.lost_messages) == (["dia 4", "dia 5"], 3)
     again = one(save_many(company, owner, [told(5, 4, 3, 2, 1)], rules=rules))
     assert again.saved_at is None, "the same messages, given again, change nothing"
+
+
+def test_of_one_moment_those_stay_in_a_full_thread_that_were_there(monkeypatch):
+    monkeypatch.setattr("portal.contacts.threads.MAX_ITEMS", 2)
+    held, new = [{"message": text, "date": None} for text in ("um", "dois")], {"message": "três", "date": None}
+    assert add_messages(held, [new]) == (held, 1)
+    assert add_messages(held, held) == (held, 0)

@@ -7,7 +7,7 @@ from flask import Flask
 
 from portal.api.contact_schemas import ContactQuerySchema
 from portal.api.protocol.lists import ListQuerySchema
-from portal.contacts import classifying, filtering
+from portal.contacts import classifying, filtering, listing
 from portal.contacts.filtering import ContactFilter, read_filter
 from portal.contacts.listing import page_contacts
 from portal.database.db import db
@@ -59,6 +59,15 @@ def test_a_field_counts_in_all_that_is_read_of_the_list(company: Company, contac
     ]
     for asked in both:
         assert found(company, read_filter(db.session, company.id, asked)) == 2, asked
+
+
+def test_counting_stops_one_beyond_its_cap(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "COUNT_CAP", 2)
+    counts = []
+    for _ in range(4):
+        make_contact(company)
+        counts.append(listing.count_contacts(db.session, company.id, ContactFilter()))
+    assert counts == [1, 2, 3, 3]
 
 
 @pytest.mark.parametrize("name", sorted(set(filtering.NAMES) - {"search"}))

@@ -17,13 +17,13 @@ def said(company: Company) -> dict[str, str]:
 
 def test_each_company_has_its_own_note_about_a_cause(app: Flask) -> None:
     first, second = make_company("Primeira"), make_company("Segunda")
-    for company, text in ((first, "um"), (second, "dois"), (second, "três"), (first, "quatro")):
+    for company, text in ((first, "um"), (second, "dois"), (second, "três"), (first, "quatro\r\ncinco ")):
         notes.write_note(db.session, actor_of(company), "timeout", text)
         db.session.commit()
-    assert (said(first), said(second)) == ({"timeout": "quatro"}, {"timeout": "três"})
+    assert (said(first), said(second)) == ({"timeout": "quatro\ncinco"}, {"timeout": "três"})
     notes.write_note(db.session, actor_of(second), "timeout", " ")
     db.session.commit()
-    assert (said(first), said(second)) == ({"timeout": "quatro"}, {})
+    assert (said(first), said(second)) == ({"timeout": "quatro\ncinco"}, {})
     assert [entry.company_id for entry in db.session.query(AuditEntry).filter_by(action="cause.noted")] == [
         *(first.id, second.id, second.id, first.id, second.id)
     ]

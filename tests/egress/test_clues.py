@@ -9,8 +9,8 @@ import pytest
 from flask import Flask
 
 from portal.i18n import speaking
-from portal.rules.clues import find_clue
-from portal.rules.reasons import Limits, explain_attempt
+from portal.rules.clues import Clue, find_clue
+from portal.rules.reasons import Limits, explain_attempt, explain_clue
 from portal.rules.reasons.clues import CLUES
 from portal.webhook import Outcome, WebhookRequest, post
 from tests.egress.conftest import MakeEgress
@@ -287,6 +287,11 @@ def test_every_clue_has_a_receiver_that_shows_it() -> None:
 def test_a_body_that_is_too_long_is_told_with_its_length(make_egress: MakeEgress) -> None:
     outcome, _ = outcome_of(Row("body_too_long", 413), make_egress)
     assert f"Esta entrega tem {len(BODY)} bytes" in explain_attempt(outcome, Limits()).message
+
+
+def test_a_length_is_told_as_its_reader_writes_numbers(app: Flask) -> None:
+    with app.test_request_context():
+        assert "tem 20.480 bytes" in explain_clue(Clue("body_too_long", {"size": "20480"}))
 
 
 def test_the_query_of_a_target_is_not_in_the_sentence(make_egress: MakeEgress) -> None:

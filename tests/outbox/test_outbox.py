@@ -173,6 +173,14 @@ def test_settle_after_the_lease_was_taken_changes_nothing_but_leaves_a_late_atte
     assert [(a.reason, a.late) for a in attempts_of(delivery)] == [("interrupted", False), ("server_error", True)]
 
 
+def test_a_receiver_that_asks_for_a_longer_pause_gets_it(company: Company) -> None:
+    factories.make_delivery(factories.make_contact(company))
+    (claim,) = claim_due()
+    now = after_now()
+    asked = answered("server_error", retry_after=timedelta(minutes=10))
+    assert settle(claim, asked, now=now).next_attempt_at == now + timedelta(minutes=10)
+
+
 def test_a_dead_workers_delivery_is_due_again_and_its_try_is_shown_as_interrupted(company: Company) -> None:
     factories.make_delivery(factories.make_contact(company))
     (claim,) = claim_due()

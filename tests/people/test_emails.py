@@ -67,6 +67,19 @@ def test_asking_tells_nobody_whether_an_address_is_taken_and_confirming_does(app
     assert emails.change(db.session, bia, "vera@example.com", actor=actor_for(ana)) == "bia@example.com"
 
 
+def test_only_who_was_invited_and_may_come_in_is_invited_anew(app: Flask) -> None:
+    company = make_company()
+    boss, invited, out, owner = (make_user(company, email=f"{name}@example.com") for name in ("a", "b", "c", "d"))
+    for user in (invited, out, owner):
+        user.password_hash = None
+    out.disabled_at, owner.role = clock.utcnow(), None
+    db.session.commit()
+    everybody = (boss, invited, out, owner)
+    made = [emails.change_for(db.session, user, f"x{user.email}", actor=actor_for(boss)) for user in everybody]
+    assert [link and link[0] for link in made] == ["email", "invitation", None, None]
+    assert [user.email[0] for user in everybody] == ["a", "x", "x", "x"]
+
+
 @BOTH
 def test_two_who_confirm_one_address_at_once_do_not_share_it(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     company = make_company()

@@ -176,6 +176,27 @@ def test_the_time_to_the_crm_is_that_of_the_first_arrival(company: Company) -> N
     db.session.commit()
     again = march_report(company, campaign_id=report.campaigns[1].wanted.campaign_id)
     assert (again.median_seconds, again.timed) == (86400.0, 1)
+    row.attempt_count, row.delivered_at = 1, row.created_at + timedelta(seconds=7)  # its answer took a while
+    db.session.commit()
+    assert march_report(company, campaign_id=report.campaigns[1].wanted.campaign_id).median_seconds == 7.0
+
+
+def test_a_span_has_at_most_a_year_and_the_hour_by_which_a_zone_changes(company: Company) -> None:
+    for more in (timedelta(0), timedelta(microseconds=1)):
+        wanted = ReportFilter(since=SINCE, until=SINCE + timedelta(days=366, hours=1) + more)
+        if more:
+            with pytest.raises(BadSpan):
+                make_report(db.session, company.id, wanted, zone=ZONE)
+        else:
+            make_report(db.session, company.id, wanted, zone=ZONE)
+
+
+def test_what_is_classified_when_a_week_begins_counts_in_that_week(company: Company) -> None:
+    with time_machine.travel(datetime(2026, 3, 9, tzinfo=ZONE), tick=False):  # a Monday
+        make_delivery(contact_of(company, "ana", "Norte"), 3)
+    report = march_report(company)
+    counted = [(part.wanted.since, part.levels[0].contacts) for part in report.weeks if part.levels[0].contacts]
+    assert counted == [(datetime(2026, 3, 9, tzinfo=ZONE), 1)]
 
 
 def test_campaigns_and_owners_stand_by_name_whichever_came_first(company: Company) -> None:

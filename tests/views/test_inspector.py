@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from sqlalchemy import select
+from werkzeug.datastructures import Headers
 from werkzeug.serving import make_server
 
 from portal import clock
@@ -13,6 +14,7 @@ from portal.company import endpoint, inspector
 from portal.database.db import db, reading
 from portal.models import AuditEntry
 from portal.rules.payload import encode_body, sample_payload
+from portal.runtime import runtime
 from portal.webhook import USER_AGENT, sign
 from portal.worker import run
 from portal.working_models import InspectedRequest
@@ -126,6 +128,17 @@ def test_only_so_much_is_taken_in_a_minute(nobody, company, path):
         assert statuses == [200] * 30 + [429]
         moved.shift(timedelta(seconds=61))
         assert send(nobody, path).status_code == 200
+
+
+def test_what_many_send_to_one_company_leaves_what_came_to_another(company, monkeypatch, admin):
+    monkeypatch.setattr(inspector, "KEPT_REQUESTS", 2)
+    for receiving in (make_company("Outra"), company):
+        for number in range(4):
+            body, now = str(number).encode(), clock.utcnow()
+            inspector.take(db.session, receiving.id, headers=Headers(), body=body, vault=runtime().vault, now=now)
+        db.session.commit()
+    bodies = [row.body for row in db.session.query(InspectedRequest).order_by(InspectedRequest.id)]
+    assert bodies == [b"2", b"3"] * 2
 
 
 @BOTH

@@ -11,6 +11,7 @@ from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Attempt, Company, Delivery
 from portal.worker import run
+from portal.working_models import AttemptCount
 from tests import factories
 from tests.conftest import BOTH, MakeApp, running_worker
 
@@ -176,6 +177,7 @@ def test_a_test_send_takes_the_same_way_and_is_recorded(app: Flask, company: Com
     assert (delivery.trigger, delivery.status, delivery.webhook_id) == ("test", "failed", sent.webhook_id)
     assert [(attempt.number, attempt.status_code) for attempt in delivery.attempts] == [(1, 202)]
     assert receiver.received[0].body == delivery.body
+    assert db.session.query(AttemptCount).count() == 0
 
 
 @pytest.mark.slow
