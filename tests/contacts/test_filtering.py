@@ -51,6 +51,7 @@ def test_a_field_counts_in_all_that_is_read_of_the_list(company: Company, contac
     for asked in one:
         assert found(company, read_filter(db.session, company.id, asked)) == 1, asked
     assert found(company, ContactFilter(search="567")) == 0
+    assert found(company, ContactFilter(search="elio " * 12 + "outro")) == 1, "a dozen words say enough"
     both: list[dict[str, Any]] = [
         {},
         {"campaign": "Geral"},

@@ -7,6 +7,7 @@ import time_machine
 
 from portal.audit import Actor
 from portal.clock import utcnow
+from portal.company.refusals import Refusal
 from portal.contacts import syncing
 from portal.database.db import db
 from portal.deliveries import resending
@@ -17,6 +18,7 @@ from portal.worker.task_runner import LEASE, TaskRunner
 from tests.conftest import BOTH
 from tests.factories import (
     NOON,
+    actor_of,
     attempt_of,
     endpoint_of,
     forget_body,
@@ -149,9 +151,9 @@ def test_what_is_chosen_stands_in_the_order_of_its_making_and_its_days_are_told(
 def test_data_are_old_that_changed_after_the_delivery_of_this_contact(company):
     failed = end(make_delivery(make_contact(company)))
     contact, second = failed.contact, timedelta(seconds=1)
-    facts = {(None, None): False, (-second, None): False, (second, None): True, (second, contact.id): False}
+    facts = {(None, None): False, (timedelta(0), None): False, (second, None): True, (second, contact.id): False}
     for (changed, former), is_old in facts.items():
-        contact.data_changed_at = changed and failed.created_at + changed
+        contact.data_changed_at = None if changed is None else failed.created_at + changed
         failed.former_contact_id = former
         assert resending.has_old_data(failed) is is_old
     failed.contact = None
@@ -176,6 +178,20 @@ def test_the_deliveries_that_match_are_due_again_and_no_others(company):
     assert pending_ids() == wanted
     row = db.session.get_one(Delivery, wanted[0])
     assert (row.next_trigger, row.next_actor, row.tries) == ("manual", "ana@example.com", 0)
+
+
+def test_what_cannot_be_sent_again_says_why(company):
+    purged, erased, test = (end(make_delivery(make_contact(company))) for _ in range(3))
+    for row in (purged, erased):
+        forget_body(row)
+    erased.contact_id, test.trigger = None, "test"
+    db.session.commit()
+    said = {}
+    for row in (purged, erased, test):
+        with pytest.raises(Refusal) as refused:
+            resending.resend(db.session, actor_of(company), row, accepting=resending.RISKS)
+        said[row.id] = refused.value.code
+    assert said == {purged.id: "body_purged", erased.id: "person_erased", test.id: "test_delivery"}
 
 
 def test_what_came_later_than_what_was_counted_stays_out(company):

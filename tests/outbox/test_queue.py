@@ -11,9 +11,14 @@ from portal.contacts.classifying import classify
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Delivery
+from portal.outbox.outages import begin_outage
 from portal.runtime import runtime
+from portal.vault import Vault, WrongKey
+from portal.webhook import Outcome
+from portal.working_models import Outage
 from tests import factories
 from tests.conftest import BOTH
+from tests.outbox.test_outbox import claim_due
 
 URL = "http://127.0.0.1:9999/hook"
 
@@ -43,6 +48,29 @@ def test_cancelling_and_counting_keep_to_one_company(failed: Delivery) -> None:
     assert outbox.cancel_waiting(db.session, failed.company_id) == 0
     assert outbox.waiting_count(db.session, other.id) == 1
     assert outbox.cancel_waiting(db.session, other.id) == 1
+
+
+def test_what_is_being_sent_is_not_cancelled(failed: Delivery) -> None:
+    failed.status, failed.lease_token = "sending", "x"
+    db.session.commit()
+    assert outbox.cancel_waiting(db.session, failed.company_id) == 0
+    assert outbox.cancel_contacts(db.session, [failed.contact_id or 0]) == 0
+    assert outbox.waiting_count(db.session, failed.company_id) == 1
+
+
+def test_another_key_is_no_fault_of_one_delivery(failed: Delivery) -> None:
+    failed.status, failed.next_attempt_at = "pending", utcnow()
+    db.session.commit()
+    (claim,) = claim_due()
+    with pytest.raises(WrongKey):
+        outbox.begin(claim, Vault("another key"), runtime().egress, lambda _outcome: None)
+
+
+def test_an_outage_that_lasts_goes_on(failed: Delivery) -> None:
+    cause = Outcome.interrupted(url=URL, started_at=utcnow())
+    for _ in range(2):
+        begin_outage(db.session.connection(), failed.company_id, cause, began_at=utcnow())
+    assert db.session.query(Outage).count() == 1
 
 
 @pytest.mark.parametrize("act", ["level", "data", "again", "many again", "back", "address", "resume"])

@@ -94,6 +94,12 @@ def test_each_of_a_batch_gets_what_came_of_it(company: Company) -> None:
     assert [contact.delivered_level for contact in contacts if not db.session.refresh(contact)] == [1] + [None] * 4
 
 
+def test_a_detail_that_quotes_what_no_database_holds_is_kept_without_it(company: Company) -> None:
+    factories.make_delivery(factories.make_contact(company))
+    (attempt,) = settle(claim_one(), "not_http", detail="a\0b\ud800c").attempts
+    assert attempt.detail == "a\ufffdb?c"
+
+
 def test_what_was_erased_while_it_was_sent_leaves_no_answer_and_keeps_no_other(company: Company) -> None:
     for _ in range(2):
         factories.make_delivery(factories.make_contact(company))

@@ -194,6 +194,8 @@ def test_a_span_has_at_most_a_year_and_the_hour_by_which_a_zone_changes(company:
 def test_what_is_classified_when_a_week_begins_counts_in_that_week(company: Company) -> None:
     with time_machine.travel(datetime(2026, 3, 9, tzinfo=ZONE), tick=False):  # a Monday
         make_delivery(contact_of(company, "ana", "Norte"), 3)
+    with time_machine.travel(UNTIL, tick=False):
+        make_delivery(contact_of(company, "bia", "Norte"), 3)
     report = march_report(company)
     counted = [(part.wanted.since, part.levels[0].contacts) for part in report.weeks if part.levels[0].contacts]
     assert counted == [(datetime(2026, 3, 9, tzinfo=ZONE), 1)]
