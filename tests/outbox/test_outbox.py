@@ -8,7 +8,7 @@ from portal import clock, outbox
 from portal.company import endpoint
 from portal.database.db import db
 from portal.models import Attempt, Company, Contact, Delivery
-from portal.outbox import Claim, Rules
+from portal.outbox import Claim, Rules, claims
 from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
 from tests import factories
@@ -403,6 +403,14 @@ def test_a_probe_whose_worker_died_is_asked_again_after_its_lease(company: Compa
     recover(later)
     assert len(claim_due(now=later)) == 1
     assert probe.is_probe
+
+
+def test_of_two_who_look_at_one_moment_one_probes(company: Company) -> None:
+    now = opened_circuit(company) + timedelta(seconds=31)
+    with worker_transaction() as connection:
+        (target,) = claims._endpoints_with_due(connection, now)
+        found = [claims._claim_probe(connection, target, now=now, lease=LEASE) for _ in range(2)]
+    assert [len(each) for each in found] == [1, 0]
 
 
 def test_a_contact_keeps_the_level_that_arrived_last_also_when_an_old_one_is_sent_again(company: Company) -> None:

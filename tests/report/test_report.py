@@ -228,7 +228,9 @@ def test_another_company_sees_nothing_of_it(company: Company) -> None:
 
 @pytest.mark.parametrize(
     "asked", ["3", "3,,", "4,2026-03-01T00:00:00Z,2026-04-01T00:00:00Z", "3,2026-03-01T00:00:00,2026-04-01T00:00:00Z",
-              "3,2026-03-01T00:00:00Z,2026-04-01T00:00:00Z,all", "3,a,b,c,d"]
+              "3,2026-03-01T00:00:00Z,2026-04-01T00:00:00Z,all",
+              "3,2026-03-01T00:00:00Z,2026-04-01T00:00:00Z,missing,x",
+              "3,a,b,c,d"]
 )  # fmt: skip
 def test_what_says_no_span_is_refused(company: Company, asked: str) -> None:
     assert read_contact_filter(db.session, company.id, {"reached": asked}).unknown == ("reached",)
