@@ -31,6 +31,15 @@ def test_who_calls_too_often_is_told_when_to_come_back(api: Caller) -> None:
     assert 1 <= int(refused.headers["Retry-After"]) <= 2
 
 
+def test_who_may_call_again_within_the_second_is_told_of_one(
+    app: Flask, api: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "monotonic", lambda: 100.0)
+    app.extensions[access.LIMIT] = RateLimit(per_second=4, burst=1)
+    assert [api.get("/webhook").status_code for _ in range(2)] == [200, 429]
+    assert api.get("/webhook").headers["Retry-After"] == "1"
+
+
 def test_every_token_has_its_own_count(app: Flask, api: Caller) -> None:
     while api.get("/webhook").status_code == 200:
         pass
