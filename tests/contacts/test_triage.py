@@ -68,11 +68,14 @@ def test_who_replied_since_the_level_was_set_has_a_turn_again(company, three):
     for contact, replied_at in zip(three, (before, after, None), strict=True):
         classify_contact(contact, 1)
         db.session.get(Contact, contact.id).reply_date = replied_at
-    unclassified = make_contact(company, name="Bia")
+    unclassified, at_once = make_contact(company, name="Bia"), make_contact(company, name="Davi")
     db.session.get(Contact, unclassified.id).reply_date = before
+    classify_contact(at_once, 1)
+    told = db.session.get(Contact, at_once.id)
+    told.reply_date = told.classified_at
     db.session.commit()
     assert [name for name, _, _ in walk(company, ContactFilter(replied="since"))] == ["Bia", "Élio"]
-    assert [name for name, _, _ in walk(company, ContactFilter(replied="yes"))] == ["Ana", "Bia", "Élio"]
+    assert [name for name, _, _ in walk(company, ContactFilter(replied="yes"))] == ["Ana", "Bia", "Davi", "Élio"]
 
 
 def test_another_companys_contact_is_gone_whatever_was_seen_of_it(company, three):

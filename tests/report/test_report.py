@@ -162,10 +162,13 @@ def test_one_sentence_says_it(company: Company) -> None:
 
 
 @pytest.mark.usefixtures("march")
-def test_the_time_to_the_crm_is_that_of_the_first_arrival(company: Company) -> None:
+def test_the_time_to_the_crm_is_that_of_the_first_arrival(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     """Davi's took a day, the others no time; caio's has not arrived. What is sent again does not arrive later."""
     report = march_report(company)
     assert (report.median_seconds, report.timed) == (0.0, 5)
+    with monkeypatch.context() as patch:
+        patch.setattr("portal.report.TIMED", 2)
+        assert march_report(company).timed == 2
     davi = march_report(company, campaign_id=report.campaigns[1].wanted.campaign_id)
     assert (davi.median_seconds, davi.timed) == (86400.0, 1)
     row = db.session.query(Delivery).join(Contact).filter(Contact.name == "davi").one()
