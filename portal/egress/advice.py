@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
+from itertools import chain
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -18,7 +19,7 @@ from portal.rules.services import CRMS, LOGIN_HOSTS, crm_of, is_under
 FUNCTION_HOSTS = ("m.pipedream.net", "workers.dev", "run.app", "on.aws", "deno.dev", "val.run")
 """Here an address without a path is a program, not a home page."""
 DOCS_HOSTS = "docs.n8n.io help.zapier.com docs.zapier.com help.make.com developers.make.com www.make.com " + " ".join(
-    f"{name}.{domain}" for domain in CRMS for name in ("docs", "developer", "developers")
+    f"{name}.{domain}" for domain in chain.from_iterable(CRMS.values()) for name in ("docs", "developer", "developers")
 )
 """Pages of help of the services that are known; elsewhere a host of such a name may well receive."""
 

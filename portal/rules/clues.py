@@ -80,7 +80,7 @@ def _find_clues(answer: _Answer, status_code: int) -> Iterator[Clue]:
         if status_code in statuses and (clue := find(answer)) is not None:
             yield clue
     for codes, words, name in _COMPLAINTS:
-        if status_code in codes and words.search(answer.text):
+        if status_code in codes and re.search(words, answer.text):
             yield Clue(name)
 
 
@@ -203,84 +203,62 @@ _FINDERS: tuple[tuple[tuple[int, ...], Callable[[_Answer], Clue | None]], ...] =
 # --- what it complains of
 
 _ANY_FAILURE = range(400, 600)
-_FRESH_SERVER = (
-    r"<title>(?:Welcome to (?:nginx|OpenResty|CentOS)|Apache2 [^<]{1,40}Default Page|IIS Windows|Test Page for)"
-    r"|<h1>It works!</h1>"
-)
-_COMPLAINTS: tuple[tuple[Container[int], re.Pattern[str], str], ...] = (
-    ((200,), re.compile(r"Hook rules were not satisfied"), "hook_rules"),
-    ((400,), re.compile(r"[Nn]o required SSL certificate was sent|SSL certificate error"), "client_certificate_wanted"),
-    ((400, 403, 500), re.compile(r"ALLOWED_HOSTS|DisallowedHost|<h1>Bad Request \(400\)</h1>"), "host_refused"),
-    ((400, 403), re.compile(r"This host \([^)]{1,300}\) is not allowed|Invalid Host header"), "host_refused"),
-    ((403,), re.compile(r"Blocked hosts?: "), "host_refused"),
-    ((403,), re.compile(r"CSRF verification failed"), "django_csrf"),
-    (
-        (400, 403, 422),
-        re.compile(r"(?i)invalid csrf token|InvalidAuthenticityToken|The change you wanted was rejected"),
-        "csrf",
-    ),
-    ((404,), re.compile(r"requested webhook .{1,300}? is not registered"), "n8n_inactive"),
-    ((404,), re.compile(r"webhook is not registered for POST requests"), "n8n_method"),
-    ((500,), re.compile(r"No Respond to Webhook node found"), "n8n_no_answer"),
-    ((500,), re.compile(r"Unused Respond to Webhook node found"), "n8n_unused_answer"),
-    ((403,), re.compile(r"Authorization data is wrong!"), "n8n_key"),
-    ((403,), re.compile(r"IP is not allowed to access the webhook"), "n8n_address"),
-    ((400,), re.compile(r"Queue is full"), "queue_full"),
+_COMPLAINTS: tuple[tuple[Container[int], str, str], ...] = (
+    ((200,), r"Hook rules were not satisfied", "hook_rules"),
+    ((400,), r"[Nn]o required SSL certificate was sent|SSL certificate error", "client_certificate_wanted"),
+    ((400, 403, 500), r"ALLOWED_HOSTS|DisallowedHost|<h1>Bad Request \(400\)</h1>", "host_refused"),
+    ((400, 403), r"This host \([^)]{1,300}\) is not allowed|Invalid Host header", "host_refused"),
+    ((403,), r"Blocked hosts?: ", "host_refused"),
+    ((403,), r"CSRF verification failed", "django_csrf"),
+    ((400, 403, 422), r"(?i)invalid csrf token|InvalidAuthenticityToken|The change you wanted was rejected", "csrf"),
+    ((404,), r"requested webhook .{1,300}? is not registered", "n8n_inactive"),
+    ((404,), r"webhook is not registered for POST requests", "n8n_method"),
+    ((500,), r"No Respond to Webhook node found", "n8n_no_answer"),
+    ((500,), r"Unused Respond to Webhook node found", "n8n_unused_answer"),
+    ((403,), r"Authorization data is wrong!", "n8n_key"),
+    ((403,), r"IP is not allowed to access the webhook", "n8n_address"),
+    ((400,), r"Queue is full", "queue_full"),
     (
         _ANY_FAILURE,
-        re.compile(
-            r"(?i)no scenario listening|WorkflowTriggerIsNotEnabled|Zap is not enabled|Project paused"
-            r"|DEPLOYMENT_DISABLED"
-            r"|(?:flow|workflow|scenario|service) (?:is |has been )?"
-            r"(?:disabled|inactive|paused|suspended|switched off|not enabled|turned off)"
-            r"|web app is stopped"
-        ),
+        r"(?i)no scenario listening|WorkflowTriggerIsNotEnabled|Zap is not enabled|Project paused"
+        r"|DEPLOYMENT_DISABLED"
+        r"|(?:flow|workflow|scenario|service) (?:is |has been )?"
+        r"(?:disabled|inactive|paused|suspended|switched off|not enabled|turned off)|web app is stopped",
         "flow_off",
     ),
     (
         (500, 502, 503, 504),
-        re.compile(
-            r"Error in workflow|Workflow could not be started|Scenario failed to complete|error code: 110[12]"
-            r"|\"code\"\s?:\s?\"NoResponse\"|FUNCTION_INVOCATION_|herokucdn\.com/error-pages/application-error"
-        ),
+        r"Error in workflow|Workflow could not be started|Scenario failed to complete|error code: 110[12]"
+        r"|\"code\"\s?:\s?\"NoResponse\"|FUNCTION_INVOCATION_|herokucdn\.com/error-pages/application-error",
         "flow_failed",
     ),
-    ((403, 409, 530), re.compile(r"(?:error code:|Error) 10(?:0[01]|16)\b"), "cloudflare_dns"),
-    ((401,), re.compile(r"DirectApi[A-Za-z]{0,20}Authorization"), "flow_private"),
-    (
-        (401, 403),
-        re.compile(r"Function URL authorization|does not have permission to get URL"),
-        "function_private",
-    ),
-    ((403,), re.compile(r"Missing Authentication Token"), "aws_no_route"),
-    (
-        (401, 403),
-        re.compile(r"(?i)No API key found|Missing authorization header|missing api[ -_]?key"),
-        "key_wanted",
-    ),
-    ((404,), re.compile(r"rest_no_route"), "wordpress_route"),
+    ((403, 409, 530), r"(?:error code:|Error) 10(?:0[01]|16)\b", "cloudflare_dns"),
+    ((401,), r"DirectApi[A-Za-z]{0,20}Authorization", "flow_private"),
+    ((401, 403), r"Function URL authorization|does not have permission to get URL", "function_private"),
+    ((403,), r"Missing Authentication Token", "aws_no_route"),
+    ((401, 403), r"(?i)No API key found|Missing authorization header|missing api[ -_]?key", "key_wanted"),
+    ((404,), r"rest_no_route", "wordpress_route"),
     (
         (200,),
-        re.compile(r"(?i)(?:not found|não encontrad[ao]|no se (?:encontró|ha encontrado) la [^<:]{1,60}): doPost"),
+        r"(?i)(?:not found|não encontrad[ao]|no se (?:encontró|ha encontrado) la [^<:]{1,60}): doPost",
         "apps_script_no_post",
     ),
+    ((200,), r"\((?:line|linha|línea) \d{1,6}, (?:file|arquivo|archivo) &quot;", "apps_script_error"),
     (
-        (200,),
-        re.compile(r"\((?:line|linha|línea) \d{1,6}, (?:file|arquivo|archivo) &quot;"),
-        "apps_script_error",
+        (200, 403, 404),
+        r"<title>(?:Welcome to (?:nginx|OpenResty|CentOS)|Apache2 [^<]{1,40}Default Page|IIS Windows|Test Page for)"
+        r"|<h1>It works!</h1>",
+        "server_page",
     ),
-    ((200, 403, 404), re.compile(_FRESH_SERVER), "server_page"),
-    ((200,), re.compile(r"To customize this response, check out our docs"), "pipedream_page"),
-    ((200, 403, 503), re.compile(r"(?i)account (?:has been )?suspended"), "parking_page"),
+    ((200,), r"To customize this response, check out our docs", "pipedream_page"),
+    ((200, 403, 503), r"(?i)account (?:has been )?suspended", "parking_page"),
     (
         (200, 401, 403),
-        re.compile(
-            r"(?i)Vercel Authentication|<input[^>]{1,300}type=[\"']?password"
-            r"|<title>[^<]{0,80}\b(?:log ?in|log-in|sign[ -]?in|logon|inici(?:e|ar) sess[ãa]o)\b"
-            r"|<title>(?:[^<]{0,80}[-|–—:·;])?\s{0,9}entrar(?:\s{0,9}[-|–—:·&<]|\sn[oa]\b)"
-        ),
+        r"(?i)Vercel Authentication|<input[^>]{1,300}type=[\"']?password"
+        r"|<title>[^<]{0,80}\b(?:log ?in|log-in|sign[ -]?in|logon|inici(?:e|ar) sess[ãa]o)\b"
+        r"|<title>(?:[^<]{0,80}[-|–—:·;])?\s{0,9}entrar(?:\s{0,9}[-|–—:·&<]|\sn[oa]\b)",
         "login_page",
     ),
-    ((200,), re.compile(r"(?i)domain (?:name )?is for sale|sedoparking|domínio está à venda"), "parking_page"),
+    ((200,), r"(?i)domain (?:name )?is for sale|sedoparking|domínio está à venda", "parking_page"),
 )
 """Statuses, what stands in the kept part of the answer, and the clue."""

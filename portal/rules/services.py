@@ -3,49 +3,35 @@
 import re
 
 CRMS = {
-    "rdstation.com.br": "RD Station",
-    "rdstation.com": "RD Station",
-    "rd.services": "RD Station",
-    "pipedrive.com": "Pipedrive",
-    "hubspot.com": "HubSpot",
-    "hubapi.com": "HubSpot",
-    "bitrix24.com": "Bitrix24",
-    "bitrix24.com.br": "Bitrix24",
-    "salesforce.com": "Salesforce",
-    "force.com": "Salesforce",
-    "zendesk.com": "Zendesk",
-    "atlassian.net": "Jira",
-    "kommo.com": "Kommo",
-    "amocrm.com": "Kommo",
-    "ploomes.com": "Ploomes",
-    "agendor.com.br": "Agendor",
-    "pipe.run": "PipeRun",
-    "crmpiperun.com": "PipeRun",
-    "zohoapis.com": "Zoho",
-    "zoho.com": "Zoho",
-    "zohoapis.eu": "Zoho",
-    "zoho.eu": "Zoho",
-    "notion.com": "Notion",
-    "notion.so": "Notion",
-    "notion.site": "Notion",
-    "hsforms.com": "HubSpot",
-    "airtable.com": "Airtable",
-    "monday.com": "monday.com",
-    "clickup.com": "ClickUp",
-    "asana.com": "Asana",
-    "pipefy.com": "Pipefy",
-    "activehosted.com": "ActiveCampaign",
-    "freshsales.io": "Freshsales",
-    "myfreshworks.com": "Freshsales",
-    "freshdesk.com": "Freshdesk",
-    "dynamics.com": "Dynamics 365",
-    "moskitcrm.com": "Moskit",
-    "intercom.io": "Intercom",
-    "brevo.com": "Brevo",
-    "api.mailchimp.com": "Mailchimp",
-    "trello.com": "Trello",
+    "RD Station": ("rdstation.com.br", "rdstation.com", "rd.services"),
+    "Pipedrive": ("pipedrive.com",),
+    "HubSpot": ("hubspot.com", "hubapi.com", "hsforms.com"),
+    "Bitrix24": ("bitrix24.com", "bitrix24.com.br"),
+    "Salesforce": ("salesforce.com", "force.com"),
+    "Zendesk": ("zendesk.com",),
+    "Jira": ("atlassian.net",),
+    "Kommo": ("kommo.com", "amocrm.com"),
+    "Ploomes": ("ploomes.com",),
+    "Agendor": ("agendor.com.br",),
+    "PipeRun": ("pipe.run", "crmpiperun.com"),
+    "Zoho": ("zohoapis.com", "zoho.com", "zohoapis.eu", "zoho.eu"),
+    "Notion": ("notion.com", "notion.so", "notion.site"),
+    "Airtable": ("airtable.com",),
+    "monday.com": ("monday.com",),
+    "ClickUp": ("clickup.com",),
+    "Asana": ("asana.com",),
+    "Pipefy": ("pipefy.com",),
+    "ActiveCampaign": ("activehosted.com",),
+    "Freshsales": ("freshsales.io", "myfreshworks.com"),
+    "Freshdesk": ("freshdesk.com",),
+    "Dynamics 365": ("dynamics.com",),
+    "Moskit": ("moskitcrm.com",),
+    "Intercom": ("intercom.io",),
+    "Brevo": ("brevo.com",),
+    "Mailchimp": ("api.mailchimp.com",),
+    "Trello": ("trello.com",),
 }
-"""Names by domain: they want data in a form of their own, and mostly a key in a header."""
+"""Domains by name: they want data in a form of their own, and mostly a key in a header."""
 KEY_IN_ADDRESS = ("Bitrix24", "Trello")
 """CRMs whose key is a part of the address, and in no header."""
 LOGIN_HOSTS = ("accounts.google.com", "login.microsoftonline.com", "login.live.com")
@@ -114,4 +100,4 @@ def is_under(host: str, domains: tuple[str, ...]) -> bool:
 
 def crm_of(host: str) -> str | None:
     """The name of the CRM that a host belongs to."""
-    return next((name for domain, name in CRMS.items() if is_under(host, (domain,))), None)
+    return next((name for name, domains in CRMS.items() if is_under(host, domains)), None)
