@@ -69,15 +69,17 @@ def _refuse_constant(name: str) -> None:
 
 # Keys are compared without case and signs, so that errorCode, error_code and Error-Code are one.
 _ERROR_KEY = re.compile(
-    r"(?:has|is|num|total|qtd|qtde)?(?:error|erro)s?(?:count|list)?|[a-z]+errors"
+    r"(?:has|is|num|total|qtd|qtde)?(?:error|erro|errore)s?(?:count|list)?|[a-z]+errors"
     r"|err|err(?:or)?(?:no|code|msg|messages?|description|details?|type)"
-    r"|exceptions?|fault(?:code|string)?|fail(?:ed|ures?)(?:count)?|falhas?"
+    r"|exceptions?|fault(?:code|string)?|fail(?:ed|ures?)(?:count)?|falhas?|fallos?"
 )
 _SUCCESS_KEY = re.compile(r"(?:is|was)?(?:success|successful|succeeded|ok)|sucesso|exito")
 _TAKEN_KEY = re.compile(
     r"(?:is|was)?(?:accepted|received|saved)|aceit[oa]|recebid[oa]|recibid[oa]|salv[oa]|guardad[oa]|status"
 )
-_STATUS_KEY = re.compile(r"(?:http)?(?:status|code)|statuscode|state|result|resultado|outcome|situacao|estado")
+_STATUS_KEY = re.compile(
+    r"(?:http)?(?:status|code)|statuscode|state|result|resultado|response|resposta|outcome|situacao|estado"
+)
 _NUMBER_KEY = re.compile(r"(?:http)?(?:status|code)|statuscode")
 _TYPE_KEY = re.compile(r"type|object|tipo")
 _MESSAGE_KEY = re.compile(r"(?:status)?(?:message|msg|mensagem|mensaje)|descricaostatus")
@@ -156,7 +158,7 @@ def _says_error(key: str, item: Any, *, is_record: bool) -> bool:
     if _TYPE_KEY.fullmatch(key):
         return _ERROR_TYPE.fullmatch(word) is not None
     if _SUCCESS_KEY.fullmatch(key):
-        return item in (False, "0") or _FALSE.fullmatch(word) is not None
+        return item in (False, "0") or bool(_FALSE.fullmatch(word) or _FAILURE.fullmatch(word))
     if _STATUS_KEY.fullmatch(key) and _FAILURE.fullmatch(word) and has_error_words(word):
         return True
     if _NUMBER_KEY.fullmatch(key) and _is_error_number(item) and not (is_record and key == "code"):

@@ -20,7 +20,9 @@ _ERROR_WORDS = re.compile(
         (?: errors? | erros? | errores | exceptions? | exceç(?:ão|ões) | excepci(?:ón|ones) | fatal
           | fail(?:s|ed|ures?)? | falh(?:as?|ou|aram) | fall(?:ó|os?|aron) | faults? | faultstring | warnings? | denied
           | (?:de)?negad[oa]
-          | unauthori[sz]ed | unauthenticated | unprocessable | malformed | mismatch
+          | unauthori[sz]ed | unauthenticated | unprocessable | malformed | mismatch | aborted
+          | abortad[oa] | caducad[oa] | deadlock | econn[a-z]+ | enotfound | etimedout | exhausted | esgotad[oa]
+          | insufficient | insuficiente | unsupported
           | violat(?:ed|ion) | forbidden | rejected
           | rejeitad[oa] | rechazad[oa] | refused | recusad[oa] | invalid | inválid[oa]s? | incorrect
           | incorrec?t[oa]s? | expired | expirad[oa] | expir(?:ou|ó) )
@@ -40,13 +42,14 @@ _DENIED = re.compile(
         r"""</\Z | (?<![\w.,])
     (?: (?: 0 | no | none | nothing | zero | sem | nenhuma? | nada | sin | ningún | ninguna | without )
         (?:[ ](?: further | more | other ))?
-        (?:[ ](?: warnings? | avisos? | errors? | erros? | falhas? )[ ](?: or | nor | and | ou | nem | e )
+        (?:[ ](?: warnings? | avisos? | errors? | erros? | falhas? | fallos )[ ](?: or | nor | and | ou | nem | e | ni )
           | [ ](?!such)[^\W\d_]{1,20} )?
         (?:[ ](?: was | were | foi | foram | com | with | (?:de|of)[ ]\d{1,9} ))?
       | (?: not | never | não | no )
         (?:[ ](?: an? | any | há | houve | hay | hubo | se | ocorre[ur]\w{0,3} | foi | foram | será | be | tem | teve
           | existem? | (?:encontr | registr | detect)[^\W\d_]{1,9} | nenhuma? | ningún | ninguna )){0,3}
-      | (?: if | caso | case | se[ ](?:houver | ocorrer) )(?:[ ][^\W\d_]{1,12}){1,3} )
+      | (?: if | caso | case | se[ ](?:houver | ocorrer) )(?:[ ][^\W\d_]{1,12}){0,3}
+      | (?: if | caso | se )[ ][^.,;:!?\n]{1,30}, )
     [ ]\Z"""
     ),
     re.IGNORECASE | re.VERBOSE,
@@ -62,6 +65,7 @@ _ERROR_PHRASES = re.compile(
     (?: traceback | sqlstate | ora-[0-9]{5} | nok | excedid[oa] | exceeded | could[ ]not | couldn't
       | (?<!you[ ])(?:can't | cannot)
       | undefined[ ](?:index | variable | offset | property | array[ ]key)
+      | reset[ ]by[ ]peer | duplicate[ ]entry | too[ ](?:large | long) | not[ ]defined | has[ ]no[ ]attribute
       | unexpected[ ](?:token | end) | missing[ ](?:required | param | field | header | token | key | api)[^\W_]*
       | (?:limite? | maximum | máximo)[ ][^.\n]{0,40}(?:reached | atingid[oa])
       | (?:conta | account | usuário | user | empresa | plano | plan)[ ](?:is[ ] | está[ ] | foi[ ])?
@@ -88,8 +92,9 @@ _DOUBTFUL_PHRASES = re.compile(
     _any_accents(
         r"""(?<![^\W_])
     (?: you[ ](?:can't | cannot) | (?:try | tente)[ ](?:again | novamente) | (?:is | are)[ ](?:required | missing)
-      | obrigatóri[oa] | ausente | indisponível | fora[ ]do[ ]ar | unavailable | not[ ]found
-      | não[ ](?:(?:foi | foram)[ ])?encontrad[oa]s?
+      | obrigatóri[oa] | obligatori[oa] | no[ ]disponible | de[ ]nuevo[ ]más[ ]tarde | ausente
+      | indisponível | fora[ ]do[ ]ar | unavailable | not[ ]found
+      | (?:não | no)[ ](?:(?:foi | foram)[ ])?encontrad[oa]s?
       | log[ -]?in[ ]required | required[ ]log[ ]?in | please[ ](?:log|sign)[ -]?in | faça[ ]login
       | em[ ]manutenção | under[ ]maintenance | maintenance[ ]mode )
     """

@@ -383,6 +383,60 @@ Erros serão enviados por e-mail
 No further action is required.
 Thanks! No more information is required
 Nada más es necesario
+{"id":"69","object":"contact","status":"subscriber","cleaned":false}
+{"status":"subscribed","unsubscribe_reason":""}
+{"contact":{"id":1,"fails":0}}
+{"ok":true,"warnings":[{"code":"w"}]}
+{"lead_id":7,"dedupe":"match","error_count":0}
+{"code":"OK","detail":"Lead aceito; validação: sem inválidos"}
+{"resultado":"sucesso","observacao":"cliente inativo reativado"}
+{"mensagem":"Conta criada. Usuário ativo."}
+{"message":"Your account is active"}
+{"message":"Limite de crédito atualizado"}
+{"message":"Limit updated, maximum 100"}
+Contato recebido. Campos obrigatórios preenchidos.
+{"message":"All required fields present"}
+{"message":"Se falhar, tente novamente"}
+Se houver falha, tente novamente.
+Recebido! Se não encontrar o contato, tente novamente
+OK. If missing, try again
+{"msg":"Contato permitido"}
+{"message":"Permission granted"}
+{"message":"Sem permissões pendentes"}
+{"status":"completed","errors_url":"https://x/errors"}
+{"exitCode":0,"stderr":""}
+{"exit_code":0,"output":"done"}
+{"rows":1,"rejected_rows":0}
+{"inserted":1,"failed":[]}
+{"created":1,"updated":0,"failed":0,"invalid":[]}
+{"notifications":{"sent":1,"failed":0}}
+{"data":{"hasErrors":false}}
+{"result":{"errors":null,"id":5}}
+{"msg":"e-mail de erro@empresa.com salvo"}
+{"mensagem":"Contato de Falha de São João salvo com sucesso"}
+Gravado no banco de dados
+Enviado ao CRM no prazo
+No ar
+{"retorno":"no prazo"}
+{"status":"em processamento"}
+{"status":"aguardando aprovação"}
+{"state":"unpublished"}
+{"status":"scheduled","next":"retry disabled"}
+{"status":"running","disabled":false}
+{"message":"Webhook enabled. Retries disabled."}
+Mensaje recibido. No responda a este correo.
+Gracias, hemos recibido sus datos
+{"mensaje":"Registro exitoso"}
+{"estado":"ok","errores":[]}
+{"estado":"ok","errores":0}
+{"error":"ninguno"}
+{"errores":"ninguno"}
+{"fallos":0}
+No se requiere ninguna acción
+no hay fallos
+sin fallos ni errores
+0 fallos
+Lead guardado sin ningún error
 """.strip().splitlines()
 """Of CRMs, of automations and of scripts: what they say when all is well, and echoes of what they were sent."""
 
@@ -681,6 +735,44 @@ Algo deu errado
 Tente novamente
 Tente novamente mais tarde
 Please try again later
+{"errores":["falta correo"]}
+{"errores":"falta correo"}
+{"fallo":true}
+{"mensaje":"Usuario no encontrado"}
+{"mensaje":"Datos inválidos"}
+{"mensaje":"Token caducado"}
+{"mensaje":"Ocurrió un error inesperado"}
+{"mensaje":"Servicio no disponible"}
+{"mensaje":"Inténtelo de nuevo más tarde"}
+{"mensaje":"Campo obligatorio: correo"}
+{"success":"error"}
+{"ok":"error"}
+{"isError":1}
+{"response":"ERROR"}
+{"resposta":"erro"}
+{"mensagem":"Não autenticado"}
+{"mensagem":"Lead já existe: não foi criado"}
+{"message":"License expired"}
+{"message":"Quota exhausted"}
+{"message":"Insufficient permissions"}
+{"message":"Permissão negada"}
+{"message":"Payload too large"}
+{"message":"Unsupported media type"}
+{"message":"Unknown error"}
+{"message":"Internal failure"}
+{"message":"Request aborted"}
+{"message":"Connection reset by peer"}
+{"message":"ECONNREFUSED 10.0.0.1:5432"}
+{"message":"getaddrinfo ENOTFOUND crm"}
+{"message":"read ETIMEDOUT"}
+{"message":"Deadlock found when trying to get lock"}
+{"message":"Duplicate entry 'a' for key 'PRIMARY'"}
+{"message":"Data too long for column 'nome'"}
+{"message":"Column 'email' cannot be null"}
+{"message":"Cannot read properties of undefined (reading 'id')"}
+{"message":"contact is not defined"}
+{"message":"KeyError: 'contact'"}
+{"detail":"'NoneType' object has no attribute 'get'"}
 """.strip().splitlines()
 
 
