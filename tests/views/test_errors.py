@@ -21,7 +21,7 @@ def large(person):
         (lambda person: person.get("/nowhere"), 404, "This page was not found"),
         (lambda person: person.get("/team"), 403, "You have no access to this page"),
         (lambda person: person.get("/logout"), 405, "This address does not open like this"),
-        (large, 413, "The file is too large"),
+        (large, 413, "What was sent is too large"),
         (lambda person: person.get("/contacts?search=%00"), 400, "The request could not be understood"),
     ],
 )
