@@ -6,7 +6,16 @@ import click
 from sqlalchemy import select
 
 from portal.audit import Actor
-from portal.cli.console import ACTOR, Words, company_option, json_option, open_app, pick_company, print_json
+from portal.cli.console import (
+    ACTOR,
+    Words,
+    company_option,
+    for_company,
+    json_option,
+    open_app,
+    pick_company,
+    print_json,
+)
 from portal.cli.terminal import inert
 from portal.contacts.listing import people_of
 from portal.database.db import db, reading
@@ -47,12 +56,12 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
 
 
 @user.command(name="list")
-@company_option
+@reading()
+@for_company
 @json_option
-def list_users(company_name: str | None, as_json: bool) -> None:
+def list_users(actor: Actor, as_json: bool) -> None:
     """List the company's people, with a log-in or without."""
-    with reading(), open_app():
-        people = [shape_of(person) for person in people_of(db.session, pick_company(company_name).id)]
+    people = [shape_of(person) for person in people_of(db.session, actor.company_id)]
     if as_json:
         print_json({"items": people})
         return

@@ -3,7 +3,6 @@
 `public`: anybody. `member`: whoever is logged in, within the own company. `admin`: of these, whoever has that role.
 """
 
-import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, TypeVar
@@ -20,8 +19,6 @@ from portal.models import User
 from portal.web import origin, proxied, sessions
 from portal.web.extensions import login_manager
 
-logger = logging.getLogger(__name__)
-
 ACCESS = ("public", "member", "admin")
 View = TypeVar("View", bound=RouteCallable)
 Found = TypeVar("Found")
@@ -33,19 +30,14 @@ class Pages(Blueprint):
     def route(self, rule: str, **options: Any) -> Callable[[View], View]:
         """The address of a view, and whom it admits."""
         access, register = options.pop("access"), super().route(rule, **options)
+        if access not in ACCESS:
+            raise ValueError(f"{access!r} is none of {ACCESS}.")
 
         def decorate(view: View) -> View:
-            mark(view, access)
+            view.access = access  # type: ignore[union-attr]
             return register(view)
 
         return decorate
-
-
-def mark(view: Callable[..., Any], access: str) -> None:
-    """Say of a view whom it admits."""
-    if access not in ACCESS:
-        raise ValueError(f"{access!r} is none of {ACCESS}.")
-    view.access = access  # type: ignore[attr-defined]
 
 
 def init_app(app: Flask) -> None:
