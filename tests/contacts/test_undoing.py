@@ -84,9 +84,11 @@ def test_what_nobody_claimed_is_taken_back_and_nothing_fires(contact: Contact) -
 def test_the_level_before_has_its_time_again(contact: Contact) -> None:
     first = classify(contact, 1)
     settle(claim()[0], "ok_text")
+    other = factories.make_contact(contact.company)
+    classify(other, 2)  # its time is not this one's
     undo(contact, classify(contact, 2))
     assert (contact.interest_level, contact.classified_at, contact.delivered_level) == (1, first, 1)
-    assert deliveries() == [("delivered", 1), ("cancelled", 2)]
+    assert deliveries() == [("delivered", 1), ("pending", 2), ("cancelled", 2)]
 
 
 def test_what_it_superseded_waits_again_until_it_was_due(contact: Contact) -> None:

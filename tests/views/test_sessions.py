@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from portal import clock
 from portal.database.db import db
 from portal.models import Contact, User
 from tests.factories import PASSWORD, make_contact, make_user
@@ -35,6 +36,13 @@ def test_a_form_sent_after_the_session_leads_to_the_log_in_and_back(member, comp
     assert NOTHING_SAVED in text
     answer = member.post(answer.location, {"email": member.email, "password": PASSWORD})
     assert (answer.status_code, answer.location) == (303, page)
+
+
+@pytest.mark.parametrize("change", [{"role": None}, {"disabled_at": clock.utcnow()}, {"session_version": 77}])
+def test_whoever_may_not_come_in_any_more_is_out_at_once(member, change):
+    assert member.get("/contacts").status_code == 200
+    db.session.query(User).filter_by(email=member.email).update(change)
+    assert member.get("/contacts").status_code == 302
 
 
 def test_so_does_one_whose_cookie_is_gone_with_its_token(member, company):
