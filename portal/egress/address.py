@@ -238,8 +238,6 @@ def _normalise_host(text: str) -> tuple[str, IPAddress | None]:
     host = ".".join(labels)
     if len(host) > 253:
         raise AddressError("bad_host", "the host name is too long")
-    if _NUMBER.fullmatch(labels[-1]):
-        raise AddressError("numeric_host", "the host is a number in disguise")
     return host, None
 
 

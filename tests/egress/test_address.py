@@ -178,6 +178,34 @@ def test_refusal_does_not_tell_which_address_a_name_has(make_egress: MakeEgress)
     assert "10.0" not in str(caught.value)
 
 
+def test_a_number_that_names_a_network_card_is_refused_in_an_allowed_network_too(make_egress: MakeEgress) -> None:
+    policy = AddressPolicy(allowed_networks=(ip_network("fe80::/10"),))
+    for answer, is_refused in (("fe80::1", False), ("fe80::1%eth0", True), ("no address", True)):
+        egress = make_egress(policy, resolve=lambda host, port, answer=answer: [answer])
+        if is_refused:
+            with pytest.raises(AddressError):
+                egress.check("http://card.test/")
+        else:
+            assert egress.check("http://card.test/").addresses == (answer,)
+
+
+@pytest.mark.parametrize(
+    ("url", "problem", "reason"),
+    [
+        ("https://hook.test:25/", "port", "blocked_address"),
+        ("https://localhost/", "local_name", "blocked_address"),
+        ("https://10.0.0.5/", "not_public", "blocked_address"),
+        ("ftp://hook.test/", "scheme", "invalid_url"),
+        ("https://a@hook.test/", "userinfo", "invalid_url"),
+        ("https://0x7f.1/", "numeric_host", "invalid_url"),
+    ],
+)
+def test_what_leads_inwards_is_blocked_and_what_cannot_be_read_is_invalid(url: str, problem: str, reason: str) -> None:
+    with pytest.raises(AddressError) as caught:
+        parse_address(url, PUBLIC)
+    assert (caught.value.problem, caught.value.reason) == (problem, reason)
+
+
 def test_an_address_that_escaping_makes_too_long_is_refused() -> None:
     url = "https://crm.example.com/" + "é" * 600
     assert len(url) < MAX_URL_LENGTH < len(url) + 5 * 600

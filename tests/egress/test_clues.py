@@ -15,6 +15,7 @@ from portal.rules.reasons.clues import CLUES
 from portal.webhook import Outcome, WebhookRequest, post
 from tests.egress.conftest import MakeEgress
 from tests.egress.hostile import HostileReceiver, answers
+from tests.factories import NOON
 
 BODY = b'{"a":1}'
 SECRETS = ("whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0",)
@@ -299,6 +300,14 @@ def test_the_query_of_a_target_is_not_in_the_sentence(make_egress: MakeEgress) -
     words = explain_attempt(outcome, Limits())
     assert "https://new.test/v2?…" in words.message
     assert "secret" not in words.message
+
+
+def test_a_long_target_is_shown_by_its_beginning() -> None:
+    target = "https://new.test/" + "a" * 400
+    clue = find_clue(Outcome(started_at=NOON, duration_ms=1, url="https://old.test/", reason="redirect",
+                             status_code=307, response_headers=(("Location", target),)))  # fmt: skip
+    assert clue is not None
+    assert (clue.facts["target"], clue.offer) == (target[:300], target)
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.code in ("php_warning", "hook_rules")], ids=ids)

@@ -376,6 +376,17 @@ def test_who_erases_somebody_that_was_just_erased_is_told(app: Flask, contact: C
         erase(contact)
 
 
+def test_the_list_beside_the_database_only_grows_and_is_its_owners(app: Flask) -> None:
+    instance = runtime().settings.instance
+    (instance / marks.FILE).write_text("earlier\n")
+    marks.add(db.session, {"later"})
+    db.session.commit()
+    for _ in range(2):
+        marks.keep_beside(db.engine, instance)
+        assert (instance / marks.FILE).read_text() == "earlier\nlater\n"
+    assert (instance / marks.FILE).stat().st_mode & 0o777 == 0o600
+
+
 def test_a_list_of_the_erased_that_cannot_be_read_is_said_and_stops_nothing(
     app: Flask, contact: Contact, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

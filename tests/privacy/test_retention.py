@@ -243,6 +243,8 @@ def test_the_workers_house_keeping_purges_and_keeps_a_report(app: Flask, company
     report = retention.last_report(db.session, company.id)
     assert report is not None
     assert (report.actor, report.counts["bodies"], report.status) == ("portal", 1, "done")
+    store.create(db.session, Actor(company.id, "portal"), retention.KIND)  # the next one, which waits
+    assert retention.last_report(db.session, company.id) is report
 
 
 def test_reports_are_not_kept_for_ever(company: Company) -> None:

@@ -35,6 +35,12 @@ FORMS = {
 }
 
 
+@pytest.mark.parametrize("field", ZU)
+def test_who_was_merged_into_the_contact_is_found_too(field: str) -> None:
+    told = Traces(Contact(name="Ana", merged=[{"id": 7, "name": "Outra"}, {field: ZU[field]}]))
+    assert all(told.are_in(f"x;{text};y") for text in ("ana", "OUTRA", ZU[field]))
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("field", ZU)
 def test_each_field_is_found_in_every_form(field: str, form: Callable[[str], str]) -> None:
