@@ -108,6 +108,19 @@ def test_a_new_address_takes_what_waits_for_the_old_one(
     assert db.session.query(Delivery).count() == 1
 
 
+@pytest.mark.parametrize(
+    ("reason", "state"), [("manual", "paused"), ("restored", "paused"), ("gone", "active"), ("outage", "active")]
+)
+def test_another_address_ends_a_pause_that_nobody_asked_for(
+    company: Company, endpoint: Endpoint, reason: str, state: str
+) -> None:
+    endpoint.state, endpoint.paused_reason, endpoint.consecutive_failures = "paused", reason, 7
+    db.session.commit()
+    factories.set_url(company, "http://127.0.0.1:9999/other")
+    found = factories.endpoint_of(company)
+    assert (found.state, found.consecutive_failures) == (state, 7 if state == "paused" else 0)
+
+
 def test_every_act_is_in_the_audit_log_without_the_secret(company: Company, endpoint: Endpoint) -> None:
     actor = factories.actor_of(company)
     endpoints.show_secret(db.session, actor, vault=runtime().vault)

@@ -8,12 +8,13 @@ from flask import Flask
 from portal.api.contact_schemas import ContactQuerySchema
 from portal.api.protocol.lists import ListQuerySchema
 from portal.contacts import classifying, filtering, listing
+from portal.contacts.campaigns import count_campaigns
 from portal.contacts.filtering import ContactFilter, read_filter
 from portal.contacts.listing import page_contacts
 from portal.database.db import db
 from portal.models import Company, Contact
 from tests.conftest import URL
-from tests.factories import classify_contact, make_company, make_contact
+from tests.factories import classify_contact, make_company, make_contact, save_many
 
 
 @pytest.fixture
@@ -60,6 +61,13 @@ def test_a_field_counts_in_all_that_is_read_of_the_list(company: Company, contac
     ]
     for asked in both:
         assert found(company, read_filter(db.session, company.id, asked)) == 2, asked
+
+
+def test_campaigns_are_counted_by_name_with_those_that_have_a_level(company: Company, contact: Contact) -> None:
+    make_contact(company)
+    save_many(company, [{"contact": {"name": "Bia"}, "campaign": {"name": "Feira"}}])
+    found = [(each.campaign.name, each.contacts, each.classified) for each in count_campaigns(db.session, company.id)]
+    assert found == [("Feira", 1, 0), ("Geral", 2, 1)]
 
 
 def test_counting_stops_one_beyond_its_cap(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -304,10 +304,14 @@ def test_the_query_of_a_target_is_not_in_the_sentence(make_egress: MakeEgress) -
 
 def test_a_long_target_is_shown_by_its_beginning() -> None:
     target = "https://new.test/" + "a" * 400
-    clue = find_clue(Outcome(started_at=NOON, duration_ms=1, url="https://old.test/", reason="redirect",
-                             status_code=307, response_headers=(("Location", target),)))  # fmt: skip
+    outcome = Outcome(started_at=NOON, duration_ms=1, url="https://old.test/", reason="redirect",
+                             status_code=307, response_headers=(("Location", target),))  # fmt: skip
+    clue = find_clue(outcome)
     assert clue is not None
     assert (clue.facts["target"], clue.offer) == (target[:300], target)
+    longest = find_clue(outcome._replace(response_headers=(("Location", target + "a" * 4000),)))
+    assert longest is not None
+    assert longest.offer is None
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.code in ("php_warning", "hook_rules")], ids=ids)

@@ -230,12 +230,15 @@ def test_an_admin_sets_tries_and_removes_it_and_nobody_sees_the_address(app, com
     page = admin.get(admin.post("/notices/chat/test").location).text
     assert "A mensagem não chegou ao chat. A resposta foi: “404 &lt;b&gt;no_service" in page
     assert "crie outro lá e salve-o aqui." in page
+    db.session.query(Chat).one().notice_error = "404"
+    admin.post("/notices/chat", {"url": url})
+    assert db.session.query(Chat).one().notice_error is None
     admin.post("/notices/chat/remove")
     assert "Nenhum chat está configurado." in admin.get(admin.post("/notices/chat/test").location).text
     acts = [entry.action for entry in db.session.query(AuditEntry).order_by(AuditEntry.id) if "chat" in entry.action]
-    assert acts == ["chat.set", "chat.removed"]
+    assert acts == ["chat.set", "chat.set", "chat.removed"]
     asked = [entry.subject for entry in db.session.query(AuditEntry) if entry.action == "webhook.address_checked"]
-    assert asked[1:] == ["hooks.slack.com"] * 3  # the first was the CRM's
+    assert asked[1:] == ["hooks.slack.com"] * 4  # the first was the CRM's
     assert "secret" not in "".join(entry.subject or "" for entry in db.session.query(AuditEntry))
 
 

@@ -258,6 +258,14 @@ def test_what_a_command_erases_no_worker_does_unless_the_command_slept(
     assert not [entry for entry in caplog.records if entry.levelname in ("WARNING", "ERROR")]
 
 
+def test_a_person_is_marked_with_all_who_were_merged_into_the_contact(app: Flask) -> None:
+    contact = make_contact(make_company("Fica"))
+    contact.merged = [{"id": 77, "created_at": clock.utcnow().isoformat()}, {"id": 78}]  # an older version kept no time
+    marks.remember(db.session, contact, runtime().vault)
+    db.session.flush()
+    assert db.session.query(Erasure).count() == 2
+
+
 def test_a_mark_knows_the_company_and_no_other(app: Flask) -> None:
     gone, stays = make_company("Sai"), make_company("Fica")
     marks.remember_company(db.session, gone, runtime().vault)

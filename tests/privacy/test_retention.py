@@ -224,6 +224,7 @@ def walk(company: Company):
 def test_it_is_planned_once_a_day_for_each_company(company: Company) -> None:
     make_company("Outra")
     now = utcnow()
+    store.create(db.session, Actor(company.id, "ana@example.com"), "import")  # other work is no purge
     assert retention.plan(db.session, now=now) == 2
     assert retention.plan(db.session, now=now + timedelta(hours=23)) == 0
     company.closed_at = now

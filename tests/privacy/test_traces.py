@@ -35,6 +35,11 @@ FORMS = {
 }
 
 
+def test_words_of_one_text_stand_no_further_apart_than_cells_put_them() -> None:
+    told = Traces(Contact(name="Zuleica Rara"))
+    assert [told.are_in(f"zuleica{';' * number}rara") for number in (1, 5, 6)] == [True, True, False]
+
+
 @pytest.mark.parametrize("field", ZU)
 def test_who_was_merged_into_the_contact_is_found_too(field: str) -> None:
     told = Traces(Contact(name="Ana", merged=[{"id": 7, "name": "Outra"}, {field: ZU[field]}]))
