@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from portal import clock, outbox
-from portal.contacts import doubts, merging
+from portal.contacts import doubles, doubts, merging
 from portal.contacts.alike import number_alike
 from portal.contacts.checking import check_item
 from portal.contacts.classifying import ContactGone
@@ -376,7 +376,9 @@ def test_erasing_the_person_finds_also_what_the_other_was_called(kept: Contact, 
     assert [(row.contact_id, row.body) for row in db.session.query(Delivery)] == [(None, None)]
 
 
-def test_contacts_look_alike_by_id_by_e_mail_or_by_name_and_company(company: Company) -> None:
+def test_contacts_look_alike_by_id_by_e_mail_or_by_name_and_company(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ana = make(company, "Ana", linkedin_public_id="ana", email="a@example.com", current_company="ACME")
     same_email = make(company, "A. Lima", linkedin_public_id="ana-2", email="a@example.com")
     same_name = make(company, "ana", email="b@example.com", current_company="ACME")
@@ -389,6 +391,8 @@ def test_contacts_look_alike_by_id_by_e_mail_or_by_name_and_company(company: Com
     assert [ana.id, same_email.id] in groups
     assert len(groups) == 2
     assert find_doubles(db.session, make_company("Outra").id) == []
+    monkeypatch.setattr(doubles, "MOST_OF_A_GROUP", 2)
+    assert {len(group) for group in find_doubles(db.session, company.id)} == {2}
 
 
 def test_where_the_crm_has_both_the_record_of_the_one_that_stays_is_kept(company: Company) -> None:

@@ -15,7 +15,7 @@ from portal import outbox
 from portal.clock import utcnow
 from portal.database.db import always_take_indexes, db
 from portal.database.driver import Statement
-from portal.models import Company, Delivery
+from portal.models import Company, Delivery, Endpoint
 from portal.outbox import Claim, Rules
 from portal.outbox.claims import LEND
 from portal.outbox.settling import MOVE_ON
@@ -139,6 +139,13 @@ def test_a_probe_takes_a_delivery_before_its_time(company: Company, due_at: date
     db.session.commit()
     (probe,) = claim_due(due_at - timedelta(hours=1))
     assert probe.is_probe
+
+
+def test_the_key_before_signs_until_its_last_moment_and_not_in_it(app: Flask) -> None:
+    now = utcnow()
+    stored = Endpoint(secret="new", old_secret="old", old_secret_until=now)
+    assert outbox.signing_secrets(stored, now=now) == ("new",)
+    assert outbox.signing_secrets(stored, now=now - timedelta(microseconds=1)) == ("new", "old")
 
 
 def test_with_nothing_waiting_nothing_is_due(company: Company, due_at: datetime) -> None:

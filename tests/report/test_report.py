@@ -202,6 +202,7 @@ def test_what_is_classified_when_a_week_begins_counts_in_that_week(company: Comp
     report = march_report(company)
     counted = [(part.wanted.since, part.levels[0].contacts) for part in report.weeks if part.levels[0].contacts]
     assert counted == [(datetime(2026, 3, 9, tzinfo=ZONE), 1)]
+    assert report.whole.levels[0].contacts == 1  # what comes at the very end is of the next month
 
 
 def test_campaigns_and_owners_stand_by_name_whichever_came_first(company: Company) -> None:
