@@ -3,7 +3,7 @@
     python benchmarks/purging.py [--deliveries N] [--postgres]
 
 An admin asks for pages and contacts are saved, in turn, while a worker's task purges the bodies of 100,000 deliveries,
-and then most of their lines. The goal, on a machine that does nothing else: no request over a second meanwhile.
+and then most of their lines. The goal: no request over a second meanwhile, or on a busy machine none longer than without.
 """
 
 import argparse
@@ -89,7 +89,7 @@ def main() -> int:
             instance, url or f"sqlite:///{instance / 'portal.db'}", contacts=CONTACTS, deliveries=given.deliveries
         )
         client, longest = log_in(at), list[float]()
-        measure(at, client, "without a purge")
+        without = measure(at, client, "without a purge")
         for what, days in (
             ("bodies and answers", {"keep_bodies_days": 0, "keep_log_days": 999}),
             ("lines of the log", {"keep_bodies_days": 0, "keep_log_days": 0}),
@@ -98,7 +98,7 @@ def main() -> int:
             work = threading.Thread(target=purge, args=(at, days))
             work.start()
             longest.append(measure(at, client, what, work))
-    return int(max(longest) > MAX_SECONDS)
+    return int(max(longest) > max(MAX_SECONDS, without))
 
 
 if __name__ == "__main__":
