@@ -3,7 +3,7 @@
     python benchmarks/purging.py [--deliveries N] [--postgres]
 
 An admin asks for pages and contacts are saved, in turn, while a worker's task purges the bodies of 100,000 deliveries,
-and then most of their lines. The goal: no request over a second meanwhile, or on a busy machine none longer than without.
+and then most of their lines. The goal: no request over a second meanwhile, or over the longest without.
 """
 
 import argparse
