@@ -2,10 +2,7 @@
 
 import os
 import re
-import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -23,13 +20,12 @@ from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Delivery
 from portal.working_models import WorkerHeartbeat
+from tests.cli.apart import Result, run_apart
 from tests.factories import endpoint_of, make_company, make_contact, make_delivery
 from tests.postgres import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 ROWS = re.findall(r"^\| ([^|]+) \| (\w+) \| `([^`|]+)` \| [^|]+ \|$", (ROOT / "docs" / "doctor.md").read_text(), re.M)
-MAY_NOTHING = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
-"""Root without its powers is a user like any other."""
 
 
 class Broken:
@@ -268,9 +264,6 @@ OF_PERMISSIONS = (
 )
 """What is tried in a process without root's powers."""
 
-Result = tuple[int, str, str]
-"""An exit code, and what was said on standard output and on standard error."""
-
 
 @pytest.fixture
 def broken(app: Flask, instance: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broken]:
@@ -281,16 +274,6 @@ def broken(app: Flask, instance: Path, receiver: Receiver, monkeypatch: pytest.M
         connection.close()
     for path in (instance, *instance.rglob("*")):
         path.chmod(0o700)
-
-
-def run_apart(environ: dict[str, str], *arguments: str) -> Result:
-    """A command in a process of its own that may no more than an ordinary user."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
-    done = subprocess.run(
-        [*MAY_NOTHING, sys.executable, "-m", "portal", *arguments],
-        capture_output=True, text=True, timeout=120, env=kept | environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    return done.returncode, done.stdout, done.stderr
 
 
 def run_here(environ: dict[str, str], *arguments: str) -> Result:
@@ -318,8 +301,6 @@ def test_every_row_of_the_page_is_tried() -> None:
     [pytest.param(*row, marks=[pytest.mark.slow] if row[0] in OF_PERMISSIONS else [], id=row[0]) for row in ROWS],
 )
 def test_doctor_names_it(broken: Broken, environ: dict[str, str], name: str, check: str, words: str) -> None:
-    if name in OF_PERMISSIONS and MAY_NOTHING and shutil.which("setpriv") is None:
-        pytest.skip("root may do everything here")
     BREAK[name](broken)
     broken.leave()
     run = run_apart if name in OF_PERMISSIONS else run_here
