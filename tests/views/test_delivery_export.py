@@ -40,9 +40,9 @@ def test_no_cell_is_a_formula(member, delivery):
     assert rows_of(member.get("/deliveries.csv"))[0]["Contato"] == "'=cmd|'/C calc'!A1"
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_every_start_of_a_formula_is_taken_for_text(start):
-    assert csv_text([[start + "1"]]).strip('"').startswith("'" + start)
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"])
+def test_every_start_of_a_formula_is_taken_for_text(first):
+    assert csv_text([[first + "1"]]).strip('"').startswith("'" + first)
 
 
 def test_the_file_holds_what_the_filter_shows_and_nothing_of_others(member, stranger, company, delivery):
