@@ -3,9 +3,11 @@
 The bytes are those of PHP's `json_encode`: what receivers written for the original product have been fed.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any
@@ -18,7 +20,7 @@ MIN_INT, MAX_INT = -(2**63), 2**63 - 1  # PHP_INT_MIN, PHP_INT_MAX
 class EncodingError(ValueError):
     """The value cannot be written as JSON: `field` is its path, `problem` a stable code.
 
-    Codes: `int_range`, `depth`, `type`, and for UnencodableText `surrogate`, `nul`, `bytes`.
+    Codes: `not_finite`, `int_range`, `depth`, `type`, and for UnencodableText `surrogate`, `nul`, `bytes`.
     """
 
     def __init__(self, field: str, problem: str) -> None:
@@ -243,6 +245,8 @@ def _encode_scalar(value: Any, path: _Path) -> str:
         if not MIN_INT <= value <= MAX_INT:
             raise EncodingError(_path_name(path), "int_range")
         return str(int(value))
+    if isinstance(value, float):
+        return _encode_float(value, path)
     if isinstance(value, bytes | bytearray | memoryview):
         raise UnencodableText(_path_name(path), "bytes")
     raise EncodingError(_path_name(path), "type")
@@ -270,6 +274,26 @@ def _is_encodable(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _encode_float(value: float, path: _Path) -> str:
+    """Write a float as PHP does: shortest digits, `1` for 1.0, an exponent from 1.0e+17 up and below 0.0001."""
+    if not math.isfinite(value):
+        raise EncodingError(_path_name(path), "not_finite")
+    sign, digit_tuple, exponent = Decimal(repr(value)).as_tuple()
+    point = len(digit_tuple) + int(exponent)  # the value is 0.DIGITS times ten to the power of point
+    digits = "".join(map(str, digit_tuple)).rstrip("0")
+    return "-" * sign + (_place_point(digits, point) if digits else "0")
+
+
+def _place_point(digits: str, point: int) -> str:
+    if not -3 <= point <= 17:
+        return f"{digits[0]}.{digits[1:] or '0'}e{point - 1:+d}"
+    if point <= 0:
+        return f"0.{'0' * -point}{digits}"
+    if point >= len(digits):
+        return digits.ljust(point, "0")
+    return f"{digits[:point]}.{digits[point:]}"
 
 
 def _path_name(path: _Path) -> str:

@@ -71,7 +71,13 @@ def nested(levels: int) -> list[Any]:
 
 texts = st.text(st.characters(codec="utf-8"))
 keys = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
-scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | texts
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts
+)
 values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(keys, inner))
 
 
@@ -91,6 +97,7 @@ def test_corpus_bytes_are_refused_raw_and_as_surrogates(row: dict[str, Any]) -> 
 
 @pytest.mark.slow
 @given(value=values)
+@example(value=[1.0, -0.0, 0.0, 1e16, 1e17, 123456789012345678.0, 1e25, 1e-4, 1e-5, 5e-324, 1.7976931348623157e308])
 @example(value=["\x7f", '\x7f\\u007f/"\x7f', "\0", "</script>", "\u2028", "\ud7ff\ue000\U0010ffff"])
 def test_any_value_has_the_bytes_of_php(php_encode: Callable[[Any], bytes], value: Any) -> None:
     assert encode_body(value) == php_encode(value)
@@ -104,7 +111,8 @@ def test_deepest_nesting_of_php_is_accepted(php_encode: Callable[[Any], bytes]) 
     ("value", "problem"),
     [
         (nested(513), "depth"),
-        (1.0, "type"),  # nothing in the body is one
+        (float("nan"), "not_finite"),
+        (float("-inf"), "not_finite"),
         (2**63, "int_range"),
         (-(2**63) - 1, "int_range"),
         ({1: "a"}, "type"),
