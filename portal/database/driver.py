@@ -33,6 +33,8 @@ from sqlalchemy.types import Boolean, TypeEngine, UserDefinedType
 
 Type = TypeEngine[Any]
 
+_as_json = json.JSONEncoder(separators=(",", ":"), default=str).encode  # strange to JSON are PostgreSQL's times
+
 
 class Statement:
     """A Core statement, whose parameters are `given`, each one value, or `rows_of` values.
@@ -215,7 +217,7 @@ class _Rows(UserDefinedType[Sequence[Sequence[Any]]]):
             for row in written:
                 for at, write in special:
                     row[at] = write(row[at])
-            return json.dumps(written, default=str)  # what is left is PostgreSQL's times
+            return _as_json(written)
 
         return process
 

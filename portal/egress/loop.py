@@ -2,11 +2,13 @@
 
 import logging
 import os
-import selectors
+import select
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
+from math import ceil
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
@@ -25,9 +27,9 @@ Done = Callable[[Answer | Exception], None]
 """Gets the answer, the EgressError, or a fault of our own; called on the loop's thread, and raises nothing."""
 
 _EVENTS = {
-    pycurl.POLL_IN: selectors.EVENT_READ,
-    pycurl.POLL_OUT: selectors.EVENT_WRITE,
-    pycurl.POLL_INOUT: selectors.EVENT_READ | selectors.EVENT_WRITE,
+    pycurl.POLL_IN: select.POLLIN,
+    pycurl.POLL_OUT: select.POLLOUT,
+    pycurl.POLL_INOUT: select.POLLIN | select.POLLOUT,
 }
 
 
@@ -52,7 +54,6 @@ class Loop:
         self._free: list[Transport] = []
         self._running: dict[pycurl.Curl, tuple[Transport, Exchange]] = {}
         self._stand_ins: dict[tuple[str, Route], StandIn] = {}
-        self._watched: set[int] = set()
         self._timer: float | None = None
         """When libcurl wants to be called."""
         self._thread: threading.Thread | None = None
@@ -120,8 +121,8 @@ class Loop:
         multi.setopt(pycurl.M_MAXCONNECTS, MAX_IDLE_CONNECTIONS)
         multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._reader, selectors.EVENT_READ)
+        self._poll = select.poll()  # not epoll, which takes two system calls for each request
+        self._poll.register(self._reader, select.POLLIN)
         while self._running or not self._is_closing:
             try:
                 self._turn()
@@ -132,21 +133,20 @@ class Loop:
         multi.close()
         for transport in self._free:
             transport.curl.close()
-        self._selector.close()
         os.close(self._reader)
         os.close(self._writer)
 
     def _turn(self) -> None:
         self._is_asleep = True
-        events = self._selector.select(self._pause())
+        events = self._poll.poll(self._pause())
         self._is_asleep = False
-        for key, mask in events:
-            if key.fd == self._reader:
+        for descriptor, mask in events:
+            if descriptor == self._reader:
                 os.read(self._reader, 4096)
-            else:
-                reads = pycurl.CSELECT_IN if mask & selectors.EVENT_READ else 0
-                writes = pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0
-                self._multi.socket_action(key.fd, reads | writes)
+            else:  # a fault is both: whoever reads or writes meets it
+                reads = pycurl.CSELECT_IN if mask & ~select.POLLOUT else 0
+                writes = pycurl.CSELECT_OUT if mask & ~select.POLLIN else 0
+                self._multi.socket_action(descriptor, reads | writes)
         self._run_calls()
         now = clock.monotonic()
         while self._later and self._later[0][0] <= now:
@@ -156,11 +156,12 @@ class Loop:
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         self._reap()
 
-    def _pause(self) -> float | None:
+    def _pause(self) -> int | None:
+        """In how many milliseconds something is to be done that no socket tells of."""
         if not self._calls.empty():
             return 0
         moments = [moment for moment in (self._timer, self._later[0][0] if self._later else None) if moment is not None]
-        return max(min(moments) - clock.monotonic(), 0) if moments else None
+        return ceil(max(min(moments) - clock.monotonic(), 0) * 1000) if moments else None
 
     def _run_calls(self) -> None:
         try:
@@ -171,15 +172,11 @@ class Loop:
 
     def _watch(self, what: int, descriptor: int, *_: Any) -> None:
         """CURLMOPT_SOCKETFUNCTION: which sockets libcurl wants to hear of."""
-        if what == pycurl.POLL_REMOVE:
-            if descriptor in self._watched:
-                self._watched.remove(descriptor)
-                self._selector.unregister(descriptor)
-        elif descriptor in self._watched:
-            self._selector.modify(descriptor, _EVENTS[what])
-        else:
-            self._selector.register(descriptor, _EVENTS[what])
-            self._watched.add(descriptor)
+        if what != pycurl.POLL_REMOVE:
+            self._poll.register(descriptor, _EVENTS[what])
+            return
+        with suppress(KeyError):  # libcurl also takes leave of what it never began to watch
+            self._poll.unregister(descriptor)
 
     def _set_timer(self, milliseconds: int) -> None:
         """CURLMOPT_TIMERFUNCTION."""
@@ -214,14 +211,21 @@ class Loop:
         return stand_in
 
     def _reap(self) -> None:
-        """Finish the exchanges that libcurl has ended."""
+        """Finish the exchanges that libcurl has ended, and then tell of them together: who is told wakes a thread."""
+        ended: list[tuple[Done, Answer | Exception]] = []
         left = 1
         while left:
             left, good, bad = self._multi.info_read()
             for curl, code, message in [*((curl, 0, "") for curl in good), *bad]:
-                self._finish(*self._running.pop(curl), code, message)
+                transport, exchange = self._running.pop(curl)
+                result = self._finish(transport, exchange, code, message)
+                if result is not None:
+                    ended.append((exchange.done, result))
+        for done, result in ended:
+            done(result)
 
-    def _finish(self, transport: Transport, exchange: Exchange, code: int, message: str) -> None:
+    def _finish(self, transport: Transport, exchange: Exchange, code: int, message: str) -> Answer | Exception | None:
+        """What came of it; None when it begins again."""
         result: Answer | Exception
         try:
             result = transport.finish(code, message, started=exchange.started)
@@ -230,6 +234,6 @@ class Loop:
         self._multi.remove_handle(transport.curl)  # only now: before, it knows its connection
         if transport.met_disturbed:
             self._begin(exchange, transport, fresh=True)
-            return
+            return None
         self._free.append(transport)
-        exchange.done(result)
+        return result

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -40,9 +39,6 @@ from portal.webhook import Outcome
 attempt: Table = Attempt.__table__  # type: ignore[assignment]
 contact: Table = Contact.__table__  # type: ignore[assignment]
 exchange: Table = Exchange.__table__  # type: ignore[assignment]
-
-OUTCOME_COLUMNS = tuple(name for name in Outcome._fields if name in attempt.c or name in exchange.c)
-_read_outcome = attrgetter(*OUTCOME_COLUMNS)
 
 
 def _last_delivered(column: Column[Any]) -> ScalarSelect[Any]:
@@ -239,11 +235,11 @@ def _next_state(claim: Claim, outcome: Outcome, rules: Rules) -> tuple[Any, ...]
 
 
 def _attempt_values(claim: Claim, outcome: Outcome, *, late: bool) -> dict[str, Any]:
-    kept = dict(zip(OUTCOME_COLUMNS, _read_outcome(outcome), strict=True))
+    """What `RECORD` and `RECORD_SAID` take, among other facts."""
     if outcome.detail is not None:
         # It may quote a receiver: PostgreSQL stores no NUL, and neither database a lone surrogate.
-        kept["detail"] = outcome.detail.replace("\0", "\ufffd").encode(errors="replace").decode()
-    return kept | {
+        outcome = outcome._replace(detail=outcome.detail.replace("\0", "\ufffd").encode(errors="replace").decode())
+    return outcome._asdict() | {
         "delivery_id": claim.delivery_id,
         "number": claim.number,
         "trigger": claim.trigger,

@@ -42,6 +42,8 @@ class Dispatcher(Round):
     def __init__(self, engine: Engine, settings: Settings, vault: Vault, egress: Egress) -> None:
         super().__init__("outbox")
         self._engine = engine
+        self._connection: Connection | None = None
+        """Kept while there is something to do: to take one for each turn takes as long as several statements."""
         self._settings = settings
         self._shares = Shares(settings.endpoint_concurrency, senders=settings.worker_threads, rate=settings.rate_limit)
         self._inbox: SimpleQueue[Result | Claim | None] = SimpleQueue()
@@ -69,6 +71,7 @@ class Dispatcher(Round):
         """Dispatch until `stop`; then finish what is being sent, give back the rest, and return."""
         super().run()
         self._finish()
+        self._disconnect()
 
     def turn(self) -> float:
         """Wait for results or a wake-up; record, recover and claim in one transaction; hand out the claims."""
@@ -79,6 +82,7 @@ class Dispatcher(Round):
     def mend(self, error: Exception) -> None:
         """Nothing of the exchange happened: leave out what cannot be recorded at all, and look again."""
         self._look = True
+        self._disconnect()
         if not isinstance(error, AWAY):
             self._record_singly()
 
@@ -135,10 +139,12 @@ class Dispatcher(Round):
         mend = look and (self._woken or self._mend_times)
         if not done and not (look and (self._mend_times or self._has_due(now))):
             self._look, self._woken = self._look and not look, self._woken and not look
+            self._disconnect()
             return []
         rules = self._rules(now)
         claims: list[Claim] = []
-        with self._engine.begin() as connection:
+        connection = self._connection = self._connection or self._engine.connect()
+        with connection.begin():
             outbox.release(connection, self._unsent)
             outbox.settle(connection, self._unrecorded, rules)
             if mend:
@@ -159,6 +165,11 @@ class Dispatcher(Round):
             may_go = self._shares.look()
             self._look = any(may_go.room_for(each) for each in {claim.company_id for claim in claims})
         return claims
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _account(self, claims: list[Claim]) -> None:
         """What was returned is recorded now, and these claims go."""
