@@ -6,6 +6,7 @@ import select
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from math import ceil
@@ -82,7 +83,9 @@ class Loop:
         if self._is_closing:
             exchange.done(EgressError("connection_failed", "the portal is stopping"))
             return
-        self._begin(exchange, self._free.pop() if self._free else self._make_transport())
+        if not self._free:
+            self._free.append(Transport(self._kept, body_cap=self._body_cap, ca_file=self._ca_file))
+        self._begin(exchange, self._free.pop())
 
     def close(self) -> None:
         """Refuse what is sent from now on, wait for the exchanges under way, and close the kept connections."""
@@ -182,9 +185,6 @@ class Loop:
         """CURLMOPT_TIMERFUNCTION."""
         self._timer = clock.monotonic() + milliseconds / 1000 if milliseconds >= 0 else None
 
-    def _make_transport(self) -> Transport:
-        return Transport(self._kept, body_cap=self._body_cap, ca_file=self._ca_file)
-
     def _begin(self, exchange: Exchange, transport: Transport, *, fresh: bool = False) -> None:
         timeout = exchange.ends_at - clock.monotonic()
         if timeout <= 0:
@@ -212,20 +212,17 @@ class Loop:
 
     def _reap(self) -> None:
         """Finish the exchanges that libcurl has ended, and then tell of them together: who is told wakes a thread."""
-        ended: list[tuple[Done, Answer | Exception]] = []
+        ended: list[Callable[[], None]] = []
         left = 1
         while left:
             left, good, bad = self._multi.info_read()
             for curl, code, message in [*((curl, 0, "") for curl in good), *bad]:
-                transport, exchange = self._running.pop(curl)
-                result = self._finish(transport, exchange, code, message)
-                if result is not None:
-                    ended.append((exchange.done, result))
-        for done, result in ended:
-            done(result)
+                ended += self._finish(*self._running.pop(curl), code, message)
+        for tell in ended:
+            tell()
 
-    def _finish(self, transport: Transport, exchange: Exchange, code: int, message: str) -> Answer | Exception | None:
-        """What came of it; None when it begins again."""
+    def _finish(self, transport: Transport, exchange: Exchange, code: int, message: str) -> list[Callable[[], None]]:
+        """Returns how to tell what came of it; nothing when it begins again."""
         result: Answer | Exception
         try:
             result = transport.finish(code, message, started=exchange.started)
@@ -234,6 +231,6 @@ class Loop:
         self._multi.remove_handle(transport.curl)  # only now: before, it knows its connection
         if transport.met_disturbed:
             self._begin(exchange, transport, fresh=True)
-            return None
+            return []
         self._free.append(transport)
-        return result
+        return [partial(exchange.done, result)]

@@ -193,7 +193,7 @@ def claim_due(
     delivery is lent when its next probe is due, whenever that delivery itself is.
     """
     claims: list[Claim] = []
-    targets = [row for row in _endpoints_with_due(connection, now) if room_for(row.company_id, ())]
+    targets = [row for row in ENDPOINTS_WITH_DUE.all(connection, now=now) if room_for(row.company_id, ())]
     for left, target in zip(range(len(targets), 0, -1), targets, strict=True):
         share = max(ceil((limit - len(claims)) / left), int(goes_besides(target.company_id, claims)))
         share = min(share, room_for(target.company_id, claims))
@@ -232,7 +232,7 @@ def has_header(stored: AnyRow | Endpoint, url: str) -> bool:
 
 def has_due(connection: Connection, *, now: datetime) -> bool:
     """Whether anything may be claimed, recovered or cancelled: a cheap look that takes no write lock."""
-    return bool(_endpoints_with_due(connection, now)) or bool(HAS_LOOSE_ENDS.all(connection, now=now)[0].has_any)
+    return bool(ENDPOINTS_WITH_DUE.all(connection, now=now)) or bool(HAS_LOOSE_ENDS.all(connection, now=now)[0].has_any)
 
 
 def release(connection: Connection, claims: Sequence[Claim]) -> None:
@@ -268,10 +268,6 @@ def pull_forward(connection: Connection, *, now: datetime, longest: timedelta, l
     ):
         is_ahead = column > bound + CLOCK_TOLERANCE
         connection.execute(update(column.table).where(applies, is_ahead).values({column.name: bound}))
-
-
-def _endpoints_with_due(connection: Connection, now: datetime) -> Sequence[AnyRow]:
-    return ENDPOINTS_WITH_DUE.all(connection, now=now)
 
 
 def _claim_probe(connection: Connection, target: AnyRow, *, now: datetime, lease: timedelta) -> list[Claim]:
