@@ -79,6 +79,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         if self.body_rcv is not None:
             environ = {f"HTTP_{name}": value for name, value in self.headers.items()}
             environ |= {"PATH_INFO": self.within, "REQUEST_METHOD": self.command}
+            environ |= {} if self.chunked else {"CONTENT_LENGTH": str(self.content_length)}
             self.body_rcv.buf = Body(self.adj.inbuf_overflow, self.adj.limit_of(environ))
 
     def received(self, data: bytes) -> int:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from portal.models import LEVELS
 from portal.rules.identity import clean_text, email_address, has_marks, linkedin_id, says_nothing
-from portal.rules.payload import UnencodableText, check_text
+from portal.rules.payload import UnencodableText, check_text, is_storable
 
 TEXT_FIELDS = {
     "name": 300,
@@ -230,8 +230,8 @@ def _items(given: Any, field: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
 
 
 def _text(value: Any, field: str, length: int) -> str | None:
-    if value is None:
-        return None
+    if value is None or (type(value) is str and len(value) <= length and is_storable(value)):
+        return value
     if not isinstance(value, str):
         raise InvalidContact(field, "not_a_text")
     try:

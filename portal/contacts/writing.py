@@ -69,7 +69,10 @@ def write_batch(
     zone = ZoneInfo(company.timezone)
     told = [change for change in changes if change.frozen is not None]
     deliveries = [_delivery(change, change.frozen, zone) for change in told if change.frozen is not None]
-    ids = outbox.enqueue(session, company.id, deliveries, trigger="classification", actor=actor.email, now=now)
+    made, who = [record.values["id"] for record in new], actor.email
+    ids = outbox.enqueue(
+        session, company.id, deliveries, trigger="classification", actor=who, now=now, new_contacts=made
+    )
     for change, delivery_id in zip(told, ids, strict=True):
         change.delivery_id = delivery_id
 

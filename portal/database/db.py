@@ -163,9 +163,13 @@ def patience(seconds: float) -> Iterator[None]:
 
 
 def patience_left() -> float:
-    """For how many seconds a transaction that begins now may wait for other writers."""
+    """For how many seconds a transaction that begins now may wait for other writers.
+
+    A part of a second does not count at first: connections wait so long without being told.
+    """
     end = _give_up_at.get()
-    return BUSY_TIMEOUT_SECONDS if end is None else max(0.0, end - clock.monotonic())
+    left = BUSY_TIMEOUT_SECONDS if end is None else max(0.0, end - clock.monotonic())
+    return BUSY_TIMEOUT_SECONDS if left > BUSY_TIMEOUT_SECONDS - 0.5 else left
 
 
 class LockedTooLong(Exception):
@@ -288,7 +292,7 @@ def _begin_postgresql(connection: Connection) -> None:
     if _read_only.get():
         connection.exec_driver_sql("SET TRANSACTION READ ONLY")
     is_pooled = connection.info.get(POOLED)
-    if _give_up_at.get() is not None or is_pooled:
+    if patience_left() != BUSY_TIMEOUT_SECONDS or is_pooled:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, round(patience_left() * 1000))}")  # 0: for ever
     if is_pooled:
         connection.exec_driver_sql(f"SET LOCAL random_page_cost = {RANDOM_PAGE_COST}")

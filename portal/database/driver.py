@@ -64,7 +64,9 @@ class Statement:
     def run_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run it for each of the rows."""
         compiled = self.compiled_for(connection.dialect)
-        _run(connection, compiled, [compiled.bind(row) for row in rows], many=True).close()
+        bound = [compiled.bind(row) for row in rows]
+        is_one = len(bound) == 1  # for many psycopg begins a pipeline, which costs more than the row
+        _run(connection, compiled, bound[0] if is_one else bound, many=not is_one).close()
 
     def compiled_for(self, dialect: Dialect) -> "Compiled":
         compiled = self._compiled.get(dialect.name)

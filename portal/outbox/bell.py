@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, scoped_session
 
 from portal import clock
 from portal.database.db import POOLED
+from portal.database.driver import run_words
 
 DUE = "outbox_due"
 """Key in `Session.info`: this transaction makes a delivery due, so a worker should look once it is committed."""
@@ -141,7 +142,7 @@ class DatagramEar:
 
 class NotifyBell:
     def before_commit(self, session: Session) -> None:
-        session.execute(text(f"NOTIFY {CHANNEL}"))
+        run_words(session.connection(), f"NOTIFY {CHANNEL}")
 
     def after_commit(self) -> None:
         """The server has told them."""

@@ -38,13 +38,10 @@ ENQUEUE = Statement(
         | {"attempt_count": 0, "tries": 0, "has_body": True, "is_purged": False}
     )
 )
-_made = rows_of("made", webhook_id=String())
-MADE = Statement(
-    select(delivery.c.id, delivery.c.webhook_id).where(within(delivery.c.webhook_id, select(_made.c.webhook_id)))
-)
+_stored = select(delivery.c.id, given("body", delivery_body.c.content.type))
 STORE_BODY = Statement(
-    insert(delivery_body).values(
-        delivery_id=given("delivery_id", Key), content=given("body", delivery_body.c.content.type)
+    insert(delivery_body).from_select(
+        ("delivery_id", "content"), _stored.where(delivery.c.webhook_id == given("webhook_id", String()))
     )
 )
 
@@ -62,11 +59,12 @@ def enqueue(
     trigger: str,
     actor: str,
     now: datetime,
+    new_contacts: Collection[int] = (),
 ) -> list[str]:
     """Put bodies into the outbox, due at once and in this order, and supersede what waits for a retry.
 
-    Each row has `contact_id`, `campaign_id`, `owner_id`, `interest_level`, `previous_level` and `body`. Returns the
-    public ids of the deliveries.
+    Each row has `contact_id`, `campaign_id`, `owner_id`, `interest_level`, `previous_level` and `body`. Nothing waits
+    of `new_contacts`, which this transaction made. Returns the public ids of the deliveries.
     """
     if not rows:
         return []
@@ -80,7 +78,7 @@ def enqueue(
         "created_at": now,
     }
     connection = session.connection()
-    _supersede_waiting(connection, {row["contact_id"] for row in rows})
+    _supersede_waiting(connection, {row["contact_id"] for row in rows}.difference(new_contacts))
     values = [{**shared, **row, "webhook_id": new_webhook_id()} for row in rows]
     ENQUEUE.run_many(connection, values)
     store_bodies(connection, values)
@@ -90,8 +88,7 @@ def enqueue(
 
 def store_bodies(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store the `body` of each delivery that has just been made, by its `webhook_id`."""
-    ids = {row.webhook_id: row.id for row in MADE.all(connection, made=[(row["webhook_id"],) for row in rows])}
-    STORE_BODY.run_many(connection, [{"delivery_id": ids[row["webhook_id"]], "body": row["body"]} for row in rows])
+    STORE_BODY.run_many(connection, rows)
 
 
 def enqueue_test(
@@ -172,7 +169,8 @@ def _begin_again(actor: str, now: datetime) -> ReturningUpdate[Any]:
 
 def _supersede_waiting(connection: Connection, contact_ids: Collection[int]) -> None:
     """A newer state of these contacts exists: what waits for a retry is no longer worth bringing."""
-    SUPERSEDE.run(connection, told=[(number,) for number in sorted(contact_ids)])
+    if contact_ids:
+        SUPERSEDE.run(connection, told=[(number,) for number in sorted(contact_ids)])
 
 
 def take_back(session: Session, delivery_id: int, *, now: datetime) -> bool:

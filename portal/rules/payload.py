@@ -14,6 +14,7 @@ from typing import Any
 
 MAX_DEPTH = 512  # json_encode's default depth
 DEL = "\x7f"  # PHP writes it as it is, Python's encoder escapes it
+LISTS = (list, tuple)  # a union is made anew each time that it is asked for
 MIN_INT, MAX_INT = -(2**63), 2**63 - 1  # PHP_INT_MIN, PHP_INT_MAX
 
 
@@ -224,13 +225,13 @@ def _encode(value: Any, path: _Path, depth: int) -> str:
         return "null"
     if isinstance(value, str):
         return _encode_text(value, path)
-    if not isinstance(value, dict | list | tuple):
+    is_object = isinstance(value, dict)
+    if not is_object and not isinstance(value, LISTS):
         return _encode_scalar(value, path)
     if depth == MAX_DEPTH:
         raise EncodingError(_path_name(path), "depth")
-    is_object = isinstance(value, dict)
     parts = []
-    for step, item in value.items() if isinstance(value, dict) else enumerate(value):
+    for step, item in value.items() if is_object else enumerate(value):
         # A text, which most values are, needs no frame of its own.
         way = (path, step)
         text = _encode_text(item, way) if type(item) is str else _encode(item, way, depth + 1)
