@@ -10,13 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from portal.contacts.checking import ContactItem
-from portal.rules.folding import fold
 
 
 class Alike:
     """Numbers the people of one list who share campaign, name and company, in the order in which they come.
 
-    It keeps two numbers for each of them, not what the list says: about 25 MB for the longest file of such people.
+    It keeps two numbers for each of them, not what the list says: about 25 MB for the longest file of people.
     """
 
     def __init__(self) -> None:
@@ -45,8 +44,7 @@ class Alike:
     def _note_holder(self, item: ContactItem) -> None:
         email, name = item.facts.get("email"), item.facts.get("name")
         if email and name:
-            named = hash(fold(name))
-            if self._holders.setdefault(hash(email), named) != named:
+            if self._holders.setdefault(hash(email), hash(name)) != hash(name):
                 self._shared.add(hash(email))
 
 

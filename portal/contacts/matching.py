@@ -1,5 +1,6 @@
 """What a contact is matched by: what it holds itself, and what those held that were merged into it."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS, search_name
 from portal.contacts.checking import ContactItem
 from portal.rules.folding import fold
 
+WORD = re.compile(r"\w+")
 MatchKey = tuple[str, str]
 """A field of `MATCH_FIELDS`, or `name`, and what it holds."""
 
@@ -68,18 +70,18 @@ def holders_meant(holders: Sequence[Mapping[str, Any]], given: ContactItem) -> S
     Two LinkedIn ids are two people. Of the others the one with the nearest name is meant, of which one holds all words
     of the other; where there is no such name the first, unless the list names several under this e-mail.
     """
-    linkedin, words = given.facts.get("linkedin_public_id"), set(fold(given.facts.get("name") or "").split())
+    linkedin, words = given.facts.get("linkedin_public_id"), _words_of(given.facts.get("name") or "")
     places = [place for place, each in enumerate(holders) if not linkedin or not each["linkedin_public_id"]]
-    names = {place: set(fold(holders[place]["name"]).split()) for place in places}
+    names = {place: _words_of(holders[place]["name"]) for place in places}
     near = [place for place in places if names[place] <= words or words <= names[place]]
     return sorted(near, key=lambda place: len(names[place] ^ words)) or ([] if given.shares_email else places)
 
 
-def likeness_of(facts: Mapping[str, Any]) -> tuple[str, str] | None:
-    """By what a person looks like another: name and company; a single word of a name alone tells nothing."""
+def likeness_of(facts: Mapping[str, Any]) -> str | None:
+    """By what a person looks like another: name and company, on two lines; a name of one word alone tells nothing."""
     name = facts.get("search_name") or search_name(facts.get("name") or "")
     company = facts.get("current_company") or ""
-    return (name, company) if company or " " in name else None
+    return f"{name}\n{company}" if company or " " in name else None
 
 
 def may_be_one(values: Mapping[str, Any], given: ContactItem) -> bool:
@@ -90,3 +92,7 @@ def may_be_one(values: Mapping[str, Any], given: ContactItem) -> bool:
     if values["linkedin_public_id"] and given.facts.get("linkedin_public_id"):
         return False
     return not given.is_named_only or any(values[name] for name in MATCH_FIELDS)
+
+
+def _words_of(name: str) -> set[str]:
+    return set(WORD.findall(fold(name)))

@@ -144,18 +144,18 @@ class Known:
                 return found[place]
         return None
 
-    def find_alike(self, campaign: CampaignRecord, given: ContactItem) -> ContactRecord | None:
-        """The contact of a campaign that an item, which is to be a new one, may mean after all.
+    def find_alike(self, record: ContactRecord, given: ContactItem) -> ContactRecord | None:
+        """The contact that an item, which made a new one, may mean after all, in the same campaign.
 
         Both have one name, and one e-mail under two LinkedIn ids; or one company too, and one of them no LinkedIn id.
         """
-        name = search_name(given.facts["name"])
-        holders = self._by_key.get((campaign, "email", given.facts.get("email") or ""), [])
-        named = [each for each in holders if each.values["search_name"] == name]
-        likeness = matching.likeness_of(given.facts)
-        namesakes = self._by_key.get((campaign, "likeness", "\n".join(likeness)), []) if likeness else []
-        named += [each for each in namesakes if matching.may_be_one(each.values, given)]
-        return named[0] if named else None
+        values, campaign = record.values, record.campaign
+        holders = self._by_key.get((campaign, "email", values["email"]), []) if values["email"] else []
+        found = [each for each in holders if each.values["search_name"] == values["search_name"]]
+        likeness = matching.likeness_of(values)
+        namesakes = self._by_key.get((campaign, "likeness", likeness), []) if likeness else []
+        found += [each for each in namesakes if matching.may_be_one(each.values, given)]
+        return next((each for each in found if each is not record), None)
 
     def add(self, record: ContactRecord) -> None:
         """Let the contact be matched from now on, by what it holds."""
@@ -198,7 +198,7 @@ class Known:
             rows += self._read(statements.BY_NAME, names, campaigns=known)
         if with_namesakes and known:
             likenesses = map(matching.likeness_of, (item.facts for item in unmatched))
-            rows += self._select_namesakes({each[0] for each in likenesses if each})
+            rows += self._select_namesakes({each.partition("\n")[0] for each in likenesses if each})
         return rows
 
     def _select_namesakes(self, names: Collection[str]) -> list[dict[str, Any]]:
@@ -245,7 +245,7 @@ class Known:
 def _places(record: ContactRecord) -> list[tuple[CampaignRecord | None, str, str]]:
     """Where a contact is found: in its campaign, and in none by what tells a person in all of them."""
     keys, likeness = matching.all_keys(record.values), matching.likeness_of(record.values)
-    alike = [(record.campaign, "likeness", "\n".join(likeness))] if likeness else []
+    alike = [(record.campaign, "likeness", likeness)] if likeness else []
     return [*alike, *((record.campaign, *key) for key in keys), *((None, *key) for key in keys if key[0] != "name")]
 
 

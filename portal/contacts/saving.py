@@ -162,11 +162,10 @@ class _Batch:
         if record is None and "name" not in given.facts:
             return InvalidContact("contact.name", "required")
         self._known.campaigns[campaign.name] = campaign
-        is_new, alike = record is None, None
-        if record is None:
-            alike = self._known.find_alike(campaign, given)
-            record = self._begin(campaign)
+        is_new = record is None
+        record = record or self._begin(campaign)
         differences = self._apply(record, campaign, given)
+        alike = self._known.find_alike(record, given) if is_new and self._rules else None
         before, lost = record.messages, self._set_messages(record, given, is_former=is_former)
         if record.messages is not before:
             differences["messages"] = (len(before), len(record.messages))

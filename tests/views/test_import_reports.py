@@ -9,7 +9,7 @@ import pytest
 from portal.database.db import db
 from portal.models import Contact, Delivery, Task
 from portal.working_models import ImportedContact
-from tests.factories import classify_contact, do_tasks, make_import, save_many, set_url
+from tests.factories import classify_contact, do_tasks, make_import, save, save_many, set_url
 from tests.views.test_imports import begin, choices_of, follow, send, text_of
 
 HEADER = "Nome,Perfil no LinkedIn,E-mail,Cargo,Campanha,Nível de interesse\n"
@@ -164,8 +164,10 @@ def test_who_left_the_file_is_named(member, company):
     assert rows_of(member, f"/imports/{task.id}/missing.csv")[1][1:3] == ["Pessoa 0", "pessoa-0"]
 
 
-def test_an_e_mail_that_two_people_share_and_a_warning_of_many_rows_are_said(member, company):
-    rows = "".join(f"{name},contato@acme.test,Nina\n" for name in ("Ana Lima", "Bia Reis", "Bia Reis Souza"))
+def test_an_e_mail_that_is_now_somebody_elses_and_a_warning_of_many_rows_are_said(member, company):
+    save(company, {"contact": {"name": "Ana Lima", "email": "contato@acme.test"}})
+    people = {"Bia Reis": "contato", "Caio": "caio", "Davi": "davi"}
+    rows = "".join(f"{name},{box}@acme.test,Nina\n" for name, box in people.items())
     task = make_import(company, f"Nome,E-mail,Responsável\n{rows}".encode())
     job, page = check(member, f"/imports/{task.id}")
     text = text_of(page)
