@@ -43,9 +43,8 @@ class Alike:
 
     def _note_holder(self, item: ContactItem) -> None:
         email, name = item.facts.get("email"), item.facts.get("name")
-        if email and name:
-            if self._holders.setdefault(hash(email), hash(name)) != hash(name):
-                self._shared.add(hash(email))
+        if email and name and self._holders.setdefault(hash(email), hash(name)) != hash(name):
+            self._shared.add(hash(email))
 
 
 def number_alike(items: Sequence[ContactItem]) -> list[ContactItem]:
