@@ -38,8 +38,13 @@ class Alike:
 
     def mark_sharing(self, item: ContactItem) -> ContactItem:
         """The item, marked where an entry so far has its e-mail under another name."""
-        is_shared = self._shared and hash(item.facts.get("email")) in self._shared
+        is_shared = hash(item.facts.get("email")) in self._shared
         return replace(item, shares_email=True) if is_shared else item
+
+    @property
+    def has_shared(self) -> bool:
+        """Whether any entry so far shares its e-mail."""
+        return bool(self._shared)
 
     def _note_holder(self, item: ContactItem) -> None:
         email, name = item.facts.get("email"), item.facts.get("name")

@@ -137,7 +137,7 @@ class Known:
             return likely
         for key in matching.keys_of(given.facts):
             found = self._by_key.get((campaign, *key), [])
-            if key[0] == "email":
+            if found and key[0] == "email":
                 found = [found[place] for place in matching.holders_meant([each.values for each in found], given)]
             place = given.ordinal if key[0] == "name" else 0
             if place < len(found):

@@ -157,4 +157,6 @@ def _take(rows: Iterator[Record], reader: RowReader) -> Sequence[_Row]:
         size += sum(map(len, record.cells))
         if len(chunk) == CHUNK_ROWS or size > CHUNK_CHARACTERS:
             break
+    if not reader.alike.has_shared:
+        return chunk
     return [(item and reader.alike.mark_sharing(item), found, record) for item, found, record in chunk]
