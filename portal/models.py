@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false, true
+from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 import portal.working_models  # noqa: F401  # whoever uses any table has the metadata of all
@@ -24,6 +25,7 @@ RARE_TRIGGER = "trigger <> 'classification'"
 UNPURGED = "NOT is_purged"
 BEHIND = "interest_level <> coalesce(delivered_level, 0)"  # of a contact: it has a level that the CRM does not know
 CHANGED = "data_changed_at > delivered_frozen_at"  # of a contact: the CRM has the old data
+REMOVED = "interest_level IS NULL AND delivered_level IS NOT NULL"  # of a contact: the CRM has the level of before
 TRIGGERS = ("classification", "retry", "manual", "sync", "test")
 TASK_STATUSES = ("draft", "waiting", "running", "done", "failed")
 
@@ -138,6 +140,7 @@ class Contact(Numbered):
         Index("ix_contact_warned", "company_id", "delivered_warning", "id", **only("delivered_warning IS NOT NULL")),
         Index("ix_contact_behind", "company_id", "interest_level", "classified_at", "id", **only(BEHIND)),
         Index("ix_contact_changed", "company_id", "search_name", "id", **only(CHANGED)),
+        Index("ix_contact_removed", "company_id", "search_name", "id", **only(REMOVED)),
         one_of("interest_level", LEVELS),
         GIVEN_ONCE,
     )
@@ -298,10 +301,7 @@ class Delivery(Numbered):
     )
     attempts: Mapped[list["Attempt"]] = relationship(order_by="Attempt.id")
     stored_body: Mapped["DeliveryBody | None"] = relationship(passive_deletes=True)
-
-    @property
-    def body(self) -> bytes | None:
-        return self.stored_body.content if self.stored_body else None
+    body: AssociationProxy[bytes | None] = association_proxy("stored_body", "content")
 
     @property
     def is_test(self) -> bool:

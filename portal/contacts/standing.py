@@ -5,7 +5,7 @@ CRM said to that. The one place that says which state a contact is shown in.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal_column, not_, or_, select, true
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal_column, not_, or_, select, text, true
 from sqlalchemy.orm import Session
 
 from portal.models import OPEN_STATUSES, Contact, Delivery
@@ -31,6 +31,10 @@ coming_level = (
     .scalar_subquery()
 )
 """What the CRM will learn last of what waits, since a contact's deliveries go out in order."""
+_waited_for = select(Delivery.contact_id).where(text("delivery.status IN ('pending', 'sending')"))
+"""Said in the words of the index that holds only these."""
+_is_removed = and_(Contact.interest_level.is_(None), Contact.delivered_level.is_not(None))
+"""The CRM has the level of before: as `REMOVED`, whose index holds only these."""
 _has_open = exists().where(_own_open).correlate(Contact)
 is_coming = coming_level == Contact.interest_level
 has_old_data = Contact.data_changed_at > Contact.delivered_frozen_at
@@ -53,15 +57,14 @@ _shown = case(
     (and_(_is_in_sync, has_old_data, is_data_coming), "waiting"),
     (and_(Contact.interest_level.is_(None), _has_open), "waiting"),  # of a level that was removed meanwhile
     (and_(_is_in_sync, has_old_data), "data_changed"),
-    (and_(Contact.interest_level.is_(None), Contact.delivered_level.is_not(None)), "level_removed"),
+    (_is_removed, "level_removed"),
     else_=_sync,
 )
 _FEW = {
     "with_warning": Contact.delivered_warning.is_not(None),
     "data_changed": has_old_data,
-    "waiting": or_(
-        is_behind, has_old_data, Contact.id.in_(select(Delivery.contact_id).where(Delivery.status.in_(OPEN_STATUSES)))
-    ),
+    "waiting": or_(is_behind, has_old_data, Contact.id.in_(_waited_for)),
+    "level_removed": _is_removed,
     "out_of_sync": is_behind,
 }
 """What an index finds of the contacts in some states: the database begins with those few."""
