@@ -1,11 +1,13 @@
 """`portal causes`."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import click
 
 from portal.api.causes import CauseSchema, shapes_of
 from portal.audit import Actor
-from portal.cli.console import Words, for_company, json_option, print_json
-from portal.cli.terminal import inert
+from portal.cli.console import Words, for_company, json_option, print_json, print_lines
 from portal.contacts import notes
 from portal.database.db import db, reading
 
@@ -25,10 +27,14 @@ def list_causes(actor: Actor, as_json: bool) -> None:
     if as_json:
         print_json({"items": shapes})
         return
-    for shape in shapes:
-        click.echo(inert(f"{shape['contacts']:>7}  {shape['status']:<10} {shape['cause']:<20} {shape['message']}"))
-        if shape["note"]:
-            click.echo(inert(f"         {shape['note']['actor']}: {shape['note']['text']}"))
+    print_lines(line for shape in shapes for line in lines_of(shape))
+
+
+def lines_of(shape: dict[str, Any]) -> Iterator[str]:
+    """One cause as lines for people."""
+    yield f"{shape['contacts']:>7}  {shape['status']:<10} {shape['cause']:<20} {shape['message']}"
+    if shape["note"]:
+        yield f"         {shape['note']['actor']}: {shape['note']['text']}"
 
 
 @causes.command()

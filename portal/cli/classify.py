@@ -3,7 +3,7 @@
 import click
 
 from portal.audit import Actor
-from portal.cli.console import ACTOR, ROW_NUMBER, contact_or_fail, open_app
+from portal.cli.console import ACTOR, ROW_NUMBER, contact_of_any_company, open_app
 from portal.contacts import classifying
 from portal.database.db import db
 from portal.models import LEVELS
@@ -20,7 +20,7 @@ def classify(contact_id: int, level: str) -> None:
     """
     wanted = None if level == "none" else int(level)
     with open_app():
-        contact = contact_or_fail(contact_id)
+        contact = contact_of_any_company(contact_id)
         done = classifying.classify(db.session, Actor(contact.company_id, ACTOR), contact_id, wanted)
         db.session.commit()
         click.echo(f"Contact {contact_id}: {done.previous_level or 'none'} -> {level}.")

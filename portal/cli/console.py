@@ -1,7 +1,7 @@
 """What the commands share: the application opened for one command, the company that is meant, how times are shown."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import wraps
@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
-from flask import Flask
+from flask import Flask, has_app_context
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor
 from portal.cli.holding import hold_app
+from portal.cli.terminal import inert
 from portal.cli.upgrade import bring_up_to_date
 from portal.company.refusals import Refusal
 from portal.company.sealed import prove_key
@@ -83,7 +84,36 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def print_json(shape: Any) -> None:
     """Plain values, for programs."""
-    click.echo(json.dumps(shape, indent=2))
+    print_lines([json.dumps(shape, indent=2)])
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Foreign text made inert, once all of it is read: no transaction stays open while somebody looks at it."""
+    made = [inert(line) for line in lines]
+    if has_app_context():
+        db.session.rollback()
+    for line in made:
+        click.echo(line)
+
+
+def check_usage(is_right: Callable[[Mapping[str, Any]], bool], sentence: str) -> Callable[[Command], Command]:
+    """Refuse with the sentence, before anything is opened, a command whose arguments are not right together."""
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def run(**given: Any) -> None:
+            if not is_right(given):
+                raise click.UsageError(sentence)
+            command(**given)
+
+        return run  # type: ignore[return-value]
+
+    return decorate
+
+
+def is_any_given(given: Mapping[str, Any], names: Iterable[str]) -> bool:
+    """Whether somebody gave one of these arguments."""
+    return any(given[name] is not None for name in names)
 
 
 def company_option(command: Command) -> Command:
@@ -118,8 +148,8 @@ def pick_company(name: str | None) -> Company:
     raise click.UsageError(f"Say which company, with --company NAME. {_known_companies()}")
 
 
-def contact_or_fail(contact_id: int) -> Contact:
-    """The contact of whichever company. Raises a ClickException when there is none."""
+def contact_of_any_company(contact_id: int) -> Contact:
+    """The contact, whichever company has it. Raises a ClickException when there is none."""
     contact = db.session.get(Contact, contact_id)
     if contact is None:
         raise click.ClickException(f"There is no contact {contact_id}.")
@@ -128,8 +158,8 @@ def contact_or_fail(contact_id: int) -> Contact:
 
 def refuse_unknown(wanted: Filter, company_id: int, given: Mapping[str, Any]) -> None:
     """Raise BadParameter for what was asked of a list and does not exist."""
-    for name in wanted.unknown:
-        company = db.session.get_one(Company, company_id)
+    if wanted.unknown:
+        company, name = db.session.get_one(Company, company_id), wanted.unknown[0]
         raise click.BadParameter(f"{company.name} has no {name} {given[name]!r}.", param_hint=f"--{name}")
 
 

@@ -8,15 +8,26 @@ import click
 
 from portal.api.contacts import shapes_of
 from portal.audit import Actor
-from portal.cli.console import ROW_NUMBER, Command, Words, for_company, json_option, print_json, refuse_unknown
+from portal.cli.console import (
+    ROW_NUMBER,
+    Command,
+    Words,
+    check_usage,
+    for_company,
+    is_any_given,
+    json_option,
+    print_json,
+    print_lines,
+    refuse_unknown,
+)
 from portal.cli.sync import do_in_job
 from portal.cli.terminal import inert
 from portal.contacts import assigning, classifying, completing, merging, syncing
-from portal.contacts.filtering import ContactFilter, read_filter
+from portal.contacts.filtering import NAMES, ContactFilter, read_filter
 from portal.contacts.listing import get_contact, page_contacts
 from portal.database.db import db, reading, reading_apart
 from portal.database.filters import choices_of
-from portal.models import Contact
+from portal.models import Company, Contact
 
 ALL_SENT = "The CRM has it all, or it is queued: nothing is sent."
 
@@ -56,8 +67,7 @@ def list_contacts(actor: Actor, limit: int, cursor: str | None, as_json: bool, *
     if as_json:
         print_json({"items": shapes, "next_cursor": page.next_cursor})
         return
-    for shape in shapes:
-        click.echo(line_of(shape))
+    print_lines(map(line_of, shapes))
     if page.next_cursor:
         click.echo(f"There are more: --cursor {page.next_cursor}", err=True)
 
@@ -69,19 +79,21 @@ def list_contacts(actor: Actor, limit: int, cursor: str | None, as_json: bool, *
 @json_option
 def show(actor: Actor, contact_id: int, as_json: bool) -> None:
     """Show one contact with all that is known of it."""
-    (shape,) = shapes_of([check_contact(actor, contact_id)])
+    (shape,) = shapes_of([contact_of_company(actor, contact_id)])
     if as_json:
         print_json(shape)
         return
-    click.echo(line_of(shape))
-    for name, value in facts_of(shape):
-        click.echo(inert(f"  {name}: {value}"))
-    for message in shape["messages"]:
-        click.echo(inert(f"  {message['date']} {message['sender_name']}: {message['message']}"))
+    facts = [f"  {name}: {value}" for name, value in facts_of(shape)]
+    thread = [f"  {message['date']} {message['sender_name']}: {message['message']}" for message in shape["messages"]]
+    print_lines([line_of(shape), *facts, *thread])
 
 
 @contacts.command()
 @click.argument("contact_id", required=False, type=ROW_NUMBER)
+@check_usage(
+    lambda given: (given["contact_id"] is not None) != is_any_given(given, NAMES),
+    "Give either the number of a contact or a filter, such as --state data_changed.",
+)
 @for_company
 @filter_options
 @click.option("--dry-run", is_flag=True, help="With a filter: only count.")
@@ -93,9 +105,6 @@ def send(actor: Actor, contact_id: int | None, dry_run: bool, yes: bool, as_json
     Name one contact, or give a filter, such as --state data_changed: then a worker does it as a job. Nothing goes when
     the CRM has all of it, or it is queued. A contact without a level is not sent.
     """
-    has_filter = any(value is not None for value in given.values())
-    if (contact_id is not None) == has_filter:
-        raise click.UsageError("Give either the number of a contact or a filter, such as --state data_changed.")
     if contact_id is not None:
         send_one(actor, contact_id, as_json=as_json)
         return
@@ -105,7 +114,7 @@ def send(actor: Actor, contact_id: int | None, dry_run: bool, yes: bool, as_json
 
 def send_one(actor: Actor, contact_id: int, *, as_json: bool) -> None:
     """Send one contact's current data. Raises Refusal and ClickException."""
-    check_contact(actor, contact_id)
+    contact_of_company(actor, contact_id)
     sent = syncing.send_current(db.session, actor, contact_id)
     db.session.commit()
     if as_json:
@@ -129,6 +138,7 @@ def send_many(actor: Actor, wanted: ContactFilter, *, dry_run: bool, yes: bool, 
 @contacts.command()
 @click.option("--to-owner", type=Words(254), help="Who gets them: an e-mail.")
 @click.option("--to-campaign", type=Words(200), help="Where they go: a campaign's name.")
+@check_usage(lambda given: is_any_given(given, NAMES), "Give a filter, such as --owner ana@example.com.")
 @for_company
 @filter_options
 @click.option("--dry-run", is_flag=True, help="Only count.")
@@ -148,8 +158,6 @@ def assign(
     `--owner old@example.com --to-owner new@example.com` hands one person's contacts over. Nothing is sent. Who is in
     the campaign already, as another contact, is not moved.
     """
-    if all(value is None for value in given.values()):
-        raise click.UsageError("Give a filter, such as --owner ana@example.com.")
     wanted = read_wanted(actor, given)
     try:
         target = assigning.read_target(db.session, actor.company_id, to_owner, to_campaign)
@@ -173,7 +181,7 @@ def merge(actor: Actor, contact_id: int, other_id: int, yes: bool) -> None:
     The one that stays keeps its number, its level and its data; what it lacks comes from the other, with the messages,
     the history and the deliveries. Nothing is sent.
     """
-    names = [check_contact(actor, each).name for each in (contact_id, other_id)]
+    names = [contact_of_company(actor, each).name for each in (contact_id, other_id)]
     db.session.rollback()
     if not yes:
         asked = f"Merge {names[1]} ({other_id}) into {names[0]} ({contact_id})? This cannot be undone."
@@ -185,11 +193,12 @@ def merge(actor: Actor, contact_id: int, other_id: int, yes: bool) -> None:
         click.echo(f"A thread holds 2,000 messages: the oldest ones of both had no room ({lost}).", err=True)
 
 
-def check_contact(actor: Actor, contact_id: int) -> Contact:
+def contact_of_company(actor: Actor, contact_id: int) -> Contact:
     """The company's contact. Raises ClickException."""
     contact = get_contact(db.session, actor.company_id, contact_id)
     if contact is None:
-        raise click.ClickException(f"There is no contact {contact_id}.")
+        company = db.session.get_one(Company, actor.company_id)
+        raise click.ClickException(f"{company.name} has no contact {contact_id}.")
     return contact
 
 
@@ -197,9 +206,7 @@ def line_of(shape: dict[str, Any]) -> str:
     """One contact as a line for people."""
     facts = shape["contact"]
     level, mark = facts["interest_level"] or "-", "*" if shape["data_changed"] else " "
-    return inert(
-        f"{facts['id']:>8}  {level}  {shape['sync'] + mark:<12} {facts['name']}  ({shape['campaign']['name']})"
-    )
+    return f"{facts['id']:>8}  {level}  {shape['sync'] + mark:<12} {facts['name']}  ({shape['campaign']['name']})"
 
 
 def facts_of(shape: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -1,6 +1,7 @@
 """`portal deliveries`."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -8,13 +9,13 @@ import click
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliverySchema
 from portal.api.job_schemas import JobSchema
 from portal.audit import Actor
-from portal.cli.console import for_company, print_json, time_in
+from portal.cli.console import check_usage, for_company, is_any_given, print_json, print_lines, time_in
 from portal.cli.delivery_filter import filter_options, read_filter
-from portal.cli.outcomes import show_attempt
+from portal.cli.outcomes import lines_of_attempt
 from portal.company.endpoint import say_when_it_leaves
 from portal.database.db import db, reading
 from portal.deliveries import resending
-from portal.deliveries.filtering import DeliveryFilter
+from portal.deliveries.filtering import NAMES, DeliveryFilter
 from portal.deliveries.log import get_delivery, page_deliveries
 from portal.deliveries.resending import RISKS, NeedsConfirmation
 from portal.models import Company, Delivery
@@ -42,8 +43,7 @@ def list_deliveries(actor: Actor, limit: int, cursor: str | None, as_json: bool,
     if as_json:
         print_json(DeliveryPageSchema().dump(page))
         return
-    for item in page.items:
-        click.echo(line_of(item, company))
+    print_lines(line_of(item, company) for item in page.items)
     if page.next_cursor:
         click.echo(f"There are more: --cursor {page.next_cursor}", err=True)
 
@@ -60,15 +60,15 @@ def show(actor: Actor, delivery_id: str, as_json: bool) -> None:
     if as_json:
         print_json(DeliverySchema().dump(row))
         return
-    click.echo(line_of(row, company))
-    for attempt in reversed(row.attempts):
-        click.echo()
-        click.echo(f"Try {attempt.number}, {attempt.trigger}, {time_in(company, attempt.started_at)}")
-        show_attempt(attempt)
+    print_lines([line_of(row, company), *lines_of_tries(row, company)])
 
 
 @deliveries.command()
 @click.argument("delivery_ids", nargs=-1, metavar="[DELIVERY_ID]...")
+@check_usage(
+    lambda given: bool(given["delivery_ids"]) != is_any_given(given, NAMES),
+    "Give either ids of deliveries or a filter, such as --status failed.",
+)
 @for_company
 @filter_options
 @click.option("--include", type=click.Choice(RISKS), multiple=True, help="With a filter: send these too.")
@@ -90,11 +90,8 @@ def resend(
     (`delivered`), what is older than it knows (`older`) and what it may have (`maybe_received`) stays out unless it is
     included, or named by --status.
     """
-    has_filter = any(value is not None for value in given.values())
-    if bool(delivery_ids) == has_filter:
-        raise click.UsageError("Give either ids of deliveries or a filter, such as --status failed.")
     company = db.session.get_one(Company, actor.company_id)
-    if has_filter:
+    if not delivery_ids:
         resend_many(actor, read_filter(company, given), include, dry_run=dry_run, yes=yes, as_json=as_json)
     for delivery_id in delivery_ids:
         resend_one(actor, company, delivery_id, yes=yes)
@@ -155,6 +152,13 @@ def line_of(row: Delivery, company: Company) -> str:
     made_at = time_in(company, row.created_at)
     line = f"{row.webhook_id}  {made_at}  {row.status:<10} {row.reason or '-':<18} {level}  {contact}"
     return line + next_of(row, company)
+
+
+def lines_of_tries(row: Delivery, company: Company) -> Iterator[str]:
+    """Every try of a delivery, newest first."""
+    for attempt in reversed(row.attempts):
+        yield f"\nTry {attempt.number}, {attempt.trigger}, {time_in(company, attempt.started_at)}"
+        yield from lines_of_attempt(attempt)
 
 
 def next_of(row: Delivery, company: Company) -> str:

@@ -3,7 +3,7 @@
 import click
 
 from portal.audit import Actor
-from portal.cli.console import ACTOR, ROW_NUMBER, contact_or_fail, open_app
+from portal.cli.console import ACTOR, ROW_NUMBER, contact_of_any_company, open_app
 from portal.database.db import db
 from portal.privacy import erasing
 from portal.privacy.copies import find_old
@@ -21,11 +21,11 @@ def erase(contact_id: int, yes: bool) -> None:
     undone.
     """
     with open_app():
-        name = contact_or_fail(contact_id).name
+        name = contact_of_any_company(contact_id).name
         db.session.rollback()
         if not yes:
             click.confirm(f"Erase {name} (contact {contact_id}) for good?", abort=True, err=True)
-        contact = contact_or_fail(contact_id)
+        contact = contact_of_any_company(contact_id)
         held = runtime()
         done = erasing.erase_contact(db.session, contact, Actor(contact.company_id, ACTOR), vault=held.vault)
         db.session.commit()

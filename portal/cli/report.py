@@ -8,7 +8,7 @@ from flask import g
 from portal import clock
 from portal.api.report import ReportSchema, shape_of
 from portal.audit import Actor
-from portal.cli.console import Words, for_company, json_option, print_json, refuse_unknown
+from portal.cli.console import Words, for_company, json_option, print_json, print_lines, refuse_unknown
 from portal.cli.delivery_filter import read_time
 from portal.database.db import db, reading
 from portal.models import Company
@@ -41,4 +41,4 @@ def report(actor: Actor, since: str | None, until: str | None, as_json: bool, **
         print_json(ReportSchema().dump(shape_of(made, zone)))
         return
     lines = [say(made, zone=zone), say_time(made), *(outage.message for outage in made.outages)]
-    click.echo("\n".join(line for line in lines if line))
+    print_lines(filter(None, lines))

@@ -15,8 +15,8 @@ from portal.cli.console import (
     open_app,
     pick_company,
     print_json,
+    print_lines,
 )
-from portal.cli.terminal import inert
 from portal.contacts.listing import people_of
 from portal.database.db import db, reading
 from portal.models import ROLES, User
@@ -65,8 +65,9 @@ def list_users(actor: Actor, as_json: bool) -> None:
     if as_json:
         print_json({"items": people})
         return
-    for person in people:
-        click.echo(inert(f"{person['role'] or '-':<8} {person['state']:<14} {person['email']:<32} {person['name']}"))
+    print_lines(
+        f"{person['role'] or '-':<8} {person['state']:<14} {person['email']:<32} {person['name']}" for person in people
+    )
 
 
 @user.command()

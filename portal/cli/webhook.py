@@ -9,8 +9,17 @@ import click
 from portal.api.protocol.exchange import result_of
 from portal.api.webhook_schemas import TestResultSchema, WebhookSchema
 from portal.audit import Actor
-from portal.cli.console import Command, check_stored_secrets, for_company, json_option, print_json, time_in
-from portal.cli.outcomes import show_attempt
+from portal.cli.console import (
+    Command,
+    check_stored_secrets,
+    check_usage,
+    for_company,
+    json_option,
+    print_json,
+    print_lines,
+    time_in,
+)
+from portal.cli.outcomes import lines_of_attempt
 from portal.company import endpoint, testing
 from portal.company.header import MAX_VALUE, HeaderChoice, read_header
 from portal.database.db import db
@@ -30,9 +39,13 @@ def header_options(command: Command) -> Command:
 
 def read_options(name: str | None, file: IO[str] | None) -> HeaderChoice:
     """The header that the options name, or the saved one."""
-    if (name is None) != (file is None):
-        raise click.UsageError("--header-name and --header-file belong together.")
     return "saved" if name is None or file is None else read_header(name, file.read(MAX_VALUE + 2))
+
+
+check_header = check_usage(
+    lambda given: (given["header_name"] is None) == (given["header_file"] is None),
+    "--header-name and --header-file belong together.",
+)
 
 
 def for_webhook(command: Command) -> Callable[..., None]:
@@ -53,6 +66,7 @@ def webhook() -> None:
 
 @webhook.command(name="set")
 @click.argument("url")
+@check_header
 @for_webhook
 @header_options
 @click.option("--no-header", is_flag=True, help="Send no fixed header any more.")
@@ -93,6 +107,7 @@ def remove(actor: Actor) -> None:
 
 @webhook.command()
 @click.argument("url", required=False)
+@check_header
 @for_webhook
 @header_options
 @json_option
@@ -107,7 +122,7 @@ def test(actor: Actor, url: str | None, header_name: str | None, header_file: IO
         print_json({"delivery_id": sent.webhook_id} | TestResultSchema().dump(result_of(sent)))
     else:
         show_advice(sent.advice)
-        show_attempt(sent.outcome)
+        print_lines(lines_of_attempt(sent.outcome))
         click.echo(f"In the log: {sent.webhook_id}")
     if not sent.outcome.delivered:
         raise SystemExit(1)

@@ -44,12 +44,11 @@ ACCOUNT_WORDS: dict[str, Any] = {
 
 
 class InvalidAccount(Refusal):
-    """An account cannot be made or changed as asked. `field` says where, `problem` (a stable code) what is wrong."""
+    """An account cannot be made or changed as asked. `field` says where, `code` what is wrong."""
 
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field, self.problem = field, problem
-        self.code, self.words = problem, ACCOUNT_WORDS[problem]
+    def __init__(self, field: str, code: str) -> None:
+        super().__init__(f"{field}: {code}")
+        self.field, self.code, self.words = field, code, ACCOUNT_WORDS[code]
 
 
 def set_password(user: User, password: str) -> None:

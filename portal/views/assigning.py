@@ -7,7 +7,7 @@ from flask_login import current_user
 
 from portal.contacts import assigning, classifying
 from portal.contacts.assigning import Target
-from portal.contacts.listing import PAGE_SIZE, campaigns_of, contacts_of, people_of
+from portal.contacts.listing import campaigns_of, contacts_of, people_of
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.views.contacts import asked_filter, read_filter, read_ticked
@@ -31,7 +31,7 @@ def ticked() -> ResponseReturnValue:
 def confirm() -> ResponseReturnValue:
     """How many contacts match the filter of the address, or are named there, and whom to give them to."""
     company_id = current_user.company_id
-    named = request.args.getlist("contact", type=row_number)[:PAGE_SIZE]
+    named = read_ticked()
     ours = [contact.id for contact in contacts_of(db.session, company_id, named)]
     matching = None if named else classifying.look(db.session, company_id, read_filter())
     return render_template(

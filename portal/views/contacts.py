@@ -229,8 +229,8 @@ def read_level() -> int | None:
 
 
 def read_ticked() -> list[int]:
-    """The contacts that were ticked on a page of the list, each once."""
-    return list(dict.fromkeys(request.form.getlist("contact", type=row_number)))[:PAGE_SIZE]
+    """The contacts that were ticked on a page of the list, each once; an address may carry them on."""
+    return list(dict.fromkeys(request.values.getlist("contact", type=row_number)))[:PAGE_SIZE]
 
 
 def read_filter() -> ContactFilter:

@@ -29,11 +29,13 @@ class Pages(Blueprint):
 
     def route(self, rule: str, **options: Any) -> Callable[[View], View]:
         """The address of a view, and whom it admits."""
-        access, register = options.pop("access"), super().route(rule, **options)
+        access, register = options.pop("access", None), super().route(rule, **options)
         if access not in ACCESS:
-            raise ValueError(f"{access!r} is none of {ACCESS}.")
+            raise ValueError(f"{rule!r} must say whom it admits: {access!r} is none of {ACCESS}.")
 
         def decorate(view: View) -> View:
+            if (other := getattr(view, "access", access)) != access:
+                raise ValueError(f"{rule!r} admits {access!r}, and another address of the same view {other!r}.")
             view.access = access  # type: ignore[union-attr]
             return register(view)
 

@@ -31,10 +31,21 @@ def asked_days() -> dict[str, datetime]:
     return {name: moment for name, moment in days.items() if moment is not None}
 
 
+def day_named(text: str | None) -> date | None:
+    """The day that an address names, as `2026-11-26`; None when that is none."""
+    try:
+        return datetime.strptime(text or "", "%Y-%m-%d").date()
+    except ValueError:
+        return None
+
+
 def read_day(text: str | None, *, days_later: int = 0) -> datetime | None:
     """The beginning of a day where the reader is, as a time in UTC."""
+    day = day_named(text)
+    if day is None:
+        return None
     try:
-        day = datetime.strptime(text or "", "%Y-%m-%d").date() + timedelta(days=days_later)
-    except (ValueError, OverflowError):
+        day += timedelta(days=days_later)
+    except OverflowError:
         return None
     return clock.begin_of(min(max(day, FIRST_DAY), LAST_DAY), reader_zone())

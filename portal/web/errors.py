@@ -21,7 +21,7 @@ from portal.web import origin
 from portal.web.access import access_of_view, is_api
 from portal.web.extensions import login_manager
 from portal.web.failures import RETRY_AFTER_SECONDS, note_failure, note_trouble, note_unreadable
-from portal.web.redirects import back_or, page_before, page_of_form
+from portal.web.redirects import back_or, nearest_page, page_before
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def show_refusal(refusal: Refusal) -> ResponseReturnValue:
     """Nothing was done: the page that asked for it says why."""
     db.session.rollback()
     flash(refusal.sentence, "error")
-    return back_or(page_of_form() or url_for("home.index"))
+    return back_or(nearest_page() or url_for("home.index"))
 
 
 def show_trouble(error: DBAPIError) -> ResponseReturnValue:

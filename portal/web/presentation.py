@@ -32,6 +32,7 @@ from portal.models import Attempt, Contact, Endpoint
 from portal.outbox.next_try import next_try_at, next_try_of
 from portal.rules import reasons
 from portal.runtime import runtime
+from portal.web.asked import day_named
 from portal.web.redirects import this_page
 
 RELATIVE_UP_TO = timedelta(days=30)
@@ -182,11 +183,9 @@ def short_day(day: date) -> str:
 
 
 def written_day(text: str | None) -> str | None:
-    """`26/11/2026` for the `2026-11-26` of an address; what is no day stays as it is."""
-    try:
-        return str(format_date(date.fromisoformat(text or ""), "short"))
-    except ValueError:
-        return text
+    """`26 de nov. de 2026` for the `2026-11-26` of an address; what names no day stays as it is."""
+    day = day_named(text)
+    return text if day is None else str(format_date(day, "medium"))
 
 
 def relative_time(moment: datetime) -> str:

@@ -1,5 +1,6 @@
 """Where a form sends people back to: only ever to a page of the portal."""
 
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from flask import current_app, flash, redirect, request
@@ -34,6 +35,12 @@ def page_before() -> str | None:
 def page_of_form() -> str | None:
     """The page that a form stood on: the one it was sent from, else the page of its own address, if there is one."""
     return page_before() or page_at(this_page())
+
+
+def nearest_page() -> str | None:
+    """The page that a form stood on; where nothing tells it, the nearest above the form's address."""
+    above = PurePosixPath(request.root_path + request.path).parents
+    return page_of_form() or next(filter(page_at, map(str, above)), None)
 
 
 def page_at(target: str | None) -> str | None:

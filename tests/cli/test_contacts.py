@@ -55,7 +55,7 @@ def test_a_contact_of_another_company_is_not_shown(app: Flask, run: Run) -> None
     company, other = make_company(), make_company("Outra")
     contact = make_contact(other, name="Zeca")
     result = run("contacts", "show", str(contact.id), "--company", company.name)
-    assert (result.exit_code, "There is no contact" in result.stderr) == (1, True)
+    assert (result.exit_code, result.stderr) == (1, f"Error: {company.name} has no contact {contact.id}.\n")
 
 
 def test_the_data_of_now_are_sent_by_command_once(app: Flask, run: Run) -> None:

@@ -6,16 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
 
 from portal.cli import COMMANDS, cli
 from portal.config.known import KNOWN
+from portal.database.db import db
 from tests.cli.conftest import Run
 from tests.cli.test_commands import ALL
 from tests.conftest import URL
-from tests.factories import make_company, make_user
+from tests.factories import make_company, make_contact, make_delivery, make_user, mark_delivered
 from tests.test_config import WRONG_VALUES, refusal
 
 MAKERS = [("serve",), ("demo",), ("upgrade",), ("restore",), ("user", "add")]
@@ -146,6 +148,52 @@ def test_people_are_listed_with_their_state(app: Flask, run: Run) -> None:
     ]
     shown = run("user", "list", "--company", "Alfa").stdout
     assert len(shown.splitlines()) == 2
+    assert "\x1b" not in shown
+
+
+WRONG_USES = [
+    (["contacts", "send"], "Give either the number of a contact or a filter"),
+    (["contacts", "send", "1", "--level", "2"], "Give either the number of a contact or a filter"),
+    (["contacts", "assign", "--to-campaign", "Q1"], "Give a filter"),
+    (["deliveries", "resend"], "Give either ids of deliveries or a filter"),
+    (["deliveries", "resend", "msg_1", "--status", "failed"], "Give either ids of deliveries or a filter"),
+    (["settle"], "Give a contact's number, or --warning."),
+    (["webhook", "set", URL, "--header-name", "X-Key"], "--header-name and --header-file belong together."),
+    (["webhook", "test", "--header-name", "X-Key"], "--header-name and --header-file belong together."),
+]
+
+
+@pytest.mark.parametrize(("typed", "sentence"), WRONG_USES, ids=lambda value: " ".join(value)[:60])
+def test_wrong_use_is_told_before_anything_is_opened(tmp_path: Path, typed: list[str], sentence: str) -> None:
+    result = run_in(tmp_path, *typed)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Usage: ")
+    assert sentence in result.stderr
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["lines", "json"])
+@pytest.mark.parametrize(
+    "asked",
+    ["contacts list", "contacts show", "deliveries list", "deliveries show", "causes list", "user list", "report"],
+)
+def test_what_is_read_is_printed_once_reading_has_ended(
+    app: Flask, run: Run, monkeypatch: pytest.MonkeyPatch, asked: str, as_json: list[str]
+) -> None:
+    delivery = mark_delivered(make_delivery(make_contact(make_company("Alfa", url=URL))), warning="source_code")
+    ids = {"contacts show": [delivery.contact_id], "deliveries show": [delivery.webhook_id]}.get(asked, [])
+    db.session.commit()
+    states = []
+    monkeypatch.setattr(click, "echo", lambda *_args, **_options: states.append(db.session().in_transaction()))
+    run(*asked.split(), *ids, *as_json)
+    assert states
+    assert not any(states)
+
+
+def test_names_cannot_command_the_terminal(app: Flask, run: Run) -> None:
+    make_delivery(make_contact(make_company("Alfa", url=URL), name="Rui\x1b[2J"))
+    db.session.commit()
+    shown = run("deliveries", "list").stdout
+    assert "Rui" in shown
     assert "\x1b" not in shown
 
 

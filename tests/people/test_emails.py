@@ -30,7 +30,7 @@ def own_link(user: User, email: str) -> AccessLink:
 def problem_of(call: object, *arguments: object, **more: object) -> str:
     with pytest.raises(InvalidAccount) as caught:
         call(*arguments, **more)  # type: ignore[operator]
-    return caught.value.problem
+    return caught.value.code
 
 
 @BOTH

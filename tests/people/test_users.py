@@ -24,7 +24,7 @@ def demote(app: Flask, user_id: int, refused: list[str]) -> None:
             users.change_role(session, user, "member", actor=Actor(user.company_id, "test"))
             session.commit()
         except passwords.InvalidAccount as error:
-            refused.append(error.problem)
+            refused.append(error.code)
 
 
 def test_two_admins_who_demote_each_other_leave_one(app: Flask) -> None:

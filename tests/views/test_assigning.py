@@ -20,9 +20,13 @@ def test_ticked_contacts_are_counted_and_given_to_somebody(member, company):
     answer = member.post("/contacts/assign/ticked", {"contact": [contacts[0].id, contacts[2].id]})
     page = member.get(answer.location).text
     assert "Mudar 2 contatos" in page
-    ticked = re.findall(r'name="contact" value="(\d+)"', page)
+    start = re.search(r'method="post" action="(/contacts/assign[^"]*)"', page)[1].replace("&amp;", "&")
+    assert start == f"/contacts/assign?contact={contacts[0].id}&contact={contacts[2].id}"
+    refused = member.post(start)
+    assert refused.location == start  # and not the page of all contacts
+    assert "Mudar 2 contatos" in member.get(refused.location).text
     heir = make_user(company, role=None)
-    job = member.post("/contacts/assign", {"contact": ticked, "owner": heir.id}).location
+    job = member.post(start, {"owner": heir.id}).location
     do_tasks()
     assert "2 contatos mudaram." in member.get(job).text
     given = [contact.owner_id == heir.id for contact in db.session.query(Contact).order_by(Contact.id)]

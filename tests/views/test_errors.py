@@ -5,6 +5,7 @@ import pytest
 from portal.database.db import db
 from portal.models import User
 from portal.web.bodies import FORM_BYTES
+from tests.factories import classify_contact, make_contact
 
 MENU = 'id="navegacao"'
 
@@ -53,3 +54,38 @@ def fail():
 
 
 fail.access = "member"
+
+
+REFUSED = [
+    ("/contacts/assign?contact={one}&contact={two}", {}, "/contacts/assign?contact={one}&contact={two}"),
+    ("/contacts/assign?level=1", {}, "/contacts/assign?level=1"),
+    ("/contacts/{one}/send", {}, "/contacts/{one}"),
+    ("/contacts/send", {"contact": "{one}"}, "/contacts"),
+    ("/contacts/{one}/merge", {"other": "{one}"}, "/contacts/{one}/merge"),
+    ("/sync", {}, "/sync"),
+    ("/sync/contacts?level=1", {}, "/sync/contacts?level=1"),
+]
+"""A form of a company that has no address: where it goes, what it holds, and the page that stands nearest."""
+
+REFERERS = [
+    (None, None),
+    ("http://localhost/contacts?search=ana", "/contacts?search=ana"),
+    ("http://evil.test/contacts?search=ana", "/contacts?search=ana"),  # ours of that name, never theirs
+    ("http://evil.test/nowhere", None),
+    ("http://localhost//evil.test/x", None),
+    ("//evil.test/x", None),
+    ("http://localhost/contacts/send", None),  # no page
+]
+
+
+@pytest.mark.parametrize(("referer", "before"), REFERERS)
+@pytest.mark.parametrize(("address", "form", "nearest"), REFUSED, ids=[each[0] for each in REFUSED])
+def test_a_refusal_leads_to_the_page_that_asked_else_to_the_nearest(admin, address, form, nearest, referer, before):
+    company = db.session.get(User, admin.id).company
+    ids = dict(
+        zip(("one", "two"), (classify_contact(make_contact(company), 1).contact_id for _ in range(2)), strict=True)
+    )
+    form = {name: value.format(**ids) for name, value in form.items()}
+    headers = {"Referer": referer} if referer else {}
+    answer = admin.post(address.format(**ids), form, headers=headers)
+    assert (answer.status_code, answer.location) == (303, before or nearest.format(**ids))

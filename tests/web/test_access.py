@@ -19,3 +19,20 @@ def test_the_zone_of_a_page_is_its_readers(app: Flask, own: str | None, shown: s
         session["since"] = utcnow().timestamp()
         assert access.load_user(f"{user.id}.{user.session_version}") is user
         assert reader_zone().key == shown
+
+
+@pytest.mark.parametrize("options", [{}, {"access": "everybody"}])
+def test_an_address_says_whom_it_admits(options: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="'/here' must say whom it admits"):
+        access.Pages("here", __name__).get("/here", **options)
+
+
+def test_two_addresses_of_a_view_admit_the_same() -> None:
+    def look() -> str:
+        return ""
+
+    pages = access.Pages("here", __name__)
+    pages.get("/one", access="admin")(look)
+    pages.get("/two", access="admin")(look)
+    with pytest.raises(ValueError, match="'/three' admits 'public', and another address of the same view 'admin'"):
+        pages.get("/three", access="public")(look)
