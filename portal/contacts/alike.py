@@ -5,10 +5,10 @@ same list means again, in its order, when it comes a second time. Names tell apa
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from portal.contacts.body import search_name
 from portal.contacts.checking import ContactItem
 
 
@@ -22,7 +22,7 @@ class Alike:
         self._first: dict[int, int] = {}
         self._others: dict[int, dict[int, int]] = {}
         self._holders: dict[int, int] = {}
-        self._shared: set[int] = set()
+        self._sharing: dict[int, set[int]] = {}
 
     def number(self, item: ContactItem, said: Any) -> ContactItem:
         """The item with its place among those alike; `said` is all that the list says of it."""
@@ -36,26 +36,21 @@ class Alike:
         others = self._others.setdefault(key, {})
         return replace(item, ordinal=others.setdefault(entry, len(others) + 1))
 
-    def mark_sharing(self, item: ContactItem) -> ContactItem:
-        """The item, marked where an entry so far has its e-mail under another name."""
-        is_shared = hash(item.facts.get("email")) in self._shared
-        return replace(item, shares_email=True) if is_shared else item
+    def is_shared(self, email: str) -> bool:
+        """Whether the list, as far as it was read, has the e-mail under several names."""
+        return hash(email) in self._sharing
 
-    @property
-    def has_shared(self) -> bool:
-        """Whether any entry so far shares its e-mail."""
-        return bool(self._shared)
+    def is_named(self, email: str, name: str) -> bool:
+        """Whether this folded name is one of those under which the list has a shared e-mail."""
+        return hash(name) in self._sharing.get(hash(email), ())
 
     def _note_holder(self, item: ContactItem) -> None:
         email, name = item.facts.get("email"), item.facts.get("name")
-        if email and name and self._holders.setdefault(hash(email), hash(name)) != hash(name):
-            self._shared.add(hash(email))
-
-
-def number_alike(items: Sequence[ContactItem]) -> list[ContactItem]:
-    """The items of one list, each with its place among those alike."""
-    alike = Alike()
-    return [alike.number(item, item) for item in items]
+        if email and name:
+            named = hash(search_name(name))
+            first = self._holders.setdefault(hash(email), named)
+            if named != first:
+                self._sharing.setdefault(hash(email), {first}).add(named)
 
 
 def _digest(value: Any) -> int:

@@ -20,8 +20,8 @@ from portal.contacts.body import MATCH_FIELDS
 from portal.contacts.campaigns import get_campaign
 from portal.contacts.checking import ContactItem, OwnerItem
 from portal.contacts.filtering import ContactFilter, campaign_id_of, owner_id_of
+from portal.contacts.known import Known
 from portal.contacts.listing import contacts_of
-from portal.contacts.records import Known
 from portal.contacts.saving import save_batch
 from portal.database.db import reading_apart
 from portal.models import Contact, Task

@@ -87,8 +87,6 @@ class ContactItem:
     """What was left out or mended; it refuses nothing."""
     ordinal: int = 0
     """Which one it means of several contacts that only a name and a company tell."""
-    shares_email: bool = False
-    """Whether a list has its e-mail under another name too: who has no name like it is somebody else."""
     likely_id: int | None = None
     """The number that the contact had in a file of ours: it counts where the contact there is the same person."""
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS, search_name
 from portal.contacts.checking import ContactItem
-from portal.rules.folding import fold
 
 WORD = re.compile(r"\w+")
 MatchKey = tuple[str, str]
@@ -64,17 +63,16 @@ def is_same_person(values: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
     return any(facts.get(name) and values[name] == facts[name] for name in (*MATCH_FIELDS, "name"))
 
 
-def holders_meant(holders: Sequence[Mapping[str, Any]], given: ContactItem) -> Sequence[int]:
-    """The places of those who have the item's e-mail and whom it may mean.
+def words_apart(name: str, other: str) -> int | None:
+    """How many words one folded name has more than the other, all of whose words it holds; None where neither does."""
+    words, others = set(WORD.findall(name)), set(WORD.findall(other))
+    is_near = words and others and (words <= others or others <= words)
+    return len(words ^ others) if is_near else None
 
-    Two LinkedIn ids are two people. Of the others the one with the nearest name is meant, of which one holds all words
-    of the other; where there is no such name the first, unless the list names several under this e-mail.
-    """
-    linkedin, words = given.facts.get("linkedin_public_id"), _words_of(given.facts.get("name") or "")
-    places = [place for place, each in enumerate(holders) if not linkedin or not each["linkedin_public_id"]]
-    names = {place: _words_of(holders[place]["name"]) for place in places}
-    near = [place for place in places if names[place] <= words or words <= names[place]]
-    return sorted(near, key=lambda place: len(names[place] ^ words)) or ([] if given.shares_email else places)
+
+def holder_of(facts: Mapping[str, Any]) -> str:
+    """By what those who share an e-mail are told apart: folded name and e-mail, on two lines."""
+    return f"{facts.get('search_name') or search_name(facts.get('name') or '')}\n{facts.get('email')}"
 
 
 def likeness_of(facts: Mapping[str, Any]) -> str | None:
@@ -84,15 +82,16 @@ def likeness_of(facts: Mapping[str, Any]) -> str | None:
     return f"{name}\n{company}" if company or " " in name else None
 
 
+def are_two(values: Mapping[str, Any], given: ContactItem) -> bool:
+    """Whether a contact and an item, whose LinkedIn id is not the contact's, both have one: these are two people."""
+    return bool(values["linkedin_public_id"] and given.facts.get("linkedin_public_id"))
+
+
 def may_be_one(values: Mapping[str, Any], given: ContactItem) -> bool:
     """Whether a contact may be the person of its name and company whom an item would make anew.
 
-    Two LinkedIn ids are two people; those of whom nothing surer is known are told apart by the list itself.
+    Those of whom nothing surer is known are told apart by the list itself.
     """
-    if values["linkedin_public_id"] and given.facts.get("linkedin_public_id"):
+    if are_two(values, given):
         return False
     return not given.is_named_only or any(values[name] for name in MATCH_FIELDS)
-
-
-def _words_of(name: str) -> set[str]:
-    return set(WORD.findall(fold(name)))

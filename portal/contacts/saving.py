@@ -16,11 +16,12 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.audit import Actor
-from portal.contacts.alike import number_alike
+from portal.contacts.alike import Alike
 from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, search_columns
 from portal.contacts.checking import SAME, ContactItem, InvalidContact, RefusedItems, check_item
+from portal.contacts.known import Known
 from portal.contacts.matching import former_keys, names_former
-from portal.contacts.records import UNTOLD, CampaignRecord, Change, CompanyRecord, ContactRecord, Known, PersonRecord
+from portal.contacts.records import UNTOLD, CampaignRecord, Change, CompanyRecord, ContactRecord, PersonRecord
 from portal.contacts.saved import UNCHANGED, FileRules, Saved
 from portal.contacts.threads import add_messages
 from portal.contacts.writing import WRITTEN, write_batch
@@ -53,8 +54,9 @@ def save_items(
             checked[place] = check_item(item, zone)
         except InvalidContact as error:
             refused.append(error.at(place))
-    alike = number_alike(list(checked.values()))
-    results = _save(session, actor, company, alike, default_owner=default_owner) if alike else []
+    alike = Alike()
+    numbered = [alike.number(item, item) for item in checked.values()]
+    results = _save(session, actor, company, numbered, default_owner=default_owner, alike=alike) if numbered else []
     refused += [result.error.at(place) for place, result in zip(checked, results, strict=True) if result.error]
     if refused:
         raise RefusedItems(sorted(refused, key=attrgetter("place")))
@@ -69,18 +71,22 @@ def save_batch(
     default_owner: User | None = None,
     is_sending: bool = True,
     rules: FileRules | None = None,
+    alike: Alike | None = None,
 ) -> list[Saved]:
     """Make or change contacts and classify them; one result an item, in their order. The caller commits.
 
     An item is matched by `contact.id`, else as `Known.match` says, within the campaign. An item that is refused leaves
     the others as they are. `default_owner` owns a new contact that names no owner. Without `is_sending` levels are
-    recorded and the CRM is not told. `rules` are those of a file, when that is where the items come from.
+    recorded and the CRM is not told. `rules` are those of a file, when that is where the items come from;
+    `alike` is what the list of which they are a part said so far.
     """
     if not items:
         return []
     # Whoever only classifies one contact makes nothing and waits for nobody.
     company = _read_company(session, actor, is_held=len(items) > 1 or not items[0].is_level_only)
-    return _save(session, actor, company, items, default_owner=default_owner, is_sending=is_sending, rules=rules)
+    return _save(
+        session, actor, company, items, default_owner=default_owner, is_sending=is_sending, rules=rules, alike=alike
+    )
 
 
 def _save(
@@ -92,8 +98,9 @@ def _save(
     default_owner: User | PersonRecord | None,
     is_sending: bool = True,
     rules: FileRules | None = None,
+    alike: Alike | None,
 ) -> list[Saved]:
-    known = Known(session.connection(), company.id, default_owner)
+    known = Known(session.connection(), company.id, default_owner, alike)
     known.load(items, everywhere=rules is not None)
     has_levels = any(item.level is not SAME for item in items)
     is_sending = is_sending and has_levels and company.is_configured

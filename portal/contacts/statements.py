@@ -28,13 +28,24 @@ _company = contact_table.c.company_id
 _company_unindexed = func.coalesce(_company, 0)
 """For what is found by another index: SQLite would read all of the company."""
 _wanted, _wanted_ids = rows_of("wanted", value=String()), rows_of("wanted", value=Key)
+_names = rows_of("names", value=String())
 _in_campaigns = within(contact_table.c.campaign_id, select(rows_of("campaigns", id=Key).c.id))
 _nothing_surer = [contact_table.c[name].is_(None) for name in MATCH_FIELDS]
 BY_ID = _contacts(_company_unindexed, within(contact_table.c.id, select(_wanted_ids.c.value)))
-BY_FIELD = {
-    name: _contacts(_company_unindexed, _in_campaigns, within(contact_table.c[name], select(_wanted.c.value)))
-    for name in MATCH_FIELDS
-}
+BY_LINKEDIN = _contacts(
+    _company_unindexed, _in_campaigns, within(contact_table.c.linkedin_public_id, select(_wanted.c.value))
+)
+_holder = contact_table.alias()
+_holders = (
+    select(_holder.c.id)
+    .where(
+        within(_holder.c.campaign_id, select(rows_of("campaigns", id=Key).c.id)),
+        within(_holder.c.email, select(_wanted.c.value)),
+    )
+    .limit(given("most", Key))
+)
+BY_EMAIL = _contacts(_company_unindexed, within(contact_table.c.id, _holders))
+"""At most so many: thousands may share an e-mail."""
 BY_NAME = _contacts(
     _company, _in_campaigns, within(contact_table.c.search_name, select(_wanted.c.value)), *_nothing_surer
 )
@@ -64,18 +75,46 @@ _people = select(*(person_table.c[name] for name in ("id", "name", "email"))).wh
 )
 PEOPLE_BY_EMAIL = Statement(_people.where(within(person_table.c.email, select(_wanted.c.value))))
 PEOPLE_BY_ID = Statement(_people.where(within(person_table.c.id, select(_wanted_ids.c.value))))
-NAMESAKES = Statement(
-    select(func.min(contact_table.c.id).label("id"))
-    .where(_company == given("of_company", Key), within(contact_table.c.search_name, select(_wanted.c.value)))
-    .group_by(
-        contact_table.c.campaign_id,
-        contact_table.c.search_name,
-        func.coalesce(contact_table.c.current_company, ""),
-        contact_table.c.linkedin_public_id.is_(None),
-    ),
+
+
+def _namesakes(fact: ColumnElement[str]) -> Statement:
+    """Reads of those of one name and one fact in a campaign the oldest, with a LinkedIn id and without.
+
+    They are found by the name; whether it stands with the fact among what is wanted is asked of each ("is true" keeps
+    PostgreSQL from making a join of it, which it would run again for each row).
+    """
+    both = contact_table.c.search_name + "\n" + fact
+    query = (
+        select(func.min(contact_table.c.id).label("id"))
+        .where(_company == given("of_company", Key), within(contact_table.c.search_name, select(_names.c.value)))
+        .where(both.in_(select(_wanted.c.value)).is_(True))
+        .group_by(
+            contact_table.c.campaign_id, contact_table.c.search_name, fact, contact_table.c.linkedin_public_id.is_(None)
+        )
+    )
+    return Statement(query, plans_anew=True)
+
+
+NAMESAKES = {
+    "current_company": _namesakes(func.coalesce(contact_table.c.current_company, "")),
+    "email": _namesakes(contact_table.c.email),
+}
+MOST_HOLDERS = 50
+"""Those who have one e-mail in a campaign: where they are more, only the whole name tells whom an item means."""
+_shared = rows_of("shared", campaign_id=Key, email=String())
+_first_holders = (
+    select(_holder.c.id)
+    .where(_holder.c.campaign_id == _shared.c.campaign_id, _holder.c.email == _shared.c.email)
+    .correlate(_shared)
+    .limit(MOST_HOLDERS + 1)
+)
+HOLDERS = Statement(
+    select(contact_table.c.id)
+    .join_from(_shared, contact_table, within(contact_table.c.id, _first_holders))
+    .where(_company_unindexed == given("of_company", Key)),
     plans_anew=True,
 )
-"""Of those of one name and company in a campaign the oldest, with a LinkedIn id and without."""
+"""Some of those who have an e-mail in a campaign, one more than `MOST_HOLDERS` where they are so many."""
 MESSAGES = Statement(
     select(message_table)
     .where(within(message_table.c.contact_id, select(_wanted_ids.c.value)))

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from portal import outbox
 from portal.audit import Actor
 from portal.contacts.body import BODY_FIELDS, compose_payload
-from portal.contacts.records import Change, CompanyRecord, ContactRecord, Known
+from portal.contacts.known import Known
+from portal.contacts.records import Change, CompanyRecord, ContactRecord
 from portal.contacts.statements import contact_table, message_table
 from portal.database.db import Key
 from portal.database.driver import Statement, given, insert_into, rows_of, within

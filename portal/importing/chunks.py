@@ -11,6 +11,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor
+from portal.contacts.alike import Alike
 from portal.contacts.checking import ContactItem, InvalidContact
 from portal.contacts.saved import Saved
 from portal.contacts.saving import save_batch
@@ -52,6 +53,7 @@ class Rows:
     actor: Actor
     task_id: int
     rows: Sequence[_Row]
+    alike: Alike
 
     @property
     def items(self) -> list[ContactItem]:
@@ -103,6 +105,7 @@ class Rows:
             default_owner=session.get_one(User, self.order.user_id),
             is_sending=self.order.is_sending,
             rules=self.order.rules,
+            alike=self.alike,
         )
 
 
@@ -117,7 +120,7 @@ def cut_into_chunks(
     for record in islice(rows, position):
         read_row(reader, record)  # what is alike further down is numbered from the first row on
     while chunk := _take(rows, reader):
-        yield Rows(order, actor, task_id, chunk)
+        yield Rows(order, actor, task_id, chunk, reader.alike)
     yield Comparison(order, actor.company_id, task_id)
 
 
@@ -157,6 +160,4 @@ def _take(rows: Iterator[Record], reader: RowReader) -> Sequence[_Row]:
         size += sum(map(len, record.cells))
         if len(chunk) == CHUNK_ROWS or size > CHUNK_CHARACTERS:
             break
-    if not reader.alike.has_shared:
-        return chunk
-    return [(item and reader.alike.mark_sharing(item), found, record) for item, found, record in chunk]
+    return chunk

@@ -29,7 +29,8 @@ def test_two_linkedin_ids_are_two_people_whatever_e_mail_they_share(app):
     people = [{"name": name, "email": "contato@x.test", "linkedin_public_id": name} for name in ("ana", "bia")]
     assert save(company, *people) == [True, True]
     assert save(company, *people) == [False, False]
-    assert save(company, {"name": "Caio", "email": "CONTATO@x.test"}) == [False]
+    assert save(company, {"name": "Caio", "email": "CONTATO@x.test"}) == [True], "several have it already"
+    assert save(company, {"name": "Bia Sá", "email": "CONTATO@x.test"}) == [False], "the nearest name"
 
 
 def test_an_e_mail_finds_whom_no_linkedin_id_is_known_of(company):
@@ -37,6 +38,41 @@ def test_an_e_mail_finds_whom_no_linkedin_id_is_known_of(company):
     assert save(company, {"name": "Ana", "email": "Ana@X.test", "linkedin_public_id": "/in/ANA"}) == [False]
     assert save(company, {"name": "Ana", "linkedin_public_id": "https://linkedin.com/in/ana"}) == [False]
     assert db.session.query(Contact).one().linkedin_public_id == "ana"
+
+
+SHARED = {"email": "c@x.test"}
+
+
+def names(company: Company) -> list[str]:
+    return [row.name for row in db.session.query(Contact.name).filter_by(company_id=company.id).order_by(Contact.id)]
+
+
+def test_only_a_single_holder_of_an_e_mail_gets_another_name(company):
+    assert save(company, {"name": "Ana", **SHARED}) == [True]
+    assert save(company, {"name": "Beatriz", **SHARED}) == [False]
+    assert names(company) == ["Beatriz"]
+
+
+@BOTH
+def test_names_that_a_list_has_under_one_e_mail_are_as_many_people_however_near(app):
+    company = make_company()
+    save(company, {"name": "Ana Lima", **SHARED})
+    near = [
+        {"name": "Ana Maria Lima", "linkedin_public_id": "ana-m", **SHARED},
+        {"name": "Ana Lima", "linkedin_public_id": "ana-l", **SHARED},
+        {"name": "ANA", **SHARED},
+    ]
+    assert save(company, *near) == [True, False, True]
+    assert names(company) == ["Ana Lima", "Ana Maria Lima", "ANA"]
+    results = save_many(company, [{"contact": each} for each in near])
+    assert not any(result.created or result.changed for result in results)
+
+
+def test_a_name_without_words_is_near_to_none(company):
+    assert save(company, {"name": "Ana", **SHARED}, {"name": "Bia", **SHARED}) == [True, True]
+    assert save(company, {"name": "\U0001f680", **SHARED}) == [True]
+    assert save(company, {"name": "Caio", **SHARED}) == [True]
+    assert names(company) == ["Ana", "Bia", "\U0001f680", "Caio"]
 
 
 @BOTH

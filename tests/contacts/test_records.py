@@ -1,17 +1,33 @@
 """What a batch reads, however many contacts the company has."""
 
+from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
 
+from portal.contacts import matching
+from portal.contacts.alike import Alike
 from portal.contacts.checking import check_item
-from portal.contacts.records import Known
-from portal.contacts.statements import BY_FIELD, BY_ID, BY_NAME, MERGED, MESSAGES, NAMESAKES
+from portal.contacts.known import Known
+from portal.contacts.saved import FileRules
+from portal.contacts.saving import save_batch
+from portal.contacts.statements import (
+    BY_EMAIL,
+    BY_ID,
+    BY_LINKEDIN,
+    BY_NAME,
+    HOLDERS,
+    MERGED,
+    MESSAGES,
+    MOST_HOLDERS,
+    NAMESAKES,
+)
 from portal.database.db import db
 from portal.database.driver import Statement
-from tests.factories import make_company, save_many
+from tests.conftest import BOTH
+from tests.factories import actor_of, make_company, owner_of, save_many
 
 
 @pytest.mark.parametrize("everywhere", [False, True])
@@ -36,25 +52,73 @@ def test_whom_the_linkedin_id_finds_is_not_read_by_the_e_mail_again(
     assert [each and each.values["name"] for each in found] == ["P0", None, "P2"]
 
 
+LISTS = {
+    "e-mail": lambda place: {"name": f"Pessoa N{place}", "email": "naotem@x.test"},
+    "name": lambda place: {"name": "Comercial", "email": f"p{place}@x.test"},
+}
+
+
+@BOTH
+@pytest.mark.parametrize("kind", sorted(LISTS))
+def test_those_of_a_list_who_share_an_e_mail_or_a_name_are_read_and_compared_a_bounded_number_of_times(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    company, done = make_company(), Counter[str]()
+    owner, read, compare = owner_of(company), Statement.all, matching.words_apart
+
+    def reading(self: Statement, connection: Any, **values: Any) -> list[Any]:
+        found = read(self, connection, **values)
+        done["rows"] += len(found)
+        return found
+
+    def comparing(name: str, other: str) -> int | None:
+        done["comparisons"] += 1
+        return compare(name, other)
+
+    monkeypatch.setattr(Statement, "all", reading)
+    monkeypatch.setattr(matching, "words_apart", comparing)
+    alike, part = Alike(), 60
+    for start in range(0, 6 * part, part):
+        facts = [LISTS[kind](place) | {"current_company": f"Empresa {place}"} for place in range(start, start + part)]
+        items = [alike.number(check_item({"contact": each}, ZoneInfo("UTC")), each) for each in facts]
+        for is_new in (True, False):
+            done.clear()
+            results = save_batch(
+                db.session, actor_of(company), items, default_owner=owner, rules=FileRules(), alike=alike
+            )
+            assert [result.created for result in results] == [is_new] * part
+            assert done["rows"] <= 6 * part
+            assert done["comparisons"] <= part * MOST_HOLDERS
+
+
 @pytest.mark.parametrize(
     ("statement", "index"),
     [
         (BY_ID[1], "INTEGER PRIMARY KEY"),
-        (BY_FIELD["linkedin_public_id"][1], "ix_contact_campaign_linkedin"),
-        (BY_FIELD["email"][1], "ix_contact_campaign_email"),
+        (BY_LINKEDIN[1], "ix_contact_campaign_linkedin"),
+        (BY_EMAIL[1], "ix_contact_campaign_email"),
         (BY_NAME[1], "ix_contact_company_name"),
-        (NAMESAKES, "ix_contact_company_name"),
+        (NAMESAKES["current_company"], "ix_contact_company_name"),
+        (NAMESAKES["email"], "ix_contact_company_name"),
+        (HOLDERS, "ix_contact_campaign_email"),
         (MESSAGES, "ix_message_contact_id"),
         (MERGED, "ix_former_key_value"),
     ],
-    ids=["ids", "linkedin", "email", "names", "namesakes", "messages", "merged"],
+    ids=["ids", "linkedin", "email", "names", "namesakes", "holders-named", "holders", "messages", "merged"],
 )
 def test_sqlite_finds_contacts_by_their_index_knowing_nothing_of_the_tables(
     app: Flask, statement: Statement, index: str
 ) -> None:
     with db.engine.begin() as connection:
         compiled = statement.compiled_for(connection.dialect)
-        values = {"of_company": 1, "wanted": [(1,)], "campaigns": [(1,)]}
+        values = {
+            "of_company": 1,
+            "wanted": [(1,)],
+            "campaigns": [(1,)],
+            "names": [("a",)],
+            "shared": [(1, "a")],
+            "most": 1,
+        }
         cursor: Any = connection.connection.cursor()
         cursor.execute(f"EXPLAIN QUERY PLAN {compiled.sql}", compiled.bind(values))
         plan = "\n".join(str(row[-1]) for row in cursor.fetchall())

@@ -87,11 +87,22 @@ def test_people_who_share_an_e_mail_are_as_many_as_their_names_also_in_a_later_f
     start(make_import(company, text.encode()))
     run_tasks()
     shared = select(Contact.name).where(Contact.email == "c@x.test").order_by(Contact.name)
-    assert db.session.scalars(shared).all() == ["Bia", "Lima Sá, ANA"]
+    assert db.session.scalars(shared).all() == ["Ana Lima", "Bia", "Lima Sá, ANA"]
     assert db.session.scalars(select(Contact.interest_level).where(Contact.name == "Bia")).all() == [2]
-    again = start(make_import(company, text.encode().replace(b"Ana Lima,c@x.test,1\n", b"")))
+    again = start(make_import(company, text.encode()))
     run_tasks()
     assert fresh(again).counts == {"unchanged": fresh(again).total} | ({"kept": 1} if is_known_before else {})
+    start(make_import(company, (HEADER + "Carlos Dias,c@x.test,1").encode()))
+    run_tasks()
+    assert db.session.scalars(shared).all() == ["Ana Lima", "Bia", "Carlos Dias", "Lima Sá, ANA"]
+
+
+def test_a_near_name_further_down_leaves_the_name_of_an_earlier_row(company, run_tasks, small_chunks):
+    rows = ["Ana,c@x.test,1", "Bia,b@x.test,1", "Eva,e@x.test,1", "Ana Lima,c@x.test,2"]
+    for counts in ({"created": 4, "classified": 4, "sent": 4}, {"unchanged": 4}):
+        task = start(make_import(company, (HEADER + "\n".join(rows)).encode()))
+        run_tasks()
+        assert fresh(task).counts == counts
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DATA.iterdir() if path.suffix in (".csv", ".jsonl")))
