@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 
 from portal import clock, outbox
 from portal.contacts import doubles, doubts, merging
-from portal.contacts.alike import number_alike
+from portal.contacts.alike import Alike
 from portal.contacts.checking import check_item
 from portal.contacts.classifying import ContactGone
 from portal.contacts.doubles import find_doubles, find_doubles_of
@@ -236,7 +236,8 @@ def test_a_call_that_names_who_was_merged_means_the_one_that_stays(company: Comp
 
 
 def save_row(company: Company, item: dict[str, Any], rules: FileRules | None) -> Saved:
-    (checked,) = number_alike([check_item(item, ZoneInfo(company.timezone))])
+    given = check_item(item, ZoneInfo(company.timezone))
+    checked = Alike().number(given, given)
     owner = db.session.scalars(select(User).where(User.company_id == company.id)).first()
     (saved,) = save_batch(db.session, actor_of(company), [checked], default_owner=owner, rules=rules)
     db.session.commit()
