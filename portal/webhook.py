@@ -143,7 +143,8 @@ class _Attempt:
         verdict, shape = (_judge_again if len(answer.body) <= SMALL_BYTES else _judge)(*seen)
         if verdict.warning == "error_words":
             own = without_echo(answer.body, self._request.body)
-            verdict = replace(verdict, warning=_judge(seen[0], own, *seen[2:])[0].warning)
+            if own != answer.body:
+                verdict = replace(verdict, warning=_judge(seen[0], own, *seen[2:])[0].warning)
         return self._outcome(
             verdict.reason,
             warning=verdict.warning,

@@ -186,6 +186,12 @@ def _find_php(answer: _Answer) -> Clue | None:
     return Clue("php_error" if kinds & {"Fatal error", "Parse error"} else "php_warning") if kinds else None
 
 
+def _find_cloudflare_dns(answer: _Answer) -> Clue | None:
+    is_theirs = "cf-ray" in answer.headers or "Cloudflare" in answer.text
+    found = is_theirs and re.search(r"(?:error code:|Error) 10(?:0[01]|16)\b", answer.text)
+    return Clue("cloudflare_dns") if found else None
+
+
 _PHP_FAULT = re.compile(r"\b(Fatal error|Parse error|Warning|Notice|Deprecated)(?:</b>)?: ")
 _WANTS_HTTPS = re.compile(
     r"plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL|HTTP request to an HTTPS server"
@@ -198,6 +204,7 @@ _FINDERS: tuple[tuple[tuple[int, ...], Callable[[_Answer], Clue | None]], ...] =
     ((200, 500), _find_php),
     ((404, 502, 503, 530), _find_tunnel),
     ((404,), _find_missing_app),
+    ((403, 409, 530), _find_cloudflare_dns),
 )
 
 # --- what it complains of
@@ -232,7 +239,6 @@ _COMPLAINTS: tuple[tuple[Container[int], str, str], ...] = (
         r"|\"code\"\s?:\s?\"NoResponse\"|FUNCTION_INVOCATION_|herokucdn\.com/error-pages/application-error",
         "flow_failed",
     ),
-    ((403, 409, 530), r"(?:error code:|Error) 10(?:0[01]|16)\b", "cloudflare_dns"),
     ((401,), r"DirectApi[A-Za-z]{0,20}Authorization", "flow_private"),
     ((401, 403), r"Function URL authorization|does not have permission to get URL", "function_private"),
     ((403,), r"Missing Authentication Token", "aws_no_route"),

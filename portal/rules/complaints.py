@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from portal.rules.error_words import begins_with_error, denies_errors, has_error_words
+from portal.rules.error_words import Budget, begins_with_error, denies_errors, has_error_words
 from portal.rules.folding import fold
 
 _SOURCE_STARTS = ("<?php", "<?=", "<%", "#!/")
@@ -19,21 +19,26 @@ def of_value(value: Any) -> str | None:
     """The warning of a JSON answer, or None."""
     if isinstance(value, str):
         inner = _unwrap(value)
-        return ("error_words" if has_error_words(value) else None) if isinstance(inner, str) else of_value(inner)
+        return _of_words(value) if isinstance(inner, str) else of_value(inner)
+    budget = Budget()
     objects = list(_objects_of(value))
-    if any(_has_error(facts) for facts in objects) or _has_user_errors(value):
+    if any(_has_error(facts, budget) for facts in objects) or _has_user_errors(value, budget):
         return "error_in_json"
-    return "error_words" if any(_has_error_message(facts) for facts in objects) else None
+    return "error_words" if any(_has_error_message(facts, budget) for facts in objects) else None
 
 
 def of_text(text: str, content_type: str) -> str | None:
     """The warning of an answer in text, or None."""
     if text.startswith(_SOURCE_STARTS):
         return "source_code"
-    if has_error_words(text):
-        return "error_words"
+    if warning := _of_words(text):
+        return warning
     media_type = content_type.partition(";")[0].strip().lower()
     return "invalid_json" if media_type.endswith(("/json", "+json")) or _JSON_START.match(text) else None
+
+
+def _of_words(text: str) -> str | None:
+    return "error_words" if has_error_words(text, Budget()) else None
 
 
 def without_echo(answer: bytes, sent: bytes) -> bytes:
@@ -118,12 +123,14 @@ def _objects_of(value: Any, depth: int = 0) -> Iterator[_Facts]:
                 yield from _objects_of(item, depth + 1)
 
 
-def _has_user_errors(value: Any) -> bool:
+def _has_user_errors(value: Any, budget: Budget) -> bool:
     """Whether a call of GraphQL says why it did nothing: beside its errors, in the result of the mutation."""
     data = value.get("data") if isinstance(value, dict) else None
     results = [item for item in data.values() if isinstance(item, dict)] if isinstance(data, dict) else []
     return any(
-        _fold(key).endswith("errors") and _says_something(item) for result in results for key, item in result.items()
+        _fold(key).endswith("errors") and _says_something(item, budget)
+        for result in results
+        for key, item in result.items()
     )
 
 
@@ -144,14 +151,14 @@ def _is_record(facts: _Facts) -> bool:
     return any(bool(item) and _RECORD_KEY.fullmatch(key) for key, item in facts)
 
 
-def _has_error(facts: _Facts) -> bool:
+def _has_error(facts: _Facts, budget: Budget) -> bool:
     is_record = _is_record(facts)
-    return any(_says_error(key, item, is_record=is_record) for key, item in facts)
+    return any(_says_error(key, item, budget, is_record=is_record) for key, item in facts)
 
 
-def _says_error(key: str, item: Any, *, is_record: bool) -> bool:
+def _says_error(key: str, item: Any, budget: Budget, *, is_record: bool) -> bool:
     if _ERROR_KEY.fullmatch(key):
-        return _says_something(item)
+        return _says_something(item, budget)
     word = _word_of(item)
     if key == "name" and isinstance(item, str) and _ERROR_NAME.fullmatch(item[:_STATUS_READ]):
         return True
@@ -159,7 +166,7 @@ def _says_error(key: str, item: Any, *, is_record: bool) -> bool:
         return _ERROR_TYPE.fullmatch(word) is not None
     if _SUCCESS_KEY.fullmatch(key):
         return item in (False, "0") or bool(_FALSE.fullmatch(word) or _FAILURE.fullmatch(word))
-    if _STATUS_KEY.fullmatch(key) and _FAILURE.fullmatch(word) and has_error_words(word):
+    if _STATUS_KEY.fullmatch(key) and _FAILURE.fullmatch(word) and has_error_words(word, budget):
         return True
     if _NUMBER_KEY.fullmatch(key) and _is_error_number(item) and not (is_record and key == "code"):
         return True
@@ -167,7 +174,7 @@ def _says_error(key: str, item: Any, *, is_record: bool) -> bool:
         return False
     if _TAKEN_KEY.fullmatch(key) and (item is False or (key != "status" and _FALSE.fullmatch(word))):
         return True
-    return _STATUS_KEY.fullmatch(key) is not None and has_error_words(word)
+    return _STATUS_KEY.fullmatch(key) is not None and has_error_words(word, budget)
 
 
 def _word_of(item: Any) -> str:
@@ -176,21 +183,23 @@ def _word_of(item: Any) -> str:
     return re.sub(r"[\s_-]+", " ", item[:_STATUS_READ]).strip(" .!").lower() if is_text else ""
 
 
-def _says_something(item: Any, depth: int = 0) -> bool:
+def _says_something(item: Any, budget: Budget, depth: int = 0) -> bool:
     """Whether what stands for an error is one: not 0, "none", "no errors", nor a list or an object of such things."""
     if isinstance(item, (list, dict)) and depth < _DEPTH_READ:
         inner = item.values() if isinstance(item, dict) else item
-        return any(_says_something(each, depth + 1) for each in inner)
+        return any(_says_something(each, budget, depth + 1) for each in inner)
     if isinstance(item, str):
-        return len(item) > _STATUS_READ or not (_NOTHING.fullmatch(item.strip().lower()) or denies_errors(item))
+        return len(item) > _STATUS_READ or not (_NOTHING.fullmatch(item.strip().lower()) or denies_errors(item, budget))
     return bool(item) and item != 200
 
 
-def _has_error_message(facts: _Facts) -> bool:
+def _has_error_message(facts: _Facts, budget: Budget) -> bool:
     is_complaint = begins_with_error if any(_says_success(key, item) for key, item in facts) else has_error_words
     keys = (_MESSAGE_KEY,) if _is_record(facts) else (_MESSAGE_KEY, _TITLE_KEY)
     return any(
-        isinstance(item, str) and is_complaint(item) for key, item in facts if any(each.fullmatch(key) for each in keys)
+        isinstance(item, str) and is_complaint(item, budget)
+        for key, item in facts
+        if any(each.fullmatch(key) for each in keys)
     )
 
 

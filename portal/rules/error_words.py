@@ -1,8 +1,20 @@
 """Words by which an accepted answer speaks of an error, and those by which it denies one. Pure."""
 
 import re
+from dataclasses import dataclass
 
-_WORDS_SEARCHED = 64 * 1024
+
+@dataclass
+class Budget:
+    """How much text of one answer is still searched, however many texts it has: the other answers wait meanwhile."""
+
+    left: int = 64 * 1024
+
+    def take(self, text: str) -> str:
+        """As much of the text as may be searched."""
+        taken = text[: self.left]
+        self.left -= len(taken)
+        return taken
 
 
 def _any_accents(pattern: str) -> str:
@@ -10,6 +22,13 @@ def _any_accents(pattern: str) -> str:
     plain = {"ã": "a", "á": "a", "ç": "c", "é": "e", "í": "i", "ó": "o", "õ": "o", "ô": "o", "ú": "u"}
     return "".join(f"[{each}{plain[each]}\ufffd]" if each in plain else each for each in pattern)
 
+
+_NOTHING_FOLLOWS = r"""
+    (?:[ _](?:found | count | code | number | encontrados | (?:required[ ])?(?:fields | keys | params | campos)))? ["']?
+    \s{0,3} [:=>?] \s{0,3}
+    (?: ["']? (?: 0 | cero | n(?=["'<]) | none | null | false | (?:no | não | nenhuma? | ningun[oa])(?![ ][^\W_]) )
+        (?![^\W_]) | "" | '' | \[\s?\] | \{\s?\} )"""
+"""After an error's name, that there is none: "errors: 0", "missing required fields: []"."""
 
 # An underscore parts words here (EVENT_ERROR), and a capital does for the names of exceptions (TypeError). A closing
 # tag says nothing that its opening one did not.
@@ -28,26 +47,24 @@ _ERROR_WORDS = re.compile(
           | incorrec?t[oa]s? | expired | expirad[oa] | expir(?:ou|ó) )
       | (?<=[a-z]) (?-i:Error|Exception) )
     (?![^\W_])
-    (?! [ _-]free | [ ](?:will[ ]be | ser(?:á | ão))(?![^\W_]) | \s{0,3}/> | ></ | =(?:&|\Z)
-      | [ ]xsi:nil="true" | [ ]0(?![^\W_])
-      | (?:[ _](?:found|count|code|number|encontrados))? ["']? \s{0,3} [:=>?] \s{0,3}
-        (?: ["']? (?: 0 | n(?=["'<]) | none | null | false | (?:no | não | nenhuma?)(?![ ][^\W_]) ) (?![^\W_])
-          | "" | '' | \[\s?\] | \{\s?\} ) )
-    """
+    (?! [ _-]free | [ ](?:will[ ]be | ser(?:á | ão | án) | se[ ][^\W\d_]{2,12}rán?)(?![^\W_]) | \s{0,3}/> | ></ | =(?:&|\Z)
+      | [ ]xsi:nil="true" | [ ]0(?![^\W_]) |"""
+        + _NOTHING_FOLLOWS
+        + ")"
     ),
     re.IGNORECASE | re.VERBOSE,
 )
 _DENIED = re.compile(
     _any_accents(
         r"""</\Z | (?<![\w.,])
-    (?: (?: 0 | no | none | nothing | zero | sem | nenhuma? | nada | sin | ningún | ninguna | without )
+    (?: (?: 0 | no | none | nothing | zero | sem | nenhuma? | nada | cero | sin | ningún | ninguna | without )
         (?:[ ](?: further | more | other ))?
         (?:[ ](?: warnings? | avisos? | errors? | erros? | falhas? | fallos )[ ](?: or | nor | and | ou | nem | e | ni )
           | [ ](?!such)[^\W\d_]{1,20} )?
         (?:[ ](?: was | were | foi | foram | com | with | (?:de|of)[ ]\d{1,9} ))?
       | (?: not | never | não | no )
-        (?:[ ](?: an? | any | há | houve | hay | hubo | se | ocorre[ur]\w{0,3} | foi | foram | será | be | tem | teve
-          | existem? | (?:encontr | registr | detect)[^\W\d_]{1,9} | nenhuma? | ningún | ninguna )){0,3}
+        (?:[ ](?: an? | any | há | houve | hay | hubo | han? | se | ocorre[ur]\w{0,3} | foi | foram | será | be | tem | teve
+          | existem? | (?:encontr | registr | detect | produ[cj] | present | report)[^\W\d_]{1,9} | nenhuma? | ningún | ninguna )){0,3}
       | (?: if | caso | case | se[ ](?:houver | ocorrer) )(?:[ ][^\W\d_]{1,12}){0,3}
       | (?: if | caso | se )[ ][^.,;:!?\n]{1,30}, )
     [ ]\Z"""
@@ -64,27 +81,29 @@ _ERROR_PHRASES = re.compile(
         r"""(?<![^\W_])
     (?: traceback | sqlstate | ora-[0-9]{5} | nok | excedid[oa] | exceeded | could[ ]not | couldn't
       | (?<!you[ ])(?:can't | cannot)
-      | undefined[ ](?:index | variable | offset | property | array[ ]key)
+      | undefined[ ](?:index | variable | offset | property | array[ ]key):?
       | reset[ ]by[ ]peer | duplicate[ ]entry | too[ ](?:large | long) | not[ ]defined | has[ ]no[ ]attribute
-      | unexpected[ ](?:token | end) | missing[ ](?:required | param | field | header | token | key | api)[^\W_]*
-      | (?:limite? | maximum | máximo)[ ][^.\n]{0,40}(?:reached | atingid[oa])
+      | unexpected[ ](?:token | end):? | missing[ ](?:required | param | field | header | token | key | api)[^\W_]*
+      | (?:limite? | maximum | máximo)[ ](?:(?!(?:not|não)[ ])[^.\n]){0,40}(?:reached | atingid[oa])
       | (?:conta | account | usuário | user | empresa | plano | plan)[ ](?:is[ ] | está[ ] | foi[ ])?
         (?:bloquead[oa] | blocked | suspens[oa] | suspended | disabled | inativ[oa] | inactive | desativad[oa])
-      | (?:sem | no | not[ ]have)[ ]permiss(?:ão | ion) | (?:no[ ]data | nothing)[ ](?:was[ ])?(?:received | saved)
+      | (?:sem | no | not[ ]have)[ ]permiss(?:ão | ion) | (?:sin | no[ ]tienes?)[ ]permiso | sem[ ]sucesso | sin[ ]éxito | (?:no[ ]data | nothing)[ ](?:was[ ])?(?:received | saved)
       | nenhum[ ]dado[ ]recebido | bad[ ]gateway | gateway[ ]time-?out | not[ ](?:satisfied | authori[sz]ed
           | authenticated | allowed | supported | implemented | saved | processed | created | accepted | received
-          | available | ok)
+          | available | valid | ok)
       | unable[ ]to | timed[ ]out | bad[ ]request | too[ ]many[ ]requests | went[ ]wrong | deu[ ]errado
-      | não[ ](?:deu[ ]certo | confere | conectou | suportad[oa])
+      | não[ ](?:deu[ ]certo | confere | conectou | salvou | suportad[oa])
       | (?:não | no)[ ](?:autorizad[oa] | autenticad[oa] | permitid[oa]) | não[ ]foi[ ]possível 
       | no[ ](?:se | fue)[ ](?:pud | posible | guard | cre | proces | recib | acept)[^\W_]*
       | (?:não | nada)[ ](?:(?:foi | foram)[ ])?(?:salv | grav | feit | process | cri | receb | aceit | registr | inclu)
         (?:[ia]d | íd)?[oa]s?
       | (?:ocorreu | houve)[ ]um[ ]problema | (?:ocurrió | hubo)[ ]un[ ]problema
-      | account[ ]has[ ]been[ ]suspended
+      | account[ ]has[ ]been[ ]suspended | database[ ]is[ ]locked | no[ ]space[ ]left
+      | (?:não[ ](?:é | são) | no[ ](?:es | son))[ ]válid[oa]s?
       | (?:success | sucesso | ok)["']?\s{0,3}[:=>]\s{0,3}["']?(?:false | 0 | no | não) )
     """
         + _NO_ERROR_FOLLOWS
+        + f"(?!{_NOTHING_FOLLOWS})"
     ),
     re.IGNORECASE | re.VERBOSE,
 )
@@ -112,7 +131,8 @@ _TAKEN = re.compile(
     re.IGNORECASE,
 )
 _PLAIN_SUCCESS = re.compile(
-    r"[^.,;:!\n]{0,200}\b(?:com (?:sucesso|êxito)|con éxito|correctamente|successfully)[.!]?", re.IGNORECASE
+    r"(?!(?:erro|error|falha|fallo|failed) (?:ao|al|to) )[^.,;:!\n]{0,200}\b(?:com (?:sucesso|êxito)|con éxito|correctamente|successfully)[.!]?",
+    re.IGNORECASE,
 )
 """One clause that ends so speaks of what was done, whatever it was called."""
 
@@ -132,9 +152,9 @@ _COMPLAINT_FIRST = re.compile(
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]+|[\w.+-]{1,64}@[\w.-]+")
 
 
-def has_error_words(text: str) -> bool:
+def has_error_words(text: str, budget: Budget) -> bool:
     """Whether a text speaks of an error, and neither denies it nor plainly says that it took what it was sent."""
-    text = _ADDRESS.sub("@", text[:_WORDS_SEARCHED])
+    text = _ADDRESS.sub("@", budget.take(text))
     if text.strip(" \r\n.!").lower() in ("ko", "not ok", "timeout") or _PHP_NOTICE.search(text):
         return True
     if _finds(_ERROR_PHRASES, text):
@@ -144,9 +164,9 @@ def has_error_words(text: str) -> bool:
     return _finds(_ERROR_WORDS, text) or (_finds(_DOUBTFUL_PHRASES, text) and not _TAKEN.search(text))
 
 
-def begins_with_error(text: str) -> bool:
+def begins_with_error(text: str, budget: Budget) -> bool:
     """Whether a text begins by saying what went wrong ("Erro ao salvar"), and not with a name ("Erro Silva salvo")."""
-    return _COMPLAINT_FIRST.match(text) is not None and has_error_words(text)
+    return _COMPLAINT_FIRST.match(text) is not None and has_error_words(text, budget)
 
 
 def _finds(words: re.Pattern[str], text: str) -> bool:
@@ -155,7 +175,7 @@ def _finds(words: re.Pattern[str], text: str) -> bool:
     return any(not _DENIED.search(text, max(0, start - _LONGEST_DENIAL), start) for start in starts)
 
 
-def denies_errors(text: str) -> bool:
+def denies_errors(text: str, budget: Budget) -> bool:
     """Whether a text says that there is no error: that all went well, or an error's word and what denies it."""
     is_of_errors = _PLAIN_SUCCESS.fullmatch(text.strip()) or _ERROR_WORDS.search(text)
-    return bool(is_of_errors) and not has_error_words(text)
+    return bool(is_of_errors) and not has_error_words(text, budget)

@@ -1,3 +1,5 @@
+import warnings
+
 import pytest
 from flask import Flask
 from sqlalchemy import text
@@ -47,7 +49,20 @@ def mend(flaw: Flaw) -> None:
 def test_what_the_migrations_made_is_whole_and_what_an_operator_added_is_theirs(app: Flask) -> None:
     make_delivery(make_contact(make_company(url=URL)))
     db.session.commit()
-    run("CREATE INDEX ix_own ON contact (name)")
+    run("CREATE INDEX ix_own ON contact (name)", "CREATE INDEX ix_own_words ON contact (lower(name))")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert found() == []
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("change", ["ENABLE ALWAYS", "DISABLE"])
+def test_the_trigger_of_an_operator_is_theirs_however_it_stands(app: Flask, change: str) -> None:
+    function = "EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    run(
+        f"CREATE TRIGGER own BEFORE UPDATE ON delivery FOR EACH ROW {function}",
+        f"ALTER TABLE delivery {change} TRIGGER own",
+    )
     assert found() == []
 
 

@@ -207,6 +207,8 @@ NO_CLUE = [
     Row("", 401),
     Row("", 404, (), "404 page not found"),
     Row("", 404, (JSON, "Server: kong/3.4"), '{"message":"no Route matched with those values"}'),
+    Row("", 403, (JSON,), '{"message":"Error 1000"}'),
+    Row("", 409, (), "Error 1001: duplicate"),
     Row("", 521, ("CF-RAY: 8a-GRU",), "error code: 521"),
     Row("", 403, ("CF-RAY: 8a-GRU",), "error code: 1034"),
     Row("", 403, ("ngrok-error-code: ERR_NGROK_727",), "ERR_NGROK_727"),

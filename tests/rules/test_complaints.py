@@ -418,6 +418,21 @@ Gravado no banco de dados
 Enviado ao CRM no prazo
 No ar
 {"retorno":"no prazo"}
+no se produjeron errores
+No se reportaron errores
+no se presentaron fallos
+No se han encontrado errores
+cero errores
+Errores: ninguno
+Los errores serán notificados
+Los errores se enviarán por correo
+Rate limit not reached
+Limite não atingido
+Missing fields: 0
+missing required fields: []
+Duplicate entry: no
+Unsupported fields: 0
+user disabled: false
 {"status":"em processamento"}
 {"status":"aguardando aprovação"}
 {"state":"unpublished"}
@@ -773,6 +788,17 @@ Please try again later
 {"message":"contact is not defined"}
 {"message":"KeyError: 'contact'"}
 {"detail":"'NoneType' object has no attribute 'get'"}
+El correo no es válido
+No tiene permiso
+Sin permiso
+Não salvou
+Sem sucesso
+Falha ao concluir com sucesso
+Database is locked
+No space left on device
+Missing fields: no name
+Undefined offset: 0
+Rate limit reached
 """.strip().splitlines()
 
 

@@ -557,6 +557,12 @@ def test_words_of_an_error_are_searched_in_the_first_64_kib_only(words: str, bey
     assert judge(200, f"a{text}{words}".encode()).warning == warning
 
 
+@pytest.mark.parametrize(("beyond", "warning"), [(0, "error_words"), (1, None)])
+def test_the_texts_of_one_answer_are_searched_as_far_as_one_text_is(beyond: int, warning: str | None) -> None:
+    first = "a" * (64 * 1024 - len("exception") + beyond)
+    assert judge(200, json.dumps([{"message": first}, {"message": "exception"}]).encode()).warning == warning
+
+
 @pytest.mark.parametrize(("controls", "reason"), [(2, "ok_text"), (3, "binary_body")])
 def test_text_has_up_to_three_of_ten_characters_that_no_text_has(controls: int, reason: str) -> None:
     assert reason_of(b"\xff" + b"\x01" * controls + b"a" * (9 - controls)) == reason
