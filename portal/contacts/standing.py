@@ -67,7 +67,7 @@ _FEW = {
     "level_removed": _is_removed,
     "out_of_sync": is_behind,
 }
-"""What the contacts in some states have, each part of it by an index: a database that joins indexes begins with those."""
+"""What the contacts in some states have, each part of it by an index: a database that joins indexes begins there."""
 
 
 @dataclass(frozen=True, slots=True)

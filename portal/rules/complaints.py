@@ -19,7 +19,7 @@ def of_value(value: Any) -> str | None:
     """The warning of a JSON answer, or None."""
     if isinstance(value, str):
         inner = _unwrap(value)
-        return _of_words(value) if isinstance(inner, str) else of_value(inner)
+        return ("error_words" if has_error_words(value) else None) if isinstance(inner, str) else of_value(inner)
     budget = Budget()
     objects = list(_objects_of(value))
     if any(_has_error(facts, budget) for facts in objects) or _has_user_errors(value, budget):
@@ -31,14 +31,10 @@ def of_text(text: str, content_type: str) -> str | None:
     """The warning of an answer in text, or None."""
     if text.startswith(_SOURCE_STARTS):
         return "source_code"
-    if warning := _of_words(text):
-        return warning
+    if has_error_words(text):
+        return "error_words"
     media_type = content_type.partition(";")[0].strip().lower()
     return "invalid_json" if media_type.endswith(("/json", "+json")) or _JSON_START.match(text) else None
-
-
-def _of_words(text: str) -> str | None:
-    return "error_words" if has_error_words(text, Budget()) else None
 
 
 def without_echo(answer: bytes, sent: bytes) -> bytes:

@@ -47,7 +47,8 @@ _ERROR_WORDS = re.compile(
           | incorrec?t[oa]s? | expired | expirad[oa] | expir(?:ou|ó) )
       | (?<=[a-z]) (?-i:Error|Exception) )
     (?![^\W_])
-    (?! [ _-]free | [ ](?:will[ ]be | ser(?:á | ão | án) | se[ ][^\W\d_]{2,12}rán?)(?![^\W_]) | \s{0,3}/> | ></ | =(?:&|\Z)
+    (?! [ _-]free | [ ](?:will[ ]be | ser(?:á | ão | án) | se[ ][^\W\d_]{2,12}rán?)(?![^\W_])
+      | \s{0,3}/> | ></ | =(?:&|\Z)
       | [ ]xsi:nil="true" | [ ]0(?![^\W_]) |"""
         + _NOTHING_FOLLOWS
         + ")"
@@ -63,8 +64,9 @@ _DENIED = re.compile(
           | [ ](?!such)[^\W\d_]{1,20} )?
         (?:[ ](?: was | were | foi | foram | com | with | (?:de|of)[ ]\d{1,9} ))?
       | (?: not | never | não | no )
-        (?:[ ](?: an? | any | há | houve | hay | hubo | han? | se | ocorre[ur]\w{0,3} | foi | foram | será | be | tem | teve
-          | existem? | (?:encontr | registr | detect | produ[cj] | present | report)[^\W\d_]{1,9} | nenhuma? | ningún | ninguna )){0,3}
+        (?:[ ](?: an? | any | há | houve | hay | hubo | han? | se | ocorre[ur]\w{0,3} | foi | foram | será | be | tem
+          | teve | existem? | (?:encontr | registr | detect | produ[cj] | present | report)[^\W\d_]{1,9} | nenhuma?
+          | ningún | ninguna )){0,3}
       | (?: if | caso | case | se[ ](?:houver | ocorrer) )(?:[ ][^\W\d_]{1,12}){0,3}
       | (?: if | caso | se )[ ][^.,;:!?\n]{1,30}, )
     [ ]\Z"""
@@ -87,7 +89,8 @@ _ERROR_PHRASES = re.compile(
       | (?:limite? | maximum | máximo)[ ](?:(?!(?:not|não)[ ])[^.\n]){0,40}(?:reached | atingid[oa])
       | (?:conta | account | usuário | user | empresa | plano | plan)[ ](?:is[ ] | está[ ] | foi[ ])?
         (?:bloquead[oa] | blocked | suspens[oa] | suspended | disabled | inativ[oa] | inactive | desativad[oa])
-      | (?:sem | no | not[ ]have)[ ]permiss(?:ão | ion) | (?:sin | no[ ]tienes?)[ ]permiso | sem[ ]sucesso | sin[ ]éxito | (?:no[ ]data | nothing)[ ](?:was[ ])?(?:received | saved)
+      | (?:sem | no | not[ ]have)[ ]permiss(?:ão | ion) | (?:sin | no[ ]tienes?)[ ]permiso
+      | sem[ ]sucesso | sin[ ]éxito | (?:no[ ]data | nothing)[ ](?:was[ ])?(?:received | saved)
       | nenhum[ ]dado[ ]recebido | bad[ ]gateway | gateway[ ]time-?out | not[ ](?:satisfied | authori[sz]ed
           | authenticated | allowed | supported | implemented | saved | processed | created | accepted | received
           | available | valid | ok)
@@ -131,7 +134,8 @@ _TAKEN = re.compile(
     re.IGNORECASE,
 )
 _PLAIN_SUCCESS = re.compile(
-    r"(?!(?:erro|error|falha|fallo|failed) (?:ao|al|to) )[^.,;:!\n]{0,200}\b(?:com (?:sucesso|êxito)|con éxito|correctamente|successfully)[.!]?",
+    r"(?!(?:erro|error|falha|fallo|failed) (?:ao|al|to) )[^.,;:!\n]{0,200}"
+    r"\b(?:com (?:sucesso|êxito)|con éxito|correctamente|successfully)[.!]?",
     re.IGNORECASE,
 )
 """One clause that ends so speaks of what was done, whatever it was called."""
@@ -152,9 +156,9 @@ _COMPLAINT_FIRST = re.compile(
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]+|[\w.+-]{1,64}@[\w.-]+")
 
 
-def has_error_words(text: str, budget: Budget) -> bool:
+def has_error_words(text: str, budget: Budget | None = None) -> bool:
     """Whether a text speaks of an error, and neither denies it nor plainly says that it took what it was sent."""
-    text = _ADDRESS.sub("@", budget.take(text))
+    text = _ADDRESS.sub("@", (budget or Budget()).take(text))
     if text.strip(" \r\n.!").lower() in ("ko", "not ok", "timeout") or _PHP_NOTICE.search(text):
         return True
     if _finds(_ERROR_PHRASES, text):
