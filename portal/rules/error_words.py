@@ -181,5 +181,6 @@ def _finds(words: re.Pattern[str], text: str) -> bool:
 
 def denies_errors(text: str, budget: Budget) -> bool:
     """Whether a text says that there is no error: that all went well, or an error's word and what denies it."""
+    text = budget.take(text)
     is_of_errors = _PLAIN_SUCCESS.fullmatch(text.strip()) or _ERROR_WORDS.search(text)
-    return bool(is_of_errors) and not has_error_words(text, budget)
+    return bool(is_of_errors) and not has_error_words(text)

@@ -563,6 +563,12 @@ def test_the_texts_of_one_answer_are_searched_as_far_as_one_text_is(beyond: int,
     assert judge(200, json.dumps([{"message": first}, {"message": "exception"}]).encode()).warning == warning
 
 
+@pytest.mark.parametrize(("beyond", "warning"), [(0, None), (1, "error_in_json")])
+def test_what_denies_errors_is_believed_as_far_as_an_answer_is_searched(beyond: int, warning: str | None) -> None:
+    denials = [f"{'a' * 104} sem nenhum erro"] * 546 + ["b" * (16 - len(" sem erro") + beyond) + " sem erro"]
+    assert judge(200, json.dumps({"errors": denials}).encode()).warning == warning
+
+
 @pytest.mark.parametrize(("controls", "reason"), [(2, "ok_text"), (3, "binary_body")])
 def test_text_has_up_to_three_of_ten_characters_that_no_text_has(controls: int, reason: str) -> None:
     assert reason_of(b"\xff" + b"\x01" * controls + b"a" * (9 - controls)) == reason
