@@ -173,11 +173,17 @@ class Known:
         rows = self._read(statements.BY_EMAIL, emails, campaigns=campaigns, most=most)
         if len(rows) < most:
             return rows
-        shared = [(campaign, email) for (campaign,) in campaigns for email in sorted(emails)]
-        some = statements.HOLDERS.all(self.connection, of_company=self._company_id, shared=shared)
         named = {matching.holder_of(item.facts) for item in given if item.facts.get("email") and item.facts.get("name")}
-        found = {row.id for row in some} | self._find_namesakes("email", named)
+        found = self._find_namesakes("email", named).union(*(self._find_holders(each, campaigns) for each in emails))
         return self._read(statements.BY_ID, found)
+
+    def _find_holders(self, email: str, campaigns: Sequence[Any]) -> set[int]:
+        """Those who have the e-mail; of each campaign only some, where they are too many."""
+        most = statements.MOST_HOLDERS + 1
+        rows = statements.HOLDERS.all(self.connection, wanted=[(email,)], campaigns=campaigns, most=most)
+        if len(rows) < most or len(campaigns) == 1:
+            return {row.id for row in rows}
+        return set().union(*(self._find_holders(email, [campaign]) for campaign in campaigns))
 
     def _find_namesakes(self, fact: str, pairs: Collection[str]) -> set[int]:
         """The oldest who have a folded name and that fact, which each stand on two lines."""

@@ -101,20 +101,8 @@ NAMESAKES = {
 }
 MOST_HOLDERS = 50
 """Those who have one e-mail in a campaign: where they are more, only the whole name tells whom an item means."""
-_shared = rows_of("shared", campaign_id=Key, email=String())
-_first_holders = (
-    select(_holder.c.id)
-    .where(_holder.c.campaign_id == _shared.c.campaign_id, _holder.c.email == _shared.c.email)
-    .correlate(_shared)
-    .limit(MOST_HOLDERS + 1)
-)
-HOLDERS = Statement(
-    select(contact_table.c.id)
-    .join_from(_shared, contact_table, within(contact_table.c.id, _first_holders))
-    .where(_company_unindexed == given("of_company", Key)),
-    plans_anew=True,
-)
-"""Some of those who have an e-mail in a campaign, one more than `MOST_HOLDERS` where they are so many."""
+HOLDERS = Statement(_holders, plans_anew=True)
+"""Some of those who have an e-mail."""
 MESSAGES = Statement(
     select(message_table)
     .where(within(message_table.c.contact_id, select(_wanted_ids.c.value)))
