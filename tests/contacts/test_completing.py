@@ -78,7 +78,7 @@ def test_what_was_counted_goes_once_the_highest_level_first(
     assert all(b"S\\u00f3cia" in row.body for row in sent)
     counts = [row.counts for row in db.session.query(Task).filter(Task.id.in_(ids)).order_by(Task.id)]
     assert counts == [{"sent": 3}, {"unchanged": 3}]
-    audited = db.session.query(AuditEntry).filter_by(action="contacts.synced").all()
+    audited = db.session.query(AuditEntry).filter_by(action="contacts.synced").order_by(AuditEntry.id)
     assert [entry.subject for entry in audited] == ["1", "3", "3"]
 
 

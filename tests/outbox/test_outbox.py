@@ -408,7 +408,7 @@ def test_a_probe_whose_worker_died_is_asked_again_after_its_lease(company: Compa
 def test_of_two_who_look_at_one_moment_one_probes(company: Company) -> None:
     now = opened_circuit(company) + timedelta(seconds=31)
     with worker_transaction() as connection:
-        (target,) = claims._endpoints_with_due(connection, now)
+        (target,) = claims.ENDPOINTS_WITH_DUE.all(connection, now=now)
         found = [claims._claim_probe(connection, target, now=now, lease=LEASE) for _ in range(2)]
     assert [len(each) for each in found] == [1, 0]
 
