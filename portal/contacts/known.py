@@ -42,7 +42,8 @@ class Known:
         """Those of a campaign that share a LinkedIn id, an e-mail, or a name and a company and nothing surer.
 
         Under None stand those of all campaigns that share one of the first two. Who has an e-mail stands also under
-        `holder`, by folded name and e-mail."""
+        `holder`, by folded name and e-mail.
+        """
 
     def load(self, given: Sequence[ContactItem], *, everywhere: bool = False, for_update: bool = True) -> None:
         """Read all that the items may match or belong to, in their campaigns or in all.

@@ -96,7 +96,7 @@ _ERROR_PHRASES = re.compile(
           | available | valid | ok)
       | unable[ ]to | timed[ ]out | bad[ ]request | too[ ]many[ ]requests | went[ ]wrong | deu[ ]errado
       | não[ ](?:deu[ ]certo | confere | conectou | salvou | suportad[oa])
-      | (?:não | no)[ ](?:autorizad[oa] | autenticad[oa] | permitid[oa]) | não[ ]foi[ ]possível 
+      | (?:não | no)[ ](?:autorizad[oa] | autenticad[oa] | permitid[oa]) | não[ ]foi[ ]possível
       | no[ ](?:se | fue)[ ](?:pud | posible | guard | cre | proces | recib | acept)[^\W_]*
       | (?:não | nada)[ ](?:(?:foi | foram)[ ])?(?:salv | grav | feit | process | cri | receb | aceit | registr | inclu)
         (?:[ia]d | íd)?[oa]s?
