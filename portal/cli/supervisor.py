@@ -83,7 +83,7 @@ class Supervisor:
             if self._process is not None and self._process.stdin is not None:
                 self._process.stdin.close()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "portal", "worker", "--stop-with-parent"],
+                [sys.executable, "-P", "-m", "portal", "worker", "--stop-with-parent"],  # not a "portal" of this folder
                 stdin=subprocess.PIPE,
                 env=self._environ,
                 start_new_session=True,
