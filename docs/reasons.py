@@ -27,25 +27,25 @@ INTRODUCTIONS = {
         "more where the answer betrays its cause. The codes of HTTP are examples.",
         ("reason", "what was seen", "what to do"),
         "## Warnings on what was delivered\n\n"
-        "Words of an error are looked for in Portuguese, English and Spanish; in JSON, in the fields that speak for "
-        "the answer (`error`, `status`, `message`). What denies an error is none (`0 errors`, `error: null`), nor is a "
-        'name of two words or more that was sent and comes back. Beside a success (`"status": "ok"`) a message counts '
-        "when it begins with the complaint: `Erro ao salvar` does, `Erro Silva salvo` does not. A warning never makes "
-        "a failure.",
+        "Words of an error are looked for in Portuguese, English and Spanish (the commonest in French and German too); "
+        "in JSON, in the fields that speak for the answer (`error`, `status`, `message`). What denies an error is none "
+        "(`0 errors`, `error: null`), nor is a name of two words or more that was sent and comes back. Beside a "
+        'success (`"status": "ok"`) a message counts when it begins with the complaint: `Erro ao salvar` does, '
+        "`Erro Silva salvo` does not. A warning never makes a failure.",
         ("warning", "what it means"),
     ),
     "pt_BR": (
         "pt-BR/motivos.md",
         "# Todos os motivos, em palavras",
         "O que aparece no registro, na API (`reason`, `warning`) e em cada aviso. A página da entrega diz mais "
-        " quando a resposta mostra a causa. Os códigos HTTP são exemplos.",
+        "quando a resposta mostra a causa. Os códigos HTTP são exemplos.",
         ("motivo", "o que foi visto", "o que fazer"),
         "## Avisos sobre o que foi entregue\n\n"
-        "Palavras de erro são procuradas em português, inglês e espanhol; em JSON, nos campos que falam pela resposta "
-        "(`error`, `status`, `message`). O que nega um erro não é um (`0 erros`, `error: null`), nem um nome de duas "
-        'palavras ou mais que foi enviado e volta na resposta. Ao lado de um sucesso (`"status": "ok"`), uma mensagem '
-        "conta quando começa com a queixa: `Erro ao salvar` conta, `Erro Silva salvo` não. Um aviso nunca transforma a "
-        "entrega em falha.",
+        "Palavras de erro são procuradas em português, inglês e espanhol (as mais comuns também em francês e alemão); "
+        "em JSON, nos campos que falam pela resposta (`error`, `status`, `message`). O que nega um erro não é um "
+        "(`0 erros`, `error: null`), nem um nome de duas palavras ou mais que foi enviado e volta na resposta. Ao lado "
+        'de um sucesso (`"status": "ok"`), uma mensagem conta quando começa com a queixa: `Erro ao salvar` conta, '
+        "`Erro Silva salvo` não. Um aviso nunca transforma a entrega em falha.",
         ("aviso", "o que significa"),
     ),
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from portal.rules.error_words import Budget, begins_with_error, denies_errors, has_error_words
-from portal.rules.folding import fold
+from portal.rules.folding import fold, word_set
 
 _SOURCE_STARTS = ("<?php", "<?=", "<%", "#!/")
 """How the scripts of PHP, JSP, ASP and shells begin: a server that does not run them shows them."""
@@ -31,10 +31,20 @@ def of_text(text: str, content_type: str) -> str | None:
     """The warning of an answer in text, or None."""
     if text.startswith(_SOURCE_STARTS):
         return "source_code"
+    if _JSON_START.match(text) and (lines := _read_lines(text)):
+        return of_value(lines)
     if has_error_words(text):
         return "error_words"
     media_type = content_type.partition(";")[0].strip().lower()
     return "invalid_json" if media_type.endswith(("/json", "+json")) or _JSON_START.match(text) else None
+
+
+def _read_lines(text: str) -> list[Any]:
+    """The values of a text that has one JSON value on each line; none of any other text."""
+    try:
+        return [parse_json(line) for line in text.splitlines() if line.strip()]
+    except (ValueError, RecursionError):
+        return []
 
 
 def without_echo(answer: bytes, sent: bytes) -> bytes:
@@ -69,36 +79,42 @@ def _refuse_constant(name: str) -> None:
 # --- JSON
 
 # Keys are compared without case and signs, so that errorCode, error_code and Error-Code are one.
+_OF_ERRORS = (
+    "has|is|with|houve|tem|teve|possui|com|num|total|qtde?|count|list|code?|codigo|no|msgs?|messages?|mensagem|mensaje"
+    "|desc|description|descricao|details?|detalhes?|type|tipo"
+)
 _ERROR_KEY = re.compile(
-    r"(?:has|is|num|total|qtd|qtde)?(?:error|erro|errore)s?(?:count|list)?|[a-z]+errors"
-    r"|err|err(?:or)?(?:no|code|msg|messages?|description|details?|type)"
+    rf"(?:{_OF_ERRORS})?(?:err|(?:error|erro|errore|erreur|fehler)s?)(?:{_OF_ERRORS})?|[a-z]+(?:errors|failures)"
     r"|exceptions?|fault(?:code|string)?|fail(?:ed|ures?)(?:count)?|falhas?|fallos?"
 )
+_REFUSED_KEY = re.compile(r"(?:rejected|invalid|rejeitad[oa]s?|recusad[oa]s?|invalid[oa]s?)(?:count)?")
 _SUCCESS_KEY = re.compile(r"(?:is|was)?(?:success|successful|succeeded|ok)|sucesso|exito")
 _TAKEN_KEY = re.compile(
     r"(?:is|was)?(?:accepted|received|saved)|aceit[oa]|recebid[oa]|recibid[oa]|salv[oa]|guardad[oa]|status"
 )
 _STATUS_KEY = re.compile(
-    r"(?:http)?(?:status|code)|statuscode|state|result|resultado|response|resposta|outcome|situacao|estado"
+    r"(?:http)?(?:status|code)|statuscode|state|result|resultado|response|resposta|return|retorno|outcome|situacao"
+    r"|estado"
 )
-_NUMBER_KEY = re.compile(r"(?:http)?(?:status|code)|statuscode")
-_TYPE_KEY = re.compile(r"type|object|tipo")
+_NUMBER_KEY = re.compile(r"(?:http|response)?(?:status|code)|statuscode")
+_TYPE_KEY = re.compile(r"type|object|tipo|severity|level")
 _MESSAGE_KEY = re.compile(r"(?:status)?(?:message|msg|mensagem|mensaje)|descricaostatus")
 _TITLE_KEY = re.compile(r"details?|title|description|descricao|reason|motivo")
 _RECORD_KEY = re.compile(r"(?:uu|gu)?id|name|nome")
 """What a contact or a deal has: there a refusal, a title or a state is the record's own, and no complaint."""
 _FAILURE = re.compile(r"(?:errors?|erros?|fail|failed|failure|falha|falhou|exception|fatal)(?::.*)?")
-_ERROR_TYPE = re.compile(r"(?:\w* )?(?:error|erro|exception|fault)|[a-z]+(?:error|exception)")
-_WRAPPERS = frozenset(
-    ("body", "d", "data", "payload", "resposta", "response", "responses", "result", "results", "resultado", "retorno")
+_ERROR_TYPE = re.compile(r"(?!no )(?:\w*[ :])?(?:error|erro|exception|fault)|[a-z]+(?:error|exception)")
+_WRAPPERS = word_set(
+    "body d data detail json meta output payload resposta response responses result results resultado retorno retornos"
 )
 """Keys that answers put their whole content under."""
 _NOTHING = re.compile(
-    r"[\W_0]*(?:0\.0|n|n/?a|false|no|none|null|nil|undefined|não|nao|nenhuma?|ningun[oa]?|200|ok|success|successful|sucesso)?[.!]?"
+    r"[\W_0]*(?:0\.0|[nf]|n/?a|false|no|none|null|nil|undefined|não|nao|nenhuma?|ningun[oa]?|aucune?|keine?|200|ok|success"
+    r"|successful|sucesso)?[.!]?"
 )
-_FALSE = re.compile(r"false|no?|não|nao")
+_FALSE = re.compile(r"f|false|no?|não|nao")
 _SUCCESS = re.compile(r"ok|success|successful|sucesso|exito")
-_TRUE = re.compile(r"true|yes|sim?|s|y|1")
+_TRUE = re.compile(r"[tv]|true|yes|sim?|s|y|1")
 _ERROR_NAME = re.compile(r"[A-Z][A-Za-z]+(?:Error|Exception)")
 _Facts = list[tuple[str, Any]]
 
@@ -120,11 +136,12 @@ def _objects_of(value: Any, depth: int = 0) -> Iterator[_Facts]:
 
 
 def _has_user_errors(value: Any, budget: Budget) -> bool:
-    """Whether a call of GraphQL says why it did nothing: beside its errors, in the result of the mutation."""
+    """Whether a call of GraphQL says that it did nothing: beside its errors, in the result of the mutation."""
     data = value.get("data") if isinstance(value, dict) else None
     results = [item for item in data.values() if isinstance(item, dict)] if isinstance(data, dict) else []
     return any(
-        _fold(key).endswith("errors") and _says_something(item, budget)
+        (_fold(key).endswith("errors") and _says_something(item, budget))
+        or (item is False and _SUCCESS_KEY.fullmatch(_fold(key)))
         for result in results
         for key, item in result.items()
     )
@@ -149,7 +166,15 @@ def _is_record(facts: _Facts) -> bool:
 
 def _has_error(facts: _Facts, budget: Budget) -> bool:
     is_record = _is_record(facts)
-    return any(_says_error(key, item, budget, is_record=is_record) for key, item in facts)
+    return any(_says_error(key, item, budget, is_record=is_record) for key, item in facts) or _is_of_forms(
+        [item for _, item in facts], budget
+    )
+
+
+def _is_of_forms(items: list[Any], budget: Budget) -> bool:
+    """Whether these are a form's complaints by field: {"email": ["This field is required."]}."""
+    is_theirs = all(isinstance(item, list) and all(isinstance(each, str) for each in item) for item in items)
+    return is_theirs and any(" " in each and has_error_words(each, budget) for item in items for each in item)
 
 
 def _says_error(key: str, item: Any, budget: Budget, *, is_record: bool) -> bool:
@@ -168,6 +193,8 @@ def _says_error(key: str, item: Any, budget: Budget, *, is_record: bool) -> bool
         return True
     if is_record:
         return False
+    if _REFUSED_KEY.fullmatch(key) and _says_something(item, budget):
+        return True
     if _TAKEN_KEY.fullmatch(key) and (item is False or (key != "status" and _FALSE.fullmatch(word))):
         return True
     return _STATUS_KEY.fullmatch(key) is not None and has_error_words(word, budget)

@@ -19,14 +19,16 @@ class Budget:
 
 def _any_accents(pattern: str) -> str:
     """The pattern, which finds words without their accents too, and those of Latin-1 that were read as UTF-8."""
-    plain = {"ã": "a", "á": "a", "ç": "c", "é": "e", "í": "i", "ó": "o", "õ": "o", "ô": "o", "ú": "u"}
+    plain = {"ã": "a", "á": "a", "ç": "c", "é": "e", "í": "i", "ó": "o", "õ": "o", "ô": "o", "ú": "u", "ü": "u"}
     return "".join(f"[{each}{plain[each]}\ufffd]" if each in plain else each for each in pattern)
 
 
 _NOTHING_FOLLOWS = r"""
+    (?:\(e?s\))?
     (?:[ _](?:found | count | code | number | encontrados | (?:required[ ])?(?:fields | keys | params | campos)))? ["']?
     \s{0,3} [:=>?] \s{0,3}
-    (?: ["']? (?: 0 | cero | n(?=["'<]) | none | null | false | (?:no | não | nenhuma? | ningun[oa])(?![ ][^\W_]) )
+    (?: ["']? (?: 0 | cero | n(?=["'<]) | none | null | false
+          | (?:no | não | nenhuma? | ningun[oa] | aucune? | keine?)(?![ ][^\W_]) )
         (?![^\W_]) | "" | '' | \[\s?\] | \{\s?\} )"""
 """After an error's name, that there is none: "errors: 0", "missing required fields: []"."""
 
@@ -35,20 +37,22 @@ _NOTHING_FOLLOWS = r"""
 _ERROR_WORDS = re.compile(
     _any_accents(
         r"""
-    (?: (?<![^\W_])
-        (?: errors? | erros? | errores | exceptions? | exceç(?:ão|ões) | excepci(?:ón|ones) | fatal
-          | fail(?:s|ed|ures?)? | falh(?:as?|ou|aram) | fall(?:ó|os?|aron) | faults? | faultstring | warnings? | denied
-          | (?:de)?negad[oa]
+    (?: (?<![^\W_]) (?<![/\#])
+        (?: errors? | erros? | errores | err(?!-[0-9]) | exceptions? | exceç(?:ão|ões) | excepci(?:ón|ones) | fatal
+          | fail(?:s|ed|ures?)? | falh(?:as?|ou|aram) | fall(?:ó|os?|aron|id[oa]) | faults? | faultstring
+          | warning(?=(?:</b>)?:) | denied | (?:de)?negad[oa]
+          | fehler | fehlgeschlagen | ungültige? | verweigert | erreurs? | échec | refusée? | invalides?
           | unauthori[sz]ed | unauthenticated | unprocessable | malformed | mismatch | aborted
-          | abortad[oa] | caducad[oa] | deadlock | econn[a-z]+ | enotfound | etimedout | exhausted | esgotad[oa]
-          | insufficient | insuficiente | unsupported
-          | violat(?:ed|ion) | forbidden | rejected
+          | abortad[oa] | caducad[oa] | deadlock | econn[a-z]+ | enotfound | etimedout | exhausted | esgotad[oa]s?
+          | unreachable | insufficient | insuficientes? | incomplet(?:e | [oa]s?) | unsupported
+          | violat(?:e[ds]|ion) | forbidden | rejected
           | rejeitad[oa] | rechazad[oa] | refused | recusad[oa] | invalid | inválid[oa]s? | incorrect
           | incorrec?t[oa]s? | expired | expirad[oa] | expir(?:ou|ó) )
-      | (?<=[a-z]) (?-i:Error|Exception) )
+      | (?<=[a-z]) (?-i:Errors?|Erros?|Exception) )
     (?![^\W_])
-    (?! [ _-]free | [ ](?:will[ ]be | ser(?:á | ão | án) | se[ ][^\W\d_]{2,12}rán?)(?![^\W_])
-      | \s{0,3}/> | ></ | =(?:&|\Z)
+    (?! [ _-]free | ,?[ ](?:if[ ]any | se[ ]houver | si[ ](?:los[ ])?hay)(?![^\W_])
+      | (?:[ ](?:de | of)[ ][^\W\d_]{1,20})?[ ](?:will[ ]be | ser(?:á | ão | án) | se[ ][^\W\d_]{2,12}rán?)(?![^\W_])
+      | \s{0,3}/> | ></ | (?:_[a-z]{1,9})?=(?:[&;] | \Z)
       | [ ]xsi:nil="true" | [ ]0(?![^\W_]) |"""
         + _NOTHING_FOLLOWS
         + ")"
@@ -57,8 +61,9 @@ _ERROR_WORDS = re.compile(
 )
 _DENIED = re.compile(
     _any_accents(
-        r"""</\Z | (?<![\w.,])
-    (?: (?: 0 | no | none | nothing | zero | sem | nenhuma? | nada | cero | sin | ningún | ninguna | without )
+        r"""</[^\W_]{1,20}\Z | (?<![\w.,])
+    (?: (?: 0 | no | none | nothing | zero | sem | nenhuma? | nada | cero | sin | ningún | ninguna | without
+          | keine? | ohne | aucune? | sans )
         (?:[ ](?: further | more | other ))?
         (?:[ ](?: warnings? | avisos? | errors? | erros? | falhas? | fallos )[ ](?: or | nor | and | ou | nem | e | ni )
           | [ ](?!such)[^\W\d_]{1,20} )?
@@ -67,8 +72,9 @@ _DENIED = re.compile(
         (?:[ ](?: an? | any | há | houve | hay | hubo | han? | se | ocorre[ur]\w{0,3} | foi | foram | será | be | tem
           | teve | existem? | (?:encontr | registr | detect | produ[cj] | present | report)[^\W\d_]{1,9} | nenhuma?
           | ningún | ninguna )){0,3}
-      | (?: if | caso | case | se[ ](?:houver | ocorrer) )(?:[ ][^\W\d_]{1,12}){0,3}
-      | (?: if | caso | se )[ ][^.,;:!?\n]{1,30}, )
+      | (?: if | caso | case | se[ ](?:houver | ocorrer) | si[ ](?:hay | ocurre) )(?:[ ][^\W\d_]{1,12}){0,3}
+      | se[ ][^\W\d_]{2,12}rán?[ ]l[oa]s
+      | (?: if | caso | se | si )[ ][^.,;:!?\n]{1,30}, )
     [ ]\Z"""
     ),
     re.IGNORECASE | re.VERBOSE,
@@ -84,25 +90,25 @@ _ERROR_PHRASES = re.compile(
     (?: traceback | sqlstate | ora-[0-9]{5} | nok | excedid[oa] | exceeded | could[ ]not | couldn't
       | (?<!you[ ])(?:can't | cannot)
       | undefined[ ](?:index | variable | offset | property | array[ ]key):?
-      | reset[ ]by[ ]peer | duplicate[ ]entry | too[ ](?:large | long) | not[ ]defined | has[ ]no[ ]attribute
+      | reset[ ]by[ ]peer | duplicate[ ]entry | too[ ](?:large | long | many) | not[ ]defined | has[ ]no[ ]attribute
       | unexpected[ ](?:token | end):? | missing[ ](?:required | param | field | header | token | key | api)[^\W_]*
       | (?:limite? | maximum | máximo)[ ](?:(?!(?:not|não)[ ])[^.\n]){0,40}(?:reached | atingid[oa])
-      | (?:conta | account | usuário | user | empresa | plano | plan)[ ](?:is[ ] | está[ ] | foi[ ])?
-        (?:bloquead[oa] | blocked | suspens[oa] | suspended | disabled | inativ[oa] | inactive | desativad[oa])
-      | (?:sem | no | not[ ]have)[ ]permiss(?:ão | ion) | (?:sin | no[ ]tienes?)[ ]permiso
+      | (?:queue | fila | disk | disco)[ ](?:is[ ] | está[ ])?(?:full | chei[oa]) | out[ ]of[ ]memory
+      | (?:sem | no | not[ ]have)[ ](?:permiss(?:ão | ion) | credits? | créditos?)
+      | no[ ]such | (?:sin | no[ ]tienes?)[ ]permiso
       | sem[ ]sucesso | sin[ ]éxito | (?:no[ ]data | nothing)[ ](?:was[ ])?(?:received | saved)
       | nenhum[ ]dado[ ]recebido | bad[ ]gateway | gateway[ ]time-?out | not[ ](?:satisfied | authori[sz]ed
           | authenticated | allowed | supported | implemented | saved | processed | created | accepted | received
           | available | valid | ok)
-      | unable[ ]to | timed[ ]out | bad[ ]request | too[ ]many[ ]requests | went[ ]wrong | deu[ ]errado
+      | unable[ ]to | timed[ ]out | bad[ ]request | went[ ]wrong | deu[ ]errado | salió[ ]mal
       | não[ ](?:deu[ ]certo | confere | conectou | salvou | suportad[oa])
-      | (?:não | no)[ ](?:autorizad[oa] | autenticad[oa] | permitid[oa]) | não[ ]foi[ ]possível
-      | no[ ](?:se | fue)[ ](?:pud | posible | guard | cre | proces | recib | acept)[^\W_]*
+      | (?:não | no)[ ](?:autorizad[oa] | autenticad[oa] | permitid[oa] | permite) | não[ ]foi[ ]possível
+      | no[ ](?:se(?:[ ]ha)? | fue)[ ](?:pod | pud | pued | posible | guard | cre | proces | recib | acept)[^\W_]*
       | (?:não | nada)[ ](?:(?:foi | foram)[ ])?(?:salv | grav | feit | process | cri | receb | aceit | registr | inclu)
         (?:[ia]d | íd)?[oa]s?
-      | (?:ocorreu | houve)[ ]um[ ]problema | (?:ocurrió | hubo)[ ]un[ ]problema
-      | account[ ]has[ ]been[ ]suspended | database[ ]is[ ]locked | no[ ]space[ ]left
-      | (?:não[ ](?:é | são) | no[ ](?:es | son))[ ]válid[oa]s?
+      | (?:(?:ocorreu | houve)[ ]um | (?:ocurrió | hubo)[ ]un | there[ ]was[ ]a)[ ]problema?
+      | <status(?:code)?>[45][0-9]{2}< | database[ ]is[ ]locked | no[ ]space[ ]left
+      | (?:não | no)[ ](?:(?:é | são | es | son)[ ])?válid[oa]s?
       | (?:success | sucesso | ok)["']?\s{0,3}[:=>]\s{0,3}["']?(?:false | 0 | no | não) )
     """
         + _NO_ERROR_FOLLOWS
@@ -113,22 +119,29 @@ _ERROR_PHRASES = re.compile(
 _DOUBTFUL_PHRASES = re.compile(
     _any_accents(
         r"""(?<![^\W_])
-    (?: you[ ](?:can't | cannot) | (?:try | tente)[ ](?:again | novamente) | (?:is | are)[ ](?:required | missing)
-      | obrigatóri[oa] | obligatori[oa] | no[ ]disponible | de[ ]nuevo[ ]más[ ]tarde | ausente
-      | indisponível | fora[ ]do[ ]ar | unavailable | not[ ]found
+    (?: you[ ](?:can't | cannot) | (?:try | tente)[ ](?:again | novamente) | (?:is | are | field)[ ]required
+      | bloquead[oa] | blocked | suspens[oa] | suspended | disabled | inativ[oa] | inactive | desativad[oa]
+      | vencid[oa] | cancelad[oa] | cancell?ed | missing | (?<!a[ ])falta(?:m | n | ndo)? | ausente
+      | obrigatóri[oa] | obligatori[oa] | requerid[oa] | no[ ][^\W\d_]{1,20}[ ](?:given | provided)
+      | not[ ](?:[^\W\d_]{1,20}ly[ ])?(?:configured | connected | enabled | found | informed | provided | registered)
+      | (?:não | no)[ ]informad[oa] | (?:does[ ]not | doesn't)[ ]exist | (?:não | no)[ ]existe
+      | (?:body | payload | corpo | cuerpo)[ ](?:is[ ] | está[ ])?(?:empty | vazio | vacío) | empty[ ](?:body | payload)
+      | unavailable | indisponível | no[ ]disponible | fora[ ]do[ ]ar | de[ ]nuevo[ ]más[ ]tarde
       | (?:não | no)[ ](?:(?:foi | foram)[ ])?encontrad[oa]s?
-      | log[ -]?in[ ]required | required[ ]log[ ]?in | please[ ](?:log|sign)[ -]?in | faça[ ]login
+      | log[ -]?in[ ]required | required[ ]log[ ]?in | (?:please | need[ ]to)[ ](?:log | sign)[ -]?in | faça[ ]login
+      | not[ ]logged[ ]in | não[ ]logado | inici[ea][ ]sesión
       | em[ ]manutenção | under[ ]maintenance | maintenance[ ]mode )
     """
         + _NO_ERROR_FOLLOWS
+        + f"(?!{_NOTHING_FOLLOWS})"
     ),
     re.IGNORECASE | re.VERBOSE,
 )
 """What a receiver says, too, that took the contact and says so: then it is no complaint."""
 _TAKEN = re.compile(
     _any_accents(
-        r"(?<!not )(?<!t be )(?<!não )(?<!não foi )(?<![^\W_])(?:received|saved|created|updated|added|processed|thanks"
-        r"|thank you|success(?:fully)?|recebemos|obrigad[oa]|gracias|sucesso|éxito"
+        r"(?<!not )(?<!t be )(?<!não )(?<!não foi )(?<![^\W_])(?:ok|received|saved|created|updated|added|enabled"
+        r"|processed|thanks|thank you|success(?:fully)?|recebemos|obrigad[oa]|gracias|sucesso|éxito"
         r"|(?:recebid|recibid|salv|guardad|criad|cread|cadastrad|atualizad)[oa]s?)(?![^\W_])"
     ),
     re.IGNORECASE,
@@ -147,7 +160,7 @@ _COMPLAINT_FIRST = re.compile(
         r"""\W*(?: (?:an[ ]|(?:ocorreu|houve|hubo|ha[ ]ocurrido)[ ]uma?n?[ ])?
         (?:error | erro | exception | exceção | fail(?:ed|ure)? | falha | fallo)(?:[ ][0-9]{1,5})?
             (?: \s?[:!-] | [ ](?:ao | na | no | em | intern[oa] | inesperad[oa] | to | while | when | in | during
-              | occurred | al | en)(?![^\W_]) )
+              | occurred | al | en)(?![^\W_]) | [.!]?\Z )
       | não[ ]foi[ ]possível | could[ ]not | couldn't | unable[ ]to | no[ ]se[ ]pud | something[ ]went[ ]wrong )"""
     ),
     re.IGNORECASE | re.VERBOSE,

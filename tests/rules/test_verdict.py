@@ -565,7 +565,7 @@ def test_the_texts_of_one_answer_are_searched_as_far_as_one_text_is(beyond: int,
 
 @pytest.mark.parametrize(("beyond", "warning"), [(0, None), (1, "error_in_json")])
 def test_what_denies_errors_is_believed_as_far_as_an_answer_is_searched(beyond: int, warning: str | None) -> None:
-    denials = [f"{'a' * 104} sem nenhum erro"] * 546 + ["b" * (16 - len(" sem erro") + beyond) + " sem erro"]
+    denials = [f"{'a' * 104} sem nenhum erro"] * 546 + ["b" * (16 - len(" sem falha") + beyond) + " sem falha"]
     assert judge(200, json.dumps({"errors": denials}).encode()).warning == warning
 
 
