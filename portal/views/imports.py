@@ -1,4 +1,4 @@
-"""Importing contacts: a file is sent, shown as it was understood, started, watched, and reported on."""
+"""Importing contacts: a file is sent, shown as it was understood, started, watched, reported on, and taken back."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from portal.contacts.filtering import owner_id_of
 from portal.contacts.listing import campaigns_of, people_of
 from portal.database.db import db
 from portal.database.paging import row_number
-from portal.importing import examining, rehearsal, running
+from portal.importing import examining, rehearsal, running, undoing
 from portal.importing.columns import FIELDS, NAMES
 from portal.importing.encoding import ENCODINGS, FileProblem
 from portal.importing.mapping import choose
@@ -111,6 +111,21 @@ def discard(task_id: int) -> ResponseReturnValue:
         flash(_("O arquivo foi descartado; nada foi importado."), "success")
     db.session.commit()
     return see_other(url_for(".index"))
+
+
+@bp.get("/<int:task_id>/undo", access="member")
+def confirm_undo(task_id: int) -> ResponseReturnValue:
+    """What would go and what stays, before anything does."""
+    task = get_task_or_404(task_id)
+    found = undoing.look(db.session, current_user.company_id, task_id)
+    return render_template("imports/undo.html", task=task, found=found)
+
+
+@bp.post("/<int:task_id>/undo", access="member")
+def undo(task_id: int) -> ResponseReturnValue:
+    job = undoing.start(db.session, access.current_actor(), get_task_or_404(task_id))
+    db.session.commit()
+    return see_other(url_for("jobs.show", job_id=job.id))
 
 
 def get_task_or_404(task_id: int, kinds: Collection[str] = (IMPORT,)) -> Task:

@@ -210,7 +210,7 @@ KINDS: Mapping[str, Kind] = {
         links=(
             SEE_CONTACTS._replace(number="import"),
             Link("upload", "imports.index", _l("Importar outro arquivo")),
-            Link("trash", "import_undoing.confirm", _l("Desfazer a importação"), number="task_id", needs="created"),
+            Link("trash", "imports.confirm_undo", _l("Desfazer a importação"), number="task_id", needs="created"),
         ),
     ),
     undoing.KIND: Kind(

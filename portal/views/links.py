@@ -1,18 +1,19 @@
-"""Links that work once: the first set-up, an invitation, a new password. Each leads into the portal."""
+"""Links that work once: the first set-up, an invitation, a new password, and asking for one. Each leads in."""
 
-from flask import abort, make_response, request
+from flask import abort, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.database.db import db
 from portal.forms.fields import text_of
-from portal.forms.people import NewPasswordForm, SetUpForm
+from portal.forms.people import ForgottenForm, NewPasswordForm, SetUpForm
 from portal.models import AccessLink, User
-from portal.people import links, passwords, users
+from portal.people import links, logging_in, passwords, users
 from portal.runtime import runtime
 from portal.views.auth import enter
-from portal.web import access, proxied
+from portal.web import access, link_mail, proxied
 from portal.web.errors import render_error
 from portal.web.presentation import show_form
+from portal.web.redirects import see_other
 
 bp = access.Pages("links", __name__)
 
@@ -61,6 +62,36 @@ def reset(token: str) -> ResponseReturnValue:
     if form.validate_on_submit() and sets_password(form, link, user):
         return enter(user)
     return show_form("auth/reset.html", form, user=user)
+
+
+@bp.get("/forgotten", access="public")
+def forgotten() -> ResponseReturnValue:
+    """Who forgot the password asks for a link by e-mail; without a mail server the page says whom to ask."""
+    return render_template(
+        "auth/forgotten.html",
+        form=ForgottenForm(formdata=None),
+        can_mail=link_mail.is_possible(),
+        is_sent="sent" in request.args,
+    )
+
+
+@bp.post("/forgotten", access="public")
+def ask() -> ResponseReturnValue:
+    """Mail a link, if somebody logs in with the address. The answer is the same if nobody does."""
+    form, ip = ForgottenForm(), request.remote_addr or ""
+    if not link_mail.is_possible():
+        return see_other(url_for(".forgotten"))
+    if not form.validate_on_submit():
+        return render_template("auth/forgotten.html", form=form, can_mail=True), 422
+    email = text_of(form.email).strip().lower()
+    try:
+        logging_in.count_guess(db.session, f"forgotten by {email}", ip=ip)
+    except logging_in.TooManyFailures:
+        abort(429)
+    db.session.commit()
+    answer = make_response(see_other(url_for(".forgotten", sent="yes")))
+    link_mail.mail_reset_after(answer, email, ip=ip)
+    return answer
 
 
 def open_link(token: str, *, purpose: str) -> AccessLink:
