@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.database.db import patience, writing
 from portal.database.filters import Filter, by, moment, narrow, text
-from portal.database.paging import Page, cut_page, read_cursor
+from portal.database.paging import Page, read_page
 from portal.models import AuditEntry, Company
 
 PAGE_SIZE = 50
@@ -94,13 +94,7 @@ def page_entries(
     Raises InvalidCursor.
     """
     query = narrow(select(AuditEntry).where(AuditEntry.company_id == company_id), wanted)
-    if before:
-        query = query.where(AuditEntry.id > read_cursor(before))
-    elif cursor:
-        query = query.where(AuditEntry.id < read_cursor(cursor))
-    order = AuditEntry.id if before else AuditEntry.id.desc()
-    rows = session.scalars(query.order_by(order).limit(limit + 1)).all()
-    return cut_page(rows, limit=limit, cursor=cursor, before=before)
+    return read_page(session, query, AuditEntry.id, limit=limit, cursor=cursor, before=before)
 
 
 def record_everywhere(session: Session, who: str, action: str, *, subject: str | None = None) -> None:

@@ -15,7 +15,7 @@ from portal.privacy import closing, erasing
 from portal.privacy.export import note_company_export
 from portal.runtime import runtime
 from portal.web.exports.company import files_of
-from portal.web.zip_file import write_zip
+from portal.web.files import write_zip
 
 
 @click.group()

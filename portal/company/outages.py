@@ -10,7 +10,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.database.paging import Page, cut_page, read_cursor
+from portal.database.paging import Page, read_page
 from portal.models import OPEN_STATUSES, Delivery
 from portal.rules import reasons
 from portal.working_models import HeldDelivery, Outage
@@ -56,10 +56,7 @@ def page_outages(
 ) -> Page[OutageFacts]:
     """The company's outages, the newest first. Raises InvalidCursor."""
     query = select(Outage).where(Outage.company_id == company_id)
-    if cursor:
-        query = query.where(Outage.id < read_cursor(cursor))
-    rows = session.scalars(query.order_by(Outage.id.desc()).limit(limit + 1)).all()
-    page = cut_page(rows, limit=limit, cursor=cursor)
+    page = read_page(session, query, Outage.id, limit=limit, cursor=cursor)
     return Page(_report(session, company_id, page.items), page.next_cursor, page.previous_cursor)
 
 

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from sqlalchemy import Select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
 DIGITS = 18
 """The most that a row's number can have: the databases refuse to compare with what 64 bits do not hold."""
 
@@ -24,6 +27,28 @@ class Page(Generic[T]):
 
 class InvalidCursor(ValueError):
     """The place to go on from is not one that a page of this list gave."""
+
+
+def read_page(
+    session: Session,
+    query: Select[T],
+    number: InstrumentedAttribute[int],
+    *,
+    limit: int,
+    cursor: str | None = None,
+    before: str | None = None,
+) -> Page[T]:
+    """The rows of a query by their number, the newest first: those after `cursor`, or the ones just before `before`.
+
+    Raises InvalidCursor.
+    """
+    if before:
+        query = query.where(number > read_cursor(before)).order_by(number)
+    else:
+        query = query.order_by(number.desc())
+        query = query.where(number < read_cursor(cursor)) if cursor else query
+    rows = session.scalars(query.limit(limit + 1)).all()
+    return cut_page(rows, limit=limit, cursor=cursor, before=before)
 
 
 def cut_page(rows: Sequence[T], *, limit: int, cursor: str | None = None, before: str | None = None) -> Page[T]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import QueryableAttribute, Session, joinedload, selectinload
 
 from portal import audit
 from portal.audit import Actor
-from portal.database.paging import Page, cut_page, read_cursor
+from portal.database.paging import Page, read_page
 from portal.deliveries.filtering import DeliveryFilter, last_before_latest, select_deliveries
 from portal.models import DELIVERY_STATUSES, Attempt, Contact, Delivery, Endpoint
 
@@ -73,22 +73,13 @@ def page_deliveries(
 
     Raises InvalidCursor.
     """
-    query = select_deliveries(session, company_id, wanted)
-    if before:
-        query = query.where(Delivery.id > read_cursor(before))
-    elif cursor:
-        query = query.where(Delivery.id < read_cursor(cursor))
-    rows = session.scalars(
-        query.order_by(Delivery.id if before else Delivery.id.desc())
-        .limit(limit + 1)
-        .options(
-            joinedload(Delivery.contact).load_only(Contact.name, Contact.linkedin_public_id),
-            joinedload(Delivery.campaign),
-            joinedload(Delivery.owner),
-            WITH_ENDPOINT,
-        )
-    ).all()
-    return cut_page(rows, limit=limit, cursor=cursor, before=before)
+    query = select_deliveries(session, company_id, wanted).options(
+        joinedload(Delivery.contact).load_only(Contact.name, Contact.linkedin_public_id),
+        joinedload(Delivery.campaign),
+        joinedload(Delivery.owner),
+        WITH_ENDPOINT,
+    )
+    return read_page(session, query, Delivery.id, limit=limit, cursor=cursor, before=before)
 
 
 def neighbours_of(session: Session, delivery: Delivery, wanted: DeliveryFilter) -> list[Delivery | None]:

@@ -61,14 +61,13 @@ class BackupWatch:
         return nightly.find_overdue(self._settings.backups, begun_at=begun_at, now=now)
 
     def _tell(self, company: Company, since: datetime) -> None:
-        server, sender = self._settings.smtp_url, self._settings.mail_from
         with self._speaking(company.locale, company.timezone), reading(), Session(self._engine) as session:
             letter = write_overdue(recipients_of(session, company.id), since)
-        if server is None or sender is None or not letter.recipients:
+        if not letter.recipients:
             return
         facts = {"action": "notice_sent", "company_id": company.id, "state": ACTION}
         try:
-            post(letter, server=server, sender=sender)
+            post(letter, self._settings)
         except MailError as error:
             logger.error("A notice could not be sent: %s", error, extra=facts | {"action": "notice_failed"})
             return

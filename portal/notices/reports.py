@@ -31,7 +31,7 @@ class ReportMail:
 
     def send_due(self, *, unless: Callable[[], bool] = lambda: False) -> bool:
         """Send what is due now. Returns False when the mail server did not take one that it may take later."""
-        if self._settings.smtp_url is None or self._settings.mail_from is None:
+        if self._settings.smtp_url is None:
             return True
         with reading(), Session(self._engine) as session:
             due = find_due(session, now=clock.utcnow())
@@ -48,16 +48,15 @@ class ReportMail:
             return True
 
     def _send(self, issue: Issue) -> bool:
-        server, sender = self._settings.smtp_url, self._settings.mail_from
         with self._speaking(issue.language, issue.timezone), reading(), Session(self._engine) as session:
             letter = write_report(session, issue, base_url=self._settings.base_url)
         with Session(self._engine) as session, session.begin():
             is_mine = claim(session, issue)
-        if not is_mine or server is None or sender is None:
+        if not is_mine:
             return True
         facts = {"action": "report_sent", "company_id": issue.company_id}
         try:
-            post(letter, server=server, sender=sender)
+            post(letter, self._settings)
         except MailError as error:
             logger.error("A report could not be sent: %s", error, extra=facts | {"action": "report_failed"})
             if not error.permanent:

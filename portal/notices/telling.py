@@ -13,7 +13,7 @@ from portal.company.chat import get_chat
 from portal.config import Settings
 from portal.database.db import AWAY, reading
 from portal.egress import Egress, open_session
-from portal.mail import MailError, MailServer
+from portal.mail import MailError
 from portal.models import Chat, Endpoint
 from portal.notices.chat import ChatError, post_to_chat
 from portal.notices.due import Notice, claim, find_due, give_back, give_up
@@ -104,13 +104,12 @@ class Teller:
             return ""
 
     def _prepare_letter(self, notice: Notice) -> Send | None:
-        server, sender = self._settings.smtp_url, self._settings.mail_from
-        if server is None or sender is None:
+        if self._settings.smtp_url is None:
             return None
         base_url, limits = self._settings.base_url, self._settings.limits
         with self._speaking(notice.language, notice.timezone), reading(), Session(self._engine) as session:
             letter = write_letter(session, notice, base_url=base_url, limits=limits)
-        return None if letter is None else partial(post, letter, server=server, sender=sender)
+        return None if letter is None else partial(post, letter, self._settings)
 
     def _prepare_post(self, notice: Notice) -> Send | None:
         base_url, limits = self._settings.base_url, self._settings.limits
@@ -120,10 +119,12 @@ class Teller:
         return None if chat is None else partial(post_to_chat, self._session, chat, text, vault=self._vault)
 
 
-def post(letter: Letter, *, server: MailServer, sender: str) -> None:
-    """Hand a letter to the mail server. Raises MailError, permanent when only some recipients were refused."""
-    message = mail.write_message(sender=sender, recipients=letter.recipients, subject=letter.subject, text=letter.text)
-    mail.send(server, message)
+def post(letter: Letter, settings: Settings) -> None:
+    """Hand a letter to the mail server, where there is one. Raises MailError, permanent when only some were refused."""
+    if settings.smtp_url is not None and settings.mail_from is not None:  # the one is not set without the other
+        to, subject = letter.recipients, letter.subject
+        message = mail.write_message(sender=settings.mail_from, recipients=to, subject=subject, text=letter.text)
+        mail.send(settings.smtp_url, message)
 
 
 def _facts(action: str, notice: Notice) -> dict[str, object]:

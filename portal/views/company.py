@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response, flash, session, url_for
+from flask import flash, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -22,10 +22,10 @@ from portal.privacy.export import note_company_export
 from portal.runtime import runtime
 from portal.web import access, sessions
 from portal.web.exports.company import files_of
+from portal.web.files import attachment, write_zip
 from portal.web.link_mail import this_app
 from portal.web.presentation import show_form
 from portal.web.redirects import done, see_other
-from portal.web.zip_file import write_zip
 
 bp = access.Pages("company", __name__, url_prefix="/company")
 
@@ -58,12 +58,9 @@ def download() -> ResponseReturnValue:
     """The company's lists in one file."""
     company_id, zone, locale = current_user.company_id, ZoneInfo(current_user.company.timezone), str(get_locale())
     note_company_export(db.session, access.current_actor())
-    name = _("dados")
-    named = f"{name}-{clock.utcnow().astimezone(zone):%Y-%m-%d}.zip"
     pieces = write_zip(files_of(this_app(), company_id, zone, locale=locale))
-    return Response(
-        pieces, mimetype="application/zip", headers={"Content-Disposition": f'attachment; filename="{named}"'}
-    )
+    named = f"{_('dados')}-{clock.utcnow().astimezone(zone):%Y-%m-%d}.zip"
+    return attachment(pieces, named, "application/zip")
 
 
 @bp.route("/close", methods=["GET", "POST"], access="admin")

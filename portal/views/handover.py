@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from flask import Response, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -14,6 +14,7 @@ from portal.rules.masking import Masker, mask_body, mask_query
 from portal.views.deliveries import get_delivery_or_404
 from portal.web import access
 from portal.web.exchange import pretty_json, readable, shown_headers
+from portal.web.files import attachment
 
 bp = access.Pages("handover", __name__, url_prefix="/deliveries")
 
@@ -36,8 +37,7 @@ def download(webhook_id: str) -> ResponseReturnValue:
         moment=lambda at: moment_text(at, ZoneInfo(current_user.company.timezone)),
         now=clock.utcnow(),
     )
-    named = f"{_('entrega')}-{webhook_id}.txt"
-    return Response(text, mimetype="text/plain", headers={"Content-Disposition": f'attachment; filename="{named}"'})
+    return attachment(text, f"{_('entrega')}-{webhook_id}.txt", "text/plain")
 
 
 def moment_text(at: datetime, zone: ZoneInfo) -> str:

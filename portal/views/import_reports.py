@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from zoneinfo import ZoneInfo
 
 from flask import Response
@@ -25,6 +25,7 @@ from portal.models import Company, Task
 from portal.tasks import store
 from portal.web import access
 from portal.web.csv_file import BATCH, write_row
+from portal.web.files import attachment
 
 KINDS = (IMPORT, rehearsal.KIND)
 SHOWN_FINDINGS = 100
@@ -156,12 +157,6 @@ def get_report_or_404(task_id: int) -> Task:
     return access.or_404(store.get_task(db.session, current_user.company_id, KINDS, task_id))
 
 
-def _send(name: str, header: Iterable[str], found: Iterable[list[str]]) -> Response:
+def _send(name: str, header: list[str], found: Iterable[list[str]]) -> Response:
     """The file, sent as it is read: the request's own context is over by then."""
-
-    def lines() -> Iterator[str]:
-        yield "\ufeff" + write_row([str(title) for title in header])
-        for row in found:
-            yield write_row(row)
-
-    return Response(lines(), mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}.csv"'})
+    return attachment(chain(["\ufeff"], map(write_row, chain([header], found))), f"{name}.csv", "text/csv")

@@ -13,8 +13,10 @@ from portal.egress import AddressError, open_session
 from portal.forms.fields import text_of
 from portal.forms.settings import ChatForm
 from portal.mail import MailError
-from portal.notices import ChatError, post, post_to_chat, recipients_of, write_trial
+from portal.notices.chat import ChatError, post_to_chat
 from portal.notices.explaining import explain_chat_error, explain_error
+from portal.notices.letters import recipients_of, write_trial
+from portal.notices.telling import post
 from portal.rules import reasons
 from portal.runtime import runtime
 from portal.web import access
@@ -34,11 +36,11 @@ def test() -> ResponseReturnValue:
     settings, recipient = runtime().settings, current_user.email
     letter = write_trial(current_user.company, recipient)
     db.session.rollback()  # a mail server may be slow: no transaction waits for it
-    if settings.smtp_url is None or settings.mail_from is None:
+    if settings.smtp_url is None:
         flash(_("Nenhum servidor de e-mail está configurado."), "error")
         return see_other(url_for(".index"))
     try:
-        post(letter, server=settings.smtp_url, sender=settings.mail_from)
+        post(letter, settings)
     except MailError as error:
         flash(_("O e-mail não foi enviado. %(reason)s", reason=explain_error(str(error))), "error")
     else:

@@ -2,7 +2,7 @@
 
 import json
 
-from flask import Response, flash, render_template, url_for
+from flask import flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -13,6 +13,7 @@ from portal.privacy.export import export_contact
 from portal.runtime import runtime
 from portal.views.contacts import get_contact_or_404
 from portal.web import access
+from portal.web.files import attachment
 from portal.web.redirects import see_other
 
 bp = access.Pages("person", __name__, url_prefix="/contacts/<int:contact_id>")
@@ -45,6 +46,4 @@ def download(contact_id: int) -> ResponseReturnValue:
     contact = get_contact_or_404(contact_id)
     kept = export_contact(db.session, access.current_actor(), contact, now=clock.utcnow())
     text = json.dumps(kept, ensure_ascii=False, indent=2)
-    named = f"{_('contato')}-{contact_id}.json"
-    headers = {"Content-Disposition": f'attachment; filename="{named}"'}
-    return Response(text + "\n", mimetype="application/json", headers=headers)
+    return attachment(text + "\n", f"{_('contato')}-{contact_id}.json", "application/json")

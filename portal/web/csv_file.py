@@ -14,6 +14,7 @@ from portal import audit, clock
 from portal.database.db import db, reading
 from portal.rules.formulas import guard
 from portal.web import access
+from portal.web.files import attachment
 
 BATCH = 500
 DELIMITER = ";"
@@ -35,8 +36,7 @@ def download(name: str, columns: Iterable[object], read: Reader[Cursor], *, zone
     audit.note(db.session, access.current_actor(), action)
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     lines = write_lines(app, columns, read, locale=str(get_locale()))
-    named = f"{name}-{clock.utcnow().astimezone(zone):%Y-%m-%d}.csv"
-    return Response(lines, mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{named}"'})
+    return attachment(lines, f"{name}-{clock.utcnow().astimezone(zone):%Y-%m-%d}.csv", "text/csv")
 
 
 def write_lines(app: Flask, columns: Iterable[object], read: Reader[Cursor], *, locale: str) -> Iterator[str]:

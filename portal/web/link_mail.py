@@ -11,8 +11,9 @@ from portal.database.db import db
 from portal.i18n import speaking
 from portal.mail import MailError
 from portal.models import User
-from portal.notices import Letter, post
 from portal.notices.explaining import explain_error
+from portal.notices.letters import Letter
+from portal.notices.telling import post
 from portal.people import links
 from portal.runtime import runtime
 
@@ -32,7 +33,7 @@ def link_to(view_name: str, token: str) -> str:
 def is_possible() -> bool:
     """Whether a link can be mailed to whoever is not logged in: that takes a mail server, and an address of our own."""
     settings = runtime().settings
-    return bool(settings.smtp_url and settings.mail_from and settings.base_url)
+    return bool(settings.smtp_url and settings.base_url)
 
 
 def mail_shown_link(user: User, link: str, *, email: str | None = None) -> None:
@@ -109,10 +110,9 @@ def _post(app: Flask, user: User, write: Callable[[dict[str, str]], Letter]) -> 
     language, zone = user.locale or company.locale, company.timezone
     facts = {"name": user.name, "company": company.name}
     db.session.rollback()  # a mail server may be slow: no transaction waits for it
-    if settings.smtp_url is not None and settings.mail_from is not None:
-        with speaking(app, language, zone):
-            letter = write(facts)
-        post(letter, server=settings.smtp_url, sender=settings.mail_from)
+    with speaking(app, language, zone):
+        letter = write(facts)
+    post(letter, settings)
 
 
 def write_letter(facts: dict[str, str], link: str, *, recipient: str, purpose: str) -> Letter:

@@ -1,6 +1,8 @@
 """Sending the notices: one thread of a worker. A mail server that is down or slow delays nothing but the notices."""
 
-from portal.notices import BackupWatch, ReportMail, Teller
+from portal.notices.backups import BackupWatch
+from portal.notices.reports import ReportMail
+from portal.notices.telling import Teller
 from portal.worker.rounds import Round
 
 RETRY_SECONDS = 60.0

@@ -23,7 +23,9 @@ from portal.config import Settings
 from portal.database.backup.nightly import Nightly
 from portal.database.db import AWAY, always_take_indexes
 from portal.egress import Egress
-from portal.notices import BackupWatch, ReportMail, Speaking, Teller
+from portal.notices.backups import BackupWatch
+from portal.notices.reports import ReportMail
+from portal.notices.telling import Speaking, Teller
 from portal.outbox.bell import Ear, make_ear
 from portal.vault import Vault
 from portal.worker.dispatcher import Dispatcher

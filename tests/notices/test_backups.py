@@ -15,7 +15,9 @@ from portal.clock import utcnow
 from portal.database.db import db
 from portal.i18n import speaking
 from portal.models import AuditEntry
-from portal.notices import BackupWatch, ReportMail, Teller
+from portal.notices.backups import BackupWatch
+from portal.notices.reports import ReportMail
+from portal.notices.telling import Teller
 from portal.worker.notifier import Notifier
 from tests import factories
 from tests.conftest import BOTH, URL, MakeApp

@@ -14,14 +14,15 @@ import time_machine
 from flask import Flask
 from sqlalchemy import select
 
-from portal import clock, notices
+from portal import clock
 from portal.company import endpoint as endpoints
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
 from portal.i18n import speaking
 from portal.mail import MailServer
 from portal.models import Company, Delivery, Endpoint
-from portal.notices import Teller
+from portal.notices import due
+from portal.notices.telling import Teller
 from portal.worker import run
 from portal.working_models import Outage
 from tests import factories
@@ -351,13 +352,13 @@ def test_many_workers_send_one_letter(app, company, mail_host):
 def test_a_notice_is_found_and_claimed_once(app, company):
     fail(wait(company, 3)[0])
     now = clock.utcnow()
-    (notice,) = notices.find_due(db.session, Endpoint, now=now)
+    (notice,) = due.find_due(db.session, Endpoint, now=now)
     assert (notice.state, notice.told, notice.told_at) == ("failed", "active", None)
-    assert notices.claim(db.session, notice, now=now)
-    assert not notices.claim(db.session, notice, now=now)
-    notices.give_back(db.session, notice, claimed_at=now, error="x" * 500)
+    assert due.claim(db.session, notice, now=now)
+    assert not due.claim(db.session, notice, now=now)
+    due.give_back(db.session, notice, claimed_at=now, error="x" * 500)
     db.session.commit()
-    assert len(notices.find_due(db.session, Endpoint, now=now)) == 1
+    assert len(due.find_due(db.session, Endpoint, now=now)) == 1
     db.session.rollback()
 
 

@@ -9,7 +9,7 @@ import time_machine
 from portal.database.db import db
 from portal.i18n import speaking
 from portal.models import User
-from portal.notices import ReportMail
+from portal.notices.reports import ReportMail
 from portal.report.mailing import find_due, subscribe
 from tests import factories
 from tests.conftest import BOTH, URL

@@ -26,7 +26,7 @@ from portal.egress.advice import advise
 from portal.egress.authorities import read_authorities
 from portal.i18n import speaking
 from portal.models import Attempt, Company, Endpoint, User
-from portal.notices import Teller
+from portal.notices.telling import Teller
 from portal.people import tokens
 from portal.rules.clues import find_clue
 from portal.rules.reasons import Explanation, explain_attempt

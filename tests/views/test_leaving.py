@@ -14,7 +14,7 @@ from portal.people import logging_in
 from portal.runtime import runtime
 from portal.web import csv_file
 from portal.web.csv_file import DELIMITER
-from portal.web.zip_file import write_zip
+from portal.web.files import write_zip
 from portal.working_models import CrmRecord
 from tests.factories import (
     NOON,

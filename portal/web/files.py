@@ -1,11 +1,18 @@
-"""Files of any length in one ZIP, made while it is read: it needs no memory and no disk."""
+"""Answers that are files, and files of any length in one ZIP, made while it is read: it needs no memory and no disk."""
 
 import io
 import zipfile
 from collections.abc import Iterable, Iterator
 
+from flask import Response
+
 Files = Iterable[tuple[str, Iterable[str]]]
 """The name of each file, and its text in pieces."""
+
+
+def attachment(content: str | Iterable[str] | Iterable[bytes], name: str, mimetype: str) -> Response:
+    """The answer that a browser keeps as a file of this name."""
+    return Response(content, mimetype=mimetype, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 class _Pipe(io.RawIOBase):
