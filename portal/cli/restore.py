@@ -38,12 +38,12 @@ def restore(file: Path) -> None:
         held = runtime()
         known = marks.read_known(db.engine, held.settings.instance)
         again = Again(known.marks)
-        done = backups.restore(db.engine, file, proof=again.prove, keep_at=held.settings.backups)
+        replaced = backups.restore(db.engine, file, proof=again.prove, keep_at=held.settings.backups)
         audit.record_everywhere(db.session, ACTOR, "backup.restored", subject=file.name)
         db.session.commit()
     click.echo(f"Restored {file}.")
-    if done.replaced is not None:
-        click.echo(f"The database that was there is kept as {done.replaced}.")
+    if replaced is not None:
+        click.echo(f"The database that was there is kept as {replaced}.")
     tell_erasures(known, again)
     click.echo(
         "Nothing is sent yet: what waits in this backup may have been sent since it was made. An admin looks at it and "

@@ -22,8 +22,8 @@ def read_address(chat: Chat, vault: Vault) -> str:
     return vault.open(chat.address_secret, purpose="chat_address", company_id=chat.company_id)
 
 
-def set_chat(session: Session, actor: Actor, url: str, *, egress: Egress, vault: Vault) -> str:
-    """Send notices to this address too, from now on. Returns its host.
+def set_chat(session: Session, actor: Actor, url: str, *, egress: Egress, vault: Vault) -> None:
+    """Send notices to this address too, from now on.
 
     Ends the caller's transaction: checking an address asks the network. Raises AddressError and TooManyTests.
     """
@@ -36,7 +36,6 @@ def set_chat(session: Session, actor: Actor, url: str, *, egress: Egress, vault:
     chat.host, chat.notice_error = host, None
     session.add(chat)
     audit.record(session, actor, "chat.set", subject=host)
-    return host
 
 
 def take_trial(session: Session, actor: Actor) -> Chat | None:

@@ -16,8 +16,8 @@ def was_told(session: Session, company_id: int) -> bool:
     return bool(session.scalar(select(told)))
 
 
-def begin_anew(session: Session, actor: Actor) -> int:
-    """Another CRM takes the place: no contact is in sync with it. Sends nothing. Returns how many were told of before.
+def begin_anew(session: Session, actor: Actor) -> None:
+    """Another CRM takes the place: no contact is in sync with it. Sends nothing.
 
     It holds every contact, also who was never told of: what is on its way to the CRM before is settled until then, or
     sees what the caller says of the endpoint. That is held later: whoever settles deliveries holds contacts first, in
@@ -35,7 +35,6 @@ def begin_anew(session: Session, actor: Actor) -> int:
     )
     forget_records(session, actor.company_id)
     audit.record(session, actor, "webhook.crm_changed", subject=str(count))
-    return count
 
 
 def forget_records(session: Session, company_id: int) -> None:

@@ -28,15 +28,14 @@ class TooManyTests(Refusal):
     """The company had as many addresses looked at as a minute allows."""
 
     code = "too_many_tests"
-    words = _l("Em um minuto, uma empresa pode salvar, testar e retomar URLs %(max)d vezes ao todo. Espere um pouco.")
 
     def __init__(self, most: int, *, wait_seconds: int) -> None:
         super().__init__(most)
-        self.most, self.wait_seconds = most, wait_seconds
-
-    @property
-    def sentence(self) -> str:
-        return super().sentence % {"max": self.most}
+        self.wait_seconds = wait_seconds
+        self.words = _l(
+            "Em um minuto, uma empresa pode salvar, testar e retomar URLs %(max)d vezes ao todo. Espere um pouco.",
+            max=most,
+        )
 
 
 class NotDelivered(Refusal):
@@ -68,11 +67,7 @@ class HeaderRefused(Refusal):
 
     def __init__(self, part: str, problem: str) -> None:
         super().__init__(problem)
-        self.part, self.problem = part, problem
-
-    @property
-    def sentence(self) -> str:
-        return str(HEADER_SENTENCES[self.problem])
+        self.part, self.problem, self.words = part, problem, HEADER_SENTENCES[problem]
 
 
 HEADER_SENTENCES = {

@@ -55,15 +55,10 @@ class OwnerGone(Refusal):
     """The person to whom contacts would go was shut out."""
 
     code = "owner_gone"
-    words = _l("%(name)s não entra mais no portal: escolha outra pessoa.")
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.name = name
-
-    @property
-    def sentence(self) -> str:
-        return super().sentence % {"name": self.name}
+        self.words = _l("%(name)s não entra mais no portal: escolha outra pessoa.", name=name)
 
 
 def read_target(session: Session, company_id: int, owner: str | None, campaign: str | None) -> Target:

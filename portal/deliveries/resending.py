@@ -84,11 +84,7 @@ class NeedsConfirmation(Refusal):
 
     def __init__(self, risk: str) -> None:
         super().__init__(risk)
-        self.risk = risk
-
-    @property
-    def sentence(self) -> str:
-        return " ".join(map(str, RISK_WORDS[self.risk]))
+        self.risk, self.words = risk, " ".join(map(str, RISK_WORDS[risk]))
 
 
 _newer = aliased(Delivery)

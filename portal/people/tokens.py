@@ -31,11 +31,7 @@ class TooManyTokens(Refusal):
     """The company has as many tokens as it may."""
 
     code = "too_many_tokens"
-    words = _l("A empresa já tem %(max)d tokens, o máximo. Revogue um que ninguém usa.")
-
-    @property
-    def sentence(self) -> str:
-        return super().sentence % {"max": MOST_TOKENS}
+    words = _l("A empresa já tem %(max)d tokens, o máximo. Revogue um que ninguém usa.", max=MOST_TOKENS)
 
 
 class NoLastDay(Refusal):

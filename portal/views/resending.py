@@ -10,6 +10,7 @@ from portal.database.db import db
 from portal.database.paging import row_number
 from portal.deliveries import resending
 from portal.views.deliveries import asked_filter, get_delivery_or_404, read_filter_or_say
+from portal.views.jobs import begin_job
 from portal.web import access
 from portal.web.redirects import back_or, see_other
 
@@ -68,11 +69,8 @@ def start_many() -> ResponseReturnValue:
     actor, wanted = access.current_actor(), read_filter_or_say()
     task = resending.resend_many(db.session, actor, wanted, risks=risks, newest_id=newest_id)
     if not task.total:
-        db.session.rollback()
         flash(resending.NOTHING, "info")
-        return see_other(url_for("deliveries.index", **asked_filter()))
-    db.session.commit()
-    return see_other(url_for("jobs.show", job_id=task.id))
+    return begin_job(task, instead=url_for("deliveries.index", **asked_filter()))
 
 
 @bp.errorhandler(Refusal)

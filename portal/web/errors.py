@@ -31,8 +31,8 @@ def init_app(app: Flask) -> None:
     for code in (400, 403, 404, 405, 413, 429):
         app.register_error_handler(code, show_error)
     app.register_error_handler(CSRFError, show_csrf_error)
-    app.register_error_handler(ContactGone, show_gone)
-    app.register_error_handler(InvalidCursor, show_no_page)
+    app.register_error_handler(ContactGone, lambda _error: show_instead(NotFound()))
+    app.register_error_handler(InvalidCursor, lambda _error: show_instead(BadRequest()))
     app.register_error_handler(Refusal, show_refusal)
     app.register_error_handler(DBAPIError, show_trouble)
     app.register_error_handler(SecretError, show_unreadable)
@@ -87,14 +87,10 @@ def render_error(kind: str | int, *, code: int, **facts: Any) -> str:
         return render_template("error.html", kind=kind, code=code, layout="bare.html", before=None, **facts)
 
 
-def show_gone(_error: ContactGone) -> ResponseReturnValue:
-    """The contact was erased while the request was under way: nothing of it was written."""
+def show_instead(error: HTTPException) -> ResponseReturnValue:
+    """What a request named is not there, or was erased while it was under way: nothing of it was written."""
     db.session.rollback()
-    return show_error(NotFound())
-
-
-def show_no_page(_error: InvalidCursor) -> ResponseReturnValue:
-    return show_error(BadRequest())
+    return show_error(error)
 
 
 def show_refusal(refusal: Refusal) -> ResponseReturnValue:

@@ -101,10 +101,10 @@ def test_another_crm_knows_of_nobody_and_is_told_when_asked_to(
 
 def test_first_steps_stay_done_when_the_log_has_lost_the_first_delivery(company: Company, told: Contact) -> None:
     company_id = company.id
-    assert first_steps(db.session, company_id) == ()
+    assert first_steps(db.session, company_id) == {}
     db.session.query(Delivery).delete()
     db.session.commit()
-    assert first_steps(db.session, company_id) == ()
+    assert first_steps(db.session, company_id) == {}
 
 
 def test_where_the_crm_had_a_contact_is_forgotten_with_its_address(company: Company, told: Contact) -> None:

@@ -9,7 +9,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -19,7 +18,7 @@ from portal.database.backup import postgresql, sqlite
 from portal.database.backup.contents import BackupError, Proof
 from portal.database.schema import refuse_unknown
 
-__all__ = ["BackupError", "Restored", "back_up", "copy_database", "read_column", "restore"]
+__all__ = ["BackupError", "back_up", "copy_database", "read_column", "restore"]
 
 copy_database = sqlite.copy_database
 
@@ -43,14 +42,6 @@ class Tool(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Restored:
-    """What a restore put in the place of what was there, and where that is now."""
-
-    revision: str
-    replaced: Path | None
-
-
 def back_up(engine: Engine, path: Path, *, force: bool = False) -> int:
     """Write the database to `path`, whole or not at all, for the owner's eyes only. Returns its size in bytes.
 
@@ -65,18 +56,17 @@ def back_up(engine: Engine, path: Path, *, force: bool = False) -> int:
     return size
 
 
-def restore(engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Restored:
+def restore(engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Path | None:
     """Put a backup in the place of the database, with everything that waits held. Its schema may be an older one.
 
     A copy is brought to this version and looked at by `proof` first; only then it takes the database's place, whose
-    content is kept in the folder `keep_at` (SQLite). Nothing changes unless all of it works.
+    content is kept in the folder `keep_at` (SQLite). Nothing changes unless all of it works. Returns where it is kept.
     Raises BackupError, SchemaError (a newer version made the file) or WrongKey.
     """
     tool = _tool(engine)
-    revision = tool.read_revision(path)
-    refuse_unknown(revision)
+    refuse_unknown(tool.read_revision(path))
     engine.dispose()
-    return Restored(revision, tool.load(engine, path, proof=proof, keep_at=keep_at))
+    return tool.load(engine, path, proof=proof, keep_at=keep_at)
 
 
 def read_column(path: Path, table: str, column: str) -> set[str] | None:
