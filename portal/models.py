@@ -323,7 +323,7 @@ class Attempt(Numbered):
     number: Mapped[int] = mapped_column()
     trigger: Mapped[str] = mapped_column(String(16))
     actor: Mapped[str | None] = mapped_column(String(300))
-    late: Mapped[bool] = mapped_column(default=False)  # recorded after its lease had gone to another worker
+    late: Mapped[bool] = mapped_column(default=False)  # changed nothing: its lease had gone, or another CRM was there
     started_at: Mapped[datetime] = mapped_column(UTCDateTime)
     duration_ms: Mapped[int | None] = mapped_column()
     url: Mapped[str] = mapped_column(Text)

@@ -107,7 +107,10 @@ def _is_of(endpoint: Endpoint, url: str) -> bool:
 
 
 def _accepted(endpoint: Endpoint, *facts: Any) -> Select[Any]:
-    """Facts of each attempt that was answered in JSON, and by that delivered, since that CRM is there."""
+    """Facts of each attempt that was answered in JSON, and by that delivered, since that CRM is there.
+
+    What was on its way to the one before, when that was said, is recorded as late.
+    """
     query = select(*facts).select_from(Delivery).join(Attempt, Attempt.delivery_id == Delivery.id)
-    query = query.where(Delivery.delivered_at.is_not(None), Attempt.reason == "ok_json")
+    query = query.where(Delivery.delivered_at.is_not(None), Attempt.reason == "ok_json", ~Attempt.late)
     return query if endpoint.crm_since is None else query.where(Attempt.started_at >= endpoint.crm_since)

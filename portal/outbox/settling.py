@@ -164,18 +164,16 @@ def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rul
     states = {(row.id, row.attempt_count): row for row in moved}
     mine = [each for each in results if _place(each) in states]
     late = _late(connection, [each for each in results if _place(each) not in states])
-    attempts = [
-        _attempt_values(*each, late=is_late) for some, is_late in ((mine, False), (late, True)) for each in some
-    ]
-    if attempts:
+    # A late answer changes nothing: what was settled since stays so. Nor does that of a CRM which another replaced, of
+    # which the contacts held say whether it did: whoever replaces it holds them all.
+    endpoints = endpoints_of(connection, mine) if mine else {}
+    known = [each for each in mine if each[0].crm_since == endpoints[each[0].company_id].crm_since]
+    heard = {_place(each) for each in known}
+    if attempts := [_attempt_values(*each, late=_place(each) not in heard) for each in mine + late]:
         RECORD.run_many(connection, attempts)
         RECORD_SAID.run_many(connection, [each for each in attempts if any(each[column.name] for column in _said)])
     if not mine:
         return
-    # A late answer changes nothing: what was settled since stays so. Nor does that of a CRM which another replaced, of
-    # which the contacts held say whether it did: whoever replaces it holds them all.
-    endpoints = endpoints_of(connection, mine)
-    known = [each for each in mine if each[0].crm_since == endpoints[each[0].company_id].crm_since]
     if told := _contacts_told([each for each in known if states[_place(each)].former_contact_id is None]):
         TELL_CONTACTS.run(connection, told=told)
         keep_records(connection, known, endpoints)

@@ -4,12 +4,13 @@ import pytest
 from flask import Flask
 
 from portal.clock import utcnow
-from portal.company.endpoint import remove_address
+from portal.company.endpoint import remove_address, set_address
 from portal.contacts import merging
 from portal.database.db import db
 from portal.deliveries import opening
 from portal.models import Company
 from portal.outbox import Claim
+from portal.runtime import runtime
 from portal.webhook import Outcome
 from portal.working_models import CrmRecord
 from tests.conftest import BOTH, URL
@@ -86,6 +87,22 @@ def test_another_crm_knows_nothing_of_what_the_one_before_answered(company: Comp
     for contact in (ana, bia):
         assert contact.delivered_frozen_at is not None
         assert opening.crm_address_of(db.session, contact) is None
+    assert opening.find_example(db.session, actor_of(company)) is None
+
+
+def test_what_was_on_its_way_when_another_account_was_set_says_nothing_of_it(company: Company) -> None:
+    """The host is the same, and the request went out later: only the claim knows whom it was for."""
+    ana = make_contact(company)
+    make_delivery(ana, 1)
+    (in_flight,) = claim_due()
+    set_address(db.session, actor_of(company), URL, egress=runtime().egress, vault=runtime().vault, other_crm=True)
+    db.session.commit()
+    settle(in_flight, b'{"id": 41}')
+    make_delivery(ana, 2)
+    (claim,) = claim_due()
+    settle(claim, b'{"ok": true}')
+    assert kept() == []
+    assert opening.crm_address_of(db.session, ana) is None
     assert opening.find_example(db.session, actor_of(company)) is None
 
 
