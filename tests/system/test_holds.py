@@ -2,43 +2,80 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import ClauseElement, Connection, event
+from sqlalchemy.dialects import postgresql, sqlite
 
 from portal import outbox
 from portal.clock import utcnow
 from portal.company import asking, endpoint, inspector, knowledge
 from portal.contacts import assigning, campaigns, doubts, merging, notes, syncing, triage, undoing
 from portal.contacts.classifying import classify
-from portal.database import driver
 from portal.database.db import db
+from portal.database.driver import Hold, Statement
 from portal.importing.undoing import _undo_part
+from portal.outbox import Rules
+from portal.outbox.outages import begin_outage, end_outage
 from portal.people import links, logging_in, recovery_codes, users
 from portal.privacy import closing
 from portal.privacy.erasing import erase_contact
+from portal.rules.retry import parse_schedule
 from portal.runtime import runtime
-from tests.applications import statements_of
+from portal.tasks import store
+from portal.webhook import Outcome
 from tests.conftest import URL
-from tests.factories import actor_of, make_company, make_contact, make_delivery, make_user, save_many
+from tests.factories import actor_of, make_company, make_contact, make_delivery, make_import, make_user, save_many
+from tests.outbox.test_claims import claim_in
+from tests.outbox.test_outbox import answered, claim_due
 
-HELD = re.compile(r"\bFROM (\w+).*\bFOR (?:NO KEY )?UPDATE(?: OF (\w+))?", re.DOTALL)
+HELD = re.compile(r"\bFROM (\w+).*\bFOR (?:(NO KEY UPDATE|KEY SHARE)|UPDATE)(?: OF (\w+))?( SKIP LOCKED)?", re.DOTALL)
+ORDERED = re.compile(r"ORDER BY (?:(?!FROM|ORDER).)* FOR ", re.DOTALL)
+WORDS: Any = postgresql.psycopg.dialect()
 
 
 def holds_of(act: Callable[[], object]) -> list[str]:
-    """The tables of which rows are held, in that order; `*` behind those whose rows are held in one order."""
-    run = driver._run
-    with statements_of(db.engine) as asked, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(driver, "_run", lambda *given, **how: (asked.append(given[1].sql), run(*given, **how))[1])
-        act()
-    db.session.rollback()
+    """The tables of which rows are held, in that order, as PostgreSQL would be asked on any database.
+
+    `*` stands behind those whose rows are held in one order, `-` where others may refer to them meanwhile, `?` where
+    rows that others hold are passed over.
+    """
+    asked: list[str] = []
+
+    def note(element: Any) -> None:
+        if not isinstance(element, sqlite.Insert):  # which PostgreSQL has no words for
+            asked.append(str(element.compile(dialect=WORDS)))
+
+    def noting(run: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda self, *given, **values: (note(self._element), run(self, *given, **values))[1]
+
+    def listen(_connection: Any, element: Any, *_: Any) -> None:
+        if isinstance(element, ClauseElement):
+            note(element)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for kind, name in ((Statement, "all"), (Statement, "run"), (Statement, "run_many"), (Hold, "run")):
+            patch.setattr(kind, name, noting(kind.__dict__[name]))
+        event.listen(db.engine, "before_execute", listen)
+        try:
+            act()
+        finally:
+            event.remove(db.engine, "before_execute", listen)
+            db.session.rollback()
     found = [(match, statement) for statement in asked if (match := HELD.search(statement))]
-    return [(match[2] or match[1]) + "*" * ("ORDER BY" in statement) for match, statement in found]
+    return [
+        (match[3] or match[1])
+        + "*" * bool(ORDERED.search(statement))
+        + "-" * (match[2] is not None)
+        + "?" * (match[4] is not None)
+        for match, statement in found
+    ]
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_whoever_changes_what_others_may_change_holds_it(app: Flask) -> None:
     company = make_company(url=URL)
     actor, session, vault = actor_of(company), db.session, runtime().vault
@@ -76,29 +113,68 @@ def test_whoever_changes_what_others_may_change_holds_it(app: Flask) -> None:
         "close": lambda: closing.close(session, company, actor, vault=vault),
     }
     assert {name: holds_of(act) for name, act in acts.items()} == {
-        "save": ["company", "contact*"],
+        "save": ["company-", "contact*"],
         "level": ["contact*"],
         "level in turn": ["contact", "contact*"],
         "undo": ["contact*"],
         "take back": ["delivery*"],
         "settle": ["contact*"],
         "send": ["contact*"],
-        "merge": ["company", "contact*", "contact*"],
-        "campaign": ["company", "company", "contact*"],
-        "note": ["company"],
+        "merge": ["company-", "contact*", "contact*"],
+        "campaign": ["company-", "company-", "contact*"],
+        "note": ["company-"],
         "undo import": ["contact*"],
-        "assign": ["company", "company", "contact*"],
+        "assign": ["company-", "company-", "contact*"],
         "erase": ["contact"],
-        "name": ["company", "contact*"],
+        "name": ["company-", "contact*"],
         "role": ["company"],
-        "log-in": ["company"],
+        "log-in": ["company-"],
         "code": ["user_account"],
         "link": ["access_link"],
-        "guess": ["login_failure"],
+        "guess": ["login_failure?"],
         "pause": ["endpoint"],
         "look": ["endpoint"],
-        "other CRM": ["company", "contact*"],
+        "other CRM": ["company-", "contact*"],
         "inspector": ["company"],
         "no inspector": ["company"],
         "close": ["company", "endpoint"],
+    }
+
+
+def test_workers_pass_over_what_others_hold_and_hold_what_they_settle(app: Flask) -> None:
+    company = make_company(url=URL)
+    delivery, file = make_delivery(make_contact(company)), make_import(company)
+    assert store.start(db.session, file)
+    db.session.commit()
+    (claim,), now = claim_due(), utcnow() + timedelta(hours=1)
+    make_delivery(make_contact(company))
+    rules = Rules(parse_schedule("0s"), now=now, jitter=lambda: 0.0)
+    outcomes = {name: answered(name) for name in ("ok_text", "server_error")}
+    down = Outcome.interrupted(url=URL, started_at=now)
+    acts: dict[str, Callable[[Connection], object]] = {
+        "claim": lambda connection: claim_in(connection, now),
+        "settle": lambda connection: outbox.settle(connection, [(claim, outcomes["ok_text"])], rules),
+        "settle, failed": lambda connection: outbox.settle(connection, [(claim, outcomes["server_error"])], rules),
+        "recover": lambda connection: outbox.recover(connection, rules, lease=timedelta(seconds=15)),
+        "end an outage": lambda connection: (
+            begin_outage(connection, delivery.company_id, down, began_at=now),
+            end_outage(connection, delivery.company_id, now=now),
+        ),
+        "do a task": lambda connection: store.claim(connection, now=now, lease=timedelta(minutes=1)),
+    }
+
+    def in_worker(act: Callable[[Connection], object]) -> None:
+        db.session.rollback()
+        with db.engine.connect() as connection:
+            transaction = connection.begin()
+            act(connection)
+            transaction.rollback()
+
+    assert {name: holds_of(lambda act=act: in_worker(act)) for name, act in acts.items()} == {
+        "claim": ["delivery*-?"],
+        "settle": ["contact*-", "endpoint*"],
+        "settle, failed": ["delivery*-", "endpoint*"],
+        "recover": ["delivery-?", "delivery*-"],
+        "end an outage": ["delivery-"],
+        "do a task": ["task*?"],
     }
