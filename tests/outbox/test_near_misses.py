@@ -158,9 +158,7 @@ def resend_many(rows: Rows, *, seen: int = 0) -> None:
 def enqueue(rows: Rows, *, is_new: bool = False) -> None:
     facts = {"campaign_id": None, "owner_id": None, "interest_level": 3, "previous_level": 2, "body": b"{}"}
     new, ana = {rows.contacts["Ana"]} if is_new else (), facts | {"contact_id": rows.contacts["Ana"]}
-    outbox.enqueue(
-        db.session, rows.company.id, [ana], trigger="classification", actor=BY, now=NOON, new_contacts=new
-    )
+    outbox.enqueue(db.session, rows.company.id, [ana], trigger="classification", actor=BY, now=NOON, new_contacts=new)
 
 
 def give_back(rows: Rows) -> None:
@@ -293,9 +291,7 @@ def test_what_is_due_and_the_first_of_its_contact_is_lent(app: Flask, state: str
         *((name, False) for name in ("delivered", "failed", "superseded", "cancelled", "another's")),
     ],
 )
-def test_a_contacts_deliveries_go_out_in_the_order_in_which_they_were_made(
-    app: Flask, older: str, waits: bool
-) -> None:
+def test_a_contacts_deliveries_go_out_in_the_order_in_which_they_were_made(app: Flask, older: str, waits: bool) -> None:
     rows = Rows({older: STOCK[older], "due": STOCK["due"], "newer": {}})
     lent: list[Claim] = []
     in_worker(
