@@ -1,4 +1,4 @@
-"""Where a contact stands decides who is listed, counted, sent and settled: each here misses another state by one fact."""
+"""Where a contact stands decides who is listed, counted, sent and settled: each misses another state by one fact."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -13,7 +13,7 @@ from portal.contacts.filtering import ContactFilter, select_contacts
 from portal.contacts.standing import SHOWN_STATES, SYNC_STATES, standings_of
 from portal.database.db import db
 from portal.models import Contact, Delivery
-from tests.conftest import BOTH, URL
+from tests.conftest import URL
 from tests.factories import NOON, actor_of, insert_deliveries, make_company, make_contact, set_url
 from tests.outbox.test_near_misses import WAITING
 

@@ -292,7 +292,7 @@ def test_what_is_due_and_the_first_of_its_contact_is_lent(app: Flask, state: str
     ],
 )
 def test_a_contacts_deliveries_go_out_in_the_order_in_which_they_were_made(app: Flask, older: str, waits: bool) -> None:
-    rows = Rows({older: STOCK[older], "due": STOCK["due"], "newer": {}})
+    Rows({older: STOCK[older], "due": STOCK["due"], "newer": {}})
     lent: list[Claim] = []
     in_worker(
         lambda connection: lent.extend(
