@@ -18,9 +18,9 @@ from portal.company.refusals import Refusal
 from portal.contacts import classifying
 from portal.contacts.body import MATCH_FIELDS
 from portal.contacts.campaigns import get_campaign
+from portal.contacts.candidates import load_known
 from portal.contacts.checking import ContactItem, OwnerItem
 from portal.contacts.filtering import ContactFilter, campaign_id_of, owner_id_of
-from portal.contacts.known import Known
 from portal.contacts.listing import contacts_of
 from portal.contacts.saving import save_batch
 from portal.database.db import reading_apart
@@ -146,8 +146,8 @@ def _find_present(session: Session, company_id: int, contact_ids: Sequence[int],
     if not contacts:
         return set()
     items = {contact.id: _who(contact, campaign_name) for contact in contacts}
-    known = Known(session.connection(), company_id, None)
-    known.load([*items.values(), *(ContactItem(number) for number in items)])
+    wanted = [*items.values(), *(ContactItem(number) for number in items)]
+    known = load_known(session.connection(), company_id, wanted)
     campaign = known.campaigns[campaign_name]
     present = set()
     for number in contact_ids:

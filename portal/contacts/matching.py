@@ -14,7 +14,7 @@ MatchKey = tuple[str, str]
 
 def keys_of(facts: Mapping[str, Any]) -> list[MatchKey]:
     """What a contact with these facts is matched by, the surest first."""
-    keys = [(name, facts[name]) for name in MATCH_FIELDS if facts.get(name)]
+    keys = [(name, value) for name in MATCH_FIELDS if (value := facts.get(name))]
     if not keys and facts.get("name"):
         keys.append(("name", "\n".join((facts["name"], facts.get("current_company") or ""))))
     return keys
@@ -49,12 +49,14 @@ def without_found(
 def names_former(values: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
     """Whether these facts are of somebody who was merged into the contact, and not of the contact itself.
 
-    The surest of them says so that either has: two of one e-mail are told apart by their LinkedIn ids.
+    The surest of them says so that either has: two of one e-mail are told apart by their LinkedIn ids, or their names.
     """
-    if not values.get("merged"):
+    if not (merged := values.get("merged")):
         return False
     own, known = set(keys_of(values)), set(all_keys(values))
     surest = next((key for key in keys_of(facts) if key in known), None)
+    if surest in own and surest[0] == "email":
+        return holder_of(facts) in former_holders(merged) - {holder_of(values)}
     return surest is not None and surest not in own
 
 
@@ -73,6 +75,19 @@ def words_apart(name: str, other: str) -> int | None:
 def holder_of(facts: Mapping[str, Any]) -> str:
     """By what those who share an e-mail are told apart: folded name and e-mail, on two lines."""
     return f"{facts.get('search_name') or search_name(facts.get('name') or '')}\n{facts.get('email')}"
+
+
+def former_holders(merged: Iterable[Mapping[str, Any]] | None) -> set[str]:
+    """What those were told by, of one e-mail, that were merged into a contact."""
+    return {holder_of(former) for former in merged or () if former.get("email") and former.get("name")}
+
+
+def holders_of(values: Mapping[str, Any]) -> list[str]:
+    """What a contact is told by of those who share an e-mail: its name, and the names of whom was merged into it."""
+    if not (merged := values.get("merged")):
+        return [holder_of(values)] if values["email"] else []
+    own = [f"{values['search_name']}\n{value}" for field, value in all_keys(values) if field == "email"]
+    return list(dict.fromkeys((*own, *sorted(former_holders(merged)))))
 
 
 def likeness_of(facts: Mapping[str, Any]) -> str | None:

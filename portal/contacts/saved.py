@@ -1,16 +1,14 @@
 """What holds for a batch that comes from a file, and what became of each item of a batch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from portal.contacts.checking import InvalidContact
 
 Differences = Mapping[str, tuple[Any, Any]]
 """What changed of a contact, by the names of its columns, `campaign`, `owner` and `messages`: before and after."""
-UNCHANGED: Differences = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +23,8 @@ class FileRules:
     """Its messages are added to a contact's thread, and do not replace it."""
 
 
-class Saved(NamedTuple):
+@dataclass(slots=True, kw_only=True)
+class Saved:
     """What became of one item: an error, or what was done to which contact."""
 
     error: InvalidContact | None = None
@@ -39,7 +38,7 @@ class Saved(NamedTuple):
     """The public id of the delivery that tells the CRM."""
     notes: tuple[InvalidContact, ...] = ()
     """What was left out or mended."""
-    differences: Differences = UNCHANGED
+    differences: Differences = field(default_factory=dict)
     """Of a contact that existed."""
     saved_at: datetime | None = None
     """None when nothing was written."""

@@ -18,11 +18,12 @@ from portal import clock
 from portal.audit import Actor
 from portal.contacts.alike import Alike
 from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, search_columns
+from portal.contacts.candidates import load_known
 from portal.contacts.checking import SAME, ContactItem, InvalidContact, RefusedItems, check_item
 from portal.contacts.known import Known
 from portal.contacts.matching import former_keys, names_former
 from portal.contacts.records import UNTOLD, CampaignRecord, Change, CompanyRecord, ContactRecord, PersonRecord
-from portal.contacts.saved import UNCHANGED, FileRules, Saved
+from portal.contacts.saved import FileRules, Saved
 from portal.contacts.threads import add_messages
 from portal.contacts.writing import WRITTEN, write_batch
 from portal.database.db import Key
@@ -100,8 +101,9 @@ def _save(
     rules: FileRules | None = None,
     alike: Alike | None,
 ) -> list[Saved]:
-    known = Known(session.connection(), company.id, default_owner, alike)
-    known.load(items, everywhere=rules is not None)
+    known = load_known(
+        session.connection(), company.id, items, default_owner=default_owner, alike=alike, everywhere=rules is not None
+    )
     has_levels = any(item.level is not SAME for item in items)
     is_sending = is_sending and has_levels and company.is_configured
     batch = _Batch(known, company.id, is_sending=is_sending, rules=rules)
@@ -130,13 +132,13 @@ class _Plan(NamedTuple):
 
     def written(self) -> Saved:
         """What the item did, with the numbers of what was written."""
-        values, change = self.record.values, self.change
-        return self.result._replace(
-            contact_id=values["id"],
-            classified_at=values["classified_at"] if change else None,
-            delivery_id=change.delivery_id if change else None,
-            alike_id=self.alike.values["id"] if self.alike else None,
-        )
+        result, values = self.result, self.record.values
+        result.contact_id = values["id"]
+        if self.change:
+            result.classified_at, result.delivery_id = values["classified_at"], self.change.delivery_id
+        if self.alike:
+            result.alike_id = self.alike.values["id"]
+        return result
 
 
 class _Batch:
@@ -186,7 +188,7 @@ class _Batch:
             classified=is_classified,
             previous_level=previous,
             notes=(*given.notes, InvalidContact("contact", "merged_away")) if is_former else given.notes,
-            differences=differences if is_changed else UNCHANGED,
+            differences=differences if is_changed else {},
             saved_at=self.now if is_new or is_changed or is_classified else None,
             elsewhere=elsewhere,
             is_level_kept=is_level_kept,

@@ -56,7 +56,7 @@ def write_batch(
     now: datetime,
 ) -> None:
     """Write new and changed contacts, what they belong to, their classifications and the deliveries of these."""
-    connection = known.connection
+    connection = session.connection()
     _write_campaigns(session, known, company.id)
     _write_people(connection, known, company.id, now)
     records = [*known.by_id.values(), *new]
@@ -79,7 +79,7 @@ def write_batch(
 
 
 def _write_campaigns(session: Session, known: Known, company_id: int) -> None:
-    connection = known.connection
+    connection = session.connection()
     for campaign in known.campaigns.values():
         facts = {"name": campaign.name, "description": campaign.description}
         if campaign.id is None:

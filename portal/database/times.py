@@ -37,7 +37,7 @@ def _in_utc(value: datetime) -> datetime:
 
 
 def _as_text(value: datetime | None) -> str | None:
-    return None if value is None else _in_utc(value).isoformat(" ", "microseconds").removesuffix(ZONE)
+    return None if value is None else _in_utc(value).isoformat(" ", "microseconds")[: -len(ZONE)]
 
 
 def _from_text(text: str | None) -> datetime | None:

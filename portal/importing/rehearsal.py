@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.audit import Actor
 from portal.contacts.body import MATCH_FIELDS
+from portal.contacts.candidates import load_known
 from portal.contacts.checking import ContactItem
 from portal.contacts.known import Known
 from portal.contacts.statements import contact_table, message_table
@@ -94,8 +95,7 @@ class _Scratch:
     def do(self, chunk: Chunk, items: Sequence[ContactItem]) -> Done:
         """What the chunk would do."""
         with reading(), Session(self._real) as session:
-            known = Known(session.connection(), self._company_id, None)
-            known.load(items, everywhere=True, for_update=False)
+            known = load_known(session.connection(), self._company_id, items, everywhere=True, for_update=False)
         with Session(self._own) as own, own.begin():
             self._copy(own, known)
             if isinstance(chunk, Comparison):

@@ -38,6 +38,7 @@ from tests.factories import (
     make_import,
     mark_delivered,
     save,
+    save_many,
 )
 
 pytestmark = BOTH
@@ -295,6 +296,19 @@ def test_the_row_of_a_file_that_names_who_was_merged_says_so(company: Company) -
     (found,) = read_findings(db.engine, again.id)
     assert (found.line, found.problem, found.cells, found.is_warning) == (3, "merged_away", ["Maria S."], True)
     assert row_explainer()(found.field, found.problem).startswith("Esta pessoa foi unida a outro contato")
+
+
+def test_a_list_of_those_who_share_an_e_mail_names_who_was_merged_and_makes_nobody(company: Company) -> None:
+    shared = [{"contact": {"name": name, "email": "info@x.example"}} for name in ("Ana Lima", "Pedro Reis", "Rui")]
+    first = save_many(company, shared)
+    merging.merge(db.session, actor_of(company), first[0].contact_id, first[1].contact_id)
+    db.session.commit()
+    again = save_many(company, shared)
+    assert [each.contact_id for each in again] == [first[0].contact_id, first[0].contact_id, first[2].contact_id]
+    assert [each.is_former for each in again] == [False, True, False]
+    assert not any(each.created or each.changed for each in again)
+    names = db.session.scalars(select(Contact.name).order_by(Contact.id)).all()
+    assert names == ["Ana Lima", "Rui"]
 
 
 def test_who_has_an_id_now_comes_before_who_once_had_it(company: Company) -> None:

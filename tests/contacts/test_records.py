@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
+from sqlalchemy import String, cast, func, insert, select, true
 
-from portal.contacts import matching
+from portal.contacts import candidates, matching
 from portal.contacts.alike import Alike
+from portal.contacts.candidates import load_known
 from portal.contacts.checking import check_item
-from portal.contacts.known import Known
 from portal.contacts.saved import FileRules
 from portal.contacts.saving import save_batch
 from portal.contacts.statements import (
@@ -23,9 +24,11 @@ from portal.contacts.statements import (
     MESSAGES,
     MOST_HOLDERS,
     NAMESAKES,
+    contact_table,
 )
 from portal.database.db import db
 from portal.database.driver import Statement
+from portal.models import Contact
 from tests.conftest import BOTH
 from tests.factories import actor_of, make_company, owner_of, save_many
 
@@ -38,14 +41,14 @@ def test_whom_the_linkedin_id_finds_is_not_read_by_the_e_mail_again(
     facts = [{"name": f"P{n}", "linkedin_public_id": f"p-{n}", "email": f"p{n}@x.test"} for n in range(3)]
     save_many(company, [{"contact": each} for each in facts])
     asked: list[Any] = []
-    read = Known._read
+    reading = candidates._Reading
+    read = reading._read
     monkeypatch.setattr(
-        Known, "_read", lambda self, how, wanted, **more: asked.append(wanted) or read(self, how, wanted, **more)
+        reading, "_read", lambda self, how, wanted, **more: asked.append(wanted) or read(self, how, wanted, **more)
     )
     others = [facts[0], facts[1] | {"linkedin_public_id": "outra"}, {"name": "P2", "email": "p2@x.test"}]
     items = [check_item({"contact": each}, ZoneInfo("UTC")) for each in others]
-    known = Known(db.session.connection(), company.id, None)
-    known.load(items, everywhere=everywhere)
+    known = load_known(db.session.connection(), company.id, items, everywhere=everywhere)
     assert asked == [{"p-0", "outra"}, {"p1@x.test", "p2@x.test"}]
     campaign = known.campaigns["Geral"]
     found = [known.match(campaign, item) for item in items]
@@ -111,15 +114,39 @@ def test_sqlite_finds_contacts_by_their_index_knowing_nothing_of_the_tables(
 ) -> None:
     with db.engine.begin() as connection:
         compiled = statement.compiled_for(connection.dialect)
-        values = {
-            "of_company": 1,
-            "wanted": [(1,)],
-            "campaigns": [(1,)],
-            "names": [("a",)],
-            "shared": [(1, "a")],
-            "most": 1,
-        }
+        values = {"of_company": 1, "wanted": [(1,)], "campaigns": [(1,)], "names": [("a",)], "most": 1}
         cursor: Any = connection.connection.cursor()
         cursor.execute(f"EXPLAIN QUERY PLAN {compiled.sql}", compiled.bind(values))
         plan = "\n".join(str(row[-1]) for row in cursor.fetchall())
     assert index in plan, plan
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_postgresql_finds_a_part_of_the_contacts_by_what_it_asks_for(app: Flask) -> None:
+    company = make_company()
+    save_many(company, [{"contact": {"name": "P", "email": "p@x.test", "linkedin_public_id": "p"}}])
+    each = func.generate_series(1, 5000).table_valued("number", name="each").render_derived()
+    number = cast(each.c.number, String)
+    told = {"search_name": "p" + number, "email": number + "@x.test", "linkedin_public_id": "p-" + number}
+    names = [column.name for column in contact_table.columns if column.name != "id"]
+    more = select(*(told.get(name, contact_table.c[name]) for name in names)).join_from(contact_table, each, true())
+    db.session.execute(insert(contact_table).from_select(names, more))
+    db.session.commit()
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ANALYZE contact")
+    campaign, of_company = db.session.execute(select(Contact.campaign_id, Contact.company_id)).first()
+    asked = [
+        (BY_LINKEDIN[1], "linkedin_public_id", "p-7"),
+        (BY_EMAIL[1], "email", "7@x.test"),
+        (HOLDERS, "email", "7@x.test"),
+        (NAMESAKES["email"], "search_name", "p7\n7@x.test"),
+        (NAMESAKES["current_company"], "search_name", "p7\n"),
+    ]
+    for statement, column, value in asked:
+        compiled = statement.compiled_for(db.engine.dialect)
+        values = {"wanted": [(value,)], "campaigns": [(campaign,)], "names": [("p7",)], "most": 100}
+        cursor: Any = db.session.connection().connection.cursor()
+        cursor.execute(f"EXPLAIN {compiled.sql}", compiled.bind({"of_company": of_company, **values}), prepare=False)
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+        assert "Seq Scan on contact" not in plan, plan
+        assert any("Index Cond" in line and column in line for line in plan.splitlines()), plan
