@@ -47,7 +47,8 @@ _TLS_MESSAGES: Final = (
     ("unsupported protocol", "tls_version"),
     ("certificate required", "tls_client_certificate"),
     ("alert bad certificate", "tls_client_certificate"),  # ours: there is none
-    ("alert handshake failure", "tls_refused"),
+    ("alert", "tls_refused"),
+    ("unrecognized name", "tls_refused"),
 )
 
 

@@ -101,6 +101,17 @@ def demanding_by_tls_1_2(authority: Authority) -> ssl.SSLContext:
     return context
 
 
+def alerting(alert: ssl.AlertDescription) -> Callable[[Authority], ssl.SSLContext]:
+    """Refuses the name that it is asked for."""
+
+    def make_context(authority: Authority) -> ssl.SSLContext:
+        context = authority.context()
+        context.sni_callback = lambda *_: alert
+        return context
+
+    return make_context
+
+
 def without_intermediate(authority: Authority) -> ssl.SSLContext:
     return Authority(authority.file.parent, common_name="Test intermediate", vouched_by=authority).context()
 
@@ -130,6 +141,9 @@ CAUSES = [
     Cause("without its intermediate", with_tls(without_intermediate), "tls_incomplete_chain"),
     Cause("client certificate", with_tls(demanding), "tls_client_certificate"),
     Cause("client certificate, TLS 1.2", with_tls(demanding_by_tls_1_2), "tls_refused"),
+    Cause("unknown name", with_tls(alerting(ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME)), "tls_refused"),
+    Cause("TLS broken", with_tls(alerting(ssl.ALERT_DESCRIPTION_INTERNAL_ERROR)), "tls_refused"),
+    Cause("reset in the handshake", behaving(lambda wire: wire.reset(), "https"), "tls_failure"),
     Cause("closed in the handshake", behaving(lambda wire: None, "https"), "tls_failure"),
     Cause("closed without an answer", behaving(lambda wire: wire.read_request() and None), "connection_failed"),
 ]

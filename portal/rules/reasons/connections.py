@@ -82,7 +82,10 @@ CONNECTIONS = {
         title=_("Conexão falhou"),
         seen=_("A conexão com o destino terminou sem uma resposta da web (HTTP)."),
         rule=_("Sem resposta não há confirmação, por isso o envio conta como falha."),
-        advice=_("Pode ser uma falha passageira da rede; se continuar, confira com o responsável pelo destino."),
+        advice=_(
+            "Pode ser uma falha passageira da rede. Se continuar, confira com o responsável pelo destino; "
+            "se a URL começa com http://, esta porta pode ser só de https."
+        ),
         leaves_doubt=True,
     ),
     "not_http": Words(
