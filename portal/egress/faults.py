@@ -1,7 +1,7 @@
 """What kept an exchange from an answer, told by libcurl's error: a reason of the contract and a technical detail."""
 
 from dataclasses import dataclass
-from errno import ECONNREFUSED
+from errno import ECONNABORTED, ECONNREFUSED, ECONNRESET, EPIPE
 from typing import Final
 
 import pycurl
@@ -12,7 +12,6 @@ _E_WEIRD_SERVER_REPLY = 8
 
 _REASONS: Final = {
     pycurl.E_COULDNT_RESOLVE_HOST: "dns_failure",
-    pycurl.E_COULDNT_CONNECT: "unreachable",
     pycurl.E_OPERATION_TIMEDOUT: "timeout",
     pycurl.E_SSL_CONNECT_ERROR: "tls_failure",
     pycurl.E_PEER_FAILED_VERIFICATION: "tls_failure",
@@ -26,6 +25,14 @@ _REASONS: Final = {
     E_TOO_LARGE: "protocol_error",
     pycurl.E_BAD_CONTENT_ENCODING: "undecodable",
 }
+
+_NOT_CONNECTED: Final = {
+    ECONNREFUSED: "connection_refused",
+    ECONNABORTED: "connection_reset",
+    ECONNRESET: "connection_reset",
+    EPIPE: "connection_reset",
+}
+"""By the error of the operating system; any other says that no way leads there."""
 
 # OpenSSL's X509_V_ERR_* (https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/).
 _CERTIFICATE_FAULTS: Final = {
@@ -83,8 +90,8 @@ class Fault:
     @property
     def reason(self) -> str:
         """The contract's code for it."""
-        if self.code == pycurl.E_COULDNT_CONNECT and self.os_error == ECONNREFUSED:
-            return "connection_refused"
+        if self.code == pycurl.E_COULDNT_CONNECT:
+            return _NOT_CONNECTED.get(self.os_error, "unreachable")
         if self.code == pycurl.E_OPERATION_TIMEDOUT and not self.request_sent:
             return "tls_timeout" if self.is_connected else "not_connected"
         if "certificate required" in self.message:  # TLS 1.3 says so only after our request
@@ -103,8 +110,8 @@ class Fault:
     @property
     def detail(self) -> str:
         """What libcurl said, or what the reason means where it said nothing."""
-        if self.reason == "connection_refused":
-            return "connection refused"
+        if self.reason in _NOT_CONNECTED.values():
+            return self.reason.replace("_", " ")
         if self.reason == "incomplete":
             return "the connection ended within the headers"
         return self.message or "the connection ended without an answer"

@@ -78,6 +78,12 @@ def alerts(wire: Wire) -> None:
     wire.say(b"\x15\x03\x01\x00\x02\x02\x46")
 
 
+def cuts(wire: Wire) -> None:
+    """Reset the connection once the handshake has begun."""
+    wire.read_some()
+    wire.reset()
+
+
 def old(authority: Authority) -> ssl.SSLContext:
     context = authority.context()
     with warnings.catch_warnings():
@@ -143,7 +149,7 @@ CAUSES = [
     Cause("client certificate, TLS 1.2", with_tls(demanding_by_tls_1_2), "tls_refused"),
     Cause("unknown name", with_tls(alerting(ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME)), "tls_refused"),
     Cause("TLS broken", with_tls(alerting(ssl.ALERT_DESCRIPTION_INTERNAL_ERROR)), "tls_refused"),
-    Cause("reset in the handshake", behaving(lambda wire: wire.reset(), "https"), "tls_failure"),
+    Cause("reset in the handshake", behaving(cuts, "https"), "tls_failure"),
     Cause("closed in the handshake", behaving(lambda wire: None, "https"), "tls_failure"),
     Cause("closed without an answer", behaving(lambda wire: wire.read_request() and None), "connection_failed"),
 ]

@@ -34,6 +34,10 @@ class Wire:
             body += self._connection.recv(65536)
         return head + b"\r\n\r\n" + body
 
+    def read_some(self) -> bytes:
+        """Whatever comes first."""
+        return self._connection.recv(65536)
+
     def say(self, *parts: bytes) -> None:
         self._connection.sendall(b"".join(parts))
 

@@ -43,6 +43,7 @@ REASONS = [
         "dns_timeout",
         "not_connected",
         "unreachable",
+        "connection_reset",
         "not_http",
         "tls_timeout",
         "tls_missing",

@@ -78,6 +78,15 @@ CONNECTIONS = {
             "confira com o responsável pelo destino."
         ),
     ),
+    "connection_reset": Words(
+        title=_("Conexão cortada"),
+        seen=_("A conexão com o servidor do destino foi cortada assim que começou, antes de o pedido sair."),
+        rule=_NOTHING_SENT,
+        advice=_(
+            "Pode ser um firewall ou antivírus no caminho, ou um servidor que só atende a certos endereços: "
+            "confira com o responsável pelo destino."
+        ),
+    ),
     "connection_failed": Words(
         title=_("Conexão falhou"),
         seen=_("A conexão com o destino terminou sem uma resposta da web (HTTP)."),
