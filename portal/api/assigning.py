@@ -7,7 +7,7 @@ from marshmallow import fields
 
 from portal.api import examples
 from portal.api.contact_schemas import ContactFilterSchema
-from portal.api.job_schemas import JobSchema
+from portal.api.jobs import JobSchema
 from portal.api.protocol.access import current_actor, current_caller
 from portal.api.protocol.fields import AnswerSchema, Flag, Object, StrictSchema, Text, about
 from portal.api.protocol.parsing import ApiBlueprint

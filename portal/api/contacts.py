@@ -16,7 +16,7 @@ from portal.api.contact_schemas import (
     SendCurrentSchema,
     SentSchema,
 )
-from portal.api.job_schemas import JobSchema
+from portal.api.jobs import JobSchema
 from portal.api.protocol.access import current_actor, current_caller
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.sync import CountSchema

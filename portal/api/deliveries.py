@@ -5,8 +5,14 @@ from typing import Any
 from flask import Response, jsonify
 
 from portal.api import examples
-from portal.api.delivery_schemas import DeliveryPageSchema, DeliveryQuerySchema, DeliverySchema
-from portal.api.job_schemas import JobSchema, ResendCountSchema, ResendSchema
+from portal.api.delivery_schemas import (
+    DeliveryPageSchema,
+    DeliveryQuerySchema,
+    DeliverySchema,
+    ResendCountSchema,
+    ResendSchema,
+)
+from portal.api.jobs import JobSchema
 from portal.api.protocol.access import current_actor, current_caller
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.database.db import db

@@ -1,4 +1,4 @@
-"""The shapes of deliveries and their attempts, and the filters of the log."""
+"""The shapes of deliveries and their attempts, the filters of the log, and sending many again."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +11,12 @@ from portal.api.protocol.exchange import OFFER_NOTE, join_headers, message_of, o
 from portal.api.protocol.fields import (
     MAX_KEY,
     AnswerSchema,
+    Flag,
+    ItemList,
     Moment,
     NumberParameter,
+    Object,
+    StrictSchema,
     Text,
     TimeParameter,
     WholeNumber,
@@ -25,6 +29,7 @@ from portal.api.protocol.lists import PAGE_NOTE, FilterSchema, ListQuerySchema
 from portal.database.db import db
 from portal.deliveries.filtering import OUTSTANDING, SEARCHED
 from portal.deliveries.opening import crm_address_of
+from portal.deliveries.resending import RISKS
 from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Delivery
 from portal.outbox.next_try import WAITS_FOR, next_try_of
 from portal.rules.reasons import WORDS
@@ -168,3 +173,24 @@ class DeliverySchema(DeliveryItemSchema):
 class DeliveryPageSchema(AnswerSchema):
     items = fields.List(fields.Nested(DeliveryItemSchema))
     next_cursor = fields.String(allow_none=True, metadata=PAGE_NOTE)
+
+
+class ResendSchema(StrictSchema):
+    filter = Object(DeliveryFilterSchema, required=True, metadata=about("Empty: every delivery."))
+    include = ItemList(
+        choice(RISKS),
+        length=len(RISKS),
+        metadata=about(
+            "What goes though it may surprise the CRM: `delivered` reached it before, `older` puts an "
+            "older level back, `maybe_received` had no whole answer. What the filter's `status` names goes anyway: "
+            "`delivered`, and `older` by `superseded`."
+        ),
+    )
+    dry_run = Flag(load_default=False, metadata=about("Only count; nothing is sent."))
+
+
+class ResendCountSchema(AnswerSchema):
+    count = fields.Integer(metadata=about("Deliveries that would be sent again."))
+    left_out = fields.Dict(
+        keys=choice(RISKS), values=fields.Integer(), metadata=about("What matches and would go if `include` named it.")
+    )

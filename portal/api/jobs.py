@@ -1,16 +1,32 @@
 """The progress of jobs, by API."""
 
+from marshmallow import fields
+
 from portal.api import examples
-from portal.api.job_schemas import JobSchema
 from portal.api.protocol.access import current_caller
+from portal.api.protocol.fields import AnswerSchema, about, choice
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.database.db import db
-from portal.models import Task
+from portal.models import TASK_STATUSES, Task
 from portal.tasks import store
 from portal.web.access import or_404
 from portal.worker.kinds import KINDS
 
 blueprint = ApiBlueprint("jobs", __name__, tag="jobs")
+
+
+class JobSchema(AnswerSchema):
+    id = fields.Integer()
+    kind = fields.String(metadata=about("`resend`, `sync`, `send_current`, `classify`, `import`, `purge` ..."))
+    status = choice(TASK_STATUSES)
+    position = fields.Integer(metadata=about("How many are done."))
+    total = fields.Integer()
+    counts = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata=about("What came of them: `resent` or `sent`, and `unchanged`."),
+    )
+    reason = fields.String(allow_none=True, metadata=about("Why it failed, else null."))
 
 
 @blueprint.route("GET /jobs/<int:job_id>", access="admin")

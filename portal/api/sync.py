@@ -6,7 +6,7 @@ from flask import Response, jsonify
 from marshmallow import fields
 
 from portal.api import examples
-from portal.api.job_schemas import JobSchema
+from portal.api.jobs import JobSchema
 from portal.api.protocol.access import current_actor, current_caller
 from portal.api.protocol.fields import AnswerSchema, Flag, StrictSchema, about
 from portal.api.protocol.parsing import ApiBlueprint

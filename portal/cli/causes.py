@@ -7,7 +7,7 @@ import click
 
 from portal.api.causes import CauseSchema, shapes_of
 from portal.audit import Actor
-from portal.cli.console import Words, for_company, json_option, print_json, print_lines
+from portal.cli.console import Words, for_company, json_option, print_answer
 from portal.contacts import notes
 from portal.database.db import db, reading
 
@@ -24,10 +24,7 @@ def causes() -> None:
 def list_causes(actor: Actor, as_json: bool) -> None:
     """List the causes, with the note about each."""
     shapes = CauseSchema(many=True).dump(shapes_of(actor.company_id))
-    if as_json:
-        print_json({"items": shapes})
-        return
-    print_lines(line for shape in shapes for line in lines_of(shape))
+    print_answer({"items": shapes}, (line for shape in shapes for line in lines_of(shape)), as_json=as_json)
 
 
 def lines_of(shape: dict[str, Any]) -> Iterator[str]:

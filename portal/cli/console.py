@@ -96,6 +96,16 @@ def print_lines(lines: Iterable[str]) -> None:
         click.echo(line)
 
 
+def print_answer(shape: Any, lines: Iterable[str], *, as_json: bool) -> None:
+    """The same for programs and for people. Of a page, these are told how the next one is asked for."""
+    if as_json:
+        print_json(shape)
+        return
+    print_lines(lines)
+    if cursor := shape.get("next_cursor"):
+        click.echo(f"There are more: --cursor {cursor}", err=True)
+
+
 def check_usage(is_right: Callable[[Mapping[str, Any]], bool], sentence: str) -> Callable[[Command], Command]:
     """Refuse with the sentence, before anything is opened, a command whose arguments are not right together."""
 

@@ -16,8 +16,8 @@ from portal.cli.console import (
     for_company,
     is_any_given,
     json_option,
+    print_answer,
     print_json,
-    print_lines,
     refuse_unknown,
 )
 from portal.cli.sync import do_in_job
@@ -64,12 +64,7 @@ def list_contacts(actor: Actor, limit: int, cursor: str | None, as_json: bool, *
     wanted = read_wanted(actor, given)
     page = page_contacts(db.session, actor.company_id, wanted, limit=limit, cursor=cursor, with_messages=True)
     shapes = shapes_of(page.items)
-    if as_json:
-        print_json({"items": shapes, "next_cursor": page.next_cursor})
-        return
-    print_lines(map(line_of, shapes))
-    if page.next_cursor:
-        click.echo(f"There are more: --cursor {page.next_cursor}", err=True)
+    print_answer({"items": shapes, "next_cursor": page.next_cursor}, map(line_of, shapes), as_json=as_json)
 
 
 @contacts.command()
@@ -80,12 +75,9 @@ def list_contacts(actor: Actor, limit: int, cursor: str | None, as_json: bool, *
 def show(actor: Actor, contact_id: int, as_json: bool) -> None:
     """Show one contact with all that is known of it."""
     (shape,) = shapes_of([contact_of_company(actor, contact_id)])
-    if as_json:
-        print_json(shape)
-        return
     facts = [f"  {name}: {value}" for name, value in facts_of(shape)]
     thread = [f"  {message['date']} {message['sender_name']}: {message['message']}" for message in shape["messages"]]
-    print_lines([line_of(shape), *facts, *thread])
+    print_answer(shape, [line_of(shape), *facts, *thread], as_json=as_json)
 
 
 @contacts.command()

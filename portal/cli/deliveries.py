@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliverySchema
-from portal.api.job_schemas import JobSchema
+from portal.api.jobs import JobSchema
 from portal.audit import Actor
-from portal.cli.console import check_usage, for_company, is_any_given, print_json, print_lines, time_in
+from portal.cli.console import check_usage, for_company, is_any_given, print_answer, print_json, time_in
 from portal.cli.delivery_filter import filter_options, read_filter
 from portal.cli.outcomes import lines_of_attempt
 from portal.company.endpoint import say_when_it_leaves
@@ -40,12 +40,8 @@ def list_deliveries(actor: Actor, limit: int, cursor: str | None, as_json: bool,
     """List deliveries, newest first."""
     company = db.session.get_one(Company, actor.company_id)
     page = page_deliveries(db.session, company.id, read_filter(company, given), limit=limit, cursor=cursor)
-    if as_json:
-        print_json(DeliveryPageSchema().dump(page))
-        return
-    print_lines(line_of(item, company) for item in page.items)
-    if page.next_cursor:
-        click.echo(f"There are more: --cursor {page.next_cursor}", err=True)
+    lines = (line_of(item, company) for item in page.items)
+    print_answer(DeliveryPageSchema().dump(page), lines, as_json=as_json)
 
 
 @deliveries.command()
@@ -57,10 +53,8 @@ def show(actor: Actor, delivery_id: str, as_json: bool) -> None:
     """Show one delivery and every try of it, newest first."""
     company = db.session.get_one(Company, actor.company_id)
     row = get_delivery_or_fail(company, delivery_id)
-    if as_json:
-        print_json(DeliverySchema().dump(row))
-        return
-    print_lines([line_of(row, company), *lines_of_tries(row, company)])
+    lines = [line_of(row, company), *lines_of_tries(row, company)]
+    print_answer(DeliverySchema().dump(row), lines, as_json=as_json)
 
 
 @deliveries.command()

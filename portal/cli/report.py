@@ -8,7 +8,7 @@ from flask import g
 from portal import clock
 from portal.api.report import ReportSchema, shape_of
 from portal.audit import Actor
-from portal.cli.console import Words, for_company, json_option, print_json, print_lines, refuse_unknown
+from portal.cli.console import Words, for_company, json_option, print_answer, refuse_unknown
 from portal.cli.delivery_filter import read_time
 from portal.database.db import db, reading
 from portal.models import Company
@@ -37,8 +37,5 @@ def report(actor: Actor, since: str | None, until: str | None, as_json: bool, **
     wanted = read_filter(db.session, company.id, given | span)
     refuse_unknown(wanted, company.id, given)
     made = make_report(db.session, company.id, wanted, zone=zone)
-    if as_json:
-        print_json(ReportSchema().dump(shape_of(made, zone)))
-        return
     lines = [say(made, zone=zone), say_time(made), *(outage.message for outage in made.outages)]
-    print_lines(filter(None, lines))
+    print_answer(ReportSchema().dump(shape_of(made, zone)), filter(None, lines), as_json=as_json)

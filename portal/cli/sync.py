@@ -5,7 +5,7 @@ from functools import partial
 
 import click
 
-from portal.api.job_schemas import JobSchema
+from portal.api.jobs import JobSchema
 from portal.audit import Actor
 from portal.cli.console import for_company, json_option, print_json
 from portal.contacts import syncing

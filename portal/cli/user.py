@@ -14,8 +14,7 @@ from portal.cli.console import (
     json_option,
     open_app,
     pick_company,
-    print_json,
-    print_lines,
+    print_answer,
 )
 from portal.contacts.listing import people_of
 from portal.database.db import db, reading
@@ -62,12 +61,8 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
 def list_users(actor: Actor, as_json: bool) -> None:
     """List the company's people, with a log-in or without."""
     people = [shape_of(person) for person in people_of(db.session, actor.company_id)]
-    if as_json:
-        print_json({"items": people})
-        return
-    print_lines(
-        f"{person['role'] or '-':<8} {person['state']:<14} {person['email']:<32} {person['name']}" for person in people
-    )
+    lines = (f"{each['role'] or '-':<8} {each['state']:<14} {each['email']:<32} {each['name']}" for each in people)
+    print_answer({"items": people}, lines, as_json=as_json)
 
 
 @user.command()

@@ -15,6 +15,7 @@ from portal.cli.console import (
     check_usage,
     for_company,
     json_option,
+    print_answer,
     print_json,
     print_lines,
     time_in,
@@ -167,18 +168,18 @@ def show(actor: Actor, secret: bool, as_json: bool) -> None:
         click.echo(key)
         return
     status = endpoint.describe(db.session, actor.company_id)
-    if as_json:
-        print_json(WebhookSchema().dump(status))
-        return
     company = db.session.get_one(Company, actor.company_id)
     paused = f" ({status.paused_reason})" if status.paused_reason else ""
-    click.echo(f"Address:       {status.url or '-'}")
-    click.echo(f"Header:        {status.header_name or '-'}")
-    click.echo(f"State:         {status.state}{paused}")
-    click.echo(f"Waiting:       {status.waiting}")
-    click.echo(f"Failed in row: {status.consecutive_failures}")
-    click.echo(f"Last success:  {time_in(company, status.last_success_at)}")
-    click.echo(f"Last failure:  {time_in(company, status.last_failure_at)}")
+    lines = (
+        f"Address:       {status.url or '-'}",
+        f"Header:        {status.header_name or '-'}",
+        f"State:         {status.state}{paused}",
+        f"Waiting:       {status.waiting}",
+        f"Failed in row: {status.consecutive_failures}",
+        f"Last success:  {time_in(company, status.last_success_at)}",
+        f"Last failure:  {time_in(company, status.last_failure_at)}",
+    )
+    print_answer(WebhookSchema().dump(status), lines, as_json=as_json)
 
 
 def show_advice(advice: tuple[Advice, ...]) -> None:

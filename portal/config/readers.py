@@ -32,21 +32,13 @@ def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
 
 
 def read_seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= 120:
+    if not 0 < (seconds := _number(text)) <= 120:
         raise ValueError("is not a number of seconds above 0 and up to 120.")
     return seconds
 
 
 def read_rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0.01 <= rate <= 10_000:
+    if not 0.01 <= (rate := _number(text)) <= 10_000:
         raise ValueError("is not a number of deliveries a second from 0.01 to 10000.")
     return rate
 
@@ -131,6 +123,13 @@ def read_log_format(text: str) -> str:
     if text not in ("text", "json"):
         raise ValueError("is neither text nor json.")
     return text
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
 
 
 def _split(text: str) -> tuple[str, ...]:

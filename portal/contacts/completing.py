@@ -11,7 +11,6 @@ from functools import partial
 from sqlalchemy import Engine, and_, case, func, select
 from sqlalchemy.orm import Session
 
-from portal import audit
 from portal.audit import Actor
 from portal.company.endpoint import lock_configured
 from portal.contacts import syncing
@@ -20,7 +19,7 @@ from portal.contacts.standing import has_old_data
 from portal.contacts.syncing import lacks_something
 from portal.database.db import reading_apart
 from portal.models import Contact, Task
-from portal.tasks.slices import cut_numbers, queue_numbers
+from portal.tasks.slices import cut_numbers
 from portal.tasks.store import Chunk, TaskClaim
 
 KIND = "send_current"
@@ -85,9 +84,7 @@ def start(session: Session, actor: Actor, wanted: ContactFilter, *, newest_id: i
     with reading_apart(session):
         contact_ids = session.scalars(chosen.order_by(Contact.interest_level.desc(), Contact.id)).all()
     lock_configured(session, actor.company_id)
-    if contact_ids:
-        audit.record(session, actor, "contacts.synced", subject=str(len(contact_ids)))
-    return queue_numbers(session, actor, KIND, contact_ids)
+    return syncing.prepare(session, actor, contact_ids, KIND)
 
 
 def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:

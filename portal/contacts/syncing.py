@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal import audit, clock, outbox
 from portal.audit import Actor
-from portal.company.endpoint import is_configured, lock_configured
+from portal.company.endpoint import lock_configured, require_address
 from portal.company.refusals import NoAddress, Refusal
 from portal.contacts.body import freeze_body
 from portal.contacts.standing import coming_level, has_old_data, is_behind, is_coming, is_data_coming
@@ -135,8 +135,7 @@ def complete(session: Session, actor: Actor, contact_ids: Sequence[int]) -> int:
 def _tell(session: Session, actor: Actor, contact_ids: Sequence[int], needs: ColumnElement[bool]) -> list[str]:
     """Enqueue the current bodies of those of these contacts that need it. Returns the deliveries' public ids."""
     company_id = actor.company_id
-    if not is_configured(session, company_id):
-        raise NoAddress
+    require_address(session, company_id)
     # 1. Hold the contacts, in one order, so that nobody classifies them meanwhile.
     of_company = select(Contact.id).where(Contact.company_id == company_id, Contact.id.in_(contact_ids))
     held = session.scalars(of_company.order_by(Contact.id).with_for_update()).all()
@@ -178,11 +177,11 @@ def start(session: Session, actor: Actor) -> Task:
     return store.find_open(session, actor.company_id, KIND) or prepare(session, actor, contact_ids)
 
 
-def prepare(session: Session, actor: Actor, contact_ids: Sequence[int]) -> Task:
-    """A task that brings these contacts in sync. The caller commits."""
+def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], kind: str = KIND) -> Task:
+    """A task that brings these contacts in sync, or one of another `kind` that sends them. The caller commits."""
     if contact_ids:
         audit.record(session, actor, "contacts.synced", subject=str(len(contact_ids)))
-    return queue_numbers(session, actor, KIND, contact_ids)
+    return queue_numbers(session, actor, kind, contact_ids)
 
 
 def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:

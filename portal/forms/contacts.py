@@ -130,9 +130,12 @@ class ContactForm(FlaskForm):
     def blame(self, error: InvalidContact) -> None:
         """Show at its field what the use case refused."""
         name = error.field.removeprefix("contact.").partition(".")[0]
-        message = INVALID_WORDS.get(error.problem, _l("Este valor não pode ser salvo."))
-        field = getattr(self, name, self.name)
-        field.errors = [*field.errors, message]
+        blame(getattr(self, name, self.name), error)
+
+
+def blame(field: Field, error: InvalidContact) -> None:
+    """Say at the field what the use case refused."""
+    field.errors = [*field.errors, INVALID_WORDS.get(error.problem, _l("Este valor não pode ser salvo."))]
 
 
 INVALID_WORDS: Mapping[str, Any] = {

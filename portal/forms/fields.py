@@ -10,7 +10,7 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
-from wtforms import EmailField, PasswordField, StringField
+from wtforms import EmailField, PasswordField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length
 from wtforms.widgets import TextInput
 
@@ -28,6 +28,11 @@ def strip(value: str | None) -> str | None:
     return (value or "").strip() or None
 
 
+def one_line_end(value: str | None) -> str | None:
+    """The text with the line ends that it is stored with, whatever the browser sends."""
+    return value and value.replace("\r\n", "\n")
+
+
 def text_of(field: StringField) -> str:
     """What a valid field that must be filled holds."""
     return field.data or ""
@@ -42,6 +47,11 @@ def line_field(label: Any, length: int, *, description: Any = "", **render_kw: s
     return StringField(
         label, [required, at_most(length)], filters=[strip], description=description, render_kw=render_kw
     )
+
+
+def text_area(label: Any, length: int) -> TextAreaField:
+    """Some lines, which may be empty."""
+    return TextAreaField(label, [at_most(length)], filters=[strip, one_line_end])
 
 
 def email_field(label: Any, autocomplete: str, **keys: Any) -> EmailField:

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator, Set
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Engine, inspect, select
 from sqlalchemy.exc import DBAPIError
@@ -22,6 +21,7 @@ from portal.models import Company, Contact
 from portal.vault import Vault
 from portal.working_models import Erasure
 
+COMPANY = "company"
 FILE = "erasures"
 """The copy in the instance folder: a mark a line."""
 
@@ -40,20 +40,21 @@ class Known:
 def remember(session: Session, contact: Contact, vault: Vault) -> None:
     """Mark a contact, and those that were merged into it, as erased."""
     made = [(contact.id, contact.created_at)]
-    made += [(each["id"], datetime.fromisoformat(each["created_at"])) for each in _datable(contact)]
+    known = [each for each in contact.merged or [] if "created_at" in each]  # an older version did not keep that
+    made += [(each["id"], datetime.fromisoformat(each["created_at"])) for each in known]
     marks = {_mark(vault, contact.company_id, number, created_at) for number, created_at in made}
     add(session, marks)
 
 
 def remember_company(session: Session, company: Company, vault: Vault) -> None:
     """Mark a company as erased."""
-    add(session, {_mark_company(vault, company.id, company.created_at)})
+    add(session, {_mark(vault, COMPANY, company.id, company.created_at)})
 
 
 def find_marked_companies(session: Session, marks: Set[str], vault: Vault) -> list[int]:
     """The numbers of the companies that were erased once."""
     rows = session.execute(select(Company.id, Company.created_at)).all()
-    return [number for number, created_at in rows if _mark_company(vault, number, created_at) in marks]
+    return [number for number, created_at in rows if _mark(vault, COMPANY, number, created_at) in marks]
 
 
 def add(session: Session, marks: Collection[str]) -> None:
@@ -118,14 +119,6 @@ def _read_database(engine: Engine) -> set[str] | None:
         return set(session.scalars(select(Erasure.mark))) if is_listed else None
 
 
-def _datable(contact: Contact) -> list[dict[str, Any]]:
-    """Who was merged into the contact, as far as it is known when they were made."""
-    return [each for each in contact.merged or [] if "created_at" in each]
-
-
-def _mark_company(vault: Vault, number: int, created_at: datetime) -> str:
-    return vault.mark(f"company:{number}:{created_at.isoformat()}")
-
-
-def _mark(vault: Vault, company_id: int, number: int, created_at: datetime) -> str:
-    return vault.mark(f"{company_id}:{number}:{created_at.isoformat()}")
+def _mark(vault: Vault, owner: int | str, number: int, created_at: datetime) -> str:
+    """Of a contact, by its company's number; or of a company."""
+    return vault.mark(f"{owner}:{number}:{created_at.isoformat()}")

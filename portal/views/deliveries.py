@@ -1,9 +1,10 @@
-"""The delivery log: what went to the CRM, and what it answered."""
+"""The delivery log: what went to the CRM, what it answered, and a file about it for the CRM vendor's support."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -34,12 +35,14 @@ from portal.deliveries.resending import risk_of
 from portal.i18n import reader_zone
 from portal.models import Delivery
 from portal.outbox.next_try import next_try_of
+from portal.rules.masking import Masker, mask_body, mask_query
 from portal.rules.reasons import WORDS
 from portal.rules.verdict import WARNINGS
 from portal.runtime import runtime
 from portal.web import access, exchange
 from portal.web.asked import asked, asked_days, asked_numbers
 from portal.web.charts import read_chart
+from portal.web.files import attachment
 
 SOON = timedelta(minutes=1)
 """A page looks for news of deliveries that are tried within this time."""
@@ -184,6 +187,27 @@ def body(webhook_id: str) -> ResponseReturnValue:
     return render_template("deliveries/_body.html", delivery=delivery, attempt=attempt, exchange=exchange)
 
 
+@bp.get("/<webhook_id>/support.txt", access="member")
+def hand_over(webhook_id: str) -> ResponseReturnValue:
+    """What was sent, what came back, when, and what the rule says: to be sent on without showing who the contact is."""
+    delivery = get_delivery_or_404(webhook_id)
+    masker = Masker(delivery.body or b"")
+    text = render_template(
+        "deliveries/support.txt",
+        delivery=delivery,
+        attempts=delivery.attempts[::-1],
+        is_erased=is_erased(delivery),
+        body=mask_body(delivery.body) if delivery.body else None,
+        mask=masker.mask,
+        answer_of=lambda body: masker.mask(exchange.readable(exchange.pretty_json(body).encode(errors="replace"))),
+        mask_query=mask_query,
+        shown_headers=exchange.shown_headers,
+        moment=lambda at: moment_text(at, ZoneInfo(current_user.company.timezone)),
+        now=clock.utcnow(),
+    )
+    return attachment(text, f"{_('entrega')}-{webhook_id}.txt", "text/plain")
+
+
 def open_delivery_or_404(webhook_id: str) -> Delivery:
     """The same, for a page with personal data: who looks at them is written down."""
     return access.or_404(read_content(db.session, access.current_actor(), webhook_id))
@@ -219,3 +243,10 @@ def day_presets() -> list[tuple[str, dict[str, str | None]]]:
     today = clock.utcnow().astimezone(reader_zone()).date()
     firsts = (_("Hoje"), today), (_("7 dias"), today - timedelta(days=6)), (_("Este mês"), today.replace(day=1))
     return [(word, {"since": first.isoformat(), "until": None}) for word, first in firsts]
+
+
+def moment_text(at: datetime, zone: ZoneInfo) -> str:
+    """`2026-03-10 09:00:00 -03:00 (America/Sao_Paulo), 2026-03-10 12:00:00 UTC`."""
+    local, form = at.astimezone(zone), "%Y-%m-%d %H:%M:%S"
+    offset = local.isoformat()[-6:]
+    return f"{local.strftime(form)} {offset} ({zone.key}), {at.astimezone(UTC).strftime(form)} UTC"

@@ -30,7 +30,7 @@ NO_PAGES = {
     "audit.download",
     "exports.download_contacts",
     "exports.download_deliveries",
-    "handover.download",
+    "deliveries.hand_over",
     "report.download",
     "import_reports.bad_rows",
     "import_reports.missing",
