@@ -11,7 +11,16 @@ from portal.contacts import campaigns, classifying, doubles, listing
 from portal.contacts.filtering import ContactFilter
 from portal.database.db import db
 from portal.models import Campaign, Classification, Company, Contact
-from tests.factories import NOON, classify_contact, commit_contact, make_company, make_contact, make_user, save_many
+from tests.factories import (
+    NOON,
+    classify_contact,
+    commit_contact,
+    make_company,
+    make_contact,
+    make_user,
+    save,
+    save_many,
+)
 
 NAMES = ("carla", "Bruno", "Ána", "bruno", "Ana")
 BY_NAME = [2, 4, 1, 3, 0]
@@ -25,8 +34,7 @@ def company(app: Flask) -> Company:
 
 def people(company: Company, *names: str, **facts: Any) -> list[Contact]:
     """Contacts of these names, no two of them alike but for that."""
-    stranger = make_contact(make_company("Outra"), contact={"name": names[0], **facts})
-    assert stranger.id
+    make_contact(make_company("Outra"), name=names[0], **facts)
     items = [{"contact": {"name": name, "linkedin_public_id": f"p{n}", **facts}} for n, name in enumerate(names)]
     return [commit_contact(company.id, saved.contact_id) for saved in save_many(company, items)]
 
@@ -68,20 +76,19 @@ def test_campaigns_and_people_are_listed_by_name_within_their_company(company: C
             make_user(where, name=name)
     first, *_ = (campaign for campaign in listing.campaigns_of(db.session, company.id) if campaign.name == "b")
     for level in (None, 2):
-        contact = make_contact(company, campaign={"name": "b"})
+        contact = save(company, {"contact": {"name": f"Nível {level}"}, "campaign": {"name": "b"}})
         classify_contact(contact, level)
-    assert [campaign.name for campaign in listing.campaigns_of(db.session, company.id)] == ["Geral", "a", "b", "c"]
+    assert [campaign.name for campaign in listing.campaigns_of(db.session, company.id)] == ["a", "b", "c"]
     found = listing.people_of(db.session, company.id)
     assert [user.name for user in found] == ["Ana", "Ana", "Caio"]
     assert found[0].id < found[1].id
     counted = campaigns.count_campaigns(db.session, company.id)
     assert [(each.campaign.name, each.contacts, each.classified) for each in counted] == [
-        ("Geral", 0, 0),
         ("a", 0, 0),
         ("b", 2, 1),
         ("c", 0, 0),
     ]
-    assert counted[2].campaign is first
+    assert counted[1].campaign is first
     assert {campaign.company_id for campaign in listing.campaigns_of(db.session, company.id)} == {company.id}
     assert campaigns.get_campaign(db.session, other.id, first.id) is None
 

@@ -80,7 +80,7 @@ class Rows:
     def __init__(self, stock: Mapping[str, Mapping[str, Any]], *, apart: bool = False) -> None:
         self.company, other = make_company(url=URL), make_company("Outra", url=URL)
         self.contacts = {
-            name: make_contact(owner, contact={"name": name}).id
+            name: make_contact(owner, name=name).id
             for name, owner in {"Ana": self.company, "Bia": self.company, "Eva": other}.items()
         }
         rows = []
