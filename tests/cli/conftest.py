@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from portal.cli import cli
 from tests import factories
+from tests.programs import FORKING, Act, Program, be_portal
 
 Run = Callable[..., Result]
 Start = Callable[..., "Running"]
@@ -53,14 +52,11 @@ def run(environ: dict[str, str], sqlite_url: str) -> Run:
 class Running:
     """A command in a process of its own; its output, standard error included, is kept as it comes."""
 
-    def __init__(self, arguments: tuple[str, ...], environ: dict[str, str], cwd: Path) -> None:
-        root = str(Path(__file__).parent.parent.parent)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "portal", *arguments],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=cwd,
-            env=kept | environ | {"PYTHONPATH": root, "PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
+    def __init__(self, arguments: tuple[str, ...], environ: dict[str, str], folder: Path, act: Act = be_portal) -> None:
+        reader, writer = FORKING.Pipe(duplex=False)
+        self.process = Program(act, *arguments, environ=environ, out=writer, folder=folder)
+        self._said = os.fdopen(os.dup(reader.fileno()), errors="replace")
+        reader.close()
         self.output = ""
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read)
@@ -75,11 +71,6 @@ class Running:
         assert found, f"{pattern!r} did not appear in: {self.output}"
         return found
 
-    def children(self) -> list[int]:
-        """The process ids of its children."""
-        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
-        return [int(each) for each in listed.stdout.split()]
-
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
         """Send a signal; returns the exit code, and how many seconds stopping took."""
         started = time.monotonic()
@@ -90,16 +81,13 @@ class Running:
         return code, took
 
     def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        self.process.kill()
+        self.process.wait()
         self._reader.join()
-        if self.process.stdout:
-            self.process.stdout.close()
+        self._said.close()
 
     def _read(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
+        for line in self._said:
             with self._changed:
                 self.output += line
                 self._changed.notify_all()
@@ -112,8 +100,8 @@ def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
     """Start commands in processes of their own; what still runs at the end is killed."""
     started: list[Running] = []
 
-    def start(*arguments: str, **more: str) -> Running:
-        started.append(Running(arguments, environ | more, tmp_path))
+    def start(*arguments: str, act: Act = be_portal, **more: str) -> Running:
+        started.append(Running(arguments, environ | more, tmp_path, act))
         return started[-1]
 
     yield start

@@ -20,9 +20,9 @@ from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Delivery
 from portal.working_models import WorkerHeartbeat
-from tests.cli.apart import Result, run_apart
 from tests.factories import endpoint_of, make_company, make_contact, make_delivery
 from tests.postgres import free_port
+from tests.programs import be_unprivileged, run_portal
 
 ROOT = Path(__file__).parent.parent.parent
 ROWS = re.findall(r"^\| ([^|]+) \| (\w+) \| `([^`|]+)` \| [^|]+ \|$", (ROOT / "docs" / "doctor.md").read_text(), re.M)
@@ -274,6 +274,16 @@ def broken(app: Flask, instance: Path, receiver: Receiver, monkeypatch: pytest.M
         connection.close()
     for path in (instance, *instance.rglob("*")):
         path.chmod(0o700)
+
+
+Result = tuple[int, str, str]
+"""An exit code, and what was said on standard output and on standard error."""
+
+
+def run_apart(environ: dict[str, str], *arguments: str) -> Result:
+    """In a process that may no more than an ordinary user."""
+    done = run_portal(environ, *arguments, act=be_unprivileged)
+    return done.returncode, done.stdout, done.stderr
 
 
 def run_here(environ: dict[str, str], *arguments: str) -> Result:

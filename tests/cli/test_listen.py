@@ -10,6 +10,7 @@ from portal.database.db import db
 from portal.demo.server import Receiver
 from tests.cli.conftest import Run, Running, Start
 from tests.factories import make_company, secret_of
+from tests.programs import be_new
 
 ADDRESS = r"Listening on (http://127\.0\.0\.1:\d+/)"
 
@@ -44,7 +45,7 @@ def test_the_key_stays_off_the_list_of_processes(app: Flask, start: Start, run: 
     db.session.rollback()
     (tmp_path / "key").write_text(f"{secret}\n")
     options = ("listen", "--port", "0", *(("--secret-file", str(tmp_path / "key")) if way == "file" else ()))
-    running = start(*options, **({"WEBHOOK_SECRET": secret} if way == "environment" else {}))
+    running = start(*options, act=be_new, **({"WEBHOOK_SECRET": secret} if way == "environment" else {}))
     url = running.wait_for(ADDRESS)[1]
     assert run("webhook", "test", url).exit_code == 0
     running.wait_for("signature valid")

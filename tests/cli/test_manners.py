@@ -1,9 +1,6 @@
 """How commands behave towards whoever types them: where there is no portal, when they are mistyped, and in scripts."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -18,6 +15,7 @@ from tests.cli.conftest import Run
 from tests.cli.test_commands import ALL
 from tests.conftest import URL
 from tests.factories import make_company, make_contact, make_delivery, make_user, mark_delivered
+from tests.programs import run_portal
 from tests.test_config import WRONG_VALUES, refusal
 
 MAKERS = [("serve",), ("demo",), ("upgrade",), ("restore",), ("user", "add")]
@@ -205,11 +203,7 @@ def test_the_completion_script_asks_the_portal(run: Run, shell: str) -> None:
 def complete(*words: str) -> list[str]:
     typed = " ".join(["portal", *words])
     asked = {"_PORTAL_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(len(words))}
-    done = subprocess.run(
-        [sys.executable, "-c", "import sys; sys.argv[0] = 'portal'; from portal.__main__ import main; main()"],
-        env={**os.environ, **asked}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return [line.partition(",")[2] for line in done.stdout.splitlines()]
+    return [line.partition(",")[2] for line in run_portal(asked).stdout.splitlines()]
 
 
 @pytest.mark.slow

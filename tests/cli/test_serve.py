@@ -20,6 +20,7 @@ from portal.people import links
 from portal.working_models import WorkerHeartbeat
 from tests.cli.conftest import EXTRA_SECONDS, Run, Running, Start
 from tests.factories import make_company, make_contact, make_delivery, make_user
+from tests.programs import be_new
 
 ADDRESS = r"The portal is at (http://127\.0\.0\.1:\d+)"
 READY = "The worker is ready"
@@ -96,9 +97,9 @@ def test_an_installation_with_people_gets_no_link(app: Flask, start: Start) -> N
 
 def test_it_delivers_and_stops_cleanly(app: Flask, start: Start, receiver: Receiver) -> None:
     make_delivery(make_contact(make_company(url=receiver.url)))
-    running, _address = serve(start)
+    running = start("serve", "--port", "0", act=be_new)
     assert receiver.wait_for(1, timeout=EXTRA_SECONDS)
-    worker = only(running.children())
+    worker = only(running.process.children())
     code, took = running.stop()
     assert code == 0
     assert took < STOP_SECONDS
@@ -145,10 +146,10 @@ def test_a_worker_that_is_killed_is_started_again(app: Flask, start: Start, rece
     company = make_company(url=receiver.url)
     running, address = serve(start)
     running.wait_for(READY)
-    first = only(running.children())
+    first = only(running.process.children())
     os.kill(first, signal.SIGKILL)
     running.wait_for(f"action=worker_died exit_code=-9(.|\n)*{READY}")
-    assert only(running.children()) != first
+    assert only(running.process.children()) != first
     make_delivery(make_contact(company))
     assert receiver.wait_for(1, timeout=EXTRA_SECONDS)
     assert get(f"{address}/healthz")[0] == 200
@@ -158,7 +159,7 @@ def test_a_worker_that_is_killed_is_started_again(app: Flask, start: Start, rece
 def test_the_worker_stops_when_its_parent_is_killed(app: Flask, start: Start) -> None:
     running, _address = serve(start)
     running.wait_for(READY)
-    worker = only(running.children())
+    worker = only(running.process.children())
     running.process.kill()
     assert ends_within(worker, STOP_SECONDS)
     running.wait_for("The worker has stopped")
@@ -167,7 +168,7 @@ def test_the_worker_stops_when_its_parent_is_killed(app: Flask, start: Start) ->
 
 def test_no_worker_means_no_worker(app: Flask, start: Start) -> None:
     running, _address = serve(start, "--no-worker")
-    assert running.children() == []
+    assert running.process.children() == []
 
 
 def test_a_port_in_use_is_one_sentence(start: Start, receiver: Receiver, sqlite_url: str) -> None:

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Delivery
 from tests import factories
+from tests.programs import ROOT, Act, Program, be_crashing, be_portal, end_of, run_portal
 
 CRASH_FOLDER = Path(__file__).parent / "crash_points"
 
@@ -36,7 +36,6 @@ class Portal:
         self.instance = instance
         self.port = free_port()
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")},
             "PORTAL_INSTANCE": str(instance),
             "PORTAL_SECRET_KEY": "k" * 48,
             "PORTAL_ALLOWED_NETWORKS": factories.LOOPBACK,
@@ -46,26 +45,20 @@ class Portal:
             "LANG": "C.UTF-8",
             **settings,
         }
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Program | None = None
 
     def serve(self, *, crash_at: str | None = None, ready: bool = True) -> None:
-        with (self.instance / "serve.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "portal", "serve", "--port", str(self.port)],
-                env=self.environment_with(crash_at),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,
-            )
+        act, environ = self.crashing(crash_at)
+        log = end_of(self.instance / "serve.log")
+        self.process = Program(act, "serve", "--port", str(self.port), environ=environ, out=log)
         if ready:
             self.wait_until_ready()
 
-    def environment_with(self, crash_at: str | None) -> dict[str, str]:
+    def crashing(self, crash_at: str | None) -> tuple[Act, dict[str, str]]:
         if crash_at is None:
-            return self.environment
-        crash = {"CRASH_AT": crash_at, "CRASH_FLAG": str(self.instance / "crashed"), "PYTHONPATH": str(CRASH_FOLDER)}
-        return self.environment | crash
+            return be_portal, self.environment
+        crash = {"CRASH_AT": crash_at, "CRASH_FLAG": str(self.instance / "crashed")}
+        return be_crashing, self.environment | crash | {"PYTHONPATH": f"{CRASH_FOLDER}{os.pathsep}{ROOT}"}
 
     def wait_until_ready(self) -> None:
         end = time.monotonic() + 20
@@ -79,14 +72,8 @@ class Portal:
 
     def run(self, *arguments: str, crash_at: str | None = None) -> subprocess.CompletedProcess[str]:
         """One command of the console, to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "portal", *arguments],
-            env=self.environment_with(crash_at),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            start_new_session=True,
-        )
+        act, environ = self.crashing(crash_at)
+        return run_portal(environ, *arguments, act=act)
 
     def wait_for_death(self) -> None:
         assert self.process is not None

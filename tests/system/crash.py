@@ -7,11 +7,9 @@ against both. SQLite runs `portal serve`; PostgreSQL runs `portal serve --no-wor
 """
 
 import argparse
-import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,7 +23,6 @@ from typing import Any
 from sqlalchemy import create_engine, select, text
 
 from portal import create_app
-from portal.cli import cli
 from portal.clock import utcnow
 from portal.config import LEASE_MARGIN, load_settings
 from portal.database.db import db, prepare_engine, reading
@@ -34,6 +31,7 @@ from portal.demo.server import Receiver
 from portal.models import Attempt, Contact, Delivery, DeliveryBody
 from tests import factories
 from tests.postgres import throwaway_postgres
+from tests.programs import Act, Program, be_portal, end_of
 
 COMPANIES, FEEDERS = 3, 2
 CONTACTS = 500
@@ -47,15 +45,11 @@ RECOVERY_SECONDS = DEADLINE_SECONDS + LEASE_MARGIN.total_seconds() + 1
 """After the last kill: the lease of what the dead had claimed, and the tick that finds it."""
 START_SECONDS = 60
 """What the start of a process may take on a busy machine."""
-READY = multiprocessing.get_context("forkserver")
-"""Starts processes in which the portal is imported already: most of the time between two kills went into that."""
-READY.set_forkserver_preload(["portal.application", "portal.cli.serve", "portal.cli.worker", "tests.system.crash"])
 
 
 def environment(instance: Path, database_url: str, *, concurrency: int) -> dict[str, str]:
     """The settings of every process of one run: a short lease, and tries enough to be killed often."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
-    return kept | {
+    return {
         "PORTAL_INSTANCE": str(instance),
         "PORTAL_DATABASE_URL": database_url,
         "PORTAL_SECRET_KEY": "k" * 48,
@@ -71,48 +65,29 @@ def environment(instance: Path, database_url: str, *, concurrency: int) -> dict[
 class Member:
     """One process of the portal or of the people who use it: started, killed, started again."""
 
-    def __init__(self, run: Callable[..., object], arguments: Any, environ: dict[str, str], folder: Path) -> None:
-        self._run, self._arguments, self._environ = run, arguments, environ
+    def __init__(self, act: Act, *given: Any, environ: dict[str, str], folder: Path) -> None:
+        self._act, self._given, self._environ = act, given, environ
         self._log = folder / "crash.log"
         self._printed = folder / f"printed.{id(self)}"
 
     def start(self) -> None:
-        given = (self._run, self._arguments, self._environ, self._log, self._printed)
-        self.process = READY.Process(target=enter, args=given)
-        self.process.start()
+        out, err = end_of(self._printed), end_of(self._log)
+        self.process = Program(self._act, *self._given, environ=self._environ, out=out, err=err)
 
     @property
     def committed(self) -> list[str]:
         """What the processes printed: the ids that a feeder saw committed."""
         return self._printed.read_text().split()
 
-    def children(self) -> list[int]:
-        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
-        return [int(each) for each in listed.stdout.split()]
-
     def kill(self, *, children: bool = True) -> None:
         """kill -9, of its children too unless they are to notice by themselves."""
-        assert self.process.pid is not None
-        for pid in [self.process.pid, *(self.children() if children else [])]:
+        for pid in [self.process.pid, *(self.process.children() if children else [])]:
             kill(pid)
-        self.process.join(START_SECONDS)
+        self.process.wait(START_SECONDS)
 
     def stop(self) -> None:
-        self.process.terminate()
-        self.process.join(START_SECONDS)
-
-
-def enter(run: Callable[..., object], arguments: Any, environ: dict[str, str], log: Path, printed: Path) -> None:
-    """In the new process: take on its environment and outputs, and run."""
-    os.environ.clear()
-    os.environ.update(environ)
-    for output, path in ((1, printed), (2, log)):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), output)
-    run(arguments)
-
-
-def run_portal(command: list[str]) -> None:
-    cli(command, prog_name="portal")
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(START_SECONDS)
 
 
 def kill(pid: int) -> None:
@@ -155,8 +130,8 @@ class Run:
         portal = [["serve", "--port", "0"]]
         if not database_url.startswith("sqlite"):
             portal = [["serve", "--port", "0", "--no-worker"], ["worker"], ["worker"]]
-        self.portal = [Member(run_portal, command, self.environ, instance) for command in portal]
-        self.feeders = [Member(feed, seed + number, self.environ, instance) for number in range(FEEDERS)]
+        self.portal = [Member(be_portal, *command, environ=self.environ, folder=instance) for command in portal]
+        self.feeders = [Member(feed, seed + number, environ=self.environ, folder=instance) for number in range(FEEDERS)]
 
     def run(self, kills: int, *, seconds: float = inf) -> Books:
         """Kill that often, or as often as there is time for, let everything settle, and balance."""
@@ -198,7 +173,7 @@ class Run:
         time.sleep(self.chance.uniform(0, 0.05))
 
     def _describe(self) -> str:
-        codes = [member.process.exitcode for member in (*self.portal, *self.feeders)]
+        codes = [member.process.poll() for member in (*self.portal, *self.feeders)]
         return f"{self._open()} open, exit codes {codes}, {(self.instance / 'crash.log').read_text()[-6000:]}"
 
     def _kill_one(self) -> None:
@@ -209,7 +184,7 @@ class Run:
             victim.kill()
         else:
             victim = self.chance.choice(self.portal)
-            if dice < 0.2 and (workers := victim.children()):
+            if dice < 0.2 and (workers := victim.process.children()):
                 kill(workers[0])
                 return  # who started it starts another
             victim.kill(children=dice > 0.3)
