@@ -154,7 +154,7 @@ FILE_WORDS = {
     "no_such_column": _l("O arquivo não tem uma coluna com este nome."),
     "no_such_field": _l("Um contato não tem um campo com este nome."),
     "no_columns": _l("Um arquivo JSON não tem colunas."),
-    "no_encoding": _l("Uma planilha diz ela mesma como escreve os caracteres: não há codificação a escolher."),
+    "no_encoding": _l("A própria planilha diz como escreve os caracteres: não há codificação a escolher."),
     "no_sheets": _l("Isto é um texto, e não uma planilha: não tem abas."),
     "binary": _l("Isto não é um arquivo de texto. Exporte os contatos como CSV."),
     "undecodable": _l("O começo do arquivo diz uma codificação, e o resto tem outra. Salve-o de novo como CSV UTF-8."),

@@ -39,7 +39,9 @@ ANSWERS = {
     "redirect": Words(
         title=_("Redirecionamento"),
         seen=_("O destino respondeu com o código %(status)s, que é de redirecionamento."),
-        rule=_("O portal não segue desvios, para que os dados dos contatos não vão a um lugar que ninguém conferiu."),
+        rule=_(
+            "O portal não segue desvios, para que os dados dos contatos não acabem em um lugar que ninguém conferiu."
+        ),
         advice=_("Peça ao responsável pelo destino a URL final, a que responde sem desviar."),
     ),
     "client_error": Words(
