@@ -37,7 +37,6 @@ from portal.database.driver import run_words
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 """The database is locked, full or gone: it is nobody's fault who wanted to write, and trying again helps."""
 BUSY_TIMEOUT_SECONDS = 15
-LOCK_NOT_AVAILABLE = "55P03"
 MOST_CONNECTIONS = 30
 """More than a process has threads: none waits for a connection while others wait for a lock."""
 RANDOM_PAGE_COST = 1.1
@@ -172,27 +171,19 @@ def patience_left() -> float:
     return BUSY_TIMEOUT_SECONDS if left > BUSY_TIMEOUT_SECONDS - 0.5 else left
 
 
-class LockedTooLong(Exception):
-    """Somebody else holds what a statement waits for."""
-
-
 @contextmanager
-def waiting_for_locks(session: Session, *, at_most: float) -> Iterator[None]:
-    """PostgreSQL's statements inside wait so many seconds for a row that somebody else holds.
-
-    Raises LockedTooLong; the transaction is of no more use then. SQLite's writers wait when they begin, and only there.
-    """
-    if session.get_bind().dialect.name == "sqlite":
-        yield
-        return
-    session.execute(text(f"SET LOCAL lock_timeout = {round(at_most * 1000)}"))
-    try:
-        yield
-    except OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
-            raise LockedTooLong from error
-        raise
-    session.execute(text(f"SET LOCAL lock_timeout = {max(1, round(patience_left() * 1000))}"))
+def looking(engine: Engine) -> Iterator[Connection]:
+    """A connection for single statements that read: no transaction begins for them, and none has to end."""
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        is_postgresql = engine.dialect.name != "sqlite"  # which SQLite's driver does always
+        if is_postgresql:
+            driver.autocommit = True
+        try:
+            yield connection
+        finally:
+            if is_postgresql and not connection.invalidated:
+                driver.autocommit = False
 
 
 def engine_options(database_url: str) -> dict[str, Any]:
@@ -220,6 +211,7 @@ def prepare_engine(engine: Engine) -> None:
     else:
         event.listen(engine, "connect", _open_postgresql)
         event.listen(engine, "begin", _begin_postgresql)
+        engine.dialect.do_rollback = _roll_back_postgresql  # type: ignore[method-assign, assignment]
 
 
 def always_take_indexes(engine: Engine) -> None:
@@ -289,10 +281,20 @@ def _set_scans_aside(connection: Any, record: Any, _proxy: Any) -> None:
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    if _read_only.get():
-        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+    driver: Any = connection.connection.driver_connection
+    read_only = _read_only.get()
+    if bool(driver.read_only) != read_only:
+        driver.read_only = read_only or None  # the BEGIN says it
     is_pooled = connection.info.get(POOLED)
     if patience_left() != BUSY_TIMEOUT_SECONDS or is_pooled:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, round(patience_left() * 1000))}")  # 0: for ever
     if is_pooled:
         connection.exec_driver_sql(f"SET LOCAL random_page_cost = {RANDOM_PAGE_COST}")
+
+
+def _roll_back_postgresql(connection: Any) -> None:
+    """What only read is committed: after a rollback psycopg makes the server forget every statement it has prepared."""
+    if connection.read_only:
+        connection.commit()
+    else:
+        connection.rollback()

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, joinedload
 from portal import audit, clock
 from portal.audit import Actor
 from portal.company.refusals import Refusal
-from portal.database.db import patience, writing
+from portal.database.db import looking, patience, writing
 from portal.database.driver import Statement, given
 from portal.models import ApiToken, Company, User
 from portal.people.hashing import hash_secret
@@ -136,7 +136,7 @@ def find_bearer(engine: Engine, presented: str) -> Bearer | None:
     """
     prefix, _, rest = presented.partition("_")
     lookup, _, secret = rest.partition("_")
-    with engine.connect() as connection:
+    with looking(engine) as connection:
         rows = BEARER.all(connection, lookup=lookup)
     if prefix != "cat" or not rows:
         return None

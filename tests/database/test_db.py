@@ -1,12 +1,17 @@
 import threading
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, text, update
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
 
-from portal.database.db import db, reading
+from portal.contacts.saving import COMPANY
+from portal.database.db import db, looking, reading
 from portal.models import Company
+from portal.people import tokens
 from tests import factories
 from tests.conftest import BOTH
 
@@ -63,3 +68,51 @@ def test_sqlite_is_opened_to_survive_a_power_cut(real_writing: None, app: Flask)
 def test_postgresql_compiles_no_statement(app: Flask) -> None:
     """It would take longer than all the counts of a large company's report."""
     assert db.session.scalar(text("SHOW jit")) == "off"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_what_the_server_has_prepared_outlives_what_only_reads(app: Flask) -> None:
+    db.session.remove()
+
+    def prepared() -> int:
+        with looking(db.engine) as connection:
+            return int(connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one())
+
+    for _ in range(10):  # psycopg has prepared what it ran five times
+        assert tokens.find_bearer(db.engine, "cat_none_none") is None
+    held = prepared()
+    with reading():
+        db.session.scalar(text("SELECT 1"))
+        db.session.rollback()
+    db.session.remove()
+    assert 0 < held <= prepared()
+
+
+@BOTH
+def test_a_look_begins_no_transaction_and_leaves_the_connection_as_it_was(app: Flask) -> None:
+    company_id = factories.make_company().id
+    db.session.remove()
+    with looking(db.engine) as connection:
+        assert connection.connection.driver_connection is not None
+        assert COMPANY.all(connection, key=company_id)
+        with Session(db.engine) as session:  # nobody waits for who looks
+            session.get_one(Company, company_id).name = "Outra"
+            session.commit()
+        assert not is_in_transaction(connection)
+    with suppress(LookupError), db.engine.begin() as connection:
+        connection.execute(update(Company).values(name="Esquecida"))
+        raise LookupError
+    assert db.session.get_one(Company, company_id).name == "Outra"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_connection_that_breaks_during_a_look_says_so_and_is_taken_no_more(app: Flask) -> None:
+    db.session.remove()
+    with pytest.raises(OperationalError, match="terminating connection"), looking(db.engine) as connection:
+        connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert tokens.find_bearer(db.engine, "cat_none_none") is None
+
+
+def is_in_transaction(connection: Connection) -> bool:
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.in_transaction if connection.dialect.name == "sqlite" else driver.info.transaction_status)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.database.db import LockedTooLong, waiting_for_locks
+from portal.database.waiting import LockedTooLong, waiting_for_locks
 from portal.privacy.retention import CALLS_KEPT
 from portal.working_models import IdempotencyKey
 
