@@ -59,6 +59,9 @@ def show_columns(order: Order) -> None:
     """Print which column went where, and which were left out or only offered."""
     if order.layout.is_header_doubtful:
         click.echo("No name of a column is known: line 1 was taken for a header. If it is a contact, use --no-header.")
+    if again := order.layout.repeated_names:
+        said = f"There seem to be two tables side by side: the header repeats {', '.join(again)}."
+        click.echo(inert(f"{said} One contact is taken from each line; save the other table as a file of its own."))
     if order.is_remembered:
         click.echo("Some columns go where they were put for an earlier file of the same header.")
     columns = list(zip(column_names(order.layout.header), order.columns, order.offers, strict=True))
@@ -94,6 +97,7 @@ def print_report(order: Order, counts: Counter[str], findings: list[Finding], *,
         "sheet": order.layout.sheet,
         "columns": columns,
         "remembered": order.is_remembered,
+        "repeated_names": order.layout.repeated_names,
     }
     lists = {"bad_rows": [row for row in rows if "said" not in row], "warnings": [row for row in rows if "said" in row]}
     print_json(summary | {name: counts[name] for name in (*COUNTS, *MORE_COUNTS)} | lists)

@@ -48,7 +48,7 @@ def change_campaign(session: Session, actor: Actor, campaign: Campaign, *, name:
     Returns False, and changes nothing, when it is so already. Raises InvalidContact, also for another campaign's name.
     """
     item = check_item({"campaign": {"name": name, "description": description or None}}, ZoneInfo("UTC"))
-    if item.campaign is None or not name.strip():
+    if item.campaign is None:
         raise InvalidContact("campaign.name", "required")
     outbox.hold_company(session, actor.company_id)
     session.refresh(campaign)

@@ -113,7 +113,7 @@ def check_item(item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
         contact_id=facts.get("id"),
         facts=_facts(facts, zone, notes),
         owner=_owner(owner) if owner else None,
-        campaign=_text(campaign.get("name"), "campaign.name", 200) or None,
+        campaign=clean_text(_text(campaign.get("name"), "campaign.name", 200) or "") or None,
         campaign_facts=(
             {"description": _text(campaign["description"], "campaign.description", MAX_TEXT)}
             if "description" in campaign

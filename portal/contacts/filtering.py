@@ -23,6 +23,7 @@ from portal.database import filters
 from portal.database.filters import Filter, by, names_of, number, one_of, text
 from portal.models import LEVELS, Campaign, Contact, Task, User
 from portal.people import users
+from portal.rules.identity import clean_text
 from portal.rules.verdict import WARNINGS
 from portal.working_models import ImportedContact
 
@@ -34,7 +35,8 @@ ASKED_LEVELS = {str(level): level for level in LEVELS} | {"none": None}
 
 def find_campaign(session: Session, company_id: int, name: str) -> Campaign | None:
     """The company's campaign of that name, or None."""
-    return session.scalars(select(Campaign).where(Campaign.company_id == company_id, Campaign.name == name)).first()
+    named = select(Campaign).where(Campaign.company_id == company_id, Campaign.name == clean_text(name))
+    return session.scalars(named).first()
 
 
 def campaign_id_of(session: Session, company_id: int, asked: str | int) -> int:

@@ -20,11 +20,10 @@ class CampaignForm(FlaskForm):
         self.name.data, self.description.data = campaign.name, campaign.description
 
     def said(self, campaign: Campaign) -> tuple[str, str | None]:
-        """The name and the description; a text that nobody touched is the stored one, with its spaces and line ends."""
+        """The name and the description; one that nobody touched is the stored one, with its spaces and line ends."""
         shown = one_line_end(strip(campaign.description))
         is_same = self.description.data == shown
-        name = campaign.name if self.name.data == strip(campaign.name) else text_of(self.name)
-        return name, campaign.description if is_same else self.description.data
+        return text_of(self.name), campaign.description if is_same else self.description.data
 
     def blame(self, error: InvalidContact) -> None:
         """Show at its field what the use case refused."""

@@ -30,7 +30,9 @@ LEVEL_WORDS = {
     **dict.fromkeys(("3", "alto", "alta", "high"), 3),
 }
 NO_LEVEL_WORDS = word_set("0 nenhum nenhuma none ninguno sem no nao not zero nulo unknown nada")
-LEVEL_FILLING = word_set("nivel level grau grado interesse interest interes de of")
+LEVEL_FILLING = word_set("nivel level grau grado interesse interest interes de of n")
+NUMBER_ALONE = re.compile(r"^([0-3])(?:[.,]0+|\s*(?:/|de|of)\s*3)$")
+"""A level with a spreadsheet's decimals, or with the highest one."""
 LEVEL_PART = re.compile(r"\d+|[a-z]+|[.,+−-]\d")
 MAX_LEVEL = 60
 HIDDEN_NAME = re.compile(
@@ -109,11 +111,11 @@ def is_rounded(text: str) -> bool:
 def read_level(text: str) -> int:
     """The level that a cell says by number, by word or by both; 0 for none. Raises ValueError.
 
-    Takes `2`, `2,0`, `Médio`, `2 - Médio`, `Nível 2`, `Alto interesse`.
+    Takes `2`, `2,0`, `2/3`, `Médio`, `2 - Médio`, `Nível 2`, `Alto interesse`.
     """
     if len(text) > MAX_LEVEL:
         raise ValueError(text)
-    folded = re.sub(r"^([0-3])[.,]0+$", r"\1", fold(text))
+    folded = NUMBER_ALONE.sub(r"\1", fold(text))
     parts = [part for part in LEVEL_PART.findall(folded) if part not in LEVEL_FILLING]
     if parts and all(part in NO_LEVEL_WORDS for part in parts):
         return 0

@@ -70,7 +70,7 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
     if not any(header):
         _take_name_by_cells(fields, seen)
     if "last_name" in fields and "first_name" not in fields:
-        _rename_first(fields, header)
+        _rename_first(fields, header, seen)
     if "first_name" in fields and "last_name" not in fields:
         _rename_last(fields, header)
     _leave_out_progress(fields, header, seen)
@@ -235,9 +235,12 @@ def _leave_out_progress(fields: list[str | None], header: Sequence[str], seen: S
             fields[index] = None
 
 
-def _rename_first(fields: list[str | None], header: Sequence[str]) -> None:
+def _rename_first(fields: list[str | None], header: Sequence[str], seen: Sequence[Evidence]) -> None:
+    """The first name is what a name of single words is beside a last name; else what `Nome` says."""
+    is_first = [field == "name" and each.are("words") for field, each in zip(fields, seen, strict=True)]
     for index, name in enumerate(header):
-        if fields[index] in ("name", None) and WHOLE_OR_FIRST >= set(words_of(name)) - FILLING - PERSONS != set():
+        is_plain = WHOLE_OR_FIRST >= set(words_of(name)) - FILLING - PERSONS != set()
+        if is_first[index] or (not any(is_first) and fields[index] in ("name", None) and is_plain):
             fields[index] = "first_name"
             return
 

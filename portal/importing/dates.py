@@ -1,4 +1,4 @@
-"""Dates as people and programs write them, in Portuguese, English and Spanish, months also in French and German."""
+"""Dates as people and programs write them, in Portuguese, English, Spanish; months in French, German, Italian too."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,18 +10,18 @@ MAX_LENGTH = 80
 MONTHS = tuple(
     word_set(names)
     for names in (
-        "january janeiro enero janvier januar",
-        "february fevereiro febrero fevrier februar",
+        "january janeiro enero janvier januar gennaio",
+        "february fevereiro febrero fevrier februar febbraio",
         "march marco marzo mars marz",
-        "april abril avril",
-        "may maio mayo mai",
-        "june junho junio juin juni",
-        "july julho julio juillet juli",
+        "april abril avril aprile",
+        "may maio mayo mai maggio",
+        "june junho junio juin juni giugno",
+        "july julho julio juillet juli luglio",
         "august agosto aout",
         "september setembro septiembre setiembre septembre",
-        "october outubro octubre octobre oktober",
+        "october outubro octubre octobre oktober ottobre",
         "november novembro noviembre novembre",
-        "december dezembro diciembre decembre dezember",
+        "december dezembro diciembre decembre dezember dicembre",
     )
 )
 DAYS = word_set(

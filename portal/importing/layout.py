@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from portal.importing.cells import read_text
-from portal.importing.columns import Column, known_names, recognise, recognise_kind
+from portal.importing.columns import NAMES, Column, known_names, recognise, recognise_kind
 from portal.importing.encoding import Blocks, FileProblem, check_start, detect_encoding, open_text
 from portal.importing.evidence import Evidence, look_at
 from portal.importing.headings import explains_columns
@@ -56,6 +56,14 @@ class Layout:
     def is_header_doubtful(self) -> bool:
         """Whether the first row was taken for a header, though no name in it is known."""
         return self.header_line > 0 and known_names(self.header) == 0
+
+    @property
+    def repeated_names(self) -> tuple[str, ...]:
+        """The names that the header says again, where another table of people seems to stand beside the first."""
+        times = Counter(filter(None, (" ".join(name.split()) for name in self.header)))
+        again = [name for name, number in times.items() if number > 1]
+        is_of_people = any(NAMES & {column.field for column in recognise([name])} for name in again)
+        return tuple(again) if is_of_people and len(again) > 1 else ()
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,4 +1,4 @@
-"""The words by which columns are known, in Portuguese, English and Spanish, the commonest in French and German; folded.
+"""The words by which columns are known, in Portuguese, English and Spanish, some in French, German and Italian; folded.
 
 A name is a set of words: `URL do LinkedIn` and `linkedin_url` are the same one.
 """
@@ -8,12 +8,12 @@ from portal.rules.folding import word_set
 SURE = {
     "name": """nome completo, full name, nombre completo, contact name, nome contato, nome pessoa, nombre contacto,
         deal contact person, contact person, razao contato, nom complet, name surname, nome sobrenome,
-        nombre apellido""",
+        nombre apellido, display name, nome exibicao""",
     "first_name": """first name, firstname, given name, primeiro nome, nome proprio, prenome, primer nombre,
         forename, prenom, vorname""",
     "middle_name": "middle name, middlename, additional name, nome do meio, nome meio, segundo nome, segundo nombre",
     "last_name": """last name, lastname, surname, family name, sobrenome, ultimo nome, apellido,
-        primer apellido, nome familia, nom famille, nachname, familienname""",
+        primer apellido, nome familia, nom famille, nachname, familienname, cognome""",
     "linkedin": """linkedin, linkedin url, linkedin perfil, linkedin profile, linkedin profile url, linkedin perfil url,
         linkedin public id, public id, linkedin public identifier, linkedin identificador, linkedin bio, linkedin id,
         linkedin link, linkedin profile link, linkedin perfil link, linkedin endereco, linkedin usuario,
@@ -22,19 +22,19 @@ SURE = {
         public profile url, default profile url, public identifier, perfil url, perfil link, vanity name""",
     "email": """email, email address, email endereco, endereco eletronico, correo, correo electronico, email direccion,
         direccion correo electronico, correo electronico direccion, correio eletronico, mail, email contato,
-        courriel, adresse email, email adresse""",
+        courriel, adresse email, email adresse, indirizzo email""",
     "phone": """phone, phone number, telephone, mobile, mobile number, mobile phone, mobile phone number, cell,
         cell phone, cellphone, telefone, telefone numero, telefone celular, celular, celular numero, fone, tel,
         whatsapp,
         whatsapp numero, whatsapp number, whatsapp telefone, telefono, telefono movil, movil, telefono numero,
-        telefon, handy, mobiltelefon, sms""",
+        telefon, handy, mobiltelefon, sms, whats, zap, wpp""",
     "current_company": """company, company name, organization, organisation, organization name, organisation name,
         associated company, empresa associada, empresa asociada, company account, empresa conta, account name, conta
         nome, empresa, empresa nome, nombre empresa, organizacao,
         organizacao nome, organizacion, organizacion nombre, nome fantasia, empresa nome fantasia, empresa razao
         social, employer, empregador, deal organization,
         negocio organizacao, negocio empresa, oportunidade empresa, entreprise, societe, nom entreprise, nom societe,
-        unternehmen, firmenname""",
+        unternehmen, firmenname, azienda""",
     "current_company_link": """company url, company website, company site, company link, company profile,
         company profile url, company linkedin, company linkedin url, company linkedin profile, current company link,
         website, website url, website address, web page, web site, site, site empresa, link empresa, empresa linkedin,
@@ -43,7 +43,7 @@ SURE = {
     "role": """role, position, job title, job, job position, cargo, cargo atual, funcao, posicao, puesto,
         puesto trabajo,
         organization title, company position, occupation, ocupacao, ocupacion, profissao, designation, cargo contato,
-        fonction, berufsbezeichnung""",
+        fonction, berufsbezeichnung, posizione""",
     "location": """location, localizacao, localidade, ubicacion, city state, cidade estado, cidade uf, localizacion,
         geographic location, location name, city state country""",
     "city": "city, cidade, municipio, ciudad, ville, stadt, address city, endereco cidade, direccion ciudad",
@@ -72,7 +72,7 @@ SURE = {
     "accept_date": """accept date, accepted at, accepted on, acceptance date, date accepted, date connected,
         connected on, connected at, connected since, connection since, connection date, connection at, data conexao,
         conectado em, conectado desde, convite aceito, convite aceito em, data aceite, aceito em, conectado el,
-        fecha conexion, connecte le, date connexion, verbunden am, vernetzt am""",
+        fecha conexion, connecte le, date connexion, verbunden am, vernetzt am, data collegamento""",
     "collect_date": """collect date, create date, created at, created on, created time, created date, creation date,
         date created, data criada, data criacao, data cadastro, data entrada, criado em, cadastrado em,
         inserido sistema, fecha creacion, creado el, date added, added on, added at, adicionado em""",
@@ -91,7 +91,8 @@ MAYBE = {
     "current_company": "account, conta, business, firma, cuenta, razao social",
     "location": "address, endereco, postal address, direccion",
     "interest_level": "level, nivel, interest, interesse, interes, grau, lead level",
-    "accept_date": "connected, conectado, conexao, connection, aceito, accepted, aceite",
+    "accept_date": """connected, conectado, conexao, connection, aceito, accepted, aceite, invite accepted,
+        invitation accepted""",
     "invite_date": "invited, invite, invitation, convite, invitacion",
     "reply_date": "replied, reply, resposta, respondeu, respuesta",
     "collect_date": "created, criado, cadastro",

@@ -217,6 +217,14 @@ def test_a_wrong_value_is_a_usage_error_that_says_what_there_is(run: Run, compan
     assert words in result.stderr
 
 
+def test_a_second_table_beside_the_first_is_said(run: Run, company, tmp_path):
+    people = tmp_path / "people.csv"
+    people.write_text("Nome;E-mail;;Nome;E-mail\nAna;a@x.test;;Bia;b@x.test\n")
+    said = "There seem to be two tables side by side: the header repeats Nome, E-mail."
+    assert said in run("import", people, "--dry-run").stdout
+    assert json.loads(run("import", people, "--json").stdout)["repeated_names"] == ["Nome", "E-mail"]
+
+
 def test_the_first_row_is_a_contact_where_somebody_says_so(run: Run, company, tmp_path):
     people = tmp_path / "people.csv"
     people.write_text("Ana Lima;Moinho Azul\nBia Reis;Casa Clara\n")

@@ -16,7 +16,7 @@ from portal.company.refusals import NoAddress
 from portal.contacts import saving, syncing
 from portal.database.db import db
 from portal.importing.findings import read_findings
-from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Task, User
+from portal.models import AuditEntry, Campaign, Classification, Company, Contact, Delivery, Task, User
 from portal.people import tokens
 from portal.tasks import store
 from tests.api.conftest import Caller
@@ -136,6 +136,19 @@ def test_every_edge_refuses_the_same_date(world: World, save: Edge, words: str) 
     assert words in save(world, {"name": "Ana", "invite_date": TOO_EARLY})
     is_file = save in (save_by_command, save_by_task)  # of a file's row the rest is kept
     assert [contact.invite_date for contact in db.session.query(Contact)] == [None] * is_file
+
+
+def test_a_campaign_has_one_name_at_every_edge(world: World) -> None:
+    name = "Verão 2026"
+    save_by_page(world, {"name": "Ana", "campaign": f"  {name} "})
+    for given in (f"{name} ", "Verão\u00a0 2026\u200b", name):
+        assert world.api.post("/contacts", {"contact": {"name": given}, "campaign": {"name": given}}).status_code == 200
+        task = world.import_({"contact": {"name": "Rui"}, "campaign": {"name": given}})
+        assert task.counts["created" if given == f"{name} " else "unchanged"] == 1
+    world.command("import", world.file({"contact": {"name": "Bia"}}), "--campaign", f" {name} ")
+    assert [each.name for each in db.session.query(Campaign).order_by(Campaign.id)] == [name]
+    asked = world.api.get("/contacts", query_string={"campaign": f"{name}  ", "search": "bia"}).get_json()
+    assert [each["contact"]["name"] for each in asked["items"]] == ["Bia"]
 
 
 def classify_by_row(world: World, contact: Contact, level: str) -> int:

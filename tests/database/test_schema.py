@@ -61,6 +61,7 @@ FROZEN = {
     "0032_purged_deliveries.py": "5b91f204425356b8",
     "0033_other_crm.py": "27013bdac539c657",
     "0034_removed_levels.py": "d068a6d410dcf9cb",
+    "0035_campaign_names.py": "73e375f4d944c5d1",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 

@@ -292,6 +292,14 @@ def test_without_a_file_the_page_asks_for_one(member):
     assert "Escolha um arquivo." in member.post("/imports").text
 
 
+def test_a_second_table_beside_the_first_is_said(member):
+    page = member.get(send(member, b"Nome;E-mail;;Nome;E-mail\nAna;a@x.test;;Bia;b@x.test\n").location).text
+    assert "Parece haver duas tabelas lado a lado." in page
+    assert "O cabeçalho repete Nome, E-mail, e de cada linha só entra um contato." in page
+    page = member.get(send(member, b"Nome;E-mail;Empresa;E-mail\nAna;a@x.test;X;b@x.test\n").location).text
+    assert "lado a lado" not in page
+
+
 def test_a_first_row_of_words_is_read_as_a_contact_at_a_click(member):
     url = send(member, b"Ana Lima;Moinho Azul\nBia Reis;Casa Clara\n").location
     page = member.get(url).text
