@@ -36,7 +36,7 @@ from portal.i18n import reader_zone
 from portal.models import Delivery
 from portal.outbox.next_try import next_try_of
 from portal.rules.masking import Masker, mask_body, mask_query
-from portal.rules.reasons import WORDS
+from portal.rules.reasons import WORDS, title_of, warning_title
 from portal.rules.verdict import WARNINGS
 from portal.runtime import runtime
 from portal.web import access, exchange
@@ -95,8 +95,8 @@ def index() -> ResponseReturnValue:
         matching=counts.get(wanted.status, COUNT_CAP) if wanted.status else sum(counts.values()) or COUNT_CAP,
         count_cap=COUNT_CAP,
         searched=SEARCHED,
-        reason_codes=tuple(WORDS),
-        warning_codes=WARNINGS,
+        reason_words={code: title_of(code) for code in WORDS},
+        warning_words={code: warning_title(code) for code in WARNINGS},
         campaigns=campaigns_of(db.session, company_id),
         people=people_of(db.session, company_id),
     )

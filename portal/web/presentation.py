@@ -1,5 +1,6 @@
 """What templates share: times in words, in the reader's language and the company's time zone, and who they speak to."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
@@ -28,7 +29,7 @@ from portal.database.db import db
 from portal.deliveries.log import last_attempts
 from portal.deliveries.opening import crm_address_of
 from portal.i18n import reader_zone
-from portal.models import Attempt, Contact, Endpoint
+from portal.models import Attempt, Campaign, Contact, Endpoint, User
 from portal.outbox.next_try import next_try_at, next_try_of
 from portal.rules import reasons
 from portal.runtime import runtime
@@ -46,7 +47,7 @@ class SupportsGettext(Protocol):
 def init_app(app: Flask) -> None:
     """Give the templates their filters and names."""
     times = (rfc3339, full_time, relative_time, since_time, day_of, long_day, short_day, written_day)
-    for words in (*times, dialled, reason_title, reasons.warning_title):
+    for words in (*times, dialled, named, reason_title, reasons.warning_title):
         app.add_template_filter(words)
     app.add_template_filter(format_number, "number")
     app.add_template_filter(reasons.explain_warning, "warning_words")
@@ -94,6 +95,11 @@ def here() -> str:
 def explained(attempt: Attempt) -> reasons.Explanation:
     """What came of an attempt: what was seen, which rule decided, and what to do."""
     return runtime().explain(attempt)
+
+
+def named(rows: Iterable[Campaign | User]) -> list[tuple[int, str]]:
+    """Rows as the options of a choice."""
+    return [(row.id, row.name) for row in rows]
 
 
 def reason_title(reason: str) -> str:
