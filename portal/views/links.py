@@ -47,21 +47,21 @@ def set_up(token: str) -> ResponseReturnValue:
 @bp.route("/invitation/<token>", methods=["GET", "POST"], access="public")
 def accept_invitation(token: str) -> ResponseReturnValue:
     """Choose the first password."""
-    link, user = open_link_of_user(token, purpose="invitation")
-    form = NewPasswordForm()
-    if form.validate_on_submit() and sets_password(form, link, user):
-        return enter(user)
-    return show_form("auth/invitation.html", form, user=user)
+    return choose_password(token, "invitation")
 
 
 @bp.route("/reset/<token>", methods=["GET", "POST"], access="public")
 def reset(token: str) -> ResponseReturnValue:
     """Choose another password, by a link that an admin made or a mail brought."""
-    link, user = open_link_of_user(token, purpose="reset")
-    form = NewPasswordForm()
+    return choose_password(token, "reset")
+
+
+def choose_password(token: str, purpose: str) -> ResponseReturnValue:
+    link = open_link(token, purpose=purpose)
+    form, user = NewPasswordForm(), access.or_404(link.user)
     if form.validate_on_submit() and sets_password(form, link, user):
         return enter(user)
-    return show_form("auth/reset.html", form, user=user)
+    return show_form(f"auth/{purpose}.html", form, user=user)
 
 
 @bp.get("/forgotten", access="public")
@@ -100,11 +100,6 @@ def open_link(token: str, *, purpose: str) -> AccessLink:
         cause = links.why_closed(db.session, token, purpose=purpose)
         abort(make_response(render_error(cause, code=410), 410) if cause else 404)
     return link
-
-
-def open_link_of_user(token: str, *, purpose: str) -> tuple[AccessLink, User]:
-    link = open_link(token, purpose=purpose)
-    return link, access.or_404(link.user)
 
 
 def sets_password(form: NewPasswordForm, link: AccessLink, user: User) -> bool:
