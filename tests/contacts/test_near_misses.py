@@ -5,16 +5,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import insert, select
 
-from portal.contacts import doubts, syncing
+from portal.audit import Actor
+from portal.contacts import doubts, merging, syncing, undoing
+from portal.contacts.classifying import ContactGone
 from portal.contacts.filtering import ContactFilter, select_contacts
 from portal.contacts.standing import SHOWN_STATES, SYNC_STATES, standings_of
-from portal.database.db import db
-from portal.models import Contact, Delivery
+from portal.database.db import Base, db
+from portal.models import Classification, Contact, Delivery
 from tests.conftest import URL
-from tests.factories import NOON, actor_of, insert_deliveries, make_company, make_contact, set_url
+from tests.factories import NOON, actor_of, classify_contact, insert_deliveries, make_company, make_contact, set_url
 from tests.outbox.test_near_misses import WAITING
 
 MOMENT, HOUR = timedelta(microseconds=1), timedelta(hours=1)
@@ -254,3 +257,72 @@ def test_the_causes_are_those_of_the_last_deliveries_first_what_is_tried_no_more
         ("failed", "gone", 1, newest["failed"], NOON + HOUR),
         ("pending", "timeout", len(waiting), max(newest[name] for name in waiting), NOON),
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_undone"),
+    [
+        ({}, True),
+        ({"at": timedelta(seconds=15)}, True),
+        ({"at": timedelta(seconds=15) + MOMENT}, False),
+        ({"set_at": NOON + MOMENT}, False),
+        ({"email": "bia@example.com"}, False),
+        ({"company": "Outra"}, False),
+        ({"contact": "another"}, False),
+        ({"again": True}, False),
+    ],
+    ids=[
+        "right",
+        "just in time",
+        "too late",
+        "of another moment",
+        "another's",
+        "a stranger's",
+        "of another",
+        "no more",
+    ],
+)
+def test_what_was_just_set_is_undone_by_who_set_it(app: Flask, asked: dict[str, Any], is_undone: bool) -> None:
+    company, other = make_company(url=URL), make_company("Outra", url=URL)
+    ana, bia = make_contact(company), make_contact(company)
+    with time_machine.travel(NOON - HOUR, tick=False):
+        classify_contact(ana, 1)
+    with time_machine.travel(NOON, tick=False):
+        classify_contact(ana, 2)
+        classify_contact(bia, 2)
+    if asked.get("again"):
+        with time_machine.travel(NOON + MOMENT, tick=False):
+            classify_contact(ana, 3)
+    before = {model: rows_of_table(model) for model in (Contact, Delivery, Classification)}
+    actor = Actor((other if "company" in asked else company).id, asked.get("email", "ana@example.com"))
+    meant = [bia.id + 99] if "contact" in asked else [ana.id]
+    with time_machine.travel(NOON + asked.get("at", timedelta(0)), tick=False):
+        done = undoing.undo(db.session, actor, meant, set_at=asked.get("set_at", NOON))
+    after = {model: rows_of_table(model) for model in (Contact, Delivery, Classification)}
+    assert done == undoing.Undone(taken_back=(ana.id,) if is_undone else ())
+    if not is_undone:
+        assert after == before
+        return
+    first, taken = sorted(key for key, row in before[Delivery].items() if row["contact_id"] == ana.id)
+    assert after[Delivery] == before[Delivery] | {
+        taken: before[Delivery][taken] | {"status": "cancelled", "next_attempt_at": None}
+    }
+    assert first in after[Delivery]
+    assert after[Contact] == before[Contact] | {
+        ana.id: before[Contact][ana.id] | {"interest_level": 1, "classified_at": NOON - HOUR}
+    }
+    assert len(after[Classification]) == len(before[Classification]) - 1
+
+
+def rows_of_table(model: type[Base]) -> dict[int, dict[str, Any]]:
+    db.session.expire_all()
+    return {row["id"]: dict(row) for row in db.session.execute(select(model.__table__)).mappings()}
+
+
+def test_who_merges_says_who_is_gone(app: Flask) -> None:
+    company = make_company()
+    here, theirs = make_contact(company).id, make_contact(make_company("Outra")).id
+    for pair, gone in (((here, theirs), (theirs,)), ((theirs, here), (theirs,)), ((98, 99), (98, 99))):
+        with pytest.raises(ContactGone) as refused:
+            merging.merge(db.session, actor_of(company), *pair)
+        assert refused.value.args == gone

@@ -1,9 +1,16 @@
 """How a worker shows that it listens."""
 
+import os
 import shutil
 from pathlib import Path
 
-from portal.outbox.bell import DatagramBell, DatagramEar
+import time_machine
+from flask import Flask
+from sqlalchemy import select
+
+from portal.database.db import db
+from portal.outbox.bell import DUE, DatagramBell, DatagramEar
+from tests.factories import NOON
 
 
 def test_a_worker_whose_folder_can_no_longer_be_written_goes_on_and_ends(tmp_path: Path) -> None:
@@ -23,6 +30,36 @@ def test_an_ear_hears_a_call_and_nothing_else(tmp_path: Path) -> None:
         assert not ear.wait(0.01)
         DatagramBell(tmp_path).after_commit()
         assert ear.wait(5)
+        assert not ear.wait(0.01)
+    finally:
+        ear.close()
+
+
+def test_the_file_of_a_worker_that_was_killed_goes_after_a_minute_and_no_other(tmp_path: Path) -> None:
+    with time_machine.travel(NOON, tick=False):
+        ear = DatagramEar(tmp_path)
+        ages = {"1": 61, "2": 60, "note": 3600, ear.name: 59}
+        for name, age in ages.items():
+            file = tmp_path / "workers" / name
+            file.touch()
+            os.utime(file, (NOON.timestamp() - age,) * 2)
+        ear.show_life()
+        assert {file.name for file in (tmp_path / "workers").iterdir()} == {"2", "note", ear.name}
+        ear.close()
+        assert {file.name for file in (tmp_path / "workers").iterdir()} == {"2", "note"}
+
+
+def test_a_commit_that_made_something_due_rings_once_and_a_rollback_forgets(app: Flask) -> None:
+    ear = DatagramEar(Path(app.instance_path))
+    try:
+        for ends, is_due, rings in (("commit", True, True), ("commit", None, False), ("rollback", True, False)):
+            db.session.execute(select(1))
+            if is_due:
+                db.session.info[DUE] = is_due
+            getattr(db.session, ends)()
+            assert ear.wait(0.01 if not rings else 5) is rings
+        db.session.execute(select(1))
+        db.session.commit()
         assert not ear.wait(0.01)
     finally:
         ear.close()

@@ -58,6 +58,7 @@ STOCK: Mapping[str, Mapping[str, Any]] = {
     "failed, emptied": {"status": "failed", "has_body": False, **ENDED},
     "superseded": {"status": "superseded"},
     "cancelled": {"status": "cancelled", **ENDED},
+    "cancelled untried": {"status": "cancelled", "attempt_count": 0, **ENDED},
     "a test": {"status": "failed", "trigger": "test", "contact": None, **ENDED},
     "of a merged one": {"former_contact_id": 900},
     "level 1": {"interest_level": 1},
@@ -173,7 +174,14 @@ def without_address(rows: Rows, act: Callable[[Any], object]) -> None:
 
 
 AGAIN = {"status": "pending", "tries": 0, "next_attempt_at": NOON, "next_trigger": "manual", "next_actor": BY}
-RESENT = PENDING - {"due", "by hand"} | {"delivered", "failed", "superseded", "cancelled", "a test"}
+RESENT = PENDING - {"due", "by hand"} | {
+    "delivered",
+    "failed",
+    "superseded",
+    "cancelled",
+    "cancelled untried",
+    "a test",
+}
 LET_GO = {"lease_token": None, "lease_expires_at": None}
 OF_ANA = STOCK.keys() - {"a test", "another's", "another company's"}
 MINE = {"sending", "sending longer"}
@@ -309,14 +317,14 @@ def test_of_several_the_longest_due_are_lent_first_and_of_those_the_first_made(a
         "second": {"next_attempt_at": NOON - MOMENT},
     }
     rows = Rows(stock, apart=True)
-    for expected in ("first", "second", "later"):
+    for limit, expected in ((0, []), (1, ["first"]), (1, ["second"]), (1, ["later"])):
         lent: list[Claim] = []
         in_worker(
-            lambda connection, lent=lent: lent.extend(
-                outbox.claim_due(connection, now=NOON, lease=LEASE, limit=1, room_for=lambda *_: 1)
+            lambda connection, limit=limit, lent=lent: lent.extend(
+                outbox.claim_due(connection, now=NOON, lease=LEASE, limit=limit, room_for=lambda *_: 1)
             )
         )
-        assert [claim.webhook_id for claim in lent] == [expected]
+        assert [claim.webhook_id for claim in lent] == expected
     assert rows.read()["later"]["status"] == "sending"
 
 
