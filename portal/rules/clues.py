@@ -244,12 +244,8 @@ _COMPLAINTS: tuple[tuple[Container[int], str, str], ...] = (
     ((403,), r"Missing Authentication Token", "aws_no_route"),
     ((401, 403), r"(?i)No API key found|Missing authorization header|missing api[ -_]?key", "key_wanted"),
     ((404,), r"rest_no_route", "wordpress_route"),
-    (
-        (200,),
-        r"(?i)(?:not found|não encontrad[ao]|no se (?:encontró|ha encontrado) la [^<:]{1,60}): doPost",
-        "apps_script_no_post",
-    ),
-    ((200,), r"\((?:line|linha|línea) \d{1,6}, (?:file|arquivo|archivo) &quot;", "apps_script_error"),
+    ((200,), r"[^<>:]{8,80}: doPost\b", "apps_script_no_post"),
+    ((200,), r"\(\w{4,6} \d{1,6}, \w{4,8} &quot;", "apps_script_error"),
     (
         (200, 403, 404),
         r"<title>(?:Welcome to (?:nginx|OpenResty|CentOS)|Apache2 [^<]{1,40}Default Page|IIS Windows|Test Page for)"
@@ -257,14 +253,14 @@ _COMPLAINTS: tuple[tuple[Container[int], str, str], ...] = (
         "server_page",
     ),
     ((200,), r"To customize this response, check out our docs", "pipedream_page"),
-    ((200, 403, 503), r"(?i)account (?:has been )?suspended", "parking_page"),
+    ((200, 403, 503), r"(?i)account (?:has been )?suspended|(?:site|conta) (?:foi )?suspens[ao]", "parking_page"),
     (
         (200, 401, 403),
         r"(?i)Vercel Authentication|<input[^>]{1,300}type=[\"']?password"
-        r"|<title>[^<]{0,80}\b(?:log ?in|log-in|sign[ -]?in|logon|inici(?:e|ar) sess[ãa]o)\b"
+        r"|<title>[^<]{0,80}\b(?:log ?in|log-in|sign[ -]?in|logon|inici(?:a|e|ar) ses(?:s[ãa]o|i[óo]n))\b"
         r"|<title>(?:[^<]{0,80}[-|–—:·;])?\s{0,9}entrar(?:\s{0,9}[-|–—:·&<]|\sn[oa]\b)",
         "login_page",
     ),
-    ((200,), r"(?i)domain (?:name )?is for sale|sedoparking|domínio está à venda", "parking_page"),
+    ((200,), r"(?i)domain (?:name )?(?:is|may be) for sale|sedoparking|hugedomains|domínio está à venda", "parking_page"),
 )
 """Statuses, what stands in the kept part of the answer, and the clue."""

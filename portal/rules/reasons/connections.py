@@ -4,7 +4,8 @@ from flask_babel import lazy_gettext as _
 
 from portal.rules.reasons.words import Words
 
-_NOTHING_SENT = _("Sem essa conexão, nada chega a ser enviado.")
+_NOTHING_SENT = _("Sem uma conexão, nada chega a ser enviado.")
+_NO_ADDRESS = _("Sem o endereço do servidor, nada chega a ser enviado.")
 _UNIDENTIFIED = _("O portal não envia dados de contatos a um servidor que não consegue identificar; nada foi enviado.")
 _NO_SAFE_CONNECTION = _("Sem uma conexão segura completa, nenhum dado de contato é enviado.")
 
@@ -27,7 +28,7 @@ CONNECTIONS = {
     "dns_failure": Words(
         title=_("Nome não encontrado"),
         seen=_("O nome do servidor que está na URL não foi encontrado na internet."),
-        rule=_NOTHING_SENT,
+        rule=_NO_ADDRESS,
         advice=_("Confira a URL letra por letra. Se estiver certa, pode ser uma falha passageira da rede."),
     ),
     "dns_unavailable": Words(
@@ -36,7 +37,7 @@ CONNECTIONS = {
             "O serviço de nomes (DNS) não conseguiu dizer agora onde fica o servidor do destino. "
             "Isso não quer dizer que o nome não existe."
         ),
-        rule=_NOTHING_SENT,
+        rule=_NO_ADDRESS,
         advice=_(
             "Costuma passar sozinho. Se continuar, quem opera o portal deve conferir a rede e o serviço de nomes (DNS) "
             "da máquina do portal; se só este nome falha, avise o responsável pelo destino."
