@@ -261,6 +261,10 @@ _COMPLAINTS: tuple[tuple[Container[int], str, str], ...] = (
         r"|<title>(?:[^<]{0,80}[-|–—:·;])?\s{0,9}entrar(?:\s{0,9}[-|–—:·&<]|\sn[oa]\b)",
         "login_page",
     ),
-    ((200,), r"(?i)domain (?:name )?(?:is|may be) for sale|sedoparking|hugedomains|domínio está à venda", "parking_page"),
+    (
+        (200,),
+        r"(?i)domain (?:name )?(?:is|may be) for sale|sedoparking|hugedomains|domínio está à venda",
+        "parking_page",
+    ),
 )
 """Statuses, what stands in the kept part of the answer, and the clue."""

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.receivers.running import Case, Place, free_port, install, listening
+from tests.receivers.running import Case, Place, free_port, install, listening, wait_until_found
 
 SETTINGS = (
     "module.exports = {uiHost: '127.0.0.1', flowFile: 'flows.json', credentialSecret: false, httpAdminRoot: false};"
@@ -26,6 +26,7 @@ def running(place: Place) -> Iterator[tuple[str, Sequence[Case]]]:
     command = ["node", str(red), "--userDir", str(home), "--port", str(port)]
     at = f"http://hook.test:{port}"
     with listening(command, port, cwd=home):
+        wait_until_found(f"http://127.0.0.1:{port}/get-only")
         yield (
             f"Node-RED {version}",
             [

@@ -4,6 +4,8 @@ import contextlib
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,3 +65,13 @@ def listening(
     finally:
         process.terminate()
         process.wait(20)
+
+
+def wait_until_found(url: str, *, seconds: float = 60) -> None:
+    """Wait for a program that listens before it knows its pages."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(url, timeout=5):
+            return
+        time.sleep(0.2)
+    raise SystemExit(f"nothing is at {url}")
