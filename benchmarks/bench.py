@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,11 +48,13 @@ class Setting:
     in_lists: int
     delay: float = 0.0
     is_on_postgresql: bool = False
+    workers: int = 1
 
 
 SETTINGS = (
     Setting("SQLite", 500, 5_500),
     Setting("PostgreSQL", 300, 2_700, is_on_postgresql=True),
+    Setting("PostgreSQL, two workers", 0, 2_700, is_on_postgresql=True, workers=2),
     Setting("SQLite, a receiver that takes 50 ms", 0, 3_000, delay=0.05),
 )
 QUICK = (Setting("SQLite", 200, 2_800),)
@@ -78,7 +80,7 @@ class Portal:
         person = ("--company", COMPANY, "--email", EMAIL, "--name", "Ana", "--role", "admin")
         self.run("user", "add", *person, "--password-stdin", typed="benchmark-benchmark\n")
         self.run("webhook", "set", URL, "--company", COMPANY)
-        self._token = self.run("token", "add", "--email", EMAIL, "--label", "bench").strip()
+        self.token = self.run("token", "add", "--email", EMAIL, "--label", "bench").strip()
 
     def run(self, *words: str, typed: str = "") -> str:
         command = [sys.executable, "-m", "portal", *words]
@@ -104,7 +106,7 @@ class Portal:
     @contextmanager
     def serving(self) -> Iterator[tuple[subprocess.Popen[bytes], "Api"]]:
         with self.running("serve", "--no-worker", "--port", str(PORT)) as process:
-            yield process, Api(self._token)
+            yield process, Api(self.token)
 
     def waiting(self) -> int:
         """How many deliveries are not through."""
@@ -167,25 +169,27 @@ def take_in(api: Api, server: int, items: list[Any], *, at_once: int) -> Result:
     return Result(len(items) / seconds, used / len(items) * 1000)
 
 
-def drain(portal: Portal) -> Result:
+def drain(portal: Portal, workers: int) -> Result:
     """What waits, from the first that is through to the last."""
     waiting = portal.waiting()
-    with portal.running("worker") as worker:
+    with ExitStack() as stack:
+        running = [stack.enter_context(portal.running("worker")) for _ in range(workers)]
         while (left := portal.waiting()) == waiting:
-            fail_when_dead(worker)
+            fail_when_dead(*running)
             time.sleep(0.01)
-        begun, cpu = time.monotonic(), cpu_seconds(worker.pid)
+        begun, cpu = time.monotonic(), sum(cpu_seconds(worker.pid) for worker in running)
         while portal.waiting():
-            fail_when_dead(worker)
+            fail_when_dead(*running)
             time.sleep(0.05)
-        seconds, used = time.monotonic() - begun, cpu_seconds(worker.pid) - cpu
+        seconds, used = time.monotonic() - begun, sum(cpu_seconds(worker.pid) for worker in running) - cpu
     return Result(left / seconds, used / left * 1000)
 
 
-def fail_when_dead(process: subprocess.Popen[bytes]) -> None:
+def fail_when_dead(*processes: subprocess.Popen[bytes]) -> None:
     """Nobody waits for what has ended."""
-    if process.poll() is not None:
-        raise SystemExit(f"The process that is measured ended with {process.returncode}.")
+    for process in processes:
+        if process.poll() is not None:
+            raise SystemExit(f"The process that is measured ended with {process.returncode}.")
 
 
 def run_round(tree: Path, setting: Setting) -> dict[str, Result]:
@@ -206,7 +210,7 @@ def run_cases(portal: Portal, setting: Setting) -> dict[str, Result]:
         if setting.singly:
             results["API, one contact a call"] = take_in(api, server.pid, items[: setting.singly], at_once=1)
         results[f"API, lists of {LIST}"] = take_in(api, server.pid, items[setting.singly : count], at_once=LIST)
-    results["drain"] = drain(portal)
+    results["drain"] = drain(portal, setting.workers)
     return {f"{name}, {setting.name}": result for name, result in results.items()}
 
 

@@ -14,7 +14,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from ipaddress import ip_network
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -45,9 +47,9 @@ LOOPBACK = "127.0.0.0/8"
 
 
 class Receiver:
-    def __init__(self, delay: float) -> None:
+    def __init__(self, delay: float, hosts: int = 1) -> None:
         script = Path(__file__).with_name("receiver.py")
-        command = [sys.executable, str(script), str(PORT), str(delay)]
+        command = [sys.executable, str(script), str(PORT), str(delay), str(hosts)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         time.sleep(0.5)
 
@@ -95,11 +97,10 @@ def prepare(app: Flask) -> tuple[int, bytes]:
     return company.id, body
 
 
-def fill(company_id: int, body: bytes, count: int) -> None:
-    """`count` deliveries, due now; without a contact, so that none waits for another."""
+def fill(companies: Sequence[int], body: bytes, count: int) -> None:
+    """`count` deliveries of these companies in turn, due now; without a contact, so that none waits for another."""
     now = utcnow()
     row = {
-        "company_id": company_id,
         "trigger": "classification",
         "next_trigger": "classification",
         "actor": "benchmark",
@@ -108,7 +109,8 @@ def fill(company_id: int, body: bytes, count: int) -> None:
         "next_attempt_at": now,
         "created_at": now,
     }
-    rows = [row | {"webhook_id": new_webhook_id()} for _ in range(count)]
+    owners = islice(cycle(companies), count)
+    rows = [row | {"company_id": company_id, "webhook_id": new_webhook_id()} for company_id in owners]
     with db.engine.begin() as connection:
         connection.execute(delete(Attempt))
         connection.execute(delete(Delivery))
@@ -116,17 +118,19 @@ def fill(company_id: int, body: bytes, count: int) -> None:
         store_bodies(connection, [each | {"body": body} for each in rows])
 
 
-def drain(environment: dict[str, str], company_id: int, *, workers: int, count: int) -> tuple[float, float, int]:
+def drain(
+    environment: dict[str, str], *, workers: int, count: int, command: Sequence[str] = ("-m", "portal")
+) -> tuple[float, float, int]:
     """Deliveries a second from the first attempt to the last record, and of the workers the CPU seconds per 1000, and
     the MB of memory that one of them had at most.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "portal", "worker"]
-    running = [subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) for _ in range(workers)]
-    while (left := open_count(company_id)) == count:
+    words = [sys.executable, *command, "worker"]
+    running = [subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) for _ in range(workers)]
+    while (left := open_count()) == count:
         time.sleep(0.01)
     started, begun = time.monotonic(), left
-    while open_count(company_id):
+    while open_count():
         time.sleep(0.05)
     seconds = time.monotonic() - started
     memory = max(most_memory(process.pid) for process in running)
@@ -144,13 +148,11 @@ def most_memory(pid: int) -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
-def open_count(company_id: int) -> int:
+def open_count() -> int:
     """How many are not through: counted in an index, and without keeping the worker out."""
     is_open = Delivery.status.in_(("pending", "sending"))
     with reading(), db.engine.connect() as connection:
-        return connection.execute(
-            select(func.count()).select_from(Delivery).where(Delivery.company_id == company_id, is_open)
-        ).scalar_one()
+        return connection.execute(select(func.count()).select_from(Delivery).where(is_open)).scalar_one()
 
 
 def bare_loop(body: bytes, threads: int, count: int, secret: str) -> float:
@@ -204,9 +206,9 @@ def main() -> None:
                 receiver = Receiver(chosen.delay)
                 bare = bare_loop(body, chosen.threads, chosen.count, secret)
                 receiver.stop()
-                fill(company_id, body, chosen.count)
+                fill([company_id], body, chosen.count)
                 receiver = Receiver(chosen.delay)
-                rate, cpu, memory = drain(environment, company_id, workers=chosen.workers, count=chosen.count)
+                rate, cpu, memory = drain(environment, workers=chosen.workers, count=chosen.count)
                 requests, connections = receiver.stop()
                 ratios.append(rate / bare)
                 print(

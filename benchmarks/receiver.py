@@ -1,7 +1,7 @@
 """A receiver that costs little: one process, epoll, and the same answer to every request after a delay.
 
-Run as `python benchmarks/receiver.py PORT [DELAY_SECONDS]`; a line on standard input ends it. It prints how many
-requests and connections there were.
+Run as `python benchmarks/receiver.py PORT [DELAY_SECONDS [HOSTS]]`: it listens at 127.0.0.1 and so many addresses from
+there on. A line on standard input ends it. It prints how many requests and connections there were.
 """
 
 import heapq
@@ -36,10 +36,12 @@ class Connection:
         return found
 
 
-def serve(port: int, delay: float) -> tuple[int, int]:
-    listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+def serve(port: int, delay: float, hosts: int) -> tuple[int, int]:
+    servers = [socket.create_server((f"127.0.0.{1 + place}", port), backlog=1024) for place in range(hosts)]
+    listeners = {server.fileno(): server for server in servers}
     poll = select.epoll()
-    poll.register(listener, select.EPOLLIN)
+    for server in servers:
+        poll.register(server, select.EPOLLIN)
     poll.register(sys.stdin, select.EPOLLIN)
     connections: dict[int, Connection] = {}
     later: list[tuple[float, int]] = []
@@ -49,8 +51,8 @@ def serve(port: int, delay: float) -> tuple[int, int]:
         for descriptor, _ in poll.poll(pause):
             if descriptor == sys.stdin.fileno():
                 return requests, opened
-            if descriptor == listener.fileno():
-                accepted, _ = listener.accept()
+            if descriptor in listeners:
+                accepted, _ = listeners[descriptor].accept()
                 accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connections[accepted.fileno()] = Connection(accepted)
                 poll.register(accepted, select.EPOLLIN)
@@ -75,4 +77,5 @@ def serve(port: int, delay: float) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    print(*serve(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0))
+    given = dict(enumerate(sys.argv[1:]))
+    print(*serve(int(given[0]), float(given.get(1, 0)), int(given.get(2, 1))))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from portal import audit
 from portal.audit import Actor
 from portal.contacts.standing import is_shown_as
-from portal.database.driver import within
+from portal.database.rows import within
 from portal.models import Contact, Delivery
 from portal.rules.verdict import DOUBTS
 

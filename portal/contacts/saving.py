@@ -27,7 +27,8 @@ from portal.contacts.saved import FileRules, Saved
 from portal.contacts.threads import add_messages
 from portal.contacts.writing import WRITTEN, write_batch
 from portal.database.db import Key
-from portal.database.driver import Statement, given
+from portal.database.driver import Statement
+from portal.database.rows import given
 from portal.models import Campaign, Company, Contact, Endpoint, User
 
 _company: Table = Company.__table__  # type: ignore[assignment]

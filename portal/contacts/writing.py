@@ -15,7 +15,8 @@ from portal.contacts.known import Known
 from portal.contacts.records import Change, CompanyRecord, ContactRecord
 from portal.contacts.statements import contact_table, message_table
 from portal.database.db import Key
-from portal.database.driver import Statement, given, insert_into, rows_of, within
+from portal.database.driver import Statement, insert_into
+from portal.database.rows import given, rows_of, within
 from portal.models import Campaign, Classification, Contact, User
 from portal.rules.payload import CampaignValues, MessageValues, PersonValues, encode_body
 

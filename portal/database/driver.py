@@ -3,37 +3,29 @@
 What SQLAlchemy does around each execution costs more there than what the database does. Errors stay SQLAlchemy's.
 """
 
-import json
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, cached_property
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BindParameter,
     Connection,
     Dialect,
+    Insert,
     Select,
-    Subquery,
     Table,
     UpdateBase,
-    bindparam,
     insert,
+    literal,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.expression import ColumnElement
-from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.sql.visitors import InternalTraversal, replacement_traverse
-from sqlalchemy.types import Boolean, TypeEngine, UserDefinedType
+from sqlalchemy.sql.visitors import iterate, replacement_traverse
+from sqlalchemy.types import Boolean
 
-Type = TypeEngine[Any]
-
-_as_json = json.JSONEncoder(separators=(",", ":"), default=str).encode  # strange to JSON are PostgreSQL's times
+from portal.database.rows import given, rows_of
 
 
 class Statement:
@@ -47,6 +39,7 @@ class Statement:
         self._plans_anew = plans_anew
         self._element: Any = replacement_traverse(element, {}, _as_literal)
         self._compiled: dict[str, Compiled] = {}
+        self._inserts_selected = isinstance(element, Insert) and element.select is not None
 
     def all(self, connection: Connection, **values: Any) -> list[Any]:
         """Run it once. Returns its rows, whose columns have names."""
@@ -62,11 +55,28 @@ class Statement:
         _run(connection, compiled, compiled.bind(values)).close()
 
     def run_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Run it for each of the rows."""
-        compiled = self.compiled_for(connection.dialect)
-        bound = [compiled.bind(row) for row in rows]
-        is_one = len(bound) == 1  # for many psycopg begins a pipeline, which costs more than the row
-        _run(connection, compiled, bound[0] if is_one else bound, many=not is_one).close()
+        """Run it for each of the rows; what inserts what it selects runs once for all of them on PostgreSQL."""
+        rows = list(rows)
+        if len(rows) == 1:  # for many psycopg begins a pipeline, which costs more than the row
+            self.run(connection, **rows[0])
+        elif self._inserts_selected and connection.dialect.name == "postgresql":
+            names, at_once = self._at_once
+            at_once.run(connection, rows=[[row[name] for name in names] for row in rows])
+        else:
+            compiled = self.compiled_for(connection.dialect)
+            _run(connection, compiled, [compiled.bind(row) for row in rows], many=True).close()
+
+    @cached_property
+    def _at_once(self) -> "tuple[list[str], Statement]":
+        """The parameters' names, and this made to run once for many rows: each parameter is a column of theirs."""
+        givens: list[Any] = [each for each in iterate(self._element) if _is_given(each)]
+        rows = rows_of("rows", **{each.key: each.type for each in givens})
+
+        def column_of(element: Any, **_: Any) -> Any:
+            return rows.c[element.key] if _is_given(element) else None
+
+        element: Any = replacement_traverse(self._element, {}, column_of)
+        return [column.key for column in rows.c], Statement(element, plans_anew=self._plans_anew)
 
     def compiled_for(self, dialect: Dialect) -> "Compiled":
         compiled = self._compiled.get(dialect.name)
@@ -122,22 +132,15 @@ class Compiled:
         return self._row(row)
 
 
-def given(name: str, type_: Type) -> BindParameter[Any]:
-    """A parameter, which every execution has a value for."""
-    return bindparam(name, None, type_=type_)
-
-
-def rows_of(name: str, /, **types: Type) -> Subquery:
-    """Rows that come in as one parameter, of that name: as many lists of values, one for each of the types."""
-    elements = _elements(given(name, _Rows(tuple(types.values())))).table_valued("value", name=f"{name}_json")
-    columns = [_item(elements.c.value, at, type_).label(key) for at, (key, type_) in enumerate(types.items())]
-    return select(*columns).select_from(elements).subquery(name)
-
-
 def insert_into(table: Table) -> Statement:
     """The statement that inserts a row, from a value for each of its columns but the number."""
-    columns = [column for column in table.columns if column.name != "id"]
-    return Statement(insert(table).values({column.name: given(column.name, column.type) for column in columns}))
+    return insert_given(table, [column.name for column in table.columns if column.name != "id"])
+
+
+def insert_given(table: Table, names: Sequence[str], **fixed: Any) -> Statement:
+    """The statement that inserts a row, from a value for each of the columns `names`, with what is `fixed`."""
+    values = (*(given(name, table.c[name].type) for name in names), *map(literal, fixed.values()))
+    return Statement(insert(table).from_select([*names, *fixed], select(*values)))
 
 
 def insert_or_add(
@@ -156,110 +159,8 @@ def _insert_or_add(dialect: str, table: Table, adding: tuple[str, ...]) -> State
     return Statement(adds.on_conflict_do_update(index_elements=keys, set_=sums))
 
 
-class within(ColumnElement[bool]):
-    """Whether a column is one of what a select finds, which runs once and is followed by a look into an index."""
-
-    inherit_cache = False
-    type = Boolean()
-    _traverse_internals = [  # noqa: RUF012 - as SQLAlchemy reads it
-        ("column", InternalTraversal.dp_clauseelement),
-        ("found", InternalTraversal.dp_clauseelement),
-    ]
-
-    def __init__(self, column: ColumnElement[Any], found: Select[Any]) -> None:
-        self.column, self.found = column, found.scalar_subquery()
-
-    def self_group(self, against: Any = None) -> "within":
-        """It stands alone: SQLAlchemy would compare it with 1, and SQLite then use no index."""
-        return self
-
-
-class by_index(within):
-    """What a join says already, said again for PostgreSQL, which believes that an empty table stays small.
-
-    It would read all of it to join. SQLite takes the index without being told.
-    """
-
-    inherit_cache = False
-
-
-class _elements(FunctionElement[Any]):
-    """The elements of a JSON array, one a row, in the column `value`."""
-
-    inherit_cache = True
-
-
-class _item(ColumnElement[Any]):
-    """One value of a JSON array, in a type."""
-
-    inherit_cache = False
-
-    def __init__(self, array: ColumnElement[Any], at: int, type_: Type) -> None:
-        self.array, self.at, self.type = array, at, type_
-
-
-class _Rows(UserDefinedType[Sequence[Sequence[Any]]]):
-    """A list of rows as JSON."""
-
-    cache_ok = True
-
-    def __init__(self, types: tuple[Type, ...]) -> None:
-        self.types = types
-
-    def get_col_spec(self, **_: Any) -> str:
-        return "JSON"
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str]:
-        others = [(at, type_) for at, type_ in enumerate(self.types) if not isinstance(type_, JSON)]  # it nests
-        writers = [(at, type_.dialect_impl(dialect).bind_processor(dialect)) for at, type_ in others]
-        special = [(at, write) for at, write in writers if write is not None]
-
-        def process(rows: Any) -> str:
-            written = [list(row) for row in rows]
-            for row in written:
-                for at, write in special:
-                    row[at] = write(row[at])
-            return _as_json(written)
-
-        return process
-
-
-@compiles(within, "sqlite")
-def _within_on_sqlite(element: within, compiler: SQLCompiler, **options: Any) -> str:
-    return f"{compiler.process(element.column, **options)} IN {compiler.process(element.found, **options)}"
-
-
-@compiles(by_index, "sqlite")
-def _by_index_on_sqlite(_element: by_index, _compiler: SQLCompiler, **_: Any) -> str:
-    return "1"
-
-
-@compiles(within, "postgresql")
-def _within_on_postgresql(element: within, compiler: SQLCompiler, **options: Any) -> str:
-    """An array is no join: whatever is believed of the tables' sizes, it cannot be run again for each row."""
-    column, found = compiler.process(element.column, **options), compiler.process(element.found, **options)
-    return f"{column} = ANY (ARRAY{found})"
-
-
-@compiles(_elements, "sqlite")
-def _elements_on_sqlite(element: _elements, compiler: SQLCompiler, **options: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **options)})"
-
-
-@compiles(_elements, "postgresql")
-def _elements_on_postgresql(element: _elements, compiler: SQLCompiler, **options: Any) -> str:
-    return f"json_array_elements(CAST({compiler.process(element.clauses, **options)} AS JSON))"
-
-
-@compiles(_item, "sqlite")
-def _item_on_sqlite(element: _item, compiler: SQLCompiler, **options: Any) -> str:
-    return f"json_extract({compiler.process(element.array, **options)}, '$[{element.at}]')"
-
-
-@compiles(_item, "postgresql")
-def _item_on_postgresql(element: _item, compiler: SQLCompiler, **options: Any) -> str:
-    type_ = compiler.dialect.type_compiler_instance.process(element.type)
-    return f"CAST({compiler.process(element.array, **options)} ->> {element.at} AS {type_})"
+def _is_given(element: Any) -> bool:
+    return isinstance(element, BindParameter) and element.value is None and not element.literal_execute
 
 
 def _as_literal(element: Any, **_: Any) -> BindParameter[Any] | None:

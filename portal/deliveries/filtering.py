@@ -17,9 +17,9 @@ from portal.contacts.filtering import campaign_id_of, owner_id_of
 from portal.contacts.searching import is_found_by
 from portal.contacts.standing import is_behind
 from portal.database import filters
-from portal.database.driver import within
 from portal.database.filters import Filter, by, moment, names_of, number, one_of, text
 from portal.database.paging import DIGITS
+from portal.database.rows import within
 from portal.models import DELIVERY_STATUSES, LEVELS, RARE_REASON, RARE_TRIGGER, TRIGGERS, Attempt, Contact, Delivery
 from portal.rules.reasons import WORDS
 from portal.rules.verdict import DELIVERED_REASONS, WARNINGS

@@ -23,7 +23,8 @@ from sqlalchemy import (
 )
 
 from portal.database.db import Key
-from portal.database.driver import Statement, given, rows_of, within
+from portal.database.driver import Statement
+from portal.database.rows import given, rows_of, within
 from portal.database.times import UTCDateTime
 from portal.egress import origin_of
 from portal.models import OPEN_STATUSES, Delivery, DeliveryBody, Endpoint

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from portal.database.db import Key
-from portal.database.driver import Statement, given, rows_of, within
+from portal.database.driver import Statement, insert_given
+from portal.database.rows import given, rows_of, within
 from portal.models import OPEN_STATUSES, Delivery
 from portal.outbox.bell import DUE
 from portal.outbox.claims import CLAIM_COLUMNS, ENDPOINT_COLUMNS, Claim, delivery, delivery_body, endpoint, target_of
@@ -32,16 +33,11 @@ ENQUEUED = (
     *("webhook_id", "company_id", "contact_id", "campaign_id", "owner_id", "trigger", "next_trigger", "actor"),
     *("interest_level", "previous_level", "status", "next_attempt_at", "created_at"),
 )
-ENQUEUE = Statement(
-    insert(delivery).values(
-        {name: given(name, delivery.c[name].type) for name in ENQUEUED}
-        | {"attempt_count": 0, "tries": 0, "has_body": True, "is_purged": False}
-    )
-)
-_stored = select(delivery.c.id, given("body", delivery_body.c.content.type))
+ENQUEUE = insert_given(delivery, ENQUEUED, attempt_count=0, tries=0, has_body=True, is_purged=False)
+_just_made = select(delivery.c.id).where(delivery.c.webhook_id == given("webhook_id", String())).scalar_subquery()
 STORE_BODY = Statement(
     insert(delivery_body).from_select(
-        ("delivery_id", "content"), _stored.where(delivery.c.webhook_id == given("webhook_id", String()))
+        ["delivery_id", "content"], select(_just_made, given("body", delivery_body.c.content.type))
     )
 )
 

@@ -25,7 +25,8 @@ from sqlalchemy import (
 )
 
 from portal.database.db import Key
-from portal.database.driver import Hold, Statement, by_index, given, insert_into, rows_of, within
+from portal.database.driver import Hold, Statement, insert_into
+from portal.database.rows import by_index, given, rows_of, within
 from portal.database.times import UTCDateTime
 from portal.models import OPEN_STATUSES, Attempt, Contact, Exchange
 from portal.outbox.claims import CLAIM_COLUMNS, LEASE_EXPIRED, Claim, delivery, endpoint
@@ -115,14 +116,19 @@ Like all who hold deliveries here it leaves their keys free: who ends an outage 
 """
 RECORD = insert_into(attempt)
 _said = [column for column in exchange.c if column.name != "attempt_id"]
+_just_recorded = (
+    select(func.max(attempt.c.id))
+    .where(
+        attempt.c.delivery_id == given("delivery_id", Key),
+        attempt.c.number == given("number", Integer()),
+        attempt.c.late == given("late", Boolean()),
+    )
+    .scalar_subquery()
+)
 RECORD_SAID = Statement(
     insert(exchange).from_select(
         ["attempt_id", *(column.name for column in _said)],
-        select(func.max(attempt.c.id), *(given(column.name, column.type) for column in _said)).where(
-            attempt.c.delivery_id == given("delivery_id", Key),
-            attempt.c.number == given("number", Integer()),
-            attempt.c.late == given("late", Boolean()),
-        ),
+        select(_just_recorded, *(given(column.name, column.type) for column in _said)),
     )
 )
 """What was said at an attempt that was just recorded: the last of its number."""

@@ -17,7 +17,8 @@ from portal import audit, clock
 from portal.audit import Actor
 from portal.company.refusals import Refusal
 from portal.database.db import looking, patience, writing
-from portal.database.driver import Statement, given
+from portal.database.driver import Statement
+from portal.database.rows import given
 from portal.models import ApiToken, Company, User
 from portal.people.hashing import hash_secret
 

@@ -1,0 +1,242 @@
+"""What `benchmarks/bench.py` has no earlier state for: connections, origins, pauses, starts. SQLite, a few minutes.
+
+    python benchmarks/goals.py [--count 5000] [--log 1000000]
+
+It prints rows of a table: what was measured, and the figures. Those of one row come from one run and may be compared.
+"""
+
+import argparse
+import http.server
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from queue import SimpleQueue
+from statistics import median, quantiles
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from flask import Flask
+from sqlalchemy import text
+
+from benchmarks.bench import PORT, Api, Portal, cpu_seconds
+from benchmarks.drain import KEY, LOOPBACK, Receiver, drain, fill, make_item, prepare
+from benchmarks.drain import PORT as RECEIVER_PORT
+from portal import create_app, outbox
+from portal.audit import Actor
+from portal.clock import utcnow
+from portal.company import endpoint as endpoints
+from portal.config import Settings
+from portal.database.db import db
+from portal.people import users
+from portal.runtime import runtime
+
+ROOT = Path(__file__).parent.parent
+IN_FLIGHT = 16
+"""At most, to one endpoint, by default."""
+NORMAL = "import portal.database.db as d; d.SYNCHRONOUS = 'NORMAL'; from portal.__main__ import main; main()"
+CALLS = 200
+IDLE_SECONDS = 10.0
+COUNT, LOG_ROWS = 5_000, 1_000_000
+LOG = """
+INSERT INTO delivery (webhook_id, company_id, trigger, next_trigger, actor, interest_level, status, reason,
+    attempt_count, tries, created_at, delivered_at)
+WITH RECURSIVE number (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM number WHERE value < :log)
+SELECT 'msg_' || value, :company_id, 'classification', 'retry', 'benchmark', 2, 'delivered', 'ok_json', 1, 1, :at, :at
+FROM number
+"""
+
+
+@contextmanager
+def installed() -> Iterator[tuple[Flask, dict[str, str], int, bytes]]:
+    """An installation with a company: the application, the environment of its commands, the company, and a body."""
+    with tempfile.TemporaryDirectory() as folder:
+        instance = Path(folder)
+        url = f"sqlite:///{instance / 'portal.db'}"
+        networks = (ip_network(LOOPBACK),)
+        app = create_app(Settings(instance=instance, database_url=url, secret_key=KEY, allowed_networks=networks))
+        environment = os.environ | {
+            "PYTHONPATH": str(ROOT),
+            "PORTAL_INSTANCE": folder,
+            "PORTAL_SECRET_KEY": KEY,
+            "PORTAL_ALLOWED_NETWORKS": LOOPBACK,
+        }
+        with app.app_context():
+            company_id, body = prepare(app)
+            yield app, environment, company_id, body
+
+
+def add_company(place: int) -> int:
+    """One more, whose receiver has an address of its own."""
+    company = users.get_or_create_company(db.session, f"Bench {place}", vault=runtime().vault)
+    db.session.commit()
+    url = f"http://127.0.0.{place}:{RECEIVER_PORT}/hook"
+    endpoints.set_address(
+        db.session, Actor(company.id, "benchmark"), url, egress=runtime().egress, vault=runtime().vault
+    )
+    db.session.commit()
+    return company.id
+
+
+def run_drain(
+    environment: dict[str, str],
+    companies: list[int],
+    body: bytes,
+    *,
+    count: int,
+    delay: float = 0.0,
+    command: tuple[str, ...] = ("-m", "portal"),
+) -> tuple[float, int]:
+    """Deliveries a second of one worker, and on how many connections they came."""
+    fill(companies, body, count)
+    receiver = Receiver(delay, hosts=len(companies))
+    rate, _, _ = drain(environment, workers=1, count=count, command=command)
+    return rate, receiver.stop()[1]
+
+
+def measure_origins(count: int) -> Iterator[str]:
+    """As many companies, each with an origin of its own."""
+    with installed() as (_, environment, company_id, body):
+        companies, alone = [company_id], 0.0
+        for origins in (1, 8, 100):
+            companies += [add_company(place) for place in range(len(companies) + 1, origins + 1)]
+            rate, connections = run_drain(environment, companies, body, count=count)
+            alone = alone or rate
+            most = min(origins * IN_FLIGHT, count)
+            yield (
+                f"{origins} companies with an origin each, {count:,} deliveries | {rate:,.0f} a second, "
+                f"{rate / alone:.2f} times that of one; {connections} connections (16 for each origin are {most})"
+            )
+
+
+def measure_pause(count: int) -> Iterator[str]:
+    """A receiver that takes its time, and a window that is wide open."""
+    with installed() as (_, environment, company_id, body):
+        wide = environment | {"PORTAL_WORKER_THREADS": "64", "PORTAL_ENDPOINT_CONCURRENCY": "64"}
+        rate, _ = run_drain(wide, [company_id], body, count=count, delay=0.05)
+        share = rate / (64 / 0.05)
+        yield f"64 in flight to a receiver that takes 50 ms | {rate:,.0f} a second, {share:.0%} of what is possible"
+
+
+def measure_synchronous(count: int) -> Iterator[str]:
+    with installed() as (_, environment, company_id, body):
+        ratios = []
+        for _ in range(3):
+            full, _ = run_drain(environment, [company_id], body, count=count)
+            normal, _ = run_drain(environment, [company_id], body, count=count, command=("-c", NORMAL))
+            ratios.append(full / normal)
+        yield f"`synchronous=FULL` against NORMAL, medians of 3 | {median(ratios):.2f} times as fast"
+
+
+def measure_claim(log: int) -> Iterator[str]:
+    """The claim beside a short log and beside a long one."""
+    with installed() as (_, _, company_id, body):
+        fill([company_id], body, 1000)
+        short = time_claim()
+        with db.engine.begin() as connection:
+            connection.execute(text(LOG), {"company_id": company_id, "log": log, "at": "2026-01-01 00:00:00.000000"})
+        ratio = time_claim() / short
+        yield f"claim of {IN_FLIGHT} beside {log:,} deliveries | {ratio:.2f} times as long as beside 1,000"
+
+
+def time_claim() -> float:
+    """The seconds that a claim takes, as a median; nothing of it stays."""
+    seconds = []
+    with db.engine.connect() as connection:
+        for _ in range(100):
+            transaction, begun = connection.begin(), time.perf_counter()
+            claims = outbox.claim_due(
+                connection,
+                now=utcnow(),
+                lease=timedelta(minutes=1),
+                limit=IN_FLIGHT,
+                room_for=lambda _, lent: IN_FLIGHT - len(lent),
+            )
+            seconds.append(time.perf_counter() - begun)
+            transaction.rollback()
+            if len(claims) != IN_FLIGHT:
+                raise SystemExit(f"{len(claims)} were claimed.")
+    return median(seconds)
+
+
+def measure_serve() -> Iterator[str]:
+    """`portal serve` with its worker: how soon it answers and sends what a call asks for, and what it costs idle."""
+    receipts: SimpleQueue[float] = SimpleQueue()
+    with tempfile.TemporaryDirectory() as folder, noting_receiver(receipts):
+        portal = Portal(ROOT, Path(folder), None)
+        begun = time.monotonic()
+        with portal.running("serve", "--port", str(PORT)) as process:
+            api = Api(portal.token)
+            yield f"`portal serve`, from typing to the first answer | {time.monotonic() - begun:.1f} s"
+            passed = []
+            for number in range(CALLS):
+                called = time.monotonic()
+                api.save(make_item(number))
+                passed.append((receipts.get(timeout=30) - called) * 1000)
+                time.sleep(0.02)
+            steps = quantiles(passed, n=100)
+            yield f"from a call to its receipt, idle, {CALLS} calls | p50 {steps[49]:.1f} ms, p99 {steps[98]:.1f} ms"
+            used = cpu_seconds(process.pid)
+            time.sleep(IDLE_SECONDS)
+            share = (cpu_seconds(process.pid) - used) / IDLE_SECONDS
+            yield f"idle, `portal serve` with its worker | {share:.2%} of a processor"
+
+
+@contextmanager
+def noting_receiver(receipts: "SimpleQueue[float]") -> Iterator[None]:
+    """A receiver that notes when each request came whole."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            receipts.put(time.monotonic())
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """It says nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", RECEIVER_PORT), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def measure(*, count: int, log: int) -> Iterator[str]:
+    """Rows of a table, as each is known."""
+    for rows in (
+        measure_serve(),
+        measure_origins(count),
+        measure_pause(count),
+        measure_synchronous(count),
+        measure_claim(log),
+    ):
+        for row in rows:
+            yield f"| {row} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=COUNT)
+    parser.add_argument("--log", type=int, default=LOG_ROWS)
+    chosen = parser.parse_args()
+    for row in measure(count=chosen.count, log=chosen.log):
+        print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
