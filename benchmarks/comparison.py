@@ -75,7 +75,13 @@ Where that is above the number of processors, both waited for others, and the CP
 
 ![How many times as fast, and how much less CPU]({picture})
 
-`python benchmarks/drain.py` compares a worker with a bare loop of its own sender, `benchmarks/pages.py` asks for the
-pages over a long log, `benchmarks/saving.py` and `benchmarks/import.py` measure saving and importing contacts,
-`benchmarks/purging.py` pages beside a purge.
+Of this code alone, on SQLite:
+
+| what | measured |
+|---|---|
+{also}
+
+`python benchmarks/goals.py` measures the second table again, `benchmarks/drain.py` compares a worker with a bare loop
+of its own sender, `benchmarks/pages.py` asks for the pages over a long log, `benchmarks/saving.py` and
+`benchmarks/import.py` measure saving and importing contacts, `benchmarks/purging.py` pages beside a purge.
 """

@@ -1,4 +1,4 @@
-"""What `benchmarks/bench.py` has no earlier state for: connections, origins, pauses, starts. SQLite, a few minutes.
+"""What `make bench` measures of this code alone: connections, origins, pauses, starts. On SQLite, a few minutes.
 
     python benchmarks/goals.py [--count 5000] [--log 1000000]
 
@@ -25,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from flask import Flask
 from sqlalchemy import text
 
-from benchmarks.bench import PORT, Api, Portal, cpu_seconds
 from benchmarks.drain import KEY, LOOPBACK, Receiver, drain, fill, make_item, prepare
 from benchmarks.drain import PORT as RECEIVER_PORT
+from benchmarks.driven import PORT, Api, Portal, cpu_seconds
 from portal import create_app, outbox
 from portal.audit import Actor
 from portal.clock import utcnow

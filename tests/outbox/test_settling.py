@@ -26,6 +26,10 @@ def claim_one() -> Claim:
     return claim
 
 
+def rules_at(now: datetime) -> outbox.Rules:
+    return outbox.Rules(parse_schedule("0s,30s"), now=now, jitter=lambda: 0.0)
+
+
 def settle(
     claim: Claim, reason: str, *, schedule: str = "0s,30s", now: datetime | None = None, **facts: Any
 ) -> Delivery:
@@ -78,9 +82,8 @@ def test_each_of_a_batch_gets_what_came_of_it(company: Company) -> None:
     outcomes = [Outcome(started_at=utcnow(), duration_ms=1, url=URL, reason=reason) for reason in reasons]
     claims[4] = claims[4]._replace(lease_token="of another")
     now = utcnow()
-    rules = outbox.Rules(parse_schedule("0s,30s"), now=now, jitter=lambda: 0.0)
     with worker_transaction() as connection:
-        outbox.settle(connection, list(zip(claims, outcomes, strict=True))[::-1], rules)
+        outbox.settle(connection, list(zip(claims, outcomes, strict=True))[::-1], rules_at(now))
     rows = [db.session.get_one(Delivery, claim.delivery_id, populate_existing=True) for claim in claims]
     pause = timedelta(seconds=30)
     assert [(row.status, row.reason, row.tries, row.next_attempt_at, row.delivered_at) for row in rows] == [
@@ -92,6 +95,26 @@ def test_each_of_a_batch_gets_what_came_of_it(company: Company) -> None:
     ]
     assert [[attempt.late for attempt in row.attempts] for row in rows] == [[False]] * 4 + [[True]]
     assert [contact.delivered_level for contact in contacts if not db.session.refresh(contact)] == [1] + [None] * 4
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_what_was_said_is_kept_to_the_byte_of_one_and_of_several(company: Company, number: int) -> None:
+    for _ in range(number):
+        factories.make_delivery(factories.make_contact(company))
+    said: dict[str, Any] = {
+        "response_body": bytes(range(256)),
+        "request_headers": (("x-quoted", 'a "b" \\ c'),),
+        "response_headers": (("x-odd", "é\x7f\xff"), ("x-empty", "")),
+    }
+    outcome = Outcome(started_at=utcnow(), duration_ms=None, url=URL, reason="ok_text", **said)
+    claims = claim_due()
+    with worker_transaction() as connection:
+        outbox.settle(connection, [(claim, outcome) for claim in claims], rules_at(utcnow()))
+    attempts = [db.session.get_one(Delivery, claim.delivery_id).attempts[0] for claim in claims]
+    assert [(attempt.started_at, attempt.duration_ms) for attempt in attempts] == [(outcome.started_at, None)] * number
+    assert [attempt.response_body for attempt in attempts] == [said["response_body"]] * number
+    for name in ("request_headers", "response_headers"):
+        assert [getattr(attempt, name) for attempt in attempts] == [[list(each) for each in said[name]]] * number
 
 
 def test_a_detail_that_quotes_what_no_database_holds_is_kept_without_it(company: Company) -> None:
