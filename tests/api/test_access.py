@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from portal import clock
+from portal.api.protocol.access import needed_scope
 from portal.database.db import db
 from portal.models import SCOPES, ApiToken, Company, User
 from tests import factories
@@ -201,11 +202,28 @@ def test_the_use_of_a_token_is_recorded_by_reads_too(api: Caller, open_database:
     assert clock.utcnow() - last_used(open_database) < timedelta(minutes=1)
 
 
-def test_the_use_of_a_token_is_recorded_once_a_minute(api: Caller, open_database: Callable[[], Any]) -> None:
-    api.get("/webhook")
-    first = last_used(open_database)
-    api.get("/webhook")
-    assert last_used(open_database) == first
+@pytest.mark.parametrize(
+    ("later", "is_recorded"), [(timedelta(minutes=1, microseconds=-1), False), (timedelta(minutes=1), True)]
+)
+def test_the_use_of_a_token_is_recorded_once_a_minute(
+    api: Caller, open_database: Callable[[], Any], later: timedelta, is_recorded: bool
+) -> None:
+    for moment in (factories.NOON, factories.NOON + later):
+        with time_machine.travel(moment, tick=False):
+            api.get("/webhook")
+    assert last_used(open_database) == factories.NOON + (later if is_recorded else timedelta(0))
+
+
+@pytest.mark.parametrize(
+    ("access", "method", "scope"),
+    [
+        *((access, method, "read") for access in ("member", "admin") for method in ("GET", "HEAD", "OPTIONS")),
+        *(("member", method, "classify") for method in ("POST", "PUT", "DELETE")),
+        *(("admin", method, "manage") for method in ("POST", "PUT", "DELETE")),
+    ],
+)
+def test_a_token_must_be_good_for_what_the_call_does(access: str, method: str, scope: str) -> None:
+    assert needed_scope(access, method) == scope
 
 
 def test_an_answer_sets_no_cookie_and_allows_no_other_origin(api: Caller) -> None:
