@@ -50,6 +50,10 @@ def takes(item: Mapping[str, Any]) -> bool:
     return is_taken(InvalidContact, checking.check_item, item, ZoneInfo("UTC"))
 
 
+def skill_of(**facts: Any) -> dict[str, Any]:
+    return {"contact": {"name": "A", "skills": [facts]}}
+
+
 def keeps(messages: int) -> bool:
     given = [{"sender_name": "", "message": str(number), "date": None, "pending": False} for number in range(messages)]
     joined, more = threads.join_threads(given[:1], given)
@@ -127,6 +131,10 @@ TRIES: Mapping[str, tuple[int, Callable[[int], bool]]] = {
         200,
         lambda most: takes({"contact": {"name": "A"}, "campaign": {"name": "x" * most}}),
     ),
+    "contacts/checking endorsements": (2**31 - 1, lambda most: takes(skill_of(endorsements=most))),
+    "contacts/checking skill": (300, lambda most: takes(skill_of(skill="x" * most))),
+    "contacts/checking owner": (254, lambda most: takes({"contact_owner": {"email": "x" * most}})),
+    "contacts/checking owner's name": (200, lambda most: takes({"contact_owner": {"email": "x", "name": "x" * most}})),
     "contacts/searching MOST_WORDS": (12, searched_for),
     "egress/address MAX_URL_LENGTH": (
         2048,

@@ -125,9 +125,8 @@ def test_those_who_were_classified_last_are_listed_first_and_those_without_a_lev
 
 
 def test_doubles_are_shown_in_fifty_groups_by_name_each_of_the_first_ten(company: Company) -> None:
-    names = [f"Pessoa {number:02}" for number in range(51, -1, -1)]
-    items = [{"contact": {"name": name, "email": f"{name[-2:]}@x.test", "linkedin_public_id": name}} for name in names]
-    save_many(company, items)
+    people = [{"name": f"Pessoa {number:02}", "email": f"{99 - number}@x.test"} for number in range(51, -1, -1)]
+    save_many(company, [{"contact": each | {"linkedin_public_id": each["name"]}} for each in people])
     columns = [column.name for column in Contact.__table__.c if column.name not in ("id", "linkedin_public_id")]
     for row in db.session.query(Contact).all():
         facts = {name: getattr(row, name) for name in columns}
