@@ -546,3 +546,39 @@ def test_the_contact_says_what_its_crm_learned_last(app: Flask, stock: dict[str,
     said = (ana.delivered_level, ana.delivered_frozen_at, ana.delivered_warning)
     assert said == ((3, NOON, "html_page") if level == 3 else (2, NOON - HOUR, None))
     assert bia.delivered_level is None
+
+
+def test_what_is_made_says_all_of_itself(app: Flask) -> None:
+    rows = Rows({})
+    facts: dict[str, Any] = {"contact_id": rows.contacts["Ana"], "interest_level": 3}
+    campaign, owner = db.session.execute(select(Contact.campaign_id, Contact.owner_id)).first() or (0, 0)
+    facts |= {"campaign_id": campaign, "owner_id": owner, "previous_level": 2}
+    known = {"company_id": rows.company.id, "created_at": NOON, "attempt_count": 0, "tries": 0, "status": "pending"}
+    made = dict.fromkeys(Delivery.__table__.c.keys()) | {"has_body": True, "is_purged": False} | known
+    ids = outbox.enqueue(
+        *(db.session, rows.company.id, [facts | {"body": b"1"}, facts | {"body": b"2"}]),
+        **{"trigger": "sync", "actor": BY, "now": NOON},
+    )
+    assert db.session.info.pop(outbox.DUE)
+    stored = db.session.query(Delivery).order_by(Delivery.id).all()
+    assert [(each.webhook_id, each.body) for each in stored] == list(zip(ids, (b"1", b"2"), strict=True))
+    triggers = {"trigger": "sync", "next_trigger": "sync", "actor": BY, "next_attempt_at": NOON}
+    for each in stored:
+        row = {name: getattr(each, name) for name in made}
+        assert row == made | facts | triggers | {"id": each.id, "webhook_id": each.webhook_id}
+    assert outbox.enqueue(db.session, rows.company.id, [], trigger="sync", actor=BY, now=NOON) == []
+    assert outbox.DUE not in db.session.info
+    company_id = rows.company.id
+    tests: list[Claim] = []
+    in_worker(
+        lambda connection: tests.append(
+            outbox.enqueue_test(connection, company_id=company_id, url=f"{URL}/other", actor=BY, now=NOON, lease=LEASE)
+        )
+    )
+    (claim,) = tests
+    each = db.session.get_one(Delivery, claim.delivery_id)
+    own = {"trigger": "test", "next_trigger": "test", "actor": BY, "next_actor": BY, "interest_level": 2}
+    lent = {"status": "sending", "attempt_count": 1, "lease_expires_at": NOON + LEASE, "lease_token": claim.lease_token}
+    row = {name: getattr(each, name) for name in made}
+    assert row == made | own | lent | {"id": each.id, "webhook_id": claim.webhook_id}
+    assert (claim.url, claim.body, claim.is_test, claim.number, claim.tries) == (f"{URL}/other", each.body, True, 1, 0)
