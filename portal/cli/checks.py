@@ -7,7 +7,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -157,10 +157,9 @@ def check_backups(settings: Settings) -> Iterator[Finding]:
     if made_at is None:
         yield Finding("backups", "warn", f"None is in {settings.backups} yet.")
         return
-    at = datetime.fromtimestamp(made_at, UTC)
-    is_overdue = clock.utcnow() - at > nightly.OVERDUE
+    is_overdue = clock.utcnow() - made_at > nightly.OVERDUE
     words = "The last one is old: see the worker's log and the disk." if is_overdue else "The last one:"
-    yield Finding("backups", "warn" if is_overdue else "ok", f"{words} {at:%F %T} UTC, in {settings.backups}")
+    yield Finding("backups", "warn" if is_overdue else "ok", f"{words} {made_at:%F %T} UTC, in {settings.backups}")
 
 
 def check_copies(settings: Settings) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Set
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from shlex import join
 
@@ -49,7 +50,7 @@ def _known_marks(settings: Settings) -> Set[str] | None:
         return None
 
 
-def _is_old(path: Path, known: Set[str] | None, erased_at: float) -> bool:
+def _is_old(path: Path, known: Set[str] | None, erased_at: datetime) -> bool:
     """Whether a copy lacks the mark of somebody; by its time, where what it holds cannot be read."""
     written_at = nightly.written_at(path)
     if written_at is None:

@@ -1,6 +1,5 @@
 """The company: its name, the time zone of its dates, its data as files, and closing it."""
 
-from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -45,10 +44,9 @@ def index() -> ResponseReturnValue:
 def backup_facts() -> dict[str, Any]:
     """When the last backup was made, and since when there has been none for too long."""
     settings, now = runtime().settings, clock.utcnow()
-    made_at = nightly.last_made_at(settings.backups)
     overdue = nightly.find_overdue(settings.backups, begun_at=current_user.company.created_at, now=now)
     return {
-        "backed_up_at": None if made_at is None else datetime.fromtimestamp(made_at, UTC),
+        "backed_up_at": nightly.last_made_at(settings.backups),
         "no_backup_since": overdue if settings.backup_at is not None else None,
     }
 

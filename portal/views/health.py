@@ -1,7 +1,5 @@
 """Is the process alive, and is the portal ready: for whoever watches the machine."""
 
-from datetime import UTC, datetime
-
 from flask import Response, current_app, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -50,7 +48,7 @@ def readyz() -> tuple[Response, int]:
 def last_backup_at() -> str | None:
     """When the newest nightly backup was made, as RFC 3339."""
     made_at = nightly.last_made_at(runtime().settings.backups)
-    return None if made_at is None else datetime.fromtimestamp(made_at, UTC).isoformat(timespec="seconds")
+    return None if made_at is None else made_at.isoformat(timespec="seconds")
 
 
 def look(checks: dict[str, object]) -> None:

@@ -87,7 +87,9 @@ class Figures(Collector):
         yield GaugeMetricFamily("portal_workers", "Workers alive.", value=figures.count_workers(session, now=now))
         if (made_at := nightly.last_made_at(runtime().settings.backups)) is not None:
             yield GaugeMetricFamily(
-                "portal_last_backup_timestamp_seconds", "When the newest nightly backup was made.", value=made_at
+                "portal_last_backup_timestamp_seconds",
+                "When the newest nightly backup was made.",
+                value=made_at.timestamp(),
             )
         about = GaugeMetricFamily("portal_info", "The portal's version.", labels=("version",))
         about.add_metric((__version__,), 1)

@@ -42,7 +42,7 @@ class Nightly:
         if now < due_at:
             due_at -= timedelta(days=1)
         made_at = last_made_at(self._folder)
-        if (made_at is not None and made_at >= due_at.timestamp()) or (self._not_before and now < self._not_before):
+        if (made_at is not None and made_at >= due_at) or (self._not_before and now < self._not_before):
             return None
         self._not_before = now + PAUSE
         path = self._folder / f"nightly-{now.date()}.{'db' if self._engine.dialect.name == 'sqlite' else 'dump'}"
@@ -84,22 +84,21 @@ def choose_kept(days: Iterable[date]) -> set[date]:
     return kept | set(list(weeks.values())[:KEPT_WEEKS])
 
 
-def last_made_at(folder: Path) -> float | None:
-    """When the newest of them was written, in seconds since 1970; None when there is none."""
+def last_made_at(folder: Path) -> datetime | None:
+    """When the newest of them was written; None when there is none."""
     times = map(written_at, find_all(folder).values())
     return max((at for at in times if at is not None), default=None)
 
 
-def written_at(path: Path) -> float | None:
-    """When a file was written, in seconds since 1970; None when there is none: a worker may just have removed it."""
+def written_at(path: Path) -> datetime | None:
+    """When a file was written; None when there is none: a worker may just have removed it."""
     try:
-        return path.stat().st_mtime if path.is_file() else None
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.is_file() else None
     except FileNotFoundError:
         return None
 
 
 def find_overdue(folder: Path, *, begun_at: datetime, now: datetime) -> datetime | None:
     """Since when there is none, when that is too long. `begun_at` is when there first was something to back up."""
-    made_at = last_made_at(folder)
-    last = begun_at if made_at is None else datetime.fromtimestamp(made_at, UTC)
+    last = last_made_at(folder) or begun_at
     return last if now - last > OVERDUE else None
