@@ -31,6 +31,11 @@ def attach_runtime(app: Flask, settings: Settings) -> None:
     app.extensions["portal"] = Runtime(settings, Vault(settings.secret_key), egress, bell)
 
 
+def this_app() -> Flask:
+    """The current application itself, for what outlives the request."""
+    return current_app._get_current_object()  # type: ignore[attr-defined, no-any-return]
+
+
 def runtime() -> Runtime:
     """The current application's runtime."""
     held: Runtime = current_app.extensions["portal"]

@@ -17,7 +17,7 @@ from portal.runtime import runtime
 from portal.views.language import remember_language
 from portal.views.links import open_link
 from portal.web import access, sessions
-from portal.web.link_mail import link_to, send_link, tell_old_address, this_app
+from portal.web.link_mail import link_to, send_link, tell_old_address
 from portal.web.redirects import see_other
 
 bp = access.Pages("account", __name__, url_prefix="/account")
@@ -74,7 +74,7 @@ def ask_for_email() -> ResponseReturnValue:
     db.session.commit()
     link = link_to("account.confirm_email", token)
     try:
-        send_link(this_app(), own_user(), link, purpose="email", recipient=recipient)
+        send_link(own_user(), link, purpose="email", recipient=recipient)
     except MailError as error:
         links.take_back(db.session, token)
         db.session.commit()

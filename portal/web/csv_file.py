@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response
 from flask_babel import force_locale, get_locale
 
 from portal import audit, clock
 from portal.database.db import db, reading
 from portal.rules.formulas import guard
+from portal.runtime import this_app
 from portal.web import access
 from portal.web.files import attachment
 
@@ -34,8 +35,7 @@ def download(name: str, columns: Iterable[object], read: Reader[Cursor], *, zone
     holds no transaction open.
     """
     audit.note(db.session, access.current_actor(), action)
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    lines = write_lines(app, columns, read, locale=str(get_locale()))
+    lines = write_lines(this_app(), columns, read, locale=str(get_locale()))
     return attachment(lines, f"{name}-{clock.utcnow().astimezone(zone):%Y-%m-%d}.csv", "text/csv")
 
 

@@ -15,7 +15,7 @@ from portal.notices.explaining import explain_error
 from portal.notices.letters import Letter
 from portal.notices.telling import post
 from portal.people import links
-from portal.runtime import runtime
+from portal.runtime import runtime, this_app
 
 MAX_SENDERS = 4
 """So many mails to people who forgot their password are on their way at a time; what is asked beyond is dropped."""
@@ -46,16 +46,12 @@ def mail_shown_link(user: User, link: str, *, email: str | None = None) -> None:
     purpose = "email" if email else "reset" if user.password_hash else "invitation"
     recipient = email or user.email
     try:
-        send_link(this_app(), user, link, purpose=purpose, recipient=recipient)
+        send_link(user, link, purpose=purpose, recipient=recipient)
     except MailError as error:
         reason = explain_error(str(error))
         flash(_("O e-mail não foi enviado. %(reason)s Entregue o link você mesmo.", reason=reason), "error")
     else:
         flash(_("Enviamos o link também a %(email)s.", email=recipient), "success")
-
-
-def this_app() -> Flask:
-    return current_app._get_current_object()  # type: ignore[attr-defined, no-any-return]
 
 
 def mail_reset_after(answer: Response, email: str, *, ip: str) -> None:
@@ -82,7 +78,7 @@ def _mail_reset(app: Flask, email: str, ip: str) -> None:
             if asked is None:
                 return
             user, token = asked
-            send_link(app, user, link_to("links.reset", token), purpose="reset", recipient=user.email)
+            send_link(user, link_to("links.reset", token), purpose="reset", recipient=user.email)
     except MailError as error:
         logger.warning("A link was not mailed: %s", error, extra={"action": "reset_mail_failed"})
     except Exception:  # there is nobody to raise it to: the log says it
@@ -91,26 +87,26 @@ def _mail_reset(app: Flask, email: str, ip: str) -> None:
         _senders.release()
 
 
-def send_link(app: Flask, user: User, link: str, *, purpose: str, recipient: str) -> None:
+def send_link(user: User, link: str, *, purpose: str, recipient: str) -> None:
     """Mail a person their link, in their language. Raises MailError."""
-    _post(app, user, lambda facts: write_letter(facts, link, recipient=recipient, purpose=purpose))
+    _post(user, lambda facts: write_letter(facts, link, recipient=recipient, purpose=purpose))
 
 
 def tell_old_address(user: User, old: str) -> None:
     """Tell whoever reads the old address that the account has another one; without a mail server nobody is told."""
     email = user.email
     try:
-        _post(this_app(), user, lambda facts: write_farewell(facts, email, recipient=old))
+        _post(user, lambda facts: write_farewell(facts, email, recipient=old))
     except MailError as error:
         logger.warning("The old address was not told: %s", error, extra={"action": "email_notice_failed"})
 
 
-def _post(app: Flask, user: User, write: Callable[[dict[str, str]], Letter]) -> None:
+def _post(user: User, write: Callable[[dict[str, str]], Letter]) -> None:
     settings, company = runtime().settings, user.company
     language, zone = user.locale or company.locale, company.timezone
     facts = {"name": user.name, "company": company.name}
     db.session.rollback()  # a mail server may be slow: no transaction waits for it
-    with speaking(app, language, zone):
+    with speaking(this_app(), language, zone):
         letter = write(facts)
     post(letter, settings)
 
