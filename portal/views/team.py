@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
+from portal.company.refusals import Refusal
 from portal.contacts import assigning
 from portal.contacts.filtering import ContactFilter
 from portal.contacts.listing import COUNT_CAP, count_contacts, people_of
@@ -154,6 +155,14 @@ def invite_owner(user: User, role: str) -> ResponseReturnValue:
     user, token = users.invite(db.session, user.company, name=user.name, email=user.email, role=role, actor=actor)
     db.session.commit()
     return page(user, link=link_to("links.accept_invitation", token))
+
+
+@bp.errorhandler(Refusal)
+def explain_refusal(refusal: Refusal) -> ResponseReturnValue:
+    """Back to the person's page, also from where it was shown under another address, and why nothing was changed."""
+    db.session.rollback()
+    flash(refusal.sentence, "error")
+    return see_other(url_for(".show", **(request.view_args or {})))
 
 
 def page(user: User, *, link: str | None = None, email: str | None = None) -> str:

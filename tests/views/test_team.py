@@ -149,6 +149,15 @@ def test_one_of_two_admins_may_become_a_member(admin, company):
     assert reload(other).role == "member"
 
 
+def test_a_refusal_leads_to_the_person_from_where_the_invitation_was_shown(admin, company):
+    """The person's page stands under the address of the invitation then: going back there would show an empty form."""
+    bia = make_user(company, name="Bia", role="member")
+    same = {"email": bia.email}
+    answer = admin.post(f"/team/{bia.id}/email", same, headers={"Referer": "http://localhost/team/new"})
+    assert (answer.status_code, answer.location) == (303, f"/team/{bia.id}")
+    assert "Este já é o e-mail da conta." in admin.get(answer.location).text
+
+
 def test_a_role_that_does_not_exist_is_refused(admin, member):
     assert admin.post(f"/team/{member.id}/role", {"role": "owner"}).status_code == 400
     assert reload(member).role == "member"
