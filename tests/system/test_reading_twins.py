@@ -130,7 +130,7 @@ def answers(read: Callable[..., Any], company_id: int) -> list[Any]:
     """What it says, without what says nothing."""
     said = [plain(read(db.session, company_id, **asked)) for asked in calls(read)]
     db.session.rollback()
-    return [each for each in said if each not in ("None", [])]
+    return [each for each in said if each not in ("None", [], {})]
 
 
 def make_whole(name: str) -> int:
