@@ -240,7 +240,9 @@ def test_doubts_are_counted_by_their_kind_the_most_frequent_first(people: People
     assert found[0].warning == "source_code"
 
 
-def test_the_causes_are_those_of_the_last_deliveries_first_what_is_tried_no_more(people: People) -> None:
+def test_the_causes_are_those_of_the_last_deliveries_first_what_is_tried_no_more(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
     newest = {
         name: db.session.query(Delivery.id).filter_by(contact_id=people.ids[name]).all()[-1][0]
         for name in UNKNOWN
@@ -257,6 +259,8 @@ def test_the_causes_are_those_of_the_last_deliveries_first_what_is_tried_no_more
         ("failed", "gone", 1, newest["failed"], NOON + HOUR),
         ("pending", "timeout", len(waiting), max(newest[name] for name in waiting), NOON),
     ]
+    monkeypatch.setattr(syncing, "LOOK_BACK", 2)
+    assert sum(each.contacts for each in syncing.causes_of(db.session, people.company.id)) <= 2
 
 
 @pytest.mark.parametrize(
