@@ -16,14 +16,13 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.audit import Actor
 from portal.cli.console import ACTOR, Words, company_option, json_option, open_app, pick_company
-from portal.cli.import_choices import Encoding, Mapping
 from portal.cli.import_report import Findings, describe, print_report, show_columns
 from portal.cli.terminal import inert
 from portal.company.endpoint import is_configured
 from portal.database.db import db
 from portal.importing.chunks import cut_into_chunks
-from portal.importing.columns import NAMES
-from portal.importing.encoding import Blocks, FileProblem, UnknownName
+from portal.importing.columns import FIELDS, NAMES
+from portal.importing.encoding import ENCODINGS, Blocks, FileProblem, UnknownName, find_encoding
 from portal.importing.mapping import choose_by_name, recall
 from portal.importing.order import Order
 from portal.importing.rehearsal import rehearse
@@ -36,6 +35,32 @@ from portal.people import users
 from portal.tasks import store
 from portal.tasks.store import Chunk, Done, TaskClaim
 from portal.worker.task_runner import PAUSE_SECONDS
+
+
+class Encoding(click.ParamType[str]):
+    """The name of an encoding that a file may have."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        found = find_encoding(str(value))
+        if found is None:
+            self.fail(f"{value} is none of {', '.join(ENCODINGS)}.", param, ctx)
+        return found
+
+
+class Mapping(click.ParamType[tuple[str, str]]):
+    """A column and the field that it goes to."""
+
+    name = "column=field"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        column, is_given, field = str(value).rpartition("=")
+        if not is_given:
+            self.fail(f"{value!r} has no =. Write COLUMN=FIELD; fields are {', '.join(FIELDS)}.", param, ctx)
+        return column.strip(), field.strip()
 
 
 @click.command(name="import")
