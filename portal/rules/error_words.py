@@ -69,8 +69,8 @@ _DENIED = re.compile(
           | [ ](?!such)[^\W\d_]{1,20} )?
         (?:[ ](?: was | were | foi | foram | com | with | (?:de|of)[ ]\d{1,9} ))?
       | (?: not | never | não | no )
-        (?:[ ](?: an? | any | há | houve | hay | hubo | han? | se | ocorre[ur]\w{0,3} | foi | foram | será | be | tem
-          | teve | existem? | (?:encontr | registr | detect | produ[cj] | present | report)[^\W\d_]{1,9} | nenhuma?
+        (?:[ ](?: an? | any | há | houve | hay | hubo | han? | se | ocorre[ur]\w{0,3} | está | foi | foram | será | be
+          | tem | teve | existem? | (?:encontr | registr | detect | produ[cj] | present | report)[^\W\d_]{1,9} | nenhuma?
           | ningún | ninguna )){0,3}
       | (?: if | caso | case | se[ ](?:houver | ocorrer) | si[ ](?:hay | ocurre) )(?:[ ][^\W\d_]{1,12}){0,3}
       | se[ ][^\W\d_]{2,12}rán?[ ]l[oa]s
@@ -94,19 +94,19 @@ _ERROR_PHRASES = re.compile(
       | unexpected[ ](?:token | end):? | missing[ ](?:required | param | field | header | token | key | api)[^\W_]*
       | (?:limite? | maximum | máximo)[ ](?:(?!(?:not|não)[ ])[^.\n]){0,40}(?:reached | atingid[oa])
       | (?:queue | fila | disk | disco)[ ](?:is[ ] | está[ ])?(?:full | chei[oa]) | out[ ]of[ ]memory
-      | (?:sem | no | not[ ]have)[ ](?:permiss(?:ão | ion) | credits? | créditos?)
+      | (?:sem | no | not[ ]have)[ ](?:permiss(?:ão | ion) | access | acesso | credits? | créditos?)
       | no[ ]such | (?:sin | no[ ]tienes?)[ ]permiso
       | sem[ ]sucesso | sin[ ]éxito | (?:no[ ]data | nothing)[ ](?:was[ ])?(?:received | saved)
       | nenhum[ ]dado[ ]recebido | bad[ ]gateway | gateway[ ]time-?out | not[ ](?:satisfied | authori[sz]ed
           | authenticated | allowed | supported | implemented | saved | processed | created | accepted | received
           | available | valid | ok)
       | unable[ ]to | timed[ ]out | bad[ ]request | went[ ]wrong | deu[ ]errado | salió[ ]mal
-      | não[ ](?:deu[ ]certo | confere | conectou | salvou | suportad[oa])
+      | não[ ](?:deu[ ]certo | confere | conectou | salvou)
       | (?:não | no)[ ](?:autorizad[oa] | autenticad[oa] | permitid[oa] | permite) | não[ ]foi[ ]possível
       | no[ ](?:se(?:[ ]ha)? | fue)[ ](?:pod | pud | pued | posible | guard | cre | proces | recib | acept)[^\W_]*
       | (?:não | nada)[ ](?:(?:foi | foram)[ ])?(?:salv | grav | feit | process | cri | receb | aceit | registr | inclu)
         (?:[ia]d | íd)?[oa]s?
-      | (?:(?:ocorreu | houve)[ ]um | (?:ocurrió | hubo)[ ]un | there[ ]was[ ]a)[ ]problema?
+      | (?:(?:ocorreu | houve)[ ]um | (?:ocurrió | ocurrido | hubo)[ ]un | there[ ]was[ ]a)[ ]problema?
       | <status(?:code)?>[45][0-9]{2}< | database[ ]is[ ]locked | no[ ]space[ ]left
       | (?:não | no)[ ](?:(?:é | são | es | son)[ ])?válid[oa]s?
       | (?:success | sucesso | ok)["']?\s{0,3}[:=>]\s{0,3}["']?(?:false | 0 | no | não) )
@@ -119,15 +119,19 @@ _ERROR_PHRASES = re.compile(
 _DOUBTFUL_PHRASES = re.compile(
     _any_accents(
         r"""(?<![^\W_])
-    (?: you[ ](?:can't | cannot) | (?:try | tente)[ ](?:again | novamente) | (?:is | are | field)[ ]required
+    (?: you[ ](?:can't | cannot) | (?:try | tente | intente)[ ](?:again | novamente | nuevamente)
+      | (?:is | are | field | authentication | credentials | token | key)[ ]required
+      | (?:bad | wrong)[ ](?:data | e-?mail | format | json | key | api | password | phone | token | value) | errad[oa]
       | bloquead[oa] | blocked | suspens[oa] | suspended | disabled | inativ[oa] | inactive | desativad[oa]
-      | vencid[oa] | cancelad[oa] | cancell?ed | missing | (?<!a[ ])falta(?:m | n | ndo)? | ausente
+      | vencid[oa] | cancelad[oa] | cancell?ed | missing | faltante | (?<!a[ ])falta(?:m | n | ndo)? | ausente
+      | inexistente | unknown | desconhecid[oa] | restrit[oa] | restricted | restringid[oa]
       | obrigatóri[oa] | obligatori[oa] | requerid[oa] | no[ ][^\W\d_]{1,20}[ ](?:given | provided)
       | not[ ](?:[^\W\d_]{1,20}ly[ ])?(?:configured | connected | enabled | found | informed | provided | registered)
-      | (?:não | no)[ ]informad[oa] | (?:does[ ]not | doesn't)[ ]exist | (?:não | no)[ ]existe
+      | não[ ](?:(?:foi | foram | está)[ ])?(?!(?:alter | ating | bloque | duplic | modific | neg | recus | rejeit
+          | repet)[ai]d)[^\W\d_]{2,12}[ai]d[oa]s? | no[ ](?:encontrad | informad | registrad)[oa]s?
+      | (?:does[ ]not | doesn't)[ ]exist | (?:não | no)[ ]existe
       | (?:body | payload | corpo | cuerpo)[ ](?:is[ ] | está[ ])?(?:empty | vazio | vacío) | empty[ ](?:body | payload)
       | unavailable | indisponível | no[ ]disponible | fora[ ]do[ ]ar | de[ ]nuevo[ ]más[ ]tarde
-      | (?:não | no)[ ](?:(?:foi | foram)[ ])?encontrad[oa]s?
       | log[ -]?in[ ]required | required[ ]log[ ]?in | (?:please | need[ ]to)[ ](?:log | sign)[ -]?in | faça[ ]login
       | not[ ]logged[ ]in | não[ ]logado | inici[ea][ ]sesión
       | em[ ]manutenção | under[ ]maintenance | maintenance[ ]mode )
@@ -142,7 +146,7 @@ _TAKEN = re.compile(
     _any_accents(
         r"(?<!not )(?<!t be )(?<!não )(?<!não foi )(?<![^\W_])(?:ok|received|saved|created|updated|added|enabled"
         r"|processed|thanks|thank you|success(?:fully)?|recebemos|obrigad[oa]|gracias|sucesso|éxito"
-        r"|(?:recebid|recibid|salv|guardad|criad|cread|cadastrad|atualizad)[oa]s?)(?![^\W_])"
+        r"|(?:recebid|recibid|salv|gravad|guardad|incluíd|inserid|criad|cread|cadastrad|atualizad)[oa]s?)(?![^\W_])"
     ),
     re.IGNORECASE,
 )
