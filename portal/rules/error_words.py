@@ -70,8 +70,8 @@ _DENIED = re.compile(
         (?:[ ](?: was | were | foi | foram | com | with | (?:de|of)[ ]\d{1,9} ))?
       | (?: not | never | não | no )
         (?:[ ](?: an? | any | há | houve | hay | hubo | han? | se | ocorre[ur]\w{0,3} | está | foi | foram | será | be
-          | tem | teve | existem? | (?:encontr | registr | detect | produ[cj] | present | report)[^\W\d_]{1,9} | nenhuma?
-          | ningún | ninguna )){0,3}
+          | tem | teve | existem? | (?:encontr | registr | detect | produ[cj] | present | report)[^\W\d_]{1,9}
+          | nenhuma? | ningún | ninguna )){0,3}
       | (?: if | caso | case | se[ ](?:houver | ocorrer) | si[ ](?:hay | ocurre) )(?:[ ][^\W\d_]{1,12}){0,3}
       | se[ ][^\W\d_]{2,12}rán?[ ]l[oa]s
       | (?: if | caso | se | si )[ ][^.,;:!?\n]{1,30}, )
