@@ -94,9 +94,8 @@ class Rows:
             rows.append(dict.fromkeys(Delivery.__table__.c.keys()) | row)
         self.ids = {row["webhook_id"]: row["id"] for row in rows}
         db.session.commit()
-        with db.engine.begin() as connection:
-            for row in rows:
-                insert_deliveries(connection, [row])
+        if rows:
+            in_worker(lambda connection: insert_deliveries(connection, rows))
 
     def read(self) -> dict[str, dict[str, Any]]:
         db.session.commit()
