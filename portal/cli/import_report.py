@@ -59,6 +59,8 @@ def show_columns(order: Order) -> None:
     """Print which column went where, and which were left out or only offered."""
     if order.layout.is_header_doubtful:
         click.echo("No name of a column is known: line 1 was taken for a header. If it is a contact, use --no-header.")
+    if others := order.layout.other_sheets:
+        click.echo(inert(f"Sheet: {order.layout.sheet}. Left out: {', '.join(others)}. Another is chosen by --sheet."))
     if again := order.layout.repeated_names:
         said = f"There seem to be two tables side by side: the header repeats {', '.join(again)}."
         click.echo(inert(f"{said} One contact is taken from each line; save the other table as a file of its own."))
@@ -95,6 +97,7 @@ def print_report(order: Order, counts: Counter[str], findings: list[Finding], *,
         "dry_run": dry_run,
         "encoding": order.layout.encoding,
         "sheet": order.layout.sheet,
+        "other_sheets": order.layout.other_sheets,
         "columns": columns,
         "remembered": order.is_remembered,
         "repeated_names": order.layout.repeated_names,

@@ -58,6 +58,11 @@ class Layout:
         return self.header_line > 0 and known_names(self.header) == 0
 
     @property
+    def other_sheets(self) -> tuple[str, ...]:
+        """The sheets of the workbook that are left out."""
+        return tuple(each for each in self.sheets if each != self.sheet)
+
+    @property
     def repeated_names(self) -> tuple[str, ...]:
         """The names that the header says again, where another table of people seems to stand beside the first."""
         times = Counter(filter(None, (" ".join(name.split()) for name in self.header)))

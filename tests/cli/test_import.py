@@ -244,6 +244,8 @@ def test_encoding_and_sheet_can_be_chosen(run: Run, company, tmp_path):
     assert "A workbook says itself" in run("import", WORKBOOKS / "people.xls", "--encoding", "cp850").stderr
     shape = json.loads(run("import", WORKBOOKS / "people.xls", "--sheet", "Contatos", "--json").stdout)
     assert (shape["sheet"], names()) == ("Contatos", ["João Ávila", "Ana Lima"])
+    said = "Sheet: Contatos. Left out: Leia-me. Another is chosen by --sheet."
+    assert (shape["other_sheets"], said in run("import", WORKBOOKS / "people.xls").stdout) == (["Leia-me"], True)
 
 
 def test_columns_without_a_header_are_called_by_their_number(run: Run, company):

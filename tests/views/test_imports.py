@@ -270,6 +270,7 @@ def test_the_sheet_of_a_workbook_can_be_chosen_on_the_page_and_changed_again(mem
     url = send(member, (WORKBOOKS / "people.xls").read_bytes(), name="people.xls").location
     page = member.get(url).text
     assert "Contatos</dd>" in page
+    assert "Só esta aba é importada. Ficam de fora: Leia-me." in page
     assert "<option>Leia-me</option>" in page
     member.post(f"{url}/examine", {"sheet": "Leia-me"})
     run_tasks()
