@@ -24,6 +24,8 @@ ENTITY = re.compile(
     r"&(?:amp|quot|apos|lt|gt|nbsp|#x?[0-9a-f]{2,5}|[a-z]{1,2}(?:acute|grave|circ|tilde|cedil|uml));", re.I
 )
 """What web pages write in place of some characters, and exports of programs that live in them."""
+MAILBOX = re.compile(r"([^<(@]*[^<(@\s])\s*[<(]([^<>()\s]+@[^<>()\s]+)[>)]")
+"""A name with its e-mail, as mail programs write them, and reports of some CRMs."""
 LEVEL_WORDS = {
     **dict.fromkeys(("1", "baixo", "baixa", "bajo", "baja", "low"), 1),
     **dict.fromkeys(("2", "medio", "media", "medium"), 2),
@@ -79,6 +81,12 @@ def read_phone(text: str) -> str | None:
         phone = found[1]
     phone = phone.strip().removeprefix("tel:").removesuffix(".0").strip()
     return phone if sum(character.isdecimal() for character in phone) >= MIN_DIGITS else None
+
+
+def split_mailbox(text: str) -> tuple[str, str]:
+    """The name and the e-mail of `Ana Lima <ana@example.com>`; of any other text itself, and no e-mail."""
+    found = MAILBOX.match(text) if "@" in text else None
+    return (found[1], found[2]) if found else (text, "")
 
 
 def is_hidden_name(text: Any) -> bool:

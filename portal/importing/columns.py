@@ -155,13 +155,18 @@ def _by_cells(name: str, sure: str | None, maybe: str | None, seen: Evidence, is
         return "owner_email"
     is_of_contact = not OTHERS & set(words_of(name))
     is_theirs = maybe == "linkedin" or (not is_named and seen.tells_apart)
-    if maybe == "name" and seen.are("links"):
+    if _are_names(maybe, seen):
         return sure
     if seen.are("profiles") and (sure == "current_company_link" or (is_of_contact and sure is None and is_theirs)):
         return "linkedin"
     if maybe not in (None, "linkedin") and is_of_contact and seen.are("emails") and seen.tells_apart:
         return "email"
     return sure
+
+
+def _are_names(maybe: str | None, seen: Evidence) -> bool:
+    """Whether the cells are names that lead to a profile or stand before an e-mail."""
+    return maybe == "name" and (seen.are("links") or seen.are("mailboxes"))
 
 
 def _take_probable(fields: list[str | None], maybe: Sequence[str | None], seen: Sequence[Evidence]) -> None:
@@ -211,7 +216,8 @@ def _take_by_cells_alone(
         for index, name in enumerate(header):
             is_of_contact = not (OTHERS & set(words_of(name)) or _is_of_another(name))
             is_free = is_of_contact and fields[index] in (None, maybe[index])
-            if is_free and seen[index].are(kind) and (kind == "phones" or seen[index].tells_apart):
+            is_of_each = kind == "phones" or (seen[index].tells_apart and not _are_names(maybe[index], seen[index]))
+            if is_free and seen[index].are(kind) and is_of_each:
                 fields[index] = field
                 break
 

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from portal.importing.cells import read_level, read_text
+from portal.importing.cells import read_level, read_text, split_mailbox
 from portal.importing.dates import first_numbers, read_date
 from portal.rules.folding import word_set
 from portal.rules.identity import email_address, linkedin_id
@@ -56,8 +56,8 @@ class Evidence:
     def are(self, kind: str) -> bool:
         """Whether at least half of the filled cells are of that kind.
 
-        The kinds are `profiles`, `links`, `emails`, `phones`, `dates`, `flags`, `codes` (of a program, in lower case),
-        `salutations`, `words`, and `names` of several words.
+        The kinds are `profiles`, `links`, `emails`, `mailboxes` (an e-mail behind a name), `phones`, `dates`, `flags`,
+        `codes` (of a program, in lower case), `salutations`, `words`, and `names` of several words.
         """
         return self.counts[kind] * 2 >= self.filled > 0
 
@@ -90,6 +90,7 @@ class Evidence:
     def _sample(self, text: str) -> None:
         self.filled += 1
         if "@" in text:
+            self.counts["mailboxes"] += split_mailbox(text)[1] != ""
             self._add_person("emails", email_address(text))
         elif ("/" in text and " " not in text.strip()) or text.startswith("="):
             self._add_person("profiles", linkedin_id(text) if "/" in text else None)

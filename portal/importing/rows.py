@@ -24,6 +24,7 @@ from portal.importing.cells import (
     read_link,
     read_phone,
     read_text,
+    split_mailbox,
 )
 from portal.importing.dates import read_date
 from portal.importing.footers import find_reason
@@ -195,11 +196,12 @@ class _Row:
     def item(self) -> dict[str, Any]:
         """The row in the body's shape."""
         facts: dict[str, Any] = {name: self._text(name) for name in self._reader.texts}
-        facts["name"] = put_name_together(*map(self._text, NAMES))
+        facts["name"], beside = split_mailbox(put_name_together(*map(self._text, NAMES)))
         facts["location"] = facts.get("location") or ", ".join(filter(None, map(self._text, self._reader.places)))
         for name, field, read, problem in self._reader.readers:
             if field in self._said_of:
                 facts[name] = self._first(field, read, problem)
+        facts["email"] = facts.get("email") or email_address(beside)
         if is_example_email(facts.get("email")):
             self.notes.append(Note("contact.email", "example_email", None, facts["email"]))
         facts["linkedin_public_id"] = facts.get("linkedin_public_id") or self._linked_id()

@@ -83,7 +83,8 @@ SURE = {
 
 MAYBE = {
     "name": """name, nome, nombre, contact, contato, contacto, lead, pessoa, person, persona, cliente, prospect,
-        nom, main contact, primary contact, contato principal, contato primario, contacto principal, decisor,
+        nom, main contact, primary contact, associated contact, contato associado,
+        contacto asociado, contato principal, contato primario, contacto principal, decisor,
         decision maker, socio""",
     "last_name": "apelido",
     "linkedin": "url, link, profile, perfil, social, rede social, redes sociais",
@@ -111,7 +112,7 @@ WHOLE_OR_LAST = {"nom": "prenom", "name": "vorname"}
 FILLING = word_set(
     """de do da dos das of the el la los las del no na nos nas em on in at a o os as e y and or ou para por for by
     com with
-    your you seu sua su tu le les du des l d what which qual quais is are eh please informe digite insira escreva
+    your you seu sua su tu le les du des l d s what which qual quais is are eh please informe digite insira escreva
     enter favor voce usted trabalha atua custom personalizado personalizada"""
 )
 """Words that join others."""
@@ -127,7 +128,8 @@ NAMING = word_set(
 """Words that the name of a column of names has, and no person."""
 PERSONS = word_set(
     """contact contato contacto person pessoa persona lead prospect member membro individual people pessoal decisor
-    decisora socio socia candidate candidato candidata participant participante attendee"""
+    decisora socio socia candidate candidato candidata participant participante attendee
+    convidado convidada invitee guest inscrito inscrita subscriber assinante aluno aluna comprador compradora"""
 )
 """What an export calls the one that the row is about."""
 SURELY_PERSONS = word_set("contact contato contacto person pessoa persona decisor socio")
