@@ -45,6 +45,13 @@ ENDED = (Delivery.id, Delivery.contact_id, Delivery.former_contact_id, Delivery.
 FINAL = {"delivered", "superseded", "failed", "cancelled"}
 ACTOR = "ana@example.com"
 FACTS = [column.name for column in Contact.__table__.c if column.name != "id"]
+NEW_ENDPOINT = {"state": "active", "consecutive_failures": 0, "failed_deliveries": 0, "probe_count": 0} | dict.fromkeys(
+    ("failing_since", "next_probe_at", "last_failed_delivery_id", "paused_reason")
+)
+BEGIN_ANEW = [delete(each.__table__) for each in (Attempt, Delivery, Classification, Contact)]
+BEGIN_ANEW.append(update(Endpoint.__table__).values(NEW_ENDPOINT))
+MAKE_CONTACT = insert(Contact.__table__)
+"""Statements are made once: that takes longer than to run them."""
 
 
 class LastWord(RuleBasedStateMachine):
@@ -66,17 +73,13 @@ class LastWord(RuleBasedStateMachine):
         self.in_hand: list[Claim] = []
         self.frozen: list[tuple[Claim, Outcome]] = []  # sent, by workers that sleep over their lease
         with db.engine.begin() as connection:
-            for table in (Attempt, Delivery, Classification):
-                connection.execute(delete(table))
-            connection.execute(delete(Contact))
-            fresh = {"state": "active", "consecutive_failures": 0, "failed_deliveries": 0, "probe_count": 0}
-            nothing = dict.fromkeys(("failing_since", "next_probe_at", "last_failed_delivery_id", "paused_reason"))
-            connection.execute(Endpoint.__table__.update().values(**fresh, **nothing))
+            for statement in BEGIN_ANEW:
+                connection.execute(statement)
         self.contact_ids = [self.make_contact() for _ in range(CONTACTS)]
 
     def make_contact(self) -> int:
         with db.engine.begin() as connection:
-            return connection.execute(insert(Contact).values(self.facts)).inserted_primary_key[0]
+            return connection.execute(MAKE_CONTACT, self.facts).inserted_primary_key[0]
 
     @rule(
         contact=st.integers(0, CONTACTS - 1),
