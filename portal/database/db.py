@@ -7,11 +7,11 @@ databases.
 
 import os
 import re
-import sqlite3
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask_sqlalchemy import SQLAlchemy
@@ -22,17 +22,16 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
-    create_engine,
     event,
     text,
 )
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
-from sqlalchemy.pool import StaticPool
 
 from portal import clock
 from portal.database.driver import run_words
+from portal.database.turns import Turn
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 """The database is locked, full or gone: it is nobody's fault who wanted to write, and trying again helps."""
@@ -196,22 +195,29 @@ def engine_options(database_url: str) -> dict[str, Any]:
 
 def prepare_engine(engine: Engine) -> None:
     """Attach what the engine's database needs at connect and at begin, and after a fork."""
-    held = weakref.ref(engine)
+    held, turn = weakref.ref(engine), Turn()
 
     def forget_connections() -> None:
         """A connection belongs to the process that made it: a child that used it would garble the parent's."""
         if (inherited := held()) is not None:
             _inherited.append(inherited.pool)
             inherited.dispose(close=False)
+            turn.begin_anew()
 
     os.register_at_fork(after_in_child=forget_connections)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _open_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+        take_turns(engine, turn)
     else:
         event.listen(engine, "connect", _open_postgresql)
         event.listen(engine, "begin", _begin_postgresql)
         engine.dialect.do_rollback = _roll_back_postgresql  # type: ignore[method-assign, assignment]
+
+
+def take_turns(engine: Engine, turn: Turn) -> None:
+    """Let the transactions of an engine of SQLite begin and end with this turn."""
+    event.listen(engine, "begin", partial(_begin_sqlite, turn=turn))
+    turn.end_with(engine)
 
 
 def always_take_indexes(engine: Engine) -> None:
@@ -222,20 +228,6 @@ def always_take_indexes(engine: Engine) -> None:
     """
     if engine.dialect.name == "postgresql" and not event.contains(engine, "checkout", _set_scans_aside):
         event.listen(engine, "checkout", _set_scans_aside)
-
-
-def scratch_engine(tables: MetaData) -> Engine:
-    """An empty database with these tables for one thread, on disk where it grows, which goes when it is disposed of."""
-    engine = create_engine(
-        "sqlite://",
-        creator=lambda: sqlite3.connect("", isolation_level=None, check_same_thread=False),
-        poolclass=StaticPool,
-        hide_parameters=True,
-    )
-    event.listen(engine, "begin", _begin_sqlite)
-    with writing():
-        tables.create_all(engine)
-    return engine
 
 
 def _open_sqlite(connection: Any, _record: Any) -> None:
@@ -249,13 +241,22 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
     connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _begin_sqlite(connection: Connection, *, turn: Turn) -> None:
+    """Begin a transaction; who may write waits for the turn first, within the same patience."""
+    driver: Any = connection.connection.driver_connection
     read_only = _read_only.get()
-    for name, value in (("query_only", int(read_only)), ("busy_timeout", round(patience_left() * 1000))):
-        if connection.info.get(name) != value:
-            run_words(connection, f"PRAGMA {name} = {value}")
-            connection.info[name] = value
-    run_words(connection, "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
+    with patience(patience_left()):
+        may_wait = read_only or turn.take(driver, at_most=patience_left())
+        busy_timeout = round(patience_left() * 1000) if may_wait else 0
+    try:
+        for name, value in (("query_only", int(read_only)), ("busy_timeout", busy_timeout)):
+            if connection.info.get(name) != value:
+                run_words(connection, f"PRAGMA {name} = {value}")
+                connection.info[name] = value
+        run_words(connection, "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
+    except BaseException:
+        turn.give_back(driver)
+        raise
 
 
 def _open_postgresql(connection: Any, record: Any) -> None:
