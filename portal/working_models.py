@@ -99,12 +99,16 @@ class Erasure(Base):
 
 
 class AttemptCount(Base):
-    """How many attempts ended so, and how long they took: counted as they are recorded, and never taken back."""
+    """How many attempts ended so, and how long they took: counted as they are recorded, and never taken back.
+
+    The sum of all parts counts: there are several, so that workers hardly ever wait for each other's commit.
+    """
 
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), primary_key=True)
     status: Mapped[str] = mapped_column(String(16), primary_key=True)  # the delivery's, after the attempt
     reason: Mapped[str] = mapped_column(String(32), primary_key=True)
     up_to_ms: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 0 when it took no known time
+    part: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=0, server_default="0")
     number: Mapped[int] = mapped_column(BigInteger)
     total_ms: Mapped[int] = mapped_column(BigInteger)
 

@@ -62,6 +62,7 @@ FROZEN = {
     "0033_other_crm.py": "27013bdac539c657",
     "0034_removed_levels.py": "d068a6d410dcf9cb",
     "0035_campaign_names.py": "73e375f4d944c5d1",
+    "0036_counts_in_parts.py": "3e9113ecbafb02a7",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 

@@ -10,6 +10,7 @@ from portal import outbox
 from portal.clock import utcnow
 from portal.company.knowledge import begin_anew
 from portal.database.db import db
+from portal.deliveries.figures import count_ends
 from portal.models import Company
 from portal.outbox import Rules
 from portal.outbox.outages import begin_outage, end_outage
@@ -71,3 +72,24 @@ def test_whoever_says_that_another_crm_is_there_waits_for_who_is_just_being_told
         with pytest.raises(OperationalError, match="lock timeout"):
             begin_anew(db.session, actor)
         db.session.rollback()
+
+
+def test_workers_who_count_the_same_do_not_wait_for_each_other(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = iter([3, 5])
+    monkeypatch.setattr("portal.outbox.counting.randbelow", lambda _: next(parts))
+    for _ in range(2):
+        factories.make_delivery(factories.make_contact(company))
+    rules = Rules(parse_schedule("0s"), now=utcnow(), jitter=lambda: 0.0)
+    outcome = Outcome(started_at=utcnow(), duration_ms=7, url=URL, reason="ok_text")
+    claims = claim_due()
+    factories.endpoint_of(company).last_success_at = utcnow() + timedelta(minutes=1)  # it is not told anew
+    db.session.commit()
+    with db.engine.connect() as first, db.engine.connect() as second:
+        for connection, claim in zip((first, second), claims, strict=True):
+            connection.execute(text("SET LOCAL lock_timeout = '1s'"))
+            outbox.settle(connection, [(claim, outcome)], rules)
+        first.commit()
+        second.commit()
+    assert count_ends(db.session) == {("delivered", "ok_text"): 2}
