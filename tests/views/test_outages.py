@@ -20,10 +20,13 @@ from tests.factories import endpoint_of, make_company, set_url
 def test_an_outage_is_shown_at_home_and_at_the_webhook_with_its_deliveries(admin, member, company):
     set_url(company, URL)
     break_down(company, waiting=2)
-    assert "(HTTP 503); 7 entregas esperam." in member.get("/").text
+    home = member.get("/").text
+    assert "Queda de agora" in home
+    assert "(HTTP 503); 7 entregas esperam." in home
     arrive(now=utcnow() + timedelta(hours=1))
     arrive(now=utcnow() + timedelta(hours=1, minutes=1))
     home, webhook = member.get("/").text, admin.get("/webhook").text
+    assert "Última queda" in home
     assert "7 entregas esperaram e todas chegaram até" in home
     assert "7 entregas esperaram e todas chegaram até" in webhook
     (address,) = set(re.findall(r"/deliveries\?outage=\d+", home + webhook))
