@@ -295,5 +295,7 @@ def _begin_postgresql(connection: Connection) -> None:
 
 def _roll_back_postgresql(connection: Any) -> None:
     """What only read is committed: after a rollback psycopg makes the server forget every statement it has prepared."""
-    end = connection.commit if connection.read_only else connection.rollback
-    end()
+    if connection.read_only:
+        connection.commit()
+    else:
+        connection.rollback()
