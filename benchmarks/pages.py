@@ -35,7 +35,7 @@ from portal.clock import utcnow
 from portal.config import Settings
 from portal.database.db import db
 from portal.database.upgrading import upgrade_schema
-from portal.models import Attempt, Campaign, Contact, Delivery, Endpoint, User
+from portal.models import Attempt, Campaign, Classification, Contact, Delivery, Endpoint, User
 from portal.outbox.queue import store_bodies
 from portal.people import tokens
 from tests.factories import make_company, make_user
@@ -86,6 +86,7 @@ CONTACT_FILTERS = (
     "sync=never_sent",
     "cursor={contact}",
 )
+REPORTED = ("next_day", "ten_days", "thirty_days")
 PAGES = (
     "/",
     *(f"/deliveries?{each}" for each in LOG_FILTERS),
@@ -93,6 +94,9 @@ PAGES = (
     "/deliveries/resend?status=failed",
     "/sync",
     "/webhook",
+    "/report?month=2020-01",
+    *("/report?since={old}&until={" + each + "}" for each in REPORTED),
+    *("/api/v1/report?since={old}T00:00:00Z&until={" + each + "}T00:00:00Z" for each in REPORTED),
     *(f"/contacts?{each}" for each in CONTACT_FILTERS),
     "/contacts/{contact}",
     *(f"/api/v1/deliveries?limit=20&{each}" for each in LOG_FILTERS if "since" not in each),
@@ -141,6 +145,7 @@ def fill(engine: Engine, company_id: int, *, contacts: int, deliveries: int) -> 
             connection.execute(
                 insert(Attempt), [attempt(number + 1, row) for number, row in zip(numbers, rows, strict=True)]
             )
+            connection.execute(insert(Classification), [classification(row) for row in rows])
         print(f"\r{numbers[-1] + 1} deliveries", end="", flush=True, file=sys.stderr)
     print(file=sys.stderr)
 
@@ -193,6 +198,12 @@ def delivery(number: int, company_id: int, contacts: int, deliveries: int, now: 
     }
 
 
+def classification(row: dict[str, Any]) -> dict[str, Any]:
+    """What a delivery tells of."""
+    shared = {name: row[name] for name in ("company_id", "contact_id", "actor", "created_at")}
+    return shared | {"old_level": row["previous_level"], "new_level": row["interest_level"]}
+
+
 def attempt(delivery_id: int, row: dict[str, Any]) -> dict[str, Any]:
     return {
         "delivery_id": delivery_id,
@@ -232,6 +243,9 @@ def install(instance: Path, database_url: str, **sizes: int) -> Installation:
         middle = db.session.scalars(select(Delivery.id).order_by(Delivery.id).offset(sizes["deliveries"] // 2)).first()
         words = {
             "old": (utcnow() - timedelta(days=300)).date().isoformat(),
+            "next_day": (utcnow() - timedelta(days=299)).date().isoformat(),
+            "ten_days": (utcnow() - timedelta(days=290)).date().isoformat(),
+            "thirty_days": (utcnow() - timedelta(days=270)).date().isoformat(),
             "rare": db.session.scalar(select(func.max(Campaign.id))),
             "middle": middle,
             "delivery": db.session.scalar(select(Delivery.webhook_id).where(Delivery.id == middle)),

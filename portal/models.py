@@ -7,10 +7,10 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String,
 from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
-import portal.working_models  # noqa: F401  # whoever uses any table has the metadata of all
-from portal.database.db import GIVEN_ONCE, Base, Key, Numbered, one_of, only
+from portal.database.db import GIVEN_ONCE, Base, Key, Numbered, following, one_of, only
 from portal.database.headers import Headers
 from portal.database.times import UTCDateTime
+from portal.working_models import Told
 
 LEVELS = (1, 2, 3)
 ROLES = ("admin", "member")
@@ -26,6 +26,7 @@ UNPURGED = "NOT is_purged"
 BEHIND = "interest_level <> coalesce(delivered_level, 0)"  # of a contact: it has a level that the CRM does not know
 CHANGED = "data_changed_at > delivered_frozen_at"  # of a contact: the CRM has the old data
 REMOVED = "interest_level IS NULL AND delivered_level IS NOT NULL"  # of a contact: the CRM has the level of before
+PLACE = {"contact_id": "id", "campaign_id": "campaign_id", "owner_id": "owner_id"}  # a contact's, and what it calls it
 TRIGGERS = ("classification", "retry", "manual", "sync", "test")
 TASK_STATUSES = ("draft", "waiting", "running", "done", "failed")
 
@@ -141,6 +142,7 @@ class Contact(Numbered):
         Index("ix_contact_behind", "company_id", "interest_level", "classified_at", "id", **only(BEHIND)),
         Index("ix_contact_changed", "company_id", "search_name", "id", **only(CHANGED)),
         Index("ix_contact_removed", "company_id", "search_name", "id", **only(REMOVED)),
+        Index("uq_contact_place", *PLACE.values(), unique=True),
         one_of("interest_level", LEVELS),
         GIVEN_ONCE,
     )
@@ -190,32 +192,22 @@ class Message(Numbered):
 
 
 class Classification(Numbered):
-    """A dated fact: somebody set, changed or removed a contact's interest level."""
+    """A dated fact: somebody set, changed or removed a contact's interest level. What the report asks of it follows."""
 
-    __table_args__ = (Index("ix_classification_day", "company_id", "created_at", "new_level", "contact_id"),)
+    __table_args__ = (
+        following("contact", **PLACE),
+        Index("ix_classification_day", "company_id", "created_at", "new_level", *PLACE, "repeated_at", "arrived_at"),
+    )
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
-    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)
+    contact_id: Mapped[int] = mapped_column(Key, index=True)
+    campaign_id: Mapped[int] = mapped_column(Key)  # the contact's of today, like the next: the database keeps them
+    owner_id: Mapped[int] = mapped_column(Key)
     old_level: Mapped[int | None] = mapped_column()
     new_level: Mapped[int | None] = mapped_column()
     actor: Mapped[str] = mapped_column(String(300))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
-
-
-class Told(Numbered):
-    """What a company was told last by one way of telling, when, and why the last notice did not reach everybody."""
-
-    __abstract__ = True
-    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), unique=True)
-    notified_state: Mapped[str] = mapped_column(String(16), default="active")
-    notified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    notice_error: Mapped[str | None] = mapped_column(String(200))
-
-
-class Chat(Told):
-    """The address of a chat's incoming webhook, to which a company's notices go besides the mail."""
-
-    host: Mapped[str] = mapped_column(String(255))
-    address_secret: Mapped[str] = mapped_column(Text)  # sealed: whoever has the address may write to the chat
+    repeated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when the contact was set to that level again
+    arrived_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when the CRM first took what told of it or later
 
 
 class Endpoint(Told):
@@ -334,10 +326,8 @@ class Attempt(Numbered):
     request_sent: Mapped[bool] = mapped_column(default=False)
     response_size: Mapped[int | None] = mapped_column()
     exchange: Mapped["Exchange | None"] = relationship(lazy="joined", passive_deletes=True)
-
-    @property
-    def detail(self) -> str | None:
-        return self.exchange.detail if self.exchange else None
+    detail: AssociationProxy[str | None] = association_proxy("exchange", "detail")
+    response_body: AssociationProxy[bytes | None] = association_proxy("exchange", "response_body")
 
     @property
     def request_headers(self) -> list[list[str]]:
@@ -346,10 +336,6 @@ class Attempt(Numbered):
     @property
     def response_headers(self) -> list[list[str]]:
         return self.exchange.response_headers if self.exchange else []
-
-    @property
-    def response_body(self) -> bytes | None:
-        return self.exchange.response_body if self.exchange else None
 
 
 class Exchange(Base):

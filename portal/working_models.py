@@ -9,6 +9,23 @@ from portal.database.db import Base, Numbered
 from portal.database.times import UTCDateTime
 
 
+class Told(Numbered):
+    """What a company was told last by one way of telling, when, and why the last notice did not reach everybody."""
+
+    __abstract__ = True
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), unique=True)
+    notified_state: Mapped[str] = mapped_column(String(16), default="active")
+    notified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    notice_error: Mapped[str | None] = mapped_column(String(200))
+
+
+class Chat(Told):
+    """The address of a chat's incoming webhook, to which a company's notices go besides the mail."""
+
+    host: Mapped[str] = mapped_column(String(255))
+    address_secret: Mapped[str] = mapped_column(Text)  # sealed: whoever has the address may write to the chat
+
+
 class TaskBlock(Base):
     """A piece of what a task works on (`input`) or of a list that it leaves behind, in the order of its number."""
 

@@ -25,6 +25,7 @@ from portal.importing.layout import examine
 from portal.importing.order import KIND as IMPORT
 from portal.importing.order import Order
 from portal.models import Attempt, Company, Contact, Delivery, DeliveryBody, Endpoint, Exchange, Task, User
+from portal.outbox.arrivals import note_arrivals
 from portal.outbox.queue import store_bodies
 from portal.people import users
 from portal.runtime import runtime
@@ -182,6 +183,8 @@ def mark_delivered(delivery: Delivery, *, warning: str | None = None) -> Deliver
     delivery.next_attempt_at, delivery.contact.delivered_level = None, delivery.interest_level
     delivery.contact.delivered_frozen_at = delivery.created_at
     delivery.warning = delivery.contact.delivered_warning = warning
+    db.session.flush()
+    note_arrivals(db.session.connection(), [delivery.contact.id])
     db.session.commit()
     return delivery
 

@@ -8,8 +8,8 @@ from portal.audit import Actor
 from portal.company.asking import take_turn
 from portal.company.endpoint import lock_endpoint
 from portal.egress import Egress, parse_address
-from portal.models import Chat
 from portal.vault import Vault
+from portal.working_models import Chat
 
 
 def get_chat(session: Session, company_id: int) -> Chat | None:

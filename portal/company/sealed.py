@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from portal.models import Chat, Endpoint, User
+from portal.models import Endpoint, User
 from portal.vault import DamagedSecret, Purpose, Vault, WrongKey, is_old
+from portal.working_models import Chat
 
 PURPOSES: Mapping[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], Purpose] = {
     Endpoint.secret: "webhook_secret",

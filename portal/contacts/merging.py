@@ -17,9 +17,10 @@ from portal.company.refusals import Refusal
 from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem
 from portal.contacts.classifying import ContactGone
 from portal.contacts.matching import former_keys
+from portal.contacts.reaching import note_repeats
 from portal.contacts.saving import save_batch
 from portal.contacts.threads import Thread, join_threads
-from portal.models import Classification, Contact
+from portal.models import PLACE, Classification, Contact
 from portal.working_models import CrmRecord, FormerKey, ImportedContact
 
 FILLED = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences")
@@ -61,8 +62,7 @@ def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> int
     _keep_keys(session, kept)
     _move_links(session, other_id, contact_id)
     _move_crm_record(session, other_id, contact_id)
-    history = update(Classification).where(Classification.contact_id == other_id).values(contact_id=contact_id)
-    session.execute(history.execution_options(synchronize_session=False))
+    _move_history(session, other_id, kept)
     audit.record(session, actor, "contact.merged", subject=f"{other_id} -> {contact_id}")
     session.flush()
     session.execute(delete(Contact).where(Contact.id == other_id))
@@ -75,6 +75,15 @@ def _keep_keys(session: Session, kept: Contact) -> None:
     session.execute(delete(FormerKey).where(FormerKey.contact_id == kept.id))
     keys = former_keys(kept.merged)
     session.add_all(FormerKey(contact_id=kept.id, field=field, value=value) for field, value in sorted(keys))
+
+
+def _move_history(session: Session, other_id: int, kept: Contact) -> None:
+    """What the CRM was told of the one that stays it knows of both from then on."""
+    place = {column: getattr(kept, its) for column, its in PLACE.items()}
+    history = update(Classification).where(Classification.contact_id == other_id).values(place)
+    session.execute(history.execution_options(synchronize_session=False))
+    for note in (note_repeats, outbox.note_arrivals):
+        note(session.connection(), (kept.id,))
 
 
 def _move_links(session: Session, other_id: int, contact_id: int) -> None:

@@ -1,20 +1,38 @@
 """Who reached a level, and whether the CRM knows. A contact counts once for each level that it was set to within a span
 of time, and is in the CRM when what told of the last such classification was delivered, or anything later of it was.
+
+Both are noted in the classification when they happen: an index of these alone says all that is counted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Connection, Table, case, func, or_, select, tuple_, update
+from sqlalchemy.orm import Session
 
-from portal.models import LEVELS, Classification, Contact, Delivery
+from portal.database.db import Key
+from portal.database.driver import Statement
+from portal.database.rows import rows_of, within
+from portal.models import LEVELS, Classification, Contact
 from portal.rules.verdict import DOUBTS
 
 ARRIVALS = ("in_crm", "with_warning", "missing")
 """Of what told of a level: the CRM has it, has it with an open warning that speaks of an error, or does not have it."""
+
+
+_set: Table = Classification.__table__  # type: ignore[assignment]
+_again = _set.alias("again")
+_is_later = tuple_(_again.c.created_at, _again.c.id) > tuple_(_set.c.created_at, _set.c.id)
+_repeated_at = (
+    select(func.min(_again.c.created_at))
+    .where(_again.c.contact_id == _set.c.contact_id, _again.c.new_level == _set.c.new_level, _is_later)
+    .scalar_subquery()
+)
+_is_told = within(_set.c.contact_id, select(rows_of("told", id=Key).c.id))
+NOTE_REPEATS = Statement(
+    update(_set).where(_is_told, _set.c.repeated_at.is_distinct_from(_repeated_at)).values(repeated_at=_repeated_at)
+)
 
 
 @dataclass(frozen=True)
@@ -50,48 +68,30 @@ def are_levels_between(company_id: int, since: datetime, until: datetime) -> Seq
     return (Classification.company_id == company_id, *within, Classification.new_level.is_not(None))
 
 
-def reached_between(company_id: int, since: datetime, until: datetime) -> Subquery:
-    """Each contact and level that it was set to in that time, and when that was last: `contact_id`, `level`, `at`."""
-    facts = (Classification.contact_id, Classification.new_level.label("level"))
-    return (
-        select(*facts, func.max(Classification.created_at).label("at"))
-        .where(*are_levels_between(company_id, since, until))
-        .group_by(Classification.contact_id, Classification.new_level)
-        .subquery("reached")
-    )
+def are_last_before(until: datetime) -> ColumnElement[bool]:
+    """The condition that a contact was not set to that level again until then."""
+    return or_(Classification.repeated_at.is_(None), Classification.repeated_at >= until)
 
 
-def reached_in_parts(company_id: int, since: datetime, ends: Sequence[datetime]) -> Subquery:
-    """The same for each part of a time that begins then and is cut at these ends: with `part`, and with `is_last`,
-    which holds of the last part in which a contact was set to the level.
-    """
-    part = case(*((Classification.created_at < end, place) for place, end in enumerate(ends)))
-    facts = (Classification.contact_id, Classification.new_level.label("level"), Classification.created_at.label("at"))
-    levels = select(*facts, part.label("part")).where(*are_levels_between(company_id, since, ends[-1]))
-    found = levels.subquery("found")
-    keys = (found.c.contact_id, found.c.level, found.c.part)
-    last = func.max(found.c.at)
-    is_last = last == func.max(last).over(partition_by=keys[:2])
-    return select(*keys, last.label("at"), is_last.label("is_last")).group_by(*keys).subquery("parts")
-
-
-def arrival_of(contact: Any, at: ColumnElement[datetime]) -> ColumnElement[int]:
-    """Which of `ARRIVALS` holds for what told of a contact's level of that moment, by its place there."""
-    # What the CRM took last is mostly the newest there is; who was sent an old one again is looked up.
-    # Of a contact that was merged into this one, only what told of that very classification counts.
-    tells = or_(Delivery.created_at == at, and_(Delivery.former_contact_id.is_(None), Delivery.created_at > at))
-    another = exists().where(Delivery.contact_id == contact.id, Delivery.delivered_at.is_not(None), tells)
+def arrival_of(company_id: int) -> ColumnElement[int]:
+    """Which of `ARRIVALS` holds for what told of a classification, by its place there."""
+    doubtful = select(Contact.id).where(Contact.company_id == company_id, Contact.delivered_warning.in_(DOUBTS))
     in_crm, with_warning, missing = range(len(ARRIVALS))
-    known = case((contact.delivered_warning.in_(DOUBTS), with_warning), else_=in_crm)
-    # One after the other: SQLite evaluates both sides of an OR whose value it needs.
-    return case((contact.delivered_frozen_at >= at, known), (another, known), else_=missing)
+    has_arrived = Classification.arrived_at.is_not(None)
+    return case((~has_arrived, missing), (Classification.contact_id.in_(doubtful), with_warning), else_=in_crm)
 
 
 def has_reached(wanted: Reached) -> ColumnElement[bool]:
     """The condition that a contact did."""
-    found, contact = reached_between(wanted.company_id, wanted.since, wanted.until), aliased(Contact)
-    query = select(found.c.contact_id).where(found.c.level == wanted.level)
+    set_then = are_levels_between(wanted.company_id, wanted.since, wanted.until)
+    is_meant = Classification.new_level == wanted.level, are_last_before(wanted.until)
+    query = select(Classification.contact_id).where(*set_then, *is_meant)
     if wanted.arrival is not None:
-        query = query.join(contact, contact.id == found.c.contact_id)
-        query = query.where(arrival_of(contact, found.c.at) == ARRIVALS.index(wanted.arrival))
+        query = query.where(arrival_of(wanted.company_id) == ARRIVALS.index(wanted.arrival))
     return Contact.id.in_(query)
+
+
+def note_repeats(connection: Connection, contact_ids: Collection[int]) -> None:
+    """Note of these contacts' classifications when each was set to that level again, if that has changed."""
+    if contact_ids:
+        NOTE_REPEATS.run(connection, told=[(number,) for number in sorted(contact_ids)])

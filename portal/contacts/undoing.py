@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from portal import clock, outbox
 from portal.audit import Actor
 from portal.contacts.checking import ContactItem
+from portal.contacts.reaching import note_repeats
 from portal.contacts.saving import save_batch
 from portal.models import Classification, Contact, Delivery
 
@@ -54,6 +55,7 @@ def undo(session: Session, actor: Actor, contact_ids: Sequence[int], *, set_at: 
     told = tuple(each.contact_id for each in changes if each.contact_id in left and each.old_level is not None)
     kept = {each.contact_id: each.new_level for each in changes if each.contact_id in left and each.old_level is None}
     taken_back = tuple(each.contact_id for each in changes if each.contact_id not in left)
+    note_repeats(session.connection(), taken_back)
     save_batch(session, actor, items)
     return Undone(taken_back, told, kept)
 

@@ -12,12 +12,13 @@ from portal import outbox
 from portal.audit import Actor
 from portal.contacts.body import BODY_FIELDS, compose_payload
 from portal.contacts.known import Known
+from portal.contacts.reaching import note_repeats
 from portal.contacts.records import Change, CompanyRecord, ContactRecord
 from portal.contacts.statements import contact_table, message_table
 from portal.database.db import Key
 from portal.database.driver import Statement, insert_into
 from portal.database.rows import given, rows_of, within
-from portal.models import Campaign, Classification, Contact, User
+from portal.models import PLACE, Campaign, Classification, Contact, User
 from portal.rules.payload import CampaignValues, MessageValues, PersonValues, encode_body
 
 KEPT = ("id", "company_id", "created_at", "delivered_level", "delivered_frozen_at", "delivered_warning", "merged")
@@ -68,6 +69,8 @@ def write_batch(
     _forget_messages(connection, [record for record in known.by_id.values() if record.has_new_messages])
     _write_messages(connection, [record for record in records if record.has_new_messages])
     _write_classifications(connection, company.id, changes, actor=actor.email, now=now)
+    levels = {(change.record.values["id"], change.old) for change in changes}
+    note_repeats(connection, {number for number, old in levels if number in known.by_id or old is not None})
     zone = ZoneInfo(company.timezone)
     told = [change for change in changes if change.frozen is not None]
     deliveries = [_delivery(change, change.frozen, zone) for change in told if change.frozen is not None]
@@ -131,11 +134,11 @@ def _write_classifications(
 ) -> None:
     if not changes:
         return
-    shared = {"company_id": company_id, "actor": actor, "created_at": now}
-    rows = [
-        {"contact_id": change.record.values["id"], "old_level": change.old, "new_level": change.new, **shared}
-        for change in changes
-    ]
+    shared = {"company_id": company_id, "actor": actor, "created_at": now, "repeated_at": None, "arrived_at": None}
+    rows = []
+    for change in changes:
+        place = {column: change.record.values[its] for column, its in PLACE.items()}
+        rows.append({**shared, **place, "old_level": change.old, "new_level": change.new})
     ADD_CLASSIFICATION.run_many(connection, rows)
 
 

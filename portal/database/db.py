@@ -20,6 +20,7 @@ from sqlalchemy import (
     CheckConstraint,
     Connection,
     Engine,
+    ForeignKeyConstraint,
     Integer,
     MetaData,
     event,
@@ -94,6 +95,15 @@ def one_of(column: str, values: tuple[Any, ...]) -> CheckConstraint:
     """A check that the column holds one of the values, or nothing."""
     listed = ", ".join(repr(value) for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def following(table: str, **columns: str) -> ForeignKeyConstraint:
+    """A reference to a row by these columns of it: when they change there they do here, and with it this row goes.
+
+    That table needs a unique index of them.
+    """
+    refers_to = [f"{table}.{column}" for column in columns.values()]
+    return ForeignKeyConstraint(list(columns), refers_to, onupdate="CASCADE", ondelete="CASCADE")
 
 
 def only(condition: str) -> dict[str, Any]:

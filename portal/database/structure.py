@@ -115,13 +115,14 @@ def _meaning_of(constraint: Constraint) -> Any:
         return constraint.name
     columns = [column.name for column in constraint.columns]  # type: ignore[attr-defined]
     if isinstance(constraint, ForeignKeyConstraint):
-        return columns, constraint.referred_table.name, constraint.ondelete
+        return columns, constraint.referred_table.name, constraint.ondelete, constraint.onupdate
     return type(constraint), columns
 
 
 def _find_orphans(connection: Connection, table: Table) -> Iterator[Flaw]:
-    """Rows that refer to one that is not there. Every reference of ours is one column, to a number."""
-    for key in sorted(table.foreign_keys, key=lambda key: key.parent.name):
+    """Rows that refer to one that is not there. Of every reference of ours the first column is the other's number."""
+    for reference in sorted(table.foreign_key_constraints, key=lambda reference: list(reference.column_keys)):
+        key = reference.elements[0]
         column, other = key.parent, key.column.table.alias()
         is_orphan = column.is_not(None), ~exists().where(other.c[key.column.name] == column)
         count = connection.scalar(select(func.count()).select_from(table).where(*is_orphan))

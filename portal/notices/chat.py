@@ -8,10 +8,10 @@ from urllib.parse import unquote, urlsplit
 from requests import RequestException, Session
 
 from portal.company.chat import read_address
-from portal.models import Chat
 from portal.rules.credentials import blot
 from portal.rules.services import is_under
 from portal.vault import SecretError, Vault
+from portal.working_models import Chat
 
 MOST_CHARACTERS = 1900
 """Discord takes 2000, all others more."""

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Subquery, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
-from portal.models import Attempt, Delivery, Endpoint, Told
+from portal.models import Attempt, Delivery, Endpoint
+from portal.working_models import Told
 
 QUIET = timedelta(hours=1)
 """Between two notices to one company."""

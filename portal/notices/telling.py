@@ -14,11 +14,12 @@ from portal.config import Settings
 from portal.database.db import AWAY, reading
 from portal.egress import Egress, open_session
 from portal.mail import MailError
-from portal.models import Chat, Endpoint
+from portal.models import Endpoint
 from portal.notices.chat import ChatError, post_to_chat
 from portal.notices.due import Notice, claim, find_due, give_back, give_up
 from portal.notices.letters import Letter, explain_cause, write_letter, write_notice
 from portal.vault import Vault
+from portal.working_models import Chat
 
 logger = logging.getLogger(__name__)
 

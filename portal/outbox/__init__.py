@@ -8,6 +8,7 @@ lease was taken leaves a late attempt and changes nothing else. `recover` ends t
 begins again.
 """
 
+from portal.outbox.arrivals import note_arrivals
 from portal.outbox.bell import DUE
 from portal.outbox.claims import (
     Claim,
@@ -62,6 +63,7 @@ __all__ = [
     "hold_company",
     "mark_changed",
     "move_deliveries",
+    "note_arrivals",
     "pull_forward",
     "recover",
     "release",

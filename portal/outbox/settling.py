@@ -29,6 +29,7 @@ from portal.database.driver import Hold, Statement, insert_into
 from portal.database.rows import by_index, given, rows_of, within
 from portal.database.times import UTCDateTime
 from portal.models import OPEN_STATUSES, Attempt, Contact, Exchange
+from portal.outbox.arrivals import note_arrivals
 from portal.outbox.claims import CLAIM_COLUMNS, LEASE_EXPIRED, Claim, delivery, endpoint
 from portal.outbox.counting import count_attempts
 from portal.outbox.records import keep_records
@@ -98,7 +99,7 @@ MOVE_ON = Statement(
         next_actor=null(),
         **{name: _settled.c[name] for name in ("reason", "warning", "tries")},
     )
-    .returning(delivery.c.id, delivery.c.attempt_count, delivery.c.status, delivery.c.former_contact_id)
+    .returning(*(delivery.c[name] for name in ("id", "attempt_count", "status", "contact_id", "former_contact_id")))
 )
 """Deliveries' next states, each written only while the lease is the one it was sent under; says which were.
 
@@ -180,6 +181,7 @@ def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rul
         RECORD_SAID.run_many(connection, [each for each in attempts if any(each[column.name] for column in _said)])
     if not mine:
         return
+    note_arrivals(connection, {row.contact_id for row in moved if row.status == "delivered"} - {None})
     if told := _contacts_told([each for each in known if states[_place(each)].former_contact_id is None]):
         TELL_CONTACTS.run(connection, told=told)
         keep_records(connection, known, endpoints)

@@ -130,11 +130,14 @@ def asked_span() -> dict[str, Any]:
     return asked(("month", "since", "until", "campaign", "owner"))
 
 
-def opened_by(part: Part, level: int, arrival: str | None = None) -> dict[str, Any]:
-    """What the list of contacts is narrowed to by a click on a number: as many contacts as it says."""
+def opened_by(part: Part, level: int) -> dict[str, Any]:
+    """What the list of contacts is narrowed to by a click on a number: as many contacts as it says.
+
+    At its end stands who reached a level, and after a comma one of `ARRIVALS` may follow.
+    """
     wanted = part.wanted
-    reached = Reached(current_user.company_id, level, wanted.since, wanted.until, arrival)
-    return {"reached": str(reached), "campaign": wanted.campaign_id, "owner": wanted.owner_id}
+    reached = Reached(current_user.company_id, level, wanted.since, wanted.until)
+    return {"campaign": wanted.campaign_id, "owner": wanted.owner_id, "reached": str(reached)}
 
 
 def high_of(week: Part) -> dict[str, int]:

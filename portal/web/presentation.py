@@ -47,9 +47,8 @@ class SupportsGettext(Protocol):
 def init_app(app: Flask) -> None:
     """Give the templates their filters and names."""
     times = (rfc3339, full_time, relative_time, since_time, day_of, long_day, short_day, written_day)
-    for words in (*times, dialled, named, reason_title, reasons.warning_title):
+    for words in (*times, number, dialled, named, reason_title, reasons.warning_title):
         app.add_template_filter(words)
-    app.add_template_filter(format_number, "number")
     app.add_template_filter(reasons.explain_warning, "warning_words")
     of_the_company = (endpoint_in_trouble, company_backlog, crm_address, has_crm_link)
     for function in (*of_the_company, here, explained, next_try_at, next_try_of, is_dead_end, last_failure_of):
@@ -81,6 +80,11 @@ def shared_names() -> dict[str, Any]:
 def show_form(template: str, form: FlaskForm, **more: Any) -> ResponseReturnValue:
     """The page of a form; 422 where the form says what is wrong with it."""
     return render_template(template, form=form, **more), 422 if form.errors else 200
+
+
+def number(count: int) -> str:
+    """A count as the reader writes it. Below a thousand all write the same, which is quick."""
+    return str(count) if 0 <= count < 1000 else str(format_number(count))
 
 
 def here() -> str:

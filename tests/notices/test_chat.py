@@ -17,9 +17,10 @@ from portal.company.chat import get_chat, set_chat
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.egress import Egress
-from portal.models import AuditEntry, Chat, Company
+from portal.models import AuditEntry, Company
 from portal.notices.chat import MOST_CHARACTERS, make_message, secrets_of
 from portal.rules.credentials import blot
+from portal.working_models import Chat
 from tests import factories
 from tests.conftest import BOTH, MakeApp
 from tests.factories import actor_of, endpoint_of, make_user

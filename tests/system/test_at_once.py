@@ -22,14 +22,14 @@ from portal.contacts.saving import save_items
 from portal.database.db import db
 from portal.importing import mapping
 from portal.importing.order import Order
-from portal.models import Campaign, Chat, Company, Contact, Endpoint, Task, User
+from portal.models import Campaign, Company, Contact, Endpoint, Task, User
 from portal.outbox.outages import begin_outage, end_outage
 from portal.people import users
 from portal.people.passwords import InvalidAccount
 from portal.people.users import get_user
 from portal.report.mailing import subscribe
 from portal.runtime import runtime
-from portal.working_models import CauseNote, ColumnMapping, HeldDelivery
+from portal.working_models import CauseNote, Chat, ColumnMapping, HeldDelivery
 from tests import factories
 from tests.conftest import BOTH, URL
 from tests.factories import PASSWORD, make_company, make_import, make_user, save

@@ -20,10 +20,10 @@ from portal.audit import Actor
 from portal.contacts.filtering import ContactFilter
 from portal.database.db import Base, db
 from portal.deliveries.filtering import DeliveryFilter
-from portal.models import Chat, Delivery
+from portal.models import Delivery
 from portal.report import ReportFilter
 from portal.tasks import store
-from portal.working_models import HeldDelivery, InspectedRequest, Outage
+from portal.working_models import Chat, HeldDelivery, InspectedRequest, Outage
 from tests.factories import NOON, attempt_of, make_contact, make_delivery, make_user
 from tests.system.test_twins import make_twin
 
