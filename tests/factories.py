@@ -177,9 +177,9 @@ def attempt_of(delivery: Delivery | None = None, **facts: Any) -> Attempt:
     return Attempt(delivery_id=delivery.id if delivery else None, exchange=exchange, **facts)
 
 
-def mark_delivered(delivery: Delivery, *, warning: str | None = None) -> Delivery:
-    """As if the CRM had just taken it."""
-    delivery.status, delivery.reason, delivery.delivered_at = "delivered", "ok_empty", delivery.created_at
+def mark_delivered(delivery: Delivery, *, warning: str | None = None, at: datetime | None = None) -> Delivery:
+    """As if the CRM had taken it, then or at once."""
+    delivery.status, delivery.reason, delivery.delivered_at = "delivered", "ok_empty", at or delivery.created_at
     delivery.next_attempt_at, delivery.contact.delivered_level = None, delivery.interest_level
     delivery.contact.delivered_frozen_at = delivery.created_at
     delivery.warning = delivery.contact.delivered_warning = warning

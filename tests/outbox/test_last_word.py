@@ -100,7 +100,8 @@ class LastWord(RuleBasedStateMachine):
             self.set_at[contact_id] = self.now
             session.execute(update(Contact).where(Contact.id == contact_id).values(interest_level=level))
             change = {"old_level": row.interest_level, "new_level": level, "actor": ACTOR, "created_at": self.now}
-            session.add(Classification(company_id=self.company_id, contact_id=contact_id, **change))
+            change |= {"contact_id": contact_id, "campaign_id": row.campaign_id, "owner_id": row.owner_id}
+            session.add(Classification(company_id=self.company_id, **change))
             if level is None:
                 return
             facts = {"contact_id": contact_id, "campaign_id": row.campaign_id, "owner_id": row.owner_id, "body": b"{}"}
