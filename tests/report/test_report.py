@@ -266,6 +266,19 @@ def test_what_a_merged_contact_was_told_counts_for_who_stays(company: Company) -
     assert (high.level, high.contacts, high.in_crm, high.missing) == (3, 1, 1, 0)
 
 
+def test_what_a_merged_contact_was_told_says_nothing_of_who_stays(company: Company) -> None:
+    with on(2):
+        kept, other = contact_of(company, "ana", "Norte"), contact_of(company, "ana-2", "Norte")
+        make_delivery(kept, 2)
+    with on(3):
+        told = make_delivery(other, 3)
+    with on(4):
+        merge(db.session, factories.actor_of(company), kept.id, other.id)
+        db.session.commit()
+        mark_delivered(told)
+    assert [(tally.in_crm, tally.missing) for tally in march_report(company).whole.levels] == [(1, 0), (0, 1), (0, 0)]
+
+
 @pytest.mark.parametrize(
     "span", ["0001-01-01T00:00:00+05:00,2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z,9999-12-31T23:59:59-05:00"]
 )
