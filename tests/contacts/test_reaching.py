@@ -7,9 +7,10 @@ import pytest
 from flask import Flask
 
 from portal.contacts.filtering import ContactFilter, select_contacts
-from portal.contacts.reaching import ARRIVALS, Reached, read_reached
+from portal.contacts.reaching import ARRIVALS, Reached, note_repeats, read_reached
 from portal.database.db import db
-from portal.models import Classification, Contact, Delivery
+from portal.models import PLACE, Classification, Contact, Delivery
+from portal.outbox import note_arrivals
 from tests.conftest import URL
 from tests.factories import NOON, insert_deliveries, make_company, make_contact
 from tests.outbox.test_near_misses import WAITING
@@ -21,9 +22,20 @@ SINCE, UNTIL = NOON, NOON + HOUR
 def classify(contact: Contact, *levels: tuple[int | None, datetime]) -> Contact:
     for level, at in levels:
         facts = {"company_id": contact.company_id, "old_level": 1, "actor": "ana", "created_at": at}
-        db.session.add(Classification(contact_id=contact.id, new_level=level, **facts))
+        place = {column: getattr(contact, its) for column, its in PLACE.items()}
+        db.session.add(Classification(new_level=level, **place, **facts))
+    db.session.flush()
+    note_repeats(db.session.connection(), [contact.id])
     db.session.commit()
     return contact
+
+
+def deliver(contact: Contact, **facts: Any) -> None:
+    told = {"webhook_id": "told", "status": "delivered", "delivered_at": NOON, "company_id": contact.company_id}
+    blank = {column.name: None for column in Delivery.__table__.c if column.name != "id"}
+    row = blank | WAITING | told | {"contact_id": contact.id} | facts
+    insert_deliveries(db.session.connection(), [row])
+    db.session.commit()
 
 
 def arrivals_of(contact: Contact) -> set[str | None]:
@@ -65,10 +77,8 @@ def test_a_level_is_reached_from_the_first_moment_to_before_the_last(
     ("facts", "delivery", "arrival"),
     [
         ({}, None, "missing"),
-        ({"delivered_frozen_at": SINCE}, None, "in_crm"),
-        ({"delivered_frozen_at": SINCE - MOMENT}, None, "missing"),
-        ({"delivered_frozen_at": SINCE, "delivered_warning": "error_in_json"}, None, "with_warning"),
-        ({"delivered_frozen_at": SINCE, "delivered_warning": "shape_changed"}, None, "in_crm"),
+        ({"delivered_warning": "error_in_json"}, None, "missing"),
+        ({"delivered_warning": "shape_changed"}, {"created_at": SINCE}, "in_crm"),
         ({}, {"created_at": SINCE}, "in_crm"),
         ({}, {"created_at": SINCE + MOMENT}, "in_crm"),
         ({}, {"created_at": SINCE - MOMENT}, "missing"),
@@ -88,18 +98,18 @@ def test_it_is_in_the_crm_when_what_told_of_it_or_anything_later_arrived(
         setattr(contact, name, value)
     classify(contact, (2, SINCE))
     if delivery is not None:
-        told = {"webhook_id": "told", "status": "delivered", "delivered_at": NOON, "company_id": company.id}
-        row = WAITING | told | {"contact_id": (another if delivery.pop("of", None) else contact).id} | delivery
-        blank = {column.name: None for column in Delivery.__table__.c if column.name != "id"}
-        insert_deliveries(db.session.connection(), [blank | row])
+        deliver(another if delivery.pop("of", None) else contact, **delivery)
+        note_arrivals(db.session.connection(), [contact.id, another.id])
         db.session.commit()
     assert arrivals_of(contact) == {None, arrival}
 
 
 def test_the_last_time_counts_at_which_a_level_was_reached(app: Flask) -> None:
     contact = make_contact(make_company(url=URL))
-    contact.delivered_frozen_at = SINCE
-    assert arrivals_of(classify(contact, (2, SINCE))) == {None, "in_crm"}
+    classify(contact, (2, SINCE))
+    deliver(contact, created_at=SINCE)
+    note_arrivals(db.session.connection(), [contact.id])
+    assert arrivals_of(contact) == {None, "in_crm"}
     assert arrivals_of(classify(contact, (2, SINCE + MOMENT))) == {None, "missing"}
 
 
