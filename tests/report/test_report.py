@@ -275,6 +275,7 @@ def test_what_a_merged_contact_was_told_says_nothing_of_who_stays(company: Compa
     with on(4):
         merge(db.session, factories.actor_of(company), kept.id, other.id)
         db.session.commit()
+        db.session.refresh(told)
         mark_delivered(told)
     assert [(tally.in_crm, tally.missing) for tally in march_report(company).whole.levels] == [(1, 0), (0, 1), (0, 0)]
 
