@@ -1,7 +1,8 @@
 """When an endpoint's circuit opens, is probed, closes and gives up: the rules alone, at their borders."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from portal.rules.circuit import (
 from tests.factories import NOON
 
 FIRST_PAUSE = timedelta(seconds=30)
-MOMENT = timedelta(microseconds=1)
+MOMENT, DAY = timedelta(microseconds=1), timedelta(days=1)
 FAILING = Circuit(
     state="failing", consecutive_failures=5, failed_deliveries=5, last_failed_delivery_id=5, failing_since=NOON
 )
@@ -114,3 +115,61 @@ def test_only_an_admin_ends_a_pause() -> None:
 
 def test_a_late_probe_of_an_endpoint_that_is_back_changes_nothing() -> None:
     assert probe(Circuit(), after=GIVE_UP_AFTER) == Circuit()
+
+
+EVERYTHING = Circuit("active", 8, 4, 5, NOON, 3, NOON + MOMENT, None)
+
+
+@pytest.mark.parametrize("delivery_id", [5, 6])
+@pytest.mark.parametrize("reason", ["timeout", "gone"])
+@pytest.mark.parametrize(
+    ("state", "paused_reason", "since"),
+    [("active", None, None), ("active", None, NOON), ("failing", None, NOON), ("paused", "manual", NOON)],
+)
+def test_a_failure_changes_its_own_facts_and_no_other(
+    delivery_id: int, reason: str, state: str, paused_reason: str | None, since: datetime | None
+) -> None:
+    before = replace(EVERYTHING, state=state, paused_reason=paused_reason, failing_since=since)
+    after = after_failure(before, delivery_id, reason=reason, now=NOON + DAY, first_pause=FIRST_PAUSE)
+    is_other = delivery_id == 6
+    counted = {"consecutive_failures": 9, "failed_deliveries": 4 + is_other, "last_failed_delivery_id": delivery_id}
+    expected = replace(before, **counted, failing_since=since or NOON + DAY)
+    if state != "paused" and reason == "gone":
+        expected = replace(expected, state="paused", paused_reason="gone", next_probe_at=None)
+    elif state == "active" and is_other:
+        expected = replace(expected, state="failing", probe_count=0, next_probe_at=NOON + DAY + FIRST_PAUSE)
+    assert after == expected
+
+
+@pytest.mark.parametrize(
+    ("since", "probes", "asked", "changed"),
+    [
+        (NOON, 0, None, {"probe_count": 1, "next_probe_at": NOON + 2 * FIRST_PAUSE}),
+        (None, 0, None, {"probe_count": 1, "next_probe_at": NOON + 2 * FIRST_PAUSE}),
+        (NOON, 3, None, {"probe_count": 4, "next_probe_at": NOON + 16 * FIRST_PAUSE}),
+        (NOON, 4, None, {"probe_count": 5, "next_probe_at": NOON + LONGEST_PAUSE}),
+        (NOON, 0, 2 * FIRST_PAUSE + MOMENT, {"probe_count": 1, "next_probe_at": NOON + 2 * FIRST_PAUSE + MOMENT}),
+        (NOON, 0, LONGEST_PAUSE + MOMENT, {"probe_count": 1, "next_probe_at": NOON + LONGEST_PAUSE}),
+        (NOON - GIVE_UP_AFTER + MOMENT, 0, None, {"probe_count": 1, "next_probe_at": NOON + 2 * FIRST_PAUSE}),
+        (NOON - GIVE_UP_AFTER, 0, None, {"state": "paused", "paused_reason": "outage", "next_probe_at": None}),
+    ],
+)
+def test_a_failed_probe_changes_its_own_facts_and_no_other(
+    since: datetime | None, probes: int, asked: timedelta | None, changed: dict[str, Any]
+) -> None:
+    before = replace(EVERYTHING, state="failing", failing_since=since, probe_count=probes)
+    assert probe(before, retry_after=asked) == replace(before, **changed)
+
+
+@pytest.mark.parametrize("probes", [20, 21, 1000])
+def test_the_longest_pause_stays_the_longest_however_often_it_is_probed(probes: int) -> None:
+    before = replace(FAILING, probe_count=probes)
+    after = after_failed_probe(before, now=NOON, first_pause=MOMENT)
+    assert after.next_probe_at == NOON + min(MOMENT * 2**20, LONGEST_PAUSE)
+
+
+def test_a_success_forgets_everything_but_a_pause() -> None:
+    for state in ("active", "failing"):
+        assert after_success(replace(EVERYTHING, state=state, paused_reason="gone")) == Circuit()
+    paused = replace(EVERYTHING, state="paused", paused_reason="gone")
+    assert after_success(paused) == Circuit(state="paused", paused_reason="gone")

@@ -158,3 +158,24 @@ def test_the_most_tries_and_the_longest_pause_are_taken_and_no_more() -> None:
     for text in ("0s" + ",1s" * 50, "2592001s", "31d"):
         with pytest.raises(ValueError, match="are the most"):
             parse_schedule(text)
+
+
+@pytest.mark.parametrize(
+    ("tries", "jitter", "pause"),
+    [(-1, 0.0, 0.0), (0, 1.0, 0.0), (1, -1.0, 30.0), (1, 0.5, 31.5), (1, 2.0, 33.0), (2, 1.0, 330.0)],
+)
+def test_a_pause_is_lengthened_by_its_share_of_a_tenth(tries: int, jitter: float, pause: float) -> None:
+    assert SCHEDULE.next_delay(tries, jitter=jitter) == timedelta(seconds=pause)
+
+
+@pytest.mark.parametrize(
+    ("asked", "jitter", "pause"), [(29, 0.0, 30), (30, 1.0, 33), (31, 1.0, 34.1), (86_399, 0.0, 86_399)]
+)
+def test_what_a_receiver_asks_for_is_lengthened_too(asked: int, jitter: float, pause: float) -> None:
+    asked_for = timedelta(seconds=asked)
+    assert SCHEDULE.next_delay(1, retry_after=asked_for, jitter=jitter) == timedelta(seconds=pause)
+
+
+def test_the_longest_pause_counts_what_a_receiver_may_ask_for() -> None:
+    assert parse_schedule("0s,1s").longest == 1.1 * DAY
+    assert parse_schedule("0s,2d").longest == 2.2 * DAY

@@ -1,5 +1,6 @@
 """How many may be on their way to one receiver, tried on receivers of every kind."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,3 +88,25 @@ def test_after_a_late_answer_the_others_on_their_way_say_nothing_new() -> None:
     again = [after_strain(window, in_use=3), after_strain(after_strain(window, in_use=3), in_use=3)]
     assert [each.size for each in again] == [4.0, 4.0]
     assert after_strain(again[-1], in_use=0) == Window(2.0, is_doubling=False)
+
+
+@pytest.mark.parametrize(
+    ("window", "seconds", "in_use", "after"),
+    [
+        (Window(), 0.5, 4, Window(5.0, 0.5)),
+        (Window(4.0, 0.5), 0.25, 1, Window(4.0, 0.25)),
+        (Window(4.0, 0.5), 1.0, 2, Window(5.0, 0.505)),
+        (Window(4.0, 0.5), 1.1, 4, Window(5.0, 0.506)),
+        (Window(4.0, 0.5), 1.2, 4, Window(2.0, 0.507, is_doubling=False, unheeded=3)),
+        (Window(4.0, 0.5, unheeded=2), 1.2, 4, Window(4.0, 0.507, unheeded=1)),
+        (Window(1.5, 0.5), 9.0, 1, Window(1.0, 0.585, is_doubling=False)),
+        (Window(4.0, 0.5, is_doubling=False), 0.5, 4, Window(4.25, 0.5, is_doubling=False)),
+        (Window(4.0, 0.5, unheeded=2), 0.5, 4, Window(5.0, 0.5, unheeded=1)),
+        (Window(15.5, 0.5), 0.5, 16, Window(16.0, 0.5)),
+        (Window(20.0, 0.5), 0.5, 1, Window(16.0, 0.5)),
+    ],
+)
+def test_an_answer_changes_its_own_facts_and_no_other(
+    window: Window, seconds: float, in_use: int, after: Window
+) -> None:
+    assert after_answer(window, seconds, in_use=in_use, most=MOST) == pytest.approx(after)

@@ -1,0 +1,226 @@
+"""What a company's room looks for: of the rest each misses by one fact, each count by one, each moment by the least."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from sqlalchemy import select
+from werkzeug.datastructures import Headers
+
+from portal import audit, outbox
+from portal.company import asking, endpoint, inspector, outages
+from portal.company.outages import OutageFacts
+from portal.company.refusals import TooManyTests
+from portal.database.db import db
+from portal.models import AuditEntry, Company
+from portal.runtime import runtime
+from portal.working_models import HeldDelivery, InspectedRequest, Outage
+from tests.conftest import BOTH, URL
+from tests.factories import NOON, actor_of, endpoint_of, make_company, make_contact, make_delivery
+
+MOMENT, MINUTE, DAY = timedelta(microseconds=1), timedelta(minutes=1), timedelta(days=1)
+
+
+@pytest.fixture
+def company(app: Flask) -> Company:
+    return make_company(url=URL)
+
+
+def arrive(company: Company, *ages: timedelta) -> list[int]:
+    """Requests that arrived so long before noon. Returns their numbers."""
+    plain = {"company_id": company.id, "signature": "valid", "headers": [], "body": b"", "size": 0}
+    rows = [InspectedRequest(received_at=NOON - age, **plain) for age in ages]
+    db.session.add_all(rows)
+    db.session.commit()
+    return [row.id for row in rows]
+
+
+def left() -> list[int]:
+    db.session.commit()
+    return list(db.session.scalars(select(InspectedRequest.id).order_by(InspectedRequest.id)))
+
+
+def take(company: Company, body: bytes = b"", headers: Headers | None = None) -> InspectedRequest:
+    headers = Headers() if headers is None else headers
+    return inspector.take(db.session, company.id, headers=headers, body=body, vault=runtime().vault, now=NOON)
+
+
+@pytest.mark.parametrize(("arrived", "age", "is_busy"), [(29, 0, False), (30, 0, True), (30, 1, False), (31, 1, True)])
+def test_an_address_is_too_busy_with_thirty_in_the_last_minute(
+    company: Company, arrived: int, age: int, is_busy: bool
+) -> None:
+    """`age`: how many of them arrived a minute ago to the moment."""
+    arrive(company, *[MINUTE] * age, *[MINUTE - MOMENT] * (arrived - age))
+    arrive(make_company("Outra"), *[MOMENT] * 30)
+    assert inspector.is_too_busy(db.session, company.id, now=NOON) is is_busy
+
+
+def test_what_arrived_is_shown_and_kept_for_a_day_to_its_own_company(company: Company) -> None:
+    old, young, new = arrive(company, DAY, DAY - MOMENT, MOMENT)
+    (others,) = arrive(make_company("Outra"), MOMENT)
+    for after, expected in ((0, [new, young]), (old, [new, young]), (young, [new]), (new, [])):
+        found = inspector.requests_of(db.session, company.id, now=NOON, after=after)
+        assert [row.id for row in found] == expected
+    inspector.forget_old(db.session.connection(), now=NOON)
+    assert left() == [young, new, others]
+    inspector.clear(db.session, company.id)
+    assert left() == [others]
+
+
+def test_the_last_fifty_are_kept(company: Company) -> None:
+    others = arrive(make_company("Outra"), *[MOMENT] * 2)
+    mine = [take(company).id for _ in range(52)]
+    assert left() == [*others, *mine[2:]]
+
+
+def test_so_much_of_a_request_is_kept_and_no_more(company: Company) -> None:
+    names = [f"X-{number}" for number in range(57)]
+    headers = Headers(
+        [("Cookie", "a"), ("AUTHORIZATION", "a"), ("Proxy-Authorization", "a"), *((n, "") for n in names)]
+    )
+    kept = [["Cookie", "…"], ["AUTHORIZATION", "…"], ["Proxy-Authorization", "…"], *([name, ""] for name in names)]
+    row = take(company, b"x" * 65_537, headers)
+    assert (row.company_id, row.size, row.body, row.received_at) == (company.id, 65_537, b"x" * 65_536, NOON)
+    assert (row.headers, row.signature) == (kept, "unsigned")
+    headers.add("X-Last", "")
+    assert take(company, headers=headers).headers == kept
+    long = [take(company, headers=Headers([("X", "a\0" * 1000 + more)])).headers for more in ("", "b")]
+    assert long == [[["X", "a\ufffd" * 1000]]] * 2
+
+
+def test_an_address_is_its_companys_and_goes_with_what_arrived(company: Company) -> None:
+    other, actor = make_company("Outra"), actor_of(company)
+    for each in (company, other, company):
+        inspector.open_inspector(db.session, each, actor_of(each))
+    tokens = [each.inspector_token or "" for each in (company, other)]
+    assert [inspector.find_company(db.session, token) for token in (*tokens, "", "x")] == [company, other, None, None]
+    _, (others,) = arrive(company, MOMENT), arrive(other, MOMENT)
+    for _ in range(2):
+        inspector.close_inspector(db.session, company, actor)
+    assert (company.inspector_token, other.inspector_token, left()) == (None, tokens[1], [others])
+    done = db.session.query(AuditEntry).filter(AuditEntry.action.startswith("inspector.")).all()
+    assert Counter((row.company_id, row.action) for row in done) == {
+        (company.id, "inspector.opened"): 1,
+        (other.id, "inspector.opened"): 1,
+        (company.id, "inspector.closed"): 1,
+    }
+
+
+@pytest.mark.parametrize(("looks", "age", "passes"), [(29, 0, True), (30, 0, False), (30, 1, True), (31, 1, False)])
+def test_the_last_minute_has_thirty_looks_at_addresses(company: Company, looks: int, age: int, passes: bool) -> None:
+    """`age`: how many of them were a minute ago to the moment. Other acts and another company's looks do not count."""
+    db.session.query(AuditEntry).delete()
+    other = make_company("Outra")
+    for number in range(looks):
+        for each, action in ((company, "webhook.address_checked"), (company, "x"), (other, "webhook.address_checked")):
+            with time_machine.travel(NOON - (MINUTE if number < age else MINUTE - MOMENT), tick=False):
+                audit.record(db.session, actor_of(each), action, subject=URL)
+    db.session.commit()
+    with time_machine.travel(NOON, tick=False):
+        if passes:
+            asking.take_turn(db.session, actor_of(company), URL)
+            return
+        with pytest.raises(TooManyTests) as refused:
+            asking.take_turn(db.session, actor_of(company), URL)
+        assert refused.value.wait_seconds == 60
+
+
+BECAME: Mapping[str, Mapping[str, Any]] = {
+    "waiting": {},
+    "being sent": {"status": "sending", "lease_token": "x", "lease_expires_at": NOON},
+    "arrived": {"status": "delivered", "delivered_at": NOON},
+    "arrived last": {"status": "delivered", "delivered_at": NOON + MOMENT},
+    "failed": {"status": "failed", "delivered_at": NOON + DAY},
+    "superseded": {"status": "superseded"},
+    "superseded too": {"status": "superseded"},
+    "cancelled": {"status": "cancelled"},
+}
+
+
+@BOTH
+def test_what_became_of_what_an_outage_held_up_is_counted_for_itself(company: Company) -> None:
+    said = {"reason": "server_error", "status_code": 503}
+    first = Outage(company_id=company.id, began_at=NOON - DAY, ended_at=NOON, held=11, **said)
+    of_others = Outage(company_id=make_company("Outra", url=URL).id, began_at=NOON, **said)
+    lasting = Outage(company_id=company.id, began_at=NOON, **said)
+    db.session.add_all([first, of_others, lasting])
+    db.session.flush()
+    numbers = first.id, lasting.id
+    for facts in BECAME.values():
+        delivery = make_delivery(make_contact(company))
+        for column, value in facts.items():
+            setattr(delivery, column, value)
+        db.session.add(HeldDelivery(outage_id=numbers[0], delivery_id=delivery.id))
+        db.session.commit()
+    make_delivery(make_contact(company))
+    page = outages.page_outages(db.session, company.id)
+    ended = OutageFacts(
+        **{"id": numbers[0], "began_at": NOON - DAY, "ended_at": NOON, "held": 11, "last_delivered_at": NOON + MOMENT},
+        **{"waiting": 2, "delivered": 2, "failed": 1, "superseded": 2, "cancelled": 1, **said},
+    )
+    still = OutageFacts(id=numbers[1], began_at=NOON, ended_at=None, held=2, waiting=2, **said)
+    assert page.items == [still, ended]
+    assert (ended.forgotten, still.forgotten) == (3, 0)
+    assert outages.last_outage(db.session, company.id) == still
+
+
+@pytest.mark.parametrize(
+    ("age", "day"),
+    [(timedelta(days=6) - MOMENT, "quarta-feira 09:00"), (timedelta(days=6), "04/03/2026 09:00")],
+)
+def test_a_weekday_says_which_day_it_was_for_less_than_six_days(app: Flask, age: timedelta, day: str) -> None:
+    began = NOON - timedelta(days=6)
+    outage = OutageFacts(id=1, began_at=began, ended_at=None, reason="timeout", status_code=500, held=1)
+    with time_machine.travel(began + age, tick=False), app.test_request_context():
+        assert outage.message == f"Fora desde {day} (HTTP 500); 1 entrega espera."
+
+
+@pytest.mark.parametrize("signs_for", [timedelta(0), MOMENT])
+def test_people_know_all_of_their_endpoint(company: Company, signs_for: timedelta) -> None:
+    place = endpoint_of(company)
+    facts = {
+        "consecutive_failures": 7,
+        "next_probe_at": NOON,
+        "last_success_at": NOON - DAY,
+        "last_failure_at": NOON - MOMENT,
+        "header_name": "X-Key",
+        "paused_reason": "gone",
+    }
+    for name, value in (facts | {"state": "failing", "old_secret": "x", "old_secret_until": NOON + signs_for}).items():
+        setattr(place, name, value)
+    db.session.commit()
+    make_delivery(make_contact(company))
+    with time_machine.travel(NOON, tick=False):
+        until = NOON + signs_for if signs_for else None
+        expected = endpoint.Status(url=URL, state="failing", waiting=1, old_secret_until=until, **facts)
+        assert endpoint.describe(db.session, company.id) == expected
+    place.url = None
+    db.session.commit()
+    assert endpoint.describe(db.session, company.id).state == "unset"
+    assert not endpoint.is_configured(db.session, company.id)
+
+
+def test_a_pause_and_a_new_key_change_that_and_no_more(company: Company) -> None:
+    def row() -> dict[str, Any]:
+        db.session.commit()
+        found = endpoint_of(company)
+        return {column.name: getattr(found, column.name) for column in found.__table__.c}
+
+    before, actor = row(), actor_of(company)
+    with time_machine.travel(NOON, tick=False):
+        endpoint.pause(db.session, actor)
+        paused = {"state": "paused", "paused_reason": "manual", "next_probe_at": None, "updated_at": NOON}
+        assert row() == before | paused
+        secret = endpoint.rotate_secret(db.session, actor, vault=runtime().vault)
+    with time_machine.travel(NOON + DAY, tick=False):
+        endpoint.pause(db.session, actor)
+    after = row()
+    old = {"old_secret": before["secret"], "old_secret_until": NOON + DAY, "secret": after["secret"]}
+    assert after == before | paused | old
+    assert endpoint.read_secret(endpoint_of(company), runtime().vault) == secret
+    signs = [len(outbox.signing_secrets(endpoint_of(company), now=NOON + DAY - each)) for each in (MOMENT, 0 * DAY)]
+    assert signs == [2, 1]
