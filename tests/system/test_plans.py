@@ -50,8 +50,9 @@ FILLING = (
     """),
     ("message", CONTACTS, "(contact_id, sender_name, message, pending) SELECT {contacts} + i, 'Ana', 'oi', false"),
     ("classification", DELIVERIES, f"""
-        (company_id, contact_id, new_level, actor, created_at)
-        SELECT :company, {{contacts}} + 1 + i % {CONTACTS}, 1 + i % 3, 'ana@example.com', {{moment}}
+        (company_id, contact_id, campaign_id, owner_id, new_level, actor, created_at)
+        SELECT :company, {{contacts}} + 1 + i % {CONTACTS}, {{kinds}} + 1 + (1 + i) % 10, {{kinds}} + 1 + (1 + i) % 10,
+         1 + i % 3, 'ana@example.com', {{moment}}
     """),
     ("delivery", DELIVERIES, f"""
         (webhook_id, company_id, contact_id, campaign_id, owner_id, "trigger", actor, interest_level, status, reason,
