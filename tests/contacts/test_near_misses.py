@@ -18,7 +18,7 @@ from portal.database.db import Base, db
 from portal.models import Classification, Contact, Delivery
 from tests.conftest import URL
 from tests.factories import NOON, actor_of, classify_contact, insert_deliveries, make_company, make_contact, set_url
-from tests.outbox.test_near_misses import WAITING
+from tests.outbox.stock import WAITING
 
 MOMENT, HOUR = timedelta(microseconds=1), timedelta(hours=1)
 SET = {"interest_level": 2, "classified_at": NOON - HOUR}

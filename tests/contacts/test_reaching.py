@@ -13,7 +13,7 @@ from portal.models import PLACE, Classification, Contact, Delivery
 from portal.outbox import note_arrivals
 from tests.conftest import URL
 from tests.factories import NOON, insert_deliveries, make_company, make_contact
-from tests.outbox.test_near_misses import WAITING
+from tests.outbox.stock import WAITING
 
 MOMENT, HOUR = timedelta(microseconds=1), timedelta(hours=1)
 SINCE, UNTIL = NOON, NOON + HOUR

@@ -16,7 +16,7 @@ from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.resending import Group, NeedsConfirmation, NotForTests, PersonErased
 from portal.models import AuditEntry, Contact, Delivery
 from tests.factories import NOON, actor_of, attempt_of
-from tests.outbox.test_near_misses import AGAIN, ENDED, HELD, PENDING, STOCK, Rows
+from tests.outbox.stock import AGAIN, ENDED, HELD, PENDING, STOCK, Rows
 
 MOMENT, HOUR = timedelta(microseconds=1), timedelta(hours=1)
 FAILED = {"status": "failed", **ENDED}

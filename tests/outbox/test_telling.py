@@ -16,7 +16,7 @@ from portal.webhook import Outcome
 from portal.working_models import Outage
 from tests.conftest import URL
 from tests.factories import NOON, endpoint_of
-from tests.outbox.test_near_misses import HELD, HOUR, MOMENT, Rows, in_worker
+from tests.outbox.stock import HELD, HOUR, MOMENT, Rows, in_worker
 
 SECOND = timedelta(seconds=1)
 FAILED_ONCE = {
