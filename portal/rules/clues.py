@@ -8,7 +8,7 @@ from typing import Protocol
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from portal.rules import services
-from portal.rules.verdict import DELIVERED_REASONS, decode
+from portal.rules.verdict import DELIVERED_REASONS, decode, is_html_page
 
 MAX_SHOWN = 300
 MAX_OFFERED = 4000
@@ -49,6 +49,10 @@ class _Answer:
         return decode(self.given.response_body or b"")
 
     @cached_property
+    def is_page(self) -> bool:
+        return is_html_page(self.text)
+
+    @cached_property
     def headers(self) -> dict[str, str]:
         return {name.lower(): value for name, value, *_ in self.given.response_headers}
 
@@ -59,6 +63,7 @@ class _Answer:
 
 _OF_A_TEXT = frozenset({"php_error", "php_warning", "hook_rules"})
 """What a text that counts as delivered may betray: it is no page, so no page is told of."""
+_OF_A_PAGE = frozenset({"apps_script_no_post", "server_page", "parking_page", "login_page"})
 
 
 def find_clue(given: Answered) -> Clue | None:
@@ -80,7 +85,7 @@ def _find_clues(answer: _Answer, status_code: int) -> Iterator[Clue]:
         if status_code in statuses and (clue := find(answer)) is not None:
             yield clue
     for codes, words, name in _COMPLAINTS:
-        if status_code in codes and re.search(words, answer.text):
+        if status_code in codes and re.search(words, answer.text) and (name not in _OF_A_PAGE or answer.is_page):
             yield Clue(name)
 
 
@@ -210,6 +215,8 @@ _FINDERS: tuple[tuple[tuple[int, ...], Callable[[_Answer], Clue | None]], ...] =
 # --- what it complains of
 
 _ANY_FAILURE = range(400, 600)
+_FUNCTION = "(?:f[uo]n[cçkz]|функци|関数|函[数式]|함수)"
+"""How "function" begins in the languages that Google answers in."""
 _COMPLAINTS: tuple[tuple[Container[int], str, str], ...] = (
     ((200,), r"Hook rules were not satisfied", "hook_rules"),
     ((400,), r"[Nn]o required SSL certificate was sent|SSL certificate error", "client_certificate_wanted"),
@@ -244,7 +251,7 @@ _COMPLAINTS: tuple[tuple[Container[int], str, str], ...] = (
     ((403,), r"Missing Authentication Token", "aws_no_route"),
     ((401, 403), r"(?i)No API key found|Missing authorization header|missing api[ -_]?key", "key_wanted"),
     ((404,), r"rest_no_route", "wordpress_route"),
-    ((200,), r"[^<>:]{8,80}: doPost\b", "apps_script_no_post"),
+    ((200,), rf"(?i)>[^<>:]{{0,60}}{_FUNCTION}[^<>:]{{0,60}}: doPost(?:<|\Z)", "apps_script_no_post"),
     ((200,), r"\(\w{4,6} \d{1,6}, \w{4,8} &quot;", "apps_script_error"),
     (
         (200, 403, 404),

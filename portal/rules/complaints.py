@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from portal.rules.error_words import Budget, begins_with_error, denies_errors, has_error_words
+from portal.rules.error_words import Budget, begins_with_error, denies_errors, has_error_words, says_taken
 from portal.rules.folding import fold, word_set
 
 _SOURCE_STARTS = ("<?php", "<?=", "<%", "#!/")
@@ -80,11 +80,12 @@ def _refuse_constant(name: str) -> None:
 
 # Keys are compared without case and signs, so that errorCode, error_code and Error-Code are one.
 _OF_ERRORS = (
-    "has|is|with|houve|tem|teve|possui|com|num|total|qtde?|count|list|code?|codigo|no|msgs?|messages?|mensagem|mensaje"
+    "has|is|with|houve|tem|teve|possui|com|num|total|qtde?|count|list|code?|codigo|msgs?|messages?|mensagem|mensaje"
     "|desc|description|descricao|details?|detalhes?|type|tipo"
 )
 _ERROR_KEY = re.compile(
-    rf"(?:{_OF_ERRORS})?(?:err|(?:error|erro|errore|erreur|fehler)s?)(?:{_OF_ERRORS})?|[a-z]+(?:errors|failures)"
+    rf"(?:{_OF_ERRORS})?(?:err|(?:error|erro|errore|erreur|fehler)s?)(?:{_OF_ERRORS}|no)?"
+    r"|(?!no(?:errors|failures))[a-z]+(?:errors|failures)"
     r"|exceptions?|fault(?:code|string)?|fail(?:ed|ures?)(?:count)?|falhas?|fallos?"
 )
 _REFUSED_KEY = re.compile(r"(?:rejected|invalid|rejeitad[oa]s?|recusad[oa]s?|invalid[oa]s?)(?:count)?")
@@ -100,7 +101,8 @@ _NUMBER_KEY = re.compile(r"(?:http|response)?(?:status|code)|statuscode")
 _TYPE_KEY = re.compile(r"type|object|tipo|severity|level")
 _MESSAGE_KEY = re.compile(r"(?:status)?(?:message|msg|mensagem|mensaje)|descricaostatus")
 _TITLE_KEY = re.compile(r"details?|title|description|descricao|reason|motivo")
-_RECORD_KEY = re.compile(r"(?:uu|gu)?id|name|nome")
+_OF_RECORDS = "lead|contact|contato|contacto|deal|negocio|card|pessoa|person|cliente?|customer"
+_RECORD_KEY = re.compile(rf"(?:uu|gu|{_OF_RECORDS})?id|id(?:{_OF_RECORDS})|name|nome")
 """What a contact or a deal has: there a refusal, a title or a state is the record's own, and no complaint."""
 _FAILURE = re.compile(r"(?:errors?|erros?|fail|failed|failure|falha|falhou|exception|fatal)(?::.*)?")
 _ERROR_TYPE = re.compile(r"(?!no )(?:\w*[ :])?(?:error|erro|exception|fault)|[a-z]+(?:error|exception)")
@@ -108,12 +110,14 @@ _WRAPPERS = word_set(
     "body d data detail json meta output payload resposta response responses result results resultado retorno retornos"
 )
 """Keys that answers put their whole content under."""
+_FORM_FIELDS = word_set("body campaign cargo company contact contato email empresa name nome phone role telefone url")
+_ZERO_CODE = re.compile(r"0+ ?[-:] ?[^\W\d]")
+"""What codes of errors begin with when all is well: "00 - Aprovado"."""
 _NOTHING = re.compile(
     r"[\W_0]*(?:0\.0|[nf]|n/?a|false|no|none|null|nil|undefined|não|nao|nenhuma?|ningun[oa]?|aucune?|keine?|200|ok|success"
     r"|successful|sucesso)?[.!]?"
 )
 _FALSE = re.compile(r"f|false|no?|não|nao")
-_SUCCESS = re.compile(r"ok|success|successful|sucesso|exito")
 _TRUE = re.compile(r"[tv]|true|yes|sim?|s|y|1")
 _ERROR_NAME = re.compile(r"[A-Z][A-Za-z]+(?:Error|Exception)")
 _Facts = list[tuple[str, Any]]
@@ -167,14 +171,15 @@ def _is_record(facts: _Facts) -> bool:
 def _has_error(facts: _Facts, budget: Budget) -> bool:
     is_record = _is_record(facts)
     return any(_says_error(key, item, budget, is_record=is_record) for key, item in facts) or _is_of_forms(
-        [item for _, item in facts], budget
+        facts, budget
     )
 
 
-def _is_of_forms(items: list[Any], budget: Budget) -> bool:
+def _is_of_forms(facts: _Facts, budget: Budget) -> bool:
     """Whether these are a form's complaints by field: {"email": ["This field is required."]}."""
-    is_theirs = all(isinstance(item, list) and all(isinstance(each, str) for each in item) for item in items)
-    return is_theirs and any(" " in each and has_error_words(each, budget) for item in items for each in item)
+    is_theirs = all(isinstance(item, list) and all(isinstance(each, str) for each in item) for _, item in facts)
+    of_fields = (each for key, item in facts if key in _FORM_FIELDS for each in item) if is_theirs else ()
+    return any(" " in each and has_error_words(each, budget) for each in of_fields)
 
 
 def _says_error(key: str, item: Any, budget: Budget, *, is_record: bool) -> bool:
@@ -197,7 +202,7 @@ def _says_error(key: str, item: Any, budget: Budget, *, is_record: bool) -> bool
         return True
     if _TAKEN_KEY.fullmatch(key) and (item is False or (key != "status" and _FALSE.fullmatch(word))):
         return True
-    return _STATUS_KEY.fullmatch(key) is not None and has_error_words(word, budget)
+    return _STATUS_KEY.fullmatch(key) is not None and has_error_words(word, budget, is_state=True)
 
 
 def _word_of(item: Any) -> str:
@@ -212,7 +217,11 @@ def _says_something(item: Any, budget: Budget, depth: int = 0) -> bool:
         inner = item.values() if isinstance(item, dict) else item
         return any(_says_something(each, budget, depth + 1) for each in inner)
     if isinstance(item, str):
-        return len(item) > _STATUS_READ or not (_NOTHING.fullmatch(item.strip().lower()) or denies_errors(item, budget))
+        return len(item) > _STATUS_READ or not (
+            _NOTHING.fullmatch(item.strip().lower())
+            or denies_errors(item, budget)
+            or (_ZERO_CODE.match(item) and not has_error_words(item, budget))
+        )
     return bool(item) and item != 200
 
 
@@ -233,8 +242,7 @@ def _says_success(key: str, item: Any) -> bool:
         return _ERROR_KEY.fullmatch(key) is not None
     word = _word_of(item)
     return bool(
-        (_STATUS_KEY.fullmatch(key) and _SUCCESS.fullmatch(word))
-        or (_SUCCESS_KEY.fullmatch(key) and _TRUE.fullmatch(word))
+        (_STATUS_KEY.fullmatch(key) and says_taken(word)) or (_SUCCESS_KEY.fullmatch(key) and _TRUE.fullmatch(word))
     )
 
 

@@ -37,7 +37,7 @@ _NOTHING_FOLLOWS = r"""
 _ERROR_WORDS = re.compile(
     _any_accents(
         r"""
-    (?: (?<![^\W_]) (?<![/\#])
+    (?: (?<![^\W_])
         (?: errors? | erros? | errores | err(?!-[0-9]) | exceptions? | exceç(?:ão|ões) | excepci(?:ón|ones) | fatal
           | fail(?:s|ed|ures?)? | falh(?:as?|ou|aram) | fall(?:ó|os?|aron|id[oa]) | faults? | faultstring
           | warning(?=(?:</b>)?:) | denied | (?:de)?negad[oa]
@@ -61,7 +61,7 @@ _ERROR_WORDS = re.compile(
 )
 _DENIED = re.compile(
     _any_accents(
-        r"""</[^\W_]{1,20}\Z | (?<![\w.,])
+        r"""</[^\W_]{0,20}\Z | (?<![\w.,])
     (?: (?: 0 | no | none | nothing | zero | sem | nenhuma? | nada | cero | sin | ningún | ninguna | without
           | keine? | ohne | aucune? | sans )
         (?:[ ](?: further | more | other ))?
@@ -84,15 +84,24 @@ _LONGEST_DENIAL = 48
 _NO_ERROR_FOLLOWS = (
     r"(?![^\W_])(?![ ](?:(?:nenhuma?|ningún|any)[ ])?(?:erros?|error(?:e?s)?|falhas?|failures?|problemas?))"
 )
-_ERROR_PHRASES = re.compile(
-    _any_accents(
-        r"""(?<![^\W_])
-    (?: traceback | sqlstate | ora-[0-9]{5} | nok | excedid[oa] | exceeded | could[ ]not | couldn't
+
+
+def _phrases(pattern: str) -> re.Pattern[str]:
+    """Whole words that fit the pattern, unless what follows says that no error is meant."""
+    whole = rf"(?<![^\W_])(?: {pattern} ){_NO_ERROR_FOLLOWS}(?!{_NOTHING_FOLLOWS})"
+    return re.compile(_any_accents(whole), re.IGNORECASE | re.VERBOSE)
+
+
+_ERROR_PHRASES = _phrases(
+    r"""traceback | sqlstate | ora-[0-9]{5} | nok | excedid[oa] | exceeded | could[ ]not | couldn't
       | (?<!you[ ])(?:can't | cannot)
       | undefined[ ](?:index | variable | offset | property | array[ ]key):?
-      | reset[ ]by[ ]peer | duplicate[ ]entry | too[ ](?:large | long | many) | not[ ]defined | has[ ]no[ ]attribute
+      | reset[ ]by[ ]peer | socket[ ]hang[ ]up | duplicate[ ]entry | too[ ](?:large | long | many)
+      | not[ ]defined | has[ ]no[ ]attribute
       | unexpected[ ](?:token | end):? | missing[ ](?:required | param | field | header | token | key | api)[^\W_]*
       | (?:limite? | maximum | máximo)[ ](?:(?!(?:not|não)[ ])[^.\n]){0,40}(?:reached | atingid[oa])
+      | (?:conta | account | usuário | user | empresa | plano | plan)[ ](?:is[ ] | has[ ]been[ ] | está[ ] | foi[ ])?
+        (?:bloquead[oa] | blocked | suspens[oa] | suspended | disabled | inativ[oa] | inactive | desativad[oa])
       | (?:queue | fila | disk | disco)[ ](?:is[ ] | está[ ])?(?:full | chei[oa]) | out[ ]of[ ]memory
       | (?:sem | no | not[ ]have)[ ](?:permiss(?:ão | ion) | access | acesso | credits? | créditos?)
       | no[ ]such | (?:sin | no[ ]tienes?)[ ]permiso
@@ -109,47 +118,46 @@ _ERROR_PHRASES = re.compile(
       | (?:(?:ocorreu | houve)[ ]um | (?:ocurrió | ocurrido | hubo)[ ]un | there[ ]was[ ]a)[ ]problema?
       | <status(?:code)?>[45][0-9]{2}< | database[ ]is[ ]locked | no[ ]space[ ]left
       | (?:não | no)[ ](?:(?:é | são | es | son)[ ])?válid[oa]s?
-      | (?:success | sucesso | ok)["']?\s{0,3}[:=>]\s{0,3}["']?(?:false | 0 | no | não) )
-    """
-        + _NO_ERROR_FOLLOWS
-        + f"(?!{_NOTHING_FOLLOWS})"
-    ),
-    re.IGNORECASE | re.VERBOSE,
+      | (?:success | sucesso | ok)["']?\s{0,3}[:=>]\s{0,3}["']?(?:false | 0 | no | não)"""
 )
-_DOUBTFUL_PHRASES = re.compile(
-    _any_accents(
-        r"""(?<![^\W_])
-    (?: you[ ](?:can't | cannot) | (?:try | tente | intente)[ ](?:again | novamente | nuevamente)
+_STATES = _phrases(
+    r"""bloquead[oa] | blocked | suspens[oa] | suspended | disabled | inativ[oa] | inactive | desativad[oa] | vencid[oa]
+      | cancelad[oa] | cancell?ed | unknown | desconhecid[oa] | restrit[oa] | restricted | restringid[oa]
+      | não[ ](?:(?:foi | foram | está)[ ])?(?!(?:alter | ating | bloque | duplic | encontr | modific | neg | recus
+          | rejeit | repet)[ai]d)[^\W\d_]{2,12}[ai]d[oa]s? | no[ ](?:informad | registrad)[oa]s?"""
+)
+"""What a receiver says of a contact, too, when it names the state that it keeps it in."""
+_DOUBTFUL_PHRASES = _phrases(
+    r"""you[ ](?:can't | cannot) | (?:try | tente | intente)[ ](?:again | novamente | nuevamente)
       | (?:is | are | field | authentication | credentials | token | key)[ ]required
       | (?:bad | wrong)[ ](?:data | e-?mail | format | json | key | api | password | phone | token | value) | errad[oa]
-      | bloquead[oa] | blocked | suspens[oa] | suspended | disabled | inativ[oa] | inactive | desativad[oa]
-      | vencid[oa] | cancelad[oa] | cancell?ed | missing | faltante | (?<!a[ ])falta(?:m | n | ndo)? | ausente
-      | inexistente | unknown | desconhecid[oa] | restrit[oa] | restricted | restringid[oa]
+      | missing | faltante | (?<!a[ ])falta(?:m | n | ndo)? | ausente | inexistente
       | obrigatóri[oa] | obligatori[oa] | requerid[oa] | no[ ][^\W\d_]{1,20}[ ](?:given | provided)
       | not[ ](?:[^\W\d_]{1,20}ly[ ])?(?:configured | connected | enabled | found | informed | provided | registered)
-      | não[ ](?:(?:foi | foram | está)[ ])?(?!(?:alter | ating | bloque | duplic | modific | neg | recus | rejeit
-          | repet)[ai]d)[^\W\d_]{2,12}[ai]d[oa]s? | no[ ](?:encontrad | informad | registrad)[oa]s?
+      | (?:não | no)[ ](?:(?:foi | foram)[ ])?encontrad[oa]s?
+      | inform[ea][ ][oa]s?[ ](?:token | chave | senha | e-?mail | telefone | nome | campo)
+      | (?:servicio | servidor | sistema)[ ](?:está[ ])?caído
       | (?:does[ ]not | doesn't)[ ]exist | (?:não | no)[ ]existe
       | (?:body | payload | corpo | cuerpo)[ ](?:is[ ] | está[ ])?(?:empty | vazio | vacío) | empty[ ](?:body | payload)
       | unavailable | indisponível | no[ ]disponible | fora[ ]do[ ]ar | de[ ]nuevo[ ]más[ ]tarde
       | log[ -]?in[ ]required | required[ ]log[ ]?in | (?:please | need[ ]to)[ ](?:log | sign)[ -]?in | faça[ ]login
       | not[ ]logged[ ]in | não[ ]logado | inici[ea][ ]sesión
-      | em[ ]manutenção | under[ ]maintenance | maintenance[ ]mode )
-    """
-        + _NO_ERROR_FOLLOWS
-        + f"(?!{_NOTHING_FOLLOWS})"
-    ),
-    re.IGNORECASE | re.VERBOSE,
+      | em[ ]manutenção | under[ ]maintenance | maintenance[ ]mode"""
 )
 """What a receiver says, too, that took the contact and says so: then it is no complaint."""
 _TAKEN = re.compile(
     _any_accents(
-        r"(?<!not )(?<!t be )(?<!não )(?<!não foi )(?<![^\W_])(?:ok|received|saved|created|updated|added|enabled"
-        r"|processed|thanks|thank you|success(?:fully)?|recebemos|obrigad[oa]|gracias|sucesso|éxito"
-        r"|(?:recebid|recibid|salv|gravad|guardad|incluíd|inserid|criad|cread|cadastrad|atualizad)[oa]s?)(?![^\W_])"
+        r"""\A\W*ok(?![^\W_]) | (?<![^\W_])(?<![dot][ ]be[ ])(?<!ser[ ])
+    (?: thanks | thank[ ]you | success(?:ful(?:ly)?)? | recebemos | obrigad[oa] | gracias | sucesso | éxito
+      | (?: received | saved | stored | created | updated | added | imported | merged | moved | processed | accepted
+          | registered | (?: recebid | recibid | aceit | salv | gravad | guardad | incluíd | inserid | criad | cread
+          | cadastrad | registrad | atualizad | importad | mesclad | adicionad | processad | movid)[oa]s? )
+        (?![ ](?:não | no | not | nunca | is | are | was | were | has | does | doesn't | está | é | foi)(?![^\W_])) )
+    (?![^\W_])"""
     ),
-    re.IGNORECASE,
+    re.IGNORECASE | re.VERBOSE,
 )
+"""What says that the contact was taken; in "the key received is not known", the same word only names the key."""
 _PLAIN_SUCCESS = re.compile(
     r"(?!(?:erro|error|falha|fallo|failed) (?:ao|al|to) )[^.,;:!\n]{0,200}"
     r"\b(?:com (?:sucesso|êxito)|con éxito|correctamente|successfully)[.!]?",
@@ -170,11 +178,18 @@ _COMPLAINT_FIRST = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
-_ADDRESS = re.compile(r"https?://[^\s\"'<>]+|[\w.+-]{1,64}@[\w.-]+")
+_ADDRESS = re.compile(
+    r"https?://[^\s\"'<>]+|[\w.+-]{1,64}@[\w.-]+|\./[\w./-]+|/[\w.-]+/[\w./-]*"
+    r"|#[a-z]+(?:s|-[\w-]+)(?![\w-]|\s?[:=])"
+)
+"""Of a page, of a person, of a file, and of a channel (#crm-errors): their words are names."""
 
 
-def has_error_words(text: str, budget: Budget | None = None) -> bool:
-    """Whether a text speaks of an error, and neither denies it nor plainly says that it took what it was sent."""
+def has_error_words(text: str, budget: Budget | None = None, *, is_state: bool = False) -> bool:
+    """Whether a text speaks of an error, and neither denies it nor plainly says that it took what it was sent.
+
+    What is a state may be the contact's own ("inactive"), and such a word is no error there.
+    """
     text = _ADDRESS.sub("@", (budget or Budget()).take(text))
     if text.strip(" \r\n.!").lower() in ("ko", "not ok", "timeout") or _PHP_NOTICE.search(text):
         return True
@@ -182,7 +197,13 @@ def has_error_words(text: str, budget: Budget | None = None) -> bool:
         return True
     if _PLAIN_SUCCESS.fullmatch(text.strip()):
         return False
-    return _finds(_ERROR_WORDS, text) or (_finds(_DOUBTFUL_PHRASES, text) and not _TAKEN.search(text))
+    doubtful = (_DOUBTFUL_PHRASES,) if is_state else (_DOUBTFUL_PHRASES, _STATES)
+    return _finds(_ERROR_WORDS, text) or (any(_finds(each, text) for each in doubtful) and not _finds(_TAKEN, text))
+
+
+def says_taken(word: str) -> bool:
+    """Whether a word says that the contact was taken, and nothing else."""
+    return _TAKEN.fullmatch(word) is not None
 
 
 def begins_with_error(text: str, budget: Budget) -> bool:

@@ -82,7 +82,7 @@ def _judge_body(body: bytes, content_type: str) -> Verdict:
         pass
     if is_binary:
         return Verdict("binary_body")
-    if _is_html_page(content):
+    if is_html_page(content):
         return Verdict("html_page")
     return Verdict("ok_text", complaints.of_text(content, content_type))
 
@@ -151,7 +151,8 @@ _PROLOG_END = re.compile(r"\?>")
 _BLANK_RUN = re.compile(f"[{re.escape(_BLANKS)}]*+")
 
 
-def _is_html_page(text: str) -> bool:
+def is_html_page(text: str) -> bool:
+    """Whether a text begins as a page does, or holds one."""
     return _HTML_START.match(text, _skip_prolog(text)) is not None or _has_page_element(text)
 
 

@@ -4,7 +4,7 @@ from flask_babel import lazy_gettext as _
 
 CLUES = {
     "redirect_slash": _(
-        "É o mesmo endereço, com ou sem a barra do fim: o destino atende em %(target)s. "
+        "É o mesmo endereço; só a barra do fim muda. O destino atende em %(target)s. "
         "Use esse endereço na configuração do webhook."
     ),
     "redirect_https": _("O destino só atende por https, em %(target)s. Use esse endereço na configuração do webhook."),
