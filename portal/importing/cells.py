@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +15,10 @@ USUAL = re.compile(r"[a-mo-tv-zA-MO-TV-Z0-9À-ÖØ-öø-ÿ]\S*(?: \S+)*")
 TEXT_MARK = re.compile(r'="(.*)"', re.DOTALL)
 """How spreadsheets are told in CSV that a number is a text."""
 HYPERLINK = re.compile(r'=\s*(?:HYPERLINK|HIPERLINK|HIPERVINCULO)\(\s*"([^"]*)"\s*[;,]\s*"([^"]*)"\s*\)', re.IGNORECASE)
+FORMULA = re.compile(
+    r"""=\s*[-+(]*(?:\$?[A-Z]{1,3}\$?\d|[^\W\d][\w.]*\(|(?:'[^']+'|[^\W\d][\w.]*)!|"[^"]*"\s*&)""", re.IGNORECASE
+)
+"""What is calculated from other cells, in place of what came of it: `=A2&" "&B2`."""
 ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 """A long number as a spreadsheet shows and saves it: its digits are lost."""
 MIN_DIGITS = 3
@@ -44,6 +49,16 @@ HIDDEN_NAME = re.compile(
 """What LinkedIn shows in place of the name of somebody whom it hides."""
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A cell that was left out or mended: its field, what was wrong, its column if there is one, and what it said."""
+
+    field: str
+    problem: str
+    column: int | None
+    said: str
+
+
 def read_text(cell: str) -> str:
     """A cell on one line, without the marks of programs; empty when it holds what stands for nothing."""
     if "&" in cell and ENTITY.search(cell):
@@ -70,6 +85,11 @@ def read_link(text: str) -> str:
     """Where a link leads, or the text itself."""
     found = HYPERLINK.fullmatch(text) if text.startswith("=") else None
     return found[1] if found else text.split(" ::: ", 1)[0]
+
+
+def is_formula(text: str) -> bool:
+    """Whether a cell holds a formula whose result the file does not say; a link says what it shows."""
+    return text.startswith("=") and FORMULA.match(text) is not None and HYPERLINK.fullmatch(text) is None
 
 
 def read_phone(text: str) -> str | None:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from portal.importing.cells import read_level, read_text, split_mailbox
+from portal.importing.cells import is_formula, read_level, read_text, split_mailbox
 from portal.importing.dates import first_numbers, read_date
 from portal.rules.folding import word_set
 from portal.rules.identity import email_address, linkedin_id
@@ -41,7 +41,7 @@ class Evidence:
 
     def add(self, cell: str) -> bool:
         """Look at one more cell. Returns whether more of them could still tell something."""
-        if not cell or cell in self._known or not (text := read_text(cell[:MAX_LOOKED_AT])):
+        if not cell or cell in self._known or not (text := read_text(cell[:MAX_LOOKED_AT])) or is_formula(text):
             return True
         if self.filled == SAMPLE_ROWS and len(self._known) < MOST_KNOWN:
             self._known.add(cell)

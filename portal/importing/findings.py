@@ -9,8 +9,8 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 
 from portal.contacts.checking import InvalidContact
+from portal.importing.cells import Note
 from portal.importing.reading import Record
-from portal.importing.rows import Note
 from portal.tasks import slices
 
 MAX_LOOKED_AT = 5000

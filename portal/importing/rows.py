@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from portal.contacts.alike import Alike
 from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem, InvalidContact, check_item
 from portal.importing.cells import (
+    Note,
     is_hidden_name,
     is_rounded,
     put_name_together,
@@ -28,6 +29,7 @@ from portal.importing.cells import (
 )
 from portal.importing.dates import read_date
 from portal.importing.footers import find_reason
+from portal.importing.formulas import without_formulas
 from portal.importing.headings import NAMES, WITHIN_LINES, Cells, is_example_email
 from portal.importing.layout import Layout
 from portal.importing.order import Order
@@ -52,16 +54,6 @@ CUT = {f"contact.{name}": TEXT_FIELDS[name] for name in ("name", "current_compan
 }
 """Texts that are cut where they are too long, rather than left out."""
 _Cell = tuple[int, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A cell that was left out or mended: its field, what was wrong, its column if there is one, and what it said."""
-
-    field: str
-    problem: str
-    column: int | None
-    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +112,7 @@ class RowReader:
             return Reading(None, (Note("", reason, None, said),) if said else ())
         if any(cells[len(self._layout.header) :]):
             raise InvalidContact("", "extra_cells")
-        row = _Row(self, said_of, record.cells)
+        row = _Row(self, *without_formulas(said_of), record.cells)
         return self._checked(row.item(), row.notes, said_by=cells)
 
     def _cells_of_fields(self, cells: Sequence[str]) -> Cells:
@@ -187,11 +179,11 @@ class RowReader:
 class _Row:
     """One row under way."""
 
-    def __init__(self, reader: RowReader, said_of: Cells, written: Sequence[str]) -> None:
+    def __init__(self, reader: RowReader, said_of: Cells, notes: list[Note], written: Sequence[str]) -> None:
         self._reader = reader
         self._said_of = said_of
         self._written = written
-        self.notes: list[Note] = []
+        self.notes = notes
 
     def item(self) -> dict[str, Any]:
         """The row in the body's shape."""

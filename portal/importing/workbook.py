@@ -14,7 +14,9 @@ import resource
 import sys
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -32,13 +34,26 @@ MAX_ROWS = 200_000 + 20
 """A few more than may be imported, so that too many are noticed."""
 MAX_COLUMNS = 200 + 1
 
-Links = dict[tuple[int, int], str]
-"""Where cells lead to, by row and column from 0 on."""
 RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 ADDRESS = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 ADDRESS_SIGNS = ":/?#[]@!$&*+,;=%~"
-MENTION = re.compile(b"hyperlink", re.IGNORECASE)
-FORMULA = re.compile(r'HYPERLINK\(\s*"([^"]*)"', re.IGNORECASE)
+MENTION = re.compile(
+    rb"hyperlink|</(?:\w+:)?f>\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</|</(?:\w+:)?c>)", re.IGNORECASE
+)
+"""A link, or a formula whose result was not saved."""
+LONGEST_MENTION = 100
+LINK = re.compile(r'HYPERLINK\(\s*"([^"]*)"(\s*,\s*"[^"]*"\s*\))?', re.IGNORECASE)
+"""A formula of a link: where it leads, and whether it says what it shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the reader of sheets does not tell of one, by row and column from 0 on."""
+
+    links: dict[tuple[int, int], str] = field(default_factory=dict)
+    """Where cells lead to."""
+    formulas: dict[int, dict[int, str]] = field(default_factory=dict)
+    """What is calculated in cells, where what came of it was not saved."""
 
 
 def main(path: str, folder: str, wanted: str | None = None) -> int:
@@ -55,7 +70,7 @@ def main(path: str, folder: str, wanted: str | None = None) -> int:
         for number, name in enumerate(read):
             with (Path(folder) / f"{number}.csv").open("w", encoding="utf-8", newline="") as table:
                 csv.writer(table, lineterminator="\n").writerows(
-                    _rows(book.get_sheet_by_name(name), _links(path, name))
+                    _rows(book.get_sheet_by_name(name), _look_beside(path, name))
                 )
     except MemoryError:
         raise
@@ -66,14 +81,18 @@ def main(path: str, folder: str, wanted: str | None = None) -> int:
     return 0
 
 
-def _rows(sheet: Any, links: Links) -> Iterator[list[str]]:
+def _rows(sheet: Any, beside: Beside) -> Iterator[list[str]]:
     """The rows from the first one of the sheet on, also empty ones: a row's number is its line's."""
-    for number, row in enumerate(sheet.iter_rows()):
+    reached = range(max(beside.formulas, default=-1) + 1)
+    for number, (row, _) in enumerate(zip_longest(sheet.iter_rows(), reached, fillvalue=())):
         if number == MAX_ROWS:
             return
         cells = [_text(value) for value in row[:MAX_COLUMNS]]
-        if links:
-            cells = [_linked(cell, links.get((number, index))) for index, cell in enumerate(cells)]
+        if beside.links:
+            cells = [_linked(cell, beside.links.get((number, index))) for index, cell in enumerate(cells)]
+        for index, formula in beside.formulas.get(number, {}).items():
+            cells += [""] * (index + 1 - len(cells))
+            cells[index] = cells[index] or formula
         while cells and not cells[-1]:
             cells.pop()
         yield cells
@@ -100,33 +119,31 @@ def _linked(text: str, link: str | None) -> str:
     return f'=HYPERLINK("{quote(link, safe=ADDRESS_SIGNS)}";"{shown}")' if text else link
 
 
-def _links(path: str, sheet: str) -> Links:
-    """Where the cells of a sheet of an XLSX lead to, by link or by formula. Other kinds of workbook have none."""
+def _look_beside(path: str, sheet: str) -> Beside:
+    """The links and the lost formulas of a sheet of an XLSX. Other kinds of workbook have none."""
     if not zipfile.is_zipfile(path):
-        return {}
+        return Beside()
     with zipfile.ZipFile(path) as archive:
-        if (part := _part_of(archive, sheet)) is None:
-            return {}
-        if not _holds_links(archive, part):
-            return {}
-        found = _LinkFinder(_relations(archive, part))
+        if (part := _part_of(archive, sheet)) is None or not _is_worth_a_look(archive, part):
+            return Beside()
+        found = _Finder(_relations(archive, part))
         parser = expat.ParserCreate()
         parser.StartElementHandler = found.start
         parser.EndElementHandler = found.end
         parser.CharacterDataHandler = found.text
         with archive.open(part) as content:
             parser.ParseFile(content)
-        return found.links
+        return found.beside
 
 
-def _holds_links(archive: zipfile.ZipFile, part: str) -> bool:
+def _is_worth_a_look(archive: zipfile.ZipFile, part: str) -> bool:
     """A quick look at the whole, which spares most sheets a slow one."""
     rest = b""
     with archive.open(part) as content:
         while block := content.read(1024 * 1024):
             if MENTION.search(rest + block):
                 return True
-            rest = block[-20:]
+            rest = block[-LONGEST_MENTION:]
     return False
 
 
@@ -157,41 +174,58 @@ def _parse(archive: zipfile.ZipFile, part: str) -> ElementTree.Element:
     return ElementTree.fromstring(archive.read(part))  # noqa: S314  # nosec B314
 
 
-class _LinkFinder:
-    """Takes the links and the formulas of links from the elements of a sheet."""
+class _Finder:
+    """Takes from the elements of a sheet what stands beside its values."""
 
     def __init__(self, relations: dict[str, str]) -> None:
-        self.links: Links = {}
+        self.beside = Beside()
         self._relations = relations
-        self._cell = ""
-        self._formula: list[str] | None = None
+        self._cell = self._formula = self._value = ""
+        self._is_text = False
+        self._within = ""
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         match name.rpartition(":")[2]:
             case "c":
-                self._cell = attributes.get("r", "")
-            case "f":
-                self._formula = []
+                self._cell, self._formula, self._value = attributes.get("r", ""), "", ""
+                self._is_text = attributes.get("t") == "str"  # an empty one may be what came of the formula
+            case "f" | "v" as within:
+                self._within = within
             case "hyperlink":
                 numbers = (value for key, value in attributes.items() if key.endswith(":id"))
-                self._add(attributes.get("ref", ""), self._relations.get(next(numbers, ""), ""))
+                self._add_link(attributes.get("ref", ""), self._relations.get(next(numbers, ""), ""))
 
     def text(self, text: str) -> None:
-        if self._formula is not None:
-            self._formula.append(text)
+        if self._within == "f":
+            self._formula += text
+        elif self._within == "v":
+            self._value += text
 
     def end(self, name: str) -> None:
-        if self._formula is not None and name.rpartition(":")[2] == "f":
-            if found := FORMULA.match("".join(self._formula)):
-                self._add(self._cell, found[1])
-            self._formula = None
+        self._within = ""
+        if name.rpartition(":")[2] != "c" or not self._formula:
+            return
+        formula = "=" + " ".join(self._formula.split())
+        if found := LINK.match(self._formula):
+            self._add_link(self._cell, found[1])
+            formula = formula if found[2] else found[1]
+        place = _place_of(self._cell)
+        if place and place[1] < MAX_COLUMNS and not (self._is_text or self._value.strip()):
+            self.beside.formulas.setdefault(place[0], {})[place[1]] = formula
 
-    def _add(self, cell: str, link: str) -> None:
-        if found := ADDRESS.match(cell):
-            column = 0
-            for letter in found[1]:
-                column = column * 26 + ord(letter) - 64
-            self.links[int(found[2]) - 1, column - 1] = link
+    def _add_link(self, cell: str, link: str) -> None:
+        if place := _place_of(cell):
+            self.beside.links[place] = link
+
+
+def _place_of(cell: str) -> tuple[int, int] | None:
+    """The row and the column of an address such as `B3`, from 0 on."""
+    if (found := ADDRESS.match(cell)) is None:
+        return None
+    column = 0
+    for letter in found[1]:
+        column = column * 26 + ord(letter) - 64
+    return int(found[2]) - 1, column - 1
 
 
 if __name__ == "__main__":

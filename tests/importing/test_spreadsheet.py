@@ -12,6 +12,7 @@ from typing import IO, Any
 import openpyxl
 import pytest
 
+from portal.contacts.checking import InvalidContact
 from portal.importing.encoding import FileProblem, UnknownName
 from portal.importing.layout import examine, read_rows
 from portal.importing.reading import Record
@@ -175,6 +176,43 @@ def test_links_and_formulas_of_cells_give_the_profile() -> None:
     with as_text_file(file) as table:
         names = list(read_people(b"".join(table.blocks())))
     assert names == [("Ana", "ana-lima"), ("Bia", "bia"), ("Caio", "caio")]
+
+
+def test_a_formula_whose_result_was_not_saved_is_said_and_costs_only_its_cell() -> None:
+    file = workbook(
+        ["Nome", "Cargo", "Site"],
+        ["Ana", '=CONCATENATE("Di","retora")', '=HYPERLINK("https://acme.example","Acme")'],
+        ['=B2&" "&C2', "Gerente", None],
+        [None, None, '=HYPERLINK("https://acme.example",A2)'],
+        [None, "=A2"],
+        ["=A2"],
+    )
+    with as_text_file(file) as table:
+        content = b"".join(table.blocks())
+    found = examine(lambda: iter([content]))
+    reader = RowReader(found.layout, [column.field for column in found.columns], zone=ZONE, campaign=None, people={})
+    ana, *others = read_rows(lambda: iter([content]), found.layout)
+    reading = reader.read(ana)
+    assert reading.item is not None
+    assert (reading.item.facts["name"], reading.item.facts["current_company_link"]) == ("Ana", "https://acme.example")
+    (note,) = reading.notes
+    said = '=CONCATENATE("Di","retora")'
+    assert (note.field, note.problem, note.column, note.said) == ("contact.role", "formula", 1, said)
+    problems = []
+    for record in others:
+        with pytest.raises(InvalidContact) as refused:
+            reader.read(record)
+        problems.append((record.line, refused.value.problem))
+    assert problems == [(3, "formula"), (4, "required"), (5, "required"), (6, "formula")]
+
+
+def test_a_formula_that_came_to_nothing_is_an_empty_cell() -> None:
+    sheet = (
+        '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        '<row r="1"><c r="A1" t="str"><v>Nome</v></c><c r="B1" t="str"><v>Cargo</v></c></row><row r="2">'
+        '<c r="A2" t="str"><v>Ana</v></c><c r="B2" t="str"><f>IF(A3="","",A3)</f><v></v></c></row></sheetData></worksheet>'
+    )
+    assert [row.cells for row in records(repacked(workbook(HEADER), sheet1=sheet.encode()))] == [("Ana",)]
 
 
 @pytest.mark.slow

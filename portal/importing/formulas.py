@@ -1,0 +1,17 @@
+"""Formulas that stand in a file without what came of them, as programs write them that do not calculate."""
+
+from portal.contacts.checking import InvalidContact
+from portal.importing.cells import Note, is_formula
+from portal.importing.headings import NAMES, Cells
+
+
+def without_formulas(said_of: Cells) -> tuple[Cells, list[Note]]:
+    """The cells that say something, and notes of formulas. Raises InvalidContact when the name is only a formula."""
+    lost = [(field, cell) for field, cells in said_of.items() for cell in cells if is_formula(cell[1])]
+    if not lost:
+        return said_of, []
+    kept = {field: [cell for cell in cells if not is_formula(cell[1])] for field, cells in said_of.items()}
+    said_of = {field: cells for field, cells in kept.items() if cells}
+    if not said_of.keys() & set(NAMES) and any(field in NAMES for field, _ in lost):
+        raise InvalidContact("contact.name", "formula")
+    return said_of, [Note(f"contact.{field}", "formula", *cell) for field, cell in lost]
