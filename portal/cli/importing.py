@@ -21,15 +21,15 @@ from portal.cli.terminal import inert
 from portal.company.endpoint import is_configured
 from portal.database.db import db
 from portal.importing.chunks import cut_into_chunks
-from portal.importing.columns import FIELDS, NAMES
-from portal.importing.encoding import ENCODINGS, Blocks, FileProblem, UnknownName, find_encoding
-from portal.importing.mapping import choose_by_name, recall
+from portal.importing.columns import FIELDS
+from portal.importing.encoding import ENCODINGS, Blocks, FileProblem, NoName, find_encoding
+from portal.importing.mapping import choose_by_name, recall, require_name
 from portal.importing.order import Order
 from portal.importing.rehearsal import rehearse
 from portal.importing.rows import row_reader
 from portal.importing.running import HELD_HERE, begin_here
 from portal.importing.spreadsheet import Table, as_text_file
-from portal.importing.words import KIND_WORDS, column_names, explain_problem
+from portal.importing.words import KIND_WORDS, explain_problem
 from portal.models import Company, User
 from portal.people import users
 from portal.tasks import store
@@ -198,7 +198,8 @@ def open_file(file: Path, sheet: str | None) -> Iterator[Table]:
         try:
             yield opened.enter_context(as_text_file(source, sheet))
         except FileProblem as problem:
-            raise click.ClickException(inert(explain_problem(problem))) from problem
+            hint = ' Use --map "COLUMN=name".' if isinstance(problem, NoName) else ""
+            raise click.ClickException(inert(explain_problem(problem)) + hint) from problem
 
 
 def read_order(table: Table, owner: User, *, filename: str, asked: dict[str, Any]) -> tuple[Order, int]:
@@ -216,8 +217,7 @@ def read_order(table: Table, owner: User, *, filename: str, asked: dict[str, Any
         updates_elsewhere=asked["elsewhere"] == "update",
     )
     order = choose_by_name(recall(db.session, owner.company_id, order), asked["fields"], asked["left_out"])
-    if order.layout.delimiter is not None and not NAMES & set(order.columns):
-        raise UnknownName("no_name", "--map", column_names(order.layout.header))
+    require_name(order)
     return order, found.total
 
 

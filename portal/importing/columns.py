@@ -26,7 +26,7 @@ NAMES = frozenset(("name", "first_name", "last_name"))
 """Fields of which one is enough to import."""
 OF_MESSAGES = frozenset(("message_date", "message_sender"))
 """Fields that say something of a message, and nothing without one."""
-OFFERED = frozenset(("interest_level", "role"))
+OFFERED = frozenset(("interest_level", "role", "current_company"))
 """What somebody is told that a column which is left out might hold."""
 HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
@@ -76,11 +76,21 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
     _leave_out_progress(fields, header, seen)
     if "message" not in fields:
         fields = [None if field in OF_MESSAGES else field for field in fields]
-    offers = [each if each in OFFERED and each not in fields else None for each in maybe]
-    if not NAMES & set(fields):
-        pairs = zip(fields, offers, seen, strict=True)
-        offers = ["name" if field is None and each.are("names") else offer for field, offer, each in pairs]
+    offers = [_offer(each, fields) for each in zip(fields, maybe, seen, strict=True)]
     return tuple(Column(*each) for each in zip(header, fields, offers, strict=True))
+
+
+def _offer(column: tuple[str | None, str | None, Evidence], fields: Sequence[str | None]) -> str | None:
+    """What a column might hold, where its name and its cells are not enough to take it for that.
+
+    Whoever is responsible is the contact where no other column has names; a name beside the contact's is a company's.
+    """
+    field, maybe, seen = column
+    if not NAMES & set(fields):
+        is_of_people = seen.are("names") or (field == "owner_name" and seen.are("words"))
+        return "name" if is_of_people and field in (None, "owner_name") else None
+    probable = "current_company" if field is None and maybe == "name" else maybe
+    return probable if probable in OFFERED and probable not in fields else None
 
 
 def known_names(header: Sequence[str]) -> int:
@@ -187,7 +197,7 @@ def _settle_name(
     """Of several columns that probably hold the name only the likeliest, where it is filled as often as the others.
 
     Beside `Contato principal` a `Nome` is a deal's or a company's; beside `Nome` a `Cliente` is whom they work for, and
-    beside `Contato` a `Lead` too.
+    beside `Contato` a `Lead` too. What holds companies' names is their company then, if no other column says it.
     """
     probable = [index for index, field in enumerate(fields) if field == "name" == maybe[index]]
     if len(probable) < 2:
@@ -196,14 +206,17 @@ def _settle_name(
     best = min(
         probable,
         key=lambda index: (
+            seen[index].are("companies"),
             words[index].isdisjoint(KINDS),
             not words[index] <= WHOLE_OR_FIRST,
             words[index].isdisjoint(SURELY_PERSONS),
         ),
     )
-    if all(seen[best].filled >= seen[index].filled for index in probable):
+    if all(seen[best].filled * (1 + seen[index].are("companies")) >= seen[index].filled for index in probable):
         for index in probable:
-            fields[index] = "name" if index == best else None
+            is_free = "current_company" not in fields
+            of_company = "current_company" if is_free and seen[index].are("companies") else None
+            fields[index] = "name" if index == best else of_company
 
 
 def _take_by_cells_alone(

@@ -47,6 +47,15 @@ ZONE = re.compile(r"([+-])(\d{1,2}):?(\d{2})?")
 REMARK = re.compile(r"\([^()]*\)")
 NUMERIC = re.compile(r"\s*(\d{1,2})[/.-](\d{1,2})[/.-](?:\d{4}|\d{2})(?!\d)")
 PART = re.compile(r"\d+|[a-z]+")
+MONTHS_ALONE = word_set(
+    """january janeiro enero february fevereiro febrero maio junho julho agosto september setembro septiembre october
+    outubro octubre november novembro noviembre december dezembro diciembre"""
+)
+"""Those of the months that nobody is called: March without its cedilla is Marco."""
+SPAN = "semana|week|quinzena|quincena|mes|month|bimestre|trimestre|quarter|semestre|ano|year|dia|day|sprint"
+PERIOD = re.compile(rf"(?:{SPAN}|q|t)\W*\d.*|\d+\W*[oa]?\W*(?:{SPAN})\b.*|(?:19|20)\d\d|\d{{1,2}}[/.-](?:19|20)\d\d")
+"""A week, a month, a quarter or a year by its number; folded."""
+MONTH_OF_YEAR = re.compile(r"([a-z]{3,})\W+(?:(?:de|of)\W+)?(?:20)?\d\d")
 BETWEEN = re.compile(r"[\s,./\-–'ºª°]*")
 
 
@@ -73,6 +82,15 @@ def read_date(text: str, *, month_first: bool = False) -> datetime | None:
         return _read_parts(REMARK.sub("", text), month_first)
     except ValueError:
         return None
+
+
+def is_period(text: str) -> bool:
+    """Whether a text is a day, a week, a month or the like: `Novembro de 2026`, `Semana 2`, `1º trimestre`, `Q4`."""
+    folded = fold(text.strip())
+    if folded in MONTHS_ALONE or PERIOD.fullmatch(folded) or (read_date(text) and not folded.isdecimal()):
+        return True
+    found = MONTH_OF_YEAR.fullmatch(folded)
+    return found is not None and _month(found[1]) is not None
 
 
 def _read_digits(text: str) -> datetime | None:

@@ -72,6 +72,14 @@ class UnknownName(FileProblem):
         self.name, self.known = name, known
 
 
+class NoName(FileProblem):
+    """No column is taken for the contact's name; `likely` are those of all of them that may hold it."""
+
+    def __init__(self, known: Sequence[str], likely: Sequence[str]) -> None:
+        super().__init__("no_name")
+        self.known, self.likely = known, likely
+
+
 def find_encoding(name: str) -> str | None:
     """The encoding that somebody means by a name, if it may be chosen; Latin-1 is read as cp1252, as browsers do."""
     try:

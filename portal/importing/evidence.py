@@ -19,6 +19,8 @@ NO_PHONE = re.compile(r"\d{3}\.\d{3}\.\d{3}-?\d{2}|\d{10,}|\d{1,4}[/.-]\d{1,2}[/
 WORD = r"[^\W\d_][^\W\d_'’.-]*"
 NAME = re.compile(rf"{WORD}(?P<more>(?: {WORD})*)")
 MAX_WORDS_OF_NAME = 6
+COMPANY = re.compile(r"\b(?:(?i:ltda|limitada|eireli|s\.a|s/a|inc|llc|ltd|corp|gmbh)|SA|ME|EPP|MEI)\.?$")
+"""How the registered names of companies end."""
 SALUTATIONS = word_set("sr sra srta sr(a) dr dra prof profa mr mrs ms miss mx dona don dna senhor senhora")
 FLAGS = word_set("true false yes no sim nao si verdadeiro falso sent enviada enviado ok x")
 MAX_LOOKED_AT = 300
@@ -57,7 +59,7 @@ class Evidence:
         """Whether at least half of the filled cells are of that kind.
 
         The kinds are `profiles`, `links`, `emails`, `mailboxes` (an e-mail behind a name), `phones`, `dates`, `flags`,
-        `codes` (of a program, in lower case), `salutations`, `words`, and `names` of several words.
+        `codes` (of a program, in lower case), `salutations`, `words`, `names` of several words, and `companies`.
         """
         return self.counts[kind] * 2 >= self.filled > 0
 
@@ -100,6 +102,7 @@ class Evidence:
         elif (found := NAME.fullmatch(text)) and text.count(" ") < MAX_WORDS_OF_NAME and not text.islower():
             self.counts["names" if found["more"] else "words"] += 1
         word = text.lower().rstrip(".")
+        self.counts["companies"] += COMPANY.search(text) is not None
         self.counts["codes"] += len(text) > 3 and text.islower() and " " not in text
         self.counts["salutations"] += word in SALUTATIONS
         self.counts["flags"] += word in FLAGS or word.isdecimal()

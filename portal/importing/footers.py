@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from portal.importing.headings import Cells, Reader, is_example, is_explanation
+from portal.importing.dates import is_period
+from portal.importing.headings import NAMES, Cells, Reader, is_example, is_explanation
 from portal.rules.folding import fold
 from portal.rules.identity import email_address, linkedin_id
 
@@ -14,12 +15,16 @@ FOOTER = re.compile(
     r"|filtered by\b|filtros?:|as of \d)"
 )
 """How the lines begin that reports put below their table."""
+GROUP = re.compile(r"(?:equipe|equipo|time|team|squad|turma|filial|regiao|regional|region)\b.*\w")
+"""How a line begins that is the title of the rows below it; any other name that stands alone is somebody's."""
+TITLED = frozenset((*NAMES, "current_company"))
+"""The fields of the columns that titles are written into."""
 
 
 def find_reason(
     cells: Sequence[str], names: Sequence[str], fields: Cells, readers: Sequence[Reader] = ()
 ) -> str | None:
-    """Why a row is no contact: nothing in it is imported, it is the header again or explains it, or a report's foot.
+    """Why a row is no contact: nothing in it is imported, it is the header again or explains it, a foot or a title.
 
     `names` are those of the header, in lower case; `fields` those that the row says something of, with what it says;
     `readers` read its columns, where it stands so near the header that it may explain it.
@@ -35,6 +40,8 @@ def find_reason(
     if readers and any(names) and is_explanation(fields, readers):
         return "explains_columns"
     start = fold(filled[0])
+    if len(filled) == 1 and fields.keys() <= TITLED and (is_period(filled[0]) or (names[1:] and GROUP.match(start))):
+        return "title"
     is_foot = FOOTER.match(start) and (len(filled) == 1 or "total" in start)
     return "footer" if is_foot and not _tells_somebody(fields) else None
 

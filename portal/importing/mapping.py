@@ -8,9 +8,10 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from portal import outbox
-from portal.importing.columns import FIELDS
-from portal.importing.encoding import FileProblem, UnknownName
+from portal.importing.columns import FIELDS, NAMES
+from portal.importing.encoding import FileProblem, NoName, UnknownName
 from portal.importing.order import Order
+from portal.importing.words import column_names
 from portal.rules.folding import fold
 from portal.working_models import ColumnMapping
 
@@ -42,6 +43,15 @@ def choose_by_name(order: Order, fields: Sequence[tuple[str, str]], left_out: Se
         for index in _columns_called(order.layout.header, name):
             columns[index] = choice
     return choose(order, columns)
+
+
+def require_name(order: Order) -> None:
+    """Raises NoName where no column of a table goes to the contact's name."""
+    if order.layout.delimiter is None or NAMES & set(order.columns):
+        return
+    columns = column_names(order.layout.header)
+    likely = [name for name, offer in zip(columns, order.offers, strict=True) if offer == "name"]
+    raise NoName(columns, likely)
 
 
 def recall(session: Session, company_id: int, order: Order) -> Order:

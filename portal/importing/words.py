@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from portal.importing.encoding import FileProblem, UnknownName
+from portal.importing.encoding import FileProblem, NoName, UnknownName
 
 KIND_WORDS = {
     "linkedin": _l("Conexões do LinkedIn"),
@@ -126,6 +126,7 @@ ROW_WORDS = {
     "too_many_columns": _l("A linha tem mais de 200 colunas."),
     "no_contact": _l("A linha não tem nada de um contato."),
     "footer": _l("A linha é do rodapé ou do total de um relatório, e não é um contato."),
+    "title": _l("A linha é só o título das que vêm abaixo, e não é um contato."),
     "repeated_header": _l("A linha repete o cabeçalho, e não é um contato."),
     "explains_columns": _l("A linha explica as colunas, e não é um contato."),
     "example_row": _l("A linha é um exemplo de como preencher, e não é um contato."),
@@ -204,10 +205,12 @@ def explain_file(reason: str) -> str:
 
 def explain_problem(problem: FileProblem) -> str:
     """Why a file cannot be imported as somebody asked; where a name is wrong, which ones there are."""
-    if isinstance(problem, UnknownName):
-        known = _("Há: %(names)s.", names=", ".join(problem.known))
-        return f"{problem.name}: {explain_file(problem.reason)} {known}"
-    return explain_file(problem.reason)
+    said = explain_file(problem.reason)
+    if isinstance(problem, NoName) and problem.likely:
+        return said + " " + _("Pode ser: %(names)s.", names=", ".join(problem.likely))
+    if isinstance(problem, UnknownName | NoName):
+        said += " " + _("Há: %(names)s.", names=", ".join(problem.known))
+    return f"{problem.name}: {said}" if isinstance(problem, UnknownName) else said
 
 
 def column_names(header: Sequence[str]) -> list[str]:

@@ -37,9 +37,7 @@ MAX_COLUMNS = 200 + 1
 RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 ADDRESS = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 ADDRESS_SIGNS = ":/?#[]@!$&*+,;=%~"
-MENTION = re.compile(
-    rb"hyperlink|</(?:\w+:)?f>\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</|</(?:\w+:)?c>)", re.IGNORECASE
-)
+MENTION = re.compile(rb"hyperlink|</(?:\w+:)?f>\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</|</(?:\w+:)?c>)", re.IGNORECASE)
 """A link, or a formula whose result was not saved."""
 LONGEST_MENTION = 100
 LINK = re.compile(r'HYPERLINK\(\s*"([^"]*)"(\s*,\s*"[^"]*"\s*\))?', re.IGNORECASE)

@@ -17,13 +17,21 @@ from portal.contacts.listing import campaigns_of, people_of
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.importing import examining, rehearsal, running, undoing
-from portal.importing.columns import FIELDS, NAMES
+from portal.importing.columns import FIELDS
 from portal.importing.encoding import ENCODINGS, FileProblem
-from portal.importing.mapping import choose
+from portal.importing.mapping import choose, require_name
 from portal.importing.order import KIND as IMPORT
 from portal.importing.order import Order
 from portal.importing.own import KIND as OWN_KIND
-from portal.importing.words import DELIMITER_WORDS, ENCODING_WORDS, FIELD_WORDS, KIND_WORDS, explain_file, row_explainer
+from portal.importing.words import (
+    DELIMITER_WORDS,
+    ENCODING_WORDS,
+    FIELD_WORDS,
+    KIND_WORDS,
+    explain_file,
+    explain_problem,
+    row_explainer,
+)
 from portal.models import Task
 from portal.tasks import slices, store
 from portal.web import access, bodies
@@ -179,9 +187,12 @@ def _keep_choices(task: Task, then: Callable[[Session, Actor, Task], Task] | Non
         order = _read_order(_rehearsed_order(task) or Order.from_json(task.arguments))
         task.arguments = order.as_json()
         db.session.flush()
-        if then is not None and order.layout.delimiter is not None and not NAMES & set(order.columns):
+        try:
+            if then is not None:
+                require_name(order)
+        except FileProblem as problem:
             db.session.commit()
-            return _show_draft(task, explain_file("no_name"))
+            return _show_draft(task, explain_problem(problem))
         shown = then(db.session, access.current_actor(), task) if then else task
         db.session.commit()
     return see_other(url_for(".show", task_id=task.id) if shown is task else url_for("jobs.show", job_id=shown.id))

@@ -107,6 +107,7 @@ def test_without_webhooks_levels_are_recorded(run: Run, company, bad_file):
         (b"%PDF-1.4", "This is a PDF"),
         (b"", "no row with data"),
         (b"Quem\nAna\n", "No column was chosen for the contact's name. Choose the one that says it. There are: Quem."),
+        ("Empresa,Responsável\nMoinho,Ana\n".encode(), 'It may be: Responsável. Use --map "COLUMN=name".'),
     ],
 )
 def test_what_cannot_be_imported_is_said_in_one_sentence(run: Run, company, tmp_path, content, words):

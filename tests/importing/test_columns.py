@@ -223,6 +223,34 @@ def test_a_column_of_names_is_offered_where_none_says_so():
     assert [(column.field, column.offer) for column in found.columns] == [(None, "name"), ("email", None)]
 
 
+def columns_of(text: str) -> list[tuple[str | None, str | None]]:
+    return [(column.field, column.offer) for column in examine(blocks_of(text.encode())).columns]
+
+
+@pytest.mark.parametrize(
+    ("rows", "client", "contact"),
+    [
+        ("Moinho Ltda,Ana Lima\nAcme S.A.,Bia Mota", ("current_company", None), ("name", None)),
+        ("Moinho LTDA.,Ana Lima\nAcme Inc.,\nJoão Sá ME,Rui", ("current_company", None), ("name", None)),
+        ("Ana Lima,Moinho Ltda\nBia Mota,Acme S/A", ("name", None), ("current_company", None)),
+        ("Moinho,Ana Lima\nAcme,Bia Mota", (None, "current_company"), ("name", None)),
+        ("ANA SÁ,Ana Lima\nJoão Só,Bia Mota", (None, "current_company"), ("name", None)),
+    ],
+)
+def test_of_client_and_contact_the_one_with_names_of_companies_is_the_company(rows, client, contact):
+    assert columns_of(f"Cliente,Contato\n{rows}\n") == [client, contact]
+
+
+def test_a_client_is_no_second_company_and_alone_it_is_whom_the_row_is_about():
+    assert columns_of("Cliente,Contato,Empresa\nMoinho Ltda,Ana Lima,Moinho\n")[0] == (None, None)
+    assert columns_of("Cliente,E-mail\nMoinho Ltda,m@x.test\n")[0] == ("name", None)
+
+
+def test_who_is_responsible_may_be_the_contact_where_nothing_else_is_a_name():
+    assert columns_of("Empresa,Responsável\nMoinho,Ana\n")[1] == ("owner_name", "name")
+    assert columns_of("Nome,Responsável\nRui,Ana\n")[1] == ("owner_name", None)
+
+
 @pytest.mark.parametrize(
     ("header", "kind"),
     [

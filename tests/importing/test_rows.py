@@ -432,6 +432,33 @@ def test_a_total_in_words_under_the_column_of_e_mails_is_no_contact():
     assert [note.problem for note in total.notes] == ["footer"]
 
 
+@pytest.mark.parametrize(
+    "title",
+    ["Novembro 2026", "NOV/26", "março de 2026", "Novembro", "Semana 2", "2ª quinzena", "1º trimestre", "Q4 2026", "2026"]
+    + ["Segunda-feira, 3 de março de 2026", "Week 2 - November", "Equipe Sul", "Região Norte"],
+)
+def test_a_title_between_the_rows_is_no_contact_and_is_said(title):
+    first, alone, last = readings(f"Nome,E-mail,Cargo\nAna,ana@x.test,\n{title},,\nBia,,CEO\n".encode())
+    assert (first.item is None, alone.item, last.item is None) == (False, None, False)
+    assert [(note.problem, note.said) for note in alone.notes] == [("title", title)]
+
+
+@pytest.mark.parametrize("name", ["Abril", "Marco", "Julio", "June", "Dia Souza", "Regina", "Juliana 22", "Tim Sul"])
+def test_a_name_that_stands_alone_is_somebodys(name):
+    assert [item.facts["name"] for item in read_table(f"Nome,E-mail\n{name},\nBia,bia@x.test\n")] == [name, "Bia"]
+
+
+def test_what_reads_like_a_title_is_a_contact_where_the_row_says_more():
+    ana, team = read_table("Nome,E-mail\nNovembro,ana@x.test\nEquipe Sul,sul@x.test\n")
+    assert (ana.facts["name"], team.facts["name"]) == ("Novembro", "Equipe Sul")
+
+
+def test_a_phone_or_a_date_alone_is_a_bad_row_and_no_title():
+    for row in (",1133334444,", ",,12/11/2026"):
+        with pytest.raises(InvalidContact, match="required"):
+            readings(f"Nome,Telefone,Conectado em\nAna,11 3333-4444,10/11/2026\n{row}\n".encode())
+
+
 def test_a_total_under_the_column_of_e_mails_is_no_contact():
     found = readings(b"Nome,E-mail\nAna,ana@x.test\nTotal de leads,1\n")
     assert [reading.item and reading.item.facts["name"] for reading in found] == ["Ana", None]

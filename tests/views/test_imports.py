@@ -125,6 +125,19 @@ def test_switched_off_nothing_is_sent(member, company, receiver):
     assert "nada foi enviado ao CRM" in follow(member, url)
 
 
+def test_who_is_responsible_is_offered_as_the_contact_where_no_other_column_has_names(member):
+    url = send(member, "Empresa;Responsável\nMoinho;Ana\n".encode()).location
+    assert "Pode ser: Nome completo." in member.get(url).text
+    refused = begin(member, url, choices_of(member.get(url).text))
+    assert "Escolha a que o diz. Pode ser: Responsável." in refused.text
+    again = member.post(url, {"column-0": "current_company", "column-1": "name", "do": "preview"})
+    assert "Pode ser" not in member.get(again.location).text
+    begin(member, url, {"column-0": "current_company", "column-1": "name"})
+    run_tasks()
+    contact = db.session.query(Contact).one()
+    assert (contact.name, contact.current_company) == ("Ana", "Moinho")
+
+
 def test_the_columns_can_be_corrected(member):
     url = send(member, b"Quem;Onde trabalha\nAna;Moinho\n").location
     assert choices_of(member.get(url).text)["column-0"] == ""
