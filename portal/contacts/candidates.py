@@ -125,6 +125,8 @@ class _Reading:
     def _select_merged(self, given: Sequence[ContactItem]) -> _Rows:
         """Those that took somebody in whom an item names."""
         named = {name: _values_of(given, name) for name in MATCH_FIELDS}
+        of_names = (key for item in given if item.is_named_only for key in matching.keys_of(item.facts))
+        named["name"] = {matching.kept_value(value) for _, value in of_names}
         wanted = [(value,) for value in sorted(set().union(*named.values()))]
         if not wanted:
             return []

@@ -32,6 +32,8 @@ class Known:
             self.default_owner = PersonRecord(default_owner.id, default_owner.name, default_owner.email)
             self.people[default_owner.email] = self.default_owner
         self.by_id: dict[int, ContactRecord] = {}
+        self._joined: set[str] = set()
+        """Names and companies of whom was merged into another."""
         self._by_key: dict[str, dict[str, list[ContactRecord]]] = {kind: {} for kind in (*EVERYWHERE, *WITHIN)}
 
     def find(self, contact_id: Any) -> ContactRecord | None:
@@ -52,10 +54,28 @@ class Known:
             found = self._sharing(campaign, kind, value)
             if found and kind == "email":
                 found = self._match_holder(campaign, found, given)
+            if kind == "name" and found and _within(found[0].campaign, value) in self._joined:
+                found = [record for _, _, record in self._in_places(campaign, value)]
             place = given.ordinal if kind == "name" else 0
             if place < len(found):
                 return found[place]
         return None
+
+    def is_former(self, record: ContactRecord, given: ContactItem) -> bool:
+        """Whether an item, which means this contact, is of somebody who was merged into it."""
+        if not record.values.get("merged"):
+            return False
+        if not given.is_named_only or given.likely_id == record.values["id"]:
+            return matching.names_former(record.values, given.facts)
+        ((_, value),) = matching.keys_of(given.facts)
+        places = self._in_places(record.campaign, value)
+        return places[given.ordinal][1]
+
+    def _in_places(self, campaign: CampaignRecord | None, value: str) -> list[tuple[float, bool, ContactRecord]]:
+        """Who has a name and a company, once for each whom it stands for; see `matching.places_of`."""
+        found = self._sharing(campaign, "name", value)
+        places = [(*place, each) for each in found for place in matching.places_of(each.values, ("name", value))]
+        return sorted(places, key=itemgetter(0))
 
     def _match_holder(
         self, campaign: CampaignRecord | None, holders: Sequence[ContactRecord], given: ContactItem
@@ -97,6 +117,8 @@ class Known:
     def add(self, record: ContactRecord) -> None:
         """Let the contact be matched from now on, by what it holds: before who held it once, and who is newer."""
         for kind, value in _places(record):
+            if kind == "name" and record.values.get("merged"):
+                self._joined.add(value)
             same = self._by_key[kind].setdefault(value, [])
             if same:
                 insort(same, record, key=partial(_rank, kind, value))

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS, search_name
 from portal.contacts.checking import ContactItem
 
 WORD = re.compile(r"\w+")
+MAX_KEPT = 254
 MatchKey = tuple[str, str]
 """A field of `MATCH_FIELDS`, or `name`, and what it holds."""
 
@@ -22,7 +24,28 @@ def keys_of(facts: Mapping[str, Any]) -> list[MatchKey]:
 
 def former_keys(merged: Iterable[Mapping[str, Any]] | None) -> set[MatchKey]:
     """What those were matched by that were merged into a contact."""
-    return {(name, former[name]) for former in merged or () for name in MATCH_FIELDS if former.get(name)}
+    return {key for former in merged or () for key in _keys_of_former(former)}
+
+
+def _keys_of_former(former: Mapping[str, Any]) -> list[MatchKey]:
+    """What somebody was matched by; where the company was not kept, as of another campaign, the name tells nobody."""
+    return [key for key in keys_of(former) if key[0] != "name" or "current_company" in former]
+
+
+def kept_value(value: str) -> str:
+    """What of a key's value is kept to find contacts by, of a long name and company the beginning."""
+    return value[:MAX_KEPT]
+
+
+def places_of(values: Mapping[str, Any], key: MatchKey) -> list[tuple[float, bool]]:
+    """The places of a contact among those of one name and company: its number and those of whom was merged into it.
+
+    Each with whether it is a former's. Who has the name itself comes before who had it.
+    """
+    formers = [former["id"] for former in values.get("merged") or () if key in _keys_of_former(former)]
+    is_own = key in keys_of(values)
+    numbers = sorted([*formers, values["id"] or inf] if is_own else formers)
+    return [(number, place >= is_own) for place, number in enumerate(numbers)]
 
 
 def all_keys(values: Mapping[str, Any]) -> list[MatchKey]:

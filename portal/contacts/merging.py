@@ -5,6 +5,7 @@ the messages, the history and the deliveries. Those keep their bytes, and with t
 both.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -16,7 +17,7 @@ from portal.audit import Actor
 from portal.company.refusals import Refusal
 from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem
 from portal.contacts.classifying import ContactGone
-from portal.contacts.matching import former_keys
+from portal.contacts.matching import former_keys, kept_value
 from portal.contacts.reaching import note_repeats
 from portal.contacts.saving import save_batch
 from portal.contacts.threads import Thread, join_threads
@@ -25,7 +26,7 @@ from portal.working_models import CrmRecord, FormerKey, ImportedContact
 
 FILLED = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences")
 """What the contact that stays takes from the other where it has nothing."""
-REMEMBERED = ("id", "name", "email", "linkedin_public_id", "phone")
+REMEMBERED = ("id", "name", "email", "linkedin_public_id", "phone", "current_company")
 """What is kept of the other beside that: who it was to the CRM, so that a search for the person finds it. With the
 number, the time that it was made tells it apart for good (`privacy.marks`)."""
 
@@ -58,7 +59,8 @@ def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> int
     save_batch(session, actor, [ContactItem(contact_id, facts=blanks_of(kept, other), messages=messages)])
     moved = outbox.move_deliveries(session, other_id, contact_id)
     kept.updated_at = clock.utcnow()  # whoever takes back the import that made it leaves it alone
-    kept.merged = [*(kept.merged or []), *(other.merged or []), _memory_of(other, is_told=moved > 0)]
+    memories = [*(other.merged or []), _memory_of(other, is_told=moved > 0)]
+    kept.merged = [*(kept.merged or []), *(memories if other.campaign_id == kept.campaign_id else _moved(memories))]
     _keep_keys(session, kept)
     _move_links(session, other_id, contact_id)
     _move_crm_record(session, other_id, contact_id)
@@ -73,7 +75,7 @@ def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> int
 def _keep_keys(session: Session, kept: Contact) -> None:
     """Whoever was merged into the contact is found by it; the other's keys go with the other."""
     session.execute(delete(FormerKey).where(FormerKey.contact_id == kept.id))
-    keys = former_keys(kept.merged)
+    keys = {(field, kept_value(value)) for field, value in former_keys(kept.merged)}
     session.add_all(FormerKey(contact_id=kept.id, field=field, value=value) for field, value in sorted(keys))
 
 
@@ -115,6 +117,11 @@ def join(kept: Contact, other: Contact) -> tuple[Thread | None, int]:
 def _thread_of(contact: Contact) -> Thread:
     names = ("sender_name", "message", "date", "pending")
     return [{name: getattr(message, name) for name in names} for message in contact.messages]
+
+
+def _moved(memories: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is kept of them in another campaign, where a name and a company are somebody else's."""
+    return [{name: said for name, said in each.items() if name != "current_company"} for each in memories]
 
 
 def _memory_of(other: Contact, *, is_told: bool) -> dict[str, Any]:

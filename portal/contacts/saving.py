@@ -21,7 +21,7 @@ from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, search_columns
 from portal.contacts.candidates import load_known
 from portal.contacts.checking import SAME, ContactItem, InvalidContact, RefusedItems, check_item
 from portal.contacts.known import Known
-from portal.contacts.matching import former_keys, names_former
+from portal.contacts.matching import former_keys
 from portal.contacts.records import UNTOLD, CampaignRecord, Change, CompanyRecord, ContactRecord, PersonRecord
 from portal.contacts.saved import FileRules, Saved
 from portal.contacts.threads import add_messages
@@ -166,7 +166,7 @@ class _Batch:
         elsewhere = other.campaign.name if other else None
         if other is not None and self._rules and self._rules.updates_elsewhere:
             record, campaign, given = other, other.campaign, replace(given, campaign_facts={})
-        is_former = record is not None and given.contact_id is None and names_former(record.values, given.facts)
+        is_former = record is not None and given.contact_id is None and self._known.is_former(record, given)
         if record is not None and is_former:
             given = self._without_former(record, given)
         if record is None and "name" not in given.facts:

@@ -298,6 +298,59 @@ def test_the_row_of_a_file_that_names_who_was_merged_says_so(company: Company) -
     assert row_explainer()(found.field, found.problem).startswith("Esta pessoa foi unida a outro contato")
 
 
+def created_and_changed(done: Task) -> tuple[int, int]:
+    return done.counts.get("created", 0), done.counts.get("changed", 0)
+
+
+NAMED_FILE = "Nome,Empresa,Cargo,E-mail\nAna Lima,Moinho,,ana@x.example\nA. Lima,Moinho,Sócia,\nRui,,,\n".encode()
+
+
+@pytest.mark.parametrize("company_name", ["Moinho", "M" * 200, ""], ids=["company", "long", "none"])
+def test_whom_only_a_name_and_a_company_tell_does_not_come_back_after_a_merge(
+    company: Company, company_name: str
+) -> None:
+    content = NAMED_FILE.replace(b"Moinho", company_name.encode()).replace(b"A. Lima", b"A. Lima " + b"x" * 100)
+    import_file(company, content)
+    ana, other, _ = db.session.scalars(select(Contact).order_by(Contact.id)).all()
+    merge(ana, other)
+    again = import_file(company, content)
+    assert (*created_and_changed(again), db.session.query(Contact).count()) == (0, 0, 2)
+    (found,) = read_findings(db.engine, again.id)
+    assert (found.line, found.problem, found.is_warning) == (3, "merged_away", True)
+
+
+TWINS_FILE = "Nome,Empresa,Cargo\nAna Lima,Moinho,Sócia\nAna Lima,Moinho,Diretora\nAna Lima,Moinho,CEO\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("kept", "gone", "changed", "said_of"), [(0, 1, 0, 3), (0, 2, 0, 4), (1, 2, 0, 4), (1, 0, 1, 3), (2, 1, 1, 4)]
+)
+def test_those_alike_in_a_file_stay_told_apart_after_two_of_them_were_merged(
+    company: Company, kept: int, gone: int, changed: int, said_of: int
+) -> None:
+    """One that stands above the contact that stays is taken for it once: a name that is said alone means that one."""
+    import_file(company, TWINS_FILE)
+    people = db.session.scalars(select(Contact).order_by(Contact.id)).all()
+    merge(people[kept], people[gone])
+    again = import_file(company, TWINS_FILE)
+    assert (*created_and_changed(again), db.session.query(Contact).count()) == (0, changed, 2)
+    (found,) = read_findings(db.engine, again.id)
+    assert (found.line, found.problem) == (said_of, "merged_away")
+    assert created_and_changed(import_file(company, TWINS_FILE)) == (0, 0)
+
+
+def test_a_call_of_a_name_alone_means_the_one_that_stays_and_no_other_campaigns_former(company: Company) -> None:
+    import_file(company, TWINS_FILE)
+    former, kept, _ = db.session.scalars(select(Contact).order_by(Contact.id)).all()
+    kept_id = kept.id
+    elsewhere = save(company, {"contact": {"name": "Rui", "current_company": "Acme"}, "campaign": {"name": "Inverno"}})
+    merge(kept, former)
+    merge(kept, elsewhere)
+    saved = make(company, "Ana Lima", current_company="Moinho", role="Vice")
+    assert (saved.id, saved.role) == (kept_id, "Vice")
+    assert make(company, "Rui", current_company="Acme").id != kept_id
+
+
 def test_a_list_of_those_who_share_an_e_mail_names_who_was_merged_and_makes_nobody(company: Company) -> None:
     shared = [{"contact": {"name": name, "email": "info@x.example"}} for name in ("Ana Lima", "Pedro Reis", "Rui")]
     first = save_many(company, shared)

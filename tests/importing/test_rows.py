@@ -434,8 +434,8 @@ def test_a_total_in_words_under_the_column_of_e_mails_is_no_contact():
 
 @pytest.mark.parametrize(
     "title",
-    ["Novembro 2026", "NOV/26", "março de 2026", "Novembro", "Semana 2", "2ª quinzena", "1º trimestre", "Q4 2026", "2026"]
-    + ["Segunda-feira, 3 de março de 2026", "Week 2 - November", "Equipe Sul", "Região Norte"],
+    """Novembro 2026|NOV/26|março de 2026|Novembro|Semana 2|2ª quinzena|1º trimestre|Q4 2026|2026|Week 2 - November
+    Segunda-feira 3 de março de 2026|Equipe Sul|Região Norte""".replace("\n    ", "|").split("|"),
 )
 def test_a_title_between_the_rows_is_no_contact_and_is_said(title):
     first, alone, last = readings(f"Nome,E-mail,Cargo\nAna,ana@x.test,\n{title},,\nBia,,CEO\n".encode())

@@ -210,7 +210,8 @@ def test_a_formula_that_came_to_nothing_is_an_empty_cell() -> None:
     sheet = (
         '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
         '<row r="1"><c r="A1" t="str"><v>Nome</v></c><c r="B1" t="str"><v>Cargo</v></c></row><row r="2">'
-        '<c r="A2" t="str"><v>Ana</v></c><c r="B2" t="str"><f>IF(A3="","",A3)</f><v></v></c></row></sheetData></worksheet>'
+        '<c r="A2" t="str"><v>Ana</v></c><c r="B2" t="str"><f>IF(A3="","",A3)</f><v></v></c>'
+        "</row></sheetData></worksheet>"
     )
     assert [row.cells for row in records(repacked(workbook(HEADER), sheet1=sheet.encode()))] == [("Ana",)]
 
