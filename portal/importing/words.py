@@ -207,9 +207,9 @@ def explain_problem(problem: FileProblem) -> str:
     """Why a file cannot be imported as somebody asked; where a name is wrong, which ones there are."""
     said = explain_file(problem.reason)
     if isinstance(problem, NoName) and problem.likely:
-        return said + " " + _("Pode ser: %(names)s.", names=", ".join(problem.likely))
+        return " ".join((said, _("Pode ser: %(names)s.", names=", ".join(problem.likely))))
     if isinstance(problem, UnknownName | NoName):
-        said += " " + _("Há: %(names)s.", names=", ".join(problem.known))
+        said = " ".join((said, _("Há: %(names)s.", names=", ".join(problem.known))))
     return f"{problem.name}: {said}" if isinstance(problem, UnknownName) else said
 
 
