@@ -7,13 +7,15 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import select, update
 
 from portal.contacts.saved import Saved
 from portal.database.db import db
-from portal.importing import chunks, examining, missing, undoing
+from portal.importing import chunks, examining, missing, running, undoing
 from portal.importing.encoding import FileProblem
+from portal.importing.layout import examine
 from portal.importing.order import Order
 from portal.importing.undoing import Returns
 from portal.models import Company, Contact, Task
@@ -216,3 +218,40 @@ def test_a_company_has_twenty_files_at_once_and_no_more(company: Company) -> Non
         assert (task.kind, task.status, task.total, task.arguments) == ("examination", "waiting", len(HEADER), order)
     with pytest.raises(FileProblem, match="too_many_files"):
         examining.receive(db.session, actor_of(company), BytesIO(HEADER), **order)
+
+
+def test_an_import_that_its_caller_does_is_its_own_for_ten_minutes(company: Company) -> None:
+    order = Order.from_json(make_import(company, campaign="Feira").arguments)
+    with time_machine.travel(NOON, tick=False):
+        claim = running.begin_here(db.session, actor_of(company), order, total=7)
+        db.session.commit()
+    row = db.session.get_one(Task, claim.task_id)
+    assert (row.kind, row.status, row.total, row.started_at) == ("import", "running", 7, NOON)
+    assert (row.lease_token, row.lease_expires_at) == (claim.lease_token, NOON + timedelta(minutes=10))
+    assert Order.from_json(row.arguments) == order
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "reason"),
+    [
+        ("Nome,Cargo,Obs", "Nome,Cargo,Obs", "repeated_header"),
+        ("Nome,Cargo,Obs", "NOME,CARGO,OBS", "repeated_header"),
+        ("Nome,Cargo,E-mail", "Nome,Cargo,x", "explains_columns"),
+        ("Nome,Cargo,E-mail", "Nome,Cargo,rita@x.test", None),
+        ("Nome,,E-mail", "Nome completo,,Texto", "explains_columns"),
+        ("Nome,,E-mail", "Ex.: Ana,,", "example_row"),
+        ("Nome,,E-mail", "Ana,,", None),
+        ("Nome,Cargo,Obs", ",,nada disso", "no_contact"),
+        ("Nome,Cargo,Obs", "Total: 2,,", "footer"),
+        ("Nome,Cargo,Obs", "Total: 2,total,", "footer"),
+        ("Nome,Cargo,Obs", "2 registros,x,", None),
+        ("Nome,Cargo,Obs", "Confidencial,,", "footer"),
+        ("Nome,Cargo,Obs", "Ana Total,,", None),
+    ],
+)
+def test_a_row_that_is_nobody_says_why(company: Company, header: str, row: str, reason: str | None) -> None:
+    blocks = [f"{header}\nAna,,\n{row}\nBia,,\n".encode()]
+    order = Order.of(examine(lambda: iter(blocks)), user_id=owner_of(company).id)
+    found = running.preview(db.session, company.id, order, blocks=lambda: iter(blocks), count=9)
+    assert [each.item is not None for each in found] == [True, reason is None, True]
+    assert [finding.problem for each in found for finding in each.findings] == [reason] * (reason is not None)
