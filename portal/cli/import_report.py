@@ -63,7 +63,7 @@ def show_columns(order: Order) -> None:
         click.echo(inert(f"Sheet: {order.layout.sheet}. Left out: {', '.join(others)}. Another is chosen by --sheet."))
     if again := order.layout.repeated_names:
         said = f"There seem to be two tables side by side: the header repeats {', '.join(again)}."
-        click.echo(inert(f"{said} One contact is taken from each line; save the other table as a file of its own."))
+        click.echo(inert(f"{said} Of each name the first column is taken; save the other table as a file of its own."))
     if order.is_remembered:
         click.echo("Some columns go where they were put for an earlier file of the same header.")
     columns = list(zip(column_names(order.layout.header), order.columns, order.offers, strict=True))

@@ -201,11 +201,12 @@ class _Batch:
     def _without_former(self, record: ContactRecord, given: ContactItem) -> ContactItem:
         """What an item says of somebody who was merged into the contact, and the contact lacks.
 
-        Its messages count, and its level unless it comes from a file: that says the contact itself, too.
+        Its messages count, and its level; that of a file, which may say the contact itself too, where there is none.
         """
         held, former = record.values, former_keys(record.values["merged"])
         facts = {name: each for name, each in given.facts.items() if not held[name] and (name, each) not in former}
-        return replace(given, facts=facts, owner=None, level=given.level if self._rules is None else SAME)
+        takes_level = self._rules is None or held["interest_level"] is None
+        return replace(given, facts=facts, owner=None, level=given.level if takes_level else SAME)
 
     def _begin(self, campaign: CampaignRecord) -> ContactRecord:
         values: dict[str, Any] = dict.fromkeys((*BODY_FIELDS, *WRITTEN))

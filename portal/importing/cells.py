@@ -29,8 +29,9 @@ ENTITY = re.compile(
     r"&(?:amp|quot|apos|lt|gt|nbsp|#x?[0-9a-f]{2,5}|[a-z]{1,2}(?:acute|grave|circ|tilde|cedil|uml));", re.I
 )
 """What web pages write in place of some characters, and exports of programs that live in them."""
-MAILBOX = re.compile(r"([^<(@]*[^<(@\s])\s*[<(]([^<>()\s]+@[^<>()\s]+)[>)]")
-"""A name with its e-mail, as mail programs write them, and reports of some CRMs."""
+MAILBOX = re.compile(r"([^<(@;|]*[^<(@;|\s])\s*[<(]([^<>()\s]+@[^<>()\s]+)[>)](.*)", re.DOTALL)
+"""A name with its e-mail, as mail programs write them, and reports of some CRMs; and what stands behind it."""
+QUOTES = " \"'`´“”„‘’‚«»"
 LEVEL_WORDS = {
     **dict.fromkeys(("1", "baixo", "baixa", "bajo", "baja", "low"), 1),
     **dict.fromkeys(("2", "medio", "media", "medium"), 2),
@@ -103,10 +104,11 @@ def read_phone(text: str) -> str | None:
     return phone if sum(character.isdecimal() for character in phone) >= MIN_DIGITS else None
 
 
-def split_mailbox(text: str) -> tuple[str, str]:
-    """The name and the e-mail of `Ana Lima <ana@example.com>`; of any other text itself, and no e-mail."""
+def split_mailbox(text: str) -> tuple[str, str, str]:
+    """The name and the e-mail of `Ana Lima <ana@example.com>`, and what follows; of any other text only itself."""
     found = MAILBOX.match(text) if "@" in text else None
-    return (found[1], found[2]) if found else (text, "")
+    name = found[1].strip(QUOTES) if found else ""
+    return (name, found[2], found[3].strip(" ;,|")) if found and name else (text, "", "")
 
 
 def is_hidden_name(text: Any) -> bool:

@@ -1,6 +1,7 @@
 """What a file's columns hold: by their names as far as these are sure, else by what stands in their cells."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,11 +10,13 @@ from portal.importing.own import KIND as OWN_KIND
 from portal.importing.own import is_own, own_columns
 from portal.importing.vocabulary import (
     FILLING,
+    GUESTS,
     KINDS,
     MAYBE,
     OF_SEVERAL,
     OTHERS,
     PERSONS,
+    RATED,
     SURE,
     SURELY_PERSONS,
     WHOLE_OR_FIRST,
@@ -62,6 +65,7 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
     seen = evidence or [Evidence() for _ in header]
     sure = [None if _is_of_another(name) else _by_name(name, SURE_NAMES) for name in header]
     maybe = [_by_name(name, MAYBE_NAMES) for name in header]
+    _leave_out_guests(header, sure, maybe)
     is_named = any(field == "linkedin" and each.are("profiles") for field, each in zip(sure, seen, strict=True))
     fields = [_by_cells(*each, is_named) for each in zip(header, sure, maybe, seen, strict=True)]
     _take_probable(fields, maybe, seen)
@@ -76,6 +80,10 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
     _leave_out_progress(fields, header, seen)
     if "message" not in fields:
         fields = [None if field in OF_MESSAGES else field for field in fields]
+    if again := repeated_names(header):
+        names = [_on_one_line(name) for name in header]
+        is_again = [name in again and name in names[:index] for index, name in enumerate(names)]
+        fields = [None if left_out else field for field, left_out in zip(fields, is_again, strict=True)]
     offers = [_offer(each, fields) for each in zip(fields, maybe, seen, strict=True)]
     return tuple(Column(*each) for each in zip(header, fields, offers, strict=True))
 
@@ -91,6 +99,14 @@ def _offer(column: tuple[str | None, str | None, Evidence], fields: Sequence[str
         return "name" if is_of_people and field in (None, "owner_name") else None
     probable = "current_company" if field is None and maybe == "name" else maybe
     return probable if probable in OFFERED and probable not in fields else None
+
+
+def repeated_names(header: Sequence[str]) -> tuple[str, ...]:
+    """The names that a header says again, where another table of people seems to stand beside the first."""
+    times = Counter(filter(None, map(_on_one_line, header)))
+    again = tuple(name for name, number in times.items() if number > 1)
+    is_of_people = len(again) > 1 and any(NAMES & {column.field for column in recognise([name])} for name in again)
+    return again if is_of_people else ()
 
 
 def known_names(header: Sequence[str]) -> int:
@@ -147,8 +163,23 @@ def _by_name(name: str, names: Mapping[frozenset[str], str]) -> str | None:
     return alone.pop() if len(alone) == 1 else None
 
 
+def _on_one_line(name: str) -> str:
+    return " ".join(name.split())
+
+
 def _is_of_another(name: str) -> bool:
     return ANOTHER.search(fold(name[:MAX_NAME])) is not None
+
+
+def _leave_out_guests(header: Sequence[str], *found: list[str | None]) -> None:
+    """A guest's columns say nothing of a contact whose name stands in a column of its own; their level never does."""
+    words = [set(words_of(name)) for name in header]
+    is_plain = any(not GUESTS & said and not NAMES.isdisjoint(each) for said, *each in zip(words, *found, strict=True))
+    for fields in found:
+        for index, said in enumerate(words):
+            is_level = fields[index] == "interest_level" and said & (PERSONS - RATED)
+            if is_level or (is_plain and said & GUESTS):
+                fields[index] = None
 
 
 def _shorter(words: Sequence[str]) -> Iterator[frozenset[str]]:

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from portal.importing.cells import read_text
-from portal.importing.columns import NAMES, Column, known_names, recognise, recognise_kind
+from portal.importing.columns import Column, known_names, recognise, recognise_kind, repeated_names
 from portal.importing.encoding import Blocks, FileProblem, check_start, detect_encoding, open_text
 from portal.importing.evidence import Evidence, look_at
 from portal.importing.headings import explains_columns
@@ -64,11 +64,8 @@ class Layout:
 
     @property
     def repeated_names(self) -> tuple[str, ...]:
-        """The names that the header says again, where another table of people seems to stand beside the first."""
-        times = Counter(filter(None, (" ".join(name.split()) for name in self.header)))
-        again = [name for name, number in times.items() if number > 1]
-        is_of_people = any(NAMES & {column.field for column in recognise([name])} for name in again)
-        return tuple(again) if is_of_people and len(again) > 1 else ()
+        """The names that the header says again, of another table beside the first, which is left out."""
+        return repeated_names(self.header)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

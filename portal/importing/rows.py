@@ -188,7 +188,9 @@ class _Row:
     def item(self) -> dict[str, Any]:
         """The row in the body's shape."""
         facts: dict[str, Any] = {name: self._text(name) for name in self._reader.texts}
-        facts["name"], beside = split_mailbox(put_name_together(*map(self._text, NAMES)))
+        facts["name"], beside, more = split_mailbox(put_name_together(*map(self._text, NAMES)))
+        if more:
+            self.notes.append(Note("contact.name", "first_of_several", None, more))
         facts["location"] = facts.get("location") or ", ".join(filter(None, map(self._text, self._reader.places)))
         for name, field, read, problem in self._reader.readers:
             if field in self._said_of:

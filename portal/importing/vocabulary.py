@@ -8,7 +8,7 @@ from portal.rules.folding import word_set
 SURE = {
     "name": """nome completo, full name, nombre completo, contact name, nome contato, nome pessoa, nombre contacto,
         deal contact person, contact person, razao contato, nom complet, name surname, nome sobrenome,
-        nombre apellido, display name, nome exibicao""",
+        nombre apellido""",
     "first_name": """first name, firstname, given name, primeiro nome, nome proprio, prenome, primer nombre,
         forename, prenom, vorname""",
     "middle_name": "middle name, middlename, additional name, nome do meio, nome meio, segundo nome, segundo nombre",
@@ -85,7 +85,7 @@ MAYBE = {
     "name": """name, nome, nombre, contact, contato, contacto, lead, pessoa, person, persona, cliente, prospect,
         nom, main contact, primary contact, associated contact, contato associado,
         contacto asociado, contato principal, contato primario, contacto principal, decisor,
-        decision maker, socio""",
+        decision maker, socio, display name, nome exibicao""",
     "last_name": "apelido",
     "linkedin": "url, link, profile, perfil, social, rede social, redes sociais",
     "role": "title, titulo, headline, poste",
@@ -126,14 +126,19 @@ NAMING = word_set(
     "name nome nombre surname sobrenome apellido firstname lastname forename prenome nom prenom vorname nachname"
 )
 """Words that the name of a column of names has, and no person."""
-PERSONS = word_set(
+GUESTS = word_set(
+    """convidado convidada invitee guest inscrito inscrita subscriber assinante aluno aluna comprador compradora"""
+)
+"""What is called so may be the one that the row is about, or somebody beside that one."""
+PERSONS = GUESTS | word_set(
     """contact contato contacto person pessoa persona lead prospect member membro individual people pessoal decisor
-    decisora socio socia candidate candidato candidata participant participante attendee
-    convidado convidada invitee guest inscrito inscrita subscriber assinante aluno aluna comprador compradora"""
+    decisora socio socia candidate candidato candidata participant participante attendee"""
 )
 """What an export calls the one that the row is about."""
-SURELY_PERSONS = word_set("contact contato contacto person pessoa persona decisor socio")
-"""Those of them that no company is called, as a lead may be."""
+RATED = word_set("contact contato contacto person pessoa persona lead prospect")
+"""Those of them whose level is how interested they are, and not how far they have come."""
+SURELY_PERSONS = word_set("contact contato contacto person pessoa persona decisor socio display exibicao")
+"""Words of names of columns that hold no company, as the name of a lead may be one."""
 KINDS = word_set(
     """principal primary main preferred work home business office personal pessoal profissional professional corporativo
     corporate comercial commercial trabalho trabajo laboral particular private privado privada residencial residencia

@@ -96,6 +96,7 @@ PROBLEM_WORDS = {
     "not_a_phone": _l("não é um telefone."),
     "rounded": _l("a planilha arredondou este número, e os últimos algarismos se perderam."),
     "formula": _l("é uma fórmula cujo resultado não veio no arquivo: abra-o na planilha, salve e envie de novo."),
+    "first_of_several": _l("a célula diz mais do que uma pessoa com o seu e-mail: só a primeira entrou."),
     "marks_removed": _l("tinha caracteres invisíveis, que foram tirados."),
     "not_an_email": _l("não é um endereço de e-mail."),
     "example_email": _l("parece o de um exemplo de como preencher; o contato entra como está."),

@@ -42,6 +42,7 @@ def progress(job_id: int) -> ResponseReturnValue:
 def begin_job(task: Task, *, instead: str) -> ResponseReturnValue:
     """Keep a job that has something to do, and show it; one that has nothing is not kept and leads to `instead`."""
     if not task.total:
+        db.session.rollback()
         return see_other(instead)
     db.session.commit()
     return see_other(url_for("jobs.show", job_id=task.id))

@@ -268,7 +268,7 @@ def test_who_was_merged_gives_the_one_that_stays_only_what_that_lacks(
         "ana@example.com",
         "Diretora",
     )
-    assert (one.phone, one.interest_level) == ("11 5555", 3 if rules is None else None)
+    assert (one.phone, one.interest_level) == ("11 5555", 3)
     assert [message.message for message in one.messages] == ["Oi"], "a thread that is given empty wipes no joined one"
     assert one.campaign.description is None
     assert [note.problem for note in saved.notes] == ["merged_away"]
@@ -349,6 +349,26 @@ def test_a_call_of_a_name_alone_means_the_one_that_stays_and_no_other_campaigns_
     saved = make(company, "Ana Lima", current_company="Moinho", role="Vice")
     assert (saved.id, saved.role) == (kept_id, "Vice")
     assert make(company, "Rui", current_company="Acme").id != kept_id
+
+
+@pytest.mark.parametrize(
+    ("levels", "taken", "is_kept"), [([], 3, False), ([1], 1, False), ([1, None], None, True)], ids=str
+)
+def test_the_row_of_a_file_that_names_who_was_merged_gives_a_level_where_nobody_chose_one(
+    company: Company, levels: list[int | None], taken: int | None, is_kept: bool
+) -> None:
+    shared = [{"contact": {"name": name, "email": "info@x.example"}} for name in ("Ana Lima", "A. Lima")]
+    kept, other = (db.session.get_one(Contact, each.contact_id) for each in save_many(company, shared))
+    merge(kept, other)
+    for level in levels:
+        classify_contact(kept, level)
+    told = db.session.query(Delivery).count()
+    item = {"contact": {"name": "A. Lima", "email": "info@x.example", "interest_level": 3}}
+    saved = save_row(company, item, FileRules())
+    one = db.session.get_one(Contact, kept.id, populate_existing=True)
+    assert (saved.contact_id, one.name, one.interest_level) == (kept.id, "Ana Lima", taken)
+    assert (saved.is_former, saved.is_level_kept) == (True, is_kept)
+    assert db.session.query(Delivery).count() - told == (taken == 3)
 
 
 def test_a_list_of_those_who_share_an_e_mail_names_who_was_merged_and_makes_nobody(company: Company) -> None:

@@ -157,8 +157,8 @@ def test_an_upgrade_that_dies_at_any_statement_is_made_by_the_next_start(tmp_pat
 
 
 def test_names_of_campaigns_are_brought_into_one_form_and_none_becomes_anothers(tmp_path: Path) -> None:
-    path = unpack(max(TRUE), tmp_path)
-    names = ["Verão", " Verão", "Verão\u200b ", "Copa  2026", "\t"]
+    path = unpack(max(name for name in TRUE if name < "0035"), tmp_path)
+    names = ["A  B", "Verão", " Verão", "Verão\u200b ", "Copa  2026", "\t", "A B"]
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.executemany("INSERT INTO campaign (id, company_id, name) VALUES (?, 1, ?)", enumerate(names, 10))
     engine = create_engine(f"sqlite:///{path}")
@@ -168,4 +168,4 @@ def test_names_of_campaigns_are_brought_into_one_form_and_none_becomes_anothers(
         found = connection.execute(text("SELECT name FROM campaign WHERE id >= 10 ORDER BY id")).scalars().all()
         told = connection.execute(text("SELECT count(*) FROM delivery")).scalar_one()
     engine.dispose()
-    assert (found, told) == (["Verão", "Verão (2)", "Verão (3)", "Copa 2026", "?"], 1)
+    assert (found, told) == (["A B (2)", "Verão", "Verão (2)", "Verão (3)", "Copa 2026", "?", "A B"], 1)

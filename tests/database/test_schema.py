@@ -61,7 +61,7 @@ FROZEN = {
     "0032_purged_deliveries.py": "5b91f204425356b8",
     "0033_other_crm.py": "27013bdac539c657",
     "0034_removed_levels.py": "d068a6d410dcf9cb",
-    "0035_campaign_names.py": "73e375f4d944c5d1",
+    "0035_campaign_names.py": "c272973b47f598da",
     "0036_counts_in_parts.py": "3e9113ecbafb02a7",
     "0037_reached_levels.py": "a3b826dc84d500be",
 }

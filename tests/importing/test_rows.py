@@ -483,3 +483,20 @@ def test_a_total_under_the_column_of_e_mails_is_no_contact():
 )
 def test_a_phone_has_some_digits(cell, phone):
     assert read_phone(cell) == phone
+
+
+@pytest.mark.parametrize(
+    ("cell", "name", "email", "left"),
+    [
+        ("Ana Lima (ana@x.example);Bia Sá (bia@x.example)", "Ana Lima", "ana@x.example", "Bia Sá (bia@x.example)"),
+        ("Ana Lima <ana@x.example>, Bia <bia@x.example>; C", "Ana Lima", "ana@x.example", "Bia <bia@x.example>; C"),
+        ("«Ana Lima» <ana@x.example>;", "Ana Lima", "ana@x.example", None),
+        ("Ana; Bia (bia@x.example)", "Ana; Bia (bia@x.example)", None, None),
+        ("“” <ana@x.example>", "“” <ana@x.example>", None, None),
+    ],
+)
+def test_of_several_people_in_a_cell_the_first_enters_and_the_others_are_said(cell, name, email, left):
+    *_, reading = readings(f'Nome\nEva Paz\nRui Sá\n"{cell}"\n'.encode())
+    assert (reading.item.facts["name"], reading.item.facts.get("email")) == (name, email)
+    said = [(note.field, note.problem, note.said) for note in reading.notes]
+    assert said == ([("contact.name", "first_of_several", left)] if left else [])

@@ -309,7 +309,7 @@ def test_without_a_file_the_page_asks_for_one(member):
 def test_a_second_table_beside_the_first_is_said(member):
     page = member.get(send(member, b"Nome;E-mail;;Nome;E-mail\nAna;a@x.test;;Bia;b@x.test\n").location).text
     assert "Parece haver duas tabelas lado a lado." in page
-    assert "O cabeçalho repete Nome, E-mail, e de cada linha só entra um contato." in page
+    assert "O cabeçalho repete Nome, E-mail: só entra a primeira coluna de cada nome." in page
     page = member.get(send(member, b"Nome;E-mail;Empresa;E-mail\nAna;a@x.test;X;b@x.test\n").location).text
     assert "lado a lado" not in page
 

@@ -1,6 +1,8 @@
 """The campaigns' names as they are stored from now on: on one line, without blanks around and marks that nobody sees.
 
-Of two that then have one name the newer gets a number behind it. Nobody's data counts as changed; no webhook fires.
+Of several that then have one name the one that had it before keeps it, else the oldest gets it; the others get a number
+behind it. So a sender that goes on saying `A  B` means `A B` from now on, also where both were there and the campaign
+that was called `A  B` is `A B (2)` now. Nobody's data counts as changed; no webhook fires.
 
 Revision ID: 0035
 Revises: 0034
