@@ -81,7 +81,7 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
     if "message" not in fields:
         fields = [None if field in OF_MESSAGES else field for field in fields]
     if again := repeated_names(header):
-        names = [_on_one_line(name) for name in header]
+        names = [" ".join(name.split()) for name in header]
         is_again = [name in again and name in names[:index] for index, name in enumerate(names)]
         fields = [None if left_out else field for field, left_out in zip(fields, is_again, strict=True)]
     offers = [_offer(each, fields) for each in zip(fields, maybe, seen, strict=True)]
@@ -103,8 +103,8 @@ def _offer(column: tuple[str | None, str | None, Evidence], fields: Sequence[str
 
 def repeated_names(header: Sequence[str]) -> tuple[str, ...]:
     """The names that a header says again, where another table of people seems to stand beside the first."""
-    times = Counter(filter(None, map(_on_one_line, header)))
-    again = tuple(name for name, number in times.items() if number > 1)
+    times = Counter(" ".join(name.split()) for name in header)
+    again = tuple(name for name, number in times.items() if name and number > 1)
     is_of_people = len(again) > 1 and any(NAMES & {column.field for column in recognise([name])} for name in again)
     return again if is_of_people else ()
 
@@ -161,10 +161,6 @@ def _by_name(name: str, names: Mapping[frozenset[str], str]) -> str | None:
         return found
     alone = {names.get(_key([word])) for word in rest}
     return alone.pop() if len(alone) == 1 else None
-
-
-def _on_one_line(name: str) -> str:
-    return " ".join(name.split())
 
 
 def _is_of_another(name: str) -> bool:
