@@ -187,7 +187,7 @@ class _Row:
 
     def item(self) -> dict[str, Any]:
         """The row in the body's shape."""
-        facts: dict[str, Any] = {name: self._text(name) for name in self._reader.texts}
+        facts: dict[str, Any] = {name: split_mailbox(self._text(name))[0] for name in self._reader.texts}
         facts["name"], beside, more = split_mailbox(put_name_together(*map(self._text, NAMES)))
         if more:
             self.notes.append(Note("contact.name", "first_of_several", None, more))

@@ -19,7 +19,7 @@ from datetime import date, datetime, time
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from xml.etree import ElementTree
 from xml.parsers import expat
 
@@ -110,8 +110,16 @@ def _text(value: Any) -> str:
 
 
 def _linked(text: str, link: str | None) -> str:
-    """A cell that leads to LinkedIn as the formula which says so, unless its text does."""
-    if link is None or "linkedin." in text.lower() or "linkedin." not in link.lower():
+    """A cell that leads to LinkedIn or to an e-mail as what says so, unless its text does."""
+    if link is None:
+        return text
+    kind, _, address = link.partition(":")
+    if kind.lower() == "mailto":
+        address = unquote(address.partition("?")[0]).strip()
+        if "@" in text or "@" not in address:
+            return text
+        return f"{text} <{address}>" if text else address
+    if "linkedin." in text.lower() or "linkedin." not in link.lower():
         return text
     shown = text.replace('"', "'")
     return f'=HYPERLINK("{quote(link, safe=ADDRESS_SIGNS)}";"{shown}")' if text else link

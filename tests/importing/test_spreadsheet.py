@@ -178,6 +178,32 @@ def test_links_and_formulas_of_cells_give_the_profile() -> None:
     assert names == [("Ana", "ana-lima"), ("Bia", "bia"), ("Caio", "caio")]
 
 
+def test_a_link_that_writes_an_e_mail_gives_it() -> None:
+    file = workbook(
+        ["Nome", "Contato por e-mail", "Empresa", "Responsável"],
+        ["Ana", "escrever", "Acme", "Bruno"],
+        ["Bia", "b@x.test", None, None],
+        ["Caio", None, None, None],
+    )
+    book = openpyxl.load_workbook(file)
+    for cell, address in (("B2", "ana@x.test?subject=Oi"), ("C2", "acme@x.test"), ("D2", "bruno@y.test")):
+        book.active[cell].hyperlink = f"mailto:{address}"
+    book.active["B3"].hyperlink = "mailto:other@x.test"
+    book.active["A4"].hyperlink = "MAILTO:caio%40x.test"
+    changed = io.BytesIO()
+    book.save(changed)
+    with as_text_file(changed) as table:
+        content = b"".join(table.blocks())
+    found = examine(lambda: iter([content]))
+    reader = RowReader(found.layout, [column.field for column in found.columns], zone=ZONE, campaign=None, people={})
+    readings = map(reader.read, read_rows(lambda: iter([content]), found.layout))
+    items = [reading.item for reading in readings if reading.item]
+    facts = [(item.facts["name"], item.facts["email"], item.facts.get("current_company")) for item in items]
+    assert facts == [("Ana", "ana@x.test", "Acme"), ("Bia", "b@x.test", None), ("Caio", "caio@x.test", None)]
+    assert items[0].owner is not None
+    assert items[0].owner.email == "bruno@y.test"
+
+
 def test_a_formula_whose_result_was_not_saved_is_said_and_costs_only_its_cell() -> None:
     file = workbook(
         ["Nome", "Cargo", "Site"],
