@@ -33,6 +33,8 @@ MAX_SHEETS = 20
 MAX_ROWS = 200_000 + 20
 """A few more than may be imported, so that too many are noticed."""
 MAX_COLUMNS = 200 + 1
+MOST_HEADERS = 4
+"""Lines that a header may have."""
 
 RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 ADDRESS = re.compile(r"([A-Z]{1,3})(\d{1,7})")
@@ -68,7 +70,7 @@ def main(path: str, folder: str, wanted: str | None = None) -> int:
         for number, name in enumerate(read):
             with (Path(folder) / f"{number}.csv").open("w", encoding="utf-8", newline="") as table:
                 csv.writer(table, lineterminator="\n").writerows(
-                    _rows(book.get_sheet_by_name(name), _look_beside(path, name))
+                    _read(book.get_sheet_by_name(name), _look_beside(path, name))
                 )
     except MemoryError:
         raise
@@ -77,6 +79,21 @@ def main(path: str, folder: str, wanted: str | None = None) -> int:
         return UNREADABLE
     print(json.dumps({"sheets": names, "read": read}))
     return 0
+
+
+def _read(sheet: Any, beside: Beside) -> Iterator[list[str]]:
+    """The rows of a sheet; a name of a column that is merged over several lines of the header stands in each."""
+    merged = {first: last[0] for first, last in sheet.merged_cell_ranges or ()}
+    names: dict[int, tuple[int, str]] | None = None
+    for number, cells in enumerate(_rows(sheet, beside)):
+        if names is None and sum(map(bool, cells)) > 1:
+            ends = ((column, merged.get((number, column), number), name) for column, name in enumerate(cells))
+            names = {column: (end, name) for column, end, name in ends if number < end < number + MOST_HEADERS}
+        for column, (end, name) in (names or {}).items():
+            if number <= end:
+                cells += [""] * (column + 1 - len(cells))
+                cells[column] = cells[column] or name
+        yield cells
 
 
 def _rows(sheet: Any, beside: Beside) -> Iterator[list[str]]:

@@ -178,6 +178,32 @@ def test_links_and_formulas_of_cells_give_the_profile() -> None:
     assert names == [("Ana", "ana-lima"), ("Bia", "bia"), ("Caio", "caio")]
 
 
+def test_a_header_of_two_lines_with_merged_cells_names_every_column() -> None:
+    book = openpyxl.Workbook()
+    for row in (
+        ["Prospecção 2026"],
+        ["Nome", "E-mail", "Datas", None, "Empresa"],
+        [None, None, "Convite enviado em", "Aceito em"],
+        ["Ana", "ana@x.test", datetime(2026, 1, 2), datetime(2026, 1, 5), "Moinho"],
+        ["Bia", "bia@x.test", None, None, None],
+    ):
+        book.active.append(row)
+    for cells in ("A1:E1", "A2:A3", "B2:B3", "C2:D2", "E2:E3", "E4:E5"):
+        book.active.merge_cells(cells)
+    file = io.BytesIO()
+    book.save(file)
+    with as_text_file(file) as table:
+        content = b"".join(table.blocks())
+    found = examine(lambda: iter([content]))
+    assert [column.field for column in found.columns] == [
+        "name", "email", "invite_date", "accept_date", "current_company"
+    ]  # fmt: skip
+    assert [(row.line, row.cells[0]) for row in read_rows(lambda: iter([content]), found.layout)] == [
+        (4, "Ana"),
+        (5, "Bia"),
+    ]
+
+
 def test_a_link_that_writes_an_e_mail_gives_it() -> None:
     file = workbook(
         ["Nome", "Contato por e-mail", "Empresa", "Responsável"],
