@@ -147,12 +147,13 @@ _DOUBTFUL_PHRASES = _phrases(
 """What a receiver says, too, that took the contact and says so: then it is no complaint."""
 _TAKEN = re.compile(
     _any_accents(
-        r"""\A\W*ok(?![^\W_]) | (?<![^\W_])(?<![dot][ ]be[ ])(?<!ser[ ])
+        r"""\A\W*ok(?![^\W_]) | (?<![^\W_])(?<![dot][ ]be[ ])(?<!ser[ ])(?<!os[ ]dados[ ])(?<!the[ ]data[ ])
     (?: thanks | thank[ ]you | success(?:ful(?:ly)?)? | recebemos | obrigad[oa] | gracias | sucesso | éxito
       | (?: received | saved | stored | created | updated | added | imported | merged | moved | processed | accepted
           | registered | (?: recebid | recibid | aceit | salv | gravad | guardad | incluíd | inserid | criad | cread
           | cadastrad | registrad | atualizad | importad | mesclad | adicionad | processad | movid)[oa]s? )
-        (?![ ](?:não | no | not | nunca | is | are | was | were | has | does | doesn't | está | é | foi)(?![^\W_])) )
+        (?![ ](?:não | no | not | nunca | is | are | was | were | has | does | doesn't | está | é | foi
+          | inexistente)(?![^\W_])) )
     (?![^\W_])"""
     ),
     re.IGNORECASE | re.VERBOSE,
