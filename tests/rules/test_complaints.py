@@ -1,10 +1,11 @@
 """What an accepted answer complains of: ordinary good answers have no warning, and real complaints have one."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from portal.rules.complaints import without_echo
+from portal.rules.complaints import of_value, without_echo
 from portal.rules.payload import encode_body
 from portal.rules.verdict import DOUBTS, Verdict, judge
 
@@ -56,3 +57,56 @@ def test_a_complaint_beside_a_name_is_one(body: str) -> None:
 
 def test_nothing_is_an_echo_of_a_body_that_is_no_json() -> None:
     assert without_echo(b"Ana Falha", b"Ana Falha") == b"Ana Falha"
+
+
+def within(depth: int, value: Any) -> Any:
+    for _ in range(depth):
+        value = {"data": value}
+    return value
+
+
+NESTED_NOTHING: Any = [[[[0]]]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "warning"),
+    [
+        (within(4, {"error": "x"}), "error_in_json"),
+        (within(5, {"error": "x"}), None),
+        ({"error": NESTED_NOTHING}, None),
+        ({"error": [NESTED_NOTHING]}, "error_in_json"),
+        ({"error": "none".ljust(120)}, None),
+        ({"error": "none".ljust(121)}, "error_in_json"),
+        ({"_" * 35 + "fault": "x"}, "error_in_json"),
+        ({"_" * 36 + "fault": "x"}, None),
+        ({"error": 200}, None),
+        ({"error": 201}, "error_in_json"),
+        ({"error": "00 - Aprovado"}, None),
+        ({"error": "01 - Aprovado"}, "error_in_json"),
+        ({"success": False}, "error_in_json"),
+        ({"success": "0"}, "error_in_json"),
+        ({"success": 0}, "error_in_json"),
+        ({"success": None}, None),
+        ({"success": True}, None),
+        ({"accepted": False}, "error_in_json"),
+        ({"accepted": False, "id": 7}, None),
+        ({"accepted": False, "id": 0}, "error_in_json"),
+        ({"code": 400.0}, "error_in_json"),
+        ({"code": 400.0, "id": 7}, None),
+        ({"status": 400.0, "id": 7}, "error_in_json"),
+        ({"rejected": 1}, "error_in_json"),
+        ({"rejected": 0}, None),
+        ({"rejected": 1, "id": 7}, None),
+        ({"data": {"create": {"success": False}}}, "error_in_json"),
+        ({"data": {"create": {"success": True, "userErrors": []}}}, None),
+        ({"data": {"create": {"userErrors": [{"field": "x"}]}}}, "error_in_json"),
+        ({"data": {"success": None, "create": {"errors": None}}}, None),
+        ({"email": ["This field is required."]}, "error_in_json"),
+        ({"email": ["Required"]}, None),
+        ({"email": ["This field is required."], "x": 1}, None),
+        ({"other": ["This field is required."]}, None),
+    ],
+    ids=str,
+)
+def test_a_complaint_is_told_from_its_nearest_neighbour(answer: Any, warning: str | None) -> None:
+    assert of_value(answer) == warning

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.rules.identity import MAX_LOOKED_AT, clean_text, email_address, has_marks, linkedin_id, says_nothing
+from portal.rules.identity import (
+    MAX_LOOKED_AT,
+    clean_text,
+    email_address,
+    has_marks,
+    is_empty,
+    linkedin_id,
+    public_id,
+    says_nothing,
+    shows_link,
+)
 
 
 @pytest.mark.parametrize(
@@ -139,3 +149,68 @@ def test_the_time_is_bounded_whatever_the_text(part):
         linkedin_id(text)
         email_address(text)
     assert time.process_time() - begun < 1
+
+
+KEY = "ACoA" + "Ab1_-" * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "public"),
+    [
+        (f"linkedin.com/in/{KEY}", KEY, None),
+        (f"linkedin.com/in/{KEY.replace('o', 'w', 1)}", KEY.replace("o", "w", 1), None),
+        (f"linkedin.com/in/{KEY[:-1]}", KEY[:-1].lower(), KEY[:-1].lower()),
+        (f"linkedin.com/in/{KEY.replace('o', 'x', 1)}", *[KEY.replace("o", "x", 1).lower()] * 2),
+        ("AB", "ab", "ab"),
+        ("a1", "a1", "a1"),
+        ("123", "123", "123"),
+        ("linkedin.com/in/12", None, None),
+        ("linkedin.com/in/---", None, None),
+        ("linkedin.com/in/link", None, None),
+        ("linkedin.com/in/links", "links", "links"),
+        ("linkedin.com/in/a%25252Db", "a-b", "a-b"),
+        ("linkedin.com/in/a%2525252Db", "a%2db", "a%2db"),
+        ("linkedin.com/pub/ana/1/2", "ana", "ana"),
+        ("linkedin.com/pub/ana/1/2/3/4", "ana-321", "ana-321"),
+        ("linkedin.com/pub/ana/1/2/?", "ana", "ana"),
+        ("linkedin.com/in/ana/1/2/3", "ana", "ana"),
+        ("linkedin.com/pub/dir", None, None),
+        ("linkedin.com/in/dir", "dir", "dir"),
+        ("mobile/in/ana", "ana", "ana"),
+        ("x/in/ana", None, None),
+    ],
+)
+def test_an_id_is_told_from_its_nearest_neighbour(text: str, expected: str | None, public: str | None) -> None:
+    assert (linkedin_id(text), public_id(text)) == (expected, public)
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "fill"),
+    [(is_empty, "#n/a", " "), (shows_link, "Perfil", " "), (says_nothing, "sem x", "x"), (says_nothing, "no x", "x")],
+)
+def test_what_is_as_long_as_a_real_value_says_something(read, text, fill):
+    assert [read(text.ljust(length, fill)) for length in (39, 40)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x" * 64 + "@x.test", "x" * 64 + "@x.test"),
+        ("é" * 64 + "@x.test", "é" * 64 + "@x.test"),
+        ("é" * 65 + "@x.test", None),
+        (".a@x.test", "a@x.test"),
+        ("a.@x.test.", "a.@x.test"),
+        ("a@b@x.test", None),
+        ("A@X.TEST", "a@x.test"),
+    ],
+)
+def test_an_e_mail_is_told_from_its_nearest_neighbour(text, expected):
+    assert email_address(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "nothing"),
+    [("#n/a n/d", True), ("#n/a x", False), ("null", True), ("nulo", False), ("★", False), ("- / –", True)],
+)
+def test_a_cell_is_empty_where_every_word_stands_for_nothing(text, nothing):
+    assert is_empty(text) is nothing

@@ -204,3 +204,23 @@ def test_a_name_of_one_letter_or_sign_masks_nothing() -> None:
 def test_the_small_words_of_a_name_tell_nobody_and_its_others_do() -> None:
     body = encode_body({"contact": {"name": "Ana da Costa dos Lagos"}})
     assert Masker(body).mask("Costa, da rua dos bancos") == mask("Costa") + ", da rua dos bancos"
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "answer", "masked"),
+    [
+        ("phone", "11-234567", "1 1234 567", "0 0000 000"),
+        ("phone", "55 11-234567", "+1 (1234) 567", "+0 (0000) 000"),
+        ("phone", "55 11-234567", "211234567", "000000000"),
+        ("phone", "1-234567", "9 1234 567", "9 1234 567"),
+        ("phone", "11-234567", "1 1234 568", "1 1234 568"),
+        ("role", "um dois tres quatro", "dois tres quatro", "xxxx xxxx xxxxxx"),
+        ("role", "um dois tres quatro", "dois tres cinco", "dois tres cinco"),
+        ("role", "um dois", "um dois", "xx xxxx"),
+        ("role", "um dois", "um", "um"),
+        ("role", "a b", "a b", "a b"),
+        ("name", "Ana de Lima 77", "lima de 77 b", "xxxx de 77 b"),
+    ],
+)
+def test_a_repeated_part_is_told_from_its_nearest_neighbour(field: str, given: str, answer: str, masked: str) -> None:
+    assert Masker(json.dumps({"contact": {field: given}}).encode()).mask(answer) == masked
