@@ -395,7 +395,7 @@ def test_every_field_and_every_problem_has_words():
 def test_messages_of_a_table_have_their_lines_dates_and_senders():
     (ana,) = read_table(
         "Nome;Mensagem 1;Data da mensagem 1;Remetente 1;Mensagem 2;Data da mensagem 2;Remetente 2\n"
-        'Ana;"Oi!\nTudo bem?";05/03/2024 10:00;Bia;Claro;06/03/2024;Ana\n'
+        'Ana;"Oi!\nTudo bem?";05/03/2024 10:00;Bia; Claro ;06/03/2024;Ana\n'
     )
     assert ana.messages is not None
     assert [(each["sender_name"], each["message"]) for each in ana.messages] == [
