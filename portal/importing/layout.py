@@ -46,6 +46,8 @@ class Layout:
     sheet: str | None = None
     """Which sheet of a workbook it is."""
     sheets: tuple[str, ...] = ()
+    other_sheets: tuple[str, ...] = ()
+    """The sheets that are left out, as far as they can be seen and hold something."""
 
     @property
     def has_header(self) -> bool:
@@ -58,11 +60,6 @@ class Layout:
         return self.header_line > 0 and known_names(self.header) == 0
 
     @property
-    def other_sheets(self) -> tuple[str, ...]:
-        """The sheets of the workbook that are left out."""
-        return tuple(each for each in self.sheets if each != self.sheet)
-
-    @property
     def repeated_names(self) -> tuple[str, ...]:
         """The names that the header says again, of another table beside the first, which is left out."""
         return repeated_names(self.header)
@@ -72,8 +69,8 @@ class Layout:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Layout":
-        tuples = {name: tuple(stored.get(name, ())) for name in ("header", "month_first", "order_open", "sheets")}
-        return cls(**{**stored, **tuples})
+        lists = ("header", "month_first", "order_open", "sheets", "other_sheets")
+        return cls(**{**stored, **{name: tuple(stored.get(name, ())) for name in lists}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +92,12 @@ class Examination:
         *,
         encoding: str | None = None,
         has_header: bool = True,
-        sheet: str | None = None,
-        sheets: tuple[str, ...] = (),
+        sheets: dict[str, Any] | None = None,
     ) -> None:
         self._blocks = blocks
         self._encoding = encoding
         self._has_header = has_header
-        self._sheets: dict[str, Any] = {"sheet": sheet, "sheets": sheets}
+        self._sheets = sheets or {}
         self.found: Examined
         """What the file is, once it was gone through."""
 

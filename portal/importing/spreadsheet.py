@@ -40,6 +40,8 @@ class Table:
     file: IO[bytes]
     sheets: tuple[str, ...] = ()
     sheet: str | None = None
+    other_sheets: tuple[str, ...] = ()
+    """The others that can be seen and hold something."""
 
     @property
     def size(self) -> int:
@@ -59,7 +61,8 @@ class Table:
         """The examination of the file. Raises FileProblem for a workbook's encoding, which nobody can choose."""
         if self.sheet is not None and encoding is not None:
             raise FileProblem("no_encoding")
-        return Examination(self.blocks, encoding=encoding, has_header=has_header, sheet=self.sheet, sheets=self.sheets)
+        sheets = {"sheet": self.sheet, "sheets": self.sheets, "other_sheets": self.other_sheets}
+        return Examination(self.blocks, encoding=encoding, has_header=has_header, sheets=sheets)
 
 
 @contextmanager
@@ -103,13 +106,16 @@ def _sheets(file: IO[bytes], sheet: str | None) -> Iterator[list[Table]]:
         folder = Path(name)
         with (folder / "workbook").open("wb") as copy:
             shutil.copyfileobj(file, copy)
-        sheets, read = _convert(folder / "workbook", folder, sheet)
+        sheets, filled, read = _convert(folder / "workbook", folder, sheet)
         files = [opened.enter_context((folder / f"{number}.csv").open("rb")) for number in range(len(read))]
-        yield [Table(each, tuple(sheets), title) for each, title in zip(files, read, strict=True)]
+        yield [
+            Table(each, tuple(sheets), title, tuple(other for other in filled if other != title))
+            for each, title in zip(files, read, strict=True)
+        ]
 
 
-def _convert(path: Path, folder: Path, sheet: str | None) -> tuple[list[str], list[str]]:
-    """Write the sheet, or each one, into the folder. Returns the names of all, and of those that were written."""
+def _convert(path: Path, folder: Path, sheet: str | None) -> tuple[list[str], list[str], list[str]]:
+    """Write the sheet, or each one, into the folder. Returns the names of all, of the filled, and of the written."""
     program = [sys.executable, "-I", workbook.__file__, str(path), str(folder), *([sheet] if sheet is not None else [])]
     try:
         done = subprocess.run(program, capture_output=True, timeout=MAX_SECONDS, check=False)  # noqa: S603  our own
@@ -124,7 +130,7 @@ def _convert(path: Path, folder: Path, sheet: str | None) -> tuple[list[str], li
         raise UnknownName("no_such_sheet", sheet or "", said["sheets"])
     if not said["read"]:
         raise FileProblem("empty")
-    return said["sheets"], said["read"]
+    return said["sheets"], said["filled"], said["read"]
 
 
 def _rank(table: Table) -> tuple[int, int]:

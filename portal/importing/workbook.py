@@ -4,7 +4,8 @@
 
 A sheet is in memory as one block from its first cell to its last, however far away that is: what would not fit ends
 this program and no other. The tables go to FOLDER as `0.csv`, `1.csv` and so on; standard output says as JSON what
-sheets there are, and which of them the files hold. Exit code 3: the file cannot be read; 4: there is no such sheet.
+sheets there are, which of them can be seen and hold something, and which the files hold. Exit code 3: the file cannot
+be read; 4: there is no such sheet.
 """
 
 import csv
@@ -41,6 +42,8 @@ ADDRESS = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 ADDRESS_SIGNS = ":/?#[]@!$&*+,;=%~"
 MENTION = re.compile(rb"hyperlink|</(?:\w+:)?f>\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</|</(?:\w+:)?c>)", re.IGNORECASE)
 """A link, or a formula whose result was not saved."""
+VALUE = re.compile(rb"<(?:\w+:)?[vtf](?:\s[^<>]*)?>[^<]")
+"""What a cell holds, or is calculated by."""
 LONGEST_MENTION = 100
 LINK = re.compile(r'HYPERLINK\(\s*"([^"]*)"(\s*,\s*"[^"]*"\s*\))?', re.IGNORECASE)
 """A formula of a link: where it leads, and whether it says what it shows."""
@@ -65,19 +68,20 @@ def main(path: str, folder: str, wanted: str | None = None) -> int:
         if wanted is not None and wanted not in names:
             print(json.dumps({"sheets": names}))
             return NO_SUCH_SHEET
-        seen = [each.name for each in sheets if each.visible == SheetVisibleEnum.Visible][:MAX_SHEETS]
-        read = [wanted] if wanted is not None else seen or names[:1]
+        seen = [each.name for each in sheets if each.visible == SheetVisibleEnum.Visible]
+        read = [wanted] if wanted is not None else seen[:MAX_SHEETS] or names[:1]
         for number, name in enumerate(read):
             with (Path(folder) / f"{number}.csv").open("w", encoding="utf-8", newline="") as table:
                 csv.writer(table, lineterminator="\n").writerows(
                     _read(book.get_sheet_by_name(name), _look_beside(path, name))
                 )
+        filled = [name for name in seen if _is_filled(book, path, name)]
     except MemoryError:
         raise
     except Exception as error:  # a broken file breaks in many ways
         print(error, file=sys.stderr)
         return UNREADABLE
-    print(json.dumps({"sheets": names, "read": read}))
+    print(json.dumps({"sheets": names, "filled": filled, "read": read}))
     return 0
 
 
@@ -94,6 +98,15 @@ def _read(sheet: Any, beside: Beside) -> Iterator[list[str]]:
                 cells += [""] * (column + 1 - len(cells))
                 cells[column] = cells[column] or name
         yield cells
+
+
+def _is_filled(book: CalamineWorkbook, path: str, sheet: str) -> bool:
+    """Whether a sheet holds something. One of an XLSX may be large, and is read only as far as its first value."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if part := _part_of(archive, sheet):
+                return _mentions(archive, part, VALUE)
+    return book.get_sheet_by_name(sheet).height > 0
 
 
 def _rows(sheet: Any, beside: Beside) -> Iterator[list[str]]:
@@ -147,7 +160,7 @@ def _look_beside(path: str, sheet: str) -> Beside:
     if not zipfile.is_zipfile(path):
         return Beside()
     with zipfile.ZipFile(path) as archive:
-        if (part := _part_of(archive, sheet)) is None or not _is_worth_a_look(archive, part):
+        if (part := _part_of(archive, sheet)) is None or not _mentions(archive, part, MENTION):
             return Beside()
         found = _Finder(_relations(archive, part))
         parser = expat.ParserCreate()
@@ -159,12 +172,12 @@ def _look_beside(path: str, sheet: str) -> Beside:
         return found.beside
 
 
-def _is_worth_a_look(archive: zipfile.ZipFile, part: str) -> bool:
-    """A quick look at the whole, which spares most sheets a slow one."""
+def _mentions(archive: zipfile.ZipFile, part: str, wanted: re.Pattern[bytes]) -> bool:
+    """A quick look, which spares most sheets a slow one."""
     rest = b""
     with archive.open(part) as content:
         while block := content.read(1024 * 1024):
-            if MENTION.search(rest + block):
+            if wanted.search(rest + block):
                 return True
             rest = block[-LONGEST_MENTION:]
     return False

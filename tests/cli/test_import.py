@@ -230,7 +230,7 @@ def test_the_first_row_is_a_contact_where_somebody_says_so(run: Run, company, tm
     people = tmp_path / "people.csv"
     people.write_text("Ana Lima;Moinho Azul\nBia Reis;Casa Clara\n")
     refused = run("import", people, "--dry-run")
-    assert "Choose the one that says it. There are: Ana Lima, Moinho Azul." in refused.stderr
+    assert "Choose the one that says it. It may be: Ana Lima, Moinho Azul." in refused.stderr
     report = json.loads(run("import", people, "--no-header", "--map", "Coluna 2=current_company", "--json").stdout)
     assert (report["created"], names()) == (2, ["Ana Lima", "Bia Reis"])
 

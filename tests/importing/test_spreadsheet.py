@@ -162,6 +162,27 @@ def test_a_sheet_can_be_chosen_and_a_wrong_name_says_which_there_are() -> None:
         pass
 
 
+@pytest.mark.parametrize(
+    ("wanted", "others"),
+    [(None, ("Outra", "Soma")), ("Outra", ("Contatos", "Soma")), ("Lista", ("Contatos", "Outra", "Soma"))],
+)
+def test_the_sheets_that_are_left_out_are_those_that_can_be_seen_and_hold_something(
+    wanted: str | None, others: tuple[str, ...]
+) -> None:
+    book = openpyxl.load_workbook(workbook(HEADER, ["Ana"]))
+    book.create_sheet("Vazia").column_dimensions["A"].width = 30
+    book.create_sheet("Pintada")["B2"].fill = openpyxl.styles.PatternFill("solid", fgColor="FFFF00")
+    for name, state in (("Lista", "hidden"), ("Mais", "veryHidden"), ("Soma", "visible")):
+        book.create_sheet(name)["A1"] = "=1+1"
+        book[name]["A2"], book[name].sheet_state = "2", state
+    book["Outra"].append(["Bia"])
+    file = io.BytesIO()
+    book.save(file)
+    with as_text_file(file, wanted) as table:
+        assert (table.other_sheets, table.examination().finish().layout.other_sheets) == (others, others)
+        assert table.sheets == ("Contatos", "Outra", "Vazia", "Pintada", "Lista", "Mais", "Soma")
+
+
 def test_links_and_formulas_of_cells_give_the_profile() -> None:
     book = openpyxl.Workbook()
     for row in (["Nome", "Perfil", "E-mail"], ["Ana", "ver", "ana@x.test"], ["Bia", None, "b@x.test"], ["Caio", "ver"]):
