@@ -39,6 +39,8 @@ LEVEL_WORDS = {
 }
 NO_LEVEL_WORDS = word_set("0 nenhum nenhuma none ninguno sem no nao not zero nulo unknown nada")
 LEVEL_FILLING = word_set("nivel level grau grado interesse interest interes de of n")
+AFFIRMING = word_set("x ok sim si yes true")
+"""What says that something is so, and neither when nor how much."""
 NUMBER_ALONE = re.compile(r"^([0-3])(?:[.,]0+|\s*(?:/|de|of)\s*3)$")
 """A level with a spreadsheet's decimals, or with the highest one."""
 LEVEL_PART = re.compile(r"\d+|[a-z]+|[.,+−-]\d")

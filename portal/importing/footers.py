@@ -15,7 +15,11 @@ FOOTER = re.compile(
     r"|filtered by\b|filtros?:|as of \d)"
 )
 """How the lines begin that reports put below their table."""
-GROUP = re.compile(r"(?:equipe|equipo|time|team|squad|turma|filial|regiao|regional|region)\b.*\w")
+GROUP = re.compile(
+    r"(?:equipe|equipo|time|team|squad|turma|filial|regiao|regional|region)\b.*\w|(?:quentes|mornos|frios)$"
+    r"|(?:leads|prospects|clientes|contatos|contacts)\b"
+    r"|(?:vendedora?|responsavel|consultora?|owner|carteira|grupo|segmento|setor|status|etapa|fase|origem|cidade|uf) ?:"
+)
 """How a line begins that is the title of the rows below it; any other name that stands alone is somebody's."""
 TITLED = frozenset((*NAMES, "current_company"))
 """The fields of the columns that titles are written into."""

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from portal.contacts.alike import Alike
 from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem, InvalidContact, check_item
 from portal.importing.cells import (
+    AFFIRMING,
     Note,
     is_hidden_name,
     is_rounded,
@@ -49,6 +50,7 @@ READERS: Sequence[tuple[str, str, Callable[..., Any], str]] = (
     ("interest_level", "interest_level", read_level, "unknown_level"),
 )
 """Facts with the field of their columns, what reads a cell, and the problem of a cell that cannot be read."""
+IDENTIFIERS = ("email", "linkedin", "phone")
 CUT = {f"contact.{name}": TEXT_FIELDS[name] for name in ("name", "current_company", "role", "location")} | {
     "campaign.name": 200
 }
@@ -247,7 +249,8 @@ class _Row:
             if found is not None:
                 return found
             is_link = field == "linkedin" and shows_link(text)
-            if is_link or not says_nothing(text):
+            is_unclear = field not in IDENTIFIERS and fold(text) in AFFIRMING
+            if is_link or is_unclear or not says_nothing(text):
                 kind = "link_lost" if is_link else "rounded" if is_rounded(text) else problem
                 refused = refused or Note(f"contact.{field}", kind, column, text)
         if refused:

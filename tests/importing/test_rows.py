@@ -170,6 +170,9 @@ def test_a_column_that_does_not_tell_its_order_is_named():
         ({"LinkedIn": "Perfil"}, ("contact.linkedin", "link_lost", "Perfil")),
         ({"Telefone": "5,51199E+12"}, ("contact.phone", "rounded", "5,51199E+12")),
         ({"Telefone": "ligar antes"}, ("contact.phone", "not_a_phone", "ligar antes")),
+        ({"Nível de interesse": "x"}, ("contact.interest_level", "unknown_level", "x")),
+        ({"Nível de interesse": "True"}, ("contact.interest_level", "unknown_level", "True")),
+        ({"Conectado em": "Sim"}, ("contact.accept_date", "not_a_date", "Sim")),
         ({"Responsável": "Ninguém Nunca"}, ("contact_owner.name", "unknown_owner", "Ninguém Nunca")),
         ({"Responsável": "José"}, ("contact_owner.name", "unknown_owner", "José")),
         ({"E-mail do responsável": "a@b"}, ("contact.owner_email", "not_an_email", "a@b")),
@@ -435,7 +438,9 @@ def test_a_total_in_words_under_the_column_of_e_mails_is_no_contact():
 @pytest.mark.parametrize(
     "title",
     """Novembro 2026|NOV/26|março de 2026|Novembro|Semana 2|2ª quinzena|1º trimestre|Q4 2026|2026|Week 2 - November
-    Segunda-feira 3 de março de 2026|Equipe Sul|Região Norte""".replace("\n    ", "|").split("|"),
+    Segunda-feira 3 de março de 2026|Equipe Sul|Região Norte|Vendedor: Bruno|Leads de novembro|Quentes""".replace(
+        "\n    ", "|"
+    ).split("|"),
 )
 def test_a_title_between_the_rows_is_no_contact_and_is_said(title):
     first, alone, last = readings(f"Nome,E-mail,Cargo\nAna,ana@x.test,\n{title},,\nBia,,CEO\n".encode())
@@ -443,7 +448,9 @@ def test_a_title_between_the_rows_is_no_contact_and_is_said(title):
     assert [(note.problem, note.said) for note in alone.notes] == [("title", title)]
 
 
-@pytest.mark.parametrize("name", ["Abril", "Marco", "Julio", "June", "Dia Souza", "Regina", "Juliana 22", "Tim Sul"])
+@pytest.mark.parametrize(
+    "name", ["Abril", "Marco", "Julio", "June", "Dia Souza", "Regina", "Juliana 22", "Tim Sul", "Leads2b"]
+)
 def test_a_name_that_stands_alone_is_somebodys(name):
     assert [item.facts["name"] for item in read_table(f"Nome,E-mail\n{name},\nBia,bia@x.test\n")] == [name, "Bia"]
 
