@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from portal.database.db import Key
 from portal.database.driver import Statement
-from portal.database.rows import rows_of, within
+from portal.database.rows import given, rows_of, within
+from portal.database.times import UTCDateTime
 from portal.models import LEVELS, Classification, Contact
 from portal.rules.verdict import DOUBTS
 
@@ -30,9 +31,11 @@ _repeated_at = (
     .scalar_subquery()
 )
 _is_told = within(_set.c.contact_id, select(rows_of("told", id=Key).c.id))
-NOTE_REPEATS = Statement(
-    update(_set).where(_is_told, _set.c.repeated_at.is_distinct_from(_repeated_at)).values(repeated_at=_repeated_at)
-)
+_note = update(_set).where(_is_told, _set.c.repeated_at.is_distinct_from(_repeated_at)).values(repeated_at=_repeated_at)
+NOTE_REPEATS = Statement(_note)
+_is_open = or_(_set.c.repeated_at.is_(None), _set.c.repeated_at > given("now", UTCDateTime()))
+NOTE_NEW = Statement(_note.where(_set.c.new_level.is_not(None), _is_open))
+"""What one at that moment may change: of a long history all else is settled, but for a clock that was set back."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ def are_last_before(until: datetime) -> ColumnElement[bool]:
 
 def arrival_of(company_id: int) -> ColumnElement[int]:
     """Which of `ARRIVALS` holds for what told of a classification, by its place there."""
-    doubtful = select(Contact.id).where(Contact.company_id == company_id, Contact.delivered_warning.in_(DOUBTS))
+    doubts = select(Contact.id).where(Contact.company_id == company_id, Contact.delivered_warning.in_(DOUBTS))
+    doubtful = select(doubts.cte("doubtful").c.id)
     in_crm, with_warning, missing = range(len(ARRIVALS))
     has_arrived = Classification.arrived_at.is_not(None)
     return case((~has_arrived, missing), (Classification.contact_id.in_(doubtful), with_warning), else_=in_crm)
@@ -92,6 +96,12 @@ def has_reached(wanted: Reached) -> ColumnElement[bool]:
 
 
 def note_repeats(connection: Connection, contact_ids: Collection[int]) -> None:
-    """Note of these contacts' classifications when each was set to that level again, if that has changed."""
+    """Note of all of these contacts' classifications when each was set to that level again, if that has changed."""
     if contact_ids:
         NOTE_REPEATS.run(connection, told=[(number,) for number in sorted(contact_ids)])
+
+
+def note_new(connection: Connection, contact_ids: Collection[int], *, now: datetime) -> None:
+    """The same, when these contacts were classified now and all else is noted."""
+    if contact_ids:
+        NOTE_NEW.run(connection, told=[(number,) for number in sorted(contact_ids)], now=now)

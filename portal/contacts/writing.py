@@ -12,7 +12,7 @@ from portal import outbox
 from portal.audit import Actor
 from portal.contacts.body import BODY_FIELDS, compose_payload
 from portal.contacts.known import Known
-from portal.contacts.reaching import note_repeats
+from portal.contacts.reaching import note_new
 from portal.contacts.records import Change, CompanyRecord, ContactRecord
 from portal.contacts.statements import contact_table, message_table
 from portal.database.db import Key
@@ -70,7 +70,7 @@ def write_batch(
     _write_messages(connection, [record for record in records if record.has_new_messages])
     _write_classifications(connection, company.id, changes, actor=actor.email, now=now)
     levels = {(change.record.values["id"], change.old) for change in changes}
-    note_repeats(connection, {number for number, old in levels if number in known.by_id or old is not None})
+    note_new(connection, {number for number, old in levels if number in known.by_id or old is not None}, now=now)
     zone = ZoneInfo(company.timezone)
     told = [change for change in changes if change.frozen is not None]
     deliveries = [_delivery(change, change.frozen, zone) for change in told if change.frozen is not None]

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from portal.database.db import BUSY_TIMEOUT_SECONDS, INCREMENTAL, reading
+from portal.database.db import INCREMENTAL, reading
 
 EMPTYING_SECONDS = 2
 """How long writers are kept out, at most, while the log waits for its last readers."""
@@ -30,8 +30,8 @@ def empty_log(engine: Engine) -> bool:
     connection = engine.raw_connection()
     try:
         connection.execute(f"PRAGMA busy_timeout = {EMPTYING_SECONDS * 1000}")
+        connection.info.pop("busy_timeout", None)  # `db` sets it anew
         (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
         return not is_busy
     finally:
         connection.close()

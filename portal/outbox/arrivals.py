@@ -18,8 +18,10 @@ _tells = or_(
     delivery.c.created_at == classification.c.created_at,
     and_(delivery.c.former_contact_id.is_(None), delivery.c.created_at > classification.c.created_at),
 )
-_first_arrival = select(func.min(delivery.c.delivered_at)).where(
-    delivery.c.contact_id == classification.c.contact_id, delivery.c.delivered_at.is_not(None), _tells
+_first_arrival = (
+    select(func.min(delivery.c.delivered_at))
+    .where(delivery.c.contact_id == classification.c.contact_id, delivery.c.delivered_at.is_not(None), _tells)
+    .scalar_subquery()
 )
 NOTE = Statement(
     update(classification)
@@ -27,8 +29,9 @@ NOTE = Statement(
         within(classification.c.contact_id, select(_told.c.id)),
         classification.c.new_level.is_not(None),
         classification.c.arrived_at.is_(None),
+        _first_arrival.is_not(None),
     )
-    .values(arrived_at=_first_arrival.scalar_subquery())
+    .values(arrived_at=_first_arrival)
 )
 
 

@@ -166,7 +166,7 @@ class NotifyEar:
             return False
         try:
             if self._connection is None:
-                self._connection = self._listen()
+                self._listen()
                 self._is_deaf = not self._hears()
                 return True  # what was called out before is not heard: look once
             return any(True for _ in self._connection.driver_connection.notifies(timeout=timeout, stop_after=1))
@@ -185,11 +185,10 @@ class NotifyEar:
                 self._connection.close()
         self._connection = None
 
-    def _listen(self) -> Any:
-        connection = self._engine.raw_connection()
-        connection.driver_connection.autocommit = True  # type: ignore[union-attr]
-        connection.cursor().execute(f"LISTEN {CHANNEL}")
-        return connection
+    def _listen(self) -> None:
+        self._connection = self._engine.raw_connection()  # which `close` lets nobody else have
+        self._connection.driver_connection.autocommit = True
+        self._connection.cursor().execute(f"LISTEN {CHANNEL}")
 
     def _hears(self) -> bool:
         """Whether calls arrive; only behind a pool that is in doubt, and tried."""

@@ -147,6 +147,7 @@ ABANDONED = Statement(
     select(
         *(*CLAIM_COLUMNS, delivery.c.lease_token, delivery.c.lease_expires_at),
         func.coalesce(endpoint.c.url, "").label("url"),
+        endpoint.c.crm_since,
         func.coalesce(and_(endpoint.c.state == "failing", delivery.c.trigger != "test"), false()).label("is_probe"),
     )
     .outerjoin(endpoint, endpoint.c.company_id == delivery.c.company_id)

@@ -1,13 +1,15 @@
 """Who reached a level, and whether the CRM knows: each here misses the others' answer by one fact."""
 
+import itertools
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from portal.contacts.filtering import ContactFilter, select_contacts
-from portal.contacts.reaching import ARRIVALS, Reached, note_repeats, read_reached
+from portal.contacts.reaching import ARRIVALS, Reached, note_new, note_repeats, read_reached
 from portal.database.db import db
 from portal.models import PLACE, Classification, Contact, Delivery
 from portal.outbox import note_arrivals
@@ -19,12 +21,16 @@ MOMENT, HOUR = timedelta(microseconds=1), timedelta(hours=1)
 SINCE, UNTIL = NOON, NOON + HOUR
 
 
-def classify(contact: Contact, *levels: tuple[int | None, datetime]) -> Contact:
+def add_levels(contact: Contact, *levels: tuple[int | None, datetime]) -> None:
     for level, at in levels:
         facts = {"company_id": contact.company_id, "old_level": 1, "actor": "ana", "created_at": at}
         place = {column: getattr(contact, its) for column, its in PLACE.items()}
         db.session.add(Classification(new_level=level, **place, **facts))
     db.session.flush()
+
+
+def classify(contact: Contact, *levels: tuple[int | None, datetime]) -> Contact:
+    add_levels(contact, *levels)
     note_repeats(db.session.connection(), [contact.id])
     db.session.commit()
     return contact
@@ -136,3 +142,31 @@ def test_what_is_asked_for_is_read_as_it_is_written(app: Flask, asked: str, is_k
     reached = read_reached(db.session, 7, asked)
     assert (reached.company_id, reached.level) == (7, 2)
     assert str(reached) == asked or reached.since.year < 1000
+
+
+def test_a_level_set_again_by_a_clock_that_was_set_back_is_noted_in_its_place(app: Flask) -> None:
+    contact = classify(make_contact(make_company()), (2, NOON), (3, NOON + HOUR), (2, NOON + 2 * HOUR))
+    add_levels(contact, (2, NOON + HOUR))
+    note_new(db.session.connection(), [contact.id], now=NOON + HOUR)
+    noted = select(Classification.created_at, Classification.repeated_at).where(Classification.new_level == 2)
+    assert db.session.execute(noted.order_by(Classification.created_at)).all() == [
+        (NOON, NOON + HOUR),
+        (NOON + HOUR, NOON + 2 * HOUR),
+        (NOON + 2 * HOUR, None),
+    ]
+
+
+def test_what_a_new_level_costs_grows_no_faster_than_its_contacts_history(app: Flask) -> None:
+    def steps_with(history: int) -> int:
+        levels = [(level, NOON + place * MOMENT) for place in range(history) for level in (2, None)]
+        contact = classify(make_contact(make_company()), *levels)
+        now = NOON + HOUR
+        add_levels(contact, (2, now))
+        connection, steps = db.session.connection(), itertools.count()
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(lambda: next(steps) < 0, 1)
+        note_new(connection, [contact.id], now=now)
+        driver.set_progress_handler(None, 0)
+        return next(steps)
+
+    assert steps_with(160) < 8 * steps_with(40)

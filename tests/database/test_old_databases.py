@@ -156,6 +156,18 @@ def test_an_upgrade_that_dies_at_any_statement_is_made_by_the_next_start(tmp_pat
     assert last == HEAD_REVISION
 
 
+def test_a_classification_whose_contact_is_gone_stops_no_upgrade_and_goes(tmp_path: Path) -> None:
+    path = unpack(next(name for name in TRUE if name.startswith("0036")), tmp_path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("UPDATE classification SET contact_id = 99")
+    engine = create_engine(f"sqlite:///{path}")
+    prepare_engine(engine)
+    upgrade_schema(engine, backups=tmp_path, now=utcnow())
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM classification")).scalar_one() == 0
+    engine.dispose()
+
+
 def test_names_of_campaigns_are_brought_into_one_form_and_none_becomes_anothers(tmp_path: Path) -> None:
     path = unpack(max(name for name in TRUE if name < "0035"), tmp_path)
     names = ["A  B", "Verão", " Verão", "Verão\u200b ", "Copa  2026", "\t", "A B"]

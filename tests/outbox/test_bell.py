@@ -4,12 +4,14 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
 import time_machine
 from flask import Flask
 from sqlalchemy import select
 
 from portal.database.db import db
-from portal.outbox.bell import DUE, DatagramBell, DatagramEar
+from portal.outbox import bell
+from portal.outbox.bell import DUE, DatagramBell, DatagramEar, NotifyEar
 from tests.factories import NOON
 
 
@@ -63,3 +65,15 @@ def test_a_commit_that_made_something_due_rings_once_and_a_rollback_forgets(app:
         assert not ear.wait(0.01)
     finally:
         ear.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_nobody_else_gets_the_connection_of_an_ear_that_cannot_listen(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.session.remove()
+    db.engine.dispose()  # the pool has only what the ear gives back
+    monkeypatch.setattr(bell, "CHANNEL", "no channel")
+    assert not NotifyEar(db.engine).wait(0)
+    with db.engine.connect() as connection:
+        assert connection.connection.driver_connection.autocommit is False  # type: ignore[union-attr]

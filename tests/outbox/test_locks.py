@@ -93,3 +93,19 @@ def test_workers_who_count_the_same_do_not_wait_for_each_other(
         first.commit()
         second.commit()
     assert count_ends(db.session) == {("delivered", "ok_text"): 2}
+
+
+def test_who_settles_writes_nothing_of_the_levels_that_have_not_arrived(company: Company) -> None:
+    contact = factories.make_contact(company)
+    factories.make_delivery(contact, 1)
+    (claim,) = claim_due()
+    factories.make_delivery(contact, 2)
+    written = "SELECT new_level, arrived_at IS NULL, ctid FROM classification ORDER BY new_level"
+    before = db.session.execute(text(written)).all()
+    db.session.rollback()
+    outcome = Outcome(started_at=utcnow(), duration_ms=1, url=URL, reason="ok_text", status_code=200)
+    with db.engine.begin() as connection:
+        outbox.settle(connection, [(claim, outcome)], Rules(parse_schedule("0s"), now=utcnow(), jitter=lambda: 0.0))
+    first, second = db.session.execute(text(written)).all()
+    assert (first[1], second[1]) == (False, True)
+    assert second == before[1]

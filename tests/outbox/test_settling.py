@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from portal import outbox
 from portal.clock import utcnow
 from portal.database.db import db
-from portal.models import Company, Delivery
+from portal.models import Attempt, Company, Delivery
 from portal.outbox import Claim
 from portal.outbox.settling import MOVE_ON
 from portal.rules.retry import parse_schedule
@@ -253,3 +254,12 @@ def test_the_endpoint_tells_when_it_last_went_well_and_when_not(company: Company
     assert told("ok_text", after=2) == (begun + timedelta(seconds=2), None)
     assert told("timeout", after=3) == (begun + timedelta(seconds=2), begun + timedelta(seconds=3))
     assert told("ok_text", after=9) == (begun + timedelta(seconds=9), begun + timedelta(seconds=3))
+
+
+def test_what_a_worker_that_died_was_sending_is_not_late_because_there_was_another_crm(company: Company) -> None:
+    factories.endpoint_of(company).crm_since = factories.NOON
+    factories.make_delivery(factories.make_contact(company), 1)
+    claim = claim_one()
+    assert recover(utcnow() + LEASE) == 1
+    attempts = db.session.scalars(select(Attempt).where(Attempt.delivery_id == claim.delivery_id))
+    assert [(attempt.reason, attempt.late) for attempt in attempts] == [("interrupted", False)]

@@ -32,6 +32,8 @@ FROM delivery WHERE delivery.contact_id = classification.contact_id AND delivery
 
 
 def upgrade() -> None:
+    # SQLite's foreign keys were not always on.
+    op.execute("DELETE FROM classification WHERE NOT EXISTS (SELECT 1 FROM contact WHERE contact.id = contact_id)")
     op.drop_index(DAY, "classification")
     op.create_index(PLACE, "contact", ["id", "campaign_id", "owner_id"], unique=True)
     for name in PLACES[1:]:
