@@ -1,3 +1,4 @@
+import sqlite3
 import threading
 from contextlib import suppress
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.contacts.saving import COMPANY
 from portal.database.db import db, looking, reading
+from portal.database.upkeep import empty_log
 from portal.models import Company
 from portal.people import tokens
 from tests import factories
@@ -117,3 +119,21 @@ def test_a_connection_that_breaks_during_a_look_says_so_and_is_taken_no_more(app
 def is_in_transaction(connection: Connection) -> bool:
     driver: Any = connection.connection.driver_connection
     return bool(driver.in_transaction if connection.dialect.name == "sqlite" else driver.info.transaction_status)
+
+
+def test_a_log_that_cannot_be_emptied_leaves_no_connection_out_of_patience(app: Flask) -> None:
+    db.session.remove()
+    db.engine.dispose()  # one connection, which the pool lends again
+
+    def refuse(action: int, name: str | None, *_: Any) -> int:
+        is_refused = action == sqlite3.SQLITE_PRAGMA and name == "wal_checkpoint"
+        return sqlite3.SQLITE_DENY if is_refused else sqlite3.SQLITE_OK
+
+    with db.engine.begin() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.set_authorizer(refuse)
+    with pytest.raises(sqlite3.DatabaseError):
+        empty_log(db.engine)
+    with db.engine.begin() as connection:
+        assert connection.connection.driver_connection is driver
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() >= 10_000
