@@ -28,7 +28,6 @@ def seen(*cells: str) -> Evidence:
         ("linkedin.com/in/ana e mais", set()),
         ("x.test/in", {"codes"}),
         ('=HYPERLINK("https://linkedin.com/in/ana";"Ana")', {"profiles", "links"}),
-        ("=A1", set()),
         ('=HYPERLINK("x.test","Ana")', {"links"}),
         ("Moinho Ltda", {"names", "companies"}),
         ("Limitada Azul", {"names"}),
@@ -66,6 +65,12 @@ def test_a_cell_is_of_these_kinds_and_no_other(cell: str, kinds: set[str]) -> No
     assert {kind for kind, number in found.counts.items() if number} == kinds
     assert all(found.are(kind) for kind in kinds)
     assert (found.filled, found.has_dates) == (1, "dates" in kinds)
+
+
+def test_a_formula_whose_result_is_lost_is_no_evidence() -> None:
+    found = Evidence()
+    assert found.add("=A1")
+    assert (found.filled, found.is_all_levels) == (0, True)
 
 
 @pytest.mark.parametrize(("words", "others", "are"), [(1, 0, True), (2, 2, True), (2, 3, False), (0, 0, False)])
