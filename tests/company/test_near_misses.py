@@ -18,9 +18,9 @@ from portal.company.refusals import TooManyTests
 from portal.database.db import db
 from portal.models import AuditEntry, Company
 from portal.runtime import runtime
-from portal.working_models import HeldDelivery, InspectedRequest, Outage
+from portal.working_models import CrmRecord, HeldDelivery, InspectedRequest, Outage
 from tests.conftest import BOTH, URL
-from tests.factories import NOON, actor_of, endpoint_of, make_company, make_contact, make_delivery
+from tests.factories import NOON, actor_of, endpoint_of, make_company, make_contact, make_delivery, set_url
 
 MOMENT, MINUTE, DAY = timedelta(microseconds=1), timedelta(minutes=1), timedelta(days=1)
 
@@ -224,3 +224,21 @@ def test_a_pause_and_a_new_key_change_that_and_no_more(company: Company) -> None
     assert endpoint.read_secret(endpoint_of(company), runtime().vault) == secret
     signs = [len(outbox.signing_secrets(endpoint_of(company), now=NOON + DAY - each)) for each in (MOMENT, 0 * DAY)]
     assert signs == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("url", "is_forgotten"),
+    [
+        ("http://127.0.0.1:8001/webhook", False),
+        ("http://127.0.0.1:8001/other", False),
+        ("http://127.0.0.1:8002/webhook", True),
+        ("http://127.0.0.2:8001/webhook", True),
+    ],
+)
+def test_what_another_origin_knew_of_contacts_is_forgotten(app: Flask, url: str, is_forgotten: bool) -> None:
+    company, other = make_company(url="http://127.0.0.1:8001/webhook"), make_company("Outra", url=URL)
+    kept = [make_contact(each).id for each in (company, other)]
+    db.session.add_all(CrmRecord(contact_id=number, pointer="/id", value="7") for number in kept)
+    db.session.commit()
+    set_url(company, url)
+    assert list(db.session.scalars(select(CrmRecord.contact_id))) == kept[is_forgotten:]
