@@ -99,7 +99,6 @@ def create(
         arguments=arguments or {},
         status="draft",
         total=total,
-        counts={},
         created_at=clock.utcnow(),
     )
     session.add(row)

@@ -46,6 +46,12 @@ def test_numbers_wait_in_blocks_for_a_worker(app: Flask, count: int) -> None:
     assert list(slices.numbers_of(db.engine, claim(task))) == list(range(count))
 
 
+def test_what_says_nothing_of_how_has_no_arguments_and_begins_with_no_counts(app: Flask) -> None:
+    draft = store.create(db.session, actor_of(make_company()), "sync")
+    db.session.commit()
+    assert (draft.arguments, draft.counts, draft.total, draft.position, draft.tries) == ({}, {}, 0, 0, 0)
+
+
 def test_without_any_number_a_task_is_done_at_once(app: Flask) -> None:
     task = queue([])
     assert (task.status, task.total, task.started_at, task.finished_at) == ("done", 0, task.created_at, task.created_at)
