@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from portal.contacts import matching, statements
 from portal.contacts.alike import Alike
@@ -13,6 +14,9 @@ from portal.contacts.known import Known, is_key
 from portal.contacts.records import CampaignRecord, ContactRecord, PersonRecord
 from portal.database.driver import Statement
 from portal.models import User
+
+DEADLOCK = "40P01"
+"""PostgreSQL's name for it."""
 
 _Rows = list[dict[str, Any]]
 
@@ -29,11 +33,24 @@ def load_known(
 ) -> Known:
     """Read all that the items may match or belong to, in their campaigns or in all of the company.
 
-    Contacts are locked, as classification locks them, for whoever is going to change them.
+    Contacts are locked, as classification locks them, for whoever is going to change them. Those of several items are
+    locked in several steps: where PostgreSQL ends that because others lock them in another order, it is begun again.
     """
-    known = Known(default_owner, alike)
-    _Reading(connection, company_id, known, for_update=for_update).load(given, everywhere=everywhere)
-    return known
+
+    def load() -> Known:
+        known = Known(default_owner, alike)
+        _Reading(connection, company_id, known, for_update=for_update).load(given, everywhere=everywhere)
+        return known
+
+    if not for_update or len(given) == 1 or connection.dialect.name == "sqlite":
+        return load()
+    try:
+        with connection.begin_nested():
+            return load()
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != DEADLOCK:
+            raise
+    return load()
 
 
 class _Reading:

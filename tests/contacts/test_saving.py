@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,14 +10,15 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from portal.audit import Actor
+from portal.contacts import candidates
 from portal.contacts.body import payload_of
 from portal.contacts.checking import InvalidContact, OwnerItem, check_item
 from portal.contacts.saved import Saved
 from portal.contacts.saving import save_batch, save_items
-from portal.database.db import db
+from portal.database.db import db, looking
 from portal.models import Campaign, Classification, Company, Contact, Delivery, User
 from tests import factories
 from tests.conftest import BOTH
@@ -316,3 +318,42 @@ def test_one_contact_saved_by_two_at_once_is_made_once(app: Flask) -> None:
     db.session.commit()
     second.join()
     assert len(db.session.scalars(select(Contact).where(Contact.linkedin_public_id == "ana")).all()) == 1
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_who_locks_contacts_in_another_order_makes_no_batch_fail(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    company = factories.make_company()
+    owner, actor = factories.owner_of(company), factories.actor_of(company)
+    persons: list[dict[str, Any]] = [{"name": "Ana", "email": "ana@x.test"}, {"name": "Bia", "linkedin_public_id": "b"}]
+    ids = [factories.save(company, {"contact": person}).id for person in persons]
+    db.session.commit()
+    find_by_email = candidates._Reading._select_holders
+
+    with db.engine.connect() as other:
+
+        def lock(contact_id: int) -> None:
+            other.execute(select(Contact.id).where(Contact.id == contact_id).with_for_update())
+
+        def lock_bia() -> None:
+            lock(ids[1])
+            other.rollback()
+
+        def find_when_the_other_waits_for_bia(*arguments: Any) -> Any:
+            if second.ident is None:
+                second.start()
+                with looking(db.engine) as connection:
+                    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                    while second.is_alive() and not connection.exec_driver_sql(waiting).scalar():
+                        time.sleep(0.01)
+            return find_by_email(*arguments)
+
+        second = threading.Thread(target=lock_bia)
+        monkeypatch.setattr(candidates._Reading, "_select_holders", find_when_the_other_waits_for_bia)
+        other.execute(text("SET LOCAL deadlock_timeout = '1min'"))  # not the other is told to give up
+        lock(ids[0])
+        items = [{"contact": person | {"role": "CEO"}} for person in persons]
+        saved = save_items(db.session, actor, items, default_owner=owner)
+        second.join()
+    db.session.commit()
+    assert [each.contact_id for each in saved] == ids
+    assert db.session.scalars(select(Contact.role)).all() == ["CEO", "CEO"]
