@@ -22,9 +22,11 @@ JSON under `/api/v1`, with `Authorization: Bearer` and a token of *Administratio
       -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json"
 
 A contact has the shape of the webhook's body; a list of at most 1000 is saved by one call, which may be repeated with
-an `Idempotency-Key`. Lists come in pages, with the filters of the pages that people see. What takes long is a job,
-and is only counted with `{"dry_run": true}`. Errors are RFC 9457 problems with a stable `code`. A token may call 1000
-times at once and 50 times a second (counted by each process); then 429 says in `Retry-After` when to come back.
+an `Idempotency-Key`. Lists come in pages, with the filters of the pages that people see. What takes long is a job:
+`contacts/sync`, `contacts/assign`, `deliveries/resend` and `sync` answer 202 with it, and with `{"dry_run": true}` only
+count. The note about a cause is written as `{"text": "ticket 123"}`, and read as `note.text`. Errors are RFC 9457
+problems with a stable `code`. A token may call 1000 times at once and 50 times a second (counted by each process); then
+429 says in `Retry-After` when to come back.
 
 The whole of it, with examples: `/api/docs` on your portal; as OpenAPI: `/api/v1/openapi.json` (`?language=pt-BR` for
 Portuguese).
@@ -42,7 +44,7 @@ def page() -> str:
 
 def rows(paths: dict[str, Any]) -> Iterator[str]:
     for path, calls in paths.items():
-        short = re.sub(r"{\w+}", "{id}", path)
+        short = re.sub(r"{(?!cause)\w+}", "{id}", path)
         for method in METHODS:
             if method in calls:
                 yield f"| `{method.upper()} {short}` | {calls[method]['summary']} |\n"

@@ -52,7 +52,7 @@ def load(tmp_path: Path, **values: str) -> Settings:
         ("PORTAL_RATE_LIMIT", "fast", "deliveries a second"),
         ("PORTAL_ALLOWED_NETWORKS", "10.0.0.0/33", "network"),
         ("PORTAL_ALLOWED_NETWORKS", "10.0.0.1/8", "network"),
-        ("PORTAL_RETRY_SCHEDULE", "soon", ""),
+        ("PORTAL_RETRY_SCHEDULE", "30s,x", "holds 'x', which is no pause;"),
         ("PORTAL_BASE_URL", "portal.example.com", "address"),
         ("PORTAL_DATABASE_URL", "mysql://x", "SQLite"),
         ("PORTAL_SECRET_KEY", "dev", "shorter"),

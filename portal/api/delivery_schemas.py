@@ -126,7 +126,8 @@ class DeliveryQuerySchema(ListQuerySchema, DeliveryFilterSchema):
 class DeliveryItemSchema(AnswerSchema):
     id = fields.String(attribute="webhook_id", metadata=about("Sent as `webhook-id`."))
     status = choice(DELIVERY_STATUSES)
-    contact_id = fields.Integer(allow_none=True, metadata=about("null for a test."))
+    trigger = choice(TRIGGERS, metadata=about("What made it; `test` is no classification."))
+    contact_id = fields.Integer(allow_none=True, metadata=about("null for a test, and once the person was erased."))
     interest_level = level()
     previous_level = level()
     reason = fields.String(allow_none=True, metadata=about("Of the last attempt; null before the first."))

@@ -92,6 +92,7 @@ TEST_RESULT = {
 DELIVERY_ITEM = {
     "id": DELIVERY_ID,
     "status": "delivered",
+    "trigger": "classification",
     "contact_id": 7,
     "interest_level": 3,
     "previous_level": 2,

@@ -1,5 +1,7 @@
 """The progress of jobs, by API."""
 
+from typing import Any
+
 from marshmallow import fields
 
 from portal.api import examples
@@ -8,6 +10,7 @@ from portal.api.protocol.fields import AnswerSchema, about, choice
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.database.db import db
 from portal.models import TASK_STATUSES, Task
+from portal.privacy import retention
 from portal.tasks import store
 from portal.web.access import or_404
 from portal.worker.kinds import KINDS
@@ -15,12 +18,19 @@ from portal.worker.kinds import KINDS
 blueprint = ApiBlueprint("jobs", __name__, tag="jobs")
 
 
+class Total(fields.Integer):
+    """How many there are, where that was counted before."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return None if obj.kind == retention.KIND else super()._serialize(value, attr, obj, **kwargs)
+
+
 class JobSchema(AnswerSchema):
     id = fields.Integer()
     kind = fields.String(metadata=about("`resend`, `sync`, `send_current`, `classify`, `import`, `purge` ..."))
     status = choice(TASK_STATUSES)
     position = fields.Integer(metadata=about("How many are done."))
-    total = fields.Integer()
+    total = Total(allow_none=True, metadata=about("null for a purge, which counts nothing before."))
     counts = fields.Dict(
         keys=fields.String(),
         values=fields.Integer(),

@@ -35,7 +35,7 @@ def lines_of(shape: dict[str, Any]) -> Iterator[str]:
 
 
 @causes.command()
-@click.argument("cause", type=click.Choice(notes.CAUSES))
+@click.argument("cause", metavar="CAUSE", type=click.Choice(notes.CAUSES))
 @click.argument("text", required=False, type=Words(notes.MAX_NOTE))
 @for_company
 def note(actor: Actor, cause: str, text: str | None) -> None:

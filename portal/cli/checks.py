@@ -41,6 +41,7 @@ LITTLE_SPACE, VERY_LITTLE_SPACE = 1000 * MEGABYTE, 100 * MEGABYTE
 LONG_LOG = 64 * MEGABYTE
 LATE_SECONDS, VERY_LATE_SECONDS = 60, 600
 CLOCK_TOLERANCE = timedelta(minutes=5)
+OWN_SETTINGS = "(By this shell's environment and portal.cfg: those of the service may differ.)"
 
 
 @dataclass(frozen=True)
@@ -268,7 +269,10 @@ def _check_address(held: Runtime, name: str, url: str) -> Iterator[Finding]:
     try:
         checked = held.egress.check(url)
     except AddressError as error:
-        yield Finding("webhook", "fail", f"{name}: {url}: {reasons.explain_address(error.problem)}")
+        sentence = f"{name}: {url}: {reasons.explain_address(error.problem)}"
+        yield Finding(
+            "webhook", "fail", f"{sentence} {OWN_SETTINGS}" if error.reason == "blocked_address" else sentence
+        )
         return
     for advice in advise_checked(checked):
         level = "ok" if advice.is_reminder else "warn"

@@ -60,7 +60,10 @@ def contacts() -> None:
 @click.option("--cursor", metavar="CURSOR", help="Go on where the last page ended.")
 @json_option
 def list_contacts(actor: Actor, limit: int, cursor: str | None, as_json: bool, **given: Any) -> None:
-    """List contacts by name, with their level and whether the CRM knows it; `*`: it has the old data."""
+    """List contacts by name, with their level and whether the CRM knows it.
+
+    `warning`: the CRM's answer had one, and nobody has settled it; `data_changed`: the CRM has the old data.
+    """
     wanted = read_wanted(actor, given)
     page = page_contacts(db.session, actor.company_id, wanted, limit=limit, cursor=cursor, with_messages=True)
     shapes = shapes_of(page.items)
@@ -197,8 +200,9 @@ def contact_of_company(actor: Actor, contact_id: int) -> Contact:
 def line_of(shape: dict[str, Any]) -> str:
     """One contact as a line for people."""
     facts = shape["contact"]
-    level, mark = facts["interest_level"] or "-", "*" if shape["data_changed"] else " "
-    return f"{facts['id']:>8}  {level}  {shape['sync'] + mark:<12} {facts['name']}  ({shape['campaign']['name']})"
+    level, marks = facts["interest_level"] or "-", [mark for mark in ("warning", "data_changed") if shape[mark]]
+    standing = ", ".join([shape["sync"], *marks])
+    return f"{facts['id']:>8}  {level}  {standing:<12} {facts['name']}  ({shape['campaign']['name']})"
 
 
 def facts_of(shape: dict[str, Any]) -> list[tuple[str, Any]]:

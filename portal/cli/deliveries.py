@@ -141,7 +141,7 @@ def get_delivery_or_fail(company: Company, delivery_id: str) -> Delivery:
 
 def line_of(row: Delivery, company: Company) -> str:
     """One delivery as a line for people."""
-    contact = row.contact.name if row.contact else "-"
+    contact = "(test)" if row.is_test else row.contact.name if row.contact else "-"
     level = f"{row.previous_level or '-'} -> {row.interest_level or '-'}"
     made_at = time_in(company, row.created_at)
     line = f"{row.webhook_id}  {made_at}  {row.status:<10} {row.reason or '-':<18} {level}  {contact}"

@@ -1,13 +1,14 @@
 """`portal token`."""
 
 from datetime import datetime
+from typing import Any
 
 import click
 
 from portal.audit import Actor
-from portal.cli.console import ACTOR, Words, open_app
-from portal.database.db import db
-from portal.models import SCOPES
+from portal.cli.console import ACTOR, ROW_NUMBER, Words, for_company, json_option, open_app, print_answer
+from portal.database.db import db, reading
+from portal.models import SCOPES, ApiToken
 from portal.people import logging_in, tokens, users
 
 
@@ -39,3 +40,47 @@ def add(email: str, label: str, scope: str, until: datetime | None) -> None:
         made = tokens.create_token(db.session, person, label=label, scope=scope, last_day=last_day, actor=actor)
         db.session.commit()
         click.echo(made)
+
+
+@token.command(name="list")
+@reading()
+@for_company
+@json_option
+def list_tokens(actor: Actor, as_json: bool) -> None:
+    """List the company's tokens that nobody revoked, newest first; what a token is made of is not kept."""
+    shapes = [shape_of(each) for each in tokens.tokens_of(db.session, actor.company_id)]
+    print_answer({"items": shapes}, map(line_of, shapes), as_json=as_json)
+
+
+@token.command()
+@click.argument("token_id", type=ROW_NUMBER)
+@for_company
+def revoke(actor: Actor, token_id: int) -> None:
+    """Make a token worthless from now on; `portal token list` tells its number."""
+    row = tokens.get_token(db.session, actor.company_id, token_id)
+    if row is None:
+        raise click.ClickException(f"The company has no token {token_id}.")
+    tokens.revoke_token(db.session, row, actor=actor)
+    db.session.commit()
+    click.echo(f"Token {token_id} is revoked.")
+
+
+def line_of(shape: dict[str, Any]) -> str:
+    """One token as a line for people."""
+    until = f"until {shape['last_day']}" if shape["last_day"] else ""
+    used = f"used {shape['last_used_at']}" if shape["last_used_at"] else "never used"
+    facts = ", ".join(filter(None, (until, "over" if shape["is_over"] else used)))
+    return f"{shape['id']:>8}  {shape['scope']:<8} {shape['email']:<32} {shape['label']}  ({facts})"
+
+
+def shape_of(row: ApiToken) -> dict[str, Any]:
+    """A token, for programs."""
+    return {
+        "id": row.id,
+        "label": row.label,
+        "email": row.user.email,
+        "scope": row.scope,
+        "last_day": row.last_day.isoformat() if row.last_day else None,
+        "is_over": tokens.is_over(row),
+        "last_used_at": row.last_used_at.isoformat(timespec="seconds") if row.last_used_at else None,
+    }

@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, and_, select
 from sqlalchemy.orm import Session
 
 from portal import clock, mail
@@ -40,6 +41,8 @@ class Teller:
         self._session = open_session(egress)
         self._logged: dict[int, tuple[str, int | None]] = {}
         """By endpoint, what the log was told last."""
+        self._in_trouble: dict[int, Notice] = {}
+        """By endpoint, whose recovery the log will be told."""
 
     def tell_due(self, *, unless: Callable[[], bool] = lambda: False) -> bool:
         """Tell what is due now; before each notice `unless` may call it off.
@@ -49,6 +52,7 @@ class Teller:
         with reading(), Session(self._engine) as session:
             by_mail, in_chats = (find_due(session, way, now=clock.utcnow()) for way in (Endpoint, Chat))
         self._log(by_mail)
+        self._log_recovered()
         are_posted = [self._tell(notice, self._prepare_post) for notice in in_chats if not unless()]
         for notice in by_mail:
             if unless():
@@ -64,7 +68,20 @@ class Teller:
             if notice.state != "active" and self._logged.get(notice.endpoint_id) != news[notice.endpoint_id]:
                 words = f"A company's CRM does not receive. {self._explain(notice)}".strip()
                 logger.warning("%s", words, extra=_facts("endpoint_in_trouble", notice))
+                if notice.state != "failed":  # one delivery, which nothing recovers from
+                    self._in_trouble[notice.endpoint_id] = notice
         self._logged = news
+
+    def _log_recovered(self) -> None:
+        """Say once in the log whose trouble is over, by mail or without."""
+        if not self._in_trouble:
+            return
+        is_over = and_(Endpoint.id.in_(self._in_trouble), Endpoint.state == "active", Endpoint.url.is_not(None))
+        with reading(), Session(self._engine) as session:
+            recovered = session.scalars(select(Endpoint.id).where(is_over)).all()
+        for endpoint_id in recovered:
+            notice = replace(self._in_trouble.pop(endpoint_id), state="active")
+            logger.info("A company's CRM is sent to again.", extra=_facts("endpoint_recovered", notice))
 
     def _tell(self, notice: Notice, prepare: Callable[[Notice], Send | None]) -> bool:
         """Whether that is done; False where it is to be tried again. Whatever else is wrong with a notice is logged."""

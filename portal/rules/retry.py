@@ -54,22 +54,24 @@ def parse_schedule(text: str) -> RetrySchedule:
     """
     items = [item.strip() for item in text.split(",")]
     if items == [""]:
-        raise ValueError("the schedule is empty; write the pauses before each try, such as 0s,30s,5m,2h.")
+        raise ValueError("is empty; write the pauses before each try, such as 0s,30s,5m,2h.")
     if len(items) > MAX_TRIES:
-        raise ValueError(f"the schedule has {len(items)} tries; {MAX_TRIES} are the most.")
+        raise ValueError(f"has {len(items)} tries; {MAX_TRIES} are the most.")
     delays = tuple(_parse_pause(item) for item in items)
     if timedelta(0) in delays[1:]:
-        raise ValueError("only the first pause can be 0; every retry needs a pause before it.")
+        raise ValueError("holds a later pause of 0; every retry needs a pause before it.")
     return RetrySchedule(delays)
 
 
 def _parse_pause(item: str) -> timedelta:
     match = re.fullmatch(r"([0-9]{1,9})([smhd])", item)
     if match is None:
-        raise ValueError(f"{item[:40]!r} is no pause; write a whole number and s, m, h or d, such as 30s or 2h.")
+        raise ValueError(
+            f"holds {item[:40]!r}, which is no pause; write a whole number and s, m, h or d, such as 30s or 2h."
+        )
     pause = timedelta(**{_UNITS[match[2]]: int(match[1])})
     if pause > MAX_PAUSE:
-        raise ValueError(f"the pause {item!r} is too long; {MAX_PAUSE.days} days are the most.")
+        raise ValueError(f"holds the pause {item!r}, which is too long; {MAX_PAUSE.days} days are the most.")
     return pause
 
 

@@ -86,7 +86,8 @@ class TaskRunner(Round):
     def _finish(self, held: TaskClaim, reason: str | None) -> None:
         with self._engine.begin() as connection:
             store.finish(connection, held, now=clock.utcnow(), reason=reason)
-        logger.info("A task ended.", extra={"action": "task_ended", "task_id": held.task_id, "reason": reason})
+        facts = {"action": "task_ended", "task_id": held.task_id, "kind": held.kind, "reason": reason}
+        logger.info("A task ended.", extra=facts)
 
     def _release(self, held: TaskClaim) -> None:
         """Give the task back; should even that fail, its lease ends by itself."""

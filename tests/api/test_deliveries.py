@@ -18,8 +18,8 @@ from tests.conftest import running_worker
 OpenDatabase = Callable[[], Any]
 
 ITEM_KEYS = [
-    *("id", "status", "contact_id", "interest_level", "previous_level", "reason", "warning", "attempt_count"),
-    *("next_attempt_at", "waits_for", "created_at", "delivered_at"),
+    *("id", "status", "trigger", "contact_id", "interest_level", "previous_level", "reason", "warning"),
+    *("attempt_count", "next_attempt_at", "waits_for", "created_at", "delivered_at"),
 ]
 ATTEMPT_KEYS = [
     *("number", "trigger", "started_at", "duration_ms", "url", "status_code", "reason", "message", "offer", "warning"),
@@ -54,6 +54,7 @@ def test_a_delivery_in_the_list_has_these_members(api: Caller, delivery_id: str,
     assert item | {"created_at": "", "next_attempt_at": ""} == {
         "id": delivery_id,
         "status": "pending",
+        "trigger": "classification",
         "contact_id": contact_id,
         "interest_level": 2,
         "previous_level": None,
@@ -139,7 +140,8 @@ def test_an_owner_is_found_by_e_mail_and_by_number(api: Caller, several: list[st
     ],
 )
 def test_a_bad_filter_is_refused_not_ignored(api: Caller, query: str, path: str, code: str) -> None:
-    assert field_errors(check_problem(api.get(f"/deliveries?{query}"), 422, "invalid_fields")) == {path: code}
+    problem = check_problem(api.get(f"/deliveries?{query}"), 422, "invalid_fields")
+    assert (field_errors(problem), problem["detail"]) == ({path: code}, "Um ou mais campos não foram aceitos.")
 
 
 def test_a_delivery_shows_its_body_and_its_attempts(app: Flask, api: Caller, delivery_id: str, hook: Receiver) -> None:
@@ -204,6 +206,16 @@ def test_a_purged_body_cannot_be_sent_again(api: Caller, delivery_id: str, open_
         db.session.commit()
     check_problem(api.post(f"/deliveries/{delivery_id}/resend"), 409, "body_purged")
     assert api.get(f"/deliveries/{delivery_id}").json["body"] is None
+
+
+def test_a_test_in_the_list_is_told_from_a_classification(api: Caller, delivery_id: str, hook: Receiver) -> None:
+    api.post("/webhook/test")
+    items = api.get("/deliveries").json["items"]
+    assert [(item["id"] == delivery_id, item["trigger"]) for item in items] == [
+        (False, "test"),
+        (True, "classification"),
+    ]
+    assert [item["id"] for item in api.get("/deliveries?trigger=test").json["items"]] == [items[0]["id"]]
 
 
 def test_a_test_cannot_be_sent_again(api: Caller, hook: Receiver) -> None:

@@ -7,9 +7,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from portal.audit import Actor
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import AuditEntry, Company, Delivery
+from portal.privacy import retention
+from portal.tasks import store
 from tests import factories
 from tests.api.conftest import Caller, check_problem, field_errors
 from tests.conftest import running_worker
@@ -78,6 +81,16 @@ def test_what_is_named_goes_too(api: Caller, failed: list[str]) -> None:
 def test_a_job_of_nothing_is_done_at_once(api: Caller, failed: list[str]) -> None:
     job = api.post("/deliveries/resend", {"filter": {"status": "cancelled"}}).json
     assert (job["status"], job["total"]) == ("done", 0)
+
+
+def test_a_purge_counts_nothing_before(api: Caller, failed: list[str], open_database: OpenDatabase) -> None:
+    with open_database():
+        row = store.create(db.session, Actor(api.company_id, "ana"), retention.KIND)
+        row.position = 5
+        db.session.commit()
+        job_id = row.id
+    job = api.get(f"/jobs/{job_id}").json
+    assert (job["kind"], job["position"], job["total"]) == ("purge", 5, None)
 
 
 def test_without_an_address_nothing_is_begun(api: Caller, failed: list[str], open_database: OpenDatabase) -> None:

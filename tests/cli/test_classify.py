@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,14 @@ def test_classify_makes_a_delivery(app: Flask, run: Run) -> None:
     delivery = db.session.scalars(select(Delivery)).one()
     assert result.stdout == f"Contact {contact.id}: none -> 3.\nDelivery {delivery.webhook_id} is queued.\n"
     assert (delivery.actor, delivery.interest_level) == ("console", 3)
+
+
+def test_a_program_gets_the_number_of_the_delivery(app: Flask, run: Run) -> None:
+    contact = make_contact(make_company(url=URL))
+    told = json.loads(run("classify", contact.id, 3, "--json").stdout)
+    assert told == {"contact_id": contact.id, "delivery_id": db.session.scalars(select(Delivery.webhook_id)).one()}
+    db.session.rollback()
+    assert json.loads(run("classify", contact.id, 3, "--json").stdout)["delivery_id"] is None
 
 
 def test_classify_wakes_a_worker_that_runs(app: Flask, run: Run, instance: Path) -> None:

@@ -24,6 +24,15 @@ def test_contacts_are_listed_by_name_a_page_at_a_time(app: Flask, run: Run) -> N
     assert "Carla" in run("contacts", "list", "--company", company.name, "--cursor", cursor).stdout
 
 
+def test_an_open_warning_stands_in_the_line(app: Flask, run: Run) -> None:
+    company = make_company(url=URL)
+    mark_delivered(make_delivery(make_contact(company, name="Ana")), warning="source_code")
+    mark_delivered(make_delivery(make_contact(company, name="Bia")))
+    db.session.commit()
+    first, second = run("contacts", "list").stdout.splitlines()
+    assert ("in_sync, warning" in first, "warning" in second) == (True, False)
+
+
 def test_they_are_narrowed_as_the_page_does(app: Flask, run: Run) -> None:
     company = make_company(url=URL)
     classify_contact(make_contact(company, name="Ana"), 3)
@@ -65,7 +74,7 @@ def test_the_data_of_now_are_sent_by_command_once(app: Flask, run: Run) -> None:
     mark_delivered(make_delivery(contact))
     assert "nothing is sent" in run("contacts", "send", str(contact.id)).stdout
     save(company, {"contact": {"id": contact.id, "role": "CTO"}})
-    assert "in_sync*" in run("contacts", "list").stdout
+    assert "in_sync, data_changed" in run("contacts", "list").stdout
     sent = json.loads(run("contacts", "send", str(contact.id), "--json").stdout)["delivery_id"]
     assert json.loads(run("contacts", "send", str(contact.id), "--json").stdout)["delivery_id"] is None
     db.session.expire_all()

@@ -9,7 +9,7 @@ from portal.demo.server import Receiver
 from portal.models import Company, Delivery
 from tests.cli.conftest import Run
 from tests.conftest import running_worker
-from tests.factories import make_company, make_contact, make_delivery, set_url
+from tests.factories import make_company, make_contact, make_delivery, send_test, set_url
 
 URL = "http://127.0.0.1:9999/"
 
@@ -39,6 +39,13 @@ def test_list_has_a_line_for_each_delivery(delivery: Delivery, run: Run) -> None
     assert "pending" in line
     assert "- -> 3" in line
     assert line.endswith("Mariana Duarte")
+
+
+def test_a_test_is_marked_in_the_list(delivery: Delivery, run: Run) -> None:
+    test = send_test(db.session.query(Company).one())
+    db.session.commit()
+    first, second = run("deliveries", "list").stdout.splitlines()
+    assert (test.webhook_id in first, "(test)" in first, "(test)" in second) == (True, True, False)
 
 
 def test_list_says_which_number_no_contact_has(delivery: Delivery, run: Run) -> None:

@@ -37,6 +37,7 @@ ARGUMENTS = {
     ("move",): ["--to-file", "address.txt"],
     ("settle",): ["1"],
     ("token", "add"): ["--email", "a@b.example", "--label", "x"],
+    ("token", "revoke"): ["1"],
     ("undo",): ["1"],
     ("user", "change-email"): ["--email", "a@b.example", "--to", "c@d.example"],
     ("user", "reset-second-factor"): ["--email", "a@b.example"],
@@ -172,12 +173,14 @@ def test_wrong_use_is_told_before_anything_is_opened(tmp_path: Path, typed: list
 @pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["lines", "json"])
 @pytest.mark.parametrize(
     "asked",
-    ["contacts list", "contacts show", "deliveries list", "deliveries show", "causes list", "user list", "report"],
+    ["contacts list", "contacts show", "deliveries list", "deliveries show", "causes list", "user list", "token list", "report"],
 )
 def test_what_is_read_is_printed_once_reading_has_ended(
     app: Flask, run: Run, monkeypatch: pytest.MonkeyPatch, asked: str, as_json: list[str]
 ) -> None:
-    delivery = mark_delivered(make_delivery(make_contact(make_company("Alfa", url=URL))), warning="source_code")
+    company = make_company("Alfa", url=URL)
+    delivery = mark_delivered(make_delivery(make_contact(company)), warning="source_code")
+    create_token(db.session, make_user(company), label="CRM")
     ids = {"contacts show": [delivery.contact_id], "deliveries show": [delivery.webhook_id]}.get(asked, [])
     db.session.commit()
     states = []

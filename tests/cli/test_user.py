@@ -1,3 +1,4 @@
+import json
 from datetime import date
 
 from flask import Flask
@@ -133,6 +134,24 @@ def test_a_token_has_the_scope_and_the_end_that_were_asked_for(app: Flask, run: 
         assert (refused.exit_code, refused.stdout) == (1, "")
         assert "within ten years" in refused.stderr
     assert run(*add, "--until", "tomorrow").exit_code == 2
+
+
+def test_tokens_are_listed_and_revoked(app: Flask, run: Run) -> None:
+    ours, other = make_company("Nossa"), make_company("Outra")
+    make_user(ours, email="ana@vendas.example")
+    make_user(other, email="eva@outra.example")
+    for email in ("ana@vendas.example", "eva@outra.example"):
+        assert run("token", "add", "--email", email, "--label", f"of {email}", "--until", "2035-12-31").exit_code == 0
+    listed = run("token", "list", "--company", "Nossa").stdout.split()
+    assert (listed[2], listed[-4:]) == ("ana@vendas.example", ["(until", "2035-12-31,", "never", "used)"])
+    (facts,) = json.loads(run("token", "list", "--company", "Nossa", "--json").stdout)["items"]
+    assert (facts["label"], facts["is_over"], facts["last_used_at"]) == ("of ana@vendas.example", False, None)
+    foreign = run("token", "revoke", facts["id"], "--company", "Outra")
+    assert (foreign.exit_code, foreign.stderr) == (1, f"Error: The company has no token {facts['id']}.\n")
+    assert run("token", "revoke", facts["id"], "--company", "Nossa").stdout == f"Token {facts['id']} is revoked.\n"
+    assert run("token", "list", "--company", "Nossa").stdout == ""
+    entry = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "token.revoked")).one()
+    assert (entry.actor, entry.subject) == ("console", "of ana@vendas.example (ana@vendas.example)")
 
 
 def test_somebody_who_logs_in_gets_another_e_mail(app: Flask, run: Run) -> None:

@@ -386,8 +386,14 @@ def test_without_a_mail_server_the_log_tells_once_and_nothing_is_claimed(make_ap
         teller = teller_of(app)
         assert [teller.tell_due() for _ in range(3)] == [True] * 3
         assert endpoint_of(company).notified_at is None
-    told = [record for record in caplog.records if getattr(record, "action", "") == "endpoint_in_trouble"]
-    assert [(record.company_id, record.state) for record in told] == [(company.id, "failing")]
+        set_endpoint(company, state="active", last_success_at=clock.utcnow())
+        assert [teller.tell_due() for _ in range(2)] == [True] * 2
+    actions = ("endpoint_in_trouble", "endpoint_recovered")
+    told = [record for record in caplog.records if getattr(record, "action", "") in actions]
+    assert [(record.levelname, record.action, record.company_id, record.state) for record in told] == [
+        ("WARNING", "endpoint_in_trouble", company.id, "failing"),
+        ("INFO", "endpoint_recovered", company.id, "active"),
+    ]
 
 
 def test_what_is_wrong_with_one_notice_holds_up_no_other(app, company, receiver, mail_host, tuesday):

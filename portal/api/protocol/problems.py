@@ -4,12 +4,12 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from flask import Blueprint, Response, json
+from flask import Blueprint, Response, json, request
 from flask_babel import format_decimal
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
-from portal.api.protocol.sentences import DETAILS, FIELD_SENTENCES, TITLES
+from portal.api.protocol.sentences import DETAILS, FIELD_SENTENCES, QUERY_REFUSED, TITLES
 from portal.company.refusals import HeaderRefused, NotDelivered, Refusal, TooManyTests
 from portal.contacts.classifying import ContactGone
 from portal.database.db import db
@@ -155,12 +155,17 @@ def answer_address(error: AddressError) -> Response:
 
 def answer_cursor(_error: InvalidCursor) -> Response:
     """A cursor that no page has given."""
-    return answer_problem(Problem(422, "invalid_fields", errors=[_field_error("cursor", "invalid_cursor")]))
+    return answer_problem(_refusal_of([("cursor", "invalid_cursor")]))
 
 
 def refuse(errors: Sequence[FieldError]) -> NoReturn:
     """End the request with 422, naming the fields. Raises Problem."""
-    raise Problem(422, "invalid_fields", errors=[_field_error(*error) for error in errors[:MAX_ERRORS]])
+    raise _refusal_of(errors[:MAX_ERRORS])
+
+
+def _refusal_of(errors: Sequence[FieldError]) -> Problem:
+    detail = str(QUERY_REFUSED) if request.method in ("GET", "HEAD") else None
+    return Problem(422, "invalid_fields", detail=detail, errors=[_field_error(*error) for error in errors])
 
 
 def _field_error(path: str, code: str) -> dict[str, str]:

@@ -50,6 +50,9 @@ DETAILS = {
     **{code: trouble.sentence for code, trouble in TROUBLES.items()},
 }
 
+QUERY_REFUSED = _l("Um ou mais campos não foram aceitos.")
+"""Of `invalid_fields`, to a call that saves nothing anyway."""
+
 FIELD_SENTENCES = {
     "invalid": _l("Este valor não é aceito."),
     "required": _l("É obrigatório."),
