@@ -52,6 +52,7 @@ def test_a_command_lists_them_and_writes_a_note(app: Flask, run: Run) -> None:  
     found = json.loads(run("causes", "list", *company, "--json").stdout)["items"]
     assert [each["note"]["text"] for each in found if each["cause"] == "server_error"] == ["ticket 123"]
     assert "There is no note." in run("causes", "note", "server_error", *company).stdout
+    assert "note [OPTIONS] CAUSE [TEXT]\n" in run("causes", "note").stderr
     with app.app_context():
         notes = [entry.subject for entry in db.session.query(AuditEntry).filter_by(action="cause.noted")]
     assert notes == ["server_error: ticket 123", "server_error: "]

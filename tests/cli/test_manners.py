@@ -11,6 +11,7 @@ from flask import Flask
 from portal.cli import COMMANDS, cli
 from portal.config.known import KNOWN
 from portal.database.db import db
+from portal.people.tokens import create_token
 from tests.cli.conftest import Run
 from tests.cli.test_commands import ALL
 from tests.conftest import URL
@@ -173,7 +174,16 @@ def test_wrong_use_is_told_before_anything_is_opened(tmp_path: Path, typed: list
 @pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["lines", "json"])
 @pytest.mark.parametrize(
     "asked",
-    ["contacts list", "contacts show", "deliveries list", "deliveries show", "causes list", "user list", "token list", "report"],
+    [
+        "contacts list",
+        "contacts show",
+        "deliveries list",
+        "deliveries show",
+        "causes list",
+        "user list",
+        "token list",
+        "report",
+    ],
 )
 def test_what_is_read_is_printed_once_reading_has_ended(
     app: Flask, run: Run, monkeypatch: pytest.MonkeyPatch, asked: str, as_json: list[str]

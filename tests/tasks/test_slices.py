@@ -1,5 +1,6 @@
 """Numbers to work on, kept with a task and cut into chunks: each once and in order, wherever the work goes on."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from portal.tasks import slices, store
 from portal.tasks.slices import BLOCK_BYTES
 from portal.tasks.store import Done, TaskClaim, TaskError
 from portal.working_models import TaskBlock
-from tests.factories import NOON, actor_of, make_company
+from tests.factories import NOON, actor_of, do_tasks, make_company
 
 BLOCK = BLOCK_BYTES // 8
 """How many numbers a block holds."""
@@ -50,6 +51,16 @@ def test_what_says_nothing_of_how_has_no_arguments_and_begins_with_no_counts(app
     draft = store.create(db.session, actor_of(make_company()), "sync")
     db.session.commit()
     assert (draft.arguments, draft.counts, draft.total, draft.position, draft.tries) == ({}, {}, 0, 0, 0)
+
+
+def test_the_log_says_which_kind_of_task_ended(
+    app: Flask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("portal"), "propagate", True)
+    caplog.set_level(logging.INFO, "portal")
+    queue([1])
+    do_tasks()
+    assert {vars(line)["kind"] for line in caplog.records if line.getMessage() == "A task ended."} == {"sync"}
 
 
 def test_without_any_number_a_task_is_done_at_once(app: Flask) -> None:
