@@ -104,7 +104,7 @@ def resend_one(actor: Actor, company: Company, delivery_id: str, *, yes: bool) -
         is_resent = resending.resend(db.session, actor, row, accepting=(doubt.risk,), seen_attempts=seen)
     db.session.commit()
     if not is_resent:
-        raise click.ClickException(f"{delivery_id}: {resending.UNDER_WAY}")
+        raise click.ClickException(f"{delivery_id}: {resending.explain_under_way(row)}")
     click.echo(f"{delivery_id}: {resending.RESENT} {say_when_it_leaves(db.session, company.id)}")
 
 
@@ -128,7 +128,9 @@ def resend_many(
     if as_json:
         print_json(JobSchema().dump(task))
     else:
-        click.echo(f"Job {task.id}: a worker sends {task.total} deliveries again." if task.total else resending.NOTHING)
+        click.echo(
+            f"Job {task.id}: a worker sends {task.total} deliveries again." if task.total else "Nothing was sent again."
+        )
 
 
 def get_delivery_or_fail(company: Company, delivery_id: str) -> Delivery:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask_babel import format_datetime, ngettext, to_user_timezone
+from babel.dates import format_skeleton
+from flask_babel import format_datetime, get_locale, ngettext, to_user_timezone
 from flask_babel import gettext as _
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
@@ -17,7 +18,7 @@ from portal.working_models import HeldDelivery, Outage
 
 PAGE_SIZE = 10
 RECENT = timedelta(days=6)
-"""How long ago a weekday alone says which day it was."""
+"""How long ago a day needs no year."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +114,7 @@ def _held_by(session: Session, outage: Outage, fate: dict[str, int]) -> dict[str
 
 
 def explain(outage: OutageFacts) -> str:
-    """Such as `Fora de sexta-feira 18:10 a segunda-feira 9:02 (HTTP 503); 14 esperaram, todas chegaram até 9:04.`"""
+    """Such as `Fora de sexta-feira 06/03 18:10 a segunda-feira 09/03 9:02 (HTTP 503); 14 esperaram, todas até 9:04.`"""
     cause = f"HTTP {outage.status_code}" if outage.status_code else reasons.title_of(outage.reason)
     if outage.ended_at is None:
         facts = {"began": _say(outage.began_at), "cause": cause}
@@ -160,8 +161,10 @@ def _fate(outage: OutageFacts) -> str:
 
 
 def _say(moment: datetime, beside: datetime | None = None) -> str:
-    """`18:10` on the day of what stands beside it, else `sexta-feira 18:10`; the whole date of what is longer ago."""
+    """`18:10` on the day of what stands beside it, else `sexta-feira 06/03 18:10`; with the year what is longer ago."""
     if beside is not None and to_user_timezone(moment).date() == to_user_timezone(beside).date():
         return str(format_datetime(moment, "HH:mm"))
-    is_recent = clock.utcnow() - moment < RECENT
-    return str(format_datetime(moment, "EEEE HH:mm" if is_recent else "short"))
+    if clock.utcnow() - moment >= RECENT:
+        return str(format_datetime(moment, "short"))
+    day = format_skeleton("MMdd", to_user_timezone(moment), locale=get_locale())
+    return f"{format_datetime(moment, 'EEEE')} {day} {format_datetime(moment, 'HH:mm')}"

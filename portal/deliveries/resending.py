@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -34,8 +35,6 @@ goes back to this one. `maybe_received`: a request went out and no whole answer 
 """
 
 RESENT = _l("Reenvio pedido.")
-UNDER_WAY = _l("Esta entrega já está na fila; nada foi repetido.")
-NOTHING = _l("Nada foi reenviado: nenhuma das entregas escolhidas precisa disso.")
 
 _MAY_DUPLICATE = _l(
     "Reenviar leva o mesmo conteúdo, com o mesmo código; "
@@ -192,6 +191,13 @@ def resend(
         return False
     audit.record(session, actor, "delivery.resent", subject=delivery.webhook_id)
     return True
+
+
+def explain_under_way(delivery: Delivery) -> str:
+    """Why a delivery that is on its way already was not sent again."""
+    if delivery.status == "sending":
+        return str(_("Esta entrega já está sendo enviada."))
+    return str(_("Esta entrega já está na fila; nada foi repetido."))
 
 
 def resend_many(

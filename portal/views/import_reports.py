@@ -26,6 +26,7 @@ from portal.tasks import store
 from portal.web import access
 from portal.web.csv_file import BATCH, write_row
 from portal.web.files import attachment
+from portal.web.presentation import full_time
 
 KINDS = (IMPORT, rehearsal.KIND)
 SHOWN_FINDINGS = 100
@@ -64,7 +65,7 @@ def report_of(task: Task) -> Mapping[str, object]:
         "missing": contacts_of(db.session, task.company_id, missing),
         "group_words": GROUP_WORDS,
         "elsewhere": elsewhere_of(task.counts),
-        "say": sayer(task.company_id),
+        "say": sayer(task.company_id, full_time),
     }
 
 
@@ -74,14 +75,16 @@ def elsewhere_of(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(found, key=lambda each: -each[1])
 
 
-def sayer(company_id: int) -> Callable[[str, str], tuple[str, str]]:
+def sayer(
+    company_id: int, write: Callable[[datetime], str] = "{:%Y-%m-%d %H:%M}".format
+) -> Callable[[str, str], tuple[str, str]]:
     """What names a field and says a value of it as people read it: days in the company's time zone."""
     zone = ZoneInfo(db.session.get_one(Company, company_id).timezone)
     words = {name: str(word) for name, word in DIFFERENCE_WORDS.items()}
 
     def say(field: str, value: str) -> tuple[str, str]:
         if field in DATE_FIELDS and value:
-            value = f"{datetime.fromisoformat(value).astimezone(zone):%Y-%m-%d %H:%M}"
+            value = write(datetime.fromisoformat(value).astimezone(zone))
         return words.get(field, field), value
 
     return say

@@ -48,6 +48,8 @@ def index() -> ResponseReturnValue:
         people=people_of(db.session, company_id),
         chart=stack([high_of(week) for week in report.weeks]),
         first_day=lambda part: days_of(part.wanted, zone)[0],
+        days=days_of(report.whole.wanted, zone),
+        now=clock.utcnow(),
         name_span=lambda part: name_span(part.wanted, zone),
         took=say_time(report),
         opened_by=opened_by,

@@ -10,7 +10,6 @@ from portal.database.db import db
 from portal.database.paging import row_number
 from portal.deliveries import resending
 from portal.views.deliveries import asked_filter, get_delivery_or_404, read_filter_or_say
-from portal.views.jobs import begin_job
 from portal.web import access
 from portal.web.redirects import back_or, see_other
 
@@ -46,12 +45,12 @@ def start(webhook_id: str) -> ResponseReturnValue:
     if is_resent:
         flash(f"{resending.RESENT} {say_when_it_leaves(db.session, current_user.company_id)}", "success")
     else:
-        flash(resending.UNDER_WAY, "info")
+        flash(resending.explain_under_way(delivery), "info")
     return back_or(url_for("deliveries.show", webhook_id=webhook_id))
 
 
 @bp.get("/resend", access="admin")
-def confirm_many() -> ResponseReturnValue:
+def confirm_many() -> str:
     """What matches the filter of the page's address, told apart by what sending it again would do."""
     wanted = read_filter_or_say()
     return render_template(
@@ -64,13 +63,18 @@ def confirm_many() -> ResponseReturnValue:
 
 @bp.post("/resend", access="admin")
 def start_many() -> ResponseReturnValue:
-    """Send again what was shown there, as a task; of what has a risk, only what was ticked."""
+    """Send again what was shown there, as a task; of what has a risk, only what was ticked.
+
+    Where that is nothing, the page asks again.
+    """
     risks, newest_id = request.form.getlist("risk"), request.form.get("newest_id", type=row_number)
     actor, wanted = access.current_actor(), read_filter_or_say()
     task = resending.resend_many(db.session, actor, wanted, risks=risks, newest_id=newest_id)
     if not task.total:
-        flash(resending.NOTHING, "info")
-    return begin_job(task, instead=url_for("deliveries.index", **asked_filter()))
+        db.session.rollback()
+        return confirm_many(), 422
+    db.session.commit()
+    return see_other(url_for("jobs.show", job_id=task.id))
 
 
 @bp.errorhandler(Refusal)

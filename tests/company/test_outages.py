@@ -73,11 +73,11 @@ def test_an_outage_is_a_line_that_says_when_why_and_what_became_of_what_waited(c
     assert outage.delivered == count("SELECT count(*) FROM delivery WHERE delivered_at IS NOT NULL")
     with time_machine.travel(MONDAY + timedelta(hours=1), tick=False):
         assert outage.message == (
-            "Fora de sexta-feira 18:10 a segunda-feira 09:02 (HTTP 503); "
+            f"Fora de sexta-feira {FRIDAY:%d/%m} 18:10 a segunda-feira {MONDAY:%d/%m} 09:02 (HTTP 503); "
             "14 entregas esperaram e todas chegaram até 09:04."
         )
     with time_machine.travel(FRIDAY + timedelta(days=6), tick=False):  # another Friday would be meant
-        assert outage.message.startswith(f"Fora de {FRIDAY:%d/%m/%Y} 18:10 a segunda-feira 09:02 ")
+        assert outage.message.startswith(f"Fora de {FRIDAY:%d/%m/%Y} 18:10 a segunda-feira {MONDAY:%d/%m} 09:02 ")
     actions = db.session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all()
     assert actions[-2:] == ["webhook.failing", "webhook.recovered"]
 

@@ -253,7 +253,7 @@ def test_recovery_says_what_the_outage_was(app, company, mail_host, tuesday):
     set_endpoint(company, notified_state="failing", notified_at=began_at, last_success_at=clock.utcnow())
     look(app)
     text = mail_host.messages[0].get_content()
-    assert "Fora de sábado 13:10 a terça-feira 14:10 (HTTP 503); nenhuma entrega esperou." in text
+    assert "Fora de sábado 07/03 13:10 a terça-feira 10/03 14:10 (HTTP 503); nenhuma entrega esperou." in text
 
 
 def test_recovery_names_what_must_be_sent_again(app, company, mail_host, tuesday):

@@ -106,6 +106,26 @@ def test_a_delivery_page_shows_the_arrival_by_itself(page, site):
     expect(page.get_by_text("O que o destino respondeu")).to_be_visible()
 
 
+def test_the_sentence_of_a_contact_follows_its_badge(page, site):
+    site.receiver.delay = 1.0
+    page.goto("/contacts")
+    page.get_by_role("link", name="Ana Souza").click()
+    page.get_by_role("button", name="Alto").click()
+    expect(page.get_by_text("o seu CRM ainda não confirmou este nível")).to_be_visible()
+    expect(page.get_by_text("O seu CRM sabe: este nível foi entregue.")).to_be_visible(timeout=8000)
+    expect(page.locator("[id^=sync-]")).to_have_text("Em dia")
+    expect(page.locator("#noticias")).to_have_count(0)
+
+
+def test_the_notice_of_a_tick_lies_beside_the_buttons_for_many(page, site):
+    page.goto("/contacts")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.locator("#announcer")).not_to_be_empty()
+    notice, bar = page.locator("#announcer").bounding_box(), page.locator(".bulk").bounding_box()
+    assert notice["y"] + notice["height"] <= bar["y"] or notice["y"] >= bar["y"] + bar["height"]
+
+
 def test_the_theme_is_kept_and_painted_from_the_start(page, site):
     page.locator(".side-user summary").click()
     page.get_by_role("button", name="Escuro").click()

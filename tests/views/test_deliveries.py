@@ -254,6 +254,21 @@ def test_a_double_click_sends_once(admin, delivery):
     assert "nada foi repetido" in admin.get("/").text
 
 
+def test_what_was_taken_with_a_warning_has_the_sign_of_one(admin, delivery):
+    settle_as(delivery, "delivered", "delivered", status_code=200, warning="error_words")
+    db.session.commit()
+    page = admin.get(url_of(delivery)).text
+    assert '<div class="answer tone-warn">' in page
+    assert "Respondeu 200, com um aviso" in page
+
+
+def test_what_is_being_sent_is_said_to_be(admin, delivery):
+    delivery.status = "sending"
+    db.session.commit()
+    admin.post(url_of(delivery, "/resend"))
+    assert "Esta entrega já está sendo enviada." in admin.get("/").text
+
+
 @pytest.mark.parametrize(("status", "words"), [("delivered", "registro repetido"), ("superseded", "voltar atrás")])
 def test_what_sending_again_would_do_is_said_first(admin, delivery, status, words):
     settle_as(delivery, status, "ok_empty")

@@ -111,6 +111,22 @@ def test_the_person_chooses_who_is_changed_elsewhere_and_whose_level_wins(member
     assert ("Bia", "Geral") not in contacts
 
 
+def test_a_row_that_repeats_another_says_so_and_the_button_counts_who_comes_in(member, company):
+    file = HEADER + "Ana Lima,ana-lima,,Diretora,,\n" + "Ana Lima,ana-lima,,Gerente,,\n" + ",sem-nome,,,,\n"
+    _, page = check(member, send(member, file.encode()).location)
+    assert page.count("Repete outra linha deste arquivo") == 1
+    assert "Importar 2 linhas" in page
+
+
+def test_a_day_is_written_as_other_pages_do(member, company):
+    save_many(company, [{"contact": {"name": "Ana", "email": "ana@x.test", "reply_date": "2025-12-31 10:00:00"}}])
+    file = "Nome,E-mail,Respondeu em\nAna,ana@x.test,01/01/2026\n"
+    job, page = check(member, send(member, file.encode()).location)
+    assert re.search("31 de dez. de 2025,? 10:00:00", page)
+    assert "2026-01-01" not in page
+    assert "2026-01-01 00:00" in member.get(f"/imports/{job.rpartition('/')[2]}/changed.csv").text
+
+
 def test_each_list_is_a_csv_in_which_no_cell_is_a_formula(member, company, known):
     url = send(member, FILE.encode()).location
     job, page = check(member, url)

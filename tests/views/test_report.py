@@ -57,6 +57,22 @@ def test_a_span_a_campaign_and_what_cannot_be(admin, company):
 
 
 @pytest.mark.usefixtures("march")
+def test_on_paper_it_says_whose_it_is_of_when_and_what_narrows_it(admin, company):
+    contact = db.session.query(Contact).first()
+    campaign, owner = contact.campaign, contact.owner
+    page = admin.get(f"{MARCH}&campaign={campaign.id}&owner={owner.id}").text
+    line = re.search(r'<p class="print-only">([^<]*)</p>', page).group(1)
+    for words in (
+        company.name,
+        "De 1 de março de 2026 a 31 de março de 2026",
+        campaign.name,
+        owner.name,
+        "impresso em",
+    ):
+        assert unescape(words) in unescape(line)
+
+
+@pytest.mark.usefixtures("march")
 def test_the_file_has_the_numbers_of_the_page(admin):
     answer = admin.get("/report/report.csv?month=2026-03")
     header, *rows = csv.reader(io.StringIO(answer.data.decode("utf-8-sig")), delimiter=";")

@@ -96,7 +96,19 @@ def test_many_are_sent_again_and_the_job_tells(app, admin, failed, receiver):
 
 def test_a_filter_that_matches_nothing_sends_nothing(admin, failed):
     assert "Nada a reenviar aqui" in admin.get("/deliveries/resend?status=cancelled").text
-    assert admin.post("/deliveries/resend?status=cancelled").location == "/deliveries?status=cancelled"
+    answer = admin.post("/deliveries/resend?status=cancelled")
+    assert (answer.status_code, "Nada a reenviar aqui" in answer.text) == (422, True)
+    assert db.session.query(Task).count() == 0
+
+
+def test_where_all_need_a_tick_and_none_has_one_the_page_asks_again(admin, failed):
+    for delivery in failed:
+        mark_delivered(delivery)
+    answer = admin.post("/deliveries/resend?status=delivered", {"newest_id": failed[-1].id})
+    assert answer.status_code == 422
+    assert "Marque o que deve ir." in answer.text
+    assert 'value="delivered"' in answer.text
+    assert "precisa disso" not in admin.get("/deliveries").text
     assert db.session.query(Task).count() == 0
 
 
