@@ -118,6 +118,7 @@ def test_the_sentence_of_a_contact_follows_its_badge(page, site):
 
 
 def test_the_notice_of_a_tick_lies_beside_the_buttons_for_many(page, site):
+    page.set_viewport_size({"width": 1280, "height": 420})
     page.goto("/contacts")
     page.keyboard.press("j")
     page.keyboard.press("x")

@@ -255,7 +255,7 @@ def test_a_double_click_sends_once(admin, delivery):
 
 
 def test_what_was_taken_with_a_warning_has_the_sign_of_one(admin, delivery):
-    settle_as(delivery, "delivered", "delivered", status_code=200, warning="error_words")
+    settle_as(delivery, "delivered", "ok_text", status_code=200, warning="error_words")
     db.session.commit()
     page = admin.get(url_of(delivery)).text
     assert '<div class="answer tone-warn">' in page
