@@ -86,14 +86,14 @@ _NO_ERROR_FOLLOWS = (
 )
 
 
-def _phrases(pattern: str) -> re.Pattern[str]:
-    """Whole words that fit the pattern, unless what follows says that no error is meant."""
-    whole = rf"(?<![^\W_])(?: {pattern} ){_NO_ERROR_FOLLOWS}(?!{_NOTHING_FOLLOWS})"
-    return re.compile(_any_accents(whole), re.IGNORECASE | re.VERBOSE)
+def _phrases(pattern: str) -> str:
+    """The pattern of whole words, unless what follows says that no error is meant."""
+    return _any_accents(rf"(?<![^\W_])(?: {pattern} ){_NO_ERROR_FOLLOWS}(?!{_NOTHING_FOLLOWS})")
 
 
-_ERROR_PHRASES = _phrases(
-    r"""traceback | sqlstate | ora-[0-9]{5} | nok | excedid[oa] | exceeded | could[ ]not | couldn't
+_ERROR_PHRASES = re.compile(
+    _phrases(
+        r"""traceback | sqlstate | ora-[0-9]{5} | nok | excedid[oa] | exceeded | could[ ]not | couldn't
       | (?<!you[ ])(?:can't | cannot)
       | undefined[ ](?:index | variable | offset | property | array[ ]key):?
       | reset[ ]by[ ]peer | socket[ ]hang[ ]up | duplicate[ ]entry | too[ ](?:large | long | many)
@@ -119,16 +119,22 @@ _ERROR_PHRASES = _phrases(
       | <status(?:code)?>[45][0-9]{2}< | database[ ]is[ ]locked | no[ ]space[ ]left
       | (?:não | no)[ ](?:(?:é | são | es | son)[ ])?válid[oa]s?
       | (?:success | sucesso | ok)["']?\s{0,3}[:=>]\s{0,3}["']?(?:false | 0 | no | não)"""
+    ),
+    re.IGNORECASE | re.VERBOSE,
 )
-_STATES = _phrases(
-    r"""bloquead[oa] | blocked | suspens[oa] | suspended | disabled | inativ[oa] | inactive | desativad[oa] | vencid[oa]
-      | cancelad[oa] | cancell?ed | unknown | desconhecid[oa] | restrit[oa] | restricted | restringid[oa]
+_STATES = re.compile(
+    _phrases(
+        r"""bloquead[oa] | blocked | suspens[oa] | suspended | disabled | inativ[oa] | inactive | desativad[oa]
+      | vencid[oa] | cancelad[oa] | cancell?ed | unknown | desconhecid[oa] | restrit[oa] | restricted | restringid[oa]
       | não[ ](?:(?:foi | foram | está)[ ])?(?!(?:alter | ating | bloque | duplic | encontr | modific | neg | recus
           | rejeit | repet)[ai]d)[^\W\d_]{2,12}[ai]d[oa]s? | no[ ](?:informad | registrad)[oa]s?"""
+    ),
+    re.IGNORECASE | re.VERBOSE,
 )
 """What a receiver says of a contact, too, when it names the state that it keeps it in."""
-_DOUBTFUL_PHRASES = _phrases(
-    r"""you[ ](?:can't | cannot) | (?:try | tente | intente)[ ](?:again | novamente | nuevamente)
+_DOUBTFUL_PHRASES = re.compile(
+    _phrases(
+        r"""you[ ](?:can't | cannot) | (?:try | tente | intente)[ ](?:again | novamente | nuevamente)
       | (?:is | are | field | authentication | credentials | token | key)[ ]required
       | (?:bad | wrong)[ ](?:data | e-?mail | format | json | key | api | password | phone | token | value) | errad[oa]
       | missing | faltante | (?<!a[ ])falta(?:m | n | ndo)? | ausente | inexistente
@@ -143,6 +149,8 @@ _DOUBTFUL_PHRASES = _phrases(
       | log[ -]?in[ ]required | required[ ]log[ ]?in | (?:please | need[ ]to)[ ](?:log | sign)[ -]?in | faça[ ]login
       | not[ ]logged[ ]in | não[ ]logado | inici[ea][ ]sesión
       | em[ ]manutenção | under[ ]maintenance | maintenance[ ]mode"""
+    ),
+    re.IGNORECASE | re.VERBOSE,
 )
 """What a receiver says, too, that took the contact and says so: then it is no complaint."""
 _TAKEN = re.compile(
