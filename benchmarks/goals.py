@@ -110,7 +110,7 @@ def measure_origins(count: int) -> Iterator[str]:
             alone = alone or rate
             most = min(origins * IN_FLIGHT, count)
             yield (
-                f"{origins} companies with an origin each, {count:,} deliveries | {rate:,.0f} a second, "
+                f"companies with an origin each: {origins}, {count:,} deliveries | {rate:,.0f} a second, "
                 f"{rate / alone:.2f} times that of one; {connections} connections (16 for each origin are {most})"
             )
 

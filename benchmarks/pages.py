@@ -33,9 +33,11 @@ from sqlalchemy import Engine, create_engine, func, insert, select, text, update
 from portal import create_app
 from portal.clock import utcnow
 from portal.config import Settings
+from portal.contacts.reaching import note_repeats
 from portal.database.db import db
 from portal.database.upgrading import upgrade_schema
 from portal.models import Attempt, Campaign, Classification, Contact, Delivery, Endpoint, User
+from portal.outbox import note_arrivals
 from portal.outbox.queue import store_bodies
 from portal.people import tokens
 from tests.factories import make_company, make_user
@@ -148,6 +150,11 @@ def fill(engine: Engine, company_id: int, *, contacts: int, deliveries: int) -> 
             connection.execute(insert(Classification), [classification(row) for row in rows])
         print(f"\r{numbers[-1] + 1} deliveries", end="", flush=True, file=sys.stderr)
     print(file=sys.stderr)
+    for start in range(1, contacts + 1, CHUNK):
+        numbers = range(start, min(start + CHUNK, contacts + 1))
+        with engine.begin() as connection:
+            note_repeats(connection, numbers)
+            note_arrivals(connection, numbers)
 
 
 def contact(number: int, company_id: int, is_behind: bool, now: datetime) -> dict[str, Any]:
@@ -200,7 +207,8 @@ def delivery(number: int, company_id: int, contacts: int, deliveries: int, now: 
 
 def classification(row: dict[str, Any]) -> dict[str, Any]:
     """What a delivery tells of."""
-    shared = {name: row[name] for name in ("company_id", "contact_id", "actor", "created_at")}
+    same = ("company_id", "contact_id", "campaign_id", "owner_id", "actor", "created_at")
+    shared = {name: row[name] for name in same}
     return shared | {"old_level": row["previous_level"], "new_level": row["interest_level"]}
 
 
