@@ -42,7 +42,7 @@ IN_FLIGHT = 16
 """At most, to one endpoint, by default."""
 NORMAL = "import portal.database.db as d; d.SYNCHRONOUS = 'NORMAL'; from portal.__main__ import main; main()"
 CALLS = 200
-IDLE_SECONDS = 10.0
+IDLE_SECONDS = 30.0
 COUNT, LOG_ROWS = 5_000, 1_000_000
 LOG = """
 INSERT INTO delivery (webhook_id, company_id, trigger, next_trigger, actor, interest_level, status, reason,

@@ -11,7 +11,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
 from portal import clock
-from portal.cli.connections import Channel, Lanes, Listener, most_connections
+from portal.cli.connections import PAUSE_SECONDS, Channel, Lanes, Listener, most_connections
 from portal.runtime import Runtime
 from portal.web.addresses import path_within
 from portal.web.bodies import limit_of
@@ -19,8 +19,8 @@ from portal.web.bodies import limit_of
 CLEANUP_SECONDS = 5
 MOST_BODY_BYTES = 1024**3
 """A longer body is cut. What is shorter, but too long for its request, is taken in, not kept, and refused in words."""
-LOOK_SECONDS = 0.25
-"""How soon a stop is noticed."""
+LOOK_SECONDS = PAUSE_SECONDS
+"""The longest sleep of the thread that takes requests in: it sees who was silent for too long, and who has rested."""
 
 
 class WebServer:
@@ -48,8 +48,10 @@ class WebServer:
         settings.path_within = partial(path_within, held.settings.path)
         lanes = Lanes()
         try:
-            for address in settings.listen:
+            self._listeners = [
                 Listener(app, self._map, dispatcher=lanes, adj=settings, sockinfo=address)
+                for address in settings.listen
+            ]
         except OSError as error:
             option = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
             raise click.ClickException(
@@ -59,21 +61,27 @@ class WebServer:
     @property
     def port(self) -> int:
         """The port listened on: the one asked for, or the one that the system chose for 0."""
-        return int(next(part.effective_port for part in self._map.values() if isinstance(part, Listener)))
+        return int(self._listeners[0].effective_port)
 
     def run(self, stop: threading.Event) -> None:
         """Answer requests until `stop` is set."""
+        waker = threading.Thread(target=self._wake_at, args=(stop,), name="waker", daemon=True)
+        waker.start()
         while not stop.is_set():
             wasyncore.loop(timeout=LOOK_SECONDS, use_poll=True, map=self._map, count=1)
+        waker.join()  # what it wakes by is closed later
+
+    def _wake_at(self, stop: threading.Event) -> None:
+        stop.wait()
+        self._listeners[0].pull_trigger()
 
     def finish(self, patience: float) -> None:
         """Take no new connection, and answer what was asked, for at most `patience` seconds."""
-        for part in list(self._map.values()):
-            if isinstance(part, Listener):
-                part.accepting = False
+        for listener in self._listeners:
+            listener.accepting = False
         end = clock.monotonic() + patience
-        while self._is_busy() and clock.monotonic() < end:
-            wasyncore.loop(timeout=LOOK_SECONDS, use_poll=True, map=self._map, count=1)
+        while self._is_busy() and (left := end - clock.monotonic()) > 0:
+            wasyncore.loop(timeout=min(left, LOOK_SECONDS), use_poll=True, map=self._map, count=1)
         wasyncore.close_all(self._map)
 
     def _is_busy(self) -> bool:

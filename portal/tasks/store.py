@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Engine,
@@ -32,6 +33,9 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.audit import Actor
+from portal.database.driver import Statement
+from portal.database.rows import given
+from portal.database.times import UTCDateTime
 from portal.models import Task
 from portal.working_models import TaskBlock
 
@@ -194,7 +198,7 @@ def claim_this(connection: Connection, task_id: int, *, now: datetime, lease: ti
 
 def has_free(connection: Connection, *, now: datetime) -> bool:
     """Whether there is a task to claim: a cheap look that takes no write lock."""
-    return bool(connection.execute(select(exists().where(_free(now)))).scalar())
+    return bool(HAS_FREE.all(connection, now=now)[0].has_any)
 
 
 def hold(connection: Connection, held: TaskClaim, *, now: datetime, lease: timedelta) -> bool:
@@ -250,8 +254,11 @@ def _tasks_of(company_id: int, kinds: str | Collection[str]) -> Select[Task]:
     return select(Task).where(Task.company_id == company_id, Task.kind.in_(wanted))
 
 
-def _free(now: datetime) -> ColumnElement[bool]:
+def _free(now: datetime | BindParameter[Any]) -> ColumnElement[bool]:
     return or_(task.c.status == "waiting", and_(task.c.status == "running", task.c.lease_expires_at <= now))
+
+
+HAS_FREE = Statement(select(exists().where(_free(given("now", UTCDateTime()))).label("has_any")))
 
 
 def _change(connection: Connection, held: TaskClaim, **values: Any) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from portal import clock, outbox
 from portal.config import Settings
-from portal.database.db import AWAY, BUSY_TIMEOUT_SECONDS, reading
+from portal.database.db import AWAY, BUSY_TIMEOUT_SECONDS, looking
 from portal.egress import Egress
 from portal.outbox import Claim, Rules
 from portal.vault import Vault
@@ -202,7 +202,7 @@ class Dispatcher(Round):
         outbox.cancel_strays(connection)
 
     def _has_due(self, now: datetime) -> bool:
-        with reading(), self._engine.begin() as connection:
+        with looking(self._engine) as connection:
             return outbox.has_due(connection, now=now)
 
     def _refuse_key(self) -> None:

@@ -13,10 +13,10 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, insert, or_
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.config import Settings
@@ -45,6 +45,8 @@ FIRST_HOUSEKEEPING_SECONDS = 60
 """A portal that never runs for an hour tidies up too."""
 MAIL_PATIENCE_SECONDS = 2.0
 FORGOTTEN_AFTER = timedelta(days=1)
+AT_ONCE = "at once"
+"""The executor of jobs that only wake somebody: a thread of their own would cost more than they do."""
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +62,8 @@ def run(
     held = (engine, settings, speaking)
     notifier = Notifier(Teller(*held, vault, egress), BackupWatch(*held), ReportMail(*held))
     heartbeat = Heartbeat(engine, ear, dispatcher)
-    listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop), name="ear", daemon=True)
+    listening = threading.Thread(target=_listen, args=(ear, dispatcher), name="ear", daemon=True)
+    stopping = threading.Thread(target=_stop_at, args=(stop, dispatcher), name="stop", daemon=True)
     scheduler = _schedule(engine, settings.instance, dispatcher, runner, notifier, heartbeat)
     if settings.backup_at is not None:
         nightly = Nightly(engine, settings.backups, settings.backup_at)
@@ -68,16 +71,18 @@ def run(
     with starting_threads():
         scheduler.start()
         heartbeat.beat()
-        for thread in (listening, runner, notifier):
+        for thread in (listening, stopping, runner, notifier):
             thread.start()
     logger.info("The worker is ready.", extra={"action": "worker_started"})
     try:
         dispatcher.run()
     finally:
         stop.set()
+        stopping.join()
         runner.stop()
         notifier.stop()
         scheduler.shutdown()
+        ear.hush()
         listening.join()
         runner.join()
         notifier.join(MAIL_PATIENCE_SECONDS)  # a mail server may hang, and the worker goes all the same
@@ -95,13 +100,15 @@ def _schedule(
     heartbeat: "Heartbeat",
 ) -> BackgroundScheduler:
     scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
-    for wake, seconds in (
-        (dispatcher.wake, TICK_SECONDS),
-        (runner.wake, TICK_SECONDS),
-        (notifier.wake, NOTICE_SECONDS),
-        (partial(_try, heartbeat.beat), HEARTBEAT_SECONDS),
-    ):
-        scheduler.add_job(wake, "interval", seconds=seconds)
+    scheduler.add_executor(DebugExecutor(), AT_ONCE)
+
+    def tick() -> None:
+        dispatcher.wake()
+        runner.wake()
+
+    scheduler.add_job(tick, "interval", seconds=TICK_SECONDS, executor=AT_ONCE)
+    scheduler.add_job(notifier.wake, "interval", seconds=NOTICE_SECONDS, executor=AT_ONCE)
+    scheduler.add_job(partial(_try, heartbeat.beat), "interval", seconds=HEARTBEAT_SECONDS)
     soon = clock.utcnow() + timedelta(seconds=min(FIRST_HOUSEKEEPING_SECONDS, HOUSEKEEPING_SECONDS))
     house = partial(_try, keep_house, engine, instance)
     scheduler.add_job(house, "interval", seconds=HOUSEKEEPING_SECONDS, next_run_time=soon)
@@ -134,26 +141,30 @@ class Heartbeat:
             return False  # ticks alone are no life
         self._ear.show_life()
         now = clock.utcnow()
-        with Session(self._engine) as session:
-            session.merge(WorkerHeartbeat(worker=self._name, seen_at=now))
-            session.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.seen_at < now - FORGOTTEN_AFTER))
-            session.commit()
+        is_over = or_(WorkerHeartbeat.worker == self._name, WorkerHeartbeat.seen_at < now - FORGOTTEN_AFTER)
+        with self._engine.begin() as connection:
+            connection.execute(delete(WorkerHeartbeat).where(is_over))
+            connection.execute(insert(WorkerHeartbeat).values(worker=self._name, seen_at=now))
         return True
 
     def end(self) -> None:
         try:
-            with Session(self._engine) as session:
-                session.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.worker == self._name))
-                session.commit()
+            with self._engine.begin() as connection:
+                connection.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.worker == self._name))
         except OperationalError as error:  # it is forgotten after a day all the same
             logger.warning("The worker could not sign off: %s", error.orig, extra={"action": "outbox_unreachable"})
 
 
-def _listen(ear: Ear, dispatcher: Dispatcher, stop: threading.Event) -> None:
-    """Hand calls on to the dispatcher, and the wish to stop within a moment."""
+def _listen(ear: Ear, dispatcher: Dispatcher) -> None:
+    """Hand calls on to the dispatcher."""
     try:
-        while not stop.is_set():
-            if ear.wait(timeout=0.25):
+        while not dispatcher.is_stopping:
+            if ear.wait(timeout=ear.longest_wait):
                 dispatcher.wake()
     finally:
-        dispatcher.stop()  # also when listening fails: a worker that does not hear a stop must not go on
+        dispatcher.stop()  # when listening fails: a worker that hears nothing must not go on
+
+
+def _stop_at(stop: threading.Event, dispatcher: Dispatcher) -> None:
+    stop.wait()
+    dispatcher.stop()

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.database.db import AWAY, reading
+from portal.database.db import AWAY, looking
 from portal.outbox import DUE
 from portal.tasks import store
 from portal.tasks.store import Chunk, ComeBack, TaskClaim, TaskError, Work
@@ -17,8 +17,8 @@ from portal.worker.rounds import Round
 
 LEASE = timedelta(seconds=30)
 """How long a task waits for a worker that died; a chunk takes well under a second."""
-LOOK_SECONDS = 1.0
-"""The sleep between two looks: somebody waits for a file to be examined."""
+LOOK_SECONDS = 5.0
+"""The longest sleep between two looks when no tick comes: somebody waits for a file to be examined."""
 PAUSE_SECONDS = 0.02
 """Between two chunks, so that whoever waits for SQLite's one write lock gets it."""
 
@@ -40,7 +40,7 @@ class TaskRunner(Round):
     def run_one(self) -> bool:
         """Claim one task and do it, to its end or until `stop`. Returns whether there was one."""
         now = clock.utcnow()
-        with reading(), self._engine.connect() as connection:
+        with looking(self._engine) as connection:
             if not store.has_free(connection, now=now):
                 return False
         with self._engine.begin() as connection:

@@ -21,6 +21,7 @@ from waitress import wasyncore
 from waitress.buffers import OverflowableBuffer
 
 from portal.cli import connections
+from portal.cli import web as web_server
 from portal.cli.web import WebServer
 from portal.database import db as database
 from portal.database.db import db, reading
@@ -42,6 +43,17 @@ def web(app: Flask) -> Iterator[WebServer]:
     yield server
     stop.set()
     thread.join()
+    server.finish(5)
+
+
+def test_a_stop_wakes_a_server_that_nobody_asks_for_anything(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_server, "LOOK_SECONDS", 3600)
+    server, stop = WebServer(app, host="127.0.0.1", port=0), threading.Event()
+    thread = threading.Thread(target=server.run, args=(stop,), daemon=True)
+    thread.start()
+    stop.set()
+    thread.join(60)
+    assert not thread.is_alive()
     server.finish(5)
 
 
@@ -159,6 +171,7 @@ def test_running_out_of_descriptors_is_one_line_of_the_log_and_passes(
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(connections, "PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(web_server, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(wasyncore.dispatcher, "accept", fail)
     with caplog.at_level(logging.INFO), ThreadPoolExecutor(1) as pool:
         asked = pool.submit(ask, web, "/healthz")
