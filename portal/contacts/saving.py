@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.audit import Actor
 from portal.contacts.alike import Alike
-from portal.contacts.body import BODY_FIELDS, DEFAULT_CAMPAIGN, search_columns
+from portal.contacts.body import DEFAULT_CAMPAIGN, search_columns
 from portal.contacts.candidates import load_known
 from portal.contacts.checking import SAME, ContactItem, InvalidContact, RefusedItems, check_item
 from portal.contacts.known import Known
@@ -30,6 +30,7 @@ from portal.database.db import Key
 from portal.database.driver import Statement
 from portal.database.rows import given
 from portal.models import Campaign, Company, Contact, Endpoint, User
+from portal.rules.payload import CONTACT
 
 _company: Table = Company.__table__  # type: ignore[assignment]
 _has_address = exists().where(Endpoint.company_id == _company.c.id, Endpoint.url.is_not(None))
@@ -209,7 +210,7 @@ class _Batch:
         return replace(given, facts=facts, owner=None, level=given.level if takes_level else SAME)
 
     def _begin(self, campaign: CampaignRecord) -> ContactRecord:
-        values: dict[str, Any] = dict.fromkeys((*BODY_FIELDS, *WRITTEN))
+        values: dict[str, Any] = dict.fromkeys((*CONTACT, *WRITTEN))
         values.update(company_id=self._company_id, collect_date=self.now, created_at=self.now, updated_at=self.now)
         values.update(skills=[], experiences=[], is_level_imported=False)
         record = ContactRecord(values, campaign, self._known.default_owner)

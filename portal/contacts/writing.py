@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from portal import outbox
 from portal.audit import Actor
-from portal.contacts.body import BODY_FIELDS, compose_payload
 from portal.contacts.known import Known
 from portal.contacts.reaching import note_new
 from portal.contacts.records import Change, CompanyRecord, ContactRecord
@@ -19,7 +18,7 @@ from portal.database.db import Key
 from portal.database.driver import Statement, insert_into
 from portal.database.rows import given, rows_of, within
 from portal.models import PLACE, Campaign, Classification, Contact, User
-from portal.rules.payload import CampaignValues, MessageValues, PersonValues, encode_body
+from portal.rules.payload import build_payload, encode_body
 
 KEPT = ("id", "company_id", "created_at", "delivered_level", "delivered_frozen_at", "delivered_warning", "merged")
 WRITTEN = tuple(column.name for column in contact_table.columns if column.name not in KEPT)
@@ -144,15 +143,12 @@ def _write_classifications(
 
 def _delivery(change: Change, frozen: ContactRecord, zone: ZoneInfo) -> dict[str, Any]:
     contact_id, owner, campaign = change.record.values["id"], frozen.owner, frozen.campaign
-    payload = compose_payload(
-        {name: frozen.values[name] for name in BODY_FIELDS} | {"id": contact_id},
-        owner=PersonValues(owner.id, owner.name, owner.email),
-        campaign=CampaignValues(campaign.id, campaign.name, change.description),
-        messages=[
-            MessageValues(message["sender_name"], message["message"], message["date"], message["pending"])
-            for message in frozen.messages
-        ],
-        zone=zone,
+    payload = build_payload(
+        contact=frozen.values | {"id": contact_id},
+        contact_owner={"id": owner.id, "name": owner.name, "email": owner.email},
+        campaign={"id": campaign.id, "name": campaign.name, "description": change.description},
+        messages=frozen.messages,
+        timezone=zone,
     )
     return {
         "contact_id": contact_id,

@@ -4,8 +4,7 @@ The bytes are those of PHP's `json_encode`: what receivers written for the origi
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from functools import lru_cache
@@ -16,6 +15,29 @@ MAX_DEPTH = 512  # json_encode's default depth
 DEL = "\x7f"  # PHP writes it as it is, Python's encoder escapes it
 LISTS = (list, tuple)  # a union is made anew each time that it is asked for
 MIN_INT, MAX_INT = -(2**63), 2**63 - 1  # PHP_INT_MIN, PHP_INT_MAX
+
+
+DATES = ("invite_date", "accept_date", "collect_date", "reply_date")
+FACTS = (
+    "id",
+    "name",
+    *DATES,
+    "linkedin_public_id",
+    "current_company",
+    "current_company_link",
+    "role",
+    "location",
+    "email",
+    "phone",
+    "interest_level",
+)
+CONTACT = (*FACTS, "skills", "experiences")
+"""The contact's keys, in the order of the source document; so are the others."""
+SKILL, EXPERIENCE = ("skill", "endorsements"), ("experience", "company_link")
+PERSON, CAMPAIGN = ("id", "name", "email"), ("id", "name", "description")
+MESSAGE = ("sender_name", "message", "date", "pending")
+"""A message's columns, of which the last is written as `pending_message`, 0 or 1."""
+Values = Mapping[str, Any]
 
 
 class EncodingError(ValueError):
@@ -34,121 +56,38 @@ class UnencodableText(EncodingError):
     """The text holds something that cannot be stored, or cannot be written as JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class SkillValues:
-    """A competence, and how many people endorsed it."""
-
-    skill: str | None
-    endorsements: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ExperienceValues:
-    """An earlier job, and the address of its company."""
-
-    experience: str | None
-    company_link: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ContactValues:
-    """The contact, in the order of the source document. Datetimes are aware."""
-
-    id: int
-    name: str | None = None
-    invite_date: datetime | None = None
-    accept_date: datetime | None = None
-    collect_date: datetime | None = None
-    reply_date: datetime | None = None
-    linkedin_public_id: str | None = None
-    current_company: str | None = None
-    current_company_link: str | None = None
-    role: str | None = None
-    location: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    interest_level: int | None = None
-    skills: Sequence[SkillValues] = ()
-    experiences: Sequence[ExperienceValues] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PersonValues:
-    """The contact's owner. Without one, all values stay None: receivers still find the keys."""
-
-    id: int | None = None
-    name: str | None = None
-    email: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignValues:
-    """The contact's campaign."""
-
-    id: int | None = None
-    name: str | None = None
-    description: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MessageValues:
-    """One message of the thread. The datetime is aware."""
-
-    sender_name: str | None
-    message: str | None
-    date: datetime | None
-    pending_message: bool = False
-
-
 def build_payload(
-    *,
-    contact: ContactValues,
-    contact_owner: PersonValues,
-    campaign: CampaignValues,
-    messages: Sequence[MessageValues],
-    timezone: tzinfo,
+    *, contact: Values, contact_owner: Values, campaign: Values, messages: Sequence[Values], timezone: tzinfo
 ) -> dict[str, Any]:
-    """Build the object of the source document, its keys in the document's order.
+    """Build the object of the source document, its keys in the document's order, from values by the names of columns.
 
-    Dates are written in `timezone`, the company's. Raises ValueError for a datetime without a zone.
+    What is absent is null, or an empty list. Dates are aware datetimes, written in `timezone`, the company's. Raises
+    ValueError for a datetime without a zone.
     """
     return {
-        "contact": _contact_object(contact, timezone),
-        "contact_owner": {"id": contact_owner.id, "name": contact_owner.name, "email": contact_owner.email},
-        "campaign": {"id": campaign.id, "name": campaign.name, "description": campaign.description},
+        "contact": {
+            **{
+                name: _local_date(contact.get(name), timezone) if name in DATES else contact.get(name) for name in FACTS
+            },
+            "skills": [_pick(each, SKILL) for each in contact.get("skills", ())],
+            "experiences": [_pick(each, EXPERIENCE) for each in contact.get("experiences", ())],
+        },
+        "contact_owner": _pick(contact_owner, PERSON),
+        "campaign": _pick(campaign, CAMPAIGN),
         "messages": [
             {
-                "sender_name": message.sender_name,
-                "message": message.message,
-                "date": _local_date(message.date, timezone),
-                "pending_message": int(message.pending_message),
+                "sender_name": message["sender_name"],
+                "message": message["message"],
+                "date": _local_date(message["date"], timezone),
+                "pending_message": int(message["pending"]),
             }
             for message in messages
         ],
     }
 
 
-def _contact_object(contact: ContactValues, timezone: tzinfo) -> dict[str, Any]:
-    return {
-        "id": contact.id,
-        "name": contact.name,
-        "invite_date": _local_date(contact.invite_date, timezone),
-        "accept_date": _local_date(contact.accept_date, timezone),
-        "collect_date": _local_date(contact.collect_date, timezone),
-        "reply_date": _local_date(contact.reply_date, timezone),
-        "linkedin_public_id": contact.linkedin_public_id,
-        "current_company": contact.current_company,
-        "current_company_link": contact.current_company_link,
-        "role": contact.role,
-        "location": contact.location,
-        "email": contact.email,
-        "phone": contact.phone,
-        "interest_level": contact.interest_level,
-        "skills": [{"skill": each.skill, "endorsements": each.endorsements} for each in contact.skills],
-        "experiences": [
-            {"experience": each.experience, "company_link": each.company_link} for each in contact.experiences
-        ],
-    }
+def _pick(values: Values, names: Sequence[str]) -> dict[str, Any]:
+    return {name: values.get(name) for name in names}
 
 
 def _local_date(moment: datetime | None, timezone: tzinfo) -> str | None:
@@ -164,25 +103,23 @@ def sample_payload() -> dict[str, Any]:
     moment = datetime(2021, 1, 22, 12, 28, 47, tzinfo=UTC)
     link = "http://linkpara.empresa.teste"
     return build_payload(
-        contact=ContactValues(
-            id=0,
-            name="Contato Teste",
-            invite_date=moment,
-            accept_date=moment,
-            collect_date=moment,
-            linkedin_public_id="contato-teste",
-            current_company="Empresa Teste",
-            current_company_link=link,
-            role="Teste",
-            location="São Paulo, Brasil",
-            email="teste@empresateste.com",
-            interest_level=2,
-            skills=(SkillValues("skill 1", 1), SkillValues("skill 2", 2)),
-            experiences=(ExperienceValues("Experiência 1", link),),
-        ),
-        contact_owner=PersonValues(0, "Usuário Teste", "teste@teste.com"),
-        campaign=CampaignValues(0, "Campanha Teste", "Descrição da campanha teste"),
-        messages=[MessageValues("Usuário Teste", "mensagem de teste", moment)],
+        contact={
+            "id": 0,
+            "name": "Contato Teste",
+            **dict.fromkeys(("invite_date", "accept_date", "collect_date"), moment),
+            "linkedin_public_id": "contato-teste",
+            "current_company": "Empresa Teste",
+            "current_company_link": link,
+            "role": "Teste",
+            "location": "São Paulo, Brasil",
+            "email": "teste@empresateste.com",
+            "interest_level": 2,
+            "skills": [{"skill": "skill 1", "endorsements": 1}, {"skill": "skill 2", "endorsements": 2}],
+            "experiences": [{"experience": "Experiência 1", "company_link": link}],
+        },
+        contact_owner={"id": 0, "name": "Usuário Teste", "email": "teste@teste.com"},
+        campaign={"id": 0, "name": "Campanha Teste", "description": "Descrição da campanha teste"},
+        messages=[{"sender_name": "Usuário Teste", "message": "mensagem de teste", "date": moment, "pending": False}],
         timezone=UTC,
     )
 

@@ -13,13 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portal.rules.payload import (
-    CampaignValues,
-    ContactValues,
     EncodingError,
-    ExperienceValues,
-    MessageValues,
-    PersonValues,
-    SkillValues,
     UnencodableText,
     build_payload,
     check_text,
@@ -53,9 +47,9 @@ def php_encode() -> Iterator[Callable[[Any], bytes]]:
 
 def payload_of(**changes: Any) -> dict[str, Any]:
     values = {
-        "contact": ContactValues(id=7),
-        "contact_owner": PersonValues(1, "Ana", "ana@example.com"),
-        "campaign": CampaignValues(2, "Outono"),
+        "contact": {"id": 7},
+        "contact_owner": {"id": 1, "name": "Ana", "email": "ana@example.com"},
+        "campaign": {"id": 2, "name": "Outono"},
         "messages": [],
         "timezone": SAO_PAULO,
     }
@@ -130,7 +124,7 @@ def test_unencodable_value_is_refused(value: Any, problem: str) -> None:
 
 
 def test_refusal_names_the_path_of_the_field() -> None:
-    payload = payload_of(contact=ContactValues(id=7, skills=[SkillValues("ok"), SkillValues("a\ud83d")]))
+    payload = payload_of(contact={"id": 7, "skills": [{"skill": "ok"}, {"skill": "a\ud83d"}]})
     with pytest.raises(UnencodableText) as caught:
         encode_body(payload)
     assert caught.value.field == "contact.skills[1].skill"
@@ -151,7 +145,7 @@ def test_sample_is_a_fresh_copy() -> None:
 
 
 def test_empty_contact_keeps_every_key_of_the_document() -> None:
-    empty, sample = payload_of(contact_owner=PersonValues(), campaign=CampaignValues()), sample_payload()
+    empty, sample = payload_of(contact_owner={}, campaign={}), sample_payload()
     for part in ("contact", "contact_owner", "campaign"):
         assert list(empty[part]) == list(sample[part])
     assert empty["contact_owner"] == {"id": None, "name": None, "email": None}
@@ -160,30 +154,30 @@ def test_empty_contact_keeps_every_key_of_the_document() -> None:
 
 def test_dates_are_written_in_the_companys_zone() -> None:
     moment = datetime(2026, 1, 1, 1, 30, 5, 999_999, tzinfo=UTC)
-    payload = payload_of(contact=ContactValues(id=7, reply_date=moment))
+    payload = payload_of(contact={"id": 7, "reply_date": moment})
     assert payload["contact"]["reply_date"] == "2025-12-31 22:30:05"
 
 
 def test_years_have_four_digits() -> None:
     moment = datetime(987, 6, 5, 12, 0, tzinfo=UTC)
-    assert payload_of(timezone=UTC, contact=ContactValues(id=7, invite_date=moment))["contact"]["invite_date"] == (
+    assert payload_of(timezone=UTC, contact={"id": 7, "invite_date": moment})["contact"]["invite_date"] == (
         "0987-06-05 12:00:00"
     )
 
 
 def test_date_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
-        payload_of(contact=ContactValues(id=7, invite_date=datetime(2026, 1, 1)))
+        payload_of(contact={"id": 7, "invite_date": datetime(2026, 1, 1)})
 
 
 @pytest.mark.parametrize(("pending", "flag"), [(True, b"1"), (False, b"0")])
 def test_pending_message_is_a_number(pending: bool, flag: bytes) -> None:
-    message = MessageValues("Ana", "Oi", datetime(2026, 1, 1, tzinfo=UTC), pending)
+    message = {"sender_name": "Ana", "message": "Oi", "date": datetime(2026, 1, 1, tzinfo=UTC), "pending": pending}
     assert b'"pending_message":%s}]' % flag in encode_body(payload_of(messages=[message]))
 
 
 def test_experiences_have_the_documents_keys() -> None:
-    payload = payload_of(contact=ContactValues(id=7, experiences=[ExperienceValues("Gerente")]))
+    payload = payload_of(contact={"id": 7, "experiences": [{"experience": "Gerente"}]})
     assert payload["contact"]["experiences"] == [{"experience": "Gerente", "company_link": None}]
 
 
