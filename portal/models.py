@@ -7,9 +7,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String,
 from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
-from portal.database.db import GIVEN_ONCE, Base, Key, Numbered, following, one_of, only
-from portal.database.headers import Headers
-from portal.database.times import UTCDateTime
+from portal.database.tables import GIVEN_ONCE, Base, Headers, Key, Numbered, UTCDateTime, following, one_of, only
 from portal.working_models import Told
 
 LEVELS = (1, 2, 3)

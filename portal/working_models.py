@@ -5,8 +5,7 @@ from datetime import datetime
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.database.db import Base, Numbered
-from portal.database.times import UTCDateTime
+from portal.database.tables import Base, Numbered, UTCDateTime
 
 
 class Told(Numbered):

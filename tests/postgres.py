@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from portal.database.db import Base
+from portal.database.tables import Base
 
 PACKAGED = Path("/usr/lib/postgresql")
 """Where Debian keeps the server's programs, which it does not put on the PATH."""

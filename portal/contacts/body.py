@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from portal.database.db import Base
+from portal.database.tables import Base
 from portal.models import Contact
 from portal.rules.folding import fold
 from portal.rules.payload import CAMPAIGN, CONTACT, MESSAGE, PERSON, build_payload, encode_body

@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, Connection, Table, case, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from portal.database.db import Key
 from portal.database.driver import Statement
 from portal.database.rows import given, rows_of, within
-from portal.database.times import UTCDateTime
+from portal.database.tables import Key, UTCDateTime
 from portal.models import LEVELS, Classification, Contact
 from portal.rules.verdict import DOUBTS
 

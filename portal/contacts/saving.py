@@ -26,9 +26,9 @@ from portal.contacts.records import UNTOLD, CampaignRecord, Change, CompanyRecor
 from portal.contacts.saved import FileRules, Saved
 from portal.contacts.threads import add_messages
 from portal.contacts.writing import WRITTEN, write_batch
-from portal.database.db import Key
 from portal.database.driver import Statement
 from portal.database.rows import given
+from portal.database.tables import Key
 from portal.models import Campaign, Company, Contact, Endpoint, User
 from portal.rules.payload import CONTACT
 

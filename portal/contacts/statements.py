@@ -3,9 +3,9 @@
 from sqlalchemy import ColumnElement, String, Table, func, or_, select
 
 from portal.contacts.body import MATCH_FIELDS
-from portal.database.db import Key
 from portal.database.driver import Statement
 from portal.database.rows import given, rows_of, within
+from portal.database.tables import Key
 from portal.models import Campaign, Contact, Message, User
 from portal.working_models import FormerKey
 

@@ -14,9 +14,9 @@ from portal.contacts.known import Known
 from portal.contacts.reaching import note_new
 from portal.contacts.records import Change, CompanyRecord, ContactRecord
 from portal.contacts.statements import contact_table, message_table
-from portal.database.db import Key
 from portal.database.driver import Statement, insert_into
 from portal.database.rows import given, rows_of, within
+from portal.database.tables import Key
 from portal.models import PLACE, Campaign, Classification, Contact, User
 from portal.rules.payload import build_payload, encode_body
 

@@ -1,4 +1,4 @@
-"""The database as one technical concern: naming, and what SQLite and PostgreSQL need said.
+"""The database as one technical concern: what SQLite and PostgreSQL need said.
 
 SQLite's recipe is the one that loses no write under concurrency: autocommit at the driver, and our own BEGIN, which is
 IMMEDIATE for whoever may write. A transaction inside `reading()` is DEFERRED, blocks nobody, and cannot write, on both
@@ -6,7 +6,6 @@ databases.
 """
 
 import os
-import re
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,23 +14,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Connection,
-    Engine,
-    ForeignKeyConstraint,
-    Integer,
-    MetaData,
-    event,
-    text,
-)
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
+from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.database.driver import run_words
+from portal.database.tables import Base
 from portal.database.turns import Turn
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
@@ -45,14 +35,6 @@ SYNCHRONOUS = "FULL"  # a commit waits for SQLite's disk: what was answered surv
 INCREMENTAL = 2  # SQLite's name for a file that shrinks when it is told to, a few pages at a time
 WAL_BYTES = 8 * 1024 * 1024  # SQLite's log shrinks back to it after a long reader has let it grow
 
-NAMING_CONVENTION = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
 SCANS_ASIDE = "scans_aside"
 """Key in a connection's `info`: it takes indexes wherever it can."""
 POOLED = "pooled"
@@ -64,51 +46,6 @@ _inherited: list[Any] = []
 
 _read_only: ContextVar[bool] = ContextVar("read_only", default=False)
 _give_up_at: ContextVar[float | None] = ContextVar("give_up_at", default=None)
-
-
-class Base(DeclarativeBase):
-    """What every table inherits: `AccessLink` is the table `access_link`."""
-
-    metadata = MetaData(naming_convention=NAMING_CONVENTION)
-
-    @declared_attr.directive
-    def __tablename__(cls) -> str:
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
-
-
-Key = BigInteger().with_variant(Integer(), "sqlite")
-"""A row's number: SQLite counts by itself only in a column called INTEGER."""
-
-
-class Numbered(Base):
-    """What every table inherits whose rows have a number."""
-
-    __abstract__ = True
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
-
-
-GIVEN_ONCE = {"sqlite_autoincrement": True}
-"""For tables whose numbers others keep: SQLite too never gives the number of a deleted row to another row."""
-
-
-def one_of(column: str, values: tuple[Any, ...]) -> CheckConstraint:
-    """A check that the column holds one of the values, or nothing."""
-    listed = ", ".join(repr(value) for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-def following(table: str, **columns: str) -> ForeignKeyConstraint:
-    """A reference to a row by these columns of it: when they change there they do here, and with it this row goes.
-
-    That table needs a unique index of them.
-    """
-    refers_to = [f"{table}.{column}" for column in columns.values()]
-    return ForeignKeyConstraint(list(columns), refers_to, onupdate="CASCADE", ondelete="CASCADE")
-
-
-def only(condition: str) -> dict[str, Any]:
-    """Makes an index hold only the rows of which `condition`, in SQL, is true."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class Database(SQLAlchemy):

@@ -12,7 +12,6 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, text
 
 from portal.database.backup import copy_database
-from portal.database.db import Base
 from portal.database.schema import (
     HEAD_REVISION,
     MIGRATIONS,
@@ -24,6 +23,7 @@ from portal.database.schema import (
     refuse_unnamed,
     revision_in,
 )
+from portal.database.tables import Base
 from portal.database.upkeep import rewrite_where_there_is_room
 
 KEPT_BACKUPS = 5

@@ -15,9 +15,9 @@ from portal.contacts.alike import Alike
 from portal.contacts.checking import ContactItem, InvalidContact
 from portal.contacts.saved import Saved
 from portal.contacts.saving import save_batch
-from portal.database.db import Key
 from portal.database.driver import Statement, insert_into
 from portal.database.rows import given, rows_of, within
+from portal.database.tables import Key
 from portal.importing.encoding import Blocks
 from portal.importing.findings import Finding, bad_row, store_findings, warning
 from portal.importing.layout import read_rows

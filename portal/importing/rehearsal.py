@@ -17,8 +17,9 @@ from portal.contacts.candidates import load_known
 from portal.contacts.checking import ContactItem
 from portal.contacts.known import Known
 from portal.contacts.statements import contact_table, message_table
-from portal.database.db import Base, reading
+from portal.database.db import reading
 from portal.database.scratch import scratch_engine
+from portal.database.tables import Base
 from portal.importing.chunks import cut_into_chunks
 from portal.importing.encoding import Blocks, FileProblem
 from portal.importing.missing import Comparison, find_earlier, link

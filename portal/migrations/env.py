@@ -4,8 +4,7 @@ from typing import Any, Literal
 
 from alembic import context
 
-from portal.database.db import Base
-from portal.database.times import UTCDateTime
+from portal.database.tables import Base, UTCDateTime
 
 
 def render_item(kind: str, item: Any, _autogenerate: Any) -> str | Literal[False]:

@@ -4,9 +4,9 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, Table, and_, func, or_, select, update
 
-from portal.database.db import Key
 from portal.database.driver import Statement
 from portal.database.rows import rows_of, within
+from portal.database.tables import Key
 from portal.models import Classification
 from portal.outbox.claims import delivery
 

@@ -22,10 +22,9 @@ from sqlalchemy import (
     update,
 )
 
-from portal.database.db import Key
 from portal.database.driver import Statement
 from portal.database.rows import given, rows_of, within
-from portal.database.times import UTCDateTime
+from portal.database.tables import Key, UTCDateTime
 from portal.egress import origin_of
 from portal.models import OPEN_STATUSES, Delivery, DeliveryBody, Endpoint
 from portal.rules.circuit import LONGEST_PAUSE

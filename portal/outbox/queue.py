@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Connection, String, and_, exists, func, in
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from portal.database.db import Key
 from portal.database.driver import Statement, insert_given
 from portal.database.rows import given, rows_of, within
+from portal.database.tables import Key
 from portal.models import OPEN_STATUSES, Delivery
 from portal.outbox.bell import DUE
 from portal.outbox.claims import CLAIM_COLUMNS, ENDPOINT_COLUMNS, Claim, delivery, delivery_body, endpoint, target_of

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Connection, String, Table, delete, insert, select
 
-from portal.database.db import Key
 from portal.database.driver import Statement
 from portal.database.rows import given, rows_of, within
+from portal.database.tables import Key
 from portal.egress import origin_of
 from portal.outbox.claims import Claim, delivery
 from portal.rules.crm_link import find, read_answer

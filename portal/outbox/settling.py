@@ -24,10 +24,9 @@ from sqlalchemy import (
     update,
 )
 
-from portal.database.db import Key
 from portal.database.driver import Hold, Statement, insert_into
 from portal.database.rows import by_index, given, rows_of, within
-from portal.database.times import UTCDateTime
+from portal.database.tables import Key, UTCDateTime
 from portal.models import OPEN_STATUSES, Attempt, Contact, Exchange
 from portal.outbox.arrivals import note_arrivals
 from portal.outbox.claims import CLAIM_COLUMNS, LEASE_EXPIRED, Claim, delivery, endpoint

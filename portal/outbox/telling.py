@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from portal import audit
-from portal.database.db import Key
 from portal.database.driver import Statement
 from portal.database.rows import given, rows_of, within
+from portal.database.tables import Key
 from portal.outbox.claims import Claim, delivery, endpoint
 from portal.outbox.outages import begin_outage, end_outage
 from portal.outbox.rules import Rules

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from portal import audit, clock, outbox
 from portal.audit import Actor, Stranger
 from portal.company import endpoint
-from portal.database.db import Base, reading
+from portal.database.db import reading
+from portal.database.tables import Base
 from portal.database.upkeep import empty_log
 from portal.models import AccessLink, ApiToken, Campaign, Company, Contact, Delivery, Task, User
 from portal.privacy import marks

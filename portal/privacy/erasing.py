@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from portal import audit, clock, outbox
 from portal.audit import Actor
 from portal.contacts.classifying import ContactGone
-from portal.database.db import Base, reading
+from portal.database.db import reading
+from portal.database.tables import Base
 from portal.database.upkeep import empty_log
 from portal.importing import examining, outcomes, rehearsal
 from portal.importing.order import KIND as IMPORT

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal import audit
 from portal.audit import Actor
-from portal.database.db import Base
+from portal.database.tables import Base
 from portal.models import Attempt, Classification, Contact, Delivery, Exchange
 from portal.rules.verdict import decode
 from portal.working_models import CrmRecord

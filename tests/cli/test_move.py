@@ -10,7 +10,8 @@ from flask import Flask
 from sqlalchemy import String, create_engine, func, select, text, type_coerce
 
 from portal.database import moving
-from portal.database.db import Base, db
+from portal.database.db import db
+from portal.database.tables import Base
 from portal.demo.server import Receiver
 from portal.models import AuditEntry, Company
 from portal.privacy import erasing

@@ -6,7 +6,8 @@ from flask import Flask
 from portal.cli.upgrade import bring_up_to_date
 from portal.company import endpoint as endpoints
 from portal.company.sealed import PURPOSES, reseal, stored_secrets
-from portal.database.db import Base, db
+from portal.database.db import db
+from portal.database.tables import Base
 from portal.demo.server import Receiver
 from portal.models import Company, User
 from portal.people import second_factor

@@ -16,7 +16,8 @@ from portal.contacts.doubles import find_doubles, find_doubles_of
 from portal.contacts.saved import FileRules, Saved
 from portal.contacts.saving import save_batch
 from portal.contacts.standing import standings_of
-from portal.database.db import Base, db
+from portal.database.db import db
+from portal.database.tables import Base
 from portal.importing.findings import read_findings
 from portal.importing.words import row_explainer
 from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Message, Task, User

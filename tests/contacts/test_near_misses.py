@@ -14,7 +14,8 @@ from portal.contacts import doubts, merging, syncing, undoing
 from portal.contacts.classifying import ContactGone
 from portal.contacts.filtering import ContactFilter, select_contacts
 from portal.contacts.standing import SHOWN_STATES, SYNC_STATES, standings_of
-from portal.database.db import Base, db
+from portal.database.db import db
+from portal.database.tables import Base
 from portal.models import Classification, Contact, Delivery
 from tests.conftest import URL
 from tests.factories import NOON, actor_of, classify_contact, insert_deliveries, make_company, make_contact, set_url

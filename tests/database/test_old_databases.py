@@ -14,9 +14,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, text
 
 from portal.clock import utcnow
-from portal.database.db import Base, prepare_engine
+from portal.database.db import prepare_engine
 from portal.database.schema import HEAD_REVISION, SchemaError, check_schema
 from portal.database.structure import find_flaws
+from portal.database.tables import Base
 from portal.database.upgrading import upgrade_schema
 from tests.database.old_databases import FOLDER
 

@@ -19,8 +19,9 @@ from sqlalchemy import Engine, NullPool, create_engine, event, func, inspect, se
 from sqlalchemy.orm import Session
 
 from portal.clock import utcnow
-from portal.database.db import Base, db, prepare_engine
+from portal.database.db import db, prepare_engine
 from portal.database.schema import HEAD_REVISION, MIGRATIONS, SchemaError, check_schema, current_revision
+from portal.database.tables import Base
 from portal.database.upgrading import config_for, upgrade_schema
 from portal.database.upkeep import rewrite_where_there_is_room, size_of
 from portal.models import Delivery, Exchange

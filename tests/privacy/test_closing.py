@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from portal import audit, clock
 from portal.audit import Actor
 from portal.company import inspector
-from portal.database.db import Base, db
+from portal.database.db import db
+from portal.database.tables import Base
 from portal.models import ApiToken, AuditEntry, Company, Contact, Delivery, Task, User
 from portal.people import links, logging_in, tokens, users
 from portal.privacy import closing, marks

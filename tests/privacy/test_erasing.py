@@ -16,7 +16,8 @@ from sqlalchemy import func, select
 from portal import clock, outbox
 from portal.audit import Actor
 from portal.contacts.classifying import ContactGone, classify
-from portal.database.db import Base, db, writing
+from portal.database.db import db, writing
+from portal.database.tables import Base
 from portal.database.upkeep import empty_log
 from portal.demo.server import Receiver, Reply
 from portal.importing import examining

@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from portal import audit
 from portal.audit import Actor
-from portal.database.db import Base, db
+from portal.database.db import db
+from portal.database.tables import Base
 from portal.importing import missing
 from portal.models import AccessLink, ApiToken, AuditEntry, Company, Contact, Task, User
 from portal.privacy import closing, marks, retention

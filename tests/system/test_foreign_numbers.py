@@ -17,8 +17,9 @@ from werkzeug.routing import Rule
 from portal import clock
 from portal.contacts.filtering import ContactFilter
 from portal.contacts.notes import write_note
-from portal.database.db import Base, db
+from portal.database.db import db
 from portal.database.filters import names_of
+from portal.database.tables import Base
 from portal.deliveries.filtering import DeliveryFilter
 from portal.models import ApiToken, Campaign, Company, Contact, Delivery, Message, Task, User
 from portal.people import tokens

@@ -18,7 +18,8 @@ from portal import company as company_room
 from portal import contacts, deliveries, importing, outbox, people, privacy, report, tasks
 from portal.audit import Actor
 from portal.contacts.filtering import ContactFilter
-from portal.database.db import Base, db
+from portal.database.db import db
+from portal.database.tables import Base
 from portal.deliveries.filtering import DeliveryFilter
 from portal.models import Delivery
 from portal.report import ReportFilter

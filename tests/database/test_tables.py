@@ -9,7 +9,7 @@ from sqlalchemy import literal, select
 from sqlalchemy.dialects import sqlite
 
 from portal.database.db import db
-from portal.database.headers import Headers
+from portal.database.tables import Headers
 from tests.conftest import BOTH
 
 ODD = [["Content-Type", 'text/"html"'], ["x-açaí", "é\\\n\t\x01 \U0001f600"], ["set-cookie", ""]]
