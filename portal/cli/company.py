@@ -14,7 +14,7 @@ from portal.database.db import db
 from portal.privacy import closing, erasing
 from portal.privacy.export import note_company_export
 from portal.runtime import runtime
-from portal.web.exports.company import files_of
+from portal.web.exports import files_of
 from portal.web.files import write_zip
 
 

@@ -14,10 +14,9 @@ from portal.contacts.listing import people_of
 from portal.database import filters
 from portal.database.db import db
 from portal.database.filters import names_of
-from portal.web import access, csv_file
+from portal.web import access, csv_file, exports
 from portal.web.asked import asked, asked_days
 from portal.web.audit_words import ACTION_WORDS, action_words
-from portal.web.exports import audit as exports
 from portal.web.redirects import see_other
 
 CONSOLE = "console"
@@ -48,8 +47,10 @@ def download() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
     if wanted.unknown:
         return see_other(url_for(".index", **dict[str, Any](request.args)))
-    read = exports.reader_of(company_id, wanted, zone)
-    return csv_file.download(_("auditoria"), exports.COLUMNS, read, zone=zone, action="audit.exported")
+    read = exports.entries_of(company_id, wanted, zone)
+    return csv_file.download(
+        _("auditoria"), exports.titles_in(exports.AUDIT_COLUMNS), read, zone=zone, action="audit.exported"
+    )
 
 
 def read_filter() -> AuditFilter:

@@ -20,7 +20,7 @@ from portal.privacy import closing, erasing
 from portal.privacy.export import note_company_export
 from portal.runtime import runtime, this_app
 from portal.web import access, sessions
-from portal.web.exports.company import files_of
+from portal.web.exports import files_of
 from portal.web.files import attachment, write_zip
 from portal.web.presentation import show_form
 from portal.web.redirects import done, see_other

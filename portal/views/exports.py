@@ -12,8 +12,7 @@ from portal.contacts.table import titles_of
 from portal.database.db import db
 from portal.views.contacts import read_filter
 from portal.views.deliveries import read_filter_or_say
-from portal.web import access, csv_file
-from portal.web.exports import contacts, deliveries
+from portal.web import access, csv_file, exports
 
 bp = access.Pages("exports", __name__)
 
@@ -23,12 +22,14 @@ def download_contacts() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
     has_link = get_endpoint(db.session, company_id).link_template is not None
     titles = titles_of(str(get_locale()), with_link=has_link)
-    read = contacts.reader_of(company_id, wanted, zone, with_link=has_link)
+    read = exports.contacts_of(company_id, wanted, zone, with_link=has_link)
     return csv_file.download(_("contatos"), titles, read, zone=zone, action="contacts.exported")
 
 
 @bp.get("/deliveries.csv", access="member")
 def download_deliveries() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter_or_say()
-    read = deliveries.reader_of(company_id, wanted, zone)
-    return csv_file.download(_("entregas"), deliveries.COLUMNS, read, zone=zone, action="deliveries.exported")
+    read = exports.deliveries_of(company_id, wanted, zone)
+    return csv_file.download(
+        _("entregas"), exports.titles_in(exports.DELIVERY_COLUMNS), read, zone=zone, action="deliveries.exported"
+    )

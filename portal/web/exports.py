@@ -1,7 +1,11 @@
-"""What a company takes along: its lists as CSV files, for one ZIP. What was sent and answered is not in it."""
+"""Lists as the rows of CSV files, for the pages' downloads and for the ZIP that a company takes along.
 
-from collections.abc import Iterable, Iterator
+What was sent and answered is in none of them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,19 +16,64 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select, select
 from sqlalchemy.orm import QueryableAttribute
 
-from portal.audit import AuditFilter
+from portal.audit import AuditFilter, page_entries
 from portal.company.endpoint import get_endpoint
 from portal.contacts.filtering import ContactFilter
-from portal.contacts.table import titles_of
+from portal.contacts.listing import read_contacts
+from portal.contacts.table import row_of, titles_of
 from portal.database.db import db
+from portal.database.paging import Page
 from portal.deliveries.filtering import DeliveryFilter
+from portal.deliveries.log import page_deliveries
+from portal.deliveries.opening import crm_addresses_of
 from portal.forms.people import ROLE_WORDS
 from portal.models import Attempt, Campaign, Classification, Contact, Delivery, User
+from portal.outbox.next_try import next_try_of
 from portal.web import csv_file
+from portal.web.audit_words import action_words
 from portal.web.csv_file import Batch, Reader, time_text
-from portal.web.exports import audit, contacts, deliveries
+from portal.web.presentation import reason_title
 from portal.working_models import CauseNote
 
+Columns = Sequence[tuple[Any, Callable[[Any], Any]]]
+"""Titles, each with what makes a row's cell."""
+
+STATUS_WORDS = {
+    "pending": _l("Aguardando"),
+    "sending": _l("Enviando"),
+    "delivered": _l("Entregue"),
+    "failed": _l("Falhou"),
+    "superseded": _l("Substituída"),
+    "cancelled": _l("Cancelada"),
+}
+TRIGGER_WORDS = {"classification": _l("Classificação"), "sync": _l("Sincronização"), "test": _l("Teste")}
+DELIVERY_COLUMNS: Columns = (
+    (_l("Código da entrega"), lambda each: each.webhook_id),
+    (_l("Quando"), lambda each: each.created_at),
+    (_l("Estado"), lambda each: STATUS_WORDS[each.status]),
+    (_l("Contato"), lambda each: each.contact.name if each.contact else "" if each.is_test else _("Contato apagado")),
+    (_l("LinkedIn"), lambda each: each.contact and each.contact.linkedin_public_id),
+    (_l("Campanha"), lambda each: each.campaign and each.campaign.name),
+    (_l("Responsável"), lambda each: each.owner and each.owner.name),
+    (_l("Nível anterior"), lambda each: each.previous_level),
+    (_l("Nível"), lambda each: each.interest_level),
+    (_l("Origem"), lambda each: TRIGGER_WORDS.get(each.trigger, each.trigger)),
+    (_l("Quem"), lambda each: each.actor),
+    (_l("Resultado"), lambda each: each.reason and reason_title(each.reason)),
+    (_l("Código do resultado"), lambda each: each.reason),
+    (_l("Tentativas"), lambda each: each.attempt_count),
+    (_l("Entregue em"), lambda each: each.delivered_at),
+    (_l("Próxima tentativa"), lambda each: (coming := next_try_of(each)) and coming.at),
+)
+AUDIT_COLUMNS: Columns = (
+    (_l("Quando"), lambda entry: entry.created_at),
+    (_l("Quem"), lambda entry: entry.actor),
+    (_l("O que fez"), lambda entry: action_words(entry.action)),
+    (_l("Código"), lambda entry: entry.action),
+    (_l("Sobre o quê"), lambda entry: entry.subject),
+    (_l("De onde"), lambda entry: entry.ip),
+    (_l("Vezes"), lambda entry: entry.times),
+)
 ATTEMPT_COLUMNS = (
     _l("Código da entrega"),
     _l("Tentativa"),
@@ -46,19 +95,47 @@ def files_of(app: Flask, company_id: int, zone: ZoneInfo, *, locale: str) -> Ite
     with app.app_context(), force_locale(locale):
         has_link = get_endpoint(db.session, company_id).link_template is not None
         db.session.rollback()
-        read_contacts = contacts.reader_of(company_id, ContactFilter(), zone, with_link=has_link)
+        read_contacts = contacts_of(company_id, ContactFilter(), zone, with_link=has_link)
         lists: list[tuple[str, Any, Reader[Any]]] = [
             (_("contatos"), titles_of(locale, with_link=has_link), read_contacts),
             (_("classificacoes"), CLASSIFICATION_COLUMNS, classifications_of(company_id, zone)),
             (_("campanhas"), CAMPAIGN_COLUMNS, campaigns_of(company_id)),
             (_("pessoas"), PERSON_COLUMNS, people_of(company_id, zone)),
-            (_("entregas"), deliveries.COLUMNS, deliveries.reader_of(company_id, DeliveryFilter(), zone)),
+            (_("entregas"), titles_in(DELIVERY_COLUMNS), deliveries_of(company_id, DeliveryFilter(), zone)),
             (_("tentativas"), ATTEMPT_COLUMNS, attempts_of(company_id, zone)),
             (_("notas"), NOTE_COLUMNS, notes_of(company_id, zone)),
-            (_("auditoria"), audit.COLUMNS, audit.reader_of(company_id, AuditFilter(), zone)),
+            (_("auditoria"), titles_in(AUDIT_COLUMNS), entries_of(company_id, AuditFilter(), zone)),
         ]
     for name, columns, read in lists:
         yield f"{name}.csv", csv_file.write_lines(app, columns, read, locale=locale)
+
+
+def titles_in(columns: Columns) -> list[Any]:
+    """The header row."""
+    return [title for title, _cell in columns]
+
+
+def contacts_of(company_id: int, wanted: ContactFilter, zone: ZoneInfo, *, with_link: bool) -> Reader[tuple[str, int]]:
+    """The contacts that a filter shows, by name, in a form that an import takes back, perhaps with their links."""
+
+    def read(after: tuple[str, int] | None) -> Batch[tuple[str, int]]:
+        rows = read_contacts(db.session, company_id, wanted, after=after, limit=csv_file.BATCH, with_messages=True)
+        last = (rows[-1].search_name, rows[-1].id) if len(rows) == csv_file.BATCH else None
+        links = crm_addresses_of(db.session, company_id, rows) if with_link else {}
+        more = [[links.get(contact.id, "")] if with_link else [] for contact in rows]
+        return [row_of(contact, zone) + link for contact, link in zip(rows, more, strict=True)], last
+
+    return read
+
+
+def deliveries_of(company_id: int, wanted: DeliveryFilter, zone: ZoneInfo) -> Reader[str]:
+    """The deliveries that a filter shows, newest first."""
+    return _paged(partial(page_deliveries, db.session, company_id, wanted), DELIVERY_COLUMNS, zone)
+
+
+def entries_of(company_id: int, wanted: AuditFilter, zone: ZoneInfo) -> Reader[str]:
+    """The entries of the audit log that a filter shows, newest first."""
+    return _paged(partial(page_entries, db.session, company_id, wanted), AUDIT_COLUMNS, zone)
 
 
 def attempts_of(company_id: int, zone: ZoneInfo) -> Reader[int]:
@@ -101,6 +178,17 @@ def notes_of(company_id: int, zone: ZoneInfo) -> Reader[None]:
     query = select(CauseNote.cause, CauseNote.text, CauseNote.actor, CauseNote.written_at)
     query = query.where(CauseNote.company_id == company_id).order_by(CauseNote.cause)
     return lambda _after: ([_cells(row, zone) for row in db.session.execute(query)], None)
+
+
+def _paged(page: Callable[..., Page[Any]], columns: Columns, zone: ZoneInfo) -> Reader[str]:
+    """Reads what comes by pages, a cell for each of the columns."""
+
+    def read(cursor: str | None) -> Batch[str]:
+        found = page(limit=csv_file.BATCH, cursor=cursor)
+        rows = [_cells((cell(each) for _title, cell in columns), zone) for each in found.items]
+        return rows, found.next_cursor
+
+    return read
 
 
 def _hanging_on(
