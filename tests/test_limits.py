@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal.contacts import checking, matching, searching, threads
+from portal.contacts import checking, filtering, matching, threads
 from portal.contacts.checking import InvalidContact
 from portal.contacts.undoing import ACCEPTED, OFFERED
 from portal.egress.address import AddressError, AddressPolicy, parse_address
@@ -24,8 +24,8 @@ NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 ROOMS = ("contacts", "outbox", "people", "rules", "tasks", "egress/address.py")
 NAMED = re.compile(r"^(FREE|KNOWN|LONGEST|MAX|MOST|SHORTEST)(_|$)")
 ELSEWHERE = {
-    **dict.fromkeys(("contacts/doubles MOST_GROUPS", "contacts/doubles MOST_LIKE_ONE"), "contacts/test_lists"),
-    "contacts/doubles MOST_OF_A_GROUP": "contacts/test_lists",
+    **dict.fromkeys(("contacts/merging MOST_GROUPS", "contacts/merging MOST_LIKE_ONE"), "contacts/test_lists"),
+    "contacts/merging MOST_OF_A_GROUP": "contacts/test_lists",
     "contacts/notes MAX_NOTE": "views/test_causes",
     "contacts/statements MOST_HOLDERS": "contacts/test_records",
     "outbox/outages LONGEST_TRY": "outbox/test_near_misses_on_the_way",
@@ -106,7 +106,7 @@ def remembers(words: int) -> bool:
 
 def searched_for(words: int) -> bool:
     search = " ".join(f"x{number}" for number in range(words))
-    return str(searching.is_found_by(search)).count("contact.search_text") == words
+    return str(filtering.is_found_by(search)).count("contact.search_text") == words
 
 
 def email_of(length: int) -> str:
@@ -136,7 +136,7 @@ TRIES: Mapping[str, tuple[int, Callable[[int], bool]]] = {
     "contacts/checking owner": (254, lambda most: takes({"contact_owner": {"email": "x" * most}})),
     "contacts/checking owner's name": (200, lambda most: takes({"contact_owner": {"email": "x", "name": "x" * most}})),
     "contacts/matching MAX_KEPT": (254, lambda most: matching.kept_value("x" * most) == "x" * most),
-    "contacts/searching MOST_WORDS": (12, searched_for),
+    "contacts/filtering MOST_WORDS": (12, searched_for),
     "egress/address MAX_URL_LENGTH": (
         2048,
         lambda most: is_taken(AddressError, parse_address, "https://x.test/".ljust(most, "a"), AddressPolicy()),

@@ -6,10 +6,13 @@ from portal.api.examples import CONTACT_ITEM
 from portal.api.protocol.fields import (
     EMAIL,
     KEY_TEXT,
+    PAGE_NOTE,
     AnswerSchema,
     DateText,
+    FilterSchema,
     Flag,
     ItemList,
+    ListQuerySchema,
     NumberParameter,
     Object,
     StrictSchema,
@@ -20,7 +23,6 @@ from portal.api.protocol.fields import (
     key,
     level,
 )
-from portal.api.protocol.lists import PAGE_NOTE, FilterSchema, ListQuerySchema
 from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS
 from portal.contacts.filtering import ASKED_LEVELS
 from portal.contacts.standing import SHOWN_STATES, SYNC_STATES

@@ -10,9 +10,12 @@ from portal.api.contact_schemas import CRM_URL
 from portal.api.protocol.exchange import OFFER_NOTE, join_headers, message_of, offer_of
 from portal.api.protocol.fields import (
     MAX_KEY,
+    PAGE_NOTE,
     AnswerSchema,
+    FilterSchema,
     Flag,
     ItemList,
+    ListQuerySchema,
     Moment,
     NumberParameter,
     Object,
@@ -25,7 +28,6 @@ from portal.api.protocol.fields import (
     key,
     level,
 )
-from portal.api.protocol.lists import PAGE_NOTE, FilterSchema, ListQuerySchema
 from portal.database.db import db
 from portal.deliveries.filtering import OUTSTANDING, SEARCHED
 from portal.deliveries.opening import crm_address_of

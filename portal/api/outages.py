@@ -6,8 +6,7 @@ from marshmallow import fields
 
 from portal.api import examples
 from portal.api.protocol.access import current_caller
-from portal.api.protocol.fields import AnswerSchema, Moment, about
-from portal.api.protocol.lists import PAGE_NOTE, ListQuerySchema
+from portal.api.protocol.fields import PAGE_NOTE, AnswerSchema, ListQuerySchema, Moment, about
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.company.outages import OutageFacts, page_outages
 from portal.database.db import db

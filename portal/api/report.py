@@ -9,8 +9,7 @@ from portal import clock
 from portal.api import examples
 from portal.api.outages import OutageSchema
 from portal.api.protocol.access import current_caller
-from portal.api.protocol.fields import AnswerSchema, Moment, TimeParameter, about
-from portal.api.protocol.lists import FilterSchema
+from portal.api.protocol.fields import AnswerSchema, FilterSchema, Moment, TimeParameter, about
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import refuse
 from portal.database.db import db

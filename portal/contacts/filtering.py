@@ -1,16 +1,16 @@
 """What the contact list is narrowed to, and the query that this makes."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, reduce
 from operator import eq
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.contacts.reaching import Reached, has_reached, read_reached
-from portal.contacts.searching import is_found_by
 from portal.contacts.standing import (
     SHOWN_STATES,
     SYNC_STATES,
@@ -23,14 +23,34 @@ from portal.database import filters
 from portal.database.filters import Filter, by, names_of, number, one_of, text
 from portal.models import LEVELS, Campaign, Contact, Task, User
 from portal.people import users
+from portal.rules.folding import fold
 from portal.rules.identity import clean_text
 from portal.rules.verdict import WARNINGS
 from portal.working_models import ImportedContact
 
+MOST_WORDS = 12
+WRITTEN_BETWEEN = " ()-.+/"
+"""What people write between the digits of a phone number."""
+FEW_DIGITS = 4
+"""With fewer, hardly anybody means a phone."""
 ME = "me"
 """The owner that stands for whoever asks."""
 ASKED_LEVELS = {str(level): level for level in LEVELS} | {"none": None}
 """The levels as people ask for them, with that of contacts without one."""
+
+_dialled: ColumnElement[Any] = reduce(
+    lambda text, mark: func.replace(text, mark, ""), WRITTEN_BETWEEN, cast(ColumnElement[Any], Contact.phone)
+)
+
+
+def is_found_by(search: str) -> ColumnElement[bool]:
+    """Every word stands in the contact's name, e-mail, LinkedIn id or company, in any order; or it is of its phone."""
+    words = [Contact.search_text.contains(word, autoescape=True) for word in fold(search).split()[:MOST_WORDS]]
+    digits = re.sub(f"[{re.escape(WRITTEN_BETWEEN)}]", "", search)
+    is_named = and_(*words) if words else Contact.search_text.contains(fold(search), autoescape=True)
+    if len(digits) < FEW_DIGITS or not (digits.isascii() and digits.isdecimal()):
+        return is_named
+    return or_(is_named, _dialled.contains(digits))
 
 
 def find_campaign(session: Session, company_id: int, name: str) -> Campaign | None:

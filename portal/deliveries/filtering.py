@@ -13,8 +13,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Session, aliased
 
 from portal.contacts.doubts import is_open_answer
-from portal.contacts.filtering import campaign_id_of, owner_id_of
-from portal.contacts.searching import is_found_by
+from portal.contacts.filtering import campaign_id_of, is_found_by, owner_id_of
 from portal.contacts.standing import is_behind
 from portal.database import filters
 from portal.database.filters import Filter, by, moment, names_of, number, one_of, text

@@ -1,4 +1,4 @@
-"""A contact, as a form."""
+"""A contact, a campaign, and a note about why contacts do not arrive, as forms."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -24,8 +24,9 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import Optional
 
 from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS, InvalidContact
-from portal.forms.fields import at_most, line_field, strip
-from portal.models import Contact, User
+from portal.contacts.notes import MAX_NOTE
+from portal.forms.fields import at_most, line_field, one_line_end, strip, text_area, text_of
+from portal.models import Campaign, Contact, User
 
 
 def text_field(label: Any, name: str, **render_kw: str) -> StringField:
@@ -245,3 +246,28 @@ def _write_line(first: str, second: Any) -> str:
     if second is not None:
         return f"{first}; {second}"
     return f"{first};" if ";" in first else first
+
+
+class CampaignForm(FlaskForm):
+    """A campaign's name and description, which every body of its contacts has."""
+
+    name = line_field(_l("Nome"), 200)
+    description = text_area(_l("Descrição"), MAX_TEXT)
+
+    def show(self, campaign: Campaign) -> None:
+        """Fill the fields with a campaign as it is."""
+        self.name.data, self.description.data = campaign.name, campaign.description
+
+    def said(self, campaign: Campaign) -> tuple[str, str | None]:
+        """The name and the description; one that nobody touched is the stored one, with its spaces and line ends."""
+        shown = one_line_end(strip(campaign.description))
+        is_same = self.description.data == shown
+        return text_of(self.name), campaign.description if is_same else self.description.data
+
+    def blame(self, error: InvalidContact) -> None:
+        """Show at its field what the use case refused."""
+        blame(self.description if error.field == "campaign.description" else self.name, error)
+
+
+class NoteForm(FlaskForm):
+    text = text_area(_l("Nota"), MAX_NOTE)

@@ -9,9 +9,8 @@ from sqlalchemy.orm import Session
 from portal import audit, clock
 from portal.audit import Actor
 from portal.models import AccessLink, User
-from portal.people.hashing import hash_secret
 from portal.people.logging_in import find_user
-from portal.people.passwords import set_password
+from portal.people.passwords import hash_secret, set_password
 
 LINK_LIFETIMES = {
     "setup": timedelta(days=7),

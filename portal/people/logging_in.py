@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 from portal import audit, clock
 from portal.audit import Actor, Stranger
 from portal.models import User
-from portal.people.hashing import hash_secret
-from portal.people.passwords import hash_password, hasher, is_password
+from portal.people.passwords import hash_password, hash_secret, hasher, is_password
 from portal.working_models import LoginFailure
 
 FAILURE_WINDOW = timedelta(minutes=15)

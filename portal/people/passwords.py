@@ -1,5 +1,6 @@
 """Passwords: what makes a good one, how it is kept, and how it is proven."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cache
@@ -117,3 +118,8 @@ def is_password(password_hash: str | None, password: str) -> bool:
     except VerificationError:
         return False
     return password_hash is not None
+
+
+def hash_secret(secret: str) -> str:
+    """SHA-256 is enough for what is random and long; argon2 is for what people choose."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,24 +1,31 @@
-"""The second factor: a code of six digits that an app shows and changes every 30 seconds (TOTP, RFC 6238)."""
+"""The second factor: a code of six digits that an app shows and changes every 30 seconds (TOTP, RFC 6238).
+
+Recovery codes stand in for it when the phone is lost, each once. Only their hashes are kept; they are long and random,
+so that a hash tells nothing.
+"""
 
 import hmac
+import secrets
 from datetime import timedelta
 
 import pyotp
-from sqlalchemy import or_, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
 from portal.audit import Actor
 from portal.models import User
-from portal.people import recovery_codes
 from portal.people.logging_in import count_guess, forget_guess
-from portal.people.passwords import end_sessions
+from portal.people.passwords import end_sessions, hash_secret
 from portal.vault import Vault
 
 STEP_SECONDS = 30
 DRIFT_STEPS = 1
 """A phone's clock may be so many steps ahead or behind."""
 ISSUER = "Catacliente"
+RECOVERY_CODES = 10
+DIGITS, GROUP = 20, 4
+"""Of a recovery code: 66 random bits, as people copy them."""
 
 
 def new_secret() -> str:
@@ -60,8 +67,8 @@ def accept_code(session: Session, user: User, code: str, *, vault: Vault, ip: st
     account = f"second factor of {user.id}"
     guess = count_guess(session, account, ip=ip, anywhere=True)
     actor = Actor(user.company_id, user.email, ip)
-    if recovery_codes.is_one(code):
-        accepted = recovery_codes.use_code(session, user, code)
+    if is_recovery_code(code):
+        accepted = use_recovery_code(session, user, code)
     else:
         secret = vault.open(user.totp_secret or "", purpose="second_factor", company_id=user.company_id)
         step = find_step(secret, code)
@@ -70,7 +77,7 @@ def accept_code(session: Session, user: User, code: str, *, vault: Vault, ip: st
         audit.record(session, actor, "login.code_refused")
         return False
     forget_guess(session, guess)
-    audit.record(session, actor, "login.recovered" if recovery_codes.is_one(code) else "login.succeeded")
+    audit.record(session, actor, "login.recovered" if is_recovery_code(code) else "login.succeeded")
     return True
 
 
@@ -94,3 +101,33 @@ def _use_up(session: Session, user: User, step: int) -> bool:
         .values(totp_step=step)
     )
     return bool(changed.rowcount)  # type: ignore[attr-defined]
+
+
+def make_recovery_codes(session: Session, user: User, *, actor: Actor) -> list[str]:
+    """New codes, in place of all that the user had; nobody sees them again."""
+    codes = [f"{secrets.randbelow(10**DIGITS):0{DIGITS}}" for _ in range(RECOVERY_CODES)]
+    user.recovery_hashes = [hash_secret(code) for code in codes]
+    audit.record(session, actor, "second_factor.codes_made")
+    return ["-".join(code[start : start + GROUP] for start in range(0, DIGITS, GROUP)) for code in codes]
+
+
+def is_recovery_code(typed: str) -> bool:
+    """Whether this has the form of a recovery code, however it is grouped."""
+    digits = _digits_of(typed)
+    return len(digits) == DIGITS and digits.isdecimal()
+
+
+def use_recovery_code(session: Session, user: User, typed: str) -> bool:
+    """Whether this is one of the user's codes, which is used up: two log-ins at once cannot share it."""
+    query = select(User).where(User.id == user.id).with_for_update().execution_options(populate_existing=True)
+    held, digest = session.scalars(query).one(), hash_secret(_digits_of(typed))
+    kept = held.recovery_hashes or []
+    if digest not in kept:
+        return False
+    held.recovery_hashes = [each for each in kept if each != digest]
+    session.flush()
+    return True
+
+
+def _digits_of(typed: str) -> str:
+    return "".join(typed.replace("-", " ").split())

@@ -20,7 +20,7 @@ from portal.database.db import looking, patience, writing
 from portal.database.driver import Statement
 from portal.database.rows import given
 from portal.models import ApiToken, Company, User
-from portal.people.hashing import hash_secret
+from portal.people.passwords import hash_secret
 
 MOST_TOKENS = 100
 """That a company has at one time."""

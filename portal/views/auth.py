@@ -11,7 +11,7 @@ from portal.database.db import db
 from portal.forms.fields import text_of
 from portal.forms.people import CodeForm, LogInForm
 from portal.models import User
-from portal.people import logging_in, passwords, recovery_codes, second_factor, users
+from portal.people import logging_in, passwords, second_factor, users
 from portal.runtime import runtime
 from portal.web import access, proxied, sessions
 from portal.web.errors import render_error
@@ -78,7 +78,7 @@ def enter_code() -> ResponseReturnValue:
             sessions.begin(user)
             return see_other(wanted_page() or url_for("home.index"))
         db.session.commit()
-        if recovery_codes.is_one(form.code.data or ""):
+        if second_factor.is_recovery_code(form.code.data or ""):
             form.code.errors = [_("Este código de recuperação não vale, ou já foi usado. Digite outro.")]
         else:
             form.code.errors = [_("Este código não vale. Espere o próximo e tente de novo.")]

@@ -11,7 +11,7 @@ from portal.contacts import doubts, notes
 from portal.contacts.syncing import LOOK_BACK, backlog_of, causes_of
 from portal.database.db import db
 from portal.deliveries.log import last_attempts
-from portal.forms.causes import NoteForm
+from portal.forms.contacts import NoteForm
 from portal.web import access
 from portal.web.redirects import back_or
 

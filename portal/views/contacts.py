@@ -14,7 +14,6 @@ from portal.company.endpoint import get_endpoint, is_configured, say_when_it_lea
 from portal.contacts import doubts, filtering, syncing
 from portal.contacts.checking import InvalidContact
 from portal.contacts.classifying import classify
-from portal.contacts.doubles import find_doubles_of
 from portal.contacts.filtering import ASKED_LEVELS, ContactFilter
 from portal.contacts.listing import (
     COUNT_CAP,
@@ -29,6 +28,7 @@ from portal.contacts.listing import (
     page_contacts,
     people_of,
 )
+from portal.contacts.merging import find_doubles_of
 from portal.contacts.saving import save_items
 from portal.contacts.standing import standings_of
 from portal.database.db import db

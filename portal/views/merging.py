@@ -8,7 +8,6 @@ from flask_login import current_user
 
 from portal import outbox
 from portal.contacts import merging
-from portal.contacts.doubles import find_doubles, find_doubles_of
 from portal.contacts.filtering import ContactFilter
 from portal.contacts.listing import page_contacts
 from portal.database.db import db
@@ -25,7 +24,7 @@ bp = access.Pages("merging", __name__, url_prefix="/contacts")
 @bp.get("/doubles", access="admin")
 def doubles() -> ResponseReturnValue:
     """The contacts that look alike, in groups."""
-    return render_template("merging/doubles.html", groups=find_doubles(db.session, current_user.company_id))
+    return render_template("merging/doubles.html", groups=merging.find_doubles(db.session, current_user.company_id))
 
 
 @bp.get("/<int:contact_id>/merge", access="admin")
@@ -50,7 +49,7 @@ def choose(contact_id: int) -> ResponseReturnValue:
     contact, search = get_contact_or_404(contact_id), request.args.get("search", "").strip()
     found = page_contacts(db.session, contact.company_id, ContactFilter(search=search), limit=MOST_FOUND + 1).items
     others = [each for each in found if each.id != contact_id][:MOST_FOUND] if search else []
-    alike = find_doubles_of(db.session, contact)
+    alike = merging.find_doubles_of(db.session, contact)
     return render_template("merging/choose.html", contact=contact, alike=alike, search=search, others=others)
 
 

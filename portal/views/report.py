@@ -23,8 +23,8 @@ from portal.report.words import name_span, say, say_time
 from portal.runtime import runtime
 from portal.web import access, csv_file
 from portal.web.asked import asked, asked_days, asked_numbers
+from portal.web.charts import stack
 from portal.web.redirects import back_or, see_other
-from portal.web.stacks import stack
 
 MONTHS = 13
 """How many months the page offers."""

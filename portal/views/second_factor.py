@@ -9,7 +9,7 @@ from flask_login import current_user
 from portal.database.db import db
 from portal.forms.fields import text_of
 from portal.forms.people import TurnOffForm, TurnOnForm
-from portal.people import recovery_codes, second_factor
+from portal.people import second_factor
 from portal.runtime import runtime
 from portal.views.account import own_user
 from portal.views.team import get_user_or_404
@@ -43,10 +43,10 @@ def turn_on() -> ResponseReturnValue:
     ):
         form.code.errors = [_("Este código não confere. Veja se o relógio do celular está certo e digite o próximo.")]
         return scan_page(form, secret), 422
-    codes = recovery_codes.make_codes(db.session, user, actor=actor)
+    codes = second_factor.make_recovery_codes(db.session, user, actor=actor)
     sessions.begin(user)
     flash(_("Verificação em duas etapas ligada. Da próxima vez, o portal pede também o código."), "success")
-    return render_template("account/recovery_codes.html", codes=codes)
+    return render_template("account/second_factor.html", codes=codes)
 
 
 @bp.post("/account/second-factor/codes", access="member")
@@ -57,9 +57,9 @@ def make_codes() -> ResponseReturnValue:
         return see_other(url_for(".show"))
     if not form.validate_on_submit() or not sessions.is_confirmed(form.current):
         return turn_off_page(TurnOffForm(formdata=None), form), 422
-    codes = recovery_codes.make_codes(db.session, own_user(), actor=access.current_actor())
+    codes = second_factor.make_recovery_codes(db.session, own_user(), actor=access.current_actor())
     db.session.commit()
-    return render_template("account/recovery_codes.html", codes=codes)
+    return render_template("account/second_factor.html", codes=codes)
 
 
 @bp.post("/account/second-factor/remove", access="member")

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from portal import clock
 from portal.api.protocol import access, idempotency
-from portal.api.protocol.rate_limit import RateLimit
+from portal.api.protocol.access import RateLimit
 from portal.database.db import db
 from portal.models import Company
 from portal.web.bodies import CALL_BYTES

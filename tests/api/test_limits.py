@@ -11,8 +11,8 @@ from werkzeug.test import EnvironBuilder
 
 from portal import clock
 from portal.api.protocol import access, parsing
+from portal.api.protocol.access import RateLimit
 from portal.api.protocol.parsing import read_json
-from portal.api.protocol.rate_limit import RateLimit
 from tests.api.conftest import Caller, check_problem, make_caller
 from tests.conftest import MakeApp
 

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from portal.api.contact_schemas import ContactQuerySchema
-from portal.api.protocol.lists import ListQuerySchema
+from portal.api.protocol.fields import ListQuerySchema
 from portal.contacts import classifying, filtering, listing
 from portal.contacts.campaigns import count_campaigns
 from portal.contacts.filtering import ContactFilter, read_filter

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from portal.contacts import campaigns, classifying, doubles, listing
+from portal.contacts import campaigns, classifying, listing, merging
 from portal.contacts.filtering import ContactFilter
 from portal.database.db import db
 from portal.models import Campaign, Classification, Company, Contact
@@ -132,10 +132,10 @@ def test_doubles_are_shown_in_fifty_groups_by_name_each_of_the_first_ten(company
         facts = {name: getattr(row, name) for name in columns}
         db.session.add_all(Contact(**facts) for _ in range(11 if row.name == "Pessoa 30" else 1))
     db.session.commit()
-    groups = doubles.find_doubles(db.session, company.id)
+    groups = merging.find_doubles(db.session, company.id)
     assert len(groups) == 50
     shown = [group[0].name for group in groups]
     assert shown == sorted(shown)
     alike = db.session.query(Contact).filter_by(name="Pessoa 30").order_by(Contact.id).all()
     assert ids(next(group for group in groups if group[0].name == "Pessoa 30")) == ids(alike)[:10]
-    assert ids(doubles.find_doubles_of(db.session, alike[0])) == ids(alike)[1:6]
+    assert ids(merging.find_doubles_of(db.session, alike[0])) == ids(alike)[1:6]

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from portal import clock, outbox
-from portal.contacts import doubles, doubts, merging
+from portal.contacts import doubts, merging
 from portal.contacts.alike import Alike
 from portal.contacts.checking import check_item
 from portal.contacts.classifying import ContactGone
-from portal.contacts.doubles import find_doubles, find_doubles_of
+from portal.contacts.merging import find_doubles, find_doubles_of
 from portal.contacts.saved import FileRules, Saved
 from portal.contacts.saving import save_batch
 from portal.contacts.standing import standings_of
@@ -480,7 +480,7 @@ def test_contacts_look_alike_by_id_by_e_mail_or_by_name_and_company(
     assert [ana.id, same_email.id] in groups
     assert len(groups) == 2
     assert find_doubles(db.session, make_company("Outra").id) == []
-    monkeypatch.setattr(doubles, "MOST_OF_A_GROUP", 2)
+    monkeypatch.setattr(merging, "MOST_OF_A_GROUP", 2)
     assert {len(group) for group in find_doubles(db.session, company.id)} == {2}
 
 

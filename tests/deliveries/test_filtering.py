@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from portal.api.delivery_schemas import DeliveryFilterSchema, DeliveryQuerySchema
-from portal.api.protocol.lists import ListQuerySchema
+from portal.api.protocol.fields import ListQuerySchema
 from portal.cli.delivery_filter import OPTIONS
 from portal.database.db import db
 from portal.deliveries import filtering, log, resending

@@ -7,7 +7,7 @@ from portal import clock
 from portal.audit import Actor
 from portal.database.db import db
 from portal.models import ApiToken, AuditEntry, User
-from portal.people import links, recovery_codes, second_factor, tokens, users
+from portal.people import links, second_factor, tokens, users
 from portal.runtime import runtime
 from tests.factories import PASSWORD, make_company, make_user
 
@@ -36,7 +36,7 @@ def test_each_act_on_people_is_written_down_once(app: Flask) -> None:
     secret = second_factor.new_secret()
     code = pyotp.TOTP(secret).at(clock.utcnow())
     assert second_factor.turn_on(db.session, user, code, secret=secret, vault=vault, actor=boss)
-    recovery_codes.make_codes(db.session, user, actor=boss)
+    second_factor.make_recovery_codes(db.session, user, actor=boss)
     tokens.create_token(db.session, user, label="CRM", actor=boss)
     db.session.flush()
     token = db.session.query(ApiToken).one()

@@ -12,7 +12,7 @@ from flask import Flask
 from portal import clock
 from portal.audit import Actor
 from portal.database.db import db
-from portal.people import logging_in, passwords, recovery_codes, second_factor, users
+from portal.people import logging_in, passwords, second_factor, users
 from portal.people.logging_in import ACCOUNTS_A_HOST, network_of
 from portal.runtime import runtime
 from portal.working_models import LoginFailure
@@ -125,7 +125,7 @@ def test_a_password_that_was_kept_with_less_work_is_kept_anew(app: Flask, monkey
 
 def test_a_right_code_counts_against_nobody(app: Flask) -> None:
     user = make_user(make_company())
-    codes = recovery_codes.make_codes(db.session, user, actor=Actor(user.company_id, user.email))
+    codes = second_factor.make_recovery_codes(db.session, user, actor=Actor(user.company_id, user.email))
     for code in codes:
         assert second_factor.accept_code(db.session, user, code, vault=runtime().vault, ip="192.0.2.1")
     assert db.session.query(LoginFailure).count() == 0

@@ -13,9 +13,8 @@ from portal.clock import utcnow
 from portal.database.db import db
 from portal.models import AccessLink, ApiToken, Company, User
 from portal.people import links, logging_in, tokens, users
-from portal.people.hashing import hash_secret
 from portal.people.logging_in import FAILURE_WINDOW, FREE_FAILURES, TooManyFailures
-from portal.people.passwords import InvalidAccount
+from portal.people.passwords import InvalidAccount, hash_secret
 from portal.working_models import LoginFailure
 from tests.factories import NOON, actor_of, make_company, make_user
 

@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 import portal
-from portal.api.protocol.rate_limit import RateLimit
+from portal.api.protocol.access import RateLimit
 from portal.audit import AuditFilter
 from portal.contacts.filtering import ContactFilter
 from portal.database.db import db

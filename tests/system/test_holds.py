@@ -21,7 +21,7 @@ from portal.database.driver import Hold, Statement
 from portal.importing.undoing import _undo_part
 from portal.outbox import Rules
 from portal.outbox.outages import begin_outage, end_outage
-from portal.people import links, logging_in, recovery_codes, users
+from portal.people import links, logging_in, second_factor, users
 from portal.privacy import closing
 from portal.privacy.erasing import erase_contact
 from portal.rules.retry import parse_schedule
@@ -102,7 +102,7 @@ def test_whoever_changes_what_others_may_change_holds_it(app: Flask) -> None:
         "name": lambda: users.change_profile(session, ana.owner, name="Outra", language="en", timezone=None),
         "role": lambda: users.change_role(session, boss, "member", actor=actor),
         "log-in": lambda: users.add_user(session, company, name="Z", email="z@x.test", role="admin", password=None),
-        "code": lambda: recovery_codes.use_code(session, other, "0" * 20),
+        "code": lambda: second_factor.use_recovery_code(session, other, "0" * 20),
         "link": lambda: links.find_link(session, "x", purpose="reset"),
         "guess": lambda: logging_in.count_guess(session, "ana", ip="192.0.2.1"),
         "pause": lambda: endpoint.pause(session, actor),

@@ -12,7 +12,7 @@ from portal import clock
 from portal.audit import Actor
 from portal.database.db import db
 from portal.models import AuditEntry, User
-from portal.people import links, logging_in, recovery_codes, second_factor
+from portal.people import links, logging_in, second_factor
 from portal.runtime import runtime
 from tests.conftest import BOTH
 from tests.factories import PASSWORD, make_company, make_user, second_factor_of, set_second_factor
@@ -245,7 +245,7 @@ def codes_in(page: str) -> list[str]:
 @pytest.fixture
 def recovery(guarded) -> list[str]:
     """The codes of `guarded`."""
-    codes = recovery_codes.make_codes(db.session, guarded, actor=Actor(guarded.company_id, guarded.email))
+    codes = second_factor.make_recovery_codes(db.session, guarded, actor=Actor(guarded.company_id, guarded.email))
     db.session.commit()
     return codes
 
@@ -283,7 +283,7 @@ def test_guesses_of_recovery_codes_are_slowed_down_like_others(asked, recovery):
 
 def test_another_person_s_code_is_none(asked, company, recovery):
     other = make_user(company)
-    codes = recovery_codes.make_codes(db.session, other, actor=Actor(company.id, other.email))
+    codes = second_factor.make_recovery_codes(db.session, other, actor=Actor(company.id, other.email))
     db.session.commit()
     assert asked.post("/login/code", {"code": codes[0]}).status_code == 422
 
@@ -291,7 +291,7 @@ def test_another_person_s_code_is_none(asked, company, recovery):
 def test_new_codes_take_the_password_and_replace_the_old_ones(member):
     user = db.session.get(User, member.id)
     set_second_factor(user, second_factor.new_secret())
-    old = recovery_codes.make_codes(db.session, user, actor=Actor(user.company_id, user.email))
+    old = second_factor.make_recovery_codes(db.session, user, actor=Actor(user.company_id, user.email))
     db.session.commit()
     assert member.post("/account/second-factor/codes", {"current": "wrong wrong"}).status_code == 422
     new = codes_in(member.post("/account/second-factor/codes", {"current": PASSWORD}).text)
@@ -304,7 +304,7 @@ def test_new_codes_take_the_password_and_replace_the_old_ones(member):
 @BOTH
 def test_two_at_once_do_not_share_a_recovery_code(app, company):
     user = make_user(company)
-    (code, *_) = recovery_codes.make_codes(db.session, user, actor=Actor(company.id, user.email))
+    (code, *_) = second_factor.make_recovery_codes(db.session, user, actor=Actor(company.id, user.email))
     user_id = user.id
     db.session.commit()
     start, used = threading.Barrier(2), []
@@ -312,7 +312,7 @@ def test_two_at_once_do_not_share_a_recovery_code(app, company):
     def use() -> None:
         with app.app_context():
             start.wait()
-            used.append(recovery_codes.use_code(db.session, db.session.get_one(User, user_id), code))
+            used.append(second_factor._use_recovery_code(db.session, db.session.get_one(User, user_id), code))
             db.session.commit()
             db.session.remove()
 

@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from portal.deliveries.log import DayCount
-from portal.web.charts import day_starts, draw
-from portal.web.stacks import round_up, stack
+from portal.web.charts import day_starts, draw, round_up, stack
 from tests.factories import NOON
 
 

@@ -4,6 +4,8 @@ Every route says `access="member"` (any token) or "admin" (an admin's token), as
 """
 
 import math
+import threading
+from collections.abc import Hashable
 from datetime import timedelta
 
 from flask import Flask, current_app, g, request
@@ -11,7 +13,6 @@ from flask.typing import ResponseReturnValue
 
 from portal import clock
 from portal.api.protocol.problems import Problem, answer_http_error
-from portal.api.protocol.rate_limit import RateLimit
 from portal.api.protocol.sentences import DETAILS
 from portal.audit import Actor
 from portal.database.db import db
@@ -29,6 +30,29 @@ PUBLIC = {"api-docs.openapi_json", "api_docs.index", "api_docs.show"}
 READING = ("GET", "HEAD", "OPTIONS")
 USE_RECORDED_EVERY = timedelta(minutes=1)
 CHALLENGE = 'Bearer realm="portal"'
+
+
+class RateLimit:
+    """At most `burst` calls at once, and `per_second` for good; what is not used comes back at that pace.
+
+    Each process counts for itself: several of them admit as many times as much.
+    """
+
+    def __init__(self, *, per_second: float, burst: int) -> None:
+        self._seconds_each = 1 / per_second
+        self._seconds_ahead = burst / per_second
+        self._free_at: dict[Hashable, float] = {}
+        self._lock = threading.Lock()
+
+    def take(self, who: Hashable) -> float:
+        """Seconds until `who` may call again; 0.0 when this call is admitted, and counts."""
+        now = clock.monotonic()
+        with self._lock:
+            free_at = max(self._free_at.get(who, now), now) + self._seconds_each
+            if free_at - now > self._seconds_ahead:
+                return free_at - now - self._seconds_ahead
+            self._free_at[who] = free_at
+            return 0.0
 
 
 def init_app(app: Flask) -> None:

@@ -1,4 +1,4 @@
-"""Marshmallow fields whose errors are stable codes, and which take no value for another type's."""
+"""Marshmallow fields whose errors are stable codes, and which take no value for another type's; filters and pages."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,6 +13,7 @@ from portal.models import LEVELS
 from portal.rules.payload import UnencodableText, check_text, is_storable
 
 MAX_KEY = 2**63 - 1
+MAX_LIMIT, DEFAULT_LIMIT = 200, 50
 NO_NUL = Regexp(r"^[^\u0000]*$", error="nul")
 KEY_TEXT = Regexp(r"^[!-~]+$", error="not_a_key")
 EMAIL = Regexp(r"^[^\s@\u0000]+@[^\s@.\u0000]+(?:\.[^\s@.\u0000]+)+$", error="not_an_email")
@@ -229,3 +230,18 @@ def choice(values: tuple[str, ...], **kwargs: Any) -> fields.String:
     """One of these words."""
     messages = CODES | {"invalid": "not_a_text"}
     return fields.String(validate=OneOf(values, error="unknown_value"), error_messages=messages, **kwargs)
+
+
+PAGE_NOTE = about("null on the last page.")
+
+
+class FilterSchema(StrictSchema):
+    campaign = Text(200, metadata=about("A campaign's name, or its number."))
+    owner = Text(254, metadata=about("An owner's e-mail, or their number."))
+
+
+class ListQuerySchema(StrictSchema):
+    limit = NumberParameter(
+        load_default=DEFAULT_LIMIT, validate=Range(1, MAX_LIMIT, error=f"out_of_range:1:{MAX_LIMIT}")
+    )
+    cursor = Text(200, metadata=about("`next_cursor` of the page before."))

@@ -6,19 +6,22 @@ and the next one with its key begins afresh; one that comes while the first is u
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, and_, delete, insert, select, text, update
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.database.waiting import LockedTooLong, waiting_for_locks
+from portal.database.db import patience_left
 from portal.privacy.retention import CALLS_KEPT
 from portal.working_models import IdempotencyKey
 
 WAIT_SECONDS = 2.0
 """How long a call waits for an earlier one with its key, on PostgreSQL; on SQLite it waits as every writer does."""
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 class KeyReused(Exception):
@@ -39,12 +42,9 @@ def begin(session: Session, company_id: int, key: str, *, request_hash: str) -> 
 
     Raises KeyReused, and KeyUnderWay after a while of waiting.
     """
-    try:
-        with waiting_for_locks(session, at_most=WAIT_SECONDS):
-            if _take(session, company_id, key, request_hash):
-                return None
-    except LockedTooLong as error:
-        raise KeyUnderWay from error
+    with _waiting_briefly(session):
+        if _take(session, company_id, key, request_hash):
+            return None
     known = session.scalars(select(IdempotencyKey).where(_is(company_id, key))).one_or_none()
     if known is None:  # the house-keeping came between
         raise KeyUnderWay
@@ -73,3 +73,22 @@ def _take(session: Session, company_id: int, key: str, request_hash: str) -> boo
 
 def _is(company_id: int, key: str) -> ColumnElement[bool]:
     return and_(IdempotencyKey.company_id == company_id, IdempotencyKey.key == key)
+
+
+@contextmanager
+def _waiting_briefly(session: Session) -> Iterator[None]:
+    """PostgreSQL's statements inside wait so long for a key that an earlier call holds, and raise KeyUnderWay.
+
+    The transaction is of no more use then. SQLite's writers wait when they begin, and only there.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        yield
+        return
+    session.execute(text(f"SET LOCAL lock_timeout = {round(WAIT_SECONDS * 1000)}"))
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+            raise KeyUnderWay from error
+        raise
+    session.execute(text(f"SET LOCAL lock_timeout = {max(1, round(patience_left() * 1000))}"))
