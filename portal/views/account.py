@@ -1,6 +1,6 @@
-"""One's own account: name, language, e-mail, password, and leaving everywhere."""
+"""One's own account: name, language, e-mail and password; anybody chooses the language of the pages."""
 
-from flask import abort, flash, make_response, render_template, request, url_for
+from flask import Response, abort, flash, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -9,26 +9,28 @@ from flask_login import current_user
 from portal.database.db import db
 from portal.forms.fields import text_of
 from portal.forms.people import ChangeEmailForm, ChangePasswordForm, ProfileForm
+from portal.i18n import LANGUAGE_COOKIE, LANGUAGES
 from portal.mail import MailError
 from portal.models import AccessLink, User
 from portal.notices.explaining import explain_error
 from portal.people import emails, links, passwords, users
 from portal.runtime import runtime
-from portal.views.language import remember_language
 from portal.views.links import open_link
 from portal.web import access, sessions
 from portal.web.link_mail import link_to, send_link, tell_old_address
-from portal.web.redirects import see_other
+from portal.web.redirects import back_or, see_other
 
-bp = access.Pages("account", __name__, url_prefix="/account")
+YEAR_SECONDS = 365 * 24 * 60 * 60
+
+bp = access.Pages("account", __name__)
 
 
-@bp.get("", access="member")
+@bp.get("/account", access="member")
 def index() -> ResponseReturnValue:
     return page()
 
 
-@bp.post("", access="member")
+@bp.post("/account", access="member")
 def save() -> ResponseReturnValue:
     form = ProfileForm()
     if not form.validate_on_submit():
@@ -40,7 +42,7 @@ def save() -> ResponseReturnValue:
     return remember_language(make_response(see_other(url_for(".index"))), form.language.data)
 
 
-@bp.post("/password", access="member")
+@bp.post("/account/password", access="member")
 def change_password() -> ResponseReturnValue:
     """Another password, for whoever knows the present one. Every other session ends."""
     form = ChangePasswordForm()
@@ -57,7 +59,7 @@ def change_password() -> ResponseReturnValue:
     return see_other(url_for(".index"))
 
 
-@bp.post("/email", access="member")
+@bp.post("/account/email", access="member")
 def ask_for_email() -> ResponseReturnValue:
     """Mail a link to another address, which whoever is logged in confirms by it."""
     form = ChangeEmailForm()
@@ -87,7 +89,7 @@ def ask_for_email() -> ResponseReturnValue:
     return see_other(url_for(".index"))
 
 
-@bp.route("/email/<token>", methods=["GET", "POST"], access="member")
+@bp.route("/account/email/<token>", methods=["GET", "POST"], access="member")
 def confirm_email(token: str) -> ResponseReturnValue:
     """Take the address that the link was sent to. Who reads that mail has to be logged in as whom it was made for."""
     link = open_own_link_or_404(token)
@@ -140,3 +142,28 @@ def page(
         password=password or ChangePasswordForm(formdata=None),
         is_mailing=is_mailing(),
     )
+
+
+@bp.post("/language", access="public")
+def choose_language() -> ResponseReturnValue:
+    """The language of the pages, for anybody."""
+    chosen = request.form.get("language", "")
+    if chosen not in LANGUAGES:
+        abort(400)
+    if current_user.is_authenticated:
+        current_user.locale = chosen
+        db.session.commit()
+    return remember_language(make_response(back_or(url_for("home.index"))), chosen)
+
+
+def remember_language(response: Response, language: str) -> Response:
+    """The answer, with a cookie by which the browser keeps the language."""
+    response.set_cookie(
+        LANGUAGE_COOKIE,
+        language,
+        max_age=YEAR_SECONDS,
+        httponly=True,
+        samesite="Lax",
+        secure=runtime().settings.secure_cookies,
+    )
+    return response
