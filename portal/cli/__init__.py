@@ -24,20 +24,20 @@ COMMANDS = {
     "token": ("portal.cli.token", "Tokens for the API."),
     "webhook": ("portal.cli.webhook", "The address that deliveries go to."),
     "import": ("portal.cli.importing", "Import contacts from a CSV file, a workbook (XLSX, XLS, ODS) or JSON lines."),
-    "undo": ("portal.cli.undo", "Take an import back, as a job that a worker does."),
+    "undo": ("portal.cli.importing", "Take an import back, as a job that a worker does."),
     "contacts": ("portal.cli.contacts", "The contacts, and what the CRM knows of them."),
-    "classify": ("portal.cli.classify", "Set or remove a contact's interest level."),
+    "classify": ("portal.cli.contacts", "Set or remove a contact's interest level."),
     "deliveries": ("portal.cli.deliveries", "The delivery log, and sending again."),
-    "sync": ("portal.cli.sync", "Bring the CRM in sync, as a job that a worker does."),
+    "sync": ("portal.cli.contacts", "Bring the CRM in sync, as a job that a worker does."),
     "report": ("portal.cli.report", "Say who reached which level, and whether the CRM knows."),
     "causes": ("portal.cli.causes", "Why contacts have not arrived, or arrived with a warning."),
-    "settle": ("portal.cli.settle", "Say that what the CRM accepted with a warning is right there."),
+    "settle": ("portal.cli.causes", "Say that what the CRM accepted with a warning is right there."),
     "listen": ("portal.cli.listen", "Run a local receiver that shows and verifies what arrives."),
-    "backup": ("portal.cli.backup", "Write the database to one file, while the portal runs."),
-    "restore": ("portal.cli.restore", "Put a backup in the place of the database, with the outbox held."),
+    "backup": ("portal.cli.backups", "Write the database to one file, while the portal runs."),
+    "restore": ("portal.cli.backups", "Put a backup in the place of the database, with the outbox held."),
     "move": ("portal.cli.move", "Carry everything from SQLite to PostgreSQL, while the portal is stopped."),
-    "purge": ("portal.cli.purge", "Delete what is kept no longer, and give the space back."),
-    "erase": ("portal.cli.erase", "Erase a person: the contact, and the bodies and answers of its deliveries."),
+    "purge": ("portal.cli.privacy", "Delete what is kept no longer, and give the space back."),
+    "erase": ("portal.cli.privacy", "Erase a person: the contact, and the bodies and answers of its deliveries."),
     "doctor": ("portal.cli.doctor", "Check everything, and say what to do."),
     "completion": ("portal.cli.completion", "Print what makes a shell complete commands and options."),
 }
@@ -131,6 +131,11 @@ def describe_error(error: click.ClickException | click.Abort) -> dict[str, str]:
         return {"code": "not_confirmed", "message": "Nobody confirmed it: nothing was done."}
     code = "usage" if isinstance(error, click.UsageError) else getattr(error.__cause__, "code", "failed")
     return {"code": str(code), "message": error.format_message()}
+
+
+def inert(text: str) -> str:
+    """Foreign text without the characters that would command the terminal; lines stay lines."""
+    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
 
 
 @click.group(cls=PortalGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

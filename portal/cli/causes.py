@@ -1,4 +1,4 @@
-"""`portal causes`."""
+"""`portal causes` and `portal settle`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,9 +7,10 @@ import click
 
 from portal.api.causes import CauseSchema, shapes_of
 from portal.audit import Actor
-from portal.cli.console import Words, for_company, json_option, print_answer
-from portal.contacts import notes
+from portal.cli.console import ROW_NUMBER, Words, check_usage, for_company, is_any_given, json_option, print_answer
+from portal.contacts import doubts, notes
 from portal.database.db import db, reading
+from portal.rules.verdict import WARNINGS
 
 
 @click.group()
@@ -43,3 +44,18 @@ def note(actor: Actor, cause: str, text: str | None) -> None:
     notes.write_note(db.session, actor, cause, text or "")
     db.session.commit()
     click.echo("The note is saved." if text else "There is no note.")
+
+
+@click.command()
+@click.argument("contact_id", required=False, type=ROW_NUMBER)
+@click.option("--warning", type=click.Choice(WARNINGS), help="All open warnings of that kind.")
+@check_usage(lambda given: is_any_given(given, ("contact_id", "warning")), "Give a contact's number, or --warning.")
+@for_company
+def settle(actor: Actor, contact_id: int | None, warning: str | None) -> None:
+    """Say that what the CRM accepted with a warning is right there.
+
+    Somebody looked. Name a contact, or a kind of warning. The next answer with a warning opens a new one.
+    """
+    count = doubts.settle(db.session, actor, contact_id=contact_id, warning=warning)
+    db.session.commit()
+    click.echo(f"Settled: {count}.")

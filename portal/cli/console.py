@@ -14,8 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor
+from portal.cli import inert
 from portal.cli.holding import hold_app
-from portal.cli.terminal import inert
 from portal.cli.upgrade import bring_up_to_date
 from portal.company.refusals import Refusal
 from portal.company.sealed import prove_key

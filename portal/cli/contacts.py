@@ -1,33 +1,36 @@
-"""`portal contacts`."""
+"""`portal contacts`, `portal sync` and `portal classify`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import click
 
 from portal.api.contacts import shapes_of
+from portal.api.jobs import JobSchema
 from portal.audit import Actor
+from portal.cli import inert
 from portal.cli.console import (
+    ACTOR,
     ROW_NUMBER,
     Command,
     Words,
     check_usage,
+    contact_of_any_company,
     for_company,
     is_any_given,
     json_option,
+    open_app,
     print_answer,
     print_json,
     refuse_unknown,
 )
-from portal.cli.sync import do_in_job
-from portal.cli.terminal import inert
 from portal.contacts import assigning, classifying, completing, merging, syncing
 from portal.contacts.filtering import NAMES, ContactFilter, read_filter
 from portal.contacts.listing import get_contact, page_contacts
 from portal.database.db import db, reading, reading_apart
 from portal.database.filters import choices_of
-from portal.models import Company, Contact
+from portal.models import LEVELS, Company, Contact, Task
 
 ALL_SENT = "The CRM has it all, or it is queued: nothing is sent."
 
@@ -210,3 +213,75 @@ def facts_of(shape: dict[str, Any]) -> list[tuple[str, Any]]:
     owner = shape["contact_owner"]
     plain = {name: value for name, value in shape["contact"].items() if isinstance(value, str | int) and name != "name"}
     return [*plain.items(), ("contact_owner", f"{owner['name']} <{owner['email']}>")]
+
+
+@click.command()
+@for_company
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def sync(actor: Actor, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Bring the CRM in sync, as a job that a worker does.
+
+    It sends the latest state of each contact whose level the CRM does not know, level 3 first. What is on its way is
+    left alone. While such a job is under way it is the answer, so that asking twice sends once.
+    """
+    with reading_apart(db.session):
+        count = sum(syncing.count_out_of_sync(db.session, actor.company_id).values())
+    nothing = "The CRM knows every level, or will soon: nothing is sent."
+    start = partial(syncing.start, db.session, actor)
+    do_in_job(count, start, nothing, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+def do_in_job(
+    count: int,
+    start: Callable[[], Task],
+    nothing: str,
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    verb: tuple[str, str] = ("send", "sent"),
+) -> None:
+    """Ask whether it is to be done with so many contacts, start the job that does it, and say so; or only count."""
+    do, done = verb
+    if dry_run:
+        print_json({"count": count}) if as_json else click.echo(f"{count} contacts would be {done}.")
+        return
+    if not yes and count:
+        click.confirm(f"{do.capitalize()} {count} contacts?", abort=True, err=True)
+    task = start()
+    db.session.commit()
+    if as_json:
+        print_json(JobSchema().dump(task))
+    else:
+        click.echo(f"Job {task.id}: a worker {do}s {task.total} contacts." if task.total else nothing)
+
+
+@click.command()
+@click.argument("contact_id", type=ROW_NUMBER)
+@click.argument("level", type=click.Choice([*map(str, LEVELS), "none"]))
+@json_option
+def classify(contact_id: int, level: str, as_json: bool) -> None:
+    """Set or remove a contact's interest level.
+
+    LEVEL is 1 low, 2 medium, 3 high, or none to remove it. The webhook goes out by the same rule as from the page: when
+    a level is set or changed, not when it is removed.
+    """
+    wanted = None if level == "none" else int(level)
+    with open_app():
+        contact = contact_of_any_company(contact_id)
+        done = classifying.classify(db.session, Actor(contact.company_id, ACTOR), contact_id, wanted)
+        db.session.commit()
+        if as_json:
+            print_json({"contact_id": contact_id, "delivery_id": done.delivery_id})
+            return
+        click.echo(f"Contact {contact_id}: {done.previous_level or 'none'} -> {level}.")
+        if done.delivery_id is not None:
+            click.echo(f"Delivery {done.delivery_id} is queued.")
+        elif done.previous_level == wanted:
+            click.echo("It was so already: nothing is sent.")
+        elif wanted is None:
+            click.echo("A level was removed: nothing is sent.")
+        else:
+            click.echo("The company has no webhook address: nothing is sent.")

@@ -4,8 +4,8 @@ from collections import Counter
 
 import click
 
+from portal.cli import inert
 from portal.cli.console import print_json
-from portal.cli.terminal import inert
 from portal.importing.findings import Finding
 from portal.importing.order import Order
 from portal.importing.words import FIELD_WORDS, column_names, row_explainer

@@ -1,4 +1,4 @@
-"""`portal import`."""
+"""`portal import` and `portal undo`."""
 
 import shutil
 import sys
@@ -15,15 +15,26 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.audit import Actor
-from portal.cli.console import ACTOR, Words, company_option, json_option, open_app, pick_company
+from portal.cli import inert
+from portal.cli.console import (
+    ACTOR,
+    ROW_NUMBER,
+    Words,
+    company_option,
+    for_company,
+    json_option,
+    open_app,
+    pick_company,
+)
 from portal.cli.import_report import Findings, describe, print_report, show_columns
-from portal.cli.terminal import inert
 from portal.company.endpoint import is_configured
-from portal.database.db import db
+from portal.database.db import db, reading
+from portal.importing import undoing
 from portal.importing.chunks import cut_into_chunks
 from portal.importing.columns import FIELDS
 from portal.importing.encoding import ENCODINGS, Blocks, FileProblem, NoName, find_encoding
 from portal.importing.mapping import choose_by_name, recall, require_name
+from portal.importing.order import KIND as IMPORT
 from portal.importing.order import Order
 from portal.importing.rehearsal import rehearse
 from portal.importing.rows import row_reader
@@ -230,3 +241,32 @@ def do_chunk(chunk: Chunk, held: TaskClaim) -> Done:
     store.record(connection, held, done)
     db.session.commit()
     return done
+
+
+@click.command()
+@click.argument("number", type=ROW_NUMBER, metavar="IMPORT")
+@for_company
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def undo(actor: Actor, number: int, dry_run: bool, yes: bool) -> None:
+    """Take an import back, as a job that a worker does.
+
+    The contacts that the import created and nobody touched since are removed. What it changed stays, and so does what
+    the CRM was told. `portal import` says the number of an import; so does the address of its page.
+    """
+    with reading():
+        file = store.get_task(db.session, actor.company_id, IMPORT, number)
+        if file is None:
+            raise click.ClickException(f"There is no import {number}.")
+        found = undoing.look(db.session, actor.company_id, number)
+        db.session.rollback()
+    count = len(found.contact_ids)
+    click.echo(f"Contacts that it created and nobody touched since: {count}. Touched, and stay: {found.touched}.")
+    click.echo(f"The CRM was told of {found.told} of them, or may have been. Waiting webhooks: {found.waiting}.")
+    if dry_run or not count:
+        return
+    if not yes:
+        click.confirm(f"Remove {count} contacts for good?", abort=True, err=True)
+    job = undoing.start(db.session, actor, file)
+    db.session.commit()
+    click.echo(f"Job {job.id}: a worker removes {job.total} contacts.")

@@ -6,8 +6,8 @@ from typing import TextIO
 
 import click
 
+from portal.cli import inert
 from portal.cli.stopping import stop_on_signals
-from portal.cli.terminal import inert
 from portal.demo.server import Received, Receiver
 from portal.rules.signing import SIGNATURE_HEADERS
 

@@ -1,4 +1,4 @@
-"""`portal restore`."""
+"""`portal backup` and `portal restore`."""
 
 from collections.abc import Set
 from pathlib import Path
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.audit import Actor
-from portal.cli.console import ACTOR, check_stored_secrets
+from portal.cli.console import ACTOR, check_stored_secrets, open_app
 from portal.cli.holding import hold_app
 from portal.cli.upgrade import bring_to_this_version
 from portal.config import load_settings
@@ -95,3 +95,33 @@ def tell_erasures(known: Known, again: Again) -> None:
             "whoever was erased since the backup was made is in it again.",
             err=True,
         )
+
+
+MEGABYTE = 1_000_000
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Overwrite FILE when it exists.")
+def backup(file: Path, force: bool) -> None:
+    """Write the database to one file, while the portal runs.
+
+    It holds everything but the secret key, which belongs into a safe place of its own. PostgreSQL is backed up by
+    pg_dump, which has to be installed here. FILE appears only when it is whole.
+    """
+    with open_app():
+        size = backups.back_up(db.engine, file, force=force)
+        click.echo(f"Backed up to {file} ({size / MEGABYTE:.1f} MB).")
+        click.echo(
+            f"Not in it: the secret key ({place_of_key()}). Keep a copy of it elsewhere: without it this backup cannot "
+            "be restored.",
+            err=True,
+        )
+        audit.record_everywhere(db.session, ACTOR, "backup.made", subject=file.name)
+        db.session.commit()
+
+
+def place_of_key() -> str:
+    """Where the operator finds the key in use."""
+    kept = runtime().settings.instance / "secret.key"
+    return str(kept) if kept.exists() else "PORTAL_SECRET_KEY"
