@@ -3,29 +3,13 @@
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from portal.api import (
-    assigning,
-    causes,
-    contacts,
-    deliveries,
-    docs,
-    jobs,
-    outages,
-    report,
-    saving,
-    sync,
-    warnings,
-    webhook,
-)
+from portal.api import assigning, contacts, deliveries, docs, jobs, report, saving, sync, webhook
 from portal.api.protocol import access, problems, unchanged
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.spec import CONFIG, PortalApi
 from portal.web.extensions import csrf
 
-NOUNS = [
-    module.blueprint
-    for module in (saving, contacts, assigning, webhook, outages, report, deliveries, jobs, sync, causes, warnings)
-]
+NOUNS = [each.blueprint for each in (saving, contacts, assigning, webhook, report, deliveries, jobs, sync)]
 
 v1 = ApiBlueprint("api", __name__, url_prefix="/api/v1")
 for noun in NOUNS:

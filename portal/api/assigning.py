@@ -34,7 +34,7 @@ class MatchingSchema(AnswerSchema):
 @blueprint.route("POST /contacts/assign", access="admin", problems=(409,))
 @blueprint.arguments(AssignSchema, example={"filter": {"owner": "ana@example.com"}, "owner": "rui@example.com"})
 @blueprint.response(202, JobSchema, description="The job that moves them.", example=examples.ASSIGN_JOB)
-@blueprint.other_response(200, MatchingSchema, description="A dry run.", example=examples.COUNT)
+@blueprint.alt_response(200, schema=MatchingSchema, description="A dry run.", example=examples.COUNT)
 def assign_contacts(given: dict[str, Any]) -> Task | Response:
     """Give all contacts that match another owner or campaign
 

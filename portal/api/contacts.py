@@ -101,7 +101,7 @@ def send_contact(contact_id: int) -> dict[str, Any]:
 @blueprint.route("POST /contacts/sync", access="admin", problems=(409,))
 @blueprint.arguments(SendCurrentSchema, example={"filter": {"data_changed": "true"}, "dry_run": True})
 @blueprint.response(202, JobSchema, description="The job that sends them.", example=examples.SEND_CURRENT_JOB)
-@blueprint.other_response(200, CountSchema, description="A dry run: what would be sent.", example=examples.COUNT)
+@blueprint.alt_response(200, schema=CountSchema, description="A dry run: what would be sent.", example=examples.COUNT)
 def send_contacts(given: dict[str, Any]) -> Task | Response:
     """Send the current data of all contacts that match
 

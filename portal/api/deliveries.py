@@ -63,7 +63,7 @@ def resend_delivery(delivery_id: str) -> Delivery:
 @blueprint.route("POST /deliveries/resend", access="admin", problems=(409,))
 @blueprint.arguments(ResendSchema, example={"filter": {"status": "failed", "level": 3}, "dry_run": True})
 @blueprint.response(202, JobSchema, description="The job that sends them.", example=examples.JOB)
-@blueprint.other_response(200, ResendCountSchema, description="A dry run.", example=examples.RESEND_COUNT)
+@blueprint.alt_response(200, schema=ResendCountSchema, description="A dry run.", example=examples.RESEND_COUNT)
 def resend_deliveries(given: dict[str, Any]) -> Task | Response:
     """Send again all deliveries that match a filter
 

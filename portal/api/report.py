@@ -7,11 +7,11 @@ from marshmallow import fields
 
 from portal import clock
 from portal.api import examples
-from portal.api.outages import OutageSchema
 from portal.api.protocol.access import current_caller
 from portal.api.protocol.fields import AnswerSchema, FilterSchema, Moment, TimeParameter, about
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import refuse
+from portal.api.webhook_schemas import OutageSchema
 from portal.database.db import db
 from portal.models import Company
 from portal.report import BadSpan, Report, make_report, month_of, read_filter

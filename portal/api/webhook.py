@@ -1,13 +1,15 @@
-"""The webhook by API: its address, how it has been going, a test, pause and resume, the key that signs."""
+"""The webhook by API: its address, how it has been going, outages, a test, pause and resume, the key that signs."""
 
 from typing import Any
 
 from portal.api import examples
 from portal.api.protocol.access import current_actor, current_caller
 from portal.api.protocol.exchange import result_of
+from portal.api.protocol.fields import ListQuerySchema
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import refuse
 from portal.api.webhook_schemas import (
+    OutagePageSchema,
     SavedWebhookSchema,
     SecretSchema,
     TestResultSchema,
@@ -18,8 +20,10 @@ from portal.api.webhook_schemas import (
 from portal.company import endpoint, testing
 from portal.company.endpoint import Status
 from portal.company.header import FixedHeader, HeaderChoice, read_header
+from portal.company.outages import OutageFacts, page_outages
 from portal.company.refusals import HeaderRefused
 from portal.database.db import db
+from portal.database.paging import Page
 from portal.runtime import runtime
 
 blueprint = ApiBlueprint("webhook", __name__, tag="webhook")
@@ -120,3 +124,16 @@ def commit() -> Status:
     status = endpoint.describe(db.session, current_caller().company_id)
     db.session.commit()
     return status
+
+
+@blueprint.route("GET /outages", access="member")
+@blueprint.arguments(ListQuerySchema, location="query")
+@blueprint.response(200, OutagePageSchema, example=examples.OUTAGE_PAGE)
+def list_outages(given: dict[str, Any]) -> Page[OutageFacts]:
+    """When the receiver took nothing, the newest first
+
+    An outage begins with the first of several failures in a row, of different deliveries, and ends when a delivery
+    arrives, or when somebody resumes sending or changes the address. `listDeliveries` with `outage_id` lists what it
+    held up.
+    """
+    return page_outages(db.session, current_caller().company_id, limit=given["limit"], cursor=given.get("cursor"))

@@ -1,11 +1,11 @@
-"""The shapes of the webhook's settings and of a test."""
+"""The shapes of the webhook's settings, of a test, and of outages."""
 
 from typing import Any
 
 from marshmallow import fields
 
 from portal.api.protocol.exchange import OFFER_NOTE
-from portal.api.protocol.fields import AnswerSchema, Flag, Moment, StrictSchema, Text, about, choice
+from portal.api.protocol.fields import PAGE_NOTE, AnswerSchema, Flag, Moment, StrictSchema, Text, about, choice
 from portal.models import ENDPOINT_STATES
 
 STATES = ("unset", *ENDPOINT_STATES)
@@ -112,3 +112,25 @@ class TestResultSchema(AnswerSchema):
     request = fields.Nested(SentRequestSchema)
     response = fields.Nested(ReceivedResponseSchema, allow_none=True, metadata=about("null when nothing answered."))
     advice = advice_list()
+
+
+class OutageSchema(AnswerSchema):
+    id = fields.Integer()
+    began_at = Moment(metadata=about("The first failure in a row."))
+    ended_at = Moment(allow_none=True, metadata=about("null while it lasts."))
+    reason = fields.String(metadata=about("Of the failure that told."))
+    status_code = fields.Integer(allow_none=True)
+    held = fields.Integer(metadata=about("Deliveries that it held up; while it lasts, those that wait now."))
+    waiting = fields.Integer(metadata=about("How many of these are still on their way."))
+    delivered = fields.Integer()
+    failed = fields.Integer()
+    superseded = fields.Integer()
+    cancelled = fields.Integer()
+    forgotten = fields.Integer(metadata=about("Those that retention has removed: their end is not known any more."))
+    last_delivered_at = Moment(allow_none=True, metadata=about("When the last of those that arrived did."))
+    message = fields.String(metadata=about("The outage in a sentence."))
+
+
+class OutagePageSchema(AnswerSchema):
+    items = fields.List(fields.Nested(OutageSchema))
+    next_cursor = fields.String(allow_none=True, metadata=PAGE_NOTE)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from portal.api.causes import CauseSchema, shapes_of
+from portal.api.sync import CauseSchema, shapes_of
 from portal.audit import Actor
 from portal.cli.console import ROW_NUMBER, Words, check_usage, for_company, is_any_given, json_option, print_answer
 from portal.contacts import doubts, notes

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from http import HTTPStatus
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar
 
 from flask import Request
 from flask_smorest import Blueprint  # type: ignore[import-untyped]
@@ -44,7 +44,7 @@ class JsonParser(FlaskParser):
         refuse([found for messages in error.messages_dict.values() for found in flatten(messages)])
 
 
-class ApiBlueprint(Pages, Blueprint):  # type: ignore[misc]
+class ApiBlueprint(Pages, Blueprint):
     """Routes that are documented, and whose arguments are read by our rules."""
 
     ARGUMENTS_PARSER = JsonParser()
@@ -70,26 +70,14 @@ class ApiBlueprint(Pages, Blueprint):  # type: ignore[misc]
         def decorate(view: View) -> View:
             statuses = sorted(problems | (BODY_PROBLEMS if takes_body(view) else set()))
             names = {status: HTTPStatus(status).name for status in statuses}
-            return register(self.doc(operationId=camel_case(view.__name__), responses=names)(view))
+            documented: View = self.doc(operationId=camel_case(view.__name__), responses=names)(view)
+            return register(documented)
 
         return decorate
 
-    def arguments(self, schema: type[Schema], **options: Any) -> Callable[[View], View]:
+    def arguments(self, schema: type[Schema], **options: Any) -> Any:
         """What comes in; the view gets it first."""
-        made = schema()  # once, and not for each call
-        return cast(Callable[[View], View], super().arguments(made, **options))
-
-    def response(self, status_code: int, schema: type[Schema] | None = None, **options: Any) -> Callable[[View], View]:
-        """What goes out."""
-        return cast(Callable[[View], View], super().response(status_code, schema, **options))
-
-    def other_response(self, status_code: int, schema: type[Schema], **options: Any) -> Callable[[View], View]:
-        """What goes out with another status."""
-        return cast(Callable[[View], View], super().alt_response(status_code, schema=schema, **options))
-
-    def doc(self, **facts: Any) -> Callable[[View], View]:
-        """What else the document says."""
-        return cast(Callable[[View], View], super().doc(**facts))
+        return super().arguments(schema(), **options)  # made once, and not for each call
 
 
 def takes_body(view: Callable[..., Any]) -> bool:

@@ -91,7 +91,7 @@ def problem_example(status: HTTPStatus) -> dict[str, Any]:
     return example
 
 
-class PortalApi(Api):  # type: ignore[misc]
+class PortalApi(Api):
     """flask-smorest with our problems in place of its errors."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
