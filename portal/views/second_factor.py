@@ -46,7 +46,7 @@ def turn_on() -> ResponseReturnValue:
     codes = second_factor.make_recovery_codes(db.session, user, actor=actor)
     sessions.begin(user)
     flash(_("Verificação em duas etapas ligada. Da próxima vez, o portal pede também o código."), "success")
-    return render_template("account/second_factor.html", codes=codes)
+    return render_template("account/recovery_codes.html", codes=codes)
 
 
 @bp.post("/account/second-factor/codes", access="member")
@@ -59,7 +59,7 @@ def make_codes() -> ResponseReturnValue:
         return turn_off_page(TurnOffForm(formdata=None), form), 422
     codes = second_factor.make_recovery_codes(db.session, own_user(), actor=access.current_actor())
     db.session.commit()
-    return render_template("account/second_factor.html", codes=codes)
+    return render_template("account/recovery_codes.html", codes=codes)
 
 
 @bp.post("/account/second-factor/remove", access="member")
