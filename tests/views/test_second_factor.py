@@ -312,7 +312,7 @@ def test_two_at_once_do_not_share_a_recovery_code(app, company):
     def use() -> None:
         with app.app_context():
             start.wait()
-            used.append(second_factor._use_recovery_code(db.session, db.session.get_one(User, user_id), code))
+            used.append(second_factor.use_recovery_code(db.session, db.session.get_one(User, user_id), code))
             db.session.commit()
             db.session.remove()
 
