@@ -35,7 +35,7 @@ from portal import clock
 from portal.audit import Actor
 from portal.database.driver import Statement
 from portal.database.rows import given
-from portal.database.times import UTCDateTime
+from portal.database.tables import UTCDateTime
 from portal.models import Task
 from portal.working_models import TaskBlock
 
