@@ -4,55 +4,70 @@ Entries that are equal in all they say mean one person; entries that differ in a
 same list means again, in its order, when it comes a second time. Names tell apart who shares an e-mail.
 """
 
-import hashlib
+import weakref
 from dataclasses import replace
+from functools import cached_property
+from sqlite3 import Connection
 from typing import Any
 
 from portal.contacts.body import search_name
 from portal.contacts.checking import ContactItem
+from portal.database.scratch import scratch_connection
+
+TABLES = """
+PRAGMA journal_mode = OFF;
+CREATE TABLE first (key INTEGER PRIMARY KEY, entry INTEGER, count INTEGER DEFAULT 1);
+CREATE TABLE other (key INTEGER, entry INTEGER, place INTEGER, PRIMARY KEY (key, entry)) WITHOUT ROWID;
+BEGIN
+"""
+"""Nearly every key has one entry alone."""
+FIRST = "INSERT INTO first (key, entry) VALUES (?, ?) ON CONFLICT DO UPDATE SET key = key RETURNING entry, count"
+OTHER = "SELECT place FROM other WHERE key = ? AND entry = ?"
+NAMED = """
+SELECT 1 FROM first WHERE key = ?1 AND count > 1
+AND (entry = ?2 OR EXISTS (SELECT 1 FROM other WHERE key = ?1 AND entry = ?2))
+"""
 
 
 class Alike:
     """Numbers the people of one list who share campaign, name and company, and knows the names under each e-mail.
 
-    People are numbered in the order in which they come. It keeps numbers of 64 bits, not what the list says.
+    People are numbered in the order in which they come. It keeps numbers of 64 bits, not what the list says, and those
+    on disk where they grow: two of 200,000 entries share one once in a billion files.
     """
 
-    def __init__(self) -> None:
-        self._first: dict[int, int] = {}
-        self._others: dict[int, dict[int, int]] = {}
-        self._holders: dict[int, int] = {}
-        self._sharing: dict[int, set[int]] = {}
+    @cached_property
+    def _kept(self) -> Connection:
+        kept = scratch_connection()
+        weakref.finalize(self, kept.close)
+        kept.executescript(TABLES)
+        return kept
 
     def number(self, item: ContactItem, said: Any) -> ContactItem:
         """The item with its place among those alike; `said` is all that the list says of it."""
-        if not item.is_named_only:
-            self._note_holder(item)
-            return item
-        key = _digest((item.campaign, item.facts.get("name"), item.facts.get("current_company")))
-        entry = _digest(said)
-        if self._first.setdefault(key, entry) == entry:
-            return item
-        others = self._others.setdefault(key, {})
-        return replace(item, ordinal=others.setdefault(entry, len(others) + 1))
+        email, name = item.facts.get("email"), item.facts.get("name")
+        if item.is_named_only:
+            place = self._place(hash((item.campaign, name, item.facts.get("current_company"))), hash(repr(said)))
+            return replace(item, ordinal=place) if place else item
+        if email and name:
+            self._place(hash(email), hash(search_name(name)))
+        return item
 
     def is_shared(self, email: str) -> bool:
         """Whether the list, as far as it was read, has the e-mail under several names."""
-        return hash(email) in self._sharing
+        return self._kept.execute("SELECT 1 FROM other WHERE key = ?", (hash(email),)).fetchone() is not None
 
     def is_named(self, email: str, name: str) -> bool:
         """Whether this folded name is one of those under which the list has a shared e-mail."""
-        return hash(name) in self._sharing.get(hash(email), ())
+        return self._kept.execute(NAMED, (hash(email), hash(name))).fetchone() is not None
 
-    def _note_holder(self, item: ContactItem) -> None:
-        email, name = item.facts.get("email"), item.facts.get("name")
-        if email and name:
-            named = hash(search_name(name))
-            first = self._holders.setdefault(hash(email), named)
-            if named != first:
-                self._sharing.setdefault(hash(email), {first}).add(named)
-
-
-def _digest(value: Any) -> int:
-    """A number of 64 bits: two of 200,000 entries share one once in a billion files."""
-    return int.from_bytes(hashlib.blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=8).digest())
+    def _place(self, key: int, entry: int) -> int:
+        """The place of an entry among those of its key."""
+        first, place = self._kept.execute(FIRST, (key, entry)).fetchone()
+        if first == entry:
+            return 0
+        if (found := self._kept.execute(OTHER, (key, entry)).fetchone()) is not None:
+            return int(found[0])
+        self._kept.execute("INSERT INTO other VALUES (?, ?, ?)", (key, entry, place))
+        self._kept.execute("UPDATE first SET count = count + 1 WHERE key = ?", (key,))
+        return int(place)

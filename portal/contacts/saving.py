@@ -57,8 +57,9 @@ def save_items(
             checked[place] = check_item(item, zone)
         except InvalidContact as error:
             refused.append(error.at(place))
-    alike = Alike()
-    numbered = [alike.number(item, item) for item in checked.values()]
+    alike, numbered = Alike(), list(checked.values())
+    if len(numbered) > 1:  # one has nobody beside it
+        numbered = [alike.number(item, item) for item in numbered]
     results = _save(session, actor, company, numbered, default_owner=default_owner, alike=alike) if numbered else []
     refused += [result.error.at(place) for place, result in zip(checked, results, strict=True) if result.error]
     if refused:

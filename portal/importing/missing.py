@@ -1,5 +1,6 @@
 """Who was in the file the last time and is not any more, such as removed connections. They are named, never deleted."""
 
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
-from sqlalchemy import Engine, Table, delete, exists, not_, select
+from sqlalchemy import Engine, Table, delete, exists, func, not_, select
 from sqlalchemy.orm import Session
 
 from portal.contacts.body import MATCH_FIELDS
@@ -41,7 +42,7 @@ class Comparison:
         is_done = session.scalar(
             select(TaskBlock.number).where(TaskBlock.task_id == self.task_id, TaskBlock.part == MISSING)
         )
-        missing = [] if earlier_id is None or is_done is not None else _difference(session, earlier_id, self.task_id)
+        missing = () if earlier_id is None or is_done is not None else _difference(session, earlier_id, self.task_id)
         kept = {MISSING: slices.pack_numbers(missing)} if missing else {}
         return Done(moved=0, counts=Counter({MISSING: len(missing)}), kept=kept)
 
@@ -75,7 +76,7 @@ def forget(session: Session, company_id: int, *, before: datetime, limit: int) -
     return len(found)
 
 
-def _difference(session: Session, earlier_id: int, task_id: int) -> list[int]:
+def _difference(session: Session, earlier_id: int, task_id: int) -> Sequence[int]:
     """The contacts of the earlier import that this one does not name; none when most are: it is another list then.
 
     Who has a LinkedIn id or an e-mail of somebody whom it names is in the file, though in another campaign.
@@ -88,6 +89,6 @@ def _difference(session: Session, earlier_id: int, task_id: int) -> list[int]:
         for name in MATCH_FIELDS
     ]
     gone = earlier.outerjoin(contact, contact.c.id == link.c.contact_id).where(link.c.contact_id.not_in(named))
-    missing = list(session.scalars(gone.where(*map(not_, of_another))))
-    all_of_them = session.scalars(earlier).all()
-    return missing if len(missing) * 2 <= len(all_of_them) else []
+    missing = array("q", session.scalars(gone.where(*map(not_, of_another))))
+    count = session.scalar(select(func.count()).where(link.c.task_id == earlier_id)) or 0
+    return missing if len(missing) * 2 <= count else ()

@@ -1,5 +1,7 @@
 """Imports as tasks: done in chunks, gone on with after a kill, nothing twice."""
 
+import gc
+import sys
 import threading
 from datetime import timedelta
 
@@ -342,3 +344,23 @@ def test_people_of_one_name_are_as_many_as_their_rows_differ_also_after_a_stop(
         run_tasks()
     assert (fresh(task).status, count(Contact)) == ("done", 7)
     assert fresh(task).counts == {"unchanged": 14}
+
+
+def test_an_import_keeps_nothing_of_its_rows_in_memory(company, run_tasks, monkeypatch):
+    """After the first chunks, of whatever kind the rows are: people with an e-mail and of a name alone, alike and not."""
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 200)
+    kept: list[int] = []
+
+    def counted(*given, **more):
+        for chunk in chunks.cut_into_chunks(*given, **more):
+            yield chunk
+            gc.collect()
+            kept.append(sys.getallocatedblocks())
+
+    monkeypatch.setattr(running, "cut_into_chunks", counted)
+    kinds = ("Um {0},{0}@x.test,", "Dois {0},{1}@y.test,", "Tres {0},,", "Quatro,,{0}")
+    lines = [kinds[number % 4].format(number, number // 8) for number in range(2000)]
+    task = start(make_import(company, "\n".join(["Nome,E-mail,Cargo", *lines]).encode()))
+    run_tasks()
+    assert fresh(task).counts == {"created": len(lines)}
+    assert kept[9] - kept[4] < 1000, "less than a block of memory for each of a thousand rows"
