@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,9 +20,13 @@ FORMULA = re.compile(
     r"""=\s*[-+(]*(?:\$?[A-Z]{1,3}\$?\d|[^\W\d][\w.]*\(|(?:'[^']+'|[^\W\d][\w.]*)!|"[^"]*"\s*&)""", re.IGNORECASE
 )
 """What is calculated from other cells, in place of what came of it: `=A2&" "&B2`."""
+LINKED = re.compile(r"(.+?)\s*\(https?://[^\s()]+\).*", re.DOTALL)
+"""A text with its address behind it, as programs write what leads to a page of theirs: `Acme (https://…)`."""
 ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 """A long number as a spreadsheet shows and saves it: its digits are lost."""
 MIN_DIGITS = 3
+MAX_DIGITS_WITHOUT_AREA = 9
+"""Digits of a phone of Brazil, where a column beside it says the area code."""
 SEVERAL = re.compile(r":::|[;|\n]| / ")
 TWO_PHONES = re.compile(r"((?:\D*\d){8,}?\D*?),(?=(?:[^,\d]*\d){8})")
 """The first of two phones with a comma between them. Fewer digits beside one are a part of a phone: `11,987654321`."""
@@ -31,6 +36,8 @@ ENTITY = re.compile(
 """What web pages write in place of some characters, and exports of programs that live in them."""
 MAILBOX = re.compile(r"([^<(@;|]*[^<(@;|\s])\s*[<(]([^<>()\s]+@[^<>()\s]+)[>)](.*)", re.DOTALL)
 """A name with its e-mail, as mail programs write them, and reports of some CRMs; and what stands behind it."""
+PEOPLE = re.compile(r"\s*[,;/|]\s*")
+"""What stands between the names of several people."""
 QUOTES = " \"'`´“”„‘’‚«»"
 LEVEL_WORDS = {
     **dict.fromkeys(("1", "baixo", "baixa", "bajo", "baja", "low"), 1),
@@ -43,7 +50,7 @@ AFFIRMING = word_set("x ok sim si yes true")
 """What says that something is so, and neither when nor how much."""
 NUMBER_ALONE = re.compile(r"^([0-3])(?:[.,]0+|\s*(?:/|de|of)\s*3)$")
 """A level with a spreadsheet's decimals, or with the highest one."""
-LEVEL_PART = re.compile(r"\d+|[a-z]+|[.,+−-]\d")
+LEVEL_PART = re.compile(r"\d+%?|[a-z]+|[.,+−-]\d")
 MAX_LEVEL = 60
 HIDDEN_NAME = re.compile(
     r"linkedin[ -](?:member|user|mitglied)|(?:membro|usuari[oa]|utilizador|miembro|membre|utilisateur|utente)"
@@ -81,6 +88,8 @@ def read_label(text: str) -> str:
     """What a link shows, or the text itself; of several values the first."""
     if text.startswith("=") and (found := HYPERLINK.fullmatch(text)):
         text = found[2]
+    if "(http" in text and (found := LINKED.fullmatch(text)):
+        text = found[1]
     return text.split(" ::: ", 1)[0]
 
 
@@ -102,8 +111,16 @@ def read_phone(text: str) -> str | None:
     phone = SEVERAL.split(read_label(text))[0]
     if found := TWO_PHONES.match(phone):
         phone = found[1]
-    phone = phone.strip().removeprefix("tel:").removesuffix(".0").strip()
+    phone = phone.strip().removeprefix("tel:").removeprefix("p:").removesuffix(".0").strip()
     return phone if sum(character.isdecimal() for character in phone) >= MIN_DIGITS else None
+
+
+def put_phone_together(areas: Sequence[tuple[int, str]], column: int, phone: str) -> str:
+    """A column's phone, behind the area code of the nearest column before it, where it has none itself."""
+    before = [text for index, text in areas if index < column]
+    area = (before[-1] if before else areas[0][1]).removesuffix(".0").strip("() ")
+    digits = sum(character.isdecimal() for character in phone)
+    return f"({area}) {phone}" if area.isdecimal() and MIN_DIGITS <= digits <= MAX_DIGITS_WITHOUT_AREA else phone
 
 
 def split_mailbox(text: str) -> tuple[str, str, str]:
@@ -111,6 +128,18 @@ def split_mailbox(text: str) -> tuple[str, str, str]:
     found = MAILBOX.match(text) if "@" in text else None
     name = found[1].strip(QUOTES) if found else ""
     return (name, found[2], found[3].strip(" ;,|")) if found and name else (text, "", "")
+
+
+def split_people(names: str, emails: str) -> tuple[str, str, str]:
+    """The first person of a cell, the e-mail behind its name, and the others; `emails` are those of another cell.
+
+    `Ana Lima, Rui Paz` are as many as there are e-mails beside them; any other name is one.
+    """
+    name, email, more = split_mailbox(names)
+    people = PEOPLE.split(name)
+    if email or len(people) == 1 or emails.count("@") != len(people) or not all(" " in each for each in people):
+        return name, email, more
+    return people[0], "", ", ".join(people[1:])
 
 
 def is_hidden_name(text: Any) -> bool:

@@ -1,19 +1,18 @@
 """What a file's columns hold: by their names as far as these are sure, else by what stands in their cells."""
 
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from portal.importing.evidence import Evidence
+from portal.importing.naming import MAYBE_NAMES, SURE_NAMES, by_name, is_of_another, is_of_another_scale, words_of
 from portal.importing.own import KIND as OWN_KIND
 from portal.importing.own import is_own, own_columns
 from portal.importing.vocabulary import (
     FILLING,
     GUESTS,
     KINDS,
-    MAYBE,
-    OF_SEVERAL,
+    OF_DEALS,
     OTHERS,
     PERSONS,
     RATED,
@@ -22,7 +21,6 @@ from portal.importing.vocabulary import (
     WHOLE_OR_FIRST,
     WHOLE_OR_LAST,
 )
-from portal.rules.folding import fold
 
 FIELDS = tuple(SURE)
 NAMES = frozenset(("name", "first_name", "last_name"))
@@ -31,10 +29,6 @@ OF_MESSAGES = frozenset(("message_date", "message_sender"))
 """Fields that say something of a message, and nothing without one."""
 OFFERED = frozenset(("interest_level", "role", "current_company"))
 """What somebody is told that a column which is left out might hold."""
-HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
-BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
-WORD = re.compile(r"[^\W_]+")
-JOINED = (("e mail", "email"), ("linked in", "linkedin"), ("whats app", "whatsapp"), ("hub spot", "hubspot"))
 OF_TOOLS = {
     "hubspot": ("record id", "lifecycle stage", "lead status", "associated ", "marketing contact status"),
     "piperun": ("oportunidade ",),
@@ -42,11 +36,6 @@ OF_TOOLS = {
     "rdstation": ("estagio no funil", "lead scoring ", "data da primeira conversao", "evento da ", "url publica"),
 }
 """How the names begin of which an export of these tools has more than one."""
-ANOTHER = re.compile(r"\b(?:contact|contato|contacto|person|pessoa|persona|lead|socio) ?[2-9]\b")
-"""A second person of a row, which is about the first."""
-MAX_NAME = 300
-MAX_WORDS = 12
-"""A longer text is no name of a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +52,14 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
     if own := own_columns(header):
         return tuple(Column(*each) for each in zip(header, own, strict=True))
     seen = evidence or [Evidence() for _ in header]
-    sure = [None if _is_of_another(name) else _by_name(name, SURE_NAMES) for name in header]
-    maybe = [_by_name(name, MAYBE_NAMES) for name in header]
+    sure = [None if is_of_another(name) else by_name(name, SURE_NAMES) for name in header]
+    maybe = [by_name(name, MAYBE_NAMES) for name in header]
     _leave_out_guests(header, sure, maybe)
     is_named = any(field == "linkedin" and each.are("profiles") for field, each in zip(sure, seen, strict=True))
     fields = [_by_cells(*each, is_named) for each in zip(header, sure, maybe, seen, strict=True)]
     _take_probable(fields, maybe, seen)
     _settle_name(fields, header, maybe, seen)
+    _take_companies(fields, maybe, seen)
     _take_by_cells_alone(fields, header, maybe, seen)
     if not any(header):
         _take_name_by_cells(fields, seen)
@@ -78,6 +68,9 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
     if "first_name" in fields and "last_name" not in fields:
         _rename_last(fields, header)
     _leave_out_progress(fields, header, seen)
+    for index, name in enumerate(header):
+        if fields[index] == "interest_level" and is_of_another_scale(name):
+            fields[index], maybe[index] = None, "interest_level"
     if "message" not in fields:
         fields = [None if field in OF_MESSAGES else field for field in fields]
     if again := repeated_names(header):
@@ -109,11 +102,6 @@ def repeated_names(header: Sequence[str]) -> tuple[str, ...]:
     return again if is_of_people else ()
 
 
-def known_names(header: Sequence[str]) -> int:
-    """How many of these cells are names of columns."""
-    return sum(any(_by_name(cell, names) for names in (SURE_NAMES, MAYBE_NAMES)) for cell in header)
-
-
 def recognise_kind(header: Sequence[str]) -> str:
     """Whose export this is, as far as the names of its columns tell: a word for the reader, which decides nothing."""
     names = {" ".join(words_of(name)) for name in header}
@@ -127,46 +115,6 @@ def recognise_kind(header: Sequence[str]) -> str:
     return "generic"
 
 
-def words_of(name: str) -> list[str]:
-    """The words of a column's name: folded, without brackets, numbers, and however they were put together."""
-    plain = BRACKETS.sub(" ", name[:MAX_NAME])
-    folded = " ".join(WORD.findall(fold(HUMP.sub(" ", plain if WORD.search(plain) else name[:MAX_NAME]))))
-    for apart, joined in JOINED:
-        folded = folded.replace(apart, joined)
-    return [word for word in folded.split() if not word.isdecimal()]
-
-
-def _key(words: Sequence[str]) -> frozenset[str]:
-    return frozenset(word[:-1] if len(word) > 4 and word.endswith("s") else word for word in words)
-
-
-def _names(vocabulary: Mapping[str, str]) -> dict[frozenset[str], str]:
-    return {_key(name.split()): field for field, names in vocabulary.items() for name in names.split(",")}
-
-
-SURE_NAMES, MAYBE_NAMES = _names(SURE), _names(MAYBE)
-
-
-def _by_name(name: str, names: Mapping[frozenset[str], str]) -> str | None:
-    """The field of this name: as it is, then without the words that say only whose it is or which one of several."""
-    words = words_of(name)
-    if len(words) > MAX_WORDS:
-        return None
-    for key in _shorter(words):
-        if found := names.get(key):
-            return found
-    rest = [word for word in words if word not in FILLING | PERSONS]
-    found = names.get(_key([word for word in rest if word not in KINDS]))
-    if found in OF_SEVERAL:
-        return found
-    alone = {names.get(_key([word])) for word in rest}
-    return alone.pop() if len(alone) == 1 else None
-
-
-def _is_of_another(name: str) -> bool:
-    return ANOTHER.search(fold(name[:MAX_NAME])) is not None
-
-
 def _leave_out_guests(header: Sequence[str], *found: list[str | None]) -> None:
     """A guest's columns say nothing of a contact whose name stands in a column of its own; their level never does."""
     words = [set(words_of(name)) for name in header]
@@ -178,11 +126,6 @@ def _leave_out_guests(header: Sequence[str], *found: list[str | None]) -> None:
                 fields[index] = None
 
 
-def _shorter(words: Sequence[str]) -> Iterator[frozenset[str]]:
-    plain = [word for word in words if word not in FILLING]
-    yield from (_key(words), _key(plain), _key([word for word in plain if word not in PERSONS]))
-
-
 def _by_cells(name: str, sure: str | None, maybe: str | None, seen: Evidence, is_named: bool) -> str | None:
     """The field of a column for itself, where what its cells hold may overrule its name.
 
@@ -190,6 +133,8 @@ def _by_cells(name: str, sure: str | None, maybe: str | None, seen: Evidence, is
     """
     if sure == "owner_name" and seen.are("emails"):
         return "owner_email"
+    if sure == "phone" and seen.are("areas"):
+        return "area_code"
     is_of_contact = not OTHERS & set(words_of(name))
     is_theirs = maybe == "linkedin" or (not is_named and seen.tells_apart)
     if _are_names(maybe, seen):
@@ -223,8 +168,8 @@ def _settle_name(
 ) -> None:
     """Of several columns that probably hold the name only the likeliest, where it is filled as often as the others.
 
-    Beside `Contato principal` a `Nome` is a deal's or a company's; beside `Nome` a `Cliente` is whom they work for, and
-    beside `Contato` a `Lead` too. What holds companies' names is their company then, if no other column says it.
+    Beside `Contato principal` or names of `Contatos` a `Nome` is a deal's or a company's; beside `Nome` a `Cliente` is
+    whom they work for, and beside `Contato` a `Lead` too.
     """
     probable = [index for index, field in enumerate(fields) if field == "name" == maybe[index]]
     if len(probable) < 2:
@@ -234,16 +179,22 @@ def _settle_name(
         probable,
         key=lambda index: (
             seen[index].are("companies"),
-            words[index].isdisjoint(KINDS),
+            words[index].isdisjoint(KINDS) and not (seen[index].are("names") and words[index] & OF_DEALS),
             not words[index] <= WHOLE_OR_FIRST,
             words[index].isdisjoint(SURELY_PERSONS),
         ),
     )
     if all(seen[best].filled * (1 + seen[index].are("companies")) >= seen[index].filled for index in probable):
         for index in probable:
-            is_free = "current_company" not in fields
-            of_company = "current_company" if is_free and seen[index].are("companies") else None
-            fields[index] = "name" if index == best else of_company
+            fields[index] = "name" if index == best else None
+
+
+def _take_companies(fields: list[str | None], maybe: Sequence[str | None], seen: Sequence[Evidence]) -> None:
+    """What is called as a contact may be, and holds companies' names, is their company, if no other column says it."""
+    for index, field in enumerate(fields):
+        is_free = field is None and "current_company" not in fields
+        if is_free and maybe[index] == "name" and seen[index].are("companies"):
+            fields[index] = "current_company"
 
 
 def _take_by_cells_alone(
@@ -254,10 +205,11 @@ def _take_by_cells_alone(
         if any(each == field and seen[index].filled for index, each in enumerate(fields)):
             continue
         for index, name in enumerate(header):
-            is_of_contact = not (OTHERS & set(words_of(name)) or _is_of_another(name))
+            is_of_contact = not (OTHERS & set(words_of(name)) or is_of_another(name))
             is_free = is_of_contact and fields[index] in (None, maybe[index])
             is_of_each = kind == "phones" or (seen[index].tells_apart and not _are_names(maybe[index], seen[index]))
-            if is_free and seen[index].are(kind) and is_of_each:
+            is_mobile = kind == "phones" and seen[index].are("mobiles") and (not name or maybe[index] == "name")
+            if is_free and (seen[index].are(kind) or is_mobile) and is_of_each:
                 fields[index] = field
                 break
 
@@ -274,10 +226,14 @@ def _take_name_by_cells(fields: list[str | None], seen: Sequence[Evidence]) -> N
 
 
 def _leave_out_progress(fields: list[str | None], header: Sequence[str], seen: Sequence[Evidence]) -> None:
-    """The state is none of a country where it stands alone, or says `connected`: it is how far a contact has come."""
+    """The state is none of a country where it stands alone, or says `connected`: it is how far a contact has come.
+
+    `Estado` is where it says so of a deal: `Em andamento`.
+    """
     is_alone = not {"city", "country"} & set(fields)
     for index, name in enumerate(header):
-        if fields[index] == "state" and words_of(name) == ["state"] and (is_alone or seen[index].are("codes")):
+        is_progress = words_of(name) == ["state"] and (is_alone or seen[index].are("codes"))
+        if fields[index] == "state" and (is_progress or seen[index].are("stages")):
             fields[index] = None
 
 

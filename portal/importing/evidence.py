@@ -13,9 +13,13 @@ from portal.rules.folding import word_set
 from portal.rules.identity import email_address, linkedin_id
 
 SAMPLE_ROWS = 500
-PHONE = re.compile(r"\+?\(?\d[\d\s().-]{8,22}")
-NO_PHONE = re.compile(r"\d{3}\.\d{3}\.\d{3}-?\d{2}|\d{10,}|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}.*")
-"""The number of a tax-payer, a number alone, a date."""
+PHONE = re.compile(r"\+?\(?\d[\d\s().-]{8,22}(?:[/;,|]\s*\+?\(?\d[\d\s().-]{8,22})*")
+"""A phone, or several."""
+NO_PHONE = re.compile(r"\d{1,3}(?:\.\d{3})+(?:-?\d{1,2})?|\d{5}-\d{3}|\d+|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}.*")
+"""A number with its thousands apart, such as a tax-payer's, a postal code, a number alone, a date."""
+AREA = re.compile(r"\(?0?[1-9]{2}\)?")
+MOBILE = re.compile(r"(?:55)?[1-9]{2}9\d{8}")
+"""A mobile number of Brazil in digits alone, as one would write a tax-payer's too."""
 WORD = r"[^\W\d_][^\W\d_'’.-]*"
 NAME = re.compile(rf"{WORD}(?P<more>(?: {WORD})*)")
 MAX_WORDS_OF_NAME = 6
@@ -23,6 +27,7 @@ COMPANY = re.compile(r"\b(?:(?i:ltda|limitada|eireli|s\.a|s/a|inc|llc|ltd|corp|g
 """How the registered names of companies end."""
 SALUTATIONS = word_set("sr sra srta sr(a) dr dra prof profa mr mrs ms miss mx dona don dna senhor senhora")
 FLAGS = word_set("true false yes no sim nao si verdadeiro falso sent enviada enviado ok x")
+STAGES = word_set("andamento aberto aberta ganho ganha perdido perdida vendido vendida pausado pausada open won lost")
 MAX_LOOKED_AT = 300
 MOST_KNOWN = 2000
 """Cells of a column that are kept, so that one that is repeated below the sample is looked at once."""
@@ -58,8 +63,9 @@ class Evidence:
     def are(self, kind: str) -> bool:
         """Whether at least half of the filled cells are of that kind.
 
-        The kinds are `profiles`, `links`, `emails`, `mailboxes` (an e-mail behind a name), `phones`, `dates`, `flags`,
-        `codes` (of a program, in lower case), `salutations`, `words`, `names` of several words, and `companies`.
+        The kinds are `profiles`, `links`, `emails`, `mailboxes` (an e-mail behind a name), `phones`, `mobiles` (digits
+        alone), `areas` (of phones), `dates`, `flags`, `codes` (of a program, in lower case), `stages` (of a deal),
+        `salutations`, `words`, `names` of several words, and `companies`.
         """
         return self.counts[kind] * 2 >= self.filled > 0
 
@@ -76,6 +82,8 @@ class Evidence:
             return self.are("dates")
         if field == "linkedin":
             return self.are("profiles")
+        if field == "name":
+            return not (self.are("phones") or self.are("mobiles"))
         if field == "message":
             return not (self.are("dates") or self.are("flags"))
         return not (field == "role" and self.are("salutations"))
@@ -99,11 +107,15 @@ class Evidence:
             self.counts["links"] += text.startswith("=")
         elif text[-1].isdecimal() and PHONE.fullmatch(text) and not NO_PHONE.fullmatch(text):
             self.counts["phones"] += 1
+        elif MOBILE.fullmatch(text):
+            self.counts["mobiles"] += 1
         elif (found := NAME.fullmatch(text)) and text.count(" ") < MAX_WORDS_OF_NAME and not text.islower():
             self.counts["names" if found["more"] else "words"] += 1
         word = text.lower().rstrip(".")
+        self.counts["areas"] += AREA.fullmatch(text) is not None
         self.counts["companies"] += COMPANY.search(text) is not None
         self.counts["codes"] += len(text) > 3 and text.islower() and " " not in text
+        self.counts["stages"] += word.removeprefix("em ") in STAGES
         self.counts["salutations"] += word in SALUTATIONS
         self.counts["flags"] += word in FLAGS or word.isdecimal()
         if any(character.isdecimal() for character in text[:20]) and read_date(text):

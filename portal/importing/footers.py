@@ -16,7 +16,7 @@ FOOTER = re.compile(
 )
 """How the lines begin that reports put below their table."""
 GROUP = re.compile(
-    r"(?:equipe|equipo|time|team|squad|turma|filial|regiao|regional|region)\b.*\w|(?:quentes|mornos|frios)$"
+    r"(?:equipe|equipo|time|team|squad|turma|filial|regiao|regional|region|zona)\b.*\w|(?:quentes|mornos|frios)$"
     r"|(?:leads|prospects|clientes|contatos|contacts)\b"
     r"|(?:vendedora?|responsavel|consultora?|owner|carteira|grupo|segmento|setor|status|etapa|fase|origem|cidade|uf) ?:"
 )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from portal.importing.columns import known_names, words_of
+from portal.importing.naming import known_names, words_of
 from portal.importing.vocabulary import EXPLAINING, FILLING, NAMING
 
 WITHIN_LINES = 12

@@ -8,10 +8,11 @@ from itertools import zip_longest
 from typing import Any
 
 from portal.importing.cells import read_text
-from portal.importing.columns import Column, known_names, recognise, recognise_kind, repeated_names
+from portal.importing.columns import Column, recognise, recognise_kind, repeated_names
 from portal.importing.encoding import Blocks, FileProblem, check_start, detect_encoding, open_text
 from portal.importing.evidence import Evidence, look_at
 from portal.importing.headings import explains_columns
+from portal.importing.naming import known_names
 from portal.importing.quoting import MAX_COLUMNS
 from portal.importing.reading import Record, find_shape, first_records, read_lines, read_records
 from portal.importing.torn import refuse_torn

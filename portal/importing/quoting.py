@@ -17,12 +17,16 @@ def unwrap(cells: Sequence[str], delimiter: str) -> Sequence[str] | None:
 
 
 def split_leniently(line: str, delimiter: str) -> tuple[str, ...] | None:
-    """The cells of a line where a quote ends a cell only before a delimiter; None when one is never ended."""
+    """The cells of a line where a quote ends a cell only before a delimiter; None when one is never ended.
+
+    A cell that only begins with a word in quotes is none in quotes: `"Boa" Padaria`.
+    """
     cells: list[str] = []
     rest = line.rstrip("\r\n") + delimiter
     while rest and len(cells) <= MAX_COLUMNS:
         rest = rest.lstrip(" ")
-        is_quoted = rest.startswith('"')
+        plain = rest.partition(delimiter)[0]
+        is_quoted = plain.startswith('"') and (plain.count('"') % 2 == 1 or plain.endswith('"'))
         cell, found, rest = rest[is_quoted:].partition('"' + delimiter if is_quoted else delimiter)
         if not found:
             return None

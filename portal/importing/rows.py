@@ -21,12 +21,14 @@ from portal.importing.cells import (
     is_hidden_name,
     is_rounded,
     put_name_together,
+    put_phone_together,
     read_label,
     read_level,
     read_link,
     read_phone,
     read_text,
     split_mailbox,
+    split_people,
 )
 from portal.importing.dates import read_date
 from portal.importing.footers import find_reason
@@ -122,6 +124,8 @@ class RowReader:
         for index, field in self._columns:
             if index < len(cells) and (cell := cells[index]):
                 said_of.setdefault(field, []).append((index, cell))
+        if "phone" in said_of and (areas := said_of.get("area_code")):
+            said_of["phone"] = [(index, put_phone_together(areas, index, text)) for index, text in said_of["phone"]]
         return said_of
 
     def owner_of(self, name: str) -> str | None:
@@ -139,8 +143,6 @@ class RowReader:
             raise InvalidContact("", "not_json") from error
         if not isinstance(item, dict) or not isinstance(item.get("contact"), dict):
             raise InvalidContact("contact", "not_an_object")
-        if self.campaign is not None and not item.get("campaign"):
-            item["campaign"] = {"name": self.campaign}
         owner = item.get("contact_owner")
         if isinstance(owner, dict) and not owner.get("email") and not owner.get("name"):
             del item["contact_owner"]
@@ -151,8 +153,6 @@ class RowReader:
     def _read_own(self, cells: Sequence[str]) -> Reading:
         item, refused = read_own(self._layout.header, cells)
         number = item["contact"].pop("id", None)
-        if self.campaign is not None and not item.get("campaign"):
-            item["campaign"] = {"name": self.campaign}
         if not item.get("contact_owner", {}).get("email"):
             item.pop("contact_owner", None)
         notes = [Note(path_of(column), problem, None, said) for column, problem, said in refused]
@@ -163,6 +163,8 @@ class RowReader:
         """The contact, without the values that are refused. Raises InvalidContact when it names nobody."""
         if is_hidden_name(item["contact"].get("name")):
             raise InvalidContact("contact.name", "name_hidden")
+        if self.campaign is not None and not item.get("campaign"):
+            item["campaign"] = {"name": self.campaign}
         while True:
             try:
                 checked = check_item(item, self._zone)
@@ -190,7 +192,7 @@ class _Row:
     def item(self) -> dict[str, Any]:
         """The row in the body's shape."""
         facts: dict[str, Any] = {name: split_mailbox(self._text(name))[0] for name in self._reader.texts}
-        facts["name"], beside, more = split_mailbox(put_name_together(*map(self._text, NAMES)))
+        facts["name"], beside, more = split_people(put_name_together(*map(self._text, NAMES)), self._text("email"))
         if more:
             self.notes.append(Note("contact.name", "first_of_several", None, more))
         facts["location"] = facts.get("location") or ", ".join(filter(None, map(self._text, self._reader.places)))
@@ -231,7 +233,8 @@ class _Row:
 
     def _linked_id(self) -> str | None:
         """The profile that a name leads to."""
-        links = [text for name in NAMES for _, text in self._said_of.get(name, ()) if text.startswith("=")]
+        names = (text for name in NAMES for _, text in self._said_of.get(name, ()))
+        links = [text for text in names if text.startswith("=") or "(http" in text]
         return next(filter(None, map(linkedin_id, map(read_link, links))), None)
 
     def _first(self, field: str, read: Callable[..., Any], problem: str, *, cells: Sequence[_Cell] = ()) -> Any:

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import IO
 
 from portal.importing import workbook
-from portal.importing.columns import known_names
 from portal.importing.encoding import WORKBOOK_MARKS, FileProblem, UnknownName
 from portal.importing.layout import HEADER_WITHIN, Examination
+from portal.importing.naming import known_names
 from portal.importing.reading import first_records
 from portal.tasks.slices import BLOCK_BYTES
 

@@ -13,7 +13,7 @@ SURE = {
         forename, prenom, vorname""",
     "middle_name": "middle name, middlename, additional name, nome do meio, nome meio, segundo nome, segundo nombre",
     "last_name": """last name, lastname, surname, family name, sobrenome, ultimo nome, apellido,
-        primer apellido, nome familia, nom famille, nachname, familienname, cognome""",
+        primer apellido, nome familia, apelido familia, nom famille, nachname, familienname, cognome""",
     "linkedin": """linkedin, linkedin url, linkedin perfil, linkedin profile, linkedin profile url, linkedin perfil url,
         linkedin public id, public id, linkedin public identifier, linkedin identificador, linkedin bio, linkedin id,
         linkedin link, linkedin profile link, linkedin perfil link, linkedin endereco, linkedin usuario,
@@ -26,9 +26,12 @@ SURE = {
     "phone": """phone, phone number, telephone, mobile, mobile number, mobile phone, mobile phone number, cell,
         cell phone, cellphone, telefone, telefone numero, telefone celular, celular, celular numero, fone, tel,
         whatsapp,
-        whatsapp numero, whatsapp number, whatsapp telefone, telefono, telefono movil, movil, telefono numero,
+        whatsapp numero, whatsapp number, whatsapp telefone, telefone ddd, celular ddd, whatsapp ddd,
+        telefono, telefono movil, movil, telefono numero, telemovel, telemovel numero,
         telefon, handy, mobiltelefon, sms, whats, zap, wpp""",
-    "current_company": """company, company name, organization, organisation, organization name, organisation name,
+    "area_code": "ddd, area code, codigo area",
+    "current_company": """company, companies, company name, company name cleaned, organization, organisation,
+        organization name, organisation name,
         associated company, empresa associada, empresa asociada, company account, empresa conta, account name, conta
         nome, empresa, empresa nome, nombre empresa, organizacao,
         organizacao nome, organizacion, organizacion nombre, nome fantasia, empresa nome fantasia, empresa razao
@@ -39,11 +42,12 @@ SURE = {
         company profile url, company linkedin, company linkedin url, company linkedin profile, current company link,
         website, website url, website address, web page, web site, site, site empresa, link empresa, empresa linkedin,
         empresa linkedin url, endereco empresa, url empresa, empresa website, sitio web, pagina web, pagina web empresa,
-        organization website, organizacao site, company page""",
+        organization website, organizacao site, company page, corporate website,
+        website corporativo, site corporativo""",
     "role": """role, position, job title, job, job position, cargo, cargo atual, funcao, posicao, puesto,
         puesto trabajo,
-        organization title, company position, occupation, ocupacao, ocupacion, profissao, designation, cargo contato,
-        fonction, berufsbezeichnung, posizione""",
+        organization title, company position, designation, cargo contato, fonction, berufsbezeichnung,
+        posizione""",
     "location": """location, localizacao, localidade, ubicacion, city state, cidade estado, cidade uf, localizacion,
         geographic location, location name, city state country""",
     "city": "city, cidade, municipio, ciudad, ville, stadt, address city, endereco cidade, direccion ciudad",
@@ -66,12 +70,16 @@ SURE = {
     "message_sender": """message sender, sender, sender name, mensagem remetente, remetente, remetente nome,
         mensaje remitente, remitente""",
     "invite_date": """invite date, invited at, invited on, invitation date, invitation sent, invitation sent at,
-        invite sent, invite sent at, date invited, data convite, convite enviado, convite enviado em,
-        data envio convite,
+        invite sent, invite sent at, invite sent date, invitation sent date, date invited, connection request date,
+        connection request sent,
+        connection request sent at, connection requested at, data convite, convite enviado, convite enviado em,
+        data envio convite, data convite enviado,
         fecha invitacion, invitacion enviada""",
     "accept_date": """accept date, accepted at, accepted on, acceptance date, date accepted, date connected,
         connected on, connected at, connected since, connection since, connection date, connection at, data conexao,
-        conectado em, conectado desde, convite aceito, convite aceito em, data aceite, aceito em, conectado el,
+        conectado em, conectado desde, convite aceito, convite aceito em, data convite aceito, data aceite,
+        data aceite convite, invite accepted date, invite accepted at, invitation accepted date,
+        invitation accepted at, aceito em, conectado el,
         fecha conexion, connecte le, date connexion, verbunden am, vernetzt am, data collegamento""",
     "collect_date": """collect date, create date, created at, created on, created time, created date, creation date,
         date created, data criada, data criacao, data cadastro, data entrada, criado em, cadastrado em,
@@ -88,7 +96,7 @@ MAYBE = {
         decision maker, socio, display name, nome exibicao""",
     "last_name": "apelido",
     "linkedin": "url, link, profile, perfil, social, rede social, redes sociais",
-    "role": "title, titulo, headline, poste",
+    "role": "title, titulo, headline, poste, occupation, ocupacao, ocupacion, profissao",
     "current_company": "account, conta, business, firma, cuenta, razao social",
     "location": "address, endereco, postal address, direccion",
     "interest_level": "level, nivel, interest, interesse, interes, grau, lead level",
@@ -139,6 +147,8 @@ RATED = word_set("contact contato contacto person pessoa persona lead prospect")
 """Those of them whose level is how interested they are, and not how far they have come."""
 SURELY_PERSONS = word_set("contact contato contacto person pessoa persona decisor socio display exibicao")
 """Words of names of columns that hold no company, as the name of a lead may be one."""
+OF_DEALS = word_set("contatos contacts contactos pessoas personas")
+"""Whom a deal is made with: more than one has columns of several."""
 KINDS = word_set(
     """principal primary main preferred work home business office personal pessoal profissional professional corporativo
     corporate comercial commercial trabalho trabajo laboral particular private privado privada residencial residencia

@@ -40,6 +40,7 @@ FIELD_WORDS = {
     "linkedin": _l("Perfil no LinkedIn"),
     "email": _l("E-mail"),
     "phone": _l("Telefone"),
+    "area_code": _l("DDD do telefone"),
     "current_company": _l("Empresa atual"),
     "current_company_link": _l("Endereço da empresa"),
     "role": _l("Cargo"),

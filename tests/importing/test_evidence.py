@@ -3,9 +3,9 @@
 import pytest
 
 from portal.importing import evidence
-from portal.importing.columns import MAX_NAME, MAX_WORDS, words_of
 from portal.importing.evidence import MOST_KNOWN, SAMPLE_ROWS, Evidence, look_at
 from portal.importing.headings import explains_columns
+from portal.importing.naming import MAX_NAME, MAX_WORDS, words_of
 from portal.importing.reading import MAX_LINES_OF_BROKEN_ROW, Record
 from portal.importing.shape import Shape
 from portal.importing.torn import refuse_torn
@@ -35,12 +35,18 @@ def seen(*cells: str) -> Evidence:
         ("(11) 3333-444", {"phones"}),
         ("99999-0000", {"phones"}),
         ("12345678", {"flags"}),
-        ("123456789", {"flags", "phones"}),
+        ("123456789", {"flags"}),
         ("12345-67", set()),
-        ("12345-678", {"phones"}),
+        ("12345-678", set()),
         ("1234567890", {"flags", "dates"}),
         ("12345678901", {"flags"}),
         ("123.456.789-01", set()),
+        ("12.345.678-9", set()),
+        ("110.042.490.114", set()),
+        ("11987654321", {"flags", "mobiles"}),
+        ("5511987654321", {"flags", "mobiles"}),
+        ("4411987654321", {"flags"}),
+        ("11887654321", {"flags"}),
         ("12/03/2024", {"dates"}),
         ("12/2024", set()),
         ("Ana", {"words"}),
@@ -51,13 +57,18 @@ def seen(*cells: str) -> Evidence:
         ("A B C D E F G", set()),
         ("Ana 2", set()),
         ("D'Ávila", set()),
-        ("open", {"codes"}),
+        ("open", {"codes", "stages"}),
+        ("Em andamento", {"names", "stages"}),
         ("Sra.", {"salutations"}),
         ("Sra", {"salutations", "words"}),
         ("sr", {"salutations"}),
         ("Sim", {"flags", "words"}),
         ("x", {"flags"}),
         ("7", {"flags"}),
+        ("11", {"flags", "areas"}),
+        ("(011)", {"areas"}),
+        ("10", {"flags"}),
+        ("11 3333-0000 / 11 3333-0001", {"phones"}),
     ],
 )
 def test_a_cell_is_of_these_kinds_and_no_other(cell: str, kinds: set[str]) -> None:

@@ -1,0 +1,81 @@
+"""What the name of a column says, however its words are put together."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from portal.importing.vocabulary import FILLING, KINDS, MAYBE, OF_SEVERAL, PERSONS, SURE
+from portal.rules.folding import fold
+
+HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
+WORD = re.compile(r"[^\W_]+")
+JOINED = (("e mail", "email"), ("linked in", "linkedin"), ("whats app", "whatsapp"), ("hub spot", "hubspot"))
+OF_PROFILE_ITSELF = frozenset(("linkedin", "owner_name", "owner_email"))
+"""What a name does not say any more without `linkedin`; of the others it only says where they were found."""
+SCALE = re.compile(r"\b[01] ?(?:a|ate|to|[-–—/]|\.\.+) ?(\d{1,3})\b")
+"""From which level to which."""
+ANOTHER = re.compile(r"\b(?:contact|contato|contacto|person|pessoa|persona|lead|socio) ?[2-9]\b")
+"""A second person of a row, which is about the first."""
+MAX_NAME = 300
+MAX_WORDS = 12
+"""A longer text is no name of a column."""
+HIGHEST_LEVEL = 3
+
+
+def known_names(header: Sequence[str]) -> int:
+    """How many of these cells are names of columns."""
+    return sum(any(by_name(cell, names) for names in (SURE_NAMES, MAYBE_NAMES)) for cell in header)
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a column's name: folded, without brackets, numbers, and however they were put together."""
+    plain = BRACKETS.sub(" ", name[:MAX_NAME])
+    folded = " ".join(WORD.findall(fold(HUMP.sub(" ", plain if WORD.search(plain) else name[:MAX_NAME]))))
+    for apart, joined in JOINED:
+        folded = folded.replace(apart, joined)
+    return [word for word in folded.split() if not word.isdecimal()]
+
+
+def _key(words: Sequence[str]) -> frozenset[str]:
+    return frozenset(word[:-1] if len(word) > 4 and word.endswith("s") else word for word in words)
+
+
+def _names(vocabulary: Mapping[str, str]) -> dict[frozenset[str], str]:
+    return {_key(name.split()): field for field, names in vocabulary.items() for name in names.split(",")}
+
+
+SURE_NAMES, MAYBE_NAMES = _names(SURE), _names(MAYBE)
+
+
+def by_name(name: str, names: Mapping[frozenset[str], str]) -> str | None:
+    """The field of this name: as it is, then without the words that say only whose it is or which one of several."""
+    words = words_of(name)
+    if len(words) > MAX_WORDS:
+        return None
+    for key in _shorter(words):
+        if found := names.get(key):
+            return found
+    if "linkedin" in words:
+        found = by_name(" ".join(word for word in words if word != "linkedin"), names)
+        if found is not None and found not in OF_PROFILE_ITSELF:
+            return found
+    rest = [word for word in words if word not in FILLING | PERSONS]
+    found = names.get(_key([word for word in rest if word not in KINDS]))
+    if found in OF_SEVERAL:
+        return found
+    alone = {names.get(_key([word])) for word in rest}
+    return alone.pop() if len(alone) == 1 else None
+
+
+def is_of_another(name: str) -> bool:
+    return ANOTHER.search(fold(name[:MAX_NAME])) is not None
+
+
+def is_of_another_scale(name: str) -> bool:
+    """Whether a name says that its levels go to more than 3: `Nível de interesse (1 a 5)`."""
+    return any(int(highest) > HIGHEST_LEVEL for highest in SCALE.findall(fold(name[:MAX_NAME])))
+
+
+def _shorter(words: Sequence[str]) -> Iterator[frozenset[str]]:
+    plain = [word for word in words if word not in FILLING]
+    yield from (_key(words), _key(plain), _key([word for word in plain if word not in PERSONS]))
