@@ -111,7 +111,7 @@ def read_phone(text: str) -> str | None:
     phone = SEVERAL.split(read_label(text))[0]
     if found := TWO_PHONES.match(phone):
         phone = found[1]
-    phone = phone.strip().removeprefix("tel:").removeprefix("p:").removesuffix(".0").strip()
+    phone = phone.strip(" '").removeprefix("tel:").removeprefix("p:").removesuffix(".0").strip()
     return phone if sum(character.isdecimal() for character in phone) >= MIN_DIGITS else None
 
 

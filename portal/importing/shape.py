@@ -39,9 +39,15 @@ class Shape:
         return len(cells) == self.width and fitting * 2 >= filled
 
     def holds_others(self, cells: Sequence[str], delimiter: str) -> bool:
-        """Whether a cell that should be of one kind is none, but goes over lines and holds what parts cells."""
-        odd = (cells[index] for index, kind in self.kinds if index < len(cells) and not kind.fullmatch(cells[index]))
-        return any(delimiter in cell and ("\n" in cell or "\r" in cell) for cell in odd)
+        """Whether a cell goes over lines and holds what parts cells, where it should be of one kind or a row begins."""
+        long = {index: cell for index, cell in enumerate(cells) if delimiter in cell and ("\n" in cell or "\r" in cell)}
+        is_odd = any(index in long and not kind.fullmatch(long[index]) for index, kind in self.kinds)
+        return is_odd or any(self._begins(line, delimiter) for cell in long.values() for line in cell.splitlines()[1:])
+
+    def _begins(self, line: str, delimiter: str) -> bool:
+        """Whether a row of this shape seems to begin with the line: two cells or more are of their kinds."""
+        fitting, filled = self.fitting(line.split(delimiter)[:-1])
+        return 1 < fitting == filled
 
     def fitting(self, cells: Sequence[str]) -> tuple[int, int]:
         """How many cells of the columns of one kind are of it, and how many are filled."""

@@ -334,6 +334,23 @@ def test_rows_that_were_saved_with_another_delimiter_are_opened(text):
     assert names_of(text) == ["Ana", "Bia", "Caio"]
 
 
+def test_a_quote_that_took_the_beginning_of_the_next_row_into_a_name_costs_its_own_row():
+    rows = [f"https://linkedin.com/in/p-{number};p{number}@x.test;Loja;Pessoa {number}" for number in range(6)]
+    rows[2] = 'https://linkedin.com/in/p-2;p2@x.test; da; ";Pessoa 2'
+    rows[3] = 'https://linkedin.com/in/p-3;p3@x.test;"\nBoa";Pessoa 3'
+    blocks = blocks_of("\n".join(["LinkedIn;E-mail;Empresa;Nome", *rows]).encode())
+    read = [record.cells[-1] for record in read_rows(blocks, examine(blocks).layout) if record.problem is None]
+    assert read == [f"Pessoa {number}" for number in (0, 1, 3, 4, 5)]
+
+
+def test_a_message_of_lines_with_separators_stays_in_its_cell():
+    rows = [
+        f'p{number}@x.test,Pessoa {number},"Oi,\n1, 2, 3\nem x.test, ou a@x.test, ou b@x.test"' for number in range(6)
+    ]
+    blocks = blocks_of("\n".join(["E-mail,Nome,Mensagem", *rows]).encode())
+    assert [record.problem for record in read_rows(blocks, examine(blocks).layout)] == [None] * 6
+
+
 def test_a_quote_that_took_the_next_row_into_an_e_mail_costs_its_own_row():
     rows = [f"Pessoa {number};https://www.linkedin.com/in/p-{number};;p{number}@x.test" for number in range(7)]
     rows[3] = rows[3].replace(";;", ';; ";')
