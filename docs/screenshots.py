@@ -27,8 +27,7 @@ from portal.config import Settings
 from portal.database.db import db
 from portal.database.upgrading import upgrade_schema
 from portal.demo.receiver import MoodyReceiver
-from portal.demo.sample import TEAM
-from portal.demo.story import classify_contact, prepare
+from portal.demo.sample import TEAM, classify_contact, prepare
 from portal.models import Delivery, DeliveryBody
 from portal.rules.retry import parse_schedule
 

@@ -30,7 +30,7 @@ from portal.egress import AddressError
 from portal.egress.advice import advise_checked
 from portal.models import Company, Delivery, Endpoint
 from portal.privacy import marks
-from portal.privacy.copies import find_old
+from portal.privacy.marks import find_old
 from portal.rules import reasons
 from portal.runtime import Runtime
 from portal.vault import DamagedSecret, WrongKey

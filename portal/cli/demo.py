@@ -12,8 +12,7 @@ from portal import clock
 from portal.cli.serve import run_portal
 from portal.config import load_settings
 from portal.demo.receiver import MoodyReceiver
-from portal.demo.sample import TEAM
-from portal.demo.story import Story, prepare
+from portal.demo.sample import TEAM, Story, prepare
 
 SETTINGS = {
     "PORTAL_ALLOWED_NETWORKS": "127.0.0.0/8",

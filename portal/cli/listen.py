@@ -7,7 +7,7 @@ from typing import TextIO
 import click
 
 from portal.cli import inert
-from portal.cli.stopping import stop_on_signals
+from portal.cli.supervisor import stop_on_signals
 from portal.demo.server import Received, Receiver
 from portal.rules.signing import SIGNATURE_HEADERS
 

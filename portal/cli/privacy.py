@@ -23,7 +23,7 @@ from portal.database.db import db
 from portal.database.upkeep import empty_log, rewrite, size_of
 from portal.models import Company
 from portal.privacy import erasing, retention
-from portal.privacy.copies import find_old
+from portal.privacy.marks import find_old
 from portal.runtime import runtime
 from portal.worker.task_runner import PAUSE_SECONDS
 

@@ -13,8 +13,7 @@ from flask import Flask
 
 from portal import create_app
 from portal.cli.console import check_stored_secrets
-from portal.cli.stopping import stop_on_signals
-from portal.cli.supervisor import Supervisor
+from portal.cli.supervisor import Supervisor, stop_on_signals
 from portal.cli.upgrade import bring_up_to_date
 from portal.cli.web import WebServer
 from portal.config import Settings, load_settings

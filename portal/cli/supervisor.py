@@ -7,6 +7,7 @@ and stops cleanly.
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +18,8 @@ from portal import clock
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 STEADY_SECONDS = 60.0
 """A worker that lived for so long was well: the next one is started without a long pause."""
+
+STDIN = 0
 
 logger = logging.getLogger(__name__)
 
@@ -89,3 +92,23 @@ class Supervisor:
                 start_new_session=True,
             )
             return self._process
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM, SIGINT and SIGHUP set from now on, but for what `nohup` ignores. Main thread only."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def stop_with_parent(stop: threading.Event) -> None:
+    """Set `stop` when standard input ends: the parent holds the other end of it, and a dead parent lets go of it."""
+
+    def watch() -> None:
+        while os.read(STDIN, 1024):
+            pass
+        stop.set()
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()

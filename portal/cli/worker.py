@@ -7,7 +7,7 @@ import click
 from flask import Flask
 
 from portal.cli.console import check_stored_secrets, open_app
-from portal.cli.stopping import stop_on_signals, stop_with_parent
+from portal.cli.supervisor import stop_on_signals, stop_with_parent
 from portal.database.db import db
 from portal.i18n import speaking
 from portal.runtime import runtime

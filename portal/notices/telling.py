@@ -1,4 +1,7 @@
-"""Telling what is due, in no transaction: a line in the log, a letter to a company's admins, a post in its chat."""
+"""Telling what is due, in no transaction: a line in the log, a letter to a company's admins, a post in its chat.
+
+Why one of these did not arrive is said in the reader's language; what a server said stays as it said it.
+"""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -6,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
+from flask_babel import gettext as _
 from sqlalchemy import Engine, and_, select
 from sqlalchemy.orm import Session
 
@@ -16,14 +20,17 @@ from portal.database.db import AWAY, reading
 from portal.egress import Egress, open_session
 from portal.mail import MailError
 from portal.models import Endpoint
-from portal.notices.chat import ChatError, post_to_chat
+from portal.notices.chat import UNREADABLE, ChatError, post_to_chat
 from portal.notices.due import Notice, claim, find_due, give_back, give_up
 from portal.notices.letters import Letter, explain_cause, write_letter, write_notice
+from portal.rules.reasons import WORDS, title_of
 from portal.vault import Vault
 from portal.working_models import Chat
 
 logger = logging.getLogger(__name__)
 
+NO_SUCH_CHAT = ("301", "302", "307", "308", "401", "403", "404", "410")
+"""What chats answer at an address that they made no more, or made for something else."""
 Send = Callable[[], None]
 """Sends a notice that is written. Raises MailError or ChatError."""
 Speaking = Callable[[str, str], AbstractContextManager[None]]
@@ -147,3 +154,20 @@ def post(letter: Letter, settings: Settings) -> None:
 
 def _facts(action: str, notice: Notice) -> dict[str, object]:
     return {"action": action, "company_id": notice.company_id, "state": notice.state}
+
+
+def explain_error(error: str) -> str:
+    """What a MailError or ChatError says, which may have been stored meanwhile."""
+    code, _colon, detail = error.partition(": ")
+    if code in WORDS:
+        return f"{title_of(code)}. {_('Detalhe técnico: %(detail)s.', detail=detail.rstrip('.'))}"
+    return str(_("A resposta foi: “%(answer)s”.", answer=error))
+
+
+def explain_chat_error(error: str) -> str:
+    """The same of a ChatError, with what to do where another address helps."""
+    if error == UNREADABLE:
+        return str(_("O endereço guardado não pode mais ser lido: salve-o de novo."))
+    is_gone = error[:3] in NO_SUCH_CHAT
+    advice = _("O endereço pode ter sido apagado no chat: crie outro lá e salve-o aqui.") if is_gone else ""
+    return f"{explain_error(error)} {advice}".strip()

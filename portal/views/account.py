@@ -12,7 +12,7 @@ from portal.forms.people import ChangeEmailForm, ChangePasswordForm, ProfileForm
 from portal.i18n import LANGUAGE_COOKIE, LANGUAGES
 from portal.mail import MailError
 from portal.models import AccessLink, User
-from portal.notices.explaining import explain_error
+from portal.notices.telling import explain_error
 from portal.people import emails, links, passwords, users
 from portal.runtime import runtime
 from portal.views.links import open_link

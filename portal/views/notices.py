@@ -14,9 +14,8 @@ from portal.forms.fields import text_of
 from portal.forms.settings import ChatForm
 from portal.mail import MailError
 from portal.notices.chat import ChatError, post_to_chat
-from portal.notices.explaining import explain_chat_error, explain_error
 from portal.notices.letters import recipients_of, write_trial
-from portal.notices.telling import post
+from portal.notices.telling import explain_chat_error, explain_error, post
 from portal.rules import reasons
 from portal.runtime import runtime
 from portal.web import access

@@ -1,6 +1,10 @@
-"""Pages that say what went wrong, that nothing is lost, and where to go on."""
+"""Pages that say what went wrong, that nothing is lost, and where to go on.
+
+What is done about a failure is the same for pages and the API: nothing stays written, and the log has it.
+"""
 
 import logging
+import secrets
 from typing import Any
 
 from flask import Flask, flash, g, render_template, request, url_for
@@ -16,12 +20,15 @@ from portal.company.refusals import Refusal
 from portal.contacts.classifying import ContactGone
 from portal.database.db import db
 from portal.database.paging import InvalidCursor
+from portal.database.troubles import Trouble, message_of, name_trouble
 from portal.vault import SecretError
 from portal.web import origin
 from portal.web.access import access_of_view, is_api
 from portal.web.extensions import login_manager
-from portal.web.failures import RETRY_AFTER_SECONDS, note_failure, note_trouble, note_unreadable
 from portal.web.redirects import back_or, nearest_page, page_before
+
+RETRY_AFTER_SECONDS = 10
+"""When whoever met the database's trouble may ask again."""
 
 logger = logging.getLogger(__name__)
 
@@ -116,3 +123,31 @@ def show_unreadable(error: SecretError) -> ResponseReturnValue:
 
 def show_failure(error: InternalServerError) -> ResponseReturnValue:
     return render_error(500, code=500, error_id=note_failure(error)), 500
+
+
+def note_failure(error: InternalServerError) -> str:
+    """A fault of ours: the log has the details, under the id that this returns."""
+    db.session.rollback()
+    error_id = secrets.token_hex(4)
+    logger.error(
+        "A request failed.",
+        extra={"action": "request_failed", "error_id": error_id, "path": request.path},
+        exc_info=error.original_exception,
+    )
+    return error_id
+
+
+def note_trouble(error: DBAPIError) -> Trouble:
+    """The database is locked, full, damaged or away. Raises the error again when it is none of these."""
+    db.session.rollback()
+    trouble = name_trouble(error)
+    if trouble is None:
+        raise error
+    logger.error("The database refused: %s", message_of(error), extra={"action": trouble.code, "path": request.path})
+    return trouble
+
+
+def note_unreadable(error: SecretError) -> None:
+    """A stored secret cannot be opened: people can mend that."""
+    db.session.rollback()
+    logger.error("%s", error, extra={"action": "secret_unreadable", "path": request.path})

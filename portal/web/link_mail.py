@@ -11,9 +11,8 @@ from portal.database.db import db
 from portal.i18n import speaking
 from portal.mail import MailError
 from portal.models import User
-from portal.notices.explaining import explain_error
 from portal.notices.letters import Letter
-from portal.notices.telling import post
+from portal.notices.telling import explain_error, post
 from portal.people import links
 from portal.runtime import runtime, this_app
 

@@ -17,7 +17,7 @@ from portal.database.paging import InvalidCursor
 from portal.egress import AddressError
 from portal.rules.reasons import explain_address
 from portal.vault import SecretError
-from portal.web.failures import RETRY_AFTER_SECONDS, note_failure, note_trouble, note_unreadable
+from portal.web.errors import RETRY_AFTER_SECONDS, note_failure, note_trouble, note_unreadable
 
 PROBLEM_TYPE = "application/problem+json"
 MAX_ERRORS = 100
