@@ -133,24 +133,23 @@ def count(session: Session, actor: Actor, action: str, *, subject: str) -> None:
         logger.warning("An act was not noted.", extra={"action": "act_unnoted"})
 
 
-def note_once_a_day(session: Session, actor: Actor, action: str, *, subject: str) -> None:
-    """`note`, unless the same person did the same within a day: who looks again need not be told of again.
+def note_once_a_day(
+    session: Session, actor: Actor | Stranger, action: str, *, subject: str, of_any_subject: bool = False
+) -> None:
+    """`note`, unless the same actor did the same within a day: who looks again need not be told of again.
 
-    The request's own transaction goes on when there is nothing to write.
+    `of_any_subject`: whatever they did it to. The request's own transaction goes on when there is nothing to write.
     """
-    if session.scalar(_find_recent(actor, action, subject=subject)) is None:
-        _try_to_note(session, actor, action, subject=subject)
+    if not has_recent(session, actor, action, subject=None if of_any_subject else subject):
+        try:
+            note(session, actor, action, subject=subject)
+        except OperationalError:  # who only reads is answered also while the database takes no writes
+            logger.warning("A look was not noted.", extra={"action": "look_unnoted"})
 
 
-def note_first_of_day(session: Session, actor: Actor | Stranger, action: str, *, subject: str) -> None:
-    """`note`, unless the same actor did that within a day, whatever to."""
-    if not has_recent(session, actor, action):
-        _try_to_note(session, actor, action, subject=subject)
-
-
-def has_recent(session: Session, actor: Actor | Stranger, action: str) -> bool:
-    """Whether the actor did that within a day."""
-    return session.scalar(_find_recent(actor, action)) is not None
+def has_recent(session: Session, actor: Actor | Stranger, action: str, *, subject: str | None = None) -> bool:
+    """Whether the actor did that within a day, to that subject where one is named."""
+    return session.scalar(_find_recent(actor, action, subject=subject)) is not None
 
 
 def last_noted(session: Session, action: str, *, since: datetime) -> Sequence[AuditEntry]:
@@ -165,13 +164,6 @@ def count_since(session: Session, company_id: int, action: str, *, since: dateti
     before = of_company.where(AuditEntry.created_at <= since).order_by(AuditEntry.id.desc()).limit(1).scalar_subquery()
     lately = of_company.where(AuditEntry.id > func.coalesce(before, 0), AuditEntry.action == action)
     return session.scalar(select(func.count()).select_from(lately.subquery())) or 0
-
-
-def _try_to_note(session: Session, actor: Actor | Stranger, action: str, *, subject: str) -> None:
-    try:
-        note(session, actor, action, subject=subject)
-    except OperationalError:  # who only reads is answered also while the database takes no writes
-        logger.warning("A look was not noted.", extra={"action": "look_unnoted"})
 
 
 def forget(session: Session, company_id: int | None, *, before: datetime, limit: int) -> int:

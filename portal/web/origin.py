@@ -85,7 +85,7 @@ def tell(mismatch: Mismatch) -> None:
     """Say to whoever operates the portal what disagrees: in the log, and once a day where `portal doctor` looks."""
     logger.warning("A form was refused. %s", mismatch, extra={"action": "origin_refused", "cause": mismatch.cause})
     actor = Stranger(f"proxy ({mismatch.cause})", request.remote_addr or "")
-    audit.note_first_of_day(db.session, actor, ACTION, subject=str(mismatch))
+    audit.note_once_a_day(db.session, actor, ACTION, subject=str(mismatch), of_any_subject=True)
 
 
 def _read_origin(named: str) -> str | None:
