@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.audit import Actor
-from portal.cli.console import ACTOR, check_stored_secrets, open_app
+from portal.cli.console import ACTOR, check_stored_secrets, json_option, open_app, print_answer
 from portal.cli.holding import hold_app
 from portal.cli.upgrade import bring_to_this_version
 from portal.config import load_settings
@@ -103,7 +103,8 @@ MEGABYTE = 1_000_000
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--force", is_flag=True, help="Overwrite FILE when it exists.")
-def backup(file: Path, force: bool) -> None:
+@json_option
+def backup(file: Path, force: bool, as_json: bool) -> None:
     """Write the database to one file, while the portal runs.
 
     It holds everything but the secret key, which belongs into a safe place of its own. PostgreSQL is backed up by
@@ -111,7 +112,8 @@ def backup(file: Path, force: bool) -> None:
     """
     with open_app():
         size = backups.back_up(db.engine, file, force=force)
-        click.echo(f"Backed up to {file} ({size / MEGABYTE:.1f} MB).")
+        done = f"Backed up to {file} ({size / MEGABYTE:.1f} MB)."
+        print_answer({"file": str(file), "bytes": size}, [done], as_json=as_json)
         click.echo(
             f"Not in it: the secret key ({place_of_key()}). Keep a copy of it elsewhere: without it this backup cannot "
             "be restored.",

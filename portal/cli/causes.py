@@ -51,11 +51,12 @@ def note(actor: Actor, cause: str, text: str | None) -> None:
 @click.option("--warning", type=click.Choice(WARNINGS), help="All open warnings of that kind.")
 @check_usage(lambda given: is_any_given(given, ("contact_id", "warning")), "Give a contact's number, or --warning.")
 @for_company
-def settle(actor: Actor, contact_id: int | None, warning: str | None) -> None:
+@json_option
+def settle(actor: Actor, contact_id: int | None, warning: str | None, as_json: bool) -> None:
     """Say that what the CRM accepted with a warning is right there.
 
     Somebody looked. Name a contact, or a kind of warning. The next answer with a warning opens a new one.
     """
     count = doubts.settle(db.session, actor, contact_id=contact_id, warning=warning)
     db.session.commit()
-    click.echo(f"Settled: {count}.")
+    print_answer({"count": count}, [f"Settled: {count}."], as_json=as_json)

@@ -41,6 +41,7 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
     """
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     with open_app(or_make=company_name is not None):
+        is_new = company_name is not None and users.find_company(db.session, company_name) is None
         if company_name is None:
             company = pick_company(None)
         else:
@@ -49,7 +50,8 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
             db.session, company, name=name, email=email, role=role, password=password, actor=Actor(company.id, ACTOR)
         )
         db.session.commit()
-        click.echo(f"{person.email} is {role} of {company.name}.", err=token is not None)
+        new = ", a new company" if is_new else ""
+        click.echo(f"{person.email} is {role} of {company.name}{new}.", err=token is not None)
         if token is not None:
             show_invitation(token)
 
@@ -113,7 +115,7 @@ def shape_of(person: User) -> dict[str, str | bool | None]:
         "name": person.name,
         "email": person.email,
         "role": person.role,
-        "state": users.state_of(person),
+        "state": "invited" if users.is_invited(person) else users.state_of(person),
         "second_factor": person.totp_secret is not None,
     }
 

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from portal.company.endpoint import is_configured
 from portal.company.knowledge import was_told
 from portal.contacts.listing import has_contacts
-from portal.models import Delivery
+from portal.models import Contact, Delivery
 
 
 def first_steps(session: Session, company_id: int) -> dict[str, bool]:
@@ -17,9 +17,10 @@ def first_steps(session: Session, company_id: int) -> dict[str, bool]:
     arrived = exists().where(Delivery.company_id == company_id, Delivery.status == "delivered")
     if session.scalar(select(arrived.where(Delivery.trigger != "test"))) or was_told(session, company_id):
         return {}
+    classified = exists().where(Contact.company_id == company_id, Contact.interest_level.is_not(None))
     return {
         "address": is_configured(session, company_id),
         "test": bool(session.scalar(select(arrived.where(Delivery.trigger == "test")))),
         "contacts": has_contacts(session, company_id),
-        "delivery": False,
+        "level": bool(session.scalar(select(classified))),
     }

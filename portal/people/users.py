@@ -23,6 +23,11 @@ def state_of(user: User) -> str:
     return "disabled" if user.disabled_at else "active"
 
 
+def is_invited(user: User) -> bool:
+    """Whether somebody who may log in has not chosen a password yet."""
+    return state_of(user) == "active" and not user.password_hash
+
+
 def is_empty(session: Session) -> bool:
     """Whether nobody can log in yet: the installation waits for its set-up."""
     return not session.scalar(select(exists().where(User.role.is_not(None))))

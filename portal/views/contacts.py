@@ -12,6 +12,7 @@ from flask_login import current_user
 
 from portal.company.endpoint import get_endpoint, is_configured, say_when_it_leaves
 from portal.contacts import doubts, filtering, syncing
+from portal.contacts.body import DEFAULT_CAMPAIGN
 from portal.contacts.checking import InvalidContact
 from portal.contacts.classifying import classify
 from portal.contacts.filtering import ASKED_LEVELS, ContactFilter
@@ -190,14 +191,17 @@ def edit(contact_id: int | None = None) -> ResponseReturnValue:
     contact = get_contact_or_404(contact_id) if contact_id is not None else None
     company_id, zone, form = current_user.company_id, ZoneInfo(current_user.company.timezone), ContactForm()
     form.offer(people_of(db.session, company_id))
+    campaigns = campaigns_of(db.session, company_id)
     if form.validate_on_submit() and (saved_id := save(form, contact, zone)):
         return see_other(url_for(".show", contact_id=saved_id))
     if contact is not None and not form.is_submitted():
         form.show(contact, zone)
     elif not form.is_submitted():
         form.owner.data = current_user.email
+        if len(campaigns) < 2:  # of several, nobody knows which is meant
+            form.campaign.data = campaigns[0].name if campaigns else DEFAULT_CAMPAIGN
         form.thread.append_entry()
-    return show_form("contacts/edit.html", form, contact=contact, campaigns=campaigns_of(db.session, company_id))
+    return show_form("contacts/edit.html", form, contact=contact, campaigns=campaigns)
 
 
 def save(form: ContactForm, contact: Contact | None, zone: ZoneInfo) -> int | None:

@@ -1,5 +1,6 @@
 """Backup while people work, and restore with the outbox held."""
 
+import json
 import shutil
 import sqlite3
 import stat
@@ -327,9 +328,18 @@ def test_a_restore_of_another_products_tables_is_refused(run: Run, instance: Pat
     assert (instance / "portal.db").read_bytes() == before
 
 
+def test_programs_are_told_where_the_backup_is_and_how_large(app: Flask, run: Run, instance: Path) -> None:
+    make_company()
+    made = json.loads(run("backup", instance / "b.db", "--json").stdout)
+    assert made == {"file": str(instance / "b.db"), "bytes": (instance / "b.db").stat().st_size}
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"no database at all, though long enough to be looked at " * 20, "not a database"), (b"", "holds no database")],
+    [
+        (b"no database at all, though long enough " * 30, "b.db cannot be used. SQLite says: file is not a database."),
+        (b"", "b.db holds no database"),
+    ],
 )
 def test_a_file_that_is_no_backup_is_refused(run: Run, instance: Path, content: bytes, words: str) -> None:
     (instance / "b.db").write_bytes(content)

@@ -140,14 +140,17 @@ def test_people_are_listed_with_their_state(app: Flask, run: Run) -> None:
     company = make_company("Alfa")
     make_user(company, role="admin", email="ana@x.example", name="Ana")
     make_user(company, role=None, email="rui@x.example", name="Rui\x1b[2J")
+    make_user(company, role="member", email="caio@x.example", name="Caio").password_hash = None
+    db.session.commit()
     make_user(make_company("Beta"), role="admin", email="bia@x.example")
     found = json.loads(run("user", "list", "--company", "Alfa", "--json").stdout)["items"]
     assert [(each["email"], each["role"], each["state"]) for each in found] == [
         ("ana@x.example", "admin", "active"),
+        ("caio@x.example", "member", "invited"),
         ("rui@x.example", None, "without_login"),
     ]
     shown = run("user", "list", "--company", "Alfa").stdout
-    assert len(shown.splitlines()) == 2
+    assert len(shown.splitlines()) == 3
     assert "\x1b" not in shown
 
 

@@ -32,7 +32,7 @@ def test_an_invitation_names_the_portals_own_address(run: Run) -> None:
 
 def test_a_password_comes_from_standard_input(app: Flask, run: Run) -> None:
     result = run("user", "add", "--company", "A", *ANA, "--password-stdin", stdin="uma frase comprida\n")
-    assert (result.exit_code, result.stdout) == (0, "ana@vendas.example is admin of A.\n")
+    assert (result.exit_code, result.stdout) == (0, "ana@vendas.example is admin of A, a new company.\n")
     assert logging_in.find_log_in(db.session, "ana@vendas.example", ip="127.0.0.1").proves("uma frase comprida")
 
 
@@ -43,7 +43,7 @@ def test_an_empty_password_is_no_invitation(run: Run) -> None:
 
 def test_the_only_company_need_not_be_named(app: Flask, run: Run) -> None:
     make_company("Única")
-    assert run("user", "add", *ANA).exit_code == 0
+    assert run("user", "add", *ANA).stderr.startswith("ana@vendas.example is admin of Única.\n")
     assert db.session.scalars(select(User)).one().company.name == "Única"
 
 

@@ -1,5 +1,6 @@
 """What the CRM took with words of an error is not called in sync until somebody looked there."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -170,6 +171,12 @@ def test_every_edge_settles_and_writes_it_down_once(world: World, settle: Settle
     actor = "console" if "command" in settle.__name__ else world.admin.email
     act = ("warning.settled", str(contact.id)) if settle in ONE else ("warnings.settled", "1 error_words")
     assert entries() == [(actor, *act)]
+
+
+def test_call_and_command_say_the_same_to_programs(world: World) -> None:
+    said_by_call, said_by_command = received(world.company, "error_words"), received(world.company, "error_words")
+    said = json.loads(world.command("settle", said_by_command.id, "--json").stdout)
+    assert said == world.api.post("/warnings/settle", {"contact_id": said_by_call.id}).json == {"count": 1}
 
 
 @pytest.mark.parametrize("settle", ONE[:2])

@@ -117,6 +117,17 @@ def test_the_sentence_of_a_contact_follows_its_badge(page, site):
     expect(page.locator("#noticias")).to_have_count(0)
 
 
+def test_what_a_warning_asks_for_comes_with_its_sentence(page, site):
+    site.receiver.delay = 1.0
+    site.receiver.reply = Reply(200, b"Erro ao salvar")
+    page.goto("/contacts")
+    page.get_by_role("link", name="Ana Souza").click()
+    page.get_by_role("button", name="Alto").click()
+    expect(page.get_by_text("a resposta fala em erro")).to_be_visible(timeout=8000)
+    page.get_by_role("button", name="Conferi no CRM").click()
+    expect(page.locator("[id^=sync-]")).to_have_text("Em dia")
+
+
 def test_the_notice_of_a_tick_lies_beside_the_buttons_for_many(page, site):
     page.set_viewport_size({"width": 1280, "height": 420})
     page.goto("/contacts")

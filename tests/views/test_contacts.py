@@ -201,6 +201,15 @@ FORM = {"name": "Nova Pessoa", "campaign": "Varejo", "owner": "", "accept_date":
 """As a browser sends it: a field that is not filled in comes as an empty text."""
 
 
+def test_a_first_contact_comes_with_the_campaign_that_every_edge_falls_back_on(member, company):
+    field = re.compile(r'<input[^>]*name="campaign"[^>]*>')
+    assert 'value="Geral"' in field.search(member.get("/contacts/new").text)[0]
+    save(company, {"contact": {"name": "Ana"}, "campaign": {"name": "Norte"}})
+    assert 'value="Norte"' in field.search(member.get("/contacts/new").text)[0]
+    save(company, {"contact": {"name": "Rui"}, "campaign": {"name": "Sul"}})
+    assert 'value=""' in field.search(member.get("/contacts/new").text)[0]
+
+
 def test_a_contact_is_written(member):
     form = FORM | {"owner": member.email, "skills": "Vendas; 3\n\nExcel", "experiences": "Gerente; https://x.example"}
     answer = member.post("/contacts/new", form)

@@ -49,6 +49,14 @@ def test_first_steps_tick_themselves_off_in_place_of_zeros(admin, company, recei
     assert "number-value" in page
 
 
+def test_a_contact_that_came_with_its_level_is_classified(admin, company, receiver):
+    save(company, {"contact": {"name": "Ana", "interest_level": 3}})
+    set_url(company, receiver.url)
+    page = " ".join(admin.get("/").text.split())
+    assert re.search(r"<h3>Classifique o primeiro contato<span[^>]*> \(feito\)", page)
+    assert "O portal não o envia sozinho: é preciso agir." in page
+
+
 def test_a_test_that_failed_is_no_step(admin, company):
     set_url(company, "http://127.0.0.1:9999/hook")
     send_test(company)
@@ -66,7 +74,7 @@ def test_what_waits_and_what_failed_is_said_with_its_impact(admin, company, rece
     page = " ".join(admin.get("/").text.split())
     assert "2 contatos não chegaram ao seu CRM." in page
     assert "1 é de nível alto." in page
-    assert "1 precisa de alguém: o portal não tenta mais sozinho." in page
+    assert "1 precisa de alguém: o portal não o envia sozinho." in page
     assert 'href="/sync"' in page
     assert "Ver o que falhou" in page
 

@@ -32,13 +32,13 @@ def dump(engine: Engine, path: Path) -> None:
     live = _path_of(engine)
     if not live.exists():
         raise BackupError("There is no database yet: nothing to back up.")
-    with _as_backup_errors():
+    with _as_backup_errors(live):
         copy_database(live, path)
         _check(path)
 
 
 def read_revision(path: Path) -> str:
-    with _as_backup_errors():
+    with _as_backup_errors(path):
         _check(path)
         with closing(_open_to_read(path)) as file:
             _refuse_foreign(file, path)
@@ -48,7 +48,7 @@ def read_revision(path: Path) -> str:
 
 def read_column(path: Path, table: str, column: str) -> set[str]:
     # Immutable, or files of a log would be made beside it.
-    with _as_backup_errors(), closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as file:
+    with _as_backup_errors(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as file:
         _refuse_foreign(file, path)
         found = file.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
         select = f'SELECT "{column}" FROM "{table}"'  # noqa: S608  # nosec B608 - no names but ours
@@ -60,13 +60,14 @@ def load(engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Path | N
     live = _path_of(engine)
     held = live.with_name(f".{live.name}.restoring")
     try:
-        with _as_backup_errors():
+        with _as_backup_errors(path):
             copy_database(path, held)
             url = f"sqlite:///{held}"
             copy = create_engine(url, **engine_options(url))
             prepare_engine(copy)
             prove_copy(copy, path, proof)
             _check(held, name=path)
+        with _as_backup_errors(live):
             return _replace(live, held, keep_at)
     finally:
         for suffix in ("", "-wal", "-shm"):
@@ -112,7 +113,7 @@ def _move_aside(live: Path, kept: Path) -> None:
 @contextmanager
 def open_alone(path: Path) -> Iterator[Connection]:
     """The database for one user: nobody else gets in until the end. Raises BackupError when somebody has it open."""
-    with _as_backup_errors(), closing(sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)) as held:
+    with _as_backup_errors(path), closing(sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)) as held:
         _take_alone(held)
         with create_engine("sqlite://", creator=lambda: held, poolclass=StaticPool).connect() as connection:
             yield connection
@@ -161,8 +162,8 @@ def _path_of(engine: Engine) -> Path:
 
 
 @contextmanager
-def _as_backup_errors() -> Iterator[None]:
+def _as_backup_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise BackupError(f"SQLite says: {error}.") from error
+        raise BackupError(f"{path} cannot be used. SQLite says: {error}.") from error
