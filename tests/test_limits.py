@@ -141,6 +141,16 @@ TRIES: Mapping[str, tuple[int, Callable[[int], bool]]] = {
         2048,
         lambda most: is_taken(AddressError, parse_address, "https://x.test/".ljust(most, "a"), AddressPolicy()),
     ),
+    "egress/address MAX_URL_LENGTH with what is not sent": (
+        2048,
+        lambda most: is_taken(AddressError, parse_address, "https://x.test/#".ljust(most, "a"), AddressPolicy()),
+    ),
+    "egress/address digits of a port": (
+        16,
+        lambda most: is_taken(
+            AddressError, parse_address, f"https://x.test:{'443'.rjust(most, '0')}/", AddressPolicy()
+        ),
+    ),
     "outbox/shapes KNOWN": (8, remembers),
     "rules/circuit FAILURES_TO_OPEN": (4, stays_active),
     "rules/circuit GIVE_UP_AFTER": (-1, goes_on),

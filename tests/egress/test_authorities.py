@@ -37,7 +37,10 @@ def test_a_self_signed_certificate_may_stand_in_the_file_itself(
 def test_the_known_authorities_stay_and_a_private_key_is_left_out(authority: Authority, tmp_path: Path) -> None:
     file = tmp_path / "mixed.pem"
     file.write_text(f"-----BEGIN PRIVATE KEY-----\nsecret\n-----END PRIVATE KEY-----\n{authority.file.read_text()}")
-    bundle = Path(bundle_of(file, tmp_path)).read_text()
+    path = Path(bundle_of(file, tmp_path))
+    bundle, written = path.read_text(), path.stat().st_ino
+    assert bundle_of(file, tmp_path) == str(path)
+    assert path.stat().st_ino == written, "what is there already is not written again"
     known = Path(certifi.where()).read_text()
     assert bundle.startswith(known)
     assert bundle.count("BEGIN CERTIFICATE") == known.count("BEGIN CERTIFICATE") + 1

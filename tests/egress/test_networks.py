@@ -54,6 +54,14 @@ def test_allowed_network_is_permitted() -> None:
         "fd00:ec2::254",
         "::ffff:169.254.169.254",
         "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::a9fe:a9fe",
+        "::ffff:0:a9fe:a9fe",
+        "::a9fe:a9fe",
+        "2002:a9fe:a9fe::1",
+        "2001:0:a9fe:a9fe::1",  # Teredo: its server, and its client, whose bits are turned round
+        "2001:0:808:808:0:0:5601:5601",
+        "2a00::5efe:a9fe:a9fe",
+        "2a00::200:5efe:a9fe:a9fe",
     ],
 )
 def test_cloud_metadata_is_never_permitted(address: str) -> None:

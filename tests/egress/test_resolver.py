@@ -53,6 +53,30 @@ def test_after_a_rush_the_threads_are_free_again(monkeypatch: pytest.MonkeyPatch
     assert not names._waiting
 
 
+def test_a_thread_that_takes_the_next_name_is_still_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver, "MAX_THREADS", 1)
+    turns = {f"{number}.test": threading.Event() for number in range(3)}
+    names = Resolver(lambda host, port: [host] * turns[host].wait(WAIT_SECONDS))
+    first, second = begin_all(names, 2)
+    turns["0.test"].set()
+    assert first.result(WAIT_SECONDS) == ("0.test",)
+    third = names.begin("2.test", 443)
+    turns["2.test"].set()
+    assert names._threads == 1
+    turns["1.test"].set()
+    assert [each.result(WAIT_SECONDS) for each in (second, third)] == [("1.test",), ("2.test",)]
+
+
+def test_a_name_is_looked_up_for_each_port() -> None:
+    asked: list[int] = []
+    release = threading.Event()
+    names = Resolver(lambda host, port: asked.append(port) or ["x"] * release.wait(WAIT_SECONDS))  # type: ignore[func-returns-value]
+    found = [names.begin("hook.test", port) for port in (443, 8443, 443)]
+    release.set()
+    assert [each.result(WAIT_SECONDS) for each in found] == [("x",)] * 3
+    assert sorted(asked) == [443, 8443]
+
+
 def test_who_joins_a_lookup_that_gets_no_thread_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolver, "MAX_THREADS", 1)
     names, joined = Resolver(lambda host, port: [host]), []

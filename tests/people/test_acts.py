@@ -25,7 +25,8 @@ def test_each_act_on_people_is_written_down_once(app: Flask) -> None:
     company, vault = make_company(), runtime().vault
     boss = Actor(company.id, make_user(company, email="dona@x.test").email, IP)
     user, _ = users.invite(db.session, company, name="Bia", email="bia@x.test", role="member", actor=boss)
-    users.admit(db.session, company, name="Caio", email="caio@x.test", role="member", password=PASSWORD, actor=boss)
+    caio = {"name": "Caio", "email": "caio@x.test", "role": "member"}
+    assert users.admit(db.session, company, **caio, password=PASSWORD, actor=boss)[1] is None
     use_link(user, actor=boss, password=PASSWORD)
     use_link(user, actor=boss, password="uma frase bem outra")
     reset = links.create_link(db.session, purpose="reset", user=user)

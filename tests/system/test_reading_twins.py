@@ -14,9 +14,9 @@ from flask import Flask
 from sqlalchemy import Row, insert
 from sqlalchemy import inspect as inspect_row
 
+from portal import audit, contacts, deliveries, importing, notices, outbox, people, privacy, report, tasks
 from portal import company as company_room
-from portal import contacts, deliveries, importing, outbox, people, privacy, report, tasks
-from portal.audit import Actor
+from portal.audit import Actor, AuditFilter
 from portal.contacts.filtering import ContactFilter
 from portal.database.db import db
 from portal.database.tables import Base
@@ -28,7 +28,7 @@ from portal.working_models import Chat, HeldDelivery, InspectedRequest, Outage
 from tests.factories import NOON, attempt_of, make_contact, make_delivery, make_user
 from tests.system.test_twins import make_twin
 
-ROOMS = (company_room, contacts, deliveries, importing, outbox, people, privacy, report, tasks)
+ROOMS = (audit, company_room, contacts, deliveries, importing, notices, outbox, people, privacy, report, tasks)
 NOW = datetime.now(UTC)
 LONG_AGO, SOON = NOW - timedelta(days=9), NOW + timedelta(days=9)
 NUMBERS = range(1, 60)
@@ -71,17 +71,29 @@ ONCE = {
     "limit": 50,
     "after": None,
 }
-FILTERS: Mapping[Any, Any] = {
-    ContactFilter: ContactFilter(),
-    DeliveryFilter: DeliveryFilter(),
-    ReportFilter: ReportFilter(since=LONG_AGO, until=SOON),
+FEW = range(1, 10)
+FOUND: Sequence[dict[str, Any]] = ({}, *({"search": text} for text in ("ana", "example.com", "200", "msg_")))
+FILTERS: Mapping[Any, Sequence[Any]] = {
+    AuditFilter: [AuditFilter(), AuditFilter(action="contact.merged")],
+    ContactFilter: [
+        *(ContactFilter(**{name: row_id}) for name in ("campaign_id", "owner_id", "import_id") for row_id in FEW),
+        *(ContactFilter(**said) for said in (*FOUND, {"sync": "never_sent"}, {"state": "with_warning"})),
+    ],
+    DeliveryFilter: [
+        *(DeliveryFilter(**{f"{name}_id": row_id}) for name in ("contact", "campaign", "outage") for row_id in FEW),
+        *(DeliveryFilter(**said) for said in (*FOUND, {"outstanding": "yes"}, {"outstanding": "warning"})),
+        *(DeliveryFilter(**said) for said in ({"contact_ids": tuple(NUMBERS)}, {"since": LONG_AGO, "until": SOON})),
+    ],
+    ReportFilter: [ReportFilter(since=LONG_AGO, until=SOON, owner_id=owner_id) for owner_id in (None, *FEW)],
 }
+"""Each is asked for: who looks by the number of a twin's row finds nothing."""
 
 
 def readings() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Every function of the rooms that reads by a company's number."""
     for room in ROOMS:
-        names = (found.name for found in pkgutil.iter_modules(room.__path__, f"{room.__name__}."))
+        folder = getattr(room, "__path__", ())
+        names = (found.name for found in pkgutil.iter_modules(folder, f"{room.__name__}.")) if folder else ()
         for module in (room, *map(import_module, names)):
             for name, each in inspect.getmembers(module, inspect.isfunction):
                 takes = list(inspect.signature(each).parameters)[:2] == ["session", "company_id"]
@@ -99,7 +111,7 @@ def calls(read: Callable[..., Any]) -> Iterator[dict[str, Any]]:
     one_by_one: tuple[str, Sequence[Any]] | None = None
     for name, parameter in list(inspect.signature(read, eval_str=True).parameters.items())[2:]:
         if parameter.annotation in FILTERS:
-            arguments[name] = FILTERS[parameter.annotation]
+            one_by_one = name, FILTERS[parameter.annotation]
         elif name == "webhook_ids":
             arguments[name] = [row.webhook_id for row in db.session.query(Delivery)]
         elif name == "webhook_id":

@@ -92,6 +92,7 @@ def test_a_form_needs_its_token_all_the_same(company, person):
         *((peer, 303) for peer in ("", "::1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "::ffff:10.1.2.3")),
         *((peer, 303) for peer in ("169.254.0.9", "fe80::1", "fd00::1")),
         *((peer, 200) for peer in ("8.8.8.8", "100.64.0.1", "198.18.0.1", "203.0.113.5", "2001:db8::1", "172.32.0.1")),
+        ("no address", 200),
     ],
 )
 def test_only_a_peer_of_this_machine_its_link_or_a_private_network_is_a_proxy(company, person, peer, status):

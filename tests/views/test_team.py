@@ -9,7 +9,8 @@ from portal import clock
 from portal.database.db import db
 from portal.models import AuditEntry, User
 from portal.people import links, tokens, users
-from tests.factories import PASSWORD, make_company, make_contact, make_user
+from portal.views import team
+from tests.factories import NOON, PASSWORD, make_company, make_contact, make_user
 from tests.views.conftest import Person
 
 BIA = {"name": "Bia", "email": "Bia@example.com", "role": "member"}
@@ -48,6 +49,16 @@ def test_people_without_log_in_and_disabled_ones_have_lists_of_their_own(admin, 
     assert "desligada" in unknown
     assert not any(name in unknown for name in ("Dona", "Gil"))
     assert not {"Dona", "Gil"} & set(re.findall(r"\w+", admin.get("/team").text))
+
+
+def test_no_more_people_are_shown_than_a_page_holds_and_a_search_finds_the_others(admin, company, monkeypatch):
+    monkeypatch.setattr(team, "MAX_SHOWN", 2)
+    for number in range(2):
+        make_user(company, name=f"Bia {number}")
+    shown = [
+        f"Bia {number}" in admin.get(f"/team{search}").text for number in range(2) for search in ("", "?search=bia")
+    ]
+    assert shown == [True, True, False, True]
 
 
 def test_people_are_found_whatever_the_accents(admin, company):
@@ -132,6 +143,16 @@ def test_a_disabled_persons_api_token_stops(admin, company, member, person):
     token = tokens.create_token(db.session, user, label="CRM")
     admin.post(f"/team/{user.id}/disable")
     assert person().get("/api/v1/webhook", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+@pytest.mark.parametrize(("change", "disabled"), [({"role": None}, 400), ({"disabled_at": NOON}, 303)])
+def test_who_may_not_log_in_is_given_no_link(admin, member, change, disabled):
+    for name, value in change.items():
+        setattr(db.session.get(User, member.id), name, value)
+    db.session.commit()
+    assert admin.post(f"/team/{member.id}/link").status_code == 400
+    assert admin.post(f"/team/{member.id}/disable").status_code == disabled
+    assert db.session.query(AuditEntry).count() == 0
 
 
 @pytest.mark.parametrize("act", ["disable", "role"])

@@ -1,10 +1,16 @@
-"""Whose clock and language a page goes by: its reader's, else the company's."""
+"""Whom an address admits, what may write, and whose clock a page goes by: its reader's, else the company's."""
+
+from contextlib import nullcontext
 
 import pytest
 from flask import Flask, session
+from sqlalchemy import update
+from sqlalchemy.exc import DBAPIError
 
 from portal.clock import utcnow
+from portal.database.db import db
 from portal.i18n import reader_zone
+from portal.models import Company
 from portal.web import access
 from tests.factories import make_company, make_user
 
@@ -19,6 +25,19 @@ def test_the_zone_of_a_page_is_its_readers(app: Flask, own: str | None, shown: s
         session["since"] = utcnow().timestamp()
         assert access.load_user(f"{user.id}.{user.session_version}") is user
         assert reader_zone().key == shown
+
+
+@pytest.mark.parametrize(
+    ("method", "writes"), [("GET", False), ("HEAD", False), ("OPTIONS", False), ("POST", True), ("DELETE", True)]
+)
+def test_what_only_reads_writes_nothing(app: Flask, method: str, writes: bool) -> None:
+    make_company("Nova")
+    with app.test_request_context(method=method):
+        access.keep_reads_from_writing()
+        with nullcontext() if writes else pytest.raises(DBAPIError):
+            db.session.execute(update(Company).values(name="Outra"))
+        access.end_reading(None)
+    assert db.session.query(Company.name).scalar() == "Nova"
 
 
 @pytest.mark.parametrize("options", [{}, {"access": "everybody"}])
