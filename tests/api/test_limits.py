@@ -3,6 +3,7 @@
 import json
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from portal import clock
 from portal.api.protocol import access, parsing
 from portal.api.protocol.access import RateLimit
 from portal.api.protocol.parsing import read_json
+from portal.database.db import db
+from portal.models import User
+from portal.people import tokens
 from tests.api.conftest import Caller, check_problem, make_caller
 from tests.conftest import MakeApp
 
@@ -44,6 +48,10 @@ def test_every_token_has_its_own_count(app: Flask, api: Caller) -> None:
     while api.get("/webhook").status_code == 200:
         pass
     assert make_caller(app, "Vendas Exemplo", role="member").get("/webhook").status_code == 200
+    with app.app_context():
+        another = tokens.create_token(db.session, db.session.get_one(User, api.user_id), label="another")
+        db.session.commit()
+    assert replace(api, token=another).get("/webhook").status_code == 200
 
 
 def test_a_wrong_token_uses_up_nobodys_count(api: Caller) -> None:

@@ -116,12 +116,16 @@ def test_one_before_it_does_not_make_it_older() -> None:
         ({"status_code": 200, "reason": "timeout"}, "maybe_received"),
         ({"status_code": 200, "reason": "incomplete"}, "maybe_received"),
         ({"of": "another"}, None),
+        ({"status": "superseded"}, "older"),
+        ({"status": "pending"}, None),
     ],
 )
 def test_it_was_maybe_received_when_no_whole_answer_came_to_what_was_sent(
     said: dict[str, Any], risk: str | None
 ) -> None:
-    rows = Rows({"failed": FAILED, "another": FAILED}, apart=True)
+    said = {**said}
+    status = {"status": said.pop("status", "failed")}
+    rows = Rows({"failed": FAILED | status, "another": FAILED}, apart=True)
     facts = {"url": "http://x.test", "reason": "reset", "number": 1, "trigger": "retry", "request_sent": True} | said
     delivery = row_of(rows, facts.pop("of", "failed"))
     db.session.add(attempt_of(delivery, started_at=NOON, **facts))

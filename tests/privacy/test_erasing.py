@@ -31,7 +31,7 @@ from portal.runtime import runtime
 from portal.tasks import store
 from portal.webhook import Outcome
 from portal.worker.task_runner import TaskRunner
-from portal.working_models import InspectedRequest, TaskBlock
+from portal.working_models import Erasure, InspectedRequest, TaskBlock
 from tests import factories
 from tests.conftest import BOTH, running_worker
 from tests.factories import session_of
@@ -139,6 +139,7 @@ def test_nothing_about_the_person_is_left_and_the_proof_is(app: Flask, contact: 
     assert [(each.url, each.status_code, each.reason) for each in rows[0].attempts] == [(receiver.url, 200, "ok_json")]
     entry = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "contact.erased")).one()
     assert (entry.actor, entry.subject) == ("ana@example.com", "1")
+    assert db.session.query(Erasure).count() == 1
 
 
 def test_the_files_of_the_database_hold_nothing_of_the_person(
@@ -268,6 +269,9 @@ def test_what_the_companys_own_test_address_received_goes(company: Company, cont
                 received_at=factories.NOON,
             )
         )
+    body = TOLD_BY[0].replace(" ", "\xff").encode("latin-1")
+    facts = {"signature": "valid", "headers": [], "body": body, "size": len(body), "received_at": factories.NOON}
+    db.session.add(InspectedRequest(company_id=company.id, **facts))
     db.session.commit()
     erase(contact)
     left = select(InspectedRequest.company_id, InspectedRequest.body).order_by(InspectedRequest.id)
@@ -308,14 +312,14 @@ def test_a_person_with_accents_does_not_come_back_from_an_open_file(company: Com
 
 @BOTH
 def test_a_task_that_ended_keeps_no_name_in_lists_nor_in_a_header(company: Company, contact: Contact) -> None:
-    arguments = {"layout": {"header": ["Nome", TOLD_BY[0]], "deep": [{"a": [TOLD_BY[2], 7]}]}, "level": 2}
+    arguments = {"layout": {"header": ["Nome", TOLD_BY[0]], "deep": [{"a": [TOLD_BY[2], 7]}]}, "level": 2, "last": None}
     done = store.create(db.session, factories.actor_of(company), "sync", arguments=arguments)
     done.status, done.finished_at = "done", clock.utcnow()
     db.session.commit()
     task_id = done.id
     assert erase(contact).tasks == 0
     kept = db.session.get_one(Task, task_id).arguments
-    assert kept == {"layout": {"header": ["Nome", ""], "deep": [{"a": ["", 7]}]}, "level": 2}
+    assert kept == {"layout": {"header": ["Nome", ""], "deep": [{"a": ["", 7]}]}, "level": 2, "last": None}
 
 
 @BOTH

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import create_engine, select
 
 from portal import audit
 from portal.audit import Actor
@@ -253,6 +253,11 @@ def test_who_was_erased_is_known_again_by_number_company_and_moment() -> None:
     assert (len(known), db.session.query(Erasure).count()) == (2, 2)
     assert list(marks.find_marked(db.session, known, vault)) == [ana]
     assert list(marks.find_marked(db.session, set(), vault)) == []
+    instance = runtime().settings.instance
+    assert marks.read_known(db.engine, instance) == marks.Known(known, is_listed=True)
+    assert marks.read_known(create_engine(f"sqlite:///{instance}/none.db"), instance) == marks.Known(
+        set(), is_listed=False
+    )
     was: datetime = ana.created_at
     ana.created_at = was + MOMENT
     db.session.commit()

@@ -8,6 +8,7 @@ import pytest
 from portal.database.db import db
 from portal.deliveries import filtering
 from portal.models import Attempt, AuditEntry, Delivery, Task
+from portal.views.deliveries import MAX_LIVE
 from tests.conftest import running_worker
 from tests.factories import NOON, attempt_of, classify_contact, forget_body, make_contact, make_delivery, save, set_url
 
@@ -215,6 +216,13 @@ def test_a_delivery_on_its_way_looks_for_news_and_a_settled_one_does_not(member,
     assert "every 2s" not in member.get(url_of(delivery)).text
 
 
+def test_a_delivery_names_the_others_of_its_contact_and_not_itself(member, delivery):
+    assert "Outras entregas deste contato" not in member.get(url_of(delivery)).text
+    other = make_delivery(delivery.contact, level=3)
+    page = member.get(url_of(delivery)).text.partition("Outras entregas deste contato")[2]
+    assert (other.webhook_id in page, f'/deliveries/{delivery.webhook_id}"' in page) == (True, False)
+
+
 def test_the_rows_of_the_list_are_told_the_news(member, delivery):
     assert f"id={delivery.webhook_id}" in member.get("/deliveries").text
     settle_as(delivery, "delivered", "ok_empty", status_code=200)
@@ -222,6 +230,10 @@ def test_the_rows_of_the_list_are_told_the_news(member, delivery):
     assert f'id="status-{delivery.webhook_id}" hx-swap-oob="true"' in news
     assert "Entregue" in news
     assert "hx-get" not in news
+    asked = "&".join(["id=x"] * (MAX_LIVE - 1))
+    for more, is_told in (("", True), ("&id=x", False)):
+        news = member.get(f"/deliveries/live?{asked}{more}&id={delivery.webhook_id}").text
+        assert (delivery.webhook_id in news) is is_told
 
 
 def test_the_list_tells_of_newer_deliveries_that_match_and_moves_none(member, company, delivery):

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from portal.audit import Actor
 from portal.clock import utcnow
 from portal.database.db import db
-from portal.models import AuditEntry, Company, Contact, Delivery, Message
+from portal.models import Attempt, AuditEntry, Classification, Company, Contact, Delivery, Message
 from portal.privacy import retention
 from portal.working_models import CrmRecord
 from tests.conftest import running_worker
@@ -91,6 +91,8 @@ def test_one_person_is_exported_with_everything_that_is_kept(app, admin, company
         classify_contact(contact, 3)
         assert receiver.wait_for(2)
     make_delivery(make_contact(company))
+    classify_contact(contact, None)
+    db.session.commit()
     answer = admin.get(f"/contacts/{contact.id}/person.json")
     assert answer.headers["Content-Disposition"] == f'attachment; filename="contato-{contact.id}.json"'
     told = json.loads(answer.text)
@@ -101,8 +103,18 @@ def test_one_person_is_exported_with_everything_that_is_kept(app, admin, company
         "41",
         [{"id": 1, "sender_name": "Ana", "message": "Oi", "date": None, "pending": False}],
     )
-    assert [row["new_level"] for row in told["classifications"]] == [3]
+    assert [row["new_level"] for row in told["classifications"]] == [3, None]
     [delivery] = told["deliveries"]
+    own = {"company_id", "contact_id"}
+    for said, table, left_out in (
+        (told["contact"], Contact, {"company_id", "search_name", "search_text"}),
+        (told["messages"][0], Message, own),
+        (told["classifications"][0], Classification, own),
+        (delivery, Delivery, own | {"id", "lease_token", "lease_expires_at", "has_body", "is_purged"}),
+        (delivery["attempts"][0], Attempt, {"id", "delivery_id"}),
+    ):
+        assert {*table.__table__.c.keys()} - left_out <= said.keys(), "each fact, but the portal's own"
+        assert not said.keys() & left_out
     assert json.loads(delivery["body"])["contact"]["name"] == "Zuleica Rara"
     assert [attempt["response_body"] for attempt in delivery["attempts"]] == ["OK"]
     assert "company_id" not in answer.text
