@@ -73,14 +73,15 @@ def test_what_was_done_within_a_day_is_noted_once_for_each_who_does_it(name: str
         {name: 2} if is_it else {name: 1, "now": 1}
     )
     audit.note_once_a_day(db.session, actor, "file.read", subject="7")
-    audit.note_first_of_day(db.session, actor, "file.read", subject="9")
+    audit.note_once_a_day(db.session, actor, "file.read", subject="9", of_any_subject=True)
     assert db.session.query(AuditEntry).count() == 2 - is_it
 
 
 def test_what_a_stranger_did_is_noted_once_a_day_whatever_companies_did() -> None:
     make_entries("it", "another company's")
     for number in range(2):
-        audit.note_first_of_day(db.session, Stranger("ana@x.test", "now"), "file.read", subject=str(number))
+        stranger, again = Stranger("ana@x.test", "now"), str(number)
+        audit.note_once_a_day(db.session, stranger, "file.read", subject=again, of_any_subject=True)
     assert left() == {"it", "another company's", "now"}
     noted = [entry.subject for entry in audit.last_noted(db.session, "file.read", since=NOON)]
     assert noted == ["0"]
