@@ -116,12 +116,15 @@ def measure_origins(count: int) -> Iterator[str]:
 
 
 def measure_pause(count: int) -> Iterator[str]:
-    """A receiver that takes its time, and a window that is wide open."""
+    """Receivers that take their time, and windows that open wide: both begin with few."""
     with installed() as (_, environment, company_id, body):
-        wide = environment | {"PORTAL_WORKER_THREADS": "64", "PORTAL_ENDPOINT_CONCURRENCY": "64"}
-        rate, _ = run_drain(wide, [company_id], body, count=count, delay=0.05)
-        share = rate / (64 / 0.05)
-        yield f"64 in flight to a receiver that takes 50 ms | {rate:,.0f} a second, {share:.0%} of what is possible"
+        for most, delay in ((64, 0.05), (128, 0.2)):
+            wide = environment | {"PORTAL_WORKER_THREADS": str(most), "PORTAL_ENDPOINT_CONCURRENCY": str(most)}
+            rate, _ = run_drain(wide, [company_id], body, count=count, delay=delay)
+            yield (
+                f"{most} in flight to a receiver that takes {delay * 1000:.0f} ms, {count:,} deliveries | "
+                f"{rate:,.0f} a second, {rate / (most / delay):.0%} of what is possible"
+            )
 
 
 def measure_synchronous(count: int) -> Iterator[str]:
@@ -221,7 +224,7 @@ def measure(*, count: int, log: int) -> Iterator[str]:
     for rows in (
         measure_serve(),
         measure_origins(count),
-        measure_pause(count),
+        measure_pause(2 * count),
         measure_synchronous(count),
         measure_claim(log),
     ):

@@ -26,8 +26,8 @@ from portal.worker.shares import Shares
 
 BATCH = 50
 """Results recorded in one transaction, at most."""
-GATHER_SECONDS = 0.002
-"""How long a batch waits for the next result."""
+GATHER_SECONDS = 0.001
+"""How long a batch waits for more after its first result: what trickles in waits for no other to be replaced."""
 LOOK_SECONDS = 5.0
 """The longest sleep between two looks at the outbox when nobody wakes the dispatcher: a net below ticks and rings."""
 SILENT_SECONDS = LOOK_SECONDS + 2 * BUSY_TIMEOUT_SECONDS
@@ -110,6 +110,7 @@ class Dispatcher(Round):
 
     def _gather(self, timeout: float) -> None:
         """Take results and wake-ups from the inbox: wait for the first, then for what follows closely."""
+        first_at = 0.0
         is_busy = self._unrecorded or self._unsent or (self._look and self._shares.look().free)
         wait = self._pause_for_more() if is_busy else timeout
         try:
@@ -121,7 +122,9 @@ class Dispatcher(Round):
                     self._unsent.append(item)
                 else:
                     self._unrecorded.append(item)
-                wait = self._pause_for_more()
+                now = clock.monotonic()
+                first_at = first_at or now
+                wait = max(first_at + self._pause_for_more() - now, 0.0)
         except Empty:
             self._woken = self._woken or wait == LOOK_SECONDS
             self._look = self._look or wait == timeout

@@ -1,16 +1,19 @@
 import threading
 import time
-from itertools import repeat
+from collections.abc import Sequence
+from itertools import count, repeat
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
+from portal import outbox
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Attempt, Company, Delivery
-from portal.worker import run
+from portal.outbox import Rules
+from portal.worker import dispatcher, run
 from portal.working_models import AttemptCount
 from tests import factories
 from tests.conftest import BOTH, MakeApp, running_worker
@@ -154,6 +157,28 @@ def test_more_quick_receivers_than_senders_die_at_one_moment_and_another_gets_it
             finally:
                 is_alive.set()
             wait_until(lambda: statuses() == {"delivered": 20})
+
+
+def test_what_came_back_is_recorded_while_others_trickle_in(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded, places, settle = [], count(1), outbox.settle
+
+    def note(connection: Connection, results: Sequence[Any], rules: Rules) -> None:
+        recorded.append(len(results))
+        settle(connection, results, rules)
+
+    monkeypatch.setattr(outbox, "settle", note)
+    monkeypatch.setattr(dispatcher, "GATHER_SECONDS", 0.5)
+    app = make_app(worker_threads=16, deadline=30.0)
+    with app.app_context(), Receiver(on_request=lambda _: time.sleep(next(places) * 0.2)) as receiver:
+        for name in "ABC":
+            company = factories.make_company(name, url=receiver.url)
+            for _ in range(4):
+                factories.make_delivery(factories.make_contact(company))
+        db.session.rollback()
+        with running_worker(app):
+            wait_until(lambda: statuses() == {"delivered": 12})
+    assert sum(recorded) == 12
+    assert max(recorded) < 12, "the first waited for the last"
 
 
 @pytest.mark.slow
