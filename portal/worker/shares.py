@@ -1,6 +1,7 @@
 """How a worker's senders are shared out: nothing is claimed that would have to wait here."""
 
 from collections.abc import Iterable, Sequence, Set
+from functools import cache
 from math import inf
 
 from portal import clock
@@ -128,7 +129,8 @@ class Look:
     def __init__(self, shares: Shares, recorded: Set[int]) -> None:
         self._shares = shares
         self._under_way = {company_id: ids.keys() - recorded for company_id, ids in shares.begun.items()}
-        self._slow = sum(len(ids) for company_id, ids in self._under_way.items() if shares.is_slow(company_id))
+        self._is_slow = cache(shares.is_slow)
+        self._slow = sum(len(ids) for company_id, ids in self._under_way.items() if self._is_slow(company_id))
         late = clock.monotonic() - SLOW_SECONDS
         young = sum(begun[number] >= late for each, begun in shares.begun.items() for number in self._under_way[each])
         self._besides = shares.senders + MOST_BESIDES - sum(map(len, self._under_way.values()))
@@ -138,12 +140,12 @@ class Look:
     def room_for(self, company_id: int, lent: Sequence[Claim] = ()) -> int:
         """How many more of a company may go when those `lent` just now go too."""
         room = self._shares.room_for(company_id, len(self._under_way.get(company_id, ())))
-        if room > 0 and self._shares.is_slow(company_id):
-            slow = self._slow + sum(self._shares.is_slow(claim.company_id) for claim in lent)
+        if room > 0 and self._is_slow(company_id):
+            slow = self._slow + sum(self._is_slow(claim.company_id) for claim in lent)
             room = min(room, self._shares.most_slow - slow)
         return max(room, 0)
 
     def goes_besides(self, company_id: int, lent: Sequence[Claim] = ()) -> bool:
         """Whether one of a company goes although no sender is free: it has none on its way, and is not known slow."""
-        is_quiet = not self._under_way.get(company_id) and not self._shares.is_slow(company_id)
+        is_quiet = not self._under_way.get(company_id) and not self._is_slow(company_id)
         return is_quiet and len(lent) < self._besides
