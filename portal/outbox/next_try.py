@@ -19,6 +19,11 @@ class NextTry:
     waits_for: str
     at: datetime | None
 
+    @property
+    def is_held(self) -> bool:
+        """Whether nobody's asking for this one makes it go: its endpoint has to take something first."""
+        return self.waits_for != "its_time"
+
 
 def next_try_at(endpoint: Endpoint, due_at: datetime | None) -> NextTry:
     """The next try of what is due then at an endpoint."""

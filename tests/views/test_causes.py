@@ -1,15 +1,19 @@
 """Why, in groups: each failure and warning once, with one note; settled or sent again for all of a group."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
+from portal.clock import utcnow
 from portal.contacts.notes import MAX_NOTE
 from portal.database.db import db
 from portal.models import Attempt, AuditEntry, Delivery
 from portal.working_models import CauseNote
 from tests.conftest import URL
-from tests.factories import NOON, do_tasks, make_contact, make_delivery, mark_delivered, set_url
+from tests.factories import NOON, do_tasks, endpoint_of, make_contact, make_delivery, mark_delivered, set_url
+
+RESUME = 'href="/webhook#situacao"'
 
 
 @pytest.fixture
@@ -91,3 +95,20 @@ def test_a_group_is_sent_again_and_settled_as_one(admin, troubled):
 
 def test_without_trouble_there_is_nothing_to_explain(member):
     assert "Nada a explicar" in member.get("/causes").text
+
+
+@pytest.mark.parametrize(("state", "is_held"), [("active", False), ("failing", True), ("paused", True)])
+def test_what_is_held_is_offered_to_be_resumed_and_not_to_be_sent(admin, member, troubled, state, is_held):
+    delivery = make_delivery(make_contact(troubled))
+    fail(delivery, "server_error")
+    delivery.status, delivery.next_attempt_at = "pending", utcnow() + timedelta(hours=1)
+    endpoint_of(troubled).state = state
+    db.session.commit()
+    send_all = "/deliveries/resend?status=pending&amp;reason=server_error"
+    send_one = f'action="/deliveries/{delivery.webhook_id}/resend"'
+    for url, send in (("/causes", send_all), (f"/deliveries/{delivery.webhook_id}", send_one)):
+        page = admin.get(url).text.partition("<main")[2]
+        assert (RESUME in page, send in page) == (is_held, not is_held), url
+        assert RESUME not in member.get(url).text.partition("<main")[2]
+    assert (RESUME in admin.get("/").text.partition("<main")[2]) == (state == "paused")
+    assert 'id="situacao"' in admin.get("/webhook").text
