@@ -1,9 +1,10 @@
 """What the commands share: the application opened for one command, the company that is meant, how times are shown."""
 
 import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -24,17 +25,21 @@ from portal.database.db import db
 from portal.database.filters import Filter
 from portal.database.schema import check_schema, current_revision
 from portal.egress import AddressError
-from portal.models import Company, Contact
+from portal.models import Attempt, Company, Contact
 from portal.people.users import find_company
 from portal.rules import reasons
 from portal.rules.payload import UnencodableText, check_text
+from portal.rules.verdict import decode
 from portal.runtime import runtime
+from portal.webhook import Outcome
 
 ACTOR = "console"
 """Who did it, in the log: whoever may run commands on this machine."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+SHOWN_CHARACTERS = 500
+"""Of a receiver's answer."""
 ROW_NUMBER = click.IntRange(1, 2**63 - 1)
 """The number of a row."""
 
@@ -186,6 +191,17 @@ def time_in(company: Company, moment: datetime | None) -> str:
     return moment.astimezone(ZoneInfo(company.timezone)).isoformat(sep=" ", timespec="seconds")
 
 
+def read_time(text: str | None, company: Company, *, option: str) -> datetime | None:
+    """A moment as typed; without a zone it is the company's time. Raises BadParameter."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(company.timezone))).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(f"{text!r} is no time.", param_hint=option) from error
+
+
 def _known_companies() -> str:
     names = db.session.scalars(
         select(Company.name).where(Company.closed_at.is_(None)).order_by(Company.name).limit(20)
@@ -193,3 +209,18 @@ def _known_companies() -> str:
     if not names:
         return "There is none yet: `portal user add --company NAME ...` makes one, and so does the first set-up."
     return f"There {'is' if len(names) == 1 else 'are'}: {', '.join(names)}."
+
+
+def lines_of_attempt(attempt: Attempt | Outcome) -> Iterator[str]:
+    """The verdict in words, the facts, and the beginning of the answer. Needs an application context."""
+    words = runtime().explain(attempt)
+    yield f"{words.title}: {words.message}"
+    if words.offer:
+        yield f"To use that address: portal webhook set {shlex.quote(words.offer)}"
+    status = "no answer" if attempt.status_code is None else f"answered {attempt.status_code}"
+    took = "" if attempt.duration_ms is None else f" in {attempt.duration_ms} ms"
+    yield f"{attempt.url}: {status}{took} ({attempt.reason})"
+    if attempt.response_body:
+        answer = decode(attempt.response_body)
+        cut = "..." if len(answer) > SHOWN_CHARACTERS else ""
+        yield answer[:SHOWN_CHARACTERS] + cut

@@ -9,19 +9,82 @@ import click
 from portal.api.delivery_schemas import DeliveryPageSchema, DeliverySchema
 from portal.api.jobs import JobSchema
 from portal.audit import Actor
-from portal.cli.console import check_usage, for_company, is_any_given, print_answer, print_json, time_in
-from portal.cli.delivery_filter import filter_options, read_filter
-from portal.cli.outcomes import lines_of_attempt
+from portal.cli.console import (
+    ROW_NUMBER,
+    Command,
+    Words,
+    check_usage,
+    for_company,
+    is_any_given,
+    lines_of_attempt,
+    print_answer,
+    print_json,
+    read_time,
+    refuse_unknown,
+    time_in,
+)
 from portal.company.endpoint import say_when_it_leaves
 from portal.database.db import db, reading
-from portal.deliveries import resending
+from portal.deliveries import filtering, resending
 from portal.deliveries.filtering import NAMES, DeliveryFilter
 from portal.deliveries.log import get_delivery, page_deliveries
 from portal.deliveries.resending import RISKS, NeedsConfirmation
-from portal.models import Company, Delivery
+from portal.models import DELIVERY_STATUSES, LEVELS, TRIGGERS, Company, Delivery
 from portal.outbox.next_try import next_try_of
+from portal.rules.reasons import WORDS
+from portal.rules.verdict import WARNINGS
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, in the API's shape.")
+
+FILTER_OPTIONS = (
+    click.option("--status", type=click.Choice(DELIVERY_STATUSES)),
+    click.option("--contact", type=ROW_NUMBER, metavar="ID"),
+    click.option("--campaign", metavar="NAME", type=Words(200)),
+    click.option("--owner", metavar="EMAIL", type=Words(254)),
+    click.option("--level", type=click.Choice(LEVELS)),
+    click.option(
+        "--reason",
+        metavar="CODE",
+        type=click.Choice(tuple(WORDS)),
+        help="What came of it, such as timeout or html_page.",
+    ),
+    click.option("--warning", type=click.Choice(WARNINGS), help="What was odd about the answer that was accepted."),
+    click.option("--trigger", type=click.Choice(TRIGGERS)),
+    click.option("--since", metavar="TIME", help="Made then or later; 2026-01-31 or 2026-01-31T12:00."),
+    click.option("--until", metavar="TIME", help="Made before then."),
+    click.option(
+        "--outstanding",
+        flag_value="yes",
+        default=None,
+        help="Only the newest of each contact that the CRM does not know.",
+    ),
+    click.option(
+        "--open-warning",
+        "outstanding",
+        flag_value="warning",
+        default=None,
+        help="Only those with a warning that speaks of an error and that nobody has settled.",
+    ),
+    click.option("--outage", type=ROW_NUMBER, metavar="ID", help="Only what that outage held up."),
+    click.option(
+        "--search", metavar="TEXT", type=Words(200), help="A contact's name or LinkedIn id, or a delivery's id."
+    ),
+)
+
+
+def filter_options(command: Command) -> Command:
+    """Add the options; the command gets what was given as keyword arguments, for `read_filter`."""
+    for option in reversed(FILTER_OPTIONS):
+        command = option(command)
+    return command
+
+
+def read_filter(company: Company, given: dict[str, Any]) -> DeliveryFilter:
+    """What was asked for. Raises BadParameter for what does not exist."""
+    moments = {name: read_time(given[name], company, option=f"--{name}") for name in ("since", "until")}
+    wanted = filtering.read_filter(db.session, company.id, given | moments)
+    refuse_unknown(wanted, company.id, given)
+    return wanted
 
 
 @click.group()

@@ -8,8 +8,7 @@ from flask import g
 from portal import clock
 from portal.api.report import ReportSchema, shape_of
 from portal.audit import Actor
-from portal.cli.console import Words, for_company, json_option, print_answer, refuse_unknown
-from portal.cli.delivery_filter import read_time
+from portal.cli.console import Words, for_company, json_option, print_answer, read_time, refuse_unknown
 from portal.database.db import db, reading
 from portal.models import Company
 from portal.report import make_report, month_of, read_filter

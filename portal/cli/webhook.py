@@ -15,12 +15,12 @@ from portal.cli.console import (
     check_usage,
     for_company,
     json_option,
+    lines_of_attempt,
     print_answer,
     print_json,
     print_lines,
     time_in,
 )
-from portal.cli.outcomes import lines_of_attempt
 from portal.company import endpoint, testing
 from portal.company.header import MAX_VALUE, HeaderChoice, read_header
 from portal.database.db import db

@@ -11,7 +11,7 @@ import jsonschema_rs
 import pytest
 from flask import Flask
 
-from portal.api.protocol import portuguese
+from portal.api.protocol import spec as protocol_spec
 from portal.database.db import db
 from portal.web.headers import CONTENT_SECURITY_POLICY
 from tests.api.conftest import Caller
@@ -150,7 +150,7 @@ def texts_of(part: Any) -> list[str]:
         return [text for item in part for text in texts_of(item)]
     if not isinstance(part, dict):
         return []
-    own = [part[name] for name in portuguese.TEXTS if isinstance(part.get(name), str)]
+    own = [part[name] for name in protocol_spec.TEXTS if isinstance(part.get(name), str)]
     return own + [text for name, item in part.items() if name != "example" for text in texts_of(item)]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from portal.api.delivery_schemas import DeliveryFilterSchema, DeliveryQuerySchema
 from portal.api.protocol.fields import ListQuerySchema
-from portal.cli.delivery_filter import OPTIONS
+from portal.cli.deliveries import OPTIONS
 from portal.database.db import db
 from portal.deliveries import filtering, log, resending
 from portal.deliveries.filtering import DeliveryFilter, read_filter, select_deliveries

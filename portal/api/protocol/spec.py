@@ -1,6 +1,12 @@
-"""The OpenAPI document: what all routes share, so that it says no more and no less than the API does."""
+"""The OpenAPI document: what all routes share, so that it says no more and no less than the API does.
 
+Its texts are written in English, beside the code that they are about; it is read in Portuguese, too.
+"""
+
+import json
+from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -10,7 +16,6 @@ from marshmallow import fields
 
 from portal.api.protocol.access import CALLS_A_SECOND, CALLS_AT_ONCE
 from portal.api.protocol.fields import AnswerSchema, StrictSchema, about
-from portal.api.protocol.portuguese import translate
 from portal.api.protocol.problems import PROBLEM_TYPE
 from portal.runtime import runtime
 from portal.version import __version__
@@ -53,6 +58,11 @@ CONFIG = {
         },
     },
 }
+
+
+CATALOGUE = Path(__file__).parents[2] / "translations" / "api.pt_BR.json"
+"""The Portuguese of every paragraph, by its English without line ends."""
+TEXTS = ("summary", "description")
 
 
 class FieldErrorSchema(AnswerSchema):
@@ -120,3 +130,30 @@ class PortalApi(Api):
 
     def _register_pagination_header(self) -> None:
         """Pages have `next_cursor`, not a header."""
+
+
+def translate(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The same document with its texts in Portuguese; examples stay as they are."""
+    catalogue: dict[str, str] = json.loads(CATALOGUE.read_text(encoding="utf-8"))
+    translated: dict[str, Any] = _translate(document, catalogue)
+    return translated
+
+
+def _translate(part: Any, catalogue: Mapping[str, str]) -> Any:
+    if isinstance(part, list):
+        return [_translate(item, catalogue) for item in part]
+    if not isinstance(part, dict):
+        return part
+    return {name: _translate_member(name, item, catalogue) for name, item in part.items()}
+
+
+def _translate_member(name: str, item: Any, catalogue: Mapping[str, str]) -> Any:
+    if name == "example":
+        return item
+    is_text = name in TEXTS and isinstance(item, str)
+    return _in_portuguese(item, catalogue) if is_text else _translate(item, catalogue)
+
+
+def _in_portuguese(text: str, catalogue: Mapping[str, str]) -> str:
+    paragraphs = (" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+    return "\n\n".join(catalogue.get(paragraph, paragraph) for paragraph in paragraphs)
