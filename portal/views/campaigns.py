@@ -1,5 +1,7 @@
 """Campaigns: what there is in each, its name and its description."""
 
+from functools import partial
+
 from flask import flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -9,12 +11,12 @@ from portal.contacts.campaigns import change_campaign, count_campaigns, get_camp
 from portal.contacts.checking import InvalidContact
 from portal.database.db import db
 from portal.forms.contacts import CampaignForm
-from portal.models import Campaign
 from portal.web import access
 from portal.web.presentation import show_form
 from portal.web.redirects import see_other
 
 bp = access.Pages("campaigns", __name__, url_prefix="/campaigns")
+get_campaign_or_404 = partial(access.own_or_404, get_campaign)
 
 
 @bp.get("", access="member")
@@ -42,8 +44,3 @@ def edit(campaign_id: int) -> ResponseReturnValue:
             flash(_("Campanha salva.") if is_changed else _("Nada mudou na campanha."), "success")
             return see_other(url_for(".index"))
     return show_form("campaigns/edit.html", form, campaign=get_campaign_or_404(campaign_id))
-
-
-def get_campaign_or_404(campaign_id: int) -> Campaign:
-    """The campaign of the reader's company: nobody can forget to check whose it is."""
-    return access.or_404(get_campaign(db.session, current_user.company_id, campaign_id))

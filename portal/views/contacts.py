@@ -1,5 +1,6 @@
 """Contacts: the list that is classified by one click, a contact with all that is known, and its form."""
 
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -52,6 +53,7 @@ SENT = _l("O envio dos dados atuais foi pedido.")
 ALL_SENT = _l("Nada foi enviado: o CRM já tem os dados atuais, ou eles já estão na fila.")
 
 bp = access.Pages("contacts", __name__, url_prefix="/contacts")
+get_contact_or_404 = partial(access.own_or_404, get_contact)
 
 
 @bp.get("", access="member")
@@ -246,8 +248,3 @@ def read_filter() -> ContactFilter:
 def asked_filter() -> dict[str, Any]:
     """The part of the page's address that is its filter, for addresses that keep it."""
     return asked(filtering.NAMES)
-
-
-def get_contact_or_404(contact_id: int) -> Contact:
-    """The contact of the reader's company: nobody can forget to check whose it is."""
-    return access.or_404(get_contact(db.session, current_user.company_id, contact_id))

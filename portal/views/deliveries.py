@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -52,6 +53,7 @@ INLINE_BYTES = 16 * 1024
 """A longer body is not in its delivery's page until it is asked for, nor is it there twice."""
 
 bp = access.Pages("deliveries", __name__, url_prefix="/deliveries")
+get_delivery_or_404 = partial(access.own_or_404, get_delivery)
 
 
 @bp.app_context_processor
@@ -209,13 +211,8 @@ def hand_over(webhook_id: str) -> ResponseReturnValue:
 
 
 def open_delivery_or_404(webhook_id: str) -> Delivery:
-    """The same, for a page with personal data: who looks at them is written down."""
+    """The delivery, for a page with its personal data: who looks at them is written down."""
     return access.or_404(read_content(db.session, access.current_actor(), webhook_id))
-
-
-def get_delivery_or_404(webhook_id: str) -> Delivery:
-    """The delivery of the reader's company: nobody can forget to check whose it is."""
-    return access.or_404(get_delivery(db.session, current_user.company_id, webhook_id))
 
 
 def read_filter() -> DeliveryFilter:

@@ -1,6 +1,7 @@
 """The company's people: who may log in, as what, and the links by which they choose a password."""
 
 from collections import Counter
+from functools import partial
 
 from flask import abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -27,6 +28,7 @@ from portal.web.redirects import done, see_other
 MAX_SHOWN = 200
 
 bp = access.Pages("team", __name__, url_prefix="/team")
+get_user_or_404 = partial(access.own_or_404, users.get_user)
 
 
 @bp.get("", access="admin")
@@ -137,11 +139,6 @@ def enable(user_id: int) -> ResponseReturnValue:
     user = get_user_or_404(user_id)
     users.enable(db.session, user, actor=access.current_actor())
     return done(_("%(name)s pode entrar de novo.", name=user.name), url_for(".show", user_id=user_id))
-
-
-def get_user_or_404(user_id: int) -> User:
-    """The person of the reader's company: nobody can forget to check whose it is."""
-    return access.or_404(users.get_user(db.session, current_user.company_id, user_id))
 
 
 def is_found(person: User, search: str) -> bool:

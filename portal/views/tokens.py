@@ -33,7 +33,7 @@ def create() -> ResponseReturnValue:
     form = make_form()
     if not form.validate_on_submit():
         return page(form), 422
-    user = access.or_404(users.get_user(db.session, current_user.company_id, form.user.data))
+    user = access.own_or_404(users.get_user, form.user.data)
     try:
         token = create_token(
             db.session,
@@ -52,7 +52,7 @@ def create() -> ResponseReturnValue:
 
 @bp.post("/<int:token_id>/revoke", access="admin")
 def revoke(token_id: int) -> ResponseReturnValue:
-    token = access.or_404(get_token(db.session, current_user.company_id, token_id))
+    token = access.own_or_404(get_token, token_id)
     revoke_token(db.session, token, actor=access.current_actor())
     return done(_("O token “%(label)s” não vale mais.", label=token.label), url_for(".index"))
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from flask import Blueprint, Flask, abort, current_app, g, request
 from flask.typing import ResponseReturnValue, RouteCallable
 from flask_login import current_user
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden
 
 from portal import audit
@@ -22,6 +23,7 @@ from portal.web.extensions import login_manager
 ACCESS = ("public", "member", "admin")
 View = TypeVar("View", bound=RouteCallable)
 Found = TypeVar("Found")
+Key = TypeVar("Key")
 
 
 class Pages(Blueprint):
@@ -112,6 +114,11 @@ def or_404(found: Found | None) -> Found:
     if found is None:
         abort(404)
     return found
+
+
+def own_or_404(get: Callable[[Session, int, Key], Found | None], key: Key) -> Found:
+    """What `get` finds within the reader's company under this key: nobody can forget to check whose it is."""
+    return or_404(get(db.session, current_user.company_id, key))
 
 
 def load_user(session_id: str) -> User | None:
