@@ -30,7 +30,7 @@ from portal.egress import AddressError
 from portal.egress.advice import advise_checked
 from portal.models import Company, Delivery, Endpoint
 from portal.privacy import marks
-from portal.privacy.marks import find_old
+from portal.privacy.marks import find_old_copies
 from portal.rules import reasons
 from portal.runtime import Runtime
 from portal.vault import DamagedSecret, WrongKey
@@ -169,7 +169,7 @@ def check_copies(settings: Settings) -> Iterator[Finding]:
     if listed.exists() and not listed.is_file():
         yield Finding("copies", "fail", f"{listed} is no file, so who was erased is not noted there: move it away.")
         return
-    old = find_old(settings)
+    old = find_old_copies(settings)
     if old is None:
         return
     since = "made before an erasure may still hold who was erased"

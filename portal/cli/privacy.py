@@ -23,7 +23,7 @@ from portal.database.db import db
 from portal.database.upkeep import empty_log, rewrite, size_of
 from portal.models import Company
 from portal.privacy import erasing, retention
-from portal.privacy.marks import find_old
+from portal.privacy.marks import find_old_copies
 from portal.runtime import runtime
 from portal.worker.task_runner import PAUSE_SECONDS
 
@@ -107,7 +107,7 @@ def erase(contact_id: int, yes: bool) -> None:
             click.echo(f"Imports that were ended because they hold the person: {done.tasks}.")
         if not is_emptied:
             click.echo("The database's log is in use: a worker empties it within the hour.", err=True)
-        old = find_old(held.settings)
+        old = find_old_copies(held.settings)
     if old and old.staying:
         click.echo(f"Copies made before may still hold the person. To remove them: {old.command}")
     if old and old.passing:

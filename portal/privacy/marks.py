@@ -142,7 +142,7 @@ class OldCopies:
         return join(["rm", *map(str, self.staying)])
 
 
-def find_old(settings: Settings) -> OldCopies | None:
+def find_old_copies(settings: Settings) -> OldCopies | None:
     """The copies in the instance's folder from before somebody was erased; None when there is none, or nobody was.
 
     Those of upgrades and restores, whatever the operator laid beside them, and the file that was moved to PostgreSQL.
