@@ -3,6 +3,8 @@
 import smtplib
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.header import Header
 from email.message import EmailMessage
@@ -99,15 +101,8 @@ def write_message(*, sender: str, recipients: tuple[str, ...], subject: str, tex
 
 def reach(server: MailServer) -> None:
     """Log in at the server and send nothing. Raises MailError."""
-    try:
-        with _connect(server) as connection:
-            if server.user is not None:
-                connection.login(server.user, server.password or "")
-            connection.noop()
-    except smtplib.SMTPResponseException as error:
-        raise MailError(_answer(error.smtp_code, error.smtp_error)) from error
-    except (smtplib.SMTPException, OSError) as error:
-        raise MailError(_detail(error)) from error
+    with _logged_in(server) as connection:
+        connection.noop()
 
 
 def send(server: MailServer, message: EmailMessage) -> None:
@@ -115,11 +110,20 @@ def send(server: MailServer, message: EmailMessage) -> None:
 
     Raises MailError; a permanent one names the recipients that were refused when the others were not.
     """
+    with _logged_in(server) as connection:
+        refused = connection.send_message(message)
+    if refused:  # the others have it, and would have it twice
+        raise MailError("; ".join(f"{to}: {_answer(*answer)}" for to, answer in refused.items()), permanent=True)
+
+
+@contextmanager
+def _logged_in(server: MailServer) -> Iterator[smtplib.SMTP]:
+    """A connection to the server. What goes wrong on it raises MailError."""
     try:
         with _connect(server) as connection:
             if server.user is not None:
                 connection.login(server.user, server.password or "")
-            refused = connection.send_message(message)
+            yield connection
     except smtplib.SMTPRecipientsRefused as error:
         answers = error.recipients.values()
         detail = "; ".join(sorted({_answer(code, words) for code, words in answers}))
@@ -128,8 +132,6 @@ def send(server: MailServer, message: EmailMessage) -> None:
         raise MailError(_answer(error.smtp_code, error.smtp_error)) from error
     except (OSError, smtplib.SMTPException, ValueError) as error:  # ValueError: a header or a line that is no mail
         raise MailError(_detail(error)) from error
-    if refused:  # the others have it, and would have it twice
-        raise MailError("; ".join(f"{to}: {_answer(*answer)}" for to, answer in refused.items()), permanent=True)
 
 
 def _connect(server: MailServer) -> smtplib.SMTP:

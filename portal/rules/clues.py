@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
@@ -137,11 +137,12 @@ def _show(target: SplitResult) -> str:
 # --- who speaks
 
 
-def _find_bot_wall(answer: _Answer) -> Clue | None:
-    for header, start, words, name in services.BOT_WALLS:
+def _find_speaker(answer: _Answer, known: Sequence[tuple[str, str, str, str]], code: str) -> Clue | None:
+    """Who of these has answered, told by a header and by words."""
+    for header, start, words, name in known:
         value = answer.headers.get(header) if header else ""
         if value is not None and value.startswith(start) and re.search(words, answer.text):
-            return Clue("bot_wall", {"name": name})
+            return Clue(code, {"name": name})
     return None
 
 
@@ -166,15 +167,6 @@ def _find_tunnel(answer: _Answer) -> Clue | None:
     return next(
         (Clue("tunnel_closed", {"name": name}) for words, name in services.TUNNELS if words in answer.text), None
     )
-
-
-def _find_missing_app(answer: _Answer) -> Clue | None:
-    """What a host of many applications says where there is none, or none any more."""
-    for header, start, words, name in services.APP_HOSTS:
-        value = answer.headers.get(header) if header else ""
-        if value is not None and value.startswith(start) and words in answer.text:
-            return Clue("app_missing", {"name": name})
-    return None
 
 
 def _find_https(answer: _Answer) -> Clue | None:
@@ -205,10 +197,10 @@ _FINDERS: tuple[tuple[tuple[int, ...], Callable[[_Answer], Clue | None]], ...] =
     ((400,), _find_https),
     ((401,), _find_key),
     ((413,), _find_size),
-    ((200, 202, 403, 405, 406, 429, 500, 503), _find_bot_wall),
+    ((200, 202, 403, 405, 406, 429, 500, 503), partial(_find_speaker, known=services.BOT_WALLS, code="bot_wall")),
     ((200, 500), _find_php),
     ((404, 502, 503, 530), _find_tunnel),
-    ((404,), _find_missing_app),
+    ((404,), partial(_find_speaker, known=services.APP_HOSTS, code="app_missing")),
     ((403, 409, 530), _find_cloudflare_dns),
 )
 

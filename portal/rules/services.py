@@ -83,7 +83,7 @@ TUNNELS = (
 APP_HOSTS = (
     # header, what its value begins with, words of the answer, name
     ("x-vercel-error", "DEPLOYMENT_NOT_FOUND", "", "Vercel"),
-    ("", "", "herokucdn.com/error-pages/no-such-app", "Heroku"),
+    ("", "", r"herokucdn\.com/error-pages/no-such-app", "Heroku"),
     ("x-railway-fallback", "", "Application not found", "Railway"),
     ("x-render-routing", "no-server", "", "Render"),
     ("server", "Netlify", "Not Found - Request ID", "Netlify"),
