@@ -162,6 +162,6 @@ OF_SEVERAL = word_set("email phone linkedin location city state country role cur
 OTHERS = word_set(
     """from owner responsavel vendedor proprietario dono created criado criador creator author autor assigned atribuido
     modified modificado alterado updated user usuario sender remetente sdr manager gerente rep company empresa by
-    colega referral indicado indicacao assistant assistente"""
+    colega referral indicado indicacao assistant assistente emergency emergencia spouse conjuge"""
 )
 """Words of names whose cells say something of somebody else than the contact."""
