@@ -17,12 +17,14 @@ from portal.database.scratch import scratch_connection
 TABLES = """
 PRAGMA journal_mode = OFF;
 CREATE TABLE first (key INTEGER PRIMARY KEY, entry INTEGER, count INTEGER DEFAULT 1);
+CREATE TABLE person (key INTEGER PRIMARY KEY);
 CREATE TABLE other (key INTEGER, entry INTEGER, place INTEGER, PRIMARY KEY (key, entry)) WITHOUT ROWID;
 BEGIN
 """
 """Nearly every key has one entry alone."""
 FIRST = "INSERT INTO first (key, entry) VALUES (?, ?) ON CONFLICT DO UPDATE SET key = key RETURNING entry, count"
 OTHER = "SELECT place FROM other WHERE key = ? AND entry = ?"
+PERSON = "INSERT OR IGNORE INTO person VALUES (?)"
 NAMED = """
 SELECT 1 FROM first WHERE key = ?1 AND count > 1
 AND (entry = ?2 OR EXISTS (SELECT 1 FROM other WHERE key = ?1 AND entry = ?2))
@@ -30,7 +32,7 @@ AND (entry = ?2 OR EXISTS (SELECT 1 FROM other WHERE key = ?1 AND entry = ?2))
 
 
 class Alike:
-    """Numbers the people of one list who share campaign, name and company, and knows the names under each e-mail.
+    """Numbers the people of one list who share campaign, name and company, and knows who comes again under which names.
 
     People are numbered in the order in which they come. It keeps numbers of 64 bits, not what the list says, and those
     on disk where they grow: two of 200,000 entries share one once in a billion files.
@@ -51,7 +53,7 @@ class Alike:
             return replace(item, ordinal=place) if place else item
         if email and name:
             self._place(hash(email), hash(search_name(name)))
-        return item
+        return replace(item, is_again=True) if self._comes_again(item) else item
 
     def is_shared(self, email: str) -> bool:
         """Whether the list, as far as it was read, has the e-mail under several names."""
@@ -60,6 +62,14 @@ class Alike:
     def is_named(self, email: str, name: str) -> bool:
         """Whether this folded name is one of those under which the list has a shared e-mail."""
         return self._kept.execute(NAMED, (hash(email), hash(name))).fetchone() is not None
+
+    def _comes_again(self, item: ContactItem) -> bool:
+        """Whether an entry before this one names the same person, by the surest thing that this one says of it."""
+        email, name = item.facts.get("email"), item.facts.get("name")
+        said = (item.contact_id, item.facts.get("linkedin_public_id"), email and (email, search_name(name or "")))
+        keys = [(hash((item.campaign, kind, str(each))),) for kind, each in enumerate(said) if each]
+        is_new = [self._kept.execute(PERSON, key).rowcount > 0 for key in keys]
+        return is_new != [] and not is_new[0]
 
     def _place(self, key: int, entry: int) -> int:
         """The place of an entry among those of its key."""

@@ -87,6 +87,8 @@ class ContactItem:
     """What was left out or mended; it refuses nothing."""
     ordinal: int = 0
     """Which one it means of several contacts that only a name and a company tell."""
+    is_again: bool = False
+    """Whether the list of which it is a part has named the same person before."""
     likely_id: int | None = None
     """The number that the contact had in a file of ours: it counts where the contact there is the same person."""
 

@@ -50,6 +50,8 @@ class Saved:
     """The file's level was not taken, since somebody had set another."""
     lost_messages: int = 0
     """A thread holds a number of messages: so many old ones left it, or found no room."""
+    otherwise: Mapping[str, Any] = field(default_factory=dict)
+    """What a further row of a file says of a person otherwise than one above it did: it was left out."""
     is_former: bool = False
     """The item names somebody who was merged into this contact: it only added what the contact lacked."""
 

@@ -171,6 +171,9 @@ class _Batch:
         is_former = record is not None and given.contact_id is None and self._known.is_former(record, given)
         if record is not None and is_former:
             given = self._without_former(record, given)
+        otherwise: Mapping[str, Any] = {}
+        if record is not None and self._rules and given.is_again and given.likely_id is None:
+            given, otherwise = self._without_told(record, given)
         if record is None and "name" not in given.facts:
             return InvalidContact("contact.name", "required")
         self._known.campaigns[campaign.name] = campaign
@@ -178,9 +181,7 @@ class _Batch:
         record = record or self._begin(campaign)
         differences = self._apply(record, campaign, given)
         alike = self._known.find_alike(record, given) if is_new and self._rules else None
-        before, lost = record.messages, self._set_messages(record, given, is_former=is_former)
-        if record.messages is not before:
-            differences["messages"] = (len(before), len(record.messages))
+        lost = self._set_messages(record, given, differences, is_former=is_former)
         record.is_changed = record.is_changed or bool(differences)
         previous, is_level_kept = record.values["interest_level"], self._keeps_level(record, given.level)
         change = None if is_level_kept else self._classify(record, given.level)
@@ -196,6 +197,7 @@ class _Batch:
             elsewhere=elsewhere,
             is_level_kept=is_level_kept,
             lost_messages=lost,
+            otherwise=otherwise,
             is_former=is_former,
         )
         return _Plan(record, result, change, alike)
@@ -209,6 +211,19 @@ class _Batch:
         facts = {name: each for name, each in given.facts.items() if not held[name] and (name, each) not in former}
         takes_level = self._rules is None or held["interest_level"] is None
         return replace(given, facts=facts, owner=None, level=given.level if takes_level else SAME)
+
+    def _without_told(self, record: ContactRecord, given: ContactItem) -> tuple[ContactItem, Mapping[str, Any]]:
+        """What a further row of a person adds to the contact, and what it says otherwise, which does not count.
+
+        A file that comes again would else change who has several rows to and fro.
+        """
+        held = {**record.values, "owner_email": record.owner.email}
+        said = {**given.facts, "interest_level": None if given.level is SAME else given.level}
+        said["owner_email"] = given.owner and given.owner.email
+        otherwise = {name: each for name, each in said.items() if each and held[name] and each != held[name]}
+        facts = {name: each for name, each in given.facts.items() if not held[name]}
+        level = SAME if held["interest_level"] else given.level
+        return replace(given, facts=facts, owner=None, level=level), otherwise
 
     def _begin(self, campaign: CampaignRecord) -> ContactRecord:
         values: dict[str, Any] = dict.fromkeys((*CONTACT, *WRITTEN))
@@ -239,7 +254,9 @@ class _Batch:
             self._known.add(record)
         return differences
 
-    def _set_messages(self, record: ContactRecord, given: ContactItem, *, is_former: bool) -> int:
+    def _set_messages(
+        self, record: ContactRecord, given: ContactItem, differences: dict[str, Any], *, is_former: bool
+    ) -> int:
         """Set the messages that the item gives, or add those of a file and of who was merged into the contact.
 
         Returns how many there was no room for.
@@ -250,6 +267,7 @@ class _Batch:
         if is_former or (self._rules is not None and self._rules.adds_messages):
             messages, lost = add_messages(record.messages, given.messages)
         if messages != record.messages:
+            differences["messages"] = (len(record.messages), len(messages))
             record.messages, record.has_new_messages = messages, True
         return lost
 

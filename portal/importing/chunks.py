@@ -23,7 +23,7 @@ from portal.importing.findings import Finding, bad_row, store_findings, warning
 from portal.importing.layout import read_rows
 from portal.importing.missing import Comparison, link
 from portal.importing.order import Order
-from portal.importing.outcomes import Outcome, count_outcomes, sort_outcomes, store_outcomes
+from portal.importing.outcomes import Outcome, count_outcomes, said_of, sort_outcomes, store_outcomes
 from portal.importing.reading import Record, without_nuls
 from portal.importing.rows import RowReader
 from portal.models import User
@@ -74,6 +74,10 @@ class Rows:
             if result.lost_messages:
                 said = (str(result.lost_messages),)
                 findings.append(Finding(record.line, "messages", "thread_full", said, is_warning=True))
+            for name, each in result.otherwise.items():
+                findings.append(
+                    Finding(record.line, f"contact.{name}", "told_before", (said_of(each),), is_warning=True)
+                )
             if result.is_former:
                 said = (item.facts.get("name") or "",)
                 findings.append(Finding(record.line, "contact", "merged_away", said, is_warning=True))

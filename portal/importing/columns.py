@@ -68,9 +68,7 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
     if "first_name" in fields and "last_name" not in fields:
         _rename_last(fields, header)
     _leave_out_progress(fields, header, seen)
-    for index, name in enumerate(header):
-        if fields[index] == "interest_level" and is_of_another_scale(name):
-            fields[index], maybe[index] = None, "interest_level"
+    _settle_level(fields, maybe, header, seen)
     if "message" not in fields:
         fields = [None if field in OF_MESSAGES else field for field in fields]
     if again := repeated_names(header):
@@ -235,6 +233,18 @@ def _leave_out_progress(fields: list[str | None], header: Sequence[str], seen: S
         is_progress = words_of(name) == ["state"] and (is_alone or seen[index].are("codes"))
         if fields[index] == "state" and (is_progress or seen[index].are("stages")):
             fields[index] = None
+
+
+def _settle_level(
+    fields: list[str | None], maybe: list[str | None], header: Sequence[str], seen: Sequence[Evidence]
+) -> None:
+    """One column alone has the levels that go to the CRM: that of the plainest name. Those of a longer scale do not."""
+    for index, name in enumerate(header):
+        if fields[index] == "interest_level" and is_of_another_scale(name):
+            fields[index], maybe[index] = None, "interest_level"
+    found = [index for index, field in enumerate(fields) if field == "interest_level"]
+    for index in sorted(found, key=lambda index: (not seen[index].filled, len(header[index])))[1:]:
+        fields[index] = None
 
 
 def _rename_first(fields: list[str | None], header: Sequence[str], seen: Sequence[Evidence]) -> None:

@@ -58,9 +58,9 @@ class Outcome(NamedTuple):
 
     @classmethod
     def of(cls, record: Record, item: ContactItem, result: Saved) -> "Outcome":
-        differences = [(name, _said(old), _said(new)) for name, (old, new) in result.differences.items()]
+        differences = [(name, said_of(old), said_of(new)) for name, (old, new) in result.differences.items()]
         if result.classified and not result.created:
-            differences.append(("interest_level", _said(result.previous_level), _said(item.level)))
+            differences.append(("interest_level", said_of(result.previous_level), said_of(item.level)))
         what = "created" if result.created else "changed" if differences else "unchanged"
         return cls(
             line=record.line,
@@ -138,7 +138,7 @@ def _stored(contact_id: int | None) -> int:
     return contact_id if contact_id is not None and contact_id < REHEARSED else 0
 
 
-def _said(value: Any) -> str:
+def said_of(value: Any) -> str:
     """A value as text; of a list, how long it is."""
     if isinstance(value, datetime):
         return value.isoformat()

@@ -14,7 +14,7 @@ KIND_WORDS = {
     "piperun": _l("PipeRun"),
     "rdstation": _l("RD Station"),
     "portal": _l("Contatos deste portal"),
-    "generic": _l("Planilha em CSV"),
+    "generic": _l("Lista de contatos"),
     "jsonl": _l("JSON, um contato por linha"),
 }
 
@@ -98,6 +98,7 @@ PROBLEM_WORDS = {
     "rounded": _l("a planilha arredondou este número, e os últimos algarismos se perderam."),
     "formula": _l("é uma fórmula cujo resultado não veio no arquivo: abra-o na planilha, salve e envie de novo."),
     "first_of_several": _l("a célula diz mais do que uma pessoa com o seu e-mail: só a primeira entrou."),
+    "told_before": _l("uma linha acima diz outra coisa desta pessoa, e é a que vale."),
     "marks_removed": _l("tinha caracteres invisíveis, que foram tirados."),
     "not_an_email": _l("não é um endereço de e-mail."),
     "example_email": _l("parece o de um exemplo de como preencher; o contato entra como está."),

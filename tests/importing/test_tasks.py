@@ -107,6 +107,29 @@ def test_a_near_name_further_down_leaves_the_name_of_an_earlier_row(company, run
         assert fresh(task).counts == counts
 
 
+@BOTH
+@pytest.mark.parametrize("way", ["in one chunk", "in several"])
+def test_of_several_rows_of_one_person_the_first_counts_and_the_others_add(company, run_tasks, monkeypatch, way):
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 400 if way == "in one chunk" else 1)
+    text = (
+        "Nome,LinkedIn,E-mail,Telefone,Nível\nAna,linkedin.com/in/ana,,11 3333-0001,1\n"
+        "Ana Sá,linkedin.com/in/ana/,ana@x.test,11 3333-0002,3\nBia,,bia@x.test,,\nBia,,bia@x.test,,2\n"
+    )
+    for counts in ({"created": 2, "changed": 2}, {"unchanged": 4}):
+        task = start(make_import(company, text.encode()))
+        run_tasks()
+        told = fresh(task).counts
+        assert {name: told[name] for name in ("created", "changed", "unchanged") if name in told} == counts
+    assert [(row.line, row.field) for row in read_findings(db.engine, task.id)] == [
+        (3, "contact.name"),
+        (3, "contact.phone"),
+        (3, "contact.interest_level"),
+    ]
+    stored = db.session.query(Contact.name, Contact.email, Contact.phone, Contact.interest_level).order_by(Contact.id)
+    assert list(map(tuple, stored)) == [("Ana", "ana@x.test", "11 3333-0001", 1), ("Bia", "bia@x.test", None, 2)]
+    assert count(Delivery) == 2
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in DATA.iterdir() if path.suffix in (".csv", ".jsonl")))
 def test_every_sample_file_is_imported_twice_and_changes_nothing_the_second_time(company, run_tasks, name):
     content = (DATA / name).read_bytes()
