@@ -17,8 +17,9 @@ from portal.models import User
 
 EVERYWHERE = (*MATCH_FIELDS, "holder")
 """What tells a person in all campaigns: a LinkedIn id, an e-mail, a folded name and an e-mail."""
-WITHIN = ("name", "likeness")
-"""What tells one in a campaign: a name and a company of whom nothing surer is known, and of anybody."""
+WITHIN = ("name", "likeness", "surer")
+"""What tells one in a campaign: a name and a company of whom nothing surer is known, as they are and folded, and folded
+of whom something is."""
 
 
 class Known:
@@ -110,27 +111,28 @@ class Known:
         values, campaign = record.values, record.campaign
         same = self._sharing(campaign, "holder", matching.holder_of(values))
         likeness = matching.likeness_of(values)
-        namesakes = self._sharing(campaign, "likeness", likeness) if likeness else ()
-        found = chain(same, (each for each in namesakes if matching.may_be_one(each.values, given)))
+        # Those of whom nothing surer is known are told apart by the list itself, and may be thousands.
+        kinds = () if not likeness else ("surer",) if given.is_named_only else ("surer", "likeness")
+        namesakes = chain.from_iterable(self._sharing(campaign, kind, likeness or "") for kind in kinds)
+        found = chain(same, (each for each in namesakes if not matching.are_two(each.values, given)))
         return next((each for each in found if each is not record), None)
 
     def add(self, record: ContactRecord) -> None:
         """Let the contact be matched from now on, by what it holds: before who held it once, and who is newer."""
-        for kind, value in _places(record):
+        record.places = _places(record)
+        for kind, value in record.places:
             if kind == "name" and record.values.get("merged"):
                 self._joined.add(value)
-            same = self._by_key[kind].setdefault(value, [])
-            if same:
-                insort(same, record, key=partial(_rank, kind, value))
-            else:
+            same, rank = self._by_key[kind].setdefault(value, []), partial(_rank, kind, value)
+            if same and rank(record) < rank(same[-1]):
+                insort(same, record, key=rank)
+            else:  # as nearly always
                 same.append(record)
 
     def leave_out(self, record: ContactRecord) -> None:
         """The contact is about to hold something else."""
-        for kind, value in _places(record):
-            same = self._by_key[kind].get(value, [])
-            if record in same:
-                same.remove(record)
+        for kind, value in record.places:
+            self._by_key[kind][value].remove(record)
 
     def _sharing(self, campaign: CampaignRecord | None, kind: str, value: str) -> Sequence[ContactRecord]:
         if kind in WITHIN:
@@ -145,7 +147,10 @@ def _places(record: ContactRecord) -> list[tuple[str, str]]:
     keys, likeness = matching.all_keys(values), matching.likeness_of(values)
     places = [(kind, _within(campaign, value) if kind in WITHIN else value) for kind, value in keys]
     places += [("holder", value) for value in matching.holders_of(values)]
-    return [*places, ("likeness", _within(campaign, likeness))] if likeness else places
+    if likeness:
+        is_surer = any(values[name] for name in MATCH_FIELDS)
+        places.append(("surer" if is_surer else "likeness", _within(campaign, likeness)))
+    return places
 
 
 def _within(campaign: CampaignRecord, value: str) -> str:

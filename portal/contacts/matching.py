@@ -123,13 +123,3 @@ def likeness_of(facts: Mapping[str, Any]) -> str | None:
 def are_two(values: Mapping[str, Any], given: ContactItem) -> bool:
     """Whether a contact and an item, whose LinkedIn id is not the contact's, both have one: these are two people."""
     return bool(values["linkedin_public_id"] and given.facts.get("linkedin_public_id"))
-
-
-def may_be_one(values: Mapping[str, Any], given: ContactItem) -> bool:
-    """Whether a contact may be the person of its name and company whom an item would make anew.
-
-    Those of whom nothing surer is known are told apart by the list itself.
-    """
-    if are_two(values, given):
-        return False
-    return not given.is_named_only or any(values[name] for name in MATCH_FIELDS)

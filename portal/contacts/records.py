@@ -1,5 +1,6 @@
 """What a batch holds in memory: its contacts, what hangs on them, and how their levels change."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,6 +46,8 @@ class ContactRecord:
     has_new_messages: bool = False
     is_frozen: bool = False
     """Whether its body was frozen in this batch."""
+    places: Sequence[tuple[str, str]] = ()
+    """Where it is found, once it is known; `Known.add`."""
 
     def mark_changed(self, now: datetime) -> None:
         """A field of its body that is told changes: after what this batch froze, though the moment is the same."""

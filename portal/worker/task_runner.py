@@ -20,7 +20,7 @@ LEASE = timedelta(seconds=30)
 LOOK_SECONDS = 5.0
 """The longest sleep between two looks when no tick comes: somebody waits for a file to be examined."""
 PAUSE_SECONDS = 0.02
-"""Between two chunks, so that whoever waits for SQLite's one write lock gets it."""
+"""From one chunk written to the next, so that whoever waits for SQLite's one write lock gets it."""
 
 logger = logging.getLogger(__name__)
 
@@ -62,14 +62,16 @@ class TaskRunner(Round):
         return True
 
     def _do(self, held: TaskClaim) -> None:
+        free_since = clock.monotonic() - PAUSE_SECONDS
         for chunk in self._kinds[held.kind](self._engine, held):
+            self.pause(free_since + PAUSE_SECONDS - clock.monotonic())
             if self.is_stopping:
                 self._release(held)
                 return
             if not self._do_chunk(held, chunk):
                 logger.warning("Another worker took the task.", extra={"action": "task_lost", "task_id": held.task_id})
                 return
-            self.pause(PAUSE_SECONDS)
+            free_since = clock.monotonic()
         self._finish(held, None)
 
     def _do_chunk(self, held: TaskClaim, chunk: Chunk) -> bool:

@@ -11,7 +11,9 @@ from sqlalchemy import String, cast, func, insert, select, true
 from portal.contacts import candidates, matching
 from portal.contacts.alike import Alike
 from portal.contacts.candidates import load_known
-from portal.contacts.checking import check_item
+from portal.contacts.checking import ContactItem, check_item
+from portal.contacts.known import Known
+from portal.contacts.records import CampaignRecord, ContactRecord, PersonRecord
 from portal.contacts.saved import FileRules
 from portal.contacts.saving import save_batch
 from portal.contacts.statements import (
@@ -92,6 +94,27 @@ def test_those_of_a_list_who_share_an_e_mail_or_a_name_are_read_and_compared_a_b
             assert [result.created for result in results] == [is_new] * part
             assert done["rows"] <= 6 * part
             assert done["comparisons"] <= part * MOST_HOLDERS
+
+
+def test_those_of_one_name_and_company_are_not_compared_with_each_other():
+    """Of whom nothing surer is known the list's own order tells them apart; they may be thousands."""
+    looked_at: Counter[str] = Counter()
+
+    class Values(dict[str, Any]):
+        def __getitem__(self, name: str) -> Any:
+            looked_at[name] += 1
+            return super().__getitem__(name)
+
+    known, campaign, person = Known(), CampaignRecord(None, "C"), PersonRecord(None, "P", "p@x.test")
+    facts = {"name": "Ana Lima", "current_company": "Xis"}
+    for number in range(1, 201):
+        values = Values(dict.fromkeys(contact_table.columns.keys()) | facts | {"search_name": "ana lima", "id": number})
+        record = ContactRecord(values, campaign, person)
+        known.add(record)
+        assert known.find_alike(record, check_item({"contact": facts}, ZoneInfo("UTC"))) is None
+    assert max(looked_at.values()) < 10 * 200
+    surer = ContactItem(None, facts=facts | {"linkedin_public_id": "ana"})
+    assert known.find_alike(record, surer).values["id"] == 1
 
 
 @pytest.mark.parametrize(
