@@ -199,7 +199,9 @@ def read_time(text: str | None, company: Company, *, option: str) -> datetime | 
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(company.timezone))).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise click.BadParameter(f"{text!r} is no time.", param_hint=option) from error
+        raise click.BadParameter(
+            f"{text!r} is no time such as 2026-01-31 or 2026-01-31T12:00.", param_hint=option
+        ) from error
 
 
 def _known_companies() -> str:

@@ -1,6 +1,6 @@
 """`portal token`."""
 
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 import click
@@ -10,6 +10,18 @@ from portal.cli.console import ACTOR, ROW_NUMBER, Words, for_company, json_optio
 from portal.database.db import db, reading
 from portal.models import SCOPES, ApiToken
 from portal.people import logging_in, tokens, users
+
+
+class Day(click.ParamType[date]):
+    """A day as programs write it."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day such as 2026-01-31.", param, ctx)
 
 
 @click.group()
@@ -27,17 +39,16 @@ def token() -> None:
     type=click.Choice(SCOPES),
     help="read: only GET; classify: contacts and levels too; manage: everything.",
 )
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Its last day, of the company's time zone.")
-def add(email: str, label: str, scope: str, until: datetime | None) -> None:
+@click.option("--until", type=Day(), help="Its last day, of the company's time zone.")
+def add(email: str, label: str, scope: str, until: date | None) -> None:
     """Print a new API token, alone on standard output. It cannot be shown again."""
-    last_day = until.date() if until else None
     with open_app():
         email = users.normalise_email(email)
         person = logging_in.find_user(db.session, email)
         if person is None:
             raise click.ClickException(f"Nobody logs in as {email}.")
         actor = Actor(person.company_id, ACTOR)
-        made = tokens.create_token(db.session, person, label=label, scope=scope, last_day=last_day, actor=actor)
+        made = tokens.create_token(db.session, person, label=label, scope=scope, last_day=until, actor=actor)
         db.session.commit()
         click.echo(made)
 

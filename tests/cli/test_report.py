@@ -24,4 +24,6 @@ def test_it_says_what_the_page_says_and_counts_for_programs(app: Flask, run: Run
 @pytest.mark.parametrize("asked", [("--campaign", "Nenhuma"), ("--since", "2020-01-01"), ("--until", "soon")])
 def test_what_cannot_be_is_refused(app: Flask, run: Run, asked: tuple[str, str]) -> None:
     make_company()
-    assert run("report", *asked).exit_code != 0
+    refused = run("report", *asked)
+    assert refused.exit_code != 0
+    assert ("'soon' is no time such as 2026-01-31" in refused.stderr) == ("soon" in asked)

@@ -133,7 +133,9 @@ def test_a_token_has_the_scope_and_the_end_that_were_asked_for(app: Flask, run: 
         refused = run(*add, "--until", until)
         assert (refused.exit_code, refused.stdout) == (1, "")
         assert "within ten years" in refused.stderr
-    assert run(*add, "--until", "tomorrow").exit_code == 2
+    refused = run(*add, "--until", "tomorrow")
+    assert (refused.exit_code, "'tomorrow' is no day such as 2026-01-31." in refused.stderr) == (2, True)
+    assert "--until DATE" in run("token", "add", "--help").stdout
 
 
 def test_tokens_are_listed_and_revoked(app: Flask, run: Run) -> None:
