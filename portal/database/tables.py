@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
@@ -106,7 +107,12 @@ def _in_utc(value: datetime) -> datetime:
 
 
 def _time_as_text(value: datetime | None) -> str | None:
-    return None if value is None else _in_utc(value).isoformat(" ", "microseconds")[: -len(ZONE)]
+    return None if value is None else _text_of(_in_utc(value))
+
+
+@lru_cache(maxsize=64)  # the rows that are written at once say few moments
+def _text_of(moment: datetime) -> str:
+    return moment.isoformat(" ", "microseconds")[: -len(ZONE)]
 
 
 def _time_from_text(text: str | None) -> datetime | None:
