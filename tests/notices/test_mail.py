@@ -99,6 +99,13 @@ def test_a_password_goes_over_tls(start_mail, certificate):
     assert host.logged_in == [True]
 
 
+@pytest.mark.parametrize("act", [mail.reach, lambda server: send(server, message())], ids=["look", "letter"])
+def test_a_password_that_the_log_in_cannot_carry_is_told(start_mail, certificate, act):
+    host = start_mail(ssl_context=certificate, authenticator=only_user, auth_require_tls=False)
+    with pytest.raises(MailError, match="ascii"):
+        act(parse_mail_server(f"smtps://{USER}:senha-não@localhost:{host.port}"))
+
+
 def test_a_wrong_password_is_told_in_the_servers_words_and_may_be_tried_again(start_mail, certificate):
     host = start_mail(ssl_context=certificate, authenticator=only_user, auth_require_tls=False)
     with pytest.raises(MailError, match="535") as raised:
