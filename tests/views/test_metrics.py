@@ -1,6 +1,7 @@
 """What Prometheus reads, and who may read it."""
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from portal.database.db import db
 from portal.deliveries.figures import SILENT_AFTER, count_workers
 from portal.demo.server import Receiver
 from portal.models import Delivery
+from portal.runtime import runtime
 from portal.working_models import WorkerHeartbeat
 from tests.conftest import BOTH, MakeApp, running_worker
 from tests.factories import classify_contact, endpoint_of, make_company, make_contact, make_delivery, send_test
 
 TOKEN = "t" * 16
+DOCS = Path(__file__).parents[2] / "docs" / "monitoring.md"
 
 
 def scrape(app: Flask, **options) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -139,3 +142,12 @@ def test_a_worker_that_was_silent_for_a_minute_is_none(app: Flask) -> None:
     db.session.commit()
     moments = (seen_at + SILENT_AFTER - timedelta(microseconds=1), seen_at + SILENT_AFTER)
     assert [count_workers(db.session, now=moment) for moment in moments] == [1, 0]
+
+
+def test_the_docs_name_every_metric_and_no_other(app: Flask) -> None:
+    with app.app_context():
+        kept = runtime().settings.backups
+    kept.mkdir(parents=True, exist_ok=True)
+    (kept / "nightly-2026-03-10.db").touch()
+    shown = re.findall(r"^# TYPE (\w+)", app.test_client().get("/metrics").text, re.MULTILINE)
+    assert sorted(shown) == sorted(re.findall(r"^\| `(portal_\w+)", DOCS.read_text("utf-8"), re.MULTILINE))
