@@ -24,6 +24,5 @@ def test_each_company_has_its_own_note_about_a_cause(app: Flask) -> None:
     notes.write_note(db.session, actor_of(second), "timeout", " ")
     db.session.commit()
     assert (said(first), said(second)) == ({"timeout": "quatro\ncinco"}, {})
-    assert [entry.company_id for entry in db.session.query(AuditEntry).filter_by(action="cause.noted")] == [
-        *(first.id, second.id, second.id, first.id, second.id)
-    ]
+    noted = db.session.query(AuditEntry.company_id).filter_by(action="cause.noted").order_by(AuditEntry.id)
+    assert [number for (number,) in noted] == [first.id, second.id, second.id, first.id, second.id]

@@ -70,6 +70,7 @@ class LastWord(RuleBasedStateMachine):
             tuple[int, int]
         ] = []  # (the contact's number in the body, delivery) as they reached the receiver
         self.set_at: dict[int, datetime] = {}  # when a contact's level was last set
+        self.ever_set: set[int] = set()
         self.in_hand: list[Claim] = []
         self.frozen: list[tuple[Claim, Outcome]] = []  # sent, by workers that sleep over their lease
         with db.engine.begin() as connection:
@@ -98,6 +99,7 @@ class LastWord(RuleBasedStateMachine):
             if level == row.interest_level:
                 return
             self.set_at[contact_id] = self.now
+            self.ever_set.add(contact_id)
             session.execute(update(Contact).where(Contact.id == contact_id).values(interest_level=level))
             change = {"old_level": row.interest_level, "new_level": level, "actor": ACTOR, "created_at": self.now}
             change |= {"contact_id": contact_id, "campaign_id": row.campaign_id, "owner_id": row.owner_id}
@@ -118,6 +120,7 @@ class LastWord(RuleBasedStateMachine):
             with Session(db.engine) as session, session.begin():
                 undoing.undo(session, Actor(self.company_id, ACTOR), [contact_id], set_at=set_at)
 
+    @precondition(lambda self: self.contact_ids[1] in self.ever_set)  # else nothing is merged into the other
     @rule()
     def somebody_merges_the_two(self) -> None:
         kept, other = self.contact_ids
