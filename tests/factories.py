@@ -1,4 +1,4 @@
-"""Installations, companies, people and contacts for tests, made through the portal's own use cases."""
+"""Installations, companies, people and contacts for tests: contacts and deliveries by the portal's own use cases."""
 
 import itertools
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ from portal.contacts.listing import get_contact
 from portal.contacts.saved import Saved
 from portal.contacts.saving import save_items
 from portal.database.db import db
+from portal.egress.address import parse_address
 from portal.importing.layout import examine
 from portal.importing.order import KIND as IMPORT
 from portal.importing.order import Order
@@ -28,6 +29,7 @@ from portal.models import Attempt, Company, Contact, Delivery, DeliveryBody, End
 from portal.outbox.arrivals import note_arrivals
 from portal.outbox.queue import store_bodies
 from portal.people import users
+from portal.people.passwords import hash_password
 from portal.runtime import runtime
 from portal.tasks import store
 from portal.tasks.slices import BLOCK_BYTES, store_input
@@ -41,11 +43,11 @@ _numbers = itertools.count(1)
 
 
 def make_company(name: str = "Vendas Exemplo", *, url: str | None = None) -> Company:
-    """A committed company, with its address set when one is given."""
+    """A committed company, with its address when one is given, as if nobody had looked whether that may be sent to."""
     company = users.get_or_create_company(db.session, name, vault=runtime().vault)
-    db.session.commit()
     if url is not None:
-        set_url(company, url)
+        endpoint_of(company).url = parse_address(url, runtime().egress.policy).url
+    db.session.commit()
     return company
 
 
@@ -75,12 +77,11 @@ def resume(company: Company) -> None:
 
 
 def make_user(company: Company, *, role: str | None = "admin", email: str | None = None, name: str = "Ana") -> User:
+    """A committed person, who logs in with PASSWORD where there is a role."""
     email = email or f"user{next(_numbers)}@example.com"
-    if role is None:
-        user = User(company=company, name=name, email=email, created_at=NOON)
-        db.session.add(user)
-    else:
-        user = users.add_user(db.session, company, name=name, email=email, role=role, password=PASSWORD)
+    hashed = hash_password(PASSWORD) if role else None
+    user = User(company=company, name=name, email=email, role=role, password_hash=hashed, created_at=NOON)
+    db.session.add(user)
     db.session.commit()
     return user
 

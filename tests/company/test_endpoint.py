@@ -22,7 +22,9 @@ pytestmark = BOTH
 
 @pytest.fixture
 def company(app: Flask, receiver: Receiver) -> Company:
-    return factories.make_company(url=receiver.url)
+    company = factories.make_company()
+    factories.set_url(company, receiver.url)
+    return company
 
 
 @pytest.fixture
