@@ -22,7 +22,7 @@ from portal.models import Company, Contact, Task
 from portal.tasks.store import TaskClaim
 from portal.working_models import ImportedContact
 from tests.conftest import BOTH, URL
-from tests.factories import NOON, actor_of, make_company, make_contact, make_delivery, make_import, owner_of
+from tests.factories import NOON, actor_of, make_company, make_contact, make_delivery, make_import, make_user, owner_of
 
 MOMENT = timedelta(microseconds=1)
 HEADER = b"Nome,E-mail\nAna,ana@example.com\n"
@@ -255,3 +255,22 @@ def test_a_row_that_is_nobody_says_why(company: Company, header: str, row: str, 
     found = running.preview(db.session, company.id, order, blocks=lambda: iter(blocks), count=9)
     assert [each.item is not None for each in found] == [True, reason is None, True]
     assert [finding.problem for each in found for finding in each.findings] == [reason] * (reason is not None)
+
+
+@pytest.mark.parametrize("makes_owners", [False, True])
+def test_an_owner_is_who_alone_of_the_company_has_a_name_or_has_the_e_mail(
+    company: Company, makes_owners: bool
+) -> None:
+    for of, name in (
+        (company, "Bia Só"),
+        (company, "Zé Dois"),
+        (company, "ze dois"),
+        (make_company("Outra"), "Eva Lá"),
+    ):
+        make_user(of, name=name, email=f"{name.encode('ascii', 'ignore').decode().replace(' ', '')}@x.test".lower())
+    names = ("BIA SO", "Zé Dois", "Eva Lá", "bias@x.test", "eval@x.test")
+    blocks = ["Nome,Responsável\n".encode(), *(f"Ana {each},{each}\n".encode() for each in names)]
+    order = Order.of(examine(lambda: iter(blocks)), user_id=owner_of(company).id, makes_owners=makes_owners)
+    found = running.preview(db.session, company.id, order, blocks=lambda: iter(blocks), count=9)
+    owners = [each.item.owner.email if each.item and each.item.owner else None for each in found]
+    assert owners == ["bias@x.test", None, None, "bias@x.test", "eval@x.test" if makes_owners else None]

@@ -3,11 +3,14 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from portal.database.db import db
@@ -45,6 +48,29 @@ def test_numbers_wait_in_blocks_for_a_worker(app: Flask, count: int) -> None:
     assert [tuple(row) for row in stored] == [("input", number) for number in range(-(-count // BLOCK))]
     db.session.rollback()
     assert list(slices.numbers_of(db.engine, claim(task))) == list(range(count))
+
+
+def test_what_a_task_was_given_first_stays_aside_until_that_is_dropped(app: Flask) -> None:
+    actor = actor_of(make_company())
+    rows = [store.create(db.session, actor, "sync").id for _ in range(2)]
+    for row in rows:
+        slices.store_input(db.session, row, [b"fir", b"st"])
+        slices.replace_input(db.session, row, [b"another"])
+        slices.replace_input(db.session, row, [b"ne", b"xt"])
+    slices.drop_aside(db.session, rows[0])
+    db.session.commit()
+    assert [b"".join(slices.first_input(db.engine, row)) for row in rows] == [b"next", b"first"]
+    assert [b"".join(slices.read_blocks(db.engine, row, store.INPUT)) for row in rows] == [b"next"] * 2
+    assert [slices.input_size(db.session, row) for row in rows] == [4, 4]
+
+
+def test_what_somebody_holds_nobody_else_takes(app: Flask) -> None:
+    task = queue([7])
+    hour, connection = timedelta(hours=1), db.session.connection()
+    store.claim_this(connection, task.id, now=NOON, lease=hour)
+    for now, is_free in ((NOON + hour - timedelta(microseconds=1), False), (NOON + hour, True)):
+        with nullcontext() if is_free else pytest.raises(NoResultFound):
+            store.claim_this(connection, task.id, now=now, lease=hour)
 
 
 def test_what_says_nothing_of_how_has_no_arguments_and_begins_with_no_counts(app: Flask) -> None:
