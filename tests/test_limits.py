@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from portal.contacts import checking, filtering, matching, threads
+from portal.contacts.body import search_name
 from portal.contacts.checking import InvalidContact
 from portal.contacts.undoing import ACCEPTED, OFFERED
 from portal.egress.address import AddressError, AddressPolicy, parse_address
@@ -135,6 +136,7 @@ TRIES: Mapping[str, tuple[int, Callable[[int], bool]]] = {
     "contacts/checking skill": (300, lambda most: takes(skill_of(skill="x" * most))),
     "contacts/checking owner": (254, lambda most: takes({"contact_owner": {"email": "x" * most}})),
     "contacts/checking owner's name": (200, lambda most: takes({"contact_owner": {"email": "x", "name": "x" * most}})),
+    "contacts/body search_name": (300, lambda most: len(search_name("ß" * (most // 2) + "s" * (most % 2))) == most),
     "contacts/matching MAX_KEPT": (254, lambda most: matching.kept_value("x" * most) == "x" * most),
     "contacts/filtering MOST_WORDS": (12, searched_for),
     "egress/address MAX_URL_LENGTH": (

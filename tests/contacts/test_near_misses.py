@@ -10,15 +10,24 @@ from flask import Flask
 from sqlalchemy import insert, select
 
 from portal.audit import Actor
-from portal.contacts import doubts, merging, syncing, undoing
+from portal.contacts import doubts, matching, merging, syncing, undoing
 from portal.contacts.classifying import ContactGone
 from portal.contacts.filtering import ContactFilter, select_contacts
 from portal.contacts.standing import SHOWN_STATES, SYNC_STATES, standings_of
 from portal.database.db import db
 from portal.database.tables import Base
-from portal.models import Classification, Contact, Delivery
+from portal.models import Classification, Company, Contact, Delivery
 from tests.conftest import URL
-from tests.factories import NOON, actor_of, classify_contact, insert_deliveries, make_company, make_contact, set_url
+from tests.factories import (
+    NOON,
+    actor_of,
+    classify_contact,
+    insert_deliveries,
+    make_company,
+    make_contact,
+    save,
+    set_url,
+)
 from tests.outbox.stock import WAITING
 
 MOMENT, HOUR = timedelta(microseconds=1), timedelta(hours=1)
@@ -331,3 +340,28 @@ def test_who_merges_says_who_is_gone(app: Flask) -> None:
         with pytest.raises(ContactGone) as refused:
             merging.merge(db.session, actor_of(company), *pair)
         assert refused.value.args == gone
+
+
+@pytest.mark.parametrize(
+    ("facts", "keys"),
+    [
+        ({"linkedin_public_id": "ana", "email": "a@x.test"}, {("linkedin_public_id", "ana"), ("email", "a@x.test")}),
+        ({"name": "Ana", "email": "a@x.test", "current_company": "Ipê"}, {("email", "a@x.test")}),
+        ({"name": "Ana", "current_company": "Ipê"}, {("name", "Ana\nIpê")}),
+        ({"name": "Ana", "current_company": None}, {("name", "Ana\n")}),
+        ({"name": "Ana"}, set()),
+    ],
+    ids=["both", "the e-mail", "name and company", "no company", "of another campaign"],
+)
+def test_who_was_merged_is_known_by_what_tells_surely(facts: dict[str, Any], keys: set[tuple[str, str]]) -> None:
+    assert matching.former_keys([facts]) == keys
+
+
+def test_who_is_written_to_says_when(company: Company) -> None:
+    with time_machine.travel(NOON, tick=False):
+        contact, other = (make_contact(company, name=name) for name in ("Ana", "Bia"))
+    with time_machine.travel(NOON + HOUR, tick=False):
+        save(company, {"contact": {"id": contact.id, "role": "Outro"}})
+    for each, at in ((contact, NOON + HOUR), (other, NOON)):
+        db.session.refresh(each)
+        assert (each.updated_at, each.created_at) == (at, NOON)

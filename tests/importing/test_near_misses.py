@@ -13,8 +13,9 @@ from sqlalchemy import select, update
 
 from portal.contacts.saved import Saved
 from portal.database.db import db
-from portal.importing import chunks, examining, missing, running, undoing
+from portal.importing import chunks, examining, findings, missing, running, undoing
 from portal.importing.encoding import FileProblem
+from portal.importing.findings import Finding
 from portal.importing.layout import examine
 from portal.importing.order import Order
 from portal.importing.undoing import Returns
@@ -274,3 +275,14 @@ def test_an_owner_is_who_alone_of_the_company_has_a_name_or_has_the_e_mail(
     found = running.preview(db.session, company.id, order, blocks=lambda: iter(blocks), count=9)
     owners = [each.item.owner.email if each.item and each.item.owner else None for each in found]
     assert owners == ["bias@x.test", None, None, "bias@x.test", "eval@x.test" if makes_owners else None]
+
+
+def test_the_first_bad_rows_and_each_warning_once_are_shown(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = [Finding(line, "", "extra_cells", ("Ana",)) for line in (2, 3, 4)]
+    said = [(2, "x"), (3, "y"), (5, "x"), (6, "y"), (7, "y"), (8, "z")]
+    warned = [Finding(line, "contact.email", "not_an_email", (text,), "E-mail", True) for line, text in said]
+    found = sorted([*bad, *warned], key=lambda each: each.line)
+    monkeypatch.setattr(findings, "read_findings", lambda *_: iter(found))
+    assert findings.first_findings(db.engine, 1, 2) == (bad[:2], [(warned[0], 1), (warned[1], 2)])
+    monkeypatch.setattr(findings, "MAX_LOOKED_AT", 3)
+    assert findings.first_findings(db.engine, 1, 9) == (bad[:2], [(warned[0], 0)])

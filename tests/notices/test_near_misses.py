@@ -163,7 +163,7 @@ def test_a_report_is_due_to_who_asked_for_it_and_was_not_sent_this_one(facts: di
 
 def test_a_message_calls_nobody_and_is_cut() -> None:
     for url in ("https://discord.com/x", "https://hooks.slack.com/x"):
-        said = [text for text in make_message(url, "<!all> ".ljust(MOST_CHARACTERS, "a") + "b").values() if text][0]
+        said = next(iter(make_message(url, "<!all> ".ljust(MOST_CHARACTERS, "a") + "b").values()))
         assert said == "‹!all› ".ljust(MOST_CHARACTERS, "a")
     assert make_message("https://discord.com/x", "a")["allowed_mentions"] == {"parse": []}
 
@@ -171,5 +171,6 @@ def test_a_message_calls_nobody_and_is_cut() -> None:
 def test_what_may_be_the_key_of_an_address_is_its_longer_parts_the_longest_first() -> None:
     parts = secrets_of(f"https://x.test/{'a' * SECRET_LENGTH}/{'b' * (SECRET_LENGTH - 1)}?k={'c' * 9}%2F")
     assert {"a" * SECRET_LENGTH, "c" * 9 + "%2F", "c" * 9 + "/"} <= {*parts}
+    assert f"\\/{'a' * SECRET_LENGTH}" in {each[: SECRET_LENGTH + 2] for each in parts}, "as PHP writes JSON"
     assert "b" * (SECRET_LENGTH - 1) not in parts
     assert [len(each) for each in parts] == sorted(map(len, parts), reverse=True)
