@@ -62,7 +62,7 @@ def test_a_thread_that_takes_the_next_name_is_still_taken(monkeypatch: pytest.Mo
     assert first.result(WAIT_SECONDS) == ("0.test",)
     third = names.begin("2.test", 443)
     turns["2.test"].set()
-    assert names._threads == 1
+    assert [*names._waiting] == [("2.test", 443)], "the one thread has the second name"
     turns["1.test"].set()
     assert [each.result(WAIT_SECONDS) for each in (second, third)] == [("1.test",), ("2.test",)]
 

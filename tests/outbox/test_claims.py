@@ -17,8 +17,9 @@ from portal.database.db import always_take_indexes, db
 from portal.database.driver import Statement
 from portal.models import Company, Delivery, Endpoint
 from portal.outbox import Claim, Rules
-from portal.outbox.claims import LEND
+from portal.outbox.claims import CLOCK_TOLERANCE, LEND
 from portal.outbox.settling import MOVE_ON
+from portal.rules.circuit import LONGEST_PAUSE
 from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
 from tests import factories
@@ -191,6 +192,20 @@ def test_what_a_clock_ahead_wrote_is_mended(
         outbox.pull_forward(connection, now=due_at, longest=timedelta(days=2), lease=LEASE)
     db.session.expire_all()
     assert delivery.next_attempt_at == due_at + brought_to
+
+
+@pytest.mark.parametrize(("longest", "latest"), [(timedelta(days=2), timedelta(days=2)), (LEASE, LONGEST_PAUSE)])
+def test_a_probe_is_no_later_than_the_longest_pause_there_is(
+    company: Company, longest: timedelta, latest: timedelta
+) -> None:
+    for late in (timedelta(0), CLOCK_TOLERANCE, CLOCK_TOLERANCE + timedelta(microseconds=1)):
+        factories.endpoint_of(company).next_probe_at = factories.NOON + latest + late
+        db.session.commit()
+        with db.engine.begin() as connection:
+            outbox.pull_forward(connection, now=factories.NOON, longest=longest, lease=LEASE)
+        db.session.expire_all()
+        kept = late if late <= CLOCK_TOLERANCE else timedelta(0)
+        assert factories.endpoint_of(company).next_probe_at == factories.NOON + latest + kept
 
 
 def test_companies_share_a_claim_evenly(app: Flask) -> None:

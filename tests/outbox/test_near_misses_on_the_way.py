@@ -14,7 +14,7 @@ from portal.outbox import Claim, Rules
 from portal.outbox.outages import begin_outage, end_outage
 from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
-from portal.working_models import AttemptCount, HeldDelivery
+from portal.working_models import AttemptCount, HeldDelivery, Outage
 from tests.conftest import BOTH, URL
 from tests.factories import NOON, attempt_of, endpoint_of
 from tests.outbox.stock import (
@@ -180,13 +180,15 @@ def test_an_outage_held_up_what_waits_what_ended_it_and_what_was_tried_meanwhile
 
     def end(connection: Any) -> None:
         cause = Outcome.interrupted(url=URL, started_at=began_at)
-        begin_outage(connection, company_id, cause, began_at=began_at)
+        for at in (began_at, NOON):  # one that lasts goes on
+            begin_outage(connection, company_id, cause, began_at=at)
         words.append(end_outage(connection, company_id, now=NOON, arrived=[rows.ids["ended it"]]))
 
     in_worker(end)
     held = set(db.session.scalars(select(Delivery.webhook_id).join(HeldDelivery)))
     assert held == PENDING | SENDING | {"ended it", "tried meanwhile"}
     assert words == [f"2026-03-10T11:00Z/2026-03-10T12:00Z ({len(held)})"]
+    assert db.session.query(Outage).count() == 1
 
 
 LEARNED = {"status": "delivered", "interest_level": 3, "created_at": NOON, "warning": "html_page", **ENDED}

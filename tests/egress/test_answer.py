@@ -1,0 +1,74 @@
+"""What comes back in: a body that came compressed, by one layer and to its last byte, and the answers about a name."""
+
+import gzip
+import zlib
+
+import pytest
+
+from portal.egress.address import AddressError, AddressPolicy, check_answers, parse_address
+from portal.egress.answer import MAX_GZIP_MEMBERS, UndecodableError, decode_body
+from portal.egress.networks import IPv4Network
+
+TEXT = b"a" * 100
+ZIPPED = gzip.compress(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("body", "encodings", "expected"),
+    [
+        (TEXT, [], (TEXT, False)),
+        (TEXT, ["identity", ""], (TEXT, False)),
+        (b"", ["br"], (b"", False)),
+        (ZIPPED, [" GZIP "], (TEXT, False)),
+        (ZIPPED, ["x-gzip"], (TEXT, False)),
+        (ZIPPED + b"\0\0", ["identity, gzip"], (TEXT, False)),
+        (gzip.compress(TEXT[:50]) * 2, ["gzip"], (TEXT, False)),
+        (gzip.compress(b"a") * MAX_GZIP_MEMBERS, ["gzip"], (TEXT, False)),
+        (gzip.compress(TEXT + b"a"), ["gzip"], (TEXT, True)),
+        (zlib.compress(TEXT), ["deflate"], (TEXT, False)),
+        (gzip.compress(b"") * (MAX_GZIP_MEMBERS + 1), ["gzip"], None),
+        (ZIPPED[:-1], ["gzip"], None),
+        (ZIPPED + b"a", ["gzip"], None),
+        (ZIPPED, ["br"], None),
+        (ZIPPED, ["gzip, gzip"], None),
+        (ZIPPED, ["gzip", "br"], None),
+        (zlib.compress(TEXT) * 2, ["deflate"], None),
+    ],
+)
+def test_one_layer_is_undone_to_its_last_byte(
+    body: bytes, encodings: list[str], expected: tuple[bytes, bool] | None
+) -> None:
+    if expected is None:
+        with pytest.raises(UndecodableError):
+            decode_body(body, encodings, cap=100)
+    else:
+        assert decode_body(body, encodings, cap=100) == expected
+
+
+def test_a_bare_stream_is_told_from_one_with_a_header_whatever_it_begins_with() -> None:
+    for number in range(300):
+        text = f"{number} {number * number}".encode() * 3
+        bare = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        assert decode_body(bare.compress(text) + bare.flush(), ["deflate"], cap=100) == (text, False)
+
+
+@pytest.mark.parametrize(
+    ("host", "answers", "kept"),
+    [
+        ("localhost", ["127.0.0.1", "::1", "127.0.0.1"], ("127.0.0.1",)),
+        ("localhost", ["::1"], None),
+        ("localhost", [], ()),
+        ("x.test", ["127.0.0.1", "::1"], None),
+        ("x.test", ["127.0.0.1"], ("127.0.0.1",)),
+    ],
+)
+def test_only_a_local_name_may_have_answers_that_are_left_out(
+    host: str, answers: list[str], kept: tuple[str, ...] | None
+) -> None:
+    policy = AddressPolicy((IPv4Network("127.0.0.0/8"),))
+    address = parse_address(f"http://{host}:8080/", policy)
+    if kept is None:
+        with pytest.raises(AddressError, match="not public"):
+            check_answers(address, answers, policy)
+    else:
+        assert check_answers(address, answers, policy) == kept
