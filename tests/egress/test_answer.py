@@ -10,7 +10,13 @@ from portal.egress.answer import MAX_GZIP_MEMBERS, UndecodableError, decode_body
 from portal.egress.networks import IPv4Network
 
 TEXT = b"a" * 100
-ZIPPED = gzip.compress(TEXT)
+
+
+def zipped(text: bytes, times: int = 1) -> bytes:
+    return gzip.compress(text, mtime=0) * times
+
+
+ZIPPED = zipped(TEXT)
 
 
 @pytest.mark.parametrize(
@@ -22,17 +28,21 @@ ZIPPED = gzip.compress(TEXT)
         (ZIPPED, [" GZIP "], (TEXT, False)),
         (ZIPPED, ["x-gzip"], (TEXT, False)),
         (ZIPPED + b"\0\0", ["identity, gzip"], (TEXT, False)),
-        (gzip.compress(TEXT[:50]) * 2, ["gzip"], (TEXT, False)),
-        (gzip.compress(b"a") * MAX_GZIP_MEMBERS, ["gzip"], (TEXT, False)),
-        (gzip.compress(TEXT + b"a"), ["gzip"], (TEXT, True)),
+        (zipped(TEXT[:50], 2), ["gzip"], (TEXT, False)),
+        (zipped(b"a", MAX_GZIP_MEMBERS), ["gzip"], (TEXT, False)),
+        (zipped(TEXT + b"a"), ["gzip"], (TEXT, True)),
         (zlib.compress(TEXT), ["deflate"], (TEXT, False)),
-        (gzip.compress(b"") * (MAX_GZIP_MEMBERS + 1), ["gzip"], None),
+        (zipped(b"", MAX_GZIP_MEMBERS + 1), ["gzip"], None),
         (ZIPPED[:-1], ["gzip"], None),
         (ZIPPED + b"a", ["gzip"], None),
         (ZIPPED, ["br"], None),
         (ZIPPED, ["gzip, gzip"], None),
         (ZIPPED, ["gzip", "br"], None),
         (zlib.compress(TEXT) * 2, ["deflate"], None),
+    ],
+    ids=[
+        *("plain", "of no encoding", "empty", "gzip", "x-gzip", "padded", "two members", "many members", "too long"),
+        *("deflate", "too many members", "cut", "more behind it", "unknown", "twice", "two headers", "more deflate"),
     ],
 )
 def test_one_layer_is_undone_to_its_last_byte(

@@ -68,3 +68,8 @@ def test_no_row_has_a_nul_in_its_address(admin, path):
 @BOTH
 def test_the_api_finds_nothing_under_a_nul(app, admin):
     assert app.test_client().get("/api/v1/deliveries/%00").status_code == 404
+
+
+@pytest.mark.parametrize("moment", ["", "x", "2026-03-10T12:00:00", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_that_no_page_wrote_settles_nothing(admin, moment):
+    assert admin.post("/warnings", {"warning": "source_code", "seen_at": moment}).status_code == 400
