@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +70,17 @@ class Portal:
         with self.running("serve", "--no-worker", "--port", str(PORT)) as process:
             yield process, Api(self.token)
 
+    @cached_property
+    def _watching(self) -> psycopg.Connection[Any]:
+        """One connection for every look: a new one each reads the catalogue anew, on the server that is measured."""
+        assert self._url
+        return psycopg.connect(self._url.replace("+psycopg", ""), autocommit=True)
+
     def waiting(self) -> int:
         """How many deliveries are not through."""
         query = "SELECT count(*) FROM delivery WHERE status IN ('pending', 'sending')"
         if self._url:
-            with psycopg.connect(self._url.replace("+psycopg", "")) as connection:
-                return int(connection.execute(query).fetchone()[0])  # type: ignore[index]
+            return int(self._watching.execute(query).fetchone()[0])  # type: ignore[index]
         connection = sqlite3.connect(f"file:{self._file}?mode=ro", uri=True)
         try:
             return int(connection.execute(query).fetchone()[0])
