@@ -25,6 +25,7 @@ BEGIN
 FIRST = "INSERT INTO first (key, entry) VALUES (?, ?) ON CONFLICT DO UPDATE SET key = key RETURNING entry, count"
 OTHER = "SELECT place FROM other WHERE key = ? AND entry = ?"
 PERSON = "INSERT OR IGNORE INTO person VALUES (?)"
+KNOWN_PERSON = "SELECT 1 FROM person WHERE key = ?"
 NAMED = """
 SELECT 1 FROM first WHERE key = ?1 AND count > 1
 AND (entry = ?2 OR EXISTS (SELECT 1 FROM other WHERE key = ?1 AND entry = ?2))
@@ -64,11 +65,20 @@ class Alike:
         return self._kept.execute(NAMED, (hash(email), hash(name))).fetchone() is not None
 
     def _comes_again(self, item: ContactItem) -> bool:
-        """Whether an entry before this one names the same person, by the surest thing that this one says of it."""
-        email, name = item.facts.get("email"), item.facts.get("name")
-        said = (item.contact_id, item.facts.get("linkedin_public_id"), email and (email, search_name(name or "")))
-        keys = [(hash((item.campaign, kind, str(each))),) for kind, each in enumerate(said) if each]
-        is_new = [self._kept.execute(PERSON, key).rowcount > 0 for key in keys]
+        """Whether an entry before this one names the same person, by the surest thing that this one says of it.
+
+        One with a LinkedIn id is also whom an entry without one named by the e-mail.
+        """
+        linkedin, email = item.facts.get("linkedin_public_id"), item.facts.get("email")
+        mailed = email and (email, search_name(item.facts.get("name") or ""))
+        said = (item.contact_id, linkedin, mailed)
+        keys = [hash((item.campaign, kind, str(each))) for kind, each in enumerate(said) if each]
+        alone = hash((item.campaign, "alone", mailed))
+        if mailed and not linkedin:
+            keys.append(alone)
+        is_new = [self._kept.execute(PERSON, (key,)).rowcount > 0 for key in keys]
+        if linkedin and mailed and is_new[0]:
+            return self._kept.execute(KNOWN_PERSON, (alone,)).fetchone() is not None
         return is_new != [] and not is_new[0]
 
     def _place(self, key: int, entry: int) -> int:

@@ -114,8 +114,9 @@ def test_of_several_rows_of_one_person_the_first_counts_and_the_others_add(compa
     text = (
         "Nome,LinkedIn,E-mail,Telefone,Nível\nAna,linkedin.com/in/ana,,11 3333-0001,1\n"
         "Ana Sá,linkedin.com/in/ana/,ana@x.test,11 3333-0002,3\nBia,,bia@x.test,,\nBia,,bia@x.test,,2\n"
+        "Caio,,caio@x.test,,1\nCaio,linkedin.com/in/caio,caio@x.test,,3\n"
     )
-    for counts in ({"created": 2, "changed": 2}, {"unchanged": 4}):
+    for counts in ({"created": 3, "changed": 3}, {"unchanged": 6}):
         task = start(make_import(company, text.encode()))
         run_tasks()
         told = fresh(task).counts
@@ -124,10 +125,15 @@ def test_of_several_rows_of_one_person_the_first_counts_and_the_others_add(compa
         (3, "contact.name"),
         (3, "contact.phone"),
         (3, "contact.interest_level"),
+        (7, "contact.interest_level"),
     ]
     stored = db.session.query(Contact.name, Contact.email, Contact.phone, Contact.interest_level).order_by(Contact.id)
-    assert list(map(tuple, stored)) == [("Ana", "ana@x.test", "11 3333-0001", 1), ("Bia", "bia@x.test", None, 2)]
-    assert count(Delivery) == 2
+    assert list(map(tuple, stored)) == [
+        ("Ana", "ana@x.test", "11 3333-0001", 1),
+        ("Bia", "bia@x.test", None, 2),
+        ("Caio", "caio@x.test", None, 1),
+    ]
+    assert count(Delivery) == 3
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DATA.iterdir() if path.suffix in (".csv", ".jsonl")))
