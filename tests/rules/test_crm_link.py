@@ -16,12 +16,17 @@ from portal.rules.crm_link import (
     read_answer,
 )
 
-ANSWER = {"ok": True, "data": {"a/b": [{"id": 7}, {"~": "x"}], "n": None, "f": 1.5, "blank": " "}, "big": 2**60}
+ANSWER = {
+    "ok": True,
+    "data": {"a/b": [{"id": 7}, {"~": "x"}], "n": None, "f": 1.5, "blank": " "},
+    "big": 2**60,
+    "~1": "y",
+}
 
 
 def test_every_place_that_is_offered_is_found_again() -> None:
     places = places_of(read_answer(json.dumps(ANSWER).encode()))
-    assert places == {"/data/a~1b/0/id": "7", "/data/a~1b/1/~0": "x", "/big": str(2**60)}
+    assert places == {"/data/a~1b/0/id": "7", "/data/a~1b/1/~0": "x", "/big": str(2**60), "/~01": "y"}
     assert {pointer: find(ANSWER, pointer) for pointer in places} == places
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.rules.identity import (
+    MAX_EMAIL,
     MAX_LOOKED_AT,
     clean_text,
     email_address,
@@ -89,6 +90,13 @@ def test_some_texts_name_nobody_and_say_so(text):
 def test_what_is_no_profile_is_none(text):
     assert linkedin_id(text) is None
     assert not says_nothing(text)
+
+
+def test_an_email_that_grows_in_lower_case_is_still_capped() -> None:
+    host = "@" + ".".join(["İ" * 60] * 4) + ".test"
+    assert len(host) < len("a" + host) <= MAX_EMAIL < len("a" + host.lower())
+    assert email_address("a" + host) is None
+    assert email_address("a@x.İ") == "a@x.i\u0307"
 
 
 @pytest.mark.parametrize(
@@ -175,6 +183,7 @@ KEY = "ACoA" + "Ab1_-" * 4
         ("linkedin.com/pub/ana/1/2/?", "ana", "ana"),
         ("linkedin.com/in/ana/1/2/3", "ana", "ana"),
         ("linkedin.com/pub/dir", None, None),
+        ("linkedin.com/PUB/DIR/Ana/Lira", None, None),
         ("linkedin.com/in/dir", "dir", "dir"),
         ("mobile/in/ana", "ana", "ana"),
         ("x/in/ana", None, None),

@@ -97,6 +97,19 @@ def test_any_value_has_the_bytes_of_php(php_encode: Callable[[Any], bytes], valu
     assert encode_body(value) == php_encode(value)
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (1e16, b"10000000000000000"),
+        (99999999999999984.0, b"99999999999999980"),
+        (1e17, b"1.0e+17"),
+        (-1e17, b"-1.0e+17"),
+    ],
+)
+def test_an_exponent_is_written_from_ten_to_the_seventeen(value: float, written: bytes) -> None:
+    assert encode_body([value]) == b"[" + written + b"]"
+
+
 def test_deepest_nesting_of_php_is_accepted(php_encode: Callable[[Any], bytes]) -> None:
     assert encode_body(nested(512)) == php_encode(nested(512))
 
