@@ -17,15 +17,15 @@ from portal.database.scratch import scratch_connection
 TABLES = """
 PRAGMA journal_mode = OFF;
 CREATE TABLE first (key INTEGER PRIMARY KEY, entry INTEGER, count INTEGER DEFAULT 1);
-CREATE TABLE person (key INTEGER PRIMARY KEY);
+CREATE TABLE person (key INTEGER PRIMARY KEY, said TEXT);
 CREATE TABLE other (key INTEGER, entry INTEGER, place INTEGER, PRIMARY KEY (key, entry)) WITHOUT ROWID;
 BEGIN
 """
 """Nearly every key has one entry alone."""
 FIRST = "INSERT INTO first (key, entry) VALUES (?, ?) ON CONFLICT DO UPDATE SET key = key RETURNING entry, count"
 OTHER = "SELECT place FROM other WHERE key = ? AND entry = ?"
-PERSON = "INSERT OR IGNORE INTO person VALUES (?)"
-KNOWN_PERSON = "SELECT 1 FROM person WHERE key = ?"
+SAID = "SELECT said FROM person WHERE key = ?"
+SAY = "INSERT OR REPLACE INTO person VALUES (?, ?)"
 NAMED = """
 SELECT 1 FROM first WHERE key = ?1 AND count > 1
 AND (entry = ?2 OR EXISTS (SELECT 1 FROM other WHERE key = ?1 AND entry = ?2))
@@ -54,7 +54,8 @@ class Alike:
             return replace(item, ordinal=place) if place else item
         if email and name:
             self._place(hash(email), hash(search_name(name)))
-        return replace(item, is_again=True) if self._comes_again(item) else item
+        told = self._tell(item)
+        return replace(item, told=told) if told else item
 
     def is_shared(self, email: str) -> bool:
         """Whether the list, as far as it was read, has the e-mail under several names."""
@@ -64,22 +65,24 @@ class Alike:
         """Whether this folded name is one of those under which the list has a shared e-mail."""
         return self._kept.execute(NAMED, (hash(email), hash(name))).fetchone() is not None
 
-    def _comes_again(self, item: ContactItem) -> bool:
-        """Whether an entry before this one names the same person, by the surest thing that this one says of it.
+    def _tell(self, item: ContactItem) -> frozenset[str]:
+        """What entries before this one said of the same person, by the surest thing that this one says of it.
 
         One with a LinkedIn id is also whom an entry without one named by the e-mail.
         """
         linkedin, email = item.facts.get("linkedin_public_id"), item.facts.get("email")
         mailed = email and (email, search_name(item.facts.get("name") or ""))
-        said = (item.contact_id, linkedin, mailed)
-        keys = [hash((item.campaign, kind, str(each))) for kind, each in enumerate(said) if each]
-        alone = hash((item.campaign, "alone", mailed))
-        if mailed and not linkedin:
-            keys.append(alone)
-        is_new = [self._kept.execute(PERSON, (key,)).rowcount > 0 for key in keys]
-        if linkedin and mailed and is_new[0]:
-            return self._kept.execute(KNOWN_PERSON, (alone,)).fetchone() is not None
-        return is_new != [] and not is_new[0]
+        sure = (item.contact_id, linkedin, mailed, None if linkedin else mailed)
+        keys = [hash((item.campaign, kind, str(each))) for kind, each in enumerate(sure) if each]
+        alone = hash((item.campaign, len(sure) - 1, str(mailed)))
+        told = {key: self._said_of(key) for key in (*keys, alone)}
+        for key in keys:
+            self._kept.execute(SAY, (key, " ".join(told[key] | item.said)))
+        return (told[keys[0]] or (told[alone] if linkedin and mailed else frozenset())) if keys else frozenset()
+
+    def _said_of(self, key: int) -> frozenset[str]:
+        found = self._kept.execute(SAID, (key,)).fetchone()
+        return frozenset(found[0].split()) if found else frozenset()
 
     def _place(self, key: int, entry: int) -> int:
         """The place of an entry among those of its key."""

@@ -87,10 +87,17 @@ class ContactItem:
     """What was left out or mended; it refuses nothing."""
     ordinal: int = 0
     """Which one it means of several contacts that only a name and a company tell."""
-    is_again: bool = False
-    """Whether the list of which it is a part has named the same person before."""
+    told: frozenset[str] = frozenset()
+    """What entries before it in the same list said of the same person, as `said` names it."""
     likely_id: int | None = None
     """The number that the contact had in a file of ours: it counts where the contact there is the same person."""
+
+    @property
+    def said(self) -> frozenset[str]:
+        """The names of the columns that it fills; `interest_level` and `owner_email` are two of them."""
+        others = {"interest_level": self.level not in (SAME, None), "owner_email": self.owner is not None}
+        filled = {name for name, each in self.facts.items() if each not in (None, "", [])}
+        return frozenset(filled | {name for name, is_said in others.items() if is_said})
 
     @property
     def is_named_only(self) -> bool:

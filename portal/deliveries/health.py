@@ -54,10 +54,11 @@ def health_by_day(session: Session, company_id: int, *, starts: Sequence[datetim
     floor = last_before_latest(session, company_id, LOOKED_AT)
     if floor:
         starts = [start for start in starts[:-2] if start > floor.created_at] + [*starts[-2:]]
+    since = floor.id if floor else 0
     query = (
         select(Attempt.started_at, Attempt.duration_ms, Attempt.reason, Attempt.warning)
         .join(Delivery, Delivery.id == Attempt.delivery_id)
-        .where(Delivery.company_id == company_id, Delivery.id > (floor.id if floor else 0))
+        .where(Delivery.company_id == company_id, Delivery.id > since, Attempt.delivery_id > since)
         .where(Delivery.trigger != "test", Attempt.reason.not_in(SAYS_NOTHING))
         .where(Attempt.started_at >= starts[0], Attempt.started_at < starts[-1])
     )

@@ -20,13 +20,16 @@ FORMULA = re.compile(
     r"""=\s*[-+(]*(?:\$?[A-Z]{1,3}\$?\d|[^\W\d][\w.]*\(|(?:'[^']+'|[^\W\d][\w.]*)!|"[^"]*"\s*&)""", re.IGNORECASE
 )
 """What is calculated from other cells, in place of what came of it: `=A2&" "&B2`."""
-LINKED = re.compile(r"(.+?)\s*\(https?://[^\s()]+\).*", re.DOTALL)
-"""A text with its address behind it, as programs write what leads to a page of theirs: `Acme (https://…)`."""
+LINKED = re.compile(r"\(https?://[^\s()]+\)")
+"""The address behind a text, as programs write what leads to a page of theirs: `Acme (https://…)`."""
+MORE_LINKED = re.compile(r"(?:\s*[,;][^(]*\(https?://[^\s()]+\))*\s*")
+"""Nothing behind it, or only more of the kind."""
 ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 """A long number as a spreadsheet shows and saves it: its digits are lost."""
 MIN_DIGITS = 3
-MAX_DIGITS_WITHOUT_AREA = 9
-"""Digits of a phone of Brazil, where a column beside it says the area code."""
+AREA = re.compile(r"\(?0?[1-9]{2}\)?")
+WITHOUT_AREA = re.compile(r"[2-9](?:[ .-]?\d){7,8}")
+"""A phone of Brazil whose area code stands in a column of its own."""
 SEVERAL = re.compile(r":::|[;|\n]| / ")
 TWO_PHONES = re.compile(r"((?:\D*\d){8,}?\D*?),(?=(?:[^,\d]*\d){8})")
 """The first of two phones with a comma between them. Fewer digits beside one are a part of a phone: `11,987654321`."""
@@ -36,7 +39,7 @@ ENTITY = re.compile(
 """What web pages write in place of some characters, and exports of programs that live in them."""
 MAILBOX = re.compile(r"([^<(@;|]*[^<(@;|\s])\s*[<(]([^<>()\s]+@[^<>()\s]+)[>)](.*)", re.DOTALL)
 """A name with its e-mail, as mail programs write them, and reports of some CRMs; and what stands behind it."""
-PEOPLE = re.compile(r"\s*[,;/|]\s*")
+PEOPLE = re.compile(r"[,;/|]")
 """What stands between the names of several people."""
 QUOTES = " \"'`´“”„‘’‚«»"
 LEVEL_WORDS = {
@@ -88,8 +91,8 @@ def read_label(text: str) -> str:
     """What a link shows, or the text itself; of several values the first."""
     if text.startswith("=") and (found := HYPERLINK.fullmatch(text)):
         text = found[2]
-    if "(http" in text and (found := LINKED.fullmatch(text)):
-        text = found[1]
+    if (found := LINKED.search(text)) and MORE_LINKED.fullmatch(text, found.end()):
+        text = text[: found.start()].rstrip() or text
     return text.split(" ::: ", 1)[0]
 
 
@@ -119,8 +122,7 @@ def put_phone_together(areas: Sequence[tuple[int, str]], column: int, phone: str
     """A column's phone, behind the area code of the nearest column before it, where it has none itself."""
     before = [text for index, text in areas if index < column]
     area = (before[-1] if before else areas[0][1]).removesuffix(".0").strip("() ")
-    digits = sum(character.isdecimal() for character in phone)
-    return f"({area}) {phone}" if area.isdecimal() and MIN_DIGITS <= digits <= MAX_DIGITS_WITHOUT_AREA else phone
+    return f"({area}) {phone}" if AREA.fullmatch(area) and WITHOUT_AREA.fullmatch(phone) else phone
 
 
 def split_mailbox(text: str) -> tuple[str, str, str]:
@@ -133,11 +135,13 @@ def split_mailbox(text: str) -> tuple[str, str, str]:
 def split_people(names: str, emails: str) -> tuple[str, str, str]:
     """The first person of a cell, the e-mail behind its name, and the others; `emails` are those of another cell.
 
-    `Ana Lima, Rui Paz` are as many as there are e-mails beside them; any other name is one.
+    `Ana Lima, Rui Paz` are as many as there are e-mails beside them that begin each otherwise; any other name is one.
     """
     name, email, more = split_mailbox(names)
-    people = PEOPLE.split(name)
-    if email or len(people) == 1 or emails.count("@") != len(people) or not all(" " in each for each in people):
+    people = [each.strip() for each in PEOPLE.split(name)]
+    begins = [each.strip()[:3].lower() for each in PEOPLE.split(emails) if "@" in each]
+    is_one = len(people) == 1 or len(begins) != len(people) or len(set(begins)) < len(begins)
+    if email or is_one or not all(" " in each for each in people):
         return name, email, more
     return people[0], "", ", ".join(people[1:])
 

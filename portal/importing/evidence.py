@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from portal.importing.cells import is_formula, read_level, read_text, split_mailbox
+from portal.importing.cells import AREA, is_formula, read_level, read_text, split_mailbox
 from portal.importing.dates import first_numbers, read_date
 from portal.rules.folding import word_set
 from portal.rules.identity import email_address, linkedin_id
@@ -17,7 +17,6 @@ PHONE = re.compile(r"\+?\(?\d[\d\s().-]{8,22}(?:[/;,|]\s*\+?\(?\d[\d\s().-]{8,22
 """A phone, or several."""
 NO_PHONE = re.compile(r"\d{1,3}(?:\.\d{3})+(?:-?\d{1,2})?|\d{5}-\d{3}|\d+|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}.*")
 """A number with its thousands apart, such as a tax-payer's, a postal code, a number alone, a date."""
-AREA = re.compile(r"\(?0?[1-9]{2}\)?")
 MOBILE = re.compile(r"(?:55)?[1-9]{2}9\d{8}")
 """A mobile number of Brazil in digits alone, as one would write a tax-payer's too."""
 WORD = r"[^\W\d_][^\W\d_'’.-]*"

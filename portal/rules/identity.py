@@ -29,7 +29,7 @@ USUAL_ID = re.compile(r"(https?://(?:[a-z]{2,3}\.)?linkedin\.com/in/)?([a-z0-9-]
 
 EMAIL = re.compile(r"[^@]{1,64}@[\w-]+(?:\.[\w-]+)+")
 USUAL_EMAIL = re.compile(r"[a-z0-9_+-][a-z0-9._+-]{0,63}@[a-z0-9-]+(?:\.[a-z0-9-]+)+")
-NO_EMAIL = re.compile(r"[\s,;:|<>()\[\]{}\"“”„«»?/\\]+|'(?=\s|$)|(?:^|(?<=\s))'")
+NO_EMAIL = re.compile(r"[\s,;:|<>()\[\]{}\"“”„«»?/\\]+")
 """What stands between addresses, around them and before them."""
 
 EMPTY = word_set(
@@ -81,7 +81,7 @@ def email_address(text: str) -> str | None:
     if USUAL_EMAIL.fullmatch(text) and len(text) <= MAX_EMAIL:
         return text
     for part in NO_EMAIL.split(clean_text(text)):
-        part = part.strip(".")
+        part = part.strip(".'")
         if len(part) <= MAX_EMAIL and EMAIL.fullmatch(part):
             address = unicodedata.normalize("NFC", part.lower())
             return address if len(address) <= MAX_EMAIL else None

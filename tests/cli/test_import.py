@@ -75,7 +75,7 @@ def test_a_good_file_ends_well_and_the_second_time_nothing_changes(run: Run, com
 def test_standard_output_is_the_report_and_progress_is_for_a_terminal(run: Run, company, bad_file):
     told = run("import", bad_file).stdout.splitlines()
     assert [line.replace(":", "").split()[0] for line in told] == [
-        "Spreadsheet",
+        "List",
         "Webhooks",
         "Columns",
         "Left",

@@ -22,7 +22,7 @@ from portal.worker.housekeeping import keep_house
 from portal.worker.task_runner import LEASE, TaskRunner
 from portal.working_models import TaskBlock
 from tests.conftest import BOTH, running_worker
-from tests.factories import make_company, make_import, save, set_url
+from tests.factories import make_company, make_import, make_user, save, set_url
 from tests.importing.conftest import DATA
 
 HEADER = "Nome,E-mail,Nível\n"
@@ -134,6 +134,26 @@ def test_of_several_rows_of_one_person_the_first_counts_and_the_others_add(compa
         ("Caio", "caio@x.test", None, 1),
     ]
     assert count(Delivery) == 3
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "first", ["Ana Lima,ana@x.test,,,,", "Ana Lima,ana@x.test,,,,\nAna Lima,ana@x.test,,,,linkedin.com/in/ana"]
+)
+def test_a_further_row_of_somebody_who_is_known_says_what_the_rows_above_leave_out(company, run_tasks, first):
+    owner = make_user(company, email="carla@x.test")
+    header, known = "Nome,E-mail,Cargo,Nível de interesse,E-mail do responsável,LinkedIn", "Ana Lima,ana@x.test,Dev,1,,"
+    start(make_import(company, f"{header}\n{known}\n".encode()))
+    run_tasks()
+    text = f"{header}\n{first}\nAna Lima,ana@x.test,CTO,3,{owner.email},\n"
+    for changed in (1, 0):
+        task = start(make_import(company, text.encode()))
+        run_tasks()
+        assert fresh(task).counts.get("changed", 0) >= changed
+        stored = db.session.query(Contact).filter_by(email="ana@x.test").one()
+        assert (stored.role, stored.interest_level, stored.owner.email) == ("CTO", 3, owner.email)
+        assert not list(read_findings(db.engine, task.id))
+    assert count(Delivery) == 2
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DATA.iterdir() if path.suffix in (".csv", ".jsonl")))
