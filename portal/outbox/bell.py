@@ -49,17 +49,12 @@ class Ear(Protocol):
 
     name: str
     """Tells this ear from every other of the machine."""
-    longest_wait: float
-    """How many seconds to wait at one time: what cannot be hushed comes back soon."""
 
     def wait(self, timeout: float) -> bool:
         """Wait for a call, at most `timeout` seconds. Returns whether there was one."""
 
     def show_life(self) -> None:
         """To be called now and then."""
-
-    def hush(self) -> None:
-        """Let whoever waits come back, from any thread."""
 
     def close(self) -> None:
         """Listen no more."""
@@ -110,8 +105,6 @@ class DatagramBell:
 
 
 class DatagramEar:
-    longest_wait = 2.0
-
     def __init__(self, instance: Path) -> None:
         folder = instance / "workers"
         folder.mkdir(exist_ok=True)
@@ -141,10 +134,6 @@ class DatagramEar:
                     if file.name.isdecimal() and clock.utcnow().timestamp() - file.stat().st_mtime > STALE_SECONDS:
                         file.unlink()
 
-    def hush(self) -> None:
-        with contextlib.suppress(OSError):  # where nothing is carried, the wait ends by itself
-            self._socket.sendto(b"", self._socket.getsockname())
-
     def close(self) -> None:
         with contextlib.suppress(OSError):  # a file that stays is removed as that of a worker that was killed
             self._file.unlink(missing_ok=True)
@@ -164,8 +153,6 @@ class NotifyEar:
 
     Behind a pool that lends a server for one transaction nothing is heard: it says so, and leaves it to the ticks.
     """
-
-    longest_wait = 0.25
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -190,9 +177,6 @@ class NotifyEar:
 
     def show_life(self) -> None:
         """The heartbeat in the database says it."""
-
-    def hush(self) -> None:
-        """No wait is long."""
 
     def close(self) -> None:
         if self._connection is not None:

@@ -44,6 +44,8 @@ BACKUP_LOOK_SECONDS = 60
 FIRST_HOUSEKEEPING_SECONDS = 60
 """A portal that never runs for an hour tidies up too."""
 MAIL_PATIENCE_SECONDS = 2.0
+STOP_LOOK_SECONDS = 0.25
+"""How long the ear listens before it looks whether the worker is to stop."""
 FORGOTTEN_AFTER = timedelta(days=1)
 AT_ONCE = "at once"
 """The executor of jobs that only wake somebody: a thread of their own would cost more than they do."""
@@ -62,8 +64,7 @@ def run(
     held = (engine, settings, speaking)
     notifier = Notifier(Teller(*held, vault, egress), BackupWatch(*held), ReportMail(*held))
     heartbeat = Heartbeat(engine, ear, dispatcher)
-    listening = threading.Thread(target=_listen, args=(ear, dispatcher), name="ear", daemon=True)
-    stopping = threading.Thread(target=_stop_at, args=(stop, dispatcher), name="stop", daemon=True)
+    listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop), name="ear", daemon=True)
     scheduler = _schedule(engine, settings.instance, dispatcher, runner, notifier, heartbeat)
     if settings.backup_at is not None:
         nightly = Nightly(engine, settings.backups, settings.backup_at)
@@ -71,18 +72,16 @@ def run(
     with starting_threads():
         scheduler.start()
         heartbeat.beat()
-        for thread in (listening, stopping, runner, notifier):
+        for thread in (listening, runner, notifier):
             thread.start()
     logger.info("The worker is ready.", extra={"action": "worker_started"})
     try:
         dispatcher.run()
     finally:
         stop.set()
-        stopping.join()
         runner.stop()
         notifier.stop()
         scheduler.shutdown()
-        ear.hush()
         listening.join()
         runner.join()
         notifier.join(MAIL_PATIENCE_SECONDS)  # a mail server may hang, and the worker goes all the same
@@ -155,16 +154,11 @@ class Heartbeat:
             logger.warning("The worker could not sign off: %s", error.orig, extra={"action": "outbox_unreachable"})
 
 
-def _listen(ear: Ear, dispatcher: Dispatcher) -> None:
-    """Hand calls on to the dispatcher."""
+def _listen(ear: Ear, dispatcher: Dispatcher, stop: threading.Event) -> None:
+    """Hand calls on to the dispatcher, and the wish to stop within a moment."""
     try:
-        while not dispatcher.is_stopping:
-            if ear.wait(timeout=ear.longest_wait):
+        while not stop.is_set():
+            if ear.wait(timeout=STOP_LOOK_SECONDS):
                 dispatcher.wake()
     finally:
-        dispatcher.stop()  # when listening fails: a worker that hears nothing must not go on
-
-
-def _stop_at(stop: threading.Event, dispatcher: Dispatcher) -> None:
-    stop.wait()
-    dispatcher.stop()
+        dispatcher.stop()  # also when listening fails: a worker that does not hear a stop must not go on

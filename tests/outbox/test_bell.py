@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import threading
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,7 @@ from sqlalchemy import select
 
 from portal.database.db import db
 from portal.outbox import bell
-from portal.outbox.bell import DUE, DatagramBell, DatagramEar, NotifyEar, make_ear
-from tests.conftest import BOTH
+from portal.outbox.bell import DUE, DatagramBell, DatagramEar, NotifyEar
 from tests.factories import NOON
 
 
@@ -37,17 +35,6 @@ def test_an_ear_hears_a_call_and_nothing_else(tmp_path: Path) -> None:
         assert not ear.wait(0.01)
     finally:
         ear.close()
-
-
-@BOTH
-def test_an_ear_that_is_hushed_comes_back_however_long_it_was_to_wait(app: Flask) -> None:
-    ear = make_ear(db.engine, Path(app.instance_path))
-    waiting = threading.Thread(target=lambda: ear.wait(ear.longest_wait), daemon=True)
-    waiting.start()
-    ear.hush()
-    waiting.join(60)
-    assert not waiting.is_alive()
-    ear.close()
 
 
 def test_the_file_of_a_worker_that_was_killed_goes_after_a_minute_and_no_other(tmp_path: Path) -> None:
