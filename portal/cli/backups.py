@@ -34,7 +34,7 @@ def restore(file: Path) -> None:
     The database that was there is kept in the backups folder of the instance; on PostgreSQL make a backup of it before.
     Who was erased since the backup was made is erased in it, too, and so is a company that was closed.
     """
-    with hold_app(load_settings()):
+    with hold_app(load_settings(of_backup=True)):
         held = runtime()
         known = marks.read_known(db.engine, held.settings.instance)
         again = Again(known.marks)

@@ -115,7 +115,7 @@ def shape_of(person: User) -> dict[str, str | bool | None]:
         "name": person.name,
         "email": person.email,
         "role": person.role,
-        "state": "invited" if users.is_invited(person) else users.state_of(person),
+        "state": users.state_of(person),
         "second_factor": person.totp_secret is not None,
     }
 

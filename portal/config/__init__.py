@@ -100,11 +100,13 @@ class Settings:
         return bool(self.base_url) and urlsplit(self.base_url or "").scheme == "https"
 
 
-def load_settings(environ: Mapping[str, str] | None = None, *, of_existing: bool = False) -> Settings:
+def load_settings(
+    environ: Mapping[str, str] | None = None, *, of_existing: bool = False, of_backup: bool = False
+) -> Settings:
     """Read and check every setting; the environment goes before the file.
 
     Creates the instance folder, and in it the secret key, when they do not exist yet; with `of_existing` it creates
-    nothing, and raises NoInstance when there is no database, or no key.
+    nothing, and raises NoInstance when there is no database, or no key; with `of_backup` it makes no key either.
     Raises SettingError with one sentence that says which setting is wrong and why.
     """
     environ = os.environ if environ is None else environ
@@ -121,8 +123,10 @@ def load_settings(environ: Mapping[str, str] | None = None, *, of_existing: bool
     }
     values.setdefault("database_url", f"sqlite:///{instance / 'portal.db'}")
     if of_existing:
-        _require_instance(instance, values)
-    else:
+        _require_database(instance, values["database_url"])
+    if of_existing or of_backup:
+        _require_key(instance, values)
+    if not of_existing:
         _make_folder(instance)
     if values["database_url"].startswith("sqlite"):
         values.setdefault("backup_at", time(3))
@@ -138,14 +142,18 @@ def load_settings(environ: Mapping[str, str] | None = None, *, of_existing: bool
     return settings
 
 
-def _require_instance(instance: Path, values: Mapping[str, Any]) -> None:
-    """Raise NoInstance unless SQLite's file is there, or the database is PostgreSQL; and unless there is a key."""
-    kind, _, name = values["database_url"].partition(":///")
+def _require_database(instance: Path, url: str) -> None:
+    """Raise NoInstance unless SQLite's file is there, or the database is PostgreSQL."""
+    kind, _, name = url.partition(":///")
     if kind == "sqlite" and not (file := instance / name.partition("?")[0]).exists():
         raise NoInstance(
             f"There is no portal here: {file} does not exist. PORTAL_INSTANCE names the folder of another one; "
             "`portal serve` and `portal upgrade` make a new one."
         )
+
+
+def _require_key(instance: Path, values: Mapping[str, Any]) -> None:
+    """Raise NoInstance unless there is a key."""
     if "secret_key" not in values and not (key := instance / "secret.key").exists():
         raise NoInstance(f"PORTAL_SECRET_KEY: is not set, and {key} does not exist. It belongs to the database.")
 

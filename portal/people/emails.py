@@ -12,6 +12,7 @@ from portal.audit import Actor
 from portal.models import AccessLink, Contact, User
 from portal.outbox import mark_changed
 from portal.people.links import create_link, drop_links, has_recent, issue_link
+from portal.people.logging_in import may_log_in
 from portal.people.passwords import InvalidAccount, end_sessions, is_taken
 from portal.people.users import normalise_email
 
@@ -51,7 +52,7 @@ def change_for(session: Session, user: User, email: str, *, actor: Actor) -> tup
 
 def renew_invitation(session: Session, user: User, *, actor: Actor) -> str | None:
     """The token of a new invitation for who has not accepted the one to the old address; None for anybody else."""
-    if user.role is None or user.password_hash is not None or user.disabled_at is not None:
+    if user.password_hash is not None or not may_log_in(user):
         return None
     return issue_link(session, user, actor=actor)[1]
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from portal import audit, clock
 from portal.audit import Actor
 from portal.models import AccessLink, User
-from portal.people.logging_in import find_user
+from portal.people.logging_in import find_user, may_log_in
 from portal.people.passwords import hash_secret, set_password
 
 LINK_LIFETIMES = {
@@ -91,7 +91,7 @@ def find_link(session: Session, token: str, *, purpose: str) -> AccessLink | Non
         )
         .with_for_update()
     ).first()
-    if link is None or (link.user is not None and (link.user.disabled_at or link.user.role is None)):
+    if link is None or (link.user is not None and not may_log_in(link.user)):
         return None
     return link
 

@@ -133,6 +133,11 @@ def network_of(ip: str) -> str:
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
+def may_log_in(user: User) -> bool:
+    """Whether somebody has a role and was not shut out; who was invited may, once a password is chosen."""
+    return user.role is not None and user.disabled_at is None
+
+
 def _who_may(email: str) -> Select[User]:
     return select(User).where(User.email == email, User.role.is_not(None), User.disabled_at.is_(None))
 

@@ -10,22 +10,18 @@ from portal.company.endpoint import create_endpoint
 from portal.models import AccessLink, Company, Contact, User
 from portal.outbox import hold_company, mark_changed
 from portal.people.links import create_link, drop_links, use_link
+from portal.people.logging_in import may_log_in
 from portal.people.passwords import InvalidAccount, end_sessions, set_password
 from portal.vault import Vault
 
-USER_STATES = ("active", "without_login", "disabled")
+USER_STATES = ("active", "invited", "without_login", "disabled")
 
 
 def state_of(user: User) -> str:
-    """One of USER_STATES; who was invited and has no password yet is active already."""
-    if user.role is None:
-        return "without_login"
-    return "disabled" if user.disabled_at else "active"
-
-
-def is_invited(user: User) -> bool:
-    """Whether somebody who may log in has not chosen a password yet."""
-    return state_of(user) == "active" and not user.password_hash
+    """One of USER_STATES: who was invited has not chosen a password yet, and comes by no proxy."""
+    if not may_log_in(user):
+        return "disabled" if user.role else "without_login"
+    return "active" if user.password_hash or user.proxied_at else "invited"
 
 
 def is_empty(session: Session) -> bool:

@@ -16,7 +16,7 @@ from portal.database.db import db
 from portal.database.filters import names_of
 from portal.web import access, csv_file, exports
 from portal.web.asked import asked, asked_days
-from portal.web.audit_words import ACTION_WORDS, action_words
+from portal.web.audit_words import ACTION_WORDS, action_words, subject_words
 from portal.web.redirects import see_other
 
 CONSOLE = "console"
@@ -39,6 +39,7 @@ def index() -> ResponseReturnValue:
         names={person.email: person.name for person in people},
         actions=sorted(((action, str(words)) for action, words in ACTION_WORDS.items()), key=lambda each: each[1]),
         action_words=action_words,
+        subject_words=subject_words,
     )
 
 

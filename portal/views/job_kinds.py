@@ -66,7 +66,7 @@ def import_result(counts: Counts) -> Words:
         return ngettext("Pronto, menos %(num)s linha.", "Pronto, menos %(num)s linhas.", counts["bad"])
     if not counts["created"] and not counts["changed"]:
         return _("Pronto: nada mudou, o portal já tinha tudo.")
-    return _("Pronto: todos os contatos do arquivo foram importados.")
+    return _("Pronto: todas as linhas do arquivo foram importadas.")
 
 
 def rehearsal_result(counts: Counts) -> Words:

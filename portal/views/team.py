@@ -18,6 +18,7 @@ from portal.forms.fields import text_of
 from portal.forms.people import ROLE_WORDS, InvitationForm, OtherEmailForm, RoleForm
 from portal.models import User
 from portal.people import emails, links, passwords, users
+from portal.people.logging_in import may_log_in
 from portal.people.users import USER_STATES, state_of
 from portal.rules.folding import fold
 from portal.web import access
@@ -82,7 +83,7 @@ def show(user_id: int) -> ResponseReturnValue:
 def issue_link(user_id: int) -> ResponseReturnValue:
     """A new link to choose a password: an invitation for whoever has none yet, else a reset. Shown this once."""
     user = get_user_or_404(user_id)
-    if state_of(user) != "active":
+    if not may_log_in(user):
         abort(400)
     purpose, token = links.issue_link(db.session, user, actor=access.current_actor())
     db.session.commit()
@@ -172,6 +173,7 @@ def page(user: User, *, link: str | None = None, email: str | None = None) -> st
         "team/show.html",
         user=user,
         state=state_of(user),
+        may_log_in=may_log_in,
         form=form,
         link=link,
         new_email=email,

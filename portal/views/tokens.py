@@ -14,8 +14,8 @@ from portal.forms.fields import text_of
 from portal.forms.people import ROLE_WORDS
 from portal.forms.settings import SCOPE_WORDS, TokenForm
 from portal.people import users
+from portal.people.logging_in import may_log_in
 from portal.people.tokens import create_token, get_token, is_over, revoke_token, tokens_of
-from portal.people.users import state_of
 from portal.web import access
 from portal.web.redirects import done
 
@@ -61,7 +61,7 @@ def make_form(**options: Any) -> TokenForm:
     """The form, with the company's people who may log in."""
     form = TokenForm(**options)
     people = people_of(db.session, current_user.company_id)
-    form.offer([person for person in people if state_of(person) == "active"])
+    form.offer([person for person in people if may_log_in(person)])
     return form
 
 
@@ -73,7 +73,7 @@ def page(form: TokenForm, *, token: str | None = None) -> str:
         token=token,
         tokens=tokens,
         is_over=is_over,
-        state_of=state_of,
+        may_log_in=may_log_in,
         role_words=ROLE_WORDS,
         scope_words=SCOPE_WORDS,
     )

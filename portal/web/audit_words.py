@@ -1,9 +1,17 @@
-"""What each act of the audit log is called. A test fails for an action in the code that has no words here."""
+"""What each act of the audit log is called, and was about. A test fails for an action that has no words here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+
+from portal.forms.people import ROLE_WORDS
+from portal.forms.settings import SCOPE_WORDS
+from portal.rules.reasons.answers import WARNING_TITLES
+from portal.web.presentation import reason_title
+
+CODES: Mapping[str, Any] = {**ROLE_WORDS, **SCOPE_WORDS, **WARNING_TITLES}
 
 ACTION_WORDS: Mapping[str, Any] = {
     "login.succeeded": _l("Entrou no portal"),
@@ -87,3 +95,58 @@ ACTION_WORDS: Mapping[str, Any] = {
 def action_words(action: str) -> str:
     """The act in the reader's language; one that has no words any more speaks for itself."""
     return str(ACTION_WORDS.get(action, action))
+
+
+def subject_words(action: str, subject: str | None) -> str:
+    """What the act was about: roles, scopes and reasons are called as the other pages call them."""
+    say = SUBJECTS.get(action)
+    return say(subject) if say and subject else subject or ""
+
+
+def word_of(code: str) -> str:
+    """A role, a scope, a warning or a reason in words; what is none of them stays as it is."""
+    return str(CODES[code]) if code in CODES else reason_title(code)
+
+
+def _invited(subject: str) -> str:
+    email, _colon, role = subject.rpartition(": ")
+    return f"{email}: {word_of(role)}"
+
+
+def _new_role(subject: str) -> str:
+    email, _colon, roles = subject.rpartition(": ")
+    return f"{email}: {' → '.join(map(word_of, roles.split(' -> ')))}"
+
+
+def _new_token(subject: str) -> str:
+    before, comma, scope = subject.removesuffix(")").rpartition(", ")
+    return f"{before}{comma}{word_of(scope)})" if comma and scope in SCOPE_WORDS else subject
+
+
+def _settled(subject: str) -> str:
+    number, _space, warning = subject.partition(" ")
+    return f"{word_of(warning)} ({number})"
+
+
+def _noted(subject: str) -> str:
+    cause, _colon, text = subject.partition(": ")
+    return f"{word_of(cause)}: {text}"
+
+
+def _kept(subject: str) -> str:
+    bodies, log, entries = subject.split(", ")
+    facts = {"bodies": bodies, "log": log, "entries": entries}
+    return _("conteúdos %(bodies)s dias, registro %(log)s, auditoria %(entries)s", **facts)
+
+
+SUBJECTS: Mapping[str, Callable[[str], str]] = {
+    "user.invited": _invited,
+    "user.role_changed": _new_role,
+    "token.created": _new_token,
+    "webhook.failing": reason_title,
+    "webhook.stopped": reason_title,
+    "cause.noted": _noted,
+    "warnings.settled": _settled,
+    "retention.changed": _kept,
+}
+"""Acts whose subject holds codes, each with what reads the subject as it is recorded."""

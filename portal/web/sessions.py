@@ -16,6 +16,7 @@ from portal.audit import Actor
 from portal.database.db import db
 from portal.models import User
 from portal.people import logging_in
+from portal.people.logging_in import may_log_in
 from portal.web import proxied
 
 IDLE_LIFETIME = timedelta(hours=8)
@@ -62,9 +63,7 @@ def find_user(session_id: str) -> User | None:
     """Whose session that is, unless something ended all of the user's since: log-out, a new password, a lost role."""
     user_id, _, _ = session_id.partition(".")
     user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
-    if user is None or user.get_id() != session_id or user.disabled_at or user.role is None:
-        return None
-    return user
+    return user if user and user.get_id() == session_id and may_log_in(user) else None
 
 
 def keep_draft(sealed: str) -> None:

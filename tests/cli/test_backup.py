@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -260,6 +261,15 @@ def test_a_restore_with_another_key_is_refused_and_changes_nothing(app: Flask, r
     assert "Put back the secret.key that belongs to this database" in result.stderr
     assert not list(instance.glob("backups/*"))
     assert run("webhook", "show").exit_code == 0
+
+
+def test_a_restore_says_first_that_the_key_is_missing_and_makes_none(app: Flask, run: Run, tmp_path: Path) -> None:
+    run("backup", tmp_path / "day.db")
+    environ: dict[str, Any] = {"PORTAL_INSTANCE": str(tmp_path / "new"), "PORTAL_SECRET_KEY": None}
+    result = run("restore", tmp_path / "day.db", **environ)
+    assert result.exit_code == 1
+    assert f"PORTAL_SECRET_KEY: is not set, and {tmp_path / 'new' / 'secret.key'} does not exist" in result.stderr
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_restore_refuses_what_a_newer_version_made(app: Flask, run: Run, instance: Path) -> None:

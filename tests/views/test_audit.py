@@ -162,3 +162,28 @@ def test_nothing_changes_or_deletes_an_entry(app):
 def test_foreign_text_in_the_log_stays_text(admin, company):
     record(company, actor="<script>alert(1)</script>", subject="a\n2026 admin login")
     assert "<script>alert" not in admin.get("/audit").text
+
+
+@pytest.mark.parametrize(
+    ("action", "subject", "shown"),
+    [
+        ("user.invited", "rui@x.example: admin", "rui@x.example: Administrador"),
+        ("user.role_changed", "rui@x.example: admin -> member", "rui@x.example: Administrador → Membro"),
+        (
+            "token.created",
+            "n8n, novo (rui@x.example, classify)",
+            "n8n, novo (rui@x.example, Ler, e mudar contatos e níveis)",
+        ),
+        ("token.created", "n8n (rui@x.example)", "n8n (rui@x.example)"),  # as it was recorded before tokens had scopes
+        ("webhook.failing", "server_error", "Erro no destino"),
+        ("webhook.stopped", "outage", "três dias seguidos só com falhas"),
+        ("cause.noted", "server_error: quebrado: ver", "Erro no destino: quebrado: ver"),
+        ("cause.noted", "error_in_json: ver", "a resposta indica um erro: ver"),
+        ("warnings.settled", "3 error_in_json", "a resposta indica um erro (3)"),
+        ("retention.changed", "30, 365, 730", "conteúdos 30 dias, registro 365, auditoria 730"),
+        ("webhook.url_set", "https://x.example/: admin", "https://x.example/: admin"),
+    ],
+)
+def test_what_an_act_was_about_is_said_in_words(admin, company, action, subject, shown):
+    record(company, action, subject=subject)
+    assert f'audit-subject">{shown}</span>' in admin.get("/audit").text

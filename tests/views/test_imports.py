@@ -93,7 +93,7 @@ def test_a_file_is_checked_started_and_reported(member, company, receiver):
     assert "Na fila" in follow(member, started.location)
     run_tasks()
     report = text_of(follow(member, answer.location))
-    assert "Pronto: todos os contatos do arquivo foram importados." in report
+    assert "Pronto: todas as linhas do arquivo foram importadas." in report
     assert "Novos 2" in report
     ana = db.session.query(Contact).filter_by(name="Ana Lima").one()
     assert (ana.campaign.name, ana.owner.email, ana.interest_level) == ("Verão 2026", member.email, 3)
@@ -202,7 +202,7 @@ def test_what_was_left_out_is_listed_and_can_be_downloaded(member):
     begin(member, url, choices_of(page))
     run_tasks()
     report = text_of(follow(member, url))
-    assert "Pronto: todos os contatos do arquivo foram importados." in report
+    assert "Pronto: todas as linhas do arquivo foram importadas." in report
     assert "Avisos 1" in report
     assert "Interesse não importada" in report
     answer = member.get(f"{url}/warnings.csv")

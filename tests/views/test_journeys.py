@@ -157,7 +157,7 @@ def test_a_file_is_imported_classified_and_in_sync(walker, site):
     check.click()
     arrives(walker, walker.get_by_text("Ela não envia nada ao seu CRM."))
     walker.get_by_role("button", name="Importar 2 linhas").click()
-    arrives(walker, walker.get_by_text("Pronto: todos os contatos do arquivo foram importados."))
+    arrives(walker, walker.get_by_text("Pronto: todas as linhas do arquivo foram importadas."))
     walker.get_by_role("link", name="Ver os contatos").click()
     for name, level in (("Dora Reis", "Alto"), ("Elis Cruz", "Baixo")):
         classify(walker, name, level)
@@ -174,7 +174,7 @@ def test_the_file_of_any_tool_leads_to_a_contact_in_sync_by_the_buttons_alone(pa
     page.get_by_role("button", name="Enviar e conferir").click()
     page.get_by_role("button", name="Conferir o que muda").click()
     page.get_by_role("button", name="Importar").click()
-    expect(page.get_by_role("heading", name="Pronto: todos os contatos do arquivo foram importados.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Pronto: todas as linhas do arquivo foram importadas.")).to_be_visible()
     page.get_by_role("link", name="Ver os contatos").click()
     expect(page.get_by_text("3 contatos")).to_be_visible()
     classify(page, "Carla Rocha", "Alto")

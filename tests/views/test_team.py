@@ -40,15 +40,19 @@ def test_the_list_shows_who_may_log_in(admin, company):
 
 def test_people_without_log_in_and_disabled_ones_have_lists_of_their_own(admin, company):
     make_user(company, name="Dona", role=None)
+    admin.post("/team/new", {"name": "Elza", "email": "eva@example.com", "role": "member"})
     gone = make_user(company, name="Gil", role="member")
     admin.post(f"/team/{gone.id}/disable")
     assert "Dona" in admin.get("/team?state=without_login").text
     assert "Gil" in admin.get("/team?state=disabled").text
+    invited = admin.get("/team?state=invited").text
+    assert re.findall(r"(?:Com acesso|Convidadas|Sem acesso|Desativadas) .*?(\d+)", invited) == ["1", "1", "1", "1"]
+    assert "Elza" in invited
     unknown = admin.get("/team?state=desligada").text
     assert "O filtro pede algo que não existe" in unknown
     assert "desligada" in unknown
-    assert not any(name in unknown for name in ("Dona", "Gil"))
-    assert not {"Dona", "Gil"} & set(re.findall(r"\w+", admin.get("/team").text))
+    assert not {"Dona", "Elza", "Gil"} & set(re.findall(r"\w+", unknown))
+    assert not {"Dona", "Elza", "Gil"} & set(re.findall(r"\w+", admin.get("/team").text))
 
 
 def test_no_more_people_are_shown_than_a_page_holds_and_a_search_finds_the_others(admin, company, monkeypatch):
