@@ -136,7 +136,7 @@ def _noted(subject: str) -> str:
 def _kept(subject: str) -> str:
     bodies, log, entries = subject.split(", ")
     facts = {"bodies": bodies, "log": log, "entries": entries}
-    return _("conteúdos %(bodies)s dias, registro %(log)s, auditoria %(entries)s", **facts)
+    return str(_("conteúdos %(bodies)s dias, registro %(log)s, auditoria %(entries)s", **facts))
 
 
 SUBJECTS: Mapping[str, Callable[[str], str]] = {
