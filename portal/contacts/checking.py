@@ -28,6 +28,8 @@ TEXT_PATHS = tuple((field, f"contact.{field}", length) for field, length in TEXT
 IDENTITIES = {"linkedin_public_id": (linkedin_id, "not_a_profile"), "email": (email_address, "not_an_email")}
 """What tells a contact apart, with what reads it and the problem of a text that names nobody."""
 DATE_FIELDS = ("invite_date", "accept_date", "collect_date", "reply_date")
+SAYABLE = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences", "interest_level", "owner_email")
+"""What may be said of a contact: by columns, its level and the e-mail of its owner."""
 SAME = object()
 """A contact's level when nothing is said about it."""
 MAX_ITEMS = 2000
@@ -93,11 +95,28 @@ class ContactItem:
     """The number that the contact had in a file of ours: it counts where the contact there is the same person."""
 
     @property
-    def said(self) -> frozenset[str]:
-        """The names of the columns that it fills; `interest_level` and `owner_email` are two of them."""
-        others = {"interest_level": self.level not in (SAME, None), "owner_email": self.owner is not None}
-        filled = {name for name, each in self.facts.items() if each not in (None, "", [])}
-        return frozenset(filled | {name for name, is_said in others.items() if is_said})
+    def said(self) -> dict[str, Any]:
+        """What it fills, of `SAYABLE`."""
+        said = {name: each for name, each in self.facts.items() if each}
+        if self.level is not SAME and self.level is not None:
+            said["interest_level"] = self.level
+        if self.owner is not None:
+            said["owner_email"] = self.owner.email
+        return said
+
+    def beyond_told(self, held: Mapping[str, Any]) -> tuple["ContactItem", Mapping[str, Any]]:
+        """What a further entry of a person adds to those before it, and what it says otherwise than `held`.
+
+        That does not count: a list that comes again would else change who has several entries to and fro.
+        """
+        otherwise = {name: each for name, each in self.said.items() if name in self.told and each != held[name]}
+        added = dataclasses.replace(
+            self,
+            facts={name: each for name, each in self.facts.items() if name not in self.told},
+            owner=None if "owner_email" in self.told else self.owner,
+            level=SAME if "interest_level" in self.told else self.level,
+        )
+        return added, otherwise
 
     @property
     def is_named_only(self) -> bool:

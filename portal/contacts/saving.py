@@ -173,7 +173,7 @@ class _Batch:
             given = self._without_former(record, given)
         otherwise: Mapping[str, Any] = {}
         if record is not None and self._rules and given.told and given.likely_id is None:
-            given, otherwise = self._without_told(record, given)
+            given, otherwise = given.beyond_told({**record.values, "owner_email": record.owner.email})
         if record is None and "name" not in given.facts:
             return InvalidContact("contact.name", "required")
         self._known.campaigns[campaign.name] = campaign
@@ -211,21 +211,6 @@ class _Batch:
         facts = {name: each for name, each in given.facts.items() if not held[name] and (name, each) not in former}
         takes_level = self._rules is None or held["interest_level"] is None
         return replace(given, facts=facts, owner=None, level=given.level if takes_level else SAME)
-
-    def _without_told(self, record: ContactRecord, given: ContactItem) -> tuple[ContactItem, Mapping[str, Any]]:
-        """What a further row of a person adds to the rows above it, and what it says otherwise, which does not count.
-
-        A file that comes again would else change who has several rows to and fro.
-        """
-        held = {**record.values, "owner_email": record.owner.email}
-        said = {**given.facts, "interest_level": given.level, "owner_email": given.owner and given.owner.email}
-        otherwise = {name: said[name] for name in said if name in given.told & given.said and said[name] != held[name]}
-        return replace(
-            given,
-            facts={name: each for name, each in given.facts.items() if name not in given.told},
-            owner=None if "owner_email" in given.told else given.owner,
-            level=SAME if "interest_level" in given.told else given.level,
-        ), otherwise
 
     def _begin(self, campaign: CampaignRecord) -> ContactRecord:
         values: dict[str, Any] = dict.fromkeys((*CONTACT, *WRITTEN))

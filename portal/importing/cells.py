@@ -91,7 +91,7 @@ def read_label(text: str) -> str:
     """What a link shows, or the text itself; of several values the first."""
     if text.startswith("=") and (found := HYPERLINK.fullmatch(text)):
         text = found[2]
-    if (found := LINKED.search(text)) and MORE_LINKED.fullmatch(text, found.end()):
+    if "(http" in text and (found := LINKED.search(text)) and MORE_LINKED.fullmatch(text, found.end()):
         text = text[: found.start()].rstrip() or text
     return text.split(" ::: ", 1)[0]
 
@@ -137,6 +137,8 @@ def split_people(names: str, emails: str) -> tuple[str, str, str]:
 
     `Ana Lima, Rui Paz` are as many as there are e-mails beside them that begin each otherwise; any other name is one.
     """
+    if not ("@" in names or PEOPLE.search(names)):
+        return names, "", ""
     name, email, more = split_mailbox(names)
     people = [each.strip() for each in PEOPLE.split(name)]
     begins = [each.strip()[:3].lower() for each in PEOPLE.split(emails) if "@" in each]

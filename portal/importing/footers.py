@@ -43,11 +43,13 @@ def find_reason(
         return "example_row"
     if readers and any(names) and is_explanation(fields, readers):
         return "explains_columns"
+    is_alone = len(filled) == 1
+    if not (is_alone or "total" in filled[0].lower()):
+        return None
     start = fold(filled[0])
-    if len(filled) == 1 and fields.keys() <= TITLED and (is_period(filled[0]) or (names[1:] and GROUP.match(start))):
+    if is_alone and fields.keys() <= TITLED and (is_period(filled[0]) or (names[1:] and GROUP.match(start))):
         return "title"
-    is_foot = FOOTER.match(start) and (len(filled) == 1 or "total" in start)
-    return "footer" if is_foot and not _tells_somebody(fields) else None
+    return "footer" if FOOTER.match(start) and not _tells_somebody(fields) else None
 
 
 def _tells_somebody(fields: Cells) -> bool:

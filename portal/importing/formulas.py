@@ -7,7 +7,8 @@ from portal.importing.headings import NAMES, Cells
 
 def without_formulas(said_of: Cells) -> tuple[Cells, list[Note]]:
     """The cells that say something, and notes of formulas. Raises InvalidContact when the name is only a formula."""
-    lost = [(field, cell) for field, cells in said_of.items() for cell in cells if is_formula(cell[1])]
+    likely = [(field, cell) for field, cells in said_of.items() for cell in cells if cell[1][0] == "="]
+    lost = [(field, cell) for field, cell in likely if is_formula(cell[1])]
     if not lost:
         return said_of, []
     kept = {field: [cell for cell in cells if not is_formula(cell[1])] for field, cells in said_of.items()}
