@@ -28,7 +28,9 @@ class ReportQuerySchema(FilterSchema):
 class TallySchema(AnswerSchema):
     level = fields.Integer()
     contacts = fields.Integer(metadata=about("Who was set to it in that time, each once."))
-    in_crm = fields.Integer(metadata=about("Of these, whose last such level, or something later, was delivered."))
+    in_crm = fields.Integer(
+        metadata=about("Of these, whose last such level, or something later, was delivered, or is what the CRM has.")
+    )
     with_warning = fields.Integer(metadata=about("The same, with an open warning that speaks of an error."))
     missing = fields.Integer()
 

@@ -94,7 +94,7 @@ def save(
     except RefusedItems as refused:
         for each in refused.every:
             code = each.problem if each.most is None else f"{each.problem}:{each.most}"
-            errors[places[each.place]] = [(each.field, code)]
+            errors.setdefault(places[each.place], []).append((each.field, code))
     if errors:
         db.session.rollback()
         refuse([(_path(place, path, is_list), code) for place in sorted(errors) for path, code in errors[place]])

@@ -4,7 +4,7 @@ Nothing here knows the database: what comes in by page, API or file is refused b
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
@@ -54,7 +54,7 @@ class InvalidContact(ValueError):
 
 
 class RefusedItems(InvalidContact):
-    """Some contacts of a list cannot be saved as given: the first of these, and `every` one."""
+    """Some contacts of a list cannot be saved as given: the first thing wrong with them, and `every` one."""
 
     def __init__(self, every: Sequence[InvalidContact]) -> None:
         first = every[0]
@@ -151,6 +151,25 @@ def check_item(item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
         level=check_level(facts["interest_level"]) if "interest_level" in facts else SAME,
         notes=tuple(notes),
     )
+
+
+def find_problems(item: Mapping[str, Any], zone: ZoneInfo) -> list[InvalidContact]:
+    """All that `check_item` refuses of an object: first what it raises, then what else each field raises alone."""
+    found: dict[str, InvalidContact] = {}
+    for part in (item, *_fields_alone(item)):
+        try:
+            check_item(part, zone)
+        except InvalidContact as error:
+            found.setdefault(error.field, error)
+    return list(found.values())
+
+
+def _fields_alone(item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for name, part in item.items():
+        if name in ("contact", "campaign") and isinstance(part, Mapping):
+            yield from ({name: {field: value}} for field, value in part.items())
+        else:
+            yield {name: part}
 
 
 def check_level(level: Any) -> int | None:

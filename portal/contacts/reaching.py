@@ -1,5 +1,6 @@
 """Who reached a level, and whether the CRM knows. A contact counts once for each level that it was set to within a span
-of time, and is in the CRM when what told of the last such classification was delivered, or anything later of it was.
+of time, and is in the CRM when what told of the last such classification was delivered, or anything later of it was,
+or when the level is the one that the CRM has: a removal, which it is not told of, takes nothing from it.
 
 Both are noted in the classification when they happen: an index of these alone says all that is counted.
 """
@@ -8,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, case, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Table, case, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from portal.database.driver import Statement
@@ -80,7 +81,10 @@ def arrival_of(company_id: int) -> ColumnElement[int]:
     doubts = select(Contact.id).where(Contact.company_id == company_id, Contact.delivered_warning.in_(DOUBTS))
     doubtful = select(doubts.cte("doubtful").c.id)
     in_crm, with_warning, missing = range(len(ARRIVALS))
-    has_arrived = Classification.arrived_at.is_not(None)
+    is_known = exists().where(
+        Contact.id == Classification.contact_id, Contact.delivered_level == Classification.new_level
+    )
+    has_arrived = or_(Classification.arrived_at.is_not(None), is_known)
     return case((~has_arrived, missing), (Classification.contact_id.in_(doubtful), with_warning), else_=in_crm)
 
 

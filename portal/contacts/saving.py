@@ -19,7 +19,7 @@ from portal.audit import Actor
 from portal.contacts.alike import Alike
 from portal.contacts.body import DEFAULT_CAMPAIGN, search_columns
 from portal.contacts.candidates import load_known
-from portal.contacts.checking import SAME, ContactItem, InvalidContact, RefusedItems, check_item
+from portal.contacts.checking import SAME, ContactItem, InvalidContact, RefusedItems, check_item, find_problems
 from portal.contacts.known import Known
 from portal.contacts.matching import former_keys
 from portal.contacts.records import UNTOLD, CampaignRecord, Change, CompanyRecord, ContactRecord, PersonRecord
@@ -46,7 +46,7 @@ def save_items(
 ) -> list[Saved]:
     """Save objects in the body's shape (`check_item`), all or none.
 
-    Raises RefusedItems, with the place of every item that is not accepted; the caller then rolls back.
+    Raises RefusedItems, with the place of every field that is not accepted; the caller then rolls back.
     """
     company = _read_company(session, actor, is_held=True)
     zone = ZoneInfo(company.timezone)
@@ -55,8 +55,8 @@ def save_items(
     for place, item in enumerate(items):
         try:
             checked[place] = check_item(item, zone)
-        except InvalidContact as error:
-            refused.append(error.at(place))
+        except InvalidContact:
+            refused += (problem.at(place) for problem in find_problems(item, zone))
     alike, numbered = Alike(), list(checked.values())
     if len(numbered) > 1:  # one has nobody beside it
         numbered = [alike.number(item, item) for item in numbered]

@@ -60,6 +60,12 @@ class Backlog:
         """Contacts that the CRM will not learn by itself: what `bring_in_sync` is for."""
         return self.contacts - self.waiting
 
+    def beside(self, causes: "Sequence[Cause]") -> "Backlog":
+        """What no cause explains: contacts whose delivery has no answer yet, and those that have none that failed."""
+        waiting = max(0, self.waiting - sum(cause.contacts for cause in causes if cause.is_waiting))
+        stuck = max(0, self.stuck - sum(cause.contacts for cause in causes if not cause.is_waiting))
+        return Backlog(contacts=waiting + stuck, waiting=waiting)
+
 
 @dataclass(frozen=True)
 class Cause:

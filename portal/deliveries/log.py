@@ -13,7 +13,7 @@ from portal import audit
 from portal.audit import Actor
 from portal.database.paging import Page, read_page
 from portal.deliveries.filtering import DeliveryFilter, last_before_latest, select_deliveries
-from portal.models import DELIVERY_STATUSES, Attempt, Contact, Delivery, Endpoint
+from portal.models import DELIVERY_STATUSES, OPEN_STATUSES, Attempt, Contact, Delivery, Endpoint
 
 PAGE_SIZE = 20
 COUNT_CAP = 1000
@@ -133,6 +133,7 @@ class DayCount:
     start: datetime
     delivered: int
     failed: int
+    waiting: int = 0
 
 
 def count_by_day(
@@ -151,12 +152,18 @@ def count_by_day(
     query = select_deliveries(session, company_id, replace(wanted, since=since, until=until)).with_only_columns(
         day, Delivery.status, func.count().label("number")
     )
-    query = query.where(Delivery.id > (floor.id if floor else 0), Delivery.status.in_(("delivered", "failed")))
+    drawn = Delivery.status.in_(("delivered", "failed", *OPEN_STATUSES))
+    query = query.where(Delivery.id > (floor.id if floor else 0), drawn)
     if wanted.trigger is None:
         query = query.where(Delivery.trigger != "test")
     counts = {(row.day, row.status): row.number for row in session.execute(query.group_by(day, Delivery.status))}
     return [
-        DayCount(start, counts.get((number, "delivered"), 0), counts.get((number, "failed"), 0))
+        DayCount(
+            start,
+            delivered=counts.get((number, "delivered"), 0),
+            failed=counts.get((number, "failed"), 0),
+            waiting=sum(counts.get((number, status), 0) for status in OPEN_STATUSES),
+        )
         for number, start in enumerate(starts[:-1])
     ]
 

@@ -29,6 +29,7 @@ bp = access.Pages("causes", __name__)
 def index() -> ResponseReturnValue:
     company_id = current_user.company_id
     causes, doubtful = causes_of(db.session, company_id), doubts.doubts_of(db.session, company_id)
+    backlog = backlog_of(db.session, company_id)
     named = [*(cause.delivery_id for cause in causes), *(doubt.delivery_id for doubt in doubtful)]
     return render_template(
         "causes/index.html",
@@ -37,7 +38,8 @@ def index() -> ResponseReturnValue:
         examples=last_attempts(db.session, named),
         notes=notes.notes_of(db.session, company_id),
         note_length=notes.MAX_NOTE,
-        backlog=backlog_of(db.session, company_id),
+        backlog=backlog,
+        unexplained=backlog.beside(causes),
         look_back=LOOK_BACK,
         endpoint=get_endpoint(db.session, company_id),
         now=clock.utcnow(),

@@ -30,20 +30,23 @@ bp = access.Pages("home", __name__)
 def index() -> ResponseReturnValue:
     company_id = current_user.company_id
     endpoint = get_endpoint(db.session, company_id)
-    causes = causes_of(db.session, company_id)[:CAUSES]
+    backlog, causes = backlog_of(db.session, company_id), causes_of(db.session, company_id)
+    shown = causes[:CAUSES]
     latest = page_deliveries(db.session, company_id, DeliveryFilter(tests=False), limit=LATEST).items
     return render_template(
         "home/index.html",
         endpoint=endpoint,
         state=state_of(endpoint),
-        backlog=backlog_of(db.session, company_id),
+        backlog=backlog,
         doubtful=sum(doubt.contacts for doubt in doubts_of(db.session, company_id)),
         outdated=count_contacts(db.session, company_id, ContactFilter(state="data_changed")),
         outage=last_outage(db.session, company_id),
-        causes=causes,
+        causes=shown,
+        unshown=sum(cause.contacts for cause in causes[CAUSES:]),
+        unexplained=backlog.beside(causes),
         look_back=LOOK_BACK,
         notes=notes_of(db.session, company_id),
-        examples=last_attempts(db.session, [cause.delivery_id for cause in causes]),
+        examples=last_attempts(db.session, [cause.delivery_id for cause in shown]),
         counts=count_by_status(db.session, company_id),
         count_cap=COUNT_CAP,
         chart=read_chart(DeliveryFilter()),

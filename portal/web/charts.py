@@ -89,7 +89,7 @@ def _segments(counts: Mapping[str, float], top: int) -> list[Segment]:
 
 @dataclass(frozen=True)
 class Chart:
-    """Some days in a row, with their columns: delivered below, failed above."""
+    """Some days in a row, with their columns: delivered below, what waits above them, failed above all."""
 
     days: Sequence[DayCount]
     plot: Stack
@@ -101,6 +101,10 @@ class Chart:
     @property
     def failed(self) -> int:
         return sum(day.failed for day in self.days)
+
+    @property
+    def waiting(self) -> int:
+        return sum(day.waiting for day in self.days)
 
 
 def read_chart(wanted: DeliveryFilter) -> Chart | None:
@@ -119,7 +123,7 @@ def day_starts(end: datetime, zone: ZoneInfo) -> list[datetime]:
 
 def draw(days: Sequence[DayCount]) -> Chart | None:
     """Place the columns; None when all counts are 0."""
-    plot = stack([{"delivered": day.delivered, "failed": day.failed} for day in days])
+    plot = stack([{"delivered": day.delivered, "waiting": day.waiting, "failed": day.failed} for day in days])
     return Chart(days, plot) if plot else None
 
 

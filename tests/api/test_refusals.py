@@ -28,6 +28,18 @@ def test_every_contact_that_is_not_accepted_is_named_whoever_refuses_it(api: Cal
     assert api.get("/contacts").json["items"] == []
 
 
+def test_every_field_of_a_contact_that_is_not_accepted_is_named_and_the_first_stays_first(api: Caller) -> None:
+    contact = {"reply_date": "0001-01-01 00:00:00", "invite_date": "0001-01-01 00:00:00", "name": " "}
+    item = {"contact_owner": {"email": "İ" * 200 + "@x.example"}, "contact": contact}
+    problem = check_problem(api.post("/contacts", [{"contact": {"name": "Ana"}}, item]), 422, "invalid_fields")
+    assert list(field_errors(problem).items()) == [
+        ("1.contact.name", "required"),
+        ("1.contact_owner.email", "too_long"),
+        ("1.contact.reply_date", "not_a_date"),
+        ("1.contact.invite_date", "not_a_date"),
+    ]
+
+
 def test_the_list_of_errors_is_bounded(api: Caller) -> None:
     problem = check_problem(api.post("/contacts", [{"contact": {"id": 99}}] * 1000), 422, "invalid_fields")
     assert len(problem["errors"]) == 100

@@ -179,6 +179,12 @@ def test_a_day_needs_no_year_for_less_than_six_days(app: Flask, age: timedelta, 
         assert outage.message == f"Fora desde {day} (HTTP 500); 1 entrega espera."
 
 
+def test_what_began_today_needs_no_day_while_it_lasts(app: Flask) -> None:
+    outage = OutageFacts(id=1, began_at=NOON, ended_at=None, reason="timeout", status_code=500, held=1)
+    with time_machine.travel(NOON + timedelta(hours=1), tick=False), app.test_request_context():
+        assert outage.message == "Fora desde 09:00 (HTTP 500); 1 entrega espera."
+
+
 @pytest.mark.parametrize("signs_for", [timedelta(0), MOMENT])
 def test_people_know_all_of_their_endpoint(company: Company, signs_for: timedelta) -> None:
     place = endpoint_of(company)

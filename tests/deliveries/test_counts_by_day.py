@@ -31,14 +31,14 @@ def make(company):
     return make
 
 
-def counts_of(company, wanted=None) -> dict[str, tuple[int, int]]:
-    """By day of the company's zone, the days on which there was something."""
+def counts_of(company, wanted=None) -> dict[str, tuple[int, ...]]:
+    """By day of the company's zone, the days on which there was something: delivered, failed, and what waits if any."""
     found = count_by_day(db.session, company.id, wanted or DeliveryFilter(), starts=day_starts(NOON, SAO_PAULO))
     db.session.commit()
     return {
-        f"{day.start.astimezone(SAO_PAULO):%d/%m}": (day.delivered, day.failed)
+        f"{day.start.astimezone(SAO_PAULO):%d/%m}": (day.delivered, day.failed, *([day.waiting] if day.waiting else []))
         for day in found
-        if day.delivered or day.failed
+        if day.delivered or day.failed or day.waiting
     }
 
 
@@ -48,7 +48,8 @@ def test_a_day_begins_at_midnight_of_the_company(company, make):
     make(datetime(2026, 3, 10, 2, 59, tzinfo=UTC))
     make(datetime(2026, 3, 10, 3, 0, tzinfo=UTC), "failed")
     make(datetime(2026, 3, 10, 11, 0, tzinfo=UTC), "pending")
-    assert counts_of(company) == {"09/03": (1, 0), "10/03": (0, 1)}
+    make(datetime(2026, 3, 10, 12, 0, tzinfo=UTC), "superseded")
+    assert counts_of(company) == {"09/03": (1, 0), "10/03": (0, 1, 1)}
 
 
 @BOTH

@@ -174,10 +174,13 @@ class Acts:
         meant += [Contact.campaign_id == wanted.campaign_id] if wanted.campaign_id else []
         meant += [Contact.owner_id == wanted.owner_id] if wanted.owner_id else []
         facts = (Classification.id, Classification.contact_id, Classification.new_level, Classification.created_at)
-        history = select(*facts, Contact.delivered_warning).join(Contact, Contact.id == Classification.contact_id)
+        history = select(*facts, Contact.delivered_warning, Contact.delivered_level).join(
+            Contact, Contact.id == Classification.contact_id
+        )
         found = {}
         for row in db.session.execute(history.where(*meant).order_by(Classification.created_at, Classification.id)):
-            known = "missing" if row.id not in self.arrivals else "with_warning" if row.delivered_warning else "in_crm"
+            has_arrived = row.id in self.arrivals or row.delivered_level == row.new_level
+            known = "missing" if not has_arrived else "with_warning" if row.delivered_warning else "in_crm"
             if wanted.since <= row.created_at < wanted.until:
                 found[row.contact_id, row.new_level] = row.id, known
         return found
@@ -188,7 +191,7 @@ class Acts:
 
     def seconds(self, part: Part) -> list[float]:
         """How long each level took that arrived."""
-        numbers = [number for number, known in self.reached(part).values() if known != "missing"]
+        numbers = [number for number, _ in self.reached(part).values() if number in self.arrivals]
         set_at = select(Classification.id, Classification.created_at).where(Classification.id.in_(numbers))
         return [(self.arrivals[number] - at).total_seconds() for number, at in db.session.execute(set_at)]
 

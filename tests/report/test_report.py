@@ -16,6 +16,7 @@ from portal.contacts.filtering import read_filter as read_contact_filter
 from portal.contacts.listing import count_contacts
 from portal.contacts.merging import merge
 from portal.contacts.reaching import ARRIVALS, Reached, read_reached
+from portal.contacts.syncing import backlog_of
 from portal.database.db import db
 from portal.models import Company, Contact, Delivery
 from portal.report import BadSpan, Part, Report, ReportFilter, make_report, read_filter
@@ -129,6 +130,21 @@ def test_what_past_months_were_told_stays_when_another_crm_takes_the_place(compa
     begin_anew(db.session, factories.actor_of(company))
     db.session.commit()
     assert march_report(company).whole.levels == before
+
+
+def test_a_level_that_is_set_again_counts_as_the_home_page_counts_it_while_the_crm_is_away(company: Company) -> None:
+    """The CRM was told of the level, and not of its removal."""
+    with on(2):
+        ana, bia = contact_of(company, "ana", "Norte"), contact_of(company, "bia", "Norte")
+        mark_delivered(make_delivery(ana, 3))
+        mark_delivered(make_delivery(bia, 2))
+    with on(3):
+        for contact in (ana, bia):
+            classify_contact(contact, None)
+            make_delivery(contact, 3)
+    (high, _, _), backlog = march_report(company).whole.levels, backlog_of(db.session, company.id)
+    assert (high.in_crm, high.missing, backlog.contacts) == (1, 1, 1)
+    assert opened(company, march_report(company).whole, 3, "missing") == 1
 
 
 @pytest.mark.usefixtures("march")

@@ -11,7 +11,16 @@ from portal.database.db import db
 from portal.models import Attempt, AuditEntry, Delivery
 from portal.working_models import CauseNote
 from tests.conftest import URL
-from tests.factories import NOON, do_tasks, endpoint_of, make_contact, make_delivery, mark_delivered, set_url
+from tests.factories import (
+    NOON,
+    classify_contact,
+    do_tasks,
+    endpoint_of,
+    make_contact,
+    make_delivery,
+    mark_delivered,
+    set_url,
+)
 
 RESUME = 'href="/webhook#situacao"'
 
@@ -44,6 +53,26 @@ def test_each_cause_is_a_group_with_the_failures_first(member, troubled):
     assert [number for _, number in found] == ["2", "1", "1"]
     assert [words for words, _ in found[:2]] == ["Página HTML na resposta", "Sem resposta a tempo"]
     assert "erro" in found[2][0]
+
+
+def test_the_causes_and_what_has_none_are_as_many_as_have_not_arrived(member, troubled, monkeypatch):
+    monkeypatch.setattr("portal.views.home.CAUSES", 1)
+    for _ in range(2):
+        make_delivery(make_contact(troubled))  # wait for their first answer
+    classify_contact(make_contact(troubled), 3)
+    db.session.query(Delivery).filter_by(interest_level=3).delete()
+    db.session.commit()
+    home, page = member.get("/").text, member.get("/causes").text
+    assert "6 contatos não chegaram ao seu CRM." in home
+    assert foot(home) == "Mais 1 contato por outro motivo. " + foot(page)
+    assert foot(page) == (
+        "Mais 2 contatos na fila, ainda sem resposta. Mais 1 contato sem um envio que falhou: é preciso enviá-lo."
+    )
+
+
+def foot(page: str) -> str:
+    words = re.search(r'</ul>\s*<p class="card-foot">(.*?)</p>', page, re.DOTALL)
+    return " ".join(re.sub("<[^>]+>", " ", words[1] if words else "").split())
 
 
 def test_one_note_is_shown_wherever_the_cause_is(admin, member, troubled):

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from portal.database.db import db
 from portal.models import AuditEntry, Contact, User
 from tests.conftest import URL
-from tests.factories import classify_contact, make_contact, make_delivery, mark_delivered, set_url
+from tests.factories import classify_contact, make_contact, make_delivery, mark_delivered, save, set_url
 from tests.report.test_report import on
 from tests.views.browser import WIDE, Watched
 
@@ -54,6 +54,20 @@ def test_a_span_a_campaign_and_what_cannot_be(admin, company):
     mark_delivered(make_delivery(make_contact(company), 3))
     for address in ("/report", "/report?month=x"):
         assert ": 1 contato de nível alto; está no CRM." in admin.get(address).text
+
+
+@pytest.mark.usefixtures("march")
+def test_no_table_says_the_same_again(admin, company):
+    campaign = db.session.query(Contact.campaign_id).filter_by(name="Ana").scalar()
+    assert tables(admin.get(MARCH).text) == ["Por nível", "Por responsável", "Por semana"]
+    save(company, {"contact": {"name": "Eva"}, "campaign": {"name": "Outra"}})
+    db.session.commit()
+    assert tables(admin.get(MARCH).text) == ["Por nível", "Por campanha", "Por responsável", "Por semana"]
+    assert "Por campanha" not in tables(admin.get(f"{MARCH}&campaign={campaign}").text)
+
+
+def tables(page: str) -> list[str]:
+    return re.findall(r"<caption[^>]*>([^<]+)</caption>", page)
 
 
 @pytest.mark.usefixtures("march")

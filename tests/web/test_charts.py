@@ -37,6 +37,13 @@ def test_a_failure_is_seen_above_a_column_that_fills_the_plot():
     assert (delivered.y, delivered.height) == (3.0, 97.0)
 
 
+def test_what_waits_stands_between():
+    chart = draw([DayCount(NOON, 3, 1, waiting=6)])
+    assert chart is not None
+    assert [segment.kind for segment in chart.plot.columns[0].segments] == ["delivered", "waiting", "failed"]
+    assert (chart.plot.top, chart.waiting) == (10, 6)
+
+
 def test_nothing_is_drawn_of_nothing():
     assert draw([DayCount(NOON, 0, 0)]) is None
 
