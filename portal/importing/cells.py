@@ -47,7 +47,7 @@ LEVEL_WORDS = {
     **dict.fromkeys(("2", "medio", "media", "medium"), 2),
     **dict.fromkeys(("3", "alto", "alta", "high"), 3),
 }
-NO_LEVEL_WORDS = word_set("0 nenhum nenhuma none ninguno sem no nao not zero nulo unknown nada")
+NO_LEVEL_WORDS = word_set("0 nenhum nenhuma none ninguno sem sin no nao not zero nulo unknown nada")
 LEVEL_FILLING = word_set("nivel level grau grado interesse interest interes de of n")
 AFFIRMING = word_set("x ok sim si yes true")
 """What says that something is so, and neither when nor how much."""

@@ -10,7 +10,7 @@ MAX_LENGTH = 80
 MONTHS = tuple(
     word_set(names)
     for names in (
-        "january janeiro enero janvier januar gennaio",
+        "january janeiro enero janvier januar janner gennaio",
         "february fevereiro febrero fevrier februar febbraio",
         "march marco marzo mars marz",
         "april abril avril aprile",
@@ -18,7 +18,7 @@ MONTHS = tuple(
         "june junho junio juin juni giugno",
         "july julho julio juillet juli luglio",
         "august agosto aout",
-        "september setembro septiembre setiembre septembre",
+        "september setembro septiembre setiembre septembre settembre",
         "october outubro octubre octobre oktober ottobre",
         "november novembro noviembre novembre",
         "december dezembro diciembre decembre dezember dicembre",

@@ -1,11 +1,20 @@
 """What may be said of a contact: as much as the limit is taken, and one more is refused with it."""
 
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal.contacts.checking import MAX_ITEMS, MAX_TEXT, TEXT_FIELDS, InvalidContact, check_item
+from portal.contacts.checking import (
+    MAX_ITEMS,
+    MAX_TEXT,
+    TEXT_FIELDS,
+    ContactItem,
+    InvalidContact,
+    OwnerItem,
+    check_item,
+)
 
 ZONE = ZoneInfo("UTC")
 
@@ -76,3 +85,71 @@ def test_a_day_that_some_zone_has_not_is_none(year: str) -> None:
 def test_a_message_that_waits_is_told(said: Any, is_pending: bool) -> None:
     (message,) = check_item(item("messages.0.pending_message", said), ZONE).messages or ()
     assert message["pending"] is is_pending
+
+
+WHOLE: dict[str, Any] = {
+    "contact": {
+        "id": 7,
+        "name": " Ana  Lima\u200e",
+        "linkedin_public_id": "https://www.linkedin.com/in/Ana-Lima/",
+        "email": " Ana@X.test ",
+        "phone": "um",
+        "role": "dois",
+        "current_company": "três",
+        "current_company_link": "quatro",
+        "location": "cinco",
+        "invite_date": "2026-01-02 10:00:00",
+        "accept_date": "2026-01-03T10:00:00+00:00",
+        "collect_date": None,
+        "reply_date": "",
+        "skills": [{"skill": "Vendas", "endorsements": 2, "more": 1}, {}],
+        "experiences": [{"experience": "Gerente", "company_link": "seis"}, {}],
+        "interest_level": 3,
+    },
+    "contact_owner": {"name": "Bia", "email": " Bia@X.test"},
+    "campaign": {"name": " Feira  Sul ", "description": " De março "},
+    "messages": [{"sender_name": "Eva", "message": "Oi", "date": "2026-01-04 10:00:00", "pending_message": 1}, {}],
+}
+
+
+def test_an_object_that_says_all_is_taken_whole() -> None:
+    found = check_item(WHOLE, ZoneInfo("America/Sao_Paulo"))
+    said = {name: value for name, value in WHOLE["contact"].items() if name not in ("id", "interest_level")}
+    read = {
+        "name": "Ana Lima",
+        "linkedin_public_id": "ana-lima",
+        "email": "ana@x.test",
+        "invite_date": datetime(2026, 1, 2, 13, tzinfo=UTC),
+        "accept_date": datetime(2026, 1, 3, 10, tzinfo=UTC),
+        "reply_date": None,
+        "skills": [{"skill": "Vendas", "endorsements": 2}, {"skill": None, "endorsements": None}],
+        "experiences": [*WHOLE["contact"]["experiences"][:1], {"experience": None, "company_link": None}],
+    }
+    message = {"sender_name": "Eva", "message": "Oi", "date": datetime(2026, 1, 4, 13, tzinfo=UTC), "pending": True}
+    assert found == ContactItem(
+        7,
+        facts=said | read,
+        owner=OwnerItem("bia@x.test", "Bia"),
+        campaign="Feira Sul",
+        campaign_facts={"description": " De março "},
+        messages=[message, {"sender_name": "", "message": "", "date": None, "pending": False}],
+        level=3,
+        notes=found.notes,
+    )
+    assert [(note.field, note.problem) for note in found.notes] == [("contact.name", "marks_removed")]
+
+
+def test_an_object_that_says_nothing_says_nothing() -> None:
+    assert check_item({}, ZONE) == ContactItem(None)
+    emptied: dict[str, Any] = {"contact": dict.fromkeys(("linkedin_public_id", "email", "phone"), "")}
+    assert check_item(emptied, ZONE).facts == {"linkedin_public_id": None, "email": None, "phone": ""}
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"), [("linkedin_public_id", "not_a_profile"), ("email", "not_an_email"), ("name", "marks_removed")]
+)
+def test_what_is_left_out_or_mended_is_said_of_its_field(path: str, problem: str) -> None:
+    said = {"linkedin_public_id": "https://x.test/ana", "email": "arroba", "name": "Ana\u200e"}
+    found = check_item({"contact": {path: said[path]}}, ZONE)
+    assert [(note.field, note.problem) for note in found.notes] == [(f"contact.{path}", problem)]
+    assert found.facts == ({"name": "Ana"} if path == "name" else {})

@@ -23,7 +23,7 @@ from portal.importing.words import row_explainer
 from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Message, Task, User
 from portal.outbox import Claim, Rules
 from portal.privacy.erasing import erase_contact
-from portal.privacy.traces import Traces
+from portal.privacy.traces import TELLING, Traces
 from portal.rules.retry import parse_schedule
 from portal.runtime import runtime
 from portal.tasks import store
@@ -454,6 +454,21 @@ def test_nobody_is_merged_with_themselves_nor_with_another_companys_contact(kept
     with pytest.raises(ContactGone):
         merging.merge(db.session, actor_of(kept.company), kept.id, theirs.id)
     assert db.session.query(Contact).count() == 2
+
+
+def test_all_that_told_the_other_tells_the_one_that_stays(kept: Contact, other: Contact) -> None:
+    told = {
+        "name": "Zuleica Rara",
+        "email": "zu@rara.test",
+        "linkedin_public_id": "zu-rara",
+        "phone": "+55 11 91234-5678",
+    }
+    assert set(told) == set(TELLING)
+    for name, text in told.items():
+        setattr(other, name, text)
+    db.session.commit()
+    traces = Traces(merge(kept, other))
+    assert {name for name, text in told.items() if not traces.are_in(f"{text}; x")} == set()
 
 
 def test_erasing_the_person_finds_also_what_the_other_was_called(kept: Contact, other: Contact) -> None:

@@ -1,6 +1,7 @@
 """Triage: whose turn it is, how many are to come, and that nobody overwrites what somebody else chose meanwhile."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -57,10 +58,24 @@ def test_the_turn_goes_on_from_a_contact_that_has_a_level_by_now_and_back_to_it(
     assert triage.find_next(db.session, company.id, wanted, after_ids=[999, three[1].id]) is None
 
 
-@pytest.mark.parametrize("asked", [{"level": "2"}, {"replied": "since"}, {"state": "never_sent"}, {"sync": "in_sync"}])
-def test_a_filter_that_says_what_is_meant_is_left_as_it_is(company, asked):
-    wanted = read_filter(db.session, company.id, asked)
-    assert triage.meant(wanted) == wanted
+REACHED = "3,2026-11-01T03:00:00Z,2026-12-01T03:00:00Z"
+SAYING = {
+    **{"level": "2", "replied": "since", "state": "never_sent", "sync": "in_sync", "warning": "error_words"},
+    **{"data_changed": "true", "reached": REACHED},
+}
+"""What says by itself whose turn it is."""
+NARROWING: dict[str, object] = {"search": "ana", "campaign_id": 1, "owner_id": 1, "import_id": 1}
+"""What only narrows those of whom nobody has said a level."""
+
+
+@pytest.mark.parametrize("name", ContactFilter.__dataclass_fields__.keys() - {"unknown"})
+def test_a_filter_says_whose_turn_it_is_or_narrows_those_without_a_level(company, name):
+    if name in SAYING:
+        wanted = read_filter(db.session, company.id, {name: SAYING[name]})
+        assert triage.meant(wanted) == wanted
+    else:
+        wanted = ContactFilter(**{name: NARROWING[name]})
+        assert triage.meant(wanted) == replace(wanted, level="none")
 
 
 def test_who_replied_since_the_level_was_set_has_a_turn_again(company, three):

@@ -147,6 +147,23 @@ def test_cells_decide_where_the_name_does_not(name, cells, field):
     assert field_of(name, *cells) == field
 
 
+@pytest.mark.parametrize(
+    ("names", "cells", "place"),
+    [
+        (("Nível de interesse", "Interest level"), ("2", "3"), 1),
+        (("Interest level", "Nível de interesse"), ("2", "3"), 0),
+        (("Nível de interesse", "Interest level"), ("2", ""), 0),
+        (("Interest level", "Interest_level"), ("2", "3"), 0),
+        (("Interest level", "Interest_level"), ("", "3"), 1),
+        (("Interest level", "Nível de interesse", "Grau de interesse"), ("", "2", "3"), 2),
+    ],
+)
+def test_of_several_levels_a_filled_one_counts_then_the_plainest_then_the_first(names, cells, place):
+    table = "\n".join((",".join(("Nome", *names)), *(",".join((name, *cells)) for name in ("Ana", "Bia"))))
+    found = [column.field for column in examine(blocks_of(table.encode())).columns]
+    assert found == ["name", *("interest_level" if index == place else None for index in range(len(names)))]
+
+
 def test_what_might_be_a_level_is_offered_and_not_taken():
     found = examine(blocks_of(b"Nome,Interesse\nAna,120\nBia,3\n"))
     assert [(column.field, column.offer) for column in found.columns] == [("name", None), (None, "interest_level")]

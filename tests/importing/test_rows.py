@@ -5,12 +5,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal.contacts.checking import SAME, ContactItem, InvalidContact
+from portal.contacts.checking import DATE_FIELDS as DATES
+from portal.contacts.checking import SAME, ContactItem, InvalidContact, OwnerItem
 from portal.contacts.table import titles_of
 from portal.importing.cells import read_label, read_phone, read_text
 from portal.importing.columns import FIELDS
-from portal.importing.layout import examine, read_rows
+from portal.importing.layout import Layout, examine, read_rows
 from portal.importing.own import own_columns
+from portal.importing.reading import Record
 from portal.importing.rows import Reading, RowReader
 from portal.importing.words import FIELD_WORDS, KIND_WORDS, PATH_WORDS, PROBLEM_WORDS
 from tests.importing.conftest import DATA, blocks_of
@@ -507,3 +509,86 @@ def test_of_several_people_in_a_cell_the_first_enters_and_the_others_are_said(ce
     assert (reading.item.facts["name"], reading.item.facts.get("email")) == (name, email)
     said = [(note.field, note.problem, note.said) for note in reading.notes]
     assert said == ([("contact.name", "first_of_several", left)] if left else [])
+
+
+EVERY_CELL = {
+    "name": ("Ana Lima", None),
+    "first_name": ("Ana", None),
+    "middle_name": ("de", None),
+    "last_name": ("Lima", None),
+    "linkedin": ("https://www.linkedin.com/in/ana-lima", ("linkedin_public_id", "ana-lima")),
+    "email": ("ana@acme.test", ("email", "ana@acme.test")),
+    "phone": ("98765-4321", ("phone", "(81) 98765-4321")),
+    "area_code": ("81", None),
+    "current_company": ("Acme", ("current_company", "Acme")),
+    "current_company_link": ("https://acme.test", ("current_company_link", "https://acme.test")),
+    "role": ("Diretora", ("role", "Diretora")),
+    "location": ("Recife", ("location", "Recife")),
+    "city": ("Olinda", None),
+    "state": ("PE", None),
+    "country": ("Brasil", None),
+    "interest_level": ("Alto", None),
+    "owner_name": ("Bia Mota", None),
+    "owner_email": ("bia@x.test", None),
+    "campaign": ("Feira", None),
+    "campaign_description": ("De março", None),
+    **{name: (f"0{day}/02/2026", (name, datetime(2026, 2, day, 3, tzinfo=UTC))) for day, name in enumerate(DATES, 1)},
+    "message": ("Olá", None),
+    "message_date": ("09/02/2026", None),
+    "message_sender": ("Caio", None),
+}
+"""A cell for each field, and the fact that it becomes by itself."""
+
+
+def read_fields(cells: dict[str, str]) -> ContactItem:
+    layout = Layout("generic", "utf-8", ",", 1, tuple(cells))
+    reader = RowReader(layout, list(cells), zone=ZONE, campaign="Outra", people=PEOPLE)
+    found = reader.read(Record(2, list(cells.values())))
+    assert (found.notes, found.item is None) == ((), False)
+    return found.item
+
+
+def test_a_row_that_fills_every_column_says_all_of_it():
+    assert set(EVERY_CELL) == set(FIELDS)
+    item = read_fields({field: cell for field, (cell, _) in EVERY_CELL.items()})
+    facts = dict(fact for _, fact in EVERY_CELL.values() if fact)
+    said_at = datetime(2026, 2, 9, 3, tzinfo=UTC)
+    assert item == ContactItem(
+        None,
+        facts={"name": "Ana Lima"} | facts,
+        owner=OwnerItem("bia@x.test", "Bia Mota"),
+        campaign="Feira",
+        campaign_facts={"description": "De março"},
+        messages=[{"sender_name": "Caio", "message": "Olá", "date": said_at, "pending": False}],
+        level=3,
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "owner"),
+    [
+        ({"owner_email": "bia@x.test"}, OwnerItem("bia@x.test", None)),
+        ({"owner_name": "BRUNO TAVARES"}, OwnerItem("bruno@example.com", "BRUNO TAVARES")),
+        ({"owner_name": "bia@x.test"}, OwnerItem("bia@x.test", None)),
+        ({"owner_name": ""}, None),
+    ],
+)
+def test_an_owner_is_named_by_either_cell(cells, owner):
+    assert read_fields({"name": "Ana", "email": "a@x.test"} | cells).owner == owner
+
+
+@pytest.mark.parametrize(
+    ("cells", "location"),
+    [
+        ({"city": "Olinda", "state": "PE", "country": "Brasil"}, "Olinda, PE, Brasil"),
+        ({"country": "Brasil", "city": "Olinda"}, "Olinda, Brasil"),
+        ({"location": "Recife", "city": "Olinda"}, "Recife"),
+    ],
+)
+def test_a_place_is_put_together_from_the_smallest_on(cells, location):
+    assert read_fields({"name": "Ana"} | cells).facts["location"] == location
+
+
+def test_what_names_no_campaign_goes_to_the_one_that_was_chosen():
+    item = read_fields({"name": "Ana", "campaign": "", "campaign_description": "De março"})
+    assert (item.campaign, item.campaign_facts) == ("Outra", {"description": "De março"})

@@ -190,6 +190,16 @@ def test_the_time_to_the_crm_is_that_of_the_first_arrival(company: Company, monk
     assert (again.median_seconds, again.timed) == (86400.0, 1)
 
 
+def test_the_latest_levels_are_timed(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    for day, hours in ((2, 1), (4, 2), (3, 5)):
+        with on(day):
+            made = make_delivery(contact_of(company, f"d{day}", "Norte"), 3)
+            mark_delivered(made, at=datetime.now(UTC) + timedelta(hours=hours))
+    for number, seconds in ((1, 7200.0), (2, 12600.0), (3, 7200.0)):
+        monkeypatch.setattr("portal.report.TIMED", number)
+        assert (march_report(company).median_seconds, march_report(company).timed) == (seconds, number)
+
+
 def test_a_span_has_at_most_a_year_and_the_hour_by_which_a_zone_changes(company: Company) -> None:
     for more in (timedelta(0), timedelta(microseconds=1)):
         wanted = ReportFilter(since=SINCE, until=SINCE + timedelta(days=366, hours=1) + more)
