@@ -3,13 +3,13 @@
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from portal.api import contacts, deliveries, docs, jobs, report, saving, sync, webhook
+from portal.api import contacts, deliveries, docs, jobs, report, sync, webhook
 from portal.api.protocol import access, problems, unchanged
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.spec import CONFIG, PortalApi
 from portal.web.extensions import csrf
 
-NOUNS = [each.blueprint for each in (saving, contacts, jobs, webhook, report, deliveries, sync)]
+NOUNS = [each.blueprint for each in (contacts, jobs, webhook, report, deliveries, sync)]
 
 v1 = ApiBlueprint("api", __name__, url_prefix="/api/v1")
 for noun in NOUNS:

@@ -1,49 +1,140 @@
-"""Contacts by API: read in the body's own shape, classified, and erased. `saving` makes and changes them."""
+"""Contacts by API: saved, once however often the call is repeated; read, classified, sent, merged, and erased."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from flask import Response, jsonify
+from flask import Response, json, jsonify, request
 
+from portal.api import contact_schemas as schemas
 from portal.api import examples
-from portal.api.contact_schemas import (
-    ClassifiedSchema,
-    ContactPageSchema,
-    ContactQuerySchema,
-    ContactSchema,
-    LevelSchema,
-    MergeSchema,
-    SendCurrentSchema,
-    SentSchema,
-)
 from portal.api.jobs import JobSchema
-from portal.api.protocol.access import current_actor, current_caller
-from portal.api.protocol.parsing import ApiBlueprint
+from portal.api.protocol import idempotency
+from portal.api.protocol.access import current_caller
+from portal.api.protocol.fields import Object
+from portal.api.protocol.idempotency import KeyReused, KeyUnderWay
+from portal.api.protocol.parsing import ApiBlueprint, load_many, read_json
+from portal.api.protocol.problems import FieldError, Problem, refuse
 from portal.api.sync import CountSchema
 from portal.contacts import classifying, completing, listing, merging, syncing
 from portal.contacts.body import payload_of
+from portal.contacts.checking import RefusedItems
 from portal.contacts.filtering import read_filter
+from portal.contacts.records import PersonRecord
+from portal.contacts.saved import Saved
+from portal.contacts.saving import save_items
 from portal.contacts.standing import Standing, standings_of
 from portal.database.db import db, reading
 from portal.deliveries.opening import crm_addresses_of
 from portal.models import Contact, Task
+from portal.people.tokens import Bearer
 from portal.privacy import erasing
 from portal.runtime import runtime
-from portal.web.access import or_404
+from portal.web import bodies
+from portal.web.access import current_actor, own_or_404
+
+REPLAYED = "Idempotent-Replayed"
+RETRY_AFTER_SECONDS = 1
 
 blueprint = ApiBlueprint("contacts", __name__, tag="contacts")
+get_contact_or_404 = partial(own_or_404, listing.get_contact)
+item_form = Object(schemas.ContactItemSchema, error_messages={"null": "not_an_object"})
+
+
+@blueprint.route("POST /contacts", access="member", problems=(400, 409, 413, 415))
+@bodies.up_to(bodies.FORM_BYTES, who_is_known=bodies.CALL_BYTES)
+@blueprint.arguments(schemas.RepeatableSchema, location="headers")
+@blueprint.response(200, schemas.ResultsSchema, example=examples.SAVED)
+@blueprint.doc(requestBody=schemas.SAVE_BODY)
+def save_contacts(headers: dict[str, Any]) -> Response:
+    """Make or change contacts
+
+    One object, or a list of at most 1000, each in the shape of the webhook's body. A contact is matched by
+    `contact.id`; else within the campaign by `linkedin_public_id`; else by `email`, unless both have LinkedIn ids and
+    these differ; else by name and company where neither has a LinkedIn id or an e-mail (of a list, entries that differ
+    are as many people). A LinkedIn id may come as any address of a profile. A text that is no LinkedIn id or no
+    e-mail is not stored, and `notes` says so. What is absent stays as it is. Who was merged into another contact means
+    that one: it takes the level, adds the messages, and takes what it lacks (`merged_away` in `notes`). A campaign is
+    made by its name; an owner whose e-mail is unknown becomes a person without log-in; without an owner a new contact
+    is the token's user's. An `interest_level` that differs is a classification: `delivery_id` is the webhook that it
+    fires. All or nothing: when one contact is not accepted, none is saved, and `errors` names every one by its place,
+    as `3.contact.name`, up to 100. What GET gives may be sent back: `sync`, `warning`, `data_changed` and the numbers
+    of owner and campaign are not used.
+
+    With an `Idempotency-Key`, any text that you use once, a call may be repeated for 24 hours: the same request gets
+    the first one's answer, with the header `Idempotent-Replayed: true`, and does nothing again. Another request with
+    the same key is refused with `idempotency_key_reused`. A refused call does not use its key up.
+    """
+    given = read_json(request)
+    is_list = isinstance(given, list)
+    items, errors = load_many(item_form, given if is_list else [given], most=schemas.MAX_CONTACTS)
+    caller, key = current_caller(), headers.get("idempotency_key")
+    if key is not None and not errors and (answer := earlier_answer(caller, key, given)) is not None:
+        return answer_with(answer, is_replayed=True)
+    answer = json.dumps({"results": save(caller, items, errors, is_list=is_list)}, separators=(",", ":"))
+    if key is not None:
+        idempotency.finish(db.session, caller.company_id, key, answer=answer)
+    db.session.commit()
+    return answer_with(answer)
+
+
+def earlier_answer(caller: Bearer, key: str, given: Any) -> str | None:
+    """What the first call with this key was answered; None when this is the first. Raises Problem."""
+    request_hash = idempotency.fingerprint(request.path, caller.user_id, given)
+    try:
+        return idempotency.begin(db.session, caller.company_id, key, request_hash=request_hash)
+    except KeyReused as error:
+        raise Problem(422, "idempotency_key_reused") from error
+    except KeyUnderWay as error:
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        raise Problem(409, "request_under_way", headers=headers) from error
+
+
+def answer_with(answer: str, *, is_replayed: bool = False) -> Response:
+    return Response(answer, content_type="application/json", headers={REPLAYED: "true"} if is_replayed else None)
+
+
+def save(
+    caller: Bearer, items: Mapping[int, Any], errors: dict[int, list[FieldError]], *, is_list: bool
+) -> list[dict[str, Any]]:
+    """Save the contacts, one result each. Raises Problem (422), which names every one that is not accepted.
+
+    `errors` are of those that have not the form of a contact: all are looked at, and none is saved then.
+    """
+    owner, places = PersonRecord(caller.user_id, caller.name, caller.email), list(items)
+    try:
+        results = save_items(db.session, current_actor(), list(items.values()), default_owner=owner)
+    except RefusedItems as refused:
+        for each in refused.every:
+            code = each.problem if each.most is None else f"{each.problem}:{each.most}"
+            errors.setdefault(places[each.place], []).append((each.field, code))
+    if errors:
+        db.session.rollback()
+        refuse([(_path(place, path, is_list), code) for place in sorted(errors) for path, code in errors[place]])
+    return [_told(each) for each in results]
+
+
+def _path(place: int, path: str, is_list: bool) -> str:
+    return f"{place}.{path}".removesuffix(".") if is_list else path
+
+
+def _told(saved: Saved) -> dict[str, Any]:
+    """What became of one contact; `notes` only where something was left out or mended."""
+    told = {"id": saved.contact_id, "created": saved.created, "delivery_id": saved.delivery_id}
+    notes = [{"field": note.field, "problem": note.problem} for note in saved.notes]
+    return told | ({"notes": notes} if notes else {})
 
 
 @blueprint.route("GET /contacts", access="member")
-@blueprint.arguments(ContactQuerySchema, location="query")
-@blueprint.response(200, ContactPageSchema, example=examples.CONTACT_PAGE)
+@blueprint.arguments(schemas.ContactQuerySchema, location="query")
+@blueprint.response(200, schemas.ContactPageSchema, example=examples.CONTACT_PAGE)
 def list_contacts(given: dict[str, Any]) -> Response:
     """The contacts that match every filter, by name
 
     Each in the shape of the webhook's body, plus `sync`, `warning`, `data_changed` and `crm_url`. A cursor ends with
     the contact that it stands for: when that one is erased, begin again.
     """
-    company_id = current_caller().company_id
+    company_id = current_actor().company_id
     wanted = read_filter(db.session, company_id, given, reader_id=current_caller().user_id)
     page = listing.page_contacts(
         db.session, company_id, wanted, limit=given["limit"], cursor=given.get("cursor"), with_messages=True
@@ -52,7 +143,7 @@ def list_contacts(given: dict[str, Any]) -> Response:
 
 
 @blueprint.route("GET /contacts/<int:contact_id>", access="member")
-@blueprint.response(200, ContactSchema, example=examples.CONTACT)
+@blueprint.response(200, schemas.ContactSchema, example=examples.CONTACT)
 def get_contact(contact_id: int) -> Response:
     """One contact
 
@@ -65,8 +156,8 @@ def get_contact(contact_id: int) -> Response:
 
 
 @blueprint.route("PUT /contacts/<int:contact_id>/interest-level", access="member")
-@blueprint.arguments(LevelSchema, example={"interest_level": 3})
-@blueprint.response(200, ClassifiedSchema, example=examples.CLASSIFIED)
+@blueprint.arguments(schemas.LevelSchema, example={"interest_level": 3})
+@blueprint.response(200, schemas.ClassifiedSchema, example=examples.CLASSIFIED)
 def classify_contact(given: dict[str, Any], contact_id: int) -> dict[str, Any]:
     """Classify a contact
 
@@ -84,7 +175,7 @@ def classify_contact(given: dict[str, Any], contact_id: int) -> dict[str, Any]:
 
 
 @blueprint.route("POST /contacts/<int:contact_id>/sync", access="member", problems=(409,))
-@blueprint.response(200, SentSchema, example=examples.SENT)
+@blueprint.response(200, schemas.SentSchema, example=examples.SENT)
 def send_contact(contact_id: int) -> dict[str, Any]:
     """Send a contact's current data
 
@@ -99,7 +190,7 @@ def send_contact(contact_id: int) -> dict[str, Any]:
 
 
 @blueprint.route("POST /contacts/sync", access="admin", problems=(409,))
-@blueprint.arguments(SendCurrentSchema, example={"filter": {"data_changed": "true"}, "dry_run": True})
+@blueprint.arguments(schemas.SendCurrentSchema, example={"filter": {"data_changed": "true"}, "dry_run": True})
 @blueprint.response(202, JobSchema, description="The job that sends them.", example=examples.SEND_CURRENT_JOB)
 @blueprint.alt_response(200, schema=CountSchema, description="A dry run: what would be sent.", example=examples.COUNT)
 def send_contacts(given: dict[str, Any]) -> Task | Response:
@@ -120,8 +211,8 @@ def send_contacts(given: dict[str, Any]) -> Task | Response:
 
 
 @blueprint.route("POST /contacts/<int:contact_id>/merge", access="admin", problems=(409,))
-@blueprint.arguments(MergeSchema, example={"contact_id": 12})
-@blueprint.response(200, ContactSchema, example=examples.CONTACT)
+@blueprint.arguments(schemas.MergeSchema, example={"contact_id": 12})
+@blueprint.response(200, schemas.ContactSchema, example=examples.CONTACT)
 def merge_contacts(given: dict[str, Any], contact_id: int) -> Response:
     """Merge another contact into this one
 
@@ -162,8 +253,3 @@ def shapes_of(contacts: Sequence[Contact]) -> list[dict[str, Any]]:
 def shape_of(contact: Contact, standing: Standing, crm_url: str | None) -> dict[str, Any]:
     beside = {"sync": standing.sync, "warning": standing.warning, "data_changed": standing.data_changed}
     return payload_of(contact) | beside | {"crm_url": crm_url}
-
-
-def get_contact_or_404(contact_id: int) -> Contact:
-    """The contact of the caller's company: nobody can forget to check whose it is."""
-    return or_404(listing.get_contact(db.session, current_caller().company_id, contact_id))

@@ -7,7 +7,7 @@ from marshmallow import fields
 
 from portal.api import examples
 from portal.api.contact_schemas import ContactFilterSchema
-from portal.api.protocol.access import current_actor, current_caller
+from portal.api.protocol.access import current_caller
 from portal.api.protocol.fields import AnswerSchema, Flag, Object, StrictSchema, Text, about, choice
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import refuse
@@ -17,7 +17,7 @@ from portal.database.db import db, reading
 from portal.models import TASK_STATUSES, Task
 from portal.privacy import retention
 from portal.tasks import store
-from portal.web.access import or_404
+from portal.web.access import current_actor, or_404
 from portal.worker.kinds import KINDS
 
 blueprint = ApiBlueprint("jobs", __name__, tag="jobs")
@@ -84,4 +84,4 @@ def assign_contacts(given: dict[str, Any]) -> Task | Response:
 @blueprint.response(200, JobSchema, example=examples.JOB)
 def get_job(job_id: int) -> Task:
     """How far a job is, and what came of it"""
-    return or_404(store.get_task(db.session, current_caller().company_id, KINDS, job_id))
+    return or_404(store.get_task(db.session, current_actor().company_id, KINDS, job_id))

@@ -7,15 +7,15 @@ from marshmallow import fields
 
 from portal import clock
 from portal.api import examples
-from portal.api.protocol.access import current_caller
 from portal.api.protocol.fields import AnswerSchema, FilterSchema, Moment, TimeParameter, about
 from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import refuse
-from portal.api.webhook_schemas import OutageSchema
+from portal.api.webhook import OutageSchema
 from portal.database.db import db
 from portal.models import Company
 from portal.report import BadSpan, Report, make_report, month_of, read_filter
 from portal.report.words import say
+from portal.web.access import current_actor
 
 blueprint = ApiBlueprint("report", __name__, tag="sync")
 
@@ -69,7 +69,7 @@ def get_report(given: dict[str, Any]) -> dict[str, Any]:
     A contact counts once for each level that it was set to within the time, which is at most a year. With `reached`,
     `listContacts` lists whom a number counts.
     """
-    company = db.session.get_one(Company, current_caller().company_id)
+    company = db.session.get_one(Company, current_actor().company_id)
     zone = ZoneInfo(company.timezone)
     since, until = month_of(clock.utcnow().astimezone(zone).date(), zone)
     wanted = read_filter(db.session, company.id, {"since": since, "until": until} | given)

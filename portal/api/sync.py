@@ -7,7 +7,6 @@ from marshmallow import fields
 
 from portal.api import examples
 from portal.api.jobs import JobSchema
-from portal.api.protocol.access import current_actor, current_caller
 from portal.api.protocol.exchange import message_of
 from portal.api.protocol.fields import AnswerSchema, Flag, Moment, StrictSchema, Text, TimeParameter, about, choice, key
 from portal.api.protocol.parsing import ApiBlueprint
@@ -20,6 +19,7 @@ from portal.deliveries.log import last_attempts
 from portal.models import DELIVERY_STATUSES, Task
 from portal.rules.reasons import explain_warning
 from portal.rules.verdict import WARNINGS
+from portal.web.access import current_actor
 
 blueprint = ApiBlueprint("sync", __name__, tag="sync")
 
@@ -47,7 +47,7 @@ def bring_in_sync(given: dict[str, Any]) -> Task | Response:
     """
     if given.get("dry_run"):
         with reading():
-            by_level = syncing.count_out_of_sync(db.session, current_caller().company_id)
+            by_level = syncing.count_out_of_sync(db.session, current_actor().company_id)
         return jsonify({"count": sum(by_level.values())})
     task = syncing.start(db.session, current_actor())
     db.session.commit()
@@ -90,7 +90,7 @@ def list_causes() -> dict[str, Any]:
     accepted with a warning. `listDeliveries` with `outstanding`, `status` and `reason` lists a group of the first two,
     `listContacts` with `warning` one of the last.
     """
-    return {"items": shapes_of(current_caller().company_id)}
+    return {"items": shapes_of(current_actor().company_id)}
 
 
 @blueprint.route("PUT /causes/<cause>/note", access="admin")

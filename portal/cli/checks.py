@@ -31,7 +31,6 @@ from portal.egress.advice import advise_checked
 from portal.models import Company, Delivery, Endpoint
 from portal.privacy import marks
 from portal.privacy.marks import find_old_copies
-from portal.rules import reasons
 from portal.runtime import Runtime
 from portal.vault import DamagedSecret, WrongKey
 from portal.web import origin
@@ -269,10 +268,8 @@ def _check_address(held: Runtime, name: str, url: str) -> Iterator[Finding]:
     try:
         checked = held.egress.check(url)
     except AddressError as error:
-        sentence = f"{name}: {url}: {reasons.explain_address(error.problem)}"
-        yield Finding(
-            "webhook", "fail", f"{sentence} {OWN_SETTINGS}" if error.reason == "blocked_address" else sentence
-        )
+        more = f" {OWN_SETTINGS}" if error.reason == "blocked_address" else ""
+        yield Finding("webhook", "fail", f"{name}: {url}: {error.sentence}{more}")
         return
     for advice in advise_checked(checked):
         level = "ok" if advice.is_reminder else "warn"

@@ -27,7 +27,6 @@ from portal.database.schema import check_schema, current_revision
 from portal.egress import AddressError
 from portal.models import Attempt, Company, Contact
 from portal.people.users import find_company
-from portal.rules import reasons
 from portal.rules.payload import UnencodableText, check_text
 from portal.rules.verdict import decode
 from portal.runtime import runtime
@@ -57,10 +56,8 @@ def open_app(*, or_make: bool = False) -> Iterator[Flask]:
         check_schema(db.engine, db.metadata)
         try:
             yield app
-        except Refusal as refusal:
-            raise click.ClickException(refusal.sentence) from refusal
-        except AddressError as error:
-            raise click.ClickException(reasons.explain_address(error.problem)) from error
+        except (Refusal, AddressError) as error:
+            raise click.ClickException(error.sentence) from error
 
 
 class Words(click.ParamType[str]):

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from portal.api.delivery_schemas import DeliveryPageSchema, DeliverySchema
+from portal.api.deliveries import DeliveryPageSchema, DeliverySchema
 from portal.api.jobs import JobSchema
 from portal.audit import Actor
 from portal.cli.console import (

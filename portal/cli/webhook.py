@@ -7,7 +7,7 @@ from typing import IO, Any
 import click
 
 from portal.api.protocol.exchange import result_of
-from portal.api.webhook_schemas import TestResultSchema, WebhookSchema
+from portal.api.webhook import TestResultSchema, WebhookSchema
 from portal.audit import Actor
 from portal.cli.console import (
     Command,

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 import idna
 
 from portal.egress.networks import IPAddress, IPNetwork, is_permitted
+from portal.rules.reasons import explain_address
 
 MAX_URL_LENGTH = 2048
 
@@ -87,6 +88,11 @@ class AddressError(ValueError):
         self.detail = detail
         blocked = problem in ("port", "local_name", "not_public")
         self.reason = "blocked_address" if blocked else "invalid_url"
+
+    @property
+    def sentence(self) -> str:
+        """Why the address is refused, and what to write instead, in the reader's language."""
+        return explain_address(self.problem)
 
 
 @lru_cache(maxsize=4096)

@@ -12,7 +12,6 @@ from portal.company import inspector
 from portal.database.db import db, reading
 from portal.database.paging import row_number
 from portal.egress import AddressError
-from portal.rules import reasons
 from portal.runtime import runtime
 from portal.web import access, bodies, exchange
 from portal.web.extensions import csrf
@@ -103,5 +102,5 @@ def refusal_of(address: str) -> str | None:
     try:
         runtime().egress.check(address)
     except AddressError as error:
-        return reasons.explain_address(error.problem)
+        return error.sentence
     return None

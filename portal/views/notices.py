@@ -16,7 +16,6 @@ from portal.mail import MailError
 from portal.notices.chat import ChatError, post_to_chat
 from portal.notices.letters import recipients_of, write_trial
 from portal.notices.telling import explain_chat_error, explain_error, post
-from portal.rules import reasons
 from portal.runtime import runtime
 from portal.web import access
 from portal.web.redirects import done, see_other
@@ -84,7 +83,7 @@ def drop_chat() -> ResponseReturnValue:
 def explain_address(error: AddressError) -> ResponseReturnValue:
     """The form as it was sent; its field says why the address is refused."""
     form = ChatForm()
-    form.url.errors = [reasons.explain_address(error.problem)]
+    form.url.errors = [error.sentence]
     return page(form), 422
 
 

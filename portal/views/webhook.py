@@ -19,7 +19,6 @@ from portal.egress.advice import Advice, advise
 from portal.forms.fields import text_of
 from portal.forms.settings import WebhookForm
 from portal.models import Attempt
-from portal.rules import reasons
 from portal.rules.credentials import is_masked
 from portal.runtime import runtime
 from portal.views.inspector import address_of
@@ -126,7 +125,7 @@ def show_secret() -> ResponseReturnValue:
 def explain_address(error: AddressError) -> ResponseReturnValue:
     """The form as it was sent; its field says why the address is refused."""
     form = WebhookForm()
-    form.url.errors = [reasons.explain_address(error.problem)]
+    form.url.errors = [error.sentence]
     return page(form), 422
 
 

@@ -105,8 +105,9 @@ def access_of_view() -> str | None:
 
 
 def current_actor() -> Actor:
-    """Whoever is logged in, for the audit log."""
-    return Actor(current_user.company_id, current_user.email, request.remote_addr)
+    """Whoever is logged in, or whom a call's token proves, for the audit log."""
+    caller = g.get("caller") or current_user
+    return Actor(caller.company_id, caller.email, request.remote_addr)
 
 
 def or_404(found: Found | None) -> Found:
@@ -117,8 +118,8 @@ def or_404(found: Found | None) -> Found:
 
 
 def own_or_404(get: Callable[[Session, int, Key], Found | None], key: Key) -> Found:
-    """What `get` finds within the reader's company under this key: nobody can forget to check whose it is."""
-    return or_404(get(db.session, current_user.company_id, key))
+    """What `get` finds under this key within the company of who asks: nobody can forget to check whose it is."""
+    return or_404(get(db.session, current_actor().company_id, key))
 
 
 def load_user(session_id: str) -> User | None:

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import IntegrityError
 
-from portal.api import saving
+from portal.api import contacts
 from portal.api.protocol.sentences import DETAILS, FIELD_SENTENCES, TITLES
 from tests.api.conftest import Caller, check_problem, field_errors
 
@@ -127,7 +127,7 @@ def test_a_fault_of_ours_tells_nothing_but_its_number(api: Caller, monkeypatch: 
         raise ZeroDivisionError("SELECT secret FROM vault")
 
     api.app.config["PROPAGATE_EXCEPTIONS"] = False
-    monkeypatch.setattr(saving, "save_items", fail)
+    monkeypatch.setattr(contacts, "save_items", fail)
     response = api.post("/contacts", {"contact": {"name": "Ana"}})
     assert check_problem(response, 500, "internal_error")["error_id"]
     assert "secret" not in response.get_data(as_text=True)
@@ -139,7 +139,7 @@ def test_two_requests_that_make_the_same_thing_at_once_do_not_fail_as_ours(
     def collide(*_args: Any, **_kwargs: Any) -> None:
         raise IntegrityError("INSERT", {}, sqlite3.IntegrityError("UNIQUE"))
 
-    monkeypatch.setattr(saving, "save_items", collide)
+    monkeypatch.setattr(contacts, "save_items", collide)
     check_problem(api.post("/contacts", {"contact": {"name": "Ana"}}), 409, "conflict")
     assert [getattr(record, "action", "") for record in caplog.records] == ["request_conflict"]
 

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from portal import clock
-from portal.api import saving
+from portal.api import contacts
 from portal.api.protocol import idempotency
 from portal.database.db import db
 from portal.demo.server import Receiver
@@ -118,7 +118,7 @@ def test_a_call_that_died_leaves_its_key_free(
     api: Caller, monkeypatch: pytest.MonkeyPatch, open_database: OpenDatabase
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(saving.idempotency, "finish", lambda *_given, **_more: 1 / 0)
+        patched.setattr(contacts.idempotency, "finish", lambda *_given, **_more: 1 / 0)
         api.app.config["PROPAGATE_EXCEPTIONS"] = False
         check_problem(post(api, person()), 500, "internal_error")
     assert count(open_database, Contact, IdempotencyKey) == [0, 0]

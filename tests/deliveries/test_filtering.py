@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from portal.api.delivery_schemas import DeliveryFilterSchema, DeliveryQuerySchema
+from portal.api.deliveries import DeliveryFilterSchema, DeliveryQuerySchema
 from portal.api.protocol.fields import ListQuerySchema
 from portal.cli.deliveries import FILTER_OPTIONS
 from portal.database.db import db

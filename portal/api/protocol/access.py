@@ -14,7 +14,6 @@ from flask.typing import ResponseReturnValue
 from portal import clock
 from portal.api.protocol.problems import Problem, answer_http_error
 from portal.api.protocol.sentences import DETAILS
-from portal.audit import Actor
 from portal.database.db import db
 from portal.models import SCOPES
 from portal.people import tokens
@@ -104,11 +103,6 @@ def current_caller() -> Bearer:
     """Whoever the request was authenticated for."""
     caller: Bearer = g.caller
     return caller
-
-
-def current_actor() -> Actor:
-    """The caller, for the audit log."""
-    return Actor(g.caller.company_id, g.caller.email, request.remote_addr)
 
 
 def authenticate() -> Bearer:

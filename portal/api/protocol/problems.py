@@ -15,7 +15,6 @@ from portal.contacts.classifying import ContactGone
 from portal.database.db import db
 from portal.database.paging import InvalidCursor
 from portal.egress import AddressError
-from portal.rules.reasons import explain_address
 from portal.vault import SecretError
 from portal.web.errors import RETRY_AFTER_SECONDS, note_failure, note_trouble, note_unreadable
 
@@ -134,23 +133,21 @@ def answer_gone(_error: ContactGone) -> Response:
 def answer_refusal(refusal: Refusal) -> Response:
     """What the company's room does not do, in its words."""
     db.session.rollback()
+    status, facts = 409, dict[str, Any]()
     if isinstance(refusal, TooManyTests):
-        headers = {"Retry-After": str(refusal.wait_seconds)}
-        return answer_problem(Problem(429, refusal.code, detail=refusal.sentence, headers=headers))
-    if isinstance(refusal, HeaderRefused):
-        errors = [{"path": f"header.{refusal.part}", "code": refusal.problem, "message": refusal.sentence}]
-        return answer_problem(Problem(422, refusal.code, detail=refusal.sentence, errors=errors))
-    facts: dict[str, Any] = {}
-    if isinstance(refusal, NotDelivered):
+        status, facts = 429, {"headers": {"Retry-After": str(refusal.wait_seconds)}}
+    elif isinstance(refusal, HeaderRefused):
+        wrong = {"path": f"header.{refusal.part}", "code": refusal.problem, "message": refusal.sentence}
+        status, facts = 422, {"errors": [wrong]}
+    elif isinstance(refusal, NotDelivered):
         facts = {"reason": refusal.outcome.reason, "delivery_id": refusal.webhook_id}
-    return answer_problem(Problem(409, refusal.code, detail=refusal.sentence, **facts))
+    return answer_problem(Problem(status, refusal.code, detail=refusal.sentence, **facts))
 
 
 def answer_address(error: AddressError) -> Response:
     """An address that the portal does not send to."""
-    sentence = explain_address(error.problem)
-    errors = [{"path": "url", "code": error.problem, "message": sentence}]
-    return answer_problem(Problem(422, error.reason, detail=sentence, errors=errors, problem=error.problem))
+    errors = [{"path": "url", "code": error.problem, "message": error.sentence}]
+    return answer_problem(Problem(422, error.reason, detail=error.sentence, errors=errors, problem=error.problem))
 
 
 def answer_cursor(_error: InvalidCursor) -> Response:
