@@ -12,24 +12,11 @@ from flask_babel import ngettext
 from flask_login import current_user
 
 from portal.company.endpoint import get_endpoint, is_configured, say_when_it_leaves
-from portal.contacts import doubts, filtering, syncing
+from portal.contacts import doubts, filtering, listing, syncing
 from portal.contacts.body import DEFAULT_CAMPAIGN
 from portal.contacts.checking import InvalidContact
 from portal.contacts.classifying import classify
 from portal.contacts.filtering import ASKED_LEVELS, ContactFilter
-from portal.contacts.listing import (
-    COUNT_CAP,
-    PAGE_SIZE,
-    SORTS,
-    campaigns_of,
-    contacts_of,
-    count_contacts,
-    get_contact,
-    has_contacts,
-    history_of,
-    page_contacts,
-    people_of,
-)
 from portal.contacts.merging import find_doubles_of
 from portal.contacts.saving import save_items
 from portal.contacts.standing import standings_of
@@ -44,7 +31,7 @@ from portal.models import Contact
 from portal.report.words import say_reached
 from portal.views import undoing
 from portal.web import access
-from portal.web.asked import asked, asked_numbers
+from portal.web.asked import asked, asked_numbers, read_page
 from portal.web.presentation import show_form
 from portal.web.redirects import back_or, see_other
 
@@ -53,20 +40,18 @@ SENT = _l("O envio dos dados atuais foi pedido.")
 ALL_SENT = _l("Nada foi enviado: o CRM já tem os dados atuais, ou eles já estão na fila.")
 
 bp = access.Pages("contacts", __name__, url_prefix="/contacts")
-get_contact_or_404 = partial(access.own_or_404, get_contact)
+get_contact_or_404 = partial(access.own_or_404, listing.get_contact)
 
 
 @bp.get("", access="member")
 def index() -> ResponseReturnValue:
     company_id, wanted = current_user.company_id, read_filter()
-    sort = request.args.get("sort", "") if request.args.get("sort") in SORTS else "name"
-    cursor, before = request.args.get("cursor"), request.args.get("before")
+    sort = request.args.get("sort", "") if request.args.get("sort") in listing.SORTS else "name"
+    read = partial(listing.page_contacts, db.session, company_id, wanted, sort=sort)
     try:
-        page = page_contacts(db.session, company_id, wanted, sort=sort, cursor=cursor, before=before)
+        page = read_page(read)
     except InvalidCursor:  # its contact was erased: begin again
-        page = page_contacts(db.session, company_id, wanted, sort=sort)
-    if not page.items and (cursor or before):
-        page = page_contacts(db.session, company_id, wanted, sort=sort)
+        page = read()
     return render_template(
         "contacts/index.html",
         page=page,
@@ -74,14 +59,14 @@ def index() -> ResponseReturnValue:
         asked=asked_filter(),
         kept=asked_filter() | ({} if sort == "name" else {"sort": sort}),
         sort=sort,
-        count=count_contacts(db.session, company_id, wanted),
-        count_cap=COUNT_CAP,
+        count=listing.count_contacts(db.session, company_id, wanted),
+        count_cap=listing.COUNT_CAP,
         is_filtered=wanted != ContactFilter(),
         reached=say_reached(wanted.reached, zone=reader_zone()) if wanted.reached else None,
-        has_any=bool(page.items) or has_contacts(db.session, company_id),
+        has_any=bool(page.items) or listing.has_contacts(db.session, company_id),
         standings=standings_of(db.session, page.items),
-        campaigns=campaigns_of(db.session, company_id),
-        people=people_of(db.session, company_id),
+        campaigns=listing.campaigns_of(db.session, company_id),
+        people=listing.people_of(db.session, company_id),
     )
 
 
@@ -89,7 +74,7 @@ def index() -> ResponseReturnValue:
 def live() -> ResponseReturnValue:
     """The sync badges of the contacts that were on their way, for a page that shows them."""
     ids = request.args.getlist("id", type=row_number)[:MAX_LIVE]
-    found = contacts_of(db.session, current_user.company_id, ids)
+    found = listing.contacts_of(db.session, current_user.company_id, ids)
     return render_template(
         "contacts/_live.html",
         contacts=found,
@@ -157,7 +142,7 @@ def flash_sent(words: str, *, is_sent: bool) -> None:
 @bp.get("/<int:contact_id>", access="member")
 def show(contact_id: int) -> ResponseReturnValue:
     contact = get_contact_or_404(contact_id)
-    standing = standings_of(db.session, [contact])[contact_id]
+    standing, siblings = standings_of(db.session, [contact])[contact_id], DeliveryFilter(contact_id=contact_id)
     return render_template(
         "contacts/show.html",
         contact=contact,
@@ -165,10 +150,8 @@ def show(contact_id: int) -> ResponseReturnValue:
         data_changed=standing.data_changed,
         alike=find_doubles_of(db.session, contact),
         is_configured=is_configured(db.session, contact.company_id),
-        history=history_of(db.session, contact),
-        deliveries=page_deliveries(
-            db.session, contact.company_id, DeliveryFilter(contact_id=contact_id), limit=20
-        ).items,
+        history=listing.history_of(db.session, contact),
+        deliveries=page_deliveries(db.session, contact.company_id, siblings, limit=20).items,
     )
 
 
@@ -178,9 +161,8 @@ def in_crm(contact_id: int) -> ResponseReturnValue:
     contact = get_contact_or_404(contact_id)
     address = crm_address_of(db.session, contact)
     if get_endpoint(db.session, contact.company_id).link_template is None:
-        flash(
-            _("Falta dizer onde o CRM mostra os contatos: um administrador faz isso em Webhook, Abrir no CRM."), "info"
-        )
+        words = _("Falta dizer onde o CRM mostra os contatos: um administrador faz isso em Webhook, Abrir no CRM.")
+        flash(words, "info")
     elif address is None:
         flash(_("O CRM ainda não disse onde este contato está: nenhuma resposta guardada traz o id."), "info")
     return see_other(address or url_for(".show", contact_id=contact_id))
@@ -192,8 +174,8 @@ def edit(contact_id: int | None = None) -> ResponseReturnValue:
     """A new contact, or one that exists: the same form."""
     contact = get_contact_or_404(contact_id) if contact_id is not None else None
     company_id, zone, form = current_user.company_id, ZoneInfo(current_user.company.timezone), ContactForm()
-    form.offer(people_of(db.session, company_id))
-    campaigns = campaigns_of(db.session, company_id)
+    form.offer(listing.people_of(db.session, company_id))
+    campaigns = listing.campaigns_of(db.session, company_id)
     if form.validate_on_submit() and (saved_id := save(form, contact, zone)):
         return see_other(url_for(".show", contact_id=saved_id))
     if contact is not None and not form.is_submitted():
@@ -236,7 +218,7 @@ def read_level() -> int | None:
 
 def read_ticked() -> list[int]:
     """The contacts that were ticked on a page of the list, each once; an address may carry them on."""
-    return list(dict.fromkeys(request.values.getlist("contact", type=row_number)))[:PAGE_SIZE]
+    return list(dict.fromkeys(request.values.getlist("contact", type=row_number)))[: listing.PAGE_SIZE]
 
 
 def read_filter() -> ContactFilter:

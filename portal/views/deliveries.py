@@ -17,21 +17,8 @@ from portal.contacts import doubts
 from portal.contacts.listing import campaigns_of, people_of
 from portal.database.db import db
 from portal.database.paging import row_number
-from portal.deliveries import filtering
+from portal.deliveries import filtering, log
 from portal.deliveries.filtering import SEARCHED, DeliveryFilter
-from portal.deliveries.log import (
-    COUNT_CAP,
-    count_by_status,
-    count_matching_by_status,
-    count_newer,
-    deliveries_of,
-    get_delivery,
-    is_erased,
-    last_attempts,
-    neighbours_of,
-    page_deliveries,
-    read_content,
-)
 from portal.deliveries.resending import risk_of
 from portal.i18n import reader_zone
 from portal.models import Delivery
@@ -41,7 +28,7 @@ from portal.rules.reasons import WORDS, title_of, warning_title
 from portal.rules.verdict import WARNINGS
 from portal.runtime import runtime
 from portal.web import access, exchange
-from portal.web.asked import asked, asked_days, asked_numbers
+from portal.web.asked import asked, asked_days, asked_numbers, read_page
 from portal.web.charts import read_chart
 from portal.web.files import attachment
 
@@ -53,7 +40,7 @@ INLINE_BYTES = 16 * 1024
 """A longer body is not in its delivery's page until it is asked for, nor is it there twice."""
 
 bp = access.Pages("deliveries", __name__, url_prefix="/deliveries")
-get_delivery_or_404 = partial(access.own_or_404, get_delivery)
+get_delivery_or_404 = partial(access.own_or_404, log.get_delivery)
 
 
 @bp.app_context_processor
@@ -76,16 +63,13 @@ def select_moving(deliveries: Sequence[Delivery]) -> list[Delivery]:
 @bp.get("", access="member")
 def index() -> ResponseReturnValue:
     company_id, wanted = current_user.company_id, read_filter()
-    cursor, before = request.args.get("cursor"), request.args.get("before")
-    page = page_deliveries(db.session, company_id, wanted, cursor=cursor, before=before)
-    if not page.items and (cursor or before):
-        page = page_deliveries(db.session, company_id, wanted)
+    page = read_page(partial(log.page_deliveries, db.session, company_id, wanted))
     counts, is_filtered = count_tabs(wanted)
     is_newest = page.previous_cursor is None
     return render_template(
         "deliveries/index.html",
         page=page,
-        tries=last_attempts(db.session, [delivery.id for delivery in page.items]),
+        tries=log.last_attempts(db.session, [delivery.id for delivery in page.items]),
         failures=first_failures(wanted) if is_newest else [],
         is_newest=is_newest,
         chart=read_chart(wanted) if is_newest else None,
@@ -94,8 +78,8 @@ def index() -> ResponseReturnValue:
         kept=asked_filter(),
         is_filtered=is_filtered,
         counts=counts,
-        matching=counts.get(wanted.status, COUNT_CAP) if wanted.status else sum(counts.values()) or COUNT_CAP,
-        count_cap=COUNT_CAP,
+        matching=counts.get(wanted.status, log.COUNT_CAP) if wanted.status else sum(counts.values()) or log.COUNT_CAP,
+        count_cap=log.COUNT_CAP,
         searched=SEARCHED,
         reason_words={code: title_of(code) for code in WORDS},
         warning_words={code: warning_title(code) for code in WARNINGS},
@@ -108,28 +92,27 @@ def count_tabs(wanted: DeliveryFilter) -> tuple[dict[str, int], bool]:
     """How many there are of each status, and whether a filter is on; a status leads from the tests to what is none."""
     counted = replace(wanted, trigger=None, tests=False) if wanted.tests else wanted
     if counted == DeliveryFilter(status=wanted.status, tests=False):
-        return count_by_status(db.session, current_user.company_id), False
-    return count_matching_by_status(db.session, current_user.company_id, counted), True
+        return log.count_by_status(db.session, current_user.company_id), False
+    return log.count_matching_by_status(db.session, current_user.company_id, counted), True
 
 
 def first_failures(wanted: DeliveryFilter) -> Sequence[Delivery]:
     """What failed last, for the narrow screen that shows it before everything else; nothing when a filter is on."""
     if wanted != DeliveryFilter(tests=False):
         return []
-    return page_deliveries(
-        db.session, current_user.company_id, replace(wanted, status="failed"), limit=FIRST_FAILURES
-    ).items
+    failed = replace(wanted, status="failed")
+    return log.page_deliveries(db.session, current_user.company_id, failed, limit=FIRST_FAILURES).items
 
 
 @bp.get("/live", access="member")
 def live() -> ResponseReturnValue:
     """The rows' news of the deliveries that were about to move, for a page that shows them."""
     ids = request.args.getlist("id")[:MAX_LIVE]
-    found = deliveries_of(db.session, current_user.company_id, ids)
+    found = log.deliveries_of(db.session, current_user.company_id, ids)
     return render_template(
         "deliveries/_live.html",
         deliveries=found,
-        tries=last_attempts(db.session, [delivery.id for delivery in found]),
+        tries=log.last_attempts(db.session, [delivery.id for delivery in found]),
         left=request.args.get("left", 0, type=row_number) - 1,
     )
 
@@ -140,7 +123,7 @@ def news() -> ResponseReturnValue:
     than_id = request.args.get("than", 0, type=row_number)
     return render_template(
         "deliveries/_news.html",
-        count=count_newer(db.session, current_user.company_id, read_filter(), than_id=than_id),
+        count=log.count_newer(db.session, current_user.company_id, read_filter(), than_id=than_id),
         than_id=than_id,
         kept=asked_filter(),
         left=request.args.get("left", 0, type=row_number) - 1,
@@ -151,7 +134,7 @@ def news() -> ResponseReturnValue:
 def show(webhook_id: str) -> ResponseReturnValue:
     delivery = open_delivery_or_404(webhook_id)
     siblings = DeliveryFilter(contact_id=delivery.contact_id)
-    others = page_deliveries(db.session, delivery.company_id, siblings, limit=11).items if delivery.contact_id else []
+    rows = log.page_deliveries(db.session, delivery.company_id, siblings, limit=11).items if delivery.contact_id else []
     attempts = delivery.attempts[::-1]
     return render_template(
         "deliveries/show.html",
@@ -163,10 +146,10 @@ def show(webhook_id: str) -> ResponseReturnValue:
         exchange=exchange,
         inline_bytes=INLINE_BYTES,
         kept=asked_filter(),
-        beside=neighbours_of(db.session, delivery, filter_around(delivery)),
-        successor=neighbours_of(db.session, delivery, siblings)[0] if delivery.contact_id else None,
-        is_erased=is_erased(delivery),
-        others=[other for other in others if other.id != delivery.id][:10],
+        beside=log.neighbours_of(db.session, delivery, filter_around(delivery)),
+        successor=log.neighbours_of(db.session, delivery, siblings)[0] if delivery.contact_id else None,
+        is_erased=log.is_erased(delivery),
+        others=[other for other in rows if other.id != delivery.id][:10],
     )
 
 
@@ -198,7 +181,7 @@ def hand_over(webhook_id: str) -> ResponseReturnValue:
         "deliveries/support.txt",
         delivery=delivery,
         attempts=delivery.attempts[::-1],
-        is_erased=is_erased(delivery),
+        is_erased=log.is_erased(delivery),
         body=mask_body(delivery.body) if delivery.body else None,
         mask=masker.mask,
         answer_of=lambda body: masker.mask(exchange.readable(exchange.pretty_json(body).encode(errors="replace"))),
@@ -212,7 +195,7 @@ def hand_over(webhook_id: str) -> ResponseReturnValue:
 
 def open_delivery_or_404(webhook_id: str) -> Delivery:
     """The delivery, for a page with its personal data: who looks at them is written down."""
-    return access.or_404(read_content(db.session, access.current_actor(), webhook_id))
+    return access.or_404(log.read_content(db.session, access.current_actor(), webhook_id))
 
 
 def read_filter() -> DeliveryFilter:

@@ -1,15 +1,16 @@
 """What the address of a page asks for: the parts that narrow a list."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import request
 
 from portal import clock
-from portal.database.paging import row_number
+from portal.database.paging import Page, row_number
 from portal.i18n import reader_zone
 
+Row = TypeVar("Row")
 FIRST_DAY, LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
 """Beyond, the calendar ends within some time zone, or within the days of the chart."""
 
@@ -17,6 +18,13 @@ FIRST_DAY, LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
 def asked(names: Iterable[str]) -> dict[str, Any]:
     """The parts of these names that say something, for addresses that keep them."""
     return {name: request.args[name] for name in names if request.args.get(name)}
+
+
+def read_page(read: Callable[..., Page[Row]]) -> Page[Row]:
+    """The page of a list that the address asks for; its first one where there is nothing there any more."""
+    places = {name: request.args.get(name) for name in ("cursor", "before")}
+    page = read(**places)
+    return page if page.items or not any(places.values()) else read()
 
 
 def asked_numbers(*names: str) -> dict[str, int]:

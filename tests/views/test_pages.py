@@ -69,7 +69,7 @@ NO_PAGES = {
     "import_reports.warnings",
     "health.healthz",
     "health.readyz",
-    "metrics.metrics",
+    "health.metrics",
     "company.download",
     "static",
     "auth.enter_code",  # `test_the_code_s_page_has_no_barrier` gets there
