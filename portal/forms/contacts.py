@@ -25,7 +25,7 @@ from wtforms.validators import Optional
 
 from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS, InvalidContact
 from portal.contacts.notes import MAX_NOTE
-from portal.forms.fields import at_most, line_field, one_line_end, strip, text_area, text_of
+from portal.forms.fields import at_most, line_field, one_line_end, strip, text_area
 from portal.models import Campaign, Contact, User
 
 
@@ -258,11 +258,10 @@ class CampaignForm(FlaskForm):
         """Fill the fields with a campaign as it is."""
         self.name.data, self.description.data = campaign.name, campaign.description
 
-    def said(self, campaign: Campaign) -> tuple[str, str | None]:
+    def said(self, campaign: Campaign) -> dict[str, Any]:
         """The name and the description; one that nobody touched is the stored one, with its spaces and line ends."""
-        shown = one_line_end(strip(campaign.description))
-        is_same = self.description.data == shown
-        return text_of(self.name), campaign.description if is_same else self.description.data
+        is_same = self.description.data == one_line_end(strip(campaign.description))
+        return {"name": self.name.data, "description": campaign.description if is_same else self.description.data}
 
     def blame(self, error: InvalidContact) -> None:
         """Show at its field what the use case refused."""

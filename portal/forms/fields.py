@@ -9,6 +9,7 @@ from babel.dates import get_timezone_location
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
 from markupsafe import Markup
 from wtforms import EmailField, PasswordField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length
@@ -36,6 +37,11 @@ def one_line_end(value: str | None) -> str | None:
 def text_of(field: StringField) -> str:
     """What a valid field that must be filled holds."""
     return field.data or ""
+
+
+def said(form: FlaskForm) -> dict[str, Any]:
+    """What a valid form says, by the names of its fields; in those that must be filled there are texts."""
+    return {name: value for name, value in form.data.items() if name != "csrf_token"}
 
 
 def at_most(length: int) -> Length:

@@ -1,5 +1,8 @@
-"""One's own account: name, language, e-mail and password; anybody chooses the language of the pages."""
+"""One's own account: name, language, e-mail, password and second factor; anybody chooses the language of the pages."""
 
+from datetime import timedelta
+
+import segno
 from flask import Response, abort, flash, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
@@ -7,20 +10,20 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.database.db import db
-from portal.forms.fields import text_of
-from portal.forms.people import ChangeEmailForm, ChangePasswordForm, ProfileForm
+from portal.forms.fields import said, text_of
+from portal.forms.people import ChangeEmailForm, ChangePasswordForm, ProfileForm, TurnOffForm, TurnOnForm
 from portal.i18n import LANGUAGE_COOKIE, LANGUAGES
 from portal.mail import MailError
-from portal.models import AccessLink, User
+from portal.models import User
 from portal.notices.telling import explain_error
-from portal.people import emails, links, passwords, users
+from portal.people import emails, links, passwords, second_factor, users
 from portal.runtime import runtime
-from portal.views.links import open_link
+from portal.views.auth import open_link
 from portal.web import access, sessions
 from portal.web.link_mail import link_to, send_link, tell_old_address
-from portal.web.redirects import back_or, see_other
+from portal.web.redirects import back_or, done, see_other, told
 
-YEAR_SECONDS = 365 * 24 * 60 * 60
+YEAR = timedelta(days=365)
 
 bp = access.Pages("account", __name__)
 
@@ -35,11 +38,10 @@ def save() -> ResponseReturnValue:
     form = ProfileForm()
     if not form.validate_on_submit():
         return page(profile=form), 422
-    chosen = {"language": form.language.data, "timezone": form.timezone.data or None}
-    users.change_profile(db.session, own_user(), name=text_of(form.name), **chosen)
+    users.change_profile(db.session, own_user(), **said(form) | {"timezone": form.timezone.data or None})
     db.session.commit()
     flash(_("Alterações salvas."), "success")
-    return remember_language(make_response(see_other(url_for(".index"))), form.language.data)
+    return remember_language(see_other(url_for(".index")), form.language.data)
 
 
 @bp.post("/account/password", access="member")
@@ -55,8 +57,7 @@ def change_password() -> ResponseReturnValue:
         form.password.errors = [error.sentence]
         return page(password=form), 422
     sessions.begin(user)
-    flash(_("Senha trocada. As sessões em outros aparelhos terminaram."), "success")
-    return see_other(url_for(".index"))
+    return told(_("Senha trocada. As sessões em outros aparelhos terminaram."), "success", url_for(".index"))
 
 
 @bp.post("/account/email", access="member")
@@ -80,19 +81,18 @@ def ask_for_email() -> ResponseReturnValue:
     except MailError as error:
         links.take_back(db.session, token)
         db.session.commit()
-        flash(_("O e-mail não foi enviado. %(reason)s Nada mudou.", reason=explain_error(str(error))), "error")
-    else:
-        flash(
-            _("Enviamos um link a %(email)s. O seu e-mail muda quando você o abre e confirma.", email=recipient),
-            "success",
-        )
-    return see_other(url_for(".index"))
+        words = _("O e-mail não foi enviado. %(reason)s Nada mudou.", reason=explain_error(str(error)))
+        return told(words, "error", url_for(".index"))
+    words = _("Enviamos um link a %(email)s. O seu e-mail muda quando você o abre e confirma.", email=recipient)
+    return told(words, "success", url_for(".index"))
 
 
 @bp.route("/account/email/<token>", methods=["GET", "POST"], access="member")
 def confirm_email(token: str) -> ResponseReturnValue:
     """Take the address that the link was sent to. Who reads that mail has to be logged in as whom it was made for."""
-    link = open_own_link_or_404(token)
+    link = open_link(token, purpose="email")
+    if link.user_id != current_user.id:
+        abort(404)
     if request.method == "GET":
         return render_template("account/confirm_email.html", email=link.email)
     user = own_user()
@@ -100,20 +100,10 @@ def confirm_email(token: str) -> ResponseReturnValue:
         old = emails.confirm(db.session, link, actor=access.current_actor())
     except passwords.InvalidAccount as error:
         db.session.rollback()
-        flash(error.sentence, "error")
-        return see_other(url_for(".index"))
+        return told(error.sentence, "error", url_for(".index"))
     sessions.begin(user)
     tell_old_address(user, old)
-    flash(_("E-mail trocado. As sessões em outros aparelhos terminaram."), "success")
-    return see_other(url_for(".index"))
-
-
-def open_own_link_or_404(token: str) -> AccessLink:
-    """The link, if whoever is logged in is the one whom it was made for."""
-    link = open_link(token, purpose="email")
-    if link.user_id != current_user.id:
-        abort(404)
-    return link
+    return told(_("E-mail trocado. As sessões em outros aparelhos terminaram."), "success", url_for(".index"))
 
 
 def own_user() -> User:
@@ -153,17 +143,92 @@ def choose_language() -> ResponseReturnValue:
     if current_user.is_authenticated:
         current_user.locale = chosen
         db.session.commit()
-    return remember_language(make_response(back_or(url_for("home.index"))), chosen)
+    return remember_language(back_or(url_for("home.index")), chosen)
 
 
-def remember_language(response: Response, language: str) -> Response:
-    """The answer, with a cookie by which the browser keeps the language."""
-    response.set_cookie(
-        LANGUAGE_COOKIE,
-        language,
-        max_age=YEAR_SECONDS,
-        httponly=True,
-        samesite="Lax",
-        secure=runtime().settings.secure_cookies,
-    )
+def remember_language(answer: ResponseReturnValue, language: str) -> Response:
+    """The answer, with a cookie by which the browser keeps the language for a year."""
+    response, secure = make_response(answer), runtime().settings.secure_cookies
+    response.set_cookie(LANGUAGE_COOKIE, language, max_age=YEAR, httponly=True, samesite="Lax", secure=secure)
     return response
+
+
+@bp.get("/account/second-factor", access="member")
+def show_second_factor() -> ResponseReturnValue:
+    """What it is, and a secret to scan; it counts only once a code proves that it was scanned."""
+    if current_user.totp_secret is not None:
+        return turn_off_page(TurnOffForm(formdata=None))
+    return scan_page(TurnOnForm(formdata=None), drafted_secret() or draft_secret())
+
+
+@bp.post("/account/second-factor", access="member")
+def turn_on() -> ResponseReturnValue:
+    form, secret = TurnOnForm(), drafted_secret()
+    if current_user.totp_secret is not None:
+        return see_other(url_for(".show_second_factor"))
+    if secret is None:
+        words = _("Esta chave perdeu a validade. Escaneie a nova.")
+        return told(words, "warning", url_for(".show_second_factor"))
+    if not form.validate_on_submit() or not sessions.is_confirmed(form.current):
+        return scan_page(form, secret), 422
+    user, actor, code = own_user(), access.current_actor(), text_of(form.code)
+    if not second_factor.turn_on(db.session, user, code, secret=secret, vault=runtime().vault, actor=actor):
+        form.code.errors = [_("Este código não confere. Veja se o relógio do celular está certo e digite o próximo.")]
+        return scan_page(form, secret), 422
+    codes = second_factor.make_recovery_codes(db.session, user, actor=actor)
+    sessions.begin(user)
+    flash(_("Verificação em duas etapas ligada. Da próxima vez, o portal pede também o código."), "success")
+    return render_template("account/recovery_codes.html", codes=codes)
+
+
+@bp.post("/account/second-factor/codes", access="member")
+def make_codes() -> ResponseReturnValue:
+    """New recovery codes, for whoever knows the password, shown this once."""
+    form = TurnOffForm()
+    if current_user.totp_secret is None:
+        return see_other(url_for(".show_second_factor"))
+    if not form.validate_on_submit() or not sessions.is_confirmed(form.current):
+        return turn_off_page(TurnOffForm(formdata=None), form), 422
+    codes = second_factor.make_recovery_codes(db.session, own_user(), actor=access.current_actor())
+    db.session.commit()
+    return render_template("account/recovery_codes.html", codes=codes)
+
+
+@bp.post("/account/second-factor/remove", access="member")
+def turn_off() -> ResponseReturnValue:
+    form = TurnOffForm()
+    if not form.validate_on_submit() or not sessions.is_confirmed(form.current):
+        return turn_off_page(form), 422
+    second_factor.turn_off(db.session, own_user(), actor=access.current_actor())
+    return done(_("Verificação em duas etapas desligada."), url_for(".index"))
+
+
+def turn_off_page(form: TurnOffForm, renewal: TurnOffForm | None = None) -> str:
+    """What is left of the recovery codes, new ones, and turning it off."""
+    left = len(own_user().recovery_hashes or [])
+    renewal = renewal or TurnOffForm(formdata=None)
+    renewal.current.id = "senha-codigos"
+    return render_template("account/turn_off.html", form=form, renewal=renewal, left=left)
+
+
+def draft_secret() -> str:
+    """A new secret, kept sealed in the session: no page and no form can choose it."""
+    secret, company_id = second_factor.new_secret(), current_user.company_id
+    sessions.keep_draft(runtime().vault.seal(secret, purpose="second_factor_draft", company_id=company_id))
+    return secret
+
+
+def drafted_secret() -> str | None:
+    """The secret that was drafted for this user a while ago, if it was."""
+    sealed, company_id = sessions.kept_draft(), current_user.company_id
+    return sealed and runtime().vault.open(sealed, purpose="second_factor_draft", company_id=company_id)
+
+
+def scan_page(form: TurnOnForm, secret: str) -> str:
+    code = segno.make(second_factor.app_address(secret, current_user.email), error="m")
+    return render_template(
+        "account/turn_on.html",
+        form=form,
+        image=code.svg_data_uri(light="#fff", border=3, omitsize=True),
+        secret=" ".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
+    )

@@ -1,19 +1,22 @@
-"""Coming in and going out: log-in, with a code where somebody asks for one, and log-out."""
+"""Coming in and going out: log-in, with a code where somebody asks for one; links that work once; and log-out.
+
+The links: the first set-up, an invitation, and a new password, for which anybody may ask. Each leads in.
+"""
 
 import logging
 
-from flask import abort, flash, redirect, request, session, url_for
+from flask import abort, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user, logout_user
 
 from portal.database.db import db
-from portal.forms.fields import text_of
-from portal.forms.people import CodeForm, LogInForm
-from portal.models import User
-from portal.people import logging_in, passwords, second_factor, users
+from portal.forms.fields import said, text_of
+from portal.forms.people import CodeForm, ForgottenForm, LogInForm, NewPasswordForm, SetUpForm
+from portal.models import AccessLink, User
+from portal.people import links, logging_in, passwords, second_factor, users
 from portal.runtime import runtime
-from portal.web import access, proxied, sessions
+from portal.web import access, link_mail, proxied, sessions
 from portal.web.errors import render_error
 from portal.web.extensions import login_manager
 from portal.web.presentation import show_form
@@ -78,10 +81,9 @@ def enter_code() -> ResponseReturnValue:
             sessions.begin(user)
             return see_other(wanted_page() or url_for("home.index"))
         db.session.commit()
-        if second_factor.is_recovery_code(form.code.data or ""):
-            form.code.errors = [_("Este código de recuperação não vale, ou já foi usado. Digite outro.")]
-        else:
-            form.code.errors = [_("Este código não vale. Espere o próximo e tente de novo.")]
+        is_recovery = second_factor.is_recovery_code(form.code.data or "")
+        used = _("Este código de recuperação não vale, ou já foi usado. Digite outro.")
+        form.code.errors = [used if is_recovery else _("Este código não vale. Espere o próximo e tente de novo.")]
     return show_form("auth/code.html", form)
 
 
@@ -120,3 +122,82 @@ def wanted_page() -> str | None:
     """The page of the portal that was asked for before the log-in."""
     wanted = request.args.get("next")
     return wanted if wanted and is_local(wanted) else None
+
+
+@bp.route("/setup/<token>", methods=["GET", "POST"], access="public")
+def set_up(token: str) -> ResponseReturnValue:
+    link = open_link(token, purpose="setup")
+    form = SetUpForm()
+    if form.is_submitted() and (refusal := proxied.refusal_of(text_of(form.email))):
+        form.form_errors.append(refusal)
+    elif form.validate_on_submit():
+        try:
+            return enter(users.set_up(db.session, link, **said(form), vault=runtime().vault, ip=request.remote_addr))
+        except passwords.InvalidAccount as error:
+            db.session.rollback()
+            form[error.field].errors = [error.sentence]
+    return show_form("auth/set_up.html", form)
+
+
+@bp.route("/invitation/<token>", methods=["GET", "POST"], access="public")
+def accept_invitation(token: str) -> ResponseReturnValue:
+    """Choose the first password."""
+    return choose_password(token, "invitation")
+
+
+@bp.route("/reset/<token>", methods=["GET", "POST"], access="public")
+def reset(token: str) -> ResponseReturnValue:
+    """Choose another password, by a link that an admin made or a mail brought."""
+    return choose_password(token, "reset")
+
+
+def choose_password(token: str, purpose: str) -> ResponseReturnValue:
+    link = open_link(token, purpose=purpose)
+    form, user = NewPasswordForm(), access.or_404(link.user)
+    if form.is_submitted() and (refusal := proxied.refusal_of(user.email)):
+        form.form_errors.append(refusal)
+    elif form.validate_on_submit():
+        try:
+            links.choose_password(db.session, link, user, text_of(form.password), ip=request.remote_addr)
+            return enter(user)
+        except passwords.InvalidAccount as error:
+            form.password.errors = [error.sentence]
+    return show_form(f"auth/{purpose}.html", form, user=user)
+
+
+@bp.get("/forgotten", access="public")
+def forgotten() -> ResponseReturnValue:
+    """Who forgot the password asks for a link by e-mail; without a mail server the page says whom to ask."""
+    return render_template(
+        "auth/forgotten.html",
+        form=ForgottenForm(formdata=None),
+        can_mail=link_mail.is_possible(),
+        is_sent="sent" in request.args,
+    )
+
+
+@bp.post("/forgotten", access="public")
+def ask_for_link() -> ResponseReturnValue:
+    """Mail a link, if somebody logs in with the address. The answer is the same if nobody does."""
+    form, ip = ForgottenForm(), request.remote_addr or ""
+    if not link_mail.is_possible():
+        return see_other(url_for(".forgotten"))
+    if not form.validate_on_submit():
+        return render_template("auth/forgotten.html", form=form, can_mail=True), 422
+    email = text_of(form.email).strip().lower()
+    try:
+        logging_in.count_guess(db.session, f"forgotten by {email}", ip=ip)
+    except logging_in.TooManyFailures:
+        abort(429)
+    db.session.commit()
+    answer = make_response(see_other(url_for(".forgotten", sent="yes")))
+    link_mail.mail_reset_after(answer, email, ip=ip)
+    return answer
+
+
+def open_link(token: str, *, purpose: str) -> AccessLink:
+    link = links.find_link(db.session, token, purpose=purpose)
+    if link is None:
+        cause = links.why_closed(db.session, token, purpose=purpose)
+        abort(make_response(render_error(cause, code=410), 410) if cause else 404)
+    return link

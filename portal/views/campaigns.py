@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from flask import flash, render_template, url_for
+from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -13,7 +13,7 @@ from portal.database.db import db
 from portal.forms.contacts import CampaignForm
 from portal.web import access
 from portal.web.presentation import show_form
-from portal.web.redirects import see_other
+from portal.web.redirects import done
 
 bp = access.Pages("campaigns", __name__, url_prefix="/campaigns")
 get_campaign_or_404 = partial(access.own_or_404, get_campaign)
@@ -32,15 +32,9 @@ def edit(campaign_id: int) -> ResponseReturnValue:
         form.show(campaign)
     elif form.validate():
         try:
-            name, description = form.said(campaign)
-            is_changed = change_campaign(
-                db.session, access.current_actor(), campaign, name=name, description=description
-            )
-            db.session.commit()
+            is_changed = change_campaign(db.session, access.current_actor(), campaign, **form.said(campaign))
+            return done(_("Campanha salva.") if is_changed else _("Nada mudou na campanha."), url_for(".index"))
         except InvalidContact as error:
             db.session.rollback()
             form.blame(error)
-        else:
-            flash(_("Campanha salva.") if is_changed else _("Nada mudou na campanha."), "success")
-            return see_other(url_for(".index"))
     return show_form("campaigns/edit.html", form, campaign=get_campaign_or_404(campaign_id))

@@ -1,6 +1,5 @@
 """The company: its name, the time zone of its dates, its data as files, and closing it."""
 
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import flash, session, url_for
@@ -12,7 +11,7 @@ from flask_login import current_user, logout_user
 from portal import clock
 from portal.database.backup import nightly
 from portal.database.db import db
-from portal.forms.fields import text_of
+from portal.forms.fields import said, text_of
 from portal.forms.settings import CloseForm, CompanyForm
 from portal.models import Company
 from portal.people import users
@@ -33,21 +32,17 @@ def index() -> ResponseReturnValue:
     company = current_user.company
     form = CompanyForm(obj=company)
     if form.validate_on_submit():
-        given = {"name": text_of(form.name), "timezone": text_of(form.timezone)}
-        if users.change_company(db.session, access.current_actor(), company, **given):
+        if users.change_company(db.session, access.current_actor(), company, **said(form)):
             return done(_("Alterações salvas."), url_for(".index"))
         form.name.errors = [_("Já existe uma empresa com este nome.")]
-    return show_form("company/index.html", form, **backup_facts())
-
-
-def backup_facts() -> dict[str, Any]:
-    """When the last backup was made, and since when there has been none for too long."""
-    settings, now = runtime().settings, clock.utcnow()
-    overdue = nightly.find_overdue(settings.backups, begun_at=current_user.company.created_at, now=now)
-    return {
-        "backed_up_at": nightly.last_made_at(settings.backups),
-        "no_backup_since": overdue if settings.backup_at is not None else None,
-    }
+    settings, begun_at = runtime().settings, current_user.company.created_at
+    overdue = nightly.find_overdue(settings.backups, begun_at=begun_at, now=clock.utcnow())
+    return show_form(
+        "company/index.html",
+        form,
+        backed_up_at=nightly.last_made_at(settings.backups),
+        no_backup_since=overdue if settings.backup_at is not None else None,
+    )
 
 
 @bp.get("/data.zip", access="admin")

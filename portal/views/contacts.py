@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 from flask import abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from flask_login import current_user
 
@@ -33,11 +32,9 @@ from portal.views import undoing
 from portal.web import access
 from portal.web.asked import asked, asked_numbers, read_page
 from portal.web.presentation import show_form
-from portal.web.redirects import back_or, see_other
+from portal.web.redirects import back_or, done, see_other
 
 MAX_LIVE = 50
-SENT = _l("O envio dos dados atuais foi pedido.")
-ALL_SENT = _l("Nada foi enviado: o CRM já tem os dados atuais, ou eles já estão na fila.")
 
 bp = access.Pages("contacts", __name__, url_prefix="/contacts")
 get_contact_or_404 = partial(access.own_or_404, listing.get_contact)
@@ -102,8 +99,7 @@ def settle(contact_id: int) -> ResponseReturnValue:
     """Somebody looked into the CRM, and the contact is right there."""
     contact = get_contact_or_404(contact_id)
     if doubts.settle(db.session, access.current_actor(), contact_id=contact_id):
-        db.session.commit()
-        flash(_("Aviso de %(name)s resolvido.", name=contact.name), "success")
+        return done(_("Aviso de %(name)s resolvido.", name=contact.name), url_for(".show", contact_id=contact_id))
     return back_or(url_for(".show", contact_id=contact_id))
 
 
@@ -111,32 +107,28 @@ def settle(contact_id: int) -> ResponseReturnValue:
 def send_ticked() -> ResponseReturnValue:
     """Send the current data of the contacts that were ticked on a page of the list."""
     sent = syncing.send_current_of(db.session, access.current_actor(), read_ticked())
-    db.session.commit()
     words = ngettext(
         "O envio dos dados atuais de %(num)s contato foi pedido.",
         "O envio dos dados atuais de %(num)s contatos foi pedido.",
         sent,
     )
-    flash_sent(words, is_sent=bool(sent))
-    return back_or(url_for(".index"))
+    return done_sending(words, url_for(".index"), is_sent=bool(sent))
 
 
 @bp.post("/<int:contact_id>/send", access="member")
 def send(contact_id: int) -> ResponseReturnValue:
     """Send the contact's current data, once however often this is clicked."""
     get_contact_or_404(contact_id)
-    sent = syncing.send_current(db.session, access.current_actor(), contact_id)
-    db.session.commit()
-    flash_sent(SENT, is_sent=bool(sent))
-    return back_or(url_for(".show", contact_id=contact_id))
+    is_sent = syncing.send_current(db.session, access.current_actor(), contact_id) is not None
+    words = _("O envio dos dados atuais foi pedido.")
+    return done_sending(words, url_for(".show", contact_id=contact_id), is_sent=is_sent)
 
 
-def flash_sent(words: str, *, is_sent: bool) -> None:
-    """Say that data were asked to be sent, and when they leave; or that there was nothing to send."""
+def done_sending(words: str, target: str, *, is_sent: bool) -> ResponseReturnValue:
+    """Keep what was asked to be sent, and say so and when it leaves; or say that there was nothing to send."""
     if is_sent:
-        flash(f"{words} {say_when_it_leaves(db.session, current_user.company_id)}", "success")
-    else:
-        flash(ALL_SENT, "info")
+        return done(f"{words} {say_when_it_leaves(db.session, current_user.company_id)}", target)
+    return done(_("Nada foi enviado: o CRM já tem os dados atuais, ou eles já estão na fila."), target, "info")
 
 
 @bp.get("/<int:contact_id>", access="member")

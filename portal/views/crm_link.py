@@ -12,7 +12,7 @@ from portal.database.db import db
 from portal.deliveries.opening import find_example
 from portal.rules.crm_link import MAX_TEMPLATE, build_address
 from portal.web import access
-from portal.web.redirects import see_other
+from portal.web.redirects import done
 
 bp = access.Pages("crm_link", __name__, url_prefix="/webhook/link")
 
@@ -45,17 +45,14 @@ def save() -> ResponseReturnValue:
     actor, pointer, template = access.current_actor(), request.form.get("pointer"), request.form.get("template", "")
     if "remove" in request.form:
         crm_link.remove_link(db.session, actor)
-        flash(_("Os contatos não têm mais um link para o CRM."), "success")
-    elif pointer is None:
+        return done(_("Os contatos não têm mais um link para o CRM."), url_for(".index"))
+    if pointer is None:
         flash(_("Escolha na resposta onde está o id ou o link."), "warning")
         return page(None, template), 422
-    else:
-        try:
-            crm_link.set_link(db.session, actor, pointer, template)
-        except LinkRefused as refusal:
-            db.session.rollback()
-            flash(refusal.sentence, "error")
-            return page(pointer, template), 422
-        flash(_("Salvo: cada contato cuja resposta ainda está guardada tem um link para o CRM."), "success")
-    db.session.commit()
-    return see_other(url_for(".index"))
+    try:
+        crm_link.set_link(db.session, actor, pointer, template)
+    except LinkRefused as refusal:
+        db.session.rollback()
+        flash(refusal.sentence, "error")
+        return page(pointer, template), 422
+    return done(_("Salvo: cada contato cuja resposta ainda está guardada tem um link para o CRM."), url_for(".index"))

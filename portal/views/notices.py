@@ -18,7 +18,7 @@ from portal.notices.letters import recipients_of, write_trial
 from portal.notices.telling import explain_chat_error, explain_error, post
 from portal.runtime import runtime
 from portal.web import access
-from portal.web.redirects import done, see_other
+from portal.web.redirects import done, told
 
 bp = access.Pages("notices", __name__, url_prefix="/notices")
 
@@ -35,15 +35,13 @@ def test() -> ResponseReturnValue:
     letter = write_trial(current_user.company, recipient)
     db.session.rollback()  # a mail server may be slow: no transaction waits for it
     if settings.smtp_url is None:
-        flash(_("Nenhum servidor de e-mail está configurado."), "error")
-        return see_other(url_for(".index"))
+        return told(_("Nenhum servidor de e-mail está configurado."), "error", url_for(".index"))
     try:
         post(letter, settings)
     except MailError as error:
-        flash(_("O e-mail não foi enviado. %(reason)s", reason=explain_error(str(error))), "error")
-    else:
-        flash(_("Enviamos um e-mail de teste a %(email)s.", email=recipient), "success")
-    return see_other(url_for(".index"))
+        words = _("O e-mail não foi enviado. %(reason)s", reason=explain_error(str(error)))
+        return told(words, "error", url_for(".index"))
+    return told(_("Enviamos um e-mail de teste a %(email)s.", email=recipient), "success", url_for(".index"))
 
 
 @bp.post("/chat", access="admin")
@@ -59,18 +57,16 @@ def save_chat() -> ResponseReturnValue:
 @bp.post("/chat/test", access="admin")
 def test_chat() -> ResponseReturnValue:
     """Post a trial, the way notices go."""
-    words = write_trial(current_user.company, "").text
+    trial = write_trial(current_user.company, "").text
     chat = take_trial(db.session, access.current_actor())
     if chat is None:
-        flash(_("Nenhum chat está configurado."), "error")
-        return see_other(url_for(".index"))
+        return told(_("Nenhum chat está configurado."), "error", url_for(".index"))
     try:
-        post_to_chat(open_session(runtime().egress), chat, words, vault=runtime().vault)
+        post_to_chat(open_session(runtime().egress), chat, trial, vault=runtime().vault)
     except ChatError as error:
-        flash(_("A mensagem não chegou ao chat. %(reason)s", reason=explain_chat_error(str(error))), "error")
-    else:
-        flash(_("Enviamos uma mensagem de teste ao chat. Veja se ela apareceu."), "success")
-    return see_other(url_for(".index"))
+        words = _("A mensagem não chegou ao chat. %(reason)s", reason=explain_chat_error(str(error)))
+        return told(words, "error", url_for(".index"))
+    return told(_("Enviamos uma mensagem de teste ao chat. Veja se ela apareceu."), "success", url_for(".index"))
 
 
 @bp.post("/chat/remove", access="admin")

@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.database.db import db
+from portal.forms.fields import said
 from portal.forms.settings import RetentionForm
 from portal.privacy import retention
 from portal.web import access
@@ -21,8 +22,7 @@ def index() -> ResponseReturnValue:
     company = current_user.company
     form = RetentionForm(obj=company)
     if form.validate_on_submit():
-        days = {name: value for name, value in form.data.items() if name in retention.PERIODS}
-        retention.keep_for(db.session, access.current_actor(), company, days)
+        retention.keep_for(db.session, access.current_actor(), company, said(form))
         return done(_("Prazos salvos. A próxima limpeza já segue estes prazos."), url_for(".index"))
     report = retention.last_report(db.session, company.id)
     return show_form("privacy/index.html", form, report=report)

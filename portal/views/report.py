@@ -24,7 +24,7 @@ from portal.runtime import runtime
 from portal.web import access, csv_file
 from portal.web.asked import asked, asked_days, asked_numbers
 from portal.web.charts import stack
-from portal.web.redirects import back_or, see_other
+from portal.web.redirects import done, see_other
 
 MONTHS = 13
 """How many months the page offers."""
@@ -76,11 +76,9 @@ def mail() -> ResponseReturnValue:
     if every not in (None, *REPORTS):
         abort(400)
     subscribe(current_user, every)
-    db.session.commit()
     words = {"week": _("O relatório vai para %(email)s às segundas-feiras.", email=current_user.email)}
     words["month"] = _("O relatório vai para %(email)s no dia 1º de cada mês.", email=current_user.email)
-    flash(words[every] if every else _("O relatório não vai mais por e-mail."), "success")
-    return back_or(url_for(".index"))
+    return done(words[every] if every else _("O relatório não vai mais por e-mail."), url_for(".index"))
 
 
 def read_report() -> Report:

@@ -11,7 +11,7 @@ from portal.database.paging import row_number
 from portal.deliveries import resending
 from portal.views.deliveries import asked_filter, get_delivery_or_404, read_filter_or_say
 from portal.web import access
-from portal.web.redirects import back_or, see_other
+from portal.web.redirects import back_or, done, see_other
 
 bp = access.Pages("resending", __name__, url_prefix="/deliveries")
 
@@ -41,12 +41,10 @@ def start(webhook_id: str) -> ResponseReturnValue:
         )
     except resending.NeedsConfirmation:
         return see_other(url_for(".confirm", webhook_id=webhook_id))
-    db.session.commit()
+    target = url_for("deliveries.show", webhook_id=webhook_id)
     if is_resent:
-        flash(f"{resending.RESENT} {say_when_it_leaves(db.session, current_user.company_id)}", "success")
-    else:
-        flash(resending.explain_under_way(delivery), "info")
-    return back_or(url_for("deliveries.show", webhook_id=webhook_id))
+        return done(f"{resending.RESENT} {say_when_it_leaves(db.session, current_user.company_id)}", target)
+    return done(resending.explain_under_way(delivery), target, "info")
 
 
 @bp.get("/resend", access="admin")

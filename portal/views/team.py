@@ -8,16 +8,15 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal.company.refusals import Refusal
 from portal.contacts import assigning
 from portal.contacts.filtering import ContactFilter
 from portal.contacts.listing import COUNT_CAP, count_contacts, people_of
 from portal.database.db import db
 from portal.database.paging import row_number
-from portal.forms.fields import text_of
+from portal.forms.fields import said, text_of
 from portal.forms.people import ROLE_WORDS, InvitationForm, OtherEmailForm, RoleForm
-from portal.models import User
-from portal.people import emails, links, passwords, users
+from portal.models import Company, User
+from portal.people import emails, links, passwords, second_factor, users
 from portal.people.logging_in import may_log_in
 from portal.people.users import USER_STATES, state_of
 from portal.rules.folding import fold
@@ -57,20 +56,10 @@ def new() -> ResponseReturnValue:
     form = InvitationForm()
     if form.validate_on_submit():
         try:
-            user, token = users.invite(
-                db.session,
-                current_user.company,
-                name=text_of(form.name),
-                email=text_of(form.email),
-                role=form.role.data,
-                actor=access.current_actor(),
-            )
+            return invite(current_user.company, **said(form))
         except passwords.InvalidAccount as error:
             db.session.rollback()
             form[error.field].errors = [error.sentence]
-        else:
-            db.session.commit()
-            return page(user, link=link_to("links.accept_invitation", token))
     return show_form("team/new.html", form)
 
 
@@ -87,7 +76,7 @@ def issue_link(user_id: int) -> ResponseReturnValue:
         abort(400)
     purpose, token = links.issue_link(db.session, user, actor=access.current_actor())
     db.session.commit()
-    return page(user, link=link_to("links.reset" if purpose == "reset" else "links.accept_invitation", token))
+    return page(user, link=link_to("auth.reset" if purpose == "reset" else "auth.accept_invitation", token))
 
 
 @bp.post("/<int:user_id>/email", access="admin")
@@ -103,7 +92,7 @@ def change_email(user_id: int) -> ResponseReturnValue:
         return page(user, link=link_to("account.confirm_email", link[1]), email=email)
     flash(_("E-mail trocado."), "success")
     if link is not None:
-        return page(user, link=link_to("links.accept_invitation", link[1]))
+        return page(user, link=link_to("auth.accept_invitation", link[1]))
     return see_other(url_for(".show", user_id=user_id))
 
 
@@ -114,7 +103,7 @@ def set_role(user_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit():
         abort(400)
     if user.role is None:
-        return invite_owner(user, form.role.data)
+        return invite(user.company, name=user.name, email=user.email, role=form.role.data)
     users.change_role(db.session, user, form.role.data, actor=access.current_actor())
     return done(_("Papel de %(name)s salvo.", name=user.name), url_for(".show", user_id=user_id))
 
@@ -129,10 +118,8 @@ def disable(user_id: int) -> ResponseReturnValue:
     heir = get_user_or_404(heir_id) if heir_id and heir_id != user_id else None
     task = assigning.hand_over(db.session, actor, user_id, heir.id) if heir else None
     users.disable(db.session, get_user_or_404(user_id), actor=actor)
-    return done(
-        _("%(name)s não entra mais no portal.", name=get_user_or_404(user_id).name),
-        url_for("jobs.show", job_id=task.id) if task and task.total else url_for(".show", user_id=user_id),
-    )
+    target = url_for("jobs.show", job_id=task.id) if task and task.total else url_for(".show", user_id=user_id)
+    return done(_("%(name)s não entra mais no portal.", name=get_user_or_404(user_id).name), target)
 
 
 @bp.post("/<int:user_id>/enable", access="admin")
@@ -142,25 +129,25 @@ def enable(user_id: int) -> ResponseReturnValue:
     return done(_("%(name)s pode entrar de novo.", name=user.name), url_for(".show", user_id=user_id))
 
 
+@bp.post("/<int:user_id>/second-factor/remove", access="admin")
+def remove_second_factor(user_id: int) -> ResponseReturnValue:
+    """Let somebody who lost the phone log in with the password alone."""
+    user = get_user_or_404(user_id)
+    second_factor.turn_off(db.session, user, actor=access.current_actor())
+    words = _("%(name)s entra só com a senha, até ligar a verificação de novo.", name=user.name)
+    return done(words, url_for(".show", user_id=user_id))
+
+
 def is_found(person: User, search: str) -> bool:
     """Whether name or e-mail holds what is searched, whatever its case and accents."""
     return fold(search) in fold(f"{person.name} {person.email}")
 
 
-def invite_owner(user: User, role: str) -> ResponseReturnValue:
-    """Give a log-in to somebody who so far only owned contacts."""
-    actor = access.current_actor()
-    user, token = users.invite(db.session, user.company, name=user.name, email=user.email, role=role, actor=actor)
+def invite(company: Company, **facts: str) -> ResponseReturnValue:
+    """Give a log-in to somebody new, or to somebody who so far only owned contacts. Raises InvalidAccount."""
+    user, token = users.invite(db.session, company, **facts, actor=access.current_actor())
     db.session.commit()
-    return page(user, link=link_to("links.accept_invitation", token))
-
-
-@bp.errorhandler(Refusal)
-def explain_refusal(refusal: Refusal) -> ResponseReturnValue:
-    """Back to the person's page, also from where it was shown under another address, and why nothing was changed."""
-    db.session.rollback()
-    flash(refusal.sentence, "error")
-    return see_other(url_for(".show", **(request.view_args or {})))
+    return page(user, link=link_to("auth.accept_invitation", token))
 
 
 def page(user: User, *, link: str | None = None, email: str | None = None) -> str:

@@ -10,7 +10,6 @@ from flask_login import current_user
 from portal.company.refusals import Refusal
 from portal.contacts.listing import people_of
 from portal.database.db import db
-from portal.forms.fields import text_of
 from portal.forms.people import ROLE_WORDS
 from portal.forms.settings import SCOPE_WORDS, TokenForm
 from portal.people import users
@@ -35,14 +34,8 @@ def create() -> ResponseReturnValue:
         return page(form), 422
     user = access.own_or_404(users.get_user, form.user.data)
     try:
-        token = create_token(
-            db.session,
-            user,
-            label=text_of(form.label),
-            scope=form.scope.data,
-            last_day=form.last_day.data,
-            actor=access.current_actor(),
-        )
+        given = {name: form[name].data for name in ("label", "scope", "last_day")}
+        token = create_token(db.session, user, **given, actor=access.current_actor())
     except Refusal as refusal:
         form.last_day.errors = [refusal.sentence]
         return page(form), 422

@@ -13,8 +13,8 @@ from portal.contacts.triage import Overtaken, Turn
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.views import undoing
-from portal.views.causes import read_moment
 from portal.views.contacts import asked_filter, get_contact_or_404, read_filter, read_level
+from portal.views.sync import read_moment
 from portal.web import access
 from portal.web.redirects import see_other
 

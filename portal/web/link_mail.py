@@ -77,7 +77,7 @@ def _mail_reset(app: Flask, email: str, ip: str) -> None:
             if asked is None:
                 return
             user, token = asked
-            send_link(user, link_to("links.reset", token), purpose="reset", recipient=user.email)
+            send_link(user, link_to("auth.reset", token), purpose="reset", recipient=user.email)
     except MailError as error:
         logger.warning("A link was not mailed: %s", error, extra={"action": "reset_mail_failed"})
     except Exception:  # there is nobody to raise it to: the log says it

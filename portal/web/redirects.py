@@ -68,8 +68,14 @@ def back_or(target: str) -> ResponseReturnValue:
     return see_other(wanted if wanted and is_local(wanted) else target)
 
 
-def done(words: str, target: str) -> ResponseReturnValue:
+def told(words: str, tone: str, target: str) -> ResponseReturnValue:
+    """Answer a POST: the page `target`, which the browser opens, says these words."""
+    flash(words, tone)
+    return see_other(target)
+
+
+def done(words: str, target: str, tone: str = "success") -> ResponseReturnValue:
     """Keep what was done; the page to which `back_or` leads says so."""
     db.session.commit()
-    flash(words, "success")
+    flash(words, tone)
     return back_or(target)
