@@ -1,20 +1,22 @@
-"""`portal backup` and `portal restore`."""
+"""`portal backup`, `portal restore` and `portal move`."""
 
 from collections.abc import Set
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from portal import audit
+from portal import audit, clock
 from portal.audit import Actor
 from portal.cli.console import ACTOR, check_stored_secrets, json_option, open_app, print_answer
 from portal.cli.holding import hold_app
 from portal.cli.upgrade import bring_to_this_version
-from portal.config import load_settings
+from portal.config import load_settings, read_database_file
 from portal.database import backup as backups
-from portal.database.db import db
+from portal.database import moving
+from portal.database.db import db, engine_options, prepare_engine
 from portal.database.schema import check_schema
 from portal.models import Company
 from portal.privacy import closing, marks
@@ -114,16 +116,49 @@ def backup(file: Path, force: bool, as_json: bool) -> None:
         size = backups.back_up(db.engine, file, force=force)
         done = f"Backed up to {file} ({size / MEGABYTE:.1f} MB)."
         print_answer({"file": str(file), "bytes": size}, [done], as_json=as_json)
+        kept = runtime().settings.instance / "secret.key"
         click.echo(
-            f"Not in it: the secret key ({place_of_key()}). Keep a copy of it elsewhere: without it this backup cannot "
-            "be restored.",
+            f"Not in it: the secret key ({kept if kept.exists() else 'PORTAL_SECRET_KEY'}). Keep a copy of it "
+            "elsewhere: without it this backup cannot be restored.",
             err=True,
         )
         audit.record_everywhere(db.session, ACTOR, "backup.made", subject=file.name)
         db.session.commit()
 
 
-def place_of_key() -> str:
-    """Where the operator finds the key in use."""
-    kept = runtime().settings.instance / "secret.key"
-    return str(kept) if kept.exists() else "PORTAL_SECRET_KEY"
+@click.command()
+@click.option(
+    "--to-file",
+    "file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="A file that holds the address of an empty PostgreSQL database (postgresql://...), for the owner's eyes only.",
+)
+def move(file: str) -> None:
+    """Carry everything from SQLite to PostgreSQL, while the portal is stopped.
+
+    Deliveries that wait keep their ids, bytes, order and tries, and go on from there. Every cell is compared at the
+    end. A move that is cut off goes on where it stood when it is run again. SQLite's file stays as it is.
+    """
+    url = read_database_file(file)
+    target = create_engine(url, **engine_options(url))
+    prepare_engine(target)
+    with open_app(), ExitStack() as stack:
+        stack.callback(target.dispose)
+        try:
+            rows = moving.move(db.engine, target, db.metadata, now=clock.utcnow(), report=show_moved)
+        except moving.MoveError as error:
+            raise click.ClickException(str(error)) from error
+        with Session(target) as session:
+            audit.record_everywhere(session, ACTOR, "database.moved")
+            session.commit()
+    click.echo(f"Moved: {rows} rows, compared cell by cell.")
+    click.echo(
+        f"One setting says where the portal is now: PORTAL_DATABASE_URL_FILE={file} (or PORTAL_DATABASE_URL). Keep the "
+        "secret key as it is. What people do on SQLite from now on does not come along."
+    )
+
+
+def show_moved(table: str, rows: int) -> None:
+    """Say on standard error how far it is."""
+    click.echo(f"  {table:18} {rows}", err=True)

@@ -9,22 +9,7 @@ import click
 from portal.api.contacts import shapes_of
 from portal.api.jobs import JobSchema
 from portal.audit import Actor
-from portal.cli import inert
-from portal.cli.console import (
-    ACTOR,
-    ROW_NUMBER,
-    Command,
-    Words,
-    check_usage,
-    contact_of_any_company,
-    for_company,
-    is_any_given,
-    json_option,
-    open_app,
-    print_answer,
-    print_json,
-    refuse_unknown,
-)
+from portal.cli import console, inert
 from portal.contacts import assigning, classifying, completing, merging, syncing
 from portal.contacts.filtering import NAMES, ContactFilter, read_filter
 from portal.contacts.listing import get_contact, page_contacts
@@ -35,10 +20,10 @@ from portal.models import LEVELS, Company, Contact, Task
 ALL_SENT = "The CRM has it all, or it is queued: nothing is sent."
 
 
-def filter_options(command: Command) -> Command:
+def filter_options(command: console.Command) -> console.Command:
     """Add an option for each field of the filter; the command gets what was given as keyword arguments."""
     for name, values in reversed(choices_of(ContactFilter).items()):
-        kind = Words(254) if values is None else click.Choice(tuple(map(str, values)))
+        kind = console.Words(254) if values is None else click.Choice(tuple(map(str, values)))
         command = click.option(f"--{name.replace('_', '-')}", type=kind)(command)
     return command
 
@@ -46,7 +31,7 @@ def filter_options(command: Command) -> Command:
 def read_wanted(actor: Actor, given: Mapping[str, Any]) -> ContactFilter:
     """The filter that the options make. Raises BadParameter for what the company does not have."""
     wanted = read_filter(db.session, actor.company_id, given)
-    refuse_unknown(wanted, actor.company_id, given)
+    console.refuse_unknown(wanted, actor.company_id, given)
     return wanted
 
 
@@ -57,11 +42,11 @@ def contacts() -> None:
 
 @contacts.command(name="list")
 @reading()
-@for_company
+@console.for_company
 @filter_options
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--cursor", metavar="CURSOR", help="Go on where the last page ended.")
-@json_option
+@console.json_option
 def list_contacts(actor: Actor, limit: int, cursor: str | None, as_json: bool, **given: Any) -> None:
     """List contacts by name, with their level and whether the CRM knows it.
 
@@ -70,33 +55,33 @@ def list_contacts(actor: Actor, limit: int, cursor: str | None, as_json: bool, *
     wanted = read_wanted(actor, given)
     page = page_contacts(db.session, actor.company_id, wanted, limit=limit, cursor=cursor, with_messages=True)
     shapes = shapes_of(page.items)
-    print_answer({"items": shapes, "next_cursor": page.next_cursor}, map(line_of, shapes), as_json=as_json)
+    console.print_answer({"items": shapes, "next_cursor": page.next_cursor}, map(line_of, shapes), as_json=as_json)
 
 
 @contacts.command()
-@click.argument("contact_id", type=ROW_NUMBER)
+@click.argument("contact_id", type=console.ROW_NUMBER)
 @reading()
-@for_company
-@json_option
+@console.for_company
+@console.json_option
 def show(actor: Actor, contact_id: int, as_json: bool) -> None:
     """Show one contact with all that is known of it."""
     (shape,) = shapes_of([contact_of_company(actor, contact_id)])
     facts = [f"  {name}: {value}" for name, value in facts_of(shape)]
     thread = [f"  {message['date']} {message['sender_name']}: {message['message']}" for message in shape["messages"]]
-    print_answer(shape, [line_of(shape), *facts, *thread], as_json=as_json)
+    console.print_answer(shape, [line_of(shape), *facts, *thread], as_json=as_json)
 
 
 @contacts.command()
-@click.argument("contact_id", required=False, type=ROW_NUMBER)
-@check_usage(
-    lambda given: (given["contact_id"] is not None) != is_any_given(given, NAMES),
+@click.argument("contact_id", required=False, type=console.ROW_NUMBER)
+@console.check_usage(
+    lambda given: (given["contact_id"] is not None) != console.is_any_given(given, NAMES),
     "Give either the number of a contact or a filter, such as --state data_changed.",
 )
-@for_company
+@console.for_company
 @filter_options
 @click.option("--dry-run", is_flag=True, help="With a filter: only count.")
 @click.option("--yes", is_flag=True, help="With a filter: do not ask.")
-@json_option
+@console.json_option
 def send(actor: Actor, contact_id: int | None, dry_run: bool, yes: bool, as_json: bool, **given: Any) -> None:
     """Send a contact's current data, where the CRM has the old data or does not know the level.
 
@@ -116,7 +101,7 @@ def send_one(actor: Actor, contact_id: int, *, as_json: bool) -> None:
     sent = syncing.send_current(db.session, actor, contact_id)
     db.session.commit()
     if as_json:
-        print_json({"contact_id": contact_id, "delivery_id": sent})
+        console.print_json({"contact_id": contact_id, "delivery_id": sent})
     elif sent:
         click.echo(f"Delivery {sent} is queued.")
     else:
@@ -134,14 +119,16 @@ def send_many(actor: Actor, wanted: ContactFilter, *, dry_run: bool, yes: bool, 
 
 
 @contacts.command()
-@click.option("--to-owner", type=Words(254), help="Who gets them: an e-mail.")
-@click.option("--to-campaign", type=Words(200), help="Where they go: a campaign's name.")
-@check_usage(lambda given: is_any_given(given, NAMES), "Give a filter, such as --owner ana@example.com.")
-@for_company
+@click.option("--to-owner", type=console.Words(254), help="Who gets them: an e-mail.")
+@click.option("--to-campaign", type=console.Words(200), help="Where they go: a campaign's name.")
+@console.check_usage(
+    lambda given: console.is_any_given(given, NAMES), "Give a filter, such as --owner ana@example.com."
+)
+@console.for_company
 @filter_options
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@json_option
+@console.json_option
 def assign(
     actor: Actor,
     to_owner: str | None,
@@ -169,9 +156,9 @@ def assign(
 
 
 @contacts.command()
-@click.argument("contact_id", type=ROW_NUMBER)
-@click.argument("other_id", type=ROW_NUMBER)
-@for_company
+@click.argument("contact_id", type=console.ROW_NUMBER)
+@click.argument("other_id", type=console.ROW_NUMBER)
+@console.for_company
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def merge(actor: Actor, contact_id: int, other_id: int, yes: bool) -> None:
     """Make one contact of two that are one person: CONTACT_ID stays, OTHER_ID is gone.
@@ -216,10 +203,10 @@ def facts_of(shape: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 @click.command()
-@for_company
+@console.for_company
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@json_option
+@console.json_option
 def sync(actor: Actor, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Bring the CRM in sync, as a job that a worker does.
 
@@ -246,22 +233,22 @@ def do_in_job(
     """Ask whether it is to be done with so many contacts, start the job that does it, and say so; or only count."""
     do, done = verb
     if dry_run:
-        print_json({"count": count}) if as_json else click.echo(f"{count} contacts would be {done}.")
+        console.print_json({"count": count}) if as_json else click.echo(f"{count} contacts would be {done}.")
         return
     if not yes and count:
         click.confirm(f"{do.capitalize()} {count} contacts?", abort=True, err=True)
     task = start()
     db.session.commit()
     if as_json:
-        print_json(JobSchema().dump(task))
+        console.print_json(JobSchema().dump(task))
     else:
         click.echo(f"Job {task.id}: a worker {do}s {task.total} contacts." if task.total else nothing)
 
 
 @click.command()
-@click.argument("contact_id", type=ROW_NUMBER)
+@click.argument("contact_id", type=console.ROW_NUMBER)
 @click.argument("level", type=click.Choice([*map(str, LEVELS), "none"]))
-@json_option
+@console.json_option
 def classify(contact_id: int, level: str, as_json: bool) -> None:
     """Set or remove a contact's interest level.
 
@@ -269,12 +256,12 @@ def classify(contact_id: int, level: str, as_json: bool) -> None:
     a level is set or changed, not when it is removed.
     """
     wanted = None if level == "none" else int(level)
-    with open_app():
-        contact = contact_of_any_company(contact_id)
-        done = classifying.classify(db.session, Actor(contact.company_id, ACTOR), contact_id, wanted)
+    with console.open_app():
+        contact = console.contact_of_any_company(contact_id)
+        done = classifying.classify(db.session, Actor(contact.company_id, console.ACTOR), contact_id, wanted)
         db.session.commit()
         if as_json:
-            print_json({"contact_id": contact_id, "delivery_id": done.delivery_id})
+            console.print_json({"contact_id": contact_id, "delivery_id": done.delivery_id})
             return
         click.echo(f"Contact {contact_id}: {done.previous_level or 'none'} -> {level}.")
         if done.delivery_id is not None:

@@ -9,20 +9,7 @@ import click
 from portal.api.deliveries import DeliveryPageSchema, DeliverySchema
 from portal.api.jobs import JobSchema
 from portal.audit import Actor
-from portal.cli.console import (
-    ROW_NUMBER,
-    Command,
-    Words,
-    check_usage,
-    for_company,
-    is_any_given,
-    lines_of_attempt,
-    print_answer,
-    print_json,
-    read_time,
-    refuse_unknown,
-    time_in,
-)
+from portal.cli import console
 from portal.company.endpoint import say_when_it_leaves
 from portal.database.db import db, reading
 from portal.deliveries import filtering, resending
@@ -38,9 +25,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 FILTER_OPTIONS = (
     click.option("--status", type=click.Choice(DELIVERY_STATUSES)),
-    click.option("--contact", type=ROW_NUMBER, metavar="ID"),
-    click.option("--campaign", metavar="NAME", type=Words(200)),
-    click.option("--owner", metavar="EMAIL", type=Words(254)),
+    click.option("--contact", type=console.ROW_NUMBER, metavar="ID"),
+    click.option("--campaign", metavar="NAME", type=console.Words(200)),
+    click.option("--owner", metavar="EMAIL", type=console.Words(254)),
     click.option("--level", type=click.Choice(LEVELS)),
     click.option(
         "--reason",
@@ -65,14 +52,14 @@ FILTER_OPTIONS = (
         default=None,
         help="Only those with a warning that speaks of an error and that nobody has settled.",
     ),
-    click.option("--outage", type=ROW_NUMBER, metavar="ID", help="Only what that outage held up."),
+    click.option("--outage", type=console.ROW_NUMBER, metavar="ID", help="Only what that outage held up."),
     click.option(
-        "--search", metavar="TEXT", type=Words(200), help="A contact's name or LinkedIn id, or a delivery's id."
+        "--search", metavar="TEXT", type=console.Words(200), help="A contact's name or LinkedIn id, or a delivery's id."
     ),
 )
 
 
-def filter_options(command: Command) -> Command:
+def filter_options(command: console.Command) -> console.Command:
     """Add the options; the command gets what was given as keyword arguments, for `read_filter`."""
     for option in reversed(FILTER_OPTIONS):
         command = option(command)
@@ -81,9 +68,9 @@ def filter_options(command: Command) -> Command:
 
 def read_filter(company: Company, given: dict[str, Any]) -> DeliveryFilter:
     """What was asked for. Raises BadParameter for what does not exist."""
-    moments = {name: read_time(given[name], company, option=f"--{name}") for name in ("since", "until")}
+    moments = {name: console.read_time(given[name], company, option=f"--{name}") for name in ("since", "until")}
     wanted = filtering.read_filter(db.session, company.id, given | moments)
-    refuse_unknown(wanted, company.id, given)
+    console.refuse_unknown(wanted, company.id, given)
     return wanted
 
 
@@ -94,7 +81,7 @@ def deliveries() -> None:
 
 @deliveries.command(name="list")
 @reading()
-@for_company
+@console.for_company
 @filter_options
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--cursor", metavar="CURSOR", help="Go on where the last page ended.")
@@ -104,29 +91,29 @@ def list_deliveries(actor: Actor, limit: int, cursor: str | None, as_json: bool,
     company = db.session.get_one(Company, actor.company_id)
     page = page_deliveries(db.session, company.id, read_filter(company, given), limit=limit, cursor=cursor)
     lines = (line_of(item, company) for item in page.items)
-    print_answer(DeliveryPageSchema().dump(page), lines, as_json=as_json)
+    console.print_answer(DeliveryPageSchema().dump(page), lines, as_json=as_json)
 
 
 @deliveries.command()
 @click.argument("delivery_id")
 @reading()
-@for_company
+@console.for_company
 @json_option
 def show(actor: Actor, delivery_id: str, as_json: bool) -> None:
     """Show one delivery and every try of it, newest first."""
     company = db.session.get_one(Company, actor.company_id)
     row = get_delivery_or_fail(company, delivery_id)
     lines = [line_of(row, company), *lines_of_tries(row, company)]
-    print_answer(DeliverySchema().dump(row), lines, as_json=as_json)
+    console.print_answer(DeliverySchema().dump(row), lines, as_json=as_json)
 
 
 @deliveries.command()
 @click.argument("delivery_ids", nargs=-1, metavar="[DELIVERY_ID]...")
-@check_usage(
-    lambda given: bool(given["delivery_ids"]) != is_any_given(given, NAMES),
+@console.check_usage(
+    lambda given: bool(given["delivery_ids"]) != console.is_any_given(given, NAMES),
     "Give either ids of deliveries or a filter, such as --status failed.",
 )
-@for_company
+@console.for_company
 @filter_options
 @click.option("--include", type=click.Choice(RISKS), multiple=True, help="With a filter: send these too.")
 @click.option("--dry-run", is_flag=True, help="With a filter: only count.")
@@ -189,7 +176,7 @@ def resend_many(
     task = resending.resend_many(db.session, actor, wanted, risks=risks, newest_id=matching.newest_id)
     db.session.commit()
     if as_json:
-        print_json(JobSchema().dump(task))
+        console.print_json(JobSchema().dump(task))
     else:
         click.echo(
             f"Job {task.id}: a worker sends {task.total} deliveries again." if task.total else "Nothing was sent again."
@@ -208,7 +195,7 @@ def line_of(row: Delivery, company: Company) -> str:
     """One delivery as a line for people."""
     contact = "(test)" if row.is_test else row.contact.name if row.contact else "-"
     level = f"{row.previous_level or '-'} -> {row.interest_level or '-'}"
-    made_at = time_in(company, row.created_at)
+    made_at = console.time_in(company, row.created_at)
     line = f"{row.webhook_id}  {made_at}  {row.status:<10} {row.reason or '-':<18} {level}  {contact}"
     return line + next_of(row, company)
 
@@ -216,8 +203,8 @@ def line_of(row: Delivery, company: Company) -> str:
 def lines_of_tries(row: Delivery, company: Company) -> Iterator[str]:
     """Every try of a delivery, newest first."""
     for attempt in reversed(row.attempts):
-        yield f"\nTry {attempt.number}, {attempt.trigger}, {time_in(company, attempt.started_at)}"
-        yield from lines_of_attempt(attempt)
+        yield f"\nTry {attempt.number}, {attempt.trigger}, {console.time_in(company, attempt.started_at)}"
+        yield from console.lines_of_attempt(attempt)
 
 
 def next_of(row: Delivery, company: Company) -> str:
@@ -228,4 +215,4 @@ def next_of(row: Delivery, company: Company) -> str:
     if coming.at is None:
         return "  (held: sending is paused)"
     words = "the portal probes the receiver again" if coming.waits_for == "probe" else "next try"
-    return f"  ({words}: {time_in(company, coming.at)})"
+    return f"  ({words}: {console.time_in(company, coming.at)})"

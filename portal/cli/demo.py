@@ -56,16 +56,16 @@ def demo_environ(folder: Path) -> dict[str, str]:
 
 def introduce(address: str, password: str) -> None:
     """Say where it is and how to get in."""
-    click.echo("")
-    click.echo("  A demonstration of the portal. The people are made up; nothing leaves this machine or is kept.")
-    click.echo("")
-    click.echo(f"  Open      {address}")
-    for name, email, role in TEAM:
-        click.echo(f"  Log in    {email:<24} {name}, {role}")
-    click.echo(f"  Password  {password}")
-    click.echo("")
-    click.echo(f"  Every few seconds a contact is classified: see {address}/deliveries. Ctrl-C ends it.")
-    click.echo("")
+    people = "\n".join(f"  Log in    {email:<24} {name}, {role}" for name, email, role in TEAM)
+    click.echo(f"""
+  A demonstration of the portal. The people are made up; nothing leaves this machine or is kept.
+
+  Open      {address}
+{people}
+  Password  {password}
+
+  Every few seconds a contact is classified: see {address}/deliveries. Ctrl-C ends it.
+""")
 
 
 def show_answer(name: str, level: int, status: int) -> None:

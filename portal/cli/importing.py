@@ -15,17 +15,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.audit import Actor
-from portal.cli import inert
-from portal.cli.console import (
-    ACTOR,
-    ROW_NUMBER,
-    Words,
-    company_option,
-    for_company,
-    json_option,
-    open_app,
-    pick_company,
-)
+from portal.cli import console, inert
 from portal.cli.import_report import Findings, describe, print_report, show_columns
 from portal.company.endpoint import is_configured
 from portal.database.db import db, reading
@@ -76,8 +66,8 @@ class Mapping(click.ParamType[tuple[str, str]]):
 
 @click.command(name="import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@company_option
-@click.option("--campaign", type=Words(200), help="For rows that name none.")
+@console.company_option
+@click.option("--campaign", type=console.Words(200), help="For rows that name none.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
 @click.option("--no-webhook", is_flag=True, help="Record levels without telling the CRM.")
 @click.option(
@@ -107,7 +97,7 @@ class Mapping(click.ParamType[tuple[str, str]]):
 @click.option("--encoding", type=Encoding(), help="How the file's characters are written, where it was not told right.")
 @click.option("--sheet", metavar="NAME", help="The sheet of a workbook, in place of the one that holds a table.")
 @click.option("--no-header", is_flag=True, help="The first row is a contact already, and names no columns.")
-@json_option
+@console.json_option
 def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, **asked: Any) -> None:
     """Import contacts from a CSV file, a workbook (XLSX, XLS, ODS) or JSON lines.
 
@@ -116,9 +106,9 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
     of the same header too. A row that is not accepted is reported on standard error with its line and loses no other;
     the exit code is then 1.
     """
-    with open_app(), open_file(file, asked["sheet"]) as table:
-        company = pick_company(company_name)
-        actor, owner = Actor(company.id, ACTOR), find_owner(db.session, company, asked["owner"])
+    with console.open_app(), open_file(file, asked["sheet"]) as table:
+        company = console.pick_company(company_name)
+        actor, owner = Actor(company.id, console.ACTOR), find_owner(db.session, company, asked["owner"])
         order, total = read_order(table, owner, filename="stdin" if str(file) == "-" else file.name, asked=asked)
         if not as_json:
             click.echo(
@@ -244,8 +234,8 @@ def do_chunk(chunk: Chunk, held: TaskClaim) -> Done:
 
 
 @click.command()
-@click.argument("number", type=ROW_NUMBER, metavar="IMPORT")
-@for_company
+@click.argument("number", type=console.ROW_NUMBER, metavar="IMPORT")
+@console.for_company
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def undo(actor: Actor, number: int, dry_run: bool, yes: bool) -> None:

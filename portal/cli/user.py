@@ -6,16 +6,7 @@ import click
 from sqlalchemy import select
 
 from portal.audit import Actor
-from portal.cli.console import (
-    ACTOR,
-    Words,
-    company_option,
-    for_company,
-    json_option,
-    open_app,
-    pick_company,
-    print_answer,
-)
+from portal.cli import console
 from portal.contacts.listing import people_of
 from portal.database.db import db, reading
 from portal.models import ROLES, User
@@ -29,9 +20,9 @@ def user() -> None:
 
 
 @user.command()
-@company_option
-@click.option("--email", required=True, type=Words(254))
-@click.option("--name", required=True, type=Words(200), help="How others see the person.")
+@console.company_option
+@click.option("--email", required=True, type=console.Words(254))
+@click.option("--name", required=True, type=console.Words(200), help="How others see the person.")
 @click.option("--role", required=True, type=click.Choice(ROLES))
 @click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
 def add(company_name: str | None, email: str, name: str, role: str, password_stdin: bool) -> None:
@@ -40,14 +31,15 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
     Without a password it prints a link, good for one use within 7 days, by which the person chooses one.
     """
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-    with open_app(or_make=company_name is not None):
+    with console.open_app(or_make=company_name is not None):
         is_new = company_name is not None and users.find_company(db.session, company_name) is None
         if company_name is None:
-            company = pick_company(None)
+            company = console.pick_company(None)
         else:
             company = users.get_or_create_company(db.session, company_name, vault=runtime().vault)
+        actor = Actor(company.id, console.ACTOR)
         person, token = users.admit(
-            db.session, company, name=name, email=email, role=role, password=password, actor=Actor(company.id, ACTOR)
+            db.session, company, name=name, email=email, role=role, password=password, actor=actor
         )
         db.session.commit()
         new = ", a new company" if is_new else ""
@@ -58,39 +50,39 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
 
 @user.command(name="list")
 @reading()
-@for_company
-@json_option
+@console.for_company
+@console.json_option
 def list_users(actor: Actor, as_json: bool) -> None:
     """List the company's people, with a log-in or without."""
     people = [shape_of(person) for person in people_of(db.session, actor.company_id)]
     lines = (f"{each['role'] or '-':<8} {each['state']:<14} {each['email']:<32} {each['name']}" for each in people)
-    print_answer({"items": people}, lines, as_json=as_json)
+    console.print_answer({"items": people}, lines, as_json=as_json)
 
 
 @user.command()
 @click.option("--email", required=True, help="Whose.")
 def reset_second_factor(email: str) -> None:
     """Let somebody who lost the phone log in with the password alone."""
-    with open_app():
+    with console.open_app():
         person = find_login(email)
         if person.totp_secret is None:
             raise click.ClickException(f"{person.email} has no second factor.")
-        second_factor.turn_off(db.session, person, actor=Actor(person.company_id, ACTOR))
+        second_factor.turn_off(db.session, person, actor=Actor(person.company_id, console.ACTOR))
         db.session.commit()
         click.echo(f"{person.email} logs in with the password alone.")
 
 
 @user.command()
 @click.option("--email", required=True, help="Whose: the address until now.")
-@click.option("--to", "new", required=True, type=Words(254), help="The address from now on.")
+@click.option("--to", "new", required=True, type=console.Words(254), help="The address from now on.")
 def change_email(email: str, new: str) -> None:
     """Give somebody who logs in another e-mail, at once; their sessions end.
 
     For who has not accepted the invitation yet it prints a new link.
     """
-    with open_app():
+    with console.open_app():
         person = find_login(email)
-        actor = Actor(person.company_id, ACTOR)
+        actor = Actor(person.company_id, console.ACTOR)
         old = emails.change(db.session, person, new, actor=actor)
         token = emails.renew_invitation(db.session, person, actor=actor)
         db.session.commit()

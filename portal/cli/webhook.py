@@ -9,18 +9,7 @@ import click
 from portal.api.protocol.exchange import result_of
 from portal.api.webhook import TestResultSchema, WebhookSchema
 from portal.audit import Actor
-from portal.cli.console import (
-    Command,
-    check_stored_secrets,
-    check_usage,
-    for_company,
-    json_option,
-    lines_of_attempt,
-    print_answer,
-    print_json,
-    print_lines,
-    time_in,
-)
+from portal.cli import console
 from portal.company import endpoint, testing
 from portal.company.header import MAX_VALUE, HeaderChoice, read_header
 from portal.database.db import db
@@ -29,7 +18,7 @@ from portal.models import Company
 from portal.runtime import runtime
 
 
-def header_options(command: Command) -> Command:
+def header_options(command: console.Command) -> console.Command:
     """The options of the fixed header; its value comes from a file, so that no process list shows it."""
     file = click.option(
         "--header-file", type=click.File(), metavar="FILE", help="Holds the header's value; - reads standard input."
@@ -43,21 +32,21 @@ def read_options(name: str | None, file: IO[str] | None) -> HeaderChoice:
     return "saved" if name is None or file is None else read_header(name, file.read(MAX_VALUE + 2))
 
 
-check_header = check_usage(
+check_header = console.check_usage(
     lambda given: (given["header_name"] is None) == (given["header_file"] is None),
     "--header-name and --header-file belong together.",
 )
 
 
-def for_webhook(command: Command) -> Callable[..., None]:
+def for_webhook(command: console.Command) -> Callable[..., None]:
     """`for_company`, once the key is known to be the database's: a secret that does not open is damaged, then."""
 
     @wraps(command)
     def run(actor: Actor, **given: Any) -> None:
-        check_stored_secrets(db.session)
+        console.check_stored_secrets(db.session)
         command(actor, **given)
 
-    return for_company(run)
+    return console.for_company(run)
 
 
 @click.group()
@@ -111,7 +100,7 @@ def remove(actor: Actor) -> None:
 @check_header
 @for_webhook
 @header_options
-@json_option
+@console.json_option
 def test(actor: Actor, url: str | None, header_name: str | None, header_file: IO[str] | None, as_json: bool) -> None:
     """Send the sample to URL, or to the address that is set, and say what came of it.
 
@@ -120,10 +109,10 @@ def test(actor: Actor, url: str | None, header_name: str | None, header_file: IO
     header = read_options(header_name, header_file)
     sent = testing.send_test(db.session, runtime(), actor, url, header=header)
     if as_json:
-        print_json({"delivery_id": sent.webhook_id} | TestResultSchema().dump(result_of(sent)))
+        console.print_json({"delivery_id": sent.webhook_id} | TestResultSchema().dump(result_of(sent)))
     else:
         show_advice(sent.advice)
-        print_lines(lines_of_attempt(sent.outcome))
+        console.print_lines(console.lines_of_attempt(sent.outcome))
         click.echo(f"In the log: {sent.webhook_id}")
     if not sent.outcome.delivered:
         raise SystemExit(1)
@@ -159,7 +148,7 @@ def rotate_secret(actor: Actor) -> None:
 @webhook.command()
 @for_webhook
 @click.option("--secret", is_flag=True, help="Print only the key that signs; the audit log keeps that it was shown.")
-@json_option
+@console.json_option
 def show(actor: Actor, secret: bool, as_json: bool) -> None:
     """Show where deliveries go, and how it has been going."""
     if secret:
@@ -176,10 +165,10 @@ def show(actor: Actor, secret: bool, as_json: bool) -> None:
         f"State:         {status.state}{paused}",
         f"Waiting:       {status.waiting}",
         f"Failed in row: {status.consecutive_failures}",
-        f"Last success:  {time_in(company, status.last_success_at)}",
-        f"Last failure:  {time_in(company, status.last_failure_at)}",
+        f"Last success:  {console.time_in(company, status.last_success_at)}",
+        f"Last failure:  {console.time_in(company, status.last_failure_at)}",
     )
-    print_answer(WebhookSchema().dump(status), lines, as_json=as_json)
+    console.print_answer(WebhookSchema().dump(status), lines, as_json=as_json)
 
 
 def show_advice(advice: tuple[Advice, ...]) -> None:

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
+from portal.company.refusals import Refusal
 from portal.contacts import assigning
 from portal.contacts.filtering import ContactFilter
 from portal.contacts.listing import COUNT_CAP, count_contacts, people_of
@@ -23,7 +24,7 @@ from portal.rules.folding import fold
 from portal.web import access
 from portal.web.link_mail import link_to, mail_shown_link
 from portal.web.presentation import show_form
-from portal.web.redirects import done, see_other
+from portal.web.redirects import done, see_other, told
 
 MAX_SHOWN = 200
 
@@ -148,6 +149,13 @@ def invite(company: Company, **facts: str) -> ResponseReturnValue:
     user, token = users.invite(db.session, company, **facts, actor=access.current_actor())
     db.session.commit()
     return page(user, link=link_to("auth.accept_invitation", token))
+
+
+@bp.errorhandler(Refusal)
+def explain_refusal(refusal: Refusal) -> ResponseReturnValue:
+    """Back to the person's page, also from where it was shown under another address, and why nothing was changed."""
+    db.session.rollback()
+    return told(refusal.sentence, "error", url_for(".show", **(request.view_args or {})))
 
 
 def page(user: User, *, link: str | None = None, email: str | None = None) -> str:

@@ -44,7 +44,7 @@ def test_half_a_file_is_no_file(app: Flask, run: Run, tmp_path: Path, monkeypatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("portal.cli.company.write_zip", fill_up)
+        patched.setattr("portal.cli.privacy.write_zip", fill_up)
         result = run("company", "export", file, "--company", "Sai")
     assert result.exit_code == 1
     assert f"{file} cannot be used (No space left on device)." in result.stderr

@@ -116,7 +116,7 @@ def test_a_move_that_is_cut_off_goes_on_and_no_portal_starts_on_a_part(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("portal.cli.move.report", cut_off)
+        patch.setattr("portal.cli.backups.show_moved", cut_off)
         assert run("move", "--to-file", file).exit_code != 0
     refused = run("user", "list", PORTAL_DATABASE_URL=file.read_text().replace("+psycopg", ""))
     assert "A move into this database did not end" in refused.stderr
@@ -139,7 +139,7 @@ def test_what_changed_between_two_parts_of_a_move_is_noticed(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("portal.cli.move.report", cut_off)
+        patch.setattr("portal.cli.backups.show_moved", cut_off)
         run("move", "--to-file", file)
     with closing(sqlite3.connect(instance / "portal.db")) as connection:
         connection.execute("UPDATE contact SET role = 'Outra' WHERE id = 2")

@@ -146,7 +146,6 @@ def test_days_that_are_asked_for_most_are_one_click(member, answered):
 
 def test_a_total_is_exact_up_to_a_thousand(member, company, monkeypatch):
     monkeypatch.setattr(listing, "COUNT_CAP", 2)
-    monkeypatch.setattr("portal.views.contacts.COUNT_CAP", 2)
     for number in range(2):
         make_contact(company, name=f"Ana {number}")
     assert ">2 contatos<" in member.get("/contacts").text
