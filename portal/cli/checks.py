@@ -34,6 +34,7 @@ from portal.privacy.marks import find_old_copies
 from portal.runtime import Runtime
 from portal.vault import DamagedSecret, WrongKey
 from portal.web import origin
+from portal.working_models import WorkerHeartbeat
 
 MEGABYTE = 1_000_000
 LITTLE_SPACE, VERY_LITTLE_SPACE = 1000 * MEGABYTE, 100 * MEGABYTE
@@ -197,9 +198,10 @@ def check_key(held: Runtime) -> Iterator[Finding]:
 
 
 def check_clock() -> Iterator[Finding]:
-    """Whether this machine's clock agrees with what was written, and with the database's."""
+    """Whether this machine's clock agrees with what was written, with the database's, and with no worker's ahead."""
     now = clock.utcnow()
     newest = db.session.scalar(select(func.max(Delivery.created_at)))
+    beaten = db.session.scalar(select(func.max(WorkerHeartbeat.seen_at)))
     theirs = now
     if db.engine.dialect.name != "sqlite":
         theirs = db.session.execute(select(func.clock_timestamp())).scalar_one()
@@ -207,6 +209,8 @@ def check_clock() -> Iterator[Finding]:
         yield Finding("clock", "fail", f"It says {now:%F %T} UTC, but a delivery was made later: set it right (NTP).")
     elif abs(theirs - now) > CLOCK_TOLERANCE:
         yield Finding("clock", "fail", f"It says {now:%F %T} UTC, the database {theirs:%F %T}: set both right (NTP).")
+    elif beaten is not None and beaten > now + CLOCK_TOLERANCE:
+        yield Finding("clock", "fail", f"It says {now:%F %T} UTC, a worker's {beaten:%F %T}: set both right (NTP).")
     else:
         yield Finding("clock", "ok", f"{now:%F %T} UTC")
 

@@ -157,6 +157,13 @@ def test_a_clock_behind_what_was_written_fails(run: Run, well, app: Flask) -> No
     assert levels(run("doctor", "--json", **well))["clock"] == {"fail"}
 
 
+def test_a_workers_clock_that_is_ahead_fails(run: Run, well) -> None:
+    for ahead, level in ((4, "ok"), (6, "fail")):
+        db.session.execute(update(WorkerHeartbeat).values(seen_at=utcnow() + timedelta(minutes=ahead)))
+        db.session.commit()
+        assert levels(run("doctor", "--json", **well))["clock"] == {level}
+
+
 def test_a_key_that_others_may_read_fails(run: Run, well, instance: Path) -> None:
     (instance / "secret.key").write_text("k" * 48)
     (instance / "secret.key").chmod(0o644)
