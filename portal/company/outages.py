@@ -116,11 +116,11 @@ def _held_by(session: Session, outage: Outage, fate: dict[str, int]) -> dict[str
 def explain(outage: OutageFacts) -> str:
     """Such as `Fora de sexta-feira 06/03 18:10 a segunda-feira 09/03 9:02 (HTTP 503); 14 esperaram, todas até 9:04.`"""
     cause = f"HTTP {outage.status_code}" if outage.status_code else reasons.title_of(outage.reason)
+    began = _say(outage.began_at, clock.utcnow())
     if outage.ended_at is None:
-        facts = {"began": _say(outage.began_at, clock.utcnow()), "cause": cause}
         waiting = ngettext("%(num)s entrega espera", "%(num)s entregas esperam", outage.held)
-        return str(_("Fora desde %(began)s (%(cause)s); %(held)s.", held=waiting, **facts))
-    facts = {"began": _say(outage.began_at), "ended": _say(outage.ended_at, outage.began_at), "cause": cause}
+        return str(_("Fora desde %(began)s (%(cause)s); %(held)s.", began=began, cause=cause, held=waiting))
+    facts = {"began": began, "ended": _say(outage.ended_at, outage.began_at), "cause": cause}
     return str(_("Fora de %(began)s a %(ended)s (%(cause)s); %(held)s.", held=_fate(outage), **facts))
 
 

@@ -42,7 +42,7 @@ class NotDelivered(Refusal):
     """Sending is not resumed, since the test of the address did not arrive. `message` says what came of it."""
 
     code = "test_failed"
-    words = _l("O teste não deu certo, por isso o envio continua parado.")
+    words = _l("O teste não deu certo: o envio continua como estava.")
 
     def __init__(self, webhook_id: str, outcome: Outcome, message: str) -> None:
         super().__init__(webhook_id)

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from portal.database.db import db
 from portal.demo.server import Reply
-from portal.models import Contact
+from portal.models import Contact, Endpoint
 from tests.factories import classify_contact, make_delivery
 from tests.views.browser import Watched, row
 
@@ -79,6 +79,18 @@ def test_the_webhook_is_tested_from_the_field(page, site):
     expect(page.get_by_role("heading", name="O teste deu certo.")).to_be_visible()
     page.get_by_text("Exatamente o que foi enviado").click()
     expect(page.get_by_text('"name": "Contato Teste"')).to_be_visible()
+
+
+def test_trouble_is_said_above_the_address_where_the_state_stands_far_below(page, site):
+    db.session.query(Endpoint).one().state = "failing"
+    db.session.commit()
+    page.goto("/webhook")
+    said = page.get_by_text("O seu CRM não está recebendo nada.")
+    expect(said).to_be_hidden()
+    page.set_viewport_size({"width": 640, "height": 800})
+    expect(said).to_be_visible()
+    page.get_by_role("link", name="Ver o que fazer").click()
+    expect(page.get_by_role("button", name="Testar e retomar")).to_be_in_viewport()
 
 
 def test_the_inspector_shows_what_arrives_by_itself_and_verifies_it(page):

@@ -148,7 +148,7 @@ def test_sending_is_resumed_only_when_a_test_arrives(admin, company, receiver):
     receiver.reply = Reply(500, b"still broken")
     page = admin.get(admin.post("/webhook/resume").location).text
     assert endpoint_of(company).state == "paused"
-    assert "o envio continua parado" in page
+    assert "o envio continua como estava" in page
     assert "still broken" in page
 
 
