@@ -118,7 +118,9 @@ def explain(outage: OutageFacts) -> str:
     cause = f"HTTP {outage.status_code}" if outage.status_code else reasons.title_of(outage.reason)
     began = _say(outage.began_at, clock.utcnow())
     if outage.ended_at is None:
-        waiting = ngettext("%(num)s entrega espera", "%(num)s entregas esperam", outage.held)
+        waiting = _("nenhuma entrega espera")
+        if outage.held:
+            waiting = ngettext("%(num)s entrega espera", "%(num)s entregas esperam", outage.held)
         return str(_("Fora desde %(began)s (%(cause)s); %(held)s.", began=began, cause=cause, held=waiting))
     facts = {"began": began, "ended": _say(outage.ended_at, outage.began_at), "cause": cause}
     return str(_("Fora de %(began)s a %(ended)s (%(cause)s); %(held)s.", held=_fate(outage), **facts))

@@ -179,10 +179,13 @@ def test_a_day_needs_no_year_for_less_than_six_days(app: Flask, age: timedelta, 
         assert outage.message == f"Fora desde {day} (HTTP 500); 1 entrega espera."
 
 
-def test_what_began_today_needs_no_day_while_it_lasts(app: Flask) -> None:
-    outage = OutageFacts(id=1, began_at=NOON, ended_at=None, reason="timeout", status_code=500, held=1)
+def test_what_began_today_needs_no_day(app: Flask) -> None:
+    facts: dict[str, Any] = {"id": 1, "began_at": NOON, "reason": "timeout", "status_code": 500, "held": 0}
     with time_machine.travel(NOON + timedelta(hours=1), tick=False), app.test_request_context():
-        assert outage.message == "Fora desde 09:00 (HTTP 500); 1 entrega espera."
+        now = OutageFacts(**facts, ended_at=None)
+        assert now.message == "Fora desde 09:00 (HTTP 500); nenhuma entrega espera."
+        over = OutageFacts(**facts, ended_at=NOON + timedelta(minutes=5))
+        assert over.message == "Fora de 09:00 a 09:05 (HTTP 500); nenhuma entrega esperou."
 
 
 @pytest.mark.parametrize("signs_for", [timedelta(0), MOMENT])

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from portal.database.db import db
 from portal.demo.server import Reply
-from portal.models import Delivery, User
+from portal.models import Delivery, Endpoint, User
 from portal.people import second_factor
 from tests.factories import make_company, make_delivery, make_user, save, set_second_factor
 from tests.views.browser import NARROW, WIDE, Site, Watched
@@ -116,6 +116,17 @@ def test_the_code_s_page_has_no_barrier(chromium, site):
     assert watched.page.url.partition("?")[0].endswith("/login/code")
     check(watched.page, set())
     watched.close()
+
+
+def test_what_stops_the_portal_is_told_without_a_barrier(page):
+    """The notice with its button, home, and where the address is mended."""
+    page.emulate_media(reduced_motion="reduce")
+    endpoint = db.session.query(Endpoint).one()
+    endpoint.state, endpoint.paused_reason, judged = "paused", "gone", set()
+    db.session.commit()
+    for url in ("/contacts", "/", "/webhook"):
+        page.goto(url)
+        check(page, judged)
 
 
 def test_the_keys_dialog_has_no_barrier(page):
