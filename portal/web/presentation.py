@@ -120,9 +120,12 @@ def endpoint_in_trouble() -> Endpoint | None:
 
 
 def is_dead_end(attempt: Attempt | None, endpoint: Endpoint | None) -> bool:
-    """Whether the address that is still configured was wrong when it was tried: then it is looked at first."""
-    is_same = attempt is not None and endpoint is not None and attempt.url == endpoint.url
-    return is_same and attempt is not None and reasons.is_dead_address(attempt.reason, attempt.status_code)
+    """Whether the address that is still configured was wrong when it was tried, and has taken nothing since, nor passed
+    the test that resumes: then it is looked at first.
+    """
+    if attempt is None or endpoint is None or attempt.url != endpoint.url or not endpoint.consecutive_failures:
+        return False
+    return reasons.is_dead_address(attempt.reason, attempt.status_code)
 
 
 def last_failure_of(endpoint: Endpoint) -> Attempt | None:

@@ -72,6 +72,14 @@ def test_a_dead_address_is_looked_at_first(admin, dead, company):
         assert CHECK not in admin.get("/").text
 
 
+def test_an_address_that_passed_a_test_since_is_not_looked_at_first(admin, dead, receiver):
+    receiver.reply = Reply(200)
+    admin.post("/webhook/resume")
+    assert primary_of(admin.get("/").text)[0].strip() == "Colocar em dia"
+    for url in ("/", f"/deliveries/{dead.webhook_id}", "/contacts"):
+        assert CHECK not in admin.get(url).text, url
+
+
 def test_members_are_not_sent_where_they_may_not_go(member, dead):
     assert CHECK not in member.get("/").text
 
