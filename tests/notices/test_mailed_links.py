@@ -180,3 +180,31 @@ def test_an_invitation_that_cannot_be_mailed_is_shown_all_the_same(site, mail_ho
     assert "O e-mail não foi enviado. A resposta foi: “550 no such &lt;b&gt;box" in page
     assert f"{BASE}/invitation/" in page
     assert db.session.query(User).filter_by(email="bia@example.com").one().role == "member"
+
+
+LETTERS = {
+    "invitation": ("O seu acesso ao portal da Ágil", "Escolha uma senha em:", "vence em 7 dias", "/invitation/"),
+    "reset": ("Senha nova para o portal da Ágil", "uma senha nova", "vence em 24 horas", "/reset/"),
+    "email": ("O seu e-mail novo no portal da Ágil", "confirme em:", "vence em 24 horas", "/account/email/"),
+}
+
+
+@pytest.mark.parametrize("purpose", LETTERS)
+def test_the_letter_of_a_link_that_an_admin_made_says_what_it_is_for(site, mail_host, purpose):
+    app, company = site
+    admin = Person(app.test_client(), make_user(company, name="Ana"))
+    bia = make_user(company, email="bia@example.com", name="Bia", role="member")
+    if purpose == "invitation":
+        bia.password_hash = None
+        db.session.commit()
+    address = {"email": "bia@nova.example"} if purpose == "email" else {}
+    page = admin.post(f"/team/{bia.id}/{'email' if address else 'link'}", address)
+    ((envelope, message),) = mail_host.arrived
+    subject, text, end, path = LETTERS[purpose]
+    to = address.get("email", "bia@example.com")
+    assert (envelope.rcpt_tos, message["Subject"]) == ([to], subject)
+    assert "Olá, Bia!" in message.get_content()
+    assert all(words in message.get_content() for words in (text, end))
+    assert link_in(message).startswith(path)
+    assert f"{BASE}{link_in(message)}" in page.text
+    assert f"Enviamos o link também a {to}." in page.text

@@ -1,0 +1,119 @@
+"""What each field takes: of a text as much as its column holds and not one character more, and nothing where it may."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_wtf import FlaskForm
+from wtforms import Field, FieldList, Form, FormField, PasswordField, SelectField, StringField
+
+from portal.contacts.checking import MAX_TEXT, TEXT_FIELDS
+from portal.contacts.notes import MAX_NOTE
+from portal.forms import contacts, people, settings
+from portal.forms.fields import TimezoneField
+from portal.models import ApiToken, Campaign, Company, Contact, Message, User
+
+COLUMNS: Mapping[str, Any] = {
+    **{f"ContactForm.{name}": getattr(Contact, name) for name in TEXT_FIELDS},
+    "MessageForm.sender_name": Message.sender_name,
+    **dict.fromkeys(("ContactForm.campaign", "CampaignForm.name"), Campaign.name),
+    **dict.fromkeys(("SetUpForm.company", "CompanyForm.name", "CloseForm.name"), Company.name),
+    **dict.fromkeys(("SetUpForm.name", "InvitationForm.name", "ProfileForm.name"), User.name),
+    **dict.fromkeys((f"{form}.email" for form in ("SetUpForm", "InvitationForm", "ChangeEmailForm")), User.email),
+    **dict.fromkeys((f"{form}.email" for form in ("LogInForm", "ForgottenForm", "OtherEmailForm")), User.email),
+    "TokenForm.label": ApiToken.label,
+}
+"""Where the text of a field goes."""
+LENGTHS = {name: column.type.length for name, column in COLUMNS.items()} | {
+    "MessageForm.message": MAX_TEXT,
+    "CampaignForm.description": MAX_TEXT,
+    "NoteForm.text": MAX_NOTE,
+    **dict.fromkeys(("CodeForm.code", "TurnOnForm.code"), 40),
+    "WebhookForm.url": 4000,
+    "ChatForm.url": 2000,
+}
+ELSEWHERE = {
+    *("ContactForm.skills", "ContactForm.experiences"),
+    *("WebhookForm.header_name", "WebhookForm.header_user"),
+}
+"""Texts that are judged by who saves them."""
+MAY_BE_EMPTY = {
+    *(f"ContactForm.{name}" for name in (*TEXT_FIELDS, "skills", "experiences") if name != "name"),
+    *(f"ContactForm.{name}" for name in ("invite_date", "accept_date", "collect_date", "reply_date")),
+    *(f"MessageForm.{name}" for name in ("sender_name", "date", "message", "pending")),
+    *("CampaignForm.description", "NoteForm.text", "ProfileForm.timezone", "TokenForm.last_day"),
+    *("InvitationForm.role", "RoleForm.role"),  # a member's, where nobody says another
+    *(f"WebhookForm.{name}" for name in ("header_kind", "header_name", "header_user", "header_value")),
+}
+
+
+def forms() -> list[type[Form]]:
+    found = [each for module in (contacts, people, settings) for _, each in inspect.getmembers(module, inspect.isclass)]
+    return [each for each in dict.fromkeys(found) if issubclass(each, Form) and each not in (Form, FlaskForm)]
+
+
+def fields(app: Flask, form: type[Form], **given: str) -> dict[str, Field]:
+    """The form's fields, judged, with what was typed."""
+    more = {"meta": {"csrf": False}} if issubclass(form, FlaskForm) else {}
+    with app.test_request_context(method="POST", data=given):
+        made = form(**more) if more else form(data=None)
+        made.process(formdata=_Given(given))
+        for field in made:
+            if isinstance(field, SelectField) and field.choices is None:
+                field.choices = []
+        made.validate()
+        return {f"{form.__name__}.{name}": field for name, field in made._fields.items()}
+
+
+class _Given(dict[str, str]):
+    def getlist(self, name: str) -> list[str]:
+        return [self[name]] if name in self else []
+
+
+def is_text(field: Field) -> bool:
+    return isinstance(field, StringField) and not isinstance(field, PasswordField | TimezoneField)
+
+
+@pytest.fixture
+def all_fields(app: Flask) -> dict[str, Field]:
+    """Every field of every form, when nothing was typed."""
+    found = {name: field for form in forms() for name, field in fields(app, form).items()}
+    return {name: field for name, field in found.items() if not isinstance(field, FieldList | FormField)}
+
+
+def test_every_text_has_its_length(app: Flask, all_fields: dict[str, Field]) -> None:
+    assert {name for name, field in all_fields.items() if is_text(field)} == LENGTHS.keys() | ELSEWHERE
+    for form in forms():
+        names = [name for name in LENGTHS if name.startswith(f"{form.__name__}.")]
+        for more, is_taken in ((0, True), (1, False)):
+            typed = {name.partition(".")[2]: "x" * (LENGTHS[name] + more) for name in names}
+            judged = fields(app, form, **typed)
+            assert {name: not judged[name].errors for name in names} == dict.fromkeys(names, is_taken)
+
+
+def test_what_must_be_filled_says_so(all_fields: dict[str, Field]) -> None:
+    assert {name for name, field in all_fields.items() if not field.errors} == MAY_BE_EMPTY
+
+
+@pytest.mark.parametrize(
+    ("bodies", "log", "audit", "wrong"),
+    [
+        (1, 1, 1, ""),
+        (30, 30, 1, ""),
+        (3650, 3650, 3650, ""),
+        (30, 29, 30, "keep_log_days"),
+        (0, 30, 30, "keep_bodies_days"),
+        (3651, 3650, 3650, "keep_bodies_days keep_log_days"),
+        (1, 3651, 1, "keep_log_days"),
+        (1, 1, 0, "keep_audit_days"),
+        (1, 1, 3651, "keep_audit_days"),
+    ],
+)
+def test_data_are_kept_for_a_day_to_ten_years_and_no_longer_than_their_log(
+    app: Flask, bodies: int, log: int, audit: int, wrong: str
+) -> None:
+    days = {"keep_bodies_days": bodies, "keep_log_days": log, "keep_audit_days": audit}
+    judged = fields(app, settings.RetentionForm, **{name: str(number) for name, number in days.items()})
+    assert [name.partition(".")[2] for name, field in judged.items() if field.errors] == wrong.split()
