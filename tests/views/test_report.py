@@ -8,11 +8,13 @@ from html import unescape
 import pytest
 from playwright.sync_api import expect
 
+from portal.contacts.reaching import Reached
 from portal.database.db import db
 from portal.models import AuditEntry, Contact, User
+from portal.report.words import say_reached
 from tests.conftest import URL
 from tests.factories import classify_contact, make_contact, make_delivery, mark_delivered, save, set_url
-from tests.report.test_report import on
+from tests.report.test_report import SINCE, UNTIL, ZONE, on
 from tests.views.browser import WIDE, Watched
 
 MARCH = "/report?month=2026-03"
@@ -131,3 +133,34 @@ def test_the_paper_has_the_numbers_in_dark_ink_and_what_they_mean(chromium, site
     for gone in ("Baixar CSV", "Salvar", "Mostrar", "Por e-mail"):
         expect(page.get_by_text(gone, exact=True)).to_be_hidden()
     watched.close()
+
+
+def test_the_whole_file_says_of_each_part_whose_and_of_when_it_is(admin, company):
+    set_url(company, URL)
+    with on(4):
+        owner = {"name": "Rui", "email": "rui@example.com"}
+        item = {"contact": {"name": "Ana"}, "campaign": {"name": "Feira"}, "contact_owner": owner}
+        mark_delivered(make_delivery(save(company, item), 2), warning="error_words")
+        make_delivery(save(company, item | {"contact": {"name": "Bia"}}), 1)
+    answer = admin.get("/report/report.csv?since=2026-03-02&until=2026-03-10")
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="relatorio-20')
+    _, *rows = csv.reader(io.StringIO(answer.data.decode("utf-8-sig")), delimiter=";")
+    counts = [["3", "0", "0", "0", "0"], ["2", "1", "0", "1", "0"], ["1", "1", "0", "0", "1"]]
+    whole, nothing = ["2026-03-02", "2026-03-10"], [[level, "0", "0", "0", "0"] for level in "321"]
+    parts = {
+        ("Tudo", "", *whole): counts,
+        ("Campanha", "Feira", *whole): counts,
+        ("Responsável", "Rui", *whole): counts,
+        ("Semana", "", "2026-03-02", "2026-03-08"): counts,
+        ("Semana", "", "2026-03-09", "2026-03-10"): nothing,
+    }
+    assert rows == [[*part, *each] for part, levels in parts.items() for each in levels]
+
+
+@pytest.mark.parametrize(
+    ("arrival", "words"),
+    [(None, ""), ("in_crm", ", no CRM"), ("with_warning", ", com aviso"), ("missing", ", não está no CRM")],
+)
+def test_the_list_says_whom_a_number_counts(app, arrival, words):
+    with on(4), app.test_request_context():
+        assert say_reached(Reached(1, 2, SINCE, UNTIL, arrival), zone=ZONE) == f"nível 2, Março{words}"
