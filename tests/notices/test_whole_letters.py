@@ -81,8 +81,8 @@ def test_a_trial_a_missing_backup_and_a_farewell(app: Flask, company: Company) -
         ("ana@x.example", "bia@x.example"),
         missing,
         f"{missing}.\n\nSe o disco se perder, perde-se o que foi feito desde então. Avise quem opera o portal: o "
-        "registro do worker e o comando portal doctor dizem por que a cópia não foi feita. O envio ao CRM não é afetado."
-        "\n\n-- \nAviso do Catacliente Portal aos administradores. É no máximo um por dia, até que haja uma cópia.\n",
+        "registro do worker e o comando portal doctor dizem por que a cópia não foi feita. O envio ao CRM não é "
+        "afetado.\n\n-- \nAviso do Catacliente Portal aos administradores. É no máximo um por dia, até que haja uma cópia.\n",
     )
     assert farewell == Letter(
         ("bia@x.example",),
