@@ -77,13 +77,13 @@ def test_a_trial_a_missing_backup_and_a_farewell(app: Flask, company: Company) -
         "administradores de Ágil. É no máximo um por hora.\n",
     )
     missing = "O portal não faz cópia de segurança desde 10 de mar. de 2026 09:00:00"
-    assert overdue == Letter(
-        ("ana@x.example", "bia@x.example"),
-        missing,
-        f"{missing}.\n\nSe o disco se perder, perde-se o que foi feito desde então. Avise quem opera o portal: o "
-        "registro do worker e o comando portal doctor dizem por que a cópia não foi feita. O envio ao CRM não é "
-        "afetado.\n\n-- \nAviso do Catacliente Portal aos administradores. É no máximo um por dia, até que haja uma cópia.\n",
+    advice = (
+        "Se o disco se perder, perde-se o que foi feito desde então. Avise quem opera o portal: o registro do worker e o "
+        "comando portal doctor dizem por que a cópia não foi feita. O envio ao CRM não é afetado."
     )
+    footer = "Aviso do Catacliente Portal aos administradores. É no máximo um por dia, até que haja uma cópia."
+    text = f"{missing}.\n\n{advice}\n\n-- \n{footer}\n"
+    assert overdue == Letter(("ana@x.example", "bia@x.example"), missing, text)
     assert farewell == Letter(
         ("bia@x.example",),
         "O e-mail da sua conta mudou no portal da Ágil",
