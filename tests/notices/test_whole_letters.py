@@ -78,8 +78,8 @@ def test_a_trial_a_missing_backup_and_a_farewell(app: Flask, company: Company) -
     )
     missing = "O portal não faz cópia de segurança desde 10 de mar. de 2026 09:00:00"
     advice = (
-        "Se o disco se perder, perde-se o que foi feito desde então. Avise quem opera o portal: o registro do worker e o "
-        "comando portal doctor dizem por que a cópia não foi feita. O envio ao CRM não é afetado."
+        "Se o disco se perder, perde-se o que foi feito desde então. Avise quem opera o portal: o registro do worker "
+        "e o comando portal doctor dizem por que a cópia não foi feita. O envio ao CRM não é afetado."
     )
     footer = "Aviso do Catacliente Portal aos administradores. É no máximo um por dia, até que haja uma cópia."
     text = f"{missing}.\n\n{advice}\n\n-- \n{footer}\n"
