@@ -137,6 +137,11 @@ class HealthChart:
     times: Stack | None
     """In milliseconds: up to the median, and from there to the 95th percentile."""
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether some of the days hold more than is looked at, and are left out."""
+        return len(self.days) < DAYS
+
 
 def read_health() -> HealthChart | None:
     """The last days of the reader's company; None when nothing was tried."""

@@ -54,6 +54,7 @@ def test_the_log_offers_to_send_again_what_matches_with_the_real_count(admin, me
     page = admin.get("/deliveries?status=failed").text
     assert "Reenviar as 3 que correspondem" in page
     assert "/deliveries/resend?status=failed" in page
+    assert "Reenviar esta entrega</a>" in admin.get("/deliveries?status=failed&level=3").text
     assert "que correspondem" not in admin.get("/deliveries").text
     assert "que correspondem" not in member.get("/deliveries?status=failed").text
 

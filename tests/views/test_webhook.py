@@ -252,13 +252,17 @@ def test_a_header_is_removed_and_another_origin_says_that_it_is_left_out(admin, 
     assert (endpoint_of(company).url, endpoint_of(company).header_name) == (receiver.url, None)
 
 
-def test_the_crm_s_health_is_drawn_once_something_was_tried(admin, company):
+def test_the_crm_s_health_is_drawn_once_something_was_tried(admin, company, monkeypatch):
     assert "Saúde do CRM" not in admin.get("/webhook").text
     set_url(company, URL)
+    make_delivery(make_contact(company))
     delivery = make_delivery(make_contact(company))
     facts = {"started_at": clock.utcnow(), "duration_ms": 120, "reason": "ok_json", "warning": "error_words"}
     db.session.add(Attempt(delivery_id=delivery.id, number=1, trigger="classification", url=URL, **facts))
     db.session.commit()
     page = admin.get("/webhook").text
-    assert "1 tentativa, 1 recebidas, 1 com aviso" in page
+    assert "1 tentativa, 1 recebida, 1 com aviso" in page
     assert "mediana 120 ms, 95% até 120 ms" in page
+    assert "as últimas 5.000 entregas" not in page
+    monkeypatch.setattr("portal.deliveries.health.LOOKED_AT", 1)
+    assert "as últimas 5.000 entregas" in admin.get("/webhook").text
