@@ -63,7 +63,7 @@ class _Answer:
 
 _OF_A_TEXT = frozenset({"php_error", "php_warning", "hook_rules"})
 """What a text that counts as delivered may betray: it is no page, so no page is told of."""
-_OF_A_PAGE = frozenset({"apps_script_no_post", "server_page", "parking_page", "login_page"})
+_OF_A_PAGE = frozenset({"server_page", "parking_page", "login_page"})
 
 
 def find_clue(given: Answered) -> Clue | None:
@@ -228,7 +228,7 @@ _COMPLAINTS: tuple[tuple[Container[int], str, str], ...] = (
         _ANY_FAILURE,
         r"(?i)no scenario listening|WorkflowTriggerIsNotEnabled|Zap is not enabled|Project paused"
         r"|DEPLOYMENT_DISABLED"
-        r"|(?:flow|workflow|scenario|service) (?:is |has been )?"
+        r"|(?:flow|scenario|service) (?:is |has been )?"
         r"(?:disabled|inactive|paused|suspended|switched off|not enabled|turned off)|web app is stopped",
         "flow_off",
     ),

@@ -114,7 +114,7 @@ _FORM_FIELDS = word_set("body campaign cargo company contact contato email empre
 _ZERO_CODE = re.compile(r"0+ ?[-:] ?[^\W\d]")
 """What codes of errors begin with when all is well: "00 - Aprovado"."""
 _NOTHING = re.compile(
-    r"[\W_0]*(?:0\.0|[nf]|n/?a|false|no|none|null|nil|undefined|não|nao|nenhuma?|ningun[oa]?|aucune?|keine?|200|ok|success"
+    r"[\W_0]*(?:[nf]|n/?a|false|no|none|null|nil|undefined|não|nao|nenhuma?|ningun[oa]?|aucune?|keine?|200|ok|success"
     r"|successful|sucesso)?[.!]?"
 )
 _FALSE = re.compile(r"f|false|no?|não|nao")

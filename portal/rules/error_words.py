@@ -69,9 +69,8 @@ _DENIED = re.compile(
           | [ ](?!such)[^\W\d_]{1,20} )?
         (?:[ ](?: was | were | foi | foram | com | with | (?:de|of)[ ]\d{1,9} ))?
       | (?: not | never | não | no )
-        (?:[ ](?: an? | any | há | houve | hay | hubo | han? | se | ocorre[ur]\w{0,3} | está | foi | foram | será | be
-          | tem | teve | existem? | (?:encontr | registr | detect | produ[cj] | present | report)[^\W\d_]{1,9}
-          | nenhuma? | ningún | ninguna )){0,3}
+        (?:[ ](?: an? | any | há | houve | han? | se | ocorre[ur]\w{0,3} | está | foi | foram | será | be
+          | tem | teve | existem? | (?:encontr | registr | detect | produ[cj] | present | report)[^\W\d_]{1,9} )){0,3}
       | (?: if | caso | case | se[ ](?:houver | ocorrer) | si[ ](?:hay | ocurre) )(?:[ ][^\W\d_]{1,12}){0,3}
       | se[ ][^\W\d_]{2,12}rán?[ ]l[oa]s
       | (?: if | caso | se | si )[ ][^.,;:!?\n]{1,30}, )
@@ -81,9 +80,7 @@ _DENIED = re.compile(
 )
 """What stands before words that speak of no error, or of one that may come."""
 _LONGEST_DENIAL = 48
-_NO_ERROR_FOLLOWS = (
-    r"(?![^\W_])(?![ ](?:(?:nenhuma?|ningún|any)[ ])?(?:erros?|error(?:e?s)?|falhas?|failures?|problemas?))"
-)
+_NO_ERROR_FOLLOWS = r"(?![^\W_])(?![ ](?:(?:nenhuma?|ningún)[ ])?(?:erro|falha|problema))"
 
 
 def _phrases(pattern: str) -> str:
@@ -126,7 +123,7 @@ _STATES = re.compile(
     _phrases(
         r"""bloquead[oa] | blocked | suspens[oa] | suspended | disabled | inativ[oa] | inactive | desativad[oa]
       | vencid[oa] | cancelad[oa] | cancell?ed | unknown | desconhecid[oa] | restrit[oa] | restricted | restringid[oa]
-      | não[ ](?:(?:foi | foram | está)[ ])?(?!(?:alter | ating | bloque | duplic | encontr | modific | neg | recus
+      | não[ ](?:(?:foi | foram | está)[ ])?(?!(?:alter | ating | bloque | duplic | modific | neg | recus
           | rejeit | repet)[ai]d)[^\W\d_]{2,12}[ai]d[oa]s? | no[ ](?:informad | registrad)[oa]s?"""
     ),
     re.IGNORECASE | re.VERBOSE,
@@ -178,7 +175,7 @@ _PLAIN_SUCCESS = re.compile(
 _PHP_NOTICE = re.compile(r"\b(?:Notice|Deprecated)(?:</b>)?: .{1,300} on line (?:<b>)?\d")
 _COMPLAINT_FIRST = re.compile(
     _any_accents(
-        r"""\W*(?: (?:an[ ]|(?:ocorreu|houve|hubo|ha[ ]ocurrido)[ ]uma?n?[ ])?
+        r"""\W*(?: (?:an[ ]|(?:ocorreu|houve|hubo|ha[ ]ocurrido)[ ]u(?:ma?|na?)[ ])?
         (?:error | erro | exception | exceção | fail(?:ed|ure)? | falha | fallo)(?:[ ][0-9]{1,5})?
             (?: \s?[:!-] | [ ](?:ao | na | no | em | intern[oa] | inesperad[oa] | to | while | when | in | during
               | occurred | al | en)(?![^\W_]) | [.!]?\Z )

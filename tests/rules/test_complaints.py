@@ -55,6 +55,22 @@ def test_a_complaint_beside_a_name_is_one(body: str) -> None:
     assert judge(200, without_echo(body.encode(), SENT)).warning == "error_words"
 
 
+SENT_NAMES = {
+    key: encode_body({"contact": {key: f"Erro {key}"}})
+    for key in ("name", "sender_name", "current_company", "role", "experience")
+}
+
+
+@pytest.mark.parametrize("key", SENT_NAMES)
+def test_each_name_that_was_sent_is_known_when_it_is_repeated(key: str) -> None:
+    assert without_echo(SENT_NAMES[key], SENT_NAMES[key]) == SENT_NAMES[key].replace(f"Erro {key}".encode(), b"x")
+
+
+def test_what_is_no_name_is_no_echo_and_a_longer_name_goes_before_one_within_it() -> None:
+    sent = encode_body({"contact": {"location": "Erro Dois", "name": "Ana Erro", "role": "Ana Erro Lima"}})
+    assert without_echo(b"Erro Dois, Ana Erro Lima, Ana Erro", sent) == b"Erro Dois, x, x"
+
+
 def test_nothing_is_an_echo_of_a_body_that_is_no_json() -> None:
     assert without_echo(b"Ana Falha", b"Ana Falha") == b"Ana Falha"
 

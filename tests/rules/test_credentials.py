@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from portal.rules.credentials import SHORTEST, blot, blot_body, credentials_of
+from portal.rules.credentials import SHORTEST, blot, blot_body, credentials_of, is_masked, mask_value
 
 
 @pytest.mark.parametrize("value", ["k" * SHORTEST, "Bearer abcdef", "Basic YW5hOnNlZ3JlZG8=", "a/b/c/d"])
@@ -26,3 +26,20 @@ def test_the_password_of_basic_is_covered_by_itself() -> None:
 def test_what_is_too_short_spoils_no_answer() -> None:
     assert credentials_of("k" * (SHORTEST - 1)) == ()
     assert credentials_of("Bearer " + "k" * (SHORTEST - 1)) == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("Bearer abcdef", "Bearer …"),
+        ("Basic YW5h", "Basic …"),
+        ("Token abcdef", "…"),
+        ("bearer abcdef", "…"),
+        ("Bearer", "…"),
+        ("abcdef", "…"),
+    ],
+)
+def test_at_most_the_name_of_a_common_scheme_is_shown(value: str, shown: str) -> None:
+    assert mask_value(value) == shown
+    assert is_masked(shown)
+    assert not is_masked(value)

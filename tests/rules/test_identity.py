@@ -226,3 +226,66 @@ def test_an_e_mail_is_told_from_its_nearest_neighbour(text, expected):
 )
 def test_a_cell_is_empty_where_every_word_stands_for_nothing(text, nothing):
     assert is_empty(text) is nothing
+
+
+EMPTY = """
+n/a n/d n.a. n.d. null undefined (null) (blank) (vazio) <null> [null] #n/a #n/d #null! #ref! #value! #valor! #div/0!
+#name? #nome? #num! #getting_data
+"""
+NOBODY = """
+na nd nan nil none nenhum nenhuma nada ninguém sem vazio empty blank missing unknown desconhecido desconocido ninguno
+ninguna tbd pendente 0 false true sim não no yes sí ok x xx xxx teste test me linkedin perfil profile ver link url
+"""
+
+
+@pytest.mark.parametrize("word", EMPTY.split())
+def test_what_programs_write_into_an_empty_cell_is_empty_and_what_is_nearly_that_is_not(word):
+    assert is_empty(f" {word.upper()} ")
+    assert not is_empty(f"{word} Lima")
+
+
+@pytest.mark.parametrize("word", NOBODY.split())
+def test_a_word_that_people_write_where_they_have_no_id_names_nobody_and_a_longer_one_does(word):
+    assert (linkedin_id(f"linkedin.com/in/{word}"), says_nothing(word.title())) == (None, True)
+    assert linkedin_id(f"{word}-silva") == f"{word}-silva"
+
+
+@pytest.mark.parametrize("said", ["não tenho", "sem perfil", "no email", "not available", "sin correo", "without it"])
+def test_a_sentence_that_there_is_none_says_nothing(said):
+    assert says_nothing(said)
+    assert not says_nothing(f"x{said}")
+
+
+@pytest.mark.parametrize(
+    ("word", "shows"),
+    [
+        ("LinkedIn", True),
+        ("Perfil", True),
+        ("profile", True),
+        ("ver", True),
+        ("link", True),
+        ("URL", True),
+        ("linked", False),
+        ("n/a", False),
+    ],
+)
+def test_what_a_link_shows_is_known(word, shows):
+    assert shows_link(word) is shows
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("linkedin.com.br/in/ana", "ana"),
+        ("linkedin.com:8080/in/ana", "ana"),
+        ("linkedin.company/in/ana", None),
+        ("m/in/ana", "ana"),
+        ("linkedin.com/m/in/ana", "ana"),
+        ("linkedin.com/public-profile/in/ana", "ana"),
+        ("https://br.linkedin.com/in/ana", "ana"),
+        ("https://br.linkedin.com/in/me", None),
+        ("https://linkedin.com/in/-n/a-", "-n"),
+    ],
+)
+def test_an_address_of_a_profile_has_parts_that_may_be_there(text, expected):
+    assert linkedin_id(text) == expected

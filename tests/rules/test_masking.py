@@ -9,6 +9,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from portal.rules.escapes import decode_escapes
 from portal.rules.folding import fold
 from portal.rules.masking import Masker, mask, mask_body, mask_query
 from portal.rules.payload import encode_body
@@ -224,3 +225,84 @@ def test_the_small_words_of_a_name_tell_nobody_and_its_others_do() -> None:
 )
 def test_a_repeated_part_is_told_from_its_nearest_neighbour(field: str, given: str, answer: str, masked: str) -> None:
     assert Masker(json.dumps({"contact": {field: given}}).encode()).mask(answer) == masked
+
+
+@pytest.mark.parametrize("key", ["invite_date", "accept_date", "collect_date", "reply_date"])
+def test_every_date_stays_and_no_text_in_its_place(key: str) -> None:
+    masked = json.loads(mask_body(encode_body({"contact": {key: DATES, "role": DATES}})))
+    assert masked["contact"] == {key: DATES, "role": mask(DATES)}
+    assert json.loads(mask_body(encode_body({key: f"{DATES}!"})))[key] == mask(f"{DATES}!")
+
+
+@pytest.mark.parametrize("key", ["name", "sender_name", "linkedin_public_id", "current_company"])
+def test_each_word_of_what_names_somebody_is_masked_by_itself(key: str) -> None:
+    assert Masker(encode_body({"contact": {key: "Ana Lima Prado"}})).mask("lima") == "xxxx"
+
+
+@pytest.mark.parametrize("key", ["name", "description"])
+def test_a_word_of_a_campaign_tells_nobody(key: str) -> None:
+    masker = Masker(encode_body({"campaign": {key: "Venda direta agora mesmo"}}))
+    assert masker.mask("venda: direta agora mesmo") == "xxxxx: xxxxxx xxxxx xxxxx"
+    assert masker.mask("venda direta; mesmo") == "venda direta; mesmo"
+
+
+@pytest.mark.parametrize("word", ["da", "de", "di", "do", "dos", "das", "del", "van", "von", "Ltda", "Inc"])
+def test_a_small_word_of_a_name_is_not_masked(word: str) -> None:
+    assert Masker(encode_body({"contact": {"name": f"Ana {word} Lima"}})).mask(f"x {word} y") == f"x {word} y"
+
+
+NOBODY = Masker(b"")
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("a%40b.cd", "x%00x.xx"),
+        ("café.é@b.cd", "xxxé.é@x.xx"),
+        ("12.345.678/0001-90", "00.000.000/0000-00"),
+        ("123.456.789-09", "000.000.000-00"),
+        ("123.456.789", "123.456.789"),
+    ],
+)
+def test_addresses_and_tax_numbers_are_masked_whoever_they_are(text: str, masked: str) -> None:
+    assert NOBODY.mask(text) == masked
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Jo\\u00e3o",
+        "Jo\\u00E3o",
+        "Jo%C3%A3o",
+        "Jo%E3o",
+        "Jo&atilde;o",
+        "Jo&#227;o",
+        "Jo&#xe3;o",
+        "Jo&#XE3;o",
+    ],
+)
+def test_a_name_is_masked_however_it_is_escaped(written: str) -> None:
+    masked = Masker(encode_body({"contact": {"name": "João"}})).mask(f"de {written}, sim")
+    assert "João" not in html.unescape(masked)
+    assert "Jo" not in masked
+    assert masked.startswith("de ")
+    assert masked.endswith(", sim")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("\\ud83d\\ude00", "\U0001f600"),
+        ("\\uD83D\\uDE00", "\U0001f600"),
+        ("\\uDBFF\\uDFFF", "\U0010ffff"),
+        ("a\\nb", "a b"),
+        ('\\"\\/\\\\', '"/\\'),
+        ("&amp;&#65;&#x41;", "&AA"),
+        ("&#128512;&#x1F600;", "\U0001f600\U0001f600"),
+        ("%41%zz", "A%zz"),
+    ],
+)
+def test_every_escape_is_read_as_what_it_means_in_its_place(written: str, meant: str) -> None:
+    decoded = decode_escapes(f"x{written}y")
+    assert decoded.text == f"x{meant}y"
+    assert (decoded.places[0], decoded.places[len(meant) + 1]) == (0, len(written) + 1)
