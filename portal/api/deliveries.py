@@ -80,7 +80,7 @@ class BodyText(fields.String):
 
 
 class NextAttempt(Moment):
-    """When a delivery that waits is tried next."""
+    """When a waiting delivery is tried next."""
 
     _CHECK_ATTRIBUTE = False
 
@@ -90,7 +90,7 @@ class NextAttempt(Moment):
 
 
 def wait_of(delivery: Delivery) -> str | None:
-    """What a delivery that waits is held by."""
+    """What holds a waiting delivery."""
     coming = next_try_of(delivery)
     return coming.waits_for if coming else None
 

@@ -61,38 +61,24 @@ class Operation:
     curl: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Pages:
-    """What the pages say in one language: of the whole, and every call by its tag."""
-
-    description: str
-    groups: Mapping[str, tuple[Operation, ...]]
-
-    @classmethod
-    def of(cls, document: Json) -> "Pages":
-        """Read the document, once."""
-        operations = read_operations(document)
-        tags = dict.fromkeys(operation.tag for operation in operations)
-        groups = {tag: tuple(each for each in operations if each.tag == tag) for tag in tags}
-        return cls(document["info"]["description"], groups)
-
-
 def make_blueprint(document: Json) -> Blueprint:
     """The pages of this OpenAPI document, which is read once, now: every call in short, and those of each tag whole.
 
     They are in the reader's language. Anybody may open them.
     """
-    pages = {"en": Pages.of(document), "pt-BR": Pages.of(translate(document))}
+    documents = {"en": document, "pt-BR": translate(document)}
+    operations = {language: read_operations(each) for language, each in documents.items()}
+    tags = dict.fromkeys(operation.tag for operation in operations["en"])
+    said: dict[str, Any] = {"documents": documents, "operations": operations, "tags": tags, "tag_words": TAG_WORDS}
     blueprint = Blueprint("api_docs", __name__)
 
     def index() -> str:
-        return render_template("api/docs.html", pages=pages, tag_words=TAG_WORDS)
+        return render_template("api/docs.html", **said)
 
     def show(tag: str) -> str:
-        if tag not in pages["en"].groups:
+        if tag not in tags:
             abort(404)
-        title = TAG_WORDS.get(tag, tag)
-        return render_template("api/docs_tag.html", pages=pages, tag=tag, title=title, origin=request.url_root[:-1])
+        return render_template("api/docs_tag.html", **said, tag=tag, origin=request.url_root[:-1])
 
     blueprint.add_url_rule("/api/docs", "index", index)
     blueprint.add_url_rule("/api/docs/<tag>", "show", show)

@@ -24,7 +24,7 @@ blueprint = ApiBlueprint("jobs", __name__, tag="jobs")
 
 
 class Total(fields.Integer):
-    """How many there are, where that was counted before."""
+    """How many there are, for jobs that count before they begin."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return None if obj.kind == retention.KIND else super()._serialize(value, attr, obj, **kwargs)

@@ -35,7 +35,7 @@ blueprint = ApiBlueprint("webhook", __name__, tag="webhook")
 STATES = ("unset", *ENDPOINT_STATES)
 PAUSED_REASONS = ("manual", "gone", "outage", "restored")
 MAX_URL, MAX_HEADER = 4000, 8000
-"""Characters that are looked at; addresses and headers have limits of their own."""
+"""The most characters that are looked at. Addresses and headers have lower limits of their own."""
 
 URL_NOTE = about("An http or https address of a public host.")
 

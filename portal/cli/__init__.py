@@ -44,7 +44,7 @@ COMMANDS = {
 """Where each command is, and its summary: the list of commands is shown without importing any of them."""
 
 LOGGING = ("serve", "worker")
-"""The commands that write a log: with PORTAL_LOG_FORMAT=json whatever they say is a line of it."""
+"""The commands that write a log. With PORTAL_LOG_FORMAT=json everything they say is a line of it."""
 
 AS_JSON = "portal.cli.as_json"
 """Whether what the command prints is for programs, in the context's `meta`."""
@@ -115,7 +115,7 @@ class PortalGroup(click.Group):
 
 
 def is_log_json() -> bool:
-    """Whether machines read the log, also while no setting could be read yet."""
+    """Whether machines read the log. It works before any setting could be read."""
     return os.environ.get("PORTAL_LOG_FORMAT", "").strip() == "json" or logs.writes_json()
 
 

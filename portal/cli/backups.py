@@ -61,7 +61,7 @@ class Again:
         self.erased = self.companies = 0
 
     def prove(self, engine: Engine) -> None:
-        """Raises what keeps this version, or this key, from working with the copy."""
+        """Raises an error when this version, or this key, cannot work with the copy."""
         bring_to_this_version(engine)
         check_schema(engine, db.metadata)
         with Session(engine) as session:
@@ -84,7 +84,7 @@ class Again:
 
 
 def tell_erasures(known: Known, again: Again) -> None:
-    """Say who stays erased, and what could not be known about that."""
+    """Say who was erased again, and what could not be found out."""
     if again.erased:
         click.echo(f"Erased again, because they had been erased since the backup was made: {again.erased}.")
     if again.companies:

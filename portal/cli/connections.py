@@ -22,11 +22,11 @@ from portal.database.db import BUSY_TIMEOUT_SECONDS, patience
 READERS, WRITERS = 8, 8
 """Threads for requests that only read, and for the others, which may have to wait for other writers."""
 MOST_CONNECTIONS = 400
-"""More make the longest silent one go. A process may usually have 1024 descriptors open."""
+"""A further connection closes the one that was silent longest. A process may usually open 1024 descriptors."""
 SILENT_SECONDS = 60
 """How long a connection may say nothing, and how long a reader of a long answer may take none of it."""
 PAUSE_SECONDS, TOLD_EVERY_SECONDS = 1.0, 60.0
-"""How long nobody new is let in when there are no descriptors left, and how often the log says so."""
+"""How long new connections wait when there are no descriptors left, and how often the log says so."""
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 READING, HEALTH = ("GET", "HEAD", "OPTIONS"), "/healthz"
 
@@ -55,7 +55,7 @@ class Lanes:
 
 
 class Body(OverflowableBuffer):  # type: ignore[misc]
-    """A body as it comes in. Beyond what the request may send nothing is kept, and the application refuses it."""
+    """A body as it comes in. It keeps no more than the request may send, and the application refuses what is longer."""
 
     def __init__(self, in_memory: int, limit: int) -> None:
         super().__init__(in_memory)
@@ -94,7 +94,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     parser_class = Parser
     patient_until = 0.0
-    """Until when its request may wait for other writers; the time in which it waits for a thread counts."""
+    """Until when its request may wait for other writers. Waiting for a thread counts."""
 
     def service(self) -> None:
         with patience(max(0.0, self.patient_until - clock.monotonic())):
@@ -125,14 +125,14 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         self._let_go(len(self.active_channels) - most_connections())
 
     def maintenance(self, now: float) -> None:
-        """Close what has been silent for too long, and whoever takes nothing of the answer that was asked for."""
+        """Close connections that were silent for too long, or whose client does not read the answer."""
         for channel in list(self.active_channels.values()):
             is_waited_for = not channel.requests or channel.total_outbufs_len
             if is_waited_for and now - channel.last_activity > SILENT_SECONDS:
                 channel.handle_close()
 
     def _let_go(self, count: int) -> None:
-        """Close so many connections of those that no thread is at work for, the longest silent ones first."""
+        """Close `count` idle connections, those first that were silent longest."""
         if count > 0:
             idle = [channel for channel in self.active_channels.values() if not channel.requests]
             for channel in sorted(idle, key=lambda channel: channel.last_activity)[:count]:

@@ -85,12 +85,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def print_json(shape: Any) -> None:
-    """Plain values, for programs."""
+    """Print plain values, for programs."""
     print_lines([json.dumps(shape, indent=2)])
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Foreign text made inert, once all of it is read: no transaction stays open while somebody looks at it."""
+    """Print foreign text made inert, once all of it is read: no transaction stays open while somebody looks at it."""
     made = [inert(line) for line in lines]
     if has_app_context():
         db.session.rollback()
@@ -99,7 +99,7 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def print_answer(shape: Any, lines: Iterable[str], *, as_json: bool) -> None:
-    """The same for programs and for people. Of a page, these are told how the next one is asked for."""
+    """Print JSON for programs, or lines for people, who are told how to ask for the next page."""
     if as_json:
         print_json(shape)
         return
@@ -109,7 +109,7 @@ def print_answer(shape: Any, lines: Iterable[str], *, as_json: bool) -> None:
 
 
 def check_usage(is_right: Callable[[Mapping[str, Any]], bool], sentence: str) -> Callable[[Command], Command]:
-    """Refuse with the sentence, before anything is opened, a command whose arguments are not right together."""
+    """Refuse a command whose arguments do not fit together, with this sentence, before anything is opened."""
 
     def decorate(command: Command) -> Command:
         @wraps(command)

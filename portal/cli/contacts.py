@@ -230,7 +230,7 @@ def do_in_job(
     as_json: bool,
     verb: tuple[str, str] = ("send", "sent"),
 ) -> None:
-    """Ask whether it is to be done with so many contacts, start the job that does it, and say so; or only count."""
+    """Ask whether to do it with so many contacts, start the job that does it, and say so. A dry run only counts."""
     do, done = verb
     if dry_run:
         console.print_json({"count": count}) if as_json else click.echo(f"{count} contacts would be {done}.")

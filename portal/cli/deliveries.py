@@ -208,7 +208,7 @@ def lines_of_tries(row: Delivery, company: Company) -> Iterator[str]:
 
 
 def next_of(row: Delivery, company: Company) -> str:
-    """What a delivery that waits does so for."""
+    """What a waiting delivery waits for."""
     coming = next_try_of(row)
     if coming is None or (coming.waits_for == "its_time" and not row.attempt_count):
         return ""

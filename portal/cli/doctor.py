@@ -37,7 +37,7 @@ def doctor(as_json: bool) -> None:
 
 
 def examine() -> Iterator[Finding]:
-    """Every check; what a failed one makes useless is left out."""
+    """Runs every check, but for those that a failed one makes useless."""
     with ExitStack() as held:
         try:
             held.enter_context(hold_app(load_settings(of_existing=True)))
@@ -70,7 +70,7 @@ def examine_installation() -> Iterator[Finding]:
 
 
 def endure(check: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The findings, and what ended the check early: it is the finding, and the other checks go on."""
+    """The findings. An error that ends the check early is a finding too, and the other checks go on."""
     try:
         yield from findings
     except Exception as error:

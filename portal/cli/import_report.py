@@ -13,7 +13,7 @@ from portal.tasks.store import Done
 
 COUNTS = ("created", "changed", "unchanged", "classified", "sent", "warned", "bad")
 MORE_COUNTS = ("elsewhere", "doubtful", "kept", "renamed", "missing")
-"""What is printed only where there is any."""
+"""These are printed only when they are not 0."""
 MOST_WARNINGS = 10
 """Warnings of one kind that are printed; the others are counted."""
 

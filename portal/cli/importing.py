@@ -152,7 +152,7 @@ def follow(
 
 
 def import_here(held: TaskClaim, order: Order, blocks: Blocks) -> Iterator[Done]:
-    """Import a file of this process, chunk by chunk, as a task that this process holds."""
+    """Import a file chunk by chunk, as a task that this process holds."""
     reader = row_reader(db.session, held.company_id, order)
     db.session.commit()
     reason: str | None = "interrupted"

@@ -80,7 +80,7 @@ def listen(
 
 
 def read_key(secret: str | None, file: TextIO | None) -> str | None:
-    """The key, from where it was given. Raises UsageError when that is two places."""
+    """The key from the option or the file. Raises UsageError when both are given."""
     if file is None:
         return secret
     if secret is not None:

@@ -74,7 +74,7 @@ def close(company_name: str, yes: bool) -> None:
 
 
 def write_file(app: Flask, file: Path, company_id: int, zone: ZoneInfo, *, locale: str) -> None:
-    """The company's data in that file, which only this user may read: the whole of it, or no file."""
+    """Write the company's data to a file that only this user may read: the whole of it, or no file."""
     try:
         if os.path.lexists(file):
             raise FileExistsError
@@ -124,7 +124,7 @@ def purge(company_name: str | None, dry_run: bool, as_json: bool) -> None:
 
 
 def purge_company(company: Company, dry_run: bool, *, is_hidden: bool) -> Counter[str]:
-    """Purge one company, or only count, and show that it moves; returns how many of each."""
+    """Purge one company, or only count, and show progress. Returns how many rows of each kind."""
     now, company_id = clock.utcnow(), company.id
     limits = retention.limits_of(company, now=now)
     counts = Counter(dict.fromkeys(retention.COUNTS, 0))

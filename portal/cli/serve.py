@@ -23,7 +23,7 @@ from portal.people import links, users
 from portal.worker.starting import starting_threads
 
 PATIENCE_SECONDS = 1.5
-"""What stopping may take beyond the deadline of what is being sent."""
+"""How much longer than the deadline of a delivery stopping may take."""
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def serve(host: str, port: int, no_worker: bool) -> None:
 
 
 def refuse_open_host(host: str, settings: Settings) -> None:
-    """Raise a ClickException when others could reach the portal without its knowing by which name."""
+    """Raise a ClickException when other machines could reach the portal and it does not know by which name."""
     if is_loopback(host) or settings.base_url or settings.trusted_hosts:
         return
     raise click.ClickException(
@@ -100,7 +100,7 @@ def run_portal(
 
 
 def hold_instance(instance: Path) -> IO[str] | None:
-    """Marks the instance as this process's until the file is closed; where another one has it, the log says so."""
+    """Marks the instance as this process's until the file is closed. The log says when another process has it."""
     try:
         file = os.fdopen(os.open(instance / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600), "r+")
     except OSError:  # on PostgreSQL nothing has to be written here

@@ -17,7 +17,7 @@ from portal import clock
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 STEADY_SECONDS = 60.0
-"""A worker that lived for so long was well: the next one is started without a long pause."""
+"""A worker that lived for so long was well. The next one starts without a long pause."""
 
 STDIN = 0
 

@@ -43,7 +43,7 @@ def date_field(label: Any) -> DateTimeLocalField:
 
 
 class MessageForm(Form):
-    """A message of the thread; emptied, it is taken out."""
+    """A message of the thread. Emptying it removes it."""
 
     sender_name = StringField(_l("Quem escreveu"), [at_most(300)], filters=[strip])
     date = date_field(_l("Quando"))
@@ -118,7 +118,7 @@ class ContactForm(FlaskForm):
         return item | self._messages(contact, zone)
 
     def _messages(self, contact: Contact | None, zone: ZoneInfo) -> dict[str, Any]:
-        """The whole thread, when it is not as it was shown; an entry without a text is none."""
+        """The whole thread, when somebody changed it. An entry without a text does not count."""
         if not self.thread.entries:  # what asks did not have the thread before it
             return {}
         before = _thread(contact, zone) if contact else []
@@ -161,7 +161,7 @@ NOTE_WORDS: Mapping[str, Any] = {
 
 
 SHOWN_MESSAGES = 30
-"""Of a long thread the form holds the last ones; the others stay as they are."""
+"""The form holds the last messages of a long thread. The others stay as they are."""
 
 
 def _read_skills(text: str | None) -> list[dict[str, Any]]:
@@ -177,7 +177,7 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
     "skills": _read_skills,
     "experiences": _read_experiences,
 }
-"""The form's fields that are facts of the contact, with how a fact is read from what they hold."""
+"""The form's fields that are facts of the contact, each with the function that reads the fact."""
 FIELDS = (*READERS, "campaign", "owner")
 
 
@@ -214,7 +214,7 @@ def _is_same(field: Field, shown: Mapping[str, Any]) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """The value as it comes back from a browser that nobody typed anything into."""
+    """The value as a browser sends it back when nobody typed anything."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=None, microsecond=0)
     return "\n".join((value or "").strip().splitlines()) if value is None or isinstance(value, str) else value

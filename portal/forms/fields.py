@@ -21,7 +21,7 @@ from portal.rules.folding import fold
 
 required = DataRequired(_l("Preencha este campo."))
 any_text = InputRequired(_l("Preencha este campo."))
-"""For passwords: spaces count."""
+"""Passwords use it: spaces count."""
 
 
 def strip(value: str | None) -> str | None:
@@ -83,7 +83,7 @@ def new_password_field(label: Any) -> PasswordField:
 
 @cache
 def timezone_words(language: str) -> tuple[tuple[str, str], ...]:
-    """The time zones with the names of their cities in that language, in the order of these."""
+    """The time zones with the names of their cities in that language, in alphabetical order."""
     cities = [(name, get_timezone_location(name, locale=language, return_city=True)) for name in timezones()[1:]]
     words = [(name, f"{city} ({name.replace('_', ' ')})") for name, city in cities]
     return (("UTC", "UTC"), *sorted(words, key=lambda each: fold(each[1])))
@@ -91,7 +91,7 @@ def timezone_words(language: str) -> tuple[tuple[str, str], ...]:
 
 @cache
 def timezones_by_words(language: str) -> dict[str, str]:
-    """The zones by all that people may type for one: its words, its name, or its city where no other has that name."""
+    """The zones by what people may type: their words, their name, or their city where no other has that name."""
     words, former = timezone_words(language), get_global("zone_aliases")
     of_today = [(name, each) for name, each in words if name not in former]
     cities = Counter(fold(each.partition(" (")[0]) for _name, each in of_today)

@@ -72,7 +72,7 @@ class WebhookForm(FlaskForm):
         self.header_kind.data, self.header_name.data = kinds.get(shown.partition(" ")[0], "other"), name
 
     def header(self) -> HeaderChoice:
-        """What is to be sent besides. Raises HeaderRefused."""
+        """The header that the form asks for. Raises HeaderRefused."""
         kind, value = self.header_kind.data, self.header_value.data or ""
         if kind == "bearer":
             return bearer_header(value)

@@ -19,9 +19,9 @@ from portal.notices.letters import Letter, recipients_of
 from portal.notices.telling import Speaking, post
 
 ACTION = "backup.overdue"
-"""Stands in a company's audit log before its admins are written to; who finds it there within a day does not write."""
+"""The audit entry that is written before the letter. A worker that finds one of the last day writes no letter."""
 FIRST_LOOK = timedelta(minutes=10)
-"""Of a worker that has just started: it makes the backup that is missing first."""
+"""When a new worker looks first. It makes a missing backup before."""
 
 logger = logging.getLogger(__name__)
 

@@ -51,7 +51,7 @@ def post_to_chat(session: Session, chat: Chat, text: str, *, vault: Vault) -> No
 
 
 def secrets_of(url: str) -> list[str]:
-    """What of the address may be its key, in the forms in which a host may repeat it, the longest first."""
+    """The parts of the address that may be its key, in the forms in which a host may repeat them, the longest first."""
     path, query = urlsplit(url)[2:4]
     written = [path, query, *re.split(r"[/?&=]", f"{path}?{query}")]
     found = {form for each in written for form in (each, unquote(each), each.replace("/", "\\/"))}

@@ -10,13 +10,13 @@ from portal.models import Attempt, Delivery, Endpoint
 from portal.working_models import Told
 
 QUIET = timedelta(hours=1)
-"""Between two notices to one company."""
+"""The pause between two notices to one company."""
 FAILED_AGAIN_AFTER = timedelta(days=1)
 """Deliveries that fail one by one are not worth a mail each."""
 LOOK_BACK = timedelta(days=1)
-"""What failed before this is no news any more."""
+"""Failures before this are no news."""
 FAILED_LOOKED_AT = 200
-"""A company's latest failed deliveries that are looked at."""
+"""How many of a company's latest failed deliveries are looked at."""
 
 
 Way = type[Told]
@@ -32,7 +32,7 @@ class Notice:
     company_id: int
     state: str
     delivery_id: int | None
-    """The one whose last attempt shows the cause."""
+    """The delivery whose last attempt shows the cause."""
     language: str
     timezone: str
     told: str
@@ -41,7 +41,7 @@ class Notice:
 
 
 def find_due(session: Session, way: Way, *, now: datetime) -> list[Notice]:
-    """What is to be told that way now, at most one notice a company; those that could not be sent come last."""
+    """Returns what to tell that way now, at most one notice a company. Those that could not be sent come last."""
     is_quiet = or_(way.notified_at.is_(None), way.notified_at <= now - QUIET)
     at = aliased(Endpoint)
     endpoints = session.execute(
@@ -142,7 +142,7 @@ def _change(
     *,
     error: str | None,
 ) -> bool:
-    """Write what was told and when, if that is still what is `held`; tell whether it was."""
+    """Write what was told and when, if `held` is still what is stored. Returns whether it was."""
     (held_state, held_at), (state, at) = held, wanted
     way = notice.way
     is_held = way.notified_at.is_(None) if held_at is None else way.notified_at == held_at

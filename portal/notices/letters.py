@@ -66,7 +66,7 @@ def write_trial(company: Company, recipient: str) -> Letter:
 
 
 def _failed(session: Session, company_id: int) -> Backlog:
-    """Only the contacts whose newest delivery failed for good: what else is on its way is none of this letter's."""
+    """The contacts whose newest delivery failed for good. The letter leaves out what is still on its way."""
     latest = latest_failed(company_id)
     rows = session.execute(
         select(Contact.interest_level, Contact.classified_at)
@@ -163,7 +163,7 @@ def _in_all(backlog: Backlog) -> str:
 
 
 def _left(backlog: Backlog, doubtful: int) -> str:
-    """What a recovery leaves to arrive, to do, and to look at."""
+    """What still has to arrive, to be done and to be checked after a recovery."""
     parts = []
     if backlog.waiting:
         parts.append(ngettext("%(num)s contato está na fila.", "%(num)s contatos estão na fila.", backlog.waiting))

@@ -30,7 +30,7 @@ from portal.working_models import Chat
 logger = logging.getLogger(__name__)
 
 NO_SUCH_CHAT = ("301", "302", "307", "308", "401", "403", "404", "410")
-"""What chats answer at an address that they made no more, or made for something else."""
+"""What chats answer at an address that is gone, or that serves something else."""
 Send = Callable[[], None]
 """Sends a notice that is written. Raises MailError or ChatError."""
 Speaking = Callable[[str, str], AbstractContextManager[None]]
@@ -47,9 +47,9 @@ class Teller:
         self._vault = vault
         self._session = open_session(egress)
         self._logged: dict[int, tuple[str, int | None]] = {}
-        """By endpoint, what the log was told last."""
+        """What the log was told last, by endpoint."""
         self._in_trouble: dict[int, Notice] = {}
-        """By endpoint, whose recovery the log will be told."""
+        """The endpoints whose recovery the log will tell."""
 
     def tell_due(self, *, unless: Callable[[], bool] = lambda: False) -> bool:
         """Tell what is due now; before each notice `unless` may call it off.
@@ -91,7 +91,7 @@ class Teller:
             logger.info("A company's CRM is sent to again.", extra=_facts("endpoint_recovered", notice))
 
     def _tell(self, notice: Notice, prepare: Callable[[Notice], Send | None]) -> bool:
-        """Whether that is done; False where it is to be tried again. Whatever else is wrong with a notice is logged."""
+        """Returns False when the notice is to be tried again. The log gets whatever else is wrong with it."""
         try:
             send = prepare(notice)
             return send is None or self._send(notice, send)

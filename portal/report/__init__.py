@@ -29,13 +29,13 @@ from portal.models import LEVELS, Campaign, Classification, User
 LONGEST = timedelta(days=366, hours=1)
 """A year of any kind, and the hour by which a zone may change within it."""
 TIMED = 1000
-"""The latest levels of a span whose way to the CRM is timed."""
+"""How many of a span's latest levels are timed on their way to the CRM."""
 
 
 MANY = 2**28
 """More than there are campaigns or people."""
 SIZES = (MANY, MANY, max(LEVELS) + 1, len(ARRIVALS), 2)
-"""How many values each of that has by which is counted: together they are one number of 63 bits."""
+"""How many values each counted fact has. Together they make one number of 63 bits."""
 
 
 class BadSpan(Refusal):

@@ -46,7 +46,7 @@ def save() -> ResponseReturnValue:
 
 @bp.post("/account/password", access="member")
 def change_password() -> ResponseReturnValue:
-    """Another password, for whoever knows the present one. Every other session ends."""
+    """Change the password of somebody who knows the present one. Every other session ends."""
     form = ChangePasswordForm()
     if not form.validate_on_submit() or not sessions.is_confirmed(form.current):
         return page(password=form), 422
@@ -62,7 +62,7 @@ def change_password() -> ResponseReturnValue:
 
 @bp.post("/account/email", access="member")
 def ask_for_email() -> ResponseReturnValue:
-    """Mail a link to another address, which whoever is logged in confirms by it."""
+    """Mail a link to the new address. The reader confirms the address by opening it."""
     form = ChangeEmailForm()
     if not is_mailing():
         return see_other(url_for(".index"))
@@ -89,7 +89,7 @@ def ask_for_email() -> ResponseReturnValue:
 
 @bp.route("/account/email/<token>", methods=["GET", "POST"], access="member")
 def confirm_email(token: str) -> ResponseReturnValue:
-    """Take the address that the link was sent to. Who reads that mail has to be logged in as whom it was made for."""
+    """Take the address that the link was sent to. It works for the person it was made for, logged in."""
     link = open_link(token, purpose="email")
     if link.user_id != current_user.id:
         abort(404)
@@ -155,15 +155,16 @@ def remember_language(answer: ResponseReturnValue, language: str) -> Response:
 
 @bp.get("/account/second-factor", access="member")
 def show_second_factor() -> ResponseReturnValue:
-    """What it is, and a secret to scan; it counts only once a code proves that it was scanned."""
+    """Explain it, and show a secret to scan. The secret counts once a code proves that it was scanned."""
     if current_user.totp_secret is not None:
         return turn_off_page(TurnOffForm(formdata=None))
-    return scan_page(TurnOnForm(formdata=None), drafted_secret() or draft_secret())
+    secret = sessions.kept_draft() or sessions.keep_draft(second_factor.new_secret())
+    return scan_page(TurnOnForm(formdata=None), secret)
 
 
 @bp.post("/account/second-factor", access="member")
 def turn_on() -> ResponseReturnValue:
-    form, secret = TurnOnForm(), drafted_secret()
+    form, secret = TurnOnForm(), sessions.kept_draft()
     if current_user.totp_secret is not None:
         return see_other(url_for(".show_second_factor"))
     if secret is None:
@@ -183,7 +184,7 @@ def turn_on() -> ResponseReturnValue:
 
 @bp.post("/account/second-factor/codes", access="member")
 def make_codes() -> ResponseReturnValue:
-    """New recovery codes, for whoever knows the password, shown this once."""
+    """Make new recovery codes for somebody who knows the password. They are shown this once."""
     form = TurnOffForm()
     if current_user.totp_secret is None:
         return see_other(url_for(".show_second_factor"))
@@ -204,24 +205,11 @@ def turn_off() -> ResponseReturnValue:
 
 
 def turn_off_page(form: TurnOffForm, renewal: TurnOffForm | None = None) -> str:
-    """What is left of the recovery codes, new ones, and turning it off."""
+    """The page that tells how many recovery codes are left, makes new ones, and turns the second factor off."""
     left = len(own_user().recovery_hashes or [])
     renewal = renewal or TurnOffForm(formdata=None)
     renewal.current.id = "senha-codigos"
     return render_template("account/turn_off.html", form=form, renewal=renewal, left=left)
-
-
-def draft_secret() -> str:
-    """A new secret, kept sealed in the session: no page and no form can choose it."""
-    secret, company_id = second_factor.new_secret(), current_user.company_id
-    sessions.keep_draft(runtime().vault.seal(secret, purpose="second_factor_draft", company_id=company_id))
-    return secret
-
-
-def drafted_secret() -> str | None:
-    """The secret that was drafted for this user a while ago, if it was."""
-    sealed, company_id = sessions.kept_draft(), current_user.company_id
-    return sealed and runtime().vault.open(sealed, purpose="second_factor_draft", company_id=company_id)
 
 
 def scan_page(form: TurnOnForm, secret: str) -> str:

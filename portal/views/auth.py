@@ -98,7 +98,7 @@ def log_out() -> ResponseReturnValue:
 
 
 def enter_proxied(email: str) -> ResponseReturnValue:
-    """Let in whom a trusted proxy has logged in, whose second factor is its affair, if the portal knows them."""
+    """Let in whom a trusted proxy has logged in, if the portal knows them. The proxy sees to a second factor."""
     user = logging_in.enter_proxied(db.session, email, ip=request.remote_addr)
     if user is None:
         logger.warning("The proxy names somebody who has no access.", extra={"action": "proxied_unknown"})
@@ -167,7 +167,7 @@ def choose_password(token: str, purpose: str) -> ResponseReturnValue:
 
 @bp.get("/forgotten", access="public")
 def forgotten() -> ResponseReturnValue:
-    """Who forgot the password asks for a link by e-mail; without a mail server the page says whom to ask."""
+    """The page by which people who forgot the password ask for a link. Without a mail server it says whom to ask."""
     return render_template(
         "auth/forgotten.html",
         form=ForgottenForm(formdata=None),

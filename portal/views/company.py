@@ -57,7 +57,7 @@ def download() -> ResponseReturnValue:
 
 @bp.route("/close", methods=["GET", "POST"], access="admin")
 def close() -> ResponseReturnValue:
-    """Say what would go; then, for who types the company's name and the password, close it for good."""
+    """Say what would go. Close the company for good once somebody types its name and the password."""
     form, company = CloseForm(), current_user.company
     if form.validate_on_submit() and is_meant(form, company):
         actor, held = access.current_actor(), runtime()
@@ -73,7 +73,7 @@ def close() -> ResponseReturnValue:
 
 
 def is_meant(form: CloseForm, company: Company) -> bool:
-    """Whether the form names this company, and its password is right; its fields say what is not."""
+    """Whether the form names this company and holds the right password. Its fields say what is wrong."""
     if text_of(form.name) != company.name:
         form.name.errors = [_("O nome da empresa não confere.")]
         return False

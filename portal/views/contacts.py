@@ -149,7 +149,7 @@ def show(contact_id: int) -> ResponseReturnValue:
 
 @bp.get("/<int:contact_id>/crm", access="member")
 def in_crm(contact_id: int) -> ResponseReturnValue:
-    """The contact's record in the CRM; where that is not known, the contact's page, which says so."""
+    """Lead to the contact's record in the CRM, or to the contact's page, which says that the record is not known."""
     contact = get_contact_or_404(contact_id)
     address = crm_address_of(db.session, contact)
     if get_endpoint(db.session, contact.company_id).link_template is None:

@@ -41,7 +41,7 @@ def page(chosen: str | None, template: str) -> str:
 
 @bp.post("", access="admin")
 def save() -> ResponseReturnValue:
-    """What was chosen there, or nothing any more. What is refused stands in the form as it was sent."""
+    """Save what was chosen, or remove it. The form keeps what was sent when it is refused."""
     actor, pointer, template = access.current_actor(), request.form.get("pointer"), request.form.get("template", "")
     if "remove" in request.form:
         crm_link.remove_link(db.session, actor)

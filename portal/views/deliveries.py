@@ -37,7 +37,7 @@ SOON = timedelta(minutes=1)
 MAX_LIVE = 50
 FIRST_FAILURES = 3
 INLINE_BYTES = 16 * 1024
-"""A longer body is not in its delivery's page until it is asked for, nor is it there twice."""
+"""The page of a delivery leaves out a longer body until somebody asks for it."""
 
 bp = access.Pages("deliveries", __name__, url_prefix="/deliveries")
 get_delivery_or_404 = partial(access.own_or_404, log.get_delivery)
@@ -50,7 +50,7 @@ def shared_names() -> dict[str, object]:
 
 @bp.app_template_filter()
 def select_moving(deliveries: Sequence[Delivery]) -> list[Delivery]:
-    """Those of which looking again in a moment may show something new."""
+    """The deliveries that may show something new in a moment."""
     soon = clock.utcnow() + SOON
     tries = [(delivery, next_try_of(delivery)) for delivery in deliveries]
     return [
@@ -89,7 +89,7 @@ def index() -> ResponseReturnValue:
 
 
 def count_tabs(wanted: DeliveryFilter) -> tuple[dict[str, int], bool]:
-    """How many there are of each status, and whether a filter is on; a status leads from the tests to what is none."""
+    """How many there are of each status, and whether a filter is on. The tabs lead from tests to real deliveries."""
     counted = replace(wanted, trigger=None, tests=False) if wanted.tests else wanted
     if counted == DeliveryFilter(status=wanted.status, tests=False):
         return log.count_by_status(db.session, current_user.company_id), False
@@ -97,7 +97,7 @@ def count_tabs(wanted: DeliveryFilter) -> tuple[dict[str, int], bool]:
 
 
 def first_failures(wanted: DeliveryFilter) -> Sequence[Delivery]:
-    """What failed last, for the narrow screen that shows it before everything else; nothing when a filter is on."""
+    """What failed last, which a narrow screen shows before everything else. Nothing when a filter is on."""
     if wanted != DeliveryFilter(tests=False):
         return []
     failed = replace(wanted, status="failed")
@@ -119,7 +119,7 @@ def live() -> ResponseReturnValue:
 
 @bp.get("/news", access="member")
 def news() -> ResponseReturnValue:
-    """Whether newer deliveries match than the list shows: it is told, for what somebody reads is not moved."""
+    """Whether newer deliveries match than the list shows. The page tells it, and does not move what somebody reads."""
     than_id = request.args.get("than", 0, type=row_number)
     return render_template(
         "deliveries/_news.html",
@@ -154,14 +154,14 @@ def show(webhook_id: str) -> ResponseReturnValue:
 
 
 def filter_around(delivery: Delivery) -> DeliveryFilter:
-    """The list that the delivery stands in: what the page's address is narrowed to, tests apart."""
+    """The filter of the list that the delivery stands in; tests have a list of their own."""
     wanted = read_filter()
     return replace(wanted, tests=delivery.is_test, trigger="test" if delivery.is_test else wanted.trigger)
 
 
 @bp.get("/<webhook_id>/body", access="member")
 def body(webhook_id: str) -> ResponseReturnValue:
-    """The bytes that are sent: as a part of the delivery's page, which leaves out a long one, or by themselves."""
+    """The bytes that are sent: a part of the delivery's page, which leaves out a long body, or by themselves."""
     delivery = open_delivery_or_404(webhook_id)
     number = request.args.get("attempt", 0, type=row_number)
     attempt = next((attempt for attempt in delivery.attempts if attempt.number == number), None)
@@ -174,7 +174,7 @@ def body(webhook_id: str) -> ResponseReturnValue:
 
 @bp.get("/<webhook_id>/support.txt", access="member")
 def hand_over(webhook_id: str) -> ResponseReturnValue:
-    """What was sent, what came back, when, and what the rule says: to be sent on without showing who the contact is."""
+    """A file to send on: what was sent, what came back, when, and what the rule says. It hides who the contact is."""
     delivery = get_delivery_or_404(webhook_id)
     masker = Masker(delivery.body or b"")
     text = render_template(
@@ -194,7 +194,7 @@ def hand_over(webhook_id: str) -> ResponseReturnValue:
 
 
 def open_delivery_or_404(webhook_id: str) -> Delivery:
-    """The delivery, for a page with its personal data: who looks at them is written down."""
+    """The delivery, for a page with its personal data. The audit log keeps who looks at them."""
     return access.or_404(log.read_content(db.session, access.current_actor(), webhook_id))
 
 
@@ -206,7 +206,7 @@ def read_filter() -> DeliveryFilter:
 
 
 def read_filter_or_say() -> DeliveryFilter:
-    """The same, for what acts on it: one that asks for what does not exist leads to the log, which says so."""
+    """The same filter, for what acts on it. One that asks for what does not exist leads to the log, which says so."""
     wanted = read_filter()
     if wanted.unknown:
         abort(redirect(url_for("deliveries.index", **asked_filter()), 303))

@@ -26,9 +26,9 @@ from portal.version import __version__
 from portal.web import access
 
 PATIENCE_SECONDS = 3.0
-"""Whoever asks waits no longer for what others hold, all looks together."""
+"""How long one answer may wait for locks that others hold, all looks together."""
 PROBE_SECONDS = 5.0
-"""How old an answer may be: whoever asks costs no more than one write in that time."""
+"""How long an answer is kept: the database is written once in that time, however often somebody asks."""
 
 bp = access.Pages("health", __name__)
 
@@ -90,7 +90,7 @@ def find_recent_trouble() -> Trouble | None:
 
 @bp.get("/metrics", access="public")
 def metrics() -> Response:
-    """For whoever knows PORTAL_METRICS_TOKEN; when it is not set, for this machine only."""
+    """Answers whoever knows PORTAL_METRICS_TOKEN; without that setting, only this machine."""
     if not may_read():
         headers = {"WWW-Authenticate": "Bearer"} if runtime().settings.metrics_token else {}
         return Response("not for you\n", 401 if headers else 403, headers, mimetype="text/plain")

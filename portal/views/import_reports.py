@@ -78,7 +78,7 @@ def elsewhere_of(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 def sayer(
     company_id: int, write: Callable[[datetime], str] = "{:%Y-%m-%d %H:%M}".format
 ) -> Callable[[str, str], tuple[str, str]]:
-    """What names a field and says a value of it as people read it: days in the company's time zone."""
+    """Returns a function that names a field and says its value as people read it, days in the company's time zone."""
     zone = ZoneInfo(db.session.get_one(Company, company_id).timezone)
     words = {name: str(word) for name, word in DIFFERENCE_WORDS.items()}
 
@@ -121,7 +121,7 @@ def warnings(task_id: int) -> ResponseReturnValue:
     "/<int:task_id>/<any(created, changed, unchanged, elsewhere, doubtful, kept, renamed):group>.csv", access="member"
 )
 def rows(task_id: int, group: str) -> ResponseReturnValue:
-    """One list of what became of the rows; of a contact that changed, a line for each of its fields."""
+    """One list of what became of the rows. A contact that changed has a line for each changed field."""
     say = sayer(get_report_or_404(task_id).company_id)
 
     def lines(outcome: Outcome) -> Iterator[list[str]]:
@@ -161,5 +161,5 @@ def get_report_or_404(task_id: int) -> Task:
 
 
 def _send(name: str, header: list[str], found: Iterable[list[str]]) -> Response:
-    """The file, sent as it is read: the request's own context is over by then."""
+    """The file, sent while it is read. The request's context is over by then."""
     return attachment(chain(["\ufeff"], map(write_row, chain([header], found))), f"{name}.csv", "text/csv")

@@ -85,7 +85,7 @@ def show(task_id: int) -> ResponseReturnValue:
 
 @bp.post("/<int:task_id>", access="member")
 def start(task_id: int) -> ResponseReturnValue:
-    """Keep what was chosen; then show it again, or start what was counted; what was not is counted first."""
+    """Keep what was chosen; then show it again, or start it. An import that was not counted yet is counted first."""
     task = get_task_or_404(task_id)
     if request.form.get("do") != "start":
         return _keep_choices(task, None)
@@ -199,7 +199,7 @@ def _keep_choices(task: Task, then: Callable[[Session, Actor, Task], Task] | Non
 
 
 def _rehearsed_order(task: Task) -> Order | None:
-    """The order whose counts the person has seen, when that is what is to be started."""
+    """The order that the person saw counted, when the form starts that one."""
     rehearsed = store.get_task(
         db.session, task.company_id, rehearsal.KIND, request.form.get("rehearsal", 0, type=row_number)
     )

@@ -23,7 +23,7 @@ bp = access.Pages("integration", __name__, url_prefix="/integration")
 
 @bp.get("", access="member")
 def index() -> ResponseReturnValue:
-    """Everything a receiver has to know. Of the address only the host: the rest is often a password."""
+    """Everything a receiver has to know. The page shows only the address's host: the rest is often a password."""
     endpoint = get_endpoint(db.session, current_user.company_id)
     settings = runtime().settings
     return render_template(

@@ -25,7 +25,7 @@ SHOWN_PRESENT = 100
 
 
 def count_sync(task: Task) -> Counts:
-    """What became of the contacts: what was made has a way to go before they are in sync."""
+    """What became of the contacts. A contact is in sync when its delivery has arrived."""
     made = Counter(syncing.made_by(db.session, task))
     return Counter(
         arrived=made["delivered"],
@@ -76,13 +76,13 @@ def rehearsal_result(counts: Counts) -> Words:
 
 
 def count_undone(task: Task) -> Counts:
-    """What went and what stayed, with what stayed from the beginning."""
+    """What was removed and what stayed, those included that were left out from the beginning."""
     first = {name: task.arguments[name] for name in ("touched", "told")}
     return Counter(task.counts) + Counter(first)
 
 
 def report_rehearsal(task: Task) -> Mapping[str, object]:
-    """What an import would do, and the draft that it would be, if that still waits."""
+    """What an import would do, and its draft, if that still waits."""
     draft = store.get_task(db.session, task.company_id, IMPORT, task.arguments["file"])
     return {**report_of(task), "draft": draft if draft and draft.status == "draft" else None}
 
@@ -194,7 +194,7 @@ KINDS: Mapping[str, Kind] = {
             "assigned", lambda _num: _("O CRM não é avisado: ele tem os dados de antes até alguém enviar os atuais.")
         ),
         links=(SEE_CONTACTS,),
-        report_template="assigning/_present.html",
+        report_template="many/_present.html",
         report=report_present,
     ),
     examining.KIND: EXAMINATION,

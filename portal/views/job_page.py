@@ -67,5 +67,5 @@ class Kind:
 
 
 def say(name: str, some: Callable[[int], Words], none: Words = "") -> Callable[[Counts], Words]:
-    """What says how many of `name` were counted: `some` for a number, `none` for 0."""
+    """Returns a function that says how many of `name` were counted: `some` says a number, `none` stands for 0."""
     return lambda counts: some(counts[name]) if counts[name] else none

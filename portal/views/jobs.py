@@ -1,4 +1,4 @@
-"""Work that goes on by itself, of whichever kind: its progress and its result."""
+"""Work in the background, of every kind: its progress and its result."""
 
 from collections import Counter
 from datetime import timedelta
@@ -16,7 +16,7 @@ from portal.web import access
 from portal.web.redirects import see_other
 
 WATCHED_FOR = timedelta(minutes=5)
-"""How long after its end the page of a job looks for what arrives of it."""
+"""How long after its end the page of a job still looks for arrivals."""
 
 bp = access.Pages("jobs", __name__, url_prefix="/jobs")
 
@@ -32,7 +32,7 @@ def show(job_id: int) -> ResponseReturnValue:
 
 @bp.get("/<int:job_id>/progress", access="member")
 def progress(job_id: int) -> ResponseReturnValue:
-    """What the page of a job says now, for a page that shows it; once a file was examined, the way to its preview."""
+    """What the page of a job says now. Once a file was examined, the page goes on to its preview."""
     task = get_job_or_404(job_id)
     if task.status == "draft":
         return "", 200, {"HX-Redirect": url_for("imports.show", task_id=job_id)}

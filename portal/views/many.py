@@ -41,7 +41,7 @@ def confirm_level() -> ResponseReturnValue:
     """How many contacts match the filter of the address, and which level they are to have."""
     company_id = current_user.company_id
     return render_template(
-        "classifying/confirm.html",
+        "many/confirm_level.html",
         matching=classifying.look(db.session, company_id, read_filter()),
         asked=asked_filter(),
         is_configured=is_configured(db.session, company_id),
@@ -50,7 +50,7 @@ def confirm_level() -> ResponseReturnValue:
 
 @bp.post("/classify/all", access="member")
 def classify() -> ResponseReturnValue:
-    """Classify what was counted there, as a task."""
+    """Classify the contacts that were counted, as a task."""
     newest_id = request.form.get("newest_id", 0, type=row_number)
     actor = access.current_actor()
     task = classifying.start(db.session, actor, read_filter(), read_level(), newest_id=newest_id)
@@ -67,13 +67,13 @@ def assign_ticked() -> ResponseReturnValue:
 
 @bp.get("/assign", access="member")
 def confirm_target() -> ResponseReturnValue:
-    """How many contacts match the filter of the address, or are named there, and whom to give them to."""
+    """How many contacts the address names or its filter matches, and whom to give them to."""
     company_id = current_user.company_id
     named = read_ticked()
     ours = [contact.id for contact in contacts_of(db.session, company_id, named)]
     matching = None if named else classifying.look(db.session, company_id, read_filter())
     return render_template(
-        "assigning/confirm.html",
+        "many/confirm_target.html",
         ticked=ours,
         count=matching.count if matching else len(ours),
         newest_id=matching.newest_id if matching else 0,
@@ -85,7 +85,7 @@ def confirm_target() -> ResponseReturnValue:
 
 @bp.post("/assign", access="member")
 def assign() -> ResponseReturnValue:
-    """Begin with what was counted there, as a task."""
+    """Move the contacts that were counted, as a task."""
     actor, wanted = access.current_actor(), read_filter()
     target = Target(*(request.form.get(name, type=row_number) for name in ("owner", "campaign")))
     ticked = read_ticked()

@@ -32,7 +32,7 @@ def confirm_erase(contact_id: int) -> ResponseReturnValue:
     """Say what erasing would do, before it is done."""
     contact = get_contact_or_404(contact_id)
     return render_template(
-        "contacts/erase.html", contact=contact, waiting=outbox.waiting_count_of(db.session, contact.id)
+        "person/erase.html", contact=contact, waiting=outbox.waiting_count_of(db.session, contact.id)
     )
 
 
@@ -60,7 +60,7 @@ def download(contact_id: int) -> ResponseReturnValue:
 @bp.get("/doubles", access="admin")
 def doubles() -> ResponseReturnValue:
     """The contacts that look alike, in groups."""
-    return render_template("merging/doubles.html", groups=merging.find_doubles(db.session, current_user.company_id))
+    return render_template("person/doubles.html", groups=merging.find_doubles(db.session, current_user.company_id))
 
 
 @bp.get("/<int:contact_id>/merge", access="admin")
@@ -72,7 +72,7 @@ def confirm_merge(contact_id: int) -> ResponseReturnValue:
         return choose(contact_id)
     other = get_contact_or_404(other_id)
     return render_template(
-        "merging/confirm.html",
+        "person/confirm_merge.html",
         contact=contact,
         other=other,
         filled=merging.blanks_of(contact, other),
@@ -86,7 +86,7 @@ def choose(contact_id: int) -> ResponseReturnValue:
     found = page_contacts(db.session, contact.company_id, ContactFilter(search=search), limit=MOST_FOUND + 1).items
     others = [each for each in found if each.id != contact_id][:MOST_FOUND] if search else []
     alike = merging.find_doubles_of(db.session, contact)
-    return render_template("merging/choose.html", contact=contact, alike=alike, search=search, others=others)
+    return render_template("person/choose.html", contact=contact, alike=alike, search=search, others=others)
 
 
 @bp.post("/<int:contact_id>/merge", access="admin")

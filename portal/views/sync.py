@@ -71,7 +71,7 @@ def causes() -> ResponseReturnValue:
     backlog = syncing.backlog_of(db.session, company_id)
     named = [*(cause.delivery_id for cause in stuck), *(doubt.delivery_id for doubt in doubtful)]
     return render_template(
-        "causes/index.html",
+        "sync/causes.html",
         causes=stuck,
         doubts=doubtful,
         examples=last_attempts(db.session, named),
@@ -103,7 +103,7 @@ def warnings() -> ResponseReturnValue:
     """What the CRM accepted with words of an error: how many contacts, and why."""
     found = doubts.doubts_of(db.session, current_user.company_id)
     return render_template(
-        "warnings/index.html",
+        "sync/warnings.html",
         doubts=found,
         examples=last_attempts(db.session, [doubt.delivery_id for doubt in found]),
         notes=notes.notes_of(db.session, current_user.company_id),

@@ -26,14 +26,14 @@ bp = access.Pages("triage", __name__, url_prefix="/triage")
 
 @bp.get("", access="member")
 def index() -> ResponseReturnValue:
-    """The first contact that matches, or the first after one that had its turn: the one before, should it be gone."""
+    """The first contact that matches, or the first after one that had its turn, or after the one before that."""
     wanted, after_ids = triage.meant(read_filter()), request.args.getlist("after", type=row_number)
     return page(triage.find_next(db.session, current_user.company_id, wanted, after_ids=after_ids[:2]))
 
 
 @bp.get("/<int:contact_id>", access="member")
 def show(contact_id: int) -> ResponseReturnValue:
-    """One contact, also when it does not match any more: whoever goes back wants to see it."""
+    """One contact, even when it matches no more: whoever goes back wants to see it."""
     return page(triage.turn_of(db.session, get_contact_or_404(contact_id), triage.meant(read_filter())))
 
 

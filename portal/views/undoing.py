@@ -35,7 +35,7 @@ class Offer:
     level: int | None
     set_at: int
     milliseconds: int
-    """How long it is offered yet."""
+    """For how long it is still offered."""
 
 
 def offer(results: Sequence[Saved], level: int | None) -> None:

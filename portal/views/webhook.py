@@ -114,7 +114,7 @@ def resume() -> ResponseReturnValue:
 
 @bp.post("/secret", access="admin")
 def show_secret() -> ResponseReturnValue:
-    """The key that signs, to be copied into the receiver; a new one when asked."""
+    """Show the key that signs, to be copied into the receiver, or make a new one."""
     act = endpoint.rotate_secret if "rotate" in request.form else endpoint.show_secret
     secret = act(db.session, access.current_actor(), vault=runtime().vault)
     db.session.commit()
@@ -147,14 +147,14 @@ def saved_form() -> WebhookForm:
 
 
 def address_offered_by(webhook_id: str) -> str | None:
-    """Where the last answer to a delivery pointed, when that may be the right address."""
+    """The address that the last answer to a delivery pointed to, when it may be the right one."""
     delivery = get_delivery(db.session, current_user.company_id, webhook_id)
     attempts = delivery.attempts if delivery is not None else []
     return runtime().explain(attempts[-1]).offer if attempts else None
 
 
 def shown(webhook_id: str, *, header: str | None = None) -> ResponseReturnValue:
-    """To what came of a test."""
+    """Lead to what came of a test."""
     return see_other(url_for(".index", test=webhook_id, header=header, _anchor="resultado"))
 
 

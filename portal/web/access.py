@@ -55,7 +55,7 @@ def init_app(app: Flask) -> None:
 
 
 def refuse_nul() -> None:
-    """Nothing is found at an address with U+0000 in it: no text holds it, and PostgreSQL does not even look."""
+    """Refuse an address with U+0000 in it: no stored text holds it, and PostgreSQL refuses to look for it."""
     if "\0" in request.path:
         abort(404)
 

@@ -12,7 +12,7 @@ from portal.i18n import reader_zone
 
 Row = TypeVar("Row")
 FIRST_DAY, LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
-"""Beyond, the calendar ends within some time zone, or within the days of the chart."""
+"""Beyond these days the calendar ends, in some time zone or within the days of a chart."""
 
 
 def asked(names: Iterable[str]) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def asked(names: Iterable[str]) -> dict[str, Any]:
 
 
 def read_page(read: Callable[..., Page[Row]]) -> Page[Row]:
-    """The page of a list that the address asks for; its first one where there is nothing there any more."""
+    """The page of a list that the address asks for. When nothing is left there, the first page."""
     places = {name: request.args.get(name) for name in ("cursor", "before")}
     page = read(**places)
     return page if page.items or not any(places.values()) else read()

@@ -52,7 +52,7 @@ def init_assets(app: Flask, folder: Path) -> None:
 
 
 def digest_of(bodies: dict[str, bytes]) -> str:
-    """16 hex digits that change when a name or a byte of `bodies` (name to content) changes."""
+    """Returns 16 hex digits that change when a name or a byte of `bodies` (name to content) changes."""
     total = hashlib.sha256()
     for name, body in sorted(bodies.items()):
         total.update(f"{name}\0{len(body)}\0".encode() + body)

@@ -38,7 +38,7 @@ class BoundedRequest(Request):
 
 
 def limit_of(app: Flask, environ: dict[str, Any]) -> int:
-    """For how many bytes of body this head is good. It asks no database: a session counts by its signature."""
+    """How many bytes of body this head permits. It asks no database: a session counts by its signature."""
     if (length := environ.get("CONTENT_LENGTH", "")).isdecimal() and int(length) <= FORM_BYTES:
         return FORM_BYTES  # everybody may send so much, everywhere
     path = environ.get("PATH_INFO", "")

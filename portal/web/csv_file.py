@@ -19,7 +19,7 @@ from portal.web.files import attachment
 
 BATCH = 500
 DELIMITER = ";"
-"""What Excel set to Brazilian Portuguese takes a CSV apart by when it is opened with a double click."""
+"""Excel in Brazilian Portuguese splits a CSV file at this character when it is opened by a double click."""
 
 Cursor = TypeVar("Cursor")
 Batch = tuple[list[list[str]], Cursor | None]

@@ -28,7 +28,7 @@ from portal.web.extensions import login_manager
 from portal.web.redirects import back_or, nearest_page, page_before
 
 RETRY_AFTER_SECONDS = 10
-"""When whoever met the database's trouble may ask again."""
+"""When to ask again after trouble with the database."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def show_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def show_foreign_host() -> ResponseReturnValue:
-    """Under a foreign host name no address of ours can be written, so there is no page."""
+    """Answer in plain text: under a foreign host name the portal can write none of its own addresses."""
     host = request.headers.get("Host", "")[:100]
     logger.warning("Asked by a name that is not the portal's: %r", host, extra={"action": "host_refused"})
     text = gettext(
@@ -79,7 +79,7 @@ def show_csrf_error(_error: CSRFError) -> ResponseReturnValue:
 
 
 def has_lost_session() -> bool:
-    """Whether somebody who is not logged in asked for what only they may who are."""
+    """Whether somebody who is not logged in asked for a page that needs a log-in."""
     is_of_portal = request.endpoint is not None and not is_api()
     return is_of_portal and access_of_view() in ("member", "admin") and not current_user.is_authenticated
 
@@ -95,7 +95,7 @@ def render_error(kind: str | int, *, code: int, **facts: Any) -> str:
 
 
 def show_instead(error: HTTPException) -> ResponseReturnValue:
-    """What a request named is not there, or was erased while it was under way: nothing of it was written."""
+    """What a request named does not exist, or was erased meanwhile. Nothing was written."""
     db.session.rollback()
     return show_error(error)
 

@@ -17,7 +17,7 @@ from portal.people import links
 from portal.runtime import runtime, this_app
 
 MAX_SENDERS = 4
-"""So many mails to people who forgot their password are on their way at a time; what is asked beyond is dropped."""
+"""How many mails to people who forgot their password may be on their way at a time. Further requests are dropped."""
 
 _senders = threading.BoundedSemaphore(MAX_SENDERS)
 logger = logging.getLogger(__name__)

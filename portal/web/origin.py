@@ -48,7 +48,7 @@ def check_origin() -> None:
 
 
 def find_mismatch() -> Mismatch | None:
-    """What speaks against a form's origin, where people reach the portal by https; None when nothing does."""
+    """What is wrong with a form's origin, where people reach the portal by https. None when nothing is."""
     base_url = runtime().settings.base_url or ""
     if not runtime().settings.secure_cookies:
         return None

@@ -17,6 +17,8 @@ from portal.database.db import db
 from portal.models import User
 from portal.people import logging_in
 from portal.people.logging_in import may_log_in
+from portal.runtime import runtime
+from portal.vault import Purpose
 from portal.web import proxied
 
 IDLE_LIFETIME = timedelta(hours=8)
@@ -26,6 +28,7 @@ CODE_LIFETIME = timedelta(minutes=5)
 NO_PASSWORD = _l(
     "Você ainda não tem senha no portal. Outro administrador, ou quem opera o portal, faz um link para criá-la."
 )
+DRAFT: Purpose = "second_factor_draft"
 DRAFT_LIFETIME = timedelta(minutes=15)
 """How long somebody may take to scan a second factor's secret and type its first code."""
 
@@ -66,16 +69,19 @@ def find_user(session_id: str) -> User | None:
     return user if user and user.get_id() == session_id and may_log_in(user) else None
 
 
-def keep_draft(sealed: str) -> None:
-    """Keep in the cookie the sealed secret of a second factor that this user may turn on."""
+def keep_draft(secret: str) -> str:
+    """Keep sealed in the cookie the secret of a second factor that this user may turn on. Returns the secret."""
+    sealed = runtime().vault.seal(secret, purpose=DRAFT, company_id=current_user.company_id)
     session["draft"] = [current_user.get_id(), sealed, seconds_now()]
+    return secret
 
 
 def kept_draft() -> str | None:
-    """The sealed secret that was kept for this user a while ago; None when there is none, or it is too old."""
-    session_id, sealed, since = session.get("draft") or ("", None, 0)
-    is_young = seconds_now() - since <= DRAFT_LIFETIME.total_seconds()
-    return sealed if is_young and session_id == current_user.get_id() else None
+    """The secret that was kept for this user a while ago; None when there is none, or it is too old."""
+    session_id, sealed, since = session.get("draft") or ("", "", 0)
+    if session_id != current_user.get_id() or seconds_now() - since > DRAFT_LIFETIME.total_seconds():
+        return None
+    return runtime().vault.open(sealed, purpose=DRAFT, company_id=current_user.company_id)
 
 
 def is_over() -> bool:

@@ -21,7 +21,7 @@ from portal.people.tokens import Bearer
 
 PREFIX = "/api/"
 CALLS_A_SECOND, CALLS_AT_ONCE = 50, 1000
-"""What a token may ask of one process: for good, and in a burst."""
+"""How many calls a token may make to one process: for good, and in a burst."""
 LIMIT = "api_limit"
 """Where an application holds what its tokens have used of it."""
 PUBLIC = {"api-docs.openapi_json", "api_docs.index", "api_docs.show"}
@@ -61,7 +61,7 @@ def init_app(app: Flask) -> None:
 
 
 def make_limit() -> RateLimit:
-    """A limit that no token has used anything of."""
+    """A limit that no token has used yet."""
     return RateLimit(per_second=CALLS_A_SECOND, burst=CALLS_AT_ONCE)
 
 

@@ -47,7 +47,7 @@ def about(text: str) -> dict[str, str]:
 
 
 class Quick(fields.Field[Any]):
-    """A field that takes at a glance what is right; of anything else marshmallow says what is wrong with it."""
+    """A field that takes right values at a glance. Marshmallow says what is wrong with all others."""
 
     def deserialize(
         self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
@@ -189,7 +189,7 @@ class Object(fields.Nested):
 
     @cached_property
     def _ways(self) -> dict[str, tuple[str, Callable[..., Any]]]:
-        """By a member's name, the name that its value gets, and what reads it."""
+        """For each member's name: the name that its value gets, and the function that reads it."""
         known = self.schema.load_fields.items()
         return {each.data_key or name: (each.attribute or name, each.deserialize) for name, each in known}
 

@@ -21,9 +21,9 @@ from portal.web.access import Pages
 COMMON_PROBLEMS, BODY_PROBLEMS = {401, 429, 500, 503}, {400, 413, 415}
 """The statuses of every route, and of every one that takes JSON."""
 MOST_MEMBERS = 1000
-"""Of one object: no schema has as many."""
+"""How many members an object may have; every schema has fewer."""
 LARGE = 512 * 1024
-"""Characters of a body that is read while no other such is: reading one holds up every thread of the process."""
+"""In characters. Longer bodies are read one at a time: reading one holds up every thread of the process."""
 
 _one_at_a_time = threading.Lock()
 
@@ -76,7 +76,7 @@ class ApiBlueprint(Pages, Blueprint):
         return decorate
 
     def arguments(self, schema: type[Schema], **options: Any) -> Any:
-        """What comes in; the view gets it first."""
+        """Describes what comes in. The view gets it as its first argument."""
         return super().arguments(schema(), **options)  # made once, and not for each call
 
 
@@ -129,7 +129,7 @@ def load_many(form: Object, given: list[Any], *, most: int) -> tuple[dict[int, A
 
 
 def _make_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of a request; one with more members than any has is not looked at any further."""
+    """An object of a request. Refuses one that has more members than any schema."""
     if len(members) > MOST_MEMBERS:
         refuse([("", f"too_many:{MOST_MEMBERS}")])
     return dict(members)

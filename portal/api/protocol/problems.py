@@ -131,7 +131,7 @@ def answer_gone(_error: ContactGone) -> Response:
 
 
 def answer_refusal(refusal: Refusal) -> Response:
-    """What the company's room does not do, in its words."""
+    """What a room refuses to do, in its own words."""
     db.session.rollback()
     status, facts = 409, dict[str, Any]()
     if isinstance(refusal, TooManyTests):

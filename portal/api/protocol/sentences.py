@@ -51,7 +51,7 @@ DETAILS = {
 }
 
 QUERY_REFUSED = _l("Um ou mais campos não foram aceitos.")
-"""Of `invalid_fields`, to a call that saves nothing anyway."""
+"""The detail of `invalid_fields` for calls that save nothing."""
 
 FIELD_SENTENCES = {
     "invalid": _l("Este valor não é aceito."),

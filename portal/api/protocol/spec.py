@@ -107,7 +107,7 @@ class PortalApi(Api):
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def _openapi_json(self) -> Response:
-        """The document, with the address that it was asked for at as its server; in Portuguese on demand."""
+        """The document. Its server is the address that was asked; `?language=pt-BR` translates it."""
         servers = [{"url": (runtime().settings.base_url or request.url_root).rstrip("/")}]
         document = self.spec.to_dict()
         if request.args.get("language") == "pt-BR":
@@ -115,7 +115,7 @@ class PortalApi(Api):
         return jsonify(document | {"servers": servers})
 
     def _register_error_handlers(self) -> None:
-        """The blueprint has its own: smorest's would answer for pages too."""
+        """The blueprint has its own handlers. Smorest's would answer for pages too."""
 
     def _register_responses(self) -> None:
         for status in HTTPStatus:
@@ -126,7 +126,7 @@ class PortalApi(Api):
             self.spec.components.response(status.name, response, lazy=True)
 
     def _register_etag_headers(self) -> None:
-        """Ours are no affair of single routes (`unchanged`)."""
+        """`unchanged` documents the ETags of all routes."""
 
     def _register_pagination_header(self) -> None:
         """Pages have `next_cursor`, not a header."""

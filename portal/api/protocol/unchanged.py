@@ -1,4 +1,4 @@
-"""Answers that the caller has already: every GET answers with an ETag, and with 304 to whoever sends it back."""
+"""Answers that the caller already has: every GET answers with an ETag, and with 304 to whoever sends it back."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ def init_app(app: Flask) -> None:
 
 
 def answer_unchanged(response: Response) -> Response:
-    """The tag is weak: what compresses the answer leaves such tags as they are."""
+    """Adds a weak tag, which compression leaves as it is."""
     if request.method == "GET" and request.path.startswith(PREFIX) and response.status_code == 200:
         response.add_etag(weak=True)
         response.headers["Cache-Control"] = "private, no-cache"
