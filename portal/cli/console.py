@@ -36,6 +36,7 @@ ACTOR = "console"
 """Who did it, in the log: whoever may run commands on this machine."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Found = TypeVar("Found")
 
 SHOWN_CHARACTERS = 500
 """Of a receiver's answer."""
@@ -160,12 +161,16 @@ def pick_company(name: str | None) -> Company:
     raise click.UsageError(f"Say which company, with --company NAME. {_known_companies()}")
 
 
+def or_fail(found: Found | None, sentence: str) -> Found:
+    """What was found. Raises a ClickException with the sentence when it is nothing."""
+    if found is None:
+        raise click.ClickException(sentence)
+    return found
+
+
 def contact_of_any_company(contact_id: int) -> Contact:
     """The contact, whichever company has it. Raises a ClickException when there is none."""
-    contact = db.session.get(Contact, contact_id)
-    if contact is None:
-        raise click.ClickException(f"There is no contact {contact_id}.")
-    return contact
+    return or_fail(db.session.get(Contact, contact_id), f"There is no contact {contact_id}.")
 
 
 def refuse_unknown(wanted: Filter, company_id: int, given: Mapping[str, Any]) -> None:

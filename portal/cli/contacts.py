@@ -180,11 +180,9 @@ def merge(actor: Actor, contact_id: int, other_id: int, yes: bool) -> None:
 
 def contact_of_company(actor: Actor, contact_id: int) -> Contact:
     """The company's contact. Raises ClickException."""
-    contact = get_contact(db.session, actor.company_id, contact_id)
-    if contact is None:
-        company = db.session.get_one(Company, actor.company_id)
-        raise click.ClickException(f"{company.name} has no contact {contact_id}.")
-    return contact
+    company = db.session.get_one(Company, actor.company_id)
+    found = get_contact(db.session, company.id, contact_id)
+    return console.or_fail(found, f"{company.name} has no contact {contact_id}.")
 
 
 def line_of(shape: dict[str, Any]) -> str:

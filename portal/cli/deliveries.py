@@ -185,10 +185,8 @@ def resend_many(
 
 def get_delivery_or_fail(company: Company, delivery_id: str) -> Delivery:
     """The company's delivery. Raises a ClickException when it has none of that id."""
-    row = get_delivery(db.session, company.id, delivery_id)
-    if row is None:
-        raise click.ClickException(f"{company.name} has no delivery {delivery_id!r}.")
-    return row
+    found = get_delivery(db.session, company.id, delivery_id)
+    return console.or_fail(found, f"{company.name} has no delivery {delivery_id!r}.")
 
 
 def line_of(row: Delivery, company: Company) -> str:

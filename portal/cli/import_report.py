@@ -76,31 +76,23 @@ def show_columns(order: Order) -> None:
 
 def print_report(order: Order, counts: Counter[str], findings: list[Finding], *, total: int, dry_run: bool) -> None:
     """What became of the file, for programs."""
-    explain = row_explainer()
+    explain, layout = row_explainer(), order.layout
     rows = [
-        {
-            "line": row.line,
-            "field": row.field,
-            "problem": row.problem,
-            "message": explain(row.field, row.problem),
-        }
+        {"line": row.line, "field": row.field, "problem": row.problem, "message": explain(row.field, row.problem)}
         | ({"column": row.column, "said": "".join(row.cells)} if row.is_warning else {})
         for row in findings
     ]
-    columns = [
-        {"name": name, "field": field, "offer": offer}
-        for name, field, offer in zip(column_names(order.layout.header), order.columns, order.offers, strict=True)
-    ]
+    columns = zip(column_names(layout.header), order.columns, order.offers, strict=True)
     summary = {
-        "kind": order.layout.kind,
+        "kind": layout.kind,
         "rows": total,
         "dry_run": dry_run,
-        "encoding": order.layout.encoding,
-        "sheet": order.layout.sheet,
-        "other_sheets": order.layout.other_sheets,
-        "columns": columns,
+        "encoding": layout.encoding,
+        "sheet": layout.sheet,
+        "other_sheets": layout.other_sheets,
+        "columns": [{"name": name, "field": field, "offer": offer} for name, field, offer in columns],
         "remembered": order.is_remembered,
-        "repeated_names": order.layout.repeated_names,
+        "repeated_names": layout.repeated_names,
     }
     lists = {"bad_rows": [row for row in rows if "said" not in row], "warnings": [row for row in rows if "said" in row]}
     print_json(summary | {name: counts[name] for name in (*COUNTS, *MORE_COUNTS)} | lists)

@@ -174,14 +174,10 @@ def find_owner(session: Session, company: Company, email: str | None) -> User:
     """
     if email is not None:
         asked = users.find_person(session, company.id, email)
-        if asked is None:
-            raise click.ClickException(f"Nobody of {company.name} has the e-mail {email}.")
-        return asked
+        return console.or_fail(asked, f"Nobody of {company.name} has the e-mail {email}.")
     people = select(User).where(User.company_id == company.id, User.disabled_at.is_(None))
     owner = session.scalars(people.order_by(User.role.is_(None), User.role, User.id).limit(1)).first()
-    if owner is None:
-        raise click.ClickException("The company has nobody who could own contacts: add a user first.")
-    return owner
+    return console.or_fail(owner, "The company has nobody who could own contacts: add a user first.")
 
 
 @contextmanager
@@ -245,9 +241,8 @@ def undo(actor: Actor, number: int, dry_run: bool, yes: bool) -> None:
     the CRM was told. `portal import` says the number of an import; so does the address of its page.
     """
     with reading():
-        file = store.get_task(db.session, actor.company_id, IMPORT, number)
-        if file is None:
-            raise click.ClickException(f"There is no import {number}.")
+        task = store.get_task(db.session, actor.company_id, IMPORT, number)
+        file = console.or_fail(task, f"There is no import {number}.")
         found = undoing.look(db.session, actor.company_id, number)
         db.session.rollback()
     count = len(found.contact_ids)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from portal.audit import Actor
-from portal.cli.console import ACTOR, ROW_NUMBER, Words, for_company, json_option, open_app, print_answer
+from portal.cli.console import ACTOR, ROW_NUMBER, Words, for_company, json_option, open_app, or_fail, print_answer
 from portal.database.db import db, reading
 from portal.models import SCOPES, ApiToken
 from portal.people import logging_in, tokens, users
@@ -44,9 +44,7 @@ def add(email: str, label: str, scope: str, until: date | None) -> None:
     """Print a new API token, alone on standard output. It cannot be shown again."""
     with open_app():
         email = users.normalise_email(email)
-        person = logging_in.find_user(db.session, email)
-        if person is None:
-            raise click.ClickException(f"Nobody logs in as {email}.")
+        person = or_fail(logging_in.find_user(db.session, email), f"Nobody logs in as {email}.")
         actor = Actor(person.company_id, ACTOR)
         made = tokens.create_token(db.session, person, label=label, scope=scope, last_day=until, actor=actor)
         db.session.commit()
@@ -68,9 +66,7 @@ def list_tokens(actor: Actor, as_json: bool) -> None:
 @for_company
 def revoke(actor: Actor, token_id: int) -> None:
     """Make a token worthless from now on; `portal token list` tells its number."""
-    row = tokens.get_token(db.session, actor.company_id, token_id)
-    if row is None:
-        raise click.ClickException(f"The company has no token {token_id}.")
+    row = or_fail(tokens.get_token(db.session, actor.company_id, token_id), f"The company has no token {token_id}.")
     tokens.revoke_token(db.session, row, actor=actor)
     db.session.commit()
     click.echo(f"Token {token_id} is revoked.")

@@ -95,10 +95,8 @@ def find_login(email: str) -> User:
     """Who logs in with this address; who has a password goes before others' invitations to it."""
     email = users.normalise_email(email)
     who_may = select(User).where(User.email == email, User.role.is_not(None))
-    person = db.session.scalars(who_may.order_by(User.password_hash.is_(None))).first()
-    if person is None:
-        raise click.ClickException(f"Nobody logs in as {email}.")
-    return person
+    found = db.session.scalars(who_may.order_by(User.password_hash.is_(None))).first()
+    return console.or_fail(found, f"Nobody logs in as {email}.")
 
 
 def shape_of(person: User) -> dict[str, str | bool | None]:

@@ -164,18 +164,14 @@ SHOWN_MESSAGES = 30
 """The form holds the last messages of a long thread. The others stay as they are."""
 
 
-def _read_skills(text: str | None) -> list[dict[str, Any]]:
-    return [{"skill": skill, "endorsements": int(count) if count else None} for skill, count in read_lines(text)]
-
-
-def _read_experiences(text: str | None) -> list[dict[str, Any]]:
-    return [{"experience": experience, "company_link": link} for experience, link in read_lines(text)]
-
-
 READERS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys((*TEXT_FIELDS, *DATE_FIELDS), lambda value: value),
-    "skills": _read_skills,
-    "experiences": _read_experiences,
+    "skills": lambda text: [
+        {"skill": skill, "endorsements": int(count) if count else None} for skill, count in read_lines(text)
+    ],
+    "experiences": lambda text: [
+        {"experience": experience, "company_link": link} for experience, link in read_lines(text)
+    ],
 }
 """The form's fields that are facts of the contact, each with the function that reads the fact."""
 FIELDS = (*READERS, "campaign", "owner")

@@ -16,22 +16,13 @@ from portal.contacts.filtering import owner_id_of
 from portal.contacts.listing import campaigns_of, people_of
 from portal.database.db import db
 from portal.database.paging import row_number
-from portal.importing import examining, rehearsal, running, undoing
+from portal.importing import examining, rehearsal, running, undoing, words
 from portal.importing.columns import FIELDS
 from portal.importing.encoding import ENCODINGS, FileProblem
 from portal.importing.mapping import choose, require_name
 from portal.importing.order import KIND as IMPORT
 from portal.importing.order import Order
 from portal.importing.own import KIND as OWN_KIND
-from portal.importing.words import (
-    DELIMITER_WORDS,
-    ENCODING_WORDS,
-    FIELD_WORDS,
-    KIND_WORDS,
-    explain_file,
-    explain_problem,
-    row_explainer,
-)
 from portal.models import Task
 from portal.tasks import slices, store
 from portal.web import access, bodies
@@ -49,7 +40,7 @@ bp = access.Pages("imports", __name__, url_prefix="/imports")
 
 @bp.app_context_processor
 def shared_names() -> dict[str, object]:
-    return {"import_kinds": KIND_WORDS, "max_file_bytes": MAX_FILE_BYTES}
+    return {"import_kinds": words.KIND_WORDS, "max_file_bytes": MAX_FILE_BYTES}
 
 
 @bp.get("", access="member")
@@ -71,7 +62,7 @@ def upload() -> ResponseReturnValue:
         actor = access.current_actor()
         task = examining.receive(db.session, actor, file.stream, user_id=current_user.id, filename=file.filename[-200:])
     except FileProblem as problem:
-        return _show_index(explain_file(problem.reason))
+        return _show_index(words.explain_file(problem.reason))
     db.session.commit()
     return see_other(url_for("jobs.show", job_id=task.id))
 
@@ -167,12 +158,12 @@ def _show_draft(task: Task, error: str | None = None) -> ResponseReturnValue:
         taken=[index for index in columns if order.columns[index] or order.offers[index]],
         left_out=[index for index in columns if not (order.columns[index] or order.offers[index])],
         error=error,
-        problem=explain_file(order.problem) if order.problem else None,
-        explain=row_explainer(),
-        fields={name: FIELD_WORDS[name] for name in FIELDS},
-        encoding=ENCODING_WORDS[order.layout.encoding],
-        encodings={name: ENCODING_WORDS[name] for name in ENCODINGS},
-        delimiter=DELIMITER_WORDS.get(order.layout.delimiter or ""),
+        problem=words.explain_file(order.problem) if order.problem else None,
+        explain=words.row_explainer(),
+        fields={name: words.FIELD_WORDS[name] for name in FIELDS},
+        encoding=words.ENCODING_WORDS[order.layout.encoding],
+        encodings={name: words.ENCODING_WORDS[name] for name in ENCODINGS},
+        delimiter=words.DELIMITER_WORDS.get(order.layout.delimiter or ""),
         campaigns=campaigns_of(db.session, task.company_id),
         people=people_of(db.session, task.company_id),
         is_configured=is_configured(db.session, task.company_id),
@@ -192,7 +183,7 @@ def _keep_choices(task: Task, then: Callable[[Session, Actor, Task], Task] | Non
                 require_name(order)
         except FileProblem as problem:
             db.session.commit()
-            return _show_draft(task, explain_problem(problem))
+            return _show_draft(task, words.explain_problem(problem))
         shown = then(db.session, access.current_actor(), task) if then else task
         db.session.commit()
     return see_other(url_for(".show", task_id=task.id) if shown is task else url_for("jobs.show", job_id=shown.id))

@@ -54,7 +54,8 @@ def init_app(app: Flask) -> None:
     for function in (*of_the_company, here, explained, next_try_at, next_try_of, is_dead_end, last_failure_of):
         app.add_template_global(function)
     app.context_processor(shared_names)
-    app.jinja_env.install_gettext_callables(translate, translate_counted, newstyle=True)  # type: ignore[attr-defined]
+    ours = (lambda text: translations().gettext(text)), (lambda *given: translations().ngettext(*given))
+    app.jinja_env.install_gettext_callables(*ours, newstyle=True)  # type: ignore[attr-defined]
 
 
 def translations() -> SupportsGettext:
@@ -63,14 +64,6 @@ def translations() -> SupportsGettext:
         g.translations = get_translations()
     found: SupportsGettext = g.translations
     return found
-
-
-def translate(text: str) -> str:
-    return translations().gettext(text)
-
-
-def translate_counted(singular: str, plural: str, count: int) -> str:
-    return translations().ngettext(singular, plural, count)
 
 
 def shared_names() -> dict[str, Any]:

@@ -139,21 +139,13 @@ def translate(document: Mapping[str, Any]) -> dict[str, Any]:
     return translated
 
 
-def _translate(part: Any, catalogue: Mapping[str, str]) -> Any:
+def _translate(part: Any, catalogue: Mapping[str, str], name: str = "") -> Any:
+    """The part of this name; an example stays as it is."""
     if isinstance(part, list):
         return [_translate(item, catalogue) for item in part]
-    if not isinstance(part, dict):
+    if isinstance(part, dict):
+        return {key: item if key == "example" else _translate(item, catalogue, key) for key, item in part.items()}
+    if name not in TEXTS or not isinstance(part, str):
         return part
-    return {name: _translate_member(name, item, catalogue) for name, item in part.items()}
-
-
-def _translate_member(name: str, item: Any, catalogue: Mapping[str, str]) -> Any:
-    if name == "example":
-        return item
-    is_text = name in TEXTS and isinstance(item, str)
-    return _in_portuguese(item, catalogue) if is_text else _translate(item, catalogue)
-
-
-def _in_portuguese(text: str, catalogue: Mapping[str, str]) -> str:
-    paragraphs = (" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+    paragraphs = (" ".join(paragraph.split()) for paragraph in part.split("\n\n"))
     return "\n\n".join(catalogue.get(paragraph, paragraph) for paragraph in paragraphs)
