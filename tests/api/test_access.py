@@ -239,3 +239,12 @@ def test_a_preflight_needs_a_token_like_everything(app: Flask) -> None:
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH"])
 def test_a_number_that_no_row_can_have_is_no_address(api: Caller, method: str) -> None:
     check_problem(api.call(method, f"/contacts/{10**19}"), 404, "not_found")
+
+
+@pytest.mark.parametrize("said", [None, "", "everybody", "public"])
+def test_a_route_that_does_not_say_whom_it_admits_admits_nobody(
+    app: Flask, api: Caller, monkeypatch: pytest.MonkeyPatch, said: str | None
+) -> None:
+    (name,) = (name for name in app.view_functions if name.endswith(".get_webhook"))
+    monkeypatch.setattr(app.view_functions[name], "access", said)
+    check_problem(api.get("/webhook"), 403, "forbidden")

@@ -68,6 +68,16 @@ def test_names_that_a_list_has_under_one_e_mail_are_as_many_people_however_near(
     assert not any(result.created or result.changed for result in results)
 
 
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_of_several_near_names_the_nearest_counts_whichever_came_first(company, first):
+    held = ["Ana", "Ana Lima", "Ana Lima Souza Prado Rê"]
+    for name in (*held[first:], *held[:first]):
+        ids = {"linkedin_public_id": name.replace(" ", "-")}
+        assert save(company, {"name": name, **SHARED, **ids}) == [True]
+    assert save(company, {"name": "Ana Souza Lima", **SHARED, "phone": "5555"}) == [False]
+    assert [row.linkedin_public_id for row in db.session.query(Contact).filter_by(phone="5555")] == ["ana-lima"]
+
+
 def test_a_name_without_words_is_near_to_none(company):
     assert save(company, {"name": "Ana", **SHARED}, {"name": "Bia", **SHARED}) == [True, True]
     assert save(company, {"name": "\U0001f680", **SHARED}) == [True]

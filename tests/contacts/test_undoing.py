@@ -4,13 +4,14 @@ import threading
 from datetime import timedelta
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from portal import clock, outbox
 from portal.company import endpoint
-from portal.contacts import merging, undoing
+from portal.contacts import merging, syncing, undoing
 from portal.contacts.classifying import classify_many
 from portal.contacts.undoing import OFFERED, Undone
 from portal.database.db import db
@@ -261,6 +262,19 @@ def test_only_its_own_last_act_is_undone_and_not_for_long(contact: Contact, monk
         patch.setattr(clock, "utcnow", lambda: set_at + timedelta(seconds=15))
         assert undo(contact, set_at) != Undone()
     assert OFFERED.total_seconds() == 10
+
+
+def test_what_was_sent_otherwise_at_that_very_moment_is_left_alone(contact: Contact) -> None:
+    classify(contact, 1)
+    settle(claim()[0], "ok_text")
+    with time_machine.travel(clock.utcnow() + timedelta(seconds=1), tick=False):
+        contact.data_changed_at = clock.utcnow()
+        db.session.commit()
+        assert syncing.send_current(db.session, factories.actor_of(contact.company), contact.id)
+        set_at = classify(contact, 2)
+        assert [row.created_at for row in db.session.scalars(select(Delivery))][1:] == [set_at, set_at]
+        assert undo(contact, set_at) == Undone((contact.id,))
+    assert deliveries() == [("delivered", 1), ("pending", 1), ("cancelled", 2)]
 
 
 def test_twice_undoes_once(contact: Contact) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from portal import clock
+from portal import clock, mail
 from portal.database.db import db
 from portal.models import AccessLink, AuditEntry, User
 from portal.people import links, logging_in, users
@@ -208,3 +208,24 @@ def test_the_letter_of_a_link_that_an_admin_made_says_what_it_is_for(site, mail_
     assert link_in(message).startswith(path)
     assert f"{BASE}{link_in(message)}" in page.text
     assert f"Enviamos o link também a {to}." in page.text
+
+
+ACTS = {
+    "/notices/test": {},
+    "/team/new": {"name": "Bia", "email": "bia@example.com", "role": "member"},
+    "/account/email": {"email": "outra@example.com", "current": PASSWORD},
+}
+
+
+@pytest.mark.parametrize("path", ACTS)
+def test_no_transaction_waits_for_the_mail_server(site, mail_host, monkeypatch, path):
+    app, company = site
+    held, send = [], mail.send
+
+    def look(*given, **more) -> None:
+        held.append(db.session().in_transaction())
+        send(*given, **more)
+
+    monkeypatch.setattr(mail, "send", look)
+    Person(app.test_client(), make_user(company)).post(path, ACTS[path])
+    assert (held, len(mail_host.arrived)) == ([False], 1)

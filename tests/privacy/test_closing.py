@@ -1,6 +1,7 @@
 """A company that is closed: nothing of it is left in any table, nothing of it comes back, and others stay whole."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -288,3 +289,17 @@ def test_holdings_say_what_would_go(app: Flask) -> None:
     assert holdings == {
         "contacts": 1, "campaigns": 1, "deliveries": 1, "people": people, "tokens": 1, "waiting": 1,
     }  # fmt: skip
+
+
+def test_nothing_of_it_is_left_in_the_file_or_in_its_log(app: Flask, instance: Path) -> None:
+    company = make_company("Zebra", url="https://crm-da-zebra.example/x")
+    company_id, owner = company.id, make_user(company, name="Zenóbia", email="zen@zebra.example")
+    make_delivery(make_contact(company, name="Zuleica"), 3)
+    told = (b"Zuleica", "Zenóbia".encode(), b"zen@zebra", b"crm-da-zebra")
+    assert owner.id
+    close(company)
+    db.session.remove()
+    assert closing.erase(db.engine, company_id)
+    files = {path.name: path.read_bytes() for path in instance.glob("portal.db*")}
+    assert "portal.db" in files
+    assert [(name, text) for name, kept in files.items() for text in told if text in kept] == []
