@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from inspect import signature
 from itertools import pairwise, product
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import pytest
@@ -39,9 +39,14 @@ LONGEST_EXAMPLE = 0.05
 
 def examples_in(*tests: ModuleType, but: Container[str] = ()) -> Iterator[Example]:
     """The quick tests of these modules that need no fixture, `but` for some, once for each set of their parameters."""
-    for test in (each for module in tests for name, each in vars(module).items() if name.startswith("test_")):
+    for test in (each for module in tests for each in vars(module).values() if isinstance(each, FunctionType)):
         marks = [mark for mark in getattr(test, "pytestmark", ()) if mark.name in ("parametrize", "slow")]
-        if test.__name__ in but or hasattr(test, "hypothesis") or any(mark.name == "slow" for mark in marks):
+        if (
+            not test.__name__.startswith("test_")
+            or test.__name__ in but
+            or hasattr(test, "hypothesis")
+            or any(mark.name == "slow" for mark in marks)
+        ):
             continue
         for rows in product(*(_rows_of(*mark.args[:2]) for mark in marks)):
             given = {name: value for row in rows for name, value in row.items()}

@@ -16,7 +16,7 @@ from portal.egress.networks import is_public
 from portal.rules.reasons import explain_address_warning
 from portal.rules.services import CRMS, LOGIN_HOSTS, crm_of, is_under
 
-FUNCTION_HOSTS = ("m.pipedream.net", "workers.dev", "run.app", "on.aws", "deno.dev", "val.run")
+FUNCTION_HOSTS = ("workers.dev", "run.app", "on.aws", "deno.dev", "val.run")
 """Here an address without a path is a program, not a home page."""
 DOCS_HOSTS = "docs.n8n.io help.zapier.com docs.zapier.com help.make.com developers.make.com www.make.com " + " ".join(
     f"{name}.{domain}" for domain in chain.from_iterable(CRMS.values()) for name in ("docs", "developer", "developers")

@@ -52,7 +52,6 @@ _TLS_MESSAGES: Final = (
     ("packet length too long", "tls_missing"),
     ("protocol version", "tls_version"),
     ("unsupported protocol", "tls_version"),
-    ("certificate required", "tls_client_certificate"),
     ("alert bad certificate", "tls_client_certificate"),  # ours: there is none
     ("alert", "tls_refused"),
     ("unrecognized name", "tls_refused"),
