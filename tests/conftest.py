@@ -37,6 +37,7 @@ from tests.authority import Authority
 from tests.postgres import Databases, shared_postgres, stop_server
 from tests.turns import Turns, group_of, is_quick, needs_postgresql, seconds_of, starts_a_program
 
+REAL_SYNCHRONOUS = sqlite.SYNCHRONOUS
 REAL_HASHER, REAL_DUMMY_HASH = passwords.hasher, passwords._DUMMY_HASH
 MOST_SECONDS = 4
 """Of processor, for a test that is not `slow`: what takes one on a quiet machine takes more on a busy one."""
@@ -134,7 +135,7 @@ def quick_writing() -> None:
 
 @pytest.fixture
 def real_writing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "SYNCHRONOUS", "FULL")
+    monkeypatch.setattr(sqlite, "SYNCHRONOUS", REAL_SYNCHRONOUS)
 
 
 @pytest.fixture

@@ -80,3 +80,30 @@ def test_what_was_sealed_before_opens_for_what_it_was_sealed_for_then(vault: Vau
             vault.open(old, purpose=purpose, company_id=7)
     with pytest.raises(WrongKey):
         Vault(KEY).open(seal_as_before(SECRET, "another key"), purpose="webhook_secret", company_id=7)
+
+
+STORED = {
+    "webhook_secret": "v2.ace34592c297.AewNiKsHCaZ2r3Y_MY1gfldTlt79h7J8HSqw0udpPyyXXYzBRlCaog==",
+    "webhook_header": "v2.ace34592c297.9PVU_b7xd-K-8szV2hVe9XVBt8ZvAcExa98whNZdbeZH1PbnGwEmXg==",
+    "second_factor": "v2.ace34592c297.A8dnLHBrj2V_Ia2jLKUOsg4htCAvZKeqJRzbU6zcZj24WTHoZvWH4A==",
+    "second_factor_draft": "v2.ace34592c297.5FTFkKKP74HiuxbryskcQXEYId8ECZfM1mCsu3A5y4EUkgEkzwWd3g==",
+    "chat_address": "v2.ace34592c297.03JKo5hmB8dpof5DVNmgQW8-x37TrnxFeBQlF5piFrUa0NayqKpabA==",
+}
+"""As databases hold them: made by 1.1."""
+
+
+@pytest.mark.parametrize("other", [*STORED, "old"])
+@pytest.mark.parametrize("purpose", STORED)
+def test_what_stands_in_databases_opens_in_every_version_and_for_its_own_purpose(purpose: str, other: str) -> None:
+    sealed = STORED.get(other) or seal_as_before(SECRET)
+    if purpose == other or (other == "old" and purpose in ("webhook_secret", "second_factor")):
+        assert Vault(KEY).open(sealed, purpose=purpose, company_id=7) == SECRET
+    else:
+        with pytest.raises(DamagedSecret):
+            Vault(KEY).open(sealed, purpose=purpose, company_id=7)
+
+
+def test_a_mark_is_the_same_in_every_version() -> None:
+    mark = "b93ae50633d638d90fdf2fb0333558813889c9973ff2ceb41988ba62a4f8a829"
+    assert Vault(KEY).mark("ana@example.com") == mark
+    assert Vault("another key").mark("ana@example.com") != mark

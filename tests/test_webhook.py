@@ -3,6 +3,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -15,10 +16,12 @@ import svix.webhooks
 from portal.demo.server import Receiver
 from portal.egress import AddressPolicy, Answer, Egress
 from portal.rules.payload import encode_body, sample_payload
+from portal.rules.reasons import WORDS
 from portal.webhook import Outcome, WebhookRequest, apps_script_hop, post, sign
 
 DATA = Path(__file__).parent / "data"
 SECRET = "whsec_" + base64.b64encode(b"a" * 32).decode()
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OLD_SECRET = "whsec_" + base64.b64encode(b"b" * 32).decode()
 RESPONSES = [json.loads(line) for line in (DATA / "responses.jsonl").read_text().splitlines()]
 
@@ -183,3 +186,40 @@ def test_only_the_answer_of_an_apps_script_is_fetched(
         status_code=status, headers=headers, body=b"", body_size=0, cut=None, address="x", elapsed_seconds=0.1
     )
     assert apps_script_hop(url, answer) == hop
+
+
+def outcome_of(egress: Egress, *lines: str, body: str = "", header: tuple[str, str] | None = None) -> Outcome:
+    """What comes of an answer of these lines."""
+    server = OneAnswer("\r\n".join((*lines, f"Content-Length: {len(body)}", "", body)).encode())
+    try:
+        return post(replace(request_to(server.url), header=header), egress)
+    finally:
+        server.close()
+
+
+def test_of_a_header_that_was_repeated_the_last_counts(egress: Egress) -> None:
+    busy = outcome_of(egress, "HTTP/1.1 503 Busy", "Retry-After: 5", "retry-after: 60")
+    assert busy.retry_after == timedelta(seconds=60)
+    labels = "Content-Type: text/plain", "Content-Type: application/json"
+    assert outcome_of(egress, "HTTP/1.1 200 OK", *labels, body="x").warning == "invalid_json"
+    assert outcome_of(egress, "HTTP/1.1 200 OK", *reversed(labels), body="x").warning is None
+
+
+def test_a_credential_is_in_nothing_that_is_kept_of_an_answer(egress: Egress) -> None:
+    key = "chave-secreta-123"
+    for lines in (["HTTP/1.1 401 No", f"X-Given: {key}"], [f"HTTP/1.1 2000 {key}"], [f"{key} says no"]):
+        outcome = outcome_of(egress, *lines, body=f"wrong {key}", header=("X-Key", key))
+        assert key not in repr(outcome)
+        assert "*" * len(key) in f"{outcome.detail} {outcome.response_headers}"
+
+
+@pytest.mark.parametrize("reason", WORDS)
+def test_only_where_nothing_can_come_of_it_there_is_no_further_try(reason: str) -> None:
+    outcome = Outcome(NOW, 1, "https://hook.test/", reason)
+    assert outcome.final == (reason in ("gone", "internal_error"))
+    assert outcome.delivered == (reason in ("ok_empty", "ok_json", "ok_text"))
+
+
+def test_what_a_death_interrupted_may_have_arrived() -> None:
+    outcome = Outcome.interrupted(url="https://hook.test/", started_at=NOW)
+    assert outcome == Outcome(NOW, None, "https://hook.test/", "interrupted", request_sent=True)

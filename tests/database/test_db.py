@@ -59,10 +59,20 @@ def test_sqlite_is_opened_to_survive_a_power_cut(real_writing: None, app: Flask)
     with db.engine.connect() as connection:
         pragmas = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
+            for name in (
+                "journal_mode",
+                "synchronous",
+                "foreign_keys",
+                "secure_delete",
+                "journal_size_limit",
+                "auto_vacuum",
+            )
         }
         patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
-    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
+    assert pragmas == {
+        **{"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1},
+        **{"journal_size_limit": 8 * 1024 * 1024, "auto_vacuum": 2},
+    }
     assert patience >= 10_000  # milliseconds: who writes waits for others, and is not refused at once
 
 

@@ -15,7 +15,7 @@ from portal.cli.errors import MENDS
 from portal.clock import utcnow
 from portal.database.db import db
 from portal.database.schema import SchemaError, check_schema
-from portal.database.troubles import TROUBLES, name_trouble
+from portal.database.troubles import TROUBLES, name_sqlite_trouble, name_trouble
 from portal.models import Company
 from portal.people import tokens
 from portal.working_models import WorkerHeartbeat
@@ -177,3 +177,50 @@ def test_readyz_does_not_wait_for_what_somebody_else_holds(app: Flask) -> None:
         took = time.monotonic() - began
     assert (answer.status_code, answer.json["trouble"]) == (503, "database_busy")
     assert took < 5
+
+
+@pytest.mark.parametrize(
+    ("errorcode", "code"),
+    [
+        (sqlite3.SQLITE_FULL, "disk_full"),
+        (sqlite3.SQLITE_IOERR, "disk_error"),
+        (sqlite3.SQLITE_IOERR_FSYNC, "disk_error"),
+        (sqlite3.SQLITE_CANTOPEN, "database_away"),
+        (sqlite3.SQLITE_CANTOPEN_ISDIR, "database_away"),
+        (sqlite3.SQLITE_READONLY, "database_read_only"),
+        (sqlite3.SQLITE_READONLY_DBMOVED, "database_read_only"),
+        (sqlite3.SQLITE_CORRUPT, "database_damaged"),
+        (sqlite3.SQLITE_CORRUPT_INDEX, "database_damaged"),
+        (sqlite3.SQLITE_NOTADB, "database_damaged"),
+        (sqlite3.SQLITE_BUSY, "database_busy"),
+        (sqlite3.SQLITE_LOCKED, "database_busy"),
+    ],
+)
+def test_each_error_of_sqlite_has_its_own_trouble(errorcode: int, code: str) -> None:
+    error = sqlite3.OperationalError("x")
+    error.sqlite_errorcode = errorcode
+    for trouble in (name_sqlite_trouble(error), name_trouble(OperationalError("x", None, error))):
+        assert trouble is not None
+        assert trouble.code == code
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "code"),
+    [
+        ("53100", "disk_full"),
+        ("25006", "database_read_only"),
+        *((state, "schema_mismatch") for state in ("42703", "42P01", "42701", "42P07")),
+        *((state, "database_damaged") for state in ("XX001", "XX002")),
+        *((state, "database_away") for state in (None, "08006", "28P01", "3D000", "57P01", "57P03")),
+        ("55P03", "database_busy"),
+        ("40001", "database_busy"),
+    ],
+)
+def test_each_error_of_postgresql_has_its_own_trouble(sqlstate: str | None, code: str) -> None:
+    class Error(Exception): ...
+
+    error = Error("x")
+    error.sqlstate = sqlstate  # type: ignore[attr-defined]
+    trouble = name_trouble(OperationalError("x", None, error))
+    assert trouble is not None
+    assert trouble.code == code

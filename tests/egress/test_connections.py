@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pycurl
@@ -12,7 +13,7 @@ import pytest
 import requests
 from requests.exceptions import InvalidHeader
 
-from portal.egress import AddressPolicy, Egress, EgressAdapter, EgressError, loop, transport
+from portal.egress import AddressPolicy, Egress, EgressAdapter, EgressError, loop, open_session, transport
 from tests.authority import Authority
 from tests.egress.conftest import MakeEgress, prepare
 from tests.egress.hostile import OK, HostileReceiver, Wire, always_ok, answers, whole
@@ -357,3 +358,52 @@ def test_a_machine_without_a_thread_for_a_moment_fails_that_request_and_no_later
             egress.send(request)
         assert egress.send(request).status_code == 200
     assert not names
+
+
+class Names:
+    """Answers about a name, one after the other, and how often it was asked; the last for ever."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers, self.asked = list(answers), 0
+
+    def __call__(self, _host: str, _port: int) -> list[str]:
+        self.asked += 1
+        return [self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]]
+
+
+def test_a_name_is_asked_for_again_once_its_machine_takes_nothing(make_egress: MakeEgress) -> None:
+    names = Names("127.0.0.9", "127.0.0.1")
+    egress = make_egress(resolve=names)
+    with HostileReceiver(always_ok) as receiver:
+        url = f"http://hook.test:{receiver.port}/"
+        with pytest.raises(EgressError):
+            egress.send(prepare(url))
+        assert egress.send(prepare(url)).address == "127.0.0.1"
+
+
+@pytest.mark.parametrize(("later", "asked"), [(29.0, 1), (31.0, 2)])
+def test_an_answer_about_a_name_is_believed_for_half_a_minute(
+    later: float, asked: int, make_egress: MakeEgress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = Names("127.0.0.1")
+    egress = make_egress(resolve=names, deadline=5)
+    with HostileReceiver(always_ok) as receiver:
+        url = f"http://hook.test:{receiver.port}/"
+        egress.send(prepare(url))
+        steady = time.monotonic
+        monkeypatch.setattr("portal.clock.monotonic", lambda: steady() + later)
+        egress.send(prepare(url))
+    assert names.asked == asked
+
+
+def test_a_session_takes_nothing_from_the_environment(
+    egress: Egress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine hook.test login ana password segredo")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with HostileReceiver(always_ok) as receiver:
+        open_session(egress).post(f"http://hook.test:{receiver.port}/", data=b"{}")
+        assert b"authorization" not in receiver.requests[0].lower()

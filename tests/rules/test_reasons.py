@@ -104,6 +104,14 @@ def test_no_reason_is_explained_that_the_contract_does_not_have() -> None:
         ("server_error", 500, "avise o responsável"),
         ("server_error", 502, "Costuma passar sozinho"),
         ("server_error", 503, "fora do ar"),
+        ("server_error", 504, "sistema por trás dele"),
+        ("server_error", 501, "POST"),
+        ("redirect", 303, "tela de login"),
+        ("redirect", 304, "não mudou"),
+        ("client_error", 408, "desistiu de esperar"),
+        ("client_error", 419, "Laravel"),
+        *(("server_error", status, "O Cloudflare não conseguiu falar") for status in (520, 521, 522, 523, 524, 530)),
+        *(("server_error", status, "O Cloudflare não aceitou a conexão segura") for status in (525, 526)),
     ],
 )
 def test_status_has_its_own_advice(reason: str, status: int, words: str) -> None:
@@ -206,3 +214,10 @@ def test_every_text_is_found_by_the_extraction_of_messages() -> None:
     shown = {title_of(reason) for reason in REASONS} | {explain_address(problem) for problem in PROBLEMS}
     shown |= {explain_warning(warning) for warning in WARNINGS} | {str(words.rule) for words in reasons.WORDS.values()}
     assert shown <= found
+
+
+def test_no_two_reasons_have_seen_the_same() -> None:
+    seen = [str(words.seen) for words in reasons.WORDS.values()]
+    assert [text for text in set(seen) if seen.count(text) > 1] == []
+    titles = [str(words.title) for words in reasons.WORDS.values()]
+    assert len(set(titles)) == len(titles)

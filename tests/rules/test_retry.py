@@ -1,5 +1,6 @@
 """The retry schedule, and what a receiver may ask of it."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,11 @@ from hypothesis import strategies as st
 
 from portal.rules.retry import DEFAULT_SCHEDULE, RetrySchedule, parse_retry_after, parse_schedule
 
+HTTP_DATES = (
+    "Sun, 22 Nov 2026 13:00:00 GMT",
+    "Sunday, 22-Nov-26 13:00:00 GMT",
+    "Sun Nov 22 13:00:00 2026",
+)
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -103,6 +109,7 @@ def test_unusable_schedule_is_refused_in_one_sentence(text: str) -> None:
         ("120", timedelta(minutes=2)),
         (" 120\t", timedelta(minutes=2)),
         ("0005", timedelta(seconds=5)),
+        ("0" * 20 + "120", timedelta(minutes=2)),
         ("1000000000", DAY),
         ("9" * 10_000, DAY),
         ("Sun, 22 Nov 2026 13:00:00 GMT", HOUR),
@@ -179,3 +186,17 @@ def test_what_a_receiver_asks_for_is_lengthened_too(asked: int, jitter: float, p
 def test_the_longest_pause_counts_what_a_receiver_may_ask_for() -> None:
     assert parse_schedule("0s,1s").longest == 1.1 * DAY
     assert parse_schedule("0s,2d").longest == 2.2 * DAY
+
+
+@pytest.mark.parametrize("date", HTTP_DATES)
+@pytest.mark.parametrize("zone", ["America/Sao_Paulo", "Asia/Tokyo"])
+def test_a_date_of_http_is_in_utc_wherever_the_machine_stands(
+    date: str, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        with monkeypatch.context() as there:
+            there.setenv("TZ", zone)
+            time.tzset()
+            assert parse_retry_after(date, NOW) == HOUR
+    finally:
+        time.tzset()
