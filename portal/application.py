@@ -13,7 +13,7 @@ from portal.api import register_api
 from portal.config import Settings, load_settings
 from portal.database.db import db, engine_options, prepare_engine
 from portal.i18n import babel, select_language, select_timezone
-from portal.outbox.bell import Bell, ring_on_commit
+from portal.outbox.bell import ring_on_commit
 from portal.runtime import attach_runtime, runtime
 from portal.views import register_views
 from portal.web import headers, sessions
@@ -36,7 +36,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-
     if path := settings.path:
         app.wsgi_app = below(path, app.wsgi_app)  # type: ignore[method-assign, assignment]
 
@@ -52,7 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     # What is ours
     app.url_map.converters |= {"int": RowNumber, "webhook_id": WebhookId}
     attach_runtime(app, settings)
-    ring_on_commit(db.session, current_bell)
+    ring_on_commit(db.session, lambda: runtime().bell)
     headers.init_app(app)
     init_assets(app, Path(app.root_path) / "static")
     register_views(app)
@@ -100,16 +99,9 @@ def trusted_hosts(settings: Settings) -> list[str]:
 
 
 class Bracketed(str):
-    """An address of IPv6 among the trusted hosts. Werkzeug 3.2 cuts each of them at its first colon, as if a port came
-    behind it, and would compare "[".
-    """
+    """An address of IPv6 among the trusted hosts: Werkzeug 3.2 would compare what stands before its first colon."""
 
     __slots__ = ()
 
     def partition(self, sep: str, /) -> tuple[str, str, str]:
         return self, "", ""
-
-
-def current_bell() -> Bell:
-    """The bell of the application that commits."""
-    return runtime().bell

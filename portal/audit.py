@@ -15,16 +15,14 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.database.db import patience, writing
 from portal.database.filters import Filter, by, moment, narrow, text
-from portal.database.paging import Page, read_page
+from portal.database.paging import Page, count_rows, read_page
 from portal.models import AuditEntry, Company
 
 PAGE_SIZE = 50
 LOOK_BACK = 500
 DAY = timedelta(days=1)
-PORTAL = "portal"
-"""Who acts by itself."""
-NOTE_SECONDS = 2.0
-"""What a note on the side waits for other writers."""
+PORTAL = "portal"  # who acts by itself
+NOTE_SECONDS = 2.0  # what a note on the side waits for other writers
 
 logger = logging.getLogger(__name__)
 
@@ -60,16 +58,9 @@ class Stranger:
 
 def record(session: Session, actor: Actor | Stranger, action: str, *, subject: str | None = None) -> None:
     """Adds one act. `action` is `noun.verb`, such as `webhook.url_set`; neither it nor `subject` holds a secret."""
-    session.add(
-        AuditEntry(
-            company_id=actor.company_id,
-            actor=actor.email,
-            action=action,
-            subject=(subject or "")[:300] or None,
-            ip=actor.ip,
-            created_at=clock.utcnow(),
-        )
-    )
+    entry = AuditEntry(company_id=actor.company_id, actor=actor.email, ip=actor.ip, created_at=clock.utcnow())
+    entry.action, entry.subject = action, (subject or "")[:300] or None
+    session.add(entry)
 
 
 def record_by_portal(
@@ -89,10 +80,7 @@ def page_entries(
     cursor: str | None = None,
     before: str | None = None,
 ) -> Page[AuditEntry]:
-    """The newest entries that match, those after `cursor`, or the ones just before `before`, which a page gave.
-
-    Raises InvalidCursor.
-    """
+    """The newest entries that match, those after `cursor`, or just before `before`. Raises InvalidCursor."""
     query = narrow(select(AuditEntry).where(AuditEntry.company_id == company_id), wanted)
     return read_page(session, query, AuditEntry.id, limit=limit, cursor=cursor, before=before)
 
@@ -163,7 +151,7 @@ def count_since(session: Session, company_id: int, action: str, *, since: dateti
     of_company = select(AuditEntry.id).where(AuditEntry.company_id == company_id)
     before = of_company.where(AuditEntry.created_at <= since).order_by(AuditEntry.id.desc()).limit(1).scalar_subquery()
     lately = of_company.where(AuditEntry.id > func.coalesce(before, 0), AuditEntry.action == action)
-    return session.scalar(select(func.count()).select_from(lately.subquery())) or 0
+    return count_rows(session, lately)
 
 
 def forget(session: Session, company_id: int | None, *, before: datetime, limit: int) -> int:

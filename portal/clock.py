@@ -5,8 +5,7 @@ from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from zoneinfo import ZoneInfo
 
-STEP_SECONDS = 1.0
-"""A clock that is adjusted by less than this was not set."""
+STEP_SECONDS = 1.0  # a clock that is adjusted by less than this was not set
 
 
 def utcnow() -> datetime:

@@ -1,7 +1,6 @@
 """Log lines on standard error, as text for people or as one JSON object a line for machines.
 
-Both name the action (`extra={"action": ...}`); no line holds a body, a secret or a contact's data, and control
-characters of foreign text are escaped.
+Both name the action (`extra={"action": ...}`); no line holds a body, a secret or a contact's data.
 """
 
 import json

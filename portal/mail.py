@@ -15,8 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from portal import clock
 
-TIMEOUT_SECONDS = 10.0
-"""For each step of the talk with the server."""
+TIMEOUT_SECONDS = 10.0  # for each step of the talk with the server
 DEFAULT_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 ESCAPES = "In a user or password, write % as %25, # as %23, / as %2F, ? as %3F, @ as %40, : as %3A and [ as %5B."
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -106,10 +105,7 @@ def reach(server: MailServer) -> None:
 
 
 def send(server: MailServer, message: EmailMessage) -> None:
-    """Hand the message over. The caller has no transaction open: a server may be slow.
-
-    Raises MailError; a permanent one names the recipients that were refused when the others were not.
-    """
+    """Hand the message over, with no transaction open. Raises MailError, which names whom alone the server refused."""
     with _logged_in(server) as connection:
         refused = connection.send_message(message)
     if refused:  # the others have it, and would have it twice
@@ -151,9 +147,8 @@ def _connect(server: MailServer) -> smtplib.SMTP:
 def _detail(error: Exception) -> str:
     """What kept a message from the server; what befell the connection begins with its reason code."""
     words = str(error) or type(error).__name__
-    if isinstance(error, smtplib.SMTPException):
-        return words
-    return next((f"{reason}: {words}" for kind, reason in _REASONS if isinstance(error, kind)), words)
+    reasons = () if isinstance(error, smtplib.SMTPException) else _REASONS
+    return next((f"{reason}: {words}" for kind, reason in reasons if isinstance(error, kind)), words)
 
 
 _REASONS = (

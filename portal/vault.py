@@ -72,7 +72,10 @@ class Vault:
 
     def _open_unremembered(self, sealed: str, purpose: Purpose, company_id: int) -> str:
         if is_old(sealed) and purpose in OLD_PURPOSES:
-            return self._open_old(sealed)
+            try:
+                return self._old.decrypt(sealed).decode()
+            except InvalidToken as error:  # or it is damaged: the two cannot be told apart
+                raise WrongKey(WrongKey.__doc__) from error
         form, *rest = sealed.split(".")
         if form == FORM and len(rest) == 2 and rest[0] != self._key_name:
             raise WrongKey(WrongKey.__doc__)
@@ -85,13 +88,6 @@ class Vault:
             return self._cipher.decrypt(nonce, ciphertext, _owner(purpose, company_id)).decode()
         except (binascii.Error, InvalidTag, ValueError) as error:
             raise DamagedSecret(DamagedSecret.__doc__) from error
-
-    def _open_old(self, sealed: str) -> str:
-        """Raises WrongKey for a damaged one too: the two cannot be told apart."""
-        try:
-            return self._old.decrypt(sealed).decode()
-        except InvalidToken as error:
-            raise WrongKey(WrongKey.__doc__) from error
 
 
 def is_old(sealed: str) -> bool:

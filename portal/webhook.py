@@ -24,7 +24,6 @@ KEPT_BODY_BYTES = 16 * 1024
 SMALL_BYTES = 1024
 USER_AGENT = f"Catacliente-Portal/{__version__}"
 COMMON = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
-
 APPS_SCRIPT_HOST = "script.google.com"
 APPS_SCRIPT_ANSWER_HOST = "script.googleusercontent.com"
 
@@ -139,6 +138,7 @@ class _Attempt:
         if isinstance(answer, Exception):
             raise answer
         answer = _hide(self._fixed.credentials, answer)
+        is_asking = answer.status_code in (429, 503)
         seen = (answer.status_code, answer.body, _header(answer, "content-type"), answer.cut)
         verdict, shape = (_judge_again if len(answer.body) <= SMALL_BYTES else _judge)(*seen)
         if verdict.warning == "error_words":
@@ -155,7 +155,7 @@ class _Attempt:
             response_headers=tuple(answer.headers),
             response_size=answer.body_size,
             response_body=answer.body[:KEPT_BODY_BYTES],
-            retry_after=_retry_after(answer),
+            retry_after=parse_retry_after(_header(answer, "retry-after"), clock.utcnow()) if is_asking else None,
         )
 
     def _outcome(self, reason: str, **facts: Any) -> Outcome:
@@ -235,9 +235,3 @@ def _hide(credentials: Sequence[str], answer: Answer) -> Answer:
 def _header(answer: Answer, wanted: str) -> str | None:
     """A header of the answer, by its lower-case name; of one that was repeated the last."""
     return next((value for name, value in reversed(answer.headers) if name.lower() == wanted), None)
-
-
-def _retry_after(answer: Answer) -> timedelta | None:
-    if answer.status_code not in (429, 503):
-        return None
-    return parse_retry_after(_header(answer, "retry-after"), clock.utcnow())

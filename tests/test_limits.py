@@ -77,7 +77,7 @@ def waits(seconds: int) -> bool:
 
 
 def stays_active(failures: int) -> bool:
-    state = circuit.CLOSED
+    state = circuit.Circuit()
     for number in range(failures):
         state = circuit.after_failure(state, number, reason="timeout", now=NOW, first_pause=timedelta(seconds=30))
     return state.state == "active"

@@ -1,7 +1,6 @@
 """Asking the network about an address: to save it, to test it or to resume sending there. All of it shares one limit.
 
-What comes of it tells whether an inner name exists, so every time is counted, and stands in the audit log, before
-anything is asked.
+The answer tells whether an inner name exists, so the audit log counts each time before anything is asked.
 """
 
 from datetime import timedelta
@@ -15,8 +14,7 @@ from portal.company.refusals import TooManyTests
 from portal.egress import CheckedAddress, Egress, parse_address
 from portal.models import Endpoint
 
-MAX_A_MINUTE = 30
-"""Of one company, over all edges: enough to try an address out, too few to scan a network."""
+MAX_A_MINUTE = 30  # of one company, over all edges: enough to try an address out, too few to scan a network
 MINUTE = timedelta(minutes=1)
 
 
@@ -31,10 +29,7 @@ def check_address(session: Session, actor: Actor, url: str, *, egress: Egress) -
 
 
 def take_turn(session: Session, actor: Actor, url: str) -> None:
-    """Count a look at an address in a transaction of its own; the caller's ends.
-
-    Raises TooManyTests when the last minute had as many as it may have.
-    """
+    """Count a look at an address in a transaction of its own; the caller's ends. Raises TooManyTests."""
     session.rollback()
     with Session(session.get_bind()) as own, own.begin():
         # The turns of a company are taken one by one, so that none of many at once goes uncounted.

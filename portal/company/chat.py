@@ -23,10 +23,7 @@ def read_address(chat: Chat, vault: Vault) -> str:
 
 
 def set_chat(session: Session, actor: Actor, url: str, *, egress: Egress, vault: Vault) -> None:
-    """Send notices to this address too, from now on.
-
-    Ends the caller's transaction: checking an address asks the network. Raises AddressError and TooManyTests.
-    """
+    """Send notices to this address too. Ends the caller's transaction. Raises AddressError and TooManyTests."""
     host = parse_address(url, egress.policy).host
     take_turn(session, actor, host)
     url = egress.check(url).address.url

@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from flask_babel import lazy_gettext as _l
@@ -57,6 +57,9 @@ class Status:
     header_name: str | None
 
 
+AS_STORED = tuple(each.name for each in fields(Status) if each.name not in ("state", "waiting", "old_secret_until"))
+
+
 @dataclass(frozen=True)
 class AddressSet:
     """An address that was set, how many deliveries were cancelled for it, and what to mind about it."""
@@ -72,7 +75,7 @@ def is_configured(session: Session, company_id: int) -> bool:
 
 
 def require_address(session: Session, company_id: int) -> None:
-    """Raises NoAddress when the company has no address to send to."""
+    """Raises NoAddress when `is_configured` says no."""
     if not is_configured(session, company_id):
         raise NoAddress
 
@@ -96,12 +99,10 @@ def lock_configured(session: Session, company_id: int) -> Endpoint:
     return endpoint
 
 
-def create_endpoint(session: Session, company: Company, *, vault: Vault) -> Endpoint:
-    """The endpoint of a new company: no address yet, and a secret of its own."""
+def create_endpoint(session: Session, company: Company, *, vault: Vault) -> None:
+    """Make the endpoint of a new company: no address yet, and a secret of its own."""
     sealed = vault.seal(new_secret(), purpose="webhook_secret", company_id=company.id)
-    endpoint = Endpoint(company=company, secret=sealed, updated_at=clock.utcnow())
-    session.add(endpoint)
-    return endpoint
+    session.add(Endpoint(company=company, secret=sealed, updated_at=clock.utcnow()))
 
 
 def read_secret(endpoint: Endpoint, vault: Vault) -> str:
@@ -129,16 +130,10 @@ def describe(session: Session, company_id: int) -> Status:
     endpoint = get_endpoint(session, company_id)
     signs_twice = len(outbox.signing_secrets(endpoint, now=clock.utcnow())) > 1
     return Status(
-        url=endpoint.url,
+        **{name: getattr(endpoint, name) for name in AS_STORED},
         state=state_of(endpoint),
-        paused_reason=endpoint.paused_reason,
-        waiting=outbox.waiting_count(session, endpoint.company_id),
-        next_probe_at=endpoint.next_probe_at,
-        consecutive_failures=endpoint.consecutive_failures,
-        last_success_at=endpoint.last_success_at,
-        last_failure_at=endpoint.last_failure_at,
+        waiting=outbox.waiting_count(session, company_id),
         old_secret_until=endpoint.old_secret_until if signs_twice else None,
-        header_name=endpoint.header_name,
     )
 
 
@@ -155,17 +150,18 @@ def set_address(
 ) -> AddressSet:
     """Send to this address from now on, with this header. What waits goes there too, unless it is to be cancelled.
 
-    `other_crm` says that another CRM is there, or another account: it knows of no contact.
-    The saved header stays where the origin stays, and is forgotten with any other. Ends the caller's transaction:
-    checking an address asks the network. Raises AddressError and TooManyTests.
+    `other_crm` says that another CRM is there, or another account: it knows of no contact. The saved header stays where
+    the origin stays. Ends the caller's transaction, to ask the network. Raises AddressError and TooManyTests.
     """
     checked = check_address(session, actor, url, egress=egress)
     url, advice = checked.address.url, advise_checked(checked)
     if other_crm:
         begin_anew(session, actor)
     endpoint = lock_endpoint(session, actor.company_id)
-    advice += advise_header(endpoint, url, header) + _advise_same_crm(session, endpoint, url)
+    advice += advise_header(endpoint, url, header)
     cancelled, is_moved = 0, url != endpoint.url
+    if is_moved and was_told(session, endpoint.company_id):  # by another, perhaps: only people know whose it is
+        advice += (Advice("same_crm", str(SAME_CRM)),)
     if is_moved or other_crm:  # what answered or happened there says nothing about this one
         end_outage(session, endpoint)  # before anything is cancelled: that waited, too
         cancelled = outbox.cancel_waiting(session, endpoint.company_id) if cancel_waiting else 0
@@ -180,16 +176,12 @@ def set_address(
     if is_moved:
         audit.record(session, actor, "webhook.url_set", subject=url)
     if isinstance(header, FixedHeader):
-        _set_header(session, endpoint, actor, header, vault=vault)
+        endpoint.header_name, endpoint.header_secret = seal_header(header, endpoint.company_id, vault=vault)
+        endpoint.header_origin, endpoint.updated_at = origin_of(url), clock.utcnow()
+        audit.record(session, actor, "webhook.header_set", subject=header.name)
     elif header is None or not outbox.has_header(endpoint, url):
         _forget_header(session, endpoint, actor)
     return AddressSet(url, cancelled, advice)
-
-
-def _set_header(session: Session, endpoint: Endpoint, actor: Actor, header: FixedHeader, *, vault: Vault) -> None:
-    endpoint.header_name, endpoint.header_secret = seal_header(header, endpoint.company_id, vault=vault)
-    endpoint.header_origin, endpoint.updated_at = origin_of(endpoint.url or ""), clock.utcnow()
-    audit.record(session, actor, "webhook.header_set", subject=header.name)
 
 
 def _forget_header(session: Session, endpoint: Endpoint, actor: Actor) -> None:
@@ -205,13 +197,6 @@ def advise_header(endpoint: Endpoint, url: str, header: HeaderChoice) -> tuple[A
     if header != "saved" or endpoint.header_name is None or outbox.has_header(endpoint, url):
         return ()
     return (Advice("header_left_out", str(HEADER_LEFT_OUT) % {"name": endpoint.header_name}),)
-
-
-def _advise_same_crm(session: Session, endpoint: Endpoint, url: str) -> tuple[Advice, ...]:
-    """What to mind when an address takes the place of one that confirmed deliveries: only people know whose it is."""
-    if url == endpoint.url or not was_told(session, endpoint.company_id):
-        return ()
-    return (Advice("same_crm", str(SAME_CRM)),)
 
 
 def remove_address(session: Session, actor: Actor) -> int:
@@ -249,10 +234,7 @@ def close_circuit(endpoint: Endpoint) -> None:
 
 
 def rotate_secret(session: Session, actor: Actor, *, vault: Vault) -> str:
-    """Sign with a new key from now on, and with the old one too for a day unless it is damaged.
-
-    Returns the new key, to be shown once.
-    """
+    """Sign with a new key from now on, and with the old one too for a day unless it is damaged. Returns the new key."""
     endpoint = lock_endpoint(session, actor.company_id)
     secret, now = new_secret(), clock.utcnow()
     try:

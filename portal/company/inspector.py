@@ -23,8 +23,7 @@ MAX_BODY_BYTES = 1024 * 1024
 KEPT_BODY_BYTES = 64 * 1024
 KEPT_REQUESTS = 50
 KEPT_FOR = timedelta(days=1)
-MAX_A_MINUTE = 30
-"""At one address; it is less than what is kept, so that what is kept can be counted."""
+MAX_A_MINUTE = 30  # at one address; it is less than what is kept, so that what is kept can be counted
 MAX_HEADERS, MAX_HEADER_LENGTH = 60, 2000
 NEVER_KEPT = ("cookie", "authorization", "proxy-authorization")
 """Headers that open something somewhere: that they came is shown, what they hold is not."""
@@ -54,20 +53,22 @@ def find_company(session: Session, token: str) -> Company | None:
 
 def is_too_busy(session: Session, company_id: int, *, now: datetime) -> bool:
     """Whether so much arrived in the last minute that no more is taken."""
-    lately = select(func.count()).where(
-        InspectedRequest.company_id == company_id, InspectedRequest.received_at > now - timedelta(minutes=1)
-    )
-    return (session.scalar(lately) or 0) >= MAX_A_MINUTE
+    lately = InspectedRequest.company_id == company_id, InspectedRequest.received_at > now - timedelta(minutes=1)
+    return (session.scalar(select(func.count()).where(*lately)) or 0) >= MAX_A_MINUTE
 
 
 def take(
     session: Session, company_id: int, *, headers: Headers, body: bytes, vault: Vault, now: datetime
 ) -> InspectedRequest:
     """Keep a request that arrived, with what its signature is worth now: that cannot be told later."""
+    kept = [
+        [name, "…" if name.lower() in NEVER_KEPT else value.replace("\0", "\ufffd")[:MAX_HEADER_LENGTH]]
+        for name, value in headers
+    ]
     received = InspectedRequest(
         company_id=company_id,
         signature=_signature_of(session, company_id, headers, body, vault=vault, now=now),
-        headers=[list(header) for header in _kept_headers(headers)],
+        headers=kept[:MAX_HEADERS],
         body=body[:KEPT_BODY_BYTES],
         size=len(body),
         received_at=now,
@@ -75,29 +76,17 @@ def take(
     session.add(received)
     session.flush()
     of_company = InspectedRequest.company_id == company_id
-    oldest_kept = (
-        select(InspectedRequest.id)
-        .where(of_company)
-        .order_by(InspectedRequest.id.desc())
-        .limit(1)
-        .offset(KEPT_REQUESTS - 1)
-        .scalar_subquery()
-    )
+    newest = select(InspectedRequest.id).where(of_company).order_by(InspectedRequest.id.desc())
+    oldest_kept = newest.limit(1).offset(KEPT_REQUESTS - 1).scalar_subquery()
     session.execute(delete(InspectedRequest).where(of_company, InspectedRequest.id < oldest_kept))
     return received
 
 
 def requests_of(session: Session, company_id: int, *, now: datetime, after: int = 0) -> Sequence[InspectedRequest]:
     """What arrived within a day, newest first; with `after` only what came later than that one."""
-    return session.scalars(
-        select(InspectedRequest)
-        .where(
-            InspectedRequest.company_id == company_id,
-            InspectedRequest.id > after,
-            InspectedRequest.received_at > now - KEPT_FOR,
-        )
-        .order_by(InspectedRequest.id.desc())
-    ).all()
+    is_meant = InspectedRequest.company_id == company_id, InspectedRequest.received_at > now - KEPT_FOR
+    found = select(InspectedRequest).where(*is_meant, InspectedRequest.id > after)
+    return session.scalars(found.order_by(InspectedRequest.id.desc())).all()
 
 
 def clear(session: Session, company_id: int) -> None:
@@ -122,11 +111,3 @@ def _signature_of(
         return "unchecked"
     verdicts = [check_signature(make_verifier(key), headers, body) for key in keys]
     return "valid" if "valid" in verdicts else verdicts[0]
-
-
-def _kept_headers(headers: Headers) -> list[tuple[str, str]]:
-    kept = [
-        (name, "…" if name.lower() in NEVER_KEPT else value.replace("\0", "\ufffd")[:MAX_HEADER_LENGTH])
-        for name, value in headers
-    ]
-    return kept[:MAX_HEADERS]

@@ -17,22 +17,19 @@ def was_told(session: Session, company_id: int) -> bool:
 
 
 def begin_anew(session: Session, actor: Actor) -> None:
-    """Another CRM takes the place: no contact is in sync with it. Sends nothing.
+    """Another CRM takes the place: no contact is in sync with it. Sends nothing. The caller commits.
 
-    It holds every contact, also who was never told of: what is on its way to the CRM before is settled until then, or
-    sees what the caller says of the endpoint. That is held later: whoever settles deliveries holds contacts first, in
-    the same order. What the CRM before said of contacts stays for the report. The caller commits.
+    It holds every contact, as whoever settles deliveries does before anything else: what is on its way to the CRM
+    before is settled until then, or sees what the caller says of the endpoint. What that CRM said of contacts stays for
+    the report.
     """
     hold_company(session, actor.company_id)
     of_company = select(Contact.id, Contact.delivered_level).where(Contact.company_id == actor.company_id)
     held = session.execute(of_company.order_by(Contact.id).with_for_update()).all()
     count = sum(contact.delivered_level is not None for contact in held)
-    session.execute(
-        update(Contact)
-        .where(Contact.company_id == actor.company_id, Contact.delivered_level.is_not(None))
-        .values(delivered_level=None, delivered_frozen_at=None)
-        .execution_options(synchronize_session=False)
-    )
+    told = update(Contact).where(Contact.company_id == actor.company_id, Contact.delivered_level.is_not(None))
+    unsaid = told.values(delivered_level=None, delivered_frozen_at=None)
+    session.execute(unsaid.execution_options(synchronize_session=False))
     forget_records(session, actor.company_id)
     audit.record(session, actor, "webhook.crm_changed", subject=str(count))
 

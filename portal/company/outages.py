@@ -17,8 +17,7 @@ from portal.rules import reasons
 from portal.working_models import HeldDelivery, Outage
 
 PAGE_SIZE = 10
-RECENT = timedelta(days=6)
-"""How long ago a day needs no year."""
+RECENT = timedelta(days=6)  # how long ago a day needs no year
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +57,7 @@ def page_outages(
     """The company's outages, the newest first. Raises InvalidCursor."""
     query = select(Outage).where(Outage.company_id == company_id)
     page = read_page(session, query, Outage.id, limit=limit, cursor=cursor)
-    return Page(_report(session, company_id, page.items), page.next_cursor, page.previous_cursor)
+    return Page(_report(session, page.items), page.next_cursor, page.previous_cursor)
 
 
 def last_outage(session: Session, company_id: int) -> OutageFacts | None:
@@ -68,15 +67,12 @@ def last_outage(session: Session, company_id: int) -> OutageFacts | None:
 
 def outages_between(session: Session, company_id: int, since: datetime, until: datetime) -> Sequence[OutageFacts]:
     """The outages that had a part in that time, the newest first; at most a hundred."""
-    query = select(Outage).where(
-        Outage.company_id == company_id,
-        Outage.began_at < until,
-        func.coalesce(Outage.ended_at, until) > since,
-    )
-    return _report(session, company_id, session.scalars(query.order_by(Outage.id.desc()).limit(100)).all())
+    is_between = Outage.began_at < until, func.coalesce(Outage.ended_at, until) > since
+    query = select(Outage).where(Outage.company_id == company_id, *is_between).order_by(Outage.id.desc())
+    return _report(session, session.scalars(query.limit(100)).all())
 
 
-def _report(session: Session, company_id: int, outages: Sequence[Outage]) -> list[OutageFacts]:
+def _report(session: Session, outages: Sequence[Outage]) -> list[OutageFacts]:
     became = case((Delivery.status.in_(OPEN_STATUSES), "waiting"), else_=Delivery.status)
     query = (
         select(HeldDelivery.outage_id, became.label("became"), func.count(), func.max(Delivery.delivered_at))
@@ -108,9 +104,8 @@ def _held_by(session: Session, outage: Outage, fate: dict[str, int]) -> dict[str
     """What an outage held up; while it lasts, what waits."""
     if outage.held is not None:
         return {"held": outage.held, **fate}
-    waiting = select(func.count()).where(Delivery.company_id == outage.company_id, Delivery.status == "pending")
-    number = session.scalar(waiting) or 0
-    return {"held": number, "waiting": number}
+    waits = Delivery.company_id == outage.company_id, Delivery.status == "pending"
+    return dict.fromkeys(("held", "waiting"), session.scalar(select(func.count()).where(*waits)) or 0)
 
 
 def explain(outage: OutageFacts) -> str:

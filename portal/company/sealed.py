@@ -1,6 +1,7 @@
 """The sealed secrets of the database, whoever's they are: found, checked, and sealed anew when an older version did."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
@@ -48,12 +49,11 @@ def prove_key(session: Session, vault: Vault) -> None:
     for stored in stored_secrets(session):
         try:
             stored.open(vault)
+            return
         except WrongKey as error:
             wrong = error
         except DamagedSecret:
             continue
-        else:
-            return
     if wrong is not None:
         raise wrong
 
@@ -64,20 +64,13 @@ def has_old(session: Session) -> bool:
 
 
 def reseal(session: Session, vault: Vault) -> int:
-    """Seal what an older version sealed for its purpose and company, as far as it opens.
-
-    Returns how many. Raises WrongKey.
-    """
+    """Seal anew, as far as it opens, what an older version sealed. Returns how much. Raises WrongKey."""
     prove_key(session, vault)
     count = 0
-    for stored in stored_secrets(session):
-        if is_old(stored.sealed):
-            purpose, model = PURPOSES[stored.column], stored.column.class_
-            try:
-                secret = stored.open(vault)
-            except DamagedSecret:  # it stays as it is: the doctor names it
-                continue
-            fresh = vault.seal(secret, purpose=purpose, company_id=stored.company_id)
+    for stored in [each for each in stored_secrets(session) if is_old(each.sealed)]:
+        with suppress(DamagedSecret):  # it stays as it is: the doctor names it
+            model, secret = stored.column.class_, stored.open(vault)
+            fresh = vault.seal(secret, purpose=PURPOSES[stored.column], company_id=stored.company_id)
             is_same = (model.id == stored.row_id) & (stored.column == stored.sealed)
             session.execute(update(model).where(is_same).values({stored.column.key: fresh}))
             count += 1

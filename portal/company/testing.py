@@ -14,7 +14,7 @@ from portal.company.refusals import ChangedMeanwhile, NoAddress, NotDelivered
 from portal.config import Settings
 from portal.egress import Egress
 from portal.egress.advice import Advice, advise, advise_checked
-from portal.models import Attempt, Endpoint
+from portal.models import Attempt
 from portal.rules.reasons import Explanation, explain_attempt
 from portal.vault import Vault
 from portal.webhook import Outcome
@@ -48,10 +48,8 @@ def send_test(
 ) -> TestSend:
     """Send the sample once to `url`, or to the configured address, and record it in the log as a test.
 
-    A header that is given is sent and not kept; the saved one goes to its own origin only.
-
-    Ends the caller's transaction: the name service and a receiver take their time. Raises AddressError, NoAddress and
-    TooManyTests.
+    A header that is given is sent and not kept; the saved one goes to its own origin only. Ends the caller's
+    transaction: a receiver takes its time. Raises AddressError, NoAddress and TooManyTests.
     """
     endpoint = get_endpoint(session, actor.company_id)
     url = url or endpoint.url
@@ -59,8 +57,7 @@ def send_test(
         raise NoAddress
     checked = check_address(session, actor, url, egress=means.egress)
     url = checked.address.url
-    advice = advise_checked(checked) + advise_header(endpoint, url, header)
-    return _send(session, means, endpoint.company_id, url, actor, advice, header)
+    return _send(session, means, actor, url, advise_checked(checked) + advise_header(endpoint, url, header), header)
 
 
 def resume(session: Session, means: Means, actor: Actor) -> TestSend | None:
@@ -76,40 +73,29 @@ def resume(session: Session, means: Means, actor: Actor) -> TestSend | None:
     if endpoint.state == "active":
         return None
     take_turn(session, actor, url)
-    sent = _send(session, means, endpoint.company_id, url, actor, advise(url))
+    sent = _send(session, means, actor, url, advise(url))
     if not sent.outcome.delivered:
         raise NotDelivered(sent.webhook_id, sent.outcome, means.explain(sent.outcome).message)
     endpoint = lock_endpoint(session, actor.company_id)
     if (endpoint.url, endpoint.paused_reason) != (url, paused_reason):
         raise ChangedMeanwhile
-    _begin_again(session, endpoint)
+    end_outage(session, endpoint)
+    close_circuit(endpoint)
+    endpoint.updated_at = clock.utcnow()
+    outbox.release_waiting(session.connection(), endpoint.company_id, now=endpoint.updated_at)
+    session.info[outbox.DUE] = True
     audit.record(session, actor, "webhook.resumed")
     return sent
 
 
-def _begin_again(session: Session, endpoint: Endpoint) -> None:
-    now = clock.utcnow()
-    end_outage(session, endpoint)
-    close_circuit(endpoint)
-    endpoint.updated_at = now
-    outbox.release_waiting(session.connection(), endpoint.company_id, now=now)
-    session.info[outbox.DUE] = True
-
-
 def _send(
-    session: Session,
-    means: Means,
-    company_id: int,
-    url: str,
-    actor: Actor,
-    advice: tuple[Advice, ...],
-    header: HeaderChoice = "saved",
+    session: Session, means: Means, actor: Actor, url: str, advice: tuple[Advice, ...], header: HeaderChoice = "saved"
 ) -> TestSend:
     """Send the way every delivery goes, in transactions of its own, none of which waits for the network."""
     session.rollback()
     engine, settings = session.get_bind().engine, means.settings
+    company_id, now = actor.company_id, clock.utcnow()
     with engine.begin() as connection:
-        now = clock.utcnow()
         claim = outbox.enqueue_test(
             connection, company_id=company_id, url=url, actor=actor.email, now=now, lease=settings.lease
         )

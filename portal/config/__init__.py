@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import time, timedelta
 from pathlib import Path
@@ -110,7 +111,8 @@ def load_settings(
     Raises SettingError with one sentence that says which setting is wrong and why.
     """
     environ = os.environ if environ is None else environ
-    own = _own(environ)
+    named = [name for name in environ if name.startswith("PORTAL_") and not _KUBERNETES.fullmatch(name)]
+    own = {name: environ[name] for name in named}
     _refuse_blank(own)
     instance = Path(own.get("PORTAL_INSTANCE", "instance")).absolute()
     given = {**_read_file(instance / "portal.cfg"), **own}
@@ -168,7 +170,9 @@ def _make_folder(instance: Path) -> None:
 def load_or_create_key(path: Path) -> str:
     """The secret key in `path`, made once: when several processes start at the same time they all read one key."""
     try:
-        return _load_or_create_key(path)
+        if not path.exists():
+            _create_key(path)
+        return read_key(path.read_text().strip())
     except OSError as error:
         raise SettingError(f"PORTAL_SECRET_KEY: {path} cannot be read or made ({error.strerror}).") from error
     except UnicodeDecodeError as error:
@@ -177,27 +181,16 @@ def load_or_create_key(path: Path) -> str:
         raise SettingError(f"PORTAL_SECRET_KEY: the key in {path} {error}") from error
 
 
-def _load_or_create_key(path: Path) -> str:
-    if not path.exists():
-        fresh = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(fresh, path)  # fails when another process was first: its key counts
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    return read_key(path.read_text().strip())
-
-
-def _own(environ: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: value for name, value in environ.items() if name.startswith("PORTAL_") and not _KUBERNETES.fullmatch(name)
-    }
+def _create_key(path: Path) -> None:
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):  # another process was first: its key counts
+        os.link(fresh, path)
+    fresh.unlink()
 
 
 def _read_file(path: Path) -> dict[str, str]:
@@ -217,8 +210,8 @@ def _read_file(path: Path) -> dict[str, str]:
             raise SettingError(f"{where}: is no NAME=value, or its quotes are not closed.")
         if line.key in values:
             raise SettingError(f"{where}: {line.key} stands here for the second time.")
-        if line.key and line.value is not None:
-            values[line.key] = line.value
+        if line.key:
+            values[line.key] = line.value or ""
     _refuse_blank(values)
     if "PORTAL_INSTANCE" in values:
         raise SettingError(f"{path}: PORTAL_INSTANCE cannot stand in the file that it leads to.")
@@ -242,12 +235,10 @@ def _refuse_unknown(given: Mapping[str, str]) -> None:
 def _resolve_secret_files(given: dict[str, str]) -> dict[str, str]:
     resolved = dict(given)
     for name in SECRETS:
-        path = resolved.pop(f"{name}_FILE", None)
-        if path is None:
-            continue
-        if name in resolved:
-            raise SettingError(f"{name}: given twice, by itself and by {name}_FILE.")
-        resolved[name] = _read_secret_file(name, path)
+        if (path := resolved.pop(f"{name}_FILE", None)) is not None:
+            if name in resolved:
+                raise SettingError(f"{name}: given twice, by itself and by {name}_FILE.")
+            resolved[name] = _read_secret_file(name, path)
     return resolved
 
 

@@ -89,10 +89,7 @@ SENDING = {
         default=f"`{DEFAULT_SCHEDULE}`",
     ),
     "PORTAL_CONNECT_TIMEOUT": Setting(
-        read=readers.read_seconds,
-        does="Seconds to connect; at most the deadline.",
-        example="3",
-        default="`5`",
+        read=readers.read_seconds, does="Seconds to connect; at most the deadline.", example="3", default="`5`"
     ),
     "PORTAL_DEADLINE": Setting(
         read=readers.read_seconds,

@@ -16,10 +16,9 @@ MINIMUM_TOKEN_LENGTH = 16
 
 
 def read_bool(text: str) -> bool:
-    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-    if text.lower() not in words:
+    if text.lower() not in ("1", "true", "yes", "on", "0", "false", "no", "off"):
         raise ValueError("is neither 1 nor 0.")
-    return words[text.lower()]
+    return text.lower() in ("1", "true", "yes", "on")
 
 
 def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
@@ -85,11 +84,8 @@ def read_database_url(text: str) -> str:
         url = make_url(text)
     except (ArgumentError, ValueError):
         url = None
-    if (
-        url is None
-        or url.drivername not in ("sqlite", "postgresql+psycopg")
-        or (url.host and url.drivername == "sqlite")
-    ):
+    kind = url.drivername if url is not None else None
+    if url is None or kind not in ("sqlite", "postgresql+psycopg") or (url.host and kind == "sqlite"):
         raise ValueError("is no address of SQLite (sqlite:///...) or PostgreSQL (postgresql://...).")
     if url.drivername == "sqlite" and (not url.database or url.database == ":memory:"):
         raise ValueError(
@@ -115,8 +111,8 @@ def read_time_of_day(text: str) -> time | None:
         return None
     if not re.fullmatch(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", text):
         raise ValueError("is no time of day such as 03:00, nor off.")
-    hour, minute = text.split(":")
-    return time(int(hour), int(minute))
+    hour, minute = map(int, text.split(":"))
+    return time(hour, minute)
 
 
 def read_log_format(text: str) -> str:

@@ -5,7 +5,7 @@ Who stands in the target campaign already, as another contact, is not moved: one
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 
 from flask_babel import lazy_gettext as _l
@@ -16,7 +16,7 @@ from portal import audit, outbox
 from portal.audit import Actor
 from portal.company.refusals import Refusal
 from portal.contacts import classifying
-from portal.contacts.body import MATCH_FIELDS
+from portal.contacts.body import MATCH_FIELDS, values_of
 from portal.contacts.campaigns import get_campaign
 from portal.contacts.candidates import load_known
 from portal.contacts.checking import ContactItem, OwnerItem
@@ -24,15 +24,14 @@ from portal.contacts.filtering import ContactFilter, campaign_id_of, owner_id_of
 from portal.contacts.listing import contacts_of
 from portal.contacts.saving import save_batch
 from portal.database.db import reading_apart
-from portal.models import Contact, Task
+from portal.models import Task
 from portal.people.users import get_user
-from portal.tasks.slices import numbers_of, pack_numbers, queue_numbers, read_numbers
-from portal.tasks.store import Chunk, Done, TaskClaim, TaskError
+from portal.tasks.slices import cut_numbers, pack_numbers, queue_numbers, read_numbers
+from portal.tasks.store import Done, TaskClaim, TaskError
 
 KIND = "assign"
 CHUNK = 200
-PRESENT = "present"
-"""The list of those who were not moved, and their count."""
+PRESENT = "present"  # the list of those who were not moved, and their count
 IDENTITY = ("name", "current_company", *MATCH_FIELDS)
 
 
@@ -66,14 +65,13 @@ def read_target(session: Session, company_id: int, owner: str | None, campaign: 
 
     Raises LookupError, with `owner` or `campaign`, for one that the company does not have.
     """
-    asked = {"owner": (owner_id_of, owner), "campaign": (campaign_id_of, campaign)}
-    found = {}
-    for name, (number_of, text) in asked.items():
+    found = []
+    for name, number_of, text in (("owner", owner_id_of, owner), ("campaign", campaign_id_of, campaign)):
         try:
-            found[f"{name}_id"] = number_of(session, company_id, text) if text else None
+            found.append(number_of(session, company_id, text) if text else None)
         except ValueError as error:
             raise LookupError(name) from error
-    return Target(**found)
+    return Target(*found)
 
 
 def start(
@@ -89,10 +87,7 @@ def start(
 
 
 def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], target: Target) -> Task:
-    """A task that gives the target these contacts. The caller commits.
-
-    Raises NoTarget, OwnerGone, and LookupError for a target of nobody's.
-    """
+    """A task that gives the target these contacts, as `start`. Raises LookupError for a target of nobody's, too."""
     if target == Target():
         raise NoTarget
     item = _item_of(session, actor.company_id, target)
@@ -102,8 +97,7 @@ def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], target: 
     if contact_ids:
         to = " ".join(part for part in (item.owner.email if item.owner else None, item.campaign) if part)
         audit.record(session, actor, "contacts.assigned", subject=f"{len(contact_ids)} -> {to}")
-    arguments = {"owner_id": target.owner_id, "campaign_id": target.campaign_id}
-    return queue_numbers(session, actor, KIND, contact_ids, arguments=arguments)
+    return queue_numbers(session, actor, KIND, contact_ids, arguments=asdict(target))
 
 
 def hand_over(session: Session, actor: Actor, owner_id: int, heir_id: int) -> Task:
@@ -111,19 +105,12 @@ def hand_over(session: Session, actor: Actor, owner_id: int, heir_id: int) -> Ta
     return start(session, actor, ContactFilter(owner_id=owner_id), Target(owner_id=heir_id))
 
 
-def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
-    """Gives the chosen contacts to the target, as a task. Raises TaskError."""
-    numbers = numbers_of(engine, claim)
-    for position in range(claim.position, len(numbers), CHUNK):
-        yield partial(_assign_part, claim, numbers[position : position + CHUNK].tolist())
-
-
 def read_present(engine: Engine, task_id: int) -> Iterator[int]:
     """The contacts that were not moved, since the campaign has them already."""
     return read_numbers(engine, task_id, PRESENT)
 
 
-def _assign_part(claim: TaskClaim, contact_ids: Sequence[int], session: Session) -> Done:
+def _assign_part(session: Session, claim: TaskClaim, contact_ids: Sequence[int]) -> Done:
     """Counts those that are `assigned`, were there already (`unchanged`), or are `present` as another contact."""
     outbox.hold_company(session, claim.company_id)
     try:
@@ -140,12 +127,18 @@ def _assign_part(claim: TaskClaim, contact_ids: Sequence[int], session: Session)
     return Done(moved=len(contact_ids), counts=+counts, kept=kept)
 
 
+work = partial(cut_numbers, size=CHUNK, part=_assign_part)
+
+
 def _find_present(session: Session, company_id: int, contact_ids: Sequence[int], campaign_name: str) -> set[int]:
     """Those of the contacts who are in the campaign as another contact, or will be once those before them are."""
-    contacts = contacts_of(session, company_id, contact_ids)
-    if not contacts:
+    items = {
+        # what tells the contact from others, as somebody new to the campaign
+        contact.id: ContactItem(None, facts=values_of(contact, IDENTITY), campaign=campaign_name)
+        for contact in contacts_of(session, company_id, contact_ids)
+    }
+    if not items:
         return set()
-    items = {contact.id: _who(contact, campaign_name) for contact in contacts}
     wanted = [*items.values(), *(ContactItem(number) for number in items)]
     known = load_known(session.connection(), company_id, wanted)
     campaign = known.campaigns[campaign_name]
@@ -163,19 +156,11 @@ def _find_present(session: Session, company_id: int, contact_ids: Sequence[int],
     return present
 
 
-def _who(contact: Contact, campaign_name: str) -> ContactItem:
-    """What tells the contact from others, as somebody new to the campaign."""
-    return ContactItem(None, facts={name: getattr(contact, name) for name in IDENTITY}, campaign=campaign_name)
-
-
 def _item_of(session: Session, company_id: int, target: Target) -> ContactItem:
     """What is set on each contact. Raises LookupError when the company has no such person or campaign."""
     owner = get_user(session, company_id, target.owner_id) if target.owner_id is not None else None
     campaign = get_campaign(session, company_id, target.campaign_id) if target.campaign_id is not None else None
     if (owner is None) != (target.owner_id is None) or (campaign is None) != (target.campaign_id is None):
         raise LookupError(target)
-    return ContactItem(
-        None,
-        owner=OwnerItem(owner.email, owner.name) if owner else None,
-        campaign=campaign.name if campaign else None,
-    )
+    given = OwnerItem(owner.email, owner.name) if owner else None
+    return ContactItem(None, owner=given, campaign=campaign.name if campaign else None)

@@ -9,8 +9,7 @@ from portal.models import Contact
 from portal.rules.folding import fold
 from portal.rules.payload import CAMPAIGN, CONTACT, MESSAGE, PERSON, build_payload, encode_body
 
-DEFAULT_CAMPAIGN = "Geral"
-"""Where a contact belongs that comes without a campaign."""
+DEFAULT_CAMPAIGN = "Geral"  # where a contact belongs that comes without a campaign
 MATCH_FIELDS = ("linkedin_public_id", "email")
 """What tells a contact apart within its campaign, the first that is known deciding."""
 
@@ -23,15 +22,16 @@ def freeze_body(contact: Contact) -> bytes:
 def payload_of(contact: Contact) -> dict[str, Any]:
     """The object of the source document for this contact as it is now."""
     return build_payload(
-        contact=_values(contact, CONTACT),
-        contact_owner=_values(contact.owner, PERSON),
-        campaign=_values(contact.campaign, CAMPAIGN),
-        messages=[_values(message, MESSAGE) for message in contact.messages],
+        contact=values_of(contact, CONTACT),
+        contact_owner=values_of(contact.owner, PERSON),
+        campaign=values_of(contact.campaign, CAMPAIGN),
+        messages=[values_of(message, MESSAGE) for message in contact.messages],
         timezone=ZoneInfo(contact.company.timezone),
     )
 
 
-def _values(row: Base, names: Sequence[str]) -> dict[str, Any]:
+def values_of(row: Base, names: Sequence[str]) -> dict[str, Any]:
+    """What a row has in these columns."""
     return {name: getattr(row, name) for name in names}
 
 

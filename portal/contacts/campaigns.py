@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -11,6 +12,7 @@ from portal import audit, outbox
 from portal.audit import Actor
 from portal.contacts.checking import InvalidContact, check_item
 from portal.contacts.filtering import find_campaign
+from portal.database.filters import get_own
 from portal.models import Campaign, Contact
 
 
@@ -35,11 +37,7 @@ def count_campaigns(session: Session, company_id: int) -> Sequence[CampaignCount
     return [CampaignCount(*row) for row in session.execute(query)]
 
 
-def get_campaign(session: Session, company_id: int, campaign_id: int) -> Campaign | None:
-    """The campaign within its company, or None."""
-    return session.scalars(
-        select(Campaign).where(Campaign.company_id == company_id, Campaign.id == campaign_id)
-    ).one_or_none()
+get_campaign = partial(get_own, Campaign)
 
 
 def change_campaign(session: Session, actor: Actor, campaign: Campaign, *, name: str, description: str | None) -> bool:

@@ -15,8 +15,7 @@ from portal.contacts.records import CampaignRecord, ContactRecord, PersonRecord
 from portal.database.driver import Statement
 from portal.models import User
 
-DEADLOCK = "40P01"
-"""PostgreSQL's name for it."""
+DEADLOCK = "40P01"  # PostgreSQL's name for it
 
 _Rows = list[dict[str, Any]]
 
@@ -33,8 +32,8 @@ def load_known(
 ) -> Known:
     """Read all that the items may match or belong to, in their campaigns or in all of the company.
 
-    Contacts are locked, as classification locks them, for whoever is going to change them. Those of several items are
-    locked in several steps: where PostgreSQL ends that because others lock them in another order, it is begun again.
+    Contacts are locked for whoever is going to change them, those of several items in several steps: where PostgreSQL
+    ends that because others lock them in another order, it is begun again.
     """
 
     def load() -> Known:
@@ -91,25 +90,23 @@ class _Reading:
             return []  # contacts are in campaigns
         rows: _Rows = []
         unmatched = given
-        for name, read in zip(MATCH_FIELDS, (self._select_by_linkedin, self._select_holders), strict=True):
+        for name in MATCH_FIELDS:
             if wanted := _values_of(unmatched, name):
-                rows += read(unmatched, wanted, campaigns)
-                unmatched = matching.without_found(
-                    unmatched, name, {(row["campaign_id"], row[name]) for row in rows}, ids
-                )
+                if name == "email":
+                    rows += self._select_holders(unmatched, wanted, campaigns)
+                else:
+                    rows += self._read(statements.BY_LINKEDIN, wanted, campaigns=campaigns)
+                keys = {(row["campaign_id"], row[name]) for row in rows}
+                unmatched = matching.without_found(unmatched, name, keys, ids)
         rows += self._select_merged(given)
-        if names := {
-            search_name(item.facts["name"]) for item in given if item.is_named_only and item.facts.get("name")
-        }:
+        names = {search_name(item.facts["name"]) for item in given if item.is_named_only and item.facts.get("name")}
+        if names:
             rows += self._read(statements.BY_NAME, names, campaigns=campaigns)
         if with_namesakes:
             likenesses = map(matching.likeness_of, (item.facts for item in unmatched))
-            found = self._find_namesakes("current_company", {each for each in likenesses if each})
+            found = self._find_namesakes("current_company", set(filter(None, likenesses)))
             rows += self._read(statements.BY_ID, found) if found else []
         return rows
-
-    def _select_by_linkedin(self, _: Sequence[ContactItem], ids: Collection[str], campaigns: Sequence[Any]) -> _Rows:
-        return self._read(statements.BY_LINKEDIN, ids, campaigns=campaigns)
 
     def _select_holders(self, given: Sequence[ContactItem], emails: Collection[str], campaigns: Sequence[Any]) -> _Rows:
         """Those who have the e-mails; where they are too many some of each, and who has also an item's name."""

@@ -32,16 +32,14 @@ SAYABLE = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences", "interest_level"
 """What may be said of a contact: by columns, its level and the e-mail of its owner."""
 SAME = object()
 """A contact's level when nothing is said about it."""
-MAX_ITEMS = 2000
-"""Skills, experiences or messages of one contact."""
-MAX_TEXT = 20_000
-"""Characters of one message or description."""
+MAX_ITEMS = 2000  # skills, experiences or messages of one contact
+MAX_TEXT = 20_000  # characters of one message or description
 
 
 class InvalidContact(ValueError):
     """A contact cannot be saved as given. `field` is the path in the body's shape, `problem` a stable code.
 
-    `place` is the contact's place in the list that it came in, `most` what there may be of something too long.
+    `place` is the contact's place in its list, `most` what there may be of something too long.
     """
 
     def __init__(self, field: str, problem: str, *, place: int = 0, most: int | None = None) -> None:
@@ -213,14 +211,13 @@ def _told(given: Mapping[str, Any], notes: list[InvalidContact]) -> dict[str, An
             notes.append(InvalidContact("contact.name", "marks_removed"))
     for field, (read, problem) in IDENTITIES.items():
         text = given.get(field)
-        if isinstance(text, str) and text.strip():
-            told[field] = read(text)
-            if told[field] is None:
-                del told[field]
-                if not says_nothing(text):
-                    notes.append(InvalidContact(f"contact.{field}", problem))
-        elif text is not None and isinstance(text, str):
-            told[field] = None
+        if not isinstance(text, str):
+            continue
+        told[field] = read(text)
+        if told[field] is None and text.strip():
+            del told[field]
+            if not says_nothing(text):
+                notes.append(InvalidContact(f"contact.{field}", problem))
     return told
 
 
@@ -298,7 +295,6 @@ def _date(value: Any, field: str, zone: ZoneInfo) -> datetime | None:
         moment = moment.astimezone(UTC)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidContact(field, "not_a_date") from error
-    if not MINYEAR < moment.year < MAXYEAR:
-        # In some time zone it is a day that no calendar has, and the body could not be written.
+    if not MINYEAR < moment.year < MAXYEAR:  # in some time zone it is a day that no calendar has
         raise InvalidContact(field, "not_a_date")
     return moment

@@ -6,10 +6,11 @@ address configured (spec, section 2).
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from sqlalchemy import Engine, func
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from portal import audit
@@ -21,7 +22,7 @@ from portal.contacts.saving import save_batch
 from portal.database.db import reading_apart
 from portal.models import Contact, Task
 from portal.tasks.slices import cut_numbers, queue_numbers
-from portal.tasks.store import Chunk, TaskClaim
+from portal.tasks.store import TaskClaim
 
 KIND = "classify"
 CHUNK = 200
@@ -52,10 +53,7 @@ def classify(session: Session, actor: Actor, contact_id: int, level: int | None)
 
 
 def classify_many(session: Session, actor: Actor, contact_ids: Sequence[int], level: int | None) -> list[Saved]:
-    """Set the level of these contacts of the company. The caller commits.
-
-    What was erased, or is another company's, is left out of what is returned.
-    """
+    """Set the level of the company's contacts among these, and return what became of them. The caller commits."""
     items = [ContactItem(contact_id, level=check_level(level)) for contact_id in contact_ids]
     return [result for result in save_batch(session, actor, items) if result.error is None]
 
@@ -63,11 +61,9 @@ def classify_many(session: Session, actor: Actor, contact_ids: Sequence[int], le
 def look(session: Session, company_id: int, wanted: ContactFilter) -> Matching:
     """What matches, counted, the highest level first. It reads every contact that does."""
     facts = (Contact.interest_level, func.count(), func.max(Contact.id))
-    rows = session.execute(
-        select_contacts(company_id, wanted).with_only_columns(*facts).group_by(Contact.interest_level)
-    ).all()
-    counts = sorted(((level, count) for level, count, _ in rows), key=lambda each: -(each[0] or 0))
-    return Matching(dict(counts), max((newest for _, _, newest in rows), default=0))
+    counted = select_contacts(company_id, wanted).with_only_columns(*facts).group_by(Contact.interest_level)
+    rows = sorted(session.execute(counted), key=lambda row: -(row[0] or 0))
+    return Matching({level: count for level, count, _ in rows}, max((newest for _, _, newest in rows), default=0))
 
 
 def choose(session: Session, company_id: int, wanted: ContactFilter, *, newest_id: int | None) -> Sequence[int]:
@@ -79,10 +75,7 @@ def choose(session: Session, company_id: int, wanted: ContactFilter, *, newest_i
 
 
 def start(session: Session, actor: Actor, wanted: ContactFilter, level: int | None, *, newest_id: int) -> Task:
-    """A task that classifies what matches and was there to be counted. Raises InvalidContact.
-
-    It ends the caller's transaction; the caller commits the task.
-    """
+    """A task that classifies what matches and was there to be counted, as `assigning.start`. Raises InvalidContact."""
     with reading_apart(session):
         contact_ids = choose(session, actor.company_id, wanted, newest_id=newest_id)
     return prepare(session, actor, contact_ids, check_level(level))
@@ -95,14 +88,12 @@ def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], level: i
     return queue_numbers(session, actor, KIND, contact_ids, arguments={"level": level})
 
 
-def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
-    """Classifies the chosen contacts, as a task. Raises TaskError."""
-    return cut_numbers(engine, claim, CHUNK, _classify_part)
-
-
 def _classify_part(session: Session, claim: TaskClaim, contact_ids: Sequence[int]) -> Counter[str]:
     """How many were `classified`, had the level already (`unchanged`), and for how many a webhook was `sent`."""
     counts: Counter[str] = Counter()
     for result in classify_many(session, claim.actor, contact_ids, claim.arguments["level"]):
         counts += Counter(classified=result.classified, unchanged=not result.classified, sent=result.sent)
     return counts
+
+
+work = partial(cut_numbers, size=CHUNK, part=_classify_part)

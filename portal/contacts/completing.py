@@ -3,12 +3,10 @@
 What an edit leaves behind in the CRM goes out only when somebody asks for it (spec, section 9).
 """
 
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import Engine, and_, case, func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor
@@ -20,7 +18,6 @@ from portal.contacts.syncing import lacks_something
 from portal.database.db import reading_apart
 from portal.models import Contact, Task
 from portal.tasks.slices import cut_numbers
-from portal.tasks.store import Chunk, TaskClaim
 
 KIND = "send_current"
 
@@ -61,16 +58,12 @@ def look(session: Session, company_id: int, wanted: ContactFilter) -> Matching:
     found = select_contacts(company_id, wanted).with_only_columns(*facts).subquery()
     counted = select(found.c.becomes, found.c.level, func.count().label("number"), func.max(found.c.id).label("newest"))
     rows = session.execute(counted.group_by(found.c.becomes, found.c.level)).all()
-    numbers: Counter[str] = Counter()
-    for row in rows:
-        numbers[row.becomes] += row.number
-    by_level = {row.level: row.number for row in rows if row.becomes == "sent"}
-    return Matching(
-        by_level=dict(sorted(by_level.items(), reverse=True)),
-        without_level=numbers["without_level"],
-        needless=numbers["needless"],
-        newest_id=max((row.newest for row in rows), default=0),
+    without_level, needless = (
+        sum(row.number for row in rows if row.becomes == name) for name in ("without_level", "needless")
     )
+    by_level = {row.level: row.number for row in rows if row.becomes == "sent"}
+    newest_id = max((row.newest for row in rows), default=0)
+    return Matching(dict(sorted(by_level.items(), reverse=True)), without_level, needless, newest_id)
 
 
 def start(session: Session, actor: Actor, wanted: ContactFilter, *, newest_id: int | None = None) -> Task:
@@ -87,6 +80,4 @@ def start(session: Session, actor: Actor, wanted: ContactFilter, *, newest_id: i
     return syncing.prepare(session, actor, contact_ids, KIND)
 
 
-def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
-    """Enqueues the chosen contacts' current data, as a task. Raises TaskError."""
-    return cut_numbers(engine, claim, syncing.BATCH_SIZE, partial(syncing.send_part, syncing.complete))
+work = partial(cut_numbers, size=syncing.BATCH_SIZE, part=partial(syncing.send_part, lacks_something))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
@@ -28,9 +29,7 @@ _last_taken = (
 
 @dataclass(frozen=True)
 class Doubt:
-    """How many contacts are shown with one kind of warning, how many deliveries are left that were answered so, and
-    the newest of these; 0 when none is.
-    """
+    """Of one warning: its contacts, the deliveries left that were answered so, and the newest of these, or 0."""
 
     warning: str
     contacts: int
@@ -40,15 +39,12 @@ class Doubt:
 
 def doubts_of(session: Session, company_id: int) -> Sequence[Doubt]:
     """The company's contacts that are shown with a warning, by its kind, the most frequent first."""
-    query = (
-        select(
-            Contact.delivered_warning, func.count(), func.count(_last_taken), func.coalesce(func.max(_last_taken), 0)
-        )
-        .where(Contact.company_id == company_id, is_shown_as("with_warning"))
-        .group_by(Contact.delivered_warning)
+    facts = func.count(), func.count(_last_taken), func.coalesce(func.max(_last_taken), 0)
+    query = select(Contact.delivered_warning, *facts).where(
+        Contact.company_id == company_id, is_shown_as("with_warning")
     )
-    doubts = [Doubt(*row) for row in session.execute(query)]
-    return sorted(doubts, key=lambda doubt: -doubt.contacts)
+    rows: Any = session.execute(query.group_by(Contact.delivered_warning))
+    return sorted((Doubt(*row) for row in rows), key=lambda doubt: -doubt.contacts)
 
 
 def is_open(session: Session, delivery: Delivery) -> bool:
@@ -91,8 +87,7 @@ def settle(
     if held:
         settled = update(Contact).where(is_meant).values(delivered_warning=None)
         session.execute(settled.execution_options(synchronize_session=False))
-        if contact_id is None:
-            audit.record(session, actor, "warnings.settled", subject=f"{len(held)} {warning}")
-        else:
-            audit.record(session, actor, "warning.settled", subject=str(contact_id))
+        several = "warnings.settled", f"{len(held)} {warning}"
+        action, subject = several if contact_id is None else ("warning.settled", str(contact_id))
+        audit.record(session, actor, action, subject=subject)
     return len(held)

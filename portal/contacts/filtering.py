@@ -20,7 +20,7 @@ from portal.contacts.standing import (
     is_shown_as,
 )
 from portal.database import filters
-from portal.database.filters import Filter, by, names_of, number, one_of, text
+from portal.database.filters import Filter, by, names_of, one_of, own_number, text
 from portal.models import LEVELS, Campaign, Contact, Task, User
 from portal.people import users
 from portal.rules.folding import fold
@@ -29,12 +29,9 @@ from portal.rules.verdict import WARNINGS
 from portal.working_models import ImportedContact
 
 MOST_WORDS = 12
-WRITTEN_BETWEEN = " ()-.+/"
-"""What people write between the digits of a phone number."""
-FEW_DIGITS = 4
-"""With fewer, hardly anybody means a phone."""
-ME = "me"
-"""The owner that stands for whoever asks."""
+WRITTEN_BETWEEN = " ()-.+/"  # what people write between the digits of a phone number
+FEW_DIGITS = 4  # with fewer, hardly anybody means a phone
+ME = "me"  # the owner that stands for whoever asks
 ASKED_LEVELS = {str(level): level for level in LEVELS} | {"none": None}
 """The levels as people ask for them, with that of contacts without one."""
 
@@ -62,25 +59,16 @@ def find_campaign(session: Session, company_id: int, name: str) -> Campaign | No
 def campaign_id_of(session: Session, company_id: int, asked: str | int) -> int:
     """Returns the number of the company's campaign of that name or number. Raises ValueError when it has none."""
     named = find_campaign(session, company_id, asked) if isinstance(asked, str) else None
-    return named.id if named else _check_number(session, company_id, Campaign, asked)
+    return named.id if named else own_number(Campaign, session, company_id, asked)
 
 
 def owner_id_of(session: Session, company_id: int, asked: str | int) -> int:
     """Returns the number of the company's person of that e-mail or number. Raises ValueError when it has none."""
     named = users.find_person(session, company_id, asked) if isinstance(asked, str) else None
-    return named.id if named else _check_number(session, company_id, User, asked)
+    return named.id if named else own_number(User, session, company_id, asked)
 
 
-def import_id_of(session: Session, company_id: int, asked: str | int) -> int:
-    """Returns the number of the company's import. Raises ValueError when it has none of that number."""
-    return _check_number(session, company_id, Task, asked)
-
-
-def _check_number(session: Session, company_id: int, table: type[Campaign | User | Task], asked: str | int) -> int:
-    row_id = number(session, company_id, asked)
-    if session.scalar(select(table.id).where(table.company_id == company_id, table.id == row_id)) is None:
-        raise ValueError(f"the company has no {table.__name__} {row_id}")
-    return row_id
+import_id_of = partial(own_number, Task)
 
 
 def _is_named_in(import_id: int) -> ColumnElement[bool]:
@@ -94,8 +82,7 @@ def _has_replied(asked: str) -> ColumnElement[bool]:
 
 
 def _has_level(asked: str) -> ColumnElement[bool]:
-    level = ASKED_LEVELS[asked]
-    return Contact.interest_level.is_(None) if level is None else Contact.interest_level == level
+    return Contact.interest_level == ASKED_LEVELS[asked]
 
 
 @dataclass(frozen=True, kw_only=True)

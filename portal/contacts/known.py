@@ -112,8 +112,8 @@ class Known:
         same = self._sharing(campaign, "holder", matching.holder_of(values))
         likeness = matching.likeness_of(values)
         # Those of whom nothing surer is known are told apart by the list itself, and may be thousands.
-        kinds = () if not likeness else ("surer",) if given.is_named_only else ("surer", "likeness")
-        namesakes = chain.from_iterable(self._sharing(campaign, kind, likeness or "") for kind in kinds)
+        kinds = ("surer",) if given.is_named_only else ("surer", "likeness")
+        namesakes = chain.from_iterable(self._sharing(campaign, kind, likeness) for kind in kinds if likeness)
         found = chain(same, (each for each in namesakes if not matching.are_two(each.values, given)))
         return next((each for each in found if each is not record), None)
 
@@ -143,14 +143,12 @@ class Known:
 
 def _places(record: ContactRecord) -> list[tuple[str, str]]:
     """Where a contact is found."""
-    values, campaign = record.values, record.campaign
-    keys, likeness = matching.all_keys(values), matching.likeness_of(values)
-    places = [(kind, _within(campaign, value) if kind in WITHIN else value) for kind, value in keys]
-    places += [("holder", value) for value in matching.holders_of(values)]
+    values, likeness = record.values, matching.likeness_of(record.values)
+    places = [*matching.all_keys(values), *(("holder", value) for value in matching.holders_of(values))]
     if likeness:
         is_surer = any(values[name] for name in MATCH_FIELDS)
-        places.append(("surer" if is_surer else "likeness", _within(campaign, likeness)))
-    return places
+        places.append(("surer" if is_surer else "likeness", likeness))
+    return [(kind, _within(record.campaign, value) if kind in WITHIN else value) for kind, value in places]
 
 
 def _within(campaign: CampaignRecord, value: str) -> str:

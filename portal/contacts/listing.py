@@ -1,18 +1,18 @@
 """The contact list as people and programs read it, a page at a time, by name. Nothing here changes it."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal, select, true, tuple_
+from sqlalchemy import ColumnElement, exists, literal, select, true, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.contacts.filtering import ContactFilter, select_contacts
-from portal.database.paging import InvalidCursor, Page, cut_page, read_cursor
+from portal.database.paging import InvalidCursor, Page, count_rows, cut_page, read_cursor
 from portal.models import Campaign, Classification, Contact, User
 
 PAGE_SIZE = 20
-COUNT_CAP = 1000
-"""Counting stops beyond: that there are more than so many answers the question."""
+COUNT_CAP = 1000  # counting stops beyond: that there are more than so many answers the question
 SORTS: dict[str, tuple[Any, bool]] = {
     "name": (Contact.search_name, True),
     "newest": (Contact.id, False),
@@ -33,30 +33,18 @@ def page_contacts(
     sort: str = "name",
     with_messages: bool = False,
 ) -> Page[Contact]:
-    """The contacts that match, in the order of one of `SORTS`: the first, those after `cursor`, or those just before
-    `before`, which a page gave.
+    """The contacts that match, in the order of one of `SORTS`: the first, those after `cursor` or just before `before`.
 
-    `with_messages` reads the threads of the whole page at once. Raises InvalidCursor, also when the
-    contact that the cursor stands for is gone.
+    `with_messages` reads the threads of the whole page at once. Raises InvalidCursor, also for a contact that is gone.
     """
-    place, after = before or cursor, None
-    if place:
-        key = SORTS[sort][0]
-        of_company = select(key, Contact.id).where(Contact.company_id == company_id, Contact.id == read_cursor(place))
-        found = session.execute(of_company).first()
-        if found is None:
+    after = None
+    if place := before or cursor:
+        is_there = Contact.company_id == company_id, Contact.id == read_cursor(place)
+        after = session.execute(select(SORTS[sort][0], Contact.id).where(*is_there)).first()
+        if after is None:
             raise InvalidCursor(place)
-        after = (found[0], found[1])
-    rows = read_contacts(
-        session,
-        company_id,
-        wanted,
-        after=after,
-        limit=limit + 1,
-        sort=sort,
-        is_back=bool(before),
-        with_messages=with_messages,
-    )
+    read = partial(read_contacts, session, company_id, wanted, sort=sort, with_messages=with_messages)
+    rows = read(after=after, limit=limit + 1, is_back=bool(before))
     return cut_page(rows, limit=limit, cursor=cursor, before=before)
 
 
@@ -71,10 +59,7 @@ def read_contacts(
     is_back: bool = False,
     with_messages: bool = False,
 ) -> Sequence[Contact]:
-    """The first contacts that match of those that come after this place: what `sort` goes by, and a number.
-
-    `is_back` reads the other way.
-    """
+    """The first contacts that match after this place (what `sort` goes by, and a number); `is_back`: before it."""
     key, rises = SORTS[sort]
     is_rising = rises is not is_back
     query = select_contacts(company_id, wanted).options(joinedload(Contact.campaign), joinedload(Contact.owner))
@@ -95,9 +80,7 @@ def read_contacts(
 def _parts_beyond(
     key: Any, after: tuple[Any, int] | None, *, is_back: bool
 ) -> list[tuple[ColumnElement[bool], tuple[Any, int] | None]]:
-    """The contacts that have the key and those that have none, as they come after a place, which is in the first of
-    these: one index gives each part in its order.
-    """
+    """The contacts that have the key and those that have none, as they come after a place: an index gives each part."""
     parts = [key.is_(None), key.is_not(None)] if is_back else [key.is_not(None), key.is_(None)]
     if after is not None and (after[0] is None) is not is_back:
         return [(parts[1], after)]
@@ -113,14 +96,17 @@ def _is_beyond(place: tuple[Any, int], key: Any, *, is_rising: bool) -> ColumnEl
 def count_contacts(
     session: Session, company_id: int, wanted: ContactFilter, *, after: tuple[str, int] | None = None
 ) -> int:
-    """How many contacts match, of all or of those that come after this place by name: a search name and a number.
-
-    Counted up to one more than `COUNT_CAP`.
-    """
+    """How many contacts match, of all or after this place by name, up to one more than `COUNT_CAP`."""
     query = select_contacts(company_id, wanted).with_only_columns(Contact.id)
     if after is not None:
         query = query.where(_is_beyond(after, Contact.search_name, is_rising=True))
-    return session.scalar(select(func.count()).select_from(query.limit(COUNT_CAP + 1).subquery())) or 0
+    return count_rows(session, query, most=COUNT_CAP + 1)
+
+
+def hold_contacts(session: Session, company_id: int, ids: Sequence[int]) -> Sequence[int]:
+    """Those of these contacts that are the company's, locked: before deliveries, and by everybody in one order."""
+    of_company = select(Contact.id).where(Contact.company_id == company_id, Contact.id.in_(ids))
+    return session.scalars(of_company.order_by(Contact.id).with_for_update()).all()
 
 
 def contacts_of(session: Session, company_id: int, ids: Sequence[int]) -> Sequence[Contact]:
@@ -133,7 +119,7 @@ def contacts_of(session: Session, company_id: int, ids: Sequence[int]) -> Sequen
 
 def has_contacts(session: Session, company_id: int) -> bool:
     """Whether the company has any contact."""
-    return session.scalars(select(Contact.id).where(Contact.company_id == company_id).limit(1)).first() is not None
+    return bool(session.scalar(select(exists().where(Contact.company_id == company_id))))
 
 
 def campaigns_of(session: Session, company_id: int) -> Sequence[Campaign]:

@@ -23,13 +23,12 @@ def keys_of(facts: Mapping[str, Any]) -> list[MatchKey]:
 
 
 def former_keys(merged: Iterable[Mapping[str, Any]] | None) -> set[MatchKey]:
-    """What those were matched by that were merged into a contact."""
-    return {key for former in merged or () for key in _keys_of_former(former)}
+    """What those were matched by that were merged into a contact; of another campaign the name tells nobody.
 
-
-def _keys_of_former(former: Mapping[str, Any]) -> list[MatchKey]:
-    """What somebody was matched by; where the company was not kept, as of another campaign, the name tells nobody."""
-    return [key for key in keys_of(former) if key[0] != "name" or "current_company" in former]
+    There the company was not kept.
+    """
+    keys = ((key, former) for former in merged or () for key in keys_of(former))
+    return {key for key, former in keys if key[0] != "name" or "current_company" in former}
 
 
 def kept_value(value: str) -> str:
@@ -42,7 +41,7 @@ def places_of(values: Mapping[str, Any], key: MatchKey) -> list[tuple[float, boo
 
     Each with whether it is a former's. Who has the name itself comes before who had it.
     """
-    formers = [former["id"] for former in values.get("merged") or () if key in _keys_of_former(former)]
+    formers = [former["id"] for former in values.get("merged") or () if key in former_keys([former])]
     is_own = key in keys_of(values)
     numbers = sorted([*formers, values["id"] or inf] if is_own else formers)
     return [(number, place >= is_own) for place, number in enumerate(numbers)]

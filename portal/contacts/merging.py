@@ -5,8 +5,7 @@ the messages, the history and the deliveries. Those keep their bytes, and with t
 both.
 
 Two contacts of one campaign look alike, and are perhaps one person, by the same LinkedIn id, by the same e-mail, or by
-the same name and company where one has no LinkedIn id: two different LinkedIn ids and nothing else in common are two
-people.
+the same name and company where one of them has no LinkedIn id.
 """
 
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from sqlalchemy.orm import Session, joinedload
 from portal import audit, clock, outbox
 from portal.audit import Actor
 from portal.company.refusals import Refusal
+from portal.contacts.body import values_of
 from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem
 from portal.contacts.classifying import ContactGone
 from portal.contacts.matching import former_keys, kept_value
@@ -26,6 +26,7 @@ from portal.contacts.reaching import note_repeats
 from portal.contacts.saving import save_batch
 from portal.contacts.threads import Thread, join_threads
 from portal.models import PLACE, Classification, Contact
+from portal.rules.payload import MESSAGE
 from portal.working_models import CrmRecord, FormerKey, ImportedContact
 
 MOST_LIKE_ONE = 5
@@ -36,8 +37,6 @@ FILLED = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences")
 REMEMBERED = ("id", "name", "email", "linkedin_public_id", "phone", "current_company")
 """What is kept of the other beside that: who it was to the CRM, so that a search for the person finds it. With the
 number, the time that it was made tells it apart for good (`privacy.marks`)."""
-
-
 _company = func.coalesce(Contact.current_company, "")
 
 
@@ -69,11 +68,13 @@ def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> int
     save_batch(session, actor, [ContactItem(contact_id, facts=blanks_of(kept, other), messages=messages)])
     moved = outbox.move_deliveries(session, other_id, contact_id)
     kept.updated_at = clock.utcnow()  # whoever takes back the import that made it leaves it alone
-    memories = [*(other.merged or []), _memory_of(other, is_told=moved > 0)]
-    kept.merged = [*(kept.merged or []), *(memories if other.campaign_id == kept.campaign_id else _moved(memories))]
+    told = {"is_told": moved > 0, "created_at": other.created_at.isoformat()}
+    memories = [*(other.merged or []), values_of(other, REMEMBERED) | told]
+    if other.campaign_id != kept.campaign_id:  # there a name and a company are somebody else's
+        memories = [{name: said for name, said in each.items() if name != "current_company"} for each in memories]
+    kept.merged = [*(kept.merged or []), *memories]
     _keep_keys(session, kept)
-    _move_links(session, other_id, contact_id)
-    _move_crm_record(session, other_id, contact_id)
+    _move_beside(session, other_id, contact_id)
     _move_history(session, other_id, kept)
     audit.record(session, actor, "contact.merged", subject=f"{other_id} -> {contact_id}")
     session.flush()
@@ -98,61 +99,39 @@ def _move_history(session: Session, other_id: int, kept: Contact) -> None:
         note(session.connection(), (kept.id,))
 
 
-def _move_links(session: Session, other_id: int, contact_id: int) -> None:
-    """The files that named the other named the one that stays; of one that named both, the other's line goes."""
+def _move_beside(session: Session, other_id: int, contact_id: int) -> None:
+    """The files that named the other named the one that stays; of one that named both, the other's line goes.
+
+    Where the CRM has the other is where it has the one that stays, unless it has that one elsewhere.
+    """
     named = select(ImportedContact.task_id).where(ImportedContact.contact_id == contact_id)
-    of_other = update(ImportedContact).where(
-        ImportedContact.contact_id == other_id, ImportedContact.task_id.not_in(named)
-    )
-    session.execute(of_other.values(contact_id=contact_id).execution_options(synchronize_session=False))
-
-
-def _move_crm_record(session: Session, other_id: int, contact_id: int) -> None:
-    """Where the CRM has the other is where it has the one that stays, unless it has that one elsewhere."""
     known = select(CrmRecord.contact_id).where(CrmRecord.contact_id == contact_id)
-    of_other = update(CrmRecord).where(CrmRecord.contact_id == other_id, ~known.exists())
-    session.execute(of_other.values(contact_id=contact_id).execution_options(synchronize_session=False))
+    for table, is_free in ((ImportedContact, ImportedContact.task_id.not_in(named)), (CrmRecord, ~known.exists())):
+        moved = update(table).where(table.contact_id == other_id, is_free).values(contact_id=contact_id)
+        session.execute(moved.execution_options(synchronize_session=False))
 
 
 def blanks_of(kept: Contact, other: Contact) -> dict[str, Any]:
     """The other's facts where the contact that stays has none."""
-    return {name: getattr(other, name) for name in FILLED if not getattr(kept, name) and getattr(other, name)}
+    return {name: said for name, said in values_of(other, FILLED).items() if said and not getattr(kept, name)}
 
 
 def join(kept: Contact, other: Contact) -> tuple[Thread | None, int]:
     """The thread of both, if it is another than the one that stays has, and how many messages find no room in it."""
-    return join_threads(_thread_of(kept), _thread_of(other))
-
-
-def _thread_of(contact: Contact) -> Thread:
-    names = ("sender_name", "message", "date", "pending")
-    return [{name: getattr(message, name) for name in names} for message in contact.messages]
-
-
-def _moved(memories: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What is kept of them in another campaign, where a name and a company are somebody else's."""
-    return [{name: said for name, said in each.items() if name != "current_company"} for each in memories]
-
-
-def _memory_of(other: Contact, *, is_told: bool) -> dict[str, Any]:
-    told = {"is_told": is_told, "created_at": other.created_at.isoformat()}
-    return {name: getattr(other, name) for name in REMEMBERED} | told
+    threads = ([values_of(message, MESSAGE) for message in contact.messages] for contact in (kept, other))
+    return join_threads(*threads)
 
 
 def find_doubles_of(session: Session, contact: Contact) -> Sequence[Contact]:
     """The other contacts that look like this one, at most `MOST_LIKE_ONE`."""
-    alike = [_has_name(contact)]
+    has_name = and_(Contact.search_name == contact.search_name, _company == (contact.current_company or ""))
+    alike = [and_(has_name, Contact.linkedin_public_id.is_(None)) if contact.linkedin_public_id else has_name]
     for name in ("linkedin_public_id", "email"):
         if (value := getattr(contact, name)) is not None:
             alike.append(getattr(Contact, name) == value)
     in_campaign = (Contact.company_id == contact.company_id, Contact.campaign_id == contact.campaign_id)
     query = select(Contact).where(*in_campaign, Contact.id != contact.id, or_(*alike))
     return session.scalars(query.order_by(Contact.id).limit(MOST_LIKE_ONE)).all()
-
-
-def _has_name(contact: Contact) -> ColumnElement[bool]:
-    same = and_(Contact.search_name == contact.search_name, _company == (contact.current_company or ""))
-    return and_(same, Contact.linkedin_public_id.is_(None)) if contact.linkedin_public_id else same
 
 
 def find_doubles(session: Session, company_id: int) -> list[Sequence[Contact]]:

@@ -16,8 +16,7 @@ MAX_NOTE = 500
 
 def notes_of(session: Session, company_id: int) -> dict[str, CauseNote]:
     """The company's notes, by their causes."""
-    found = session.scalars(select(CauseNote).where(CauseNote.company_id == company_id))
-    return {note.cause: note for note in found}
+    return {note.cause: note for note in session.scalars(select(CauseNote).where(CauseNote.company_id == company_id))}
 
 
 def write_note(session: Session, actor: Actor, cause: str, text: str) -> CauseNote | None:

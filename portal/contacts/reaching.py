@@ -20,8 +20,6 @@ from portal.rules.verdict import DOUBTS
 
 ARRIVALS = ("in_crm", "with_warning", "missing")
 """Of what told of a level: the CRM has it, has it with an open warning that speaks of an error, or does not have it."""
-
-
 _set: Table = Classification.__table__  # type: ignore[assignment]
 _again = _set.alias("again")
 _is_later = tuple_(_again.c.created_at, _again.c.id) > tuple_(_set.c.created_at, _set.c.id)
@@ -67,7 +65,7 @@ def read_reached(_session: Session, company_id: int, asked: str) -> Reached:
 
 def are_levels_between(company_id: int, since: datetime, until: datetime) -> Sequence[ColumnElement[bool]]:
     """The conditions that a classification set a level in that time."""
-    within = (Classification.created_at >= since, Classification.created_at < until)
+    within = Classification.created_at >= since, Classification.created_at < until
     return (Classification.company_id == company_id, *within, Classification.new_level.is_not(None))
 
 

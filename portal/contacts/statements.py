@@ -16,10 +16,7 @@ person_table: Table = User.__table__  # type: ignore[assignment]
 
 
 def _contacts(company: ColumnElement[int], *wanted: ColumnElement[bool]) -> tuple[Statement, Statement]:
-    """Reads contacts of a company, and the same with a lock, as classification locks them.
-
-    Their order is computed: SQLite would read all of the company to have them in the order of an index.
-    """
+    """Reads contacts of a company, and the same with a lock. Their order is computed, or SQLite would use its index."""
     in_order = func.coalesce(contact_table.c.id, 0)
     query = select(contact_table).where(company == given("of_company", Key), *wanted).order_by(in_order)
     return Statement(query, plans_anew=True), Statement(query.with_for_update(), plans_anew=True)

@@ -1,14 +1,14 @@
 """What the CRM does not know of the company's contacts: how many, why, and bringing it in sync."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, Engine, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal import audit, clock, outbox
@@ -16,19 +16,18 @@ from portal.audit import Actor
 from portal.company.endpoint import lock_configured, require_address
 from portal.company.refusals import NoAddress, Refusal
 from portal.contacts.body import freeze_body
+from portal.contacts.listing import hold_contacts
 from portal.contacts.standing import coming_level, has_old_data, is_behind, is_coming, is_data_coming
 from portal.database.db import reading_apart
 from portal.models import Contact, Delivery, Task
 from portal.rules.verdict import DOUBTS
 from portal.tasks import store
 from portal.tasks.slices import cut_numbers, queue_numbers
-from portal.tasks.store import Chunk, TaskClaim, TaskError
+from portal.tasks.store import TaskClaim, TaskError
 
 KIND = "sync"
-BATCH_SIZE = 50
-"""Contacts that one transaction brings in sync: other writers wait for no more."""
-LOOK_BACK = 2000
-"""Contacts whose causes are counted."""
+BATCH_SIZE = 50  # contacts that one transaction brings in sync: other writers wait for no more
+LOOK_BACK = 2000  # contacts whose causes are counted
 
 _is_to_be_sent = and_(is_behind, func.coalesce(coming_level, 0) != Contact.interest_level)
 _has_data_to_be_sent = and_(Contact.interest_level.is_not(None), has_old_data, ~is_data_coming)
@@ -45,10 +44,7 @@ class NoLevel(Refusal):
 
 @dataclass(frozen=True)
 class Backlog:
-    """The contacts whose level the CRM does not know: how many, how many of them of level 3, and since when.
-
-    `waiting` of them are on their way.
-    """
+    """The contacts whose level the CRM does not know, those of level 3, since when, and how many are on their way."""
 
     contacts: int = 0
     high: int = 0
@@ -84,9 +80,7 @@ class Cause:
 
 
 def find_out_of_sync(session: Session, company_id: int) -> Sequence[int]:
-    """The contacts that `bring_in_sync` has something to send for, level 3 first: out of sync, or classified and never
-    sent.
-    """
+    """The contacts that `bring_in_sync` sends, level 3 first: out of sync, or classified and never sent."""
     query = select(Contact.id).where(Contact.company_id == company_id, _is_to_be_sent)
     return session.scalars(query.order_by(Contact.interest_level.desc(), Contact.id)).all()
 
@@ -98,53 +92,41 @@ def count_out_of_sync(session: Session, company_id: int) -> dict[int, int]:
     return {level: number for level, number in session.execute(by_level) if level is not None}
 
 
-def bring_in_sync(session: Session, actor: Actor, contact_ids: Sequence[int]) -> int:
-    """Enqueue one delivery, with the latest state, for each of the company's contacts that still needs one.
-
-    What is on its way, or arrived meanwhile, is left alone, so asking twice sends once. The caller commits. Returns how
-    many deliveries that made. Raises NoAddress.
-    """
-    return len(_tell(session, actor, contact_ids, _is_to_be_sent))
-
-
 def send_current(session: Session, actor: Actor, contact_id: int) -> str | None:
     """Enqueue one delivery with the contact's current data, when the CRM has the old data or does not know the level.
 
     Only a person asks for this, never an edit. The caller commits. Returns the delivery's public id; None when the CRM
     has all of it, or it is on its way. Raises NoAddress and NoLevel.
     """
-    has_level = select(Contact.interest_level.is_not(None)).where(
-        Contact.company_id == actor.company_id, Contact.id == contact_id
-    )
-    if not session.scalar(has_level):
+    has_level = Contact.company_id == actor.company_id, Contact.id == contact_id, Contact.interest_level.is_not(None)
+    if session.scalar(select(Contact.id).where(*has_level)) is None:
         raise NoLevel
-    sent = _tell(session, actor, [contact_id], lacks_something)
-    if not sent:
-        return None
-    audit.record(session, actor, "contact.sent", subject=str(contact_id))
-    return sent[0]
+    sent = bring_in_sync(session, actor, [contact_id], lacks_something)
+    if sent:
+        audit.record(session, actor, "contact.sent", subject=str(contact_id))
+    return next(iter(sent), None)
 
 
 def send_current_of(session: Session, actor: Actor, contact_ids: Sequence[int]) -> int:
     """Do what `send_current` does to several; who has no level is left out. Returns how many deliveries that made."""
-    sent = complete(session, actor, contact_ids)
+    sent = len(bring_in_sync(session, actor, contact_ids, lacks_something))
     if sent:
         audit.record(session, actor, "contacts.synced", subject=str(sent))
     return sent
 
 
-def complete(session: Session, actor: Actor, contact_ids: Sequence[int]) -> int:
-    """The same as part of a task, which wrote down before what it does. Raises NoAddress."""
-    return len(_tell(session, actor, contact_ids, lacks_something))
+def bring_in_sync(
+    session: Session, actor: Actor, contact_ids: Sequence[int], needs: ColumnElement[bool] = _is_to_be_sent
+) -> list[str]:
+    """Enqueue one delivery, with the latest state, for each of the company's contacts that still needs one.
 
-
-def _tell(session: Session, actor: Actor, contact_ids: Sequence[int], needs: ColumnElement[bool]) -> list[str]:
-    """Enqueue the current bodies of those of these contacts that need it. Returns the deliveries' public ids."""
+    What is on its way, or arrived meanwhile, is left alone, so asking twice sends once. The caller commits. Returns the
+    deliveries' public ids. Raises NoAddress.
+    """
     company_id = actor.company_id
     require_address(session, company_id)
     # 1. Hold the contacts, in one order, so that nobody classifies them meanwhile.
-    of_company = select(Contact.id).where(Contact.company_id == company_id, Contact.id.in_(contact_ids))
-    held = session.scalars(of_company.order_by(Contact.id).with_for_update()).all()
+    held = hold_contacts(session, company_id, contact_ids)
     # 2. Only a look that begins after that sees what was committed before.
     contacts = session.scalars(
         select(Contact)
@@ -190,34 +172,26 @@ def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], kind: st
     return queue_numbers(session, actor, kind, contact_ids)
 
 
-def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
-    """Enqueues what the chosen contacts need, as a task. Raises TaskError."""
-    return cut_numbers(engine, claim, BATCH_SIZE, partial(send_part, bring_in_sync))
-
-
 def send_part(
-    send: Callable[[Session, Actor, Sequence[int]], int],
-    session: Session,
-    claim: TaskClaim,
-    contact_ids: Sequence[int],
+    needs: ColumnElement[bool], session: Session, claim: TaskClaim, contact_ids: Sequence[int]
 ) -> Counter[str]:
     """Sends what some contacts need as a part of a task: how many were `sent` and needed nothing. Raises TaskError."""
     try:
-        sent = send(session, claim.actor, contact_ids)
+        sent = len(bring_in_sync(session, claim.actor, contact_ids, needs))
     except NoAddress as refusal:
         raise TaskError(refusal.code) from refusal
     return Counter(sent=sent, unchanged=len(contact_ids) - sent)
 
 
+work = partial(cut_numbers, size=BATCH_SIZE, part=partial(send_part, _is_to_be_sent))
+
+
 def made_by(session: Session, task: Task) -> dict[str, int]:
-    """What became of the deliveries that a task of this kind made: how many there are in each status; `doubtful` are
-    those that were delivered with words of an error.
-    """
+    """The deliveries that such a task made, by status; `doubtful` are those delivered with words of an error."""
     if task.started_at is None:
         return {}
-    became = case(
-        (and_(Delivery.status == "delivered", Delivery.warning.in_(DOUBTS)), "doubtful"), else_=Delivery.status
-    )
+    is_doubtful = and_(Delivery.status == "delivered", Delivery.warning.in_(DOUBTS))
+    became = case((is_doubtful, "doubtful"), else_=Delivery.status)
     query = select(became.label("became"), func.count()).where(
         Delivery.company_id == task.company_id,
         Delivery.created_at >= task.started_at,
@@ -245,26 +219,17 @@ def backlog_of(session: Session, company_id: int) -> Backlog:
 
 def causes_of(session: Session, company_id: int) -> Sequence[Cause]:
     """Why the last deliveries of those contacts have not arrived: first what is not tried any more, then what holds
-    back most. It looks at `LOOK_BACK` contacts, so that after a long outage the page stays as quick.
+    back most. It looks at `LOOK_BACK` contacts: the page stays quick after a long outage.
     """
     last = select(func.max(Delivery.id)).where(Delivery.contact_id == Contact.id).correlate(Contact).scalar_subquery()
     of_company = and_(Contact.company_id == company_id, is_behind)
     behind = select(last.label("delivery_id")).select_from(Contact).where(of_company).limit(LOOK_BACK).subquery()
+    counted = func.count(), func.max(Delivery.id), func.min(Delivery.next_attempt_at)
     query = (
-        select(
-            Delivery.status,
-            Delivery.reason,
-            func.count().label("contacts"),
-            func.max(Delivery.id).label("delivery_id"),
-            func.min(Delivery.next_attempt_at).label("next_attempt_at"),
-        )
+        select(Delivery.status, Delivery.reason, *counted)
         .join(behind, Delivery.id == behind.c.delivery_id)
         .where(Delivery.reason.is_not(None), Delivery.status.in_(("pending", "failed", "cancelled")))
         .group_by(Delivery.status, Delivery.reason)
     )
-    causes = [
-        Cause(row.status, row.reason, row.contacts, row.delivery_id, row.next_attempt_at)
-        for row in session.execute(query)
-        if row.reason is not None
-    ]
-    return sorted(causes, key=lambda cause: (cause.is_waiting, -cause.contacts))
+    rows: Any = session.execute(query)
+    return sorted((Cause(*row) for row in rows), key=lambda cause: (cause.is_waiting, -cause.contacts))

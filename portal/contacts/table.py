@@ -38,8 +38,6 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "messages": ("Mensagens", "Messages"),
 }
 """The columns, by the path of what they hold in the body, with their titles in Portuguese and in English."""
-
-
 LINK = "crm_url"
 LINK_TITLES = ("Link no CRM", "Link in the CRM")
 """A column for reading, behind the others, of a company that opens contacts in its CRM. It is not taken back."""

@@ -24,15 +24,11 @@ def add_messages(thread: Thread, given: Sequence[dict[str, Any]]) -> tuple[Threa
             found.append(message)
     lost = max(0, len(found) - MAX_ITEMS)
     by_age = sorted(range(len(found)), key=lambda at: (found[at]["date"] or LONG_AGO, at < len(thread)))
-    gone = set(by_age[:lost])
-    return [message for at, message in enumerate(found) if at not in gone], lost
+    return [found[at] for at in sorted(by_age[lost:])], lost
 
 
 def join_threads(thread: Thread, other: Thread) -> tuple[Thread | None, int]:
-    """The newest messages of both by date, each behind the one that it came after, and how many found no room.
-
-    None in their place when the other brings nothing new.
-    """
+    """The newest messages of both by date, or None where the other brings none, and how many found no room."""
     new = [message for message in other if message not in thread]
     if not new:
         return None, 0

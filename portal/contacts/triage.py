@@ -34,8 +34,7 @@ class Overtaken(Refusal):
             return f"{self.words} {self.advice}"
         by = {"who": self.last.actor, "level": self.last.new_level}
         chose, took = _l("%(who)s escolheu o nível %(level)s.", **by), _l("%(who)s tirou o nível.", **by)
-        told = chose if self.last.new_level else took
-        return f"{self.words} {told} {self.advice}"
+        return f"{self.words} {chose if self.last.new_level else took} {self.advice}"
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Turn:
 
 
 def meant(asked: ContactFilter) -> ContactFilter:
-    """What is to be gone through: contacts without a level, unless the filter says what the CRM or a level is to be."""
+    """What is gone through: contacts without a level, unless the filter says a level or what the CRM has."""
     said = (asked.level, asked.replied, asked.state, asked.sync, asked.warning, asked.data_changed, asked.reached)
     return asked if any(said) else replace(asked, level="none")
 
@@ -58,12 +57,8 @@ def meant(asked: ContactFilter) -> ContactFilter:
 def find_next(
     session: Session, company_id: int, wanted: ContactFilter, *, after_ids: Sequence[int] = ()
 ) -> Turn | None:
-    """The turn of the first contact that matches, or of the first after the first of those that is still there.
-
-    None when all had theirs.
-    """
-    passed = (get_contact(session, company_id, after_id) for after_id in after_ids)
-    before = next((contact for contact in passed if contact is not None), None)
+    """The turn of the next contact that matches, after the first of those that is still there, or None."""
+    before = next(filter(None, (get_contact(session, company_id, after_id) for after_id in after_ids)), None)
     found = read_contacts(session, company_id, wanted, after=_place(before), limit=1)
     return turn_of(session, found[0], wanted, previous_id=before.id if before else None) if found else None
 

@@ -12,14 +12,13 @@ from sqlalchemy.orm import Session
 from portal import clock, outbox
 from portal.audit import Actor
 from portal.contacts.checking import ContactItem
+from portal.contacts.listing import hold_contacts
 from portal.contacts.reaching import note_repeats
 from portal.contacts.saving import save_batch
 from portal.models import Classification, Contact, Delivery
 
-OFFERED = timedelta(seconds=10)
-"""How long undoing is offered."""
-ACCEPTED = OFFERED + timedelta(seconds=5)
-"""How long it is accepted: a click takes its time to arrive."""
+OFFERED = timedelta(seconds=10)  # how long undoing is offered
+ACCEPTED = OFFERED + timedelta(seconds=5)  # how long it is accepted: a click takes its time to arrive
 
 
 @dataclass(frozen=True)
@@ -45,14 +44,13 @@ def undo(session: Session, actor: Actor, contact_ids: Sequence[int], *, set_at: 
     if clock.utcnow() - set_at > ACCEPTED:
         return Undone()
     # 1. Contacts before deliveries, in one order, as by everybody who holds both.
-    of_company = select(Contact.id).where(Contact.company_id == actor.company_id, Contact.id.in_(contact_ids))
-    held = session.scalars(of_company.order_by(Contact.id).with_for_update()).all()
+    held = hold_contacts(session, actor.company_id, contact_ids)
     # 2. Only a look that begins after that sees what was committed before.
     changes = _last_changes(session, actor, held, set_at)
     left = {change.contact_id for change in changes if not _is_taken_back(session, change)}
     # 3. What has left is classified again, like everything.
     items = [ContactItem(each.contact_id, level=each.old_level) for each in changes if each.contact_id in left]
-    told = tuple(each.contact_id for each in changes if each.contact_id in left and each.old_level is not None)
+    told = tuple(item.contact_id for item in items if item.level is not None)
     kept = {each.contact_id: each.new_level for each in changes if each.contact_id in left and each.old_level is None}
     taken_back = tuple(each.contact_id for each in changes if each.contact_id not in left)
     note_repeats(session.connection(), taken_back)
@@ -64,26 +62,16 @@ def _last_changes(
     session: Session, actor: Actor, contact_ids: Sequence[int], set_at: datetime
 ) -> Sequence[Classification]:
     """The classifications of that moment that are still their contacts' last."""
-    newest = (
-        select(func.max(Classification.id))
-        .where(Classification.contact_id.in_(contact_ids))
-        .group_by(Classification.contact_id)
-    )
-    return session.scalars(
-        select(Classification)
-        .where(Classification.id.in_(newest), Classification.actor == actor.email, Classification.created_at == set_at)
-        .order_by(Classification.contact_id)
-    ).all()
+    of_contacts = select(func.max(Classification.id)).where(Classification.contact_id.in_(contact_ids))
+    newest = Classification.id.in_(of_contacts.group_by(Classification.contact_id))
+    is_meant = newest, Classification.actor == actor.email, Classification.created_at == set_at
+    return session.scalars(select(Classification).where(*is_meant).order_by(Classification.contact_id)).all()
 
 
 def _is_taken_back(session: Session, change: Classification) -> bool:
     """Take a classification and its delivery back, unless a worker has had the delivery in hand."""
-    made = select(Delivery.id).where(
-        Delivery.contact_id == change.contact_id,
-        Delivery.trigger == "classification",
-        Delivery.created_at == change.created_at,
-    )
-    delivery_id = session.scalar(made)
+    is_its = Delivery.contact_id == change.contact_id, Delivery.created_at == change.created_at
+    delivery_id = session.scalar(select(Delivery.id).where(*is_its, Delivery.trigger == "classification"))
     if delivery_id is not None and not outbox.take_back(session, delivery_id, now=clock.utcnow()):
         return False
     before = select(func.max(Classification.created_at)).where(

@@ -31,7 +31,6 @@ INSERT = Statement(
     .returning(contact_table.c.id)
 )
 """Numbers rise in the order of the rows, which the database need not return in that order."""
-
 UPDATE = Statement(
     update(contact_table)
     .where(contact_table.c.id == given("id", Key))
@@ -40,8 +39,6 @@ UPDATE = Statement(
 FORGET_MESSAGES = Statement(
     delete(message_table).where(within(message_table.c.contact_id, select(rows_of("told", id=Key).c.id)))
 )
-
-
 ADD_MESSAGE = insert_into(message_table)
 ADD_CLASSIFICATION = insert_into(Classification.__table__)  # type: ignore[arg-type]
 
@@ -64,8 +61,10 @@ def write_batch(
     for record in records:
         record.values.update(campaign_id=record.campaign.id, owner_id=record.owner.id)
     _insert_contacts(connection, new)
-    _update_contacts(connection, [record for record in known.by_id.values() if record.is_changed], now)
-    _forget_messages(connection, [record for record in known.by_id.values() if record.has_new_messages])
+    if changed := [record.values | {"updated_at": now} for record in known.by_id.values() if record.is_changed]:
+        UPDATE.run_many(connection, changed)
+    if again := [(record.values["id"],) for record in known.by_id.values() if record.has_new_messages]:
+        FORGET_MESSAGES.run(connection, told=again)
     _write_messages(connection, [record for record in records if record.has_new_messages])
     _write_classifications(connection, company.id, changes, actor=actor.email, now=now)
     levels = {(change.record.values["id"], change.old) for change in changes}
@@ -73,9 +72,9 @@ def write_batch(
     zone = ZoneInfo(company.timezone)
     told = [change for change in changes if change.frozen is not None]
     deliveries = [_delivery(change, change.frozen, zone) for change in told if change.frozen is not None]
-    made, who = [record.values["id"] for record in new], actor.email
+    made = [record.values["id"] for record in new]
     ids = outbox.enqueue(
-        session, company.id, deliveries, trigger="classification", actor=who, now=now, new_contacts=made
+        session, company.id, deliveries, trigger="classification", actor=actor.email, now=now, new_contacts=made
     )
     for change, delivery_id in zip(told, ids, strict=True):
         change.delivery_id = delivery_id
@@ -111,17 +110,6 @@ def _insert_contacts(connection: Connection, records: Sequence[ContactRecord]) -
         record.values["id"] = contact_id
 
 
-def _update_contacts(connection: Connection, records: Sequence[ContactRecord], now: datetime) -> None:
-    if not records:
-        return
-    UPDATE.run_many(connection, ({**record.values, "updated_at": now} for record in records))
-
-
-def _forget_messages(connection: Connection, records: Sequence[ContactRecord]) -> None:
-    if records:
-        FORGET_MESSAGES.run(connection, told=[(record.values["id"],) for record in records])
-
-
 def _write_messages(connection: Connection, records: Sequence[ContactRecord]) -> None:
     rows = [{"contact_id": record.values["id"], **message} for record in records for message in record.messages]
     if rows:
@@ -131,14 +119,13 @@ def _write_messages(connection: Connection, records: Sequence[ContactRecord]) ->
 def _write_classifications(
     connection: Connection, company_id: int, changes: Sequence[Change], *, actor: str, now: datetime
 ) -> None:
-    if not changes:
-        return
     shared = {"company_id": company_id, "actor": actor, "created_at": now, "repeated_at": None, "arrived_at": None}
     rows = []
     for change in changes:
         place = {column: change.record.values[its] for column, its in PLACE.items()}
         rows.append({**shared, **place, "old_level": change.old, "new_level": change.new})
-    ADD_CLASSIFICATION.run_many(connection, rows)
+    if rows:
+        ADD_CLASSIFICATION.run_many(connection, rows)
 
 
 def _delivery(change: Change, frozen: ContactRecord, zone: ZoneInfo) -> dict[str, Any]:

@@ -8,10 +8,10 @@ databases.
 import os
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, event
@@ -35,15 +35,14 @@ SYNCHRONOUS = "FULL"  # a commit waits for SQLite's disk: what was answered surv
 INCREMENTAL = 2  # SQLite's name for a file that shrinks when it is told to, a few pages at a time
 WAL_BYTES = 8 * 1024 * 1024  # SQLite's log shrinks back to it after a long reader has let it grow
 
-SCANS_ASIDE = "scans_aside"
-"""Key in a connection's `info`: it takes indexes wherever it can."""
+SCANS_ASIDE = "scans_aside"  # key in a connection's `info`: it takes indexes wherever it can
 POOLED = "pooled"
 """Key in a connection's `info`: something such as pgbouncer stands before PostgreSQL, and the next transaction may have
 another server. So nothing is prepared there, and no setting outlives a transaction."""
 
+T = TypeVar("T")
 _inherited: list[Any] = []
 """Pools of the parent process, kept so that nothing closes its connections from here."""
-
 _read_only: ContextVar[bool] = ContextVar("read_only", default=False)
 _give_up_at: ContextVar[float | None] = ContextVar("give_up_at", default=None)
 
@@ -60,21 +59,23 @@ db = Database(metadata=Base.metadata, session_options={"expire_on_commit": False
 
 
 @contextmanager
-def reading() -> Iterator[None]:
-    """Transactions begun inside only read: they block no writer, and a write fails loudly."""
-    token = _read_only.set(True)
+def _holding(variable: ContextVar[T], value: T) -> Iterator[None]:
+    token = variable.set(value)
     try:
         yield
     finally:
-        _read_only.reset(token)
+        variable.reset(token)
+
+
+reading = partial(_holding, _read_only, True)
+"""Transactions begun inside only read: they block no writer, and a write fails loudly."""
+writing = partial(_holding, _read_only, False)
+"""Transactions begun inside may write, also within `reading()`: for a note on the side, not for the work itself."""
 
 
 @contextmanager
 def reading_apart(session: Session) -> Iterator[None]:
-    """A transaction of its own that holds up nobody who writes, however much it reads.
-
-    It ends the session's transaction, and expires the rows that it holds.
-    """
+    """A transaction of its own that blocks no writer. It ends the session's, and expires the rows that it holds."""
     session.rollback()
     with reading():
         try:
@@ -83,28 +84,10 @@ def reading_apart(session: Session) -> Iterator[None]:
             session.rollback()
 
 
-@contextmanager
-def writing() -> Iterator[None]:
-    """Transactions begun inside may write, also within `reading()`: for a note on the side, not for the work itself."""
-    token = _read_only.set(False)
-    try:
-        yield
-    finally:
-        _read_only.reset(token)
-
-
-@contextmanager
-def patience(seconds: float) -> Iterator[None]:
-    """Transactions begun inside wait for other writers so long in all, however many they are.
-
-    Without it each of them waits BUSY_TIMEOUT_SECONDS.
-    """
+def patience(seconds: float) -> AbstractContextManager[None]:
+    """Transactions begun inside wait for other writers so long in all, and not BUSY_TIMEOUT_SECONDS each."""
     end, outer = clock.monotonic() + seconds, _give_up_at.get()
-    token = _give_up_at.set(end if outer is None else min(end, outer))
-    try:
-        yield
-    finally:
-        _give_up_at.reset(token)
+    return _holding(_give_up_at, end if outer is None else min(end, outer))
 
 
 def patience_left() -> float:
@@ -121,23 +104,23 @@ def patience_left() -> float:
 def looking(engine: Engine) -> Iterator[Connection]:
     """A connection for single statements that read: no transaction begins for them, and none has to end."""
     with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":  # its driver never begins one
+            yield connection
+            return
         driver: Any = connection.connection.driver_connection
-        is_postgresql = engine.dialect.name != "sqlite"  # which SQLite's driver does always
-        if is_postgresql:
-            driver.autocommit = True
+        driver.autocommit = True
         try:
             yield connection
         finally:
-            if is_postgresql and not connection.invalidated:
+            if not connection.invalidated:
                 driver.autocommit = False
 
 
 def engine_options(database_url: str) -> dict[str, Any]:
     """Keyword arguments of `create_engine` for this database."""
-    hidden = {"hide_parameters": True}  # an error in the log quotes no personal data
-    if database_url.startswith("sqlite"):
-        return hidden | {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS}, "max_overflow": MOST_CONNECTIONS}
-    return hidden | {"pool_pre_ping": True, "max_overflow": MOST_CONNECTIONS}
+    is_sqlite = database_url.startswith("sqlite")
+    own = {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS}} if is_sqlite else {"pool_pre_ping": True}
+    return {"hide_parameters": True, "max_overflow": MOST_CONNECTIONS, **own}  # a logged error quotes no personal data
 
 
 def prepare_engine(engine: Engine) -> None:
@@ -170,8 +153,7 @@ def take_turns(engine: Engine, turn: Turn) -> None:
 def always_take_indexes(engine: Engine) -> None:
     """Let PostgreSQL read no table as a whole where an index would do, on whatever connection is taken from now on.
 
-    It plans a worker's statements once, by what it believes of the tables then: of one that has just begun to grow,
-    that reading all of it is cheap.
+    It plans a worker's statements once, when it may believe that reading all of a growing table is cheap.
     """
     if engine.dialect.name == "postgresql" and not event.contains(engine, "checkout", _set_scans_aside):
         event.listen(engine, "checkout", _set_scans_aside)

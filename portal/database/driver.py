@@ -5,21 +5,11 @@ What SQLAlchemy does around each execution costs more there than what the databa
 
 from collections import namedtuple
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import cache, cached_property
 from typing import Any
 
-from sqlalchemy import (
-    BindParameter,
-    Connection,
-    Dialect,
-    Insert,
-    Select,
-    Table,
-    UpdateBase,
-    insert,
-    literal,
-    select,
-)
+from sqlalchemy import BindParameter, Connection, Dialect, Insert, Select, Table, UpdateBase, insert, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.visitors import iterate, replacement_traverse
@@ -44,10 +34,8 @@ class Statement:
     def all(self, connection: Connection, **values: Any) -> list[Any]:
         """Run it once. Returns its rows, whose columns have names."""
         compiled = self.compiled_for(connection.dialect)
-        cursor = _run(connection, compiled, compiled.bind(values))
-        rows = cursor.fetchall()
-        cursor.close()
-        return [compiled.row_of(row) for row in rows]
+        with closing(_run(connection, compiled, compiled.bind(values))) as cursor:
+            return [compiled.row_of(row) for row in cursor.fetchall()]
 
     def run(self, connection: Connection, **values: Any) -> None:
         """Run it once, for what it does."""
@@ -79,10 +67,9 @@ class Statement:
         return [column.key for column in rows.c], Statement(element, plans_anew=self._plans_anew)
 
     def compiled_for(self, dialect: Dialect) -> "Compiled":
-        compiled = self._compiled.get(dialect.name)
-        if compiled is None:
-            compiled = self._compiled[dialect.name] = Compiled(self._element, dialect, plans_anew=self._plans_anew)
-        return compiled
+        if dialect.name not in self._compiled:
+            self._compiled[dialect.name] = Compiled(self._element, dialect, plans_anew=self._plans_anew)
+        return self._compiled[dialect.name]
 
 
 class Hold(Statement):
@@ -172,12 +159,10 @@ def _as_literal(element: Any, **_: Any) -> BindParameter[Any] | None:
 def run_words(connection: Connection, sql: str) -> None:
     """Run what has no parameters and gives nothing back, such as a BEGIN."""
     driver: Any = connection.connection.driver_connection
-    cursor = driver.cursor()
     try:
-        cursor.execute(sql)
+        driver.execute(sql).close()
     except connection.dialect.loaded_dbapi.Error as error:
         raise _told(connection, sql, error) from error
-    cursor.close()
 
 
 def _run(connection: Connection, compiled: Compiled, parameters: Any, *, many: bool = False) -> Any:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, false
+from sqlalchemy import ColumnElement, Select, false, select
 from sqlalchemy.orm import Session
 
 from portal.database.paging import row_number
+from portal.database.tables import Numbered
 
 Reader = Callable[[Session, int, Any], Any]
 """Turns what was asked of a company into a field's value. Raises ValueError for what does not exist."""
@@ -29,6 +30,7 @@ class Filter:
 
 
 F = TypeVar("F", bound=Filter)
+N = TypeVar("N", bound=Numbered)
 
 
 def by(read: Reader, meaning: Condition | None = None) -> Mapping[str, Any]:
@@ -38,22 +40,18 @@ def by(read: Reader, meaning: Condition | None = None) -> Mapping[str, Any]:
 
 def names_of(kind: type[Filter]) -> tuple[str, ...]:
     """The filter's fields as people write them, without the `_id`: a campaign can be asked for by its name."""
-    return tuple(_short(each.name) for each in fields(kind) if "read" in each.metadata)
+    return tuple(choices_of(kind))
 
 
 def choices_of(kind: type[Filter]) -> dict[str, Collection[Any] | None]:
     """The filter's fields as people write them, each with the values that it knows; None where there are no such."""
     readers = {_short(each.name): each.metadata["read"] for each in fields(kind) if "read" in each.metadata}
-    return {name: read.values if isinstance(read, _OneOf) else None for name, read in readers.items()}
+    return {name: getattr(read, "values", None) for name, read in readers.items()}
 
 
 def read_filter(kind: type[F], session: Session, company_id: int, asked: Mapping[str, Any]) -> F:
-    """The filter that an edge was asked for, by the names of its fields, with or without their `_id`.
-
-    None and "" do not count.
-    """
-    found: dict[str, Any] = {}
-    unknown = []
+    """The filter that an edge was asked for, by its fields' names, with or without `_id`; None and "" do not count."""
+    found, unknown = dict[str, Any](), []
     for each in fields(kind):
         value = asked.get(each.name, asked.get(_short(each.name)))
         if "read" not in each.metadata or value in (None, ""):
@@ -74,13 +72,10 @@ def narrow(query: Select[Any], wanted: Filter) -> Select[Any]:
     return query.where(false()) if wanted.unknown else query
 
 
-def one_of(values: Collection[Any]) -> Reader:
-    """Reads one of these values."""
-    return _OneOf(values)
-
-
 @dataclass(frozen=True)
-class _OneOf:
+class one_of:
+    """Reads one of these values."""
+
     values: Collection[Any]
 
     def __call__(self, _session: Session, _company_id: int, asked: Any) -> Any:
@@ -92,6 +87,19 @@ class _OneOf:
 def number(_session: Session, _company_id: int, asked: int | str) -> int:
     """Reads a row's number. Raises ValueError for one that no row can have."""
     return row_number(str(asked))
+
+
+def own_number(kind: type[Numbered], session: Session, company_id: int, asked: int | str) -> int:
+    """Reads the number of a row of that kind. Raises ValueError when the company has none of it."""
+    row_id = row_number(str(asked))
+    if get_own(kind, session, company_id, row_id) is None:
+        raise ValueError(f"the company has no {kind.__name__} {row_id}")
+    return row_id
+
+
+def get_own(kind: type[N], session: Session, company_id: int, row_id: int) -> N | None:
+    """The company's row of that number, or None."""
+    return session.scalars(select(kind).filter_by(company_id=company_id, id=row_id)).one_or_none()
 
 
 def moment(_session: Session, _company_id: int, asked: Any) -> datetime:

@@ -18,8 +18,7 @@ from portal.database.schema import HEAD_REVISION, UNFINISHED_MOVE, check_schema,
 from portal.database.troubles import message_of
 from portal.database.upgrading import upgrade_schema
 
-CHUNK = 500
-"""Rows that are in memory at a time."""
+CHUNK = 500  # rows that are in memory at a time
 Report = Callable[[str, int], None]
 """Hears a table's name and how many of its rows are there."""
 

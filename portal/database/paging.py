@@ -5,13 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 DIGITS = 18
 """The most that a row's number can have: the databases refuse to compare with what 64 bits do not hold."""
-
-
 T = TypeVar("T")
 
 
@@ -38,10 +36,7 @@ def read_page(
     cursor: str | None = None,
     before: str | None = None,
 ) -> Page[T]:
-    """The rows of a query by their number, the newest first: those after `cursor`, or the ones just before `before`.
-
-    Raises InvalidCursor.
-    """
+    """The newest rows of a query, those after `cursor`, or just before `before`. Raises InvalidCursor."""
     if before:
         query = query.where(number > read_cursor(before)).order_by(number)
     else:
@@ -60,6 +55,11 @@ def cut_page(rows: Sequence[T], *, limit: int, cursor: str | None = None, before
     has_more = len(rows) > limit
     has_next, has_previous = (bool(shown), has_more) if before else (has_more, bool(shown and cursor))
     return Page(shown, str(shown[-1].id) if has_next else None, str(shown[0].id) if has_previous else None)
+
+
+def count_rows(session: Session, query: Select[Any], *, most: int | None = None) -> int:
+    """How many rows a query has, counted up to `most`."""
+    return session.scalar(select(func.count()).select_from(query.limit(most).subquery())) or 0
 
 
 def read_cursor(cursor: str) -> int:

@@ -6,11 +6,9 @@ from sqlalchemy import Connection, Engine, MetaData, inspect, text
 from sqlalchemy.engine.interfaces import ReflectedColumn
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
-HEAD_REVISION = "0037"
-"""The newest migration: the revision that this version of the portal works with."""
+HEAD_REVISION = "0037"  # the newest migration: the revision that this version of the portal works with
 
-UNFINISHED_MOVE = "moving"
-"""Stands in a revision's place while a database is being filled from another."""
+UNFINISHED_MOVE = "moving"  # stands in a revision's place while a database is being filled from another
 
 
 class SchemaError(Exception):
@@ -55,14 +53,11 @@ def check_schema(engine: Engine, metadata: MetaData) -> None:
 
 def _check_columns(engine: Engine, metadata: MetaData) -> None:
     """The revision is only a note: a restored table, or an upgrade that did not end, can make it false."""
-    found = columns_in(engine)
-    there = {f"{table}.{name}" for table, columns in found.items() for name in columns}
-    needed = {
-        f"{table}.{name}" for table, columns in found.items() for name, column in columns.items() if is_needed(column)
+    found = {
+        f"{table}.{name}": column for table, columns in columns_in(engine).items() for name, column in columns.items()
     }
-    tables = {table.name for table in metadata.sorted_tables}
-    wanted = {str(column) for table in metadata.sorted_tables for column in table.columns}
-    strange = {name for name in needed - wanted if name.partition(".")[0] in tables}
+    there, wanted = found.keys(), {str(column) for table in metadata.sorted_tables for column in table.columns}
+    strange = {name for name in there - wanted if name.partition(".")[0] in metadata.tables and is_needed(found[name])}
     for fault, names in (("lacks", wanted - there), ("has, and this version would not fill,", strange)):
         if names:
             raise SchemaError(

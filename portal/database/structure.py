@@ -97,16 +97,14 @@ def _shape_of(index: Index, dialect: str) -> tuple[Any, ...]:
 
 
 def _compare_constraints(connection: Connection, table: Table, found: Table) -> Iterator[Flaw]:
-    """SQLite adds none to a table that is there."""
     there = [_meaning_of(constraint) for constraint in found.constraints]
     for constraint in _by_name(table.constraints):
         if _meaning_of(constraint) not in there:
-            adding = AddConstraint(constraint, isolate_from_table=False)
-            on_sqlite = connection.dialect.name == "sqlite"
-            mend = "Stop the portal and restore a backup." if on_sqlite else f"Run: {_words(connection, adding)}"
-            yield Flaw(
-                f"{table.name} lacks the constraint {constraint.name}, so it takes what it should refuse. {mend}"
-            )
+            mend = f"Run: {_words(connection, AddConstraint(constraint, isolate_from_table=False))}"
+            if connection.dialect.name == "sqlite":  # which adds none to a table that is there
+                mend = "Stop the portal and restore a backup."
+            said = f"{table.name} lacks the constraint {constraint.name}, so it takes what it should refuse."
+            yield Flaw(f"{said} {mend}")
 
 
 def _meaning_of(constraint: Constraint) -> Any:

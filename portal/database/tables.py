@@ -65,10 +65,7 @@ def one_of(column: str, values: tuple[Any, ...]) -> CheckConstraint:
 
 
 def following(table: str, **columns: str) -> ForeignKeyConstraint:
-    """A reference to a row by these columns of it: when they change there they do here, and with it this row goes.
-
-    That table needs a unique index of them.
-    """
+    """A reference to these columns of a row, unique there: they change with it, and this row goes with it."""
     refers_to = [f"{table}.{column}" for column in columns.values()]
     return ForeignKeyConstraint(list(columns), refers_to, onupdate="CASCADE", ondelete="CASCADE")
 

@@ -69,7 +69,6 @@ _ALL = (
     ),
 )
 TROUBLES = {each.code: each for each in _ALL}
-"""By code."""
 
 _BY_SQLITE = {
     sqlite3.SQLITE_FULL: "disk_full",
@@ -90,8 +89,7 @@ _BY_SQLSTATE = {
     "XX001": "database_damaged",
     "XX002": "database_damaged",
 }
-PROBE_SECONDS = 2.0
-"""A database that others keep locked for longer is busy."""
+PROBE_SECONDS = 2.0  # a database that others keep locked for longer is busy
 _OTHER_TABLES = ("no such column", "no such table", "has no column named", "duplicate column", "already exists")
 
 

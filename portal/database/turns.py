@@ -1,7 +1,7 @@
 """Writers of one process take turns at SQLite's only lock.
 
-Who waits for it within SQLite sleeps, longer each time, while it is free; who waits here is woken when it becomes free.
-A turn only shortens waits: SQLite's lock decides, and holds between processes.
+Who waits within SQLite sleeps, longer each time; who waits here is woken when the lock becomes free. A turn only
+shortens waits: SQLite's lock decides, and holds between processes.
 """
 
 import threading

@@ -89,7 +89,7 @@ def _refuse_lie(connection: Connection) -> None:
 def _foreign_keys_set_aside(connection: Connection) -> Iterator[None]:
     """SQLite changes a table by making it anew: dropping the old one must not take along what refers to its rows.
 
-    The keys can be set aside only before a transaction begins (https://www.sqlite.org/lang_altertable.html#otheralter).
+    That works only before a transaction begins (https://www.sqlite.org/lang_altertable.html#otheralter).
     """
     if connection.dialect.name != "sqlite":
         yield

@@ -3,6 +3,7 @@
 import logging
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from portal.database.db import INCREMENTAL, reading
 
-EMPTYING_SECONDS = 2
-"""How long writers are kept out, at most, while the log waits for its last readers."""
+EMPTYING_SECONDS = 2  # how long writers are kept out, at most, while the log waits for its last readers
 ROOM = 3
 """A file is rewritten by itself while so many times its size are free: SQLite makes a copy, and then its log."""
 MUCH = 0.25
@@ -27,14 +27,11 @@ def empty_log(engine: Engine) -> bool:
     """
     if engine.dialect.name != "sqlite":
         return True
-    connection = engine.raw_connection()
-    try:
+    with closing(engine.raw_connection()) as connection:
         connection.execute(f"PRAGMA busy_timeout = {EMPTYING_SECONDS * 1000}")
         connection.info.pop("busy_timeout", None)  # `db` sets it anew
         (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not is_busy
-    finally:
-        connection.close()
 
 
 def free_pages(connection: Connection) -> int:
@@ -52,20 +49,18 @@ def give_back(connection: Connection, pages: int) -> None:
 
 
 def rewrite(engine: Engine) -> bool:
-    """Write SQLite's file anew, so that it is small and from now on shrinks by itself. Nobody else writes meanwhile.
-
-    Returns whether there was a need for it.
-    """
-    if engine.dialect.name != "sqlite" or not _is_worth_rewriting(engine):
+    """Write SQLite's file anew, if need be, small and from now on shrinking by itself. Nobody else writes meanwhile."""
+    if engine.dialect.name != "sqlite":
         return False
-    raw = engine.raw_connection()
-    try:
+    with reading(), engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        if _shrinks(connection) and free_pages(connection) <= pages * MUCH:
+            return False
+    with closing(engine.raw_connection()) as raw:
         raw.execute("PRAGMA query_only = 0")
         raw.info["query_only"] = 0  # as `db` remembers it
         raw.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
         raw.execute("VACUUM")
-    finally:
-        raw.close()
     return True
 
 
@@ -82,12 +77,6 @@ def rewrite_where_there_is_room(engine: Engine) -> bool:
     except sqlite3.OperationalError as error:
         logger.warning("The file was not rewritten: %s", error, extra={"action": "rewrite_skipped"})
         return False
-
-
-def _is_worth_rewriting(engine: Engine) -> bool:
-    with reading(), engine.connect() as connection:
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-        return not _shrinks(connection) or free_pages(connection) > pages * MUCH
 
 
 def size_of(engine: Engine) -> int | None:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from portal.database.paging import count_rows
 from portal.models import ENDPOINT_STATES, Delivery, Endpoint
 from portal.outbox.counting import BOUNDS_MS, LONGER, NO_TIME
 from portal.working_models import AttemptCount, Outage, WorkerHeartbeat
@@ -15,6 +16,7 @@ SILENT_AFTER = timedelta(seconds=60)
 """A worker shows itself every ten seconds; after so long without a sign there is none."""
 DUE_CAP = 10_000
 """Due deliveries are counted up to here: more of them are as bad, and a long queue is no slower to look at."""
+_is_active = Endpoint.state == "active"
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,11 @@ def oldest_due_seconds(session: Session, *, now: datetime) -> float:
 
 def count_due(session: Session, *, now: datetime) -> int:
     """The deliveries that could go out now, up to `DUE_CAP`."""
-    due: Select[int] = (
-        select(Delivery.id)
-        .join(Endpoint, Endpoint.company_id == Delivery.company_id)
-        .where(Delivery.status == "pending", Delivery.next_attempt_at <= now, Endpoint.url.is_not(None), _is_active)
-        .limit(DUE_CAP)
+    due = select(Delivery.id).join(Endpoint, Endpoint.company_id == Delivery.company_id)
+    due = due.where(
+        Delivery.status == "pending", Delivery.next_attempt_at <= now, Endpoint.url.is_not(None), _is_active
     )
-    return session.scalar(select(func.count()).select_from(due.subquery())) or 0
+    return count_rows(session, due, most=DUE_CAP)
 
 
 def count_endpoints(session: Session) -> dict[str, int]:
@@ -70,8 +70,8 @@ def count_outages(session: Session) -> int:
 
 def count_ends(session: Session) -> Mapping[tuple[str, str], int]:
     """How often an attempt left its delivery in a status, for a reason, since the installation began."""
-    counted = select(AttemptCount.status, AttemptCount.reason, func.sum(AttemptCount.number))
-    rows = session.execute(counted.group_by(AttemptCount.status, AttemptCount.reason))
+    ends = AttemptCount.status, AttemptCount.reason
+    rows = session.execute(select(*ends, func.sum(AttemptCount.number)).group_by(*ends))
     return {(status, reason): int(number) for status, reason, number in rows}
 
 
@@ -85,6 +85,3 @@ def durations(session: Session) -> Durations:
         reached += by_bound.get(bound, (0, 0))[0]
         up_to.append((float("inf") if bound == LONGER else bound / 1000, reached))
     return Durations(up_to, sum(total for _, total in by_bound.values()) / 1000)
-
-
-_is_active = Endpoint.state == "active"

@@ -16,7 +16,7 @@ from portal.contacts.doubts import is_open_answer
 from portal.contacts.filtering import campaign_id_of, is_found_by, owner_id_of
 from portal.contacts.standing import is_behind
 from portal.database import filters
-from portal.database.filters import Filter, by, moment, names_of, number, one_of, text
+from portal.database.filters import Filter, by, moment, names_of, number, one_of, own_number, text
 from portal.database.paging import DIGITS
 from portal.database.rows import within
 from portal.models import DELIVERY_STATUSES, LEVELS, RARE_REASON, RARE_TRIGGER, TRIGGERS, Attempt, Contact, Delivery
@@ -29,12 +29,10 @@ WHOLE_ID = re.compile(f"(?:{ID_PREFIX})?([0-9a-f]{{32}})")
 PART_OF_ID = re.compile("[0-9a-f]{6}")
 """The first six characters of an id, or its last, as people read them to each other."""
 HTTP_CODE = re.compile("[1-5][0-9]{2}")
-
 OUTSTANDING = ("yes", "warning")
 """`yes`: only the newest delivery of each contact whose level the CRM does not know. `warning`: only the delivery whose
 answer is why a contact is shown with a warning, until somebody settles it.
 """
-
 DELIVERED_CODE = 200
 SEARCHED = 100_000
 """An HTTP code or a part of an id is looked for among so many of a company's latest deliveries: no index finds it."""
@@ -44,12 +42,7 @@ FEW = 500
 """Contacts that a search finds: with no more, the log is read by contact, and otherwise from its end."""
 
 
-def outage_id_of(session: Session, company_id: int, asked: str | int) -> int:
-    """Returns the number of the company's outage. Raises ValueError when it has none of that number."""
-    row_id = number(session, company_id, asked)
-    if session.scalar(select(Outage.id).where(Outage.company_id == company_id, Outage.id == row_id)) is None:
-        raise ValueError(f"the company has no outage {row_id}")
-    return row_id
+outage_id_of = partial(own_number, Outage)
 
 
 def _is_held_by(outage_id: int) -> ColumnElement[bool]:
@@ -79,8 +72,8 @@ def _is_outstanding(company_id: int, asked: str) -> ColumnElement[bool]:
 def _numbers_within(session: Session, company_id: int, wanted: "DeliveryFilter") -> tuple[int, int] | None:
     """The least and the greatest number of what was made in the filter's time: of more than `SPANNED`, any number.
 
-    A list goes by number, and reads no others. Without bounds SQLite would take the index of times, and sort all that
-    it finds. Numbers and times need not rise together: clocks are set.
+    Without bounds SQLite would take the index of times, and sort all that it finds. Numbers and times need not rise
+    together: clocks are set.
     """
     if wanted.since is None and wanted.until is None:
         return None
@@ -159,10 +152,7 @@ def select_deliveries(session: Session, company_id: int, wanted: DeliveryFilter)
 
 
 def _narrow(session: Session, company_id: int, wanted: DeliveryFilter) -> DeliveryFilter:
-    """The same filter, with what keeps its search quick on a long log.
-
-    These are the contacts that it finds, when they are few, or where the deliveries begin that it looks at.
-    """
+    """The same filter, with what keeps its search quick: the few contacts that it finds, or where it begins to look."""
     search = wanted.search.strip()
     if not search or wanted.contact_ids is not None or wanted.after_id is not None:
         return wanted

@@ -10,10 +10,7 @@ from portal.models import Contact, Delivery
 
 
 def first_steps(session: Session, company_id: int) -> dict[str, bool]:
-    """The steps in their order, with whether each is done.
-
-    None once a delivery that is no test has arrived, though the log may have lost it.
-    """
+    """The steps in their order, with whether each is done; none once any delivery but a test has arrived."""
     arrived = exists().where(Delivery.company_id == company_id, Delivery.status == "delivered")
     if session.scalar(select(arrived.where(Delivery.trigger != "test"))) or was_told(session, company_id):
         return {}

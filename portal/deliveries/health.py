@@ -16,8 +16,7 @@ from portal.models import Attempt, Delivery
 from portal.outbox.telling import SAYS_NOTHING
 from portal.rules.verdict import DELIVERED_REASONS
 
-LOOKED_AT = 5000
-"""A company's latest deliveries whose tries are looked at; the days before them are left out."""
+LOOKED_AT = 5000  # a company's latest deliveries whose tries are looked at; the days before them are left out
 
 
 @dataclass(frozen=True)

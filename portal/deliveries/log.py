@@ -11,16 +11,17 @@ from sqlalchemy.orm import QueryableAttribute, Session, joinedload, selectinload
 
 from portal import audit
 from portal.audit import Actor
-from portal.database.paging import Page, read_page
+from portal.database.paging import Page, count_rows, read_page
 from portal.deliveries.filtering import DeliveryFilter, last_before_latest, select_deliveries
 from portal.models import DELIVERY_STATUSES, OPEN_STATUSES, Attempt, Contact, Delivery, Endpoint
 
 PAGE_SIZE = 20
 COUNT_CAP = 1000
 """Counting stops here: "1000+" answers the question, and a long log stays as quick as a short one."""
-
 CHART_CAP = 10_000
 """A chart looks at so many of a company's latest deliveries; the days before them are left out of it."""
+WITH_ENDPOINT = joinedload(Delivery.endpoint).load_only(Endpoint.url, Endpoint.state, Endpoint.next_probe_at)
+"""What tells when a delivery is tried next."""
 
 
 def is_erased(delivery: Delivery) -> bool:
@@ -28,27 +29,14 @@ def is_erased(delivery: Delivery) -> bool:
     return delivery.contact_id is None and not delivery.is_test
 
 
-WITH_ENDPOINT = joinedload(Delivery.endpoint).load_only(Endpoint.url, Endpoint.state, Endpoint.next_probe_at)
-"""What tells when a delivery is tried next."""
-
-
 def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery | None:
     """The delivery within its company, with its body and its attempts, or None."""
     if not (webhook_id.isascii() and webhook_id.isprintable()):
         return None  # PostgreSQL would refuse to look for some of these
-    return session.scalars(
-        select(Delivery)
-        .where(Delivery.company_id == company_id, Delivery.webhook_id == webhook_id)
-        .options(
-            joinedload(Delivery.contact),
-            joinedload(Delivery.campaign),
-            joinedload(Delivery.owner),
-            WITH_ENDPOINT,
-            selectinload(Delivery.attempts),
-            joinedload(Delivery.stored_body),
-        )
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    of_company = select(Delivery).where(Delivery.company_id == company_id, Delivery.webhook_id == webhook_id)
+    beside = map(joinedload, (Delivery.contact, Delivery.campaign, Delivery.owner, Delivery.stored_body))
+    whole = of_company.options(*beside, WITH_ENDPOINT, selectinload(Delivery.attempts))
+    return session.scalars(whole.execution_options(populate_existing=True)).one_or_none()
 
 
 def read_content(session: Session, actor: Actor, webhook_id: str) -> Delivery | None:
@@ -69,10 +57,7 @@ def page_deliveries(
     cursor: str | None = None,
     before: str | None = None,
 ) -> Page[Delivery]:
-    """The newest deliveries that match, those after `cursor`, or the ones just before `before`, which a page gave.
-
-    Raises InvalidCursor.
-    """
+    """The newest deliveries that match, those after `cursor`, or just before `before`. Raises InvalidCursor."""
     query = select_deliveries(session, company_id, wanted).options(
         joinedload(Delivery.contact).load_only(Contact.name, Contact.linkedin_public_id),
         joinedload(Delivery.campaign),
@@ -84,9 +69,9 @@ def page_deliveries(
 
 def neighbours_of(session: Session, delivery: Delivery, wanted: DeliveryFilter) -> list[Delivery | None]:
     """The delivery before this one in the list of what matches, which is newer, and the one after it."""
-    newer = page_deliveries(session, delivery.company_id, wanted, limit=1, before=str(delivery.id)).items
-    older = page_deliveries(session, delivery.company_id, wanted, limit=1, cursor=str(delivery.id)).items
-    return [next(iter(found), None) for found in (newer, older)]
+    ways = {"before": str(delivery.id)}, {"cursor": str(delivery.id)}
+    pages = (page_deliveries(session, delivery.company_id, wanted, limit=1, **way) for way in ways)
+    return [next(iter(page.items), None) for page in pages]
 
 
 def deliveries_of(session: Session, company_id: int, webhook_ids: Sequence[str]) -> Sequence[Delivery]:
@@ -100,23 +85,17 @@ def deliveries_of(session: Session, company_id: int, webhook_ids: Sequence[str])
 def count_newer(session: Session, company_id: int, wanted: DeliveryFilter, *, than_id: int) -> int:
     """How many deliveries match that were made after that one, counted up to `COUNT_CAP`."""
     newer = select_deliveries(session, company_id, wanted).with_only_columns(Delivery.id).where(Delivery.id > than_id)
-    return session.scalar(select(func.count()).select_from(newer.limit(COUNT_CAP).subquery())) or 0
+    return count_rows(session, newer, most=COUNT_CAP)
 
 
 def count_by_status(session: Session, company_id: int) -> dict[str, int]:
     """How many deliveries of the company are in each status, counted up to `COUNT_CAP`. Tests do not count."""
-    counts = [
-        select(literal(status), func.count()).select_from(
-            select(Delivery.id)
-            .where(Delivery.company_id == company_id, Delivery.status == status, Delivery.trigger != "test")
-            # By the index of a status: another one, which also has the trigger, is read whole.
-            .order_by(Delivery.id.desc())
-            .limit(COUNT_CAP)
-            .subquery()
-        )
-        for status in DELIVERY_STATUSES
-    ]
-    return dict(session.execute(query).one() for query in counts)
+    real = select(Delivery.id).where(Delivery.company_id == company_id, Delivery.trigger != "test")
+    # By the index of a status: another one, which also has the trigger, is read whole.
+    by_status = {
+        status: real.where(Delivery.status == status).order_by(Delivery.id.desc()) for status in DELIVERY_STATUSES
+    }
+    return {status: count_rows(session, query, most=COUNT_CAP) for status, query in by_status.items()}
 
 
 def count_matching_by_status(session: Session, company_id: int, wanted: DeliveryFilter) -> dict[str, int]:

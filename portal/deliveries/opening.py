@@ -16,12 +16,9 @@ from portal.models import Attempt, Contact, Delivery, Endpoint, Exchange
 from portal.rules.crm_link import build_address, find, places_of, read_answer
 from portal.working_models import CrmRecord
 
-LOOK_BACK = 20
-"""Answers that are looked through for one that says something."""
-READ_AT_ONCE = 100
-"""Of those answers, which may be 16 KiB each."""
-DELIVERIES_LOOKED_AT = 5000
-"""A company's latest deliveries among which such an answer is looked for."""
+LOOK_BACK = 20  # answers that are looked through for one that says something
+READ_AT_ONCE = 100  # of those answers, which may be 16 KiB each
+DELIVERIES_LOOKED_AT = 5000  # a company's latest deliveries among which such an answer is looked for
 
 
 @dataclass(frozen=True)
@@ -33,24 +30,15 @@ class Example:
 
 
 def find_example(session: Session, actor: Actor) -> Example | None:
-    """The last answer that was accepted, also to a test, and that holds something that could be an id.
-
-    The audit log keeps who looks at it, as at any delivery's content.
-    """
-    example = _find_example(session, actor.company_id)
-    if example:
-        audit.note_once_a_day(session, actor, "delivery.viewed", subject=example.webhook_id)
-    return example
-
-
-def _find_example(session: Session, company_id: int) -> Example | None:
-    floor = last_before_latest(session, company_id, DELIVERIES_LOOKED_AT)
-    endpoint = get_endpoint(session, company_id)
+    """The last accepted answer, of a test too, with something like an id. The audit log keeps who looks at it."""
+    floor = last_before_latest(session, actor.company_id, DELIVERIES_LOOKED_AT)
+    endpoint = get_endpoint(session, actor.company_id)
     of_company = _accepted(endpoint, Delivery.webhook_id, Attempt.url, Exchange.response_body).join(Exchange)
-    of_company = of_company.where(Delivery.company_id == company_id, Delivery.id > (floor.id if floor else 0))
+    of_company = of_company.where(Delivery.company_id == actor.company_id, Delivery.id > (floor.id if floor else 0))
     latest = of_company.order_by(Delivery.id.desc(), Attempt.id.desc()).limit(LOOK_BACK)
-    for webhook_id, url, body in session.execute(latest):
+    for webhook_id, url, body in session.execute(latest).all():
         if _is_of(endpoint, url) and (places := places_of(read_answer(body))):
+            audit.note_once_a_day(session, actor, "delivery.viewed", subject=webhook_id)
             return Example(webhook_id, places)
     return None
 
@@ -93,10 +81,8 @@ def _said_of(session: Session, contact_ids: Sequence[int], endpoint: Endpoint) -
     answers = answers.where(ranked.c.rank <= LOOK_BACK).order_by(ranked.c.contact_id, ranked.c.rank)
     said: dict[int, str] = {}
     for contact_id, url, body in session.execute(answers, execution_options={"yield_per": READ_AT_ONCE}):
-        if contact_id in said or not _is_of(endpoint, url):
-            continue
-        value = find(read_answer(body), endpoint.link_pointer or "")
-        if value is not None:
+        is_asked = contact_id not in said and _is_of(endpoint, url)
+        if is_asked and (value := find(read_answer(body), endpoint.link_pointer or "")) is not None:
             said[contact_id] = value
     return said
 

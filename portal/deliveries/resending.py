@@ -4,14 +4,15 @@ Pages, API and commands only ask. Many go as a task, which any worker does.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from portal import audit, clock, outbox
@@ -23,7 +24,7 @@ from portal.deliveries.filtering import DeliveryFilter, select_deliveries
 from portal.deliveries.log import is_erased
 from portal.models import OPEN_STATUSES, Attempt, Delivery, Task
 from portal.tasks.slices import cut_numbers, queue_numbers
-from portal.tasks.store import Chunk, TaskClaim, TaskError
+from portal.tasks.store import TaskClaim, TaskError
 
 KIND = "resend"
 CHUNK = 200
@@ -35,7 +36,6 @@ goes back to this one. `maybe_received`: a request went out and no whole answer 
 """
 
 RESENT = _l("Reenvio pedido.")
-
 _MAY_DUPLICATE = _l(
     "Reenviar leva o mesmo conteúdo, com o mesmo código; "
     "um CRM que não confere o código pode criar um registro repetido."
@@ -63,14 +63,14 @@ class NotForTests(Refusal):
 
 
 class BodyPurged(Refusal):
-    """The delivery's body is gone, and with it what could be sent."""
+    """Retention took the delivery's body."""
 
     code = "body_purged"
     words = _l("O corpo desta entrega já foi apagado pelo prazo de retenção; não há o que reenviar.")
 
 
 class PersonErased(Refusal):
-    """The person was erased, and with them what could be sent."""
+    """The person was erased, and with them the body."""
 
     code = "person_erased"
     words = _l("Os dados desta pessoa foram apagados a pedido; não há o que reenviar.")
@@ -139,9 +139,9 @@ class Matching:
     def by_level(self) -> dict[int | None, int]:
         """How many there are of each level, the highest first."""
         levels: Counter[int | None] = Counter()
-        for group in self.groups:
+        for group in sorted(self.groups, key=lambda group: -(group.level or 0)):
             levels[group.level] += group.count
-        return dict(sorted(levels.items(), key=lambda item: -(item[0] or 0)))
+        return dict(levels)
 
     @property
     def first(self) -> datetime:
@@ -175,8 +175,8 @@ def resend(
 ) -> bool:
     """Makes a delivery due again at once, with all its tries, and writes down who asked. The caller commits.
 
-    `accepting` are the risks that whoever asks means, and `seen_attempts` is what they saw. Returns False, and changes
-    nothing, while the delivery is on its way, and when more attempts were made than they saw.
+    `accepting` are the risks that the person means. Returns False, and changes nothing, while the delivery is on its
+    way, and when it has more than the `seen_attempts`.
     Raises NotForTests, PersonErased, BodyPurged, NoAddress and NeedsConfirmation.
     """
     if delivery.is_test:
@@ -240,16 +240,9 @@ def look(session: Session, company_id: int, wanted: DeliveryFilter) -> Matching:
 
 
 def choose(
-    session: Session,
-    company_id: int,
-    wanted: DeliveryFilter,
-    *,
-    risks: Collection[str],
-    newest_id: int | None = None,
+    session: Session, company_id: int, wanted: DeliveryFilter, *, risks: Collection[str], newest_id: int | None = None
 ) -> list[tuple[int, int]]:
-    """The deliveries to send again, oldest first, each with the attempts it has had: those without a risk, and those
-    with one of `risks`. What is newer than `newest_id` stays out.
-    """
+    """The deliveries to send again, oldest first, each with its count of attempts, as `resend_many` chooses them."""
     query = select_deliveries(session, company_id, wanted).with_only_columns(Delivery.id, Delivery.attempt_count)
     query = query.where(_can_go(clock.utcnow()), or_(_risk().is_(None), _risk().in_(risks)))
     if newest_id is not None:
@@ -257,17 +250,16 @@ def choose(
     return [(key, attempts) for key, attempts in session.execute(query.order_by(Delivery.id))]
 
 
-def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
-    """Makes what was chosen due, as a task. Raises TaskError."""
-    return cut_numbers(engine, claim, CHUNK, _resend_part, width=2)
-
-
 def _resend_part(session: Session, claim: TaskClaim, numbers: Sequence[int]) -> Counter[str]:
+    """Makes some of what was chosen due. Raises TaskError."""
     if not is_configured(session, claim.company_id):
         raise TaskError(NoAddress.code)
     chosen = list(zip(numbers[::2], numbers[1::2], strict=True))
     resent = outbox.resend_many(session, claim.company_id, chosen, actor=claim.actor.email, now=clock.utcnow())
     return Counter(resent=resent, unchanged=len(chosen) - resent)
+
+
+work = partial(cut_numbers, size=CHUNK, part=_resend_part, width=2)
 
 
 def _can_go(now: datetime) -> ColumnElement[bool]:
@@ -282,5 +274,4 @@ def _risk() -> ColumnElement[Any]:
         (Delivery.delivered_at.is_not(None), "delivered"),
         (_is_older, "older"),
         (_is_maybe_received, "maybe_received"),
-        else_=None,
     )

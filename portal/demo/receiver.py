@@ -15,22 +15,14 @@ PHP_ERROR = Reply(
     200, b"<br />\n<b>Warning</b>:  Undefined array key 3 in <b>crm.php</b> on line 12<br />", "text/html"
 )
 REFUSED = Reply(404, b"Not Found")
-
-FIRST_REPLIES = {
-    3: Reply(500, b"Internal Server Error"),
-    5: Reply(202, b"Accepted"),
-    7: PHP_ERROR,
-    4: DOUBTFUL,
-}
+FIRST_REPLIES = {3: Reply(500, b"Internal Server Error"), 4: DOUBTFUL, 5: Reply(202, b"Accepted"), 7: PHP_ERROR}
 """By the last digit of the contact's id: the first answer to each of its deliveries; the next one is good."""
 SLOW_DIGIT, SLOW_SECONDS = 8, 2.0
-LOST_CONTACT = 9
-"""The contact whose deliveries are never taken, so that the log shows one that failed for good."""
+LOST_CONTACT = 9  # the contact whose deliveries are never taken, so that the log shows one that failed for good
 
 
 class MoodyReceiver(Receiver):
-    """Answers by the contact's id and by how often the delivery came. `on_answer` is called with the contact's name,
-    its level and the status, before the answer leaves."""
+    """Answers by the contact and how often the delivery came. `on_answer` hears name, level and status before that."""
 
     def __init__(self, on_answer: Callable[[str, int, int], None]) -> None:
         super().__init__()

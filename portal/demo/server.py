@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -43,8 +44,7 @@ class Received:
     answered_status: int
 
 
-Answer = Reply | tuple[Any, ...]
-"""A Reply, or a tuple of its first fields."""
+Answer = Reply | tuple[Any, ...]  # a Reply, or a tuple of its first fields
 
 
 class Receiver:
@@ -126,15 +126,8 @@ class Receiver:
         """Record a request and return the answer to give, after the delay. Called by the connections' threads."""
         with self._changed:
             reply = self._next_reply()
-            received = Received(
-                at=clock.utcnow(),
-                method=method,
-                path=path,
-                headers=headers,
-                body=body,
-                signature=check_signature(self._verifier, headers, body),
-                answered_status=reply.status,
-            )
+            signature = check_signature(self._verifier, headers, body)
+            received = Received(clock.utcnow(), method, path, headers, body, signature, reply.status)
             self.received.append(received)
             self._changed.notify_all()
         if self._on_request is not None:
@@ -144,11 +137,8 @@ class Receiver:
         return reply
 
     def _next_reply(self) -> Reply:
-        answer: Answer | None = None
-        if callable(self.answers):
-            answer = self.answers()
-        elif self.answers is not None:
-            answer = next(self.answers, None)
+        answers = self.answers
+        answer = answers() if callable(answers) else next(answers, None) if answers else None
         if answer is not None:
             return answer if isinstance(answer, Reply) else Reply(*answer)
         if self._chance.random() < self.fail_rate:
@@ -186,10 +176,8 @@ class _Server(ThreadingHTTPServer):
         """Wake the threads that wait for a next request, and wait until they have closed their sockets."""
         with self._closed:
             for connection in self._connections:
-                try:
+                with suppress(OSError):  # the client was first
                     connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue  # the client was first
             self._closed.wait_for(lambda: not self._connections, timeout=5)
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -43,6 +43,7 @@ _INVISIBLE = re.compile(
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _PATH_SAFE = "!$%&'()*+,-./:;=?@[]_~"
+_SPACES = "".join(each for each in map(chr, range(0x3001)) if unicodedata.category(each) == "Zs")
 
 
 @dataclass(frozen=True)
@@ -136,15 +137,9 @@ def check_answers(address: Address, answers: Iterable[str], policy: AddressPolic
     127.0.0.1 and ::1) is answered by the machine itself, so there the bad ones are left out, as long as one remains.
     Raises AddressError (`not_public`).
     """
-    good: list[str] = []
-    refused = False
-    for answer in answers:
-        ip = _parse_answer(answer)
-        if ip is not None and is_permitted(ip, policy.allowed_networks):
-            good.append(str(ip))
-        else:
-            refused = True
-    if refused and not (good and is_local_name(address.host)):
+    given = list(map(_parse_answer, answers))
+    good = [str(ip) for ip in given if ip is not None and is_permitted(ip, policy.allowed_networks)]
+    if len(good) < len(given) and not (good and is_local_name(address.host)):
         # Which address it is stays unsaid: a member could read the operator's internal names off it.
         raise AddressError("not_public", f"{address.host} resolves to an address that is not public")
     return tuple(dict.fromkeys(good))
@@ -166,13 +161,8 @@ def _parse_answer(answer: str) -> IPAddress | None:
 
 
 def _strip_spaces(url: str) -> str:
-    # Not str.strip(): line ends and tabs are controls, and controls are refused wherever they stand.
-    start, end = 0, len(url)
-    while start < end and unicodedata.category(url[start]) == "Zs":
-        start += 1
-    while end > start and unicodedata.category(url[end - 1]) == "Zs":
-        end -= 1
-    return url[start:end]
+    # Not all that str.strip() takes: line ends and tabs are controls, which are refused wherever they stand.
+    return url.strip(_SPACES)
 
 
 def _refuse_characters(text: str) -> None:
@@ -238,21 +228,16 @@ def _normalise_host(text: str) -> tuple[str, IPAddress | None]:
         return str(ip), ip
     name = _lower_name(text)
     bare = name.removesuffix(".")
-    if _NUMBER.fullmatch(bare.rpartition(".")[2]):
-        return _normalise_number(name)
+    if _NUMBER.fullmatch(bare.rpartition(".")[2]):  # an IPv4 address (WHATWG URL), here in its one canonical form only
+        try:
+            return name, IPv4Address(name)
+        except AddressValueError:
+            raise AddressError("numeric_host", "a numeric host must be four decimal numbers up to 255") from None
     labels = [_normalise_label(label) for label in bare.split(".")]
     host = ".".join(labels)
     if len(host) > 253:
         raise AddressError("bad_host", "the host name is too long")
     return host, None
-
-
-def _normalise_number(name: str) -> tuple[str, IPAddress]:
-    """A host whose last label is a number is an IPv4 address (WHATWG URL), here in its one canonical form only."""
-    try:
-        return name, IPv4Address(name)
-    except AddressValueError:
-        raise AddressError("numeric_host", "a numeric host must be four decimal numbers up to 255") from None
 
 
 def _lower_name(text: str) -> str:

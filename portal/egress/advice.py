@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from itertools import chain
 from typing import NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from flask_babel import lazy_gettext as _l
 
@@ -188,12 +188,13 @@ def advise(url: str) -> tuple[Advice, ...]:
         return ()
     for kind in KINDS:
         if _fits(kind, host, parts.path):
-            return (_advice(kind.code, name=kind.name),)
+            return _advice(kind.code, name=kind.name)
     if name := crm_of(host):
-        return (_advice("crm", name=name),)
+        return _advice("crm", name=name)
     if _is_local(host):
-        return (_advice("local"),)
-    return (_advice("home_page"),) if _is_home_page(host, parts) else ()
+        return _advice("local")
+    is_start = re.fullmatch(r"/?|/(index|default)\.(html?|php|aspx?)", parts.path, re.IGNORECASE)
+    return _advice("home_page") if is_start and not parts.query and not is_under(host, FUNCTION_HOSTS) else ()
 
 
 def advise_checked(checked: CheckedAddress) -> tuple[Advice, ...]:
@@ -202,8 +203,8 @@ def advise_checked(checked: CheckedAddress) -> tuple[Advice, ...]:
     return warnings + advise(checked.address.url)
 
 
-def _advice(code: str, **facts: str) -> Advice:
-    return Advice(code, str(SENTENCES[code]) % facts)
+def _advice(code: str, **facts: str) -> tuple[Advice, ...]:
+    return (Advice(code, str(SENTENCES[code]) % facts),)
 
 
 def _fits(kind: Kind, host: str, path: str) -> bool:
@@ -219,8 +220,3 @@ def _is_local(host: str) -> bool:
         return not is_public(ip_address(host))
     except ValueError:
         return is_local_name(host) or "." not in host
-
-
-def _is_home_page(host: str, parts: SplitResult) -> bool:
-    is_start = re.fullmatch(r"/?|/(index|default)\.(html?|php|aspx?)", parts.path, re.IGNORECASE)
-    return bool(is_start) and not parts.query and not is_under(host, FUNCTION_HOSTS)

@@ -76,15 +76,9 @@ class Fault:
     @classmethod
     def of(cls, curl: pycurl.Curl, code: int, message: str, *, request_sent: bool, has_headers: bool) -> "Fault":
         """Read the facts of the exchange that just failed."""
-        return cls(
-            code=code,
-            message=message,
-            os_error=curl.getinfo(pycurl.OS_ERRNO),
-            verify_result=curl.getinfo(pycurl.SSL_VERIFYRESULT),
-            is_connected=curl.getinfo(pycurl.CONNECT_TIME_T) > 0,
-            request_sent=request_sent,
-            has_headers=has_headers,
-        )
+        os_error, verify_result = curl.getinfo(pycurl.OS_ERRNO), curl.getinfo(pycurl.SSL_VERIFYRESULT)
+        is_connected = curl.getinfo(pycurl.CONNECT_TIME_T) > 0
+        return cls(code, message, os_error, verify_result, is_connected, request_sent, has_headers)
 
     @property
     def reason(self) -> str:

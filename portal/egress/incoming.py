@@ -59,8 +59,9 @@ class Incoming:
             return _STOP
         if line in (b"\r\n", b"\n"):
             self._end_headers()
-        else:
-            self._keep(line[:KEPT_HEADER_LINE_BYTES])
+        elif self._kept_bytes + len(line := line[:KEPT_HEADER_LINE_BYTES]) <= KEPT_HEADER_BYTES:
+            self._lines.append(line)
+            self._kept_bytes += len(line)
         return None
 
     def on_body(self, data: bytes) -> int | None:
@@ -93,11 +94,6 @@ class Incoming:
             return _STOP
         self.status = int(match[1])
         return None
-
-    def _keep(self, line: bytes) -> None:
-        if self._kept_bytes + len(line) <= KEPT_HEADER_BYTES:
-            self._lines.append(line)
-            self._kept_bytes += len(line)
 
     def _end_headers(self) -> None:
         if self.status >= 200:

@@ -72,10 +72,7 @@ _ISATAP_INTERFACES = (0x00005EFE, 0x02005EFE)
 
 
 def is_permitted(ip: IPAddress, allowed: Sequence[IPNetwork]) -> bool:
-    """Whether a request may go to `ip`: public, or in one of the operator's `allowed` networks.
-
-    An IPv6 form of an IPv4 address is in an allowed network only when written there as IPv6.
-    """
+    """Whether `ip` is public, or allowed. IPv6 forms of IPv4 are only in allowed networks written as IPv6."""
     if not METADATA.isdisjoint((ip, *embedded_v4(ip))):
         return False
     return any(ip in network for network in allowed) or is_public(ip)
@@ -89,9 +86,7 @@ def is_public(ip: IPAddress) -> bool:
     """
     if isinstance(ip, IPv4Address):
         return not any(ip in network for network in SPECIAL_V4)
-    if ip.ipv4_mapped is not None:
-        return is_public(ip.ipv4_mapped)
-    if ip in NAT64:
+    if ip.ipv4_mapped is not None or ip in NAT64:
         return is_public(_last_32_bits(ip))
     if ip not in GLOBAL_UNICAST_V6 or any(ip in network for network in SPECIAL_V6):
         return False

@@ -137,7 +137,10 @@ class Transport:
         self._incoming.start()
         curl = self.curl
         self._route = request.route
-        self._apply_stand_in(stand_in)
+        if stand_in is not self._stand_in:
+            curl.setopt(pycurl.RESOLVE, stand_in.pins)
+            curl.setopt(pycurl.CONNECT_TO, stand_in.connect_to)
+            self._stand_in = stand_in
         self._set_changed(pycurl.FRESH_CONNECT, int(fresh))
         self._set_changed(pycurl.URL, request.origin)
         self._set_changed(pycurl.REQUEST_TARGET, request.target)
@@ -161,21 +164,15 @@ class Transport:
         self._kept.keep(end, self.curl.getinfo(pycurl.ACTIVESOCKET))
         if self._bug is not None:
             raise self._bug
-        incoming, elapsed = self._incoming, clock.monotonic() - started
+        incoming, address, elapsed = self._incoming, self._address or "", clock.monotonic() - started
         if incoming.headers_done and self._refusal is None:
-            return self._build_answer(self._cut_by(code), elapsed)
+            return incoming.build_answer(self._cut_by(code), address=address, elapsed_seconds=elapsed)
         if incoming.status >= 200 and self._headers_exceeded(code):
-            return self._build_answer("too_large", elapsed)
+            return incoming.build_answer("too_large", address=address, elapsed_seconds=elapsed)
         reason, detail = self._refusal or self._explain(code, message)
         # A server that demands a certificate of ours reads no request before it has one.
         is_sent = self._request_sent and reason != "tls_client_certificate"
         raise EgressError(reason, detail[:300], address=self._address, request_sent=is_sent)
-
-    def _apply_stand_in(self, stand_in: StandIn) -> None:
-        if stand_in is not self._stand_in:
-            self.curl.setopt(pycurl.RESOLVE, stand_in.pins)
-            self.curl.setopt(pycurl.CONNECT_TO, stand_in.connect_to)
-            self._stand_in = stand_in
 
     def _set_changed(self, option: int, value: str | int) -> None:
         if self._set.get(option) != value:
@@ -230,9 +227,6 @@ class Transport:
     def _refuse(self, reason: str, detail: str) -> None:
         self._refusal = (reason, detail)
 
-    def _build_answer(self, cut: Cut | None, elapsed: float) -> Answer:
-        return self._incoming.build_answer(cut, address=self._address or "", elapsed_seconds=elapsed)
-
     def _cut_by(self, code: int) -> Cut | None:
         if self._incoming.too_large:
             return "too_large"
@@ -249,9 +243,6 @@ class Transport:
         if self._headers_exceeded(code):
             return "protocol_error", message
         has_headers = self._incoming.header_bytes > 0
-        shown = self._without_stand_in(message)
+        shown = message.replace(f" via {self._stand_in.name}", "") if self._stand_in else message
         fault = Fault.of(self.curl, code, shown, request_sent=self._request_sent, has_headers=has_headers)
         return fault.reason, fault.detail
-
-    def _without_stand_in(self, message: str) -> str:
-        return message.replace(f" via {self._stand_in.name}", "") if self._stand_in else message

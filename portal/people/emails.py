@@ -1,6 +1,6 @@
 """Another e-mail for somebody: asked for by themselves or an admin, and confirmed by who opens the link sent there.
 
-Whether somebody has an address already is not told before its link is opened, as with invitations.
+Nobody is told before that whether somebody has the address, as with invitations.
 """
 
 from sqlalchemy import select
@@ -40,8 +40,8 @@ def confirm(session: Session, link: AccessLink, *, actor: Actor) -> str:
 def change_for(session: Session, user: User, email: str, *, actor: Actor) -> tuple[str, str] | None:
     """What an admin does for somebody: at once for who has no password, else by a link that the person confirms.
 
-    Returns the purpose and the token of the link to hand over: `email`, or a new `invitation` for who was invited to
-    the old address. None for who does not log in. Raises InvalidAccount.
+    Returns the purpose and the token of the link to hand over: `email`, or a new `invitation`; None for who does not
+    log in. Raises InvalidAccount.
     """
     if user.password_hash is not None:
         return "email", ask(session, user, email, actor=actor)
@@ -58,10 +58,7 @@ def renew_invitation(session: Session, user: User, *, actor: Actor) -> str | Non
 
 
 def change(session: Session, user: User, email: str, *, actor: Actor) -> str:
-    """Give somebody another e-mail, and end their sessions and links. Returns the old one.
-
-    Raises InvalidAccount when it is none, is theirs already, or belongs to somebody else.
-    """
+    """Give somebody another e-mail, and end their sessions and links. Returns the old one. Raises InvalidAccount."""
     email, old = _read_other(user, email), user.email
     _refuse_taken(session, user, email)
     mark_changed(session, user.company_id, Contact.owner_id == user.id)

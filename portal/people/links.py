@@ -1,9 +1,10 @@
 """Links that work once: the first set-up, an invitation, a new password, another e-mail."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
@@ -18,8 +19,7 @@ LINK_LIFETIMES = {
     "reset": timedelta(days=1),
     "email": timedelta(days=1),
 }
-PAUSE = timedelta(minutes=5)
-"""Between two links that somebody has mailed without an admin."""
+PAUSE = timedelta(minutes=5)  # between two links that somebody has mailed without an admin
 
 
 def create_link(
@@ -30,19 +30,11 @@ def create_link(
     `is_mailed`: whoever asked for it themselves has it mailed, and the next one only after PAUSE.
     """
     now = clock.utcnow()
-    _use_up(session, purpose=purpose, user_id=user.id if user else None)
+    _use_up(session, (purpose,), user_id=user.id if user else None)
     token = secrets.token_urlsafe(32)
-    session.add(
-        AccessLink(
-            purpose=purpose,
-            token_hash=hash_secret(token),
-            user=user,
-            email=email,
-            created_at=now,
-            expires_at=now + LINK_LIFETIMES[purpose],
-            mailed_at=now if is_mailed else None,
-        )
-    )
+    link = AccessLink(purpose=purpose, token_hash=hash_secret(token), user=user, email=email, created_at=now)
+    link.expires_at, link.mailed_at = now + LINK_LIFETIMES[purpose], now if is_mailed else None
+    session.add(link)
     session.flush()
     return token
 
@@ -81,28 +73,22 @@ def take_back(session: Session, token: str) -> None:
 
 def find_link(session: Session, token: str, *, purpose: str) -> AccessLink | None:
     """The link that this token opens, if it still does: a disabled person's opens nothing."""
-    link = session.scalars(
-        select(AccessLink)
-        .where(
-            AccessLink.token_hash == hash_secret(token),
-            AccessLink.purpose == purpose,
-            AccessLink.used_at.is_(None),
-            AccessLink.expires_at > clock.utcnow(),
-        )
-        .with_for_update()
-    ).first()
-    if link is None or (link.user is not None and not may_log_in(link.user)):
-        return None
-    return link
+    is_open = AccessLink.used_at.is_(None), AccessLink.expires_at > clock.utcnow()
+    link = session.scalars(_select(token, purpose).where(*is_open).with_for_update()).first()
+    is_shut_out = link is not None and link.user is not None and not may_log_in(link.user)
+    return None if is_shut_out else link
 
 
 def why_closed(session: Session, token: str, *, purpose: str) -> str | None:
     """Why a link that was ours opens nothing any more: `used`, also by a newer one, or `expired`; else None."""
-    is_this = AccessLink.token_hash == hash_secret(token), AccessLink.purpose == purpose
-    link = session.scalars(select(AccessLink).where(*is_this)).first()
+    link = session.scalars(_select(token, purpose)).first()
     if link is None or (link.used_at is None and link.expires_at > clock.utcnow()):
         return None
     return "expired" if link.used_at is None else "used"
+
+
+def _select(token: str, purpose: str) -> Select[AccessLink]:
+    return select(AccessLink).where(AccessLink.token_hash == hash_secret(token), AccessLink.purpose == purpose)
 
 
 def choose_password(session: Session, link: AccessLink, user: User, password: str, *, ip: str | None) -> None:
@@ -122,13 +108,9 @@ def use_link(session: Session, link: AccessLink) -> None:
 
 def drop_links(session: Session, user_id: int) -> None:
     """Make every unused link of this person worthless."""
-    for purpose in ("invitation", "reset", "email"):
-        _use_up(session, purpose=purpose, user_id=user_id)
+    _use_up(session, ("invitation", "reset", "email"), user_id=user_id)
 
 
-def _use_up(session: Session, *, purpose: str, user_id: int | None) -> None:
-    session.execute(
-        update(AccessLink)
-        .where(AccessLink.purpose == purpose, AccessLink.user_id == user_id, AccessLink.used_at.is_(None))
-        .values(used_at=clock.utcnow())
-    )
+def _use_up(session: Session, purposes: Sequence[str], *, user_id: int | None) -> None:
+    unused = AccessLink.purpose.in_(purposes), AccessLink.user_id == user_id, AccessLink.used_at.is_(None)
+    session.execute(update(AccessLink).where(*unused).values(used_at=clock.utcnow()))

@@ -1,7 +1,7 @@
 """Logging in, and how guessing is slowed down."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from sqlalchemy import Select, delete, func, select
@@ -14,10 +14,8 @@ from portal.people.passwords import hash_password, hash_secret, hasher, is_passw
 from portal.working_models import LoginFailure
 
 FAILURE_WINDOW = timedelta(minutes=15)
-FREE_FAILURES = 10
-"""Failed log-ins of one account from one address before it has to wait."""
-ACCOUNTS_A_HOST = 5
-"""So many times that number from one address, whatever the accounts: an office may share it."""
+FREE_FAILURES = 10  # failed log-ins of one account from one address before it has to wait
+ACCOUNTS_A_HOST = 5  # so many times that number from one address, whatever the accounts: an office may share it
 
 
 class TooManyFailures(Exception):
@@ -46,8 +44,7 @@ class LogIn:
 def find_log_in(session: Session, email: str, *, ip: str) -> LogIn:
     """Whom an e-mail address means. It counts as a guess: the caller commits before it is proven.
 
-    Raises TooManyFailures when guessing has to slow down; only guesses from the same address are slowed, so nobody can
-    lock somebody else out.
+    Raises TooManyFailures when guessing from the same address has to slow down: nobody locks somebody else out.
     """
     email = email.strip().lower()
     guess = count_guess(session, email, ip=ip)
@@ -72,10 +69,7 @@ def find_proxied(session: Session, email: str) -> User | None:
 
 
 def enter_proxied(session: Session, email: str, *, ip: str | None) -> User | None:
-    """Record that a trusted proxy lets this address in, and return whom it means; None for nobody.
-
-    The request only reads: what it read before is read anew.
-    """
+    """Record that a trusted proxy lets this address in. Returns whom it means, read anew; None for nobody."""
     user = find_proxied(session, email)
     if user is None:
         return None
@@ -103,8 +97,11 @@ def count_guess(session: Session, account: str, *, ip: str, anywhere: bool = Fal
     tried lately from this address, for this account or for any; with `anywhere`, for this account from any address.
     """
     network, now, key = network_of(ip), clock.utcnow(), hash_secret(account)
-    _wait_for_turn(session, key if anywhere else network)
-    _forget_old(session, before=now - FAILURE_WINDOW)
+    if session.get_bind().dialect.name == "postgresql":  # SQLite lets one write at a time in any case
+        turn = int(hash_secret(key if anywhere else network)[:15], 16)
+        session.execute(select(func.pg_advisory_xact_lock(turn)))
+    old = select(LoginFailure.id).where(LoginFailure.at < now - FAILURE_WINDOW).with_for_update(skip_locked=True)
+    session.execute(delete(LoginFailure).where(LoginFailure.id.in_(session.scalars(old).all())))
     lately = select(func.count()).where(LoginFailure.at > now - FAILURE_WINDOW)
     near = lately if anywhere else lately.where(LoginFailure.ip == network)
     if (session.scalar(near.where(LoginFailure.account_key == key)) or 0) >= FREE_FAILURES:
@@ -142,22 +139,8 @@ def _who_may(email: str) -> Select[User]:
     return select(User).where(User.email == email, User.role.is_not(None), User.disabled_at.is_(None))
 
 
-def _wait_for_turn(session: Session, name: str) -> None:
-    """Let guesses of one name be counted one after the other. SQLite lets one write at a time in any case."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(int(hash_secret(name)[:15], 16))))
-
-
-def _forget_old(session: Session, *, before: datetime) -> None:
-    old = select(LoginFailure.id).where(LoginFailure.at < before).with_for_update(skip_locked=True)
-    session.execute(delete(LoginFailure).where(LoginFailure.id.in_(session.scalars(old).all())))
-
-
 def record_log_in(session: Session, log_in: LogIn, *, password: str, proven: bool) -> User | None:
-    """Write down how a log-in went; returns the user when it went well. A failure stays counted.
-
-    Whoever has a second factor is not in yet.
-    """
+    """Write down how a log-in went; returns the user when the password was right. A failure stays counted."""
     user = session.get(User, log_in.user_id) if log_in.user_id is not None else None
     if user is None:
         audit.record(session, Stranger(log_in.email[:254], log_in.ip), "login.failed")

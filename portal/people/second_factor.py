@@ -20,12 +20,10 @@ from portal.people.passwords import end_sessions, hash_secret
 from portal.vault import Vault
 
 STEP_SECONDS = 30
-DRIFT_STEPS = 1
-"""A phone's clock may be so many steps ahead or behind."""
+DRIFT_STEPS = 1  # a phone's clock may be so many steps ahead or behind
 ISSUER = "Catacliente"
 RECOVERY_CODES = 10
-DIGITS, GROUP = 20, 4
-"""Of a recovery code: 66 random bits, as people copy them."""
+DIGITS, GROUP = 20, 4  # of a recovery code: 66 random bits, as people copy them
 
 
 def new_secret() -> str:
@@ -61,30 +59,26 @@ def turn_off(session: Session, user: User, *, actor: Actor) -> None:
 def accept_code(session: Session, user: User, code: str, *, vault: Vault, ip: str) -> bool:
     """Whether `code` is the app's or a recovery code, not used before; it is used up. A wrong one counts as a guess.
 
-    Raises TooManyFailures when guessing has to slow down: only who knows the password comes so far, so these guesses
-    are counted whatever the address. Raises DamagedSecret when no code can be checked.
+    Only who knows the password comes so far, so guesses count whatever the address. Raises TooManyFailures when they
+    have to slow down, and DamagedSecret when no code can be checked.
     """
-    account = f"second factor of {user.id}"
-    guess = count_guess(session, account, ip=ip, anywhere=True)
+    guess = count_guess(session, f"second factor of {user.id}", ip=ip, anywhere=True)
     actor = Actor(user.company_id, user.email, ip)
     if is_recovery_code(code):
-        accepted = use_recovery_code(session, user, code)
+        accepted, action = use_recovery_code(session, user, code), "login.recovered"
     else:
         secret = vault.open(user.totp_secret or "", purpose="second_factor", company_id=user.company_id)
         step = find_step(secret, code)
-        accepted = step is not None and _use_up(session, user, step)
-    if not accepted:
-        audit.record(session, actor, "login.code_refused")
-        return False
-    forget_guess(session, guess)
-    audit.record(session, actor, "login.recovered" if is_recovery_code(code) else "login.succeeded")
-    return True
+        accepted, action = step is not None and _use_up(session, user, step), "login.succeeded"
+    if accepted:
+        forget_guess(session, guess)
+    audit.record(session, actor, action if accepted else "login.code_refused")
+    return accepted
 
 
 def find_step(secret: str, code: str) -> int | None:
     """The number of the 30 seconds that this code belongs to, now or one step off; None when it is no such code."""
-    totp = pyotp.TOTP(secret, interval=STEP_SECONDS)
-    now = clock.utcnow()
+    totp, now = pyotp.TOTP(secret, interval=STEP_SECONDS), clock.utcnow()
     typed = "".join(code.split()).encode()
     for drift in range(-DRIFT_STEPS, DRIFT_STEPS + 1):
         moment = now + timedelta(seconds=drift * STEP_SECONDS)
@@ -95,11 +89,8 @@ def find_step(secret: str, code: str) -> int | None:
 
 def _use_up(session: Session, user: User, step: int) -> bool:
     """Note the step, unless it or a later one was noted already: two log-ins at once cannot share a code."""
-    changed = session.execute(
-        update(User)
-        .where(User.id == user.id, or_(User.totp_step.is_(None), User.totp_step < step))
-        .values(totp_step=step)
-    )
+    is_earlier = User.id == user.id, or_(User.totp_step.is_(None), User.totp_step < step)
+    changed = session.execute(update(User).where(*is_earlier).values(totp_step=step))
     return bool(changed.rowcount)  # type: ignore[attr-defined]
 
 

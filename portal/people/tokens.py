@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from flask_babel import lazy_gettext as _l
@@ -18,14 +19,13 @@ from portal.audit import Actor
 from portal.company.refusals import Refusal
 from portal.database.db import looking, patience, writing
 from portal.database.driver import Statement
+from portal.database.filters import get_own
 from portal.database.rows import given
 from portal.models import ApiToken, Company, User
 from portal.people.passwords import hash_secret
 
-MOST_TOKENS = 100
-"""That a company has at one time."""
-LONGEST = timedelta(days=3653)
-"""From today to the last day that may be asked for."""
+MOST_TOKENS = 100  # that a company has at one time
+LONGEST = timedelta(days=3653)  # from today to the last day that may be asked for
 
 
 class TooManyTokens(Refusal):
@@ -53,28 +53,19 @@ def create_token(
 ) -> str:
     """A token that may do what its scope and its user may, shown this once: `cat_<lookup>_<secret>`.
 
-    Only its hash is kept. Without a `last_day`, which is one of the company's time zone, it has no end. `actor` is who
-    makes it when that is somebody else. Raises TooManyTokens or NoLastDay.
+    Without a `last_day`, which is one of the company's time zone, it has no end. `actor` is who makes it when that is
+    somebody else. Raises TooManyTokens or NoLastDay.
     """
     if len(tokens_of(session, user.company_id)) >= MOST_TOKENS:
         raise TooManyTokens
     if last_day is not None and not timedelta(0) <= last_day - _today(user.company.timezone) <= LONGEST:
         raise NoLastDay
     lookup, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    session.add(
-        ApiToken(
-            company_id=user.company_id,
-            user=user,
-            label=label,
-            lookup=lookup,
-            secret_hash=hash_secret(secret),
-            scope=scope,
-            last_day=last_day,
-            created_at=clock.utcnow(),
-        )
-    )
-    subject = f"{label} ({user.email}, {scope})"
-    audit.record(session, actor or Actor(user.company_id, user.email), "token.created", subject=subject)
+    token = ApiToken(company_id=user.company_id, user=user, lookup=lookup, secret_hash=hash_secret(secret))
+    token.label, token.scope, token.last_day, token.created_at = label, scope, last_day, clock.utcnow()
+    session.add(token)
+    actor = actor or Actor(user.company_id, user.email)
+    audit.record(session, actor, "token.created", subject=f"{label} ({user.email}, {scope})")
     return f"cat_{lookup}_{secret}"
 
 
@@ -105,36 +96,21 @@ _user: Table = User.__table__  # type: ignore[assignment]
 _company: Table = Company.__table__  # type: ignore[assignment]
 BEARER = Statement(
     select(
-        _token.c.secret_hash,
-        _token.c.id.label("token_id"),
-        _token.c.company_id,
-        _token.c.user_id,
-        _user.c.name,
-        _user.c.email,
-        _user.c.role,
-        _token.c.scope,
-        _token.c.last_day,
-        _token.c.last_used_at,
+        *(_token.c.secret_hash, _token.c.id.label("token_id"), _token.c.company_id, _token.c.user_id),
+        *(_user.c.name, _user.c.email, _user.c.role),
+        *(_token.c.scope, _token.c.last_day, _token.c.last_used_at),
         _company.c.timezone,
     )
-    .select_from(
-        _token.join(_user, _user.c.id == _token.c.user_id).join(_company, _company.c.id == _token.c.company_id)
-    )
-    .where(
-        _token.c.lookup == given("lookup", String()),
-        _token.c.revoked_at.is_(None),
-        _user.c.disabled_at.is_(None),
-        _user.c.role.is_not(None),
-    )
+    .join_from(_token, _user, _user.c.id == _token.c.user_id)
+    .join(_company, _company.c.id == _token.c.company_id)
+    .where(_token.c.lookup == given("lookup", String()), _token.c.revoked_at.is_(None))
+    .where(_user.c.disabled_at.is_(None), _user.c.role.is_not(None))
 )
 """Asked at every call of the API: nothing is remembered, and a token is worthless from the moment it is revoked."""
 
 
 def find_bearer(engine: Engine, presented: str) -> Bearer | None:
-    """Whom these characters prove; nobody when the token was revoked or its user may no longer log in.
-
-    It reads by itself, and holds no transaction that others would wait for.
-    """
+    """Whom a token proves, or nobody. It reads by itself, in no transaction that others would wait for."""
     prefix, _, rest = presented.partition("_")
     lookup, _, secret = rest.partition("_")
     with looking(engine) as connection:
@@ -147,19 +123,11 @@ def find_bearer(engine: Engine, presented: str) -> Bearer | None:
 
 def tokens_of(session: Session, company_id: int) -> Sequence[ApiToken]:
     """The company's tokens that were not revoked, newest first."""
-    return session.scalars(
-        select(ApiToken)
-        .where(ApiToken.company_id == company_id, ApiToken.revoked_at.is_(None))
-        .options(joinedload(ApiToken.user))
-        .order_by(ApiToken.id.desc())
-    ).all()
+    found = select(ApiToken).where(ApiToken.company_id == company_id, ApiToken.revoked_at.is_(None))
+    return session.scalars(found.options(joinedload(ApiToken.user)).order_by(ApiToken.id.desc())).all()
 
 
-def get_token(session: Session, company_id: int, token_id: int) -> ApiToken | None:
-    """The token within its company, or None."""
-    return session.scalars(
-        select(ApiToken).where(ApiToken.company_id == company_id, ApiToken.id == token_id)
-    ).one_or_none()
+get_token = partial(get_own, ApiToken)
 
 
 def revoke_token(session: Session, token: ApiToken, *, actor: Actor) -> None:
@@ -167,8 +135,7 @@ def revoke_token(session: Session, token: ApiToken, *, actor: Actor) -> None:
     if token.revoked_at is not None:
         return
     token.revoked_at = clock.utcnow()
-    subject = f"{token.label} ({token.user.email})"
-    audit.record(session, actor, "token.revoked", subject=subject)
+    audit.record(session, actor, "token.revoked", subject=f"{token.label} ({token.user.email})")
 
 
 def record_token_use(engine: Engine, token_id: int) -> None:

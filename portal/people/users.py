@@ -1,12 +1,15 @@
 """Companies and their people: who may log in, and as what."""
 
-from sqlalchemy import exists, func, select
+from functools import partial
+
+from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
 from portal.audit import Actor
 from portal.company.endpoint import create_endpoint
+from portal.database.filters import get_own
 from portal.models import AccessLink, Company, Contact, User
 from portal.outbox import hold_company, mark_changed
 from portal.people.links import create_link, drop_links, use_link
@@ -65,7 +68,7 @@ def change_company(session: Session, actor: Actor, company: Company, *, name: st
 def add_user(session: Session, company: Company, *, name: str, email: str, role: str, password: str | None) -> User:
     """Give somebody a log-in; a person who so far only owned contacts keeps them. Raises InvalidAccount.
 
-    Whether somebody of another company has the address is not told before a password is chosen.
+    Nobody is told before a password is chosen whether somebody of another company has the address.
     """
     email = normalise_email(email)
     hold_company(session, company.id)  # nobody else makes a person of this address meanwhile
@@ -73,8 +76,7 @@ def add_user(session: Session, company: Company, *, name: str, email: str, role:
     if user is not None and user.role is not None:
         raise InvalidAccount("email", "taken")
     if user is None:
-        user = User(company=company, email=email, created_at=clock.utcnow())
-        session.add(user)
+        session.add(user := User(company=company, email=email, created_at=clock.utcnow()))
     elif user.name != name:
         mark_changed(session, company.id, Contact.owner_id == user.id)
     user.name, user.role = name, role
@@ -106,10 +108,7 @@ def set_up(
 def admit(
     session: Session, company: Company, *, name: str, email: str, role: str, password: str | None, actor: Actor
 ) -> tuple[User, str | None]:
-    """Give somebody a log-in, and without a password the token of the link by which they choose one.
-
-    Raises InvalidAccount.
-    """
+    """Give somebody a log-in, and without a password the token of a link to choose one. Raises InvalidAccount."""
     user = add_user(session, company, name=name, email=email, role=role, password=password)
     audit.record(session, actor, "user.added", subject=user.email)
     return user, create_link(session, purpose="invitation", user=user) if password is None else None
@@ -166,9 +165,7 @@ def enable(session: Session, user: User, *, actor: Actor) -> None:
     audit.record(session, actor, "user.enabled", subject=user.email)
 
 
-def get_user(session: Session, company_id: int, user_id: int) -> User | None:
-    """The person within their company, with a log-in or without, or None."""
-    return session.scalars(select(User).where(User.company_id == company_id, User.id == user_id)).one_or_none()
+get_user = partial(get_own, User)
 
 
 def find_person(session: Session, company_id: int, email: str) -> User | None:
@@ -187,14 +184,9 @@ def normalise_email(email: str) -> str:
 
 def _keep_an_admin(session: Session, user: User) -> None:
     """Raise InvalidAccount when no other admin could log in: somebody who has not chosen a password yet cannot."""
-    # The company's row is locked, so that two admins cannot take each other's role at the same moment.
+    # So two admins cannot take each other's role at the same moment.
     session.execute(select(Company.id).where(Company.id == user.company_id).with_for_update())
-    others = select(func.count()).where(
-        User.company_id == user.company_id,
-        User.id != user.id,
-        User.role == "admin",
-        User.disabled_at.is_(None),
-        User.password_hash.is_not(None),
-    )
-    if user.is_admin and not session.scalar(others):
+    others = User.company_id == user.company_id, User.id != user.id, User.role == "admin"
+    may_log_in = User.disabled_at.is_(None), User.password_hash.is_not(None)
+    if user.is_admin and not session.scalar(select(exists().where(*others, *may_log_in))):
         raise InvalidAccount("role", "last_admin")

@@ -1,7 +1,7 @@
 """A company that leaves. From the moment it is closed nothing is sent and nobody comes in; a task erases all of it.
 
-There is no way back, so that "erased" is true: the files that the company takes along are what it keeps. Of the company
-the portal keeps who closed it and when, and a mark, by which no backup that is put back brings it back.
+There is no way back: the company keeps the files that it takes along. The portal keeps who closed it and when, and a
+mark, by which no backup that is put back brings it back.
 """
 
 import secrets
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, Table, delete, exists, func, select, tuple_, update
+from sqlalchemy import Engine, Table, and_, delete, exists, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from portal import audit, clock, outbox
@@ -27,28 +27,23 @@ from portal.tasks.store import Chunk, ComeBack, Done, TaskClaim
 from portal.vault import Vault
 
 KIND = "closing"
-ROWS = 200
-"""That one transaction erases, with what hangs on them."""
+ROWS = 200  # that one transaction erases, with what hangs on them
 ONE_BY_ONE = ("campaign", "user_account", "task")
 """Tables of which one row at a time is erased: the deliveries are searched for each, or a whole file hangs on it."""
 PAUSE_SECONDS = 0.02
-HELD_HERE = timedelta(minutes=1)
-"""How long a worker waits before it goes on with what a command began to erase."""
+HELD_HERE = timedelta(minutes=1)  # how long a worker waits before it goes on with what a command began to erase
 
 
 def holdings_of(session: Session, company_id: int) -> dict[str, int]:
     """How much would go: contacts, campaigns, deliveries, those of them that wait, people, and tokens in use."""
-    columns = {
-        "contacts": Contact.company_id,
-        "campaigns": Campaign.company_id,
-        "deliveries": Delivery.company_id,
-        "people": User.company_id,
+    held = {
+        "contacts": Contact.company_id == company_id,
+        "campaigns": Campaign.company_id == company_id,
+        "deliveries": Delivery.company_id == company_id,
+        "people": User.company_id == company_id,
+        "tokens": and_(ApiToken.company_id == company_id, ApiToken.revoked_at.is_(None)),
     }
-    counts = {
-        name: session.scalar(select(func.count()).where(column == company_id)) or 0 for name, column in columns.items()
-    }
-    in_use = ApiToken.company_id == company_id, ApiToken.revoked_at.is_(None)
-    counts["tokens"] = session.scalar(select(func.count()).select_from(ApiToken).where(*in_use)) or 0
+    counts = {name: session.scalar(select(func.count()).where(is_held)) or 0 for name, is_held in held.items()}
     return counts | {"waiting": outbox.waiting_count(session, company_id)}
 
 
@@ -130,17 +125,10 @@ def tables_of_companies() -> list[Table]:
 
 
 def _steps_of(company_id: int) -> Iterator[Step]:
-    yield _await_sending(company_id)
+    yield lambda session: (Counter(), _is_sending(session, company_id))
     for table in tables_of_companies():
         yield _forget_rows(table, company_id)
     yield give_pages_back
-
-
-def _await_sending(company_id: int) -> Step:
-    def step(session: Session) -> tuple[Counter[str], bool]:
-        return Counter(), _is_sending(session, company_id)
-
-    return step
 
 
 def _is_sending(session: Session, company_id: int) -> bool:

@@ -24,8 +24,7 @@ from portal.tasks import store
 from portal.vault import Vault
 from portal.working_models import InspectedRequest, TaskBlock
 
-ERASED = "erased"
-"""Why a task ended that would have brought the person back."""
+ERASED = "erased"  # why a task ended that would have brought the person back
 FILE_KINDS = (examining.KIND, IMPORT, rehearsal.KIND)
 UNDER_WAY = ("draft", *store.OPEN)
 
@@ -46,8 +45,8 @@ def erase_contact(session: Session, contact: Contact, actor: Actor, *, vault: Va
 
     Gone are the contact with its messages and classifications, the bodies and answers of its deliveries, its cells in
     the reports of imports, and what the company's own test address received about it. What waited to be sent is
-    cancelled. An import under way that holds the person would bring them back, so it ends. Deliveries and attempts
-    stay, without data; so do the answers kept for repeated calls, which are numbers, and a mark of who was erased.
+    cancelled; an import under way that holds the person ends. Deliveries and attempts stay, without data; so do the
+    answers kept for repeated calls, which are numbers, and a mark of who was erased.
 
     Ends the caller's transaction first: files are searched while everybody else may write.
     """
@@ -71,9 +70,9 @@ def erase_contact(session: Session, contact: Contact, actor: Actor, *, vault: Va
 
 
 def finish(engine: Engine, instance: Path) -> bool:
-    """What follows the commit of an erasure: its mark lies in the instance folder too, and SQLite's log is emptied.
+    """What follows the commit of an erasure: its mark goes to the instance folder too, and SQLite's log is emptied.
 
-    Returns whether nothing stood in the way of that; what did is short, and the house-keeping does it within the hour.
+    Returns whether nothing stood in the way; else the house-keeping does it within the hour.
     """
     marks.keep_beside(engine, instance)
     return empty_log(engine)

@@ -19,10 +19,7 @@ OF_THE_PORTAL = ("id", "company_id", "contact_id", "lease_token", "lease_expires
 
 
 def export_contact(session: Session, actor: Actor, contact: Contact, *, now: datetime) -> dict[str, Any]:
-    """Everything that is kept about one person, as plain values: what the person may ask for. Times are RFC 3339.
-
-    The audit log keeps who took it.
-    """
+    """Everything that is kept about one person, as plain values, times in RFC 3339. The audit log keeps who took it."""
     kept, contact_id = _all_about(session, contact, now=now), contact.id
     audit.note(session, actor, "contact.exported", subject=str(contact_id))
     return kept

@@ -9,6 +9,7 @@ They tell, too, which copies of the database may still hold somebody who was era
 import logging
 import os
 from collections.abc import Collection, Iterator, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,8 +28,7 @@ from portal.vault import Vault
 from portal.working_models import Erasure
 
 COMPANY = "company"
-FILE = "erasures"
-"""The copy in the instance folder: a mark a line."""
+FILE = "erasures"  # the copy in the instance folder: a mark a line
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +44,10 @@ class Known:
 
 def remember(session: Session, contact: Contact, vault: Vault) -> None:
     """Mark a contact, and those that were merged into it, as erased."""
-    made = [(contact.id, contact.created_at)]
     known = [each for each in contact.merged or [] if "created_at" in each]  # an older version did not keep that
-    made += [(each["id"], datetime.fromisoformat(each["created_at"])) for each in known]
-    marks = {_mark(vault, contact.company_id, number, created_at) for number, created_at in made}
-    add(session, marks)
+    merged = [(each["id"], datetime.fromisoformat(each["created_at"])) for each in known]
+    made = [(contact.id, contact.created_at), *merged]
+    add(session, {_mark(vault, contact.company_id, number, created_at) for number, created_at in made})
 
 
 def remember_company(session: Session, company: Company, vault: Vault) -> None:
@@ -150,7 +149,9 @@ def find_old_copies(settings: Settings) -> OldCopies | None:
     erased_at = nightly.written_at(settings.instance / FILE)
     if erased_at is None:
         return None
-    known = _known_marks(settings)
+    known = None
+    with suppress(OSError, UnicodeDecodeError):
+        known = read_beside(settings.instance)
     beside = settings.backups.iterdir() if settings.backups.is_dir() else ()
     moved = () if settings.database_url.startswith("sqlite") else settings.instance.glob("portal.db*")
     old = sorted(path for path in (*beside, *moved) if _is_old(path, known, erased_at))
@@ -158,13 +159,6 @@ def find_old_copies(settings: Settings) -> OldCopies | None:
     if not old:
         return None
     return OldCopies([path for path in old if path not in passing], [path for path in old if path in passing])
-
-
-def _known_marks(settings: Settings) -> Set[str] | None:
-    try:
-        return read_beside(settings.instance)
-    except (OSError, UnicodeDecodeError):
-        return None
 
 
 def _is_old(path: Path, known: Set[str] | None, erased_at: datetime) -> bool:

@@ -1,14 +1,14 @@
 """How long data is kept: what each company has had for longer is emptied or deleted, a little at a time.
 
 The facts of the log go, then bodies and answers of what stays, then the audit log; each company says after how many
-days. It is a task like an import: one a day for each company, done in short transactions with pauses. `portal purge`
-does the same.
+days. It is a task, one a day for each company, done in short transactions with pauses. `portal purge` does the same.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import NamedTuple
 
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
@@ -26,24 +26,20 @@ from portal.working_models import IdempotencyKey
 
 KIND = "purge"
 EVERY = timedelta(days=1)
-BATCH = 500
-"""Rows that one transaction empties or deletes."""
-LOOKS = 5_000
-"""Rows that it looks at, where most of them stay."""
+BATCH = 500  # rows that one transaction empties or deletes
+LOOKS = 5_000  # rows that it looks at, where most of them stay
 PAGES_AT_ONCE = 500
 """Pages that one transaction gives back, 2 MB; fewer empty ones are left for what comes next."""
 REPORTS_KEPT = timedelta(days=90)
-OF_NOBODY_KEPT = timedelta(days=730)
-"""Acts that belong to no company, such as log-ins that failed."""
+OF_NOBODY_KEPT = timedelta(days=730)  # acts that belong to no company, such as log-ins that failed
 CALLS_KEPT = timedelta(hours=24)
 PERIODS = ("keep_bodies_days", "keep_log_days", "keep_audit_days")
 COUNTS = ("bodies", "answers", "deliveries", "entries")
 """What a purge counts: bodies and answers emptied; deliveries and audit entries deleted."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """The moments before which a company's data goes."""
+class Limits(NamedTuple):
+    """The moments before which a company's data goes, in the order of PERIODS."""
 
     bodies: datetime
     log: datetime
@@ -52,11 +48,7 @@ class Limits:
 
 def limits_of(company: Company, *, now: datetime) -> Limits:
     """What the company's retention means today."""
-    return Limits(
-        bodies=now - timedelta(days=company.keep_bodies_days),
-        log=now - timedelta(days=company.keep_log_days),
-        audit=now - timedelta(days=company.keep_audit_days),
-    )
+    return Limits(*(now - timedelta(days=getattr(company, name)) for name in PERIODS))
 
 
 def keep_for(session: Session, actor: Actor, company: Company, days: Mapping[str, int]) -> None:
@@ -91,8 +83,18 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
 
 def cut_into_chunks(company_id: int, limits: Limits) -> Iterator[Chunk]:
     """A company's purge, a batch at a time. Between two of them no transaction is open."""
-    forgetting = (_forget_facts, _forget_said, _forget_imports, _forget_audit)
-    return cut_steps((*(forget(company_id, limits) for forget in forgetting), give_pages_back))
+
+    def forget_imports(session: Session) -> tuple[Counter[str], bool]:  # which contacts a file named is of the log
+        return Counter(), missing.forget(session, company_id, before=limits.log, limit=BATCH) == BATCH
+
+    def forget_audit(session: Session) -> tuple[Counter[str], bool]:
+        entries = audit.forget(session, company_id, before=limits.audit, limit=BATCH)
+        return Counter(entries=entries), entries == BATCH
+
+    facts = partial(outbox.forget_facts, before=limits.log, looks=LOOKS, limit=BATCH)
+    said = partial(outbox.forget_said, before=limits.bodies, limit=BATCH)
+    walks = (_walk(company_id, forget) for forget in (facts, said))
+    return cut_steps((*walks, forget_imports, forget_audit, give_pages_back))
 
 
 def last_report(session: Session, company_id: int) -> Task | None:
@@ -107,46 +109,15 @@ def record_report(session: Session, actor: Actor, counts: Counter[str], *, now: 
     row.status, row.counts, row.started_at, row.finished_at = "done", dict(counts), now, clock.utcnow()
 
 
-def _walk(forget: Callable[[Session, outbox.Place], outbox.Forgotten]) -> Step:
+def _walk(company_id: int, forget: Callable[..., outbox.Forgotten]) -> Step:
     """A step that goes over the deliveries from where the one before ended."""
     place: outbox.Place | None = outbox.FIRST
 
     def step(session: Session) -> tuple[Counter[str], bool]:
         nonlocal place
-        done = forget(session, place or outbox.FIRST)
+        done = forget(session, company_id, after=place or outbox.FIRST)
         place = done.last
         return Counter(bodies=done.bodies, answers=done.answers, deliveries=done.deliveries), place is not None
-
-    return step
-
-
-def _forget_facts(company_id: int, limits: Limits) -> Step:
-    return _walk(
-        lambda session, after: outbox.forget_facts(
-            session, company_id, before=limits.log, after=after, looks=LOOKS, limit=BATCH
-        )
-    )
-
-
-def _forget_said(company_id: int, limits: Limits) -> Step:
-    return _walk(
-        lambda session, after: outbox.forget_said(session, company_id, before=limits.bodies, after=after, limit=BATCH)
-    )
-
-
-def _forget_imports(company_id: int, limits: Limits) -> Step:
-    """Which contacts a file named is a fact of the log."""
-
-    def step(session: Session) -> tuple[Counter[str], bool]:
-        return Counter(), missing.forget(session, company_id, before=limits.log, limit=BATCH) == BATCH
-
-    return step
-
-
-def _forget_audit(company_id: int, limits: Limits) -> Step:
-    def step(session: Session) -> tuple[Counter[str], bool]:
-        entries = audit.forget(session, company_id, before=limits.audit, limit=BATCH)
-        return Counter(entries=entries), entries == BATCH
 
     return step
 

@@ -12,9 +12,7 @@ OVERLAP = 4000
 """Characters of a piece of text that are looked at again with the next: nothing that tells a person is longer."""
 WIDEST_GAP = 5
 """Signs that may stand between two words of one text: those that end a cell and begin the next, and a space."""
-
 TELLING = ("name", "email", "linkedin_public_id", "phone")
-
 _WORD = re.compile(r"\w+")
 
 
@@ -70,14 +68,12 @@ class _Run:
                 matched = self._fallbacks[matched - 1]
             matched += self._words[matched] == found[0]
             if matched == len(self._words):
-                if self._stands_alone(text, starts[0], end):
+                before, after = text[max(starts[0] - 1, 0) : starts[0]], text[end : end + 1]
+                # `ana@example.com` is no part of `maria.ana@example.com`, and `ana-lima` none of `ana-lima-7`.
+                if not (self._is_bare and before in (".", "+", "-")) and after != "-":
                     return True
                 matched = self._fallbacks[matched - 1]
         return False
-
-    def _stands_alone(self, text: str, start: int, end: int) -> bool:
-        """`ana@example.com` is no part of `maria.ana@example.com`, and `ana-lima` none of `ana-lima-7`."""
-        return not (self._is_bare and text[max(start - 1, 0) : start] in (".", "+", "-")) and text[end : end + 1] != "-"
 
 
 def _fallbacks_of(words: Sequence[str]) -> list[int]:

@@ -1,9 +1,8 @@
 """The circuit of an endpoint, as rules on plain values: when it opens, when it is probed, when it closes or gives up.
 
-A receiver that is down would burn the tries of everything that waits for it, one by one. So after several failures in a
-row, of different deliveries, the endpoint is `failing`: one delivery at a time probes it, at no cost to its tries, and
-the rest wait untouched. A success makes it `active` again. After days of nothing but failure it is `paused` until an
-admin resumes it.
+A receiver that is down would burn the tries of everything that waits for it. So after several failures in a row, of
+different deliveries, the endpoint is `failing`: one delivery at a time probes it, at no cost to its tries, and the rest
+wait untouched. A success makes it `active` again. After days of failure alone it is `paused` until an admin resumes it.
 """
 
 from dataclasses import dataclass, replace
@@ -29,14 +28,10 @@ class Circuit:
     paused_reason: str | None = None
 
 
-CLOSED = Circuit()
-
-
 def after_success(circuit: Circuit) -> Circuit:
     """The receiver took a delivery: whatever was wrong is over. A pause stays, since an admin ends it."""
-    if circuit.state == "paused":
-        return Circuit(state="paused", paused_reason=circuit.paused_reason)
-    return CLOSED
+    is_paused = circuit.state == "paused"
+    return Circuit(state="paused", paused_reason=circuit.paused_reason) if is_paused else Circuit()
 
 
 def after_failure(
@@ -50,8 +45,8 @@ def after_failure(
 ) -> Circuit:
     """The receiver did not take a delivery. `first_pause` is the one before the first probe.
 
-    `retry_after`, what the receiver asked for, makes that pause longer, as it does each pause between probes: up to the
-    longest. Failures of one delivery alone, however many, say that its body is not liked, and open nothing.
+    `retry_after`, what the receiver asked for, makes a pause longer, up to the longest. Failures of one delivery alone,
+    however many, say that its body is not liked, and open nothing.
     """
     is_other = delivery_id != circuit.last_failed_delivery_id
     circuit = replace(

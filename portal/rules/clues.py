@@ -161,14 +161,6 @@ def _find_size(answer: _Answer) -> Clue | None:
     return Clue("body_too_long", {"size": size}) if size else None
 
 
-def _find_tunnel(answer: _Answer) -> Clue | None:
-    if answer.headers.get("ngrok-error-code", "") in services.NGROK_AWAY:
-        return Clue("tunnel_closed", {"name": "ngrok"})
-    return next(
-        (Clue("tunnel_closed", {"name": name}) for words, name in services.TUNNELS if words in answer.text), None
-    )
-
-
 def _find_https(answer: _Answer) -> Clue | None:
     if not _WANTS_HTTPS.search(answer.text) or answer.url.scheme != "http":
         return None
@@ -199,7 +191,7 @@ _FINDERS: tuple[tuple[tuple[int, ...], Callable[[_Answer], Clue | None]], ...] =
     ((413,), _find_size),
     ((200, 202, 403, 405, 406, 429, 500, 503), partial(_find_speaker, known=services.BOT_WALLS, code="bot_wall")),
     ((200, 500), _find_php),
-    ((404, 502, 503, 530), _find_tunnel),
+    ((404, 502, 503, 530), partial(_find_speaker, known=services.TUNNELS, code="tunnel_closed")),
     ((404,), partial(_find_speaker, known=services.APP_HOSTS, code="app_missing")),
     ((403, 409, 530), _find_cloudflare_dns),
 )

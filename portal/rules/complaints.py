@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from portal.rules.error_words import Budget, begins_with_error, denies_errors, has_error_words, says_taken
@@ -41,10 +42,9 @@ def of_text(text: str, content_type: str) -> str | None:
 
 def _read_lines(text: str) -> list[Any]:
     """The values of a text that has one JSON value on each line; none of any other text."""
-    try:
+    with suppress(ValueError, RecursionError):
         return [parse_json(line) for line in text.splitlines() if line.strip()]
-    except (ValueError, RecursionError):
-        return []
+    return []
 
 
 def without_echo(answer: bytes, sent: bytes) -> bytes:
@@ -153,10 +153,8 @@ def _has_user_errors(value: Any, budget: Budget) -> bool:
 
 def _unwrap(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        try:
+        with suppress(ValueError, RecursionError):
             return parse_json(value)
-        except (ValueError, RecursionError):
-            pass
     return value
 
 

@@ -1,6 +1,7 @@
 """Where an answer says the CRM's own id or link, as a JSON Pointer (RFC 6901), and the address that this makes."""
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -47,11 +48,11 @@ def find(answer: Any, pointer: str) -> str | None:
 def check_template(text: str) -> str:
     """Returns the template without outer spaces. Raises InvalidTemplate."""
     text = text.strip()
-    is_whole = text == SLOT
     around = text.replace(SLOT, "")
     if SLOT not in text or len(text) > MAX_TEMPLATE or "{" in around or "}" in around:
         raise InvalidTemplate(text)
-    if not is_whole and (not _is_safe(text.replace(SLOT, "0")) or SLOT in _host_part(text)):
+    host = re.split(r"[/?#]", text.removeprefix("https://"), maxsplit=1)[0]
+    if text != SLOT and (SLOT in host or not _is_safe(text.replace(SLOT, "0"))):
         raise InvalidTemplate(text)
     return text
 
@@ -84,10 +85,6 @@ def _value_of(value: Any) -> str | None:
         return None
     text = str(value)
     return text if text.strip() and text.isprintable() and len(text) <= MAX_VALUE else None
-
-
-def _host_part(text: str) -> str:
-    return text.removeprefix("https://").replace("?", "/").replace("#", "/").partition("/")[0]
 
 
 def _is_safe(address: str) -> bool:

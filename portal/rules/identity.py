@@ -11,8 +11,7 @@ from portal.rules.folding import fold, word_set
 
 MAX_ID = 200
 MAX_EMAIL = 254
-MAX_LOOKED_AT = 4000
-"""Characters of a text in which an address is looked for."""
+MAX_LOOKED_AT = 4000  # characters of a text in which an address is looked for
 
 HOST = re.compile(r"linkedin\.[a-z]{2,3}(?:\.[a-z]{2})?(?::\d+)?/+([^\s\"'<>]+)", re.IGNORECASE)
 ID = re.compile(r"[^\s/\\?#&\"'<>(),;:|=@.!*\[\]{}]++(?!\.\w)")
@@ -50,8 +49,7 @@ NO_ID = re.compile(r"(?:nao|sem|no|not|sin|without) \S.*")
 """`não tem`, `sem LinkedIn`, `no email`, `not available`."""
 
 HIDDEN = "\u00ad\u061c\u200b\u200e\u200f\u2060\ufeff"
-FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
-"""Letters and signs that are drawn as nothing."""
+FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that are drawn as nothing
 USUAL = re.compile(r"[ -~À-ÖØ-öø-ÿ–—’ºª]*")
 """Texts without any mark or letter that needs a look."""
 

@@ -1,7 +1,7 @@
-"""Masking: texts in which nobody is recognised and whose shape still shows what is wrong with them. Pure.
+"""Masking: texts in which nobody is recognised and whose shape still shows what is wrong with them. Pure, and linear.
 
-A letter becomes `x` or `X`, one with an accent or of another script `é` or `É`, a digit `0`; signs stay. The work is
-linear in what it is given: words are looked up, and nothing that somebody typed becomes a pattern.
+A letter becomes `x` or `X`, one with an accent or of another script `é` or `É`, a digit `0`; signs stay. Words are
+looked up: nothing that somebody typed becomes a pattern.
 """
 
 import json
@@ -19,12 +19,9 @@ DATE_KEYS = ("invite_date", "accept_date", "collect_date", "reply_date", "date")
 NAME_KEYS = ("name", "sender_name", "linkedin_public_id", "current_company")
 """Of a person: each word alone tells who it is."""
 PARTICLES = ("da", "de", "di", "do", "dos", "das", "del", "van", "von", "ltda", "inc")
-RUN = 3
-"""So many words in a row, of a longer text, are recognised as a part of it."""
-SHORTEST = 3
-"""Letters of a text that is recognised by itself."""
-PHONE_END = 8
-"""The last digits of a telephone number tell it, whatever stands before them."""
+RUN = 3  # so many words in a row, of a longer text, are recognised as a part of it
+SHORTEST = 3  # letters of a text that is recognised by itself
+PHONE_END = 8  # the last digits of a telephone number tell it, whatever stands before them
 MOST_WORDS = 200_000
 """A body with more of them, 1 MB or so, is not taken apart: what repeats any of it is masked as a whole."""
 

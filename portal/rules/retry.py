@@ -42,16 +42,11 @@ class RetrySchedule:
             return None
         factor = 1 + JITTER * min(max(jitter, 0.0), 1.0)
         pause = self.delays[max(tries, 0)] * factor
-        if retry_after is None:
-            return pause
-        return max(pause, min(min(retry_after, MAX_RETRY_AFTER) * factor, MAX_RETRY_AFTER))
+        return max(pause, min((retry_after or timedelta(0)) * factor, MAX_RETRY_AFTER))
 
 
 def parse_schedule(text: str) -> RetrySchedule:
-    """Read `0s,30s,5m,2h,1d`: the pauses before each try, in seconds, minutes, hours or days.
-
-    Raises ValueError, its message one sentence for the operator.
-    """
+    """Read `0s,30s,5m,2h,1d`, the pauses before each try. Raises ValueError with a sentence for the operator."""
     items = [item.strip() for item in text.split(",")]
     if items == [""]:
         raise ValueError("is empty; write the pauses before each try, such as 0s,30s,5m,2h.")
@@ -84,11 +79,10 @@ def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
     if re.fullmatch(r"[0-9]+", text):
         # Beyond nine digits the value is over 24 h anyway, and int() refuses very long texts.
         wait = timedelta(seconds=int(text.lstrip("0")[:9] or 0))
-    else:
-        moment = _parse_http_date(text)
-        if moment is None:
-            return None
+    elif moment := _parse_http_date(text):
         wait = moment - now
+    else:
+        return None
     return min(wait, MAX_RETRY_AFTER) if wait > timedelta(0) else None
 
 

@@ -32,8 +32,7 @@ CRMS = {
     "Trello": ("trello.com",),
 }
 """Domains by name: they want data in a form of their own, and mostly a key in a header."""
-KEY_IN_ADDRESS = ("Bitrix24", "Trello")
-"""CRMs whose key is a part of the address, and in no header."""
+KEY_IN_ADDRESS = ("Bitrix24", "Trello")  # CRMs whose key is a part of the address, and in no header
 LOGIN_HOSTS = ("accounts.google.com", "login.microsoftonline.com", "login.live.com")
 LOGIN_PATH = re.compile(r"(?i)log-?in|sign[-_]?in|/entrar(?![-_\w])|/(?:o?auth\d?|authori[sz]e|authenticate)(?![-_\w])")
 PARKING_HOSTS = (
@@ -72,16 +71,15 @@ BOT_WALLS = (
     ("", "", r"errors(?:\.|&#46;)edgesuite(?:\.|&#46;)net", "Akamai"),
     ("", "", r"[\"']/aes\.js[\"']", "InfinityFree"),
 )
-NGROK_AWAY = ("ERR_NGROK_3200", "ERR_NGROK_3004", "ERR_NGROK_8012")
 TUNNELS = (
-    ("error code: 1033", "Cloudflare"),
-    ("Error 1033", "Cloudflare"),
-    ("traffic from cloudflared", "Cloudflare"),
-    ("Tunnel Unavailable", "localtunnel"),
-    ("Tunnel not found", "dev tunnels"),
+    ("ngrok-error-code", "ERR_NGROK_3200", "", "ngrok"),
+    ("ngrok-error-code", "ERR_NGROK_3004", "", "ngrok"),
+    ("ngrok-error-code", "ERR_NGROK_8012", "", "ngrok"),
+    ("", "", r"(?:error code:|Error) 1033|traffic from cloudflared", "Cloudflare"),
+    ("", "", "Tunnel Unavailable", "localtunnel"),
+    ("", "", "Tunnel not found", "dev tunnels"),
 )
 APP_HOSTS = (
-    # header, what its value begins with, words of the answer, name
     ("x-vercel-error", "DEPLOYMENT_NOT_FOUND", "", "Vercel"),
     ("", "", r"herokucdn\.com/error-pages/no-such-app", "Heroku"),
     ("x-railway-fallback", "", "Application not found", "Railway"),

@@ -21,14 +21,12 @@ def sign(webhook_id: str, body: bytes, secrets: Sequence[str], *, at: datetime) 
     """
     if not body.isascii():
         raise ValueError("a body that is not in ASCII is not signed")
-    seconds = str(int(at.timestamp()))
-    signatures = []
+    seconds, signatures = str(int(at.timestamp())), []
     for secret in secrets:
         begun = _begun_with(secret).copy()
-        begun.update(f"{webhook_id}.{seconds}.".encode())
-        begun.update(body)
+        begun.update(f"{webhook_id}.{seconds}.".encode() + body)
         signatures.append(f"v1,{b64encode(begun.digest()).decode()}")
-    return {"webhook-id": webhook_id, "webhook-timestamp": seconds, "webhook-signature": " ".join(signatures)}
+    return dict(zip(SIGNATURE_HEADERS, (webhook_id, seconds, " ".join(signatures)), strict=True))
 
 
 @lru_cache(maxsize=256)

@@ -12,13 +12,9 @@ DELIVERED_REASONS = frozenset({"ok_empty", "ok_json", "ok_text"})
 """The reasons that mean: the receiver took the delivery."""
 
 WARNINGS = ("error_in_json", "invalid_json", "source_code", "error_words", "shape_changed")
-"""What a delivered answer can carry besides; never a failure. An answer by itself does not tell the last: the outbox
-does, which knows the shapes of those before (`shape_of`).
-"""
+"""What a delivered answer can carry besides. The outbox finds the last one: it knows the shapes of answers before."""
 DOUBTS = ("error_in_json", "source_code", "error_words")
-"""The warnings that speak of an error, or of a script that was not run: the receiver took the delivery, and may not
-have done what it is for.
-"""
+"""The warnings that say that the receiver took the delivery, and may not have done what it is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +55,7 @@ def shape_of(reason: str, body: bytes) -> str | None:
     value = complaints.parse_json(decode(body).strip(_BLANKS))
     if isinstance(value, dict):
         keys = sorted({re.sub(r"\d+", "0", key) for key in value})
-        digest = hashlib.sha256(json.dumps(keys).encode()).hexdigest()
-        return f"object:{digest[:8]}"
+        return f"object:{hashlib.sha256(json.dumps(keys).encode()).hexdigest()[:8]}"
     return "list" if isinstance(value, list) else "string" if isinstance(value, str) else "value"
 
 
@@ -113,23 +108,21 @@ _BLANKS = " " + "".join(
 
 def decode(body: bytes) -> str:
     """The body as text: by its byte order mark, else as UTF-8; what cannot be decoded is replaced."""
-    mark, encoding = _mark_and_encoding(body)
-    return body[len(mark) :].decode(encoding, errors="replace")
+    return _read_text(body)[0]
 
 
-def _mark_and_encoding(body: bytes) -> tuple[bytes, str]:
-    return next(((mark, name) for mark, name in _BYTE_ORDER_MARKS if body.startswith(mark)), (b"", "utf-8"))
+def _read_text(body: bytes) -> tuple[str, str]:
+    """The text, undecodable parts replaced, and its encoding."""
+    mark, encoding = next((each for each in _BYTE_ORDER_MARKS if body.startswith(each[0])), (b"", "utf-8"))
+    return body[len(mark) :].decode(encoding, errors="replace"), encoding
 
 
 def _decode(body: bytes) -> tuple[str, bool]:
-    """Return the text, undecodable parts replaced, and whether it is binary rather than text."""
-    text, encoding = decode(body), _mark_and_encoding(body)[1]
-    if "\0" in text:
-        return text, True
-    undecodable = text.count("\ufffd")
-    if not undecodable:
-        return text, False
-    undecodable -= body.count("\ufffd".encode(encoding))
+    """The text, and whether it is binary rather than text."""
+    text, encoding = _read_text(body)
+    if "\0" in text or "\ufffd" not in text:
+        return text, "\0" in text
+    undecodable = text.count("\ufffd") - body.count("\ufffd".encode(encoding))
     # Half of a short Latin-1 text may be undecodable ("ação"), but it has no control characters besides.
     controls = sum(1 for _ in _CONTROLS.finditer(text))
     suspects = undecodable + controls
@@ -157,7 +150,7 @@ def is_html_page(text: str) -> bool:
 
 
 def _skip_prolog(text: str) -> int:
-    """Return where the text begins after blanks, comments, XML declaration and style sheet instructions."""
+    """Where the text begins after blanks, comments, XML declaration and style sheet instructions."""
     position = 0
     while True:
         run = _BLANK_RUN.match(text, position)
@@ -174,7 +167,7 @@ def _skip_prolog(text: str) -> int:
 
 
 def _has_page_element(text: str) -> bool:
-    """Tell whether a whole html, head or body element stands anywhere in the text."""
+    """Whether a whole html, head or body element stands anywhere in the text."""
     opened = set()
     for tag in _PAGE_TAG.finditer(text):
         name = tag[2].lower()

@@ -1,17 +1,15 @@
 """How many deliveries may be on their way to one endpoint: more while it keeps its pace, fewer when it slows.
 
 Additive increase, multiplicative decrease, as TCP does it (RFC 5681): a window begins small and doubles with each round
-of answers until the first that came late; from then on it grows by one a round. A late answer is one that took longer
-than twice what the receiver takes at its best: so a slow receiver that serves many at once gets many, and one that
-serves them in turn is not flooded.
+of answers until the first late one; then it grows by one a round. A late answer took longer than twice the receiver's
+best: so a slow receiver that serves many at once gets many, and one that serves them in turn is not flooded.
 """
 
 from typing import NamedTuple
 
 FIRST = 4.0
 LATE_FACTOR = 2.0
-GRACE_SECONDS = 0.1
-"""What an answer may take besides: our own load and the network's moods."""
+GRACE_SECONDS = 0.1  # what an answer may take besides: our own load and the network's moods
 FORGETTING = 0.01
 """How much of the distance to each answer the best pace gives up: a receiver that became slower for good is that."""
 
@@ -27,10 +25,7 @@ class Window(NamedTuple):
 
 
 def after_answer(window: Window, seconds: float, *, in_use: int, most: int) -> Window:
-    """The window after the receiver took a delivery in so many seconds.
-
-    `in_use` were on their way with it: a window that is hardly used does not grow. It never exceeds `most`.
-    """
+    """The window after an answer in so many seconds, `in_use` being on their way: it grows only when used."""
     best = window.best_seconds
     is_late = best is not None and seconds > best * LATE_FACTOR + GRACE_SECONDS
     best = seconds if best is None else min(seconds, best + FORGETTING * (seconds - best))

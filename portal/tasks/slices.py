@@ -4,6 +4,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Engine, delete, func, insert, select, update
@@ -16,8 +17,8 @@ from portal.tasks import store
 from portal.tasks.store import ASIDE, INPUT, Chunk, Done, TaskClaim, TaskError, block
 
 BLOCK_BYTES = 256 * 1024
-Part = Callable[[Session, TaskClaim, Sequence[int]], Counter[str]]
-"""Does the work on some numbers, in the caller's transaction, and says what it counted. Raises TaskError."""
+Part = Callable[[Session, TaskClaim, Sequence[int]], Counter[str] | Done]
+"""Does the work on some numbers, in the caller's transaction, and says what it did. Raises TaskError."""
 Step = Callable[[Session], tuple[Counter[str], bool]]
 """Does a little, in the caller's transaction; says what it counted, and whether there is more of it to do."""
 
@@ -31,10 +32,7 @@ def queue_numbers(
     width: int = 1,
     arguments: dict[str, Any] | None = None,
 ) -> Task:
-    """A task that begins as soon as a worker is free and works on these numbers, `width` for each thing to be done.
-
-    Without any number it is done at once. The caller commits.
-    """
+    """A task on these numbers, `width` for each thing; without any it is done at once. The caller commits."""
     row = store.create(session, actor, kind, total=len(numbers) // width, arguments=arguments)
     packed = pack_numbers(numbers)
     store_input(session, row.id, (packed[at : at + BLOCK_BYTES] for at in range(0, len(packed), BLOCK_BYTES)))
@@ -71,7 +69,8 @@ def cut_numbers(engine: Engine, claim: TaskClaim, size: int, part: Part, *, widt
 
 
 def _do_part(claim: TaskClaim, part: Part, numbers: Sequence[int], width: int, session: Session) -> Done:
-    return Done(moved=len(numbers) // width, counts=+part(session, claim, numbers))
+    done = part(session, claim, numbers)
+    return done if isinstance(done, Done) else Done(moved=len(numbers) // width, counts=+done)
 
 
 def cut_steps(steps: Iterable[Step]) -> Iterator[Chunk]:
@@ -106,12 +105,9 @@ def replace_input(session: Session, task_id: int, pieces: Iterable[bytes]) -> No
 
 def first_input(engine: Engine, task_id: int) -> Iterator[bytes]:
     """The blocks of what the task was given first."""
-    is_aside = False
-    for data in read_blocks(engine, task_id, ASIDE):
-        is_aside = True
-        yield data
-    if not is_aside:
-        yield from read_blocks(engine, task_id, INPUT)
+    aside = read_blocks(engine, task_id, ASIDE)
+    first = next(aside, None)
+    yield from read_blocks(engine, task_id, INPUT) if first is None else chain([first], aside)
 
 
 def drop_aside(session: Session, task_id: int) -> None:

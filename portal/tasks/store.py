@@ -34,22 +34,22 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.audit import Actor
 from portal.database.driver import Statement
+from portal.database.paging import count_rows
 from portal.database.rows import given
 from portal.database.tables import UTCDateTime
 from portal.models import Task
 from portal.working_models import TaskBlock
 
-MAX_TRIES = 5
-"""A task that kills its worker is not begun for ever."""
+MAX_TRIES = 5  # a task that kills its worker is not begun for ever
 DRAFT_LIFETIME = timedelta(days=1)
 REPORT_LIFETIME = timedelta(days=30)
 INPUT, ASIDE = "input", "aside"
 """What a task works on, and what it was given before that became of it: both go when the task ends."""
-OPEN = ("waiting", "running")
-"""A task in one of these states moves on by itself."""
+OPEN = ("waiting", "running")  # a task in one of these states moves on by itself
 
 task: Table = Task.__table__  # type: ignore[assignment]
 block: Table = TaskBlock.__table__  # type: ignore[assignment]
+_is_input = block.c.part.in_((INPUT, ASIDE))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,15 +96,8 @@ def create(
     session: Session, actor: Actor, kind: str, *, total: int = 0, arguments: dict[str, Any] | None = None
 ) -> Task:
     """A draft: a task that waits for somebody to start it."""
-    row = Task(
-        company_id=actor.company_id,
-        kind=kind,
-        actor=actor.email,
-        arguments=arguments or {},
-        status="draft",
-        total=total,
-        created_at=clock.utcnow(),
-    )
+    row = Task(company_id=actor.company_id, actor=actor.email, kind=kind, status="draft", total=total)
+    row.arguments, row.created_at = arguments or {}, clock.utcnow()
     session.add(row)
     session.flush()
     return row
@@ -117,14 +110,13 @@ def get_task(session: Session, company_id: int, kinds: str | Collection[str], ta
 
 def find_open(session: Session, company_id: int, kind: str) -> Task | None:
     """The company's newest task of that kind that waits or is being done, or None."""
-    query = select(Task).where(Task.company_id == company_id, Task.kind == kind, Task.status.in_(OPEN))
-    return session.scalars(query.order_by(Task.id.desc()).limit(1)).first()
+    open_ones = _tasks_of(company_id, kind).where(Task.status.in_(OPEN))
+    return session.scalars(open_ones.order_by(Task.id.desc()).limit(1)).first()
 
 
 def count_unfinished(session: Session, company_id: int, kinds: Collection[str]) -> int:
     """How many of the company's tasks of those kinds wait to be started, or have not ended."""
-    query = _tasks_of(company_id, kinds).where(Task.finished_at.is_(None))
-    return session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    return count_rows(session, _tasks_of(company_id, kinds).where(Task.finished_at.is_(None)))
 
 
 def recent_tasks(session: Session, company_id: int, kinds: str | Collection[str], *, limit: int = 20) -> Sequence[Task]:
@@ -156,11 +148,8 @@ def discard(session: Session, row: Task) -> bool:
 
 def claim(connection: Connection, *, now: datetime, lease: timedelta) -> TaskClaim | None:
     """Hold the oldest task that nobody works on; one that was begun too often without moving on is given up."""
-    connection.execute(
-        update(task)
-        .where(_free(now), task.c.tries >= MAX_TRIES)
-        .values(status="failed", reason="interrupted", finished_at=now, lease_token=None, lease_expires_at=None)
-    )
+    given_up = _ended(reason="interrupted", now=now)
+    connection.execute(update(task).where(_free(now), task.c.tries >= MAX_TRIES).values(given_up))
     chosen = select(task.c.id).where(_free(now)).order_by(task.c.id).limit(1).with_for_update(skip_locked=True)
     task_id = connection.execute(chosen).scalar()
     if task_id is None:
@@ -185,15 +174,8 @@ def claim_this(connection: Connection, task_id: int, *, now: datetime, lease: ti
         )
         .returning(task)
     ).one()
-    return TaskClaim(
-        task_id=row.id,
-        company_id=row.company_id,
-        kind=row.kind,
-        actor=Actor(row.company_id, row.actor),
-        arguments=row.arguments,
-        position=row.position,
-        lease_token=row.lease_token,
-    )
+    facts = {name: getattr(row, name) for name in ("company_id", "kind", "arguments", "position", "lease_token")}
+    return TaskClaim(task_id=row.id, actor=Actor(row.company_id, row.actor), **facts)
 
 
 def has_free(connection: Connection, *, now: datetime) -> bool:
@@ -222,20 +204,16 @@ def release(connection: Connection, held: TaskClaim) -> None:
 
 def finish(connection: Connection, held: TaskClaim, *, now: datetime, reason: str | None = None) -> None:
     """The task is done, or has failed for `reason`; its input goes."""
-    status = "failed" if reason else "done"
-    if _change(
-        connection, held, status=status, reason=reason, finished_at=now, lease_token=None, lease_expires_at=None
-    ):
-        connection.execute(delete(block).where(block.c.task_id == held.task_id, block.c.part.in_((INPUT, ASIDE))))
+    if _change(connection, held, **_ended(reason=reason, now=now)):
+        connection.execute(delete(block).where(block.c.task_id == held.task_id, _is_input))
 
 
 def end(session: Session, row: Task, *, reason: str, now: datetime) -> bool:
     """Let an open task go no further, whoever is at it, and forget its input. Returns whether it still was open."""
     is_open = and_(task.c.id == row.id, task.c.status.in_(OPEN))
-    values = {"status": "failed", "reason": reason, "finished_at": now, "lease_token": None, "lease_expires_at": None}
-    changed = session.connection().execute(update(task).where(is_open).values(values))
+    changed = session.connection().execute(update(task).where(is_open).values(_ended(reason=reason, now=now)))
     if changed.rowcount:
-        session.connection().execute(delete(block).where(block.c.task_id == row.id, block.c.part.in_((INPUT, ASIDE))))
+        session.connection().execute(delete(block).where(block.c.task_id == row.id, _is_input))
     session.expire(row)
     return changed.rowcount == 1
 
@@ -243,8 +221,7 @@ def end(session: Session, row: Task, *, reason: str, now: datetime) -> bool:
 def forget(connection: Connection, *, now: datetime) -> None:
     """Remove drafts that nobody started, and what old tasks left behind: files and rows hold personal data."""
     connection.execute(delete(task).where(task.c.status == "draft", task.c.created_at < now - DRAFT_LIFETIME))
-    is_input = block.c.part.in_((INPUT, ASIDE))
-    for is_meant, kept in ((is_input, timedelta()), (~is_input, REPORT_LIFETIME)):
+    for is_meant, kept in ((_is_input, timedelta()), (~_is_input, REPORT_LIFETIME)):
         ended = select(task.c.id).where(task.c.finished_at < now - kept)
         connection.execute(delete(block).where(is_meant, block.c.task_id.in_(ended)))
 
@@ -252,6 +229,11 @@ def forget(connection: Connection, *, now: datetime) -> None:
 def _tasks_of(company_id: int, kinds: str | Collection[str]) -> Select[Task]:
     wanted = [kinds] if isinstance(kinds, str) else list(kinds)
     return select(Task).where(Task.company_id == company_id, Task.kind.in_(wanted))
+
+
+def _ended(*, reason: str | None, now: datetime) -> dict[str, Any]:
+    status = "failed" if reason else "done"
+    return {"status": status, "reason": reason, "finished_at": now, "lease_token": None, "lease_expires_at": None}
 
 
 def _free(now: datetime | BindParameter[Any]) -> ColumnElement[bool]:

@@ -173,7 +173,7 @@ def test_a_classification_meanwhile_is_waited_for(
 
     def bring_in_sync() -> int:
         with factories.session_of(app) as session:
-            sent = syncing.bring_in_sync(session, actor, [contact_id])
+            sent = len(syncing.bring_in_sync(session, actor, [contact_id]))
             session.commit()
             return sent
 
@@ -231,10 +231,16 @@ def test_an_older_delivery_that_waits_for_a_retry_is_superseded(
 def test_many_go_in_transactions_of_bounded_size(
     api: Caller, make: Make, hook: Receiver, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(syncing, "BATCH_SIZE", 2)
+    monkeypatch.setitem(syncing.work.keywords, "size", 2)
     sizes = []
     bring_in_sync = syncing.bring_in_sync
-    monkeypatch.setattr(syncing, "bring_in_sync", lambda *given: sizes.append(bring_in_sync(*given)) or sizes[-1])
+
+    def bring_part(*given: Any) -> list[str]:
+        sent = bring_in_sync(*given)
+        sizes.append(len(sent))
+        return sent
+
+    monkeypatch.setattr(syncing, "bring_in_sync", bring_part)
     for _ in range(5):
         make(2)
     assert bring()["counts"] == {"sent": 5}
@@ -251,7 +257,7 @@ def test_what_changed_meanwhile_is_looked_at_again(
         factories.classify_contact(db.session.get_one(Contact, removed), None)
         factories.classify_contact(db.session.get_one(Contact, coming), 3)
         db.session.execute(update(Contact).where(Contact.id == due).values(interest_level=3))
-        assert syncing.bring_in_sync(db.session, Actor(api.company_id, "ana"), wanted) == 1
+        assert len(syncing.bring_in_sync(db.session, Actor(api.company_id, "ana"), wanted)) == 1
         (sent,) = db.session.scalars(select(Delivery).where(Delivery.trigger == "sync"))
         assert (sent.contact_id, sent.interest_level, sent.actor) == (due, 3, "ana")
 
@@ -262,7 +268,7 @@ def test_contacts_of_another_company_are_left_alone(
     contact_id = make(2)
     with open_database():
         factories.set_url(db.session.get_one(Company, stranger.company_id), hook.url)
-        assert syncing.bring_in_sync(db.session, Actor(stranger.company_id, "eve"), [contact_id]) == 0
+        assert syncing.bring_in_sync(db.session, Actor(stranger.company_id, "eve"), [contact_id]) == []
     assert stranger.post("/sync", {"dry_run": True}).json == {"count": 0}
     assert stranger.post("/sync").json["total"] == 0
     assert stranger.get("/contacts?sync=never_sent").json == {"items": [], "next_cursor": None}

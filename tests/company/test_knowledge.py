@@ -91,7 +91,7 @@ def test_another_crm_knows_of_nobody_and_is_told_when_asked_to(
     assert db.session.query(CrmRecord).count() == 0
     assert backlog_of(db.session, company.id).stuck == 1
     assert db.session.query(AuditEntry).filter_by(action="webhook.crm_changed", subject="1").count() == 1
-    sent = bring_in_sync(db.session, factories.actor_of(company), find_out_of_sync(db.session, company.id))
+    sent = len(bring_in_sync(db.session, factories.actor_of(company), find_out_of_sync(db.session, company.id)))
     db.session.commit()
     assert sent == 1
     deliver(app, receiver, count=2)
@@ -175,7 +175,7 @@ def test_what_was_under_way_to_the_crm_before_tells_nothing_of_this_one(
     assert db.session.query(CrmRecord).count() == 0
     assert factories.endpoint_of(linked).answer_shape is None
     found = find_out_of_sync(db.session, linked.id)
-    assert bring_in_sync(db.session, factories.actor_of(linked), found) == 1
+    assert len(bring_in_sync(db.session, factories.actor_of(linked), found)) == 1
     db.session.commit()
     (anew,) = claim_due()
     assert answer(anew, b'{"other":1,"id":7}').warning is None

@@ -107,7 +107,7 @@ def test_nothing_goes_to_another_company(app, company):
 
 @BOTH
 def test_a_part_whose_contacts_are_gone_ends_no_task(app, company, monkeypatch):
-    monkeypatch.setattr(assigning, "CHUNK", 1)
+    monkeypatch.setitem(assigning.work.keywords, "size", 1)
     make(company, "Noé", "Inverno")
     gone, left = make(company, "Ana"), make(company, "Bia")
     target = Target(campaign_id=campaign_id("Inverno"))

@@ -4,7 +4,7 @@ import pytest
 
 from portal.company import endpoint
 from portal.company.refusals import NoAddress
-from portal.contacts import completing, syncing
+from portal.contacts import completing
 from portal.contacts.filtering import ContactFilter
 from portal.database.db import db
 from portal.models import AuditEntry, Company, Contact, Delivery, Task
@@ -59,7 +59,7 @@ def test_all_that_match_are_counted_by_what_becomes_of_them(company: Company, co
 def test_what_was_counted_goes_once_the_highest_level_first(
     company: Company, contacts: list[Contact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(syncing, "BATCH_SIZE", 1)
+    monkeypatch.setitem(completing.work.keywords, "size", 1)
     newest_id = completing.look(db.session, company.id, OLD).newest_id
     later = told(company)
     change(later)

@@ -216,8 +216,8 @@ def test_two_who_ask_for_the_same_send_once(company):
 @pytest.mark.parametrize("kind", ["resend", "sync"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_kill_in_the_middle_loses_none_and_repeats_none(company, monkeypatch, kind, moment):
-    monkeypatch.setattr(resending, "CHUNK", 2)
-    monkeypatch.setattr(syncing, "BATCH_SIZE", 2)
+    monkeypatch.setitem(resending.work.keywords, "size", 2)
+    monkeypatch.setitem(syncing.work.keywords, "size", 2)
     failed = [end(make_delivery(make_contact(company))).id for _ in range(7)]
     contact_ids = syncing.find_out_of_sync(db.session, company.id)
     task = begin(company) if kind == "resend" else syncing.prepare(db.session, Actor(company.id, "ana"), contact_ids)

@@ -185,9 +185,9 @@ def test_what_is_sent_at_this_moment_is_waited_for_and_what_others_send_is_not(a
     assert delivery is not None
     delivery.status, delivery.lease_expires_at = "sending", clock.utcnow() + timedelta(minutes=5)
     db.session.commit()
-    step = closing._await_sending(company.id)
+    step, others = (next(closing._steps_of(each.id)) for each in (company, other))
     assert step(db.session)[1]
-    assert not closing._await_sending(other.id)(db.session)[1]
+    assert not others(db.session)[1]
     delivery.lease_expires_at = clock.utcnow()
     db.session.commit()
     assert not step(db.session)[1]

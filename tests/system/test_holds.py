@@ -97,7 +97,7 @@ def test_whoever_changes_what_others_may_change_holds_it(app: Flask) -> None:
         "campaign": lambda: campaigns.change_campaign(session, actor, ana.campaign, **one_campaign),
         "note": lambda: notes.write_note(session, actor, "timeout", "x"),
         "undo import": lambda: _undo_part(session, file, [ana.id, bia.id]),
-        "assign": lambda: assigning._assign_part(given, [ana.id], session),
+        "assign": lambda: assigning._assign_part(session, given, [ana.id]),
         "erase": lambda: erase_contact(session, ana, actor, vault=vault),
         "name": lambda: users.change_profile(session, ana.owner, name="Outra", language="en", timezone=None),
         "role": lambda: users.change_role(session, boss, "member", actor=actor),

@@ -104,7 +104,7 @@ def test_a_filter_that_matches_nothing_offers_nothing(member, three):
 
 
 def test_a_task_goes_on_where_a_worker_stopped_and_passes_by_who_was_erased(member, three, monkeypatch):
-    monkeypatch.setattr(classifying, "CHUNK", 1)
+    monkeypatch.setitem(classifying.work.keywords, "size", 1)
     member.post("/contacts/classify/all", {"level": "2", "newest_id": "99"})
     stopped = TaskRunner(db.engine, on_due=lambda: None)
     do_chunk = TaskRunner._do_chunk

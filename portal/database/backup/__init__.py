@@ -36,10 +36,7 @@ class Tool(Protocol):
         """The values of a column in a backup of the portal; none where that has no such table."""
 
     def load(self, engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Path | None:
-        """Prove a copy of the backup, and put it in the place of the database, held.
-
-        Returns where the database before it is kept, if it is.
-        """
+        """Prove a copy of the backup, and put it in the database's place, held. Returns where that is kept, if so."""
 
 
 def back_up(engine: Engine, path: Path, *, force: bool = False) -> int:

@@ -15,10 +15,8 @@ from portal.database.upkeep import size_of
 
 KEPT_DAYS = 7
 KEPT_WEEKS = 4
-ROOM = 2
-"""A backup is made while so many times the database's size are free on its disk."""
-PAUSE = timedelta(hours=1)
-"""After one that could not be made."""
+ROOM = 2  # a backup is made while so many times the database's size are free on its disk
+PAUSE = timedelta(hours=1)  # after one that could not be made
 OVERDUE = timedelta(days=2)
 
 _NAME = re.compile(r"nightly-([0-9]{4}-[0-9]{2}-[0-9]{2})\.(db|dump)")
@@ -68,11 +66,8 @@ class Nightly:
 
 def find_all(folder: Path) -> dict[date, Path]:
     """The nightly backups in the folder, by day."""
-    found = {}
-    for file in folder.iterdir() if folder.is_dir() else ():
-        if (named := _NAME.fullmatch(file.name)) is not None:
-            found[date.fromisoformat(named[1])] = file
-    return found
+    files = folder.iterdir() if folder.is_dir() else ()
+    return {date.fromisoformat(named[1]): file for file in files if (named := _NAME.fullmatch(file.name))}
 
 
 def choose_kept(days: Iterable[date]) -> set[date]:
@@ -86,8 +81,7 @@ def choose_kept(days: Iterable[date]) -> set[date]:
 
 def last_made_at(folder: Path) -> datetime | None:
     """When the newest of them was written; None when there is none."""
-    times = map(written_at, find_all(folder).values())
-    return max((at for at in times if at is not None), default=None)
+    return max(filter(None, map(written_at, find_all(folder).values())), default=None)
 
 
 def written_at(path: Path) -> datetime | None:

@@ -12,8 +12,7 @@ from portal import clock
 from portal.database.backup.contents import IN_USE, BackupError, Proof, only_revision, prove_copy
 from portal.database.db import engine_options, prepare_engine
 
-WAIT_SECONDS = 3.0
-"""How long a restore waits for the last user of the database to let go of it."""
+WAIT_SECONDS = 3.0  # how long a restore waits for the last user of the database to let go of it
 
 BEYOND_READING = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
@@ -85,7 +84,9 @@ def _replace(live: Path, held: Path, keep_at: Path) -> Path | None:
     except sqlite3.DatabaseError as error:
         if kept is None or error.sqlite_errorcode & 0xFF not in BEYOND_READING:
             raise
-        _move_aside(live, kept)  # nobody can work with it any more, nor keep us out
+        for suffix in ("-wal", "-shm", ""):  # nobody can work with it any more, nor keep us out
+            if (file := live.with_name(live.name + suffix)).exists():
+                shutil.move(file, kept.with_name(kept.name + suffix))
         _copy_over(live, held, None)
     live.chmod(0o600)
     return kept
@@ -101,13 +102,6 @@ def _copy_over(live: Path, held: Path, kept: Path | None) -> None:
             kept.chmod(0o600)
         with closing(sqlite3.connect(held)) as source:
             source.backup(target)
-
-
-def _move_aside(live: Path, kept: Path) -> None:
-    for suffix in ("-wal", "-shm", ""):
-        file = live.with_name(live.name + suffix)
-        if file.exists():
-            shutil.move(file, kept.with_name(kept.name + suffix))
 
 
 @contextmanager

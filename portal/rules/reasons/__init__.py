@@ -16,8 +16,7 @@ from portal.rules.reasons.connections import CONNECTIONS
 from portal.rules.reasons.statuses import ADVICE_BY_STATUS
 from portal.rules.reasons.words import MAY_HAVE_ARRIVED
 
-WORDS = ANSWERS | CONNECTIONS
-"""By reason code: all that the contract has."""
+WORDS = ANSWERS | CONNECTIONS  # by reason code: all that the contract has
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Sentences about addresses: why one is refused, and what is odd about one that is not."""
+"""Sentences about addresses: why one is refused (`AddressError.problem`), and what is odd about one that is not."""
 
 from flask_babel import lazy_gettext as _
 
@@ -35,7 +35,6 @@ PROBLEMS = {
         "Use a URL pública do destino ou peça a quem opera o portal que libere essa rede."
     ),
 }
-"""By `AddressError.problem`."""
 
 WARNINGS = {
     "plain_http": _(
@@ -47,4 +46,3 @@ WARNINGS = {
         "se for novo, pode levar algumas horas até funcionar."
     ),
 }
-"""By the codes of what is odd about an address that may be used."""

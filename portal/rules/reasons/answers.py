@@ -142,7 +142,6 @@ ANSWERS = {
         advice=_("Avise quem opera o portal. Depois do conserto, reenvie esta entrega."),
     ),
 }
-"""By reason code."""
 
 WARNING_TITLES = {
     "error_in_json": _("a resposta indica um erro"),
@@ -173,4 +172,3 @@ ANSWER_WARNINGS = {
         "confira no CRM se o contato foi salvo."
     ),
 }
-"""By the warning codes of the verdict."""

@@ -1,4 +1,4 @@
-"""What to do about an answer that betrays its cause: more exact than the advice about its status."""
+"""What to do about an answer that betrays its cause (`rules.clues`): more exact than the advice about its status."""
 
 from flask_babel import lazy_gettext as _
 
@@ -173,4 +173,3 @@ CLUES = {
     ),
     "tunnel_closed": _("O túnel (%(name)s) está desligado, ou o programa por trás dele: ligue-os de novo."),
 }
-"""By the codes of `rules.clues`."""

@@ -224,4 +224,3 @@ CONNECTIONS = {
         ),
     ),
 }
-"""By reason code."""

@@ -92,4 +92,3 @@ ADVICE_BY_STATUS: dict[tuple[str, int | None], str] = {
     **{("server_error", status): _CLOUDFLARE for status in (520, 521, 522, 523, 524, 530)},
     **{("server_error", status): _CLOUDFLARE_TLS for status in (525, 526)},
 }
-"""By reason and status code."""
