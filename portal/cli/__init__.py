@@ -9,7 +9,7 @@ from keyword import iskeyword
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
 from portal import logs
 from portal.version import __version__
@@ -20,8 +20,8 @@ COMMANDS = {
     "demo": ("portal.cli.demo", "Run a throw-away portal with sample data."),
     "upgrade": ("portal.cli.upgrade", "Bring the database to this version, after a backup."),
     "company": ("portal.cli.privacy", "A company's data as files, and closing it."),
-    "user": ("portal.cli.user", "People who log in."),
-    "token": ("portal.cli.token", "Tokens for the API."),
+    "user": ("portal.cli.people", "People who log in."),
+    "token": ("portal.cli.people", "Tokens for the API."),
     "webhook": ("portal.cli.webhook", "The address that deliveries go to."),
     "import": ("portal.cli.importing", "Import contacts from a CSV file, a workbook (XLSX, XLS, ODS) or JSON lines."),
     "undo": ("portal.cli.importing", "Take an import back, as a job that a worker does."),
@@ -39,13 +39,14 @@ COMMANDS = {
     "purge": ("portal.cli.privacy", "Delete what is kept no longer, and give the space back."),
     "erase": ("portal.cli.privacy", "Erase a person: the contact, and the bodies and answers of its deliveries."),
     "doctor": ("portal.cli.doctor", "Check everything, and say what to do."),
-    "completion": ("portal.cli.completion", "Print what makes a shell complete commands and options."),
+    "completion": ("portal.cli", "Print what makes a shell complete commands and options."),
 }
 """Where each command is, and its summary: the list of commands is shown without importing any of them."""
 
 LOGGING = ("serve", "worker")
 """The commands that write a log. With PORTAL_LOG_FORMAT=json everything they say is a line of it."""
 
+SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 AS_JSON = "portal.cli.as_json"
 """Whether what the command prints is for programs, in the context's `meta`."""
 
@@ -145,3 +146,16 @@ def cli() -> None:
 
     Settings come from the environment (PORTAL_...) or from portal.cfg in the instance folder.
     """
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(tuple(SHELLS)))
+def completion(shell: str) -> None:
+    """Print what makes a shell complete commands and options.
+
+    \b
+    bash: portal completion bash >> ~/.bashrc
+    zsh:  portal completion zsh >> ~/.zshrc
+    fish: portal completion fish > ~/.config/fish/completions/portal.fish
+    """
+    click.echo(SHELLS[shell](cli, {}, "portal", "_PORTAL_COMPLETE").source())

@@ -14,7 +14,7 @@ from portal.contacts.listing import people_of
 from portal.database import filters
 from portal.database.db import db
 from portal.database.filters import names_of
-from portal.web import access, csv_file, exports
+from portal.web import access, exports, files
 from portal.web.asked import asked, asked_days
 from portal.web.audit_words import ACTION_WORDS, action_words, subject_words
 from portal.web.redirects import see_other
@@ -49,7 +49,7 @@ def download() -> ResponseReturnValue:
     if wanted.unknown:
         return see_other(url_for(".index", **dict[str, Any](request.args)))
     read = exports.entries_of(company_id, wanted, zone)
-    return csv_file.download(
+    return files.download(
         _("auditoria"), exports.titles_in(exports.AUDIT_COLUMNS), read, zone=zone, action="audit.exported"
     )
 

@@ -12,7 +12,7 @@ from portal.contacts.table import titles_of
 from portal.database.db import db
 from portal.views.contacts import read_filter
 from portal.views.deliveries import read_filter_or_say
-from portal.web import access, csv_file, exports
+from portal.web import access, exports, files
 
 bp = access.Pages("exports", __name__)
 
@@ -23,13 +23,13 @@ def download_contacts() -> ResponseReturnValue:
     has_link = get_endpoint(db.session, company_id).link_template is not None
     titles = titles_of(str(get_locale()), with_link=has_link)
     read = exports.contacts_of(company_id, wanted, zone, with_link=has_link)
-    return csv_file.download(_("contatos"), titles, read, zone=zone, action="contacts.exported")
+    return files.download(_("contatos"), titles, read, zone=zone, action="contacts.exported")
 
 
 @bp.get("/deliveries.csv", access="member")
 def download_deliveries() -> ResponseReturnValue:
     company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter_or_say()
     read = exports.deliveries_of(company_id, wanted, zone)
-    return csv_file.download(
+    return files.download(
         _("entregas"), exports.titles_in(exports.DELIVERY_COLUMNS), read, zone=zone, action="deliveries.exported"
     )

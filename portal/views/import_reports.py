@@ -24,8 +24,7 @@ from portal.importing.words import DIFFERENCE_WORDS, FIELD_WORDS, GROUP_WORDS, r
 from portal.models import Company, Task
 from portal.tasks import store
 from portal.web import access
-from portal.web.csv_file import BATCH, write_row
-from portal.web.files import attachment
+from portal.web.files import BATCH, attachment, write_row
 from portal.web.presentation import full_time
 
 KINDS = (IMPORT, rehearsal.KIND)

@@ -21,7 +21,7 @@ from portal.report import BadSpan, Part, Report, ReportFilter, days_of, make_rep
 from portal.report.mailing import subscribe
 from portal.report.words import name_span, say, say_time
 from portal.runtime import runtime
-from portal.web import access, csv_file
+from portal.web import access, files
 from portal.web.asked import asked, asked_days, asked_numbers
 from portal.web.charts import stack
 from portal.web.redirects import done, see_other
@@ -66,7 +66,7 @@ def download() -> ResponseReturnValue:
     except BadSpan:
         return see_other(url_for(".index", **asked_span()))
     rows = list(rows_of(report))
-    return csv_file.download(_("relatorio"), COLUMNS, lambda _cursor: (rows, None), zone=zone, action="report.exported")
+    return files.download(_("relatorio"), COLUMNS, lambda _cursor: (rows, None), zone=zone, action="report.exported")
 
 
 @bp.post("/mail", access="member")

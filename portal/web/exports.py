@@ -29,9 +29,9 @@ from portal.deliveries.opening import crm_addresses_of
 from portal.forms.people import ROLE_WORDS
 from portal.models import Attempt, Campaign, Classification, Contact, Delivery, User
 from portal.outbox.next_try import next_try_of
-from portal.web import csv_file
+from portal.web import files
 from portal.web.audit_words import action_words
-from portal.web.csv_file import Batch, Reader, time_text
+from portal.web.files import Batch, Reader, time_text
 from portal.web.presentation import reason_title
 from portal.working_models import CauseNote
 
@@ -107,7 +107,7 @@ def files_of(app: Flask, company_id: int, zone: ZoneInfo, *, locale: str) -> Ite
             (_("auditoria"), titles_in(AUDIT_COLUMNS), entries_of(company_id, AuditFilter(), zone)),
         ]
     for name, columns, read in lists:
-        yield f"{name}.csv", csv_file.write_lines(app, columns, read, locale=locale)
+        yield f"{name}.csv", files.write_lines(app, columns, read, locale=locale)
 
 
 def titles_in(columns: Columns) -> list[Any]:
@@ -119,8 +119,8 @@ def contacts_of(company_id: int, wanted: ContactFilter, zone: ZoneInfo, *, with_
     """The contacts that a filter shows, by name, in a form that an import takes back, perhaps with their links."""
 
     def read(after: tuple[str, int] | None) -> Batch[tuple[str, int]]:
-        rows = read_contacts(db.session, company_id, wanted, after=after, limit=csv_file.BATCH, with_messages=True)
-        last = (rows[-1].search_name, rows[-1].id) if len(rows) == csv_file.BATCH else None
+        rows = read_contacts(db.session, company_id, wanted, after=after, limit=files.BATCH, with_messages=True)
+        last = (rows[-1].search_name, rows[-1].id) if len(rows) == files.BATCH else None
         links = crm_addresses_of(db.session, company_id, rows) if with_link else {}
         more = [[links.get(contact.id, "")] if with_link else [] for contact in rows]
         return [row_of(contact, zone) + link for contact, link in zip(rows, more, strict=True)], last
@@ -184,7 +184,7 @@ def _paged(page: Callable[..., Page[Any]], columns: Columns, zone: ZoneInfo) -> 
     """Reads what comes by pages, a cell for each of the columns."""
 
     def read(cursor: str | None) -> Batch[str]:
-        found = page(limit=csv_file.BATCH, cursor=cursor)
+        found = page(limit=files.BATCH, cursor=cursor)
         rows = [_cells((cell(each) for _title, cell in columns), zone) for each in found.items]
         return rows, found.next_cursor
 
@@ -202,9 +202,9 @@ def _hanging_on(
 
     def read(after: int | None) -> Batch[int]:
         of_company = select(kind.id).where(kind.company_id == company_id, kind.id > (after or 0))
-        numbers = db.session.scalars(of_company.order_by(kind.id).limit(csv_file.BATCH)).all()
+        numbers = db.session.scalars(of_company.order_by(kind.id).limit(files.BATCH)).all()
         rows = [_cells(row, zone) for row in db.session.execute(query.where(key.in_(numbers)))]
-        return rows, numbers[-1] if len(numbers) == csv_file.BATCH else None
+        return rows, numbers[-1] if len(numbers) == files.BATCH else None
 
     return read
 

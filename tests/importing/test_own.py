@@ -17,7 +17,7 @@ from portal.models import Campaign, Contact, Delivery, Message, User
 from portal.rules.formulas import FORMULA_STARTS, guard, unguard
 from portal.rules.payload import sample_payload
 from portal.tasks import store
-from portal.web.csv_file import csv_text
+from portal.web.files import csv_text
 from tests.conftest import BOTH
 from tests.factories import do_tasks, make_import, save, save_many
 

@@ -7,7 +7,7 @@ import pytest
 
 from portal.database.db import db
 from portal.models import AuditEntry, Contact, Delivery, Task
-from portal.web import csv_file
+from portal.web import files
 from tests.factories import do_tasks, make_company, make_contact, make_delivery, mark_delivered, save, set_url
 from tests.views.test_imports import begin
 
@@ -39,7 +39,7 @@ def test_the_file_has_what_the_filter_shows_and_the_act_is_noted(member, people)
 
 
 def test_a_long_list_is_written_in_batches(member, company, monkeypatch):
-    monkeypatch.setattr(csv_file, "BATCH", 2)
+    monkeypatch.setattr(files, "BATCH", 2)
     for number in range(5):
         make_contact(company, name=f"Pessoa {number}")
     assert len(rows_of(member.get("/contacts.csv"))) == 5

@@ -7,8 +7,8 @@ import pytest
 
 from portal.database.db import db
 from portal.models import User
-from portal.web import csv_file
-from portal.web.csv_file import csv_text
+from portal.web import files
+from portal.web.files import csv_text
 from tests.factories import NOON, classify_contact, make_contact, make_delivery, set_url
 
 
@@ -54,7 +54,7 @@ def test_the_file_holds_what_the_filter_shows_and_nothing_of_others(member, stra
 
 
 def test_a_long_log_is_written_in_batches_none_lost(member, company, delivery, monkeypatch):
-    monkeypatch.setattr(csv_file, "BATCH", 3)
+    monkeypatch.setattr(files, "BATCH", 3)
     contact = make_contact(company)
     for number in range(10):
         classify_contact(contact, number % 3 + 1)

@@ -12,9 +12,8 @@ from portal.database.db import db
 from portal.models import Attempt, AuditEntry, Company, Delivery, Exchange
 from portal.people import logging_in
 from portal.runtime import runtime
-from portal.web import csv_file
-from portal.web.csv_file import DELIMITER
-from portal.web.files import write_zip
+from portal.web import files
+from portal.web.files import DELIMITER, write_zip
 from portal.working_models import CrmRecord
 from tests.factories import (
     NOON,
@@ -119,7 +118,7 @@ def test_what_the_crm_answered_is_not_read_for_the_file(admin, company, holding)
 
 
 def test_every_try_of_every_delivery_is_in_the_file(admin, company, monkeypatch):
-    monkeypatch.setattr(csv_file, "BATCH", 2)
+    monkeypatch.setattr(files, "BATCH", 2)
     deliveries = [make_delivery(make_contact(company), 2) for _ in range(5)]
     for number, delivery in enumerate(deliveries, 1):
         tries = [{"number": each, "reason": "timeout", "started_at": NOON} for each in range(1, number + 1)]

@@ -13,8 +13,8 @@ from sqlalchemy import delete, insert, update
 from portal.contacts import notes
 from portal.database.db import db
 from portal.models import Attempt, AuditEntry, Classification, Company, Delivery, User
-from portal.web.csv_file import DELIMITER
 from portal.web.exports import files_of
+from portal.web.files import DELIMITER
 from portal.working_models import CauseNote, CrmRecord
 from tests.conftest import URL
 from tests.factories import NOON, actor_of, classify_contact, make_company, make_user, save, set_crm_link
