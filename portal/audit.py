@@ -21,7 +21,7 @@ from portal.models import AuditEntry, Company
 PAGE_SIZE = 50
 LOOK_BACK = 500
 DAY = timedelta(days=1)
-PORTAL = "portal"  # who acts by itself
+PORTAL, CONSOLE = "portal", "console"  # who acts by itself, and who by a command
 NOTE_SECONDS = 2.0  # what a note on the side waits for other writers
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal.audit import AuditFilter, page_entries
+from portal.audit import CONSOLE, AuditFilter, page_entries
 from portal.contacts.listing import people_of
 from portal.database import filters
 from portal.database.db import db
@@ -18,8 +18,6 @@ from portal.web import access, exports, files
 from portal.web.asked import asked, asked_days
 from portal.web.audit_words import ACTION_WORDS, action_words, subject_words
 from portal.web.redirects import see_other
-
-CONSOLE = "console"
 
 bp = access.Pages("audit", __name__, url_prefix="/audit")
 
@@ -36,7 +34,6 @@ def index() -> ResponseReturnValue:
         wanted=wanted,
         is_filtered=wanted != AuditFilter(),
         actors=[(person.email, person.name) for person in people if person.role] + [(CONSOLE, _("Terminal"))],
-        names={person.email: person.name for person in people},
         actions=sorted(((action, str(words)) for action, words in ACTION_WORDS.items()), key=lambda each: each[1]),
         action_words=action_words,
         subject_words=subject_words,

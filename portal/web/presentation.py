@@ -20,9 +20,10 @@ from flask_babel import (
 )
 from flask_login import current_user
 from flask_wtf import FlaskForm
+from sqlalchemy import select
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from portal import clock
+from portal import audit, clock
 from portal.company.endpoint import get_endpoint, state_of
 from portal.contacts.syncing import Backlog, backlog_of
 from portal.database.db import db
@@ -50,6 +51,7 @@ def init_app(app: Flask) -> None:
     for words in (*times, number, dialled, named, reason_title, reasons.warning_title):
         app.add_template_filter(words)
     app.add_template_filter(reasons.explain_warning, "warning_words")
+    app.add_template_filter(who)
     of_the_company = (endpoint_in_trouble, company_backlog, crm_address, has_crm_link)
     for function in (*of_the_company, here, explained, next_try_at, next_try_of, is_dead_end, last_failure_of):
         app.add_template_global(function)
@@ -97,6 +99,15 @@ def explained(attempt: Attempt) -> reasons.Explanation:
 def named(rows: Iterable[Campaign | User]) -> list[tuple[int, str]]:
     """Rows as the options of a choice."""
     return [(row.id, row.name) for row in rows]
+
+
+def who(actor: str) -> str:
+    """Who is behind an act: somebody's name, the portal or the console; an address that is nobody's stays as it is."""
+    if "names" not in g:
+        people = select(User.email, User.name).where(User.company_id == current_user.company_id, User.role.is_not(None))
+        words = {audit.PORTAL: gettext("O portal"), audit.CONSOLE: gettext("Terminal")}
+        g.names = words | {row.email: row.name for row in db.session.execute(people)}
+    return str(g.names.get(actor, actor))
 
 
 def reason_title(reason: str) -> str:

@@ -6,12 +6,23 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from portal.audit import Actor
 from portal.contacts.body import payload_of
+from portal.contacts.classifying import classify
 from portal.contacts.standing import SHOWN_STATES
 from portal.database.db import db
 from portal.models import Contact, Delivery
 from tests.conftest import URL
-from tests.factories import classify_contact, make_contact, make_delivery, make_user, mark_delivered, save, set_url
+from tests.factories import (
+    classify_contact,
+    make_company,
+    make_contact,
+    make_delivery,
+    make_user,
+    mark_delivered,
+    save,
+    set_url,
+)
 
 
 def names_in(page):
@@ -152,6 +163,17 @@ def test_the_badge_of_a_contact_on_its_way_looks_for_news(member, company, recei
     news = member.get(f"/contacts/live?id={contact.id}&left=5").text
     assert "Em dia" in news
     assert "hx-get" not in news
+
+
+def test_the_history_names_who_changed_the_level_of_this_company_alone(person, company):
+    rui = make_user(company, name="Rui Sá", email="rui@x.example")
+    make_user(make_company("Outra"), name="Vera", email="vera@x.example")
+    contact = make_contact(company)
+    for level, actor in enumerate((rui.email, "vera@x.example", "console"), 1):
+        classify(db.session, Actor(company.id, actor), contact.id, level)
+    db.session.commit()
+    page = person(rui).get(f"/contacts/{contact.id}").text
+    assert re.findall(r'row-more">([^<]+) · <time', page) == ["Terminal", "vera@x.example", "Rui Sá"]
 
 
 def test_a_contact_shows_every_field_and_its_history(member, company, receiver):
