@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 import standardwebhooks
 import svix.webhooks
+from werkzeug.datastructures import Headers
 
 from portal.demo.server import Receiver
 from portal.egress import AddressPolicy, Answer, Egress
 from portal.rules.payload import encode_body, sample_payload
 from portal.rules.reasons import WORDS
+from portal.rules.signing import SIGNATURE_HEADERS, check_signature, make_verifier
 from portal.webhook import Outcome, WebhookRequest, apps_script_hop, post, sign
 
 DATA = Path(__file__).parent / "data"
@@ -223,3 +225,38 @@ def test_only_where_nothing_can_come_of_it_there_is_no_further_try(reason: str) 
 def test_what_a_death_interrupted_may_have_arrived() -> None:
     outcome = Outcome.interrupted(url="https://hook.test/", started_at=NOW)
     assert outcome == Outcome(NOW, None, "https://hook.test/", "interrupted", request_sent=True)
+
+
+@pytest.mark.parametrize(
+    ("signature", "body", "found"),
+    [
+        (None, b"{}", "valid"),
+        ("v1,AAAA", b"{}", "invalid"),
+        ("no pair", b"{}", "invalid"),
+        ("v1,a", b"{}", "invalid"),
+        ("v2,AAAA", b"{}", "invalid"),
+        ("", b"{}", "invalid"),
+        (None, b"\xff", "invalid"),
+        (None, b"{ }", "invalid"),
+    ],
+)
+def test_whatever_arrives_is_checked_and_nothing_of_it_raises(signature: str | None, body: bytes, found: str) -> None:
+    headers = Headers(sign("msg_1", b"{}", (SECRET,), at=datetime.now(UTC)))
+    if signature is not None:
+        headers["webhook-signature"] = signature
+    assert check_signature(make_verifier(SECRET), headers, body) == found
+    assert check_signature(None, headers, body) == "unchecked"
+
+
+@pytest.mark.parametrize("left", SIGNATURE_HEADERS)
+def test_a_request_with_a_part_of_a_signature_is_no_unsigned_one(left: str) -> None:
+    verifier, signed = make_verifier(SECRET), sign("msg_1", b"{}", (SECRET,), at=datetime.now(UTC))
+    assert check_signature(verifier, Headers({left: signed[left]}), b"{}") == "invalid"
+    assert check_signature(verifier, Headers({"other": "x"}), b"{}") == "unsigned"
+    without = {name: value for name, value in signed.items() if name != left}
+    assert check_signature(verifier, Headers(without), b"{}") == "invalid"
+
+
+def test_a_signature_counts_whole_seconds_that_have_passed() -> None:
+    moment = datetime(2026, 11, 22, 12, 0, 7, 900_000, tzinfo=UTC)
+    assert sign("msg_1", b"{}", (SECRET,), at=moment)["webhook-timestamp"] == str(int(moment.timestamp()))

@@ -1,5 +1,8 @@
 """What people do with deliveries reaches those of their own company only."""
 
+import time
+from uuid import UUID
+
 import pytest
 from flask import Flask
 
@@ -12,6 +15,7 @@ from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Delivery
 from portal.outbox.outages import begin_outage
+from portal.outbox.queue import new_webhook_id
 from portal.runtime import runtime
 from portal.vault import Vault, WrongKey
 from portal.webhook import Outcome
@@ -99,3 +103,11 @@ def test_whoever_makes_a_delivery_due_wakes_the_workers(failed: Delivery, receiv
         case "resume":
             testing.resume(db.session, runtime(), actor)
     assert db.session.info.get(outbox.DUE)
+
+
+def test_a_public_id_says_when_it_was_made(app: Flask) -> None:
+    begun = time.time()
+    made = [UUID(new_webhook_id().removeprefix("msg_")) for _ in range(3)]
+    assert sorted(made) == made
+    assert {each.version for each in made} == {7}
+    assert begun - 1 <= (made[0].int >> 80) / 1000 <= time.time() + 1

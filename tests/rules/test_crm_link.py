@@ -28,6 +28,7 @@ def test_every_place_that_is_offered_is_found_again() -> None:
     places = places_of(read_answer(json.dumps(ANSWER).encode()))
     assert places == {"/data/a~1b/0/id": "7", "/data/a~1b/1/~0": "x", "/big": str(2**60), "/~01": "y"}
     assert {pointer: find(ANSWER, pointer) for pointer in places} == places
+    assert list(places) == ["/data/a~1b/0/id", "/data/a~1b/1/~0", "/big", "/~01"], "as they stand in the answer"
 
 
 @pytest.mark.parametrize(

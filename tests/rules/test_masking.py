@@ -306,3 +306,9 @@ def test_every_escape_is_read_as_what_it_means_in_its_place(written: str, meant:
     decoded = decode_escapes(f"x{written}y")
     assert decoded.text == f"x{meant}y"
     assert (decoded.places[0], decoded.places[len(meant) + 1]) == (0, len(written) + 1)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
+def test_a_name_whose_bytes_were_taken_for_another_encoding_is_masked(encoding: str) -> None:
+    shown = "Àngela".encode().decode(encoding)
+    assert "ngela" not in Masker(encode_body({"contact": {"name": "Àngela Prado"}})).mask(f"oi, {shown}!")
