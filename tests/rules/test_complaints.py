@@ -7,7 +7,7 @@ import pytest
 
 from portal.rules.complaints import of_value, without_echo
 from portal.rules.payload import encode_body
-from portal.rules.verdict import DOUBTS, Verdict, judge
+from portal.rules.verdict import DOUBTS, WARNINGS, Verdict, judge
 
 DATA = Path(__file__).parents[1] / "data"
 GOOD = (DATA / "good_answers.txt").read_text().splitlines()
@@ -126,3 +126,7 @@ NESTED_NOTHING: Any = [[[[0]]]]
 )
 def test_a_complaint_is_told_from_its_nearest_neighbour(answer: Any, warning: str | None) -> None:
     assert of_value(answer) == warning
+
+
+def test_every_warning_speaks_of_an_error_but_those_of_an_answers_form() -> None:
+    assert set(DOUBTS) == set(WARNINGS) - {"invalid_json", "shape_changed"}
