@@ -87,7 +87,8 @@ def settle(
     if held:
         settled = update(Contact).where(is_meant).values(delivered_warning=None)
         session.execute(settled.execution_options(synchronize_session=False))
-        several = "warnings.settled", f"{len(held)} {warning}"
-        action, subject = several if contact_id is None else ("warning.settled", str(contact_id))
-        audit.record(session, actor, action, subject=subject)
+        if contact_id is None:
+            audit.record(session, actor, "warnings.settled", subject=f"{len(held)} {warning}")
+        else:
+            audit.record(session, actor, "warning.settled", subject=str(contact_id))
     return len(held)

@@ -64,15 +64,19 @@ def accept_code(session: Session, user: User, code: str, *, vault: Vault, ip: st
     """
     guess = count_guess(session, f"second factor of {user.id}", ip=ip, anywhere=True)
     actor = Actor(user.company_id, user.email, ip)
-    if is_recovery_code(code):
-        accepted, action = use_recovery_code(session, user, code), "login.recovered"
+    if is_recovery := is_recovery_code(code):
+        accepted = use_recovery_code(session, user, code)
     else:
         secret = vault.open(user.totp_secret or "", purpose="second_factor", company_id=user.company_id)
         step = find_step(secret, code)
-        accepted, action = step is not None and _use_up(session, user, step), "login.succeeded"
+        accepted = step is not None and _use_up(session, user, step)
     if accepted:
         forget_guess(session, guess)
-    audit.record(session, actor, action if accepted else "login.code_refused")
+    audit.record(
+        session,
+        actor,
+        "login.code_refused" if not accepted else "login.recovered" if is_recovery else "login.succeeded",
+    )
     return accepted
 
 
