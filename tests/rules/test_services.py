@@ -145,6 +145,7 @@ ROWS = [
     Row("bot_wall", "Akamai", 403, "", "errors&#46;edgesuite&#46;net"),
     Row("bot_wall", "InfinityFree", 200, "", f'{PAGE}<script src="/aes.js">'),
     *(Row("tunnel_closed", "ngrok", 404, f"ngrok-error-code:ERR_NGROK_{number}") for number in (3200, 3004, 8012)),
+    Row(None, "", 404, "ngrok-error-code:ERR_NGROK_727"),
     Row("tunnel_closed", "Cloudflare", 530, "", "error code: 1033"),
     Row("tunnel_closed", "Cloudflare", 530, "", "Error 1033"),
     Row("tunnel_closed", "Cloudflare", 502, "", "responding to traffic from cloudflared"),
