@@ -251,3 +251,31 @@ def test_what_another_origin_knew_of_contacts_is_forgotten(app: Flask, url: str,
     db.session.commit()
     set_url(company, url)
     assert list(db.session.scalars(select(CrmRecord.contact_id))) == kept[is_forgotten:]
+
+
+SINCE, UNTIL = NOON, NOON + DAY
+SPANS: dict[str, tuple[timedelta, timedelta | None]] = {
+    "lasts": (MINUTE, None),
+    "lasts from before": (-DAY, None),
+    "lasts from the end on": (DAY, None),
+    "began at the last moment": (DAY - MOMENT, DAY + MINUTE),
+    "ended as it began": (-DAY, timedelta(0)),
+    "ended just after": (-DAY, MOMENT),
+    "around it": (-DAY, 2 * DAY),
+    "within it": (MINUTE, 2 * MINUTE),
+    "later": (DAY + MINUTE, DAY + 2 * MINUTE),
+}
+
+
+def test_the_outages_of_a_time_are_those_that_had_a_part_in_it(company: Company) -> None:
+    kept = {"reason": "timeout", "held": 0}
+    ids: dict[int, str] = {}
+    for each in (company, make_company("Outra")):
+        for name, (began, ended) in SPANS.items():
+            end = None if ended is None else NOON + ended
+            db.session.add(row := Outage(company_id=each.id, began_at=NOON + began, ended_at=end, **kept))
+            db.session.flush()
+            ids[row.id] = f"{each.name} {name}"
+    found = [ids[each.id] for each in outages.outages_between(db.session, company.id, SINCE, UNTIL)]
+    missing = {"lasts from the end on", "ended as it began", "later"}
+    assert found == [f"{company.name} {name}" for name in reversed(SPANS) if name not in missing]
