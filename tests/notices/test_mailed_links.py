@@ -2,6 +2,7 @@
 
 import re
 import socket
+import threading
 import time
 from datetime import timedelta
 
@@ -33,6 +34,9 @@ def company_of(make_app):
         return app, make_company("Ágil")
 
     yield make
+    for thread in threading.enumerate():
+        if thread.name == "reset mail":  # else it would write to the mail server of the next test
+            thread.join(10)
     for context in reversed(contexts):
         context.pop()
 
