@@ -9,7 +9,7 @@ from flask import Flask
 from portal.contacts.doubts import Doubt
 from portal.contacts.syncing import Backlog
 from portal.i18n import speaking
-from portal.notices import letters
+from portal.notices import letters, telling
 from tests.factories import NOON, endpoint_of, make_company
 
 TUESDAY = NOON.replace(hour=17, minute=10)  # 14:10 in São Paulo
@@ -78,3 +78,19 @@ def test_what_comes_next_is_said_and_how_many_there_are_besides_the_high_ones(ap
     with speaking(app, "pt_BR", "UTC"):
         for backlog, more in ((Backlog(3, 1), all_of_them), (Backlog(3, 3), ""), (Backlog(3), ""), (Backlog(), "")):
             assert letters._outlook(backlog, [], state=state) == f"{more}{STAYS[state]}"
+
+
+MADE_ANEW = "O endereço pode ter sido apagado no chat: crie outro lá e salve-o aqui."
+
+
+@pytest.mark.parametrize(
+    ("status", "is_gone"),
+    [
+        *((status, True) for status in (301, 302, 307, 308, 401, 403, 404, 410)),
+        *((status, False) for status in (303, 400, 402, 405, 408, 413, 429, 500, 503)),
+    ],
+)
+def test_another_address_is_advised_where_the_chat_has_none_any_more(app: Flask, status: int, is_gone: bool) -> None:
+    with speaking(app, "pt_BR", "UTC"):
+        said = telling.explain_chat_error(f"{status} no such webhook")
+    assert said == f"A resposta foi: “{status} no such webhook”.{f' {MADE_ANEW}' if is_gone else ''}"
