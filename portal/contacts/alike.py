@@ -39,6 +39,11 @@ class Alike:
         told = self._tell(item, folded)
         return replace(item, told=told) if told else item
 
+    def has_other_description(self, item: ContactItem) -> bool:
+        """Whether an item describes its campaign otherwise than the first that did, and is not to be believed."""
+        description = item.campaign_facts.get("description")
+        return bool(description and self._place(hash((item.campaign, "description")), hash((description,))))
+
     def is_shared(self, email: str) -> bool:
         """Whether the list, as far as it was read, has the e-mail under several names."""
         return self._kept[hash((hash(email), "others"))] > 0

@@ -9,7 +9,7 @@ from typing import Any
 
 from portal.rules.folding import fold, word_set
 from portal.rules.formulas import unguard
-from portal.rules.identity import is_empty
+from portal.rules.identity import email_address, is_empty
 
 USUAL = re.compile(r"[a-mo-tv-zA-MO-TV-Z0-9À-ÖØ-öø-ÿ]\S*(?: \S+)*")
 """A cell that says what it says: it begins as nothing begins that stands for nothing, and has no odd space."""
@@ -83,7 +83,7 @@ def read_text(cell: str) -> str:
         if found := TEXT_MARK.fullmatch(text):
             text = found[1].replace('""', '"')
     elif text.startswith("'"):
-        text = unguard(text)
+        text = text[1:-1].strip() if text.endswith("'") else unguard(text)
     return "" if is_empty(text) else " ".join(text.split())
 
 
@@ -146,6 +146,11 @@ def split_people(names: str, emails: str) -> tuple[str, str, str]:
     if email or is_one or not all(" " in each for each in people):
         return name, email, more
     return people[0], "", ", ".join(people[1:])
+
+
+def has_more_emails(text: str, first: str | None) -> bool:
+    """Whether a cell holds another e-mail than the first."""
+    return first is not None and text.count("@") > 1 and email_address(text.lower().replace(first, " ")) is not None
 
 
 def is_hidden_name(text: Any) -> bool:

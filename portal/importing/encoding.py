@@ -150,7 +150,7 @@ def check_start(text: str) -> None:
 
 def open_text(blocks: Blocks, encoding: str) -> io.TextIOWrapper:
     """The file as text whose lines end where they end in the file, on any system's way."""
-    raw = io.BufferedReader(_BlockReader(blocks()), 64 * 1024)
+    raw = io.BufferedReader(BlockReader(blocks()), 64 * 1024)
     if encoding != MIXED:
         return io.TextIOWrapper(raw, encoding, errors="replace", newline="")
     codecs.register_error(MIXED, _read_as_cp1252)
@@ -200,7 +200,7 @@ def _of_bytes(source: Iterator[bytes]) -> str:
     return max(likely, key=lambda name: likely[name])  # of equal ones the first
 
 
-class _BlockReader(io.RawIOBase):
+class BlockReader(io.RawIOBase):
     """Blocks as a raw stream."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:

@@ -12,7 +12,7 @@ FOOTER = re.compile(
     r"(?:(?:sub|grand )?tota(?:l|is|les)\b|\d+ (?:records?|registros?|contat|contacts?|rows?|linhas?|results?|leads?)"
     r"|confiden[ct]ial\b|copyright\b|©|\(c\)|(?:generated|gerado|generado|exported|exportado|created|criado) "
     r"(?:by|on|at|from|por|em|el|de)\b|powered by\b|pag(?:e|ina) \d|end of|fim do|(?:fonte|source|fuente):"
-    r"|filtered by\b|filtros?:|as of \d)"
+    r"|filtered by\b|filtros?:|as of \d|not(?:es|as?):)"
 )
 """How the lines begin that reports put below their table."""
 GROUP = re.compile(
@@ -21,6 +21,10 @@ GROUP = re.compile(
     r"|(?:vendedora?|responsavel|consultora?|owner|carteira|grupo|segmento|setor|status|etapa|fase|origem|cidade|uf) ?:"
 )
 """How a line begins that is the title of the rows below it; any other name that stands alone is somebody's."""
+FIGURE = re.compile(r"(?:media|average|soma|sum|promedio|contagem|count)(?: geral)?:?")
+"""What a report calls the figures of a row below its table."""
+WORDS_OF_SENTENCE = 12
+"""So many spaces no name has."""
 TITLED = frozenset((*NAMES, "current_company"))
 """The fields of the columns that titles are written into."""
 
@@ -44,12 +48,12 @@ def find_reason(
     if readers and any(names) and is_explanation(fields, readers):
         return "explains_columns"
     is_alone = len(filled) == 1
-    if not (is_alone or "total" in filled[0].lower()):
-        return None
     start = fold(filled[0])
     if is_alone and fields.keys() <= TITLED and (is_period(filled[0]) or (names[1:] and GROUP.match(start))):
         return "title"
-    return "footer" if FOOTER.match(start) and not _tells_somebody(fields) else None
+    is_figure = FIGURE.fullmatch(start) or ("total" in start and FOOTER.match(start))
+    is_foot = is_alone and (FOOTER.match(start) or start.count(" ") >= WORDS_OF_SENTENCE)
+    return "footer" if (is_foot or is_figure) and not _tells_somebody(fields) else None
 
 
 def _tells_somebody(fields: Cells) -> bool:

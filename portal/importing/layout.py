@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -13,9 +14,10 @@ from portal.importing.encoding import Blocks, FileProblem, check_start, detect_e
 from portal.importing.evidence import Evidence, look_at
 from portal.importing.headings import explains_columns
 from portal.importing.naming import known_names
+from portal.importing.padding import find_padding, without_padding
 from portal.importing.quoting import MAX_COLUMNS
 from portal.importing.reading import Record, find_shape, first_records, read_lines, read_records
-from portal.importing.torn import refuse_torn
+from portal.importing.torn import join_broken, refuse_torn
 from portal.rules.identity import email_address, linkedin_id
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -24,8 +26,8 @@ LOOK_ROWS = 5000
 """Rows between two looks at an examination under way."""
 MOST_EXPLAINING = 3
 """Rows below the header that may explain its columns."""
-HEADER_WITHIN = 12
-"""Records among which the header row is looked for: LinkedIn puts up to three others before it."""
+HEADER_WITHIN = 30
+"""Records among which the header row is looked for: reports put their filters before it."""
 IN_DIGITS = re.compile(r"\s*[^\w\s]*\d(?:[^\w]|\d)*")
 """A number, a phone or a date in digits."""
 
@@ -47,6 +49,8 @@ class Layout:
     sheet: str | None = None
     """Which sheet of a workbook it is."""
     sheets: tuple[str, ...] = ()
+    padding: str = ""
+    """What stands at the end of each line and parts no cells: all of them stood in a spreadsheet's first column."""
     other_sheets: tuple[str, ...] = ()
     """The sheets that are left out, as far as they can be seen and hold something."""
 
@@ -150,19 +154,21 @@ def find_layout(blocks: Blocks, chosen: str | None = None, *, has_header: bool =
         return Layout("jsonl", encoding)
     if start[0] == "[":
         raise FileProblem("json_list")
-    delimiter, header = _find_table(blocks, encoding)
+    padding = find_padding(start)
+    delimiter, header = _find_table(partial(without_padding, blocks, padding), encoding)
     if header.problem is not None:
         raise FileProblem(header.problem if header.problem == "too_many_columns" else "no_header")
     if len(header.cells) > MAX_COLUMNS:
         raise FileProblem("too_many_columns")
     if not has_header or not _is_header(header):
-        return Layout("generic", encoding, delimiter, 0, ("",) * len(header.cells))
+        return Layout("generic", encoding, delimiter, 0, ("",) * len(header.cells), padding=padding)
     cells = tuple(cell.strip().removeprefix("\ufeff") for cell in header.cells)
-    return Layout(recognise_kind(cells), encoding, delimiter, header.line, cells)
+    return Layout(recognise_kind(cells), encoding, delimiter, header.line, cells, padding=padding)
 
 
 def read_rows(blocks: Blocks, layout: Layout) -> Iterator[Record]:
     """The rows below the header, good and bad, in the order of the file."""
+    blocks = partial(without_padding, blocks, layout.padding)
     with open_text(blocks, layout.encoding) as text:
         if layout.delimiter is None:
             yield from read_lines(text)
@@ -170,7 +176,8 @@ def read_rows(blocks: Blocks, layout: Layout) -> Iterator[Record]:
         width = len(layout.header)
         shape = find_shape(blocks, layout.encoding, layout.delimiter, width=width, skip=layout.header_line)
         above = max(layout.header_line - 1, 0)
-        for record in refuse_torn(read_records(text, layout.delimiter, shape, skip=above), width):
+        records = join_broken(read_records(text, layout.delimiter, shape, skip=above), shape)
+        for record in refuse_torn(records, width):
             if record.line > layout.header_line:
                 yield record
 
@@ -196,9 +203,19 @@ def _find_header(records: list[Record]) -> Record:
         raise FileProblem("empty")
     best = max(records, key=lambda record: (_recognised(record), -record.line))
     if _recognised(best):
+        best = _with_rest(best, next((record for record in records if record.line > best.line), None))
         above = [record for record in records if record.line < best.line]
         return _with_groups(best, above[-1]) if above else best
     return next((record for record in records if len(record.cells) > 1), records[0])
+
+
+def _with_rest(header: Record, below: Record | None) -> Record:
+    """The header whose names go on in the line below it, where more of them are known together."""
+    if below is None or below.problem or not all(cell[:1].islower() for cell in below.cells if cell):
+        return header
+    pairs = zip_longest(header.cells, map(str.strip, below.cells), fillvalue="")
+    whole = below._replace(cells=tuple(f"{cell} {rest}".strip() for cell, rest in pairs))
+    return whole if _recognised(whole) > _recognised(header) else header
 
 
 def _with_groups(header: Record, above: Record) -> Record:
@@ -221,9 +238,9 @@ def _recognised(record: Record) -> int:
 
 
 def _is_of_somebody(record: Record) -> bool:
-    """Whether a cell is somebody's e-mail or profile, as no name of a column is."""
+    """Whether a cell is an address or somebody's e-mail or profile, as no name of a column is."""
     cells = [cell for cell in map(read_text, record.cells) if " " not in cell]
-    return any("@" in cell and email_address(cell) for cell in cells) or any(
+    return any("://" in cell or ("@" in cell and email_address(cell)) for cell in cells) or any(
         "linkedin.com/" in cell.lower() and linkedin_id(cell) for cell in cells
     )
 

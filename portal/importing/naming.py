@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from portal.importing.vocabulary import FILLING, KINDS, MAYBE, OF_SEVERAL, PERSONS, SURE
-from portal.rules.folding import fold
+from portal.rules.folding import fold, word_set
 
 HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
@@ -19,6 +19,8 @@ ANOTHER = re.compile(r"\b(?:contact|contato|contacto|person|pessoa|persona|lead|
 MAX_NAME = 300
 MAX_WORDS = 12
 """A longer text is no name of a column."""
+ASKING = word_set("is has was tem possui")
+"""How a name begins that asks whether something is so: `is_organisation`."""
 HIGHEST_LEVEL = 3
 
 
@@ -33,7 +35,8 @@ def words_of(name: str) -> list[str]:
     folded = " ".join(WORD.findall(fold(HUMP.sub(" ", plain if WORD.search(plain) else name[:MAX_NAME]))))
     for apart, joined in JOINED:
         folded = folded.replace(apart, joined)
-    return [word for word in folded.split() if not word.isdecimal()]
+    words = [word for word in folded.split() if not word.isdecimal()]
+    return [each for word in words for each in GLUED.get(word, (word,))]
 
 
 def _key(words: Sequence[str]) -> frozenset[str]:
@@ -45,12 +48,16 @@ def _names(vocabulary: Mapping[str, str]) -> dict[frozenset[str], str]:
 
 
 SURE_NAMES, MAYBE_NAMES = _names(SURE), _names(MAYBE)
+_words = word_set(" ".join(SURE.values()).replace(",", " "))
+_glued = {"".join(name.split()): name.split() for names in SURE.values() for name in names.split(",")}
+GLUED = {glued: words for glued, words in _glued.items() if glued not in _words}
+"""Names whose words a program wrote as one: `jobtitle`."""
 
 
 def by_name(name: str, names: Mapping[frozenset[str], str]) -> str | None:
     """The field of this name: as it is, then without the words that say only whose it is or which one of several."""
     words = words_of(name)
-    if len(words) > MAX_WORDS:
+    if not words or len(words) > MAX_WORDS or words[0] in ASKING:
         return None
     for key in _shorter(words):
         if found := names.get(key):

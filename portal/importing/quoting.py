@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Sequence
 
-MAX_COLUMNS = 200
+MAX_COLUMNS = 500
 
 
 def unwrap(cells: Sequence[str], delimiter: str) -> Sequence[str] | None:

@@ -14,10 +14,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.contacts.alike import Alike
-from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem, InvalidContact, check_item
+from portal.contacts.checking import DATE_FIELDS, ContactItem, InvalidContact, check_item
 from portal.importing.cells import (
     AFFIRMING,
     Note,
+    has_more_emails,
     is_hidden_name,
     is_rounded,
     put_name_together,
@@ -38,6 +39,7 @@ from portal.importing.layout import Layout
 from portal.importing.order import Order
 from portal.importing.own import own_columns, path_of, read_own
 from portal.importing.reading import Record
+from portal.importing.refused import as_text, leave_out
 from portal.models import Company, User
 from portal.rules.folding import fold
 from portal.rules.formulas import unguard
@@ -53,10 +55,6 @@ READERS: Sequence[tuple[str, str, Callable[..., Any], str]] = (
 )
 """Facts with the field of their columns, what reads a cell, and the problem of a cell that cannot be read."""
 IDENTIFIERS = ("email", "linkedin", "phone")
-CUT = {f"contact.{name}": TEXT_FIELDS[name] for name in ("name", "current_company", "role", "location")} | {
-    "campaign.name": 200
-}
-"""Texts that are cut where they are too long, rather than left out."""
 _Cell = tuple[int, str]
 
 
@@ -169,14 +167,18 @@ class RowReader:
             try:
                 checked = check_item(item, self._zone)
             except InvalidContact as error:
-                notes.append(Note(error.field, error.problem, None, _leave_out(item, error)))
+                notes.append(Note(error.field, error.problem, None, leave_out(item, error)))
                 continue
             for note in checked.notes:
                 said = item["contact"].get(note.field.partition(".")[2])
-                notes.append(Note(note.field, note.problem, None, _said(said)))
+                notes.append(Note(note.field, note.problem, None, as_text(said)))
             if checked.owner and self._emails is not None and checked.owner.email not in self._emails:
                 notes.append(Note("contact_owner.email", "not_of_company", None, checked.owner.email))
                 checked = replace(checked, owner=None)
+            if self.alike.has_other_description(checked):
+                said = checked.campaign_facts["description"]
+                notes.append(Note("campaign.description", "described_before", None, said))
+                checked = replace(checked, campaign_facts={})
             return Reading(self.alike.number(checked, said_by), tuple(notes))
 
 
@@ -192,7 +194,9 @@ class _Row:
     def item(self) -> dict[str, Any]:
         """The row in the body's shape."""
         facts: dict[str, Any] = {name: split_mailbox(self._text(name))[0] for name in self._reader.texts}
-        facts["name"], beside, more = split_people(put_name_together(*map(self._text, NAMES)), self._text("email"))
+        whole, first, middle = map(self._text, NAMES[:-1])
+        name = put_name_together(whole, first, middle, self._last_name())
+        facts["name"], beside, more = split_people(name, self._text("email"))
         if more:
             self.notes.append(Note("contact.name", "first_of_several", None, more))
         facts["location"] = facts.get("location") or ", ".join(filter(None, map(self._text, self._reader.places)))
@@ -200,6 +204,8 @@ class _Row:
             if field in self._said_of:
                 facts[name] = self._first(field, read, problem)
         facts["email"] = facts.get("email") or email_address(beside)
+        if not more and has_more_emails(self._text("email"), facts["email"]):
+            self.notes.append(Note("contact.email", "first_email", None, self._text("email")))
         if is_example_email(facts.get("email")):
             self.notes.append(Note("contact.email", "example_email", None, facts["email"]))
         facts["linkedin_public_id"] = facts.get("linkedin_public_id") or self._linked_id()
@@ -230,6 +236,10 @@ class _Row:
     def _text(self, field: str) -> str:
         found = self._said_of.get(field)
         return read_label(found[0][1]) if found else ""
+
+    def _last_name(self) -> str:
+        """The last name, which may stand in several columns."""
+        return " ".join(dict.fromkeys(read_label(text) for _, text in self._said_of.get("last_name", ())))
 
     def _linked_id(self) -> str | None:
         """The profile that a name leads to."""
@@ -270,23 +280,6 @@ class _Row:
             if email is None:
                 self.notes.append(Note("contact_owner.name", "unknown_owner", None, name))
         return {"email": email, "name": name or None} if email else None
-
-
-def _leave_out(item: dict[str, Any], error: InvalidContact) -> str:
-    """Take what was refused out of the item, or cut it. Returns what it said. Raises the error for what it needs."""
-    if error.field in ("", "contact", "contact.id", "contact.name") and error.problem != "too_long":
-        raise error
-    part, _, rest = error.field.partition(".")
-    name = rest.partition(".")[0]
-    held = item[part] if part in ("contact", "campaign") and name else item
-    said = held.pop(name if held is not item else part)
-    if error.problem == "too_long" and error.field in CUT:
-        held[name] = said[: CUT[error.field]]
-    return _said(said)
-
-
-def _said(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def row_reader(session: Session, company_id: int, order: Order) -> RowReader:

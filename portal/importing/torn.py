@@ -1,12 +1,45 @@
-"""Lines of a cell whose first quote was lost: they look like short rows, until its other quote comes."""
+"""Rows in several lines: of a cell that has no quotes, or whose first quote was lost.
+
+They look like short rows, until the rest of the row or the other quote comes.
+"""
 
 import re
 from collections.abc import Iterator
 
 from portal.importing.reading import MAX_LINES_OF_BROKEN_ROW, Record
+from portal.importing.shape import Shape
 
 ENDING = re.compile(r'[^"]*" *(?:[,;\t|\r\n]|$)')
 """A line whose first quote ends a cell."""
+
+
+def join_broken(records: Iterator[Record], shape: Shape) -> Iterator[Record]:
+    """The records of a table; two short ones that are one row in two lines, for lack of quotes, as one."""
+    held: Record | None = None
+    for record in records:
+        whole = _joined(held, record, shape) if held else None
+        if held and whole is None:
+            yield held
+        record, held = whole or record, None
+        if record.problem is None and 1 < len(record.cells) < shape.width:
+            held = record
+        else:
+            yield record
+    if held:
+        yield held
+
+
+def _joined(above: Record, below: Record, shape: Shape) -> Record | None:
+    """The row that both are, with the broken cell in one; None unless what is below fits nothing by itself."""
+    if below.problem or len(above.cells) + len(below.cells) != shape.width + 1:
+        return None
+    *before, first = above.cells
+    last, *after = below.cells
+    cells = (*before, f"{first} {last}".strip(), *after)
+    fitting, filled = shape.fitting(cells)
+    if shape.fitting(below.cells)[0] or not fitting == filled > shape.fitting(above.cells)[1]:
+        return None
+    return above._replace(cells=cells)
 
 
 def refuse_torn(records: Iterator[Record], width: int) -> Iterator[Record]:

@@ -7,13 +7,15 @@ from portal.rules.folding import word_set
 
 SURE = {
     "name": """nome completo, full name, nombre completo, contact name, nome contato, nome pessoa, nombre contacto,
-        deal contact person, contact person, razao contato, nom complet, name surname, nome sobrenome,
+        deal contact person, contact person, primary contact name, main contact name,
+        razao contato, nom complet, name surname, nome sobrenome,
         nombre apellido""",
-    "first_name": """first name, firstname, given name, primeiro nome, nome proprio, prenome, primer nombre,
+    "first_name": """first name, given name, primeiro nome, nome proprio, prenome, primer nombre,
         forename, prenom, vorname""",
-    "middle_name": "middle name, middlename, additional name, nome do meio, nome meio, segundo nome, segundo nombre",
-    "last_name": """last name, lastname, surname, family name, sobrenome, ultimo nome, apellido,
-        primer apellido, nome familia, apelido familia, nom famille, nachname, familienname, cognome""",
+    "middle_name": "middle name, additional name, nome do meio, nome meio, segundo nome, segundo nombre",
+    "last_name": """last name, surname, family name, sobrenome, ultimo nome, apellido,
+        primer apellido, segundo apellido, segundo sobrenome, second last name,
+        nome familia, apelido familia, nom famille, nachname, familienname, cognome""",
     "linkedin": """linkedin, linkedin url, linkedin perfil, linkedin profile, linkedin profile url, linkedin perfil url,
         linkedin public id, public id, linkedin public identifier, linkedin identificador, linkedin bio, linkedin id,
         linkedin link, linkedin profile link, linkedin perfil link, linkedin endereco, linkedin usuario,
@@ -24,7 +26,7 @@ SURE = {
         direccion correo electronico, correo electronico direccion, correio eletronico, mail, email contato,
         courriel, adresse email, email adresse, indirizzo email""",
     "phone": """phone, phone number, telephone, mobile, mobile number, mobile phone, mobile phone number, cell,
-        cell phone, cellphone, telefone, telefone numero, telefone celular, celular, celular numero, fone, tel,
+        cell phone, telefone, telefone numero, telefone celular, celular, celular numero, fone, tel,
         whatsapp,
         whatsapp numero, whatsapp number, whatsapp telefone, telefone ddd, celular ddd, whatsapp ddd,
         telefono, telefono movil, movil, telefono numero, telemovel, telemovel numero,
@@ -121,7 +123,7 @@ FILLING = word_set(
     """de do da dos das of the el la los las del no na nos nas em on in at a o os as e y and or ou para por for by
     com with
     your you seu sua su tu le les du des l d s what which qual quais is are eh please informe digite insira escreva
-    enter favor voce usted trabalha atua custom personalizado personalizada"""
+    enter favor voce usted trabalha atua custom personalizado personalizada properties"""
 )
 """Words that join others."""
 EXPLAINING = word_set(

@@ -88,6 +88,7 @@ PATH_WORDS = {
     "contact_owner.email": FIELD_WORDS["owner_email"],
     "contact_owner.name": FIELD_WORDS["owner_name"],
     "campaign.name": FIELD_WORDS["campaign"],
+    "campaign.description": FIELD_WORDS["campaign_description"],
     **{f"contact.{name}": words for name, words in FIELD_WORDS.items()},
 }
 
@@ -99,6 +100,8 @@ PROBLEM_WORDS = {
     "formula": _l("é uma fórmula cujo resultado não veio no arquivo: abra-o na planilha, salve e envie de novo."),
     "first_of_several": _l("a célula diz mais do que uma pessoa com o seu e-mail: só a primeira entrou."),
     "told_before": _l("uma linha acima diz outra coisa desta pessoa, e é a que vale."),
+    "described_before": _l("uma linha acima descreve a campanha de outro modo, e é o que vale."),
+    "first_email": _l("a célula tem mais de um e-mail: só o primeiro entrou."),
     "marks_removed": _l("tinha caracteres invisíveis, que foram tirados."),
     "not_an_email": _l("não é um endereço de e-mail."),
     "example_email": _l("parece o de um exemplo de como preencher; o contato entra como está."),
@@ -126,7 +129,7 @@ ROW_WORDS = {
     "unclosed_quote": _l("As aspas abertas nesta linha nunca se fecham."),
     "extra_cells": _l("A linha tem mais colunas do que o cabeçalho: falta pôr aspas em um texto com o separador."),
     "line_too_long": _l("A linha é longa demais."),
-    "too_many_columns": _l("A linha tem mais de 200 colunas."),
+    "too_many_columns": _l("A linha tem mais de 500 colunas."),
     "no_contact": _l("A linha não tem nada de um contato."),
     "footer": _l("A linha é do rodapé ou do total de um relatório, e não é um contato."),
     "title": _l("A linha é só o título das que vêm abaixo, e não é um contato."),
@@ -167,7 +170,7 @@ FILE_WORDS = {
         "Isto é uma lista em JSON. Ponha cada contato em uma linha, sem os colchetes e sem vírgulas entre eles."
     ),
     "no_header": _l("Não foi encontrada a linha com os nomes das colunas."),
-    "too_many_columns": _l("O arquivo tem mais de 200 colunas."),
+    "too_many_columns": _l("O arquivo tem mais de 500 colunas."),
     "too_many_rows": _l("O arquivo tem mais de 200.000 linhas. Divida-o em partes menores."),
     "too_many_files": _l(
         "A empresa já tem 20 arquivos à espera ou em importação. Comece ou descarte algum antes de enviar outro."

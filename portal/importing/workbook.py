@@ -33,7 +33,7 @@ MAX_SECONDS = 60
 MAX_SHEETS = 20
 MAX_ROWS = 200_000 + 20
 """A few more than may be imported, so that too many are noticed."""
-MAX_COLUMNS = 200 + 1
+MAX_COLUMNS = 500 + 1
 MOST_HEADERS = 4
 """Lines that a header may have."""
 

@@ -7,7 +7,7 @@ import pytest
 from portal import clock
 from portal.database.db import db
 from portal.importing import examining, running
-from portal.importing.layout import LOOK_ROWS
+from portal.importing.layout import LOOK_ROWS, MAX_ROWS
 from portal.importing.order import Order
 from portal.models import Task
 from portal.tasks import store
@@ -95,6 +95,17 @@ def test_the_first_row_is_a_contact_where_somebody_says_so(company, run_tasks):
     run_tasks()
     order = Order.from_json(task.arguments)
     assert (task.total, order.layout.has_header, order.columns) == (2, False, ("name", None))
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"), [(0, "empty"), (1, None), (MAX_ROWS, None), (MAX_ROWS + 1, "too_many_rows")]
+)
+def test_an_examination_that_fails_says_why_and_keeps_nothing_of_the_file(company, run_tasks, rows, reason):
+    task = receive(company, b"Nome,E-mail\n" + b"Ana,a@x.test\n" * rows)
+    run_tasks()
+    kind, status = ("examination", "failed") if reason else ("import", "draft")
+    assert (task.kind, task.status, task.reason) == (kind, status, reason)
+    assert (db.session.query(TaskBlock).count() == 0) == (reason is not None)
 
 
 def test_the_largest_file_is_stored_in_blocks(company):

@@ -592,3 +592,13 @@ def test_a_place_is_put_together_from_the_smallest_on(cells, location):
 def test_what_names_no_campaign_goes_to_the_one_that_was_chosen():
     item = read_fields({"name": "Ana", "campaign": "", "campaign_description": "De março"})
     assert (item.campaign, item.campaign_facts) == ("Outra", {"description": "De março"})
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_said"),
+    [("ana@x.example; bia@x.example", True), ("ana@x.example / ANA@x.example", False), ("ana@x.example; @bia", False)],
+)
+def test_of_several_e_mails_in_a_cell_the_first_enters_and_that_there_are_more_is_said(cell, is_said):
+    *_, reading = readings(f'Nome,E-mail\nEva Paz,eva@x.example\nAna Lima,"{cell}"\n'.encode())
+    assert reading.item.facts["email"] == "ana@x.example"
+    assert [(note.field, note.problem) for note in reading.notes] == [("contact.email", "first_email")] * is_said

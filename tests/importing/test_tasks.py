@@ -16,7 +16,7 @@ from portal.database.db import db
 from portal.importing import chunks, running
 from portal.importing.findings import read_findings
 from portal.importing.order import KIND
-from portal.models import Classification, Contact, Delivery, Task
+from portal.models import Campaign, Classification, Contact, Delivery, Task
 from portal.tasks import store
 from portal.worker.housekeeping import keep_house
 from portal.worker.task_runner import LEASE, TaskRunner
@@ -154,6 +154,22 @@ def test_a_further_row_of_somebody_who_is_known_says_what_the_rows_above_leave_o
         assert (stored.role, stored.interest_level, stored.owner.email) == ("CTO", 3, owner.email)
         assert not list(read_findings(db.engine, task.id))
     assert count(Delivery) == 2
+
+
+def test_the_first_row_that_describes_a_campaign_counts(company, run_tasks):
+    text = "Nome,E-mail,Campanha,Descrição da campanha\n" + "".join(
+        f"{name},{name}@x.test,{campaign},{said}\n"
+        for name, campaign, said in (("ana", "A", "um"), ("bia", "A", "dois"), ("eva", "B", "três"), ("lia", "A", "um"))
+    )
+    moments = []
+    for counts in ({"created": 4, "warned": 1}, {"unchanged": 4, "warned": 1}):
+        task = start(make_import(company, text.encode()))
+        run_tasks()
+        assert fresh(task).counts == counts
+        moments.append([row.data_changed_at for row in db.session.query(Contact).order_by(Contact.id)])
+    assert moments[0] == moments[1]
+    assert {each.name: each.description for each in db.session.query(Campaign)} == {"A": "um", "B": "três"}
+    assert [(row.line, row.problem) for row in read_findings(db.engine, task.id)] == [(3, "described_before")]
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DATA.iterdir() if path.suffix in (".csv", ".jsonl")))

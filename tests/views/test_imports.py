@@ -194,6 +194,12 @@ def test_bad_rows_are_listed_and_can_be_downloaded_mended_and_sent_again(member)
     assert (contact.name, contact.role) == ("=1+1", "+55")
 
 
+def test_the_preview_shows_no_level_that_a_row_above_takes_away(member):
+    url = send(member, b"Nome,E-mail,N\xc3\xadvel de interesse\nAna,ana@x.test,3\nAna,ana@x.test,1\n").location
+    page = member.get(url).text
+    assert [page.count(f'<span class="level level-{level}">') for level in (1, 3)] == [0, 1]
+
+
 def test_what_was_left_out_is_listed_and_can_be_downloaded(member):
     url = send(member, b"Nome,E-mail,Interesse\nAna,=arroba,120\n").location
     page = member.get(url).text
