@@ -102,40 +102,10 @@ SELECT (
 ), (SELECT count(*) FROM pg_trigger), (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_db_role_setting)
 """
 """What a test may change besides rows."""
-OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid != ALL(%s)"
 RESTART = "SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence"
 """Rows are numbered from the first again."""
-AS_NEW = "RESET ALL; UNLISTEN *"
 ROOM_FOR_ROWS = 8_000_000
 """Bytes that a database may grow by: what was deleted from a larger one would make the next test slow."""
-
-
-class Kept:
-    """Connections that stay open between two tests, one to a database: a new one has to learn all tables again."""
-
-    def __init__(self) -> None:
-        self._idle: dict[str, psycopg.Connection] = {}
-        self.databases: set[str] = set()
-        """To which a connection may be kept."""
-
-    def put(self, connection: psycopg.Connection) -> None:
-        """Keep it, or close it where one is enough, or it is of no use."""
-        name = "" if connection.closed else connection.info.dbname
-        if name not in self.databases or name in self._idle:
-            connection.close()
-        else:
-            self._idle[name] = connection
-
-    def take(self, name: str) -> psycopg.Connection | None:
-        return self._idle.pop(name, None)
-
-    def pids(self) -> list[int]:
-        """The server's processes for what is kept."""
-        return [connection.info.backend_pid for connection in self._idle.values()]
-
-    def close(self) -> None:
-        for connection in self._idle.values():
-            connection.close()
 
 
 class Databases:
@@ -145,10 +115,9 @@ class Databases:
     was changed, it is dropped.
     """
 
-    def __init__(self, server: str, template: str, kept: Kept) -> None:
+    def __init__(self, server: str, template: str) -> None:
         self._url = server
         self._template = template
-        self._kept = kept
         self._connection = psycopg.connect(server.replace("+psycopg", ""), autocommit=True)
         # The other way to copy, through the log, takes ten times as long.
         self._how = "STRATEGY file_copy" if self._connection.info.server_version >= 150000 else ""
@@ -166,18 +135,16 @@ class Databases:
         """The URL of a database as the template is."""
         name = self._idle.pop() if self._idle else self._make()
         yield self._named(name)
-        self._connection.execute(OTHERS, [name, self._kept.pids()])
+        self._connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
         if self._empty(name):
             self._idle.append(name)
         else:
-            self._kept.databases.remove(name)
             self._connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _make(self) -> str:
         self._made += 1
         name = f"{self._template}_{self._made}"
         self._connection.execute(f"CREATE DATABASE {name} TEMPLATE {self._template} {self._how}")
-        self._kept.databases.add(name)
         if self._fresh is None:
             with self._connect(name) as connection:
                 self._fresh = self._look(connection)
@@ -191,23 +158,16 @@ class Databases:
     def _empty(self, name: str) -> bool:
         """Delete every row that a test made. Returns whether the database is as it was copied."""
         assert self._fresh is not None
-        connection = None
         try:
-            connection = self._kept.take(name) or self._connect(name)
-            connection.rollback()
-            connection.autocommit = True
-            found, size = self._look(connection)
-            if found != self._fresh[0] or size > self._fresh[1] + ROOM_FOR_ROWS:
-                connection.close()
-                return False
-            # In any order, whatever refers to whatever; and at once, since each way there and back takes its time.
-            deletes = [f"DELETE FROM {table}" for table in Base.metadata.tables]
-            connection.execute("; ".join(["SET session_replication_role = replica", *deletes, RESTART, AS_NEW]))
-            connection.autocommit = connection.read_only = False
+            with self._connect(name) as connection:
+                found, size = self._look(connection)
+                if found != self._fresh[0] or size > self._fresh[1] + ROOM_FOR_ROWS:
+                    return False
+                # In any order, whatever refers to whatever; and at once, since each way there and back takes its time.
+                deletes = [f"DELETE FROM {table}" for table in Base.metadata.tables]
+                connection.execute("; ".join(["SET session_replication_role = replica", *deletes, RESTART]))
         except psycopg.Error:  # it was dropped, or made unusable
-            connection and connection.close()
             return False
-        self._kept.put(connection)
         return True
 
     def _connect(self, name: str) -> psycopg.Connection:
