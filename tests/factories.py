@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Connection, String, cast, delete, insert, literal, select, true
+from sqlalchemy import Connection, String, cast, delete, insert, literal, select, text, true
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor
@@ -159,6 +159,9 @@ def repeat_delivery(connection: Connection, webhook_id: str, times: int) -> None
     new_id = Delivery.webhook_id + "_" + cast(number.c.i, String)
     rows = select(new_id, *made).join_from(Delivery, number, true()).where(Delivery.webhook_id == webhook_id)
     connection.execute(insert(Delivery).from_select(["webhook_id", *made], rows))
+    if connection.dialect.name == "postgresql":
+        # Where it was told that there are few, it looks through all of them for each body's own.
+        connection.execute(text("ANALYZE delivery"))
     first = select(DeliveryBody.content).join(Delivery).where(Delivery.webhook_id == webhook_id).scalar_subquery()
     bodies = select(Delivery.id, first).where(Delivery.webhook_id.startswith(f"{webhook_id}_", autoescape=True))
     connection.execute(insert(DeliveryBody).from_select(["delivery_id", "content"], bodies))
