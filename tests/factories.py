@@ -160,7 +160,7 @@ def repeat_delivery(connection: Connection, webhook_id: str, times: int) -> None
     rows = select(new_id, *made).join_from(Delivery, number, true()).where(Delivery.webhook_id == webhook_id)
     connection.execute(insert(Delivery).from_select(["webhook_id", *made], rows))
     if connection.dialect.name == "postgresql":
-        # Where it was told that there are few, it looks through all of them for each body's own.
+        # Else the foreign key's check may keep the plan of a small table, and read all of it for each body.
         connection.execute(text("ANALYZE delivery"))
     first = select(DeliveryBody.content).join(Delivery).where(Delivery.webhook_id == webhook_id).scalar_subquery()
     bodies = select(Delivery.id, first).where(Delivery.webhook_id.startswith(f"{webhook_id}_", autoescape=True))
