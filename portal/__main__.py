@@ -9,8 +9,8 @@ from typing import NoReturn
 
 from portal.cli import cli
 
+# What a start imports stays: to look for garbage after every 700 objects took a fifth of it.
 OBJECTS_BEFORE_COLLECTION = 20_000
-"""What a start imports stays: to look for garbage after every 700 objects took a fifth of it."""
 
 
 def main() -> None:

@@ -42,8 +42,7 @@ class Actor:
     """Who does something, for which company, and from where. Pages, API, console and tasks each make one."""
 
     company_id: int
-    email: str
-    """An e-mail, or the name of what acts by itself."""
+    email: str  # an e-mail, or the name of what acts by itself
     ip: str | None = None
 
 

@@ -43,8 +43,8 @@ class Company(Numbered):
     closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # it is being erased since then
 
 
+# Of whom an e-mail is unique over all companies: who is invited learns by the link that it has a log-in already.
 LOGS_IN = "role IS NOT NULL AND password_hash IS NOT NULL"
-"""Of whom an e-mail is unique over all companies: who is invited learns by the link that it has a log-in already."""
 
 
 class User(Numbered):

@@ -16,10 +16,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 Purpose = Literal["webhook_secret", "webhook_header", "second_factor", "second_factor_draft", "chat_address"]
 
-REMEMBERED = 256
-"""Secrets kept in memory as they are read, so that each delivery does not open its endpoint's again."""
+REMEMBERED = 256  # secrets kept in memory as they are read, so that each delivery does not open its endpoint's again
+# How sealed texts begin: `v2.<key>.<nonce and ciphertext>`, or as Fernet writes them, which knows no purpose.
 FORM, OLD_FORM = "v2", "gAAAAA"
-"""How sealed texts begin: `v2.<key>.<nonce and ciphertext>`, or as Fernet writes them, which knows no purpose."""
 OLD_PURPOSES: tuple[Purpose, ...] = ("webhook_secret", "second_factor")
 NONCE_BYTES = 12
 

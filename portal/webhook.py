@@ -35,10 +35,9 @@ class WebhookRequest:
     url: str
     webhook_id: str
     body: bytes
-    secrets: tuple[str, ...]
-    """The keys that sign, as `whsec_...`: two of them for a while after a rotation."""
+    secrets: tuple[str, ...]  # the keys that sign, as `whsec_...`: two of them for a while after a rotation
+    # One more header that the company set, such as an API key. Its value is sent, and stands in no outcome.
     header: tuple[str, str] | None = field(default=None, repr=False)
-    """One more header that the company set, such as an API key. Its value is sent, and stands in no outcome."""
 
 
 class Outcome(NamedTuple):
@@ -54,8 +53,7 @@ class Outcome(NamedTuple):
     address: str | None = None
     status_code: int | None = None
     warning: str | None = None
-    shape: str | None = None
-    """What an accepted answer looks like (`verdict.shape_of`)."""
+    shape: str | None = None  # what an accepted answer looks like (`verdict.shape_of`)
     detail: str | None = None
     request_sent: bool = False
     request_headers: tuple[tuple[str, str], ...] = ()
@@ -179,10 +177,8 @@ class _Attempt:
 class _Fixed:
     """What is the same for every delivery of an endpoint."""
 
-    fields: tuple[str, ...]
-    """As libcurl takes them."""
-    shown: tuple[tuple[str, str], ...]
-    """The header that the company set, as the log may show it."""
+    fields: tuple[str, ...]  # as libcurl takes them
+    shown: tuple[tuple[str, str], ...]  # the header that the company set, as the log may show it
     credentials: tuple[str, ...] = field(repr=False)
 
 
@@ -202,8 +198,7 @@ def _judge(status_code: int, body: bytes, content_type: str | None, cut: Cut | N
     return verdict, shape_of(verdict.reason, body)
 
 
-_judge_again = lru_cache(maxsize=512)(_judge)
-"""For short answers: most receivers say the same each time."""
+_judge_again = lru_cache(maxsize=512)(_judge)  # for short answers: most receivers say the same each time
 
 
 def apps_script_hop(url: str, answer: Answer) -> str | None:

@@ -29,8 +29,7 @@ from portal.contacts.standing import SHOWN_STATES, SYNC_STATES
 from portal.rules.verdict import WARNINGS
 
 CRM_URL = "The contact's record in the CRM, where a company has said how its answers tell."
-MAX_CONTACTS = 1000
-"""Contacts that one request saves at most."""
+MAX_CONTACTS = 1000  # contacts that one request saves at most
 
 
 class SkillSchema(StrictSchema):
@@ -202,6 +201,7 @@ class ClassifiedSchema(AnswerSchema):
     delivery_id = fields.String(allow_none=True, metadata=about("null when no webhook fires."))
 
 
+# What the OpenAPI document says of saving: one contact, or a list of them.
 SAVE_BODY = {
     "required": True,
     "content": {
@@ -213,4 +213,3 @@ SAVE_BODY = {
         }
     },
 }
-"""What the OpenAPI document says of saving: one contact, or a list of them."""

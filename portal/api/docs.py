@@ -12,8 +12,8 @@ from flask_babel import lazy_gettext as _l
 from portal.api.examples import DELIVERY_ID
 from portal.api.protocol.spec import translate
 
+# What stands for the variable parts of an address in the curl lines.
 PATH_VALUES = {"cause": "server_error", "contact_id": "7", "delivery_id": DELIVERY_ID, "job_id": "4"}
-"""What stands for the variable parts of an address in the curl lines."""
 
 TAG_WORDS = {
     "contacts": _l("Contatos"),

@@ -34,8 +34,8 @@ blueprint = ApiBlueprint("webhook", __name__, tag="webhook")
 
 STATES = ("unset", *ENDPOINT_STATES)
 PAUSED_REASONS = ("manual", "gone", "outage", "restored")
+# The most characters that are looked at. Addresses and headers have lower limits of their own.
 MAX_URL, MAX_HEADER = 4000, 8000
-"""The most characters that are looked at. Addresses and headers have lower limits of their own."""
 
 URL_NOTE = about("An http or https address of a public host.")
 

@@ -14,6 +14,7 @@ from click.shell_completion import BashComplete, CompletionItem, FishComplete, Z
 from portal import logs
 from portal.version import __version__
 
+# Where each command is, and its summary: the list of commands is shown without importing any of them.
 COMMANDS = {
     "serve": ("portal.cli.serve", "Run the portal: pages, API and worker."),
     "worker": ("portal.cli.worker", "Run a worker alone, against the same database."),
@@ -41,14 +42,12 @@ COMMANDS = {
     "doctor": ("portal.cli.doctor", "Check everything, and say what to do."),
     "completion": ("portal.cli", "Print what makes a shell complete commands and options."),
 }
-"""Where each command is, and its summary: the list of commands is shown without importing any of them."""
 
+# The commands that write a log. With PORTAL_LOG_FORMAT=json everything they say is a line of it.
 LOGGING = ("serve", "worker")
-"""The commands that write a log. With PORTAL_LOG_FORMAT=json everything they say is a line of it."""
 
 SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
-AS_JSON = "portal.cli.as_json"
-"""Whether what the command prints is for programs, in the context's `meta`."""
+AS_JSON = "portal.cli.as_json"  # whether what the command prints is for programs, in the context's `meta`
 
 
 class PortalGroup(click.Group):

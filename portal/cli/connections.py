@@ -19,14 +19,13 @@ from waitress.task import ThreadedTaskDispatcher
 from portal import clock
 from portal.database.db import BUSY_TIMEOUT_SECONDS, patience
 
+# Threads for requests that only read, and for the others, which may have to wait for other writers.
 READERS, WRITERS = 8, 8
-"""Threads for requests that only read, and for the others, which may have to wait for other writers."""
+# A further connection closes the one that was silent longest. A process may usually open 1024 descriptors.
 MOST_CONNECTIONS = 400
-"""A further connection closes the one that was silent longest. A process may usually open 1024 descriptors."""
-SILENT_SECONDS = 60
-"""How long a connection may say nothing, and how long a reader of a long answer may take none of it."""
+SILENT_SECONDS = 60  # how long a connection may say nothing, and how long a reader of a long answer may take none of it
+# How long new connections wait when there are no descriptors left, and how often the log says so.
 PAUSE_SECONDS, TOLD_EVERY_SECONDS = 1.0, 60.0
-"""How long new connections wait when there are no descriptors left, and how often the log says so."""
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 READING, HEALTH = ("GET", "HEAD", "OPTIONS"), "/healthz"
 
@@ -70,8 +69,7 @@ class Body(OverflowableBuffer):  # type: ignore[misc]
 class Parser(HTTPRequestParser):  # type: ignore[misc]
     """A request as it comes in: its head says how long its body may be."""
 
-    within: str | None = None
-    """The path that is asked for, below that of the portal."""
+    within: str | None = None  # the path that is asked for, below that of the portal
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
@@ -93,8 +91,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     """One connection."""
 
     parser_class = Parser
-    patient_until = 0.0
-    """Until when its request may wait for other writers. Waiting for a thread counts."""
+    patient_until = 0.0  # Until when its request may wait for other writers. Waiting for a thread counts.
 
     def service(self) -> None:
         with patience(max(0.0, self.patient_until - clock.monotonic())):

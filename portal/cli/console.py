@@ -32,16 +32,13 @@ from portal.rules.verdict import decode
 from portal.runtime import runtime
 from portal.webhook import Outcome
 
-ACTOR = "console"
-"""Who did it, in the log: whoever may run commands on this machine."""
+ACTOR = "console"  # who did it, in the log: whoever may run commands on this machine
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Found = TypeVar("Found")
 
-SHOWN_CHARACTERS = 500
-"""Of a receiver's answer."""
-ROW_NUMBER = click.IntRange(1, 2**63 - 1)
-"""The number of a row."""
+SHOWN_CHARACTERS = 500  # of a receiver's answer
+ROW_NUMBER = click.IntRange(1, 2**63 - 1)  # the number of a row
 
 
 @contextmanager

@@ -23,6 +23,7 @@ DAMAGED = (
     "an admin turn the second factor off for whom it belongs to."
 )
 
+# What an operator does about the database's own trouble, by its code.
 MENDS = {
     "database_away": "See that it runs, and that the portal's user may open it and reads and writes its folder.",
     "disk_full": "Free some space on its disk: everything then goes on by itself.",
@@ -32,8 +33,8 @@ MENDS = {
     "schema_mismatch": "Run portal upgrade, or put a backup of this version in its place.",
     "database_busy": "Another process holds it: try again in a moment.",
 }
-"""What an operator does about the database's own trouble, by its code."""
 
+# What an operator does about a file or folder, by the system's number of the error.
 FILE_MENDS = {
     errno.EACCES: "The user that runs the portal has to own it and its folder, and may read, write and enter them.",
     errno.EROFS: "It lies on a disk that can only be read: mount it for writing, or name another place.",
@@ -46,7 +47,6 @@ FILE_MENDS = {
     errno.EEXIST: "Something else stands in its place.",
     errno.ELOOP: "Its links lead nowhere.",
 }
-"""What an operator does about a file or folder, by the system's number of the error."""
 
 NO_ROOM = (
     "This machine gives the portal no more memory or threads. Raise the limit: of memory (ulimit -v, MemoryMax), or of "

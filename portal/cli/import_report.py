@@ -12,10 +12,8 @@ from portal.importing.words import FIELD_WORDS, column_names, row_explainer
 from portal.tasks.store import Done
 
 COUNTS = ("created", "changed", "unchanged", "classified", "sent", "warned", "bad")
-MORE_COUNTS = ("elsewhere", "doubtful", "kept", "renamed", "missing")
-"""These are printed only when they are not 0."""
-MOST_WARNINGS = 10
-"""Warnings of one kind that are printed; the others are counted."""
+MORE_COUNTS = ("elsewhere", "doubtful", "kept", "renamed", "missing")  # these are printed only when they are not 0
+MOST_WARNINGS = 10  # warnings of one kind that are printed; the others are counted
 
 
 class Findings:

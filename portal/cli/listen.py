@@ -12,8 +12,7 @@ from portal.demo.server import Received, Receiver
 from portal.rules.signing import SIGNATURE_HEADERS
 
 LOOK_SECONDS = 0.2
-MOST_OF_A_FILE = 1000
-"""No key is longer."""
+MOST_OF_A_FILE = 1000  # no key is longer
 
 
 @click.command()

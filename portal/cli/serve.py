@@ -22,8 +22,7 @@ from portal.database.schema import check_schema
 from portal.people import links, users
 from portal.worker.starting import starting_threads
 
-PATIENCE_SECONDS = 1.5
-"""How much longer than the deadline of a delivery stopping may take."""
+PATIENCE_SECONDS = 1.5  # how much longer than the deadline of a delivery stopping may take
 
 logger = logging.getLogger(__name__)
 

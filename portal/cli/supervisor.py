@@ -16,8 +16,7 @@ from collections.abc import Mapping
 from portal import clock
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
-STEADY_SECONDS = 60.0
-"""A worker that lived for so long was well. The next one starts without a long pause."""
+STEADY_SECONDS = 60.0  # A worker that lived for so long was well. The next one starts without a long pause.
 
 STDIN = 0
 

@@ -17,10 +17,10 @@ from portal.web.addresses import path_within
 from portal.web.bodies import limit_of
 
 CLEANUP_SECONDS = 5
+# A longer body is cut. What is shorter, but too long for its request, is taken in, not kept, and refused in words.
 MOST_BODY_BYTES = 1024**3
-"""A longer body is cut. What is shorter, but too long for its request, is taken in, not kept, and refused in words."""
+# The longest sleep of the thread that takes requests in: it sees who was silent for too long, and who has rested.
 LOOK_SECONDS = PAUSE_SECONDS
-"""The longest sleep of the thread that takes requests in: it sees who was silent for too long, and who has rested."""
 
 
 class WebServer:

@@ -29,12 +29,12 @@ SAME_CRM = _l(
     "Quem estava em dia continua contado assim, pelo que o endereço anterior confirmou. Se este leva a outro CRM, ou a "
     "outra conta, diga isso ao salvar a URL: os contatos deixam de estar em dia, e você pode enviá-los."
 )
+# When what is put in the queue leaves, by the state of where it goes.
 LEAVES = {
     "active": _l("Sai agora."),
     "failing": _l("O CRM não está recebendo: sai quando ele voltar."),
     "paused": _l("O envio está em pausa: sai quando alguém o retomar."),
 }
-"""When what is put in the queue leaves, by the state of where it goes."""
 OLD_SECRET_LIFETIME = timedelta(hours=24)
 
 
@@ -43,17 +43,14 @@ class Status:
     """What people may know of their endpoint. `waiting` counts the deliveries on their way."""
 
     url: str | None
-    state: str
-    """`unset`, `active`, `failing` or `paused`."""
+    state: str  # `unset`, `active`, `failing` or `paused`
     paused_reason: str | None
     waiting: int
-    next_probe_at: datetime | None
-    """When a failing endpoint is asked again whether it is back."""
+    next_probe_at: datetime | None  # when a failing endpoint is asked again whether it is back
     consecutive_failures: int
     last_success_at: datetime | None
     last_failure_at: datetime | None
-    old_secret_until: datetime | None
-    """Until when the key before this one signs too; None when it does not any more."""
+    old_secret_until: datetime | None  # until when the key before this one signs too; None when it does not any more
     header_name: str | None
 
 

@@ -14,8 +14,8 @@ REFUSED_NAMES = frozenset(
     {"host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "expect", "upgrade", "cookie"}
     | {"user-agent"}
 )
+# What the request sets itself, and what frames it.
 REFUSED_BEGINNINGS = ("content-", "accept", "proxy-", "webhook-", "svix-")
-"""What the request sets itself, and what frames it."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 
@@ -28,8 +28,8 @@ class FixedHeader:
     value: str = field(repr=False)
 
 
+# Another header, the saved one where it belongs to the address, or none.
 HeaderChoice = FixedHeader | Literal["saved"] | None
-"""Another header, the saved one where it belongs to the address, or none."""
 
 
 def read_header(name: str, value: str) -> FixedHeader:

@@ -25,8 +25,8 @@ KEPT_REQUESTS = 50
 KEPT_FOR = timedelta(days=1)
 MAX_A_MINUTE = 30  # at one address; it is less than what is kept, so that what is kept can be counted
 MAX_HEADERS, MAX_HEADER_LENGTH = 60, 2000
+# Headers that open something somewhere: that they came is shown, what they hold is not.
 NEVER_KEPT = ("cookie", "authorization", "proxy-authorization")
-"""Headers that open something somewhere: that they came is shown, what they hold is not."""
 
 
 def open_inspector(session: Session, company: Company, actor: Actor) -> None:

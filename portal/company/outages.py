@@ -26,12 +26,10 @@ class OutageFacts:
 
     id: int
     began_at: datetime
-    ended_at: datetime | None
-    """None while it lasts."""
+    ended_at: datetime | None  # None while it lasts
     reason: str
     status_code: int | None
-    held: int
-    """How many deliveries it held up; while it lasts, those that wait now."""
+    held: int  # how many deliveries it held up; while it lasts, those that wait now
     waiting: int = 0
     delivered: int = 0
     failed: int = 0

@@ -11,6 +11,7 @@ from portal.models import Endpoint, User
 from portal.vault import DamagedSecret, Purpose, Vault, WrongKey, is_old
 from portal.working_models import Chat
 
+# Every column that holds sealed text, and what it is sealed for.
 PURPOSES: Mapping[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], Purpose] = {
     Endpoint.secret: "webhook_secret",
     Endpoint.old_secret: "webhook_secret",
@@ -18,7 +19,6 @@ PURPOSES: Mapping[InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
     User.totp_secret: "second_factor",
     Chat.address_secret: "chat_address",
 }
-"""Every column that holds sealed text, and what it is sealed for."""
 
 
 @dataclass(frozen=True)

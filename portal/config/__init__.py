@@ -25,12 +25,12 @@ from portal.mail import MailServer
 from portal.rules.reasons import Limits
 from portal.rules.retry import DEFAULT_SCHEDULE, RetrySchedule, parse_schedule
 
+# How much longer than the deadline a claim is kept: the time to record what the receiver answered.
 LEASE_MARGIN = timedelta(seconds=5)
-"""How much longer than the deadline a claim is kept: the time to record what the receiver answered."""
 
+# What Kubernetes tells every container about services named `portal` or `portal-...`
+# (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
 _KUBERNETES = re.compile(r"PORTAL(_[A-Z0-9]+)*_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_[0-9]+_(TCP|UDP)(_[A-Z]+)?)?)")
-"""What Kubernetes tells every container about services named `portal` or `portal-...`
-(https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables)."""
 
 
 class SettingError(ValueError):
@@ -53,27 +53,21 @@ class Settings:
     base_url: str | None = None
     trusted_hosts: tuple[str, ...] = ()
     proxy_hops: int = 0
-    remote_user_header: str | None = None
-    """Where a proxy that logs people in names their e-mail."""
+    remote_user_header: str | None = None  # where a proxy that logs people in names their e-mail
     allowed_networks: tuple[Network, ...] = ()
-    ca_file: Authorities | None = None
-    """Certificate authorities that receivers may have besides the known ones."""
+    ca_file: Authorities | None = None  # certificate authorities that receivers may have besides the known ones
     require_https: bool = False
     retry_schedule: RetrySchedule = field(default_factory=lambda: parse_schedule(DEFAULT_SCHEDULE))
     connect_timeout: float = 5.0
     deadline: float = 10.0
     worker_threads: int = 64
     endpoint_concurrency: int = 16
-    rate_limit: float | None = None
-    """Deliveries a second to one endpoint, by one worker."""
-    smtp_url: MailServer | None = None
-    """Where notices are handed over; without it nobody gets any."""
+    rate_limit: float | None = None  # deliveries a second to one endpoint, by one worker
+    smtp_url: MailServer | None = None  # where notices are handed over; without it nobody gets any
     mail_from: str | None = None
-    backup_at: time | None = None
-    """When a worker makes the day's backup, in the machine's local time; None: never."""
+    backup_at: time | None = None  # when a worker makes the day's backup, in the machine's local time; None: never
     log_format: str = "text"
-    metrics_token: str | None = None
-    """What Prometheus shows to read `/metrics`; without it only this machine may."""
+    metrics_token: str | None = None  # what Prometheus shows to read `/metrics`; without it only this machine may
 
     @property
     def backups(self) -> Path:

@@ -14,14 +14,11 @@ from portal.rules.retry import DEFAULT_SCHEDULE, parse_schedule
 class Setting:
     """What is known of one setting before anybody gives it a value."""
 
-    read: Callable[[str], Any]
-    """Raises ValueError with what follows the setting's name in its sentence."""
+    read: Callable[[str], Any]  # raises ValueError with what follows the setting's name in its sentence
     does: str
     example: str
-    default: str = ""
-    """What holds without it, as the page shows it: a value in backticks, or words."""
-    is_secret: bool = False
-    """Whether it may come from a file that the same name with `_FILE` names, and is never shown."""
+    default: str = ""  # what holds without it, as the page shows it: a value in backticks, or words
+    is_secret: bool = False  # whether it may come from a file that the same name with `_FILE` names, and is never shown
 
 
 PLACES = {
@@ -154,6 +151,7 @@ UPKEEP = {
         is_secret=True,
     ),
 }
+# What may be set besides `PORTAL_INSTANCE`, which says where the rest is read from.
 GROUPS = {
     "Where things lie": PLACES,
     "How it is reached": REACHING,
@@ -161,6 +159,5 @@ GROUPS = {
     "Mail": NOTICES,
     "Upkeep": UPKEEP,
 }
-"""What may be set besides `PORTAL_INSTANCE`, which says where the rest is read from."""
 KNOWN = {name: setting for group in GROUPS.values() for name, setting in group.items()}
 SECRETS = tuple(name for name, setting in KNOWN.items() if setting.is_secret)

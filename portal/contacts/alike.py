@@ -11,10 +11,9 @@ from portal.contacts.body import search_name
 from portal.contacts.checking import SAYABLE, ContactItem
 from portal.database.scratch import Numbers
 
+# What is kept of a person: the columns that entries filled.
 BITS = {name: 1 << place for place, name in enumerate(SAYABLE)}
-"""What is kept of a person: the columns that entries filled."""
-WITHOUT_ID = len(BITS)
-"""So many bits further up: those that entries without a LinkedIn id filled."""
+WITHOUT_ID = len(BITS)  # so many bits further up: those that entries without a LinkedIn id filled
 
 
 class Alike:

@@ -10,8 +10,8 @@ from portal.rules.folding import fold
 from portal.rules.payload import CAMPAIGN, CONTACT, MESSAGE, PERSON, build_payload, encode_body
 
 DEFAULT_CAMPAIGN = "Geral"  # where a contact belongs that comes without a campaign
+# What tells a contact apart within its campaign, the first that is known deciding.
 MATCH_FIELDS = ("linkedin_public_id", "email")
-"""What tells a contact apart within its campaign, the first that is known deciding."""
 
 
 def freeze_body(contact: Contact) -> bytes:

@@ -25,13 +25,12 @@ TEXT_FIELDS = {
     "phone": 100,
 }
 TEXT_PATHS = tuple((field, f"contact.{field}", length) for field, length in TEXT_FIELDS.items())
+# What tells a contact apart, with what reads it and the problem of a text that names nobody.
 IDENTITIES = {"linkedin_public_id": (linkedin_id, "not_a_profile"), "email": (email_address, "not_an_email")}
-"""What tells a contact apart, with what reads it and the problem of a text that names nobody."""
 DATE_FIELDS = ("invite_date", "accept_date", "collect_date", "reply_date")
+# What may be said of a contact: by columns, its level and the e-mail of its owner.
 SAYABLE = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences", "interest_level", "owner_email")
-"""What may be said of a contact: by columns, its level and the e-mail of its owner."""
-SAME = object()
-"""A contact's level when nothing is said about it."""
+SAME = object()  # a contact's level when nothing is said about it
 MAX_ITEMS = 2000  # skills, experiences or messages of one contact
 MAX_TEXT = 20_000  # characters of one message or description
 
@@ -73,24 +72,19 @@ class ContactItem:
     """What is to be set on a contact, in the types of its columns. What is absent or None stays as it is."""
 
     contact_id: Any
+    # Columns by name: texts, aware datetimes, `skills`, `experiences`.
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """Columns by name: texts, aware datetimes, `skills`, `experiences`."""
     owner: OwnerItem | None = None
     campaign: str | None = None
-    campaign_facts: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """`description`, when it was given."""
-    messages: list[dict[str, Any]] | None = None
-    """`sender_name`, `message`, `date`, `pending` of each, in order."""
-    level: Any = SAME
-    """1, 2, 3, None to remove it, or `SAME`."""
-    notes: tuple[InvalidContact, ...] = ()
-    """What was left out or mended; it refuses nothing."""
-    ordinal: int = 0
-    """Which one it means of several contacts that only a name and a company tell."""
+    campaign_facts: dict[str, Any] = dataclasses.field(default_factory=dict)  # `description`, when it was given
+    messages: list[dict[str, Any]] | None = None  # `sender_name`, `message`, `date`, `pending` of each, in order
+    level: Any = SAME  # 1, 2, 3, None to remove it, or `SAME`
+    notes: tuple[InvalidContact, ...] = ()  # what was left out or mended; it refuses nothing
+    ordinal: int = 0  # which one it means of several contacts that only a name and a company tell
+    # What entries before it in the same list said of the same person, as `said` names it.
     told: frozenset[str] = frozenset()
-    """What entries before it in the same list said of the same person, as `said` names it."""
+    # The number that the contact had in a file of ours: it counts where the contact there is the same person.
     likely_id: int | None = None
-    """The number that the contact had in a file of ours: it counts where the contact there is the same person."""
 
     @property
     def said(self) -> dict[str, Any]:

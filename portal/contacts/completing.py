@@ -36,10 +36,8 @@ class Matching:
     """
 
     by_level: dict[int, int]
-    without_level: int
-    """The CRM keeps the old data of those without a level: they are not sent."""
-    needless: int
-    """The CRM has all of them, or they are on their way."""
+    without_level: int  # the CRM keeps the old data of those without a level: they are not sent
+    needless: int  # the CRM has all of them, or they are on their way
     newest_id: int
 
     @property

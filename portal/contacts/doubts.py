@@ -16,6 +16,7 @@ from portal.models import Contact, Delivery
 from portal.rules.verdict import DOUBTS
 
 _taken = aliased(Delivery)
+# The delivery whose answer is the last that the CRM gave about a contact, as `outbox.settle` tells the contact.
 _last_taken = (
     select(_taken.id)
     .where(_taken.contact_id == Contact.id, _taken.former_contact_id.is_(None), _taken.delivered_at.is_not(None))
@@ -24,7 +25,6 @@ _last_taken = (
     .correlate(Contact)
     .scalar_subquery()
 )
-"""The delivery whose answer is the last that the CRM gave about a contact, as `outbox.settle` tells the contact."""
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ MOST_WORDS = 12
 WRITTEN_BETWEEN = " ()-.+/"  # what people write between the digits of a phone number
 FEW_DIGITS = 4  # with fewer, hardly anybody means a phone
 ME = "me"  # the owner that stands for whoever asks
+# The levels as people ask for them, with that of contacts without one.
 ASKED_LEVELS = {str(level): level for level in LEVELS} | {"none": None}
-"""The levels as people ask for them, with that of contacts without one."""
 
 _dialled: ColumnElement[Any] = reduce(
     lambda text, mark: func.replace(text, mark, ""), WRITTEN_BETWEEN, cast(ColumnElement[Any], Contact.phone)
@@ -99,8 +99,8 @@ class ContactFilter(Filter):
     state: str | None = field(default=None, metadata=by(one_of(SHOWN_STATES), is_shown_as))
     warning: str | None = field(default=None, metadata=by(one_of(WARNINGS), has_open_warning))
     import_id: int | None = field(default=None, metadata=by(import_id_of, _is_named_in))
+    # What a number of the report counts.
     reached: Reached | None = field(default=None, metadata=by(read_reached, has_reached))
-    """What a number of the report counts."""
 
 
 NAMES = names_of(ContactFilter)

@@ -15,11 +15,11 @@ from portal.contacts.records import CampaignRecord, ContactRecord, PersonRecord
 from portal.contacts.statements import MOST_HOLDERS
 from portal.models import User
 
+# What tells a person in all campaigns: a LinkedIn id, an e-mail, a folded name and an e-mail.
 EVERYWHERE = (*MATCH_FIELDS, "holder")
-"""What tells a person in all campaigns: a LinkedIn id, an e-mail, a folded name and an e-mail."""
+# What tells one in a campaign: a name and a company of whom nothing surer is known, as they are and folded, and folded
+# of whom something is.
 WITHIN = ("name", "likeness", "surer")
-"""What tells one in a campaign: a name and a company of whom nothing surer is known, as they are and folded, and folded
-of whom something is."""
 
 
 class Known:

@@ -13,12 +13,12 @@ from portal.models import Campaign, Classification, Contact, User
 
 PAGE_SIZE = 20
 COUNT_CAP = 1000  # counting stops beyond: that there are more than so many answers the question
+# What the list goes by, and whether that rises. Contacts that have no such come after all that have one.
 SORTS: dict[str, tuple[Any, bool]] = {
     "name": (Contact.search_name, True),
     "newest": (Contact.id, False),
     "classified": (Contact.classified_at, False),
 }
-"""What the list goes by, and whether that rises. Contacts that have no such come after all that have one."""
 HAVE_BLANKS = ("classified",)
 
 

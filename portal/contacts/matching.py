@@ -10,8 +10,7 @@ from portal.contacts.checking import ContactItem
 
 WORD = re.compile(r"\w+")
 MAX_KEPT = 254
-MatchKey = tuple[str, str]
-"""A field of `MATCH_FIELDS`, or `name`, and what it holds."""
+MatchKey = tuple[str, str]  # a field of `MATCH_FIELDS`, or `name`, and what it holds
 
 
 def keys_of(facts: Mapping[str, Any]) -> list[MatchKey]:

@@ -32,11 +32,11 @@ from portal.working_models import CrmRecord, FormerKey, ImportedContact
 MOST_LIKE_ONE = 5
 MOST_GROUPS = 50
 MOST_OF_A_GROUP = 10
+# What the contact that stays takes from the other where it has nothing.
 FILLED = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences")
-"""What the contact that stays takes from the other where it has nothing."""
+# What is kept of the other beside that: who it was to the CRM, so that a search for the person finds it. With the
+# number, the time that it was made tells it apart for good (`privacy.marks`).
 REMEMBERED = ("id", "name", "email", "linkedin_public_id", "phone", "current_company")
-"""What is kept of the other beside that: who it was to the CRM, so that a search for the person finds it. With the
-number, the time that it was made tells it apart for good (`privacy.marks`)."""
 _company = func.coalesce(Contact.current_company, "")
 
 

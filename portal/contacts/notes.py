@@ -9,8 +9,7 @@ from portal.rules.reasons import WORDS
 from portal.rules.verdict import WARNINGS
 from portal.working_models import CauseNote
 
-CAUSES = (*WORDS, *WARNINGS)
-"""What a note may be about: the codes of failures and warnings."""
+CAUSES = (*WORDS, *WARNINGS)  # what a note may be about: the codes of failures and warnings
 MAX_NOTE = 500
 
 

@@ -18,8 +18,8 @@ from portal.database.tables import Key, UTCDateTime
 from portal.models import LEVELS, Classification, Contact
 from portal.rules.verdict import DOUBTS
 
+# Of what told of a level: the CRM has it, has it with an open warning that speaks of an error, or does not have it.
 ARRIVALS = ("in_crm", "with_warning", "missing")
-"""Of what told of a level: the CRM has it, has it with an open warning that speaks of an error, or does not have it."""
 _set: Table = Classification.__table__  # type: ignore[assignment]
 _again = _set.alias("again")
 _is_later = tuple_(_again.c.created_at, _again.c.id) > tuple_(_set.c.created_at, _set.c.id)
@@ -32,8 +32,8 @@ _is_told = within(_set.c.contact_id, select(rows_of("told", id=Key).c.id))
 _note = update(_set).where(_is_told, _set.c.repeated_at.is_distinct_from(_repeated_at)).values(repeated_at=_repeated_at)
 NOTE_REPEATS = Statement(_note)
 _is_open = or_(_set.c.repeated_at.is_(None), _set.c.repeated_at > given("now", UTCDateTime()))
+# What one at that moment may change: of a long history all else is settled, but for a clock that was set back.
 NOTE_NEW = Statement(_note.where(_set.c.new_level.is_not(None), _is_open))
-"""What one at that moment may change: of a long history all else is settled, but for a clock that was set back."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+# Facts of a contact that are no news to the CRM when they change alone (so are its level and its messages).
 UNTOLD = frozenset({"collect_date"})
-"""Facts of a contact that are no news to the CRM when they change alone (so are its level and its messages)."""
 NEXT_MOMENT = timedelta(microseconds=1)
 
 
@@ -44,10 +44,8 @@ class ContactRecord:
     messages: list[dict[str, Any]] = field(default_factory=list)
     is_changed: bool = False
     has_new_messages: bool = False
-    is_frozen: bool = False
-    """Whether its body was frozen in this batch."""
-    places: Sequence[tuple[str, str]] = ()
-    """Where it is found, once it is known; `Known.add`."""
+    is_frozen: bool = False  # whether its body was frozen in this batch
+    places: Sequence[tuple[str, str]] = ()  # where it is found, once it is known; `Known.add`
 
     def mark_changed(self, now: datetime) -> None:
         """A field of its body that is told changes: after what this batch froze, though the moment is the same."""
@@ -71,7 +69,5 @@ class Change:
     old: int | None
     new: int | None
     frozen: ContactRecord | None
-    description: str | None
-    """The campaign's, at that moment."""
-    delivery_id: str | None = None
-    """The public id of the delivery that tells the CRM, once it is written."""
+    description: str | None  # the campaign's, at that moment
+    delivery_id: str | None = None  # the public id of the delivery that tells the CRM, once it is written

@@ -7,20 +7,17 @@ from typing import Any
 
 from portal.contacts.checking import InvalidContact
 
+# What changed of a contact, by the names of its columns, `campaign`, `owner` and `messages`: before and after.
 Differences = Mapping[str, tuple[Any, Any]]
-"""What changed of a contact, by the names of its columns, `campaign`, `owner` and `messages`: before and after."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileRules:
     """What holds for the contacts of a file, and for no others."""
 
-    keeps_levels: bool = True
-    """A level that was not set by a file stays as it is."""
-    updates_elsewhere: bool = False
-    """Who is in another campaign is changed there, and not added to this one."""
-    adds_messages: bool = False
-    """Its messages are added to a contact's thread, and do not replace it."""
+    keeps_levels: bool = True  # a level that was not set by a file stays as it is
+    updates_elsewhere: bool = False  # who is in another campaign is changed there, and not added to this one
+    adds_messages: bool = False  # its messages are added to a contact's thread, and do not replace it
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,26 +31,20 @@ class Saved:
     classified: bool = False
     previous_level: int | None = None
     classified_at: datetime | None = None
-    delivery_id: str | None = None
-    """The public id of the delivery that tells the CRM."""
-    notes: tuple[InvalidContact, ...] = ()
-    """What was left out or mended."""
-    differences: Differences = field(default_factory=dict)
-    """Of a contact that existed."""
-    saved_at: datetime | None = None
-    """None when nothing was written."""
+    delivery_id: str | None = None  # the public id of the delivery that tells the CRM
+    notes: tuple[InvalidContact, ...] = ()  # what was left out or mended
+    differences: Differences = field(default_factory=dict)  # of a contact that existed
+    saved_at: datetime | None = None  # None when nothing was written
+    # The other campaign that has this person, of a file's contact that its own campaign does not have.
     elsewhere: str | None = None
-    """The other campaign that has this person, of a file's contact that its own campaign does not have."""
+    # Another contact of the same name and e-mail, whose LinkedIn id differs from that of this new one.
     alike_id: int | None = None
-    """Another contact of the same name and e-mail, whose LinkedIn id differs from that of this new one."""
-    is_level_kept: bool = False
-    """The file's level was not taken, since somebody had set another."""
-    lost_messages: int = 0
-    """A thread holds a number of messages: so many old ones left it, or found no room."""
+    is_level_kept: bool = False  # the file's level was not taken, since somebody had set another
+    lost_messages: int = 0  # a thread holds a number of messages: so many old ones left it, or found no room
+    # What a further row of a file says of a person otherwise than one above it did: it was left out.
     otherwise: Mapping[str, Any] = field(default_factory=dict)
-    """What a further row of a file says of a person otherwise than one above it did: it was left out."""
+    # The item names somebody who was merged into this contact: it only added what the contact lacked.
     is_former: bool = False
-    """The item names somebody who was merged into this contact: it only added what the contact lacked."""
 
     @property
     def sent(self) -> bool:

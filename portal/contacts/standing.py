@@ -14,14 +14,15 @@ from portal.rules.verdict import DOUBTS
 SYNC_STATES = ("in_sync", "waiting", "out_of_sync", "never_sent")
 SHOWN_STATES = ("in_sync", "data_changed", "with_warning", "level_removed", "waiting", "out_of_sync", "never_sent")
 
+# A contact has a level that the CRM does not know: as `BEHIND`, whose index holds only these.
 is_behind = Contact.interest_level != func.coalesce(Contact.delivered_level, literal_column("0"))
-"""A contact has a level that the CRM does not know: as `BEHIND`, whose index holds only these."""
+# What the CRM said to the last that it took; of who was told to none but the CRM before, nothing is open.
 open_warning = case((Contact.delivered_level.is_not(None), Contact.delivered_warning))
-"""What the CRM said to the last that it took; of who was told to none but the CRM before, nothing is open."""
+# What is on its way to tell of this contact, not of one that was merged into it.
 _own_open = and_(
     Delivery.contact_id == Contact.id, Delivery.former_contact_id.is_(None), Delivery.status.in_(OPEN_STATUSES)
 )
-"""What is on its way to tell of this contact, not of one that was merged into it."""
+# What the CRM will learn last of what waits, since a contact's deliveries go out in order.
 coming_level = (
     select(Delivery.interest_level)
     .where(_own_open)
@@ -30,15 +31,14 @@ coming_level = (
     .correlate(Contact)
     .scalar_subquery()
 )
-"""What the CRM will learn last of what waits, since a contact's deliveries go out in order."""
+# Said in the words of the index that holds only these.
 _waited_for = select(Delivery.contact_id).where(text("delivery.status IN ('pending', 'sending')"))
-"""Said in the words of the index that holds only these."""
+# The CRM has the level of before: as `REMOVED`, whose index holds only these.
 _is_removed = and_(Contact.interest_level.is_(None), Contact.delivered_level.is_not(None))
-"""The CRM has the level of before: as `REMOVED`, whose index holds only these."""
 _has_open = exists().where(_own_open).correlate(Contact)
 is_coming = coming_level == Contact.interest_level
+# The CRM has the old data: as `CHANGED`, whose index holds only these.
 has_old_data = Contact.data_changed_at > Contact.delivered_frozen_at
-"""The CRM has the old data: as `CHANGED`, whose index holds only these."""
 is_data_coming = exists().where(_own_open, Delivery.created_at >= Contact.data_changed_at).correlate(Contact)
 _was_sent = or_(
     Contact.delivered_level.is_not(None),
@@ -60,6 +60,7 @@ _shown = case(
     (_is_removed, "level_removed"),
     else_=_sync,
 )
+# What the contacts in some states have, each part of it by an index: a database that joins indexes begins there.
 _FEW = {
     "with_warning": Contact.delivered_warning.is_not(None),
     "data_changed": has_old_data,
@@ -67,7 +68,6 @@ _FEW = {
     "level_removed": _is_removed,
     "out_of_sync": is_behind,
 }
-"""What the contacts in some states have, each part of it by an index: a database that joins indexes begins there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,9 @@ class Standing:
     """Where a contact stands: one of `SYNC_STATES`, with what is to be said beside it."""
 
     sync: str
-    warning: str | None
-    """Of the last accepted answer, until it is settled."""
-    data_changed: bool
-    """Whether a field of the body changed since the body was made that the CRM took last."""
-    shown: str
-    """One of `SHOWN_STATES`: only what is in sync and needs no look is called so."""
+    warning: str | None  # of the last accepted answer, until it is settled
+    data_changed: bool  # whether a field of the body changed since the body was made that the CRM took last
+    shown: str  # one of `SHOWN_STATES`: only what is in sync and needs no look is called so
 
 
 def standings_of(session: Session, contacts: Sequence[Contact]) -> dict[int, Standing]:

@@ -23,8 +23,8 @@ def _contacts(company: ColumnElement[int], *wanted: ColumnElement[bool]) -> tupl
 
 
 _company = contact_table.c.company_id
+# For what is found by another index: SQLite would read all of the company.
 _company_unindexed = func.coalesce(_company, 0)
-"""For what is found by another index: SQLite would read all of the company."""
 _wanted, _wanted_ids = rows_of("wanted", value=String()), rows_of("wanted", value=Key)
 _names = rows_of("names", value=String())
 _in_campaigns = within(contact_table.c.campaign_id, select(rows_of("campaigns", id=Key).c.id))
@@ -42,19 +42,19 @@ _holders = (
     )
     .limit(given("most", Key))
 )
+# At most so many: thousands may share an e-mail.
 BY_EMAIL = _contacts(_company_unindexed, within(contact_table.c.id, _holders))
-"""At most so many: thousands may share an e-mail."""
 BY_NAME = _contacts(
     _company, _in_campaigns, within(contact_table.c.search_name, select(_wanted.c.value)), *_nothing_surer
 )
 _former: Table = FormerKey.__table__  # type: ignore[assignment]
+# Contacts that others were merged into, by what those were matched by.
 MERGED = Statement(
     select(contact_table.c.id, contact_table.c.campaign_id, _former.c.field, _former.c.value)
     .join_from(_former, contact_table, _former.c.contact_id == contact_table.c.id)
     .where(within(_former.c.value, select(_wanted.c.value)), _company_unindexed == given("of_company", Key)),
     plans_anew=True,
 )
-"""Contacts that others were merged into, by what those were matched by."""
 
 _campaigns = select(*(campaign_table.c[name] for name in ("id", "name", "description"))).where(
     campaign_table.c.company_id == given("of_company", Key)
@@ -97,10 +97,9 @@ NAMESAKES = {
     "current_company": _namesakes(func.coalesce(contact_table.c.current_company, "")),
     "email": _namesakes(contact_table.c.email),
 }
+# Those who have one e-mail in a campaign: where they are more, only the whole name tells whom an item means.
 MOST_HOLDERS = 50
-"""Those who have one e-mail in a campaign: where they are more, only the whole name tells whom an item means."""
-HOLDERS = Statement(_holders, plans_anew=True)
-"""Some of those who have an e-mail."""
+HOLDERS = Statement(_holders, plans_anew=True)  # some of those who have an e-mail
 MESSAGES = Statement(
     select(message_table)
     .where(within(message_table.c.contact_id, select(_wanted_ids.c.value)))

@@ -31,8 +31,8 @@ LOOK_BACK = 2000  # contacts whose causes are counted
 
 _is_to_be_sent = and_(is_behind, func.coalesce(coming_level, 0) != Contact.interest_level)
 _has_data_to_be_sent = and_(Contact.interest_level.is_not(None), has_old_data, ~is_data_coming)
+# A contact has a level, and the CRM does not know this level or these data, and will not by what waits.
 lacks_something = or_(_is_to_be_sent, _has_data_to_be_sent)
-"""A contact has a level, and the CRM does not know this level or these data, and will not by what waits."""
 
 
 class NoLevel(Refusal):
@@ -71,8 +71,7 @@ class Cause:
     reason: str
     contacts: int
     delivery_id: int
-    next_attempt_at: datetime | None
-    """The first of the next tries; None when nothing is tried any more."""
+    next_attempt_at: datetime | None  # the first of the next tries; None when nothing is tried any more
 
     @property
     def is_waiting(self) -> bool:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS
 from portal.models import Contact, Message
 
+# The columns, by the path of what they hold in the body, with their titles in Portuguese and in English.
 TITLES: Mapping[str, tuple[str, str]] = {
     "id": ("Número no portal", "Portal number"),
     "name": ("Nome completo", "Full name"),
@@ -37,10 +38,9 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "experiences": ("Experiências", "Experiences"),
     "messages": ("Mensagens", "Messages"),
 }
-"""The columns, by the path of what they hold in the body, with their titles in Portuguese and in English."""
 LINK = "crm_url"
+# A column for reading, behind the others, of a company that opens contacts in its CRM. It is not taken back.
 LINK_TITLES = ("Link no CRM", "Link in the CRM")
-"""A column for reading, behind the others, of a company that opens contacts in its CRM. It is not taken back."""
 
 
 class UnreadableCell(ValueError):

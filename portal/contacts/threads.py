@@ -7,8 +7,7 @@ from typing import Any
 
 from portal.contacts.checking import MAX_ITEMS
 
-Thread = list[dict[str, Any]]
-"""Messages by the names of their columns, in order."""
+Thread = list[dict[str, Any]]  # messages by the names of their columns, in order
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 

@@ -42,10 +42,8 @@ class Turn:
     """A contact whose turn it is."""
 
     contact: Contact
-    left: int
-    """How many are to come, with this one: up to one more than `COUNT_CAP`."""
-    previous_id: int | None
-    """The one before it."""
+    left: int  # how many are to come, with this one: up to one more than `COUNT_CAP`
+    previous_id: int | None  # the one before it
 
 
 def meant(asked: ContactFilter) -> ContactFilter:

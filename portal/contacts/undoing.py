@@ -26,10 +26,9 @@ class Undone:
     """What undoing did to which contacts."""
 
     taken_back: tuple[int, ...] = ()
-    told: tuple[int, ...] = ()
-    """Set back to the level before; the CRM is told."""
+    told: tuple[int, ...] = ()  # set back to the level before; the CRM is told
+    # Without a level again: the CRM is not told of that, and keeps the level that it was sent.
     kept_by_crm: Mapping[int, int | None] = field(default_factory=dict)
-    """Without a level again: the CRM is not told of that, and keeps the level that it was sent."""
 
     @property
     def contact_ids(self) -> list[int]:

@@ -21,16 +21,16 @@ from portal.models import PLACE, Campaign, Classification, Contact, User
 from portal.rules.payload import build_payload, encode_body
 
 KEPT = ("id", "company_id", "created_at", "delivered_level", "delivered_frozen_at", "delivered_warning", "merged")
+# The columns that an update writes.
 WRITTEN = tuple(column.name for column in contact_table.columns if column.name not in KEPT)
-"""The columns that an update writes."""
 INSERTED = ("company_id", "created_at", *WRITTEN)
 _new = rows_of("new", place=Integer(), **{name: contact_table.c[name].type for name in INSERTED})
+# Numbers rise in the order of the rows, which the database need not return in that order.
 INSERT = Statement(
     insert(contact_table)
     .from_select(INSERTED, select(*(_new.c[name] for name in INSERTED)).order_by(_new.c.place))
     .returning(contact_table.c.id)
 )
-"""Numbers rise in the order of the rows, which the database need not return in that order."""
 UPDATE = Statement(
     update(contact_table)
     .where(contact_table.c.id == given("id", Key))

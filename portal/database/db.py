@@ -24,25 +24,23 @@ from portal.database.driver import run_words
 from portal.database.tables import Base
 from portal.database.turns import Turn
 
+# The database is locked, full or gone: it is nobody's fault who wanted to write, and trying again helps.
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
-"""The database is locked, full or gone: it is nobody's fault who wanted to write, and trying again helps."""
 BUSY_TIMEOUT_SECONDS = 15
-MOST_CONNECTIONS = 30
-"""More than a process has threads: none waits for a connection while others wait for a lock."""
+MOST_CONNECTIONS = 30  # more than a process has threads: none waits for a connection while others wait for a lock
+# As for disks that do not turn: else PostgreSQL finds one company's last rows by a walk through those of all.
 RANDOM_PAGE_COST = 1.1
-"""As for disks that do not turn: else PostgreSQL finds one company's last rows by a walk through those of all."""
 SYNCHRONOUS = "FULL"  # a commit waits for SQLite's disk: what was answered survives a power cut
 INCREMENTAL = 2  # SQLite's name for a file that shrinks when it is told to, a few pages at a time
 WAL_BYTES = 8 * 1024 * 1024  # SQLite's log shrinks back to it after a long reader has let it grow
 
 SCANS_ASIDE = "scans_aside"  # key in a connection's `info`: it takes indexes wherever it can
+# Key in a connection's `info`: something such as pgbouncer stands before PostgreSQL, and the next transaction may have
+# another server. So nothing is prepared there, and no setting outlives a transaction.
 POOLED = "pooled"
-"""Key in a connection's `info`: something such as pgbouncer stands before PostgreSQL, and the next transaction may have
-another server. So nothing is prepared there, and no setting outlives a transaction."""
 
 T = TypeVar("T")
-_inherited: list[Any] = []
-"""Pools of the parent process, kept so that nothing closes its connections from here."""
+_inherited: list[Any] = []  # pools of the parent process, kept so that nothing closes its connections from here
 _read_only: ContextVar[bool] = ContextVar("read_only", default=False)
 _give_up_at: ContextVar[float | None] = ContextVar("give_up_at", default=None)
 
@@ -67,10 +65,10 @@ def _holding(variable: ContextVar[T], value: T) -> Iterator[None]:
         variable.reset(token)
 
 
+# Transactions begun inside only read: they block no writer, and a write fails loudly.
 reading = partial(_holding, _read_only, True)
-"""Transactions begun inside only read: they block no writer, and a write fails loudly."""
+# Transactions begun inside may write, also within `reading()`: for a note on the side, not for the work itself.
 writing = partial(_holding, _read_only, False)
-"""Transactions begun inside may write, also within `reading()`: for a note on the side, not for the work itself."""
 
 
 @contextmanager

@@ -15,18 +15,17 @@ from sqlalchemy.orm import Session
 from portal.database.paging import row_number
 from portal.database.tables import Numbered
 
+# Turns what was asked of a company into a field's value. Raises ValueError for what does not exist.
 Reader = Callable[[Session, int, Any], Any]
-"""Turns what was asked of a company into a field's value. Raises ValueError for what does not exist."""
-Condition = Callable[[Any], ColumnElement[bool]]
-"""The SQL that a row has to meet, from a field's value."""
+Condition = Callable[[Any], ColumnElement[bool]]  # the SQL that a row has to meet, from a field's value
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
     """What a row has to match; a field that is None or empty does not count."""
 
+    # The names of the fields that were asked for what does not exist: with one of them nothing matches.
     unknown: tuple[str, ...] = ()
-    """The names of the fields that were asked for what does not exist: with one of them nothing matches."""
 
 
 F = TypeVar("F", bound=Filter)

@@ -19,8 +19,7 @@ from portal.database.troubles import message_of
 from portal.database.upgrading import upgrade_schema
 
 CHUNK = 500  # rows that are in memory at a time
-Report = Callable[[str, int], None]
-"""Hears a table's name and how many of its rows are there."""
+Report = Callable[[str, int], None]  # hears a table's name and how many of its rows are there
 
 
 class MoveError(Exception):

@@ -8,8 +8,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-DIGITS = 18
-"""The most that a row's number can have: the databases refuse to compare with what 64 bits do not hold."""
+DIGITS = 18  # the most that a row's number can have: the databases refuse to compare with what 64 bits do not hold
 T = TypeVar("T")
 
 
@@ -19,8 +18,7 @@ class Page(Generic[T]):
 
     items: Sequence[T]
     next_cursor: str | None
-    previous_cursor: str | None = None
-    """The one before which the ones before come: None on the first page."""
+    previous_cursor: str | None = None  # the one before which the ones before come: None on the first page
 
 
 class InvalidCursor(ValueError):

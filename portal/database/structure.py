@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SAWarning
 from sqlalchemy.schema import AddConstraint, CreateIndex, DropIndex
 
+# What PostgreSQL has and does not use: what is said of a table, and the query that finds the table and the name.
 _UNUSED = (
     (
         "has an index {name} that was not made to its end. Run: REINDEX INDEX {name}",
@@ -44,7 +45,6 @@ _UNUSED = (
         " WHERE tgisinternal AND tgenabled IN ('D', 'R') AND pg_table_is_visible(t.oid)",
     ),
 )
-"""What PostgreSQL has and does not use: what is said of a table, and the query that finds the table and the name."""
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,8 @@ class Base(DeclarativeBase):
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 
+# A row's number: SQLite counts by itself only in a column called INTEGER.
 Key = BigInteger().with_variant(Integer(), "sqlite")
-"""A row's number: SQLite counts by itself only in a column called INTEGER."""
 
 
 class Numbered(Base):
@@ -54,8 +54,8 @@ class Numbered(Base):
     id: Mapped[int] = mapped_column(Key, primary_key=True)
 
 
+# For tables whose numbers others keep: SQLite too never gives the number of a deleted row to another row.
 GIVEN_ONCE = {"sqlite_autoincrement": True}
-"""For tables whose numbers others keep: SQLite too never gives the number of a deleted row to another row."""
 
 
 def one_of(column: str, values: tuple[Any, ...]) -> CheckConstraint:

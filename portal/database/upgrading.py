@@ -27,8 +27,8 @@ from portal.database.tables import Base
 from portal.database.upkeep import rewrite_where_there_is_room
 
 KEPT_BACKUPS = 5
+# The name of a copy that an upgrade made. Whatever else lies in the folder belongs to the operator.
 _OWN_BACKUP = re.compile(r"portal-[0-9]{4}-([0-9]{8}T[0-9]{6}Z)\.db")
-"""The name of a copy that an upgrade made. Whatever else lies in the folder belongs to the operator."""
 ADVISORY_LOCK = 0x706F7274616C  # any number: only one process at a time migrates a PostgreSQL database
 
 

@@ -12,10 +12,9 @@ from sqlalchemy import Connection, Engine
 from portal.database.db import INCREMENTAL, reading
 
 EMPTYING_SECONDS = 2  # how long writers are kept out, at most, while the log waits for its last readers
-ROOM = 3
-"""A file is rewritten by itself while so many times its size are free: SQLite makes a copy, and then its log."""
+ROOM = 3  # a file is rewritten by itself while so many times its size are free: SQLite makes a copy, and then its log
+# The share of a file's pages that hold nothing from which on a copy costs less than giving them back one by one.
 MUCH = 0.25
-"""The share of a file's pages that hold nothing from which on a copy costs less than giving them back one by one."""
 
 logger = logging.getLogger(__name__)
 

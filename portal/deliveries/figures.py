@@ -12,10 +12,10 @@ from portal.models import ENDPOINT_STATES, Delivery, Endpoint
 from portal.outbox.counting import BOUNDS_MS, LONGER, NO_TIME
 from portal.working_models import AttemptCount, Outage, WorkerHeartbeat
 
+# A worker shows itself every ten seconds; after so long without a sign there is none.
 SILENT_AFTER = timedelta(seconds=60)
-"""A worker shows itself every ten seconds; after so long without a sign there is none."""
+# Due deliveries are counted up to here: more of them are as bad, and a long queue is no slower to look at.
 DUE_CAP = 10_000
-"""Due deliveries are counted up to here: more of them are as bad, and a long queue is no slower to look at."""
 _is_active = Endpoint.state == "active"
 
 

@@ -26,20 +26,18 @@ from portal.working_models import HeldDelivery, Outage
 
 ID_PREFIX = "msg_"
 WHOLE_ID = re.compile(f"(?:{ID_PREFIX})?([0-9a-f]{{32}})")
+# The first six characters of an id, or its last, as people read them to each other.
 PART_OF_ID = re.compile("[0-9a-f]{6}")
-"""The first six characters of an id, or its last, as people read them to each other."""
 HTTP_CODE = re.compile("[1-5][0-9]{2}")
+# `yes`: only the newest delivery of each contact whose level the CRM does not know. `warning`: only the delivery whose
+# answer is why a contact is shown with a warning, until somebody settles it.
 OUTSTANDING = ("yes", "warning")
-"""`yes`: only the newest delivery of each contact whose level the CRM does not know. `warning`: only the delivery whose
-answer is why a contact is shown with a warning, until somebody settles it.
-"""
 DELIVERED_CODE = 200
+# An HTTP code or a part of an id is looked for among so many of a company's latest deliveries: no index finds it.
 SEARCHED = 100_000
-"""An HTTP code or a part of an id is looked for among so many of a company's latest deliveries: no index finds it."""
+# Deliveries made in a span of time: with no more, the log is read between their numbers, else from its end.
 SPANNED = 8000
-"""Deliveries made in a span of time: with no more, the log is read between their numbers, else from its end."""
-FEW = 500
-"""Contacts that a search finds: with no more, the log is read by contact, and otherwise from its end."""
+FEW = 500  # contacts that a search finds: with no more, the log is read by contact, and otherwise from its end
 
 
 outage_id_of = partial(own_number, Outage)
@@ -103,12 +101,10 @@ class DeliveryFilter(Filter):
     outstanding: str | None = field(default=None, metadata=by(one_of(OUTSTANDING)))
     outage_id: int | None = field(default=None, metadata=by(outage_id_of, _is_held_by))
     search: str = field(default="", metadata=by(text))
-    tests: bool = True
-    """Whether tests count. Pages show them apart, by their trigger."""
-    contact_ids: tuple[int, ...] | None = None
-    """The contacts that `search` finds, when they are few."""
+    tests: bool = True  # Whether tests count. Pages show them apart, by their trigger.
+    contact_ids: tuple[int, ...] | None = None  # the contacts that `search` finds, when they are few
+    # Where the latest `SEARCHED` deliveries begin, when `search` looks only at these and there are more.
     after_id: int | None = None
-    """Where the latest `SEARCHED` deliveries begin, when `search` looks only at these and there are more."""
 
 
 NAMES = names_of(DeliveryFilter)

@@ -24,12 +24,10 @@ class DayHealth:
     """The tries of one day, tests aside. `start` is the day's beginning."""
 
     start: datetime
-    delivered: int = 0
-    """Tries that the receiver took, with those that it took with a warning."""
+    delivered: int = 0  # tries that the receiver took, with those that it took with a warning
     warned: int = 0
     failed: int = 0
-    durations: Sequence[int] = ()
-    """How many milliseconds each took, in order."""
+    durations: Sequence[int] = ()  # how many milliseconds each took, in order
 
     @property
     def tries(self) -> int:

@@ -16,12 +16,10 @@ from portal.deliveries.filtering import DeliveryFilter, last_before_latest, sele
 from portal.models import DELIVERY_STATUSES, OPEN_STATUSES, Attempt, Contact, Delivery, Endpoint
 
 PAGE_SIZE = 20
-COUNT_CAP = 1000
-"""Counting stops here: "1000+" answers the question, and a long log stays as quick as a short one."""
-CHART_CAP = 10_000
-"""A chart looks at so many of a company's latest deliveries; the days before them are left out of it."""
+COUNT_CAP = 1000  # counting stops here: "1000+" answers the question, and a long log stays as quick as a short one
+CHART_CAP = 10_000  # a chart looks at so many of a company's latest deliveries; the days before them are left out of it
+# What tells when a delivery is tried next.
 WITH_ENDPOINT = joinedload(Delivery.endpoint).load_only(Endpoint.url, Endpoint.state, Endpoint.next_probe_at)
-"""What tells when a delivery is tried next."""
 
 
 def is_erased(delivery: Delivery) -> bool:

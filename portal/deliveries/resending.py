@@ -28,18 +28,17 @@ from portal.tasks.store import TaskClaim, TaskError
 
 KIND = "resend"
 CHUNK = 200
+# What sending a delivery again may do besides bringing news. `delivered`: the CRM has it, and may keep it twice.
+# `older`: it knows or will learn a newer level of the contact, and goes back to this one. `maybe_received`: a request
+# went out and no whole answer came back, so it may have it.
 RISKS = ("delivered", "older", "maybe_received")
-"""What sending a delivery again may do besides bringing news.
-
-`delivered`: the CRM has it, and may keep it twice. `older`: it knows or will learn a newer level of the contact, and
-goes back to this one. `maybe_received`: a request went out and no whole answer came back, so it may have it.
-"""
 
 RESENT = _l("Reenvio pedido.")
 _MAY_DUPLICATE = _l(
     "Reenviar leva o mesmo conteúdo, com o mesmo código; "
     "um CRM que não confere o código pode criar um registro repetido."
 )
+# What is said about each risk: a title, then sentences.
 RISK_WORDS = {
     "delivered": (_l("O CRM já recebeu esta entrega."), _MAY_DUPLICATE),
     "older": (
@@ -52,7 +51,6 @@ RISK_WORDS = {
         _MAY_DUPLICATE,
     ),
 }
-"""What is said about each risk: a title, then sentences."""
 
 
 class NotForTests(Refusal):
@@ -119,8 +117,7 @@ class Matching:
 
     groups: Sequence[Group]
     left_out: int
-    newest_id: int
-    """Of all that match: what comes later was not counted here."""
+    newest_id: int  # of all that match: what comes later was not counted here
 
     @property
     def total(self) -> int:

@@ -15,8 +15,8 @@ PHP_ERROR = Reply(
     200, b"<br />\n<b>Warning</b>:  Undefined array key 3 in <b>crm.php</b> on line 12<br />", "text/html"
 )
 REFUSED = Reply(404, b"Not Found")
+# By the last digit of the contact's id: the first answer to each of its deliveries; the next one is good.
 FIRST_REPLIES = {3: Reply(500, b"Internal Server Error"), 4: DOUBTFUL, 5: Reply(202, b"Accepted"), 7: PHP_ERROR}
-"""By the last digit of the contact's id: the first answer to each of its deliveries; the next one is good."""
 SLOW_DIGIT, SLOW_SECONDS = 8, 2.0
 LOST_CONTACT = 9  # the contact whose deliveries are never taken, so that the log shows one that failed for good
 

@@ -60,11 +60,9 @@ class Address:
 
     url: str
     scheme: str
-    host: str
-    """ASCII and lower case; an IPv6 address stands without brackets."""
+    host: str  # ASCII and lower case; an IPv6 address stands without brackets
     port: int
-    target: str
-    """Path and query, exactly as they go into the request line."""
+    target: str  # path and query, exactly as they go into the request line
     warnings: tuple[str, ...] = ()
 
     @property

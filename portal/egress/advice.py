@@ -16,12 +16,12 @@ from portal.egress.networks import is_public
 from portal.rules.reasons import explain_address_warning
 from portal.rules.services import CRMS, LOGIN_HOSTS, crm_of, is_under
 
+# Here an address without a path is a program, not a home page.
 FUNCTION_HOSTS = ("workers.dev", "run.app", "on.aws", "deno.dev", "val.run")
-"""Here an address without a path is a program, not a home page."""
+# Pages of help of the services that are known; elsewhere a host of such a name may well receive.
 DOCS_HOSTS = "docs.n8n.io help.zapier.com docs.zapier.com help.make.com developers.make.com www.make.com " + " ".join(
     f"{name}.{domain}" for domain in chain.from_iterable(CRMS.values()) for name in ("docs", "developer", "developers")
 )
-"""Pages of help of the services that are known; elsewhere a host of such a name may well receive."""
 
 
 class Kind(NamedTuple):
@@ -29,12 +29,11 @@ class Kind(NamedTuple):
 
     code: str
     hosts: str = ""
-    path: str = ""
-    """What the path has to contain, in any case: a regular expression."""
-    name: str = ""
-    """What the sentence calls the service."""
+    path: str = ""  # what the path has to contain, in any case: a regular expression
+    name: str = ""  # what the sentence calls the service
 
 
+# The first one that fits counts. CRMs follow (`rules.services`), then what is told by the kind of host or path.
 KINDS = (
     Kind("own_inspector", path=r"/inspector/[a-z0-9_-]{32}\Z"),
     Kind("google_sheet", "docs.google.com drive.google.com", "/spreadsheets"),
@@ -72,7 +71,6 @@ KINDS = (
     Kind("login_page", " ".join(LOGIN_HOSTS)),
     Kind("login_page", path=r"/(wp-)?(log-?in|sign[-_]?in|entrar)(\.\w+)?/?\Z|/wp-admin(/(?!admin-)|\Z)"),
 )
-"""The first one that fits counts. CRMs follow (`rules.services`), then what is told by the kind of host or path."""
 
 SENTENCES = {
     "google_sheet": _l(
@@ -160,8 +158,8 @@ SENTENCES = {
         "para receber webhooks."
     ),
 }
+# Kinds that are made for webhooks: there the advice is a reminder.
 FINE = frozenset({"apps_script", "zapier", "make", "pipedream", "power_automate", "jira_automation", "automation"})
-"""Kinds that are made for webhooks: there the advice is a reminder."""
 
 
 @dataclass(frozen=True)

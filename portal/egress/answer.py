@@ -8,8 +8,8 @@ from requests import RequestException
 
 Cut = Literal["too_large", "incomplete", "timeout", "undecodable"]
 
+# A gzip body may be several, one after the other (RFC 1952, section 2.2), each copying what is left.
 MAX_GZIP_MEMBERS = 100
-"""A gzip body may be several, one after the other (RFC 1952, section 2.2), each copying what is left."""
 
 Headers = list[tuple[str, str]]
 
@@ -18,16 +18,11 @@ class Answer(NamedTuple):
     """An answer whose status is known and whose headers came whole."""
 
     status_code: int
-    headers: Headers
-    """In their order; long values are cut, and what exceeds 16 KiB is left out."""
-    body: bytes
-    """At most the body cap, decoded when it came compressed."""
-    body_size: int
-    """Bytes seen on the wire, before decoding."""
-    cut: Cut | None
-    """Why the body is not all of what the receiver meant to say; None when it is."""
-    address: str
-    """The IP address that answered."""
+    headers: Headers  # in their order; long values are cut, and what exceeds 16 KiB is left out
+    body: bytes  # at most the body cap, decoded when it came compressed
+    body_size: int  # bytes seen on the wire, before decoding
+    cut: Cut | None  # why the body is not all of what the receiver meant to say; None when it is
+    address: str  # the IP address that answered
     elapsed_seconds: float
 
 

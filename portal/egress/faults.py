@@ -26,13 +26,13 @@ _REASONS: Final = {
     pycurl.E_BAD_CONTENT_ENCODING: "undecodable",
 }
 
+# By the error of the operating system; any other says that no way leads there.
 _NOT_CONNECTED: Final = {
     ECONNREFUSED: "connection_refused",
     ECONNABORTED: "connection_reset",
     ECONNRESET: "connection_reset",
     EPIPE: "connection_reset",
 }
-"""By the error of the operating system; any other says that no way leads there."""
 
 # OpenSSL's X509_V_ERR_* (https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/).
 _CERTIFICATE_FAULTS: Final = {
@@ -65,13 +65,10 @@ class Fault:
     code: int
     message: str
     os_error: int
-    verify_result: int
-    """OpenSSL's judgement of the certificate."""
-    is_connected: bool
-    """Whether a connection stood, though perhaps not yet its TLS."""
+    verify_result: int  # OpenSSL's judgement of the certificate
+    is_connected: bool  # whether a connection stood, though perhaps not yet its TLS
     request_sent: bool
-    has_headers: bool
-    """Whether a part of an answer's headers came."""
+    has_headers: bool  # whether a part of an answer's headers came
 
     @classmethod
     def of(cls, curl: pycurl.Curl, code: int, message: str, *, request_sent: bool, has_headers: bool) -> "Fault":

@@ -13,13 +13,12 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?:[ \r\n]|$)")
 # libcurl reads on as if there were none, and takes any end for the end of the body.
 _ENDLESS_LENGTH = re.compile(rb"content-length:[ \t]*0*[1-9][0-9]{18}", re.IGNORECASE)
 
+# How SSH, SMTP and FTP, IMAP, POP3, VNC, AMQP, Redis and MySQL begin to speak.
 _BANNERS = re.compile(rb"SSH-|220[ -]|\* OK|\+OK|RFB |AMQP|-ERR|.\x00\x00\x00\x0a", re.DOTALL)
-"""How SSH, SMTP and FTP, IMAP, POP3, VNC, AMQP, Redis and MySQL begin to speak."""
 _STATUS_START = b"HTTP/1."
 _TLS_ALERT = b"\x15\x03"
 
-_STOP = 0
-"""What a callback returns to end the transfer: fewer bytes taken than given (None takes them all)."""
+_STOP = 0  # what a callback returns to end the transfer: fewer bytes taken than given (None takes them all)
 
 
 class Incoming:

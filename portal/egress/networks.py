@@ -34,9 +34,9 @@ SPECIAL_V4 = tuple(
     )
 )
 
+# All that IANA has given out (RFC 4291): loopback, fc00::/7, fe80::/10, fec0::/10, ff00::/8, 5f00::/16, 100::/64 and
+# the embedded forms ::a.b.c.d and ::ffff:0:a.b.c.d lie outside.
 GLOBAL_UNICAST_V6 = IPv6Network("2000::/3")
-"""All that IANA has given out (RFC 4291): loopback, fc00::/7, fe80::/10, fec0::/10, ff00::/8, 5f00::/16, 100::/64 and
-the embedded forms ::a.b.c.d and ::ffff:0:a.b.c.d lie outside."""
 
 SPECIAL_V6 = tuple(
     IPv6Network(block)
@@ -52,6 +52,8 @@ SPECIAL_V6 = tuple(
     )
 )
 
+# Addresses that hand out a machine's credentials. No setting permits them: a wide private network listed by the
+# operator (100.64.0.0/10, fd00::/8) holds some of them by accident.
 METADATA = frozenset(
     {
         IPv4Address("169.254.169.254"),  # most clouds
@@ -61,8 +63,6 @@ METADATA = frozenset(
         IPv6Address("fd00:ec2::254"),  # AWS
     }
 )
-"""Addresses that hand out a machine's credentials. No setting permits them: a wide private network listed by the
-operator (100.64.0.0/10, fd00::/8) holds some of them by accident."""
 
 NAT64 = IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from threading import Lock, Thread
 
+# Host and port to addresses as text; nothing, or any exception, when the name does not resolve.
 Resolve = Callable[[str, int], Iterable[str]]
-"""Host and port to addresses as text; nothing, or any exception, when the name does not resolve."""
 
 MAX_THREADS = 256  # how many names are looked up at the same time; others wait for one of these
 MAX_PENDING_LOOKUPS = 1024  # more than the most that one worker has on its way (`worker.shares`)
+# What getaddrinfo says when it has no answer, as against: there is no such name.
 _FOR_NOW = (socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_SYSTEM)
-"""What getaddrinfo says when it has no answer, as against: there is no such name."""
 
 
 class LookupTimeoutError(Exception):

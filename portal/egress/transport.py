@@ -100,8 +100,7 @@ class Request(NamedTuple):
     target: str
     route: Route
     fields: Sequence[str]
-    body: bytes | None
-    """None for a GET, else what is posted."""
+    body: bytes | None  # None for a GET, else what is posted
 
 
 class Transport:

@@ -149,6 +149,7 @@ INVALID_WORDS: Mapping[str, Any] = {
 }
 
 
+# What was left out or mended when a contact was saved, by its problem.
 NOTE_WORDS: Mapping[str, Any] = {
     "not_an_email": _l("O e-mail não foi salvo: o que foi digitado não é um endereço."),
     "not_a_profile": _l(
@@ -157,13 +158,12 @@ NOTE_WORDS: Mapping[str, Any] = {
     "marks_removed": _l("Caracteres invisíveis foram tirados do nome."),
     "merged_away": _l("Esta pessoa foi unida a este contato: ele só recebeu o que tinha em branco."),
 }
-"""What was left out or mended when a contact was saved, by its problem."""
 
 
-SHOWN_MESSAGES = 30
-"""The form holds the last messages of a long thread. The others stay as they are."""
+SHOWN_MESSAGES = 30  # The form holds the last messages of a long thread. The others stay as they are.
 
 
+# The form's fields that are facts of the contact, each with the function that reads the fact.
 READERS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys((*TEXT_FIELDS, *DATE_FIELDS), lambda value: value),
     "skills": lambda text: [
@@ -173,7 +173,6 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
         {"experience": experience, "company_link": link} for experience, link in read_lines(text)
     ],
 }
-"""The form's fields that are facts of the contact, each with the function that reads the fact."""
 FIELDS = (*READERS, "campaign", "owner")
 
 

@@ -20,8 +20,7 @@ from portal.people.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from portal.rules.folding import fold
 
 required = DataRequired(_l("Preencha este campo."))
-any_text = InputRequired(_l("Preencha este campo."))
-"""Passwords use it: spaces count."""
+any_text = InputRequired(_l("Preencha este campo."))  # passwords use it: spaces count
 
 
 def strip(value: str | None) -> str | None:

@@ -18,10 +18,9 @@ from portal.models import Company
 from portal.notices.letters import Letter, recipients_of
 from portal.notices.telling import Speaking, post
 
+# The audit entry that is written before the letter. A worker that finds one of the last day writes no letter.
 ACTION = "backup.overdue"
-"""The audit entry that is written before the letter. A worker that finds one of the last day writes no letter."""
-FIRST_LOOK = timedelta(minutes=10)
-"""When a new worker looks first. It makes a missing backup before."""
+FIRST_LOOK = timedelta(minutes=10)  # When a new worker looks first. It makes a missing backup before.
 
 logger = logging.getLogger(__name__)
 

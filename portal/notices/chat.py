@@ -13,15 +13,11 @@ from portal.rules.services import is_under
 from portal.vault import SecretError, Vault
 from portal.working_models import Chat
 
-MOST_CHARACTERS = 1900
-"""Discord takes 2000, all others more."""
+MOST_CHARACTERS = 1900  # Discord takes 2000, all others more
 TIMEOUT_SECONDS = 10
-SECRET_LENGTH = 6
-"""Parts of the address from this length on may be its key, which some hosts repeat when they refuse."""
-UNREADABLE = "unreadable"
-"""What a ChatError says when the stored address cannot be opened any more."""
-PLAIN = str.maketrans("<>", "‹›")
-"""`<!channel>` or `<users/all>` would call everybody, whoever wrote it."""
+SECRET_LENGTH = 6  # parts of the address from this length on may be its key, which some hosts repeat when they refuse
+UNREADABLE = "unreadable"  # what a ChatError says when the stored address cannot be opened any more
+PLAIN = str.maketrans("<>", "‹›")  # `<!channel>` or `<users/all>` would call everybody, whoever wrote it
 
 
 class ChatError(Exception):

@@ -9,18 +9,13 @@ from sqlalchemy.orm import Session, aliased, joinedload
 from portal.models import Attempt, Delivery, Endpoint
 from portal.working_models import Told
 
-QUIET = timedelta(hours=1)
-"""The pause between two notices to one company."""
-FAILED_AGAIN_AFTER = timedelta(days=1)
-"""Deliveries that fail one by one are not worth a mail each."""
-LOOK_BACK = timedelta(days=1)
-"""Failures before this are no news."""
-FAILED_LOOKED_AT = 200
-"""How many of a company's latest failed deliveries are looked at."""
+QUIET = timedelta(hours=1)  # the pause between two notices to one company
+FAILED_AGAIN_AFTER = timedelta(days=1)  # deliveries that fail one by one are not worth a mail each
+LOOK_BACK = timedelta(days=1)  # failures before this are no news
+FAILED_LOOKED_AT = 200  # how many of a company's latest failed deliveries are looked at
 
 
-Way = type[Told]
-"""By mail (Endpoint) or in a chat (Chat): the table that remembers the notices that went that way."""
+Way = type[Told]  # by mail (Endpoint) or in a chat (Chat): the table that remembers the notices that went that way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +26,10 @@ class Notice:
     endpoint_id: int
     company_id: int
     state: str
-    delivery_id: int | None
-    """The delivery whose last attempt shows the cause."""
+    delivery_id: int | None  # the delivery whose last attempt shows the cause
     language: str
     timezone: str
-    told: str
-    """What was told before, and when."""
+    told: str  # what was told before, and when
     told_at: datetime | None
 
 

@@ -29,12 +29,10 @@ from portal.working_models import Chat
 
 logger = logging.getLogger(__name__)
 
+# What chats answer at an address that is gone, or that serves something else.
 NO_SUCH_CHAT = ("301", "302", "307", "308", "401", "403", "404", "410")
-"""What chats answer at an address that is gone, or that serves something else."""
-Send = Callable[[], None]
-"""Sends a notice that is written. Raises MailError or ChatError."""
-Speaking = Callable[[str, str], AbstractContextManager[None]]
-"""Makes texts come in a language and a time zone."""
+Send = Callable[[], None]  # Sends a notice that is written. Raises MailError or ChatError.
+Speaking = Callable[[str, str], AbstractContextManager[None]]  # makes texts come in a language and a time zone
 
 
 class Teller:

@@ -31,8 +31,7 @@ class LogIn:
 
     email: str
     ip: str
-    guess: int
-    """Its number among the guesses that were counted."""
+    guess: int  # its number among the guesses that were counted
     user_id: int | None
     password_hash: str | None
 

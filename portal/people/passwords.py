@@ -21,10 +21,10 @@ MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 8, 128
 
 # 19 MiB and two passes: OWASP's recommendation for argon2id; the library's default takes about a second under load.
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+# Two passwords at a time, on threads of their own: memory that a thread has used for one is kept for its next.
 _hashing = ThreadPoolExecutor(2, thread_name_prefix="hashing")
-"""Two passwords at a time, on threads of their own: memory that a thread has used for one is kept for its next."""
+# Of no account's password, made with the same settings: an unknown account takes as long as a known one.
 _DUMMY_HASH = "$argon2id$v=19$m=19456,t=2,p=1$e/FhKpGOywypgSpMbdMKqg$7h/pXAyXCv85C4ZPHte8cMY0c9F0DO5o5MxgB6HDhss"
-"""Of no account's password, made with the same settings: an unknown account takes as long as a known one."""
 ACCOUNT_WORDS: dict[str, Any] = {
     "too_short": _l("A senha tem menos de %(min)d caracteres.", min=MIN_PASSWORD_LENGTH),
     "too_long": _l("A senha tem mais de %(max)d caracteres.", max=MAX_PASSWORD_LENGTH),

@@ -82,8 +82,7 @@ class Bearer:
     scope: str
     last_day: date | None
     last_used_at: datetime | None
-    timezone: str
-    """The company's."""
+    timezone: str  # the company's
 
     @property
     def is_over(self) -> bool:
@@ -94,6 +93,7 @@ class Bearer:
 _token: Table = ApiToken.__table__  # type: ignore[assignment]
 _user: Table = User.__table__  # type: ignore[assignment]
 _company: Table = Company.__table__  # type: ignore[assignment]
+# Asked at every call of the API: nothing is remembered, and a token is worthless from the moment it is revoked.
 BEARER = Statement(
     select(
         *(_token.c.secret_hash, _token.c.id.label("token_id"), _token.c.company_id, _token.c.user_id),
@@ -106,7 +106,6 @@ BEARER = Statement(
     .where(_token.c.lookup == given("lookup", String()), _token.c.revoked_at.is_(None))
     .where(_user.c.disabled_at.is_(None), _user.c.role.is_not(None))
 )
-"""Asked at every call of the API: nothing is remembered, and a token is worthless from the moment it is revoked."""
 
 
 def find_bearer(engine: Engine, presented: str) -> Bearer | None:

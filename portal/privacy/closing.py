@@ -28,8 +28,8 @@ from portal.vault import Vault
 
 KIND = "closing"
 ROWS = 200  # that one transaction erases, with what hangs on them
+# Tables of which one row at a time is erased: the deliveries are searched for each, or a whole file hangs on it.
 ONE_BY_ONE = ("campaign", "user_account", "task")
-"""Tables of which one row at a time is erased: the deliveries are searched for each, or a whole file hangs on it."""
 PAUSE_SECONDS = 0.02
 HELD_HERE = timedelta(minutes=1)  # how long a worker waits before it goes on with what a command began to erase
 

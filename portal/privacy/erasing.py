@@ -28,8 +28,7 @@ ERASED = "erased"  # why a task ended that would have brought the person back
 FILE_KINDS = (examining.KIND, IMPORT, rehearsal.KIND)
 UNDER_WAY = ("draft", *store.OPEN)
 
-Place = tuple[type[Base], tuple[Any, ...]]
-"""A row that may name a person, by its table and its key."""
+Place = tuple[type[Base], tuple[Any, ...]]  # a row that may name a person, by its table and its key
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from portal.models import Attempt, Classification, Contact, Delivery, Exchange
 from portal.rules.verdict import decode
 from portal.working_models import CrmRecord
 
+# What a delivery has for the portal's own work.
 OF_THE_PORTAL = ("id", "company_id", "contact_id", "lease_token", "lease_expires_at", "has_body", "is_purged")
-"""What a delivery has for the portal's own work."""
 
 
 def export_contact(session: Session, actor: Actor, contact: Contact, *, now: datetime) -> dict[str, Any]:

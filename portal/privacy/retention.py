@@ -28,14 +28,13 @@ KIND = "purge"
 EVERY = timedelta(days=1)
 BATCH = 500  # rows that one transaction empties or deletes
 LOOKS = 5_000  # rows that it looks at, where most of them stay
-PAGES_AT_ONCE = 500
-"""Pages that one transaction gives back, 2 MB; fewer empty ones are left for what comes next."""
+PAGES_AT_ONCE = 500  # pages that one transaction gives back, 2 MB; fewer empty ones are left for what comes next
 REPORTS_KEPT = timedelta(days=90)
 OF_NOBODY_KEPT = timedelta(days=730)  # acts that belong to no company, such as log-ins that failed
 CALLS_KEPT = timedelta(hours=24)
 PERIODS = ("keep_bodies_days", "keep_log_days", "keep_audit_days")
+# What a purge counts: bodies and answers emptied; deliveries and audit entries deleted.
 COUNTS = ("bodies", "answers", "deliveries", "entries")
-"""What a purge counts: bodies and answers emptied; deliveries and audit entries deleted."""
 
 
 class Limits(NamedTuple):

@@ -8,10 +8,10 @@ from portal.models import Contact
 from portal.rules.escapes import decode_escapes
 from portal.rules.folding import fold
 
+# Characters of a piece of text that are looked at again with the next: nothing that tells a person is longer.
 OVERLAP = 4000
-"""Characters of a piece of text that are looked at again with the next: nothing that tells a person is longer."""
+# Signs that may stand between two words of one text: those that end a cell and begin the next, and a space.
 WIDEST_GAP = 5
-"""Signs that may stand between two words of one text: those that end a cell and begin the next, and a space."""
 TELLING = ("name", "email", "linkedin_public_id", "phone")
 _WORD = re.compile(r"\w+")
 

@@ -26,16 +26,13 @@ from portal.database import filters
 from portal.database.filters import Filter, by, moment, narrow
 from portal.models import LEVELS, Campaign, Classification, User
 
-LONGEST = timedelta(days=366, hours=1)
-"""A year of any kind, and the hour by which a zone may change within it."""
-TIMED = 1000
-"""How many of a span's latest levels are timed on their way to the CRM."""
+LONGEST = timedelta(days=366, hours=1)  # a year of any kind, and the hour by which a zone may change within it
+TIMED = 1000  # how many of a span's latest levels are timed on their way to the CRM
 
 
-MANY = 2**28
-"""More than there are campaigns or people."""
+MANY = 2**28  # more than there are campaigns or people
+# How many values each counted fact has. Together they make one number of 63 bits.
 SIZES = (MANY, MANY, max(LEVELS) + 1, len(ARRIVALS), 2)
-"""How many values each counted fact has. Together they make one number of 63 bits."""
 
 
 class BadSpan(Refusal):
@@ -86,10 +83,9 @@ class Report:
     campaigns: Sequence[Part]
     owners: Sequence[Part]
     weeks: Sequence[Part]
+    # From a classification until the CRM had it; None when nothing is known to have arrived.
     median_seconds: float | None
-    """From a classification until the CRM had it; None when nothing is known to have arrived."""
-    timed: int
-    """How many that was told from."""
+    timed: int  # how many that was told from
     outages: Sequence[OutageFacts]
 
 

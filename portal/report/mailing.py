@@ -14,8 +14,7 @@ from portal.report import ReportFilter, month_of
 
 logger = logging.getLogger(__name__)
 
-AT = timedelta(hours=7)
-"""What its reader's clock shows when it is sent."""
+AT = timedelta(hours=7)  # what its reader's clock shows when it is sent
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,7 @@ class Issue:
     email: str
     every: str
     day: date
-    told: date | None
-    """The day of the one before."""
+    told: date | None  # the day of the one before
     wanted: ReportFilter
     language: str
     timezone: str

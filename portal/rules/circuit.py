@@ -19,8 +19,8 @@ class Circuit:
 
     state: str = "active"
     consecutive_failures: int = 0
+    # Different deliveries among the failures in a row, where a delivery that fails twice running counts once.
     failed_deliveries: int = 0
-    """Different deliveries among the failures in a row, where a delivery that fails twice running counts once."""
     last_failed_delivery_id: int | None = None
     failing_since: datetime | None = None
     probe_count: int = 0

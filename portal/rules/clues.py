@@ -61,8 +61,8 @@ class _Answer:
         return urlsplit(self.given.url)
 
 
+# What a text that counts as delivered may betray: it is no page, so no page is told of.
 _OF_A_TEXT = frozenset({"php_error", "php_warning", "hook_rules"})
-"""What a text that counts as delivered may betray: it is no page, so no page is told of."""
 _OF_A_PAGE = frozenset({"server_page", "parking_page", "login_page"})
 
 
@@ -91,8 +91,8 @@ def _find_clues(answer: _Answer, status_code: int) -> Iterator[Clue]:
 
 # --- redirects
 
+# What an address is written with (RFC 3986); the rest, bytes that are no ASCII too, browsers escape.
 _OF_ADDRESSES = "%/:?#[]@!$&'()*+,;=~"
-"""What an address is written with (RFC 3986); the rest, bytes that are no ASCII too, browsers escape."""
 
 
 def _find_redirect(answer: _Answer) -> Clue | None:
@@ -199,8 +199,9 @@ _FINDERS: tuple[tuple[tuple[int, ...], Callable[[_Answer], Clue | None]], ...] =
 # --- what it complains of
 
 _ANY_FAILURE = range(400, 600)
+# How "function" begins in the languages that Google answers in.
 _FUNCTION = "(?:f[uo]n[cçkz]|функци|関数|函[数式]|함수)"
-"""How "function" begins in the languages that Google answers in."""
+# Statuses, what stands in the kept part of the answer, and the clue.
 _COMPLAINTS: tuple[tuple[Container[int], str, str], ...] = (
     ((200,), r"Hook rules were not satisfied", "hook_rules"),
     ((400,), r"[Nn]o required SSL certificate was sent|SSL certificate error", "client_certificate_wanted"),
@@ -258,4 +259,3 @@ _COMPLAINTS: tuple[tuple[Container[int], str, str], ...] = (
         "parking_page",
     ),
 )
-"""Statuses, what stands in the kept part of the answer, and the clue."""

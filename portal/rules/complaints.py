@@ -9,8 +9,8 @@ from typing import Any
 from portal.rules.error_words import Budget, begins_with_error, denies_errors, has_error_words, says_taken
 from portal.rules.folding import fold, word_set
 
+# How the scripts of PHP, JSP, ASP and shells begin: a server that does not run them shows them.
 _SOURCE_STARTS = ("<?php", "<?=", "<%", "#!/")
-"""How the scripts of PHP, JSP, ASP and shells begin: a server that does not run them shows them."""
 _JSON_START = re.compile(r"\{|\[\s*+(?:[\[{\"\]]|-?\d++\s*+[,\]])")
 _SENT_NAMES = ("name", "sender_name", "current_company", "role", "experience")
 _ITEMS_READ, _DEPTH_READ, _STATUS_READ = 100, 4, 120
@@ -102,17 +102,16 @@ _TYPE_KEY = re.compile(r"type|object|tipo|severity|level")
 _MESSAGE_KEY = re.compile(r"(?:status)?(?:message|msg|mensagem|mensaje)|descricaostatus")
 _TITLE_KEY = re.compile(r"details?|title|description|descricao|reason|motivo")
 _OF_RECORDS = "lead|contact|contato|contacto|deal|negocio|card|pessoa|person|cliente?|customer"
+# What a contact or a deal has: there a refusal, a title or a state is the record's own, and no complaint.
 _RECORD_KEY = re.compile(rf"(?:uu|gu|{_OF_RECORDS})?id|id(?:{_OF_RECORDS})|name|nome")
-"""What a contact or a deal has: there a refusal, a title or a state is the record's own, and no complaint."""
 _FAILURE = re.compile(r"(?:errors?|erros?|fail|failed|failure|falha|falhou|exception|fatal)(?::.*)?")
 _ERROR_TYPE = re.compile(r"(?!no )(?:\w*[ :])?(?:error|erro|exception|fault)|[a-z]+(?:error|exception)")
+# Keys that answers put their whole content under.
 _WRAPPERS = word_set(
     "body d data detail json meta output payload resposta response responses result results resultado retorno retornos"
 )
-"""Keys that answers put their whole content under."""
 _FORM_FIELDS = word_set("body campaign cargo company contact contato email empresa name nome phone role telefone url")
-_ZERO_CODE = re.compile(r"0+ ?[-:] ?[^\W\d]")
-"""What codes of errors begin with when all is well: "00 - Aprovado"."""
+_ZERO_CODE = re.compile(r"0+ ?[-:] ?[^\W\d]")  # what codes of errors begin with when all is well: "00 - Aprovado"
 _NOTHING = re.compile(
     r"[\W_0]*(?:[nf]|n/?a|false|no|none|null|nil|undefined|não|nao|nenhuma?|ningun[oa]?|aucune?|keine?|200|ok|success"
     r"|successful|sucesso)?[.!]?"

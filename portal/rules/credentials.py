@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 MASK = "…"
 SCHEMES = ("Bearer", "Basic")
-SHORTEST = 6
-"""A shorter credential is left where it is found: blotting it would spoil answers, and hide nothing."""
+SHORTEST = 6  # a shorter credential is left where it is found: blotting it would spoil answers, and hide nothing
 
 
 def mask_value(value: str) -> str:

@@ -9,8 +9,8 @@ from urllib.parse import quote, urlsplit
 
 from portal.rules.verdict import decode
 
+# Where the id stands in a template. A template of nothing else takes what the answer holds for the whole address.
 SLOT = "{id}"
-"""Where the id stands in a template. A template of nothing else takes what the answer holds for the whole address."""
 MAX_POINTER, MAX_TEMPLATE, MAX_VALUE = 300, 1000, 500
 MOST_PLACES = 60
 

@@ -23,6 +23,7 @@ def _any_accents(pattern: str) -> str:
     return "".join(f"[{each}{plain[each]}\ufffd]" if each in plain else each for each in pattern)
 
 
+# After an error's name, that there is none: "errors: 0", "missing required fields: []".
 _NOTHING_FOLLOWS = r"""
     (?:\(e?s\))?
     (?:[ _](?:found | count | code | number | encontrados | (?:required[ ])?(?:fields | keys | params | campos)))? ["']?
@@ -30,7 +31,6 @@ _NOTHING_FOLLOWS = r"""
     (?: ["']? (?: 0 | cero | n(?=["'<]) | none | null | false
           | (?:no | não | nenhuma? | ningun[oa] | aucune? | keine?)(?![ ][^\W_]) )
         (?![^\W_]) | "" | '' | \[\s?\] | \{\s?\} )"""
-"""After an error's name, that there is none: "errors: 0", "missing required fields: []"."""
 
 # An underscore parts words here (EVENT_ERROR), and a capital does for the names of exceptions (TypeError). A closing
 # tag says nothing that its opening one did not.
@@ -59,6 +59,7 @@ _ERROR_WORDS = re.compile(
     ),
     re.IGNORECASE | re.VERBOSE,
 )
+# What stands before words that speak of no error, or of one that may come.
 _DENIED = re.compile(
     _any_accents(
         r"""</[^\W_]{0,20}\Z | (?<![\w.,])
@@ -78,7 +79,6 @@ _DENIED = re.compile(
     ),
     re.IGNORECASE | re.VERBOSE,
 )
-"""What stands before words that speak of no error, or of one that may come."""
 _LONGEST_DENIAL = 48
 _NO_ERROR_FOLLOWS = r"(?![^\W_])(?![ ](?:(?:nenhuma?|ningún)[ ])?(?:erro|falha|problema))"
 
@@ -119,6 +119,7 @@ _ERROR_PHRASES = re.compile(
     ),
     re.IGNORECASE | re.VERBOSE,
 )
+# What a receiver says of a contact, too, when it names the state that it keeps it in.
 _STATES = re.compile(
     _phrases(
         r"""bloquead[oa] | blocked | suspens[oa] | suspended | disabled | inativ[oa] | inactive | desativad[oa]
@@ -128,7 +129,7 @@ _STATES = re.compile(
     ),
     re.IGNORECASE | re.VERBOSE,
 )
-"""What a receiver says of a contact, too, when it names the state that it keeps it in."""
+# What a receiver says, too, that took the contact and says so: then it is no complaint.
 _DOUBTFUL_PHRASES = re.compile(
     _phrases(
         r"""you[ ](?:can't | cannot) | (?:try | tente | intente)[ ](?:again | novamente | nuevamente)
@@ -149,7 +150,7 @@ _DOUBTFUL_PHRASES = re.compile(
     ),
     re.IGNORECASE | re.VERBOSE,
 )
-"""What a receiver says, too, that took the contact and says so: then it is no complaint."""
+# What says that the contact was taken; in "the key received is not known", the same word only names the key.
 _TAKEN = re.compile(
     _any_accents(
         r"""\A\W*ok(?![^\W_]) | (?<![^\W_])(?<![dot][ ]be[ ])(?<!ser[ ])(?<!os[ ]dados[ ])(?<!the[ ]data[ ])
@@ -163,13 +164,12 @@ _TAKEN = re.compile(
     ),
     re.IGNORECASE | re.VERBOSE,
 )
-"""What says that the contact was taken; in "the key received is not known", the same word only names the key."""
+# One clause that ends so speaks of what was done, whatever it was called.
 _PLAIN_SUCCESS = re.compile(
     r"(?!(?:erro|error|falha|fallo|failed) (?:ao|al|to) )[^.,;:!\n]{0,200}"
     r"\b(?:com (?:sucesso|êxito)|con éxito|correctamente|successfully)[.!]?",
     re.IGNORECASE,
 )
-"""One clause that ends so speaks of what was done, whatever it was called."""
 
 # What PHP prints about a slip of a script, which has none of these words.
 _PHP_NOTICE = re.compile(r"\b(?:Notice|Deprecated)(?:</b>)?: .{1,300} on line (?:<b>)?\d")
@@ -184,11 +184,11 @@ _COMPLAINT_FIRST = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+# Of a page, of a person, of a file, and of a channel (#crm-errors): their words are names.
 _ADDRESS = re.compile(
     r"https?://[^\s\"'<>]+|[\w.+-]{1,64}@[\w.-]+|\./[\w./-]+|/[\w.-]+/[\w./-]*"
     r"|#[a-z]+(?:s|-[\w-]+)(?![\w-]|\s?[:=])"
 )
-"""Of a page, of a person, of a file, and of a channel (#crm-errors): their words are names."""
 
 
 def has_error_words(text: str, budget: Budget | None = None, *, is_state: bool = False) -> bool:

@@ -4,8 +4,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-ACCENTS = re.compile("[\u0300-\u036f]+")
-"""The accents of the languages of Europe, apart from their letters."""
+ACCENTS = re.compile("[\u0300-\u036f]+")  # the accents of the languages of Europe, apart from their letters
 MAX_SHORT = 100
 
 

@@ -1,7 +1,7 @@
 """Cells that a spreadsheet would take for formulas: an apostrophe leads them on the way out, and goes on the way in."""
 
+# What a cell begins with that a spreadsheet takes for a formula, full-width forms included (OWASP, CSV injection).
 FORMULA_STARTS = tuple("=+-@\t\r\n\0＝＋－＠")
-"""What a cell begins with that a spreadsheet takes for a formula, full-width forms included (OWASP, CSV injection)."""
 
 
 def guard(cell: str) -> str:

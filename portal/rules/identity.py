@@ -14,44 +14,41 @@ MAX_EMAIL = 254
 MAX_LOOKED_AT = 4000  # characters of a text in which an address is looked for
 
 HOST = re.compile(r"linkedin\.[a-z]{2,3}(?:\.[a-z]{2})?(?::\d+)?/+([^\s\"'<>]+)", re.IGNORECASE)
+# An id ends at a sign that it never has; what goes on after a dot is none, and not a part of it.
 ID = re.compile(r"[^\s/\\?#&\"'<>(),;:|=@.!*\[\]{}]++(?!\.\w)")
-"""An id ends at a sign that it never has; what goes on after a dot is none, and not a part of it."""
 PROFILES = ("in", "pub")
+# What may stand before `in` or `pub` in the address of a profile.
 DETOURS = frozenset(("comm", "mwlite", "mobile", "m", "profile", "public-profile"))
-"""What may stand before `in` or `pub` in the address of a profile."""
+# The key of a member, which opens the profile like an id; its letters' case counts.
 MEMBER_KEY = re.compile(r"AC[ow]A[A-Za-z0-9_-]{20,}")
-"""The key of a member, which opens the profile like an id; its letters' case counts."""
 OLD_PART = re.compile(r"[0-9a-z]{1,3}", re.IGNORECASE)
 
+# An id, or the address of a profile, as most files write it.
 USUAL_ID = re.compile(r"(https?://(?:[a-z]{2,3}\.)?linkedin\.com/in/)?([a-z0-9-]{3,100})(?(1)/?)")
-"""An id, or the address of a profile, as most files write it."""
 
 EMAIL = re.compile(r"[^@]{1,64}@[\w-]+(?:\.[\w-]+)+")
 USUAL_EMAIL = re.compile(r"[a-z0-9_+-][a-z0-9._+-]{0,63}@[a-z0-9-]+(?:\.[a-z0-9-]+)+")
-NO_EMAIL = re.compile(r"[\s,;:|<>()\[\]{}\"“”„«»?/\\]+")
-"""What stands between addresses, around them and before them."""
+NO_EMAIL = re.compile(r"[\s,;:|<>()\[\]{}\"“”„«»?/\\]+")  # what stands between addresses, around them and before them
 
+# What programs write into a cell that holds nothing.
 EMPTY = word_set(
     "n/a n/d n.a. n.d. null undefined (null) (blank) (vazio) <null> [null] #n/a #n/d #null! #ref! #value! "
     "#valor! #div/0! #name? #nome? #num! #getting_data"
 )
-"""What programs write into a cell that holds nothing."""
 EMPTY_STARTS = frozenset("nNuU(<[#")
+# What people write where they have no identifier.
 NOBODY = word_set(
     """na nd nan nil none nenhum nenhuma nada ninguem sem vazio empty blank missing unknown desconhecido desconocido
     ninguno ninguna tbd pendente 0 false true sim nao no yes si ok x xx xxx teste test me"""
 )
-"""What people write where they have no identifier."""
+# What a link to a profile shows, and is left of it in a file that keeps no links.
 LINK_WORDS = word_set("linkedin perfil profile ver link url")
-"""What a link to a profile shows, and is left of it in a file that keeps no links."""
 NOBODY_OR_BLANK = NOBODY | LINK_WORDS | {""}
-NO_ID = re.compile(r"(?:nao|sem|no|not|sin|without) \S.*")
-"""`não tem`, `sem LinkedIn`, `no email`, `not available`."""
+NO_ID = re.compile(r"(?:nao|sem|no|not|sin|without) \S.*")  # `não tem`, `sem LinkedIn`, `no email`, `not available`
 
 HIDDEN = "\u00ad\u061c\u200b\u200e\u200f\u2060\ufeff"
 FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that are drawn as nothing
-USUAL = re.compile(r"[ -~À-ÖØ-öø-ÿ–—’ºª]*")
-"""Texts without any mark or letter that needs a look."""
+USUAL = re.compile(r"[ -~À-ÖØ-öø-ÿ–—’ºª]*")  # texts without any mark or letter that needs a look
 
 
 def linkedin_id(text: str) -> str | None:

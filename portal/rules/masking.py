@@ -16,14 +16,14 @@ from portal.rules.folding import fold
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 DATE_KEYS = ("invite_date", "accept_date", "collect_date", "reply_date", "date")
+# Of a person: each word alone tells who it is.
 NAME_KEYS = ("name", "sender_name", "linkedin_public_id", "current_company")
-"""Of a person: each word alone tells who it is."""
 PARTICLES = ("da", "de", "di", "do", "dos", "das", "del", "van", "von", "ltda", "inc")
 RUN = 3  # so many words in a row, of a longer text, are recognised as a part of it
 SHORTEST = 3  # letters of a text that is recognised by itself
 PHONE_END = 8  # the last digits of a telephone number tell it, whatever stands before them
+# A body with more of them, 1 MB or so, is not taken apart: what repeats any of it is masked as a whole.
 MOST_WORDS = 200_000
-"""A body with more of them, 1 MB or so, is not taken apart: what repeats any of it is masked as a whole."""
 
 _WORD = re.compile(r"[^\W_]+")
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")

@@ -31,12 +31,12 @@ FACTS = (
     "phone",
     "interest_level",
 )
+# The contact's keys, in the order of the source document; so are the others.
 CONTACT = (*FACTS, "skills", "experiences")
-"""The contact's keys, in the order of the source document; so are the others."""
 SKILL, EXPERIENCE = ("skill", "endorsements"), ("experience", "company_link")
 PERSON, CAMPAIGN = ("id", "name", "email"), ("id", "name", "description")
+# A message's columns, of which the last is written as `pending_message`, 0 or 1.
 MESSAGE = ("sender_name", "message", "date", "pending")
-"""A message's columns, of which the last is written as `pending_message`, 0 or 1."""
 Values = Mapping[str, Any]
 
 

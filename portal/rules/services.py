@@ -2,6 +2,7 @@
 
 import re
 
+# Domains by name: they want data in a form of their own, and mostly a key in a header.
 CRMS = {
     "RD Station": ("rdstation.com.br", "rdstation.com", "rd.services"),
     "Pipedrive": ("pipedrive.com",),
@@ -31,7 +32,6 @@ CRMS = {
     "Mailchimp": ("api.mailchimp.com",),
     "Trello": ("trello.com",),
 }
-"""Domains by name: they want data in a form of their own, and mostly a key in a header."""
 KEY_IN_ADDRESS = ("Bitrix24", "Trello")  # CRMs whose key is a part of the address, and in no header
 LOGIN_HOSTS = ("accounts.google.com", "login.microsoftonline.com", "login.live.com")
 LOGIN_PATH = re.compile(r"(?i)log-?in|sign[-_]?in|/entrar(?![-_\w])|/(?:o?auth\d?|authori[sz]e|authenticate)(?![-_\w])")
@@ -79,6 +79,7 @@ TUNNELS = (
     ("", "", "Tunnel Unavailable", "localtunnel"),
     ("", "", "Tunnel not found", "dev tunnels"),
 )
+# Hosts of many applications, by what they say where there is none, or none any more.
 APP_HOSTS = (
     ("x-vercel-error", "DEPLOYMENT_NOT_FOUND", "", "Vercel"),
     ("", "", r"herokucdn\.com/error-pages/no-such-app", "Heroku"),
@@ -89,7 +90,6 @@ APP_HOSTS = (
     ("", "", "404 Web Site not found", "Azure"),
     ("", "", "<title>Site Not Found</title>", "Firebase"),
 )
-"""Hosts of many applications, by what they say where there is none, or none any more."""
 
 
 def is_under(host: str, domains: tuple[str, ...]) -> bool:

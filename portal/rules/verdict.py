@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from portal.rules import complaints
 
+# The reasons that mean: the receiver took the delivery.
 DELIVERED_REASONS = frozenset({"ok_empty", "ok_json", "ok_text"})
-"""The reasons that mean: the receiver took the delivery."""
 
+# What a delivered answer can carry besides. The outbox finds the last one: it knows the shapes of answers before.
 WARNINGS = ("error_in_json", "invalid_json", "source_code", "error_words", "shape_changed")
-"""What a delivered answer can carry besides. The outbox finds the last one: it knows the shapes of answers before."""
+# The warnings that say that the receiver took the delivery, and may not have done what it is for.
 DOUBTS = ("error_in_json", "source_code", "error_words")
-"""The warnings that say that the receiver took the delivery, and may not have done what it is for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 FIRST = 4.0
 LATE_FACTOR = 2.0
 GRACE_SECONDS = 0.1  # what an answer may take besides: our own load and the network's moods
+# How much of the distance to each answer the best pace gives up: a receiver that became slower for good is that.
 FORGETTING = 0.01
-"""How much of the distance to each answer the best pace gives up: a receiver that became slower for good is that."""
 
 
 class Window(NamedTuple):
@@ -20,8 +20,7 @@ class Window(NamedTuple):
     size: float = FIRST
     best_seconds: float | None = None
     is_doubling: bool = True
-    unheeded: int = 0
-    """Answers that are still to come from before the window fell: they say nothing new."""
+    unheeded: int = 0  # answers that are still to come from before the window fell: they say nothing new
 
 
 def after_answer(window: Window, seconds: float, *, in_use: int, most: int) -> Window:

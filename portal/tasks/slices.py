@@ -17,10 +17,10 @@ from portal.tasks import store
 from portal.tasks.store import ASIDE, INPUT, Chunk, Done, TaskClaim, TaskError, block
 
 BLOCK_BYTES = 256 * 1024
+# Does the work on some numbers, in the caller's transaction, and says what it did. Raises TaskError.
 Part = Callable[[Session, TaskClaim, Sequence[int]], Counter[str] | Done]
-"""Does the work on some numbers, in the caller's transaction, and says what it did. Raises TaskError."""
+# Does a little, in the caller's transaction; says what it counted, and whether there is more of it to do.
 Step = Callable[[Session], tuple[Counter[str], bool]]
-"""Does a little, in the caller's transaction; says what it counted, and whether there is more of it to do."""
 
 
 def queue_numbers(

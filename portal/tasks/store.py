@@ -43,8 +43,8 @@ from portal.working_models import TaskBlock
 MAX_TRIES = 5  # a task that kills its worker is not begun for ever
 DRAFT_LIFETIME = timedelta(days=1)
 REPORT_LIFETIME = timedelta(days=30)
+# What a task works on, and what it was given before that became of it: both go when the task ends.
 INPUT, ASIDE = "input", "aside"
-"""What a task works on, and what it was given before that became of it: both go when the task ends."""
 OPEN = ("waiting", "running")  # a task in one of these states moves on by itself
 
 task: Table = Task.__table__  # type: ignore[assignment]
@@ -74,10 +74,9 @@ class Done:
     kept: Mapping[str, bytes] = field(default_factory=dict)
 
 
-Chunk = Callable[[Session], Done]
-"""Does its part in the caller's transaction."""
+Chunk = Callable[[Session], Done]  # does its part in the caller's transaction
+# Cuts a task into chunks, from its position on. Between two of them no transaction is open.
 Work = Callable[[Engine, TaskClaim], Iterator[Chunk]]
-"""Cuts a task into chunks, from its position on. Between two of them no transaction is open."""
 
 
 class TaskError(Exception):

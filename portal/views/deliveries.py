@@ -32,12 +32,10 @@ from portal.web.asked import asked, asked_days, asked_numbers, read_page
 from portal.web.charts import read_chart
 from portal.web.files import attachment
 
-SOON = timedelta(minutes=1)
-"""A page looks for news of deliveries that are tried within this time."""
+SOON = timedelta(minutes=1)  # a page looks for news of deliveries that are tried within this time
 MAX_LIVE = 50
 FIRST_FAILURES = 3
-INLINE_BYTES = 16 * 1024
-"""The page of a delivery leaves out a longer body until somebody asks for it."""
+INLINE_BYTES = 16 * 1024  # the page of a delivery leaves out a longer body until somebody asks for it
 
 bp = access.Pages("deliveries", __name__, url_prefix="/deliveries")
 get_delivery_or_404 = partial(access.own_or_404, log.get_delivery)

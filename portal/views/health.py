@@ -25,10 +25,9 @@ from portal.runtime import runtime
 from portal.version import __version__
 from portal.web import access
 
-PATIENCE_SECONDS = 3.0
-"""How long one answer may wait for locks that others hold, all looks together."""
+PATIENCE_SECONDS = 3.0  # how long one answer may wait for locks that others hold, all looks together
+# How long an answer is kept: the database is written once in that time, however often somebody asks.
 PROBE_SECONDS = 5.0
-"""How long an answer is kept: the database is written once in that time, however often somebody asks."""
 
 bp = access.Pages("health", __name__)
 

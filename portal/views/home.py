@@ -20,8 +20,7 @@ from portal.web import access
 from portal.web.charts import read_chart
 
 LATEST = 8
-CAUSES = 3
-"""Reasons that are explained; the log has the others."""
+CAUSES = 3  # reasons that are explained; the log has the others
 
 bp = access.Pages("home", __name__)
 

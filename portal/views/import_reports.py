@@ -30,6 +30,7 @@ from portal.web.presentation import full_time
 KINDS = (IMPORT, rehearsal.KIND)
 SHOWN_FINDINGS = 100
 SHOWN_OUTCOMES = 20
+# What the file of each list is called.
 FILES = {
     "created": "novos",
     "changed": "alterados",
@@ -40,7 +41,6 @@ FILES = {
     "renamed": "outro-nome",
     MISSING: "fora-do-arquivo",
 }
-"""What the file of each list is called."""
 
 bp = access.Pages("import_reports", __name__, url_prefix="/imports")
 

@@ -29,8 +29,7 @@ from portal.web import access, bodies
 from portal.web.redirects import see_other
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
-MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 64 * 1024
-"""A file with the form around it."""
+MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 64 * 1024  # a file with the form around it
 KINDS = (examining.KIND, IMPORT)
 PREVIEW_ROWS = 20
 MAX_CAMPAIGN = 200

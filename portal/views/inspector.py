@@ -17,8 +17,7 @@ from portal.web import access, bodies, exchange
 from portal.web.extensions import csrf
 from portal.web.redirects import see_other
 
-LIVE_LOOKS = 900
-"""How often an open page looks for what arrived, every two seconds: for half an hour."""
+LIVE_LOOKS = 900  # how often an open page looks for what arrived, every two seconds: for half an hour
 
 bp = access.Pages("inspector", __name__, url_prefix="/inspector")
 

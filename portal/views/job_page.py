@@ -12,8 +12,7 @@ from flask_babel import lazy_gettext as _l
 from portal.models import Task
 
 Counts = Counter[str]
-Words = object
-"""What flask_babel returns."""
+Words = object  # what flask_babel returns
 
 
 def explain_failure(reason: str) -> Words:
@@ -30,10 +29,8 @@ class Link(NamedTuple):
     view: str
     words: str
     values: Mapping[str, str] = {}
-    number: str = ""
-    """What the address calls the task's own number, if it takes it."""
-    needs: str = ""
-    """What the task must have counted, if there is to be a link at all."""
+    number: str = ""  # what the address calls the task's own number, if it takes it
+    needs: str = ""  # what the task must have counted, if there is to be a link at all
 
     def url_for(self, task: Task) -> str:
         """Where the link leads on the page of this task."""
@@ -49,20 +46,16 @@ class Kind:
     back: Link
     symbol: str
     running: str
-    unit: str = _l("Contatos feitos")
-    """What the bar measures."""
+    unit: str = _l("Contatos feitos")  # what the bar measures
     heading: str = _l("O que foi feito")
-    words: Mapping[str, str]
-    """The words for each thing that is counted, in the order of the page."""
+    words: Mapping[str, str]  # the words for each thing that is counted, in the order of the page
     result: Callable[[Counts], Words] = lambda _counts: ""
     note: Callable[[Counts], Words] = lambda _counts: ""
     count: Callable[[Task], Mapping[str, int]] = lambda task: task.counts
     explain: Callable[[str], Words] = explain_failure
-    links: tuple[Link, ...] = ()
-    """Where to go at the end."""
+    links: tuple[Link, ...] = ()  # where to go at the end
     is_for_admins: bool = False
-    report_template: str | None = None
-    """What else is shown, and `report` the values that it takes."""
+    report_template: str | None = None  # what else is shown, and `report` the values that it takes
     report: Callable[[Task], Mapping[str, object]] = lambda _task: {}
 
 

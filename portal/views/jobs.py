@@ -15,8 +15,7 @@ from portal.views.job_kinds import KINDS
 from portal.web import access
 from portal.web.redirects import see_other
 
-WATCHED_FOR = timedelta(minutes=5)
-"""How long after its end the page of a job still looks for arrivals."""
+WATCHED_FOR = timedelta(minutes=5)  # how long after its end the page of a job still looks for arrivals
 
 bp = access.Pages("jobs", __name__, url_prefix="/jobs")
 

@@ -26,8 +26,7 @@ from portal.web.asked import asked, asked_days, asked_numbers
 from portal.web.charts import stack
 from portal.web.redirects import done, see_other
 
-MONTHS = 13
-"""How many months the page offers."""
+MONTHS = 13  # how many months the page offers
 SPAN_COLUMNS = (_l("Por"), _l("Nome"), _l("De"), _l("Até"))
 COLUMNS = (*SPAN_COLUMNS, _l("Nível"), _l("Contatos"), _l("No CRM"), _l("Com aviso"), _l("Não"))
 

@@ -18,8 +18,7 @@ from portal.views.sync import read_moment
 from portal.web import access
 from portal.web.redirects import see_other
 
-SHOWN_MESSAGES = 6
-"""The last ones; those before them open by a click."""
+SHOWN_MESSAGES = 6  # the last ones; those before them open by a click
 
 bp = access.Pages("triage", __name__, url_prefix="/triage")
 

@@ -34,8 +34,7 @@ class Offer:
     contact_ids: Sequence[int]
     level: int | None
     set_at: int
-    milliseconds: int
-    """For how long it is still offered."""
+    milliseconds: int  # for how long it is still offered
 
 
 def offer(results: Sequence[Saved], level: int | None) -> None:

@@ -11,8 +11,8 @@ from portal.database.paging import Page, row_number
 from portal.i18n import reader_zone
 
 Row = TypeVar("Row")
+# Beyond these days the calendar ends, in some time zone or within the days of a chart.
 FIRST_DAY, LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
-"""Beyond these days the calendar ends, in some time zone or within the days of a chart."""
 
 
 def asked(names: Iterable[str]) -> dict[str, Any]:

@@ -139,6 +139,7 @@ def _kept(subject: str) -> str:
     return str(_("conteúdos %(bodies)s dias, registro %(log)s, auditoria %(entries)s", **facts))
 
 
+# Acts whose subject holds codes, each with what reads the subject as it is recorded.
 SUBJECTS: Mapping[str, Callable[[str], str]] = {
     "user.invited": _invited,
     "user.role_changed": _new_role,
@@ -149,4 +150,3 @@ SUBJECTS: Mapping[str, Callable[[str], str]] = {
     "warnings.settled": _settled,
     "retention.changed": _kept,
 }
-"""Acts whose subject holds codes, each with what reads the subject as it is recorded."""

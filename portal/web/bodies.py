@@ -9,10 +9,8 @@ from typing import Any, TypeVar
 from flask import Flask, Request, current_app
 from werkzeug.exceptions import HTTPException
 
-FORM_BYTES = 512 * 1024
-"""Any page's form; up to here nothing is written to the disk."""
-CALL_BYTES = 8 * 1024 * 1024
-"""Many contacts in one call of the API, with a token."""
+FORM_BYTES = 512 * 1024  # any page's form; up to here nothing is written to the disk
+CALL_BYTES = 8 * 1024 * 1024  # many contacts in one call of the API, with a token
 A_TOKEN = "bearer cat_"  # noqa: S105 - how every token begins
 
 View = TypeVar("View", bound=Callable[..., Any])

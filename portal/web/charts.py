@@ -20,10 +20,8 @@ from portal.deliveries.log import DayCount, count_by_day
 from portal.i18n import reader_zone
 
 DAYS = 30
-GAP = 0.3
-"""The part of a column's place that stays free."""
-SMALLEST = 3.0
-"""Per cent of the height: one failure among hundreds is still seen."""
+GAP = 0.3  # the part of a column's place that stays free
+SMALLEST = 3.0  # per cent of the height: one failure among hundreds is still seen
 
 
 @dataclass(frozen=True)
@@ -132,10 +130,8 @@ class HealthChart:
     """Days in a row, with the columns of both pictures; `times` is None when no try took a known time."""
 
     days: Sequence[DayHealth]
-    shares: Stack
-    """In per cent of a day's tries."""
-    times: Stack | None
-    """In milliseconds: up to the median, and from there to the 95th percentile."""
+    shares: Stack  # in per cent of a day's tries
+    times: Stack | None  # in milliseconds: up to the median, and from there to the 95th percentile
 
     @property
     def is_cut(self) -> bool:

@@ -27,8 +27,7 @@ from portal.web.access import access_of_view, is_api
 from portal.web.extensions import login_manager
 from portal.web.redirects import back_or, nearest_page, page_before
 
-RETRY_AFTER_SECONDS = 10
-"""When to ask again after trouble with the database."""
+RETRY_AFTER_SECONDS = 10  # when to ask again after trouble with the database
 
 logger = logging.getLogger(__name__)
 

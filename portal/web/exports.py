@@ -35,8 +35,7 @@ from portal.web.files import Batch, Reader, time_text
 from portal.web.presentation import reason_title
 from portal.working_models import CauseNote
 
-Columns = Sequence[tuple[Any, Callable[[Any], Any]]]
-"""Titles, each with what makes a row's cell."""
+Columns = Sequence[tuple[Any, Callable[[Any], Any]]]  # titles, each with what makes a row's cell
 
 STATUS_WORDS = {
     "pending": _l("Aguardando"),

@@ -21,14 +21,11 @@ from portal.runtime import this_app
 from portal.web import access
 
 BATCH = 500
-DELIMITER = ";"
-"""Excel in Brazilian Portuguese splits a CSV file at this character when it is opened by a double click."""
+DELIMITER = ";"  # Excel in Brazilian Portuguese splits a CSV file at this character when it is opened by a double click
 
 Cursor = TypeVar("Cursor")
-Batch = tuple[list[list[str]], Cursor | None]
-"""The cells of some rows, and where the next ones begin."""
-Reader = Callable[[Cursor | None], Batch[Cursor]]
-"""Gives a batch, the first one for None."""
+Batch = tuple[list[list[str]], Cursor | None]  # the cells of some rows, and where the next ones begin
+Reader = Callable[[Cursor | None], Batch[Cursor]]  # gives a batch, the first one for None
 
 
 def download(name: str, columns: Iterable[object], read: Reader[Cursor], *, zone: ZoneInfo, action: str) -> Response:
@@ -79,8 +76,7 @@ def write_row(cells: Sequence[str], *, delimiter: str = ",") -> str:
     return line.getvalue()
 
 
-Files = Iterable[tuple[str, Iterable[str]]]
-"""The name of each file, and its text in pieces."""
+Files = Iterable[tuple[str, Iterable[str]]]  # the name of each file, and its text in pieces
 
 
 def attachment(content: str | Iterable[str] | Iterable[bytes], name: str, mimetype: str) -> Response:

@@ -16,8 +16,8 @@ from portal.notices.telling import explain_error, post
 from portal.people import links
 from portal.runtime import runtime, this_app
 
+# How many mails to people who forgot their password may be on their way at a time. Further requests are dropped.
 MAX_SENDERS = 4
-"""How many mails to people who forgot their password may be on their way at a time. Further requests are dropped."""
 
 _senders = threading.BoundedSemaphore(MAX_SENDERS)
 logger = logging.getLogger(__name__)

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 from portal.runtime import runtime
 
+# Where a proxy may stand: this machine, its link, and private networks.
 NEAR = tuple(
     ip_network(block)
     for block in (
@@ -24,7 +25,6 @@ NEAR = tuple(
         "fe80::/10",  # of this link alone
     )
 )
-"""Where a proxy may stand: this machine, its link, and private networks."""
 
 
 def named_email() -> str | None:

@@ -23,14 +23,13 @@ from portal.web import proxied
 
 IDLE_LIFETIME = timedelta(hours=8)
 WHOLE_LIFETIME = timedelta(days=7)
-CODE_LIFETIME = timedelta(minutes=5)
-"""How long after the password the second factor's code may come."""
+CODE_LIFETIME = timedelta(minutes=5)  # how long after the password the second factor's code may come
 NO_PASSWORD = _l(
     "Você ainda não tem senha no portal. Outro administrador, ou quem opera o portal, faz um link para criá-la."
 )
 DRAFT: Purpose = "second_factor_draft"
+# How long somebody may take to scan a second factor's secret and type its first code.
 DRAFT_LIFETIME = timedelta(minutes=15)
-"""How long somebody may take to scan a second factor's secret and type its first code."""
 
 
 def begin(user: User) -> None:

@@ -20,12 +20,9 @@ from portal.people import tokens
 from portal.people.tokens import Bearer
 
 PREFIX = "/api/"
-CALLS_A_SECOND, CALLS_AT_ONCE = 50, 1000
-"""How many calls a token may make to one process: for good, and in a burst."""
-LIMIT = "api_limit"
-"""Where an application holds what its tokens have used of it."""
-PUBLIC = {"api-docs.openapi_json", "api_docs.index", "api_docs.show"}
-"""View names that need no token."""
+CALLS_A_SECOND, CALLS_AT_ONCE = 50, 1000  # how many calls a token may make to one process: for good, and in a burst
+LIMIT = "api_limit"  # where an application holds what its tokens have used of it
+PUBLIC = {"api-docs.openapi_json", "api_docs.index", "api_docs.show"}  # view names that need no token
 READING = ("GET", "HEAD", "OPTIONS")
 USE_RECORDED_EVERY = timedelta(minutes=1)
 CHALLENGE = 'Bearer realm="portal"'

@@ -19,8 +19,8 @@ from portal.database.db import patience_left
 from portal.privacy.retention import CALLS_KEPT
 from portal.working_models import IdempotencyKey
 
+# How long a call waits for an earlier one with its key, on PostgreSQL; on SQLite it waits as every writer does.
 WAIT_SECONDS = 2.0
-"""How long a call waits for an earlier one with its key, on PostgreSQL; on SQLite it waits as every writer does."""
 LOCK_NOT_AVAILABLE = "55P03"
 
 

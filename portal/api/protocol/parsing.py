@@ -18,12 +18,11 @@ from portal.api.protocol.problems import MAX_ERRORS, FieldError, Problem, flatte
 from portal.api.protocol.unchanged import document_unchanged
 from portal.web.access import Pages
 
+# The statuses of every route, and of every one that takes JSON.
 COMMON_PROBLEMS, BODY_PROBLEMS = {401, 429, 500, 503}, {400, 413, 415}
-"""The statuses of every route, and of every one that takes JSON."""
-MOST_MEMBERS = 1000
-"""How many members an object may have; every schema has fewer."""
+MOST_MEMBERS = 1000  # how many members an object may have; every schema has fewer
+# In characters. Longer bodies are read one at a time: reading one holds up every thread of the process.
 LARGE = 512 * 1024
-"""In characters. Longer bodies are read one at a time: reading one holds up every thread of the process."""
 
 _one_at_a_time = threading.Lock()
 

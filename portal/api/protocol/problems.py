@@ -19,10 +19,10 @@ from portal.vault import SecretError
 from portal.web.errors import RETRY_AFTER_SECONDS, note_failure, note_trouble, note_unreadable
 
 PROBLEM_TYPE = "application/problem+json"
-MAX_ERRORS = 100
-"""Field errors that one answer lists at most."""
+MAX_ERRORS = 100  # field errors that one answer lists at most
 MAX_PATH = 200
 
+# The codes of what Flask itself refuses.
 CODES = {
     400: "bad_request",
     404: "not_found",
@@ -30,10 +30,9 @@ CODES = {
     413: "request_too_large",
     415: "unsupported_media_type",
 }
-"""The codes of what Flask itself refuses."""
 
+# Where (`3.contact.name`), and a stable code, with the limits that it speaks of: `too_long:300`.
 FieldError = tuple[str, str]
-"""Where (`3.contact.name`), and a stable code, with the limits that it speaks of: `too_long:300`."""
 
 logger = logging.getLogger(__name__)
 

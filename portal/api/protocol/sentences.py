@@ -50,8 +50,7 @@ DETAILS = {
     **{code: trouble.sentence for code, trouble in TROUBLES.items()},
 }
 
-QUERY_REFUSED = _l("Um ou mais campos não foram aceitos.")
-"""The detail of `invalid_fields` for calls that save nothing."""
+QUERY_REFUSED = _l("Um ou mais campos não foram aceitos.")  # the detail of `invalid_fields` for calls that save nothing
 
 FIELD_SENTENCES = {
     "invalid": _l("Este valor não é aceito."),

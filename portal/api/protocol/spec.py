@@ -60,8 +60,8 @@ CONFIG = {
 }
 
 
+# The Portuguese of every paragraph, by its English without line ends.
 CATALOGUE = Path(__file__).parents[2] / "translations" / "api.pt_BR.json"
-"""The Portuguese of every paragraph, by its English without line ends."""
 TEXTS = ("summary", "description")
 
 

@@ -80,8 +80,7 @@ def _tool(engine: Engine) -> Tool:
     return sqlite if engine.dialect.name == "sqlite" else postgresql
 
 
-_TOOLS_BY_START: dict[bytes, Tool] = {b"SQLit": sqlite, b"PGDMP": postgresql}
-"""How the files of each begin."""
+_TOOLS_BY_START: dict[bytes, Tool] = {b"SQLit": sqlite, b"PGDMP": postgresql}  # how the files of each begin
 
 
 @contextmanager

@@ -13,19 +13,19 @@ IN_USE = (
     "and try again."
 )
 
+# Nothing is sent until an admin resumes, and no worker of the past counts as alive.
 HOLD = (
     "UPDATE endpoint SET state = 'paused', paused_reason = 'restored', next_probe_at = NULL WHERE url IS NOT NULL",
     "DELETE FROM worker_heartbeat",
 )
-"""Nothing is sent until an admin resumes, and no worker of the past counts as alive."""
 
 
 class BackupError(Exception):
     """The backup cannot be made or put back; the message says why and what to do."""
 
 
+# Brings a copy of what is restored to this version, and raises what keeps it from working.
 Proof = Callable[[Engine], None]
-"""Brings a copy of what is restored to this version, and raises what keeps it from working."""
 
 
 def only_revision(revisions: Sequence[str], name: object) -> str:

@@ -19,8 +19,7 @@ ROOM = 2  # a backup is made while so many times the database's size are free on
 PAUSE = timedelta(hours=1)  # after one that could not be made
 OVERDUE = timedelta(days=2)
 
-_NAME = re.compile(r"nightly-([0-9]{4}-[0-9]{2}-[0-9]{2})\.(db|dump)")
-"""Only files of this name are ever removed."""
+_NAME = re.compile(r"nightly-([0-9]{4}-[0-9]{2}-[0-9]{2})\.(db|dump)")  # only files of this name are ever removed
 
 logger = logging.getLogger(__name__)
 

@@ -23,8 +23,7 @@ WORDS = ANSWERS | CONNECTIONS  # by reason code: all that the contract has
 class Limits:
     """The times that a try is given, in seconds, as the sentences name them."""
 
-    connect: float = 5.0
-    """For the name look-up, and for the connection with its TLS."""
+    connect: float = 5.0  # for the name look-up, and for the connection with its TLS
     whole: float = 10.0
 
 
@@ -35,12 +34,10 @@ class Explanation:
     title: str
     seen: str
     rule: str
-    advice: str
-    """What to do; of a delivered answer with a warning, what is odd about it and what to look at."""
+    advice: str  # what to do; of a delivered answer with a warning, what is odd about it and what to look at
     detail: str | None = None
     has_warning: bool = False
-    offer: str | None = None
-    """The address to use instead, where the answer gave one."""
+    offer: str | None = None  # the address to use instead, where the answer gave one
 
     @property
     def message(self) -> str:
@@ -112,8 +109,8 @@ def explain(
     )
 
 
+# Reasons of which only another address, or a mended one, is the end: sending again brings nothing.
 NOBODY_THERE = frozenset({"gone", "redirect", "invalid_url", "blocked_address", "dns_failure"})
-"""Reasons of which only another address, or a mended one, is the end: sending again brings nothing."""
 NO_SUCH_PAGE = (404, 405, 410)
 
 

@@ -13,8 +13,7 @@ class Words:
     seen: str
     rule: str
     advice: str
-    leaves_doubt: bool = False
-    """Whether the receiver may have got a request of which we know only that it was sent."""
+    leaves_doubt: bool = False  # whether the receiver may have got a request of which we know only that it was sent
 
 
 MAY_HAVE_ARRIVED = _(
