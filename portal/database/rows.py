@@ -4,7 +4,17 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import JSON, BindParameter, Dialect, LargeBinary, Select, Subquery, bindparam, select
+from sqlalchemy import (
+    JSON,
+    BindParameter,
+    Dialect,
+    LargeBinary,
+    Select,
+    Subquery,
+    TableValuedAlias,
+    bindparam,
+    select,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -55,6 +65,15 @@ class by_index(within):
     """
 
     inherit_cache = False
+
+
+def each_of(name: str, found: Select[Any]) -> TableValuedAlias:
+    """The numbers that a select finds for each row of another table, of which it may speak; in a column `value`."""
+    return _each_of(found.scalar_subquery()).table_valued("value", name=name)
+
+
+class _each_of(FunctionElement[Any]):
+    inherit_cache = True
 
 
 class _elements(FunctionElement[Any]):
@@ -137,6 +156,16 @@ def _elements_on_postgresql(element: _elements, compiler: SQLCompiler, **options
     types: dict[str, Type] = bound.type.types  # type: ignore[attr-defined]
     columns = ", ".join(f"{compiler.preparer.quote(key)} {kinds.process(type_)}" for key, type_ in types.items())
     return f"ROWS FROM (json_to_recordset(CAST({compiler.process(bound, **options)} AS JSON)) AS ({columns}))"
+
+
+@compiles(_each_of, "sqlite")
+def _each_of_on_sqlite(element: _each_of, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_each((SELECT json_group_array(id) FROM {compiler.process(element.clauses, **options)}))"  # noqa: S608
+
+
+@compiles(_each_of, "postgresql")
+def _each_of_on_postgresql(element: _each_of, compiler: SQLCompiler, **options: Any) -> str:
+    return f"LATERAL (SELECT unnest(ARRAY{compiler.process(element.clauses, **options)}) AS value)"
 
 
 @compiles(_item, "sqlite")

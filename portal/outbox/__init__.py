@@ -12,16 +12,15 @@ from portal.outbox.arrivals import note_arrivals
 from portal.outbox.bell import DUE
 from portal.outbox.claims import (
     Claim,
-    cancel_strays,
     claim_due,
     has_due,
     has_header,
-    pull_forward,
     release,
     signing_secrets,
 )
 from portal.outbox.erasing import FIRST, Forgotten, Place, forget_contact, forget_facts, forget_said
 from portal.outbox.knowledge import hold_company, mark_changed
+from portal.outbox.mending import cancel_strays, pull_forward
 from portal.outbox.outages import end_outage
 from portal.outbox.queue import (
     cancel_contacts,

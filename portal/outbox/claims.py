@@ -1,6 +1,7 @@
 """Lending due deliveries to workers: claim with a lease and its token, give back, and recover from the dead."""
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from math import ceil
@@ -23,20 +24,16 @@ from sqlalchemy import (
 )
 
 from portal.database.driver import Statement
-from portal.database.rows import given, rows_of, within
+from portal.database.rows import each_of, given, rows_of, within
 from portal.database.tables import Key, UTCDateTime
 from portal.egress import origin_of
 from portal.models import OPEN_STATUSES, Delivery, DeliveryBody, Endpoint
-from portal.rules.circuit import LONGEST_PAUSE
 
 delivery: Table = Delivery.__table__  # type: ignore[assignment]
 delivery_body: Table = DeliveryBody.__table__  # type: ignore[assignment]
 endpoint: Table = Endpoint.__table__  # type: ignore[assignment]
 
 AnyRow = Row[*tuple[Any, ...]]
-
-CLOCK_TOLERANCE = timedelta(minutes=5)
-"""What the clocks of two machines may differ by; receivers refuse signatures that are further off."""
 
 ANY_PAUSE = timedelta(days=365)
 """Longer than anything waits: a probe takes a delivery before its time."""
@@ -139,22 +136,26 @@ ENDPOINTS_WITH_DUE = Statement(
 )
 """The endpoints that may be sent to and have something due, in an order that differs each time."""
 
+_asking = rows_of("asking", company_id=Key, due_by=_moment)
+_chosen = each_of(
+    "chosen",
+    select(_waiting.c.id)
+    .where(
+        _waiting.c.company_id == _asking.c.company_id,
+        _waiting.c.status == "pending",
+        _waiting.c.next_attempt_at <= _asking.c.due_by,
+        func.coalesce(_first_open_id, _waiting.c.id) == _waiting.c.id,
+    )
+    .order_by(_waiting.c.next_attempt_at, _waiting.c.id)
+    .limit(given("room", Integer()))
+    .with_for_update(skip_locked=True, key_share=True)
+    .correlate(_asking),
+)
+
 LEND = Statement(
     update(delivery)
     .where(
-        within(
-            delivery.c.id,
-            select(_waiting.c.id)
-            .where(
-                _waiting.c.company_id == given("of_company", Key),
-                _waiting.c.status == "pending",
-                _waiting.c.next_attempt_at <= given("due_by", _moment),
-                func.coalesce(_first_open_id, _waiting.c.id) == _waiting.c.id,
-            )
-            .order_by(_waiting.c.next_attempt_at, _waiting.c.id)
-            .limit(given("room", Integer()))
-            .with_for_update(skip_locked=True, key_share=True),
-        ),
+        within(delivery.c.id, select(_chosen.c.value).select_from(_asking.join(_chosen, true()))),
         # Once more, since what was chosen may have been overtaken; in words that no partial index is chosen for.
         func.coalesce(delivery.c.status, "") == "pending",
     )
@@ -166,7 +167,7 @@ LEND = Statement(
     )
     .returning(*CLAIM_COLUMNS)
 )
-"""Lends a company's deliveries that are due, the first of each contact, to whoever brings the token."""
+"""Lends of each company so many deliveries that are due, the first of each contact, to whoever brings the token."""
 
 _unsent = rows_of("unsent", id=Key, token=String())
 GIVE_BACK = Statement(
@@ -182,28 +183,52 @@ def claim_due(
     now: datetime,
     lease: timedelta,
     limit: int,
-    room_for: Callable[[int, Sequence[Claim]], int],
-    goes_besides: Callable[[int, Sequence[Claim]], bool] = lambda *_: False,
+    room_for: Callable[[int, Sequence[int]], int],
+    goes_besides: Callable[[int, Sequence[int]], bool] = lambda *_: False,
 ) -> list[Claim]:
     """Lend at most `limit` due deliveries to the caller, and of each company at most what it has `room_for`.
 
-    `room_for` is asked with a company and what was lent before it. Companies share the limit evenly, and what one does
-    not use goes to the next; where nothing is left, one goes of each company that `goes_besides`. A contact's
-    deliveries go out in order: none is lent while an older one of the same contact is open. Of a failing endpoint one
-    delivery is lent when its next probe is due, whenever that delivery itself is.
+    `room_for` is asked with a company and the companies of what is lent before it. Companies share the limit evenly,
+    and what one does not use goes to the others; where nothing is left, one goes of each company that `goes_besides`. A
+    contact's deliveries go out in order: none is lent while an older one of the same contact is open. Of a failing
+    endpoint one delivery is lent when its next probe is due, whenever that delivery itself is.
     """
     claims: list[Claim] = []
     targets = [row for row in ENDPOINTS_WITH_DUE.all(connection, now=now) if room_for(row.company_id, ())]
-    for left, target in zip(range(len(targets), 0, -1), targets, strict=True):
-        share = max(ceil((limit - len(claims)) / left), int(goes_besides(target.company_id, claims)))
-        share = min(share, room_for(target.company_id, claims))
-        if share <= 0:
-            continue
-        if target.state == "failing":
-            claims += _claim_probe(connection, target, now=now, lease=lease)
-        else:
-            claims += _claim_of(connection, target, due_by=now, now=now, lease=lease, limit=share)
+    while targets:
+        before = Counter(claim.company_id for claim in claims)
+        shares = _share_out(targets, before, limit, room_for, goes_besides)
+        asked = [target for target in targets if shares[target.company_id]]
+        ready = [target for target in asked if target.state == "active" or _wins_probe(connection, target, now + lease)]
+        for share in sorted({shares[target.company_id] for target in ready}):
+            some = [target for target in ready if shares[target.company_id] == share]
+            claims += _lend(connection, some, now=now, lease=lease, room=share)
+        if len(claims) >= limit or not asked:
+            break
+        wanting = shares + before - Counter(claim.company_id for claim in claims)
+        unasked = [target for target in targets if not shares[target.company_id]]
+        targets = unasked + [each for each in asked if each.state == "active" and not wanting[each.company_id]]
     return claims
+
+
+def _share_out(
+    targets: Sequence[AnyRow],
+    before: Counter[int],
+    limit: int,
+    room_for: Callable[[int, Sequence[int]], int],
+    goes_besides: Callable[[int, Sequence[int]], bool],
+) -> Counter[int]:
+    """How many each of these companies is to get, besides those `before`."""
+    lent, shares = list(before.elements()), Counter[int]()
+    for left, target in zip(range(len(targets), 0, -1), targets, strict=True):
+        company_id = target.company_id
+        has_some = before[company_id]
+        share = max(ceil((limit - len(lent)) / left), int(not has_some and goes_besides(company_id, lent)))
+        share = min(share, room_for(company_id, lent) - has_some)
+        if share > 0:
+            shares[company_id] = share if target.state == "active" else 1
+            lent += [company_id] * shares[company_id]
+    return shares
 
 
 def target_of(row: AnyRow, *, now: datetime, url: str | None = None) -> dict[str, Any]:
@@ -241,53 +266,27 @@ def release(connection: Connection, claims: Sequence[Claim]) -> None:
         GIVE_BACK.run(connection, unsent=[(claim.delivery_id, claim.lease_token) for claim in claims])
 
 
-def cancel_strays(connection: Connection) -> None:
-    """Cancel what waits without an address: it was being sent, or just being made, when the address was removed."""
-    without = select(endpoint.c.company_id).where(endpoint.c.url.is_(None))
-    connection.execute(
-        update(delivery)
-        .where(delivery.c.company_id.in_(without), delivery.c.status == "pending")
-        .values(status="cancelled", next_attempt_at=None)
-    )
-
-
-def pull_forward(connection: Connection, *, now: datetime, longest: timedelta, lease: timedelta) -> None:
-    """Mend what was written by a clock that ran ahead: nothing is due, leased or probed later than it can be.
-
-    `longest` is the longest pause there is. What is to go at once, never tried or re-sent, waits for no pause. A lease
-    may be written by another machine, whose clock is off by less than `CLOCK_TOLERANCE`.
-    """
-    latest = now + max(longest, LONGEST_PAUSE)
-    at_once = or_(delivery.c.attempt_count == 0, delivery.c.next_trigger == "manual")
-    waits = delivery.c.status == "pending"
-    for column, applies, bound in (
-        (delivery.c.next_attempt_at, and_(waits, at_once), now),
-        (delivery.c.next_attempt_at, waits, latest),
-        (delivery.c.lease_expires_at, delivery.c.status == "sending", now + lease),
-        (endpoint.c.next_probe_at, true(), latest),
-    ):
-        is_ahead = column > bound + CLOCK_TOLERANCE
-        connection.execute(update(column.table).where(applies, is_ahead).values({column.name: bound}))
-
-
-def _claim_probe(connection: Connection, target: AnyRow, *, now: datetime, lease: timedelta) -> list[Claim]:
-    """One delivery to ask a failing endpoint with; until its lease ends nobody else asks."""
+def _wins_probe(connection: Connection, target: AnyRow, until: datetime) -> bool:
+    """Whether it is ours to ask a failing endpoint; until that moment nobody else asks."""
     won = connection.execute(
         update(endpoint)
         .where(endpoint.c.id == target.id, endpoint.c.next_probe_at == target.next_probe_at)
-        .values(next_probe_at=now + lease)
+        .values(next_probe_at=until)
         .returning(endpoint.c.id)
-    ).first()
-    if won is None:
-        return []
-    return _claim_of(connection, target, due_by=now + ANY_PAUSE, now=now, lease=lease, limit=1)
+    )
+    return won.first() is not None
 
 
-def _claim_of(
-    connection: Connection, target: AnyRow, *, due_by: datetime, now: datetime, lease: timedelta, limit: int
+def _lend(
+    connection: Connection, targets: Sequence[AnyRow], *, now: datetime, lease: timedelta, room: int
 ) -> list[Claim]:
+    """Lend so many deliveries of each of these."""
     token, until = secrets.token_hex(16), now + lease
-    rows = LEND.all(connection, of_company=target.company_id, due_by=due_by, room=limit, token=token, until=until)
-    facts = target_of(target, now=now) | {"is_probe": target.state == "failing"}
-    facts |= {"lease_token": token, "lease_expires_at": until}
-    return sorted(Claim(*row, **facts) for row in rows)
+    facts, asking = {}, []
+    for target in targets:
+        is_probe = target.state == "failing"
+        held = {"lease_token": token, "lease_expires_at": until, "is_probe": is_probe}
+        facts[target.company_id] = target_of(target, now=now) | held
+        asking.append((target.company_id, now + ANY_PAUSE if is_probe else now))
+    rows = LEND.all(connection, asking=asking, room=room, token=token, until=until)
+    return sorted(Claim(*row, **facts[row.company_id]) for row in rows)

@@ -137,15 +137,15 @@ class Look:
         self.free = max(min(shares.senders - young, self._besides), 0)
         """How many senders have nothing to do."""
 
-    def room_for(self, company_id: int, lent: Sequence[Claim] = ()) -> int:
-        """How many more of a company may go when those `lent` just now go too."""
+    def room_for(self, company_id: int, lent: Sequence[int] = ()) -> int:
+        """How many more of a company may go when those of the companies `lent` go too."""
         room = self._shares.room_for(company_id, len(self._under_way.get(company_id, ())))
         if room > 0 and self._is_slow(company_id):
-            slow = self._slow + sum(self._is_slow(claim.company_id) for claim in lent)
+            slow = self._slow + sum(map(self._is_slow, lent))
             room = min(room, self._shares.most_slow - slow)
         return max(room, 0)
 
-    def goes_besides(self, company_id: int, lent: Sequence[Claim] = ()) -> bool:
+    def goes_besides(self, company_id: int, lent: Sequence[int] = ()) -> bool:
         """Whether one of a company goes although no sender is free: it has none on its way, and is not known slow."""
         is_quiet = not self._under_way.get(company_id) and not self._is_slow(company_id)
         return is_quiet and len(lent) < self._besides

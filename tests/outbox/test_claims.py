@@ -17,7 +17,8 @@ from portal.database.db import always_take_indexes, db
 from portal.database.driver import Statement
 from portal.models import Company, Delivery, Endpoint
 from portal.outbox import Claim, Rules
-from portal.outbox.claims import CLOCK_TOLERANCE, LEND
+from portal.outbox.claims import LEND
+from portal.outbox.mending import CLOCK_TOLERANCE
 from portal.outbox.settling import MOVE_ON
 from portal.rules.circuit import LONGEST_PAUSE
 from portal.rules.retry import parse_schedule
@@ -63,7 +64,7 @@ def test_beyond_the_limit_one_goes_of_each_company_that_may_go_besides(company: 
     db.session.rollback()
     asked: list[tuple[int, int]] = []
 
-    def goes_besides(company_id: int, lent: Sequence[Claim]) -> bool:
+    def goes_besides(company_id: int, lent: Sequence[int]) -> bool:
         asked.append((company_id, len(lent)))
         return company_id in ids[1:]
 
@@ -219,6 +220,50 @@ def test_companies_share_a_claim_evenly(app: Flask) -> None:
     assert sorted(Counter(claim.company_id for claim in claims).values()) == [2, 2, 2]
 
 
+def test_what_a_company_cannot_use_goes_to_the_others_in_the_same_claim(company: Company) -> None:
+    """One has many due that wait for the first of their contact; one has a few, one has plenty."""
+    blocked, few = factories.make_contact(company), factories.make_company("Outra", url=URL)
+    plenty = factories.make_company("Terceira", url=URL)
+    for level in (1, 2, 3):
+        factories.make_delivery(blocked, level)
+    for each, number in ((few, 2), (plenty, 20)):
+        for _ in range(number):
+            factories.make_delivery(factories.make_contact(each))
+    ids = [company.id, few.id, plenty.id]
+    db.session.rollback()
+    with db.engine.begin() as connection:
+        claims = claim_in(connection, utcnow(), limit=12)
+    lent = Counter(claim.company_id for claim in claims)
+    assert [lent[company_id] for company_id in ids] == [1, 2, 9]
+    assert len({claim.delivery_id for claim in claims}) == 12
+
+
+def test_a_company_is_asked_when_those_before_it_have_nothing_that_may_go(company: Company) -> None:
+    """Whichever comes first by chance: what is due of eight waits for what is being sent, and the limit is one."""
+    for each in (factories.make_company(f"Empresa {number}", url=URL) for number in range(8)):
+        contact = factories.make_contact(each)
+        for level in (1, 2):
+            factories.make_delivery(contact, level)
+    db.session.rollback()
+    with db.engine.begin() as connection:
+        assert len(claim_in(connection, utcnow(), limit=16)) == 8
+    factories.make_delivery(factories.make_contact(company))
+    company_id = company.id
+    db.session.rollback()
+    with db.engine.begin() as connection:
+        assert [claim.company_id for claim in claim_in(connection, utcnow(), limit=1)] == [company_id]
+
+
+def test_a_claim_ends_where_nobody_has_more_although_some_is_left_of_the_limit(company: Company) -> None:
+    companies = [company, *(factories.make_company(f"Empresa {number}", url=URL) for number in range(3))]
+    for each in (*companies, *companies[:3]):
+        factories.make_delivery(factories.make_contact(each))
+    db.session.rollback()
+    with db.engine.begin() as connection:
+        claims = claim_in(connection, utcnow(), limit=8)
+    assert sorted(Counter(claim.company_id for claim in claims).values()) == [1, 2, 2, 2]
+
+
 def test_claims_and_results_find_their_rows_by_index_in_a_table_that_was_empty_a_moment_ago(due_at: datetime) -> None:
     """PostgreSQL believes such a table to be small until it is analysed, and would read all of it for each claim."""
     (facts,) = db.session.execute(select(Delivery.__table__)).mappings()
@@ -226,8 +271,8 @@ def test_claims_and_results_find_their_rows_by_index_in_a_table_that_was_empty_a
     factories.insert_deliveries(db.session.connection(), rows)
     db.session.commit()
     always_take_indexes(db.engine)  # as a worker does at its start
-    loan = {"of_company": facts["company_id"], "due_by": due_at, "room": 16, "token": "t", "until": due_at + LEASE}
-    claiming = plan_of(LEND, **loan)
+    asking = [(facts["company_id"], due_at)]
+    claiming = plan_of(LEND, asking=asking, room=16, token="t", until=due_at + LEASE)
     settling = plan_of(MOVE_ON, settled=[(9, "t", "delivered", "ok_text", None, 1, None)], now=due_at)
     assert not re.search(r"Seq Scan on delivery|SCAN (delivery|waiting)", claiming + settling)
     for index in ("ix_delivery_(due|open)", "ix_delivery_open", "pk_delivery|delivery USING INTEGER PRIMARY KEY"):

@@ -33,7 +33,9 @@ from tests.factories import actor_of, make_company, make_contact, make_delivery,
 from tests.outbox.test_claims import claim_in
 from tests.outbox.test_outbox import answered, claim_due
 
-HELD = re.compile(r"\bFROM (\w+).*\bFOR (?:(NO KEY UPDATE|KEY SHARE)|UPDATE)(?: OF (\w+))?( SKIP LOCKED)?", re.DOTALL)
+HELD = re.compile(
+    r"\bFROM (?!ROWS\b)(\w+).*\bFOR (?:(NO KEY UPDATE|KEY SHARE)|UPDATE)(?: OF (\w+))?( SKIP LOCKED)?", re.DOTALL
+)
 ORDERED = re.compile(r"ORDER BY (?:(?!FROM|ORDER|DESC).)* FOR ", re.DOTALL)
 WORDS: Any = postgresql.psycopg.dialect()
 

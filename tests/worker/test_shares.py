@@ -101,7 +101,7 @@ def test_a_quarter_of_the_senders_is_kept_free_of_slow_receivers() -> None:
 
 def test_slow_receivers_share_what_they_may_have_also_within_one_claim() -> None:
     shares = slow_shares()
-    lent = [make_claim(number) for number in range(10, 18)]
+    lent = [1] * 8
     assert (shares.look().room_for(2, lent=lent), shares.look().room_for(3, lent=lent)) == (4, 8)
 
 
@@ -122,13 +122,13 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> SteadyClock:
 
 def fill(shares: Shares, companies: Sequence[int]) -> list[int]:
     """One turn of the dispatcher: one goes of each company, or none; the companies of which one went."""
-    lent: list[Claim] = []
+    lent: list[int] = []
     for company_id in companies:
         goes = shares.look().free > len(lent) or shares.look().goes_besides(company_id, lent)
         if goes and shares.look().room_for(company_id, lent):
-            lent.append(make_claim(company_id, company_id=company_id))
-    shares.take(lent)
-    return [claim.company_id for claim in lent]
+            lent.append(company_id)
+    shares.take(make_claim(company_id, company_id=company_id) for company_id in lent)
+    return lent
 
 
 def quick_shares(companies: Sequence[int], *, senders: int = 16) -> Shares:
@@ -169,7 +169,7 @@ def test_what_goes_besides_is_bounded(steady: SteadyClock) -> None:
     assert (shares.look().free, shares.look().goes_besides(999)) == (0, False)
     assert shares.look(set(range(1, 10))).free == 9
     assert shares.look({1}).goes_besides(999)
-    assert not shares.look({1}).goes_besides(999, [make_claim(1)])
+    assert not shares.look({1}).goes_besides(999, [1])
 
 
 def test_who_was_never_heard_goes_not_besides(steady: SteadyClock) -> None:

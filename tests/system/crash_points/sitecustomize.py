@@ -56,7 +56,7 @@ def crash_before_sql(beginning: str, after: str) -> None:
 
 POINTS = {
     "between the contact and the outbox": lambda: crash_before_sql("INSERT INTO delivery", "UPDATE contact"),
-    "after the commit, before the claim": lambda: crash_before(claims, "_claim_of"),
+    "after the commit, before the claim": lambda: crash_before(claims, "_lend"),
     "after the claim, before the send": lambda: crash_before(webhook, "begin"),
     "after the answer, before the record": lambda: crash_before(sender.Sender, "_end"),
     "between the state and the attempt": lambda: crash_before_sql("INSERT INTO attempt", "UPDATE delivery"),
