@@ -127,6 +127,12 @@ def campaigns_of(session: Session, company_id: int) -> Sequence[Campaign]:
     return session.scalars(select(Campaign).where(Campaign.company_id == company_id).order_by(Campaign.name)).all()
 
 
+def newest_campaign(session: Session, company_id: int) -> int | None:
+    """The campaign of the contact that came last."""
+    of_company = select(Contact.campaign_id).where(Contact.company_id == company_id)
+    return session.scalar(of_company.order_by(Contact.id.desc()).limit(1))
+
+
 def people_of(session: Session, company_id: int) -> Sequence[User]:
     """Everybody who owns contacts or may: the company's people, by name."""
     return session.scalars(select(User).where(User.company_id == company_id).order_by(User.name, User.id)).all()

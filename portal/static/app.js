@@ -58,6 +58,8 @@ document.addEventListener("click", (event) => {
   if (copier) copy(copier);
   const dismiss = target.closest("[data-dismiss]");
   if (dismiss) dismiss.closest(".notice").remove();
+  const discloser = target.closest("[data-discloses]");
+  if (discloser) discloser.setAttribute("aria-expanded", String(discloser.getAttribute("aria-expanded") !== "true"));
   const nav = target.closest("[data-nav-toggle]");
   if (nav) {
     const open = document.body.classList.toggle("nav-open");
@@ -199,6 +201,17 @@ document.addEventListener("change", (event) => {
 });
 document.addEventListener("htmx:afterSettle", countPicked);
 
+// What becomes of what waits is asked once it matters: the URL in the field is another, or leads to another CRM.
+function askOfWaiting() {
+  const part = document.querySelector("[data-asked-unless]");
+  if (!part) return;
+  const { url, other_crm: other } = part.form.elements;
+  part.hidden = url.value.trim() === part.dataset.askedUnless && !other?.checked;
+}
+document.addEventListener("change", askOfWaiting);
+document.addEventListener("input", askOfWaiting);
+window.addEventListener("pageshow", askOfWaiting);
+
 // What can be undone is offered for its time.
 function endOffer() {
   const offer = document.querySelector("[data-expires]");
@@ -226,6 +239,7 @@ function keepPlace() {
 // What has to be mended comes first.
 document.querySelector("main [aria-invalid=true]")?.focus();
 keepPlace();
+askOfWaiting();
 // On a phone the tab that is open may be out of sight.
 document.querySelector(".tabs .is-here")?.scrollIntoView({ block: "nearest", inline: "center" });
 // Back to a row: the keys go on from there.

@@ -1,6 +1,8 @@
 """The audit log: who did what, when, and from where."""
 
 from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +21,9 @@ from portal.web.asked import asked, asked_days
 from portal.web.audit_words import ACTION_WORDS, action_words, subject_words
 from portal.web.redirects import see_other
 
+SAME = attrgetter("actor", "action", "subject", "ip")
+"""What entries share that stand in one row where they follow each other."""
+
 bp = access.Pages("audit", __name__, url_prefix="/audit")
 
 
@@ -31,6 +36,7 @@ def index() -> ResponseReturnValue:
     return render_template(
         "audit/index.html",
         page=page,
+        runs=[list(run) for _same, run in groupby(page.items, SAME)],
         wanted=wanted,
         is_filtered=wanted != AuditFilter(),
         actors=[(person.email, person.name) for person in people if person.role] + [(CONSOLE, _("Terminal"))],

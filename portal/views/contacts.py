@@ -1,5 +1,6 @@
 """Contacts: the list that is classified by one click, a contact with all that is known, and its form."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,7 +27,7 @@ from portal.deliveries.log import page_deliveries
 from portal.deliveries.opening import crm_address_of
 from portal.forms.contacts import NOTE_WORDS, ContactForm
 from portal.i18n import reader_zone
-from portal.models import Contact
+from portal.models import Campaign, Contact
 from portal.report.words import say_reached
 from portal.views import undoing
 from portal.web import access
@@ -174,10 +175,19 @@ def edit(contact_id: int | None = None) -> ResponseReturnValue:
         form.show(contact, zone)
     elif not form.is_submitted():
         form.owner.data = current_user.email
-        if len(campaigns) < 2:  # of several, nobody knows which is meant
-            form.campaign.data = campaigns[0].name if campaigns else DEFAULT_CAMPAIGN
+        form.campaign.data = name_usual_campaign(campaigns)
         form.thread.append_entry()
     return show_form("contacts/edit.html", form, contact=contact, campaigns=campaigns)
+
+
+def name_usual_campaign(campaigns: Sequence[Campaign]) -> str:
+    """What a new contact's campaign is most often: the list's that one comes from, or the newest contact's."""
+    numbers = (
+        request.args.get("campaign", type=row_number),
+        listing.newest_campaign(db.session, current_user.company_id),
+    )
+    names = {campaign.id: campaign.name for campaign in campaigns}
+    return next((names[number] for number in numbers if number in names), min(names.values(), default=DEFAULT_CAMPAIGN))
 
 
 def save(form: ContactForm, contact: Contact | None, zone: ZoneInfo) -> int | None:

@@ -3,12 +3,14 @@
 import ast
 import csv
 import io
+import re
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 
 import portal
 from portal import audit, clock
@@ -135,6 +137,23 @@ def test_what_is_refused_again_is_counted_and_fills_no_log(admin, member):
     assert sorted(tuple(entry) for entry in denied) == [("/team/<int:user_id>", 30), ("/webhook", 1)]
     assert "(30 vezes)" in admin.get("/audit").text
     assert ";30\r\n" in admin.get("/audit/audit.csv").text
+
+
+def test_what_was_done_again_at_once_is_one_row_with_its_first_time(admin, company):
+    with time_machine.travel("2026-03-10 12:00Z", tick=False) as traveller:
+        for subject in ("https://a.example", "https://a.example", "https://b.example", "https://a.example"):
+            record(company, "webhook.address_checked", subject=subject, ip="192.0.2.7")
+            traveller.shift(60)
+        record(company, "webhook.address_checked", subject="https://a.example", ip="192.0.2.8")
+    page = admin.get("/audit?action=webhook.address_checked")
+    assert [words.removesuffix(" ") for words in rows(page)] == [
+        "Mandou conferir uma URL",
+        "Mandou conferir uma URL",
+        "Mandou conferir uma URL",
+        "Mandou conferir uma URL (2 vezes)",
+    ]
+    assert re.findall(r"a primeira vez: <time datetime=\"([^\"]+)", page.text) == ["2026-03-10T12:00:00+00:00"]
+    assert admin.get("/audit/audit.csv?action=webhook.address_checked").text.count("a.example") == 4
 
 
 def test_a_refusal_of_another_day_is_another_entry(member):

@@ -81,6 +81,37 @@ def test_the_webhook_is_tested_from_the_field(page, site):
     expect(page.get_by_text('"name": "Contato Teste"')).to_be_visible()
 
 
+def test_what_becomes_of_what_waits_is_asked_once_the_url_is_another(page, site):
+    db.session.query(Endpoint).one().state = "paused"
+    db.session.commit()
+    classify_contact(db.session.query(Contact).first(), 3)
+    page.goto("/webhook")
+    asked = page.get_by_text("1 entrega está na fila. Se a URL ou a conta mudar:")
+    expect(asked).to_be_hidden()
+    page.get_by_label("URL de destino").fill(site.receiver.url + "new")
+    expect(asked).to_be_visible()
+    page.get_by_label("URL de destino").fill(site.receiver.url)
+    expect(asked).to_be_hidden()
+
+
+def test_on_a_phone_the_filters_open_by_the_keyboard_and_are_one_line_before(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    for path, inside in (("/contacts", "Nível"), ("/audit", "Quem"), ("/report", "Responsável")):
+        page.goto(path)
+        opener, choice = page.get_by_role("button", name="Filtros"), page.locator(".filters").get_by_label(inside)
+        expect(choice).to_be_hidden()
+        assert page.locator(".filters").bounding_box()["height"] < 80
+        opener.focus()
+        page.keyboard.press("Enter")
+        expect(opener).to_have_attribute("aria-expanded", "true")
+        page.keyboard.press("Tab")
+        expect(page.locator(".filters-rest :focus")).to_have_count(1)
+        expect(choice).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(opener).to_be_hidden()
+    expect(choice).to_be_visible()
+
+
 def test_trouble_is_said_above_the_address_where_the_state_stands_far_below(page, site):
     db.session.query(Endpoint).one().state = "failing"
     db.session.commit()

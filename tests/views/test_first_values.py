@@ -6,7 +6,7 @@ import pytest
 
 from portal.database.db import db
 from portal.models import User
-from tests.factories import make_user, save
+from tests.factories import make_company, make_user, save
 from tests.views.test_contacts import form_of
 
 
@@ -27,9 +27,23 @@ def test_a_new_contact_is_its_maker_s_in_the_only_campaign(member, admin, contac
         assert filled == {"campaign": "Feira", "owner": person.email}
 
 
-def test_of_several_campaigns_none_is_taken_for_meant(company, member, contact):
-    save(company, {"contact": {"name": "Ana"}, "campaign": {"name": "Outra"}})
-    assert held(member.get("/contacts/new"))["campaign"] == ""
+def test_of_several_campaigns_the_list_s_is_meant_or_that_of_the_newest_contact(company, member, contact):
+    save(company, {"contact": {"name": "Ana"}, "campaign": {"name": "Abril"}})
+    save(company, {"contact": {"name": "Rui"}, "campaign": {"name": "Outra"}})
+    foreign = save(make_company("Alheia"), {"contact": {"name": "Eva"}, "campaign": {"name": "Alheia"}})
+    assert held(member.get("/contacts/new"))["campaign"] == "Outra"
+    assert (
+        f'href="/contacts/new?campaign={contact.campaign_id}"'
+        in member.get(f"/contacts?campaign={contact.campaign_id}").text
+    )
+    assert held(member.get(f"/contacts/new?campaign={contact.campaign_id}"))["campaign"] == "Feira"
+    assert held(member.get(f"/contacts/new?campaign={foreign.campaign_id}"))["campaign"] == "Outra"
+
+
+def test_a_campaign_without_contacts_is_the_first_s(company, member, contact):
+    db.session.delete(contact)
+    db.session.commit()
+    assert held(member.get("/contacts/new"))["campaign"] == "Feira"
 
 
 def test_a_token_is_first_the_reader_s_and_then_of_whom_it_was_made(admin, member):
