@@ -33,23 +33,25 @@ def load_known(
     """Read all that the items may match or belong to, in their campaigns or in all of the company.
 
     Contacts are locked for whoever is going to change them, those of several items in several steps: where PostgreSQL
-    ends that because others lock them in another order, it is begun again.
+    ends that because others lock them in another order, it is begun again with all of them locked in the others'.
     """
 
-    def load() -> Known:
+    def load(*, for_update: bool) -> Known:
         known = Known(default_owner, alike)
         _Reading(connection, company_id, known, for_update=for_update).load(given, everywhere=everywhere)
         return known
 
     if not for_update or len(given) == 1 or connection.dialect.name == "sqlite":
-        return load()
+        return load(for_update=for_update)
     try:
         with connection.begin_nested():
-            return load()
+            return load(for_update=True)
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) != DEADLOCK:
             raise
-    return load()
+    met = sorted(load(for_update=False).by_id)
+    statements.HOLD.run(connection, of_company=company_id, wanted=[(number,) for number in met])
+    return load(for_update=True)
 
 
 class _Reading:

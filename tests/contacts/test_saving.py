@@ -327,33 +327,31 @@ def test_who_locks_contacts_in_another_order_makes_no_batch_fail(app: Flask, mon
     persons: list[dict[str, Any]] = [{"name": "Ana", "email": "ana@x.test"}, {"name": "Bia", "linkedin_public_id": "b"}]
     ids = [factories.save(company, {"contact": person}).id for person in persons]
     db.session.commit()
-    find_by_email = candidates._Reading._select_holders
+    find_by_email, engine, others = candidates._Reading._select_holders, db.engine, []
 
-    with db.engine.connect() as other:
-
-        def lock(contact_id: int) -> None:
-            other.execute(select(Contact.id).where(Contact.id == contact_id).with_for_update())
-
-        def lock_bia() -> None:
-            lock(ids[1])
+    def lock_both() -> None:
+        with engine.connect() as other:
+            other.execute(text("SET LOCAL deadlock_timeout = '1min'"))  # not the other is told to give up
+            for contact_id in ids:
+                other.execute(select(Contact.id).where(Contact.id == contact_id).with_for_update())
             other.rollback()
 
-        def find_when_the_other_waits_for_bia(*arguments: Any) -> Any:
-            if second.ident is None:
-                second.start()
-                with looking(db.engine) as connection:
-                    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-                    while second.is_alive() and not connection.exec_driver_sql(waiting).scalar():
-                        time.sleep(0.01)
-            return find_by_email(*arguments)
+    def find_when_another_waits_for_bia(self: Any, *arguments: Any) -> Any:
+        if self._is_locking:
+            others.append(threading.Thread(target=lock_both))
+            others[-1].start()
+            with looking(db.engine) as connection:
+                waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                while others[-1].is_alive() and not connection.exec_driver_sql(waiting).scalar():
+                    time.sleep(0.01)
+        return find_by_email(self, *arguments)
 
-        second = threading.Thread(target=lock_bia)
-        monkeypatch.setattr(candidates._Reading, "_select_holders", find_when_the_other_waits_for_bia)
-        other.execute(text("SET LOCAL deadlock_timeout = '1min'"))  # not the other is told to give up
-        lock(ids[0])
-        items = [{"contact": person | {"role": "CEO"}} for person in persons]
-        saved = save_items(db.session, actor, items, default_owner=owner)
-        second.join()
+    monkeypatch.setattr(candidates._Reading, "_select_holders", find_when_another_waits_for_bia)
+    items = [{"contact": person | {"role": "CEO"}} for person in persons]
+    saved = save_items(db.session, actor, items, default_owner=owner)
     db.session.commit()
+    for other in others:
+        other.join()
+    assert len(others) == 2
     assert [each.contact_id for each in saved] == ids
     assert db.session.scalars(select(Contact.role)).all() == ["CEO", "CEO"]
