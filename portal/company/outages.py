@@ -14,6 +14,7 @@ from portal import clock
 from portal.database.paging import Page, read_page
 from portal.models import OPEN_STATUSES, Delivery
 from portal.rules import reasons
+from portal.rules.circuit import GIVE_UP_AFTER
 from portal.working_models import HeldDelivery, Outage
 
 PAGE_SIZE = 10
@@ -42,6 +43,11 @@ class OutageFacts:
         """Deliveries that retention has removed: nobody knows any more what became of them."""
         known = self.waiting + self.delivered + self.failed + self.superseded + self.cancelled
         return max(0, self.held - known)
+
+    @property
+    def gives_up_at(self) -> datetime:
+        """When the portal pauses, unless the receiver is back by then."""
+        return self.began_at + GIVE_UP_AFTER
 
     @property
     def message(self) -> str:

@@ -213,10 +213,11 @@ def turn_off_page(form: TurnOffForm, renewal: TurnOffForm | None = None) -> str:
 
 
 def scan_page(form: TurnOnForm, secret: str) -> str:
-    code = segno.make(second_factor.app_address(secret, current_user.email), error="m")
+    app_address = second_factor.app_address(secret, current_user.email)
     return render_template(
         "account/turn_on.html",
         form=form,
-        image=code.svg_data_uri(light="#fff", border=3, omitsize=True),
+        app_address=app_address,
+        image=segno.make(app_address, error="m").svg_data_uri(light="#fff", border=3, omitsize=True),
         secret=" ".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
     )

@@ -8,6 +8,7 @@ import logging
 from flask import abort, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_login import current_user, logout_user
 
 from portal.database.db import db
@@ -77,14 +78,26 @@ def enter_code() -> ResponseReturnValue:
             accepted = second_factor.accept_code(db.session, user, text_of(form.code), vault=runtime().vault, ip=ip)
         except logging_in.TooManyFailures:
             abort(429)
+        is_recovery = second_factor.is_recovery_code(form.code.data or "")
         if accepted:
             sessions.begin(user)
+            if is_recovery:
+                flash_recovered(len(user.recovery_hashes or []))
             return see_other(wanted_page() or url_for("home.index"))
         db.session.commit()
-        is_recovery = second_factor.is_recovery_code(form.code.data or "")
         used = _("Este código de recuperação não vale, ou já foi usado. Digite outro.")
         form.code.errors = [used if is_recovery else _("Este código não vale. Espere o próximo e tente de novo.")]
     return show_form("auth/code.html", form)
+
+
+def flash_recovered(left: int) -> None:
+    words = ngettext(
+        "Você entrou com um código de recuperação; resta %(num)s.",
+        "Você entrou com um código de recuperação; restam %(num)s.",
+        left,
+    )
+    mend = _("Se perdeu o celular, desligue a verificação em duas etapas em Minha conta e ligue-a com o aparelho novo.")
+    flash(f"{words} {mend}", "warning")
 
 
 @bp.post("/logout", access="member")

@@ -12,6 +12,7 @@ from portal.notices.due import Notice
 from portal.notices.letters import write_notice
 from portal.people import tokens
 from portal.runtime import runtime
+from portal.web.presentation import full_time
 from tests.company.test_outages import arrive, break_down
 from tests.conftest import URL
 from tests.factories import endpoint_of, make_company, set_url
@@ -23,11 +24,18 @@ def test_an_outage_is_shown_at_home_and_at_the_webhook_with_its_deliveries(admin
     home = member.get("/").text
     assert "Queda de agora" in home
     assert "(HTTP 503); 7 entregas esperam." in home
+    began_at = last_outage(db.session, company.id).began_at
+    gives_up = f"Se ele não voltar até {full_time(began_at + timedelta(days=3))}, o portal pausa o envio"
+    assert gives_up in home
+    assert gives_up in admin.get("/webhook").text
+    assert "Testar e retomar" not in home
+    assert "Testar e retomar" in admin.get("/").text
     arrive(now=utcnow() + timedelta(hours=1))
     arrive(now=utcnow() + timedelta(hours=1, minutes=1))
     home, webhook = member.get("/").text, admin.get("/webhook").text
     assert "Última queda" in home
     assert "7 entregas esperaram e todas chegaram até" in home
+    assert "Se ele não voltar" not in home + webhook
     assert "7 entregas esperaram e todas chegaram até" in webhook
     (address,) = set(re.findall(r"/deliveries\?outage=\d+", home + webhook))
     assert ">7 entregas<" in member.get(address).text

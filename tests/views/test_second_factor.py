@@ -235,6 +235,7 @@ def test_an_admin_turns_it_off_for_somebody_who_lost_the_phone(admin, person, gu
 def test_the_qr_code_needs_nothing_that_the_content_security_policy_forbids(member):
     page = member.get("/account/second-factor").text
     assert 'src="data:image/svg+xml' in page
+    assert 'href="otpauth://totp/Catacliente' in page
     assert "style=" not in page
 
 
@@ -267,6 +268,8 @@ def test_a_recovery_code_lets_in_once(asked, person, guarded, recovery, spelt):
     assert asked.post("/login/code", {"code": spelt(recovery[3])}).location == "/"
     assert db.session.query(AuditEntry).filter_by(action="login.recovered").count() == 1
     assert len(db.session.get(User, guarded.id).recovery_hashes) == 9
+    assert "Você entrou com um código de recuperação; restam 9." in asked.get("/").text
+    assert "Você tem 9 códigos de recuperação." in asked.get("/account").text
     again = person()
     log_in(again, guarded.email)
     refused = again.post("/login/code", {"code": recovery[3]})
