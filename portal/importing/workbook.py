@@ -34,8 +34,6 @@ MAX_SHEETS = 20
 MAX_ROWS = 200_000 + 20
 """A few more than may be imported, so that too many are noticed."""
 MAX_COLUMNS = 500 + 1
-MOST_HEADERS = 4
-"""Lines that a header may have."""
 
 RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 ADDRESS = re.compile(r"([A-Z]{1,3})(\d{1,7})")
@@ -86,17 +84,19 @@ def main(path: str, folder: str, wanted: str | None = None) -> int:
 
 
 def _read(sheet: Any, beside: Beside) -> Iterator[list[str]]:
-    """The rows of a sheet; a name of a column that is merged over several lines of the header stands in each."""
-    merged = {first: last[0] for first, last in sheet.merged_cell_ranges or ()}
-    names: dict[int, tuple[int, str]] | None = None
-    for number, cells in enumerate(_rows(sheet, beside)):
-        if names is None and sum(map(bool, cells)) > 1:
-            ends = ((column, merged.get((number, column), number), name) for column, name in enumerate(cells))
-            names = {column: (end, name) for column, end, name in ends if number < end < number + MOST_HEADERS}
-        for column, (end, name) in (names or {}).items():
+    """The rows of a sheet; what is merged over several lines stands in each of them that says something."""
+    first = (sheet.start or (0, 0))[1]
+    left = min([first, *(column for each in beside.formulas.values() for column in each)])
+    merged = {(row, column - left): last[0] for (row, column), last in sheet.merged_cell_ranges or () if last[0] > row}
+    held: dict[int, tuple[int, str]] = {}
+    for number, cells in enumerate(_rows(sheet, beside, first, left)):
+        for column, (end, text) in held.items() if any(cells) else ():
             if number <= end:
                 cells += [""] * (column + 1 - len(cells))
-                cells[column] = cells[column] or name
+                cells[column] = cells[column] or text
+        if merged:
+            ends = ((column, merged.get((number, column)), text) for column, text in enumerate(cells))
+            held |= {column: (end, text) for column, end, text in ends if end is not None}
         yield cells
 
 
@@ -109,16 +109,21 @@ def _is_filled(book: CalamineWorkbook, path: str, sheet: str) -> bool:
     return book.get_sheet_by_name(sheet).height > 0
 
 
-def _rows(sheet: Any, beside: Beside) -> Iterator[list[str]]:
-    """The rows from the first one of the sheet on, also empty ones: a row's number is its line's."""
+def _rows(sheet: Any, beside: Beside, first: int, left: int) -> Iterator[list[str]]:
+    """The rows from the first one of the sheet on, also empty ones: a row's number is its line's.
+
+    The reader's begin in the column `first`, these in `left`, which may be that of a formula before it.
+    """
+    before = [""] * (first - left)
     reached = range(max(beside.formulas, default=-1) + 1)
     for number, (row, _) in enumerate(zip_longest(sheet.iter_rows(), reached, fillvalue=())):
         if number == MAX_ROWS:
             return
-        cells = [_text(value) for value in row[:MAX_COLUMNS]]
+        cells = [*before, *map(_text, row[:MAX_COLUMNS])]
         if beside.links:
-            cells = [_linked(cell, beside.links.get((number, index))) for index, cell in enumerate(cells)]
-        for index, formula in beside.formulas.get(number, {}).items():
+            cells = [_linked(cell, beside.links.get((number, left + index))) for index, cell in enumerate(cells)]
+        for column, formula in beside.formulas.get(number, {}).items():
+            index = column - left
             cells += [""] * (index + 1 - len(cells))
             cells[index] = cells[index] or formula
         while cells and not cells[-1]:

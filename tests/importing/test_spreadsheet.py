@@ -219,9 +219,30 @@ def test_a_header_of_two_lines_with_merged_cells_names_every_column() -> None:
     assert [column.field for column in found.columns] == [
         "name", "email", "invite_date", "accept_date", "current_company"
     ]  # fmt: skip
-    assert [(row.line, row.cells[0]) for row in read_rows(lambda: iter([content]), found.layout)] == [
-        (4, "Ana"),
-        (5, "Bia"),
+    assert [(row.line, row.cells[0], row.cells[-1]) for row in read_rows(lambda: iter([content]), found.layout)] == [
+        (4, "Ana", "Moinho"),
+        (5, "Bia", "Moinho"),
+    ]
+
+
+def test_a_table_that_begins_further_right_keeps_its_links_formulas_and_merged_cells() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet["D3"], sheet["E3"], sheet["F3"] = "Empresa", "Nome", "LinkedIn"
+    sheet["C4"], sheet["D4"], sheet["E4"], sheet["F4"] = "=1+1", "Moinho", "Ana", "perfil"
+    sheet["E5"], sheet["E8"] = "Bia", "Caio"
+    sheet["F4"].hyperlink = "https://www.linkedin.com/in/ana"
+    sheet.merge_cells("D4:D7")
+    file = io.BytesIO()
+    book.save(file)
+    with as_text_file(file) as table:
+        lines = b"".join(table.blocks()).decode().splitlines()
+    assert lines[2:] == [
+        ",Empresa,Nome,LinkedIn",
+        '=1+1,Moinho,Ana,"=HYPERLINK(""https://www.linkedin.com/in/ana"";""perfil"")"',
+        ",Moinho,Bia",
+        *["", ""],
+        ",,Caio",
     ]
 
 
