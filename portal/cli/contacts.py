@@ -130,13 +130,7 @@ def send_many(actor: Actor, wanted: ContactFilter, *, dry_run: bool, yes: bool, 
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @console.json_option
 def assign(
-    actor: Actor,
-    to_owner: str | None,
-    to_campaign: str | None,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-    **given: Any,
+    actor: Actor, to_owner: str | None, to_campaign: str | None, dry_run: bool, yes: bool, as_json: bool, **given: Any
 ) -> None:
     """Give the contacts that match a filter another owner or campaign, as a job that a worker does.
 

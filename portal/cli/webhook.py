@@ -62,12 +62,7 @@ def webhook() -> None:
 @click.option("--no-header", is_flag=True, help="Send no fixed header any more.")
 @click.option("--other-crm", is_flag=True, help="It is another CRM, or another account: no contact is in sync with it.")
 def set_address(
-    actor: Actor,
-    url: str,
-    header_name: str | None,
-    header_file: IO[str] | None,
-    no_header: bool,
-    other_crm: bool,
+    actor: Actor, url: str, header_name: str | None, header_file: IO[str] | None, no_header: bool, other_crm: bool
 ) -> None:
     """Send deliveries to URL from now on, those that wait included.
 

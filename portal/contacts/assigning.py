@@ -4,12 +4,11 @@ Who stands in the target campaign already, as another contact, is not moved: one
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from portal import audit, outbox
@@ -26,7 +25,7 @@ from portal.contacts.saving import save_batch
 from portal.database.db import reading_apart
 from portal.models import Task
 from portal.people.users import get_user
-from portal.tasks.slices import cut_numbers, pack_numbers, queue_numbers, read_numbers
+from portal.tasks.slices import cut_numbers, pack_numbers, queue_numbers
 from portal.tasks.store import Done, TaskClaim, TaskError
 
 KIND = "assign"
@@ -103,11 +102,6 @@ def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], target: 
 def hand_over(session: Session, actor: Actor, owner_id: int, heir_id: int) -> Task:
     """A task that gives all contacts of one person to another. As `start`."""
     return start(session, actor, ContactFilter(owner_id=owner_id), Target(owner_id=heir_id))
-
-
-def read_present(engine: Engine, task_id: int) -> Iterator[int]:
-    """The contacts that were not moved, since the campaign has them already."""
-    return read_numbers(engine, task_id, PRESENT)
 
 
 def _assign_part(session: Session, claim: TaskClaim, contact_ids: Sequence[int]) -> Done:

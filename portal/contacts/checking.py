@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from portal.models import LEVELS
 from portal.rules.identity import clean_text, email_address, has_marks, linkedin_id, says_nothing
-from portal.rules.payload import UnencodableText, check_text, is_storable
+from portal.rules.payload import DATES, UnencodableText, check_text, is_storable
 
 TEXT_FIELDS = {
     "name": 300,
@@ -27,7 +27,7 @@ TEXT_FIELDS = {
 TEXT_PATHS = tuple((field, f"contact.{field}", length) for field, length in TEXT_FIELDS.items())
 # What tells a contact apart, with what reads it and the problem of a text that names nobody.
 IDENTITIES = {"linkedin_public_id": (linkedin_id, "not_a_profile"), "email": (email_address, "not_an_email")}
-DATE_FIELDS = ("invite_date", "accept_date", "collect_date", "reply_date")
+DATE_FIELDS = DATES
 # What may be said of a contact: by columns, its level and the e-mail of its owner.
 SAYABLE = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences", "interest_level", "owner_email")
 SAME = object()  # a contact's level when nothing is said about it

@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, text
 
-from portal.database.backup import copy_database
+from portal.database.backup.sqlite import copy_database
 from portal.database.schema import (
     HEAD_REVISION,
     MIGRATIONS,

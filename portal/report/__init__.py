@@ -4,7 +4,7 @@ One function counts for the page, the file, the API, the command and the mail.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -101,9 +101,7 @@ class _Counted(NamedTuple):
     is_last: int
 
 
-def read_filter(session: Session, company_id: int, asked: Mapping[str, Any]) -> ReportFilter:
-    """Returns what an edge was asked for: campaigns by name or number, owners by e-mail or number; both times."""
-    return filters.read_filter(ReportFilter, session, company_id, asked)
+read_filter = partial(filters.read_filter, ReportFilter)
 
 
 def month_of(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:

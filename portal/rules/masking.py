@@ -13,9 +13,10 @@ from typing import Any
 
 from portal.rules.escapes import decode_escapes
 from portal.rules.folding import fold
+from portal.rules.payload import DATES
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
-DATE_KEYS = ("invite_date", "accept_date", "collect_date", "reply_date", "date")
+DATE_KEYS = (*DATES, "date")
 # Of a person: each word alone tells who it is.
 NAME_KEYS = ("name", "sender_name", "linkedin_public_id", "current_company")
 PARTICLES = ("da", "de", "di", "do", "dos", "das", "del", "van", "von", "ltda", "inc")

@@ -141,7 +141,6 @@ def show(webhook_id: str) -> ResponseReturnValue:
         risk=risk_of(db.session, delivery),
         is_doubtful=doubts.is_open(db.session, delivery),
         seen=request.args.get("seen", 0, type=row_number) or len(attempts),
-        exchange=exchange,
         inline_bytes=INLINE_BYTES,
         kept=asked_filter(),
         beside=log.neighbours_of(db.session, delivery, filter_around(delivery)),
@@ -167,7 +166,7 @@ def body(webhook_id: str) -> ResponseReturnValue:
         abort(404)
     if attempt is None or "HX-Request" not in request.headers:
         return Response(delivery.body, mimetype="application/json")
-    return render_template("deliveries/_body.html", delivery=delivery, attempt=attempt, exchange=exchange)
+    return render_template("deliveries/_body.html", delivery=delivery, attempt=attempt)
 
 
 @bp.get("/<webhook_id>/support.txt", access="member")

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Response
 from flask.typing import ResponseReturnValue
+from flask_babel import format_datetime
 from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy.orm import Session
@@ -25,7 +26,6 @@ from portal.models import Company, Task
 from portal.tasks import store
 from portal.web import access
 from portal.web.files import BATCH, attachment, write_row
-from portal.web.presentation import full_time
 
 KINDS = (IMPORT, rehearsal.KIND)
 SHOWN_FINDINGS = 100
@@ -64,7 +64,7 @@ def report_of(task: Task) -> Mapping[str, object]:
         "missing": contacts_of(db.session, task.company_id, missing),
         "group_words": GROUP_WORDS,
         "elsewhere": elsewhere_of(task.counts),
-        "say": sayer(task.company_id, full_time),
+        "say": sayer(task.company_id, format_datetime),
     }
 
 

@@ -13,7 +13,7 @@ from portal.database.db import db, reading
 from portal.database.paging import row_number
 from portal.egress import AddressError
 from portal.runtime import runtime
-from portal.web import access, bodies, exchange
+from portal.web import access, bodies
 from portal.web.extensions import csrf
 from portal.web.redirects import see_other
 
@@ -36,7 +36,6 @@ def index() -> str:
         requests=requests,
         newest=requests[0].id if requests else 0,
         left=LIVE_LOOKS,
-        exchange=exchange,
         kept=inspector.KEPT_REQUESTS,
     )
 
@@ -47,9 +46,7 @@ def live() -> ResponseReturnValue:
     after, left = request.args.get("after", 0, type=row_number), request.args.get("left", 0, type=row_number) - 1
     requests = inspector.requests_of(db.session, current_user.company_id, now=clock.utcnow(), after=after)
     newest = requests[0].id if requests else after
-    return render_template(
-        "inspector/_live.html", requests=requests, is_first=not after, newest=newest, left=left, exchange=exchange
-    )
+    return render_template("inspector/_live.html", requests=requests, is_first=not after, newest=newest, left=left)
 
 
 @bp.post("", access="admin")

@@ -13,7 +13,7 @@ from portal.company.endpoint import get_endpoint, state_of
 from portal.database.db import db
 from portal.rules.payload import encode_body, sample_payload
 from portal.runtime import runtime
-from portal.web import access, exchange
+from portal.web import access
 from portal.webhook import USER_AGENT
 
 SNIPPETS = Path(__file__).parent.parent / "templates" / "integration" / "snippets"
@@ -32,7 +32,6 @@ def index() -> ResponseReturnValue:
         state=state_of(endpoint),
         host=urlsplit(endpoint.url).hostname if endpoint.url else None,
         body=encode_body(sample_payload()),
-        exchange=exchange,
         snippets=read_snippets(),
         user_agent=USER_AGENT,
         deadline_seconds=f"{settings.deadline:g}",

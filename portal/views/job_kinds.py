@@ -17,7 +17,7 @@ from portal.importing import examining, rehearsal, undoing
 from portal.importing.order import KIND as IMPORT
 from portal.importing.words import explain_file
 from portal.models import OPEN_STATUSES, Task
-from portal.tasks import store
+from portal.tasks import slices, store
 from portal.views.import_reports import report_of
 from portal.views.job_page import Counts, Kind, Link, Words, say
 
@@ -57,7 +57,7 @@ def sync_result(counts: Counts) -> Words:
 
 def report_present(task: Task) -> Mapping[str, object]:
     """Who was not moved: the first of them."""
-    first = list(islice(assigning.read_present(db.engine, task.id), SHOWN_PRESENT))
+    first = list(islice(slices.read_numbers(db.engine, task.id, assigning.PRESENT), SHOWN_PRESENT))
     return {"present": contacts_of(db.session, task.company_id, first)}
 
 

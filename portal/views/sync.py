@@ -3,8 +3,6 @@
 What arrived with a warning has a page of its own, where somebody who looked into the CRM settles it.
 """
 
-from datetime import UTC, datetime
-
 from flask import abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -22,6 +20,7 @@ from portal.rules.verdict import WARNINGS
 from portal.views.contacts import asked_filter, read_filter
 from portal.views.jobs import begin_job
 from portal.web import access
+from portal.web.asked import read_moment
 from portal.web.redirects import back_or, done
 
 bp = access.Pages("sync", __name__)
@@ -116,16 +115,7 @@ def warnings() -> ResponseReturnValue:
 def settle() -> ResponseReturnValue:
     """Settle all of a kind that were there when the page was."""
     warning, seen_at = request.form.get("warning"), read_moment(request.form.get("seen_at", ""))
-    if warning not in WARNINGS:
+    if warning not in WARNINGS or seen_at is None:
         abort(400)
     count = doubts.settle(db.session, access.current_actor(), warning=warning, seen_at=seen_at)
     return done(ngettext("%(num)s contato conferido.", "%(num)s contatos conferidos.", count), url_for(".warnings"))
-
-
-def read_moment(text: str) -> datetime:
-    """A moment that the page itself wrote."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else abort(400)
-    except (ValueError, OverflowError):
-        abort(400)

@@ -1,6 +1,6 @@
 """Triage: the contacts of a filter one at a time; a level, and the next one comes by itself."""
 
-from flask import flash, render_template, request, url_for
+from flask import abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -14,8 +14,8 @@ from portal.database.db import db
 from portal.database.paging import row_number
 from portal.views import undoing
 from portal.views.contacts import asked_filter, get_contact_or_404, read_filter, read_level
-from portal.views.sync import read_moment
 from portal.web import access
+from portal.web.asked import read_moment
 from portal.web.redirects import see_other
 
 SHOWN_MESSAGES = 6  # the last ones; those before them open by a click
@@ -38,8 +38,10 @@ def show(contact_id: int) -> ResponseReturnValue:
 
 @bp.post("/<int:contact_id>", access="member")
 def choose(contact_id: int) -> ResponseReturnValue:
-    level, seen = read_level(), request.form.get("seen_at")
-    seen_at = read_moment(seen) if seen else None
+    level, seen = read_level(), request.form.get("seen_at", "")
+    seen_at = read_moment(seen)
+    if seen and seen_at is None:
+        abort(400)
     after = [contact_id, *request.form.getlist("previous", type=row_number)]
     following = url_for(".index", after=after, **asked_filter())
     try:

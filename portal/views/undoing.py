@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 
 from flask import flash, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -18,43 +18,44 @@ from portal.contacts.undoing import OFFERED, Undone
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.web import access
+from portal.web.asked import read_moment
 from portal.web.redirects import back_or
 
 bp = access.Pages("undoing", __name__, url_prefix="/contacts")
 
 MOST = 50
-MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What can be undone: whose level was set, to what, and when, in microseconds."""
+    """What can be undone: whose level was set, to what, and when."""
 
     names: Sequence[str]
     contact_ids: Sequence[int]
     level: int | None
-    set_at: int
+    set_at: str
     milliseconds: int  # for how long it is still offered
 
 
 def offer(results: Sequence[Saved], level: int | None) -> None:
     """Keep in the session what the next answer offers to undo."""
     changed = [result for result in results if result.classified and result.classified_at]
-    session.pop("undo", None)
+    session.pop("undoable", None)
     if changed and changed[0].classified_at:
-        microseconds = round(changed[0].classified_at.timestamp() * MICROSECONDS)
-        session["undo"] = [[result.contact_id for result in changed][:MOST], level, microseconds]
+        set_at = changed[0].classified_at.isoformat()
+        session["undoable"] = [[result.contact_id for result in changed][:MOST], level, set_at]
 
 
 @bp.app_template_global()
 def current_offer() -> Offer | None:
     """What can still be undone, once: the page after next does not offer it again."""
-    contact_ids, level, set_at = session.pop("undo", None) or ((), None, 0)
-    left = OFFERED.total_seconds() - (clock.utcnow().timestamp() - set_at / MICROSECONDS)
-    if not contact_ids or left <= 0:
+    contact_ids, level, set_at = session.pop("undoable", None) or ((), None, "")
+    moment = read_moment(set_at)
+    left = OFFERED - (clock.utcnow() - moment) if moment else timedelta(0)
+    if left <= timedelta(0):
         return None
     names = [contact.name for contact in contacts_of(db.session, current_user.company_id, contact_ids)]
-    return Offer(names, contact_ids, level, set_at, round(left * 1000))
+    return Offer(names, contact_ids, level, set_at, round(left / timedelta(milliseconds=1)))
 
 
 @bp.post("/undo", access="member")
@@ -66,15 +67,6 @@ def undo() -> ResponseReturnValue:
     db.session.commit()
     tell(done)
     return back_or(url_for("contacts.index"))
-
-
-def read_moment(text: str) -> datetime | None:
-    """A time in microseconds, as an offer holds it."""
-    try:
-        seconds, rest = divmod(row_number(text), MICROSECONDS)
-        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def tell(done: Undone) -> None:

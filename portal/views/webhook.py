@@ -22,7 +22,7 @@ from portal.models import Attempt
 from portal.rules.credentials import is_masked
 from portal.runtime import runtime
 from portal.views.inspector import address_of
-from portal.web import access, exchange
+from portal.web import access
 from portal.web.charts import read_health
 from portal.web.redirects import done, see_other
 
@@ -188,6 +188,5 @@ def page(form: WebhookForm, *, attempt: Attempt | None = None, **more: object) -
         health=read_health(),
         outages=page_outages(db.session, company_id).items,
         old_secret_until=status.old_secret_until,
-        exchange=exchange,
         **more,
     )

@@ -1,7 +1,7 @@
-"""What the address of a page asks for: the parts that narrow a list."""
+"""What the address of a page asks for, the parts that narrow a list; and the moments that its forms send back."""
 
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from flask import request
@@ -57,3 +57,12 @@ def read_day(text: str | None, *, days_later: int = 0) -> datetime | None:
     except OverflowError:
         return None
     return clock.begin_of(min(max(day, FIRST_DAY), LAST_DAY), reader_zone())
+
+
+def read_moment(text: str) -> datetime | None:
+    """A moment that a page itself wrote into a form, in UTC; None for what is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None

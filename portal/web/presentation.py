@@ -34,6 +34,7 @@ from portal.models import Attempt, Campaign, Contact, Endpoint, User
 from portal.outbox.next_try import next_try_at, next_try_of
 from portal.rules import reasons
 from portal.runtime import runtime
+from portal.web import exchange
 from portal.web.asked import day_named
 from portal.web.redirects import this_page
 
@@ -47,7 +48,7 @@ class SupportsGettext(Protocol):
 
 def init_app(app: Flask) -> None:
     """Give the templates their filters and names."""
-    times = (rfc3339, full_time, relative_time, since_time, day_of, long_day, short_day, written_day)
+    times = (relative_time, since_time, day_of, short_day, written_day)
     for words in (*times, number, dialled, named, reason_title, reasons.warning_title):
         app.add_template_filter(words)
     app.add_template_filter(reasons.explain_warning, "warning_words")
@@ -56,6 +57,7 @@ def init_app(app: Flask) -> None:
     for function in (*of_the_company, here, explained, next_try_at, next_try_of, is_dead_end, last_failure_of):
         app.add_template_global(function)
     app.context_processor(shared_names)
+    app.jinja_env.globals["exchange"] = exchange
     ours = (lambda text: translations().gettext(text)), (lambda *given: translations().ngettext(*given))
     app.jinja_env.install_gettext_callables(*ours, newstyle=True)  # type: ignore[attr-defined]
 
@@ -161,16 +163,6 @@ def dialled(phone: str | None) -> str:
     return number if len(number) > 2 else ""
 
 
-def rfc3339(moment: datetime) -> str:
-    """For machines: `2026-01-31T12:00:00+00:00`."""
-    return moment.isoformat(timespec="seconds")
-
-
-def full_time(moment: datetime) -> str:
-    """The whole date and time, in the company's time zone."""
-    return str(format_datetime(moment, "medium"))
-
-
 def since_time(moment: datetime) -> str:
     """`hoje às 14:10`, `ontem às 14:10`, `terça-feira às 14:10`, as people say it; else the whole date."""
     time = format_time(moment, "HH:mm")
@@ -181,17 +173,12 @@ def since_time(moment: datetime) -> str:
         return str(gettext("ontem às %(time)s", time=time))
     if 1 < days < 7:
         return str(gettext("%(weekday)s às %(time)s", weekday=format_date(moment, "EEEE"), time=time))
-    return full_time(moment)
+    return str(format_datetime(moment))
 
 
 def day_of(moment: datetime) -> date:
     """The day of a moment where the reader is."""
     return moment.astimezone(reader_zone()).date()
-
-
-def long_day(day: date) -> str:
-    """`10 de março de 2026`."""
-    return str(format_date(day, "long"))
 
 
 def short_day(day: date) -> str:

@@ -8,6 +8,7 @@ from portal.contacts.assigning import Target
 from portal.contacts.filtering import ContactFilter
 from portal.database.db import db
 from portal.models import AuditEntry, Campaign, Company, Contact, Delivery, Task
+from portal.tasks.slices import read_numbers
 from tests.conftest import BOTH, URL
 from tests.factories import actor_of, classify_contact, do_tasks, make_company, make_user, mark_delivered, save
 
@@ -55,7 +56,7 @@ def test_who_is_in_the_campaign_already_is_listed_and_not_moved(app, company):
     ]
     task = give(company, Target(campaign_id=campaign_id("Inverno")))
     assert task.counts == {"assigned": 2, "unchanged": 3, "present": 4}
-    assert list(assigning.read_present(db.engine, task.id)) == [here[0].id, here[1].id, here[2].id, here[4].id]
+    assert list(read_numbers(db.engine, task.id, assigning.PRESENT)) == [here[0].id, here[1].id, here[2].id, here[4].id]
     assert campaigns()[3:] == [
         ("Íris S.", "Verão"),
         ("Lia", "Verão"),

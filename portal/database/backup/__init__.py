@@ -18,9 +18,7 @@ from portal.database.backup import postgresql, sqlite
 from portal.database.backup.contents import BackupError, Proof
 from portal.database.schema import refuse_unknown
 
-__all__ = ["BackupError", "back_up", "copy_database", "read_column", "restore"]
-
-copy_database = sqlite.copy_database
+__all__ = ["BackupError", "back_up", "read_column", "restore"]
 
 
 class Tool(Protocol):
