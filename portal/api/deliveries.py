@@ -262,6 +262,6 @@ def resend_deliveries(given: dict[str, Any]) -> Task | Response:
     if given["dry_run"]:
         count = resending.look(db.session, actor.company_id, wanted).tell(risks)
         return jsonify(ResendCountSchema().dump(count))  # another shape than the route's own
-    task = resending.resend_many(db.session, actor, wanted, risks=risks)
+    task = resending.start(db.session, actor, wanted, risks=risks)
     db.session.commit()
     return task

@@ -92,7 +92,7 @@ def send(actor: Actor, contact_id: int | None, dry_run: bool, yes: bool, as_json
         send_one(actor, contact_id, as_json=as_json)
         return
     wanted = read_wanted(actor, given)
-    send_many(actor, wanted, dry_run=dry_run, yes=yes, as_json=as_json)
+    send_matching(actor, wanted, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 def send_one(actor: Actor, contact_id: int, *, as_json: bool) -> None:
@@ -108,7 +108,7 @@ def send_one(actor: Actor, contact_id: int, *, as_json: bool) -> None:
         click.echo(ALL_SENT)
 
 
-def send_many(actor: Actor, wanted: ContactFilter, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+def send_matching(actor: Actor, wanted: ContactFilter, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Count what matches, and let a worker send it as a job. Raises Refusal."""
     with reading_apart(db.session):
         matching = completing.look(db.session, actor.company_id, wanted)

@@ -136,7 +136,7 @@ def resend(
     """
     company = db.session.get_one(Company, actor.company_id)
     if not delivery_ids:
-        resend_many(actor, read_filter(company, given), include, dry_run=dry_run, yes=yes, as_json=as_json)
+        resend_matching(actor, read_filter(company, given), include, dry_run=dry_run, yes=yes, as_json=as_json)
     for delivery_id in delivery_ids:
         resend_one(actor, company, delivery_id, yes=yes)
 
@@ -158,7 +158,7 @@ def resend_one(actor: Actor, company: Company, delivery_id: str, *, yes: bool) -
     click.echo(f"{delivery_id}: {resending.RESENT} {say_when_it_leaves(db.session, company.id)}")
 
 
-def resend_many(
+def resend_matching(
     actor: Actor, wanted: DeliveryFilter, include: tuple[str, ...], *, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
     """Count what matches, and let a worker send it again as a job. Raises Refusal."""
@@ -173,7 +173,7 @@ def resend_many(
         return
     if not yes:
         click.confirm(f"Send {count} deliveries again?", abort=True, err=True)
-    task = resending.resend_many(db.session, actor, wanted, risks=risks, newest_id=matching.newest_id)
+    task = resending.start(db.session, actor, wanted, risks=risks, newest_id=matching.newest_id)
     db.session.commit()
     if as_json:
         console.print_json(JobSchema().dump(task))

@@ -197,7 +197,7 @@ def explain_under_way(delivery: Delivery) -> str:
     return str(_("Esta entrega já está na fila; nada foi repetido."))
 
 
-def resend_many(
+def start(
     session: Session, actor: Actor, wanted: DeliveryFilter, *, risks: Collection[str], newest_id: int | None = None
 ) -> Task:
     """Begins a task that sends what matches again: what has no risk, and what has one of `risks`. The caller commits.
@@ -239,7 +239,7 @@ def look(session: Session, company_id: int, wanted: DeliveryFilter) -> Matching:
 def choose(
     session: Session, company_id: int, wanted: DeliveryFilter, *, risks: Collection[str], newest_id: int | None = None
 ) -> list[tuple[int, int]]:
-    """The deliveries to send again, oldest first, each with its count of attempts, as `resend_many` chooses them."""
+    """The deliveries to send again, oldest first, each with its count of attempts, as `start` chooses them."""
     query = select_deliveries(session, company_id, wanted).with_only_columns(Delivery.id, Delivery.attempt_count)
     query = query.where(_can_go(clock.utcnow()), or_(_risk().is_(None), _risk().in_(risks)))
     if newest_id is not None:

@@ -194,7 +194,7 @@ KINDS: Mapping[str, Kind] = {
             "assigned", lambda _num: _("O CRM não é avisado: ele tem os dados de antes até alguém enviar os atuais.")
         ),
         links=(SEE_CONTACTS,),
-        report_template="many/_present.html",
+        report_template="bulk/_present.html",
         report=report_present,
     ),
     examining.KIND: EXAMINATION,

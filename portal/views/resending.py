@@ -48,11 +48,11 @@ def start(webhook_id: str) -> ResponseReturnValue:
 
 
 @bp.get("/resend", access="admin")
-def confirm_many() -> str:
+def confirm_matching() -> str:
     """What matches the filter of the page's address, told apart by what sending it again would do."""
     wanted = read_filter_or_say()
     return render_template(
-        "deliveries/resend_many.html",
+        "deliveries/resend_matching.html",
         matching=resending.look(db.session, current_user.company_id, wanted),
         risks=resending.RISKS,
         asked=asked_filter(),
@@ -60,17 +60,17 @@ def confirm_many() -> str:
 
 
 @bp.post("/resend", access="admin")
-def start_many() -> ResponseReturnValue:
+def start_matching() -> ResponseReturnValue:
     """Send again what was shown there, as a task; of what has a risk, only what was ticked.
 
     Where that is nothing, the page asks again.
     """
     risks, newest_id = request.form.getlist("risk"), request.form.get("newest_id", type=row_number)
     actor, wanted = access.current_actor(), read_filter_or_say()
-    task = resending.resend_many(db.session, actor, wanted, risks=risks, newest_id=newest_id)
+    task = resending.start(db.session, actor, wanted, risks=risks, newest_id=newest_id)
     if not task.total:
         db.session.rollback()
-        return confirm_many(), 422
+        return confirm_matching(), 422
     db.session.commit()
     return see_other(url_for("jobs.show", job_id=task.id))
 

@@ -53,7 +53,7 @@ def end(delivery: Delivery, status: str = "failed", **attempt) -> Delivery:
 
 
 def begin(company, *risks: str, wanted: DeliveryFilter = EVERYTHING) -> Task:
-    task = resending.resend_many(db.session, Actor(company.id, "ana@example.com"), wanted, risks=risks)
+    task = resending.start(db.session, Actor(company.id, "ana@example.com"), wanted, risks=risks)
     db.session.commit()
     return task
 

@@ -90,7 +90,7 @@ def act(company: Company, do: str) -> None:
         case "sync":
             syncing.start(db.session, actor)
         case "resend":
-            resending.resend_many(db.session, actor, DeliveryFilter(), risks=resending.RISKS)
+            resending.start(db.session, actor, DeliveryFilter(), risks=resending.RISKS)
         case "cancel":
             outbox.cancel_waiting(db.session, company.id)
         case "release":

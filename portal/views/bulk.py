@@ -18,7 +18,7 @@ from portal.views.jobs import begin_job
 from portal.web import access
 from portal.web.redirects import back_or, done, see_other, told
 
-bp = access.Pages("many", __name__, url_prefix="/contacts")
+bp = access.Pages("bulk", __name__, url_prefix="/contacts")
 
 
 @bp.post("/classify", access="member")
@@ -41,7 +41,7 @@ def confirm_level() -> ResponseReturnValue:
     """How many contacts match the filter of the address, and which level they are to have."""
     company_id = current_user.company_id
     return render_template(
-        "many/confirm_level.html",
+        "bulk/confirm_level.html",
         matching=classifying.look(db.session, company_id, read_filter()),
         asked=asked_filter(),
         is_configured=is_configured(db.session, company_id),
@@ -73,7 +73,7 @@ def confirm_target() -> ResponseReturnValue:
     ours = [contact.id for contact in contacts_of(db.session, company_id, named)]
     matching = None if named else classifying.look(db.session, company_id, read_filter())
     return render_template(
-        "many/confirm_target.html",
+        "bulk/confirm_target.html",
         ticked=ours,
         count=matching.count if matching else len(ours),
         newest_id=matching.newest_id if matching else 0,
