@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import Engine, insert, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from portal.clock import utcnow
@@ -18,7 +19,7 @@ from portal.database.db import db
 from portal.models import Company, Task
 from portal.outbox import DUE
 from portal.runtime import runtime
-from portal.tasks import slices
+from portal.tasks import slices, store
 from portal.tasks.store import Chunk, Done, TaskClaim
 from portal.worker.dispatcher import Dispatcher
 from portal.worker.housekeeping import keep_house
@@ -68,9 +69,11 @@ def test_reports_and_backups_are_looked_after_although_a_notice_was_not_taken(to
     notifier = Notifier(teller, watch, reports)
     paused: list[float] = []
     notifier.pause = paused.append  # type: ignore[method-assign]
-    notifier.turn()
+    assert notifier.turn() == 60.0
     assert done == ["notices", "reports", "backups"]
-    assert bool(paused) == (not (told and sent))
+    assert paused == ([] if told and sent else [60.0])
+    notifier.mend(ValueError())
+    assert paused[-1] == 60.0
 
 
 @pytest.mark.parametrize(("seconds", "is_sent"), [(10.5, False), (12.0, True), (-1.0, False)])
@@ -85,6 +88,20 @@ def test_nothing_begins_whose_lease_may_end_before_its_try(
     sender.put([claim])
     item = inbox.get(timeout=5)
     assert (item[1].reason == "invalid_url") if is_sent else (item == claim)
+
+
+def test_nothing_begins_once_the_sender_is_to_stop(app: Flask) -> None:
+    inbox: SimpleQueue[Any] = SimpleQueue()
+    sender = Sender(
+        runtime().settings, runtime().vault, runtime().egress, inbox=inbox, on_wrong_key=lambda: inbox.put("wrong key")
+    )
+    claims = [
+        make_claim(number)._replace(url="ftp://crm.example/", lease_expires_at=utcnow() + HOUR) for number in (1, 2)
+    ]
+    sender.put([])
+    sender.stop()
+    sender.put(claims)
+    assert [inbox.get(timeout=5), inbox.get(timeout=5), inbox.empty()] == [*claims, True]
 
 
 @pytest.mark.parametrize(("step", "status"), [(0.0, "pending"), (3600.0, "sending"), (-3600.0, "pending")])
@@ -146,3 +163,35 @@ def test_the_house_is_kept_of_all_that_has_its_time(app: Flask, company: Company
     db.session.expire_all()
     assert set(db.session.scalars(select(InspectedRequest.id))) == kept[0]
     assert set(db.session.scalars(select(Task.id).where(Task.kind == "x"))) == kept[1]
+
+
+def test_a_runner_looks_again_at_once_after_a_task_and_else_in_five_seconds(app: Flask, company: Company) -> None:
+    slices.queue_numbers(db.session, actor_of(company), "sync", [1])
+    db.session.commit()
+    runner = TaskRunner(db.engine, on_due=lambda: None, kinds={"sync": lambda *_: iter(())})
+    assert [runner.turn(), runner.turn()] == [0.0, 5.0]
+
+
+@pytest.mark.parametrize("is_back", [True, False])
+def test_a_task_whose_database_goes_away_is_given_back_or_waits_for_the_end_of_its_lease(
+    app: Flask, company: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_back: bool
+) -> None:
+    away = OperationalError("UPDATE task", {}, Exception("no route"))
+
+    def work(*_: Any) -> Iterator[Chunk]:
+        raise away
+        yield
+
+    def release(*_: Any) -> None:
+        raise away
+
+    if not is_back:
+        monkeypatch.setattr(store, "release", release)
+    slices.queue_numbers(db.session, actor_of(company), "sync", [1])
+    db.session.commit()
+    with pytest.raises(OperationalError):
+        TaskRunner(db.engine, on_due=lambda: None, kinds={"sync": work}).run_one()
+    row = db.session.query(Task).one()
+    told = [(getattr(each, "action", ""), each.getMessage().splitlines()[0]) for each in caplog.records]
+    words = "A task could not be given back: (builtins.Exception) no route"
+    assert (row.status, told) == (("waiting", []) if is_back else ("running", [("tasks_unreachable", words)]))

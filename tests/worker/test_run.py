@@ -1,0 +1,216 @@
+"""All parts of a worker begin together, and have ended when it returns: threads, ticks, its sign of life, its ear."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import time as time_of_day
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
+from flask import Flask
+from sqlalchemy import select
+
+from portal import clock
+from portal.database.db import db
+from portal.runtime import runtime
+from portal.worker import run, starting
+from portal.worker.starting import starting_threads
+from portal.working_models import WorkerHeartbeat
+from tests.factories import NOON
+from tests.worker.turning import actions
+
+NOW = NOON.replace(year=2099)
+"""Long after the moment of which the scheduler's own clock knows."""
+
+
+class Probe:
+    """In place of the dispatcher: its run looks about, and ends."""
+
+    is_well = True
+
+    def __init__(self, look: Callable[[], None]) -> None:
+        self._look = look
+        self.given: tuple[Any, ...] = ()
+        self.calls: list[str] = []
+
+    def __call__(self, *given: Any) -> "Probe":
+        self.given = given
+        return self
+
+    def wake(self) -> None:
+        self.calls.append("wake")
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+
+    def run(self) -> None:
+        self._look()
+
+
+def threads() -> dict[str, bool]:
+    """The threads of a worker that live, and whether a process ends without them."""
+    return {each.name: each.daemon for each in threading.enumerate() if each.name in ("ear", "tasks", "notices")}
+
+
+def living() -> list[str]:
+    db.session.rollback()
+    names = list(db.session.scalars(select(WorkerHeartbeat.worker)))
+    db.session.rollback()
+    return names
+
+
+def run_with(monkeypatch: pytest.MonkeyPatch, look: Callable[[], None], **settings: Any) -> Probe:
+    probe, held = Probe(look), runtime()
+    monkeypatch.setattr(run, "Dispatcher", probe)
+    db.session.rollback()
+    run.run(
+        db.engine,
+        replace(held.settings, **settings),
+        held.vault,
+        held.egress,
+        speaking=lambda _language: SimpleNamespace(),  # type: ignore[arg-type, return-value]
+        stop=threading.Event(),
+    )
+    return probe
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_every_part_runs_while_it_dispatches_and_has_ended_when_it_returns(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fails: bool
+) -> None:
+    caplog.set_level("INFO", logger="portal.worker.run")
+    seen: list[Any] = []
+    made: list[BackgroundScheduler] = []
+    schedule = run._schedule
+    monkeypatch.setattr(run, "_schedule", lambda *given: made.append(schedule(*given)) or made[-1])
+    bounded: list[bool] = []
+    beat = run.Heartbeat.beat
+    monkeypatch.setattr(
+        run.Heartbeat, "beat", lambda self: bounded.append(signal.getitimer(signal.ITIMER_REAL)[0] > 0) or beat(self)
+    )
+    folder = Path(app.instance_path, "workers")
+
+    def look() -> None:
+        seen.extend([threads(), len(living()), made[0].running, len(list(folder.iterdir())), actions(caplog)])
+        seen.append((signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)))
+        if fails:
+            raise ZeroDivisionError
+
+    before = signal.getsignal(signal.SIGALRM)
+    if fails:
+        with pytest.raises(ZeroDivisionError):
+            run_with(monkeypatch, look)
+    else:
+        probe = run_with(monkeypatch, look)
+        assert probe.given == (db.engine, runtime().settings, runtime().vault, runtime().egress)
+        assert probe.calls[-1] == "stop"
+    ready = ("INFO", "worker_started", "The worker is ready.")
+    assert seen == [{"ear": True, "tasks": True, "notices": True}, 1, True, 1, [ready], (before, (0.0, 0.0))]
+    assert bounded[0], "nothing ends a start that never ends"
+    assert (threads(), living(), made[0].running, list(folder.iterdir())) == ({}, [], False, [])
+    assert actions(caplog) == [] if fails else [("INFO", "worker_stopped", "The worker has stopped.")]
+
+
+def test_a_start_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "START_SECONDS", 0.01)
+    with pytest.raises(MemoryError, match="a thread did not begin"), starting_threads():
+        time.sleep(5)
+
+
+def test_a_mail_server_that_hangs_keeps_no_worker_from_its_end(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "MAIL_PATIENCE_SECONDS", 0.05)
+    may_end = threading.Event()
+    hanging = threading.Thread(target=may_end.wait, args=(20,), name="notices")
+    parts: dict[str, Any] = {"wake": lambda: None, "stop": lambda: None, "start": hanging.start, "join": hanging.join}
+    monkeypatch.setattr(run, "Notifier", lambda *_: SimpleNamespace(**parts))
+    begun = time.monotonic()
+    run_with(monkeypatch, lambda: None)
+    try:
+        assert (threads(), time.monotonic() - begun < 10) == ({"notices": False}, True)
+    finally:
+        may_end.set()
+        hanging.join()
+
+
+def test_a_look_for_a_backup_that_is_due_is_taken_every_minute_where_one_is_wanted(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[tuple[Any, str, int]] = []
+    turns: list[Any] = []
+    nightly: Any = SimpleNamespace(turn=turns.append)
+    made: list[tuple[Any, ...]] = []
+    scheduler: Any = SimpleNamespace(
+        add_job=lambda job, how, *, seconds: jobs.append((job, how, seconds)), start=lambda: None, shutdown=lambda: None
+    )
+    monkeypatch.setattr(run, "_schedule", lambda *_: scheduler)
+    monkeypatch.setattr(run, "Nightly", lambda *given: made.append(given) or nightly)
+    run_with(monkeypatch, lambda: None)
+    assert (jobs, made) == ([], [])
+    at = time_of_day(3)
+    run_with(monkeypatch, lambda: None, backup_at=at)
+    ((job, how, seconds),) = jobs
+    assert (how, seconds, made) == ("interval", 60, [(db.engine, runtime().settings.backups, at)])
+    monkeypatch.setattr(clock, "utcnow", lambda: NOON)
+    job()
+    assert (turns, turns[0].tzinfo.utcoffset(turns[0])) == ([NOON], NOON.astimezone().utcoffset())
+
+
+def test_each_tick_comes_in_its_time_and_calls_whom_it_is_for(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[Any] = []
+    monkeypatch.setattr(run, "keep_house", lambda *given: called.append(given))
+    monkeypatch.setattr(clock, "utcnow", lambda: NOW)
+    parts: list[Any] = [SimpleNamespace(wake=lambda name=name: called.append(name)) for name in ("out", "task", "mail")]
+    heartbeat: Any = SimpleNamespace(beat=lambda: called.append("beat"))
+    scheduler = run._schedule(db.engine, Path("instance"), *parts, heartbeat)
+    scheduler.start(paused=True)
+    found = []
+    for job in scheduler.get_jobs():
+        is_soon = job.next_run_time == NOW + timedelta(minutes=1)
+        job.func(*job.args)
+        found.append((job.trigger.interval.total_seconds(), job.executor, list(called), is_soon))
+        assert (job.coalesce, job.misfire_grace_time, str(job.trigger.timezone)) == (True, None, "UTC")
+        called.clear()
+    scheduler.shutdown()
+    assert sorted(found, key=lambda each: each[0]) == [
+        (1.0, "at once", ["out", "task"], False),
+        (10.0, "default", ["beat"], False),
+        (30.0, "at once", ["mail"], False),
+        (3600.0, "default", [(db.engine, Path("instance"))], True),
+    ]
+
+
+class Hearing:
+    """An ear that hears what it is told to, in turn, and then fails or is to stop."""
+
+    def __init__(self, heard: list[bool], stop: threading.Event | None) -> None:
+        self._heard, self._stop = heard, stop
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float) -> bool:
+        self.waits.append(timeout)
+        if not self._heard:
+            assert self._stop is not None, "listening failed"
+            self._stop.set()
+            return False
+        return self._heard.pop(0)
+
+
+def test_calls_are_handed_on_and_the_wish_to_stop_within_a_quarter_of_a_second() -> None:
+    stop, dispatcher = threading.Event(), Probe(lambda: None)
+    ear: Any = Hearing([True, False, True], stop)
+    run._listen(ear, dispatcher, stop)  # type: ignore[arg-type]
+    assert (dispatcher.calls, ear.waits) == (["wake", "wake", "stop"], [0.25] * 4)
+
+
+def test_a_worker_whose_ear_fails_stops() -> None:
+    dispatcher = Probe(lambda: None)
+    ear: Any = Hearing([True], None)
+    with pytest.raises(AssertionError, match="listening failed"):
+        run._listen(ear, dispatcher, threading.Event())  # type: ignore[arg-type]
+    assert dispatcher.calls == ["wake", "stop"]
