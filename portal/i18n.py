@@ -6,7 +6,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from flask import Flask, g, has_app_context, has_request_context, request
-from flask_babel import Babel
+from flask_babel import Babel, format_number, get_translations
 
 LANGUAGES = {"pt_BR": "Português", "en": "English"}
 DEFAULT_LANGUAGE = "pt_BR"
@@ -45,6 +45,17 @@ def timezones() -> tuple[str, ...]:
     """The time zones to choose from, as `Area/City`; what has another form is an old name for one of them."""
     areas = ("Africa/", "America/", "Antarctica/", "Arctic/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/")
     return ("UTC", *sorted(name for name in available_timezones() if name.startswith((*areas, "Pacific/"))))
+
+
+def number(count: int) -> str:
+    """A count as the reader writes it. Below a thousand all write the same, which is quick."""
+    return str(count) if 0 <= count < 1000 else str(format_number(count))
+
+
+def ngettext(one: str, many: str, count: int, **facts: object) -> str:
+    """A sentence for so many, in the reader's language, with their `num` as the reader writes it."""
+    words: str = get_translations().ungettext(one, many, count)
+    return words % {"num": number(count), **facts}
 
 
 @contextmanager

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from babel.dates import format_skeleton
-from flask_babel import format_datetime, get_locale, ngettext, to_user_timezone
+from flask_babel import format_datetime, get_locale, to_user_timezone
 from flask_babel import gettext as _
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.database.paging import Page, read_page
+from portal.i18n import ngettext
 from portal.models import OPEN_STATUSES, Delivery
 from portal.rules import reasons
 from portal.rules.circuit import GIVE_UP_AFTER

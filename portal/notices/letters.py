@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask_babel import format_datetime, ngettext
+from flask_babel import format_datetime
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -13,6 +13,7 @@ from portal import clock
 from portal.company.outages import last_outage
 from portal.contacts.doubts import Doubt, doubts_of
 from portal.contacts.syncing import Backlog, backlog_of
+from portal.i18n import ngettext
 from portal.models import Attempt, Company, Contact, Endpoint, User
 from portal.notices.due import Notice, is_newest, latest_failed
 from portal.rules.reasons import Limits, explain_attempt

@@ -3,11 +3,12 @@
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from flask_babel import format_date, format_timedelta, ngettext
+from flask_babel import format_date, format_timedelta
 from flask_babel import gettext as _
 
 from portal import clock
 from portal.contacts.reaching import Reached
+from portal.i18n import ngettext, number
 from portal.report import Report, ReportFilter, Tally, days_of, month_of
 
 
@@ -54,8 +55,8 @@ def say_tally(tally: Tally) -> str:
         known = ngettext("está no CRM", "todos no CRM", tally.contacts)
         return f"{contacts}; {known}"
     parts = [
-        (tally.in_crm, _("%(num)s no CRM", num=tally.in_crm)),
-        (tally.with_warning, _("%(num)s com aviso", num=tally.with_warning)),
-        (tally.missing, _("%(num)s não", num=tally.missing)),
+        (tally.in_crm, _("%(num)s no CRM", num=number(tally.in_crm))),
+        (tally.with_warning, _("%(num)s com aviso", num=number(tally.with_warning))),
+        (tally.missing, _("%(num)s não", num=number(tally.missing))),
     ]
     return f"{contacts}; " + ", ".join(str(words) for number, words in parts if number or words is parts[0][1])

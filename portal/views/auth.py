@@ -8,12 +8,12 @@ import logging
 from flask import abort, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_login import current_user, logout_user
 
 from portal.database.db import db
 from portal.forms.fields import said, text_of
 from portal.forms.people import CodeForm, ForgottenForm, LogInForm, NewPasswordForm, SetUpForm
+from portal.i18n import ngettext
 from portal.models import AccessLink, User
 from portal.people import links, logging_in, passwords, second_factor, users
 from portal.runtime import runtime

@@ -3,7 +3,6 @@
 from flask import abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_login import current_user
 
 from portal.company.endpoint import is_configured
@@ -12,6 +11,7 @@ from portal.contacts.assigning import Target
 from portal.contacts.listing import campaigns_of, contacts_of, people_of
 from portal.database.db import db
 from portal.database.paging import row_number
+from portal.i18n import ngettext
 from portal.views import undoing
 from portal.views.contacts import asked_filter, read_filter, read_level, read_ticked
 from portal.views.jobs import begin_job

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from flask import abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_login import current_user
 
 from portal.company.endpoint import get_endpoint, is_configured, say_when_it_leaves
@@ -26,7 +25,7 @@ from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.log import page_deliveries
 from portal.deliveries.opening import crm_address_of
 from portal.forms.contacts import NOTE_WORDS, ContactForm
-from portal.i18n import reader_zone
+from portal.i18n import ngettext, reader_zone
 from portal.models import Campaign, Contact
 from portal.report.words import say_reached
 from portal.views import undoing

@@ -7,12 +7,12 @@ from itertools import islice
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 
 from portal.contacts import assigning, classifying, completing, syncing
 from portal.contacts.listing import contacts_of
 from portal.database.db import db
 from portal.deliveries import resending
+from portal.i18n import ngettext
 from portal.importing import examining, rehearsal, undoing
 from portal.importing.order import KIND as IMPORT
 from portal.importing.words import explain_file

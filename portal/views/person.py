@@ -5,7 +5,6 @@ import json
 from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_login import current_user
 
 from portal import clock, outbox
@@ -14,6 +13,7 @@ from portal.contacts.filtering import ContactFilter
 from portal.contacts.listing import page_contacts
 from portal.database.db import db
 from portal.database.paging import row_number
+from portal.i18n import ngettext
 from portal.privacy import erasing
 from portal.privacy.export import export_contact
 from portal.runtime import runtime

@@ -6,7 +6,6 @@ What arrived with a warning has a page of its own, where somebody who looked int
 from flask import abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_login import current_user
 
 from portal import clock
@@ -16,6 +15,7 @@ from portal.database.db import db
 from portal.database.paging import row_number
 from portal.deliveries.log import last_attempts
 from portal.forms.contacts import NoteForm
+from portal.i18n import ngettext
 from portal.rules.verdict import WARNINGS
 from portal.views.contacts import asked_filter, read_filter
 from portal.views.jobs import begin_job

@@ -7,7 +7,6 @@ from datetime import timedelta
 from flask import flash, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_login import current_user
 
 from portal import clock
@@ -17,6 +16,7 @@ from portal.contacts.saved import Saved
 from portal.contacts.undoing import OFFERED, Undone
 from portal.database.db import db
 from portal.database.paging import row_number
+from portal.i18n import ngettext
 from portal.web import access
 from portal.web.asked import read_moment
 from portal.web.redirects import back_or

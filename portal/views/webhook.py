@@ -3,7 +3,6 @@
 from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_login import current_user
 
 from portal.company import endpoint, testing
@@ -18,6 +17,7 @@ from portal.egress import AddressError
 from portal.egress.advice import Advice, advise
 from portal.forms.fields import text_of
 from portal.forms.settings import WebhookForm
+from portal.i18n import ngettext
 from portal.models import Attempt
 from portal.rules.credentials import is_masked
 from portal.runtime import runtime

@@ -1,6 +1,6 @@
 """What templates share: times in words, in the reader's language and the company's time zone, and who they speak to."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
@@ -10,7 +10,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import (
     format_date,
     format_datetime,
-    format_number,
     format_time,
     format_timedelta,
     get_locale,
@@ -20,6 +19,8 @@ from flask_babel import (
 )
 from flask_login import current_user
 from flask_wtf import FlaskForm
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from sqlalchemy import select
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -29,7 +30,7 @@ from portal.contacts.syncing import Backlog, backlog_of
 from portal.database.db import db
 from portal.deliveries.log import last_attempts
 from portal.deliveries.opening import crm_address_of
-from portal.i18n import reader_zone
+from portal.i18n import number, reader_zone
 from portal.models import Attempt, Campaign, Contact, Endpoint, User
 from portal.outbox.next_try import next_try_at, next_try_of
 from portal.rules import reasons
@@ -60,6 +61,18 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals["exchange"] = exchange
     ours = (lambda text: translations().gettext(text)), (lambda *given: translations().ngettext(*given))
     app.jinja_env.install_gettext_callables(*ours, newstyle=True)  # type: ignore[attr-defined]
+    app.add_template_global(with_written_number(app.jinja_env.globals["ngettext"]), "ngettext")
+
+
+def with_written_number(ngettext: Any) -> Callable[..., str]:
+    """The templates' `ngettext`, with its `num` as the reader writes it."""
+
+    @pass_context
+    def counted(context: Context, one: str, many: str, count: int, **facts: object) -> str:
+        words: str = ngettext(context, one, many, count, **{"num": number(count), **facts})  # perhaps Markup
+        return words
+
+    return counted
 
 
 def translations() -> SupportsGettext:
@@ -77,11 +90,6 @@ def shared_names() -> dict[str, Any]:
 def show_form(template: str, form: FlaskForm, **more: Any) -> ResponseReturnValue:
     """The page of a form; 422 where the form says what is wrong with it."""
     return render_template(template, form=form, **more), 422 if form.errors else 200
-
-
-def number(count: int) -> str:
-    """A count as the reader writes it. Below a thousand all write the same, which is quick."""
-    return str(count) if 0 <= count < 1000 else str(format_number(count))
 
 
 def here() -> str:

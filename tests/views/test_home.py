@@ -7,9 +7,12 @@ from zoneinfo import ZoneInfo
 from portal import clock
 from portal.database.db import db
 from portal.models import Attempt
+from tests.conftest import URL
+from tests.deliveries.test_edges import settle
 from tests.factories import (
     classify_contact,
     do_tasks,
+    endpoint_of,
     make_company,
     make_contact,
     make_delivery,
@@ -55,6 +58,21 @@ def test_a_contact_that_came_with_its_level_is_classified(admin, company, receiv
     page = " ".join(admin.get("/").text.split())
     assert re.search(r"<h3>Classifique o primeiro contato<span[^>]*> \(feito\)", page)
     assert "O portal não o envia sozinho: é preciso agir." in page
+
+
+def test_what_only_waits_its_turn_is_under_way_and_what_failed_once_has_not_arrived(admin, company):
+    set_url(company, URL)
+    deliveries = [make_delivery(make_contact(company), 3) for _ in range(2)]
+    page = " ".join(admin.get("/").text.split())
+    assert "2 contatos estão a caminho do seu CRM." in page
+    assert "O portal está enviando." in page
+    settle(deliveries[0], "pending", "server_error", status_code=500, request_sent=True)
+    page = " ".join(admin.get("/").text.split())
+    assert "2 contatos não chegaram ao seu CRM." in page
+    assert "O portal continua tentando sozinho." in page
+    endpoint_of(company).state = "paused"
+    db.session.commit()
+    assert "a caminho" not in admin.get("/").text
 
 
 def test_a_test_that_failed_is_no_step(admin, company):

@@ -13,9 +13,11 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from flask import render_template_string
 
 import portal
 from portal.database.db import db
+from portal.i18n import ngettext, speaking
 from portal.models import Delivery, User
 from tests.factories import classify_contact, make_contact, make_import, set_url
 
@@ -87,3 +89,12 @@ def test_pages_in_english_hold_no_portuguese(admin, company, receiver, catalogue
                 "/integration", f"/deliveries/{webhook_id}", f"/deliveries/{webhook_id}/resend"):  # fmt: skip
         words = re.sub(r"<[^>]*>", "|", admin.get(url, headers={"Accept-Language": "en"}).text)
         assert [text for text in portuguese if f"|{text}|" in words and text not in same] == [], url
+
+
+@pytest.mark.parametrize(("language", "written"), [("pt_BR", "10.026 contatos"), ("en", "10,026 contacts")])
+def test_a_number_in_a_sentence_is_written_as_the_reader_writes_it(app, language, written):
+    shown = "{{ ngettext('%(num)s contato', '%(num)s contatos', count) }}"
+    with speaking(app, language, "UTC"):
+        assert ngettext("%(num)s contato", "%(num)s contatos", 10026) == written
+        assert render_template_string(shown, count=10026) == written
+        assert ngettext("%(num)s contato", "%(num)s contatos", 1).startswith("1 conta")
