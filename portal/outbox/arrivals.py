@@ -27,8 +27,8 @@ NOTE = Statement(
     update(classification)
     .where(
         within(classification.c.contact_id, select(_told.c.id)),
-        classification.c.new_level.is_not(None),
-        classification.c.arrived_at.is_(None),
+        # PostgreSQL would look for these through an index of all classifications, while it believes that they are few.
+        and_(classification.c.new_level.is_not(None), classification.c.arrived_at.is_(None)).is_(True),
         _first_arrival.is_not(None),
     )
     .values(arrived_at=_first_arrival)

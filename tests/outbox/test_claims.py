@@ -17,6 +17,7 @@ from portal.database.db import always_take_indexes, db
 from portal.database.driver import Statement
 from portal.models import Company, Delivery, Endpoint
 from portal.outbox import Claim, Rules
+from portal.outbox.arrivals import NOTE
 from portal.outbox.claims import LEND
 from portal.outbox.mending import CLOCK_TOLERANCE
 from portal.outbox.settling import MOVE_ON
@@ -277,6 +278,12 @@ def test_claims_and_results_find_their_rows_by_index_in_a_table_that_was_empty_a
     assert not re.search(r"Seq Scan on delivery|SCAN (delivery|waiting)", claiming + settling)
     for index in ("ix_delivery_(due|open)", "ix_delivery_open", "pk_delivery|delivery USING INTEGER PRIMARY KEY"):
         assert re.search(index, claiming), claiming
+
+
+def test_what_arrives_is_noted_by_the_index_of_contacts_whatever_the_size_of_the_table(company: Company) -> None:
+    plan = plan_of(NOTE, told=[(1,), (2,)])
+    assert "ix_classification_contact_id" in plan
+    assert not re.search("(SCAN|Seq Scan on) classification|ix_classification_day", plan)
 
 
 def plan_of(statement: Statement, **values: Any) -> str:
