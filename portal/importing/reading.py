@@ -109,11 +109,10 @@ class _Records:
         while (attempt := self._attempt()) is not None:
             if len(attempt.cells) < self._width and (inner := self._unwrapped(attempt.cells)):
                 attempt.cells = inner
-            cells = attempt.cells
-            is_odd = attempt.problem or len(attempt.lines) > 1 or len(cells) < self._width
-            if is_odd and (problem := attempt.problem or self._swallowed_cells(attempt)):
-                yield self._give_up(attempt, problem)
+            if refused := self._refused(attempt):
+                yield refused
                 continue
+            cells = attempt.cells
             if not any(map(str.strip, cells)):
                 is_after_gap = True
                 continue
@@ -144,85 +143,87 @@ class _Records:
         inner = unwrap(cells, self._delimiter)
         return inner if inner and len(inner) == self._width else None
 
-    def _swallowed_cells(self, attempt: _Attempt) -> str | None:
-        """Says that a stray quote took other cells of a short row, or other rows, into one cell."""
-        if self._shape is None:
+    def _refused(self, attempt: _Attempt) -> Record | None:
+        """The bad row that a record is whose quotes are broken, or the mended one; None for any other."""
+        if attempt.problem or (len(attempt.lines) == 1 and self._is_odd_line(attempt)):
+            return self._give_up(attempt, attempt.problem or "unclosed_quote")
+        if len(attempt.lines) == 1 or self._shape is None or attempt.line < self._no_row_before:
             return None
-        if len(attempt.lines) == 1:
-            line = attempt.lines[0]
-            if '"' not in line or len(attempt.cells) == self._width:
-                return None
-            fits_better = self._shape.fitting(line.split(self._delimiter)) > self._shape.fitting(attempt.cells)
-            return "unclosed_quote" if fits_better or line.count('"') % 2 else None
-        is_whole = len(attempt.cells) == self._shape.width and not self._shape.holds_others(
-            attempt.cells, self._delimiter
-        )
-        is_whole = is_whole and not self._is_any_row(attempt.lines[1:-1])
-        return None if is_whole and not self._took_first_quote(attempt) else "unclosed_quote"
+        if len(attempt.cells) == self._width and not self._is_torn(attempt):
+            return None
+        return self._without_swallowed(attempt)
 
-    def _took_first_quote(self, attempt: _Attempt) -> bool:
-        """Whether the quote alone on the last line does not end this row, but begins the next one."""
-        if attempt.lines[-1].strip() != '"' or self._is_row_next():
+    def _is_odd_line(self, attempt: _Attempt) -> bool:
+        """Whether a stray quote took cells of a line into another."""
+        line = attempt.lines[0]
+        if self._shape is None or '"' not in line or len(attempt.cells) >= self._width:
             return False
-        self._feed.push_back(attempt.lines[-1:])
-        is_row = self._is_row_next()
-        self._feed.skip(1)
-        return is_row
+        fits_better = self._shape.fitting(line.split(self._delimiter)) > self._shape.fitting(attempt.cells)
+        return fits_better or line.count('"') % 2 > 0
 
-    def _is_row_next(self) -> bool:
-        """Whether what follows is a row, or the end."""
-        following = self._attempt()
-        if following is None:
-            return True
-        self._feed.push_back(following.lines)
-        return following.problem is None and self._shape is not None and self._shape.is_row(following.cells)
-
-    def _is_any_row(self, lines: Sequence[str]) -> bool:
-        """Whether one of the lines is a row by itself, with its quotes as they should be."""
-        if self._shape is None or not self._shape.is_telling:
+    def _is_torn(self, attempt: _Attempt) -> bool:
+        """Whether what follows begins within a cell: the record ended where one of the next row opens."""
+        passed: list[str] = []
+        while (following := self._attempt()) is not None and len(passed) < MAX_LINES_OF_BROKEN_ROW:
+            passed += following.lines
+            if following.problem or '"' in following.lines[0] or len(following.cells) >= self._width:
+                break
+        self._feed.push_back(passed)
+        if self._shape is None or following is None:
             return False
-        for line in lines:
-            try:
-                cells = next(csv.reader([line], delimiter=self._delimiter, strict=True, skipinitialspace=True), [])
-            except csv.Error:
-                continue
-            if self._shape.is_row(cells):
-                return True
-        return False
+        if following.problem is None and self._shape.is_row(following.cells):
+            return False
+        return self._shape.is_cut(attempt.cells) or not self._shape.begins(following.lines[0], self._delimiter)
+
+    def _without_swallowed(self, attempt: _Attempt) -> Record | None:
+        """The bad row that ends where another begins within the record; None where none does."""
+        self._feed.push_back(attempt.lines[1:])
+        before = self._lines_before_next_row()
+        if before is not None and len(before) + 1 < len(attempt.lines):
+            return self._bad_row(attempt, "unclosed_quote", before)
+        self._feed.push_back(before or [])
+        self._feed.skip(len(attempt.lines) - 1)
+        return None
 
     def _give_up(self, attempt: _Attempt, problem: str) -> Record:
         """A bad row: the lines up to the next that has a row's shape; those after it are read again."""
         self._feed.push_back(attempt.lines[1:])
-        lines, mended = attempt.lines[:1], self._mend(attempt)
-        is_over = self._has_short_rows or (mended is not None and not lines[0].rstrip().endswith('"'))
+        mended, before = self._mend(attempt), None
+        is_over = self._has_short_rows or (mended is not None and not attempt.lines[0].rstrip().endswith('"'))
         if problem == "unclosed_quote" and not is_over and attempt.line >= self._no_row_before:
-            lines += self._lines_before_next_row()
-        if len(lines) == 1 and mended is not None:
+            before = self._lines_before_next_row()
+        if not before and mended is not None:
             return Record(attempt.line, mended)
-        return Record(attempt.line, ("".join(lines)[:MAX_CELL].rstrip("\r\n"),), problem)
+        return self._bad_row(attempt, problem, before or [])
+
+    def _bad_row(self, attempt: _Attempt, problem: str, more: Sequence[str]) -> Record:
+        text = "".join((attempt.lines[0], *more))
+        return Record(attempt.line, (text[:MAX_CELL].rstrip("\r\n"),), problem)
 
     def _mend(self, attempt: _Attempt) -> tuple[str, ...] | None:
         """The cells of a line in which quotes within a quoted cell were not doubled, when all its cells are there."""
         cells = split_leniently(attempt.lines[0], self._delimiter)
         return cells if cells is not None and self._shape is not None and self._shape.is_row(cells) else None
 
-    def _lines_before_next_row(self) -> list[str]:
-        if self._shape is None:
-            return []
+    def _lines_before_next_row(self) -> list[str] | None:
+        """The lines up to the next that has a row's shape, which is handed out again; None where none is near."""
         lines: list[str] = []
-        while len(lines) < MAX_LINES_OF_BROKEN_ROW:
+        while self._shape is not None and len(lines) < MAX_LINES_OF_BROKEN_ROW:
             attempt = self._attempt()
             if attempt is None:
                 return lines
-            is_whole = attempt.problem is None and self._swallowed_cells(attempt) is None
-            if (is_whole and self._shape.is_row(attempt.cells)) or self._mend(attempt) is not None:
+            is_whole = attempt.problem is None and self._shape.is_row(attempt.cells)
+            if is_whole and len(attempt.lines) > 1:
+                is_within = self._shape.begins(attempt.lines[0], self._delimiter) is False
+                is_whole = not is_within and not self._is_torn(attempt)
+            if is_whole or self._mend(attempt) is not None:
                 self._feed.push_back(attempt.lines)
                 return lines
             self._feed.push_back(attempt.lines[1:])
             lines += attempt.lines[:1]
         self._no_row_before = self._feed.line + 1
         self._feed.push_back(lines)
-        return []
+        return None
 
 
 def _skip_line(text: io.TextIOWrapper) -> None:

@@ -3,6 +3,7 @@
 It tells a row from a line of prose inside a cell, where quotes are broken and do not tell.
 """
 
+import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ KINDS = tuple(
     for pattern in (r"[^\s@]+@[^\s@]+", r"(?=\S+\Z)\S*(?:://|\.com/|www\.)\S*", r"[+(]?\d[\d\s()+./:,-]*")
 )
 """An e-mail, an address, a number or a date."""
+QUOTES = re.compile('"+')
+LONGEST_START = 10_000
+"""Characters of a line by which it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +32,36 @@ class Shape:
         columns = [[cell for row in whole if (cell := row[index].strip())] for index in range(width)]
         return cls(width, tuple((index, kind) for index, cells in enumerate(columns) if (kind := _kind_of(cells))))
 
-    @property
-    def is_telling(self) -> bool:
-        """Whether a line of prose is not likely to have this shape."""
-        return self.width > 2 or bool(self.kinds)
-
     def is_row(self, cells: Sequence[str]) -> bool:
         """Whether cells have this shape: their number, and more of the kinds where they belong than not."""
         fitting, filled = self.fitting(cells)
         return len(cells) == self.width and fitting * 2 >= filled
 
-    def holds_others(self, cells: Sequence[str], delimiter: str) -> bool:
-        """Whether a cell goes over lines and holds what parts cells, where it should be of one kind or a row begins."""
-        long = {index: cell for index, cell in enumerate(cells) if delimiter in cell and ("\n" in cell or "\r" in cell)}
-        is_odd = any(index in long and not kind.fullmatch(long[index]) for index, kind in self.kinds)
-        return is_odd or any(self._begins(line, delimiter) for cell in long.values() for line in cell.splitlines()[1:])
+    def is_cut(self, cells: Sequence[str]) -> bool:
+        """Whether a cell goes over lines that should be of one kind, and is not."""
+        return any(
+            "\n" in (cell := cells[index].strip()) or "\r" in cell
+            for index, kind in self.kinds
+            if index < len(cells) and not kind.fullmatch(cells[index].strip())
+        )
 
-    def _begins(self, line: str, delimiter: str) -> bool:
-        """Whether a row of this shape seems to begin with the line: two cells or more are of their kinds."""
-        fitting, filled = self.fitting(line.split(delimiter)[:-1])
-        return 1 < fitting == filled
+    def begins(self, line: str, delimiter: str) -> bool | None:
+        """Whether a line begins a row, and not within a cell: by its first quotes, else by its cells; None: unsure."""
+        start, quotes = line[:LONGEST_START], QUOTES.search(line)
+        told = start
+        if quotes:
+            above, below = line[: quotes.start()].rstrip(" "), line[quotes.end() :].strip(" \r\n")
+            is_first = not above or above.endswith(delimiter)
+            is_last = not below or below.startswith(delimiter)
+            is_even = len(quotes[0]) % 2 == 0
+            if is_first != is_last and (is_first or not is_even):
+                return is_first and not is_even
+            told = above or start.replace('"', "")
+        quoted = next(csv.reader([start], delimiter=delimiter, skipinitialspace=True), [])
+        fits = [self.fitting(cells) for cells in (quoted, told.split(delimiter))]
+        if any(fitting * 2 >= filled > 0 for fitting, filled in fits):
+            return True
+        return False if fits[1][1] else None if quotes else True
 
     def fitting(self, cells: Sequence[str]) -> tuple[int, int]:
         """How many cells of the columns of one kind are of it, and how many are filled."""

@@ -187,9 +187,22 @@ def test_the_time_is_linear_whatever_the_quotes(line):
     assert many < max(4 * few * 2, 1)
 
 
-def test_a_broken_row_over_several_lines_is_one_bad_row():
+def test_a_row_over_several_lines_may_be_short_as_any_other():
     found = rows('Nome,Cargo,Cidade\n"Ana","a\nb"\nBia,y,c\n')
-    assert [(line, problem) for line, _, problem in found] == [(2, "unclosed_quote"), (4, None)]
+    assert found == [(2, ("Ana", "a\nb"), None), (4, ("Bia", "y", "c"), None)]
+
+
+@pytest.mark.parametrize(
+    "company", ["\n2024, ", "\n2024, \n", "x\n\n\nPessoa 9,2024,p9@x.test\n", '\n",p1@x.test\n', "\t\n,\n"]
+)
+@pytest.mark.parametrize("below", ["", "\n\nTotal de 2\n", "\nPessoa 2,Ana Boa Ltda,p2@x.test,demais", '\nPessoa 2,"x'])
+def test_a_row_that_a_strict_reader_reads_whole_is_never_refused(company, below):
+    written = company.replace('"', '""')
+    text = f'Nome,Empresa,E-mail\nPessoa 0,"{written}",p0@x.test\nPessoa 1,,p1@x.test{below}'
+    assert rows(text)[:2] == [
+        (2, ("Pessoa 0", company, "p0@x.test"), None),
+        (3 + company.count("\n"), ("Pessoa 1", "", "p1@x.test"), None),
+    ]
 
 
 def test_a_quote_inside_a_cell_is_a_character():

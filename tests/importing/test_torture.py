@@ -51,8 +51,16 @@ class File:
     broken: str
 
 
+rows_in_cells = st.lists(
+    st.sampled_from(
+        ["Bar", ", ", "; ", '"', "\n", "\n\n", "\t", "\n2024, ", "Pessoa 9,p9@x.test,", "+55 11 9777-1000"]
+    ),
+    max_size=8,
+).map("".join)
+
+
 @st.composite
-def files(draw, encodings=ENCODINGS):
+def files(draw, encodings=ENCODINGS, faults=FAULTS, prose=prose):
     others = draw(st.lists(st.sampled_from([*COLUMNS]), unique=True))
     header = draw(st.permutations(list(dict.fromkeys(["Nome", draw(st.sampled_from(IDENTIFYING)), *others]))))
     rows = [
@@ -62,7 +70,7 @@ def files(draw, encodings=ENCODINGS):
     delimiter, end = draw(st.sampled_from(",;\t")), draw(st.sampled_from(["\n", "\r\n", "\r"]))
     quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]))
     lines = [_write([cell.replace("\n", end) for cell in row], delimiter, end, quoting) for row in [header, *rows]]
-    broken, fault = draw(st.integers(1, len(rows))), draw(st.sampled_from(FAULTS))
+    broken, fault = draw(st.integers(1, len(rows))), draw(st.sampled_from(faults))
     place = draw(st.integers(0, len(lines[broken].rstrip("\r\n"))))
     lines[broken] = _break(lines[broken], fault, place, delimiter, end)
     names = [row[header.index("Nome")] for row in rows]
@@ -124,6 +132,14 @@ def test_one_fault_costs_at_most_its_own_row(file):
     names = list(names_of(file))
     assert [name for name in names if name in file.good] == file.good
     assert len(names) <= len(file.good) + 1, "the broken row enters once at most, and none of its lines as another"
+
+
+@pytest.mark.slow
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(files(encodings=["utf-8"], faults=["none", "blank line"], prose=rows_in_cells))
+def test_no_row_is_refused_that_a_strict_reader_reads(file):
+    note(repr(file.content))
+    assert list(names_of(file)) == file.good
 
 
 whole_way = settings(
