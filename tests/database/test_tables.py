@@ -1,15 +1,17 @@
-"""Headers come back as they were, and are written as any other JSON is."""
+"""Headers and moments come back as they were, and are written as SQLAlchemy writes them."""
 
 import json
+from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import literal, select
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.database.db import db
-from portal.database.tables import Headers
+from portal.database.tables import Headers, UTCDateTime
 from tests.conftest import BOTH
 
 ODD = [["Content-Type", 'text/"html"'], ["x-açaí", "é\\\n\t\x01 \U0001f600"], ["set-cookie", ""]]
@@ -26,3 +28,22 @@ def test_headers_come_back_as_they_were(app: Flask) -> None:
 def test_headers_are_written_as_any_json(headers: list[tuple[str, str]]) -> None:
     write = Headers().bind_processor(sqlite.dialect())
     assert write(headers) == json.dumps(headers)
+
+
+@BOTH
+def test_a_moment_of_any_zone_comes_back_in_utc(app: Flask) -> None:
+    west = datetime(2026, 3, 10, 23, 30, 0, 5, tzinfo=timezone(timedelta(hours=-3)))
+    for moment in (west, west.astimezone(UTC)):
+        read = db.session.execute(select(literal(moment, UTCDateTime()))).scalar_one()
+        assert (read, read.utcoffset()) == (moment, timedelta(0))
+    assert db.session.execute(select(literal(None, UTCDateTime()))).scalar_one() is None
+
+
+@pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()])
+def test_a_moment_without_a_zone_is_refused(dialect: sqlite.dialect | postgresql.dialect) -> None:
+    moment = datetime(2026, 3, 10, 12, 0)
+    with pytest.raises(ValueError, match="a time without a zone cannot be stored"):
+        UTCDateTime().process_bind_param(moment, dialect)
+    write = sqlite.dialect().type_descriptor(UTCDateTime()).bind_processor(sqlite.dialect())
+    with pytest.raises(ValueError, match="a time without a zone cannot be stored"):
+        write(moment)

@@ -61,6 +61,31 @@ def test_a_delivery_is_found_by_its_last_answer_and_tells_its_last_try() -> None
     assert {name: newest[number].id for name, number in rows.ids.items()} == {n: ids[1] for n, ids in tries.items()}
 
 
+def test_beside_each_delivery_stand_those_before_and_after_it_in_the_list() -> None:
+    rows = Rows(STOCK)
+    for wanted in ({}, {"status": "failed"}, {"trigger": "test"}):
+        asked = filtering.read_filter(db.session, rows.company.id, wanted)
+        listed = [None, *log.page_deliveries(db.session, rows.company.id, asked, limit=50).items, None]
+        for newer, each, older in zip(listed, listed[1:], listed[2:], strict=False):
+            assert each is not None
+            assert log.neighbours_of(db.session, each, asked) == [newer, older]
+
+
+def test_a_day_counts_what_was_made_from_its_begin_to_its_end_within_the_time_that_is_asked_for() -> None:
+    starts = [NOON - HOUR, NOON, NOON + HOUR, NOON + 2 * HOUR]
+    moments = [starts[0] - MOMENT, *(each + off for each in starts[1:] for off in (-MOMENT, timedelta(0)))]
+    rows = Rows({f"{number}": {"status": "failed", "created_at": moment} for number, moment in enumerate(moments)})
+
+    def failed(**wanted: Any) -> list[int]:
+        days = log.count_by_day(db.session, rows.company.id, filtering.DeliveryFilter(**wanted), starts=starts)
+        assert [day.start for day in days] == starts[:-1]
+        return [day.failed for day in days]
+
+    assert failed() == [1, 2, 2]
+    assert failed(since=NOON, until=NOON + HOUR) == [0, 2, 0]
+    assert failed(since=NOON - 9 * HOUR, until=NOON + 9 * HOUR) == [1, 2, 2]
+
+
 def test_a_part_of_an_id_is_looked_for_among_the_latest_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     before, first, last = (f"msg_{start}{'0' * 25}" for start in ("abcdeff", "abcdef0", "abcdeff"))
     before, last = f"{before[:-1]}1", f"{last[:-1]}f"

@@ -407,3 +407,13 @@ def test_a_session_takes_nothing_from_the_environment(
     with HostileReceiver(always_ok) as receiver:
         open_session(egress).post(f"http://hook.test:{receiver.port}/", data=b"{}")
         assert b"authorization" not in receiver.requests[0].lower()
+
+
+def test_no_handle_is_lost_where_the_time_was_up_before_anything_was_sent(egress: Egress) -> None:
+    with HostileReceiver(always_ok) as receiver:
+        for _ in range(3):
+            with pytest.raises(EgressError) as caught:
+                egress.send(prepare(receiver.url("/")), deadline=0)
+            assert (caught.value.reason, caught.value.detail) == ("timeout", "no time was left to send")
+        egress.send(prepare(receiver.url("/")))
+        assert (len(receiver.requests), len(egress._loop._free)) == (1, 1)

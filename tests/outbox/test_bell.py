@@ -37,6 +37,24 @@ def test_an_ear_hears_a_call_and_nothing_else(tmp_path: Path) -> None:
         ear.close()
 
 
+def test_what_else_lies_in_the_folder_keeps_no_worker_from_hearing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ears = [DatagramEar(tmp_path) for _ in range(2)]
+    odd = ["99999", "note", "-1", "0", "9" * 30]
+    monkeypatch.setattr(os, "listdir", lambda _folder: [*odd, *(ear.name for ear in ears)])
+    try:
+        DatagramBell(tmp_path).after_commit()
+        assert [ear.wait(5) for ear in ears] == [True, True]
+    finally:
+        for ear in ears:
+            ear.close()
+
+
+def test_where_no_worker_ever_was_a_call_is_lost_and_fails_nobody(tmp_path: Path) -> None:
+    DatagramBell(tmp_path / "nowhere").after_commit()
+
+
 def test_the_file_of_a_worker_that_was_killed_goes_after_a_minute_and_no_other(tmp_path: Path) -> None:
     with time_machine.travel(NOON, tick=False):
         ear = DatagramEar(tmp_path)

@@ -219,6 +219,18 @@ def test_after_a_while_without_anything_nothing_is_made_up_for(steady: SteadyClo
     assert shares.pause(5.0) == pytest.approx(0.01)
 
 
+@pytest.mark.parametrize(("late", "goes"), [(0.0, 1), (0.0101, 2), (0.0495, 5), (0.051, 1)])
+def test_a_look_that_comes_late_is_made_up_for_up_to_a_twentieth_of_a_second(
+    steady: SteadyClock, late: float, goes: int
+) -> None:
+    shares = Shares(16, senders=64, rate=100.0)
+    finish(shares, 1, [0.1] * 8)  # as many as that would be let go at once
+    steady.now = 200.0
+    go(shares)
+    steady.now += 0.01 + late + 1e-9
+    assert go(shares) == goes
+
+
 def test_without_a_rate_there_is_nothing_to_wait_for(steady: SteadyClock) -> None:
     shares = make_wide_shares(8, senders=16)
     assert (go(shares), go(shares), shares.pause(5.0)) == (8, 8, 5.0)
