@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from portal.rules import payload
+
 DELIVERY_ID = "msg_01a20541a4a4737b96cac627d2c45cc7"
 URL = "https://example.com/hook"
 
@@ -27,24 +29,8 @@ CONTACT_ITEM: dict[str, Any] = {
 }
 _FACTS = CONTACT_ITEM["contact"]
 CONTACT = {
-    "contact": {
-        "id": 7,
-        "name": _FACTS["name"],
-        "invite_date": _FACTS["invite_date"],
-        "accept_date": "2026-01-22 15:02:11",
-        "collect_date": "2026-01-22 09:00:00",
-        "reply_date": None,
-        "linkedin_public_id": _FACTS["linkedin_public_id"],
-        "current_company": _FACTS["current_company"],
-        "current_company_link": None,
-        "role": _FACTS["role"],
-        "location": _FACTS["location"],
-        "email": _FACTS["email"],
-        "phone": None,
-        "interest_level": 2,
-        "skills": _FACTS["skills"],
-        "experiences": _FACTS["experiences"],
-    },
+    "contact": {name: _FACTS.get(name) for name in payload.CONTACT}
+    | {"id": 7, "accept_date": "2026-01-22 15:02:11", "collect_date": "2026-01-22 09:00:00"},
     "contact_owner": {"id": 2} | CONTACT_ITEM["contact_owner"],
     "campaign": {"id": 1} | CONTACT_ITEM["campaign"],
     "messages": CONTACT_ITEM["messages"],

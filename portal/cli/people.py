@@ -1,7 +1,7 @@
 """`portal user` and `portal token`."""
 
 import sys
-from datetime import date
+from datetime import datetime
 from typing import Any
 
 import click
@@ -120,18 +120,6 @@ def show_invitation(token: str) -> None:
         click.echo("Set PORTAL_BASE_URL so that links name the address under which people reach the portal.", err=True)
 
 
-class Day(click.ParamType[date]):
-    """A day as programs write it."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no day such as 2026-01-31.", param, ctx)
-
-
 @click.group()
 def token() -> None:
     """Tokens for the API."""
@@ -147,14 +135,18 @@ def token() -> None:
     type=click.Choice(SCOPES),
     help="read: only GET; classify: contacts and levels too; manage: everything.",
 )
-@click.option("--until", type=Day(), help="Its last day, of the company's time zone.")
-def add_token(email: str, label: str, scope: str, until: date | None) -> None:
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Its last day, of the company's time zone."
+)
+def add_token(email: str, label: str, scope: str, until: datetime | None) -> None:
     """Print a new API token, alone on standard output. It cannot be shown again."""
     with console.open_app():
         email = users.normalise_email(email)
         person = console.or_fail(logging_in.find_user(db.session, email), f"Nobody logs in as {email}.")
         actor = Actor(person.company_id, console.ACTOR)
-        made = tokens.create_token(db.session, person, label=label, scope=scope, last_day=until, actor=actor)
+        made = tokens.create_token(
+            db.session, person, label=label, scope=scope, last_day=until and until.date(), actor=actor
+        )
         db.session.commit()
         click.echo(made)
 

@@ -30,6 +30,7 @@ from portal.runtime import runtime
 from portal.web import access, exchange
 from portal.web.asked import asked, asked_days, asked_numbers, read_page
 from portal.web.charts import read_chart
+from portal.web.exports import TRIGGER_WORDS
 from portal.web.files import attachment
 
 SOON = timedelta(minutes=1)  # a page looks for news of deliveries that are tried within this time
@@ -80,6 +81,7 @@ def index() -> ResponseReturnValue:
         count_cap=log.COUNT_CAP,
         searched=SEARCHED,
         reason_words={code: title_of(code) for code in WORDS},
+        trigger_words=TRIGGER_WORDS,
         warning_words={code: warning_title(code) for code in WARNINGS},
         campaigns=campaigns_of(db.session, company_id),
         people=people_of(db.session, company_id),
