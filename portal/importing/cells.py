@@ -2,6 +2,7 @@
 
 import html
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +25,8 @@ LINKED = re.compile(r"\(https?://[^\s()]+\)")
 """The address behind a text, as programs write what leads to a page of theirs: `Acme (https://…)`."""
 MORE_LINKED = re.compile(r"(?:\s*[,;][^(]*\(https?://[^\s()]+\))*\s*")
 """Nothing behind it, or only more of the kind."""
+QUOTED = re.compile(r'"([^",]*,[^"]*)"')
+"""A name with a comma among those of a cell that may hold several."""
 ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 """A long number as a spreadsheet shows and saves it: its digits are lost."""
 MIN_DIGITS = 3
@@ -31,6 +34,8 @@ AREA = re.compile(r"\(?0?[1-9]{2}\)?")
 WITHOUT_AREA = re.compile(r"[2-9](?:[ .-]?\d){7,8}")
 """A phone of Brazil whose area code stands in a column of its own."""
 SEVERAL = re.compile(r":::|[;|\n]| / ")
+CHAT = re.compile(r"(?:https?://)?(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?phone=)(\+?\d+)\S*", re.IGNORECASE)
+"""What leads to a chat with a phone."""
 TWO_PHONES = re.compile(r"((?:\D*\d){8,}?\D*?),(?=(?:[^,\d]*\d){8})")
 """The first of two phones with a comma between them. Fewer digits beside one are a part of a phone: `11,987654321`."""
 ENTITY = re.compile(
@@ -76,6 +81,7 @@ def read_text(cell: str) -> str:
     """A cell on one line, without the marks of programs; empty when it holds what stands for nothing."""
     if "&" in cell and ENTITY.search(cell):
         cell = html.unescape(cell)
+    cell = unicodedata.normalize("NFC", cell)
     if USUAL.fullmatch(cell):
         return cell
     text = cell.strip()
@@ -84,6 +90,9 @@ def read_text(cell: str) -> str:
             text = found[1].replace('""', '"')
     elif text.startswith("'"):
         text = text[1:-1].strip() if text.endswith("'") else unguard(text)
+    elif found := QUOTED.fullmatch(text):
+        text = found[1]
+    text = text.removeprefix("\ufeff")
     return "" if is_empty(text) else " ".join(text.split())
 
 
@@ -92,7 +101,7 @@ def read_label(text: str) -> str:
     if text.startswith("=") and (found := HYPERLINK.fullmatch(text)):
         text = found[2]
     if "(http" in text and (found := LINKED.search(text)) and MORE_LINKED.fullmatch(text, found.end()):
-        text = text[: found.start()].rstrip() or text
+        text = text[: found.start()].rstrip(" ]").removeprefix("[") or text
     return text.split(" ::: ", 1)[0]
 
 
@@ -111,7 +120,7 @@ def read_phone(text: str) -> str | None:
     """The first phone of a cell, as it is written; None when there is none, or only a rounded number."""
     if is_rounded(text):
         return None
-    phone = SEVERAL.split(read_label(text))[0]
+    phone = CHAT.sub(r"\1", SEVERAL.split(read_label(text))[0])
     if found := TWO_PHONES.match(phone):
         phone = found[1]
     phone = phone.strip(" '").removeprefix("tel:").removeprefix("p:").removesuffix(".0").strip()

@@ -188,11 +188,13 @@ def _settle_name(
 
 
 def _take_companies(fields: list[str | None], maybe: Sequence[str | None], seen: Sequence[Evidence]) -> None:
-    """What is called as a contact may be, and holds companies' names, is their company, if no other column says it."""
+    """What is called as a contact may be, and holds companies' names, is their company, if no filled one says it."""
+    if any(field == "current_company" and each.filled for field, each in zip(fields, seen, strict=True)):
+        return
     for index, field in enumerate(fields):
-        is_free = field is None and "current_company" not in fields
-        if is_free and maybe[index] == "name" and seen[index].are("companies"):
+        if field is None and maybe[index] == "name" and seen[index].are("companies"):
             fields[index] = "current_company"
+            return
 
 
 def _take_by_cells_alone(

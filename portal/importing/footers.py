@@ -18,7 +18,7 @@ FOOTER = re.compile(
 GROUP = re.compile(
     r"(?:equipe|equipo|time|team|squad|turma|filial|regiao|regional|region|zona)\b.*\w|(?:quentes|mornos|frios)$"
     r"|(?:leads|prospects|clientes|contatos|contacts)\b"
-    r"|(?:vendedora?|responsavel|consultora?|owner|carteira|grupo|segmento|setor|status|etapa|fase|origem|cidade|uf) ?:"
+    r"|(?:(?:[a-z]{1,20} ){0,2}[a-z]{4,20}|uf) ?:"
 )
 """How a line begins that is the title of the rows below it; any other name that stands alone is somebody's."""
 FIGURE = re.compile(r"(?:media|average|soma|sum|promedio|contagem|count)(?: geral)?:?")
@@ -49,11 +49,12 @@ def find_reason(
         return "explains_columns"
     is_alone = len(filled) == 1
     start = fold(filled[0])
-    if is_alone and fields.keys() <= TITLED and (is_period(filled[0]) or (names[1:] and GROUP.match(start))):
-        return "title"
     is_figure = FIGURE.fullmatch(start) or ("total" in start and FOOTER.match(start))
     is_foot = is_alone and (FOOTER.match(start) or start.count(" ") >= WORDS_OF_SENTENCE)
-    return "footer" if (is_foot or is_figure) and not _tells_somebody(fields) else None
+    if (is_foot or is_figure) and not _tells_somebody(fields):
+        return "footer"
+    is_title = is_alone and fields.keys() <= TITLED and (is_period(filled[0]) or (names[1:] and GROUP.match(start)))
+    return "title" if is_title else None
 
 
 def _tells_somebody(fields: Cells) -> bool:

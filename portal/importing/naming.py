@@ -9,6 +9,9 @@ from portal.rules.folding import fold, word_set
 HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
 WORD = re.compile(r"[^\W_]+")
+CUSTOM = "__c"
+"""How Salesforce ends the names of the fields that a company made."""
+OF_COMPANY = word_set("empresa company organizacao organization")
 JOINED = (("e mail", "email"), ("linked in", "linkedin"), ("whats app", "whatsapp"), ("hub spot", "hubspot"))
 OF_PROFILE_ITSELF = frozenset(("linkedin", "owner_name", "owner_email"))
 """What a name does not say any more without `linkedin`; of the others it only says where they were found."""
@@ -30,13 +33,19 @@ def known_names(header: Sequence[str]) -> int:
 
 
 def words_of(name: str) -> list[str]:
-    """The words of a column's name: folded, without brackets, numbers, and however they were put together."""
-    plain = BRACKETS.sub(" ", name[:MAX_NAME])
-    folded = " ".join(WORD.findall(fold(HUMP.sub(" ", plain if WORD.search(plain) else name[:MAX_NAME]))))
+    """The words of a column's name: folded, however they were put together, without numbers and remarks in brackets."""
+    name = name[:MAX_NAME].removesuffix(CUSTOM)
+    plain = BRACKETS.sub(_without_remark, name)
+    folded = " ".join(WORD.findall(fold(HUMP.sub(" ", plain if WORD.search(plain) else name))))
     for apart, joined in JOINED:
         folded = folded.replace(apart, joined)
     words = [word for word in folded.split() if not word.isdecimal()]
     return [each for word in words for each in GLUED.get(word, (word,))]
+
+
+def _without_remark(found: re.Match[str]) -> str:
+    """Nothing of what stands in brackets, unless that says whose it is: `Telefone (empresa)`."""
+    return found[0] if fold(found[0][1:-1]) in OF_COMPANY else " "
 
 
 def _key(words: Sequence[str]) -> frozenset[str]:
@@ -50,7 +59,7 @@ def _names(vocabulary: Mapping[str, str]) -> dict[frozenset[str], str]:
 SURE_NAMES, MAYBE_NAMES = _names(SURE), _names(MAYBE)
 _words = word_set(" ".join(SURE.values()).replace(",", " "))
 _glued = {"".join(name.split()): name.split() for names in SURE.values() for name in names.split(",")}
-GLUED = {glued: words for glued, words in _glued.items() if glued not in _words}
+GLUED = {glued: words for glued, words in _glued.items() if glued not in _words} | {"dt": ["data"]}
 """Names whose words a program wrote as one: `jobtitle`."""
 
 
@@ -76,6 +85,11 @@ def by_name(name: str, names: Mapping[frozenset[str], str]) -> str | None:
 
 def is_of_another(name: str) -> bool:
     return ANOTHER.search(fold(name[:MAX_NAME])) is not None
+
+
+def is_of_linkedin(name: str) -> bool:
+    """Whether a name says that the handles below it are those of LinkedIn, and not of another network."""
+    return by_name(name, SURE_NAMES) == "linkedin"
 
 
 def is_of_another_scale(name: str) -> bool:

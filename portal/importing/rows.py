@@ -36,6 +36,7 @@ from portal.importing.footers import find_reason
 from portal.importing.formulas import without_formulas
 from portal.importing.headings import NAMES, WITHIN_LINES, Cells, is_example_email
 from portal.importing.layout import Layout
+from portal.importing.naming import is_of_linkedin
 from portal.importing.order import Order
 from portal.importing.own import own_columns, path_of, read_own
 from portal.importing.reading import Record
@@ -204,8 +205,9 @@ class _Row:
             if field in self._said_of:
                 facts[name] = self._first(field, read, problem)
         facts["email"] = facts.get("email") or email_address(beside)
-        if not more and has_more_emails(self._text("email"), facts["email"]):
-            self.notes.append(Note("contact.email", "first_email", None, self._text("email")))
+        emails = next((text for _, text in self._said_of.get("email", ())), "")
+        if not more and has_more_emails(emails, facts["email"]):
+            self.notes.append(Note("contact.email", "first_email", None, emails))
         if is_example_email(facts.get("email")):
             self.notes.append(Note("contact.email", "example_email", None, facts["email"]))
         facts["linkedin_public_id"] = facts.get("linkedin_public_id") or self._linked_id()
@@ -256,6 +258,8 @@ class _Row:
         for column, text in said:
             is_month_first = read is read_date and column in self._reader.month_first
             try:
+                if read is linkedin_id and text.startswith("@") and not is_of_linkedin(self._reader.header[column]):
+                    raise ValueError(text)
                 found = read(text, month_first=True) if is_month_first else read(text)
             except ValueError:
                 found = None

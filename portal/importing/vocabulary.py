@@ -7,14 +7,15 @@ from portal.rules.folding import word_set
 
 SURE = {
     "name": """nome completo, full name, nombre completo, contact name, nome contato, nome pessoa, nombre contacto,
-        deal contact person, contact person, primary contact name, main contact name,
+        deal contact person, contact person, pessoa contato, negocio pessoa contato,
+        persona contacto, primary contact name, main contact name,
         razao contato, nom complet, name surname, nome sobrenome,
         nombre apellido""",
     "first_name": """first name, given name, primeiro nome, nome proprio, prenome, primer nombre,
         forename, prenom, vorname""",
     "middle_name": "middle name, additional name, nome do meio, nome meio, segundo nome, segundo nombre",
     "last_name": """last name, surname, family name, sobrenome, ultimo nome, apellido,
-        primer apellido, segundo apellido, segundo sobrenome, second last name,
+        primer apellido, segundo apellido, apellido paterno, apellido materno, segundo sobrenome, second last name,
         nome familia, apelido familia, nom famille, nachname, familienname, cognome""",
     "linkedin": """linkedin, linkedin url, linkedin perfil, linkedin profile, linkedin profile url, linkedin perfil url,
         linkedin public id, public id, linkedin public identifier, linkedin identificador, linkedin bio, linkedin id,
@@ -30,14 +31,14 @@ SURE = {
         whatsapp,
         whatsapp numero, whatsapp number, whatsapp telefone, telefone ddd, celular ddd, whatsapp ddd,
         telefono, telefono movil, movil, telefono numero, telemovel, telemovel numero,
-        telefon, handy, mobiltelefon, sms, whats, zap, wpp""",
+        telefon, handy, mobiltelefon, sms, whats, zap, wpp, cel""",
     "area_code": "ddd, area code, codigo area",
     "current_company": """company, companies, company name, company name cleaned, organization, organisation,
         organization name, organisation name,
         associated company, empresa associada, empresa asociada, company account, empresa conta, account name, conta
         nome, empresa, empresa nome, nombre empresa, organizacao,
         organizacao nome, organizacion, organizacion nombre, nome fantasia, empresa nome fantasia, empresa razao
-        social, employer, empregador, deal organization,
+        social, empresa instituicao, compania, employer, empregador, deal organization,
         negocio organizacao, negocio empresa, oportunidade empresa, entreprise, societe, nom entreprise, nom societe,
         unternehmen, firmenname, azienda""",
     "current_company_link": """company url, company website, company site, company link, company profile,
@@ -95,11 +96,13 @@ MAYBE = {
     "name": """name, nome, nombre, contact, contato, contacto, lead, pessoa, person, persona, cliente, prospect,
         nom, main contact, primary contact, associated contact, contato associado,
         contacto asociado, contato principal, contato primario, contacto principal, decisor,
-        decision maker, socio, display name, nome exibicao""",
+        decision maker, socio, socio administrador, representante legal, participante, participant, attendee, candidato,
+        candidate, display name, nome exibicao""",
     "last_name": "apelido",
     "linkedin": "url, link, profile, perfil, social, rede social, redes sociais",
     "role": "title, titulo, headline, poste, occupation, ocupacao, ocupacion, profissao",
-    "current_company": "account, conta, business, firma, cuenta, razao social",
+    "current_company": """account, conta, business, firma, cuenta, razao social, instituicao, entidade, institucion,
+        entidad""",
     "location": "address, endereco, postal address, direccion",
     "interest_level": "level, nivel, interest, interesse, interes, grau, lead level",
     "accept_date": """connected, conectado, conexao, connection, aceito, accepted, aceite, invite accepted,
@@ -121,7 +124,7 @@ WHOLE_OR_LAST = {"nom": "prenom", "name": "vorname"}
 
 FILLING = word_set(
     """de do da dos das of the el la los las del no na nos nas em on in at a o os as e y and or ou para por for by
-    com with
+    com with onde donde where
     your you seu sua su tu le les du des l d s what which qual quais is are eh please informe digite insira escreva
     enter favor voce usted trabalha atua custom personalizado personalizada properties"""
 )
@@ -142,7 +145,7 @@ GUESTS = word_set(
 """What is called so may be the one that the row is about, or somebody beside that one."""
 PERSONS = GUESTS | word_set(
     """contact contato contacto person pessoa persona lead prospect member membro individual people pessoal decisor
-    decisora socio socia candidate candidato candidata participant participante attendee"""
+    decisora dm socio socia candidate candidato candidata participant participante attendee"""
 )
 """What an export calls the one that the row is about."""
 RATED = word_set("contact contato contacto person pessoa persona lead prospect")
@@ -164,6 +167,6 @@ OF_SEVERAL = word_set("email phone linkedin location city state country role cur
 OTHERS = word_set(
     """from owner responsavel vendedor proprietario dono created criado criador creator author autor assigned atribuido
     modified modificado alterado updated user usuario sender remetente sdr manager gerente rep company empresa by
-    colega referral indicado indicacao assistant assistente emergency emergencia spouse conjuge"""
+    colega referral indicado indicacao indicou indicador assistant assistente emergency emergencia spouse conjuge"""
 )
 """Words of names whose cells say something of somebody else than the contact."""
