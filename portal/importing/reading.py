@@ -149,9 +149,8 @@ class _Records:
             return self._give_up(attempt, attempt.problem or "unclosed_quote")
         if len(attempt.lines) == 1 or self._shape is None or attempt.line < self._no_row_before:
             return None
-        if len(attempt.cells) == self._width and not self._is_torn(attempt):
-            return None
-        return self._without_swallowed(attempt)
+        is_torn = len(attempt.cells) != self._width or self._is_torn(attempt)
+        return self._without_swallowed(attempt, is_sure=is_torn is True) if is_torn is not False else None
 
     def _is_odd_line(self, attempt: _Attempt) -> bool:
         """Whether a stray quote took cells of a line into another."""
@@ -161,8 +160,8 @@ class _Records:
         fits_better = self._shape.fitting(line.split(self._delimiter)) > self._shape.fitting(attempt.cells)
         return fits_better or line.count('"') % 2 > 0
 
-    def _is_torn(self, attempt: _Attempt) -> bool:
-        """Whether what follows begins within a cell: the record ended where one of the next row opens."""
+    def _is_torn(self, attempt: _Attempt) -> bool | None:
+        """Whether what follows begins within a cell: the record ended where one of the next row opens. None: unsure."""
         passed: list[str] = []
         while (following := self._attempt()) is not None and len(passed) < MAX_LINES_OF_BROKEN_ROW:
             passed += following.lines
@@ -173,13 +172,17 @@ class _Records:
             return False
         if following.problem is None and self._shape.is_row(following.cells):
             return False
-        return self._shape.is_cut(attempt.cells) or not self._shape.begins(following.lines[0], self._delimiter)
+        if self._shape.is_cut(attempt.cells):
+            return True
+        begins = self._shape.begins(following.lines[0], self._delimiter)
+        return None if begins is None else not begins
 
-    def _without_swallowed(self, attempt: _Attempt) -> Record | None:
-        """The bad row that ends where another begins within the record; None where none does."""
+    def _without_swallowed(self, attempt: _Attempt, *, is_sure: bool) -> Record | None:
+        """The bad row that ends where another begins within the record, one without quotes unless that is sure."""
         self._feed.push_back(attempt.lines[1:])
         before = self._lines_before_next_row()
-        if before is not None and len(before) + 1 < len(attempt.lines):
+        rest = [] if before is None else attempt.lines[len(before) + 1 :]
+        if before is not None and rest and (is_sure or '"' not in rest[0]):
             return self._bad_row(attempt, "unclosed_quote", before)
         self._feed.push_back(before or [])
         self._feed.skip(len(attempt.lines) - 1)
@@ -215,7 +218,7 @@ class _Records:
             is_whole = attempt.problem is None and self._shape.is_row(attempt.cells)
             if is_whole and len(attempt.lines) > 1:
                 is_within = self._shape.begins(attempt.lines[0], self._delimiter) is False
-                is_whole = not is_within and not self._is_torn(attempt)
+                is_whole = not is_within and self._is_torn(attempt) is False
             if is_whole or self._mend(attempt) is not None:
                 self._feed.push_back(attempt.lines)
                 return lines

@@ -54,7 +54,7 @@ def refuse_torn(records: Iterator[Record], width: int) -> Iterator[Record]:
             held.append(record)
             is_usual = len(held) > MAX_LINES_OF_BROKEN_ROW
         elif held:
-            is_torn = record.problem == "unclosed_quote" and ENDING.match(record.cells[0]) is not None
+            is_torn = record.problem in (None, "unclosed_quote") and ENDING.match(record.cells[0]) is not None
             yield from (each._replace(problem="unclosed_quote") for each in held) if is_torn else held
             is_usual = is_usual or not is_torn
             held = []
