@@ -4,6 +4,8 @@ import re
 from datetime import timedelta
 from html import unescape
 
+from flask_babel import format_datetime
+
 from portal.clock import utcnow
 from portal.company.outages import last_outage
 from portal.database.db import db
@@ -12,7 +14,6 @@ from portal.notices.due import Notice
 from portal.notices.letters import write_notice
 from portal.people import tokens
 from portal.runtime import runtime
-from portal.web.presentation import full_time
 from tests.company.test_outages import arrive, break_down
 from tests.conftest import URL
 from tests.factories import endpoint_of, make_company, set_url
@@ -25,7 +26,7 @@ def test_an_outage_is_shown_at_home_and_at_the_webhook_with_its_deliveries(admin
     assert "Queda de agora" in home
     assert "(HTTP 503); 7 entregas esperam." in home
     began_at = last_outage(db.session, company.id).began_at
-    gives_up = f"Se ele não voltar até {full_time(began_at + timedelta(days=3))}, o portal pausa o envio"
+    gives_up = f"Se ele não voltar até {format_datetime(began_at + timedelta(days=3))}, o portal pausa o envio"
     assert gives_up in home
     assert gives_up in admin.get("/webhook").text
     assert "Testar e retomar" not in home
