@@ -16,6 +16,7 @@ from portal.application import flask_config
 from portal.config import Settings
 from portal.database.db import db, engine_options
 from portal.runtime import attach_runtime
+from tests.postgres import Kept
 
 
 class Applications:
@@ -26,8 +27,9 @@ class Applications:
     of them, and kept in the folder.
     """
 
-    def __init__(self, templates: Path) -> None:
+    def __init__(self, templates: Path, kept: Kept) -> None:
         templates.mkdir(exist_ok=True)
+        self._kept = kept
         self._templates = FileSystemBytecodeCache(str(templates))
         self._idle: dict[Hashable, list[Flask]] = defaultdict(list)
         self._configs: dict[Flask, dict[str, Any]] = {}
@@ -50,7 +52,7 @@ class Applications:
         runtime.egress.close()
         with app.app_context():
             db.session.remove()
-            db.engine.dispose()
+            give_back_connections(db.engine, self._kept)
         self._idle[kind_of(runtime.settings)].append(app)
 
     def _make(self, settings: Settings) -> Flask:
@@ -59,7 +61,7 @@ class Applications:
         app.jinja_env.bytecode_cache = self._templates
         self._configs[app] = dict(app.config)
         with app.app_context():
-            connect_where_the_url_says(db.engine)
+            connect_where_the_url_says(db.engine, self._kept)
         return app
 
 
@@ -68,13 +70,23 @@ def kind_of(settings: Settings) -> Hashable:
     return make_url(settings.database_url).get_backend_name(), settings.proxy_hops, settings.path
 
 
-def connect_where_the_url_says(engine: Engine) -> None:
-    """Make the engine connect to the database that its `url` names at that moment."""
+def connect_where_the_url_says(engine: Engine, kept: Kept) -> None:
+    """Make the engine connect to the database that its `url` names at that moment, by a kept connection at best."""
 
     @event.listens_for(engine, "do_connect")
-    def aim(dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+    def aim(dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
         arguments[:], chosen = dialect.create_connect_args(engine.url)
         options |= chosen | engine_options(str(engine.url)).get("connect_args", {})
+        return kept.take((chosen.get("port"), chosen["dbname"])) if dialect.name == "postgresql" else None
+
+
+def give_back_connections(engine: Engine, kept: Kept) -> None:
+    """Close the engine's connections, but for one of PostgreSQL's."""
+    close = engine.dialect.do_close
+    if engine.dialect.name == "postgresql":
+        engine.dialect.do_close = kept.put  # type: ignore[method-assign, assignment]
+    engine.dispose()
+    engine.dialect.do_close = close  # type: ignore[method-assign]
 
 
 @contextmanager

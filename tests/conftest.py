@@ -34,7 +34,7 @@ from portal.rules.retry import parse_schedule
 from tests import factories
 from tests.applications import Applications
 from tests.authority import Authority
-from tests.postgres import Databases, shared_postgres, stop_server
+from tests.postgres import Databases, Kept, shared_postgres, stop_server
 from tests.turns import Turns, group_of, is_quick, needs_postgresql, seconds_of, starts_a_program
 
 REAL_SYNCHRONOUS = sqlite.SYNCHRONOUS
@@ -186,9 +186,17 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_databases(request: pytest.FixtureRequest, worker_id: str) -> Iterator[Databases]:
+def kept_connections() -> Iterator[Kept]:
+    kept = Kept()
+    yield kept
+    kept.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(request: pytest.FixtureRequest, worker_id: str, kept_connections: Kept) -> Iterator[Databases]:
     """Databases on the run's one PostgreSQL server, copied from this worker's own template."""
-    databases = Databases(shared_postgres(request.config.stash[FOLDER] / "postgres"), template=f"template_{worker_id}")
+    server = shared_postgres(request.config.stash[FOLDER] / "postgres")
+    databases = Databases(server, template=f"template_{worker_id}", kept=kept_connections)
     make_schema(databases.template_url)
     yield databases
     databases.close()
@@ -230,8 +238,8 @@ MakeApp = Callable[..., Flask]
 
 
 @pytest.fixture(scope="session")
-def applications(request: pytest.FixtureRequest) -> Applications:
-    return Applications(request.config.stash[FOLDER] / "templates")
+def applications(request: pytest.FixtureRequest, kept_connections: Kept) -> Applications:
+    return Applications(request.config.stash[FOLDER] / "templates", kept_connections)
 
 
 @pytest.fixture(autouse=True)

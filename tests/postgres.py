@@ -102,10 +102,54 @@ SELECT (
 ), (SELECT count(*) FROM pg_trigger), (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_db_role_setting)
 """
 """What a test may change besides rows."""
+OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid != ALL(%s)"
 RESTART = "SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence"
 """Rows are numbered from the first again."""
+AS_NEW = "RESET ALL; UNLISTEN *; CLOSE ALL; DISCARD PLANS; SELECT pg_advisory_unlock_all()"
+"""Nothing is left of what a test told its connection, nor of what the server thought best for its few rows."""
 ROOM_FOR_ROWS = 8_000_000
 """Bytes that a database may grow by: what was deleted from a larger one would make the next test slow."""
+
+Place = tuple[int, str]
+"""Where a connection leads: a port, and a database behind it. Something else, such as pgbouncer, has its own port."""
+
+
+class Kept:
+    """Connections that stay open between tests, one to a database: a new one would have to learn all tables again."""
+
+    def __init__(self) -> None:
+        self._idle: dict[Place, psycopg.Connection | None] = {}
+
+    def allow(self, place: Place) -> None:
+        """A connection to there may be kept from now on."""
+        self._idle[place] = None
+
+    def forbid(self, place: Place) -> None:
+        """Close what is kept, and keep no other."""
+        if connection := self._idle.pop(place):
+            connection.close()
+
+    def put(self, connection: psycopg.Connection) -> None:
+        """Keep it, or close it where none is kept, or one is already."""
+        place = None if connection.closed else (connection.info.port, connection.info.dbname)
+        if place in self._idle and self._idle[place] is None:
+            self._idle[place] = connection
+        else:
+            connection.close()
+
+    def take(self, place: Place) -> psycopg.Connection | None:
+        connection = self._idle.get(place)
+        if connection is not None:
+            self._idle[place] = None
+        return connection
+
+    def pids(self) -> list[int]:
+        """The server's processes for what is kept."""
+        return [connection.info.backend_pid for connection in self._idle.values() if connection]
+
+    def close(self) -> None:
+        for place in list(self._idle):
+            self.forbid(place)
 
 
 class Databases:
@@ -115,10 +159,12 @@ class Databases:
     was changed, it is dropped.
     """
 
-    def __init__(self, server: str, template: str) -> None:
+    def __init__(self, server: str, template: str, kept: Kept) -> None:
         self._url = server
         self._template = template
+        self._kept = kept
         self._connection = psycopg.connect(server.replace("+psycopg", ""), autocommit=True)
+        self._port = self._connection.info.port
         # The other way to copy, through the log, takes ten times as long.
         self._how = "STRATEGY file_copy" if self._connection.info.server_version >= 150000 else ""
         self._connection.execute(f"CREATE DATABASE {template}")
@@ -135,10 +181,11 @@ class Databases:
         """The URL of a database as the template is."""
         name = self._idle.pop() if self._idle else self._make()
         yield self._named(name)
-        self._connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        self._connection.execute(OTHERS, [name, self._kept.pids()])
         if self._empty(name):
             self._idle.append(name)
         else:
+            self._kept.forbid((self._port, name))
             self._connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _make(self) -> str:
@@ -148,6 +195,7 @@ class Databases:
         if self._fresh is None:
             with self._connect(name) as connection:
                 self._fresh = self._look(connection)
+        self._kept.allow((self._port, name))
         return name
 
     def _look(self, connection: psycopg.Connection) -> tuple[Any, int]:
@@ -157,17 +205,29 @@ class Databases:
 
     def _empty(self, name: str) -> bool:
         """Delete every row that a test made. Returns whether the database is as it was copied."""
-        assert self._fresh is not None
         try:
-            with self._connect(name) as connection:
-                found, size = self._look(connection)
-                if found != self._fresh[0] or size > self._fresh[1] + ROOM_FOR_ROWS:
-                    return False
-                # In any order, whatever refers to whatever; and at once, since each way there and back takes its time.
-                deletes = [f"DELETE FROM {table}" for table in Base.metadata.tables]
-                connection.execute("; ".join(["SET session_replication_role = replica", *deletes, RESTART]))
-        except psycopg.Error:  # it was dropped, or made unusable
+            connection = self._kept.take((self._port, name)) or self._connect(name)
+        except psycopg.Error:  # it was dropped
             return False
+        try:
+            return self._is_emptied(connection)
+        except psycopg.Error:  # it was made unusable
+            connection.close()
+            return False
+        finally:
+            self._kept.put(connection)
+
+    def _is_emptied(self, connection: psycopg.Connection) -> bool:
+        assert self._fresh is not None
+        connection.rollback()
+        connection.autocommit = True
+        found, size = self._look(connection)
+        if found != self._fresh[0] or size > self._fresh[1] + ROOM_FOR_ROWS:
+            return False
+        # In any order, whatever refers to whatever; and at once, since each way there and back takes its time.
+        deletes = [f"DELETE FROM {table}" for table in Base.metadata.tables]
+        connection.execute("; ".join(["SET session_replication_role = replica", *deletes, RESTART, AS_NEW]))
+        connection.autocommit, connection.read_only, connection.isolation_level = False, None, None
         return True
 
     def _connect(self, name: str) -> psycopg.Connection:
