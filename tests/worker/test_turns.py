@@ -23,11 +23,10 @@ from portal.worker import rounds
 from portal.worker.dispatcher import Dispatcher
 from tests.conftest import URL
 from tests.factories import NOON, endpoint_of, make_company
-from tests.worker.turning import Inbox, Refusing, Turning, actions, answered, make_due, states
+from tests.worker.turning import AWAY, Inbox, Refusing, Turning, actions, answered, make_due, states
 
 LEASE = timedelta(seconds=14)
 """With a deadline of 9 s."""
-AWAY = OperationalError("UPDATE delivery", {}, Exception("no route"))
 
 
 @pytest.fixture
@@ -66,6 +65,11 @@ def test_it_holds_a_connection_only_while_there_is_something_to_do(turning: Turn
     turning.answer()
     turning.turn()
     assert (states(), pool.checkedout()) == ([("delivered", "ok_text", 1, 1)], 1)
+    kept = turning._connection
+    make_due(company, 1)
+    turning.wake()
+    turning.turn()
+    assert (len(turning.sent), turning._connection is kept) == (2, True)
     turning._disconnect()
     db.session.remove()
     assert pool.checkedout() == 0
@@ -86,6 +90,82 @@ def test_what_follows_a_result_within_a_millisecond_is_recorded_with_it_and_no_w
     assert turning.take_turn() == [5.0, 0.0]  # nothing else is on its way: there is nothing to wait for
     assert [state[0] for state in states()] == ["delivered"] * 4
     assert turning.take_turn() == [5.0]
+
+
+def test_it_waits_for_no_more_once_all_that_was_on_its_way_is_back(
+    turning: Turning, company: Company, inbox: Inbox
+) -> None:
+    make_due(company, 2)
+    turning.take_turn()
+    turning.take_turn()
+    turning.answer(after=1.0)
+    inbox.put(turning.in_hand.pop(), after=1.0)
+    assert turning.take_turn() == [5.0, 0.001, 0.0]
+
+
+def test_without_a_free_sender_it_waits_although_there_is_something_to_look_for(
+    turning: Turning, company: Company
+) -> None:
+    make_due(company, 1)
+    turning._shares.senders = 0
+    assert turning.take_turn() == [5.0]
+
+
+def test_one_of_a_quick_receiver_goes_although_no_sender_is_free(app: Flask, company: Company, inbox: Inbox) -> None:
+    turning = Turning(inbox, worker_threads=1)
+    other = make_company("Outra", url=URL)
+    for each in (company, other):
+        make_due(each, 1)
+    turning.take_turn()
+    turning.answer()
+    turning.take_turn()
+    turning.answer()
+    turning.take_turn()  # both have answered in time
+    for each in (company, other):
+        make_due(each, 2)
+    turning.wake()
+    turning.take_turn()
+    assert len(turning.sent) == 4
+    turning._disconnect()
+
+
+def test_leases_and_strays_are_looked_after_at_calls_and_times_once_and_when_the_clock_is_set_back(
+    turning: Turning, company: Company, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    for name in ("pull_forward", "recover", "cancel_strays", "has_due", "claim_due"):
+        act = getattr(outbox, name)
+
+        def note(*given: Any, name: str = name, act: Any = act, **facts: Any) -> Any:
+            done.append(name)
+            return act(*given, **facts)
+
+        monkeypatch.setattr(outbox, name, note)
+
+    def turn() -> list[str]:
+        done.clear()
+        turning.take_turn()
+        return list(done)
+
+    mends = ["recover", "cancel_strays", "claim_due"]
+    assert turn() == ["pull_forward", *mends]
+    assert turn() == ["has_due"]  # five seconds later
+    make_due(company, 4)
+    turning.wake()
+    assert turn() == ["has_due", *mends]
+    turning.answer()
+    assert turn() == ["claim_due"]  # what came of one makes room, and nobody called
+    assert turn() == ["has_due"]
+    make_due(company, 1)
+    inbox.put(turning.in_hand.pop())
+    turning.wake()
+    assert turn() == mends
+    turning._clock = SimpleNamespace(step=lambda: -60.0)
+    turning.wake()
+    assert turn() == ["pull_forward", *mends]
+    turning._clock = SimpleNamespace(step=lambda: 0.0)
+    turning.wake()
+    assert turn()[:1] == ["has_due"]
 
 
 def test_fifty_results_are_recorded_at_a_time(turning: Turning, company: Company, inbox: Inbox) -> None:
@@ -185,19 +265,20 @@ def fail_turn(turning: Turning) -> None:
 def test_a_result_that_the_database_does_not_take_keeps_no_other_and_is_recorded_as_a_fault_of_ours(
     turning: Turning, company: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first, second, third = make_due(company, 3)
+    first, second, third, fourth = make_due(company, 4)
     turning.take_turn()
-    for _ in range(3):
+    for _ in range(4):
         turning.answer()
     refusing = Refusing({second: ValueError("a surrogate")})
     monkeypatch.setattr(outbox, "settle", refusing)
     fail_turn(turning)
     one = (second, "internal_error")
-    assert refusing.told[1:] == [[(first, "ok_text")], [(second, "ok_text")], [one], [(third, "ok_text")]]
+    others = [(number, "ok_text") for number in (first, second, third, fourth)]
+    assert refusing.told[1:] == [[others[0]], [others[1]], [one], [others[2]], [others[3]]]
     assert [(state[0], state[1]) for state in states()] == [
         ("delivered", "ok_text"),
         ("failed", "internal_error"),
-        ("delivered", "ok_text"),
+        *[("delivered", "ok_text")] * 2,
     ]
     attempt = db.session.query(Attempt).filter_by(delivery_id=second).one()
     assert (attempt.url, "ValueError" in (attempt.detail or "")) == (URL, True)
@@ -237,7 +318,8 @@ def test_what_a_database_that_is_away_did_not_take_is_kept_and_recorded_when_it_
     assert [state[0] for state in states()] == ["sending"] * 2
     assert (len(turning._unrecorded), turning._shares.under_way) == (2, 2)
     monkeypatch.setattr(outbox, "settle", settle)
-    assert turning.take_turn() == [0.0]
+    turning._shares.senders = 0
+    assert turning.take_turn() == [0.0]  # nothing is claimed, and it is recorded at once all the same
     assert [state[0] for state in states()] == ["delivered"] * 2
     assert actions(caplog) == []
 
@@ -256,6 +338,22 @@ def test_a_fault_of_ours_on_the_way_to_its_record_is_tried_with_a_database_that_
     monkeypatch.setattr(outbox, "settle", settle)
     fail_turn(turning)
     assert (errors, len(turning._unrecorded), turning._shares.under_way) == ([], 1, 1)
+
+
+def test_what_could_not_be_given_back_is_given_back_when_the_database_is_there_again(
+    turning: Turning, company: Company, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_due(company, 1)
+    turning.take_turn()
+    inbox.put(turning.in_hand.pop())
+    monkeypatch.setattr(outbox, "settle", Refusing({}, away=True))
+    fail_turn(turning)
+    assert (states()[0][0], turning._shares.under_way) == ("sending", 1)
+    monkeypatch.undo()
+    turning._shares.senders = 0
+    monkeypatch.setattr(clock, "monotonic", lambda: inbox.now)
+    assert turning.take_turn() == [0.0]
+    assert (states()[0][0], turning._shares.under_way) == ("pending", 0)
 
 
 def test_at_its_end_it_waits_for_what_is_being_sent_records_it_and_claims_nothing(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from portal import outbox
 from portal.database.db import db
@@ -19,6 +20,8 @@ from portal.webhook import Outcome
 from portal.worker.dispatcher import Dispatcher
 from tests.conftest import URL
 from tests.factories import NOON, make_contact, make_delivery
+
+AWAY = OperationalError("UPDATE delivery", {}, Exception("no route"))
 
 
 class Inbox:
@@ -90,12 +93,15 @@ def answered(reason: str = "ok_text", **facts: Any) -> Outcome:
 class Refusing:
     """In place of `outbox.settle`: results of these deliveries meet errors, the first time or each time."""
 
-    def __init__(self, errors: dict[int, Exception], *, also_again: bool = False) -> None:
+    def __init__(self, errors: dict[int, Exception], *, also_again: bool = False, away: bool = False) -> None:
+        self._away = away
         self._errors, self._also_again, self._settle = errors, also_again, outbox.settle
         self.told: list[list[tuple[int, str]]] = []
 
     def __call__(self, connection: Any, results: Any, rules: Any) -> None:
         self.told.append([(claim.delivery_id, outcome.reason) for claim, outcome in results])
+        if self._away:
+            raise AWAY
         for claim, outcome in results:
             if claim.delivery_id in self._errors and (self._also_again or outcome.reason != "internal_error"):
                 raise self._errors[claim.delivery_id]
