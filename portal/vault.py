@@ -45,8 +45,7 @@ class Vault:
         self._old = Fernet(base64.urlsafe_b64encode(_derive(secret_key, b"catacliente webhook secrets")))
         self._marking = _derive(secret_key, b"catacliente marks")
         self._open = lru_cache(REMEMBERED)(self._open_unremembered)
-        self._is_proven = False
-        """Whether it opened anything: from then on, what seems to need another key is damaged."""
+        self._is_proven = False  # whether it opened anything: from then on, what seems to need another key is damaged
 
     def mark(self, text: str) -> str:
         """A keyed hash: tells whether a text is the one that was marked, and nothing to who lacks the key."""

@@ -33,8 +33,7 @@ class Known:
             self.default_owner = PersonRecord(default_owner.id, default_owner.name, default_owner.email)
             self.people[default_owner.email] = self.default_owner
         self.by_id: dict[int, ContactRecord] = {}
-        self._joined: set[str] = set()
-        """Names and companies of whom was merged into another."""
+        self._joined: set[str] = set()  # names and companies of whom was merged into another
         self._by_key: dict[str, dict[str, list[ContactRecord]]] = {kind: {} for kind in (*EVERYWHERE, *WITHIN)}
 
     def find(self, contact_id: Any) -> ContactRecord | None:

@@ -32,8 +32,7 @@ class Incoming:
 
     def start(self) -> None:
         """Forget the answer before."""
-        self.status = 0
-        """0 until a status line came, and again after an informational answer."""
+        self.status = 0  # 0 until a status line came, and again after an informational answer
         self.header_bytes = 0
         self.headers_done = False
         self.body_size = 0

@@ -24,8 +24,8 @@ MAX_STAND_INS = 1024
 
 logger = logging.getLogger(__name__)
 
+# Gets the answer, the EgressError, or a fault of our own; called on the loop's thread, and raises nothing.
 Done = Callable[[Answer | Exception], None]
-"""Gets the answer, the EgressError, or a fault of our own; called on the loop's thread, and raises nothing."""
 
 _EVENTS = {
     pycurl.POLL_IN: select.POLLIN,
@@ -55,8 +55,7 @@ class Loop:
         self._free: list[Transport] = []
         self._running: dict[pycurl.Curl, tuple[Transport, Exchange]] = {}
         self._stand_ins: dict[tuple[str, Route], StandIn] = {}
-        self._timer: float | None = None
-        """When libcurl wants to be called."""
+        self._timer: float | None = None  # when libcurl wants to be called
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._is_asleep = self._is_closing = self._has_ended = False

@@ -40,8 +40,7 @@ class Resolver:
         self._resolve = resolve
         self._lock = Lock()
         self._pending: dict[tuple[str, int], Future[tuple[str, ...]]] = {}
-        self._waiting: deque[tuple[str, int]] = deque()
-        """Those of the pending that have no thread yet."""
+        self._waiting: deque[tuple[str, int]] = deque()  # those of the pending that have no thread yet
         self._threads = 0
 
     def lookup(self, host: str, port: int, *, timeout: float) -> tuple[str, ...]:

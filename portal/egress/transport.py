@@ -131,8 +131,8 @@ class Transport:
         self._sockets: list[socket.socket] = []
         self._address: str | None = None
         self._request_sent = False
+        # A kept connection was unusable before anything was sent: the request may begin again, `fresh`.
         self.met_disturbed = False
-        """A kept connection was unusable before anything was sent: the request may begin again, `fresh`."""
         self._incoming.start()
         curl = self.curl
         self._route = request.route

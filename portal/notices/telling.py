@@ -44,10 +44,8 @@ class Teller:
         self._speaking = speaking
         self._vault = vault
         self._session = open_session(egress)
-        self._logged: dict[int, tuple[str, int | None]] = {}
-        """What the log was told last, by endpoint."""
-        self._in_trouble: dict[int, Notice] = {}
-        """The endpoints whose recovery the log will tell."""
+        self._logged: dict[int, tuple[str, int | None]] = {}  # what the log was told last, by endpoint
+        self._in_trouble: dict[int, Notice] = {}  # the endpoints whose recovery the log will tell
 
     def tell_due(self, *, unless: Callable[[], bool] = lambda: False) -> bool:
         """Tell what is due now; before each notice `unless` may call it off.

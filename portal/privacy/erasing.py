@@ -85,8 +85,8 @@ class Search:
         self._company_id = company_id
         self._traces = traces
         self._seen: set[Place] = set()
+        # The rows that name the person, in the order of their tables, each with what is to stay of it.
         self.found: dict[Place, Any] = {}
-        """The rows that name the person, in the order of their tables, each with what is to stay of it."""
 
     def unseen(self, session: Session) -> Iterator[Place]:
         """The company's rows that were not looked at yet."""

@@ -56,8 +56,8 @@ class Masker:
     """Masks, in texts that may repeat a body, whatever of it tells a person."""
 
     def __init__(self, body: bytes) -> None:
+        # Of words in a row: one or two that are a whole text, or a word of a name, and any `RUN` of a longer one.
         self._runs: set[int] = set()
-        """Of words in a row: one or two that are a whole text, or a word of a name, and any `RUN` of a longer one."""
         self._phone_ends: set[str] = set()
         self._words_left = MOST_WORDS
         for is_name, text in _texts_of(_load(body)):

@@ -21,8 +21,8 @@ from portal.web.asked import asked, asked_days
 from portal.web.audit_words import ACTION_WORDS, action_words, subject_words
 from portal.web.redirects import see_other
 
+# What entries share that stand in one row where they follow each other.
 SAME = attrgetter("actor", "action", "subject", "ip")
-"""What entries share that stand in one row where they follow each other."""
 
 bp = access.Pages("audit", __name__, url_prefix="/audit")
 
