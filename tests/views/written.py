@@ -1,7 +1,7 @@
 """A company of which everything is known, at one moment, and how its pages are written down: what they say and lead to.
 
 What is written down stands in tests/data/written. After a change of what pages show,
-`WRITE=1 python -m pytest tests/views/test_written.py` writes it anew: read the difference.
+`WRITE=1 python -m pytest tests/views/test_written*.py` writes it anew: read the difference.
 """
 
 import os
@@ -53,6 +53,7 @@ VARIES = [
     (re.compile(r"\bcat_\w+"), "cat_*"),
     (re.compile(r"(secret=|\b)[A-Z2-7]{32}\b"), r"\1*"),
     (re.compile(r"\b(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}\b"), "*"),
+    (re.compile(r"(Catacliente-Portal/)[\d.]+"), r"\1*"),
     (re.compile(r"v1,[\w+/]{43}="), "v1,*"),
 ]
 """What is made by chance, and differs each time."""
@@ -83,7 +84,8 @@ class Reader(HTMLParser):
         said = [
             name if value is None else f"{name}={value}"
             for name, value in attrs
-            if (name in KEPT or name.startswith(("aria-", "data-", "hx-"))) and ("name", "csrf_token") not in attrs
+            if (name in KEPT or name.startswith(("aria-", "data-", "hx-")) or (value or "").endswith("-error"))
+            and ("name", "csrf_token") not in attrs
         ]
         if said:
             self.lines.append(f"<{tag} {' '.join(said)}>")
@@ -100,11 +102,16 @@ class Reader(HTMLParser):
             self._opens = False
 
 
-def lines_of(answer: TestResponse, *, whole: bool = False) -> list[str]:
-    """What an answer says: of a page the part of its own, unless `whole`."""
-    text = answer.get_data(as_text=True)
+def varied(text: str) -> str:
+    """The text without what differs each time."""
     for pattern, instead in VARIES:
         text = pattern.sub(instead, text)
+    return text
+
+
+def lines_of(answer: TestResponse, *, whole: bool = False) -> list[str]:
+    """What an answer says: of a page the part of its own, unless `whole`."""
+    text = varied(answer.get_data(as_text=True))
     if answer.mimetype != "text/html":
         return text.splitlines()
     if not whole and "<main" in text:
