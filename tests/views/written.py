@@ -50,7 +50,7 @@ VARIES = [
     (re.compile(r"/static/\w+/"), "/static/*/"),
     (re.compile(r"whsec_\S+?(?=[\"'\s<&]|$)"), "whsec_*"),
     (re.compile(r"(/(?:invitation|reset|setup|inspector|account/email)/)[\w-]{20,}"), r"\1*"),
-    (re.compile(r"\bcat_\w+"), "cat_*"),
+    (re.compile(r"\bcat_[\w-]+"), "cat_*"),
     (re.compile(r"(secret=|\b)[A-Z2-7]{32}\b"), r"\1*"),
     (re.compile(r"\b(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}\b"), "*"),
     (re.compile(r"(Catacliente-Portal/)[\d.]+"), r"\1*"),
