@@ -4,6 +4,8 @@ import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from portal import clock
 from portal.database.db import db
 from portal.models import Attempt
@@ -134,6 +136,21 @@ def test_when_everything_arrived_the_answer_is_yes(admin, company, receiver):
     set_url(company, receiver.url)
     mark_delivered(make_delivery(make_contact(company)))
     assert "Sim. Tudo o que foi classificado chegou." in admin.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("state", "words"), [("failing", "O portal continua tentando sozinho."), ("paused", "O envio está em pausa.")]
+)
+def test_the_answer_is_not_yes_while_something_waits(admin, company, receiver, state, words):
+    set_url(company, receiver.url)
+    delivery = mark_delivered(make_delivery(make_contact(company)))
+    for queued in ("pending", "sending"):
+        delivery.status, endpoint_of(company).state = queued, state
+        db.session.commit()
+        home = admin.get("/").text
+        assert "Sim" not in home
+        assert words_of(home).count("Todos os níveis chegaram, mas 1 entrega ainda está na fila. " + words) == 1
+        assert "Ver o que está na fila" in home
 
 
 def test_a_failure_that_a_newer_delivery_made_good_counts_no_more(admin, company, receiver):
