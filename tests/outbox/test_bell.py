@@ -2,16 +2,22 @@
 
 import os
 import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import psycopg
 import pytest
 import time_machine
 from flask import Flask
 from sqlalchemy import select
 
-from portal.database.db import db
+from portal import clock
+from portal.database.db import POOLED, db
 from portal.outbox import bell
-from portal.outbox.bell import DUE, DatagramBell, DatagramEar, NotifyEar
+from portal.outbox.bell import DUE, DatagramBell, DatagramEar, NotifyBell, NotifyEar, make_bell, make_ear
 from tests.factories import NOON
 
 
@@ -95,3 +101,119 @@ def test_nobody_else_gets_the_connection_of_an_ear_that_cannot_listen(
     assert not NotifyEar(db.engine).wait(0)
     with db.engine.connect() as connection:
         assert connection.connection.driver_connection.autocommit is False  # type: ignore[union-attr]
+
+
+class Wire:
+    """A connection of PostgreSQL's that notes what it is told, and hears what it is given."""
+
+    def __init__(self, *, is_pooled: bool = False, heard: Sequence[int | Exception] = ()) -> None:
+        self.info = {POOLED: is_pooled}
+        self.driver_connection: Any = SimpleNamespace(autocommit=False, notifies=self._notifies)
+        self.told: list[Any] = []
+        self._heard = list(heard)
+
+    def cursor(self) -> Any:
+        return SimpleNamespace(execute=lambda words: self.told.append((words, self.driver_connection.autocommit)))
+
+    def _notifies(self, *, timeout: float, stop_after: int) -> Iterator[str]:
+        self.told.append((timeout, stop_after))
+        heard = self._heard.pop(0)
+        if isinstance(heard, Exception):
+            raise heard
+        yield from ["call"] * heard
+
+    def invalidate(self) -> None:
+        self.told.append("invalidate")
+
+    def close(self) -> None:
+        self.told.append("close")
+        raise psycopg.OperationalError("it is gone")
+
+
+class Server:
+    """An engine of PostgreSQL whose connections are these, in turn."""
+
+    def __init__(self, *wires: Wire) -> None:
+        self.dialect = SimpleNamespace(name="postgresql", loaded_dbapi=psycopg)
+        self._wires = list(wires)
+        self.said: list[str] = []
+
+    def raw_connection(self) -> Wire:
+        if not self._wires:
+            raise psycopg.OperationalError("nobody answers")
+        return self._wires.pop(0)
+
+    @contextmanager
+    def begin(self) -> Iterator[Any]:
+        yield SimpleNamespace(execute=lambda words: self.said.append(str(words)))
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    slept: list[float] = []
+    monkeypatch.setattr(clock, "sleep", slept.append)
+    return slept
+
+
+LISTENS = ("LISTEN portal_due", True)
+
+
+def test_an_ear_of_postgresql_listens_at_its_first_wait_and_then_hears_calls(slept: list[float]) -> None:
+    wire = Wire(heard=[0, 1])
+    server: Any = Server(wire)
+    ear = NotifyEar(server)
+    assert [ear.wait(0.25), ear.wait(0.25), ear.wait(0.5)] == [True, False, True]
+    assert wire.told == [LISTENS, (0.25, 1), (0.5, 1)]
+    ear.show_life()
+    for _ in range(2):
+        ear.close()
+    assert (wire.told[3:], slept, server.said) == (["invalidate", "close"], [], [])
+
+
+def test_a_connection_that_breaks_is_given_up_and_another_one_listens_after_a_while(slept: list[float]) -> None:
+    broken, next_one = Wire(heard=[psycopg.OperationalError("gone")]), Wire(heard=[1])
+    server: Any = Server(broken, next_one)
+    ear = NotifyEar(server)
+    assert [ear.wait(0.25) for _ in range(4)] == [True, False, True, True]
+    assert (broken.told, next_one.told) == ([LISTENS, (0.25, 1), "invalidate", "close"], [LISTENS, (0.25, 1)])
+    assert slept == [0.25]
+    silent: Any = Server()
+    assert (NotifyEar(silent).wait(0.75), slept) == (False, [0.25, 0.75])
+
+
+@pytest.mark.parametrize("is_heard", [1, 0])
+def test_behind_a_pool_an_ear_is_tried_first_and_says_once_that_it_hears_nothing(
+    slept: list[float], caplog: pytest.LogCaptureFixture, is_heard: int
+) -> None:
+    wire = Wire(is_pooled=True, heard=[is_heard, 1])
+    server: Any = Server(wire)
+    ear = NotifyEar(server)
+    assert [ear.wait(0.25), ear.wait(0.25)] == [True, bool(is_heard)]
+    tried = [LISTENS, (2.0, 1)]
+    assert (server.said, wire.told) == (
+        ["NOTIFY portal_due"],
+        [*tried, (0.25, 1)] if is_heard else [*tried, "invalidate", "close"],
+    )
+    assert slept == ([] if is_heard else [0.25])
+    words = "The pool before PostgreSQL lends a server for one transaction (pgbouncer: pool_mode = transaction), so "
+    told = [] if is_heard else [("bell_unheard", f"{words}this worker is not woken at once: it looks once a second.")]
+    assert [(getattr(each, "action", ""), each.getMessage()) for each in caplog.records] == told
+
+
+def test_each_database_has_its_own_bell_and_ear(app: Flask, tmp_path: Path) -> None:
+    server: Any = Server()
+    kinds = []
+    for engine in (db.engine, server):
+        ear = make_ear(engine, tmp_path)
+        kinds.append((type(make_bell(engine, tmp_path)), type(ear)))
+        ear.close()
+    assert kinds == [(DatagramBell, DatagramEar), (NotifyBell, NotifyEar)]
+
+
+def test_the_bell_of_postgresql_rings_within_the_transaction(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[tuple[object, str]] = []
+    monkeypatch.setattr(bell, "run_words", lambda connection, words: said.append((connection, words)))
+    rings: Any = NotifyBell()
+    rings.before_commit(db.session)
+    rings.after_commit()
+    assert said == [(db.session.connection(), "NOTIFY portal_due")]

@@ -70,6 +70,30 @@ def test_another_key_is_no_fault_of_one_delivery(failed: Delivery) -> None:
         outbox.begin(claim, Vault("another key"), runtime().egress, lambda _outcome: None)
 
 
+def test_what_is_sent_is_opened_for_its_company_and_its_purpose(failed: Delivery) -> None:
+    vault, company_id = runtime().vault, failed.company_id
+    failed.status, failed.next_attempt_at = "pending", utcnow()
+    db.session.commit()
+    (claim,) = claim_due()
+    keys = [vault.seal(key, purpose="webhook_secret", company_id=company_id) for key in ("new", "old")]
+    header = "x-key", vault.seal("k", purpose="webhook_header", company_id=company_id)
+    sent = outbox.request_of(claim._replace(secrets=tuple(keys), header=header), vault)
+    assert (sent.url, sent.webhook_id, sent.body) == (claim.url, claim.webhook_id, claim.body)
+    assert (sent.secrets, sent.header) == (("new", "old"), ("x-key", "k"))
+    assert outbox.request_of(claim, vault).header is None
+
+
+def test_a_fault_of_ours_is_an_outcome_and_told_in_the_log(failed: Delivery, caplog: pytest.LogCaptureFixture) -> None:
+    failed.status, failed.next_attempt_at = "pending", utcnow()
+    db.session.commit()
+    (claim,) = claim_due()
+    ends: list[Outcome] = []
+    outbox.begin(claim._replace(secrets=("damaged",)), runtime().vault, runtime().egress, ends.append)
+    assert [(each.reason, each.url, each.final) for each in ends] == [("internal_error", claim.url, True)]
+    told = [(each.levelname, getattr(each, "action", ""), getattr(each, "delivery", "")) for each in caplog.records]
+    assert told == [("ERROR", "send_failed", claim.webhook_id)]
+
+
 def test_an_outage_that_lasts_goes_on(failed: Delivery) -> None:
     cause = Outcome.interrupted(url=URL, started_at=utcnow())
     for _ in range(2):
