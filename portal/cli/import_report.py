@@ -31,12 +31,12 @@ class Findings:
             if self._is_kept:
                 self.kept.append(finding)
                 continue
-            kind = (finding.column, self._explain(finding.field, finding.problem))
+            kind = (finding.column, self._explain(finding._replace(other_line=0)))
             self._warned[kind] += finding.is_warning
             if self._warned[kind] <= MOST_WARNINGS:
                 said = f" ({', '.join(filter(None, (finding.column, *finding.cells)))})" if finding.is_warning else ""
                 label = "warning: " if finding.is_warning else ""
-                click.echo(inert(f"line {finding.line}: {label}{kind[1]}{said}"), err=True)
+                click.echo(inert(f"line {finding.line}: {label}{self._explain(finding)}{said}"), err=True)
 
     def tell_rest(self) -> None:
         """Count the warnings that were not printed."""
@@ -76,7 +76,7 @@ def print_report(order: Order, counts: Counter[str], findings: list[Finding], *,
     """What became of the file, for programs."""
     explain, layout = row_explainer(), order.layout
     rows = [
-        {"line": row.line, "field": row.field, "problem": row.problem, "message": explain(row.field, row.problem)}
+        {"line": row.line, "field": row.field, "problem": row.problem, "message": explain(row)}
         | ({"column": row.column, "said": "".join(row.cells)} if row.is_warning else {})
         for row in findings
     ]

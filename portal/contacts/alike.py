@@ -14,6 +14,8 @@ from portal.database.scratch import Numbers
 # What is kept of a person: the columns that entries filled.
 BITS = {name: 1 << place for place, name in enumerate(SAYABLE)}
 WITHOUT_ID = len(BITS)  # so many bits further up: those that entries without a LinkedIn id filled
+ALL = (1 << WITHOUT_ID) - 1
+LINE = 2 * WITHOUT_ID  # above both: the line of the first
 
 
 class Alike:
@@ -26,8 +28,8 @@ class Alike:
     def __init__(self) -> None:
         self._kept = Numbers()
 
-    def number(self, item: ContactItem, said: Any) -> ContactItem:
-        """The item with its place among those alike; `said` is all that the list says of it."""
+    def number(self, item: ContactItem, said: Any, line: int = 0) -> ContactItem:
+        """The item with its place among those alike; `said` is all that the list says of it, in this line."""
         email, name = item.facts.get("email"), item.facts.get("name")
         if item.is_named_only:
             place = self._place(hash((item.campaign, name, item.facts.get("current_company"))), hash((repr(said),)))
@@ -35,13 +37,16 @@ class Alike:
         folded = search_name(name or "") if email else ""
         if email and name:
             self._place(hash(email), hash((folded,)))
-        told = self._tell(item, folded)
-        return replace(item, told=told) if told else item
+        told, first = self._tell(item, folded, line)
+        return replace(item, told=told, told_line=first) if told else item
 
-    def has_other_description(self, item: ContactItem) -> bool:
-        """Whether an item describes its campaign otherwise than the first that did, and is not to be believed."""
-        description = item.campaign_facts.get("description")
-        return bool(description and self._place(hash((item.campaign, "description")), hash((description,))))
+    def described_before(self, item: ContactItem, line: int) -> int | None:
+        """Where the first stands that describes an item's campaign, and otherwise: the item is not to be believed."""
+        if not (description := item.campaign_facts.get("description")):
+            return None
+        key, place = hash((item.campaign, "description")), hash((item.campaign, "description", "line"))
+        self._kept[place] = first = self._kept[place] or line
+        return first if self._place(key, hash((description,))) else None
 
     def is_shared(self, email: str) -> bool:
         """Whether the list, as far as it was read, has the e-mail under several names."""
@@ -52,28 +57,29 @@ class Alike:
         key, entry = hash(email), hash((name,))
         return self.is_shared(email) and (self._kept[key] == entry or self._kept[hash((key, entry))] > 0)
 
-    def _tell(self, item: ContactItem, name: str) -> frozenset[str]:
-        """What entries before this one said of the same person, by the surest thing that this one says of it.
+    def _tell(self, item: ContactItem, name: str, line: int) -> tuple[frozenset[str], int]:
+        """What entries before this one said of the same person, by the surest that this one says of it, and where.
 
         One with a LinkedIn id is also whom an entry without one named by the e-mail and this folded name.
         """
         linkedin, email = item.facts.get("linkedin_public_id"), item.facts.get("email")
         said = sum(map(BITS.__getitem__, item.said))
         sure = enumerate((item.contact_id, linkedin))
-        told = [self._say((item.campaign, kind, str(each)), said) for kind, each in sure if each]
+        told = [self._say((item.campaign, kind, str(each)), said, line) for kind, each in sure if each]
         if email:
-            before = self._say((item.campaign, email, name), said if linkedin else said | said << WITHOUT_ID)
-            told.append(before >> WITHOUT_ID if linkedin else before)
-        if not any(told):
-            return frozenset()
+            before = self._say((item.campaign, email, name), said if linkedin else said | said << WITHOUT_ID, line)
+            told.append(before >> LINE << LINE | before >> WITHOUT_ID & ALL if linkedin else before)
+        if not any(each & ALL for each in told):
+            return frozenset(), 0
         surest = told[0] or (told[-1] if linkedin and email else 0)
-        return frozenset(column for column, bit in BITS.items() if bit & surest)
+        first = min(each >> LINE for each in told if each & ALL)
+        return frozenset(column for column, bit in BITS.items() if bit & surest), first
 
-    def _say(self, person: tuple[Any, ...], said: int) -> int:
-        """Add to what is said of a person. Returns what was said before."""
+    def _say(self, person: tuple[Any, ...], said: int, line: int) -> int:
+        """Add to what is said of a person. Returns what was said before, with the line of the first."""
         key = hash(person)
         before = self._kept[key]
-        self._kept[key] = before | said
+        self._kept[key] = before | said if before else said | line << LINE
         return before
 
     def _place(self, key: int, entry: int) -> int:

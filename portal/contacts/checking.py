@@ -83,6 +83,7 @@ class ContactItem:
     ordinal: int = 0  # which one it means of several contacts that only a name and a company tell
     # What entries before it in the same list said of the same person, as `said` names it.
     told: frozenset[str] = frozenset()
+    told_line: int = 0  # where the first of them stands
     # The number that the contact had in a file of ours: it counts where the contact there is the same person.
     likely_id: int | None = None
 

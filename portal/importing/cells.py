@@ -75,6 +75,8 @@ class Note:
     problem: str
     column: int | None
     said: str
+    other_line: int = 0
+    """The line of another row that it speaks of."""
 
 
 def read_text(cell: str) -> str:

@@ -18,6 +18,7 @@ from portal.contacts.saving import save_batch
 from portal.database.driver import Statement, insert_into
 from portal.database.rows import given, rows_of, within
 from portal.database.tables import Key
+from portal.importing.cells import Note
 from portal.importing.encoding import Blocks
 from portal.importing.findings import Finding, bad_row, store_findings, warning
 from portal.importing.layout import read_rows
@@ -75,9 +76,8 @@ class Rows:
                 said = (str(result.lost_messages),)
                 findings.append(Finding(record.line, "messages", "thread_full", said, is_warning=True))
             for name, each in result.otherwise.items():
-                findings.append(
-                    Finding(record.line, f"contact.{name}", "told_before", (said_of(each),), is_warning=True)
-                )
+                note = Note(f"contact.{name}", "told_before", None, said_of(each), item.told_line)
+                findings.append(warning(record, note, ()))
             if result.is_former:
                 said = (item.facts.get("name") or "",)
                 findings.append(Finding(record.line, "contact", "merged_away", said, is_warning=True))
@@ -133,6 +133,8 @@ def read_row(reader: RowReader, record: Record) -> tuple[ContactItem | None, lis
     """The contact of a row, if it holds one, and what is wrong or doubtful."""
     clean = without_nuls(record)
     found = [] if clean is record else [Finding(record.line, "", "nuls_removed", (), is_warning=True)]
+    if record.goes_on:
+        found.append(warning(record, Note("", "row_joined", None, "", record.goes_on), ()))
     try:
         reading = reader.read(clean)
     except InvalidContact as error:

@@ -29,6 +29,8 @@ class Finding(NamedTuple):
     column: str = ""
     """The name of a warning's column, if it has one."""
     is_warning: bool = False
+    other_line: int = 0
+    """The line of another row that it speaks of."""
 
     @property
     def says(self) -> tuple[str, ...]:
@@ -47,7 +49,7 @@ def bad_row(record: Record, error: InvalidContact) -> Finding:
 
 def warning(record: Record, note: Note, header: Sequence[str]) -> Finding:
     column = header[note.column] if note.column is not None and note.column < len(header) else ""
-    return Finding(record.line, note.field, note.problem, (note.said,), column, is_warning=True)
+    return Finding(record.line, note.field, note.problem, (note.said,), column, True, note.other_line)
 
 
 def store_findings(findings: Sequence[Finding]) -> bytes:

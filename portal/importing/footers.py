@@ -24,7 +24,7 @@ GROUP = re.compile(
 FIGURE = re.compile(r"(?:media|average|soma|sum|promedio|contagem|count)(?: geral)?:?")
 """What a report calls the figures of a row below its table."""
 WORDS_OF_SENTENCE = 12
-"""So many spaces no name has."""
+"""A line of no more is somebody's name."""
 TITLED = frozenset((*NAMES, "current_company"))
 """The fields of the columns that titles are written into."""
 
@@ -50,11 +50,18 @@ def find_reason(
     is_alone = len(filled) == 1
     start = fold(filled[0])
     is_figure = FIGURE.fullmatch(start) or ("total" in start and FOOTER.match(start))
-    is_foot = is_alone and (FOOTER.match(start) or start.count(" ") >= WORDS_OF_SENTENCE)
+    is_foot = is_alone and (FOOTER.match(start) or _is_sentence(filled[0]))
     if (is_foot or is_figure) and not _tells_somebody(fields):
         return "footer"
     is_title = is_alone and fields.keys() <= TITLED and (is_period(filled[0]) or (names[1:] and GROUP.match(start)))
     return "title" if is_title else None
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether a text of many words ends as a sentence does, or has several that no name has; names may be as long."""
+    words = text.split()
+    is_closed = text.endswith((".", "!", "?", ":"))
+    return len(words) > WORDS_OF_SENTENCE and (is_closed or sum(word.islower() and len(word) > 3 for word in words) > 1)
 
 
 def _tells_somebody(fields: Cells) -> bool:

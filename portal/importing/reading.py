@@ -36,6 +36,8 @@ class Record(NamedTuple):
     problem: str | None = None
     is_below: bool = False
     """A line of a single cell, at the end of the table and after an empty one."""
+    goes_on: int = 0
+    """The line with the rest of a row that was broken in two."""
 
 
 def read_records(
@@ -168,9 +170,7 @@ class _Records:
             if following.problem or '"' in following.lines[0] or len(following.cells) >= self._width:
                 break
         self._feed.push_back(passed)
-        if self._shape is None or following is None:
-            return False
-        if following.problem is None and self._shape.is_row(following.cells):
+        if self._shape is None or following is None or (not following.problem and self._shape.is_row(following.cells)):
             return False
         if self._shape.is_cut(attempt.cells):
             return True

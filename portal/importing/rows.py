@@ -92,6 +92,7 @@ class RowReader:
         self._people = people
         self._emails = emails
         self.alike = Alike()
+        self._line = 0
         self.header: Sequence[str] = layout.header
         self.month_first = frozenset(layout.month_first)
         self.texts = [name for name in ("current_company", "role", "location") if name in columns]
@@ -103,6 +104,7 @@ class RowReader:
         """The contact and the level of one row, with what was doubtful. Raises InvalidContact for a bad row."""
         if record.problem is not None:
             raise InvalidContact("", record.problem)
+        self._line = record.line
         if self._layout.delimiter is None:
             return self._read_json(record.cells[0])
         if self._is_own:
@@ -176,11 +178,11 @@ class RowReader:
             if checked.owner and self._emails is not None and checked.owner.email not in self._emails:
                 notes.append(Note("contact_owner.email", "not_of_company", None, checked.owner.email))
                 checked = replace(checked, owner=None)
-            if self.alike.has_other_description(checked):
+            if first := self.alike.described_before(checked, self._line):
                 said = checked.campaign_facts["description"]
-                notes.append(Note("campaign.description", "described_before", None, said))
+                notes.append(Note("campaign.description", "described_before", None, said, first))
                 checked = replace(checked, campaign_facts={})
-            return Reading(self.alike.number(checked, said_by), tuple(notes))
+            return Reading(self.alike.number(checked, said_by, self._line), tuple(notes))
 
 
 class _Row:

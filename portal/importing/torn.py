@@ -39,7 +39,7 @@ def _joined(above: Record, below: Record, shape: Shape) -> Record | None:
     fitting, filled = shape.fitting(cells)
     if shape.fitting(below.cells)[0] or not fitting == filled > shape.fitting(above.cells)[1]:
         return None
-    return above._replace(cells=cells)
+    return above._replace(cells=cells, goes_on=below.line)
 
 
 def refuse_torn(records: Iterator[Record], width: int) -> Iterator[Record]:

@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.importing.encoding import FileProblem, NoName, UnknownName
+from portal.importing.findings import Finding
 
 KIND_WORDS = {
     "linkedin": _l("Conexões do LinkedIn"),
@@ -136,6 +137,7 @@ ROW_WORDS = {
     "repeated_header": _l("A linha repete o cabeçalho, e não é um contato."),
     "explains_columns": _l("A linha explica as colunas, e não é um contato."),
     "example_row": _l("A linha é um exemplo de como preencher, e não é um contato."),
+    "row_joined": _l("A linha continua na de baixo: juntas são um contato."),
     "nuls_removed": _l("A linha tinha bytes nulos, que foram tirados."),
     "not_json": _l("A linha não é um JSON válido."),
     "merged_away": _l(
@@ -143,6 +145,13 @@ ROW_WORDS = {
     ),
     "not_saved": _l("O banco de dados recusou esta linha."),
 }
+
+LINE_WORDS = {
+    "told_before": _l("a linha %(line)s diz outra coisa desta pessoa, e é a que vale."),
+    "described_before": _l("a linha %(line)s descreve a campanha de outro modo, e é o que vale."),
+    "row_joined": _l("A linha continua na %(line)s: juntas são um contato."),
+}
+"""What is said of a row that has to do with the one in another line."""
 
 FILE_WORDS = {
     "empty": _l("O arquivo não tem nenhuma linha com dados."),
@@ -189,17 +198,20 @@ FILE_WORDS = {
 }
 
 
-def row_explainer() -> Callable[[str, str], str]:
-    """What says what is wrong with a row, as one sentence: `explain(field, problem)`, in the language of now.
+def row_explainer() -> Callable[[Finding], str]:
+    """What says what is wrong with a row, as one sentence, in the language of now.
 
     The words are looked up here once, for a report of many rows, and for what is written when the request is over.
     """
-    rows, problems, paths = (
-        {key: str(word) for key, word in words.items()} for words in (ROW_WORDS, PROBLEM_WORDS, PATH_WORDS)
+    rows, problems, paths, lines = (
+        {key: str(word) for key, word in words.items()} for words in (ROW_WORDS, PROBLEM_WORDS, PATH_WORDS, LINE_WORDS)
     )
 
-    def explain(field: str, problem: str) -> str:
-        return rows.get(problem) or f"{paths.get(field, field)}: {problems.get(problem, problem)}"
+    def explain(found: Finding) -> str:
+        said = rows.get(found.problem) or problems.get(found.problem, found.problem)
+        if found.other_line:
+            said = lines[found.problem] % {"line": found.other_line}
+        return said if found.problem in rows else f"{paths.get(found.field, found.field)}: {said}"
 
     return explain
 

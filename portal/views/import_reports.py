@@ -97,7 +97,7 @@ def bad_rows(task_id: int) -> ResponseReturnValue:
 
     def row(finding: Finding) -> list[str]:
         padding = [""] * (len(header) - len(finding.cells))
-        return [*finding.cells, *padding, str(finding.line), explain(finding.field, finding.problem)]
+        return [*finding.cells, *padding, str(finding.line), explain(finding)]
 
     found = (row(each) for each in read_findings(db.engine, task_id) if not each.is_warning)
     return _send(f"importacao-{task_id}", [*header, _("Linha"), _("Problema")], found)
@@ -110,7 +110,7 @@ def warnings(task_id: int) -> ResponseReturnValue:
     explain = row_explainer()
 
     def row(finding: Finding) -> list[str]:
-        return [str(finding.line), finding.column, *(finding.cells or [""]), explain(finding.field, finding.problem)]
+        return [str(finding.line), finding.column, *(finding.cells or [""]), explain(finding)]
 
     found = (row(each) for each in read_findings(db.engine, task_id) if each.is_warning)
     return _send(f"avisos-{task_id}", [_("Linha"), _("Coluna"), _("Conteúdo"), _("Aviso")], found)
