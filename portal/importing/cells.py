@@ -10,7 +10,7 @@ from typing import Any
 
 from portal.rules.folding import fold, word_set
 from portal.rules.formulas import unguard
-from portal.rules.identity import email_address, is_empty
+from portal.rules.identity import clean_text, email_address, is_empty
 
 USUAL = re.compile(r"[a-mo-tv-zA-MO-TV-Z0-9À-ÖØ-öø-ÿ]\S*(?: \S+)*")
 """A cell that says what it says: it begins as nothing begins that stands for nothing, and has no odd space."""
@@ -34,6 +34,7 @@ AREA = re.compile(r"\(?0?[1-9]{2}\)?")
 WITHOUT_AREA = re.compile(r"[2-9](?:[ .-]?\d){7,8}")
 """A phone of Brazil whose area code stands in a column of its own."""
 SEVERAL = re.compile(r":::|[;|\n]| / ")
+SITE = re.compile(r"://|\w\.[^\W\d_]")
 CHAT = re.compile(r"(?:https?://)?(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?phone=)(\+?\d+)\S*", re.IGNORECASE)
 """What leads to a chat with a phone."""
 TWO_PHONES = re.compile(r"((?:\D*\d){8,}?\D*?),(?=(?:[^,\d]*\d){8})")
@@ -113,6 +114,12 @@ def read_link(text: str) -> str:
     return found[1] if found else text.split(" ::: ", 1)[0]
 
 
+def read_site(text: str) -> str | None:
+    """The address of a site; None for any other text, such as a street."""
+    link = read_link(text)
+    return link if SITE.search(link) else None
+
+
 def is_formula(text: str) -> bool:
     """Whether a cell holds a formula whose result the file does not say; a link says what it shows."""
     return text.startswith("=") and FORMULA.match(text) is not None and HYPERLINK.fullmatch(text) is None
@@ -122,7 +129,7 @@ def read_phone(text: str) -> str | None:
     """The first phone of a cell, as it is written; None when there is none, or only a rounded number."""
     if is_rounded(text):
         return None
-    phone = CHAT.sub(r"\1", SEVERAL.split(read_label(text))[0])
+    phone = CHAT.sub(r"\1", SEVERAL.split(clean_text(read_label(text)))[0])
     if found := TWO_PHONES.match(phone):
         phone = found[1]
     phone = phone.strip(" '").removeprefix("tel:").removeprefix("p:").removesuffix(".0").strip()

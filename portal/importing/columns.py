@@ -133,6 +133,8 @@ def _by_cells(name: str, sure: str | None, maybe: str | None, seen: Evidence, is
         return "owner_email"
     if sure == "phone" and seen.are("areas"):
         return "area_code"
+    if sure == "current_company_link" and seen.filled and not seen.has_sites:
+        return None  # a street
     is_of_contact = not OTHERS & set(words_of(name))
     is_theirs = maybe == "linkedin" or (not is_named and seen.tells_apart)
     if _are_names(maybe, seen):
@@ -232,7 +234,8 @@ def _leave_out_progress(fields: list[str | None], header: Sequence[str], seen: S
     """
     is_alone = not {"city", "country"} & set(fields)
     for index, name in enumerate(header):
-        is_progress = words_of(name) == ["state"] and (is_alone or seen[index].are("codes"))
+        is_of_lead = words_of(name)[-1:] == ["lead"]  # `Lead - Estado` is where they are
+        is_progress = is_of_lead or (words_of(name) == ["state"] and (is_alone or seen[index].are("codes")))
         if fields[index] == "state" and (is_progress or seen[index].are("stages")):
             fields[index] = None
 

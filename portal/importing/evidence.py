@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from portal.importing.cells import AREA, is_formula, read_level, read_text, split_mailbox
+from portal.importing.cells import AREA, SITE, is_formula, read_level, read_text, split_mailbox
 from portal.importing.dates import first_numbers, read_date
 from portal.rules.folding import word_set
 from portal.rules.identity import email_address, linkedin_id
@@ -41,7 +41,7 @@ class Evidence:
         self._people: set[str] = set()
         self._known: set[str] = set()
         self.day_first = self.month_first = self.ambiguous = 0
-        self.has_dates = False
+        self.has_dates = self.has_sites = False
         self.levels = 0
         self.is_all_levels = True
 
@@ -112,6 +112,7 @@ class Evidence:
             self.counts["names" if found["more"] else "words"] += 1
         word = text.lower().rstrip(".")
         self.counts["areas"] += AREA.fullmatch(text) is not None
+        self.has_sites = self.has_sites or SITE.search(text) is not None
         self.counts["companies"] += COMPANY.search(text) is not None
         self.counts["codes"] += len(text) > 3 and text.islower() and " " not in text
         self.counts["stages"] += word.removeprefix("em ") in STAGES

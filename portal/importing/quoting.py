@@ -30,5 +30,5 @@ def split_leniently(line: str, delimiter: str) -> tuple[str, ...] | None:
         cell, found, rest = rest[is_quoted:].partition('"' + delimiter if is_quoted else delimiter)
         if not found:
             return None
-        cells.append(cell.replace('""', '"') if is_quoted else cell)
+        cells.append(cell.replace('""', '"').replace('\\"', '"') if is_quoted else cell)
     return tuple(cells)

@@ -27,6 +27,7 @@ from portal.importing.cells import (
     read_level,
     read_link,
     read_phone,
+    read_site,
     read_text,
     split_mailbox,
     split_people,
@@ -47,7 +48,7 @@ from portal.rules.formulas import unguard
 from portal.rules.identity import email_address, linkedin_id, public_id, says_nothing, shows_link
 
 READERS: Sequence[tuple[str, str, Callable[..., Any], str]] = (
-    ("current_company_link", "current_company_link", read_link, ""),
+    ("current_company_link", "current_company_link", read_site, ""),
     ("phone", "phone", read_phone, "not_a_phone"),
     ("email", "email", email_address, "not_an_email"),
     ("linkedin_public_id", "linkedin", linkedin_id, "not_a_profile"),
@@ -269,7 +270,7 @@ class _Row:
                 return found
             is_link = field == "linkedin" and shows_link(text)
             is_unclear = field not in IDENTIFIERS and fold(text) in AFFIRMING
-            if is_link or is_unclear or not says_nothing(text):
+            if problem and (is_link or is_unclear or not says_nothing(text)):
                 kind = "link_lost" if is_link else "rounded" if is_rounded(text) else problem
                 refused = refused or Note(f"contact.{field}", kind, column, text)
         if refused:

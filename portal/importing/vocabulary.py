@@ -52,12 +52,12 @@ SURE = {
         organization title, company position, designation, cargo contato, fonction, berufsbezeichnung,
         posizione""",
     "location": """location, localizacao, localidade, ubicacion, city state, cidade estado, cidade uf, localizacion,
-        geographic location, location name, city state country""",
+        geographic location, geography, location name, city state country""",
     "city": "city, cidade, municipio, ciudad, ville, stadt, address city, endereco cidade, direccion ciudad",
     "state": """state, state region, estado, uf, provincia, province, region, regiao, state province, estado uf,
         address state, address region, endereco estado, direccion provincia""",
     "country": """country, country region, pais, country code, pays, pais regiao, address country, endereco pais,
-        pais regiao endereco, direccion pais""",
+        pais regiao endereco, pais region, direccion pais""",
     "interest_level": "interest level, nivel interesse, grau interesse, nivel interes, grado interes, level interest",
     "owner_email": """owner email, email responsavel, email dono, email proprietario, email vendedor, email responsable,
         owner email address""",
@@ -85,8 +85,9 @@ SURE = {
         invitation accepted at, aceito em, conectado el,
         fecha conexion, connecte le, date connexion, verbunden am, vernetzt am, data collegamento""",
     "collect_date": """collect date, create date, created at, created on, created time, created date, creation date,
-        date created, data criada, data criacao, data cadastro, data entrada, criado em, cadastrado em,
-        inserido sistema, fecha creacion, creado el, date added, added on, added at, adicionado em""",
+        date created, data criada, data criacao, data cadastro, data entrada, data coleta, coletado em, collected at,
+        criado em, cadastrado em, inserido sistema, fecha creacion, creado el, date added, added on, added at,
+        adicionado em""",
     "reply_date": """reply date, replied at, replied on, date replied, data resposta, respondeu em, respondido em,
         fecha respuesta, last reply, last reply date""",
 }
@@ -96,7 +97,8 @@ MAYBE = {
     "name": """name, nome, nombre, contact, contato, contacto, lead, pessoa, person, persona, cliente, prospect,
         nom, main contact, primary contact, associated contact, contato associado,
         contacto asociado, contato principal, contato primario, contacto principal, decisor,
-        decision maker, socio, socio administrador, representante legal, participante, participant, attendee, candidato,
+        decision maker, socio, socio administrador, representante legal, contato comercial,
+        contacto comercial, participante, participant, attendee, candidato,
         candidate, display name, nome exibicao""",
     "last_name": "apelido",
     "linkedin": "url, link, profile, perfil, social, rede social, redes sociais",
@@ -125,6 +127,7 @@ WHOLE_OR_LAST = {"nom": "prenom", "name": "vorname"}
 FILLING = word_set(
     """de do da dos das of the el la los las del no na nos nas em on in at a o os as e y and or ou para por for by
     com with onde donde where
+    relacionado relacionada
     your you seu sua su tu le les du des l d s what which qual quais is are eh please informe digite insira escreva
     enter favor voce usted trabalha atua custom personalizado personalizada properties"""
 )
