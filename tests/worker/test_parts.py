@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,7 @@ from portal.models import Company, Task
 from portal.outbox import DUE
 from portal.runtime import runtime
 from portal.tasks import slices, store
-from portal.tasks.store import Chunk, Done, TaskClaim
+from portal.tasks.store import Chunk, ComeBack, Done, TaskClaim, TaskError
 from portal.worker.dispatcher import Dispatcher
 from portal.worker.housekeeping import keep_house
 from portal.worker.notifier import Notifier
@@ -57,6 +57,17 @@ def test_a_beat_shows_this_worker_and_forgets_who_was_silent_for_a_day(app: Flas
     assert shown == (["life"] * 2 if is_well else [])
     heartbeat.end()
     assert "this" not in workers()
+
+
+def test_a_worker_that_cannot_sign_off_says_so_and_ends(caplog: pytest.LogCaptureFixture) -> None:
+    def begin() -> None:
+        raise OperationalError("DELETE FROM worker_heartbeat", {}, Exception("no route"))
+
+    engine: Any = SimpleNamespace(begin=begin)
+    ear: Any = SimpleNamespace(name="this")
+    Heartbeat(engine, ear, ear).end()
+    told = [(each.levelname, getattr(each, "action", ""), each.getMessage()) for each in caplog.records]
+    assert told == [("WARNING", "outbox_unreachable", "The worker could not sign off: no route")]
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -195,3 +206,51 @@ def test_a_task_whose_database_goes_away_is_given_back_or_waits_for_the_end_of_i
     told = [(getattr(each, "action", ""), each.getMessage().splitlines()[0]) for each in caplog.records]
     words = "A task could not be given back: (builtins.Exception) no route"
     assert (row.status, told) == (("waiting", []) if is_back else ("running", [("tasks_unreachable", words)]))
+
+
+ENDS: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
+    ("done", {"status": "done", "reason": None, "position": 1}, [("INFO", "task_ended")]),
+    ("refused", {"status": "failed", "reason": "file_gone", "position": 1}, [("INFO", "task_ended")]),
+    ("fault", {"status": "failed", "reason": "internal_error"}, [("ERROR", "task_failed"), ("INFO", "task_ended")]),
+    ("waits", {"status": "running", "reason": None, "position": 1, "finished_at": None}, []),
+    ("lost", {"status": "running", "position": 0, "lease_token": "another's"}, [("WARNING", "task_lost")]),
+    ("stopped", {"status": "waiting", "position": 1, "lease_token": None, "lease_expires_at": None}, []),
+]
+
+
+@pytest.mark.parametrize(("what", "facts", "told"), ENDS, ids=[each[0] for each in ENDS])
+def test_a_task_ends_or_waits_as_its_work_says_and_the_log_says_so(
+    app: Flask,
+    company: Company,
+    caplog: pytest.LogCaptureFixture,
+    what: str,
+    facts: dict[str, Any],
+    told: list[tuple[str, str]],
+) -> None:
+    caplog.set_level("INFO", logger="portal.worker.task_runner")
+    faults = {"refused": TaskError("file_gone"), "fault": ZeroDivisionError(), "waits": ComeBack()}
+
+    def work(_engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
+        if what == "lost":
+            with db.engine.begin() as connection:
+                connection.execute(update(Task).values(lease_token="another's"))
+        yield lambda _session: Done(moved=1)
+        if what == "stopped":
+            runner.stop()
+        if what in faults:
+            raise faults[what]
+        yield from [lambda _session: Done(moved=1)] * (what == "stopped")
+
+    slices.queue_numbers(db.session, actor_of(company), "sync", [1])
+    db.session.commit()
+    runner = TaskRunner(db.engine, on_due=lambda: None, kinds={"sync": work})
+    assert runner.run_one()
+    row = db.session.query(Task).one()
+    db.session.refresh(row)
+    assert {name: getattr(row, name) for name in facts} == facts
+    ended = {"kind": "sync", "reason": facts.get("reason"), "task_id": row.id}
+    assert [(each.levelname, getattr(each, "action", "")) for each in caplog.records] == told
+    for each in caplog.records:
+        assert each.task_id == row.id  # type: ignore[attr-defined]
+        if each.action == "task_ended":  # type: ignore[attr-defined]
+            assert {name: getattr(each, name) for name in ended} == ended

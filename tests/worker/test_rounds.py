@@ -79,6 +79,21 @@ def test_faults_of_every_kind_are_told_and_endured(
     assert told == [("ERROR", "tests_unreachable"), ("ERROR", "tests_refused"), ("INFO", "tests_reached")]
 
 
+def test_the_log_quotes_the_drivers_words_of_an_outage_and_nothing_that_was_to_be_written(
+    begin: Callable[..., Counting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[tuple[str, BaseException]] = []
+    monkeypatch.setattr(outage, "note", lambda *given: noted.append(given))
+    cause = ConnectionError("no route")
+    caused, bare = (OperationalError("INSERT 'Ana'", {}, Exception("INSERT 'Ana'")) for _ in range(2))
+    caused.__cause__ = cause
+    counting = begin(caused, bare)
+    for _ in range(2):
+        assert counting.turns.acquire(timeout=10)
+    end(counting)
+    assert noted == [("tests", cause), ("tests", bare)]
+
+
 def test_a_database_that_is_away_is_one_line_for_all_threads_more_at_growing_intervals_and_one_when_it_is_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -117,3 +132,21 @@ def test_only_what_reached_the_database_ends_its_outage(monkeypatch: pytest.Monk
     assert ended == []
     _try(lambda: None)
     assert ended == ["database"]
+
+
+def test_a_job_whose_database_is_away_is_done_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[tuple[str, BaseException]] = []
+    ended: list[str] = []
+    monkeypatch.setattr(outage, "note", lambda *given: noted.append(given))
+    monkeypatch.setattr(outage, "end", ended.append)
+    bare, caused, cause = OperationalError("", {}, Exception()), OperationalError("", {}, Exception()), OSError("gone")
+    caused.__cause__ = cause
+
+    def fail(error: Exception, _more: int) -> None:
+        raise error
+
+    _try(fail, bare, 1)
+    _try(fail, caused, 2)
+    with pytest.raises(ZeroDivisionError):
+        _try(fail, ZeroDivisionError(), 3)
+    assert (noted, ended) == ([("database", bare), ("database", cause)], [])
