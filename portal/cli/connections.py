@@ -88,8 +88,6 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """One connection."""
-
     parser_class = Parser
     patient_until = 0.0  # Until when its request may wait for other writers. Waiting for a thread counts.
 

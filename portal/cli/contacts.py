@@ -180,7 +180,6 @@ def contact_of_company(actor: Actor, contact_id: int) -> Contact:
 
 
 def line_of(shape: dict[str, Any]) -> str:
-    """One contact as a line for people."""
     facts = shape["contact"]
     level, marks = facts["interest_level"] or "-", [mark for mark in ("warning", "data_changed") if shape[mark]]
     standing = ", ".join([shape["sync"], *marks])

@@ -190,7 +190,6 @@ def get_delivery_or_fail(company: Company, delivery_id: str) -> Delivery:
 
 
 def line_of(row: Delivery, company: Company) -> str:
-    """One delivery as a line for people."""
     contact = "(test)" if row.is_test else row.contact.name if row.contact else "-"
     level = f"{row.previous_level or '-'} -> {row.interest_level or '-'}"
     made_at = console.time_in(company, row.created_at)

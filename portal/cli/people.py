@@ -174,7 +174,6 @@ def revoke(actor: Actor, token_id: int) -> None:
 
 
 def line_of_token(shape: dict[str, Any]) -> str:
-    """One token as a line for people."""
     until = f"until {shape['last_day']}" if shape["last_day"] else ""
     used = f"used {shape['last_used_at']}" if shape["last_used_at"] else "never used"
     facts = ", ".join(filter(None, (until, "over" if shape["is_over"] else used)))

@@ -51,7 +51,6 @@ def is_found_by(search: str) -> ColumnElement[bool]:
 
 
 def find_campaign(session: Session, company_id: int, name: str) -> Campaign | None:
-    """The company's campaign of that name, or None."""
     named = select(Campaign).where(Campaign.company_id == company_id, Campaign.name == clean_text(name))
     return session.scalars(named).first()
 

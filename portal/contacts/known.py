@@ -37,7 +37,6 @@ class Known:
         self._by_key: dict[str, dict[str, list[ContactRecord]]] = {kind: {} for kind in (*EVERYWHERE, *WITHIN)}
 
     def find(self, contact_id: Any) -> ContactRecord | None:
-        """The contact of that id."""
         return self.by_id.get(contact_id) if is_key(contact_id) else None
 
     def match(self, campaign: CampaignRecord | None, given: ContactItem) -> ContactRecord | None:

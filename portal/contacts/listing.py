@@ -146,7 +146,6 @@ def history_of(session: Session, contact: Contact) -> Sequence[Classification]:
 
 
 def get_contact(session: Session, company_id: int, contact_id: int) -> Contact | None:
-    """The contact within its company, or None."""
     return session.scalars(
         select(Contact)
         .where(Contact.company_id == company_id, Contact.id == contact_id)

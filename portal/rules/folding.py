@@ -19,7 +19,6 @@ def fold(text: str) -> str:
 
 
 def word_set(words: str) -> frozenset[str]:
-    """The words of a text, as a set."""
     return frozenset(words.split())
 
 

@@ -183,8 +183,6 @@ class ItemList(fields.List[Any]):
 
 
 class Object(fields.Nested):
-    """An object within an object."""
-
     default_error_messages = CODES | {"type": "not_an_object"}
 
     @cached_property

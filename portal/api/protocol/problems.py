@@ -75,7 +75,6 @@ def init_blueprint(blueprint: Blueprint) -> None:
 
 
 def answer_problem(problem: Problem) -> Response:
-    """The problem as an answer."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": str(TITLES[problem.status]),
