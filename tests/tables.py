@@ -60,17 +60,24 @@ def _rows_of(names: str | Sequence[str], values: Iterable[Any]) -> list[dict[str
 
 
 def find_idle(module: ModuleType, examples: Sequence[Example], *users: ModuleType) -> list[str]:
-    """The parts without which every example has the same result. `users` have values of their own of the module's."""
+    """The parts without which every example has the same result. `users` have values of their own of the module's.
+
+    An example that needed the part before is asked early: parts beside each other are often needed by the same.
+    """
     examples = [each for each in examples if _seconds_of(each[1]) < LONGEST_EXAMPLE]
     before = [_result_of(example) for _, example in examples]
     texts = [text.casefold() for text, _ in examples]
-    idle = []
+    idle, order = [], list(range(len(examples)))
     for part in parts_of(module):
         words = [word.casefold() for word in _WORD.findall(part.text)]
-        nearest_first = sorted(range(len(texts)), key=lambda at: not any(word in texts[at] for word in words))
+        nearest_first = sorted(order, key=lambda at: not any(word in texts[at] for word in words))
         with _without(part, module, users):
-            if all(_result_of(examples[at][1]) == before[at] for at in nearest_first):
-                idle.append(f"{module.__name__}:{part.line} {part.text}")
+            needy = next((at for at in nearest_first if _result_of(examples[at][1]) != before[at]), None)
+        if needy is None:
+            idle.append(f"{module.__name__}:{part.line} {part.text}")
+        else:
+            order.remove(needy)
+            order.insert(0, needy)
     return idle
 
 

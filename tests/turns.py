@@ -59,9 +59,9 @@ def needs_postgresql(item: pytest.Item) -> bool:
 
 
 def seconds_of(item: pytest.Item) -> float:
-    """How long the test takes, where its `slow` mark says so: such a one is among the first."""
+    """How long the test takes, as its `slow` mark says: such a one is among the first, a quick one among the last."""
     marks = [mark.args[0] for mark in item.iter_markers("slow") if mark.args]
-    return float(marks[0]) if marks else 0.0
+    return float(marks[0]) if marks else float(not is_quick(item))
 
 
 def group_of(item: pytest.Item) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -43,14 +44,20 @@ def rule_beyond_the_schema(method: str, path: str) -> dict[str, Any]:
     return {"include-name": f"{method} {path}", "checks": {"positive_data_acceptance": {"expected-statuses": statuses}}}
 
 
+@cache
+def read_document(app: Flask) -> schemathesis.BaseSchema:
+    """Once for all tests that one application serves: it is the same for each, and so is what is made up from it."""
+    config = SchemathesisConfig.from_dict({"operations": [rule_beyond_the_schema(*each) for each in WITH_RULES]})
+    return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app, config=config)
+
+
 @pytest.fixture
 def document(app: Flask, api: Caller, delivery_id: str) -> Iterator[schemathesis.BaseSchema]:
     """The API as its document describes it; no name resolves, so that nothing leaves the machine."""
     runtime = app.extensions["portal"]
     egress = Egress(runtime.egress.policy, resolve=lambda host, port: [])
     app.extensions["portal"] = replace(runtime, egress=egress)
-    config = SchemathesisConfig.from_dict({"operations": [rule_beyond_the_schema(*each) for each in WITH_RULES]})
-    yield schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app, config=config)
+    yield read_document(app)
     app.extensions["portal"] = runtime
     egress.close()
 

@@ -411,6 +411,7 @@ def test_people_of_one_name_are_as_many_as_their_rows_differ_also_after_a_stop(
     assert fresh(task).counts == {"unchanged": 14}
 
 
+@pytest.mark.slow
 def test_an_import_keeps_nothing_of_its_rows_in_memory(company, run_tasks, monkeypatch):
     """After the first chunks, of whatever kind the rows are: with an e-mail or a name alone, alike and not."""
     monkeypatch.setattr(chunks, "CHUNK_ROWS", 200)
