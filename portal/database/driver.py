@@ -4,8 +4,8 @@ What SQLAlchemy does around each execution costs more there than what the databa
 """
 
 from collections import namedtuple
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import Any
 
@@ -34,13 +34,13 @@ class Statement:
     def all(self, connection: Connection, **values: Any) -> list[Any]:
         """Run it once. Returns its rows, whose columns have names."""
         compiled = self.compiled_for(connection.dialect)
-        with closing(_run(connection, compiled, compiled.bind(values))) as cursor:
-            return [compiled.row_of(row) for row in cursor.fetchall()]
+        rows = _run(connection, compiled, compiled.bind(values), has_rows=True)
+        return [compiled.row_of(row) for row in rows]
 
     def run(self, connection: Connection, **values: Any) -> None:
         """Run it once, for what it does."""
         compiled = self.compiled_for(connection.dialect)
-        _run(connection, compiled, compiled.bind(values)).close()
+        _run(connection, compiled, compiled.bind(values))
 
     def run_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run it for each of the rows; what inserts what it selects runs once for all of them on PostgreSQL."""
@@ -52,7 +52,7 @@ class Statement:
             at_once.run(connection, rows=[[row[name] for name in names] for row in rows])
         else:
             compiled = self.compiled_for(connection.dialect)
-            _run(connection, compiled, [compiled.bind(row) for row in rows], many=True).close()
+            _run(connection, compiled, [compiled.bind(row) for row in rows], many=True)
 
     @cached_property
     def _at_once(self) -> "tuple[list[str], Statement]":
@@ -165,7 +165,26 @@ def run_words(connection: Connection, sql: str) -> None:
         raise _told(connection, sql, error) from error
 
 
-def _run(connection: Connection, compiled: Compiled, parameters: Any, *, many: bool = False) -> Any:
+@contextmanager
+def together(connection: Connection) -> Iterator[None]:
+    """Inside, PostgreSQL is told one `Statement` after another; who reads rows waits for it, and the end does.
+
+    What fails is raised by whoever waits next. Nothing but these statements may be run inside.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            yield
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _told(connection, None, error) from error
+
+
+def _run(
+    connection: Connection, compiled: Compiled, parameters: Any, *, many: bool = False, has_rows: bool = False
+) -> Sequence[Any]:
     driver: Any = connection.connection.driver_connection
     cursor = driver.cursor()
     try:
@@ -173,12 +192,14 @@ def _run(connection: Connection, compiled: Compiled, parameters: Any, *, many: b
             cursor.executemany(compiled.sql, parameters)
         else:
             cursor.execute(compiled.sql, parameters, **compiled.options)
+        return cursor.fetchall() if has_rows else ()
     except connection.dialect.loaded_dbapi.Error as error:
         raise _told(connection, compiled.sql, error) from error
-    return cursor
+    finally:
+        cursor.close()
 
 
-def _told(connection: Connection, sql: str, error: Any) -> BaseException:
+def _told(connection: Connection, sql: str | None, error: Any) -> BaseException:
     """The driver's error as SQLAlchemy tells it; it quotes no values."""
     dialect = connection.dialect
     is_gone = dialect.is_disconnect(error, connection.connection.driver_connection, None)

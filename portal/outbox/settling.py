@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from portal.database.driver import Hold, Statement, insert_into
+from portal.database.driver import Hold, Statement, insert_into, together
 from portal.database.rows import by_index, given, rows_of, within
 from portal.database.tables import Key, UTCDateTime
 from portal.models import OPEN_STATUSES, Attempt, Contact, Exchange
@@ -161,6 +161,16 @@ def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rul
     """Record a batch of outcomes: an attempt each, and the next state of those whose lease is still theirs."""
     if not results:
         return
+    with together(connection):
+        mine, endpoints = _record(connection, results, rules)
+    if mine:
+        tell_endpoints(connection, mine, endpoints, rules)
+
+
+def _record(
+    connection: Connection, results: Sequence[tuple[Claim, Outcome]], rules: Rules
+) -> tuple[list[tuple[Claim, Outcome]], dict[int, Any]]:
+    """Write all down but what it says of the endpoints. Returns these, and the results whose lease was still theirs."""
     if held := _contacts_told(results):
         HOLD_CONTACTS.run(connection, told=held)
     results = [(claim, flag_changed(claim, outcome)) for claim, outcome in results]
@@ -180,13 +190,13 @@ def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rul
         RECORD.run_many(connection, attempts)
         RECORD_SAID.run_many(connection, [each for each in attempts if any(each[column.name] for column in _said)])
     if not mine:
-        return
+        return [], {}
     note_arrivals(connection, {row.contact_id for row in moved if row.status == "delivered"} - {None})
     if told := _contacts_told([each for each in known if states[_place(each)].former_contact_id is None]):
         TELL_CONTACTS.run(connection, told=told)
         keep_records(connection, known, endpoints)
-    tell_endpoints(connection, mine, endpoints, rules)
     count_attempts(connection, [(*each, states[_place(each)].status) for each in mine])
+    return mine, endpoints
 
 
 def recover(connection: Connection, rules: Rules, *, lease: timedelta) -> int:
