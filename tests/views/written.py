@@ -272,5 +272,5 @@ def furnish() -> dict[str, str]:
         **{f"t_{name}": str(task.id) for name, task in tasks.items()},
         "campaign": str(made[0].campaign_id),
         "company": str(company.id),
-        "token": str(db.session.scalars(select(tokens.ApiToken.id)).first()),
+        "token": str(db.session.scalars(select(tokens.ApiToken.id).order_by(tokens.ApiToken.id)).first()),
     }
