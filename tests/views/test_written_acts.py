@@ -4,20 +4,18 @@ tests/data/written holds it; tests/views/written.py says how it is written anew.
 """
 
 import io
-import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import select
 
 from portal.database.db import db
 from portal.models import User
 from tests.factories import NOON, PASSWORD, do_tasks
 from tests.views.conftest import Person
-from tests.views.written import check, furnish, lines_of, varied
+from tests.views.written import changes, check, furnish, lines_of, rows, varied
 
 PERSON = "name=Zoé&campaign=Feira&owner=joao@x.test"
 ROW = "thread-0-sender_name=Eu&thread-0-message=Oi&thread-0-date=2026-03-01T10:00:00"
@@ -151,38 +149,7 @@ ACTS = {
     ],
 }
 """Address and fields of each form; one after the other, on one company."""
-SECRET = re.compile(
-    r"hash|secret|token|sealed|header_value|response_body|^content$|duration|inspector_|lease|mark$|lookup"
-)
-"""Columns whose values are made by chance, or sealed."""
 FILE = b"Nome,E-mail\nAna,ana@z.test\n"
-
-
-def rows() -> dict[tuple[str, Any], dict[str, str]]:
-    """Every row of the database, by its table and key."""
-    found = {}
-    for table in db.metadata.sorted_tables:
-        keys = [column.name for column in table.primary_key]
-        for row in db.session.execute(select(table)).mappings():
-            found[table.name, tuple(row[key] for key in keys)] = {key: shown(key, row[key]) for key in row}
-    db.session.commit()
-    return found
-
-
-def shown(name: str, value: Any) -> str:
-    is_hidden = value is not None and (SECRET.search(name) or isinstance(value, bytes))
-    return "*" if is_hidden else str(value)
-
-
-def changes(before: dict[Any, dict[str, str]], after: dict[Any, dict[str, str]]) -> list[str]:
-    """The rows that are new, gone or others, with each value that is."""
-    lines = []
-    for key in [*before, *(key for key in after if key not in before)]:
-        old, new = before.get(key, {}), after.get(key, {})
-        if old != new:
-            values = [f"{name}={new[name]}" for name in new if old.get(name, "None") != new[name]]
-            lines.append(f"{'~' if old and new else '+' if new else '-'} {key[0]} {key[1]} {' '.join(values)}".strip())
-    return [line for each in lines for line in varied(each).replace("\r", "").split("\n")]
 
 
 def fields_of(typed: str) -> dict[str, Any]:

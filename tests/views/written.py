@@ -1,7 +1,7 @@
 """A company of which everything is known, at one moment, and how its pages are written down: what they say and lead to.
 
 What is written down stands in tests/data/written. After a change of what pages show,
-`WRITE=1 python -m pytest tests/views/test_written*.py` writes it anew: read the difference.
+`WRITE=1 python -m pytest tests/*/test_written*.py` writes it anew: read the difference.
 """
 
 import os
@@ -10,6 +10,7 @@ from datetime import timedelta
 from difflib import unified_diff
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import time_machine
 from sqlalchemy import select
@@ -44,6 +45,10 @@ from tests.factories import (
     set_crm_link,
 )
 
+SECRET = re.compile(
+    r"hash|secret|token|sealed|header_value|response_body|^content$|duration|inspector_|lease|mark$|lookup"
+)
+"""Columns whose values are made by chance, or sealed."""
 FOLDER = Path(__file__).parent.parent / "data" / "written"
 VARIES = [
     (re.compile(r"msg_\w+"), "msg_*"),
@@ -54,6 +59,7 @@ VARIES = [
     (re.compile(r"(secret=|\b)[A-Z2-7]{32}\b"), r"\1*"),
     (re.compile(r"\b(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}\b"), "*"),
     (re.compile(r"(Catacliente-Portal/)[\d.]+"), r"\1*"),
+    (re.compile(r'("duration_ms": )\d+'), r"\1*"),
     (re.compile(r"v1,[\w+/]{43}="), "v1,*"),
 ]
 """What is made by chance, and differs each time."""
@@ -129,6 +135,33 @@ def check(name: str, parts: dict[str, list[str]]) -> None:
         path.write_text(found)
     difference = [*unified_diff(path.read_text().split("\n"), found.split("\n"), "written", "found", lineterm="", n=2)]
     assert not difference, "\n".join([*difference[:60], str(__doc__)])
+
+
+def rows() -> dict[tuple[str, Any], dict[str, str]]:
+    """Every row of the database, by its table and key."""
+    found = {}
+    for table in db.metadata.sorted_tables:
+        keys = [column.name for column in table.primary_key]
+        for row in db.session.execute(select(table)).mappings():
+            found[table.name, tuple(row[key] for key in keys)] = {key: shown(key, row[key]) for key in row}
+    db.session.commit()
+    return found
+
+
+def shown(name: str, value: Any) -> str:
+    is_hidden = value is not None and (SECRET.search(name) or isinstance(value, bytes))
+    return "*" if is_hidden else str(value)
+
+
+def changes(before: dict[Any, dict[str, str]], after: dict[Any, dict[str, str]]) -> list[str]:
+    """The rows that are new, gone or others, with each value that is."""
+    lines = []
+    for key in [*before, *(key for key in after if key not in before)]:
+        old, new = before.get(key, {}), after.get(key, {})
+        if old != new:
+            values = [f"{name}={new[name]}" for name in new if old.get(name, "None") != new[name]]
+            lines.append(f"{'~' if old and new else '+' if new else '-'} {key[0]} {key[1]} {' '.join(values)}".strip())
+    return [line for each in lines for line in varied(each).replace("\r", "").split("\n")]
 
 
 def people(company: Company) -> dict[str, User]:
