@@ -296,7 +296,7 @@ def test_the_row_of_a_file_that_names_who_was_merged_says_so(company: Company) -
     again = import_file(company, LEVELS_FILE)
     (found,) = read_findings(db.engine, again.id)
     assert (found.line, found.problem, found.cells, found.is_warning) == (3, "merged_away", ["Maria S."], True)
-    assert row_explainer()(found.field, found.problem).startswith("Esta pessoa foi unida a outro contato")
+    assert row_explainer()(found).startswith("Esta pessoa foi unida a outro contato")
 
 
 def created_and_changed(done: Task) -> tuple[int, int]:
