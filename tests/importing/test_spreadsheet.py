@@ -246,6 +246,56 @@ def test_a_table_that_begins_further_right_keeps_its_links_formulas_and_merged_c
     ]
 
 
+def opendocument(sheets: dict[str, list[str]]) -> io.BytesIO:
+    """An ODS with these rows of cells, as XML."""
+    names = ("office", "table", "text")
+    spaces = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in names)
+    rows = {name: "".join(f"<table:table-row>{row}</table:table-row>" for row in each) for name, each in sheets.items()}
+    tables = "".join(f'<table:table table:name="{name}">{each}</table:table>' for name, each in rows.items())
+    content = (
+        f'<office:document-content {spaces} xmlns:xlink="http://www.w3.org/1999/xlink"><office:body>'
+        f"<office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>"
+    )
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", content)
+        archive.writestr("META-INF/manifest.xml", "<manifest/>")
+    return file
+
+
+def typed(text: str, more: str = "") -> str:
+    """A cell of an ODS that says something."""
+    return f'<table:table-cell office:value-type="string"{more}><text:p>{text}</text:p></table:table-cell>'
+
+
+def test_an_ods_gives_its_links_its_merged_cells_and_the_formulas_whose_results_it_does_not_say() -> None:
+    formula = ' table:formula="of:=[.A2]&amp;&quot; Lima&quot;"'
+    link = '<text:a xlink:href="https://www.linkedin.com/in/ana">perfil</text:a>'
+    empty = '<table:table-cell table:number-columns-repeated="2"/>'
+    file = opendocument(
+        {
+            "Outra": [typed("x", ' table:number-rows-spanned="3"'), typed(link)],
+            "Contatos": [
+                empty + typed("Nome") + typed("Empresa") + typed("LinkedIn"),
+                empty + typed("Ana") + typed("Moinho", ' table:number-rows-spanned="2"') + typed(link),
+                empty + typed("Bia") + "<table:covered-table-cell/>",
+                empty + typed("Caio Lima", formula) + typed("Xis"),
+                empty + f"<table:table-cell{formula}/>" + typed("Ípsilon"),
+            ],
+        }
+    )
+    with as_text_file(file, "Contatos") as table:
+        lines = b"".join(table.blocks()).decode().splitlines()
+    assert lines == [
+        "Nome,Empresa,LinkedIn",
+        'Ana,Moinho,"=HYPERLINK(""https://www.linkedin.com/in/ana"";""perfil"")"',
+        "Bia,Moinho",
+        "Caio Lima,Xis",
+        '"=A2&"" Lima""",Ípsilon',
+    ]
+
+
 def test_a_link_that_writes_an_e_mail_gives_it() -> None:
     file = workbook(
         ["Nome", "Contato por e-mail", "Empresa", "Responsável"],
