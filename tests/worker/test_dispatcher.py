@@ -45,12 +45,13 @@ def test_a_classification_wakes_the_worker_reaches_the_receiver_and_is_recorded_
     app: Flask, company: Company, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "TICK_SECONDS", 60)
+    monkeypatch.setattr(dispatcher, "LOOK_SECONDS", 3600)
     contact = factories.make_contact(company)
     db.session.rollback()
     with running_worker(app):
-        time.sleep(1)  # the worker has looked, and found nothing; its next look is seconds away
+        time.sleep(1)  # the worker has looked, and found nothing; its next look is an hour away
         delivery = factories.make_delivery(contact, level=3)
-        assert receiver.wait_for(1, timeout=0.5), "nobody woke the worker"
+        assert receiver.wait_for(1, timeout=5), "nobody woke the worker"
         body = delivery.body
         wait_until(lambda: statuses() == {"delivered": 1})
     post = receiver.received[0]
