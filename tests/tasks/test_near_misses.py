@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
+from portal import clock
 from portal.audit import Actor
 from portal.database.db import db
 from portal.models import Task
@@ -231,3 +232,48 @@ def test_tasks_are_found_within_their_company_and_kind_the_newest_first(tasks: T
     assert store.find_open(db.session, tasks.company_id, "report") is None
     unfinished = [name for name in imports if "finished_at" not in STOCK[name]]
     assert store.count_unfinished(db.session, tasks.company_id, ("import",)) == len(unfinished)
+
+
+def test_what_a_chunk_keeps_is_kept_under_its_name_at_the_position_that_it_reached(tasks: Tasks) -> None:
+    (held,) = [claim for claim in tasks.claims() if claim.task_id == tasks.ids["running"]]
+    for data in (b"first", b"second"):
+        done = Done(moved=2, kept={"refused": data, "known": data[:1]})
+        in_worker(lambda connection, done=done: store.record(connection, held, done))
+    of_task = select(TaskBlock.part, TaskBlock.number, TaskBlock.data).where(TaskBlock.task_id == held.task_id)
+    found = {tuple(row) for row in db.session.execute(of_task.where(TaskBlock.part.in_(("refused", "known"))))}
+    assert found == {("refused", 3, b"first"), ("known", 3, b"f"), ("refused", 5, b"second"), ("known", 5, b"s")}
+
+
+def test_a_task_that_another_worker_took_meanwhile_is_left_to_it(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, claim_this, found = tasks.read(), store.claim_this, []
+
+    def claim_late(connection: Connection, task_id: int, **facts: Any) -> TaskClaim:
+        connection.execute(update(Task).where(Task.id == task_id).values(status="done"))
+        return claim_this(connection, task_id, **facts)
+
+    monkeypatch.setattr(store, "claim_this", claim_late)
+    in_worker(lambda connection: found.append(store.claim(connection, now=NOON, lease=LEASE)))
+    assert found == [None]
+    assert tasks.read()["waiting"] == before["waiting"] | {"status": "done"}
+
+
+def test_a_draft_begins_with_what_it_is_given_and_nothing_else(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "utcnow", lambda: NOON)
+    company = make_company()
+    actor = Actor(company.id, "ana@x.test", "192.0.2.1")
+    made = [
+        store.create(db.session, actor, "sync", total=7, arguments={"a": 1}).id,
+        store.create(db.session, actor, "import").id,
+    ]
+    db.session.commit()
+    blank = {column.name: None for column in Task.__table__.c}
+    same = {"company_id": company.id, "actor": "ana@x.test", "status": "draft", "created_at": NOON, "counts": {}}
+    found = db.session.execute(select(Task.__table__).order_by(Task.id)).mappings().all()
+    assert [dict(row) for row in found] == [
+        blank | same | {"id": number, "position": 0, "tries": 0} | facts
+        for number, facts in zip(
+            made,
+            ({"kind": "sync", "total": 7, "arguments": {"a": 1}}, {"kind": "import", "total": 0, "arguments": {}}),
+            strict=True,
+        )
+    ]
