@@ -15,10 +15,11 @@ from portal import outbox
 from portal.clock import utcnow
 from portal.database.db import always_take_indexes, db
 from portal.database.driver import Statement
+from portal.egress import origin_of
 from portal.models import Company, Delivery, Endpoint
 from portal.outbox import Claim, Rules
 from portal.outbox.arrivals import NOTE
-from portal.outbox.claims import LEND
+from portal.outbox.claims import LEND, target_of
 from portal.outbox.mending import CLOCK_TOLERANCE
 from portal.outbox.settling import MOVE_ON
 from portal.rules.circuit import LONGEST_PAUSE
@@ -294,3 +295,36 @@ def plan_of(statement: Statement, **values: Any) -> str:
         cursor: Any = connection.connection.cursor()
         cursor.execute(f"{words} {compiled.sql}", compiled.bind(values))
         return "\n".join(str(row[-1]) for row in cursor.fetchall())
+
+
+def test_no_company_is_always_the_first(app: Flask) -> None:
+    for name in "ABCD":
+        factories.make_delivery(factories.make_contact(factories.make_company(name, url=URL)))
+    db.session.rollback()
+    first = set()
+    for _ in range(20):
+        with db.engine.connect() as connection, connection.begin() as transaction:
+            (claim,) = claim_in(connection, utcnow(), limit=1)
+            first.add(claim.company_id)
+            transaction.rollback()
+    assert len(first) > 1
+
+
+def test_another_address_gets_all_of_the_endpoint_but_its_answers_and_its_header(app: Flask) -> None:
+    now = factories.NOON
+    row: Any = Endpoint(
+        url=URL,
+        secret="new",
+        old_secret="old",
+        old_secret_until=now + MOMENT,
+        answer_shape="json:id",
+        link_pointer="/id",
+    )
+    row.crm_since, row.header_name, row.header_secret, row.header_origin = now, "X-Key", "sealed", origin_of(URL)
+    facts = {"secrets": ("new", "old"), "link_pointer": "/id", "crm_since": now}
+    own = facts | {"url": URL, "header": ("X-Key", "sealed"), "known_shapes": "json:id"}
+    assert target_of(row, now=now) == target_of(row, now=now, url=URL) == own
+    other = "https://other.example/hook"
+    assert target_of(row, now=now, url=other) == facts | {"url": other, "header": None, "known_shapes": None}
+    path = f"{origin_of(URL)}/elsewhere"
+    assert target_of(row, now=now, url=path) == own | {"url": path, "known_shapes": None}

@@ -11,9 +11,10 @@ from portal.clock import utcnow
 from portal.database.db import db
 from portal.models import Attempt, Company, Delivery
 from portal.outbox import Claim
-from portal.outbox.settling import MOVE_ON
+from portal.outbox.settling import MOVE_ON, TELL_CONTACTS
 from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
+from portal.working_models import Outage
 from tests import factories
 from tests.conftest import BOTH, URL
 from tests.outbox.test_outbox import LEASE, claim_due, recover, worker_transaction
@@ -263,3 +264,56 @@ def test_what_a_worker_that_died_was_sending_is_not_late_because_there_was_anoth
     assert recover(utcnow() + LEASE) == 1
     attempts = db.session.scalars(select(Attempt).where(Attempt.delivery_id == claim.delivery_id))
     assert [(attempt.reason, attempt.late) for attempt in attempts] == [("interrupted", False)]
+
+
+@pytest.mark.parametrize(("after", "is_written"), [(999_999, False), (1_000_000, True)])
+def test_a_success_a_second_after_another_is_written_down_and_none_before(
+    company: Company, after: int, is_written: bool
+) -> None:
+    begun = utcnow()
+    moments = (begun, begun + timedelta(microseconds=after))
+    for now in moments:
+        factories.make_delivery(factories.make_contact(company))
+        settle(claim_one(), "ok_text", now=now)
+    db.session.expire_all()
+    assert factories.endpoint_of(company).last_success_at == moments[is_written]
+
+
+def test_an_outage_has_the_last_of_the_reasons_that_showed_it(company: Company) -> None:
+    for _ in range(5):
+        factories.make_delivery(factories.make_contact(company))
+    facts: list[dict[str, Any]] = [
+        *({"reason": "timeout"} for _ in range(4)),
+        {"reason": "server_error", "status_code": 502},
+    ]
+    outcomes = [Outcome(started_at=utcnow(), duration_ms=1, url=URL, **each) for each in facts]
+    claims = sorted(claim_due(limit=9), key=lambda claim: claim.delivery_id)
+    with worker_transaction() as connection:
+        outbox.settle(connection, list(zip(claims, outcomes, strict=True)), rules_at(utcnow()))
+    outage = db.session.query(Outage).one()
+    assert (outage.reason, outage.status_code) == ("server_error", 502)
+
+
+def test_of_two_that_arrived_at_one_moment_the_later_one_is_what_the_crm_knows(company: Company) -> None:
+    contact = factories.make_contact(company)
+    levels = (3, 1, 2)
+    made = [factories.make_delivery(contact, level) for level in levels]
+    for each in made:
+        each.status, each.delivered_at, each.next_attempt_at = "delivered", factories.NOON, None
+        each.warning = f"warning {each.interest_level}"
+    db.session.commit()
+    with worker_transaction() as connection:
+        TELL_CONTACTS.run(connection, told=[(contact.id,)])
+    db.session.refresh(contact)
+    assert (contact.delivered_level, contact.delivered_frozen_at) == (2, made[2].created_at)
+    assert contact.delivered_warning == "warning 2"
+
+
+def test_of_the_dead_five_hundred_are_recovered_at_a_time(company: Company) -> None:
+    factories.make_delivery(factories.make_contact(company))
+    claim = claim_one()
+    with worker_transaction() as connection:
+        factories.repeat_delivery(connection, claim.webhook_id, 500)
+    now = utcnow() + LEASE
+    assert [recover(now), recover(now), recover(now)] == [500, 1, 0]
+    assert db.session.query(Attempt).filter_by(reason="interrupted").count() == 501

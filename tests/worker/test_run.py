@@ -126,13 +126,12 @@ def test_a_start_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_mail_server_that_hangs_keeps_no_worker_from_its_end(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "MAIL_PATIENCE_SECONDS", 0.05)
     may_end = threading.Event()
-    hanging = threading.Thread(target=may_end.wait, args=(20,), name="notices")
+    hanging = threading.Thread(target=may_end.wait, args=(5,), name="notices")
     parts: dict[str, Any] = {"wake": lambda: None, "stop": lambda: None, "start": hanging.start, "join": hanging.join}
     monkeypatch.setattr(run, "Notifier", lambda *_: SimpleNamespace(**parts))
-    begun = time.monotonic()
     run_with(monkeypatch, lambda: None)
     try:
-        assert (threads(), time.monotonic() - begun < 10) == ({"notices": False}, True)
+        assert threads() == {"notices": False}
     finally:
         may_end.set()
         hanging.join()

@@ -443,8 +443,12 @@ def test_the_sender_tells_its_dispatcher_of_a_wrong_key_and_gives_the_claim_back
     make_due(company, 1)
     db.session.remove()
     dispatcher = Dispatcher(db.engine, runtime().settings, Vault("of another installation" * 2), runtime().egress)
-    dispatcher.run()
-    assert states() == [("pending", None, 0, 0)]
+    dispatcher.start()
+    dispatcher.join(10)
+    has_ended = not dispatcher.is_alive()
+    dispatcher.stop()
+    dispatcher.join()
+    assert (has_ended, states()) == (True, [("pending", None, 0, 0)])
     assert [each[1] for each in actions(caplog)] == ["wrong_key"]
 
 
