@@ -238,6 +238,8 @@ function keepPlace() {
 
 // What has to be mended comes first.
 document.querySelector("main [aria-invalid=true]")?.focus();
+// What was said of the last act is read, and the keys go on from there.
+if (document.activeElement === document.body && !location.hash) document.querySelector(".flashes:has(.notice)")?.focus();
 keepPlace();
 askOfWaiting();
 // On a phone the tab that is open may be out of sight.

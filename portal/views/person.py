@@ -82,10 +82,11 @@ def confirm_merge(contact_id: int) -> ResponseReturnValue:
 
 
 def choose(contact_id: int) -> ResponseReturnValue:
-    contact, search = get_contact_or_404(contact_id), request.args.get("search", "").strip()
+    contact = get_contact_or_404(contact_id)
+    search = request.args.get("search", contact.name).strip()
     found = page_contacts(db.session, contact.company_id, ContactFilter(search=search), limit=MOST_FOUND + 1).items
-    others = [each for each in found if each.id != contact_id][:MOST_FOUND] if search else []
     alike = merging.find_doubles_of(db.session, contact)
+    others = [each for each in found if each not in (contact, *alike)][:MOST_FOUND] if search else []
     return render_template("person/choose.html", contact=contact, alike=alike, search=search, others=others)
 
 

@@ -66,8 +66,7 @@ def save() -> ResponseReturnValue:
         other_crm="other_crm" in request.form,
     )
     db.session.commit()
-    flash_cancelled(address.cancelled)
-    flash(_("URL salva. As próximas classificações vão para este endereço."), "success")
+    flash_with_cancelled(_("URL salva. As próximas classificações vão para este endereço."), address.cancelled)
     if endpoint.get_endpoint(db.session, current_user.company_id).state == "paused":
         flash(_("O envio continua em pausa: nada sai até que alguém o retome."), "warning")
     flash_advice(address.url, address.advice)
@@ -90,8 +89,7 @@ def test() -> ResponseReturnValue:
 def remove() -> ResponseReturnValue:
     count = endpoint.remove_address(db.session, access.current_actor())
     db.session.commit()
-    flash(_("URL removida. As classificações continuam sendo salvas, mas nada é enviado."), "success")
-    flash_cancelled(count)
+    flash_with_cancelled(_("URL removida. As classificações continuam sendo salvas, mas nada é enviado."), count)
     return see_other(url_for(".index"))
 
 
@@ -164,9 +162,10 @@ def flash_advice(url: str, given: tuple[Advice, ...]) -> None:
             flash(advice.sentence, "warning")
 
 
-def flash_cancelled(count: int) -> None:
-    if count:
-        flash(ngettext("%(num)s entrega cancelada.", "%(num)s entregas canceladas.", count), "info")
+def flash_with_cancelled(words: str, count: int) -> None:
+    """Say what was done, and how many deliveries were cancelled for it."""
+    cancelled = ngettext("%(num)s entrega cancelada.", "%(num)s entregas canceladas.", count) if count else ""
+    flash(f"{words} {cancelled}".rstrip(), "success")
 
 
 def page(form: WebhookForm, *, attempt: Attempt | None = None, **more: object) -> str:

@@ -22,6 +22,7 @@ from portal.i18n import reader_zone
 DAYS = 30
 GAP = 0.3  # the part of a column's place that stays free
 SMALLEST = 3.0  # per cent of the height: one failure among hundreds is still seen
+WIDEST = 12.0  # per cent of the width: few days are not drawn as a wall
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,9 @@ def stack(counts: Sequence[Mapping[str, float]], *, top: int | None = None) -> S
     if not most:
         return None
     top, step = top or round_up(ceil(most)), 100 / len(counts)
+    width = min(step * (1 - GAP), WIDEST)
     columns = [
-        Column(number, number * step + step * GAP / 2, step * (1 - GAP), _segments(each, top))
+        Column(number, number * step + (step - width) / 2, width, _segments(each, top))
         for number, each in enumerate(counts)
     ]
     return Stack(columns, top)

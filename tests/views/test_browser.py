@@ -94,6 +94,14 @@ def test_what_becomes_of_what_waits_is_asked_once_the_url_is_another(page, site)
     expect(asked).to_be_hidden()
 
 
+def test_what_was_said_of_an_act_has_the_focus_and_tab_goes_on_from_there(page):
+    page.goto("/webhook")
+    page.get_by_role("button", name="Pausar o envio").press("Enter")
+    expect(page.locator("#flashes")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Fechar")).to_be_focused()
+
+
 def test_on_a_phone_the_filters_open_by_the_keyboard_and_are_one_line_before(page):
     page.set_viewport_size({"width": 390, "height": 844})
     for path, inside in (("/contacts", "Nível"), ("/audit", "Quem"), ("/report", "Responsável")):

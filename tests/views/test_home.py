@@ -54,12 +54,14 @@ def test_first_steps_tick_themselves_off_in_place_of_zeros(admin, company, recei
     assert "number-value" in page
 
 
-def test_a_contact_that_came_with_its_level_is_classified(admin, company, receiver):
+def test_a_contact_that_came_with_its_level_is_classified(admin, member, company, receiver):
     save(company, {"contact": {"name": "Ana", "interest_level": 3}})
     set_url(company, receiver.url)
     page = " ".join(admin.get("/").text.split())
     assert re.search(r"<h3>Classifique o primeiro contato<span[^>]*> \(feito\)", page)
     assert "O portal não o envia sozinho: é preciso agir." in page
+    assert "Quem faz isto é um administrador" not in page
+    assert "Quem faz isto é um administrador" in member.get("/").text
 
 
 def test_what_only_waits_its_turn_is_under_way_and_what_failed_once_has_not_arrived(admin, company):

@@ -32,6 +32,8 @@ def test_the_page_asks_first_and_says_what_comes_along_and_what_the_crm_knows(ad
     assert f"está lá com o número {other}" in page
     assert f'href="/contacts/{other}/merge?other={kept}"' in page
     assert db.session.query(Contact).count() == 2
+    assert "O nível não vem do outro" in page
+    assert "O nível não vem do outro" not in admin.get(f"/contacts/{other}/merge?other={kept}").text
 
 
 def test_merging_fires_nothing_and_the_contact_says_what_else_the_crm_knows(admin, two):
@@ -72,6 +74,12 @@ def test_a_contact_is_not_merged_with_itself_or_with_another_companys(admin, two
     assert admin.get(f"/contacts/{two[0]}/merge?other={theirs}").status_code == 404
     assert admin.post(f"/contacts/{two[0]}/merge", {"other": str(theirs)}).status_code == 404
     assert db.session.query(Contact).count() == 3
+
+
+def test_others_of_the_same_name_are_offered_at_once(admin, company, two):
+    make_contact(company, name="Maria", current_company="Outra")
+    assert "Outra" in admin.get(f"/contacts/{two[0]}/merge").text
+    assert "Outra" not in admin.get(f"/contacts/{two[0]}/merge?search=").text
 
 
 def test_another_is_found_by_name(admin, company, two):

@@ -81,6 +81,15 @@ def test_an_invitation_is_a_link_that_is_shown_once(admin, person):
     assert "link-valor" not in admin.get(f"/team/{user.id}").text
 
 
+def test_a_link_for_somebody_else_says_who_one_is_now(admin, member):
+    link = link_on(admin.post("/team/new", BIA))
+    assert "Quem salvar esta senha passa a entrar como Bia" in member.get(link).text
+    user = db.session.query(User).filter_by(email=member.email).one()
+    own = link_on(admin.post(f"/team/{user.id}/link"))
+    assert "passa a entrar como" in admin.get(own).text
+    assert "passa a entrar como" not in member.get(own).text
+
+
 def test_a_new_invitation_ends_the_old_one(admin, person):
     old = link_on(admin.post("/team/new", BIA))
     user = db.session.query(User).filter_by(email="bia@example.com").one()

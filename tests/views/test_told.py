@@ -88,7 +88,7 @@ TOLD: dict[str, list[list[str]]] = {
         ["404"],
     ],
     "/webhook/pause": [["/webhook", "success: Envio em pausa. O que for classificado espera aqui, e nada se perde."]],
-    "/webhook/remove": [["/webhook", OVER, "info: 1 entrega cancelada."], ["/webhook", OVER]],
+    "/webhook/remove": [["/webhook", f"{OVER} 1 entrega cancelada."], ["/webhook", OVER]],
     "/team/{bia}/role role=admin": [["/team/{bia}", "success: Papel de Bia salvo."]],
     "/team/{bia}/disable": [["/team/{bia}", "success: Bia não entra mais no portal."]],
     "/team/{bia}/enable": [["/team/{bia}", "success: Bia pode entrar de novo."]],

@@ -93,6 +93,7 @@ def test_deliveries_that_wait_may_be_cancelled_with_a_new_address(admin, company
     admin.post("/webhook", {"url": receiver.url + "new", "waiting": "cancel"})
     db.session.refresh(delivery)
     assert delivery.status == "cancelled"
+    assert "para este endereço. 1 entrega cancelada." in admin.get("/").text
 
 
 def test_deliveries_that_wait_go_to_the_new_address_by_default(admin, company, receiver):
@@ -126,6 +127,7 @@ def test_a_new_secret_is_shown_once_and_the_old_one_signs_too_for_a_day(admin, c
     new = secret_of(company)
     assert new in page
     assert old not in page
+    assert "O segredo anterior também assina até" in page
     later = admin.get("/webhook").text
     assert "O segredo anterior também assina até" in later
     assert new not in later
@@ -262,6 +264,7 @@ def test_the_crm_s_health_is_drawn_once_something_was_tried(admin, company, monk
     db.session.commit()
     page = admin.get("/webhook").text
     assert "1 tentativa, 1 recebida, 1 com aviso" in page
+    assert "De 1 tentativa, 100% foi recebida." in page
     assert "mediana 120 ms, 95% até 120 ms" in page
     assert "as últimas 5.000 entregas" not in page
     monkeypatch.setattr("portal.deliveries.health.LOOKED_AT", 1)

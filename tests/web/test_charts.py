@@ -37,6 +37,12 @@ def test_a_failure_is_seen_above_a_column_that_fills_the_plot():
     assert (delivered.y, delivered.height) == (3.0, 97.0)
 
 
+def test_few_columns_are_no_wall_and_stand_in_the_middle_of_their_places():
+    drawn = stack([{"delivered": 1}, {"delivered": 2}])
+    assert drawn is not None
+    assert [(column.width, column.middle) for column in drawn.columns] == [(12.0, 25.0), (12.0, 75.0)]
+
+
 def test_what_waits_stands_between():
     chart = draw([DayCount(NOON, 3, 1, waiting=6)])
     assert chart is not None
