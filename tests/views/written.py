@@ -300,7 +300,7 @@ def furnish() -> dict[str, str]:
         tasks = jobs(company, made, found)
     return {
         **{name: str(user.id) for name, user in found.items()},
-        **{name: str(contact.id) for name, contact in zip(("zoe", "rui", "sa", "iris"), made, strict=False)},
+        **{name: str(contact.id) for name, contact in zip(("zoe", "rui", "sa", "iris", "lia"), made, strict=False)},
         **{f"d_{name}": delivery.webhook_id for name, delivery in sent.items()},
         **{f"t_{name}": str(task.id) for name, task in tasks.items()},
         "campaign": str(made[0].campaign_id),
