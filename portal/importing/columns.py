@@ -29,8 +29,25 @@ OF_MESSAGES = frozenset(("message_date", "message_sender"))
 """Fields that say something of a message, and nothing without one."""
 OFFERED = frozenset(("interest_level", "role", "current_company"))
 """What somebody is told that a column which is left out might hold."""
+OF_CONNECTIONS = (
+    {"first name", "last name", "connected on"},
+    {"nome", "sobrenome", "conectado em"},
+    {"nombre", "apellidos", "conectado el"},
+)
+"""Names that LinkedIn's file of connections has, by its language."""
 OF_TOOLS = {
-    "hubspot": ("record id", "lifecycle stage", "lead status", "associated ", "marketing contact status"),
+    "hubspot": (
+        "record id",
+        "lifecycle stage",
+        "lead status",
+        "associated ",
+        "marketing contact status",
+        "id do registro",
+        "fase do ciclo de vida",
+        "status de contato de marketing",
+        "id de registro",
+        "etapa del ciclo de vida",
+    ),
     "piperun": ("oportunidade ",),
     "pipedrive": ("person ", "pessoa "),
     "rdstation": ("estagio no funil", "lead scoring ", "data da primeira conversao", "evento da ", "url publica"),
@@ -103,7 +120,7 @@ def repeated_names(header: Sequence[str]) -> tuple[str, ...]:
 def recognise_kind(header: Sequence[str]) -> str:
     """Whose export this is, as far as the names of its columns tell: a word for the reader, which decides nothing."""
     names = {" ".join(words_of(name)) for name in header}
-    if {"first name", "last name", "connected on"} <= names:
+    if any(each <= names for each in OF_CONNECTIONS):
         return "linkedin"
     if is_own(header):
         return OWN_KIND

@@ -60,6 +60,7 @@ def index() -> ResponseReturnValue:
         count_cap=listing.COUNT_CAP,
         is_filtered=wanted != ContactFilter(),
         reached=say_reached(wanted.reached, zone=reader_zone()) if wanted.reached else None,
+        is_configured=is_configured(db.session, company_id),
         has_any=bool(page.items) or listing.has_contacts(db.session, company_id),
         standings=standings_of(db.session, page.items),
         campaigns=listing.campaigns_of(db.session, company_id),

@@ -277,6 +277,11 @@ def test_who_is_responsible_may_be_the_contact_where_nothing_else_is_a_name():
         ("Oportunidade - Dono,Oportunidade - Etapa,Pessoa - Nome,Pessoa - Cargo", "piperun"),
         ("Nome,Email,Estágio no funil,Lead Scoring - Perfil", "rdstation"),
         ("Record ID,First Name,Lead Status", "hubspot"),
+        ("ID do registro - Contato,Nome,Sobrenome,Fase do ciclo de vida", "hubspot"),
+        ("ID de registro,Nombre,Apellidos,Etapa del ciclo de vida", "hubspot"),
+        ("Nome,Sobrenome,URL,Empresa,Conectado em", "linkedin"),
+        ("Nombre,Apellidos,URL,Empresa,Conectado el", "linkedin"),
+        ("Nome,URL,Empresa,Conectado em", "generic"),
         ("Record Id,Contact Owner,Full Name", "generic"),
     ],
 )

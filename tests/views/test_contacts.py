@@ -114,6 +114,12 @@ def test_a_strange_cursor_begins_again(member, three, cursor):
     assert names_in(member.get("/contacts", query_string={"cursor": cursor}).text) == ["Ana", "Élio", "Zoé"]
 
 
+def test_the_list_says_that_the_crm_learns_of_a_level_only_where_it_does(member, company, receiver):
+    assert "Nenhuma URL de destino está configurada" in member.get("/contacts").text
+    set_url(company, receiver.url)
+    assert "o seu CRM fica sabendo em seguida" in member.get("/contacts").text
+
+
 def test_one_click_classifies_and_queues_a_delivery(member, company, receiver):
     set_url(company, receiver.url)
     contact = make_contact(company)
