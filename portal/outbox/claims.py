@@ -169,6 +169,17 @@ LEND = Statement(
 )
 """Lends of each company so many deliveries that are due, the first of each contact, to whoever brings the token."""
 
+_failing = endpoint.alias("failing")
+_is_planned = and_(_failing.c.id == given("id", Key), _failing.c.next_probe_at == given("planned", _moment))
+_free = select(_failing.c.id).where(_is_planned).with_for_update(skip_locked=True, key_share=True)
+WIN_PROBE = Statement(
+    update(endpoint)
+    .where(within(endpoint.c.id, _free))
+    .values(next_probe_at=given("until", _moment))
+    .returning(endpoint.c.id)
+)
+"""One that another worker holds is passed over: each may hold what the other is about to ask."""
+
 _unsent = rows_of("unsent", id=Key, token=String())
 GIVE_BACK = Statement(
     update(delivery)
@@ -268,13 +279,7 @@ def release(connection: Connection, claims: Sequence[Claim]) -> None:
 
 def _wins_probe(connection: Connection, target: AnyRow, until: datetime) -> bool:
     """Whether it is ours to ask a failing endpoint; until that moment nobody else asks."""
-    won = connection.execute(
-        update(endpoint)
-        .where(endpoint.c.id == target.id, endpoint.c.next_probe_at == target.next_probe_at)
-        .values(next_probe_at=until)
-        .returning(endpoint.c.id)
-    )
-    return won.first() is not None
+    return bool(WIN_PROBE.all(connection, id=target.id, planned=target.next_probe_at, until=until))
 
 
 def _lend(

@@ -59,6 +59,20 @@ def test_who_ends_an_outage_and_who_holds_a_delivery_do_not_wait_for_each_other(
             act(connection)
 
 
+def test_an_endpoint_that_another_worker_is_about_to_ask_makes_nobody_wait(company: Company) -> None:
+    """Each may hold one that the other wants: they ask them in no order."""
+    factories.make_delivery(factories.make_contact(company))
+    now, company_id, endpoint = utcnow() + timedelta(minutes=1), company.id, factories.endpoint_of(company)
+    endpoint.state, endpoint.next_probe_at = "failing", now
+    db.session.commit()
+    with db.engine.connect() as first, db.engine.connect() as second:
+        second.execute(text("SET LOCAL lock_timeout = '1s'"))
+        with first.begin():
+            HOLD_ENDPOINTS.all(first, companies=[(company_id,)])
+            assert claim_in(second, now) == []
+        assert [claim.is_probe for claim in claim_in(second, now)] == [True]
+
+
 def test_whoever_says_that_another_crm_is_there_waits_for_who_is_just_being_told_of(company: Company) -> None:
     """Also where the contact was never told of: else it would count as known to the new one."""
     factories.make_delivery(factories.make_contact(company))
