@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, event, insert, select, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql.elements import ClauseElement
 
 from portal import clock
 from portal.audit import Actor
@@ -277,3 +279,18 @@ def test_a_draft_begins_with_what_it_is_given_and_nothing_else(app: Flask, monke
             strict=True,
         )
     ]
+
+
+def test_who_looks_for_a_task_passes_over_what_others_hold(tasks: Tasks) -> None:
+    said: list[str] = []
+
+    def note(_connection: object, statement: ClauseElement, *_: object) -> None:
+        said.append(str(statement.compile(dialect=postgresql.dialect())))
+
+    event.listen(db.engine, "before_execute", note)
+    try:
+        in_worker(lambda connection: store.claim(connection, now=NOON, lease=LEASE))
+    finally:
+        event.remove(db.engine, "before_execute", note)
+    (looked,) = [words for words in said if words.startswith("SELECT")]
+    assert looked.endswith("FOR UPDATE SKIP LOCKED")
