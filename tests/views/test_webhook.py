@@ -1,5 +1,7 @@
 """The webhook's settings: the address, its test, its secret."""
 
+import re
+
 import pytest
 
 from portal import clock
@@ -94,6 +96,14 @@ def test_deliveries_that_wait_may_be_cancelled_with_a_new_address(admin, company
     db.session.refresh(delivery)
     assert delivery.status == "cancelled"
     assert "para este endereço. 1 entrega cancelada." in admin.get("/").text
+
+
+def test_what_was_chosen_for_what_waits_stays_chosen_where_the_url_is_refused(admin, company):
+    set_url(company, URL)
+    make_delivery(make_contact(company))
+    for path, chosen in (("/webhook", "cancel"), ("/webhook/test", "cancel"), ("/webhook/test", "send")):
+        page = admin.post(path, {"url": "not a url", "waiting": chosen}).text
+        assert re.findall(r'name="waiting" value="(\w+)" checked', page) == [chosen]
 
 
 def test_deliveries_that_wait_go_to_the_new_address_by_default(admin, company, receiver):
