@@ -238,8 +238,9 @@ function keepPlace() {
 
 // What has to be mended comes first.
 document.querySelector("main [aria-invalid=true]")?.focus();
-// What was said of the last act is read, and the keys go on from there.
-if (document.activeElement === document.body && !location.hash) document.querySelector(".flashes:has(.notice)")?.focus();
+// What was said of the last act is read, and the keys go on from there; a field that the page begins with goes before.
+const isFree = document.activeElement === document.body && !location.hash && !document.querySelector("[autofocus]");
+if (isFree) document.querySelector(".flashes .notice")?.parentElement.focus();
 keepPlace();
 askOfWaiting();
 // On a phone the tab that is open may be out of sight.

@@ -7,7 +7,8 @@ from playwright.sync_api import expect
 
 from portal.database.db import db
 from portal.demo.server import Reply
-from portal.models import Contact, Endpoint
+from portal.models import Contact, Endpoint, User
+from portal.people.passwords import end_sessions
 from tests.factories import classify_contact, make_delivery
 from tests.views.browser import Watched, row
 
@@ -100,6 +101,15 @@ def test_what_was_said_of_an_act_has_the_focus_and_tab_goes_on_from_there(page):
     expect(page.locator("#flashes")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Fechar")).to_be_focused()
+
+
+def test_after_a_session_ended_the_keys_begin_in_the_field_of_the_log_in(page, site):
+    page.goto("/webhook")
+    end_sessions(db.session.query(User).filter_by(email=site.admin_email).one())
+    db.session.commit()
+    page.get_by_role("button", name="Pausar o envio").press("Enter")
+    expect(page.get_by_text("A sessão terminou")).to_be_visible()
+    expect(page.get_by_label("E-mail")).to_be_focused()
 
 
 def test_on_a_phone_the_filters_open_by_the_keyboard_and_are_one_line_before(page):
