@@ -91,11 +91,13 @@ def enter_code() -> ResponseReturnValue:
 
 
 def flash_recovered(left: int) -> None:
-    words = ngettext(
-        "Você entrou com um código de recuperação; resta %(num)s.",
-        "Você entrou com um código de recuperação; restam %(num)s.",
-        left,
-    )
+    words = _("Você entrou com o seu último código de recuperação.")
+    if left:
+        words = ngettext(
+            "Você entrou com um código de recuperação; resta %(num)s.",
+            "Você entrou com um código de recuperação; restam %(num)s.",
+            left,
+        )
     mend = _("Se perdeu o celular, desligue a verificação em duas etapas em Minha conta e ligue-a com o aparelho novo.")
     flash(f"{words} {mend}", "warning")
 

@@ -26,7 +26,8 @@ def test_an_outage_is_shown_at_home_and_at_the_webhook_with_its_deliveries(admin
     assert "Queda de agora" in home
     assert "(HTTP 503); 7 entregas esperam." in home
     began_at = last_outage(db.session, company.id).began_at
-    gives_up = f"Se ele não voltar até {format_datetime(began_at + timedelta(days=3))}, o portal pausa o envio"
+    until = format_datetime(began_at + timedelta(days=3))
+    gives_up = f"Se ele não voltar até {until}, o portal pausa o envio até que alguém o retome."
     assert gives_up in home
     assert gives_up in admin.get("/webhook").text
     assert "Testar e retomar" not in home

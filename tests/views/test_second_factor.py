@@ -278,6 +278,20 @@ def test_a_recovery_code_lets_in_once(asked, person, guarded, recovery, spelt):
     assert again.post("/login/code", {"code": recovery[4]}).location == "/"
 
 
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (1, "Você entrou com um código de recuperação; resta 1. Se perdeu"),
+        (0, "Você entrou com o seu último código de recuperação. Se perdeu"),
+    ],
+)
+def test_the_last_recovery_codes_are_said_to_be_the_last(asked, guarded, recovery, left, words):
+    guarded.recovery_hashes = guarded.recovery_hashes[: left + 1]
+    db.session.commit()
+    asked.post("/login/code", {"code": recovery[0]})
+    assert words in asked.get("/").text
+
+
 def test_guesses_of_recovery_codes_are_slowed_down_like_others(asked, recovery):
     statuses = {asked.post("/login/code", {"code": "0" * 20}).status_code for _ in range(logging_in.FREE_FAILURES + 1)}
     assert statuses == {422, 429}
