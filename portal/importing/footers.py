@@ -18,7 +18,8 @@ FOOTER = re.compile(
 GROUP = re.compile(
     r"(?:equipe|equipo|time|team|squad|turma|filial|regiao|regional|region|zona)\b.*\w|(?:quentes|mornos|frios)$"
     r"|(?:leads|prospects|clientes|contatos|contacts)\b"
-    r"|(?:(?:[a-z]{1,20} ){0,2}[a-z]{4,20}|uf) ?:"
+    r"|(?:vendedora?|responsavel|consultora?|owner|carteira|grupo|segmento|setor|status|etapa|fase|origem|cidade|uf) ?:"
+    r"|(?:legenda|legend|leyenda|obs|observac(?:ao|oes)|notas?|notes?|fonte|source|periodo|lista|base|canal|produto) ?:"
 )
 """How a line begins that is the title of the rows below it; any other name that stands alone is somebody's."""
 FIGURE = re.compile(r"(?:media|average|soma|sum|promedio|contagem|count)(?: geral)?:?")

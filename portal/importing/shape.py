@@ -45,6 +45,13 @@ class Shape:
             if index < len(cells) and not kind.fullmatch(cells[index].strip())
         )
 
+    def is_whole(self, line: str, delimiter: str) -> bool:
+        """Whether a line would be a row if its quotes were not there, and no prose: every cell of a kind is of it."""
+        cells = line[:LONGEST_START].replace('"', "").rstrip("\r\n").split(delimiter)
+        fitting, filled = self.fitting(cells)
+        is_told = 0 < fitting == filled if self.kinds else all(cells)
+        return len(cells) == self.width > 1 and is_told and not any(cell.startswith(" ") for cell in cells)
+
     def begins(self, line: str, delimiter: str) -> bool | None:
         """Whether a line begins a row, and not within a cell: by its first quotes, else by its cells; None: unsure."""
         start, quotes = line[:LONGEST_START], QUOTES.search(line)

@@ -98,6 +98,22 @@ def test_rows_between_two_stray_quotes_are_not_lost():
     assert [line for line, _, problem in found if problem is None] == [3, 4, 6]
 
 
+@pytest.mark.parametrize(
+    ("table", "good"),
+    [
+        ('Nome,Empresa,E-mail\nAna,x,a@x.test\nBia,"y,b@x.test\n{}Edu,v",e@x.test\nFabi,u,f@x.test\n', ",c@x.test"),
+        ('E-mail,Nome,Empresa\na@x.test,Ana,x\nb@x.test,Bia,"y\n{}e@x.test,Edu,v"\nf@x.test,Fabi,u\n', ""),
+        ('Nome,Cargo,Nota\nAna,x,p\nBia,y,"q\n{}Edu,v,s"\nFabi,u,t\n', ",r"),
+    ],
+)
+@pytest.mark.parametrize("between", [0, 1, 3])
+def test_rows_between_a_stray_quote_and_another_in_their_place_are_not_lost(table, good, between):
+    row = f"Caio,z{good}\n" if good else "c@x.test,Caio,z\n"
+    found = rows(table.format(row * between))
+    assert [problem for _, _, problem in found] == [None, "unclosed_quote", *[None] * (between + 2)]
+    assert found[1][1][0].count("\n") == 0, "only its own line"
+
+
 MIXED = "Nome;Empresa\nJosé Conceição;Pão & Cia\n".encode() + "Sebastião Luz;Açaí\n".encode("cp1252")
 
 
