@@ -341,13 +341,14 @@ class Truth(RuleBasedStateMachine):
         assert found
         answer, levels = found[1], {each: level_of(shape) for each, shape in shapes.items() if level_of(shape)}
         missing = [each for each, level in levels.items() if each not in self.book or self.book[each].level != level]
-        doubtful = [each for each in levels if each not in missing and self.book[each].warning in DOUBTS]
+        told = [each for each in shapes if each in self.book and each not in missing]
+        doubtful = [each for each in told if self.book[each].warning in DOUBTS]
         if missing:
             assert re.match(rf"{len(missing)} contatos? (não cheg.* ao|est.* a caminho do) seu CRM", answer)
         elif doubtful:
-            assert re.match(rf"Tudo chegou, mas {len(doubtful)} contatos?", answer)
+            assert re.match(rf"Todos os níveis chegaram, mas {len(doubtful)} contatos?", answer)
         else:
-            assert not answer.startswith(("1 contato", "2 contatos", "Tudo chegou, mas"))
+            assert not re.match(r"(Todos os níveis chegaram, mas )?\d+ contatos?", answer)
         if answer.startswith("Sim"):
             assert all(self.is_known(shape) for shape in shapes.values() if level_of(shape))
             assert not {each.status for each in sent} & set(OPEN_STATUSES)

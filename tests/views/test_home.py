@@ -155,6 +155,16 @@ def test_the_answer_is_not_yes_while_something_waits(admin, company, receiver, s
         assert "Ver o que está na fila" in home
 
 
+def test_beside_a_warning_too_not_all_is_said_to_have_arrived_while_something_waits(admin, company, receiver):
+    set_url(company, receiver.url)
+    mark_delivered(make_delivery(make_contact(company)), warning="error_words")
+    mark_delivered(make_delivery(make_contact(company))).status = "pending"
+    db.session.commit()
+    home = admin.get("/").text
+    assert "Todos os níveis chegaram, mas 1 contato foi recebido com aviso." in home
+    assert "Tudo" not in home
+
+
 def test_a_failure_that_a_newer_delivery_made_good_counts_no_more(admin, company, receiver):
     set_url(company, receiver.url)
     contact = make_contact(company)
