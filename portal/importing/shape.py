@@ -68,7 +68,7 @@ class Shape:
         fits = [self.fitting(cells) for cells in (quoted, told.split(delimiter))]
         if any(fitting * 2 >= filled > 0 for fitting, filled in fits):
             return True
-        return False if fits[1][1] else None if quotes else True
+        return False if all(filled for _, filled in fits) else None if quotes else True
 
     def fitting(self, cells: Sequence[str]) -> tuple[int, int]:
         """How many cells of the columns of one kind are of it, and how many are filled."""

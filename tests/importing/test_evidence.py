@@ -230,7 +230,7 @@ def test_a_row_has_as_many_cells_and_half_of_its_kinds_in_their_places(
         ('Ana,",\n', None),
         ('"\n', None),
         ('","a@x.test",1\n', True),
-        ('",b,c\n', False),
+        ('",b,c\n', None),
         ('"""Boa\n', True),
         ('""Boa\n', False),
     ],
