@@ -12,41 +12,36 @@ from portal.rules.folding import fold, word_set
 from portal.rules.formulas import unguard
 from portal.rules.identity import clean_text, email_address, is_empty
 
+# A cell that says what it says: it begins as nothing begins that stands for nothing, and has no odd space.
 USUAL = re.compile(r"[a-mo-tv-zA-MO-TV-Z0-9À-ÖØ-öø-ÿ]\S*(?: \S+)*")
-"""A cell that says what it says: it begins as nothing begins that stands for nothing, and has no odd space."""
-TEXT_MARK = re.compile(r'="(.*)"', re.DOTALL)
-"""How spreadsheets are told in CSV that a number is a text."""
+TEXT_MARK = re.compile(r'="(.*)"', re.DOTALL)  # how spreadsheets are told in CSV that a number is a text
 HYPERLINK = re.compile(r'=\s*(?:HYPERLINK|HIPERLINK|HIPERVINCULO)\(\s*"([^"]*)"\s*[;,]\s*"([^"]*)"\s*\)', re.IGNORECASE)
+# What is calculated from other cells, in place of what came of it: `=A2&" "&B2`.
 FORMULA = re.compile(
     r"""=\s*[-+(]*(?:\$?[A-Z]{1,3}\$?\d|[^\W\d][\w.]*\(|(?:'[^']+'|[^\W\d][\w.]*)!|"[^"]*"\s*&)""", re.IGNORECASE
 )
-"""What is calculated from other cells, in place of what came of it: `=A2&" "&B2`."""
+# The address behind a text, as programs write what leads to a page of theirs: `Acme (https://…)`.
 LINKED = re.compile(r"\(https?://[^\s()]+\)")
-"""The address behind a text, as programs write what leads to a page of theirs: `Acme (https://…)`."""
-MORE_LINKED = re.compile(r"(?:\s*[,;][^(]*\(https?://[^\s()]+\))*\s*")
-"""Nothing behind it, or only more of the kind."""
-QUOTED = re.compile(r'"([^",]*,[^"]*)"')
-"""A name with a comma among those of a cell that may hold several."""
+MORE_LINKED = re.compile(r"(?:\s*[,;][^(]*\(https?://[^\s()]+\))*\s*")  # nothing behind it, or only more of the kind
+QUOTED = re.compile(r'"([^",]*,[^"]*)"')  # a name with a comma among those of a cell that may hold several
+# A long number as a spreadsheet shows and saves it: its digits are lost.
 ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
-"""A long number as a spreadsheet shows and saves it: its digits are lost."""
 MIN_DIGITS = 3
 AREA = re.compile(r"\(?0?[1-9]{2}\)?")
-WITHOUT_AREA = re.compile(r"[2-9](?:[ .-]?\d){7,8}")
-"""A phone of Brazil whose area code stands in a column of its own."""
+WITHOUT_AREA = re.compile(r"[2-9](?:[ .-]?\d){7,8}")  # a phone of Brazil whose area code stands in a column of its own
 SEVERAL = re.compile(r":::|[;|\n]| / ")
 SITE = re.compile(r"://|\w\.[^\W\d_]")
+# What leads to a chat with a phone.
 CHAT = re.compile(r"(?:https?://)?(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?phone=)(\+?\d+)\S*", re.IGNORECASE)
-"""What leads to a chat with a phone."""
+# The first of two phones with a comma between them. Fewer digits beside one are a part of a phone: `11,987654321`.
 TWO_PHONES = re.compile(r"((?:\D*\d){8,}?\D*?),(?=(?:[^,\d]*\d){8})")
-"""The first of two phones with a comma between them. Fewer digits beside one are a part of a phone: `11,987654321`."""
+# What web pages write in place of some characters, and exports of programs that live in them.
 ENTITY = re.compile(
     r"&(?:amp|quot|apos|lt|gt|nbsp|#x?[0-9a-f]{2,5}|[a-z]{1,2}(?:acute|grave|circ|tilde|cedil|uml));", re.I
 )
-"""What web pages write in place of some characters, and exports of programs that live in them."""
+# A name with its e-mail, as mail programs write them, and reports of some CRMs; and what stands behind it.
 MAILBOX = re.compile(r"([^<(@;|]*[^<(@;|\s])\s*[<(]([^<>()\s]+@[^<>()\s]+)[>)](.*)", re.DOTALL)
-"""A name with its e-mail, as mail programs write them, and reports of some CRMs; and what stands behind it."""
-PEOPLE = re.compile(r"[,;/|]")
-"""What stands between the names of several people."""
+PEOPLE = re.compile(r"[,;/|]")  # what stands between the names of several people
 QUOTES = " \"'`´“”„‘’‚«»"
 LEVEL_WORDS = {
     **dict.fromkeys(("1", "baixo", "baixa", "bajo", "baja", "low"), 1),
@@ -55,17 +50,16 @@ LEVEL_WORDS = {
 }
 NO_LEVEL_WORDS = word_set("0 nenhum nenhuma none ninguno sem sin no nao not zero nulo unknown nada")
 LEVEL_FILLING = word_set("nivel level grau grado interesse interest interes de of n")
-AFFIRMING = word_set("x ok sim si yes true")
-"""What says that something is so, and neither when nor how much."""
+AFFIRMING = word_set("x ok sim si yes true")  # what says that something is so, and neither when nor how much
+# A level with a spreadsheet's decimals, or with the highest one.
 NUMBER_ALONE = re.compile(r"^([0-3])(?:[.,]0+|\s*(?:/|de|of)\s*3)$")
-"""A level with a spreadsheet's decimals, or with the highest one."""
 LEVEL_PART = re.compile(r"\d+%?|[a-z]+|[.,+−-]\d")
 MAX_LEVEL = 60
+# What LinkedIn shows in place of the name of somebody whom it hides.
 HIDDEN_NAME = re.compile(
     r"linkedin[ -](?:member|user|mitglied)|(?:membro|usuari[oa]|utilizador|miembro|membre|utilisateur|utente)"
     r"(?: (?:do|de|di))? linkedin"
 )
-"""What LinkedIn shows in place of the name of somebody whom it hides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +70,7 @@ class Note:
     problem: str
     column: int | None
     said: str
-    other_line: int = 0
-    """The line of another row that it speaks of."""
+    other_line: int = 0  # the line of another row that it speaks of
 
 
 def read_text(cell: str) -> str:

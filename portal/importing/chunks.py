@@ -43,8 +43,8 @@ TOUCH = Statement(
     .values(saved_at=_given["saved_at"])
 )
 
+# A row of the file: the contact if it holds one, what is wrong or doubtful, and the row itself.
 _Row = tuple[ContactItem | None, Sequence[Finding], Record]
-"""A row of the file: the contact if it holds one, what is wrong or doubtful, and the row itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,18 +23,18 @@ from portal.importing.vocabulary import (
 )
 
 FIELDS = tuple(SURE)
-NAMES = frozenset(("name", "first_name", "last_name"))
-"""Fields of which one is enough to import."""
+NAMES = frozenset(("name", "first_name", "last_name"))  # fields of which one is enough to import
+# Fields that say something of a message, and nothing without one.
 OF_MESSAGES = frozenset(("message_date", "message_sender"))
-"""Fields that say something of a message, and nothing without one."""
+# What somebody is told that a column which is left out might hold.
 OFFERED = frozenset(("interest_level", "role", "current_company"))
-"""What somebody is told that a column which is left out might hold."""
+# Names that LinkedIn's file of connections has, by its language.
 OF_CONNECTIONS = (
     {"first name", "last name", "connected on"},
     {"nome", "sobrenome", "conectado em"},
     {"nombre", "apellidos", "conectado el"},
 )
-"""Names that LinkedIn's file of connections has, by its language."""
+# How the names begin of which an export of these tools has more than one.
 OF_TOOLS = {
     "hubspot": (
         "record id",
@@ -52,7 +52,6 @@ OF_TOOLS = {
     "pipedrive": ("person ", "pessoa "),
     "rdstation": ("estagio no funil", "lead scoring ", "data da primeira conversao", "evento da ", "url publica"),
 }
-"""How the names begin of which an export of these tools has more than one."""
 
 
 @dataclass(frozen=True, slots=True)

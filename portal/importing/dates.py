@@ -31,12 +31,9 @@ DAYS = word_set(
 FILLING = word_set("de del do da of the at as a las los el on o t st nd rd th th dia em um hs hrs h")
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[t ]\d|$)", re.IGNORECASE)
 SERIAL = re.compile(r"\d{5}(?:[.,]\d+)?")
-EPOCH = datetime(1899, 12, 30)
-"""The day 0 of a spreadsheet, as it counts since March 1900."""
-SERIALS = range(20_000, 80_000)
-"""From 1954 to 2119."""
-SECONDS = range(10**9, 4 * 10**9)
-"""From 2001 to 2096."""
+EPOCH = datetime(1899, 12, 30)  # the day 0 of a spreadsheet, as it counts since March 1900
+SERIALS = range(20_000, 80_000)  # from 1954 to 2119
+SECONDS = range(10**9, 4 * 10**9)  # from 2001 to 2096
 TIME = re.compile(
     r"(?<![\d:/.-])(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d{1,9})?)?|h(?P<minutes>\d{2})?\b)"
     r"\s?(?P<half>[ap]\.?\s?m\b\.?)?"
@@ -47,14 +44,14 @@ ZONE = re.compile(r"([+-])(\d{1,2}):?(\d{2})?")
 REMARK = re.compile(r"\([^()]*\)")
 NUMERIC = re.compile(r"\s*(\d{1,2})[/.-](\d{1,2})[/.-](?:\d{4}|\d{2})(?!\d)")
 PART = re.compile(r"\d+|[a-z]+")
+# Those of the months that nobody is called: March without its cedilla is Marco.
 MONTHS_ALONE = word_set(
     """january janeiro enero february fevereiro febrero maio junho julho agosto september setembro septiembre october
     outubro octubre november novembro noviembre december dezembro diciembre"""
 )
-"""Those of the months that nobody is called: March without its cedilla is Marco."""
 SPAN = "semana|week|quinzena|quincena|mes|month|bimestre|trimestre|quarter|semestre|ano|year|dia|day|sprint"
+# A week, a month, a quarter or a year by its number; folded.
 PERIOD = re.compile(rf"(?:{SPAN}|q|t)\W*\d.*|\d+\W*[oa]?\W*(?:{SPAN})\b.*|(?:19|20)\d\d|\d{{1,2}}[/.-](?:19|20)\d\d")
-"""A week, a month, a quarter or a year by its number; folded."""
 MONTH_OF_YEAR = re.compile(r"([a-z]{3,})\W+(?:(?:de|of)\W+)?(?:20)?\d\d")
 BETWEEN = re.compile(r"[\s,./\-–'ºª°]*")
 

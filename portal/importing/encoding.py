@@ -11,26 +11,21 @@ from collections.abc import Callable, Iterator, Sequence
 
 from portal.tasks.store import TaskError
 
-Blocks = Callable[[], Iterator[bytes]]
-"""Begins the file anew, in blocks of any size."""
+Blocks = Callable[[], Iterator[bytes]]  # begins the file anew, in blocks of any size
 
+# Those that somebody may choose; `mixed` and the other forms of UTF are only found.
 ENCODINGS = ("utf-8", "utf-16", "cp1252", "mac_roman", "cp850")
-"""Those that somebody may choose; `mixed` and the other forms of UTF are only found."""
-MIXED = "mixed"
-"""UTF-8 with bytes of cp1252 in between: what two programs wrote into one file."""
+MIXED = "mixed"  # UTF-8 with bytes of cp1252 in between: what two programs wrote into one file
 SAMPLE_BYTES = 4096
-CONTROLS = bytes((*range(9), *range(14, 27), *range(28, 32)))
-"""The bytes that no text has."""
+CONTROLS = bytes((*range(9), *range(14, 27), *range(28, 32)))  # the bytes that no text has
+# A file that begins with more of them than both is no text; fewer are a fault of the program that wrote it.
 FEW_CONTROLS, CONTROL_SHARE = 8, 0.05
-"""A file that begins with more of them than both is no text; fewer are a fault of the program that wrote it."""
-STRAY_SHARE = 0.001
-"""The share of NUL up to which those in odd places do not speak against UTF-16."""
-WIDE_SHARE = 0.2
-"""The share of NUL from which on a file may be UTF-16 without a mark."""
+STRAY_SHARE = 0.001  # the share of NUL up to which those in odd places do not speak against UTF-16
+WIDE_SHARE = 0.2  # the share of NUL from which on a file may be UTF-16 without a mark
 
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-WORKBOOK_MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""How XLSX and ODS begin, and XLS."""
+WORKBOOK_MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # how XLSX and ODS begin, and XLS
+# How files begin that people take for text.
 SIGNATURES = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
@@ -41,7 +36,7 @@ SIGNATURES = {
     b"7z\xbc\xaf": "compressed",
     b"{\\rtf": "binary",
 }
-"""How files begin that people take for text."""
+# How texts begin that are no table, after space and in lower case.
 BEGINNINGS = {
     "begin:vcard": "vcard",
     "<html": "html",
@@ -52,12 +47,9 @@ BEGINNINGS = {
     "<style": "html",
     "<?xml": "xml",
 }
-"""How texts begin that are no table, after space and in lower case."""
 ASCII = bytes(range(128))
-TWICE = re.compile("Ã[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]")
-"""How the accents of UTF-8 look that was read as cp1252."""
-LETTERS = "áàâãäéêíóôõöúüçñÁÂÃÉÊÍÓÔÕÚÇ"
-"""The letters beyond ASCII that names are written with here."""
+TWICE = re.compile("Ã[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]")  # how the accents of UTF-8 look that was read as cp1252
+LETTERS = "áàâãäéêíóôõöúüçñÁÂÃÉÊÍÓÔÕÚÇ"  # the letters beyond ASCII that names are written with here
 
 
 class FileProblem(TaskError):

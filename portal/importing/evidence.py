@@ -13,23 +13,21 @@ from portal.rules.folding import word_set
 from portal.rules.identity import email_address, linkedin_id
 
 SAMPLE_ROWS = 500
-PHONE = re.compile(r"\+?\(?\d[\d\s().-]{8,22}(?:[/;,|]\s*\+?\(?\d[\d\s().-]{8,22})*")
-"""A phone, or several."""
+PHONE = re.compile(r"\+?\(?\d[\d\s().-]{8,22}(?:[/;,|]\s*\+?\(?\d[\d\s().-]{8,22})*")  # a phone, or several
+# A number with its thousands apart, such as a tax-payer's, a postal code, a number alone, a date.
 NO_PHONE = re.compile(r"\d{1,3}(?:\.\d{3})+(?:-?\d{1,2})?|\d{5}-\d{3}|\d+|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}.*")
-"""A number with its thousands apart, such as a tax-payer's, a postal code, a number alone, a date."""
+# A mobile number of Brazil in digits alone, as one would write a tax-payer's too.
 MOBILE = re.compile(r"(?:55)?[1-9]{2}9\d{8}")
-"""A mobile number of Brazil in digits alone, as one would write a tax-payer's too."""
 WORD = r"[^\W\d_][^\W\d_'’.-]*"
 NAME = re.compile(rf"{WORD}(?P<more>(?: {WORD})*)")
 MAX_WORDS_OF_NAME = 6
+# How the registered names of companies end.
 COMPANY = re.compile(r"\b(?:(?i:ltda|limitada|eireli|s\.a|s/a|inc|llc|ltd|corp|gmbh)|SA|ME|EPP|MEI)\.?$")
-"""How the registered names of companies end."""
 SALUTATIONS = word_set("sr sra srta sr(a) dr dra prof profa mr mrs ms miss mx dona don dna senhor senhora")
 FLAGS = word_set("true false yes no sim nao si verdadeiro falso sent enviada enviado ok x")
 STAGES = word_set("andamento aberto aberta ganho ganha perdido perdida vendido vendida pausado pausada open won lost")
 MAX_LOOKED_AT = 300
-MOST_KNOWN = 2000
-"""Cells of a column that are kept, so that one that is repeated below the sample is looked at once."""
+MOST_KNOWN = 2000  # cells of a column that are kept, so that one that is repeated below the sample is looked at once
 
 
 class Evidence:

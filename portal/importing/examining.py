@@ -27,10 +27,8 @@ from portal.tasks import slices, store
 from portal.tasks.store import Chunk, Done, TaskClaim
 
 KIND = "examination"
-MOST_UNFINISHED = 20
-"""Files of a company that wait or are being imported: each is kept whole until its end."""
-OPENING = timedelta(minutes=5)
-"""The longest that opening a workbook takes, within one step."""
+MOST_UNFINISHED = 20  # files of a company that wait or are being imported: each is kept whole until its end
+OPENING = timedelta(minutes=5)  # the longest that opening a workbook takes, within one step
 PIECE_CHARACTERS = 1_000_000
 
 

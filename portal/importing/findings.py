@@ -13,24 +13,19 @@ from portal.importing.cells import Note
 from portal.importing.reading import Record
 from portal.tasks import slices
 
-MAX_LOOKED_AT = 5000
-"""Findings among which a page looks for the first of each kind."""
+MAX_LOOKED_AT = 5000  # findings among which a page looks for the first of each kind
 
 
 class Finding(NamedTuple):
     """A bad row with its cells, or a warning: the contact entered without a cell, or with a part of it."""
 
-    line: int
-    """Where the row begins."""
+    line: int  # where the row begins
     field: str
     problem: str
-    cells: Sequence[str]
-    """Of a warning only what the cell said."""
-    column: str = ""
-    """The name of a warning's column, if it has one."""
+    cells: Sequence[str]  # of a warning only what the cell said
+    column: str = ""  # the name of a warning's column, if it has one
     is_warning: bool = False
-    other_line: int = 0
-    """The line of another row that it speaks of."""
+    other_line: int = 0  # the line of another row that it speaks of
 
     @property
     def says(self) -> tuple[str, ...]:

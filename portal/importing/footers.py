@@ -8,26 +8,24 @@ from portal.importing.headings import NAMES, Cells, Reader, is_example, is_expla
 from portal.rules.folding import fold
 from portal.rules.identity import email_address, linkedin_id
 
+# How the lines begin that reports put below their table.
 FOOTER = re.compile(
     r"(?:(?:sub|grand )?tota(?:l|is|les)\b|\d+ (?:records?|registros?|contat|contacts?|rows?|linhas?|results?|leads?)"
     r"|confiden[ct]ial\b|copyright\b|©|\(c\)|(?:generated|gerado|generado|exported|exportado|created|criado) "
     r"(?:by|on|at|from|por|em|el|de)\b|powered by\b|pag(?:e|ina) \d|end of|fim do|(?:fonte|source|fuente):"
     r"|filtered by\b|filtros?:|as of \d|not(?:es|as?):)"
 )
-"""How the lines begin that reports put below their table."""
+# How a line begins that is the title of the rows below it; any other name that stands alone is somebody's.
 GROUP = re.compile(
     r"(?:equipe|equipo|time|team|squad|turma|filial|regiao|regional|region|zona)\b.*\w|(?:quentes|mornos|frios)$"
     r"|(?:leads|prospects|clientes|contatos|contacts)\b"
     r"|(?:vendedora?|responsavel|consultora?|owner|carteira|grupo|segmento|setor|status|etapa|fase|origem|cidade|uf) ?:"
     r"|(?:legenda|legend|leyenda|obs|observac(?:ao|oes)|notas?|notes?|fonte|source|periodo|lista|base|canal|produto) ?:"
 )
-"""How a line begins that is the title of the rows below it; any other name that stands alone is somebody's."""
+# What a report calls the figures of a row below its table.
 FIGURE = re.compile(r"(?:media|average|soma|sum|promedio|contagem|count)(?: geral)?:?")
-"""What a report calls the figures of a row below its table."""
-WORDS_OF_SENTENCE = 12
-"""A line of no more is somebody's name."""
-TITLED = frozenset((*NAMES, "current_company"))
-"""The fields of the columns that titles are written into."""
+WORDS_OF_SENTENCE = 12  # a line of no more is somebody's name
+TITLED = frozenset((*NAMES, "current_company"))  # the fields of the columns that titles are written into
 
 
 def find_reason(

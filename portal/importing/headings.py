@@ -7,21 +7,19 @@ from typing import Any
 from portal.importing.naming import known_names, words_of
 from portal.importing.vocabulary import EXPLAINING, FILLING, NAMING
 
-WITHIN_LINES = 12
-"""How far below the header such a row may stand."""
+WITHIN_LINES = 12  # how far below the header such a row may stand
 NAMES = ("name", "first_name", "middle_name", "last_name")
+# How the name begins in a row of a template that shows how to fill it in. `Ex.mo Sr.` and `Ex. Sra.` are titles.
 EXAMPLE = re.compile(
     r"\(?(?:(?:por )?(?:exemplo|example|ejemplo)(?: ?:|\.|\)|$)|(?:p\. ?)?ex\.? ?:|p\. ?ex\.|(?-i:[Ee]\.g\.)"
     r"|(?<=\()ex\.?\))",
     re.IGNORECASE,
 )
-"""How the name begins in a row of a template that shows how to fill it in. `Ex.mo Sr.` and `Ex. Sra.` are titles."""
 EXAMPLE_EMAIL = re.compile(r"(?:exemplo|example|ejemplo|sample|nome|name|seu[._-]?e?-?mail|your[._-]?e?-?mail)@")
 
-Cells = Mapping[str, Sequence[tuple[int, str]]]
-"""The filled cells of each field, with their columns."""
+Cells = Mapping[str, Sequence[tuple[int, str]]]  # the filled cells of each field, with their columns
+# A fact, the field of its columns, what reads a cell, and the problem of one that cannot be read.
 Reader = tuple[str, str, Callable[..., Any], str]
-"""A fact, the field of its columns, what reads a cell, and the problem of one that cannot be read."""
 
 
 def explains_columns(cells: Sequence[str]) -> bool:

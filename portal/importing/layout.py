@@ -22,14 +22,10 @@ from portal.rules.identity import email_address, linkedin_id
 
 DELIMITERS = (",", ";", "\t", "|")
 MAX_ROWS = 200_000
-LOOK_ROWS = 5000
-"""Rows between two looks at an examination under way."""
-MOST_EXPLAINING = 3
-"""Rows below the header that may explain its columns."""
-HEADER_WITHIN = 30
-"""Records among which the header row is looked for: reports put their filters before it."""
-IN_DIGITS = re.compile(r"\s*[^\w\s]*\d(?:[^\w]|\d)*")
-"""A number, a phone or a date in digits."""
+LOOK_ROWS = 5000  # rows between two looks at an examination under way
+MOST_EXPLAINING = 3  # rows below the header that may explain its columns
+HEADER_WITHIN = 30  # records among which the header row is looked for: reports put their filters before it
+IN_DIGITS = re.compile(r"\s*[^\w\s]*\d(?:[^\w]|\d)*")  # a number, a phone or a date in digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +36,14 @@ class Layout:
     encoding: str
     delimiter: str | None = None
     header_line: int = 0
-    header: tuple[str, ...] = ()
-    """The names of the columns: empty ones where the file has no header row."""
-    month_first: tuple[int, ...] = ()
-    """The columns whose dates write the month before the day."""
-    order_open: tuple[int, ...] = ()
-    """The columns of dates that do not tell which of both comes first."""
-    sheet: str | None = None
-    """Which sheet of a workbook it is."""
+    header: tuple[str, ...] = ()  # the names of the columns: empty ones where the file has no header row
+    month_first: tuple[int, ...] = ()  # the columns whose dates write the month before the day
+    order_open: tuple[int, ...] = ()  # the columns of dates that do not tell which of both comes first
+    sheet: str | None = None  # which sheet of a workbook it is
     sheets: tuple[str, ...] = ()
+    # What stands at the end of each line and parts no cells: all of them stood in a spreadsheet's first column.
     padding: str = ""
-    """What stands at the end of each line and parts no cells: all of them stood in a spreadsheet's first column."""
-    other_sheets: tuple[str, ...] = ()
-    """The sheets that are left out, as far as they can be seen and hold something."""
+    other_sheets: tuple[str, ...] = ()  # the sheets that are left out, as far as they can be seen and hold something
 
     @property
     def has_header(self) -> bool:
@@ -83,8 +74,7 @@ class Examined:
     """What a file was found to be. JSON lines have no columns."""
 
     layout: Layout
-    total: int
-    """How many rows it has."""
+    total: int  # how many rows it has
     columns: tuple[Column, ...]
 
 
@@ -103,8 +93,7 @@ class Examination:
         self._encoding = encoding
         self._has_header = has_header
         self._sheets = sheets or {}
-        self.found: Examined
-        """What the file is, once it was gone through."""
+        self.found: Examined  # what the file is, once it was gone through
 
     def __iter__(self) -> Iterator[int]:
         """The number of rows so far, every `LOOK_ROWS` rows."""

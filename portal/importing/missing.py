@@ -20,11 +20,9 @@ from portal.tasks import slices
 from portal.tasks.store import Done
 from portal.working_models import ImportedContact, TaskBlock
 
-MISSING = "missing"
-"""The list, as a task keeps it and counts it."""
+MISSING = "missing"  # the list, as a task keeps it and counts it
 link: Table = ImportedContact.__table__  # type: ignore[assignment]
-LOOKED_AT = 50
-"""Imports among which the same file of an earlier day is looked for."""
+LOOKED_AT = 50  # imports among which the same file of an earlier day is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +32,7 @@ class Comparison:
     order: Order
     company_id: int
     task_id: int
-    items: Sequence[ContactItem] = ()
-    """It saves none."""
+    items: Sequence[ContactItem] = ()  # it saves none
 
     def __call__(self, session: Session) -> Done:
         earlier_id = find_earlier(session, self.company_id, self.order, but=self.task_id)

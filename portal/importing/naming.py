@@ -9,21 +9,17 @@ from portal.rules.folding import fold, word_set
 HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
 WORD = re.compile(r"[^\W_]+")
-CUSTOM = "__c"
-"""How Salesforce ends the names of the fields that a company made."""
+CUSTOM = "__c"  # how Salesforce ends the names of the fields that a company made
 OF_COMPANY = word_set("empresa company organizacao organization")
 JOINED = (("e mail", "email"), ("linked in", "linkedin"), ("whats app", "whatsapp"), ("hub spot", "hubspot"))
+# What a name does not say any more without `linkedin`; of the others it only says where they were found.
 OF_PROFILE_ITSELF = frozenset(("linkedin", "owner_name", "owner_email"))
-"""What a name does not say any more without `linkedin`; of the others it only says where they were found."""
-SCALE = re.compile(r"\b[01] ?(?:a|ate|to|[-–—/]|\.\.+) ?(\d{1,3})\b")
-"""From which level to which."""
+SCALE = re.compile(r"\b[01] ?(?:a|ate|to|[-–—/]|\.\.+) ?(\d{1,3})\b")  # from which level to which
+# A second person of a row, which is about the first.
 ANOTHER = re.compile(r"\b(?:contact|contato|contacto|person|pessoa|persona|lead|socio) ?[2-9]\b")
-"""A second person of a row, which is about the first."""
 MAX_NAME = 300
-MAX_WORDS = 12
-"""A longer text is no name of a column."""
-ASKING = word_set("is has was tem possui")
-"""How a name begins that asks whether something is so: `is_organisation`."""
+MAX_WORDS = 12  # a longer text is no name of a column
+ASKING = word_set("is has was tem possui")  # how a name begins that asks whether something is so: `is_organisation`
 HIGHEST_LEVEL = 3
 
 
@@ -59,8 +55,8 @@ def _names(vocabulary: Mapping[str, str]) -> dict[frozenset[str], str]:
 SURE_NAMES, MAYBE_NAMES = _names(SURE), _names(MAYBE)
 _words = word_set(" ".join(SURE.values()).replace(",", " "))
 _glued = {"".join(name.split()): name.split() for names in SURE.values() for name in names.split(",")}
+# Names whose words a program wrote as one: `jobtitle`.
 GLUED = {glued: words for glued, words in _glued.items() if glued not in _words} | {"dt": ["data"]}
-"""Names whose words a program wrote as one: `jobtitle`."""
 
 
 def by_name(name: str, names: Mapping[frozenset[str], str]) -> str | None:

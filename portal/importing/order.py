@@ -8,8 +8,7 @@ from portal.contacts.saved import FileRules
 from portal.importing.layout import Examined, Layout
 from portal.importing.own import KIND as OWN_KIND
 
-KIND = "import"
-"""The kind of the task that does it."""
+KIND = "import"  # the kind of the task that does it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,26 +17,20 @@ class Order:
 
     layout: Layout
     columns: tuple[str | None, ...]
-    user_id: int
-    """Who owns a contact that names no owner."""
+    user_id: int  # who owns a contact that names no owner
     filename: str = ""
+    # Whoever a row names as owner by an e-mail that nobody of the company has becomes a person without a log-in.
     makes_owners: bool = False
-    """Whoever a row names as owner by an e-mail that nobody of the company has becomes a person without a log-in."""
-    campaign: str | None = None
-    """For rows that name none."""
+    campaign: str | None = None  # for rows that name none
     is_sending: bool = True
-    keeps_levels: bool = True
-    """A level that somebody set stays, where the file says another."""
-    updates_elsewhere: bool = False
-    """Who is in another campaign is changed there, and not added."""
+    keeps_levels: bool = True  # a level that somebody set stays, where the file says another
+    updates_elsewhere: bool = False  # who is in another campaign is changed there, and not added
+    # The field that each column might hold after all, where its name alone does not tell.
     offers: tuple[str | None, ...] = ()
-    """The field that each column might hold after all, where its name alone does not tell."""
+    # The fields that somebody chose for columns, by number; None leaves one out.
     choices: Mapping[str, str | None] = field(default_factory=dict)
-    """The fields that somebody chose for columns, by number; None leaves one out."""
-    is_remembered: bool = False
-    """Some of the choices were made for an earlier file of the same header."""
-    problem: str | None = None
-    """Why the file could not be read in another way, which somebody asked for."""
+    is_remembered: bool = False  # some of the choices were made for an earlier file of the same header
+    problem: str | None = None  # why the file could not be read in another way, which somebody asked for
 
     @property
     def sets_levels(self) -> bool:

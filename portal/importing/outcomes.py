@@ -23,30 +23,25 @@ MORE_GROUPS: Mapping[str, Callable[["Outcome"], bool]] = {
     "kept": lambda outcome: outcome.kept_level is not None,
     "renamed": lambda outcome: outcome.is_renamed,
 }
+# The lists. Every row that was saved is in one of the first three, and may be in others.
 GROUPS = ("created", "changed", "unchanged", *MORE_GROUPS)
-"""The lists. Every row that was saved is in one of the first three, and may be in others."""
 encode = json.JSONEncoder(ensure_ascii=False).encode
-REHEARSED = 2**40
-"""Rows that exist only in a rehearsal are numbered from here on."""
-ELSEWHERE = "elsewhere:"
-"""How the count of those who are in another campaign begins; the campaign's name follows."""
+REHEARSED = 2**40  # rows that exist only in a rehearsal are numbered from here on
+ELSEWHERE = "elsewhere:"  # how the count of those who are in another campaign begins; the campaign's name follows
 
 
 class Outcome(NamedTuple):
     """What became of one row."""
 
     line: int
-    what: str
-    """`created`, `changed` or `unchanged`."""
+    what: str  # `created`, `changed` or `unchanged`
     name: str
-    contact_id: int
-    """0 where it is not stored."""
+    contact_id: int  # 0 where it is not stored
+    # Of a contact that changed: fields, with what they held and what they hold.
     differences: Sequence[tuple[str, str, str]] = ()
-    """Of a contact that changed: fields, with what they held and what they hold."""
     elsewhere: str | None = None
     alike_id: int | None = None
-    kept_level: int | None = None
-    """The level in the file that was not taken."""
+    kept_level: int | None = None  # the level in the file that was not taken
 
     @property
     def is_renamed(self) -> bool:

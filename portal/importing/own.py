@@ -11,6 +11,7 @@ from portal.importing.reading import MAX_CELL
 from portal.rules.formulas import unguard
 
 KIND = "portal"
+# What an import calls a column of ours, where that is not the column's path in the body; None: nothing of it.
 FIELDS: dict[str, str | None] = {
     "id": "portal_number",
     "linkedin_public_id": "linkedin",
@@ -20,7 +21,6 @@ FIELDS: dict[str, str | None] = {
     "contact_owner.email": "owner_email",
     LINK: None,
 }
-"""What an import calls a column of ours, where that is not the column's path in the body; None: nothing of it."""
 PROBLEMS = {"id": "unknown", "interest_level": "unknown_level"}
 
 

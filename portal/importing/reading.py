@@ -16,16 +16,12 @@ from portal.importing.encoding import Blocks, mend_accents, open_text
 from portal.importing.quoting import MAX_COLUMNS, split_leniently, unwrap
 from portal.importing.shape import Shape
 
-MAX_CELL = 10_000
-"""Characters of a cell; what is beyond them is cut off."""
-MAX_LINE = 250_000
-"""Characters of a line; also of a record that goes over several."""
-MAX_RECORD_LINES = 500
-"""A quoted cell that goes on for longer was never closed."""
+MAX_CELL = 10_000  # characters of a cell; what is beyond them is cut off
+MAX_LINE = 250_000  # characters of a line; also of a record that goes over several
+MAX_RECORD_LINES = 500  # a quoted cell that goes on for longer was never closed
 MAX_LINES_OF_BROKEN_ROW = 100
 MAX_JSON_LINE = 2_000_000
-SHAPE_ROWS = 60
-"""Rows from which the shape of all is taken."""
+SHAPE_ROWS = 60  # rows from which the shape of all is taken
 
 
 class Record(NamedTuple):
@@ -34,10 +30,8 @@ class Record(NamedTuple):
     line: int
     cells: tuple[str, ...]
     problem: str | None = None
-    is_below: bool = False
-    """A line of a single cell, at the end of the table and after an empty one."""
-    goes_on: int = 0
-    """The line with the rest of a row that was broken in two."""
+    is_below: bool = False  # a line of a single cell, at the end of the table and after an empty one
+    goes_on: int = 0  # the line with the rest of a row that was broken in two
 
 
 def read_records(
@@ -252,8 +246,7 @@ class _Feed:
         self._again: deque[str] = deque()
         self._attempt = _Attempt(0, [])
         self._size = 0
-        self.line = 0
-        """The number of the last line that was handed out."""
+        self.line = 0  # the number of the last line that was handed out
         self.skip(skip)
 
     def begin(self) -> _Attempt:

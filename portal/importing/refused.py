@@ -5,10 +5,10 @@ from typing import Any
 
 from portal.contacts.checking import TEXT_FIELDS, InvalidContact
 
+# Texts that are cut where they are too long, rather than left out.
 CUT = {f"contact.{name}": TEXT_FIELDS[name] for name in ("name", "current_company", "role", "location")} | {
     "campaign.name": 200
 }
-"""Texts that are cut where they are too long, rather than left out."""
 
 
 def leave_out(item: dict[str, Any], error: InvalidContact) -> str:

@@ -47,6 +47,7 @@ from portal.rules.folding import fold
 from portal.rules.formulas import unguard
 from portal.rules.identity import email_address, linkedin_id, public_id, says_nothing, shows_link
 
+# Facts with the field of their columns, what reads a cell, and the problem of a cell that cannot be read.
 READERS: Sequence[tuple[str, str, Callable[..., Any], str]] = (
     ("current_company_link", "current_company_link", read_site, ""),
     ("phone", "phone", read_phone, "not_a_phone"),
@@ -55,7 +56,6 @@ READERS: Sequence[tuple[str, str, Callable[..., Any], str]] = (
     *((name, name, read_date, "not_a_date") for name in DATE_FIELDS),
     ("interest_level", "interest_level", read_level, "unknown_level"),
 )
-"""Facts with the field of their columns, what reads a cell, and the problem of a cell that cannot be read."""
 IDENTIFIERS = ("email", "linkedin", "phone")
 _Cell = tuple[int, str]
 

@@ -23,8 +23,8 @@ from portal.models import Task
 from portal.tasks import slices, store
 from portal.tasks.store import Chunk, TaskClaim
 
+# How long an import whose caller does it by itself stays its own between two chunks. Nobody else has the file.
 HELD_HERE = timedelta(minutes=10)
-"""How long an import whose caller does it by itself stays its own between two chunks. Nobody else has the file."""
 
 
 @dataclass(frozen=True, slots=True)

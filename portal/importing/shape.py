@@ -8,14 +8,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# An e-mail, an address, a number or a date.
 KINDS = tuple(
     re.compile(pattern)
     for pattern in (r"[^\s@]+@[^\s@]+", r"(?=\S+\Z)\S*(?:://|\.com/|www\.)\S*", r"[+(]?\d[\d\s()+./:,-]*")
 )
-"""An e-mail, an address, a number or a date."""
 QUOTES = re.compile('"+')
-LONGEST_START = 10_000
-"""Characters of a line by which it is told."""
+LONGEST_START = 10_000  # characters of a line by which it is told
 
 
 @dataclass(frozen=True, slots=True)

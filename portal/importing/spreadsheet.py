@@ -27,8 +27,7 @@ MARK_LENGTH = len(WORKBOOK_MARKS[0])
 WORKBOOKS = frozenset(("xl/workbook.xml", "xl/workbook.bin", "content.xml"))
 MAX_PARTS = 1000
 MAX_PART_BYTES = 150 * 1024 * 1024
-MAX_RATIO = 100
-"""A part that unpacks to more than so many times its size was made to harm."""
+MAX_RATIO = 100  # a part that unpacks to more than so many times its size was made to harm
 SMALL_PART = 1024 * 1024
 MAX_SECONDS = 120
 
@@ -40,8 +39,7 @@ class Table:
     file: IO[bytes]
     sheets: tuple[str, ...] = ()
     sheet: str | None = None
-    other_sheets: tuple[str, ...] = ()
-    """The others that can be seen and hold something."""
+    other_sheets: tuple[str, ...] = ()  # the others that can be seen and hold something
 
     @property
     def size(self) -> int:

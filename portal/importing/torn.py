@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from portal.importing.reading import MAX_LINES_OF_BROKEN_ROW, Record
 from portal.importing.shape import Shape
 
-ENDING = re.compile(r'[^"]*" *(?:[,;\t|\r\n]|$)')
-"""A line whose first quote ends a cell."""
+ENDING = re.compile(r'[^"]*" *(?:[,;\t|\r\n]|$)')  # a line whose first quote ends a cell
 
 
 def join_broken(records: Iterator[Record], shape: Shape) -> Iterator[Record]:

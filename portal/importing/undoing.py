@@ -22,14 +22,10 @@ CHUNK = 200
 class Returns:
     """What taking an import back would do."""
 
-    contact_ids: Sequence[int]
-    """Those that would go."""
-    touched: int
-    """Those that it created too, and that stay: somebody or another file touched them since."""
-    told: int
-    """Those of whom the CRM was told, or may have been: it is not told that they are gone."""
-    waiting: int
-    """Deliveries that would be cancelled."""
+    contact_ids: Sequence[int]  # those that would go
+    touched: int  # those that it created too, and that stay: somebody or another file touched them since
+    told: int  # those of whom the CRM was told, or may have been: it is not told that they are gone
+    waiting: int  # deliveries that would be cancelled
 
 
 def look(session: Session, company_id: int, import_id: int) -> Returns:

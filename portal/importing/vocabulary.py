@@ -5,6 +5,7 @@ A name is a set of words: `URL do LinkedIn` and `linkedin_url` are the same one.
 
 from portal.rules.folding import word_set
 
+# The fields of a contact that a column may hold, each with the names that need no look at the cells.
 SURE = {
     "name": """nome completo, full name, nombre completo, contact name, nome contato, nome pessoa, nombre contacto,
         deal contact person, contact person, pessoa contato, negocio pessoa contato,
@@ -91,8 +92,8 @@ SURE = {
     "reply_date": """reply date, replied at, replied on, date replied, data resposta, respondeu em, respondido em,
         fecha respuesta, last reply, last reply date""",
 }
-"""The fields of a contact that a column may hold, each with the names that need no look at the cells."""
 
+# Names that are taken only where no surer column is there, and as far as the cells allow.
 MAYBE = {
     "name": """name, nome, nombre, contact, contato, contacto, lead, pessoa, person, persona, cliente, prospect,
         nom, main contact, primary contact, associated contact, contato associado,
@@ -117,13 +118,13 @@ MAYBE = {
     "message_date": """last message date, last message at, data ultima mensagem, fecha ultimo mensaje,
         mensagem enviada em""",
 }
-"""Names that are taken only where no surer column is there, and as far as the cells allow."""
 
+# The whole name, or the first one where another column holds the last.
 WHOLE_OR_FIRST = frozenset(("name", "nome", "nombre"))
-"""The whole name, or the first one where another column holds the last."""
+# The whole name, or the last one where the other word names the column of the first.
 WHOLE_OR_LAST = {"nom": "prenom", "name": "vorname"}
-"""The whole name, or the last one where the other word names the column of the first."""
 
+# Words that join others.
 FILLING = word_set(
     """de do da dos das of the el la los las del no na nos nas em on in at a o os as e y and or ou para por for by
     com with onde donde where
@@ -131,32 +132,32 @@ FILLING = word_set(
     your you seu sua su tu le les du des l d s what which qual quais is are eh please informe digite insira escreva
     enter favor voce usted trabalha atua custom personalizado personalizada properties"""
 )
-"""Words that join others."""
+# Words that say below a header of which kind a column is, or whether it must be filled.
 EXPLAINING = word_set(
     """obrigatorio obrigatoria obligatorio obligatoria requerido requerida opcional required mandatory optional
     text texto string varchar integer number numero numerico date datetime fecha boolean picklist lookup field campo
     tipo type formato format single line"""
 )
-"""Words that say below a header of which kind a column is, or whether it must be filled."""
+# Words that the name of a column of names has, and no person.
 NAMING = word_set(
     "name nome nombre surname sobrenome apellido firstname lastname forename prenome nom prenom vorname nachname"
 )
-"""Words that the name of a column of names has, and no person."""
+# What is called so may be the one that the row is about, or somebody beside that one.
 GUESTS = word_set(
     """convidado convidada invitee guest inscrito inscrita subscriber assinante aluno aluna comprador compradora"""
 )
-"""What is called so may be the one that the row is about, or somebody beside that one."""
+# What an export calls the one that the row is about.
 PERSONS = GUESTS | word_set(
     """contact contato contacto person pessoa persona lead prospect member membro individual people pessoal decisor
     decisora dm socio socia candidate candidato candidata participant participante attendee"""
 )
-"""What an export calls the one that the row is about."""
+# Those of them whose level is how interested they are, and not how far they have come.
 RATED = word_set("contact contato contacto person pessoa persona lead prospect")
-"""Those of them whose level is how interested they are, and not how far they have come."""
+# Words of names of columns that hold no company, as the name of a lead may be one.
 SURELY_PERSONS = word_set("contact contato contacto person pessoa persona decisor socio display exibicao")
-"""Words of names of columns that hold no company, as the name of a lead may be one."""
+# Whom a deal is made with: more than one has columns of several.
 OF_DEALS = word_set("contatos contacts contactos pessoas personas")
-"""Whom a deal is made with: more than one has columns of several."""
+# Which one of several a column holds.
 KINDS = word_set(
     """principal primary main preferred work home business office personal pessoal profissional professional corporativo
     corporate comercial commercial trabalho trabajo laboral particular private privado privada residencial residencia
@@ -164,12 +165,11 @@ KINDS = word_set(
     value valor secondary secundario secundaria mailing default padrao atual current actual best valid default number
     numero pro perso"""
 )
-"""Which one of several a column holds."""
+# The fields that there may be several of.
 OF_SEVERAL = word_set("email phone linkedin location city state country role current_company owner_email")
-"""The fields that there may be several of."""
+# Words of names whose cells say something of somebody else than the contact.
 OTHERS = word_set(
     """from owner responsavel vendedor proprietario dono created criado criador creator author autor assigned atribuido
     modified modificado alterado updated user usuario sender remetente sdr manager gerente rep company empresa by
     colega referral indicado indicacao indicou indicador assistant assistente emergency emergencia spouse conjuge"""
 )
-"""Words of names whose cells say something of somebody else than the contact."""

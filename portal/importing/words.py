@@ -67,11 +67,11 @@ FIELD_WORDS = {
     "reply_date": _l("Respondeu em"),
 }
 
+# What is said of a contact that changed: of lists only how long they are.
 DIFFERENCE_WORDS = FIELD_WORDS | {
     "linkedin_public_id": FIELD_WORDS["linkedin"],
     "owner": FIELD_WORDS["owner_email"],
 }
-"""What is said of a contact that changed: of lists only how long they are."""
 
 GROUP_WORDS = {
     "created": _l("Novos"),
@@ -146,12 +146,12 @@ ROW_WORDS = {
     "not_saved": _l("O banco de dados recusou esta linha."),
 }
 
+# What is said of a row that has to do with the one in another line.
 LINE_WORDS = {
     "told_before": _l("a linha %(line)s diz outra coisa desta pessoa, e é a que vale."),
     "described_before": _l("a linha %(line)s descreve a campanha de outro modo, e é o que vale."),
     "row_joined": _l("A linha continua na %(line)s: juntas são um contato."),
 }
-"""What is said of a row that has to do with the one in another line."""
 
 FILE_WORDS = {
     "empty": _l("O arquivo não tem nenhuma linha com dados."),

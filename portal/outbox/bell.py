@@ -22,14 +22,12 @@ from portal import clock
 from portal.database.db import POOLED
 from portal.database.driver import run_words
 
+# Key in `Session.info`: this transaction makes a delivery due, so a worker should look once it is committed.
 DUE = "outbox_due"
-"""Key in `Session.info`: this transaction makes a delivery due, so a worker should look once it is committed."""
-STALE_SECONDS = 60
-"""A port file that its worker has not touched for so long belongs to a worker that was killed."""
+STALE_SECONDS = 60  # a port file that its worker has not touched for so long belongs to a worker that was killed
 
 CHANNEL = "portal_due"
-PROOF_SECONDS = 2.0
-"""For how long a call on trial may be under way."""
+PROOF_SECONDS = 2.0  # for how long a call on trial may be under way
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +45,7 @@ class Bell(Protocol):
 class Ear(Protocol):
     """A worker's side of the bell."""
 
-    name: str
-    """Tells this ear from every other of the machine."""
+    name: str  # tells this ear from every other of the machine
 
     def wait(self, timeout: float) -> bool:
         """Wait for a call, at most `timeout` seconds. Returns whether there was one."""

@@ -35,8 +35,7 @@ endpoint: Table = Endpoint.__table__  # type: ignore[assignment]
 
 AnyRow = Row[*tuple[Any, ...]]
 
-ANY_PAUSE = timedelta(days=365)
-"""Longer than anything waits: a probe takes a delivery before its time."""
+ANY_PAUSE = timedelta(days=365)  # longer than anything waits: a probe takes a delivery before its time
 
 
 class Claim(NamedTuple):
@@ -57,20 +56,16 @@ class Claim(NamedTuple):
     lease_token: str
     lease_expires_at: datetime
     url: str
-    secrets: tuple[str, ...] = ()
-    """The keys that sign, encrypted as stored."""
-    header: tuple[str, str] | None = None
-    """The fixed header's name and its sealed value."""
+    secrets: tuple[str, ...] = ()  # the keys that sign, encrypted as stored
+    header: tuple[str, str] | None = None  # the fixed header's name and its sealed value
+    # The shapes of the answers that the endpoint gave before this was claimed (`outbox.shapes`).
     known_shapes: str | None = None
-    """The shapes of the answers that the endpoint gave before this was claimed (`outbox.shapes`)."""
-    link_pointer: str | None = None
-    """Where an answer says the id of the CRM's record (`rules.crm_link`)."""
-    crm_since: datetime | None = None
-    """Which CRM was there when this was claimed: the one of that moment."""
-    is_probe: bool = False
-    """It asks whether a failing endpoint is back, at no cost to its tries."""
+    link_pointer: str | None = None  # where an answer says the id of the CRM's record (`rules.crm_link`)
+    crm_since: datetime | None = None  # which CRM was there when this was claimed: the one of that moment
+    is_probe: bool = False  # it asks whether a failing endpoint is back, at no cost to its tries
 
 
+# What a claim holds of its delivery besides the lease, by the names of its fields.
 CLAIM_COLUMNS = (
     delivery.c.id.label("delivery_id"),
     delivery.c.webhook_id,
@@ -83,8 +78,8 @@ CLAIM_COLUMNS = (
     delivery.c.attempt_count.label("number"),
     delivery.c.tries,
 )
-"""What a claim holds of its delivery besides the lease, by the names of its fields."""
 
+# What `target_of` reads.
 ENDPOINT_COLUMNS = tuple(
     endpoint.c[name]
     for name in (
@@ -92,7 +87,6 @@ ENDPOINT_COLUMNS = tuple(
         *("header_name", "header_secret", "header_origin"),
     )
 )
-"""What `target_of` reads."""
 
 _moment = UTCDateTime()
 _older, _waiting = delivery.alias("older"), delivery.alias("waiting")
@@ -113,12 +107,13 @@ _first_open_id = (
 
 _STRAY = exists().where(endpoint.c.url.is_(None), _first_due_at.is_not(None))
 
+# A worker died, or was too slow, while it held the delivery.
 LEASE_EXPIRED = and_(delivery.c.status == "sending", delivery.c.lease_expires_at <= given("now", _moment))
-"""A worker died, or was too slow, while it held the delivery."""
 
+# Whether anything is to be recovered or cancelled.
 HAS_LOOSE_ENDS = Statement(select(or_(exists().where(LEASE_EXPIRED), _STRAY).label("has_any")))
-"""Whether anything is to be recovered or cancelled."""
 
+# The endpoints that may be sent to and have something due, in an order that differs each time.
 ENDPOINTS_WITH_DUE = Statement(
     select(endpoint.c.id, endpoint.c.company_id, endpoint.c.state, endpoint.c.next_probe_at, *ENDPOINT_COLUMNS)
     .where(
@@ -134,7 +129,6 @@ ENDPOINTS_WITH_DUE = Statement(
     )
     .order_by(func.random())
 )
-"""The endpoints that may be sent to and have something due, in an order that differs each time."""
 
 _asking = rows_of("asking", company_id=Key, due_by=_moment)
 _chosen = each_of(
@@ -152,6 +146,7 @@ _chosen = each_of(
     .correlate(_asking),
 )
 
+# Lends of each company so many deliveries that are due, the first of each contact, to whoever brings the token.
 LEND = Statement(
     update(delivery)
     .where(
@@ -167,18 +162,17 @@ LEND = Statement(
     )
     .returning(*CLAIM_COLUMNS)
 )
-"""Lends of each company so many deliveries that are due, the first of each contact, to whoever brings the token."""
 
 _failing = endpoint.alias("failing")
 _is_planned = and_(_failing.c.id == given("id", Key), _failing.c.next_probe_at == given("planned", _moment))
 _free = select(_failing.c.id).where(_is_planned).with_for_update(skip_locked=True, key_share=True)
+# One that another worker holds is passed over: each may hold what the other is about to ask.
 WIN_PROBE = Statement(
     update(endpoint)
     .where(within(endpoint.c.id, _free))
     .values(next_probe_at=given("until", _moment))
     .returning(endpoint.c.id)
 )
-"""One that another worker holds is passed over: each may hold what the other is about to ask."""
 
 _unsent = rows_of("unsent", id=Key, token=String())
 GIVE_BACK = Statement(

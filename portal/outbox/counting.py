@@ -17,13 +17,10 @@ from portal.working_models import AttemptCount
 
 attempt_count: Table = AttemptCount.__table__  # type: ignore[assignment]
 
-PARTS = 16
-"""Whoever counts holds a row until its commit: each takes a part of its own, by chance."""
+PARTS = 16  # whoever counts holds a row until its commit: each takes a part of its own, by chance
 BOUNDS_MS = (50, 100, 250, 500, 1000, 2500, 5000, 10_000)
-LONGER = 1_000_000_000
-"""The bound of what took longer than all of them."""
-NO_TIME = 0
-"""The bound of what took no known time, such as an attempt that a death interrupted."""
+LONGER = 1_000_000_000  # the bound of what took longer than all of them
+NO_TIME = 0  # the bound of what took no known time, such as an attempt that a death interrupted
 
 
 def count_attempts(connection: Connection, ends: Sequence[tuple[Claim, Outcome, str]]) -> None:

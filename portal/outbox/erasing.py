@@ -13,6 +13,7 @@ from portal.outbox.claims import delivery, delivery_body
 from portal.outbox.settling import attempt, exchange
 
 _newer = delivery.alias("newer")
+# What a contact's CRM learned last: the fact is kept as long as the contact, or nobody knew any more that it was.
 _is_last_word = (
     delivery.c.contact_id.is_not(None)
     & delivery.c.delivered_at.is_not(None)
@@ -26,14 +27,12 @@ _is_last_word = (
         ),
     )
 )
-"""What a contact's CRM learned last: the fact is kept as long as the contact, or nobody knew any more that it was."""
 
 
 _is_settled = delivery.c.status.not_in(OPEN_STATUSES)
 _place = tuple_(delivery.c.created_at, delivery.c.id)
 
-Place = tuple[datetime, int]
-"""Where a walk over deliveries is: when one was made, and its number."""
+Place = tuple[datetime, int]  # where a walk over deliveries is: when one was made, and its number
 FIRST: Place = (datetime.min.replace(tzinfo=UTC), 0)
 
 

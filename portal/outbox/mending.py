@@ -7,8 +7,8 @@ from sqlalchemy import Connection, and_, or_, select, true, update
 from portal.outbox.claims import delivery, endpoint
 from portal.rules.circuit import LONGEST_PAUSE
 
+# What the clocks of two machines may differ by; receivers refuse signatures that are further off.
 CLOCK_TOLERANCE = timedelta(minutes=5)
-"""What the clocks of two machines may differ by; receivers refuse signatures that are further off."""
 
 
 def cancel_strays(connection: Connection) -> None:

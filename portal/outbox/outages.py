@@ -17,10 +17,9 @@ outage: Table = Outage.__table__  # type: ignore[assignment]
 held_delivery: Table = HeldDelivery.__table__  # type: ignore[assignment]
 attempt: Table = Attempt.__table__  # type: ignore[assignment]
 
+# An outage begins when its first failure is known: that try began up to so long before.
 LONGEST_TRY = timedelta(minutes=1)
-"""An outage begins when its first failure is known: that try began up to so long before."""
-FAILED_LOOKED_AT = 1000
-"""A company's latest failed deliveries that an outage may have ended."""
+FAILED_LOOKED_AT = 1000  # a company's latest failed deliveries that an outage may have ended
 
 
 def begin_outage(connection: Connection, company_id: int, cause: Outcome, *, began_at: datetime) -> None:

@@ -15,8 +15,7 @@ class Rules:
 
     schedule: RetrySchedule
     now: datetime
-    jitter: Callable[[], float]
-    """A number from 0 to 1, drawn anew for each retry."""
+    jitter: Callable[[], float]  # a number from 0 to 1, drawn anew for each retry
 
     @property
     def first_pause(self) -> timedelta:

@@ -73,13 +73,15 @@ _is_overtaken = and_(
     ),
 )
 
+# Contacts are held before their deliveries, as by everybody who holds both.
 HOLD_CONTACTS = Hold(
     select(contact.c.id)
     .where(within(contact.c.id, select(_told.c.id)))
     .order_by(contact.c.id)
     .with_for_update(key_share=True)
 )
-"""Contacts are held before their deliveries, as by everybody who holds both."""
+# Deliveries' next states, each written only while the lease is the one it was sent under; says which were. One that
+# failed and whose contact has a newer one on its way is not tried again.
 MOVE_ON = Statement(
     update(delivery)
     .where(
@@ -100,20 +102,14 @@ MOVE_ON = Statement(
     )
     .returning(*(delivery.c[name] for name in ("id", "attempt_count", "status", "contact_id", "former_contact_id")))
 )
-"""Deliveries' next states, each written only while the lease is the one it was sent under; says which were.
-
-One that failed and whose contact has a newer one on its way is not tried again.
-"""
+# Those of some deliveries that were not erased, held: whoever erases one comes before, or empties what is added. Like
+# all who hold deliveries here it leaves their keys free: who ends an outage holds the endpoint, and refers to them.
 STILL_THERE = Statement(
     select(delivery.c.id)
     .where(within(delivery.c.id, select(_told.c.id)), delivery.c.has_body)
     .order_by(delivery.c.id)
     .with_for_update(key_share=True)
 )
-"""Those of some deliveries that were not erased, held: whoever erases one comes before, or empties what is added.
-
-Like all who hold deliveries here it leaves their keys free: who ends an outage holds the endpoint, and refers to them.
-"""
 RECORD = insert_into(attempt)
 _said = [column for column in exchange.c if column.name != "attempt_id"]
 _just_recorded = (
@@ -125,13 +121,14 @@ _just_recorded = (
     )
     .scalar_subquery()
 )
+# What was said at an attempt that was just recorded: the last of its number.
 RECORD_SAID = Statement(
     insert(exchange).from_select(
         ["attempt_id", *(column.name for column in _said)],
         select(_just_recorded, *(given(column.name, column.type) for column in _said)),
     )
 )
-"""What was said at an attempt that was just recorded: the last of its number."""
+# What the CRM learned last, whichever delivery that was: an old one can be sent again after a newer one.
 TELL_CONTACTS = Statement(
     update(contact)
     .where(within(contact.c.id, select(_told.c.id)))
@@ -141,7 +138,7 @@ TELL_CONTACTS = Statement(
         delivered_warning=_last_delivered(delivery.c.warning),
     )
 )
-"""What the CRM learned last, whichever delivery that was: an old one can be sent again after a newer one."""
+# What workers held that died, as their claims.
 ABANDONED = Statement(
     select(
         *(*CLAIM_COLUMNS, delivery.c.lease_token, delivery.c.lease_expires_at),
@@ -154,7 +151,6 @@ ABANDONED = Statement(
     .limit(500)
     .with_for_update(skip_locked=True, key_share=True, of=delivery)
 )
-"""What workers held that died, as their claims."""
 
 
 def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rules: Rules) -> None:

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from portal.outbox.claims import Claim
 from portal.webhook import Outcome
 
-KNOWN = 8
-"""Shapes that are remembered."""
+KNOWN = 8  # shapes that are remembered
 
 
 def flag_changed(claim: Claim, outcome: Outcome) -> Outcome:

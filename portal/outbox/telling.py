@@ -18,11 +18,10 @@ from portal.outbox.shapes import remember
 from portal.rules.circuit import Circuit, after_failed_probe, after_failure, after_success
 from portal.webhook import Outcome
 
-SAYS_NOTHING = ("interrupted", "internal_error")
-"""Reasons that say nothing about the receiver."""
+SAYS_NOTHING = ("interrupted", "internal_error")  # reasons that say nothing about the receiver
 
+# What an endpoint's last success may be behind: one after the other is not worth a write each.
 FRESH = timedelta(seconds=1)
-"""What an endpoint's last success may be behind: one after the other is not worth a write each."""
 
 CIRCUIT_COLUMNS = tuple(field.name for field in fields(Circuit))
 TOLD_COLUMNS = (*CIRCUIT_COLUMNS, "last_success_at", "last_failure_at", "answer_shape")

@@ -24,14 +24,13 @@ from portal.worker.rounds import Round
 from portal.worker.sender import Result, Sender
 from portal.worker.shares import Shares
 
-BATCH = 50
-"""Results recorded in one transaction, at most."""
+BATCH = 50  # results recorded in one transaction, at most
+# How long a batch waits for more after its first result: what trickles in waits for no other to be replaced.
 GATHER_SECONDS = 0.001
-"""How long a batch waits for more after its first result: what trickles in waits for no other to be replaced."""
+# The longest sleep between two looks at the outbox when nobody wakes the dispatcher: a net below ticks and rings.
 LOOK_SECONDS = 5.0
-"""The longest sleep between two looks at the outbox when nobody wakes the dispatcher: a net below ticks and rings."""
+# After so long without a look at the outbox something is wrong.
 SILENT_SECONDS = LOOK_SECONDS + 2 * BUSY_TIMEOUT_SECONDS
-"""After so long without a look at the outbox something is wrong."""
 
 logger = logging.getLogger(__name__)
 
@@ -42,20 +41,18 @@ class Dispatcher(Round):
     def __init__(self, engine: Engine, settings: Settings, vault: Vault, egress: Egress) -> None:
         super().__init__("outbox")
         self._engine = engine
+        # Kept while there is something to do: to take one for each turn takes as long as several statements.
         self._connection: Connection | None = None
-        """Kept while there is something to do: to take one for each turn takes as long as several statements."""
         self._settings = settings
         self._shares = Shares(settings.endpoint_concurrency, senders=settings.worker_threads, rate=settings.rate_limit)
+        # What came of a claim; a claim that was not sent; or nothing, to wake up.
         self._inbox: SimpleQueue[Result | Claim | None] = SimpleQueue()
-        """What came of a claim; a claim that was not sent; or nothing, to wake up."""
         self._unrecorded: list[Result] = []
         self._unsent: list[Claim] = []
         self._look = True
-        self._woken = True
-        """Somebody called, or a tick did: leases are looked after too."""
+        self._woken = True  # somebody called, or a tick did: leases are looked after too
         self._clock = clock.StepWatch()
-        self._mend_times = True
-        """A clock may have run ahead when what the outbox holds was written."""
+        self._mend_times = True  # a clock may have run ahead when what the outbox holds was written
         self._leases_hold_until = 0.0
         self._sender = Sender(settings, vault, egress, inbox=self._inbox, on_wrong_key=self._refuse_key)
 

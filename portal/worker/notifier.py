@@ -5,10 +5,8 @@ from portal.notices.reports import ReportMail
 from portal.notices.telling import Teller
 from portal.worker.rounds import Round
 
-RETRY_SECONDS = 60.0
-"""Before another try when the mail server took nothing."""
-LOOK_SECONDS = 60.0
-"""The longest sleep between two looks when nobody wakes the notifier."""
+RETRY_SECONDS = 60.0  # before another try when the mail server took nothing
+LOOK_SECONDS = 60.0  # the longest sleep between two looks when nobody wakes the notifier
 
 
 class Notifier(Round):

@@ -42,5 +42,4 @@ class Outage:
         logger.info("The %s is reached again, after %s s.", subject, seconds, extra=facts)
 
 
-outage = Outage()
-"""One for this process: its threads work on one database."""
+outage = Outage()  # one for this process: its threads work on one database

@@ -11,8 +11,7 @@ from portal.database.db import AWAY
 from portal.worker.outage import outage
 
 FAULT_PAUSE_SECONDS = 1.0
-LAST_PAUSE_SECONDS = 0.1
-"""The pause of whoever has been told to stop and still has something to finish."""
+LAST_PAUSE_SECONDS = 0.1  # the pause of whoever has been told to stop and still has something to finish
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +23,7 @@ class Round(threading.Thread, ABC):
         super().__init__(name=subject, daemon=True)
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self.turned_at = clock.monotonic()
-        """When a turn last came to its end."""
+        self.turned_at = clock.monotonic()  # when a turn last came to its end
 
     @abstractmethod
     def turn(self) -> float:

@@ -41,14 +41,11 @@ HEARTBEAT_SECONDS = 10
 NOTICE_SECONDS = 30
 HOUSEKEEPING_SECONDS = 3600
 BACKUP_LOOK_SECONDS = 60
-FIRST_HOUSEKEEPING_SECONDS = 60
-"""A portal that never runs for an hour tidies up too."""
+FIRST_HOUSEKEEPING_SECONDS = 60  # a portal that never runs for an hour tidies up too
 MAIL_PATIENCE_SECONDS = 2.0
-STOP_LOOK_SECONDS = 0.25
-"""How long the ear listens before it looks whether the worker is to stop."""
+STOP_LOOK_SECONDS = 0.25  # how long the ear listens before it looks whether the worker is to stop
 FORGOTTEN_AFTER = timedelta(days=1)
-AT_ONCE = "at once"
-"""The executor of jobs that only wake somebody: a thread of their own would cost more than they do."""
+AT_ONCE = "at once"  # the executor of jobs that only wake somebody: a thread of their own would cost more than they do
 
 logger = logging.getLogger(__name__)
 

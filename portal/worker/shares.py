@@ -9,19 +9,15 @@ from portal.outbox import Claim
 from portal.rules.window import Window, after_answer, after_strain
 from portal.webhook import Outcome
 
+# A receiver that takes longer is slow: a quarter of the senders is kept free of such, and of those never heard yet.
 SLOW_SECONDS = 1.0
-"""A receiver that takes longer is slow: a quarter of the senders is kept free of such, and of those never heard yet."""
+# How many more than there are senders may be on their way: each holds a descriptor and some memory. A thread is held by
+# none but those whose name is being looked up, each name by one (`egress.resolver`).
 MOST_BESIDES = 256
-"""How many more than there are senders may be on their way: each holds a descriptor and some memory.
-
-A thread is held by none but those whose name is being looked up, each name by one (`egress.resolver`).
-"""
-STRAINED = (429, 503)
-"""Statuses of a receiver that gets more than it can take."""
-NEW_WEIGHT = 0.3
-"""How much the last answer counts in the average of a receiver's pace."""
+STRAINED = (429, 503)  # statuses of a receiver that gets more than it can take
+NEW_WEIGHT = 0.3  # how much the last answer counts in the average of a receiver's pace
+# A look at the outbox that comes so late is made up for, so that a rate of hundreds a second is reached.
 CATCH_UP_SECONDS = 0.05
-"""A look at the outbox that comes so late is made up for, so that a rate of hundreds a second is reached."""
 
 
 class Shares:
@@ -40,16 +36,12 @@ class Shares:
         self._concurrency = min(concurrency, senders)
         self.most_slow = max(1, senders - max(1, senders // 4))
         self._interval = 1 / rate if rate else 0.0
-        self.begun: dict[int, dict[int, float]] = {}
-        """When each delivery under way began, by company; the oldest first."""
+        self.begun: dict[int, dict[int, float]] = {}  # when each delivery under way began, by company; the oldest first
         self._windows: dict[int, Window] = {}
-        self._in_use: dict[int, int] = {}
-        """How many of a company were on their way when it last got some."""
+        self._in_use: dict[int, int] = {}  # how many of a company were on their way when it last got some
         self._pace: dict[int, float] = {}
-        self._next_at: dict[int, float] = {}
-        """When the rate lets the next of a company go."""
-        self._look_at = inf
-        """When the first of those goes whom the rate kept waiting."""
+        self._next_at: dict[int, float] = {}  # when the rate lets the next of a company go
+        self._look_at = inf  # when the first of those goes whom the rate kept waiting
 
     @property
     def under_way(self) -> int:
@@ -134,8 +126,7 @@ class Look:
         late = clock.monotonic() - SLOW_SECONDS
         young = sum(begun[number] >= late for each, begun in shares.begun.items() for number in self._under_way[each])
         self._besides = shares.senders + MOST_BESIDES - sum(map(len, self._under_way.values()))
-        self.free = max(min(shares.senders - young, self._besides), 0)
-        """How many senders have nothing to do."""
+        self.free = max(min(shares.senders - young, self._besides), 0)  # how many senders have nothing to do
 
     def room_for(self, company_id: int, lent: Sequence[int] = ()) -> int:
         """How many more of a company may go when those of the companies `lent` go too."""

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-START_SECONDS = 30.0
-"""Threads begin within milliseconds, also on a machine that has much to do."""
+START_SECONDS = 30.0  # threads begin within milliseconds, also on a machine that has much to do
 
 
 @contextmanager

@@ -15,12 +15,9 @@ from portal.tasks.store import Chunk, ComeBack, TaskClaim, TaskError, Work
 from portal.worker.kinds import KINDS
 from portal.worker.rounds import Round
 
-LEASE = timedelta(seconds=30)
-"""How long a task waits for a worker that died; a chunk takes well under a second."""
-LOOK_SECONDS = 5.0
-"""The longest sleep between two looks when no tick comes: somebody waits for a file to be examined."""
-PAUSE_SECONDS = 0.02
-"""From one chunk written to the next, so that whoever waits for SQLite's one write lock gets it."""
+LEASE = timedelta(seconds=30)  # how long a task waits for a worker that died; a chunk takes well under a second
+LOOK_SECONDS = 5.0  # the longest sleep between two looks when no tick comes: somebody waits for a file to be examined
+PAUSE_SECONDS = 0.02  # from one chunk written to the next, so that whoever waits for SQLite's one write lock gets it
 
 logger = logging.getLogger(__name__)
 
