@@ -152,7 +152,7 @@ def test_the_answer_is_not_yes_while_something_waits(admin, company, receiver, s
         home = admin.get("/").text
         assert "Sim" not in home
         assert words_of(home).count("Todos os níveis chegaram, mas 1 entrega ainda está na fila. " + words) == 1
-        assert "Ver o que está na fila" in home
+        assert re.search(rf"/deliveries\?status={queued}[^>]*>Ver o que está na fila", home)
 
 
 def test_beside_a_warning_too_not_all_is_said_to_have_arrived_while_something_waits(admin, company, receiver):

@@ -339,3 +339,10 @@ def test_two_at_once_do_not_share_a_recovery_code(app, company):
     for thread in threads:
         thread.join(30)
     assert sorted(used) == [False, True]
+
+
+def test_the_account_says_when_no_recovery_code_is_left(asked, guarded, recovery):
+    assert asked.post("/login/code", {"code": recovery[3]}).location == "/"
+    db.session.get(User, guarded.id).recovery_hashes = []
+    db.session.commit()
+    assert "Você não tem nenhum código de recuperação." in asked.get("/account").text
