@@ -282,6 +282,7 @@ def test_claims_and_results_find_their_rows_by_index_in_a_table_that_was_empty_a
 
 
 def test_what_arrives_is_noted_by_the_index_of_contacts_whatever_the_size_of_the_table(company: Company) -> None:
+    always_take_indexes(db.engine)  # as a worker does at its start
     plan = plan_of(NOTE, told=[(1,), (2,)])
     assert "ix_classification_contact_id" in plan
     assert not re.search("(SCAN|Seq Scan on) classification|ix_classification_day", plan)

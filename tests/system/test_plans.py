@@ -147,10 +147,10 @@ def listener(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
         listener.note(statement, parameters[0] if many else parameters)
 
-    def noting(connection: Any, compiled: Any, parameters: Any, *, many: bool = False) -> Any:
+    def noting(connection: Any, compiled: Any, parameters: Any, *, many: bool = False, **asked: Any) -> Any:
         if parameters or not many:
             listener.note(compiled.sql, parameters[0] if many else parameters)
-        return run(connection, compiled, parameters, many=many)
+        return run(connection, compiled, parameters, many=many, **asked)
 
     monkeypatch.setattr(driver, "_run", noting)
     event.listen(db.engine, "before_cursor_execute", note)
