@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 
 from portal import outbox
 from portal.clock import utcnow
 from portal.database.db import always_take_indexes, db
 from portal.database.driver import Statement
 from portal.egress import origin_of
-from portal.models import Company, Delivery, Endpoint
+from portal.models import Classification, Company, Delivery, Endpoint
 from portal.outbox import Claim, Rules
 from portal.outbox.arrivals import NOTE
 from portal.outbox.claims import LEND, target_of
@@ -281,7 +281,12 @@ def test_claims_and_results_find_their_rows_by_index_in_a_table_that_was_empty_a
         assert re.search(index, claiming), claiming
 
 
-def test_what_arrives_is_noted_by_the_index_of_contacts_whatever_the_size_of_the_table(company: Company) -> None:
+def test_what_arrives_is_noted_by_the_index_of_contacts(company: Company) -> None:
+    factories.classify_contact(factories.make_contact(company), 2)
+    (facts,) = db.session.execute(select(Classification.__table__)).mappings()
+    rows = [{**facts, "id": number} for number in range(9, 2009)]
+    db.session.execute(insert(Classification.__table__), rows)
+    db.session.commit()
     always_take_indexes(db.engine)  # as a worker does at its start
     plan = plan_of(NOTE, told=[(1,), (2,)])
     assert "ix_classification_contact_id" in plan
