@@ -146,8 +146,8 @@ class _Records:
         if len(attempt.lines) == 1 or self._shape is None or attempt.line < self._no_row_before:
             return None
         # Whose first and last lines are rows without their quotes holds two stray quotes, and all between them.
-        is_two = all(self._shape.is_whole(attempt.lines[place], self._delimiter) for place in (0, -1))
-        is_torn = is_two or len(attempt.cells) != self._width or self._is_torn(attempt)
+        has_swallowed = all(self._shape.is_whole(attempt.lines[place], self._delimiter) for place in (0, -1))
+        is_torn = has_swallowed or len(attempt.cells) != self._width or self._is_torn(attempt)
         return self._without_swallowed(attempt, is_sure=is_torn is True) if is_torn is not False else None
 
     def _is_odd_line(self, attempt: _Attempt) -> bool:

@@ -58,7 +58,9 @@ def test_what_else_lies_in_the_folder_keeps_no_worker_from_hearing(
 
 
 def test_where_no_worker_ever_was_a_call_is_lost_and_fails_nobody(tmp_path: Path) -> None:
-    DatagramBell(tmp_path / "nowhere").after_commit()
+    folder = tmp_path / "nowhere"
+    DatagramBell(folder).after_commit()
+    assert not folder.exists(), "whoever calls makes no worker's place"
 
 
 def test_the_file_of_a_worker_that_was_killed_goes_after_a_minute_and_no_other(tmp_path: Path) -> None:
