@@ -29,6 +29,7 @@ from portal.contacts.standing import SHOWN_STATES, SYNC_STATES
 from portal.rules.verdict import WARNINGS
 
 CRM_URL = "The contact's record in the CRM, where a company has said how its answers tell."
+IMPORT_NOTE = about("The contacts that this import named.")
 MAX_CONTACTS = 1000  # contacts that one request saves at most
 
 
@@ -124,7 +125,7 @@ class ContactFilterSchema(FilterSchema):
         metadata=about("As pages show it: `sync`, or what is told in the place of `in_sync`."),
     )
     warning = choice(WARNINGS, metadata=about("Open warnings of that kind."))
-    import_id: fields.Integer = key(data_key="import", metadata=about("The contacts that this import named."))
+    import_id: fields.Integer = key(data_key="import", attribute="import", metadata=IMPORT_NOTE)
     reached = Text(
         100,
         metadata=about(
@@ -137,7 +138,7 @@ class ContactFilterSchema(FilterSchema):
 class ContactQuerySchema(ListQuerySchema, ContactFilterSchema):
     """The same in a query, where numbers are texts."""
 
-    import_id = NumberParameter(data_key="import", metadata=about("The contacts that this import named."))
+    import_id = NumberParameter(data_key="import", attribute="import", metadata=IMPORT_NOTE)
 
 
 class ContactPageSchema(AnswerSchema):

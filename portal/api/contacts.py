@@ -14,7 +14,7 @@ from portal.api.protocol.access import current_caller
 from portal.api.protocol.fields import Object
 from portal.api.protocol.idempotency import KeyReused, KeyUnderWay
 from portal.api.protocol.parsing import ApiBlueprint, load_many, read_json
-from portal.api.protocol.problems import FieldError, Problem, refuse
+from portal.api.protocol.problems import FieldError, Problem, refuse, refuse_unknown
 from portal.api.sync import CountSchema
 from portal.contacts import classifying, completing, listing, merging, syncing
 from portal.contacts.body import payload_of
@@ -136,6 +136,7 @@ def list_contacts(given: dict[str, Any]) -> Response:
     """
     company_id = current_actor().company_id
     wanted = read_filter(db.session, company_id, given, reader_id=current_caller().user_id)
+    refuse_unknown(wanted, given)
     page = listing.page_contacts(
         db.session, company_id, wanted, limit=given["limit"], cursor=given.get("cursor"), with_messages=True
     )
@@ -202,6 +203,7 @@ def send_contacts(given: dict[str, Any]) -> Task | Response:
     """
     actor = current_actor()
     wanted = read_filter(db.session, actor.company_id, given["filter"], reader_id=current_caller().user_id)
+    refuse_unknown(wanted, given["filter"], within="filter.")
     if given["dry_run"]:
         with reading():
             return jsonify({"count": completing.look(db.session, actor.company_id, wanted).count})

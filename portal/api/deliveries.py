@@ -33,6 +33,7 @@ from portal.api.protocol.fields import (
     level,
 )
 from portal.api.protocol.parsing import ApiBlueprint
+from portal.api.protocol.problems import refuse_unknown
 from portal.database.db import db
 from portal.database.paging import Page
 from portal.deliveries import log, resending
@@ -216,7 +217,7 @@ class ResendCountSchema(AnswerSchema):
 def list_deliveries(given: dict[str, Any]) -> Page[Delivery]:
     """The deliveries that match every filter, newest first"""
     company_id = current_actor().company_id
-    wanted = read_filter(db.session, company_id, given)
+    wanted = refuse_unknown(read_filter(db.session, company_id, given), given)
     return log.page_deliveries(db.session, company_id, wanted, limit=given["limit"], cursor=given.get("cursor"))
 
 
@@ -258,6 +259,7 @@ def resend_deliveries(given: dict[str, Any]) -> Task | Response:
     """
     actor = current_actor()
     wanted = read_filter(db.session, actor.company_id, given["filter"])
+    refuse_unknown(wanted, given["filter"], within="filter.")
     risks = resending.risks_meant(wanted, given.get("include", ()))
     if given["dry_run"]:
         count = resending.look(db.session, actor.company_id, wanted).tell(risks)

@@ -10,7 +10,7 @@ from portal.api.contact_schemas import ContactFilterSchema
 from portal.api.protocol.access import current_caller
 from portal.api.protocol.fields import AnswerSchema, Flag, Object, StrictSchema, Text, about, choice
 from portal.api.protocol.parsing import ApiBlueprint
-from portal.api.protocol.problems import refuse
+from portal.api.protocol.problems import refuse, refuse_unknown
 from portal.contacts import assigning, classifying
 from portal.contacts.filtering import read_filter
 from portal.database.db import db, reading
@@ -68,6 +68,7 @@ def assign_contacts(given: dict[str, Any]) -> Task | Response:
     """
     caller = current_caller()
     wanted = read_filter(db.session, caller.company_id, given["filter"], reader_id=caller.user_id)
+    refuse_unknown(wanted, given["filter"], within="filter.")
     try:
         target = assigning.read_target(db.session, caller.company_id, given.get("owner"), given.get("campaign"))
     except LookupError as error:

@@ -9,7 +9,7 @@ from portal import clock
 from portal.api import examples
 from portal.api.protocol.fields import AnswerSchema, FilterSchema, Moment, TimeParameter, about
 from portal.api.protocol.parsing import ApiBlueprint
-from portal.api.protocol.problems import refuse
+from portal.api.protocol.problems import refuse, refuse_unknown
 from portal.api.webhook import OutageSchema
 from portal.database.db import db
 from portal.models import Company
@@ -72,7 +72,7 @@ def get_report(given: dict[str, Any]) -> dict[str, Any]:
     company = db.session.get_one(Company, current_actor().company_id)
     zone = ZoneInfo(company.timezone)
     since, until = month_of(clock.utcnow().astimezone(zone).date(), zone)
-    wanted = read_filter(db.session, company.id, {"since": since, "until": until} | given)
+    wanted = refuse_unknown(read_filter(db.session, company.id, {"since": since, "until": until} | given), given)
     try:
         return shape_of(make_report(db.session, company.id, wanted, zone=zone), zone)
     except BadSpan as refusal:

@@ -83,11 +83,6 @@ class one_of:
         return asked
 
 
-def number(_session: Session, _company_id: int, asked: int | str) -> int:
-    """Reads a row's number. Raises ValueError for one that no row can have."""
-    return row_number(str(asked))
-
-
 def own_number(kind: type[Numbered], session: Session, company_id: int, asked: int | str) -> int:
     """Reads the number of a row of that kind. Raises ValueError when the company has none of it."""
     row_id = row_number(str(asked))

@@ -16,7 +16,7 @@ from portal.contacts.doubts import is_open_answer
 from portal.contacts.filtering import campaign_id_of, is_found_by, owner_id_of
 from portal.contacts.standing import is_behind
 from portal.database import filters
-from portal.database.filters import Filter, by, moment, names_of, number, one_of, own_number, text
+from portal.database.filters import Filter, by, moment, names_of, one_of, own_number, text
 from portal.database.paging import DIGITS
 from portal.database.rows import within
 from portal.models import DELIVERY_STATUSES, LEVELS, RARE_REASON, RARE_TRIGGER, TRIGGERS, Attempt, Contact, Delivery
@@ -40,6 +40,7 @@ SPANNED = 8000
 FEW = 500  # contacts that a search finds: with no more, the log is read by contact, and otherwise from its end
 
 
+contact_id_of = partial(own_number, Contact)
 outage_id_of = partial(own_number, Outage)
 
 
@@ -89,7 +90,7 @@ class DeliveryFilter(Filter):
     """What a delivery has to match; what is None or empty does not count. `since` is included, `until` is not."""
 
     status: str | None = field(default=None, metadata=by(one_of(DELIVERY_STATUSES), partial(eq, Delivery.status)))
-    contact_id: int | None = field(default=None, metadata=by(number, partial(eq, Delivery.contact_id)))
+    contact_id: int | None = field(default=None, metadata=by(contact_id_of, partial(eq, Delivery.contact_id)))
     campaign_id: int | None = field(default=None, metadata=by(campaign_id_of, partial(eq, Delivery.campaign_id)))
     owner_id: int | None = field(default=None, metadata=by(owner_id_of, partial(eq, Delivery.owner_id)))
     level: int | None = field(default=None, metadata=by(one_of(LEVELS), partial(eq, Delivery.interest_level)))

@@ -3,10 +3,9 @@
 from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import render_template, request, url_for
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -17,9 +16,8 @@ from portal.database import filters
 from portal.database.db import db
 from portal.database.filters import names_of
 from portal.web import access, exports, files
-from portal.web.asked import asked, asked_days
+from portal.web.asked import asked, asked_days, or_say
 from portal.web.audit_words import ACTION_WORDS, action_words, subject_words
-from portal.web.redirects import see_other
 
 # What entries share that stand in one row where they follow each other.
 SAME = attrgetter("actor", "action", "subject", "ip")
@@ -48,10 +46,8 @@ def index() -> ResponseReturnValue:
 
 @bp.get("/audit.csv", access="admin")
 def download() -> ResponseReturnValue:
-    company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
-    if wanted.unknown:
-        return see_other(url_for(".index", **dict[str, Any](request.args)))
-    read = exports.entries_of(company_id, wanted, zone)
+    zone, wanted = ZoneInfo(current_user.company.timezone), or_say(read_filter(), ".index", request.args)
+    read = exports.entries_of(current_user.company_id, wanted, zone)
     return files.download(
         _("auditoria"), exports.titles_in(exports.AUDIT_COLUMNS), read, zone=zone, action="audit.exported"
     )

@@ -13,7 +13,7 @@ from portal.database.db import db
 from portal.database.paging import row_number
 from portal.i18n import ngettext
 from portal.views import undoing
-from portal.views.contacts import asked_filter, read_filter, read_level, read_ticked
+from portal.views.contacts import asked_filter, read_filter_or_say, read_level, read_ticked
 from portal.views.jobs import begin_job
 from portal.web import access
 from portal.web.redirects import back_or, done, see_other, told
@@ -42,7 +42,7 @@ def confirm_level() -> ResponseReturnValue:
     company_id = current_user.company_id
     return render_template(
         "bulk/confirm_level.html",
-        matching=classifying.look(db.session, company_id, read_filter()),
+        matching=classifying.look(db.session, company_id, read_filter_or_say()),
         asked=asked_filter(),
         is_configured=is_configured(db.session, company_id),
     )
@@ -53,7 +53,7 @@ def classify() -> ResponseReturnValue:
     """Classify the contacts that were counted, as a task."""
     newest_id = request.form.get("newest_id", 0, type=row_number)
     actor = access.current_actor()
-    task = classifying.start(db.session, actor, read_filter(), read_level(), newest_id=newest_id)
+    task = classifying.start(db.session, actor, read_filter_or_say(), read_level(), newest_id=newest_id)
     return begin_job(task, instead=url_for(".confirm_level", **asked_filter()))
 
 
@@ -71,7 +71,7 @@ def confirm_target() -> ResponseReturnValue:
     company_id = current_user.company_id
     named = read_ticked()
     ours = [contact.id for contact in contacts_of(db.session, company_id, named)]
-    matching = None if named else classifying.look(db.session, company_id, read_filter())
+    matching = None if named else classifying.look(db.session, company_id, read_filter_or_say())
     return render_template(
         "bulk/confirm_target.html",
         ticked=ours,
@@ -86,7 +86,7 @@ def confirm_target() -> ResponseReturnValue:
 @bp.post("/assign", access="member")
 def assign() -> ResponseReturnValue:
     """Move the contacts that were counted, as a task."""
-    actor, wanted = access.current_actor(), read_filter()
+    actor, wanted = access.current_actor(), read_filter_or_say()
     target = Target(*(request.form.get(name, type=row_number) for name in ("owner", "campaign")))
     ticked = read_ticked()
     try:

@@ -30,7 +30,7 @@ from portal.models import Campaign, Contact
 from portal.report.words import say_reached
 from portal.views import undoing
 from portal.web import access
-from portal.web.asked import asked, asked_numbers, read_page
+from portal.web.asked import asked, asked_numbers, or_say, read_page
 from portal.web.presentation import show_form
 from portal.web.redirects import back_or, done, see_other
 
@@ -227,6 +227,11 @@ def read_filter() -> ContactFilter:
     """The filter that the page's address holds: rows by their numbers."""
     meant = asked_filter() | asked_numbers("campaign", "owner", "import")
     return filtering.read_filter(db.session, current_user.company_id, meant, reader_id=current_user.id)
+
+
+def read_filter_or_say() -> ContactFilter:
+    """The same filter, for a file or an act."""
+    return or_say(read_filter(), "contacts.index", asked_filter())
 
 
 def asked_filter() -> dict[str, Any]:

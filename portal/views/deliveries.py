@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response, abort, redirect, render_template, request, url_for
+from flask import Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -28,7 +28,7 @@ from portal.rules.reasons import WORDS, title_of, warning_title
 from portal.rules.verdict import WARNINGS
 from portal.runtime import runtime
 from portal.web import access, exchange
-from portal.web.asked import asked, asked_days, asked_numbers, read_page
+from portal.web.asked import asked, asked_days, asked_numbers, or_say, read_page
 from portal.web.charts import read_chart
 from portal.web.exports import TRIGGER_WORDS
 from portal.web.files import attachment
@@ -205,11 +205,8 @@ def read_filter() -> DeliveryFilter:
 
 
 def read_filter_or_say() -> DeliveryFilter:
-    """The same filter, for what acts on it. One that asks for what does not exist leads to the log, which says so."""
-    wanted = read_filter()
-    if wanted.unknown:
-        abort(redirect(url_for("deliveries.index", **asked_filter()), 303))
-    return wanted
+    """The same filter, for a file or an act."""
+    return or_say(read_filter(), "deliveries.index", asked_filter())
 
 
 def asked_filter() -> dict[str, Any]:

@@ -10,8 +10,7 @@ from flask_login import current_user
 from portal.company.endpoint import get_endpoint
 from portal.contacts.table import titles_of
 from portal.database.db import db
-from portal.views.contacts import read_filter
-from portal.views.deliveries import read_filter_or_say
+from portal.views import contacts, deliveries
 from portal.web import access, exports, files
 
 bp = access.Pages("exports", __name__)
@@ -19,17 +18,17 @@ bp = access.Pages("exports", __name__)
 
 @bp.get("/contacts.csv", access="member")
 def download_contacts() -> ResponseReturnValue:
-    company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter()
+    company_id, zone = current_user.company_id, ZoneInfo(current_user.company.timezone)
     has_link = get_endpoint(db.session, company_id).link_template is not None
     titles = titles_of(str(get_locale()), with_link=has_link)
-    read = exports.contacts_of(company_id, wanted, zone, with_link=has_link)
+    read = exports.contacts_of(company_id, contacts.read_filter_or_say(), zone, with_link=has_link)
     return files.download(_("contatos"), titles, read, zone=zone, action="contacts.exported")
 
 
 @bp.get("/deliveries.csv", access="member")
 def download_deliveries() -> ResponseReturnValue:
-    company_id, zone, wanted = current_user.company_id, ZoneInfo(current_user.company.timezone), read_filter_or_say()
-    read = exports.deliveries_of(company_id, wanted, zone)
+    zone = ZoneInfo(current_user.company.timezone)
+    read = exports.deliveries_of(current_user.company_id, deliveries.read_filter_or_say(), zone)
     return files.download(
         _("entregas"), exports.titles_in(exports.DELIVERY_COLUMNS), read, zone=zone, action="deliveries.exported"
     )

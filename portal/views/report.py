@@ -22,7 +22,7 @@ from portal.report.mailing import subscribe
 from portal.report.words import name_span, say, say_time
 from portal.runtime import runtime
 from portal.web import access, files
-from portal.web.asked import asked, asked_days, asked_numbers
+from portal.web.asked import asked, asked_days, asked_numbers, or_say
 from portal.web.charts import stack
 from portal.web.redirects import done, see_other
 
@@ -59,9 +59,9 @@ def index() -> ResponseReturnValue:
 @bp.get("/report.csv", access="member")
 def download() -> ResponseReturnValue:
     """The report as CSV; of a span that cannot be, the page, which says so."""
-    zone = reader_zone()
+    zone, wanted = reader_zone(), or_say(read_wanted(), ".index", asked_span())
     try:
-        report = make_report(db.session, current_user.company_id, read_wanted(), zone=zone)
+        report = make_report(db.session, current_user.company_id, wanted, zone=zone)
     except BadSpan:
         return see_other(url_for(".index", **asked_span()))
     rows = list(rows_of(report))

@@ -17,7 +17,7 @@ from portal.deliveries.log import last_attempts
 from portal.forms.contacts import NoteForm
 from portal.i18n import ngettext
 from portal.rules.verdict import WARNINGS
-from portal.views.contacts import asked_filter, read_filter
+from portal.views.contacts import asked_filter, read_filter_or_say
 from portal.views.jobs import begin_job
 from portal.web import access
 from portal.web.asked import read_moment
@@ -49,7 +49,7 @@ def confirm_current() -> ResponseReturnValue:
     company_id = current_user.company_id
     return render_template(
         "sync/confirm_current.html",
-        matching=completing.look(db.session, company_id, read_filter()),
+        matching=completing.look(db.session, company_id, read_filter_or_say()),
         asked=asked_filter(),
         state=state_of(get_endpoint(db.session, company_id)),
     )
@@ -59,7 +59,7 @@ def confirm_current() -> ResponseReturnValue:
 def start_current() -> ResponseReturnValue:
     """Send the current data of what was counted there, as a task."""
     newest_id = request.form.get("newest_id", 0, type=row_number)
-    task = completing.start(db.session, access.current_actor(), read_filter(), newest_id=newest_id)
+    task = completing.start(db.session, access.current_actor(), read_filter_or_say(), newest_id=newest_id)
     return begin_job(task, instead=url_for(".confirm_current", **asked_filter()))
 
 

@@ -13,7 +13,7 @@ from portal.contacts.triage import Overtaken, Turn
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.views import undoing
-from portal.views.contacts import asked_filter, get_contact_or_404, read_filter, read_level
+from portal.views.contacts import asked_filter, get_contact_or_404, read_filter_or_say, read_level
 from portal.web import access
 from portal.web.asked import read_moment
 from portal.web.redirects import see_other
@@ -26,14 +26,14 @@ bp = access.Pages("triage", __name__, url_prefix="/triage")
 @bp.get("", access="member")
 def index() -> ResponseReturnValue:
     """The first contact that matches, or the first after one that had its turn, or after the one before that."""
-    wanted, after_ids = triage.meant(read_filter()), request.args.getlist("after", type=row_number)
+    wanted, after_ids = triage.meant(read_filter_or_say()), request.args.getlist("after", type=row_number)
     return page(triage.find_next(db.session, current_user.company_id, wanted, after_ids=after_ids[:2]))
 
 
 @bp.get("/<int:contact_id>", access="member")
 def show(contact_id: int) -> ResponseReturnValue:
     """One contact, even when it matches no more: whoever goes back wants to see it."""
-    return page(triage.turn_of(db.session, get_contact_or_404(contact_id), triage.meant(read_filter())))
+    return page(triage.turn_of(db.session, get_contact_or_404(contact_id), triage.meant(read_filter_or_say())))
 
 
 @bp.post("/<int:contact_id>", access="member")
@@ -60,7 +60,7 @@ def choose(contact_id: int) -> ResponseReturnValue:
 
 
 def page(turn: Turn | None) -> str:
-    company_id, wanted = current_user.company_id, triage.meant(read_filter())
+    company_id, wanted = current_user.company_id, triage.meant(read_filter_or_say())
     choices = {
         "wanted": wanted,
         "asked": asked_filter(),

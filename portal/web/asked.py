@@ -1,16 +1,19 @@
 """What the address of a page asks for, the parts that narrow a list; and the moments that its forms send back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
-from flask import request
+from flask import abort, make_response, request, url_for
 
 from portal import clock
+from portal.database.filters import Filter
 from portal.database.paging import Page, row_number
 from portal.i18n import reader_zone
+from portal.web.redirects import see_other
 
 Row = TypeVar("Row")
+F = TypeVar("F", bound=Filter)
 # Beyond these days the calendar ends, in some time zone or within the days of a chart.
 FIRST_DAY, LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
 
@@ -18,6 +21,16 @@ FIRST_DAY, LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
 def asked(names: Iterable[str]) -> dict[str, Any]:
     """The parts of these names that say something, for addresses that keep them."""
     return {name: request.args[name] for name in names if request.args.get(name)}
+
+
+def or_say(wanted: F, view_name: str, kept: Mapping[str, Any]) -> F:
+    """Returns the filter, for a file or an act. One that asks for what does not exist leads to its list, which says so.
+
+    `kept` is the filter as the address of that list has it.
+    """
+    if wanted.unknown:
+        abort(make_response(see_other(url_for(view_name, **kept))))
+    return wanted
 
 
 def read_page(read: Callable[..., Page[Row]]) -> Page[Row]:

@@ -50,6 +50,11 @@ def test_what_names_nobody_of_the_company_is_refused_by_api(app: Flask, api: Cal
     for asked in ({"owner": "eva@example.com"}, {"campaign": "Oeste"}):
         problem = check_problem(api.post("/contacts/assign", {"filter": {}} | asked), 422, "invalid_fields")
         assert field_errors(problem) == dict.fromkeys(asked, "unknown_value")
+    for asked in ({"owner": "eva@example.com"}, {"import": 9}, {"campaign": "Oeste"}):
+        given = {"filter": asked, "owner": "rui@example.com"}
+        for call in ({"dry_run": True}, {}):
+            problem = check_problem(api.post("/contacts/assign", given | call), 422, "invalid_fields")
+            assert field_errors(problem) == {f"filter.{name}": "unknown_value" for name in asked}
     with app.app_context():
         assert db.session.query(Task).count() == 0
 

@@ -114,6 +114,12 @@ def test_another_company_matches_nothing_of_ours_and_sees_no_job(
         ({"filter": {"state": "failed"}}, {"filter.state": "unknown_field"}),
         ({"filter": {"status": "lost"}}, {"filter.status": "unknown_value"}),
         ({"filter": {"level": "3"}}, {"filter.level": "not_an_integer"}),
+        ({"filter": {"campaign": "Outono"}}, {"filter.campaign": "unknown_value"}),
+        (
+            {"filter": {"contact_id": 99, "outage_id": 9}},
+            {"filter.contact_id": "unknown_value", "filter.outage_id": "unknown_value"},
+        ),
+        ({"filter": {"owner": "nobody@x.test"}, "dry_run": True}, {"filter.owner": "unknown_value"}),
         ({"filter": {"since": 5}}, {"filter.since": "not_a_time"}),
         ({"filter": {}, "include": ["all"]}, {"include.0": "unknown_value"}),
         ({"filter": {}, "dry_run": 1}, {"dry_run": "not_a_boolean"}),

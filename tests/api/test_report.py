@@ -32,7 +32,8 @@ def test_the_report_counts_and_its_contacts_are_listed(
         assert len(api.get(f"/contacts?reached={reached}").json["items"]) == number
         assert stranger.get(f"/contacts?reached={reached}").json["items"] == []
     assert stranger.get(f"/report?{MARCH}").json["levels"][0]["contacts"] == 0
-    assert api.get(f"/report?{MARCH}&owner=nobody@example.com").json["levels"][0]["contacts"] == 0
+    problem = check_problem(api.get(f"/report?{MARCH}&owner=nobody@example.com"), 422, "invalid_fields")
+    assert field_errors(problem) == {"owner": "unknown_value"}
     assert "contato" in api.get("/report").json["message"]
 
 

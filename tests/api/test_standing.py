@@ -73,7 +73,9 @@ def test_the_data_of_now_of_all_that_match_are_counted_and_sent_as_a_job(
     with open_database():
         factories.do_tasks()
     assert [api.get(f"/jobs/{job['id']}").json["counts"] for job in jobs] == [{"sent": 1}, {"unchanged": 1}, {}]
-    check_problem(api.post("/contacts/sync", {"filter": {"import": "1"}}), 422, "invalid_fields")
+    for given in ({"import": "1"}, {"import": 99}, {"campaign": "Oeste"}):
+        problem = check_problem(api.post("/contacts/sync", {"filter": given}), 422, "invalid_fields")
+        assert list(field_errors(problem)) == [f"filter.{name}" for name in given]
     with open_database():
         endpoint.remove_address(db.session, Actor(api.company_id, api.email))
         db.session.commit()

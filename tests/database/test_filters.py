@@ -26,7 +26,9 @@ class Wanted(Filter):
     )
     name: str | None = field(default=None, metadata=by(filters.text, lambda value: Contact.name == value))
     since: datetime | None = field(default=None, metadata=by(filters.moment))
-    number_id: int | None = field(default=None, metadata=by(filters.number, lambda value: Contact.id == value))
+    number_id: int | None = field(
+        default=None, metadata=by(partial(own_number, Contact), lambda value: Contact.id == value)
+    )
 
 
 def test_fields_are_named_once_without_their_id_each_with_the_values_that_it_knows() -> None:
@@ -36,7 +38,7 @@ def test_fields_are_named_once_without_their_id_each_with_the_values_that_it_kno
 
 def test_what_is_asked_for_is_read_by_either_name_and_what_is_empty_does_not_count(app: Flask) -> None:
     company, other = make_company(), make_company("Outra")
-    own, foreign = make_user(company).id, make_user(other).id
+    own, foreign, contact_id = make_user(company).id, make_user(other).id, make_contact(company).id
 
     def read(**asked: Any) -> Wanted:
         return read_filter(Wanted, db.session, company.id, asked)
@@ -44,7 +46,7 @@ def test_what_is_asked_for_is_read_by_either_name_and_what_is_empty_does_not_cou
     assert read() == read(owner=None, level="", name="", strange=1) == Wanted()
     assert read(owner=own) == read(owner_id=f"{own}") == Wanted(owner_id=own)
     assert read(level=0, name="  Ana  ", since=NOON) == Wanted(level=0, name="Ana", since=NOON)
-    assert read(number="7") == Wanted(number_id=7)
+    assert read(number=f"{contact_id}") == Wanted(number_id=contact_id)
     unknown = read(owner=foreign, level=3, name="Ana", since="yesterday", number="x")
     assert unknown == Wanted(name="Ana", unknown=("owner", "level", "since", "number"))
     assert (read(number=10**18).unknown, read(owner="9" * 30).unknown) == (("number",), ("owner",))

@@ -52,7 +52,7 @@ def page_urls(site: Site) -> list[str]:
         "/contacts/doubles",
         "/triage",
         "/triage/1",
-        "/triage?level=3&campaign=Nada",
+        "/triage?level=3&search=Nada",
         "/campaigns",
         "/campaigns/1",
         "/contacts/classify/all",

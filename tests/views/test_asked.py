@@ -2,6 +2,8 @@
 
 import pytest
 
+from portal.database.db import db
+from portal.models import Task
 from tests.conftest import BOTH
 
 PAGES = (
@@ -73,3 +75,22 @@ def test_the_api_finds_nothing_under_a_nul(app, admin):
 @pytest.mark.parametrize("moment", ["", "x", "2026-03-10T12:00:00", "0001-01-01T00:00:00+14:00"])
 def test_a_moment_that_no_page_wrote_settles_nothing(admin, moment):
     assert admin.post("/warnings", {"warning": "source_code", "seen_at": moment}).status_code == 400
+
+
+LISTS = {
+    "/contacts": ("/contacts.csv", "/contacts/classify/all", "/contacts/assign", "/sync/contacts", "/triage"),
+    "/deliveries": ("/deliveries.csv", "/deliveries/resend"),
+    "/audit": ("/audit/audit.csv",),
+    "/report": ("/report/report.csv",),
+}
+"""Each list with what its filter is for: files, and acts on all that match."""
+ONLY_READ = ("/contacts.csv", "/triage", "/deliveries.csv", "/audit/audit.csv", "/report/report.csv")
+
+
+@pytest.mark.parametrize(("shown", "path"), [(shown, path) for shown, paths in LISTS.items() for path in paths])
+def test_a_file_or_an_act_for_what_does_not_exist_leads_to_the_list_that_says_so(admin, company, shown, path):
+    query = "action=nothing" if shown == "/audit" else "campaign=99&owner=98"
+    answers = [admin.get(f"{path}?{query}")] + ([] if path in ONLY_READ else [admin.post(f"{path}?{query}")])
+    assert {(answer.status_code, answer.location) for answer in answers} == {(303, f"{shown}?{query}")}
+    assert "O filtro pede algo que não existe" in admin.get(f"{shown}?{query}").text
+    assert db.session.query(Task).count() == 0

@@ -168,9 +168,3 @@ def test_two_people_go_through_one_list_and_each_contact_has_one_level(member, a
 )
 def test_what_no_page_of_ours_sends_is_refused(member, company, form):
     assert member.post(f"/triage/{make_contact(company).id}", form).status_code == 400
-
-
-def test_a_filter_that_asks_for_what_does_not_exist_says_so(member, company):
-    make_contact(company)
-    page = member.get("/triage?owner=99").text
-    assert "O filtro pede algo que não existe" in page

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from flask import Blueprint, Response, json, request
 from flask_babel import format_decimal
@@ -13,6 +13,7 @@ from portal.api.protocol.sentences import DETAILS, FIELD_SENTENCES, QUERY_REFUSE
 from portal.company.refusals import HeaderRefused, NotDelivered, Refusal, TooManyTests
 from portal.contacts.classifying import ContactGone
 from portal.database.db import db
+from portal.database.filters import Filter
 from portal.database.paging import InvalidCursor
 from portal.egress import AddressError
 from portal.vault import SecretError
@@ -33,6 +34,7 @@ CODES = {
 
 # Where (`3.contact.name`), and a stable code, with the limits that it speaks of: `too_long:300`.
 FieldError = tuple[str, str]
+F = TypeVar("F", bound=Filter)
 
 logger = logging.getLogger(__name__)
 
@@ -156,6 +158,14 @@ def answer_cursor(_error: InvalidCursor) -> Response:
 def refuse(errors: Sequence[FieldError]) -> NoReturn:
     """End the request with 422, naming the fields. Raises Problem."""
     raise _refusal_of(errors[:MAX_ERRORS])
+
+
+def refuse_unknown(wanted: F, given: Mapping[str, Any], *, within: str = "") -> F:
+    """Returns the filter that was read of these fields. Raises Problem when a field asks for what does not exist."""
+    if wanted.unknown:
+        names = (name if name in given else f"{name}_id" for name in wanted.unknown)
+        refuse([(within + name, "unknown_value") for name in names])
+    return wanted
 
 
 def _refusal_of(errors: Sequence[FieldError]) -> Problem:
