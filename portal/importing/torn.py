@@ -42,21 +42,27 @@ def _joined(above: Record, below: Record, shape: Shape) -> Record | None:
 
 
 def refuse_torn(records: Iterator[Record], width: int) -> Iterator[Record]:
-    """The records of a table; short rows are bad where a quote that ends a cell follows them.
+    """The records of a table; short rows are bad where a quote that ends a cell follows them, as is a short one of it.
 
     In a table that has had such rows they are rows, whatever follows.
     """
     held: list[Record] = []
     is_usual = width < 3
     for record in records:
-        if not is_usual and record.problem is None and len(record.cells) < width:
+        is_short = record.problem is None and len(record.cells) < width
+        if held and record.problem in (None, "unclosed_quote") and ENDING.match(record.cells[0]):
+            yield from map(_torn, held)
+            record, held = _torn(record) if is_short else record, []
+        elif not is_usual and is_short:
             held.append(record)
             is_usual = len(held) > MAX_LINES_OF_BROKEN_ROW
         elif held:
-            is_torn = record.problem in (None, "unclosed_quote") and ENDING.match(record.cells[0]) is not None
-            yield from (each._replace(problem="unclosed_quote") for each in held) if is_torn else held
-            is_usual = is_usual or not is_torn
-            held = []
+            yield from held
+            is_usual, held = True, []
         if not held:
             yield record
     yield from held
+
+
+def _torn(record: Record) -> Record:
+    return record._replace(problem="unclosed_quote")

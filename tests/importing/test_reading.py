@@ -398,3 +398,10 @@ def test_the_lines_of_a_cell_whose_first_quote_was_lost_are_nobody(rest):
 def test_short_rows_are_rows_where_a_table_has_them():
     rows = ["Ana,ana@x.test,Acme", "Bia", "Caio,caio@x.test,Y", "Duda", '"Elis,elis@x.test,Z', "Fabi,f@x.test,W"]
     assert names_of("\n".join(["Nome,E-mail,Empresa", *rows])) == ["Ana", "Bia", "Caio", "Duda", "Fabi"]
+
+
+def test_what_follows_a_stray_quote_is_nobody_though_it_is_short_too():
+    rows = [f'"Pessoa {number}","","p{number}@x.test","","3"' for number in range(4)]
+    rows[1] = '"Pessoa 1"","\nBar","p1@x.test","\n","3"'
+    names = names_of("\n".join(['"Nome","Empresa","E-mail","Cargo","Nível de interesse"', *rows]))
+    assert names == ["Pessoa 0", "Pessoa 2", "Pessoa 3"]
