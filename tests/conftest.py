@@ -34,6 +34,7 @@ from portal.rules.retry import parse_schedule
 from tests import factories
 from tests.applications import Applications
 from tests.authority import Authority
+from tests.examples import offer_profiles
 from tests.postgres import Databases, Kept, shared_postgres, stop_server
 from tests.turns import Turns, group_of, is_quick, needs_postgresql, seconds_of, starts_a_program
 
@@ -44,6 +45,8 @@ MOST_SECONDS = 4
 FOLDER = pytest.StashKey[Path]()
 """What the workers of one run share: their PostgreSQL server, and their turns."""
 TURNS = pytest.StashKey[Turns]()
+
+offer_profiles()  # before the option that chooses one is read
 
 
 def pytest_configure(config: pytest.Config) -> None:

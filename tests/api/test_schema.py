@@ -16,6 +16,7 @@ from schemathesis.config import SchemathesisConfig
 from portal.egress import Egress
 from tests.api.conftest import Caller
 from tests.api.test_access import api_rules
+from tests.examples import examples
 
 EXAMPLES = 25
 load_all_checks()
@@ -108,13 +109,7 @@ def test_the_api_answers_as_documented(
     document: schemathesis.BaseSchema, api: Caller, method: str, path: str, mode: GenerationMode
 ) -> None:
     @given(case=document[path][method].as_strategy(generation_mode=mode))
-    @settings(
-        max_examples=EXAMPLES,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(max_examples=examples(EXAMPLES), suppress_health_check=list(HealthCheck))
     def check(case: schemathesis.Case) -> None:
         assume(all(value not in ([], {}, None) for value in (case.query or {}).values()))  # it would not be sent
         headers = {"Authorization": f"Bearer {api.token}", "Accept-Encoding": "identity"}

@@ -22,6 +22,7 @@ from portal.database.db import db, looking
 from portal.models import Campaign, Classification, Company, Contact, Delivery, User
 from tests import factories
 from tests.conftest import BOTH
+from tests.examples import examples
 from tests.factories import make_company, make_user
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -103,9 +104,7 @@ def _without_numbers(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.slow(15)
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(before=st.lists(an_item, max_size=3), items=st.lists(an_item, min_size=1, max_size=6))
 def test_a_batch_does_what_batches_of_one_do_one_after_the_other(app, receiver, before, items):
     number = db.session.query(Company).count()
@@ -320,6 +319,10 @@ def test_one_contact_saved_by_two_at_once_is_made_once(app: Flask) -> None:
     assert len(db.session.scalars(select(Contact).where(Contact.linkedin_public_id == "ana")).all()) == 1
 
 
+WAITING_HERE = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+"""The server has the databases of other tests too."""
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_who_locks_contacts_in_another_order_makes_no_batch_fail(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     company = factories.make_company()
@@ -336,14 +339,16 @@ def test_who_locks_contacts_in_another_order_makes_no_batch_fail(app: Flask, mon
                 other.execute(select(Contact.id).where(Contact.id == contact_id).with_for_update())
             other.rollback()
 
+    def somebody_waits_for_a_lock() -> bool:
+        with looking(db.engine) as connection:  # a second look in one transaction shows what the first did
+            return bool(connection.exec_driver_sql(WAITING_HERE).scalar())
+
     def find_when_another_waits_for_bia(self: Any, *arguments: Any) -> Any:
         if self._is_locking:
             others.append(threading.Thread(target=lock_both))
             others[-1].start()
-            with looking(db.engine) as connection:
-                waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-                while others[-1].is_alive() and not connection.exec_driver_sql(waiting).scalar():
-                    time.sleep(0.01)
+            while others[-1].is_alive() and not somebody_waits_for_a_lock():
+                time.sleep(0.01)
         return find_by_email(self, *arguments)
 
     monkeypatch.setattr(candidates._Reading, "_select_holders", find_when_another_waits_for_bia)

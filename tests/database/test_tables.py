@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from flask import Flask
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import literal, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,7 +23,6 @@ def test_headers_come_back_as_they_were(app: Flask) -> None:
     assert db.session.execute(select(literal([], Headers()))).scalar_one() == []
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(), st.text())))
 def test_headers_are_written_as_any_json(headers: list[tuple[str, str]]) -> None:
     write = Headers().bind_processor(sqlite.dialect())

@@ -22,6 +22,7 @@ from portal.tasks import store
 from portal.worker.task_runner import TaskRunner
 from portal.working_models import ImportedContact
 from tests.conftest import BOTH
+from tests.examples import examples
 from tests.factories import classify_contact, do_tasks, make_company, make_import, make_user
 
 COLUMNS = ("Nome", "LinkedIn", "E-mail", "Cargo", "Campanha", "Nível de interesse", "E-mail do responsável")
@@ -89,7 +90,7 @@ a_row = st.tuples(
 
 
 @BOTH
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     first=st.lists(a_row, max_size=8),
     second=st.lists(a_row, min_size=1, max_size=12).filter(lambda rows: any(map(any, rows))),  # else it is empty

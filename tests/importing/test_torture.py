@@ -15,6 +15,7 @@ from portal.importing.layout import examine, read_rows
 from portal.importing.rows import RowReader
 from portal.models import Contact, Delivery
 from tests.conftest import BOTH, URL
+from tests.examples import examples
 from tests.factories import make_company, make_user
 from tests.importing.conftest import blocks_of
 from tests.importing.test_corpus import environ_of, import_by_command, import_by_page
@@ -125,7 +126,7 @@ def names_of(file):
 
 
 @pytest.mark.slow
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(250))
 @given(files())
 def test_one_fault_costs_at_most_its_own_row(file):
     note(repr(file.content))
@@ -135,7 +136,7 @@ def test_one_fault_costs_at_most_its_own_row(file):
 
 
 @pytest.mark.slow
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(250))
 @given(files(encodings=["utf-8"], faults=["none", "blank line"], prose=rows_in_cells))
 def test_no_row_is_refused_that_a_strict_reader_reads(file):
     note(repr(file.content))
@@ -143,8 +144,7 @@ def test_no_row_is_refused_that_a_strict_reader_reads(file):
 
 
 whole_way = settings(
-    max_examples=6,
-    deadline=None,
+    max_examples=examples(6),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 companies = itertools.count(1)

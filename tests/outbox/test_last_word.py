@@ -34,6 +34,7 @@ from portal.rules.retry import parse_schedule
 from portal.webhook import Outcome
 from tests import factories
 from tests.conftest import BOTH
+from tests.examples import examples
 
 LEASE = timedelta(seconds=15)
 SCHEDULE = parse_schedule("0s,30s,5m,30m")
@@ -244,10 +245,8 @@ def test_the_receivers_last_word_is_right_in_every_interleaving(machine: Any) ->
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=EXAMPLES[db.engine.dialect.name],
+            max_examples=examples(EXAMPLES[db.engine.dialect.name]),
             stateful_step_count=30,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
-            derandomize=True,
         ),
     )

@@ -41,6 +41,7 @@ from portal.webhook import Outcome
 from tests import factories
 from tests.api.conftest import make_caller
 from tests.conftest import BOTH, MakeApp
+from tests.examples import examples
 from tests.views.conftest import Person
 
 LEASE = timedelta(seconds=15)
@@ -371,11 +372,9 @@ def test_what_is_told_is_what_the_crm_knows(machine: Any, database_url: str) -> 
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=EXAMPLES["sqlite" if "sqlite" in database_url else "postgresql"],
+            max_examples=examples(EXAMPLES["sqlite" if "sqlite" in database_url else "postgresql"]),
             stateful_step_count=30,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
-            derandomize=True,
             phases=[Phase.generate],  # a history that is made shorter takes minutes; the steps that lead to it are told
         ),
     )
