@@ -5,7 +5,6 @@ from zoneinfo import ZoneInfo
 
 from marshmallow import fields
 
-from portal import clock
 from portal.api import examples
 from portal.api.protocol.fields import AnswerSchema, FilterSchema, Moment, TimeParameter, about
 from portal.api.protocol.parsing import ApiBlueprint
@@ -13,7 +12,7 @@ from portal.api.protocol.problems import refuse, refuse_unknown
 from portal.api.webhook import OutageSchema
 from portal.database.db import db
 from portal.models import Company
-from portal.report import BadSpan, Report, make_report, month_of, read_filter
+from portal.report import BadSpan, Report, make_report, read_filter
 from portal.report.words import say
 from portal.web.access import current_actor
 
@@ -71,8 +70,7 @@ def get_report(given: dict[str, Any]) -> dict[str, Any]:
     """
     company = db.session.get_one(Company, current_actor().company_id)
     zone = ZoneInfo(company.timezone)
-    since, until = month_of(clock.utcnow().astimezone(zone).date(), zone)
-    wanted = refuse_unknown(read_filter(db.session, company.id, {"since": since, "until": until} | given), given)
+    wanted = refuse_unknown(read_filter(db.session, company.id, given, zone=zone), given)
     try:
         return shape_of(make_report(db.session, company.id, wanted, zone=zone), zone)
     except BadSpan as refusal:

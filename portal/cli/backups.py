@@ -9,8 +9,8 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 from portal import audit, clock
-from portal.audit import Actor
-from portal.cli.console import ACTOR, check_stored_secrets, json_option, open_app, print_answer
+from portal.audit import CONSOLE, Actor
+from portal.cli.console import check_stored_secrets, json_option, open_app, print_answer
 from portal.cli.holding import hold_app
 from portal.cli.upgrade import bring_to_this_version
 from portal.config import load_settings, read_database_file
@@ -41,7 +41,7 @@ def restore(file: Path) -> None:
         known = marks.read_known(db.engine, held.settings.instance)
         again = Again(known.marks)
         replaced = backups.restore(db.engine, file, proof=again.prove, keep_at=held.settings.backups)
-        audit.record_everywhere(db.session, ACTOR, "backup.restored", subject=file.name)
+        audit.record_everywhere(db.session, CONSOLE, "backup.restored", subject=file.name)
         db.session.commit()
     click.echo(f"Restored {file}.")
     if replaced is not None:
@@ -71,12 +71,12 @@ class Again:
     def _erase_again(self, session: Session, vault: Vault) -> None:
         for company_id in marks.find_marked_companies(session, self._known, vault):
             company = session.get_one(Company, company_id)
-            closing.close(session, company, Actor(company_id, ACTOR), vault=vault)
+            closing.close(session, company, Actor(company_id, CONSOLE), vault=vault)
             session.commit()
             closing.erase(session.get_bind().engine, company_id)
             self.companies += 1
         for contact in marks.find_marked(session, self._known, vault):
-            erase_contact(session, contact, Actor(contact.company_id, ACTOR), vault=vault)
+            erase_contact(session, contact, Actor(contact.company_id, CONSOLE), vault=vault)
             session.commit()
             self.erased += 1
         marks.add(session, self._known)
@@ -122,7 +122,7 @@ def backup(file: Path, force: bool, as_json: bool) -> None:
             "elsewhere: without it this backup cannot be restored.",
             err=True,
         )
-        audit.record_everywhere(db.session, ACTOR, "backup.made", subject=file.name)
+        audit.record_everywhere(db.session, CONSOLE, "backup.made", subject=file.name)
         db.session.commit()
 
 
@@ -150,7 +150,7 @@ def move(file: str) -> None:
         except moving.MoveError as error:
             raise click.ClickException(str(error)) from error
         with Session(target) as session:
-            audit.record_everywhere(session, ACTOR, "database.moved")
+            audit.record_everywhere(session, CONSOLE, "database.moved")
             session.commit()
     click.echo(f"Moved: {rows} rows, compared cell by cell.")
     click.echo(

@@ -14,7 +14,7 @@ from flask import Flask, has_app_context
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.audit import Actor
+from portal.audit import CONSOLE, Actor
 from portal.cli import inert
 from portal.cli.holding import hold_app
 from portal.cli.upgrade import bring_up_to_date
@@ -22,7 +22,6 @@ from portal.company.refusals import Refusal
 from portal.company.sealed import prove_key
 from portal.config import load_settings
 from portal.database.db import db
-from portal.database.filters import Filter
 from portal.database.schema import check_schema, current_revision
 from portal.egress import AddressError
 from portal.models import Attempt, Company, Contact
@@ -31,8 +30,6 @@ from portal.rules.payload import UnencodableText, check_text
 from portal.rules.verdict import decode
 from portal.runtime import runtime
 from portal.webhook import Outcome
-
-ACTOR = "console"  # who did it, in the log: whoever may run commands on this machine
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Found = TypeVar("Found")
@@ -140,7 +137,7 @@ def for_company(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(company_name: str | None, **given: Any) -> None:
         with open_app():
-            command(Actor(pick_company(company_name).id, ACTOR), **given)
+            command(Actor(pick_company(company_name).id, CONSOLE), **given)
 
     return company_option(run)
 
@@ -168,13 +165,6 @@ def or_fail(found: Found | None, sentence: str) -> Found:
 def contact_of_any_company(contact_id: int) -> Contact:
     """The contact, whichever company has it. Raises a ClickException when there is none."""
     return or_fail(db.session.get(Contact, contact_id), f"There is no contact {contact_id}.")
-
-
-def refuse_unknown(wanted: Filter, company_id: int, given: Mapping[str, Any]) -> None:
-    """Raise BadParameter for what was asked of a list and does not exist."""
-    if wanted.unknown:
-        company, name = db.session.get_one(Company, company_id), wanted.unknown[0]
-        raise click.BadParameter(f"{company.name} has no {name} {given[name]!r}.", param_hint=f"--{name}")
 
 
 def check_stored_secrets(session: Session) -> None:

@@ -1,38 +1,21 @@
 """`portal contacts`, `portal sync` and `portal classify`."""
 
-from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import click
 
 from portal.api.contacts import shapes_of
-from portal.api.jobs import JobSchema
-from portal.audit import Actor
+from portal.audit import CONSOLE, Actor
 from portal.cli import console, inert
+from portal.cli.filtered import Asked, Doing, do_in_job, filter_options, job_options, page_options, read_wanted
 from portal.contacts import assigning, classifying, completing, merging, syncing
 from portal.contacts.filtering import NAMES, ContactFilter, read_filter
 from portal.contacts.listing import get_contact, page_contacts
 from portal.database.db import db, reading, reading_apart
-from portal.database.filters import choices_of
-from portal.models import LEVELS, Company, Contact, Task
+from portal.models import LEVELS, Company, Contact
 
 ALL_SENT = "The CRM has it all, or it is queued: nothing is sent."
-
-
-def filter_options(command: console.Command) -> console.Command:
-    """Add an option for each field of the filter; the command gets what was given as keyword arguments."""
-    for name, values in reversed(choices_of(ContactFilter).items()):
-        kind = console.Words(254) if values is None else click.Choice(tuple(map(str, values)))
-        command = click.option(f"--{name.replace('_', '-')}", type=kind)(command)
-    return command
-
-
-def read_wanted(actor: Actor, given: Mapping[str, Any]) -> ContactFilter:
-    """The filter that the options make. Raises BadParameter for what the company does not have."""
-    wanted = read_filter(db.session, actor.company_id, given)
-    console.refuse_unknown(wanted, actor.company_id, given)
-    return wanted
 
 
 @click.group()
@@ -43,16 +26,14 @@ def contacts() -> None:
 @contacts.command(name="list")
 @reading()
 @console.for_company
-@filter_options
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
-@click.option("--cursor", metavar="CURSOR", help="Go on where the last page ended.")
-@console.json_option
+@filter_options(ContactFilter)
+@page_options
 def list_contacts(actor: Actor, limit: int, cursor: str | None, as_json: bool, **given: Any) -> None:
     """List contacts by name, with their level and whether the CRM knows it.
 
     `warning`: the CRM's answer had one, and nobody has settled it; `data_changed`: the CRM has the old data.
     """
-    wanted = read_wanted(actor, given)
+    wanted = read_wanted(read_filter, actor, given)
     page = page_contacts(db.session, actor.company_id, wanted, limit=limit, cursor=cursor, with_messages=True)
     shapes = shapes_of(page.items)
     console.print_answer({"items": shapes, "next_cursor": page.next_cursor}, map(line_of, shapes), as_json=as_json)
@@ -78,21 +59,18 @@ def show(actor: Actor, contact_id: int, as_json: bool) -> None:
     "Give either the number of a contact or a filter, such as --state data_changed.",
 )
 @console.for_company
-@filter_options
-@click.option("--dry-run", is_flag=True, help="With a filter: only count.")
-@click.option("--yes", is_flag=True, help="With a filter: do not ask.")
-@console.json_option
-def send(actor: Actor, contact_id: int | None, dry_run: bool, yes: bool, as_json: bool, **given: Any) -> None:
+@filter_options(ContactFilter)
+@job_options
+def send(actor: Actor, contact_id: int | None, asked: Asked, **given: Any) -> None:
     """Send a contact's current data, where the CRM has the old data or does not know the level.
 
     Name one contact, or give a filter, such as --state data_changed: then a worker does it as a job. Nothing goes when
     the CRM has all of it, or it is queued. A contact without a level is not sent.
     """
     if contact_id is not None:
-        send_one(actor, contact_id, as_json=as_json)
-        return
-    wanted = read_wanted(actor, given)
-    send_matching(actor, wanted, dry_run=dry_run, yes=yes, as_json=as_json)
+        send_one(actor, contact_id, as_json=asked.as_json)
+    else:
+        send_matching(actor, read_wanted(read_filter, actor, given), asked)
 
 
 def send_one(actor: Actor, contact_id: int, *, as_json: bool) -> None:
@@ -108,14 +86,14 @@ def send_one(actor: Actor, contact_id: int, *, as_json: bool) -> None:
         click.echo(ALL_SENT)
 
 
-def send_matching(actor: Actor, wanted: ContactFilter, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+def send_matching(actor: Actor, wanted: ContactFilter, asked: Asked) -> None:
     """Count what matches, and let a worker send it as a job. Raises Refusal."""
     with reading_apart(db.session):
         matching = completing.look(db.session, actor.company_id, wanted)
     if matching.without_level:
         click.echo(f"Left out: {matching.without_level} without a level.", err=True)
     start = partial(completing.start, db.session, actor, wanted, newest_id=matching.newest_id)
-    do_in_job(matching.count, start, ALL_SENT, dry_run=dry_run, yes=yes, as_json=as_json)
+    do_in_job({"count": matching.count}, start, ALL_SENT, asked)
 
 
 @contacts.command()
@@ -125,19 +103,15 @@ def send_matching(actor: Actor, wanted: ContactFilter, *, dry_run: bool, yes: bo
     lambda given: console.is_any_given(given, NAMES), "Give a filter, such as --owner ana@example.com."
 )
 @console.for_company
-@filter_options
-@click.option("--dry-run", is_flag=True, help="Only count.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@console.json_option
-def assign(
-    actor: Actor, to_owner: str | None, to_campaign: str | None, dry_run: bool, yes: bool, as_json: bool, **given: Any
-) -> None:
+@filter_options(ContactFilter)
+@job_options
+def assign(actor: Actor, to_owner: str | None, to_campaign: str | None, asked: Asked, **given: Any) -> None:
     """Give the contacts that match a filter another owner or campaign, as a job that a worker does.
 
     `--owner old@example.com --to-owner new@example.com` hands one person's contacts over. Nothing is sent. Who is in
     the campaign already, as another contact, is not moved.
     """
-    wanted = read_wanted(actor, given)
+    wanted = read_wanted(read_filter, actor, given)
     try:
         target = assigning.read_target(db.session, actor.company_id, to_owner, to_campaign)
     except LookupError as error:
@@ -145,8 +119,7 @@ def assign(
     with reading_apart(db.session):
         matching = classifying.look(db.session, actor.company_id, wanted)
     start = partial(assigning.start, db.session, actor, wanted, target, newest_id=matching.newest_id)
-    moving: dict[str, Any] = {"verb": ("move", "moved"), "dry_run": dry_run, "yes": yes, "as_json": as_json}
-    do_in_job(matching.count, start, "Nobody matches.", **moving)
+    do_in_job({"count": matching.count}, start, "Nobody matches.", asked, Doing("move", "moved"))
 
 
 @contacts.command()
@@ -195,10 +168,8 @@ def facts_of(shape: dict[str, Any]) -> list[tuple[str, Any]]:
 
 @click.command()
 @console.for_company
-@click.option("--dry-run", is_flag=True, help="Only count.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@console.json_option
-def sync(actor: Actor, dry_run: bool, yes: bool, as_json: bool) -> None:
+@job_options
+def sync(actor: Actor, asked: Asked) -> None:
     """Bring the CRM in sync, as a job that a worker does.
 
     It sends the latest state of each contact whose level the CRM does not know, level 3 first. What is on its way is
@@ -207,33 +178,7 @@ def sync(actor: Actor, dry_run: bool, yes: bool, as_json: bool) -> None:
     with reading_apart(db.session):
         count = sum(syncing.count_out_of_sync(db.session, actor.company_id).values())
     nothing = "The CRM knows every level, or will soon: nothing is sent."
-    start = partial(syncing.start, db.session, actor)
-    do_in_job(count, start, nothing, dry_run=dry_run, yes=yes, as_json=as_json)
-
-
-def do_in_job(
-    count: int,
-    start: Callable[[], Task],
-    nothing: str,
-    *,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-    verb: tuple[str, str] = ("send", "sent"),
-) -> None:
-    """Ask whether to do it with so many contacts, start the job that does it, and say so. A dry run only counts."""
-    do, done = verb
-    if dry_run:
-        console.print_json({"count": count}) if as_json else click.echo(f"{count} contacts would be {done}.")
-        return
-    if not yes and count:
-        click.confirm(f"{do.capitalize()} {count} contacts?", abort=True, err=True)
-    task = start()
-    db.session.commit()
-    if as_json:
-        console.print_json(JobSchema().dump(task))
-    else:
-        click.echo(f"Job {task.id}: a worker {do}s {task.total} contacts." if task.total else nothing)
+    do_in_job({"count": count}, partial(syncing.start, db.session, actor), nothing, asked)
 
 
 @click.command()
@@ -249,7 +194,7 @@ def classify(contact_id: int, level: str, as_json: bool) -> None:
     wanted = None if level == "none" else int(level)
     with console.open_app():
         contact = console.contact_of_any_company(contact_id)
-        done = classifying.classify(db.session, Actor(contact.company_id, console.ACTOR), contact_id, wanted)
+        done = classifying.classify(db.session, Actor(contact.company_id, CONSOLE), contact_id, wanted)
         db.session.commit()
         if as_json:
             console.print_json({"contact_id": contact_id, "delivery_id": done.delivery_id})

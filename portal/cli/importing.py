@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.audit import Actor
+from portal.audit import CONSOLE, Actor
 from portal.cli import console, inert
 from portal.cli.import_report import Findings, describe, print_report, show_columns
 from portal.company.endpoint import is_configured
@@ -108,7 +108,7 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
     """
     with console.open_app(), open_file(file, asked["sheet"]) as table:
         company = console.pick_company(company_name)
-        actor, owner = Actor(company.id, console.ACTOR), find_owner(db.session, company, asked["owner"])
+        actor, owner = Actor(company.id, CONSOLE), find_owner(db.session, company, asked["owner"])
         order, total = read_order(table, owner, filename="stdin" if str(file) == "-" else file.name, asked=asked)
         if not as_json:
             click.echo(

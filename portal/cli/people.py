@@ -7,7 +7,7 @@ from typing import Any
 import click
 from sqlalchemy import select
 
-from portal.audit import Actor
+from portal.audit import CONSOLE, Actor
 from portal.cli import console
 from portal.contacts.listing import people_of
 from portal.database.db import db, reading
@@ -39,7 +39,7 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
             company = console.pick_company(None)
         else:
             company = users.get_or_create_company(db.session, company_name, vault=runtime().vault)
-        actor = Actor(company.id, console.ACTOR)
+        actor = Actor(company.id, CONSOLE)
         person, token = users.admit(
             db.session, company, name=name, email=email, role=role, password=password, actor=actor
         )
@@ -69,7 +69,7 @@ def reset_second_factor(email: str) -> None:
         person = find_login(email)
         if person.totp_secret is None:
             raise click.ClickException(f"{person.email} has no second factor.")
-        second_factor.turn_off(db.session, person, actor=Actor(person.company_id, console.ACTOR))
+        second_factor.turn_off(db.session, person, actor=Actor(person.company_id, CONSOLE))
         db.session.commit()
         click.echo(f"{person.email} logs in with the password alone.")
 
@@ -84,7 +84,7 @@ def change_email(email: str, new: str) -> None:
     """
     with console.open_app():
         person = find_login(email)
-        actor = Actor(person.company_id, console.ACTOR)
+        actor = Actor(person.company_id, CONSOLE)
         old = emails.change(db.session, person, new, actor=actor)
         token = emails.renew_invitation(db.session, person, actor=actor)
         db.session.commit()
@@ -143,7 +143,7 @@ def add_token(email: str, label: str, scope: str, until: datetime | None) -> Non
     with console.open_app():
         email = users.normalise_email(email)
         person = console.or_fail(logging_in.find_user(db.session, email), f"Nobody logs in as {email}.")
-        actor = Actor(person.company_id, console.ACTOR)
+        actor = Actor(person.company_id, CONSOLE)
         made = tokens.create_token(
             db.session, person, label=label, scope=scope, last_day=until and until.date(), actor=actor
         )

@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal import clock
-from portal.audit import Actor
+from portal.audit import CONSOLE, Actor
 from portal.cli import console, inert
 from portal.database.db import db
 from portal.database.upkeep import empty_log, rewrite, size_of
@@ -42,7 +42,7 @@ def export(file: Path, company_name: str | None) -> None:
     """
     with console.open_app() as app:
         chosen = console.pick_company(company_name)
-        actor, zone, locale = Actor(chosen.id, console.ACTOR), ZoneInfo(chosen.timezone), chosen.locale
+        actor, zone, locale = Actor(chosen.id, CONSOLE), ZoneInfo(chosen.timezone), chosen.locale
         db.session.rollback()
         write_file(app, file, actor.company_id, zone, locale=locale)
         note_company_export(db.session, actor)
@@ -64,7 +64,7 @@ def close(company_name: str, yes: bool) -> None:
         db.session.rollback()
         if not yes and click.prompt("Type the company's name to close it for good", err=True) != company_name:
             raise click.ClickException("That is not its name. Nothing was changed.")
-        actor = Actor(company_id, console.ACTOR)
+        actor = Actor(company_id, CONSOLE)
         held = closing.close_here(db.session, console.pick_company(company_name), actor, vault=portal.vault)
         db.session.commit()
         erasing.finish(db.engine, portal.settings.instance)
@@ -140,7 +140,7 @@ def purge_company(company: Company, dry_run: bool, *, is_hidden: bool) -> Counte
                 db.session.commit()
             clock.sleep(PAUSE_SECONDS)
     if not dry_run:
-        retention.record_report(db.session, Actor(company_id, console.ACTOR), counts, now=now)
+        retention.record_report(db.session, Actor(company_id, CONSOLE), counts, now=now)
         db.session.commit()
     return counts
 
@@ -162,7 +162,7 @@ def erase(contact_id: int, yes: bool) -> None:
             click.confirm(f"Erase {name} (contact {contact_id}) for good?", abort=True, err=True)
         contact = console.contact_of_any_company(contact_id)
         held = runtime()
-        done = erasing.erase_contact(db.session, contact, Actor(contact.company_id, console.ACTOR), vault=held.vault)
+        done = erasing.erase_contact(db.session, contact, Actor(contact.company_id, CONSOLE), vault=held.vault)
         db.session.commit()
         is_emptied = erasing.finish(db.engine, held.settings.instance)
         click.echo(f"Contact {contact_id} is erased. Deliveries kept as proof, without data: {done.deliveries}.")

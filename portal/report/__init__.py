@@ -4,7 +4,7 @@ One function counts for the page, the file, the API, the command and the mail.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -101,7 +101,11 @@ class _Counted(NamedTuple):
     is_last: int
 
 
-read_filter = partial(filters.read_filter, ReportFilter)
+def read_filter(session: Session, company_id: int, asked: Mapping[str, Any], *, zone: ZoneInfo) -> ReportFilter:
+    """The filter that an edge was asked for; where it names no time, of this month in the zone."""
+    since, until = month_of(clock.utcnow().astimezone(zone).date(), zone)
+    span = {"since": asked.get("since") or since, "until": asked.get("until") or until}
+    return filters.read_filter(ReportFilter, session, company_id, {**asked, **span})
 
 
 def month_of(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -94,12 +94,12 @@ def read_report() -> Report:
 
 def read_wanted() -> ReportFilter:
     """A month, or two days and what lies between them, of a campaign and an owner."""
-    since, until = month_of(read_month(request.args.get("month")) or today(), reader_zone())
-    days = asked_days()
+    zone, days = reader_zone(), asked_days()
+    since, until = month_of(read_month(request.args.get("month")) or today(), zone)
     if "since" in days:
-        until = clock.begin_of(today() + timedelta(days=1), reader_zone())
+        until = clock.begin_of(today() + timedelta(days=1), zone)
     meant = {"since": since, "until": until} | days | asked_numbers("campaign", "owner")
-    return read_filter(db.session, current_user.company_id, meant)
+    return read_filter(db.session, current_user.company_id, meant, zone=zone)
 
 
 def read_month(text: str | None) -> date | None:

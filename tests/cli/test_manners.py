@@ -123,8 +123,9 @@ def test_with_json_no_portal_has_a_code_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_question_that_nobody_answers_is_json_too(app: Flask, run: Run) -> None:
-    make_company("Alfa", url=URL)
-    result = run("deliveries", "resend", "--status", "failed", "--json")
+    make_contact(make_company("Alfa", url=URL)).interest_level = 3
+    db.session.commit()
+    result = run("sync", "--json")
     assert json.loads(result.stdout)["error"]["code"] == "not_confirmed"
     assert result.exit_code == 1
 

@@ -7,7 +7,7 @@ import pytest
 
 from portal.api.deliveries import DeliveryFilterSchema, DeliveryQuerySchema
 from portal.api.protocol.fields import ListQuerySchema
-from portal.cli.deliveries import FILTER_OPTIONS
+from portal.cli.deliveries import filter_options
 from portal.database.db import db
 from portal.deliveries import filtering, log, resending
 from portal.deliveries.filtering import DeliveryFilter, read_filter, select_deliveries
@@ -36,8 +36,7 @@ def test_every_edge_has_the_same_fields() -> None:
 
     def noop() -> None: ...
 
-    for option in FILTER_OPTIONS:
-        option(noop)
+    filter_options(noop)
     assert {each.name for each in noop.__click_params__} == set(filtering.NAMES)  # type: ignore[attr-defined]
     assert short(DeliveryFilterSchema().fields) == set(filtering.NAMES)
     query = set(DeliveryQuerySchema().fields) - set(ListQuerySchema().fields)
