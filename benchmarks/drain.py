@@ -88,9 +88,7 @@ def prepare(app: Flask) -> tuple[int, bytes]:
     company = users.get_or_create_company(db.session, "Bench", vault=runtime().vault)
     owner = users.add_user(db.session, company, name="Ana", email="ana@example.com", role="admin", password=None)
     db.session.commit()
-    endpoints.set_address(
-        db.session, Actor(company.id, "benchmark"), URL, egress=runtime().egress, vault=runtime().vault
-    )
+    endpoints.set_address(db.session, runtime(), Actor(company.id, "benchmark"), URL)
     (saved,) = save_items(db.session, Actor(company.id, owner.email), [make_item(0)], default_owner=owner)
     body = freeze_body(db.session.get_one(Contact, saved.contact_id))
     db.session.commit()

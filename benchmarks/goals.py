@@ -77,9 +77,7 @@ def add_company(place: int) -> int:
     company = users.get_or_create_company(db.session, f"Bench {place}", vault=runtime().vault)
     db.session.commit()
     url = f"http://127.0.0.{place}:{RECEIVER_PORT}/hook"
-    endpoints.set_address(
-        db.session, Actor(company.id, "benchmark"), url, egress=runtime().egress, vault=runtime().vault
-    )
+    endpoints.set_address(db.session, runtime(), Actor(company.id, "benchmark"), url)
     db.session.commit()
     return company.id
 

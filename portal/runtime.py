@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app
 
-from portal.company.testing import Means
+from portal.company.means import Means
 from portal.config import Settings
 from portal.database.db import db
 from portal.egress import AddressPolicy, Egress

@@ -52,7 +52,7 @@ def make_company(name: str = "Vendas Exemplo", *, url: str | None = None) -> Com
 
 
 def set_url(company: Company, url: str) -> None:
-    endpoint.set_address(db.session, actor_of(company, "test"), url, egress=runtime().egress, vault=runtime().vault)
+    endpoint.set_address(db.session, runtime(), actor_of(company, "test"), url)
     db.session.commit()
 
 

@@ -178,22 +178,13 @@ def set_webhook(given: dict[str, Any]) -> dict[str, Any]:
     the header goes to the scheme, host and port that it was saved for: with others it has to be given again. Contacts
     that were in sync stay so, unless `other_crm` says that the address leads to another CRM, or to another account.
     """
-    actor, held = current_actor(), runtime()
-    header = header_of(given)
-    if given["url"] is not None:
-        saved = endpoint.set_address(
-            db.session,
-            actor,
-            given["url"],
-            egress=held.egress,
-            vault=held.vault,
-            header=header,
-            other_crm=given["other_crm"],
-        )
+    actor, url, header, other_crm = current_actor(), given["url"], header_of(given), given["other_crm"]
+    if url is not None:
+        saved = endpoint.set_address(db.session, runtime(), actor, url, header=header, other_crm=other_crm)
         return vars(commit()) | {"advice": saved.advice}
     if isinstance(header, FixedHeader):
         raise HeaderRefused("name", "no_address")
-    if given["other_crm"]:
+    if other_crm:
         refuse([("other_crm", "no_address")])
     endpoint.remove_address(db.session, actor)
     return vars(commit()) | {"advice": ()}

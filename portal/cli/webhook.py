@@ -69,10 +69,7 @@ def set_address(
     A saved header stays as long as scheme, host and port of the address stay.
     """
     header = None if no_header else read_options(header_name, header_file)
-    held = runtime()
-    address = endpoint.set_address(
-        db.session, actor, url, egress=held.egress, vault=held.vault, header=header, other_crm=other_crm
-    )
+    address = endpoint.set_address(db.session, runtime(), actor, url, header=header, other_crm=other_crm)
     waiting = endpoint.describe(db.session, actor.company_id).waiting
     db.session.commit()
     show_advice(address.advice)

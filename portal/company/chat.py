@@ -7,7 +7,8 @@ from portal import audit
 from portal.audit import Actor
 from portal.company.asking import take_turn
 from portal.company.endpoint import lock_endpoint
-from portal.egress import Egress, parse_address
+from portal.company.means import Means
+from portal.egress import parse_address
 from portal.vault import Vault
 from portal.working_models import Chat
 
@@ -22,14 +23,14 @@ def read_address(chat: Chat, vault: Vault) -> str:
     return vault.open(chat.address_secret, purpose="chat_address", company_id=chat.company_id)
 
 
-def set_chat(session: Session, actor: Actor, url: str, *, egress: Egress, vault: Vault) -> None:
+def set_chat(session: Session, means: Means, actor: Actor, url: str) -> None:
     """Send notices to this address too. Ends the caller's transaction. Raises AddressError and TooManyTests."""
-    host = parse_address(url, egress.policy).host
+    host = parse_address(url, means.egress.policy).host
     take_turn(session, actor, host)
-    url = egress.check(url).address.url
+    url = means.egress.check(url).address.url
     lock_endpoint(session, actor.company_id)  # two who set it, or who set and remove it, do so one after the other
     chat = get_chat(session, actor.company_id) or Chat(company_id=actor.company_id, notified_state="active")
-    chat.address_secret = vault.seal(url, purpose="chat_address", company_id=actor.company_id)
+    chat.address_secret = means.vault.seal(url, purpose="chat_address", company_id=actor.company_id)
     chat.host, chat.notice_error = host, None
     session.add(chat)
     audit.record(session, actor, "chat.set", subject=host)

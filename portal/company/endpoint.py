@@ -14,8 +14,9 @@ from portal.audit import Actor
 from portal.company.asking import check_address
 from portal.company.header import FixedHeader, HeaderChoice, seal_header
 from portal.company.knowledge import begin_anew, forget_records, was_told
+from portal.company.means import Means
 from portal.company.refusals import NoAddress
-from portal.egress import Egress, origin_of
+from portal.egress import origin_of
 from portal.egress.advice import Advice, advise_checked
 from portal.models import Company, Endpoint
 from portal.rules.circuit import Circuit
@@ -136,11 +137,10 @@ def describe(session: Session, company_id: int) -> Status:
 
 def set_address(
     session: Session,
+    means: Means,
     actor: Actor,
     url: str,
     *,
-    egress: Egress,
-    vault: Vault,
     header: HeaderChoice = "saved",
     cancel_waiting: bool = False,
     other_crm: bool = False,
@@ -150,7 +150,7 @@ def set_address(
     `other_crm` says that another CRM is there, or another account: it knows of no contact. The saved header stays where
     the origin stays. Ends the caller's transaction, to ask the network. Raises AddressError and TooManyTests.
     """
-    checked = check_address(session, actor, url, egress=egress)
+    checked = check_address(session, actor, url, egress=means.egress)
     url, advice = checked.address.url, advise_checked(checked)
     if other_crm:
         begin_anew(session, actor)
@@ -173,7 +173,7 @@ def set_address(
     if is_moved:
         audit.record(session, actor, "webhook.url_set", subject=url)
     if isinstance(header, FixedHeader):
-        endpoint.header_name, endpoint.header_secret = seal_header(header, endpoint.company_id, vault=vault)
+        endpoint.header_name, endpoint.header_secret = seal_header(header, endpoint.company_id, vault=means.vault)
         endpoint.header_origin, endpoint.updated_at = origin_of(url), clock.utcnow()
         audit.record(session, actor, "webhook.header_set", subject=header.name)
     elif header is None or not outbox.has_header(endpoint, url):

@@ -10,27 +10,10 @@ from portal.audit import Actor
 from portal.company.asking import check_address, take_turn
 from portal.company.endpoint import advise_header, close_circuit, end_outage, get_endpoint, lock_endpoint
 from portal.company.header import HeaderChoice, seal_header
+from portal.company.means import Means
 from portal.company.refusals import ChangedMeanwhile, NoAddress, NotDelivered
-from portal.config import Settings
-from portal.egress import Egress
 from portal.egress.advice import Advice, advise, advise_checked
-from portal.models import Attempt
-from portal.rules.reasons import Explanation, explain_attempt
-from portal.vault import Vault
 from portal.webhook import Outcome
-
-
-@dataclass(frozen=True)
-class Means:
-    """What sending takes besides the database."""
-
-    settings: Settings
-    vault: Vault
-    egress: Egress
-
-    def explain(self, attempt: Attempt | Outcome) -> Explanation:
-        """What came of an attempt, in the reader's language: the same sentence on pages, API and console."""
-        return explain_attempt(attempt, self.settings.limits)
 
 
 @dataclass(frozen=True)

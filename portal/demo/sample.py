@@ -130,10 +130,10 @@ def prepare(app: Flask, *, url: str, password: str) -> None:
             users.add_user(db.session, company, name=name, email=email, role=role, password=password)
             for name, email, role in TEAM
         ]
-        actor, held = Actor(company.id, TEAM[0][1]), runtime()
+        actor = Actor(company.id, TEAM[0][1])
         save_items(db.session, actor, sample_items(clock.utcnow()), default_owner=people[0])
         db.session.commit()
-        endpoint.set_address(db.session, actor, url, egress=held.egress, vault=held.vault)
+        endpoint.set_address(db.session, runtime(), actor, url)
         db.session.commit()
         contact_ids = db.session.scalars(select(Contact.id).order_by(Contact.id).limit(CLASSIFIED_AT_FIRST)).all()
     for number, contact_id in enumerate(contact_ids):

@@ -20,7 +20,7 @@ from portal.importing.findings import Finding, first_findings, read_findings
 from portal.importing.missing import MISSING, read_missing
 from portal.importing.order import KIND as IMPORT
 from portal.importing.order import Order
-from portal.importing.outcomes import ELSEWHERE, Outcome, first_outcomes, read_outcomes
+from portal.importing.outcomes import ELSEWHERE, GROUPS, Outcome, first_outcomes, read_outcomes
 from portal.importing.words import DIFFERENCE_WORDS, FIELD_WORDS, GROUP_WORDS, row_explainer
 from portal.models import Company, Task
 from portal.tasks import store
@@ -116,9 +116,7 @@ def warnings(task_id: int) -> ResponseReturnValue:
     return _send(f"avisos-{task_id}", [_("Linha"), _("Coluna"), _("Conteúdo"), _("Aviso")], found)
 
 
-@bp.get(
-    "/<int:task_id>/<any(created, changed, unchanged, elsewhere, doubtful, kept, renamed):group>.csv", access="member"
-)
+@bp.get(f"/<int:task_id>/<any({', '.join(GROUPS)}):group>.csv", access="member")
 def rows(task_id: int, group: str) -> ResponseReturnValue:
     """One list of what became of the rows. A contact that changed has a line for each changed field."""
     say = sayer(get_report_or_404(task_id).company_id)

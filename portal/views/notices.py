@@ -49,8 +49,7 @@ def save_chat() -> ResponseReturnValue:
     form = ChatForm()
     if not form.validate_on_submit():
         return page(form), 422
-    means = runtime()
-    set_chat(db.session, access.current_actor(), text_of(form.url), egress=means.egress, vault=means.vault)
+    set_chat(db.session, runtime(), access.current_actor(), text_of(form.url))
     return done(_("Chat salvo. Envie uma mensagem de teste para ver se ela chega."), url_for(".index"))
 
 

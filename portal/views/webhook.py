@@ -57,10 +57,9 @@ def save() -> ResponseReturnValue:
         return page(form), 422
     address = endpoint.set_address(
         db.session,
+        runtime(),
         access.current_actor(),
         text_of(form.url),
-        egress=runtime().egress,
-        vault=runtime().vault,
         header=form.header(),
         cancel_waiting=request.form.get("waiting") == "cancel",
         other_crm="other_crm" in request.form,

@@ -26,9 +26,7 @@ def actor(company: Company) -> Actor:
 
 
 def set_address(actor: Actor, url: str, *, header: HeaderChoice = "saved", other_crm: bool = False) -> None:
-    held = runtime()
-    more = {"egress": held.egress, "vault": held.vault}
-    endpoint.set_address(db.session, actor, url, header=header, other_crm=other_crm, **more)
+    endpoint.set_address(db.session, runtime(), actor, url, header=header, other_crm=other_crm)
     db.session.commit()
 
 
@@ -69,12 +67,12 @@ def test_acts_on_the_address(company: Company, actor: Actor) -> None:
 
 
 def test_acts_on_what_belongs_to_it(company: Company, actor: Actor) -> None:
-    vault, egress = runtime().vault, runtime().egress
+    vault = runtime().vault
     for _ in range(2):
         crm_link.set_link(db.session, actor, "/id", "https://crm.example/{id}")
         inspector.open_inspector(db.session, company, actor)
         db.session.commit()
-    chat.set_chat(db.session, actor, f"{HERE}?key=geheim", egress=egress, vault=vault)
+    chat.set_chat(db.session, runtime(), actor, f"{HERE}?key=geheim")
     db.session.commit()
     assert chat.take_trial(db.session, actor) is not None
     endpoint.show_secret(db.session, actor, vault=vault)

@@ -20,7 +20,7 @@ from portal.company import asking, endpoint, testing
 from portal.company.refusals import ChangedMeanwhile, HeaderRefused, NoAddress, NotDelivered, Refusal, TooManyTests
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
-from portal.models import AuditEntry, Company, Delivery, Endpoint
+from portal.models import Attempt, AuditEntry, Company, Delivery, Endpoint
 from portal.people import tokens
 from portal.rules.reasons import explain_address
 from portal.runtime import runtime
@@ -295,7 +295,7 @@ def test_nothing_is_resumed_when_the_test_fails(installed: Installation, receive
     assert not done
     assert in_english(installed.app, lambda: str(NotDelivered.words)) in said
     test = db.session.query(Delivery).one()
-    outcome = testing.Attempt(reason="server_error", status_code=500, request_sent=True)
+    outcome = Attempt(reason="server_error", status_code=500, request_sent=True)
     assert in_english(installed.app, lambda: runtime().explain(outcome).message) in said
     assert (test.trigger, endpoint_of(installed).state) == ("test", "failing")
     assert acts_of() == [("webhook.address_checked", receiver.url)]

@@ -31,10 +31,7 @@ def company(app: Flask, receiver: Receiver) -> Company:
 
 def save(company: Company, url: str, header: HeaderChoice = "saved") -> list[str]:
     """Returns the codes of what there is to mind."""
-    held = runtime()
-    address = endpoints.set_address(
-        db.session, factories.actor_of(company), url, egress=held.egress, vault=held.vault, header=header
-    )
+    address = endpoints.set_address(db.session, runtime(), factories.actor_of(company), url, header=header)
     db.session.commit()
     return [advice.code for advice in address.advice]
 

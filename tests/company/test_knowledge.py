@@ -53,8 +53,7 @@ def deliver(app: Flask, receiver: Receiver, *, count: int) -> None:
 
 def set_address(company: Company, url: str, *, other_crm: bool = False) -> list[str]:
     """Save it. Returns the codes of what to mind."""
-    held, actor = runtime(), factories.actor_of(company)
-    saved = endpoints.set_address(db.session, actor, url, egress=held.egress, vault=held.vault, other_crm=other_crm)
+    saved = endpoints.set_address(db.session, runtime(), factories.actor_of(company), url, other_crm=other_crm)
     db.session.commit()
     return [advice.code for advice in saved.advice if advice.code == "same_crm"]
 
@@ -150,10 +149,8 @@ def test_what_happened_to_the_account_before_says_nothing_of_this_one(
     endpoint = factories.endpoint_of(linked)
     endpoint.state, endpoint.consecutive_failures = "failing", 9
     db.session.commit()
-    held, actor = runtime(), factories.actor_of(linked)
-    endpoints.set_address(
-        db.session, actor, url, egress=held.egress, vault=held.vault, other_crm=True, cancel_waiting=cancel
-    )
+    actor = factories.actor_of(linked)
+    endpoints.set_address(db.session, runtime(), actor, url, other_crm=True, cancel_waiting=cancel)
     db.session.commit()
     assert (endpoint.state, endpoint.consecutive_failures) == ("active", 0)
     db.session.refresh(waits)

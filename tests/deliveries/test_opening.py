@@ -108,9 +108,9 @@ def test_what_was_answered_about_who_was_merged_is_another_record(company: Compa
 def test_no_answer_of_an_account_before_says_where_a_contact_is_in_this_one(company: Company) -> None:
     ana = make_contact(company)
     answer(ana, b'{"id": 1}')
-    runtime_, at = runtime(), utcnow()
+    at = utcnow()
     with time_machine.travel(at + timedelta(days=1)):
-        set_address(db.session, actor_of(company), URL, egress=runtime_.egress, vault=runtime_.vault, other_crm=True)
+        set_address(db.session, runtime(), actor_of(company), URL, other_crm=True)
         db.session.commit()
     with time_machine.travel(at + timedelta(days=2)):
         classify_contact(ana, None)

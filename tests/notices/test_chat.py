@@ -126,8 +126,7 @@ def company(app: Flask, receiver: Receiver) -> Company:
 
 
 def give_chat(app: Flask, company: Company, url: str) -> Chat:
-    means = app.extensions["portal"]
-    set_chat(db.session, actor_of(company), url, egress=means.egress, vault=means.vault)
+    set_chat(db.session, app.extensions["portal"], actor_of(company), url)
     db.session.commit()
     chat = get_chat(db.session, company.id)
     assert chat is not None

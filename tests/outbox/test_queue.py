@@ -122,8 +122,7 @@ def test_whoever_makes_a_delivery_due_wakes_the_workers(failed: Delivery, receiv
             delivery = db.session.query(Delivery).filter_by(webhook_id=made).one()
             assert outbox.take_back(db.session, delivery.id, now=utcnow())
         case "address":
-            egress, vault = runtime().egress, runtime().vault
-            endpoint.set_address(db.session, actor, receiver.url, egress=egress, vault=vault)
+            endpoint.set_address(db.session, runtime(), actor, receiver.url)
         case "resume":
             testing.resume(db.session, runtime(), actor)
     assert db.session.info.get(outbox.DUE)

@@ -95,7 +95,7 @@ def test_what_was_on_its_way_when_another_account_was_set_says_nothing_of_it(com
     ana = make_contact(company)
     make_delivery(ana, 1)
     (in_flight,) = claim_due()
-    set_address(db.session, actor_of(company), URL, egress=runtime().egress, vault=runtime().vault, other_crm=True)
+    set_address(db.session, runtime(), actor_of(company), URL, other_crm=True)
     db.session.commit()
     settle(in_flight, b'{"id": 41}')
     make_delivery(ana, 2)

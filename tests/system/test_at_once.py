@@ -108,8 +108,8 @@ def at_once(app: Flask, *acts: Act) -> list[Exception]:
 
 
 def chat(world: World) -> Act:
-    means = {"egress": runtime().egress, "vault": runtime().vault}
-    return lambda session: set_chat(session, world.actor, URL, **means)
+    means = runtime()
+    return lambda session: set_chat(session, means, world.actor, URL)
 
 
 def company(_world: World) -> Act:
