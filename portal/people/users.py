@@ -108,10 +108,12 @@ def set_up(
 def admit(
     session: Session, company: Company, *, name: str, email: str, role: str, password: str | None, actor: Actor
 ) -> tuple[User, str | None]:
-    """Give somebody a log-in, and without a password the token of a link to choose one. Raises InvalidAccount."""
+    """Give somebody a log-in: with this password, or by an invitation, as `invite`. Raises InvalidAccount."""
+    if password is None:
+        return invite(session, company, name=name, email=email, role=role, actor=actor)
     user = add_user(session, company, name=name, email=email, role=role, password=password)
     audit.record(session, actor, "user.added", subject=user.email)
-    return user, create_link(session, purpose="invitation", user=user) if password is None else None
+    return user, None
 
 
 def invite(session: Session, company: Company, *, name: str, email: str, role: str, actor: Actor) -> tuple[User, str]:

@@ -1,6 +1,7 @@
 import json
 from datetime import date
 
+import pytest
 from flask import Flask
 from sqlalchemy import select
 
@@ -8,7 +9,7 @@ from portal.database.db import db
 from portal.models import ApiToken, AuditEntry, Company, User
 from portal.people import links, logging_in, tokens
 from tests.cli.conftest import Run
-from tests.factories import make_company, make_user
+from tests.factories import PASSWORD, make_company, make_user
 
 ANA = ("--email", "Ana@vendas.example", "--name", "Ana", "--role", "admin")
 
@@ -78,10 +79,14 @@ def test_a_name_without_anything_to_see_is_refused(run: Run) -> None:
     assert result.exit_code == 2
 
 
-def test_adding_a_user_is_in_the_audit_log(app: Flask, run: Run) -> None:
-    run("user", "add", "--company", "A", *ANA)
-    entry = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "user.added")).one()
-    assert (entry.actor, entry.subject) == ("console", "ana@vendas.example")
+@pytest.mark.parametrize(
+    ("options", "action", "subject"),
+    [([], "user.invited", "ana@vendas.example: admin"), (["--password-stdin"], "user.added", "ana@vendas.example")],
+)
+def test_adding_a_user_is_in_the_audit_log(app: Flask, run: Run, options: list[str], action: str, subject: str) -> None:
+    run("user", "add", "--company", "A", *ANA, *options, stdin=f"{PASSWORD}\n")
+    entry = db.session.scalars(select(AuditEntry).where(AuditEntry.actor == "console")).one()
+    assert (entry.action, entry.subject) == (action, subject)
 
 
 def test_a_second_factor_is_taken_off(app: Flask, run: Run) -> None:
