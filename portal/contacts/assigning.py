@@ -11,7 +11,7 @@ from functools import partial
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from portal import audit, outbox
+from portal import outbox
 from portal.audit import Actor
 from portal.company.refusals import Refusal
 from portal.contacts import classifying
@@ -93,10 +93,11 @@ def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], target: 
     owner = get_user(session, actor.company_id, target.owner_id) if target.owner_id is not None else None
     if owner is not None and owner.disabled_at:
         raise OwnerGone(owner.name)
-    if contact_ids:
-        to = " ".join(part for part in (item.owner.email if item.owner else None, item.campaign) if part)
-        audit.record(session, actor, "contacts.assigned", subject=f"{len(contact_ids)} -> {to}")
-    return queue_numbers(session, actor, KIND, contact_ids, arguments=asdict(target))
+    to = " ".join(filter(None, (item.owner.email if item.owner else None, item.campaign)))
+    given = f"{len(contact_ids)} -> {to}"
+    return queue_numbers(
+        session, actor, KIND, contact_ids, action="contacts.assigned", subject=given, arguments=asdict(target)
+    )
 
 
 def hand_over(session: Session, actor: Actor, owner_id: int, heir_id: int) -> Task:

@@ -13,7 +13,6 @@ from functools import partial
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from portal import audit
 from portal.audit import Actor
 from portal.contacts.checking import ContactItem, check_level
 from portal.contacts.filtering import ContactFilter, select_contacts
@@ -83,9 +82,7 @@ def start(session: Session, actor: Actor, wanted: ContactFilter, level: int | No
 
 def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], level: int | None) -> Task:
     """A task that classifies these contacts. The caller commits."""
-    if contact_ids:
-        audit.record(session, actor, "contacts.classified", subject=str(len(contact_ids)))
-    return queue_numbers(session, actor, KIND, contact_ids, arguments={"level": level})
+    return queue_numbers(session, actor, KIND, contact_ids, action="contacts.classified", arguments={"level": level})
 
 
 def _classify_part(session: Session, claim: TaskClaim, contact_ids: Sequence[int]) -> Counter[str]:

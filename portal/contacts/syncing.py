@@ -166,9 +166,7 @@ def start(session: Session, actor: Actor) -> Task:
 
 def prepare(session: Session, actor: Actor, contact_ids: Sequence[int], kind: str = KIND) -> Task:
     """A task that brings these contacts in sync, or one of another `kind` that sends them. The caller commits."""
-    if contact_ids:
-        audit.record(session, actor, "contacts.synced", subject=str(len(contact_ids)))
-    return queue_numbers(session, actor, kind, contact_ids)
+    return queue_numbers(session, actor, kind, contact_ids, action="contacts.synced")
 
 
 def send_part(

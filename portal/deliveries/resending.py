@@ -208,10 +208,8 @@ def start(
     with reading_apart(session):
         require_address(session, actor.company_id)
         chosen = choose(session, actor.company_id, wanted, risks=risks, newest_id=newest_id)
-    task = queue_numbers(session, actor, KIND, [number for pair in chosen for number in pair], width=2)
-    if chosen:
-        audit.record(session, actor, "deliveries.resent", subject=str(len(chosen)))
-    return task
+    numbers = [number for pair in chosen for number in pair]
+    return queue_numbers(session, actor, KIND, numbers, action="deliveries.resent", width=2)
 
 
 def risks_meant(wanted: DeliveryFilter, include: Collection[str] = ()) -> frozenset[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from portal import audit, outbox
+from portal import outbox
 from portal.audit import Actor
 from portal.models import OPEN_STATUSES, Contact, Delivery, Task
 from portal.tasks.slices import cut_numbers, queue_numbers
@@ -43,16 +43,11 @@ def look(session: Session, company_id: int, import_id: int) -> Returns:
 
 def start(session: Session, actor: Actor, file: Task) -> Task:
     """A task that takes the import back. The caller commits."""
-    found = look(session, actor.company_id, file.id)
-    if found.contact_ids:
-        audit.record(session, actor, "contacts.import_undone", subject=file.arguments["filename"])
-    arguments = {
-        "import": file.id,
-        "filename": file.arguments["filename"],
-        "touched": found.touched,
-        "told": found.told,
-    }
-    return queue_numbers(session, actor, KIND, found.contact_ids, arguments=arguments)
+    found, filename = look(session, actor.company_id, file.id), file.arguments["filename"]
+    arguments = {"import": file.id, "filename": filename, "touched": found.touched, "told": found.told}
+    return queue_numbers(
+        session, actor, KIND, found.contact_ids, action="contacts.import_undone", subject=filename, arguments=arguments
+    )
 
 
 def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from portal import audit
 from portal.audit import Actor
 from portal.database.db import reading
 from portal.models import Task
@@ -29,11 +30,19 @@ def queue_numbers(
     kind: str,
     numbers: Sequence[int],
     *,
+    action: str,
+    subject: str | None = None,
     width: int = 1,
     arguments: dict[str, Any] | None = None,
 ) -> Task:
-    """A task on these numbers, `width` for each thing; without any it is done at once. The caller commits."""
-    row = store.create(session, actor, kind, total=len(numbers) // width, arguments=arguments)
+    """A task on these numbers, `width` for each thing; without any it is done at once. The caller commits.
+
+    The audit log keeps who asked for it, as `action`, unless there is nothing to do; `subject` is how many things.
+    """
+    total = len(numbers) // width
+    if total:
+        audit.record(session, actor, action, subject=subject or str(total))
+    row = store.create(session, actor, kind, total=total, arguments=arguments)
     packed = pack_numbers(numbers)
     store_input(session, row.id, (packed[at : at + BLOCK_BYTES] for at in range(0, len(packed), BLOCK_BYTES)))
     store.start(session, row)

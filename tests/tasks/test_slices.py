@@ -27,7 +27,7 @@ BLOCK = BLOCK_BYTES // 8
 
 def queue(numbers: Sequence[int], *, width: int = 1) -> Task:
     task = slices.queue_numbers(
-        db.session, actor_of(make_company()), "sync", numbers, width=width, arguments={"level": 2}
+        db.session, actor_of(make_company()), "sync", numbers, action="a.b", width=width, arguments={"level": 2}
     )
     db.session.commit()
     return task

@@ -152,7 +152,7 @@ def test_a_chunk_that_makes_deliveries_due_wakes_the_dispatcher(app: Flask, comp
     def work(_engine: Engine, _claim: TaskClaim) -> Iterator[Chunk]:
         yield do
 
-    slices.queue_numbers(db.session, actor_of(company), "sync", [1])
+    slices.queue_numbers(db.session, actor_of(company), "sync", [1], action="contacts.synced")
     db.session.commit()
     woken: list[str] = []
     assert TaskRunner(db.engine, on_due=lambda: woken.append("now"), kinds={"sync": work}).run_one()
@@ -177,7 +177,7 @@ def test_the_house_is_kept_of_all_that_has_its_time(app: Flask, company: Company
 
 
 def test_a_runner_looks_again_at_once_after_a_task_and_else_in_five_seconds(app: Flask, company: Company) -> None:
-    slices.queue_numbers(db.session, actor_of(company), "sync", [1])
+    slices.queue_numbers(db.session, actor_of(company), "sync", [1], action="contacts.synced")
     db.session.commit()
     runner = TaskRunner(db.engine, on_due=lambda: None, kinds={"sync": lambda *_: iter(())})
     assert [runner.turn(), runner.turn()] == [0.0, 5.0]
@@ -198,7 +198,7 @@ def test_a_task_whose_database_goes_away_is_given_back_or_waits_for_the_end_of_i
 
     if not is_back:
         monkeypatch.setattr(store, "release", release)
-    slices.queue_numbers(db.session, actor_of(company), "sync", [1])
+    slices.queue_numbers(db.session, actor_of(company), "sync", [1], action="contacts.synced")
     db.session.commit()
     with pytest.raises(OperationalError):
         TaskRunner(db.engine, on_due=lambda: None, kinds={"sync": work}).run_one()
@@ -241,7 +241,7 @@ def test_a_task_ends_or_waits_as_its_work_says_and_the_log_says_so(
             raise faults[what]
         yield from [lambda _session: Done(moved=1)] * (what == "stopped")
 
-    slices.queue_numbers(db.session, actor_of(company), "sync", [1])
+    slices.queue_numbers(db.session, actor_of(company), "sync", [1], action="contacts.synced")
     db.session.commit()
     runner = TaskRunner(db.engine, on_due=lambda: None, kinds={"sync": work})
     assert runner.run_one()
