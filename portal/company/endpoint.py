@@ -28,7 +28,7 @@ HEADER_LEFT_OUT = _l(
 )
 SAME_CRM = _l(
     "Quem estava em dia continua contado assim, pelo que o endereço anterior confirmou. Se este leva a outro CRM, ou a "
-    "outra conta, diga isso ao salvar a URL: os contatos deixam de estar em dia, e você pode enviá-los."
+    "outra conta, salve-o de novo e diga isso: os contatos deixam de estar em dia, e você pode enviá-los."
 )
 # When what is put in the queue leaves, by the state of where it goes.
 LEAVES = {

@@ -22,6 +22,25 @@ def test_an_address_is_saved_and_written_in_the_audit_log(admin, company, receiv
     assert receiver.url in admin.get("/webhook").text
 
 
+def test_however_much_there_is_to_say_of_one_act_there_is_one_notice_for_each_tone(admin, company, receiver):
+    key = {"header_kind": "bearer", "header_value": "abc"}
+    admin.post("/webhook", {"url": receiver.url, **key})
+    mark_delivered(make_delivery(make_contact(company), 3))
+    admin.post("/webhook/pause")
+    admin.get("/webhook")
+    page = admin.post("/webhook", {"url": "https://missing.invalid/hook"}, follow_redirects=True).text
+    said = page.partition('id="flashes"')[2].partition('class="page-head"')[0]
+    sentences = (
+        "URL salva.",
+        "continua em pausa",
+        "ainda não foi encontrado",
+        "não vai para este",
+        "Quem estava em dia",
+    )
+    assert [words for words in sentences if words not in said] == []
+    assert said.count('class="notice ') == 2
+
+
 @pytest.mark.parametrize("url", ["", *REFUSED])
 @pytest.mark.parametrize("action", ["/webhook", "/webhook/test"])
 def test_a_refused_address_is_explained_at_its_field_and_kept_there(admin, company, url, action):
