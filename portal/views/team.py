@@ -155,7 +155,8 @@ def invite(company: Company, **facts: str) -> ResponseReturnValue:
 def explain_refusal(refusal: Refusal) -> ResponseReturnValue:
     """Back to the person's page, also from where it was shown under another address, and why nothing was changed."""
     db.session.rollback()
-    return told(refusal.sentence, "error", url_for(".show", **(request.view_args or {})))
+    named = request.view_args
+    return told(refusal.sentence, "error", url_for(".show", **named) if named else url_for(".new"))
 
 
 def page(user: User, *, link: str | None = None, email: str | None = None) -> str:

@@ -16,8 +16,8 @@ from sqlalchemy import select, update
 
 from portal import outbox
 from portal.cli import cli
-from portal.company import asking, endpoint, testing
-from portal.company.refusals import ChangedMeanwhile, HeaderRefused, NoAddress, NotDelivered, Refusal, TooManyTests
+from portal.company import asking, endpoint
+from portal.company.refusals import ChangedMeanwhile, HeaderRefused, NoAddress, NotDelivered, TooManyTests
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
 from portal.models import Attempt, AuditEntry, Company, Delivery, Endpoint
@@ -45,21 +45,8 @@ PAGES = {
     "show": "/webhook/secret",
 }
 COMMANDS = {"rotate": ["rotate-secret"], "show": ["show", "--secret"]}
-ROOM = {
-    "set": (endpoint, "set_address"),
-    "remove": (endpoint, "remove_address"),
-    "test": (testing, "send_test"),
-    "pause": (endpoint, "pause"),
-    "resume": (testing, "resume"),
-    "rotate": (endpoint, "rotate_secret"),
-    "show": (endpoint, "show_secret"),
-}
-"""Where each act is done."""
-
 Header = tuple[str, str] | None
 EDGES = ("page", "api", "command")
-ACTS = [(edge, act) for edge in EDGES for act in ROOM if (edge, act) != ("api", "show")]
-"""The API never tells a key that is in use."""
 
 
 @dataclass
@@ -142,26 +129,6 @@ def acts_of() -> list[tuple[str, str | None]]:
 def in_english(app: Flask, make: Callable[[], str]) -> str:
     with app.test_request_context(), force_locale("en"):
         return make()
-
-
-@pytest.mark.parametrize(("edge", "act"), ACTS)
-def test_the_room_has_the_last_word(
-    installed: Installation, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, edge: str, act: str
-) -> None:
-    """An edge that did an act by itself would not hear of this refusal."""
-
-    class NotToday(Refusal):
-        code, words = "conflict", "Nobody does that today."
-
-    def refuse(*_given: object, **_options: object) -> None:
-        raise NotToday
-
-    factories.set_url(installed.company, receiver.url)
-    monkeypatch.setattr(*ROOM[act], refuse)
-    done, said = installed.act(edge, act, receiver.url if act in ("set", "test") else None)
-    assert not done
-    assert "Nobody does that today." in said
-    assert (acts_of(), receiver.received) == ([], [])
 
 
 @pytest.mark.parametrize("edge", EDGES)
