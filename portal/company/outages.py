@@ -46,9 +46,17 @@ class OutageFacts:
         return max(0, self.held - known)
 
     @property
-    def gives_up_at(self) -> datetime:
-        """When the portal pauses, unless the receiver is back by then."""
-        return self.began_at + GIVE_UP_AFTER
+    def prospect(self) -> str:
+        """When the portal pauses, unless the receiver is back by then, in a sentence."""
+        gives_up_at = self.began_at + GIVE_UP_AFTER
+        if gives_up_at <= clock.utcnow():  # it does so when the next probe fails
+            return str(_("Se a próxima tentativa também falhar, o portal pausa o envio até que alguém o retome."))
+        return str(
+            _(
+                "Se ele não voltar até %(moment)s, o portal pausa o envio até que alguém o retome.",
+                moment=_say(gives_up_at),
+            )
+        )
 
     @property
     def message(self) -> str:

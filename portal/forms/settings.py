@@ -142,4 +142,5 @@ class TokenForm(FlaskForm):
 
     def offer(self, people: Sequence[User]) -> None:
         """The people who may log in."""
-        self.user.choices = [SelectChoice(each.id, f"{each.name}, {ROLE_WORDS[each.role or '']}") for each in people]
+        words = "{0.name} ({0.email}), {1}"
+        self.user.choices = [SelectChoice(each.id, words.format(each, ROLE_WORDS[each.role or ""])) for each in people]

@@ -18,6 +18,7 @@ from portal.database.filters import names_of
 from portal.web import access, exports, files
 from portal.web.asked import asked, asked_days, or_say
 from portal.web.audit_words import ACTION_WORDS, action_words, subject_words
+from portal.web.presentation import named
 
 # What entries share that stand in one row where they follow each other.
 SAME = attrgetter("actor", "action", "subject", "ip")
@@ -30,14 +31,15 @@ def index() -> ResponseReturnValue:
     wanted = read_filter()
     cursor, before = request.args.get("cursor"), request.args.get("before")
     page = page_entries(db.session, current_user.company_id, wanted, cursor=cursor, before=before)
-    people = people_of(db.session, current_user.company_id)
+    insiders = [person for person in people_of(db.session, current_user.company_id) if person.role]
+    actors = [(person.email, words) for person, (_id, words) in zip(insiders, named(insiders), strict=True)]
     return render_template(
         "audit/index.html",
         page=page,
         runs=[list(run) for _same, run in groupby(page.items, SAME)],
         wanted=wanted,
         is_filtered=wanted != AuditFilter(),
-        actors=[(person.email, person.name) for person in people if person.role] + [(CONSOLE, _("Terminal"))],
+        actors=[*actors, (CONSOLE, _("Terminal"))],
         actions=sorted(((action, str(words)) for action, words in ACTION_WORDS.items()), key=lambda each: each[1]),
         action_words=action_words,
         subject_words=subject_words,

@@ -1,5 +1,6 @@
 """What templates share: times in words, in the reader's language and the company's time zone, and who they speak to."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
@@ -107,8 +108,14 @@ def explained(attempt: Attempt) -> reasons.Explanation:
 
 
 def named(rows: Iterable[Campaign | User]) -> list[tuple[int, str]]:
-    """Rows as the options of a choice."""
-    return [(row.id, row.name) for row in rows]
+    """Rows as the options of a choice; people who have one name are told apart by their e-mail."""
+    rows = list(rows)
+    times = Counter(row.name for row in rows)
+
+    def name_of(row: Campaign | User) -> str:
+        return f"{row.name} ({row.email})" if isinstance(row, User) and times[row.name] > 1 else row.name
+
+    return [(row.id, name_of(row)) for row in rows]
 
 
 def who(actor: str) -> str:

@@ -141,7 +141,11 @@ def test_when_everything_arrived_the_answer_is_yes(admin, company, receiver):
 
 
 @pytest.mark.parametrize(
-    ("state", "words"), [("failing", "O portal continua tentando sozinho."), ("paused", "O envio está em pausa.")]
+    ("state", "words"),
+    [
+        ("failing", "O portal continua tentando sozinho."),
+        ("paused", "O envio está em pausa até que um administrador o retome."),
+    ],
 )
 def test_the_answer_is_not_yes_while_something_waits(admin, company, receiver, state, words):
     set_url(company, receiver.url)

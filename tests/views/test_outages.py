@@ -14,6 +14,7 @@ from portal.notices.due import Notice
 from portal.notices.letters import write_notice
 from portal.people import tokens
 from portal.runtime import runtime
+from portal.working_models import Outage
 from tests.company.test_outages import arrive, break_down
 from tests.conftest import URL
 from tests.factories import endpoint_of, make_company, set_url
@@ -26,10 +27,10 @@ def test_an_outage_is_shown_at_home_and_at_the_webhook_with_its_deliveries(admin
     assert "Queda de agora" in home
     assert "(HTTP 503); 7 entregas esperam." in home
     began_at = last_outage(db.session, company.id).began_at
-    until = format_datetime(began_at + timedelta(days=3))
-    gives_up = f"Se ele não voltar até {until}, o portal pausa o envio até que alguém o retome."
-    assert gives_up in home
-    assert gives_up in admin.get("/webhook").text
+    until = format_datetime(began_at + timedelta(days=3), "HH:mm")
+    gives_up = rf"Se ele não voltar até [a-z-]+ \d\d/\d\d {until}, o portal pausa o envio até que alguém o retome\."
+    assert re.search(gives_up, home)
+    assert re.search(gives_up, admin.get("/webhook").text)
     assert "Testar e retomar" not in home
     assert "Testar e retomar" in admin.get("/").text
     arrive(now=utcnow() + timedelta(hours=1))
@@ -42,6 +43,18 @@ def test_an_outage_is_shown_at_home_and_at_the_webhook_with_its_deliveries(admin
     (address,) = set(re.findall(r"/deliveries\?outage=\d+", home + webhook))
     assert ">7 entregas<" in member.get(address).text
     assert "Queda: <strong>1</strong>" in member.get(address).text
+
+
+def test_what_is_to_come_is_never_said_to_be_past(admin, company):
+    """Three days are over, and only the next probe pauses."""
+    set_url(company, URL)
+    break_down(company, waiting=2)
+    db.session.query(Outage).one().began_at = utcnow() - timedelta(days=4)
+    db.session.commit()
+    for page in ("/", "/webhook"):
+        said = admin.get(page).text
+        assert "Se ele não voltar até" not in said
+        assert "Se a próxima tentativa também falhar, o portal pausa o envio até que alguém o retome." in said
 
 
 def test_without_an_outage_nothing_is_said(admin, company):

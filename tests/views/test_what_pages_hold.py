@@ -126,6 +126,15 @@ def test_those_can_be_chosen_who_may_be_meant(admin: Person, people: dict[str, U
     assert (len(offered), set(offered)) == (len(wanted) + len(more), wanted | set(more))
 
 
+@pytest.mark.parametrize("path", CHOSEN)
+def test_people_of_one_name_are_told_apart(admin: Person, people: dict[str, User], path: str) -> None:
+    for user in people.values():
+        user.name = "Bia"
+    db.session.commit()
+    options = [words for words in re.findall(r"<option[^>]*>([^<]*)</option>", admin.get(path).text) if "Bia" in words]
+    assert len(options) == len(set(options)) == len(CHOSEN[path][1])
+
+
 def test_contacts_are_left_to_whoever_is_there(admin: Person, people: dict[str, User]) -> None:
     for name in ("member", "invited"):
         wanted = {numbers(people[each]) for each in ("admin", "member", "invited", "owner") if each != name}
