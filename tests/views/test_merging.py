@@ -36,6 +36,16 @@ def test_the_page_asks_first_and_says_what_comes_along_and_what_the_crm_knows(ad
     assert "O nível não vem do outro" not in admin.get(f"/contacts/{other}/merge?other={kept}").text
 
 
+def test_the_crm_is_not_said_to_know_what_only_waits(admin, company):
+    set_url(company, "https://crm.example.com/hook")
+    kept, other = make_contact(company, name="Maria"), make_contact(company, name="Maria S.")
+    make_delivery(other, 3)
+    db.session.commit()
+    page = admin.post(f"/contacts/{kept.id}/merge", {"other": other.id}, follow_redirects=True).text
+    assert "O CRM pode conhecer esta pessoa também por outro número." in page
+    assert "O CRM conhece" not in page
+
+
 def test_merging_fires_nothing_and_the_contact_says_what_else_the_crm_knows(admin, two):
     kept, other = two
     answer = admin.post(f"/contacts/{kept}/merge", {"other": str(other)})
