@@ -133,7 +133,7 @@ class DatagramEar:
 
     def close(self) -> None:
         with contextlib.suppress(OSError):  # a file that stays is removed as that of a worker that was killed
-            self._file.unlink(missing_ok=True)
+            self._file.unlink()
         self._socket.close()
 
 

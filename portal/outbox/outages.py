@@ -68,5 +68,5 @@ def _find_open(connection: Connection, company_id: int) -> tuple[int, datetime] 
     lasting = select(outage.c.id, outage.c.began_at).where(
         outage.c.company_id == company_id, outage.c.ended_at.is_(None)
     )
-    row = connection.execute(lasting.order_by(outage.c.id.desc()).limit(1)).first()
+    row = connection.execute(lasting).first()
     return (row.id, row.began_at) if row is not None else None

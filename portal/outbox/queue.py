@@ -103,7 +103,6 @@ def enqueue_test(
         "interest_level": sample["contact"]["interest_level"],
         "status": "sending",
         "attempt_count": 1,
-        "tries": 0,
         "lease_token": secrets.token_hex(16),
         "lease_expires_at": now + lease,
         "created_at": now,
@@ -125,7 +124,7 @@ def resend(session: Session, row: Delivery, *, actor: str, now: datetime, seen_a
     statement = _begin_again(actor, now).where(delivery.c.id == row.id)
     if seen_attempts is not None:
         statement = statement.where(delivery.c.attempt_count == seen_attempts)
-    if session.connection().execute(statement).first() is None:
+    if session.execute(statement).first() is None:
         return False
     session.expire(row)
     session.info[DUE] = True
@@ -143,7 +142,7 @@ def resend_many(
     for attempts in sorted({attempts for _, attempts in seen}):
         ids = [key for key, number in seen if number == attempts]
         these = (delivery.c.company_id == company_id, delivery.c.id.in_(ids), delivery.c.attempt_count == attempts)
-        changed += len(session.connection().execute(_begin_again(actor, now).where(*these)).all())
+        changed += len(session.execute(_begin_again(actor, now).where(*these)).all())
     if changed:
         session.info[DUE] = True
     return changed
@@ -176,7 +175,7 @@ def take_back(session: Session, delivery_id: int, *, now: datetime) -> bool:
     older = (delivery.c.contact_id == contact, delivery.c.id < delivery_id, delivery.c.status.in_(OPEN_STATUSES))
     session.execute(select(delivery.c.id).where(*older).order_by(delivery.c.id).with_for_update())
     never_claimed = (delivery.c.id == delivery_id, delivery.c.status == "pending", delivery.c.attempt_count == 0)
-    cancelled = session.connection().execute(
+    cancelled = session.execute(
         update(delivery)
         .where(*never_claimed)
         .values(status="cancelled", next_attempt_at=None)

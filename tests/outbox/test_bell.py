@@ -12,7 +12,8 @@ import psycopg
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import scoped_session, sessionmaker
 
 from portal import clock
 from portal.database.db import POOLED, db
@@ -91,6 +92,23 @@ def test_a_commit_that_made_something_due_rings_once_and_a_rollback_forgets(app:
         assert not ear.wait(0.01)
     finally:
         ear.close()
+
+
+@pytest.mark.parametrize(("told", "rung"), [({}, []), ({"other": True}, []), ({DUE: True}, ["before", "after"])])
+def test_the_bell_is_called_before_and_after_a_commit_that_made_something_due(
+    told: dict[str, bool], rung: list[str]
+) -> None:
+    found: list[str] = []
+    current: Any = SimpleNamespace(
+        before_commit=lambda _: found.append("before"), after_commit=lambda: found.append("after")
+    )
+    sessions = scoped_session(sessionmaker(create_engine("sqlite://")))
+    bell.ring_on_commit(sessions, lambda: current)
+    sessions().info.update(told)
+    sessions.execute(select(1))
+    sessions.commit()
+    assert found == rung
+    sessions.remove()
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -9,7 +9,7 @@ import pytest
 from portal import clock
 from portal.database.db import db
 from portal.models import Company, Delivery, Endpoint
-from portal.outbox.next_try import NextTry, next_try_of
+from portal.outbox.next_try import WAITS_FOR, NextTry, next_try_of
 from tests.contacts.test_edges import World, world
 from tests.deliveries.test_edges import settle
 from tests.factories import endpoint_of, make_contact, make_delivery
@@ -48,6 +48,7 @@ def test_the_next_try_is_never_in_the_past(
     coming = next_try_of(arrange(company, state, due=due, probe=probe))
     assert isinstance(coming, NextTry)
     assert coming.waits_for == waits_for
+    assert waits_for in WAITS_FOR
     if comes is None:
         assert coming.at is None
     else:

@@ -150,3 +150,15 @@ def test_a_job_whose_database_is_away_is_done_the_next_time(monkeypatch: pytest.
     with pytest.raises(ZeroDivisionError):
         _try(fail, ZeroDivisionError(), 3)
     assert (noted, ended) == ([("database", bare), ("database", cause)], [])
+
+
+@pytest.mark.parametrize(("is_told_to_stop", "slept"), [(False, []), (True, [0.1])])
+def test_a_fault_costs_a_second_and_at_the_end_a_tenth(
+    monkeypatch: pytest.MonkeyPatch, is_told_to_stop: bool, slept: list[float]
+) -> None:
+    counting, found, waited = Counting(), list[float](), list[float]()
+    monkeypatch.setattr(clock, "sleep", found.append)
+    monkeypatch.setattr(counting._stopping, "wait", lambda seconds: (waited.append(seconds), is_told_to_stop)[1])
+    with counting.enduring():
+        raise ValueError("one turn")
+    assert (waited, found) == ([1.0], slept)

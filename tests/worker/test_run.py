@@ -213,3 +213,26 @@ def test_a_worker_whose_ear_fails_stops() -> None:
     with pytest.raises(AssertionError, match="listening failed"):
         run._listen(ear, dispatcher, threading.Event())  # type: ignore[arg-type]
     assert dispatcher.calls == ["wake", "stop"]
+
+
+def test_a_sign_of_life_forgets_its_own_before_and_others_after_a_day(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ear: Any = SimpleNamespace(name="1", show_life=lambda: None)
+    dispatcher: Any = SimpleNamespace(is_well=True)
+    ages = {"older": timedelta(days=1, microseconds=1), "a day old": timedelta(days=1), "younger": timedelta(hours=23)}
+    db.session.add_all(WorkerHeartbeat(worker=name, seen_at=NOON - age) for name, age in ages.items())
+    db.session.commit()
+    monkeypatch.setattr(clock, "utcnow", lambda: NOON)
+    mine = run.Heartbeat(db.engine, ear, dispatcher)
+    assert (mine.beat(), mine.beat()) == (True, True)
+    assert sorted(living()) == sorted(["a day old", "younger", mine._name])
+    mine.end()
+    assert sorted(living()) == ["a day old", "younger"]
+
+
+def test_a_worker_takes_indexes_from_its_start(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(run, "always_take_indexes", told.append)
+    run_with(monkeypatch, lambda: None)
+    assert told == [db.engine]

@@ -99,6 +99,11 @@ def test_a_quarter_of_the_senders_is_kept_free_of_slow_receivers() -> None:
     assert (shares.look().room_for(2), shares.look().room_for(3)) == (4, 8)
 
 
+@pytest.mark.parametrize(("senders", "most"), [(1, 1), (2, 1), (4, 3), (7, 6), (8, 6), (16, 12)])
+def test_of_few_senders_one_is_kept_free_and_one_is_not(senders: int, most: int) -> None:
+    assert Shares(9, senders=senders).most_slow == most
+
+
 def test_slow_receivers_share_what_they_may_have_also_within_one_claim() -> None:
     shares = slow_shares()
     lent = [1] * 8
