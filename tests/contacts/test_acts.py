@@ -132,3 +132,14 @@ def test_a_sync_of_many_and_two_that_are_one(company: Company, actor: Actor, ids
         syncing.start(db.session, actor)
     merging.merge(db.session, actor, ids[0], ids[1])
     assert written(actor) == [("contacts.synced", "2"), ("contact.merged", f"{ids[1]} -> {ids[0]}")]
+
+
+@pytest.mark.parametrize("gone", [0, 2])
+def test_whether_the_crm_was_told_of_who_is_merged_is_remembered(
+    company: Company, actor: Actor, ids: list[int], gone: int
+) -> None:
+    (untold,) = (saved.contact_id or 0 for saved in save_many(company, [{"contact": {"name": "Davi"}}]))
+    other = [*ids[:2], untold][gone]
+    merging.merge(db.session, actor, ids[1], other)
+    (memory,) = db.session.get_one(Contact, ids[1]).merged or []
+    assert memory["is_told"] == (gone == 0)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
@@ -134,6 +135,7 @@ def test_what_a_contact_is_said_to_be_it_is_found_by(people: People) -> None:
     standings = {contact.name: standings_of(db.session, contacts)[contact.id] for contact in contacts}
     said = {name: (standing.sync, standing.shown) for name, standing in standings.items()}
     assert said == {name: states[:2] for name, states in STOCK.items()}
+    assert set(said.values()) <= set(product(SYNC_STATES, SHOWN_STATES))
     for state in SYNC_STATES:
         assert found(sync=state) == {name for name, (sync, _) in said.items() if sync == state}, state
     for state in SHOWN_STATES:
