@@ -19,9 +19,8 @@ def was_told(session: Session, company_id: int) -> bool:
 def begin_anew(session: Session, actor: Actor) -> None:
     """Another CRM takes the place: no contact is in sync with it. Sends nothing. The caller commits.
 
-    It holds every contact, as whoever settles deliveries does before anything else: what is on its way to the CRM
-    before is settled until then, or sees what the caller says of the endpoint. What that CRM said of contacts stays for
-    the report.
+    Every contact is locked first, as when a delivery is settled. So what is on its way to the former CRM is either
+    settled before, or sees the caller's change of the endpoint. What the former CRM said stays for the report.
     """
     hold_company(session, actor.company_id)
     of_company = select(Contact.id, Contact.delivered_level).where(Contact.company_id == actor.company_id)
@@ -35,6 +34,6 @@ def begin_anew(session: Session, actor: Actor) -> None:
 
 
 def forget_records(session: Session, company_id: int) -> None:
-    """Where contacts are found in a CRM says nothing of another: an id opens somebody else's record there."""
+    """Forget where contacts are found in the CRM: in another one, the same ids open records of somebody else."""
     of_company = select(Contact.id).where(Contact.company_id == company_id)
     session.execute(delete(CrmRecord).where(CrmRecord.contact_id.in_(of_company)))

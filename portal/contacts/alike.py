@@ -1,7 +1,8 @@
 """Telling apart the people of one list of whom only a name and a company are known, and those who share an e-mail.
 
-Entries that are equal in all they say mean one person; entries that differ in anything mean as many people, which the
-same list means again, in its order, when it comes a second time. Names tell apart who shares an e-mail.
+Of the first, entries that are equal in all they say mean one person, and entries that differ in anything mean several.
+When the list comes a second time, it means the same people, by their order. Those who share an e-mail are told apart by
+their names.
 """
 
 from dataclasses import replace
@@ -41,7 +42,7 @@ class Alike:
         return replace(item, told=told, told_line=first) if told else item
 
     def described_before(self, item: ContactItem, line: int) -> int | None:
-        """Where the first stands that describes an item's campaign, and otherwise: the item is not to be believed."""
+        """The line that first described an item's campaign, where the item describes it otherwise: the first counts."""
         if not (description := item.campaign_facts.get("description")):
             return None
         key, place = hash((item.campaign, "description")), hash((item.campaign, "description", "line"))
@@ -58,9 +59,9 @@ class Alike:
         return self.is_shared(email) and (self._kept[key] == entry or self._kept[hash((key, entry))] > 0)
 
     def _tell(self, item: ContactItem, name: str, line: int) -> tuple[frozenset[str], int]:
-        """What entries before this one said of the same person, by the surest that this one says of it, and where.
+        """What earlier entries said of the person, found by the surest identifier of this one, and the first's line.
 
-        One with a LinkedIn id is also whom an entry without one named by the e-mail and this folded name.
+        Entries without a LinkedIn id that have the e-mail and the folded name of one with it are of the same person.
         """
         linkedin, email = item.facts.get("linkedin_public_id"), item.facts.get("email")
         said = sum(map(BITS.__getitem__, item.said))

@@ -32,8 +32,8 @@ def load_known(
 ) -> Known:
     """Read all that the items may match or belong to, in their campaigns or in all of the company.
 
-    Contacts are locked for whoever is going to change them, those of several items in several steps: where PostgreSQL
-    ends that because others lock them in another order, it is begun again with all of them locked in the others'.
+    With `for_update` contacts are locked, those of several items in several steps. When others lock the same ones in
+    another order, PostgreSQL ends one of both (a deadlock): then all are locked by their numbers first, and read again.
     """
 
     def load(*, for_update: bool) -> Known:
@@ -85,7 +85,7 @@ class _Reading:
         return [row._asdict() for row in rows]
 
     def _select_candidates(self, given: Sequence[ContactItem], *, with_namesakes: bool) -> _Rows:
-        """Those whom the surest tells first: what is less sure is asked of whom that did not find."""
+        """By LinkedIn id; by e-mail only for items that this did not find; by name for those that have neither."""
         ids = {each.name: each.id for each in self._known.campaigns.values()}
         campaigns = [(number,) for number in ids.values() if number is not None]
         if not campaigns:
@@ -111,7 +111,7 @@ class _Reading:
         return rows
 
     def _select_holders(self, given: Sequence[ContactItem], emails: Collection[str], campaigns: Sequence[Any]) -> _Rows:
-        """Those who have the e-mails; where they are too many some of each, and who has also an item's name."""
+        """Those who have the e-mails. Where they are too many: some of each, and those who have an item's name too."""
         most = statements.MOST_HOLDERS + 2 * len(emails)
         rows = self._read(statements.BY_EMAIL, emails, campaigns=campaigns, most=most)
         if len(rows) < most:
@@ -121,7 +121,7 @@ class _Reading:
         return self._read(statements.BY_ID, found)
 
     def _find_holders(self, email: str, campaigns: Sequence[Any]) -> set[int]:
-        """Those who have the e-mail; of each campaign only some, where they are too many."""
+        """Those who have the e-mail; where they are too many, only some of each campaign."""
         most = statements.MOST_HOLDERS + 1
         rows = statements.HOLDERS.all(self._connection, wanted=[(email,)], campaigns=campaigns, most=most)
         if len(rows) < most or len(campaigns) == 1:
@@ -129,7 +129,7 @@ class _Reading:
         return set().union(*(self._find_holders(email, [campaign]) for campaign in campaigns))
 
     def _find_namesakes(self, fact: str, pairs: Collection[str]) -> set[int]:
-        """The oldest who have a folded name and that fact, which each stand on two lines."""
+        """The oldest of those who have both parts of a pair: a folded name and this fact, on two lines."""
         if not pairs:
             return set()
         wanted, names = [(pair,) for pair in sorted(pairs)], sorted({pair.partition("\n")[0] for pair in pairs})
@@ -139,7 +139,7 @@ class _Reading:
         return {row.id for row in found}
 
     def _select_merged(self, given: Sequence[ContactItem]) -> _Rows:
-        """Those that took somebody in whom an item names."""
+        """The contacts into which somebody was merged whom an item names."""
         named = {name: _values_of(given, name) for name in MATCH_FIELDS}
         of_names = (key for item in given if item.is_named_only for key in matching.keys_of(item.facts))
         named["name"] = {matching.kept_value(value) for _, value in of_names}

@@ -100,7 +100,7 @@ class ContactItem:
     def beyond_told(self, held: Mapping[str, Any]) -> tuple["ContactItem", Mapping[str, Any]]:
         """What a further entry of a person adds to those before it, and what it says otherwise than `held`.
 
-        That does not count: a list that comes again would else change who has several entries to and fro.
+        The first one counts: else a list that comes again would change such a person to and fro.
         """
         otherwise = {name: each for name, each in self.said.items() if name in self.told and each != held[name]}
         added = dataclasses.replace(

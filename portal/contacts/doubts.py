@@ -29,7 +29,7 @@ _last_taken = (
 
 @dataclass(frozen=True)
 class Doubt:
-    """Of one warning: its contacts, the deliveries left that were answered so, and the newest of these, or 0."""
+    """A kind of warning: how many contacts have it, how many of their deliveries are left, and the newest, or 0."""
 
     warning: str
     contacts: int

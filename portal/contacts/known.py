@@ -15,10 +15,10 @@ from portal.contacts.records import CampaignRecord, ContactRecord, PersonRecord
 from portal.contacts.statements import MOST_HOLDERS
 from portal.models import User
 
-# What tells a person in all campaigns: a LinkedIn id, an e-mail, a folded name and an e-mail.
+# What tells a person in all campaigns: a LinkedIn id, an e-mail, or a folded name with an e-mail.
 EVERYWHERE = (*MATCH_FIELDS, "holder")
-# What tells one in a campaign: a name and a company of whom nothing surer is known, as they are and folded, and folded
-# of whom something is.
+# What tells a person within a campaign: a name and a company, as written, of those of whom nothing surer is known; the
+# same folded, of these (`likeness`) and of the others (`surer`).
 WITHIN = ("name", "likeness", "surer")
 
 
@@ -33,7 +33,7 @@ class Known:
             self.default_owner = PersonRecord(default_owner.id, default_owner.name, default_owner.email)
             self.people[default_owner.email] = self.default_owner
         self.by_id: dict[int, ContactRecord] = {}
-        self._joined: set[str] = set()  # names and companies of whom was merged into another
+        self._joined: set[str] = set()  # the names and companies of people who were merged into another
         self._by_key: dict[str, dict[str, list[ContactRecord]]] = {kind: {} for kind in (*EVERYWHERE, *WITHIN)}
 
     def find(self, contact_id: Any) -> ContactRecord | None:
@@ -42,9 +42,9 @@ class Known:
     def match(self, campaign: CampaignRecord | None, given: ContactItem) -> ContactRecord | None:
         """The contact of a campaign, or of any, that an item without an id means.
 
-        By the number of a file of ours, where it is the same person; else by the LinkedIn id; else by the e-mail,
-        as `_match_holder` says; else, where neither has one of both, by name and company, of several the one in the
-        item's place.
+        By the number in a file of ours, where it is the same person; else by the LinkedIn id; else by the e-mail
+        (`_match_holder`); else, where neither has one of these, by name and company: of several, the one in the item's
+        place.
         """
         likely = self.find(given.likely_id)
         if likely is not None and likely.campaign is campaign and matching.is_same_person(likely.values, given.facts):
@@ -71,7 +71,7 @@ class Known:
         return places[given.ordinal][1]
 
     def _in_places(self, campaign: CampaignRecord | None, value: str) -> list[tuple[float, bool, ContactRecord]]:
-        """Who has a name and a company, once for each whom it stands for; see `matching.places_of`."""
+        """Those who have a name and a company, in the order of their places; one may have several (`places_of`)."""
         found = self._sharing(campaign, "name", value)
         places = [(*place, each) for each in found for place in matching.places_of(each.values, ("name", value))]
         return sorted(places, key=itemgetter(0))
@@ -79,10 +79,10 @@ class Known:
     def _match_holder(
         self, campaign: CampaignRecord | None, holders: Sequence[ContactRecord], given: ContactItem
     ) -> Sequence[ContactRecord]:
-        """Whom an item means of those who have its e-mail, at most one; the surest first where it says no name.
+        """Whom an item means of those who have its e-mail: at most one, or all who may be, the surest first.
 
-        Who has its name; else who has the nearest, of which one holds all words of the other; else the only one. Of a
-        list that has several names under the e-mail each is a person, whom no other of its names means.
+        The one that has its name; else the one with the nearest name, when one name holds all words of the other; else
+        the only one. When the list has the e-mail under several names, each is a person, whom no other name means.
         """
         email, name = given.facts["email"], search_name(given.facts.get("name") or "")
         same = self._sharing(campaign, "holder", matching.holder_of(given.facts))
@@ -102,9 +102,9 @@ class Known:
         return free if len(holders) == 1 and not self._alike.is_shared(email) else []
 
     def find_alike(self, record: ContactRecord, given: ContactItem) -> ContactRecord | None:
-        """The contact that an item, which made a new one, may mean after all, in the same campaign.
+        """Another contact of the campaign that may be the same person as this one, which an item has just made.
 
-        Both have one name, and one e-mail under two LinkedIn ids; or one company too, and one of them no LinkedIn id.
+        Both have one name, and also one e-mail under two LinkedIn ids, or one company when one has no LinkedIn id.
         """
         values, campaign = record.values, record.campaign
         same = self._sharing(campaign, "holder", matching.holder_of(values))
@@ -116,7 +116,7 @@ class Known:
         return next((each for each in found if each is not record), None)
 
     def add(self, record: ContactRecord) -> None:
-        """Let the contact be matched from now on, by what it holds: before who held it once, and who is newer."""
+        """Let the contact be matched from now on: before those who once held what it holds, and before newer ones."""
         record.places = _places(record)
         for kind, value in record.places:
             if kind == "name" and record.values.get("merged"):
@@ -128,7 +128,7 @@ class Known:
                 same.append(record)
 
     def leave_out(self, record: ContactRecord) -> None:
-        """The contact is about to hold something else."""
+        """Let the contact be matched no more: what it holds is about to change."""
         for kind, value in record.places:
             self._by_key[kind][value].remove(record)
 
@@ -140,7 +140,7 @@ class Known:
 
 
 def _places(record: ContactRecord) -> list[tuple[str, str]]:
-    """Where a contact is found."""
+    """What a contact is found by, each with its kind."""
     values, likeness = record.values, matching.likeness_of(record.values)
     places = [*matching.all_keys(values), *(("holder", value) for value in matching.holders_of(values))]
     if likeness:

@@ -22,23 +22,23 @@ def keys_of(facts: Mapping[str, Any]) -> list[MatchKey]:
 
 
 def former_keys(merged: Iterable[Mapping[str, Any]] | None) -> set[MatchKey]:
-    """What those were matched by that were merged into a contact; of another campaign the name tells nobody.
+    """What the people merged into a contact were matched by.
 
-    There the company was not kept.
+    The name of one from another campaign does not count: their company was not kept.
     """
     keys = ((key, former) for former in merged or () for key in keys_of(former))
     return {key for key, former in keys if key[0] != "name" or "current_company" in former}
 
 
 def kept_value(value: str) -> str:
-    """What of a key's value is kept to find contacts by, of a long name and company the beginning."""
+    """What is kept of a key's value to find contacts by: of a long name and company only the beginning."""
     return value[:MAX_KEPT]
 
 
 def places_of(values: Mapping[str, Any], key: MatchKey) -> list[tuple[float, bool]]:
-    """The places of a contact among those of one name and company: its number and those of whom was merged into it.
+    """The places of a contact among those of one name and company: its number, and those of people merged into it.
 
-    Each with whether it is a former's. Who has the name itself comes before who had it.
+    Each with whether it stands for such a person. Where the contact has the name itself, the first place is its own.
     """
     formers = [former["id"] for former in values.get("merged") or () if key in former_keys([former])]
     is_own = key in keys_of(values)
@@ -55,10 +55,10 @@ def all_keys(values: Mapping[str, Any]) -> list[MatchKey]:
 def without_found(
     given: Sequence[ContactItem], name: str, found: Collection[tuple[int, str]], campaigns: Mapping[str, int | None]
 ) -> Sequence[ContactItem]:
-    """The items whose contact is not found yet by this field: for the others what is less sure tells nothing.
+    """The items for which this field found no contact: only these are looked for by what is less sure.
 
-    `found` are the campaigns' ids and values that contacts have. Where an item says a number, the contact of that
-    number may be given another value, and every item is still looked for.
+    `found` are ids of campaigns, with the values that contacts have there. When any item says a number, the contact of
+    that number may be given another value: then every item is still looked for.
     """
     if any(item.contact_id is not None or item.likely_id is not None for item in given):
         return given
@@ -70,7 +70,7 @@ def without_found(
 def names_former(values: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
     """Whether these facts are of somebody who was merged into the contact, and not of the contact itself.
 
-    The surest of them says so that either has: two of one e-mail are told apart by their LinkedIn ids, or their names.
+    The surest fact that one of both has decides; where that is an e-mail of both, the name does.
     """
     if not (merged := values.get("merged")):
         return False
@@ -87,24 +87,24 @@ def is_same_person(values: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
 
 
 def words_apart(name: str, other: str) -> int | None:
-    """How many words one folded name has more than the other, all of whose words it holds; None where neither does."""
+    """By how many words two folded names differ when one holds all words of the other; else None."""
     words, others = set(WORD.findall(name)), set(WORD.findall(other))
     is_near = words and others and (words <= others or others <= words)
     return len(words ^ others) if is_near else None
 
 
 def holder_of(facts: Mapping[str, Any]) -> str:
-    """By what those who share an e-mail are told apart: folded name and e-mail, on two lines."""
+    """What tells apart those who share an e-mail: folded name and e-mail, on two lines."""
     return f"{facts.get('search_name') or search_name(facts.get('name') or '')}\n{facts.get('email')}"
 
 
 def former_holders(merged: Iterable[Mapping[str, Any]] | None) -> set[str]:
-    """What those were told by, of one e-mail, that were merged into a contact."""
+    """The `holder_of` each person who was merged into a contact."""
     return {holder_of(former) for former in merged or () if former.get("email") and former.get("name")}
 
 
 def holders_of(values: Mapping[str, Any]) -> list[str]:
-    """What a contact is told by of those who share an e-mail: its name, and the names of whom was merged into it."""
+    """What tells a contact apart from others of its e-mail: its name, and the names of people merged into it."""
     if not (merged := values.get("merged")):
         return [holder_of(values)] if values["email"] else []
     own = [f"{values['search_name']}\n{value}" for field, value in all_keys(values) if field == "email"]
@@ -112,12 +112,12 @@ def holders_of(values: Mapping[str, Any]) -> list[str]:
 
 
 def likeness_of(facts: Mapping[str, Any]) -> str | None:
-    """By what a person looks like another: name and company, on two lines; a name of one word alone tells nothing."""
+    """What makes people look alike: name and company, on two lines. A name of one word alone tells nothing."""
     name = facts.get("search_name") or search_name(facts.get("name") or "")
     company = facts.get("current_company") or ""
     return f"{name}\n{company}" if company or " " in name else None
 
 
 def are_two(values: Mapping[str, Any], given: ContactItem) -> bool:
-    """Whether a contact and an item, whose LinkedIn id is not the contact's, both have one: these are two people."""
+    """Whether a contact and an item, which do not share a LinkedIn id, both have one: these are two people."""
     return bool(values["linkedin_public_id"] and given.facts.get("linkedin_public_id"))

@@ -34,7 +34,7 @@ MOST_GROUPS = 50
 MOST_OF_A_GROUP = 10
 # What the contact that stays takes from the other where it has nothing.
 FILLED = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences")
-# What is kept of the other beside that: who it was to the CRM, so that a search for the person finds it. With the
+# What is kept of the other besides: who it was to the CRM, so that a search for the person finds it. With the
 # number, the time that it was made tells it apart for good (`privacy.marks`).
 REMEMBERED = ("id", "name", "email", "linkedin_public_id", "phone", "current_company")
 _company = func.coalesce(Contact.current_company, "")
@@ -84,14 +84,14 @@ def merge(session: Session, actor: Actor, contact_id: int, other_id: int) -> int
 
 
 def _keep_keys(session: Session, kept: Contact) -> None:
-    """Whoever was merged into the contact is found by it; the other's keys go with the other."""
+    """Let the contact be found by what the people merged into it were matched by. The other's own keys go with it."""
     session.execute(delete(FormerKey).where(FormerKey.contact_id == kept.id))
     keys = {(field, kept_value(value)) for field, value in former_keys(kept.merged)}
     session.add_all(FormerKey(contact_id=kept.id, field=field, value=value) for field, value in sorted(keys))
 
 
 def _move_history(session: Session, other_id: int, kept: Contact) -> None:
-    """What the CRM was told of the one that stays it knows of both from then on."""
+    """Give the other's classifications to the contact that stays: what the CRM is told of that one counts for both."""
     place = {column: getattr(kept, its) for column, its in PLACE.items()}
     history = update(Classification).where(Classification.contact_id == other_id).values(place)
     session.execute(history.execution_options(synchronize_session=False))
@@ -100,10 +100,7 @@ def _move_history(session: Session, other_id: int, kept: Contact) -> None:
 
 
 def _move_beside(session: Session, other_id: int, contact_id: int) -> None:
-    """The files that named the other named the one that stays; of one that named both, the other's line goes.
-
-    Where the CRM has the other is where it has the one that stays, unless it has that one elsewhere.
-    """
+    """Give the contact that stays the other's place in files and in the CRM, where it has none of its own."""
     named = select(ImportedContact.task_id).where(ImportedContact.contact_id == contact_id)
     known = select(CrmRecord.contact_id).where(CrmRecord.contact_id == contact_id)
     for table, is_free in ((ImportedContact, ImportedContact.task_id.not_in(named)), (CrmRecord, ~known.exists())):

@@ -1,8 +1,10 @@
-"""Who reached a level, and whether the CRM knows. A contact counts once for each level that it was set to within a span
-of time, and is in the CRM when what told of the last such classification was delivered, or anything later of it was,
-or when the level is the one that the CRM has: a removal, which it is not told of, takes nothing from it.
+"""Who reached a level, and whether the CRM knows.
 
-Both are noted in the classification when they happen: an index of these alone says all that is counted.
+Within a span of time a contact counts once for each level that it was set to. The CRM has it when the delivery of the
+last such classification arrived, or a later one of the contact did, or when the level is the one that the CRM has: it
+is not told of a removal, so that changes nothing.
+
+A classification notes when its level was set again, and when it arrived: an index of these answers alone.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,7 +20,7 @@ from portal.database.tables import Key, UTCDateTime
 from portal.models import LEVELS, Classification, Contact
 from portal.rules.verdict import DOUBTS
 
-# Of what told of a level: the CRM has it, has it with an open warning that speaks of an error, or does not have it.
+# The CRM has a level, has it with an open warning that speaks of an error, or does not have it.
 ARRIVALS = ("in_crm", "with_warning", "missing")
 _set: Table = Classification.__table__  # type: ignore[assignment]
 _again = _set.alias("again")
@@ -32,13 +34,13 @@ _is_told = within(_set.c.contact_id, select(rows_of("told", id=Key).c.id))
 _note = update(_set).where(_is_told, _set.c.repeated_at.is_distinct_from(_repeated_at)).values(repeated_at=_repeated_at)
 NOTE_REPEATS = Statement(_note)
 _is_open = or_(_set.c.repeated_at.is_(None), _set.c.repeated_at > given("now", UTCDateTime()))
-# What one at that moment may change: of a long history all else is settled, but for a clock that was set back.
+# All that a classification of now may change of a long history. The time is compared, since clocks are set back.
 NOTE_NEW = Statement(_note.where(_set.c.new_level.is_not(None), _is_open))
 
 
 @dataclass(frozen=True)
 class Reached:
-    """Contacts of a company that reached a level since then and before `until`; None: whatever the CRM knows."""
+    """Contacts of a company that reached a level from `since` on and before `until`, perhaps with one of `ARRIVALS`."""
 
     company_id: int
     level: int
@@ -75,7 +77,7 @@ def are_last_before(until: datetime) -> ColumnElement[bool]:
 
 
 def arrival_of(company_id: int) -> ColumnElement[int]:
-    """Which of `ARRIVALS` holds for what told of a classification, by its place there."""
+    """Whether the level of a classification arrived: a place in `ARRIVALS`."""
     doubts = select(Contact.id).where(Contact.company_id == company_id, Contact.delivered_warning.in_(DOUBTS))
     doubtful = select(doubts.cte("doubtful").c.id)
     in_crm, with_warning, missing = range(len(ARRIVALS))
@@ -97,12 +99,12 @@ def has_reached(wanted: Reached) -> ColumnElement[bool]:
 
 
 def note_repeats(connection: Connection, contact_ids: Collection[int]) -> None:
-    """Note of all of these contacts' classifications when each was set to that level again, if that has changed."""
+    """Note in each classification of these contacts when its level was set again."""
     if contact_ids:
         NOTE_REPEATS.run(connection, told=[(number,) for number in sorted(contact_ids)])
 
 
 def note_new(connection: Connection, contact_ids: Collection[int], *, now: datetime) -> None:
-    """The same, when these contacts were classified now and all else is noted."""
+    """The same for contacts that were classified now, when all that came before is noted."""
     if contact_ids:
         NOTE_NEW.run(connection, told=[(number,) for number in sorted(contact_ids)], now=now)

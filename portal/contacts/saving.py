@@ -203,9 +203,9 @@ class _Batch:
         return _Plan(record, result, change, alike)
 
     def _without_former(self, record: ContactRecord, given: ContactItem) -> ContactItem:
-        """What an item says of somebody who was merged into the contact, and the contact lacks.
+        """What an item about somebody who was merged into the contact adds to it: messages, a level, what it lacks.
 
-        Its messages count, and its level; that of a file, which may say the contact itself too, where there is none.
+        The level of a file counts only where the contact has none: the file may name the contact itself, too.
         """
         held, former = record.values, former_keys(record.values["merged"])
         facts = {name: each for name, each in given.facts.items() if not held[name] and (name, each) not in former}

@@ -16,13 +16,13 @@ SHOWN_STATES = ("in_sync", "data_changed", "with_warning", "level_removed", "wai
 
 # A contact has a level that the CRM does not know: as `BEHIND`, whose index holds only these.
 is_behind = Contact.interest_level != func.coalesce(Contact.delivered_level, literal_column("0"))
-# What the CRM said to the last that it took; of who was told to none but the CRM before, nothing is open.
+# What the CRM said to the last that it took. What only a former CRM was told of has no open warning.
 open_warning = case((Contact.delivered_level.is_not(None), Contact.delivered_warning))
 # What is on its way to tell of this contact, not of one that was merged into it.
 _own_open = and_(
     Delivery.contact_id == Contact.id, Delivery.former_contact_id.is_(None), Delivery.status.in_(OPEN_STATUSES)
 )
-# What the CRM will learn last of what waits, since a contact's deliveries go out in order.
+# The level that the CRM has once all that waits has arrived: a contact's deliveries go out in order.
 coming_level = (
     select(Delivery.interest_level)
     .where(_own_open)
@@ -76,7 +76,7 @@ class Standing:
 
     sync: str
     warning: str | None  # of the last accepted answer, until it is settled
-    data_changed: bool  # whether a field of the body changed since the body was made that the CRM took last
+    data_changed: bool  # whether the contact changed after the body was made that the CRM took last
     shown: str  # one of `SHOWN_STATES`: only what is in sync and needs no look is called so
 
 
@@ -100,7 +100,7 @@ def is_shown_as(state: str) -> ColumnElement[bool]:
 
 
 def has_open_warning(asked: str) -> ColumnElement[bool]:
-    """The condition that the CRM said so to the last that it took of a contact, and nobody settled it."""
+    """The condition that a contact has this warning: the CRM's about the last that it took, and not settled."""
     return and_(Contact.delivered_warning == asked, Contact.delivered_level.is_not(None))
 
 

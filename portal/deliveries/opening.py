@@ -51,7 +51,7 @@ def crm_address_of(session: Session, contact: Contact) -> str | None:
 def crm_addresses_of(session: Session, company_id: int, contacts: Sequence[Contact]) -> dict[int, str]:
     """The same of many contacts of a company, by their numbers.
 
-    What was answered before somebody said where to look was not kept: it is read as long as the answer is stored.
+    Ids are kept from answers since somebody said where they stand; those of earlier answers are read from the log.
     """
     endpoint = get_endpoint(session, company_id)
     if endpoint.link_template is None:
@@ -69,7 +69,7 @@ def crm_addresses_of(session: Session, company_id: int, contacts: Sequence[Conta
 
 
 def _said_of(session: Session, contact_ids: Sequence[int], endpoint: Endpoint) -> dict[int, str]:
-    """What the last stored answer of each contact says there that says anything. It reads them all at once."""
+    """The id of each contact in its last stored answer that has one. It reads all of them by one statement."""
     newest = Delivery.delivered_at.desc(), Attempt.id.desc()
     rank = func.row_number().over(partition_by=Delivery.contact_id, order_by=newest).label("rank")
     own = Delivery.contact_id.in_(contact_ids), Delivery.former_contact_id.is_(None)
@@ -88,14 +88,14 @@ def _said_of(session: Session, contact_ids: Sequence[int], endpoint: Endpoint) -
 
 
 def _is_of(endpoint: Endpoint, url: str) -> bool:
-    """Whether that address is one of the CRM that is sent to now: another's ids are of other records."""
+    """Whether that address is of the CRM that is sent to now: the ids of another are of other records."""
     return endpoint.url is not None and origin_of(endpoint.url) == origin_of(url)
 
 
 def _accepted(endpoint: Endpoint, *facts: Any) -> Select[Any]:
-    """Facts of each attempt that was answered in JSON, and by that delivered, since that CRM is there.
+    """Facts of each attempt that the present CRM accepted with an answer in JSON.
 
-    What was on its way to the one before, when that was said, is recorded as late.
+    What was still on its way to the former CRM is recorded as late.
     """
     query = select(*facts).select_from(Delivery).join(Attempt, Attempt.delivery_id == Delivery.id)
     query = query.where(Delivery.delivered_at.is_not(None), Attempt.reason == "ok_json", ~Attempt.late)

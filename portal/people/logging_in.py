@@ -59,8 +59,8 @@ def find_user(session: Session, email: str) -> User | None:
 def find_proxied(session: Session, email: str) -> User | None:
     """Whom a trusted proxy means by this address: the one it has meant before, else the only one of that address.
 
-    Of several, none is meant before the person has shown which: another company can invite any address, and choose the
-    password for its own invitation.
+    Of several it means none until the person has shown which one: another company can invite any address, and choose
+    the password for its own invitation.
     """
     found = session.scalars(_who_may(email)).all()
     meant = [user for user in found if user.proxied_at is not None] or found
@@ -81,9 +81,9 @@ def enter_proxied(session: Session, email: str, *, ip: str | None) -> User | Non
 
 
 def keep_for_proxy(session: Session, user: User) -> None:
-    """From now on a trusted proxy that says this user's address means this user, unless it means somebody else.
+    """Let a trusted proxy that says this user's address mean this user from now on, unless it means somebody else.
 
-    The caller knows that the proxy says it now, and that whoever is there may be the user.
+    The caller knows that the proxy says it now, and that the person there may be this user.
     """
     if user.proxied_at is None and find_proxied(session, user.email) in (None, user):
         user.proxied_at = clock.utcnow()

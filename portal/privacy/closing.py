@@ -70,7 +70,7 @@ def close(session: Session, company: Company, actor: Actor, *, vault: Vault) -> 
 
 
 def close_here(session: Session, company: Company, actor: Actor, *, vault: Vault) -> TaskClaim | None:
-    """The same, and hold what erases everything, for the caller to do it by `erase`. No worker does it meanwhile."""
+    """The same, for a caller who then erases everything by `erase`: the task is held, so that no worker begins it."""
     erasing = close(session, company, actor, vault=vault)
     if erasing is None:
         return None
@@ -108,7 +108,7 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
 
 
 def erase(engine: Engine, company_id: int, held: TaskClaim | None = None) -> bool:
-    """Erase a closed company here and now, as the task does. False when that was held, and a worker took it over."""
+    """Erase a closed company here and now, as the task does. False when a worker took the held task over."""
     for chunk in cut_steps(_steps_of(company_id)):
         with Session(engine) as session, session.begin():
             if held and not store.hold(session.connection(), held, now=clock.utcnow(), lease=HELD_HERE):

@@ -103,7 +103,7 @@ def last_report(session: Session, company_id: int) -> Task | None:
 
 
 def record_report(session: Session, actor: Actor, counts: Counter[str], *, now: datetime) -> None:
-    """Keep what a purge that was no task did, as if it had been one. The caller commits."""
+    """Record what a purge by command did, as a task would have. The caller commits."""
     row = store.create(session, actor, KIND)
     row.status, row.counts, row.started_at, row.finished_at = "done", dict(counts), now, clock.utcnow()
 

@@ -180,7 +180,7 @@ def notes_of(company_id: int, zone: ZoneInfo) -> Reader[None]:
 
 
 def _paged(page: Callable[..., Page[Any]], columns: Columns, zone: ZoneInfo) -> Reader[str]:
-    """Reads what comes by pages, a cell for each of the columns."""
+    """Reads a list page by page; each row has a cell for each of the columns."""
 
     def read(cursor: str | None) -> Batch[str]:
         found = page(limit=files.BATCH, cursor=cursor)
@@ -197,7 +197,7 @@ def _hanging_on(
     key: QueryableAttribute[int],
     zone: ZoneInfo,
 ) -> Reader[int]:
-    """Reads what hangs on the company's contacts or deliveries, for so many of these at a time."""
+    """Reads the rows that belong to contacts or deliveries of the company, for one batch of these at a time."""
 
     def read(after: int | None) -> Batch[int]:
         of_company = select(kind.id).where(kind.company_id == company_id, kind.id > (after or 0))

@@ -141,8 +141,9 @@ def endpoint_in_trouble() -> Endpoint | None:
 
 
 def is_dead_end(attempt: Attempt | None, endpoint: Endpoint | None) -> bool:
-    """Whether the address that is still configured was wrong when it was tried, and has taken nothing since, nor passed
-    the test that resumes: then it is looked at first.
+    """Whether this attempt found a wrong address that is still configured, and nothing has arrived there since.
+
+    Then the address is what to look at first.
     """
     if attempt is None or endpoint is None or attempt.url != endpoint.url or not endpoint.consecutive_failures:
         return False

@@ -35,7 +35,7 @@ DRAFT_LIFETIME = timedelta(minutes=15)
 def begin(user: User) -> None:
     """Commit, and begin a session of this user in a cookie of its own: nothing of an earlier one stays.
 
-    Who has shown who they are while a trusted proxy says the same is from then on whom the proxy means.
+    A trusted proxy that names the same e-mail now means this user from then on.
     """
     if proxied.named_email() == user.email:
         logging_in.keep_for_proxy(db.session, user)

@@ -1,6 +1,6 @@
-"""Who calls the API: whoever a bearer token proves. Cookies count for nothing here, and what says nothing is refused.
+"""Who calls the API: whoever a bearer token proves. Cookies count for nothing here.
 
-Every route says `access="member"` (any token) or "admin" (an admin's token), as pages do.
+Every route says `access="member"` (any token) or "admin" (an admin's token), as pages do; one that does not is refused.
 """
 
 import math

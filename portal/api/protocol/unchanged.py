@@ -21,7 +21,7 @@ def answer_unchanged(response: Response) -> Response:
 
 
 def document_unchanged(doc: dict[str, Any], _info: Any, *, method: str, **_context: Any) -> dict[str, Any]:
-    """Say so of every GET."""
+    """Let the OpenAPI document say so of every GET."""
     if method == "get":
         doc["responses"]["304"] = {"description": "Nothing changed since the answer whose ETag is in If-None-Match."}
     return doc
