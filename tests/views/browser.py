@@ -18,6 +18,7 @@ from tests.factories import PASSWORD, make_company, make_contact, make_user
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 TIMEOUT_MS = 10_000
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+NARROWEST = {"width": 320, "height": 640}  # a page of 1280 at four times its size (WCAG 1.4.10)
 
 
 @pytest.fixture(scope="module")

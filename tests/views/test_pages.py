@@ -12,7 +12,7 @@ from portal.demo.server import Reply
 from portal.models import Delivery, Endpoint, User
 from portal.people import second_factor
 from tests.factories import make_company, make_delivery, make_user, save, set_second_factor
-from tests.views.browser import NARROW, WIDE, Site, Watched
+from tests.views.browser import NARROW, NARROWEST, WIDE, Site, Watched
 from tests.views.every_page import page_urls, public_urls
 
 AXE = Axe()
@@ -146,9 +146,11 @@ def check(page: Page, judged: set[str]) -> None:
     """The page as it stands, with everything unfolded: on a desk and on a phone, in light and dark."""
     page.evaluate(UNFOLD)
     page.evaluate(AXE.axe_script)
-    for viewport in (WIDE, NARROW):
+    for viewport in (NARROWEST, WIDE, NARROW):
         page.set_viewport_size(viewport)
         assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, (page.url, viewport)
+    for viewport in (WIDE, NARROW):
+        page.set_viewport_size(viewport)
         assert page.evaluate(FIND_BARRIERS, BUT_FAINT) == [], (page.url, viewport)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
