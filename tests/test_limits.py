@@ -16,8 +16,11 @@ from portal.contacts.body import search_name
 from portal.contacts.checking import InvalidContact
 from portal.contacts.undoing import ACCEPTED, OFFERED
 from portal.egress.address import AddressError, AddressPolicy, parse_address
+from portal.models import Company, User
 from portal.outbox import shapes
 from portal.outbox.counting import bound_of
+from portal.people import passwords
+from portal.people.passwords import InvalidAccount
 from portal.rules import circuit, credentials, crm_link, identity, payload, retry
 from portal.rules.masking import Masker
 
@@ -34,6 +37,7 @@ ELSEWHERE = {
     "people/tokens LONGEST": "people/test_tokens",
     "tasks/store MAX_TRIES": "tasks/test_near_misses",
     "rules/clues MAX_SHOWN": "egress/test_clues",
+    **{f"rules/crm_link MAX_{name}": "rules/test_edges" for name in ("POINTER", "TEMPLATE", "VALUE")},
 }
 """Limits that need a database or a file, and the tests of the room that try them."""
 WORK_ONLY = {"rules/clues MAX_OFFERED", "rules/folding MAX_SHORT", "rules/masking MOST_WORDS"}
@@ -59,6 +63,12 @@ def keeps(messages: int) -> bool:
     given = [{"sender_name": "", "message": str(number), "date": None, "pending": False} for number in range(messages)]
     joined, more = threads.join_threads(given[:1], given)
     return threads.add_messages([], given)[1] == 0 and more == 0 and joined == given
+
+
+def sets_password(length: int) -> bool:
+    company = Company(name="Acme")
+    ana = User(name="Ana", email="ana@x.test", password_hash="old", session_version=1, company=company)
+    return is_taken(InvalidAccount, passwords.set_password, ana, ("Aq1-" * 33)[:length])
 
 
 def nested(depth: int) -> Any:
@@ -171,6 +181,12 @@ TRIES: Mapping[str, tuple[int, Callable[[int], bool]]] = {
     "rules/identity MAX_LOOKED_AT": (4000, lambda most: identity.email_address("a@x.test".ljust(most)) is not None),
     "rules/masking SHORTEST": (2, lambda most: Masker(b'{"k": "%s"}' % (b"a" * most)).mask("a" * most) == "a" * most),
     "rules/payload MAX_DEPTH": (512, lambda most: is_taken(payload.EncodingError, payload.encode_body, nested(most))),
+    "rules/payload MAX_INT": (2**63 - 1, lambda most: is_taken(payload.EncodingError, payload.encode_body, most)),
+    "rules/payload MAX_INT below nothing": (
+        2**63,
+        lambda most: is_taken(payload.EncodingError, payload.encode_body, -most),
+    ),
+    "people/passwords MAX_PASSWORD_LENGTH": (128, sets_password),
     "rules/retry MAX_PAUSE": (720, lambda most: is_taken(ValueError, retry.parse_schedule, f"0s,{most}h")),
     "rules/retry MAX_RETRY_AFTER": (86_400, waits),
     "rules/retry MAX_TRIES": (50, lambda most: is_taken(ValueError, retry.parse_schedule, ",".join(["1s"] * most))),
@@ -192,7 +208,8 @@ def test_every_limit_is_tried() -> None:
         for file in files
         for statement in ast.parse(file.read_text()).body
         if isinstance(statement, ast.Assign)
-        for name in statement.targets
+        for target in statement.targets
+        for name in ast.walk(target)
         if isinstance(name, ast.Name) and NAMED.match(name.id)
     }
     tried = {" ".join(name.split()[:2]) for name in TRIES}
