@@ -15,12 +15,12 @@ from portal.models import AuditEntry, Company
 from tests.factories import NOON, make_company
 
 MOMENT, DAY = timedelta(microseconds=1), timedelta(days=1)
-IT = {"actor": "ana@x.test", "action": "file.read", "subject": "7", "created_at": NOON}
+IT = {"actor": "ana@x.test", "action": "contacts.imported", "subject": "7", "created_at": NOON}
 OTHERS: dict[str, dict[str, Any]] = {
     "older": {"created_at": NOON - MOMENT},
     "newer": {"created_at": NOON + MOMENT},
     "another's": {"actor": "bia@x.test"},
-    "another act": {"action": "file.sent"},
+    "another act": {"action": "contacts.synced"},
     "of something else": {"subject": "8"},
     "of nobody": {"company": None},
     "another company's": {"company": "Outra"},
@@ -54,7 +54,7 @@ def test_a_company_s_log_is_read_the_newest_first_by_all_that_it_is_narrowed_to(
     for wanted, missing in (
         ({}, set()),
         ({"actor": "ana@x.test"}, {"another's"}),
-        ({"action": "file.read"}, {"another act"}),
+        ({"action": "contacts.imported"}, {"another act"}),
         ({"since": NOON}, {"older"}),
         ({"until": NOON + MOMENT}, {"newer"}),
     ):
@@ -66,14 +66,14 @@ def test_a_company_s_log_is_read_the_newest_first_by_all_that_it_is_narrowed_to(
 def test_what_was_done_within_a_day_is_noted_once_for_each_who_does_it(name: str) -> None:
     own = make_entries(name)["Age"]
     actor, is_it = Actor(own, "ana@x.test", "now"), name in ("it", "newer")
-    assert audit.has_recent(db.session, actor, "file.read") is (is_it or name == "of something else")
-    audit.count(db.session, actor, "file.read", subject="7")
+    assert audit.has_recent(db.session, actor, "contacts.imported") is (is_it or name == "of something else")
+    audit.count(db.session, actor, "contacts.imported", subject="7")
     assert (left() == {name}) is is_it
     assert {entry.ip: entry.times for entry in db.session.query(AuditEntry)} == (
         {name: 2} if is_it else {name: 1, "now": 1}
     )
-    audit.note_once_a_day(db.session, actor, "file.read", subject="7")
-    audit.note_once_a_day(db.session, actor, "file.read", subject="9", of_any_subject=True)
+    audit.note_once_a_day(db.session, actor, "contacts.imported", subject="7")
+    audit.note_once_a_day(db.session, actor, "contacts.imported", subject="9", of_any_subject=True)
     assert db.session.query(AuditEntry).count() == 2 - is_it
 
 
@@ -81,9 +81,9 @@ def test_what_a_stranger_did_is_noted_once_a_day_whatever_companies_did() -> Non
     make_entries("it", "another company's")
     for number in range(2):
         stranger, again = Stranger("ana@x.test", "now"), str(number)
-        audit.note_once_a_day(db.session, stranger, "file.read", subject=again, of_any_subject=True)
+        audit.note_once_a_day(db.session, stranger, "contacts.imported", subject=again, of_any_subject=True)
     assert left() == {"it", "another company's", "now"}
-    noted = [entry.subject for entry in audit.last_noted(db.session, "file.read", since=NOON)]
+    noted = [entry.subject for entry in audit.last_noted(db.session, "contacts.imported", since=NOON)]
     assert noted == ["0"]
 
 
@@ -93,7 +93,7 @@ def test_of_nobody_s_acts_the_newest_comes_first() -> None:
         facts = IT | {"created_at": at, "subject": subject}
         db.session.add(AuditEntry(company_id=None, **facts))
     db.session.flush()
-    assert [entry.subject for entry in audit.last_noted(db.session, "file.read", since=NOON)] == [
+    assert [entry.subject for entry in audit.last_noted(db.session, "contacts.imported", since=NOON)] == [
         "second",
         "first",
         "7",
@@ -102,9 +102,9 @@ def test_of_nobody_s_acts_the_newest_comes_first() -> None:
 
 def test_acts_are_counted_since_a_moment() -> None:
     companies = make_entries(*OTHERS, "it", "newer")
-    assert audit.count_since(db.session, companies["Age"], "file.read", since=NOON) == 1
-    assert audit.count_since(db.session, companies["Age"], "file.read", since=NOON - MOMENT) == 5
-    assert audit.count_since(db.session, companies["Outra"], "file.read", since=NOON - MOMENT) == 1
+    assert audit.count_since(db.session, companies["Age"], "contacts.imported", since=NOON) == 1
+    assert audit.count_since(db.session, companies["Age"], "contacts.imported", since=NOON - MOMENT) == 5
+    assert audit.count_since(db.session, companies["Outra"], "contacts.imported", since=NOON - MOMENT) == 1
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_what_is_older_goes_and_no_more_than_was_asked_for(company: str | None, 
 def test_an_act_keeps_three_hundred_characters_of_what_it_was_done_to() -> None:
     actor = Actor(make_company().id, "ana@x.test")
     for subject in ("x" * 300, "x" * 301, "", None):
-        audit.record(db.session, actor, "file.read", subject=subject)
+        audit.record(db.session, actor, "contacts.imported", subject=subject)
     db.session.flush()
     kept = [entry.subject for entry in db.session.query(AuditEntry).order_by(AuditEntry.id)]
     assert kept == ["x" * 300, "x" * 300, None, None]

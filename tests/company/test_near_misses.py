@@ -116,7 +116,11 @@ def test_the_last_minute_has_thirty_looks_at_addresses(company: Company, looks: 
     db.session.query(AuditEntry).delete()
     other = make_company("Outra")
     for number in range(looks):
-        for each, action in ((company, "webhook.address_checked"), (company, "x"), (other, "webhook.address_checked")):
+        for each, action in (
+            (company, "webhook.address_checked"),
+            (company, "webhook.paused"),
+            (other, "webhook.address_checked"),
+        ):
             with time_machine.travel(NOON - (MINUTE if number < age else MINUTE - MOMENT), tick=False):
                 audit.record(db.session, actor_of(each), action, subject=URL)
     db.session.commit()

@@ -1,0 +1,91 @@
+"""What programs read by name never changes: each code, state and status stands here once more, as it was promised."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+import pytest
+
+import portal
+from portal.api.protocol import problems, sentences
+from portal.company.refusals import Refusal
+from portal.contacts import standing
+from portal.people import passwords, users
+
+REFUSALS = {
+    "BadSpan": "bad_span",
+    "BodyPurged": "body_purged",
+    "ChangedMeanwhile": "conflict",
+    "HeaderRefused": "invalid_header",
+    "LinkRefused": "invalid_link",
+    "NeedsConfirmation": "confirmation_needed",
+    "NoAddress": "webhook_unset",
+    "NoLastDay": "no_last_day",
+    "NoLevel": "no_level",
+    "NoTarget": "no_target",
+    "NotDelivered": "test_failed",
+    "NotForTests": "test_delivery",
+    "Overtaken": "overtaken",
+    "OwnerGone": "owner_gone",
+    "PersonErased": "person_erased",
+    "SameContact": "same_contact",
+    "TooManyTests": "too_many_tests",
+    "TooManyTokens": "too_many_tokens",
+}
+WORDS = {
+    "DETAILS": (
+        "bad_request malformed_json not_utf8 too_deep missing_token invalid_token token_over scope_missing forbidden "
+        "not_found method_not_allowed conflict request_under_way idempotency_key_reused webhook_unset "
+        "secret_unreadable body_purged person_erased test_delivery request_too_large unsupported_media_type "
+        "invalid_fields too_many_calls internal_error database_busy database_away disk_full disk_error "
+        "database_read_only schema_mismatch database_damaged"
+    ),
+    "FIELD_SENTENCES": (
+        "invalid required null unknown_field unknown unknown_level unknown_value not_an_object not_a_list "
+        "not_an_integer not_a_text not_a_count not_a_boolean not_a_flag not_a_date not_a_time not_an_email not_a_key "
+        "out_of_range too_long too_many no_address nul surrogate bad_span invalid_cursor"
+    ),
+    "TITLES": "400 401 403 404 405 409 413 415 422 429 500 503",
+}
+STATES = {
+    "in_sync waiting out_of_sync never_sent": standing.SYNC_STATES,
+    "in_sync data_changed with_warning level_removed waiting out_of_sync never_sent": standing.SHOWN_STATES,
+    "active invited without_login disabled": users.USER_STATES,
+    "too_short too_long too_common taken taken_here owns_contacts unchanged too_soon not_an_email last_admin": (
+        passwords.ACCOUNT_WORDS
+    ),
+}
+
+
+def kinds_of(refusal: type[Refusal]) -> Iterator[type[Refusal]]:
+    for kind in refusal.__subclasses__():
+        yield kind
+        yield from kinds_of(kind)
+
+
+def test_every_refusal_has_the_code_that_it_was_promised_and_words() -> None:
+    for room in ("company", "contacts", "deliveries", "people", "report"):
+        for module in pkgutil.iter_modules([f"{portal.__path__[0]}/{room}"], f"portal.{room}."):
+            importlib.import_module(module.name)
+    kinds = {kind for kind in kinds_of(Refusal) if kind.__module__.startswith("portal.") and hasattr(kind, "code")}
+    assert {kind.__name__: kind.code for kind in kinds} == REFUSALS
+
+
+@pytest.mark.parametrize("table", WORDS)
+def test_every_code_of_the_api_has_a_sentence(table: str) -> None:
+    assert sorted(map(str, getattr(sentences, table))) == sorted(WORDS[table].split())
+
+
+def test_what_flask_refuses_has_a_code() -> None:
+    assert problems.CODES == {
+        400: "bad_request",
+        404: "not_found",
+        405: "method_not_allowed",
+        413: "request_too_large",
+        415: "unsupported_media_type",
+    }
+
+
+@pytest.mark.parametrize("names", STATES)
+def test_states_are_those_that_pages_and_programs_name(names: str) -> None:
+    assert list(STATES[names]) == names.split()
