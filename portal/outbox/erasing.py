@@ -116,8 +116,8 @@ def _count(result: Any) -> int:
 def forget_contact(session: Session, contact_id: int) -> int:
     """Cancel what is open of a contact's deliveries, and forget the bodies and the answers of all of them.
 
-    One that is being sent right now loses its lease with its body, so that its result is not recorded. Returns how many
-    deliveries there were.
+    One that is being sent right now loses its lease with its body, so that of its result the facts alone are recorded.
+    Returns how many deliveries there were.
     """
     # 1. The deliveries: who settles one of them is waited for, and comes later finds no body.
     of_contact = delivery.c.contact_id == contact_id

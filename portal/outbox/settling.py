@@ -102,16 +102,18 @@ MOVE_ON = Statement(
     )
     .returning(*(delivery.c[name] for name in ("id", "attempt_count", "status", "contact_id", "former_contact_id")))
 )
-# Those of some deliveries that were not erased, held: whoever erases one comes before, or empties what is added. Like
-# all who hold deliveries here it leaves their keys free: who ends an outage holds the endpoint, and refers to them.
+# Some deliveries, held, and whether their bodies were not erased: whoever erases one comes before, or empties what is
+# added. Like all who hold deliveries here it leaves their keys free: who ends an outage holds the endpoint, and refers
+# to them.
 STILL_THERE = Statement(
-    select(delivery.c.id)
-    .where(within(delivery.c.id, select(_told.c.id)), delivery.c.has_body)
+    select(delivery.c.id, delivery.c.has_body)
+    .where(within(delivery.c.id, select(_told.c.id)))
     .order_by(delivery.c.id)
     .with_for_update(key_share=True)
 )
 RECORD = insert_into(attempt)
 _said = [column for column in exchange.c if column.name != "attempt_id"]
+_UNSAID: dict[str, Any] = {"detail": None, "request_headers": (), "response_headers": (), "response_body": None}
 _just_recorded = (
     select(func.max(attempt.c.id))
     .where(
@@ -224,12 +226,16 @@ def _place(result: tuple[Claim, Outcome]) -> tuple[int, int]:
 
 
 def _late(connection: Connection, results: Sequence[tuple[Claim, Outcome]]) -> list[tuple[Claim, Outcome]]:
-    """Those whose lease had gone to another; what is not there any more was erased, and leaves nothing."""
+    """Those whose lease had gone to another. Of what was erased meanwhile the facts stay, without what was said."""
     if not results:
         return []
     rows = STILL_THERE.all(connection, told=_ids(claim.delivery_id for claim, _ in results))
-    ids = {row.id for row in rows}
-    return [each for each in results if each[0].delivery_id in ids]
+    unsaid: dict[int, dict[str, Any]] = {row.id: {} if row.has_body else _UNSAID for row in rows}
+    return [
+        (claim, outcome._replace(**unsaid[claim.delivery_id]))
+        for claim, outcome in results
+        if claim.delivery_id in unsaid
+    ]
 
 
 def _next_state(claim: Claim, outcome: Outcome, rules: Rules) -> tuple[Any, ...]:

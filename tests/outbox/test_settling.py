@@ -125,19 +125,22 @@ def test_a_detail_that_quotes_what_no_database_holds_is_kept_without_it(company:
     assert attempt.detail == "a\ufffdb?c"
 
 
-def test_what_was_erased_while_it_was_sent_leaves_no_answer_and_keeps_no_other(company: Company) -> None:
+def test_what_was_erased_while_it_was_sent_leaves_its_facts_alone_and_keeps_no_other(company: Company) -> None:
     for _ in range(2):
         factories.make_delivery(factories.make_contact(company))
     claims = claim_due()
     erased, other = (db.session.get_one(Delivery, claim.delivery_id) for claim in claims)
     factories.forget_body(erased)
     db.session.commit()
-    answer = Outcome(started_at=utcnow(), duration_ms=1, url=URL, reason="ok_text", response_body=b"Ana Lima")
+    said = {"response_body": b"Ana Lima", "response_headers": (("x-name", "Ana Lima"),), "detail": "Ana Lima"}
+    answer = Outcome(started_at=utcnow(), duration_ms=1, url=URL, reason="ok_text", **said)
     rules = outbox.Rules(parse_schedule("0s"), now=utcnow(), jitter=lambda: 0.0)
     with worker_transaction() as connection:
         outbox.settle(connection, [(claim, answer) for claim in claims], rules)
     db.session.expire_all()
-    assert (len(erased.attempts), len(other.attempts)) == (0, 1)
+    (fact,), (whole,) = erased.attempts, other.attempts
+    assert (fact.reason, fact.late, fact.exchange, erased.status) == ("ok_text", True, None, "sending")
+    assert (whole.late, whole.response_body, other.status) == (False, b"Ana Lima", "delivered")
 
 
 def test_of_a_merged_contact_only_its_own_newer_one_overtakes_an_older(company: Company) -> None:

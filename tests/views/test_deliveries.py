@@ -43,6 +43,16 @@ def url_of(delivery: Delivery, suffix: str = "") -> str:
     return f"/deliveries/{delivery.webhook_id}{suffix}"
 
 
+@pytest.mark.parametrize(("tries", "said"), [(0, "Cancelada: não será enviada."), (1, "não será enviada de novo.")])
+def test_a_cancelled_delivery_that_had_left_is_not_called_unsent(member, delivery, tries, said):
+    delivery.status, delivery.attempt_count = "cancelled", tries
+    db.session.commit()
+    assert said in member.get(url_of(delivery)).text
+    page = member.get("/deliveries").text
+    assert "Sem resposta" in page
+    assert "Ainda sem resposta" not in page
+
+
 def test_the_list_shows_the_newest_first(member, company, delivery):
     newer = make_delivery(make_contact(company, name="Bia"))
     page = member.get("/deliveries").text
