@@ -76,6 +76,7 @@ ELSEWHERE = {
     "deliveries/filtering select_deliveries": "asked by `page_deliveries`",
     "deliveries/opening crm_addresses_of": "of the contacts that it is given",
     "deliveries/filtering read_filter": "asks the functions of its fields",
+    "report/__init__ read_filter": "asks the functions of its fields",
     "notices/due latest_failed": "tests/notices",
     "privacy/closing erase": "tests/privacy/test_closing",
     "privacy/retention cut_into_chunks": "tests/privacy/test_retention",
@@ -100,7 +101,7 @@ class Full:
 
     def _add_rows(self) -> None:
         now, actor = clock.utcnow(), actor_of(self.company)
-        chat.set_chat(db.session, actor, URL, egress=runtime().egress, vault=runtime().vault)
+        chat.set_chat(db.session, runtime(), actor, URL)
         notes.write_note(db.session, actor, "timeout", "Falei")
         tokens.create_token(db.session, self.user, label="t")
         db.session.add(Outage(company_id=self.company.id, began_at=now - HOUR, reason="timeout"))
@@ -149,6 +150,8 @@ def is_sent_to(session: Session, company_id: int, ask: Callable[..., Any] = endp
 
 
 CALLS: dict[str, Call] = {
+    "contacts/campaigns campaigns_of": lambda s, c, _: campaigns.campaigns_of(s, c),
+    "contacts/campaigns newest_campaign": lambda s, c, _: campaigns.newest_campaign(s, c),
     "contacts/campaigns count_campaigns": lambda s, c, _: campaigns.count_campaigns(s, c),
     "contacts/classifying look": lambda s, c, _: vars(classifying.look(s, c, ALL)),
     "contacts/classifying choose": lambda s, c, f: classifying.choose(s, c, ALL, newest_id=f.unset.id),
@@ -169,9 +172,6 @@ CALLS: dict[str, Call] = {
     "contacts/listing hold_contacts": lambda s, c, f: listing.hold_contacts(s, c, [f.contact.id]),
     "contacts/listing contacts_of": lambda s, c, f: listing.contacts_of(s, c, [f.contact.id]),
     "contacts/listing has_contacts": lambda s, c, _: listing.has_contacts(s, c),
-    "contacts/listing campaigns_of": lambda s, c, _: listing.campaigns_of(s, c),
-    "contacts/listing newest_campaign": lambda s, c, _: listing.newest_campaign(s, c),
-    "contacts/listing people_of": lambda s, c, _: listing.people_of(s, c),
     "contacts/listing get_contact": lambda s, c, f: listing.get_contact(s, c, f.contact.id),
     "contacts/merging find_doubles": lambda s, c, _: merging.find_doubles(s, c),
     "contacts/notes notes_of": lambda s, c, _: notes.notes_of(s, c),
@@ -181,6 +181,7 @@ CALLS: dict[str, Call] = {
     "contacts/syncing causes_of": lambda s, c, _: syncing.causes_of(s, c),
     "contacts/triage find_next": lambda s, c, _: triage.find_next(s, c, ALL),
     "people/tokens tokens_of": lambda s, c, _: tokens.tokens_of(s, c),
+    "people/users people_of": lambda s, c, _: users.people_of(s, c),
     "people/users find_person": lambda s, c, f: users.find_person(s, c, f.user.email),
     "privacy/closing holdings_of": lambda s, c, _: closing.holdings_of(s, c),
     "privacy/retention last_report": lambda s, c, _: retention.last_report(s, c),

@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from portal.audit import CONSOLE, Actor
 from portal.cli import console
-from portal.contacts.listing import people_of
 from portal.database.db import db, reading
 from portal.models import ROLES, SCOPES, ApiToken, User
 from portal.people import emails, logging_in, second_factor, tokens, users
@@ -56,7 +55,7 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
 @console.json_option
 def list_users(actor: Actor, as_json: bool) -> None:
     """List the company's people, with a log-in or without."""
-    people = [shape_of(person) for person in people_of(db.session, actor.company_id)]
+    people = [shape_of(person) for person in users.people_of(db.session, actor.company_id)]
     lines = (f"{each['role'] or '-':<8} {each['state']:<14} {each['email']:<32} {each['name']}" for each in people)
     console.print_answer({"items": people}, lines, as_json=as_json)
 

@@ -25,6 +25,17 @@ class CampaignCount:
     classified: int
 
 
+def campaigns_of(session: Session, company_id: int) -> Sequence[Campaign]:
+    """The company's campaigns, by name."""
+    return session.scalars(select(Campaign).where(Campaign.company_id == company_id).order_by(Campaign.name)).all()
+
+
+def newest_campaign(session: Session, company_id: int) -> int | None:
+    """The campaign of the contact that came last."""
+    of_company = select(Contact.campaign_id).where(Contact.company_id == company_id)
+    return session.scalar(of_company.order_by(Contact.id.desc()).limit(1))
+
+
 def count_campaigns(session: Session, company_id: int) -> Sequence[CampaignCount]:
     """The company's campaigns by name, counted."""
     query = (

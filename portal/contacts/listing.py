@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.contacts.filtering import ContactFilter, select_contacts
 from portal.database.paging import InvalidCursor, Page, count_rows, cut_page, read_cursor
-from portal.models import Campaign, Classification, Contact, User
+from portal.models import Classification, Contact
 
 PAGE_SIZE = 20
 COUNT_CAP = 1000  # counting stops beyond: that there are more than so many answers the question
@@ -120,22 +120,6 @@ def contacts_of(session: Session, company_id: int, ids: Sequence[int]) -> Sequen
 def has_contacts(session: Session, company_id: int) -> bool:
     """Whether the company has any contact."""
     return bool(session.scalar(select(exists().where(Contact.company_id == company_id))))
-
-
-def campaigns_of(session: Session, company_id: int) -> Sequence[Campaign]:
-    """The company's campaigns, by name."""
-    return session.scalars(select(Campaign).where(Campaign.company_id == company_id).order_by(Campaign.name)).all()
-
-
-def newest_campaign(session: Session, company_id: int) -> int | None:
-    """The campaign of the contact that came last."""
-    of_company = select(Contact.campaign_id).where(Contact.company_id == company_id)
-    return session.scalar(of_company.order_by(Contact.id.desc()).limit(1))
-
-
-def people_of(session: Session, company_id: int) -> Sequence[User]:
-    """Everybody who owns contacts or may: the company's people, by name."""
-    return session.scalars(select(User).where(User.company_id == company_id).order_by(User.name, User.id)).all()
 
 
 def history_of(session: Session, contact: Contact) -> Sequence[Classification]:

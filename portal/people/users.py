@@ -1,5 +1,6 @@
 """Companies and their people: who may log in, and as what."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from sqlalchemy import exists, select
@@ -168,6 +169,11 @@ def enable(session: Session, user: User, *, actor: Actor) -> None:
 
 
 get_user = partial(get_own, User)
+
+
+def people_of(session: Session, company_id: int) -> Sequence[User]:
+    """Everybody who owns contacts or may: the company's people, by name."""
+    return session.scalars(select(User).where(User.company_id == company_id).order_by(User.name, User.id)).all()
 
 
 def find_person(session: Session, company_id: int, email: str) -> User | None:

@@ -11,10 +11,10 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.audit import CONSOLE, AuditFilter, page_entries
-from portal.contacts.listing import people_of
 from portal.database import filters
 from portal.database.db import db
 from portal.database.filters import names_of
+from portal.people.users import people_of
 from portal.web import access, exports, files
 from portal.web.asked import asked, asked_days, or_say
 from portal.web.audit_words import ACTION_WORDS, action_words, subject_words

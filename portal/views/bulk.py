@@ -8,10 +8,12 @@ from flask_login import current_user
 from portal.company.endpoint import is_configured
 from portal.contacts import assigning, classifying
 from portal.contacts.assigning import Target
-from portal.contacts.listing import campaigns_of, contacts_of, people_of
+from portal.contacts.campaigns import campaigns_of
+from portal.contacts.listing import contacts_of
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.i18n import ngettext
+from portal.people.users import people_of
 from portal.views import undoing
 from portal.views.contacts import asked_filter, read_filter_or_say, read_level, read_ticked
 from portal.views.jobs import begin_job

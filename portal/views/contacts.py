@@ -13,6 +13,7 @@ from flask_login import current_user
 from portal.company.endpoint import get_endpoint, is_configured, say_when_it_leaves
 from portal.contacts import doubts, filtering, listing, syncing
 from portal.contacts.body import DEFAULT_CAMPAIGN
+from portal.contacts.campaigns import campaigns_of, newest_campaign
 from portal.contacts.checking import InvalidContact
 from portal.contacts.classifying import classify
 from portal.contacts.filtering import ASKED_LEVELS, ContactFilter
@@ -27,6 +28,7 @@ from portal.deliveries.opening import crm_address_of
 from portal.forms.contacts import NOTE_WORDS, ContactForm
 from portal.i18n import ngettext, reader_zone
 from portal.models import Campaign, Contact
+from portal.people.users import people_of
 from portal.report.words import say_reached
 from portal.views import undoing
 from portal.web import access
@@ -63,8 +65,8 @@ def index() -> ResponseReturnValue:
         is_configured=is_configured(db.session, company_id),
         has_any=bool(page.items) or listing.has_contacts(db.session, company_id),
         standings=standings_of(db.session, page.items),
-        campaigns=listing.campaigns_of(db.session, company_id),
-        people=listing.people_of(db.session, company_id),
+        campaigns=campaigns_of(db.session, company_id),
+        people=people_of(db.session, company_id),
     )
 
 
@@ -167,8 +169,8 @@ def edit(contact_id: int | None = None) -> ResponseReturnValue:
     """A new contact, or one that exists: the same form."""
     contact = get_contact_or_404(contact_id) if contact_id is not None else None
     company_id, zone, form = current_user.company_id, ZoneInfo(current_user.company.timezone), ContactForm()
-    form.offer(listing.people_of(db.session, company_id))
-    campaigns = listing.campaigns_of(db.session, company_id)
+    form.offer(people_of(db.session, company_id))
+    campaigns = campaigns_of(db.session, company_id)
     if form.validate_on_submit() and (saved_id := save(form, contact, zone)):
         return see_other(url_for(".show", contact_id=saved_id))
     if contact is not None and not form.is_submitted():
@@ -184,7 +186,7 @@ def name_usual_campaign(campaigns: Sequence[Campaign]) -> str:
     """What a new contact's campaign is most often: the list's that one comes from, or the newest contact's."""
     numbers = (
         request.args.get("campaign", type=row_number),
-        listing.newest_campaign(db.session, current_user.company_id),
+        newest_campaign(db.session, current_user.company_id),
     )
     names = {campaign.id: campaign.name for campaign in campaigns}
     return next((names[number] for number in numbers if number in names), min(names.values(), default=DEFAULT_CAMPAIGN))

@@ -14,7 +14,7 @@ from flask_login import current_user
 
 from portal import clock
 from portal.contacts import doubts
-from portal.contacts.listing import campaigns_of, people_of
+from portal.contacts.campaigns import campaigns_of
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.deliveries import filtering, log
@@ -23,6 +23,7 @@ from portal.deliveries.resending import risk_of
 from portal.i18n import reader_zone
 from portal.models import Delivery
 from portal.outbox.next_try import next_try_of
+from portal.people.users import people_of
 from portal.rules.masking import Masker, mask_body, mask_query
 from portal.rules.reasons import WORDS, title_of, warning_title
 from portal.rules.verdict import WARNINGS

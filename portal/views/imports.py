@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from portal.audit import Actor
 from portal.company.endpoint import is_configured
+from portal.contacts.campaigns import campaigns_of
 from portal.contacts.filtering import owner_id_of
-from portal.contacts.listing import campaigns_of, people_of
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.importing import examining, rehearsal, running, undoing, words
@@ -24,6 +24,7 @@ from portal.importing.order import KIND as IMPORT
 from portal.importing.order import Order
 from portal.importing.own import KIND as OWN_KIND
 from portal.models import Task
+from portal.people.users import people_of
 from portal.tasks import slices, store
 from portal.web import access, bodies
 from portal.web.redirects import see_other

@@ -12,11 +12,12 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from portal import clock
-from portal.contacts.listing import campaigns_of, people_of
+from portal.contacts.campaigns import campaigns_of
 from portal.contacts.reaching import Reached
 from portal.database.db import db
 from portal.i18n import reader_zone
 from portal.models import REPORTS
+from portal.people.users import people_of
 from portal.report import BadSpan, Part, Report, ReportFilter, days_of, make_report, month_of, read_filter
 from portal.report.mailing import subscribe
 from portal.report.words import name_span, say, say_time

@@ -11,7 +11,7 @@ from flask_login import current_user
 from portal.company.refusals import Refusal
 from portal.contacts import assigning
 from portal.contacts.filtering import ContactFilter
-from portal.contacts.listing import COUNT_CAP, count_contacts, people_of
+from portal.contacts.listing import COUNT_CAP, count_contacts
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.forms.fields import said, text_of
@@ -37,7 +37,7 @@ def index() -> ResponseReturnValue:
     """The people of one state, active ones at first, narrowed by name or e-mail."""
     state = request.args.get("state") or "active"
     search = request.args.get("search", "").strip()
-    people = people_of(db.session, current_user.company_id)
+    people = users.people_of(db.session, current_user.company_id)
     found = [person for person in people if state_of(person) == state and is_found(person, search)]
     return render_template(
         "team/index.html",
@@ -177,5 +177,5 @@ def page(user: User, *, link: str | None = None, email: str | None = None) -> st
         role_words=ROLE_WORDS,
         contacts=count_contacts(db.session, user.company_id, ContactFilter(owner_id=user.id)),
         contact_cap=COUNT_CAP,
-        people=people_of(db.session, user.company_id),
+        people=users.people_of(db.session, user.company_id),
     )

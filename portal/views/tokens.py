@@ -8,7 +8,6 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.company.refusals import Refusal
-from portal.contacts.listing import people_of
 from portal.database.db import db
 from portal.forms.people import ROLE_WORDS
 from portal.forms.settings import SCOPE_WORDS, TokenForm
@@ -53,7 +52,7 @@ def revoke(token_id: int) -> ResponseReturnValue:
 def make_form(**options: Any) -> TokenForm:
     """The form, with the company's people who may log in."""
     form = TokenForm(**options)
-    people = people_of(db.session, current_user.company_id)
+    people = users.people_of(db.session, current_user.company_id)
     form.offer([person for person in people if may_log_in(person)])
     return form
 

@@ -6,12 +6,14 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.contacts import triage
+from portal.contacts.campaigns import campaigns_of
 from portal.contacts.classifying import ContactGone
-from portal.contacts.listing import COUNT_CAP, campaigns_of, count_contacts, history_of, people_of
+from portal.contacts.listing import COUNT_CAP, count_contacts, history_of
 from portal.contacts.standing import standings_of
 from portal.contacts.triage import Overtaken, Turn
 from portal.database.db import db
 from portal.database.paging import row_number
+from portal.people.users import people_of
 from portal.views import undoing
 from portal.views.contacts import asked_filter, get_contact_or_404, read_filter_or_say, read_level
 from portal.web import access

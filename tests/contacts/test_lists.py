@@ -11,6 +11,7 @@ from portal.contacts import campaigns, classifying, listing, merging
 from portal.contacts.filtering import ContactFilter
 from portal.database.db import db
 from portal.models import Campaign, Classification, Company, Contact
+from portal.people.users import people_of
 from tests.factories import (
     NOON,
     classify_contact,
@@ -74,12 +75,12 @@ def test_campaigns_and_people_are_listed_by_name_within_their_company(company: C
             db.session.add(Campaign(company_id=where.id, name=name))
         for name in ("Caio", "Ana", "Ana"):
             make_user(where, name=name)
-    first, *_ = (campaign for campaign in listing.campaigns_of(db.session, company.id) if campaign.name == "b")
+    first, *_ = (campaign for campaign in campaigns.campaigns_of(db.session, company.id) if campaign.name == "b")
     for level in (None, 2):
         contact = save(company, {"contact": {"name": f"Nível {level}"}, "campaign": {"name": "b"}})
         classify_contact(contact, level)
-    assert [campaign.name for campaign in listing.campaigns_of(db.session, company.id)] == ["a", "b", "c"]
-    found = listing.people_of(db.session, company.id)
+    assert [campaign.name for campaign in campaigns.campaigns_of(db.session, company.id)] == ["a", "b", "c"]
+    found = people_of(db.session, company.id)
     assert [user.name for user in found] == ["Ana", "Ana", "Caio"]
     assert found[0].id < found[1].id
     counted = campaigns.count_campaigns(db.session, company.id)
@@ -89,7 +90,7 @@ def test_campaigns_and_people_are_listed_by_name_within_their_company(company: C
         ("c", 0, 0),
     ]
     assert counted[1].campaign is first
-    assert {campaign.company_id for campaign in listing.campaigns_of(db.session, company.id)} == {company.id}
+    assert {campaign.company_id for campaign in campaigns.campaigns_of(db.session, company.id)} == {company.id}
     assert campaigns.get_campaign(db.session, other.id, first.id) is None
 
 
