@@ -38,6 +38,9 @@ bp = access.Pages("report", __name__, url_prefix="/report")
 def index() -> ResponseReturnValue:
     report, zone = read_report(), reader_zone()
     company_id = current_user.company_id
+    weeks = [
+        week for week in report.weeks if week.wanted.since <= clock.utcnow()
+    ]  # of what is to come nothing is drawn
     return render_template(
         "report/index.html",
         report=report,
@@ -46,7 +49,8 @@ def index() -> ResponseReturnValue:
         asked=asked_span(),
         campaigns=campaigns_of(db.session, company_id),
         people=people_of(db.session, company_id),
-        chart=stack([high_of(week) for week in report.weeks]),
+        weeks=weeks,
+        chart=stack([high_of(week) for week in weeks]),
         first_day=lambda part: days_of(part.wanted, zone)[0],
         days=days_of(report.whole.wanted, zone),
         now=clock.utcnow(),

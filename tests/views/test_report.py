@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from datetime import date, timedelta
 from html import unescape
 
 import pytest
@@ -15,7 +16,7 @@ from portal.report.words import say_reached
 from tests.conftest import URL
 from tests.factories import classify_contact, make_contact, make_delivery, mark_delivered, save, set_url
 from tests.report.test_report import SINCE, UNTIL, ZONE, on
-from tests.views.browser import WIDE, Watched
+from tests.views.browser import NARROWEST, WIDE, Watched
 
 MARCH = "/report?month=2026-03"
 
@@ -164,3 +165,23 @@ def test_the_whole_file_says_of_each_part_whose_and_of_when_it_is(admin, company
 def test_the_list_says_whom_a_number_counts(app, arrival, words):
     with on(4), app.test_request_context():
         assert say_reached(Reached(1, 2, SINCE, UNTIL, arrival), zone=ZONE) == f"nível 2, Março{words}"
+
+
+OVERLAPPING = """() => {
+  const boxes = [...document.querySelectorAll(".chart-label")].map((each) => each.getBoundingClientRect());
+  return boxes.filter((box, place) => place && box.left < boxes[place - 1].right + 4).length;
+}"""
+
+
+@pytest.mark.slow
+def test_the_words_of_a_picture_can_be_read_however_many_weeks_it_has(page, site):
+    company = db.session.get(User, 1).company
+    mark_delivered(make_delivery(make_contact(company, name="Ana"), 3))
+    db.session.commit()
+    today = date.today()
+    page.set_viewport_size(NARROWEST)
+    for weeks in (1, 3, 5, 6, 7, 13, 26, 52):
+        page.goto(f"/report?since={today - timedelta(weeks=weeks)}&until={today + timedelta(days=30)}")
+        assert page.locator(".chart-label").count() > 1
+        assert page.evaluate(OVERLAPPING) == 0, weeks
+        assert page.locator(".chart-day").count() <= weeks + 1  # nothing is drawn of weeks to come
