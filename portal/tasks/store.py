@@ -243,7 +243,7 @@ HAS_FREE = Statement(select(exists().where(_free(given("now", UTCDateTime()))).l
 
 
 def _change(connection: Connection, held: TaskClaim, **values: Any) -> bool:
-    mine = and_(task.c.id == held.task_id, task.c.lease_token == held.lease_token, task.c.status == "running")
+    mine = and_(task.c.id == held.task_id, task.c.lease_token == held.lease_token)  # which only stands in a running one
     return connection.execute(update(task).where(mine).values(values)).rowcount == 1
 
 
