@@ -41,7 +41,7 @@ from portal.privacy import closing, retention
 from portal.report import Report, ReportFilter, make_report
 from portal.runtime import runtime
 from portal.tasks import store
-from portal.working_models import Outage
+from portal.working_models import HeldDelivery, Outage
 from tests.conftest import URL
 from tests.factories import (
     actor_of,
@@ -72,7 +72,7 @@ ELSEWHERE = {
     "contacts/reaching read_reached": "reads words",
     "contacts/doubts is_open_answer": "a condition of the log",
     "contacts/filtering select_contacts": "asked by `page_contacts`",
-    "contacts/filtering read_filter": "asks the functions of its fields",
+    **{f"{room} read_filter": "asks the functions of its fields" for room in ("contacts/filtering", "report/__init__")},
     "deliveries/filtering select_deliveries": "asked by `page_deliveries`",
     "deliveries/opening crm_addresses_of": "of the contacts that it is given",
     "deliveries/filtering read_filter": "asks the functions of its fields",
@@ -104,7 +104,10 @@ class Full:
         chat.set_chat(db.session, runtime(), actor, URL)
         notes.write_note(db.session, actor, "timeout", "Falei")
         tokens.create_token(db.session, self.user, label="t")
-        db.session.add(Outage(company_id=self.company.id, began_at=now - HOUR, reason="timeout"))
+        self.outage = Outage(company_id=self.company.id, began_at=now - HOUR, reason="timeout")
+        db.session.add(self.outage)
+        db.session.flush()
+        db.session.add(HeldDelivery(outage_id=self.outage.id, delivery_id=self.failed.id))
         inspector.open_inspector(db.session, self.company, actor)
         inspector.take(db.session, self.company.id, headers=[], body=b"{}", vault=runtime().vault, now=now)
         self.task = make_import(self.company)
@@ -147,6 +150,13 @@ def is_sent_to(session: Session, company_id: int, ask: Callable[..., Any] = endp
     except NoAddress:
         return False
     return True
+
+
+def asked(full: Full) -> list[DeliveryFilter]:
+    """All, and what is found by an index that is of no company."""
+    some: list[dict[str, Any]] = [{"contact_id": full.double.id}, {"contact_ids": (full.double.id,)}]
+    some += [{"outage_id": full.outage.id}, {"outstanding": "warning"}, {"outstanding": "yes"}]
+    return [EVERY, *(DeliveryFilter(**each) for each in some)]
 
 
 CALLS: dict[str, Call] = {
@@ -194,7 +204,7 @@ CALLS: dict[str, Call] = {
         each.tries for each in health.health_by_day(s, c, starts=starts())
     ],
     "deliveries/log get_delivery": lambda s, c, f: log.get_delivery(s, c, f.failed.webhook_id),
-    "deliveries/log page_deliveries": lambda s, c, _: log.page_deliveries(s, c, EVERY).items,
+    "deliveries/log page_deliveries": lambda s, c, f: [log.page_deliveries(s, c, each).items for each in asked(f)],
     "deliveries/log deliveries_of": lambda s, c, f: log.deliveries_of(s, c, [f.failed.webhook_id]),
     "deliveries/log count_newer": lambda s, c, _: log.count_newer(s, c, EVERY, than_id=0),
     "deliveries/log count_by_status": lambda s, c, _: log.count_by_status(s, c),
