@@ -7,6 +7,7 @@ import re
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import time_machine
 
 import portal
 from portal import audit, clock
-from portal.audit import Actor
+from portal.audit import PAGE_SIZE, Actor
 from portal.database.db import db
 from portal.models import AuditEntry
 from portal.web.audit_words import ACTION_WORDS
@@ -206,3 +207,16 @@ def test_foreign_text_in_the_log_stays_text(admin, company):
 def test_what_an_act_was_about_is_said_in_words(admin, company, action, subject, shown):
     record(company, action, subject=subject)
     assert f'audit-subject">{shown}</span>' in admin.get("/audit").text
+
+
+def test_the_first_time_of_what_may_go_on_on_the_next_page_is_not_said(admin, company):
+    with time_machine.travel("2026-03-10 12:00Z", tick=False) as traveller:
+        for _ in range(PAGE_SIZE + 2):
+            record(company, "webhook.address_checked", subject="https://a.example", ip="192.0.2.7")
+            traveller.shift(60)
+    first = admin.get("/audit?action=webhook.address_checked").text
+    (older,) = re.findall(r'rel="next" href="([^"]+)"', first)
+    assert "a primeira vez" not in first
+    assert re.findall(r"a primeira vez: <time datetime=\"([^\"]+)", admin.get(unescape(older)).text) == [
+        "2026-03-10T12:00:00+00:00"
+    ]
