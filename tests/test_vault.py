@@ -107,3 +107,13 @@ def test_a_mark_is_the_same_in_every_version() -> None:
     mark = "b93ae50633d638d90fdf2fb0333558813889c9973ff2ceb41988ba62a4f8a829"
     assert Vault(KEY).mark("ana@example.com") == mark
     assert Vault("another key").mark("ana@example.com") != mark
+
+
+def test_a_secret_is_sealed_anew_with_a_nonce_of_its_own_length_and_remembered_once_it_was_read(vault: Vault) -> None:
+    sealed = vault.seal(SECRET, purpose="webhook_secret", company_id=7)
+    form, name, held = sealed.split(".")
+    assert (form, len(name), len(base64.urlsafe_b64decode(held))) == ("v2", 12, 12 + len(SECRET.encode()) + 16)
+    for _ in range(3):
+        vault.open(sealed, purpose="webhook_secret", company_id=7)
+    seen = vault._open.cache_info()
+    assert (seen.hits, seen.misses, seen.maxsize) == (2, 1, 256)

@@ -138,4 +138,4 @@ def _run(engine: Engine | None, program: str, *arguments: str, to_database: bool
 
 def _address_of(engine: Engine) -> str:
     address = engine.url._replace(drivername="postgresql", password=None)  # `set` would leave the password in it
-    return address.render_as_string(hide_password=False)
+    return address.render_as_string()
