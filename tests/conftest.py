@@ -285,8 +285,8 @@ def make_app(instance: Path, database_url: str, applications: Applications) -> I
             "database_url": database_url,
             "allowed_networks": (ip_network(factories.LOOPBACK),),
             "retry_schedule": parse_schedule("0s,1s,1s"),
-            "deadline": 2.0,
-            "connect_timeout": 1.0,
+            "deadline": 10.0,
+            "connect_timeout": 5.0,
             "worker_threads": 8,
         }
         app = applications.take(factories.settings_for(instance, **(defaults | values)))
@@ -331,7 +331,7 @@ def running_worker(app: Flask) -> Iterator[None]:
         if has_app_context():
             db.session.rollback()  # the worker need not wait for what the test left open
         stop.set()
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive(), "the worker did not stop"
 
 

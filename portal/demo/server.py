@@ -117,7 +117,7 @@ class Receiver:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def wait_for(self, count: int, timeout: float = 5.0) -> bool:
+    def wait_for(self, count: int, timeout: float = 60.0) -> bool:
         """Wait until `count` requests have arrived in all; tell whether they did within `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self.received) >= count, timeout)

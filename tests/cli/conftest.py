@@ -20,6 +20,8 @@ Start = Callable[..., "Running"]
 
 EXTRA_SECONDS = 60
 """What a process may take to say something on a busy machine."""
+STOP_SECONDS = 30
+"""What it may take to stop there; one that does not listen would be waited for longer."""
 
 
 @pytest.fixture
@@ -30,8 +32,8 @@ def environ(instance: Path) -> dict[str, str]:
         "PORTAL_SECRET_KEY": "k" * 48,
         "PORTAL_ALLOWED_NETWORKS": factories.LOOPBACK,
         "PORTAL_RETRY_SCHEDULE": "0s,1s,1s",
-        "PORTAL_DEADLINE": "2",
-        "PORTAL_CONNECT_TIMEOUT": "1",
+        "PORTAL_DEADLINE": "10",
+        "PORTAL_CONNECT_TIMEOUT": "5",
         "LC_ALL": "C.UTF-8",
     }
 

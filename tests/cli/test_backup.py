@@ -223,7 +223,7 @@ def test_what_waits_in_a_backup_is_held_until_an_admin_resumes(
     assert db.session.scalars(select(Delivery.status)).all() == ["pending"]
     db.session.rollback()
     assert run("webhook", "resume").exit_code == 0
-    assert receiver.wait_for(2, timeout=20)  # the test, and what waited
+    assert receiver.wait_for(2)  # the test, and what waited
 
 
 def test_a_new_address_does_not_let_a_restored_outbox_go(app: Flask, receiver: Receiver) -> None:
@@ -436,7 +436,7 @@ def test_on_postgresql_too_a_backup_is_proven_first(
         assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1), result.stderr
         assert words in result.stderr
         assert db.session.scalars(select(Contact.name)).all() == ["Antes"]
-        wait_until(lambda: not count_left(), seconds=20)  # another test may be restoring, on the same server
+        wait_until(lambda: not count_left())  # another test may be restoring, on the same server
 
 
 def count_left() -> int:

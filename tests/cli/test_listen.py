@@ -8,7 +8,7 @@ from flask import Flask
 from portal.company.endpoint import new_secret
 from portal.database.db import db
 from portal.demo.server import Receiver
-from tests.cli.conftest import Run, Running, Start
+from tests.cli.conftest import STOP_SECONDS, Run, Running, Start
 from tests.factories import make_company, secret_of
 from tests.programs import be_new
 
@@ -22,7 +22,7 @@ def listen(start: Start, *options: str) -> tuple[Running, str]:
 
 def post(url: str, body: bytes) -> tuple[int, str, bytes]:
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, body), timeout=60) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -91,18 +91,18 @@ def test_listen_stops_when_it_is_told(start: Start, number: int) -> None:
     running, _url = listen(start)
     code, took = running.stop(number)
     assert code == 0
-    assert took < 2
+    assert took < STOP_SECONDS
     assert "Traceback" not in running.output
 
 
 @pytest.mark.parametrize("option", [("--status", "99"), ("--fail-rate", "2"), ("--secret", "x")], ids=" ".join)
 def test_listen_refuses_what_it_cannot_do(start: Start, option: tuple[str, str]) -> None:
     running = start("listen", *option)
-    assert running.process.wait(20) == 2
+    assert running.process.wait(60) == 2
     running.wait_for("Error: ")
 
 
 def test_listen_on_a_port_in_use_is_one_sentence(start: Start, receiver: Receiver) -> None:
     running = start("listen", "--port", str(receiver.port))
-    assert running.process.wait(20) == 1
+    assert running.process.wait(60) == 1
     running.wait_for("Error: Port .* cannot be listened on")

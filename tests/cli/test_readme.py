@@ -50,7 +50,7 @@ def post(url: str, headers: dict[str, str]) -> int:
     """The status; a server that is just starting is asked again."""
     for _ in range(100):
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, REQUEST.body, headers), timeout=5) as answer:
+            with urllib.request.urlopen(urllib.request.Request(url, REQUEST.body, headers), timeout=60) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             error.close()

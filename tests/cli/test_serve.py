@@ -18,13 +18,12 @@ from portal.demo.server import Receiver
 from portal.models import AccessLink, Delivery
 from portal.people import links
 from portal.working_models import WorkerHeartbeat
-from tests.cli.conftest import EXTRA_SECONDS, Run, Running, Start
+from tests.cli.conftest import EXTRA_SECONDS, STOP_SECONDS, Run, Running, Start
 from tests.factories import make_company, make_contact, make_delivery, make_user
 from tests.programs import be_new
 
 ADDRESS = r"The portal is at (http://127\.0\.0\.1:\d+)"
 READY = "The worker is ready"
-STOP_SECONDS = 30
 """What no stop takes, however busy the machine is: two seconds are its deadline, the rest is two Pythons that end."""
 
 

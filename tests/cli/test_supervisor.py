@@ -32,7 +32,7 @@ def test_a_worker_that_cannot_be_started_is_tried_again(
     monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.05)
     watched = Supervisor()
     watched.start()
-    assert started.wait(5), "it gave up at the first refusal"
+    assert started.wait(60), "it gave up at the first refusal"
     watched.stop(5)
     assert "Cannot allocate memory" in caplog.text
 

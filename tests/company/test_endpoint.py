@@ -36,7 +36,7 @@ def deliver(app: Flask, company: Company, receiver: Receiver, *, count: int) -> 
     factories.make_delivery(factories.make_contact(company))
     db.session.remove()
     with running_worker(app):
-        assert receiver.wait_for(count, timeout=5)
+        assert receiver.wait_for(count)
     return receiver.received[-1]
 
 
@@ -53,7 +53,7 @@ def test_a_paused_endpoint_gets_nothing_and_resuming_sends_what_waited(
         testing.resume(db.session, runtime(), actor)
         db.session.commit()
         db.session.remove()
-        assert receiver.wait_for(2, timeout=5)  # the test, and what waited
+        assert receiver.wait_for(2)  # the test, and what waited
 
 
 def test_after_a_rotation_both_keys_sign_for_a_day_and_then_only_the_new_one(
@@ -106,7 +106,7 @@ def test_a_new_address_takes_what_waits_for_the_old_one(
     factories.set_url(company, receiver.url)
     db.session.remove()
     with running_worker(app):
-        assert receiver.wait_for(1, timeout=5)
+        assert receiver.wait_for(1)
     assert db.session.query(Delivery).count() == 1
 
 

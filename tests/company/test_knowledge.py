@@ -48,7 +48,7 @@ def told(app: Flask, company: Company, receiver: Receiver) -> Contact:
 def deliver(app: Flask, receiver: Receiver, *, count: int) -> None:
     db.session.remove()
     with running_worker(app):
-        assert receiver.wait_for(count, timeout=10)
+        assert receiver.wait_for(count)
 
 
 def set_address(company: Company, url: str, *, other_crm: bool = False) -> list[str]:

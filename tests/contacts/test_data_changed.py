@@ -241,7 +241,7 @@ def test_who_classifies_while_a_campaign_is_renamed_sends_the_old_name_before_or
     assert started.wait(10)
     classify(db.session, actor, contact_id, 3)
     db.session.commit()
-    thread.join(10)
+    thread.join(60)
     delivery = db.session.query(Delivery).order_by(Delivery.id.desc()).first()
     body = delivery.body.decode()
     mark_delivered(delivery)

@@ -162,7 +162,7 @@ def test_an_older_one_that_fails_at_that_moment_is_not_lost(
         second.join(0.5)
         assert second.is_alive()
         session.commit()
-    second.join(20)
+    second.join(60)
     assert deliveries() == [("pending", 1), ("cancelled", 3)]
 
 
@@ -311,7 +311,7 @@ def test_a_worker_and_the_undoing_never_both_have_it(contact: Contact, app, atte
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     statuses = deliveries()
     if done == [Undone((contact_id,))]:
         assert (claimed, statuses) == ([], [("delivered", 1), ("cancelled", 3)])

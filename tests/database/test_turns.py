@@ -104,7 +104,7 @@ def test_the_portals_writers_take_turns(app: Flask, monkeypatch: pytest.MonkeyPa
     with engine.begin():
         later = threading.Thread(target=write)
         later.start()
-        assert all(waits.acquire(timeout=30) for _ in range(2)), "who comes later asks for the turn, too"
+        assert all(waits.acquire(timeout=60) for _ in range(2)), "who comes later asks for the turn, too"
         written.append("first")
     later.join()
     assert written == ["first", "later"]

@@ -45,7 +45,7 @@ class Wire:
         """Close with RST instead of FIN."""
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
-    def wait(self, seconds: float = 30) -> bool:
+    def wait(self, seconds: float = 60) -> bool:
         """Pause; false when the receiver is stopping."""
         return not self._stopped.wait(seconds)
 

@@ -145,7 +145,6 @@ def fails(egress: Egress, prepared: PreparedRequest) -> None:
         egress.send(prepared)
 
 
-@pytest.mark.alone
 def test_hanging_name_service_costs_one_host_its_time_only(make_egress: MakeEgress) -> None:
     release = threading.Event()
 
@@ -154,19 +153,19 @@ def test_hanging_name_service_costs_one_host_its_time_only(make_egress: MakeEgre
             release.wait(10)
         return ["127.0.0.1"]
 
-    egress = make_egress(resolve=resolve, connect_timeout=0.3)
+    egress = make_egress(resolve=resolve, connect_timeout=1)
     with HostileReceiver(always_ok) as receiver:
         hanging = [threading.Thread(target=fails, args=(egress, prepare("http://hangs.test/"))) for _ in range(20)]
         for thread in hanging:
             thread.start()
         started = time.monotonic()
         assert egress.send(prepare(receiver.url(host="answers.test"))).body == b"OK"
-        assert time.monotonic() - started < 0.2
+        assert all(thread.is_alive() for thread in hanging), "it waited for none of them"
         names = [thread.name for thread in threading.enumerate()]
         assert names.count("resolve hangs.test") == 1
         for thread in hanging:
             thread.join()
-        assert time.monotonic() - started == pytest.approx(0.3, abs=0.2)
+        assert time.monotonic() - started < len(hanging) / 2, "they wait together"
         assert egress.check("http://hangs.test/").addresses == ()
     release.set()
 

@@ -36,7 +36,7 @@ def company_of(make_app):
     yield make
     for thread in threading.enumerate():
         if thread.name == "reset mail":  # else it would write to the mail server of the next test
-            thread.join(10)
+            thread.join(60)
     for context in reversed(contexts):
         context.pop()
 
@@ -47,7 +47,7 @@ def site(company_of, mail_host):
 
 
 def wait_for(mail_host, count: int) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while len(mail_host.arrived) < count and time.monotonic() < end:
         time.sleep(0.02)
     assert len(mail_host.arrived) == count
@@ -112,20 +112,21 @@ def test_an_unknown_and_a_disabled_address_get_the_same_answer_and_no_mail(site,
     assert mail_host.arrived[0][0].rcpt_tos == ["bia@example.com"]
 
 
-def test_the_answer_does_not_wait_for_the_mail_server(company_of):
+def test_the_answer_does_not_wait_for_the_mail_server(company_of, monkeypatch):
+    monkeypatch.setattr(mail, "TIMEOUT_SECONDS", 60)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         app, company = company_of(smtp_url=server_at(silent.getsockname()[1]), mail_from=SENDER, base_url=BASE)
         make_user(company, email="bia@example.com")
         began = time.monotonic()
         assert ask(app, "bia@example.com").location == SENT
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30
 
 
 def test_a_mail_that_is_not_taken_is_in_the_log(company_of, capsys):
     app, company = company_of(smtp_url=server_at(free_port()), mail_from=SENDER, base_url=BASE)
     make_user(company, email="bia@example.com")
     ask(app, "bia@example.com")
-    said, end = "", time.monotonic() + 10
+    said, end = "", time.monotonic() + 60
     while "A link was not mailed" not in said and time.monotonic() < end:
         time.sleep(0.02)
         said += capsys.readouterr().err

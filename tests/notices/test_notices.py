@@ -14,7 +14,7 @@ import time_machine
 from flask import Flask
 from sqlalchemy import select
 
-from portal import clock
+from portal import clock, mail
 from portal.company import endpoint as endpoints
 from portal.database.db import db
 from portal.demo.server import Receiver, Reply
@@ -368,7 +368,7 @@ def test_a_running_worker_mails_by_itself_what_a_real_receiver_did(app, company,
     wait(company, 3)
     db.session.remove()
     with running_worker(app):
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not mail_host.messages and time.monotonic() < deadline:
             time.sleep(0.05)
     assert re.match(r"Envio parado: 1 contato de nível alto", mail_host.messages[0]["Subject"])
@@ -413,7 +413,8 @@ def test_what_is_wrong_with_one_notice_holds_up_no_other(app, company, receiver,
     assert [message["To"] for message in mail_host.messages] == ["caio@example.com", "bia@example.com"]
 
 
-def test_a_hanging_mail_server_holds_up_no_worker_that_stops(make_app, receiver):
+def test_a_hanging_mail_server_holds_up_no_worker_that_stops(make_app, receiver, monkeypatch):
+    monkeypatch.setattr(mail, "TIMEOUT_SECONDS", 60)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         app = make_app(smtp_url=server_at(silent.getsockname()[1]), mail_from=SENDER)
         with app.app_context():
@@ -424,7 +425,7 @@ def test_a_hanging_mail_server_holds_up_no_worker_that_stops(make_app, receiver)
             started = time.monotonic()
             with running_worker(app):
                 time.sleep(0.3)
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 30
 
 
 def test_recovery_from_what_was_no_outage_tells_of_no_old_one(app, company, mail_host, tuesday):

@@ -113,7 +113,7 @@ def test_of_two_workers_who_claim_at_once_one_gets_a_delivery(due_at: datetime) 
         thread = threading.Thread(target=claim_second)
         thread.start()
         thread.join(0.5)  # on SQLite it waits for the first, on PostgreSQL for nobody
-    thread.join(10)
+    thread.join(60)
     assert (len(first), second) == (1, [[]])
 
 
@@ -133,7 +133,7 @@ def test_of_two_workers_who_see_that_a_probe_is_due_one_asks(company: Company, d
         thread = threading.Thread(target=claim_second)
         thread.start()
         thread.join(0.5)  # by now it waits for the first, and on PostgreSQL has seen the endpoint as it was
-    thread.join(10)
+    thread.join(60)
     assert (len(first), second) == (1, [])
 
 

@@ -39,7 +39,7 @@ def test_two_admins_who_demote_each_other_leave_one(app: Flask) -> None:
         other.start()
         other.join(0.5)  # it has to wait for what this transaction decides
         session.commit()
-    other.join(30)
+    other.join(60)
     assert refused == ["last_admin"]
     assert db.session.query(User).filter_by(role="admin").count() == 1
 
@@ -80,5 +80,5 @@ def test_two_log_ins_at_once_cannot_share_a_code(app: Flask) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert sorted(accepted) == [False, True]

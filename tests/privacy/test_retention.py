@@ -270,7 +270,7 @@ def test_a_purge_beside_a_working_portal_loses_no_delivery(app: Flask, company: 
         for contact in contacts:
             classify_contact(contact, 3)
             purge(company)
-        assert receiver.wait_for(10, timeout=20)
+        assert receiver.wait_for(10)
     assert len({received.headers["webhook-id"] for received in receiver.received}) == 10
 
 

@@ -147,18 +147,18 @@ def publish_all(api: str) -> None:
         set_owner_up(browser, api)
         for each in WORKFLOWS:
             at = f"{api}/workflows/{each['id']}"
-            version = browser.get(at, timeout=30).json()["data"]["versionId"]
+            version = browser.get(at, timeout=60).json()["data"]["versionId"]
             step, facts = "run", {"triggerToStartFrom": {"name": "Webhook"}}
             if each["active"]:
                 step, facts = "activate", {"versionId": version, "name": "", "description": ""}
-            browser.post(f"{at}/{step}", json=facts, timeout=30).raise_for_status()
+            browser.post(f"{at}/{step}", json=facts, timeout=60).raise_for_status()
 
 
 def set_owner_up(browser: requests.Session, api: str) -> None:
     """n8n listens before its API is there."""
     owner = {"email": "owner@example.com", "firstName": "A", "lastName": "B", "password": "Password1234"}
     for _ in range(240):
-        if browser.post(f"{api}/owner/setup", json=owner, timeout=30).status_code == 200:
+        if browser.post(f"{api}/owner/setup", json=owner, timeout=60).status_code == 200:
             return
         time.sleep(0.5)
     raise SystemExit("n8n takes no owner")

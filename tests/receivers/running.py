@@ -64,14 +64,14 @@ def listening(
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def wait_until_found(url: str, *, seconds: float = 60) -> None:
     """Wait for a program that listens before it knows its pages."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(url, timeout=5):
+        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(url, timeout=60):
             return
         time.sleep(0.2)
     raise SystemExit(f"nothing is at {url}")

@@ -165,10 +165,10 @@ def test_keys_of_access_in_an_address_are_not_shown() -> None:
 
 def test_a_long_answer_takes_no_time() -> None:
     masker = Masker(BODY)
-    started = time.monotonic()
+    started = time.thread_time()
     for text in ("a@" * 8000, "1 " * 8000, "Ana " * 4000, "x" * 16000, "1." * 8000):
         masker.mask(text)
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_the_largest_body_is_learned_within_its_bound_and_hides_everything_beyond_it() -> None:

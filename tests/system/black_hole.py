@@ -51,7 +51,7 @@ def classify_each(contact_ids: list[int], receiver: Receiver) -> list[float]:
         committed[made.webhook_id] = clock.utcnow().timestamp()
         db.session.remove()
         time.sleep(PAUSE_SECONDS)
-    assert receiver.wait_for(seen + len(contact_ids), timeout=30)
+    assert receiver.wait_for(seen + len(contact_ids))
     posts = [post for post in receiver.received if post.headers["webhook-id"] in committed]
     return [post.at.timestamp() - committed[post.headers["webhook-id"]] for post in posts]
 

@@ -61,7 +61,7 @@ class Portal:
         return be_crashing, self.environment | crash | {"PYTHONPATH": f"{CRASH_FOLDER}{os.pathsep}{ROOT}"}
 
     def wait_until_ready(self) -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
                 with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=1):
@@ -77,18 +77,18 @@ class Portal:
 
     def wait_for_death(self) -> None:
         assert self.process is not None
-        assert self.process.wait(20) == -signal.SIGKILL
+        assert self.process.wait(60) == -signal.SIGKILL
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def kill(self) -> None:
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(10)
+            self.process.wait(60)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def portal(app: Flask, receiver: Receiver, instance: Path, database_url: str) ->
     portal.kill()
 
 
-def wait_for_status(delivery_id: int, status: str, *, seconds: float = 20) -> Delivery:
+def wait_for_status(delivery_id: int, status: str, *, seconds: float = 60) -> Delivery:
     """The delivery with its attempts, once it has this status; no transaction is left open to keep workers out."""
     end = time.monotonic() + seconds
     while True:

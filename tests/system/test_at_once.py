@@ -102,7 +102,7 @@ def at_once(app: Flask, *acts: Act) -> list[Exception]:
         threads[0].join(0.4)
         session.commit()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert failed == []
     return refused
 

@@ -25,7 +25,7 @@ def base(start: Start) -> tuple[str, str]:  # noqa: F811
 def test_who_comes_by_ipv6_sets_the_portal_up_and_is_logged_in(base: tuple[str, str]) -> None:
     address, link = base
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-    page = browser.open(link, timeout=10).read().decode()
+    page = browser.open(link, timeout=60).read().decode()
     token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page)
     assert token
     values = {
@@ -33,17 +33,17 @@ def test_who_comes_by_ipv6_sets_the_portal_up_and_is_logged_in(base: tuple[str, 
         "password": "correct horse battery staple", "password_again": "correct horse battery staple",
     }  # fmt: skip
     request = urllib.request.Request(link, urllib.parse.urlencode(values).encode(), {"Origin": address})
-    answer = browser.open(request, timeout=10)
+    answer = browser.open(request, timeout=60)
     assert answer.status == 200
     assert answer.url.startswith(f"{address}/")
-    assert browser.open(f"{address}/contacts", timeout=10).url == f"{address}/contacts", "the cookie came back"
+    assert browser.open(f"{address}/contacts", timeout=60).url == f"{address}/contacts", "the cookie came back"
 
 
 def test_another_name_than_its_own_is_refused(base: tuple[str, str]) -> None:
     address, _ = base
     request = urllib.request.Request(f"{address}/login", headers={"Host": "[2001:db8::1]"})
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=10)
+        urllib.request.urlopen(request, timeout=60)
     assert refused.value.code == 400
     refused.value.close()
     assert get(f"{address}/healthz")[0] == 200

@@ -58,7 +58,7 @@ def test_a_death_leaves_nothing_in_doubt_but_what_was_being_sent(portal: Portal,
     assert 0 < len(under_way) <= len(receiver.received) <= CONCURRENCY
     assert untouched == 60 - len(under_way)
     portal.serve()
-    wait_until(lambda: statuses() == {"delivered": 60}, seconds=30)
+    wait_until(lambda: statuses() == {"delivered": 60})
     tries = {each: [reason for reason, _ in attempts_of(each)] for each in ids}
     assert {each for each, reasons in tries.items() if reasons == ["interrupted", "ok_text"]} == under_way
     assert sum(reasons == ["ok_text"] for reasons in tries.values()) == untouched

@@ -53,7 +53,7 @@ def pgbouncer(folder: Path, url: str, mode: str) -> Iterator[str]:
         yield server.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
     finally:
         program.terminate()
-        program.wait(10)
+        program.wait(60)
 
 
 @pytest.fixture(params=["transaction", "session"])
@@ -78,7 +78,7 @@ def test_deliveries_arrive_through_it(pooled: Flask, receiver: Receiver) -> None
     with running_worker(pooled):
         for _ in range(40):
             classify_contact(make_contact(company), 3)
-        assert receiver.wait_for(40, timeout=60)
+        assert receiver.wait_for(40)
     assert len(receiver.received) == 40
 
 

@@ -74,7 +74,7 @@ def running(command: list[str | Path], folder: Path, port: int) -> Iterator[None
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def answers(port: int) -> bool:

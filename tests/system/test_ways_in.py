@@ -74,7 +74,7 @@ class PhpReceiver:
 @pytest.fixture
 def php(tmp_path: Path) -> Iterator[PhpReceiver]:
     receiver = PhpReceiver(tmp_path)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         try:
             requests.get(receiver.url, timeout=1)
@@ -133,7 +133,7 @@ def by_api(portal: Portal, level: int) -> None:
         f"http://127.0.0.1:{portal.port}/api/v1/contacts/{portal.contact_id}/interest-level",
         json={"interest_level": level},
         headers={"Authorization": f"Bearer {portal.token}"},
-        timeout=5,
+        timeout=60,
     )
     assert answer.status_code == 200, answer.text
 
@@ -153,10 +153,10 @@ def post_from(portal: Portal, page: str, target: str, **data: object) -> None:
     """Log in with a browser, open a page, and send its form to `target`."""
     browser, base = requests.Session(), f"http://127.0.0.1:{portal.port}"
     who = {"email": "ana@example.com", "password": factories.PASSWORD}
-    login = browser.get(f"{base}/login", timeout=5)
-    assert browser.post(f"{base}/login", data={"csrf_token": token_of(login)} | who, timeout=5).status_code == 200
-    token = {"csrf_token": token_of(browser.get(f"{base}{page}", timeout=5))}
-    answer = browser.post(f"{base}{target}", data=token | data, timeout=5)
+    login = browser.get(f"{base}/login", timeout=60)
+    assert browser.post(f"{base}/login", data={"csrf_token": token_of(login)} | who, timeout=60).status_code == 200
+    token = {"csrf_token": token_of(browser.get(f"{base}{page}", timeout=60))}
+    answer = browser.post(f"{base}{target}", data=token | data, timeout=60)
     assert answer.status_code == 200, answer.text[:500]
 
 
@@ -179,7 +179,7 @@ def by_saving(portal: Portal, level: int) -> None:
         f"http://127.0.0.1:{portal.port}/api/v1/contacts",
         json={"contact": {"id": portal.contact_id, "interest_level": level}},
         headers={"Authorization": f"Bearer {portal.token}", "Idempotency-Key": "once"},
-        timeout=5,
+        timeout=60,
     )
     assert answer.status_code == 200, answer.text
 

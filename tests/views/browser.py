@@ -16,7 +16,9 @@ from tests.conftest import running_worker
 from tests.factories import PASSWORD, make_company, make_contact, make_user
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 20_000
+"""What a busy machine may take for whatever a page is waited for."""
+expect.set_options(timeout=TIMEOUT_MS)
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 NARROWEST = {"width": 320, "height": 640}  # a page of 1280 at four times its size (WCAG 1.4.10)
 

@@ -199,7 +199,7 @@ def finished(task: Task) -> int:
     db.session.commit()
     task_id = task.id
     db.session.commit()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while db.session.get_one(Task, task_id, populate_existing=True).status != "done" and time.monotonic() < end:
         db.session.commit()
         time.sleep(0.05)

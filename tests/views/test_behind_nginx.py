@@ -53,14 +53,14 @@ def nginx(folder: Path, authority: Authority, *, port: int, upstream: str, heade
     text = CONFIGURATION.format(folder=folder, port=port, upstream=upstream, headers=headers, key_file=key_file)
     (folder / "nginx.conf").write_text(text if os.geteuid() else f"user root;{text}")
     program = subprocess.Popen([NGINX, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "start.log"])
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not (folder / "pid").exists() and time.monotonic() < end:
         time.sleep(0.02)
     try:
         yield f"https://localhost:{port}"
     finally:
         program.terminate()
-        program.wait(10)
+        program.wait(60)
 
 
 @contextmanager

@@ -237,7 +237,7 @@ def test_a_file_is_imported_while_one_watches(page, site):
     page.set_input_files("input[type=file]", files=[file])
     page.get_by_role("button", name="Enviar e conferir").click()
     page.get_by_role("button", name="Conferir o que muda").click()
-    page.get_by_role("button", name="Importar e enviar 1 webhook").click(timeout=8000)
+    page.get_by_role("button", name="Importar e enviar 1 webhook").click()
     expect(page.get_by_text("Pronto: todas as linhas do arquivo foram importadas.")).to_be_visible(timeout=8000)
     assert site.receiver.wait_for(1)
 

@@ -33,7 +33,7 @@ def delivered(app, company, receiver: Receiver):
     contact = make_contact(company, name="Ana")
     make_delivery(contact, 3)
     with running_worker(app):
-        wait_until(is_delivered, seconds=30)
+        wait_until(is_delivered)
     return contact
 
 
@@ -135,7 +135,7 @@ def test_a_key_opens_the_contact_in_the_crm(page, site):
     set_crm_link(company)
     contact_id = db.session.query(Contact).filter_by(name="Ana Souza").one().id
     make_delivery(db.session.get(Contact, contact_id), 3)
-    wait_until(all_delivered, seconds=30)
+    wait_until(all_delivered)
     page.goto("/contacts")
     page.keyboard.press("j")
     expect(page.get_by_role("link", name="Ana Souza")).to_be_focused()
@@ -195,7 +195,7 @@ def deliver(app, company, receiver, answer: bytes, contact=None):
     contact = contact or make_contact(company, name="Ana")
     make_delivery(contact, 3 if contact.interest_level != 3 else 2)
     with running_worker(app):
-        wait_until(all_delivered, seconds=30)
+        wait_until(all_delivered)
     return contact
 
 

@@ -215,7 +215,7 @@ def post(url: str, headers: dict[str, str], body: bytes = REQUEST.body) -> tuple
     """Status and body; a server that is just starting is asked again."""
     for _ in range(100):
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=5) as answer:
+            with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=60) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:

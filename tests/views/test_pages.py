@@ -215,7 +215,7 @@ def pages_about(site: Site, text: str) -> list[str]:
     site.receiver.reply = Reply(500, text.encode() + b"\0", "text/html")
     delivery = make_delivery(contact, 2)
     webhook_id, contact_id = delivery.webhook_id, contact.id
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not db.session.get_one(Delivery, delivery.id, populate_existing=True).reason and time.monotonic() < end:
         db.session.commit()
         time.sleep(0.02)

@@ -337,7 +337,7 @@ def test_two_at_once_do_not_share_a_recovery_code(app, company):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert sorted(used) == [False, True]
 
 

@@ -44,7 +44,7 @@ def test_sixty_are_classified_by_keys_alone_in_order_each_once(page, site, sixty
         ).to_be_visible()
         page.keyboard.press("123"[place % 3])
     expect(page.get_by_role("heading", name="Nada mais a classificar.")).to_be_visible()
-    assert site.receiver.wait_for(SIXTY, timeout=20)
+    assert site.receiver.wait_for(SIXTY)
     db.session.rollback()
     done = db.session.execute(
         select(Contact.name, Classification.new_level)

@@ -24,7 +24,7 @@ def company(app: Flask, receiver: Receiver) -> Company:
     return factories.make_company(url=receiver.url)
 
 
-def wait_until(condition: Any, *, seconds: float = 10) -> None:
+def wait_until(condition: Any, *, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
@@ -44,14 +44,14 @@ def statuses() -> dict[str, int]:
 def test_a_classification_wakes_the_worker_reaches_the_receiver_and_is_recorded_as_delivered(
     app: Flask, company: Company, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "TICK_SECONDS", 60)
+    monkeypatch.setattr(run, "TICK_SECONDS", 3600)
     monkeypatch.setattr(dispatcher, "LOOK_SECONDS", 3600)
     contact = factories.make_contact(company)
     db.session.rollback()
     with running_worker(app):
         time.sleep(1)  # the worker has looked, and found nothing; its next look is an hour away
         delivery = factories.make_delivery(contact, level=3)
-        assert receiver.wait_for(1, timeout=5), "nobody woke the worker"
+        assert receiver.wait_for(1), "nobody woke the worker"
         body = delivery.body
         wait_until(lambda: statuses() == {"delivered": 1})
     post = receiver.received[0]
@@ -83,7 +83,7 @@ def test_two_workers_send_each_delivery_once(app: Flask, company: Company, recei
         factories.make_delivery(factories.make_contact(company))
     db.session.remove()
     with running_worker(app), running_worker(app):
-        wait_until(lambda: statuses() == {"delivered": 150}, seconds=30)
+        wait_until(lambda: statuses() == {"delivered": 150})
     assert len(receiver.received) == 150
     assert len({post.headers["webhook-id"] for post in receiver.received}) == 150
 
@@ -114,23 +114,23 @@ def test_a_delivery_that_cannot_be_sent_fails_with_its_reason_and_keeps_nobody_w
     assert db.session.get_one(Delivery, broken.id).reason == "internal_error"
 
 
-@pytest.mark.alone
 def test_a_slow_receiver_does_not_hold_up_another_company(make_app: MakeApp, receiver: Receiver) -> None:
-    app = make_app(worker_threads=8, endpoint_concurrency=4)
-    receiver.delay = 1.5
-    with app.app_context(), Receiver() as quick:
-        slow = factories.make_company(url=receiver.url)
+    app = make_app(worker_threads=8, endpoint_concurrency=4, deadline=120.0)
+    released = threading.Event()
+    with app.app_context(), Receiver(on_request=lambda _: released.wait(90)) as stuck:
+        slow = factories.make_company(url=stuck.url)
         for _ in range(40):
             factories.make_delivery(factories.make_contact(slow))
-        contact = factories.make_contact(factories.make_company("Outra", url=quick.url))
+        contact = factories.make_contact(factories.make_company("Outra", url=receiver.url))
         db.session.rollback()
         with running_worker(app):
-            assert receiver.wait_for(4, timeout=5)
-            started = time.monotonic()
-            factories.make_delivery(contact)
-            db.session.rollback()
-            assert quick.wait_for(1, timeout=5)
-            assert time.monotonic() - started < 1.0
+            try:
+                assert stuck.wait_for(4)
+                factories.make_delivery(contact)
+                db.session.rollback()
+                assert receiver.wait_for(1)
+            finally:
+                released.set()
 
 
 def test_more_quick_receivers_than_senders_die_at_one_moment_and_another_gets_its_own(
@@ -151,10 +151,10 @@ def test_more_quick_receivers_than_senders_die_at_one_moment_and_another_gets_it
                 factories.make_delivery(db.session.merge(contact), 2)
             db.session.rollback()
             try:
-                assert dying.wait_for(18, timeout=20)
+                assert dying.wait_for(18)
                 factories.make_delivery(db.session.merge(contacts[9]), 2)
                 db.session.rollback()
-                assert receiver.wait_for(2, timeout=20)
+                assert receiver.wait_for(2)
             finally:
                 is_alive.set()
             wait_until(lambda: statuses() == {"delivered": 20})
@@ -189,7 +189,7 @@ def test_a_worker_that_stops_gives_back_what_it_has_not_sent(app: Flask, company
         factories.make_delivery(factories.make_contact(company))
     db.session.remove()
     with running_worker(app):
-        receiver.wait_for(8, timeout=5)
+        receiver.wait_for(8)
     found = statuses()
     assert set(found) <= {"delivered", "pending"}
     assert found["delivered"] == len(receiver.received)
@@ -215,6 +215,6 @@ def test_an_endpoint_gets_no_more_a_second_than_the_rate_limit_allows(make_app: 
             factories.make_delivery(factories.make_contact(company))
         db.session.remove()
         with running_worker(app):
-            assert receiver.wait_for(11, timeout=10)
+            assert receiver.wait_for(11)
     times = [post.at for post in receiver.received]
     assert (times[-1] - times[0]).total_seconds() >= 0.95

@@ -97,7 +97,7 @@ def test_nothing_begins_whose_lease_may_end_before_its_try(
     )
     claim = make_claim(1)._replace(url="ftp://crm.example/", lease_expires_at=utcnow() + timedelta(seconds=seconds))
     sender.put([claim])
-    item = inbox.get(timeout=5)
+    item = inbox.get(timeout=60)
     assert (item[1].reason == "invalid_url") if is_sent else (item == claim)
 
 
@@ -112,7 +112,7 @@ def test_nothing_begins_once_the_sender_is_to_stop(app: Flask) -> None:
     sender.put([])
     sender.stop()
     sender.put(claims)
-    assert [inbox.get(timeout=5), inbox.get(timeout=5), inbox.empty()] == [*claims, True]
+    assert [inbox.get(timeout=60), inbox.get(timeout=60), inbox.empty()] == [*claims, True]
 
 
 @pytest.mark.parametrize(("step", "status"), [(0.0, "pending"), (3600.0, "sending"), (-3600.0, "pending")])

@@ -41,7 +41,7 @@ def begin(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Counting]:
     def begin(*faults: Exception) -> Counting:
         counting = Counting(*faults)
         counting.start()
-        assert counting.turns.acquire(timeout=10)
+        assert counting.turns.acquire(timeout=60)
         return counting
 
     return begin
@@ -49,14 +49,14 @@ def begin(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Counting]:
 
 def end(counting: Counting) -> None:
     counting.stop()
-    counting.join(10)
+    counting.join(60)
     assert not counting.is_alive(), "a stop does not end the sleep"
 
 
 def test_a_call_ends_the_sleep_and_counts_for_one_turn(begin: Callable[..., Counting]) -> None:
     counting = begin()
     counting.wake()
-    assert counting.turns.acquire(timeout=10)
+    assert counting.turns.acquire(timeout=60)
     assert not counting.turns.acquire(timeout=0.2), "nobody called, and it did not sleep"
     end(counting)
 
@@ -71,8 +71,8 @@ def test_faults_of_every_kind_are_told_and_endured(
     monkeypatch.setattr(rounds, "outage", Outage())
     away, ours = OperationalError("SELECT secret", {}, Exception("no route")), ZeroDivisionError("a fault of ours")
     counting = begin(away, ours)
-    assert counting.turns.acquire(timeout=10)
-    assert counting.turns.acquire(timeout=10)
+    assert counting.turns.acquire(timeout=60)
+    assert counting.turns.acquire(timeout=60)
     end(counting)
     assert counting.mended == [away, ours]
     told = [(record.levelname, getattr(record, "action", None)) for record in written.buffer]
@@ -89,7 +89,7 @@ def test_the_log_quotes_the_drivers_words_of_an_outage_and_nothing_that_was_to_b
     caused.__cause__ = cause
     counting = begin(caused, bare)
     for _ in range(2):
-        assert counting.turns.acquire(timeout=10)
+        assert counting.turns.acquire(timeout=60)
     end(counting)
     assert noted == [("tests", cause), ("tests", bare)]
 

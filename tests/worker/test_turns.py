@@ -444,7 +444,7 @@ def test_the_sender_tells_its_dispatcher_of_a_wrong_key_and_gives_the_claim_back
     db.session.remove()
     dispatcher = Dispatcher(db.engine, runtime().settings, Vault("of another installation" * 2), runtime().egress)
     dispatcher.start()
-    dispatcher.join(10)
+    dispatcher.join(60)
     has_ended = not dispatcher.is_alive()
     dispatcher.stop()
     dispatcher.join()

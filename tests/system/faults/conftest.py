@@ -93,7 +93,7 @@ def attempts_of(delivery_id: int) -> list[tuple[str, bool]]:
     return found
 
 
-def wait_until(condition: Callable[[], Any], *, seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], Any], *, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"it did not happen within {seconds} s"

@@ -58,7 +58,7 @@ def test_a_reaper_that_runs_while_the_owner_records_takes_nothing_back(company: 
         outbox.settle(owner, [(claim, answered("ok_text"))], rules())
         reaper = begun(reap)
         reaper.join(0.3)
-    reaper.join(10)
+    reaper.join(60)
     assert found == [0]
     assert reload(delivery_id).status == "delivered"
     assert attempts_of(delivery_id) == [("ok_text", False)]
@@ -77,7 +77,7 @@ def test_an_owner_who_records_while_the_reaper_runs_is_late(company: Company) ->
         assert outbox.recover(reaper, rules(now=utcnow() + timedelta(minutes=1)), lease=LEASE) == 1
         owner = begun(record)
         owner.join(0.3)
-    owner.join(10)
+    owner.join(60)
     assert reload(delivery_id).status == "pending"
     assert attempts_of(delivery_id) == [("interrupted", False), ("server_error", True)]
     assert factories.endpoint_of(company).consecutive_failures == 0
@@ -164,7 +164,7 @@ def test_two_clicks_on_resend_at_the_same_moment_send_once(app: Flask, company: 
     db.session.remove()
     threads = [begun(lambda pair=pair: click(*pair)) for pair in zip(clicks, tokens, strict=True)]
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     with running_worker(app):
         wait_until(lambda: statuses() == {"delivered": 1})
     assert answers == [303, 303]
@@ -193,7 +193,7 @@ def test_a_resend_by_hand_while_the_retry_is_due_never_makes_two_at_once(make_ap
             wait_until(lambda: statuses() == {"pending": 1})
             threads = [begun(resend) for _ in range(4)]
             for thread in threads:
-                thread.join(30)
+                thread.join(60)
             wait_until(lambda: statuses() == {"delivered": 1})
         times = [post.at for post in receiver.received]
         gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]

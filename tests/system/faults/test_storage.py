@@ -158,7 +158,7 @@ def test_without_space_nothing_is_half_written_and_all_goes_on_when_there_is_som
         assert receiver.wait_for(1)
         space.take(portal)  # while the first is on its way: its record finds no space
         answers = [classify(contact_id) for contact_id in ids[1:]]
-        page = requests.get(f"http://127.0.0.1:{portal.port}/login", timeout=30)
+        page = requests.get(f"http://127.0.0.1:{portal.port}/login", timeout=60)
         reader.execute("ROLLBACK")
     refused = [answer for answer in answers if answer.status_code != 200]
     assert refused
