@@ -37,6 +37,7 @@ def index() -> str:
         newest=requests[0].id if requests else 0,
         left=LIVE_LOOKS,
         kept=inspector.KEPT_REQUESTS,
+        most=inspector.MAX_A_MINUTE,
     )
 
 

@@ -122,10 +122,11 @@ def test_a_large_body_is_cut_and_a_huge_one_is_refused(admin, nobody, company, p
     assert len(kept(company)) == 1
 
 
-def test_only_so_much_is_taken_in_a_minute(nobody, company, path):
+def test_only_so_much_is_taken_in_a_minute(admin, nobody, path):
     with time_machine.travel(clock.utcnow(), tick=False) as moved:
         statuses = [send(nobody, path).status_code for _ in range(31)]
         assert statuses == [200] * 30 + [429]
+        assert "até 30 vezes por minuto" in admin.get("/inspector").text
         moved.shift(timedelta(seconds=61))
         assert send(nobody, path).status_code == 200
 
