@@ -197,4 +197,4 @@ def _is_mark(character: str) -> bool:
 def _is_seen(character: str) -> bool:
     if character in FILLERS or character.isspace():
         return False
-    return unicodedata.category(character) not in ("Cf", "Cc", "Cs", "Mn", "Me", "Zs", "Zl", "Zp")
+    return unicodedata.category(character) not in ("Cf", "Cs", "Mn", "Me")

@@ -8,7 +8,7 @@ import pytest
 from portal.egress.address import AddressError, AddressPolicy, origin_of, parse_address
 from portal.rules import complaints, crm_link, identity
 from portal.rules.clues import _name_difference
-from portal.rules.verdict import judge
+from portal.rules.verdict import decode, judge
 
 
 @pytest.mark.parametrize(
@@ -139,3 +139,43 @@ def test_places_are_found_up_to_a_length_of_name_and_value() -> None:
     assert list(crm_link.places_of(answer)) == ["/" + "a" * 299, "/c", "/g"]
     assert crm_link.find({"a": list(range(100_001))}, "/a/99999") == "99999"
     assert crm_link.find({"a": list(range(100_001))}, "/a/100000") is None
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_each_byte_order_mark_tells_its_encoding(codec: str) -> None:
+    text = "não, 名"
+    assert decode(("\ufeff" + text).encode(codec)) == text
+
+
+@pytest.mark.parametrize(
+    ("said", "is_complaint"),
+    [
+        ({"email": ["This field is required."]}, True),
+        ({"email": ["required"]}, False),
+        ({"email": ["Ana Lima"]}, False),
+        ({"email": ["This field is required.", 1]}, False),
+        ({"email": "x", "phone": ["This field is required."]}, False),
+        ({"other": ["This field is required."]}, False),
+    ],
+)
+def test_a_form_complains_of_a_field_in_a_sentence(said: dict[str, Any], is_complaint: bool) -> None:
+    assert (complaints.of_value(said) == "error_in_json") == is_complaint, complaints.of_value(said)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_safe"),
+    [
+        ("https://x.test/1", True),
+        ("https://x.test/1\u200b", False),
+        ("https://x.test/1 2", False),
+        ("http://x.test/1", False),
+        ("https:///1", False),
+        ("https://a@x.test/1", False),
+        ("https://x.test:0/1", False),
+        ("https://x.test:x/1", False),
+        ("https://x.test:8443/1", True),
+        ('https://x.test/"', False),
+    ],
+)
+def test_an_address_that_an_answer_gives_is_opened_only_where_it_is_safe(value: str, is_safe: bool) -> None:
+    assert crm_link.build_address("{id}", value) == (value if is_safe else None)

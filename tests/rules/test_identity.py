@@ -133,6 +133,7 @@ def test_an_e_mail_is_the_first_address_in_lower_case(text, expected):
         ("\u200b\u200b", ""),
         ("\u3164", ""),
         ("\u2800 \u00ad", ""),
+        *((character, "") for character in "\x01\x85\u00ad\ud800\u0301\u0488\u2003\u2028\u2029"),
         ("علی\u200cرضا", "علی\u200cرضا"),
         ("Ana 👩‍💻", "Ana 👩‍💻"),
     ],
