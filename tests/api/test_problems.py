@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from portal.api import contacts
 from portal.api.protocol.sentences import DETAILS, FIELD_SENTENCES, TITLES
+from portal.vault import DamagedSecret, SecretError, WrongKey
 from tests.api.conftest import Caller, check_problem, field_errors
 
 BODIES = [
@@ -120,6 +121,17 @@ def test_a_body_that_is_too_large_is_refused(api: Caller) -> None:
 
 def test_a_foreign_host_name_is_refused(api: Caller) -> None:
     check_problem(api.get("/webhook", headers={"Host": "evil.example"}), 400, "bad_request")
+
+
+@pytest.mark.parametrize("error", [WrongKey, DamagedSecret])
+def test_a_secret_that_cannot_be_opened_is_told(
+    api: Caller, monkeypatch: pytest.MonkeyPatch, error: type[SecretError]
+) -> None:
+    def fail(*_args: Any, **_kwargs: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(contacts, "save_items", fail)
+    check_problem(api.post("/contacts", {"contact": {"name": "Ana"}}), 409, "secret_unreadable")
 
 
 def test_a_fault_of_ours_tells_nothing_but_its_number(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
