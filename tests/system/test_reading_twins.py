@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
 from flask import Flask
 from sqlalchemy import Row, insert
 from sqlalchemy import inspect as inspect_row
@@ -31,7 +30,7 @@ from tests.system.test_twins import make_twin
 ROOMS = (audit, company_room, contacts, deliveries, importing, notices, outbox, people, privacy, report, tasks)
 NOW = datetime.now(UTC)
 LONG_AGO, SOON = NOW - timedelta(days=9), NOW + timedelta(days=9)
-NUMBERS = range(1, 60)
+NUMBERS = range(1, 20)
 NO_READING = (
     *("forget_records", "clear", "forget", "forget_facts", "forget_said", "cancel_waiting", "hold_company", "enqueue"),
     *("lock_endpoint", "lock_configured", "remember", "mark_changed", "resend_many", "require_address", "keep"),
@@ -172,7 +171,6 @@ def make_whole(name: str) -> int:
     return company.id
 
 
-@pytest.mark.slow(20)
 def test_what_is_read_of_a_company_is_its_own(app: Flask) -> None:
     first = make_whole("Age")
     before = {name: answers(read, first) for name, read in READINGS.items()}
