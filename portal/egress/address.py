@@ -106,7 +106,7 @@ def parse_address(url: str, policy: AddressPolicy) -> Address:
     """Read and normalise an address; pure, no name is resolved.
 
     Raises AddressError with `problem` one of: scheme, https_required, character, userinfo, percent_host, no_host,
-    bad_host, numeric_host, unparsable, port, local_name, not_public (a numeric host).
+    bad_host, numeric_host, too_long, unparsable, port, local_name, not_public (a numeric host).
     """
     text = _strip_spaces(url)
     _refuse_characters(text)
@@ -123,7 +123,7 @@ def parse_address(url: str, policy: AddressPolicy) -> Address:
     suffix = "" if port == DEFAULT_PORTS[scheme] else f":{port}"
     normalised = f"{scheme}://{shown}{suffix}{target}"
     if len(normalised) > MAX_URL_LENGTH:
-        raise AddressError("unparsable", f"longer than {MAX_URL_LENGTH} characters")
+        raise AddressError("too_long", f"longer than {MAX_URL_LENGTH} characters")
     warnings = ("plain_http",) if scheme == "http" else ()
     return Address(normalised, scheme, host, port, target, warnings)
 
@@ -165,7 +165,7 @@ def _strip_spaces(url: str) -> str:
 
 def _refuse_characters(text: str) -> None:
     if len(text) > MAX_URL_LENGTH:
-        raise AddressError("unparsable", f"longer than {MAX_URL_LENGTH} characters")
+        raise AddressError("too_long", f"longer than {MAX_URL_LENGTH} characters")
     for character in text:
         # Categories C (control, format, surrogate, private, unassigned) and Z (separators).
         if character == "\\" or unicodedata.category(character)[0] in "CZ" or _INVISIBLE.match(character):

@@ -63,6 +63,7 @@ KINDS = (
     Kind("chat", "chat.googleapis.com", name="Google Chat"),
     Kind("chat", "api.telegram.org", name="Telegram"),
     Kind("chat", "graph.facebook.com wa.me api.whatsapp.com", name="WhatsApp"),
+    Kind("home_page", "webhook.site", r"\A/?\Z"),  # what is seen in a browser is an address of a view, behind a #
     Kind("inspector", ".webhook.site .beeceptor.com .requestcatcher.com .hookbin.com requestbin.com httpbin.org"),
     Kind("inspector", "ptsv3.com typedwebhook.tools postman-echo.com"),
     Kind("tunnel", ".ngrok-free.app .ngrok.app .ngrok.io .ngrok.dev .trycloudflare.com .loca.lt .serveo.net"),

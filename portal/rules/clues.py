@@ -97,7 +97,7 @@ _OF_ADDRESSES = "%/:?#[]@!$&'()*+,;=~"
 
 def _find_redirect(answer: _Answer) -> Clue | None:
     location = quote(answer.headers.get("location", ""), safe=_OF_ADDRESSES, encoding="latin-1")
-    target = urlsplit(urljoin(answer.given.url, location))
+    target = urlsplit(urljoin(answer.given.url, location))._replace(fragment="")  # no request carries one
     host = target.hostname or ""
     if not location or not host or target.scheme not in ("http", "https"):
         return None
@@ -129,7 +129,7 @@ def _name_difference(url: SplitResult, target: SplitResult) -> str:
 
 def _show(target: SplitResult) -> str:
     """An address in a sentence, without its query, which may be a key."""
-    address = target._replace(query="", fragment="").geturl()
+    address = target._replace(query="").geturl()
     shown = "".join(each for each in address if each.isascii() and each.isprintable())[:MAX_SHOWN]
     return f"{shown}?…" if target.query else shown
 

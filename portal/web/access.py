@@ -56,7 +56,7 @@ def init_app(app: Flask) -> None:
 
 def refuse_nul() -> None:
     """Refuse an address with U+0000 in it: no stored text holds it, and PostgreSQL refuses to look for it."""
-    if "\0" in request.path:
+    if "\0" in request.path and request.routing_exception is None:
         abort(404)
 
 

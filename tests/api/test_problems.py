@@ -83,7 +83,9 @@ def test_one_of_a_list_that_is_no_contact_is_refused_by_its_place(api: Caller) -
     assert field_errors(problem) == {"1": "not_an_object", "2": "not_an_object"}
 
 
-@pytest.mark.parametrize("path", ["", "/nothing", "/contacts/x", "/contacts/-1", f"/contacts/{2**63}", "/contacts/1/"])
+@pytest.mark.parametrize(
+    "path", ["", "/nothing", "/contacts/x", "/contacts/-1", f"/contacts/{2**63}", "/contacts/1/", "/contacts/%00"]
+)
 def test_an_unknown_address_is_not_found(api: Caller, path: str) -> None:
     check_problem(api.get(path), 404, "not_found")
 

@@ -50,6 +50,8 @@ ROWS = [
     Row("redirect_moved", 307, ("Location: https://new.test/v2?key=1",), offer="https://new.test/v2?key=1"),
     Row("redirect_moved", 302, ("Location: /caf\u00e9 1/{{x}}",), offer="{bare}/caf%C3%A9%201/%7Bx%7D"),
     Row("redirect_loop", 307, ("Location: {url}",)),
+    Row("redirect_loop", 302, ("Location: #top",)),
+    Row("redirect_moved", 302, ("Location: /v2#top",), offer="{bare}/v2"),
     Row("redirect_home", 302, ("Location: /",)),
     Row("redirect_login", 302, ("Location: /users/sign_in?next=%2Fhook",)),
     Row("redirect_login", 302, ("Location: https://accounts.google.com/v3/x",)),

@@ -61,7 +61,7 @@ login_page crm.test/wp-admin/index.php
 crm acme.pipedrive.com/x flow.zoho.com/x
 local intranet/x crm.lan/x 10.0.0.5/x
 home_page crm.test crm.test/ crm.test/index.php crm.test/default.aspx crm.test/index.htm crm.test/index.html
-home_page crm.test/default.asp
+home_page crm.test/default.asp webhook.site webhook.site/#!/view/1
 none crm.test/dev crm.test/exec services.leadconnectorhq.com/x crm.test/webhook-trigger/b
 none crm.test/workflow/ABCDEFGHIJ012345 crm.test/workflow/abcdefghij012345
 none a.workers.dev a.run.app a.on.aws a.deno.dev a.val.run crm.test/hook crm.test/wp-admin/admin-post.php

@@ -93,7 +93,7 @@ def test_an_origin_is_scheme_host_and_port(url: str, origin: str) -> None:
         ("-a.test", "bad_host"),
         ("a b.test", "character"),
         ("a\u2003b.test", "character"),
-        (f"x.test/{'a' * 2048}", "unparsable"),
+        (f"x.test/{'a' * 2048}", "too_long"),
     ],
 )
 def test_a_host_is_written_as_dns_has_it_or_refused_with_its_reason(host: str, found: str) -> None:

@@ -53,7 +53,18 @@ REASONS = [
     *("tls_self_signed", "tls_untrusted", "tls_incomplete_chain"),
 ]
 PROBLEMS = [
-    *("scheme", "no_host", "bad_host", "userinfo", "character", "port", "numeric_host", "percent_host", "unparsable"),
+    *(
+        "scheme",
+        "no_host",
+        "bad_host",
+        "userinfo",
+        "character",
+        "port",
+        "numeric_host",
+        "percent_host",
+        "unparsable",
+        "too_long",
+    ),
     *("local_name", "not_public", "https_required"),
 ]
 MAY_HAVE_ARRIVED = "o CRM pode ter recebido os dados: um novo envio leva a mesma identificação"

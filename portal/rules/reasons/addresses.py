@@ -27,6 +27,7 @@ PROBLEMS = {
     ),
     "percent_host": _("O nome do servidor na URL não pode ter o sinal de porcentagem. Copie a URL de novo."),
     "unparsable": _("Não foi possível entender esta URL. Copie-a de novo, inteira, de onde ela foi criada."),
+    "too_long": _("A URL tem mais de 2048 caracteres, que é o máximo. Confira se o campo tem só a URL, uma vez."),
     "local_name": _(
         "Este nome só existe dentro de uma rede interna, e o portal envia pela internet. Use a URL pública do destino."
     ),
