@@ -193,10 +193,10 @@ def claim_due(
 ) -> list[Claim]:
     """Lend at most `limit` due deliveries to the caller, and of each company at most what it has `room_for`.
 
-    `room_for` is asked with a company and the companies of what is lent before it. Companies share the limit evenly,
-    and what one does not use goes to the others; where nothing is left, one goes of each company that `goes_besides`. A
-    contact's deliveries go out in order: none is lent while an older one of the same contact is open. Of a failing
-    endpoint one delivery is lent when its next probe is due, whenever that delivery itself is.
+    `room_for` is asked with a company and the companies of what is lent to others before it. Companies share the limit
+    evenly, and what one does not use goes to the others; where nothing is left, one goes of each company that
+    `goes_besides`. A contact's deliveries go out in order: none is lent while an older one of the same contact is open.
+    Of a failing endpoint one delivery is lent when its next probe is due, whenever that delivery itself is.
     """
     claims: list[Claim] = []
     targets = [row for row in ENDPOINTS_WITH_DUE.all(connection, now=now) if room_for(row.company_id, ())]
@@ -229,7 +229,8 @@ def _share_out(
         company_id = target.company_id
         has_some = before[company_id]
         share = max(ceil((limit - len(lent)) / left), int(not has_some and goes_besides(company_id, lent)))
-        share = min(share, room_for(company_id, lent) - has_some)
+        others = [each for each in lent if each != company_id] if has_some else lent
+        share = min(share, room_for(company_id, others) - has_some)
         if share > 0:
             shares[company_id] = share if target.state == "active" else 1
             lent += [company_id] * shares[company_id]

@@ -256,6 +256,24 @@ def test_a_company_is_asked_when_those_before_it_have_nothing_that_may_go(compan
         assert [claim.company_id for claim in claim_in(connection, utcnow(), limit=1)] == [company_id]
 
 
+def test_what_a_company_got_in_a_claim_is_no_loan_to_others_when_it_is_asked_again(company: Company) -> None:
+    """Six may go of the slow together. The first round gives each of the two four, of which one has but one."""
+    other = factories.make_company("Outra", url=URL)
+    for each, count in ((company, 9), (other, 1)):
+        for _ in range(count):
+            factories.make_delivery(factories.make_contact(each))
+    company_id, now = company.id, utcnow()
+    db.session.rollback()
+
+    def room_for(_: int, lent: Sequence[int]) -> int:
+        return 6 - len(lent)
+
+    with db.engine.begin() as connection:
+        claims = outbox.claim_due(connection, now=now, lease=LEASE, limit=8, room_for=room_for)
+        connection.rollback()
+    assert Counter(claim.company_id for claim in claims) == {company_id: 5, other.id: 1}
+
+
 def test_a_claim_ends_where_nobody_has_more_although_some_is_left_of_the_limit(company: Company) -> None:
     companies = [company, *(factories.make_company(f"Empresa {number}", url=URL) for number in range(3))]
     for each in (*companies, *companies[:3]):
