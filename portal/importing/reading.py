@@ -1,7 +1,7 @@
 """From a file's text to its rows, each with the number of the line it begins on.
 
 Broken quotes cost one row wherever they are: reading goes on where the following lines have the shape of rows again.
-The time is linear: no line is looked at more than a few times.
+Where quotes are broken at most some hundred lines are looked at together; the time is linear.
 """
 
 import csv
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
+from portal.importing.broken import Cut, row_cost
 from portal.importing.encoding import Blocks, mend_accents, open_text
-from portal.importing.quoting import MAX_COLUMNS, split_leniently, unwrap
+from portal.importing.quoting import MAX_COLUMNS, unwrap
 from portal.importing.shape import Shape
 
 MAX_CELL = 10_000  # characters of a cell; what is beyond them is cut off
@@ -99,14 +100,13 @@ class _Records:
         self._width = shape.width if shape else 0
         self._has_short_rows = False
         self._no_row_before = 0
+        self._settled: deque[_Attempt] = deque()
 
     def read(self) -> Iterator[Record]:
         is_after_gap = False
-        while (attempt := self._attempt()) is not None:
-            if len(attempt.cells) < self._width and (inner := self._unwrapped(attempt.cells)):
-                attempt.cells = inner
-            if refused := self._refused(attempt):
-                yield refused
+        while (attempt := self._next()) is not None:
+            if attempt.problem:
+                yield self._bad_row(attempt)
                 continue
             cells = attempt.cells
             if not any(map(str.strip, cells)):
@@ -121,6 +121,17 @@ class _Records:
             kept = tuple(cells) if is_short else tuple(cell[:MAX_CELL] for cell in cells)
             yield Record(attempt.line, kept, problem, is_below)
 
+    def _next(self) -> _Attempt | None:
+        """The next record, as far as the quotes around it tell."""
+        if self._settled:
+            return self._settled.popleft()
+        attempt = self._attempt()
+        if attempt is None or self._is_sure(attempt):
+            return attempt
+        if self._shape is None or attempt.line < self._no_row_before:
+            return self._as_it_stands(attempt)
+        return self._settle(attempt, self._shape)
+
     def _attempt(self) -> _Attempt | None:
         """Read one record, with the quotes as they should be; None at the end."""
         attempt = self._feed.begin()
@@ -132,6 +143,8 @@ class _Records:
             attempt.problem = refused.problem
         except csv.Error:  # text beside quotes, or a cell beyond the csv module's own limit
             attempt.problem = "unclosed_quote"
+        if len(attempt.cells) < self._width and (inner := self._unwrapped(attempt.cells)):
+            attempt.cells = inner
         return attempt
 
     def _unwrapped(self, cells: Sequence[str]) -> Sequence[str] | None:
@@ -139,90 +152,61 @@ class _Records:
         inner = unwrap(cells, self._delimiter)
         return inner if inner and len(inner) == self._width else None
 
-    def _refused(self, attempt: _Attempt) -> Record | None:
-        """The bad row that a record is whose quotes are broken, or the mended one; None for any other."""
-        if attempt.problem or (len(attempt.lines) == 1 and self._is_odd_line(attempt)):
-            return self._give_up(attempt, attempt.problem or "unclosed_quote")
-        if len(attempt.lines) == 1 or self._shape is None or attempt.line < self._no_row_before:
-            return None
-        # Whose first and last lines are rows without their quotes holds two stray quotes, and all between them.
-        has_swallowed = all(self._shape.is_whole(attempt.lines[place], self._delimiter) for place in (0, -1))
-        is_torn = has_swallowed or len(attempt.cells) != self._width or self._is_torn(attempt)
-        return self._without_swallowed(attempt, is_sure=is_torn is True) if is_torn is not False else None
+    def _is_sure(self, attempt: _Attempt) -> bool:
+        """Whether a record needs no look at what is around it: one of several lines does at what follows it."""
+        if self._shape is None or attempt.problem == "line_too_long":
+            return attempt.problem != "unclosed_quote"
+        if len(attempt.lines) == 1 and not attempt.problem:
+            is_empty = not any(map(str.strip, attempt.cells)) and '"' not in attempt.lines[0]
+            takes_short = self._has_short_rows and '"' not in attempt.lines[0]
+            return len(attempt.cells) >= self._width or is_empty or takes_short
+        return self._is_whole(attempt) and self._is_before_row()
 
-    def _is_odd_line(self, attempt: _Attempt) -> bool:
-        """Whether a stray quote took cells of a line into another."""
-        line = attempt.lines[0]
-        if self._shape is None or '"' not in line or len(attempt.cells) >= self._width:
+    def _is_whole(self, attempt: _Attempt) -> bool:
+        if attempt.problem or self._shape is None or len(attempt.cells) < self._width:
             return False
-        fits_better = self._shape.fitting(line.split(self._delimiter)) > self._shape.fitting(attempt.cells)
-        return fits_better or line.count('"') % 2 > 0
+        return row_cost(attempt.cells, attempt.lines, self._delimiter, self._shape, takes_short=False) == 0
 
-    def _is_torn(self, attempt: _Attempt) -> bool | None:
-        """Whether what follows begins within a cell: the record ended where one of the next row opens. None: unsure."""
+    def _is_before_row(self) -> bool:
+        """Whether a row as it should be follows, behind empty lines or none, or nothing."""
         passed: list[str] = []
-        while (following := self._attempt()) is not None and len(passed) < MAX_LINES_OF_BROKEN_ROW:
+        while (following := self._attempt()) is not None:
             passed += following.lines
-            if following.problem or '"' in following.lines[0] or len(following.cells) >= self._width:
+            if following.lines[0].strip() or len(passed) > MAX_LINES_OF_BROKEN_ROW:
                 break
         self._feed.push_back(passed)
-        if self._shape is None or following is None or (not following.problem and self._shape.is_row(following.cells)):
-            return False
-        if self._shape.is_cut(attempt.cells):
-            return True
-        begins = self._shape.begins(following.lines[0], self._delimiter)
-        return None if begins is None else not begins
+        return following is None or self._is_whole(following)
 
-    def _without_swallowed(self, attempt: _Attempt, *, is_sure: bool) -> Record | None:
-        """The bad row that ends where another begins within the record, one without quotes unless that is sure."""
-        self._feed.push_back(attempt.lines[1:])
-        before = self._lines_before_next_row()
-        rest = [] if before is None else attempt.lines[len(before) + 1 :]
-        if before is not None and rest and (is_sure or '"' not in rest[0]):
-            return self._bad_row(attempt, "unclosed_quote", before)
-        self._feed.push_back(before or [])
-        self._feed.skip(len(attempt.lines) - 1)
-        return None
-
-    def _give_up(self, attempt: _Attempt, problem: str) -> Record:
-        """A bad row: the lines up to the next that has a row's shape; those after it are read again."""
-        self._feed.push_back(attempt.lines[1:])
-        mended, before = self._mend(attempt), None
-        is_over = self._has_short_rows or (mended is not None and not attempt.lines[0].rstrip().endswith('"'))
-        if problem == "unclosed_quote" and not is_over and attempt.line >= self._no_row_before:
-            before = self._lines_before_next_row()
-        if not before and mended is not None:
-            return Record(attempt.line, mended)
-        return self._bad_row(attempt, problem, before or [])
-
-    def _bad_row(self, attempt: _Attempt, problem: str, more: Sequence[str]) -> Record:
-        text = "".join((attempt.lines[0], *more))
-        return Record(attempt.line, (text[:MAX_CELL].rstrip("\r\n"),), problem)
-
-    def _mend(self, attempt: _Attempt) -> tuple[str, ...] | None:
-        """The cells of a line in which quotes within a quoted cell were not doubled, when all its cells are there."""
-        cells = split_leniently(attempt.lines[0], self._delimiter)
-        return cells if cells is not None and self._shape is not None and self._shape.is_row(cells) else None
-
-    def _lines_before_next_row(self) -> list[str] | None:
-        """The lines up to the next that has a row's shape, which is handed out again; None where none is near."""
-        lines: list[str] = []
-        while self._shape is not None and len(lines) < MAX_LINES_OF_BROKEN_ROW:
-            attempt = self._attempt()
-            if attempt is None:
-                return lines
-            is_whole = attempt.problem is None and self._shape.is_row(attempt.cells)
-            if is_whole and len(attempt.lines) > 1:
-                is_within = self._shape.begins(attempt.lines[0], self._delimiter) is False
-                is_whole = not is_within and self._is_torn(attempt) is False
-            if is_whole or self._mend(attempt) is not None:
-                self._feed.push_back(attempt.lines)
-                return lines
+    def _as_it_stands(self, attempt: _Attempt) -> _Attempt:
+        """The record, or its first line where its quotes are broken; the others are read again."""
+        if attempt.problem:
             self._feed.push_back(attempt.lines[1:])
-            lines += attempt.lines[:1]
-        self._no_row_before = self._feed.line + 1
-        self._feed.push_back(lines)
-        return None
+            attempt.lines = attempt.lines[:1]
+        return attempt
+
+    def _settle(self, attempt: _Attempt, shape: Shape) -> _Attempt:
+        """The record that begins where this one was tried, with those behind it put aside, as they are likeliest."""
+        self._feed.push_back(attempt.lines)
+        count = MAX_LINES_OF_BROKEN_ROW + (0 if attempt.problem else len(attempt.lines))
+        lines, is_end = self._feed.look_ahead(count)
+        cut = Cut(lines, self._delimiter, shape, is_end=is_end, takes_short=self._has_short_rows)
+        pieces, place = cut.pieces(), 0
+        if not pieces or (pieces[0].cells is None and pieces[0].lines == len(lines) and not is_end):
+            self._no_row_before = attempt.line + len(lines)
+            self._feed.skip(len(attempt.lines))
+            return self._as_it_stands(attempt)
+        for piece in pieces:
+            problem = "unclosed_quote" if piece.cells is None else None
+            taken = lines[place : place + piece.lines]
+            self._settled.append(_Attempt(attempt.line + place, taken, piece.cells or (), problem))
+            place += piece.lines
+            if piece.cells and len(piece.cells) < shape.width and not self._has_short_rows:
+                break  # what is below is seen otherwise once there are short rows
+        self._feed.skip(place)
+        return self._settled.popleft()
+
+    def _bad_row(self, attempt: _Attempt) -> Record:
+        return Record(attempt.line, ("".join(attempt.lines)[:MAX_CELL].rstrip("\r\n"),), attempt.problem)
 
 
 def _skip_line(text: io.TextIOWrapper) -> None:
@@ -263,6 +247,22 @@ class _Feed:
         """The last lines are to be handed out again."""
         self._again.extendleft(reversed(lines))
         self.line -= len(lines)
+
+    def look_ahead(self, count: int) -> tuple[list[str], bool]:
+        """The next lines, which are handed out again, and whether the file, or what can be read of it, ends there."""
+        lines: list[str] = []
+        size, is_end = 0, False
+        while len(lines) < count and size <= MAX_LINE and not is_end:
+            line = self._take()
+            is_end = not line
+            if line and len(line) < MAX_LINE:
+                lines.append(line)
+                size += len(line)
+            elif line:
+                self.push_back([line])
+                is_end = True
+        self.push_back(lines)
+        return lines, is_end
 
     def __iter__(self) -> "_Feed":
         return self

@@ -3,7 +3,6 @@
 It tells a row from a line of prose inside a cell, where quotes are broken and do not tell.
 """
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ KINDS = tuple(
     re.compile(pattern)
     for pattern in (r"[^\s@]+@[^\s@]+", r"(?=\S+\Z)\S*(?:://|\.com/|www\.)\S*", r"[+(]?\d[\d\s()+./:,-]*")
 )
-QUOTES = re.compile('"+')
 LONGEST_START = 10_000  # characters of a line by which it is told
 
 
@@ -50,24 +48,6 @@ class Shape:
         fitting, filled = self.fitting(cells)
         is_told = 0 < fitting == filled if self.kinds else all(cells)
         return len(cells) == self.width > 1 and is_told and not any(cell.startswith(" ") for cell in cells)
-
-    def begins(self, line: str, delimiter: str) -> bool | None:
-        """Whether a line begins a row, and not within a cell: by its first quotes, else by its cells; None: unsure."""
-        start, quotes = line[:LONGEST_START], QUOTES.search(line)
-        told = start
-        if quotes:
-            above, below = line[: quotes.start()].rstrip(" "), line[quotes.end() :].strip(" \r\n")
-            is_first = not above or above.endswith(delimiter)
-            is_last = not below or below.startswith(delimiter)
-            is_even = len(quotes[0]) % 2 == 0
-            if is_first != is_last and (is_first or not is_even):
-                return is_first and not is_even
-            told = above or start.replace('"', "")
-        quoted = next(csv.reader([start], delimiter=delimiter, skipinitialspace=True), [])
-        fits = [self.fitting(cells) for cells in (quoted, told.split(delimiter))]
-        if any(fitting * 2 >= filled > 0 for fitting, filled in fits):
-            return True
-        return False if all(filled for _, filled in fits) else None if quotes else True
 
     def fitting(self, cells: Sequence[str]) -> tuple[int, int]:
         """How many cells of the columns of one kind are of it, and how many are filled."""

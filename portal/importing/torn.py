@@ -3,13 +3,11 @@
 They look like short rows, until the rest of the row or the other quote comes.
 """
 
-import re
 from collections.abc import Iterator
 
+from portal.importing.broken import ENDING
 from portal.importing.reading import MAX_LINES_OF_BROKEN_ROW, Record
 from portal.importing.shape import Shape
-
-ENDING = re.compile(r'[^"]*" *(?:[,;\t|\r\n]|$)')  # a line whose first quote ends a cell
 
 
 def join_broken(records: Iterator[Record], shape: Shape) -> Iterator[Record]:

@@ -220,26 +220,6 @@ def test_a_row_has_as_many_cells_and_half_of_its_kinds_in_their_places(
 
 
 @pytest.mark.parametrize(
-    ("line", "begins"),
-    [
-        ("Ana,a@x.test,1\n", True),
-        ("Ana,b,c\n", False),
-        ("Ana\n", True),
-        ('Ana,"Boa\n', True),
-        ('Boa",a@x.test\n', False),
-        ('Ana,",\n', None),
-        ('"\n', None),
-        ('","a@x.test",1\n', True),
-        ('",b,c\n', None),
-        ('"""Boa\n', True),
-        ('""Boa\n', False),
-    ],
-)
-def test_a_line_begins_a_row_by_its_first_quotes_else_by_its_cells(line: str, begins: bool | None) -> None:
-    assert Shape.of(3, ROWS).begins(line, ",") is begins
-
-
-@pytest.mark.parametrize(
     ("cell", "is_cut"), [("a@x.test", False), ("\na@x.test\n", False), ("a\nb", True), ("x", False)]
 )
 def test_a_cell_of_one_kind_is_cut_where_it_goes_over_lines_and_is_not_of_it(cell: str, is_cut: bool) -> None:

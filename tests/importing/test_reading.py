@@ -405,3 +405,42 @@ def test_what_follows_a_stray_quote_is_nobody_though_it_is_short_too():
     rows[1] = '"Pessoa 1"","\nBar","p1@x.test","\n","3"'
     names = names_of("\n".join(['"Nome","Empresa","E-mail","Cargo","Nível de interesse"', *rows]))
     assert names == ["Pessoa 0", "Pessoa 2", "Pessoa 3"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "broken"),
+    [
+        (
+            [
+                '"";"p0@x.test";"Pessoa 0";"""\n"',
+                '; ";"p1@x.test";"Pessoa 1";"\n"',
+                '""""" é";"p2@x.test";"Pessoa 2";"Bar"',
+            ],
+            "Pessoa 0",
+        ),
+        (
+            [
+                ";p0@x.test;Pessoa 0;",
+                '"+55\n\n""Bar\n";p1@x.test;Pessoa 1;',
+                '""""""""\t\n";p2@x.test;Pessoa 2;',
+                ";p3@x.test;Pessoa 3;",
+            ],
+            "Pessoa 2",
+        ),
+        (
+            [
+                '", \n2024, ";p0@x.test;Pessoa 0;',
+                '"""""- ";p1@x.test;Pessoa 1;"x\t2024; "',
+                '""\n2024, \n2024, Bar\n";p2@x.test;Pessoa 2;',
+                '"\n";p3@x.test;Pessoa 3;',
+                '"""; Bar, , \t; Bar";p4@x.test;Pessoa 4;"x é""x"',
+            ],
+            "Pessoa 2",
+        ),
+    ],
+)
+def test_a_broken_row_takes_no_row_of_several_lines_beside_it(rows, broken):
+    blocks = blocks_of("\n".join(["Notas;E-mail;Nome;Empresa", *rows, ";p9@x.test;Pessoa 9;"]).encode())
+    read = [record.cells for record in read_rows(blocks, examine(blocks).layout) if record.problem is None]
+    good = [f"Pessoa {number}" for number in range(len(rows)) if f"Pessoa {number}" != broken]
+    assert [cells[2] for cells in read if len(cells) > 2 and cells[2] != broken] == [*good, "Pessoa 9"]
