@@ -8,6 +8,7 @@ import pytest
 from portal.egress.address import AddressError, AddressPolicy, origin_of, parse_address
 from portal.rules import complaints, crm_link, identity
 from portal.rules.clues import _name_difference
+from portal.rules.masking import Masker
 from portal.rules.verdict import decode, judge
 
 
@@ -179,3 +180,11 @@ def test_a_form_complains_of_a_field_in_a_sentence(said: dict[str, Any], is_comp
 )
 def test_an_address_that_an_answer_gives_is_opened_only_where_it_is_safe(value: str, is_safe: bool) -> None:
     assert crm_link.build_address("{id}", value) == (value if is_safe else None)
+
+
+@pytest.mark.parametrize("said", ["vilhena.example", "http://vilhena.example/", "VILHENA.example/x"])
+def test_an_address_that_was_sent_is_masked_without_its_beginning_too(said: str) -> None:
+    masked = Masker(b'{"link": "http://vilhena.example/"}').mask(f"em {said} agora")
+    assert "ilhena" not in masked.lower()
+    assert masked.startswith("em ")
+    assert masked.endswith(" agora")
