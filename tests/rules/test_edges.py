@@ -9,7 +9,7 @@ from portal.egress.address import AddressError, AddressPolicy, origin_of, parse_
 from portal.rules import complaints, crm_link, identity
 from portal.rules.clues import _name_difference
 from portal.rules.masking import Masker
-from portal.rules.verdict import decode, judge
+from portal.rules.verdict import decode, judge, shape_of
 
 
 @pytest.mark.parametrize(
@@ -188,3 +188,8 @@ def test_an_address_that_was_sent_is_masked_without_its_beginning_too(said: str)
     assert "ilhena" not in masked.lower()
     assert masked.startswith("em ")
     assert masked.endswith(" agora")
+
+
+@pytest.mark.parametrize(("body", "shape"), [(b'"x"', "string"), (b"[]", "list"), (b"1", "value"), (b"null", "value")])
+def test_a_shape_of_no_object_is_one_word(body: bytes, shape: str) -> None:
+    assert shape_of("ok_json", body) == shape
