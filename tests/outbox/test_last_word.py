@@ -216,6 +216,9 @@ class LastWord(RuleBasedStateMachine):
             own = [row for row in rows if row.contact_id == contact_id and row.former_contact_id is None]
             own = [row for row in own if row.status != "cancelled"]  # was taken back, as if it had never been
             if own and own[-1].status != "failed":
+                if own[-1].status == "superseded":  # by what was then taken back: a level of before is not told again
+                    assert levels[contact_id] is None
+                    continue
                 assert own[-1].status == "delivered"
                 assert [delivery_id for number, delivery_id in self.got if number == contact_id][-1] == own[-1].id
             if levels[contact_id] is not None:
