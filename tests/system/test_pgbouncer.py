@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -35,6 +36,17 @@ default_pool_size = 30
 """
 
 
+def wait_until_listening(program: "subprocess.Popen[bytes]", port: int) -> None:
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            assert program.poll() is None, "pgbouncer ended"
+            assert time.monotonic() < end, "pgbouncer does not listen"
+            time.sleep(0.05)
+
+
 @contextmanager
 def pgbouncer(folder: Path, url: str, mode: str) -> Iterator[str]:
     """In front of that database; its address by this way."""
@@ -49,7 +61,7 @@ def pgbouncer(folder: Path, url: str, mode: str) -> Iterator[str]:
     folder.chmod(0o777)
     program = subprocess.Popen([PGBOUNCER, "-q", file], user=server_account(), extra_groups=[])
     try:
-        time.sleep(1)
+        wait_until_listening(program, port)
         yield server.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
     finally:
         program.terminate()
