@@ -6,8 +6,9 @@ So the rows behind a broken one tell which lines it took, and not its own quotes
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from portal.importing.quoting import split_leniently, unwrap
 from portal.importing.shape import Shape
@@ -50,6 +51,9 @@ class _Run:
     begin: int
     cost: float
     is_odd: bool = False
+
+
+COST: Callable[[_Run], float] = attrgetter("cost")
 
 
 class _RanOut(Exception):
@@ -102,14 +106,22 @@ class Cut:
             is_odd = self._add_rows(place, way)
             if way:
                 runs.append(_Run(place, way.cost + BROKEN - MORE_OF_BROKEN + WITHIN * self._is_within(place)))
-            for run in runs:
-                run.cost += MORE_OF_BROKEN + sum(loss for begin, loss in self._losses[place] if begin >= run.begin)
-                run.is_odd = run.is_odd or is_odd
-                if run.is_odd:
-                    self._offer(place + 1, _Way(run.cost, run.begin))
-            least = min(run.cost for run in runs)
-            runs = [run for run in runs if run.cost <= least + LOST_ROW + WITHIN]
+            self._go_on(runs, place, is_odd=is_odd)
+            most = min(map(COST, runs)) + LOST_ROW + WITHIN
+            runs = [run for run in runs if run.cost <= most]
         return self._back(len(self._lines))
+
+    def _go_on(self, runs: Sequence[_Run], place: int, *, is_odd: bool) -> None:
+        """Let each broken row under way take a line, and offer the cheapest that may end there."""
+        losses = self._losses[place]
+        for run in runs:
+            run.cost += MORE_OF_BROKEN
+            run.is_odd = run.is_odd or is_odd
+            for begin, loss in losses:
+                if begin >= run.begin:
+                    run.cost += loss
+        if least := min((run for run in runs if run.is_odd), key=COST, default=None):
+            self._offer(place + 1, _Way(least.cost, least.begin))
 
     def _is_sure(self, place: int, way: _Way, runs: Sequence[_Run]) -> bool:
         """Whether all that costs as little goes through here: behind two rows that are as they should be."""
