@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, Integer, and_, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from portal import outbox
@@ -24,9 +24,11 @@ KEPT = ("id", "company_id", "created_at", "delivered_level", "delivered_frozen_a
 # The columns that an update writes.
 WRITTEN = tuple(column.name for column in contact_table.columns if column.name not in KEPT)
 INSERTED = ("company_id", "created_at", *WRITTEN)
+_new = rows_of("new", place=Integer(), **{name: contact_table.c[name].type for name in INSERTED})
+# Numbers rise in the order of the rows, which the database need not return in that order.
 INSERT = Statement(
     insert(contact_table)
-    .from_select(INSERTED, select(*(given(name, contact_table.c[name].type) for name in INSERTED)))
+    .from_select(INSERTED, select(*(_new.c[name] for name in INSERTED)).order_by(_new.c.place))
     .returning(contact_table.c.id)
 )
 UPDATE = Statement(
@@ -102,8 +104,8 @@ def _write_people(connection: Connection, known: Known, company_id: int, now: da
 def _insert_contacts(connection: Connection, records: Sequence[ContactRecord]) -> None:
     if not records:
         return
-    # Numbers rise in the order of the rows.
-    made = sorted(row.id for row in INSERT.all_many(connection, [record.values for record in records]))
+    rows = [(place, *map(record.values.__getitem__, INSERTED)) for place, record in enumerate(records)]
+    made = sorted(row.id for row in INSERT.all(connection, new=rows))
     for record, contact_id in zip(records, made, strict=True):
         record.values["id"] = contact_id
 

@@ -54,13 +54,6 @@ class Statement:
             compiled = self.compiled_for(connection.dialect)
             _run(connection, compiled, [compiled.bind(row) for row in rows], many=True)
 
-    def all_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> list[Any]:
-        """Run what inserts what it selects for each of the rows, in their order. Returns its rows, in any order."""
-        if connection.dialect.name == "postgresql":
-            names, at_once = self._at_once
-            return at_once.all(connection, rows=[[row[name] for name in names] for row in rows])
-        return [made for row in rows for made in self.all(connection, **row)]
-
     @cached_property
     def _at_once(self) -> "tuple[list[str], Statement]":
         """The parameters' names, and this made to run once for many rows: each parameter is a column of theirs."""
