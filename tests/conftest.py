@@ -11,7 +11,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from argon2 import PasswordHasher
 from flask import Flask, has_app_context
 from sqlalchemy import create_engine
 
-from portal import audit
 from portal.cli import holding
 from portal.cli.worker import run_worker
 from portal.clock import utcnow
@@ -33,7 +31,6 @@ from portal.demo.server import Receiver
 from portal.models import Company
 from portal.people import passwords
 from portal.rules.retry import parse_schedule
-from portal.web.audit_words import ACTION_WORDS
 from tests import factories
 from tests.applications import Applications
 from tests.authority import Authority
@@ -161,18 +158,6 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
-
-
-@pytest.fixture(autouse=True)
-def acts_have_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a test lets the portal write down has words on the page of the audit log."""
-    for name in ("record", "record_by_portal"):
-        monkeypatch.setattr(audit, name, partial(write_named_act, getattr(audit, name)))
-
-
-def write_named_act(write: Callable[..., None], place: Any, whose: Any, action: str, **facts: Any) -> None:
-    assert action in ACTION_WORDS, f"{action} has no words in portal/web/audit_words.py"
-    write(place, whose, action, **facts)
 
 
 @pytest.fixture(autouse=True)

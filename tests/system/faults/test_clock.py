@@ -135,7 +135,7 @@ def test_after_a_leap_the_dead_are_recovered_a_lease_later(
         (delivery_id,) = make_deliveries(
             company, 1, status="sending", lease_token="dead", lease_expires_at=utcnow(), attempt_count=1
         )
-        wait_until(lambda: statuses() == {"delivered": 2}, seconds=15)
+        wait_until(lambda: statuses() == {"delivered": 2})
     assert attempts_of(delivery_id) == [("interrupted", False), ("ok_text", False)]
 
 
