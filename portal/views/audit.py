@@ -48,7 +48,8 @@ def index() -> ResponseReturnValue:
 
 @bp.get("/audit.csv", access="admin")
 def download() -> ResponseReturnValue:
-    zone, wanted = ZoneInfo(current_user.company.timezone), or_say(read_filter(), ".index", request.args)
+    zone = ZoneInfo(current_user.company.timezone)
+    wanted = or_say(read_filter(), ".index", asked(names_of(AuditFilter)))
     read = exports.entries_of(current_user.company_id, wanted, zone)
     return files.download(
         _("auditoria"), exports.titles_in(exports.AUDIT_COLUMNS), read, zone=zone, action="audit.exported"

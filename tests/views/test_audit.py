@@ -128,6 +128,7 @@ def test_a_filter_that_asks_for_what_does_not_exist_says_so_and_matches_nothing(
     assert "O filtro pede algo que não existe" in page
     assert "Nada encontrado" in page
     assert admin.get(f"/audit/audit.csv?{asked}").location == f"/audit?{asked}"
+    assert admin.get(f"/audit/audit.csv?{asked}&_method=PUT&_external=1").location == f"/audit?{asked}"
 
 
 def test_what_is_refused_again_is_counted_and_fills_no_log(admin, member):
