@@ -25,7 +25,7 @@ from portal.report.words import say, say_time
 def report(actor: Actor, as_json: bool, **given: Any) -> None:
     """Say who reached which level, and whether the CRM knows.
 
-    It is of this month, unless a time is given.
+    It begins with this month, and ends with it, unless another time is given for either.
     """
     company = db.session.get_one(Company, actor.company_id)
     g.timezone = company.timezone
