@@ -1,7 +1,7 @@
 """Taking an import back: the contacts that it created and nobody touched since go, and all others stay."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, select
@@ -48,6 +48,14 @@ def start(session: Session, actor: Actor, file: Task) -> Task:
     return queue_numbers(
         session, actor, KIND, found.contact_ids, action="contacts.import_undone", subject=filename, arguments=arguments
     )
+
+
+def find_undone(session: Session, company_id: int, import_ids: Collection[int]) -> set[int]:
+    """Which of these imports of the company were taken back, so that contacts went."""
+    number = Task.arguments["import"].as_integer()
+    of_company = select(number, Task.counts).where(Task.company_id == company_id, Task.kind == KIND)
+    ended = session.execute(of_company.where(Task.status == "done", number.in_(import_ids)))
+    return {import_id for import_id, counts in ended if "removed" in counts}
 
 
 def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:

@@ -134,7 +134,8 @@ def get_task_or_404(task_id: int, kinds: Collection[str] = (IMPORT,)) -> Task:
 
 def _show_index(error: str | None = None) -> ResponseReturnValue:
     recent = store.recent_tasks(db.session, current_user.company_id, KINDS)
-    return render_template("imports/index.html", recent=recent, error=error), 422 if error else 200
+    undone = undoing.find_undone(db.session, current_user.company_id, [task.id for task in recent])
+    return render_template("imports/index.html", recent=recent, undone=undone, error=error), 422 if error else 200
 
 
 def _show_draft(task: Task, error: str | None = None) -> ResponseReturnValue:

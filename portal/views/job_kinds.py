@@ -61,12 +61,27 @@ def report_present(task: Task) -> Mapping[str, object]:
     return {"present": contacts_of(db.session, task.company_id, first)}
 
 
+def count_import(task: Task) -> Counts:
+    """What was done; whether it was taken back, and else how many contacts may be."""
+    is_undone = task.id in undoing.find_undone(db.session, task.company_id, [task.id])
+    made = Counter(undone=1) if is_undone else Counter(undoable=task.counts.get("created", 0))
+    return Counter(task.counts) + made
+
+
 def import_result(counts: Counts) -> Words:
+    if counts["undone"]:
+        return _("Esta importação foi desfeita.")
     if counts["bad"]:
         return ngettext("Pronto, menos %(num)s linha.", "Pronto, menos %(num)s linhas.", counts["bad"])
     if not counts["created"] and not counts["changed"]:
         return _("Pronto: nada mudou, o portal já tinha tudo.")
     return _("Pronto: todas as linhas do arquivo foram importadas.")
+
+
+def import_note(counts: Counts) -> Words:
+    if counts["undone"]:
+        return _("O que ela criou e ninguém mudou depois foi apagado.")
+    return note_sent(counts)
 
 
 def rehearsal_result(counts: Counts) -> Words:
@@ -204,13 +219,14 @@ KINDS: Mapping[str, Kind] = {
         unit=_l("Linhas importadas"),
         words=IMPORT_WORDS | {"classified": _l("Classificados")} | FINDING_WORDS,
         result=import_result,
-        note=note_sent,
+        note=import_note,
+        count=count_import,
         report_template="imports/_report.html",
         report=report_of,
         links=(
             SEE_CONTACTS._replace(number="import"),
             Link("upload", "imports.index", _l("Importar outro arquivo")),
-            Link("trash", "imports.confirm_undo", _l("Desfazer a importação"), number="task_id", needs="created"),
+            Link("trash", "imports.confirm_undo", _l("Desfazer a importação"), number="task_id", needs="undoable"),
         ),
     ),
     undoing.KIND: Kind(

@@ -30,7 +30,7 @@ class Link(NamedTuple):
     words: str
     values: Mapping[str, str] = {}
     number: str = ""  # what the address calls the task's own number, if it takes it
-    needs: str = ""  # what the task must have counted, if there is to be a link at all
+    needs: str = ""  # what must have been counted, if there is to be a link at all
 
     def url_for(self, task: Task) -> str:
         """Where the link leads on the page of this task."""

@@ -57,6 +57,9 @@ def test_what_nobody_touched_goes_and_what_was_touched_or_was_there_stays(compan
     assert (len(found.contact_ids), found.touched) == (3, 3)
     done = undo(file)
     assert (done.status, done.counts) == ("done", {"removed": 3})
+    assert undoing.find_undone(db.session, company.id, [file.id, done.id]) == {file.id}
+    assert undoing.find_undone(db.session, company.id, [done.id]) == set()
+    assert undoing.find_undone(db.session, company.id + 1, [file.id]) == set()
     assert names() == ["Pessoa 0", "Pessoa 1", "Pessoa 2", "Pessoa 3"]
     assert undoing.look(db.session, company.id, file.id).contact_ids == []
     assert db.session.query(AuditEntry).filter_by(action="contacts.import_undone").one().subject == "contatos.csv"

@@ -233,4 +233,13 @@ def test_an_import_is_taken_back_after_it_was_counted(member, stranger, company,
     assert "Apagados 2 Mudaram e ficam 0 Webhooks cancelados 1" in report
     assert sorted(contact.name for contact in db.session.query(Contact)) == ["Ana Lima", "Bia", "Caio"]
     assert "Não há nada a desfazer" in member.get(f"/imports/{task.id}/undo").text
-    assert 'href="/contacts/4"' not in member.get(f"/jobs/{task.id}").text, "no link to whoever is gone"
+    page = member.get(f"/jobs/{task.id}").text
+    assert 'href="/contacts/4"' not in page, "no link to whoever is gone"
+    assert "Esta importação foi desfeita. O que ela criou e ninguém mudou depois foi apagado." in text_of(page)
+    assert "Desfazer a importação" not in page
+    assert "Desfeita" in member.get("/imports").text
+    other = make_import(company, b"Nome,E-mail\nOutra,outra@x.test\n")
+    begin(member, f"/imports/{other.id}", choices_of(member.get(f"/imports/{other.id}").text))
+    do_tasks()
+    assert "Desfazer a importação" in member.get(f"/jobs/{other.id}").text
+    assert member.get("/imports").text.count("Desfeita") == 1

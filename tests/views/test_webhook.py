@@ -179,8 +179,9 @@ def test_sending_is_resumed_only_when_a_test_arrives(admin, company, receiver):
     receiver.reply = Reply(500, b"still broken")
     page = admin.get(admin.post("/webhook/resume").location).text
     assert endpoint_of(company).state == "paused"
-    assert "o envio continua como estava" in page
+    assert "O envio continua como estava." in page
     assert "still broken" in page
+    assert page.count("O teste não deu certo") == page.count("o problema está do lado dele") == 1, "it is said once"
 
 
 @pytest.mark.parametrize(
