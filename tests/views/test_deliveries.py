@@ -49,8 +49,18 @@ def test_a_cancelled_delivery_that_had_left_is_not_called_unsent(member, deliver
     db.session.commit()
     assert said in member.get(url_of(delivery)).text
     page = member.get("/deliveries").text
-    assert "Sem resposta" in page
+    assert '<span class="text-secondary">Sem resposta</span>' in page
     assert "Ainda sem resposta" not in page
+
+
+def test_what_came_too_late_for_a_cancelled_delivery_is_told_in_its_row(member, delivery):
+    delivery.status, delivery.attempt_count = "cancelled", 1
+    facts = {"number": 1, "trigger": "classification", "started_at": NOON, "url": "http://127.0.0.1:9999/hook"}
+    db.session.add(attempt_of(delivery, reason="ok_text", status_code=200, late=True, **facts))
+    db.session.commit()
+    page = member.get("/deliveries").text
+    assert "<span>Recebida, resposta em texto</span>" in page
+    assert "Sem resposta</span>" not in page
 
 
 def test_the_list_shows_the_newest_first(member, company, delivery):
