@@ -69,9 +69,9 @@ def row_cost(cells: Sequence[str], lines: Sequence[str], delimiter: str, shape: 
     if is_long and all(shape.is_whole(lines[place], delimiter) for place in (0, -1)):
         return SWALLOWING
     cost = 0.0 if fitting == filled and not shape.is_cut(cells) else NEARLY if fitting * 2 >= filled else MISFIT
-    if any(map(str.strip, cells[shape.width :])):
-        return SWALLOWING if is_long else cost + TOO_LONG
-    return cost * ODD_LINES if is_long else cost
+    if is_long:
+        cost *= ODD_LINES
+    return cost + TOO_LONG if any(map(str.strip, cells[shape.width :])) else cost
 
 
 def _short_cost(cells: Sequence[str], lines: Sequence[str], fitting: int, filled: int, *, takes_short: bool) -> float:
@@ -176,7 +176,9 @@ class Cut:
         fitting, filled = self._shape.fitting(cells)
         if cost <= NEARLY * ODD_LINES and len(cells) >= self._shape.width:
             return (LOST_ROW if count == 1 else LOST_LINES) - cost
-        return LOST_SHORT_ROW if count == 1 and len(cells) > 1 and fitting == filled > 0 else 0.0
+        if count > 1:  # no less than by itself: many of them are not one broken row
+            return cost if cost < SWALLOWING and len(cells) > 1 else 0.0
+        return LOST_SHORT_ROW if len(cells) > 1 and fitting == filled > 0 else 0.0
 
     def _parse(self, place: int) -> tuple[Sequence[str], int]:
         """The row that begins at a line, read strictly, and its number of lines. Raises csv.Error and _RanOut."""

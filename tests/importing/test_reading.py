@@ -221,6 +221,20 @@ def test_a_row_that_a_strict_reader_reads_whole_is_never_refused(company, below)
     ]
 
 
+@pytest.mark.parametrize("more", [',"nada\nmais"', ",x"])
+def test_rows_over_several_lines_may_have_more_cells_than_the_header(more):
+    table = "".join(f'"Pessoa {row}","p{row}@x.test","um\ndois"{more}\n' for row in range(5))
+    found = rows("Nome,E-mail,Notas\n" + table)
+    assert [(len(cells), problem) for _, cells, problem in found] == [(4, None)] * 5
+
+
+@pytest.mark.parametrize("first", ["Rui,r@x.test,,x\n", ""], ids=["a whole row", "none"])
+def test_short_rows_over_several_lines_are_no_broken_one(first):
+    table = "".join(f'"Pessoa {row}","p{row}@x.test","um\ndois"\n' for row in range(6))
+    found = rows("Nome,E-mail,Notas,Cidade\n" + first + table)
+    assert [problem for *_, problem in found] == [None] * (len(first.splitlines()) + 6)
+
+
 def test_a_quote_inside_a_cell_is_a_character():
     assert rows('Nome,Cargo\nJosé "Zé" Lima,x\n') == [(2, ('José "Zé" Lima', "x"), None)]
 
