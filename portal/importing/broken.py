@@ -23,7 +23,7 @@ SWALLOWING = 30.0  # a row over several lines that has the lines of others in it
 UNFINISHED = 2.5  # a row that goes on beyond the lines that are looked at
 MISFIT, NEARLY, TOO_LONG = 5.0, 1.0, 2.0
 SHORT, UNSURE, SHORT_MISFIT = 2.0, 4.0, 7.0  # rows with too few cells: those fit, nothing tells, or they do not
-ODD_QUOTES, SHORT_LINES, ODD_LINES = 8.0, 4.0, 3.0  # what is more for quotes that are not even, or several lines
+ODD_QUOTES, SHORT_LINES, ODD_LINES = 12.0, 4.0, 3.0  # what is more for quotes that are not even, or several lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,9 @@ class Cut:
             is_odd = True
         else:
             lines = self._lines[place : place + count]
-            cost = row_cost(cells, lines, self._delimiter, self._shape, takes_short=self._takes_short)
+            cost = self._price(cells, lines)
+            if cost and count > 1 and self._is_row(place + count - 1):
+                cost = SWALLOWING
             self._losses[place + count - 1].append((place, self._loss(cells, cost, count)))
             if way:
                 self._offer(place + count, _Way(way.cost + cost, place, cells, cost))
@@ -165,6 +167,19 @@ class Cut:
             if way:
                 self._offer(place + 1, _Way(way.cost + MENDED, place, mended, MENDED))
         return is_odd
+
+    def _price(self, cells: Sequence[str], lines: Sequence[str]) -> float:
+        return row_cost(cells, lines, self._delimiter, self._shape, takes_short=self._takes_short)
+
+    def _is_row(self, place: int) -> bool:
+        """Whether a line is a row as it should be by itself."""
+        try:
+            cells, count = self._parse(place)
+        except (_RanOut, csv.Error):
+            return False
+        return (
+            count == 1 and len(cells) >= self._shape.width and self._price(cells, self._lines[place : place + 1]) == 0
+        )
 
     def _is_within(self, place: int) -> bool:
         """Whether a line looks as if it began within a cell."""
