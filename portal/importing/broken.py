@@ -104,10 +104,10 @@ class Cut:
             if way and self._is_sure(place, way, runs):
                 return self._back(place)
             is_odd = self._add_rows(place, way)
-            if way:
+            if way and self._lines[place].strip():
                 runs.append(_Run(place, way.cost + BROKEN - MORE_OF_BROKEN + WITHIN * self._is_within(place)))
             self._go_on(runs, place, is_odd=is_odd)
-            most = min(map(COST, runs)) + LOST_ROW + WITHIN
+            most = min(map(COST, runs), default=0.0) + LOST_ROW + WITHIN
             runs = [run for run in runs if run.cost <= most]
         return self._back(len(self._lines))
 
