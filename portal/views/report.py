@@ -38,9 +38,8 @@ bp = access.Pages("report", __name__, url_prefix="/report")
 def index() -> ResponseReturnValue:
     report, zone = read_report(), reader_zone()
     company_id = current_user.company_id
-    weeks = [
-        week for week in report.weeks if week.wanted.since <= clock.utcnow()
-    ]  # of what is to come nothing is drawn
+    now = clock.utcnow()
+    weeks = [week for week in report.weeks if week.wanted.since <= now]  # nothing is drawn of those to come
     return render_template(
         "report/index.html",
         report=report,
@@ -53,7 +52,7 @@ def index() -> ResponseReturnValue:
         chart=stack([high_of(week) for week in weeks]),
         first_day=lambda part: days_of(part.wanted, zone)[0],
         days=days_of(report.whole.wanted, zone),
-        now=clock.utcnow(),
+        now=now,
         name_span=lambda part: name_span(part.wanted, zone),
         took=say_time(report),
         opened_by=opened_by,
