@@ -46,10 +46,14 @@ class _Way:
 
 @dataclass(slots=True)
 class _Run:
-    """A broken row under way, and whether it has the quote that broke it."""
+    """A broken row under way. `is_odd`: it has the quote that broke it.
+
+    From line `apart_until` on, an earlier one pays no more for what it takes than this one.
+    """
 
     begin: int
     cost: float
+    apart_until: int
     is_odd: bool = False
 
 
@@ -84,6 +88,20 @@ def _short_cost(cells: Sequence[str], lines: Sequence[str], fitting: int, filled
     return cost + ODD_QUOTES * (lines[0].count('"') % 2)
 
 
+def _promising(runs: Sequence[_Run], place: int) -> list[_Run]:
+    """The broken rows under way that may still be the cheapest: no earlier one costs as little and goes on alike."""
+    kept: list[_Run] = []
+    most = min(map(COST, runs), default=0.0) + LOST_ROW + WITHIN
+    least = least_odd = float("inf")
+    for run in runs:
+        is_behind = run.cost >= (least_odd if run.is_odd else least) and run.apart_until <= place
+        if run.cost <= most and not is_behind:
+            kept.append(run)
+            least = min(least, run.cost)
+            least_odd = min(least_odd, run.cost) if run.is_odd else least_odd
+    return kept
+
+
 class Cut:
     """Lines cut into rows. `is_end` says that the file ends with them, `takes_short` that its rows may be short."""
 
@@ -94,6 +112,7 @@ class Cut:
         self._is_end = is_end
         self._takes_short = takes_short
         self._losses: list[list[tuple[int, float]]] = [[] for _ in lines]
+        self._priced_until = 0  # the end of what may be lost of the rows that were looked at
         self._ways: list[_Way | None] = [_Way(0.0, 0), *[None] * len(lines)]
 
     def pieces(self) -> list[Piece]:
@@ -103,12 +122,12 @@ class Cut:
             way = self._ways[place]
             if way and self._is_sure(place, way, runs):
                 return self._back(place)
-            is_odd = self._add_rows(place, way)
             if way and self._lines[place].strip():
-                runs.append(_Run(place, way.cost + BROKEN - MORE_OF_BROKEN + WITHIN * self._is_within(place)))
+                cost = way.cost + BROKEN - MORE_OF_BROKEN + WITHIN * self._is_within(place)
+                runs.append(_Run(place, cost, self._priced_until))
+            is_odd = self._add_rows(place, way)
             self._go_on(runs, place, is_odd=is_odd)
-            most = min(map(COST, runs), default=0.0) + LOST_ROW + WITHIN
-            runs = [run for run in runs if run.cost <= most]
+            runs = _promising(runs, place + 1)
         return self._back(len(self._lines))
 
     def _go_on(self, runs: Sequence[_Run], place: int, *, is_odd: bool) -> None:
@@ -158,12 +177,12 @@ class Cut:
             cost = self._price(cells, lines)
             if cost and count > 1 and self._is_row(place + count - 1):
                 cost = SWALLOWING
-            self._losses[place + count - 1].append((place, self._loss(cells, cost, count)))
+            self._add_loss(place, count, self._loss(cells, cost, count))
             if way:
                 self._offer(place + count, _Way(way.cost + cost, place, cells, cost))
         mended = split_leniently(line, self._delimiter) if '"' in line and not ENDING.match(line) else None
         if mended and self._shape.is_row(mended):
-            self._losses[place].append((place, LOST_MENDED))
+            self._add_loss(place, 1, LOST_MENDED)
             if way:
                 self._offer(place + 1, _Way(way.cost + MENDED, place, mended, MENDED))
         return is_odd
@@ -180,6 +199,11 @@ class Cut:
         return (
             count == 1 and len(cells) >= self._shape.width and self._price(cells, self._lines[place : place + 1]) == 0
         )
+
+    def _add_loss(self, place: int, count: int, loss: float) -> None:
+        if loss:
+            self._losses[place + count - 1].append((place, loss))
+            self._priced_until = max(self._priced_until, place + count)
 
     def _is_within(self, place: int) -> bool:
         """Whether a line looks as if it began within a cell."""

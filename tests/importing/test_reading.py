@@ -203,6 +203,13 @@ def test_the_time_is_linear_whatever_the_quotes(line):
     assert many < max(4 * few * 2, 1)
 
 
+@pytest.mark.parametrize("broken", ['"\n', '"' + "x\n" * 400 + '"\n', '"' + "\n" * 98])
+def test_lines_among_broken_quotes_are_read_about_as_quickly_as_others(broken):
+    head = '"Nome","E-mail","Cargo","Cidade","Notas"\n' + '"Ana","ana@x.test","CEO","Rio","x"\n' * 60
+    good, odd = '"Bia","bia@x.test","CEO","Rio","y"\n' * 20_000, broken * (20_000 // broken.count("\n"))
+    assert seconds_to_examine((head + odd).encode()) < 4 * seconds_to_examine((head + good).encode())
+
+
 def test_a_row_over_several_lines_may_be_short_as_any_other():
     found = rows('Nome,Cargo,Cidade\n"Ana","a\nb"\nBia,y,c\n')
     assert found == [(2, ("Ana", "a\nb"), None), (4, ("Bia", "y", "c"), None)]
