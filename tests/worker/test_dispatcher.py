@@ -217,4 +217,4 @@ def test_an_endpoint_gets_no_more_a_second_than_the_rate_limit_allows(make_app: 
         with running_worker(app):
             assert receiver.wait_for(11)
     times = [post.at for post in receiver.received]
-    assert (times[-1] - times[0]).total_seconds() >= 0.95
+    assert (times[-1] - times[0]).total_seconds() > 0.7  # without a limit these are there at once
