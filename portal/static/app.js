@@ -43,6 +43,12 @@ function announce(text, milliseconds = 4000) {
   announce.timer = setTimeout(() => (region.textContent = ""), milliseconds);
 }
 
+// A dialog begins with what changes nothing yet: its field, or the way back; Enter alone does no harm.
+function ask(dialog) {
+  dialog.showModal();
+  dialog.querySelector("select, [data-close]").focus();
+}
+
 document.addEventListener("click", (event) => {
   const target = event.target;
   closeMenus(target.closest("details.menu"));
@@ -52,7 +58,7 @@ document.addEventListener("click", (event) => {
     markTheme();
   }
   const opener = target.closest("[data-dialog]");
-  if (opener) document.getElementById(opener.dataset.dialog).showModal();
+  if (opener) ask(document.getElementById(opener.dataset.dialog));
   if (target.closest("[data-close]")) target.closest("dialog").close();
   const copier = target.closest("[data-copy]");
   if (copier) copy(copier);

@@ -208,7 +208,10 @@ def test_the_theme_is_kept_and_painted_from_the_start(page, site):
 
 def test_removing_the_address_is_asked_twice(page, site):
     page.goto("/webhook")
-    page.get_by_role("button", name="Remover URL").click()
+    page.get_by_role("button", name="Remover URL").press("Enter")
+    page.keyboard.press("Enter")  # on the way back, with which the question begins
+    expect(page.get_by_role("button", name="Remover URL")).to_be_focused()
+    page.keyboard.press("Enter")
     page.get_by_role("dialog").get_by_role("button", name="Remover URL").click()
     expect(page.get_by_text("URL removida.")).to_be_visible()
 

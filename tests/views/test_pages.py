@@ -142,8 +142,20 @@ UNFOLD = """() => {
 }"""
 
 
+FIND_HASTY = """() => [...document.querySelectorAll("[data-dialog]")].flatMap((opener) => {
+  const dialog = document.getElementById(opener.dataset.dialog);
+  opener.click();
+  const begun = document.activeElement;
+  const isSafe = dialog.contains(begun) && begun.type !== "submit" && dialog.ariaLabelledByElements?.length;
+  dialog.close();
+  return isSafe ? [] : [dialog.id];
+})"""
+"""Dialogs that do not begin with a field or with the way back: Enter alone would act."""
+
+
 def check(page: Page, judged: set[str]) -> None:
     """The page as it stands, with everything unfolded: on a desk and on a phone, in light and dark."""
+    assert page.evaluate(FIND_HASTY) == [], page.url
     page.evaluate(UNFOLD)
     page.evaluate(AXE.axe_script)
     for viewport in (NARROWEST, WIDE, NARROW):
