@@ -129,10 +129,12 @@ def test_every_act_is_in_the_audit_log_without_the_secret(company: Company, endp
     secret = endpoints.rotate_secret(db.session, actor, vault=runtime().vault)
     for _ in range(2):  # the second time it is so already
         endpoints.pause(db.session, actor)
-        crm_link.set_link(db.session, actor, "", "https://crm.example/{id}")  # the whole answer is the id
+        crm_link.set_link(db.session, actor, "/" * MAX_POINTER, "https://crm.example/{id}")
+    crm_link.set_link(db.session, actor, "", "https://crm.example/{id}")  # the whole answer is the id
     for pointer in ("id", "/" * (MAX_POINTER + 1)):
         with pytest.raises(crm_link.LinkRefused):
             crm_link.set_link(db.session, actor, pointer, "")
+    assert endpoint.link_pointer == ""
     db.session.commit()
     testing.resume(db.session, runtime(), actor)
     for _ in range(2):
@@ -150,6 +152,7 @@ def test_every_act_is_in_the_audit_log_without_the_secret(company: Company, endp
         "webhook.secret_shown",
         "webhook.secret_rotated",
         "webhook.paused",
+        "webhook.link_set",
         "webhook.link_set",
         "webhook.address_checked",
         "webhook.resumed",

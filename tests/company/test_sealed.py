@@ -36,10 +36,10 @@ def key() -> str:
 def old_company(app: Flask) -> Company:
     """A company whose secrets an older version sealed."""
     company = make_company()
+    make_user(company)  # without a second factor
     endpoint, user = endpoint_of(company), make_user(company)
     endpoint.secret, endpoint.old_secret = (seal_as_before(endpoints.new_secret(), key()) for _ in range(2))
     user.totp_secret = seal_as_before("JBSWY3DPEHPK3PXP", key())
-    make_user(company)  # without a second factor
     db.session.commit()
     return company
 
@@ -61,6 +61,7 @@ def test_an_upgrade_seals_anew_what_an_older_version_sealed(old_company: Company
     assert not any(is_old(each.sealed) for each in stored)
     assert [each.open(runtime().vault) for each in stored] == before
     assert {each.company_id for each in stored} == {old_company.id}
+    assert {each.row_id for each in stored if each.column is User.totp_secret} == {old_company.id + 1}
     assert reseal(db.session, runtime().vault) == 0
 
 

@@ -23,7 +23,7 @@ from tests import factories
 from tests.conftest import BOTH, URL, MakeApp
 from tests.factories import make_company, make_user
 from tests.notices.conftest import MailHost
-from tests.notices.test_notices import SENDER, server_at, set_endpoint
+from tests.notices.test_notices import SENDER, logged, server_at, set_endpoint
 from tests.postgres import free_port
 
 TOLD = "O portal não faz cópia de segurança desde"
@@ -106,16 +106,18 @@ def test_every_companys_admins_learn_it_once_a_day_until_there_is_one(
 
 
 def test_a_worker_that_just_started_makes_the_backup_that_is_missing_first(
-    app: Flask, admins: None, mail_host: MailHost, moved
+    app: Flask, admins: None, mail_host: MailHost, moved, caplog
 ) -> None:
     moved.shift(timedelta(days=30))
     watch = watch_of(app)
+    logging.getLogger("portal").propagate = True
     watch.tell_overdue()
     assert mail_host.messages == []
     moved.shift(MINUTES)
     watch.tell_overdue()
     assert len(mail_host.messages) == 2, "none was ever made"
     assert acts() == ["backup.overdue", "backup.told"] * 2
+    assert logged(caplog) == [("INFO", "notice_sent", number, "backup.overdue") for number in (1, 2)]
 
 
 def test_who_wants_no_backups_is_told_nothing(app: Flask, admins: None, mail_host: MailHost, moved) -> None:
@@ -131,6 +133,7 @@ def test_a_mail_server_that_is_away_is_told_in_the_log(app: Flask, admins: None,
     logging.getLogger("portal").propagate = True
     watch.tell_overdue()
     assert "A notice could not be sent" in caplog.text
+    assert [each[1:] for each in logged(caplog)] == [("notice_failed", number, "backup.overdue") for number in (1, 2)]
     assert acts() == ["backup.overdue"] * 2, "nobody was told"
 
 

@@ -18,6 +18,7 @@ from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.egress import Egress
 from portal.models import AuditEntry, Company
+from portal.notices import chat as notices_chat
 from portal.notices.chat import MOST_CHARACTERS, make_message, secrets_of
 from portal.rules.credentials import blot
 from portal.working_models import Chat
@@ -198,6 +199,17 @@ def test_a_chat_that_is_away_or_whose_address_is_damaged_holds_up_no_other(app, 
     assert "connection_refused" in away.notice_error
     assert damaged.notice_error is not None
     assert damaged.notice_error == "unreadable"
+
+
+def test_a_chat_that_does_not_answer_is_waited_for_so_long(app, company, chats, mail_host, monkeypatch):
+    give_chat(app, company, chats.url("hooks.slack.com"))
+    break_down(company, wait(company, 1)[0])
+    is_over = threading.Event()
+    chats.meanwhile = lambda: is_over.wait(9)
+    monkeypatch.setattr(notices_chat, "TIMEOUT_SECONDS", 0.1)
+    is_told = tell(app)
+    is_over.set()
+    assert not is_told
 
 
 def test_nobody_is_called_and_nothing_is_too_long() -> None:

@@ -12,7 +12,7 @@ from flask import Flask
 from portal.database.db import db
 from portal.models import Delivery, Endpoint
 from portal.notices import due, letters
-from portal.notices.chat import MOST_CHARACTERS, SECRET_LENGTH, make_message, secrets_of
+from portal.notices.chat import make_message, secrets_of
 from portal.report import ReportFilter, mailing
 from tests.conftest import URL
 from tests.factories import NOON, attempt_of, endpoint_of, make_company, make_user
@@ -95,6 +95,18 @@ def test_a_delivery_that_failed_for_good_is_told(delivery: dict[str, Any], told:
     assert letter.contacts == (not names or later == {"contact": "Bia"})
 
 
+def test_of_many_that_failed_the_latest_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(due, "FAILED_LOOKED_AT", 1)
+    rows = Rows({name: FAILED | {"contact": name} for name in ("Ana", "Bia")})
+    for number in rows.ids.values():
+        it = db.session.get_one(Delivery, number)
+        db.session.add(attempt_of(it, number=1, trigger="retry", url=URL, reason="timeout", started_at=NOON - HOUR))
+    assert news_of({}, rows) == "failed"
+    (notice,) = (each for each in due.find_due(db.session, Endpoint, now=NOON) if each.company_id == rows.company.id)
+    assert notice.delivery_id == rows.ids["Bia"]
+    assert letters._failed(db.session, rows.company.id).contacts == 1
+
+
 def test_who_could_not_be_told_comes_last_and_a_notice_is_taken_once() -> None:
     first, second = (make_company(name, url=URL) for name in ("Uma", "Duas"))
     for company, error in ((first, "away"), (second, None)):
@@ -163,14 +175,14 @@ def test_a_report_is_due_to_who_asked_for_it_and_was_not_sent_this_one(facts: di
 
 def test_a_message_calls_nobody_and_is_cut() -> None:
     for url in ("https://discord.com/x", "https://hooks.slack.com/x"):
-        said = next(iter(make_message(url, "<!all> ".ljust(MOST_CHARACTERS, "a") + "b").values()))
-        assert said == "‹!all› ".ljust(MOST_CHARACTERS, "a")
+        said = next(iter(make_message(url, "<!all> ".ljust(1900, "a") + "b").values()))
+        assert said == "‹!all› ".ljust(1900, "a")
     assert make_message("https://discord.com/x", "a")["allowed_mentions"] == {"parse": []}
 
 
 def test_what_may_be_the_key_of_an_address_is_its_longer_parts_the_longest_first() -> None:
-    parts = secrets_of(f"https://x.test/{'a' * SECRET_LENGTH}/{'b' * (SECRET_LENGTH - 1)}?k={'c' * 9}%2F")
-    assert {"a" * SECRET_LENGTH, "c" * 9 + "%2F", "c" * 9 + "/"} <= {*parts}
-    assert f"\\/{'a' * SECRET_LENGTH}" in {each[: SECRET_LENGTH + 2] for each in parts}, "as PHP writes JSON"
-    assert "b" * (SECRET_LENGTH - 1) not in parts
+    parts = secrets_of(f"https://x.test/{'a' * 6}/{'b' * 5}?k={'c' * 9}%2F")
+    assert {"a" * 6, "c" * 9 + "%2F", "c" * 9 + "/"} <= {*parts}
+    assert "\\/aaaaaa" in {each[:8] for each in parts}, "as PHP writes JSON"
+    assert "b" * 5 not in parts
     assert [len(each) for each in parts] == sorted(map(len, parts), reverse=True)

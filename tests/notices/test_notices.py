@@ -303,8 +303,10 @@ def test_a_mail_server_that_is_down_is_tried_again_and_the_page_says_so(make_app
         break_down(company, wait(company, 1)[0])
         logging.getLogger("portal").propagate = True
         assert not look(app)
-        record = next(record for record in caplog.records if getattr(record, "action", "") == "notice_failed")
-        assert record.company_id == company.id
+        assert logged(caplog) == [
+            ("WARNING", "endpoint_in_trouble", company.id, "failing"),
+            ("ERROR", "notice_failed", company.id, "failing"),
+        ]
         db.session.expire_all()
         assert "refused" in endpoint_of(company).notice_error
         assert endpoint_of(company).notified_state == "active"
@@ -376,27 +378,37 @@ def test_a_running_worker_mails_by_itself_what_a_real_receiver_did(app, company,
     assert db.session.scalars(select(Endpoint.notified_state)).all() == ["paused"]
 
 
+def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, int, str]]:
+    """What the log says of notices: how grave, what happened, to which company, in which state."""
+    told = [record for record in dict.fromkeys(caplog.records) if "state" in vars(record)]
+    return [(each.levelname, each.action, each.company_id, each.state) for each in told]
+
+
 def test_without_a_mail_server_the_log_tells_once_and_nothing_is_claimed(make_app, receiver, caplog):
-    app = make_app()
+    app = make_app(mail_from=SENDER)
     with app.app_context():
-        company = factories.make_company(url=receiver.url)
+        factories.make_company("Outra", url=receiver.url)  # of which there is nothing to tell
+        company, left = (factories.make_company(name, url=receiver.url) for name in ("Vendas", "Terceira"))
         make_user(company)
+        break_down(left, wait(left, 1)[0])
         break_down(company, wait(company, 1)[0])
         logging.getLogger("portal").propagate = True
         teller = teller_of(app)
         assert [teller.tell_due() for _ in range(3)] == [True] * 3
         assert endpoint_of(company).notified_at is None
         set_endpoint(company, state="active", last_success_at=clock.utcnow())
+        set_endpoint(left, state="active", url=None)
         assert [teller.tell_due() for _ in range(2)] == [True] * 2
-    actions = ("endpoint_in_trouble", "endpoint_recovered")
-    told = [record for record in caplog.records if getattr(record, "action", "") in actions]
-    assert [(record.levelname, record.action, record.company_id, record.state) for record in told] == [
-        ("WARNING", "endpoint_in_trouble", company.id, "failing"),
-        ("INFO", "endpoint_recovered", company.id, "active"),
-    ]
+        assert logged(caplog) == [
+            ("WARNING", "endpoint_in_trouble", company.id, "failing"),
+            ("WARNING", "endpoint_in_trouble", left.id, "failing"),
+            ("INFO", "endpoint_recovered", company.id, "active"),
+        ]
+    assert "O destino respondeu com o código 500" in caplog.text
 
 
-def test_what_is_wrong_with_one_notice_holds_up_no_other(app, company, receiver, mail_host, tuesday):
+def test_what_is_wrong_with_one_notice_holds_up_no_other(app, company, receiver, mail_host, tuesday, caplog):
+    logging.getLogger("portal").propagate = True
     other = factories.make_company("Outra", url=receiver.url)
     third = factories.make_company("Terceira", url=receiver.url)
     for each, email in ((other, "bia@example.com"), (third, "caio@example.com")):
@@ -411,6 +423,13 @@ def test_what_is_wrong_with_one_notice_holds_up_no_other(app, company, receiver,
     mail_host.refusals.clear()
     look(app)
     assert [message["To"] for message in mail_host.messages] == ["caio@example.com", "bia@example.com"]
+    broken = "notice_failed", company.id
+    first, second = (
+        [broken, ("notice_failed", other.id)],
+        [broken, ("notice_sent", third.id), ("notice_failed", other.id)],
+    )
+    told = [(action, number) for _, action, number, _ in logged(caplog) if action != "endpoint_in_trouble"]
+    assert told == [*first, *second, broken, ("notice_sent", other.id)]
 
 
 def test_a_hanging_mail_server_holds_up_no_worker_that_stops(make_app, receiver, monkeypatch):
