@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, insert, select
 
 from portal import outbox
 from portal.clock import utcnow
@@ -300,12 +300,11 @@ def test_claims_and_results_find_their_rows_by_index_in_a_table_that_was_empty_a
 
 
 def test_what_arrives_is_noted_by_the_index_of_contacts(company: Company) -> None:
-    factories.classify_contact(factories.make_contact(company), 2)
-    (facts,) = db.session.execute(select(Classification.__table__)).mappings()
-    rows = [{**facts, "id": number} for number in range(9, 2009)]
+    contacts = [{"contact": {"name": f"Pessoa {number}", "interest_level": 2}} for number in range(50)]
+    factories.save_many(company, contacts)
+    told = db.session.execute(select(Classification.__table__)).mappings().all()
+    rows = [{**facts, "id": 100 * number + facts["id"]} for number in range(1, 41) for facts in told]
     db.session.execute(insert(Classification.__table__), rows)
-    db.session.commit()
-    db.session.execute(text("ANALYZE classification"))  # else the database may have counted before these were there
     db.session.commit()
     always_take_indexes(db.engine)  # as a worker does at its start
     plan = plan_of(NOTE, told=[(1,), (2,)])

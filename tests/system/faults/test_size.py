@@ -1,8 +1,7 @@
 """A log of many rows changes neither what a claim reads nor what a page of the log reads."""
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -87,44 +86,32 @@ def check_plans(seen: list[tuple[str, Any]]) -> None:
 @pytest.mark.slow
 def test_claiming_settling_and_a_page_read_no_more_of_a_long_log_than_they_need(app: Flask, company: Company) -> None:
     company_id = company.id
-    make_deliveries(company, 120)
+    make_deliveries(company, 20)
 
-    def turn() -> float:
+    def turn() -> None:
         """What a worker does for 20 deliveries."""
         rules = Rules(parse_schedule("0s,24h"), now=utcnow(), jitter=lambda: 0.0)
-        begun = time.perf_counter()
         with reading(), db.engine.begin() as connection:
             assert outbox.has_due(connection, now=rules.now)
         with db.engine.begin() as connection:
             outbox.recover(connection, rules, lease=LEASE)
             claims = outbox.claim_due(connection, now=rules.now, lease=LEASE, limit=20, room_for=lambda *_: 20)
-        took = time.perf_counter() - begun
         assert len(claims) == 20
         failed = Outcome(started_at=rules.now, duration_ms=1, url="http://127.0.0.1:9/", reason="internal_error")
         with db.engine.begin() as connection:
             outbox.settle(connection, [(claim, failed) for claim in claims], rules)
-        return took
 
-    def page() -> float:
-        begun = time.perf_counter()
+    def page() -> None:
         with reading(), Session(db.engine) as session:
             for wanted in (DeliveryFilter(), DeliveryFilter(status="delivered")):
                 page_deliveries(session, company_id, wanted)
-        return time.perf_counter() - begun
 
-    def best(work: Callable[[], float], times: int) -> float:
-        """The quickest, in milliseconds: the others are what else the machine did."""
-        return min(work() for _ in range(times)) * 1000
-
-    short = best(turn, 2), best(page, 4)
     db.session.remove()
     fill(company_id)
     with statements() as seen:
-        long = best(turn, 3), best(page, 4)
-    print(f"claim of 20: {short[0]:.1f} ms, then {long[0]:.1f}; two pages: {short[1]:.1f} ms, then {long[1]:.1f}")
+        turn()
+        page()
     check_plans(list(dict(seen_once(seen)).items()))
-    assert long[0] < 3 * short[0] + 10
-    assert long[1] < 3 * short[1] + 20
 
 
 def seen_once(seen: list[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
