@@ -161,7 +161,7 @@ def forget(session: Session, company_id: int | None, *, before: datetime, limit:
     return len(ids)
 
 
-def _find_recent(actor: Actor | Stranger, action: str, *, subject: str | None = None) -> Select[int]:
+def _find_recent(actor: Actor | Stranger, action: str, *, subject: str | None) -> Select[int]:
     """The number of such an act of the last day among the company's latest `LOOK_BACK`: a long log stays quick."""
     of_company = select(AuditEntry).where(AuditEntry.company_id == actor.company_id)
     latest = of_company.order_by(AuditEntry.id.desc()).limit(LOOK_BACK).subquery()

@@ -130,8 +130,8 @@ class _Plan(NamedTuple):
 
     record: ContactRecord
     result: Saved
-    change: Change | None = None
-    alike: ContactRecord | None = None
+    change: Change | None
+    alike: ContactRecord | None
 
     def written(self) -> Saved:
         """What the item did, with the numbers of what was written."""

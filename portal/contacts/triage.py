@@ -52,9 +52,7 @@ def meant(asked: ContactFilter) -> ContactFilter:
     return asked if any(said) else replace(asked, level="none")
 
 
-def find_next(
-    session: Session, company_id: int, wanted: ContactFilter, *, after_ids: Sequence[int] = ()
-) -> Turn | None:
+def find_next(session: Session, company_id: int, wanted: ContactFilter, *, after_ids: Sequence[int]) -> Turn | None:
     """The turn of the next contact that matches, after the first of those that is still there, or None."""
     before = next(filter(None, (get_contact(session, company_id, after_id) for after_id in after_ids)), None)
     found = read_contacts(session, company_id, wanted, after=_place(before), limit=1)

@@ -63,7 +63,7 @@ class Address:
     host: str  # ASCII and lower case; an IPv6 address stands without brackets
     port: int
     target: str  # path and query, exactly as they go into the request line
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...]
 
     @property
     def ip(self) -> IPAddress | None:

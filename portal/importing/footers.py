@@ -28,9 +28,7 @@ WORDS_OF_SENTENCE = 12  # a line of no more is somebody's name
 TITLED = frozenset((*NAMES, "current_company"))  # the fields of the columns that titles are written into
 
 
-def find_reason(
-    cells: Sequence[str], names: Sequence[str], fields: Cells, readers: Sequence[Reader] = ()
-) -> str | None:
+def find_reason(cells: Sequence[str], names: Sequence[str], fields: Cells, readers: Sequence[Reader]) -> str | None:
     """Why a row is no contact: nothing in it is imported, it is the header again or explains it, a foot or a title.
 
     `names` are those of the header, in lower case; `fields` those that the row says something of, with what it says;

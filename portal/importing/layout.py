@@ -128,7 +128,7 @@ def examine(blocks: Blocks, *, encoding: str | None = None) -> Examined:
     return Examination(blocks, encoding=encoding).finish()
 
 
-def find_layout(blocks: Blocks, chosen: str | None = None, *, has_header: bool = True) -> Layout:
+def find_layout(blocks: Blocks, chosen: str | None, *, has_header: bool) -> Layout:
     """The file's layout, from its bytes and the way it begins. Raises FileProblem.
 
     Without `has_header` its first row is no header, whatever it looks like.

@@ -35,9 +35,7 @@ class Record(NamedTuple):
     goes_on: int = 0  # the line with the rest of a row that was broken in two
 
 
-def read_records(
-    text: io.TextIOWrapper, delimiter: str, shape: Shape | None = None, *, skip: int = 0
-) -> Iterator[Record]:
+def read_records(text: io.TextIOWrapper, delimiter: str, shape: Shape | None = None, *, skip: int) -> Iterator[Record]:
     """Every record that holds anything, below the first `skip` lines. `shape` is that of rows, where it is known."""
     yield from _Records(text, delimiter, shape, skip).read()
 

@@ -183,7 +183,7 @@ def _unquote(text: str) -> str:
 
 def _says_something(character: str) -> bool:
     """Whether it is a letter, a digit or a picture, such as a star."""
-    return character.isalnum() or (character not in FILLERS and unicodedata.category(character) == "So")
+    return character not in FILLERS and (character.isalnum() or unicodedata.category(character) == "So")
 
 
 def _is_mark(character: str) -> bool:

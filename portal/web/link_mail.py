@@ -35,7 +35,7 @@ def is_possible() -> bool:
     return bool(settings.smtp_url and settings.base_url)
 
 
-def mail_shown_link(user: User, link: str, *, email: str | None = None) -> None:
+def mail_shown_link(user: User, link: str, *, email: str | None) -> None:
     """Mail the link that an admin is shown, when there is a mail server; the page says whether it went.
 
     `email` is the one that the link confirms.

@@ -128,5 +128,27 @@ def test_a_complaint_is_told_from_its_nearest_neighbour(answer: Any, warning: st
     assert of_value(answer) == warning
 
 
+@pytest.mark.parametrize(
+    ("beside", "is_complaint"),
+    [
+        ({}, True),
+        ({"success": True}, False),
+        ({"saved": True}, False),
+        ({"active": True}, True),
+        ({"error": False}, False),
+        ({"active": False}, True),
+        ({"status": "ok"}, False),
+        ({"active": "ok"}, True),
+        ({"success": "true"}, False),
+        ({"active": "true"}, True),
+    ],
+    ids=str,
+)
+def test_words_of_an_error_within_a_sentence_are_none_beside_a_success(
+    beside: dict[str, Any], is_complaint: bool
+) -> None:
+    assert (of_value({**beside, "message": "3 linhas, 1 com erro"}) == "error_words") == is_complaint
+
+
 def test_every_warning_speaks_of_an_error_but_those_of_an_answers_form() -> None:
     assert set(DOUBTS) == set(WARNINGS) - {"invalid_json", "shape_changed"}

@@ -97,7 +97,9 @@ def test_no_other_template_is_taken(text: str) -> None:
         ("a/../b?c#d", "https://crm.example/leads/a%2F..%2Fb%3Fc%23d"),
         ('"><script>', "https://crm.example/leads/%22%3E%3Cscript%3E"),
         ("ação", "https://crm.example/leads/a%C3%A7%C3%A3o"),
+        (".", None),
         ("..", None),
+        ("...", "https://crm.example/leads/..."),
     ],
 )
 def test_an_id_is_escaped_wherever_it_goes(value: str, address: str | None) -> None:

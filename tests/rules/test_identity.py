@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.rules.identity import (
+    FILLERS,
     MAX_EMAIL,
     MAX_LOOKED_AT,
     clean_text,
@@ -227,6 +228,12 @@ def test_an_e_mail_is_told_from_its_nearest_neighbour(text, expected):
 )
 def test_a_cell_is_empty_where_every_word_stands_for_nothing(text, nothing):
     assert is_empty(text) is nothing
+
+
+@pytest.mark.parametrize("filler", FILLERS)
+def test_what_is_drawn_as_nothing_says_nothing_beside_a_dash(filler: str) -> None:
+    assert is_empty(f"-{filler}")
+    assert not is_empty(f"-{filler}★")
 
 
 EMPTY = """

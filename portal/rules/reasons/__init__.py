@@ -35,9 +35,9 @@ class Explanation:
     seen: str
     rule: str
     advice: str  # what to do; of a delivered answer with a warning, what is odd about it and what to look at
-    detail: str | None = None
-    has_warning: bool = False
-    offer: str | None = None  # the address to use instead, where the answer gave one
+    detail: str | None
+    has_warning: bool
+    offer: str | None  # the address to use instead, where the answer gave one
 
     @property
     def message(self) -> str:
@@ -114,7 +114,7 @@ NOBODY_THERE = frozenset({"gone", "redirect", "invalid_url", "blocked_address", 
 NO_SUCH_PAGE = (404, 405, 410)
 
 
-def is_dead_address(reason: str, status_code: int | None = None) -> bool:
+def is_dead_address(reason: str, status_code: int | None) -> bool:
     """Whether such an outcome says that the address itself is wrong."""
     return reason in NOBODY_THERE or (reason == "client_error" and status_code in NO_SUCH_PAGE)
 
