@@ -1,7 +1,9 @@
 """The report by e-mail: to whoever asks for it, on Mondays or on the 1st, once, in their language."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 import time_machine
@@ -105,7 +107,8 @@ def test_there_are_two_rhythms(app, company):
         subscribe(make_user(company), "day")
 
 
-def test_a_report_that_cannot_be_written_holds_up_no_other(app, company, mail_host):
+def test_a_report_that_cannot_be_written_holds_up_no_other(app, company, mail_host, caplog):
+    logging.getLogger("portal").propagate = True
     for email, facts in (("ana@x.test", {"timezone": "Nowhere/Land"}), ("bia@x.test", {"locale": "zz"})):
         user = asking(company, "week", email=email)
         for name, value in facts.items():
@@ -113,6 +116,19 @@ def test_a_report_that_cannot_be_written_holds_up_no_other(app, company, mail_ho
     asking(company, "week", email="caio@x.test")
     assert look(app, MONDAY)
     assert [message["To"] for message in mail_host.messages] == ["caio@x.test"]
+    undated = db.session.query(User.id).filter_by(email="ana@x.test").scalar()
+    assert logged(caplog) == [
+        {"action": "report_failed", "user_id": undated},
+        {"action": "report_failed"},
+        {"action": "report_sent", "company_id": company.id},
+    ]
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """What the log says of reports, besides words."""
+    facts = ("action", "company_id", "user_id")
+    told = [vars(record) for record in dict.fromkeys(caplog.records)]
+    return [{name: record[name] for name in facts if name in record} for record in told if "action" in record]
 
 
 @pytest.mark.parametrize(
@@ -162,8 +178,9 @@ def test_of_two_workers_that_see_it_due_one_sends_it(app, company, mail_host):
     assert len(mail_host.messages) == 1
 
 
-def test_each_company_s_people_get_its_own_numbers_whoever_else_is_refused(app, company, mail_host):
+def test_each_company_s_people_get_its_own_numbers_whoever_else_is_refused(app, company, mail_host, caplog):
     """One server says no for good to one reader, and later to another; nobody gets it twice."""
+    logging.getLogger("portal").propagate = True
     other = factories.make_company("Outra", url=URL)
     with time_machine.travel(SATURDAY, tick=False):
         make_delivery(make_contact(other), 3)
@@ -172,6 +189,8 @@ def test_each_company_s_people_get_its_own_numbers_whoever_else_is_refused(app, 
         asking(at, "week", email=f"{name}@x.test")
     mail_host.refusals = {"ana@x.test": "550 no such user", "caio@x.test": "451 later"}
     assert not look(app, MONDAY)
+    acts = [("report_failed", company), ("report_sent", company), ("report_failed", other), ("report_sent", other)]
+    assert logged(caplog) == [{"action": action, "company_id": each.id} for action, each in acts]
     mail_host.refusals = {}
     assert look(app, MONDAY + timedelta(minutes=1))
     assert [(message["To"], message["Subject"]) for message in mail_host.messages] == [

@@ -1,6 +1,7 @@
 """Who is mailed the report: of the others each misses by one fact."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,9 @@ from flask import Flask
 
 from portal.database.db import db
 from portal.models import User
+from portal.report import Part, Report, ReportFilter, Tally
 from portal.report.mailing import claim, find_due, give_back
+from portal.report.words import say_time
 from tests.factories import make_company, make_user
 
 MONDAY = datetime(2026, 3, 2, 10, tzinfo=UTC)  # 7:00 in São Paulo
@@ -58,6 +61,21 @@ def test_who_asked_and_has_it_not_yet_is_mailed_it(people: dict[str, User]) -> N
         "reads further east": (*(moment - timedelta(hours=3) for moment in week[:2]), week[2]),
         "asks for months": (datetime(2026, 2, 1, 3, tzinfo=UTC), datetime(2026, 3, 1, 3, tzinfo=UTC), date(2026, 3, 1)),
     }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "time"),
+    [(0.9, "menos de um segundo"), (1, "1 segundo"), (89, "89 segundos"), (90, "2 minutos"), (3600 * 35, "35 horas")],
+)
+def test_the_time_to_the_crm_is_said_in_the_largest_unit_that_it_has_more_than_one_of(
+    app: Flask, seconds: float, time: str
+) -> None:
+    whole = Part(ReportFilter(since=MONDAY, until=MONDAY), None, [Tally(3)])
+    parts = {"campaigns": (), "owners": (), "weeks": (), "outages": ()}
+    report = Report(whole=whole, median_seconds=seconds, timed=1, **parts)
+    with app.test_request_context():
+        assert say_time(report) == f"Da classificação ao CRM: {time} (mediana)."
+        assert say_time(replace(report, median_seconds=None)) == ""
 
 
 def test_one_worker_alone_takes_it_and_may_give_it_back(people: dict[str, User]) -> None:

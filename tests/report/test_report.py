@@ -157,6 +157,8 @@ def test_parts_add_up_and_weeks_begin_on_mondays_within_the_span(company: Compan
     starts = [part.wanted.since.astimezone(ZONE) for part in report.weeks]
     assert [start.day for start in starts] == [1, 2, 9, 16, 23, 30]
     assert report.weeks[-1].wanted.until == UNTIL
+    one = report.weeks[3].wanted
+    assert [part.wanted for part in make_report(db.session, company.id, one, zone=ZONE).weeks] == [one]
     assert all(before.wanted.until == after.wanted.since for before, after in pairwise(report.weeks))
     assert march_report(company, campaign_id=report.campaigns[0].wanted.campaign_id).whole.levels[0].contacts == 2
 

@@ -1,5 +1,6 @@
 """Whom a trusted proxy has logged in comes in without a password."""
 
+import logging
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -45,7 +46,8 @@ def test_a_known_person_comes_in_to_the_page_that_was_asked_for(company, person)
     assert (entry.actor, entry.ip, entry.company_id) == (EMAIL, "192.0.2.7", company.id)
 
 
-def test_who_is_not_known_or_disabled_is_told_whom_to_ask(company, person):
+def test_who_is_not_known_or_disabled_is_told_whom_to_ask(company, person, caplog):
+    logging.getLogger("portal").propagate = True
     gone = make_user(company, email="gil@example.com")
     gone.disabled_at = gone.created_at
     make_user(company, email="dona@example.com", role=None)
@@ -55,6 +57,7 @@ def test_who_is_not_known_or_disabled_is_told_whom_to_ask(company, person):
         assert (answer.status_code, f"como {email}" in answer.text) == (403, True)
         assert "ninguém com acesso a este portal" in answer.text
         assert "Entrar com senha" not in answer.text, "it would lead nowhere"
+    assert [vars(record)["action"] for record in dict.fromkeys(caplog.records)] == ["proxied_unknown"] * 3
 
 
 def test_the_session_of_somebody_else_is_over(company, person):
