@@ -13,6 +13,7 @@ from portal.api.protocol.parsing import ApiBlueprint
 from portal.api.protocol.problems import Problem, refuse
 from portal.contacts import doubts, notes, syncing
 from portal.contacts.doubts import Doubt
+from portal.contacts.listing import get_contact
 from portal.contacts.syncing import Cause, causes_of
 from portal.database.db import db, reading
 from portal.deliveries.log import last_attempts
@@ -155,7 +156,10 @@ def settle_warnings(given: dict[str, Any]) -> Response:
     """
     if not given:
         refuse([("contact_id", "required")])
-    wanted = {"contact_id": given.get("contact_id"), "warning": given.get("warning"), "seen_at": given.get("until")}
-    count = doubts.settle(db.session, current_actor(), **wanted)
+    actor, contact_id = current_actor(), given.get("contact_id")
+    if contact_id is not None and get_contact(db.session, actor.company_id, contact_id) is None:
+        refuse([("contact_id", "unknown")])
+    wanted = {"contact_id": contact_id, "warning": given.get("warning"), "seen_at": given.get("until")}
+    count = doubts.settle(db.session, actor, **wanted)
     db.session.commit()
     return jsonify({"count": count})

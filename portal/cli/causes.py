@@ -8,6 +8,7 @@ import click
 from portal.api.sync import CauseSchema, shapes_of
 from portal.audit import Actor
 from portal.cli.console import ROW_NUMBER, Words, check_usage, for_company, is_any_given, json_option, print_answer
+from portal.cli.contacts import contact_of_company
 from portal.contacts import doubts, notes
 from portal.database.db import db, reading
 from portal.rules.verdict import WARNINGS
@@ -57,6 +58,8 @@ def settle(actor: Actor, contact_id: int | None, warning: str | None, as_json: b
 
     Somebody looked. Name a contact, or a kind of warning. The next answer with a warning opens a new one.
     """
+    if contact_id is not None:
+        contact_of_company(actor, contact_id)
     count = doubts.settle(db.session, actor, contact_id=contact_id, warning=warning)
     db.session.commit()
     print_answer({"count": count}, [f"Settled: {count}."], as_json=as_json)

@@ -8,6 +8,13 @@ from requests import RequestException
 
 Cut = Literal["too_large", "incomplete", "timeout", "undecodable"]
 
+# The codings that change a body's bytes: IANA's, and two of old servers. What else is written in their place says nothing
+# about the bytes: PHP scripts send `none`, to be done with a request before they work, and `UTF-8`.
+CODINGS = frozenset(
+    {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "aes128gcm"}
+    | {"pack200-gzip", "bzip2", "xz"}
+)
+
 # A gzip body may be several, one after the other (RFC 1952, section 2.2), each copying what is left.
 MAX_GZIP_MEMBERS = 100
 
@@ -49,10 +56,11 @@ def decode_body(body: bytes, encodings: Sequence[str], *, cap: int) -> tuple[byt
     """Undo one layer of gzip or deflate, to its last byte, never making more than `cap` bytes.
 
     `encodings` are the values of the Content-Encoding headers. Returns the body and whether more of it was left.
-    Raises UndecodableError for another encoding, several layers (each could multiply a thousandfold), or garbage.
+    Words that name no coding count for nothing, as browsers have it.
+    Raises UndecodableError for another coding, several layers (each could multiply a thousandfold), or garbage.
     """
     layers = [layer.strip().lower() for value in encodings for layer in value.split(",")]
-    layers = [layer for layer in layers if layer not in ("", "identity")]
+    layers = [layer for layer in layers if layer in CODINGS]
     if not body or not layers:
         return body, False
     if len(layers) > 1 or layers[0] not in ("gzip", "x-gzip", "deflate"):

@@ -104,4 +104,6 @@ class Fault:
             return self.reason.replace("_", " ")
         if self.reason == "incomplete":
             return "the connection ended within the headers"
+        if self.reason == "timeout":  # of the headers' bytes libcurl knows nothing: it says that none came
+            return "the headers were not complete in time" if self.has_headers else "no line of an answer came in time"
         return self.message or "the connection ended without an answer"

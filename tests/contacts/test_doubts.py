@@ -186,6 +186,15 @@ def test_no_edge_settles_for_another_company(world: World, settle: Settle) -> No
     assert set(shown(other).values()) == {"with_warning"}
 
 
+def test_no_edge_settles_what_does_not_exist(world: World) -> None:
+    nobody = 99999
+    assert world.browser.post(f"/contacts/{nobody}/settle").status_code == 404
+    refused = world.api.post("/warnings/settle", {"contact_id": nobody})
+    assert (refused.status_code, refused.json["errors"][0]["code"]) == (422, "unknown")
+    command = world.command("settle", nobody)
+    assert (command.exit_code, f"has no contact {nobody}" in command.output) == (1, True)
+
+
 def test_a_member_only_looks(world: World, app: Flask) -> None:
     received(world.company, "error_words")
     member = Person(app.test_client(), make_user(world.company, role="member"))

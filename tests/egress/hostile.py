@@ -280,6 +280,7 @@ CASES = [
     Case("gzip twice", answers(whole(b"OK", b"Content-Encoding: gzip, gzip")), "200 undecodable", b"OK"),
     Case("gzip in two headers", answers(whole(b"OK", GZIP, GZIP)), "200 undecodable", b"OK"),
     Case("unknown encoding", answers(whole(b"OK", b"Content-Encoding: br")), "200 undecodable", b"OK"),
+    Case("no coding", answers(whole(b"OK", b"Content-Encoding: none")), "200", b"OK"),
     Case("gzip bomb", answers(whole(BOMB, GZIP)), "200 too_large"),
     Case("one header of 70 kB", answers(whole(b"OK", b"X: " + b"a" * 70_000)), "200", b"OK"),
     Case("one header of 200 kB", answers(whole(b"OK", b"X: " + b"a" * 200_000)), "200 too_large", b""),

@@ -24,6 +24,9 @@ ZIPPED = zipped(TEXT)
     [
         (TEXT, [], (TEXT, False)),
         (TEXT, ["identity", ""], (TEXT, False)),
+        (TEXT, ["none"], (TEXT, False)),
+        (TEXT, ["UTF-8", "8bit, binary"], (TEXT, False)),
+        (ZIPPED, ["gzip, utf-8"], (TEXT, False)),
         (b"", ["br"], (b"", False)),
         (ZIPPED, [" GZIP "], (TEXT, False)),
         (ZIPPED, ["x-gzip"], (TEXT, False)),
@@ -41,7 +44,20 @@ ZIPPED = zipped(TEXT)
         (zlib.compress(TEXT) * 2, ["deflate"], None),
     ],
     ids=[
-        *("plain", "of no encoding", "empty", "gzip", "x-gzip", "padded", "two members", "many members", "too long"),
+        *(
+            "plain",
+            "of no encoding",
+            "none",
+            "a charset",
+            "gzip and a charset",
+            "empty",
+            "gzip",
+            "x-gzip",
+            "padded",
+            "two members",
+            "many members",
+            "too long",
+        ),
         *("deflate", "too many members", "cut", "more behind it", "unknown", "twice", "two headers", "more deflate"),
     ],
 )

@@ -189,6 +189,13 @@ def test_a_fault_has_the_reason_that_fits_it(given: Fault, reason: str) -> None:
     assert given.reason == reason
 
 
+def test_a_timeout_tells_how_far_the_answer_came() -> None:
+    of_libcurl = "Operation timed out after 9999 milliseconds with 0 bytes received"
+    assert fault(TIMEOUT, of_libcurl, has_headers=1).detail == "the headers were not complete in time"
+    assert fault(TIMEOUT, of_libcurl).detail == "no line of an answer came in time"
+    assert fault(TIMEOUT, "Connection timed out", request_sent=0).detail == "Connection timed out"
+
+
 OWN = sys.modules[__name__]
 
 
