@@ -8,8 +8,8 @@ from requests import RequestException
 
 Cut = Literal["too_large", "incomplete", "timeout", "undecodable"]
 
-# The codings that change a body's bytes: IANA's, and two of old servers. What else stands in their place says nothing about
-# the bytes: `none`, by which PHP scripts answer before they begin to work, or `UTF-8`.
+# The codings that change a body's bytes: IANA's, and two of old servers. Other words in their place tell nothing of it:
+# `none`, by which PHP scripts answer before they begin to work, or `UTF-8`.
 CODINGS = frozenset(
     {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "aes128gcm"}
     | {"pack200-gzip", "bzip2", "xz"}
