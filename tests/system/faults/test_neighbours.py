@@ -29,7 +29,7 @@ TOLERANCE_SECONDS = 0.1
 
 @pytest.mark.alone
 def test_a_company_that_is_black_holed_slows_none_of_nineteen_others_down(make_app: MakeApp) -> None:
-    with make_app(worker_threads=16).app_context():
+    with make_app(worker_threads=16, deadline=5.0).app_context():  # for longer than the measuring
         ((baseline, measured),) = compare(rounds=1, events=60)
     print(f"p95 from commit to receipt: {baseline * 1000:.1f} ms alone, {measured * 1000:.1f} ms beside a black hole")
     assert measured <= 1.2 * baseline + TOLERANCE_SECONDS
@@ -97,7 +97,7 @@ def test_a_name_service_that_hangs_holds_up_its_own_company_only(
             released.wait(30)
         return real("127.0.0.1" if "example" in host else host, *rest, **more)  # type: ignore[arg-type]
 
-    app = make_app(worker_threads=8, endpoint_concurrency=4)
+    app = make_app(worker_threads=8, endpoint_concurrency=4, connect_timeout=2.0)
     with app.app_context(), Receiver() as receiver:
         stuck = factories.make_company("Presa", url=receiver.url)
         quick = factories.make_company("Livre", url=f"http://works.example.com:{receiver.port}/")
@@ -114,7 +114,7 @@ def test_a_name_service_that_hangs_holds_up_its_own_company_only(
                 wait_until(lambda: reasons_of("Presa") == {"dns_timeout"})
         finally:
             released.set()
-    assert max(times) < 0.9, "less than the connect timeout, which the others wait for"
+    assert max(times) < 1.5, "less than the connect timeout, which the others wait for"
 
 
 def reasons_of(name: str) -> set[str | None]:
