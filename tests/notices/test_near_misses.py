@@ -95,8 +95,11 @@ def test_a_delivery_that_failed_for_good_is_told(delivery: dict[str, Any], told:
     assert letter.contacts == (not names or later == {"contact": "Bia"})
 
 
-def test_of_many_that_failed_the_latest_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(due, "FAILED_LOOKED_AT", 1)
+@pytest.mark.parametrize("most", [1, 2])
+def test_of_those_that_failed_the_latest_are_looked_at_and_the_newest_shows_why(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(due, "FAILED_LOOKED_AT", most)
     rows = Rows({name: FAILED | {"contact": name} for name in ("Ana", "Bia")})
     for number in rows.ids.values():
         it = db.session.get_one(Delivery, number)
@@ -104,7 +107,7 @@ def test_of_many_that_failed_the_latest_are_looked_at(monkeypatch: pytest.Monkey
     assert news_of({}, rows) == "failed"
     (notice,) = (each for each in due.find_due(db.session, Endpoint, now=NOON) if each.company_id == rows.company.id)
     assert notice.delivery_id == rows.ids["Bia"]
-    assert letters._failed(db.session, rows.company.id).contacts == 1
+    assert letters._failed(db.session, rows.company.id).contacts == most
 
 
 def test_who_could_not_be_told_comes_last_and_a_notice_is_taken_once() -> None:
