@@ -18,6 +18,7 @@ from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.health import DayHealth, health_by_day
 from portal.deliveries.log import DayCount, count_by_day
 from portal.i18n import reader_zone
+from portal.privacy.retention import limits_of
 
 DAYS = 30
 GAP = 0.3  # the part of a column's place that stays free
@@ -108,17 +109,25 @@ class Chart:
 
 
 def read_chart(wanted: DeliveryFilter) -> Chart | None:
-    """The last days of what matches, up to the filter's end; None when there is nothing to draw."""
+    """The last days of what matches, from the filter's beginning to its end; None when there is nothing to draw."""
     end = clock.utcnow() if wanted.until is None else min(wanted.until - timedelta(seconds=1), clock.utcnow())
-    starts = day_starts(end, reader_zone())
+    starts = day_starts(end, reader_zone(), since=max(wanted.since or kept_since(), kept_since()))
     return draw(count_by_day(db.session, current_user.company_id, wanted, starts=starts))
 
 
-def day_starts(end: datetime, zone: ZoneInfo) -> list[datetime]:
-    """The beginnings, in UTC, of the last `DAYS` days up to that of `end`, and the end of that one."""
+def kept_since() -> datetime:
+    """The moment from which the log of the reader's company is whole: a day of before would be drawn as one of zero."""
+    return limits_of(current_user.company, now=clock.utcnow()).log
+
+
+def day_starts(end: datetime, zone: ZoneInfo, *, since: datetime) -> list[datetime]:
+    """The beginnings, in UTC, of the last `DAYS` days up to that of `end`, and the end of that one.
+
+    Days that begin before `since` are left out, but for the newest.
+    """
     last = end.astimezone(zone).date()
-    days = [last + timedelta(days=number) for number in range(1 - DAYS, 2)]
-    return [clock.begin_of(day, zone) for day in days]
+    starts = [clock.begin_of(last + timedelta(days=number), zone) for number in range(1 - DAYS, 2)]
+    return [start for start in starts[:-2] if start >= since] + starts[-2:]
 
 
 def draw(days: Sequence[DayCount]) -> Chart | None:
@@ -134,23 +143,28 @@ class HealthChart:
     days: Sequence[DayHealth]
     shares: Stack  # in per cent of a day's tries
     times: Stack | None  # in milliseconds: up to the median, and from there to the 95th percentile
+    is_cut: bool  # whether some of the days hold more than is looked at, and are left out
 
     @property
-    def is_cut(self) -> bool:
-        """Whether some of the days hold more than is looked at, and are left out."""
-        return len(self.days) < DAYS
+    def has_gaps(self) -> bool:
+        """Whether nothing was tried on some of the days."""
+        return not all(day.tries for day in self.days)
 
 
 def read_health() -> HealthChart | None:
-    """The last days of the reader's company; None when nothing was tried."""
-    starts = day_starts(clock.utcnow(), reader_zone())
+    """The last days of the reader's company; None when nothing was tried. A day without tries is drawn as such."""
+    starts = day_starts(clock.utcnow(), reader_zone(), since=kept_since())
     days = health_by_day(db.session, current_user.company_id, starts=starts)
     shares = stack([_shares_of(day) for day in days], top=100)
-    return HealthChart(days, shares, stack([_times_of(day) for day in days])) if shares else None
+    if shares is None or not any(day.tries for day in days):
+        return None
+    return HealthChart(days, shares, stack([_times_of(day) for day in days]), is_cut=len(days) < len(starts) - 1)
 
 
 def _shares_of(day: DayHealth) -> dict[str, float]:
     counts = {"delivered": day.delivered - day.warned, "warned": day.warned, "failed": day.failed}
+    if not day.tries:
+        return {"untried": 100}
     return {kind: 100 * count / max(1, day.tries) for kind, count in counts.items()}
 
 

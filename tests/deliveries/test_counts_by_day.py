@@ -33,7 +33,8 @@ def make(company):
 
 def counts_of(company, wanted=None) -> dict[str, tuple[int, ...]]:
     """By day of the company's zone, the days on which there was something: delivered, failed, and what waits if any."""
-    found = count_by_day(db.session, company.id, wanted or DeliveryFilter(), starts=day_starts(NOON, SAO_PAULO))
+    starts = day_starts(NOON, SAO_PAULO, since=NOON - timedelta(days=99))
+    found = count_by_day(db.session, company.id, wanted or DeliveryFilter(), starts=starts)
     db.session.commit()
     return {
         f"{day.start.astimezone(SAO_PAULO):%d/%m}": (day.delivered, day.failed, *([day.waiting] if day.waiting else []))

@@ -15,7 +15,7 @@ from tests.conftest import BOTH
 from tests.factories import make_company, make_contact, make_delivery, send_test
 
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
-STARTS = day_starts(NOW, ZoneInfo("America/Sao_Paulo"))
+STARTS = day_starts(NOW, ZoneInfo("America/Sao_Paulo"), since=NOW - timedelta(days=99))
 TRIES = (
     # days ago, milliseconds, reason, warning
     *((0, 100 + number, "ok_json", None) for number in range(18)),

@@ -199,6 +199,17 @@ def test_the_days_are_shown_with_a_table(member, company, receiver):
     assert page.index("resposta") < page.index("chart-plot")
 
 
+def test_days_that_the_log_forgot_or_the_filter_leaves_out_are_not_drawn_as_days_of_zero(member, company):
+    set_url(company, URL)
+    mark_delivered(make_delivery(make_contact(company)))
+    company.keep_bodies_days = company.keep_log_days = 7
+    db.session.commit()
+    assert "Entregas nos últimos 7 dias" in member.get("/").text
+    today = clock.utcnow().astimezone(ZoneInfo("America/Sao_Paulo")).date()
+    page = member.get(f"/deliveries?since={today - timedelta(days=2)}").text
+    assert page.count('class="chart-day"') == 3
+
+
 def test_data_of_before_is_said_where_every_level_arrived_and_is_sent_from_there(admin, member, company, receiver):
     set_url(company, receiver.url)
     contacts = [make_contact(company) for _ in range(3)]

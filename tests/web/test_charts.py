@@ -12,10 +12,19 @@ from tests.factories import NOON
 
 
 def test_a_day_may_have_23_hours():
-    starts = day_starts(datetime(2026, 3, 10, tzinfo=UTC), ZoneInfo("America/New_York"))
+    starts = day_starts(
+        datetime(2026, 3, 10, tzinfo=UTC), ZoneInfo("America/New_York"), since=NOON - timedelta(days=99)
+    )
     lengths = {later - earlier for earlier, later in pairwise(starts)}
     assert lengths == {timedelta(hours=23), timedelta(hours=24)}
     assert len(starts) == 31
+
+
+@pytest.mark.parametrize(("age", "drawn"), [(timedelta(days=2), 2), (timedelta(hours=1), 1), (timedelta(0), 1)])
+def test_a_day_that_is_not_known_whole_is_left_out_but_for_the_newest(age, drawn):
+    starts = day_starts(NOON, ZoneInfo("UTC"), since=NOON - age)
+    assert len(starts) == drawn + 1
+    assert starts[-1] == NOON.replace(hour=0) + timedelta(days=1)
 
 
 def test_bars_stand_on_each_other_within_the_plot_and_one_failure_is_seen():
