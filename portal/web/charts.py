@@ -23,6 +23,7 @@ from portal.privacy.retention import limits_of
 DAYS = 30
 GAP = 0.3  # the part of a column's place that stays free
 SMALLEST = 3.0  # per cent of the height: one failure among hundreds is still seen
+UNTRIED: Mapping[str, float] = {"untried": 1}  # as low as can be seen, so that a day without tries is none of zero
 WIDEST = 12.0  # per cent of the width: few days are not drawn as a wall
 
 
@@ -145,11 +146,6 @@ class HealthChart:
     times: Stack | None  # in milliseconds: up to the median, and from there to the 95th percentile
     is_cut: bool  # whether some of the days hold more than is looked at, and are left out
 
-    @property
-    def has_gaps(self) -> bool:
-        """Whether nothing was tried on some of the days."""
-        return not all(day.tries for day in self.days)
-
 
 def read_health() -> HealthChart | None:
     """The last days of the reader's company; None when nothing was tried. A day without tries is drawn as such."""
@@ -158,16 +154,19 @@ def read_health() -> HealthChart | None:
     shares = stack([_shares_of(day) for day in days], top=100)
     if shares is None or not any(day.tries for day in days):
         return None
-    return HealthChart(days, shares, stack([_times_of(day) for day in days]), is_cut=len(days) < len(starts) - 1)
+    times = stack([_times_of(day) for day in days]) if any(day.durations for day in days) else None
+    return HealthChart(days, shares, times, is_cut=len(days) < len(starts) - 1)
 
 
-def _shares_of(day: DayHealth) -> dict[str, float]:
-    counts = {"delivered": day.delivered - day.warned, "warned": day.warned, "failed": day.failed}
+def _shares_of(day: DayHealth) -> Mapping[str, float]:
     if not day.tries:
-        return {"untried": 100}
-    return {kind: 100 * count / max(1, day.tries) for kind, count in counts.items()}
+        return UNTRIED
+    counts = {"delivered": day.delivered - day.warned, "warned": day.warned, "failed": day.failed}
+    return {kind: 100 * count / day.tries for kind, count in counts.items()}
 
 
-def _times_of(day: DayHealth) -> dict[str, float]:
+def _times_of(day: DayHealth) -> Mapping[str, float]:
+    if not day.tries:
+        return UNTRIED
     middle, most = day.median_ms or 0, day.p95_ms or 0
     return {"median": middle, "p95": most - middle}
