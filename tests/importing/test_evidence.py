@@ -6,6 +6,7 @@ from portal.importing import evidence
 from portal.importing.evidence import MOST_KNOWN, SAMPLE_ROWS, Evidence, look_at
 from portal.importing.headings import explains_columns
 from portal.importing.naming import MAX_NAME, MAX_WORDS, words_of
+from portal.importing.quoting import split_leniently
 from portal.importing.reading import MAX_LINES_OF_BROKEN_ROW, Record
 from portal.importing.shape import Shape
 from portal.importing.torn import refuse_torn
@@ -224,6 +225,22 @@ def test_a_row_has_as_many_cells_and_half_of_its_kinds_in_their_places(
 )
 def test_a_cell_of_one_kind_is_cut_where_it_goes_over_lines_and_is_not_of_it(cell: str, is_cut: bool) -> None:
     assert Shape.of(3, ROWS).is_cut(["Ana\nBia", cell, ""]) is is_cut
+
+
+@pytest.mark.parametrize(
+    ("line", "cells"),
+    [
+        ('"a "b" c", "d"\n', ('a "b" c', "d")),
+        ('a,"b" c,d', ("a", '"b" c', "d")),
+        ('"a""b",c\\"d\r\n', ('a"b', 'c\\"d')),
+        ('"a\\"b",c', ('a"b', "c")),
+        (" a ,  b", ("a ", "b")),
+        ('a,  "b, c"', ("a", "b, c")),
+        ('a,"b', None),
+    ],
+)
+def test_a_quote_ends_a_cell_only_before_a_delimiter(line: str, cells: tuple[str, ...] | None) -> None:
+    assert split_leniently(line, ",") == cells
 
 
 def torn(*widths: int, ends: str | None = 'fim",x') -> list[str | None]:

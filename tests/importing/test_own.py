@@ -135,11 +135,13 @@ def test_a_number_counts_only_where_the_same_person_is(twins):
 
 def test_a_cell_that_a_spreadsheet_spoilt_is_said_and_loses_nothing(twins):
     cells = dict.fromkeys(TITLES, "") | {"name": "Ana Clara", "skills": "[cut", "interest_level": "x", "id": "no"}
+    cells |= {"messages": "[cut"}
     cells |= {"accept_date": "31/12/2025 10:00", "reply_date": "ontem"}
     task = back(twins, csv_text([titles_of("en"), list(cells.values())]).encode())
     problems = {finding.field: finding.problem for finding in read_findings(db.engine, task.id)}
     assert problems == {
         "contact.skills": "not_a_list",
+        "messages": "not_a_list",
         "contact.interest_level": "unknown_level",
         "contact.id": "unknown",
         "contact.reply_date": "not_a_date",

@@ -175,6 +175,7 @@ def test_a_column_that_does_not_tell_its_order_is_named():
         ({"Nível de interesse": "x"}, ("contact.interest_level", "unknown_level", "x")),
         ({"Nível de interesse": "True"}, ("contact.interest_level", "unknown_level", "True")),
         ({"Conectado em": "Sim"}, ("contact.accept_date", "not_a_date", "Sim")),
+        ({"Mensagem": "Oi", "Data da mensagem": "ontem"}, ("contact.message_date", "not_a_date", "ontem")),
         ({"Responsável": "Ninguém Nunca"}, ("contact_owner.name", "unknown_owner", "Ninguém Nunca")),
         ({"Responsável": "José"}, ("contact_owner.name", "unknown_owner", "José")),
         ({"E-mail do responsável": "a@b"}, ("contact.owner_email", "not_an_email", "a@b")),
