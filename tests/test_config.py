@@ -2,7 +2,7 @@ import re
 import stat
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
@@ -274,6 +274,79 @@ def test_the_file_in_the_docs_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [name for name in KNOWN if name != "PORTAL_CA_FILE"])
 def test_the_example_in_the_docs_may_be_set(name: str) -> None:
     KNOWN[name].read(KNOWN[name].example)
+
+
+EDGES: dict[str, tuple[list[str], list[str]]] = {
+    "PORTAL_PROXY_HOPS": (["0", "10"], ["-1", "11", "1.0"]),
+    "PORTAL_WORKER_THREADS": (["1", "512"], ["0", "513"]),
+    "PORTAL_ENDPOINT_CONCURRENCY": (["1", "512"], ["0", "513"]),
+    "PORTAL_DEADLINE": (["0.001", "120"], ["0", "120.001", "inf"]),
+    "PORTAL_CONNECT_TIMEOUT": (["0.001", "120"], ["0", "120.001"]),
+    "PORTAL_RATE_LIMIT": (["0.01", "10000"], ["0.0099", "10000.1"]),
+    "PORTAL_REMOTE_USER_HEADER": (["X", "X-" + "a" * 98], ["X-" + "a" * 99, "-X", "1X", "X_Y", "X:"]),
+    "PORTAL_SECRET_KEY": (["k" * 32], ["k" * 31]),
+    "PORTAL_METRICS_TOKEN": (["t" * 16], ["t" * 15, "ç" * 16, "t" * 16 + "\t"]),
+    "PORTAL_BACKUP_AT": (["off", "0:00", "09:05", "19:59", "23:00"], ["24:00", "3:60", "03", "3:5", "OFF"]),
+    "PORTAL_LOG_FORMAT": (["text", "json"], ["JSON"]),
+    "PORTAL_TRUSTED_HOSTS": (["a", "A_1.b-c", ".x.test", "[::1]"], ["a.", "-a", "..a", "[x]", "[]"]),
+    "PORTAL_BASE_URL": (
+        ["http://x", "https://x:8443/portal", "HTTPS://x.test"],
+        ["ftp://x", "https://", "https://x?a", "https://x#a", "https://a@x", "https://x:0", "https://x/ y"],
+    ),
+    "PORTAL_DATABASE_URL": (
+        ["sqlite:///a.db", "postgresql://x/p", "postgres://x/p", "postgresql+psycopg://x/p"],
+        ["sqlite://x/a.db", "sqlite:///:memory:", "postgresql+asyncpg://x/p", "mysql://x/p", "x"],
+    ),
+    "PORTAL_ALLOWED_NETWORKS": (["10.0.0.0/8", "10.1.2.3", "fd00::/8, ::1"], ["10.0.0.1/8", "x"]),
+}
+"""What may be set at most and at least, and what just may not."""
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_a_setting_is_taken_up_to_its_edges(name: str) -> None:
+    taken, refused = EDGES[name]
+    for text in taken:
+        KNOWN[name].read(text)
+    for text in refused:
+        with pytest.raises(ValueError, match=r"\.$"):
+            KNOWN[name].read(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        *(("PORTAL_REQUIRE_HTTPS", word, True) for word in ("1", "true", "yes", "on", "TRUE")),
+        *(("PORTAL_REQUIRE_HTTPS", word, False) for word in ("0", "false", "no", "off", "Off")),
+        ("PORTAL_BASE_URL", "https://x.test/portal/", "https://x.test/portal"),
+        ("PORTAL_TRUSTED_HOSTS", " a , ,.b.test ", ("a", ".b.test")),
+        ("PORTAL_DATABASE_URL", "postgres://x/p", "postgresql+psycopg://x/p"),
+        ("PORTAL_DATABASE_URL", "postgresql://x/p", "postgresql+psycopg://x/p"),
+        ("PORTAL_BACKUP_AT", "4:05", time(4, 5)),
+        ("PORTAL_BACKUP_AT", "off", None),
+        ("PORTAL_RATE_LIMIT", "0.5", 0.5),
+        ("PORTAL_PROXY_HOPS", "3", 3),
+    ],
+)
+def test_a_setting_is_read_as_what_it_means(tmp_path: Path, name: str, text: str, value: object) -> None:
+    assert getattr(load(tmp_path, **{name: f" {text} "}), name.removeprefix("PORTAL_").lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("base_url", "path", "is_secure"),
+    [(None, "", False), ("http://x", "", False), ("https://x", "", True), ("https://x/portal", "/portal", True)],
+)
+def test_the_base_address_says_the_path_and_whether_cookies_are_secure(
+    tmp_path: Path, base_url: str | None, path: str, is_secure: bool
+) -> None:
+    settings = load(tmp_path, **({"PORTAL_BASE_URL": base_url} if base_url else {}))
+    assert (settings.path, settings.secure_cookies) == (path, is_secure)
+
+
+def test_a_try_has_the_limits_that_were_set_and_a_day_its_backup_on_sqlite(tmp_path: Path) -> None:
+    settings = load(tmp_path, PORTAL_DEADLINE="3", PORTAL_CONNECT_TIMEOUT="3")
+    assert (settings.limits.connect, settings.limits.whole) == (3, 3)
+    assert (settings.backup_at, settings.backups) == (time(3), tmp_path / "instance" / "backups")
+    assert load(tmp_path, PORTAL_DATABASE_URL="postgresql://x/p").backup_at is None
 
 
 @pytest.mark.parametrize(
