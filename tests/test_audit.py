@@ -66,6 +66,15 @@ def test_a_company_s_log_is_read_the_newest_first_by_all_that_it_is_narrowed_to(
         assert [entry.ip for entry in page.items] == [name for name in reversed(names) if name not in missing]
 
 
+def test_a_long_log_is_read_forwards_and_back() -> None:
+    own = make_entries()["Age"]
+    first = audit.page_entries(db.session, own, AuditFilter(), limit=2)
+    second = audit.page_entries(db.session, own, AuditFilter(), limit=2, cursor=first.next_cursor)
+    back = audit.page_entries(db.session, own, AuditFilter(), limit=2, before=second.previous_cursor)
+    names = [[entry.ip for entry in page.items] for page in (first, second, back)]
+    assert names == [["of something else", "another act"], ["another's", "newer"], names[0]]
+
+
 @pytest.mark.parametrize("name", ["it", *OTHERS])
 def test_what_was_done_within_a_day_is_noted_once_for_each_who_does_it(name: str) -> None:
     own = make_entries(name, "of nobody")["Age"]

@@ -44,7 +44,8 @@ PROMISES: Mapping[str, tuple[str, ...]] = {
         f"{bodies.FORM_BYTES / KIB:g} KiB; {inspector.MAX_BODY_BYTES / MIB:g} MiB at the inspector's address; "
         f"{bodies.CALL_BYTES / MIB:g} MiB for contacts saved with a token; {MAX_FILE_BYTES / MIB:g} MiB for a file",
         f"{access.CALLS_AT_ONCE} calls at once and {access.CALLS_A_SECOND} a second for each token; "
-        f"{tokens.MOST_TOKENS} tokens, {examining.MOST_UNFINISHED} files that wait, {inspector.KEPT_REQUESTS} inspected requests",
+        f"{tokens.MOST_TOKENS} tokens, {examining.MOST_UNFINISHED} files that wait, "
+        f"{inspector.KEPT_REQUESTS} inspected requests",
     ),
 }
 """By page, with the portal's own numbers."""
