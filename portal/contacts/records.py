@@ -43,6 +43,7 @@ class ContactRecord:
     owner: PersonRecord
     messages: list[dict[str, Any]] = field(default_factory=list)
     is_changed: bool = False
+    is_classified: bool = False
     has_new_messages: bool = False
     is_frozen: bool = False  # whether its body was frozen in this batch
     places: Sequence[tuple[str, str]] = ()  # where it is found, once it is known; `Known.add`
@@ -56,7 +57,7 @@ class ContactRecord:
         """A copy of the contact as it is at this moment: nothing of it changed later, whatever the clock said then."""
         changed_at = self.values["data_changed_at"]
         if changed_at is not None and changed_at > now:
-            self.values["data_changed_at"] = now
+            self.values["data_changed_at"], self.is_changed = now, True
         self.is_frozen = True
         return ContactRecord(dict(self.values), self.campaign, self.owner, self.messages)
 

@@ -281,7 +281,7 @@ class _Batch:
         if level is SAME or level == old:
             return None
         record.values.update(interest_level=level, classified_at=self.now, is_level_imported=self._rules is not None)
-        record.is_changed = True
+        record.is_classified = True
         frozen = record.freeze(self.now) if level is not None and self._is_sending else None
         change = Change(record, old, level, frozen, record.campaign.description)
         self.changes.append(change)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Integer, and_, delete, insert, select, update
+from sqlalchemy import Connection, Integer, and_, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from portal import outbox
@@ -14,7 +14,7 @@ from portal.contacts.known import Known
 from portal.contacts.reaching import note_new
 from portal.contacts.records import Change, CompanyRecord, ContactRecord
 from portal.contacts.statements import contact_table, message_table
-from portal.database.driver import Statement, insert_into
+from portal.database.driver import Statement, insert_given, insert_into
 from portal.database.rows import given, rows_of, within
 from portal.database.tables import Key
 from portal.models import PLACE, Campaign, Classification, Contact, User
@@ -25,17 +25,25 @@ KEPT = ("id", "company_id", "created_at", "delivered_level", "delivered_frozen_a
 WRITTEN = tuple(column.name for column in contact_table.columns if column.name not in KEPT)
 INSERTED = ("company_id", "created_at", *WRITTEN)
 _new = rows_of("new", place=Integer(), **{name: contact_table.c[name].type for name in INSERTED})
-# Numbers rise in the order of the rows, which the database need not return in that order.
+# Numbers rise in the order of the rows, which PostgreSQL need not return in that order.
 INSERT = Statement(
     insert(contact_table)
     .from_select(INSERTED, select(*(_new.c[name] for name in INSERTED)).order_by(_new.c.place))
     .returning(contact_table.c.id)
 )
-UPDATE = Statement(
-    update(contact_table)
-    .where(contact_table.c.id == given("id", Key))
-    .values({name: given(name, contact_table.c[name].type) for name in WRITTEN})
-)
+# What SQLite does for the same, in a third of the time: it alone writes, and counts on from its last number.
+INSERT_ONE = insert_given(contact_table, INSERTED)
+LAST = Statement(select(func.last_insert_rowid().label("id")))
+
+
+def _update(*names: str) -> Statement:
+    """Sets these columns of a contact. SQLite writes every index anew that has one of them."""
+    values = {name: given(name, contact_table.c[name].type) for name in names}
+    return Statement(update(contact_table).where(contact_table.c.id == given("id", Key)).values(values))
+
+
+UPDATE = _update(*WRITTEN)
+SET_LEVEL = _update("interest_level", "classified_at", "is_level_imported", "updated_at")
 FORGET_MESSAGES = Statement(
     delete(message_table).where(within(message_table.c.contact_id, select(rows_of("told", id=Key).c.id)))
 )
@@ -61,8 +69,13 @@ def write_batch(
     for record in records:
         record.values.update(campaign_id=record.campaign.id, owner_id=record.owner.id)
     _insert_contacts(connection, new)
-    if changed := [record.values | {"updated_at": now} for record in known.by_id.values() if record.is_changed]:
+    for record in known.by_id.values():
+        if record.is_changed or record.is_classified:
+            record.values["updated_at"] = now
+    if changed := [record.values for record in known.by_id.values() if record.is_changed]:
         UPDATE.run_many(connection, changed)
+    if others := [each.values for each in known.by_id.values() if each.is_classified and not each.is_changed]:
+        SET_LEVEL.run_many(connection, others)
     if again := [(record.values["id"],) for record in known.by_id.values() if record.has_new_messages]:
         FORGET_MESSAGES.run(connection, told=again)
     _write_messages(connection, [record for record in records if record.has_new_messages])
@@ -104,8 +117,14 @@ def _write_people(connection: Connection, known: Known, company_id: int, now: da
 def _insert_contacts(connection: Connection, records: Sequence[ContactRecord]) -> None:
     if not records:
         return
-    rows = [(place, *map(record.values.__getitem__, INSERTED)) for place, record in enumerate(records)]
-    made = sorted(row.id for row in INSERT.all(connection, new=rows))
+    made: Sequence[int]
+    if connection.dialect.name == "sqlite":
+        INSERT_ONE.run_many(connection, [record.values for record in records])
+        ((last,),) = LAST.all(connection)
+        made = range(last - len(records) + 1, last + 1)
+    else:
+        rows = [(place, *map(record.values.__getitem__, INSERTED)) for place, record in enumerate(records)]
+        made = sorted(row.id for row in INSERT.all(connection, new=rows))
     for record, contact_id in zip(records, made, strict=True):
         record.values["id"] = contact_id
 

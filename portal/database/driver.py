@@ -9,7 +9,19 @@ from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Dialect, Insert, Select, Table, UpdateBase, insert, literal, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Insert,
+    Select,
+    Table,
+    UpdateBase,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.visitors import iterate, replacement_traverse
@@ -22,12 +34,15 @@ class Statement:
     """A Core statement, whose parameters are `given`, each one value, or `rows_of` values.
 
     PostgreSQL keeps the plan of what is run often. With `plans_anew` it does not: for what finds few rows at one time
-    and many at another, while the table grows.
+    and many at another, while the table grows. `on_sqlite` says the same in words that SQLite is quicker at.
     """
 
-    def __init__(self, element: Select[Any] | UpdateBase, *, plans_anew: bool = False) -> None:
+    def __init__(
+        self, element: Select[Any] | UpdateBase, *, plans_anew: bool = False, on_sqlite: Insert | None = None
+    ) -> None:
         self._plans_anew = plans_anew
         self._element: Any = replacement_traverse(element, {}, _as_literal)
+        self._on_sqlite: Any = on_sqlite if on_sqlite is None else replacement_traverse(on_sqlite, {}, _as_literal)
         self._compiled: dict[str, Compiled] = {}
         self._inserts_selected = isinstance(element, Insert) and element.select is not None
 
@@ -68,7 +83,9 @@ class Statement:
 
     def compiled_for(self, dialect: Dialect) -> "Compiled":
         if dialect.name not in self._compiled:
-            self._compiled[dialect.name] = Compiled(self._element, dialect, plans_anew=self._plans_anew)
+            has_own = dialect.name == "sqlite" and self._on_sqlite is not None
+            element = self._on_sqlite if has_own else self._element
+            self._compiled[dialect.name] = Compiled(element, dialect, plans_anew=self._plans_anew)
         return self._compiled[dialect.name]
 
 
@@ -126,8 +143,17 @@ def insert_into(table: Table) -> Statement:
 
 def insert_given(table: Table, names: Sequence[str], **fixed: Any) -> Statement:
     """The statement that inserts a row, from a value for each of the columns `names`, with what is `fixed`."""
-    values = (*(given(name, table.c[name].type) for name in names), *map(literal, fixed.values()))
-    return Statement(insert(table).from_select([*names, *fixed], select(*values)))
+    givens = {name: given(name, table.c[name].type) for name in names}
+    return insert_values(table, **givens, **{name: literal(value) for name, value in fixed.items()})
+
+
+def insert_values(table: Table, **values: ColumnElement[Any]) -> Statement:
+    """The statement that inserts a row of these values.
+
+    PostgreSQL selects them, of many rows at once. SQLite keeps a copy of each page that a select may fill.
+    """
+    selected = insert(table).from_select(list(values), select(*values.values()))
+    return Statement(selected, on_sqlite=insert(table).values(values).inline())
 
 
 def insert_or_add(

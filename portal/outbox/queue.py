@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, String, and_, exists, func, in
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from portal.database.driver import Statement, insert_given
+from portal.database.driver import Statement, insert_given, insert_values
 from portal.database.rows import given, rows_of, within
 from portal.database.tables import Key
 from portal.models import OPEN_STATUSES, Delivery
@@ -35,11 +35,7 @@ ENQUEUED = (
 )
 ENQUEUE = insert_given(delivery, ENQUEUED, attempt_count=0, tries=0, has_body=True, is_purged=False)
 _just_made = select(delivery.c.id).where(delivery.c.webhook_id == given("webhook_id", String())).scalar_subquery()
-STORE_BODY = Statement(
-    insert(delivery_body).from_select(
-        ["delivery_id", "content"], select(_just_made, given("body", delivery_body.c.content.type))
-    )
-)
+STORE_BODY = insert_values(delivery_body, delivery_id=_just_made, content=given("body", delivery_body.c.content.type))
 
 
 def new_webhook_id() -> str:

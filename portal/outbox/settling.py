@@ -17,14 +17,13 @@ from sqlalchemy import (
     exists,
     false,
     func,
-    insert,
     null,
     or_,
     select,
     update,
 )
 
-from portal.database.driver import Hold, Statement, insert_into, together
+from portal.database.driver import Hold, Statement, insert_into, insert_values, together
 from portal.database.rows import by_index, given, rows_of, within
 from portal.database.tables import Key, UTCDateTime
 from portal.models import OPEN_STATUSES, Attempt, Contact, Exchange
@@ -124,11 +123,8 @@ _just_recorded = (
     .scalar_subquery()
 )
 # What was said at an attempt that was just recorded: the last of its number.
-RECORD_SAID = Statement(
-    insert(exchange).from_select(
-        ["attempt_id", *(column.name for column in _said)],
-        select(_just_recorded, *(given(column.name, column.type) for column in _said)),
-    )
+RECORD_SAID = insert_values(
+    exchange, attempt_id=_just_recorded, **{column.name: given(column.name, column.type) for column in _said}
 )
 # What the CRM learned last, whichever delivery that was: an old one can be sent again after a newer one.
 TELL_CONTACTS = Statement(

@@ -156,6 +156,12 @@ def test_many_rows_that_are_selected_into_a_table_are_one_statement_of_postgresq
     assert Statement(select(fact.c.id)).compiled_for(postgresql.dialect()).options == {}
 
 
+def test_a_row_of_values_is_selected_on_postgresql_and_no_select_on_sqlite() -> None:
+    statement = insert_given(fact, ["name"], number=9)
+    assert words_of(statement, sqlite.dialect()) == "INSERT INTO fact (name, number) VALUES (?, 9)"
+    assert words_of(statement, postgresql.dialect()).startswith("INSERT INTO fact (name, number) SELECT %(name)s")
+
+
 def test_who_writes_on_sqlite_holds_all_and_asks_nothing(app: Flask) -> None:
     said: list[str] = []
     with db.engine.connect() as connection:
