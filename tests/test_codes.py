@@ -10,6 +10,7 @@ import portal
 from portal.api.protocol import problems, sentences
 from portal.company.refusals import Refusal
 from portal.contacts import standing
+from portal.importing import words
 from portal.people import passwords, users
 
 REFUSALS = {
@@ -46,6 +47,21 @@ WORDS = {
         "out_of_range too_long too_many no_address nul surrogate bad_span invalid_cursor"
     ),
     "TITLES": "400 401 403 404 405 409 413 415 422 429 500 503",
+    "KIND_WORDS": "linkedin hubspot pipedrive piperun rdstation portal generic jsonl",
+    "PROBLEM_WORDS": (
+        "required unknown_level not_a_phone rounded formula first_of_several told_before described_before first_email "
+        "marks_removed not_an_email example_email not_a_profile link_lost not_a_date not_a_text not_a_count not_a_list "
+        "not_an_object too_long too_many unknown not_of_company unknown_owner thread_full name_hidden nul surrogate"
+    ),
+    "ROW_WORDS": (
+        "unclosed_quote extra_cells line_too_long too_many_columns no_contact footer title repeated_header "
+        "explains_columns example_row row_joined nuls_removed not_json merged_away not_saved"
+    ),
+    "FILE_WORDS": (
+        "empty zip compressed pdf vcard html xml broken_spreadsheet spreadsheet_too_large no_such_sheet no_such_column "
+        "no_such_field no_columns no_encoding no_sheets binary undecodable json_list no_header too_many_columns "
+        "too_many_rows too_many_files too_large no_name gone erased interrupted internal_error"
+    ),
 }
 STATES = {
     "in_sync waiting out_of_sync never_sent": standing.SYNC_STATES,
@@ -72,8 +88,9 @@ def test_every_refusal_has_the_code_that_it_was_promised_and_words() -> None:
 
 
 @pytest.mark.parametrize("table", WORDS)
-def test_every_code_of_the_api_has_a_sentence(table: str) -> None:
-    assert sorted(map(str, getattr(sentences, table))) == sorted(WORDS[table].split())
+def test_every_code_of_the_api_and_of_imports_has_a_sentence(table: str) -> None:
+    module = sentences if hasattr(sentences, table) else words
+    assert sorted(map(str, getattr(module, table))) == sorted(WORDS[table].split())
 
 
 def test_what_flask_refuses_has_a_code() -> None:

@@ -57,7 +57,7 @@ class Numbers:
 
 def scratch_connection() -> sqlite3.Connection:
     """An empty database, on disk where it grows. Whoever takes it closes it."""
-    return sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    return sqlite3.connect("", check_same_thread=False)
 
 
 def scratch_engine(tables: MetaData) -> Engine:

@@ -128,7 +128,7 @@ def _code_of(error: BaseException | None) -> str | None:
         if any(words in str(error) for words in _OTHER_TABLES):
             return "schema_mismatch"
         return _BY_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
-    return _BY_SQLSTATE.get(getattr(error, "sqlstate", None) or "")
+    return _BY_SQLSTATE.get(getattr(error, "sqlstate", ""))
 
 
 def _is_away(error: Exception) -> bool:

@@ -104,7 +104,7 @@ def _foreign_keys_set_aside(connection: Connection) -> Iterator[None]:
 
 def back_up(engine: Engine, path: Path) -> Path:
     """Copy a live SQLite database; of the copies that upgrades made, only the newest few are kept."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     copy_database(Path(str(engine.url.database)), path)
     own = {found[1]: file for file in path.parent.iterdir() if (found := _OWN_BACKUP.fullmatch(file.name))}
     for made_at in sorted(own)[:-KEPT_BACKUPS]:

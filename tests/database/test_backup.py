@@ -122,6 +122,19 @@ def test_what_proves_to_be_bad_changes_nothing(
     assert db.session.scalars(select(Company.name)).all() == ["Depois da cópia"]
 
 
+def test_what_the_proof_itself_has_spoilt_is_not_put_back(app: Flask, tmp_path: Path) -> None:
+    make_company(url=URL)
+    backup.back_up(db.engine, tmp_path / "a.db")
+
+    def spoil(engine: Any) -> None:
+        with engine.connect() as connection:
+            connection.connection.driver_connection.executescript("PRAGMA foreign_keys = OFF; DELETE FROM company")
+
+    with pytest.raises(BackupError, match=r"/a\.db is damaged: a row of \w+ belongs to one of company"):
+        restore(tmp_path / "a.db", tmp_path, spoil)
+    assert db.session.scalars(select(Company.name)).all() == ["Vendas Exemplo"]
+
+
 def test_nobody_restores_or_moves_what_somebody_else_has_open(
     app: Flask, tmp_path: Path, instance: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,17 @@ import warnings
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    create_engine,
+    text,
+)
 
 from portal.database.db import db
 from portal.database.structure import Flaw, find_flaws
@@ -122,3 +132,49 @@ def test_rows_that_refer_to_nothing_are_counted_and_taken_out_as_the_sentence_sa
         mend(flaw)
     assert found() == []
     assert db.session.execute(text("SELECT count(*) FROM delivery WHERE contact_id IS NULL")).scalar_one() == 2
+
+
+SMALL = MetaData()
+Table("parent", SMALL, Column("id", Integer, primary_key=True))
+Table("other", SMALL, Column("id", Integer, primary_key=True))
+Table(
+    "child",
+    SMALL,
+    Column("id", Integer, primary_key=True),
+    Column("a", ForeignKey("parent.id", name="fk_a", ondelete="CASCADE")),
+    Column("b", ForeignKey("parent.id", name="fk_b", ondelete="CASCADE")),
+    UniqueConstraint("a", "b", name="uq_a_b"),
+    CheckConstraint("a < b", name="ck_order"),
+)
+CHILD = {
+    "fk_a": "FOREIGN KEY (a) REFERENCES parent (id) ON DELETE CASCADE",
+    "fk_b": "FOREIGN KEY (b) REFERENCES parent (id) ON DELETE CASCADE",
+    "uq_a_b": "UNIQUE (a, b)",
+    "ck_order": "CONSTRAINT ck_order CHECK (a < b)",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        (None, ""),
+        *((name, "") for name in CHILD),
+        ("fk_b", "FOREIGN KEY (b) REFERENCES parent (id)"),
+        ("fk_b", "FOREIGN KEY (b) REFERENCES parent (id) ON DELETE CASCADE ON UPDATE CASCADE"),
+        ("fk_b", "FOREIGN KEY (b) REFERENCES other (id) ON DELETE CASCADE"),
+        ("uq_a_b", "UNIQUE (a)"),
+        ("uq_a_b", "UNIQUE (b, a)"),
+        ("ck_order", "CONSTRAINT ck_another CHECK (a < b)"),
+    ],
+)
+def test_a_constraint_is_known_by_what_it_does_and_a_check_by_its_name(name: str | None, instead: str) -> None:
+    parts = [*(CHILD | {name: instead} if name else CHILD).values()]
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        for table in ("parent (id INTEGER PRIMARY KEY)", "other (id INTEGER PRIMARY KEY)"):
+            connection.execute(text(f"CREATE TABLE {table}"))
+        columns = ["id INTEGER PRIMARY KEY", "a INTEGER", "b INTEGER", *filter(None, parts)]
+        connection.execute(text(f"CREATE TABLE child ({', '.join(columns)})"))
+        flaws = list(find_flaws(connection, SMALL))
+    said = f"child lacks the constraint {name}, so it takes what it should refuse."
+    assert flaws == ([Flaw(f"{said} Stop the portal and restore a backup.")] if name else [])

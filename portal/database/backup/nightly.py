@@ -52,7 +52,7 @@ class Nightly:
         return path
 
     def _make(self, path: Path) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         size, free = size_of(self._engine) or 0, shutil.disk_usage(self._folder).free
         if free < ROOM * size:
             raise BackupError(f"{free} bytes are free on its disk, and the database has {size}: it was skipped.")

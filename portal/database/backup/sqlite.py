@@ -77,7 +77,7 @@ def _replace(live: Path, held: Path, keep_at: Path) -> Path | None:
     """Put `held` in the place of the live database. Returns where that is kept, if there was one."""
     kept = None
     if live.exists():
-        keep_at.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keep_at.mkdir(mode=0o700, exist_ok=True)
         kept = keep_at / f"before-restore-{clock.utcnow():%Y%m%dT%H%M%SZ}.db"
     try:
         _copy_over(live, held, kept)
