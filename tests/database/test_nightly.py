@@ -7,12 +7,14 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
 
-from portal.database.backup.nightly import Nightly, choose_kept, find_all, last_made_at
+from portal.database.backup.nightly import Nightly, choose_kept, find_all, find_overdue, last_made_at
 from portal.database.db import db
+from portal.database.upkeep import size_of
 from tests.factories import make_company, make_contact
 
 AT = time(3)
@@ -78,6 +80,30 @@ def test_one_that_fails_is_said_and_tried_again_after_an_hour(
     assert "it was skipped" in told.getMessage()
     assert turn(nightly, morning(10, minute=30)) is None
     assert turn(nightly, morning(10, hour=4, minute=6)) is not None
+
+
+@pytest.mark.parametrize(("missing", "is_made"), [(0, True), (1, False)])
+def test_a_backup_needs_twice_the_databases_size_on_its_disk(
+    app: Flask, folder: Path, monkeypatch: pytest.MonkeyPatch, missing: int, is_made: bool
+) -> None:
+    free = 2 * (size_of(db.engine) or 0) - missing
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    assert (turn(Nightly(db.engine, folder, AT), morning(10)) is not None) == is_made
+
+
+def test_one_that_failed_is_tried_again_at_the_hour_and_not_before(app: Flask, folder: Path) -> None:
+    nightly = Nightly(db.engine, folder, AT)
+    folder.touch()  # no folder can be made there
+    assert nightly.turn(morning(10)) is None
+    folder.unlink()
+    assert nightly.turn(morning(10) + timedelta(hours=1, microseconds=-1)) is None
+    assert nightly.turn(morning(10) + timedelta(hours=1)) is not None
+
+
+@pytest.mark.parametrize(("microseconds", "is_overdue"), [(0, False), (1, True)])
+def test_two_days_without_one_are_too_long(folder: Path, microseconds: int, is_overdue: bool) -> None:
+    now = morning(10) + timedelta(days=2, microseconds=microseconds)
+    assert find_overdue(folder, begun_at=morning(10), now=now) == (morning(10) if is_overdue else None)
 
 
 def test_the_weeks_are_those_before_the_kept_days() -> None:

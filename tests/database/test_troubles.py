@@ -205,6 +205,25 @@ def test_each_error_of_sqlite_has_its_own_trouble(errorcode: int, code: str) -> 
 
 
 @pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT x FROM a",
+        "SELECT * FROM b",
+        "INSERT INTO a (x) VALUES (1)",
+        "ALTER TABLE a ADD COLUMN id",
+        "CREATE TABLE a (id)",
+        "CREATE INDEX ix ON a (id)",
+    ],
+)
+def test_other_tables_than_this_versions_are_told_from_what_sqlite_says(statement: str) -> None:
+    with closing(sqlite3.connect(":memory:")) as file:
+        file.executescript("CREATE TABLE a (id); CREATE INDEX ix ON a (id)")
+        with pytest.raises(sqlite3.OperationalError) as caught:
+            file.execute(statement)
+    assert name_sqlite_trouble(caught.value) == TROUBLES["schema_mismatch"]
+
+
+@pytest.mark.parametrize(
     ("sqlstate", "code"),
     [
         ("53100", "disk_full"),
