@@ -94,7 +94,7 @@ def run(folder: Path, program: str, *arguments: str) -> None:
 
 FINGERPRINT = """
 SELECT (
-  SELECT string_agg(relname || relkind::text || coalesce(attname, '') || coalesce(atttypid, 0)::text
+  SELECT string_agg(relname || relkind::text || reltuples::text || coalesce(attname, '') || coalesce(atttypid, 0)::text
                     || coalesce(attnotnull, false)::text, ',' ORDER BY relname, attnum)
   FROM pg_class LEFT JOIN pg_attribute ON attrelid = pg_class.oid WHERE relnamespace = 'public'::regnamespace
 ), (
@@ -103,7 +103,7 @@ SELECT (
   SELECT version_num FROM alembic_version
 ), (SELECT count(*) FROM pg_trigger), (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_db_role_setting)
 """
-"""What a test may change besides rows."""
+"""What a test may change besides rows, such as what was counted for the planner."""
 OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid != ALL(%s)"
 RESTART = "SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence"
 """Rows are numbered from the first again."""

@@ -176,7 +176,7 @@ def test_readyz_does_not_wait_for_what_somebody_else_holds(app: Flask) -> None:
         answer = app.test_client().get("/readyz")
         took = time.monotonic() - began
     assert (answer.status_code, answer.json["trouble"]) == (503, "database_busy")
-    assert took < 5
+    assert took < 10, "others wait for 15 seconds"
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def test_connection_idle_for_long_is_not_trusted(egress: Egress) -> None:
 def test_connection_with_bytes_left_over_is_not_used_again(
     later: bool, scheme: str, make_egress: MakeEgress, authority: Authority
 ) -> None:
-    injected = whole(b"", status=b"HTTP/1.1 500 Injected")
+    injected, said = whole(b"", status=b"HTTP/1.1 500 Injected"), threading.Semaphore(0)
 
     def says_more(wire: Wire) -> None:
         while wire.read_request():
@@ -170,12 +170,13 @@ def test_connection_with_bytes_left_over_is_not_used_again(
                 wire.say(injected)
             else:
                 wire.say(OK, injected)
+            said.release()
 
     egress = make_egress(ca_file=str(authority.file))
     with HostileReceiver(says_more, tls=authority.context() if scheme == "https" else None) as receiver:
         for _ in range(3):
             assert egress.send(prepare(receiver.url(host="hook.test"))).status_code == 200
-            time.sleep(0.1 if later else 0)
+            assert said.acquire(timeout=PATIENCE)
         assert receiver.connections == 3
 
 

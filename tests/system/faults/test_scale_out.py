@@ -120,5 +120,5 @@ def test_a_classification_that_crosses_the_removal_of_the_address_ends_cancelled
             endpoint.remove_address(db.session, factories.actor_of(company))
             db.session.commit()
             classifying.commit()
-        wait_until(lambda: statuses() == {"cancelled": 1}, seconds=5)
+        wait_until(lambda: statuses() == {"cancelled": 1}, seconds=20)
     assert receiver.received == []
