@@ -83,6 +83,8 @@ def load(tmp_path: Path, **values: str) -> Settings:
         ("PORTAL_DATABASE_URL", "sqlite:///:memory:", "names no file"),
         ("PORTAL_DATABASE_URL", "sqlite://srv/portal.db", "no address of SQLite"),
         ("PORTAL_DATABASE_URL", "postgresql://portal@db:first/portal", "no address of SQLite"),
+        ("PORTAL_DATABASE_URL", "postgresql://portal:se@cret@db/portal", "write it as %40"),
+        ("PORTAL_DATABASE_URL", "postgresql://portal:se@cr/et@db/portal", "write it as %40"),
         ("PORTAL_INSTANCE", "", "PORTAL_INSTANCE: is empty"),
     ],
 )

@@ -129,7 +129,10 @@ def describe_error(error: click.ClickException | click.Abort) -> dict[str, str]:
     """The failure of a command, for programs: a stable code and a sentence."""
     if isinstance(error, click.Abort):
         return {"code": "not_confirmed", "message": "Nobody confirmed it: nothing was done."}
-    code = "usage" if isinstance(error, click.UsageError) else getattr(error.__cause__, "code", "failed")
+    from portal.cli.errors import find_trouble
+
+    cause = find_trouble(error.__cause__) or error.__cause__
+    code = "usage" if isinstance(error, click.UsageError) else getattr(cause, "code", "failed")
     return {"code": str(code), "message": error.format_message()}
 
 

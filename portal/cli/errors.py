@@ -10,7 +10,7 @@ from portal.config import SettingError
 from portal.database.backup import BackupError
 from portal.database.paging import InvalidCursor
 from portal.database.schema import SchemaError
-from portal.database.troubles import message_of, name_sqlite_trouble, name_trouble
+from portal.database.troubles import Trouble, message_of, name_sqlite_trouble, name_trouble
 from portal.vault import SecretError, WrongKey
 
 WRONG_KEY = (
@@ -64,10 +64,9 @@ def explain_error(error: Exception) -> str | None:
         return "The cursor is not one that a page of this log gave."
     if isinstance(error, SecretError):
         return WRONG_KEY if isinstance(error, WrongKey) else DAMAGED
-    if isinstance(error, DBAPIError) and (trouble := name_trouble(error)) is not None:
-        return f"The database cannot be used: {message_of(error)}. {MENDS[trouble.code]}"
-    if isinstance(error, sqlite3.Error) and (trouble := name_sqlite_trouble(error)) is not None:
-        return f"The database cannot be used: {error}. {MENDS[trouble.code]}"
+    if trouble := find_trouble(error):
+        said = message_of(error) if isinstance(error, DBAPIError) else error
+        return f"The database cannot be used: {said}. {MENDS[trouble.code]}"
     if isinstance(error, OSError) and error.filename is not None:
         return _explain_file(error)
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "start new thread" in str(error)):
@@ -75,6 +74,13 @@ def explain_error(error: Exception) -> str | None:
     if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
         return NO_DRIVER
     return None
+
+
+def find_trouble(error: BaseException | None) -> Trouble | None:
+    """What is wrong with the database, when that is what the error says."""
+    if isinstance(error, DBAPIError):
+        return name_trouble(error)
+    return name_sqlite_trouble(error) if isinstance(error, sqlite3.Error) else None
 
 
 def _explain_file(error: OSError) -> str | None:

@@ -4,8 +4,8 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -120,9 +120,9 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
             webhooks = follow(rehearsed, total, None, label="Checking", is_hidden=False)["sent"] if is_telling else 0
             click.echo(f"Webhooks to send: {webhooks}.")
         held = None if dry_run else begin_here(db.session, actor, order, total=total)
-        chunks = import_here(held, order, table.blocks) if held else rehearsed
         told = Findings(is_kept=as_json)
-        counts = follow(chunks, total, told.tell, label="Checking" if dry_run else "Importing", is_hidden=as_json)
+        with closing(import_here(held, order, table.blocks) if held else rehearsed) as chunks:
+            counts = follow(chunks, total, told.tell, label="Checking" if dry_run else "Importing", is_hidden=as_json)
         if as_json:
             print_report(order, counts, told.kept, total=total, dry_run=dry_run)
         else:
@@ -151,7 +151,7 @@ def follow(
     return counts
 
 
-def import_here(held: TaskClaim, order: Order, blocks: Blocks) -> Iterator[Done]:
+def import_here(held: TaskClaim, order: Order, blocks: Blocks) -> Generator[Done, None, None]:
     """Import a file chunk by chunk, as a task that this process holds."""
     reader = row_reader(db.session, held.company_id, order)
     db.session.commit()
@@ -161,8 +161,11 @@ def import_here(held: TaskClaim, order: Order, blocks: Blocks) -> Iterator[Done]
             yield do_chunk(chunk, held)
             clock.sleep(PAUSE_SECONDS)
         reason = None
+    except (KeyboardInterrupt, GeneratorExit):
+        click.echo(f"Interrupted. What is saved stays; `portal undo {held.task_id}` takes it back.", err=True)
+        raise
     finally:
-        db.session.rollback()
+        db.session.remove()  # an interrupt may leave a session of no use
         store.finish(db.session.connection(), held, now=clock.utcnow(), reason=reason)
         db.session.commit()
 

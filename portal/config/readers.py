@@ -87,6 +87,8 @@ def read_database_url(text: str) -> str:
     kind = url.drivername if url is not None else None
     if url is None or kind not in ("sqlite", "postgresql+psycopg") or (url.host and kind == "sqlite"):
         raise ValueError("is no address of SQLite (sqlite:///...) or PostgreSQL (postgresql://...).")
+    if kind != "sqlite" and "@" in f"{url.host}{url.database}":
+        raise ValueError("has an @ in its password: write it as %40, and % as %25.")
     if url.drivername == "sqlite" and (not url.database or url.database == ":memory:"):
         raise ValueError(
             "names no file: sqlite:///portal.db is one here, sqlite:////srv/portal.db one by its whole path."

@@ -3,7 +3,7 @@
 So its counts are those that the import would come to now, by the same statements, and nothing is written anywhere else.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -58,7 +58,7 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
         raise FileProblem("gone")
 
 
-def rehearse(engine: Engine, actor: Actor, order: Order, blocks: Blocks) -> Iterator[Done]:
+def rehearse(engine: Engine, actor: Actor, order: Order, blocks: Blocks) -> Generator[Done, None, None]:
     """What each chunk of the import would do."""
     with reading(), Session(engine) as session:
         reader = row_reader(session, actor.company_id, order)

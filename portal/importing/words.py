@@ -191,7 +191,7 @@ FILE_WORDS = {
         "Uma pessoa deste arquivo foi apagada do portal, e a importação parou para não a trazer de volta. "
         "Tire-a do arquivo e envie-o de novo; o que já foi salvo fica."
     ),
-    "interrupted": _l("A importação foi interrompida vezes demais e parou. O que já foi salvo fica."),
+    "interrupted": _l("A importação foi interrompida e parou. O que já foi salvo fica."),
     "internal_error": _l(
         "Algo falhou no portal e a importação parou. O que já foi salvo fica; o registro do servidor diz o que foi."
     ),

@@ -4,11 +4,13 @@ import json
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 
 from portal.database.db import db
+from portal.importing import chunks
 from portal.models import Classification, Contact, Delivery, Task
 from portal.working_models import ImportedContact
 from tests.cli.conftest import Run
@@ -315,3 +317,25 @@ def test_an_import_is_taken_back_by_command(run: Run, company, bad_file):
     do_tasks()
     assert names() == []
     assert run("undo", "2").exit_code == 1, "it is no import"
+
+
+@pytest.mark.parametrize("act", ["save_batch", "keep_links"])
+def test_an_import_that_is_interrupted_says_what_becomes_of_it(
+    run: Run, company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    path = tmp_path / "contatos.csv"
+    path.write_text("Nome\n" + "".join(f"Pessoa {number}\n" for number in range(chunks.CHUNK_ROWS + 1)))
+    done, original = [], getattr(chunks, act)
+
+    def interrupted(*given: Any, **more: Any) -> Any:
+        if done:
+            raise KeyboardInterrupt
+        done.append(act)
+        return original(*given, **more)
+
+    monkeypatch.setattr(chunks, act, interrupted)
+    result = run("import", path, "--no-webhook")
+    task = db.session.query(Task).one()
+    assert (task.status, task.reason, task.position) == ("failed", "interrupted", chunks.CHUNK_ROWS)
+    assert f"What is saved stays; `portal undo {task.id}` takes it back." in result.stderr
+    assert (result.exit_code, len(names())) == (1, chunks.CHUNK_ROWS)

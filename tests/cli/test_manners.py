@@ -122,6 +122,11 @@ def test_with_json_no_portal_has_a_code_of_its_own(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["error"]["code"] == "no_portal"
 
 
+def test_with_json_trouble_with_the_database_has_the_code_that_the_api_gives_it(run: Run) -> None:
+    result = run("report", "--json", PORTAL_DATABASE_URL="postgresql://portal@127.0.0.1:9/portal")
+    assert json.loads(result.stdout)["error"]["code"] == "database_away"
+
+
 def test_a_question_that_nobody_answers_is_json_too(app: Flask, run: Run) -> None:
     make_contact(make_company("Alfa", url=URL)).interest_level = 3
     db.session.commit()
