@@ -165,9 +165,9 @@ def import_here(held: TaskClaim, order: Order, blocks: Blocks) -> Generator[Done
         click.echo(f"Interrupted. What is saved stays; `portal undo {held.task_id}` takes it back.", err=True)
         raise
     finally:
-        db.session.remove()  # an interrupt may leave a session of no use
-        store.finish(db.session.connection(), held, now=clock.utcnow(), reason=reason)
-        db.session.commit()
+        db.session.close()
+        with Session(db.engine) as session, session.begin():  # an interrupt may leave the other one of no use
+            store.finish(session.connection(), held, now=clock.utcnow(), reason=reason)
 
 
 def find_owner(session: Session, company: Company, email: str | None) -> User:
