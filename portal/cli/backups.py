@@ -104,7 +104,7 @@ MEGABYTE = 1_000_000
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--force", is_flag=True, help="Overwrite FILE when it exists.")
+@click.option("--force", is_flag=True, help="Overwrite FILE when it is an older backup.")
 @json_option
 def backup(file: Path, force: bool, as_json: bool) -> None:
     """Write the database to one file, while the portal runs.

@@ -1,6 +1,7 @@
 """Backup while people work, and restore with the outbox held."""
 
 import json
+import os
 import shutil
 import sqlite3
 import stat
@@ -88,12 +89,24 @@ def test_a_backup_is_private_and_names_the_key_that_it_does_not_hold(app: Flask,
 
 def test_a_backup_overwrites_only_when_told(app: Flask, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "b.db"
-    file.write_text("something else")
+    file.touch()
     refused = run("backup", file)
-    assert (refused.exit_code, file.read_text()) == (1, "something else")
+    assert (refused.exit_code, file.read_text()) == (1, "")
     assert "--force" in refused.stderr
     assert run("backup", file, "--force").exit_code == 0
     assert rows_of(file) == (0, 0)
+
+
+def test_a_backup_overwrites_nothing_but_backups(app: Flask, run: Run, tmp_path: Path) -> None:
+    key, live, pipe = tmp_path / "secret.key", Path(str(db.engine.url.database)), tmp_path / "pipe"
+    key.write_text("k" * 48)
+    os.mkfifo(pipe)
+    (tmp_path / "link.db").symlink_to(live)
+    for file, said in (key, "is no backup"), (pipe, "is no backup"), (live, "itself"), (tmp_path / "link.db", "itself"):
+        before = file.lstat()
+        refused = run("backup", file, "--force")
+        assert (refused.exit_code, said in refused.stderr) == (1, True)
+        assert (file.lstat().st_ino, file.lstat().st_size) == (before.st_ino, before.st_size)
 
 
 def test_a_backup_into_a_folder_that_is_not_there_is_one_sentence(app: Flask, run: Run, tmp_path: Path) -> None:

@@ -40,10 +40,12 @@ class Tool(Protocol):
 def back_up(engine: Engine, path: Path, *, force: bool = False) -> int:
     """Write the database to `path`, whole or not at all, for the owner's eyes only. Returns its size in bytes.
 
-    Raises BackupError when `path` exists and `force` is not given, or with what stood in the way.
+    Raises BackupError when `path` exists and `force` is not given, when it is no backup, or with what stood in the way.
     """
-    if path.exists() and not force:
-        raise BackupError(f"{path} exists already: choose another name, or overwrite it with --force.")
+    if path.exists():
+        if not force:
+            raise BackupError(f"{path} exists already: choose another name, or overwrite it with --force.")
+        _check_overwritable(engine, path)
     with _beside(path) as fresh:
         _tool(engine).dump(engine, fresh)
         size = fresh.stat().st_size
@@ -93,6 +95,23 @@ def _beside(path: Path) -> Iterator[Path]:
         yield Path(name)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _check_overwritable(engine: Engine, path: Path) -> None:
+    """Raise BackupError for the database itself, and for what is neither a backup nor empty: a key, a device."""
+    if engine.dialect.name == "sqlite" and path.samefile(str(engine.url.database)):
+        raise BackupError(f"{path} is the database itself: choose another name.")
+    if not path.is_file() or not _begins_as_backup(path):
+        raise BackupError(f"{path} is no backup, and is not overwritten: choose another name.")
+
+
+def _begins_as_backup(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            start = file.read(5)
+    except OSError as error:
+        raise BackupError(f"{path} cannot be read ({error.strerror}).") from error
+    return not start or start in _TOOLS_BY_START
 
 
 def _put(fresh: Path, path: Path, *, force: bool) -> None:
