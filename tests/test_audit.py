@@ -87,6 +87,8 @@ def test_what_was_done_within_a_day_is_noted_once_for_each_who_does_it(name: str
     audit.note_once_a_day(db.session, actor, "contacts.imported", subject="7")
     audit.note_once_a_day(db.session, actor, "contacts.imported", subject="9", of_any_subject=True)
     assert db.session.query(AuditEntry).count() == 3 - is_it
+    audit.note_once_a_day(db.session, actor, "contacts.imported", subject="9")
+    assert db.session.query(AuditEntry).filter_by(subject="9").count() == 1
 
 
 @pytest.mark.parametrize(("since", "is_known"), [(499, True), (500, False)])
