@@ -317,3 +317,5 @@ def test_the_ends_of_the_calendar_are_refused(company: Company, span: str) -> No
     for far in (since, datetime(1, 1, 1, tzinfo=UTC)):
         with pytest.raises(BadSpan):
             make_report(db.session, company.id, ReportFilter(since=far, until=far + timedelta(days=10)), zone=ZONE)
+    for near in (datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 20, tzinfo=UTC)):
+        make_report(db.session, company.id, ReportFilter(since=near, until=near + timedelta(days=10)), zone=ZONE)
