@@ -49,6 +49,48 @@ MAY_BE_EMPTY = {
 }
 
 
+EVERY_CODE, EVERY_ADDRESS = "CodeForm.code TurnOnForm.code", "WebhookForm.url ChatForm.url"
+NEW_PASSWORDS = "SetUpForm.password NewPasswordForm.password ChangePasswordForm.password"
+TOLD_BROWSERS: Mapping[str, Mapping[Any, str]] = {
+    "autocomplete": {
+        "username": "LogInForm.email ForgottenForm.email SetUpForm.email",
+        "current-password": "LogInForm.password ChangePasswordForm.current ChangeEmailForm.current TurnOnForm.current "
+        "TurnOffForm.current CloseForm.current",
+        "new-password": f"{NEW_PASSWORDS} WebhookForm.header_value",
+        "one-time-code": EVERY_CODE,
+        "name": "SetUpForm.name ProfileForm.name",
+        "email": "ChangeEmailForm.email",
+        "organization": "SetUpForm.company",
+        "off": "InvitationForm.name InvitationForm.email OtherEmailForm.email CloseForm.name TokenForm.label "
+        f"WebhookForm.header_name WebhookForm.header_user {EVERY_ADDRESS}",
+    },
+    "inputmode": {
+        "url": f"ContactForm.current_company_link {EVERY_ADDRESS}",
+        "tel": "ContactForm.phone",
+        "numeric": f"{EVERY_CODE} RetentionForm.keep_bodies_days RetentionForm.keep_log_days "
+        "RetentionForm.keep_audit_days",
+    },
+    "spellcheck": {
+        "false": f"{EVERY_CODE} {EVERY_ADDRESS} WebhookForm.header_name WebhookForm.header_user "
+        "WebhookForm.header_value"
+    },
+    "placeholder": {
+        "https://": EVERY_ADDRESS,
+        "maria-silva": "ContactForm.linkedin_public_id",
+        "O da empresa": "ProfileForm.timezone",
+    },
+    "autofocus": {"True": "LogInForm.email CodeForm.code"},
+    "list": {"campanhas": "ContactForm.campaign"},
+    "minlength": {"8": NEW_PASSWORDS},
+    "maxlength": {"128": NEW_PASSWORDS},
+    "step": {
+        "1": "ContactForm.invite_date ContactForm.accept_date ContactForm.collect_date ContactForm.reply_date "
+        "MessageForm.date"
+    },
+}
+"""What somebody else's password, a code or an address of a machine must not be filled with, corrected or cut."""
+
+
 def forms() -> list[type[Form]]:
     found = [each for module in (contacts, people, settings) for _, each in inspect.getmembers(module, inspect.isclass)]
     return [each for each in dict.fromkeys(found) if issubclass(each, Form) and each not in (Form, FlaskForm)]
@@ -95,6 +137,14 @@ def test_every_text_has_its_length(app: Flask, all_fields: dict[str, Field]) -> 
 
 def test_what_must_be_filled_says_so(all_fields: dict[str, Field]) -> None:
     assert {name for name, field in all_fields.items() if not field.errors} == MAY_BE_EMPTY
+
+
+def test_browsers_and_phones_are_told_what_a_field_is_for(app: Flask, all_fields: dict[str, Field]) -> None:
+    told: dict[str, dict[str, set[str]]] = {name: {} for name in TOLD_BROWSERS}
+    for name, field in all_fields.items():
+        for key, value in (field.render_kw or {}).items():
+            told[key].setdefault(str(value), set()).add(name)
+    assert told == {key: {value: {*names.split()} for value, names in of.items()} for key, of in TOLD_BROWSERS.items()}
 
 
 @pytest.mark.parametrize(
