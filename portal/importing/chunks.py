@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import DataError, IntegrityError
@@ -119,12 +118,24 @@ def cut_into_chunks(
 ) -> Iterator[Rows | Comparison]:
     """The file in chunks, but for the first `position` rows; reading happens between their transactions.
 
-    The last chunk compares it with the same file of an earlier day.
+    The last chunk compares it with the same file of an earlier day. One that ends while nothing comes may be empty.
     """
-    rows = read_rows(blocks, order.layout)
-    for record in islice(rows, position):
-        read_row(reader, record)  # what is alike further down is numbered from the first row on
-    while chunk := _take(rows, reader):
+    chunk: list[_Row] = []
+    size = passed = waiting = 0
+    for record in read_rows(blocks, order.layout):
+        is_idle = record is None and len(chunk) == waiting
+        if record is None:
+            waiting = len(chunk)
+        else:
+            row = (*read_row(reader, record), record)  # what is alike further down is numbered from the first row on
+            passed += 1
+            if passed > position:
+                chunk.append(row)
+                size += sum(map(len, record.cells))
+        if is_idle or len(chunk) == CHUNK_ROWS or size > CHUNK_CHARACTERS:
+            yield Rows(order, actor, task_id, chunk, reader.alike)
+            chunk, size, waiting = [], 0, 0
+    if chunk:
         yield Rows(order, actor, task_id, chunk, reader.alike)
     yield Comparison(order, actor.company_id, task_id)
 
@@ -157,14 +168,3 @@ def keep_links(session: Session, task_id: int, results: Sequence[Saved]) -> None
     }
     LINK.run_many(connection, [row for key, row in rows.items() if key not in known])
     TOUCH.run_many(connection, [row for key, row in rows.items() if key in known and row["saved_at"] is not None])
-
-
-def _take(rows: Iterator[Record], reader: RowReader) -> Sequence[_Row]:
-    chunk: list[_Row] = []
-    size = 0
-    for record in rows:
-        chunk.append((*read_row(reader, record), record))
-        size += sum(map(len, record.cells))
-        if len(chunk) == CHUNK_ROWS or size > CHUNK_CHARACTERS:
-            break
-    return chunk

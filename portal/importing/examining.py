@@ -76,10 +76,9 @@ def _examine(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
         size, moved = Table(file).size, claim.position
         examination = table.examination(encoding, has_header=claim.arguments.get("has_header", True))
         for _ in examination:
-            reached = size * table.file.tell() // max(table.size, 1)
-            if reached > moved:  # one that goes on begins at the first row again
-                yield partial(_move, reached - moved)
-                moved = reached
+            reached = max(moved, size * table.file.tell() // max(table.size, 1))
+            yield partial(_move, reached - moved)  # nothing, where one that goes on begins at the first row again
+            moved = reached
         yield partial(_become_draft, claim, table, examination.found)
 
 

@@ -22,7 +22,7 @@ from portal.rules.identity import email_address, linkedin_id
 
 DELIMITERS = (",", ";", "\t", "|")
 MAX_ROWS = 200_000
-LOOK_ROWS = 5000  # rows between two looks at an examination under way
+MAX_TURNS = 1000  # of the reader; a file that takes more has millions of lines, and few rows among them
 MOST_EXPLAINING = 3  # rows below the header that may explain its columns
 HEADER_WITHIN = 30  # records among which the header row is looked for: reports put their filters before it
 IN_DIGITS = re.compile(r"\s*[^\w\s]*\d(?:[^\w]|\d)*")  # a number, a phone or a date in digits
@@ -96,19 +96,21 @@ class Examination:
         self.found: Examined  # what the file is, once it was gone through
 
     def __iter__(self) -> Iterator[int]:
-        """The number of rows so far, every `LOOK_ROWS` rows."""
+        """The number of rows so far, now and then."""
         layout = find_layout(self._blocks, self._encoding, has_header=self._has_header)
         evidence = [Evidence() for _ in layout.header]
-        still, total = list(range(len(evidence))), 0
+        still = list(range(len(evidence)))
+        total = turns = 0
         for record in read_rows(self._blocks, layout):
-            total += 1
-            if total > MAX_ROWS:
+            total, turns = (total, turns + 1) if record is None else (total + 1, turns)
+            if total > MAX_ROWS or turns > MAX_TURNS:
                 raise FileProblem("too_many_rows")
+            if record is None:
+                yield total
+                continue
             is_row = record.problem is None and not (total <= MOST_EXPLAINING and explains_columns(record.cells))
             if still and is_row:
                 still = look_at(evidence, still, record.cells)
-            if total % LOOK_ROWS == 0:
-                yield total
         if total == 0:
             raise FileProblem("empty")
         month_first = tuple(index for index, seen in enumerate(evidence) if seen.writes_month_first)
@@ -155,8 +157,8 @@ def find_layout(blocks: Blocks, chosen: str | None, *, has_header: bool) -> Layo
     return Layout(recognise_kind(cells), encoding, delimiter, header.line, cells, padding=padding)
 
 
-def read_rows(blocks: Blocks, layout: Layout) -> Iterator[Record]:
-    """The rows below the header, good and bad, in the order of the file."""
+def read_rows(blocks: Blocks, layout: Layout) -> Iterator[Record | None]:
+    """The rows below the header, good and bad, in the order of the file, and a None now and then."""
     blocks = partial(without_padding, blocks, layout.padding)
     with open_text(blocks, layout.encoding) as text:
         if layout.delimiter is None:
@@ -167,7 +169,7 @@ def read_rows(blocks: Blocks, layout: Layout) -> Iterator[Record]:
         above = max(layout.header_line - 1, 0)
         records = join_broken(read_records(text, layout.delimiter, shape, skip=above), shape)
         for record in refuse_torn(records, width):
-            if record.line > layout.header_line:
+            if record is None or record.line > layout.header_line:
                 yield record
 
 

@@ -1,7 +1,8 @@
 """From a file's text to its rows, each with the number of the line it begins on.
 
 Broken quotes cost one row wherever they are: reading goes on where the following lines have the shape of rows again.
-Where quotes are broken at most some hundred lines are looked at together; the time is linear.
+Where quotes are broken at most some hundred lines are looked at together; the time is linear. A None among the records
+is no row: it tells now and then that reading goes on, however much of the file holds none.
 """
 
 import csv
@@ -9,7 +10,7 @@ import io
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 from portal.importing.broken import Cut, row_cost
@@ -23,6 +24,8 @@ MAX_RECORD_LINES = 500  # a quoted cell that goes on for longer was never closed
 MAX_LINES_OF_BROKEN_ROW = 100
 MAX_JSON_LINE = 2_000_000
 SHAPE_ROWS = 60  # rows from which the shape of all is taken
+# How much is read between two signs that reading goes on, in characters, and what a line counts for besides its own.
+TURN, TURN_OF_LINE = 2_000_000, 200
 
 
 class Record(NamedTuple):
@@ -35,16 +38,20 @@ class Record(NamedTuple):
     goes_on: int = 0  # the line with the rest of a row that was broken in two
 
 
-def read_records(text: io.TextIOWrapper, delimiter: str, shape: Shape | None = None, *, skip: int) -> Iterator[Record]:
+def read_records(
+    text: io.TextIOWrapper, delimiter: str, shape: Shape | None = None, *, skip: int
+) -> Iterator[Record | None]:
     """Every record that holds anything, below the first `skip` lines. `shape` is that of rows, where it is known."""
     yield from _Records(text, delimiter, shape, skip).read()
 
 
-def read_lines(text: io.TextIOWrapper) -> Iterator[Record]:
+def read_lines(text: io.TextIOWrapper) -> Iterator[Record | None]:
     """Every line that holds anything, as it is: for JSON lines."""
     number = 0
     while line := text.readline(MAX_JSON_LINE):
         number += 1
+        if number % (TURN // TURN_OF_LINE) == 0:
+            yield None
         problem = None
         if len(line) == MAX_JSON_LINE and not line.endswith(("\n", "\r")):
             problem, line = "line_too_long", line[:MAX_CELL]
@@ -58,7 +65,8 @@ def first_records(
 ) -> list[Record]:
     """How the file begins, read with this delimiter; rows that stand in quotes as a whole are opened if asked for."""
     with open_text(blocks, encoding) as text:
-        found = [without_nuls(row) for row in islice(read_records(text, delimiter, skip=skip), count)]
+        records = takewhile(bool, read_records(text, delimiter, skip=skip))
+        found = [without_nuls(row) for row in islice(records, count) if row]
     if not is_wrapped:
         return found
     return [row._replace(cells=tuple(unwrap(row.cells, delimiter) or row.cells)) for row in found]
@@ -100,9 +108,11 @@ class _Records:
         self._no_row_before = 0
         self._settled: deque[_Attempt] = deque()
 
-    def read(self) -> Iterator[Record]:
+    def read(self) -> Iterator[Record | None]:
         is_after_gap = False
         while (attempt := self._next()) is not None:
+            if self._feed.has_turned():
+                yield None
             if attempt.problem:
                 yield self._bad_row(attempt)
                 continue
@@ -154,10 +164,11 @@ class _Records:
         """Whether a record needs no look at what is around it: one of several lines does at what follows it."""
         if self._shape is None or attempt.problem == "line_too_long":
             return attempt.problem != "unclosed_quote"
+        if not attempt.problem and not any(map(str.strip, attempt.cells)):
+            return True
         if len(attempt.lines) == 1 and not attempt.problem:
-            is_empty = not any(map(str.strip, attempt.cells)) and '"' not in attempt.lines[0]
             takes_short = self._has_short_rows and '"' not in attempt.lines[0]
-            return len(attempt.cells) >= self._width or is_empty or takes_short
+            return len(attempt.cells) >= self._width or takes_short
         return self._is_whole(attempt) and self._is_before_row()
 
     def _is_whole(self, attempt: _Attempt) -> bool:
@@ -198,7 +209,8 @@ class _Records:
             taken = lines[place : place + piece.lines]
             self._settled.append(_Attempt(attempt.line + place, taken, piece.cells or (), problem))
             place += piece.lines
-            if piece.cells and len(piece.cells) < shape.width and not self._has_short_rows:
+            is_short = len(piece.cells or ()) < shape.width and any(map(str.strip, piece.cells or ()))
+            if is_short and not self._has_short_rows:
                 break  # what is below is seen otherwise once there are short rows
         self._feed.skip(place)
         return self._settled.popleft()
@@ -227,9 +239,17 @@ class _Feed:
         self._text = text
         self._again: deque[str] = deque()
         self._attempt = _Attempt(0, [])
-        self._size = 0
+        self._size = self._taken = 0
         self.line = 0  # the number of the last line that was handed out
         self.skip(skip)
+        self._taken = 0
+
+    def has_turned(self) -> bool:
+        """Whether it is long since this was last so."""
+        if self._taken < TURN:
+            return False
+        self._taken = 0
+        return True
 
     def begin(self) -> _Attempt:
         """The next line begins a record."""
@@ -289,4 +309,5 @@ class _Feed:
             if len(line) == MAX_LINE and not line.endswith(("\n", "\r")):
                 _skip_line(self._text)
         self.line += bool(line)
+        self._taken += TURN_OF_LINE + len(line)
         return line

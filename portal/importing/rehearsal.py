@@ -52,8 +52,8 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     moved = 0
     for done in rehearse(engine, claim.actor, Order.from_json(claim.arguments), blocks):
         moved += done.moved
-        if moved > claim.position or not done.moved:
-            yield partial(_record, done)
+        is_new = moved > claim.position or not done.moved
+        yield partial(_record, done if is_new else Done(moved=0))
     if next(blocks(), None) is None:  # it was discarded meanwhile
         raise FileProblem("gone")
 

@@ -70,5 +70,5 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
 def preview(session: Session, company_id: int, order: Order, *, blocks: Blocks, count: int) -> list[PreviewRow]:
     """The first rows as they would be imported."""
     reader = row_reader(session, company_id, order)
-    rows = islice(read_rows(blocks, order.layout), count)
+    rows = islice(filter(None, read_rows(blocks, order.layout)), count)
     return [PreviewRow(record.line, record.cells, *read_row(reader, record)) for record in rows]

@@ -10,10 +10,13 @@ from portal.importing.reading import MAX_LINES_OF_BROKEN_ROW, Record
 from portal.importing.shape import Shape
 
 
-def join_broken(records: Iterator[Record], shape: Shape) -> Iterator[Record]:
+def join_broken(records: Iterator[Record | None], shape: Shape) -> Iterator[Record | None]:
     """The records of a table; two short ones that are one row in two lines, for lack of quotes, as one."""
     held: Record | None = None
     for record in records:
+        if record is None:
+            yield None
+            continue
         whole = _joined(held, record, shape) if held else None
         if held and whole is None:
             yield held
@@ -39,7 +42,7 @@ def _joined(above: Record, below: Record, shape: Shape) -> Record | None:
     return above._replace(cells=cells, goes_on=below.line)
 
 
-def refuse_torn(records: Iterator[Record], width: int) -> Iterator[Record]:
+def refuse_torn(records: Iterator[Record | None], width: int) -> Iterator[Record | None]:
     """The records of a table; short rows are bad where a quote that ends a cell follows them, as is a short one of it.
 
     In a table that has had such rows they are rows, whatever follows.
@@ -47,6 +50,9 @@ def refuse_torn(records: Iterator[Record], width: int) -> Iterator[Record]:
     held: list[Record] = []
     is_usual = width < 3
     for record in records:
+        if record is None:
+            yield None
+            continue
         is_short = record.problem is None and len(record.cells) < width
         if held and record.problem in (None, "unclosed_quote") and ENDING.match(record.cells[0]):
             yield from map(_torn, held)

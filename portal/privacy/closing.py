@@ -101,7 +101,7 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     with reading(), Session(engine) as session:
         is_sending = _is_sending(session, claim.company_id)
     if is_sending:
-        yield lambda _session: Done(moved=0)  # so that it was no try in vain
+        yield lambda _session: Done(moved=1)  # so that it was no try in vain
         raise ComeBack
     yield from cut_steps(_steps_of(claim.company_id))
     _remove(engine, claim.company_id)

@@ -191,7 +191,8 @@ def record(connection: Connection, held: TaskClaim, done: Done) -> None:
     """Write down, in the transaction that `hold` began, how far the task is and what was found."""
     before = connection.execute(select(task.c.position, task.c.counts).where(task.c.id == held.task_id)).one()
     position, counts = before.position + done.moved, dict(Counter(before.counts) + done.counts)
-    _change(connection, held, position=position, counts=counts, tries=0)
+    tries = 0 if done.moved else task.c.tries
+    _change(connection, held, position=position, counts=counts, tries=tries)
     for part, data in done.kept.items():
         connection.execute(insert(block).values(task_id=held.task_id, part=part, number=position, data=data))
 

@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 
 from portal.database.db import db
+from portal.importing import reading
 from portal.importing.encoding import Blocks
 from portal.worker.task_runner import TaskRunner
 
 DATA = Path(__file__).parent.parent / "data" / "imports"
 WORKBOOKS = DATA.parent / "workbooks"
+# What makes a long file that holds no rows, or few that take long to tell.
+HOSTILE = (b"\n", b",,\n", b'"\n', b'""\n', b'"\n' + b"\n" * 100 + b"x\n", b'"' + b"x\n" * 400 + b'"\n')
 
 
 def blocks_of(content: bytes, size: int = 64 * 1024) -> Blocks:
@@ -25,6 +28,12 @@ def blocks_of(content: bytes, size: int = 64 * 1024) -> Blocks:
 def repeated(block: bytes, megabytes: int) -> Blocks:
     """A long file that takes no memory: the block again and again."""
     return lambda: (block for _ in range(megabytes * 2**20 // len(block)))
+
+
+@pytest.fixture
+def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader tells every 500 lines that it goes on."""
+    monkeypatch.setattr(reading, "TURN", 500 * reading.TURN_OF_LINE)
 
 
 @pytest.fixture

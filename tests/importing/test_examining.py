@@ -3,11 +3,12 @@
 import io
 
 import pytest
+from sqlalchemy import delete
 
 from portal import clock
 from portal.database.db import db
-from portal.importing import examining, running
-from portal.importing.layout import LOOK_ROWS, MAX_ROWS
+from portal.importing import examining, layout, running
+from portal.importing.layout import MAX_ROWS
 from portal.importing.order import Order
 from portal.models import Task
 from portal.tasks import store
@@ -16,9 +17,10 @@ from portal.worker.task_runner import LEASE, TaskRunner
 from portal.working_models import TaskBlock
 from tests.conftest import BOTH
 from tests.factories import actor_of, make_company, owner_of
-from tests.importing.conftest import DATA, WORKBOOKS
+from tests.importing.conftest import DATA, HOSTILE, WORKBOOKS
 
-ROWS = b"Nome,E-mail\n" + b"".join(b"Ana %d,ana%d@example.com\n" % (n, n) for n in range(3 * LOOK_ROWS + 1))
+COUNT = 15_000
+ROWS = b"Nome,E-mail\n" + b"".join(b"Ana %d,ana%d@example.com\n" % (n, n) for n in range(COUNT))
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def receive(company, content: bytes, name: str = "x.csv") -> Task:
 
 
 @BOTH
-def test_a_file_is_read_step_by_step_and_becomes_the_draft_of_its_import(company):
+def test_a_file_is_read_step_by_step_and_becomes_the_draft_of_its_import(company, short_turns):
     task = receive(company, ROWS)
     assert (task.kind, task.status, task.total) == ("examination", "waiting", len(ROWS))
     claim = store.claim(db.session.connection(), now=clock.utcnow(), lease=LEASE)
@@ -46,13 +48,13 @@ def test_a_file_is_read_step_by_step_and_becomes_the_draft_of_its_import(company
     assert sum(each > 0 for each in moved) > 1
     assert 0 < sum(moved) <= len(ROWS)
     db.session.expire_all()
-    assert (task.kind, task.status, task.total, task.position) == ("import", "draft", 3 * LOOK_ROWS + 1, 0)
+    assert (task.kind, task.status, task.total, task.position) == ("import", "draft", COUNT, 0)
     assert (task.arguments["filename"], task.arguments["columns"]) == ("x.csv", ["name", "email"])
     assert b"".join(block.data for block in db.session.query(TaskBlock).order_by(TaskBlock.number)) == ROWS
 
 
 @BOTH
-def test_a_worker_that_ends_midway_leaves_the_file_to_the_next(company, run_tasks):
+def test_a_worker_that_ends_midway_leaves_the_file_to_the_next(company, run_tasks, short_turns):
     task = receive(company, ROWS)
     stopping = TaskRunner(db.engine, on_due=lambda: None)
     pause, stopping.pause = stopping.pause, lambda seconds: (pause(0), task_moved() and stopping.stop())
@@ -69,7 +71,7 @@ def test_a_worker_that_ends_midway_leaves_the_file_to_the_next(company, run_task
     reached = task.position
     db.session.commit()
     run_tasks()
-    assert (task.status, task.total) == ("draft", 3 * LOOK_ROWS + 1)
+    assert (task.status, task.total) == ("draft", COUNT)
     assert reached > 0
 
 
@@ -106,6 +108,36 @@ def test_an_examination_that_fails_says_why_and_keeps_nothing_of_the_file(compan
     kind, status = ("examination", "failed") if reason else ("import", "draft")
     assert (task.kind, task.status, task.reason) == (kind, status, reason)
     assert (db.session.query(TaskBlock).count() == 0) == (reason is not None)
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_a_file_that_takes_much_reading_and_has_few_rows_is_too_long(
+    company, run_tasks, short_turns, monkeypatch, piece
+):
+    head = b"Nome,E-mail,Cargo\nAna,ana@x.test,CEO\n"
+    monkeypatch.setattr(layout, "MAX_TURNS", 20)
+    for lines, reason in ((2000, None), (30_000, "too_many_rows")):
+        task = receive(company, head + piece * (lines // piece.count(b"\n")))
+        run_tasks()
+        assert task.reason == reason
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_an_examination_that_finds_no_rows_holds_on_and_can_be_ended(company, short_turns, piece):
+    head = b"Nome,E-mail,Cargo\nAna,ana@x.test,CEO\n"
+    receive(company, head + piece * (10_000 // piece.count(b"\n")))
+    seen = []
+
+    class Watched(TaskRunner):
+        def _do_chunk(self, held, chunk):
+            if len(seen) == 3:
+                with db.engine.begin() as connection:
+                    connection.execute(delete(Task.__table__))
+            seen.append(super()._do_chunk(held, chunk))
+            return seen[-1]
+
+    Watched(db.engine, on_due=lambda: None).run_one()
+    assert seen == [True, True, True, False]
 
 
 def test_the_largest_file_is_stored_in_blocks(company):

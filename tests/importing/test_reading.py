@@ -8,10 +8,10 @@ import time
 import pytest
 
 from portal.importing.encoding import Blocks, FileProblem
-from portal.importing.layout import MAX_ROWS, Layout, examine, read_rows
+from portal.importing.layout import MAX_ROWS, Layout, examine, find_layout, read_rows
 from portal.importing.quoting import MAX_COLUMNS
 from portal.importing.reading import MAX_CELL
-from tests.importing.conftest import DATA, blocks_of, repeated
+from tests.importing.conftest import DATA, HOSTILE, blocks_of, repeated
 
 LINKEDIN = ("linkedin", "utf-8", ",")
 
@@ -210,6 +210,30 @@ def test_lines_among_broken_quotes_are_read_about_as_quickly_as_others(broken):
     odd, good = (head + odd).encode(), (head + good).encode()
     tries = range(3)  # a single figure may be what else the machine does
     assert any(seconds_to_examine(odd) < 4 * seconds_to_examine(good) for _ in tries)
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_whatever_a_file_holds_the_reader_tells_that_it_goes_on(short_turns, piece):
+    count = 10_000 // piece.count(b"\n")
+    content = b"Nome,E-mail,Cargo\nAna,ana@x.test,CEO\n" + piece * count
+    layout = Layout("generic", "utf-8", ",", 1, ("Nome", "E-mail", "Cargo"))
+    assert list(read_rows(blocks_of(content), layout)).count(None) >= 20
+    assert list(read_rows(blocks_of(b"\n" * 10_000), Layout("jsonl", "utf-8"))).count(None) == 20
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_what_a_file_is_is_told_by_its_beginning(piece):
+    content = b"Nome,E-mail,Cargo\nAna,ana@x.test,CEO\n" + piece * (300_000 // piece.count(b"\n"))
+    read = 0
+
+    def blocks():
+        nonlocal read
+        for block in blocks_of(content)():
+            read += len(block)
+            yield block
+
+    find_layout(blocks, "utf-8", has_header=True)
+    assert read < 10 * 200_000
 
 
 def test_a_row_over_several_lines_may_be_short_as_any_other():

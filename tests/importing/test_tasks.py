@@ -3,6 +3,7 @@
 import gc
 import sys
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,7 +24,7 @@ from portal.worker.task_runner import LEASE, TaskRunner
 from portal.working_models import TaskBlock
 from tests.conftest import BOTH, running_worker
 from tests.factories import make_company, make_import, make_user, save, set_url
-from tests.importing.conftest import DATA
+from tests.importing.conftest import DATA, HOSTILE
 
 HEADER = "Nome,E-mail,Nível\n"
 
@@ -314,6 +315,39 @@ def test_nul_bytes_are_taken_out_and_said_whatever_else_the_row_holds(company, r
     assert found == [(2, "nuls_removed"), (3, "unclosed_quote")]
     people = db.session.query(Contact).order_by(Contact.name)
     assert [(person.name, person.role) for person in people] == [("Ana", "CEO"), ("Eva", "CTO")]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_an_import_that_finds_no_rows_says_now_and_then_that_it_goes_on(company, run_tasks, short_turns, piece):
+    content = b"Nome,E-mail,Cargo\nAna,ana@x.test,CEO\n" + piece * (5000 // piece.count(b"\n"))
+    task = start(make_import(company, content))
+    claim = store.claim(db.session.connection(), now=utcnow(), lease=LEASE)
+    held = replace(claim, position=1)  # as one that goes on behind the first row
+    for claimed in (claim, held):
+        assert sum(not done.items for done in running.work(db.engine, claimed)) > 5
+    assert fresh(task).status == "running"
+
+
+def test_an_import_moves_on_while_it_looks_for_the_row_that_it_goes_on_from(company, short_turns):
+    start(make_import(company, people(1500)))
+    claim = store.claim(db.session.connection(), now=utcnow(), lease=LEASE)
+    sizes = [len(chunk.items) for chunk in running.work(db.engine, replace(claim, position=1490))]
+    assert sizes == [0, 0, 0, 10, 0]
+
+
+def test_a_task_whose_worker_dies_at_one_row_is_given_up_though_it_says_that_it_goes_on(company):
+    task = start(make_import(company, people(3)))
+
+    def dying(engine, claim):
+        yield from [lambda _: store.Done(moved=0)] * 3
+        raise Killed
+
+    for turn in range(1, store.MAX_TRIES + 1):
+        with time_machine.travel(utcnow() + turn * 2 * LEASE), pytest.raises(Killed):
+            TaskRunner(db.engine, on_due=lambda: None, kinds={KIND: dying}).run_one()
+    with time_machine.travel(utcnow() + 99 * LEASE):
+        assert not TaskRunner(db.engine, on_due=lambda: None, kinds={KIND: dying}).run_one()
+    assert (fresh(task).status, fresh(task).reason) == ("failed", "interrupted")
 
 
 def test_a_task_that_fails_unforeseen_says_so_and_keeps_nobody_waiting(company):
