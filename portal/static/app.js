@@ -36,8 +36,9 @@ async function copy(button) {
   setTimeout(() => button.classList.remove("is-done"), 2000);
 }
 
-function announce(text, milliseconds = 4000) {
+function announce(text, milliseconds = 4000, isQuiet = false) {
   const region = document.getElementById("announcer");
+  region.classList.toggle("visually-hidden", isQuiet);
   region.textContent = text;
   clearTimeout(announce.timer);
   announce.timer = setTimeout(() => (region.textContent = ""), milliseconds);
@@ -186,6 +187,15 @@ function tellTimes() {
     if (Math.abs(seconds) < 30 * 86400) time.textContent = format.format(Math.round(seconds / size), unit);
   }
 }
+
+// What becomes of what one waits for is read out once the page has renewed itself: its heading alone would be silent.
+const whatIsSaid = () => document.querySelector("[data-says]")?.textContent.trim();
+let said = whatIsSaid();
+document.addEventListener("htmx:afterSettle", () => {
+  const now = whatIsSaid();
+  if (now && now !== said) announce(now, 10000, true);
+  said = now;
+});
 
 // Ticked rows are counted, and what to do with them shows while there are any.
 function countPicked() {

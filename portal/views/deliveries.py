@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal import clock
+from portal.company.endpoint import is_configured
 from portal.contacts import doubts
 from portal.contacts.campaigns import campaigns_of
 from portal.database.db import db
@@ -77,6 +78,7 @@ def index() -> ResponseReturnValue:
         wanted=wanted,
         kept=asked_filter(),
         is_filtered=is_filtered,
+        is_configured=is_configured(db.session, company_id),
         counts=counts,
         matching=counts.get(wanted.status, log.COUNT_CAP) if wanted.status else sum(counts.values()) or log.COUNT_CAP,
         count_cap=log.COUNT_CAP,

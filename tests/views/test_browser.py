@@ -164,6 +164,7 @@ def test_a_delivery_page_shows_the_arrival_by_itself(page, site):
     page.get_by_role("link", name="Entregas").click()
     page.get_by_role("link", name="Ana Souza").click()
     expect(page.get_by_role("heading", name="Entregue: o seu CRM recebeu.")).to_be_visible(timeout=8000)
+    expect(page.locator("#announcer")).to_have_text("Entregue: o seu CRM recebeu.")  # a screen reader hears it too
     expect(page.get_by_text("O que o destino respondeu")).to_be_visible()
 
 
@@ -173,7 +174,8 @@ def test_the_sentence_of_a_contact_follows_its_badge(page, site):
     page.get_by_role("link", name="Ana Souza").click()
     page.get_by_role("button", name="Alto").click()
     expect(page.get_by_text("o seu CRM ainda não confirmou este nível")).to_be_visible()
-    expect(page.get_by_text("O seu CRM sabe: este nível foi entregue.")).to_be_visible(timeout=8000)
+    expect(page.locator("#announcer")).to_have_text("O seu CRM sabe: este nível foi entregue.")
+    expect(page.locator("#situacao")).to_have_text("O seu CRM sabe: este nível foi entregue.")
     expect(page.locator("[id^=sync-]")).to_have_text("Em dia")
     expect(page.locator("#noticias")).to_have_count(0)
 
@@ -184,7 +186,7 @@ def test_what_a_warning_asks_for_comes_with_its_sentence(page, site):
     page.goto("/contacts")
     page.get_by_role("link", name="Ana Souza").click()
     page.get_by_role("button", name="Alto").click()
-    expect(page.get_by_text("a resposta fala em erro")).to_be_visible(timeout=8000)
+    expect(page.locator("#situacao")).to_contain_text("a resposta fala em erro", timeout=8000)
     page.get_by_role("button", name="Conferi no CRM").click()
     expect(page.locator("[id^=sync-]")).to_have_text("Em dia")
 
@@ -241,7 +243,8 @@ def test_a_file_is_imported_while_one_watches(page, site):
     page.get_by_role("button", name="Enviar e conferir").click()
     page.get_by_role("button", name="Conferir o que muda").click()
     page.get_by_role("button", name="Importar e enviar 1 webhook").click()
-    expect(page.get_by_text("Pronto: todas as linhas do arquivo foram importadas.")).to_be_visible(timeout=8000)
+    expect(page.locator("#announcer")).to_have_text("Pronto: todas as linhas do arquivo foram importadas.")
+    expect(page.get_by_role("heading", name="Pronto: todas as linhas do arquivo foram importadas.")).to_be_visible()
     assert site.receiver.wait_for(1)
 
 
@@ -279,4 +282,5 @@ def test_a_button_keeps_the_focus_while_the_page_renews_itself(page, site):
     page.goto(f"/deliveries/{delivery.webhook_id}")
     page.get_by_role("button", name="Copiar", exact=True).first.focus()
     expect(page.get_by_role("heading", name="Entregue: o seu CRM recebeu.")).to_be_visible(timeout=8000)
+    expect(page.locator("#announcer")).to_have_text("Entregue: o seu CRM recebeu.")  # a screen reader hears it too
     expect(page.get_by_role("button", name="Copiar", exact=True).first).to_be_focused()

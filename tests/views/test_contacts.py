@@ -15,6 +15,7 @@ from portal.models import Contact, Delivery
 from tests.conftest import URL
 from tests.factories import (
     classify_contact,
+    endpoint_of,
     make_company,
     make_contact,
     make_delivery,
@@ -118,6 +119,8 @@ def test_the_list_says_that_the_crm_learns_of_a_level_only_where_it_does(member,
     assert "Nenhuma URL de destino está configurada" in member.get("/contacts").text
     set_url(company, receiver.url)
     assert "o seu CRM fica sabendo em seguida" in member.get("/contacts").text
+    endpoint_of(company).state = "paused"
+    assert "o seu CRM fica sabendo quando o envio voltar" in member.get("/contacts").text
 
 
 def test_one_click_classifies_and_queues_a_delivery(member, company, receiver):

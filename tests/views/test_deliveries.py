@@ -19,6 +19,16 @@ def delivery(company, receiver) -> Delivery:
     return make_delivery(make_contact(company, name="Ana Souza", linkedin_public_id="ana-souza"))
 
 
+def test_an_empty_log_promises_nothing_without_an_address(admin, member, company, receiver):
+    page = admin.get("/deliveries").text
+    assert "Nada é enviado até que haja uma URL de destino." in page
+    assert "Configurar o webhook" in page
+    assert "Configurar o webhook" not in member.get("/deliveries").text
+    assert "Nada é enviado até que haja uma URL de destino." in member.get("/").text
+    set_url(company, receiver.url)
+    assert "Classifique um contato: a entrega aparece aqui" in member.get("/deliveries").text
+
+
 def settle_as(delivery: Delivery, status: str, reason: str, **facts) -> Attempt:
     """The delivery after one attempt with this outcome."""
     attempt = attempt_of(
