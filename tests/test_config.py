@@ -48,6 +48,7 @@ def load(tmp_path: Path, **values: str) -> Settings:
         ("PORTAL_DEADLINE", "nan", "number of seconds"),
         ("PORTAL_CONNECT_TIMEOUT", "11", "PORTAL_DEADLINE"),
         ("PORTAL_PROXY_HOPS", "-1", "whole number"),
+        ("PORTAL_REMOTE_USER_HEADER", "Remote-Email", "PORTAL_PROXY_HOPS"),
         ("PORTAL_WORKER_THREADS", "0", "whole number"),
         ("PORTAL_RATE_LIMIT", "fast", "deliveries a second"),
         ("PORTAL_ALLOWED_NETWORKS", "10.0.0.0/33", "network"),

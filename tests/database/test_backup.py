@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import stat
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -260,3 +260,34 @@ def test_without_its_programs_it_says_where_they_come_from(tmp_path: Path, monke
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BackupError, match=r"^pg_dump is not installed: it comes with PostgreSQL's client package"):
         postgresql.dump(SERVER, tmp_path / "a.dump")
+
+
+@pytest.mark.parametrize(("others", "is_used"), [("SELECT 0", False), ("SELECT 1", True)])
+def test_postgresql_is_put_back_from_a_copy_that_was_proven_and_while_nobody_has_it_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: str, is_used: bool
+) -> None:
+    told: list[tuple[Any, ...]] = []
+    engine, copy = create_engine("sqlite://"), create_engine("sqlite://")
+
+    def proof(_engine: Any) -> None: ...
+
+    monkeypatch.setattr(postgresql, "OTHERS", others)
+    monkeypatch.setattr(postgresql, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(postgresql, "_beside", lambda _: nullcontext(copy))
+    for step in ("_load", "prove_copy", "dump"):
+        monkeypatch.setattr(postgresql, step, lambda *given, step=step: told.append((step, *given)))
+    path = tmp_path / "a.dump"
+    if is_used:
+        with pytest.raises(BackupError, match=r"^A portal is running on this database"):
+            postgresql.load(engine, path, proof=proof, keep_at=tmp_path)
+        assert told == []
+        return
+    assert postgresql.load(engine, path, proof=proof, keep_at=tmp_path) is None
+    proven = told[-1][2]
+    assert told == [
+        ("_load", copy, path),
+        ("prove_copy", copy, path, proof),
+        ("dump", copy, proven),
+        ("_load", engine, proven),
+    ]
+    assert not proven.exists()

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -110,6 +111,19 @@ def test_rows_are_the_same_in_whatever_order_they_come(held: Connection) -> None
     )
     assert forward == backward
     assert forward[0] == 5
+
+
+def test_no_number_is_given_again_not_even_that_of_a_row_that_is_gone(held: Connection) -> None:
+    told: list[Any] = []
+    other: Any = SimpleNamespace(execute=lambda _statement, values: told.append(values))
+    empty, without_number = Base.metadata.tables["task"], Base.metadata.tables["worker_heartbeat"]
+    held.execute(text("DELETE FROM contact WHERE id = (SELECT max(id) FROM contact)"))
+    moving._go_on_counting(held, other, contact)
+    held.execute(text("DELETE FROM sqlite_sequence WHERE name = 'contact'"))
+    for table in (contact, empty, without_number):
+        moving._go_on_counting(held, other, table)
+    assert told == [{"table": "contact", "column": "id", "most": most} for most in (5, 4)]
+    held.rollback()
 
 
 def test_only_an_empty_portal_is_moved_into_and_is_no_versions_until_the_end(target: Engine) -> None:
