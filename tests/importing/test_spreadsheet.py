@@ -350,12 +350,12 @@ def test_a_formula_whose_result_was_not_saved_is_said_and_costs_only_its_cell() 
     assert problems == [(3, "formula"), (4, "required"), (5, "required"), (6, "formula")]
 
 
-def test_a_formula_that_came_to_nothing_is_an_empty_cell() -> None:
+def test_a_formula_that_came_to_nothing_is_an_empty_cell_and_a_link_within_the_workbook_leads_nowhere() -> None:
     sheet = (
         '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
         '<row r="1"><c r="A1" t="str"><v>Nome</v></c><c r="B1" t="str"><v>Cargo</v></c></row><row r="2">'
         '<c r="A2" t="str"><v>Ana</v></c><c r="B2" t="str"><f>IF(A3="","",A3)</f><v></v></c>'
-        "</row></sheetData></worksheet>"
+        '</row></sheetData><hyperlinks><hyperlink ref="A2" location="Outra!A1"/></hyperlinks></worksheet>'
     )
     assert [row.cells for row in records(repacked(workbook(HEADER), sheet1=sheet.encode()))] == [("Ana",)]
 
