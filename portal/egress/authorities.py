@@ -39,7 +39,7 @@ def read_authorities(file: str) -> Authorities:
 
 def write_bundle(authorities: Authorities, folder: Path) -> str:
     """Join certifi's authorities and these in one file of the folder, as libcurl wants them; returns its path."""
-    joined = "\n".join((Path(certifi.where()).read_text(encoding="utf-8"), *authorities.certificates, ""))
+    joined = "\n".join((Path(certifi.where()).read_text(encoding="utf-8"), *authorities.certificates))
     bundle = folder / BUNDLE
     if not bundle.exists() or bundle.read_text(encoding="utf-8") != joined:
         fresh = bundle.with_name(f"{BUNDLE}.{os.getpid()}.{secrets.token_hex(4)}")
