@@ -32,7 +32,9 @@ MOST_CONNECTIONS = 30  # more than a process has threads: none waits for a conne
 RANDOM_PAGE_COST = 1.1
 SYNCHRONOUS = "FULL"  # a commit waits for SQLite's disk: what was answered survives a power cut
 INCREMENTAL = 2  # SQLite's name for a file that shrinks when it is told to, a few pages at a time
-WAL_BYTES = 8 * 1024 * 1024  # SQLite's log shrinks back to it after a long reader has let it grow
+# SQLite's log goes into the file so seldom: most pages of it are written again soon, and whoever commits waits for all.
+CHECKPOINT_PAGES = 4000
+WAL_BYTES = 20 * 1024 * 1024  # that, and a large transaction; the log shrinks to it after a long reader let it grow
 
 SCANS_ASIDE = "scans_aside"  # key in a connection's `info`: it takes indexes wherever it can
 # Key in a connection's `info`: something such as pgbouncer stands before PostgreSQL, and the next transaction may have
@@ -165,6 +167,7 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
     connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
 
 

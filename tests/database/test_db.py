@@ -64,6 +64,7 @@ def test_sqlite_is_opened_to_survive_a_power_cut(real_writing: None, app: Flask)
                 "synchronous",
                 "foreign_keys",
                 "secure_delete",
+                "wal_autocheckpoint",
                 "journal_size_limit",
                 "auto_vacuum",
             )
@@ -71,7 +72,7 @@ def test_sqlite_is_opened_to_survive_a_power_cut(real_writing: None, app: Flask)
         patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
     assert pragmas == {
         **{"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1},
-        **{"journal_size_limit": 8 * 1024 * 1024, "auto_vacuum": 2},
+        **{"wal_autocheckpoint": 4000, "journal_size_limit": 20 * 1024 * 1024, "auto_vacuum": 2},
     }
     assert patience >= 10_000  # milliseconds: who writes waits for others, and is not refused at once
 

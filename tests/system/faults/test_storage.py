@@ -197,7 +197,7 @@ def test_the_log_that_a_long_reader_lets_grow_shrinks_after_it(app: Flask, insta
     with closing(sqlite3.connect(instance / "portal.db", isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM company").fetchone()
-        write(12)
+        write(24)
         assert log.stat().st_size > WAL_BYTES
         reader.execute("ROLLBACK")
     write(2)
