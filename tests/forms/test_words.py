@@ -9,9 +9,11 @@ from flask import Flask
 from portal.company.endpoint import LEAVES
 from portal.company.refusals import HEADER_SENTENCES
 from portal.forms.contacts import INVALID_WORDS, NOTE_WORDS
+from portal.forms.fields import timezone_words
 from portal.forms.people import ROLE_WORDS
 from portal.forms.settings import SCOPE_WORDS
 from portal.people.passwords import ACCOUNT_WORDS
+from portal.rules.folding import fold
 from portal.web.exports import STATUS_WORDS, TRIGGER_WORDS
 
 TABLES: dict[str, tuple[Mapping[str, Any], dict[str, str]]] = {
@@ -78,6 +80,15 @@ TABLES: dict[str, tuple[Mapping[str, Any], dict[str, str]]] = {
     ),
     "triggers": (TRIGGER_WORDS, {"classification": "Classificação", "sync": "Sincronização", "test": "Teste"}),
 }
+
+
+def test_a_city_is_named_and_sorted_in_the_reader_s_language() -> None:
+    portuguese, english = ([*timezone_words(language)] for language in ("pt_BR", "en"))
+    for words, city in ((portuguese, "Londres (Europe/London)"), (english, "London (Europe/London)")):
+        assert words[0] == ("UTC", "UTC")
+        assert ("Europe/London", city) in words
+        assert [fold(word) for _name, word in words[1:]] == sorted(fold(word) for _name, word in words[1:])
+    assert ("America/Sao_Paulo", "São Paulo (America/Sao Paulo)") in portuguese
 
 
 @pytest.mark.parametrize("table", TABLES)

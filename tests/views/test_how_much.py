@@ -43,6 +43,13 @@ def test_the_last_six_messages_stand_open_where_a_level_is_chosen(company: Compa
         assert shown == [list(range(count - 6)), list(range(count - 6, count))]
 
 
+def test_news_are_told_of_fifty_contacts_at_a_time(company: Company, member: Person) -> None:
+    contact, asked = make_contact(company), "&".join(["id=999"] * 49)
+    for more, is_told in (("", True), ("&id=999", False)):
+        news = member.get(f"/contacts/live?{asked}{more}&id={contact.id}").text
+        assert (f"sync-{contact.id}" in news) is is_told
+
+
 def test_a_year_and_a_month_of_months_are_offered(company: Company, member: Person) -> None:
     months = re.findall(r'value="(\d{4}-\d{2})"', member.get("/report").text)
     assert len(months) == len(set(months)) == 13

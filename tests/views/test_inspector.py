@@ -1,5 +1,6 @@
 """The inspector: an address of the portal's own that shows what arrives, verifies it, and keeps little of it."""
 
+import re
 import threading
 from datetime import timedelta
 
@@ -195,7 +196,11 @@ def test_what_arrives_is_put_into_an_open_page(admin, nobody, company, path):
     assert 'id="recebidos" hx-swap-oob="afterbegin"' in news
     newest = kept(company)[0].id
     assert f"after={newest}&amp;left=899" in news
+    assert re.findall(r'id="recebido-\d+"( open)?>', news) == [" open"], "the first one is seen at once"
     assert "hx-get" not in admin.get(f"/inspector/live?after={newest}&left=1").text
+    send(nobody, path)
+    news = admin.get(f"/inspector/live?after={newest}&left=9").text
+    assert re.findall(r'id="recebido-\d+"( open)?>', news) == [""]
 
 
 def test_the_address_is_put_into_the_field_to_be_tested(admin, company, path):

@@ -4,11 +4,13 @@ import logging
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import InternalServerError
 
 from portal.database.db import db
 from portal.mail import MailError
+from portal.models import Company
 from portal.web import errors, link_mail
 from tests.factories import make_company, make_user
 
@@ -25,7 +27,9 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
 def test_a_fault_of_ours_stands_in_the_log_under_its_number(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     fault = ZeroDivisionError()
     with app.test_request_context("/contacts"):
+        db.session.execute(select(Company.id))
         numbers = [errors.note_failure(InternalServerError(original_exception=fault)) for _ in range(2)]
+        assert not db.session().in_transaction()
     (first, second) = dict.fromkeys(caplog.records)
     assert logged(caplog) == [("ERROR", "request_failed")] * 2
     assert [vars(each)["error_id"] for each in (first, second)] == numbers
@@ -38,7 +42,9 @@ def test_what_the_database_refused_stands_in_the_log_with_its_cause(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     with app.test_request_context("/contacts"):
+        db.session.execute(select(Company.id))
         errors.note_trouble(OperationalError("SELECT", {}, Exception("database is locked")))
+        assert not db.session().in_transaction()
     (record,) = dict.fromkeys(caplog.records)
     assert logged(caplog) == [("ERROR", "database_busy")]
     assert (vars(record)["path"], "database is locked" in record.message) == ("/contacts", True)

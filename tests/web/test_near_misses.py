@@ -9,7 +9,7 @@ from flask import Flask, session
 from flask_login import login_user
 
 from portal.models import User
-from portal.web import asked, bodies, redirects, sessions
+from portal.web import asked, bodies, origin, redirects, sessions
 from tests.factories import NOON, make_company, make_user
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
@@ -77,6 +77,22 @@ def test_a_moment_of_a_form_has_a_zone() -> None:
     noon = datetime(2026, 3, 10, 12, tzinfo=UTC)
     given = ("2026-03-10T09:00:00-03:00", "2026-03-10T12:00:00", "x", "0001-01-01T00:00:00+05:00")
     assert [asked.read_moment(text) for text in given] == [noon, None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("headers", "named"),
+    [
+        ({"Origin": "https://x.test", "Referer": "https://y.test/"}, ("Origin", "https://x.test")),
+        ({"Origin": "null", "Referer": "https://y.test:81/a/b?c=//d"}, ("Referer", "https://y.test:81")),
+        ({"Referer": "y.test/a"}, ("Referer", "")),
+        ({}, ("Referer", "")),
+    ],
+)
+def test_the_origin_of_a_form_is_named_by_one_header(
+    app: Flask, headers: dict[str, str], named: tuple[str, str]
+) -> None:
+    with app.test_request_context(headers=headers):
+        assert origin.named_page() == named
 
 
 def test_only_a_path_of_this_host_is_gone_back_to() -> None:
