@@ -12,7 +12,7 @@ from sqlalchemy import select
 from werkzeug.datastructures import Headers
 
 from portal import audit, outbox
-from portal.company import asking, endpoint, inspector, outages
+from portal.company import asking, endpoint, inspector, outages, testing
 from portal.company.outages import OutageFacts
 from portal.company.refusals import TooManyTests
 from portal.database.db import db
@@ -21,6 +21,7 @@ from portal.runtime import runtime
 from portal.working_models import CrmRecord, HeldDelivery, InspectedRequest, Outage
 from tests.conftest import BOTH, URL
 from tests.factories import NOON, actor_of, endpoint_of, make_company, make_contact, make_delivery, set_url
+from tests.outbox.test_outbox import answered
 
 MOMENT, MINUTE, DAY = timedelta(microseconds=1), timedelta(minutes=1), timedelta(days=1)
 
@@ -237,6 +238,18 @@ def test_a_pause_and_a_new_key_change_that_and_no_more(company: Company) -> None
     assert endpoint.read_secret(endpoint_of(company), runtime().vault) == secret
     signs = [len(outbox.signing_secrets(endpoint_of(company), now=NOON + DAY - each)) for each in (MOMENT, 0 * DAY)]
     assert signs == [2, 1]
+
+
+def test_what_waits_leaves_when_sending_is_resumed(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting, place = make_delivery(make_contact(company), 3), endpoint_of(company)
+    waiting.next_attempt_at, place.state, place.paused_reason = NOON + DAY, "paused", "gone"
+    db.session.commit()
+    monkeypatch.setattr(outbox, "send", lambda *_given: answered("ok_text"))
+    with time_machine.travel(NOON, tick=False):
+        testing.resume(db.session, runtime(), actor_of(company))
+    db.session.commit()
+    db.session.refresh(waiting)
+    assert (place.state, place.updated_at, waiting.next_attempt_at) == ("active", NOON, NOON)
 
 
 @pytest.mark.parametrize(

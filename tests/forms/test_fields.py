@@ -135,6 +135,13 @@ def test_every_text_has_its_length(app: Flask, all_fields: dict[str, Field]) -> 
             assert {name: not judged[name].errors for name in names} == dict.fromkeys(names, is_taken)
 
 
+def test_a_text_is_taken_without_the_spaces_around_it(app: Flask) -> None:
+    for form in forms():
+        names = [name for name in LENGTHS if name.startswith(f"{form.__name__}.")]
+        judged = fields(app, form, **{name.partition(".")[2]: "  x y \r\n" for name in names})
+        assert {name: judged[name].data for name in names} == dict.fromkeys(names, "x y")
+
+
 def test_what_must_be_filled_says_so(all_fields: dict[str, Field]) -> None:
     assert {name for name, field in all_fields.items() if not field.errors} == MAY_BE_EMPTY
 

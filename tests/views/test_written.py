@@ -138,3 +138,13 @@ def test_every_page_says_what_is_written_down(app: Flask, known: dict[str, str],
 @time_machine.travel(NOON, tick=False)
 def test_what_anybody_is_shown_is_written_down(app: Flask, nobody: Person) -> None:
     check("public", written(nobody, PUBLIC, {}))
+
+
+def test_every_address_stays_what_people_and_programs_have_kept(app: Flask) -> None:
+    """Who admits whom, and where: bookmarks, letters and other programs name them."""
+    lines = [
+        f"{rule.rule} {' '.join(sorted(rule.methods - {'HEAD', 'OPTIONS'}))} "
+        f"{getattr(app.view_functions[rule.endpoint], 'access', '-')}"
+        for rule in app.url_map.iter_rules()
+    ]
+    check("addresses", {"addresses": sorted(lines)})

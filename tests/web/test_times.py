@@ -6,7 +6,8 @@ import pytest
 import time_machine
 from flask import Flask
 
-from portal.web.presentation import day_of, dialled, relative_time, short_day, since_time, written_day
+from portal.models import Campaign, User
+from portal.web.presentation import day_of, dialled, named, relative_time, short_day, since_time, written_day
 from tests.factories import NOON
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
@@ -60,6 +61,12 @@ def test_a_day_is_the_reader_s_in_their_order(app: Flask, language: str, short: 
         assert [day_of(MIDNIGHT - SECOND), day_of(MIDNIGHT)] == [date(2026, 3, 9), date(2026, 3, 10)]
         assert short_day(day_of(NOON)) == short
         assert [written_day(text) for text in ("2026-11-26", "2026-11-31", None)] == [written, "2026-11-31", None]
+
+
+def test_people_of_one_name_are_told_apart_by_their_addresses() -> None:
+    people = [User(id=each, name=name, email=f"{each}@x.test") for each, name in enumerate(("Ana", "Bia", "Ana"))]
+    assert named(people) == [(0, "Ana (0@x.test)"), (1, "Bia"), (2, "Ana (2@x.test)")]
+    assert named([Campaign(id=each, name="Feira") for each in (3, 4)]) == [(3, "Feira"), (4, "Feira")]
 
 
 @pytest.mark.parametrize(
