@@ -16,7 +16,7 @@ from portal.models import Company, Delivery, Endpoint
 from portal.rules.retry import DEFAULT_SCHEDULE
 from portal.worker import dispatcher, run
 from tests import factories
-from tests.conftest import BOTH, running_worker
+from tests.conftest import BOTH, MakeApp, running_worker
 from tests.system.conftest import Portal, wait_for_status
 from tests.system.faults.conftest import (
     LEASE,
@@ -126,17 +126,24 @@ def test_a_leap_of_a_day_while_sending_makes_no_duplicates(
 
 
 def test_after_a_leap_the_dead_are_recovered_a_lease_later(
-    app: Flask, company: Company, receiver: Receiver, set_clock: SetClock
+    make_app: MakeApp, receiver: Receiver, set_clock: SetClock
 ) -> None:
-    make_deliveries(company, 1)
-    with running_worker(app):
+    app = make_app(deadline=4.0, connect_timeout=2.0)  # a short lease
+    with app.app_context(), running_worker(app):
+        company = factories.make_company(url=receiver.url)
+        make_deliveries(company, 1)
         wait_until(lambda: statuses() == {"delivered": 1})
         set_clock(timedelta(days=1))
         (delivery_id,) = make_deliveries(
-            company, 1, status="sending", lease_token="dead", lease_expires_at=utcnow(), attempt_count=1
+            db.session.merge(company),
+            1,
+            status="sending",
+            lease_token="dead",
+            lease_expires_at=utcnow(),
+            attempt_count=1,
         )
         wait_until(lambda: statuses() == {"delivered": 2})
-    assert attempts_of(delivery_id) == [("interrupted", False), ("ok_text", False)]
+        assert attempts_of(delivery_id) == [("interrupted", False), ("ok_text", False)]
 
 
 @pytest.mark.parametrize("zone", ["America/Sao_Paulo", "Asia/Kolkata"])
