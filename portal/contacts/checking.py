@@ -4,7 +4,7 @@ Nothing here knows the database: what comes in by page, API or file is refused b
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
@@ -140,7 +140,7 @@ def check_item(item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
             if "description" in campaign
             else {}
         ),
-        messages=_messages(messages, zone) if messages is not None else None,
+        messages=_each(messages, "messages", zone, _message) if messages is not None else None,
         level=check_level(facts["interest_level"]) if "interest_level" in facts else SAME,
         notes=tuple(notes),
     )
@@ -191,9 +191,9 @@ def _facts(given: Mapping[str, Any], zone: ZoneInfo, notes: list[InvalidContact]
         if field in given:
             facts[field] = _date(given[field], f"contact.{field}", zone)
     if "skills" in given:
-        facts["skills"] = _skills(given["skills"])
+        facts["skills"] = _each(given["skills"], "contact.skills", zone, _skill)
     if "experiences" in given:
-        facts["experiences"] = _experiences(given["experiences"])
+        facts["experiences"] = _each(given["experiences"], "contact.experiences", zone, _experience)
     return facts
 
 
@@ -224,46 +224,46 @@ def _owner(given: Mapping[str, Any]) -> OwnerItem:
     return OwnerItem(email, _text(given.get("name"), "contact_owner.name", 200))
 
 
-def _skills(given: Any) -> list[dict[str, Any]]:
-    skills = []
-    for path, item in _items(given, "contact.skills"):
-        endorsements = item.get("endorsements")
-        if endorsements is not None and (type(endorsements) is not int or not 0 <= endorsements < 2**31):
-            raise InvalidContact(f"{path}.endorsements", "not_a_count")
-        skills.append({"skill": _text(item.get("skill"), f"{path}.skill", 300), "endorsements": endorsements})
-    return skills
+def _skill(given: Mapping[str, Any], _zone: ZoneInfo) -> dict[str, Any]:
+    endorsements = given.get("endorsements")
+    if endorsements is not None and (type(endorsements) is not int or not 0 <= endorsements < 2**31):
+        raise InvalidContact("endorsements", "not_a_count")
+    return {"skill": _text(given.get("skill"), "skill", 300), "endorsements": endorsements}
 
 
-def _experiences(given: Any) -> list[dict[str, Any]]:
-    return [
-        {
-            "experience": _text(item.get("experience"), f"{path}.experience", 1000),
-            "company_link": _text(item.get("company_link"), f"{path}.company_link", 2000),
-        }
-        for path, item in _items(given, "contact.experiences")
-    ]
+def _experience(given: Mapping[str, Any], _zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "experience": _text(given.get("experience"), "experience", 1000),
+        "company_link": _text(given.get("company_link"), "company_link", 2000),
+    }
 
 
-def _messages(given: Any, zone: ZoneInfo) -> list[dict[str, Any]]:
-    return [
-        {
-            "sender_name": _text(item.get("sender_name"), f"{path}.sender_name", 300) or "",
-            "message": _text(item.get("message"), f"{path}.message", MAX_TEXT) or "",
-            "date": _date(item.get("date"), f"{path}.date", zone),
-            "pending": bool(item.get("pending_message")),
-        }
-        for path, item in _items(given, "messages")
-    ]
+def _message(given: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "sender_name": _text(given.get("sender_name"), "sender_name", 300) or "",
+        "message": _text(given.get("message"), "message", MAX_TEXT) or "",
+        "date": _date(given.get("date"), "date", zone),
+        "pending": bool(given.get("pending_message")),
+    }
 
 
-def _items(given: Any, field: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
+def _each(
+    given: Any, field: str, zone: ZoneInfo, check: Callable[[Mapping[str, Any], ZoneInfo], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What `check` makes of each item of a list; what it refuses of one has the item's place in its path."""
     if given is None:
         return []
-    if not isinstance(given, list) or not all(isinstance(item, Mapping) for item in given):
+    if not isinstance(given, list) or not all(type(item) is dict or isinstance(item, Mapping) for item in given):
         raise InvalidContact(field, "not_a_list")
     if len(given) > MAX_ITEMS:
         raise InvalidContact(field, "too_many", most=MAX_ITEMS)
-    return [(f"{field}.{index}", item) for index, item in enumerate(given)]
+    checked: list[dict[str, Any]] = []
+    for place, item in enumerate(given):
+        try:
+            checked.append(check(item, zone))
+        except InvalidContact as error:
+            raise InvalidContact(f"{field}.{place}.{error.field}", error.problem, most=error.most) from error
+    return checked
 
 
 def _text(value: Any, field: str, length: int) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 MAX_DEPTH = 512  # json_encode's default depth
 DEL = "\x7f"  # PHP writes it as it is, Python's encoder escapes it
+HALVES = "\\ud"  # how the encoder begins both halves of a surrogate pair, and one that is alone
 LISTS = (list, tuple)  # a union is made anew each time that it is asked for
 MIN_INT, MAX_INT = -(2**63), 2**63 - 1  # PHP_INT_MIN, PHP_INT_MAX
 
@@ -169,9 +170,11 @@ def _encode(value: Any, path: _Path, depth: int) -> str:
         raise EncodingError(_path_name(path), "depth")
     parts = []
     for step, item in value.items() if is_object else enumerate(value):
-        # A text, which most values are, needs no frame of its own.
-        way = (path, step)
-        text = _encode_text(item, way) if type(item) is str else _encode(item, way, depth + 1)
+        # A text or nothing, which most values are, needs no frame of its own.
+        if type(item) is str:
+            text = _encode_text(item, (path, step))
+        else:
+            text = "null" if item is None else _encode(item, (path, step), depth + 1)
         parts.append(f"{_encode_key(step)}:{text}" if is_object else text)
     return f"{{{','.join(parts)}}}" if is_object else f"[{','.join(parts)}]"
 
@@ -198,10 +201,11 @@ def _encode_key(key: Any) -> str:
 
 
 def _encode_text(value: str, path: _Path) -> str:
-    if not value.isascii() and not _is_encodable(value):
+    text = encode_basestring_ascii(value)
+    if HALVES in text and not _is_encodable(value):
         raise UnencodableText(_path_name(path), "surrogate")
     if DEL not in value:
-        return encode_basestring_ascii(value)
+        return text
     inner = DEL.join(encode_basestring_ascii(part)[1:-1] for part in value.split(DEL))
     return f'"{inner}"'
 

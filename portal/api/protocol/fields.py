@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
+from portal.api.protocol.problems import refuse
 from portal.models import LEVELS
 from portal.rules.payload import UnencodableText, check_text, is_storable
 
 MAX_KEY = 2**63 - 1
+MOST_MEMBERS = 1000  # how many members an object may have; every schema has fewer
 MAX_LIMIT, DEFAULT_LIMIT = 200, 50
 NO_NUL = Regexp(r"^[^\u0000]*$", error="nul")
 KEY_TEXT = Regexp(r"^[!-~]+$", error="not_a_key")
@@ -33,6 +36,12 @@ class StrictSchema(Schema):
 
     error_messages = {"unknown": "unknown_field", "type": "not_an_object"}  # noqa: RUF012 - marshmallow's own form
 
+    def load(self, data: Any, **kwargs: Any) -> Any:
+        """Refuses an object that has more members than any schema, and says nothing of each."""
+        if type(data) is dict and len(data) > MOST_MEMBERS:
+            refuse([("", f"too_many:{MOST_MEMBERS}")])
+        return super().load(data, **kwargs)
+
 
 class AnswerSchema(StrictSchema):
     """An object of an answer: it has every field."""
@@ -52,10 +61,10 @@ class Quick(fields.Field[Any]):
     def deserialize(
         self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> Any:
-        is_right = self.allow_none if value is None else self._is_right(value)
+        is_right = self.allow_none if value is None else self.is_right(value)
         return value if is_right else super().deserialize(value, attr, data, **kwargs)
 
-    def _is_right(self, value: Any) -> bool:
+    def is_right(self, value: Any) -> bool:
         """Whether the value is certainly right, and stays as it is."""
         return False
 
@@ -70,7 +79,7 @@ class Text(Quick, fields.String):
         self._length = Length(max=length, error=f"too_long:{length}")
         super().__init__(validate=[self._length, form], **kwargs)
 
-    def _is_right(self, value: Any) -> bool:
+    def is_right(self, value: Any) -> bool:
         return type(value) is str and len(value) <= self._most and self._has_any_form and is_storable(value)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -93,7 +102,7 @@ class DateText(Quick, fields.String):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(validate=Regexp(DATE, error="not_a_date"), allow_none=True, **kwargs)
 
-    def _is_right(self, value: Any) -> bool:
+    def is_right(self, value: Any) -> bool:
         return type(value) is str and DATE.match(value) is not None
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -113,7 +122,7 @@ class WholeNumber(Quick, fields.Integer):
         rule = Range(among[0], among[-1], error=error) if is_range else OneOf(among, error=error)
         super().__init__(validate=rule, **kwargs)
 
-    def _is_right(self, value: Any) -> bool:
+    def is_right(self, value: Any) -> bool:
         return type(value) is int and value in self._among
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
@@ -173,8 +182,17 @@ class ItemList(fields.List[Any]):
     default_error_messages = CODES | {"invalid": "not_a_list"}
 
     def __init__(self, inner: fields.Field[Any], *, length: int, **kwargs: Any) -> None:
-        self._fits = Length(max=length, error=f"too_many:{length}")
+        self._most, self._fits = length, Length(max=length, error=f"too_many:{length}")
         super().__init__(inner, validate=self._fits, **kwargs)
+
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Any:
+        """Right items at a glance; what is wrong with others, marshmallow says."""
+        if type(value) is list and len(value) <= self._most:
+            with suppress(ValidationError):
+                return [self.inner.deserialize(item) for item in value]
+        return super().deserialize(value, attr, data, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[Any]:
         if isinstance(value, list):
@@ -186,10 +204,13 @@ class Object(fields.Nested):
     default_error_messages = CODES | {"type": "not_an_object"}
 
     @cached_property
-    def _ways(self) -> dict[str, tuple[str, Callable[..., Any]]]:
-        """For each member's name: the name that its value gets, and the function that reads it."""
+    def _ways(self) -> dict[str, tuple[str, Callable[[Any], bool], Callable[..., Any]]]:
+        """For each member's name: the name that its value gets, what sees that it is right, and what reads it."""
         known = self.schema.load_fields.items()
-        return {each.data_key or name: (each.attribute or name, each.deserialize) for name, each in known}
+        return {
+            each.data_key or name: (each.attribute or name, getattr(each, "is_right", _is_unsure), each.deserialize)
+            for name, each in known
+        }
 
     @cached_property
     def _needed(self) -> set[str]:
@@ -205,13 +226,17 @@ class Object(fields.Nested):
             try:
                 found: dict[str, Any] = {}
                 for name, given in value.items():
-                    attribute, read = ways[name]
-                    found[attribute] = read(given, name, value)
+                    attribute, is_right, read = ways[name]
+                    found[attribute] = given if is_right(given) else read(given, name, value)
             except ValidationError:
                 pass
             else:
                 return found
         return super().deserialize(value, attr, data, **kwargs)
+
+
+def _is_unsure(_value: Any) -> bool:
+    return False
 
 
 def key(**kwargs: Any) -> WholeNumber:
