@@ -63,7 +63,7 @@ def write_batch(
 ) -> None:
     """Write new and changed contacts, what they belong to, their classifications and the deliveries of these."""
     connection = session.connection()
-    _write_campaigns(session, known, company.id)
+    _write_campaigns(session, connection, known, company.id)
     _write_people(connection, known, company.id, now)
     records = [*known.by_id.values(), *new]
     for record in records:
@@ -93,8 +93,7 @@ def write_batch(
         change.delivery_id = delivery_id
 
 
-def _write_campaigns(session: Session, known: Known, company_id: int) -> None:
-    connection = session.connection()
+def _write_campaigns(session: Session, connection: Connection, known: Known, company_id: int) -> None:
     for campaign in known.campaigns.values():
         facts = {"name": campaign.name, "description": campaign.description}
         if campaign.id is None:

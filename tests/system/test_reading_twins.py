@@ -55,6 +55,7 @@ EACH = {
 """Asked one by one: those of a twin are nobody's."""
 ONCE = {
     "ids": NUMBERS,
+    "after_ids": NUMBERS,
     "import_ids": NUMBERS,
     "starts": [LONG_AGO, NOW - timedelta(days=1), SOON],
     "since": LONG_AGO,
