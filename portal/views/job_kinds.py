@@ -188,7 +188,7 @@ KINDS: Mapping[str, Kind] = {
             _l("Nada mudou: todos já estavam neste nível."),
         ),
         note=note_sent,
-        links=(SEE_CONTACTS,),
+        links=(SEE_CONTACTS, SEE_DELIVERIES._replace(needs="sent")),
     ),
     assigning.KIND: Kind(
         title=_l("Mudar responsável ou campanha"),

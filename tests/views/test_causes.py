@@ -70,6 +70,12 @@ def test_the_causes_and_what_has_none_are_as_many_as_have_not_arrived(member, tr
     )
 
 
+def test_of_a_long_queue_a_cause_has_at_least_so_many_contacts(member, troubled, monkeypatch):
+    assert "pelo menos" not in member.get("/causes").text
+    monkeypatch.setattr("portal.contacts.syncing.LOOK_BACK", 1)
+    assert re.search(r"pelo menos \d contatos?<", member.get("/causes").text)
+
+
 def foot(page: str) -> str:
     words = re.search(r'</ul>\s*<p class="card-foot">(.*?)</p>', page, re.DOTALL)
     return " ".join(re.sub("<[^>]+>", " ", words[1] if words else "").split())

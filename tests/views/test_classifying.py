@@ -77,7 +77,9 @@ def test_what_matches_the_filter_is_counted_first_and_then_classified_by_a_task(
     task = do_tasks()
     assert (task.status, task.counts) == ("done", {"classified": 2, "sent": 2})
     assert levels() == [1, 2, 2, None]
-    assert "2 contatos classificados." in member.get(answer.location).text
+    page = member.get(answer.location).text
+    assert "2 contatos classificados." in page
+    assert 'href="/deliveries"' in page.partition('id="trabalho"')[2]  # what became of the webhooks
 
 
 def test_a_single_contact_is_counted_and_its_page_opens(member, three):

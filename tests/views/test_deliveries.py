@@ -29,6 +29,13 @@ def test_an_empty_log_promises_nothing_without_an_address(admin, member, company
     assert "Classifique um contato: a entrega aparece aqui" in member.get("/deliveries").text
 
 
+def test_a_delivery_that_left_the_filter_s_state_is_one_step_away(member, delivery):
+    page = member.get("/deliveries?status=failed&search=souza").text
+    assert '<a class="btn btn-primary" href="/deliveries?search=souza">Ver em todos os estados</a>' in page
+    assert "Ver em todos os estados" not in member.get("/deliveries?status=failed").text
+    assert "Ver em todos os estados" not in member.get("/deliveries?status=failed&search=ninguem").text
+
+
 def settle_as(delivery: Delivery, status: str, reason: str, **facts) -> Attempt:
     """The delivery after one attempt with this outcome."""
     attempt = attempt_of(
