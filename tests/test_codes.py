@@ -1,8 +1,10 @@
 """What programs read by name never changes: each code, state and status stands here once more, as it was promised."""
 
+import ast
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -106,3 +108,35 @@ def test_what_flask_refuses_has_a_code() -> None:
 @pytest.mark.parametrize("names", STATES)
 def test_states_are_those_that_pages_and_programs_name(names: str) -> None:
     assert list(STATES[names]) == names.split()
+
+
+ACTIONS = """
+act_unnoted backup_failed backup_made bell_unheard clock_set connections_refused email_notice_failed
+erasures_unwritten host_refused instance_shared look_unnoted not_started notice_failed origin_refused
+outbox_refused outbox_unreachable proxied_unknown report_failed request_conflict request_failed
+reset_mail_dropped reset_mail_failed rewrite_skipped secret_unreadable send_failed serving task_failed
+task_lost tasks_unreachable worker_died worker_killed worker_started worker_stopped
+"""
+LOGGING = {"debug", "info", "warning", "error", "exception"}
+
+
+def calls_of_the_log() -> list[ast.Call]:
+    files = sorted(Path(portal.__path__[0]).rglob("*.py"))
+    calls = [node for file in files for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    starts = {f"logger.{level}" for level in LOGGING} | {f"logging.getLogger(__name__).{level}" for level in LOGGING}
+    return [call for call in calls if ast.unparse(call.func) in starts]
+
+
+def test_every_line_of_the_log_says_what_happened_by_a_word_that_alerts_may_look_for() -> None:
+    extras = [{each.arg: each.value for each in call.keywords}.get("extra") for call in calls_of_the_log()]
+    assert len(extras) > 40
+    assert None not in extras
+    words = {
+        value.value
+        for extra in extras
+        for each in ast.walk(extra or ast.Constant(None))
+        if isinstance(each, ast.Dict)
+        for key, value in zip(each.keys, each.values, strict=True)
+        if isinstance(key, ast.Constant) and key.value == "action" and isinstance(value, ast.Constant)
+    }
+    assert words == set(ACTIONS.split())

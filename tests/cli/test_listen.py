@@ -1,10 +1,12 @@
 import signal
 import urllib.request
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from portal.cli.listen import read_key
 from portal.company.endpoint import new_secret
 from portal.database.db import db
 from portal.demo.server import Receiver
@@ -106,3 +108,8 @@ def test_listen_on_a_port_in_use_is_one_sentence(start: Start, receiver: Receive
     running = start("listen", "--port", str(receiver.port))
     assert running.process.wait(60) == 1
     running.wait_for("Error: Port .* cannot be listened on")
+
+
+def test_the_key_in_a_file_is_what_stands_in_it_without_the_space_around_it() -> None:
+    assert read_key(None, StringIO(" whsec_x\r\n")) == "whsec_x"
+    assert read_key("whsec_y", None) == "whsec_y"

@@ -71,6 +71,30 @@ def test_one_layer_is_undone_to_its_last_byte(
         assert decode_body(body, encodings, cap=100) == expected
 
 
+@pytest.mark.parametrize(
+    "coding",
+    [
+        "x-gzip",
+        "deflate",
+        "br",
+        "zstd",
+        "compress",
+        "x-compress",
+        "dcb",
+        "dcz",
+        "exi",
+        "aes128gcm",
+        "pack200-gzip",
+        "bzip2",
+        "xz",
+    ],
+)
+def test_a_body_in_a_coding_that_nobody_asked_for_is_none(coding: str) -> None:
+    for said in (coding, coding.upper()):
+        with pytest.raises(UndecodableError):
+            decode_body(b"OK", [said], cap=100)
+
+
 def test_a_bare_stream_is_told_from_one_with_a_header_whatever_it_begins_with() -> None:
     for number in range(300):
         text = f"{number} {number * number}".encode() * 3

@@ -107,7 +107,7 @@ def _command(engine: Engine, statement: str) -> None:
 
 def _rows_in(path: Path, table: str) -> Iterator[dict[str, str]]:
     """The rows of one table of a backup, as pg_restore writes them: names, then lines of cells between tabs."""
-    script = _run(None, "pg_restore", "--data-only", f"--table={table}", "--file=-", str(path), to_database=False)
+    script = _run(None, "pg_restore", "--data-only", f"--table={table}", "--file=-", str(path))
     names: list[str] = []
     for line in script.split("\n"):
         if names and line == "\\.":
