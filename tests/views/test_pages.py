@@ -49,16 +49,20 @@ FIND_FAINT = """async ([judged, scheme]) => {
   const include = texts.filter((each) => !known.has(pairing(each)));
   const exclude = texts.filter((each) => !include.includes(each) && include.some((other) => other.contains(each)));
   if (!include.length) return [[], []];
-  const resultTypes = ["violations", "passes"];
+  const resultTypes = ["violations", "passes", "incomplete"];
   const found = await axe.run({include, exclude}, {runOnly: ["color-contrast"], elementRef: true, resultTypes});
+  const isOnPicture = ({any}) => any.some(({data}) => data?.messageKey === "bgImage");
+  const passed = found.passes.flatMap(({nodes}) => nodes);
+  const passedOver = found.incomplete.flatMap(({nodes}) => nodes.filter(isOnPicture));
   return [
     found.violations.map(({id, nodes}) => [id, nodes[0].target, nodes[0].failureSummary]),
-    found.passes.flatMap(({nodes}) => nodes.map(({element}) => pairing(element))).filter(Boolean),
+    [...passed, ...passedOver].map(({element}) => pairing(element)).filter(Boolean),
   ];
 }"""
 """Of a text's looks with all that lies behind it, each pairing is judged until it passes, and then never again.
 
-What may float over something else is judged wherever it stands. A page follows a new scheme at one of its next frames.
+Nor is one that cannot be judged because a picture is among what lies behind. What may float over something else is
+judged wherever it stands. A page follows a new scheme at one of its next frames.
 """
 NO_PAGES = {
     "contacts.in_crm",
