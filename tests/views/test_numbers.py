@@ -4,6 +4,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import cache, partial
 from html import unescape
 from urllib.parse import urljoin
 
@@ -250,10 +251,10 @@ def walk(admin: Person, *, pages: int) -> Iterator[tuple[str, str]]:
 
 def disagreements(admin: Person) -> list[str]:
     """Where a number leads to more or fewer than it says, and where home, the log's tabs and the API differ."""
-    wrong = []
+    wrong, show = [], cache(partial(shown_at, admin))
     for page in PAGES:
         for url, number in numbers_on(admin.get(page).text):
-            if not url.startswith("/team") and (shown := shown_at(admin, urljoin(page, url))) != number:
+            if not url.startswith("/team") and (shown := show(urljoin(page, url))) != number:
                 wrong.append(f"{page}: {number} leads to {url}, which shows {shown}")
     tabs = {url.partition("?")[2]: number for url, number in numbers_on(admin.get("/deliveries").text)}
     tiles = {url.partition("?")[2]: number for url, number in numbers_on(admin.get("/").text) if "?status" in url}
