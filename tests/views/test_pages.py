@@ -125,6 +125,20 @@ def test_no_page_has_a_barrier_or_runs_over_the_edge(chromium, site, urls):
     visitor.close()
 
 
+def test_no_page_runs_over_the_edge_in_english(chromium, site, urls):
+    """Its words are others, and some are longer."""
+    db.session.query(User).filter_by(email=site.admin_email).one().locale = "en"
+    db.session.commit()
+    watched = Watched(chromium, site, reduced_motion="reduce", viewport=NARROWEST)
+    page = watched.log_in(site.admin_email)
+    for url in urls:
+        page.goto(url)
+        page.evaluate(UNFOLD)
+        assert page.evaluate(BEYOND_THE_EDGE) <= 0, url
+    assert page.evaluate("document.documentElement.lang") == "en"
+    watched.close()
+
+
 def test_the_code_s_page_has_no_barrier(chromium, site):
     user = make_user(db.session.query(User).first().company, email="guarded@example.com")
     set_second_factor(user, second_factor.new_secret())
@@ -153,6 +167,7 @@ def test_the_keys_dialog_has_no_barrier(page):
     check(page, set())
 
 
+BEYOND_THE_EDGE = "document.documentElement.scrollWidth - window.innerWidth"
 UNFOLD = """() => {
   document.querySelectorAll("main details").forEach((part) => (part.open = true));
   document.querySelectorAll("[data-discloses]").forEach((button) => button.setAttribute("aria-expanded", "true"));
@@ -178,7 +193,7 @@ def check(page: Page, judged: set[str]) -> None:
     page.evaluate(AXE.axe_script)
     for viewport in (NARROWEST, WIDE, NARROW):
         page.set_viewport_size(viewport)
-        assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, (page.url, viewport)
+        assert page.evaluate(BEYOND_THE_EDGE) <= 0, (page.url, viewport)
         if viewport == NARROWEST:
             continue
         assert page.evaluate(FIND_BARRIERS, BUT_FAINT) == [], (page.url, viewport)
@@ -217,7 +232,7 @@ def test_hostile_text_changes_neither_a_page_s_structure_nor_its_layout(chromium
             assert page.evaluate(STRUCTURE) == structure, url
             for viewport in (WIDE, NARROW):
                 page.set_viewport_size(viewport)
-                assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, (url, viewport)
+                assert page.evaluate(BEYOND_THE_EDGE) <= 0, (url, viewport)
                 assert page.evaluate(TURNED_ROUND) == [], (url, viewport)
     watched.close()
 
