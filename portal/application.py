@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     babel.init_app(app, locale_selector=select_language, timezone_selector=select_timezone)
 
     # What is ours
+    app.url_map.merge_slashes = False  # Werkzeug would lead on by a page of HTML, below /api too
     app.url_map.converters |= {"int": RowNumber, "webhook_id": WebhookId}
     attach_runtime(app, settings)
     ring_on_commit(db.session, lambda: runtime().bell)

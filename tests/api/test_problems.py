@@ -84,7 +84,17 @@ def test_one_of_a_list_that_is_no_contact_is_refused_by_its_place(api: Caller) -
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/nothing", "/contacts/x", "/contacts/-1", f"/contacts/{2**63}", "/contacts/1/", "/contacts/%00"]
+    "path",
+    [
+        "",
+        "/nothing",
+        "/contacts/x",
+        "/contacts/-1",
+        f"/contacts/{2**63}",
+        "/contacts/1/",
+        "/contacts/%00",
+        "//contacts",
+    ],
 )
 def test_an_unknown_address_is_not_found(api: Caller, path: str) -> None:
     check_problem(api.get(path), 404, "not_found")
