@@ -90,6 +90,12 @@ def test_every_operation_stands_on_the_page_with_what_it_says(document: dict[str
             assert status in section
 
 
+def test_what_stands_within_a_list_or_an_object_is_named_by_its_place(page: str) -> None:
+    places = ("results[].delivery_id", "contact.skills[].endorsements", "contact.id")
+    section = section_of(page, "saveContacts") + section_of(page, "getContact")
+    assert [place for place in places if f"<code>{place}</code>" not in section] == []
+
+
 def test_every_example_is_on_the_page(document: dict[str, Any], page: str) -> None:
     for _, media in bodies_of(document):
         assert json.dumps(media["example"], ensure_ascii=False, indent=2) in page

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -140,6 +141,12 @@ def test_a_text_is_taken_without_the_spaces_around_it(app: Flask) -> None:
         names = [name for name in LENGTHS if name.startswith(f"{form.__name__}.")]
         judged = fields(app, form, **{name.partition(".")[2]: "  x y \r\n" for name in names})
         assert {name: judged[name].data for name in names} == dict.fromkeys(names, "x y")
+
+
+@pytest.mark.parametrize("typed", ["2026-03-10T09:00", "2026-03-10T09:00:05"])
+def test_a_time_is_taken_as_browsers_send_it_with_seconds_or_without(app: Flask, typed: str) -> None:
+    judged = fields(app, contacts.ContactForm, invite_date=typed)
+    assert judged["ContactForm.invite_date"].data == datetime.fromisoformat(typed)
 
 
 def test_what_must_be_filled_says_so(all_fields: dict[str, Field]) -> None:
