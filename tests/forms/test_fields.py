@@ -143,6 +143,16 @@ def test_a_text_is_taken_without_the_spaces_around_it(app: Flask) -> None:
         assert {name: judged[name].data for name in names} == dict.fromkeys(names, "x y")
 
 
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [("Vendas", 0), ("Vendas; 3\nRedes;", 0), ("Vendas; 3\nRedes; x", 2), ("Vendas; -1", 1), ("Vendas; ٣", 1)],
+)
+def test_a_skill_s_count_is_a_number_and_its_line_is_named(app: Flask, typed: str, line: int) -> None:
+    field = fields(app, contacts.ContactForm, skills=typed)["ContactForm.skills"]
+    wrong = [f"Linha {line}: depois do ponto e vírgula vai um número."]
+    assert [str(error) for error in field.errors] == (wrong if line else [])
+
+
 @pytest.mark.parametrize("typed", ["2026-03-10T09:00", "2026-03-10T09:00:05"])
 def test_a_time_is_taken_as_browsers_send_it_with_seconds_or_without(app: Flask, typed: str) -> None:
     judged = fields(app, contacts.ContactForm, invite_date=typed)
