@@ -161,6 +161,8 @@ def test_a_time_is_taken_as_browsers_send_it_with_seconds_or_without(app: Flask,
 
 def test_what_must_be_filled_says_so(all_fields: dict[str, Field]) -> None:
     assert {name for name, field in all_fields.items() if not field.errors} == MAY_BE_EMPTY
+    other = {name for name, field in all_fields.items() if {*map(str, field.errors)} - {"Preencha este campo."}}
+    assert other == {"ContactForm.owner", "ProfileForm.language", "TokenForm.scope", "TokenForm.user"}, "choices"
 
 
 def test_browsers_and_phones_are_told_what_a_field_is_for(app: Flask, all_fields: dict[str, Field]) -> None:

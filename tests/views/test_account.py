@@ -12,7 +12,7 @@ from portal.database.db import db
 from portal.models import AccessLink, AuditEntry, User
 from portal.people import links, logging_in, passwords, users
 from portal.web import sessions
-from tests.factories import PASSWORD, make_user
+from tests.factories import PASSWORD, make_user, set_second_factor
 
 OTHER = "uma frase bem outra"
 
@@ -67,6 +67,24 @@ def test_changing_the_password_takes_the_present_one_and_wrong_guesses_count(log
     statuses = [logged_in.post("/account/password", wrong).status_code for _ in range(logging_in.FREE_FAILURES + 1)]
     assert statuses == [422] * logging_in.FREE_FAILURES + [429]
     assert db.session.query(AuditEntry).filter_by(action="password.refused").count() == logging_in.FREE_FAILURES
+
+
+def test_what_takes_the_password_asks_for_it_and_nothing_typed_is_no_guess(admin, company):
+    def asks(path: str, data: dict[str, str]) -> tuple[int, bool]:
+        answer = admin.post(path, data)
+        return answer.status_code, "Preencha este campo." in answer.text
+
+    admin.get("/account/second-factor")
+    acts = {
+        "/account/password": {"password": OTHER},
+        "/account/second-factor": {"code": "123456"},
+        "/company/close": {"name": company.name},
+    }
+    assert {path: asks(path, data) for path, data in acts.items()} == dict.fromkeys(acts, (422, True))
+    set_second_factor(db.session.get_one(User, admin.id), "JBSWY3DPEHPK3PXP")
+    for act in ("codes", "remove"):
+        assert asks(f"/account/second-factor/{act}", {}) == (422, True)
+    assert db.session.query(AuditEntry).filter_by(action="password.refused").count() == 0
 
 
 def test_leaving_everywhere_ends_every_session(logged_in, person):

@@ -43,7 +43,7 @@ def test_a_style_sheet_is_compressed_as_the_browser_asks(client, asked, given, d
     assert answer.headers.get("Content-Encoding") == given
     assert decode(answer.data) == (STATIC / "app.css").read_bytes()
     assert answer.content_type == "text/css; charset=utf-8"
-    assert "Accept-Encoding" in answer.headers["Vary"]
+    assert "Accept-Encoding" in answer.vary
 
 
 def test_the_large_style_sheet_is_compressed_once(client, monkeypatch):
@@ -82,7 +82,7 @@ def test_a_file_the_browser_has_is_not_sent_again(client):
 
 def test_the_address_changes_with_any_byte_or_name():
     seen = {assets.digest_of(files) for files in ({"a": b"1"}, {"a": b"2"}, {"b": b"1"}, {"a": b"", "b": b"1"})}
-    assert len(seen) == 4
+    assert [len(digest) for digest in seen] == [16] * 4
 
 
 @pytest.mark.parametrize("path", ["../models.py", "..%2fmodels.py", "vendor", "vendor/", "missing.css", ""])
