@@ -38,6 +38,13 @@ def test_a_fault_of_ours_stands_in_the_log_under_its_number(app: Flask, caplog: 
     assert first.exc_info == (ZeroDivisionError, fault, None)
 
 
+def test_the_page_of_a_fault_names_its_number(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    with app.test_request_context("/contacts"):
+        page, status = errors.show_failure(InternalServerError(original_exception=ZeroDivisionError()))
+    (record,) = dict.fromkeys(caplog.records)
+    assert (vars(record)["error_id"] in page, status) == (True, 500)
+
+
 def test_what_the_database_refused_stands_in_the_log_with_its_cause(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
