@@ -144,6 +144,7 @@ def test_an_archive_is_made_piece_by_piece():
     assert drawn == [0], "the rest is made when somebody takes it"
     held = zipfile.ZipFile(io.BytesIO(b"".join([b"", *write_zip([("a.csv", ["á", "b"])])])))
     assert held.read("a.csv").decode() == "áb"
+    assert sum(map(len, write_zip([("a.csv", ["a" * 100_000])]))) < 1000, "it is compressed"
 
 
 def test_the_page_says_what_goes(admin, holding):

@@ -1,7 +1,7 @@
 """What answers tell browsers: where a page may take anything from, who may frame it, and who else gets its cookies."""
 
 import pytest
-from flask import Response, session
+from flask import Flask, Response, session
 
 from portal.views.account import remember_language
 from portal.web.headers import CONTENT_SECURITY_POLICY
@@ -34,3 +34,16 @@ def test_every_cookie_is_out_of_reach_of_scripts_and_of_other_sites(
     assert set(own) == {"HttpOnly", "SameSite=Lax", "Path=/"} | more
     kept = [fact for fact in language if not fact.startswith(("Expires=", "Max-Age="))]
     assert (set(kept), "Max-Age=31536000" in language) == (set(own), True)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "more"), [("http", {}), ("https", {"Strict-Transport-Security": "max-age=31536000"})]
+)
+def test_every_answer_is_kept_by_nobody_and_tells_no_other_site(app: Flask, scheme: str, more: dict[str, str]) -> None:
+    for path in ("/login", "/nowhere"):
+        answer = app.test_client().get(path, base_url=f"{scheme}://localhost")
+        told = {name: value for name, value in answer.headers if name.startswith(("X-", "Referrer", "Cross", "Strict"))}
+        same = dict.fromkeys(("Referrer-Policy", "Cross-Origin-Opener-Policy"), "same-origin")
+        assert told == {"X-Content-Type-Options": "nosniff"} | same | more
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
