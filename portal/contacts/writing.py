@@ -14,7 +14,7 @@ from portal.contacts.known import Known
 from portal.contacts.reaching import note_new
 from portal.contacts.records import Change, CompanyRecord, ContactRecord
 from portal.contacts.statements import contact_table, message_table
-from portal.database.driver import Statement, insert_given, insert_into
+from portal.database.driver import Statement, insert_given, insert_into, together
 from portal.database.rows import given, rows_of, within
 from portal.database.tables import Key
 from portal.models import PLACE, Campaign, Classification, Contact, User
@@ -69,28 +69,14 @@ def write_batch(
     for record in records:
         record.values.update(campaign_id=record.campaign.id, owner_id=record.owner.id)
     _insert_contacts(connection, new)
-    for record in known.by_id.values():
-        if record.is_changed or record.is_classified:
-            record.values["updated_at"] = now
-    if changed := [record.values for record in known.by_id.values() if record.is_changed]:
-        UPDATE.run_many(connection, changed)
-    if others := [each.values for each in known.by_id.values() if each.is_classified and not each.is_changed]:
-        SET_LEVEL.run_many(connection, others)
-    if again := [(record.values["id"],) for record in known.by_id.values() if record.has_new_messages]:
-        FORGET_MESSAGES.run(connection, told=again)
-    _write_messages(connection, [record for record in records if record.has_new_messages])
-    _write_classifications(connection, company.id, changes, actor=actor.email, now=now)
-    levels = {(change.record.values["id"], change.old) for change in changes}
-    note_new(connection, {number for number, old in levels if number in known.by_id or old is not None}, now=now)
-    zone = ZoneInfo(company.timezone)
-    told = [change for change in changes if change.frozen is not None]
-    deliveries = [_delivery(change, change.frozen, zone) for change in told if change.frozen is not None]
-    made = [record.values["id"] for record in new]
-    ids = outbox.enqueue(
-        session, company.id, deliveries, trigger="classification", actor=actor.email, now=now, new_contacts=made
-    )
-    for change, delivery_id in zip(told, ids, strict=True):
-        change.delivery_id = delivery_id
+    with together(connection):  # none of what follows is answered with anything
+        _update_contacts(connection, known, now)
+        _write_messages(connection, [record for record in records if record.has_new_messages])
+        _write_classifications(connection, company.id, changes, actor=actor.email, now=now)
+        levels = {(change.record.values["id"], change.old) for change in changes}
+        note_new(connection, {number for number, old in levels if number in known.by_id or old is not None}, now=now)
+        made = [record.values["id"] for record in new]
+        _enqueue(session, company, [change for change in changes if change.frozen], made, actor=actor.email, now=now)
 
 
 def _write_campaigns(session: Session, connection: Connection, known: Known, company_id: int) -> None:
@@ -128,6 +114,20 @@ def _insert_contacts(connection: Connection, records: Sequence[ContactRecord]) -
         record.values["id"] = contact_id
 
 
+def _update_contacts(connection: Connection, known: Known, now: datetime) -> None:
+    """Write what changed of contacts that were there, of a classified one its level alone; forget old messages."""
+    held = known.by_id.values()
+    for record in held:
+        if record.is_changed or record.is_classified:
+            record.values["updated_at"] = now
+    if changed := [record.values for record in held if record.is_changed]:
+        UPDATE.run_many(connection, changed)
+    if classified := [record.values for record in held if record.is_classified and not record.is_changed]:
+        SET_LEVEL.run_many(connection, classified)
+    if again := [(record.values["id"],) for record in held if record.has_new_messages]:
+        FORGET_MESSAGES.run(connection, told=again)
+
+
 def _write_messages(connection: Connection, records: Sequence[ContactRecord]) -> None:
     rows = [{"contact_id": record.values["id"], **message} for record in records for message in record.messages]
     if rows:
@@ -144,6 +144,19 @@ def _write_classifications(
         rows.append({**shared, **place, "old_level": change.old, "new_level": change.new})
     if rows:
         ADD_CLASSIFICATION.run_many(connection, rows)
+
+
+def _enqueue(
+    session: Session, company: CompanyRecord, told: Sequence[Change], made: Sequence[int], *, actor: str, now: datetime
+) -> None:
+    """Put the bodies of the classifications that are `told` into the outbox; the contacts `made` are new."""
+    zone = ZoneInfo(company.timezone)
+    deliveries = [_delivery(change, change.frozen, zone) for change in told if change.frozen is not None]
+    ids = outbox.enqueue(
+        session, company.id, deliveries, trigger="classification", actor=actor, now=now, new_contacts=made
+    )
+    for change, delivery_id in zip(told, ids, strict=True):
+        change.delivery_id = delivery_id
 
 
 def _delivery(change: Change, frozen: ContactRecord, zone: ZoneInfo) -> dict[str, Any]:
