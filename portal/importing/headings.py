@@ -46,7 +46,9 @@ def is_explanation(fields: Cells, readers: Sequence[Reader]) -> bool:
     """
     names = [text for field in NAMES for _, text in fields.get(field, ())]
     rest = [(field, text) for field, cells in fields.items() if field not in NAMES for _, text in cells]
-    if not names or not rest or not all(map(_is_name_label, names)):
+    if not rest:  # the rest of a name that goes on below it: `(opcional)`
+        return all(_is_of_kind(words_of(text)) for text in names)
+    if not names or not all(map(_is_name_label, names)):
         return False
     readable = {field: read for _, field, read, problem in readers if problem}
     odd = 0

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import zip_longest
+from operator import itemgetter
 from typing import Any
 
 from portal.importing.cells import read_text
@@ -21,6 +22,7 @@ from portal.importing.torn import join_broken, refuse_torn
 from portal.rules.identity import email_address, linkedin_id
 
 DELIMITERS = (",", ";", "\t", "|")
+ANY_DELIMITER = re.compile(f"[{''.join(DELIMITERS)}]")
 MAX_ROWS = 200_000
 MAX_TURNS = 1000  # of the reader; a file that takes more has millions of lines, and few rows among them
 MOST_EXPLAINING = 3  # rows below the header that may explain its columns
@@ -35,7 +37,7 @@ class Layout:
     kind: str
     encoding: str
     delimiter: str | None = None
-    header_line: int = 0
+    header_line: int = 0  # the last one of the header
     header: tuple[str, ...] = ()  # the names of the columns: empty ones where the file has no header row
     month_first: tuple[int, ...] = ()  # the columns whose dates write the month before the day
     order_open: tuple[int, ...] = ()  # the columns of dates that do not tell which of both comes first
@@ -166,38 +168,77 @@ def read_rows(blocks: Blocks, layout: Layout) -> Iterator[Record | None]:
             return
         width = len(layout.header)
         shape = find_shape(blocks, layout.encoding, layout.delimiter, width=width, skip=layout.header_line)
-        above = max(layout.header_line - 1, 0)
-        records = join_broken(read_records(text, layout.delimiter, shape, skip=above), shape)
-        for record in refuse_torn(records, width):
-            if record is None or record.line > layout.header_line:
-                yield record
+        records = read_records(text, layout.delimiter, shape, skip=layout.header_line)
+        yield from refuse_torn(join_broken(records, shape), width)
 
 
 def _find_table(blocks: Blocks, encoding: str) -> tuple[str, Record]:
     """The delimiter and the row of the names; rows that stand in quotes as a whole are opened where none is known."""
-    plain, wrapped = (
-        max(
-            (
-                (each, _find_header(first_records(blocks, encoding, each, HEADER_WITHIN, is_wrapped=is_wrapped)))
-                for each in DELIMITERS
-            ),
-            key=lambda each: (_recognised(each[1]), len(each[1].cells)),
-        )
-        for is_wrapped in (False, True)
-    )
-    return plain if _recognised(plain[1]) or not _recognised(wrapped[1]) else wrapped
+    for is_wrapped in (False, True):
+        tables = []
+        for each in DELIMITERS:
+            records = first_records(blocks, encoding, each, HEADER_WITHIN, is_wrapped=is_wrapped)
+            header = _find_header(_mend_header(records, each))
+            width = _usual_width([record for record in records if record.line > header.line])
+            tables.append((_recognised(header), len(header.cells) == width > 1, len(header.cells), each, header))
+        known, *_, delimiter, header = max(tables, key=itemgetter(0, 1, 2))
+        if known or not is_wrapped:
+            found = delimiter, header
+        if known:
+            break
+    return found
+
+
+def _mend_header(records: list[Record], delimiter: str) -> list[Record]:
+    """The records, where broken quotes, another delimiter or an end of line hide names of columns with these mended.
+
+    It is sure where there are as many as the rows below have cells, and more of them are known.
+    """
+    found: list[Record] = []
+    for index, record in enumerate(records):
+        if found and found[-1].line == record.line:
+            continue  # its names are those of the line above
+        below = records[index + 1] if index + 1 < len(records) else None
+        found.append(_mended(record, delimiter, below, records[index + 2 :]))
+    return found
+
+
+def _mended(record: Record, delimiter: str, below: Record | None, rest: list[Record]) -> Record:
+    """The record with the most names that are known, of the ways to read it or it with the one below."""
+    if below is None or record.problem not in (None, "unclosed_quote"):
+        return record
+    text = (record.cells[0] if record.problem else delimiter.join(record.cells)).replace('"', "")
+    ways = (text.split(delimiter), ANY_DELIMITER.split(text))
+    width = _usual_width([below, *rest])
+    fitting = [record._replace(cells=tuple(cells), problem=None) for cells in ways if len(cells) == width > 1]
+    if not record.problem and not below.problem:
+        both = below._replace(cells=(*record.cells[:-1], f"{record.cells[-1]} {below.cells[0]}", *below.cells[1:]))
+        fitting += [both] * (len(both.cells) == _usual_width(rest) and _recognised(both) > _recognised(below))
+    best = max(fitting, key=_recognised, default=record)
+    return best if _recognised(best) > _recognised(record) else record
+
+
+def _usual_width(records: list[Record]) -> int:
+    """How many cells most of these rows have; 0 of none."""
+    widths = Counter(len(record.cells) for record in records if not record.problem)
+    return max(widths, key=lambda width: widths[width], default=0)
 
 
 def _find_header(records: list[Record]) -> Record:
-    """The row with the most names that are known; where none is known, the first row."""
+    """The row with the most names that are known; where none is known, the first row, or a broken line above it.
+
+    Its line is the last one above the next row.
+    """
     if not records:
         raise FileProblem("empty")
     best = max(records, key=lambda record: (_recognised(record), -record.line))
     if _recognised(best):
-        best = _with_rest(best, next((record for record in records if record.line > best.line), None))
         above = [record for record in records if record.line < best.line]
-        return _with_groups(best, above[-1]) if above else best
-    return next((record for record in records if len(record.cells) > 1), records[0])
+        best = _with_rest(best, next((record for record in records if record.line > best.line), None))
+        best = _with_groups(best, above[-1]) if above else best
+    else:
+        best = next((record for record in records if record.problem or len(record.cells) > 1), records[0])
+    return best._replace(line=next((record.line - 1 for record in records if record.line > best.line), best.line))
 
 
 def _with_rest(header: Record, below: Record | None) -> Record:
