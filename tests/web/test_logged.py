@@ -1,6 +1,7 @@
 """What the log says of a request that a page cannot say: each line has its name, and no address in it."""
 
 import logging
+import threading
 
 import pytest
 from flask import Flask
@@ -16,8 +17,10 @@ from tests.factories import make_company, make_user
 
 
 @pytest.fixture(autouse=True)
-def heard() -> None:
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log is heard, and no link of another test is on its way."""
     logging.getLogger("portal").propagate = True
+    monkeypatch.setattr(link_mail, "_senders", threading.BoundedSemaphore(link_mail.MAX_SENDERS))
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
