@@ -114,6 +114,18 @@ class PortalGroup(click.Group):
             raise click.ClickException(sentence) from error
 
 
+class WholeNumber(click.IntRange):
+    """Click's own calls what is no number "not a valid integer range"."""
+
+    name = "whole number"
+
+
+class Number(click.FloatRange):
+    """Likewise, for numbers with a fraction."""
+
+    name = "number"
+
+
 def is_log_json() -> bool:
     """Whether machines read the log. It works before any setting could be read."""
     return os.environ.get("PORTAL_LOG_FORMAT", "").strip() == "json" or logs.writes_json()

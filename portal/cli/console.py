@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.audit import CONSOLE, Actor
-from portal.cli import inert
+from portal.cli import WholeNumber, inert
 from portal.cli.holding import hold_app
 from portal.cli.upgrade import bring_up_to_date
 from portal.company.refusals import Refusal
@@ -35,7 +35,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Found = TypeVar("Found")
 
 SHOWN_CHARACTERS = 500  # of a receiver's answer
-ROW_NUMBER = click.IntRange(1, 2**63 - 1)  # the number of a row
+ROW_NUMBER = WholeNumber(1, 2**63 - 1)  # the number of a row
 
 
 @contextmanager

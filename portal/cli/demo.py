@@ -9,6 +9,7 @@ import click
 from flask import Flask
 
 from portal import clock
+from portal.cli import WholeNumber
 from portal.cli.serve import run_portal
 from portal.config import load_settings
 from portal.demo.receiver import MoodyReceiver
@@ -22,7 +23,7 @@ SETTINGS = {
 
 
 @click.command()
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
+@click.option("--port", default=8000, show_default=True, type=WholeNumber(0, 65535), help="0 takes any free port.")
 def demo(port: int) -> None:
     """Run a throw-away portal with sample data.
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.api.jobs import JobSchema
 from portal.audit import Actor
+from portal.cli import WholeNumber
 from portal.cli.console import Command, Words, json_option, print_json, read_time
 from portal.database.db import db
 from portal.database.filters import Filter, choices_of
@@ -60,7 +61,7 @@ def read_wanted(read: Callable[[Session, int, Mapping[str, Any]], F], actor: Act
 
 def page_options(command: Command) -> Command:
     """Add `--limit`, `--cursor` and `--json`."""
-    limit = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+    limit = click.option("--limit", default=50, show_default=True, type=WholeNumber(1, 1000))
     cursor = click.option("--cursor", metavar="CURSOR", help="Go on where the last page ended.")
     return limit(cursor(json_option(command)))
 

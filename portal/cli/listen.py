@@ -6,7 +6,7 @@ from typing import TextIO
 
 import click
 
-from portal.cli import inert
+from portal.cli import Number, WholeNumber, inert
 from portal.cli.supervisor import stop_on_signals
 from portal.demo.server import Received, Receiver
 from portal.rules.signing import SIGNATURE_HEADERS
@@ -17,13 +17,13 @@ MOST_OF_A_FILE = 1000  # no key is longer
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=9000, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
-@click.option("--status", default=200, show_default=True, type=click.IntRange(200, 599), help="The status to answer.")
+@click.option("--port", default=9000, show_default=True, type=WholeNumber(0, 65535), help="0 takes any free port.")
+@click.option("--status", default=200, show_default=True, type=WholeNumber(200, 599), help="The status to answer.")
 @click.option("--body", default="OK", show_default=True, help="The body to answer.")
 @click.option("--content-type", default="text/plain", show_default=True, metavar="TYPE")
-@click.option("--delay", default=0.0, show_default=True, type=click.FloatRange(0), help="Seconds before each answer.")
+@click.option("--delay", default=0.0, show_default=True, type=Number(0), help="Seconds before each answer.")
 @click.option(
-    "--fail-rate", default=0.0, show_default=True, type=click.FloatRange(0, 1), help="The share of answers that is 500."
+    "--fail-rate", default=0.0, show_default=True, type=Number(0, 1), help="The share of answers that is 500."
 )
 @click.option(
     "--secret",

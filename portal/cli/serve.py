@@ -12,6 +12,7 @@ import click
 from flask import Flask
 
 from portal import create_app
+from portal.cli import WholeNumber
 from portal.cli.console import check_stored_secrets
 from portal.cli.supervisor import Supervisor, stop_on_signals
 from portal.cli.upgrade import bring_up_to_date
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
+@click.option("--port", default=8000, show_default=True, type=WholeNumber(0, 65535), help="0 takes any free port.")
 @click.option("--no-worker", is_flag=True, help="Only pages and API; `portal worker` runs elsewhere.")
 def serve(host: str, port: int, no_worker: bool) -> None:
     """Run the portal: pages, API and worker.

@@ -167,6 +167,9 @@ WRONG_USES = [
     (["deliveries", "resend"], "Give either ids of deliveries or a filter"),
     (["deliveries", "resend", "msg_1", "--status", "failed"], "Give either ids of deliveries or a filter"),
     (["settle"], "Give a contact's number, or --warning."),
+    (["settle", "abc"], "'abc' is not a valid whole number."),
+    (["listen", "--port", "abc"], "'abc' is not a valid whole number."),
+    (["listen", "--delay", "abc"], "'abc' is not a valid number."),
     (["webhook", "set", URL, "--header-name", "X-Key"], "--header-name and --header-file belong together."),
     (["webhook", "test", "--header-name", "X-Key"], "--header-name and --header-file belong together."),
 ]
