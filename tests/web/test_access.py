@@ -32,6 +32,7 @@ def test_the_zone_of_a_page_is_its_readers(app: Flask, own: str | None, shown: s
 )
 def test_what_only_reads_writes_nothing(app: Flask, method: str, writes: bool) -> None:
     make_company("Nova")
+    assert access.keep_reads_from_writing in app.before_request_funcs[None]
     with app.test_request_context(method=method):
         access.keep_reads_from_writing()
         with nullcontext() if writes else pytest.raises(DBAPIError):
