@@ -180,8 +180,10 @@ def _find_table(blocks: Blocks, encoding: str) -> tuple[str, Record]:
             records = first_records(blocks, encoding, each, HEADER_WITHIN, is_wrapped=is_wrapped)
             header = _find_header(_mend_header(records, each))
             width = _usual_width([record for record in records if record.line > header.line])
-            tables.append((_recognised(header), len(header.cells) == width > 1, len(header.cells), each, header))
-        known, *_, delimiter, header = max(tables, key=itemgetter(0, 1, 2))
+            known, is_fitting = _recognised(header), len(header.cells) == width > 1
+            is_as_it_stands = _recognised(_find_header(records)) == known
+            tables.append((known, is_fitting, is_as_it_stands, len(header.cells), each, header))
+        known, *_, delimiter, header = max(tables, key=itemgetter(0, 1, 2, 3))
         if known or not is_wrapped:
             found = delimiter, header
         if known:

@@ -92,6 +92,12 @@ def test_a_broken_header_of_names_that_nobody_knows_is_refused():
             examine(blocks_of(f"{header}\nAna,Moinho,x\nBia,Casa,y\n".encode()))
 
 
+def test_a_header_that_is_whole_goes_before_one_that_is_mended():
+    prose = '"Ana"\t"a@x.test"\t", Bia,b@x.test, "\t"Baixo"\n'
+    found = examine(blocks_of(('"Nome"\t"E-mail"\t"Empresa"\t"Nível"\n' + prose * 3).encode()))
+    assert found.layout.delimiter == "\t"
+
+
 @pytest.mark.parametrize(
     ("header", "columns"),
     [
