@@ -201,15 +201,19 @@ def test_a_contact_that_changes_and_is_classified_in_one_list_is_told_as_it_was_
     assert standing(contact).shown == "in_sync"
 
 
+@pytest.mark.parametrize("is_classified", [True, False])
 def test_a_clock_that_goes_back_leaves_no_data_of_before_in_what_was_just_told(
-    told: Contact, monkeypatch: pytest.MonkeyPatch
+    told: Contact, monkeypatch: pytest.MonkeyPatch, is_classified: bool
 ) -> None:
     change(told)
     earlier = clock.utcnow() - timedelta(seconds=1)
     told.delivered_frozen_at = earlier - timedelta(hours=1)
     db.session.commit()
     monkeypatch.setattr(clock, "utcnow", lambda: earlier)
-    syncing.send_current(db.session, actor_of(told.company), told.id)
+    if is_classified:
+        classify(db.session, actor_of(told.company), told.id, 3)
+    else:
+        syncing.send_current(db.session, actor_of(told.company), told.id)
     db.session.commit()
     mark_delivered(db.session.query(Delivery).order_by(Delivery.id.desc()).first())
     assert standing(told).shown == "in_sync"
