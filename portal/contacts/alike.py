@@ -54,9 +54,9 @@ class Alike:
         return self._kept[hash((hash(email), "others"))] > 0
 
     def is_named(self, email: str, name: str) -> bool:
-        """Whether this folded name is one of those under which the list has a shared e-mail."""
+        """Whether this folded name is one of those under which the list has the e-mail."""
         key, entry = hash(email), hash((name,))
-        return self.is_shared(email) and (self._kept[key] == entry or self._kept[hash((key, entry))] > 0)
+        return self._kept[key] == entry or self._kept[hash((key, entry))] > 0
 
     def _tell(self, item: ContactItem, name: str, line: int) -> tuple[frozenset[str], int]:
         """What earlier entries said of the person, found by the surest identifier of this one, and the first's line.

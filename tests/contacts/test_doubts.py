@@ -47,6 +47,14 @@ def shown(company: Company) -> dict[int, str]:
     return {key: standing.shown for key, standing in standings_of(db.session, contacts).items()}
 
 
+def test_of_nobody_no_warning_is_open(company: Company) -> None:
+    delivery = mark_delivered(make_delivery(make_contact(company)), warning="error_words")
+    delivery.contact_id = None  # as of a test, or of somebody who was erased
+    db.session.flush()
+    db.session.refresh(delivery)
+    assert not doubts.is_open(db.session, delivery)
+
+
 @BOTH
 def test_only_words_of_an_error_take_in_sync_away(company: Company) -> None:
     made = {warning: received(company, warning).id for warning in (*WARNINGS, None)}

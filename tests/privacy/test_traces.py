@@ -65,6 +65,7 @@ def test_each_field_is_found_in_every_form(field: str, form: Callable[[str], str
         "Zuleica;;;;;;Conceição",
         "Zuleica Conceição-Lima",
         "a.zuleica.q@example.com",
+        "a+zuleica.q@example.com",
         "zuleica.q@example.com-x",
         "zuleica-q-7",
         "zuleica-q-771",
