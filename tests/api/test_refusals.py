@@ -67,6 +67,26 @@ def test_so_many_contacts_at_once_and_no_more(api: Caller) -> None:
     assert messages(check_problem(answer, 422, "invalid_fields")) == {"": "At most 1,000 items."}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"contact": {"name": "Ana"}, "sync": {%s}}',  # which is ignored otherwise
+        '{"contact": {"name": "Ana"}, "unknown": [{%s}]}',
+        '{"contact": {"name": "Ana", "skills": [{%s}]}}',
+        "{%s}",
+    ],
+)
+@pytest.mark.parametrize("name", ['"n%d": 1', '"contact": %d'], ids=["other names", "one name"])
+def test_no_object_has_more_members_than_any_form(api: Caller, body: str, name: str) -> None:
+    def answer(count: int) -> dict[str, str]:
+        data = body % ", ".join(name % number for number in range(count))
+        answer = api.post("/contacts", data=data, content_type="application/json", headers={"Accept-Language": "en"})
+        return {} if answer.status_code == 200 else messages(check_problem(answer, 422, "invalid_fields"))
+
+    assert answer(1001) == {"": "At most 1,000 items."}
+    assert "" not in answer(1000)
+
+
 def test_the_documents_example_of_a_contact_is_accepted_and_what_comes_back_too(app: Flask, api: Caller) -> None:
     document: Any = api.get("/openapi.json").json
     operation = document["paths"]["/api/v1/contacts"]["post"]

@@ -10,12 +10,10 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
-from portal.api.protocol.problems import refuse
 from portal.models import LEVELS
 from portal.rules.payload import UnencodableText, check_text, is_storable
 
 MAX_KEY = 2**63 - 1
-MOST_MEMBERS = 1000  # how many members an object may have; every schema has fewer
 MAX_LIMIT, DEFAULT_LIMIT = 200, 50
 NO_NUL = Regexp(r"^[^\u0000]*$", error="nul")
 KEY_TEXT = Regexp(r"^[!-~]+$", error="not_a_key")
@@ -35,12 +33,6 @@ class StrictSchema(Schema):
         unknown = RAISE
 
     error_messages = {"unknown": "unknown_field", "type": "not_an_object"}  # noqa: RUF012 - marshmallow's own form
-
-    def load(self, data: Any, **kwargs: Any) -> Any:
-        """Refuses an object that has more members than any schema, and says nothing of each."""
-        if type(data) is dict and len(data) > MOST_MEMBERS:
-            refuse([("", f"too_many:{MOST_MEMBERS}")])
-        return super().load(data, **kwargs)
 
 
 class AnswerSchema(StrictSchema):

@@ -20,6 +20,7 @@ from portal.web.access import Pages
 
 # The statuses of every route, and of every one that takes JSON.
 COMMON_PROBLEMS, BODY_PROBLEMS = {401, 429, 500, 503}, {400, 413, 415}
+MOST_MEMBERS = 1000  # how many members an object may have; every schema has fewer
 # In characters. Longer bodies are read one at a time: reading one holds up every thread of the process.
 LARGE = 512 * 1024
 
@@ -100,7 +101,7 @@ def read_json(req: Request) -> Any:
         raise Problem(400, "not_utf8") from error
     try:
         with _one_at_a_time if len(text) > LARGE else nullcontext():
-            return json.loads(text, parse_constant=_refuse_constant)
+            return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_make_object)
     except RecursionError as error:
         raise Problem(400, "too_deep") from error
     except ValueError as error:
@@ -124,6 +125,13 @@ def load_many(form: Object, given: list[Any], *, most: int) -> tuple[dict[int, A
         except ValidationError as error:
             errors[place] = list(flatten(error.messages))
     return items, errors
+
+
+def _make_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a request. Refuses one that has more members than any schema."""
+    if len(members) > MOST_MEMBERS:
+        refuse([("", f"too_many:{MOST_MEMBERS}")])
+    return dict(members)
 
 
 def _refuse_constant(name: str) -> NoReturn:
