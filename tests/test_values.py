@@ -6,7 +6,7 @@ from pathlib import Path
 PORTAL = Path(__file__).parent.parent / "portal"
 CHANGING = {
     *(f"contacts/records {name}" for name in ("CampaignRecord", "Change", "ContactRecord", "PersonRecord")),
-    *("contacts/saved Saved", "importing/broken _Run", "importing/reading _Attempt", "rules/error_words Budget"),
+    *("contacts/saved Saved", "importing/broken _Run", "importing/feed Attempt", "rules/error_words Budget"),
 }
 """What is filled while a batch, a file or an answer is gone through."""
 

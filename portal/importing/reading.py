@@ -9,23 +9,19 @@ import csv
 import io
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import NamedTuple
 
 from portal.importing.broken import Cut, row_cost
-from portal.importing.encoding import Blocks, mend_accents, open_text
+from portal.importing.encoding import Blocks, open_text
+from portal.importing.feed import TURN, TURN_OF_LINE, Attempt, Feed, NotOneRecord, skip_line
 from portal.importing.quoting import MAX_COLUMNS, unwrap
 from portal.importing.shape import Shape
 
 MAX_CELL = 10_000  # characters of a cell; what is beyond them is cut off
-MAX_LINE = 250_000  # characters of a line; also of a record that goes over several
-MAX_RECORD_LINES = 500  # a quoted cell that goes on for longer was never closed
 MAX_LINES_OF_BROKEN_ROW = 100
 MAX_JSON_LINE = 2_000_000
 SHAPE_ROWS = 60  # rows from which the shape of all is taken
-# How much is read between two signs that reading goes on, in characters, and what a line counts for besides its own.
-TURN, TURN_OF_LINE = 2_000_000, 200
 
 
 class Record(NamedTuple):
@@ -55,7 +51,7 @@ def read_lines(text: io.TextIOWrapper) -> Iterator[Record | None]:
         problem = None
         if len(line) == MAX_JSON_LINE and not line.endswith(("\n", "\r")):
             problem, line = "line_too_long", line[:MAX_CELL]
-            _skip_line(text)
+            skip_line(text)
         if line.strip():
             yield Record(number, (line,), problem)
 
@@ -85,28 +81,18 @@ def find_shape(blocks: Blocks, encoding: str, delimiter: str, *, width: int, ski
     return Shape.of(width, [record.cells for record in first if record.problem is None])
 
 
-@dataclass(slots=True)
-class _Attempt:
-    """What came of reading a record: its cells or what is wrong, and the lines that it took."""
-
-    line: int
-    lines: list[str]
-    cells: Sequence[str] = ()
-    problem: str | None = None
-
-
 class _Records:
     """Reads the records of a table."""
 
     def __init__(self, text: io.TextIOWrapper, delimiter: str, shape: Shape | None, skip: int) -> None:
-        self._feed = _Feed(text, skip)
+        self._feed = Feed(text, skip)
         self._reader = csv.reader(self._feed, delimiter=delimiter, strict=True, skipinitialspace=True)
         self._delimiter = delimiter
         self._shape = shape
         self._width = shape.width if shape else 0
         self._has_short_rows = False
         self._no_row_before = 0
-        self._settled: deque[_Attempt] = deque()
+        self._settled: deque[Attempt] = deque()
 
     def read(self) -> Iterator[Record | None]:
         is_after_gap = False
@@ -129,7 +115,7 @@ class _Records:
             kept = tuple(cells) if is_short else tuple(cell[:MAX_CELL] for cell in cells)
             yield Record(attempt.line, kept, problem, is_below)
 
-    def _next(self) -> _Attempt | None:
+    def _next(self) -> Attempt | None:
         """The next record, as far as the quotes around it tell."""
         if self._settled:
             return self._settled.popleft()
@@ -140,14 +126,14 @@ class _Records:
             return self._as_it_stands(attempt)
         return self._settle(attempt, self._shape)
 
-    def _attempt(self) -> _Attempt | None:
+    def _attempt(self) -> Attempt | None:
         """Read one record, with the quotes as they should be; None at the end."""
         attempt = self._feed.begin()
         try:
             attempt.cells = next(self._reader)
         except StopIteration:
             return None
-        except _NotOneRecord as refused:
+        except NotOneRecord as refused:
             attempt.problem = refused.problem
         except csv.Error:  # text beside quotes, or a cell beyond the csv module's own limit
             attempt.problem = "unclosed_quote"
@@ -160,7 +146,7 @@ class _Records:
         inner = unwrap(cells, self._delimiter)
         return inner if inner and len(inner) == self._width else None
 
-    def _is_sure(self, attempt: _Attempt) -> bool:
+    def _is_sure(self, attempt: Attempt) -> bool:
         """Whether a record needs no look at what is around it: one of several lines does at what follows it."""
         if self._shape is None or attempt.problem == "line_too_long":
             return attempt.problem != "unclosed_quote"
@@ -171,7 +157,7 @@ class _Records:
             return len(attempt.cells) >= self._width or takes_short
         return self._is_whole(attempt) and self._is_before_row()
 
-    def _is_whole(self, attempt: _Attempt) -> bool:
+    def _is_whole(self, attempt: Attempt) -> bool:
         if attempt.problem or self._shape is None or len(attempt.cells) < self._width:
             return False
         return row_cost(attempt.cells, attempt.lines, self._delimiter, self._shape, takes_short=False) == 0
@@ -186,14 +172,14 @@ class _Records:
         self._feed.push_back(passed)
         return following is None or self._is_whole(following)
 
-    def _as_it_stands(self, attempt: _Attempt) -> _Attempt:
+    def _as_it_stands(self, attempt: Attempt) -> Attempt:
         """The record, or its first line where its quotes are broken; the others are read again."""
         if attempt.problem:
             self._feed.push_back(attempt.lines[1:])
             attempt.lines = attempt.lines[:1]
         return attempt
 
-    def _settle(self, attempt: _Attempt, shape: Shape) -> _Attempt:
+    def _settle(self, attempt: Attempt, shape: Shape) -> Attempt:
         """The record that begins where this one was tried, with those behind it put aside, as they are likeliest."""
         self._feed.push_back(attempt.lines)
         count = MAX_LINES_OF_BROKEN_ROW + (0 if attempt.problem else len(attempt.lines))
@@ -207,7 +193,7 @@ class _Records:
         for piece in pieces:
             problem = "unclosed_quote" if piece.cells is None else None
             taken = lines[place : place + piece.lines]
-            self._settled.append(_Attempt(attempt.line + place, taken, piece.cells or (), problem))
+            self._settled.append(Attempt(attempt.line + place, taken, piece.cells or (), problem))
             place += piece.lines
             is_short = len(piece.cells or ()) < shape.width and any(map(str.strip, piece.cells or ()))
             if is_short and not self._has_short_rows:
@@ -215,99 +201,5 @@ class _Records:
         self._feed.skip(place)
         return self._settled.popleft()
 
-    def _bad_row(self, attempt: _Attempt) -> Record:
+    def _bad_row(self, attempt: Attempt) -> Record:
         return Record(attempt.line, ("".join(attempt.lines)[:MAX_CELL].rstrip("\r\n"),), attempt.problem)
-
-
-def _skip_line(text: io.TextIOWrapper) -> None:
-    while (rest := text.readline(MAX_LINE)) and not rest.endswith(("\n", "\r")):
-        pass
-
-
-class _NotOneRecord(Exception):
-    """What was read is no record."""
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
-
-
-class _Feed:
-    """Hands lines to the csv reader and keeps those of the record under way, so that they can be read again."""
-
-    def __init__(self, text: io.TextIOWrapper, skip: int) -> None:
-        self._text = text
-        self._again: deque[str] = deque()
-        self._attempt = _Attempt(0, [])
-        self._size = self._taken = 0
-        self.line = 0  # the number of the last line that was handed out
-        self.skip(skip)
-        self._taken = 0
-
-    def has_turned(self) -> bool:
-        """Whether it is long since this was last so."""
-        if self._taken < TURN:
-            return False
-        self._taken = 0
-        return True
-
-    def begin(self) -> _Attempt:
-        """The next line begins a record."""
-        self._attempt, self._size = _Attempt(self.line + 1, []), 0
-        return self._attempt
-
-    def skip(self, count: int) -> None:
-        """Pass over the next lines."""
-        for _ in range(count):
-            self._take()
-
-    def push_back(self, lines: Sequence[str]) -> None:
-        """The last lines are to be handed out again."""
-        self._again.extendleft(reversed(lines))
-        self.line -= len(lines)
-
-    def look_ahead(self, count: int) -> tuple[list[str], bool]:
-        """The next lines, which are handed out again, and whether the file, or what can be read of it, ends there."""
-        lines: list[str] = []
-        size, is_end = 0, False
-        while len(lines) < count and size <= MAX_LINE and not is_end:
-            line = self._take()
-            is_end = not line
-            if line and len(line) < MAX_LINE:
-                lines.append(line)
-                size += len(line)
-            elif line:
-                self.push_back([line])
-                is_end = True
-        self.push_back(lines)
-        return lines, is_end
-
-    def __iter__(self) -> "_Feed":
-        return self
-
-    def __next__(self) -> str:
-        lines = self._attempt.lines
-        if len(lines) == MAX_RECORD_LINES or self._size > MAX_LINE:
-            raise _NotOneRecord("unclosed_quote")
-        line = self._take()
-        if not line:
-            if lines:
-                raise _NotOneRecord("unclosed_quote")
-            raise StopIteration
-        self._size += len(line)
-        lines.append(line)
-        if len(line) == MAX_LINE:
-            raise _NotOneRecord("line_too_long" if len(lines) == 1 else "unclosed_quote")
-        return line
-
-    def _take(self) -> str:
-        """The next line, cut at `MAX_LINE` characters; empty at the end."""
-        if self._again:
-            line = self._again.popleft()
-        else:
-            line = mend_accents(self._text.readline(MAX_LINE))
-            if len(line) == MAX_LINE and not line.endswith(("\n", "\r")):
-                _skip_line(self._text)
-        self.line += bool(line)
-        self._taken += TURN_OF_LINE + len(line)
-        return line

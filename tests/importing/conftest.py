@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from portal.database.db import db
-from portal.importing import reading
+from portal.importing import feed, reading
 from portal.importing.encoding import Blocks
 from portal.worker.task_runner import TaskRunner
 
@@ -33,7 +33,8 @@ def repeated(block: bytes, megabytes: int) -> Blocks:
 @pytest.fixture
 def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader tells every 500 lines that it goes on."""
-    monkeypatch.setattr(reading, "TURN", 500 * reading.TURN_OF_LINE)
+    for module in (feed, reading):
+        monkeypatch.setattr(module, "TURN", 500 * feed.TURN_OF_LINE)
 
 
 @pytest.fixture
