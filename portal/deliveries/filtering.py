@@ -68,6 +68,30 @@ def _is_outstanding(company_id: int, asked: str) -> ColumnElement[bool]:
     return within(Delivery.__table__.c.id, behind)
 
 
+@dataclass(frozen=True)
+class Span:
+    """The latest deliveries of a time: how many, the least and the greatest number, and when the first was made."""
+
+    count: int
+    first_id: int
+    last_id: int
+    begins_at: datetime | None
+
+
+def latest_within(
+    session: Session, company_id: int, since: datetime | None, until: datetime | None, *, most: int
+) -> Span:
+    """At most `most` of what the company's deliveries made in that time: by their moments, as clocks are set."""
+    made = select(Delivery.id, Delivery.created_at).where(Delivery.company_id == company_id)
+    for bound, compare in ((since, ge), (until, lt)):
+        if bound is not None:
+            made = made.where(compare(Delivery.created_at, bound))
+    latest = made.order_by(Delivery.created_at.desc()).limit(most).subquery()
+    facts = func.count(), func.min(latest.c.id), func.max(latest.c.id), func.min(latest.c.created_at)
+    count, first, last, begins_at = session.execute(select(*facts)).one()
+    return Span(count, first or 0, last or 0, begins_at)
+
+
 def _numbers_within(session: Session, company_id: int, wanted: "DeliveryFilter") -> tuple[int, int] | None:
     """The least and the greatest number of what was made in the filter's time: of more than `SPANNED`, any number.
 
@@ -76,13 +100,8 @@ def _numbers_within(session: Session, company_id: int, wanted: "DeliveryFilter")
     """
     if wanted.since is None and wanted.until is None:
         return None
-    made = select(Delivery.id).where(Delivery.company_id == company_id)
-    for bound, compare in ((wanted.since, ge), (wanted.until, lt)):
-        if bound is not None:
-            made = made.where(compare(Delivery.created_at, bound))
-    found = made.order_by(Delivery.created_at).limit(SPANNED + 1).subquery()
-    count, first, last = session.execute(select(func.count(), func.min(found.c.id), func.max(found.c.id))).one()
-    return (first or 0, last or 0) if count <= SPANNED else (0, 10**DIGITS)
+    span = latest_within(session, company_id, wanted.since, wanted.until, most=SPANNED + 1)
+    return (span.first_id, span.last_id) if span.count <= SPANNED else (0, 10**DIGITS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from portal import clock
 from portal.database.db import db
 from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.health import DayHealth, health_by_day
-from portal.deliveries.log import DayCount, count_by_day
+from portal.deliveries.log import CHART_CAP, DayCount, count_by_day
 from portal.i18n import reader_zone
 from portal.privacy.retention import limits_of
 
@@ -94,7 +94,9 @@ class Chart:
     """Some days in a row, with their columns: delivered below, what waits above them, failed above all."""
 
     days: Sequence[DayCount]
-    plot: Stack
+    plot: Stack | None
+    is_cut: bool = False  # whether days are left out, which more deliveries were made on or since than are looked at
+    looked_at: int = CHART_CAP
 
     @property
     def delivered(self) -> int:
@@ -113,7 +115,8 @@ def read_chart(wanted: DeliveryFilter) -> Chart | None:
     """The last days of what matches, from the filter's beginning to its end; None when there is nothing to draw."""
     end = clock.utcnow() if wanted.until is None else min(wanted.until - timedelta(seconds=1), clock.utcnow())
     starts = day_starts(end, reader_zone(), since=max(wanted.since or kept_since(), kept_since()))
-    return draw(count_by_day(db.session, current_user.company_id, wanted, starts=starts))
+    days = count_by_day(db.session, current_user.company_id, wanted, starts=starts)
+    return draw(days, is_cut=len(days) < len(starts) - 1)
 
 
 def kept_since() -> datetime:
@@ -131,10 +134,10 @@ def day_starts(end: datetime, zone: ZoneInfo, *, since: datetime) -> list[dateti
     return [start for start in starts[:-2] if start >= since] + starts[-2:]
 
 
-def draw(days: Sequence[DayCount]) -> Chart | None:
-    """Place the columns; None when all counts are 0."""
+def draw(days: Sequence[DayCount], *, is_cut: bool = False) -> Chart | None:
+    """Place the columns; None when all counts are 0, and nothing is to be said of days that were left out."""
     plot = stack([{"delivered": day.delivered, "waiting": day.waiting, "failed": day.failed} for day in days])
-    return Chart(days, plot) if plot else None
+    return Chart(days, plot, is_cut) if plot or is_cut else None
 
 
 @dataclass(frozen=True)

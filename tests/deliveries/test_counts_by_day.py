@@ -80,3 +80,13 @@ def test_of_a_long_log_only_days_known_whole_are_shown(company, make, monkeypatc
     assert counts_of(company) == {"07/03": (1, 0), "10/03": (1, 0)}
     monkeypatch.setattr(log, "CHART_CAP", 0)
     assert counts_of(company) == {}
+
+
+def test_a_day_of_long_ago_is_counted_however_much_came_after_it(company, make, monkeypatch):
+    monkeypatch.setattr(log, "CHART_CAP", 2)
+    for days in (5, 4, 4, 3, 3, 3, 0, 0, 0):
+        make(NOON - timedelta(days=days))
+    starts = day_starts(NOON - timedelta(days=4), SAO_PAULO, since=NOON - timedelta(days=99))
+    wanted = DeliveryFilter(until=starts[-1])
+    counted = count_by_day(db.session, company.id, wanted, starts=starts)
+    assert [(day.start, day.delivered) for day in counted] == [(starts[-2], 2)]

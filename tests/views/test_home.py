@@ -8,6 +8,7 @@ import pytest
 
 from portal import clock
 from portal.database.db import db
+from portal.deliveries import log
 from portal.models import Attempt
 from tests.conftest import URL
 from tests.deliveries.test_edges import settle
@@ -208,6 +209,23 @@ def test_days_that_the_log_forgot_or_the_filter_leaves_out_are_not_drawn_as_days
     today = clock.utcnow().astimezone(ZoneInfo("America/Sao_Paulo")).date()
     page = member.get(f"/deliveries?since={today - timedelta(days=2)}").text
     assert page.count('class="chart-day"') == 3
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "columns", "said"),
+    [(2, 1, "mostra só os dias que cabem inteiros"), (0, 0, "Sem gráfico por dia"), (9, 30, "")],
+)
+def test_the_chart_says_which_days_are_more_than_it_looks_at(member, company, monkeypatch, looked_at, columns, said):
+    set_url(company, URL)
+    for days in (1, 1, 0):
+        delivery = mark_delivered(make_delivery(make_contact(company)))
+        delivery.created_at = clock.utcnow() - timedelta(days=days)
+    db.session.commit()
+    monkeypatch.setattr(log, "CHART_CAP", looked_at)
+    for page in (member.get("/").text, member.get("/deliveries").text):
+        assert page.count('class="chart-day"') == columns
+        assert ("gráfico olha" in page or "Sem gráfico" in page) is bool(said)
+        assert said in page
 
 
 def test_data_of_before_is_said_where_every_level_arrived_and_is_sent_from_there(admin, member, company, receiver):
