@@ -10,7 +10,7 @@ from typing import Any
 
 from portal.contacts.body import search_name
 from portal.contacts.checking import SAYABLE, ContactItem
-from portal.database.scratch import Numbers
+from portal.contacts.numbers import Numbers
 
 # What is kept of a person: the columns that entries filled.
 BITS = {name: 1 << place for place, name in enumerate(SAYABLE)}
@@ -22,8 +22,8 @@ LINE = 2 * WITHOUT_ID  # above both: the line of the first
 class Alike:
     """Numbers the people of one list who share campaign, name and company, and knows who comes again under which names.
 
-    People are numbered in the order in which they come. It keeps numbers of 64 bits, not what the list says, and those
-    on disk where they grow: two of 200,000 entries share one once in a billion files.
+    People are numbered in the order in which they come. It keeps numbers of 64 bits, not what the list says: two of
+    200,000 entries share one once in a billion files.
     """
 
     def __init__(self) -> None:
