@@ -20,7 +20,7 @@ from portal.cli.import_report import Findings, describe, print_report, show_colu
 from portal.company.endpoint import is_configured
 from portal.database.db import db, reading
 from portal.importing import undoing
-from portal.importing.chunks import cut_into_chunks
+from portal.importing.chunks import Pace, cut_into_chunks
 from portal.importing.columns import FIELDS
 from portal.importing.encoding import ENCODINGS, Blocks, FileProblem, NoName, find_encoding
 from portal.importing.mapping import choose_by_name, recall, require_name
@@ -157,7 +157,7 @@ def import_here(held: TaskClaim, order: Order, blocks: Blocks) -> Generator[Done
     db.session.commit()
     reason: str | None = "interrupted"
     try:
-        for chunk in cut_into_chunks(blocks, order, reader, actor=held.actor, task_id=held.task_id):
+        for chunk in cut_into_chunks(blocks, order, reader, actor=held.actor, task_id=held.task_id, pace=Pace()):
             yield do_chunk(chunk, held)
             clock.sleep(PAUSE_SECONDS)
         reason = None

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.audit import Actor
 from portal.contacts.alike import Alike
 from portal.contacts.checking import ContactItem, InvalidContact
@@ -31,6 +32,8 @@ from portal.tasks.store import Done
 
 CHUNK_ROWS = 400
 CHUNK_CHARACTERS = 1_000_000
+HELD_SECONDS = 0.25  # how long a chunk should hold SQLite's one write lock, for which a person's click waits
+FEWEST_ROWS = 20
 
 _is_named = (link.c.task_id == given("task", Key), within(link.c.contact_id, select(rows_of("named", id=Key).c.id)))
 LINKED = Statement(select(link.c.contact_id).where(*_is_named), plans_anew=True)
@@ -46,6 +49,17 @@ TOUCH = Statement(
 _Row = tuple[ContactItem | None, Sequence[Finding], Record]
 
 
+class Pace:
+    """How many rows a chunk has: fewer where the machine is busy, and others wait for SQLite the longer."""
+
+    def __init__(self) -> None:
+        self.rows = CHUNK_ROWS
+
+    def follow(self, rows: int, seconds: float) -> None:
+        """Take from how long some rows took how many the next chunk has."""
+        self.rows = min(CHUNK_ROWS, max(FEWEST_ROWS, int(rows * HELD_SECONDS / max(seconds, 1e-6))))
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Some rows of the file, read and not yet saved."""
@@ -55,6 +69,7 @@ class Rows:
     task_id: int
     rows: Sequence[_Row]
     alike: Alike
+    pace: Pace | None
 
     @property
     def items(self) -> list[ContactItem]:
@@ -62,6 +77,13 @@ class Rows:
 
     def __call__(self, session: Session) -> Done:
         """Save the rows, in the caller's transaction."""
+        begun = clock.monotonic()
+        done = self._done(session)
+        if self.pace and session.connection().dialect.name == "sqlite":
+            self.pace.follow(len(self.rows), clock.monotonic() - begun)
+        return done
+
+    def _done(self, session: Session) -> Done:
         results = self._save(session, self.items)
         findings = [finding for _, found, _ in self.rows for finding in found]
         outcomes: list[Outcome] = []
@@ -114,11 +136,19 @@ class Rows:
 
 
 def cut_into_chunks(
-    blocks: Blocks, order: Order, reader: RowReader, *, actor: Actor, task_id: int, position: int = 0
+    blocks: Blocks,
+    order: Order,
+    reader: RowReader,
+    *,
+    actor: Actor,
+    task_id: int,
+    position: int = 0,
+    pace: Pace | None = None,
 ) -> Iterator[Rows | Comparison]:
     """The file in chunks, but for the first `position` rows; reading happens between their transactions.
 
-    The last chunk compares it with the same file of an earlier day. One that ends while nothing comes may be empty.
+    Without a `pace` they are the same ones every time. The last chunk compares it with the same file of an earlier day.
+    One that ends while nothing comes may be empty.
     """
     chunk: list[_Row] = []
     size = passed = waiting = 0
@@ -132,11 +162,11 @@ def cut_into_chunks(
             if passed > position:
                 chunk.append(row)
                 size += sum(map(len, record.cells))
-        if is_idle or len(chunk) == CHUNK_ROWS or size > CHUNK_CHARACTERS:
-            yield Rows(order, actor, task_id, chunk, reader.alike)
+        if is_idle or len(chunk) == (pace.rows if pace else CHUNK_ROWS) or size > CHUNK_CHARACTERS:
+            yield Rows(order, actor, task_id, chunk, reader.alike, pace)
             chunk, size, waiting = [], 0, 0
     if chunk:
-        yield Rows(order, actor, task_id, chunk, reader.alike)
+        yield Rows(order, actor, task_id, chunk, reader.alike, pace)
     yield Comparison(order, actor.company_id, task_id)
 
 

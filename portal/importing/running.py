@@ -12,7 +12,7 @@ from portal import audit, clock
 from portal.audit import Actor
 from portal.contacts.checking import ContactItem
 from portal.database.db import reading as read_only
-from portal.importing.chunks import cut_into_chunks, read_row
+from portal.importing.chunks import Pace, cut_into_chunks, read_row
 from portal.importing.encoding import Blocks, FileProblem
 from portal.importing.findings import Finding
 from portal.importing.layout import read_rows
@@ -64,7 +64,9 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     order = Order.from_json(claim.arguments)
     with read_only(), Session(engine) as session:
         reader = row_reader(session, claim.company_id, order)
-    yield from cut_into_chunks(blocks, order, reader, actor=claim.actor, task_id=claim.task_id, position=claim.position)
+    yield from cut_into_chunks(
+        blocks, order, reader, actor=claim.actor, task_id=claim.task_id, position=claim.position, pace=Pace()
+    )
 
 
 def preview(session: Session, company_id: int, order: Order, *, blocks: Blocks, count: int) -> list[PreviewRow]:

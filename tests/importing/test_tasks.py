@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from portal import clock
 from portal.clock import utcnow
 from portal.database.db import db
 from portal.importing import chunks, running
@@ -464,3 +465,31 @@ def test_an_import_keeps_nothing_of_its_rows_in_memory(company, run_tasks, monke
     run_tasks()
     assert fresh(task).counts == {"created": len(lines)}
     assert kept[9] - kept[4] < 1000, "less than a block of memory for each of a thousand rows"
+
+
+@BOTH
+def test_a_chunk_has_as_many_rows_as_hold_sqlites_write_lock_for_a_moment(company, run_tasks, monkeypatch):
+    """A person's click waits for no more. On PostgreSQL nobody waits for it."""
+    seconds = iter([2.0, 0.01, 0.0, 0.0])
+    moved, now = [], [0.0]
+
+    def save_slowly(*given, **more):
+        now[0] += next(seconds)
+        return save_batch(*given, **more)
+
+    def record(connection, held, done):
+        moved.append(done.moved)
+        return store_record(connection, held, done)
+
+    save_batch, store_record = chunks.save_batch, store.record
+    start(make_import(company, people(500)))
+    for place, name, stand_in in (
+        (chunks, "save_batch", save_slowly),
+        (store, "record", record),
+        (clock, "monotonic", lambda: now[0]),
+        (clock, "sleep", lambda seconds: None),
+    ):
+        monkeypatch.setattr(place, name, stand_in)
+    run_tasks()
+    is_shared = db.engine.dialect.name == "sqlite"
+    assert moved == ([400, 50, 50, 0] if is_shared else [400, 100, 0])
