@@ -55,7 +55,6 @@ class Loop:
         self._free: list[Transport] = []
         self._running: dict[pycurl.Curl, tuple[Transport, Exchange]] = {}
         self._stand_ins: dict[tuple[str, Route], StandIn] = {}
-        self._timer: float | None = None  # when libcurl wants to be called
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._is_asleep = self._is_closing = self._has_ended = False
@@ -122,7 +121,6 @@ class Loop:
         self._multi = multi = pycurl.CurlMulti()
         multi.setopt(pycurl.M_MAXCONNECTS, MAX_IDLE_CONNECTIONS)
         multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
-        multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
         self._poll = select.poll()  # not epoll, which takes two system calls for each request
         self._poll.register(self._reader, select.POLLIN)
         while self._running or not self._is_closing:
@@ -153,8 +151,7 @@ class Loop:
         now = clock.monotonic()
         while self._later and self._later[0][0] <= now:
             heappop(self._later)[2]()
-        while self._timer is not None and self._timer <= clock.monotonic():
-            self._timer = None
+        if self._multi.timeout() == 0:
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         self._reap()
 
@@ -162,8 +159,9 @@ class Loop:
         """In how many milliseconds something is to be done that no socket tells of."""
         if not self._calls.empty():
             return 0
-        moments = [moment for moment in (self._timer, self._later[0][0] if self._later else None) if moment is not None]
-        return ceil(max(min(moments) - clock.monotonic(), 0) * 1000) if moments else None
+        pauses = [ceil(max(self._later[0][0] - clock.monotonic(), 0) * 1000)] if self._later else []
+        wanted = self._multi.timeout()
+        return min([*pauses, wanted] if wanted >= 0 else pauses, default=None)
 
     def _run_calls(self) -> None:
         try:
@@ -179,10 +177,6 @@ class Loop:
             return
         with suppress(KeyError):  # libcurl also takes leave of what it never began to watch
             self._poll.unregister(descriptor)
-
-    def _set_timer(self, milliseconds: int) -> None:
-        """CURLMOPT_TIMERFUNCTION."""
-        self._timer = clock.monotonic() + milliseconds / 1000 if milliseconds >= 0 else None
 
     def _begin(self, exchange: Exchange, transport: Transport, *, fresh: bool = False) -> None:
         timeout = exchange.ends_at - clock.monotonic()
