@@ -3,8 +3,9 @@
 import smtplib
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.header import Header
 from email.message import EmailMessage
@@ -15,7 +16,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from portal import clock
 
-TIMEOUT_SECONDS = 10.0  # for each step of the talk with the server
+TIMEOUT_SECONDS = 10.0  # for each read and write of the talk with the server
+TALK_SECONDS = 60.0  # for all of a talk that hands a message over
+REACH_SECONDS = 20.0  # for all of one that only logs in: people wait for it
 DEFAULT_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 ESCAPES = "In a user or password, write % as %25, # as %23, / as %2F, ? as %3F, @ as %40, : as %3A and [ as %5B."
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -100,47 +103,118 @@ def write_message(*, sender: str, recipients: tuple[str, ...], subject: str, tex
 
 def reach(server: MailServer) -> None:
     """Log in at the server and send nothing. Raises MailError."""
-    with _logged_in(server) as connection:
+    with _logged_in(server, REACH_SECONDS) as connection:
         connection.noop()
 
 
 def send(server: MailServer, message: EmailMessage) -> None:
     """Hand the message over, with no transaction open. Raises MailError, which names whom alone the server refused."""
-    with _logged_in(server) as connection:
+    with _logged_in(server, TALK_SECONDS) as connection:
         refused = connection.send_message(message)
     if refused:  # the others have it, and would have it twice
         raise MailError("; ".join(f"{to}: {_answer(*answer)}" for to, answer in refused.items()), permanent=True)
 
 
+class _Watch:
+    """Ends a talk that takes too long in all: a server that drips keeps each single read within its time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.is_over = False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._end)
+
+    def __enter__(self) -> "_Watch":
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._timer.cancel()
+        self._timer.join()
+        if self._socket is not None:
+            self._socket.close()
+
+    def guard(self, opened: socket.socket) -> None:
+        """End the talk on this connection, of which TLS takes the socket away: a second handle of it stays."""
+        self._socket = opened.dup()
+        if self.is_over:
+            self._end()
+
+    def _end(self) -> None:
+        self.is_over = True
+        if self._socket is not None:
+            with suppress(OSError):  # it has ended by itself
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
+class _Guarded(smtplib.SMTP):
+    """A connection that is guarded before any byte comes, those of TLS included."""
+
+    watch: _Watch
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        opened: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        self.watch.guard(opened)
+        return opened
+
+
+class _GuardedTls(smtplib.SMTP_SSL, _Guarded):
+    """The same, with TLS from the first byte."""
+
+
 @contextmanager
-def _logged_in(server: MailServer) -> Iterator[smtplib.SMTP]:
-    """A connection to the server. What goes wrong on it raises MailError."""
+def _logged_in(server: MailServer, seconds: float) -> Iterator[smtplib.SMTP]:
+    """A connection to the server, which ends after so many seconds. What goes wrong on it raises MailError."""
+    watch = _Watch(seconds)
     try:
-        with _connect(server) as connection:
+        with watch, _parting(_connect(server, watch)) as connection:
             if server.user is not None:
                 connection.login(server.user, server.password or "")
             yield connection
-    except smtplib.SMTPRecipientsRefused as error:
+    except (OSError, smtplib.SMTPException, ValueError) as error:  # ValueError: a header or a line that is no mail
+        late = MailError(f"timeout: the server was not done within {seconds:g} s")
+        raise (late if watch.is_over else _failure_of(error)) from error
+
+
+@contextmanager
+def _parting(connection: smtplib.SMTP) -> Iterator[smtplib.SMTP]:
+    """Take leave at the end. What the server makes of that changes nothing of what it took before."""
+    try:
+        yield connection
+    finally:
+        with suppress(OSError, smtplib.SMTPException):
+            connection.quit()
+        connection.close()
+
+
+def _failure_of(error: Exception) -> MailError:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
         answers = error.recipients.values()
         detail = "; ".join(sorted({_answer(code, words) for code, words in answers}))
-        raise MailError(detail, permanent=all(code >= 500 for code, _ in answers)) from error
-    except smtplib.SMTPResponseException as error:
-        raise MailError(_answer(error.smtp_code, error.smtp_error)) from error
-    except (OSError, smtplib.SMTPException, ValueError) as error:  # ValueError: a header or a line that is no mail
-        raise MailError(_detail(error)) from error
+        return MailError(detail, permanent=all(code >= 500 for code, _ in answers))
+    if isinstance(error, smtplib.SMTPResponseException):
+        return MailError(_answer(error.smtp_code, error.smtp_error))
+    return MailError(_detail(error))
 
 
-def _connect(server: MailServer) -> smtplib.SMTP:
+def _connect(server: MailServer, watch: _Watch) -> smtplib.SMTP:
     context = ssl.create_default_context()
     if server.security == "smtps":
-        return smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_SECONDS, context=context)
-    connection = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_SECONDS)
+        return _open(_GuardedTls, watch, server, context=context)
+    connection = _open(_Guarded, watch, server)
     if server.security == "smtp+starttls":
         try:
             connection.starttls(context=context)
         except BaseException:
             connection.close()
             raise
+    return connection
+
+
+def _open(kind: type[_Guarded], watch: _Watch, server: MailServer, **more: Any) -> smtplib.SMTP:
+    """A connection of this kind. Python's own connects while it is made: who watches has to be known before."""
+    connection = kind.__new__(kind)
+    connection.watch = watch
+    kind.__init__(connection, server.host, server.port, timeout=TIMEOUT_SECONDS, **more)
     return connection
 
 

@@ -44,9 +44,9 @@ WORDS = {
         "database_read_only schema_mismatch database_damaged"
     ),
     "FIELD_SENTENCES": (
-        "invalid required null unknown_field unknown unknown_level unknown_value not_an_object not_a_list "
-        "not_an_integer not_a_text not_a_count not_a_boolean not_a_flag not_a_date not_a_time not_an_email not_a_key "
-        "out_of_range too_long too_many no_address nul surrogate bad_span invalid_cursor"
+        "invalid required null unknown_field repeated_field unknown unknown_level unknown_value not_an_object "
+        "not_a_list not_an_integer not_a_text not_a_count not_a_boolean not_a_flag not_a_date not_a_time not_an_email "
+        "not_a_key out_of_range too_long too_many no_address nul surrogate bad_span invalid_cursor"
     ),
     "TITLES": "400 401 403 404 405 409 413 415 422 429 500 503",
     "KIND_WORDS": "linkedin hubspot pipedrive piperun rdstation portal generic jsonl",
@@ -57,7 +57,7 @@ WORDS = {
     ),
     "ROW_WORDS": (
         "unclosed_quote extra_cells line_too_long too_many_columns no_contact footer title repeated_header "
-        "explains_columns example_row row_joined nuls_removed not_json merged_away not_saved"
+        "explains_columns example_row row_joined nuls_removed not_json repeated_field merged_away not_saved"
     ),
     "FILE_WORDS": (
         "empty zip compressed pdf vcard html xml broken_spreadsheet spreadsheet_too_large no_such_sheet no_such_column "

@@ -1,11 +1,12 @@
 """`portal deliveries`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import click
 
+from portal import clock
 from portal.api.deliveries import DeliveryPageSchema, DeliverySchema
 from portal.audit import Actor
 from portal.cli import console, filtered
@@ -13,6 +14,7 @@ from portal.cli.filtered import Asked, Doing, do_in_job, job_options, page_optio
 from portal.company.endpoint import say_when_it_leaves
 from portal.database.db import db, reading
 from portal.deliveries import resending
+from portal.deliveries.figures import count_workers
 from portal.deliveries.filtering import NAMES, DeliveryFilter, read_filter
 from portal.deliveries.log import get_delivery, page_deliveries
 from portal.deliveries.resending import RISKS, NeedsConfirmation
@@ -47,6 +49,7 @@ def list_deliveries(actor: Actor, limit: int, cursor: str | None, as_json: bool,
     wanted = read_wanted(read_filter, actor, given)
     page = page_deliveries(db.session, company.id, wanted, limit=limit, cursor=cursor)
     lines = (line_of(item, company) for item in page.items)
+    warn_of_nobody(page.items)
     console.print_answer(DeliveryPageSchema().dump(page), lines, as_json=as_json)
 
 
@@ -60,6 +63,7 @@ def show(actor: Actor, delivery_id: str, as_json: bool) -> None:
     company = db.session.get_one(Company, actor.company_id)
     row = get_delivery_or_fail(company, delivery_id)
     lines = [line_of(row, company), *lines_of_tries(row, company)]
+    warn_of_nobody([row])
     console.print_answer(DeliverySchema().dump(row), lines, as_json=as_json)
 
 
@@ -121,6 +125,12 @@ def get_delivery_or_fail(company: Company, delivery_id: str) -> Delivery:
     return console.or_fail(found, f"{company.name} has no delivery {delivery_id!r}.")
 
 
+def warn_of_nobody(rows: Sequence[Delivery]) -> None:
+    """Say, aside from what a program reads, when something waits and no worker is there to send it."""
+    if any(row.status == "pending" for row in rows) and not count_workers(db.session, now=clock.utcnow()):
+        click.echo("No worker is alive, so nothing is sent: run `portal serve`, or `portal worker`.", err=True)
+
+
 def line_of(row: Delivery, company: Company) -> str:
     contact = "(test)" if row.is_test else row.contact.name if row.contact else "-"
     level = f"{row.previous_level or '-'} -> {row.interest_level or '-'}"
@@ -143,5 +153,7 @@ def next_of(row: Delivery, company: Company) -> str:
         return ""
     if coming.at is None:
         return "  (held: sending is paused)"
+    if coming.at <= clock.utcnow():
+        return "  (due: no worker has taken it yet)"
     words = "the portal probes the receiver again" if coming.waits_for == "probe" else "next try"
     return f"  ({words}: {console.time_in(company, coming.at)})"

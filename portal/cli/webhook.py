@@ -80,8 +80,13 @@ def set_address(
 
 @webhook.command()
 @for_webhook
-def remove(actor: Actor) -> None:
-    """Send nothing any more. What waits is cancelled, and stays in the log."""
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(actor: Actor, yes: bool) -> None:
+    """Send nothing any more. What waits is cancelled, and stays in the log. Where something waits, it asks first."""
+    waiting = endpoint.describe(db.session, actor.company_id).waiting
+    db.session.rollback()  # people take their time
+    if waiting and not yes:
+        click.confirm(f"Cancel the deliveries that wait ({waiting}), and send nothing any more?", abort=True, err=True)
     count = endpoint.remove_address(db.session, actor)
     db.session.commit()
     click.echo(f"Nothing is sent any more. Cancelled: {count}.")

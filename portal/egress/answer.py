@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from requests import RequestException
 
-Cut = Literal["too_large", "incomplete", "timeout", "undecodable"]
+Cut = Literal["too_large", "incomplete", "malformed_body", "timeout", "undecodable"]
 
 # The codings that change a body's bytes: IANA's, and two of old servers. Other words in their place tell nothing of it:
 # `none`, by which PHP scripts answer before they begin to work, or `UTF-8`.

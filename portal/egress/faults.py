@@ -10,6 +10,8 @@ import pycurl
 E_TOO_LARGE = 100
 _E_WEIRD_SERVER_REPLY = 8
 
+_CHUNK = "chunk"  # stands in every message of libcurl about chunks that cannot be read
+
 _REASONS: Final = {
     pycurl.E_COULDNT_RESOLVE_HOST: "dns_failure",
     pycurl.E_OPERATION_TIMEDOUT: "timeout",
@@ -56,6 +58,11 @@ _TLS_MESSAGES: Final = (
     ("alert", "tls_refused"),
     ("unrecognized name", "tls_refused"),
 )
+
+
+def is_malformed(code: int, message: str) -> bool:
+    """Whether the exchange ended because what came of a body, or after it, breaks the rules of HTTP."""
+    return code == _E_WEIRD_SERVER_REPLY or (code == pycurl.E_RECV_ERROR and _CHUNK in message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pycurl
 
 from portal import clock
 from portal.egress.answer import Answer, Cut, EgressError
-from portal.egress.faults import E_TOO_LARGE, Fault
+from portal.egress.faults import E_TOO_LARGE, Fault, is_malformed
 from portal.egress.incoming import Incoming
 
 # Receivers commonly close a connection after 2 to 5 idle seconds; one that closes while we send costs an attempt.
@@ -165,7 +165,7 @@ class Transport:
             raise self._bug
         incoming, address, elapsed = self._incoming, self._address or "", clock.monotonic() - started
         if incoming.headers_done and self._refusal is None:
-            return incoming.build_answer(self._cut_by(code), address=address, elapsed_seconds=elapsed)
+            return incoming.build_answer(self._cut_by(code, message), address=address, elapsed_seconds=elapsed)
         if incoming.status >= 200 and self._headers_exceeded(code):
             return incoming.build_answer("too_large", address=address, elapsed_seconds=elapsed)
         reason, detail = self._refusal or self._explain(code, message)
@@ -226,12 +226,14 @@ class Transport:
     def _refuse(self, reason: str, detail: str) -> None:
         self._refusal = (reason, detail)
 
-    def _cut_by(self, code: int) -> Cut | None:
+    def _cut_by(self, code: int, message: str) -> Cut | None:
         if self._incoming.too_large:
             return "too_large"
         # A receiver may answer whole and then not read the rest of the request.
         if code == 0 or self._incoming.body_size == self.curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T):
             return None
+        if is_malformed(code, message):
+            return "malformed_body"
         return "timeout" if code == pycurl.E_OPERATION_TIMEDOUT else "incomplete"
 
     def _headers_exceeded(self, code: int) -> bool:

@@ -140,7 +140,9 @@ class RowReader:
 
     def _read_json(self, line: str) -> Reading:
         try:
-            item = json.loads(line)
+            item = json.loads(line, object_pairs_hook=_make_object)
+        except InvalidContact:
+            raise
         except (ValueError, RecursionError) as error:
             raise InvalidContact("", "not_json") from error
         if not isinstance(item, dict) or not isinstance(item.get("contact"), dict):
@@ -287,6 +289,14 @@ class _Row:
             if email is None:
                 self.notes.append(Note("contact_owner.name", "unknown_owner", None, name))
         return {"email": email, "name": name or None} if email else None
+
+
+def _make_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a line of JSON. Raises InvalidContact where it has one member twice."""
+    made = dict(members)
+    if len(made) < len(members):
+        raise InvalidContact("", "repeated_field")
+    return made
 
 
 def row_reader(session: Session, company_id: int, order: Order) -> RowReader:

@@ -140,6 +140,7 @@ ROW_WORDS = {
     "row_joined": _l("A linha continua na de baixo: juntas são um contato."),
     "nuls_removed": _l("A linha tinha bytes nulos, que foram tirados."),
     "not_json": _l("A linha não é um JSON válido."),
+    "repeated_field": _l("A linha tem um campo mais de uma vez no mesmo objeto: não se sabe qual vale."),
     "merged_away": _l(
         "Esta pessoa foi unida a outro contato: a linha só acrescenta a ele mensagens e o que ele tem em branco."
     ),

@@ -23,6 +23,7 @@ STEP_SECONDS = 30
 DRIFT_STEPS = 1  # a phone's clock may be so many steps ahead or behind
 ISSUER = "Catacliente"
 RECOVERY_CODES = 10
+APP_DIGITS = 6
 DIGITS, GROUP = 20, 4  # of a recovery code: 66 random bits, as people copy them
 
 
@@ -83,7 +84,7 @@ def accept_code(session: Session, user: User, code: str, *, vault: Vault, ip: st
 def find_step(secret: str, code: str) -> int | None:
     """The number of the 30 seconds that this code belongs to, now or one step off; None when it is no such code."""
     totp, now = pyotp.TOTP(secret, interval=STEP_SECONDS), clock.utcnow()
-    typed = "".join(code.split()).encode()
+    typed = _digits_of(code).encode()
     for drift in range(-DRIFT_STEPS, DRIFT_STEPS + 1):
         moment = now + timedelta(seconds=drift * STEP_SECONDS)
         if hmac.compare_digest(totp.at(moment).encode(), typed):
@@ -108,8 +109,17 @@ def make_recovery_codes(session: Session, user: User, *, actor: Actor) -> list[s
 
 def is_recovery_code(typed: str) -> bool:
     """Whether this has the form of a recovery code, however it is grouped."""
+    return _has_digits(typed, DIGITS)
+
+
+def is_app_code(typed: str) -> bool:
+    """Whether this has the form of an app's code, however it is grouped."""
+    return _has_digits(typed, APP_DIGITS)
+
+
+def _has_digits(typed: str, count: int) -> bool:
     digits = _digits_of(typed)
-    return len(digits) == DIGITS and digits.isdecimal()
+    return len(digits) == count and digits.isdecimal()
 
 
 def use_recovery_code(session: Session, user: User, typed: str) -> bool:

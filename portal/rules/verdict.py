@@ -33,8 +33,9 @@ class Verdict:
 def judge(status_code: int, body: bytes, *, content_type: str | None = None, cut: str | None = None) -> Verdict:
     """Judge an answer. Never raises, in time linear in the body.
 
-    `cut` says what ended the body early (`too_large`, `incomplete`, `timeout`, `undecodable`), None for a whole one;
-    it is the reason with status 200, the status is with any other. `content_type` only serves a warning.
+    `cut` says what ended the body early (`too_large`, `incomplete`, `malformed_body`, `timeout`, `undecodable`), None
+    for a whole one; it is the reason with status 200, the status is with any other. `content_type` only serves a
+    warning.
     """
     if status_code != 200:
         return Verdict(_judge_status(status_code))

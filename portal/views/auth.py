@@ -78,16 +78,25 @@ def enter_code() -> ResponseReturnValue:
             accepted = second_factor.accept_code(db.session, user, text_of(form.code), vault=runtime().vault, ip=ip)
         except logging_in.TooManyFailures:
             abort(429)
-        is_recovery = second_factor.is_recovery_code(form.code.data or "")
+        typed = text_of(form.code)
+        is_recovery = second_factor.is_recovery_code(typed)
         if accepted:
             sessions.begin(user)
             if is_recovery:
                 flash_recovered(len(user.recovery_hashes or []))
             return see_other(wanted_page() or url_for("home.index"))
         db.session.commit()
-        used = _("Este código de recuperação não vale, ou já foi usado. Digite outro.")
-        form.code.errors = [used if is_recovery else _("Este código não vale. Espere o próximo e tente de novo.")]
+        form.code.errors = [explain_code(typed)]
     return show_form("auth/code.html", form)
+
+
+def explain_code(typed: str) -> str:
+    """Why a code is not accepted, by what it looks like, and what to do."""
+    if second_factor.is_recovery_code(typed):
+        return str(_("Este código de recuperação não vale, ou já foi usado. Digite outro."))
+    if second_factor.is_app_code(typed):
+        return str(_("Este código não vale. Espere o próximo e tente de novo."))
+    return str(_("O código do aplicativo tem 6 números, e o de recuperação, 20. Digite um dos dois por inteiro."))
 
 
 def flash_recovered(left: int) -> None:

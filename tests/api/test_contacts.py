@@ -280,12 +280,6 @@ def test_numbers_that_no_type_holds_are_refused(api: Caller) -> None:
     assert codes == {"contact.phone": "not_a_text", "contact.interest_level": "not_an_integer"}
 
 
-def test_of_a_key_given_twice_the_last_counts(api: Caller) -> None:
-    data = b'{"contact": {"name": "a", "name": "b"}}'
-    assert api.call("POST", "/contacts", data=data, content_type="application/json").status_code == 200
-    assert api.get("/contacts/1").json["contact"]["name"] == "b"
-
-
 def test_a_whole_surrogate_pair_is_a_character(api: Caller) -> None:
     data = b'{"contact": {"name": "\\ud83d\\ude00"}}'
     assert api.call("POST", "/contacts", data=data, content_type="application/json").status_code == 200

@@ -87,6 +87,20 @@ def test_no_object_has_more_members_than_any_form(api: Caller, body: str, name: 
     assert "" not in answer(1000)
 
 
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ('{"contact": {"name": "Ana", "interest_level": 1, "interest_level": 3}}', "interest_level"),
+        ('[{"contact": {"name": "Ana"}}, {"contact": {"name": "Rui"}, "contact": {"name": "Eva"}}]', "contact"),
+        ('{"contact": {"name": "Ana"}, "sync": {"a": 1, "a": 1}}', "a"),  # which is ignored otherwise
+    ],
+)
+def test_a_member_that_an_object_has_twice_is_named_and_nothing_is_saved(api: Caller, body: str, name: str) -> None:
+    answer = api.post("/contacts", data=body, content_type="application/json")
+    assert field_errors(check_problem(answer, 422, "invalid_fields")) == {name: "repeated_field"}
+    assert api.get("/contacts").json["items"] == []
+
+
 def test_the_documents_example_of_a_contact_is_accepted_and_what_comes_back_too(app: Flask, api: Caller) -> None:
     document: Any = api.get("/openapi.json").json
     operation = document["paths"]["/api/v1/contacts"]["post"]

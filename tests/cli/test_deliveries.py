@@ -1,12 +1,15 @@
 import json
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from portal.clock import utcnow
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Company, Delivery
+from portal.working_models import WorkerHeartbeat
 from tests.cli.conftest import Run
 from tests.conftest import running_worker
 from tests.factories import make_company, make_contact, make_delivery, send_test, set_url
@@ -39,6 +42,26 @@ def test_list_has_a_line_for_each_delivery(delivery: Delivery, run: Run) -> None
     assert "pending" in line
     assert "- -> 3" in line
     assert line.endswith("Mariana Duarte")
+
+
+def test_list_says_that_no_worker_is_there_and_promises_no_moment(delivery: Delivery, run: Run) -> None:
+    delivery.attempt_count, delivery.next_attempt_at = 1, utcnow() - timedelta(minutes=1)
+    db.session.commit()
+    result = run("deliveries", "list")
+    assert result.stdout.endswith("  (due: no worker has taken it yet)\n")
+    assert "No worker is alive" in result.stderr
+    assert "No worker is alive" in run("deliveries", "show", delivery.webhook_id).stderr
+    db.session.add(WorkerHeartbeat(worker="w", seen_at=utcnow()))
+    delivery.next_attempt_at = utcnow() + timedelta(minutes=5)
+    db.session.commit()
+    result = run("deliveries", "list")
+    assert ("(next try: " in result.stdout, result.stderr) == (True, "")
+
+
+def test_nothing_is_said_of_workers_where_nothing_waits(delivery: Delivery, run: Run) -> None:
+    delivery.status = "cancelled"
+    db.session.commit()
+    assert run("deliveries", "list").stderr == ""
 
 
 def test_a_test_is_marked_in_the_list(delivery: Delivery, run: Run) -> None:

@@ -161,3 +161,25 @@ def test_another_address_says_what_is_assumed_and_another_crm_knows_nobody(app: 
     assert run("webhook", "set", "http://127.0.0.1:9999/2", "--other-crm").exit_code == 0
     db.session.expire_all()
     assert contact.delivered_level is None
+
+
+def test_remove_asks_where_something_waits(app: Flask, run: Run) -> None:
+    company = make_company(url="http://127.0.0.1:9000/hook")
+    classify_contact(make_contact(company), level=3)
+    db.session.commit()
+    refused = run("webhook", "remove", stdin="n\n")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "Cancel the deliveries that wait (1), and send nothing any more?" in refused.stderr
+    db.session.rollback()
+    assert endpoint_of(company).url is not None
+    db.session.rollback()
+    assert run("webhook", "remove", stdin="y\n").stdout == "Nothing is sent any more. Cancelled: 1.\n"
+
+
+def test_remove_does_not_ask_where_nothing_waits_nor_with_yes(app: Flask, run: Run) -> None:
+    company = make_company(url="http://127.0.0.1:9000/hook")
+    assert run("webhook", "remove").stdout == "Nothing is sent any more. Cancelled: 0.\n"
+    run("webhook", "set", "http://127.0.0.1:9000/hook")
+    classify_contact(make_contact(company), level=3)
+    db.session.commit()
+    assert run("webhook", "remove", "--yes").stdout == "Nothing is sent any more. Cancelled: 1.\n"

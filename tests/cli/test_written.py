@@ -50,7 +50,7 @@ COMMANDS = {
         "settle --warning error_words",
         "settle {zoe} --json",
         "webhook pause",
-        "webhook remove",
+        "webhook remove --yes",
         "user change-email --email joao@x.test --to jo@x.test",
         "user change-email --email joao@x.test --to jo@x.test",
         "token revoke {token}",

@@ -183,6 +183,18 @@ def resets(wire: Wire) -> None:
     wire.reset()
 
 
+def resets_in(part: bytes) -> Act:
+    """Sends a part of an answer, and resets the connection once it has come."""
+
+    def act(wire: Wire) -> None:
+        wire.read_request()
+        wire.say(part)
+        wire.wait(0.2)
+        wire.reset()
+
+    return act
+
+
 def is_silent(wire: Wire) -> None:
     wire.read_request()
     wire.wait()
@@ -221,7 +233,14 @@ CASES = [
     Case("length larger than body", answers(head(b"Content-Length: 20"), b"OK"), "200 incomplete", b"OK"),
     Case("chunked body cut", answers(head(CHUNKED), b"5\r\nab"), "200 incomplete", b"ab"),
     Case("chunked without last chunk", answers(head(CHUNKED), b"2\r\nab\r\n"), "200 incomplete", b"ab"),
-    Case("chunked garbage", answers(head(CHUNKED), b"zz\r\nab\r\n"), "200 incomplete", b""),
+    Case("chunked garbage", answers(head(CHUNKED), b"zz\r\nab\r\n"), "200 malformed_body", b""),
+    Case(
+        "more in a chunk than its size", answers(head(CHUNKED), b"2\r\nOKK\r\n0\r\n\r\n"), "200 malformed_body", b"OK"
+    ),
+    Case("a chunk of 20 digits", answers(head(CHUNKED), b"f" * 20 + b"\r\n"), "200 malformed_body", b""),
+    Case("a page instead of chunks", answers(head(CHUNKED), b"<html>"), "200 malformed_body", b""),
+    Case("a trailer without colon", answers(head(CHUNKED), b"2\r\nOK\r\n0\r\nX\r\n\r\n"), "200 malformed_body", b"OK"),
+    Case("reset in a chunk", resets_in(head(CHUNKED) + b"5\r\nab"), "200 incomplete", b"ab"),
     Case("chunked with trailer", answers(head(CHUNKED), b"2\r\nOK\r\n0\r\nX: y\r\n\r\n"), "200", b"OK"),
     Case("length smaller than body", answers(OK, b"more"), "200", b"OK"),
     Case("two lengths", answers(head(b"Content-Length: 2", b"Content-Length: 3"), b"OK!"), "protocol_error"),
@@ -236,7 +255,7 @@ CASES = [
     Case("a line before the status line", answers(b"<br>", OK), "protocol_error"),
     Case("the status line of another protocol", answers(b"RTSP/1.0 200 OK\r\n\r\n"), "protocol_error"),
     Case("chunk extensions", answers(head(CHUNKED), b'2;a="x;y"\r\nOK\r\n0\r\n\r\n'), "200", b"OK"),
-    Case("a chunk of a negative size", answers(head(CHUNKED), b"-2\r\nOK\r\n0\r\n\r\n"), "200 incomplete", b""),
+    Case("a chunk of a negative size", answers(head(CHUNKED), b"-2\r\nOK\r\n0\r\n\r\n"), "200 malformed_body", b""),
     Case("a header over two lines", answers(head(b"X: a", b" b", b"Content-Length: 2"), b"OK"), "200", b"OK"),
     Case(
         "two locations",

@@ -362,6 +362,7 @@ def test_the_mark_against_formulas_is_taken_off_again():
     [
         ("{", "not_json"),
         ("{" * 100_000, "not_json"),
+        ('{"contact": {"name": "Ana", "interest_level": 1, "interest_level": 3}}', "repeated_field"),
         ('{"contact": []}', "not_an_object"),
         ('{"contact": {"name": 7}}', "not_a_text"),
         ('{"contact": {"name": ""}}', "required"),

@@ -2,6 +2,9 @@
 
 import re
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 
@@ -147,3 +150,48 @@ def test_a_server_that_says_nothing_is_left(monkeypatch):
     monkeypatch.setattr(mail, "TIMEOUT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(MailError, match="timed out"):
         send(parse_mail_server(f"smtp://127.0.0.1:{silent.getsockname()[1]}"), message())
+
+
+@contextmanager
+def dripping(part: bytes, first: bytes = b"") -> Iterator[int]:
+    """A server that says a part again and again, never a whole line, each well within the time of one read."""
+    over = threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.sendall(first)
+            while not over.wait(0.05):
+                connection.sendall(part)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        yield listener.getsockname()[1]
+        over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("form", "part", "first"),
+    [
+        ("smtp://127.0.0.1:{}", b"x", b""),  # the greeting
+        ("smtp://127.0.0.1:{}", b"250-a\r\n", b"220 here\r\n"),  # an answer of lines without end
+        ("smtps://127.0.0.1:{}", b"\x00", b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xf0"),  # the first message of TLS
+    ],
+)
+def test_a_server_that_drips_is_given_so_long_in_all(monkeypatch, form, part, first):
+    monkeypatch.setattr(mail, "REACH_SECONDS", 0.5)
+    monkeypatch.setattr(mail, "TALK_SECONDS", 0.5)
+    for talk in (mail.reach, lambda server: send(server, message())):
+        with dripping(part, first) as port, pytest.raises(MailError, match=r"^timeout: .* within 0\.5 s") as failed:
+            talk(parse_mail_server(form.format(port)))
+        assert not failed.value.permanent
+
+
+@pytest.mark.parametrize("part", [b"", b"x", b"500 no\r\n"], ids=["nothing", "drops", "a refusal"])
+def test_a_message_that_was_taken_is_sent_however_the_server_says_goodbye(monkeypatch, part):
+    monkeypatch.setattr(mail, "TALK_SECONDS", 1.0)
+    said = b"220 here\r\n", b"250 you\r\n", b"250 from\r\n", b"250 to\r\n", b"354 go on\r\n", b"250 taken\r\n"
+    with dripping(part, b"".join(said)) as port:
+        send(parse_mail_server(f"smtp://127.0.0.1:{port}"), message())

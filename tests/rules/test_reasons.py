@@ -35,7 +35,8 @@ REASONS = [
         "rate_limited",
         "server_error",
     ),
-    *("html_page", "binary_body", "too_large", "undecodable", "incomplete", "invalid_url", "blocked_address"),
+    *("html_page", "binary_body", "too_large", "undecodable", "incomplete", "malformed_body"),
+    *("invalid_url", "blocked_address"),
     *("dns_failure", "connection_refused", "connection_failed", "tls_failure", "timeout", "protocol_error"),
     *("interrupted", "internal_error"),
     *(

@@ -52,7 +52,7 @@ def test_status_other_than_200_decides_alone(status: int, reason: str, cut: str 
     assert judge(status, b'{"ok":true}', cut=cut) == Verdict(reason)
 
 
-@pytest.mark.parametrize("cut", ["too_large", "incomplete", "timeout", "undecodable"])
+@pytest.mark.parametrize("cut", ["too_large", "incomplete", "malformed_body", "timeout", "undecodable"])
 def test_cut_body_is_no_delivery_even_with_200(cut: str) -> None:
     assert judge(200, b"OK", cut=cut) == Verdict(cut)
 

@@ -129,7 +129,10 @@ ROADS: Mapping[str, Road] = {
         endpoint.set_address, [("/webhook", {"url": URL})], [("PUT", "/webhook", {"url": URL})], [f"webhook set {URL}"]
     ),
     "remove the address": Road(
-        endpoint.remove_address, [("/webhook/remove", {})], [("PUT", "/webhook", {"url": None})], ["webhook remove"]
+        endpoint.remove_address,
+        [("/webhook/remove", {})],
+        [("PUT", "/webhook", {"url": None})],
+        ["webhook remove --yes"],
     ),
     "test": Road(
         testing.send_test, [("/webhook/test", {"url": URL})], [("POST", "/webhook/test", None)], ["webhook test"]

@@ -136,6 +136,27 @@ def test_the_password_alone_does_not_log_in(asked, guarded):
     assert db.session.query(AuditEntry).filter_by(action="login.succeeded").count() == 0
 
 
+@pytest.mark.parametrize(
+    "typed", ["12345", "1234567", "0000-0000", "0000-0000-0000-0000-000", "abcdef", "1234 5678 90"]
+)
+def test_a_code_that_is_not_whole_is_told_so(asked, guarded, typed):
+    answer = asked.post("/login/code", {"code": typed})
+    assert answer.status_code == 422
+    assert "O código do aplicativo tem 6 números, e o de recuperação, 20." in answer.text
+
+
+def test_a_wrong_code_of_either_kind_gets_the_advice_of_its_kind(asked, guarded):
+    assert "Espere o próximo" in asked.post("/login/code", {"code": "000-000"}).text
+    assert "Este código de recuperação não vale" in asked.post("/login/code", {"code": "0000-" * 4 + "0000"}).text
+
+
+@pytest.mark.parametrize("form", ["{}{}", "{} {}", "{}-{}"])
+def test_a_code_may_be_written_in_groups(nobody, guarded, form):
+    log_in(nobody, guarded.email)
+    code = pyotp.TOTP(second_factor_of(guarded)).at(clock.utcnow())
+    assert nobody.post("/login/code", {"code": form.format(code[:3], code[3:])}).status_code == 303
+
+
 def test_the_code_logs_in_and_leads_on(nobody, guarded):
     asked = log_in(nobody, guarded.email, url="/login?next=/deliveries?status=failed")
     answer = nobody.post(asked.location, {"code": code_of(guarded)})

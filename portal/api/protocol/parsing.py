@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from http import HTTPStatus
@@ -128,10 +129,14 @@ def load_many(form: Object, given: list[Any], *, most: int) -> tuple[dict[int, A
 
 
 def _make_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of a request. Refuses one that has more members than any schema."""
+    """An object of a request. Refuses one that has more members than any schema, or one member twice."""
     if len(members) > MOST_MEMBERS:
         refuse([("", f"too_many:{MOST_MEMBERS}")])
-    return dict(members)
+    made = dict(members)
+    if len(made) < len(members):
+        names = Counter(name for name, _ in members)
+        refuse([(name, "repeated_field") for name, times in names.items() if times > 1])
+    return made
 
 
 def _refuse_constant(name: str) -> NoReturn:

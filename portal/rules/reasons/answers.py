@@ -115,6 +115,16 @@ ANSWERS = {
         advice=_("Costuma ser uma queda passageira; se continuar, avise o responsável pelo destino."),
         leaves_doubt=True,
     ),
+    "malformed_body": Words(
+        title=_("Resposta mal formada"),
+        seen=_("O destino começou a responder, mas o conteúdo da resposta não segue as regras da web (HTTP)."),
+        rule=_("Só uma resposta que pode ser lida até o fim confirma a entrega."),
+        advice=_(
+            "Peça ao responsável pelo destino que veja o servidor ou o proxy: costuma ser uma resposta em partes "
+            "(“chunked”) montada à mão."
+        ),
+        leaves_doubt=True,
+    ),
     "timeout": Words(
         title=_("Sem resposta a tempo"),
         seen=_("O destino não respondeu por completo em %(seconds)s segundos."),
