@@ -13,8 +13,8 @@ class Numbers:
     """
 
     def __init__(self, places: int = FEWEST_PLACES) -> None:
-        self._keys = array("q", bytes(8 * places))
-        self._values = array("q", bytes(8 * places))
+        self._keys = array("q", [0]) * places
+        self._values = array("q", [0]) * places
         self._room = places * 3 // 4
 
     def __getitem__(self, key: int) -> int:
