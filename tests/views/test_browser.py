@@ -113,7 +113,7 @@ def test_after_a_session_ended_the_keys_begin_in_the_field_of_the_log_in(page, s
 
 
 def test_on_a_phone_the_filters_open_by_the_keyboard_and_are_one_line_before(page):
-    page.set_viewport_size({"width": 390, "height": 844})
+    page.set_viewport_size({"width": 360, "height": 800})
     for path, inside in (("/contacts", "Nível"), ("/audit", "Quem"), ("/report", "Responsável")):
         page.goto(path)
         opener, choice = page.get_by_role("button", name="Filtros"), page.locator(".filters").get_by_label(inside)
@@ -128,6 +128,21 @@ def test_on_a_phone_the_filters_open_by_the_keyboard_and_are_one_line_before(pag
     page.set_viewport_size({"width": 1280, "height": 800})
     expect(opener).to_be_hidden()
     expect(choice).to_be_visible()
+
+
+def test_on_a_phone_the_search_and_the_filters_of_the_log_are_one_line(page, site):
+    make_delivery(db.session.query(Contact).first(), 3)
+    db.session.commit()
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto("/deliveries")
+    assert page.locator(".filters").bounding_box()["height"] < 80
+
+
+def test_on_a_phone_the_state_of_the_webhook_stands_above_what_ends_it(page):
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto("/webhook")
+    places = [page.get_by_role("heading", name=name).bounding_box()["y"] for name in ("Situação", "Parar de enviar")]
+    assert places == sorted(places)
 
 
 def test_trouble_is_said_above_the_address_where_the_state_stands_far_below(page, site):

@@ -135,6 +135,15 @@ def test_a_row_offers_to_send_it_again_and_leads_back_to_the_list(admin, member,
     assert answer.location == "/deliveries?status=failed"
 
 
+def test_the_button_of_a_row_says_whose_delivery_it_sends_again(admin, failed):
+    page = admin.get("/deliveries?status=failed").text
+    names = [delivery.contact.name for delivery in failed]
+    assert sorted(re.findall(r'aria-label="Reenviar: ([^"]+)"', page)) == sorted(names)
+    of_contact = admin.get(f"/contacts/{failed[0].contact_id}").text
+    names = re.findall(r'aria-label="Reenviar: ([^"]+)"', of_contact)
+    assert [bool(re.fullmatch(r"\d+ de .+ \d\d:\d\d:\d\d", name)) for name in names] == [True]  # its moment
+
+
 def test_what_may_have_been_received_is_said_and_asked_about(admin, company, failed):
     delivery = fail(make_delivery(make_contact(company)), sent=True)
     url = f"/deliveries/{delivery.webhook_id}"
