@@ -101,6 +101,18 @@ def test_a_member_that_an_object_has_twice_is_named_and_nothing_is_saved(api: Ca
     assert api.get("/contacts").json["items"] == []
 
 
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/contacts?level=1&level=3", ["level"]),
+        ("/deliveries?status=failed&limit=1&status=pending&limit=1", ["status", "limit"]),
+    ],
+)
+def test_a_parameter_that_is_given_twice_is_named(api: Caller, path: str, names: list[str]) -> None:
+    problem = check_problem(api.get(path), 422, "invalid_fields")
+    assert field_errors(problem) == dict.fromkeys(names, "repeated_field")
+
+
 def test_the_documents_example_of_a_contact_is_accepted_and_what_comes_back_too(app: Flask, api: Caller) -> None:
     document: Any = api.get("/openapi.json").json
     operation = document["paths"]["/api/v1/contacts"]["post"]

@@ -39,6 +39,12 @@ class JsonParser(FlaskParser):
         """The body's value; nothing where the schema says `optional_body` and there is none. Raises Problem."""
         return missing if getattr(schema, "optional_body", False) and not req.get_data() else read_json(req)
 
+    def load_querystring(self, req: Request, schema: Schema) -> Any:
+        """The query's values, each of which stands there once. Raises Problem."""
+        if repeated := [name for name, values in req.args.lists() if len(values) > 1]:
+            refuse([(name, "repeated_field") for name in repeated])
+        return super().load_querystring(req, schema)
+
     def handle_error(self, error: ValidationError, *_args: Any, **_kwargs: Any) -> NoReturn:
         """Answer 422. Webargs puts the messages below the name of the place that they are about."""
         refuse([found for messages in error.messages_dict.values() for found in flatten(messages)])

@@ -57,7 +57,7 @@ FIELD_SENTENCES = {
     "required": _l("É obrigatório."),
     "null": _l("Não pode ser null."),
     "unknown_field": _l("Este campo não existe."),
-    "repeated_field": _l("Este campo está mais de uma vez no mesmo objeto: não se sabe qual vale."),
+    "repeated_field": _l("Este campo veio mais de uma vez: não se sabe qual vale."),
     "unknown": _l("Não existe contato com este número na sua empresa."),
     "unknown_level": _l("O nível de interesse é 1, 2, 3 ou null."),
     "unknown_value": _l("Não é um dos valores possíveis."),
