@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from benchmarks.pages import Installation, install, log_in
+from benchmarks.long_log import Installation, install
+from benchmarks.pages import log_in
 from portal.clock import utcnow
 from portal.database.db import db
 from portal.database.upkeep import size_of
