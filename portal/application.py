@@ -30,7 +30,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The application, ready to serve; it starts nothing and sends nothing. Raises SettingError."""
     settings = settings or load_settings()
     app = Flask("portal", instance_path=str(settings.instance), static_folder=None)
-    app.request_class = BoundedRequest
+    app.request_class, app.session_interface = BoundedRequest, sessions.CookieSessions()
+    app.ensure_sync = lambda view: view  # type: ignore[method-assign, assignment] # none is async
     app.config.from_mapping(flask_config(settings))
     logs.configure(settings.log_format)
     if settings.proxy_hops:

@@ -14,7 +14,7 @@ from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher
+from waitress.task import ThreadedTaskDispatcher, WSGITask
 
 from portal import clock
 from portal.database.db import BUSY_TIMEOUT_SECONDS, patience
@@ -87,9 +87,29 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return taken
 
 
+class Answer(WSGITask):  # type: ignore[misc]
+    """An answer, whose head goes out with the beginning of its body, and not before it in a packet of its own."""
+
+    wrote_header: bool
+
+    def write(self, data: bytes) -> None:
+        if not self.wrote_header:
+            self.channel.head, self.wrote_header = self.build_response_header(), True
+        super().write(data)
+        if self.channel.head:
+            self.channel.write_soon(b"")
+
+
 class Channel(HTTPChannel):  # type: ignore[misc]
-    parser_class = Parser
+    parser_class, task_class = Parser, Answer
     patient_until = 0.0  # Until when its request may wait for other writers. Waiting for a thread counts.
+    head = b""  # of the answer that is being written, until it is sent
+
+    def write_soon(self, data: Any) -> int:
+        if self.head:
+            data, self.head = self.head + data, b""
+        sent: int = super().write_soon(data)
+        return sent
 
     def service(self) -> None:
         with patience(max(0.0, self.patient_until - clock.monotonic())):

@@ -5,7 +5,8 @@ It ends after eight hours without a request, after seven days in any case, and w
 
 from datetime import timedelta
 
-from flask import abort, request, session
+from flask import Flask, Request, Response, abort, request, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user, login_user
@@ -30,6 +31,19 @@ NO_PASSWORD = _l(
 DRAFT: Purpose = "second_factor_draft"
 # How long somebody may take to scan a second factor's secret and type its first code.
 DRAFT_LIFETIME = timedelta(minutes=15)
+
+
+class CookieSessions(SecureCookieSessionInterface):
+    """Flask's sessions in signed cookies. Where none comes in or goes out, nothing is made that signs or checks."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return super().open_session(app, request) if "Cookie" in request.headers else self.session_class()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if session or session.modified:
+            super().save_session(app, session, response)
+        elif session.accessed:
+            response.vary.add("Cookie")
 
 
 def begin(user: User) -> None:

@@ -82,6 +82,25 @@ def post(web: WebServer, token: str) -> tuple[int, bytes, float]:
     return ask(web, "/api/v1/contacts", "POST", b'{"contact": {"name": "Ana"}}', **headers)
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["/healthz", "/", "/static/app.css", "/none"])
+def test_an_answer_is_sent_at_once_head_and_body(
+    web: WebServer, monkeypatch: pytest.MonkeyPatch, path: str, method: str
+) -> None:
+    sent: list[bytes] = []
+    send = connections.Channel.send
+    monkeypatch.setattr(
+        connections.Channel, "send", lambda self, data, **how: sent.append(bytes(data)) or send(self, data, **how)
+    )
+    _, content, _ = ask(web, path, method)
+    head, end, body = b"".join(sent).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 ")
+    assert body == content
+    assert bool(content) == (method == "GET")
+    assert end in sent[0]
+    assert sent[0].endswith(end) == (method == "HEAD")
+
+
 @contextmanager
 def open_sockets(web: WebServer, count: int, sent: bytes = HALF) -> Iterator[list[socket.socket]]:
     with ExitStack() as held:

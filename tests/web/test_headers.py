@@ -2,6 +2,7 @@
 
 import pytest
 from flask import Flask, Response, session
+from flask.sessions import SecureCookieSessionInterface
 
 from portal.views.account import remember_language
 from portal.web.headers import CONTENT_SECURITY_POLICY
@@ -34,6 +35,24 @@ def test_every_cookie_is_out_of_reach_of_scripts_and_of_other_sites(
     assert set(own) == {"HttpOnly", "SameSite=Lax", "Path=/"} | more
     kept = [fact for fact in language if not fact.startswith(("Expires=", "Max-Age="))]
     assert (set(kept), "Max-Age=31536000" in language) == (set(own), True)
+
+
+def test_nothing_is_made_to_sign_or_check_where_no_session_comes_in_and_none_goes_out(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    make = SecureCookieSessionInterface.get_signing_serializer
+    monkeypatch.setattr(
+        SecureCookieSessionInterface,
+        "get_signing_serializer",
+        lambda self, app: asked.append("signer") or make(self, app),
+    )
+    client = app.test_client(use_cookies=False)
+    answers = [client.get(path) for path in ("/healthz", "/api/v1/contacts")]
+    assert asked == []
+    assert ["Cookie" in answer.headers.get("Vary", "") for answer in answers] == [True, True]
+    assert client.get("/login").headers["Set-Cookie"]
+    assert asked == ["signer"]
 
 
 @pytest.mark.parametrize(
