@@ -5,9 +5,11 @@ IMMEDIATE for whoever may write. A transaction inside `reading()` is DEFERRED, b
 databases.
 """
 
+import math
 import os
+import select
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -30,6 +32,7 @@ BUSY_TIMEOUT_SECONDS = 15
 MOST_CONNECTIONS = 30  # more than a process has threads: none waits for a connection while others wait for a lock
 # As for disks that do not turn: else PostgreSQL finds one company's last rows by a walk through those of all.
 RANDOM_PAGE_COST = 1.1
+ASKED_EVERY_SECONDS = 1.0  # how often a connection of PostgreSQL is asked whether it still works, before it is used
 SYNCHRONOUS = "FULL"  # a commit waits for SQLite's disk: what was answered survives a power cut
 INCREMENTAL = 2  # SQLite's name for a file that shrinks when it is told to, a few pages at a time
 # SQLite's log goes into the file so seldom: most pages of it are written again soon, and whoever commits waits for all.
@@ -142,12 +145,39 @@ def prepare_engine(engine: Engine) -> None:
         event.listen(engine, "connect", _open_postgresql)
         event.listen(engine, "begin", _begin_postgresql)
         engine.dialect.do_rollback = _roll_back_postgresql  # type: ignore[method-assign, assignment]
+        engine.dialect.do_ping = ask_seldom(engine.dialect.do_ping)  # type: ignore[method-assign, assignment]
 
 
 def take_turns(engine: Engine, turn: Turn) -> None:
     """Let the transactions of an engine of SQLite begin and end with this turn."""
     event.listen(engine, "begin", partial(_begin_sqlite, turn=turn))
     turn.end_with(engine)
+
+
+def ask_seldom(ask: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """The same question whether a connection works, but not for one that a moment ago did and is silent.
+
+    A server that ends a connection says so, and nothing else is said to one that nobody uses.
+    """
+    asked_at: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
+
+    def ask_or_listen(connection: Any) -> bool:
+        now = clock.monotonic()
+        if now - asked_at.get(connection, -math.inf) < ASKED_EVERY_SECONDS and _is_silent(connection):
+            return True
+        asked_at[connection] = now
+        return ask(connection)
+
+    return ask_or_listen
+
+
+def _is_silent(connection: Any) -> bool:
+    """Whether nothing came in by a connection, which is not closed on this side either."""
+    if connection.closed:
+        return False
+    incoming = select.poll()
+    incoming.register(connection.fileno(), select.POLLIN)
+    return not incoming.poll(0)
 
 
 def always_take_indexes(engine: Engine) -> None:

@@ -3,6 +3,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import Connection, text, update
@@ -125,6 +126,21 @@ def test_a_connection_that_breaks_during_a_look_says_so_and_is_taken_no_more(app
     with pytest.raises(OperationalError, match="terminating connection"), looking(db.engine) as connection:
         connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
     assert tokens.find_bearer(db.engine, "cat_none_none") is None
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_connections_that_the_server_ended_a_moment_after_their_use_are_replaced_before_anybody_gets_them(
+    app: Flask,
+) -> None:
+    db.session.remove()
+    db.engine.dispose()
+    for _ in range(2):  # asked just now whether it works
+        with looking(db.engine) as connection:
+            pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    with psycopg.connect(str(db.engine.url.render_as_string(hide_password=False)).replace("+psycopg", "")) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 10000)", (pid,))  # which waits until it is gone
+    assert tokens.find_bearer(db.engine, "cat_none_none") is None
+    assert db.session.scalar(text("SELECT pg_backend_pid()")) != pid
 
 
 def is_in_transaction(connection: Connection) -> bool:

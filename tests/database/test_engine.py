@@ -1,5 +1,6 @@
 """What a connection is told when it opens, begins and ends, how long who writes waits, and what no error quotes."""
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from portal.database.db import (
     POOLED,
     SCANS_ASIDE,
     always_take_indexes,
+    ask_seldom,
     db,
     engine_options,
     patience,
@@ -121,6 +123,35 @@ def test_a_transaction_of_postgresql_begins_with_what_holds_for_it_alone(
         for each in reversed(entered):
             each.__exit__(None, None, None)
         assert (words, driver.read_only) == (told, read_only)
+
+
+def test_a_connection_is_asked_once_a_second_whether_it_works_and_at_once_when_something_came_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[float] = []
+    now = [100.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: now[0])
+    here, there = socket.socketpair()
+
+    class Connection:
+        closed, fileno = False, here.fileno
+
+    connection = Connection()
+    ask = ask_seldom(lambda _: asked.append(now[0]) is None)
+    with here, there:
+        for moment in (100.0, 100.9, 101.0, 101.9):
+            now[0] = moment
+            assert ask(connection)
+        assert asked == [100.0, 101.0]
+        assert ask(Connection())
+        assert asked == [100.0, 101.0, 101.9]  # another is asked for itself
+        there.send(b"E")
+        assert ask(connection)
+        assert asked[3:] == [101.9]
+        here.recv(1)
+        connection.closed = True
+        assert ask(connection)
+        assert asked[4:] == [101.9]
 
 
 @pytest.mark.parametrize(("read_only", "end"), [(None, "ROLLBACK"), (True, "COMMIT")])
