@@ -57,6 +57,7 @@ WORDS = {
     ),
     "ROW_WORDS": (
         "unclosed_quote extra_cells line_too_long too_many_columns no_contact footer title repeated_header "
+        "other_table of_other_table "
         "explains_columns example_row row_joined nuls_removed not_json repeated_field merged_away not_saved"
     ),
     "FILE_WORDS": (

@@ -55,14 +55,14 @@ def is_explanation(fields: Cells, readers: Sequence[Reader]) -> bool:
     for field, text in rest:
         is_odd = _is_label(text)
         if field in readable and not is_odd:
-            if _is_read(field, readable[field], text):
+            if is_read(field, readable[field], text):
                 return False
             is_odd = True
         odd += is_odd
     return odd * 2 >= len(rest)
 
 
-def _is_read(field: str, read: Callable[..., Any], text: str) -> bool:
+def is_read(field: str, read: Callable[..., Any], text: str) -> bool:
     """Whether a cell is of its column's kind, and not a sentence that shows how one looks, or a word for an id."""
     mark = {"linkedin": "/", "email": "@"}.get(field, "")
     try:

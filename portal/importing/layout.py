@@ -233,6 +233,7 @@ def _find_header(records: list[Record]) -> Record:
     """
     if not records:
         raise FileProblem("empty")
+    records = records[: _end_of_first(records)]
     best = max(records, key=lambda record: (_recognised(record), -record.line))
     if _recognised(best):
         above = [record for record in records if record.line < best.line]
@@ -241,6 +242,16 @@ def _find_header(records: list[Record]) -> Record:
     else:
         best = next((record for record in records if record.problem or len(record.cells) > 1), records[0])
     return best._replace(line=next((record.line - 1 for record in records if record.line > best.line), best.line))
+
+
+def _end_of_first(records: list[Record]) -> int:
+    """How many records there are until somebody follows names of columns: other names below are of another table."""
+    is_named = False
+    for place, record in enumerate(records):
+        if is_named and _is_of_somebody(record):
+            return place + 1
+        is_named = is_named or _recognised(record) > 1
+    return len(records)
 
 
 def _with_rest(header: Record, below: Record | None) -> Record:

@@ -32,6 +32,7 @@ class Record(NamedTuple):
     problem: str | None = None
     is_below: bool = False  # a line of a single cell, at the end of the table and after an empty one
     goes_on: int = 0  # the line with the rest of a row that was broken in two
+    is_after_gap: bool = False  # behind an empty line, or behind lines of a single cell below one
 
 
 def read_records(
@@ -106,14 +107,14 @@ class _Records:
             if not any(map(str.strip, cells)):
                 is_after_gap = True
                 continue
-            is_after_gap = is_after_gap and len(cells) == 1 and self._width > 2
+            is_behind, is_after_gap = is_after_gap, is_after_gap and len(cells) == 1 and self._width > 2
             if len(cells) < self._width and not is_after_gap:
                 self._has_short_rows = True
             is_below = is_after_gap and not self._has_short_rows
             problem = "too_many_columns" if len(cells) > MAX_COLUMNS else None
             is_short = sum(map(len, attempt.lines)) <= MAX_CELL
             kept = tuple(cells) if is_short else tuple(cell[:MAX_CELL] for cell in cells)
-            yield Record(attempt.line, kept, problem, is_below)
+            yield Record(attempt.line, kept, problem, is_below, is_after_gap=is_behind)
 
     def _next(self) -> Attempt | None:
         """The next record, as far as the quotes around it tell."""

@@ -42,6 +42,7 @@ from portal.importing.order import Order
 from portal.importing.own import own_columns, path_of, read_own
 from portal.importing.reading import Record
 from portal.importing.refused import as_text, leave_out
+from portal.importing.tables import Tables
 from portal.models import Company, User
 from portal.rules.folding import fold
 from portal.rules.formulas import unguard
@@ -100,6 +101,7 @@ class RowReader:
         self.places = [name for name in ("city", "state", "country") if name in columns]
         self.has_owners = not {"owner_name", "owner_email"}.isdisjoint(columns)
         self.readers = [each for each in READERS if each[1] in columns]
+        self._tables = Tables(dict(self._columns), self.readers)
 
     def read(self, record: Record) -> Reading:
         """The contact and the level of one row, with what was doubtful. Raises InvalidContact for a bad row."""
@@ -112,8 +114,12 @@ class RowReader:
             return self._read_own(record.cells)
         cells = [read_text(cell) for cell in record.cells]
         said_of = self._cells_of_fields(cells)
-        readers = self.readers if record.line <= self._layout.header_line + WITHIN_LINES else ()
-        if reason := "footer" if record.is_below else find_reason(cells, self._names, said_of, readers):
+        is_at_top = record.line <= self._layout.header_line + WITHIN_LINES and not self._tables.has_people
+        readers = self.readers if is_at_top else ()
+        reason = "footer" if record.is_below else find_reason(cells, self._names, said_of, readers)
+        if reason == "repeated_header":
+            self._tables.begin_again()
+        if reason := reason or self._tables.find_header(record, cells, said_of):
             said = " · ".join(filter(None, cells))
             return Reading(None, (Note("", reason, None, said),) if said else ())
         if any(cells[len(self._layout.header) :]):

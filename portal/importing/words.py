@@ -134,6 +134,10 @@ ROW_WORDS = {
     "no_contact": _l("A linha não tem nada de um contato."),
     "footer": _l("A linha é do rodapé ou do total de um relatório, e não é um contato."),
     "title": _l("A linha é só o título das que vêm abaixo, e não é um contato."),
+    "other_table": _l("A linha começa outra tabela, com outras colunas: as linhas dela não entram."),
+    "of_other_table": _l(
+        "A linha é de outra tabela, que começa acima com outras colunas: ponha-a em um arquivo ou uma aba própria."
+    ),
     "repeated_header": _l("A linha repete o cabeçalho, e não é um contato."),
     "explains_columns": _l("A linha explica as colunas, e não é um contato."),
     "example_row": _l("A linha é um exemplo de como preencher, e não é um contato."),

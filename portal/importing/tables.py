@@ -1,0 +1,88 @@
+"""A second table below the first one, with other columns: its header is told, and no row of it becomes a contact."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from portal.contacts.checking import InvalidContact
+from portal.importing.headings import NAMES, Cells, Reader, is_read
+from portal.importing.naming import MAYBE_NAMES, SURE_NAMES, by_name
+from portal.importing.reading import Record
+from portal.rules.identity import says_nothing
+
+
+class Tables:
+    """Which table of a file its rows belong to, told one after the other. `columns` are the first one's fields."""
+
+    def __init__(self, columns: Mapping[int, str], readers: Sequence[Reader]) -> None:
+        self._columns = columns
+        sure = [(field, read) for _, field, read, problem in readers if problem]
+        self._readers = sorted(sure, key=lambda each: each[0] != "email")  # what most rows have, and is told soonest
+        self._is_other = self._is_named = False
+        self.has_people = False  # so far: what is left out then is none that explains the columns
+
+    def begin_again(self) -> None:
+        """The header of the first table stands here once more."""
+        self._is_other = False
+
+    def find_header(self, record: Record, cells: Sequence[str], fields: Cells) -> str | None:
+        """Why a row is no contact: it is a header, of the first table in other words or of another one.
+
+        Raises InvalidContact for a row of another table. Where no name of its header is known, the first table goes on
+        with a row that has something of a person in its column.
+        """
+        is_ours = any(is_read(field, read, text) for field, read in self._readers for _, text in fields.get(field, ()))
+        self.has_people = self.has_people or is_ours
+        if is_ours and not (self._is_other and self._is_named):
+            self._is_other = False
+            return None
+        if (found := self._begin(record, cells, fields)) is None and self._is_other:
+            raise InvalidContact("", "of_other_table")
+        return found
+
+    def _begin(self, record: Record, cells: Sequence[str], fields: Cells) -> str | None:
+        names = [text for field in NAMES for _, text in fields.get(field, ())]
+        is_label = all(map(_field_called, names))
+        if not (is_label or record.is_after_gap):
+            return None
+        filled = {column: cell for column, cell in enumerate(cells) if cell}
+        named = {column: field for column, cell in filled.items() if (field := _field_called(cell))}
+        is_named = is_label and len(named) > 1 and len(named) * 2 >= len(filled)
+        is_odd = not self._is_other and all(map(_is_title, filled.values())) and self._is_unreadable(fields)
+        if not (is_named or is_odd):
+            return None
+        self._is_named = is_named
+        self._is_other = not (is_named and all(self._is_called(*each) for each in named.items()))
+        return "other_table" if self._is_other else "repeated_header"
+
+    def _is_called(self, column: int, field: str) -> bool:
+        """Whether this field, or another part of a name, is what the first table has in the column."""
+        ours = self._columns.get(column)
+        return ours == field or {ours, field} <= set(NAMES)
+
+    def _is_unreadable(self, fields: Cells) -> bool:
+        """Whether a cell is not what its column holds, and says something."""
+        return any(
+            not says_nothing(text) and _read(read, text) is None
+            for field, read in self._readers
+            for _, text in fields.get(field, ())
+        )
+
+
+def _field_called(cell: str) -> str | None:
+    """The field of a name; `Lead 12` is somebody's whose name is not known."""
+    return None if _has_digits(cell) else by_name(cell, SURE_NAMES) or by_name(cell, MAYBE_NAMES)
+
+
+def _is_title(cell: str) -> bool:
+    return not cell[:1].islower() and not _has_digits(cell)
+
+
+def _has_digits(cell: str) -> bool:
+    return any(map(str.isdecimal, cell))
+
+
+def _read(read: Callable[..., Any], text: str) -> Any:
+    try:
+        return read(text)
+    except ValueError:
+        return None

@@ -1,0 +1,90 @@
+"""A second table below the first one: its header and its rows are told, and none of them becomes a contact."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from portal.contacts.checking import InvalidContact
+from portal.importing.layout import examine, read_rows
+from portal.importing.reading import Record
+from portal.importing.rows import RowReader
+from tests.importing.conftest import blocks_of
+from tests.importing.test_rows import ZONE
+
+FIRST = (
+    "Nome,E-mail,Empresa,Telefone\nAna Lima,ana@x.test,Acme,11 98765-4321\nRui Paz,rui@x.test,,21 91234-5678\n"
+    "Ivo Rocha,ivo@x.test,Acme,11 98765-4322\n"
+)
+PEOPLE = ["Ana Lima", "Rui Paz", "Ivo Rocha"]
+NOT_OURS = ["of_other_table"] * 2
+
+
+def said_of(text: str) -> Sequence[str]:
+    """Of each row the contact's name, or why it is none."""
+    blocks = blocks_of(text.encode())
+    found = examine(blocks)
+    columns = [column.field for column in found.columns]
+    reader = RowReader(found.layout, columns, zone=ZONE, campaign=None, people={})
+
+    def said(record: Record) -> str:
+        try:
+            reading = reader.read(record)
+        except InvalidContact as error:
+            return error.problem
+        return reading.item.facts["name"] if reading.item else reading.notes[0].problem
+
+    return [said(record) for record in read_rows(blocks, found.layout) if record]
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "E-mail,Nome,Empresa,Telefone\nleo@x.test,Léo Dias,Delta,11 95555-1234\nbia@x.test,Bia Reis,,11 95555-1235\n",
+        "\nEmpresa,Contato,Cargo,Email\nDelta,Léo Dias,CEO,leo@x.test\nÔmega,Bia Reis,CTO,11 95555-1234\n",
+        "\nEmpresa,Contato,Cargo,Email,UF\nDelta,Léo Dias,CEO,leo@x.test,SP\nÔmega,Bia Reis,CTO,bia@x.test,RJ\n",
+        "\n\nProduto,Preço,Estoque\nCaneta,2.50,100\nLápis de cor,1.20,300\n",
+        ",,,\nCampanha,Total,,\nVerão,12,,\nInverno,7,,\n",
+        "Campanha,Total,,\nVerão,12,,\nInverno,7,,\n",
+        "\nEstoque\nProduto,Preço,,\nCaneta,,,\nLápis,barato,,\n",
+    ],
+)
+def test_no_row_of_another_table_becomes_a_contact(below: str) -> None:
+    said = [each for each in said_of(FIRST + below) if each != "footer"]
+    assert said == [*PEOPLE, "other_table", *NOT_OURS]
+
+
+def test_the_first_table_goes_on_below_its_header_in_these_words_or_others() -> None:
+    more = "Eva Sá,eva@x.test,,\n"
+    for header in (
+        "Nome,E-mail,Empresa,Telefone\n",
+        "Nome completo,Email,Organização,Celular\n",
+        "Contato,,Empresa,\n",
+    ):
+        assert said_of(f"{FIRST}\n{header}{more}") == [*PEOPLE, "repeated_header", "Eva Sá"]
+        other = "Empresa,Contato,Cargo,Email\nDelta,Léo,CEO,leo@x.test\nÔmega,Bia,,\n"
+        assert said_of(f"{FIRST}{other}{header}{more}") == [
+            *(*PEOPLE, "other_table", *NOT_OURS),
+            *("repeated_header", "Eva Sá"),
+        ]
+
+
+def test_the_first_table_goes_on_with_somebody_where_no_name_of_the_other_one_was_known() -> None:
+    below = "\nProduto,Preço,Estoque,\nCaneta,barata,,\nEva Sá,eva@x.test,,\nLéo Dias,,Delta,\n"
+    assert said_of(FIRST + below) == [*PEOPLE, "other_table", "of_other_table", "Eva Sá", "Léo Dias"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "Léo Dias,ligar antes,Delta,",
+        "Léo Dias,-,Delta,",
+        "Léo Dias,não tem,Delta,",
+        "Léo Dias,,Delta,",
+        "Léo Dias,Delta,,11 95555-1234",
+        "Léo Dias,,Empresa,",
+        "Léo Dias,,,",
+        "Lead 12,Contato 1,,",
+    ],
+)
+def test_somebody_below_an_empty_line_is_still_somebody(row: str) -> None:
+    assert said_of(f"{FIRST}\n{row}\nEva Sá,eva@x.test,,\n") == [*PEOPLE, row.partition(",")[0], "Eva Sá"]
