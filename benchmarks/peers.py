@@ -207,14 +207,14 @@ def install(peer: Peer) -> Path:
     """Install what is missing of what the peer needs; returns the Python that has it. Raises PeerFails."""
     missing = [package for package in peer.debian if not is_installed(package)]
     if missing:
-        install_by([str(ROOT / ".ci" / "programs"), *missing])
+        install_by([str(ROOT / ".ci" / "programs")], missing)
     if not peer.pip:
         return Path(sys.executable)
     home = ROOT / "build" / "bench" / "peers" / peer.name
     python, done, wanted = home / "bin" / "python", home / "installed", "\n".join(peer.pip)
     if not done.exists() or done.read_text() != wanted:
-        install_by([sys.executable, "-m", "venv", "--clear", str(home)])
-        install_by([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.pip])
+        install_by([sys.executable, "-m", "venv", "--clear"], [str(home)])
+        install_by([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"], peer.pip)
         done.write_text(wanted)
     return python
 
@@ -227,11 +227,10 @@ def is_installed(package: str) -> bool:
     return subprocess.run(query, capture_output=True, text=True, check=False).stdout == "installed"
 
 
-def install_by(command: Sequence[str]) -> None:
-    """Raises PeerFails where the command fails."""
-    done = subprocess.run(command, stdout=sys.stderr, check=False)
-    if done.returncode:
-        raise PeerFails(f"it could not be installed: {shlex.join(command)}")
+def install_by(command: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raises PeerFails where the command fails for what is wanted; why is told on standard error."""
+    if subprocess.run([*command, *wanted], stdout=sys.stderr, check=False).returncode:
+        raise PeerFails(f"{' '.join(wanted)} could not be installed")
 
 
 def main() -> None:

@@ -151,3 +151,23 @@ def test_what_a_process_started_is_measured_with_it() -> None:
         os.killpg(process.pid, 9)
     assert number == 3
     assert 0 < alone < together
+
+
+def test_peer_that_stands_still_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = load_work()
+    monkeypatch.setattr(work, "MOST_IDLE", 0.1)
+    with pytest.raises(SystemExit, match="3 were done, and then none"):
+        work.watch([], [], lambda: 3, 5)
+
+
+def test_peer_whose_worker_ended_is_not_waited_for() -> None:
+    with subprocess.Popen(["sh", "-c", "exit 7"]) as worker:
+        worker.wait()
+    with pytest.raises(SystemExit, match="ended with 7"):
+        load_work().watch([worker], [], lambda: 0, 5)
+
+
+def test_time_of_the_first_ones_is_added_for_they_were_not_watched() -> None:
+    begun, counts = time.monotonic(), [50, 50, 75, 100, 100]
+    figures = load_work().watch([], [os.getpid()], lambda: counts.pop(0) if len(counts) > 1 else 100, 100)
+    assert 0.1 < figures["seconds"] < 2 * (time.monotonic() - begun) + 0.1

@@ -23,6 +23,8 @@ import requests
 REDIS_PORT = 9873
 REDIS = f"redis://127.0.0.1:{REDIS_PORT}/0"
 LOG_FILE = "log.db"
+MOST_IDLE = 60.0
+"""Seconds without one more row after which a peer has failed."""
 TICKS = os.sysconf("SC_CLK_TCK")
 TABLE = """
 CREATE TABLE log (
@@ -145,24 +147,30 @@ def watch(
     these processes and of what they started, and the megabytes that they had together at most.
     """
     roots = [*(worker.pid for worker in workers), *services]
-    while not (begun := done()):
-        _fail_when_dead(workers)
+    for _ in _looks(workers, done, 1):
         time.sleep(0.01)
-    started, used, most, looked = time.monotonic(), cpu_seconds(roots), 0.0, 0.0
-    while done() < count:
-        _fail_when_dead(workers)
+    begun, started, used, most, measured = done(), time.monotonic(), cpu_seconds(roots), megabytes(roots), 0.0
+    for _ in _looks(workers, done, count):
         time.sleep(0.05)
-        if time.monotonic() > looked + 1:  # a look costs milliseconds of what is measured
-            most, looked = max(most, megabytes(roots)), time.monotonic()
+        if time.monotonic() > measured + 1:  # it costs milliseconds of what is measured
+            most, measured = max(most, megabytes(roots)), time.monotonic()
     share = count / (count - begun) if begun < count else 1  # the first ones were not timed
     seconds, cpu = time.monotonic() - started, cpu_seconds(roots) - used
     return {"seconds": seconds * share, "cpu_seconds": cpu * share, "megabytes": max(most, megabytes(roots))}
 
 
-def _fail_when_dead(processes: Sequence[subprocess.Popen[Any]]) -> None:
-    for process in processes:
-        if process.poll() is not None:
-            sys.exit(f"its worker ended with {process.returncode}")
+def _looks(workers: Sequence[subprocess.Popen[Any]], done: Callable[[], int], wanted: int) -> Iterator[None]:
+    """Yields until so many are done. Ends the program where a worker has ended, or nothing comes any more."""
+    seen, moved = 0, time.monotonic()
+    while (now := done()) < wanted:
+        if now > seen:
+            seen, moved = now, time.monotonic()
+        if time.monotonic() > moved + MOST_IDLE:
+            sys.exit(f"{now} were done, and then none for {MOST_IDLE:.0f} s")
+        for worker in workers:
+            if worker.poll() is not None:
+                sys.exit(f"its worker ended with {worker.returncode}")
+        yield
 
 
 def family(roots: Sequence[int]) -> dict[int, list[str]]:
