@@ -21,12 +21,14 @@ class Findings:
 
     def __init__(self, *, is_kept: bool) -> None:
         self.kept: list[Finding] = []
+        self.counts: Counter[str] = Counter()  # what the chunks did so far
         self._is_kept = is_kept
         self._explain = row_explainer()
         self._warned: Counter[tuple[str, str]] = Counter()
 
     def tell(self, done: Done) -> None:
         """Take what a chunk found: every bad row with its line, and the first warnings of each kind."""
+        self.counts += done.counts
         for finding in Finding.read(done.kept.get("finding", b"")):
             if self._is_kept:
                 self.kept.append(finding)
@@ -72,19 +74,20 @@ def show_columns(order: Order) -> None:
             click.echo(inert(f"{label}: {', '.join(names)}."))
 
 
-def print_report(order: Order, counts: Counter[str], findings: list[Finding], *, total: int, dry_run: bool) -> None:
-    """What became of the file, for programs."""
+def print_report(order: Order, told: Findings, *, total: int, dry_run: bool, is_interrupted: bool = False) -> None:
+    """What became of the file, for programs: of one that was interrupted, as far as it came."""
     explain, layout = row_explainer(), order.layout
     rows = [
         {"line": row.line, "field": row.field, "problem": row.problem, "message": explain(row)}
         | ({"column": row.column, "said": "".join(row.cells)} if row.is_warning else {})
-        for row in findings
+        for row in told.kept
     ]
     columns = zip(column_names(layout.header), order.columns, order.offers, strict=True)
     summary = {
         "kind": layout.kind,
         "rows": total,
         "dry_run": dry_run,
+        "interrupted": is_interrupted,
         "encoding": layout.encoding,
         "sheet": layout.sheet,
         "other_sheets": layout.other_sheets,
@@ -93,4 +96,4 @@ def print_report(order: Order, counts: Counter[str], findings: list[Finding], *,
         "repeated_names": layout.repeated_names,
     }
     lists = {"bad_rows": [row for row in rows if "said" not in row], "warnings": [row for row in rows if "said" in row]}
-    print_json(summary | {name: counts[name] for name in (*COUNTS, *MORE_COUNTS)} | lists)
+    print_json(summary | {name: told.counts[name] for name in (*COUNTS, *MORE_COUNTS)} | lists)

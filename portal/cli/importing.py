@@ -1,6 +1,7 @@
 """`portal import` and `portal undo`."""
 
 import shutil
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -23,6 +24,7 @@ from portal.importing import undoing
 from portal.importing.chunks import Pace, cut_into_chunks
 from portal.importing.columns import FIELDS
 from portal.importing.encoding import ENCODINGS, Blocks, FileProblem, NoName, find_encoding
+from portal.importing.findings import read_findings
 from portal.importing.mapping import choose_by_name, recall, require_name
 from portal.importing.order import KIND as IMPORT
 from portal.importing.order import Order
@@ -31,7 +33,7 @@ from portal.importing.rows import row_reader
 from portal.importing.running import HELD_HERE, begin_here
 from portal.importing.spreadsheet import Table, as_text_file
 from portal.importing.words import KIND_WORDS, explain_problem
-from portal.models import Company, User
+from portal.models import Company, Task, User
 from portal.people import users
 from portal.tasks import store
 from portal.tasks.store import Chunk, Done, TaskClaim
@@ -106,7 +108,7 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
     of the same header too. A row that is not accepted is reported on standard error with its line and loses no other;
     the exit code is then 1.
     """
-    with console.open_app(), open_file(file, asked["sheet"]) as table:
+    with console.open_app(), heeding_sigterm(), open_file(file, asked["sheet"]) as table:
         company = console.pick_company(company_name)
         actor, owner = Actor(company.id, CONSOLE), find_owner(db.session, company, asked["owner"])
         order, total = read_order(table, owner, filename="stdin" if str(file) == "-" else file.name, asked=asked)
@@ -121,10 +123,17 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
             click.echo(f"Webhooks to send: {webhooks}.")
         held = None if dry_run else begin_here(db.session, actor, order, total=total)
         told = Findings(is_kept=as_json)
-        with closing(import_here(held, order, table.blocks) if held else rehearsed) as chunks:
-            counts = follow(chunks, total, told.tell, label="Checking" if dry_run else "Importing", is_hidden=as_json)
+        try:
+            with closing(import_here(held, order, table.blocks) if held else rehearsed) as chunks:
+                label = "Checking" if dry_run else "Importing"
+                counts = follow(chunks, total, told.tell, label=label, is_hidden=as_json)
+        except KeyboardInterrupt:
+            if as_json:
+                told = told_by(held) if held else told
+                print_report(order, told, total=total, dry_run=dry_run, is_interrupted=True)
+            raise
         if as_json:
-            print_report(order, counts, told.kept, total=total, dry_run=dry_run)
+            print_report(order, told, total=total, dry_run=dry_run)
         else:
             told.tell_rest()
             show_columns(order)
@@ -133,6 +142,16 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
                 click.echo(f"`portal undo {held.task_id}` takes it back.")
     if counts["bad"]:
         raise SystemExit(1)
+
+
+@contextmanager
+def heeding_sigterm() -> Iterator[None]:
+    """Inside, SIGTERM is what Ctrl-C is."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def follow(
@@ -168,6 +187,15 @@ def import_here(held: TaskClaim, order: Order, blocks: Blocks) -> Generator[Done
         db.session.close()
         with Session(db.engine) as session, session.begin():  # an interrupt may leave the other one of no use
             store.finish(session.connection(), held, now=clock.utcnow(), reason=reason)
+
+
+def told_by(held: TaskClaim) -> Findings:
+    """What an import that was interrupted had done by then, whatever of it was told."""
+    told = Findings(is_kept=True)
+    with reading(), Session(db.engine) as session:
+        told.counts += Counter(session.get_one(Task, held.task_id).counts)
+    told.kept += read_findings(db.engine, held.task_id)
+    return told
 
 
 def find_owner(session: Session, company: Company, email: str | None) -> User:

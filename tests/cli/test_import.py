@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from portal.cli import importing as import_command
 from portal.database.db import db
 from portal.importing import chunks
 from portal.models import Classification, Contact, Delivery, Task
@@ -339,3 +341,28 @@ def test_an_import_that_is_interrupted_says_what_becomes_of_it(
     assert (task.status, task.reason, task.position) == ("failed", "interrupted", chunks.CHUNK_ROWS)
     assert f"What is saved stays; `portal undo {task.id}` takes it back." in result.stderr
     assert (result.exit_code, len(names())) == (1, chunks.CHUNK_ROWS)
+
+
+def test_sigterm_is_what_ctrl_c_is_and_json_says_how_far_it_came(
+    run: Run, company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "contatos.csv"
+    path.write_text("Nome\n" + "".join(f"Pessoa {number}\n" for number in range(chunks.CHUNK_ROWS + 1)))
+    original, before = import_command.do_chunk, signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    def do_one(*given: Any) -> Any:
+        done = original(*given)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return done
+
+    monkeypatch.setattr(import_command, "do_chunk", do_one)
+    try:
+        result = run("import", path, "--no-webhook", "--json")
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN, "as before"
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    task = db.session.query(Task).one()
+    assert (task.status, task.reason, result.exit_code) == ("failed", "interrupted", 1)
+    said = json.loads(result.stdout)
+    assert (said["interrupted"], said["rows"], said["created"]) == (True, chunks.CHUNK_ROWS + 1, chunks.CHUNK_ROWS)
+    assert f"`portal undo {task.id}` takes it back." in result.stderr
