@@ -61,8 +61,7 @@ def check_instance(settings: Settings) -> Iterator[Finding]:
         return
     mode = stat.S_IMODE(folder.stat().st_mode)
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        whose = f"It belongs to user {folder.stat().st_uid}, and this is user {os.geteuid()}"
-        yield Finding("instance", "fail", f"{folder} cannot be written. {whose}: chown it, or run as the other.")
+        yield Finding("instance", "fail", _explain_locked(folder))
     elif mode & 0o007:
         yield Finding("instance", "warn", f"{folder} is open to every user of this machine: chmod 750 {folder}")
     else:
@@ -74,6 +73,16 @@ def check_instance(settings: Settings) -> Iterator[Finding]:
     level = "fail" if free < VERY_LITTLE_SPACE else "warn" if free < LITTLE_SPACE else "ok"
     advice = "" if level == "ok" else ": make room before the database cannot be written any more"
     yield Finding("disk", level, f"{free // MEGABYTE} MB free{advice}")
+
+
+def _explain_locked(folder: Path) -> str:
+    """Why this user cannot write to a folder, and what to do."""
+    owner, user = folder.stat().st_uid, os.geteuid()
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return f"{folder} cannot be written: its disk is read-only. Mount it for writing; a defect may be behind it."
+    if owner == user:
+        return f"{folder} cannot be written by its own user: chmod u+rwx {folder}"
+    return f"{folder} cannot be written. It belongs to user {owner}, and this is user {user}: chown it, or run as it."
 
 
 def check_base_url(settings: Settings) -> Iterator[Finding]:
@@ -152,7 +161,7 @@ def check_backups(settings: Settings) -> Iterator[Finding]:
         yield Finding("backups", "fail", f"{settings.backups} is no folder, so none can be made: move it away.")
         return
     if settings.backups.exists() and not os.access(settings.backups, os.W_OK | os.X_OK):
-        yield Finding("backups", "fail", f"{settings.backups} cannot be written: chown it to the portal's user.")
+        yield Finding("backups", "fail", _explain_locked(settings.backups))
         return
     made_at = nightly.last_made_at(settings.backups)
     if made_at is None:

@@ -64,9 +64,30 @@ def test_a_folder_that_is_elsewhere_is_well_and_one_of_another_user_fails(
         with monkeypatch.context() as patch:
             patch.setattr(os, "access", lambda _, asked, refused=refused: not asked & refused)
             (first, *_) = said(checks.check_instance(settings))
-        user = os.geteuid()
-        whose = f"It belongs to user {user}, and this is user {user}: chown it, or run as the other."
-        assert first == ("instance", "fail", f"{settings.instance} cannot be written. {whose}")
+        folder = settings.instance
+        assert first == ("instance", "fail", f"{folder} cannot be written by its own user: chmod u+rwx {folder}")
+
+
+@pytest.mark.parametrize(
+    ("user", "flag", "words"),
+    [
+        (1, 0, ". It belongs to user {}, and this is user {}: chown it, or run as it."),
+        (0, os.ST_RDONLY, ": its disk is read-only. Mount it for writing; a defect may be behind it."),
+    ],
+)
+def test_what_cannot_be_written_is_told_by_its_cause(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, user: int, flag: int, words: str
+) -> None:
+    settings.backups.mkdir()
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "geteuid", lambda: owner + user)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=flag))
+    with_free(monkeypatch, PLENTY)
+    told = words.format(owner, owner + user)
+    assert said(checks.check_instance(settings))[0][2] == f"{settings.instance} cannot be written{told}"
+    [(_, level, message)] = said(checks.check_backups(replace(settings, backup_at=time(3))))
+    assert (level, message) == ("fail", f"{settings.backups} cannot be written{told}")
 
 
 @pytest.mark.parametrize(("mode", "is_open"), [(0o600, False), (0o610, True), (0o601, True), (0o644, True)])
@@ -131,7 +152,7 @@ def test_backups_are_off_none_yet_or_cannot_be_made(settings: Settings, monkeypa
     assert said(checks.check_backups(settings)) == [("backups", "warn", f"None is in {place} yet.")]
     with monkeypatch.context() as patch:
         patch.setattr(os, "access", lambda *_: False)
-        words = f"{place} cannot be written: chown it to the portal's user."
+        words = f"{place} cannot be written by its own user: chmod u+rwx {place}"
         assert said(checks.check_backups(settings)) == [("backups", "fail", words)]
     place.rmdir()
     place.touch()
