@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, literal, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, exists, literal, select, true, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.contacts.filtering import ContactFilter, select_contacts
@@ -13,6 +13,7 @@ from portal.models import Classification, Contact
 
 PAGE_SIZE = 20
 COUNT_CAP = 1000  # counting stops beyond: that there are more than so many answers the question
+FEW = 300  # contacts that match: no more are read by their numbers, and others in the order of the list
 # What the list goes by, and whether that rises. Contacts that have no such come after all that have one.
 SORTS: dict[str, tuple[Any, bool]] = {
     "name": (Contact.search_name, True),
@@ -32,10 +33,12 @@ def page_contacts(
     before: str | None = None,
     sort: str = "name",
     with_messages: bool = False,
+    matching: Sequence[int] | None = None,
 ) -> Page[Contact]:
     """The contacts that match, in the order of one of `SORTS`: the first, those after `cursor` or just before `before`.
 
-    `with_messages` reads the threads of the whole page at once. Raises InvalidCursor, also for a contact that is gone.
+    `with_messages` reads the threads of the whole page at once. `matching` is what `find_matching` found, where the
+    caller has asked for it. Raises InvalidCursor, also for a contact that is gone.
     """
     after = None
     if place := before or cursor:
@@ -43,7 +46,10 @@ def page_contacts(
         after = session.execute(select(SORTS[sort][0], Contact.id).where(*is_there)).first()
         if after is None:
             raise InvalidCursor(place)
-    read = partial(read_contacts, session, company_id, wanted, sort=sort, with_messages=with_messages)
+    if matching is None and wanted != ContactFilter():
+        matching = find_matching(session, company_id, wanted, most=FEW + 1)
+    few = matching if matching is not None and len(matching) <= FEW else None
+    read = partial(read_contacts, session, company_id, wanted, sort=sort, with_messages=with_messages, few=few)
     rows = read(after=after, limit=limit + 1, is_back=bool(before))
     return cut_page(rows, limit=limit, cursor=cursor, before=before)
 
@@ -58,11 +64,16 @@ def read_contacts(
     sort: str = "name",
     is_back: bool = False,
     with_messages: bool = False,
+    few: Sequence[int] | None = None,
 ) -> Sequence[Contact]:
-    """The first contacts that match after this place (what `sort` goes by, and a number); `is_back`: before it."""
+    """The first contacts that match after this place (what `sort` goes by, and a number); `is_back`: before it.
+
+    `few` are the numbers of all that match, where they are known.
+    """
     key, rises = SORTS[sort]
     is_rising = rises is not is_back
-    query = select_contacts(company_id, wanted).options(joinedload(Contact.campaign), joinedload(Contact.owner))
+    matching = select_contacts(company_id, wanted) if few is None else select(Contact).where(Contact.id.in_(few))
+    query = matching.options(joinedload(Contact.campaign), joinedload(Contact.owner))
     if with_messages:
         query = query.options(selectinload(Contact.messages))
     found: list[Contact] = []
@@ -97,10 +108,25 @@ def count_contacts(
     session: Session, company_id: int, wanted: ContactFilter, *, after: tuple[str, int] | None = None
 ) -> int:
     """How many contacts match, of all or after this place by name, up to one more than `COUNT_CAP`."""
-    query = select_contacts(company_id, wanted).with_only_columns(Contact.id)
+    query = _select_numbers(company_id, wanted)
     if after is not None:
         query = query.where(_is_beyond(after, Contact.search_name, is_rising=True))
     return count_rows(session, query, most=COUNT_CAP + 1)
+
+
+def find_matching(
+    session: Session, company_id: int, wanted: ContactFilter, *, most: int = COUNT_CAP + 1
+) -> Sequence[int]:
+    """The numbers of at most so many contacts that match: by default as many as are counted."""
+    return session.scalars(_select_numbers(company_id, wanted).limit(most)).all()
+
+
+def _select_numbers(company_id: int, wanted: ContactFilter) -> Select[int]:
+    query = select_contacts(company_id, wanted).with_only_columns(Contact.id)
+    if wanted.level == "none" or wanted.data_changed == "true" or wanted.state in ("data_changed", "level_removed"):
+        # The indexes that hold these few go by name: without an order SQLite takes the one of all contacts.
+        return query.order_by(Contact.search_name, Contact.id)
+    return query
 
 
 def hold_contacts(session: Session, company_id: int, ids: Sequence[int]) -> Sequence[int]:

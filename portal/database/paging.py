@@ -20,6 +20,11 @@ class Page(Generic[T]):
     next_cursor: str | None
     previous_cursor: str | None = None  # the one before which the ones before come: None on the first page
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the list has no other rows than these."""
+        return self.next_cursor is None and self.previous_cursor is None
+
 
 class InvalidCursor(ValueError):
     """The place to go on from is not one that a page of this list gave."""

@@ -68,40 +68,35 @@ def _is_outstanding(company_id: int, asked: str) -> ColumnElement[bool]:
     return within(Delivery.__table__.c.id, behind)
 
 
-@dataclass(frozen=True)
-class Span:
-    """The latest deliveries of a time: how many, the least and the greatest number, and when the first was made."""
+def select_moments(company_id: int, since: datetime | None, until: datetime | None) -> Select[int, datetime]:
+    """Returns the query for the numbers and moments of the company's deliveries of that time, latest first.
 
-    count: int
-    first_id: int
-    last_id: int
-    begins_at: datetime | None
-
-
-def latest_within(
-    session: Session, company_id: int, since: datetime | None, until: datetime | None, *, most: int
-) -> Span:
-    """At most `most` of what the company's deliveries made in that time: by their moments, as clocks are set."""
+    By their moments: numbers need not rise with these, as clocks are set.
+    """
     made = select(Delivery.id, Delivery.created_at).where(Delivery.company_id == company_id)
     for bound, compare in ((since, ge), (until, lt)):
         if bound is not None:
             made = made.where(compare(Delivery.created_at, bound))
-    latest = made.order_by(Delivery.created_at.desc()).limit(most).subquery()
-    facts = func.count(), func.min(latest.c.id), func.max(latest.c.id), func.min(latest.c.created_at)
-    count, first, last, begins_at = session.execute(select(*facts)).one()
-    return Span(count, first or 0, last or 0, begins_at)
+    return made.order_by(Delivery.created_at.desc())
+
+
+def numbers_among(session: Session, moments: Select[int, datetime], *, most: int) -> tuple[int, int, int]:
+    """How many rows such a query has, counted up to `most`, and the least and the greatest number of these."""
+    found = moments.with_only_columns(Delivery.id).limit(most).subquery()
+    count, first, last = session.execute(select(func.count(), func.min(found.c.id), func.max(found.c.id))).one()
+    return count, first or 0, last or 0
 
 
 def _numbers_within(session: Session, company_id: int, wanted: "DeliveryFilter") -> tuple[int, int] | None:
     """The least and the greatest number of what was made in the filter's time: of more than `SPANNED`, any number.
 
-    Without bounds SQLite would take the index of times, and sort all that it finds. Numbers and times need not rise
-    together: clocks are set.
+    Without bounds SQLite would take the index of times, and sort all that it finds.
     """
     if wanted.since is None and wanted.until is None:
         return None
-    span = latest_within(session, company_id, wanted.since, wanted.until, most=SPANNED + 1)
-    return (span.first_id, span.last_id) if span.count <= SPANNED else (0, 10**DIGITS)
+    moments = select_moments(company_id, wanted.since, wanted.until)
+    count, first, last = numbers_among(session, moments, most=SPANNED + 1)
+    return (first, last) if count <= SPANNED else (0, 10**DIGITS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import QueryableAttribute, Session, joinedload, selectinload
 from portal import audit
 from portal.audit import Actor
 from portal.database.paging import Page, count_rows, read_page
-from portal.deliveries.filtering import DeliveryFilter, latest_within, select_deliveries
+from portal.deliveries.filtering import DeliveryFilter, numbers_among, select_deliveries, select_moments
 from portal.models import DELIVERY_STATUSES, OPEN_STATUSES, Attempt, Contact, Delivery, Endpoint
 
 PAGE_SIZE = 20
@@ -122,17 +122,18 @@ def count_by_day(
     latest `CHART_CAP` deliveries of that time do are left out: a long log stays as quick as a short one.
     """
     since, until = max(wanted.since or starts[0], starts[0]), min(wanted.until or starts[-1], starts[-1])
-    span = latest_within(session, company_id, since, until, most=CHART_CAP + 1)
-    if span.begins_at is not None and span.count > CHART_CAP:
-        starts = [start for start in starts[:-1] if start > span.begins_at] + [starts[-1]]
+    moments = select_moments(company_id, since, until).with_only_columns(Delivery.created_at)
+    if floor := session.scalar(moments.offset(CHART_CAP).limit(1)):
+        starts = [start for start in starts[:-1] if start > floor] + [starts[-1]]
         since = max(since, starts[0])
+    _, first, last = numbers_among(session, select_moments(company_id, since, until), most=CHART_CAP)
     day = _position_among(Delivery.created_at, starts).label("day")
     query = select_deliveries(session, company_id, replace(wanted, since=None, until=None)).with_only_columns(
         day, Delivery.status, func.count().label("number")
     )
     drawn = Delivery.status.in_(("delivered", "failed", *OPEN_STATUSES))
     query = query.where(Delivery.created_at >= since, Delivery.created_at < until, drawn)
-    query = query.where(Delivery.id.between(span.first_id, span.last_id))
+    query = query.where(Delivery.id.between(first, last))
     if wanted.trigger is None:
         query = query.where(Delivery.trigger != "test")
     counts = {(row.day, row.status): row.number for row in session.execute(query.group_by(day, Delivery.status))}

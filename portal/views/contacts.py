@@ -46,7 +46,8 @@ get_contact_or_404 = partial(access.own_or_404, listing.get_contact)
 def index() -> ResponseReturnValue:
     company_id, wanted = current_user.company_id, read_filter()
     sort = request.args.get("sort", "") if request.args.get("sort") in listing.SORTS else "name"
-    read = partial(listing.page_contacts, db.session, company_id, wanted, sort=sort)
+    matching = listing.find_matching(db.session, company_id, wanted)
+    read = partial(listing.page_contacts, db.session, company_id, wanted, sort=sort, matching=matching)
     try:
         page = read_page(read)
     except InvalidCursor:  # its contact was erased: begin again
@@ -58,7 +59,7 @@ def index() -> ResponseReturnValue:
         asked=asked_filter(),
         kept=asked_filter() | ({} if sort == "name" else {"sort": sort}),
         sort=sort,
-        count=listing.count_contacts(db.session, company_id, wanted),
+        count=len(matching),
         count_cap=listing.COUNT_CAP,
         is_filtered=wanted != ContactFilter(),
         reached=say_reached(wanted.reached, zone=reader_zone()) if wanted.reached else None,

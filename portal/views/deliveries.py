@@ -1,5 +1,6 @@
 """The delivery log: what went to the CRM, what it answered, and a file about it for the CRM vendor's support."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,12 +18,12 @@ from portal.company.endpoint import is_configured
 from portal.contacts import doubts
 from portal.contacts.campaigns import campaigns_of
 from portal.database.db import db
-from portal.database.paging import row_number
+from portal.database.paging import Page, row_number
 from portal.deliveries import filtering, log
 from portal.deliveries.filtering import SEARCHED, DeliveryFilter
 from portal.deliveries.resending import risk_of
 from portal.i18n import reader_zone
-from portal.models import Delivery
+from portal.models import DELIVERY_STATUSES, Delivery
 from portal.outbox.next_try import next_try_of
 from portal.people.users import people_of
 from portal.rules.masking import Masker, mask_body, mask_query
@@ -65,7 +66,7 @@ def select_moving(deliveries: Sequence[Delivery]) -> list[Delivery]:
 def index() -> ResponseReturnValue:
     company_id, wanted = current_user.company_id, read_filter()
     page = read_page(partial(log.page_deliveries, db.session, company_id, wanted))
-    counts, is_filtered = count_tabs(wanted)
+    counts, is_filtered = count_tabs(wanted, page)
     is_newest = page.previous_cursor is None
     return render_template(
         "deliveries/index.html",
@@ -73,7 +74,7 @@ def index() -> ResponseReturnValue:
         tries=log.last_attempts(db.session, [delivery.id for delivery in page.items]),
         failures=first_failures(wanted) if is_newest else [],
         is_newest=is_newest,
-        chart=read_chart(wanted) if is_newest else None,
+        chart=read_chart(wanted) if is_newest and page.items else None,
         presets=day_presets(),
         wanted=wanted,
         kept=asked_filter(),
@@ -91,8 +92,10 @@ def index() -> ResponseReturnValue:
     )
 
 
-def count_tabs(wanted: DeliveryFilter) -> tuple[dict[str, int], bool]:
+def count_tabs(wanted: DeliveryFilter, page: Page[Delivery]) -> tuple[dict[str, int], bool]:
     """How many there are of each status, and whether a filter is on. The tabs lead from tests to real deliveries."""
+    if page.is_whole and wanted != DeliveryFilter(tests=False) and wanted.status is None and not wanted.tests:
+        return dict.fromkeys(DELIVERY_STATUSES, 0) | Counter(delivery.status for delivery in page.items), True
     counted = replace(wanted, trigger=None, tests=False) if wanted.tests else wanted
     if counted == DeliveryFilter(status=wanted.status, tests=False):
         return log.count_by_status(db.session, current_user.company_id), False
