@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from portal.importing.evidence import Evidence
-from portal.importing.naming import MAYBE_NAMES, SURE_NAMES, by_name, is_of_another, is_of_another_scale, words_of
+from portal.importing.naming import (
+    MAYBE_NAMES,
+    SURE_NAMES,
+    by_name,
+    is_of_another,
+    is_of_another_scale,
+    is_of_both,
+    words_of,
+)
 from portal.importing.own import KIND as OWN_KIND
 from portal.importing.own import is_own, own_columns
 from portal.importing.vocabulary import (
@@ -91,18 +99,19 @@ def recognise(header: Sequence[str], evidence: Sequence[Evidence] | None = None)
         names = [" ".join(name.split()) for name in header]
         is_again = [name in again and name in names[:index] for index, name in enumerate(names)]
         fields = [None if left_out else field for field, left_out in zip(fields, is_again, strict=True)]
-    offers = [_offer(each, fields) for each in zip(fields, maybe, seen, strict=True)]
+    if not NAMES & set(fields):
+        fields = [None if is_of_both(name) else field for name, field in zip(header, fields, strict=True)]
+    offers = [_offer(*each, fields) for each in zip(header, fields, maybe, seen, strict=True)]
     return tuple(Column(*each) for each in zip(header, fields, offers, strict=True))
 
 
-def _offer(column: tuple[str | None, str | None, Evidence], fields: Sequence[str | None]) -> str | None:
+def _offer(name: str, field: str | None, maybe: str | None, seen: Evidence, fields: Sequence[str | None]) -> str | None:
     """What a column might hold, where its name and its cells are not enough to take it for that.
 
     Whoever is responsible is the contact where no other column has names; a name beside the contact's is a company's.
     """
-    field, maybe, seen = column
     if not NAMES & set(fields):
-        is_of_people = seen.are("names") or (field == "owner_name" and seen.are("words"))
+        is_of_people = seen.are("names") or is_of_both(name) or (field == "owner_name" and seen.are("words"))
         return "name" if is_of_people and field in (None, "owner_name") else None
     probable = "current_company" if field is None and maybe == "name" else maybe
     return probable if probable in OFFERED and probable not in fields else None

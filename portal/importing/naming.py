@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from portal.importing.vocabulary import FILLING, KINDS, MAYBE, OF_SEVERAL, PERSONS, SURE
+from portal.importing.vocabulary import FILLING, KINDS, MAYBE, NAMING, OF_SEVERAL, PERSONS, SURE
 from portal.rules.folding import fold, word_set
 
 HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
@@ -15,12 +15,16 @@ JOINED = (("e mail", "email"), ("linked in", "linkedin"), ("whats app", "whatsap
 # What a name does not say any more without `linkedin`; of the others it only says where they were found.
 OF_PROFILE_ITSELF = frozenset(("linkedin", "owner_name", "owner_email"))
 SCALE = re.compile(r"\b[01] ?(?:a|ate|to|[-–—/]|\.\.+) ?(\d{1,3})\b")  # from which level to which
+# What stands between what two things are called; a dash stands behind what a field is of, too: `Pessoa - Empresa`.
+BETWEEN = re.compile(r" *[/|&+] *| (?:e|y|and) ", re.IGNORECASE)
+DASH = re.compile(r" *[-–—] +")
 # A second person of a row, which is about the first.
 ANOTHER = re.compile(r"\b(?:contact|contato|contacto|person|pessoa|persona|lead|socio) ?[2-9]\b")
 MAX_NAME = 300
 MAX_WORDS = 12  # a longer text is no name of a column
 ASKING = word_set("is has was tem possui")  # how a name begins that asks whether something is so: `is_organisation`
 HIGHEST_LEVEL = 3
+BOTH = {"name", "current_company"}
 
 
 def known_names(header: Sequence[str]) -> int:
@@ -86,6 +90,15 @@ def is_of_another(name: str) -> bool:
 def is_of_linkedin(name: str) -> bool:
     """Whether a name says that the handles below it are those of LinkedIn, and not of another network."""
     return by_name(name, SURE_NAMES) == "linkedin"
+
+
+def is_of_both(name: str) -> bool:
+    """Whether the cells below hold a person's name and a company's: `Nome / Empresa`, `Nome - Empresa`."""
+    name = name[:MAX_NAME]
+    parts = BETWEEN.split(name)
+    if len(parts) < 2 and NAMING.issuperset(words_of(DASH.split(name)[0])):
+        parts = DASH.split(name)
+    return len(parts) == 2 and {by_name(each, SURE_NAMES) or by_name(each, MAYBE_NAMES) for each in parts} == BOTH
 
 
 def is_of_another_scale(name: str) -> bool:

@@ -235,6 +235,25 @@ def test_of_two_columns_of_profiles_the_named_one_says_who_it_is():
     assert [column.field for column in examine(blocks_of(content)).columns] == ["linkedin", None, "name"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Nome / Empresa", "Nome/Empresa", "Nome - Empresa", "Contato / Empresa", "Name & Company", "Nome e empresa",
+     "Empresa | Contato", "Nome / Razão social"],
+)  # fmt: skip
+def test_a_column_of_names_and_companies_is_offered_for_the_name_where_no_other_holds_it(name):
+    cells = "Ana Lima / Acme,ana@x.test,\nRui Paz / Beta,rui@x.test,\n"
+    found = examine(blocks_of(f"{name},E-mail,Notas\n{cells}".encode()))
+    assert [(column.field, column.offer) for column in found.columns] == [(None, "name"), ("email", None), (None, None)]
+    beside = examine(blocks_of(f"{name},E-mail,Nome completo\n{cells}".encode()))
+    assert [column.field for column in beside.columns][1:] == ["email", "name"]
+
+
+@pytest.mark.parametrize("name", ["Nome da empresa", "Pessoa - Empresa", "Empresa - Nome", "Company Name"])
+def test_a_name_of_a_company_alone_is_taken_for_it(name):
+    found = examine(blocks_of(f"{name},E-mail\nAcme,ana@x.test\n".encode()))
+    assert found.columns[0].field == "current_company"
+
+
 def test_a_column_of_names_is_offered_where_none_says_so():
     found = examine(blocks_of("Quem é,E-mail\nAna Lima,ana@x.test\nBia Mota,bia@x.test\n".encode()))
     assert [(column.field, column.offer) for column in found.columns] == [(None, "name"), ("email", None)]
