@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from portal import clock
@@ -28,23 +28,25 @@ APPS_SCRIPT_HOST = "script.google.com"
 APPS_SCRIPT_ANSWER_HOST = "script.googleusercontent.com"
 
 
-@dataclass(frozen=True, kw_only=True)
-class WebhookRequest:
-    """What is to be sent: the same id and body at every attempt of a delivery."""
+class WebhookRequest(NamedTuple):
+    """What is to be sent: the same id and body at every attempt of a delivery.
+
+    Like whatever is made anew for each delivery it is a tuple with names: a frozen class takes several times as long.
+    """
 
     url: str
     webhook_id: str
     body: bytes
     secrets: tuple[str, ...]  # the keys that sign, as `whsec_...`: two of them for a while after a rotation
     # One more header that the company set, such as an API key. Its value is sent, and stands in no outcome.
-    header: tuple[str, str] | None = field(default=None, repr=False)
+    header: tuple[str, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"WebhookRequest({self.webhook_id} to {self.url})"  # neither a key nor the header's value
 
 
 class Outcome(NamedTuple):
-    """What came of one attempt. `reason` is a stable code (see `rules.reasons` for its words).
-
-    Like whatever is made anew for each delivery it is a tuple with names: a frozen class takes several times as long.
-    """
+    """What came of one attempt. `reason` is a stable code (see `rules.reasons` for its words)."""
 
     started_at: datetime
     duration_ms: int | None
@@ -109,7 +111,7 @@ class _Attempt:
         self._signed = sign(request.webhook_id, request.body, request.secrets, at=self._started_at)
 
     def begin(self) -> None:
-        fields = [*self._fixed.fields, *(f"{name}: {value}" for name, value in self._signed.items())]
+        fields = [*self._fixed.fields, *map(": ".join, self._signed.items())]
         self._egress.begin(self._request.url, fields, self._request.body, self._on_answer)
 
     def _on_answer(self, answer: Answer | Exception) -> None:
@@ -129,13 +131,22 @@ class _Attempt:
         self._done(outcome)
 
     def _outcome_of(self, answer: Answer | Exception, *, was_posted: bool) -> Outcome:
-        if isinstance(answer, EgressError):
-            is_sent = was_posted or answer.request_sent
-            detail = blot(answer.detail, self._fixed.credentials)
-            return self._outcome(answer.reason, detail=detail, address=answer.address, request_sent=is_sent)
-        if isinstance(answer, Exception):
+        if isinstance(answer, Answer):
+            return self._judged(_hide(self._fixed.credentials, answer))
+        if not isinstance(answer, EgressError):
             raise answer
-        answer = _hide(self._fixed.credentials, answer)
+        return Outcome(
+            started_at=self._started_at,
+            duration_ms=self._duration_ms(),
+            url=self._request.url,
+            reason=answer.reason,
+            address=answer.address,
+            detail=blot(answer.detail, self._fixed.credentials),
+            request_sent=was_posted or answer.request_sent,
+            request_headers=self._request_headers(),
+        )
+
+    def _judged(self, answer: Answer) -> Outcome:
         is_asking = answer.status_code in (429, 503)
         seen = (answer.status_code, answer.body, _header(answer, "content-type"), answer.cut)
         verdict, shape = (_judge_again if len(answer.body) <= SMALL_BYTES else _judge)(*seen)
@@ -143,33 +154,33 @@ class _Attempt:
             own = without_echo(answer.body, self._request.body)
             if own != answer.body:
                 verdict = replace(verdict, warning=_judge(seen[0], own, *seen[2:])[0].warning)
-        return self._outcome(
-            verdict.reason,
+        return Outcome(
+            started_at=self._started_at,
+            duration_ms=self._duration_ms(),
+            url=self._request.url,
+            reason=verdict.reason,
+            address=answer.address,
+            status_code=answer.status_code,
             warning=verdict.warning,
             shape=shape,
-            status_code=answer.status_code,
-            address=answer.address,
             request_sent=True,
+            request_headers=self._request_headers(),
             response_headers=tuple(answer.headers),
             response_size=answer.body_size,
             response_body=answer.body[:KEPT_BODY_BYTES],
             retry_after=parse_retry_after(_header(answer, "retry-after"), clock.utcnow()) if is_asking else None,
         )
 
-    def _outcome(self, reason: str, **facts: Any) -> Outcome:
-        return Outcome(
-            started_at=self._started_at,
-            duration_ms=round((clock.monotonic() - self._started) * 1000),
-            url=self._request.url,
-            reason=reason,
-            request_headers=(
-                ("Content-Type", COMMON["Content-Type"]),
-                ("Content-Length", str(len(self._request.body))),  # libcurl's own, told here
-                ("User-Agent", USER_AGENT),
-                *self._signed.items(),
-                *self._fixed.shown,
-            ),
-            **facts,
+    def _duration_ms(self) -> int:
+        return round((clock.monotonic() - self._started) * 1000)
+
+    def _request_headers(self) -> tuple[tuple[str, str], ...]:
+        return (
+            ("Content-Type", COMMON["Content-Type"]),
+            ("Content-Length", str(len(self._request.body))),  # libcurl's own, told here
+            ("User-Agent", USER_AGENT),
+            *self._signed.items(),
+            *self._fixed.shown,
         )
 
 
@@ -229,4 +240,7 @@ def _hide(credentials: Sequence[str], answer: Answer) -> Answer:
 
 def _header(answer: Answer, wanted: str) -> str | None:
     """A header of the answer, by its lower-case name; of one that was repeated the last."""
-    return next((value for name, value in reversed(answer.headers) if name.lower() == wanted), None)
+    for name, value in reversed(answer.headers):
+        if name.lower() == wanted:
+            return value
+    return None

@@ -3,7 +3,6 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -194,7 +193,7 @@ def outcome_of(egress: Egress, *lines: str, body: str = "", header: tuple[str, s
     """What comes of an answer of these lines."""
     server = OneAnswer("\r\n".join((*lines, f"Content-Length: {len(body)}", "", body)).encode())
     try:
-        return post(replace(request_to(server.url), header=header), egress)
+        return post(request_to(server.url)._replace(header=header), egress)
     finally:
         server.close()
 
