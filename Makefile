@@ -61,10 +61,12 @@ lock: | $(BIN)/python ## Choose the versions of requirements.lock anew, within s
 		--no-annotate --extra postgres -c constraints.txt -o requirements.lock setup.cfg -
 
 bench: $(DEVELOPMENT) programs ## Measure against an earlier state, and write docs/performance.md (ARGS="--base COMMIT").
-	@$(BIN)/python benchmarks/bench.py --report docs/performance.md $(ARGS)
+	@$(INSTALL) matplotlib
+	@$(BIN)/python -m benchmarks.bench --report docs/performance.md $(ARGS)
 
 bench-quick: $(DEVELOPMENT) ## The same in two minutes, for every change; it writes nothing.
-	@$(BIN)/python benchmarks/bench.py --quick $(ARGS)
+	@$(INSTALL) matplotlib
+	@$(BIN)/python -m benchmarks.bench --quick $(ARGS)
 
 screenshots: $(DEVELOPMENT) ## Make the pictures of docs/images again.
 	@$(BIN)/python docs/screenshots.py

@@ -1,121 +1,73 @@
 """The portal against an earlier state of itself, in turn and in one run: `make bench`, or `make bench-quick`.
 
-    python benchmarks/bench.py [--quick] [--base 8ce35a0] [--report docs/performance.md]
+    python -m benchmarks.bench [--quick] [--base 8ce35a0] [--report docs/performance.md]
 
 Both are driven from outside, by their commands and their API, with their default settings. Only ratios of one run are
-worth anything: the machine, and what else it does, are the same for both. CPU is what the measured process used.
+worth anything: the machine, and what else it does, are the same for both. Deliveries are counted where they arrive. CPU
+is what all processes of the portal used, and those of PostgreSQL.
 """
 
 import argparse
-import os
-import platform
-import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from benchmarks.comparison import REPORT, Case, Result, draw
-from benchmarks.drain import Receiver, make_item
-from benchmarks.driven import Api, Portal, cpu_seconds
-from benchmarks.goals import COUNT, LOG_ROWS, measure
-from tests.postgres import throwaway_postgres
-
-ROOT = Path(__file__).parent.parent
-PICTURE = "performance.svg"
-LIST = 100
-"""Contacts in one call, where there are several."""
+from benchmarks import goals, scale
+from benchmarks.backlog import LIST, ROOT, Backlog, Size
+from benchmarks.comparison import Case, Result
+from benchmarks.driven import PORT, Api, Portal
+from benchmarks.items import make_item
+from benchmarks.receiver import Receiver
+from benchmarks.report import write_report
+from benchmarks.server import Server
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What both do: take in so many contacts, one a call and in lists, and then send all of them."""
-
-    name: str
-    singly: int
-    in_lists: int
-    delay: float = 0.0
-    is_on_postgresql: bool = False
-    workers: int = 1
-
-
-SETTINGS = (
-    Setting("SQLite", 500, 5_500),
-    Setting("PostgreSQL", 300, 2_700, is_on_postgresql=True),
-    Setting("PostgreSQL, two workers", 0, 2_700, is_on_postgresql=True, workers=2),
-    Setting("SQLite, a receiver that takes 50 ms", 0, 3_000, delay=0.05),
-)
-QUICK = (Setting("SQLite", 200, 2_800),)
+def take_in(portal: Portal, count: int, *, at_once: int) -> Result:
+    """Contacts with a level each, so many a call, one call after the other, to the last receipt."""
+    items = [make_item(number) for number in range(count + at_once)]
+    receiver = Receiver()
+    with portal.running("serve", "--port", str(PORT)), Api(portal.token) as api:
+        api.save(items[count:] if at_once > 1 else items[count])  # what is read once is no part of what is measured
+        receiver.came(at_once)
+        begun, cpu = time.monotonic(), portal.cpu_seconds()
+        for start in range(0, count, at_once):
+            api.save(items[start : start + at_once] if at_once > 1 else items[start])
+        seconds = receiver.came(count + at_once) - begun
+        portal.wait_until_sent()
+        used = portal.cpu_seconds() - cpu
+    receiver.stop()
+    return Result(count / seconds, used / count * 1000)
 
 
-def take_in(api: Api, server: int, items: list[Any], *, at_once: int) -> Result:
-    """Contacts with a level each, so many a call, one call after the other."""
-    begun, cpu = time.monotonic(), cpu_seconds(server)
-    for start in range(0, len(items), at_once):
-        api.save(items[start : start + at_once] if at_once > 1 else items[start])
-    seconds, used = time.monotonic() - begun, cpu_seconds(server) - cpu
-    return Result(len(items) / seconds, used / len(items) * 1000)
-
-
-def drain(portal: Portal, workers: int) -> Result:
-    """What waits, from the first that is through to the last."""
-    waiting = portal.waiting()
+def drain(portal: Portal, workers: int, size: Size) -> Result:
+    """What waits, to the last receipt."""
+    receiver, before = Receiver(), size.under_way
     with ExitStack() as stack:
-        running = [stack.enter_context(portal.running("worker")) for _ in range(workers)]
-        while (left := portal.waiting()) == waiting:
-            fail_when_dead(*running)
-            time.sleep(0.01)
-        begun, cpu = time.monotonic(), sum(cpu_seconds(worker.pid) for worker in running)
-        while portal.waiting():
-            fail_when_dead(*running)
-            time.sleep(0.05)
-        seconds, used = time.monotonic() - begun, sum(cpu_seconds(worker.pid) for worker in running) - cpu
-    return Result(left / seconds, used / left * 1000)
+        for _ in range(workers):
+            stack.enter_context(portal.running("worker"))
+        begun, cpu = receiver.came(before), portal.cpu_seconds()
+        seconds = receiver.came(size.waiting) - begun
+        portal.wait_until_sent()
+        used = portal.cpu_seconds() - cpu
+    receiver.stop()
+    count = size.waiting - before
+    return Result(count / seconds, used / count * 1000)
 
 
-def fail_when_dead(*processes: subprocess.Popen[bytes]) -> None:
-    """Nobody waits for what has ended."""
-    for process in processes:
-        if process.poll() is not None:
-            raise SystemExit(f"The process that is measured ended with {process.returncode}.")
-
-
-def run_round(tree: Path, setting: Setting) -> dict[str, Result]:
+def run_round(tree: Path, folder: Path, server: Server | None, backlog: Backlog, size: Size) -> dict[str, Result]:
     """Each case once, on an installation of its own."""
-    with tempfile.TemporaryDirectory() as folder, receiving(setting.delay):
-        if not setting.is_on_postgresql:
-            return run_cases(Portal(tree, Path(folder), None), setting)
-        with throwaway_postgres(fsync=True) as url:
-            return run_cases(Portal(tree, Path(folder), url), setting)
-
-
-def run_cases(portal: Portal, setting: Setting) -> dict[str, Result]:
     results = {}
-    count = setting.singly + setting.in_lists
-    items = [make_item(number) for number in range(count + 1)]
-    with portal.serving() as (server, api):
-        api.save(items[count])  # what is compiled or read once is no part of what is measured
-        if setting.singly:
-            results["API, one contact a call"] = take_in(api, server.pid, items[: setting.singly], at_once=1)
-        results[f"API, lists of {LIST}"] = take_in(api, server.pid, items[setting.singly : count], at_once=LIST)
-    results["drain"] = drain(portal, setting.workers)
-    return {f"{name}, {setting.name}": result for name, result in results.items()}
-
-
-@contextmanager
-def receiving(delay: float) -> Iterator[None]:
-    receiver = Receiver(delay)
-    try:
-        yield
-    finally:
-        receiver.stop()
+    for name, count, at_once in (("one contact a call", size.singly, 1), (f"lists of {LIST}", size.in_lists, LIST)):
+        portal = Portal(tree, folder / "new", server)
+        portal.install()
+        results[f"API, {name}, to the last receipt"] = take_in(portal, count, at_once=at_once)
+        portal.remove()
+    for workers in (1, 2) if server else (1,):
+        with backlog.copied() as portal:
+            results["drain, two workers" if workers > 1 else "drain"] = drain(portal, workers, size)
+    return results
 
 
 def tree_of(commit: str) -> Path:
@@ -128,54 +80,46 @@ def tree_of(commit: str) -> Path:
     return tree
 
 
-def compare(settings: tuple[Setting, ...], base: Path, *, rounds: int, minutes: float) -> list[Case]:
-    """Run both in turn, as many whole rounds as fit into the time: at least one."""
+def compare(base: Path, size: Size, *, rounds: int, databases: tuple[str, ...]) -> list[Case]:
+    """Run both in turn, so many rounds on each database."""
     cases: dict[str, Case] = {}
-    begun = time.monotonic()
-    for _ in range(rounds):
-        started = time.monotonic()
-        for setting in settings:
-            before, now = run_round(base, setting), run_round(ROOT, setting)
-            for name in before:
-                case = cases.setdefault(name, Case(name))
-                case.before.append(before[name])
-                case.now.append(now[name])
-                print(case, flush=True)
-        ended = time.monotonic()
-        if (ended - begun) + (ended - started) > minutes * 60:
-            break
+    for database in databases:
+        with ExitStack() as stack:
+            server = stack.enter_context(Server.running()) if database == "PostgreSQL" else None
+            sides = []
+            for tree in (base, ROOT):
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                sides.append((tree, folder, server, Backlog(tree, folder, server, size)))
+            for _ in range(rounds):
+                before, now = (run_round(*side, size) for side in sides)
+                for name in before:
+                    case = cases.setdefault(f"{database}: {name}", Case(f"{database}: {name}"))
+                    case.before.append(before[name])
+                    case.now.append(now[name])
+                    print(case, flush=True)
     return list(cases.values())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="one round on SQLite, and nothing else")
     parser.add_argument("--base", default="8ce35a0")
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--minutes", type=float, default=8, help="no round begins that would end later")
     parser.add_argument("--report", type=Path)
     chosen = parser.parse_args()
-    rounds, settings = chosen.rounds or (1 if chosen.quick else 3), QUICK if chosen.quick else SETTINGS
-    load = [os.getloadavg()[0]]
-    cases = compare(settings, tree_of(chosen.base), rounds=rounds, minutes=chosen.minutes)
-    rounds = len(cases[0].now)
-    load.append(os.getloadavg()[0])
+    size = Size(200, 2_000, 3_000) if chosen.quick else Size()
+    rounds = chosen.rounds or (1 if chosen.quick else 3)
+    databases = ("SQLite",) if chosen.quick else ("SQLite", "PostgreSQL")
+    cases = compare(tree_of(chosen.base), size, rounds=rounds, databases=databases)
     if chosen.report:
-        also = list(measure(count=COUNT, log=LOG_ROWS))
-        facts = {
-            "target": "bench-quick" if chosen.quick else "bench",
-            "day": time.strftime("%Y-%m-%d"),
-            "base": chosen.base,
-            "rounds": "1 round" if rounds == 1 else f"{rounds} rounds",
-            "machine": f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}, "
-            f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
-            "load": " and ".join(f"{each:.1f}" for each in load),
-            "rows": "\n".join(map(str, cases)),
-            "also": "\n".join(also),
-            "picture": f"images/{PICTURE}",
-        }
-        (chosen.report.parent / "images" / PICTURE).write_text(draw(cases, chosen.base))
-        chosen.report.write_text(REPORT.format(**facts))
+        tables = {"alone": goals.measure(), "scale": scale.measure()}
+        told = {name: list(map(say, rows)) for name, rows in tables.items()}
+        write_report(chosen.report, cases, told, base=chosen.base, rounds=rounds)
+
+
+def say(row: str) -> str:
+    print(row, flush=True)
+    return row
 
 
 if __name__ == "__main__":

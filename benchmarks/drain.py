@@ -1,6 +1,6 @@
 """How fast a backlog drains: `portal worker` against the same requests in a bare loop over the same egress.
 
-    python benchmarks/drain.py [--count 10000] [--threads 16] [--delay 0] [--rounds 3] [--workers 1] [--database-url U]
+    python -m benchmarks.drain [--count 10000] [--threads 16] [--delay 0] [--rounds 3] [--workers 1] [--database-url U]
 
 Each round runs the bare loop and then the worker; what counts is their ratio within the run, not the figures. SQLite is
 opened with synchronous=FULL, as always. The database of `--database-url` must be empty.
@@ -9,7 +9,6 @@ opened with synchronous=FULL, as always. The database of `--database-url` must b
 import argparse
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,11 +19,12 @@ from ipaddress import ip_network
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from flask import Flask
 from sqlalchemy import delete, func, insert, select
 
+from benchmarks.items import make_item
+from benchmarks.receiver import URL, Receiver
 from portal import create_app
 from portal.audit import Actor
 from portal.clock import utcnow
@@ -41,62 +41,8 @@ from portal.people import users
 from portal.runtime import runtime
 from portal.webhook import WebhookRequest, post
 
-ROOT = Path(__file__).parent.parent
-PORT = 9871
-URL = f"http://127.0.0.1:{PORT}/hook"
 KEY = "benchmark" * 5
 LOOPBACK = "127.0.0.0/8"
-
-
-class Receiver:
-    """`receiver.c`, which costs the machine that it shares little, so that what is measured is the sender."""
-
-    def __init__(self, delay: float = 0.0, hosts: int = 1) -> None:
-        command = [str(build_receiver()), str(PORT), str(delay), str(hosts)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        time.sleep(0.1)
-
-    def stop(self) -> tuple[int, int]:
-        """Requests and connections it had."""
-        requests, connections = self.process.communicate("\n")[0].split()
-        return int(requests), int(connections)
-
-
-def build_receiver() -> Path:
-    """The program, compiled where it is older than its source."""
-    source, program = Path(__file__).with_name("receiver.c"), ROOT / "build" / "bench" / "receiver"
-    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-        program.parent.mkdir(parents=True, exist_ok=True)
-        compiler = os.environ.get("CC", "cc")
-        if not shutil.which(compiler):
-            raise SystemExit(
-                f"The receiver needs a C compiler: {compiler} is missing (on Debian, apt-get install gcc libc6-dev)."
-            )
-        subprocess.run([compiler, "-O2", "-o", str(program), str(source)], check=True)
-    return program
-
-
-def make_item(number: int) -> dict[str, Any]:
-    """A contact as the API takes it, of usual size, with a level."""
-    return {
-        "contact": {
-            "name": f"Contato de Medição {number}",
-            "linkedin_public_id": f"medicao-{number}",
-            "interest_level": 2,
-            "role": "Gerente",
-            "skills": [{"skill": f"competência {place}", "endorsements": place} for place in range(12)],
-            "experiences": [{"experience": f"Cargo {place}", "company_link": None} for place in range(6)],
-        },
-        "messages": [
-            {
-                "sender_name": "Ana",
-                "message": "olá, tudo bem? " * 5,
-                "date": "2026-01-22 12:28:47",
-                "pending_message": 0,
-            }
-        ]
-        * 3,
-    }
 
 
 def prepare(app: Flask) -> tuple[int, bytes]:

@@ -1,33 +1,31 @@
 """What `make bench` measures of this code alone: connections, origins, pauses, starts. On SQLite, a few minutes.
 
-    python benchmarks/goals.py [--count 5000] [--log 1000000]
+    python -m benchmarks.goals [--count 5000] [--log 1000000]
 
 It prints rows of a table: what was measured, and the figures. Those of one row come from one run and may be compared.
 """
 
 import argparse
-import http.server
+import json
 import os
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from queue import SimpleQueue
 from statistics import median, quantiles
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
+import requests
 from flask import Flask
 from sqlalchemy import text
 
-from benchmarks.drain import KEY, LOOPBACK, Receiver, drain, fill, make_item, prepare
-from benchmarks.drain import PORT as RECEIVER_PORT
-from benchmarks.driven import PORT, Api, Portal, cpu_seconds
+from benchmarks.drain import KEY, LOOPBACK, bare_loop, drain, fill, prepare
+from benchmarks.driven import PORT, Api, Portal
+from benchmarks.items import make_item
+from benchmarks.receiver import PORT as RECEIVER_PORT
+from benchmarks.receiver import URL, Receiver
 from portal import create_app, outbox
 from portal.audit import Actor
 from portal.clock import utcnow
@@ -168,59 +166,71 @@ def time_claim() -> float:
 
 def measure_serve() -> Iterator[str]:
     """`portal serve` with its worker: how soon it answers and sends what a call asks for, and what it costs idle."""
-    receipts: SimpleQueue[float] = SimpleQueue()
-    with tempfile.TemporaryDirectory() as folder, noting_receiver(receipts):
-        portal = Portal(ROOT, Path(folder), None)
+    with tempfile.TemporaryDirectory() as folder:
+        portal, receiver = Portal(ROOT, Path(folder, "portal")), Receiver()
+        portal.install()
         begun = time.monotonic()
-        with portal.running("serve", "--port", str(PORT)) as process:
-            api = Api(portal.token)
+        with portal.running("serve", "--port", str(PORT)), Api(portal.token) as api:
             yield f"`portal serve`, from typing to the first answer | {time.monotonic() - begun:.1f} s"
-            passed = []
-            for number in range(CALLS):
-                called = time.monotonic()
-                api.save(make_item(number))
-                passed.append((receipts.get(timeout=30) - called) * 1000)
-                time.sleep(0.02)
-            steps = quantiles(passed, n=100)
-            yield f"from a call to its receipt, idle, {CALLS} calls | p50 {steps[49]:.1f} ms, p99 {steps[98]:.1f} ms"
-            used = cpu_seconds(process.pid)
+            yield time_receipts(api, receiver)
+            used = portal.cpu_seconds()
             time.sleep(IDLE_SECONDS)
-            share = (cpu_seconds(process.pid) - used) / IDLE_SECONDS
-            yield f"idle, `portal serve` with its worker | {share:.2%} of a processor"
+            share = (portal.cpu_seconds() - used) / IDLE_SECONDS
+            yield f"idle, `portal serve` with its worker | {share:.2%} of a processor, {portal.megabytes():.0f} MB"
+        receiver.stop()
 
 
-@contextmanager
-def noting_receiver(receipts: "SimpleQueue[float]") -> Iterator[None]:
-    """A receiver that notes when each request came whole."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            receipts.put(time.monotonic())
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """It says nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", RECEIVER_PORT), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def time_receipts(api: Api, receiver: Receiver) -> str:
+    """From a call, and from its answer, to the receipt of what it asks for; while nothing else is to be done."""
+    from_call, from_answer = [], []
+    for number in range(CALLS):
+        called = time.monotonic()
+        api.save(make_item(number))
+        answered = time.monotonic()
+        came = receiver.came(number + 1)
+        from_call.append((came - called) * 1000)
+        from_answer.append((came - answered) * 1000)
+        time.sleep(0.02)
+    steps, bare = quantiles(from_call, n=100), time_bare_post() * 1000
+    after = median(from_answer)
+    return (
+        f"from a call to its receipt, idle, {CALLS} calls | p50 {steps[49]:.1f} ms, p99 {steps[98]:.1f} ms; "
+        f"from its answer p50 {after:.1f} ms, {after / bare:.1f} times a bare POST of {bare:.1f} ms"
+    )
 
 
-def measure(*, count: int, log: int) -> Iterator[str]:
+def time_bare_post() -> float:
+    """The seconds that a POST of the same body takes by `requests` over a kept connection, as a median."""
+    body, seconds = json.dumps(make_item(0)), []
+    with requests.Session() as session:
+        for _ in range(CALLS):
+            begun = time.monotonic()
+            session.post(URL, data=body, headers={"Content-Type": "application/json"}, timeout=10)
+            seconds.append(time.monotonic() - begun)
+            time.sleep(0.02)
+    return median(seconds)
+
+
+def measure_bare(count: int) -> Iterator[str]:
+    """The worker beside a loop of its own sender that signs, sends and judges, and records nothing."""
+    with installed() as (_, environment, company_id, body):
+        secret = endpoints.read_secret(endpoints.get_endpoint(db.session, company_id), runtime().vault)
+        db.session.remove()
+        wide = environment | {"PORTAL_WORKER_THREADS": "64", "PORTAL_ENDPOINT_CONCURRENCY": "64"}
+        ratios = []
+        for _ in range(3):
+            receiver = Receiver()
+            bare = bare_loop(body, 64, count, secret)
+            receiver.stop()
+            ratios.append(run_drain(wide, [company_id], body, count=count)[0] / bare)
+        yield f"64 in flight, against a bare loop of the same sender, medians of 3 | {median(ratios):.0%} of its rate"
+
+
+def measure(*, count: int = COUNT, log: int = LOG_ROWS) -> Iterator[str]:
     """Rows of a table, as each is known."""
     for rows in (
         measure_serve(),
+        measure_bare(2 * count),
         measure_origins(count),
         measure_pause(2 * count),
         measure_synchronous(count),

@@ -2,8 +2,9 @@
 
        receiver PORT [DELAY_SECONDS [HOSTS]]
 
-   It listens at 127.0.0.1 and so many addresses from there on. A line on standard input ends it. It prints how many
-   requests and connections there were. Every request carries a Content-Length: what has none has no body. */
+   It listens at 127.0.0.1 and so many addresses from there on. A number on standard input asks when so many requests
+   have come: as soon as they have, it prints the second of CLOCK_MONOTONIC at which the last of them was whole. An empty
+   line ends it: it prints how many requests and connections there were. What has no Content-Length has no body. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -43,7 +44,8 @@ static struct answer *later; /* a ring: the delay is the same for all, so what c
 static size_t first, waiting, ring = 1024;
 static int last_listener, poller;
 static unsigned opened;
-static unsigned long requests;
+static unsigned long requests, asked, room;
+static double *came; /* when each request was whole */
 
 static double now(void)
 {
@@ -75,6 +77,32 @@ static int listen_at(int place, int port)
         fail("listen");
     watch(descriptor);
     return descriptor;
+}
+
+static void note_request(void)
+{
+    if (requests == room && !(came = realloc(came, (room = room ? 2 * room : 1024) * sizeof *came)))
+        fail("realloc");
+    came[requests++] = now();
+}
+
+static void say_when_asked(void)
+{
+    if (asked && requests >= asked) {
+        printf("%.9f\n", came[asked - 1]);
+        fflush(stdout);
+        asked = 0;
+    }
+}
+
+/* Returns whether that is all. */
+static int read_question(void)
+{
+    char line[32];
+    ssize_t count = read(STDIN_FILENO, line, sizeof line - 1);
+    line[count < 0 ? 0 : count] = 0;
+    asked = strtoul(line, NULL, 10);
+    return !asked;
 }
 
 static void answer(int descriptor)
@@ -120,7 +148,8 @@ static void read_from(int descriptor, double delay)
         return;
     }
     from->filled += count;
-    for (size_t length; (length = whole_request(from)); requests++) {
+    for (size_t length; (length = whole_request(from));) {
+        note_request();
         memmove(from->buffer, from->buffer + length, from->filled -= length);
         delay > 0 ? answer_later(descriptor, delay) : answer(descriptor);
     }
@@ -179,10 +208,14 @@ int main(int count, char **words)
         for (int place = 0; place < found; place++) {
             int descriptor = events[place].data.fd;
             if (descriptor == STDIN_FILENO) {
-                printf("%lu %u\n", requests, opened);
-                return 0;
+                if (read_question()) {
+                    printf("%lu %u\n", requests, opened);
+                    return 0;
+                }
+            } else {
+                descriptor <= last_listener ? accept_from(descriptor) : read_from(descriptor, delay);
             }
-            descriptor <= last_listener ? accept_from(descriptor) : read_from(descriptor, delay);
         }
+        say_when_asked();
     }
 }
