@@ -41,8 +41,10 @@ def ends(number: int) -> bool:
     return False
 
 
-def load_work() -> ModuleType:
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module that runs in the peers' environments, where no package is around it."""
+    monkeypatch.setenv("PEER_REDIS_PORT", "1")  # else it chooses one, for all that this process starts
     spec = importlib.util.spec_from_file_location("work", peers.PROGRAMS / "work.py")
     assert spec
     assert spec.loader
@@ -140,8 +142,8 @@ def test_each_section_says_what_it_is_and_how_it_is_run() -> None:
         assert len(given) >= 4
 
 
-def test_what_a_process_started_is_measured_with_it() -> None:
-    work, end = load_work(), time.monotonic() + 10
+def test_what_a_process_started_is_measured_with_it(work: ModuleType) -> None:
+    end = time.monotonic() + 10
     with subprocess.Popen(["sh", "-c", "sh -c 'sleep 300; true' & wait"], start_new_session=True) as process:
         alone = together = 0.0
         while not 0 < alone < together and time.monotonic() < end:
@@ -153,21 +155,20 @@ def test_what_a_process_started_is_measured_with_it() -> None:
     assert 0 < alone < together
 
 
-def test_peer_that_stands_still_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    work = load_work()
+def test_peer_that_stands_still_is_not_waited_for(work: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(work, "MOST_IDLE", 0.1)
     with pytest.raises(SystemExit, match="3 were done, and then none"):
         work.watch([], [], lambda: 3, 5)
 
 
-def test_peer_whose_worker_ended_is_not_waited_for() -> None:
+def test_peer_whose_worker_ended_is_not_waited_for(work: ModuleType) -> None:
     with subprocess.Popen(["sh", "-c", "exit 7"]) as worker:
         worker.wait()
     with pytest.raises(SystemExit, match="ended with 7"):
-        load_work().watch([worker], [], lambda: 0, 5)
+        work.watch([worker], [], lambda: 0, 5)
 
 
-def test_time_of_the_first_ones_is_added_for_they_were_not_watched() -> None:
+def test_time_of_the_first_ones_is_added_for_they_were_not_watched(work: ModuleType) -> None:
     begun, counts = time.monotonic(), [50, 50, 75, 100, 100]
-    figures = load_work().watch([], [os.getpid()], lambda: counts.pop(0) if len(counts) > 1 else 100, 100)
+    figures = work.watch([], [os.getpid()], lambda: counts.pop(0) if len(counts) > 1 else 100, 100)
     assert 0.1 < figures["seconds"] < 2 * (time.monotonic() - begun) + 0.1

@@ -6,6 +6,7 @@ import hmac
 import json
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,7 +21,14 @@ from uuid import uuid4
 
 import requests
 
-REDIS_PORT = 9873
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+REDIS_PORT = os.environ.setdefault("PEER_REDIS_PORT", str(free_port()))  # the same in the worker that is started
 REDIS = f"redis://127.0.0.1:{REDIS_PORT}/0"
 LOG_FILE = "log.db"
 MOST_IDLE = 60.0
@@ -131,13 +139,19 @@ def redis_server() -> Iterator[int]:
     words = f"redis-server --port {REDIS_PORT} --bind 127.0.0.1 --appendonly no --loglevel warning --save".split()
     process = subprocess.Popen([*words, ""], executable=program, stdout=sys.stderr)
     try:
-        time.sleep(0.5)
-        if process.poll() is not None:
-            sys.exit("redis-server did not start")
+        while not _listens(int(REDIS_PORT)):
+            if process.poll() is not None:
+                sys.exit("redis-server did not start")
+            time.sleep(0.05)
         yield process.pid
     finally:
         process.terminate()
         process.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as trying:
+        return trying.connect_ex(("127.0.0.1", port)) == 0
 
 
 def watch(
