@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from portal.egress.answer import Answer, Cut, UndecodableError, decode_body
 
@@ -101,6 +102,7 @@ class Incoming:
         self._lines.clear()
 
 
+@lru_cache(maxsize=256)  # most of what a receiver says it says each time
 def _split_header(line: bytes) -> tuple[str, str]:
     name, _, value = line.decode("latin-1").partition(":")
     return name.strip(), value.strip()

@@ -6,7 +6,6 @@ import select
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from math import ceil
@@ -205,25 +204,28 @@ class Loop:
 
     def _reap(self) -> None:
         """Finish the exchanges that libcurl has ended, and then tell of them together: who is told wakes a thread."""
-        ended: list[Callable[[], None]] = []
+        ended: list[tuple[Done, Answer | Exception]] = []
         left = 1
         while left:
             left, good, bad = self._multi.info_read()
-            for curl, code, message in [*((curl, 0, "") for curl in good), *bad]:
-                ended += self._finish(*self._running.pop(curl), code, message)
-        for tell in ended:
-            tell()
+            for curl in good:
+                self._finish(curl, 0, "", ended)
+            for curl, code, message in bad:
+                self._finish(curl, code, message, ended)
+        for done, result in ended:
+            done(result)
 
-    def _finish(self, transport: Transport, exchange: Exchange, code: int, message: str) -> list[Callable[[], None]]:
-        """Returns how to tell what came of it; nothing when it begins again."""
+    def _finish(self, curl: pycurl.Curl, code: int, message: str, ended: list[tuple[Done, Answer | Exception]]) -> None:
+        """Notes in `ended` whom to tell what came of it, unless it begins again."""
+        transport, exchange = self._running.pop(curl)
         result: Answer | Exception
         try:
             result = transport.finish(code, message, started=exchange.started)
         except Exception as error:  # an EgressError, or a fault of our own, which is the caller's to know
             result = error
-        self._multi.remove_handle(transport.curl)  # only now: before, it knows its connection
+        self._multi.remove_handle(curl)  # only now: before, it knows its connection
         if transport.met_disturbed:
             self._begin(exchange, transport, fresh=True)
-            return []
+            return
         self._free.append(transport)
-        return [partial(exchange.done, result)]
+        ended.append((exchange.done, result))

@@ -46,13 +46,15 @@ class Sender:
         self._is_stopping = True
 
     def _begin_all(self, claims: Sequence[Claim]) -> None:
+        # A lease has to outlive a try that takes as long as it may.
+        least = clock.utcnow() + self._least_time
         for claim in claims:
-            self._begin(claim)
+            if self._is_stopping or claim.lease_expires_at <= least:
+                self._inbox.put(claim)
+            else:
+                self._begin(claim)
 
     def _begin(self, claim: Claim) -> None:
-        if self._is_stopping or not self._has_time(claim):
-            self._inbox.put(claim)
-            return
         try:
             outbox.begin(claim, self._vault, self._egress, partial(self._end, claim))
         except WrongKey:
@@ -61,7 +63,3 @@ class Sender:
 
     def _end(self, claim: Claim, outcome: Outcome) -> None:
         self._inbox.put((claim, outcome))
-
-    def _has_time(self, claim: Claim) -> bool:
-        """Whether the lease outlives a try that takes as long as it may."""
-        return claim.lease_expires_at - clock.utcnow() > self._least_time
