@@ -1,6 +1,6 @@
 """Other senders on the same work as this portal, in turn and in one run:
 
-    python benchmarks/peers.py celery huey dramatiq [--count 5000] [--rounds 3]
+    python -m benchmarks.peers celery huey dramatiq [--count 5000] [--rounds 3]
 
 What a peer is, and how to add one, stands in peers.ini.
 """
@@ -22,14 +22,13 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from benchmarks.drain import PORT, ROOT, URL, Receiver
 from benchmarks.goals import installed
+from benchmarks.receiver import PORT, URL, Receiver
 from portal.company.endpoint import new_secret
 from portal.demo.server import Received
 from portal.demo.server import Receiver as LookingReceiver
 
+ROOT = Path(__file__).parent.parent
 KNOWN = Path(__file__).with_name("peers.ini")
 PROGRAMS = Path(__file__).with_name("peers")
 OURS = "portal"
