@@ -24,17 +24,17 @@ def cancel_strays(connection: Connection) -> None:
 def pull_forward(connection: Connection, *, now: datetime, longest: timedelta, lease: timedelta) -> None:
     """Mend what was written by a clock that ran ahead: nothing is due, leased or probed later than it can be.
 
-    `longest` is the longest pause there is. What is to go at once, never tried or re-sent, waits for no pause. A lease
-    may be written by another machine, whose clock is off by less than `CLOCK_TOLERANCE`.
+    `longest` is the longest pause before a try; one before a probe is at most `LONGEST_PAUSE`. What is to go at once,
+    never tried or re-sent, waits for no pause. A lease may be written by another machine, whose clock is off by less
+    than `CLOCK_TOLERANCE`.
     """
-    latest = now + max(longest, LONGEST_PAUSE)
     at_once = or_(delivery.c.attempt_count == 0, delivery.c.next_trigger == "manual")
     waits = delivery.c.status == "pending"
     for column, applies, bound in (
         (delivery.c.next_attempt_at, and_(waits, at_once), now),
-        (delivery.c.next_attempt_at, waits, latest),
+        (delivery.c.next_attempt_at, waits, now + longest),
         (delivery.c.lease_expires_at, delivery.c.status == "sending", now + lease),
-        (endpoint.c.next_probe_at, true(), latest),
+        (endpoint.c.next_probe_at, true(), now + LONGEST_PAUSE),
     ):
         is_ahead = column > bound + CLOCK_TOLERANCE
         connection.execute(update(column.table).where(applies, is_ahead).values({column.name: bound}))

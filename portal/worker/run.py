@@ -1,7 +1,7 @@
 """The worker: dispatcher, runner of tasks, notifier, their ticks, a sign of life. Nobody else knows APScheduler.
 
 APScheduler owns no delivery and no due time: those are in the outbox. Its jobs are ticks, so a lost or a double one
-does no harm. Should the wall clock step back, which silences it, the dispatcher looks by itself every few seconds.
+does no harm. A wall clock that steps back would silence it until that clock is where it was: it is roused then.
 """
 
 import logging
@@ -61,8 +61,9 @@ def run(
     held = (engine, settings, speaking)
     notifier = Notifier(Teller(*held, vault, egress), BackupWatch(*held), ReportMail(*held))
     heartbeat = Heartbeat(engine, ear, dispatcher)
-    listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop), name="ear", daemon=True)
     scheduler = _schedule(engine, settings.instance, dispatcher, runner, notifier, heartbeat)
+    rouse = partial(_rouse, scheduler)
+    listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop, rouse), name="ear", daemon=True)
     if settings.backup_at is not None:
         nightly = Nightly(engine, settings.backups, settings.backup_at)
         scheduler.add_job(lambda: nightly.turn(clock.utcnow().astimezone()), "interval", seconds=BACKUP_LOOK_SECONDS)
@@ -151,11 +152,20 @@ class Heartbeat:
             logger.warning("The worker could not sign off: %s", error.orig, extra={"action": "outbox_unreachable"})
 
 
-def _listen(ear: Ear, dispatcher: Dispatcher, stop: threading.Event) -> None:
-    """Hand calls on to the dispatcher, and the wish to stop within a moment."""
+def _rouse(scheduler: BackgroundScheduler) -> None:
+    """Let every job come now, and go on from there."""
+    for job in scheduler.get_jobs():
+        job.modify(next_run_time=clock.utcnow())
+
+
+def _listen(ear: Ear, dispatcher: Dispatcher, stop: threading.Event, on_clock_back: Callable[[], None]) -> None:
+    """Hand calls on to the dispatcher, and the wish to stop within a moment; notice a clock that was set back."""
+    watch = clock.StepWatch()
     try:
         while not stop.is_set():
             if ear.wait(timeout=STOP_LOOK_SECONDS):
                 dispatcher.wake()
+            if watch.step() < 0:
+                on_clock_back()
     finally:
         dispatcher.stop()  # also when listening fails: a worker that does not hear a stop must not go on

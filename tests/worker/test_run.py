@@ -203,15 +203,45 @@ class Hearing:
 def test_calls_are_handed_on_and_the_wish_to_stop_within_a_quarter_of_a_second() -> None:
     stop, dispatcher = threading.Event(), Probe(lambda: None)
     ear: Any = Hearing([True, False, True], stop)
-    run._listen(ear, dispatcher, stop)  # type: ignore[arg-type]
-    assert (dispatcher.calls, ear.waits) == (["wake", "wake", "stop"], [0.25] * 4)
+    roused: list[bool] = []
+    run._listen(ear, dispatcher, stop, lambda: roused.append(True))  # type: ignore[arg-type]
+    assert (dispatcher.calls, ear.waits, roused) == (["wake", "wake", "stop"], [0.25] * 4, [])
+
+
+@pytest.mark.parametrize(("hours", "times"), [(-1, 1), (1, 0)])
+def test_a_clock_that_is_set_back_rouses_the_ticks_once(
+    monkeypatch: pytest.MonkeyPatch, hours: int, times: int
+) -> None:
+    stop, dispatcher, roused, real = threading.Event(), Probe(lambda: None), list[bool](), clock.utcnow
+
+    class Moving(Hearing):
+        def wait(self, timeout: float) -> bool:
+            monkeypatch.setattr(clock, "utcnow", lambda: real() + timedelta(hours=hours))
+            return super().wait(timeout)
+
+    ear: Any = Moving([False, False], stop)
+    run._listen(ear, dispatcher, stop, lambda: roused.append(True))  # type: ignore[arg-type]
+    assert len(roused) == times
+
+
+def test_roused_ticks_come_now_though_the_clock_was_a_day_ahead(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    came = threading.Event()
+    scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
+    job = scheduler.add_job(came.set, "interval", seconds=60, next_run_time=clock.utcnow() + timedelta(days=1))
+    scheduler.start()
+    try:
+        run._rouse(scheduler)
+        assert came.wait(5)
+        assert job.next_run_time < clock.utcnow() + timedelta(seconds=61)
+    finally:
+        scheduler.shutdown()
 
 
 def test_a_worker_whose_ear_fails_stops() -> None:
     dispatcher = Probe(lambda: None)
     ear: Any = Hearing([True], None)
     with pytest.raises(AssertionError, match="listening failed"):
-        run._listen(ear, dispatcher, threading.Event())  # type: ignore[arg-type]
+        run._listen(ear, dispatcher, threading.Event(), lambda: None)  # type: ignore[arg-type]
     assert dispatcher.calls == ["wake", "stop"]
 
 

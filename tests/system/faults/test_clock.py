@@ -13,6 +13,7 @@ from portal.clock import utcnow
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Company, Delivery, Endpoint
+from portal.rules.circuit import LONGEST_PAUSE
 from portal.rules.retry import DEFAULT_SCHEDULE
 from portal.worker import dispatcher, run
 from tests import factories
@@ -96,7 +97,7 @@ def test_nothing_waits_for_the_future_of_a_clock_that_ran_a_year_ahead(company: 
     assert reload(retried).next_attempt_at == now + longest
     assert reload(held).lease_expires_at == now + LEASE
     assert reload(fresh).next_attempt_at == now
-    assert factories.endpoint_of(company).next_probe_at == now + longest
+    assert factories.endpoint_of(company).next_probe_at == now + LONGEST_PAUSE
 
 
 def test_times_that_can_be_are_left_alone(company: Company) -> None:
