@@ -36,8 +36,8 @@ SURE = {
     "area_code": "ddd, area code, codigo area",
     "current_company": """company, companies, company name, company name cleaned, organization, organisation,
         organization name, organisation name,
-        associated company, empresa associada, empresa asociada, company account, empresa conta, account name, conta
-        nome, empresa, empresa nome, nombre empresa, organizacao,
+        associated company, empresa associada, empresa asociada, company account, empresa conta,
+        empresa, empresa nome, nombre empresa, organizacao,
         organizacao nome, organizacion, organizacion nombre, nome fantasia, empresa nome fantasia, empresa razao
         social, empresa instituicao, compania, employer, empregador, deal organization,
         negocio organizacao, negocio empresa, oportunidade empresa, entreprise, societe, nom entreprise, nom societe,
@@ -104,7 +104,8 @@ MAYBE = {
     "last_name": "apelido",
     "linkedin": "url, link, profile, perfil, social, rede social, redes sociais",
     "role": "title, titulo, headline, poste, occupation, ocupacao, ocupacion, profissao",
-    "current_company": """account, conta, business, firma, cuenta, razao social, instituicao, entidade, institucion,
+    "current_company": """account, account name, conta, conta nome, business,
+        firma, cuenta, razao social, instituicao, entidade, institucion,
         entidad""",
     "location": "address, endereco, postal address, direccion",
     "interest_level": "level, nivel, interest, interesse, interes, grau, lead level",
