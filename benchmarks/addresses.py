@@ -13,9 +13,13 @@ from portal.deliveries.filtering import DeliveryFilter
 Values = Mapping[str, list[str]]
 
 EXACT = {
+    "/company/close": "it counts all that would go",
     "/company/data.zip": "all that there is of the company",
+    "/contacts/assign": "it counts all that would be changed",
+    "/contacts/classify/all": "the same",
     "/contacts/doubles": "it compares all contacts",
-    "/deliveries/resend": "it counts what would be sent again",
+    "/deliveries/resend": "it counts all that would be sent again",
+    "/sync/contacts": "it counts all that would be sent",
 }
 """What reads everything, when somebody asks for it."""
 OF_ITEMS = (
@@ -48,6 +52,7 @@ OF_LOG: Values = {
     "campaign": ["3", "{rare}"],
     "owner": ["4", "{rare}"],
     "contact": ["{contact}"],
+    "reason": ["ok_json", "ok_text", "timeout", "gone"],
     "search": ["pessoa", "pessoa+421", "nobody", "404", "abcdef"],
     "since": ["{old}", "{lately}"],
     "until": ["{old}", "{lately}"],

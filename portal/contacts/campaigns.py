@@ -38,14 +38,10 @@ def newest_campaign(session: Session, company_id: int) -> int | None:
 
 def count_campaigns(session: Session, company_id: int) -> Sequence[CampaignCount]:
     """The company's campaigns by name, counted."""
-    query = (
-        select(Campaign, func.count(Contact.id), func.count(Contact.interest_level))
-        .outerjoin(Contact, Contact.campaign_id == Campaign.id)
-        .where(Campaign.company_id == company_id)
-        .group_by(Campaign.id)
-        .order_by(Campaign.name)
-    )
-    return [CampaignCount(*row) for row in session.execute(query)]
+    counted = select(Contact.campaign_id, func.count(), func.count(Contact.interest_level))
+    rows = session.execute(counted.where(Contact.company_id == company_id).group_by(Contact.campaign_id))
+    counts = {campaign_id: (contacts, classified) for campaign_id, contacts, classified in rows}
+    return [CampaignCount(each, *counts.get(each.id, (0, 0))) for each in campaigns_of(session, company_id)]
 
 
 get_campaign = partial(get_own, Campaign)

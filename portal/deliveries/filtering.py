@@ -37,6 +37,8 @@ DELIVERED_CODE = 200
 SEARCHED = 100_000
 # Deliveries made in a span of time: with no more, the log is read between their numbers, else from its end.
 SPANNED = 8000
+# And so many of one that ended long ago: before this many deliveries, all of which would be read otherwise.
+SPANNED_LONG_AGO, LONG_AGO = 200_000, 10_000
 FEW = 500  # contacts that a search finds: with no more, the log is read by contact, and otherwise from its end
 
 
@@ -87,16 +89,24 @@ def numbers_among(session: Session, moments: Select[int, datetime], *, most: int
     return count, first or 0, last or 0
 
 
-def _numbers_within(session: Session, company_id: int, wanted: "DeliveryFilter") -> tuple[int, int] | None:
-    """The least and the greatest number of what was made in the filter's time: of more than `SPANNED`, any number.
+def _numbers_within(
+    session: Session, company_id: int, wanted: "DeliveryFilter", *, most: int
+) -> tuple[int, int] | None:
+    """The least and the greatest number of what was made in the filter's time: of more than `most`, any number.
 
     Without bounds SQLite would take the index of times, and sort all that it finds.
     """
     if wanted.since is None and wanted.until is None:
         return None
     moments = select_moments(company_id, wanted.since, wanted.until)
-    count, first, last = numbers_among(session, moments, most=SPANNED + 1)
-    return (first, last) if count <= SPANNED else (0, 10**DIGITS)
+    count, first, last = numbers_among(session, moments, most=most + 1)
+    return (first, last) if count <= most else (0, 10**DIGITS)
+
+
+def _is_long_ago(session: Session, company_id: int, wanted: "DeliveryFilter") -> bool:
+    """Whether more than `LONG_AGO` deliveries were made after the filter's time."""
+    later = select_moments(company_id, wanted.until, None).with_only_columns(Delivery.created_at)
+    return wanted.until is not None and session.scalar(later.offset(LONG_AGO).limit(1)) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +130,8 @@ class DeliveryFilter(Filter):
     contact_ids: tuple[int, ...] | None = None  # the contacts that `search` finds, when they are few
     # Where the latest `SEARCHED` deliveries begin, when `search` looks only at these and there are more.
     after_id: int | None = None
+    # Between which all of a time stand that ended long ago, when that was found out.
+    numbers: tuple[int, int] | None = None
 
 
 NAMES = names_of(DeliveryFilter)
@@ -147,7 +159,7 @@ def select_deliveries(session: Session, company_id: int, wanted: DeliveryFilter)
         query = query.where(Delivery.company_id == company_id)
     else:  # by no index of the company, which a database takes for more selective than it is
         query = query.where(Delivery.company_id + 0 == company_id)
-    if numbers := _numbers_within(session, company_id, wanted):
+    if numbers := wanted.numbers or _numbers_within(session, company_id, wanted, most=SPANNED):
         query = query.where(Delivery.id.between(*numbers))
     if wanted.after_id is not None:
         query = query.where(Delivery.id > wanted.after_id)
@@ -163,7 +175,12 @@ def select_deliveries(session: Session, company_id: int, wanted: DeliveryFilter)
 
 
 def _narrow(session: Session, company_id: int, wanted: DeliveryFilter) -> DeliveryFilter:
-    """The same filter, with what keeps its search quick: the few contacts that it finds, or where it begins to look."""
+    """The same filter, with what keeps it quick: where a time long ago stands, the few contacts that it finds, or where
+    its search begins to look.
+    """
+    if wanted.numbers is None and _is_long_ago(session, company_id, wanted):
+        numbers = _numbers_within(session, company_id, wanted, most=SPANNED_LONG_AGO)
+        wanted = replace(wanted, numbers=numbers)
     search = wanted.search.strip()
     if not search or wanted.contact_ids is not None or wanted.after_id is not None:
         return wanted

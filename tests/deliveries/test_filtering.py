@@ -66,11 +66,12 @@ def test_a_field_counts_in_all_that_is_read_of_the_log(company: Company, deliver
 
 
 @BOTH
-@pytest.mark.parametrize("spanned", [8000, 1])
+@pytest.mark.parametrize(("spanned", "long_ago"), [(8000, 10_000), (1, 10_000), (1, 0)])
 def test_what_was_made_while_the_clock_was_off_hides_nothing(
-    company: Company, monkeypatch: pytest.MonkeyPatch, spanned: int
+    company: Company, monkeypatch: pytest.MonkeyPatch, spanned: int, long_ago: int
 ) -> None:
     monkeypatch.setattr(filtering, "SPANNED", spanned)
+    monkeypatch.setattr(filtering, "LONG_AGO", long_ago)
     made = [make_delivery(make_contact(company, name=f"Ana {n}")) for n in range(6)]
     for delivery, days in zip(made, (0, 400, 0, 1, -400, 1), strict=True):
         delivery.created_at = NOON + timedelta(days=days)
