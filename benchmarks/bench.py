@@ -14,7 +14,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import goals, scale
+from benchmarks import goals, microseconds, scale
 from benchmarks.backlog import LIST, ROOT, Backlog, Size
 from benchmarks.comparison import Case, Result
 from benchmarks.driven import PORT, Api, Portal
@@ -112,7 +112,7 @@ def main() -> None:
     databases = ("SQLite",) if chosen.quick else ("SQLite", "PostgreSQL")
     cases = compare(tree_of(chosen.base), size, rounds=rounds, databases=databases)
     if chosen.report:
-        tables = {"alone": goals.measure(), "scale": scale.measure()}
+        tables = {"alone": goals.measure(), "microseconds": microseconds.measure(), "scale": scale.measure()}
         told = {name: list(map(say, rows)) for name, rows in tables.items()}
         write_report(chosen.report, cases, told, base=chosen.base, rounds=rounds)
 

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from benchmarks.receiver import URL
 from benchmarks.server import Server
 
 PORT = 9872
+PROGRAM = ("-m", "portal")
 TICKS = os.sysconf("SC_CLK_TCK")
 COMPANY, EMAIL = "Bench", "ana@example.com"
 
@@ -73,7 +74,7 @@ class Portal:
         shutil.rmtree(self._folder)
 
     def run(self, *words: str, typed: str = "") -> str:
-        command = [sys.executable, "-m", "portal", *words]
+        command = [sys.executable, *PROGRAM, *words]
         environment, tree = self._environment, self._tree
         done = subprocess.run(
             command, env=environment, cwd=tree, input=typed, capture_output=True, text=True, check=False
@@ -83,12 +84,11 @@ class Portal:
         return done.stdout
 
     @contextmanager
-    def running(self, *words: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A command that runs until it is told to stop, with these settings."""
-        command = [sys.executable, "-m", "portal", *words]
+    def running(self, *words: str, program: Sequence[str] = PROGRAM) -> Iterator[subprocess.Popen[bytes]]:
+        """A command that runs until it is told to stop."""
+        command = [sys.executable, *program, *words]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        environment = self._environment | settings
-        process = subprocess.Popen(command, env=environment, cwd=self._tree, **quiet)  # type: ignore[call-overload]
+        process = subprocess.Popen(command, env=self._environment, cwd=self._tree, **quiet)  # type: ignore[call-overload]
         self._running.append(process.pid)
         try:
             yield process

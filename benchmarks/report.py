@@ -72,6 +72,12 @@ Of this code alone, on SQLite where nothing else is said:
 |---|---|
 {alone}
 
+Where the processor's time of the portal goes (not that of PostgreSQL's processes). To count it takes time, too:
+
+| of | microseconds | parts |
+|---|---|---|
+{microseconds}
+
 Several processes on one PostgreSQL, which has the same machine:
 
 | processes | a second | processors busy with the portal | with PostgreSQL |
