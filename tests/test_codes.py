@@ -53,7 +53,8 @@ WORDS = {
     "PROBLEM_WORDS": (
         "required unknown_level not_a_phone rounded formula first_of_several told_before described_before first_email "
         "marks_removed not_an_email example_email not_a_profile link_lost not_a_date not_a_text not_a_count not_a_list "
-        "not_an_object too_long too_many unknown not_of_company unknown_owner thread_full name_hidden nul surrogate"
+        "not_an_object too_long too_many unknown not_of_company unknown_owner thread_full name_hidden nul surrogate "
+        "perhaps_title"
     ),
     "ROW_WORDS": (
         "unclosed_quote extra_cells line_too_long too_many_columns no_contact footer title repeated_header "

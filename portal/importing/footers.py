@@ -54,6 +54,13 @@ def find_reason(cells: Sequence[str], names: Sequence[str], fields: Cells, reade
     return "title" if is_title else None
 
 
+def may_be_title(text: str) -> bool:
+    """Whether a text that stands alone in its row is rather a title than a name: `Feira de negócios`, `Indústria`."""
+    words = text.split()
+    has_small = words[0][:1].isupper() and any(word.islower() and len(word) > 3 for word in words)
+    return len(words) == 1 or has_small or any(map(str.isdecimal, text))
+
+
 def _is_sentence(text: str) -> bool:
     """Whether a text of many words ends as a sentence does, or has several that no name has; names may be as long."""
     words = text.split()

@@ -33,7 +33,7 @@ from portal.importing.cells import (
     split_people,
 )
 from portal.importing.dates import read_date
-from portal.importing.footers import find_reason
+from portal.importing.footers import find_reason, may_be_title
 from portal.importing.formulas import without_formulas
 from portal.importing.headings import NAMES, WITHIN_LINES, Cells, is_example_email
 from portal.importing.layout import Layout
@@ -95,6 +95,7 @@ class RowReader:
         self._emails = emails
         self.alike = Alike()
         self._line = 0
+        self._is_alone = True  # whether the row before said a name and nothing else
         self.header: Sequence[str] = layout.header
         self.month_first = frozenset(layout.month_first)
         self.texts = [name for name in ("current_company", "role", "location") if name in columns]
@@ -125,6 +126,9 @@ class RowReader:
         if any(cells[len(self._layout.header) :]):
             raise InvalidContact("", "extra_cells")
         row = _Row(self, *without_formulas(said_of), record.cells)
+        was_alone, self._is_alone = self._is_alone, said_of.keys() == {"name"} and sum(map(bool, cells)) == 1
+        if self._is_alone and not was_alone and self._tables.has_people and may_be_title(said_of["name"][0][1]):
+            row.notes.append(Note("contact.name", "perhaps_title", *said_of["name"][0]))
         return self._checked(row.item(), row.notes, said_by=cells)
 
     def _cells_of_fields(self, cells: Sequence[str]) -> Cells:

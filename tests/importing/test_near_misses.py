@@ -251,7 +251,7 @@ def test_an_import_that_its_caller_does_is_its_own_for_ten_minutes(company: Comp
     ],
 )
 def test_a_row_that_is_nobody_says_why(company: Company, header: str, row: str, reason: str | None) -> None:
-    blocks = [f"{header}\nAna,,\n{row}\nBia,,\n".encode()]
+    blocks = [f"{header}\nAna,,\n{row}\nBia Reis,,\n".encode()]
     order = Order.of(examine(lambda: iter(blocks)), user_id=owner_of(company).id)
     found = running.preview(db.session, company.id, order, blocks=lambda: iter(blocks), count=9)
     assert [each.item is not None for each in found] == [True, reason is None, True]

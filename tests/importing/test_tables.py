@@ -7,7 +7,7 @@ import pytest
 from portal.contacts.checking import InvalidContact
 from portal.importing.layout import examine, read_rows
 from portal.importing.reading import Record
-from portal.importing.rows import RowReader
+from portal.importing.rows import Reading, RowReader
 from tests.importing.conftest import blocks_of
 from tests.importing.test_rows import ZONE
 
@@ -19,21 +19,27 @@ PEOPLE = ["Ana Lima", "Rui Paz", "Ivo Rocha"]
 NOT_OURS = ["of_other_table"] * 2
 
 
-def said_of(text: str) -> Sequence[str]:
-    """Of each row the contact's name, or why it is none."""
+def read_all(text: str) -> list[Reading | InvalidContact]:
     blocks = blocks_of(text.encode())
     found = examine(blocks)
     columns = [column.field for column in found.columns]
     reader = RowReader(found.layout, columns, zone=ZONE, campaign=None, people={})
 
-    def said(record: Record) -> str:
+    def read(record: Record) -> Reading | InvalidContact:
         try:
-            reading = reader.read(record)
+            return reader.read(record)
         except InvalidContact as error:
-            return error.problem
-        return reading.item.facts["name"] if reading.item else reading.notes[0].problem
+            return error
 
-    return [said(record) for record in read_rows(blocks, found.layout) if record]
+    return [read(record) for record in read_rows(blocks, found.layout) if record]
+
+
+def said_of(text: str) -> Sequence[str]:
+    """Of each row the contact's name, or why it is none."""
+    return [
+        row.problem if isinstance(row, InvalidContact) else row.item.facts["name"] if row.item else row.notes[0].problem
+        for row in read_all(text)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -88,3 +94,23 @@ def test_the_first_table_goes_on_with_somebody_where_no_name_of_the_other_one_wa
 )
 def test_somebody_below_an_empty_line_is_still_somebody(row: str) -> None:
     assert said_of(f"{FIRST}\n{row}\nEva Sá,eva@x.test,,\n") == [*PEOPLE, row.partition(",")[0], "Eva Sá"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "doubtful"),
+    [
+        (("Feira de negócios,,,", "Eva Sá,eva@x.test,,", "Indústria,,,"), ["Feira de negócios", "Indústria"]),
+        (("Lote 2,,,", "Eva Sá,eva@x.test,,"), ["Lote 2"]),
+        (("Indústria,,,", "Comércio,,,"), ["Indústria"]),
+        (("Léo Dias,,,", "ana de souza,,,", "MARIA DAS DORES,,,"), []),
+        (("Indústria,,Acme,", "Indústria,,,11 98765-4321"), []),
+    ],
+)
+def test_a_name_alone_that_is_rather_a_title_comes_in_and_is_doubtful(rows: Sequence[str], doubtful: list[str]) -> None:
+    """Below somebody, and where the row above says more: of a list of names each would be one."""
+    readings = [row for row in read_all(FIRST + "\n".join(rows)) if isinstance(row, Reading)]
+    assert [reading.item is not None for reading in readings] == [True] * (len(PEOPLE) + len(rows))
+    notes = [note for reading in readings for note in reading.notes]
+    assert [(note.field, note.problem, note.said) for note in notes] == [
+        ("contact.name", "perhaps_title", text) for text in doubtful
+    ]
