@@ -40,6 +40,8 @@ SPANNED = 8000
 # And so many of one that ended long ago: before this many deliveries, all of which would be read otherwise.
 SPANNED_LONG_AGO, LONG_AGO = 200_000, 10_000
 FEW = 500  # contacts that a search finds: with no more, the log is read by contact, and otherwise from its end
+# Of more, the first stand among so many numbers: each delivery's own contact is looked at, and otherwise all contacts.
+COMMON_WITHIN = 20 * FEW
 
 
 contact_id_of = partial(own_number, Contact)
@@ -128,6 +130,7 @@ class DeliveryFilter(Filter):
     search: str = field(default="", metadata=by(text))
     tests: bool = True  # Whether tests count. Pages show them apart, by their trigger.
     contact_ids: tuple[int, ...] | None = None  # the contacts that `search` finds, when they are few
+    is_common: bool | None = None  # of more, whether most deliveries are of one of them
     # Where the latest `SEARCHED` deliveries begin, when `search` looks only at these and there are more.
     after_id: int | None = None
     # Between which all of a time stand that ended long ago, when that was found out.
@@ -170,7 +173,7 @@ def select_deliveries(session: Session, company_id: int, wanted: DeliveryFilter)
     if wanted.contact_ids is not None:
         query = query.where(Delivery.contact_id.in_(wanted.contact_ids))
     elif search := wanted.search.strip():
-        query = query.where(_found_by(company_id, search))
+        query = query.where(_found_by(company_id, search, is_common=bool(wanted.is_common)))
     return filters.narrow(query, wanted)
 
 
@@ -182,18 +185,20 @@ def _narrow(session: Session, company_id: int, wanted: DeliveryFilter) -> Delive
         numbers = _numbers_within(session, company_id, wanted, most=SPANNED_LONG_AGO)
         wanted = replace(wanted, numbers=numbers)
     search = wanted.search.strip()
-    if not search or wanted.contact_ids is not None or wanted.after_id is not None:
+    if not search or (wanted.contact_ids, wanted.is_common, wanted.after_id) != (None, None, None):
         return wanted
     if HTTP_CODE.fullmatch(search) or PART_OF_ID.fullmatch(search):
         before = last_before_latest(session, company_id, SEARCHED)
         return replace(wanted, after_id=before.id if before else None)
     if search.startswith(ID_PREFIX) or WHOLE_ID.fullmatch(search):
         return wanted
-    found = session.scalars(_contacts_found_by(company_id, search).limit(FEW + 1)).all()
-    return wanted if len(found) > FEW else replace(wanted, contact_ids=tuple(found))
+    found = session.scalars(_contacts_found_by(company_id, search).order_by(Contact.id).limit(FEW + 1)).all()
+    if len(found) > FEW:
+        return replace(wanted, is_common=found[-1] - found[0] <= COMMON_WITHIN)
+    return replace(wanted, contact_ids=tuple(found))
 
 
-def _found_by(company_id: int, search: str) -> ColumnElement[bool]:
+def _found_by(company_id: int, search: str, *, is_common: bool) -> ColumnElement[bool]:
     """What a person types to find a delivery: its id or an end of it, the code of its last answer, or its contact."""
     if whole := WHOLE_ID.fullmatch(search):
         return Delivery.webhook_id == ID_PREFIX + whole[1]
@@ -201,7 +206,10 @@ def _found_by(company_id: int, search: str) -> ColumnElement[bool]:
         return _begins_with(search)
     if HTTP_CODE.fullmatch(search):
         return _was_answered_with(int(search))
-    of_contact = Delivery.contact_id.in_(_contacts_found_by(company_id, search))
+    found = _contacts_found_by(company_id, search)
+    of_contact = (
+        found.where(Contact.id == Delivery.contact_id).exists() if is_common else Delivery.contact_id.in_(found)
+    )
     if PART_OF_ID.fullmatch(search):
         return or_(_begins_with(ID_PREFIX + search), Delivery.webhook_id.endswith(search), of_contact)
     return of_contact

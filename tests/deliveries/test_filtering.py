@@ -12,7 +12,7 @@ from portal.database.db import db
 from portal.deliveries import filtering, log, resending
 from portal.deliveries.filtering import DeliveryFilter, read_filter, select_deliveries
 from portal.models import Company, Delivery
-from tests.conftest import BOTH
+from tests.conftest import BOTH, URL
 from tests.factories import NOON, make_company, make_contact, make_delivery
 
 
@@ -90,6 +90,22 @@ def test_what_was_made_while_the_clock_was_off_hides_nothing(
         assert found(company, DeliveryFilter(since=since, until=until)) == number
     starts = [NOON, NOON + day, NOON + 2 * day]
     assert [each.failed for each in log.count_by_day(db.session, company.id, DeliveryFilter(), starts=starts)] == [2, 2]
+
+
+@BOTH
+@pytest.mark.parametrize("within", [-1, 10_000])
+def test_a_search_that_finds_many_contacts_finds_their_deliveries(
+    company: Company, monkeypatch: pytest.MonkeyPatch, within: int
+) -> None:
+    monkeypatch.setattr(filtering, "FEW", 1)
+    monkeypatch.setattr(filtering, "COMMON_WITHIN", within)
+    other = make_company("Outra", url=URL)
+    for owner, name in ((company, "Ana Um"), (company, "Bia"), (other, "Ana Dois"), (company, "Ana")):
+        make_delivery(make_contact(owner, name=name))
+    db.session.commit()
+    wanted = read_filter(db.session, company.id, {"search": "ana"})
+    assert wanted.is_common is (within > 0)
+    assert found(company, wanted) == 2
 
 
 @pytest.mark.parametrize("name", sorted(set(filtering.NAMES) - {"search"}))
