@@ -5,11 +5,10 @@ import os
 import select
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
 from math import ceil
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import pycurl
@@ -163,19 +162,18 @@ class Loop:
         return min([*pauses, wanted] if wanted >= 0 else pauses, default=None)
 
     def _run_calls(self) -> None:
-        try:
-            while True:
-                self._calls.get_nowait()()
-        except Empty:
-            return
+        while not self._calls.empty():
+            self._calls.get_nowait()()
 
     def _watch(self, what: int, descriptor: int, *_: Any) -> None:
         """CURLMOPT_SOCKETFUNCTION: which sockets libcurl wants to hear of."""
-        if what != pycurl.POLL_REMOVE:
-            self._poll.register(descriptor, _EVENTS[what])
-            return
-        with suppress(KeyError):  # libcurl also takes leave of what it never began to watch
-            self._poll.unregister(descriptor)
+        try:
+            if what == pycurl.POLL_REMOVE:
+                self._poll.unregister(descriptor)
+            else:
+                self._poll.register(descriptor, _EVENTS[what])
+        except KeyError:
+            return  # libcurl also takes leave of what it never began to watch
 
     def _begin(self, exchange: Exchange, transport: Transport, *, fresh: bool = False) -> None:
         timeout = exchange.ends_at - clock.monotonic()
