@@ -31,6 +31,8 @@ TITLED = frozenset((*NAMES, "current_company"))  # the fields of the columns tha
 def find_reason(cells: Sequence[str], names: Sequence[str], fields: Cells, readers: Sequence[Reader]) -> str | None:
     """Why a row is no contact: nothing in it is imported, it is the header again or explains it, a foot or a title.
 
+    Nor is it one whose name is a number, and of whom nothing else tells.
+
     `names` are those of the header, in lower case; `fields` those that the row says something of, with what it says;
     `readers` read its columns, where it stands so near the header that it may explain it.
     """
@@ -51,7 +53,11 @@ def find_reason(cells: Sequence[str], names: Sequence[str], fields: Cells, reade
     if (is_foot or is_figure) and not _tells_somebody(fields):
         return "footer"
     is_title = is_alone and fields.keys() <= TITLED and (is_period(filled[0]) or (names[1:] and GROUP.match(start)))
-    return "title" if is_title else None
+    if is_title:
+        return "title"
+    called = [text for field in NAMES for _, text in fields.get(field, ())]
+    is_number = called and all(map(str.isdecimal, called)) and "phone" not in fields
+    return "no_contact" if is_number and not _tells_somebody(fields) else None
 
 
 def may_be_title(text: str) -> bool:

@@ -102,7 +102,7 @@ class RowReader:
         self.places = [name for name in ("city", "state", "country") if name in columns]
         self.has_owners = not {"owner_name", "owner_email"}.isdisjoint(columns)
         self.readers = [each for each in READERS if each[1] in columns]
-        self._tables = Tables(dict(self._columns), self.readers)
+        self._tables = Tables(dict(self._columns), self._names, self.readers)
 
     def read(self, record: Record) -> Reading:
         """The contact and the level of one row, with what was doubtful. Raises InvalidContact for a bad row."""

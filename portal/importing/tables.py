@@ -11,10 +11,14 @@ from portal.rules.identity import says_nothing
 
 
 class Tables:
-    """Which table of a file its rows belong to, told one after the other. `columns` are the first one's fields."""
+    """Which table of a file its rows belong to, told one after the other.
 
-    def __init__(self, columns: Mapping[int, str], readers: Sequence[Reader]) -> None:
+    `columns` are the fields of the first one, `names` its header in lower case.
+    """
+
+    def __init__(self, columns: Mapping[int, str], names: Sequence[str], readers: Sequence[Reader]) -> None:
         self._columns = columns
+        self._names = names
         sure = [(field, read) for _, field, read, problem in readers if problem]
         self._readers = sorted(sure, key=lambda each: each[0] != "email")  # what most rows have, and is told soonest
         self._is_other = self._is_named = False
@@ -51,13 +55,14 @@ class Tables:
         if not (is_named or is_odd):
             return None
         self._is_named = is_named
-        self._is_other = not (is_named and all(self._is_called(*each) for each in named.items()))
+        is_same = (self._is_called(column, cell) for column, cell in filled.items() if column in self._columns)
+        self._is_other = not (is_named and all(is_same))
         return "other_table" if self._is_other else "repeated_header"
 
-    def _is_called(self, column: int, field: str) -> bool:
-        """Whether this field, or another part of a name, is what the first table has in the column."""
-        ours = self._columns.get(column)
-        return ours == field or {ours, field} <= set(NAMES)
+    def _is_called(self, column: int, cell: str) -> bool:
+        """Whether a name is the first table's for the column, or says the same field or another part of a name."""
+        ours, field = self._columns[column], _field_called(cell)
+        return cell.casefold() == self._names[column] or ours == field or {ours, field} <= set(NAMES)
 
     def _is_unreadable(self, fields: Cells) -> bool:
         """Whether a cell is not what its column holds, and says something."""

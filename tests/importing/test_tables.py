@@ -74,6 +74,18 @@ def test_the_first_table_goes_on_below_its_header_in_these_words_or_others() -> 
         ]
 
 
+def test_a_header_that_calls_one_of_our_columns_otherwise_begins_another_table() -> None:
+    """Both have people and dates, and the dates are of other things."""
+    first = "Nome,E-mail,Aceito em\nAna,ana@x.test,02/05/2024\nRui,rui@x.test,15/05/2024\nEva,eva@x.test,16/05/2024\n"
+    below = "\nNome,E-mail,Enviado em\nLéo,leo@x.test,20/05/2024\n"
+    assert said_of(first + below) == ["Ana", "Rui", "Eva", "other_table", "of_other_table"]
+
+
+def test_a_number_is_nobody_where_nothing_else_tells_of_somebody() -> None:
+    rows = "Legenda,,,\n1,baixo,,\n2,médio,,\n3,,,11 98765-4321\n4,eva@x.test,,\n"
+    assert said_of(FIRST + rows) == [*PEOPLE, "Legenda", "no_contact", "no_contact", "3", "4"]
+
+
 def test_the_first_table_goes_on_with_somebody_where_no_name_of_the_other_one_was_known() -> None:
     below = "\nProduto,Preço,Estoque,\nCaneta,barata,,\nEva Sá,eva@x.test,,\nLéo Dias,,Delta,\n"
     assert said_of(FIRST + below) == [*PEOPLE, "other_table", "of_other_table", "Eva Sá", "Léo Dias"]
