@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from portal import clock
 
 TIMEOUT_SECONDS = 10.0  # for each read and write of the talk with the server
-TALK_SECONDS = 60.0  # for all of a talk that hands a message over
+TALK_SECONDS = 30.0  # for all of a talk that hands a message over: a page may wait for it, and a proxy for a minute
 REACH_SECONDS = 20.0  # for all of one that only logs in: people wait for it
 DEFAULT_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 ESCAPES = "In a user or password, write % as %25, # as %23, / as %2F, ? as %3F, @ as %40, : as %3A and [ as %5B."
