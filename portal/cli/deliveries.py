@@ -106,6 +106,7 @@ def resend_one(actor: Actor, company: Company, delivery_id: str, *, yes: bool) -
     if not is_resent:
         raise click.ClickException(f"{delivery_id}: {resending.explain_under_way(row)}")
     click.echo(f"{delivery_id}: {resending.RESENT} {say_when_it_leaves(db.session, company.id)}")
+    warn_of_nobody([row])
 
 
 def resend_matching(actor: Actor, wanted: DeliveryFilter, include: tuple[str, ...], asked: Asked) -> None:

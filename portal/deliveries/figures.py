@@ -14,6 +14,7 @@ from portal.working_models import AttemptCount, Outage, WorkerHeartbeat
 
 # A worker shows itself every ten seconds; after so long without a sign there is none.
 SILENT_AFTER = timedelta(seconds=60)
+LEFT_LYING_AFTER = timedelta(minutes=1)
 # Due deliveries are counted up to here: more of them are as bad, and a long queue is no slower to look at.
 DUE_CAP = 10_000
 _is_active = Endpoint.state == "active"
@@ -31,6 +32,14 @@ def count_workers(session: Session, *, now: datetime) -> int:
     """The workers that live."""
     alive = WorkerHeartbeat.seen_at > now - SILENT_AFTER
     return session.scalar(select(func.count()).select_from(WorkerHeartbeat).where(alive)) or 0
+
+
+def is_left_lying(session: Session, company_id: int, *, now: datetime) -> bool:
+    """Whether a company's delivery has been due for a minute while no worker lives to send it."""
+    if count_workers(session, now=now):
+        return False
+    is_due = Delivery.status == "pending", Delivery.next_attempt_at <= now - LEFT_LYING_AFTER
+    return session.scalar(select(Delivery.id).where(Delivery.company_id == company_id, *is_due).limit(1)) is not None
 
 
 def oldest_due_seconds(session: Session, *, now: datetime) -> float:

@@ -29,6 +29,7 @@ from portal import audit, clock
 from portal.company.endpoint import get_endpoint, state_of
 from portal.contacts.syncing import Backlog, backlog_of
 from portal.database.db import db
+from portal.deliveries.figures import is_left_lying
 from portal.deliveries.log import last_attempts
 from portal.deliveries.opening import crm_address_of
 from portal.i18n import number, reader_zone
@@ -55,7 +56,7 @@ def init_app(app: Flask) -> None:
         app.add_template_filter(words)
     app.add_template_filter(reasons.explain_warning, "warning_words")
     app.add_template_filter(who)
-    of_the_company = (endpoint_in_trouble, company_backlog, crm_address, has_crm_link)
+    of_the_company = (endpoint_in_trouble, is_nobody_sending, company_backlog, crm_address, has_crm_link)
     for function in (*of_the_company, here, explained, next_try_at, next_try_of, is_dead_end, last_failure_of):
         app.add_template_global(function)
     app.context_processor(shared_names)
@@ -138,6 +139,11 @@ def endpoint_in_trouble() -> Endpoint | None:
     """The reader's company's endpoint when it cannot be reached or is paused."""
     endpoint = get_endpoint(db.session, current_user.company_id)
     return endpoint if state_of(endpoint) in ("failing", "paused") else None
+
+
+def is_nobody_sending() -> bool:
+    """Whether what the reader's company has to send lies there, since no worker lives."""
+    return is_left_lying(db.session, current_user.company_id, now=clock.utcnow())
 
 
 def is_dead_end(attempt: Attempt | None, endpoint: Endpoint | None) -> bool:

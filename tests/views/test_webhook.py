@@ -1,6 +1,7 @@
 """The webhook's settings: the address, its test, its secret."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -8,6 +9,7 @@ from portal import clock
 from portal.database.db import db
 from portal.demo.server import Reply
 from portal.models import Attempt, AuditEntry, Delivery
+from portal.working_models import WorkerHeartbeat
 from tests.conftest import URL
 from tests.factories import endpoint_of, make_contact, make_delivery, mark_delivered, secret_of, set_url
 
@@ -200,6 +202,27 @@ def test_trouble_is_said_on_every_page(member, company, receiver, state, reason,
     page = member.get("/contacts").text
     assert words in page
     assert "Ver o que fazer" not in page
+
+
+def test_a_worker_that_is_gone_is_said_on_every_page_once_something_lies_there(member, company, receiver):
+    words = "O portal não está enviando: o processo que envia está parado."
+    set_url(company, receiver.url)
+    delivery = make_delivery(make_contact(company), 3)
+    assert words not in member.get("/contacts").text, "it has just been made"
+    delivery.next_attempt_at = clock.utcnow() - timedelta(seconds=61)
+    db.session.commit()
+    assert words in member.get("/contacts").text
+    db.session.add(WorkerHeartbeat(worker="w", seen_at=clock.utcnow()))
+    db.session.commit()
+    assert words not in member.get("/contacts").text
+
+
+def test_no_worker_is_missed_where_nothing_of_the_readers_company_waits(member, company, stranger, receiver):
+    set_url(company, receiver.url)
+    make_delivery(make_contact(company), 3).next_attempt_at = clock.utcnow() - timedelta(hours=1)
+    db.session.commit()
+    assert "está parado" not in stranger.get("/contacts").text
+    assert "está parado" in member.get("/contacts").text
 
 
 def test_trouble_is_said_with_its_impact(member, company, receiver):
