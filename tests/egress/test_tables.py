@@ -189,6 +189,21 @@ def test_a_fault_has_the_reason_that_fits_it(given: Fault, reason: str) -> None:
     assert given.reason == reason
 
 
+@pytest.mark.parametrize(
+    ("code", "message", "is_malformed"),
+    [
+        (8, "", True),
+        (pycurl.E_RECV_ERROR, "chunk hex-length char not a hex digit: 0x7a", True),
+        (pycurl.E_RECV_ERROR, "Recv failure: Connection reset by peer", False),
+        (TIMEOUT, "Operation timed out within a chunk", False),
+    ],
+)
+def test_a_body_that_breaks_the_rules_is_told_from_one_that_was_cut(
+    code: int, message: str, is_malformed: bool
+) -> None:
+    assert faults.is_malformed(code, message) == is_malformed
+
+
 def test_a_timeout_tells_how_far_the_answer_came() -> None:
     of_libcurl = "Operation timed out after 9999 milliseconds with 0 bytes received"
     assert fault(TIMEOUT, of_libcurl, has_headers=1).detail == "the headers were not complete in time"
