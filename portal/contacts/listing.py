@@ -13,6 +13,7 @@ from portal.models import Classification, Contact
 
 PAGE_SIZE = 20
 COUNT_CAP = 1000  # counting stops beyond: that there are more than so many answers the question
+HISTORY_CAP = 100  # changes of a level that are shown, the latest
 FEW = 300  # contacts that match: no more are read by their numbers, and others in the order of the list
 # What the list goes by, and whether that rises. Contacts that have no such come after all that have one.
 SORTS: dict[str, tuple[Any, bool]] = {
@@ -149,10 +150,9 @@ def has_contacts(session: Session, company_id: int) -> bool:
 
 
 def history_of(session: Session, contact: Contact) -> Sequence[Classification]:
-    """Every change of a contact's interest level, newest first."""
-    return session.scalars(
-        select(Classification).where(Classification.contact_id == contact.id).order_by(Classification.id.desc())
-    ).all()
+    """The changes of a contact's interest level, newest first: at most one more than `HISTORY_CAP`."""
+    changes = select(Classification).where(Classification.contact_id == contact.id)
+    return session.scalars(changes.order_by(Classification.id.desc()).limit(HISTORY_CAP + 1)).all()
 
 
 def get_contact(session: Session, company_id: int, contact_id: int) -> Contact | None:

@@ -147,6 +147,7 @@ def show(contact_id: int) -> ResponseReturnValue:
         alike=find_doubles_of(db.session, contact),
         is_configured=is_configured(db.session, contact.company_id),
         history=listing.history_of(db.session, contact),
+        history_cap=listing.HISTORY_CAP,
         deliveries=page_deliveries(db.session, contact.company_id, siblings, limit=20).items,
     )
 

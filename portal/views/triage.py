@@ -8,7 +8,7 @@ from flask_login import current_user
 from portal.contacts import triage
 from portal.contacts.campaigns import campaigns_of
 from portal.contacts.classifying import ContactGone
-from portal.contacts.listing import COUNT_CAP, count_contacts, history_of
+from portal.contacts.listing import COUNT_CAP, HISTORY_CAP, count_contacts, history_of
 from portal.contacts.standing import standings_of
 from portal.contacts.triage import Overtaken, Turn
 from portal.database.db import db
@@ -78,6 +78,7 @@ def page(turn: Turn | None) -> str:
         contact=turn.contact,
         state=standings_of(db.session, [turn.contact])[turn.contact.id].shown,
         history=history_of(db.session, turn.contact),
+        history_cap=HISTORY_CAP,
         shown_messages=SHOWN_MESSAGES,
         **choices,
     )

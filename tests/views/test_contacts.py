@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from portal.audit import Actor
+from portal.contacts import listing
 from portal.contacts.body import payload_of
 from portal.contacts.classifying import classify
 from portal.contacts.standing import SHOWN_STATES
@@ -183,6 +184,18 @@ def test_the_history_names_who_changed_the_level_of_this_company_alone(person, c
     db.session.commit()
     page = person(rui).get(f"/contacts/{contact.id}").text
     assert re.findall(r'row-more">([^<]+) · <time', page) == ["Terminal", "vera@x.example", "Rui Sá"]
+
+
+@pytest.mark.parametrize(("shown", "is_said"), [(2, True), (3, False)])
+def test_of_a_long_history_the_latest_changes_are_shown_and_that_is_said(member, company, monkeypatch, shown, is_said):
+    contact = make_contact(company)
+    for level in (1, 2, 3):
+        classify_contact(contact, level)
+    monkeypatch.setattr(listing, "HISTORY_CAP", shown)
+    page = member.get(f"/contacts/{contact.id}").text
+    history = page.partition('<ol class="history">')[2].partition("</ol>")[0]
+    assert history.count("<li>") == shown
+    assert (f"São mostradas as últimas {shown} mudanças de nível." in page) is is_said
 
 
 def test_a_contact_shows_every_field_and_its_history(member, company, receiver):
