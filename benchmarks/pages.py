@@ -32,7 +32,7 @@ from tests.postgres import throwaway_postgres
 
 SMALL = {"contacts": 1000, "deliveries": 1000}
 LARGE = {"contacts": 100_000, "deliveries": 1_000_000}
-FEW, MANY = 3, 20
+FEW, MANY = 2, 20
 """How often each page is asked for, and then the slowest of them."""
 SLOWEST = 10
 GOAL_RATIO, GOAL_MS = 1.2, 25
