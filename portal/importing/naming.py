@@ -16,8 +16,8 @@ JOINED = (("e mail", "email"), ("linked in", "linkedin"), ("whats app", "whatsap
 OF_PROFILE_ITSELF = frozenset(("linkedin", "owner_name", "owner_email"))
 SCALE = re.compile(r"\b[01] ?(?:a|ate|to|[-–—/]|\.\.+) ?(\d{1,3})\b")  # from which level to which
 # What stands between what two things are called; a dash stands behind what a field is of, too: `Pessoa - Empresa`.
-BETWEEN = re.compile(r" *[/|&+] *| (?:e|y|and) ", re.IGNORECASE)
-DASH = re.compile(r" *[-–—] +")
+BETWEEN = re.compile(r"[/|&+]| (?:e|y|and) ", re.IGNORECASE)
+DASH = re.compile(r"[-–—] ")
 # A second person of a row, which is about the first.
 ANOTHER = re.compile(r"\b(?:contact|contato|contacto|person|pessoa|persona|lead|socio) ?[2-9]\b")
 MAX_NAME = 300
