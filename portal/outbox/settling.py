@@ -6,10 +6,8 @@ from typing import Any
 
 from sqlalchemy import (
     Boolean,
-    Column,
     Connection,
     Integer,
-    ScalarSelect,
     String,
     Table,
     and_,
@@ -20,6 +18,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    tuple_,
     update,
 )
 
@@ -39,13 +38,6 @@ from portal.webhook import Outcome
 attempt: Table = Attempt.__table__  # type: ignore[assignment]
 contact: Table = Contact.__table__  # type: ignore[assignment]
 exchange: Table = Exchange.__table__  # type: ignore[assignment]
-
-
-def _last_delivered(column: Column[Any]) -> ScalarSelect[Any]:
-    """That fact of the delivery which a contact's receiver took last. One of a merged contact tells nothing of this."""
-    is_own = and_(delivery.c.contact_id == contact.c.id, delivery.c.former_contact_id.is_(None))
-    of_contact = select(column).where(is_own, delivery.c.delivered_at.is_not(None))
-    return of_contact.order_by(delivery.c.delivered_at.desc(), delivery.c.id.desc()).limit(1).scalar_subquery()
 
 
 _newer = delivery.alias("newer")
@@ -126,15 +118,22 @@ _just_recorded = (
 RECORD_SAID = insert_values(
     exchange, attempt_id=_just_recorded, **{column.name: given(column.name, column.type) for column in _said}
 )
-# What the CRM learned last, whichever delivery that was: an old one can be sent again after a newer one.
-TELL_CONTACTS = Statement(
-    update(contact)
-    .where(within(contact.c.id, select(_told.c.id)))
-    .values(
-        delivered_level=_last_delivered(delivery.c.interest_level),
-        delivered_frozen_at=_last_delivered(delivery.c.created_at),
-        delivered_warning=_last_delivered(delivery.c.warning),
+# What the CRM learned last, whichever delivery that was: an old one can be sent again after a newer one. That of a
+# merged contact tells nothing of this one.
+_last_delivered = (
+    select(delivery.c.interest_level, delivery.c.created_at, delivery.c.warning)
+    .where(
+        delivery.c.contact_id == contact.c.id,
+        delivery.c.former_contact_id.is_(None),
+        delivery.c.delivered_at.is_not(None),
     )
+    .order_by(delivery.c.delivered_at.desc(), delivery.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_known_to_crm = tuple_(contact.c.delivered_level, contact.c.delivered_frozen_at, contact.c.delivered_warning)
+TELL_CONTACTS = Statement(
+    update(contact).where(within(contact.c.id, select(_told.c.id))).values({_known_to_crm: _last_delivered})
 )
 # What workers held that died, as their claims.
 ABANDONED = Statement(
