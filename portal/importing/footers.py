@@ -55,6 +55,8 @@ def find_reason(cells: Sequence[str], names: Sequence[str], fields: Cells, reade
     is_title = is_alone and fields.keys() <= TITLED and (is_period(filled[0]) or (names[1:] and GROUP.match(start)))
     if is_title:
         return "title"
+    if not filled[0].isdecimal():
+        return None
     called = [text for field in NAMES for _, text in fields.get(field, ())]
     is_number = called and all(map(str.isdecimal, called)) and "phone" not in fields
     return "no_contact" if is_number and not _tells_somebody(fields) else None

@@ -126,7 +126,10 @@ class RowReader:
         if any(cells[len(self._layout.header) :]):
             raise InvalidContact("", "extra_cells")
         row = _Row(self, *without_formulas(said_of), record.cells)
-        was_alone, self._is_alone = self._is_alone, said_of.keys() == {"name"} and sum(map(bool, cells)) == 1
+        was_alone, self._is_alone = (
+            self._is_alone,
+            len(said_of) == 1 and "name" in said_of and sum(map(bool, cells)) == 1,
+        )
         if self._is_alone and not was_alone and self._tables.has_people and may_be_title(said_of["name"][0][1]):
             row.notes.append(Note("contact.name", "perhaps_title", *said_of["name"][0]))
         return self._checked(row.item(), row.notes, said_by=cells)
