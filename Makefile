@@ -60,7 +60,7 @@ lock: | $(BIN)/python ## Choose the versions of requirements.lock anew, within s
 	@echo 'setuptools>=77' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-annotate --extra postgres -c constraints.txt -o requirements.lock setup.cfg -
 
-bench: $(DEVELOPMENT) programs ## Measure against an earlier state, and write docs/performance.md (ARGS="--base COMMIT").
+bench: $(DEVELOPMENT) programs ## Measure against an earlier state, and write docs/performance.md (PEERS=celery,huey,dramatiq).
 	@$(INSTALL) matplotlib
 	@$(BIN)/python -m benchmarks.bench --report docs/performance.md $(ARGS)
 

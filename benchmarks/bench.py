@@ -1,6 +1,6 @@
 """The portal against an earlier state of itself, in turn and in one run: `make bench`, or `make bench-quick`.
 
-    python -m benchmarks.bench [--quick] [--base 8ce35a0] [--report docs/performance.md]
+    [PEERS=celery,huey,dramatiq] python -m benchmarks.bench [--quick] [--base 8ce35a0] [--report docs/performance.md]
 
 Both are driven from outside, by their commands and their API, with their default settings. Only ratios of one run are
 worth anything: the machine, and what else it does, are the same for both. Deliveries are counted where they arrive. CPU
@@ -8,17 +8,21 @@ is what all processes of the portal used, and those of PostgreSQL.
 """
 
 import argparse
+import os
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
-from benchmarks import goals, microseconds, scale
+from benchmarks import beside, goals, importing, microseconds, pages, scale, tls
 from benchmarks.backlog import LIST, ROOT, Backlog, Size
 from benchmarks.comparison import Case, Result
 from benchmarks.driven import PORT, Api, Portal
 from benchmarks.items import make_item
+from benchmarks.peers import COUNT, ROUNDS, measure_peers
 from benchmarks.receiver import Receiver
 from benchmarks.report import write_report
 from benchmarks.server import Server
@@ -112,9 +116,20 @@ def main() -> None:
     databases = ("SQLite",) if chosen.quick else ("SQLite", "PostgreSQL")
     cases = compare(tree_of(chosen.base), size, rounds=rounds, databases=databases)
     if chosen.report:
-        tables = {"alone": goals.measure(), "microseconds": microseconds.measure(), "scale": scale.measure()}
-        told = {name: list(map(say, rows)) for name, rows in tables.items()}
+        told = {name: list(map(say, rows)) for name, rows in further_tables().items()}
         write_report(chosen.report, cases, told, base=chosen.base, rounds=rounds)
+
+
+def further_tables() -> dict[str, Iterable[str]]:
+    """The rows of each table but the first, as they are measured."""
+    peers = os.environ.get("PEERS", "").replace(",", " ").split()
+    others = (tls.measure_tls(tls.COUNT), importing.measure_import(), pages.measure_pages())
+    return {
+        "alone": chain(goals.measure(), beside.measure(), (f"| {row} |" for row in chain(*others))),
+        "microseconds": microseconds.measure(),
+        "scale": scale.measure(),
+        "peers": measure_peers(peers, COUNT, ROUNDS) if peers else (),
+    }
 
 
 def say(row: str) -> str:

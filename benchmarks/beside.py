@@ -1,7 +1,7 @@
 """What `make bench` measures of this code beside itself: pages while a backlog drains, companies beside dead receivers,
 and what a delivery takes on the disk. On SQLite, each a minute or two.
 
-    python benchmarks/beside.py
+    python -m benchmarks.beside
 
 It prints rows of a table: what was measured, and the figures. Those of one row come from one run and may be compared.
 """
@@ -16,10 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
-from pathlib import Path
 from statistics import median
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from flask import Flask
 from sqlalchemy import func, insert, select, update

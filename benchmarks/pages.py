@@ -1,7 +1,7 @@
 """How long the server takes for every page, filter and API call with a long log: 1,000,000 deliveries and 100,000
 contacts, beside the same installation with 1000 of each.
 
-    python benchmarks/pages.py [--contacts N] [--deliveries N] [--times N] [--postgres] [--keep FOLDER] [--only TEXT]
+    python -m benchmarks.pages [--contacts N] [--deliveries N] [--times N] [--postgres] [--keep FOLDER] [--only TEXT]
 
 Both databases are made in a temporary folder, or in a throw-away PostgreSQL (`--keep` makes SQLite's once and uses them
 again). An admin asks for each page in turn, of one database and then of the other; shown are the median and the 95th
@@ -12,15 +12,12 @@ installation, and 25 ms.
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text

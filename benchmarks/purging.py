@@ -1,6 +1,6 @@
 """How long pages and writes take while a purge empties a log, against the same requests without it.
 
-    python benchmarks/purging.py [--deliveries N] [--postgres]
+    python -m benchmarks.purging [--deliveries N] [--postgres]
 
 An admin asks for pages and contacts are saved, in turn, while a worker's task purges the bodies of 100,000 deliveries,
 and then most of their lines. The goal: no request over a second meanwhile, or over the longest without.
@@ -15,8 +15,6 @@ import threading
 import time
 from contextlib import nullcontext
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from flask.testing import FlaskClient
 from sqlalchemy import update

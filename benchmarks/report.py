@@ -10,6 +10,7 @@ import matplotlib
 from matplotlib import pyplot
 
 from benchmarks.comparison import Case
+from benchmarks.peers import HEADING
 
 PICTURE = "images/performance.svg"
 
@@ -26,8 +27,10 @@ def write_report(path: Path, cases: list[Case], tables: dict[str, list[str]], *,
         load=f"{os.getloadavg()[2]:.1f}",
         picture=PICTURE,
         comparison="\n".join(map(str, cases)),
-        **{name: "\n".join(rows) for name, rows in tables.items()},
+        **{name: "\n".join(rows) for name, rows in tables.items() if name != "peers"},
     )
+    if tables["peers"]:
+        text += PEERS.format(rows="\n".join((HEADING, *tables["peers"])))
     path.write_text(text)
 
 
@@ -83,4 +86,11 @@ Several processes on one PostgreSQL, which has the same machine:
 | processes | a second | processors busy with the portal | with PostgreSQL |
 |---|---|---|---|
 {scale}
+"""
+
+PEERS = """
+Others drain the same deliveries, each with a row for what came of it, in turn with this portal
+([peers.ini](../benchmarks/peers.ini) says how, and how to add one). What Redis holds is on no disk.
+
+{rows}
 """

@@ -1,6 +1,6 @@
 """How long `POST /contacts` takes for 1000 contacts, against the importer's batch, and how long others wait meanwhile.
 
-    python benchmarks/saving.py [--postgres]
+    python -m benchmarks.saving [--postgres]
 
 The contacts carry a level and a webhook each. The goals: at most 1.5 times what the batch takes for the same contacts,
 and no other writer waits for more than 0.5 s.
@@ -17,8 +17,6 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from flask import Flask
 from sqlalchemy import update

@@ -1,6 +1,6 @@
 """How many connections a drain opens over http and over TLS, and what TLS costs. On SQLite, about two minutes.
 
-    python benchmarks/tls.py [--count 10000]
+    python -m benchmarks.tls [--count 10000]
 
 The receiver is nginx with a certificate made for the run, one address of loopback for each origin. It prints rows of a
 table, as `goals.py` does.
@@ -10,7 +10,6 @@ import argparse
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +17,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.error import URLError
 from urllib.request import urlopen
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.drain import drain, fill
 from benchmarks.goals import IN_FLIGHT, add_company, installed

@@ -1,6 +1,6 @@
 """How long importing takes, and how much memory: 100,000 contacts, with a level and a webhook each.
 
-    python benchmarks/import.py [rows] [--no-levels] [--postgres]
+    python -m benchmarks.importing [rows] [--no-levels] [--postgres]
 
 The file is imported twice as the worker does it, into a database in a temporary folder: first all of it is new, then
 nothing is. It prints a row of a table for each. The goal is 100,000 rows in under 20 s with at most 60 MB more memory.
@@ -19,8 +19,6 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from portal import create_app
 from portal.__main__ import OBJECTS_BEFORE_COLLECTION
@@ -121,7 +119,7 @@ def import_once(path: Path, company_id: int, user_id: int) -> str:
 
 def measure_import(*options: str) -> Iterator[str]:
     """Rows of a table: what was imported, and what it took, in a process of its own."""
-    program = [sys.executable, __file__, *options]
+    program = [sys.executable, "-m", "benchmarks.importing", *options]
     done = subprocess.run(program, stdout=subprocess.PIPE, text=True, check=True)
     yield from done.stdout.splitlines()
 
