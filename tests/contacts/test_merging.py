@@ -303,7 +303,7 @@ def created_and_changed(done: Task) -> tuple[int, int]:
     return done.counts.get("created", 0), done.counts.get("changed", 0)
 
 
-NAMED_FILE = "Nome,Empresa,Cargo,E-mail\nAna Lima,Moinho,,ana@x.example\nA. Lima,Moinho,Sócia,\nRui,,,\n".encode()
+NAMED_FILE = "Nome,Empresa,Cargo,E-mail\nAna Lima,Moinho,,ana@x.example\nA. Lima,Moinho,Sócia,\nRui Paz,,,\n".encode()
 
 
 @pytest.mark.parametrize("company_name", ["Moinho", "M" * 200, ""], ids=["company", "long", "none"])
