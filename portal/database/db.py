@@ -8,6 +8,7 @@ databases.
 import math
 import os
 import select
+import sqlite3
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -33,6 +34,8 @@ MOST_CONNECTIONS = 30  # more than a process has threads: none waits for a conne
 # As for disks that do not turn: else PostgreSQL finds one company's last rows by a walk through those of all.
 RANDOM_PAGE_COST = 1.1
 ASKED_EVERY_SECONDS = 1.0  # how often a connection of PostgreSQL is asked whether it still works, before it is used
+# Between two looks whether another process has freed SQLite's lock: it holds it for less than a millisecond, mostly.
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, PAUSE_GROWTH = 0.0001, 0.01, 1.2
 SYNCHRONOUS = "FULL"  # a commit waits for SQLite's disk: what was answered survives a power cut
 INCREMENTAL = 2  # SQLite's name for a file that shrinks when it is told to, a few pages at a time
 # SQLite's log goes into the file so seldom: most pages of it are written again soon, and whoever commits waits for all.
@@ -209,14 +212,34 @@ def _begin_sqlite(connection: Connection, *, turn: Turn) -> None:
         may_wait = read_only or turn.take(driver, at_most=patience_left())
         busy_timeout = round(patience_left() * 1000) if may_wait else 0
     try:
-        for name, value in (("query_only", int(read_only)), ("busy_timeout", busy_timeout)):
+        for name, value in (("query_only", int(read_only)), ("busy_timeout", busy_timeout if read_only else 0)):
             if connection.info.get(name) != value:
                 run_words(connection, f"PRAGMA {name} = {value}")
                 connection.info[name] = value
-        run_words(connection, "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
+        if read_only:
+            run_words(connection, "BEGIN DEFERRED")
+        else:
+            _begin_writing(connection, within=busy_timeout / 1000)
     except BaseException:
         turn.give_back(driver)
         raise
+
+
+def _begin_writing(connection: Connection, *, within: float) -> None:
+    """Take SQLite's lock, soon after another process frees it: SQLite itself would sleep whole milliseconds."""
+    driver: Any = connection.connection.driver_connection
+    end, pause = clock.monotonic() + within, FIRST_PAUSE_SECONDS
+    while clock.monotonic() < end:
+        try:
+            driver.execute("BEGIN IMMEDIATE").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                break
+            clock.sleep(pause)
+            pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
+        else:
+            return
+    run_words(connection, "BEGIN IMMEDIATE")  # what is in the way now is told
 
 
 def _open_postgresql(connection: Any, record: Any) -> None:

@@ -15,6 +15,7 @@ from portal.outbox.claims import (
     claim_due,
     has_due,
     has_header,
+    has_loose_ends,
     release,
     signing_secrets,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "forget_said",
     "has_due",
     "has_header",
+    "has_loose_ends",
     "hold_company",
     "mark_changed",
     "move_deliveries",

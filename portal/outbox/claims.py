@@ -263,7 +263,12 @@ def has_header(stored: AnyRow | Endpoint, url: str) -> bool:
 
 def has_due(connection: Connection, *, now: datetime) -> bool:
     """Whether anything may be claimed, recovered or cancelled: a cheap look that takes no write lock."""
-    return bool(ENDPOINTS_WITH_DUE.all(connection, now=now)) or bool(HAS_LOOSE_ENDS.all(connection, now=now)[0].has_any)
+    return bool(ENDPOINTS_WITH_DUE.all(connection, now=now)) or has_loose_ends(connection, now=now)
+
+
+def has_loose_ends(connection: Connection, *, now: datetime) -> bool:
+    """Whether a lease has ended, or something waits without an address."""
+    return bool(HAS_LOOSE_ENDS.all(connection, now=now)[0].has_any)
 
 
 def release(connection: Connection, claims: Sequence[Claim]) -> None:

@@ -197,6 +197,8 @@ class Dispatcher(Round):
         lease = self._settings.lease
         if self._mend_times:
             outbox.pull_forward(connection, now=rules.now, longest=rules.schedule.longest, lease=lease)
+        if not outbox.has_loose_ends(connection, now=rules.now):
+            return
         if clock.monotonic() >= self._leases_hold_until:
             outbox.recover(connection, rules, lease=lease)
         outbox.cancel_strays(connection)

@@ -133,7 +133,7 @@ def test_leases_and_strays_are_looked_after_at_calls_and_times_once_and_when_the
     turning: Turning, company: Company, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    for name in ("pull_forward", "recover", "cancel_strays", "has_due", "claim_due"):
+    for name in ("pull_forward", "has_loose_ends", "recover", "cancel_strays", "has_due", "claim_due"):
         act = getattr(outbox, name)
 
         def note(*given: Any, name: str = name, act: Any = act, **facts: Any) -> Any:
@@ -147,7 +147,7 @@ def test_leases_and_strays_are_looked_after_at_calls_and_times_once_and_when_the
         turning.take_turn()
         return list(done)
 
-    mends = ["recover", "cancel_strays", "claim_due"]
+    mends = ["has_loose_ends", "claim_due"]
     assert turn() == ["pull_forward", *mends]
     assert turn() == ["has_due"]  # five seconds later
     make_due(company, 4)
