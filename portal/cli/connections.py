@@ -27,6 +27,7 @@ SILENT_SECONDS = 60  # how long a connection may say nothing, and how long a rea
 # How long new connections wait when there are no descriptors left, and how often the log says so.
 PAUSE_SECONDS, TOLD_EVERY_SECONDS = 1.0, 60.0
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+ENDING_SECONDS = 0.2  # for a thread that has answered to its end
 READING, HEALTH = ("GET", "HEAD", "OPTIONS"), "/healthz"
 
 logger = logging.getLogger(__name__)
@@ -47,10 +48,10 @@ class Lanes:
         lane = self._readers if request.error or request.command in READING else self._writers
         (self._health if request.within == HEALTH else lane).add_task(channel)
 
-    def shutdown(self) -> None:
-        """End the threads."""
+    def end(self) -> None:
+        """End the threads that answer nothing any more: none of them is to meet what was closed behind it."""
         for lane in (self._health, self._readers, self._writers):
-            lane.shutdown()
+            lane.shutdown(timeout=ENDING_SECONDS)
 
 
 class Body(OverflowableBuffer):  # type: ignore[misc]

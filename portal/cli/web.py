@@ -46,10 +46,10 @@ class WebServer:
             raise click.ClickException(f"--host: {host!r} is no address of this machine, nor a name of one.") from error
         settings.limit_of = partial(limit_of, app)
         settings.path_within = partial(path_within, held.settings.path)
-        lanes = Lanes()
+        self._lanes = Lanes()
         try:
             self._listeners = [
-                Listener(app, self._map, dispatcher=lanes, adj=settings, sockinfo=address)
+                Listener(app, self._map, dispatcher=self._lanes, adj=settings, sockinfo=address)
                 for address in settings.listen
             ]
         except OSError as error:
@@ -82,6 +82,7 @@ class WebServer:
         end = clock.monotonic() + patience
         while self._is_busy() and (left := end - clock.monotonic()) > 0:
             wasyncore.loop(timeout=min(left, LOOK_SECONDS), use_poll=True, map=self._map, count=1)
+        self._lanes.end()
         wasyncore.close_all(self._map)
 
     def _is_busy(self) -> bool:

@@ -58,6 +58,29 @@ def test_a_stop_wakes_a_server_that_nobody_asks_for_anything(app: Flask, monkeyp
     server.finish(5)
 
 
+def test_whoever_answered_has_ended_before_the_server_closes(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It wakes the server last, by a descriptor that may be another file's once it is closed."""
+    wake, met = connections.Listener.pull_trigger, list[bool]()
+
+    def wake_late(listener: connections.Listener) -> None:
+        if threading.current_thread().name.startswith("waitress"):
+            time.sleep(0.05)
+            met.append(listener.trigger._closed)
+        wake(listener)
+
+    monkeypatch.setattr(connections.Listener, "pull_trigger", wake_late)
+    monkeypatch.setattr(connections, "ENDING_SECONDS", 60)
+    server, stop = WebServer(app, host="127.0.0.1", port=0), threading.Event()
+    thread = threading.Thread(target=server.run, args=(stop,))
+    thread.start()
+    ask(server, "/healthz")
+    stop.set()
+    thread.join()
+    server.finish(5)
+    assert met
+    assert not any(met)
+
+
 @pytest.fixture
 def token(app: Flask) -> str:
     user = make_user(make_company())
