@@ -4,7 +4,6 @@ A cell that cannot be read is left out with a note and never loses the contact. 
 or when its cells cannot be told apart.
 """
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,11 +32,12 @@ from portal.importing.cells import (
     split_people,
 )
 from portal.importing.dates import read_date
-from portal.importing.footers import find_reason, may_be_title
+from portal.importing.footers import find_reason
 from portal.importing.formulas import without_formulas
 from portal.importing.headings import NAMES, WITHIN_LINES, Cells, is_example_email
 from portal.importing.layout import Layout
 from portal.importing.naming import is_of_linkedin
+from portal.importing.objects import read_object
 from portal.importing.order import Order
 from portal.importing.own import own_columns, path_of, read_own
 from portal.importing.reading import Record
@@ -95,7 +95,6 @@ class RowReader:
         self._emails = emails
         self.alike = Alike()
         self._line = 0
-        self._is_alone = True  # whether the row before said a name and nothing else
         self.header: Sequence[str] = layout.header
         self.month_first = frozenset(layout.month_first)
         self.texts = [name for name in ("current_company", "role", "location") if name in columns]
@@ -110,7 +109,7 @@ class RowReader:
             raise InvalidContact("", record.problem)
         self._line = record.line
         if self._layout.delimiter is None:
-            return self._read_json(record.cells[0])
+            return self._checked(read_object(record.cells[0]), [], said_by=record.cells[0])
         if self._is_own:
             return self._read_own(record.cells)
         cells = [read_text(cell) for cell in record.cells]
@@ -126,11 +125,7 @@ class RowReader:
         if any(cells[len(self._layout.header) :]):
             raise InvalidContact("", "extra_cells")
         row = _Row(self, *without_formulas(said_of), record.cells)
-        was_alone, self._is_alone = (
-            self._is_alone,
-            len(said_of) == 1 and "name" in said_of and sum(map(bool, cells)) == 1,
-        )
-        if self._is_alone and not was_alone and self._tables.has_people and may_be_title(said_of["name"][0][1]):
+        if self._tables.may_begin_part(cells, said_of):
             row.notes.append(Note("contact.name", "perhaps_title", *said_of["name"][0]))
         return self._checked(row.item(), row.notes, said_by=cells)
 
@@ -150,22 +145,6 @@ class RowReader:
     def columns_of(self, field: str) -> list[int]:
         """The columns that hold this field."""
         return [index for index, each in self._columns if each == field]
-
-    def _read_json(self, line: str) -> Reading:
-        try:
-            item = json.loads(line, object_pairs_hook=_make_object)
-        except InvalidContact:
-            raise
-        except (ValueError, RecursionError) as error:
-            raise InvalidContact("", "not_json") from error
-        if not isinstance(item, dict) or not isinstance(item.get("contact"), dict):
-            raise InvalidContact("contact", "not_an_object")
-        owner = item.get("contact_owner")
-        if isinstance(owner, dict) and not owner.get("email") and not owner.get("name"):
-            del item["contact_owner"]
-        if item["contact"].get("interest_level") is None:
-            item["contact"].pop("interest_level", None)  # no level is no order to remove one
-        return self._checked(item, [], said_by=line)
 
     def _read_own(self, cells: Sequence[str]) -> Reading:
         item, refused = read_own(self._layout.header, cells)
@@ -302,14 +281,6 @@ class _Row:
             if email is None:
                 self.notes.append(Note("contact_owner.name", "unknown_owner", None, name))
         return {"email": email, "name": name or None} if email else None
-
-
-def _make_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of a line of JSON. Raises InvalidContact where it has one member twice."""
-    made = dict(members)
-    if len(made) < len(members):
-        raise InvalidContact("", "repeated_field")
-    return made
 
 
 def row_reader(session: Session, company_id: int, order: Order) -> RowReader:

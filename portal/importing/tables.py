@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from portal.contacts.checking import InvalidContact
+from portal.importing.footers import may_be_title
 from portal.importing.headings import NAMES, Cells, Reader, is_read
 from portal.importing.naming import MAYBE_NAMES, SURE_NAMES, by_name
 from portal.importing.reading import Record
@@ -22,6 +23,7 @@ class Tables:
         sure = [(field, read) for _, field, read, problem in readers if problem]
         self._readers = sorted(sure, key=lambda each: each[0] != "email")  # what most rows have, and is told soonest
         self._is_other = self._is_named = False
+        self._is_alone = True  # whether the row before said a name and nothing else
         self.has_people = False  # so far: what is left out then is none that explains the columns
 
     def begin_again(self) -> None:
@@ -42,6 +44,11 @@ class Tables:
         if (found := self._begin(record, cells, fields)) is None and self._is_other:
             raise InvalidContact("", "of_other_table")
         return found
+
+    def may_begin_part(self, cells: Sequence[str], fields: Cells) -> bool:
+        """Whether somebody's row says a name alone, as none before it did, that is rather the title of those below."""
+        was_alone, self._is_alone = self._is_alone, fields.keys() == {"name"} and sum(map(bool, cells)) == 1
+        return self._is_alone and not was_alone and self.has_people and may_be_title(fields["name"][0][1])
 
     def _begin(self, record: Record, cells: Sequence[str], fields: Cells) -> str | None:
         names = [text for field in NAMES for _, text in fields.get(field, ())]
