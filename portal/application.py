@@ -13,7 +13,7 @@ from portal.api import register_api
 from portal.config import Settings, load_settings
 from portal.database.db import db, engine_options, prepare_engine
 from portal.i18n import babel, select_language, select_timezone
-from portal.outbox.bell import ring_on_commit
+from portal.outbox.bell import Bell, ring_on_commit
 from portal.runtime import attach_runtime, runtime
 from portal.views import register_views
 from portal.web import headers, sessions
@@ -53,12 +53,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False  # Werkzeug would lead on by a page of HTML, below /api too
     app.url_map.converters |= {"int": RowNumber, "webhook_id": WebhookId}
     attach_runtime(app, settings)
-    ring_on_commit(db.session, lambda: runtime().bell)
+    ring_on_commit(db.session, current_bell)
     headers.init_app(app)
     init_assets(app, Path(app.root_path) / "static")
     register_views(app)
     register_api(app)
     return app
+
+
+def current_bell() -> Bell:
+    """That of the application at work: one and the same function for all of a process, so that sessions ring once."""
+    return runtime().bell
 
 
 def flask_config(settings: Settings) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,10 +16,11 @@ from flask import Flask
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import scoped_session, sessionmaker
 
-from portal import clock
+from portal import clock, create_app
 from portal.database.db import POOLED, db
 from portal.outbox import bell
 from portal.outbox.bell import DUE, DatagramBell, DatagramEar, NotifyBell, NotifyEar, make_bell, make_ear
+from portal.runtime import runtime
 from tests.factories import NOON
 
 
@@ -42,6 +44,20 @@ def test_an_ear_hears_a_call_and_nothing_else(tmp_path: Path) -> None:
         assert not ear.wait(0.01)
     finally:
         ear.close()
+
+
+def test_a_commit_rings_once_however_many_applications_a_process_made(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an application adds to the sessions of all would be added while others commit, too."""
+    other = create_app(runtime().settings)
+    other.extensions["portal"].egress.close()
+    rung: list[Any] = []
+    counted = SimpleNamespace(before_commit=rung.append, after_commit=lambda: None)
+    monkeypatch.setitem(app.extensions, "portal", replace(runtime(), bell=counted))
+    db.session.info[DUE] = True
+    db.session.commit()
+    assert len(rung) == 1
 
 
 def test_what_else_lies_in_the_folder_keeps_no_worker_from_hearing(
