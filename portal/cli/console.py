@@ -14,6 +14,7 @@ from flask import Flask, has_app_context
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.audit import CONSOLE, Actor
 from portal.cli import WholeNumber, inert
 from portal.cli.holding import hold_app
@@ -21,8 +22,9 @@ from portal.cli.upgrade import bring_up_to_date
 from portal.company.refusals import Refusal
 from portal.company.sealed import prove_key
 from portal.config import load_settings
-from portal.database.db import db
+from portal.database.db import db, reading
 from portal.database.schema import check_schema, current_revision
+from portal.deliveries.figures import count_workers
 from portal.egress import AddressError
 from portal.models import Attempt, Company, Contact
 from portal.people.users import find_company
@@ -35,6 +37,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Found = TypeVar("Found")
 
 SHOWN_CHARACTERS = 500  # of a receiver's answer
+NOBODY = "No worker is alive: nothing is sent and no job goes on until `portal serve` or `portal worker` runs."
 ROW_NUMBER = WholeNumber(1, 2**63 - 1)  # the number of a row
 
 
@@ -101,6 +104,14 @@ def print_answer(shape: Any, lines: Iterable[str], *, as_json: bool) -> None:
     print_lines(lines)
     if cursor := shape.get("next_cursor"):
         click.echo(f"There are more: --cursor {cursor}", err=True)
+
+
+def warn_of_nobody() -> None:
+    """Say, aside from what a program reads, when no worker is there for what was asked for."""
+    with reading():
+        workers = count_workers(db.session, now=clock.utcnow())
+    if not workers:
+        click.echo(NOBODY, err=True)
 
 
 def check_usage(is_right: Callable[[Mapping[str, Any]], bool], sentence: str) -> Callable[[Command], Command]:

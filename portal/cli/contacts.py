@@ -12,6 +12,7 @@ from portal.cli.filtered import Asked, Doing, do_in_job, filter_options, job_opt
 from portal.contacts import assigning, classifying, completing, merging, syncing
 from portal.contacts.filtering import NAMES, ContactFilter, read_filter
 from portal.contacts.listing import get_contact, page_contacts
+from portal.contacts.saved import Saved
 from portal.database.db import db, reading, reading_apart
 from portal.models import LEVELS, Company, Contact
 
@@ -84,6 +85,8 @@ def send_one(actor: Actor, contact_id: int, *, as_json: bool) -> None:
         click.echo(f"Delivery {sent} is queued.")
     else:
         click.echo(ALL_SENT)
+    if sent:
+        console.warn_of_nobody()
 
 
 def send_matching(actor: Actor, wanted: ContactFilter, asked: Asked) -> None:
@@ -198,13 +201,19 @@ def classify(contact_id: int, level: str, as_json: bool) -> None:
         db.session.commit()
         if as_json:
             console.print_json({"contact_id": contact_id, "delivery_id": done.delivery_id})
-            return
-        click.echo(f"Contact {contact_id}: {done.previous_level or 'none'} -> {level}.")
-        if done.delivery_id is not None:
-            click.echo(f"Delivery {done.delivery_id} is queued.")
-        elif done.previous_level == wanted:
-            click.echo("It was so already: nothing is sent.")
-        elif wanted is None:
-            click.echo("A level was removed: nothing is sent.")
         else:
-            click.echo("The company has no webhook address: nothing is sent.")
+            click.echo(f"Contact {contact_id}: {done.previous_level or 'none'} -> {level}.")
+            click.echo(what_follows(done, wanted))
+        if done.delivery_id is not None:
+            console.warn_of_nobody()
+
+
+def what_follows(done: Saved, level: int | None) -> str:
+    """What goes to the CRM, or why nothing does."""
+    if done.delivery_id is not None:
+        return f"Delivery {done.delivery_id} is queued."
+    if done.previous_level == level:
+        return "It was so already: nothing is sent."
+    if level is None:
+        return "A level was removed: nothing is sent."
+    return "The company has no webhook address: nothing is sent."

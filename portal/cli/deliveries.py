@@ -1,6 +1,6 @@
 """`portal deliveries`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,6 @@ from portal.cli.filtered import Asked, Doing, do_in_job, job_options, page_optio
 from portal.company.endpoint import say_when_it_leaves
 from portal.database.db import db, reading
 from portal.deliveries import resending
-from portal.deliveries.figures import count_workers
 from portal.deliveries.filtering import NAMES, DeliveryFilter, read_filter
 from portal.deliveries.log import get_delivery, page_deliveries
 from portal.deliveries.resending import RISKS, NeedsConfirmation
@@ -49,7 +48,8 @@ def list_deliveries(actor: Actor, limit: int, cursor: str | None, as_json: bool,
     wanted = read_wanted(read_filter, actor, given)
     page = page_deliveries(db.session, company.id, wanted, limit=limit, cursor=cursor)
     lines = (line_of(item, company) for item in page.items)
-    warn_of_nobody(page.items)
+    if any(row.status == "pending" for row in page.items):
+        console.warn_of_nobody()
     console.print_answer(DeliveryPageSchema().dump(page), lines, as_json=as_json)
 
 
@@ -63,7 +63,8 @@ def show(actor: Actor, delivery_id: str, as_json: bool) -> None:
     company = db.session.get_one(Company, actor.company_id)
     row = get_delivery_or_fail(company, delivery_id)
     lines = [line_of(row, company), *lines_of_tries(row, company)]
-    warn_of_nobody([row])
+    if row.status == "pending":
+        console.warn_of_nobody()
     console.print_answer(DeliverySchema().dump(row), lines, as_json=as_json)
 
 
@@ -106,7 +107,7 @@ def resend_one(actor: Actor, company: Company, delivery_id: str, *, yes: bool) -
     if not is_resent:
         raise click.ClickException(f"{delivery_id}: {resending.explain_under_way(row)}")
     click.echo(f"{delivery_id}: {resending.RESENT} {say_when_it_leaves(db.session, company.id)}")
-    warn_of_nobody([row])
+    console.warn_of_nobody()
 
 
 def resend_matching(actor: Actor, wanted: DeliveryFilter, include: tuple[str, ...], asked: Asked) -> None:
@@ -124,12 +125,6 @@ def get_delivery_or_fail(company: Company, delivery_id: str) -> Delivery:
     """The company's delivery. Raises a ClickException when it has none of that id."""
     found = get_delivery(db.session, company.id, delivery_id)
     return console.or_fail(found, f"{company.name} has no delivery {delivery_id!r}.")
-
-
-def warn_of_nobody(rows: Sequence[Delivery]) -> None:
-    """Say, aside from what a program reads, when something waits and no worker is there to send it."""
-    if any(row.status == "pending" for row in rows) and not count_workers(db.session, now=clock.utcnow()):
-        click.echo("No worker is alive, so nothing is sent: run `portal serve`, or `portal worker`.", err=True)
 
 
 def line_of(row: Delivery, company: Company) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from portal.api.jobs import JobSchema
 from portal.audit import Actor
 from portal.cli import WholeNumber
-from portal.cli.console import Command, Words, json_option, print_json, read_time
+from portal.cli.console import Command, Words, json_option, print_json, read_time, warn_of_nobody
 from portal.database.db import db
 from portal.database.filters import Filter, choices_of
 from portal.models import Company, Task
@@ -120,3 +120,5 @@ def do_in_job(
         click.echo(f"Job {task.id}: a worker {doing.do}s {task.total} {doing.things}{how}.")
     else:
         click.echo(nothing)
+    if task.total:
+        warn_of_nobody()

@@ -140,6 +140,8 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
             click.echo(describe(counts) + (" (dry run)" if dry_run else "") + ".")
             if held and counts["created"]:
                 click.echo(f"`portal undo {held.task_id}` takes it back.")
+        if held and counts["sent"]:
+            console.warn_of_nobody()
     if counts["bad"]:
         raise SystemExit(1)
 
@@ -286,3 +288,4 @@ def undo(actor: Actor, number: int, dry_run: bool, yes: bool) -> None:
     job = undoing.start(db.session, actor, file)
     db.session.commit()
     click.echo(f"Job {job.id}: a worker removes {job.total} contacts.")
+    console.warn_of_nobody()

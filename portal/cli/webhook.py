@@ -76,6 +76,7 @@ def set_address(
     click.echo(f"Deliveries go to {address.url}.")
     if waiting:
         click.echo(f"Waiting now: {waiting}.")
+        console.warn_of_nobody()
 
 
 @webhook.command()
@@ -131,6 +132,7 @@ def resume(actor: Actor) -> None:
     testing.resume(db.session, runtime(), actor)
     db.session.commit()
     click.echo("Active: what waited goes out now.")
+    console.warn_of_nobody()
 
 
 @webhook.command()

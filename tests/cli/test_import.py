@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from portal.cli import importing as import_command
+from portal.cli.console import NOBODY
 from portal.database.db import db
 from portal.importing import chunks
 from portal.models import Classification, Contact, Delivery, Task
@@ -48,6 +49,7 @@ def test_a_file_is_imported_and_bad_rows_are_reported_by_line(run: Run, company,
     assert result.stderr.splitlines() == [
         "line 3: Full name: is empty, and has to be filled.",
         "line 4: warning: E-mail: is not an e-mail address. (E-mail, arroba)",
+        NOBODY,
     ]
     assert "created 2, changed 0, unchanged 0, classified 1, sent 1, warned 1, bad 1." in result.stdout
     assert "Columns: Nome = Full name, E-mail = E-mail, Nível = Interest level." in result.stdout
@@ -140,7 +142,7 @@ def test_the_report_speaks_json(run: Run, company, bad_file):
         {"name": "Nível", "field": "interest_level", "offer": None},
         {"name": "Notas", "field": None, "offer": None},
     ]
-    assert result.stderr == ""
+    assert result.stderr == f"{NOBODY}\n"
 
 
 def test_standard_input_and_pipes_are_read(run: Run, company, bad_file, tmp_path):

@@ -7,11 +7,17 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
+from sqlalchemy import delete
 
 from portal.cli import COMMANDS, cli
+from portal.cli.console import NOBODY
+from portal.clock import utcnow
 from portal.config.known import KNOWN
 from portal.database.db import db
+from portal.demo.server import Receiver
+from portal.models import Delivery
 from portal.people.tokens import create_token
+from portal.working_models import WorkerHeartbeat
 from tests.cli.conftest import Run
 from tests.cli.test_commands import ALL
 from tests.conftest import URL
@@ -248,3 +254,45 @@ def test_every_command_says_the_same_of_a_setting_that_cannot_be_used(tmp_path: 
         assert result.exit_code == 1, command
         assert sentence in result.output, command
     assert not (tmp_path / "instance").exists()
+
+
+@pytest.mark.parametrize("is_served", [False, True])
+def test_what_waits_for_a_worker_says_when_none_is_there(
+    app: Flask, receiver: Receiver, run: Run, tmp_path: Path, is_served: bool
+) -> None:
+    company = make_company(url=receiver.url)
+    make_user(company)
+    first, second, third = (make_contact(company, current_company=str(number)) for number in range(3))
+    failed = make_delivery(third)
+    failed.status, failed.next_attempt_at = "failed", None
+    first_id, second_id, failed_id = first.id, second.id, failed.webhook_id
+    if is_served:
+        db.session.add(WorkerHeartbeat(worker="w", seen_at=utcnow()))
+    db.session.commit()
+    (file := tmp_path / "contacts.csv").write_text("Nome,Nível\nAna,3\n")
+    for arguments in (
+        ["deliveries", "resend", failed_id, "--yes"],
+        ["deliveries", "list"],
+        ["deliveries", "show", failed_id],
+        ["classify", first_id, 3],
+        ["classify", second_id, 3, "--json"],
+        ["import", file],
+        ["undo", 1, "--yes"],
+        ["contacts", "assign", "--level", 3, "--to-campaign", "Geral", "--yes"],
+        ["webhook", "set", receiver.url],
+        ["webhook", "resume"],
+        ["webhook", "set", receiver.url, "--other-crm"],
+    ):
+        result = run(*arguments)
+        assert (result.exit_code, NOBODY in result.stderr) == (0, not is_served), (arguments, result.output)
+    assert NOBODY not in run("classify", first_id, 3).stderr  # nothing has come to wait
+    db.session.execute(delete(Delivery))
+    db.session.commit()
+    for arguments in (
+        ["contacts", "send", first_id],
+        ["contacts", "send", "--level", 3, "--yes", "--json"],
+        ["sync", "--yes"],
+    ):
+        result = run(*arguments)
+        assert (result.exit_code, NOBODY in result.stderr) == (0, not is_served), (arguments, result.output)
+    assert NOBODY not in run("webhook", "remove", "--yes").stderr
