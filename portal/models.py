@@ -7,6 +7,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String,
 from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
+from portal.database.packing import Packed
 from portal.database.tables import GIVEN_ONCE, Base, Headers, Key, Numbered, UTCDateTime, following, one_of, only
 from portal.working_models import Told
 
@@ -249,7 +250,7 @@ class Delivery(Numbered):
         Index("ix_delivery_contact", "contact_id", "id"),
         Index("ix_delivery_campaign", "company_id", "campaign_id", "id"),
         Index("ix_delivery_owner", "company_id", "owner_id", "id"),
-        Index("ix_delivery_day", "company_id", "created_at", "status", "trigger"),
+        Index("ix_delivery_day", "company_id", "created_at", "id"),
         Index("ix_delivery_reason", "company_id", "reason", "id", **only(RARE_REASON)),
         Index("ix_delivery_trigger", "company_id", "trigger", "id", **only(RARE_TRIGGER)),
         Index("ix_delivery_warning", "company_id", "warning", "id", **only("warning IS NOT NULL")),
@@ -302,7 +303,7 @@ class DeliveryBody(Base):
     """The exact bytes of a delivery: apart from its state, which changes while they do not, and deleted whole."""
 
     delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id", ondelete="CASCADE"), primary_key=True)
-    content: Mapped[bytes] = mapped_column(LargeBinary)
+    content: Mapped[bytes] = mapped_column(Packed)
 
 
 class Attempt(Numbered):

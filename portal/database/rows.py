@@ -123,7 +123,8 @@ def _writer_of(type_: Type, dialect: Dialect) -> Callable[[Any], Any] | None:
     if isinstance(kind, JSON):
         return None  # it nests
     if isinstance(kind, LargeBinary):
-        return lambda value: None if value is None else f"\\x{value.hex()}"
+        pack = None if kind is type_ else type_.bind_processor(dialect)
+        return lambda value: None if value is None else f"\\x{(pack(value) if pack else value).hex()}"
     return type_.dialect_impl(dialect).bind_processor(dialect)
 
 

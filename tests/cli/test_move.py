@@ -13,7 +13,7 @@ from portal.database import moving
 from portal.database.db import db
 from portal.database.tables import Base
 from portal.demo.server import Receiver
-from portal.models import AuditEntry, Company
+from portal.models import AuditEntry, Company, Delivery, DeliveryBody
 from portal.privacy import erasing
 from portal.runtime import runtime
 from tests.cli.conftest import Run
@@ -29,10 +29,7 @@ from tests.factories import (
     set_url,
 )
 
-ROWS = (
-    "SELECT webhook_id, contact_id, status, attempt_count, content FROM delivery"
-    " LEFT JOIN delivery_body ON delivery_id = id ORDER BY id"
-)
+FACTS = (Delivery.webhook_id, Delivery.contact_id, Delivery.status, Delivery.attempt_count, DeliveryBody.content)
 
 
 @pytest.fixture
@@ -75,7 +72,8 @@ def count_absent() -> dict[str, int]:
 
 
 def rows_of(app: Flask) -> list[tuple[object, ...]]:
-    found = [tuple(row) for row in db.session.execute(text(ROWS))]
+    rows = select(*FACTS).outerjoin(Delivery.stored_body).order_by(Delivery.id)
+    found = [tuple(row) for row in db.session.execute(rows)]
     db.session.remove()
     db.engine.dispose()
     return found

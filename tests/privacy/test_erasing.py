@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import LargeBinary, func, select, type_coerce
 
 from portal import clock, outbox
 from portal.audit import Actor
@@ -22,7 +22,7 @@ from portal.database.upkeep import empty_log
 from portal.demo.server import Receiver, Reply
 from portal.importing import examining
 from portal.importing.findings import read_findings
-from portal.models import Attempt, AuditEntry, Company, Contact, Delivery, Task
+from portal.models import Attempt, AuditEntry, Company, Contact, Delivery, DeliveryBody, Task
 from portal.outbox import Claim, Rules
 from portal.privacy import marks
 from portal.privacy.erasing import Erased, erase_contact
@@ -94,6 +94,13 @@ def files_of(instance: Path) -> str:
     return b"".join(path.read_bytes() for path in sorted(instance.glob("portal.db*"))).decode("latin-1")
 
 
+def packed_pieces() -> list[str]:
+    """What the file holds of each body, in pieces of a few bytes."""
+    bodies = db.session.scalars(select(type_coerce(DeliveryBody.content, LargeBinary))).all()
+    db.session.rollback()
+    return [body[at : at + 12].decode("latin-1") for body in bodies for at in range(6, len(body) - 12, 12)]
+
+
 def claim_one() -> Claim:
     db.session.rollback()
     with db.engine.begin() as connection:
@@ -152,9 +159,12 @@ def test_the_files_of_the_database_hold_nothing_of_the_person(
     for level in (1, 2, 3):
         factories.make_delivery(contact, level)
         settle(claim_one())
+    packed = packed_pieces()
     assert left_of_the_person(files_of(instance))
+    assert all(piece in files_of(instance) for piece in packed)
     erase(contact)
     assert left_of_the_person(files_of(instance)) == []
+    assert not any(piece in files_of(instance) for piece in packed)
 
 
 @BOTH

@@ -1,5 +1,6 @@
 """What a purge takes, SQLite's file gives back."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def company(app: Flask) -> Company:
     company = factories.make_company(url="http://127.0.0.1:9099/")
     contact = factories.make_contact(company)
     facts = {"contact_id": contact.id, "campaign_id": None, "owner_id": None, "interest_level": 1}
-    rows = [facts | {"previous_level": None, "body": b"x" * 1_900} for _ in range(DELIVERIES)]
+    rows = [facts | {"previous_level": None, "body": os.urandom(1_900)} for _ in range(DELIVERIES)]
     enqueue(db.session, company.id, rows, trigger="sync", actor="test", now=utcnow())
     db.session.execute(update(Delivery).values(status="failed", next_attempt_at=None, created_at=utcnow() - OLD))
     ids = db.session.scalars(select(Delivery.id)).all()

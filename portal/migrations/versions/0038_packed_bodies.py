@@ -1,0 +1,42 @@
+"""Bodies are packed from now on, which only this version and later ones can read; those that are there stay as they
+are, and are read as before.
+
+The index of days holds what is asked by it and no more: a delivery that goes out leaves it as it is.
+
+Revision ID: 0038
+Revises: 0037
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from portal.database.packing import unpack
+
+revision = "0038"
+down_revision = "0037"
+branch_labels = None
+depends_on = None
+
+DAY = "ix_delivery_day"
+CHUNK = 500
+
+
+def upgrade() -> None:
+    op.drop_index(DAY, "delivery")
+    op.create_index(DAY, "delivery", ["company_id", "created_at", "id"])
+
+
+def downgrade() -> None:
+    _unpack_all(op.get_bind())
+    op.drop_index(DAY, "delivery")
+    op.create_index(DAY, "delivery", ["company_id", "created_at", "status", "trigger"])
+
+
+def _unpack_all(connection: sa.Connection) -> None:
+    number, content = sa.column("delivery_id", sa.BigInteger()), sa.column("content", sa.LargeBinary())
+    bodies, last = sa.table("delivery_body", number, content), 0
+    next_bodies = sa.select(bodies).order_by(number).limit(CHUNK)
+    while rows := connection.execute(next_bodies.where(number > last)).all():
+        for row in rows:
+            connection.execute(bodies.update().where(number == row.delivery_id).values(content=unpack(row.content)))
+        last = rows[-1].delivery_id
