@@ -14,7 +14,6 @@ from portal.api.jobs import JobSchema
 from portal.api.protocol.exchange import OFFER_NOTE, join_headers, message_of, offer_of
 from portal.api.protocol.fields import (
     MAX_KEY,
-    PAGE_NOTE,
     AnswerSchema,
     FilterSchema,
     Flag,
@@ -187,7 +186,10 @@ class DeliverySchema(DeliveryItemSchema):
 
 class DeliveryPageSchema(AnswerSchema):
     items = fields.List(fields.Nested(DeliveryItemSchema))
-    next_cursor = fields.String(allow_none=True, metadata=PAGE_NOTE)
+    next_cursor = fields.String(
+        allow_none=True,
+        metadata=about("null on the last page. Of a long log a page before it may have few items, or none."),
+    )
 
 
 class ResendSchema(StrictSchema):

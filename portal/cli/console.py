@@ -103,7 +103,7 @@ def print_answer(shape: Any, lines: Iterable[str], *, as_json: bool) -> None:
         return
     print_lines(lines)
     if cursor := shape.get("next_cursor"):
-        click.echo(f"There are more: --cursor {cursor}", err=True)
+        click.echo(f"Go on with --cursor {cursor}", err=True)
 
 
 def warn_of_nobody() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, false, select
+from sqlalchemy import ColumnElement, Select, false, select, true
 from sqlalchemy.orm import Session
 
 from portal.database.paging import row_number
@@ -62,12 +62,16 @@ def read_filter(kind: type[F], session: Session, company_id: int, asked: Mapping
     return kind(**found, unknown=tuple(unknown))
 
 
-def narrow(query: Select[Any], wanted: Filter) -> Select[Any]:
-    """The query for those of its rows that match."""
-    for each in fields(wanted):
-        value, meaning = getattr(wanted, each.name), each.metadata.get("meaning")
-        if meaning is not None and value not in (None, ""):
-            query = query.where(meaning(value))
+def conditions_of(wanted: Filter) -> dict[str, ColumnElement[bool]]:
+    """What a row has to meet, by the name of the field that asks for it."""
+    given = ((each.name, getattr(wanted, each.name), each.metadata.get("meaning")) for each in fields(wanted))
+    return {name: meaning(value) for name, value, meaning in given if meaning is not None and value not in (None, "")}
+
+
+def narrow(query: Select[Any], wanted: Filter, *, by_index: str | None = None) -> Select[Any]:
+    """The query for those of its rows that match: by the index of the field `by_index`, where one is named."""
+    for name, condition in conditions_of(wanted).items():
+        query = query.where(condition if by_index in (None, name) else condition.is_(true()))  # by no index of its own
     return query.where(false()) if wanted.unknown else query
 
 

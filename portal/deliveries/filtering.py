@@ -8,7 +8,7 @@ from functools import partial
 from operator import eq, ge, lt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session, aliased
 
@@ -17,7 +17,7 @@ from portal.contacts.filtering import campaign_id_of, is_found_by, owner_id_of
 from portal.contacts.standing import is_behind
 from portal.database import filters
 from portal.database.filters import Filter, by, moment, names_of, one_of, own_number, text
-from portal.database.paging import DIGITS
+from portal.database.paging import DIGITS, read_cursor
 from portal.database.rows import within
 from portal.models import DELIVERY_STATUSES, LEVELS, RARE_REASON, RARE_TRIGGER, TRIGGERS, Attempt, Contact, Delivery
 from portal.rules.reasons import WORDS
@@ -35,6 +35,9 @@ OUTSTANDING = ("yes", "warning")
 DELIVERED_CODE = 200
 # An HTTP code or a part of an id is looked for among so many of a company's latest deliveries: no index finds it.
 SEARCHED = 100_000
+# So many are looked at for one page, of those that an index finds by one condition, where no index finds just what
+# matches: the page says so, and where to go on.
+LOOKED_THROUGH = 20_000
 # Deliveries made in a span of time: with no more, the log is read between their numbers, else from its end.
 SPANNED = 8000
 # And so many of one that ended long ago: before this many deliveries, all of which would be read otherwise.
@@ -154,8 +157,73 @@ def last_before_latest(session: Session, company_id: int, count: int) -> Any:
     return session.execute(newest.order_by(Delivery.id.desc()).offset(count).limit(1)).first()
 
 
-def select_deliveries(session: Session, company_id: int, wanted: DeliveryFilter) -> Select[Delivery]:
-    """Returns the query for the company's deliveries that match, without an order and without their bodies."""
+def look_through(
+    session: Session, company_id: int, wanted: DeliveryFilter, *, cursor: str | None = None, before: str | None = None
+) -> tuple[Select[Delivery], int | None]:
+    """Returns the query for what matches, and the number of the first delivery beyond `LOOKED_THROUGH` after `cursor`,
+    or before `before`: None when no more than these are looked at in any case. Raises InvalidCursor.
+    """
+    wanted = _narrow(session, company_id, wanted)
+    asked = filters.conditions_of(replace(wanted, since=None, until=None))
+    by_index = {name: condition for name, condition in asked.items() if _is_indexed(wanted, name)}
+    is_searched = bool(wanted.search) and wanted.contact_ids is None
+    if _is_of_few(wanted) or len(asked) + is_searched <= len(by_index) < 2:
+        return select_deliveries(session, company_id, wanted), None
+    ends = {
+        name: _end_of_look(session, company_id, wanted, condition, cursor=cursor, before=before)
+        for name, condition in (by_index or {"": true()}).items()
+    }
+    whole = [name for name, end in ends.items() if end is None]
+    name = whole[0] if whole else (max if before else min)(ends, key=lambda name: ends[name] or 0)
+    return select_deliveries(session, company_id, wanted, by_index=name or None), ends[name]
+
+
+def _is_of_few(wanted: DeliveryFilter) -> bool:
+    """Whether the filter names the few deliveries that can match, each of which is found by an index."""
+    is_id = wanted.search.startswith(ID_PREFIX) or WHOLE_ID.fullmatch(wanted.search)
+    named = wanted.contact_id, wanted.contact_ids is not None, wanted.outage_id, wanted.outstanding, is_id
+    return any(named)
+
+
+def _is_indexed(wanted: DeliveryFilter, name: str) -> bool:
+    """Whether an index of the company's deliveries has those that match this field alone, by number."""
+    if name == "reason":
+        return wanted.reason not in DELIVERED_REASONS
+    return name in ("status", "campaign_id", "owner_id", "warning") or (
+        name == "trigger" and wanted.trigger != "classification"
+    )
+
+
+def _end_of_look(
+    session: Session,
+    company_id: int,
+    wanted: DeliveryFilter,
+    condition: ColumnElement[bool],
+    *,
+    cursor: str | None,
+    before: str | None,
+) -> int | None:
+    """The number of the first delivery beyond `LOOKED_THROUGH` of those that meet the condition."""
+    query = select(Delivery.id).where(Delivery.company_id == company_id, condition)
+    if wanted.numbers:
+        query = query.where(Delivery.id.between(*wanted.numbers))
+    if wanted.after_id is not None:
+        query = query.where(Delivery.id > wanted.after_id)
+    if before:
+        query = query.where(Delivery.id > read_cursor(before)).order_by(Delivery.id)
+    else:
+        query = query.where(Delivery.id < read_cursor(cursor)) if cursor else query
+        query = query.order_by(Delivery.id.desc())
+    return session.scalar(query.offset(LOOKED_THROUGH).limit(1))
+
+
+def select_deliveries(
+    session: Session, company_id: int, wanted: DeliveryFilter, *, by_index: str | None = None
+) -> Select[Delivery]:
+    """Returns the query for the company's deliveries that match, without an order and without their bodies.
+
+    They are found by the index of the field `by_index`, where one is named.
+    """
     wanted = _narrow(session, company_id, wanted)
     query = select(Delivery)
     if not any((wanted.contact_id, wanted.contact_ids is not None, wanted.outage_id, wanted.outstanding)):
@@ -174,7 +242,7 @@ def select_deliveries(session: Session, company_id: int, wanted: DeliveryFilter)
         query = query.where(Delivery.contact_id.in_(wanted.contact_ids))
     elif search := wanted.search.strip():
         query = query.where(_found_by(company_id, search, is_common=bool(wanted.is_common)))
-    return filters.narrow(query, wanted)
+    return filters.narrow(query, wanted, by_index=by_index)
 
 
 def _narrow(session: Session, company_id: int, wanted: DeliveryFilter) -> DeliveryFilter:
@@ -188,8 +256,8 @@ def _narrow(session: Session, company_id: int, wanted: DeliveryFilter) -> Delive
     if not search or (wanted.contact_ids, wanted.is_common, wanted.after_id) != (None, None, None):
         return wanted
     if HTTP_CODE.fullmatch(search) or PART_OF_ID.fullmatch(search):
-        before = last_before_latest(session, company_id, SEARCHED)
-        return replace(wanted, after_id=before.id if before else None)
+        newest = select(Delivery.id).where(Delivery.company_id == company_id).order_by(Delivery.id.desc())
+        return replace(wanted, after_id=session.scalar(newest.offset(SEARCHED).limit(1)))
     if search.startswith(ID_PREFIX) or WHOLE_ID.fullmatch(search):
         return wanted
     found = session.scalars(_contacts_found_by(company_id, search).order_by(Contact.id).limit(FEW + 1)).all()

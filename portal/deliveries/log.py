@@ -12,7 +12,13 @@ from sqlalchemy.orm import QueryableAttribute, Session, joinedload, selectinload
 from portal import audit
 from portal.audit import Actor
 from portal.database.paging import Page, count_rows, read_page
-from portal.deliveries.filtering import DeliveryFilter, numbers_among, select_deliveries, select_moments
+from portal.deliveries.filtering import (
+    DeliveryFilter,
+    look_through,
+    numbers_among,
+    select_deliveries,
+    select_moments,
+)
 from portal.models import DELIVERY_STATUSES, OPEN_STATUSES, Attempt, Contact, Delivery, Endpoint
 
 PAGE_SIZE = 20
@@ -55,14 +61,18 @@ def page_deliveries(
     cursor: str | None = None,
     before: str | None = None,
 ) -> Page[Delivery]:
-    """The newest deliveries that match, those after `cursor`, or just before `before`. Raises InvalidCursor."""
-    query = select_deliveries(session, company_id, wanted).options(
+    """The newest deliveries that match, those after `cursor`, or just before `before`. Raises InvalidCursor.
+
+    Of a long log only a part is looked at where no index finds just what matches: then `is_cut` is true.
+    """
+    matching, end = look_through(session, company_id, wanted, cursor=cursor, before=before)
+    query = matching.options(
         joinedload(Delivery.contact).load_only(Contact.name, Contact.linkedin_public_id),
         joinedload(Delivery.campaign),
         joinedload(Delivery.owner),
         WITH_ENDPOINT,
     )
-    return read_page(session, query, Delivery.id, limit=limit, cursor=cursor, before=before)
+    return read_page(session, query, Delivery.id, limit=limit, cursor=cursor, before=before, end=end)
 
 
 def neighbours_of(session: Session, delivery: Delivery, wanted: DeliveryFilter) -> list[Delivery | None]:
@@ -96,11 +106,18 @@ def count_by_status(session: Session, company_id: int) -> dict[str, int]:
     return {status: count_rows(session, query, most=COUNT_CAP) for status, query in by_status.items()}
 
 
-def count_matching_by_status(session: Session, company_id: int, wanted: DeliveryFilter) -> dict[str, int]:
-    """How many deliveries match in each status, whichever `wanted` asks for; nothing when `COUNT_CAP` match or more."""
-    matching = select_deliveries(session, company_id, replace(wanted, status=None)).with_only_columns(Delivery.status)
-    found = Counter(session.scalars(matching.order_by(Delivery.id.desc()).limit(COUNT_CAP)))
-    return {} if found.total() == COUNT_CAP else dict.fromkeys(DELIVERY_STATUSES, 0) | found
+def count_matching_by_status(session: Session, company_id: int, wanted: DeliveryFilter) -> dict[str, int] | None:
+    """How many deliveries match in each status, whichever `wanted` asks for; nothing when `COUNT_CAP` match or more.
+
+    Returns None when a look at a part of a long log finds fewer.
+    """
+    query, end = look_through(session, company_id, replace(wanted, status=None))
+    matching = query.with_only_columns(Delivery.status).order_by(Delivery.id.desc())
+    matching = matching.where(Delivery.id > end) if end is not None else matching
+    found = Counter(session.scalars(matching.limit(COUNT_CAP)))
+    if found.total() == COUNT_CAP:
+        return {}
+    return dict.fromkeys(DELIVERY_STATUSES, 0) | found if end is None else None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from portal.contacts.campaigns import campaigns_of
 from portal.database.db import db
 from portal.database.paging import Page, row_number
 from portal.deliveries import filtering, log
-from portal.deliveries.filtering import SEARCHED, DeliveryFilter
+from portal.deliveries.filtering import LOOKED_THROUGH, SEARCHED, DeliveryFilter
 from portal.deliveries.resending import risk_of
 from portal.i18n import reader_zone
 from portal.models import DELIVERY_STATUSES, Delivery
@@ -66,7 +66,8 @@ def select_moving(deliveries: Sequence[Delivery]) -> list[Delivery]:
 def index() -> ResponseReturnValue:
     company_id, wanted = current_user.company_id, read_filter()
     page = read_page(partial(log.page_deliveries, db.session, company_id, wanted))
-    counts, is_filtered = count_tabs(wanted, page)
+    counted, is_filtered = count_tabs(wanted, page)
+    counts = counted or {}
     is_newest = page.previous_cursor is None
     return render_template(
         "deliveries/index.html",
@@ -81,9 +82,10 @@ def index() -> ResponseReturnValue:
         is_filtered=is_filtered,
         is_configured=is_configured(db.session, company_id),
         counts=counts,
-        matching=counts.get(wanted.status, log.COUNT_CAP) if wanted.status else sum(counts.values()) or log.COUNT_CAP,
+        matching=None if counted is None else counts.get(wanted.status or "", sum(counts.values()) or log.COUNT_CAP),
         count_cap=log.COUNT_CAP,
         searched=SEARCHED,
+        looked_through=LOOKED_THROUGH,
         reason_words={code: title_of(code) for code in WORDS},
         trigger_words=TRIGGER_WORDS,
         warning_words={code: warning_title(code) for code in WARNINGS},
@@ -92,8 +94,13 @@ def index() -> ResponseReturnValue:
     )
 
 
-def count_tabs(wanted: DeliveryFilter, page: Page[Delivery]) -> tuple[dict[str, int], bool]:
-    """How many there are of each status, and whether a filter is on. The tabs lead from tests to real deliveries."""
+def count_tabs(wanted: DeliveryFilter, page: Page[Delivery]) -> tuple[dict[str, int] | None, bool]:
+    """How many there are of each status, None when that is not known, and whether a filter is on.
+
+    The tabs lead from tests to real deliveries.
+    """
+    if page.is_cut:
+        return None, True
     if page.is_whole and wanted != DeliveryFilter(tests=False) and wanted.status is None and not wanted.tests:
         return dict.fromkeys(DELIVERY_STATUSES, 0) | Counter(delivery.status for delivery in page.items), True
     counted = replace(wanted, trigger=None, tests=False) if wanted.tests else wanted

@@ -34,10 +34,16 @@ def or_say(wanted: F, view_name: str, kept: Mapping[str, Any]) -> F:
 
 
 def read_page(read: Callable[..., Page[Row]]) -> Page[Row]:
-    """The page of a list that the address asks for. When nothing is left there, the first page."""
+    """The page of a list that the address asks for. When nothing is left there, the first page.
+
+    Where the list is looked through in parts, the one that is asked for may be empty.
+    """
     places = {name: request.args.get(name) for name in ("cursor", "before")}
     page = read(**places)
-    return page if page.items or not any(places.values()) else read()
+    if page.items or page.is_cut or not any(places.values()):
+        return page
+    first = read()
+    return page if first.is_cut else first
 
 
 def asked_numbers(*names: str) -> dict[str, int]:

@@ -177,7 +177,6 @@ EXEMPT = {
     "state=never_sent": "no index knows who has no delivery",
     "sync=never_sent": "no index knows who has no delivery",
     "search=": "words within names are in no index; it reads the contacts, and no log",
-    "reason=ok_": "how a delivery was taken is in no index, which each one would pay for",
     "status=": "a page's tabs are counted up to a cap",
 }
 

@@ -1,0 +1,50 @@
+"""A long log that is looked through in parts: what the page says of it, and where it leads on."""
+
+import csv
+
+import pytest
+
+from portal.deliveries import filtering
+from tests.conftest import BOTH, URL
+from tests.factories import make_contact, make_delivery, set_url
+
+
+@pytest.fixture
+def numbers(company, monkeypatch):
+    """Seven deliveries, of which a page looks at two; the first and the fifth have the level 3."""
+    monkeypatch.setattr(filtering, "LOOKED_THROUGH", 2)
+    monkeypatch.setattr("portal.views.deliveries.LOOKED_THROUGH", 2)
+    set_url(company, URL)
+    levels = (3, 1, 1, 1, 3, 1, 1)
+    made = [make_delivery(make_contact(company, name=f"Ana {n}"), level) for n, level in enumerate(levels)]
+    return [delivery.id for delivery in made]
+
+
+@BOTH
+def test_the_page_says_how_far_it_looked_and_leads_on(admin, numbers):
+    address, seen = "/deliveries?level=3", []
+    while address:
+        page = admin.get(address).text
+        assert not [words for words in ("list-total", "tabs-count", "Reenviar esta") if words in page]
+        told = "o portal olhou 2 entregas" in page.lower(), "Nenhuma entrega nesta parte" in page
+        seen.append((*told, *(f'id="entrega-{numbers[at]}"' in page for at in (4, 0))))
+        address = page.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+    assert seen == [
+        (True, True, False, False),
+        (True, False, True, False),
+        (True, True, False, False),
+        (False, False, False, True),
+    ]
+
+
+def test_the_last_part_says_that_the_log_ends_there(admin, numbers):
+    page = admin.get(f"/deliveries?status=failed&level=1&cursor={numbers[1]}").text
+    assert "O registro termina aqui" not in page, "all of it can be looked at"
+    page = admin.get(f"/deliveries?level=2&cursor={numbers[1]}").text
+    assert "O registro termina aqui" in page
+    assert 'rel="prev"' in page
+
+
+def test_a_file_has_all_that_matches(admin, numbers):
+    lines = list(csv.reader(admin.get("/deliveries.csv?level=3").text.splitlines(), delimiter=";"))
+    assert len(lines) == 3
