@@ -37,7 +37,7 @@ DELIVERED_CODE = 200
 SEARCHED = 100_000
 # So many are looked at for one page, of those that an index finds by one condition, where no index finds just what
 # matches: the page says so, and where to go on.
-LOOKED_THROUGH = 20_000
+LOOKED_THROUGH = 10_000
 # Deliveries made in a span of time: with no more, the log is read between their numbers, else from its end.
 SPANNED = 8000
 # And so many of one that ended long ago: before this many deliveries, all of which would be read otherwise.
