@@ -27,14 +27,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.visitors import iterate, replacement_traverse
 from sqlalchemy.types import Boolean
 
+from portal import clock
 from portal.database.rows import given, rows_of
+
+PLANNED_AT = "planned_at"  # key in a connection's `info`: since when it may hold plans of what is planned anew
+PLAN_SECONDS = 1.0  # for so long these plans are good: to plan such a statement takes longer than to run it
 
 
 class Statement:
     """A Core statement, whose parameters are `given`, each one value, or `rows_of` values.
 
-    PostgreSQL keeps the plan of what is run often. With `plans_anew` it does not: for what finds few rows at one time
-    and many at another, while the table grows. `on_sqlite` says the same in words that SQLite is quicker at.
+    PostgreSQL keeps the plan of what is run often. With `plans_anew` it does for a second: for what finds few rows at
+    one time and many at another, while the table grows. `on_sqlite` says the same in words that SQLite is quicker at.
     """
 
     def __init__(
@@ -101,7 +105,7 @@ class Compiled:
     """A statement in the words of one database, with what turns values into the driver's and back."""
 
     def __init__(self, element: Any, dialect: Dialect, *, plans_anew: bool) -> None:
-        self.options = {"prepare": False} if plans_anew and dialect.name == "postgresql" else {}
+        self.plans_anew = plans_anew and dialect.name == "postgresql"
         compiled = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         self.sql = str(compiled)
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
@@ -212,17 +216,27 @@ def _run(
     connection: Connection, compiled: Compiled, parameters: Any, *, many: bool = False, has_rows: bool = False
 ) -> Sequence[Any]:
     driver: Any = connection.connection.driver_connection
+    if compiled.plans_anew:
+        _forget_old_plans(connection)
     cursor = driver.cursor()
     try:
         if many:
             cursor.executemany(compiled.sql, parameters)
         else:
-            cursor.execute(compiled.sql, parameters, **compiled.options)
+            cursor.execute(compiled.sql, parameters)
         return cursor.fetchall() if has_rows else ()
     except connection.dialect.loaded_dbapi.Error as error:
         raise _told(connection, compiled.sql, error) from error
     finally:
         cursor.close()
+
+
+def _forget_old_plans(connection: Connection) -> None:
+    """Let PostgreSQL plan again what it planned a while ago, when tables may have been much smaller."""
+    now = clock.monotonic()
+    if now - connection.info.setdefault(PLANNED_AT, now) >= PLAN_SECONDS:
+        run_words(connection, "DISCARD PLANS")
+        connection.info[PLANNED_AT] = now
 
 
 def _told(connection: Connection, sql: str | None, error: Any) -> BaseException:

@@ -1,11 +1,15 @@
-"""Statements that are told together do what each of them does by itself, and fail as it does."""
+"""Statements told together do what each of them does by itself, and fail as it does; plans are kept for a second."""
+
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import Table, select
 from sqlalchemy.exc import IntegrityError
 
-from portal.database.db import db
+from portal import clock
+from portal.database import driver
+from portal.database.db import db, looking, reading
 from portal.database.driver import Statement, insert_into, together
 from portal.working_models import AttemptCount
 from tests import factories
@@ -44,3 +48,45 @@ def test_what_fails_among_it_is_sqlalchemys_error_and_nothing_stays(app: Flask, 
     with pytest.raises(IntegrityError):
         run()
     assert db.session.scalars(select(AttemptCount.number)).all() == []
+
+
+@BOTH
+@pytest.mark.parametrize("plans_anew", [True, False])
+def test_what_postgresql_plans_anew_is_prepared_and_planned_once_a_second(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, *, plans_anew: bool
+) -> None:
+    db.session.remove()
+    words: list[str] = []
+    tell = driver.run_words
+
+    def hear(connection: Any, sql: str) -> None:
+        words.append(sql)
+        tell(connection, sql)
+
+    monkeypatch.setattr(driver, "run_words", hear)
+    read, is_asked = Statement(select(table.c.number), plans_anew=plans_anew), plans_anew and on_postgresql()
+    with looking(db.engine) as connection:
+        connection.info.pop(driver.PLANNED_AT, None)
+        for seconds, most in ((0.0, 0), (0.9, 0), (1.1, 1), (1.9, 1), (2.2, 2)):
+            monkeypatch.setattr(clock, "monotonic", lambda seconds=seconds: seconds)
+            for _ in range(6):  # psycopg has prepared what it ran five times
+                assert read.all(connection) == []
+            assert words == ["DISCARD PLANS"] * (most if is_asked else 0)
+        if on_postgresql():
+            held = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars().all()
+            assert read.compiled_for(connection.dialect).sql in held
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_plans_are_forgotten_within_what_only_reads(app: Flask) -> None:
+    db.session.remove()
+    read = Statement(select(table.c.number), plans_anew=True)
+    with reading(), db.engine.begin() as connection:
+        assert read.all(connection) == []
+        connection.info[driver.PLANNED_AT] = long_ago = clock.monotonic() - driver.PLAN_SECONDS
+        assert read.all(connection) == []
+        assert connection.info[driver.PLANNED_AT] > long_ago
+
+
+def on_postgresql() -> bool:
+    return db.engine.dialect.name == "postgresql"

@@ -151,9 +151,9 @@ def test_many_rows_that_are_selected_into_a_table_are_one_statement_of_postgresq
     assert names == ["name", "number"]
     said = words_of(at_once, postgresql.dialect())
     assert said.startswith("INSERT INTO fact (name, number) SELECT rows.name, rows.number FROM (SELECT rows_json.name")
-    assert at_once.compiled_for(postgresql.dialect()).options == {"prepare": False}
-    assert at_once.compiled_for(sqlite.dialect()).options == {}
-    assert Statement(select(fact.c.id)).compiled_for(postgresql.dialect()).options == {}
+    assert at_once.compiled_for(postgresql.dialect()).plans_anew
+    assert not at_once.compiled_for(sqlite.dialect()).plans_anew
+    assert not Statement(select(fact.c.id)).compiled_for(postgresql.dialect()).plans_anew
 
 
 def test_a_row_of_values_is_selected_on_postgresql_and_no_select_on_sqlite() -> None:
