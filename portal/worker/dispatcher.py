@@ -27,6 +27,8 @@ from portal.worker.shares import Shares
 BATCH = 50  # results recorded in one transaction, at most
 # How long a batch waits for more after its first result: what trickles in waits for no other to be replaced.
 GATHER_SECONDS = 0.001
+# Where nothing waits for room, a turn begins no sooner after the one before: deliveries that come singly share commits.
+PACE_SECONDS = 0.01
 # The longest sleep between two looks at the outbox when nobody wakes the dispatcher: a net below ticks and rings.
 LOOK_SECONDS = 5.0
 # After so long without a look at the outbox something is wrong.
@@ -50,6 +52,7 @@ class Dispatcher(Round):
         self._unrecorded: list[Result] = []
         self._unsent: list[Claim] = []
         self._look = True
+        self._not_before = 0.0  # a turn has time until then
         self._woken = True  # somebody called, or a tick did: leases are looked after too
         self._clock = clock.StepWatch()
         self._mend_times = True  # a clock may have run ahead when what the outbox holds was written
@@ -109,6 +112,8 @@ class Dispatcher(Round):
         """Take results and wake-ups from the inbox: wait for the first, then for what follows closely."""
         first_at = 0.0
         is_busy = self._unrecorded or self._unsent or (self._look and self._shares.look().free)
+        if is_busy:
+            self._keep_pace()
         wait = self._pause_for_more() if is_busy else timeout
         try:
             while len(self._unrecorded) < BATCH:
@@ -119,12 +124,18 @@ class Dispatcher(Round):
                     self._unsent.append(item)
                 else:
                     self._unrecorded.append(item)
+                self._keep_pace()
                 now = clock.monotonic()
                 first_at = first_at or now
                 wait = max(first_at + self._pause_for_more() - now, 0.0)
         except Empty:
             self._woken = self._woken or wait == LOOK_SECONDS
             self._look = self._look or wait == timeout
+
+    def _keep_pace(self) -> None:
+        left = self._not_before - clock.monotonic()
+        if left > 0:
+            clock.sleep(left)
 
     def _pause_for_more(self) -> float:
         is_sending = self._shares.under_way > len(self._unrecorded) + len(self._unsent)
@@ -133,7 +144,7 @@ class Dispatcher(Round):
     def _exchange(self, *, claiming: bool) -> list[Claim]:
         """One transaction: record results, give back what was not sent, and claim what there is room for."""
         self._heed_clock()
-        now = clock.utcnow()
+        now, self._not_before = clock.utcnow(), clock.monotonic() + PACE_SECONDS
         done = [*self._unsent, *(claim for claim, _ in self._unrecorded)]
         look = claiming and bool(self._look or done)
         mend = look and (self._woken or self._mend_times)
@@ -159,6 +170,8 @@ class Dispatcher(Round):
                     room_for=may_go.room_for,
                     goes_besides=may_go.goes_besides,
                 )
+                if not may_go.had_more_room_than(claims):
+                    self._not_before = 0.0  # what waits for room goes as soon as there is some
         self._mend_times, self._woken = self._mend_times and not mend, self._woken and not mend
         self._account(claims)
         if look:  # again where somebody has room left; with none left, only what is done makes some

@@ -1,5 +1,6 @@
 """How a worker's senders are shared out: nothing is claimed that would have to wait here."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 from functools import cache
 from math import inf
@@ -127,6 +128,12 @@ class Look:
         young = sum(begun[number] >= late for each, begun in shares.begun.items() for number in self._under_way[each])
         self._besides = shares.senders + MOST_BESIDES - sum(map(len, self._under_way.values()))
         self.free = max(min(shares.senders - young, self._besides), 0)  # how many senders have nothing to do
+
+    def had_more_room_than(self, claims: Sequence[Claim]) -> bool:
+        """Whether there was more room, of all and of each company, than was taken: then nothing waits for any."""
+        taken = Counter(claim.company_id for claim in claims)
+        room_left = (self.room_for(each) - taken[each] for each in self._under_way.keys() | taken)
+        return self.free > len(claims) and all(left > 0 for left in room_left)
 
     def room_for(self, company_id: int, lent: Sequence[int] = ()) -> int:
         """How many more of a company may go when those of the companies `lent` go too."""

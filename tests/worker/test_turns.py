@@ -33,6 +33,7 @@ LEASE = timedelta(seconds=14)
 def inbox(monkeypatch: pytest.MonkeyPatch) -> Inbox:
     inbox = Inbox()
     monkeypatch.setattr(clock, "monotonic", lambda: inbox.now)
+    monkeypatch.setattr(clock, "sleep", inbox.sleep)
     return inbox
 
 
@@ -51,7 +52,7 @@ def test_with_nothing_to_do_it_looks_every_five_seconds_and_at_each_call(turning
     assert inbox.now - begun == 2.0
     turning.wake()
     assert turning.take_turn() == [5.0, 0.0]
-    assert inbox.now - begun == 2.0
+    assert (inbox.now - begun, inbox.slept) == (pytest.approx(2.01), [0.01])
 
 
 def test_it_holds_a_connection_only_while_there_is_something_to_do(turning: Turning, company: Company) -> None:
@@ -101,6 +102,45 @@ def test_it_waits_for_no_more_once_all_that_was_on_its_way_is_back(
     turning.answer(after=1.0)
     inbox.put(turning.in_hand.pop(), after=1.0)
     assert turning.take_turn() == [5.0, 0.001, 0.0]
+
+
+def test_what_comes_singly_waits_for_a_moment_after_the_turn_before_and_is_done_with_what_follows(
+    turning: Turning, company: Company, inbox: Inbox
+) -> None:
+    make_due(company, 1)
+    turning.take_turn()
+    assert (len(turning.sent), inbox.slept) == (1, [])  # the first after a pause goes at once
+    turning.answer(after=0.001)
+    inbox.put(None, after=0.002)
+    make_due(company, 1)
+    begun = inbox.now
+    turning.take_turn()
+    assert (len(turning.sent), inbox.slept) == (2, [0.01])
+    assert ([state[0] for state in states()], inbox.now - begun) == (["delivered", "sending"], pytest.approx(0.01))
+    turning.answer(after=0.1)
+    turning.take_turn()
+    turning.take_turn()  # what came back late is done at once
+    assert ([state[0] for state in states()], inbox.slept) == (["delivered"] * 2, [0.01] * 2)
+
+
+def test_what_makes_room_for_others_waits_for_no_moment(turning: Turning, company: Company, inbox: Inbox) -> None:
+    make_due(company, 12)
+    for _ in range(3):
+        turning.take_turn()
+        turning.answer(after=0.001)
+        turning.answer(after=0.001)
+    assert (len(turning.sent), inbox.slept) == (10, [])
+
+
+def test_what_makes_a_sender_free_waits_for_no_moment(app: Flask, company: Company, inbox: Inbox) -> None:
+    turning = Turning(inbox, worker_threads=2)
+    for each in (company, make_company("Outra", url=URL)):
+        make_due(each, 1)
+    turning.take_turn()
+    turning.answer(after=0.001)
+    turning.take_turn()
+    assert ([state[0] for state in states()], inbox.slept) == (["delivered", "sending"], [])
+    turning._disconnect()
 
 
 def test_without_a_free_sender_it_waits_although_there_is_something_to_look_for(

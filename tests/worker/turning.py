@@ -30,6 +30,7 @@ class Inbox:
     def __init__(self) -> None:
         self.now = 1000.0
         self.waits: list[float] = []
+        self.slept: list[float] = []
         self._coming: list[tuple[float, Any]] = []
 
     def put(self, item: Any, *, after: float = 0.0) -> None:
@@ -47,6 +48,10 @@ class Inbox:
 
     def get_nowait(self) -> Any:
         return self.get(0.0)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(round(seconds, 6))
+        self.now += seconds
 
 
 class Turning(Dispatcher):
