@@ -2,12 +2,9 @@
 
 import gc
 import os
-import sys
 import threading
-from contextlib import suppress
-from typing import NoReturn
 
-from portal.cli import cli
+from portal.cli import cli, leave
 
 # What a start imports stays: to look for garbage after every 700 objects took a fifth of it.
 OBJECTS_BEFORE_COLLECTION = 20_000
@@ -23,14 +20,6 @@ def main() -> None:
         if end.code and threading.active_count() > 1:
             leave(end.code)
         raise
-
-
-def leave(code: str | int) -> NoReturn:
-    """End a process that failed without waiting for its threads: one may be stuck, as where memory is out."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):
-            stream.flush()
-    os._exit(code if isinstance(code, int) else 1)
 
 
 if __name__ == "__main__":

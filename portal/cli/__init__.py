@@ -4,9 +4,11 @@ import difflib
 import json
 import logging
 import os
+import sys
+from contextlib import suppress
 from importlib import import_module
 from keyword import iskeyword
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
@@ -151,6 +153,14 @@ def describe_error(error: click.ClickException | click.Abort) -> dict[str, str]:
 def inert(text: str) -> str:
     """Foreign text without the characters that would command the terminal; lines stay lines."""
     return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
+
+
+def leave(code: str | int) -> NoReturn:
+    """End this process without waiting for its threads: where memory is out one may be stuck."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else 1)
 
 
 @click.group(cls=PortalGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -4,7 +4,7 @@ The console has one language, English, also for the sentences that pages show in
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from flask import Flask, g
 
@@ -14,10 +14,14 @@ from portal.database.db import db
 from portal.runtime import runtime
 
 
+def hold_app(settings: Settings) -> AbstractContextManager[Flask]:
+    """The application with these settings, in its context."""
+    return holding(create_app(settings))
+
+
 @contextmanager
-def hold_app(settings: Settings) -> Iterator[Flask]:
-    """The application in its context; whatever comes of the command, it leaves no connection behind."""
-    app = create_app(settings)
+def holding(app: Flask) -> Iterator[Flask]:
+    """Inside, the application is in its context; whatever comes of the command, it leaves no connection behind."""
     with app.app_context():
         g.language = "en"
         try:

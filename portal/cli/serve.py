@@ -4,6 +4,7 @@ import fcntl
 import logging
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import IO
@@ -14,9 +15,11 @@ from flask import Flask
 from portal import create_app
 from portal.cli import WholeNumber
 from portal.cli.console import check_stored_secrets
+from portal.cli.forked import fork_worker
 from portal.cli.supervisor import Supervisor, stop_on_signals
 from portal.cli.upgrade import bring_up_to_date
 from portal.cli.web import WebServer
+from portal.cli.worker import work_for_parent
 from portal.config import Settings, load_settings
 from portal.database.db import db
 from portal.database.schema import check_schema
@@ -77,12 +80,14 @@ def run_portal(
     """
     stop = stop_on_signals()
     app = create_app(settings)
-    lock = hold_instance(settings.instance)
     with app.app_context():
         bring_up_to_date()
         check_schema(db.engine, db.metadata)
         check_stored_secrets(db.session)
-    supervisor = Supervisor(environ)
+        db.engine.dispose()
+    first = fork_worker(partial(work_for_parent, app, stop)) if with_worker else None
+    supervisor = Supervisor(environ, first)
+    lock = hold_instance(settings.instance)
     with starting_threads():
         web = WebServer(app, host=host, port=port)
         if with_worker:

@@ -2,7 +2,7 @@
 
 A process of its own, because a backlog that drains inside the web process makes every page slow. The child's standard
 input is a pipe that only this process holds: when this process is gone, however it went, the child reads the end of it
-and stops cleanly.
+and stops cleanly. Whoever has threads cannot fork: a worker that follows a dead one is started as a program.
 """
 
 import logging
@@ -12,8 +12,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from portal import clock
+
+if TYPE_CHECKING:
+    from portal.cli.forked import Forked
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 STEADY_SECONDS = 60.0  # A worker that lived for so long was well. The next one starts without a long pause.
@@ -24,13 +28,17 @@ logger = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Runs `portal worker` and starts it again when it dies, with pauses that grow while it keeps dying."""
+    """Runs `portal worker` and starts it again when it dies, with pauses that grow while it keeps dying.
 
-    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+    `environ` is what its process reads its settings from; `first` is the worker to begin with, where there is one.
+    """
+
+    def __init__(self, environ: Mapping[str, str] | None = None, first: "Forked | None" = None) -> None:
         self._environ = dict(os.environ if environ is None else environ)
+        self._first = first
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         self._watcher = threading.Thread(target=self._keep_alive, name="supervisor", daemon=True)
 
     def start(self) -> None:
@@ -77,13 +85,17 @@ class Supervisor:
             return f"The worker could not be started ({error or 'out of memory'})", None
         return "The worker ended", None if process is None else process.wait()
 
-    def _spawn(self) -> "subprocess.Popen[bytes] | None":
+    def _spawn(self) -> "subprocess.Popen[bytes] | Forked | None":
         """The next worker, out of reach of this terminal's Ctrl-C; None when there is to be no other."""
         with self._lock:
             if self._stopping.is_set():
                 return None
             if self._process is not None and self._process.stdin is not None:
                 self._process.stdin.close()
+            if self._first is not None:
+                self._process, self._first = self._first, None
+                self._process.begin()
+                return self._process
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "portal", "worker", "--stop-with-parent"],  # not a "portal" of this folder
                 stdin=subprocess.PIPE,

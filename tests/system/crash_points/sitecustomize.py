@@ -15,6 +15,8 @@ from portal.database import driver
 from portal.outbox import claims
 from portal.worker import sender
 
+LOADED_IN = os.getpid()
+
 
 def crash() -> None:
     """kill -9 of every process of the portal; only the first time, so that the next start goes through."""
@@ -22,7 +24,7 @@ def crash() -> None:
         os.close(os.open(os.environ["CRASH_FLAG"], os.O_CREAT | os.O_EXCL))
     except FileExistsError:
         return
-    if "--stop-with-parent" in sys.argv:  # this is the worker that `portal serve` runs
+    if os.getpid() != LOADED_IN or "--stop-with-parent" in sys.argv:  # this is the worker that `portal serve` runs
         os.kill(os.getppid(), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -1,0 +1,78 @@
+"""The first worker of `portal serve`: forked from its process, so that what both need is in memory once.
+
+It is forked while nothing in that process is only for one of them: no thread, no connection, no open file.
+"""
+
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+from portal.cli import leave
+from portal.cli.errors import explain_error
+from portal.cli.supervisor import STDIN
+
+logger = logging.getLogger(__name__)
+
+
+def fork_worker(work: Callable[[], None]) -> "Forked | None":
+    """A worker that waits to be told to begin, and then does `work`; None where there can be none, or it is not safe.
+
+    Elsewhere than on Linux the system's own libraries may have threads.
+    """
+    if sys.platform != "linux" or threading.active_count() > 1:
+        return None
+    gc.freeze()  # a collection writes to all that it looks through, and what is written to is shared no longer
+    with suppress(OSError):  # no memory or no processes left for now
+        return Forked(work)
+    return None
+
+
+class Forked:
+    """A worker that was forked. Whoever holds it uses it as a Popen; it ends with its holder."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        reader, writer = os.pipe()
+        self.pid = os.fork()
+        if not self.pid:
+            os.close(writer)
+            os.dup2(reader, STDIN)
+            os.close(reader)
+            _become_worker(work)
+        os.close(reader)
+        self.stdin = os.fdopen(writer, "wb", buffering=0)
+
+    def begin(self) -> None:
+        """Let it work."""
+        with suppress(BrokenPipeError):  # it has ended
+            self.stdin.write(b"\n")
+
+    def wait(self) -> int:
+        """Wait for its end. Returns its exit code, or the negative number of the signal that ended it."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def kill(self) -> None:
+        """End it at once."""
+        os.kill(self.pid, signal.SIGKILL)
+
+
+def _become_worker(work: Callable[[], None]) -> NoReturn:
+    """Do the work of this process, which was just forked, once the other one says so; what called it goes on there."""
+    code = 1
+    try:
+        os.setsid()  # out of reach of this terminal's Ctrl-C
+        if os.read(STDIN, 1):
+            work()
+        code = 0
+    except Exception as error:
+        if sentence := explain_error(error):
+            logger.error("%s", sentence, extra={"action": "not_started"})
+        else:
+            logger.exception("The worker met a fault.", extra={"action": "not_started"})
+    finally:
+        leave(code)

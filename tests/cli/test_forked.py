@@ -1,0 +1,98 @@
+"""The first worker of `portal serve`, forked from it."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from portal import logs
+from portal.cli.forked import fork_worker
+from tests.cli.conftest import Start
+from tests.programs import be_new, run_portal
+
+
+def fork(work: str) -> None:
+    """Fork a worker, let it begin, and say how it ended."""
+    logs.configure("text")
+    worker = fork_worker(WORKS[work])
+    assert worker is not None
+    worker.begin()
+    print("ended with", worker.wait(), flush=True)
+
+
+def leave_alone() -> None:
+    """Fork a worker, and go without letting it begin."""
+    assert fork_worker(do_it) is not None
+
+
+def kill_first() -> None:
+    """Kill a worker before it is told to begin."""
+    worker = fork_worker(do_it)
+    assert worker is not None
+    worker.kill()
+    time.sleep(0.1)
+    worker.begin()
+    print("ended with", worker.wait(), flush=True)
+
+
+def do_it() -> None:
+    print("it is done", flush=True)
+
+
+def meet_a_fault() -> None:
+    raise ZeroDivisionError("nobody expected it")
+
+
+def have_no_room() -> None:
+    raise MemoryError
+
+
+WORKS = {each.__name__: each for each in (do_it, meet_a_fault, have_no_room)}
+
+
+@pytest.mark.parametrize(
+    ("work", "said", "code"),
+    [
+        ("do_it", "it is done", 0),
+        ("meet_a_fault", "ZeroDivisionError: nobody expected it", 1),
+        ("have_no_room", "This machine gives the portal no more memory or threads", 1),
+    ],
+)
+def test_it_ends_with_its_work_and_says_why_when_it_failed(work: str, said: str, code: int) -> None:
+    done = run_portal({}, work, act=fork)
+    assert said in done.stdout + done.stderr
+    assert f"ended with {code}\n" in done.stdout
+    assert done.stdout.count("ended with") == 1, "the worker went on as the process that it was forked from"
+
+
+def test_it_does_nothing_when_whoever_forked_it_goes_before() -> None:
+    assert run_portal({}, act=leave_alone).stdout == ""
+
+
+def test_one_that_is_killed_before_it_begins_has_ended() -> None:
+    assert run_portal({}, act=kill_first).stdout == "ended with -9\n"
+
+
+def test_nothing_is_forked_from_a_process_with_threads() -> None:
+    end = threading.Event()
+    other = threading.Thread(target=end.wait)
+    other.start()
+    try:
+        assert fork_worker(do_it) is None
+    finally:
+        end.set()
+        other.join()
+
+
+@pytest.mark.slow
+def test_most_of_its_memory_is_that_of_the_portal(app: Flask, start: Start) -> None:
+    running = start("serve", "--port", "0", act=be_new)
+    running.wait_for("The worker is ready")
+    [worker] = running.process.children()
+    kilobytes = {}
+    for line in Path(f"/proc/{worker}/smaps_rollup").read_text().splitlines()[1:]:
+        name, _, size = line.partition(":")
+        kilobytes[name] = int(size.split()[0])
+    assert kilobytes["Shared_Dirty"] > kilobytes["Anonymous"] / 2
