@@ -100,9 +100,14 @@ class ContactItem:
     def beyond_told(self, held: Mapping[str, Any]) -> tuple["ContactItem", Mapping[str, Any]]:
         """What a further entry of a person adds to those before it, and what it says otherwise than `held`.
 
-        The first one counts: else a list that comes again would change such a person to and fro.
+        The first one counts: else a list that comes again would change such a person to and fro. A text in other
+        capitals says the same.
         """
-        otherwise = {name: each for name, each in self.said.items() if name in self.told and each != held[name]}
+        otherwise = {
+            name: each
+            for name, each in self.said.items()
+            if name in self.told and each != held[name] and str(each).casefold() != str(held[name]).casefold()
+        }
         added = dataclasses.replace(
             self,
             facts={name: each for name, each in self.facts.items() if name not in self.told},

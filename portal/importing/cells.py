@@ -26,7 +26,7 @@ MORE_LINKED = re.compile(r"(?:\s*[,;][^(]*\(https?://[^\s()]+\))*\s*")  # nothin
 QUOTED = re.compile(r'"([^",]*,[^"]*)"')  # a name with a comma among those of a cell that may hold several
 # A long number as a spreadsheet shows and saves it: its digits are lost.
 ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
-MIN_DIGITS = 3
+MIN_DIGITS, DIGITS_OF_PHONE = 3, 8  # of what is dialled within a company, and of a phone without its area
 AREA = re.compile(r"\(?0?[1-9]{2}\)?")
 WITHOUT_AREA = re.compile(r"[2-9](?:[ .-]?\d){7,8}")  # a phone of Brazil whose area code stands in a column of its own
 SEVERAL = re.compile(r":::|[;|\n]| / ")
@@ -162,6 +162,22 @@ def split_people(names: str, emails: str) -> tuple[str, str, str]:
 def has_more_emails(text: str, first: str | None) -> bool:
     """Whether a cell holds another e-mail than the first."""
     return first is not None and text.count("@") > 1 and email_address(text.lower().replace(first, " ")) is not None
+
+
+def has_more_phones(text: str, first: str | None) -> bool:
+    """Whether a cell holds another phone than the first, and not only that one written in another way."""
+    if first is None or len(text) < len(first) + DIGITS_OF_PHONE:
+        return False
+    head, *others = SEVERAL.split(text)
+    if found := TWO_PHONES.match(head):
+        others.append(head[found.end() :])
+    known = _digits_of(first)
+    more = [digits for digits in map(_digits_of, others) if len(digits) >= DIGITS_OF_PHONE]
+    return not all(known.endswith(digits) or digits.endswith(known) for digits in more)
+
+
+def _digits_of(text: str) -> str:
+    return "".join(filter(str.isdecimal, text))
 
 
 def is_hidden_name(text: Any) -> bool:

@@ -62,11 +62,14 @@ def find_reason(cells: Sequence[str], names: Sequence[str], fields: Cells, reade
     return "no_contact" if is_number and not _tells_somebody(fields) else None
 
 
-def may_be_title(text: str) -> bool:
-    """Whether a text that stands alone in its row is rather a title than a name: `Feira de negócios`, `Indústria`."""
+def may_be_title(text: str, *, has_short_names: bool) -> bool:
+    """Whether a text that stands alone in its row is rather a title than a name: `Feira de negócios`, `Indústria`.
+
+    One word is as well a name where others of the table are one: `Ana`.
+    """
     words = text.split()
     has_small = words[0][:1].isupper() and any(word.islower() and len(word) > 3 for word in words)
-    return len(words) == 1 or has_small or any(map(str.isdecimal, text))
+    return (len(words) == 1 and not has_short_names) or has_small or any(map(str.isdecimal, text))
 
 
 def _is_sentence(text: str) -> bool:

@@ -18,6 +18,7 @@ from portal.importing.cells import (
     AFFIRMING,
     Note,
     has_more_emails,
+    has_more_phones,
     is_hidden_name,
     is_rounded,
     put_name_together,
@@ -58,6 +59,8 @@ READERS: Sequence[tuple[str, str, Callable[..., Any], str]] = (
     ("interest_level", "interest_level", read_level, "unknown_level"),
 )
 IDENTIFIERS = ("email", "linkedin", "phone")
+# Facts of which a cell may hold several, what sees that, and what is said of it.
+SEVERAL = (("email", has_more_emails, "first_email"), ("phone", has_more_phones, "first_phone"))
 _Cell = tuple[int, str]
 
 
@@ -202,9 +205,10 @@ class _Row:
             if field in self._said_of:
                 facts[name] = self._first(field, read, problem)
         facts["email"] = facts.get("email") or email_address(beside)
-        emails = next((text for _, text in self._said_of.get("email", ())), "")
-        if not more and has_more_emails(emails, facts["email"]):
-            self.notes.append(Note("contact.email", "first_email", None, emails))
+        for name, has_more, problem in () if more else SEVERAL:
+            text = next((text for _, text in self._said_of.get(name, ())), "")
+            if has_more(text, facts.get(name)):
+                self.notes.append(Note(f"contact.{name}", problem, None, text))
         if is_example_email(facts.get("email")):
             self.notes.append(Note("contact.email", "example_email", None, facts["email"]))
         facts["linkedin_public_id"] = facts.get("linkedin_public_id") or self._linked_id()

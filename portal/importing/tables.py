@@ -24,6 +24,7 @@ class Tables:
         self._readers = sorted(sure, key=lambda each: each[0] != "email")  # what most rows have, and is told soonest
         self._is_other = self._is_named = False
         self._is_alone = True  # whether the row before said a name and nothing else
+        self._has_short_names = False  # so far: somebody is called by a single word
         self.has_people = False  # so far: what is left out then is none that explains the columns
 
     def begin_again(self) -> None:
@@ -38,6 +39,8 @@ class Tables:
         """
         is_ours = any(is_read(field, read, text) for field, read in self._readers for _, text in fields.get(field, ()))
         self.has_people = self.has_people or is_ours
+        if is_ours and not self._has_short_names:
+            self._has_short_names = any(" " not in text for _, text in fields.get("name", ()))
         if is_ours and not (self._is_other and self._is_named):
             self._is_other = False
             return None
@@ -48,7 +51,8 @@ class Tables:
     def may_begin_part(self, cells: Sequence[str], fields: Cells) -> bool:
         """Whether somebody's row says a name alone, as none before it did, that is rather the title of those below."""
         was_alone, self._is_alone = self._is_alone, fields.keys() == {"name"} and sum(map(bool, cells)) == 1
-        return self._is_alone and not was_alone and self.has_people and may_be_title(fields["name"][0][1])
+        is_first = self._is_alone and not was_alone and self.has_people
+        return is_first and may_be_title(fields["name"][0][1], has_short_names=self._has_short_names)
 
     def _begin(self, record: Record, cells: Sequence[str], fields: Cells) -> str | None:
         names = [text for field in NAMES for _, text in fields.get(field, ())]

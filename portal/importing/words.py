@@ -103,6 +103,7 @@ PROBLEM_WORDS = {
     "told_before": _l("uma linha acima diz outra coisa desta pessoa, e é a que vale."),
     "described_before": _l("uma linha acima descreve a campanha de outro modo, e é o que vale."),
     "first_email": _l("a célula tem mais de um e-mail: só o primeiro entrou."),
+    "first_phone": _l("a célula tem mais de um telefone: só o primeiro entrou."),
     "marks_removed": _l("tinha caracteres invisíveis, que foram tirados."),
     "not_an_email": _l("não é um endereço de e-mail."),
     "example_email": _l("parece o de um exemplo de como preencher; o contato entra como está."),

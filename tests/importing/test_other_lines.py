@@ -55,6 +55,12 @@ def test_a_row_that_says_something_else_of_a_person_names_the_first_of_both(
     assert sentences(company, run_tasks, text) == [(line, f"Cargo: a linha 4 {SAYS_ELSE}") for line in (6, 7)]
 
 
+def test_a_row_that_says_the_same_in_other_capitals_is_no_doubt(company: Company, run_tasks: RunTasks) -> None:
+    text = "Nome,E-mail,Cargo,Empresa\nANA SÁ,a@x.test,DIRETORA,ACME\nAna Sá,A@x.test,Diretora,Ácme\n"
+    assert sentences(company, run_tasks, text) == [(3, f"Empresa atual: a linha 2 {SAYS_ELSE}")]
+    assert db.session.query(Contact.name).scalar() == "ANA SÁ"
+
+
 def test_another_description_of_a_campaign_names_the_first(company: Company, run_tasks: RunTasks) -> None:
     text = "Nome,Campanha,Descrição da campanha\nAna,Feira,De maio\nBia,Feira,De maio\nCaio,Feira,De junho\n"
     said = "Descrição da campanha: a linha 2 descreve a campanha de outro modo, e é o que vale."

@@ -609,3 +609,22 @@ def test_of_several_e_mails_in_a_cell_the_first_enters_and_that_there_are_more_i
     *_, reading = readings(f'Nome,E-mail\nEva Paz,eva@x.example\nAna Lima,"{cell}"\n'.encode())
     assert reading.item.facts["email"] == "ana@x.example"
     assert [(note.field, note.problem) for note in reading.notes] == [("contact.email", "first_email")] * is_said
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_said"),
+    [
+        ("11 91234-5678 / 11 3333-4444", True),
+        ("11 91234-5678; 3333-4444", True),
+        ("11 91234-5678, 11 3333-4444", True),
+        ("11 91234-5678 ::: 11 3333-4444", True),
+        ("11 91234-5678 / +55 (11) 91234-5678", False),
+        ("11 91234-5678; ramal 1234567", False),
+        ("11 91234-5678", False),
+    ],
+)
+def test_of_several_phones_in_a_cell_the_first_enters_and_that_there_are_more_is_said(cell, is_said):
+    *_, reading = readings(f'Nome,Telefone\nEva Paz,11 95555-0000\nAna Lima,"{cell}"\n'.encode())
+    assert reading.item.facts["phone"] == "11 91234-5678"
+    said = [("contact.phone", "first_phone", cell)] * is_said
+    assert [(note.field, note.problem, note.said) for note in reading.notes] == said

@@ -116,6 +116,10 @@ def test_somebody_below_an_empty_line_is_still_somebody(row: str) -> None:
         (("Indústria,,,", "Comércio,,,"), ["Indústria"]),
         (("Léo Dias,,,", "ana de souza,,,", "MARIA DAS DORES,,,"), []),
         (("Indústria,,Acme,", "Indústria,,,11 98765-4321"), []),
+        (
+            ("Eva,eva@x.test,,", "Bia,,,", "Ivo,ivo@x.test,,", "Lote 2,,,", "Eva,eva@x.test,,", "Rua verde,,,"),
+            ["Lote 2", "Rua verde"],
+        ),
     ],
 )
 def test_a_name_alone_that_is_rather_a_title_comes_in_and_is_doubtful(rows: Sequence[str], doubtful: list[str]) -> None:
