@@ -290,11 +290,11 @@ def test_what_needs_nothing_leaves_no_entry(world: World, contact: Contact, sync
 def test_the_command_asks_before_it_syncs_and_counts_beforehand(world: World, contact: Contact) -> None:
     contact.interest_level = 3
     assert world.command("sync", "--dry-run").output == "1 contacts would be sent.\n"
-    assert json.loads(world.command("sync", "--dry-run", "--json").output) == {"count": 1}
+    assert json.loads(world.command("sync", "--dry-run", "--json").stdout) == {"count": 1}
     refused = world.command("sync")  # nobody answers
     assert (refused.exit_code, world.count(Task)) == (1, 0)
     done = world.command("sync", "--yes", "--json")
-    assert (json.loads(done.output)["total"], world.count(Task)) == (1, 1)
+    assert (json.loads(done.stdout)["total"], world.count(Task)) == (1, 1)
 
 
 def test_a_search_for_what_does_not_exist_classifies_nobody(world: World, contact: Contact) -> None:
