@@ -22,6 +22,7 @@ from flask_login import current_user
 from flask_wtf import FlaskForm
 from jinja2 import pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 from sqlalchemy import select
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -63,6 +64,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals["exchange"] = exchange
     ours = (lambda text: translations().gettext(text)), (lambda *given: translations().ngettext(*given))
     app.jinja_env.install_gettext_callables(*ours, newstyle=True)  # type: ignore[attr-defined]
+    app.add_template_global(said, "_")
     app.add_template_global(with_written_number(app.jinja_env.globals["ngettext"]), "ngettext")
 
 
@@ -77,11 +79,20 @@ def with_written_number(ngettext: Any) -> Callable[..., str]:
     return counted
 
 
+@pass_context
+def said(context: Context, text: str, /, **facts: object) -> str:
+    """The templates' `_`, what Jinja's own would give: of the hundreds of a list it takes half the time."""
+    words: str = translations().gettext(text)
+    words = Markup(words) if context.eval_ctx.autoescape else words  # noqa: S704 - written by us; the facts are escaped
+    return words % facts if "%" in words else words
+
+
 def translations() -> SupportsGettext:
     """The reader's catalogue, looked up once a request: a list asks for several hundred words."""
-    if "translations" not in g:
-        g.translations = get_translations()
-    found: SupportsGettext = g.translations
+    try:
+        found: SupportsGettext = g.translations
+    except AttributeError:
+        found = g.translations = get_translations()
     return found
 
 
