@@ -1,6 +1,5 @@
 """How the CRM answers, day by day: how much it takes, with how many warnings, and how long that takes it."""
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,10 +7,11 @@ from math import ceil
 from statistics import median
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from portal.deliveries.filtering import last_before_latest
+from portal.deliveries.log import position_among
 from portal.models import Attempt, Delivery
 from portal.outbox.telling import SAYS_NOTHING
 from portal.rules.verdict import DELIVERED_REASONS
@@ -52,21 +52,23 @@ def health_by_day(session: Session, company_id: int, *, starts: Sequence[datetim
     if floor:
         starts = [start for start in starts[:-2] if start > floor.created_at] + [*starts[-2:]]
     since = floor.id if floor else 0
+    day = position_among(Attempt.started_at, starts)
+    is_taken = Attempt.reason.in_(DELIVERED_REASONS)
     query = (
-        select(Attempt.started_at, Attempt.duration_ms, Attempt.reason, Attempt.warning)
+        select(day, is_taken, and_(is_taken, Attempt.warning.is_not(None)), Attempt.duration_ms)
         .join(Delivery, Delivery.id == Attempt.delivery_id)
         .where(Delivery.company_id == company_id, Delivery.id > since, Attempt.delivery_id > since)
         .where(Delivery.trigger != "test", Attempt.reason.not_in(SAYS_NOTHING))
         .where(Attempt.started_at >= starts[0], Attempt.started_at < starts[-1])
     )
     tries: list[list[Any]] = [[] for _ in starts[:-1]]
-    for row in session.execute(query):
-        tries[bisect_right(starts, row.started_at) - 1].append(row)
-    return [_day_of(start, rows) for start, rows in zip(starts, tries, strict=False)]
+    for number, *facts in session.execute(query):
+        tries[number].append(facts)
+    return [_day_of(start, facts) for start, facts in zip(starts, tries, strict=False)]
 
 
 def _day_of(start: datetime, tries: Sequence[Any]) -> DayHealth:
-    taken = [row for row in tries if row.reason in DELIVERED_REASONS]
-    warned = sum(row.warning is not None for row in taken)
-    durations = sorted(row.duration_ms for row in tries if row.duration_ms is not None)
-    return DayHealth(start, len(taken), warned, len(tries) - len(taken), durations)
+    """A day, from its tries: whether each was taken, whether with a warning, and how long it took."""
+    taken, warned, durations = zip(*tries, strict=True) if tries else ((), (), ())
+    known = sorted(duration for duration in durations if duration is not None)
+    return DayHealth(start, sum(taken), sum(warned), len(tries) - sum(taken), known)

@@ -144,7 +144,7 @@ def count_by_day(
         starts = [start for start in starts[:-1] if start > floor] + [starts[-1]]
         since = max(since, starts[0])
     _, first, last = numbers_among(session, select_moments(company_id, since, until), most=CHART_CAP)
-    day = _position_among(Delivery.created_at, starts).label("day")
+    day = position_among(Delivery.created_at, starts).label("day")
     query = select_deliveries(
         session, company_id, replace(wanted, since=None, until=None, numbers=None)
     ).with_only_columns(day, Delivery.status, func.count().label("number"))
@@ -171,12 +171,12 @@ def last_attempts(session: Session, delivery_ids: Sequence[int]) -> dict[int, At
     return {attempt.delivery_id: attempt for attempt in session.scalars(select(Attempt).where(Attempt.id.in_(newest)))}
 
 
-def _position_among(column: QueryableAttribute[datetime], starts: Sequence[datetime], first: int = 0) -> Any:
+def position_among(column: QueryableAttribute[datetime], starts: Sequence[datetime], first: int = 0) -> Any:
     """SQL for the number of the span that holds the column's value, found by halves: exact in every time zone."""
     if len(starts) <= 2:
         return literal(first)
     middle = len(starts) // 2
     return case(
-        (column < starts[middle], _position_among(column, starts[: middle + 1], first)),
-        else_=_position_among(column, starts[middle:], first + middle),
+        (column < starts[middle], position_among(column, starts[: middle + 1], first)),
+        else_=position_among(column, starts[middle:], first + middle),
     )
