@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Select, Table, case, func, literal, select
@@ -25,6 +26,7 @@ from portal.deliveries.filtering import (
 from portal.models import DELIVERY_STATUSES, OPEN_STATUSES, Attempt, Contact, Delivery, Endpoint
 
 PAGE_SIZE = 20
+TRIES_SHOWN = 20
 COUNT_CAP = 1000  # counting stops here: "1000+" answers the question, and a long log stays as quick as a short one
 CHART_CAP = 10_000  # a chart looks at so many of a company's latest deliveries; the days before them are left out of it
 # What tells when a delivery is tried next.
@@ -48,23 +50,43 @@ def is_erased(delivery: Delivery) -> bool:
     return delivery.contact_id is None and not delivery.is_test
 
 
-def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery | None:
-    """The delivery within its company, with its body and its attempts, or None."""
+def get_delivery(session: Session, company_id: int, webhook_id: str, *, with_attempts: bool = True) -> Delivery | None:
+    """The delivery within its company, with its body and perhaps its attempts, or None."""
     if not (webhook_id.isascii() and webhook_id.isprintable()):
         return None  # PostgreSQL would refuse to look for some of these
     of_company = select(Delivery).where(Delivery.company_id == company_id, Delivery.webhook_id == webhook_id)
     beside = map(joinedload, (Delivery.contact, Delivery.campaign, Delivery.owner, Delivery.stored_body))
-    whole = of_company.options(*beside, WITH_ENDPOINT, selectinload(Delivery.attempts))
+    whole = of_company.options(*beside, WITH_ENDPOINT, *[selectinload(Delivery.attempts)] * with_attempts)
     return session.scalars(whole.execution_options(populate_existing=True)).one_or_none()
 
 
-def read_content(session: Session, actor: Actor, webhook_id: str) -> Delivery | None:
+def read_content(session: Session, actor: Actor, webhook_id: str, *, with_attempts: bool = True) -> Delivery | None:
     """What `get_delivery` gives, for somebody who is shown its body: the audit log keeps who looks, once a day."""
-    found = get_delivery(session, actor.company_id, webhook_id)
+    get = partial(get_delivery, session, actor.company_id, webhook_id, with_attempts=with_attempts)
+    found = get()
     if found is None or not found.has_body:
         return found
     audit.note_once_a_day(session, actor, "delivery.viewed", subject=webhook_id)
-    return get_delivery(session, actor.company_id, webhook_id)
+    return get()
+
+
+@dataclass(frozen=True)
+class Tries:
+    """Of a delivery's attempts the latest `TRIES_SHOWN`, newest first, the first of all, and how many there are."""
+
+    latest: Sequence[Attempt]
+    first: Attempt | None
+    number: int
+
+
+def tries_of(session: Session, delivery: Delivery) -> Tries:
+    """What a page shows of a delivery's attempts, however many somebody asked for."""
+    of_delivery = select(Attempt).where(Attempt.delivery_id == delivery.id)
+    latest = session.scalars(of_delivery.order_by(Attempt.id.desc()).limit(TRIES_SHOWN)).all()
+    if len(latest) < TRIES_SHOWN:
+        return Tries(latest, latest[-1] if latest else None, len(latest))
+    first = session.scalars(of_delivery.order_by(Attempt.id).limit(1)).one()
+    return Tries(latest, first, count_rows(session, of_delivery.with_only_columns(Attempt.id)))
 
 
 def page_deliveries(

@@ -145,17 +145,18 @@ def news() -> ResponseReturnValue:
 
 @bp.get("/<webhook_id>", access="member")
 def show(webhook_id: str) -> ResponseReturnValue:
-    delivery = open_delivery_or_404(webhook_id)
+    delivery = open_delivery_or_404(webhook_id, with_attempts=False)
+    tries = log.tries_of(db.session, delivery)
     siblings = DeliveryFilter(contact_id=delivery.contact_id)
     rows = log.page_deliveries(db.session, delivery.company_id, siblings, limit=11).items if delivery.contact_id else []
-    attempts = delivery.attempts[::-1]
     return render_template(
         "deliveries/show.html",
         delivery=delivery,
-        attempts=attempts,
+        attempts=tries.latest,
+        of_tries=tries,
         risk=risk_of(db.session, delivery),
         is_doubtful=doubts.is_open(db.session, delivery),
-        seen=request.args.get("seen", 0, type=row_number) or len(attempts),
+        seen=request.args.get("seen", 0, type=row_number) or tries.number,
         inline_bytes=INLINE_BYTES,
         kept=asked_filter(),
         beside=log.neighbours_of(db.session, delivery, filter_around(delivery)),
@@ -205,9 +206,10 @@ def hand_over(webhook_id: str) -> ResponseReturnValue:
     return attachment(text, f"{_('entrega')}-{webhook_id}.txt", "text/plain")
 
 
-def open_delivery_or_404(webhook_id: str) -> Delivery:
+def open_delivery_or_404(webhook_id: str, *, with_attempts: bool = True) -> Delivery:
     """The delivery, for a page with its personal data. The audit log keeps who looks at them."""
-    return access.or_404(log.read_content(db.session, access.current_actor(), webhook_id))
+    actor = access.current_actor()
+    return access.or_404(log.read_content(db.session, actor, webhook_id, with_attempts=with_attempts))
 
 
 def read_filter() -> DeliveryFilter:

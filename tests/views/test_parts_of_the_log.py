@@ -1,12 +1,15 @@
 """A long log that is looked through in parts: what the page says of it, and where it leads on."""
 
 import csv
+from datetime import timedelta
 
 import pytest
 
+from portal.database.db import db
 from portal.deliveries import filtering
+from portal.models import Delivery
 from tests.conftest import BOTH, URL
-from tests.factories import make_contact, make_delivery, set_url
+from tests.factories import NOON, attempt_of, make_contact, make_delivery, set_url
 
 
 @pytest.fixture
@@ -48,3 +51,19 @@ def test_the_last_part_says_that_the_log_ends_there(admin, numbers):
 def test_a_file_has_all_that_matches(admin, numbers):
     lines = list(csv.reader(admin.get("/deliveries.csv?level=3").text.splitlines(), delimiter=";"))
     assert len(lines) == 3
+
+
+def test_of_many_tries_the_page_shows_the_latest_and_says_so(admin, company, numbers):
+    delivery = db.session.get_one(Delivery, numbers[0])
+    for number in range(1, 24):
+        facts = {"number": number, "trigger": "manual", "url": URL, "reason": "server_error", "status_code": 503}
+        at = NOON + timedelta(minutes=number)
+        db.session.add(attempt_of(delivery, started_at=at, duration_ms=number + 700, **facts))
+        db.session.commit()
+        if number in (20, 23):
+            page = admin.get(f"/deliveries/{delivery.webhook_id}?seen=22").text
+            shown = [each for each in range(1, 24) if f'attempt-number">{each}<' in page]
+            assert shown == list(range(number - 19, number + 1))
+            assert ("Aqui estão as últimas 20 de 23 tentativas" in page) is (number == 23)
+            assert ("Há uma tentativa nova" in page) is (number == 23)
+            assert f'<time datetime="{(NOON + timedelta(minutes=1)).isoformat()}"' in page, "of the first"
