@@ -95,7 +95,7 @@ class PortalGroup(click.Group):
             return self._invoke(ctx)
         except (click.ClickException, click.Abort) as error:
             if ctx.meta[AS_JSON]:
-                click.echo(json.dumps({"error": describe_error(error)}))
+                print_failure(error)
             elif ctx.invoked_subcommand in LOGGING and isinstance(error, click.ClickException) and is_log_json():
                 log_failure(error)
             else:
@@ -137,6 +137,14 @@ def log_failure(error: click.ClickException) -> None:
     """Write why the command ended to the log."""
     logs.configure("json")
     logging.getLogger(__name__).error("%s", error.format_message(), extra={"action": "not_started"})
+
+
+def print_failure(error: click.ClickException | click.Abort) -> None:
+    """Print why the command ended, for programs; where nothing can be printed, it is left to standard error."""
+    try:
+        click.echo(json.dumps({"error": describe_error(error)}))
+    except OSError:
+        raise error from error.__cause__
 
 
 def describe_error(error: click.ClickException | click.Abort) -> dict[str, str]:

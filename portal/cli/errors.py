@@ -48,6 +48,9 @@ FILE_MENDS = {
     errno.ELOOP: "Its links lead nowhere.",
 }
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_SPACE = "What is printed or written has no room ({}). What was saved before stays saved."
+
 NO_ROOM = (
     "This machine gives the portal no more memory or threads. Raise the limit: of memory (ulimit -v, MemoryMax), or of "
     "processes and threads (ulimit -u, TasksMax, a container's pids limit)."
@@ -67,7 +70,7 @@ def explain_error(error: Exception) -> str | None:
     if trouble := find_trouble(error):
         said = message_of(error) if isinstance(error, DBAPIError) else error
         return f"The database cannot be used: {said}. {MENDS[trouble.code]}"
-    if isinstance(error, OSError) and error.filename is not None:
+    if isinstance(error, OSError):
         return _explain_file(error)
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "start new thread" in str(error)):
         return NO_ROOM
@@ -84,6 +87,8 @@ def find_trouble(error: BaseException | None) -> Trouble | None:
 
 
 def _explain_file(error: OSError) -> str | None:
+    if error.filename is None:  # of a file that was open already, such as standard output
+        return NO_SPACE.format(error.strerror) if error.errno in FULL else None
     number = errno.EACCES if error.errno == errno.EPERM else error.errno
     if number not in FILE_MENDS:
         return None

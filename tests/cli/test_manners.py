@@ -15,14 +15,14 @@ from portal.clock import utcnow
 from portal.config.known import KNOWN
 from portal.database.db import db
 from portal.demo.server import Receiver
-from portal.models import Delivery
+from portal.models import Contact, Delivery
 from portal.people.tokens import create_token
 from portal.working_models import WorkerHeartbeat
 from tests.cli.conftest import Run
 from tests.cli.test_commands import ALL
 from tests.conftest import URL
 from tests.factories import make_company, make_contact, make_delivery, make_user, mark_delivered
-from tests.programs import run_portal
+from tests.programs import Program, be_portal, end_of, run_portal
 from tests.test_config import WRONG_VALUES, refusal
 
 MAKERS = [("serve",), ("demo",), ("upgrade",), ("restore",), ("user", "add")]
@@ -254,6 +254,25 @@ def test_every_command_says_the_same_of_a_setting_that_cannot_be_used(tmp_path: 
         assert result.exit_code == 1, command
         assert sentence in result.output, command
     assert not (tmp_path / "instance").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_an_output_without_room_is_told(
+    app: Flask, environ: dict[str, str], tmp_path: Path, options: list[str]
+) -> None:
+    contact_id = make_contact(make_company()).id
+    said = tmp_path / "said"
+    for arguments in (["contacts", "list"], ["classify", str(contact_id), "3"]):
+        full = end_of(Path("/dev/full"))
+        program = Program(be_portal, *arguments, *options, environ=environ, out=full, err=end_of(said))
+        assert program.wait(60) == 1
+    line = (
+        "Error: What is printed or written has no room (No space left on device). What was saved before stays saved.\n"
+    )
+    assert said.read_text() == line * 2
+    db.session.expire_all()
+    assert db.session.get_one(Contact, contact_id).interest_level == 3
 
 
 @pytest.mark.parametrize("is_served", [False, True])
