@@ -18,8 +18,6 @@ _ITEMS_READ, _DEPTH_READ, _STATUS_READ = 100, 4, 120
 
 def of_value(value: Any) -> str | None:
     """The warning of a JSON answer, or None."""
-    if value is False:  # all that a script says of what it did
-        return "error_in_json"
     if isinstance(value, str):
         inner = _unwrap(value)
         return ("error_words" if has_error_words(value) else None) if isinstance(inner, str) else of_value(inner)
