@@ -35,6 +35,7 @@ endpoint: Table = Endpoint.__table__  # type: ignore[assignment]
 
 AnyRow = Row[*tuple[Any, ...]]
 
+TOKEN_BYTES = 6  # of a lease: a row that grows much while it is sent needs another page, and leaves half of one empty
 ANY_PAUSE = timedelta(days=365)  # longer than anything waits: a probe takes a delivery before its time
 
 
@@ -286,7 +287,7 @@ def _lend(
     connection: Connection, targets: Sequence[AnyRow], *, now: datetime, lease: timedelta, room: int
 ) -> list[Claim]:
     """Lend so many deliveries of each of these."""
-    token, until = secrets.token_hex(16), now + lease
+    token, until = secrets.token_urlsafe(TOKEN_BYTES), now + lease
     facts, asking = {}, []
     for target in targets:
         is_probe = target.state == "failing"
