@@ -156,7 +156,7 @@ def measure_dead() -> Iterator[str]:
         for place, company in enumerate(dead, start=2):
             url = f"http://127.0.0.{place}:{DEAD_PORT}/hook"
             endpoints.set_address(db.session, runtime(), Actor(company, "benchmark"), url)
-        db.session.commit()
+            db.session.commit()  # the next one begins a transaction of its own
         db.session.remove()
         alone = Receiver()
         run_beside(environment, company_id, [], body)
