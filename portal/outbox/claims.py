@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any, NamedTuple
@@ -81,12 +81,9 @@ CLAIM_COLUMNS = (
 )
 
 # What `target_of` reads.
-ENDPOINT_COLUMNS = tuple(
-    endpoint.c[name]
-    for name in (
-        *("url", "secret", "old_secret", "old_secret_until", "answer_shape", "link_pointer", "crm_since"),
-        *("header_name", "header_secret", "header_origin"),
-    )
+ENDPOINT_COLUMNS = (
+    *(endpoint.c[name] for name in ("url", "secret", "old_secret", "old_secret_until", "answer_shape", "link_pointer")),
+    *(endpoint.c[name] for name in ("crm_since", "header_name", "header_secret", "header_origin")),
 )
 
 _moment = UTCDateTime()
@@ -114,11 +111,13 @@ LEASE_EXPIRED = and_(delivery.c.status == "sending", delivery.c.lease_expires_at
 # Whether anything is to be recovered or cancelled.
 HAS_LOOSE_ENDS = Statement(select(or_(exists().where(LEASE_EXPIRED), _STRAY).label("has_any")))
 
-# The endpoints that may be sent to and have something due, in an order that differs each time.
+_full = rows_of("full", id=Key)
+# The endpoints that may be sent to, have something due and are not full, in an order that differs each time.
 ENDPOINTS_WITH_DUE = Statement(
     select(endpoint.c.id, endpoint.c.company_id, endpoint.c.state, endpoint.c.next_probe_at, *ENDPOINT_COLUMNS)
     .where(
         endpoint.c.url.is_not(None),
+        ~within(endpoint.c.company_id, select(_full.c.id)),
         or_(
             and_(endpoint.c.state == "active", _first_due_at <= given("now", _moment)),
             and_(
@@ -191,16 +190,19 @@ def claim_due(
     limit: int,
     room_for: Callable[[int, Sequence[int]], int],
     goes_besides: Callable[[int, Sequence[int]], bool] = lambda *_: False,
+    full: Collection[int] = (),
 ) -> list[Claim]:
     """Lend at most `limit` due deliveries to the caller, and of each company at most what it has `room_for`.
 
     `room_for` is asked with a company and the companies of what is lent to others before it. Companies share the limit
     evenly, and what one does not use goes to the others; where nothing is left, one goes of each company that
     `goes_besides`. A contact's deliveries go out in order: none is lent while an older one of the same contact is open.
-    Of a failing endpoint one delivery is lent when its next probe is due, whenever that delivery itself is.
+    Of a failing endpoint one delivery is lent when its next probe is due, whenever that delivery itself is. Companies
+    that are `full` have no room: these are not even looked at.
     """
     claims: list[Claim] = []
-    targets = [row for row in ENDPOINTS_WITH_DUE.all(connection, now=now) if room_for(row.company_id, ())]
+    found = ENDPOINTS_WITH_DUE.all(connection, now=now, full=[(company_id,) for company_id in full])
+    targets = [row for row in found if room_for(row.company_id, ())]
     while targets:
         before = Counter(claim.company_id for claim in claims)
         shares = _share_out(targets, before, limit, room_for, goes_besides)
@@ -262,9 +264,10 @@ def has_header(stored: AnyRow | Endpoint, url: str) -> bool:
     return stored.header_secret is not None and stored.header_origin == origin_of(url)
 
 
-def has_due(connection: Connection, *, now: datetime) -> bool:
-    """Whether anything may be claimed, recovered or cancelled: a cheap look that takes no write lock."""
-    return bool(ENDPOINTS_WITH_DUE.all(connection, now=now)) or has_loose_ends(connection, now=now)
+def has_due(connection: Connection, *, now: datetime, full: Collection[int] = ()) -> bool:
+    """Whether anything may be claimed of who is not `full`, recovered or cancelled: cheap, without a write lock."""
+    may_go = ENDPOINTS_WITH_DUE.all(connection, now=now, full=[(company_id,) for company_id in full])
+    return bool(may_go) or has_loose_ends(connection, now=now)
 
 
 def has_loose_ends(connection: Connection, *, now: datetime) -> bool:

@@ -111,10 +111,12 @@ class Dispatcher(Round):
     def _gather(self, timeout: float) -> None:
         """Take results and wake-ups from the inbox: wait for the first, then for what follows closely."""
         first_at = 0.0
-        is_busy = self._unrecorded or self._unsent or (self._look and self._shares.look().free)
+        may_go = self._shares.look()
+        silent = self._shares.under_way - may_go.expected
+        is_busy = self._unrecorded or self._unsent or (self._look and may_go.free)
         if is_busy:
             self._keep_pace()
-        wait = self._pause_for_more() if is_busy else timeout
+        wait = self._pause_for_more(silent) if is_busy else timeout
         try:
             while len(self._unrecorded) < BATCH:
                 item = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
@@ -127,7 +129,7 @@ class Dispatcher(Round):
                 self._keep_pace()
                 now = clock.monotonic()
                 first_at = first_at or now
-                wait = max(first_at + self._pause_for_more() - now, 0.0)
+                wait = max(first_at + self._pause_for_more(silent) - now, 0.0)
         except Empty:
             self._woken = self._woken or wait == LOOK_SECONDS
             self._look = self._look or wait == timeout
@@ -137,9 +139,10 @@ class Dispatcher(Round):
         if left > 0:
             clock.sleep(left)
 
-    def _pause_for_more(self) -> float:
-        is_sending = self._shares.under_way > len(self._unrecorded) + len(self._unsent)
-        return GATHER_SECONDS if is_sending else 0.0
+    def _pause_for_more(self, silent: int) -> float:
+        """How long more is waited for; for none of the `silent`."""
+        is_expecting = self._shares.under_way - silent > len(self._unrecorded) + len(self._unsent)
+        return GATHER_SECONDS if is_expecting else 0.0
 
     def _exchange(self, *, claiming: bool) -> list[Claim]:
         """One transaction: record results, give back what was not sent, and claim what there is room for."""
@@ -169,6 +172,7 @@ class Dispatcher(Round):
                     limit=may_go.free,
                     room_for=may_go.room_for,
                     goes_besides=may_go.goes_besides,
+                    full=may_go.full,
                 )
                 if not may_go.had_more_room_than(claims):
                     self._not_before = 0.0  # what waits for room goes as soon as there is some
@@ -218,7 +222,7 @@ class Dispatcher(Round):
 
     def _has_due(self, now: datetime) -> bool:
         with looking(self._engine) as connection:
-            return outbox.has_due(connection, now=now)
+            return outbox.has_due(connection, now=now, full=self._shares.look().full)
 
     def _refuse_key(self) -> None:
         if not self.is_stopping:

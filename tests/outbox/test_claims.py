@@ -88,6 +88,29 @@ def test_beyond_the_limit_one_goes_of_each_company_that_may_go_besides(company: 
     assert claim(limit=9, room=2) == sorted([ids[0], ids[1], ids[2]] * 2)
 
 
+def test_companies_that_are_full_are_not_even_looked_at(company: Company) -> None:
+    other = factories.make_company("Outra", url=URL)
+    for each in (company, other):
+        factories.make_delivery(factories.make_contact(each))
+    ids, asked = [company.id, other.id], list[int]()
+    db.session.rollback()
+
+    def room_for(company_id: int, _: Sequence[int]) -> int:
+        asked.append(company_id)
+        return 0
+
+    def look(full: list[int]) -> tuple[bool, list[int]]:
+        asked.clear()
+        with db.engine.begin() as connection:
+            has_due = outbox.has_due(connection, now=utcnow(), full=full)
+            outbox.claim_due(connection, now=utcnow(), lease=LEASE, limit=9, room_for=room_for, full=full)
+        return has_due, sorted(asked)
+
+    assert look([]) == (True, ids)
+    assert look(ids[:1]) == (True, ids[1:])
+    assert look([*range(1000, 1300), *ids]) == (False, [])
+
+
 def test_looking_and_claiming_agree_to_the_microsecond(due_at: datetime) -> None:
     assert (has_due(due_at - MOMENT), claim_due(due_at - MOMENT)) == (False, [])
     assert has_due(due_at)

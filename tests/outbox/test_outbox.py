@@ -408,7 +408,7 @@ def test_a_probe_whose_worker_died_is_asked_again_after_its_lease(company: Compa
 def test_of_two_who_look_at_one_moment_one_probes(company: Company) -> None:
     now = opened_circuit(company) + timedelta(seconds=31)
     with worker_transaction() as connection:
-        (target,) = claims.ENDPOINTS_WITH_DUE.all(connection, now=now)
+        (target,) = claims.ENDPOINTS_WITH_DUE.all(connection, now=now, full=())
         found = [claims._wins_probe(connection, target, now + LEASE) for _ in range(2)]
     assert found == [True, False]
 

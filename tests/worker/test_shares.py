@@ -74,14 +74,15 @@ def test_a_claim_of_before_frees_no_place() -> None:
 
 def test_many_who_were_never_heard_leave_a_quarter_of_the_senders_to_who_answers() -> None:
     shares = make_wide_shares(8, senders=8)
-    for company_id in range(10, 30):
-        if room := shares.look().room_for(company_id):
-            shares.take([make_claim(company_id, company_id=company_id)][:room])
-    assert (shares.under_way, shares.look().room_for(99)) == (6, 0)
-    assert shares.look().room_for(1) == 8
-    shares.done(make_claim(10, company_id=10), answered(0.1))
+    for company_id in (10, 11):
+        room = shares.look().room_for(company_id)
+        shares.take(make_claim(company_id * 10 + number, company_id=company_id) for number in range(room))
+    assert (shares.under_way, shares.look().free, shares.look().room_for(1)) == (6, 2, 8)
+    assert (shares.look().room_for(10), shares.look().room_for(99)) == (0, 1)
+    for number in range(4):
+        shares.done(make_claim(100 + number, company_id=10), answered(0.1))
     assert shares.look().room_for(10) > 0  # heard, and quick
-    assert shares.look().room_for(99) > 0
+    assert shares.look().room_for(99) == 4
 
 
 def slow_shares() -> Shares:
@@ -177,9 +178,46 @@ def test_what_goes_besides_is_bounded(steady: SteadyClock) -> None:
     assert not shares.look({1}).goes_besides(999, [1])
 
 
-def test_who_was_never_heard_goes_not_besides(steady: SteadyClock) -> None:
+def test_of_who_was_never_heard_one_goes_besides(steady: SteadyClock) -> None:
     shares = quick_shares([1])
-    assert (shares.look().goes_besides(1), shares.look().goes_besides(2)) == (True, False)
+    assert fill(shares, range(2, 40)) == [*range(2, 40)]
+    assert (shares.look().free, shares.look().room_for(1)) == (4, 8)
+    assert fill(shares, range(2, 41)) == [40]
+
+
+def test_among_a_hundred_that_were_never_heard_and_are_silent_one_that_answers_goes_on(steady: SteadyClock) -> None:
+    silent, living = list(range(1, 101)), 101
+    shares = Shares(8, senders=16)
+    assert fill(shares, [*silent, living]) == [*silent, living]
+    finish_all(shares, living)
+    for _ in range(3):
+        steady.now += 0.3
+        assert (shares.look().free, shares.look().room_for(living)) == (4, 4)
+        assert fill(shares, [*silent, living]) == [living]
+        finish_all(shares, living)
+    steady.now += 0.3
+    assert (shares.look().free, shares.look().full, fill(shares, silent)) == (16, silent, [])
+    shares.done(make_claim(1), answered(10.0, "timeout", None))
+    assert (shares.look().full, fill(shares, silent)) == (silent[1:], [])  # as long as so many wait
+    for company_id in silent[1:]:
+        shares.done(make_claim(company_id, company_id=company_id), answered(10.0, "timeout", None))
+    assert len(fill(shares, silent)) == shares.most_slow
+
+
+def finish_all(shares: Shares, company_id: int) -> None:
+    shares.done(make_claim(company_id, company_id=company_id), answered(0.05))
+
+
+def test_what_is_expected_are_answers_of_those_that_are_not_slow(steady: SteadyClock) -> None:
+    shares = quick_shares([1, 2])
+    shares.take(make_claim(number, company_id=company_id) for company_id, number in ((1, 1), (2, 2), (3, 3)))
+    assert (shares.look().expected, shares.look({2}).expected) == (3, 2)
+    steady.now += 1.01
+    assert shares.look().expected == 0
+    shares.take([make_claim(4, company_id=1), make_claim(5, company_id=4)])
+    assert shares.look().expected == 1
+    shares.done(make_claim(1), answered(0.1))
+    assert shares.look().expected == 2
 
 
 def go(shares: Shares) -> int:

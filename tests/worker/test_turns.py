@@ -81,16 +81,39 @@ def test_what_follows_a_result_within_a_millisecond_is_recorded_with_it_and_no_w
 ) -> None:
     make_due(company, 4)
     assert (turning.take_turn(), len(turning.sent)) == ([0.0], 4)
-    turning.take_turn()
-    for after in (1.0, 1.0004, 1.0012):
+    for after in (0.5, 0.5004, 0.5012):
         turning.answer(after=after)
     assert turning.take_turn() == [5.0, 0.001, 0.0006]
     assert [state[0] for state in states()].count("delivered") == 2
-    turning.answer(after=1.0)
+    turning.answer(after=0.4)
     assert turning.take_turn() == [5.0, 0.001]  # the third is there, and nothing follows it in time
     assert turning.take_turn() == [5.0, 0.0]  # nothing else is on its way: there is nothing to wait for
     assert [state[0] for state in states()] == ["delivered"] * 4
     assert turning.take_turn() == [5.0]
+
+
+def test_beside_a_receiver_that_is_silent_it_waits_for_no_more_and_looks_only_for_others(
+    turning: Turning, company: Company, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = make_company("Muda", url=URL)
+    make_due(silent, 9)
+    turning.take_turn()
+    assert (len(turning.in_hand), turning.take_turn()) == (4, [5.0])
+    make_due(company, 2)
+    turning.wake()
+    turning.take_turn()
+    turning.in_hand, found = turning.in_hand[4:], list[int]()
+    claim_due = outbox.claim_due
+
+    def note(connection: Any, *, full: list[int], **facts: Any) -> Any:
+        found.extend(full)
+        return claim_due(connection, full=full, **facts)
+
+    monkeypatch.setattr(outbox, "claim_due", note)
+    turning.answer()
+    turning.answer()
+    assert turning.take_turn() == [5.0, 0.001, 0.0]
+    assert ([state[0] for state in states()].count("delivered"), found) == (2, [silent.id])
 
 
 def test_it_waits_for_no_more_once_all_that_was_on_its_way_is_back(
@@ -228,7 +251,7 @@ def test_what_was_not_sent_is_given_back_as_it_was_and_goes_again(
     turning.take_turn()
     first = turning.in_hand.pop()
     assert states() == [("sending", None, 1, 0)]
-    turning._shares.senders = 0  # nothing more is claimed
+    turning._shares.senders, turning._shares.pace[company.id] = 0, 9.0  # nothing more is claimed
     inbox.put(first)
     turning.take_turn()
     assert (states(), turning._shares.under_way) == ([("pending", None, 0, 0)], 0)
@@ -390,7 +413,7 @@ def test_what_could_not_be_given_back_is_given_back_when_the_database_is_there_a
     fail_turn(turning)
     assert (states()[0][0], turning._shares.under_way) == ("sending", 1)
     monkeypatch.undo()
-    turning._shares.senders = 0
+    turning._shares.senders, turning._shares.pace[company.id] = 0, 9.0
     monkeypatch.setattr(clock, "monotonic", lambda: inbox.now)
     assert turning.take_turn() == [0.0]
     assert (states()[0][0], turning._shares.under_way) == ("pending", 0)
