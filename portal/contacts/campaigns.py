@@ -1,11 +1,12 @@
 """Campaigns: listed with how many contacts they have, renamed and described. Contacts bring the names of new ones."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from portal import audit, outbox
@@ -37,11 +38,18 @@ def newest_campaign(session: Session, company_id: int) -> int | None:
 
 
 def count_campaigns(session: Session, company_id: int) -> Sequence[CampaignCount]:
-    """The company's campaigns by name, counted."""
-    counted = select(Contact.campaign_id, func.count(), func.count(Contact.interest_level))
-    rows = session.execute(counted.where(Contact.company_id == company_id).group_by(Contact.campaign_id))
-    counts = {campaign_id: (contacts, classified) for campaign_id, contacts, classified in rows}
-    return [CampaignCount(each, *counts.get(each.id, (0, 0))) for each in campaigns_of(session, company_id)]
+    """The company's campaigns by name, counted: all contacts in an index, and those without a level in another."""
+    campaigns = campaigns_of(session, company_id)
+    counted = select(Contact.campaign_id, func.count()).group_by(Contact.campaign_id)
+    contacts = _counts(session, counted.where(Contact.campaign_id.in_([each.id for each in campaigns])))
+    # Every name meets the last condition, by which SQLite takes the index of these instead of that of all contacts.
+    is_without = Contact.company_id == company_id, Contact.interest_level.is_(None), Contact.search_name >= ""
+    without = _counts(session, counted.where(*is_without))
+    return [CampaignCount(each, contacts[each.id], contacts[each.id] - without[each.id]) for each in campaigns]
+
+
+def _counts(session: Session, query: Select[int, int]) -> Counter[int]:
+    return Counter(dict(session.execute(query).all()))
 
 
 get_campaign = partial(get_own, Campaign)

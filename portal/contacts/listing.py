@@ -123,7 +123,9 @@ def find_matching(
 
 
 def _select_numbers(company_id: int, wanted: ContactFilter) -> Select[int]:
-    query = select_contacts(company_id, wanted).with_only_columns(Contact.id)
+    few = wanted.state, wanted.sync, wanted.warning, wanted.data_changed, wanted.reached, wanted.import_id
+    by_campaign = wanted.campaign_id is not None and wanted.level != "none" and not any(few)
+    query = select_contacts(company_id, wanted, by_campaign=by_campaign).with_only_columns(Contact.id)
     if wanted.level == "none" or wanted.data_changed == "true" or wanted.state in ("data_changed", "level_removed"):
         # The indexes that hold these few go by name: without an order SQLite takes the one of all contacts.
         return query.order_by(Contact.search_name, Contact.id)
