@@ -38,6 +38,7 @@ def page_urls(site: Site) -> list[str]:
     """What an admin sees."""
     company = make_company("Acme Prospecção")
     ids = deliveries_of_every_state(site, company)
+    make_contact(company, name="Zoé")  # a namesake
     outage(company)
     return [
         "/",
