@@ -71,6 +71,24 @@ def test_claim_lends_a_due_delivery_with_what_sending_it_takes(company: Company)
     assert b'"interest_level":3' in claim.body
 
 
+def test_a_delivery_that_goes_out_touches_one_index_of_those_that_hold_all(company: Company) -> None:
+    delivery = factories.make_delivery(factories.make_contact(company))
+    columns = Delivery.__table__.c.keys()
+
+    def facts() -> list[Any]:
+        row = reload(delivery.id)
+        return [getattr(row, name) for name in columns]
+
+    made = facts()
+    (claim,) = claim_due()
+    sent = facts()
+    settle(claim, answered("ok_text"))
+    changed = {name for name, *each in zip(columns, made, sent, facts(), strict=True) if len(set(each)) > 1}
+    assert {"status", "delivered_at"} <= changed
+    holding_all = [index for index in Delivery.__table__.indexes if index.dialect_options["sqlite"]["where"] is None]
+    assert [index.name for index in holding_all if changed & set(index.columns.keys())] == ["ix_delivery_status"]
+
+
 def test_claim_skips_a_delivery_leased_by_another_worker(company: Company) -> None:
     factories.make_delivery(factories.make_contact(company))
     assert len(claim_due()) == 1

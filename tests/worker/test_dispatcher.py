@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, LargeBinary, select, type_coerce, update
 
 from portal import outbox
 from portal.database.db import db
+from portal.database.packing import pack
 from portal.demo.server import Receiver
-from portal.models import Attempt, Company, Delivery
+from portal.models import Attempt, Company, Delivery, DeliveryBody
 from portal.outbox import Rules
+from portal.rules.payload import encode_body, sample_payload
 from portal.worker import dispatcher, run
 from portal.working_models import AttemptCount
 from tests import factories
@@ -101,11 +103,14 @@ def test_a_contacts_levels_arrive_in_the_order_they_were_given(
     assert levels == [b"1", b"2", b"3"]
 
 
+@pytest.mark.parametrize(
+    "lies", [b"\xff not what we write", pack(encode_body(sample_payload()))[:-1]], ids=["odd", "damaged"]
+)
 def test_a_delivery_that_cannot_be_sent_fails_with_its_reason_and_keeps_nobody_waiting(
-    app: Flask, company: Company, receiver: Receiver
+    app: Flask, company: Company, receiver: Receiver, lies: bytes
 ) -> None:
     broken = factories.make_delivery(factories.make_contact(company))
-    broken.stored_body.content = b"\xff not what we write"
+    db.session.execute(update(DeliveryBody).values(content=type_coerce(lies, LargeBinary)))
     factories.make_delivery(factories.make_contact(company))
     db.session.commit()
     db.session.remove()

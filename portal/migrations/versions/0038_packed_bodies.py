@@ -36,7 +36,7 @@ def _unpack_all(connection: sa.Connection) -> None:
     number, content = sa.column("delivery_id", sa.BigInteger()), sa.column("content", sa.LargeBinary())
     bodies, last = sa.table("delivery_body", number, content), 0
     next_bodies = sa.select(bodies).order_by(number).limit(CHUNK)
+    change = bodies.update().where(number == sa.bindparam("of")).values(content=sa.bindparam("unpacked"))
     while rows := connection.execute(next_bodies.where(number > last)).all():
-        for row in rows:
-            connection.execute(bodies.update().where(number == row.delivery_id).values(content=unpack(row.content)))
+        connection.execute(change, [{"of": row.delivery_id, "unpacked": unpack(row.content)} for row in rows])
         last = rows[-1].delivery_id
