@@ -21,6 +21,7 @@ from benchmarks import beside, goals, importing, microseconds, pages, scale, tls
 from benchmarks.backlog import LIST, ROOT, Backlog, Size
 from benchmarks.comparison import Case, Result
 from benchmarks.driven import PORT, Api, Portal
+from benchmarks.ending import run_until_told
 from benchmarks.items import make_item
 from benchmarks.peers import COUNT, ROUNDS, measure_peers
 from benchmarks.receiver import Receiver
@@ -138,4 +139,4 @@ def say(row: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_until_told(main)

@@ -9,8 +9,6 @@ It prints rows of a table: what was measured, and the figures. Those of one row 
 import http.client
 import selectors
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +21,7 @@ from sqlalchemy import func, insert, select, update
 
 from benchmarks.drain import Receiver, drain, fill, open_count
 from benchmarks.driven import PORT
+from benchmarks.ending import run_until_told, running
 from benchmarks.goals import add_company, installed
 from portal.audit import Actor
 from portal.clock import utcnow
@@ -90,7 +89,7 @@ def measure_draining_pages() -> Iterator[str]:
         browser, receiver = Browser(app), Receiver()
         idle: dict[str, list[float]] = {page: [] for page in PAGES}
         busy: dict[str, list[float]] = {page: [] for page in PAGES}
-        with started(environment, "serve", "--port", str(PORT)):
+        with running(["-m", "portal", "serve", "--port", str(PORT)], environment):
             browser.wait()
             for _ in range(ROUNDS):
                 fill([company_id], body, DRAINED)
@@ -110,17 +109,6 @@ def measure_draining_pages() -> Iterator[str]:
                 f"`{page}` while {DRAINED:,} drain, {len(busy[page])} answers | p50 {meanwhile:.1f} ms, "
                 f"{meanwhile / quiet:.2f} times that of idle, {quiet:.1f} ms"
             )
-
-
-@contextmanager
-def started(environment: dict[str, str], *words: str) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "portal", *words]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @contextmanager
@@ -187,17 +175,15 @@ def run_beside(environment: dict[str, str], living: int, dead: list[int], body: 
     fill([living], body, LIVING)
     add(dead, body, DYING)
     begun = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "portal", "worker"], env=environment, stderr=subprocess.DEVNULL)
-    try:
+    with running(["-m", "portal", "worker"], environment) as worker:
         while (left := count_open(living)) == LIVING:
             time.sleep(0.01)
         first = time.monotonic()
         while count_open(living):
             time.sleep(0.02)
-        return left / (time.monotonic() - first), first - begun
-    finally:
-        process.kill()  # it would wait for those that never answer
-        process.wait()
+        rate = left / (time.monotonic() - first)
+        worker.kill()  # it would wait for those that never answer
+    return rate, first - begun
 
 
 def add(companies: list[int], body: bytes, count: int) -> None:
@@ -281,4 +267,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_until_told(main)

@@ -9,12 +9,11 @@ opened with synchronous=FULL, as always. The database of `--database-url` must b
 import argparse
 import os
 import resource
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from ipaddress import ip_network
 from itertools import cycle, islice
 from pathlib import Path
@@ -23,6 +22,7 @@ from statistics import median
 from flask import Flask
 from sqlalchemy import delete, func, insert, select
 
+from benchmarks.ending import run_until_told, running
 from benchmarks.items import make_item
 from benchmarks.receiver import URL, Receiver
 from portal import create_app
@@ -86,18 +86,15 @@ def drain(
     the MB of memory that one of them had at most.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    words = [sys.executable, *command, "worker"]
-    running = [subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) for _ in range(workers)]
-    while (left := open_count()) == count:
-        time.sleep(0.01)
-    started, begun = time.monotonic(), left
-    while open_count():
-        time.sleep(0.05)
-    seconds = time.monotonic() - started
-    memory = max(most_memory(process.pid) for process in running)
-    for process in running:
-        process.terminate()
-        process.wait()
+    with ExitStack() as stack:
+        processes = [stack.enter_context(running([*command, "worker"], environment)) for _ in range(workers)]
+        while (left := open_count()) == count:
+            time.sleep(0.01)
+        started, begun = time.monotonic(), left
+        while open_count():
+            time.sleep(0.05)
+        seconds = time.monotonic() - started
+        memory = max(most_memory(process.pid) for process in processes)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return begun / seconds, cpu * 1000 / count, memory
@@ -180,4 +177,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_until_told(main)

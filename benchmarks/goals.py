@@ -23,6 +23,7 @@ from sqlalchemy import text
 
 from benchmarks.drain import KEY, LOOPBACK, bare_loop, drain, fill, prepare
 from benchmarks.driven import PORT, Api, Portal
+from benchmarks.ending import run_until_told
 from benchmarks.items import make_item
 from benchmarks.receiver import PORT as RECEIVER_PORT
 from benchmarks.receiver import URL, Receiver
@@ -250,4 +251,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_until_told(main)

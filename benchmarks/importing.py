@@ -20,6 +20,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.ending import run_until_told
 from portal import create_app
 from portal.__main__ import OBJECTS_BEFORE_COLLECTION
 from portal.audit import Actor
@@ -158,4 +159,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_until_told(main)

@@ -21,6 +21,7 @@ from typing import Any
 
 from benchmarks.backlog import ROOT, Backlog, Size
 from benchmarks.driven import PORT, Api, Portal
+from benchmarks.ending import run_until_told
 from benchmarks.items import make_item
 from benchmarks.receiver import Receiver
 from benchmarks.server import Server
@@ -174,9 +175,13 @@ def measure() -> Iterator[str]:
         yield from measure_call("PostgreSQL", server)
 
 
+def main() -> None:
+    for row in measure():
+        print(row, flush=True)
+
+
 if __name__ == "__main__":
     if sys.argv[1:]:
         run_charged(*sys.argv[1:])
     else:
-        for row in measure():
-            print(row, flush=True)
+        run_until_told(main)

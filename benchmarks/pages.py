@@ -23,6 +23,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
 
 from benchmarks.addresses import addresses
+from benchmarks.ending import run_until_told
 from benchmarks.long_log import Installation, install
 from portal.clock import utcnow
 from tests.postgres import throwaway_postgres
@@ -169,4 +170,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_until_told(main)

@@ -19,6 +19,7 @@ from pathlib import Path
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
+from benchmarks.ending import run_until_told
 from benchmarks.long_log import Installation, install
 from benchmarks.pages import log_in
 from portal.clock import utcnow
@@ -101,4 +102,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_until_told(main))

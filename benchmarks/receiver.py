@@ -20,8 +20,13 @@ class Receiver:
     def __init__(self, delay: float = 0.0, hosts: int = 1) -> None:
         compile_receiver()
         command = [str(PROGRAM), str(PORT), str(delay), str(hosts)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}  # it ends when there is nobody at these any more
+        # Ctrl-C is not for it: whoever has it stops it.
+        self._process = subprocess.Popen(command, text=True, bufsize=1, process_group=0, **pipes)
         time.sleep(0.1)
+        if self._process.poll() is not None:
+            self._process.communicate()
+            raise SystemExit("The receiver does not run: does another program listen at its port?")
 
     def came(self, number: int) -> float:
         """Wait for so many requests; returns the monotonic second at which the last of them was whole."""

@@ -22,6 +22,7 @@ from flask import Flask
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from benchmarks.ending import run_until_told
 from portal import create_app
 from portal.audit import Actor
 from portal.clock import utcnow
@@ -134,4 +135,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_until_told(main)

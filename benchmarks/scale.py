@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.backlog import ROOT, Backlog, Size
 from benchmarks.driven import PORT, Api, Portal, cpu_seconds
+from benchmarks.ending import run_until_told
 from benchmarks.items import make_item
 from benchmarks.receiver import Receiver
 from benchmarks.server import Server
@@ -83,6 +84,10 @@ def measure() -> Iterator[str]:
                 yield f"| {row} |"
 
 
-if __name__ == "__main__":
+def main() -> None:
     for row in measure():
         print(row, flush=True)
+
+
+if __name__ == "__main__":
+    run_until_told(main)

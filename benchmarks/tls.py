@@ -19,6 +19,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from benchmarks.drain import drain, fill
+from benchmarks.ending import run_until_told
 from benchmarks.goals import IN_FLIGHT, add_company, installed
 from portal.audit import Actor
 from portal.company import endpoint as endpoints
@@ -152,4 +153,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_until_told(main)
