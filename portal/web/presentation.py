@@ -147,9 +147,17 @@ def reason_title(reason: str) -> str:
     return reasons.title_of(reason) if reason in reasons.WORDS else reason
 
 
+def company_endpoint() -> Endpoint:
+    """The endpoint of the reader's company, read once for a page."""
+    if "endpoint" not in g:
+        g.endpoint = get_endpoint(db.session, current_user.company_id)
+    found: Endpoint = g.endpoint
+    return found
+
+
 def endpoint_in_trouble() -> Endpoint | None:
     """The reader's company's endpoint when it cannot be reached or is paused."""
-    endpoint = get_endpoint(db.session, current_user.company_id)
+    endpoint = company_endpoint()
     return endpoint if state_of(endpoint) in ("failing", "paused") else None
 
 
@@ -186,9 +194,7 @@ def crm_address(contact: Contact) -> str | None:
 
 def has_crm_link() -> bool:
     """Whether the reader's company has said where its CRM's records are found."""
-    if "has_crm_link" not in g:
-        g.has_crm_link = get_endpoint(db.session, current_user.company_id).link_template is not None
-    return bool(g.has_crm_link)
+    return company_endpoint().link_template is not None
 
 
 def dialled(phone: str | None) -> str:

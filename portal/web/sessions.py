@@ -10,6 +10,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, Se
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user, login_user
+from sqlalchemy.orm import joinedload
 from wtforms import PasswordField
 
 from portal import clock
@@ -78,7 +79,8 @@ def proven_user() -> User | None:
 def find_user(session_id: str) -> User | None:
     """Whose session that is, unless something ended all of the user's since: log-out, a new password, a lost role."""
     user_id, _, _ = session_id.partition(".")
-    user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
+    with_company = [joinedload(User.company)]
+    user = db.session.get(User, int(user_id), options=with_company) if user_id.isdecimal() else None
     return user if user and user.get_id() == session_id and may_log_in(user) else None
 
 
