@@ -110,8 +110,10 @@ def _numbers_within(
 
 def _is_long_ago(session: Session, company_id: int, wanted: "DeliveryFilter") -> bool:
     """Whether more than `LONG_AGO` deliveries were made after the filter's time."""
+    if wanted.until is None:
+        return False
     later = select_moments(company_id, wanted.until, None).with_only_columns(Delivery.created_at)
-    return wanted.until is not None and session.scalar(later.offset(LONG_AGO).limit(1)) is not None
+    return session.scalar(later.offset(LONG_AGO).limit(1)) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
