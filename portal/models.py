@@ -18,7 +18,6 @@ SCOPES = ("read", "classify", "manage")  # what a token may do; each includes th
 ENDPOINT_STATES = ("active", "failing", "paused")
 DELIVERY_STATUSES = ("pending", "sending", "delivered", "failed", "superseded", "cancelled")
 OPEN_STATUSES = ("pending", "sending")
-DELIVERED = "delivered_at IS NOT NULL"
 RARE_REASON = "reason NOT IN ('ok_empty', 'ok_json', 'ok_text')"  # of a delivery; like the next it keeps an index small
 RARE_TRIGGER = "trigger <> 'classification'"
 UNPURGED = "NOT is_purged"
@@ -255,7 +254,7 @@ class Delivery(Numbered):
         Index("ix_delivery_trigger", "company_id", "trigger", "id", **only(RARE_TRIGGER)),
         Index("ix_delivery_warning", "company_id", "warning", "id", **only("warning IS NOT NULL")),
         Index("ix_delivery_unpurged", "company_id", "created_at", "id", **only(UNPURGED)),
-        Index("ix_delivery_reached", "contact_id", "delivered_at", "id", "interest_level", **only(DELIVERED)),
+        Index("ix_delivery_reached", "contact_id", "delivered_at", "id", **only("delivered_at IS NOT NULL")),
         one_of("status", DELIVERY_STATUSES),
         one_of("trigger", TRIGGERS),
         one_of("next_trigger", TRIGGERS),
