@@ -26,7 +26,7 @@ DAMAGED = (
 # What an operator does about the database's own trouble, by its code.
 MENDS = {
     "database_away": "See that it runs, and that the portal's user may open it and reads and writes its folder.",
-    "disk_full": "Free some space on its disk: everything then goes on by itself.",
+    "disk_full": "Free some space on its disk: a portal that runs goes on by itself.",
     "disk_error": "Look at its disk for a defect, a quota, or a limit of a file's size.",
     "database_read_only": "The portal's user has to own the file and its folder, on a disk that can be written.",
     "database_damaged": "Put a backup in its place: portal restore FILE.",

@@ -182,10 +182,9 @@ def import_here(held: TaskClaim, order: Order, blocks: Blocks) -> Generator[Done
             yield do_chunk(chunk, held)
             clock.sleep(PAUSE_SECONDS)
         reason = None
-    except (KeyboardInterrupt, GeneratorExit):
-        click.echo(f"Interrupted. What is saved stays; `portal undo {held.task_id}` takes it back.", err=True)
-        raise
     finally:
+        if reason:
+            click.echo(f"Interrupted. What is saved stays; `portal undo {held.task_id}` takes it back.", err=True)
         db.session.close()
         with Session(db.engine) as session, session.begin():  # an interrupt may leave the other one of no use
             store.finish(session.connection(), held, now=clock.utcnow(), reason=reason)

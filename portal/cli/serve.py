@@ -112,6 +112,8 @@ def hold_instance(instance: Path) -> IO[str] | None:
         return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.truncate()
+        os.write(file.fileno(), str(os.getpid()).encode())
     except BlockingIOError:
         logger.warning(
             "Another `portal serve` (process %s) has this instance, too. Nothing is sent twice by that, but there are "
@@ -119,12 +121,8 @@ def hold_instance(instance: Path) -> IO[str] | None:
             file.read().strip() or "unknown",
             extra={"action": "instance_shared"},
         )
-    except OSError:  # a disk of the network that knows no locks
+    except OSError:  # a disk of the network that knows no locks, or a full one
         pass
-    else:
-        file.truncate()
-        file.write(str(os.getpid()))
-        file.flush()
     return file
 
 

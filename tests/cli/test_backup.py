@@ -351,6 +351,26 @@ def test_a_restore_of_another_products_tables_is_refused(run: Run, instance: Pat
     assert (instance / "portal.db").read_bytes() == before
 
 
+def test_the_disk_that_is_full_is_the_one_that_is_written(
+    app: Flask, run: Run, instance: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    assert run("backup", elsewhere / "b.db").exit_code == 0
+
+    def fill_up(_source: Path, target: Path) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    monkeypatch.setattr("portal.database.backup.sqlite.copy_database", fill_up)
+    for arguments, folder in ((["backup", elsewhere / "c.db"], elsewhere), (["restore", elsewhere / "b.db"], instance)):
+        result = run(*arguments)
+        assert (result.exit_code, result.stderr) == (
+            1,
+            f"Error: The disk of {folder} is full: free some space on it.\n",
+        )
+
+
 def test_programs_are_told_where_the_backup_is_and_how_large(app: Flask, run: Run, instance: Path) -> None:
     make_company()
     made = json.loads(run("backup", instance / "b.db", "--json").stdout)

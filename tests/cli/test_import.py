@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -323,9 +324,15 @@ def test_an_import_is_taken_back_by_command(run: Run, company, bad_file):
     assert run("undo", "2").exit_code == 1, "it is no import"
 
 
-@pytest.mark.parametrize("act", ["save_batch", "keep_links"])
+FULL = sqlite3.OperationalError("database or disk is full")
+FULL.sqlite_errorcode = sqlite3.SQLITE_FULL
+
+
+@pytest.mark.parametrize(
+    ("act", "fault"), [("save_batch", KeyboardInterrupt()), ("keep_links", KeyboardInterrupt()), ("save_batch", FULL)]
+)
 def test_an_import_that_is_interrupted_says_what_becomes_of_it(
-    run: Run, company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str
+    run: Run, company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str, fault: BaseException
 ) -> None:
     path = tmp_path / "contatos.csv"
     path.write_text("Nome\n" + "".join(f"Pessoa {number}\n" for number in range(chunks.CHUNK_ROWS + 1)))
@@ -333,7 +340,7 @@ def test_an_import_that_is_interrupted_says_what_becomes_of_it(
 
     def interrupted(*given: Any, **more: Any) -> Any:
         if done:
-            raise KeyboardInterrupt
+            raise fault
         done.append(act)
         return original(*given, **more)
 

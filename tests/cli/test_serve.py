@@ -1,5 +1,6 @@
 """The whole portal as people start it: web and worker in processes of their own."""
 
+import errno
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from portal.cli.serve import hold_instance
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import AccessLink, Delivery
@@ -290,6 +292,18 @@ def test_a_second_serve_on_the_same_instance_says_so(start: Start) -> None:
         running.stop()
     third, _ = serve(start, "--no-worker")
     assert "Another" not in third.output
+
+
+def test_a_full_disk_has_no_room_for_the_mark_of_a_process(instance: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill_up(_descriptor: int, _data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", fill_up)
+        held = hold_instance(instance)
+    assert held is not None
+    held.close()
+    assert (instance / "serve.lock").read_text() == ""
 
 
 @pytest.mark.parametrize("command", ["serve", "worker"])

@@ -31,7 +31,7 @@ def dump(engine: Engine, path: Path) -> None:
     live = _path_of(engine)
     if not live.exists():
         raise BackupError("There is no database yet: nothing to back up.")
-    with _as_backup_errors(live):
+    with _as_backup_errors(live, written=path):
         copy_database(live, path)
         _check(path)
 
@@ -59,7 +59,7 @@ def load(engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Path | N
     live = _path_of(engine)
     held = live.with_name(f".{live.name}.restoring")
     try:
-        with _as_backup_errors(path):
+        with _as_backup_errors(path, written=held):
             copy_database(path, held)
             url = f"sqlite:///{held}"
             copy = create_engine(url, **engine_options(url))
@@ -156,8 +156,12 @@ def _path_of(engine: Engine) -> Path:
 
 
 @contextmanager
-def _as_backup_errors(path: Path) -> Iterator[None]:
+def _as_backup_errors(path: Path, *, written: Path | None = None) -> Iterator[None]:
+    """Inside, what SQLite says of `path` is a BackupError; a full disk is that of the file that is `written`."""
     try:
         yield
     except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+            folder = (written or path).absolute().parent
+            raise BackupError(f"The disk of {folder} is full: free some space on it.") from error
         raise BackupError(f"{path} cannot be used. SQLite says: {error}.") from error
