@@ -14,6 +14,7 @@ from flask import Flask
 
 from portal import create_app
 from portal.cli import WholeNumber
+from portal.cli.arenas import share_one_arena
 from portal.cli.console import check_stored_secrets
 from portal.cli.forked import fork_worker
 from portal.cli.supervisor import Supervisor, stop_on_signals
@@ -79,6 +80,7 @@ def run_portal(
     its address when connections are accepted, instead of printing the address.
     """
     stop = stop_on_signals()
+    share_one_arena()
     app = create_app(settings)
     with app.app_context():
         bring_up_to_date()

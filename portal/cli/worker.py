@@ -6,6 +6,7 @@ from functools import partial
 import click
 from flask import Flask
 
+from portal.cli.arenas import share_one_arena
 from portal.cli.console import check_stored_secrets, open_app
 from portal.cli.holding import holding
 from portal.cli.supervisor import stop_on_signals, stop_with_parent
@@ -24,6 +25,7 @@ def worker(with_parent: bool) -> None:
     SIGTERM stops a worker after what it is sending; it gives back the rest.
     """
     stop = stop_on_signals()
+    share_one_arena()
     if with_parent:
         stop_with_parent(stop)
     with open_app() as app:

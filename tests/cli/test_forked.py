@@ -12,6 +12,9 @@ from portal.cli.forked import fork_worker
 from tests.cli.conftest import Start
 from tests.programs import be_new, run_portal
 
+ARENA_BYTES = 64 * 1024 * 1024
+"""What glibc reserves for one; hardly any of it is memory."""
+
 
 def fork(work: str) -> None:
     """Fork a worker, let it begin, and say how it ended."""
@@ -87,7 +90,7 @@ def test_nothing_is_forked_from_a_process_with_threads() -> None:
 
 
 @pytest.mark.slow
-def test_most_of_its_memory_is_that_of_the_portal(app: Flask, start: Start) -> None:
+def test_most_of_its_memory_is_that_of_the_portal_and_none_is_for_one_thread_alone(app: Flask, start: Start) -> None:
     running = start("serve", "--port", "0", act=be_new)
     running.wait_for("The worker is ready")
     [worker] = running.process.children()
@@ -96,3 +99,14 @@ def test_most_of_its_memory_is_that_of_the_portal(app: Flask, start: Start) -> N
         name, _, size = line.partition(":")
         kilobytes[name] = int(size.split()[0])
     assert kilobytes["Shared_Dirty"] > kilobytes["Anonymous"] / 2
+    assert [count_reserved(pid) for pid in (running.process.pid, worker)] == [0, 0]
+
+
+def count_reserved(pid: int) -> int:
+    """How often the C library has reserved the room of a further arena for the process's threads."""
+    sizes = []
+    for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+        place, access, *_ = line.split()
+        begin, end = (int(each, 16) for each in place.split("-"))
+        sizes += [end - begin] * (access == "---p")
+    return sum(ARENA_BYTES / 2 < size <= ARENA_BYTES for size in sizes)
