@@ -8,7 +8,7 @@ from functools import partial
 from operator import eq, ge, lt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session, aliased
 
@@ -17,7 +17,7 @@ from portal.contacts.filtering import campaign_id_of, is_found_by, owner_id_of
 from portal.contacts.standing import is_behind
 from portal.database import filters
 from portal.database.filters import Filter, by, moment, names_of, one_of, own_number, text
-from portal.database.paging import DIGITS, read_cursor
+from portal.database.paging import DIGITS
 from portal.database.rows import within
 from portal.models import DELIVERY_STATUSES, LEVELS, RARE_REASON, RARE_TRIGGER, TRIGGERS, Attempt, Contact, Delivery
 from portal.rules.reasons import WORDS
@@ -35,9 +35,6 @@ OUTSTANDING = ("yes", "warning")
 DELIVERED_CODE = 200
 # An HTTP code or a part of an id is looked for among so many of a company's latest deliveries: no index finds it.
 SEARCHED = 100_000
-# So many are looked at for one page, of those that an index finds by one condition, where no index finds just what
-# matches: the page says so, and where to go on.
-LOOKED_THROUGH = 10_000
 # Deliveries made in a span of time: with no more, the log is read between their numbers, else from its end.
 SPANNED = 8000
 # And so many of one that ended long ago: before this many deliveries, all of which would be read otherwise.
@@ -136,6 +133,7 @@ class DeliveryFilter(Filter):
     tests: bool = True  # Whether tests count. Pages show them apart, by their trigger.
     contact_ids: tuple[int, ...] | None = None  # the contacts that `search` finds, when they are few
     is_common: bool | None = None  # of more, whether most deliveries are of one of them
+    or_contact_ids: tuple[int, ...] | None = None  # the same few, where `search` may also be a part of an id
     # Where the latest `SEARCHED` deliveries begin, when `search` looks only at these and there are more.
     after_id: int | None = None
     # Between which all of a time stand that ended long ago, when that was found out.
@@ -150,73 +148,13 @@ def read_filter(session: Session, company_id: int, asked: Mapping[str, Any]) -> 
 
     Campaigns are given by name or number, owners by e-mail or number, times as moments. None and "" do not count.
     """
-    return _narrow(session, company_id, filters.read_filter(DeliveryFilter, session, company_id, asked))
+    return narrow_down(session, company_id, filters.read_filter(DeliveryFilter, session, company_id, asked))
 
 
 def last_before_latest(session: Session, company_id: int, count: int) -> Any:
     """Returns `id` and `created_at` of the delivery before the company's latest `count`; None with no more of them."""
     newest = select(Delivery.id, Delivery.created_at).where(Delivery.company_id == company_id)
     return session.execute(newest.order_by(Delivery.id.desc()).offset(count).limit(1)).first()
-
-
-def look_through(
-    session: Session, company_id: int, wanted: DeliveryFilter, *, cursor: str | None = None, before: str | None = None
-) -> tuple[Select[Delivery], int | None]:
-    """Returns the query for what matches, and the number of the first delivery beyond `LOOKED_THROUGH` after `cursor`,
-    or before `before`: None when no more than these are looked at in any case. Raises InvalidCursor.
-    """
-    wanted = _narrow(session, company_id, wanted)
-    asked = filters.conditions_of(replace(wanted, since=None, until=None))
-    by_index = {name: condition for name, condition in asked.items() if _is_indexed(wanted, name)}
-    is_searched = bool(wanted.search) and wanted.contact_ids is None
-    if _is_of_few(wanted) or len(asked) + is_searched <= len(by_index) < 2:
-        return select_deliveries(session, company_id, wanted), None
-    ends = {
-        name: _end_of_look(session, company_id, wanted, condition, cursor=cursor, before=before)
-        for name, condition in (by_index or {"": true()}).items()
-    }
-    whole = [name for name, end in ends.items() if end is None]
-    name = whole[0] if whole else (max if before else min)(ends, key=lambda name: ends[name] or 0)
-    return select_deliveries(session, company_id, wanted, by_index=name or None), ends[name]
-
-
-def _is_of_few(wanted: DeliveryFilter) -> bool:
-    """Whether the filter names the few deliveries that can match, each of which is found by an index."""
-    is_id = wanted.search.startswith(ID_PREFIX) or WHOLE_ID.fullmatch(wanted.search)
-    named = wanted.contact_id, wanted.contact_ids is not None, wanted.outage_id, wanted.outstanding, is_id
-    return any(named)
-
-
-def _is_indexed(wanted: DeliveryFilter, name: str) -> bool:
-    """Whether an index of the company's deliveries has those that match this field alone, by number."""
-    if name == "reason":
-        return wanted.reason not in DELIVERED_REASONS
-    return name in ("status", "campaign_id", "owner_id", "warning") or (
-        name == "trigger" and wanted.trigger != "classification"
-    )
-
-
-def _end_of_look(
-    session: Session,
-    company_id: int,
-    wanted: DeliveryFilter,
-    condition: ColumnElement[bool],
-    *,
-    cursor: str | None,
-    before: str | None,
-) -> int | None:
-    """The number of the first delivery beyond `LOOKED_THROUGH` of those that meet the condition."""
-    query = select(Delivery.id).where(Delivery.company_id == company_id, condition)
-    if wanted.numbers:
-        query = query.where(Delivery.id.between(*wanted.numbers))
-    if wanted.after_id is not None:
-        query = query.where(Delivery.id > wanted.after_id)
-    if before:
-        query = query.where(Delivery.id > read_cursor(before)).order_by(Delivery.id)
-    else:
-        query = query.where(Delivery.id < read_cursor(cursor)) if cursor else query
-        query = query.order_by(Delivery.id.desc())
-    return session.scalar(query.offset(LOOKED_THROUGH).limit(1))
 
 
 def select_deliveries(
@@ -226,7 +164,7 @@ def select_deliveries(
 
     They are found by the index of the field `by_index`, where one is named.
     """
-    wanted = _narrow(session, company_id, wanted)
+    wanted = narrow_down(session, company_id, wanted)
     query = select(Delivery)
     if not any((wanted.contact_id, wanted.contact_ids is not None, wanted.outage_id, wanted.outstanding)):
         query = query.where(Delivery.company_id == company_id)
@@ -243,11 +181,11 @@ def select_deliveries(
     if wanted.contact_ids is not None:
         query = query.where(Delivery.contact_id.in_(wanted.contact_ids))
     elif search := wanted.search.strip():
-        query = query.where(_found_by(company_id, search, is_common=bool(wanted.is_common)))
+        query = query.where(_found_by(company_id, search, wanted))
     return filters.narrow(query, wanted, by_index=by_index)
 
 
-def _narrow(session: Session, company_id: int, wanted: DeliveryFilter) -> DeliveryFilter:
+def narrow_down(session: Session, company_id: int, wanted: DeliveryFilter) -> DeliveryFilter:
     """The same filter, with what keeps it quick: where a time long ago stands, the few contacts that it finds, or where
     its search begins to look.
     """
@@ -255,20 +193,23 @@ def _narrow(session: Session, company_id: int, wanted: DeliveryFilter) -> Delive
         numbers = _numbers_within(session, company_id, wanted, most=SPANNED_LONG_AGO)
         wanted = replace(wanted, numbers=numbers)
     search = wanted.search.strip()
-    if not search or (wanted.contact_ids, wanted.is_common, wanted.after_id) != (None, None, None):
+    known = wanted.contact_ids, wanted.is_common, wanted.or_contact_ids, wanted.after_id
+    if not search or any(each is not None for each in known):
         return wanted
     if HTTP_CODE.fullmatch(search) or PART_OF_ID.fullmatch(search):
         newest = select(Delivery.id).where(Delivery.company_id == company_id).order_by(Delivery.id.desc())
-        return replace(wanted, after_id=session.scalar(newest.offset(SEARCHED).limit(1)))
-    if search.startswith(ID_PREFIX) or WHOLE_ID.fullmatch(search):
+        wanted = replace(wanted, after_id=session.scalar(newest.offset(SEARCHED).limit(1)))
+    if HTTP_CODE.fullmatch(search) or search.startswith(ID_PREFIX) or WHOLE_ID.fullmatch(search):
         return wanted
     found = session.scalars(_contacts_found_by(company_id, search).order_by(Contact.id).limit(FEW + 1)).all()
     if len(found) > FEW:
         return replace(wanted, is_common=found[-1] - found[0] <= COMMON_WITHIN)
+    if PART_OF_ID.fullmatch(search):
+        return replace(wanted, or_contact_ids=tuple(found))
     return replace(wanted, contact_ids=tuple(found))
 
 
-def _found_by(company_id: int, search: str, *, is_common: bool) -> ColumnElement[bool]:
+def _found_by(company_id: int, search: str, wanted: DeliveryFilter) -> ColumnElement[bool]:
     """What a person types to find a delivery: its id or an end of it, the code of its last answer, or its contact."""
     if whole := WHOLE_ID.fullmatch(search):
         return Delivery.webhook_id == ID_PREFIX + whole[1]
@@ -277,9 +218,10 @@ def _found_by(company_id: int, search: str, *, is_common: bool) -> ColumnElement
     if HTTP_CODE.fullmatch(search):
         return _was_answered_with(int(search))
     found = _contacts_found_by(company_id, search)
-    of_contact = (
-        found.where(Contact.id == Delivery.contact_id).exists() if is_common else Delivery.contact_id.in_(found)
-    )
+    few: Any = found if wanted.or_contact_ids is None else wanted.or_contact_ids
+    of_contact: ColumnElement[bool] = Delivery.contact_id.in_(few)
+    if wanted.is_common:
+        of_contact = found.where(Contact.id == Delivery.contact_id).exists()
     if PART_OF_ID.fullmatch(search):
         return or_(_begins_with(ID_PREFIX + search), Delivery.webhook_id.endswith(search), of_contact)
     return of_contact

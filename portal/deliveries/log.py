@@ -16,13 +16,8 @@ from portal.database.driver import Statement
 from portal.database.paging import Page, count_rows, read_page
 from portal.database.rows import given
 from portal.database.tables import Key
-from portal.deliveries.filtering import (
-    DeliveryFilter,
-    look_through,
-    numbers_among,
-    select_deliveries,
-    select_moments,
-)
+from portal.deliveries.filtering import DeliveryFilter, numbers_among, select_deliveries, select_moments
+from portal.deliveries.looking import look_through
 from portal.models import DELIVERY_STATUSES, OPEN_STATUSES, Attempt, Contact, Delivery, Endpoint
 
 PAGE_SIZE = 20

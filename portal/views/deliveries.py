@@ -20,7 +20,8 @@ from portal.contacts.campaigns import campaigns_of
 from portal.database.db import db
 from portal.database.paging import Page, row_number
 from portal.deliveries import filtering, log
-from portal.deliveries.filtering import LOOKED_THROUGH, SEARCHED, DeliveryFilter
+from portal.deliveries.filtering import SEARCHED, DeliveryFilter
+from portal.deliveries.looking import LOOKED_THROUGH
 from portal.deliveries.resending import risk_of
 from portal.i18n import reader_zone
 from portal.models import DELIVERY_STATUSES, Delivery

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from portal.database.db import db
-from portal.deliveries import filtering, log
+from portal.deliveries import log, looking
 from portal.deliveries.filtering import DeliveryFilter
 from portal.models import Company
 from tests.conftest import BOTH
@@ -20,7 +20,7 @@ RARE = {"level": 3}
 @pytest.fixture
 def numbers(company: Company, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Seven deliveries, of which a page looks at two."""
-    monkeypatch.setattr(filtering, "LOOKED_THROUGH", 2)
+    monkeypatch.setattr(looking, "LOOKED_THROUGH", 2)
     levels = (3, 1, 1, 1, 3, 1, 1)
     made = [make_delivery(make_contact(company, name=name), level) for name, level in zip(NAMES, levels, strict=True)]
     for delivery in made:
@@ -79,7 +79,7 @@ def test_what_matches_is_counted_only_when_all_was_looked_at(company, numbers, m
     monkeypatch.setattr(log, "COUNT_CAP", 2)
     assert log.count_matching_by_status(db.session, company.id, DeliveryFilter(level=1)) == {}
     monkeypatch.setattr(log, "COUNT_CAP", 1000)
-    monkeypatch.setattr(filtering, "LOOKED_THROUGH", 7)
+    monkeypatch.setattr(looking, "LOOKED_THROUGH", 7)
     counts = log.count_matching_by_status(db.session, company.id, DeliveryFilter(**RARE))
     assert counts
     assert counts["delivered"] == 2

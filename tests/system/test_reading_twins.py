@@ -34,7 +34,7 @@ NUMBERS = range(1, 20)
 NO_READING = (
     *("forget_records", "clear", "forget", "forget_facts", "forget_said", "cancel_waiting", "hold_company", "enqueue"),
     *("lock_endpoint", "lock_configured", "remember", "mark_changed", "resend_many", "require_address", "keep"),
-    *("select_deliveries", "take"),
+    *("select_deliveries", "look_through", "take"),
 )
 """They write, hold, or make a question that others ask."""
 ASKED_ELSEWHERE = (

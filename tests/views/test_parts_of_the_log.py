@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from portal.database.db import db
-from portal.deliveries import filtering
+from portal.deliveries import looking
 from portal.models import Delivery
 from tests.conftest import BOTH, URL
 from tests.factories import NOON, attempt_of, make_contact, make_delivery, set_url
@@ -15,7 +15,7 @@ from tests.factories import NOON, attempt_of, make_contact, make_delivery, set_u
 @pytest.fixture
 def numbers(company, monkeypatch):
     """Seven deliveries, of which a page looks at two; the first and the fifth have the level 3."""
-    monkeypatch.setattr(filtering, "LOOKED_THROUGH", 2)
+    monkeypatch.setattr(looking, "LOOKED_THROUGH", 2)
     monkeypatch.setattr("portal.views.deliveries.LOOKED_THROUGH", 2)
     set_url(company, URL)
     levels = (3, 1, 1, 1, 3, 1, 1)
