@@ -158,9 +158,12 @@ def describe_error(error: click.ClickException | click.Abort) -> dict[str, str]:
     return {"code": str(code), "message": error.format_message()}
 
 
+HARMLESS = "\n\xa0\u200c\u200d"  # of what Python holds for no print: those that names and pictures are written with
+
+
 def inert(text: str) -> str:
-    """Foreign text without the characters that would command the terminal; lines stay lines."""
-    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
+    """Foreign text without the characters that would command the terminal; lines stay lines, and names whole."""
+    return "".join(character if character.isprintable() or character in HARMLESS else "\ufffd" for character in text)
 
 
 def leave(code: str | int) -> NoReturn:

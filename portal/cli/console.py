@@ -28,6 +28,7 @@ from portal.deliveries.figures import count_workers
 from portal.egress import AddressError
 from portal.models import Attempt, Company, Contact
 from portal.people.users import find_company
+from portal.rules.identity import clean_text, has_marks
 from portal.rules.payload import UnencodableText, check_text
 from portal.rules.verdict import decode
 from portal.runtime import runtime
@@ -59,7 +60,7 @@ def open_app(*, or_make: bool = False) -> Iterator[Flask]:
 
 
 class Words(click.ParamType[str]):
-    """Text that names something: not empty, at most `length` characters, and fit to be sent in a body."""
+    """Text on one line that names something: not empty, at most `length` characters, and fit to be sent in a body."""
 
     name = "text"
 
@@ -67,12 +68,12 @@ class Words(click.ParamType[str]):
         self.length = length
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        text = str(value).strip()
+        text = clean_text(str(value))
         try:
             check_text(text, param.name or "text" if param else "text")
         except UnencodableText:
             self.fail("holds characters that are no text.", param, ctx)
-        if not text or not text.isprintable():
+        if not text or has_marks(str(value)):
             self.fail("is empty, or holds characters that cannot be seen.", param, ctx)
         if len(text) > self.length:
             self.fail(f"is longer than {self.length} characters.", param, ctx)

@@ -9,7 +9,7 @@ from portal.database.db import db
 from portal.models import ApiToken, AuditEntry, Company, User
 from portal.people import links, logging_in, tokens
 from tests.cli.conftest import Run
-from tests.factories import PASSWORD, make_company, make_user
+from tests.factories import PASSWORD, make_company, make_user, save
 
 ANA = ("--email", "Ana@vendas.example", "--name", "Ana", "--role", "admin")
 
@@ -74,9 +74,19 @@ def test_a_refused_user_leaves_no_company_behind(app: Flask, run: Run) -> None:
     assert not db.session.scalars(select(Company)).all()
 
 
+@pytest.mark.parametrize("name", ["\u0639\u0644\u06cc\u200c\u0631\u0636\u0627", "\U0001f469\u200d\U0001f4bb Ana"])
+def test_a_name_is_taken_as_it_is_written_and_shown_so(app: Flask, run: Run, name: str) -> None:
+    """Persian and pictures of people join their signs by what cannot be seen."""
+    company = make_company()
+    assert run("user", "add", "--email", "a@x.test", "--name", name, "--role", "member").exit_code == 0
+    assert name in run("user", "list").stdout
+    save(company, {"contact": {"name": name}, "campaign": {"name": name}})
+    assert run("contacts", "list", "--campaign", name).stdout.count(name) == 2
+
+
 def test_a_name_without_anything_to_see_is_refused(run: Run) -> None:
-    result = run("user", "add", "--company", " ", *ANA)
-    assert result.exit_code == 2
+    for nothing in (" ", "\u200d", "\x1b[2JAcme", "Ac\u202eme"):
+        assert run("user", "add", "--company", nothing, *ANA).exit_code == 2
 
 
 @pytest.mark.parametrize(
