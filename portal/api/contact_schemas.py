@@ -11,6 +11,7 @@ from portal.api.protocol.fields import (
     DateText,
     FilterSchema,
     Flag,
+    Ignored,
     ItemList,
     ListQuerySchema,
     NumberParameter,
@@ -86,7 +87,7 @@ class ContactItemSchema(BodySchema):
     """A contact to make or to change; what is absent stays as it is."""
 
     sync, warning, data_changed, crm_url = (
-        fields.Raw(allow_none=True, load_only=True, metadata=about("Not used: what an answer says of it."))
+        Ignored(allow_none=True, load_only=True, metadata=about("Not used: what an answer says of it."))
         for _ in range(4)
     )
 

@@ -95,10 +95,16 @@ class DatagramBell:
         """A datagram must not be early."""
 
     def after_commit(self) -> None:
-        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        with contextlib.suppress(OSError):
             for name in os.listdir(self._folder):
                 with contextlib.suppress(OSError, ValueError, OverflowError):
-                    sender.sendto(b"", ("127.0.0.1", int(name)))
+                    _sender().sendto(b"", ("127.0.0.1", int(name)))
+
+
+@cache
+def _sender() -> socket.socket:
+    """What the datagrams of a process go out by."""
+    return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
 
 class DatagramEar:

@@ -7,6 +7,8 @@ import pytest
 from flask import Flask
 from marshmallow import Schema, ValidationError, fields
 
+from portal.api import examples
+from portal.api.contacts import item_form
 from portal.api.protocol.problems import flatten
 from portal.api.protocol.sentences import FIELD_SENTENCES
 from tests.api.conftest import Caller, check_problem, field_errors
@@ -152,6 +154,13 @@ def fields_of(schema: Schema) -> Iterator[fields.Field[Any]]:
         yield field
         if isinstance(field, fields.Nested):
             yield from fields_of(field.schema)
+
+
+@pytest.mark.parametrize("item", [examples.CONTACT_ITEM, examples.CONTACT])
+def test_a_contact_with_every_field_is_read_at_a_glance(item: dict[str, Any]) -> None:
+    assert item_form.is_right(item)
+    assert item_form.deserialize(item) is item
+    assert not item_form.is_right(item | {"messages": [{"message": "\x00"}]})
 
 
 def test_a_body_s_fields_take_no_value_for_another_and_refuse_it_by_the_documented_codes(app: Flask) -> None:
