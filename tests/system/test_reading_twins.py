@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask
-from sqlalchemy import Row, insert
+from sqlalchemy import ClauseElement, Row, insert
 from sqlalchemy import inspect as inspect_row
 
 from portal import audit, contacts, deliveries, importing, notices, outbox, people, privacy, report, tasks
@@ -137,7 +137,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple | Row):
         return [plain(each) for each in value]
-    return str(value)
+    return str(value.compile(db.engine) if isinstance(value, ClauseElement) else value)
 
 
 def answers(read: Callable[..., Any], company_id: int) -> list[Any]:
