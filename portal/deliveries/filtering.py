@@ -170,10 +170,13 @@ def select_deliveries(
         query = query.where(Delivery.company_id == company_id)
     else:  # by no index of the company, which a database takes for more selective than it is
         query = query.where(Delivery.company_id + 0 == company_id)
+    begin = 0 if wanted.after_id is None else wanted.after_id + 1
     if numbers := wanted.numbers or _numbers_within(session, company_id, wanted, most=SPANNED):
-        query = query.where(Delivery.id.between(*numbers))
-    if wanted.after_id is not None:
-        query = query.where(Delivery.id > wanted.after_id)
+        query = query.where(
+            Delivery.id.between(max(numbers[0], begin), numbers[1])
+        )  # SQLite goes by one bound on each side
+    elif begin:
+        query = query.where(Delivery.id >= begin)
     if wanted.outstanding:
         query = query.where(_is_outstanding(company_id, wanted.outstanding))
     if not wanted.tests:

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Select, select, true
 from sqlalchemy.orm import Session
 
 from portal.database import filters
-from portal.database.paging import read_cursor
+from portal.database.paging import DIGITS, read_cursor
 from portal.deliveries.filtering import ID_PREFIX, WHOLE_ID, DeliveryFilter, narrow_down, select_deliveries
 from portal.models import Delivery
 from portal.rules.verdict import DELIVERED_REASONS
@@ -33,7 +33,18 @@ def look_through(
     }
     whole = [name for name, end in ends.items() if end is None]
     name = whole[0] if whole else (max if before else min)(ends, key=lambda name: ends[name] or 0)
-    return select_deliveries(session, company_id, wanted, by_index=name or None), ends[name]
+    bounded = _within(wanted, ends[name], cursor=cursor, before=before)
+    return select_deliveries(session, company_id, bounded, by_index=name or None), ends[name]
+
+
+def _within(wanted: DeliveryFilter, end: int | None, *, cursor: str | None, before: str | None) -> DeliveryFilter:
+    """The same, between the numbers that are looked at. Of two bounds on one side SQLite goes by the first."""
+    if end is None:
+        return wanted
+    first, last = wanted.numbers or (0, 10**DIGITS)
+    if before:
+        return replace(wanted, numbers=(max(first, read_cursor(before) + 1), min(last, end - 1)))
+    return replace(wanted, numbers=(max(first, end + 1), min(last, read_cursor(cursor) - 1) if cursor else last))
 
 
 def _is_of_few(wanted: DeliveryFilter) -> bool:
